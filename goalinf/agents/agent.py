@@ -1,0 +1,192 @@
+"""Agent: beliefs, planner, choice and execution put together; and the policy that comes out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Bool, Float
+from numpyro.distributions import Distribution
+
+from goalinf.agents.bellman import Problem, choosable
+from goalinf.agents.checks import check_plannable, check_solved
+from goalinf.agents.planners import ValueIteration
+from goalinf.precision import Precision, cast, computing_in
+from goalinf.rewards import Reward, ended, pinned
+from goalinf.worlds import MDP, World
+from goalinf.worlds.world import label
+
+
+class Policy(eqx.Module):
+    """What an agent does, everywhere.
+
+    Parameters
+    ----------
+    log_probs : float (S, A) or (T, S, A)
+        Log-probability of each action, −inf where unavailable; time-indexed with a finite horizon. In states
+        that end the episode it is uniform and never scored.
+    values : float (S,) or (T, S)
+        beta times the value that the planner assigns to a state.
+    ended : bool (S,)
+        States in which the episode has ended.
+    residual : float
+        Relative residual of the planner's fixed point.
+    """
+
+    log_probs: Float[Array | np.ndarray, "*T S A"]
+    values: Float[Array | np.ndarray, "*T S"]
+    ended: Bool[Array | np.ndarray, " S"]
+    residual: Float[Array | np.ndarray, ""]
+
+
+class Agent(eqx.Module):
+    """Beliefs + planner + choice + execution: someone who acts. Made by a named constructor.
+
+    A parameter that is a NumPyro distribution makes the agent a prior over agents.
+
+    Parameters
+    ----------
+    beliefs : callable
+        MDP -> the MDP that is planned in.
+    planner : callable
+        :class:`~goalinf.agents.bellman.Problem` -> :class:`~goalinf.agents.planners.Plan`.
+    choice : callable
+        Q-values -> log-probabilities; holds ``beta``.
+    execution : callable
+        Log-probabilities of what is chosen -> of what is done.
+    name : str
+        Name of the constructor.
+    """
+
+    beliefs: Any
+    planner: ValueIteration
+    choice: Any
+    execution: Any
+    name: str = eqx.field(static=True)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Every parameter of every part: name -> value or distribution."""
+        return {name: getattr(part, name) for part, name in self._owners()}
+
+    def _owners(self) -> list[tuple[Any, str]]:
+        parts = (self.beliefs, self.planner, self.choice, self.execution)
+        return [(part, name) for part in parts for name in getattr(part, "parameters", {})]
+
+    def at(self, **parameters: Any) -> Agent:
+        """The same agent with other parameter values: ``agent.at(beta=2.0)``.
+
+        Raises
+        ------
+        ValueError
+            Where the agent has no such parameter, or the value is outside its range.
+        """
+        agent = self
+        known = {name: part for part, name in self._owners()}
+        for name, value in parameters.items():
+            if name not in known:
+                raise ValueError(f"{self.name} has no parameter {name!r}; it has {', '.join(known) or 'none'}")
+            checked = check_parameter(name, value, *known[name].parameters[name])
+            agent = eqx.tree_at(partial(_owned, name=name), agent, checked, is_leaf=lambda x: isinstance(x, Distribution))
+        return agent
+
+    def policy(self, world: World, reward: Reward, *, precision: Precision | None = None) -> xr.DataArray:
+        """Probability of each action in each state, labeled; with a finite horizon for each decision as well.
+
+        Parameters
+        ----------
+        world : World
+            Where the agent acts.
+        reward : Reward
+            What it wants.
+        precision : {"float64", "float32"}, optional
+            Default: float64 on a CPU, float32 on an accelerator.
+
+        Returns
+        -------
+        DataArray
+            Dimensions ``([step,] state, action)``. On graphs, where every state has actions of its own, the
+            names are in the coordinate ``choice (state, action)``.
+
+        Raises
+        ------
+        ValueError
+            Where the agent or reward still holds a prior, or an undiscounted problem cannot end.
+        ConvergenceError, PrecisionError
+            Where the planner did not reach its residual, or the precision cannot hold the values.
+        """
+        policy = solve(self, world, reward, precision=precision)
+        probs = np.exp(policy.log_probs)
+        dims = ("step", "state", "action")[-probs.ndim :]
+        coords = dict(world.coords())
+        if world.local_actions:
+            names = [[label(name) if name is not None else "" for name in names] for names in world.actions]
+            coords["choice"] = (("state", "action"), np.array(names))
+        else:
+            coords["action"] = [label(name) for name in world.actions]
+        return xr.DataArray(probs, dims=dims, coords=coords, name="probability")
+
+
+def _owned(agent: Agent, name: str) -> Any:
+    return next(getattr(part, name) for part, owned in agent._owners() if owned == name)
+
+
+def check_parameter(name: str, value: Any, low: float, high: float) -> Any:
+    """A number (or array) within its range as a host array; a distribution or traced value as it is."""
+    if isinstance(value, (int, float, list, tuple, np.ndarray, np.generic)):
+        array = np.asarray(value, np.float64)
+        wrong = ~((array >= low) & (array <= high) & np.isfinite(array))
+        if wrong.any():
+            found = array[wrong].ravel()[0]
+            raise ValueError(f"{name} is {found:g}; expected a finite number in [{low:g}, {high:g}]")
+        return array
+    return value
+
+
+def plan(agent: Agent, mdp: MDP, reward: Reward) -> Policy:
+    """The policy of an agent: beliefs, then planner, then choice, then execution. Traceable."""
+    believed = agent.beliefs(mdp)
+    problem = Problem.of(believed, reward, agent.choice.beta)
+    planned = agent.planner(problem)
+    over = ended(reward, mdp)
+    available = choosable(mdp, over | pinned(reward, mdp)[0])
+    log_probs = agent.execution(agent.choice(planned.q, available.T), available)
+    return Policy(log_probs, planned.values, over, planned.residual)
+
+
+_plan = jax.jit(plan)
+
+
+def solve(agent: Agent, world: World, reward: Reward, *, precision: Precision | None = None) -> Policy:
+    """:func:`plan` at the edge: checks what can be checked, computes, reads the residual, returns host arrays."""
+    check_known(agent, reward)
+    check_plannable(agent, world, reward)
+    with computing_in(precision) as chosen:
+        policy = jax.device_get(_plan(*cast((agent, world.mdp, reward))))
+    check_solved(policy.residual, policy.values, chosen)
+    return policy
+
+
+def check_known(*records: Any) -> None:
+    """Planning needs numbers: a prior in their place is an error that says how to replace it."""
+    for leaf in jax.tree.leaves(records, is_leaf=lambda x: isinstance(x, Distribution)):
+        if isinstance(leaf, Distribution):
+            raise ValueError(
+                f"a {type(leaf).__name__} prior stands where a number is needed; "
+                "give the parameter a value (agent.at(...)), or use gi.infer to learn it"
+            )
+
+
+def replace(record: Any, **fields: Any) -> Any:
+    """A copy of a record with some fields replaced, constructed and checked anew."""
+    return dataclasses.replace(record, **fields)
+
+
+Contexts = Mapping[Any, Any]

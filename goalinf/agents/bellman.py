@@ -1,0 +1,96 @@
+"""The Bellman problem in the layout that planners sweep over, and one sweep of it.
+
+Everything is on the scale of beta times the reward, at temperature one. Arrays put the state last.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from goalinf import rewards
+from goalinf.worlds import MDP
+
+Backup = Literal["soft", "hard"]
+
+
+class Problem(eqx.Module):
+    """What a risk-neutral planner solves.
+
+    Parameters
+    ----------
+    reward : float (A, S)
+        Expected reward of each choice, times beta.
+    weights : float (A, U, S)
+        Probability of each neighbor.
+    neighbors : int (U, S)
+        States that may follow.
+    available : bool (A, S)
+        Choices that can be made; in pinned states all of them, so that nothing is ever undefined.
+    pinned : bool (S,)
+        States whose value is given: ended ones (zero) and dead ends.
+    pins : float (S,)
+        Their values, times beta.
+    discount : float
+        Discount factor.
+    """
+
+    reward: Float[Array, "A S"]
+    weights: Float[Array, "A U S"]
+    neighbors: Int[Array, "U S"]
+    available: Bool[Array, "A S"]
+    pinned: Bool[Array, " S"]
+    pins: Float[Array, " S"]
+    discount: Float[Array, ""]
+
+    @classmethod
+    def of(cls, mdp: MDP, reward: rewards.Reward, beta: Any) -> Problem:
+        """The problem that this reward poses in this MDP to an agent of this inverse temperature."""
+        ended = rewards.ended(reward, mdp)
+        dead, dead_value = rewards.pinned(reward, mdp)
+        probabilities = jnp.asarray(mdp.probabilities)
+        values = jnp.broadcast_to(reward(mdp), probabilities.shape)
+        pinned = ended | dead
+        return cls(
+            reward=beta * jnp.sum(probabilities * values, axis=-1).T,
+            weights=mdp.weights(),
+            neighbors=jnp.asarray(mdp.neighbors),
+            available=choosable(mdp, pinned).T,
+            pinned=pinned,
+            pins=jnp.where(dead & ~ended, beta * dead_value, 0.0),
+            discount=jnp.asarray(mdp.discount),
+        )
+
+
+def choosable(mdp: MDP, pinned: Bool[Array, " S"]) -> Bool[Array, "S A"]:
+    """Available actions; all of them in a state whose value is given and that offers none."""
+    available = jnp.asarray(mdp.available)
+    return available | (pinned & ~available.any(1))[:, None]
+
+
+def action_values(problem: Problem, values: Float[Array, " S"]) -> Float[Array, "A S"]:
+    r""":math:`Q(s,a) = r(s,a) + \gamma \sum_t P(t \mid s,a) V(t)`."""
+    ahead = jnp.einsum("aus,us->as", problem.weights, values[problem.neighbors])
+    return problem.reward + problem.discount * ahead
+
+
+def sweep(problem: Problem, values: Float[Array, " S"], backup: Backup) -> Float[Array, " S"]:
+    """One Bellman backup of the values: log-sum-exp (soft) or maximum (hard) over the available actions."""
+    q = jnp.where(problem.available, action_values(problem, values), -jnp.inf)
+    backed_up = jax.nn.logsumexp(q, axis=0) if backup == "soft" else jnp.max(q, axis=0)
+    return jnp.where(problem.pinned, problem.pins, backed_up)
+
+
+def greedy(problem: Problem, values: Float[Array, " S"], backup: Backup) -> Float[Array, "A S"]:
+    """The policy that the backup follows: softmax, or uniform over the maximizers; zero in pinned states."""
+    q = jnp.where(problem.available, action_values(problem, values), -jnp.inf)
+    if backup == "soft":
+        policy = jax.nn.softmax(q, axis=0)
+    else:
+        best = jax.lax.stop_gradient(q >= q.max(axis=0))
+        policy = best / best.sum(axis=0)
+    return jnp.where(problem.pinned, 0.0, policy)

@@ -1,0 +1,75 @@
+"""What the host checks before planning and after it, in the user's words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import networkx as nx
+import numpy as np
+
+from goalinf.agents.solver import tolerance
+from goalinf.errors import ConvergenceError, PrecisionError
+from goalinf.precision import Precision
+from goalinf.rewards import Reward, ended, pinned
+from goalinf.worlds import World
+from goalinf.worlds.world import label
+
+_LOG_PROB_ERROR = 1e-3  # the largest rounding error of a log-probability that is let pass
+
+
+def check_plannable(agent: Any, world: World, reward: Reward) -> None:
+    """An undiscounted problem without a horizon has to be able to end from everywhere.
+
+    Raises
+    ------
+    ValueError
+        Where it cannot; a state is named.
+    """
+    mdp = world.mdp
+    for name, axes in reward.dims.items():
+        sizes = {"state": mdp.n_states, "action": mdp.n_actions, "successor": mdp.successors.shape[2]}
+        shape = np.shape(getattr(reward, name))
+        expected = tuple(sizes.get(axis, shape[-1] if shape else None) for axis in axes)
+        if shape != expected:
+            raise ValueError(
+                f"{name} of the {type(reward).__name__} has shape {shape}; this world needs {expected} ({', '.join(axes)})"
+            )
+    if float(mdp.discount) < 1.0 or agent.planner.horizon is not None:
+        return
+    fixed = np.asarray(ended(reward, mdp) | pinned(reward, mdp)[0])
+    graph = world.transition_graph().reverse(copy=False)
+    can_end = set(np.flatnonzero(fixed).tolist())
+    for source in list(can_end):
+        can_end |= nx.descendants(graph, source)
+    endless = [label(world.states[i]) for i in range(world.n_states) if i not in can_end]
+    if endless:
+        shown = ", ".join(endless[:5]) + (", …" if len(endless) > 5 else "")
+        raise ValueError(
+            f"with discount 1 this problem cannot end from state {shown}: "
+            "use a discount below 1, a horizon, terminal states, or a goal (gi.goals)"
+        )
+
+
+def check_solved(residual: Any, values: Any, precision: Precision) -> None:
+    """Read the residual and the size of the values (on the scale of beta times reward).
+
+    Raises
+    ------
+    ConvergenceError
+        Where the fixed point was not reached.
+    PrecisionError
+        Where rounding alone can move a log-probability by more than 0.001.
+    """
+    eps = float(np.finfo(precision).eps)
+    worst, largest = float(np.max(residual)), float(np.max(np.abs(values)))
+    if eps * largest > _LOG_PROB_ERROR:
+        raise PrecisionError(
+            f"values reach {largest:.3g} (beta times reward, summed over the future), where {precision} is exact "
+            f"to {eps * largest:.1g} only: use precision='float64', a smaller beta, or a smaller discount"
+        )
+    if not worst <= 1e3 * tolerance(np.dtype(precision)):
+        raise ConvergenceError(
+            f"the planner ended with a relative residual of {worst:.2g}: its values have no finite fixed point or were "
+            "not reached; undiscounted, a soft-optimal agent needs step costs above log(number of actions)/beta, "
+            "and no agent may collect reward in a loop: use a discount below 1, a horizon, or larger step costs"
+        )

@@ -1,0 +1,14 @@
+"""Execution: from the action that was chosen to the action that is done. Maps log-probabilities to log-probabilities."""
+
+from __future__ import annotations
+
+import equinox as eqx
+from jaxtyping import Array, Bool, Float
+
+
+class AsIntended(eqx.Module):
+    """What is chosen is done."""
+
+    def __call__(self, log_probs: Float[Array, "*T S A"], available: Bool[Array, "S A"]) -> Float[Array, "*T S A"]:
+        """The same log-probabilities."""
+        return log_probs

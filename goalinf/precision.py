@@ -1,0 +1,38 @@
+"""Precision: which floats a computation runs in. No global switch is ever set."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+Precision = Literal["float64", "float32"]
+
+
+def default_precision() -> Precision:
+    """float64 on a CPU, float32 on an accelerator."""
+    return "float64" if jax.default_backend() == "cpu" else "float32"
+
+
+@contextlib.contextmanager
+def computing_in(precision: Precision | None = None) -> Iterator[Precision]:
+    """Run a block in this precision (default: that of the device); the setting is local to the thread."""
+    chosen = default_precision() if precision is None else precision
+    if chosen not in ("float64", "float32"):
+        raise ValueError(f"precision is {chosen!r}; expected 'float64' or 'float32'")
+    with jax.enable_x64(chosen == "float64"):
+        yield chosen
+
+
+def cast(tree: Any) -> Any:
+    """Every number of a record as a device array in the precision of the block: the door of a compiled program."""
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.result_type(_kind(leaf))), tree)
+
+
+def _kind(leaf: Any) -> Any:
+    dtype = np.result_type(leaf)
+    return float if np.issubdtype(dtype, np.floating) else dtype

@@ -1,0 +1,105 @@
+"""The MDP record: numbers only, sparse, without a reward and without labels."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+
+class MDP(eqx.Module):
+    r"""A finite Markov decision process without a reward, in sparse form.
+
+    :math:`P(t \mid s, a) = \sum_k \text{probabilities}[s,a,k]\,[\text{successors}[s,a,k] = t]`.
+
+    Build it with :meth:`MDP.of`, which derives ``neighbors`` and ``slots``; users hold a
+    :class:`~goalinf.World`, which adds the labels and checks the numbers.
+
+    Parameters
+    ----------
+    successors : int (S, A, K)
+        States that may follow; unused places repeat any state with probability zero.
+    probabilities : float (S, A, K)
+        Their probabilities; each available row sums to one.
+    available : bool (S, A)
+        Whether the action can be chosen there.
+    terminal : bool (S,)
+        States in which the episode has ended: nothing is collected or chosen there.
+    initial : float (S,)
+        Distribution of the first state.
+    discount : float
+        Discount factor per step, in [0, 1].
+    neighbors : int (U, S)
+        All states that can follow a state, whatever the action (unused places hold the state itself).
+    slots : int (S, A, K)
+        The place of each successor among the neighbors of its state.
+    """
+
+    successors: Int[Array | np.ndarray, "S A K"]
+    probabilities: Float[Array | np.ndarray, "S A K"]
+    available: Bool[Array | np.ndarray, "S A"]
+    terminal: Bool[Array | np.ndarray, " S"]
+    initial: Float[Array | np.ndarray, " S"]
+    discount: Float[Array | np.ndarray, ""]
+    neighbors: Int[Array | np.ndarray, "U S"]
+    slots: Int[Array | np.ndarray, "S A K"]
+
+    @classmethod
+    def of(cls, successors, probabilities, available, terminal, initial, discount) -> MDP:
+        """Assemble the record on the host and derive the neighbor lists."""
+        successors = np.asarray(successors, np.int32)
+        probabilities = np.asarray(probabilities, np.float64)
+        neighbors, slots = _neighbors(successors, probabilities)
+        return cls(
+            successors=successors,
+            probabilities=probabilities,
+            available=np.asarray(available, bool),
+            terminal=np.asarray(terminal, bool),
+            initial=np.asarray(initial, np.float64),
+            discount=np.asarray(discount, np.float64),
+            neighbors=neighbors,
+            slots=slots,
+        )
+
+    @property
+    def n_states(self) -> int:
+        """Number of states, S."""
+        return self.successors.shape[0]
+
+    @property
+    def n_actions(self) -> int:
+        """Number of actions, A."""
+        return self.successors.shape[1]
+
+    def weights(self) -> Float[Array, "A U S"]:
+        """Probability of each neighbor under each action, ``(A, U, S)``: the layout that planners sweep over."""
+        xp = np if isinstance(self.probabilities, np.ndarray) else jnp
+        hits = self.slots[None] == xp.arange(self.neighbors.shape[0])[:, None, None, None]
+        return xp.einsum("sak,usak->aus", self.probabilities, hits.astype(self.probabilities.dtype))
+
+    def dense(self) -> np.ndarray:
+        """Transition probabilities as a dense host array ``(S, A, S)``; a view for small worlds."""
+        n_states, n_actions, width = self.successors.shape
+        dense = np.zeros((n_states, n_actions, n_states))
+        rows, columns, _ = np.indices((n_states, n_actions, width))
+        np.add.at(dense, (rows, columns, np.asarray(self.successors)), np.asarray(self.probabilities))
+        return dense
+
+
+def _neighbors(successors: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Unique successors of every state, over all its actions, and where each successor stands among them."""
+    n_states, n_actions, width = successors.shape
+    flat = successors.reshape(n_states, -1)
+    # An impossible successor takes the place of a possible one, so that it costs no neighbor.
+    possible = probabilities.reshape(n_states, -1) > 0
+    fallback = np.where(possible.any(1), flat[np.arange(n_states), possible.argmax(1)], np.arange(n_states))
+    filled = np.where(possible, flat, fallback[:, None])
+    order = np.argsort(filled, axis=1, kind="stable")
+    ranked = np.take_along_axis(filled, order, axis=1)
+    place_in_order = np.cumsum(np.diff(ranked, axis=1, prepend=ranked[:, :1]) != 0, axis=1)
+    slots = np.empty_like(place_in_order)
+    np.put_along_axis(slots, order, place_in_order, axis=1)
+    neighbors = np.tile(np.arange(n_states, dtype=np.int32), (int(place_in_order.max()) + 1, 1))
+    neighbors[slots, np.arange(n_states)[:, None]] = filled
+    return neighbors, slots.reshape(n_states, n_actions, width).astype(np.int32)
