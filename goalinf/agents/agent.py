@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -17,7 +15,7 @@ from numpyro.distributions import Distribution
 
 from goalinf.agents.bellman import Problem, choosable
 from goalinf.agents.checks import check_plannable, check_solved
-from goalinf.agents.planners import ValueIteration
+from goalinf.agents.planners import Plan, ValueIteration
 from goalinf.precision import Precision, cast, computing_in
 from goalinf.rewards import Reward, ended, pinned
 from goalinf.worlds import MDP, World
@@ -151,14 +149,29 @@ def check_parameter(name: str, value: Any, low: float, high: float) -> Any:
 
 
 def plan(agent: Agent, mdp: MDP, reward: Reward) -> Policy:
-    """The policy of an agent: beliefs, then planner, then choice, then execution. Traceable."""
-    believed = agent.beliefs(mdp)
-    problem = Problem.of(believed, reward, agent.choice.beta)
-    planned = agent.planner(problem)
+    """The policy of an agent: beliefs, then planner, then choice, then execution. Traceable.
+
+    A planner that scales with the reward plans at beta 1; where nothing traced enters it, it does so once, while
+    the program around it is being compiled.
+    """
+    beta = agent.choice.beta
+    scale = 1.0 if agent.planner.scales else beta
+    inputs = (agent.planner, agent.beliefs(mdp), reward, scale)
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(inputs)):
+        planned = _planned(*inputs)
+    else:
+        with jax.ensure_compile_time_eval():
+            planned = jax.jit(_planned)(*cast(inputs))
+    if agent.planner.scales:
+        planned = eqx.tree_at(lambda p: (p.q, p.values), planned, (beta * planned.q, beta * planned.values))
     over = ended(reward, mdp)
     available = choosable(mdp, over | pinned(reward, mdp)[0])
     log_probs = agent.execution(agent.choice(planned.q, available.T), available)
     return Policy(log_probs, planned.values, over, planned.residual)
+
+
+def _planned(planner: Any, mdp: MDP, reward: Reward, scale: Any) -> Plan:
+    return planner(Problem.of(mdp, reward, scale))
 
 
 _plan = jax.jit(plan)
@@ -182,11 +195,3 @@ def check_known(*records: Any) -> None:
                 f"a {type(leaf).__name__} prior stands where a number is needed; "
                 "give the parameter a value (agent.at(...)), or use gi.infer to learn it"
             )
-
-
-def replace(record: Any, **fields: Any) -> Any:
-    """A copy of a record with some fields replaced, constructed and checked anew."""
-    return dataclasses.replace(record, **fields)
-
-
-Contexts = Mapping[Any, Any]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax.numpy as jnp
 import networkx as nx
 import numpy as np
 
@@ -25,15 +26,8 @@ def check_plannable(agent: Any, world: World, reward: Reward) -> None:
     ValueError
         Where it cannot; a state is named.
     """
+    check_shapes(reward, world)
     mdp = world.mdp
-    for name, axes in reward.dims.items():
-        sizes = {"state": mdp.n_states, "action": mdp.n_actions, "successor": mdp.successors.shape[2]}
-        shape = np.shape(getattr(reward, name))
-        expected = tuple(sizes.get(axis, shape[-1] if shape else None) for axis in axes)
-        if shape != expected:
-            raise ValueError(
-                f"{name} of the {type(reward).__name__} has shape {shape}; this world needs {expected} ({', '.join(axes)})"
-            )
     if float(mdp.discount) < 1.0 or agent.planner.horizon is not None:
         return
     fixed = np.asarray(ended(reward, mdp) | pinned(reward, mdp)[0])
@@ -48,6 +42,33 @@ def check_plannable(agent: Any, world: World, reward: Reward) -> None:
             f"with discount 1 this problem cannot end from state {shown}: "
             "use a discount below 1, a horizon, terminal states, or a goal (gi.goals)"
         )
+
+
+def check_shapes(reward: Any, world: World) -> None:
+    """Every array of a reward fits the world.
+
+    Raises
+    ------
+    ValueError
+        Where one does not; both shapes are said.
+    """
+    mdp = world.mdp
+    sizes = {"state": mdp.n_states, "action": mdp.n_actions, "successor": mdp.successors.shape[2]}
+    for name, axes in reward.dims.items():
+        shape = jnp.shape(getattr(reward, name))
+        expected = tuple(sizes.get(axis, shape[-1] if shape else 1) for axis in axes)
+        if shape != expected:
+            raise ValueError(
+                f"{name} of the {type(reward).__name__} has shape {shape}; this world needs {expected} ({', '.join(axes)})"
+            )
+    if hasattr(reward, "base"):
+        check_shapes(reward.base, world)
+
+
+def solved(residual: Any) -> Any:
+    """Whether every fixed point was reached, to a thousand times the tolerance the solver aims at."""
+    residual = jnp.asarray(residual)
+    return jnp.max(residual) <= 1e3 * tolerance(residual.dtype)
 
 
 def check_solved(residual: Any, values: Any, precision: Precision) -> None:
@@ -67,7 +88,7 @@ def check_solved(residual: Any, values: Any, precision: Precision) -> None:
             f"values reach {largest:.3g} (beta times reward, summed over the future), where {precision} is exact "
             f"to {eps * largest:.1g} only: use precision='float64', a smaller beta, or a smaller discount"
         )
-    if not worst <= 1e3 * tolerance(np.dtype(precision)):
+    if not solved(residual):
         raise ConvergenceError(
             f"the planner ended with a relative residual of {worst:.2g}: its values have no finite fixed point or were "
             "not reached; undiscounted, a soft-optimal agent needs step costs above log(number of actions)/beta, "

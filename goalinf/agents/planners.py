@@ -44,6 +44,11 @@ class ValueIteration(eqx.Module):
     backup: Backup = eqx.field(static=True)
     horizon: int | None = eqx.field(static=True, default=None)
 
+    @property
+    def scales(self) -> bool:
+        """Whether c times the reward has c times the values, for every c >= 0."""
+        return self.backup == "hard"
+
     def __call__(self, problem: Problem) -> Plan:
         """Plan; a stationary plan without a horizon, one per time step with it."""
         if self.horizon is None:

@@ -1,6 +1,35 @@
 """Worlds: an MDP with names, and the builders that make one."""
 
+from goalinf.worlds.arrays import from_arrays
+from goalinf.worlds.files import read_world
+from goalinf.worlds.graph import graph_world
+from goalinf.worlds.gridworld import gridworld, open_grid
+from goalinf.worlds.gym import from_gymnasium, gymnasium_reward
 from goalinf.worlds.mdp import MDP
-from goalinf.worlds.world import World
+from goalinf.worlds.memory import with_memory
+from goalinf.worlds.names import label
+from goalinf.worlds.random import garnet
+from goalinf.worlds.stack import bucket, pad, stack
+from goalinf.worlds.tables import from_table, read_table
+from goalinf.worlds.world import Memory, World
 
-__all__ = ["MDP", "World"]
+__all__ = [
+    "MDP",
+    "Memory",
+    "World",
+    "bucket",
+    "from_arrays",
+    "from_gymnasium",
+    "from_table",
+    "garnet",
+    "graph_world",
+    "gridworld",
+    "gymnasium_reward",
+    "label",
+    "open_grid",
+    "pad",
+    "read_table",
+    "read_world",
+    "stack",
+    "with_memory",
+]

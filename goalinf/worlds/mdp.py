@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -21,9 +23,9 @@ class MDP(eqx.Module):
     successors : int (S, A, K)
         States that may follow; unused places repeat any state with probability zero.
     probabilities : float (S, A, K)
-        Their probabilities; each available row sums to one.
+        Their probabilities; each row sums to one.
     available : bool (S, A)
-        Whether the action can be chosen there.
+        Whether the action can be chosen there. Every state has at least one, terminal ones too.
     terminal : bool (S,)
         States in which the episode has ended: nothing is collected or chosen there.
     initial : float (S,)
@@ -31,9 +33,18 @@ class MDP(eqx.Module):
     discount : float
         Discount factor per step, in [0, 1].
     neighbors : int (U, S)
-        All states that can follow a state, whatever the action (unused places hold the state itself).
+        The successors of each state over all its actions (unused places hold the state itself).
     slots : int (S, A, K)
         The place of each successor among the neighbors of its state.
+
+    Examples
+    --------
+    Two states, one action that switches between them:
+
+    >>> mdp = MDP.of([[[1]], [[0]]], [[[1.0]], [[1.0]]], [[True], [True]], [False, False], [1.0, 0.0], 0.9)
+    >>> mdp.dense()[:, 0]
+    array([[0., 1.],
+           [1., 0.]])
     """
 
     successors: Int[Array | np.ndarray, "S A K"]
@@ -46,16 +57,28 @@ class MDP(eqx.Module):
     slots: Int[Array | np.ndarray, "S A K"]
 
     @classmethod
-    def of(cls, successors, probabilities, available, terminal, initial, discount) -> MDP:
-        """Assemble the record on the host and derive the neighbor lists."""
+    def of(cls, successors: Any, probabilities: Any, available: Any, terminal: Any, initial: Any, discount: Any) -> MDP:
+        """Assemble the record on the host and derive the neighbor lists.
+
+        Rows that nobody can choose, those of terminal states and of unavailable actions, become self loops, so
+        that every row is a distribution; a terminal state without actions gets its first one back, so that every
+        row of a policy is one too. The places of all other rows stay as they are given.
+        """
         successors = np.asarray(successors, np.int32)
         probabilities = np.asarray(probabilities, np.float64)
-        neighbors, slots = _neighbors(successors, probabilities)
+        available = np.array(available, bool)
+        terminal = np.asarray(terminal, bool)
+        n_states, _, width = successors.shape
+        idle = (terminal[:, None] | ~available)[:, :, None]
+        successors = np.where(idle, np.arange(n_states, dtype=np.int32)[:, None, None], successors)
+        probabilities = np.where(idle, np.arange(width) == 0, probabilities)
+        available[terminal & ~available.any(1), 0] = True
+        neighbors, slots = neighbor_lists(successors, probabilities)
         return cls(
             successors=successors,
             probabilities=probabilities,
-            available=np.asarray(available, bool),
-            terminal=np.asarray(terminal, bool),
+            available=available,
+            terminal=terminal,
             initial=np.asarray(initial, np.float64),
             discount=np.asarray(discount, np.float64),
             neighbors=neighbors,
@@ -74,9 +97,9 @@ class MDP(eqx.Module):
 
     def weights(self) -> Float[Array, "A U S"]:
         """Probability of each neighbor under each action, ``(A, U, S)``: the layout that planners sweep over."""
-        xp = np if isinstance(self.probabilities, np.ndarray) else jnp
-        hits = self.slots[None] == xp.arange(self.neighbors.shape[0])[:, None, None, None]
-        return xp.einsum("sak,usak->aus", self.probabilities, hits.astype(self.probabilities.dtype))
+        width = self.neighbors.shape[0]
+        hits = self.slots[None] == jnp.arange(width)[:, None, None, None]
+        return jnp.einsum("sak,usak->aus", self.probabilities, hits.astype(self.probabilities.dtype))
 
     def dense(self) -> np.ndarray:
         """Transition probabilities as a dense host array ``(S, A, S)``; a view for small worlds."""
@@ -87,7 +110,7 @@ class MDP(eqx.Module):
         return dense
 
 
-def _neighbors(successors: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def neighbor_lists(successors: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Unique successors of every state, over all its actions, and where each successor stands among them."""
     n_states, n_actions, width = successors.shape
     flat = successors.reshape(n_states, -1)

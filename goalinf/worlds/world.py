@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from functools import cached_property
 from typing import Any, Literal
 
 import networkx as nx
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import breadth_first_order
 
 from goalinf.worlds.mdp import MDP
+from goalinf.worlds.names import Names, label, plain
+from goalinf.worlds.validate import validate
 
-_SUM_TOLERANCE = 1e-9
+__all__ = ["Memory", "World", "label"]
+
+_ROWS_SHOWN = 40
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -49,6 +54,19 @@ class World:
     ValueError
         Where rows do not sum to one, a state that is not terminal has no action, a number is not
         finite, or the discount lies outside [0, 1]; the state and action are named.
+
+    Examples
+    --------
+    >>> from goalinf.worlds import gridworld
+    >>> hall = gridworld("s..a", discount=0.9)
+    >>> hall.states
+    ('s', (0, 1), (0, 2), 'a')
+    >>> hall.index((0, 3)), hall.action_index("left")
+    (3, 2)
+    >>> hall.check()
+    Empty DataFrame
+    Columns: [finding, state, remedy]
+    Index: []
     """
 
     mdp: MDP
@@ -62,7 +80,7 @@ class World:
     memory: Memory | None = None
 
     def __post_init__(self):
-        _check(self)
+        validate(self)
 
     # -- names --------------------------------------------------------------------------------
 
@@ -82,8 +100,10 @@ class World:
         return len(self.actions) > 0 and isinstance(self.actions[0], tuple)
 
     @cached_property
-    def _index(self) -> dict[Hashable, int]:
-        return {**self.aliases, **{name: i for i, name in enumerate(self.states)}}
+    def names(self) -> Names:
+        """The names of the states and every other way to point at one."""
+        rows = tuple(self.source.split("\n")) if self.layout == "map" and isinstance(self.source, str) else None
+        return Names(self.states, self.aliases, self.marks, rows)
 
     def index(self, state: Any) -> int:
         """Number of the state with this name (a mark, a position ``(row, col)``, a node).
@@ -93,31 +113,22 @@ class World:
         ValueError
             Where no state has that name; close names are suggested.
         """
-        found = self._index.get(_plain(state)) if isinstance(_plain(state), Hashable) else None
-        if found is None:
-            raise ValueError(f"unknown state {_plain(state)!r}: {self._suggest(state)}")
-        return found
-
-    def _suggest(self, state: Any) -> str:
-        if self.layout == "map" and isinstance(_plain(state), tuple) and isinstance(self.source, str):
-            rows = self.source.split("\n")
-            row, col = (*_plain(state), 0, 0)[:2]
-            if isinstance(row, int) and isinstance(col, int):
-                if not (0 <= row < len(rows) and 0 <= col < len(rows[0])):
-                    return f"the map has rows 0 to {len(rows) - 1} and columns 0 to {len(rows[0]) - 1}"
-                return f"cell (row {row}, column {col}) is {rows[row][col]!r}, a wall; name a free cell"
-        names = [label(name) for name in self._index]
-        close = difflib.get_close_matches(label(_plain(state)), names, n=3)
-        if close:
-            return f"did you mean {' or '.join(close)}?"
-        shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
-        return f"this world has {self.n_states} states: {shown}"
+        return self.names.index(state)
 
     def cells(self, key: Any) -> list[int]:
-        """Numbers of all states that a key names: every cell carrying that mark, or the one state of that name."""
-        if self.marks is not None and isinstance(key, str) and key in self.marks:
-            return [i for i, mark in enumerate(self.marks) if mark == key]
-        return [self.index(key)]
+        """Numbers of all states that a key names: every cell carrying that mark, or the one state of that name.
+
+        In a world with memory, the name of a state of the first-order world names every pair that ends there.
+
+        Raises
+        ------
+        ValueError
+            Where the key names nothing; close names are suggested.
+        """
+        if self.memory is None or self.names.known(key):
+            return self.names.cells(key)
+        here = self.memory.base.cells(key)
+        return np.flatnonzero(np.isin(self.memory.pairs[:, 1], here)).tolist()
 
     def action_index(self, action: Any, state: int | None = None) -> int:
         """Number of an action; on graphs the state (a number) is needed.
@@ -128,7 +139,7 @@ class World:
             Where no action has that name there.
         """
         names = self.action_names(state)
-        action = _plain(action)
+        action = plain(action)
         if action in names:
             return names.index(action)
         where = "" if state is None else f" in state {label(self.states[state])}"
@@ -157,13 +168,19 @@ class World:
 
     # -- arrays from names --------------------------------------------------------------------
 
-    def indicator(self, keys: str | Iterable[Any]) -> np.ndarray:
+    def indicator(self, keys: Any) -> np.ndarray:
         """One on the states that any of the keys names, zero elsewhere, ``(S,)``.
 
         A string on a map is read as a set of marks: ``world.indicator("ab")`` is one on every ``a`` and ``b``.
+
+        Raises
+        ------
+        ValueError
+            Where a key names nothing.
         """
         one = np.zeros(self.n_states)
-        for key in [keys] if isinstance(keys, str) and self.marks is None else keys:
+        names = self.names if self.memory is None or self.names.known(keys) else self.memory.base.names
+        for key in names.split(keys):
             one[self.cells(key)] = 1.0
         return one
 
@@ -202,33 +219,49 @@ class World:
         with a single choice.
         """
         mdp = self.mdp
-        graph = self.transition_graph()
-        sources = np.flatnonzero(mdp.initial > 0)
-        reachable = set(sources.tolist())
-        for source in sources:
-            reachable |= nx.descendants(graph, int(source))
-        rows = []
-        for i in range(self.n_states):
-            name = label(self.states[i])
-            if i not in reachable:
-                rows.append(("unreachable", name, "give it a path from a start, or leave it out"))
-            if mdp.terminal[i]:
-                continue
-            if set(graph.successors(i)) <= {i}:
-                rows.append(("cannot be left", name, "mark it terminal if the episode ends there"))
-            elif mdp.available[i].sum() == 1:
-                rows.append(("a single choice", name, "steps taken there say nothing about the agent"))
-        return pd.DataFrame(rows, columns=["finding", "state", "remedy"])
+        s, t = self.edges()
+        # One more node, from which every start can be reached, so that one search finds all that is reachable.
+        starts = np.flatnonzero(mdp.initial > 0)
+        tails, heads = np.append(s, np.full(len(starts), self.n_states)), np.append(t, starts)
+        size = self.n_states + 1
+        graph = csr_array((np.ones(len(tails), bool), (tails, heads)), shape=(size, size))
+        reached = np.zeros(size, bool)
+        reached[breadth_first_order(graph, self.n_states, return_predecessors=False)] = True
+        leaves = np.zeros(self.n_states, bool)
+        leaves[s[s != t]] = True
+        live = ~mdp.terminal
+        stays = live & ~leaves
+        findings = {
+            "unreachable": (~reached[:-1], "give it a path from a start, or leave it out"),
+            "starts at the end": (~live & (mdp.initial > 0), "an episode that starts in a terminal state has no steps"),
+            "cannot be left": (stays, "mark it terminal if the episode ends there"),
+            "a single choice": (
+                live & ~stays & (mdp.available.sum(1) == 1),
+                "steps taken there say nothing about the agent",
+            ),
+        }
+        rows = [
+            (i, finding, label(self.states[i]), remedy)
+            for finding, (found, remedy) in findings.items()
+            for i in np.flatnonzero(found).tolist()
+        ]
+        rows.sort(key=lambda row: row[0])
+        return pd.DataFrame([row[1:] for row in rows], columns=["finding", "state", "remedy"])
 
     def transition_graph(self) -> nx.DiGraph:
         """Directed graph over state numbers with an edge wherever some available action can lead."""
-        mdp = self.mdp
-        possible = (mdp.probabilities > 0) & mdp.available[:, :, None] & ~mdp.terminal[:, None, None]
         graph: nx.DiGraph = nx.DiGraph()
         graph.add_nodes_from(range(self.n_states))
-        s, a, k = np.nonzero(possible)
-        graph.add_edges_from(zip(s.tolist(), mdp.successors[s, a, k].tolist(), strict=True))
+        s, t = self.edges()
+        graph.add_edges_from(zip(s.tolist(), t.tolist(), strict=True))
         return graph
+
+    def edges(self) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers s and t of every step s -> t that some available action can make (repeated where several can)."""
+        mdp = self.mdp
+        possible = (mdp.probabilities > 0) & mdp.available[:, :, None] & ~mdp.terminal[:, None, None]
+        s, a, k = np.nonzero(possible)
+        return s, np.asarray(mdp.successors)[s, a, k].astype(s.dtype)
 
     def __repr__(self) -> str:
         ends = int(self.mdp.terminal.sum())
@@ -236,7 +269,8 @@ class World:
         if ends:
             parts.append(f"{ends} terminal")
         head = f"World({self.layout}: " + ", ".join(parts) + ")"
-        return f"{head}\n{self.source}" if self.layout == "map" and isinstance(self.source, str) else head
+        drawn = self.names.rows is not None and len(self.names.rows) <= _ROWS_SHOWN
+        return f"{head}\n{self.source}" if drawn else head
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -246,60 +280,22 @@ class Memory:
     base: World
     pairs: np.ndarray  # (S, 2): last state (−1 at the start) and this state, as numbers of the base world
 
+    def number(self, last: Any, this: Any) -> np.ndarray:
+        """Number of the state that stands for each pair (last −1: at the start), −1 where there is none."""
+        keys, order = self._sorted
+        wanted = (np.asarray(last, np.int64) + 1) * self.base.n_states + this
+        place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        return np.where(keys[place] == wanted, order[place], -1)
+
+    @cached_property
+    def _sorted(self) -> tuple[np.ndarray, np.ndarray]:
+        keys = (self.pairs[:, 0].astype(np.int64) + 1) * self.base.n_states + self.pairs[:, 1]
+        order = np.argsort(keys)
+        return keys[order], order
+
     @cached_property
     def lookup(self) -> np.ndarray:
-        """Number of the pair, ``(S_base + 1, S_base)``; the last row is "no last state"; −1 where there is no such pair."""
+        """The same as an array ``(S_base + 1, S_base)``, for small worlds; the last row is "no last state"."""
         table = np.full((self.base.n_states + 1, self.base.n_states), -1)
         table[self.pairs[:, 0], self.pairs[:, 1]] = np.arange(len(self.pairs))
         return table
-
-
-def label(name: Any) -> str:
-    """Printed name of a state or action: ``"1,2"`` for a position, the text itself for anything else."""
-    return ",".join(str(part) for part in name) if isinstance(name, tuple) else str(name)
-
-
-def _plain(name: Any) -> Any:
-    """Python scalars in place of NumPy's, so that names compare and hash alike."""
-    if isinstance(name, np.generic):
-        return name.item()
-    if isinstance(name, (tuple, list)):
-        return tuple(_plain(part) for part in name)
-    return name
-
-
-def _check(world: World) -> None:
-    mdp, states = world.mdp, world.states
-    n_states, n_actions, _ = mdp.successors.shape
-    if len(states) != n_states:
-        raise ValueError(f"{len(states)} state names for {n_states} states; give one name per state")
-    if len(set(states)) != n_states:
-        twice = next(name for name in states if states.count(name) > 1)
-        raise ValueError(f"two states are named {label(twice)}; names must be unique")
-    if len(world.actions) != (n_states if world.local_actions else n_actions):
-        raise ValueError(f"{len(world.actions)} action names for {n_actions} actions")
-    discount = float(mdp.discount)
-    if not 0.0 <= discount <= 1.0:
-        raise ValueError(f"discount is {discount}; expected a number in [0, 1]")
-    if not np.isfinite(mdp.initial).all() or (mdp.initial < 0).any() or abs(mdp.initial.sum() - 1) > _SUM_TOLERANCE:
-        raise ValueError(f"the initial distribution sums to {mdp.initial.sum():g}; expected probabilities that sum to 1")
-    if (mdp.successors < 0).any() or (mdp.successors >= n_states).any():
-        s, a, k = np.argwhere((mdp.successors < 0) | (mdp.successors >= n_states))[0]
-        raise ValueError(f"{_where(world, s, a)} leads to state number {mdp.successors[s, a, k]}; there are {n_states} states")
-    live = mdp.available & ~mdp.terminal[:, None]
-    bad = ~np.isfinite(mdp.probabilities).all(2) | (mdp.probabilities < 0).any(2)
-    off = np.abs(mdp.probabilities.sum(2) - 1) > _SUM_TOLERANCE
-    for wrong, what in ((bad & live, "has a probability that is negative or not a number"), (off & live, None)):
-        if wrong.any():
-            s, a = np.argwhere(wrong)[0]
-            said = what or f"has probabilities that sum to {mdp.probabilities[s, a].sum():.9g}; expected 1"
-            more = f" ({wrong.sum()} rows in all)" if wrong.sum() > 1 else ""
-            raise ValueError(f"{_where(world, s, a)} {said}{more}")
-    stuck = ~mdp.terminal & ~mdp.available.any(1)
-    if stuck.any():
-        shown = ", ".join(label(states[i]) for i in np.flatnonzero(stuck)[:5])
-        raise ValueError(f"no action is available in state {shown}: mark it terminal, or give it a way to stay or leave")
-
-
-def _where(world: World, s: int, a: int) -> str:
-    return f"state {label(world.states[s])}, action {label(world.action_names(int(s))[a])}"

@@ -1,0 +1,133 @@
+"""Several worlds or several rewards in one data set: a mapping from context, stacked so that one program plans them all."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from goalinf.agents.agent import Agent, Policy, plan
+from goalinf.rewards import Reward
+from goalinf.worlds import MDP, World, stack
+
+Worlds = World | Mapping[Hashable, World]
+Rewards = Reward | Mapping[Hashable, Reward]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Setting:
+    """The worlds and rewards of a data set, in the order of its contexts.
+
+    Parameters
+    ----------
+    contexts : tuple
+        Names of the contexts.
+    worlds : tuple of World
+        One per context, or one for all.
+    rewards : tuple of Reward
+        One per context, or one for all.
+    """
+
+    contexts: tuple[Hashable, ...]
+    worlds: tuple[World, ...]
+    rewards: tuple[Reward, ...]
+
+    @classmethod
+    def of(cls, world: Worlds, reward: Rewards, contexts: Sequence[Hashable] | None = None) -> Setting:
+        """Line worlds and rewards up with the contexts of the data (default: those of the mappings).
+
+        Raises
+        ------
+        ValueError
+            Where a context has no world or no reward, or data without contexts meets a mapping.
+        """
+        mappings = {name: given for name, given in (("world", world), ("reward", reward)) if isinstance(given, Mapping)}
+        for name, mapping in mappings.items():
+            if not mapping:
+                raise ValueError(f"the mapping from context to {name} is empty")
+        if contexts is None:
+            contexts = tuple(next(iter(mappings.values()))) if mappings else (0,)
+        for name, mapping in mappings.items():
+            missing = [context for context in contexts if context not in mapping]
+            if missing and len(contexts) == 1 and contexts[0] in (0, None):
+                raise ValueError(f"several {name}s were given but the data name no context: read them with context=")
+            if missing:
+                raise ValueError(f"context {missing[0]!r} has no {name}; the mapping has {', '.join(map(str, mapping))}")
+        worlds = tuple(world[context] for context in contexts) if isinstance(world, Mapping) else (world,)
+        rewards = tuple(reward[context] for context in contexts) if isinstance(reward, Mapping) else (reward,)
+        for one in worlds:
+            if not isinstance(one, World):
+                raise TypeError(f"expected a World, found {type(one).__name__}; make one with gi.gridworld, gi.graph_world, …")
+        for one in rewards:
+            if not isinstance(one, Reward):
+                raise TypeError(f"expected a reward, found {type(one).__name__}; use gi.StateReward, gi.ActionReward, …")
+        return cls(tuple(contexts), worlds, rewards)
+
+    @property
+    def world(self) -> World:
+        """The world of the first context."""
+        return self.worlds[0]
+
+    def mdp(self) -> MDP:
+        """The MDP, with a leading axis where there are several worlds."""
+        return self.worlds[0].mdp if len(self.worlds) == 1 else stack([world.mdp for world in self.worlds])
+
+    def stacked_reward(self) -> Reward:
+        """The reward, with a leading axis where there are several, padded to the sizes of :meth:`mdp`."""
+        mdps = [world.mdp for world in self.worlds]
+        sizes = {
+            "state": max(mdp.n_states for mdp in mdps),
+            "action": max(mdp.n_actions for mdp in mdps),
+            "successor": max(mdp.successors.shape[2] for mdp in mdps),
+        }
+        if len(self.rewards) == 1:
+            if len({mdp.n_states for mdp in mdps}) > 1:
+                raise ValueError(
+                    "worlds of different sizes cannot share one reward: give a mapping from context to reward"
+                )
+            return self.rewards[0]
+        return stack_rewards([pad_reward(reward, sizes) for reward in self.rewards])
+
+    def plan(self, agent: Agent, mdp: MDP | None = None, reward: Reward | None = None) -> Policy:
+        """Policies of all contexts, ``(C, …)``; traceable. ``mdp`` and ``reward`` stand in for the setting's own."""
+        mdp = self.mdp() if mdp is None else mdp
+        reward = self.stacked_reward() if reward is None else reward
+        axes = (0 if len(self.worlds) > 1 else None, 0 if len(self.rewards) > 1 else None)
+        if axes == (None, None):
+            return jax.tree.map(lambda leaf: leaf[None], plan(agent, mdp, reward))
+        return jax.vmap(plan, (None, *axes))(agent, mdp, reward)
+
+
+def pad_reward(reward: Any, sizes: Mapping[str, int]) -> Any:
+    """A reward for a padded MDP: zeros on the states, actions and successors that were added."""
+
+    def padded(name: str, axes: tuple[str, ...]):
+        value = getattr(reward, name)
+        widths = [(0, sizes.get(axis, size) - size) for axis, size in zip(axes, jnp.shape(value), strict=True)]
+        return (np if isinstance(value, np.ndarray) else jnp).pad(value, widths)
+
+    names = [name for name, axes in reward.dims.items() if axes]
+    fields = {name: padded(name, reward.dims[name]) for name in names}
+    if hasattr(reward, "base"):
+        fields["base"] = pad_reward(reward.base, sizes)
+    return eqx.tree_at(lambda r: [getattr(r, name) for name in fields], reward, list(fields.values()))
+
+
+def stack_rewards(rewards: Sequence[Reward]) -> Any:
+    """Rewards of one kind with a leading axis on every array.
+
+    Raises
+    ------
+    ValueError
+        Where they are of different kinds.
+    """
+    structures = {jax.tree.structure(reward) for reward in rewards}
+    if len(structures) > 1:
+        kinds = ", ".join(sorted({type(reward).__name__ for reward in rewards}))
+        raise ValueError(f"the rewards of one data set must be of one kind and timing; found {kinds}")
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *rewards)

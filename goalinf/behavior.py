@@ -1,0 +1,294 @@
+"""Behavior: a NumPyro distribution over trajectories, given world, agent and reward."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro.distributions as dist
+from jaxtyping import Array, Float
+from numpyro.distributions import constraints
+
+from goalinf.agents.agent import Agent, Policy, check_known
+from goalinf.agents.checks import check_plannable, check_shapes, check_solved, solved
+from goalinf.agents.contexts import Rewards, Setting, Worlds
+from goalinf.data import Cells, Labels, Trajectories
+from goalinf.precision import Precision, cast, computing_in
+from goalinf.worlds import MDP
+
+
+class Behavior(dist.Distribution):
+    r"""Distribution of the trajectories of an agent that wants this reward in this world.
+
+    Its value is a :class:`~goalinf.Trajectories`. The log-probability is that of the observed choices,
+    :math:`\sum_{n,t} \log \pi(a_{nt} \mid s_{nt})`; how the world answered depends neither on agent nor on reward and
+    is left out. Missing choices, padding, and steps after the episode has ended contribute nothing. A stationary
+    policy is scored on the counts of unique choices, so that the cost does not grow with the data.
+
+    Parameters
+    ----------
+    world : World or mapping from context to World
+        Where they act.
+    agent : Agent
+        How they plan and choose; parameters may be traced values.
+    reward : Reward or mapping from context to Reward
+        What they want.
+    like : Trajectories, optional
+        Gives starts, lengths, missing choices, subjects and contexts to what is sampled, and the order of contexts.
+
+    Examples
+    --------
+    >>> import jax, goalinf as gi
+    >>> hall = gi.gridworld("s.a", discount=0.9)
+    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> walks = gi.simulate(jax.random.key(0), hall, gi.soft_optimal(beta=1.0), wants, trajectories=2, steps=3)
+    >>> bool(gi.Behavior(hall, gi.soft_optimal(beta=1.0), wants).log_prob(walks) < 0)
+    True
+    """
+
+    support = constraints.real
+    arg_constraints: dict = {}
+    reparametrized_params: list = []
+
+    def __init__(self, world: Worlds, agent: Agent, reward: Rewards, *, like: Trajectories | None = None):
+        contexts = like.labels.contexts if like is not None and like.labels is not None else None
+        self.setting = Setting.of(world, reward, contexts)
+        for index, one in enumerate(self.setting.worlds):
+            check_shapes(self.setting.rewards[min(index, len(self.setting.rewards) - 1)], one)
+        self.agent = agent
+        self.like = like
+        self._policy: Policy | None = None
+        super().__init__(batch_shape=(), event_shape=(), validate_args=False)
+
+    @property
+    def policy(self) -> Policy:
+        """Policies of all contexts; planned once."""
+        if self._policy is None:
+            self._policy = self.setting.plan(self.agent)
+        return self._policy
+
+    def log_prob(self, value: Trajectories) -> Float[Array, ""]:
+        """Log-probability of all observed choices, in nats; not a number where the planner failed."""
+        total = score(self.policy, value, episodic=self._episodic)
+        return jnp.where(solved(self.policy.residual), total, jnp.nan)
+
+    def log_prob_by_trajectory(self, value: Trajectories) -> Float[Array, " N"]:
+        """Log-probability of the observed choices of each trajectory, in nats."""
+        return score_steps(self.policy, value).sum(-1)
+
+    def log_prob_by_step(self, value: Trajectories) -> Float[Array, "N T"]:
+        """Log-probability of each choice, in nats; zero where nothing is scored."""
+        return score_steps(self.policy, value)
+
+    @property
+    def _episodic(self) -> bool:
+        return any(hasattr(reward, "ends") for reward in self.setting.rewards)
+
+    def sample(self, key: Array, sample_shape: tuple[int, ...] = ()) -> Trajectories:
+        """Trajectories with the starts, lengths and missing choices of ``like``.
+
+        Raises
+        ------
+        ValueError
+            Where ``like`` was not given.
+        """
+        if self.like is None:
+            raise ValueError("to sample, say like= which trajectories (starts, lengths, contexts); or use gi.simulate")
+        walk = self._sample_one
+        if not sample_shape:
+            return walk(key)
+        keys = jax.random.split(key, sample_shape)
+        for _ in sample_shape:
+            walk = jax.vmap(walk)
+        return walk(keys)
+
+    def _sample_one(self, key: Array) -> Trajectories:
+        like = self.like
+        assert like is not None
+        mdp = self.setting.mdp()
+        one_world = len(self.setting.worlds) == 1
+        states, actions, alive = roll_out(
+            key, mdp, self.policy, jnp.asarray(like.states)[:, 0], jnp.asarray(like.context), like.actions.shape[1], one_world
+        )
+        alive = alive & (jnp.arange(like.actions.shape[1]) < jnp.asarray(like.lengths)[:, None])
+        return _record(states, actions, alive, alive & jnp.asarray(like.observed), like)
+
+
+def score(policy: Policy, data: Trajectories, *, episodic: bool) -> Float[Array, ""]:
+    """Log-probability of all observed choices under policies with a leading context axis."""
+    if episodic or policy.log_probs.ndim == 4:
+        return score_steps(policy, data).sum()
+    cells = data.cells
+    context = _policy_number(policy, cells.context)
+    counted = (jnp.asarray(cells.weight) > 0) & ~policy.ended[context, cells.state]
+    log_probs = jnp.where(counted, policy.log_probs[context, cells.state, cells.action], 0.0)
+    return jnp.sum(cells.weight * log_probs)
+
+
+def score_steps(policy: Policy, data: Trajectories) -> Float[Array, "N T"]:
+    """Log-probability of every observed choice before the episode ends; zero elsewhere."""
+    steps = data.actions.shape[1]
+    horizon = policy.log_probs.shape[1] if policy.log_probs.ndim == 4 else None
+    if horizon is not None and steps > horizon:
+        raise ValueError(f"the data have up to {steps} steps, the agent's horizon is {horizon}: give it a longer horizon")
+    states = jnp.maximum(jnp.asarray(data.states)[:, :steps], 0)
+    actions = jnp.maximum(jnp.asarray(data.actions), 0)
+    context = _policy_number(policy, data.context)[:, None]
+    over = jnp.cumsum(policy.ended[context, states], axis=1) > 0
+    where = (context, states, actions) if horizon is None else (context, jnp.arange(steps)[None], states, actions)
+    counted = jnp.asarray(data.observed) & ~over
+    return jnp.where(counted, policy.log_probs[where], 0.0)
+
+
+def _policy_number(policy: Policy, context: Any) -> Array:
+    """Which policy a context follows: its own, or the only one."""
+    context = jnp.asarray(context)
+    return context if policy.log_probs.shape[0] > 1 else jnp.zeros_like(context)
+
+
+def roll_out(key: Array, mdp: MDP, policy: Policy, starts: Array, context: Array, steps: int, one_world: bool):
+    """Simulate: states ``(N, T+1)``, actions ``(N, T)`` and whether each step was taken ``(N, T)``."""
+    successors, probabilities = jnp.asarray(mdp.successors), jnp.asarray(mdp.probabilities)
+    context = _policy_number(policy, context)
+
+    def step(state, now):
+        key, t = now
+        choose, move = jax.random.split(key)
+        log_probs = policy.log_probs[(context, state) if policy.log_probs.ndim == 3 else (context, t, state)]
+        action = jax.random.categorical(choose, log_probs)
+        place = (state, action) if one_world else (context, state, action)
+        slot = jax.random.categorical(move, jnp.log(probabilities[place]))
+        alive = ~policy.ended[context, state]
+        following = jnp.where(alive, successors[(*place, slot)], state)
+        return following, (state, action, alive)
+
+    times = jnp.arange(steps)
+    last, (states, actions, alive) = jax.lax.scan(step, starts, (jax.random.split(key, steps), times))
+    return jnp.concatenate([states, last[None]]).T, actions.T, alive.T
+
+
+def _record(states, actions, alive, observed, like: Trajectories) -> Trajectories:
+    """A record of simulated arrays inside a traced program, where choices cannot be counted: every step is a cell."""
+    lengths = alive.sum(1)
+    seen = jnp.arange(states.shape[1]) <= lengths[:, None]
+    flat = partial(jnp.broadcast_to, shape=actions.shape)
+    cells = Cells(
+        subject=flat(jnp.asarray(like.subject)[:, None]).ravel(),
+        context=flat(jnp.asarray(like.context)[:, None]).ravel(),
+        state=states[:, :-1].ravel(),
+        action=actions.ravel(),
+        weight=observed.ravel().astype(float),
+    )
+    return Trajectories(
+        states=jnp.where(seen, states, -1),
+        actions=jnp.where(observed, actions, -1),
+        lengths=lengths,
+        observed=observed,
+        subject=jnp.asarray(like.subject),
+        context=jnp.asarray(like.context),
+        cells=cells,
+        labels=None,
+    )
+
+
+_roll_out = jax.jit(roll_out, static_argnames=("steps", "one_world"))
+
+
+def simulate(
+    key: Array,
+    world: Worlds,
+    agent: Agent,
+    reward: Rewards,
+    *,
+    trajectories: int,
+    steps: int,
+    starts: Sequence[Any] | Any | None = None,
+    subject: Hashable | None = None,
+    precision: Precision | None = None,
+) -> Trajectories:
+    """Watch an agent act.
+
+    Parameters
+    ----------
+    key : jax.random key
+        Source of randomness; consumed.
+    world, reward : World and Reward, or mappings from context to them
+        Where it acts and what it wants.
+    agent : Agent
+        How it plans and chooses.
+    trajectories : int
+        How many walks, N; in each context where there are several.
+    steps : int
+        Most decisions in a walk, T; a walk is shorter where it reaches a state that ends it.
+    starts : state or sequence of states, optional
+        First state of all walks, or of each; default: drawn from the world's initial distribution.
+    subject : hashable, optional
+        Name of the one who walks; default: nobody is named.
+    precision : {"float64", "float32"}, optional
+        Default: float64 on a CPU, float32 on an accelerator.
+
+    Returns
+    -------
+    Trajectories
+
+    Raises
+    ------
+    ValueError
+        Where a count is not positive, a start is unknown, agent or reward holds a prior, the horizon is too short,
+        or an undiscounted problem cannot end.
+    ConvergenceError, PrecisionError
+        Where the planner fails.
+
+    Examples
+    --------
+    >>> import jax, goalinf as gi
+    >>> hall = gi.gridworld("s.a", discount=0.9)
+    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> gi.simulate(jax.random.key(0), hall, gi.soft_optimal(beta=1.0), wants, trajectories=2, steps=3).n_steps
+    6
+    """
+    for name, count in (("trajectories", trajectories), ("steps", steps)):
+        if not isinstance(count, (int, np.integer)) or count < 1:
+            raise ValueError(f"{name} is {count!r}; expected a positive whole number")
+    setting = Setting.of(world, reward)
+    horizon = agent.planner.horizon
+    if horizon is not None and steps > horizon:
+        raise ValueError(f"steps is {steps}, beyond the agent's horizon of {horizon}: give it a longer horizon")
+    check_known(agent, setting.rewards)
+    for index, one in enumerate(setting.worlds):
+        check_plannable(agent, one, setting.rewards[min(index, len(setting.rewards) - 1)])
+    key_starts, key_walk = jax.random.split(key)
+    context = np.repeat(np.arange(len(setting.contexts), dtype=np.int32), trajectories)
+    first = _starts(key_starts, setting, context, starts)
+    with computing_in(precision) as chosen:
+        mdp, reward_record, agent = cast((setting.mdp(), setting.stacked_reward(), agent))
+        policy = jax.jit(setting.plan)(agent, mdp, reward_record)
+        check_solved(policy.residual, policy.values, chosen)
+        walked = _roll_out(key_walk, mdp, policy, first, context, steps=int(steps), one_world=len(setting.worlds) == 1)
+        states, actions, alive = jax.device_get(walked)
+    lengths = alive.sum(1)
+    states = np.where(np.arange(steps + 1) <= lengths[:, None], states, -1)
+    labels = Labels(
+        tuple(range(len(states))),
+        subjects=(0 if subject is None else subject,),
+        contexts=setting.contexts,
+        worlds=tuple(setting.worlds[min(c, len(setting.worlds) - 1)] for c in range(len(setting.contexts))),
+    )
+    return Trajectories.of(states, np.where(alive, actions, -1), lengths=lengths, context=context, labels=labels)
+
+
+def _starts(key: Array, setting: Setting, context: np.ndarray, starts: Any) -> np.ndarray:
+    """Number of the first state of every walk."""
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+    worlds = [setting.worlds[min(c, len(setting.worlds) - 1)] for c in range(len(setting.contexts))]
+    if starts is None:
+        return np.array([rng.choice(worlds[c].n_states, p=worlds[c].mdp.initial) for c in context], np.int32)
+    if isinstance(starts, list):
+        if len(starts) != len(context):
+            raise ValueError(f"{len(starts)} starts for {len(context)} walks; give one for each, or one for all")
+        return np.array([worlds[c].index(start) for c, start in zip(context, starts, strict=True)], np.int32)
+    return np.array([worlds[c].index(starts) for c in context], np.int32)

@@ -1,0 +1,104 @@
+"""Arrays as people hand them over, checked and completed before they become a record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from goalinf.data.labels import Labels
+
+
+def many(count: int, what: str) -> str:
+    """``"1 subject"``, ``"2 trajectories"``."""
+    plural = "trajectories" if what == "trajectory" else f"{what}s"
+    return f"{count:,} {what if count == 1 else plural}"
+
+
+def integers(values: Any, name: str) -> np.ndarray:
+    """An int32 array of these values, which must be whole numbers."""
+    array = np.asarray(values)
+    if array.dtype == object or array.dtype.kind not in "iuf":
+        raise ValueError(f"{name} holds {array.dtype}; expected a rectangle of integers, -1 where there is none")
+    if array.dtype.kind == "f" and not (np.isfinite(array) & (array == np.round(array))).all():
+        raise ValueError(f"{name} holds a number that is not an integer or not finite; write -1 where there is none")
+    return array.astype(np.int32)
+
+
+def default_lengths(states: np.ndarray, actions: np.ndarray) -> np.ndarray:
+    """Decisions per trajectory: visits before the first −1, without the last one unless a choice was made there."""
+    if actions.shape[1] == 0:
+        return np.zeros(len(actions), np.int32)
+    visits = np.cumprod(states >= 0, axis=1, dtype=bool).sum(1)
+    last = np.clip(visits - 1, 0, actions.shape[1] - 1)
+    chosen_there = (visits <= actions.shape[1]) & (actions[np.arange(len(actions)), last] >= 0)
+    return np.where(chosen_there, visits, np.maximum(visits - 1, 0)).astype(np.int32)
+
+
+def chosen_numbers(trajectories: Any, n: int) -> np.ndarray:
+    """Numbers of the trajectories that a mask, a slice or integers select."""
+    if isinstance(trajectories, slice):
+        chosen = np.arange(n)[trajectories]
+    else:
+        chosen = np.atleast_1d(np.asarray(trajectories))
+        if chosen.dtype == bool:
+            if chosen.shape != (n,):
+                raise ValueError(f"the mask has shape {chosen.shape}; expected one entry for each of {n} trajectories")
+            chosen = np.flatnonzero(chosen)
+    if chosen.size == 0:
+        raise ValueError("no trajectory is selected; select at least one")
+    if chosen.ndim != 1 or chosen.dtype.kind not in "iu":
+        raise ValueError(f"trajectories are selected by a mask or integers, not by {chosen.dtype} {chosen.shape}")
+    outside = (chosen < -n) | (chosen >= n)
+    if outside.any():
+        raise ValueError(f"no trajectory number {chosen[outside][0]}: there are {n} trajectories")
+    return chosen % n
+
+
+def check_shapes(actions: np.ndarray, **others: np.ndarray) -> None:
+    """Raise where a field of a :class:`~goalinf.Trajectories` has another shape than `actions` asks for."""
+    n, t = actions.shape
+    for name, array in others.items():
+        shape = {"states": (n, t + 1), "observed": (n, t)}.get(name, (n,))
+        if array.shape != shape:
+            raise ValueError(f"{name} has shape {array.shape}; expected {shape}, to fit actions {(n, t)}")
+    if n == 0 or t == 0:
+        raise ValueError(f"there are {n} trajectories of {t} steps; expected at least one of each")
+
+
+def check(
+    labels: Labels | None,
+    states: np.ndarray,
+    actions: np.ndarray,
+    lengths: np.ndarray,
+    observed: np.ndarray,
+    subject: np.ndarray,
+    context: np.ndarray,
+) -> None:
+    """Raise where the fields of a :class:`~goalinf.Trajectories` contradict one another."""
+    check_shapes(actions, states=states, lengths=lengths, observed=observed, subject=subject, context=context)
+    n, t = actions.shape
+    decision = np.arange(t) < lengths[:, None]
+    faults = {
+        f"a length outside 0 to {t}": (lengths < 0) | (lengths > t),
+        "a negative subject or context number": (subject < 0) | (context < 0),
+        "a decision without a state": (decision & (states[:, :-1] < 0)).any(1),
+        "a choice behind its end": (~decision & observed).any(1),
+        "an observed choice without an action": (observed & (actions < 0)).any(1),
+    }
+    for what, wrong in faults.items():
+        if wrong.any():
+            names = labels.trajectories if labels else range(n)
+            raise ValueError(f"trajectory {names[int(wrong.argmax())]} has {what} ({wrong.sum()} of {n} trajectories)")
+    if labels is not None:
+        _check_names(labels, n, int(subject.max()) + 1, int(context.max()) + 1)
+
+
+def _check_names(labels: Labels, n: int, n_subjects: int, n_contexts: int) -> None:
+    if len(labels.trajectories) != n:
+        raise ValueError(f"labels name {many(len(labels.trajectories), 'trajectory')}, the data have {n}")
+    for what, names, needed in (("subject", labels.subjects, n_subjects), ("context", labels.contexts, n_contexts)):
+        if len(names) < needed:
+            raise ValueError(f"labels name {many(len(names), what)}, the data have {needed}")
+    if labels.worlds and len(labels.worlds) != len(labels.contexts):
+        raise ValueError(f"labels hold {len(labels.worlds)} worlds for {many(len(labels.contexts), 'context')}")

@@ -1,0 +1,70 @@
+"""Counts of equal choices: all that the likelihood of a stationary policy needs."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+# Counting in a table of all possible cells beats sorting while the table is not much longer than the data.
+_TABLE_PER_CHOICE, _SMALL_TABLE = 4, 1 << 20
+
+
+class Cells(eqx.Module):
+    """Unique (subject, context, state, action) of the observed choices, with counts.
+
+    The log-likelihood of a stationary policy is one gather on these and a weighted sum, so its cost does
+    not grow with the number of steps.
+
+    Parameters
+    ----------
+    subject, context, state, action : int (C,)
+        Numbers; sorted in this order where counted by :meth:`count`.
+    weight : float (C,)
+        How often that choice was made.
+    """
+
+    subject: Int[Array | np.ndarray, " C"]
+    context: Int[Array | np.ndarray, " C"]
+    state: Int[Array | np.ndarray, " C"]
+    action: Int[Array | np.ndarray, " C"]
+    weight: Float[Array | np.ndarray, " C"]
+
+    @classmethod
+    def count(cls, states, actions, observed, subject, context) -> Cells:
+        """Count equal choices, on the host (arguments as in :class:`Trajectories`)."""
+        sizes = [int(x.max(initial=-1)) + 1 for x in (subject, context, states, actions)]
+        _, n_contexts, n_states, n_actions = sizes
+        # One integer per choice, so that equal choices are equal integers (64 bits are always enough: a data
+        # set with more than 2^63 possible cells would not fit in memory).
+        task = np.asarray(subject, np.int64) * n_contexts + context
+        key = ((task[:, None] * n_states + states[:, :-1]) * n_actions + actions)[observed]
+        if 0 < np.prod(sizes, dtype=float) <= _TABLE_PER_CHOICE * len(key) + _SMALL_TABLE:
+            counts = np.bincount(key)
+            unique = np.flatnonzero(counts)
+            counts = counts[unique]
+        else:
+            unique, counts = np.unique(key, return_counts=True)
+        rest, action = np.divmod(unique, max(n_actions, 1))
+        rest, state = np.divmod(rest, max(n_states, 1))
+        subject, context = np.divmod(rest, max(n_contexts, 1))
+        return cls(
+            subject=subject.astype(np.int32),
+            context=context.astype(np.int32),
+            state=state.astype(np.int32),
+            action=action.astype(np.int32),
+            weight=counts.astype(np.float64),
+        )
+
+    @classmethod
+    def each(cls, states, actions, observed, subject, context) -> Cells:
+        """One cell per step, uncounted, for arrays that are being traced; weight zero where nothing was observed."""
+        spread = lambda x: jnp.broadcast_to(x[:, None], actions.shape).ravel()  # noqa: E731
+        return cls(
+            subject=spread(subject),
+            context=spread(context),
+            state=jnp.maximum(states[:, :-1], 0).ravel(),
+            action=jnp.maximum(actions, 0).ravel(),
+            weight=observed.ravel().astype(float),
+        )

@@ -1,0 +1,104 @@
+"""From trajectories back to a long table, with trial-wise outputs aligned to its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from goalinf.data.trajectories import Trajectories
+from goalinf.worlds.world import World
+
+
+def to_frame(data: Trajectories, columns: Mapping[str, Any]) -> pd.DataFrame:
+    """See :meth:`goalinf.Trajectories.to_frame`."""
+    labels = data.labels
+    if labels is not None and labels.table is not None and labels.rows is not None:
+        rows = labels.rows
+        trajectory, step = np.nonzero(rows >= 0)
+        in_order = np.argsort(rows[trajectory, step], kind="stable")
+        trajectory, step = trajectory[in_order], step[in_order]
+        frame = labels.table.iloc[rows[trajectory, step]].copy()
+    else:
+        trajectory, step = np.nonzero(np.arange(data.max_steps) < np.asarray(data.lengths)[:, None])
+        frame = _decisions(data, trajectory, step)
+    for name, values in columns.items():
+        if name in frame.columns:
+            raise ValueError(f"the table has a column {name!r} already; give the new column another name")
+        frame[name] = _aligned(name, values, data, trajectory, step)
+    return frame
+
+
+def _aligned(name: str, values: Any, data: Trajectories, trajectory: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """Values of the decisions in these rows; NaN (None for text) where no choice was recorded."""
+    values = np.asarray(values)
+    shape = (data.n_trajectories, data.max_steps)
+    if values.shape != shape:
+        raise ValueError(f"column {name!r} has shape {values.shape}; expected {shape}: one value per step")
+    # A visit to the last state of the longest trajectory stands one place behind the decisions.
+    chosen = np.pad(np.asarray(data.observed), ((0, 0), (0, 1)))[trajectory, step]
+    numeric = values.dtype.kind in "biuf"
+    aligned = np.full(len(step), np.nan if numeric else None, float if numeric else object)
+    aligned[chosen] = values[trajectory[chosen], step[chosen]]
+    return aligned
+
+
+def _decisions(data: Trajectories, trajectory: np.ndarray, step: np.ndarray) -> pd.DataFrame:
+    """One row per decision, for data that came from no table."""
+    labels = data.labels
+    context: list[int] = np.asarray(data.context)[trajectory].tolist()
+    state: list[int] = np.asarray(data.states)[trajectory, step].tolist()
+    after: list[int] = np.asarray(data.states)[trajectory, step + 1].tolist()
+    action: list[int] = np.asarray(data.actions)[trajectory, step].tolist()
+    found: dict[str, list] = {
+        "subject": [data.subject_names[i] for i in np.asarray(data.subject)[trajectory]],
+        "trajectory": [data.trajectory_names[i] for i in trajectory],
+        "step": step.tolist(),
+    }
+    if data.n_contexts > 1 or (labels is not None and "context" in labels.columns):
+        found["context"] = [data.context_names[i] for i in context]
+    worlds = labels.worlds if labels is not None else ()
+    if worlds:
+        found["state"] = [_state_name(worlds[c], s) for c, s in zip(context, state, strict=True)]
+        if all(_base(world, 0)[0].layout == "map" for world in worlds):
+            places = [_place(worlds[c], s) for c, s in zip(context, state, strict=True)]
+            found["row"], found["col"] = ([place[i] for place in places] for i in (0, 1))
+        found["action"] = [_action_name(worlds[c], s, a) for c, s, a in zip(context, state, action, strict=True)]
+        found["next_state"] = [_state_name(worlds[c], s) for c, s in zip(context, after, strict=True)]
+    else:
+        found["state"] = state
+        found["action"] = [a if a >= 0 else None for a in action]
+        found["next_state"] = [s if s >= 0 else None for s in after]
+    # Built as objects, so that tuples stay tuples; then columns of plain numbers or text become that.
+    return pd.DataFrame({name: _column(values) for name, values in found.items()}).infer_objects()
+
+
+def _column(values: list) -> pd.Series:
+    if all(isinstance(value, (int, float, np.number, str)) or value is None for value in values):
+        return pd.Series(values)
+    return pd.Series(values, dtype=object)
+
+
+def _base(world: World, state: int) -> tuple[World, int]:
+    """On worlds with memory, the first-order world and this node in it."""
+    return (world, state) if world.memory is None else (world.memory.base, int(world.memory.pairs[state, 1]))
+
+
+def _state_name(world: World, state: int) -> Any:
+    if state < 0:
+        return None
+    world, state = _base(world, state)
+    return world.states[state]
+
+
+def _action_name(world: World, state: int, action: int) -> Any:
+    return None if action < 0 else world.action_names(state)[action]
+
+
+def _place(world: World, state: int) -> tuple[int, int]:
+    world, state = _base(world, state)
+    assert world.positions is not None
+    col, row = world.positions[state]
+    return int(row), int(col)

@@ -1,0 +1,90 @@
+"""Names that belong to a data set: they stay on the host and never enter compiled code."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable, Mapping
+from typing import SupportsIndex
+
+import numpy as np
+import pandas as pd
+
+from goalinf.worlds.world import World, label
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Labels:
+    """What the numbers in a :class:`~goalinf.Trajectories` stand for.
+
+    Two of these are equal only where they are the same object: comparing tables would be slow, and labels
+    are taken off (:meth:`~goalinf.Trajectories.unlabeled`) before compiled code sees the data.
+
+    Parameters
+    ----------
+    trajectories : tuple (N,)
+        One key per trajectory; a tuple where several columns name it.
+    subjects, contexts : tuple
+        Their names; the single name 0 where the data have no such column.
+    worlds : tuple of World, optional
+        The world of each context, in the order of `contexts`; empty where unknown.
+    columns : mapping, optional
+        Which column of the table (a name, or a tuple of names) played which part: ``trajectory``, ``step``,
+        ``state``, ``action``, ``subject``, ``context``. For simulated data without a table, the parts that
+        have names.
+    table : DataFrame, optional
+        The table that was read, as it was.
+    rows : int (N, T+1), optional
+        Position in the table of every visit, −1 where there is none. Column ``t`` is decision ``t``; the
+        column after a trajectory's last decision is the visit to its last state.
+    source : str, optional
+        Name of the CSV file that the table was read from.
+    """
+
+    trajectories: tuple[Hashable, ...]
+    subjects: tuple[Hashable, ...] = (0,)
+    contexts: tuple[Hashable, ...] = (0,)
+    worlds: tuple[World, ...] = ()
+    columns: Mapping[str, Hashable] = dataclasses.field(default_factory=dict)
+    table: pd.DataFrame | None = None
+    rows: np.ndarray | None = None
+    source: str | None = None
+
+    def select(self, trajectories: np.ndarray, subjects: np.ndarray, contexts: np.ndarray, width: int) -> Labels:
+        """The names of some trajectories, subjects and contexts (all given by number), over `width` visits."""
+        return dataclasses.replace(
+            self,
+            trajectories=tuple(self.trajectories[i] for i in trajectories),
+            subjects=tuple(self.subjects[i] for i in subjects),
+            contexts=tuple(self.contexts[i] for i in contexts),
+            worlds=tuple(self.worlds[i] for i in contexts) if self.worlds else (),
+            rows=None if self.rows is None else self.rows[trajectories, :width],
+        )
+
+    def where(self, trajectory: SupportsIndex, step: SupportsIndex) -> str:
+        """Say which decision a pair of numbers means: ``"row 17 (trajectory 3, step 5)"``.
+
+        Errors about a step (a choice of probability zero, say) name it this way.
+        """
+        if self.table is None or self.rows is None or self.rows[trajectory, step] < 0:
+            return f"trajectory {label(self.trajectories[trajectory])}, step {step}"
+        position = int(self.rows[trajectory, step])
+        value = self.table[self.columns["step"]].iloc[position]
+        return f"{row_name(self.table, position, self.source)} ({step_name(self.trajectories[trajectory], value)})"
+
+    def __repr__(self) -> str:
+        counts = [len(names) for names in (self.trajectories, self.subjects, self.contexts)]
+        return "Labels({} trajectories, {} subjects, {} contexts)".format(*counts)
+
+
+def row_name(table: pd.DataFrame, position: int, source: str | None = None) -> str:
+    """A row as its owner would find it: by index label, and by line where it stands in a CSV file."""
+    if source is not None:
+        return f"row {position}, line {position + 2} of {source}"
+    name = f"row {label(table.index[position])}"
+    return name if table.index.is_unique else f"{name} (number {position} from the top)"
+
+
+def step_name(trajectory: Hashable, step: object) -> str:
+    """``"trajectory 3, step 5"``; a step stored as 5.0 is step 5."""
+    whole = int(step) if isinstance(step, (float, np.floating)) and float(step).is_integer() else step
+    return f"trajectory {label(trajectory)}, step {whole}"

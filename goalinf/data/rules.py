@@ -1,0 +1,144 @@
+"""What the world allows: whether each row can have happened, and which action a transition gives away."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from goalinf.data.columns import Rows
+from goalinf.data.lookup import Places, base
+from goalinf.worlds.mdp import MDP
+from goalinf.worlds.world import label
+
+
+def check_ended(rows: Rows, places: Places, state: np.ndarray, decision: np.ndarray) -> None:
+    """Raise where something is decided in a terminal state."""
+    ended = np.zeros(len(state), bool)
+    for world, chosen in places.each():
+        ended[chosen] = np.asarray(base(world).mdp.terminal)[state[chosen]]
+    rows.refuse(
+        ended & decision,
+        lambda i: (
+            f"state {places.name(i, state)} is terminal: the episode has ended there and nothing is decided. "
+            "Remove what follows (the last row may give the state, with an empty action)"
+        ),
+    )
+
+
+def check_available(rows: Rows, places: Places, state: np.ndarray, action: np.ndarray) -> None:
+    """Raise where the chosen action is not available in its state."""
+    wrong = np.zeros(len(state), bool)
+    for world, chosen in places.each():
+        chosen = chosen[action[chosen] >= 0]
+        wrong[chosen] = ~np.asarray(base(world).mdp.available)[state[chosen], action[chosen]]
+
+    def say(i: int) -> str:
+        world, s = places.base(i), int(state[i])
+        names = world.action_names(s)
+        allowed = _listed([names[a] for a in np.flatnonzero(world.mdp.available[s])])
+        return (
+            f"action {label(names[action[i]])} is not available in state {places.name(i, state)}; expected {allowed}. "
+            "Correct the row, or make the action available in the world"
+        )
+
+    rows.refuse(wrong, say)
+
+
+def check_moves(rows: Rows, places: Places, state: np.ndarray, action: np.ndarray) -> None:
+    """Raise where the next row's state cannot follow: under the chosen action, or, where it is missing, under any."""
+    wrong = np.zeros(len(state), bool)
+    for world, chosen in places.each():
+        chosen = chosen[rows.following[chosen] >= 0]
+        possible, pair = _leading(base(world).mdp, state[chosen], state[rows.following[chosen]])
+        taken = action[chosen]
+        by_action, by_any = possible[pair, np.maximum(taken, 0)], possible[pair].any(1)
+        wrong[chosen] = np.where(taken >= 0, ~by_action, ~by_any)
+
+    def say(i: int) -> str:
+        if action[i] < 0:
+            return _forbidden(rows, places, state, i)
+        world, s, a = places.base(i), int(state[i]), int(action[i])
+        after = int(rows.following[i])
+        follow = world.mdp.successors[s, a][world.mdp.probabilities[s, a] > 0]
+        return (
+            f"action {label(world.action_names(s)[a])} in state {places.name(i, state)} never leads to state "
+            f"{places.name(after, state)}, which comes next ({rows.owner(after)}); in this world it leads to "
+            f"{_listed([world.states[t] for t in np.unique(follow)])}. Correct the rows, or the world, or cut the "
+            "trajectory there"
+        )
+
+    rows.refuse(wrong, say)
+
+
+def read_off(rows: Rows, places: Places, state: np.ndarray) -> np.ndarray:
+    """The action of every row that has a next one: the only one that can lead to its state; −1 at the end.
+
+    Raises
+    ------
+    ValueError
+        Where no action leads there, or several do.
+    """
+    action, candidates = np.full(len(state), -1), np.ones(len(state), np.int64)
+    for world, chosen in places.each():
+        chosen = chosen[rows.following[chosen] >= 0]
+        possible, pair = _leading(base(world).mdp, state[chosen], state[rows.following[chosen]])
+        action[chosen] = possible.argmax(1)[pair]
+        candidates[chosen] = possible.sum(1)[pair]
+    rows.refuse(candidates == 0, lambda i: _forbidden(rows, places, state, i))
+
+    def say(i: int) -> str:
+        world, s, after = places.base(i), int(state[i]), int(rows.following[i])
+        possible, _ = _leading(world.mdp, state[[i]], state[[after]])
+        names = _listed([world.action_names(s)[a] for a in np.flatnonzero(possible[0])], "and")
+        return (
+            f"the action cannot be read off: {names} all lead from state {places.name(i, state)} to state "
+            f"{places.name(after, state)}. Name the column that holds the action: action="
+        )
+
+    rows.refuse(candidates > 1, say)
+    return action
+
+
+def lift(rows: Rows, places: Places, state: np.ndarray) -> np.ndarray:
+    """On worlds with memory, the number of the pair (last state, this state) of every row; elsewhere the state."""
+    last, lifted = np.full(len(state), -1), state.copy()
+    has_next = np.flatnonzero(rows.following >= 0)
+    last[rows.following[has_next]] = state[has_next]
+    for world, chosen in places.each():
+        if world.memory is not None:
+            lifted[chosen] = world.memory.lookup[last[chosen], state[chosen]]
+
+    def say(i: int) -> str:
+        before = "at the start" if last[i] < 0 else f"after state {label(places.base(i).states[last[i]])}"
+        return f"the world with memory has no state for {places.name(i, state)} {before}; build it with that one"
+
+    rows.refuse(lifted < 0, say)
+    return lifted
+
+
+def _leading(mdp: MDP, state: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which available actions can lead from one state to the other.
+
+    ``(pairs, A)`` over the unique pairs, and the pair of each row: tables repeat few transitions many times.
+    """
+    unique, pair = np.unique(state * mdp.n_states + after, return_inverse=True)
+    s, t = np.divmod(unique, mdp.n_states)
+    hits = np.asarray(mdp.successors)[s] == t[:, None, None]
+    leads = (hits & (np.asarray(mdp.probabilities)[s] > 0)).any(2)
+    return leads & np.asarray(mdp.available)[s], pair
+
+
+def _forbidden(rows: Rows, places: Places, state: np.ndarray, i: int) -> str:
+    world, s, after = places.base(i), int(state[i]), int(rows.following[i])
+    possible = (world.mdp.probabilities[s] > 0) & world.mdp.available[s][:, None]
+    reached = _listed([world.states[t] for t in np.unique(world.mdp.successors[s][possible])])
+    stay = ", give the world a stay action" if state[after] == s else ""
+    return (
+        f"no action leads from state {places.name(i, state)} to state {places.name(after, state)}, which comes next "
+        f"({rows.owner(after)}); one step leads to {reached}. Correct the rows{stay}, or cut the trajectory there"
+    )
+
+
+def _listed(names: list, word: str = "or", most: int = 8) -> str:
+    """``"a, b or c"``."""
+    shown = [label(name) for name in names[:most]] + ["…"] * (len(names) > most)
+    return " ".join([", ".join(shown[:-1]), word, shown[-1]]) if len(shown) > 1 else "".join(shown)

@@ -1,0 +1,299 @@
+"""Trajectories: what was observed, as rectangular arrays, and the counts that the likelihood needs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Hashable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from jaxtyping import Array, Bool, Int
+
+from goalinf.data.arrays import check, check_shapes, chosen_numbers, default_lengths, integers, many
+from goalinf.data.cells import Cells
+from goalinf.data.labels import Labels
+
+
+class Trajectories(eqx.Module):
+    """Observed behavior: N trajectories of up to T decisions, padded to a rectangle.
+
+    Made by :func:`~goalinf.read_trajectories` from a table, by :func:`~goalinf.simulate`, or by :meth:`of`
+    from arrays. A pytree, so that it can be the value of a NumPyro distribution.
+
+    Padding and a missing choice are different facts. A *missing choice* is a step before the end of its
+    trajectory where no action was recorded: the state moves on, the likelihood gets nothing. *Padding* lies
+    behind the end. `observed` is False for both.
+
+    Parameters
+    ----------
+    states : int (N, T+1)
+        State before each decision, and the state after the last one; −1 for padding and for a last state
+        that was not seen.
+    actions : int (N, T)
+        Chosen actions, −1 where missing or padding.
+    lengths : int (N,)
+        Number of decision steps, missing choices included.
+    observed : bool (N, T)
+        True where a choice was recorded.
+    subject, context : int (N,)
+        Numbers of the subject and the context of each trajectory, into ``labels.subjects`` and
+        ``labels.contexts``.
+    cells : Cells
+        Counts of the observed choices.
+    labels : Labels, optional
+        Names, and the table the data came from; on the host only.
+
+    Raises
+    ------
+    ValueError
+        Where NumPy arrays do not agree with one another (traced arrays are not looked at).
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> data = gi.Trajectories.of([[0, 1, 2], [1, 2, -1]], [[0, 0], [0, -1]])
+    >>> print(data)
+    Trajectories: 2 trajectories, 1 to 2 steps each, 3 in all
+    no missing choices
+    1 subject, 1 context
+    >>> data.cells.state, data.cells.weight
+    (array([0, 1], dtype=int32), array([1., 2.]))
+    """
+
+    states: Int[Array | np.ndarray, "N visits"]
+    actions: Int[Array | np.ndarray, "N T"]
+    lengths: Int[Array | np.ndarray, " N"]
+    observed: Bool[Array | np.ndarray, "N T"]
+    subject: Int[Array | np.ndarray, " N"]
+    context: Int[Array | np.ndarray, " N"]
+    cells: Cells
+    labels: Labels | None = eqx.field(static=True, default=None)
+
+    @classmethod
+    def of(
+        cls, states, actions, *, lengths=None, observed=None, subject=None, context=None, labels: Labels | None = None
+    ) -> Trajectories:
+        """Assemble the record from arrays, on the host, and count the cells.
+
+        Parameters
+        ----------
+        states : int (N, T+1)
+            −1 where there is none. Append a column of −1 where last states were not seen.
+        actions : int (N, T)
+            −1 where missing or padding.
+        lengths : int (N,), optional
+            Decision steps. Whatever lies behind them is blanked. Without them a trajectory ends at its last
+            state; that last state counts as a decision only if an action was recorded there.
+        observed : bool (N, T), optional
+            False hides a recorded choice, which then counts as missing. Default: wherever there is an action.
+        subject, context : int (N,), optional
+            Default: one subject, one context.
+        labels : Labels, optional
+            Names.
+
+        Raises
+        ------
+        ValueError
+            Where shapes do not fit, a number is not an integer, a decision has no state, or labels do not fit.
+        """
+        states, actions = integers(states, "states"), integers(actions, "actions")
+        if states.ndim != 2 or actions.ndim != 2 or states.shape != (actions.shape[0], actions.shape[1] + 1):
+            raise ValueError(
+                f"states has shape {states.shape} and actions {actions.shape}; expected (N, T+1) and (N, T): "
+                "append a column of -1 to states where the last state was not seen"
+            )
+        n, t = actions.shape
+        lengths = default_lengths(states, actions) if lengths is None else integers(lengths, "lengths")
+        observed = np.ones((n, t), bool) if observed is None else np.asarray(observed, bool)
+        subject = np.zeros(n, np.int32) if subject is None else integers(subject, "subject")
+        context = np.zeros(n, np.int32) if context is None else integers(context, "context")
+        check_shapes(actions, lengths=lengths, observed=observed, subject=subject, context=context)
+        decision = np.arange(t) < lengths[:, None]
+        observed = observed & decision & (actions >= 0)
+        data = cls(
+            states=np.where(np.arange(t + 1) <= lengths[:, None], states, -1).astype(np.int32),
+            actions=np.where(observed, actions, -1).astype(np.int32),
+            lengths=lengths,
+            observed=observed,
+            subject=subject,
+            context=context,
+            cells=_no_cells(),
+            labels=labels,
+        )
+        return _with_cells(data)
+
+    @classmethod
+    def traced(cls, states, actions, *, lengths, observed, subject, context) -> Trajectories:
+        """Assemble the record inside compiled code: one cell per step, nothing checked, no labels."""
+        cells = Cells.each(states, actions, observed, subject, context)
+        return cls(states, actions, lengths, observed, subject, context, cells)
+
+    def __check_init__(self):
+        fields = (self.states, self.actions, self.lengths, self.observed, self.subject, self.context)
+        if all(isinstance(field, np.ndarray) for field in fields):
+            check(self.labels, *[np.asarray(field) for field in fields])
+
+    # -- how much there is ----------------------------------------------------------------------
+
+    @property
+    def n_trajectories(self) -> int:
+        """Number of trajectories, N."""
+        return self.states.shape[-2]
+
+    @property
+    def max_steps(self) -> int:
+        """Number of decision steps of the longest trajectory, T."""
+        return self.actions.shape[-1]
+
+    @property
+    def n_steps(self) -> int:
+        """Number of decision steps in all, missing choices included."""
+        return int(np.sum(self.lengths, dtype=np.int64))
+
+    @property
+    def n_choices(self) -> int:
+        """Number of choices that were recorded."""
+        return int(np.sum(self.observed, dtype=np.int64))
+
+    @property
+    def n_subjects(self) -> int:
+        """Number of subjects."""
+        return len(self.subject_names)
+
+    @property
+    def n_contexts(self) -> int:
+        """Number of contexts."""
+        return len(self.context_names)
+
+    @property
+    def trajectory_names(self) -> tuple[Hashable, ...]:
+        """Key of each trajectory; its number where there are no labels."""
+        return self.labels.trajectories if self.labels else tuple(range(self.n_trajectories))
+
+    @property
+    def subject_names(self) -> tuple[Hashable, ...]:
+        """Name of each subject; its number where there are no labels."""
+        return self.labels.subjects if self.labels else tuple(range(int(np.max(self.subject, initial=-1)) + 1))
+
+    @property
+    def context_names(self) -> tuple[Hashable, ...]:
+        """Name of each context; its number where there are no labels."""
+        return self.labels.contexts if self.labels else tuple(range(int(np.max(self.context, initial=-1)) + 1))
+
+    def state_visits(self, n_states: int) -> np.ndarray:
+        """How often each state was seen, ``(S,)``, before decisions, missing choices included, and at the end."""
+        states = np.asarray(self.states)
+        return np.bincount(states[states >= 0], minlength=n_states)
+
+    def choice_counts(self, n_states: int, n_actions: int) -> np.ndarray:
+        """How often each action was chosen in each state, ``(S, A)``, over all subjects and contexts."""
+        counts = np.zeros((n_states, n_actions))
+        np.add.at(counts, (np.asarray(self.cells.state), np.asarray(self.cells.action)), np.asarray(self.cells.weight))
+        return counts
+
+    # -- other forms of the same data -------------------------------------------------------------
+
+    def unlabeled(self) -> Trajectories:
+        """The numbers alone, as compiled code wants them."""
+        numbers = (self.states, self.actions, self.lengths, self.observed, self.subject, self.context)
+        return Trajectories(*numbers, self.cells)
+
+    def select(self, trajectories: Any) -> Trajectories:
+        """Some of the trajectories, by mask ``(N,)``, by number, or by slice; repeats are allowed (bootstrap).
+
+        Subjects and contexts that no longer occur are left out of the names, so a subject may have another
+        number than before; without labels, numbers stay what they are.
+
+        Raises
+        ------
+        ValueError
+            Where a mask has another length than N, a number is out of range, or nothing is selected.
+        """
+        chosen = chosen_numbers(trajectories, self.n_trajectories)
+        width = max(int(np.asarray(self.lengths)[chosen].max()), 1)
+        subject, context, labels = np.asarray(self.subject)[chosen], np.asarray(self.context)[chosen], self.labels
+        if labels is not None:
+            subjects, subject = np.unique(subject, return_inverse=True)
+            contexts, context = np.unique(context, return_inverse=True)
+            labels = labels.select(chosen, subjects, contexts, width + 1)
+        return Trajectories.of(
+            np.asarray(self.states)[chosen, : width + 1],
+            np.asarray(self.actions)[chosen, :width],
+            lengths=np.asarray(self.lengths)[chosen],
+            observed=np.asarray(self.observed)[chosen, :width],
+            subject=subject,
+            context=context,
+            labels=labels,
+        )
+
+    def to_frame(self, **columns: Any) -> pd.DataFrame:
+        """The data as a long table, with further columns aligned to its rows.
+
+        Data that were read from a table come back as that table: its rows, columns, order and index (after
+        :meth:`select`, the rows of the selected trajectories). Other data become one row per decision with
+        the columns ``subject``, ``trajectory``, ``step``, ``state``, ``action``, ``next_state``, with
+        ``context`` where contexts have names and ``row`` and ``col`` on maps; states and actions
+        carry their names where the labels know the world, and on worlds with memory the state is this node.
+
+        Parameters
+        ----------
+        **columns : array (N, T)
+            One value per decision, such as log-probabilities. Rows without a recorded choice (missing
+            choices, visits to a last state) get NaN.
+
+        Raises
+        ------
+        ValueError
+            Where an array is not ``(N, T)`` or the table has a column of that name.
+
+        Examples
+        --------
+        >>> import goalinf as gi
+        >>> data = gi.Trajectories.of([[0, 1, -1], [1, 1, 0]], [[0, 1], [1, 0]])
+        >>> data.to_frame(surprise=data.actions * 2.0)
+           subject  trajectory  step  state  action  next_state  surprise
+        0        0           0     0      0       0         1.0       0.0
+        1        0           0     1      1       1         NaN       2.0
+        2        0           1     0      1       1         1.0       2.0
+        3        0           1     1      1       0         0.0       0.0
+        """
+        from goalinf.data.frame import to_frame  # here, because it needs this class
+
+        return to_frame(self, columns)
+
+    def data_hash(self) -> str:
+        """SHA-256 of the arrays (names left out): equal data have equal hashes."""
+        digest = hashlib.sha256()
+        for name in ("states", "actions", "lengths", "observed", "subject", "context"):
+            array = np.ascontiguousarray(np.asarray(getattr(self, name)), bool if name == "observed" else "<i4")
+            digest.update(f"{name}{array.shape}".encode())
+            digest.update(array.tobytes())
+        return digest.hexdigest()
+
+    def __repr__(self) -> str:
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(self)) or np.ndim(self.lengths) != 1:
+            return f"Trajectories(states {jnp.shape(self.states)}, actions {jnp.shape(self.actions)})"
+        shortest, longest = int(np.min(self.lengths)), int(np.max(self.lengths))
+        each = f"{shortest} to {longest}" if shortest < longest else f"{longest}"
+        head = f"Trajectories: {many(self.n_trajectories, 'trajectory')}, {each} steps each, {self.n_steps:,} in all"
+        missing, empty = self.n_steps - self.n_choices, int(np.sum(np.sum(self.observed, 1) == 0))
+        lines = [head, f"{missing or 'no'} missing choice{'s' * (missing != 1)}"]
+        if empty:
+            lines[1] += f"; {many(empty, 'trajectory')} without any choice"
+        lines.append(f"{many(self.n_subjects, 'subject')}, {many(self.n_contexts, 'context')}")
+        return "\n".join(lines)
+
+
+def _no_cells() -> Cells:
+    none = np.zeros(0, np.int32)
+    return Cells(subject=none, context=none, state=none, action=none, weight=np.zeros(0))
+
+
+def _with_cells(data: Trajectories) -> Trajectories:
+    """The same data with its cells counted; counting comes after the checks of construction."""
+    cells = Cells.count(data.states, data.actions, data.observed, data.subject, data.context)
+    return eqx.tree_at(lambda d: d.cells, data, cells)

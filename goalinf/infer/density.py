@@ -1,0 +1,100 @@
+"""A posterior as samplers see it: a potential over one flat, unconstrained vector, with the data as an argument."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+from numpyro import handlers
+from numpyro.distributions import biject_to
+from numpyro.infer import init_to_median
+from numpyro.infer.util import constrain_fn, potential_energy
+
+from goalinf.behavior import Behavior
+from goalinf.data import Trajectories
+
+Model = Callable[[Any], None]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Density:
+    """A NumPyro model, flattened.
+
+    Parameters
+    ----------
+    model : callable
+        A NumPyro model of one argument, the data.
+    start : float (D,)
+        Unconstrained coordinates of the prior medians.
+    unravel : callable
+        ``(D,)`` -> dictionary of unconstrained sites.
+    """
+
+    model: Model
+    start: np.ndarray
+    unravel: Callable[[Any], dict[str, Any]]
+
+    @classmethod
+    def of(cls, model: Model, data: Any, key: Any) -> Density:
+        """Trace the model once (inside the precision of the block).
+
+        Raises
+        ------
+        ValueError
+            Where the model has nothing to infer or nothing was observed.
+        """
+        seeded = handlers.seed(model, key)
+        trace = handlers.trace(handlers.substitute(seeded, substitute_fn=init_to_median())).get_trace(data)
+        sampled = [site for site in trace.values() if site["type"] == "sample"]
+        latent = [site for site in sampled if not site["is_observed"]]
+        for site in latent:
+            if site["fn"].support.is_discrete:
+                raise ValueError(f"site {site['name']!r} is discrete; marginalize it, or give it a continuous prior")
+        if not latent:
+            raise ValueError("the model has no parameter to infer: give some parameter a distribution as its prior")
+        if len(latent) == len(sampled):
+            raise ValueError(
+                "the model observes nothing: pass the data on, as in numpyro.sample(name, gi.Behavior(...), obs=data)"
+            )
+        unconstrained = {site["name"]: biject_to(site["fn"].support).inv(site["value"]) for site in latent}
+        flat, unravel = ravel_pytree(unconstrained)
+        return cls(model, np.asarray(flat), unravel)
+
+    @property
+    def size(self) -> int:
+        """Number of unconstrained coordinates, D."""
+        return self.start.size
+
+    def potential(self, flat: Any, data: Any) -> Any:
+        """Minus the log joint density at a flat vector; infinite where undefined."""
+        return potential_energy(self.model, (data,), {}, self.unravel(flat))
+
+    def constrain(self, flat: Any, data: Any) -> dict[str, Any]:
+        """Every site's value at a flat vector."""
+        return constrain_fn(self._seeded, (data,), {}, self.unravel(flat), return_deterministic=True)
+
+    @property
+    def _seeded(self) -> Model:
+        return handlers.seed(self.model, jax.random.key(0))
+
+    def replay(self, sites: dict[str, Any], data: Any) -> dict[str, Any]:
+        """Trace of the model with these values in place."""
+        return handlers.trace(handlers.substitute(self._seeded, sites)).get_trace(data)
+
+    def log_likelihood(self, sites: dict[str, Any], data: Trajectories, *, by: str) -> tuple[Any, Any]:
+        """Log-likelihood of the observed sites by ``trajectory`` or ``step``, and the planners' worst residual."""
+        total, worst = jnp.zeros(()), jnp.zeros(())
+        for site in self.replay(sites, data).values():
+            if site["type"] != "sample" or not site["is_observed"]:
+                continue
+            behavior, value = site["fn"], site["value"]
+            if not isinstance(behavior, Behavior):
+                continue
+            scored = behavior.log_prob_by_trajectory(value) if by == "trajectory" else behavior.log_prob_by_step(value)
+            total, worst = total + scored, jnp.maximum(worst, jnp.max(behavior.policy.residual))
+        return total, worst

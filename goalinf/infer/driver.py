@@ -1,0 +1,122 @@
+"""The loop around a kernel: chains side by side, blocks of steps, progress, interruption."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Literal
+
+import jax
+import numpy as np
+
+from goalinf.infer.geometry import Geometry, Kernel
+from goalinf.infer.progress import Progress
+from goalinf.precision import Precision, computing_in
+
+ChainMethod = Literal["threads", "vectorized"]
+Draws = dict[str, np.ndarray]
+
+
+def default_chain_method() -> ChainMethod:
+    """Threads on a CPU, vectorized on an accelerator."""
+    return "threads" if jax.default_backend() == "cpu" else "vectorized"
+
+
+class Chains:
+    """Markov chains under way. One block of steps is compiled once and serves warm-up and sampling alike.
+
+    Parameters
+    ----------
+    key : jax.random key
+        Source of randomness.
+    kernel, geometry, data
+        What is run, in which coordinates, on which data.
+    start : float (chains, D)
+        Where the chains begin, in the coordinates of the sampler.
+    step_size : float (chains,)
+        First step sizes.
+    warmup : int
+        Steps during which the kernel adapts.
+    method : {"threads", "vectorized"}
+        Python threads that run one program on one device, or one program of all chains.
+    """
+
+    def __init__(
+        self,
+        key: Any,
+        kernel: Kernel,
+        geometry: Geometry,
+        data: Any,
+        start: np.ndarray,
+        *,
+        step_size: np.ndarray,
+        warmup: int,
+        method: ChainMethod,
+        precision: Precision,
+    ):
+        self._size = kernel.block
+        self._precision = precision
+        self._stop = threading.Event()
+        self.interrupted = False
+        args = (data, *geometry.arrays())
+        keys = jax.random.split(key, len(start))
+        # All tracing happens here, on one thread; the chains only run what is compiled.
+        if method == "vectorized":
+            states = [jax.vmap(lambda k, x, e: kernel.start(k, x, e, args, warmup=warmup))(keys, start, step_size)]
+            block = jax.jit(jax.vmap(lambda state, args: kernel.run(state, args, warmup=warmup), (0, None)))
+        else:
+            chains = zip(keys, start, step_size, strict=True)
+            states = [kernel.start(k, x, e, args, warmup=warmup) for k, x, e in chains]
+            block = jax.jit(lambda state, args: kernel.run(state, args, warmup=warmup))
+        compiled = block.lower(states[0], args).compile()
+        self._block = lambda state: compiled(state, args)
+        self._states = states
+
+    def advance(self, steps: int, progress: Progress, *, kept: bool = True) -> Draws:
+        """At least this many steps (whole blocks) of every chain: arrays ``(chains, steps, …)``.
+
+        On Ctrl-C the chains finish their block; what all of them have is returned and ``interrupted`` is set.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            Where not one block was finished.
+        """
+        blocks = -(-steps // self._size)
+        with ThreadPoolExecutor(len(self._states)) as pool:
+            futures = [pool.submit(self._walk, index, blocks, progress, kept) for index in range(len(self._states))]
+            try:
+                while any(_unfinished(future) for future in futures):
+                    pass
+            except KeyboardInterrupt:
+                self._stop.set()
+                self.interrupted = True
+        found = [future.result() for future in futures]
+        common = min(len(blocks) for blocks in found)
+        if common == 0:
+            raise KeyboardInterrupt
+        names = found[0][0]
+        if len(found) == 1 and np.ndim(names["potential"]) == 2:
+            return {name: np.concatenate([block[name] for block in found[0]], 1) for name in names}
+        return {name: np.stack([np.concatenate([b[name] for b in chain[:common]]) for chain in found]) for name in names}
+
+    def _walk(self, index: int, blocks: int, progress: Progress, kept: bool) -> list[Draws]:
+        found: list[Draws] = []
+        with computing_in(self._precision):
+            for _ in range(blocks):
+                if self._stop.is_set():
+                    break
+                self._states[index], block = self._block(self._states[index])
+                found.append(jax.device_get(block))
+                diverged = found[-1]["diverging"]
+                progress.advance(diverged.size, int(diverged.sum()) if kept else 0)
+        return found
+
+
+def _unfinished(future: Future) -> bool:
+    """Wait a little, so that Ctrl-C is heard, and say whether there is more to wait for."""
+    try:
+        future.exception(timeout=0.1)
+    except TimeoutError:
+        return True
+    return False

@@ -1,0 +1,136 @@
+"""Geometry: the affine map under which a posterior is nearly a standard normal, and the kernels that use it."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpyro.infer.hmc import hmc
+from scipy import linalg
+
+from goalinf.infer.density import Density
+from goalinf.infer.mode import Mode, hessian
+
+Algorithm = Literal["HMC", "NUTS"]
+_QUARTER = np.pi / 2  # a quarter period of the standard normal: the next draw is independent of the last
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Geometry:
+    """``flat = center + scale @ x``; samplers move x.
+
+    Parameters
+    ----------
+    center : float (D,)
+        The mode.
+    scale : float (D, D)
+        A square root of the Laplace covariance (triangular), or of the identity.
+    whitened : bool
+        Whether ``scale`` comes from a Laplace approximation.
+    """
+
+    center: np.ndarray
+    scale: np.ndarray
+    whitened: bool
+
+    @classmethod
+    def laplace(cls, density: Density, data: Any, mode: Mode) -> Geometry | None:
+        """From the curvature at the mode; None where that is not positive definite."""
+        curvature = np.asarray(hessian(density, mode.flat, data), float)
+        if not np.isfinite(curvature).all():
+            return None
+        try:
+            # H = U'U, so that x = U (flat - mode) has unit covariance: flat = mode + U^-1 x.
+            upper = linalg.cholesky(0.5 * (curvature + curvature.T))
+        except linalg.LinAlgError:
+            return None
+        return cls(mode.flat, linalg.solve_triangular(upper, np.eye(density.size)), True)
+
+    @classmethod
+    def plain(cls, center: np.ndarray) -> Geometry:
+        """The coordinates as they are."""
+        return cls(center, np.eye(center.size), False)
+
+    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        """What compiled programs take."""
+        return self.center, self.scale
+
+
+class Kernel:
+    """A NumPyro kernel over a flat density, as compiled programs of an initial state and of a block of steps.
+
+    Fixed-length HMC runs for a jittered quarter period in whitened coordinates; NUTS adapts a mass matrix of its own.
+    The data and the geometry are arguments, so that one compiled block serves every data set of a shape.
+    """
+
+    def __init__(self, density: Density, algorithm: Algorithm, *, block: int, target_accept: float, dense_mass: bool):
+        self.algorithm = algorithm
+        self.block = block
+
+        def potential_of(data, center, scale):
+            return lambda x: density.potential(center + scale @ x, data)
+
+        self._init, self._sample = hmc(potential_fn_gen=potential_of, algo=algorithm)
+        self._options = {
+            "adapt_mass_matrix": algorithm == "NUTS",
+            "dense_mass": dense_mass and algorithm == "NUTS",
+            "target_accept_prob": target_accept,
+            "trajectory_length": _QUARTER if algorithm == "HMC" else None,
+            "find_heuristic_step_size": False,
+        }
+        self.start = jax.jit(self._start, static_argnames=("warmup",))
+
+    def _start(self, key: Any, x: Any, step_size: Any, args: Any, *, warmup: int) -> Any:
+        state = self._init(x, warmup, step_size=step_size, model_args=args, rng_key=key, **self._options)
+        return jax.tree.map(jnp.asarray, state)
+
+    def run(self, state: Any, args: Any, *, warmup: int) -> tuple[Any, dict[str, Any]]:
+        """A block of steps; traceable."""
+        self._init(state.z, warmup, model_args=args, rng_key=state.rng_key, **self._options)  # sets the kernel's schedule
+
+        def step(state, _):
+            if self.algorithm == "HMC":
+                key, jitter = jax.random.split(state.rng_key)
+                length = _QUARTER * jax.random.uniform(jitter, minval=0.7, maxval=1.3)
+                state = state._replace(rng_key=key, trajectory_length=length)
+            state = self._sample(state, args, {})
+            draw = {
+                "x": state.z,
+                "potential": state.potential_energy,
+                "diverging": state.diverging,
+                "n_steps": state.num_steps,
+                "acceptance_rate": state.accept_prob,
+                "step_size": state.adapt_state.step_size,
+                "energy": state.energy,
+            }
+            return state, draw
+
+        return jax.lax.scan(step, state, None, length=self.block)
+
+
+def overdispersed(key: Any, geometry: Geometry, chains: int) -> np.ndarray:
+    """Starting points of the chains: draws around the mode, ``(chains, D)``, in the coordinates of the sampler."""
+    spread = 1.0 if geometry.whitened else 0.1
+    return spread * np.asarray(jax.random.normal(key, (chains, geometry.center.size)))
+
+
+def constrained(density: Density, geometry: Geometry, x: np.ndarray, data: Any) -> dict[str, np.ndarray]:
+    """Values of every site for draws ``(chains, draws, D)``, in chunks so that memory stays bounded."""
+    chains, draws, size = x.shape
+    program = _constrain_program(density)
+    flat = x.reshape(-1, size)
+    chunk = max(1, min(len(flat), 2_000_000 // max(size, 1)))
+    parts = [jax.device_get(program(flat[i : i + chunk], *geometry.arrays(), data)) for i in range(0, len(flat), chunk)]
+    return {name: np.concatenate([p[name] for p in parts]).reshape(chains, draws, *parts[0][name].shape[1:]) for name in parts[0]}
+
+
+def _constrain_program(density: Density) -> Any:
+    @partial(jax.jit)
+    def program(x, center, scale, data):
+        return jax.vmap(lambda one: density.constrain(center + scale @ one, data))(x)
+
+    return program

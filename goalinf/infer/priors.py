@@ -1,0 +1,114 @@
+"""Priors as leaves: every distribution inside an agent or a reward becomes a sample site."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import equinox as eqx
+import numpyro
+from numpyro.distributions import Distribution
+
+from goalinf.agents import Agent
+from goalinf.rewards import LinearReward, Reward, Shaped
+from goalinf.worlds import World
+
+
+@dataclasses.dataclass(frozen=True)
+class Site:
+    """One sampled parameter.
+
+    Parameters
+    ----------
+    name : str
+        ``agent.<parameter>`` or ``reward.<parameter>``.
+    prior : Distribution
+        Over the whole array.
+    dims : tuple of str
+        Names of its axes.
+    """
+
+    name: str
+    prior: Distribution
+    dims: tuple[str, ...]
+
+    @property
+    def parameter(self) -> str:
+        """The name within the agent or the reward."""
+        return self.name.split(".", 1)[1]
+
+
+def find_sites(agent: Agent, reward: Reward | Mapping[Any, Reward], world: World) -> list[Site]:
+    """Every prior in an agent and a reward, expanded to the shape that the world needs.
+
+    Raises
+    ------
+    ValueError
+        Where a prior has the wrong shape, is discrete, or stands in one of several rewards.
+    """
+    sizes = {"state": world.n_states, "action": world.n_actions, "successor": world.mdp.successors.shape[2]}
+    sites = []
+    for name, value in agent.parameters.items():
+        if isinstance(value, Distribution):
+            dims = () if value.shape() == () else ("state",)
+            sites.append(Site(f"agent.{name}", _expanded(f"agent.{name}", value, dims, sizes), dims))
+    if isinstance(reward, Mapping):
+        for context, one in reward.items():
+            if _reward_priors(one):
+                raise ValueError(
+                    f"the reward of context {context!r} holds a prior: several rewards have to be known; "
+                    "to learn one reward from all contexts pass it by itself instead of in a mapping"
+                )
+        return sites
+    for name, (value, dims) in _reward_priors(reward).items():
+        own = sizes
+        if isinstance(_base(reward), LinearReward):
+            own = {**sizes, "feature": _base(reward).features.shape[-1]}
+        sites.append(Site(f"reward.{name}", _expanded(f"reward.{name}", value, dims, own), dims))
+    return sites
+
+
+def _base(reward: Reward) -> Any:
+    return _base(reward.base) if isinstance(reward, Shaped) else reward
+
+
+def _reward_priors(reward: Reward) -> dict[str, tuple[Distribution, tuple[str, ...]]]:
+    base = _base(reward)
+    fields = {name: getattr(base, name) for name in base.parameters}
+    return {name: (value, base.dims[name]) for name, value in fields.items() if isinstance(value, Distribution)}
+
+
+def _expanded(name: str, prior: Distribution, dims: tuple[str, ...], sizes: Mapping[str, int]) -> Distribution:
+    if prior.support.is_discrete:
+        raise ValueError(f"the prior of {name} is discrete ({type(prior).__name__}); expected a continuous one")
+    shape = tuple(sizes[dim] for dim in dims)
+    if prior.shape() == ():
+        prior = prior.expand(shape)
+    elif prior.shape() != shape:
+        axes = " x ".join(dims) or "a number"
+        raise ValueError(f"the prior of {name} has shape {prior.shape()}; expected {shape} ({axes}), or a scalar prior for all")
+    return prior.to_event(len(shape) - len(prior.event_shape))
+
+
+def fill(agent: Agent, reward: Any, values: Mapping[str, Any]) -> tuple[Agent, Any]:
+    """Agent and reward with a value in the place of every prior; ``values`` is keyed by site name."""
+    for name, value in values.items():
+        owner, parameter = name.split(".", 1)
+        if owner == "agent":
+            agent = agent.at(**{parameter: value})
+        elif owner == "reward":
+            reward = eqx.tree_at(
+                partial(_parameter, name=parameter), reward, value, is_leaf=lambda leaf: isinstance(leaf, Distribution)
+            )
+    return agent, reward
+
+
+def _parameter(reward: Any, name: str) -> Any:
+    return getattr(_base(reward), name)
+
+
+def sample_sites(sites: list[Site]) -> dict[str, Any]:
+    """Draw every parameter from its prior: the generative story in NumPyro."""
+    return {site.name: numpyro.sample(site.name, site.prior) for site in sites}

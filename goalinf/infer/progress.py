@@ -1,0 +1,51 @@
+"""A progress bar for chains, with divergences; silent where nobody looks."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+
+class Progress:
+    """One line for all chains together: steps done, time left, divergences so far.
+
+    Parameters
+    ----------
+    title : str
+        What is running.
+    total : int
+        Steps of all chains.
+    show : bool, optional
+        Default: only where the error stream is a terminal.
+    """
+
+    def __init__(self, title: str, total: int, *, show: bool | None = None):
+        shown = sys.stderr.isatty() if show is None else show
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[divergences]} divergences"),
+        )
+        self._bar = Bar(*columns, console=Console(stderr=True), disable=not shown, transient=True)
+        self._task = self._bar.add_task(title, total=total, divergences=0)
+        self._divergences = 0
+        self._lock = threading.Lock()
+
+    def advance(self, steps: int, divergences: int) -> None:
+        """Tell of finished steps, and how many of them diverged after warm-up."""
+        with self._lock:
+            self._divergences += divergences
+            self._bar.update(self._task, advance=steps, divergences=self._divergences)
+
+    def __enter__(self) -> Progress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()

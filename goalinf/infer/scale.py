@@ -1,0 +1,120 @@
+r"""The scale–temperature ridge, removed: sample :math:`R = \beta r` with beta summed out, draw beta afterwards.
+
+Behavior depends on beta and the reward only through their product. Sampling (beta, r) therefore runs along a long
+curved ridge; the product alone is well determined. Its prior is a scale mixture,
+
+.. math:: p(R) = \int p(\beta)\,\beta^{-n}\,p_r(R/\beta)\,d\beta,
+
+(the factor :math:`\beta^{-n}` is the volume of the change of variables), summed here on a grid that is finer than the
+mixture's conditional :math:`p(\beta \mid R)`. That conditional is then drawn from for every kept R, and
+:math:`r = R/\beta`: the draws of (beta, r) have exactly the posterior of the model as it was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+from jax.scipy.special import ndtr
+from numpyro.distributions import constraints
+
+from goalinf.infer.priors import Site
+from goalinf.rewards import Shaped
+
+PRODUCT = "reward*beta"
+_REACH = 7.0  # the grid spans this many standard deviations of the prior of beta to either side, in normal scores
+
+
+def scalable(sites: list[Site], reward: Any) -> bool:
+    """Whether beta (one positive number) and one linear reward parameter are all that is unknown."""
+    if isinstance(reward, (Mapping, Shaped)) or len(sites) != 2:
+        return False
+    beta = next((site for site in sites if site.name == "agent.beta"), None)
+    linear = next((site for site in sites if site.name in ("reward.values", "reward.weights")), None)
+    if beta is None or linear is None or beta.dims:
+        return False
+    real = linear.prior.support in (constraints.real, constraints.real_vector, constraints.independent(constraints.real, 1))
+    continuous = isinstance(linear.prior.support, type(constraints.independent(constraints.real, 1))) or real
+    try:
+        grid = np.asarray(beta.prior.icdf(ndtr(jnp.asarray([-_REACH, 0.0, _REACH]))))
+    except NotImplementedError:
+        return False
+    return bool(continuous and np.isfinite(grid).all() and (grid > 0).all() and (np.diff(grid) > 0).all())
+
+
+class ScaleMixture(dist.Distribution):
+    """Prior of beta times the reward, with beta summed out on a grid.
+
+    Parameters
+    ----------
+    reward : Distribution
+        Prior of the reward parameter, over the whole array.
+    beta : Distribution
+        Prior of beta.
+    """
+
+    arg_constraints: dict = {}
+    reparametrized_params: list = []
+
+    def __init__(self, reward: dist.Distribution, beta: dist.Distribution):
+        self.reward, self.beta = reward, beta
+        with jax.ensure_compile_time_eval():  # the prior is known while the program is being traced
+            low, high = np.log(np.asarray(beta.icdf(ndtr(jnp.asarray([-_REACH, _REACH])))))
+        # log beta given R has a standard deviation near 1/sqrt(2 n); steps of 0.7 of it make the sum exact to rounding.
+        self._nodes = int(np.ceil((high - low) * np.sqrt(2.0 * np.prod(reward.shape()) + 8.0) / 0.7)) + 2
+        self._range = (low, high)
+        super().__init__(reward.batch_shape, reward.event_shape, validate_args=False)
+
+    @property
+    def support(self) -> Any:
+        """That of the reward's prior."""
+        return self.reward.support
+
+    def log_joint(self, value: Any, log_beta: Any) -> Any:
+        """Log of p(R, log beta) at each of the given log betas."""
+        scaled = value / jnp.exp(log_beta).reshape(-1, *[1] * jnp.ndim(value))
+        # The prior of log beta is that of beta times beta; R spreads each of its n entries by beta.
+        return jax.vmap(self.reward.log_prob)(scaled) + self.beta.log_prob(jnp.exp(log_beta)) + (1 - value.size) * log_beta
+
+    def log_prob(self, value: Any) -> Any:
+        """Log of p(R)."""
+        log_beta, step = jnp.linspace(*self._range, self._nodes, retstep=True)
+        return jax.nn.logsumexp(self.log_joint(value, log_beta)) + jnp.log(step)
+
+    def sample(self, key: Any, sample_shape: tuple[int, ...] = ()) -> Any:
+        """Draws of beta times draws of the reward."""
+        key_beta, key_reward = jax.random.split(key)
+        beta = self.beta.sample(key_beta, sample_shape)
+        reward = self.reward.sample(key_reward, sample_shape)
+        return reward * jnp.reshape(beta, (*sample_shape, *[1] * (jnp.ndim(reward) - len(sample_shape))))
+
+    def draw_beta(self, key: Any, value: Any) -> Any:
+        """Draw beta given the product, on a grid ten times finer, spread evenly between its nodes."""
+        key_node, key_place = jax.random.split(key)
+        log_beta, step = jnp.linspace(*self._range, 10 * self._nodes, retstep=True)
+        node = jax.random.categorical(key_node, self.log_joint(value, log_beta))
+        return jnp.exp(log_beta[node] + step * jax.random.uniform(key_place, minval=-0.5, maxval=0.5))
+
+
+def sample_product(sites: list[Site]) -> dict[str, Any]:
+    """Draw the product; beta is one, the reward is the product."""
+    beta, linear = _roles(sites)
+    product = numpyro.sample(PRODUCT, ScaleMixture(linear.prior, beta.prior))
+    return {beta.name: jnp.ones(()), linear.name: product}
+
+
+def split_product(key: Any, sites: list[Site], product: Any) -> dict[str, Any]:
+    """Values of beta and the reward given the product, beta drawn from its conditional."""
+    beta, linear = _roles(sites)
+    value = ScaleMixture(linear.prior, beta.prior).draw_beta(key, product)
+    return {beta.name: value, linear.name: product / value}
+
+
+def _roles(sites: list[Site]) -> tuple[Site, Site]:
+    beta = next(site for site in sites if site.name == "agent.beta")
+    return beta, next(site for site in sites if site is not beta)

@@ -1,0 +1,154 @@
+"""Worlds from arrays of transition probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from goalinf.worlds.assemble import initial_distribution, pack, place_nodes, terminal_mask
+from goalinf.worlds.mdp import MDP
+from goalinf.worlds.names import Names, label, plain
+from goalinf.worlds.world import World
+
+
+def from_arrays(
+    transitions: Any = None,
+    *,
+    successors: Any = None,
+    probabilities: Any = None,
+    available: Any = None,
+    terminal: Any = (),
+    initial: Any = None,
+    discount: float | int,
+    states: Sequence[Hashable] | None = None,
+    actions: Sequence[Hashable] | None = None,
+    positions: Any = None,
+) -> World:
+    """World from transition probabilities, dense or sparse.
+
+    Parameters
+    ----------
+    transitions : float (S, A, S), or a sequence of A sparse matrices (S, S)
+        ``transitions[s, a, t]``, or ``transitions[a][s, t]`` where they are sparse, is the probability of t
+        after action a in s.
+    successors, probabilities : int and float (S, A, K)
+        In place of ``transitions``: the K states that may follow, and their probabilities. The order of the K
+        is kept, so that a reward for each of them fits.
+    available : bool (S, A), optional
+        Which actions can be chosen. Default: all.
+    terminal : names of states, or bool (S,)
+        Where the episode ends; rows of terminal states are ignored.
+    initial : names, mapping from names to probabilities, or float (S,), optional
+        Where episodes start. Default: uniform over all states that are not terminal.
+    discount : float
+        Discount factor per step, in [0, 1].
+    states : sequence (S,), optional
+        Names. Default: 0 to S − 1.
+    actions : sequence (A,), or nested (S, A), optional
+        Names. Default: 0 to A − 1.
+    positions : mapping from name to (x, y), or float (S, 2), optional
+        Where states are drawn.
+
+    Returns
+    -------
+    World
+
+    Raises
+    ------
+    ValueError
+        Where shapes do not fit, a row of an available action does not sum to one, or a row lists a state twice.
+
+    Examples
+    --------
+    >>> chances = [[[0.5, 0.5], [0.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]]]
+    >>> world = from_arrays(chances, discount=0.9, actions=["left", "right"])
+    >>> world
+    World(table: 2 states, 2 actions, discount 0.9)
+    >>> world.mdp.dense()[0, world.action_index("left")]
+    array([0.5, 0.5])
+    """
+    if (transitions is None) == (successors is None) or (successors is None) != (probabilities is None):
+        raise ValueError("give either transitions (S, A, S), or both successors and probabilities (S, A, K)")
+    after, chances = _listed(successors, probabilities) if transitions is None else _packed(transitions)
+    n_states, n_actions, _ = after.shape
+    if not n_states or not n_actions:
+        raise ValueError(f"found {n_states} states and {n_actions} actions; expected at least one of each")
+    titles = tuple(range(n_states)) if states is None else tuple(plain(name) for name in states)
+    if len(titles) != n_states:
+        raise ValueError(f"states: found {len(titles)} names for {n_states} states; give one name per state")
+    can = np.ones((n_states, n_actions), bool) if available is None else np.asarray(available)
+    if can.shape != (n_states, n_actions) or can.dtype != bool:
+        expected = f"bool ({n_states}, {n_actions}), one per state and action"
+        raise ValueError(f"available: found {can.dtype} {can.shape}; expected {expected}")
+    names = Names(titles)
+    ends = terminal_mask(names, terminal)
+    if transitions is None:
+        _refuse_repeated(after, chances, can & ~ends[:, None], titles)
+    mdp = MDP.of(after, chances, can, ends, initial_distribution(names, initial, ~ends), discount)
+    return World(
+        mdp=mdp,
+        states=titles,
+        actions=tuple(range(n_actions)) if actions is None else tuple(plain(name) for name in actions),
+        positions=place_nodes(positions, titles),
+    )
+
+
+def _packed(transitions: Any) -> tuple[np.ndarray, np.ndarray]:
+    if not isinstance(transitions, np.ndarray) and len(transitions) and sparse.issparse(transitions[0]):
+        return _packed_sparse(transitions)
+    dense = _numbers(transitions, "transitions")
+    if dense.ndim != 3 or dense.shape[0] != dense.shape[2]:
+        hint = ""
+        if dense.ndim == 3 and dense.shape[1] == dense.shape[2]:
+            hint = "; this looks like (A, S, S): swap the first two axes with numpy.swapaxes(transitions, 0, 1)"
+        raise ValueError(f"transitions: found shape {dense.shape}; expected (S, A, S){hint}")
+    s, a, t = np.nonzero(dense)
+    return pack(s, a, t, dense[s, a, t], *dense.shape[:2])
+
+
+def _packed_sparse(transitions: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
+    n_states = transitions[0].shape[0]
+    for i, matrix in enumerate(transitions):
+        if not sparse.issparse(matrix) or matrix.shape != (n_states, n_states):
+            found = f"a sparse matrix {matrix.shape}" if sparse.issparse(matrix) else type(matrix).__name__
+            raise ValueError(f"transitions: action {i} is {found}; expected a sparse matrix ({n_states}, {n_states})")
+    entries = [sparse.coo_array(matrix) for matrix in transitions]
+    s, t = (np.concatenate([entry.coords[axis] for entry in entries]) for axis in (0, 1))
+    a = np.repeat(np.arange(len(entries)), [entry.nnz for entry in entries])
+    return pack(s, a, t, np.concatenate([entry.data for entry in entries]), n_states, len(entries))
+
+
+def _listed(successors: Any, probabilities: Any) -> tuple[np.ndarray, np.ndarray]:
+    after, chances = np.asarray(successors), _numbers(probabilities, "probabilities")
+    if after.dtype.kind not in "iu" or after.ndim != 3:
+        raise ValueError(f"successors: found {after.dtype} {after.shape}; expected whole numbers (S, A, K)")
+    if chances.shape != after.shape:
+        raise ValueError(f"probabilities: found shape {chances.shape}; expected that of successors, {after.shape}")
+    if not after.shape[2]:
+        raise ValueError("successors: found no place for a successor (K = 0); expected at least one")
+    return after, chances
+
+
+def _numbers(values: Any, what: str) -> np.ndarray:
+    try:
+        return np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{what}: expected an array of numbers ({error})") from None
+
+
+def _refuse_repeated(after: np.ndarray, chances: np.ndarray, live: np.ndarray, states: tuple) -> None:
+    """A successor that is listed twice would carry two rewards, and a likelihood could miss one of them."""
+    counted = (chances > 0) & live[:, :, None]
+    ranked = np.sort(np.where(counted, after, -1 - np.arange(after.shape[2])), axis=2)
+    twice = (np.diff(ranked, axis=2) == 0).any(2)
+    if twice.any():
+        s, a = np.argwhere(twice)[0]
+        listed = after[s, a][counted[s, a]]
+        t = next(t for t in listed if (listed == t).sum() > 1)
+        raise ValueError(
+            f"successors: state {label(states[s])}, action number {a} lists state number {t} twice; add their "
+            "probabilities up in one place"
+        )

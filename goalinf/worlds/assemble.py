@@ -1,0 +1,109 @@
+"""What the builders share: packing transitions, ordering names, resolving terminal and initial states."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from goalinf.worlds.names import Names, label, plain
+
+
+def pack(s: Any, a: Any, t: Any, p: Any, n_states: int, n_actions: int) -> tuple[np.ndarray, np.ndarray]:
+    """Arrays ``successors`` and ``probabilities`` ``(S, A, K)`` from a list of steps s, a -> t with probability p.
+
+    The successors of a row are sorted and unique (what is listed twice is added up); K is the longest row.
+    """
+    s, a, t, p = np.asarray(s, np.int64), np.asarray(a, np.int64), np.asarray(t, np.int64), np.asarray(p, np.float64)
+    key = (s * n_actions + a) * n_states + t
+    order = np.argsort(key, kind="stable")
+    key = key[order]
+    first = np.flatnonzero(np.diff(key, prepend=-1))
+    row, target = np.divmod(key[first], n_states)
+    place = np.arange(len(row)) - np.searchsorted(row, row)
+    width = int(place.max(initial=0)) + 1
+    successors = np.repeat(np.arange(n_states, dtype=np.int32), n_actions * width).reshape(-1, width)
+    probabilities = np.zeros((n_states * n_actions, width))
+    if len(first):
+        successors[row, place] = target
+        probabilities[row, place] = np.add.reduceat(p[order], first)
+    shape = (n_states, n_actions, width)
+    return successors.reshape(shape), probabilities.reshape(shape)
+
+
+def ordered(names: Iterable[Any]) -> list[Any]:
+    """Each name once: sorted where they can be sorted, else in order of appearance."""
+    once = list(dict.fromkeys(plain(name) for name in names))
+    try:
+        return sorted(once)
+    except TypeError:
+        return once
+
+
+def terminal_mask(names: Names, terminal: Any) -> np.ndarray:
+    """Mask of the states that ``terminal`` names: one name, several, a string of marks, or a mask."""
+    mask = np.zeros(len(names.states), bool)
+    try:
+        for key in names.split(() if terminal is None else terminal):
+            mask[names.cells(key)] = True
+    except ValueError as error:
+        raise ValueError(f"terminal: {error}") from None
+    return mask
+
+
+def initial_distribution(names: Names, initial: Any, otherwise: np.ndarray) -> np.ndarray:
+    """Distribution of the first state ``(S,)``.
+
+    ``initial`` is a name or several (uniform over what they name), a mapping from names to probabilities (a mark
+    shares its probability evenly among its cells), one probability per state, or None: uniform over the mask
+    ``otherwise``.
+    """
+    n_states = len(names.states)
+    if initial is None:
+        if not otherwise.any():
+            raise ValueError("every state is terminal: an episode can start nowhere; leave one state that is not")
+        return otherwise / otherwise.sum()
+    try:
+        if isinstance(initial, (Mapping, pd.Series)):
+            shares = [(names.cells(key), float(value)) for key, value in initial.items()]
+        elif _are_probabilities(names, initial):
+            values = np.asarray(initial, np.float64)
+            if values.shape != (n_states,):
+                raise ValueError(f"{values.size} probabilities for {n_states} states; give one per state")
+            return values
+        else:
+            cells = sorted({i for key in names.split(initial) for i in names.cells(key)})
+            if not cells:
+                raise ValueError("no state is named; name at least one, or leave initial out")
+            shares = [(cells, 1.0)]
+    except ValueError as error:
+        raise ValueError(f"initial: {error}") from None
+    distribution = np.zeros(n_states)
+    for cells, share in shares:
+        distribution[cells] += share / len(cells)
+    return distribution
+
+
+def _are_probabilities(names: Names, initial: Any) -> bool:
+    if names.known(initial) or isinstance(initial, str) or not isinstance(initial, Iterable):
+        return False
+    kind = getattr(getattr(initial, "dtype", None), "kind", None)
+    return kind == "f" or (kind is None and any(isinstance(plain(part), float) for part in initial))
+
+
+def place_nodes(positions: Any, states: tuple[Hashable, ...]) -> np.ndarray | None:
+    """Plot coordinates ``(S, 2)`` from a mapping name -> (x, y) or an array in the order of the states."""
+    if positions is None:
+        return None
+    if isinstance(positions, Mapping):
+        keyed = {plain(name): position for name, position in positions.items()}
+        missing = [label(name) for name in states if name not in keyed]
+        if missing:
+            raise ValueError(f"positions: state {missing[0]} has none ({len(missing)} missing); give every state one")
+        positions = [keyed[name] for name in states]
+    placed = np.asarray(positions, np.float64)
+    if placed.shape != (len(states), 2):
+        raise ValueError(f"positions: found shape {placed.shape}; expected ({len(states)}, 2), one (x, y) per state")
+    return placed

@@ -1,0 +1,166 @@
+"""Worlds from networkx graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import networkx as nx
+import numpy as np
+
+from goalinf.worlds.assemble import initial_distribution, ordered, pack, place_nodes, terminal_mask
+from goalinf.worlds.mdp import MDP
+from goalinf.worlds.names import Names, label, plain
+from goalinf.worlds.world import World
+
+_STAY = "stay"
+
+
+def graph_world(
+    graph: nx.Graph,
+    *,
+    stay: bool = False,
+    probability: str | None = None,
+    terminal: Any = (),
+    initial: Any = None,
+    discount: float | int,
+    positions: Any = None,
+) -> World:
+    r"""World whose states are the nodes of a graph and whose actions are its edges.
+
+    The action named t, at node s, follows the edge from s to t; it succeeds with probability p and otherwise
+    leaves one in place: :math:`P(t \mid s, t) = p`, :math:`P(s \mid s, t) = 1 - p`.
+
+    Parameters
+    ----------
+    graph : networkx.Graph or networkx.DiGraph
+        Undirected edges can be followed both ways. NumPy integers that name nodes become Python's.
+    stay : bool
+        Add the action ``"stay"`` at every node.
+    probability : str, optional
+        The edge attribute that holds p. Default: all edges succeed.
+    terminal : nodes
+        Where the episode ends; their only action is to stay.
+    initial : nodes, mapping from nodes to probabilities, or float (S,), optional
+        Where episodes start. Default: uniform over all nodes that are not terminal.
+    discount : float
+        Discount factor per step, in [0, 1].
+    positions : mapping from node to (x, y), or float (S, 2), optional
+        Where the nodes are drawn. Default: the node attribute ``pos`` where every node has one; else plots
+        compute a layout.
+
+    Returns
+    -------
+    World
+        States sorted where nodes can be sorted, else in the order of the graph; actions of a state in the
+        order of the states they lead to, ``"stay"`` last.
+
+    Raises
+    ------
+    ValueError
+        Where the graph is empty or has parallel edges, a node has no way out, a node has an edge to itself
+        although ``stay`` adds that, or an edge has no usable ``probability``.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> line = graph_world(nx.path_graph(3), stay=True, discount=0.9)
+    >>> line.actions
+    ((1, 'stay', None), (0, 2, 'stay'), (1, 'stay', None))
+    >>> line.mdp.successors[1, line.action_index(2, state=1)]
+    array([2], dtype=int32)
+    """
+    if graph.is_multigraph():
+        raise ValueError(
+            "the graph may have parallel edges; merge them: networkx.Graph(graph) or networkx.DiGraph(graph)"
+        )
+    if not len(graph):
+        raise ValueError("the graph has no nodes; add some")
+    states = tuple(ordered(graph.nodes))
+    names = Names(states)
+    ends = terminal_mask(names, terminal)
+    edges = _edges(graph, names, probability)
+    actions = _actions(states, edges, ends, stay)
+    mdp = MDP.of(
+        *_transitions(actions, edges, ends),
+        available=[[name is not None for name in row] for row in actions],
+        terminal=ends,
+        initial=initial_distribution(names, initial, ~ends),
+        discount=discount,
+    )
+    return World(
+        mdp=mdp,
+        states=states,
+        actions=actions,
+        layout="graph",
+        positions=place_nodes(_positions(graph) if positions is None else positions, states),
+        source=nx.freeze(graph.copy()),
+    )
+
+
+def _edges(graph: nx.Graph, names: Names, probability: str | None) -> list[dict[int, float]]:
+    """For every state, the states that its edges lead to, in order, and the chances that these succeed."""
+    edges: list[dict[int, float]] = [{} for _ in names.states]
+    for tail, head, attributes in graph.edges(data=True):
+        chance = 1.0 if probability is None else _chance(tail, head, attributes, probability)
+        s, t = names.index(tail), names.index(head)
+        edges[s][t] = chance
+        if not graph.is_directed():
+            edges[t][s] = chance
+    return [dict(sorted(leading.items())) for leading in edges]
+
+
+def _chance(tail: Any, head: Any, attributes: Mapping[str, Any], probability: str) -> float:
+    edge = f"edge {label(plain(tail))} -> {label(plain(head))}"
+    if probability not in attributes:
+        raise ValueError(f"{edge} has no attribute {probability!r}; give every edge the chance that it succeeds")
+    chance = attributes[probability]
+    if not 0.0 <= chance <= 1.0:
+        raise ValueError(f"{edge} has {probability} {chance}; expected a probability, in [0, 1]")
+    return float(chance)
+
+
+def _actions(
+    states: tuple[Hashable, ...], edges: list[dict[int, float]], ends: np.ndarray, stay: bool
+) -> tuple[tuple[Hashable, ...], ...]:
+    """Names of the actions of every state, all of one length: those of its edges, "stay", None."""
+    rows: list[list[Hashable]] = []
+    for s, name in enumerate(states):
+        leads = [states[t] for t in edges[s]]
+        if ends[s]:
+            rows.append([_STAY])
+            continue
+        if not leads and not stay:
+            raise ValueError(
+                f"node {label(name)} has no way out: name it in terminal= if the episode ends there, "
+                "give stay=True, or add an edge"
+            )
+        if stay and name in leads:
+            raise ValueError(f"node {label(name)} has an edge to itself and stay=True adds another; leave one out")
+        if stay and _STAY in leads:
+            raise ValueError(
+                f"node {label(name)} has an edge to a node named 'stay'; rename that or leave stay=True out"
+            )
+        rows.append(leads + [_STAY] * stay)
+    width = max(len(row) for row in rows)
+    return tuple((*row, *[None] * (width - len(row))) for row in rows)
+
+
+def _transitions(actions: tuple, edges: list[dict[int, float]], ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    found: list[tuple[int, int, int, float]] = []  # s, a, t, p
+    for s, leading in enumerate(edges):
+        if ends[s]:
+            continue
+        for a, (t, chance) in enumerate(leading.items()):
+            found.append((s, a, t, chance))
+            if chance < 1:
+                found.append((s, a, s, 1 - chance))
+        if len(actions[s]) > len(leading) and actions[s][len(leading)] == _STAY:
+            found.append((s, len(leading), s, 1.0))
+    tails, chosen, heads, chances = np.array(found).reshape(-1, 4).T
+    return pack(tails, chosen, heads, chances, len(actions), len(actions[0]))
+
+
+def _positions(graph: nx.Graph) -> dict[Hashable, Any] | None:
+    placed = nx.get_node_attributes(graph, "pos")
+    return placed if len(placed) == len(graph) else None

@@ -1,0 +1,234 @@
+"""Worlds drawn as text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+from goalinf.worlds.assemble import initial_distribution, terminal_mask
+from goalinf.worlds.mdp import MDP, neighbor_lists
+from goalinf.worlds.names import Names, plain
+from goalinf.worlds.world import World
+
+_WALL, _FREE, _START = "#", ".", "s"
+_STRAIGHT = {"up": (-1, 0), "down": (1, 0), "left": (0, -1), "right": (0, 1)}
+_DIAGONAL = {"up-left": (-1, -1), "up-right": (-1, 1), "down-left": (1, -1), "down-right": (1, 1)}
+_STAY = {"stay": (0, 0)}
+_NAMED = _STRAIGHT | _DIAGONAL | _STAY
+
+Moves = int | Iterable[str] | Mapping[str, tuple[int, int]]
+
+
+def gridworld(
+    text: str,
+    *,
+    moves: Moves = ("up", "down", "left", "right"),
+    stay: bool = False,
+    slip: float | int = 0.0,
+    blocked: Literal["stay", "unavailable"] = "stay",
+    terminal: Any = (),
+    initial: Any = None,
+    discount: float | int,
+) -> World:
+    r"""World drawn as text, one character per cell.
+
+    With :math:`A(s)` the moves available in cell s and :math:`f(s, a)` the cell that move a leads to,
+
+    .. math::
+
+        P(t \mid s, a) = (1 - \text{slip}) \, [t = f(s, a)]
+        + \text{slip} \, \frac{1}{|A(s)|} \sum_{b \in A(s)} [t = f(s, b)].
+
+    Parameters
+    ----------
+    text : str
+        The map: ``#`` a wall, ``.`` or a space a free cell, ``s`` a start, any other character a mark of its
+        cells. Blank lines above and below are stripped; rows and columns are counted from 0 in what is left.
+        A cell is named by its mark where no other cell carries it, else by ``(row, col)``; ``(row, col)`` is
+        accepted wherever a state is.
+    moves : 4, 8, names, or mapping from name to (rows down, columns right)
+        Known names are ``up``, ``down``, ``left``, ``right``, ``up-left``, ``up-right``, ``down-left``,
+        ``down-right`` and ``stay``. A move looks only at the cell it lands on: diagonal ones may cut corners.
+    stay : bool
+        Add the move ``stay``.
+    slip : float
+        Probability that the move is replaced by one drawn uniformly from all that are available (itself
+        included).
+    blocked : {"stay", "unavailable"}
+        What a move into a wall or over the edge does: leave one in place, or not exist.
+    terminal : marks or positions
+        Cells where the episode ends, e.g. ``"ab"`` or ``[(0, 3), "a"]``.
+    initial : marks or positions, mapping from those to probabilities, or float (S,), optional
+        Where episodes start. Default: uniform over the ``s`` cells, else over all cells that are not terminal.
+    discount : float
+        Discount factor per step, in [0, 1].
+
+    Returns
+    -------
+    World
+        States in reading order.
+
+    Raises
+    ------
+    ValueError
+        Where the map is empty or ragged, a move is unknown, ``slip`` is not a probability, or ``terminal`` or
+        ``initial`` names a wall or no cell.
+
+    Examples
+    --------
+    >>> room = gridworld('''
+    ... #####
+    ... #s.a#
+    ... #####
+    ... ''', slip=0.4, discount=0.9)
+    >>> room.states
+    ('s', (1, 2), 'a')
+    >>> room.mdp.dense()[1, room.action_index("right")]  # up and down bump into walls
+    array([0.1, 0.2, 0.7])
+    """
+    rows = _read(text)
+    offsets = _offsets(moves, stay)
+    if not 0.0 <= slip <= 1.0:
+        raise ValueError(f"slip is {slip}; expected a probability, in [0, 1]")
+    if blocked not in ("stay", "unavailable"):
+        raise ValueError(f"blocked is {blocked!r}; expected 'stay' or 'unavailable'")
+    cells = np.array([list(row) for row in rows])
+    free = cells != _WALL
+    if not free.any():
+        raise ValueError("the map has no free cell, only walls ('#'); draw free cells as '.'")
+    row, col = np.nonzero(free)
+    marks = np.where(cells == " ", _FREE, cells)[free].tolist()
+    names = _names(rows, marks, list(zip(row.tolist(), col.tolist(), strict=True)))
+    land = np.stack([_land(free, row, col, offset) for offset in offsets.values()], axis=1)  # (S, A), −1 where blocked
+    available = land >= 0 if blocked == "unavailable" else np.ones_like(land, bool)
+    land = np.where(land < 0, np.arange(len(row))[:, None], land)
+    ends = terminal_mask(names, terminal)
+    starts = np.array(marks) == _START
+    mdp = MDP.of(
+        *_slip(land, available, float(slip)),
+        available=available,
+        terminal=ends,
+        initial=initial_distribution(names, initial, starts if starts.any() else ~ends),
+        discount=discount,
+    )
+    return World(
+        mdp=mdp,
+        states=names.states,
+        actions=tuple(offsets),
+        layout="map",
+        positions=np.stack([col, row], axis=1).astype(float),
+        source="\n".join(rows),
+        marks=names.marks,
+        aliases=names.aliases,
+    )
+
+
+def open_grid(rows: int, cols: int, **options: Any) -> World:
+    """Grid without walls; every cell is named ``(row, col)``.
+
+    Parameters
+    ----------
+    rows, cols : int
+        Its size.
+    **options
+        As for :func:`gridworld`.
+
+    Returns
+    -------
+    World
+
+    Raises
+    ------
+    ValueError
+        Where a size is below 1, and as for :func:`gridworld`.
+
+    Examples
+    --------
+    >>> grid = open_grid(2, 3, moves=8, stay=True, discount=0.9)
+    >>> grid.n_states, grid.n_actions, grid.index((1, 2))
+    (6, 9, 5)
+    """
+    if rows < 1 or cols < 1:
+        raise ValueError(f"a grid of {rows} rows and {cols} columns; expected at least one of each")
+    return gridworld("\n".join([_FREE * cols] * rows), **options)
+
+
+def _read(text: str) -> tuple[str, ...]:
+    lines = text.splitlines()
+    filled = [i for i, line in enumerate(lines) if line.strip()]
+    if not filled:
+        raise ValueError("the map is empty; draw free cells as '.' and walls as '#'")
+    lines = lines[filled[0] : filled[-1] + 1]
+    for i, line in enumerate(lines):
+        if "\t" in line:
+            raise ValueError(f"line {i} of the map ({line!r}) has a tab; draw every cell as one character")
+        if len(line) != len(lines[0]):
+            raise ValueError(
+                f"line {i} of the map ({line!r}) has {len(line)} cells where line 0 has {len(lines[0])}; make all "
+                "lines equally long (spaces at their ends count: editors strip them, '.' stays)"
+            )
+    return tuple(lines)
+
+
+def _offsets(moves: Moves, stay: bool) -> dict[str, tuple[int, int]]:
+    offsets: dict[str, tuple[int, int]] = {}
+    if isinstance(moves, Mapping):
+        for name, offset in moves.items():
+            offset = plain(offset)
+            if not (isinstance(offset, tuple) and len(offset) == 2 and all(isinstance(step, int) for step in offset)):
+                raise ValueError(f"move {name!r} is {offset!r}; expected (rows down, columns right), such as (0, 1)")
+            offsets[name] = offset
+    else:
+        if isinstance(moves, int):
+            if moves not in (4, 8):
+                raise ValueError(f"moves is {moves}; expected 4, 8, names of moves, or a mapping from name to offset")
+            moves = list(_STRAIGHT) if moves == 4 else list(_STRAIGHT | _DIAGONAL)
+        for name in [moves] if isinstance(moves, str) else moves:
+            if name not in _NAMED:
+                raise ValueError(
+                    f"unknown move {name!r}: known are {', '.join(_NAMED)}; "
+                    "for others give a mapping from name to (rows down, columns right)"
+                )
+            if name in offsets:
+                raise ValueError(f"move {name!r} is listed twice; list it once")
+            offsets[name] = _NAMED[name]
+    if stay:
+        offsets |= _STAY
+    if not offsets:
+        raise ValueError("there are no moves; give at least one, or stay=True")
+    return offsets
+
+
+def _names(rows: tuple[str, ...], marks: list[str], places: list[tuple[int, int]]) -> Names:
+    carried = Counter(marks)
+    states = tuple(
+        mark if mark != _FREE and carried[mark] == 1 else place for mark, place in zip(marks, places, strict=True)
+    )
+    return Names(states, {place: i for i, place in enumerate(places)}, tuple(marks), rows)
+
+
+def _land(free: np.ndarray, row: np.ndarray, col: np.ndarray, offset: tuple[int, int]) -> np.ndarray:
+    """Number of the cell that a move leads to from every free cell, −1 where it is blocked."""
+    number = np.full(free.shape, -1)
+    number[free] = np.arange(len(row))
+    r, c = row + offset[0], col + offset[1]
+    inside = (r >= 0) & (r < free.shape[0]) & (c >= 0) & (c < free.shape[1])
+    landed = np.full(len(row), -1)
+    landed[inside] = number[r[inside], c[inside]]
+    return landed
+
+
+def _slip(land: np.ndarray, available: np.ndarray, slip: float) -> tuple[np.ndarray, np.ndarray]:
+    """Successors and probabilities ``(S, A, K)`` of moves that slip."""
+    n_states, n_actions = land.shape
+    if slip == 0:
+        return land[:, :, None], np.ones((n_states, n_actions, 1))
+    # Whatever the move, the same cells may follow: K is the largest number of different cells around one cell.
+    around, place = neighbor_lists(land[:, :, None], available[:, :, None].astype(float))
+    meant = place == np.arange(len(around))  # (S, A, K)
+    instead = available / np.maximum(available.sum(1, keepdims=True), 1)  # (S, A): the move drawn in place of another
+    probabilities = (1 - slip) * meant + slip * np.einsum("sb,sbk->sk", instead, meant)[:, None, :]
+    return np.broadcast_to(around.T[:, None, :], meant.shape), probabilities

@@ -1,0 +1,130 @@
+"""What states are called: names, marks on a map, positions, and what to say when a name is wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Hashable, Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+
+def label(name: Any) -> str:
+    """Printed name of a state or action: ``"1,2"`` for a position, the text itself for anything else."""
+    if not isinstance(name, tuple):
+        return str(name)
+    return ",".join(f"({label(part)})" if isinstance(part, tuple) else str(part) for part in name)
+
+
+def plain(name: Any) -> Any:
+    """Python scalars in place of NumPy's and tuples in place of lists, so that names compare and hash alike."""
+    if isinstance(name, np.generic):
+        return name.item()
+    if isinstance(name, (tuple, list)):
+        return tuple(plain(part) for part in name)
+    return name
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Names:
+    """The names of a world's states, and every other way to point at one.
+
+    Parameters
+    ----------
+    states : tuple (S,)
+        One name per state.
+    aliases : mapping
+        Further names: name -> state number.
+    marks : tuple of str (S,), optional
+        On maps, the character of each state's cell.
+    rows : tuple of str, optional
+        On maps, the lines of the map.
+    """
+
+    states: tuple[Hashable, ...]
+    aliases: Mapping[Hashable, int] = dataclasses.field(default_factory=dict)
+    marks: tuple[str, ...] | None = None
+    rows: tuple[str, ...] | None = None
+
+    @cached_property
+    def _numbers(self) -> dict[Hashable, int]:
+        return {**self.aliases, **{name: i for i, name in enumerate(self.states)}}
+
+    @cached_property
+    def _printed(self) -> dict[str, int]:
+        return {label(name): i for name, i in self._numbers.items() if isinstance(name, tuple)}
+
+    @cached_property
+    def _marked(self) -> dict[str, list[int]]:
+        marked: dict[str, list[int]] = {}
+        for i, mark in enumerate(self.marks or ()):
+            marked.setdefault(mark, []).append(i)
+        return marked
+
+    def find(self, state: Any) -> int | None:
+        """Number of the state with this name (a tuple also as arrays print it, ``"1,2"``), or None."""
+        name = plain(state)
+        try:
+            found = self._numbers.get(name)
+        except TypeError:  # not hashable
+            return None
+        return self._printed.get(name) if found is None and isinstance(name, str) else found
+
+    def index(self, state: Any) -> int:
+        """Number of the state with this name; a ValueError with a suggestion where there is none."""
+        found = self.find(state)
+        if found is None:
+            raise ValueError(f"unknown state {plain(state)!r}: {self._suggest(plain(state))}")
+        return found
+
+    def cells(self, key: Any) -> list[int]:
+        """Numbers of all states that a key names: every cell carrying that mark, or the one state of that name."""
+        if isinstance(key, str) and key in self._marked:
+            return self._marked[key]
+        return [self.index(key)]
+
+    def known(self, key: Any) -> bool:
+        """Whether the key by itself is a name, a mark or (on maps) a position, inside the map or not."""
+        if self.find(key) is not None or (isinstance(key, str) and key in self._marked):
+            return True
+        return self.rows is not None and _is_position(plain(key))
+
+    def split(self, keys: Any) -> list[Any]:
+        """One key, several keys, a string of marks, or a mask over the states: always a list of keys."""
+        if self.known(keys):
+            return [keys]
+        if isinstance(keys, str):
+            return list(keys) if self.marks is not None else [keys]
+        if not isinstance(keys, Iterable):
+            return [keys]
+        several = list(keys)
+        if several and all(isinstance(plain(key), bool) for key in several):
+            if len(several) != len(self.states):
+                raise ValueError(f"a mask of {len(several)} entries for {len(self.states)} states; give one per state")
+            return [name for name, chosen in zip(self.states, several, strict=True) if chosen]
+        return several
+
+    def _suggest(self, name: Any) -> str:
+        if isinstance(name, str) and len(self._marked.get(name, ())) > 1:
+            several = [label(self.states[i]) for i in self._marked[name]]
+            return f"{len(several)} cells carry that mark; name one of them by its position, such as ({several[0]})"
+        if self.rows is not None and _is_position(name):
+            row, col = name
+            if not (0 <= row < len(self.rows) and 0 <= col < len(self.rows[0])):
+                return f"the map has rows 0 to {len(self.rows) - 1} and columns 0 to {len(self.rows[0]) - 1}"
+            return f"cell (row {row}, column {col}) is {self.rows[row][col]!r}, a wall; name a free cell"
+        numbers = [state for state in self.states if isinstance(state, int)]
+        if len(numbers) == len(self.states):
+            return f"the {len(numbers)} states are numbers from {min(numbers)} to {max(numbers)}"
+        printed = [label(state) for state in self.states]
+        close = difflib.get_close_matches(label(name), printed, n=3)
+        if close:
+            return f"did you mean {' or '.join(close)}?"
+        shown = ", ".join(printed[:8]) + (", …" if len(printed) > 8 else "")
+        return f"this world has {len(printed)} states: {shown}"
+
+
+def _is_position(name: Any) -> bool:
+    return isinstance(name, tuple) and len(name) == 2 and all(isinstance(part, int) for part in name)

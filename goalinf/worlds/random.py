@@ -1,0 +1,92 @@
+"""Random worlds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from goalinf.worlds.arrays import from_arrays
+from goalinf.worlds.world import World
+
+
+def garnet(key: Any, *, states: int, actions: int, branching: int, discount: float | int, terminal: int = 0) -> World:
+    r"""Random Garnet world: every state and action leads to a few states drawn at random.
+
+    The ``branching`` different states that may follow are drawn uniformly; their probabilities are the lengths of the
+    pieces into which ``branching`` − 1 uniform points cut the unit interval.
+
+    Parameters
+    ----------
+    key : JAX random key
+        Drawn from on the host, in float64; equal keys give equal worlds.
+    states, actions, branching : int
+        S, A and the number of states that may follow each state and action.
+    discount : float
+        Discount factor per step, in [0, 1].
+    terminal : int
+        How many states (the last ones) end the episode.
+
+    Returns
+    -------
+    World
+        Episodes start uniformly in states that are not terminal.
+
+    Raises
+    ------
+    ValueError
+        Where a number is out of range.
+
+    References
+    ----------
+    Archibald, McKinnon & Thomas (1995), On the generation of Markov decision processes. *Journal of the
+    Operational Research Society*, 46, 354-361. Terminal states are our addition.
+
+    Examples
+    --------
+    >>> import jax
+    >>> world = garnet(jax.random.key(0), states=20, actions=3, branching=2, discount=0.95)
+    >>> world.mdp.successors.shape
+    (20, 3, 2)
+    """
+    for name, value, low, high in (
+        ("states", states, 1, None),
+        ("actions", actions, 1, None),
+        ("branching", branching, 1, states),
+        ("terminal", terminal, 0, states - 1),
+    ):
+        if value < low or (high is not None and value > high):
+            raise ValueError(f"{name} is {value}; expected {f'{low} or more' if high is None else f'{low} to {high}'}")
+    rng = _generator(key)
+    rows = states * actions
+    successors = np.sort(_distinct(rng, rows, states, branching), axis=1)
+    cuts = np.sort(rng.random((rows, branching - 1)), axis=1)
+    probabilities = np.diff(cuts, axis=1, prepend=0.0, append=1.0)
+    return from_arrays(
+        successors=successors.reshape(states, actions, branching),
+        probabilities=probabilities.reshape(states, actions, branching),
+        terminal=np.arange(states) >= states - terminal,
+        discount=discount,
+    )
+
+
+def _generator(key: Any) -> np.random.Generator:
+    try:
+        words = np.asarray(jax.random.key_data(key))
+    except TypeError:
+        raise ValueError(f"key is {key!r}; expected a JAX random key, such as jax.random.key(0)") from None
+    if words.ndim != 1:
+        raise ValueError("key holds an array of keys; expected one key, such as jax.random.key(0)")
+    return np.random.default_rng(words)
+
+
+def _distinct(rng: np.random.Generator, rows: int, states: int, branching: int) -> np.ndarray:
+    """In every row, ``branching`` different states drawn uniformly (Floyd's algorithm on all rows at once)."""
+    drawn = np.full((rows, branching), -1)
+    for i in range(branching):
+        last = states - branching + i
+        candidate = rng.integers(0, last + 1, size=rows)
+        taken = (drawn == candidate[:, None]).any(1)
+        drawn[:, i] = np.where(taken, last, candidate)
+    return drawn

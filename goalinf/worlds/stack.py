@@ -1,0 +1,125 @@
+"""One shape for many worlds: padding, and stacking along a leading axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax
+import numpy as np
+
+from goalinf.worlds.mdp import MDP
+
+
+def bucket(n: int) -> int:
+    """Smallest power of two that holds n: padding to it lets worlds of similar size share a compiled program.
+
+    Raises
+    ------
+    ValueError
+        Where n is below 1.
+
+    Examples
+    --------
+    >>> bucket(1), bucket(5), bucket(64)
+    (1, 8, 64)
+    """
+    if n < 1:
+        raise ValueError(f"n is {n}; expected 1 or more")
+    return 1 << (n - 1).bit_length()
+
+
+def pad(
+    mdp: MDP,
+    *,
+    states: int | None = None,
+    actions: int | None = None,
+    width: int | None = None,
+    neighbors: int | None = None,
+) -> MDP:
+    """The same problem in larger arrays; what is added can neither be reached nor chosen.
+
+    Parameters
+    ----------
+    mdp : MDP
+        The problem.
+    states, actions, width, neighbors : int, optional
+        Sizes S, A, K and U after padding; default: as they are (U: as it must be). Added states are terminal and
+        never initial, with their first action available; added actions are unavailable; both are self loops.
+        Added successors repeat the first one with probability zero; added neighbors are the state itself.
+
+    Returns
+    -------
+    MDP
+        States, actions and successors of ``mdp`` keep their numbers.
+
+    Raises
+    ------
+    ValueError
+        Where a size is smaller than what it must hold.
+
+    Examples
+    --------
+    >>> from goalinf.worlds import gridworld
+    >>> padded = pad(gridworld("s.a", discount=0.9).mdp, states=4, neighbors=8)
+    >>> padded.terminal, padded.neighbors.shape
+    (array([False, False, False,  True]), (8, 4))
+    """
+    shape = np.shape(mdp.successors)
+    wanted = [old if new is None else new for old, new in zip(shape, (states, actions, width), strict=True)]
+    for name, old, new in zip(("states", "actions", "width"), shape, wanted, strict=True):
+        if new < old:
+            raise ValueError(f"{name} is {new}; expected at least {old}, what the problem has")
+    more = [(0, new - old) for old, new in zip(shape, wanted, strict=True)]
+    by_action, by_state = more[:2], more[:1]
+    padded = MDP.of(
+        # Rows of added states and actions are turned into self loops by MDP.of.
+        successors=np.pad(np.pad(mdp.successors, [(0, 0), (0, 0), more[2]], mode="edge"), [*by_action, (0, 0)]),
+        probabilities=np.pad(mdp.probabilities, more),
+        available=np.pad(mdp.available, by_action),
+        terminal=np.pad(mdp.terminal, by_state, constant_values=True),
+        initial=np.pad(mdp.initial, by_state),
+        discount=mdp.discount,
+    )
+    if neighbors is None:
+        return padded
+    needed = padded.neighbors.shape[0]
+    if neighbors < needed:
+        raise ValueError(f"neighbors is {neighbors}; expected at least {needed}, what the problem has")
+    alone = np.tile(np.arange(wanted[0], dtype=np.int32), (neighbors - needed, 1))
+    return eqx.tree_at(lambda m: m.neighbors, padded, np.concatenate([padded.neighbors, alone]))
+
+
+def stack(mdps: Sequence[MDP]) -> MDP:
+    """Problems with a leading axis on every array, padded to the largest sizes among them.
+
+    Parameters
+    ----------
+    mdps : sequence of MDP
+        At least one.
+
+    Returns
+    -------
+    MDP
+        Every leaf has one more axis; use it inside ``jax.vmap``. (Its properties, such as ``n_states``, hold only
+        there.)
+
+    Raises
+    ------
+    ValueError
+        Where there is none.
+
+    Examples
+    --------
+    >>> from goalinf.worlds import open_grid
+    >>> both = stack([open_grid(1, 2, discount=0.9).mdp, open_grid(1, 3, discount=0.5).mdp])
+    >>> both.available.shape, both.discount
+    ((2, 3, 4), array([0.9, 0.5]))
+    """
+    if not len(mdps):
+        raise ValueError("there is nothing to stack; expected at least one MDP")
+    states, actions, width = np.max([np.shape(mdp.successors) for mdp in mdps], axis=0).tolist()
+    padded = [pad(mdp, states=states, actions=actions, width=width) for mdp in mdps]
+    neighbors = max(mdp.neighbors.shape[0] for mdp in padded)
+    # Not through the constructor: the annotations know no leading axis.
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *[pad(mdp, neighbors=neighbors) for mdp in padded])

@@ -1,0 +1,176 @@
+"""Worlds from long tables of transitions, and the tables themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from goalinf.worlds.assemble import initial_distribution, ordered, pack, place_nodes, terminal_mask
+from goalinf.worlds.mdp import MDP
+from goalinf.worlds.names import Names, label, plain
+from goalinf.worlds.world import World
+
+Column = str | Sequence[str]
+
+
+def from_table(
+    table: pd.DataFrame | str | Path,
+    *,
+    state: Column = "state",
+    action: str = "action",
+    next_state: Column = "next_state",
+    probability: str | None = None,
+    terminal: Any = (),
+    initial: Any = None,
+    discount: float | int,
+    positions: Any = None,
+) -> World:
+    """World from a long table with one row per possible transition.
+
+    Parameters
+    ----------
+    table : DataFrame, or path of a CSV or Parquet file
+        What can happen. An action that has no row in a state is not available there.
+    state, next_state : column, or several
+        Names of states; several columns make a tuple, such as ``["row", "col"]``.
+    action : column
+        Names of actions.
+    probability : column, optional
+        Probability of the transition. Default: every state and action leads to one state.
+    terminal, initial, discount, positions
+        As for :func:`~goalinf.worlds.from_arrays`. States that no row leaves must be terminal.
+
+    Returns
+    -------
+    World
+        States and actions sorted where they can be sorted, else in order of appearance.
+
+    Raises
+    ------
+    ValueError
+        Where a column is missing, the table is empty, a row holds a missing value, repeats a transition or has
+        no probability, or the probabilities of a state and action do not sum to one. The row is named.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"state": [0, 0], "action": ["go", "wait"], "next_state": [1, 0]})
+    >>> world = from_table(table, terminal=1, discount=0.9)
+    >>> world.actions
+    ('go', 'wait')
+    >>> world.mdp.dense()[0]
+    array([[0., 1.],
+           [1., 0.]])
+    """
+    table, source = read_table(table)
+    rows = _Rows(table, source)
+    froms, tos = rows.names(state, "state"), rows.names(next_state, "next_state")
+    chosen = rows.names(action, "action")
+    p = np.ones(len(table)) if probability is None else rows.probabilities(probability)
+    states, actions = tuple(ordered([*froms, *tos])), tuple(ordered(chosen))
+    names = Names(states)
+    number = {name: a for a, name in enumerate(actions)}
+    s, t = (np.array([names.index(name) for name in column]) for column in (froms, tos))
+    a = np.array([number[name] for name in chosen])
+    rows.refuse_repeated(s, a, t, froms, chosen, certain=probability is None)
+    ends = terminal_mask(names, terminal)
+    rows.refuse_unequal(s, a, p, ends, froms, chosen)
+    available = np.zeros((len(states), len(actions)), bool)
+    available[s, a] = True
+    mdp = MDP.of(
+        *pack(s, a, t, p, len(states), len(actions)),
+        available=available,
+        terminal=ends,
+        initial=initial_distribution(names, initial, ~ends),
+        discount=discount,
+    )
+    return World(mdp=mdp, states=states, actions=actions, positions=place_nodes(positions, states))
+
+
+def read_table(table: pd.DataFrame | str | Path) -> tuple[pd.DataFrame, str | None]:
+    """The table, and the name of the file where it is text with lines to point at."""
+    if isinstance(table, pd.DataFrame):
+        return table, None
+    path = Path(table)
+    name = path.name.lower()
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}; expected a CSV or Parquet file")
+    if name.endswith((".parquet", ".pq")):
+        return pd.read_parquet(path), None
+    if not name.endswith((".csv", ".csv.gz")):
+        raise ValueError(f"cannot tell what {path.name} is; expected a name that ends in .csv, .csv.gz or .parquet")
+    try:
+        return pd.read_csv(path), path.name
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path.name} is not a readable CSV file: {error}") from None
+
+
+class _Rows:
+    """A table whose rows have names, to be used in errors."""
+
+    def __init__(self, table: pd.DataFrame, source: str | None):
+        if table.empty:
+            raise ValueError(
+                f"the table {'' if source is None else source + ' '}is empty; expected one row per transition"
+            )
+        self.table, self.source = table, source
+
+    def name(self, position: int) -> str:
+        if self.source is not None:
+            return f"row {position}, line {position + 2} of {self.source}"
+        return f"row {label(self.table.index[position])}"
+
+    def column(self, name: str, part: str) -> pd.Series:
+        if name not in self.table:
+            found = ", ".join(map(repr, self.table.columns))
+            raise ValueError(f"the table has no column {name!r}; it has {found}: say which one with {part}=")
+        values = self.table[name]
+        if values.isna().any():
+            row = self.name(int(values.isna().to_numpy().argmax()))
+            raise ValueError(f"{row}: column {name!r} is missing; fill it in or drop the row")
+        return values
+
+    def names(self, columns: Column, part: str) -> list[Hashable]:
+        if isinstance(columns, str):
+            return [plain(value) for value in self.column(columns, part).tolist()]
+        return list(zip(*(self.column(column, part).tolist() for column in columns), strict=True))
+
+    def probabilities(self, column: str) -> np.ndarray:
+        values = self.column(column, "probability")
+        if not pd.api.types.is_numeric_dtype(values):
+            raise ValueError(f"column {column!r} holds {values.dtype}; expected probabilities")
+        p = values.to_numpy(np.float64)
+        wrong = ~((p >= 0) & (p <= 1))
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise ValueError(f"{self.name(row)}: {column} is {p[row]:g}; expected a probability, in [0, 1]")
+        return p
+
+    def refuse_repeated(self, s, a, t, froms, chosen, *, certain: bool) -> None:
+        """One row per transition; one per state and action where nothing is said about probabilities."""
+        keys = pd.DataFrame({"s": s, "a": a} if certain else {"s": s, "a": a, "t": t})
+        again = keys.duplicated().to_numpy()
+        if again.any():
+            second = int(again.argmax())
+            first = int((keys == keys.iloc[second]).all(axis=1).to_numpy().argmax())
+            what = f"state {label(froms[second])}, action {label(chosen[second])}"
+            if certain and t[first] != t[second]:
+                said = "leads elsewhere: name the column of probabilities with probability=, or drop one"
+            else:
+                said = "holds the same transition: drop one"
+            raise ValueError(f"{self.name(second)}: {what} is already in {self.name(first)}, which {said}")
+
+    def refuse_unequal(self, s, a, p, ends, froms, chosen) -> None:
+        """Probabilities of a state and action sum to one."""
+        total = pd.Series(p).groupby([s, a]).transform("sum").to_numpy()
+        wrong = (np.abs(total - 1) > 1e-9) & ~ends[s]
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise ValueError(
+                f"{self.name(row)}: the probabilities of state {label(froms[row])}, action {label(chosen[row])} sum to "
+                f"{total[row]:.9g}; expected 1: add the missing transitions, or divide by the sum"
+            )

@@ -1,0 +1,104 @@
+"""Is this a world? Names that fit the numbers, rows that sum to one, a discount in [0, 1]."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from goalinf.worlds.names import label
+
+if TYPE_CHECKING:
+    from goalinf.worlds.world import World
+
+_SUM_TOLERANCE = 1e-9
+
+
+def validate(world: World) -> None:
+    """Raise a ValueError where the names do not fit the numbers or the numbers are no MDP."""
+    _check_names(world)
+    mdp, states = world.mdp, world.states
+    n_states = mdp.n_states
+    discount = float(mdp.discount)
+    if not 0.0 <= discount <= 1.0:
+        raise ValueError(f"discount is {discount:g}; expected a number in [0, 1]")
+    negative = ~np.isfinite(mdp.initial) | (mdp.initial < 0)
+    if negative.any():
+        i = int(negative.argmax())
+        raise ValueError(f"the initial probability of state {label(states[i])} is {mdp.initial[i]}; expected 0 or more")
+    if abs(mdp.initial.sum() - 1) > _SUM_TOLERANCE:
+        raise ValueError(f"the initial probabilities sum to {mdp.initial.sum():.9g}; expected 1: divide by the sum")
+    outside = (mdp.successors < 0) | (mdp.successors >= n_states)
+    if outside.any():
+        s, a, k = np.argwhere(outside)[0]
+        found = f"{_where(world, s, a)} leads to state number {mdp.successors[s, a, k]}"
+        raise ValueError(f"{found}; expected a number from 0 to {n_states - 1}")
+    live = mdp.available & ~mdp.terminal[:, None]
+    bad = live & (~np.isfinite(mdp.probabilities).all(2) | (mdp.probabilities < 0).any(2))
+    if bad.any():
+        s, a = np.argwhere(bad)[0]
+        raise ValueError(f"{_where(world, s, a)} has a probability below 0 or not a number; correct it{_more(bad)}")
+    off = live & (np.abs(mdp.probabilities.sum(2) - 1) > _SUM_TOLERANCE)
+    if off.any():
+        s, a = np.argwhere(off)[0]
+        total = mdp.probabilities[s, a].sum()
+        remedy = "make the action unavailable there" if total == 0 else "correct the row, or divide it by its sum"
+        raise ValueError(
+            f"{_where(world, s, a)} has probabilities that sum to {total:.9g}; expected 1: {remedy}{_more(off)}"
+        )
+    stuck = ~mdp.terminal & ~mdp.available.any(1)
+    if stuck.any():
+        shown = ", ".join(label(states[i]) for i in np.flatnonzero(stuck)[:5])
+        raise ValueError(f"no action is available in state {shown}: mark it terminal, or give it a way on")
+
+
+def _check_names(world: World) -> None:
+    n_states, n_actions = world.mdp.available.shape
+    if len(world.states) != n_states:
+        raise ValueError(f"{len(world.states)} state names for {n_states} states; give one name per state")
+    twice = _first_repeated(world.states)
+    if twice is not None:
+        raise ValueError(f"two states are named {label(twice)}; names must be unique")
+    if world.marks is not None and len(world.marks) != n_states:
+        raise ValueError(f"{len(world.marks)} marks for {n_states} states; give one per state")
+    if world.positions is not None and np.shape(world.positions) != (n_states, 2):
+        raise ValueError(f"positions have shape {np.shape(world.positions)}; expected ({n_states}, 2)")
+    if not world.local_actions:
+        if len(world.actions) != n_actions:
+            raise ValueError(f"{len(world.actions)} action names for {n_actions} actions; give one name per action")
+        twice = _first_repeated(world.actions)
+        if twice is not None:
+            raise ValueError(f"two actions are named {label(twice)}; names must be unique")
+        return
+    if len(world.actions) != n_states:
+        raise ValueError(
+            f"action names that are tuples mean one tuple per state: found {len(world.actions)} for {n_states} states; "
+            "name actions with text or numbers where all states share them"
+        )
+    for i, names in enumerate(world.actions):
+        if len(names) != n_actions:
+            raise ValueError(f"state {label(world.states[i])} has {len(names)} action names; expected {n_actions}")
+        twice = _first_repeated([name for name in names if name is not None])
+        if twice is not None:
+            raise ValueError(f"two actions in state {label(world.states[i])} are named {label(twice)}")
+    named = np.array([[name is not None for name in names] for names in world.actions])
+    if (named != world.mdp.available).any():
+        s, a = np.argwhere(named != world.mdp.available)[0]
+        said = "has a name but is not available" if named[s, a] else "is available but has no name"
+        raise ValueError(f"action number {a} of state {label(world.states[s])} {said}; name what is available, no more")
+
+
+def _first_repeated(names: Sequence[Hashable]) -> Hashable | None:
+    if len(set(names)) == len(names):
+        return None
+    return next(name for name, count in Counter(names).items() if count > 1)
+
+
+def _more(wrong: Any) -> str:
+    return f" ({wrong.sum()} rows have this fault; this is the first)" if wrong.sum() > 1 else ""
+
+
+def _where(world: World, s: int, a: int) -> str:
+    return f"state {label(world.states[s])}, action {label(world.action_names(int(s))[a])}"
