@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Hashable, Sequence
-from functools import partial
 from typing import Any
 
 import jax
@@ -16,7 +16,7 @@ from numpyro.distributions import constraints
 from goalinf.agents.agent import Agent, Policy, check_known
 from goalinf.agents.checks import check_plannable, check_shapes, check_solved, solved
 from goalinf.agents.contexts import Rewards, Setting, Worlds
-from goalinf.data import Cells, Labels, Trajectories
+from goalinf.data import Labels, Trajectories
 from goalinf.precision import Precision, cast, computing_in
 from goalinf.worlds import MDP
 
@@ -39,6 +39,8 @@ class Behavior(dist.Distribution):
         What they want.
     like : Trajectories, optional
         Gives starts, lengths, missing choices, subjects and contexts to what is sampled, and the order of contexts.
+    contexts : sequence, optional
+        Order of the contexts of the data, where there is no ``like``; default: that of the mappings.
 
     Examples
     --------
@@ -54,8 +56,17 @@ class Behavior(dist.Distribution):
     arg_constraints: dict = {}
     reparametrized_params: list = []
 
-    def __init__(self, world: Worlds, agent: Agent, reward: Rewards, *, like: Trajectories | None = None):
-        contexts = like.labels.contexts if like is not None and like.labels is not None else None
+    def __init__(
+        self,
+        world: Worlds,
+        agent: Agent,
+        reward: Rewards,
+        *,
+        like: Trajectories | None = None,
+        contexts: Sequence[Hashable] | None = None,
+    ):
+        if contexts is None and like is not None:
+            contexts = like.context_names
         self.setting = Setting.of(world, reward, contexts)
         for index, one in enumerate(self.setting.worlds):
             check_shapes(self.setting.rewards[min(index, len(self.setting.rewards) - 1)], one)
@@ -115,7 +126,16 @@ class Behavior(dist.Distribution):
             key, mdp, self.policy, jnp.asarray(like.states)[:, 0], jnp.asarray(like.context), like.actions.shape[1], one_world
         )
         alive = alive & (jnp.arange(like.actions.shape[1]) < jnp.asarray(like.lengths)[:, None])
-        return _record(states, actions, alive, alive & jnp.asarray(like.observed), like)
+        observed = alive & jnp.asarray(like.observed)
+        lengths = alive.sum(1, dtype=jnp.int32)
+        return Trajectories.traced(
+            jnp.where(jnp.arange(states.shape[1]) <= lengths[:, None], states, -1),
+            jnp.where(observed, actions, -1),
+            lengths=lengths,
+            observed=observed,
+            subject=jnp.asarray(like.subject),
+            context=jnp.asarray(like.context),
+        )
 
 
 def score(policy: Policy, data: Trajectories, *, episodic: bool) -> Float[Array, ""]:
@@ -169,30 +189,6 @@ def roll_out(key: Array, mdp: MDP, policy: Policy, starts: Array, context: Array
     times = jnp.arange(steps)
     last, (states, actions, alive) = jax.lax.scan(step, starts, (jax.random.split(key, steps), times))
     return jnp.concatenate([states, last[None]]).T, actions.T, alive.T
-
-
-def _record(states, actions, alive, observed, like: Trajectories) -> Trajectories:
-    """A record of simulated arrays inside a traced program, where choices cannot be counted: every step is a cell."""
-    lengths = alive.sum(1)
-    seen = jnp.arange(states.shape[1]) <= lengths[:, None]
-    flat = partial(jnp.broadcast_to, shape=actions.shape)
-    cells = Cells(
-        subject=flat(jnp.asarray(like.subject)[:, None]).ravel(),
-        context=flat(jnp.asarray(like.context)[:, None]).ravel(),
-        state=states[:, :-1].ravel(),
-        action=actions.ravel(),
-        weight=observed.ravel().astype(float),
-    )
-    return Trajectories(
-        states=jnp.where(seen, states, -1),
-        actions=jnp.where(observed, actions, -1),
-        lengths=lengths,
-        observed=observed,
-        subject=jnp.asarray(like.subject),
-        context=jnp.asarray(like.context),
-        cells=cells,
-        labels=None,
-    )
 
 
 _roll_out = jax.jit(roll_out, static_argnames=("steps", "one_world"))
@@ -258,27 +254,54 @@ def simulate(
     horizon = agent.planner.horizon
     if horizon is not None and steps > horizon:
         raise ValueError(f"steps is {steps}, beyond the agent's horizon of {horizon}: give it a longer horizon")
-    check_known(agent, setting.rewards)
-    for index, one in enumerate(setting.worlds):
-        check_plannable(agent, one, setting.rewards[min(index, len(setting.rewards) - 1)])
     key_starts, key_walk = jax.random.split(key)
     context = np.repeat(np.arange(len(setting.contexts), dtype=np.int32), trajectories)
     first = _starts(key_starts, setting, context, starts)
-    with computing_in(precision) as chosen:
-        mdp, reward_record, agent = cast((setting.mdp(), setting.stacked_reward(), agent))
-        policy = jax.jit(setting.plan)(agent, mdp, reward_record)
-        check_solved(policy.residual, policy.values, chosen)
-        walked = _roll_out(key_walk, mdp, policy, first, context, steps=int(steps), one_world=len(setting.worlds) == 1)
-        states, actions, alive = jax.device_get(walked)
-    lengths = alive.sum(1)
-    states = np.where(np.arange(steps + 1) <= lengths[:, None], states, -1)
+    states, actions, alive = _walk(key_walk, setting, agent, first, context, int(steps), precision)
     labels = Labels(
         tuple(range(len(states))),
         subjects=(0 if subject is None else subject,),
         contexts=setting.contexts,
         worlds=tuple(setting.worlds[min(c, len(setting.worlds) - 1)] for c in range(len(setting.contexts))),
     )
-    return Trajectories.of(states, np.where(alive, actions, -1), lengths=lengths, context=context, labels=labels)
+    return Trajectories.of(states, actions, lengths=alive.sum(1), context=context, labels=labels)
+
+
+def simulate_like(
+    key: Array, world: Worlds, agent: Agent, reward: Rewards, data: Trajectories, *, precision: Precision | None = None
+) -> Trajectories:
+    """Watch an agent act with the starts, lengths, missing choices, subjects and contexts of a data set."""
+    setting = Setting.of(world, reward, data.context_names)
+    steps = data.max_steps
+    states, actions, alive = _walk(
+        key, setting, agent, np.asarray(data.states)[:, 0], np.asarray(data.context), steps, precision
+    )
+    alive = alive & (np.arange(steps) < np.asarray(data.lengths)[:, None])
+    labels = data.labels and dataclasses.replace(data.labels, table=None, rows=None)
+    return Trajectories.of(
+        states,
+        actions,
+        lengths=alive.sum(1),
+        observed=alive & np.asarray(data.observed),
+        subject=data.subject,
+        context=data.context,
+        labels=labels,
+    )
+
+
+def _walk(
+    key: Array, setting: Setting, agent: Agent, first: np.ndarray, context: np.ndarray, steps: int, precision: Precision | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Plan and roll out on the host's behalf, with every check."""
+    check_known(agent, setting.rewards)
+    for index, one in enumerate(setting.worlds):
+        check_plannable(agent, one, setting.rewards[min(index, len(setting.rewards) - 1)])
+    with computing_in(precision) as chosen:
+        mdp, reward, agent = cast((setting.mdp(), setting.stacked_reward(), agent))
+        policy = jax.jit(setting.plan)(agent, mdp, reward)
+        check_solved(policy.residual, policy.values, chosen)
+        one_world = len(setting.worlds) == 1
+        return jax.device_get(_roll_out(key, mdp, policy, first, context, steps=steps, one_world=one_world))
 
 
 def _starts(key: Array, setting: Setting, context: np.ndarray, starts: Any) -> np.ndarray:

@@ -19,7 +19,8 @@ VERSION = _installed.__version__
 
 def summary(dataset: xr.Dataset) -> pd.DataFrame:
     """Mean, sd, 94 % interval, R-hat and effective sample sizes of every scalar, unrounded."""
-    table = az.summary(dataset, ci_prob=0.94, ci_kind="eti", round_to="none")
+    plain = dataset.drop_vars([name for name in dataset.coords if name not in dataset.dims])
+    table = az.summary(plain, ci_prob=0.94, ci_kind="eti", round_to="none")
     return table.astype(float)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
@@ -74,7 +75,10 @@ def initial_distribution(names: Names, initial: Any, otherwise: np.ndarray) -> n
                 raise ValueError(f"{values.size} probabilities for {n_states} states; give one per state")
             return values
         else:
-            cells = sorted({i for key in names.split(initial) for i in names.cells(key)})
+            cells = [i for key in names.split(initial) for i in names.cells(key)]
+            twice = next((names.states[i] for i, count in Counter(cells).items() if count > 1), None)
+            if twice is not None:
+                raise ValueError(f"state {label(twice)} is named twice; probabilities are floats, one per state")
             if not cells:
                 raise ValueError("no state is named; name at least one, or leave initial out")
             shares = [(cells, 1.0)]

@@ -118,7 +118,7 @@ def _edges(name: str, options: dict[str, Any], folder: Path) -> World:
     table, _ = read_table(folder / name)
     ends = [options.pop("source", "source"), options.pop("target", "target")]
     directed = options.pop("directed", True)
-    needed = ends + [options["probability"]] * ("probability" in options)
+    needed = ends + [options[key] for key in ("probability",) if key in options]
     for column in needed:
         if column not in table:
             found = ", ".join(map(str, table.columns))

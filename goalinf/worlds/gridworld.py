@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +28,7 @@ def gridworld(
     moves: Moves = ("up", "down", "left", "right"),
     stay: bool = False,
     slip: float | int = 0.0,
-    blocked: Literal["stay", "unavailable"] = "stay",
+    blocked: str = "stay",
     terminal: Any = (),
     initial: Any = None,
     discount: float | int,

@@ -61,7 +61,6 @@ def with_memory(world: World) -> World:
         mdp=second,
         states=tuple((None if last < 0 else world.states[last], world.states[this]) for last, this in pairs.tolist()),
         actions=tuple(world.actions[i] for i in this) if world.local_actions else world.actions,
-        layout="graph" if world.layout == "graph" else "table",
         positions=_positions(world.positions, last, this),
         memory=memory,
     )

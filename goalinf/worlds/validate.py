@@ -32,17 +32,17 @@ def validate(world: World) -> None:
         raise ValueError(f"the initial probabilities sum to {mdp.initial.sum():.9g}; expected 1: divide by the sum")
     outside = (mdp.successors < 0) | (mdp.successors >= n_states)
     if outside.any():
-        s, a, k = np.argwhere(outside)[0]
+        s, a, k = np.argwhere(outside)[0].tolist()
         found = f"{_where(world, s, a)} leads to state number {mdp.successors[s, a, k]}"
         raise ValueError(f"{found}; expected a number from 0 to {n_states - 1}")
     live = mdp.available & ~mdp.terminal[:, None]
     bad = live & (~np.isfinite(mdp.probabilities).all(2) | (mdp.probabilities < 0).any(2))
     if bad.any():
-        s, a = np.argwhere(bad)[0]
+        s, a = np.argwhere(bad)[0].tolist()
         raise ValueError(f"{_where(world, s, a)} has a probability below 0 or not a number; correct it{_more(bad)}")
     off = live & (np.abs(mdp.probabilities.sum(2) - 1) > _SUM_TOLERANCE)
     if off.any():
-        s, a = np.argwhere(off)[0]
+        s, a = np.argwhere(off)[0].tolist()
         total = mdp.probabilities[s, a].sum()
         remedy = "make the action unavailable there" if total == 0 else "correct the row, or divide it by its sum"
         raise ValueError(
@@ -85,7 +85,7 @@ def _check_names(world: World) -> None:
             raise ValueError(f"two actions in state {label(world.states[i])} are named {label(twice)}")
     named = np.array([[name is not None for name in names] for names in world.actions])
     if (named != world.mdp.available).any():
-        s, a = np.argwhere(named != world.mdp.available)[0]
+        s, a = np.argwhere(named != world.mdp.available)[0].tolist()
         said = "has a name but is not available" if named[s, a] else "is available but has no name"
         raise ValueError(f"action number {a} of state {label(world.states[s])} {said}; name what is available, no more")
 
@@ -101,4 +101,4 @@ def _more(wrong: Any) -> str:
 
 
 def _where(world: World, s: int, a: int) -> str:
-    return f"state {label(world.states[s])}, action {label(world.action_names(int(s))[a])}"
+    return f"state {label(world.states[s])}, action {label(world.action_names(s)[a])}"

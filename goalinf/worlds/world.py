@@ -184,7 +184,7 @@ class World:
             one[self.cells(key)] = 1.0
         return one
 
-    def align(self, values: pd.Series | Mapping[Any, float]) -> np.ndarray:
+    def align(self, values: pd.Series | Mapping[Any, Any]) -> np.ndarray:
         """Values in the order of the states, ``(S,)``, from a series or mapping keyed by state names.
 
         Raises

@@ -1,0 +1,62 @@
+# The two commands that matter: `make demo` and `make test`. Both build the virtual environment they need.
+#
+#   PYTHON=python3.12 make test     another interpreter (3.11 or newer)
+#   VENV=.venv312 make test         another place for the environment
+
+PYTHON ?= python3
+VENV ?= .venv
+WORKERS ?= 2
+
+BIN := $(VENV)/bin
+# Stamps: the interpreter the environment was made with, and what was installed into it.
+MADE := $(VENV)/.made-with-$(notdir $(PYTHON))
+INSTALLED := $(VENV)/.installed
+DOCUMENTED := $(VENV)/.installed-docs
+# Twice quiet: errors are shown, remarks about the configuration of pip are not.
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test lint slow bench docs clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(MADE):
+	$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(INSTALLED): pyproject.toml $(MADE)
+	$(PIP) --editable '.[dev]'
+	@touch $@
+
+$(DOCUMENTED): pyproject.toml $(INSTALLED)
+	$(PIP) --editable '.[docs]'
+	@touch $@
+
+venv: $(INSTALLED) ## the virtual environment alone
+
+demo: $(INSTALLED) ## simulate, infer, audit; writes the results to the folder demo/
+	$(BIN)/goalinf demo demo --force
+
+lint: $(INSTALLED) ## style, types, direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+test: lint ## lint, then the tests
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+
+slow: $(INSTALLED) ## the tests that take minutes each
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m slow
+
+bench: $(INSTALLED) ## speed against naive baselines, as ratios within this run
+	$(BIN)/python benchmarks/run.py
+
+docs: $(DOCUMENTED) ## the documentation, into docs/_build/html; a warning is an error
+	$(BIN)/sphinx-build -W --keep-going --quiet -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+clean: ## everything that was built
+	rm -rf $(VENV) build dist demo docs/_build docs/auto_gallery docs/api docs/sg_execution_times.rst
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

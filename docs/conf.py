@@ -1,0 +1,119 @@
+"""How the documentation is built: `make docs`, where every warning is an error."""
+
+import importlib.metadata
+import os
+import shutil
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import goalinf
+
+HERE = Path(__file__).parent
+
+project = "goalinf"
+author = "The goalinf authors"
+copyright = author
+release = version = importlib.metadata.version("goalinf")
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "gallery"]
+html_theme = "pydata_sphinx_theme"
+html_static_path = ["_static"]
+html_title = "goalinf"
+html_show_sourcelink = False
+
+autodoc_typehints = "none"  # shapes and units stand in the docstrings, in words
+numpydoc_show_class_members = False  # the template of a class lists them
+
+sphinx_gallery_conf = {
+    "examples_dirs": "gallery",
+    "gallery_dirs": "auto_gallery",
+    "filename_pattern": "plot_",
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "show_memory": False,
+}
+
+
+# Links into other documentation. Their inventories come over the network; where one cannot be had, its links become
+# plain text instead of a warning. GOALINF_DOCS_OFFLINE=1 does not even try.
+OTHERS = {
+    "python": "https://docs.python.org/3",
+    "numpy": "https://numpy.org/doc/stable",
+    "pandas": "https://pandas.pydata.org/docs",
+    "xarray": "https://docs.xarray.dev/en/stable",
+    "networkx": "https://networkx.org/documentation/stable",
+    "jax": "https://docs.jax.dev/en/latest",
+    "numpyro": "https://num.pyro.ai/en/stable",
+    "arviz": "https://python.arviz.org/en/stable",
+}
+
+
+def reachable(address):
+    """Whether the inventory at this address answers within a few seconds."""
+    try:
+        with urllib.request.urlopen(f"{address}/objects.inv", timeout=5) as answer:
+            return answer.read(13) == b"# Sphinx inve"
+    except OSError:
+        return False
+
+
+offline = os.environ.get("GOALINF_DOCS_OFFLINE", "0") not in ("", "0")
+with ThreadPoolExecutor() as pool:
+    answers = [False] * len(OTHERS) if offline else list(pool.map(reachable, OTHERS.values()))
+intersphinx_mapping = {
+    name: (address, None) for (name, address), answer in zip(OTHERS.items(), answers, strict=True) if answer
+}
+
+
+# The reference lists what `goalinf.__all__` lists, by room: the module that defines a name is the room it belongs to.
+ROOMS = {
+    "worlds": ("Worlds", "Where someone acts: states, actions, what follows what. No reward."),
+    "rewards": ("Rewards", "What someone wants. The thing that is inferred."),
+    "agents": ("Agents", "How someone plans and chooses: beliefs, planner, choice, execution."),
+    "behavior": ("Behavior", "Trajectories as a distribution, given a world, an agent and a reward."),
+    "data": ("Data", "From tables to trajectories and back, every row checked."),
+    "infer": ("Inference", "Posteriors over rewards, goals and the parameters of agents."),
+    "identify": ("Identification", "What the data could say, what they did say, and how far two rewards are apart."),
+    "imitation": ("Imitation", "Doing as the demonstrator did."),
+    "preferences": ("Preferences", "Rewards from comparisons."),
+    "assistance": ("Assistance", "Helping someone whose goal is uncertain."),
+    "workflow": ("Workflow", "Recovery, calibration, predictive checks, comparison."),
+    "plot": ("Plots", "Every function returns a matplotlib figure or axes."),
+    "": ("Everywhere", "Errors and settings that every room shares."),
+}
+
+
+def write_reference():
+    """Write ``api/index.rst`` from ``goalinf.__all__``; a public module stands for the names it lists itself."""
+    rooms = {room: [] for room in ROOMS}
+    for name in goalinf.__all__:
+        thing = getattr(goalinf, name)
+        defined = getattr(thing, "__module__", None) or getattr(thing, "__name__", "")
+        if not defined.startswith("goalinf"):
+            continue  # a constant
+        room = (defined.split(".") + [""])[1]
+        names = [f"{name}.{inner}" for inner in getattr(thing, "__all__", ())] or [name]
+        rooms[room if room in rooms else ""] += names
+    text = "API reference\n=============\n\n.. currentmodule:: goalinf\n"
+    for room, names in rooms.items():
+        if names:
+            title, line = ROOMS[room]
+            listed = "\n".join(f"   {name}" for name in sorted(names))
+            text += f"\n{title}\n{'-' * len(title)}\n\n{line}\n\n.. autosummary::\n   :toctree: generated\n\n{listed}\n"
+    folder = HERE / "api"
+    shutil.rmtree(folder, ignore_errors=True)  # pages of names that are gone
+    folder.mkdir()
+    (folder / "index.rst").write_text(text, encoding="utf-8")
+
+
+write_reference()

@@ -1,0 +1,82 @@
+"""From raw draws to the labeled tree of a fit."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import jax
+import numpy as np
+import xarray as xr
+
+from goalinf.data import Trajectories
+from goalinf.infer.priors import Site
+from goalinf.rewards import LinearReward
+from goalinf.worlds import World, label
+
+VERSIONS = ("goalinf", "jax", "numpyro", "arviz", "xarray", "numpy")
+
+
+def dataset(
+    draws: Mapping[str, np.ndarray], dims: Mapping[str, Sequence[str]], coords: Mapping[str, Any], lead: tuple[str, ...]
+) -> xr.Dataset:
+    """Labeled arrays; axes without a name are called ``<variable>_dim_<number>``."""
+    variables = {}
+    for name, values in draws.items():
+        own = list(dims.get(name, ()))
+        own += [f"{name}_dim_{i}" for i in range(len(own), values.ndim - len(lead))]
+        variables[name] = (*lead, *own), np.asarray(values)
+    used = {dim for axes, _ in variables.values() for dim in axes}
+    sizes = {dim: size for axes, values in variables.values() for dim, size in zip(axes, values.shape, strict=True)}
+    kept = {k: v for k, v in coords.items() if (v[0] if isinstance(v, tuple) else k) in used}
+    extra = {dim: np.arange(sizes[dim]) for dim in lead}
+    return xr.Dataset({k: (axes, v) for k, (axes, v) in variables.items()}, coords={**extra, **kept})
+
+
+def site_coords(sites: Sequence[Site], world: World, reward: Any) -> tuple[dict[str, tuple[str, ...]], dict[str, Any]]:
+    """Axis names of every site, and the labels along them."""
+    coords: dict[str, Any] = dict(world.coords())
+    if not world.local_actions:
+        coords["action"] = [label(name) for name in world.actions]
+    if isinstance(reward, LinearReward):
+        n_features = reward.features.shape[-1]
+        coords["feature"] = list(reward.names) if reward.names else list(range(n_features))
+    return {site.name: site.dims for site in sites}, coords
+
+
+def observed(data: Trajectories) -> xr.Dataset:
+    """The data as arrays."""
+    fields = {
+        "states": (("trajectory", "visit"), data.states),
+        "actions": (("trajectory", "step"), data.actions),
+        "observed": (("trajectory", "step"), data.observed),
+        "lengths": (("trajectory",), data.lengths),
+        "subject_number": (("trajectory",), data.subject),
+        "context_number": (("trajectory",), data.context),
+    }
+    return xr.Dataset(
+        {name: (dims, np.asarray(values)) for name, (dims, values) in fields.items()},
+        coords={"trajectory": trajectory_labels(data)},
+    )
+
+
+def trajectory_labels(data: Trajectories) -> np.ndarray:
+    """One label per trajectory: numbers where all are numbers, else text."""
+    names = data.trajectory_names
+    if all(isinstance(name, (int, np.integer)) for name in names):
+        return np.array(names, int)
+    return np.array([label(name) for name in names], str)
+
+
+def provenance(key: Any, data: Trajectories, precision: str) -> dict[str, Any]:
+    """Versions, seed, precision and the hash of the data."""
+    return {
+        **{f"version_{name}": version(name) for name in VERSIONS},
+        "python": platform.python_version(),
+        "device": jax.default_backend(),
+        "seed": np.asarray(jax.random.key_data(key)).ravel().tolist(),
+        "precision": precision,
+        "data_hash": data.data_hash(),
+    }

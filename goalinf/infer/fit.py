@@ -1,0 +1,202 @@
+"""Fit: a posterior with what was fitted, its labels and its diagnosis."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from goalinf.agents import Agent, Setting
+from goalinf.agents.contexts import Rewards, Worlds
+from goalinf.behavior import simulate_like
+from goalinf.data import Trajectories
+from goalinf.infer import _arviz
+from goalinf.infer.density import Density
+from goalinf.infer.priors import Site, fill, find_sites
+
+_R_HAT, _ESS = 1.01, 400.0  # Vehtari et al. (2021): convergence, and draws enough for stable tails
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Fit:
+    """Draws from a posterior, and everything needed to say what they are.
+
+    Parameters
+    ----------
+    tree : DataTree
+        Groups ``posterior``, ``sample_stats``, ``log_likelihood`` (by trajectory), ``observed_data`` and
+        ``sampler`` (where the chains stand, so that a run can go on); settings, versions, seed, precision and
+        the hash of the data are its attributes.
+    data : Trajectories
+        What was observed.
+    world, agent, reward
+        What was fitted, priors in place; None for a user's own model.
+    density : Density, optional
+        The model itself; None after loading a user's own model.
+    """
+
+    tree: xr.DataTree
+    data: Trajectories
+    world: Worlds | None = None
+    agent: Agent | None = None
+    reward: Rewards | None = None
+    density: Density | None = None
+
+    # -- what came out ------------------------------------------------------------------------
+
+    @property
+    def posterior(self) -> xr.Dataset:
+        """Draws, with dimensions ``chain``, ``draw`` and those of the parameter."""
+        return self.tree["posterior"].to_dataset()
+
+    @property
+    def sample_stats(self) -> xr.Dataset:
+        """The sampler's own figures for every draw."""
+        return self.tree["sample_stats"].to_dataset()
+
+    @property
+    def sites(self) -> list[Site]:
+        """The parameters that had priors; empty for a user's own model."""
+        if self.agent is None or self.reward is None or self.world is None:
+            return []
+        return find_sites(self.agent, self.reward, Setting.of(self.world, self.reward).world)
+
+    @property
+    def divergences(self) -> int:
+        """Number of kept draws at which the sampler diverged."""
+        return int(self.sample_stats["diverging"].sum())
+
+    def summary(self, name: str | None = None, *, subject: Hashable | None = None) -> pd.DataFrame:
+        """One row per scalar: mean, sd, 94 % interval, effective sample sizes, R-hat, Monte Carlo errors.
+
+        Parameters
+        ----------
+        name : str, optional
+            Only this variable, such as ``"reward.values"``; its rows are then indexed by the labels alone
+            (states, features, …), a frame as one would plot it.
+        subject : hashable, optional
+            Only the parameters of this subject.
+
+        Raises
+        ------
+        KeyError
+            Where there is no such variable or no such subject.
+        """
+        draws = self.posterior
+        if name is not None and name not in draws:
+            raise KeyError(f"no variable {name!r} in this fit; it has {', '.join(map(str, draws.data_vars))}")
+        if subject is not None:
+            draws = draws[[v for v in draws.data_vars if "subject" in draws[v].dims]]
+            if not draws.data_vars:
+                raise KeyError("no parameter of this fit belongs to a subject")
+            draws = draws.sel(subject=subject)
+        if name is None:
+            return _arviz.summary(draws)
+        table = _arviz.summary(draws[[name]])
+        dims = [dim for dim in draws[name].dims if dim not in ("chain", "draw")]
+        if not dims:
+            return table
+        labels = [draws[name][dim].values.tolist() for dim in dims]
+        table.index = pd.MultiIndex.from_product(labels, names=dims) if len(dims) > 1 else pd.Index(labels[0], name=dims[0])
+        return table
+
+    @property
+    def diagnosis(self) -> str:
+        """Whether the chains converged, in words, with a remedy where they did not."""
+        r_hat, ess = _arviz.worst(self.posterior)
+        worries = []
+        if not r_hat <= _R_HAT:
+            worries.append(f"R-hat reaches {r_hat:.3f} (should be at most {_R_HAT})")
+        if not ess >= _ESS:
+            worries.append(f"the smallest effective sample size is {ess:.0f} (should be at least {_ESS:.0f})")
+        if self.divergences:
+            worries.append(f"{self.divergences} draws diverged")
+        if failures := int(self.tree.attrs.get("planner_failures", 0)):
+            worries.append(f"the planner did not reach its residual at {failures} draws")
+        ran = str(self.tree.attrs.get("sampler", ""))
+        cut = " It was interrupted: these are the draws so far." if self.tree.attrs.get("interrupted", 0) else ""
+        if not worries:
+            return f"Converged: R-hat at most {r_hat:.3f}, smallest effective sample size {ess:.0f}, no divergences. {ran}{cut}"
+        remedy = "Draw more (draws=), warm up longer (warmup=), or use tighter priors, before you trust these numbers."
+        return f"NOT converged: {'; '.join(worries)}. {remedy} {ran}{cut}"
+
+    # -- rewards and predictions ---------------------------------------------------------------
+
+    def mean_reward(self) -> Any:
+        """The posterior mean of the reward, as a reward.
+
+        Raises
+        ------
+        ValueError
+            Where the reward was known, or the model is a user's own.
+        """
+        return self._reward({name: draws.mean(("chain", "draw")).values for name, draws in self._reward_draws().items()})
+
+    def rewards(self, n: int = 100, *, seed: int = 0) -> list[Any]:
+        """Draws of the reward, as rewards: n of them, chosen at random without repetition.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`mean_reward`; or where there are fewer than n draws.
+        """
+        return [self._reward({k: v for k, v in one.items() if k.startswith("reward.")}) for one in self._some(n, seed)]
+
+    def predict(self, key: Any, n: int = 100, *, seed: int = 0) -> list[Trajectories]:
+        """Behavior to expect: n data sets like the observed one (same starts, lengths and missing choices).
+
+        Each is simulated from a draw of the posterior of its own.
+
+        Raises
+        ------
+        ValueError
+            Where the model is a user's own (use ``numpyro.infer.Predictive`` on it), or n exceeds the draws.
+        """
+        if self.agent is None:
+            raise ValueError("a model of your own is predicted from with numpyro.infer.Predictive and like= in gi.Behavior")
+        worlds: Any = self.world
+        predicted = []
+        for one, sub in zip(self._some(n, seed), jax.random.split(key, n), strict=True):
+            agent, reward = fill(self.agent, self.reward, one)
+            predicted.append(simulate_like(sub, worlds, agent, reward, self.data, precision=self.tree.attrs["precision"]))
+        return predicted
+
+    def _some(self, n: int, seed: int) -> list[dict[str, np.ndarray]]:
+        draws = self.posterior[[site.name for site in self.sites]].stack(sample=("chain", "draw"))
+        total = draws.sizes["sample"]
+        if not 1 <= n <= total:
+            raise ValueError(f"n is {n}; this fit has {total} draws")
+        chosen = np.sort(np.random.default_rng(seed).choice(total, n, replace=False))
+        columns = {name: np.moveaxis(draws[name].values, -1, 0)[chosen] for name in draws.data_vars}
+        return [{str(name): values[i] for name, values in columns.items()} for i in range(n)]
+
+    def _reward_draws(self) -> dict[str, xr.DataArray]:
+        if self.reward is None:
+            raise ValueError("a model of your own has no reward that goalinf knows of; read fit.posterior")
+        found = {str(n): self.posterior[n] for n in self.posterior.data_vars if str(n).startswith("reward.")}
+        if not found:
+            raise ValueError("the reward of this fit was known; nothing about it was inferred")
+        return found
+
+    def _reward(self, values: dict[str, np.ndarray]) -> Any:
+        assert self.agent is not None
+        return fill(self.agent, self.reward, values)[1]
+
+    # -- keeping it ----------------------------------------------------------------------------
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the fit to one NetCDF (``.nc``) or Zarr (``.zarr``) file; see :func:`~goalinf.load`."""
+        from goalinf.infer.store import save
+
+        return save(self, path, overwrite=overwrite)
+
+    def __repr__(self) -> str:
+        sizes = self.posterior.sizes
+        what = ", ".join(f"{n}{list(self.posterior[n].shape[2:]) or ''}" for n in self.posterior.data_vars)
+        return f"Fit({sizes['chain']} chains x {sizes['draw']} draws of {what})\n{self.diagnosis}"

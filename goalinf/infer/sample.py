@@ -1,0 +1,312 @@
+"""``gi.infer``: from world, agent, reward and data to a posterior by MCMC."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+
+from goalinf.agents import Agent, Setting
+from goalinf.agents.contexts import Rewards, Worlds
+from goalinf.data import Trajectories
+from goalinf.infer import assemble
+from goalinf.infer.density import Density, Model
+from goalinf.infer.driver import ChainMethod, Chains, Draws, default_chain_method
+from goalinf.infer.fit import Fit
+from goalinf.infer.geometry import Geometry, Kernel, overdispersed
+from goalinf.infer.mode import climb
+from goalinf.infer.problem import Posterior, own_model, standard
+from goalinf.infer.progress import Progress
+from goalinf.precision import Precision, computing_in
+
+Method = Literal["auto", "hmc", "nuts"]
+BLOCK = 50
+PILOT = 100
+_MAX_STEPS = 40  # gradients per draw in whitened coordinates beyond which plain NUTS is likely cheaper
+
+
+def infer(
+    key: Any,
+    world: Worlds | None = None,
+    *,
+    agent: Agent | None = None,
+    reward: Rewards | None = None,
+    data: Any,
+    model: Model | None = None,
+    chains: int = 4,
+    warmup: int | None = None,
+    draws: int = 1000,
+    method: Method = "auto",
+    target_accept: float | None = None,
+    dims: Mapping[str, Sequence[str]] | None = None,
+    coords: Mapping[str, Any] | None = None,
+    precision: Precision | None = None,
+    chain_method: ChainMethod | None = None,
+    progress: bool | None = None,
+    checkpoint: str | Path | None = None,
+) -> Fit:
+    r"""Infer what someone wants, and how well they plan, from what they did.
+
+    Give a world, an agent and a reward, in which every NumPyro distribution is a prior; or a NumPyro ``model`` of your
+    own, a function of the data that calls ``numpyro.sample(name, gi.Behavior(...), obs=data)``.
+
+    The chains start around the posterior mode, in coordinates whitened by the curvature there, and move by HMC of
+    fixed, jittered length. Where beta and the reward are both free, only their product is sampled and beta is drawn
+    afterwards from its exact conditional; the reported draws are those of the model as written. A pilot decides whether
+    this geometry fits; otherwise NUTS runs with a step size for acceptance 0.95. ``print(fit)`` says which ran and why.
+
+    Parameters
+    ----------
+    key : jax.random key
+        Source of randomness; consumed.
+    world : World or mapping from context to World
+        Where they acted.
+    agent : Agent
+        How they plan, with priors as parameters where unknown.
+    reward : reward or mapping from context to known rewards
+        What they want, with a prior where unknown.
+    data : Trajectories
+        What was observed. For a model of your own: its argument.
+    model : callable, optional
+        A NumPyro model of your own, in place of world, agent and reward.
+    chains : int
+        Number of chains, run side by side.
+    warmup : int, optional
+        Steps of adaptation per chain. Default: 200 for HMC in whitened coordinates, 1000 for NUTS.
+    draws : int
+        Kept draws per chain.
+    method : {"auto", "hmc", "nuts"}
+        ``"auto"`` lets the pilot decide.
+    target_accept : float, optional
+        Acceptance that the step size is adapted to; default 0.8 for HMC, 0.95 for NUTS.
+    dims, coords : mapping, optional
+        Names of axes, and labels along them, of the variables of your own model.
+    precision : {"float64", "float32"}, optional
+        Default: float64 on a CPU, float32 on an accelerator.
+    chain_method : {"threads", "vectorized"}, optional
+        Default: threads on a CPU, vectorized on an accelerator.
+    progress : bool, optional
+        Show a progress bar; default: where the error stream is a terminal.
+    checkpoint : path, optional
+        Write the fit so far to this NetCDF file about every minute (see :func:`resume`).
+
+    Returns
+    -------
+    Fit
+        Ctrl-C returns the draws so far.
+
+    Raises
+    ------
+    ValueError
+        Where something is missing, a prior has the wrong shape, the data are empty or do not fit the world, a step has
+        probability zero under the agent, or the log density is undefined where the chains would start.
+
+    Examples
+    --------
+    >>> import jax, goalinf as gi
+    >>> import numpyro.distributions as dist
+    >>> hall = gi.gridworld("s.a", discount=0.9)
+    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> walks = gi.simulate(jax.random.key(0), hall, gi.soft_optimal(beta=2.0), wants, trajectories=5, steps=10)
+    >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+    >>> fit = gi.infer(jax.random.key(1), hall, agent=gi.soft_optimal(beta=2.0), reward=prior, data=walks, draws=100)
+    >>> fit.posterior["reward.values"].dims
+    ('chain', 'draw', 'state')
+    """
+    _check_counts(chains=chains, draws=draws, warmup=warmup)
+    if checkpoint is not None:
+        from goalinf.infer.store import check_target
+
+        check_target(checkpoint, overwrite=False)
+    with computing_in(precision) as chosen:
+        key_model, key_run = jax.random.split(key)
+        if model is not None:
+            if agent is not None or reward is not None or world is not None:
+                raise ValueError("give either model=, or world, agent and reward, not both")
+            posterior = own_model(key_model, model, data, dims or {}, coords or {})
+        else:
+            posterior = standard(key_model, world, agent, reward, data)
+        settings = _Settings(chains, warmup, draws, method, target_accept, chosen, chain_method or default_chain_method(), progress)
+        sampled = _sample(key_run, posterior, settings, checkpoint)
+        return assembled(key, posterior, sampled, settings)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Settings:
+    chains: int
+    warmup: int | None
+    draws: int
+    method: Method
+    target_accept: float | None
+    precision: Precision
+    chain_method: ChainMethod
+    progress: bool | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Sampled:
+    """Raw draws, the coordinates they are in, and what ran."""
+
+    draws: Draws
+    geometry: Geometry
+    density: Density
+    product: bool
+    sentence: str
+    algorithm: str
+    warmup: int
+    interrupted: bool
+
+
+def _check_counts(**counts: int | None) -> None:
+    for name, count in counts.items():
+        least = 0 if name == "warmup" else 1
+        if count is not None and (not isinstance(count, (int, np.integer)) or count < least):
+            raise ValueError(f"{name} is {count!r}; expected a whole number of at least {least}")
+
+
+def _sample(key: Any, posterior: Posterior, settings: _Settings, checkpoint: Any) -> Sampled:
+    if settings.method not in ("auto", "hmc", "nuts"):
+        raise ValueError(f"method is {settings.method!r}; expected 'auto', 'hmc' or 'nuts'")
+    key_start, key_hmc, key_nuts = jax.random.split(key, 3)
+    reason = "it was asked for"
+    start = climb(posterior.plain, posterior.data)
+    if settings.method != "nuts":
+        density = posterior.product or posterior.plain
+        mode = start if posterior.product is None else climb(density, posterior.data, posterior.to_product(start.flat))
+        geometry = Geometry.laplace(density, posterior.data, mode)
+        if geometry is None:
+            reason = "the curvature at the mode is not positive definite"
+        else:
+            done = _run(key_hmc, key_start, density, posterior, geometry, "HMC", settings, judge=settings.method == "auto")
+            if isinstance(done, Sampled):
+                return done
+            reason = done
+        if settings.method == "hmc":
+            raise ValueError(f"HMC in whitened coordinates cannot run: {reason}; use method='nuts'")
+    geometry = Geometry.plain(start.flat)
+    done = _run(key_nuts, key_start, posterior.plain, posterior, geometry, "NUTS", settings, judge=False, reason=reason)
+    assert isinstance(done, Sampled)
+    return done
+
+
+def _run(
+    key: Any,
+    key_start: Any,
+    density: Density,
+    posterior: Posterior,
+    geometry: Geometry,
+    algorithm: Literal["HMC", "NUTS"],
+    settings: _Settings,
+    *,
+    judge: bool,
+    reason: str = "",
+) -> Sampled | str:
+    """One sampler from start to end; or, where it is judged by a pilot and found wanting, the reason."""
+    default_warmup, accept = (200, 0.8) if algorithm == "HMC" else (1000, 0.95)
+    warmup = default_warmup if settings.warmup is None else -(-settings.warmup // BLOCK) * BLOCK
+    kernel = Kernel(density, algorithm, block=BLOCK, target_accept=settings.target_accept or accept, dense_mass=False)
+    total = settings.chains * (warmup + -(-settings.draws // BLOCK) * BLOCK)
+    with Progress(f"{algorithm}, {settings.chains} chains", total, show=settings.progress) as bar:
+        chains = Chains(
+            key,
+            kernel,
+            geometry,
+            posterior.data,
+            overdispersed(key_start, geometry, settings.chains),
+            step_size=np.full(settings.chains, 0.3 if algorithm == "HMC" else 0.1),
+            warmup=warmup,
+            method=settings.chain_method,
+            precision=settings.precision,
+        )
+        if warmup:
+            chains.advance(warmup, bar, kept=False)
+        draws = chains.advance(min(PILOT, settings.draws), bar)
+        verdict = _verdict(draws) if judge else None
+        if verdict is not None and not chains.interrupted:
+            return verdict
+        rest = settings.draws - draws["potential"].shape[1]
+        if rest > 0 and not chains.interrupted:
+            more = chains.advance(rest, bar)
+            draws = {name: np.concatenate([draws[name], more[name]], 1) for name in draws}
+    draws = {name: values[:, : settings.draws] for name, values in draws.items()}
+    product = density is posterior.product
+    if algorithm == "HMC":
+        target = "beta times the reward" if product else "all parameters"
+        said = f"HMC of fixed length on {target}, whitened at the mode"
+    else:
+        said = f"NUTS, because {reason}" if settings.method == "auto" else "NUTS"
+    return Sampled(draws, geometry, density, product, said + ".", algorithm, warmup, chains.interrupted)
+
+
+def _verdict(draws: Draws) -> str | None:
+    """Why a pilot in whitened coordinates should not go on; None where it may."""
+    diverged = int(draws["diverging"].sum())
+    steps = float(draws["n_steps"].mean())
+    accepted = float(draws["acceptance_rate"].mean())
+    if diverged:
+        return f"{diverged} of {draws['diverging'].size} pilot draws diverged in whitened coordinates"
+    if steps > _MAX_STEPS or accepted < 0.5:
+        return f"the pilot in whitened coordinates took {steps:.0f} gradients a draw at acceptance {accepted:.2f}"
+    return None
+
+
+def assembled(key: Any, posterior: Posterior, sampled: Sampled, settings: _Settings) -> Fit:
+    """Values, pointwise log-likelihood and labels of the draws: the fit."""
+    data, density = posterior.data, posterior.plain
+    values = posterior.values(jax.random.fold_in(key, 1), sampled)
+    log_likelihood, residual = pointwise(density, values, data, by="trajectory")
+    stats = {name: sampled.draws[name] for name in sampled.draws if name != "x"}
+    stats["lp"] = -stats.pop("potential")
+    groups = {
+        "posterior": assemble.dataset(values, posterior.dims, posterior.coords, ("chain", "draw")),
+        "sample_stats": assemble.dataset(stats, {}, {}, ("chain", "draw")),
+        "observed_data": assemble.observed(posterior.labeled),
+        "sampler": xr.Dataset(
+            {
+                "x": (("chain", "coordinate"), sampled.draws["x"][:, -1]),
+                "step_size": (("chain",), sampled.draws["step_size"][:, -1]),
+                "center": (("coordinate",), sampled.geometry.center),
+                "scale": (("coordinate", "other"), sampled.geometry.scale),
+            }
+        ),
+    }
+    if log_likelihood is not None:
+        coords = {"trajectory": assemble.trajectory_labels(posterior.labeled)}
+        dims = {"choices": ("trajectory",)}
+        groups["log_likelihood"] = assemble.dataset({"choices": log_likelihood}, dims, coords, ("chain", "draw"))
+    tree = xr.DataTree.from_dict(groups)
+    tree.attrs = {
+        **assemble.provenance(key, posterior.labeled, settings.precision),
+        "sampler": sampled.sentence,
+        "algorithm": sampled.algorithm,
+        "whitened": int(sampled.geometry.whitened),
+        "product": int(sampled.product),
+        "warmup": sampled.warmup,
+        "interrupted": int(sampled.interrupted),
+        "planner_failures": int((residual > 1e3 * 64 * np.finfo(settings.precision).eps).sum()),
+    }
+    return Fit(tree, posterior.labeled, posterior.world, posterior.agent, posterior.reward, density)
+
+
+def pointwise(density: Density, values: Mapping[str, np.ndarray], data: Any, *, by: str) -> tuple[np.ndarray | None, np.ndarray]:
+    """Log-likelihood of every draw, ``(chains, draws, N[, T])``, in batches; and the planners' residuals."""
+    shape = next(iter(values.values())).shape[:2]
+    if not isinstance(data, Trajectories):
+        return None, np.zeros(shape)
+    flat = {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}
+    program = jax.jit(lambda draws, data: jax.lax.map(partial(_one, density, data, by), draws, batch_size=64))
+    scored, residual = jax.device_get(program(jax.tree.map(jnp.asarray, flat), data))
+    if scored.ndim == 1:  # the model scores nothing that goalinf can split
+        return None, np.zeros(shape)
+    return scored.reshape(*shape, *scored.shape[1:]), residual.reshape(shape)
+
+
+def _one(density: Density, data: Trajectories, by: str, draw: dict[str, Any]) -> Any:
+    return density.log_likelihood(draw, data, by=by)

@@ -1,0 +1,76 @@
+"""What every test shares: shape annotations that are executed, a compilation cache, quiet figures, real data."""
+
+import importlib
+import os
+from pathlib import Path
+
+import jaxtyping
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+# Environment variables rather than configuration calls, so that subprocesses (scripts, the command line) share them.
+# The tests keep a compilation cache; the library sets none. Delete it whenever you like.
+cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "goalinf-tests" / "jax"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
+os.environ["MPLBACKEND"] = "Agg"
+
+# Other libraries come before the hook: what is first imported under it is compiled anew, which takes 15 seconds.
+for library in (
+    *("arviz", "equinox", "gymnasium", "h5netcdf", "jax", "matplotlib.pyplot", "networkx", "numpyro.infer"),
+    *("pandas", "pyarrow.parquet", "rich.progress", "scipy.sparse.linalg", "scipy.stats", "typer", "xarray", "zarr"),
+):
+    importlib.import_module(library)
+
+# The hook comes before anything imports goalinf. Every annotated function and record then checks its shapes.
+jaxtyping.install_import_hook(["goalinf", "goalinf_models"], "beartype.beartype")
+
+from hypothesis import HealthCheck, settings  # noqa: E402
+
+settings.register_profile(
+    "goalinf",  # the same examples on every run and every machine; compilation makes the first one slow
+    derandomize=True,
+    deadline=None,
+    database=None,
+    max_examples=25,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("explore", settings.get_profile("goalinf"), derandomize=False, max_examples=500)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "goalinf"))
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The folder of this checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real behavior, ``../shared/data`` beside the checkout; skips where it is absent."""
+    folder = REPOSITORY.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("real data is absent: ../shared/data does not exist beside the checkout")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    """Leave no figure open behind a test."""
+    yield
+    import matplotlib.pyplot as plt
+
+    plt.close("all")
+
+
+def pytest_collection_modifyitems(items):
+    """Skip tests marked ``gpu`` where JAX sees no accelerator."""
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    if not marked:
+        return
+    import jax
+
+    if jax.default_backend() == "cpu":
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason="needs an accelerator: JAX sees only the CPU"))
