@@ -34,5 +34,5 @@ def cast(tree: Any) -> Any:
 
 
 def _kind(leaf: Any) -> Any:
-    dtype = np.result_type(leaf)
+    dtype = getattr(leaf, "dtype", None) or np.result_type(leaf)
     return float if np.issubdtype(dtype, np.floating) else dtype

@@ -78,19 +78,18 @@ def action_values(problem: Problem, values: Float[Array, " S"]) -> Float[Array, 
     return problem.reward + problem.discount * ahead
 
 
-def sweep(problem: Problem, values: Float[Array, " S"], backup: Backup) -> Float[Array, " S"]:
-    """One Bellman backup of the values: log-sum-exp (soft) or maximum (hard) over the available actions."""
-    q = jnp.where(problem.available, action_values(problem, values), -jnp.inf)
-    backed_up = jax.nn.logsumexp(q, axis=0) if backup == "soft" else jnp.max(q, axis=0)
-    return jnp.where(problem.pinned, problem.pins, backed_up)
+def backup(problem: Problem, values: Float[Array, " S"], kind: Backup) -> tuple[Float[Array, " S"], Float[Array, "A S"]]:
+    """Values backed up once, and the policy that the backup follows.
 
-
-def greedy(problem: Problem, values: Float[Array, " S"], backup: Backup) -> Float[Array, "A S"]:
-    """The policy that the backup follows: softmax, or uniform over the maximizers; zero in pinned states."""
+    Soft: log-sum-exp, and the softmax of Q. Hard: maximum, and uniform over the maximizers. Pinned states keep their
+    value, and a row of zeros in the policy.
+    """
     q = jnp.where(problem.available, action_values(problem, values), -jnp.inf)
-    if backup == "soft":
-        policy = jax.nn.softmax(q, axis=0)
+    if kind == "soft":
+        backed_up = jax.nn.logsumexp(q, axis=0)
+        policy = jnp.exp(q - backed_up)
     else:
-        best = jax.lax.stop_gradient(q >= q.max(axis=0))
+        backed_up = jnp.max(q, axis=0)
+        best = jax.lax.stop_gradient(q == backed_up)
         policy = best / best.sum(axis=0)
-    return jnp.where(problem.pinned, 0.0, policy)
+    return jnp.where(problem.pinned, problem.pins, backed_up), jnp.where(problem.pinned, 0.0, policy)

@@ -28,7 +28,7 @@ from goalinf.rewards import Reward, ended, pinned
 from goalinf.worlds import MDP, stack
 
 TOLERANCE = 1e-8  # a singular value below this, in units of beta times the reward, moves no policy
-_LARGEST = 4e8  # numbers in a Jacobian: 3.2 GB
+_LARGEST = 1e8  # numbers in a Jacobian, 0.8 GB; making it takes several times that
 _NEEDLESS_ROWS = 2  # this many times more rows than columns, and the rows are first folded by QR
 
 

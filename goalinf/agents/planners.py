@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from goalinf.agents.bellman import Backup, Problem, action_values, sweep
+from goalinf.agents.bellman import Backup, Problem, action_values, backup
 from goalinf.agents.solver import fixed_point, residual
 
 
@@ -57,7 +57,7 @@ class ValueIteration(eqx.Module):
             return Plan(action_values(problem, values), values, gap)
 
         def back(values, _):
-            now = sweep(problem, values, self.backup)
+            now = backup(problem, values, self.backup)[0]
             return now, (action_values(problem, values), now)
 
         end = jnp.where(problem.pinned, problem.pins, 0.0)

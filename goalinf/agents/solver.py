@@ -16,22 +16,21 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from goalinf.agents.bellman import Backup, Problem, greedy, sweep
+from goalinf.agents.bellman import Backup, Problem, backup
 
 DENSE_STATES = 160  # up to here an LU factorization is cheaper than iterating
 _MAX_STEPS = 100
 
 
-def fixed_point(problem: Problem, backup: Backup) -> Float[Array, " S"]:
+def fixed_point(problem: Problem, kind: Backup) -> Float[Array, " S"]:
     """Values at which the backup changes nothing, with implicit derivatives."""
-    return _solve(problem, backup)
+    return _solve(problem, kind)
 
 
-def residual(problem: Problem, values: Float[Array, " S"], backup: Backup) -> Float[Array, ""]:
+def residual(problem: Problem, values: Float[Array, " S"], kind: Backup) -> Float[Array, ""]:
     r"""How far the values are from a fixed point: :math:`\max|T(V) - V| / (1 + \max|V|)`; no derivative."""
     problem, values = lax.stop_gradient((problem, values))
-    gap = jnp.max(jnp.abs(sweep(problem, values, backup) - values))
-    return gap / (1.0 + jnp.max(jnp.abs(values)))
+    return _size(backup(problem, values, kind)[0] - values) / (1.0 + _size(values))
 
 
 def tolerance(dtype: jnp.dtype) -> float:
@@ -39,40 +38,44 @@ def tolerance(dtype: jnp.dtype) -> float:
     return 64 * float(jnp.finfo(dtype).eps)
 
 
+def _size(x: Float[Array, " S"]) -> Float[Array, ""]:
+    return jnp.max(jnp.abs(x))
+
+
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
-def _solve(problem: Problem, backup: Backup) -> Float[Array, " S"]:
+def _solve(problem: Problem, kind: Backup) -> Float[Array, " S"]:
     goal = tolerance(problem.reward.dtype)
 
     def unfinished(carry):
-        values, change, last, step = carry
-        size = jnp.max(jnp.abs(change))
-        # Quadratic convergence ends at rounding level, where the gap stops shrinking.
-        stalled = (step > 3) & (size >= 0.5 * last) & (size <= 1e-6 * (1.0 + jnp.max(jnp.abs(values))))
-        return (step < _MAX_STEPS) & (size > goal * (1.0 + jnp.max(jnp.abs(values)))) & ~stalled
+        values, change, _, last, step = carry
+        scale = 1.0 + _size(values)
+        # Quadratic convergence ends at rounding level, where the change stops shrinking.
+        stalled = (step > 3) & (_size(change) >= 0.5 * last) & (_size(change) <= 1e-6 * scale)
+        return (step < _MAX_STEPS) & (_size(change) > goal * scale) & ~stalled
 
     def newton(carry):
-        values, change, _, step = carry
-        policy = greedy(problem, values, backup)
-        values = values + solve_linear(problem, policy, change)
-        return values, sweep(problem, values, backup) - values, jnp.max(jnp.abs(change)), step + 1
+        values, change, policy, _, step = carry
+        moved = values + solve_linear(problem, policy, change)
+        backed_up, policy = backup(problem, moved, kind)
+        return moved, backed_up - moved, policy, _size(change), step + 1
 
     # The value of choosing uniformly: finite wherever the problem can end, and below every fixed point.
-    uniform = jnp.where(problem.pinned, 0.0, problem.available / problem.available.sum(axis=0))
-    income = jnp.sum(uniform * problem.reward, axis=0)
-    if backup == "soft":
-        income = income + jnp.log(problem.available.sum(axis=0))
+    choices = problem.available.sum(axis=0)
+    uniform = jnp.where(problem.pinned, 0.0, problem.available / choices)
+    income = jnp.sum(uniform * problem.reward, axis=0) + (jnp.log(choices) if kind == "soft" else 0.0)
     values = solve_linear(problem, uniform, jnp.where(problem.pinned, problem.pins, income))
-    change = sweep(problem, values, backup) - values
-    values, *_ = lax.while_loop(unfinished, newton, (values, change, jnp.inf * jnp.ones_like(values[0]), 0))
-    return values
+    backed_up, policy = backup(problem, values, kind)
+    start = (values, backed_up - values, policy, jnp.full_like(values[0], jnp.inf), 0)
+    return lax.while_loop(unfinished, newton, start)[0]
 
 
 @_solve.defjvp
-def _solve_jvp(backup: Backup, primals, tangents):
+def _solve_jvp(kind: Backup, primals, tangents):
     (problem,), (direction,) = primals, tangents
-    values = _solve(problem, backup)
-    _, change = jax.jvp(lambda moved: sweep(moved, values, backup), (problem,), (direction,))
-    return values, solve_linear(problem, greedy(problem, values, backup), change)
+    values = _solve(problem, kind)
+    policy = backup(problem, values, kind)[1]
+    _, change = jax.jvp(lambda moved: backup(moved, values, kind)[0], (problem,), (direction,))
+    return values, solve_linear(problem, policy, change)
 
 
 def solve_linear(problem: Problem, policy: Float[Array, "A S"], right: Float[Array, " S"]) -> Float[Array, " S"]:

@@ -19,24 +19,25 @@ _TOLERANCE = 1e-9  # probabilities are of order one
 def controllability_deficit(world: World) -> int:
     r"""How many independent features of the next state no choice influences, :math:`\kappa = S - \mathrm{rank}\,D`.
 
-    It is the dimension of what behavior cannot show of a state reward, with every state visited, beta and the
-    discount known, and a discount above zero. Without terminal states it is at least 1, the constant. Where
-    episodes end, features are zero on terminal states (their value is given) and S counts the others; then it can
-    be 0: that ending is an alternative to going on fixes the constant too.
+    It is the dimension of what behavior cannot show of a state reward that is collected on arrival, with every state
+    visited and beta and the discount known; without terminal states, and with a discount above zero, also of one
+    that is collected on departure. (Where episodes end, such features must be zero on terminal states to count for
+    departure rewards: even the constant shows, for ending is an alternative to going on.)
 
     Parameters
     ----------
     world : World
-        The world; differences are taken between available actions only.
+        The world; differences are taken between available actions of states that are not terminal.
 
     Returns
     -------
     int
+        At least 1: the constant.
 
     References
     ----------
-    For deterministic worlds this is the condition of decomposability of Fu, Luo and Levine (2018), turned into a
-    number; compare :func:`co_successor_components`.
+    For deterministic worlds :math:`\kappa = 1` is the condition of decomposability of Fu, Luo and Levine (2018); compare
+    :func:`co_successor_components`.
 
     Examples
     --------
@@ -46,12 +47,11 @@ def controllability_deficit(world: World) -> int:
     >>> [controllability_deficit(gi.graph_world(nx.cycle_graph(n), discount=0.9)) for n in (3, 4, 5, 6)]
     [1, 2, 1, 2]
     """
-    live = ~world.mdp.terminal
-    return kernel(action_differences(world.mdp)[:, live], _TOLERANCE).dimension
+    return kernel(action_differences(world.mdp), _TOLERANCE).dimension
 
 
 def action_differences(mdp: MDP) -> np.ndarray:
-    """D: rows of available actions minus that of the first available one, over states that have not ended, ``(R, S)``."""
+    """D: rows of available actions minus that of the first one, in states that are not terminal, ``(R, S)``."""
     dense = mdp.dense()
     can = mdp.available & ~mdp.terminal[:, None]
     first = dense[np.arange(mdp.n_states), can.argmax(1)]
@@ -59,16 +59,14 @@ def action_differences(mdp: MDP) -> np.ndarray:
 
 
 def co_successor_components(world: World) -> int:
-    r"""Number of connected components of the graph that joins two states if some state can lead to both in one step.
+    """Number of connected components of the graph that joins two states if some state can lead to both in one step.
 
-    For deterministic worlds without terminal states it equals :func:`controllability_deficit`; for stochastic ones it
-    is a lower bound.
+    For deterministic worlds it equals :func:`controllability_deficit`; for stochastic ones it is a lower bound.
 
     Parameters
     ----------
     world : World
-        The world. Terminal states count as one: they are worth the same, nothing; components are counted
-        besides theirs.
+        The world.
 
     Returns
     -------
@@ -80,14 +78,8 @@ def co_successor_components(world: World) -> int:
     >>> co_successor_components(gi.graph_world(nx.cycle_graph(6), discount=0.9))
     2
     """
-    mdp = world.mdp
-    end = world.n_states
-    graph = nx.Graph()
-    graph.add_nodes_from(np.flatnonzero(~mdp.terminal).tolist())
-    if mdp.terminal.any():
-        graph.add_node(end)
-    for state in np.flatnonzero(~mdp.terminal).tolist():
-        possible = (mdp.probabilities[state] > 0) & mdp.available[state][:, None]
-        reached = [end if mdp.terminal[t] else t for t in np.unique(mdp.successors[state][possible]).tolist()]
-        nx.add_path(graph, reached)
-    return nx.number_connected_components(graph) - int(mdp.terminal.any())
+    graph = nx.empty_graph(world.n_states)
+    after, into = world.edges()
+    for state in np.unique(after):
+        nx.add_path(graph, np.unique(into[after == state]).tolist())
+    return nx.number_connected_components(graph)

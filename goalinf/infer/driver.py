@@ -100,6 +100,12 @@ class Chains:
             return {name: np.concatenate([block[name] for block in found[0]], 1) for name in names}
         return {name: np.stack([np.concatenate([b[name] for b in chain[:common]]) for chain in found]) for name in names}
 
+    def scale_step_size(self, factor: float) -> None:
+        """Multiply the step sizes of all chains; for use after warm-up, when they no longer adapt."""
+        for index, state in enumerate(self._states):
+            adapted = state.adapt_state._replace(step_size=factor * state.adapt_state.step_size)
+            self._states[index] = state._replace(adapt_state=adapted)
+
     def _walk(self, index: int, blocks: int, progress: Progress, kept: bool) -> list[Draws]:
         found: list[Draws] = []
         with computing_in(self._precision):

@@ -16,7 +16,9 @@ from goalinf.infer.density import Density
 from goalinf.infer.mode import Mode, hessian
 
 Algorithm = Literal["HMC", "NUTS"]
-_QUARTER = np.pi / 2  # a quarter period of the standard normal: the next draw is independent of the last
+# 1.5 times the quarter period of a standard normal, after which the next draw would be independent of the last: the
+# posteriors have wider tails than their Laplace approximation.
+_LENGTH = 1.5 * np.pi / 2
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -63,7 +65,7 @@ class Geometry:
 class Kernel:
     """A NumPyro kernel over a flat density, as compiled programs of an initial state and of a block of steps.
 
-    Fixed-length HMC runs for a jittered quarter period in whitened coordinates; NUTS adapts a mass matrix of its own.
+    Fixed-length HMC runs for a fixed, jittered length in whitened coordinates; NUTS adapts a mass matrix of its own.
     The data and the geometry are arguments, so that one compiled block serves every data set of a shape.
     """
 
@@ -79,7 +81,7 @@ class Kernel:
             "adapt_mass_matrix": algorithm == "NUTS",
             "dense_mass": dense_mass and algorithm == "NUTS",
             "target_accept_prob": target_accept,
-            "trajectory_length": _QUARTER if algorithm == "HMC" else None,
+            "trajectory_length": _LENGTH if algorithm == "HMC" else None,
             "find_heuristic_step_size": False,
         }
         self.start = jax.jit(self._start, static_argnames=("warmup",))
@@ -95,7 +97,7 @@ class Kernel:
         def step(state, _):
             if self.algorithm == "HMC":
                 key, jitter = jax.random.split(state.rng_key)
-                length = _QUARTER * jax.random.uniform(jitter, minval=0.7, maxval=1.3)
+                length = _LENGTH * jax.random.uniform(jitter, minval=0.7, maxval=1.3)
                 state = state._replace(rng_key=key, trajectory_length=length)
             state = self._sample(state, args, {})
             draw = {

@@ -29,7 +29,8 @@ from goalinf.precision import Precision, computing_in
 Method = Literal["auto", "hmc", "nuts"]
 BLOCK = 50
 PILOT = 100
-_MAX_STEPS = 40  # gradients per draw in whitened coordinates beyond which plain NUTS is likely cheaper
+_HALVINGS = 2  # of the step size, after a pilot with divergences, before NUTS takes over
+_MAX_STEPS = 60  # gradients per draw in whitened coordinates beyond which plain NUTS is likely cheaper
 
 
 def infer(
@@ -85,7 +86,7 @@ def infer(
     method : {"auto", "hmc", "nuts"}
         ``"auto"`` lets the pilot decide.
     target_accept : float, optional
-        Acceptance that the step size is adapted to; default 0.8 for HMC, 0.95 for NUTS.
+        Acceptance that the step size is adapted to; default 0.9 for HMC, 0.95 for NUTS.
     dims, coords : mapping, optional
         Names of axes, and labels along them, of the variables of your own model.
     precision : {"float64", "float32"}, optional
@@ -209,7 +210,7 @@ def _run(
     reason: str = "",
 ) -> Sampled | str:
     """One sampler from start to end; or, where it is judged by a pilot and found wanting, the reason."""
-    default_warmup, accept = (200, 0.8) if algorithm == "HMC" else (1000, 0.95)
+    default_warmup, accept = (200, 0.9) if algorithm == "HMC" else (1000, 0.95)
     warmup = default_warmup if settings.warmup is None else -(-settings.warmup // BLOCK) * BLOCK
     kernel = Kernel(density, algorithm, block=BLOCK, target_accept=settings.target_accept or accept, dense_mass=False)
     total = settings.chains * (warmup + -(-settings.draws // BLOCK) * BLOCK)
@@ -228,6 +229,11 @@ def _run(
         if warmup:
             chains.advance(warmup, bar, kept=False)
         draws = chains.advance(min(PILOT, settings.draws), bar)
+        halved = 0
+        while judge and draws["diverging"].any() and halved < _HALVINGS and not chains.interrupted:
+            chains.scale_step_size(0.5)
+            halved += 1
+            draws = chains.advance(min(PILOT, settings.draws), bar)
         verdict = _verdict(draws) if judge else None
         if verdict is not None and not chains.interrupted:
             return verdict
@@ -240,6 +246,8 @@ def _run(
     if algorithm == "HMC":
         target = "beta times the reward" if product else "all parameters"
         said = f"HMC of fixed length on {target}, whitened at the mode"
+        if halved:
+            said += f", its step size reduced {2**halved}-fold because the pilot diverged"
     else:
         said = f"NUTS, because {reason}" if settings.method == "auto" else "NUTS"
     return Sampled(draws, geometry, density, product, said + ".", algorithm, warmup, chains.interrupted)

@@ -1,0 +1,245 @@
+r"""What infinite data could not say: the directions of reward that change no policy.
+
+The null space of the exact Jacobian of the log-policy, as if every state were visited and every choice probability
+known. For a reward r(s, a) it is the shapings, :math:`\mathrm{im}(E - \gamma P)`, of dimension S, whatever the policy
+(Cao, Cohen and Szpruch 2021, theorem 1); for smaller classes of reward it is what of that lies in the class.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from goalinf.agents import Agent, Setting
+from goalinf.agents.contexts import Worlds
+from goalinf.agents.derivatives import Column, Jacobian, base_of, kernel, log_policy_jacobian, reward_parameters
+from goalinf.errors import ConvergenceError, PrecisionError
+from goalinf.identify.naming import Direction, name_directions
+from goalinf.identify.point import generic_rewards, reward_priors, typical_agent
+from goalinf.rewards import Reward
+from goalinf.worlds import World, label
+
+_BLURRED = 1e3  # a smaller gap between what counts as zero and what does not deserves a remark
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class NullSpace:
+    """The directions in which a reward, and free parameters of the agent with it, can move unseen.
+
+    Parameters
+    ----------
+    dimension : int
+        How many independent directions there are.
+    basis : DataArray (direction, ...)
+        Orthonormal rows, the reward's part: dimensions ``(direction, state)``, ``(direction, state, action)``,
+        ``(direction, feature)``, … ; the coordinate ``kind`` names each direction.
+    agent : Dataset (direction)
+        The part of the free parameters in the same rows (``agent.beta`` as its logarithm); empty without any.
+    singular_values : float (P,)
+        Of the Jacobian of the log-policy, largest first, in 1/utility.
+    directions : list of Direction
+        The same directions under their names; their dimensions add up to `dimension`.
+    n_parameters : int
+        P, parameters of the reward and free ones of the agent.
+    gap : float
+        Smallest singular value that counts over the largest that does not.
+    """
+
+    dimension: int
+    basis: xr.DataArray
+    agent: xr.Dataset
+    singular_values: np.ndarray
+    directions: list[Direction]
+    n_parameters: int
+    gap: float
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per name: ``kind``, ``dimension``, ``meaning``."""
+        rows = [(one.kind, one.dimension, one.sentence) for one in self.directions]
+        return pd.DataFrame(rows, columns=["kind", "dimension", "meaning"])
+
+    def __str__(self) -> str:
+        free = "".join(f", {_spoken(name)}" for name in map(str, self.agent.data_vars))
+        of = f"{self.n_parameters} parameters (reward{free})" if free else f"{self.n_parameters} directions of reward"
+        if not self.dimension:
+            return f"Behavior, if there were enough of it, would show all {of}."
+        head = f"{self.dimension} of {of} cannot be shown by any amount of behavior:"
+        lines = [f"  {one.kind} ({one.dimension}): {one.sentence}" for one in self.directions]
+        if self.gap < _BLURRED:
+            lines.append(
+                f"  The border is not sharp: the weakest direction that shows is only {self.gap:.3g} times stronger than "
+                "the strongest that counts as hidden."
+            )
+        return "\n".join([head, *lines])
+
+    def __repr__(self) -> str:
+        kinds = ", ".join(f"{one.kind} {one.dimension}" for one in self.directions)
+        return f"NullSpace(dimension {self.dimension} of {self.n_parameters}{': ' + kinds if kinds else ''})"
+
+
+def null_space(world: Worlds, agent: Agent, reward: Reward, *, free: Sequence[str] = ()) -> NullSpace:
+    r"""What no amount of behavior could tell about a reward, in words and as a basis.
+
+    As if every state were visited and every choice probability known exactly:
+
+    .. math:: \mathcal N = \{\theta : \partial \log\pi / \partial\theta \cdot \theta = 0\}
+
+    found by singular values of the exact Jacobian up to an absolute tolerance (1e-8 in units of beta times reward).
+
+    Parameters
+    ----------
+    world : World or mapping from context to World
+        Where the agent is watched; several worlds see more than one.
+    agent : Agent
+        How it plans and chooses. A prior stands for the agent at its medians.
+    reward : Reward
+        The class of rewards: all parameters, or those that are priors. For soft-optimal and Boltzmann agents without
+        free parameters the answer is the same for every reward of the class. In general it is that at this reward;
+        for a prior, or zero everywhere, at a generic one drawn with a fixed seed.
+    free : sequence of str
+        Parameters of the agent that are not known either: ``"beta"``, ``"discount"``. With ``("beta",)`` there is
+        one more direction, the scale: only beta times the reward matters.
+
+    Returns
+    -------
+    NullSpace
+
+    Raises
+    ------
+    ValueError
+        Where several rewards are given, a free parameter does not exist, an undiscounted problem cannot end, or the
+        Jacobian would not fit in memory.
+    ConvergenceError, PrecisionError
+        Where the planner fails.
+
+    References
+    ----------
+    Cao, Cohen and Szpruch (2021), "Identifiability in inverse reinforcement learning", theorem 1; Skalse et al. (2023),
+    "Invariance in policy optimisation and partial identifiability in reward learning"; Ng, Harada and Russell (1999).
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> hall = gi.gridworld("s..a", discount=0.9)
+    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> print(gi.null_space(hall, gi.soft_optimal(beta=1.0), wants))
+    1 of 4 directions of reward cannot be shown by any amount of behavior:
+      constant (1): the same amount added to every reward changes no choice
+    >>> gi.null_space(hall, gi.soft_optimal(beta=1.0), wants, free=("beta",)).dimension
+    2
+    """
+    if isinstance(reward, Mapping):
+        raise ValueError("a null space belongs to one reward: give the reward that all contexts share, not a mapping")
+    setting = Setting.of(world, reward)
+    known = typical_agent(agent)
+    names = ("discount" if name == "discount" else f"agent.{name.removeprefix('agent.')}" for name in free)
+    free = tuple(dict.fromkeys(names))
+    wanted = tuple(f"reward.{name}" for name in reward_priors(reward)) or reward_parameters(reward)
+    failure: Exception | None = None
+    for candidate in generic_rewards(reward, setting.world, float(np.max(known.parameters.get("beta", 1.0)))):
+        try:
+            jacobian = log_policy_jacobian(world, known, candidate, wrt=(*wanted, *free))
+        except (ConvergenceError, PrecisionError) as error:
+            failure = error
+        else:
+            return null_space_at(jacobian, setting, known, candidate)
+    assert failure is not None
+    raise type(failure)(f"{failure}; or give a known reward with which the problem can be solved") from failure
+
+
+def null_space_at(jacobian: Jacobian, setting: Setting, agent: Agent, reward: Reward) -> NullSpace:
+    """The null space of a Jacobian that is already there; arguments as it was made with."""
+    alone = reward_part(jacobian)
+    n_reward = alone.log_policy.shape[-1]
+    found = kernel(alone.matrix(), alone.tolerance)
+    basis, directions = name_directions(found.basis, alone, setting.worlds, reward, agent.planner.horizon)
+    if n_reward < jacobian.log_policy.shape[-1]:
+        found = kernel(jacobian.matrix(), jacobian.tolerance)
+        basis = np.concatenate([basis, np.zeros((len(basis), found.basis.shape[1] - n_reward))], axis=1)
+        # What is new with the free parameters: the part of the joint null space beside that of the reward alone.
+        more = kernel(basis @ found.basis.T, 0.5).basis @ found.basis
+        more, named = _name_more(more, jacobian, reward)
+        basis, directions = np.concatenate([basis, more]), directions + named
+    kinds = [one.kind for one in directions for _ in range(one.dimension)]
+    array = xr.DataArray(
+        basis[:, :n_reward].reshape(-1, *_reward_shape(alone.columns)),
+        dims=("direction", *_reward_dims(alone.columns)),
+        coords={**_coords(setting.world, reward, alone.columns), "kind": ("direction", np.array(kinds, str))},
+        name="reward",
+    )
+    others = {
+        column.name: (("direction", *column.dims), basis[:, column.start : column.start + column.size].reshape(-1, *column.shape))
+        for column in jacobian.columns[len(alone.columns) :]
+    }
+    agent_part = xr.Dataset(others, coords={"kind": array.coords["kind"]} if others else None)
+    return NullSpace(len(basis), array, agent_part, found.singular_values, directions, basis.shape[1], found.gap)
+
+
+def reward_part(jacobian: Jacobian) -> Jacobian:
+    """The columns of the reward alone."""
+    columns = tuple(column for column in jacobian.columns if column.name.startswith("reward."))
+    n = sum(column.size for column in columns)
+    return dataclasses.replace(
+        jacobian, log_policy=jacobian.log_policy[..., :n], income=jacobian.income[..., :n], columns=columns
+    )
+
+
+def _name_more(more: np.ndarray, jacobian: Jacobian, reward: Any) -> tuple[np.ndarray, list[Direction]]:
+    """Names for what the free parameters of the agent add: the scale first, then trade-offs."""
+    directions: list[Direction] = []
+    rows: list[np.ndarray] = []
+    scale = np.concatenate([_scale(column, reward) for column in jacobian.columns])
+    inside = more.T @ (more @ scale)
+    if len(more) and any(column.name == "agent.beta" for column in jacobian.columns):
+        # Within the rows, beside what the reward alone leaves open, the scale is a single direction.
+        size = np.linalg.norm(inside)
+        moved = np.abs(jacobian.matrix() @ scale).max(initial=0.0)
+        if size > 0 and moved <= jacobian.tolerance * max(1.0, np.linalg.norm(scale)):
+            rows.append(inside[None] / size)
+            directions.append(Direction("scale", 1, "beta against the size of the reward: only their product shows"))
+            more = kernel((more @ inside)[None] / size, 0.5).basis @ more
+    if len(more):
+        involved = [_spoken(column.name) for column in jacobian.columns if not column.name.startswith("reward.")]
+        others = [name for name in involved if name != "beta" or not rows] or involved
+        sentence = f"another {' or '.join(others)} with another reward gives the same behavior"
+        rows.append(more)
+        directions.append(Direction("trade-off", len(more), sentence))
+    return np.concatenate([*rows, np.zeros((0, more.shape[1]))]), directions
+
+
+def _scale(column: Column, reward: Any) -> np.ndarray:
+    """A larger reward with a smaller beta: the value of a reward's parameter, minus one for log beta."""
+    if column.name.startswith("reward."):
+        return np.asarray(getattr(base_of(reward), column.name.removeprefix("reward.")), float).ravel()
+    return np.full(column.size, -1.0 if column.name == "agent.beta" else 0.0)
+
+
+def _reward_shape(columns: Sequence[Column]) -> tuple[int, ...]:
+    return columns[0].shape if len(columns) == 1 and columns[0].dims else (sum(column.size for column in columns),)
+
+
+def _reward_dims(columns: Sequence[Column]) -> tuple[str, ...]:
+    return columns[0].dims if len(columns) == 1 and columns[0].dims else ("parameter",)
+
+
+def _coords(world: World, reward: Any, columns: Sequence[Column]) -> dict[Hashable, Any]:
+    """Labels along the axes of the reward's parameter."""
+    dims = _reward_dims(columns)
+    if dims == ("parameter",):
+        return {"parameter": [column.name for column in columns]}
+    coords: dict[Hashable, Any] = dict(world.coords()) if "state" in dims else {}
+    if "action" in dims and not world.local_actions:
+        coords["action"] = [label(name) for name in world.actions]
+    if dims == ("feature",):
+        names = base_of(reward).names
+        coords["feature"] = list(names) if names else list(range(columns[0].size))
+    return coords
+
+
+def _spoken(name: str) -> str:
+    return name.removeprefix("agent.")

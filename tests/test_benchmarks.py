@@ -1,0 +1,52 @@
+"""The benchmarks run, and their tasks are what they say; how fast anything is, is nobody's business here."""
+
+import csv
+import os
+import subprocess
+import sys
+
+import numpy as np
+import oracles
+import pytest
+
+
+@pytest.fixture
+def tasks(monkeypatch, repository):
+    monkeypatch.syspath_prepend(repository / "benchmarks")
+    import tasks
+
+    return tasks
+
+
+def test_log_posterior_of_a_task(tasks):
+    """The judge of both sides, against loops."""
+    task = tasks.t1(quick=True)
+    theta = np.append(task.truth + 0.1, np.log(1.5))
+    world = task.dense()
+    reward = oracles.departure(world, theta[:-1])
+    policy = oracles.mce(world, reward, task.discount, 1.5).policy
+    prior = -0.5 * np.log(2 * np.pi * 0.25) * 10 - 2 * (theta[:-1] ** 2).sum() - 2 * np.log(1.5 / 2.0) ** 2
+    expected = oracles.log_likelihood(policy, task.states, task.actions) + prior
+    assert task.log_posterior(theta) == pytest.approx(expected, abs=1e-9)
+
+
+def test_walks_obey_the_maze(tasks):
+    task = tasks.t5(quick=True)
+    for states, actions, length in zip(task.states, task.actions, task.lengths, strict=True):
+        for t in range(length):
+            assert task.next_states[states[t], actions[t]] == states[t + 1]
+            assert states[t] not in task.goals
+        assert (actions[length:] == -1).all()
+
+
+@pytest.mark.parametrize("task", ["T3", "T5"])
+def test_table(task, repository, tmp_path):
+    command = [sys.executable, "-W", "error", str(repository / "benchmarks" / "run.py"), task, "--quick", "--naive"]
+    environment = {key: value for key, value in os.environ.items() if key != "XLA_FLAGS"}
+    done = subprocess.run(
+        [*command, "--out", str(tmp_path / "table.csv")], capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    with (tmp_path / "table.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert all(float(row["naive"]) > 0 for row in rows if "would need" not in row["notes"])
