@@ -137,6 +137,23 @@ class Trajectories(eqx.Module):
         if all(isinstance(field, np.ndarray) for field in fields):
             check(self.labels, *[np.asarray(field) for field in fields])
 
+    # -- what NumPyro asks of every value -------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Axes of a batch of data sets, in front of N; ``()`` for one data set, which is one draw."""
+        return jnp.shape(self.states)[:-2]
+
+    def __jax_array__(self) -> Any:
+        """Say to ``jnp.shape``, which NumPyro calls on observations, that :attr:`shape` can be asked.
+
+        Raises
+        ------
+        TypeError
+            Always: data are a record, not an array.
+        """
+        raise TypeError("Trajectories is a record of several arrays, not an array: use its fields, such as data.states")
+
     # -- how much there is ----------------------------------------------------------------------
 
     @property

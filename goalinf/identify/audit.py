@@ -227,7 +227,7 @@ def audit(fit: Any) -> Audit:
             f"an audit needs the {', the '.join(missing)} that was fitted, and a model of your own does not say: fit with "
             "gi.infer(key, world, agent=..., reward=..., data=...), or call gi.null_space(world, agent, reward) yourself"
         )
-    contexts = fit.data.labels.contexts if fit.data.labels is not None else None
+    contexts = fit.data.context_names
     setting = Setting.of(fit.world, fit.reward, contexts)
     sites = {site.name: site for site in fit.sites}
     rewards = [name for name in sites if name.startswith("reward.")]
@@ -288,8 +288,9 @@ def _visits(data: Any, jacobian: Jacobian) -> tuple[np.ndarray, int]:
 
 
 def _place(setting: Setting, context: int, state: int) -> str:
-    several = len(setting.worlds) > 1
-    world = setting.worlds[context if several else 0]
+    """Name of a state, with its context where there are several policies."""
+    world = setting.worlds[min(context, len(setting.worlds) - 1)]
+    several = len(setting.worlds) > 1 or len(setting.rewards) > 1
     return label(world.states[state]) + (f" (context {label(setting.contexts[context])})" if several else "")
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from goalinf.agents import Agent, Setting
-from goalinf.agents.contexts import Worlds
+from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.agents.derivatives import Column, Jacobian, base_of, kernel, log_policy_jacobian, reward_parameters
 from goalinf.errors import ConvergenceError, PrecisionError
 from goalinf.identify.naming import Direction, name_directions
@@ -82,7 +82,7 @@ class NullSpace:
         return f"NullSpace(dimension {self.dimension} of {self.n_parameters}{': ' + kinds if kinds else ''})"
 
 
-def null_space(world: Worlds, agent: Agent, reward: Reward, *, free: Sequence[str] = ()) -> NullSpace:
+def null_space(world: Worlds, agent: Agent, reward: Rewards, *, free: Sequence[str] = ()) -> NullSpace:
     r"""What no amount of behavior could tell about a reward, in words and as a basis.
 
     As if every state were visited and every choice probability known exactly:

@@ -120,19 +120,17 @@ def overdispersed(key: Any, geometry: Geometry, chains: int) -> np.ndarray:
     return spread * np.asarray(jax.random.normal(key, (chains, geometry.center.size)))
 
 
-def constrained(density: Density, geometry: Geometry, x: np.ndarray, data: Any) -> dict[str, np.ndarray]:
-    """Values of every site for draws ``(chains, draws, D)``, in chunks so that memory stays bounded."""
-    chains, draws, size = x.shape
-    program = _constrain_program(density)
-    flat = x.reshape(-1, size)
-    chunk = max(1, min(len(flat), 2_000_000 // max(size, 1)))
-    parts = [jax.device_get(program(flat[i : i + chunk], *geometry.arrays(), data)) for i in range(0, len(flat), chunk)]
-    return {name: np.concatenate([p[name] for p in parts]).reshape(chains, draws, *parts[0][name].shape[1:]) for name in parts[0]}
+def stable_step_size(density: Density, geometry: Geometry, x: np.ndarray, data: Any) -> float:
+    r"""Half the step size at which leapfrog turns unstable where the pilot has been.
 
-
-def _constrain_program(density: Density) -> Any:
-    @partial(jax.jit)
-    def program(x, center, scale, data):
-        return jax.vmap(lambda one: density.constrain(center + scale @ one, data))(x)
-
-    return program
+    Leapfrog explodes where :math:`\epsilon^2 \lambda > 4` with :math:`\lambda` the largest curvature. Posteriors of
+    rewards are curved sharply in places, which acceptance alone, an average, does not show.
+    """
+    flat = x.reshape(-1, x.shape[-1])
+    few = flat[:: max(1, len(flat) // max(8, min(64, 6000 // x.shape[-1])))]
+    largest = 0.0
+    for one in few:
+        curvature = geometry.scale.T @ np.asarray(hessian(density, geometry.center + geometry.scale @ one, data)) @ geometry.scale
+        if np.isfinite(curvature).all():
+            largest = max(largest, float(linalg.eigvalsh(curvature)[-1]))
+    return float(1.0 / np.sqrt(largest)) if largest > 0 else np.inf

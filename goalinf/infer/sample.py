@@ -20,7 +20,7 @@ from goalinf.infer import assemble
 from goalinf.infer.density import Density, Model
 from goalinf.infer.driver import ChainMethod, Chains, Draws, default_chain_method
 from goalinf.infer.fit import Fit
-from goalinf.infer.geometry import Geometry, Kernel, overdispersed
+from goalinf.infer.geometry import Geometry, Kernel, overdispersed, stable_step_size
 from goalinf.infer.mode import climb
 from goalinf.infer.problem import Posterior, own_model, standard
 from goalinf.infer.progress import Progress
@@ -230,6 +230,8 @@ def _run(
             chains.advance(warmup, bar, kept=False)
         draws = chains.advance(min(PILOT, settings.draws), bar)
         halved = 0
+        if algorithm == "HMC":
+            chains.limit_step_size(stable_step_size(density, geometry, draws["x"], posterior.data))
         while judge and draws["diverging"].any() and halved < _HALVINGS and not chains.interrupted:
             chains.scale_step_size(0.5)
             halved += 1

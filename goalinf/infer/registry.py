@@ -1,0 +1,224 @@
+"""Records as plain structure and arrays, and back: what a file can hold of a world, an agent, a reward, priors and data.
+
+Structure is what JSON knows (lists, numbers, text) with one-key objects for everything else: ``{"array": "a3"}``,
+``{"record": 5}``, ``{"distribution": ...}``, ``{"tuple": [...]}``, ``{"mapping": [[key, value], ...]}``. A record is one
+of the classes named below, by the arguments that make it; nothing outside these lists is ever called, so reading a file
+runs no code from it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import networkx as nx
+import numpy as np
+import numpyro.distributions as dist
+
+from goalinf.agents import Agent
+from goalinf.agents.beliefs import TrueBeliefs
+from goalinf.agents.choice import Softmax
+from goalinf.agents.execution import AsIntended
+from goalinf.agents.planners import ValueIteration
+from goalinf.data import Labels, Trajectories
+from goalinf.rewards import ActionReward, GoalReward, LinearReward, Shaped, StateReward, TransitionReward
+from goalinf.worlds import MDP, Memory, World
+
+_DATA = ("states", "actions", "lengths", "observed", "subject", "context", "labels")
+
+
+def _fields(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
+
+
+# Class -> what makes one, and the names of the arguments, which are attributes too.
+RECORDS: dict[type, tuple[Callable[..., Any], tuple[str, ...]]] = {
+    kind: (kind, _fields(kind))
+    for kind in (
+        *(MDP, World, Memory),
+        *(Agent, TrueBeliefs, ValueIteration, Softmax, AsIntended),
+        *(StateReward, ActionReward, TransitionReward, LinearReward, GoalReward, Shaped),
+    )
+}
+# The user's own table stays with the user; the rows say where things stand in it.
+RECORDS[Labels] = (Labels, tuple(name for name in _fields(Labels) if name not in ("table", "rows", "source")))
+RECORDS[Trajectories] = (Trajectories.of, _DATA)
+
+_BY_NAME = {kind.__name__: made for kind, made in RECORDS.items()}
+
+
+class Unstorable(ValueError):
+    """Something that no file can hold; the message says what."""
+
+
+class Writer:
+    """Takes records apart.
+
+    A record met twice (the world of a fit and of its data) is written once.
+
+    Attributes
+    ----------
+    arrays : dict
+        Name -> array.
+    records : list
+        Structure of every record, those inside others first.
+    """
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, np.ndarray] = {}
+        self.records: list[dict[str, Any]] = []
+        self._known: dict[int, int] = {}
+        self._kept: list[Any] = []  # keeps the ids in `_known` from being used again
+
+    def structure(self, value: Any) -> Any:
+        """The structure of a value; its arrays and records are put aside.
+
+        Raises
+        ------
+        Unstorable
+            Where it holds something that is neither data nor a record that goalinf knows.
+        """
+        if value is None or isinstance(value, (bool, int, float, str)):
+            return value
+        if isinstance(value, np.generic):
+            return value.item()
+        if isinstance(value, dist.Distribution):
+            return self._distribution(value)
+        if isinstance(value, (np.ndarray, jax.Array)):
+            return self._array(np.asarray(value))
+        if isinstance(value, tuple):
+            return {"tuple": [self.structure(part) for part in value]}
+        if isinstance(value, list):
+            return [self.structure(part) for part in value]
+        if isinstance(value, Mapping):
+            return {"mapping": [[self.structure(key), self.structure(part)] for key, part in value.items()]}
+        if isinstance(value, nx.Graph):
+            return self._graph(value)
+        if type(value) in RECORDS:
+            return self._record(value)
+        raise Unstorable(f"a {type(value).__name__} cannot be written to a file")
+
+    def _array(self, value: np.ndarray) -> dict[str, str]:
+        if value.dtype.kind not in "biuf":
+            raise Unstorable(f"an array of {value.dtype} cannot be written to a file")
+        name = f"a{len(self.arrays)}"
+        self.arrays[name] = value
+        return {"array": name}
+
+    def _record(self, value: Any) -> dict[str, int]:
+        if id(value) not in self._known:
+            names = RECORDS[type(value)][1]
+            fields = {name: self.structure(getattr(value, name)) for name in names}
+            self.records.append({"class": type(value).__name__, "fields": fields})
+            self._known[id(value)] = len(self.records) - 1
+            self._kept.append(value)
+        return {"record": self._known[id(value)]}
+
+    def _graph(self, graph: nx.Graph) -> dict[str, Any]:
+        """Nodes and edges with those attributes that a file can hold."""
+        nodes = [[self.structure(node), self._attributes(found)] for node, found in graph.nodes(data=True)]
+        edges = [[self.structure(s), self.structure(t), self._attributes(found)] for s, t, found in graph.edges(data=True)]
+        return {"graph": {"directed": graph.is_directed(), "nodes": nodes, "edges": edges}}
+
+    def _attributes(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        kept = {}
+        for name, value in found.items():
+            try:
+                kept[str(name)] = self.structure(value)
+            except Unstorable:
+                continue  # an attribute of somebody's graph that goalinf never reads
+        return kept
+
+    def _distribution(self, value: dist.Distribution) -> dict[str, Any]:
+        """Class and arguments, checked: what is written down must make the same distribution."""
+        name = type(value).__name__
+        if _distribution_named(name) is not type(value):
+            raise Unstorable(f"a prior of class {name} is not one of NumPyro's and cannot be written to a file")
+        arguments = {parameter: _argument(value, parameter) for parameter in _parameters(type(value))}
+        try:
+            same = _same(value, type(value)(**arguments))
+        except (TypeError, ValueError):
+            same = False
+        if not same:
+            raise Unstorable(f"a prior of class {name} cannot be written to a file by its parameters")
+        return {"distribution": name, "arguments": {k: self.structure(v) for k, v in arguments.items()}}
+
+
+class Reader:
+    """Puts records together again.
+
+    Parameters
+    ----------
+    arrays : mapping
+        Name -> array.
+    records : list
+        Structure of every record, as a :class:`Writer` left it.
+    """
+
+    def __init__(self, arrays: Mapping[str, np.ndarray], records: list[dict[str, Any]]) -> None:
+        self._arrays = arrays
+        self._made: list[Any] = []
+        for record in records:
+            make, names = _BY_NAME[record["class"]]
+            fields = {name: self.value(part) for name, part in record["fields"].items()}
+            self._made.append(make(**{name: fields[name] for name in names}))
+
+    def value(self, structure: Any) -> Any:
+        """The value that has this structure."""
+        if isinstance(structure, list):
+            return [self.value(part) for part in structure]
+        if not isinstance(structure, dict):
+            return structure
+        if "array" in structure:
+            return self._arrays[structure["array"]]
+        if "record" in structure:
+            return self._made[structure["record"]]
+        if "tuple" in structure:
+            return tuple(self.value(part) for part in structure["tuple"])
+        if "mapping" in structure:
+            return {self.value(key): self.value(part) for key, part in structure["mapping"]}
+        if "distribution" in structure:
+            arguments = {name: self.value(part) for name, part in structure["arguments"].items()}
+            return _distribution_named(structure["distribution"])(**arguments)
+        return self._graph(structure["graph"])
+
+    def _graph(self, structure: dict[str, Any]) -> nx.Graph:
+        graph = nx.DiGraph() if structure["directed"] else nx.Graph()
+        for node, found in structure["nodes"]:
+            graph.add_node(self.value(node), **{name: self.value(part) for name, part in found.items()})
+        for s, t, found in structure["edges"]:
+            graph.add_edge(self.value(s), self.value(t), **{name: self.value(part) for name, part in found.items()})
+        return nx.freeze(graph)
+
+
+def _distribution_named(name: str) -> Any:
+    """NumPyro's distribution of this name; those that only its functions make are not among its exported names."""
+    for module in (dist, dist.distribution, dist.truncated):
+        found = getattr(module, name, None)
+        if isinstance(found, type) and issubclass(found, dist.Distribution):
+            return found
+    return None
+
+
+def _parameters(kind: type) -> list[str]:
+    if kind is dist.MultivariateNormal:  # it takes any one of three matrices and computes the others
+        return ["loc", "scale_tril"]
+    found = list(inspect.signature(kind).parameters.values())
+    return [one.name for one in found if one.name != "validate_args" and one.kind is not one.VAR_KEYWORD]
+
+
+def _argument(value: Any, name: str) -> Any:
+    found = getattr(value, name) if hasattr(value, name) else getattr(value, f"_{name}", None)
+    return tuple(found) if isinstance(found, tuple) else found
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Two distributions of one class have the same shape and the same parameters."""
+    leaves, others = jax.tree.leaves(one), jax.tree.leaves(other)
+    shapes = (one.batch_shape, one.event_shape) == (other.batch_shape, other.event_shape)
+    if not shapes or len(leaves) != len(others):
+        return False
+    return all(np.array_equal(np.asarray(a), np.asarray(b)) for a, b in zip(leaves, others, strict=True))

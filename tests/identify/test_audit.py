@@ -1,0 +1,241 @@
+"""The audit, on posteriors whose contraction is known because they were made by hand; and once from end to end."""
+
+from types import SimpleNamespace
+
+import jax
+import numpy as np
+import numpyro.distributions as dist
+import oracles
+import pytest
+import xarray as xr
+
+import goalinf as gi
+from goalinf.identify import audit, null_space
+from goalinf.identify.contraction import contraction, prior_moments
+from goalinf.infer.priors import find_sites
+
+NORMAL = dist.Normal(0.0, 1.0)
+SOFT = gi.soft_optimal(beta=2.0)
+P = oracles.zoo()["random"].P  # 5 states, 2 actions
+WORLD = gi.from_arrays(P, discount=0.9, states=list("abcde"))
+
+
+def make_fit(world, agent, reward, data, **draws):
+    """A stand-in for a fit: draws by site, (chain, draw, ...)."""
+    first = next(iter(world.values())) if isinstance(world, dict) else world
+    sites = find_sites(agent, reward, first)
+    posterior = xr.Dataset(
+        {site.name: (("chain", "draw", *site.dims), draws[site.name.split(".")[1]]) for site in sites}
+    )
+    return SimpleNamespace(world=world, agent=agent, reward=reward, data=data, sites=sites, posterior=posterior)
+
+
+def data_of(states, actions=None, **more):
+    """One step in each of these states."""
+    states = np.array(states)[:, None]
+    actions = np.zeros_like(states) if actions is None else np.array(actions)[:, None]
+    return gi.Trajectories.of(np.concatenate([states, -np.ones_like(states)], axis=1), actions, **more)
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def synthetic(null, variances, shape=(4, 2000)):
+    """Draws with prior variance one within the null space and these variances along a basis of the rest."""
+    size = null.shape[1]
+    rest = np.linalg.svd(null)[2][len(null) :]
+    z = normal(*shape, size)
+    z[..., len(null) :] *= np.sqrt(variances)
+    return z @ np.concatenate([null, rest])
+
+
+def test_contraction_of_a_known_posterior():
+    """Gaussian posterior: prior in the null space, a tenth of its variance elsewhere, one direction untouched."""
+    reward = gi.ActionReward(NORMAL)
+    space = null_space(WORLD, SOFT, reward)
+    variances = np.array([0.1, 0.1, 0.1, 0.1, 1.0])
+    draws = synthetic(space.basis.values.reshape(5, 10), variances).reshape(4, 2000, 5, 2)
+    found = audit(make_fit(WORLD, SOFT, reward, data_of(range(5)), values=draws))
+    assert (found.nullity, found.nullity_joint, found.nullity_visited) == (5, 5, 5)
+    assert found.effective_dimension == pytest.approx(3.6, abs=5 * np.sqrt(2 * (variances**2).sum() / 8000))
+    np.testing.assert_allclose(found.contraction.identified, variances, rtol=6 * np.sqrt(2 / 8000))
+    assert found.contraction.equals_prior is True
+    np.testing.assert_allclose(found.contraction.error, np.sqrt(2 / 8000), rtol=0.3)
+    assert found.ridge is None
+    assert found.unvisited == ()
+    text = str(found)
+    assert "Identified: 5 of 10 directions of reward" in text
+    assert "the posterior is the prior, within Monte Carlo error" in text
+    assert "These visits hide no more than that." in text
+    assert "Effective identified dimension: 3.6 of 5" in text
+
+
+def test_correlated_priors_are_whitened():
+    """Conjugate posterior under a correlated prior: exactly the prior in the null space all the same."""
+    rng = np.random.default_rng(1)
+    factor = rng.normal(size=(5, 5))
+    covariance, mean = factor @ factor.T + 0.1 * np.eye(5), rng.normal(size=5)
+    null = np.full((1, 5), 5**-0.5)
+    shown = np.linalg.svd(null)[2][1:]
+    information = shown.T @ np.diag([100.0, 10.0, 1.0, 0.0]) @ shown
+    posterior = np.linalg.inv(np.linalg.inv(covariance) + information)
+    draws = mean + normal(4, 5000, 5) @ np.linalg.cholesky(posterior).T
+    found = contraction(draws, [dist.MultivariateNormal(mean, covariance)], null)
+    exact = np.sort(np.linalg.eigvals(posterior @ np.linalg.inv(covariance)).real)
+    assert exact[-2:] == pytest.approx([1.0, 1.0])
+    np.testing.assert_allclose(found.identified, exact[:4], rtol=6 * np.sqrt(2 / 20_000))
+    assert found.gaussian
+    assert found.equals_prior is True
+    assert found.effective_dimension == pytest.approx((1 - exact).sum(), abs=0.1)
+
+
+def test_a_null_space_that_moved_is_told():
+    reward = gi.StateReward(NORMAL, on="departure")
+    narrow = 0.5 * normal(4, 1000, 5)
+    found = audit(make_fit(WORLD, SOFT, reward, data_of(range(5)), values=narrow))
+    assert found.contraction.equals_prior is False
+    assert found.contraction.unidentified == pytest.approx([0.25], rel=0.2)
+    assert "the chains have not converged" in str(found)
+    found = audit(make_fit(WORLD, SOFT, reward, data_of(range(5)), values=normal(4, 1000, 5) + 1.0))
+    assert found.contraction.equals_prior is False
+    laplace = gi.StateReward(dist.Laplace(0.0, 1.0), on="departure")
+    found = audit(make_fit(WORLD, SOFT, laplace, data_of(range(5)), values=narrow))
+    assert not found.contraction.gaussian
+    assert "through the prior alone" in str(found)
+    found = audit(make_fit(WORLD, SOFT, reward, data_of(range(5)), values=narrow[:, :5]))
+    assert found.contraction.equals_prior is None
+    assert "too few effective draws" in str(found)
+    cauchy = gi.StateReward(dist.Cauchy(0.0, 1.0), on="departure")
+    found = audit(make_fit(WORLD, SOFT, cauchy, data_of(range(5)), values=narrow))
+    assert found.contraction is None
+    assert "no finite variance" in str(found)
+
+
+def test_visits():
+    """S A - n (A - 1) directions of r(s, a) are hidden when choices are seen in n states only."""
+    reward = gi.ActionReward(NORMAL)
+    for visited in ([0], [0, 2, 2], [0, 1, 2, 4], range(5)):
+        n = len(set(visited))
+        found = audit(make_fit(WORLD, SOFT, reward, data_of(visited), values=normal(2, 20, 5, 2)))
+        assert found.nullity == 5
+        assert found.nullity_visited == 10 - n
+        assert found.unvisited == tuple(name for i, name in enumerate("abcde") if i not in visited)
+        assert (found.n_choices, found.n_places) == (len(visited), 5)
+    found = audit(make_fit(WORLD, SOFT, reward, data_of([0, 2]), values=normal(2, 20, 5, 2)))
+    assert "2 choices in 2 of 5 states. No choice was seen in b, d, e." in str(found)
+    assert "These visits hide 3 more: 8 directions" in str(found)
+
+
+def test_missing_choices_and_ended_states_count_for_nothing():
+    world = gi.from_arrays(P, terminal=[4], discount=0.9)
+    hidden = data_of([0, 1, 2, 4], observed=np.array([[True], [False], [True], [True]]))
+    found = audit(make_fit(world, SOFT, gi.StateReward(NORMAL, on="departure"), hidden, values=normal(2, 20, 5)))
+    assert found.n_choices == 2
+    assert found.unvisited == ("1", "3")
+    assert found.n_places == 4
+    assert {one.kind: one.dimension for one in found.null_space.directions} == {"inert": 1}
+
+
+def test_ridge():
+    """Only beta times the size of the reward is known: correlation -1, no spread of the product."""
+    agent, reward = gi.soft_optimal(beta=dist.LogNormal(0.0, 0.5)), gi.StateReward(NORMAL, on="departure")
+    null = np.full((1, 5), 5**-0.5)
+    log_beta = 0.5 * normal(4, 1000, seed=3)
+    shape = np.array([1.0, -1, 2, 0, -2]) / np.sqrt(10)
+    draws = np.exp(1.0 - log_beta)[..., None] * shape + normal(4, 1000, 1, seed=4) * null[0]
+    fit = make_fit(WORLD, agent, reward, data_of(range(5)), values=draws, beta=np.exp(log_beta))
+    found = audit(fit)
+    assert (found.nullity, found.nullity_joint) == (1, 2)
+    assert found.free == ("agent.beta",)
+    assert found.ridge.correlation == pytest.approx(-1.0, abs=1e-9)
+    assert found.ridge.product == pytest.approx(0.0, abs=1e-9)
+    assert found.ridge.beta == pytest.approx(0.5, rel=0.1)
+    assert found.ridge.prior_beta == pytest.approx(0.5, rel=0.1)
+    assert "With beta free, 2 directions of reward and agent together are not identified:\n  scale (1)" in str(found)
+    assert "Scale against temperature: log beta has a standard deviation of 0.50 (prior 0.5" in str(found)
+
+
+def test_frame():
+    agent, reward = gi.soft_optimal(beta=dist.LogNormal(0.0, 0.5)), gi.StateReward(NORMAL, on="arrival")
+    fit = make_fit(WORLD, agent, reward, data_of([0, 1]), values=normal(2, 200, 5), beta=np.exp(normal(2, 200)))
+    found = audit(fit)
+    table = found.to_frame()
+    assert list(table.columns) == ["quantity", "value", "meaning"]
+    values = table.set_index("quantity").value
+    assert values.is_unique or values.index.is_unique
+    assert (values["nullity"], values["nullity_joint"], values["unvisited"]) == (1, 2, 3)
+    assert values["effective_dimension"] == found.effective_dimension
+    assert values["ridge_correlation"] == found.ridge.correlation
+    assert table.equals(audit(fit).to_frame())  # the same every time
+    assert repr(found) == "Audit(2 choices, 1 of 5 directions of reward unidentified; print it for the sentences)"
+
+
+def test_several_worlds_and_features():
+    other = gi.from_arrays(oracles.random_law(np.random.default_rng(8), 5, 2, 5), discount=0.5)
+    reward = gi.LinearReward(normal(5, 2, 3), NORMAL, names=("x", "y", "z"))
+    labels = gi.Trajectories.of([[0, 1], [3, 0]], [[0], [1]], context=[0, 1]).labels
+    assert labels is None
+    walks = gi.simulate(
+        jax.random.key(0), {"one": WORLD, "two": other}, SOFT, gi.LinearReward(reward.features, np.ones(3)), trajectories=1, steps=2
+    )
+    found = audit(make_fit({"one": WORLD, "two": other}, SOFT, reward, walks, weights=normal(2, 100, 3)))
+    assert found.nullity == 0
+    assert found.n_places == 10
+    assert found.n_choices == 4
+    assert all(name.endswith((" (context one)", " (context two)")) for name in found.unvisited)
+    assert "no choice" not in str(found).splitlines()[2]
+    assert found.contraction.equals_prior is True
+    assert found.contraction.unidentified.shape == (0,)
+
+
+def test_finite_horizon():
+    """Policies of every time step are seen where someone chose at that step."""
+    agent = gi.soft_optimal(beta=1.0, horizon=2)
+    data = gi.Trajectories.of([[0, 1, -1]], [[0, 1]])
+    found = audit(make_fit(WORLD, agent, gi.ActionReward(NORMAL), data, values=normal(2, 20, 5, 2)))
+    assert found.nullity == oracles.kappa_horizon(P, 2)
+    assert found.nullity_visited == 8  # two choices of two actions: two numbers
+    assert found.unvisited == ("c", "d", "e")
+
+
+def test_known_reward():
+    """Nothing about the reward is claimed; the agent's own parameters are looked at."""
+    rewards = {name: gi.StateReward(normal(5, seed=i), on="departure") for i, name in enumerate(("x", "y"))}
+    agent = gi.soft_optimal(beta=dist.LogNormal(0.0, 1.0))
+    walks = gi.simulate(jax.random.key(0), WORLD, SOFT, rewards, trajectories=2, steps=3)
+    found = audit(make_fit(WORLD, agent, rewards, walks, beta=np.exp(normal(2, 100))))
+    assert (found.n_parameters, found.nullity, found.nullity_joint, found.contraction, found.ridge) == (0, 0, 0, None, None)
+    assert "The reward was known" in str(found)
+    assert "With beta free, 0 directions of reward and agent together are not identified." in str(found)
+
+
+def test_own_models_are_refused():
+    with pytest.raises(ValueError, match="needs the world, the agent, the reward that was fitted, and a model of your own does not"):
+        audit(SimpleNamespace(world=None, agent=None, reward=None))
+
+
+def test_prior_moments():
+    mean, covariance = prior_moments(dist.Gamma(3.0, 2.0).expand((2, 3)).to_event(2))
+    np.testing.assert_allclose(mean, 1.5, rtol=1e-6)
+    np.testing.assert_allclose(covariance, 0.75 * np.eye(6), rtol=1e-6)
+    shared = dist.MixtureSameFamily(dist.Categorical(np.array([0.5, 0.5])), dist.Normal(np.array([-1.0, 1.0]), 1.0))
+    mean, covariance = prior_moments(shared)
+    assert (mean.shape, covariance.shape) == ((1,), (1, 1))
+    dirichlet = prior_moments(dist.Dirichlet(np.ones(3)))[1]  # no formula for the covariance: from draws
+    np.testing.assert_allclose(dirichlet, (3 * np.eye(3) - 1) / 36, atol=0.005)
+
+
+def test_from_end_to_end():
+    """What gi.infer returns can be audited, and its unidentified part is the prior."""
+    ring = gi.from_arrays(oracles.ring(4), discount=0.9)
+    truth = gi.StateReward(np.array([1.0, 0, -1, 0]), on="departure")
+    walks = gi.simulate(jax.random.key(0), ring, SOFT, truth, trajectories=10, steps=10)
+    prior = gi.StateReward(NORMAL, on="departure")
+    fit = gi.infer(jax.random.key(1), ring, agent=SOFT, reward=prior, data=walks, chains=2, draws=500, progress=False)
+    found = audit(fit)
+    assert {one.kind: one.dimension for one in found.null_space.directions} == {"constant": 1, "controllability deficit": 1}
+    assert found.n_choices == 100
+    assert found.contraction.equals_prior is True
+    assert 0 < found.effective_dimension < 2
+    assert fit.diagnosis in str(found)
