@@ -128,7 +128,8 @@ class Agent(eqx.Module):
             names = [[label(name) if name is not None else "" for name in names] for names in world.actions]
             coords["choice"] = (("state", "action"), np.array(names))
         else:
-            coords["action"] = [label(name) for name in world.actions]
+            numbers = all(isinstance(name, int) for name in world.actions)
+            coords["action"] = list(world.actions) if numbers else [label(name) for name in world.actions]
         return xr.DataArray(probs, dims=dims, coords=coords, name="probability")
 
 

@@ -1,4 +1,4 @@
-r"""How a policy moves with the reward and the agent: its exact Jacobian, Fisher information and null space.
+r"""How a policy moves with the reward and the agent: its exact Jacobian and Fisher information.
 
 The derivative of the log-policy goes through the planner's fixed point by implicit differentiation, in forward mode
 and float64: :math:`\partial\log\pi/\partial r = \beta G` with
@@ -29,7 +29,6 @@ from goalinf.worlds import MDP, stack
 
 TOLERANCE = 1e-8  # a singular value below this, in units of beta times the reward, moves no policy
 _LARGEST = 1e8  # numbers in a Jacobian, 0.8 GB; making it takes several times that
-_NEEDLESS_ROWS = 2  # this many times more rows than columns, and the rows are first folded by QR
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,10 +179,14 @@ def log_policy_jacobian(
         check_plannable(agent, one, setting.rewards[min(index, len(setting.rewards) - 1)])
     names = tuple(wrt) if wrt is not None else reward_parameters(setting.rewards[0])
     if len(setting.rewards) > 1 and any(name.startswith("reward.") for name in names):
-        raise ValueError("several rewards have to be known; derivatives are taken with respect to one reward of all contexts")
+        raise ValueError(
+            "several rewards have to be known; derivatives are taken with respect to one reward of all contexts"
+        )
     columns = _columns(agent, setting.rewards[0], names)
     n_columns = sum(column.size for column in columns)
-    n_numbers = len(setting.worlds) * (agent.planner.horizon or 1) * np.prod(setting.world.mdp.available.shape) * n_columns
+    n_numbers = (
+        len(setting.worlds) * (agent.planner.horizon or 1) * np.prod(setting.world.mdp.available.shape) * n_columns
+    )
     if n_numbers > _LARGEST:
         raise ValueError(
             f"the Jacobian of {n_columns} parameters would hold {n_numbers:.2g} numbers ({8e-9 * n_numbers:.0f} GB): "
@@ -213,7 +216,9 @@ def reward_parameters(reward: Reward) -> tuple[str, ...]:
 
 def _columns(agent: Agent, reward: Reward, names: Sequence[str]) -> tuple[Column, ...]:
     known = {name: base_of(reward).dims[name.split(".", 1)[1]] for name in reward_parameters(reward)}
-    known |= {f"agent.{name}": ("state",) * np.ndim(value) for name, value in agent.parameters.items()} | {"discount": ()}
+    known |= {f"agent.{name}": ("state",) * np.ndim(value) for name, value in agent.parameters.items()} | {
+        "discount": ()
+    }
     columns: list[Column] = []
     for name in sorted(names, key=lambda name: not name.startswith("reward.")):
         if name not in known:
@@ -252,7 +257,7 @@ def _parameter(reward: Any, name: str) -> Any:
 
 
 def _positive(agent: Agent, parameter: str) -> bool:
-    owners = (agent.beliefs, agent.planner, agent.choice, agent.execution)
+    owners: tuple[Any, ...] = (agent.beliefs, agent.planner, agent.choice, agent.execution)
     ranges = [part.parameters[parameter] for part in owners if parameter in getattr(part, "parameters", {})]
     return ranges == [(0.0, float("inf"))]
 
@@ -291,44 +296,3 @@ def _evaluate(agent: Agent, mdps: MDP, rewards: Any, *, names, n_columns, severa
 def _over_time(array: np.ndarray, ndim: int) -> np.ndarray:
     """An array by world and state, with an axis for time where the Jacobian has one."""
     return array[:, None] if ndim == 5 else array
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Kernel:
-    """The null space of a matrix.
-
-    Parameters
-    ----------
-    basis : float (n, P)
-        Orthonormal rows.
-    singular_values : float (P,)
-        Of the matrix, largest first; zeros where it has fewer rows than columns.
-    gap : float
-        Smallest singular value that counts over the largest that does not; infinite where one of them is missing.
-    """
-
-    basis: np.ndarray
-    singular_values: np.ndarray
-    gap: float
-
-    @property
-    def dimension(self) -> int:
-        """Number of independent directions that the matrix maps to zero."""
-        return len(self.basis)
-
-
-def kernel(matrix: np.ndarray, tolerance: float) -> Kernel:
-    """Null space of a matrix ``(R, P)``: singular directions up to an *absolute* tolerance.
-
-    A tolerance relative to the largest singular value would find a null space of dimension zero for a matrix that is
-    all rounding errors, as the Jacobian of a world without choices is.
-    """
-    n_columns = matrix.shape[1]
-    if len(matrix) > _NEEDLESS_ROWS * n_columns > 0:
-        matrix = np.linalg.qr(matrix, mode="r")
-    padded = np.concatenate([matrix, np.zeros((max(n_columns - len(matrix), 0), n_columns))])
-    _, sizes, directions = np.linalg.svd(padded, full_matrices=False)
-    null = sizes <= tolerance
-    kept, dropped = sizes[~null].min(initial=np.inf), sizes[null].max(initial=0.0)
-    gap = float(kept / dropped) if dropped > 0 and np.isfinite(kept) else float("inf")
-    return Kernel(directions[null], sizes, gap)

@@ -135,7 +135,9 @@ def prior_moments(prior: Any) -> tuple[np.ndarray, np.ndarray]:
             if isinstance(core, dist.MultivariateNormal) and core.batch_shape == ():
                 return np.asarray(core.mean, float).ravel(), np.asarray(core.covariance_matrix, float)
             if not core.event_shape:
-                mean, variance = (np.broadcast_to(np.asarray(x, float), prior.shape()) for x in (prior.mean, prior.variance))
+                mean, variance = (
+                    np.broadcast_to(np.asarray(x, float), prior.shape()) for x in (prior.mean, prior.variance)
+                )
                 return mean.ravel(), np.diag(variance.ravel())
         except NotImplementedError:
             pass

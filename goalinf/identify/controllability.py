@@ -10,7 +10,7 @@ from __future__ import annotations
 import networkx as nx
 import numpy as np
 
-from goalinf.agents.derivatives import kernel
+from goalinf.identify.kernel import kernel
 from goalinf.worlds import MDP, World
 
 _TOLERANCE = 1e-9  # probabilities are of order one

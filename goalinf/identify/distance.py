@@ -75,7 +75,7 @@ def starc(world: World, reward1: Reward, reward2: Reward) -> float:
             "the two rewards end the episode in different states (as goals do), so they belong to different problems: "
             "compare rewards that end it in the same ones"
         )
-    return float(min(np.linalg.norm(one - two) / 2, 1.0))
+    return min(float(np.linalg.norm(one - two)) / 2, 1.0)
 
 
 def canonical(world: World, reward: Reward) -> np.ndarray:
@@ -125,7 +125,7 @@ def shapings(world: World, rows: np.ndarray) -> sparse.csr_array:
 
 
 def _income(world: World, reward: Reward) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Expected reward of every choice that can occur, which choices these are, and the states in which they are made."""
+    """Expected reward of every choice that can occur, which choices these are, and in which states one is made."""
     check_known(reward)
     check_shapes(reward, world)
     mdp = world.mdp

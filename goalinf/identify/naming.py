@@ -23,8 +23,9 @@ from typing import Any
 
 import numpy as np
 
-from goalinf.agents.derivatives import Jacobian, base_of, kernel
+from goalinf.agents.derivatives import Jacobian, base_of
 from goalinf.identify.distance import shapings
+from goalinf.identify.kernel import kernel
 from goalinf.rewards import ActionReward, StateReward, TransitionReward
 from goalinf.worlds import World
 
@@ -112,7 +113,11 @@ def _families(
     yield "constant", everything - everything.mean(0), "the same amount added to every reward changes no choice"
     if horizon is None:
         outside = np.concatenate(list(map(_besides_shapings, pays, worlds, jacobian.rows)))
-        yield ("controllability deficit", outside, _DEFICIT) if kind is StateReward else ("potential shaping", outside, _SHAPING)
+        yield (
+            ("controllability deficit", outside, _DEFICIT)
+            if kind is StateReward
+            else ("potential shaping", outside, _SHAPING)
+        )
     else:
         outside = np.concatenate(list(map(_besides_states, pays, made_in)))
         yield "controllability deficit", outside, _DEFICIT_HORIZON
@@ -148,7 +153,7 @@ _INERT = (
     "entries that are never collected (of terminal states, unavailable actions, impossible transitions, "
     "or states that no choice leads to)"
 )
-_REDISTRIBUTION = {
+_REDISTRIBUTION: dict[Any, str] = {
     TransitionReward: "reward moved between the states that may follow a choice, its expectation unchanged",
     StateReward: "values of states that are entered by chance and average out after every choice",
     ActionReward: "values that no choice collects",

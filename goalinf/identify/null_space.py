@@ -16,9 +16,11 @@ import pandas as pd
 import xarray as xr
 
 from goalinf.agents import Agent, Setting
+from goalinf.agents.checks import check_shapes
 from goalinf.agents.contexts import Rewards, Worlds
-from goalinf.agents.derivatives import Column, Jacobian, base_of, kernel, log_policy_jacobian, reward_parameters
+from goalinf.agents.derivatives import Column, Jacobian, base_of, log_policy_jacobian, reward_parameters
 from goalinf.errors import ConvergenceError, PrecisionError
+from goalinf.identify.kernel import kernel
 from goalinf.identify.naming import Direction, name_directions
 from goalinf.identify.point import generic_rewards, reward_priors, typical_agent
 from goalinf.rewards import Reward
@@ -137,6 +139,8 @@ def null_space(world: Worlds, agent: Agent, reward: Rewards, *, free: Sequence[s
         raise ValueError("a null space belongs to one reward: give the reward that all contexts share, not a mapping")
     setting = Setting.of(world, reward)
     known = typical_agent(agent)
+    if not reward_priors(reward):
+        check_shapes(reward, setting.world)
     names = ("discount" if name == "discount" else f"agent.{name.removeprefix('agent.')}" for name in free)
     free = tuple(dict.fromkeys(names))
     wanted = tuple(f"reward.{name}" for name in reward_priors(reward)) or reward_parameters(reward)
@@ -167,13 +171,16 @@ def null_space_at(jacobian: Jacobian, setting: Setting, agent: Agent, reward: Re
         basis, directions = np.concatenate([basis, more]), directions + named
     kinds = [one.kind for one in directions for _ in range(one.dimension)]
     array = xr.DataArray(
-        basis[:, :n_reward].reshape(-1, *_reward_shape(alone.columns)),
+        basis[:, :n_reward].reshape(len(basis), *_reward_shape(alone.columns)),
         dims=("direction", *_reward_dims(alone.columns)),
         coords={**_coords(setting.world, reward, alone.columns), "kind": ("direction", np.array(kinds, str))},
         name="reward",
     )
     others = {
-        column.name: (("direction", *column.dims), basis[:, column.start : column.start + column.size].reshape(-1, *column.shape))
+        column.name: (
+            ("direction", *column.dims),
+            basis[:, column.start : column.start + column.size].reshape(len(basis), *column.shape),
+        )
         for column in jacobian.columns[len(alone.columns) :]
     }
     agent_part = xr.Dataset(others, coords={"kind": array.coords["kind"]} if others else None)
@@ -199,7 +206,7 @@ def _name_more(more: np.ndarray, jacobian: Jacobian, reward: Any) -> tuple[np.nd
         # Within the rows, beside what the reward alone leaves open, the scale is a single direction.
         size = np.linalg.norm(inside)
         moved = np.abs(jacobian.matrix() @ scale).max(initial=0.0)
-        if size > 0 and moved <= jacobian.tolerance * max(1.0, np.linalg.norm(scale)):
+        if size > 0 and moved <= jacobian.tolerance * max(1.0, float(np.linalg.norm(scale))):
             rows.append(inside[None] / size)
             directions.append(Direction("scale", 1, "beta against the size of the reward: only their product shows"))
             more = kernel((more @ inside)[None] / size, 0.5).basis @ more
@@ -232,7 +239,7 @@ def _coords(world: World, reward: Any, columns: Sequence[Column]) -> dict[Hashab
     dims = _reward_dims(columns)
     if dims == ("parameter",):
         return {"parameter": [column.name for column in columns]}
-    coords: dict[Hashable, Any] = dict(world.coords()) if "state" in dims else {}
+    coords: dict[Hashable, Any] = {**world.coords()} if "state" in dims else {}
     if "action" in dims and not world.local_actions:
         coords["action"] = [label(name) for name in world.actions]
     if dims == ("feature",):

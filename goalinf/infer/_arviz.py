@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import warnings
 from typing import Any
 
 import arviz as _installed
@@ -24,15 +26,27 @@ def summary(dataset: xr.Dataset) -> pd.DataFrame:
     return table.astype(float)
 
 
-def compare(loos: dict[str, Any]) -> pd.DataFrame:
-    """ArviZ's comparison of LOO results, best first, with the columns of the newer version."""
-    table = az.compare(loos, round_to="none") if VERSION.startswith("0.") else az.compare(loos)
-    return table
+def loo(log_likelihood: xr.DataArray, posterior: xr.Dataset) -> Any:
+    """PSIS-LOO of a log-likelihood with dimensions ``chain``, ``draw`` and ``unit``, pointwise values included."""
+    # Importance weights of a choice that never varies (a corridor) are all alike, which PSIS refuses to rank.
+    noise = np.random.default_rng(0).uniform(-1e-10, 1e-10, log_likelihood.shape)
+    groups = {"posterior": posterior, "log_likelihood": (log_likelihood + noise).to_dataset(name="choices")}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # large Pareto k: the table says it
+        return az.loo(xr.DataTree.from_dict(groups), var_name="choices", pointwise=True)
 
 
-def loo(tree: xr.DataTree, name: str) -> Any:
-    """PSIS-LOO of one log-likelihood variable, pointwise values included."""
-    return az.loo(tree, var_name=name, pointwise=True)
+def weights(loos: dict[str, Any]) -> pd.Series:
+    """Stacking weights of LOO results, best first."""
+    # What all models share of a unit cancels; without it, long trajectories would have densities of zero.
+    best = np.max([result.elpd_i.values for result in loos.values()], axis=0)
+    shifted = {name: copy.copy(result) for name, result in loos.items()}
+    for result in shifted.values():
+        result.elpd_i = result.elpd_i - best
+    unrounded = {} if VERSION.startswith("0.") else {"round_to": "none"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return az.compare(shifted, **unrounded)["weight"].astype(float)
 
 
 def worst(dataset: xr.Dataset) -> tuple[float, float]:

@@ -7,7 +7,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Literal
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from goalinf.infer.geometry import Geometry, Kernel
@@ -103,15 +102,8 @@ class Chains:
 
     def scale_step_size(self, factor: float) -> None:
         """Multiply the step sizes of all chains; for use after warm-up, when they no longer adapt."""
-        self._set_step_size(lambda size: factor * size)
-
-    def limit_step_size(self, limit: float) -> None:
-        """Cap the step sizes of all chains; for use after warm-up."""
-        self._set_step_size(lambda size: jnp.minimum(size, limit))
-
-    def _set_step_size(self, change: Any) -> None:
         for index, state in enumerate(self._states):
-            adapted = state.adapt_state._replace(step_size=change(state.adapt_state.step_size))
+            adapted = state.adapt_state._replace(step_size=factor * state.adapt_state.step_size)
             self._states[index] = state._replace(adapt_state=adapted)
 
     def _walk(self, index: int, blocks: int, progress: Progress, kept: bool) -> list[Draws]:

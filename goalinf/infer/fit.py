@@ -159,7 +159,7 @@ class Fit:
             Where the model is a user's own (use ``numpyro.infer.Predictive`` on it), or n exceeds the draws.
         """
         if self.agent is None:
-            raise ValueError("a model of your own is predicted from with numpyro.infer.Predictive and like= in gi.Behavior")
+            raise self._unknown("a model of your own is predicted from with numpyro.infer.Predictive and like= in gi.Behavior")
         worlds: Any = self.world
         predicted = []
         for one, sub in zip(self._some(n, seed), jax.random.split(key, n), strict=True):
@@ -178,7 +178,7 @@ class Fit:
 
     def _reward_draws(self) -> dict[str, xr.DataArray]:
         if self.reward is None:
-            raise ValueError("a model of your own has no reward that goalinf knows of; read fit.posterior")
+            raise self._unknown("a model of your own has no reward that goalinf knows of; read fit.posterior")
         found = {str(n): self.posterior[n] for n in self.posterior.data_vars if str(n).startswith("reward.")}
         if not found:
             raise ValueError("the reward of this fit was known; nothing about it was inferred")
@@ -187,6 +187,18 @@ class Fit:
     def _reward(self, values: dict[str, np.ndarray]) -> Any:
         assert self.agent is not None
         return fill(self.agent, self.reward, values)[1]
+
+    def _unknown(self, sentence: str) -> ValueError:
+        """The error where world, agent and reward are not known; after loading it says why."""
+        return ValueError(self.tree.attrs.get("not_kept", sentence))
+
+    # -- comparing it --------------------------------------------------------------------------
+
+    def loo(self, unit: str = "trajectory") -> Any:
+        """Leave-one-out predictive accuracy at a unit (ArviZ's ``ELPDData``); see :func:`~goalinf.compare`."""
+        from goalinf.infer.comparison import loo
+
+        return loo(self, unit)
 
     # -- keeping it ----------------------------------------------------------------------------
 

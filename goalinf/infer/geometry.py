@@ -118,19 +118,3 @@ def overdispersed(key: Any, geometry: Geometry, chains: int) -> np.ndarray:
     """Starting points of the chains: draws around the mode, ``(chains, D)``, in the coordinates of the sampler."""
     spread = 1.0 if geometry.whitened else 0.1
     return spread * np.asarray(jax.random.normal(key, (chains, geometry.center.size)))
-
-
-def stable_step_size(density: Density, geometry: Geometry, x: np.ndarray, data: Any) -> float:
-    r"""Half the step size at which leapfrog turns unstable where the pilot has been.
-
-    Leapfrog explodes where :math:`\epsilon^2 \lambda > 4` with :math:`\lambda` the largest curvature. Posteriors of
-    rewards are curved sharply in places, which acceptance alone, an average, does not show.
-    """
-    flat = x.reshape(-1, x.shape[-1])
-    few = flat[:: max(1, len(flat) // max(8, min(64, 6000 // x.shape[-1])))]
-    largest = 0.0
-    for one in few:
-        curvature = geometry.scale.T @ np.asarray(hessian(density, geometry.center + geometry.scale @ one, data)) @ geometry.scale
-        if np.isfinite(curvature).all():
-            largest = max(largest, float(linalg.eigvalsh(curvature)[-1]))
-    return float(1.0 / np.sqrt(largest)) if largest > 0 else np.inf

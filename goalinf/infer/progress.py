@@ -43,6 +43,12 @@ class Progress:
             self._divergences += divergences
             self._bar.update(self._task, advance=steps, divergences=self._divergences)
 
+    def restart(self, steps: int) -> None:
+        """Take back steps whose draws were discarded."""
+        with self._lock:
+            self._divergences = 0
+            self._bar.update(self._task, advance=-steps, divergences=0)
+
     def __enter__(self) -> Progress:
         self._bar.start()
         return self

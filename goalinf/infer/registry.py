@@ -111,11 +111,22 @@ class Writer:
     def _record(self, value: Any) -> dict[str, int]:
         if id(value) not in self._known:
             names = RECORDS[type(value)][1]
-            fields = {name: self.structure(getattr(value, name)) for name in names}
+            given = {name: getattr(value, name) for name in names}
+            if isinstance(value, Labels):
+                given |= {name: tuple(map(self._name, given[name])) for name in ("trajectories", "subjects", "contexts")}
+            fields = {name: self.structure(part) for name, part in given.items()}
             self.records.append({"class": type(value).__name__, "fields": fields})
             self._known[id(value)] = len(self.records) - 1
             self._kept.append(value)
         return {"record": self._known[id(value)]}
+
+    def _name(self, name: Any) -> Any:
+        """A name of the user's as it is; as text where a file cannot hold it (dates, say)."""
+        try:
+            self.structure(name)
+        except Unstorable:
+            return str(name)
+        return name
 
     def _graph(self, graph: nx.Graph) -> dict[str, Any]:
         """Nodes and edges with those attributes that a file can hold."""
@@ -140,7 +151,7 @@ class Writer:
         arguments = {parameter: _argument(value, parameter) for parameter in _parameters(type(value))}
         try:
             same = _same(value, type(value)(**arguments))
-        except (TypeError, ValueError):
+        except Exception:  # a constructor that wants other arguments may fail in any way
             same = False
         if not same:
             raise Unstorable(f"a prior of class {name} cannot be written to a file by its parameters")

@@ -20,7 +20,7 @@ from goalinf.infer import assemble
 from goalinf.infer.density import Density, Model
 from goalinf.infer.driver import ChainMethod, Chains, Draws, default_chain_method
 from goalinf.infer.fit import Fit
-from goalinf.infer.geometry import Geometry, Kernel, overdispersed, stable_step_size
+from goalinf.infer.geometry import Geometry, Kernel, overdispersed
 from goalinf.infer.mode import climb
 from goalinf.infer.problem import Posterior, own_model, standard
 from goalinf.infer.progress import Progress
@@ -29,7 +29,7 @@ from goalinf.precision import Precision, computing_in
 Method = Literal["auto", "hmc", "nuts"]
 BLOCK = 50
 PILOT = 100
-_HALVINGS = 2  # of the step size, after a pilot with divergences, before NUTS takes over
+_HALVINGS = 3  # of the step size, each of which begins the draws again
 _MAX_STEPS = 60  # gradients per draw in whitened coordinates beyond which plain NUTS is likely cheaper
 
 
@@ -228,28 +228,26 @@ def _run(
         )
         if warmup:
             chains.advance(warmup, bar, kept=False)
-        draws = chains.advance(min(PILOT, settings.draws), bar)
-        halved = 0
-        if algorithm == "HMC":
-            chains.limit_step_size(stable_step_size(density, geometry, draws["x"], posterior.data))
-        while judge and draws["diverging"].any() and halved < _HALVINGS and not chains.interrupted:
-            chains.scale_step_size(0.5)
-            halved += 1
-            draws = chains.advance(min(PILOT, settings.draws), bar)
-        verdict = _verdict(draws) if judge else None
-        if verdict is not None and not chains.interrupted:
-            return verdict
-        rest = settings.draws - draws["potential"].shape[1]
-        if rest > 0 and not chains.interrupted:
-            more = chains.advance(rest, bar)
-            draws = {name: np.concatenate([draws[name], more[name]], 1) for name in draws}
+        draws: Draws = {}
+        halved, count = 0, 0
+        while count < settings.draws and not chains.interrupted:
+            chunk = chains.advance(min(PILOT, settings.draws - count), bar)
+            if algorithm == "HMC" and chunk["diverging"].any() and halved < _HALVINGS and not chains.interrupted:
+                chains.scale_step_size(0.5)  # posteriors of rewards are curved sharply in places that warm-up rarely meets
+                bar.restart(settings.chains * (count + chunk["potential"].shape[1]))
+                draws, halved, count = {}, halved + 1, 0
+                continue
+            if judge and count == 0 and (verdict := _verdict(chunk)) is not None and not chains.interrupted:
+                return verdict
+            draws = {name: np.concatenate([draws[name], chunk[name]], 1) for name in chunk} if draws else chunk
+            count = draws["potential"].shape[1]
     draws = {name: values[:, : settings.draws] for name, values in draws.items()}
     product = density is posterior.product
     if algorithm == "HMC":
         target = "beta times the reward" if product else "all parameters"
         said = f"HMC of fixed length on {target}, whitened at the mode"
         if halved:
-            said += f", its step size reduced {2**halved}-fold because the pilot diverged"
+            said += f", begun again with a step size {2**halved} times smaller because draws had diverged"
     else:
         said = f"NUTS, because {reason}" if settings.method == "auto" else "NUTS"
     return Sampled(draws, geometry, density, product, said + ".", algorithm, warmup, chains.interrupted)

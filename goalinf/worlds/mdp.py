@@ -98,8 +98,9 @@ class MDP(eqx.Module):
     def weights(self) -> Float[Array, "A U S"]:
         """Probability of each neighbor under each action, ``(A, U, S)``: the layout that planners sweep over."""
         width = self.neighbors.shape[0]
+        probabilities = jnp.asarray(self.probabilities)  # in the precision of the block
         hits = self.slots[None] == jnp.arange(width)[:, None, None, None]
-        return jnp.einsum("sak,usak->aus", self.probabilities, hits.astype(self.probabilities.dtype))
+        return jnp.einsum("sak,usak->aus", probabilities, hits.astype(probabilities.dtype))
 
     def dense(self) -> np.ndarray:
         """Transition probabilities as a dense host array ``(S, A, S)``; a view for small worlds."""

@@ -40,7 +40,9 @@ def projection(columns):
 def check(found):
     """What holds of every null space."""
     assert sum(kinds(found).values()) == len(found.directions and found.basis) == found.dimension
-    joint = np.concatenate([flat(found), *[found.agent[name].values.reshape(found.dimension, -1) for name in found.agent]], axis=1)
+    joint = np.concatenate(
+        [flat(found), *[found.agent[name].values.reshape(found.dimension, -1) for name in found.agent]], axis=1
+    )
     np.testing.assert_allclose(joint @ joint.T, np.eye(found.dimension), atol=1e-9)
     assert found.singular_values.shape == (found.n_parameters,)
     assert (found.singular_values < 1e-7).sum() == found.dimension
@@ -57,14 +59,18 @@ def test_zoo(name):
     found = null_space(world, SOFT, ACTION)
     check(found)
     assert found.dimension == specimen.nullity
-    assert kinds(found) == {"constant": 1} | ({"potential shaping": specimen.nullity - 1} if specimen.nullity > 1 else {})
+    assert kinds(found) == {"constant": 1} | (
+        {"potential shaping": specimen.nullity - 1} if specimen.nullity > 1 else {}
+    )
     shapings = projection(oracles.shaping_map(specimen.P, 0.7))
     np.testing.assert_allclose(flat(found).T @ flat(found), shapings, atol=1e-8)
 
     found = null_space(world, SOFT, DEPARTURE)
     check(found)
     assert found.dimension == specimen.kappa == controllability_deficit(world)
-    assert kinds(found) == {"constant": 1} | ({"controllability deficit": specimen.kappa - 1} if specimen.kappa > 1 else {})
+    assert kinds(found) == {"constant": 1} | (
+        {"controllability deficit": specimen.kappa - 1} if specimen.kappa > 1 else {}
+    )
     invisible = projection(oracles.invisible_departure(specimen.P, 0.7))
     np.testing.assert_allclose(flat(found).T @ flat(found), invisible, atol=1e-8)
 
@@ -119,7 +125,12 @@ def test_transition_rewards():
     check(found)
     possible = int((P > 0).sum())
     assert found.dimension == 32 - 4
-    assert kinds(found) == {"inert": 32 - possible, "redistribution": possible - 8, "constant": 1, "potential shaping": 3}
+    assert kinds(found) == {
+        "inert": 32 - possible,
+        "redistribution": possible - 8,
+        "constant": 1,
+        "potential shaping": 3,
+    }
     assert found.basis.dims == ("direction", "state", "action", "successor")
 
 
@@ -154,7 +165,11 @@ def test_saturation():
     """Every free parameter of the agent is one more direction for tabular rewards; few features can buy them."""
     world = world_of("random", 0.9)
     for reward, nullity in ((ACTION, 5), (DEPARTURE, 1)):
-        for free, extra in [(("beta",), {"scale": 1}), (("discount",), {"trade-off": 1}), (("beta", "discount"), {"scale": 1, "trade-off": 1})]:
+        for free, extra in [
+            (("beta",), {"scale": 1}),
+            (("discount",), {"trade-off": 1}),
+            (("beta", "discount"), {"scale": 1, "trade-off": 1}),
+        ]:
             found = null_space(world, SOFT, reward, free=free)
             check(found)
             assert found.dimension == nullity + len(free)
@@ -253,7 +268,9 @@ def test_town_of_the_quickstart():
     assert {"row", "col", "state", "kind"} <= set(found.basis.coords)
     joint = null_space(town, gi.soft_optimal(beta=dist.LogNormal(1.0, 0.5)), DEPARTURE, free=("beta",))
     assert kinds(joint) == {"constant": 1, "scale": 1}
-    assert str(joint).startswith("2 of 23 parameters (reward, beta) cannot be shown by any amount of behavior:\n  constant (1): ")
+    assert str(joint).startswith(
+        "2 of 23 parameters (reward, beta) cannot be shown by any amount of behavior:\n  constant (1): "
+    )
 
 
 def test_shaped_rewards_and_graphs():
@@ -279,7 +296,9 @@ def test_against_finite_differences(seed):
         np.testing.assert_allclose(oracles.mce(P, r + 3 * direction, 0.8, 2.0).policy, before, atol=1e-10)
     exact = oracles.jacobian(lambda x: np.log(oracles.mce(P, x, 0.8, 2.0).policy), r)
     assert oracles.null_space(exact.reshape(10, 10)).shape[1] == found.dimension
-    np.testing.assert_allclose(exact, log_policy_jacobian(world, SOFT, gi.ActionReward(r)).log_policy[0].reshape(5, 2, 5, 2), atol=1e-8)
+    np.testing.assert_allclose(
+        exact, log_policy_jacobian(world, SOFT, gi.ActionReward(r)).log_policy[0].reshape(5, 2, 5, 2), atol=1e-8
+    )
 
 
 def test_refusals():
@@ -292,5 +311,7 @@ def test_refusals():
         null_space(world, SOFT, gi.StateReward(np.zeros(4), on="departure"))
     hall = gi.gridworld("s..a", terminal="a", discount=1.0)
     pays = gi.LinearReward(np.ones((4, 1)), dist.LogNormal(0.0, 1.0), on="departure")
-    with pytest.raises((gi.ConvergenceError, gi.PrecisionError), match="or give a known reward with which the problem can be solved"):
+    with pytest.raises(
+        (gi.ConvergenceError, gi.PrecisionError), match="or give a known reward with which the problem can be solved"
+    ):
         null_space(hall, SOFT, pays)

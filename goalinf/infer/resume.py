@@ -1,0 +1,135 @@
+"""Go on where a run stopped: from the fit, or from the file it was kept in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from goalinf.data import Trajectories
+from goalinf.infer.checkpoint import joined
+from goalinf.infer.density import Model
+from goalinf.infer.driver import Chains, default_chain_method
+from goalinf.infer.fit import Fit
+from goalinf.infer.geometry import Geometry, Kernel
+from goalinf.infer.problem import Posterior, own_model, standard
+from goalinf.infer.progress import Progress
+from goalinf.infer.sample import BLOCK, Sampled, _Settings, assembled
+from goalinf.precision import computing_in
+
+
+def resume(
+    fit: Fit | str | Path, *, draws: int, model: Model | None = None, data: Any = None, progress: bool | None = None
+) -> Fit:
+    """Draw more, from where the chains stand, without warming up again.
+
+    Parameters
+    ----------
+    fit : Fit or path
+        What was drawn so far, or the file it lies in (which stays as it is).
+    draws : int
+        Further draws of every chain.
+    model, data : optional
+        Your own model and its data, which a file cannot hold. The data must be those of the fit.
+    progress : bool, optional
+        Show a progress bar; default: where the error stream is a terminal.
+
+    Returns
+    -------
+    Fit
+        The old draws and the new ones.
+
+    Raises
+    ------
+    ValueError
+        Where a model of your own is needed and was not given, or model or data are not those of the fit.
+
+    Examples
+    --------
+    >>> import jax, goalinf as gi
+    >>> import numpyro.distributions as dist
+    >>> hall = gi.gridworld("s.a", discount=0.9)
+    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> walks = gi.simulate(jax.random.key(0), hall, gi.soft_optimal(beta=2.0), wants, trajectories=5, steps=10)
+    >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+    >>> fit = gi.infer(jax.random.key(1), hall, agent=gi.soft_optimal(beta=2.0), reward=prior, data=walks, draws=100)
+    >>> gi.resume(fit, draws=50).posterior.sizes["draw"]
+    150
+    """
+    if not isinstance(fit, Fit):
+        from goalinf.infer.store import load
+
+        fit = load(fit)
+    if not isinstance(draws, (int, np.integer)) or draws < 1:
+        raise ValueError(f"draws is {draws!r}; expected a whole number of at least 1")
+    attrs = fit.tree.attrs
+    # Every part of a run has a key of its own, made of the seed and of where the part starts.
+    words = np.random.SeedSequence([*attrs["seed"], fit.posterior.sizes["draw"]]).generate_state(1)
+    key_run, key_values = jax.random.split(jax.random.key(int(words[0])))
+    with computing_in(attrs["precision"]) as precision:
+        posterior = posterior_of(fit, model=model, data=data)
+        sampled = _further(key_run, posterior, fit, int(draws), progress)
+        settings = _Settings(
+            chains=fit.posterior.sizes["chain"],
+            warmup=0,
+            draws=int(draws),
+            method="auto",
+            target_accept=None,
+            precision=precision,
+            chain_method=default_chain_method(),
+            progress=progress,
+        )
+        return joined(fit, assembled(key_values, posterior, sampled, settings))
+
+
+def posterior_of(fit: Fit, *, model: Model | None = None, data: Any = None) -> Posterior:
+    """The posterior that a fit has drawn from, made again; in the precision of the block."""
+    key = jax.random.key(0)
+    if data is not None and (not isinstance(data, Trajectories) or data.data_hash() != fit.tree.attrs["data_hash"]):
+        raise ValueError("data= are not the data of the fit: the draws belong to one data set; start anew with gi.infer")
+    if fit.agent is not None:
+        if model is not None:
+            raise ValueError("model= is for a model of your own; this fit knows its world, agent and reward")
+        return standard(key, fit.world, fit.agent, fit.reward, fit.data)
+    if model is None:
+        if fit.density is None:
+            raise ValueError(f"{fit.tree.attrs.get('not_kept', 'the model of this fit is not known')}: give model= and data=")
+        model = fit.density.model
+    draws = fit.posterior
+    dims = {str(name): [str(dim) for dim in draws[name].dims[2:]] for name in draws.data_vars}
+    coords = {str(name): (found.dims, found.values) for name, found in draws.coords.items() if name not in ("chain", "draw")}
+    return own_model(key, model, fit.data if data is None else data, dims, coords)
+
+
+def _further(key: Any, posterior: Posterior, fit: Fit, draws: int, progress: bool | None) -> Sampled:
+    """Further draws of the same kernel in the same coordinates."""
+    attrs, stand = fit.tree.attrs, fit.tree["sampler"].to_dataset()
+    density = posterior.product if attrs["product"] else posterior.plain
+    if density is None or density.size != stand.sizes["coordinate"]:
+        found = "another one" if density is None else f"one of {density.size}"
+        raise ValueError(f"the chains stand in a space of {stand.sizes['coordinate']} coordinates, the model makes {found}")
+    geometry = Geometry(stand["center"].values, stand["scale"].values, bool(attrs["whitened"]))
+    algorithm = attrs["algorithm"]
+    # Nothing adapts any more, so that the acceptance that was aimed at does not matter.
+    kernel = Kernel(density, algorithm, block=BLOCK, target_accept=0.9, dense_mass=False)
+    n_chains = stand.sizes["chain"]
+    with Progress(f"{algorithm}, {n_chains} chains", n_chains * -(-draws // BLOCK) * BLOCK, show=progress) as bar:
+        chains = Chains(
+            key,
+            kernel,
+            geometry,
+            posterior.data,
+            stand["x"].values,
+            step_size=stand["step_size"].values,
+            warmup=0,
+            method=default_chain_method(),
+            precision=attrs["precision"],
+            mass=stand["mass"].values if "mass" in stand else None,
+        )
+        found = chains.advance(draws, bar)
+    kept = {name: values[:, :draws] for name, values in found.items()}
+    product = bool(attrs["product"])
+    sampled = Sampled(kept, geometry, density, product, attrs["sampler"], algorithm, attrs["warmup"], chains.interrupted)
+    return sampled if chains.mass is None else sampled.with_mass(chains.mass)

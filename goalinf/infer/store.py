@@ -1,0 +1,250 @@
+"""One file per fit, NetCDF or Zarr: the groups of its tree as they are, and beside them what was fitted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from goalinf.infer.fit import Fit
+from goalinf.infer.registry import Reader, Unstorable, Writer
+from goalinf.precision import computing_in
+
+FORMAT = 1
+_FITTED = "fitted"  # the group that holds world, agent, reward and data
+_OWN = (
+    "this fit is of a model of your own, and a function cannot be kept in a file: world, agent and reward are not known. "
+    "Its draws are in fit.posterior; give the function again as model= where it is needed"
+)
+
+
+def save(fit: Fit, path: str | Path, *, overwrite: bool = False) -> Path:
+    """Write a fit to one NetCDF (``.nc``) or Zarr (``.zarr``) file.
+
+    The draws are ordinary groups that xarray and ArviZ can read; worlds, agents, rewards, priors and data lie beside
+    them as arrays and JSON. Nothing is pickled. The file appears under its name when it is complete, not before.
+
+    Parameters
+    ----------
+    fit : Fit
+        What to keep.
+    path : path
+        Where; the suffix says the form.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    FileExistsError
+        Where there is something at that path already and ``overwrite`` was not given.
+    OSError, ValueError
+        Where the folder is missing or cannot be written to, or the suffix is another one.
+    """
+    path = check_target(path, overwrite=overwrite)
+    groups = _groups(fit)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        _write(xr.DataTree.from_dict(groups), partial, zarr=path.suffix == ".zarr")
+        _replace(partial, path)
+    finally:
+        _remove(partial)
+    return path
+
+
+def load(path: str | Path) -> Fit:
+    """Read a fit back. The file is closed afterwards.
+
+    World, agent, reward, priors and data come back as they were; the user's own table does not. Of a model of your
+    own come its draws and data; the function cannot be kept in a file.
+
+    Parameters
+    ----------
+    path : path
+        A file that :meth:`Fit.save` wrote.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no such file.
+    ValueError
+        Where it is truncated or damaged, no fit, or of another format.
+
+    Examples
+    --------
+    >>> import tempfile, jax, goalinf as gi
+    >>> import numpyro.distributions as dist
+    >>> hall = gi.gridworld("s.a", discount=0.9)
+    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> walks = gi.simulate(jax.random.key(0), hall, gi.soft_optimal(beta=2.0), wants, trajectories=5, steps=10)
+    >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+    >>> fit = gi.infer(jax.random.key(1), hall, agent=gi.soft_optimal(beta=2.0), reward=prior, data=walks, draws=100)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     again = gi.load(fit.save(f"{folder}/hall.nc"))
+    >>> again.summary().equals(fit.summary())
+    True
+    """
+    path = Path(path)
+    zarr = _suffix(path) == ".zarr"
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file {path}")
+    try:
+        groups = _read(path, zarr=zarr)
+        attrs = groups["/"].attrs
+        if "format" not in attrs:
+            raise KeyError("no format number")
+    except Exception as error:  # HDF5 and Zarr fail in many ways on bytes that are not theirs
+        raise ValueError(
+            f"{path} cannot be read as a fit: it is truncated, or goalinf did not write it ({error}). "
+            "Save the fit again, or use a copy of the file"
+        ) from error
+    if int(attrs["format"]) != FORMAT:
+        raise ValueError(
+            f"{path} has format {int(attrs['format'])}, written by goalinf {attrs.get('version_goalinf', 'unknown')}; this is "
+            f"goalinf {version('goalinf')}, which reads format {FORMAT}: read it with the version that wrote it"
+        )
+    try:
+        return _fit(groups)
+    except Exception as error:
+        raise ValueError(f"{path} is damaged ({error}). Save the fit again, or use a copy of the file") from error
+
+
+def check_target(path: str | Path, *, overwrite: bool) -> Path:
+    """Say at once, before hours of sampling, whether a fit can be written here; see :func:`save`."""
+    path = Path(path)
+    suffix = _suffix(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path} cannot be written: there is no folder {path.parent}; create it first")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise PermissionError(f"{path} cannot be written: the folder {path.parent} is not yours to write to")
+    if not path.exists():
+        return path
+    if not overwrite:
+        raise FileExistsError(f"{path} exists already; give another name, or overwrite=True to replace it")
+    if path.is_dir() and (suffix == ".nc" or not ((path / ".zgroup").exists() or (path / "zarr.json").exists())):
+        raise IsADirectoryError(f"{path} is a folder that goalinf did not write, and is left alone; give another name")
+    if path.is_file() and suffix == ".zarr":
+        raise FileExistsError(f"{path} is a file, not a Zarr store, and is left alone; give another name")
+    return path
+
+
+def _suffix(path: Path) -> str:
+    if path.suffix not in (".nc", ".zarr"):
+        raise ValueError(f"{path}: the suffix {path.suffix!r} says no form that a fit is kept in; use .nc (NetCDF) or .zarr (Zarr)")
+    return path.suffix
+
+
+# -- what goes into the file ------------------------------------------------------------------
+
+
+def _groups(fit: Fit) -> dict[str, xr.Dataset]:
+    """The tree's groups, and one more for what was fitted."""
+    groups = {name: node.to_dataset().copy() for name, node in fit.tree.children.items()}
+    writer = Writer()
+    contents: dict[str, Any] = {"data": writer.structure(fit.data)}
+    attrs = dict(fit.tree.attrs)
+    if fit.agent is not None:
+        try:
+            contents["model"] = {name: writer.structure(getattr(fit, name)) for name in ("world", "agent", "reward")}
+        except Unstorable as lost:
+            attrs["not_kept"] = f"world, agent and reward were not kept in the file: {lost}"
+    else:
+        attrs.setdefault("not_kept", _OWN)
+    contents |= {"records": writer.records, "attrs": attrs, "order": {k: list(v.data_vars) for k, v in groups.items()}}
+    contents["checksum"] = _checksum(groups, writer.arrays)
+    text = json.dumps(contents, default=lambda value: np.asarray(value).tolist())
+    # As bytes, since an attribute of HDF5 ends at 64 kB.
+    fitted = {"structure": ("structure_byte", np.frombuffer(text.encode(), np.uint8))}
+    for name, values in writer.arrays.items():
+        fitted[name] = (tuple(f"{name}_dim_{i}" for i in range(values.ndim)), values)
+    groups[_FITTED] = xr.Dataset(fitted)
+    plain = {name: value for name, value in attrs.items() if isinstance(value, (str, int, float, list))}
+    return {"/": xr.Dataset(attrs={**plain, "format": FORMAT}), **groups}
+
+
+def _fit(groups: Mapping[str, xr.Dataset]) -> Fit:
+    fitted = groups[f"/{_FITTED}"]
+    contents = json.loads(fitted["structure"].values.tobytes())
+    found = {name: groups[f"/{name}"][names] for name, names in contents["order"].items()}
+    arrays = {str(name): fitted[name].values for name in fitted.data_vars if name != "structure"}
+    if _checksum(found, arrays) != contents["checksum"]:
+        raise ValueError("its numbers are not those that were written")
+    tree = xr.DataTree.from_dict({name: _clean(dataset) for name, dataset in found.items()})
+    tree.attrs = contents["attrs"]
+    with computing_in("float64"):  # parameters of priors keep their digits
+        reader = Reader(arrays, contents["records"])
+        model = {name: reader.value(part) for name, part in contents.get("model", {}).items()}
+    return Fit(tree, reader.value(contents["data"]), **model)
+
+
+def _clean(dataset: xr.Dataset) -> xr.Dataset:
+    """Text as NumPy's text again, and no traces of the file."""
+    text = {name: values.astype(str) for name, values in dataset.variables.items() if values.dtype.kind in "OT"}
+    return dataset.assign_coords(text).drop_encoding().drop_attrs()
+
+
+def _checksum(groups: Mapping[str, xr.Dataset], arrays: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 of all numbers: a chunk that is gone from a Zarr store would else read as zeros."""
+    digest = hashlib.sha256()
+    drawn = [groups[group][name].values for group in sorted(groups) for name in sorted(groups[group].data_vars, key=str)]
+    for values in [*drawn, *(arrays[name] for name in sorted(arrays))]:
+        if values.dtype.kind in "biuf":
+            digest.update(np.ascontiguousarray(values, np.float64).tobytes())
+    return digest.hexdigest()
+
+
+# -- files ------------------------------------------------------------------------------------
+
+
+def _write(tree: xr.DataTree, path: Path, *, zarr: bool) -> None:
+    if zarr:
+        tree.to_zarr(path, mode="w", zarr_format=2)  # the third format has no agreed form for text yet
+    else:
+        tree.to_netcdf(path, engine="h5netcdf")
+
+
+def _read(path: Path, *, zarr: bool) -> dict[str, xr.Dataset]:
+    """All groups, in memory; the file is closed."""
+    groups = xr.open_groups(path, engine="zarr" if zarr else "h5netcdf")
+    try:
+        return {name: dataset.load() for name, dataset in groups.items()}
+    finally:
+        for dataset in groups.values():
+            dataset.close()
+
+
+def _replace(partial: Path, path: Path) -> None:
+    """Put the complete file in its place; a folder cannot replace another in one move."""
+    if not path.is_dir():
+        os.replace(partial, path)
+        return
+    old = path.with_name(f".{path.name}.{os.getpid()}.old")
+    os.replace(path, old)
+    try:
+        os.replace(partial, path)
+    except OSError:
+        os.replace(old, path)
+        raise
+    _remove(old)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,110 @@
+"""Trajectories as paths on their world."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import LineCollection
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from goalinf.data import Trajectories
+from goalinf.plot import style
+from goalinf.plot.ground import Ground
+from goalinf.worlds import World
+
+_JITTER = 0.2  # of the distance between neighbors
+
+
+def trajectories(data: Trajectories, world: World | None = None, which: Any = None, *, ax: Axes | None = None) -> Figure:
+    """Draw trajectories as paths on their world.
+
+    Paths are shifted a little, always in the same way, so that they do not hide one another. A ring marks the start of
+    each, a dot its last state. A single one is colored by time.
+
+    Parameters
+    ----------
+    data : Trajectories
+        What was observed or simulated.
+    world : World, optional
+        Where; default: the world that the data were read from or simulated in.
+    which : int, several, a mask or a slice, optional
+        Numbers of the trajectories to draw, from 0; default: all.
+    ax : matplotlib Axes, optional
+        Where to draw; default: a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        Where the data do not know their world, lie in several, or do not fit the one that is given; where there is no
+        such trajectory.
+
+    Examples
+    --------
+    >>> import jax, goalinf as gi
+    >>> hall = gi.gridworld("s.a", discount=0.9)
+    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> walks = gi.simulate(jax.random.key(0), hall, gi.soft_optimal(beta=2.0), wants, trajectories=5, steps=4)
+    >>> gi.plot.trajectories(walks).axes[0].get_title()
+    '5 trajectories'
+    >>> gi.plot.trajectories(walks, which=2).axes[1].get_ylabel()
+    'time (steps)'
+    """
+    chosen = data if which is None else data.select(which)
+    ground = Ground.of(_world(chosen, world))
+    states = np.asarray(chosen.states)
+    if states.max(initial=-1) >= len(ground.fold):
+        raise ValueError(
+            f"the data visit state number {states.max()}, the world has {len(ground.fold)}: give the world they happened in"
+        )
+    single = len(states) == 1
+    if ax is None:
+        _, (ax,) = ground.sheet(bar=single)
+    ground.draw(ax)
+    rng = np.random.default_rng(0)
+    width = 0.0 if single and not ground.is_map else _JITTER * ground.spacing
+    alpha = float(np.clip(3.0 / np.sqrt(len(states)), 0.15, 0.85)) if not single else 1.0
+    for row in states:
+        seen = ground.fold[row[row >= 0]]
+        if not len(seen):
+            continue
+        wobble = rng.uniform(-width, width, 2) + rng.uniform(-width / 3, width / 3, (len(seen), 2))
+        _path(ax, ground.places[seen] + wobble, single, alpha)
+    title = f"trajectory {chosen.trajectory_names[0]}" if single else f"{len(states)} trajectories"
+    ax.set_title(title, loc="left", size=9.5)
+    if single:
+        longest = int((states >= 0).sum()) - 1
+        style.colorbar(ax, ScalarMappable(Normalize(0, max(longest, 1)), style.TIME), "time (steps)")
+    return style.figure_of(ax)
+
+
+def _path(ax: Axes, points: np.ndarray, single: bool, alpha: float) -> None:
+    segments = np.stack([points[:-1], points[1:]], axis=1)
+    lines = LineCollection(list(segments), linewidths=1.8 if single else 1.1, alpha=alpha, zorder=3.5, capstyle="round")
+    if single:
+        lines.set(array=np.arange(len(segments)) + 0.5, cmap=style.TIME, norm=Normalize(0, max(len(segments), 1)))
+    else:
+        lines.set(color=style.START)
+    ax.add_collection(lines)
+    ax.plot(*points[0], "o", mfc="white", mec=style.START, ms=5, mew=1.2, alpha=max(alpha, 0.5), zorder=4)
+    ax.plot(*points[-1], "o", mfc=style.END, mec="white", ms=4.5, mew=0.5, alpha=max(alpha, 0.6), zorder=4.2)
+
+
+def _world(data: Trajectories, world: World | None) -> World:
+    if world is not None:
+        return world
+    worlds = data.labels.worlds if data.labels is not None else ()
+    different = list({id(one): one for one in worlds}.values())
+    if not different:
+        raise ValueError("these data do not know their world: give it, gi.plot.trajectories(data, world)")
+    if len(different) > 1:
+        names = ", ".join(map(str, data.context_names))
+        raise ValueError(f"these data lie in {len(different)} worlds (contexts {names}): choose which= from one of them")
+    return different[0]

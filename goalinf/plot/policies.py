@@ -1,0 +1,170 @@
+"""A policy as arrows in cells, or as colored ways out of nodes."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import LineCollection
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from goalinf.agents import Agent
+from goalinf.plot import style
+from goalinf.plot.ground import Ground
+from goalinf.rewards import Reward, ended
+from goalinf.worlds import World
+
+_SHOWN = 0.01  # choices less likely than this are left out
+_REACH = 0.46  # of a cell: length of the arrow of a certain choice
+
+
+def policy(
+    world: World, agent: Agent | xr.DataArray, reward: Reward | None = None, *, step: int = 0, ax: Axes | None = None
+) -> Figure:
+    """Draw what an agent does in every state.
+
+    On maps an arrow per choice: its length and color are the probability; a dot is a choice to stay. On graphs the way
+    out of a node towards each neighbor, half of the edge, is as wide and dark as the step is likely, and the node is as
+    dark as staying is. States where the episode has ended show nothing. With memory: the mean over the last states.
+
+    Parameters
+    ----------
+    world : World
+        Where the agent acts.
+    agent : Agent or DataArray
+        Who acts; or the probabilities that :meth:`Agent.policy <goalinf.Agent.policy>` gives.
+    reward : Reward, optional
+        What the agent wants; needed with an agent.
+    step : int
+        Which decision, with a finite horizon.
+    ax : matplotlib Axes, optional
+        Where to draw; default: a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        Where the reward is missing, agent or reward holds a prior, there is no such step, or the probabilities are
+        those of another world.
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> hall = gi.gridworld("s.a", discount=0.9)
+    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> figure = gi.plot.policy(hall, gi.soft_optimal(beta=2.0), wants)
+    >>> figure.axes[1].get_ylabel()
+    'probability of the choice'
+    """
+    ground = Ground.of(world)
+    over = np.asarray(world.mdp.terminal)
+    if isinstance(agent, Agent):
+        if reward is None:
+            raise ValueError("what does the agent want? Give the reward: gi.plot.policy(world, agent, reward)")
+        over = np.asarray(ended(reward, world.mdp))
+        agent = agent.policy(world, reward)
+    probability, title = _at_step(agent, world, step)
+    if ax is None:
+        _, (ax,) = ground.sheet(bar=True)
+    weight = np.where(np.asarray(world.mdp.available) & ~over[:, None], probability, 0.0)
+    colors = ScalarMappable(Normalize(0, 1), style.CHANCE)
+    if ground.is_map:
+        ground.draw(ax)
+        _arrows(ax, ground, world, _folded(weight, ground), colors)
+        style.colorbar(ax, colors, "probability of the choice")
+    else:
+        _ways(ax, ground, world, weight, colors)
+        style.colorbar(ax, colors, "probability of the next step")
+    notes = ([title] if title else []) + (["mean over the last states"] if world.memory is not None else [])
+    ax.set_title(", ".join(notes), loc="left", size=9.5)
+    return style.figure_of(ax)
+
+
+def _at_step(policy: xr.DataArray, world: World, step: int) -> tuple[np.ndarray, str]:
+    title = ""
+    if "step" in policy.dims:
+        if not 0 <= step < policy.sizes["step"]:
+            raise ValueError(f"step is {step}; this policy has decisions 0 to {policy.sizes['step'] - 1}")
+        policy, title = policy.isel(step=step), f"decision {step} of {policy.sizes['step']}"
+    expected = (world.n_states, world.n_actions)
+    if policy.shape != expected:
+        raise ValueError(f"the policy has shape {policy.shape}; this world needs {expected} (state, action)")
+    return np.asarray(policy.values, float), title
+
+
+def _folded(weight: np.ndarray, ground: Ground) -> np.ndarray:
+    """Mean over all states that stand on one place."""
+    total = np.zeros((ground.world.n_states, weight.shape[1]))
+    np.add.at(total, ground.fold, weight)
+    return total / np.maximum(np.bincount(ground.fold, minlength=len(total)), 1)[:, None]
+
+
+def _directions(ground: Ground) -> np.ndarray:
+    """Where each action usually leads, as a unit vector ``(A, 2)``; zero for one that stays."""
+    mdp = ground.world.mdp
+    likely = np.asarray(mdp.probabilities).argmax(2)
+    heads = np.take_along_axis(np.asarray(mdp.successors), likely[:, :, None], 2)[:, :, 0]
+    moved = ground.places[heads] - ground.places[:, None]
+    directions = np.zeros((mdp.n_actions, 2))
+    for a in range(mdp.n_actions):
+        real = moved[:, a][np.any(moved[:, a] != 0, axis=1) & np.asarray(mdp.available)[:, a]]
+        if len(real):
+            kinds, counts = np.unique(real, axis=0, return_counts=True)
+            directions[a] = kinds[counts.argmax()] / np.linalg.norm(kinds[counts.argmax()])
+    return directions
+
+
+def _arrows(ax: Axes, ground: Ground, world: World, weight: np.ndarray, colors: ScalarMappable) -> None:
+    directions = _directions(ground)
+    s, a = np.nonzero(weight > _SHOWN)
+    likely = weight[s, a]
+    stays = ~directions[a].any(1)
+    x, y = ground.places[s].T
+    if stays.any():
+        ax.scatter(x[stays], y[stays], s=90 * likely[stays] ** 2, color=colors.to_rgba(likely[stays]), zorder=4)
+    u, v = (directions[a] * (_REACH * likely)[:, None]).T
+    go = ~stays
+    ax.quiver(
+        *(x[go], y[go], u[go], v[go]),
+        color=colors.to_rgba(0.25 + 0.75 * likely[go]),  # the palest are lost on a light ground
+        angles="xy",
+        scale_units="xy",
+        scale=1,
+        width=0.07,
+        units="xy",
+        headwidth=3.2,
+        headlength=3.2,
+        headaxislength=2.9,
+        minlength=0,
+        zorder=4,
+    )
+
+
+def _ways(ax: Axes, ground: Ground, world: World, weight: np.ndarray, colors: ScalarMappable) -> None:
+    mdp = world.mdp
+    n = ground.world.n_states
+    flow = np.zeros((n, n))
+    s = np.broadcast_to(np.arange(world.n_states)[:, None, None], mdp.successors.shape)
+    np.add.at(flow, (ground.fold[s], ground.fold[mdp.successors]), weight[:, :, None] * np.asarray(mdp.probabilities))
+    flow /= np.maximum(np.bincount(ground.fold, minlength=n), 1)[:, None]
+    ground.draw(ax, np.diag(flow).copy(), colors=colors.get_cmap(), norm=colors.norm)
+    tails, heads = np.nonzero((flow > _SHOWN) & ~np.eye(n, dtype=bool))
+    likely = flow[tails, heads]
+    order = np.argsort(likely)
+    start, end = ground.places[tails], ground.places[heads]
+    halves = np.stack([start, (start + end) / 2], axis=1)
+    widest = float(np.clip(np.sqrt(ground.node_size) * 0.45, 2.0, 7.0))
+    ax.add_collection(
+        LineCollection(
+            list(halves[order]),
+            colors=colors.to_rgba(likely[order]),
+            linewidths=0.6 + (widest - 0.6) * likely[order],
+            capstyle="butt",
+            zorder=2,
+        )
+    )

@@ -1,0 +1,237 @@
+"""Rewards on their world: a known one, or the mean and the spread of a posterior."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from goalinf.agents.agent import check_known
+from goalinf.infer.fit import Fit
+from goalinf.infer.priors import fill
+from goalinf.plot import style
+from goalinf.plot.ground import Ground
+from goalinf.precision import computing_in
+from goalinf.rewards import LinearReward, Reward, StateReward
+from goalinf.worlds import World
+
+_UNIT = "utility"
+
+
+def reward(world: World, reward: Reward, *, ax: Axes | None = None) -> Figure:
+    """Draw a known reward on its world.
+
+    Rewards of states show their values. Others (of actions, transitions, goals, shaped ones) show the mean over the
+    available actions of the expected reward, and say so. With memory: the mean over the last states.
+
+    Parameters
+    ----------
+    world : World
+        Where.
+    reward : Reward
+        Without priors.
+    ax : matplotlib Axes, optional
+        Where to draw; default: a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        Where the reward holds a prior or belongs to another world.
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> hall = gi.gridworld("s.a", discount=0.9)
+    >>> figure = gi.plot.reward(hall, gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure"))
+    >>> figure.axes[1].get_ylabel()
+    'reward on departure (utility)'
+    """
+    check_known(reward)
+    ground = Ground.of(world)
+    with computing_in():
+        values = np.asarray(_by_state(reward, world.mdp), float)
+    if values.shape != (world.n_states,):
+        raise ValueError(f"the reward has {len(values)} states, this world {world.n_states}: draw it on its own world")
+    values = _folded(values[None], ground)[0]
+    if ax is None:
+        _, (ax,) = ground.sheet(bar=True)
+    drawn = ground.draw(ax, values, colors=style.colormap(style.SIGNED), norm=style.signed_norm(values))
+    style.colorbar(ax, drawn, f"{_what(reward)} ({_UNIT})")
+    ax.set_title(_remark(reward, world), loc="left", size=8, color=style.GRAY)
+    return style.figure_of(ax)
+
+
+def reward_map(fit: Fit, *, context: Hashable | None = None, axes: Sequence[Axes] | None = None) -> Figure:
+    """Draw an inferred reward on its world: posterior mean and standard deviation side by side.
+
+    Rewards of states, and linear ones with features of states, show their values. Others (of actions, transitions, goals,
+    shaped ones) show the mean over the available actions of the expected reward, taken in every draw, and say so. With
+    memory: the mean over the last states, taken in every draw. Crosses mark the states in which no choice was seen.
+
+    Parameters
+    ----------
+    fit : Fit
+        From :func:`~goalinf.infer` with a prior on the reward.
+    context : hashable, optional
+        Which world, where the data lie in several.
+    axes : two matplotlib Axes, optional
+        Where to draw; default: a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        Where there is nothing to draw: the reward was known, or the model is a user's own; or where the context has to
+        be said.
+
+    Examples
+    --------
+    >>> import jax, goalinf as gi
+    >>> import numpyro.distributions as dist
+    >>> hall = gi.gridworld("s.a", discount=0.9)
+    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> walks = gi.simulate(jax.random.key(0), hall, gi.soft_optimal(beta=2.0), wants, trajectories=5, steps=10)
+    >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+    >>> fit = gi.infer(jax.random.key(1), hall, agent=gi.soft_optimal(beta=2.0), reward=prior, data=walks, draws=100)
+    >>> [ax.get_title() for ax in gi.plot.reward_map(fit).axes[:2]]
+    ['posterior mean', 'posterior sd']
+    """
+    if not isinstance(fit, Fit):
+        raise ValueError(f"expected a Fit, found {type(fit).__name__}; a known reward is drawn by gi.plot.reward(world, reward)")
+    world, number = _world(fit, context)
+    draws = _state_draws(fit, world)
+    ground = Ground.of(world)
+    draws = _folded(draws, ground)
+    mean, sd = draws.mean(0), draws.std(0, ddof=1) if len(draws) > 1 else np.zeros(draws.shape[1])
+    if axes is None:
+        _, axes = ground.sheet(2, bar=True)
+    left, right = axes
+    what = _what(fit.reward)
+    drawn = ground.draw(left, mean, colors=style.colormap(style.SIGNED), norm=style.signed_norm(mean))
+    style.colorbar(left, drawn, f"{what} ({_UNIT})")
+    spread = ground.draw(right, sd, colors=style.colormap(style.AMOUNT), norm=Normalize(*_range(sd)))
+    style.colorbar(right, spread, f"sd of {what} ({_UNIT})")
+    unseen = _unseen(fit, ground, number)
+    for ax, image in ((left, drawn), (right, spread)):
+        _crosses(ax, ground, unseen, image)
+    remark = _remark(fit.reward, world)
+    left.set_title("posterior mean" + (f"\n{remark}" if remark else ""), size=9.5)
+    right.set_title("posterior sd" + (f"\n{remark}" if remark else ""), size=9.5)
+    if len(unseen):
+        right.set_xlabel(f"{right.get_xlabel()}\n× no choice seen here".strip())
+    return style.figure_of(left)
+
+
+def _range(sd: np.ndarray) -> tuple[float, float]:
+    """Zero is in the picture only where it is near: differences between states are what one looks for."""
+    low, high = float(sd.min()), float(sd.max())
+    return (0.0 if low < 0.5 * high else low, high) if high > low else (0.0, high or 1.0)
+
+
+def _world(fit: Fit, context: Hashable | None) -> tuple[World, int | None]:
+    """The world to draw, and the number of its context where that matters."""
+    if fit.world is None:
+        raise ValueError("a model of your own has no reward that goalinf knows of; read fit.posterior")
+    fit._reward_draws()  # refuses a known reward, in words
+    if not isinstance(fit.world, Mapping):
+        return fit.world, None
+    if context is None:
+        different = list({id(world): world for world in fit.world.values()}.values())
+        if len(different) == 1:
+            return different[0], None
+        names = ", ".join(map(repr, fit.world))
+        raise ValueError(f"the data lie in several worlds; say which one to draw: context= one of {names}")
+    if context not in fit.world:
+        raise ValueError(f"context {context!r} has no world; this fit has {', '.join(map(repr, fit.world))}")
+    names = list(fit.data.context_names)
+    return fit.world[context], names.index(context) if context in names else None
+
+
+def _state_draws(fit: Fit, world: World) -> np.ndarray:
+    """Value of every state in every draw, ``(draws, S)``."""
+    raw = {name: np.asarray(array.values) for name, array in fit._reward_draws().items()}
+    flat = {name: array.reshape(-1, *array.shape[2:]) for name, array in raw.items()}
+    if isinstance(fit.reward, StateReward):
+        return flat["reward.values"].astype(float)
+    with computing_in(fit.tree.attrs.get("precision")):
+        one = partial(_at_draw, fit.agent, fit.reward, world.mdp)
+        return np.asarray(jax.jit(partial(jax.lax.map, one, batch_size=64))(flat), float)
+
+
+def _at_draw(agent: Any, reward: Any, mdp: Any, draw: dict[str, Any]) -> Any:
+    return _by_state(fill(agent, reward, draw)[1], mdp)
+
+
+def _of_states(reward: Any) -> bool:
+    return isinstance(reward, StateReward) or (isinstance(reward, LinearReward) and reward.features.ndim == 2)
+
+
+def _by_state(reward: Any, mdp: Any) -> Any:
+    """Value of every state, ``(S,)``: its own, or the mean over available actions of the expected reward."""
+    if isinstance(reward, StateReward):
+        return jnp.asarray(reward.values)
+    if _of_states(reward):
+        return jnp.asarray(reward.features) @ jnp.asarray(reward.weights)
+    available = jnp.asarray(mdp.available)
+    chances = jnp.asarray(mdp.probabilities)
+    values = jnp.where(available[:, :, None] & (chances > 0), reward(mdp), 0.0)
+    return (values * chances).sum((1, 2)) / jnp.maximum(available.sum(1), 1)
+
+
+def _folded(draws: np.ndarray, ground: Ground) -> np.ndarray:
+    """Mean over all states that stand on one place, in every draw: ``(draws, S)`` to ``(draws, places)``."""
+    n = ground.world.n_states
+    count = np.bincount(ground.fold, minlength=n)
+    summed = np.stack([np.bincount(ground.fold, weights=draw, minlength=n) for draw in draws])
+    return summed / np.maximum(count, 1)
+
+
+def _what(reward: Any) -> str:
+    on = getattr(reward, "on", None) if _of_states(reward) else None
+    return f"reward on {on}" if on else "expected reward"
+
+
+def _remark(reward: Any, world: World) -> str:
+    said = [] if _of_states(reward) else ["mean over actions"]
+    return ", ".join(said + (["mean over the last states"] if world.memory is not None else []))
+
+
+def _unseen(fit: Fit, ground: Ground, number: int | None) -> np.ndarray:
+    """Places, not terminal, in which no choice was recorded."""
+    cells = fit.data.cells
+    counted = np.asarray(cells.weight) > 0
+    if number is not None:
+        counted = counted & (np.asarray(cells.context) == number)
+    seen = np.asarray(ground.world.mdp.terminal).copy()
+    seen[ground.fold[np.asarray(cells.state)[counted]]] = True
+    return np.flatnonzero(~seen)
+
+
+def _crosses(ax: Axes, ground: Ground, states: np.ndarray, image: Any) -> None:
+    if not len(states):
+        return
+    x, y = ground.places[states].T
+    if ground.is_map:
+        x, y = x + 0.36, y + 0.36  # in the corner of the cell, beside its mark
+        values = image.get_array()[ground.places[states][:, 1].astype(int), ground.places[states][:, 0].astype(int)]
+    else:
+        values = image.get_array()[states]
+        if ground.named:
+            x, y = x + 0.4 * ground.spacing, y + 0.4 * ground.spacing
+    colors = style.GRAY if ground.named else [style.contrast(color) for color in image.to_rgba(values)]
+    size = 11 if ground.is_map or ground.named else 0.3 * ground.node_size
+    ax.scatter(x, y, marker="x", s=size, c=colors, linewidths=0.8, zorder=5)

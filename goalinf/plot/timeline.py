@@ -1,0 +1,72 @@
+"""How belief about the goal moved while the walk went on."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from goalinf.plot import style
+
+
+def goal_timeline(posterior: xr.DataArray, trajectory: int = 0, *, ax: Axes | None = None) -> Figure:
+    """Draw the probability of every goal after each step of one trajectory.
+
+    Parameters
+    ----------
+    posterior : DataArray
+        Dimensions ``(trajectory, step, goal)``, from :func:`~goalinf.goal_posterior`; step 0 is the prior.
+    trajectory : int
+        Number of the trajectory, from 0.
+    ax : matplotlib Axes, optional
+        Where to draw; default: a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        Where this is no goal posterior, or there is no such trajectory.
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> import xarray as xr
+    >>> belief = xr.DataArray([[[0.5, 0.5], [0.9, 0.1]]], dims=("trajectory", "step", "goal"), coords={"goal": ["a", "b"]})
+    >>> figure = gi.plot.goal_timeline(belief)
+    >>> len(figure.axes[0].lines)
+    2
+    """
+    dims = getattr(posterior, "dims", ())
+    if set(dims) != {"trajectory", "step", "goal"}:
+        raise ValueError(f"expected dimensions trajectory, step, goal, as from gi.goal_posterior; found {', '.join(map(str, dims)) or type(posterior).__name__}")
+    count = posterior.sizes["trajectory"]
+    if not -count <= trajectory < count:
+        raise ValueError(f"no trajectory number {trajectory}: there are {count}, from 0")
+    one = posterior.isel(trajectory=trajectory).transpose("step", "goal")
+    values = np.asarray(one.values, float)
+    known = np.isfinite(values).all(1)  # a shorter trajectory is padded behind its end
+    steps = np.asarray(one["step"].values if "step" in one.coords else np.arange(len(values)))[known]
+    values = values[known]
+    goals = [str(goal) for goal in (one["goal"].values if "goal" in one.coords else range(values.shape[1]))]
+    if ax is None:
+        _, (ax,) = style.canvas(4.8, 2.6)
+    style.quiet(ax)
+    for i, goal in enumerate(goals):
+        dashed = "-" if i < len(style.CYCLE) else "--"
+        color = style.CYCLE[i % len(style.CYCLE)]
+        ax.plot(steps, values[:, i], dashed, color=color, lw=1.8, marker="o", ms=2.6, label=goal, clip_on=False, zorder=3)
+    ax.axhline(1 / len(goals), color=style.GRID, lw=0.8, zorder=1)
+    ax.set(xlabel="steps seen", ylabel="probability of the goal", ylim=(0, 1))
+    ax.margins(x=0.02)
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    name = one.coords["trajectory"].item() if "trajectory" in one.coords else trajectory
+    ax.set_title(f"trajectory {name}", loc="left", size=9.5)
+    outside = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "frameon": False, "fontsize": 8}
+    ax.legend(title="goal", title_fontsize=8, labelcolor=style.INK, **outside)
+    return style.figure_of(ax)
