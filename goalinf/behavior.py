@@ -85,7 +85,7 @@ class Behavior(dist.Distribution):
     def log_prob(self, value: Trajectories) -> Float[Array, ""]:
         """Log-probability of all observed choices, in nats; not a number where the planner failed."""
         total = score(self.policy, value, episodic=self._episodic)
-        return jnp.where(solved(self.policy.residual), total, jnp.nan)
+        return jnp.where(solved(self.policy.residual, self.policy.values), total, jnp.nan)
 
     def log_prob_by_trajectory(self, value: Trajectories) -> Float[Array, " N"]:
         """Log-probability of the observed choices of each trajectory, in nats."""

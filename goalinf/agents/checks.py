@@ -10,7 +10,7 @@ import numpy as np
 
 from goalinf.agents.solver import tolerance
 from goalinf.errors import ConvergenceError, PrecisionError
-from goalinf.precision import Precision
+from goalinf.precision import Precision, computing_in
 from goalinf.rewards import Reward, ended, pinned
 from goalinf.worlds import World
 from goalinf.worlds.world import label
@@ -65,10 +65,20 @@ def check_shapes(reward: Any, world: World) -> None:
         check_shapes(reward.base, world)
 
 
-def solved(residual: Any) -> Any:
-    """Whether every fixed point was reached, to a thousand times the tolerance the solver aims at."""
-    residual = jnp.asarray(residual)
-    return jnp.max(residual) <= 1e3 * tolerance(residual.dtype)
+def solved(residual: Any, values: Any) -> Any:
+    """Whether every fixed point was reached; traceable.
+
+    The relative residual has to be within a thousand times the tolerance the solver aims at. Where values run away
+    because there is no fixed point, it shrinks as they grow: the residual itself has to be small as well.
+    """
+    worst = jnp.max(jnp.asarray(residual))
+    error = worst * (1.0 + jnp.max(jnp.abs(jnp.asarray(values))))
+    return (worst <= 1e3 * tolerance(worst.dtype)) & (error <= _error_allowed(worst.dtype))
+
+
+def _error_allowed(dtype: Any) -> float:
+    # float32 rounds values of a few thousand by more than float64's share: there the relative residual decides.
+    return _LOG_PROB_ERROR if np.dtype(dtype) == np.float64 else 0.1
 
 
 def check_solved(residual: Any, values: Any, precision: Precision) -> None:
@@ -83,14 +93,17 @@ def check_solved(residual: Any, values: Any, precision: Precision) -> None:
     """
     eps = float(np.finfo(precision).eps)
     worst, largest = float(np.max(residual)), float(np.max(np.abs(values)))
-    if eps * largest > _LOG_PROB_ERROR:
+    if precision == "float32" and eps * largest > _LOG_PROB_ERROR:
         raise PrecisionError(
             f"values reach {largest:.3g} (beta times reward, summed over the future), where {precision} is exact "
             f"to {eps * largest:.1g} only: use precision='float64', a smaller beta, or a smaller discount"
         )
-    if not solved(residual):
+    with computing_in(precision):
+        reached = bool(solved(np.asarray(residual, precision), np.asarray(values, precision)))
+    if not reached:
         raise ConvergenceError(
-            f"the planner ended with a relative residual of {worst:.2g}: its values have no finite fixed point or were "
-            "not reached; undiscounted, a soft-optimal agent needs step costs above log(number of actions)/beta, "
-            "and no agent may collect reward in a loop: use a discount below 1, a horizon, or larger step costs"
+            f"the planner ended at values of {largest:.3g} with a relative residual of {worst:.2g}: they have no finite "
+            "fixed point or it was not reached; undiscounted, a soft-optimal agent needs step costs above "
+            "log(number of actions)/beta, and no agent may collect reward in a loop: use a discount below 1, a horizon, "
+            "larger step costs, or a smaller beta"
         )

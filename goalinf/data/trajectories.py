@@ -144,6 +144,11 @@ class Trajectories(eqx.Module):
         """Axes of a batch of data sets, in front of N; ``()`` for one data set, which is one draw."""
         return jnp.shape(self.states)[:-2]
 
+    @property
+    def ndim(self) -> int:
+        """Number of the axes of :attr:`shape`."""
+        return len(self.shape)
+
     def __jax_array__(self) -> Any:
         """Say to ``jnp.shape``, which NumPyro calls on observations, that :attr:`shape` can be asked.
 

@@ -21,8 +21,9 @@ def audit(fit: Any) -> Audit:
     r"""Say what a posterior owes to the data and what it owes to the prior.
 
     The Jacobian of the log-policy is taken at one posterior draw (the last): its null space is what no data could
-    say. The posterior is compared with the prior inside it, where a Gaussian prior must come back unchanged, and at right
-    angles to it, where the generalized eigenvalues of posterior against prior variance tell how much was learned.
+    say. The posterior is compared with the prior inside it, where a Gaussian prior must come back unchanged, and at
+    right angles to it, where the generalized eigenvalues :math:`\mu_j` of posterior against prior variance tell how
+    much was learned: :math:`d_{\mathrm{eff}} = \sum_j (1 - \mu_j)` directions' worth.
 
     Parameters
     ----------
@@ -40,8 +41,8 @@ def audit(fit: Any) -> Audit:
 
     References
     ----------
-    Contraction: Betancourt (2018), "Calibrating model-based inferences and decisions", there by parameter. Null spaces: Cao,
-    Cohen and Szpruch (2021), theorem 1.
+    Contraction: Betancourt (2018), "Calibrating model-based inferences and decisions", there by parameter. Null
+    spaces: Cao, Cohen and Szpruch (2021), theorem 1.
 
     Examples
     --------
@@ -58,8 +59,8 @@ def audit(fit: Any) -> Audit:
     missing = [name for name in ("world", "agent", "reward") if getattr(fit, name, None) is None]
     if missing:
         raise ValueError(
-            f"an audit needs the {', the '.join(missing)} that was fitted, and a model of your own does not say: fit with "
-            "gi.infer(key, world, agent=..., reward=..., data=...), or call gi.null_space(world, agent, reward) yourself"
+            f"an audit needs the {', the '.join(missing)} that was fitted, and a model of your own does not say: fit "
+            "with gi.infer(key, world, agent=..., reward=..., data=...), or call gi.null_space(world, agent, reward)"
         )
     contexts = fit.data.context_names
     setting = Setting.of(fit.world, fit.reward, contexts)
@@ -73,9 +74,9 @@ def audit(fit: Any) -> Audit:
     rows = joint.basis.values.reshape(joint.dimension, n_reward)
     moves_agent = np.zeros(joint.dimension, bool)
     for part in joint.agent.data_vars.values():
-        moves_agent |= part.values.reshape(joint.dimension, -1).any(1)
+        moves_agent |= part.values.astype(bool).any(axis=tuple(range(1, part.ndim)))
     visited, n_choices = _visits(fit.data, jacobian)
-    seen = visited.any(1) if visited.ndim == 3 else visited
+    seen = np.asarray(visited.any(1)) if visited.ndim == 3 else visited
     places = np.argwhere(jacobian.rows.any(2)).tolist()
     compared, trade = _against_prior(sites, draws, [column.name for column in alone.columns], rows[~moves_agent])
     return Audit(
@@ -113,7 +114,7 @@ def _visits(data: Any, jacobian: Jacobian) -> tuple[np.ndarray, int]:
     """Where choices were scored, bool ``(C, S)`` or, with a finite horizon, ``(C, T, S)``; and how many."""
     steps = data.actions.shape[1]
     n_contexts, n_states, _ = jacobian.rows.shape
-    live = jacobian.rows.any(2)
+    live = np.asarray(jacobian.rows.any(2))
     context = np.asarray(data.context) if n_contexts > 1 else np.zeros(len(data.context), int)
     context = np.broadcast_to(context[:, None], data.actions.shape)
     states = np.maximum(np.asarray(data.states)[:, :steps], 0)

@@ -2,8 +2,8 @@ r"""How much narrower than the prior a posterior is: in the directions that beha
 
 Draws are whitened by the prior, :math:`z = L^{-1}(\theta - m)` with :math:`LL^\top` the prior covariance, so that the
 prior has variance one in every direction. The null space is carried along, :math:`L^{-1}\mathcal N`. With a Gaussian
-prior the part of :math:`z` inside it is independent of the data: its posterior is its prior, exactly. What lies at right
-angles to it is what behavior can show; the eigenvalues of its covariance are the generalized eigenvalues
+prior the part of :math:`z` inside it is independent of the data: its posterior is its prior, exactly. What lies at
+right angles to it is what behavior can show; the eigenvalues of its covariance are the generalized eigenvalues
 :math:`\mu_j` of posterior against prior, and :math:`\sum_j (1 - \mu_j)` is the effective identified dimension.
 """
 
@@ -127,7 +127,7 @@ def _effective(x: np.ndarray) -> np.ndarray:
 
 
 def prior_moments(prior: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Mean ``(P,)`` and covariance ``(P, P)`` of a prior over an array; from draws with a fixed seed where it has no formula."""
+    """Mean ``(P,)`` and covariance ``(P, P)`` of a prior over an array; from draws where it has no formula."""
     size = int(np.prod(prior.shape(), dtype=int))
     core = _core(prior)
     with computing_in("float64"):

@@ -36,8 +36,8 @@ def controllability_deficit(world: World) -> int:
 
     References
     ----------
-    For deterministic worlds :math:`\kappa = 1` is the condition of decomposability of Fu, Luo and Levine (2018); compare
-    :func:`co_successor_components`.
+    For deterministic worlds :math:`\kappa = 1` is the condition of decomposability of Fu, Luo and Levine (2018);
+    compare :func:`co_successor_components`.
 
     Examples
     --------

@@ -130,10 +130,10 @@ def _income(world: World, reward: Reward) -> tuple[np.ndarray, np.ndarray, np.nd
     check_shapes(reward, world)
     mdp = world.mdp
     live = ~_over(world, reward)
-    rows = mdp.available & live[:, None]
+    rows = np.asarray(mdp.available & live[:, None])
     with computing_in("float64"):
         values = np.broadcast_to(np.asarray(reward(cast(mdp))), mdp.probabilities.shape)
-    return (mdp.probabilities * values).sum(2)[rows], rows, live
+    return np.sum(mdp.probabilities * values, axis=2)[rows], rows, live
 
 
 def _over(world: World, reward: Reward) -> np.ndarray:

@@ -74,8 +74,8 @@ class NullSpace:
         lines = [f"  {one.kind} ({one.dimension}): {one.sentence}" for one in self.directions]
         if self.gap < _BLURRED:
             lines.append(
-                f"  The border is not sharp: the weakest direction that shows is only {self.gap:.3g} times stronger than "
-                "the strongest that counts as hidden."
+                f"  The border is not sharp: the weakest direction that shows is only {self.gap:.3g} times stronger "
+                "than the strongest that counts as hidden."
             )
         return "\n".join([head, *lines])
 
@@ -239,7 +239,7 @@ def _coords(world: World, reward: Any, columns: Sequence[Column]) -> dict[Hashab
     dims = _reward_dims(columns)
     if dims == ("parameter",):
         return {"parameter": [column.name for column in columns]}
-    coords: dict[Hashable, Any] = {**world.coords()} if "state" in dims else {}
+    coords: dict[Hashable, Any] = dict(world.coords().items()) if "state" in dims else {}
     if "action" in dims and not world.local_actions:
         coords["action"] = [label(name) for name in world.actions]
     if dims == ("feature",):

@@ -139,8 +139,8 @@ class Audit:
             lines += [f"  {one.kind} ({one.dimension}): {one.sentence}" for one in own]
         if more := self.nullity_visited - self.nullity:
             lines.append(
-                f"These visits hide {more} more: {_count(self.nullity_visited, 'direction')} cannot be told from choices "
-                "in the visited states alone."
+                f"These visits hide {more} more: {_count(self.nullity_visited, 'direction')} cannot be told from "
+                "choices in the visited states alone."
             )
         else:
             lines.append("These visits hide no more than that.")

@@ -1,8 +1,8 @@
 r"""The scale–temperature ridge: how far beta and the size of the reward are known apart from one another.
 
-Behavior depends on their product. Along the posterior, :math:`\log\beta` and :math:`\log\|B_2^\top r\|` (the size of the
-reward in the directions that behavior can show) therefore trade off, correlation near −1, while the logarithm of the
-product is narrow; each by itself is known no better than its prior.
+Behavior depends on their product. Along the posterior, :math:`\log\beta` and :math:`\log\|B_2^\top r\|` (the size of
+the reward in the directions that behavior can show) therefore trade off, correlation near −1, while the logarithm of
+the product is narrow; which part of it is whose, only the priors say.
 """
 
 from __future__ import annotations
@@ -42,9 +42,10 @@ class Ridge:
 
     def __str__(self) -> str:
         return (
-            f"Scale against temperature: log beta has a standard deviation of {self.beta:.2f} (prior {self.prior_beta:.2f}) and "
-            f"the log of the size of the reward {self.size:.2f} (prior {self.prior_size:.2f}), correlation "
-            f"{self.correlation:.2f}; only their product shows: its log has {self.product:.2f} (prior {self.prior_product:.2f})."
+            f"Scale against temperature: log beta has a standard deviation of {self.beta:.2f} (prior "
+            f"{self.prior_beta:.2f}), the log of the size of the reward {self.size:.2f} (prior {self.prior_size:.2f}), "
+            f"correlation {self.correlation:.2f}. Only their product shows: its log has {self.product:.2f} (prior "
+            f"{self.prior_product:.2f})."
         )
 
 

@@ -39,6 +39,8 @@ class Chains:
         Steps during which the kernel adapts.
     method : {"threads", "vectorized"}
         Python threads that run one program on one device, or one program of all chains.
+    inverse_mass : float (chains, D), optional
+        Diagonals of first inverse mass matrices.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Chains:
         warmup: int,
         method: ChainMethod,
         precision: Precision,
+        inverse_mass: np.ndarray | None = None,
     ):
         self._size = kernel.block
         self._precision = precision
@@ -62,15 +65,23 @@ class Chains:
         keys = jax.random.split(key, len(start))
         # All tracing happens here, on one thread; the chains only run what is compiled.
         if method == "vectorized":
-            states = [jax.vmap(lambda k, x, e: kernel.start(k, x, e, args, warmup=warmup))(keys, start, step_size)]
+            begin = jax.vmap(lambda k, x, e, m: kernel.start(k, x, e, m, args, warmup=warmup))
+            states = [begin(keys, start, step_size, inverse_mass)]
             block = jax.jit(jax.vmap(lambda state, args: kernel.run(state, args, warmup=warmup), (0, None)))
         else:
-            chains = zip(keys, start, step_size, strict=True)
-            states = [kernel.start(k, x, e, args, warmup=warmup) for k, x, e in chains]
+            masses = [None] * len(start) if inverse_mass is None else inverse_mass
+            chains = zip(keys, start, step_size, masses, strict=True)
+            states = [kernel.start(k, x, e, m, args, warmup=warmup) for k, x, e, m in chains]
             block = jax.jit(lambda state, args: kernel.run(state, args, warmup=warmup))
         compiled = block.lower(states[0], args).compile()
         self._block = lambda state: compiled(state, args)
         self._states = states
+
+    @property
+    def inverse_mass(self) -> np.ndarray:
+        """Diagonals of the inverse mass matrices of all chains, ``(chains, D)``."""
+        found = [np.asarray(state.adapt_state.inverse_mass_matrix) for state in self._states]
+        return found[0] if found[0].ndim == 2 else np.stack(found)
 
     def advance(self, steps: int, progress: Progress, *, kept: bool = True) -> Draws:
         """At least this many steps (whole blocks) of every chain: arrays ``(chains, steps, …)``.

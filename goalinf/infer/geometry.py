@@ -86,8 +86,9 @@ class Kernel:
         }
         self.start = jax.jit(self._start, static_argnames=("warmup",))
 
-    def _start(self, key: Any, x: Any, step_size: Any, args: Any, *, warmup: int) -> Any:
-        state = self._init(x, warmup, step_size=step_size, model_args=args, rng_key=key, **self._options)
+    def _start(self, key: Any, x: Any, step_size: Any, mass: Any, args: Any, *, warmup: int) -> Any:
+        given = {"step_size": step_size, "inverse_mass_matrix": mass, "model_args": args, "rng_key": key}
+        state = self._init(x, warmup, **given, **self._options)
         return jax.tree.map(jnp.asarray, state)
 
     def run(self, state: Any, args: Any, *, warmup: int) -> tuple[Any, dict[str, Any]]:

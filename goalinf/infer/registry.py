@@ -1,9 +1,9 @@
-"""Records as plain structure and arrays, and back: what a file can hold of a world, an agent, a reward, priors and data.
+"""Records as plain structure and arrays, and back: what a file holds of a world, an agent, a reward, priors, data.
 
 Structure is what JSON knows (lists, numbers, text) with one-key objects for everything else: ``{"array": "a3"}``,
-``{"record": 5}``, ``{"distribution": ...}``, ``{"tuple": [...]}``, ``{"mapping": [[key, value], ...]}``. A record is one
-of the classes named below, by the arguments that make it; nothing outside these lists is ever called, so reading a file
-runs no code from it.
+``{"record": 5}``, ``{"distribution": ...}``, ``{"tuple": [...]}``, ``{"mapping": [[key, value], ...]}``. A record is
+one of the classes named below, by the arguments that make it; nothing outside these lists is ever called, so reading a
+file runs no code from it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ RECORDS[Trajectories] = (Trajectories.of, _DATA)
 _BY_NAME = {kind.__name__: made for kind, made in RECORDS.items()}
 
 
-class Unstorable(ValueError):
+class UnstorableError(ValueError):
     """Something that no file can hold; the message says what."""
 
 
@@ -78,7 +78,7 @@ class Writer:
 
         Raises
         ------
-        Unstorable
+        UnstorableError
             Where it holds something that is neither data nor a record that goalinf knows.
         """
         if value is None or isinstance(value, (bool, int, float, str)):
@@ -99,11 +99,11 @@ class Writer:
             return self._graph(value)
         if type(value) in RECORDS:
             return self._record(value)
-        raise Unstorable(f"a {type(value).__name__} cannot be written to a file")
+        raise UnstorableError(f"a {type(value).__name__} cannot be written to a file")
 
     def _array(self, value: np.ndarray) -> dict[str, str]:
         if value.dtype.kind not in "biuf":
-            raise Unstorable(f"an array of {value.dtype} cannot be written to a file")
+            raise UnstorableError(f"an array of {value.dtype} cannot be written to a file")
         name = f"a{len(self.arrays)}"
         self.arrays[name] = value
         return {"array": name}
@@ -113,7 +113,9 @@ class Writer:
             names = RECORDS[type(value)][1]
             given = {name: getattr(value, name) for name in names}
             if isinstance(value, Labels):
-                given |= {name: tuple(map(self._name, given[name])) for name in ("trajectories", "subjects", "contexts")}
+                given |= {
+                    name: tuple(map(self._name, given[name])) for name in ("trajectories", "subjects", "contexts")
+                }
             fields = {name: self.structure(part) for name, part in given.items()}
             self.records.append({"class": type(value).__name__, "fields": fields})
             self._known[id(value)] = len(self.records) - 1
@@ -124,14 +126,16 @@ class Writer:
         """A name of the user's as it is; as text where a file cannot hold it (dates, say)."""
         try:
             self.structure(name)
-        except Unstorable:
+        except UnstorableError:
             return str(name)
         return name
 
     def _graph(self, graph: nx.Graph) -> dict[str, Any]:
         """Nodes and edges with those attributes that a file can hold."""
         nodes = [[self.structure(node), self._attributes(found)] for node, found in graph.nodes(data=True)]
-        edges = [[self.structure(s), self.structure(t), self._attributes(found)] for s, t, found in graph.edges(data=True)]
+        edges = [
+            [self.structure(s), self.structure(t), self._attributes(found)] for s, t, found in graph.edges(data=True)
+        ]
         return {"graph": {"directed": graph.is_directed(), "nodes": nodes, "edges": edges}}
 
     def _attributes(self, found: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,7 +143,7 @@ class Writer:
         for name, value in found.items():
             try:
                 kept[str(name)] = self.structure(value)
-            except Unstorable:
+            except UnstorableError:
                 continue  # an attribute of somebody's graph that goalinf never reads
         return kept
 
@@ -147,14 +151,14 @@ class Writer:
         """Class and arguments, checked: what is written down must make the same distribution."""
         name = type(value).__name__
         if _distribution_named(name) is not type(value):
-            raise Unstorable(f"a prior of class {name} is not one of NumPyro's and cannot be written to a file")
+            raise UnstorableError(f"a prior of class {name} is not one of NumPyro's and cannot be written to a file")
         arguments = {parameter: _argument(value, parameter) for parameter in _parameters(type(value))}
         try:
             same = _same(value, type(value)(**arguments))
         except Exception:  # a constructor that wants other arguments may fail in any way
             same = False
         if not same:
-            raise Unstorable(f"a prior of class {name} cannot be written to a file by its parameters")
+            raise UnstorableError(f"a prior of class {name} cannot be written to a file by its parameters")
         return {"distribution": name, "arguments": {k: self.structure(v) for k, v in arguments.items()}}
 
 

@@ -65,6 +65,8 @@ def resume(
     if not isinstance(draws, (int, np.integer)) or draws < 1:
         raise ValueError(f"draws is {draws!r}; expected a whole number of at least 1")
     attrs = fit.tree.attrs
+    if attrs.get("algorithm") not in ("HMC", "NUTS"):
+        raise ValueError("this fit was not sampled by chains, so that nothing can go on; start with gi.infer")
     # Every part of a run has a key of its own, made of the seed and of where the part starts.
     words = np.random.SeedSequence([*attrs["seed"], fit.posterior.sizes["draw"]]).generate_state(1)
     key_run, key_values = jax.random.split(jax.random.key(int(words[0])))
@@ -88,18 +90,24 @@ def posterior_of(fit: Fit, *, model: Model | None = None, data: Any = None) -> P
     """The posterior that a fit has drawn from, made again; in the precision of the block."""
     key = jax.random.key(0)
     if data is not None and (not isinstance(data, Trajectories) or data.data_hash() != fit.tree.attrs["data_hash"]):
-        raise ValueError("data= are not the data of the fit: the draws belong to one data set; start anew with gi.infer")
+        raise ValueError(
+            "data= are not the data of the fit: the draws belong to one data set; start anew with gi.infer"
+        )
     if fit.agent is not None:
         if model is not None:
             raise ValueError("model= is for a model of your own; this fit knows its world, agent and reward")
         return standard(key, fit.world, fit.agent, fit.reward, fit.data)
     if model is None:
         if fit.density is None:
-            raise ValueError(f"{fit.tree.attrs.get('not_kept', 'the model of this fit is not known')}: give model= and data=")
+            raise ValueError(
+                f"{fit.tree.attrs.get('not_kept', 'the model of this fit is not known')}: give model= and data="
+            )
         model = fit.density.model
     draws = fit.posterior
     dims = {str(name): [str(dim) for dim in draws[name].dims[2:]] for name in draws.data_vars}
-    coords = {str(name): (found.dims, found.values) for name, found in draws.coords.items() if name not in ("chain", "draw")}
+    coords = {
+        str(name): (found.dims, found.values) for name, found in draws.coords.items() if name not in ("chain", "draw")
+    }
     return own_model(key, model, fit.data if data is None else data, dims, coords)
 
 
@@ -108,8 +116,10 @@ def _further(key: Any, posterior: Posterior, fit: Fit, draws: int, progress: boo
     attrs, stand = fit.tree.attrs, fit.tree["sampler"].to_dataset()
     density = posterior.product if attrs["product"] else posterior.plain
     if density is None or density.size != stand.sizes["coordinate"]:
-        found = "another one" if density is None else f"one of {density.size}"
-        raise ValueError(f"the chains stand in a space of {stand.sizes['coordinate']} coordinates, the model makes {found}")
+        other = "another one" if density is None else f"one of {density.size}"
+        raise ValueError(
+            f"the chains stand in a space of {stand.sizes['coordinate']} coordinates, the model makes {other}"
+        )
     geometry = Geometry(stand["center"].values, stand["scale"].values, bool(attrs["whitened"]))
     algorithm = attrs["algorithm"]
     # Nothing adapts any more, so that the acceptance that was aimed at does not matter.
@@ -126,10 +136,9 @@ def _further(key: Any, posterior: Posterior, fit: Fit, draws: int, progress: boo
             warmup=0,
             method=default_chain_method(),
             precision=attrs["precision"],
-            mass=stand["mass"].values if "mass" in stand else None,
+            inverse_mass=stand["inverse_mass"].values,
         )
         found = chains.advance(draws, bar)
     kept = {name: values[:, :draws] for name, values in found.items()}
-    product = bool(attrs["product"])
-    sampled = Sampled(kept, geometry, density, product, attrs["sampler"], algorithm, attrs["warmup"], chains.interrupted)
-    return sampled if chains.mass is None else sampled.with_mass(chains.mass)
+    what = geometry, density, bool(attrs["product"]), attrs["sampler"], algorithm, attrs["warmup"]
+    return Sampled(kept, *what, chains.interrupted, chains.inverse_mass)

@@ -17,6 +17,7 @@ from goalinf.agents import Agent, Setting
 from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.data import Trajectories
 from goalinf.infer import assemble
+from goalinf.infer.checkpoint import Checkpoint
 from goalinf.infer.density import Density, Model
 from goalinf.infer.driver import ChainMethod, Chains, Draws, default_chain_method
 from goalinf.infer.fit import Fit
@@ -135,8 +136,12 @@ def infer(
         else:
             posterior = standard(key_model, world, agent, reward, data)
         settings = _Settings(chains, warmup, draws, method, target_accept, chosen, chain_method or default_chain_method(), progress)
-        sampled = _sample(key_run, posterior, settings, checkpoint)
-        return assembled(key, posterior, sampled, settings)
+
+        def assemble_from(first: int, sampled: Sampled) -> Fit:
+            return assembled(jax.random.fold_in(key, first) if first else key, posterior, sampled, settings)
+
+        keep = Checkpoint(checkpoint, assemble_from)
+        return keep.write(_sample(key_run, posterior, settings, keep))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,6 +168,7 @@ class Sampled:
     algorithm: str
     warmup: int
     interrupted: bool
+    inverse_mass: np.ndarray
 
 
 def _check_counts(**counts: int | None) -> None:
@@ -172,7 +178,7 @@ def _check_counts(**counts: int | None) -> None:
             raise ValueError(f"{name} is {count!r}; expected a whole number of at least {least}")
 
 
-def _sample(key: Any, posterior: Posterior, settings: _Settings, checkpoint: Any) -> Sampled:
+def _sample(key: Any, posterior: Posterior, settings: _Settings, keep: Checkpoint) -> Sampled:
     if settings.method not in ("auto", "hmc", "nuts"):
         raise ValueError(f"method is {settings.method!r}; expected 'auto', 'hmc' or 'nuts'")
     key_start, key_hmc, key_nuts = jax.random.split(key, 3)
@@ -185,14 +191,14 @@ def _sample(key: Any, posterior: Posterior, settings: _Settings, checkpoint: Any
         if geometry is None:
             reason = "the curvature at the mode is not positive definite"
         else:
-            done = _run(key_hmc, key_start, density, posterior, geometry, "HMC", settings, judge=settings.method == "auto")
+            done = _run(key_hmc, key_start, density, posterior, geometry, "HMC", settings, keep, judge=settings.method == "auto")
             if isinstance(done, Sampled):
                 return done
             reason = done
         if settings.method == "hmc":
             raise ValueError(f"HMC in whitened coordinates cannot run: {reason}; use method='nuts'")
     geometry = Geometry.plain(start.flat)
-    done = _run(key_nuts, key_start, posterior.plain, posterior, geometry, "NUTS", settings, judge=False, reason=reason)
+    done = _run(key_nuts, key_start, posterior.plain, posterior, geometry, "NUTS", settings, keep, judge=False, reason=reason)
     assert isinstance(done, Sampled)
     return done
 
@@ -205,6 +211,7 @@ def _run(
     geometry: Geometry,
     algorithm: Literal["HMC", "NUTS"],
     settings: _Settings,
+    keep: Checkpoint,
     *,
     judge: bool,
     reason: str = "",
@@ -230,27 +237,44 @@ def _run(
             chains.advance(warmup, bar, kept=False)
         draws: Draws = {}
         halved, count = 0, 0
+
+        def so_far() -> Sampled:
+            kept = {name: values[:, : settings.draws] for name, values in draws.items()}
+            product = density is posterior.product
+            said = _sentence(algorithm, product, halved, reason if settings.method == "auto" else "")
+            return Sampled(kept, geometry, density, product, said, algorithm, warmup, chains.interrupted, chains.inverse_mass)
+
         while count < settings.draws and not chains.interrupted:
-            chunk = chains.advance(min(PILOT, settings.draws - count), bar)
+            try:
+                if keep.due():
+                    keep.write(so_far())
+                chunk = chains.advance(min(PILOT, settings.draws - count), bar)
+            except KeyboardInterrupt:  # while writing, or before any chain had finished a block
+                if not count:
+                    raise
+                chains.interrupted = True
+                break
             if algorithm == "HMC" and chunk["diverging"].any() and halved < _HALVINGS and not chains.interrupted:
                 chains.scale_step_size(0.5)  # posteriors of rewards are curved sharply in places that warm-up rarely meets
                 bar.restart(settings.chains * (count + chunk["potential"].shape[1]))
                 draws, halved, count = {}, halved + 1, 0
+                keep.begin_again()
                 continue
             if judge and count == 0 and (verdict := _verdict(chunk)) is not None and not chains.interrupted:
                 return verdict
             draws = {name: np.concatenate([draws[name], chunk[name]], 1) for name in chunk} if draws else chunk
             count = draws["potential"].shape[1]
-    draws = {name: values[:, : settings.draws] for name, values in draws.items()}
-    product = density is posterior.product
-    if algorithm == "HMC":
-        target = "beta times the reward" if product else "all parameters"
-        said = f"HMC of fixed length on {target}, whitened at the mode"
-        if halved:
-            said += f", begun again with a step size {2**halved} times smaller because draws had diverged"
-    else:
-        said = f"NUTS, because {reason}" if settings.method == "auto" else "NUTS"
-    return Sampled(draws, geometry, density, product, said + ".", algorithm, warmup, chains.interrupted)
+    return so_far()
+
+
+def _sentence(algorithm: str, product: bool, halved: int, reason: str) -> str:
+    if algorithm == "NUTS":
+        return f"NUTS, because {reason}." if reason else "NUTS."
+    target = "beta times the reward" if product else "all parameters"
+    said = f"HMC of fixed length on {target}, whitened at the mode"
+    if halved:
+        said += f", begun again with a step size {2**halved} times smaller because draws had diverged"
+    return said + "."
 
 
 def _verdict(draws: Draws) -> str | None:
@@ -266,41 +290,55 @@ def _verdict(draws: Draws) -> str | None:
 
 
 def assembled(key: Any, posterior: Posterior, sampled: Sampled, settings: _Settings) -> Fit:
-    """Values, pointwise log-likelihood and labels of the draws: the fit."""
-    data, density = posterior.data, posterior.plain
+    """Values, statistics and standing of the chains: the fit."""
     values = posterior.values(jax.random.fold_in(key, 1), sampled)
-    log_likelihood, residual = pointwise(density, values, data, by="trajectory")
     stats = {name: sampled.draws[name] for name in sampled.draws if name != "x"}
     stats["lp"] = -stats.pop("potential")
-    groups = {
-        "posterior": assemble.dataset(values, posterior.dims, posterior.coords, ("chain", "draw")),
-        "sample_stats": assemble.dataset(stats, {}, {}, ("chain", "draw")),
-        "observed_data": assemble.observed(posterior.labeled),
-        "sampler": xr.Dataset(
-            {
-                "x": (("chain", "coordinate"), sampled.draws["x"][:, -1]),
-                "step_size": (("chain",), sampled.draws["step_size"][:, -1]),
-                "center": (("coordinate",), sampled.geometry.center),
-                "scale": (("coordinate", "other"), sampled.geometry.scale),
-            }
-        ),
-    }
-    if log_likelihood is not None:
-        coords = {"trajectory": assemble.trajectory_labels(posterior.labeled)}
-        dims = {"choices": ("trajectory",)}
-        groups["log_likelihood"] = assemble.dataset({"choices": log_likelihood}, dims, coords, ("chain", "draw"))
-    tree = xr.DataTree.from_dict(groups)
-    tree.attrs = {
-        **assemble.provenance(key, posterior.labeled, settings.precision),
+    standing = xr.Dataset(
+        {
+            "x": (("chain", "coordinate"), sampled.draws["x"][:, -1]),
+            "step_size": (("chain",), sampled.draws["step_size"][:, -1]),
+            "center": (("coordinate",), sampled.geometry.center),
+            "scale": (("coordinate", "other"), sampled.geometry.scale),
+            "inverse_mass": (("chain", "coordinate"), sampled.inverse_mass),
+        }
+    )
+    attrs = {
         "sampler": sampled.sentence,
         "algorithm": sampled.algorithm,
         "whitened": int(sampled.geometry.whitened),
         "product": int(sampled.product),
         "warmup": sampled.warmup,
         "interrupted": int(sampled.interrupted),
-        "planner_failures": int((residual > 1e3 * 64 * np.finfo(settings.precision).eps).sum()),
     }
-    return Fit(tree, posterior.labeled, posterior.world, posterior.agent, posterior.reward, density)
+    return labeled_fit(key, posterior, values, stats, standing, attrs, settings.precision)
+
+
+def labeled_fit(
+    key: Any,
+    posterior: Posterior,
+    values: Mapping[str, np.ndarray],
+    stats: Mapping[str, np.ndarray],
+    standing: xr.Dataset,
+    attrs: Mapping[str, Any],
+    precision: Precision,
+) -> Fit:
+    """Draws ``(chains, draws, …)`` with their labels, their pointwise log-likelihood and where they come from."""
+    log_likelihood, residual = pointwise(posterior.plain, values, posterior.data, by="trajectory")
+    groups = {
+        "posterior": assemble.dataset(values, posterior.dims, posterior.coords, ("chain", "draw")),
+        "sample_stats": assemble.dataset(stats, {}, {}, ("chain", "draw")),
+        "observed_data": assemble.observed(posterior.labeled),
+        "sampler": standing,
+    }
+    if log_likelihood is not None:
+        coords = {"trajectory": assemble.trajectory_labels(posterior.labeled)}
+        dims = {"choices": ("trajectory",)}
+        groups["log_likelihood"] = assemble.dataset({"choices": log_likelihood}, dims, coords, ("chain", "draw"))
+    tree = xr.DataTree.from_dict(groups)
+    failures = int((residual > 1e3 * 64 * np.finfo(precision).eps).sum())
+    tree.attrs = {**assemble.provenance(key, posterior.labeled, precision), **attrs, "planner_failures": failures}
+    return Fit(tree, posterior.labeled, posterior.world, posterior.agent, posterior.reward, posterior.plain)
 
 
 def pointwise(density: Density, values: Mapping[str, np.ndarray], data: Any, *, by: str) -> tuple[np.ndarray | None, np.ndarray]:

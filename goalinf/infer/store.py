@@ -15,14 +15,14 @@ import numpy as np
 import xarray as xr
 
 from goalinf.infer.fit import Fit
-from goalinf.infer.registry import Reader, Unstorable, Writer
+from goalinf.infer.registry import Reader, UnstorableError, Writer
 from goalinf.precision import computing_in
 
 FORMAT = 1
 _FITTED = "fitted"  # the group that holds world, agent, reward and data
 _OWN = (
-    "this fit is of a model of your own, and a function cannot be kept in a file: world, agent and reward are not known. "
-    "Its draws are in fit.posterior; give the function again as model= where it is needed"
+    "this fit is of a model of your own, and a function cannot be kept in a file: world, agent and reward are not "
+    "known. Its draws are in fit.posterior; give the function again as model= where it is needed"
 )
 
 
@@ -114,9 +114,9 @@ def load(path: str | Path) -> Fit:
             "Save the fit again, or use a copy of the file"
         ) from error
     if int(attrs["format"]) != FORMAT:
+        writer = attrs.get("version_goalinf", "unknown")
         raise ValueError(
-            f"{path} has format {int(attrs['format'])}, written by goalinf {attrs.get('version_goalinf', 'unknown')}; this is "
-            f"goalinf {version('goalinf')}, which reads format {FORMAT}: read it with the version that wrote it"
+            f"{path} has format {int(attrs['format'])}, written by goalinf {writer}; this is goalinf {version('goalinf')}, which reads format {FORMAT}: read it with the version that wrote it"
         )
     try:
         return _fit(groups)
@@ -145,7 +145,9 @@ def check_target(path: str | Path, *, overwrite: bool) -> Path:
 
 def _suffix(path: Path) -> str:
     if path.suffix not in (".nc", ".zarr"):
-        raise ValueError(f"{path}: the suffix {path.suffix!r} says no form that a fit is kept in; use .nc (NetCDF) or .zarr (Zarr)")
+        raise ValueError(
+            f"{path}: the suffix {path.suffix!r} says no form that a fit is kept in; use .nc (NetCDF) or .zarr (Zarr)"
+        )
     return path.suffix
 
 
@@ -161,7 +163,7 @@ def _groups(fit: Fit) -> dict[str, xr.Dataset]:
     if fit.agent is not None:
         try:
             contents["model"] = {name: writer.structure(getattr(fit, name)) for name in ("world", "agent", "reward")}
-        except Unstorable as lost:
+        except UnstorableError as lost:
             attrs["not_kept"] = f"world, agent and reward were not kept in the file: {lost}"
     else:
         attrs.setdefault("not_kept", _OWN)
@@ -169,7 +171,7 @@ def _groups(fit: Fit) -> dict[str, xr.Dataset]:
     contents["checksum"] = _checksum(groups, writer.arrays)
     text = json.dumps(contents, default=lambda value: np.asarray(value).tolist())
     # As bytes, since an attribute of HDF5 ends at 64 kB.
-    fitted = {"structure": ("structure_byte", np.frombuffer(text.encode(), np.uint8))}
+    fitted: dict[str, tuple] = {"structure": ("structure_byte", np.frombuffer(text.encode(), np.uint8))}
     for name, values in writer.arrays.items():
         fitted[name] = (tuple(f"{name}_dim_{i}" for i in range(values.ndim)), values)
     groups[_FITTED] = xr.Dataset(fitted)
@@ -201,7 +203,9 @@ def _clean(dataset: xr.Dataset) -> xr.Dataset:
 def _checksum(groups: Mapping[str, xr.Dataset], arrays: Mapping[str, np.ndarray]) -> str:
     """SHA-256 of all numbers: a chunk that is gone from a Zarr store would else read as zeros."""
     digest = hashlib.sha256()
-    drawn = [groups[group][name].values for group in sorted(groups) for name in sorted(groups[group].data_vars, key=str)]
+    drawn = [
+        groups[group][name].values for group in sorted(groups) for name in sorted(groups[group].data_vars, key=str)
+    ]
     for values in [*drawn, *(arrays[name] for name in sorted(arrays))]:
         if values.dtype.kind in "biuf":
             digest.update(np.ascontiguousarray(values, np.float64).tobytes())

@@ -91,7 +91,7 @@ class Ground:
             scale = min(0.46, 6.0 / max(rows, cols))
             return max(cols * scale, 2.4), max(rows * scale, 1.4)
         width, height = np.ptp(self.places, axis=0) if len(self.places) > 1 else (1.0, 1.0)
-        longest = float(np.clip(1.6 + 0.42 * np.sqrt(len(self.places)), 2.6, 6.0))
+        longest = float(np.clip(1.9 + 0.4 * np.sqrt(len(self.places)), 2.8, 6.0))
         top = max(float(width), float(height), 1e-9)
         return longest * max(float(width) / top, 0.35), longest * max(float(height) / top, 0.35)
 
@@ -109,13 +109,15 @@ class Ground:
         *,
         colors: Colormap | None = None,
         norm: Normalize | None = None,
-        marks: bool = True,
+        busy: bool = False,
     ):
-        """Draw the ground, states colored by `values` where given; returns what a colorbar needs, or None."""
+        """Draw the ground, states colored by `values` where given; returns what a colorbar needs, or None.
+
+        ``busy``: something else will be drawn in the cells, so that marks go to their corners.
+        """
         style.quiet(ax)
         drawn = (self._cells if self.is_map else self._nodes)(ax, values, colors, norm)
-        if marks:
-            self._names(ax, drawn)
+        self._names(ax, drawn, busy)
         return drawn if values is not None else None
 
     def _cells(self, ax, values, colors, norm):
@@ -188,13 +190,21 @@ class Ground:
                 )
             )
 
-    def _names(self, ax: Axes, drawn) -> None:
+    def _names(self, ax: Axes, drawn, busy: bool) -> None:
         """Marks of cells, names of nodes, in a color that can be read on theirs."""
         if self.is_map:
             texts = [mark if mark != "." else "" for mark in self.world.marks or [""] * self.world.n_states]
         else:
             texts = [label(name) for name in self.world.states] if self.named else [""] * self.world.n_states
         values = None if drawn is None or drawn.get_array() is None else drawn.get_array()
+        longest = max(map(len, texts))
+        size = (
+            (7.0 if busy else 10.0)
+            if self.is_map
+            else np.clip(1.8 * np.sqrt(self.node_size) / max(longest, 2), 4.0, 8.0)
+        )
+        weight = "bold" if self.is_map else "normal"
+        shift = -0.33 if self.is_map and busy else 0.0
         for i, (text, (x, y)) in enumerate(zip(texts, self.places, strict=True)):
             if not text:
                 continue
@@ -203,7 +213,6 @@ class Ground:
                 color = style.contrast(drawn.to_rgba(values[i]))
             elif values is not None:
                 color = style.contrast(drawn.to_rgba(values[int(y), int(x)]))
-            longest = max(map(len, texts))
-            size = 10 if self.is_map else min(8.0, 1.25 * np.sqrt(self.node_size) / max(longest, 2))
-            weight = "bold" if self.is_map else "normal"
-            ax.text(x, y, text, ha="center", va="center", size=size, weight=weight, color=color, zorder=5)
+            ax.text(
+                x + shift, y + shift, text, ha="center", va="center", size=size, weight=weight, color=color, zorder=5
+            )

@@ -19,7 +19,9 @@ from goalinf.worlds import World
 _JITTER = 0.2  # of the distance between neighbors
 
 
-def trajectories(data: Trajectories, world: World | None = None, which: Any = None, *, ax: Axes | None = None) -> Figure:
+def trajectories(
+    data: Trajectories, world: World | None = None, which: Any = None, *, ax: Axes | None = None
+) -> Figure:
     """Draw trajectories as paths on their world.
 
     Paths are shifted a little, always in the same way, so that they do not hide one another. A ring marks the start of
@@ -62,12 +64,13 @@ def trajectories(data: Trajectories, world: World | None = None, which: Any = No
     states = np.asarray(chosen.states)
     if states.max(initial=-1) >= len(ground.fold):
         raise ValueError(
-            f"the data visit state number {states.max()}, the world has {len(ground.fold)}: give the world they happened in"
+            f"the data visit state number {states.max()}, the world has {len(ground.fold)} states: "
+            "give the world they happened in"
         )
     single = len(states) == 1
     if ax is None:
         _, (ax,) = ground.sheet(bar=single)
-    ground.draw(ax)
+    ground.draw(ax, busy=True)
     rng = np.random.default_rng(0)
     width = 0.0 if single and not ground.is_map else _JITTER * ground.spacing
     alpha = float(np.clip(3.0 / np.sqrt(len(states)), 0.15, 0.85)) if not single else 1.0
@@ -78,7 +81,7 @@ def trajectories(data: Trajectories, world: World | None = None, which: Any = No
         wobble = rng.uniform(-width, width, 2) + rng.uniform(-width / 3, width / 3, (len(seen), 2))
         _path(ax, ground.places[seen] + wobble, single, alpha)
     title = f"trajectory {chosen.trajectory_names[0]}" if single else f"{len(states)} trajectories"
-    ax.set_title(title, loc="left", size=9.5)
+    ax.set_title(title, loc="left", size=9.5, color=style.INK)
     if single:
         longest = int((states >= 0).sum()) - 1
         style.colorbar(ax, ScalarMappable(Normalize(0, max(longest, 1)), style.TIME), "time (steps)")
@@ -106,5 +109,7 @@ def _world(data: Trajectories, world: World | None) -> World:
         raise ValueError("these data do not know their world: give it, gi.plot.trajectories(data, world)")
     if len(different) > 1:
         names = ", ".join(map(str, data.context_names))
-        raise ValueError(f"these data lie in {len(different)} worlds (contexts {names}): choose which= from one of them")
+        raise ValueError(
+            f"these data lie in {len(different)} worlds (contexts {names}): choose which= from one of them"
+        )
     return different[0]

@@ -74,14 +74,14 @@ def policy(
     weight = np.where(np.asarray(world.mdp.available) & ~over[:, None], probability, 0.0)
     colors = ScalarMappable(Normalize(0, 1), style.CHANCE)
     if ground.is_map:
-        ground.draw(ax)
-        _arrows(ax, ground, world, _folded(weight, ground), colors)
+        ground.draw(ax, busy=True)
+        _arrows(ax, ground, _folded(weight, ground), colors)
         style.colorbar(ax, colors, "probability of the choice")
     else:
         _ways(ax, ground, world, weight, colors)
         style.colorbar(ax, colors, "probability of the next step")
     notes = ([title] if title else []) + (["mean over the last states"] if world.memory is not None else [])
-    ax.set_title(", ".join(notes), loc="left", size=9.5)
+    ax.set_title(", ".join(notes), loc="left", size=9.5, color=style.INK)
     return style.figure_of(ax)
 
 
@@ -119,7 +119,7 @@ def _directions(ground: Ground) -> np.ndarray:
     return directions
 
 
-def _arrows(ax: Axes, ground: Ground, world: World, weight: np.ndarray, colors: ScalarMappable) -> None:
+def _arrows(ax: Axes, ground: Ground, weight: np.ndarray, colors: ScalarMappable) -> None:
     directions = _directions(ground)
     s, a = np.nonzero(weight > _SHOWN)
     likely = weight[s, a]

@@ -75,9 +75,9 @@ def reward(world: World, reward: Reward, *, ax: Axes | None = None) -> Figure:
 def reward_map(fit: Fit, *, context: Hashable | None = None, axes: Sequence[Axes] | None = None) -> Figure:
     """Draw an inferred reward on its world: posterior mean and standard deviation side by side.
 
-    Rewards of states, and linear ones with features of states, show their values. Others (of actions, transitions, goals,
-    shaped ones) show the mean over the available actions of the expected reward, taken in every draw, and say so. With
-    memory: the mean over the last states, taken in every draw. Crosses mark the states in which no choice was seen.
+    Rewards of states, and linear ones with features of states, show their values. Others (of actions, transitions,
+    goals, shaped ones) show the mean over the available actions of the expected reward, in every draw, and say so. With
+    memory: the mean over the last states, taken in every draw. Crosses mark states in which no choice was seen.
 
     Parameters
     ----------
@@ -111,7 +111,9 @@ def reward_map(fit: Fit, *, context: Hashable | None = None, axes: Sequence[Axes
     ['posterior mean', 'posterior sd']
     """
     if not isinstance(fit, Fit):
-        raise ValueError(f"expected a Fit, found {type(fit).__name__}; a known reward is drawn by gi.plot.reward(world, reward)")
+        raise ValueError(
+            f"expected a Fit, found {type(fit).__name__}; a known reward is drawn by gi.plot.reward(world, reward)"
+        )
     world, number = _world(fit, context)
     draws = _state_draws(fit, world)
     ground = Ground.of(world)
@@ -123,7 +125,7 @@ def reward_map(fit: Fit, *, context: Hashable | None = None, axes: Sequence[Axes
     what = _what(fit.reward)
     drawn = ground.draw(left, mean, colors=style.colormap(style.SIGNED), norm=style.signed_norm(mean))
     style.colorbar(left, drawn, f"{what} ({_UNIT})")
-    spread = ground.draw(right, sd, colors=style.colormap(style.AMOUNT), norm=Normalize(*_range(sd)))
+    spread = ground.draw(right, sd, colors=style.AMOUNT, norm=Normalize(*_range(sd)))
     style.colorbar(right, spread, f"sd of {what} ({_UNIT})")
     unseen = _unseen(fit, ground, number)
     for ax, image in ((left, drawn), (right, spread)):
@@ -137,9 +139,9 @@ def reward_map(fit: Fit, *, context: Hashable | None = None, axes: Sequence[Axes
 
 
 def _range(sd: np.ndarray) -> tuple[float, float]:
-    """Zero is in the picture only where it is near: differences between states are what one looks for."""
-    low, high = float(sd.min()), float(sd.max())
-    return (0.0 if low < 0.5 * high else low, high) if high > low else (0.0, high or 1.0)
+    """From the smallest to the largest, yet never so narrow that noise looks like structure."""
+    low, high = float(sd.min()), float(sd.max()) or 1.0
+    return min(low, 0.8 * high), high
 
 
 def _world(fit: Fit, context: Hashable | None) -> tuple[World, int | None]:
@@ -157,8 +159,8 @@ def _world(fit: Fit, context: Hashable | None) -> tuple[World, int | None]:
         raise ValueError(f"the data lie in several worlds; say which one to draw: context= one of {names}")
     if context not in fit.world:
         raise ValueError(f"context {context!r} has no world; this fit has {', '.join(map(repr, fit.world))}")
-    names = list(fit.data.context_names)
-    return fit.world[context], names.index(context) if context in names else None
+    contexts = list(fit.data.context_names)
+    return fit.world[context], contexts.index(context) if context in contexts else None
 
 
 def _state_draws(fit: Fit, world: World) -> np.ndarray:

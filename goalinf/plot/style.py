@@ -9,7 +9,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Colormap, Normalize, TwoSlopeNorm
+from matplotlib.colors import Colormap, ListedColormap, Normalize, TwoSlopeNorm
 from matplotlib.figure import Figure
 
 INK = "#222b35"  # walls, marks, lines of text
@@ -20,7 +20,8 @@ START, END = "#0072b2", "#d55e00"  # blue and vermilion of Okabe and Ito (2008)
 CYCLE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", INK)
 
 SIGNED = "PuOr_r"  # low purple, high orange: ColorBrewer, safe for all common color blindness
-AMOUNT = "cividis"  # perceptually uniform: small dark, large bright
+# Small dark, large bright; the darkest part is left out, so that nothing looks like a wall.
+AMOUNT = ListedColormap(matplotlib.colormaps["viridis"](np.linspace(0.22, 1.0, 256)), "amount")
 CHANCE = "YlGnBu"  # 0 pale, 1 dark
 TIME = "viridis"
 
@@ -33,15 +34,16 @@ def canvas(width: float, height: float, panels: int = 1) -> tuple[Figure, Sequen
 
 def figure_of(ax: Axes) -> Figure:
     """The figure that axes lie in (its outermost one)."""
-    figure = ax.get_figure(root=True) if "root" in ax.get_figure.__code__.co_varnames else ax.get_figure()
-    assert isinstance(figure, Figure)
+    figure: Any = ax.figure
+    while not isinstance(figure, Figure):
+        figure = figure.figure
     return figure
 
 
 def quiet(ax: Axes) -> None:
     """Thin gray frame and small gray ticks: the data are the loudest thing."""
-    for spine in ax.spines.values():
-        spine.set_color(GRID)
+    for side in ("top", "right", "bottom", "left"):
+        ax.spines[side].set_color(GRID)
     ax.tick_params(colors=GRAY, labelsize=7, length=0)
     ax.xaxis.label.set(color=GRAY, size=8)
     ax.yaxis.label.set(color=GRAY, size=8)
@@ -53,7 +55,7 @@ def colorbar(ax: Axes, colors: ScalarMappable, text: str) -> None:
     bar = figure_of(ax).colorbar(colors, ax=ax, shrink=0.85, aspect=22, pad=0.02)
     bar.set_label(text, size=8, color=GRAY)
     bar.ax.tick_params(labelsize=7, colors=GRAY, length=2)
-    bar.outline.set_visible(False)
+    bar.outline.set(visible=False)
 
 
 def colormap(name: str) -> Colormap:

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from goalinf.plot import style
 
@@ -35,14 +36,16 @@ def goal_timeline(posterior: xr.DataArray, trajectory: int = 0, *, ax: Axes | No
     --------
     >>> import goalinf as gi
     >>> import xarray as xr
-    >>> belief = xr.DataArray([[[0.5, 0.5], [0.9, 0.1]]], dims=("trajectory", "step", "goal"), coords={"goal": ["a", "b"]})
+    >>> dims = ("trajectory", "step", "goal")
+    >>> belief = xr.DataArray([[[0.5, 0.5], [0.9, 0.1]]], dims=dims, coords={"goal": ["a", "b"]})
     >>> figure = gi.plot.goal_timeline(belief)
     >>> len(figure.axes[0].lines)
     2
     """
     dims = getattr(posterior, "dims", ())
     if set(dims) != {"trajectory", "step", "goal"}:
-        raise ValueError(f"expected dimensions trajectory, step, goal, as from gi.goal_posterior; found {', '.join(map(str, dims)) or type(posterior).__name__}")
+        found = ", ".join(map(str, dims)) or type(posterior).__name__
+        raise ValueError(f"expected dimensions trajectory, step, goal, as from gi.goal_posterior; found {found}")
     count = posterior.sizes["trajectory"]
     if not -count <= trajectory < count:
         raise ValueError(f"no trajectory number {trajectory}: there are {count}, from 0")
@@ -58,15 +61,17 @@ def goal_timeline(posterior: xr.DataArray, trajectory: int = 0, *, ax: Axes | No
     for i, goal in enumerate(goals):
         dashed = "-" if i < len(style.CYCLE) else "--"
         color = style.CYCLE[i % len(style.CYCLE)]
-        ax.plot(steps, values[:, i], dashed, color=color, lw=1.8, marker="o", ms=2.6, label=goal, clip_on=False, zorder=3)
+        ax.plot(
+            steps, values[:, i], dashed, color=color, lw=1.8, marker="o", ms=2.6, label=goal, clip_on=False, zorder=3
+        )
     ax.axhline(1 / len(goals), color=style.GRID, lw=0.8, zorder=1)
     ax.set(xlabel="steps seen", ylabel="probability of the goal", ylim=(0, 1))
     ax.margins(x=0.02)
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     name = one.coords["trajectory"].item() if "trajectory" in one.coords else trajectory
-    ax.set_title(f"trajectory {name}", loc="left", size=9.5)
+    ax.set_title(f"trajectory {name}", loc="left", size=9.5, color=style.INK)
     outside = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "frameon": False, "fontsize": 8}
     ax.legend(title="goal", title_fontsize=8, labelcolor=style.INK, **outside)
     return style.figure_of(ax)

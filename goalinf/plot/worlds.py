@@ -55,7 +55,15 @@ def world(world: World, *, ax: Axes | None = None) -> Figure:
     if len(ends):
         legend.append(_ring(ax, ground, ends, "s", style.END, "episodes end"))
     if legend:
-        ax.legend(handles=legend, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, fontsize=7.5, labelcolor=style.GRAY)
+        ax.legend(
+            handles=legend,
+            loc="lower left",
+            bbox_to_anchor=(0, 1),
+            ncols=2,
+            frameon=False,
+            fontsize=7.5,
+            labelcolor=style.GRAY,
+        )
     return style.figure_of(ax)
 
 

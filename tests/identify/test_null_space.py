@@ -54,7 +54,7 @@ def check(found):
 
 @pytest.mark.parametrize("name", ZOO)
 def test_zoo(name):
-    """Every row: S for r(s, a), all of it shapings; kappa for state rewards, (I - gamma P_1) ker D; counted on graphs."""
+    """Every row: S for r(s, a), all of it shapings; kappa for state rewards, (I - gamma P_1) ker D."""
     specimen, world = ZOO[name], world_of(name)
     found = null_space(world, SOFT, ACTION)
     check(found)

@@ -1,0 +1,256 @@
+"""How well fits predict choices that they have not seen: leave-one-out, and data that were held out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import jax
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy.special import logsumexp
+
+from goalinf.data import Trajectories
+from goalinf.infer import _arviz
+from goalinf.infer.density import Density
+from goalinf.infer.fit import Fit
+from goalinf.infer.problem import standard
+from goalinf.infer.resume import posterior_of
+from goalinf.infer.sample import pointwise
+from goalinf.precision import computing_in
+from goalinf.worlds.world import label
+
+Unit = Literal["trajectory", "step", "subject"]
+_K = 0.7  # Pareto k beyond which an importance-sampling estimate cannot be relied on (Vehtari et al. 2024)
+_DRAWS = 1000  # more draws add little to LOO
+_NUMBERS = 50_000_000  # numbers by draw and step that are held in memory at once
+
+
+def compare(fits: Mapping[str, Fit], *, unit: Unit = "trajectory") -> pd.DataFrame:
+    r"""Compare fits of the same data by leave-one-out cross-validation.
+
+    .. math:: \mathrm{elpd} = \sum_i \log p(y_i \mid y_{-i})
+
+    by Pareto-smoothed importance sampling. The unit i is what a new observation would be: another choice in the same
+    walks (``"step"``), another walk of the same people, or another person. Fits of a world and of the same world with
+    memory have the same data.
+
+    Parameters
+    ----------
+    fits : mapping from name to Fit
+        At least two.
+    unit : {"trajectory", "step", "subject"}
+        What is left out.
+
+    Returns
+    -------
+    DataFrame
+        One row per fit, best first:
+
+        - ``rank``: 0 for the best;
+        - ``elpd``: expected log predictive density, in nats, and ``se``, its standard error;
+        - ``p``: effective number of parameters;
+        - ``elpd_diff``: elpd minus that of the best, at most 0, and ``dse``, its standard error;
+        - ``weight``: stacking weight;
+        - ``max_k``, ``bad_k``: largest Pareto k and the number of units with k above 0.7;
+        - ``warning``: in words, where the estimate cannot be relied on; else empty.
+
+    Raises
+    ------
+    ValueError
+        Where there are fewer than two fits, their data differ, there is a single unit, or a model of your own was
+        loaded from a file and steps are asked for.
+
+    References
+    ----------
+    Vehtari, Gelman and Gabry (2017); Vehtari et al. (2024), "Pareto smoothed importance sampling"; Yao et al. (2018)
+    for the weights.
+
+    Examples
+    --------
+    >>> import jax, goalinf as gi
+    >>> import numpyro.distributions as dist
+    >>> hall = gi.gridworld("s.a", discount=0.9)
+    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> walks = gi.simulate(jax.random.key(0), hall, gi.soft_optimal(beta=2.0), wants, trajectories=5, steps=10)
+    >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+    >>> agents = {"soft": gi.soft_optimal(beta=2.0), "hard": gi.boltzmann(beta=2.0)}
+    >>> fits = {
+    ...     name: gi.infer(jax.random.key(1), hall, agent=agent, reward=prior, data=walks, draws=100)
+    ...     for name, agent in agents.items()
+    ... }
+    >>> sorted(gi.compare(fits).index)
+    ['hard', 'soft']
+    """
+    if not isinstance(fits, Mapping):
+        raise TypeError(
+            f"fits is a {type(fits).__name__}; expected a mapping such as {{'tabular': fit, 'linear': other}}"
+        )
+    if len(fits) < 2:
+        raise ValueError(f"{len(fits)} fit{'s' * (len(fits) != 1)} cannot be compared: give two or more, by name")
+    first, *others = fits
+    for name in others:
+        if _fingerprint(fits[name].data) != _fingerprint(fits[first].data):
+            raise ValueError(
+                f"the fits {first!r} and {name!r} are of different data: fit both to the same trajectories"
+            )
+    loos = {name: loo(fit, unit) for name, fit in fits.items()}
+    weights = _arviz.weights(loos)
+    best = max(loos, key=lambda name: float(loos[name].elpd_i.sum()))
+    rows = {name: _row(found, loos[best]) for name, found in loos.items()}
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    table.insert(4, "weight", weights.reindex(table.index))
+    table = table.sort_values("elpd", ascending=False, kind="stable")
+    table.insert(0, "rank", np.arange(len(table)))
+    return table
+
+
+def _row(found: Any, best: Any) -> dict[str, Any]:
+    own, k = found.elpd_i.values, found.pareto_k.values
+    behind, root = own - best.elpd_i.values, np.sqrt(len(own))
+    bad = int((k > _K).sum())
+    words = f"{bad} of {len(k)} units have Pareto k above {_K}: leave out smaller units, or hold data out (gi.held_out)"
+    return {
+        "elpd": own.sum(),
+        "p": float(found.p),
+        "elpd_diff": behind.sum(),
+        "se": root * own.std(),
+        "dse": root * behind.std(),
+        "max_k": k.max(),
+        "bad_k": bad,
+        "warning": words if bad else "",
+    }
+
+
+def loo(fit: Fit, unit: str = "trajectory") -> Any:
+    """Leave-one-out predictive accuracy of one fit: ArviZ's ``ELPDData``; see :func:`compare`."""
+    if unit not in ("trajectory", "step", "subject"):
+        raise ValueError(f"unit is {unit!r}; expected 'trajectory', 'step' or 'subject'")
+    draws = fit.posterior
+    scores = _by_step(fit) if unit == "step" else _by_trajectory(fit)
+    if unit == "subject":
+        subject = np.asarray(fit.data.subject)[np.asarray(fit.data.observed).any(1)]
+        scores = np.stack([scores[:, :, subject == one].sum(-1) for one in np.unique(subject)], axis=-1)
+    if scores.shape[-1] < 2:
+        raise ValueError(
+            f"the data hold a single {unit}, and nothing is left when it is left out; choose a smaller unit"
+        )
+    kept = draws.isel(draw=slice(None, None, -(-draws.sizes["draw"] // scores.shape[1])))
+    coords = {"chain": kept["chain"], "draw": kept["draw"]}
+    return _arviz.loo(xr.DataArray(scores, dims=("chain", "draw", "unit"), coords=coords), kept)
+
+
+def _by_trajectory(fit: Fit) -> np.ndarray:
+    """Log-likelihood of every trajectory with an observed choice, ``(chains, draws, N)``."""
+    if "log_likelihood" not in fit.tree.children:
+        raise ValueError("this model scores nothing that goalinf can split: give it a site that is a gi.Behavior")
+    scores = fit.tree["log_likelihood"]["choices"].values
+    return scores[:, :, np.asarray(fit.data.observed).any(1)]
+
+
+def _by_step(fit: Fit) -> np.ndarray:
+    """Log-likelihood of every observed choice, ``(chains, kept draws, choices)``."""
+    with computing_in(fit.tree.attrs["precision"]):
+        density = fit.density or posterior_of(fit).plain
+        n_chains, most = fit.posterior.sizes["chain"], _NUMBERS // np.asarray(fit.data.observed).size
+        values = _thinned(fit, max(1, min(_DRAWS, most) // n_chains))
+        scores, _ = pointwise(density, values, fit.data.unlabeled(), by="step")
+    if scores is None:
+        raise ValueError("this model scores nothing that goalinf can split: give it a site that is a gi.Behavior")
+    return scores[:, :, np.asarray(fit.data.observed)]
+
+
+def _thinned(fit: Fit, most: int) -> dict[str, np.ndarray]:
+    """Evenly spaced draws of all parameters, at most so many per chain."""
+    draws = fit.posterior
+    every = -(-draws.sizes["draw"] // most)
+    return {str(name): draws[name].values[:, ::every] for name in draws.data_vars}
+
+
+def _fingerprint(data: Trajectories) -> str:
+    """Hash of who chose what where; states of worlds with memory count as the node they stand for."""
+    states = np.array(data.states)
+    worlds = data.labels.worlds if data.labels is not None else ()
+    for number, world in enumerate(worlds):
+        mine = np.asarray(data.context)[:, None] == number
+        while world.memory is not None:
+            states = np.where(
+                mine & (states >= 0), world.memory.pairs[np.maximum(states, 0) % world.n_states, 1], states
+            )
+            world = world.memory.base
+    digest = hashlib.sha256()
+    for values in (states, data.actions, data.lengths, data.observed, data.subject, data.context):
+        array = np.asarray(values, "<i8")
+        digest.update(f"{array.shape}".encode() + array.tobytes())
+    return digest.hexdigest()
+
+
+def held_out(fit: Fit, data: Trajectories) -> pd.DataFrame:
+    r"""Score trajectories that were not fitted.
+
+    .. math:: \log p(y_n \mid y) = \log \frac1D \sum_d p(y_n \mid \theta_d)
+
+    over the draws :math:`\theta_d` (at most 1,000, evenly spaced). Bits per step are what is usually reported:
+    ``table.bits.sum() / table.steps.sum()``; guessing among k choices costs :math:`\log_2 k`, and less is better.
+
+    Parameters
+    ----------
+    fit : Fit
+        What was learned.
+    data : Trajectories
+        New data from the same worlds and contexts.
+
+    Returns
+    -------
+    DataFrame
+        One row per trajectory with an observed choice: ``steps`` (observed choices), ``log_density`` (nats), ``bits``
+        (minus the same, to base 2) and ``bits_per_step``.
+
+    Raises
+    ------
+    ValueError
+        Where the data do not fit the world or hold no choice, a choice has probability zero, or a model of your own was
+        loaded from a file.
+
+    Examples
+    --------
+    >>> import jax, goalinf as gi
+    >>> import numpyro.distributions as dist
+    >>> hall = gi.gridworld("s.a", discount=0.9)
+    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> walks = gi.simulate(jax.random.key(0), hall, gi.soft_optimal(beta=2.0), wants, trajectories=6, steps=10)
+    >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+    >>> agent = gi.soft_optimal(beta=2.0)
+    >>> fit = gi.infer(jax.random.key(1), hall, agent=agent, reward=prior, data=walks.select([0, 1, 2]), draws=100)
+    >>> table = gi.held_out(fit, walks.select([3, 4, 5]))
+    >>> bool(table.bits.sum() / table.steps.sum() < 2.0)
+    True
+    """
+    if not isinstance(data, Trajectories):
+        raise TypeError(f"data is a {type(data).__name__}; read a table with gi.read_trajectories first")
+    if data.n_choices == 0:
+        raise ValueError("the data hold no observed choice; there is nothing to score")
+    with computing_in(fit.tree.attrs["precision"]):
+        density = _density_for(fit, data)
+        values = _thinned(fit, max(1, _DRAWS // fit.posterior.sizes["chain"]))
+        scores, _ = pointwise(density, values, data.unlabeled(), by="trajectory")
+    if scores is None:
+        raise ValueError("this model scores nothing that goalinf can split: give it a site that is a gi.Behavior")
+    steps = np.asarray(data.observed).sum(1)
+    some = steps > 0
+    flat = scores.reshape(-1, scores.shape[-1])[:, some]
+    nats = logsumexp(flat, axis=0) - np.log(len(flat))
+    bits = -nats / np.log(2.0)
+    names = [label(name) if isinstance(name, tuple) else name for name in data.trajectory_names]
+    index = pd.Index([name for name, kept in zip(names, some, strict=True) if kept], name="trajectory")
+    columns = {"steps": steps[some], "log_density": nats, "bits": bits, "bits_per_step": bits / steps[some]}
+    return pd.DataFrame(columns, index=index)
+
+
+def _density_for(fit: Fit, data: Trajectories) -> Density:
+    """The model of a fit with other data in it, whose contexts may be fewer or in another order."""
+    if fit.agent is not None:
+        return standard(jax.random.key(0), fit.world, fit.agent, fit.reward, data).plain
+    return fit.density or posterior_of(fit).plain
