@@ -21,8 +21,9 @@ def soft_optimal(beta: Any, *, horizon: int | None = None) -> Agent:
     Parameters
     ----------
     beta : float or Distribution
-        Inverse temperature in 1/utility, at least 0. 0: uniform; towards infinity: optimal. Only beta times the
-        reward can be identified. A distribution is a prior.
+        Inverse temperature in 1/utility, at least 0. 0: the most random walk (uniform where all states offer equally
+        many actions and no episode ends); towards infinity: optimal. Only beta times the reward can be identified.
+        A distribution is a prior.
     horizon : int, optional
         Number of decisions, after which nothing is collected; the policy then depends on the time step.
 

@@ -146,14 +146,14 @@ def _by_trajectory(fit: Fit) -> np.ndarray:
     """Log-likelihood of every trajectory with an observed choice, ``(chains, draws, N)``."""
     if "log_likelihood" not in fit.tree.children:
         raise ValueError("this model scores nothing that goalinf can split: give it a site that is a gi.Behavior")
-    scores = fit.tree["log_likelihood"]["choices"].values
+    scores = fit.tree["log_likelihood"].to_dataset()["choices"].values
     return scores[:, :, np.asarray(fit.data.observed).any(1)]
 
 
 def _by_step(fit: Fit) -> np.ndarray:
     """Log-likelihood of every observed choice, ``(chains, kept draws, choices)``."""
     with computing_in(fit.tree.attrs["precision"]):
-        density = fit.density or posterior_of(fit).plain
+        density = _density(fit)
         n_chains, most = fit.posterior.sizes["chain"], _NUMBERS // np.asarray(fit.data.observed).size
         values = _thinned(fit, max(1, min(_DRAWS, most) // n_chains))
         scores, _ = pointwise(density, values, fit.data.unlabeled(), by="step")
@@ -253,4 +253,12 @@ def _density_for(fit: Fit, data: Trajectories) -> Density:
     """The model of a fit with other data in it, whose contexts may be fewer or in another order."""
     if fit.agent is not None:
         return standard(jax.random.key(0), fit.world, fit.agent, fit.reward, data).plain
+    return _density(fit)
+
+
+def _density(fit: Fit) -> Density:
+    """The model of a fit, made again where it came from a file."""
+    if fit.density is None and fit.agent is None:
+        lost = fit.tree.attrs.get("not_kept", "the model of this fit is not known")
+        raise ValueError(f"{lost}. For this the fit is needed that gi.infer returned")
     return fit.density or posterior_of(fit).plain

@@ -174,7 +174,7 @@ class Fit:
             raise ValueError(f"n is {n}; this fit has {total} draws")
         chosen = np.sort(np.random.default_rng(seed).choice(total, n, replace=False))
         columns = {name: np.moveaxis(draws[name].values, -1, 0)[chosen] for name in draws.data_vars}
-        return [{str(name): values[i] for name, values in columns.items()} for i in range(n)]
+        return [{str(name): np.asarray(values[i]) for name, values in columns.items()} for i in range(n)]
 
     def _reward_draws(self) -> dict[str, xr.DataArray]:
         if self.reward is None:

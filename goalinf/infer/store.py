@@ -22,7 +22,7 @@ FORMAT = 1
 _FITTED = "fitted"  # the group that holds world, agent, reward and data
 _OWN = (
     "this fit is of a model of your own, and a function cannot be kept in a file: world, agent and reward are not "
-    "known. Its draws are in fit.posterior; give the function again as model= where it is needed"
+    "known. Its draws are in fit.posterior"
 )
 
 
@@ -116,7 +116,8 @@ def load(path: str | Path) -> Fit:
     if int(attrs["format"]) != FORMAT:
         writer = attrs.get("version_goalinf", "unknown")
         raise ValueError(
-            f"{path} has format {int(attrs['format'])}, written by goalinf {writer}; this is goalinf {version('goalinf')}, which reads format {FORMAT}: read it with the version that wrote it"
+            f"{path} has format {int(attrs['format'])}, written by goalinf {writer}; this is goalinf "
+            f"{version('goalinf')}, which reads format {FORMAT}: read it with the version that wrote it"
         )
     try:
         return _fit(groups)

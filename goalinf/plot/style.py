@@ -52,10 +52,10 @@ def quiet(ax: Axes) -> None:
 
 def colorbar(ax: Axes, colors: ScalarMappable, text: str) -> None:
     """A slim colorbar beside the axes, labeled with what it measures and its unit."""
-    bar = figure_of(ax).colorbar(colors, ax=ax, shrink=0.85, aspect=22, pad=0.02)
+    bar: Any = figure_of(ax).colorbar(colors, ax=ax, shrink=0.85, aspect=22, pad=0.02)
     bar.set_label(text, size=8, color=GRAY)
     bar.ax.tick_params(labelsize=7, colors=GRAY, length=2)
-    bar.outline.set(visible=False)
+    bar.outline.set_visible(False)
 
 
 def colormap(name: str) -> Colormap:

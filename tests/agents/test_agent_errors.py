@@ -44,12 +44,24 @@ def test_prior_where_a_number_is_needed():
 @pytest.mark.parametrize(
     ("reward", "message"),
     [
-        (gi.StateReward(np.zeros(4), on="arrival"), r"values of the StateReward has shape \(4,\); this world needs \(5,\)"),
-        (gi.ActionReward(np.zeros((5, 3))), r"ActionReward has shape \(5, 3\); this world needs \(5, 4\) \(state, action\)"),
+        (
+            gi.StateReward(np.zeros(4), on="arrival"),
+            r"values of the StateReward has shape \(4,\); this world needs \(5,\)",
+        ),
+        (
+            gi.ActionReward(np.zeros((5, 3))),
+            r"ActionReward has shape \(5, 3\); this world needs \(5, 4\) \(state, action\)",
+        ),
         (gi.TransitionReward(np.zeros((5, 4, 2))), r"has shape \(5, 4, 2\); this world needs \(5, 4, 1\)"),
-        (gi.LinearReward(np.zeros((4, 2)), [1, 2], on="arrival"), r"features .* has shape \(4, 2\); this world needs \(5, 2\)"),
+        (
+            gi.LinearReward(np.zeros((4, 2)), [1, 2], on="arrival"),
+            r"features .* has shape \(4, 2\); this world needs \(5, 2\)",
+        ),
         (gi.Shaped(REWARD, np.zeros(4)), r"potential of the Shaped has shape \(4,\)"),
-        (gi.Shaped(gi.StateReward(np.zeros(4), on="arrival"), np.zeros(5)), r"values of the StateReward has shape \(4,\)"),
+        (
+            gi.Shaped(gi.StateReward(np.zeros(4), on="arrival"), np.zeros(5)),
+            r"values of the StateReward has shape \(4,\)",
+        ),
         (gi.StateReward(3.0, on="arrival"), r"values of the StateReward has shape \(\); this world needs \(5,\)"),
     ],
 )
@@ -62,7 +74,9 @@ def test_timing_has_no_default():
     for needs in (lambda: gi.StateReward(np.zeros(5)), lambda: gi.StateReward.at(HALL, {"s": 1.0}, default=0.0)):
         with pytest.raises(TypeError, match="on"):
             needs()
-    with pytest.raises(ValueError, match=r"on is 'exit'; expected 'departure' \(collected when acting there\) or 'arrival'"):
+    with pytest.raises(
+        ValueError, match=r"on is 'exit'; expected 'departure' \(collected when acting there\) or 'arrival'"
+    ):
         rewards._timing("exit")  # the annotations that tests execute would catch it first in the constructor
     with pytest.raises(ValueError, match="features of states need on='departure' or on='arrival'"):
         gi.LinearReward(np.zeros((5, 2)), [1.0, 2.0])

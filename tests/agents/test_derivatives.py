@@ -141,7 +141,7 @@ def test_refusals():
     with pytest.raises(ValueError, match="cannot end"):
         log_policy_jacobian(endless, gi.soft_optimal(beta=1.0), reward)
     hall = gi.gridworld("s.a", terminal="a", discount=1.0)
-    with pytest.raises((gi.ConvergenceError, gi.PrecisionError)):  # walking to and fro pays for ever
+    with pytest.raises(gi.ConvergenceError):  # walking to and fro pays for ever
         log_policy_jacobian(hall, gi.soft_optimal(beta=1.0), gi.StateReward(np.ones(3), on="departure"))
 
 

@@ -28,7 +28,14 @@ def program(name, order):
         log_probs = gi.agents.plan(agent, mdp, gi.ActionReward(x[1:].reshape(weights.shape))).log_probs
         return jnp.sum(jnp.where(weights > 0, weights * jnp.where(weights > 0, log_probs, 0.0), 0.0))
 
-    return jax.jit({"value": log_likelihood, "reverse": jax.grad(log_likelihood), "forward": jax.jacfwd(log_likelihood), "hessian": jax.hessian(log_likelihood)}[order])
+    return jax.jit(
+        {
+            "value": log_likelihood,
+            "reverse": jax.grad(log_likelihood),
+            "forward": jax.jacfwd(log_likelihood),
+            "hessian": jax.hessian(log_likelihood),
+        }[order]
+    )
 
 
 def problem(seed, discount):
@@ -72,7 +79,9 @@ def test_gradient(name, discount, seed):
     expected = oracles.gradient(exact(name), x)
     with computing_in("float64"):
         arguments = cast((x, world.mdp, weights))
-        value, reverse, forward = (np.asarray(program(name, order)(*arguments)) for order in ("value", "reverse", "forward"))
+        value, reverse, forward = (
+            np.asarray(program(name, order)(*arguments)) for order in ("value", "reverse", "forward")
+        )
     size = 1.0 + np.abs(expected).max()
     assert value == pytest.approx(exact(name)(x), rel=1e-9)
     np.testing.assert_allclose(reverse, expected, atol=1e-7 * size)
@@ -110,12 +119,14 @@ def test_large_worlds(name, discount):
         def along(step):
             return program(name, "value")(x + step * direction, mdp, weights)
 
-        slope = oracles.gradient(lambda step: float(along(jnp.asarray(step))), np.array(0.0), 1e-4)
+        slope = oracles.gradient(lambda step: float(along(jnp.asarray(step[0]))), np.zeros(1), 1e-4)[0]
         gradient = program(name, "reverse")(x, mdp, weights)
         forward = jax.jit(jax.jacfwd(along))(jnp.asarray(0.0))
         assert float(gradient @ direction) == pytest.approx(float(slope), rel=1e-5)
         assert float(forward) == pytest.approx(float(gradient @ direction), rel=1e-8)
         if name == "soft_optimal":
             curvature = jax.jit(jax.grad(jax.grad(along)))(jnp.asarray(0.0))
-            bend = oracles.gradient(lambda step: float(jax.jit(jax.grad(along))(jnp.asarray(step))), np.array(0.0), 1e-4)
+            bend = oracles.gradient(
+                lambda step: float(jax.jit(jax.grad(along))(jnp.asarray(step))), np.array(0.0), 1e-4
+            )
             assert float(curvature) == pytest.approx(float(bend), rel=1e-5)

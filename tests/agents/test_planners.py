@@ -38,11 +38,11 @@ def random_problem(seed, discount, terminal=True):
 
 
 def plan_of_oracle(name, P, r, discount, beta, available=None, terminal=None):
-    """At beta 0 the soft values are infinite; the policy is uniform over what is available."""
+    """At beta 0 the reward is gone: what is left is the largest causal entropy, or a uniform choice."""
     if beta == 0:
-        mask = np.ones(r.shape, bool) if available is None else available
-        policy = np.where((terminal if terminal is not None else np.zeros(len(P), bool))[:, None], np.nan, mask / mask.sum(1, keepdims=True))
-        return oracles.Plan(np.full(len(P), np.nan), r, policy)
+        Q = oracles.q_values(P, r, discount, np.zeros(len(P)), available, terminal)
+        rational = oracles.mce(P, 0.0 * r, discount, 1.0, available, terminal)
+        return rational if name == "mce" else oracles.Plan(rational.V, Q, oracles.act(np.where(Q > -np.inf, 0.0, Q), 1.0))
     return getattr(oracles, name)(P, r, discount, beta, available, terminal)
 
 
@@ -184,8 +184,8 @@ def test_derivatives_at_dead_ends_are_finite():
 
     with computing_in("float64"):
         slope, curvature = jax.jit(lambda cost: (jax.grad(score)(cost), jax.hessian(score)(cost)))(jnp.asarray(2.0))
-        near = [jax.jit(score)(jnp.asarray(2.0 + step)) for step in (1e-4, -1e-4)]
-    assert slope == pytest.approx((near[0] - near[1]) / 2e-4, rel=1e-6)
+        near = [float(jax.jit(score)(jnp.asarray(2.0 + step))) for step in (1e-4, -1e-4)]
+    assert float(slope) == pytest.approx((near[0] - near[1]) / 2e-4, rel=1e-6)
     assert np.isfinite(curvature)
 
 

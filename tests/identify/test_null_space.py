@@ -311,7 +311,5 @@ def test_refusals():
         null_space(world, SOFT, gi.StateReward(np.zeros(4), on="departure"))
     hall = gi.gridworld("s..a", terminal="a", discount=1.0)
     pays = gi.LinearReward(np.ones((4, 1)), dist.LogNormal(0.0, 1.0), on="departure")
-    with pytest.raises(
-        (gi.ConvergenceError, gi.PrecisionError), match="or give a known reward with which the problem can be solved"
-    ):
+    with pytest.raises(gi.ConvergenceError, match="or give a known reward with which the problem can be solved"):
         null_space(hall, SOFT, pays)

@@ -1,0 +1,48 @@
+"""The command line: ``goalinf demo``, ``fit``, ``show`` and ``check``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from goalinf.cli import check, common, demo, fit, show
+
+app = typer.Typer(
+    name="goalinf",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Begin with **goalinf demo**; then give your own table and world to **goalinf check**, **goalinf fit** and "
+    "**goalinf show**.",
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"goalinf {version('goalinf')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Infer what someone wants, how well they plan, and how much of that the data can say at all.
+
+    What JAX compiles is kept in `$XDG_CACHE_HOME/goalinf` (`~/.cache/goalinf`), so that the next
+    command starts sooner; delete it whenever you like. The library by itself keeps nothing.
+    """
+    common.debugging = debug
+
+
+app.command("demo")(demo.demo)
+app.command("fit")(fit.fit)
+app.command("show")(show.show)
+app.command("check")(check.check)

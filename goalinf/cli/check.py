@@ -1,0 +1,53 @@
+"""``goalinf check``: is the table what fit expects?"""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from goalinf.cli import columns, common
+
+
+@common.reported
+def check(
+    table: columns.Table,
+    world: columns.World,
+    trajectory: columns.Trajectory = ["trajectory"],  # noqa: B006 (typer copies it)
+    step: columns.Step = "step",
+    state: columns.State = ["state"],  # noqa: B006
+    action: columns.Action = None,
+    subject: columns.Subject = None,
+    context: columns.Context = None,
+) -> None:
+    r"""Check a table against a world, row by row, before anything is fitted.
+
+    Prints the world, what deserves a second look in it (unreachable states, states that cannot be left), and what the
+    table holds. The first row that does not fit is an error that names the row and the remedy; exit code 1.
+
+        goalinf check walks.csv --world town.toml --state row --state col \
+          --action action
+
+    The world is a TOML file such as (a map; or edges = "edges.csv"; or transitions = "transitions.csv")
+
+        map = "s..a"
+        discount = 0.95
+    """
+    from goalinf.worlds import read_world
+
+    place = read_world(world)
+    common.say(str(place))
+    findings = place.check()
+    if len(findings):
+        shown = Table(title="Worth a second look", title_justify="left", box=None, pad_edge=False, header_style="bold")
+        for head in findings.columns:
+            shown.add_column(head)
+        for row in findings.itertuples(index=False):
+            shown.add_row(*[str(cell) for cell in row])
+        Console(highlight=False).print(shown, markup=False)
+    else:
+        common.say("Nothing in this world needs a second look.")
+    data = columns.read(table, place, trajectory, step, state, action, subject, context)
+    visits = data.state_visits(place.n_states)
+    common.say(
+        "", str(data), f"{int((visits > 0).sum())} of {place.n_states} states visited", "Every row fits the world."
+    )

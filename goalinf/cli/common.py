@@ -1,0 +1,113 @@
+"""What the commands share: one red message for an error, refusal to overwrite, tables in the terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+debugging = False
+_SHOWN = 40  # rows of a summary; of a longer one the most extreme
+_EXPECTED = (ValueError, KeyError, OSError, ArithmeticError, NotImplementedError)  # errors that speak to users
+
+
+def reported(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose errors become one message on the error stream and exit code 1; ``--debug`` shows all of it."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except (typer.Exit, typer.Abort):
+            raise
+        except Exception as error:
+            if debugging:
+                raise
+            _say(error)
+            raise typer.Exit(1) from None
+
+    return run
+
+
+def _say(error: Exception) -> None:
+    from goalinf.errors import ConvergenceError, PrecisionError
+
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    if not isinstance(error, (*_EXPECTED, ConvergenceError, PrecisionError)):
+        text = f"unexpected {type(error).__name__}: {text} (goalinf --debug shows where; please report it)"
+    console = Console(stderr=True, soft_wrap=True)
+    console.print("error: ", style="bold red", end="")
+    console.print(text, style="red", markup=False, highlight=False)
+
+
+def say(*lines: str) -> None:
+    """Plain text to the output stream, wrapped at the width of the terminal."""
+    console = Console(highlight=False)
+    for line in lines:
+        console.print(line, markup=False)
+
+
+def compile_once() -> None:
+    """Keep what JAX compiles in the user's cache folder, unless another place was chosen or it cannot be written."""
+    import jax
+
+    config: Any = jax.config
+    if config.jax_compilation_cache_dir is not None or os.environ.get("JAX_ENABLE_COMPILATION_CACHE") == "false":
+        return
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = base / "goalinf" / "jax"
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            config.update("jax_compilation_cache_dir", str(folder))
+            config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+
+
+def check_output(path: Path, *, force: bool) -> None:
+    """Refuse, before anything is computed, to write over a file or into a folder that does not take it."""
+    parent = path.parent
+    if parent.exists() and not parent.is_dir():
+        raise NotADirectoryError(f"{path} cannot be written: {parent} is not a folder")
+    if not parent.exists():
+        raise FileNotFoundError(f"{path} cannot be written: there is no folder {parent}; create it first")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise PermissionError(f"{path} cannot be written: you may not write to the folder {parent}")
+    if path.exists() and not force:
+        raise FileExistsError(f"{path} exists already; give another name, or --force to replace it")
+
+
+def check_formats(path: Path, *suffixes: str) -> None:
+    """Refuse a file whose name does not say how to write it."""
+    if path.suffix.lower() not in suffixes:
+        raise ValueError(f"{path}: expected a name that ends in {' or '.join(suffixes)}")
+
+
+def show_summary(summary: pd.DataFrame, title: str = "Posterior") -> None:
+    """A summary as a table; of a long one, the parameters that are not an array and the most extreme values."""
+    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    table.add_column("parameter")
+    columns = {"mean": "mean", "sd": "sd", "eti94_lb": "3 %", "eti94_ub": "97 %", "ess_bulk": "ESS", "r_hat": "R-hat"}
+    for head in columns.values():
+        table.add_column(head, justify="right")
+    shown = summary
+    if len(summary) > _SHOWN:
+        single = ~summary.index.astype(str).str.contains("[", regex=False)
+        order = summary[~single].sort_values("mean").index
+        half = (_SHOWN - int(single.sum())) // 2
+        shown = summary.loc[[*summary.index[single], *order[::-1][:half], *order[::-1][-half:]]]
+        table.caption = f"{len(summary) - len(shown)} of {len(summary)} rows, in the middle of the range, are left out"
+        table.caption_justify = "left"
+    for name, row in shown.iterrows():
+        digits = {"ess_bulk": ".0f", "r_hat": ".3f"}
+        table.add_row(str(name), *[format(row[column], digits.get(column, ".2f")) for column in columns])
+    Console(highlight=False).print(table, markup=False)

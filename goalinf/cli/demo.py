@@ -1,0 +1,106 @@
+"""``goalinf demo``: the whole way, from a table of simulated walks to an audited posterior."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from goalinf.cli import common
+
+_INPUTS = ("walks.csv", "town.toml")
+_OUTPUTS = ("fit.nc", "summary.csv", "audit.csv", "reward.png", "walks.png", *_INPUTS)
+
+
+@common.reported
+def demo(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Where the results go; made if it is not there.")
+    ] = Path("goalinf-demo"),
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the files of an earlier demo in that folder.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the sampler; the walks are always the same.")] = 0,
+) -> None:
+    r"""Infer what a simulated courier wants, and say what the walks could not tell. About a minute.
+
+    Reads twenty walks that come with goalinf (simulated, as their README says), infers a value for every place of the
+    town and how well the courier plans, prints both and the audit in words, and writes to FOLDER: the fit (NetCDF),
+    its summary and audit (CSV), two pictures (PNG), and the walks and the town themselves, to try
+
+        cd goalinf-demo
+        goalinf fit walks.csv --world town.toml --state row --state col \
+          --action action --on departure --out again.nc
+
+    Nothing is written where something fails, and nothing is replaced without --force.
+    """
+    check_folder(folder, force=force)
+    common.compile_once()
+    import jax
+    import numpyro.distributions as dist
+
+    import goalinf as gi
+
+    data = files("goalinf") / "demo_data"
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in _INPUTS:
+            Path(scratch, name).write_bytes((data / name).read_bytes())
+        town = gi.read_world(Path(scratch, "town.toml"))
+        columns: dict[str, Any] = {
+            "trajectory": "trajectory",
+            "step": "step",
+            "state": ["row", "col"],
+            "action": "action",
+        }
+        walks = gi.read_trajectories(Path(scratch, "walks.csv"), town, **columns)
+        common.say("Simulated walks through a small town, which come with goalinf:", str(town), str(walks), "")
+        found = gi.infer(
+            jax.random.key(seed),
+            town,
+            agent=gi.soft_optimal(beta=dist.LogNormal(1.0, 0.5)),
+            reward=gi.StateReward(dist.Normal(0.0, 1.0), on="departure"),
+            data=walks,
+            draws=DRAWS,
+        )
+        audit = gi.audit(found)
+        found.save(Path(scratch, "fit.nc"))
+        found.summary().to_csv(Path(scratch, "summary.csv"), index_label="parameter")
+        audit.to_frame().to_csv(Path(scratch, "audit.csv"), index=False)
+        gi.plot.reward_map(found).savefig(Path(scratch, "reward.png"))
+        gi.plot.trajectories(walks).savefig(Path(scratch, "walks.png"))
+        _deliver(Path(scratch), folder)
+    common.show_summary(found.summary(), "What each place is worth (utility), and beta (1/utility)")
+    common.say("", str(audit), "", f"Written to {folder}{os.sep}: {', '.join(_OUTPUTS)}")
+
+
+DRAWS = 400  # per chain
+
+
+def check_folder(folder: Path, *, force: bool) -> None:
+    """Refuse a folder that cannot be made or written to, or that holds results already."""
+    if folder.exists() and not folder.is_dir():
+        raise FileExistsError(f"{folder} is a file; name a folder for the results")
+    if not folder.exists():
+        above = next(parent for parent in folder.absolute().parents if parent.exists())
+        if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+            raise PermissionError(f"the folder {folder} cannot be made: you may not write to {above}")
+        return
+    for name in _OUTPUTS:
+        common.check_output(folder / name, force=force)
+
+
+def _deliver(scratch: Path, folder: Path) -> None:
+    """Move the finished files in: each appears whole, under its name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in _OUTPUTS:
+        half = folder / f".{name}.partial"
+        try:
+            shutil.copyfile(scratch / name, half)
+            half.replace(folder / name)
+        finally:
+            half.unlink(missing_ok=True)

@@ -1,0 +1,148 @@
+"""``goalinf fit``: from a table and a world to a saved posterior."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from goalinf.cli import columns, common
+
+_SAMPLER, _MODEL = "Sampler", "Model"
+_PRIORS = {
+    "lognormal": ("LogNormal", 2),
+    "halfnormal": ("HalfNormal", 1),
+    "gamma": ("Gamma", 2),
+    "exponential": ("Exponential", 1),
+}
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+
+
+class AgentName(StrEnum):
+    """How they plan."""
+
+    soft_optimal = "soft_optimal"
+    boltzmann = "boltzmann"
+
+
+class RewardKind(StrEnum):
+    """What carries a value."""
+
+    state = "state"
+    action = "action"
+
+
+class When(StrEnum):
+    """When the value of a state is collected."""
+
+    departure = "departure"
+    arrival = "arrival"
+
+
+def parse_beta(text: str) -> tuple[str, tuple[float, ...]]:
+    """``"2.5"`` to ``("", (2.5,))``; ``"lognormal(0, 1)"`` to ``("LogNormal", (0.0, 1.0))``; else a usage error."""
+    if re.fullmatch(_NUMBER, text.strip()):
+        return "", (float(text),)
+    found = re.fullmatch(rf"\s*(\w+)\s*\(\s*({_NUMBER}(?:\s*,\s*{_NUMBER})*)\s*\)\s*", text)
+    if found and (name := found[1].lower()) in _PRIORS:
+        kind, count = _PRIORS[name]
+        numbers = tuple(float(number) for number in found[2].split(","))
+        positive = numbers if name != "lognormal" else numbers[1:]
+        if len(numbers) == count and all(number > 0 for number in positive):
+            return kind, numbers
+    known = ", ".join(f"{name}({'a,b' if count == 2 else 'a'})" for name, (_, count) in _PRIORS.items())
+    raise typer.BadParameter(f"{text!r} is neither a number nor one of {known} with a positive scale")
+
+
+@common.reported
+def fit(
+    table: columns.Table,
+    world: columns.World,
+    out: Annotated[Path, typer.Option("--out", help="Where the fit goes: .nc or .zarr.", show_default=False)],
+    agent: Annotated[AgentName, typer.Option(help="How they plan.", rich_help_panel=_MODEL)] = AgentName.soft_optimal,
+    beta: Annotated[
+        Any,
+        typer.Option(
+            parser=parse_beta,
+            metavar="NUMBER|PRIOR",
+            help="Inverse temperature: a number, or a prior such as lognormal(0,1), halfnormal(3), gamma(2,1).",
+            rich_help_panel=_MODEL,
+        ),
+    ] = "lognormal(0,1)",
+    reward: Annotated[
+        RewardKind, typer.Option(help="What carries a value.", rich_help_panel=_MODEL)
+    ] = RewardKind.state,
+    on: Annotated[
+        When | None,
+        typer.Option(
+            help="When the value of a state is collected; needed with --reward state.", rich_help_panel=_MODEL
+        ),
+    ] = None,
+    prior_sd: Annotated[
+        float, typer.Option(help="Sd of the normal prior of every value (utility).", rich_help_panel=_MODEL)
+    ] = 1.0,
+    trajectory: columns.Trajectory = ["trajectory"],  # noqa: B006 (typer copies it)
+    step: columns.Step = "step",
+    state: columns.State = ["state"],  # noqa: B006
+    action: columns.Action = None,
+    subject: columns.Subject = None,
+    context: columns.Context = None,
+    chains: Annotated[int, typer.Option(min=1, help="Chains, side by side.", rich_help_panel=_SAMPLER)] = 4,
+    draws: Annotated[int, typer.Option(min=1, help="Kept draws per chain.", rich_help_panel=_SAMPLER)] = 1000,
+    warmup: Annotated[
+        int | None, typer.Option(min=0, help="Steps of adaptation per chain.", rich_help_panel=_SAMPLER)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed.", rich_help_panel=_SAMPLER)] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Replace the fit if it is there already.")] = False,
+) -> None:
+    r"""Infer a reward, and how well someone plans, from a table of choices; save the posterior.
+
+    With the walks of the demo:
+
+        goalinf fit walks.csv --world town.toml --state row --state col \
+          --action action --on departure --out walks.nc
+
+    A labyrinth without an action column, beta known:
+
+        goalinf fit mice.csv --world maze.toml --trajectory traj --step t \
+          --beta 1.0 --on arrival --out mice.nc
+
+    Departure and arrival are different rewards: --on departure counts the value of a state when acting in it,
+    --on arrival when entering it. Then **goalinf show** says what was found, and what the data could not say.
+    """
+    common.check_formats(out, ".nc", ".zarr")
+    common.check_output(out, force=force)
+    if reward is RewardKind.state and on is None:
+        raise ValueError(
+            "say when the value of a state is collected: --on departure (when acting in it) or --on arrival"
+        )
+    if reward is RewardKind.action and on is not None:
+        raise ValueError("--on belongs to --reward state; a value of an action is collected when it is taken")
+    if not prior_sd > 0:
+        raise ValueError(f"--prior-sd is {prior_sd:g}; expected a positive number")
+    common.compile_once()
+    import jax
+    import numpyro.distributions as dist
+
+    import goalinf as gi
+
+    place = gi.read_world(world)
+    data = columns.read(table, place, trajectory, step, state, action, subject, context)
+    common.say(str(place), str(data))
+    name, numbers = beta
+    prior = dist.Normal(0.0, prior_sd)
+    found = gi.infer(
+        jax.random.key(seed),
+        place,
+        agent=getattr(gi, agent.value)(beta=getattr(dist, name)(*numbers) if name else numbers[0]),
+        reward=gi.ActionReward(prior) if on is None else gi.StateReward(prior, on=on.value),
+        data=data,
+        chains=chains,
+        draws=draws,
+        warmup=warmup,
+    )
+    found.save(out, overwrite=force)
+    common.say("", repr(found), f"Written: {out}. Look at it with: goalinf show {out}")

@@ -1,0 +1,369 @@
+"""Behavior: what it scores, against loops and enumeration; what it samples, against exact occupancies."""
+
+import functools
+import itertools
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+import oracles
+import pytest
+from numpyro.infer import Predictive
+from numpyro.infer.util import log_density
+
+import goalinf as gi
+from goalinf.behavior import simulate_like
+from goalinf.precision import computing_in
+
+RNG = np.random.default_rng(9)
+S, A, BETA, DISCOUNT = 4, 3, 1.5, 0.9
+P = oracles.random_law(RNG, S, A, S)
+AVAILABLE = np.array([[True, True, True], [True, False, True], [False, True, True], [True, True, True]])
+TERMINAL = np.array([False, False, False, True])
+WORLD = gi.from_arrays(P, available=AVAILABLE, terminal=TERMINAL, discount=DISCOUNT, initial=[0.5, 0.5, 0.0, 0.0])
+R = RNG.normal(size=(S, A))
+REWARD = gi.ActionReward(R)
+AGENT = gi.soft_optimal(beta=BETA)
+POLICY = oracles.mce(P, R, DISCOUNT, BETA, AVAILABLE, TERMINAL).policy
+
+
+@functools.cache
+def walks(trajectories=12, steps=7):
+    return gi.simulate(jax.random.key(3), WORLD, AGENT, REWARD, trajectories=trajectories, steps=steps)
+
+
+def with_gaps(data):
+    """A quarter of the choices hidden, two subjects."""
+    observed = np.asarray(data.observed) & (np.random.default_rng(0).random(data.actions.shape) < 0.75)
+    subject = np.arange(data.n_trajectories) % 2
+    return gi.Trajectories.of(data.states, data.actions, lengths=data.lengths, observed=observed, subject=subject)
+
+
+def exact(data, policy=POLICY, terminal=TERMINAL):
+    return oracles.step_log_probabilities(policy, data.states, data.actions, data.lengths, data.observed, terminal)
+
+
+# -- scores ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("change", [lambda data: data, with_gaps])
+def test_scores_against_a_loop(change):
+    data = change(walks())
+    expected = exact(data)
+    with computing_in("float64"):
+        behavior = gi.Behavior(WORLD, AGENT, REWARD)
+        by_step = np.asarray(behavior.log_prob_by_step(data))
+        by_trajectory = np.asarray(behavior.log_prob_by_trajectory(data))
+        total = float(behavior.log_prob(data))
+    np.testing.assert_allclose(by_step, expected, atol=1e-12)
+    np.testing.assert_allclose(by_trajectory, expected.sum(1), atol=1e-12)
+    assert total == pytest.approx(expected.sum(), abs=1e-10)
+    assert (by_step[~np.asarray(data.observed)] == 0).all()
+
+
+def test_missing_choices_are_missing():
+    """Hiding choices takes away their terms and nothing else; padding has none."""
+    data, hidden = walks(), with_gaps(walks())
+    gap = np.asarray(data.observed) & ~np.asarray(hidden.observed)
+    assert gap.any()
+    with computing_in("float64"):
+        behavior = gi.Behavior(WORLD, AGENT, REWARD)
+        lost = float(behavior.log_prob(data) - behavior.log_prob(hidden))
+    assert lost == pytest.approx(exact(data)[gap].sum(), abs=1e-10)
+    wide = gi.Trajectories.of(np.pad(data.states, ((0, 0), (0, 3)), constant_values=-1), np.pad(data.actions, ((0, 0), (0, 3)), constant_values=-1), lengths=data.lengths)
+    with computing_in("float64"):
+        assert float(behavior.log_prob(wide)) == pytest.approx(float(behavior.log_prob(data)), abs=1e-10)
+
+
+def test_nothing_scores_after_the_end():
+    """Choices recorded in a terminal state, or after a goal was reached, are not scored."""
+    data = gi.Trajectories.of([[0, 3, 3, 3], [1, 2, 1, 0]], [[0, 1, 2], [0, 1, 2]])
+    with computing_in("float64"):
+        behavior = gi.Behavior(WORLD, AGENT, REWARD)
+        np.testing.assert_allclose(behavior.log_prob_by_step(data), exact(data), atol=1e-12)
+        assert float(behavior.log_prob(data)) == pytest.approx(exact(data).sum(), abs=1e-10)
+        hall = gi.gridworld("a.s.", discount=1.0)
+        goal = gi.goals(hall, {"a": "a"}, step_cost=2.0)["a"]
+        there_and_back = gi.Trajectories.of([[1, 0, 1, 2]], [[2, 3, 3]])  # left, onto the goal, then on
+        behavior = gi.Behavior(hall, AGENT, goal)
+        steps = np.asarray(behavior.log_prob_by_step(there_and_back))
+        assert steps[0, 0] < 0
+        assert (steps[0, 1:] == 0).all()
+        assert float(behavior.log_prob(there_and_back)) == pytest.approx(steps.sum())
+
+
+def test_order_does_not_matter():
+    data = with_gaps(walks())
+    order = np.random.default_rng(1).permutation(data.n_trajectories)
+    with computing_in("float64"):
+        behavior = gi.Behavior(WORLD, AGENT, REWARD)
+        one, other = float(behavior.log_prob(data)), float(behavior.log_prob(data.select(order)))
+    assert one == pytest.approx(other, abs=1e-10)
+
+
+@pytest.mark.parametrize("agent", [AGENT, gi.boltzmann(beta=2.0, horizon=3)])
+def test_all_action_sequences_together(agent):
+    """Exp of the score, times the moves of the world, sums to one over everything that can happen."""
+    steps = 3
+    policy = POLICY if agent.planner.horizon is None else oracles.finite(P, R, DISCOUNT, 2.0, 3, oracles.hard, AVAILABLE, TERMINAL).policy
+    paths = list(oracles.every_path(np.nan_to_num(policy), P, WORLD.mdp.initial, steps, TERMINAL))
+    pad = lambda row, width: [*row, *[-1] * (width - len(row))]  # noqa: E731
+    data = gi.Trajectories.of([pad(path.states, steps + 1) for path in paths], [pad(path.actions, steps) for path in paths])
+    with computing_in("float64"):
+        scores = np.asarray(gi.Behavior(WORLD, agent, REWARD).log_prob_by_trajectory(data))
+    moves = [WORLD.mdp.initial[p.states[0]] * np.prod([P[s, a, t] for s, a, t in zip(p.states, p.actions, p.states[1:], strict=False)]) for p in paths]
+    np.testing.assert_allclose(np.exp(scores) * moves, [path.probability for path in paths], rtol=1e-9)
+    assert np.sum(np.exp(scores) * moves) == pytest.approx(1.0, abs=1e-10)
+
+
+def test_finite_horizons_are_scored_by_time():
+    agent = gi.soft_optimal(beta=BETA, horizon=8)
+    data = with_gaps(walks())
+    policy = oracles.finite(P, R, DISCOUNT, BETA, 8, oracles.soft(BETA), AVAILABLE, TERMINAL).policy
+    with computing_in("float64"):
+        behavior = gi.Behavior(WORLD, agent, REWARD)
+        np.testing.assert_allclose(behavior.log_prob_by_step(data), exact(data, policy), atol=1e-12)
+        assert float(behavior.log_prob(data)) == pytest.approx(exact(data, policy).sum(), abs=1e-10)
+
+
+def test_a_horizon_that_is_too_short():
+    agent = gi.soft_optimal(beta=BETA, horizon=4)
+    with computing_in("float64"), pytest.raises(ValueError, match="the data have up to 7 steps, the agent's horizon is 4"):
+        gi.Behavior(WORLD, agent, REWARD).log_prob(walks())
+    with pytest.raises(ValueError, match="steps is 7, beyond the agent's horizon of 4: give it a longer horizon"):
+        gi.simulate(jax.random.key(0), WORLD, agent, REWARD, trajectories=2, steps=7)
+
+
+# -- contexts ----------------------------------------------------------------------------------------
+
+
+def test_worlds_of_several_sizes():
+    """Each context is scored in its own world with its own reward; a mapping may list them in any order."""
+    small_P, small_R = oracles.random_law(RNG, 2, 2, 2), RNG.normal(size=(2, 2))
+    worlds = {"large": WORLD, "small": gi.from_arrays(small_P, discount=0.5)}
+    rewards = {"small": gi.ActionReward(small_R), "large": REWARD}
+    data = gi.simulate(jax.random.key(0), worlds, AGENT, rewards, trajectories=3, steps=5)
+    policies = {"large": POLICY, "small": oracles.mce(small_P, small_R, 0.5, BETA).policy}
+    assert data.context_names == ("large", "small")
+    with computing_in("float64"):
+        behavior = gi.Behavior(worlds, AGENT, rewards, contexts=data.context_names)
+        found = np.asarray(behavior.log_prob_by_step(data))
+        total = float(behavior.log_prob(data))
+        swapped = gi.Behavior(worlds, AGENT, rewards, contexts=("small", "large")).log_prob_by_step(data)
+    for number, name in enumerate(data.context_names):
+        mine = np.asarray(data.context) == number
+        ends = TERMINAL if name == "large" else None
+        expected = oracles.step_log_probabilities(
+            policies[name], np.asarray(data.states)[mine], np.asarray(data.actions)[mine], np.asarray(data.lengths)[mine], None, ends
+        )
+        np.testing.assert_allclose(found[mine], expected, atol=1e-12)
+    assert total == pytest.approx(found.sum(), abs=1e-10)
+    assert not np.allclose(swapped, found)
+
+
+def test_one_world_with_several_rewards():
+    other = gi.ActionReward(-R)
+    rewards = {"more": REWARD, "less": other}
+    data = gi.simulate(jax.random.key(0), WORLD, AGENT, rewards, trajectories=4, steps=4)
+    alone = [gi.Behavior(WORLD, AGENT, reward) for reward in (REWARD, other)]
+    with computing_in("float64"):
+        found = np.asarray(gi.Behavior(WORLD, AGENT, rewards).log_prob_by_step(data))
+        for number, behavior in enumerate(alone):
+            mine = np.asarray(data.context) == number
+            np.testing.assert_allclose(found[mine], np.asarray(behavior.log_prob_by_step(data))[mine], atol=1e-12)
+
+
+def test_one_reward_for_several_worlds():
+    other = gi.from_arrays(oracles.random_law(RNG, S, A, S), discount=0.5)
+    worlds = {"x": WORLD, "y": other}
+    data = gi.simulate(jax.random.key(0), worlds, AGENT, REWARD, trajectories=4, steps=4)
+    with computing_in("float64"):
+        found = np.asarray(gi.Behavior(worlds, AGENT, REWARD).log_prob_by_step(data))
+        for number, world in enumerate(worlds.values()):
+            mine = np.asarray(data.context) == number
+            expected = np.asarray(gi.Behavior(world, AGENT, REWARD).log_prob_by_step(data))
+            np.testing.assert_allclose(found[mine], expected[mine], atol=1e-12)
+
+
+def test_contexts_that_do_not_fit():
+    with pytest.raises(ValueError, match="context 'b' has no world; the mapping has a"):
+        gi.Behavior({"a": WORLD}, AGENT, REWARD, contexts=("a", "b"))
+    with pytest.raises(ValueError, match="several rewards were given but the data name no context"):
+        gi.Behavior(WORLD, AGENT, {"a": REWARD, "b": REWARD}, like=walks())
+    with pytest.raises(ValueError, match="the mapping from context to world is empty"):
+        gi.Behavior({}, AGENT, REWARD)
+    two = {"a": WORLD, "b": gi.from_arrays(np.ones((1, 1, 1)), discount=0.5)}
+    with pytest.raises(ValueError, match=r"has shape \(4, 3\); this world needs \(1, 1\)"):
+        gi.Behavior(two, AGENT, REWARD)
+    mixed = {"a": REWARD, "b": gi.StateReward(np.zeros(S), on="arrival")}
+    with computing_in("float64"), pytest.raises(ValueError, match="must be of one kind and timing; found ActionReward, StateReward"):
+        gi.Behavior(WORLD, AGENT, mixed).log_prob(walks())
+
+
+# -- simulation ----------------------------------------------------------------------------------------
+
+
+def test_visits_against_exact_occupancies():
+    """Frequencies of states and choices at every step, within five standard errors."""
+    n, steps = 20_000, 6
+    data = walks(n, steps)
+    states, actions, lengths = (np.asarray(x) for x in (data.states, data.actions, data.lengths))
+    ahead = np.asarray(WORLD.mdp.initial)
+    for t in range(steps):
+        alive = np.where(TERMINAL, 0, ahead)
+        joint = alive[:, None] * np.nan_to_num(POLICY)
+        going = lengths > t
+        counts = np.zeros((S, A))
+        np.add.at(counts, (states[going, t], actions[going, t]), 1)
+        error = np.sqrt(joint * (1 - joint) / n)
+        assert (np.abs(counts / n - joint) <= 5 * error + 1e-12).all()
+        ahead = np.einsum("sa,sat->t", joint, P)
+    assert (lengths[(states == 3).any(1)] < steps + 1).all()
+    assert not (counts > 0)[~AVAILABLE].any()
+
+
+def test_walks_end_where_the_episode_does():
+    data = walks(500, 7)
+    states, lengths = np.asarray(data.states), np.asarray(data.lengths)
+    for row, length in zip(states, lengths, strict=True):
+        assert not TERMINAL[row[:length]].any()
+        assert length == 7 or TERMINAL[row[length]]
+        assert (row[length + 1 :] == -1).all()
+    hall = gi.gridworld("a..s", discount=1.0)
+    goal = gi.goals(hall, {"a": "a"}, step_cost=3.0)["a"]
+    home = gi.simulate(jax.random.key(0), hall, gi.boltzmann(beta=50.0), goal, trajectories=3, steps=9)
+    np.testing.assert_array_equal(home.lengths, [3, 3, 3])
+    np.testing.assert_array_equal(np.asarray(home.states)[:, 3], [0, 0, 0])
+
+
+def test_starts():
+    def first(**options):
+        data = gi.simulate(jax.random.key(0), WORLD, AGENT, REWARD, trajectories=3, steps=2, **options)
+        return np.asarray(data.states)[:, 0].tolist()
+
+    assert first(starts=2) == [2, 2, 2]
+    assert first(starts=[0, 2, 1]) == [0, 2, 1]
+    assert set(first()) <= {0, 1}
+    with pytest.raises(ValueError, match="2 starts for 3 walks"):
+        first(starts=[0, 1])
+    with pytest.raises(ValueError, match="9"):
+        first(starts=9)
+    at_the_end = gi.simulate(jax.random.key(0), WORLD, AGENT, REWARD, trajectories=1, steps=2, starts=3)
+    assert at_the_end.n_steps == 0
+
+
+def test_counts_are_checked():
+    for wrong in (0, -1):
+        with pytest.raises(ValueError, match=f"trajectories is {wrong}; expected a positive whole number"):
+            gi.simulate(jax.random.key(0), WORLD, AGENT, REWARD, trajectories=wrong, steps=2)
+        with pytest.raises(ValueError, match=f"steps is {wrong}; expected"):
+            gi.simulate(jax.random.key(0), WORLD, AGENT, REWARD, trajectories=2, steps=wrong)
+    with pytest.raises(ValueError, match="a LogNormal prior stands where a number is needed"):
+        gi.simulate(jax.random.key(0), WORLD, AGENT.at(beta=dist.LogNormal(0, 1)), REWARD, trajectories=1, steps=2)
+
+
+def test_equal_keys_give_equal_walks():
+    one, two = (gi.simulate(jax.random.key(4), WORLD, AGENT, REWARD, trajectories=5, steps=5) for _ in range(2))
+    assert one.data_hash() == two.data_hash()
+    other = gi.simulate(jax.random.key(5), WORLD, AGENT, REWARD, trajectories=5, steps=5)
+    assert other.data_hash() != one.data_hash()
+
+
+def test_like_another_data_set():
+    data = with_gaps(walks())
+    again = simulate_like(jax.random.key(0), WORLD, AGENT, REWARD, data)
+    np.testing.assert_array_equal(np.asarray(again.states)[:, 0], np.asarray(data.states)[:, 0])
+    assert (np.asarray(again.lengths) <= np.asarray(data.lengths)).all()
+    assert not (np.asarray(again.observed) & ~np.asarray(data.observed)).any()
+    np.testing.assert_array_equal(again.subject, data.subject)
+
+
+# -- through NumPyro ------------------------------------------------------------------------------------
+
+
+def model(data=None, like=None):
+    beta = numpyro.sample("beta", dist.LogNormal(0.0, 0.5))
+    numpyro.sample("choices", gi.Behavior(WORLD, gi.soft_optimal(beta=beta), REWARD, like=like), obs=data)
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_log_density(precision):
+    data = walks()
+    with computing_in(precision):
+        found = float(log_density(model, (data,), {}, {"beta": jnp.asarray(BETA)})[0])
+        prior = float(dist.LogNormal(0.0, 0.5).log_prob(BETA))
+        compiled = jax.jit(lambda beta, data: log_density(model, (data,), {}, {"beta": beta})[0])
+        again = float(compiled(jnp.asarray(BETA), data.unlabeled()))
+    assert found == pytest.approx(exact(data).sum() + prior, rel=1e-10 if precision == "float64" else 1e-5)
+    assert again == pytest.approx(found, rel=1e-5)
+
+
+def test_predictive():
+    """Prior predictive draws have the starts, lengths and gaps of ``like``, and score under what made them."""
+    like = with_gaps(walks())
+    with computing_in("float64"):
+        draws = Predictive(model, num_samples=7)(jax.random.key(0), like=like)
+    sampled = draws["choices"]
+    assert sampled.shape == (7,)
+    assert sampled.states.shape == (7, *like.states.shape)
+    np.testing.assert_array_equal(sampled.states[:, :, 0], np.broadcast_to(like.states[:, 0], (7, 12)))
+    assert not (np.asarray(sampled.observed) & ~np.asarray(like.observed)).any()
+    for number in range(7):
+        one = jax.tree.map(lambda leaf, n=number: np.asarray(leaf)[n], sampled)
+        beta = float(draws["beta"][number])
+        policy = oracles.mce(P, R, DISCOUNT, beta, AVAILABLE, TERMINAL).policy
+        with computing_in("float64"):
+            found = float(gi.Behavior(WORLD, gi.soft_optimal(beta=beta), REWARD).log_prob(one))
+        assert found == pytest.approx(exact(one, policy).sum(), abs=1e-9)
+        assert np.isfinite(found)
+
+
+def test_sample_shape():
+    like = walks()
+    with computing_in("float64"):
+        behavior = gi.Behavior(WORLD, AGENT, REWARD, like=like)
+        drawn = behavior.sample(jax.random.key(0), (2, 3))
+        scores = jax.vmap(jax.vmap(behavior.log_prob))(drawn)
+    assert drawn.states.shape == (2, 3, *like.states.shape)
+    assert scores.shape == (2, 3)
+    for i, j in itertools.product(range(2), range(3)):
+        one = jax.tree.map(lambda leaf, i=i, j=j: np.asarray(leaf)[i, j], drawn)
+        assert float(scores[i, j]) == pytest.approx(exact(one).sum(), abs=1e-9)
+    with pytest.raises(ValueError, match="say like= which trajectories"):
+        gi.Behavior(WORLD, AGENT, REWARD).sample(jax.random.key(0))
+
+
+def test_data_are_no_array():
+    with pytest.raises(TypeError, match="Trajectories is a record of several arrays, not an array"):
+        jnp.asarray(walks())
+    assert jnp.shape(walks()) == ()
+
+
+def test_data_as_an_argument_of_compiled_code():
+    data = with_gaps(walks())
+    with computing_in("float64"):
+        program = jax.jit(lambda data, beta: gi.Behavior(WORLD, gi.boltzmann(beta=beta), REWARD).log_prob(data))
+        found = float(program(data.unlabeled(), 2.0))
+        slope = float(jax.grad(program, argnums=1)(data.unlabeled(), 2.0))
+    policy = lambda beta: oracles.boltzmann_q(P, R, DISCOUNT, beta, AVAILABLE, TERMINAL).policy  # noqa: E731
+    assert found == pytest.approx(exact(data, policy(2.0)).sum(), abs=1e-10)
+    expected = oracles.gradient(lambda beta: exact(data, policy(beta[0])).sum(), np.array([2.0]))[0]
+    assert slope == pytest.approx(expected, rel=1e-7)
+
+
+def test_a_failed_planner_is_not_a_number():
+    """In a sampler a planner without a fixed point must not look like a score."""
+    hall = gi.gridworld("s.a", discount=1.0, stay=True)
+    goal = gi.goals(hall, {"a": "a"}, step_cost=2.0)["a"]
+    data = gi.Trajectories.of([[0, 1, 2]], [[3, 3]])
+
+    def score(cost):
+        return gi.Behavior(hall, gi.soft_optimal(beta=1.0), eqx.tree_at(lambda r: r.step_cost, goal, cost)).log_prob(data)
+
+    with computing_in("float64"):
+        scores = jax.jit(jax.vmap(score))(jnp.array([2.0, 1.0, 0.5, 0.0, -1.0]))
+    assert np.isfinite(scores[0])
+    assert np.isnan(scores[1:]).all()
