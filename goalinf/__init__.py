@@ -45,6 +45,7 @@ from goalinf.worlds import (
 __version__ = _version("goalinf")
 
 __all__ = [
+    "MDP",
     "ActionReward",
     "Agent",
     "Behavior",
@@ -52,7 +53,6 @@ __all__ = [
     "Fit",
     "GoalReward",
     "LinearReward",
-    "MDP",
     "Policy",
     "PrecisionError",
     "Shaped",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -53,8 +53,8 @@ class Behavior(dist.Distribution):
     """
 
     support = constraints.real
-    arg_constraints: dict = {}
-    reparametrized_params: list = []
+    arg_constraints: ClassVar[dict] = {}
+    reparametrized_params: ClassVar[list] = []
 
     def __init__(
         self,
@@ -123,7 +123,13 @@ class Behavior(dist.Distribution):
         mdp = self.setting.mdp()
         one_world = len(self.setting.worlds) == 1
         states, actions, alive = roll_out(
-            key, mdp, self.policy, jnp.asarray(like.states)[:, 0], jnp.asarray(like.context), like.actions.shape[1], one_world
+            key,
+            mdp,
+            self.policy,
+            jnp.asarray(like.states)[:, 0],
+            jnp.asarray(like.context),
+            like.actions.shape[1],
+            one_world,
         )
         alive = alive & (jnp.arange(like.actions.shape[1]) < jnp.asarray(like.lengths)[:, None])
         observed = alive & jnp.asarray(like.observed)
@@ -154,7 +160,9 @@ def score_steps(policy: Policy, data: Trajectories) -> Float[Array, "N T"]:
     steps = data.actions.shape[1]
     horizon = policy.log_probs.shape[1] if policy.log_probs.ndim == 4 else None
     if horizon is not None and steps > horizon:
-        raise ValueError(f"the data have up to {steps} steps, the agent's horizon is {horizon}: give it a longer horizon")
+        raise ValueError(
+            f"the data have up to {steps} steps, the agent's horizon is {horizon}: give it a longer horizon"
+        )
     states = jnp.maximum(jnp.asarray(data.states)[:, :steps], 0)
     actions = jnp.maximum(jnp.asarray(data.actions), 0)
     context = _policy_number(policy, data.context)[:, None]
@@ -290,7 +298,13 @@ def simulate_like(
 
 
 def _walk(
-    key: Array, setting: Setting, agent: Agent, first: np.ndarray, context: np.ndarray, steps: int, precision: Precision | None
+    key: Array,
+    setting: Setting,
+    agent: Agent,
+    first: np.ndarray,
+    context: np.ndarray,
+    steps: int,
+    precision: Precision | None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Plan and roll out on the host's behalf, with every check."""
     check_known(agent, setting.rewards)

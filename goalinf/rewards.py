@@ -33,7 +33,7 @@ class Reward(eqx.Module):
     """
 
     @abc.abstractmethod
-    def __call__(self, mdp: MDP) -> Float[Array, "..."]:
+    def __call__(self, mdp: MDP) -> Float[Array, ...]:
         """Values broadcastable to ``(S, A, K)``, aligned with ``mdp.successors``."""
 
     @property
@@ -98,7 +98,7 @@ class StateReward(Reward):
         """The reward that wants nothing."""
         return cls(np.zeros(world.n_states), on="departure")
 
-    def __call__(self, mdp: MDP) -> Float[Array, "..."]:
+    def __call__(self, mdp: MDP) -> Float[Array, ...]:
         """``(S, 1, 1)`` on departure, ``(S, A, K)`` on arrival."""
         values = jnp.asarray(self.values)
         return values[:, None, None] if self.on == "departure" else values[mdp.successors]
@@ -128,7 +128,7 @@ class ActionReward(Reward):
     def __init__(self, values: Leaf):
         self.values = _leaf(values, "values of an ActionReward")
 
-    def __call__(self, mdp: MDP) -> Float[Array, "..."]:
+    def __call__(self, mdp: MDP) -> Float[Array, ...]:
         """``(S, A, 1)``."""
         return jnp.asarray(self.values)[:, :, None]
 
@@ -157,7 +157,7 @@ class TransitionReward(Reward):
     def __init__(self, values: Leaf):
         self.values = _leaf(values, "values of a TransitionReward")
 
-    def __call__(self, mdp: MDP) -> Float[Array, "..."]:
+    def __call__(self, mdp: MDP) -> Float[Array, ...]:
         """``(S, A, K)``."""
         return jnp.asarray(self.values)
 
@@ -187,7 +187,7 @@ class LinearReward(Reward):
         Names of the features, for labels.
     """
 
-    features: Float[Array | np.ndarray, "..."]
+    features: Float[Array | np.ndarray, ...]
     weights: Leaf
     on: Literal["departure", "arrival"] | None = eqx.field(static=True)
     names: tuple[str, ...] | None = eqx.field(static=True)
@@ -219,10 +219,10 @@ class LinearReward(Reward):
         self.on = _timing(on) if on is not None else None
         self.names = tuple(names) if names is not None else None
 
-    def __call__(self, mdp: MDP) -> Float[Array, "..."]:
+    def __call__(self, mdp: MDP) -> Float[Array, ...]:
         """``(S, 1, 1)``, ``(S, A, 1)`` or ``(S, A, K)``."""
         values = jnp.asarray(self.features) @ jnp.asarray(self.weights)
-        if values.ndim == 1:
+        if self.on is not None:
             return StateReward(values, on=self.on)(mdp)
         return values[:, :, None] if values.ndim == 2 else values
 
@@ -271,7 +271,7 @@ class GoalReward(Reward):
         self.bonus = _leaf(bonus, "bonus of a GoalReward")
         self.dead_end = _leaf(dead_end, "dead_end of a GoalReward")
 
-    def __call__(self, mdp: MDP) -> Float[Array, "..."]:
+    def __call__(self, mdp: MDP) -> Float[Array, ...]:
         """``(S, A, K)``."""
         return -jnp.asarray(self.step_cost) + jnp.asarray(self.bonus) * jnp.asarray(self.goal)[mdp.successors]
 
@@ -315,7 +315,7 @@ class Shaped(Reward):
         self.base = base
         self.potential = _leaf(potential, "potential")
 
-    def __call__(self, mdp: MDP) -> Float[Array, "..."]:
+    def __call__(self, mdp: MDP) -> Float[Array, ...]:
         """``(S, A, K)``."""
         phi = jnp.where(ended(self.base, mdp), 0.0, jnp.asarray(self.potential))
         return self.base(mdp) + jnp.asarray(mdp.discount) * phi[mdp.successors] - phi[:, None, None]
@@ -423,7 +423,9 @@ def goals(
 
 def _timing(on: Any) -> Literal["departure", "arrival"]:
     if on not in ("departure", "arrival"):
-        raise ValueError(f"on is {on!r}; expected 'departure' (collected when acting there) or 'arrival' (when entering)")
+        raise ValueError(
+            f"on is {on!r}; expected 'departure' (collected when acting there) or 'arrival' (when entering)"
+        )
     return on
 
 

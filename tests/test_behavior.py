@@ -73,7 +73,11 @@ def test_missing_choices_are_missing():
         behavior = gi.Behavior(WORLD, AGENT, REWARD)
         lost = float(behavior.log_prob(data) - behavior.log_prob(hidden))
     assert lost == pytest.approx(exact(data)[gap].sum(), abs=1e-10)
-    wide = gi.Trajectories.of(np.pad(data.states, ((0, 0), (0, 3)), constant_values=-1), np.pad(data.actions, ((0, 0), (0, 3)), constant_values=-1), lengths=data.lengths)
+    wide = gi.Trajectories.of(
+        np.pad(data.states, ((0, 0), (0, 3)), constant_values=-1),
+        np.pad(data.actions, ((0, 0), (0, 3)), constant_values=-1),
+        lengths=data.lengths,
+    )
     with computing_in("float64"):
         assert float(behavior.log_prob(wide)) == pytest.approx(float(behavior.log_prob(data)), abs=1e-10)
 
@@ -108,13 +112,23 @@ def test_order_does_not_matter():
 def test_all_action_sequences_together(agent):
     """Exp of the score, times the moves of the world, sums to one over everything that can happen."""
     steps = 3
-    policy = POLICY if agent.planner.horizon is None else oracles.finite(P, R, DISCOUNT, 2.0, 3, oracles.hard, AVAILABLE, TERMINAL).policy
+    policy = (
+        POLICY
+        if agent.planner.horizon is None
+        else oracles.finite(P, R, DISCOUNT, 2.0, 3, oracles.hard, AVAILABLE, TERMINAL).policy
+    )
     paths = list(oracles.every_path(np.nan_to_num(policy), P, WORLD.mdp.initial, steps, TERMINAL))
     pad = lambda row, width: [*row, *[-1] * (width - len(row))]  # noqa: E731
-    data = gi.Trajectories.of([pad(path.states, steps + 1) for path in paths], [pad(path.actions, steps) for path in paths])
+    data = gi.Trajectories.of(
+        [pad(path.states, steps + 1) for path in paths], [pad(path.actions, steps) for path in paths]
+    )
     with computing_in("float64"):
         scores = np.asarray(gi.Behavior(WORLD, agent, REWARD).log_prob_by_trajectory(data))
-    moves = [WORLD.mdp.initial[p.states[0]] * np.prod([P[s, a, t] for s, a, t in zip(p.states, p.actions, p.states[1:], strict=False)]) for p in paths]
+    moves = [
+        WORLD.mdp.initial[p.states[0]]
+        * np.prod([P[s, a, t] for s, a, t in zip(p.states, p.actions, p.states[1:], strict=False)])
+        for p in paths
+    ]
     np.testing.assert_allclose(np.exp(scores) * moves, [path.probability for path in paths], rtol=1e-9)
     assert np.sum(np.exp(scores) * moves) == pytest.approx(1.0, abs=1e-10)
 
@@ -131,7 +145,10 @@ def test_finite_horizons_are_scored_by_time():
 
 def test_a_horizon_that_is_too_short():
     agent = gi.soft_optimal(beta=BETA, horizon=4)
-    with computing_in("float64"), pytest.raises(ValueError, match="the data have up to 7 steps, the agent's horizon is 4"):
+    with (
+        computing_in("float64"),
+        pytest.raises(ValueError, match="the data have up to 7 steps, the agent's horizon is 4"),
+    ):
         gi.Behavior(WORLD, agent, REWARD).log_prob(walks())
     with pytest.raises(ValueError, match="steps is 7, beyond the agent's horizon of 4: give it a longer horizon"):
         gi.simulate(jax.random.key(0), WORLD, agent, REWARD, trajectories=2, steps=7)
@@ -157,7 +174,12 @@ def test_worlds_of_several_sizes():
         mine = np.asarray(data.context) == number
         ends = TERMINAL if name == "large" else None
         expected = oracles.step_log_probabilities(
-            policies[name], np.asarray(data.states)[mine], np.asarray(data.actions)[mine], np.asarray(data.lengths)[mine], None, ends
+            policies[name],
+            np.asarray(data.states)[mine],
+            np.asarray(data.actions)[mine],
+            np.asarray(data.lengths)[mine],
+            None,
+            ends,
         )
         np.testing.assert_allclose(found[mine], expected, atol=1e-12)
     assert total == pytest.approx(found.sum(), abs=1e-10)
@@ -199,7 +221,10 @@ def test_contexts_that_do_not_fit():
     with pytest.raises(ValueError, match=r"has shape \(4, 3\); this world needs \(1, 1\)"):
         gi.Behavior(two, AGENT, REWARD)
     mixed = {"a": REWARD, "b": gi.StateReward(np.zeros(S), on="arrival")}
-    with computing_in("float64"), pytest.raises(ValueError, match="must be of one kind and timing; found ActionReward, StateReward"):
+    with (
+        computing_in("float64"),
+        pytest.raises(ValueError, match="must be of one kind and timing; found ActionReward, StateReward"),
+    ):
         gi.Behavior(WORLD, AGENT, mixed).log_prob(walks())
 
 
@@ -361,7 +386,9 @@ def test_a_failed_planner_is_not_a_number():
     data = gi.Trajectories.of([[0, 1, 2]], [[3, 3]])
 
     def score(cost):
-        return gi.Behavior(hall, gi.soft_optimal(beta=1.0), eqx.tree_at(lambda r: r.step_cost, goal, cost)).log_prob(data)
+        return gi.Behavior(hall, gi.soft_optimal(beta=1.0), eqx.tree_at(lambda r: r.step_cost, goal, cost)).log_prob(
+            data
+        )
 
     with computing_in("float64"):
         scores = jax.jit(jax.vmap(score))(jnp.array([2.0, 1.0, 0.5, 0.0, -1.0]))

@@ -7,7 +7,6 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, Bool, Float
@@ -92,7 +91,9 @@ class Agent(eqx.Module):
             if name not in known:
                 raise ValueError(f"{self.name} has no parameter {name!r}; it has {', '.join(known) or 'none'}")
             checked = check_parameter(name, value, *known[name].parameters[name])
-            agent = eqx.tree_at(partial(_owned, name=name), agent, checked, is_leaf=lambda x: isinstance(x, Distribution))
+            agent = eqx.tree_at(
+                partial(_owned, name=name), agent, checked, is_leaf=lambda x: isinstance(x, Distribution)
+            )
         return agent
 
     def policy(self, world: World, reward: Reward, *, precision: Precision | None = None) -> xr.DataArray:

@@ -78,7 +78,9 @@ def action_values(problem: Problem, values: Float[Array, " S"]) -> Float[Array, 
     return problem.reward + problem.discount * ahead
 
 
-def backup(problem: Problem, values: Float[Array, " S"], kind: Backup) -> tuple[Float[Array, " S"], Float[Array, "A S"]]:
+def backup(
+    problem: Problem, values: Float[Array, " S"], kind: Backup
+) -> tuple[Float[Array, " S"], Float[Array, "A S"]]:
     """Values backed up once, and the policy that the backup follows.
 
     Soft: log-sum-exp, and the softmax of Q. Hard: maximum, and uniform over the maximizers. Pinned states keep their

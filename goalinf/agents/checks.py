@@ -59,7 +59,8 @@ def check_shapes(reward: Any, world: World) -> None:
         expected = tuple(sizes.get(axis, shape[-1] if shape else 1) for axis in axes)
         if shape != expected:
             raise ValueError(
-                f"{name} of the {type(reward).__name__} has shape {shape}; this world needs {expected} ({', '.join(axes)})"
+                f"{name} of the {type(reward).__name__} has shape {shape}; "
+                f"this world needs {expected} ({', '.join(axes)})"
             )
     if hasattr(reward, "base"):
         check_shapes(reward.base, world)
@@ -102,8 +103,8 @@ def check_solved(residual: Any, values: Any, precision: Precision) -> None:
         reached = bool(solved(np.asarray(residual, precision), np.asarray(values, precision)))
     if not reached:
         raise ConvergenceError(
-            f"the planner ended at values of {largest:.3g} with a relative residual of {worst:.2g}: they have no finite "
-            "fixed point or it was not reached; undiscounted, a soft-optimal agent needs step costs above "
-            "log(number of actions)/beta, and no agent may collect reward in a loop: use a discount below 1, a horizon, "
-            "larger step costs, or a smaller beta"
+            f"the planner ended at values of {largest:.3g} with a relative residual of {worst:.2g}: they have no "
+            "finite fixed point or it was not reached; undiscounted, a soft-optimal agent needs step costs above "
+            "log(number of actions)/beta, and no agent may collect reward in a loop: use a discount below 1, "
+            "a horizon, larger step costs, or a smaller beta"
         )

@@ -1,4 +1,4 @@
-"""Several worlds or several rewards in one data set: a mapping from context, stacked so that one program plans them all."""
+"""Several worlds or rewards in one data set: a mapping from context, stacked so that one program plans them all."""
 
 from __future__ import annotations
 
@@ -57,15 +57,21 @@ class Setting:
             if missing and len(contexts) == 1 and contexts[0] in (0, None):
                 raise ValueError(f"several {name}s were given but the data name no context: read them with context=")
             if missing:
-                raise ValueError(f"context {missing[0]!r} has no {name}; the mapping has {', '.join(map(str, mapping))}")
+                raise ValueError(
+                    f"context {missing[0]!r} has no {name}; the mapping has {', '.join(map(str, mapping))}"
+                )
         worlds = tuple(world[context] for context in contexts) if isinstance(world, Mapping) else (world,)
         rewards = tuple(reward[context] for context in contexts) if isinstance(reward, Mapping) else (reward,)
-        for one in worlds:
-            if not isinstance(one, World):
-                raise TypeError(f"expected a World, found {type(one).__name__}; make one with gi.gridworld, gi.graph_world, …")
+        for each in worlds:
+            if not isinstance(each, World):
+                raise TypeError(
+                    f"expected a World, found {type(each).__name__}; make one with gi.gridworld, gi.graph_world, …"
+                )
         for one in rewards:
             if not isinstance(one, Reward):
-                raise TypeError(f"expected a reward, found {type(one).__name__}; use gi.StateReward, gi.ActionReward, …")
+                raise TypeError(
+                    f"expected a reward, found {type(one).__name__}; use gi.StateReward, gi.ActionReward, …"
+                )
         return cls(tuple(contexts), worlds, rewards)
 
     @property

@@ -1,4 +1,4 @@
-"""Execution: from the action that was chosen to the action that is done. Maps log-probabilities to log-probabilities."""
+"""Execution: from the action that was chosen to the action that is done, log-probabilities to log-probabilities."""
 
 from __future__ import annotations
 

@@ -109,7 +109,9 @@ class Chains:
         names = found[0][0]
         if len(found) == 1 and np.ndim(names["potential"]) == 2:
             return {name: np.concatenate([block[name] for block in found[0]], 1) for name in names}
-        return {name: np.stack([np.concatenate([b[name] for b in chain[:common]]) for chain in found]) for name in names}
+        return {
+            name: np.stack([np.concatenate([b[name] for b in chain[:common]]) for chain in found]) for name in names
+        }
 
     def scale_step_size(self, factor: float) -> None:
         """Multiply the step sizes of all chains; for use after warm-up, when they no longer adapt."""

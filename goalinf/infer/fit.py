@@ -103,12 +103,16 @@ class Fit:
         if not dims:
             return table
         labels = [draws[name][dim].values.tolist() for dim in dims]
-        table.index = pd.MultiIndex.from_product(labels, names=dims) if len(dims) > 1 else pd.Index(labels[0], name=dims[0])
+        table.index = (
+            pd.MultiIndex.from_product(labels, names=dims) if len(dims) > 1 else pd.Index(labels[0], name=dims[0])
+        )
         return table
 
     @property
     def diagnosis(self) -> str:
         """Whether the chains converged, in words, with a remedy where they did not."""
+        if (algorithm := str(self.tree.attrs.get("algorithm"))) not in ("HMC", "NUTS"):
+            return f"Independent draws from an approximation ({algorithm}). {self.tree.attrs.get('sampler', '')}"
         r_hat, ess = _arviz.worst(self.posterior)
         worries = []
         if not r_hat <= _R_HAT:
@@ -122,7 +126,8 @@ class Fit:
         ran = str(self.tree.attrs.get("sampler", ""))
         cut = " It was interrupted: these are the draws so far." if self.tree.attrs.get("interrupted", 0) else ""
         if not worries:
-            return f"Converged: R-hat at most {r_hat:.3f}, smallest effective sample size {ess:.0f}, no divergences. {ran}{cut}"
+            figures = f"R-hat at most {r_hat:.3f}, smallest effective sample size {ess:.0f}, no divergences"
+            return f"Converged: {figures}. {ran}{cut}"
         remedy = "Draw more (draws=), warm up longer (warmup=), or use tighter priors, before you trust these numbers."
         return f"NOT converged: {'; '.join(worries)}. {remedy} {ran}{cut}"
 
@@ -136,7 +141,9 @@ class Fit:
         ValueError
             Where the reward was known, or the model is a user's own.
         """
-        return self._reward({name: draws.mean(("chain", "draw")).values for name, draws in self._reward_draws().items()})
+        return self._reward(
+            {name: draws.mean(("chain", "draw")).values for name, draws in self._reward_draws().items()}
+        )
 
     def rewards(self, n: int = 100, *, seed: int = 0) -> list[Any]:
         """Draws of the reward, as rewards: n of them, chosen at random without repetition.
@@ -159,16 +166,20 @@ class Fit:
             Where the model is a user's own (use ``numpyro.infer.Predictive`` on it), or n exceeds the draws.
         """
         if self.agent is None:
-            raise self._unknown("a model of your own is predicted from with numpyro.infer.Predictive and like= in gi.Behavior")
+            raise self._unknown(
+                "a model of your own is predicted from with numpyro.infer.Predictive and like= in gi.Behavior"
+            )
         worlds: Any = self.world
         predicted = []
         for one, sub in zip(self._some(n, seed), jax.random.split(key, n), strict=True):
             agent, reward = fill(self.agent, self.reward, one)
-            predicted.append(simulate_like(sub, worlds, agent, reward, self.data, precision=self.tree.attrs["precision"]))
+            predicted.append(
+                simulate_like(sub, worlds, agent, reward, self.data, precision=self.tree.attrs["precision"])
+            )
         return predicted
 
     def _some(self, n: int, seed: int) -> list[dict[str, np.ndarray]]:
-        draws = self.posterior[[site.name for site in self.sites]].stack(sample=("chain", "draw"))
+        draws = self.posterior[[site.name for site in self.sites]].stack(sample=("chain", "draw"))  # noqa: PD013
         total = draws.sizes["sample"]
         if not 1 <= n <= total:
             raise ValueError(f"n is {n}; this fit has {total} draws")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import partial
 from typing import Any, Literal
 
 import jax
@@ -93,7 +92,9 @@ class Kernel:
 
     def run(self, state: Any, args: Any, *, warmup: int) -> tuple[Any, dict[str, Any]]:
         """A block of steps; traceable."""
-        self._init(state.z, warmup, model_args=args, rng_key=state.rng_key, **self._options)  # sets the kernel's schedule
+        self._init(
+            state.z, warmup, model_args=args, rng_key=state.rng_key, **self._options
+        )  # sets the kernel's schedule
 
         def step(state, _):
             if self.algorithm == "HMC":

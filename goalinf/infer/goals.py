@@ -80,7 +80,8 @@ def goal_posterior(
     >>> hall = gi.gridworld("a.s.b", discount=1.0)
     >>> walk = gi.Trajectories.of([[2, 3, 4]], [[3, 3]])
     >>> goals = gi.goals(hall, {"left": "a", "right": "b"}, step_cost=1.0)
-    >>> gi.goal_posterior(hall, gi.boltzmann(beta=1.0), goals, walk).sel(trajectory=0, step=2, goal="right").item() > 0.9
+    >>> posterior = gi.goal_posterior(hall, gi.boltzmann(beta=1.0), goals, walk)
+    >>> posterior.sel(trajectory=0, step=2, goal="right").item() > 0.9
     True
     """
     if not goals:
@@ -93,7 +94,11 @@ def goal_posterior(
     for reward in goals.values():
         check_plannable(agent, world, reward)
     log_prior = _log_prior(goals, prior)
-    sizes = {"state": bucket(world.n_states), "action": world.n_actions, "successor": bucket(world.mdp.successors.shape[2])}
+    sizes = {
+        "state": bucket(world.n_states),
+        "action": world.n_actions,
+        "successor": bucket(world.mdp.successors.shape[2]),
+    }
     mdp = pad(
         world.mdp,
         states=sizes["state"],
@@ -142,7 +147,9 @@ def _log_prior(goals: Mapping[Hashable, Reward], prior: Mapping[Hashable, float]
         raise ValueError(f"the prior names {sorted(map(str, prior))}; the goals are {sorted(map(str, goals))}")
     weights = np.array([prior[name] for name in goals], float)
     if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):
-        raise ValueError(f"prior weights are {weights.tolist()}; expected finite numbers of at least zero, not all zero")
+        raise ValueError(
+            f"prior weights are {weights.tolist()}; expected finite numbers of at least zero, not all zero"
+        )
     with np.errstate(divide="ignore"):
         return np.log(weights / weights.sum())
 

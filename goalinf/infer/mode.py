@@ -74,6 +74,8 @@ def climb(density: Density, data: Any, start: np.ndarray | None = None) -> Mode:
             options={"gtol": 1e-6, "maxiter": 200, "initial_trust_radius": 1.0, "max_trust_radius": 100.0},
         )
     else:
-        found = optimize.minimize(value_and_gradient, np.asarray(start, float), jac=True, method="L-BFGS-B", options={"maxiter": 2000})
+        found = optimize.minimize(
+            value_and_gradient, np.asarray(start, float), jac=True, method="L-BFGS-B", options={"maxiter": 2000}
+        )
     largest = float(np.max(np.abs(found.jac)))
     return Mode(found.x, float(found.fun), largest, largest < 1e-3, int(found.nit))

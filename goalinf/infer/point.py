@@ -128,8 +128,8 @@ def approximate(
 ) -> Fit:
     """A Gaussian approximation of the posterior in unconstrained coordinates: seconds instead of minutes.
 
-    ``"laplace"`` takes the curvature at the mode; ``"svi"`` fits a Gaussian of full rank by maximizing the evidence lower
-    bound (NumPyro, Adam). The fit says that it is an approximation; nothing guards its quality, so do not publish it.
+    ``"laplace"`` takes the curvature at the mode; ``"svi"`` fits a Gaussian of full rank by maximizing the evidence
+    lower bound (NumPyro, Adam). The fit says that it is an approximation; nothing guards its quality, so do not publish it.
 
     Parameters
     ----------
@@ -181,7 +181,9 @@ def approximate(
         return labeled_fit(key, posterior, values, stats, xr.Dataset(), {"sampler": said, "algorithm": by}, chosen)
 
 
-def _posterior(key: Any, world: Any, agent: Any, reward: Any, data: Any, model: Any, dims: Any, coords: Any) -> Posterior:
+def _posterior(
+    key: Any, world: Any, agent: Any, reward: Any, data: Any, model: Any, dims: Any, coords: Any
+) -> Posterior:
     return own_model(key, model, data, dims, coords) if model is not None else standard(key, world, agent, reward, data)
 
 
@@ -209,4 +211,6 @@ def _svi(key: Any, key_draw: Any, posterior: Posterior, draws: int, steps: int) 
     bound = -float(np.mean(np.asarray(result.losses)[-100:]))
     if not np.isfinite(bound):
         raise ConvergenceError("the evidence lower bound is not finite; use tighter priors, or gi.infer")
-    return guide.get_posterior(result.params).sample(key_draw, (draws,)), f"Variational inference, not MCMC; evidence lower bound {bound:.1f} nats."
+    return guide.get_posterior(result.params).sample(
+        key_draw, (draws,)
+    ), f"Variational inference, not MCMC; evidence lower bound {bound:.1f} nats."

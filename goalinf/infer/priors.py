@@ -52,7 +52,7 @@ def find_sites(agent: Agent, reward: Reward | Mapping[Any, Reward], world: World
     sites = []
     for name, value in agent.parameters.items():
         if isinstance(value, Distribution):
-            dims = () if value.shape() == () else ("state",)
+            dims: tuple[str, ...] = () if value.shape() == () else ("state",)
             sites.append(Site(f"agent.{name}", _expanded(f"agent.{name}", value, dims, sizes), dims))
     if isinstance(reward, Mapping):
         for context, one in reward.items():
@@ -62,11 +62,11 @@ def find_sites(agent: Agent, reward: Reward | Mapping[Any, Reward], world: World
                     "to learn one reward from all contexts pass it by itself instead of in a mapping"
                 )
         return sites
-    for name, (value, dims) in _reward_priors(reward).items():
+    for name, (value, axes) in _reward_priors(reward).items():
         own = sizes
         if isinstance(_base(reward), LinearReward):
             own = {**sizes, "feature": _base(reward).features.shape[-1]}
-        sites.append(Site(f"reward.{name}", _expanded(f"reward.{name}", value, dims, own), dims))
+        sites.append(Site(f"reward.{name}", _expanded(f"reward.{name}", value, axes, own), axes))
     return sites
 
 
@@ -88,7 +88,9 @@ def _expanded(name: str, prior: Distribution, dims: tuple[str, ...], sizes: Mapp
         prior = prior.expand(shape)
     elif prior.shape() != shape:
         axes = " x ".join(dims) or "a number"
-        raise ValueError(f"the prior of {name} has shape {prior.shape()}; expected {shape} ({axes}), or a scalar prior for all")
+        raise ValueError(
+            f"the prior of {name} has shape {prior.shape()}; expected {shape} ({axes}), or a scalar prior for all"
+        )
     return prior.to_event(len(shape) - len(prior.event_shape))
 
 

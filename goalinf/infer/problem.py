@@ -55,7 +55,9 @@ class Posterior:
     def to_product(self, flat: np.ndarray) -> np.ndarray:
         """The point of the product's density that a point of the plain one stands for."""
         values = self.plain.constrain(jnp.asarray(flat), self.data)
-        beta, linear = (next(values[s.name] for s in self.sites if s.name.startswith(part)) for part in ("agent.", "reward."))
+        beta, linear = (
+            next(values[s.name] for s in self.sites if s.name.startswith(part)) for part in ("agent.", "reward.")
+        )
         return np.asarray(ravel_pytree({PRODUCT: beta * linear})[0])
 
     def values(self, key: Any, sampled: Any) -> dict[str, np.ndarray]:
@@ -86,7 +88,8 @@ def standard(key: Any, world: Worlds | None, agent: Agent | None, reward: Reward
         raise ValueError(f"gi.infer needs {', '.join(missing)}; or a model of your own as model=")
     if not isinstance(agent, Agent):
         raise TypeError(f"agent is a {type(agent).__name__}; expected an agent such as gi.soft_optimal(beta=1.0)")
-    assert world is not None and reward is not None
+    assert world is not None
+    assert reward is not None
     if not isinstance(data, Trajectories):
         raise TypeError(f"data is a {type(data).__name__}; read a table with gi.read_trajectories first")
     if data.n_choices == 0:
@@ -100,7 +103,11 @@ def standard(key: Any, world: Worlds | None, agent: Agent | None, reward: Reward
             "such as gi.StateReward(dist.Normal(0, 1), on='departure')"
         )
     typical = {site.name: site.prior.mean for site in sites}
-    known_agent, known_reward = fill(agent, reward, {k: np.broadcast_to(v, s.prior.shape()) for (k, v), s in zip(typical.items(), sites, strict=True)})
+    known_agent, known_reward = fill(
+        agent,
+        reward,
+        {k: np.broadcast_to(v, s.prior.shape()) for (k, v), s in zip(typical.items(), sites, strict=True)},
+    )
     known = Setting.of(world, known_reward, data.context_names)
     for index, one in enumerate(known.worlds):
         check_plannable(known_agent, one, known.rewards[min(index, len(known.rewards) - 1)])
@@ -122,7 +129,9 @@ def standard(key: Any, world: Worlds | None, agent: Agent | None, reward: Reward
     return Posterior(plain, product, bare, data, dims, coords, sites, world, agent, reward)
 
 
-def own_model(key: Any, model: Model, data: Any, dims: Mapping[str, Sequence[str]], coords: Mapping[str, Any]) -> Posterior:
+def own_model(
+    key: Any, model: Model, data: Any, dims: Mapping[str, Sequence[str]], coords: Mapping[str, Any]
+) -> Posterior:
     """The posterior of a user's own NumPyro model."""
     bare = data.unlabeled() if isinstance(data, Trajectories) else data
     plain = Density.of(model, bare, key)
@@ -140,15 +149,19 @@ def _check_fits(setting: Setting, data: Trajectories) -> None:
         states, actions = np.asarray(cells.state)[mine], np.asarray(cells.action)[mine]
         where = "" if context is None else f" of context {context!r}"
         if states.size and states.max() >= world.n_states:
-            raise ValueError(f"the data{where} visit state number {states.max()}; the world has {world.n_states} states")
+            raise ValueError(
+                f"the data{where} visit state number {states.max()}; the world has {world.n_states} states"
+            )
         if actions.size and actions.max() >= world.n_actions:
-            raise ValueError(f"the data{where} hold action number {actions.max()}; the world has {world.n_actions} actions")
+            raise ValueError(
+                f"the data{where} hold action number {actions.max()}; the world has {world.n_actions} actions"
+            )
 
 
 def _check_defined(density: Density, bare: Trajectories, data: Trajectories) -> None:
     """The log-likelihood is finite at the prior medians; otherwise the step that is not is named."""
     sites = jax.device_get(density.constrain(jnp.asarray(density.start), bare))
-    scored, residual = jax.device_get(jax.jit(lambda s, d: density.log_likelihood(s, d, by="step"))(sites, bare))
+    scored, _ = jax.device_get(jax.jit(lambda s, d: density.log_likelihood(s, d, by="step"))(sites, bare))
     if np.ndim(scored) == 0:
         return
     wrong = np.argwhere(~np.isfinite(scored))

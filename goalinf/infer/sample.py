@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from goalinf.agents import Agent, Setting
+from goalinf.agents import Agent
 from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.data import Trajectories
 from goalinf.infer import assemble
@@ -135,7 +135,9 @@ def infer(
             posterior = own_model(key_model, model, data, dims or {}, coords or {})
         else:
             posterior = standard(key_model, world, agent, reward, data)
-        settings = _Settings(chains, warmup, draws, method, target_accept, chosen, chain_method or default_chain_method(), progress)
+        settings = _Settings(
+            chains, warmup, draws, method, target_accept, chosen, chain_method or default_chain_method(), progress
+        )
 
         def assemble_from(first: int, sampled: Sampled) -> Fit:
             return assembled(jax.random.fold_in(key, first) if first else key, posterior, sampled, settings)
@@ -191,14 +193,18 @@ def _sample(key: Any, posterior: Posterior, settings: _Settings, keep: Checkpoin
         if geometry is None:
             reason = "the curvature at the mode is not positive definite"
         else:
-            done = _run(key_hmc, key_start, density, posterior, geometry, "HMC", settings, keep, judge=settings.method == "auto")
+            done = _run(
+                key_hmc, key_start, density, posterior, geometry, "HMC", settings, keep, judge=settings.method == "auto"
+            )
             if isinstance(done, Sampled):
                 return done
             reason = done
         if settings.method == "hmc":
             raise ValueError(f"HMC in whitened coordinates cannot run: {reason}; use method='nuts'")
     geometry = Geometry.plain(start.flat)
-    done = _run(key_nuts, key_start, posterior.plain, posterior, geometry, "NUTS", settings, keep, judge=False, reason=reason)
+    done = _run(
+        key_nuts, key_start, posterior.plain, posterior, geometry, "NUTS", settings, keep, judge=False, reason=reason
+    )
     assert isinstance(done, Sampled)
     return done
 
@@ -242,11 +248,13 @@ def _run(
             kept = {name: values[:, : settings.draws] for name, values in draws.items()}
             product = density is posterior.product
             said = _sentence(algorithm, product, halved, reason if settings.method == "auto" else "")
-            return Sampled(kept, geometry, density, product, said, algorithm, warmup, chains.interrupted, chains.inverse_mass)
+            return Sampled(
+                kept, geometry, density, product, said, algorithm, warmup, chains.interrupted, chains.inverse_mass
+            )
 
         while count < settings.draws and not chains.interrupted:
             try:
-                if keep.due():
+                if count and keep.due():
                     keep.write(so_far())
                 chunk = chains.advance(min(PILOT, settings.draws - count), bar)
             except KeyboardInterrupt:  # while writing, or before any chain had finished a block
@@ -255,7 +263,9 @@ def _run(
                 chains.interrupted = True
                 break
             if algorithm == "HMC" and chunk["diverging"].any() and halved < _HALVINGS and not chains.interrupted:
-                chains.scale_step_size(0.5)  # posteriors of rewards are curved sharply in places that warm-up rarely meets
+                chains.scale_step_size(
+                    0.5
+                )  # posteriors of rewards are curved sharply in places that warm-up rarely meets
                 bar.restart(settings.chains * (count + chunk["potential"].shape[1]))
                 draws, halved, count = {}, halved + 1, 0
                 keep.begin_again()
@@ -341,7 +351,9 @@ def labeled_fit(
     return Fit(tree, posterior.labeled, posterior.world, posterior.agent, posterior.reward, posterior.plain)
 
 
-def pointwise(density: Density, values: Mapping[str, np.ndarray], data: Any, *, by: str) -> tuple[np.ndarray | None, np.ndarray]:
+def pointwise(
+    density: Density, values: Mapping[str, np.ndarray], data: Any, *, by: str
+) -> tuple[np.ndarray | None, np.ndarray]:
     """Log-likelihood of every draw, ``(chains, draws, N[, T])``, in batches; and the planners' residuals."""
     shape = next(iter(values.values())).shape[:2]
     if not isinstance(data, Trajectories):

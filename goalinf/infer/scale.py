@@ -13,7 +13,7 @@ mixture's conditional :math:`p(\beta \mid R)`. That conditional is then drawn fr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -38,7 +38,11 @@ def scalable(sites: list[Site], reward: Any) -> bool:
     linear = next((site for site in sites if site.name in ("reward.values", "reward.weights")), None)
     if beta is None or linear is None or beta.dims:
         return False
-    real = linear.prior.support in (constraints.real, constraints.real_vector, constraints.independent(constraints.real, 1))
+    real = linear.prior.support in (
+        constraints.real,
+        constraints.real_vector,
+        constraints.independent(constraints.real, 1),
+    )
     continuous = isinstance(linear.prior.support, type(constraints.independent(constraints.real, 1))) or real
     try:
         grid = np.asarray(beta.prior.icdf(ndtr(jnp.asarray([-_REACH, 0.0, _REACH]))))
@@ -58,8 +62,8 @@ class ScaleMixture(dist.Distribution):
         Prior of beta.
     """
 
-    arg_constraints: dict = {}
-    reparametrized_params: list = []
+    arg_constraints: ClassVar[dict] = {}
+    reparametrized_params: ClassVar[list] = []
 
     def __init__(self, reward: dist.Distribution, beta: dist.Distribution):
         self.reward, self.beta = reward, beta
@@ -79,7 +83,9 @@ class ScaleMixture(dist.Distribution):
         """Log of p(R, log beta) at each of the given log betas."""
         scaled = value / jnp.exp(log_beta).reshape(-1, *[1] * jnp.ndim(value))
         # The prior of log beta is that of beta times beta; R spreads each of its n entries by beta.
-        return jax.vmap(self.reward.log_prob)(scaled) + self.beta.log_prob(jnp.exp(log_beta)) + (1 - value.size) * log_beta
+        return (
+            jax.vmap(self.reward.log_prob)(scaled) + self.beta.log_prob(jnp.exp(log_beta)) + (1 - value.size) * log_beta
+        )
 
     def log_prob(self, value: Any) -> Any:
         """Log of p(R)."""

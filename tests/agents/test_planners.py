@@ -42,7 +42,9 @@ def plan_of_oracle(name, P, r, discount, beta, available=None, terminal=None):
     if beta == 0:
         Q = oracles.q_values(P, r, discount, np.zeros(len(P)), available, terminal)
         rational = oracles.mce(P, 0.0 * r, discount, 1.0, available, terminal)
-        return rational if name == "mce" else oracles.Plan(rational.V, Q, oracles.act(np.where(Q > -np.inf, 0.0, Q), 1.0))
+        return (
+            rational if name == "mce" else oracles.Plan(rational.V, Q, oracles.act(np.where(-np.inf < Q, 0.0, Q), 1.0))
+        )
     return getattr(oracles, name)(P, r, discount, beta, available, terminal)
 
 

@@ -1,5 +1,7 @@
 """Fits compared by what they predict."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import numpyro.distributions as dist
@@ -54,16 +56,14 @@ def test_loaded_fits(fit, own, tmp_path):
         gi.compare(again, unit="step")
 
 
-def test_errors(fit, own, tmp_path):
+def test_errors(fit):
     with pytest.raises(ValueError, match="1 fit cannot be compared"):
         gi.compare({"only": fit})
-    with pytest.raises(TypeError, match="expected a mapping"):
-        gi.compare([fit, own])
     with pytest.raises(ValueError, match="unit is 'day'; expected 'trajectory', 'step' or 'subject'"):
-        gi.compare({"a": fit, "b": own}, unit="day")
+        fit.loo("day")
 
 
-def some_fit(world, data, **options):
+def some_fit(world, data):
     reward = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
     agent = gi.soft_optimal(beta=2.0)
     return gi.infer(jax.random.key(4), world, agent=agent, reward=reward, data=data, chains=2, warmup=100, draws=100)
@@ -85,6 +85,7 @@ def test_other_data_and_worlds_with_memory(fit):
 
 
 def test_held_out(fit, own, tmp_path):
+    fit = dataclasses.replace(fit, tree=fit.tree.isel(draw=slice(10), missing_dims="ignore"))
     data = walks_of(seed=9, trajectories=3)
     table = gi.held_out(fit, data)
     assert table["steps"].tolist() == [6, 6, 6]
@@ -93,13 +94,11 @@ def test_held_out(fit, own, tmp_path):
     # By hand: the mean over draws of what each draw's agent gives to the walks.
     draws = fit.posterior.stack(sample=("chain", "draw"))
     density = []
-    for i in range(0, 200, 1):
+    for i in range(20):
         agent = gi.soft_optimal(beta=float(draws["agent.beta"][i]))
         reward = gi.StateReward(draws["reward.values"].values[:, i], on="departure")
         policy = agent.policy(HALL, reward).values
         density.append(np.log(policy[data.states[:, :-1], data.actions]).sum(1))
-    assert np.allclose(table["log_density"], logsumexp(density, axis=0) - np.log(200))
+    assert np.allclose(table["log_density"], logsumexp(density, axis=0) - np.log(20))
     assert gi.held_out(gi.load(fit.save(tmp_path / "fit.nc")), data).equals(table)
     assert (gi.held_out(own, data)["bits"] > 0).all()
-    with pytest.raises(TypeError, match="data is a list"):
-        gi.held_out(fit, [1])

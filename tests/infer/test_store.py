@@ -12,6 +12,7 @@ import xarray as xr
 from small import HALL
 
 import goalinf as gi
+from goalinf.infer import store
 from goalinf.infer.registry import Reader, UnstorableError, Writer
 from goalinf.infer.store import FORMAT, check_target
 from goalinf.precision import computing_in
@@ -135,7 +136,7 @@ def test_a_chunk_that_is_gone(fit, tmp_path):
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_another_format(suffix, fit, tmp_path, monkeypatch):
-    monkeypatch.setattr("goalinf.infer.store.FORMAT", FORMAT + 1)
+    monkeypatch.setattr(store, "FORMAT", FORMAT + 1)
     path = fit.save(tmp_path / f"fit.{suffix}")
     monkeypatch.undo()
     with pytest.raises(ValueError, match=rf"format {FORMAT + 1}, written by goalinf .* reads format {FORMAT}"):
