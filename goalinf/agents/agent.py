@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -156,24 +157,34 @@ def plan(agent: Agent, mdp: MDP, reward: Reward) -> Policy:
     A planner that scales with the reward plans at beta 1; where nothing traced enters it, it does so once, while
     the program around it is being compiled.
     """
-    beta = agent.choice.beta
-    scale = 1.0 if agent.planner.scales else beta
-    inputs = (agent.planner, agent.beliefs(mdp), reward, scale)
+    return _act(agent, mdp, reward, _plan_once(_think, agent, mdp, reward))
+
+
+def plan_each(agent: Agent, mdp: MDP, reward: Reward, axes: tuple[int | None, int | None]) -> Policy:
+    """:func:`plan` for several contexts at once; ``axes`` tells whether MDP and reward have a leading axis."""
+    planned = _plan_once(jax.vmap(_think, (None, None, *axes, None)), agent, mdp, reward)
+    return jax.vmap(_act, (None, *axes, 0))(agent, mdp, reward, planned)
+
+
+def _plan_once(think: Callable, agent: Agent, mdp: MDP, reward: Reward) -> Plan:
+    scale = 1.0 if agent.planner.scales else agent.choice.beta
+    inputs = (agent.planner, agent.beliefs, mdp, reward, scale)
     if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(inputs)):
-        planned = _planned(*inputs)
-    else:
-        with jax.ensure_compile_time_eval():
-            planned = jax.jit(_planned)(*cast(inputs))
-    if agent.planner.scales:
-        planned = eqx.tree_at(lambda p: (p.q, p.values), planned, (beta * planned.q, beta * planned.values))
+        return think(*inputs)
+    with jax.ensure_compile_time_eval():
+        return jax.jit(think)(*cast(inputs))
+
+
+def _think(planner: Any, beliefs: Any, mdp: MDP, reward: Reward, scale: Any) -> Plan:
+    return planner(Problem.of(beliefs(mdp), reward, scale))
+
+
+def _act(agent: Agent, mdp: MDP, reward: Reward, planned: Plan) -> Policy:
+    scale = agent.choice.beta if agent.planner.scales else 1.0
     over = ended(reward, mdp)
     available = choosable(mdp, over | pinned(reward, mdp)[0])
-    log_probs = agent.execution(agent.choice(planned.q, available.T), available)
-    return Policy(log_probs, planned.values, over, planned.residual)
-
-
-def _planned(planner: Any, mdp: MDP, reward: Reward, scale: Any) -> Plan:
-    return planner(Problem.of(mdp, reward, scale))
+    log_probs = agent.execution(agent.choice(scale * planned.q, available.T), available)
+    return Policy(log_probs, scale * planned.values, over, planned.residual)
 
 
 _plan = jax.jit(plan)

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from goalinf.agents.agent import Agent, Policy, plan
+from goalinf.agents.agent import Agent, Policy, plan, plan_each
 from goalinf.rewards import Reward
 from goalinf.worlds import MDP, World, stack
 
@@ -106,7 +106,7 @@ class Setting:
         axes = (0 if len(self.worlds) > 1 else None, 0 if len(self.rewards) > 1 else None)
         if axes == (None, None):
             return jax.tree.map(lambda leaf: leaf[None], plan(agent, mdp, reward))
-        return jax.vmap(plan, (None, *axes))(agent, mdp, reward)
+        return plan_each(agent, mdp, reward, axes)
 
 
 def pad_reward(reward: Any, sizes: Mapping[str, int]) -> Any:

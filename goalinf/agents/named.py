@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax.numpy as jnp
+from numpyro.distributions import Distribution
+
 from goalinf.agents.agent import Agent, check_parameter
 from goalinf.agents.beliefs import TrueBeliefs
 from goalinf.agents.choice import Softmax
@@ -34,7 +37,7 @@ def soft_optimal(beta: Any, *, horizon: int | None = None) -> Agent:
     Raises
     ------
     ValueError
-        Where beta is negative or not finite, or the horizon is not a positive integer.
+        Where beta is negative, not finite or (soft-optimal) not one number, or the horizon is not a positive integer.
 
     References
     ----------
@@ -49,6 +52,9 @@ def soft_optimal(beta: Any, *, horizon: int | None = None) -> Agent:
     >>> gi.soft_optimal(beta=2.0).policy(hall, reward).sel(state="s", action="right").item() > 0.25
     True
     """
+    shape = beta.shape() if isinstance(beta, Distribution) else jnp.shape(beta)
+    if shape != ():
+        raise ValueError(f"beta has shape {shape}; a soft-optimal agent plans with one temperature: give one number")
     return _agent("soft_optimal", ValueIteration("soft", _horizon(horizon)), beta)
 
 
@@ -75,7 +81,7 @@ def boltzmann(beta: Any, *, horizon: int | None = None) -> Agent:
     Raises
     ------
     ValueError
-        Where beta is negative or not finite, or the horizon is not a positive integer.
+        Where beta is negative, not finite or (soft-optimal) not one number, or the horizon is not a positive integer.
 
     References
     ----------

@@ -78,7 +78,7 @@ def demo(
     common.say("", str(audit), "", f"Written to {folder}{os.sep}: {', '.join(_OUTPUTS)}")
 
 
-DRAWS = 400  # per chain
+DRAWS = 250  # per chain
 
 
 def check_folder(folder: Path, *, force: bool) -> None:

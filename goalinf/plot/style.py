@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, ListedColormap, Normalize, TwoSlopeNorm
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 INK = "#222b35"  # walls, marks, lines of text
 GROUND = "#f3f1ec"  # free cells and quiet nodes
@@ -28,7 +29,7 @@ TIME = "viridis"
 
 def canvas(width: float, height: float, panels: int = 1) -> tuple[Figure, Sequence[Axes]]:
     """A figure that belongs to no window, with a row of axes, in inches."""
-    figure = Figure(figsize=(width, height), layout="constrained", dpi=150)
+    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08), dpi=150)
     return figure, list(figure.subplots(1, panels, squeeze=False)[0])
 
 

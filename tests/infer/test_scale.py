@@ -1,0 +1,131 @@
+"""The prior of beta times the reward: against quadrature, and beta drawn back from its conditional."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro.distributions as dist
+import pytest
+from scipy import integrate, stats
+
+import goalinf as gi
+from goalinf.infer.priors import find_sites
+from goalinf.infer.scale import ScaleMixture, scalable
+from goalinf.precision import computing_in
+
+BETAS = {
+    "log-normal": (dist.LogNormal(0.3, 0.8), stats.lognorm(0.8, scale=np.exp(0.3))),
+    "wide": (dist.LogNormal(0.0, 2.0), stats.lognorm(2.0)),
+    "uniform": (dist.Uniform(0.5, 4.0), stats.uniform(0.5, 3.5)),
+}
+REWARDS = {"normal": (dist.Normal(0.5, 1.0), stats.norm(0.5, 1.0)), "Laplace": (dist.Laplace(0.0, 2.0), stats.laplace(0.0, 2.0))}
+
+
+def mixture(beta, reward, size):
+    return ScaleMixture(REWARDS[reward][0].expand((size,)).to_event(1), BETAS[beta][0])
+
+
+def exact_joint(beta, reward, value):
+    """p(R, log beta) as a function of log beta: beta p(beta) p(R / beta) / beta^n."""
+    prior, each = BETAS[beta][1], REWARDS[reward][1]
+    return lambda u: prior.pdf(np.exp(u)) * np.prod(each.pdf(value / np.exp(u))) * np.exp(u * (1 - len(value)))
+
+
+def span(beta):
+    return np.log(BETAS[beta][1].ppf([1e-12, 1 - 1e-12]))
+
+
+@pytest.mark.parametrize("beta", ["log-normal", "wide"])
+@pytest.mark.parametrize("reward", REWARDS)
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_density_against_quadrature(beta, reward, size):
+    rng = np.random.default_rng(size)
+    low, high = span(beta)
+    with computing_in("float64"):
+        one = mixture(beta, reward, size)
+        for scale in (0.05, 1.0, 8.0):
+            value = scale * rng.normal(size=size)
+            joint = exact_joint(beta, reward, value)
+            expected = integrate.quad(joint, low, high, limit=500, epsabs=0, epsrel=1e-11, points=np.linspace(low, high, 30))[0]
+            # Two kinks, of the Laplace density at zero, aside, the sum on the grid is exact to rounding.
+            assert float(one.log_prob(jnp.asarray(value))) == pytest.approx(np.log(expected), abs=1e-8)
+
+
+def test_density_with_many_rewards():
+    """The conditional of beta is narrow then; the grid has to be finer still."""
+    rng = np.random.default_rng(0)
+    value = 3.0 * rng.normal(size=300)
+    with computing_in("float64"):
+        one = mixture("log-normal", "normal", 300)
+        found = float(one.log_prob(jnp.asarray(value)))
+    u = np.linspace(-6, 6, 200_001)
+    logs = stats.lognorm(0.8, scale=np.exp(0.3)).logpdf(np.exp(u)) - 299 * u
+    logs += stats.norm(0.5, 1.0).logpdf(value[:, None] / np.exp(u[None, ::1])).sum(0) if len(value) < 50 else _normal(value, u)
+    top = logs.max()
+    assert found == pytest.approx(top + np.log(np.exp(logs - top).sum() * (u[1] - u[0])), abs=1e-8)
+
+
+def _normal(value, u):
+    """Sum of normal log-densities of value / exp(u), mean 0.5, from the sums of value and its square."""
+    n, first, second = len(value), value.sum(), (value**2).sum()
+    scaled = second * np.exp(-2 * u) - first * np.exp(-u) + n * 0.25
+    return -0.5 * scaled - 0.5 * n * np.log(2 * np.pi)
+
+
+def test_gradients():
+    with computing_in("float64"):
+        one = mixture("log-normal", "normal", 3)
+        value = jnp.array([0.3, -2.0, 1.0])
+        gradient = jax.grad(one.log_prob)(value)
+        for i in range(3):
+            step = jnp.zeros(3).at[i].set(1e-5)
+            slope = (one.log_prob(value + step) - one.log_prob(value - step)) / 2e-5
+            assert float(gradient[i]) == pytest.approx(float(slope), rel=1e-6)
+        assert np.isfinite(jax.grad(one.log_prob)(jnp.zeros(3))).all()
+
+
+@pytest.mark.parametrize("beta", ["log-normal", "wide"])
+@pytest.mark.parametrize("size", [1, 3, 40])
+def test_beta_from_its_conditional(beta, size):
+    value = 2.0 * np.random.default_rng(size).normal(size=size)
+    with computing_in("float64"):
+        one = mixture(beta, "normal", size)
+        keys = jax.random.split(jax.random.key(0), 4000)
+        drawn = np.log(jax.jit(jax.vmap(lambda key: one.draw_beta(key, jnp.asarray(value))))(keys))
+    u = np.linspace(*span(beta), 20_001)
+    density = np.array([exact_joint(beta, "normal", value)(x) for x in u])
+    cumulative = integrate.cumulative_simpson(density, x=u, initial=0)
+    assert stats.kstest(drawn, lambda x: np.interp(x, u, cumulative / cumulative[-1])).pvalue > 1e-3
+
+
+def test_samples_have_the_density():
+    with computing_in("float64"):
+        one = mixture("log-normal", "normal", 1)
+        drawn = np.asarray(one.sample(jax.random.key(0), (4000,)))[:, 0]
+        x = np.linspace(-60, 60, 12_001)
+        density = np.exp(jax.jit(jax.vmap(one.log_prob))(jnp.asarray(x)[:, None]))
+    cumulative = integrate.cumulative_simpson(density, x=x, initial=0)
+    assert cumulative[-1] == pytest.approx(1.0, abs=1e-3)
+    assert stats.kstest(drawn, lambda r: np.interp(r, x, cumulative)).pvalue > 1e-3
+
+
+def test_where_it_applies():
+    """Beta and one reward that is linear in its parameters, on the whole real line: and nothing else unknown."""
+    world = gi.open_grid(2, 2, discount=0.9)
+    free, fixed = gi.soft_optimal(beta=dist.LogNormal(0.0, 1.0)), gi.soft_optimal(beta=1.0)
+    normal = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+    positive = gi.StateReward(dist.HalfNormal(1.0), on="departure")
+    known = gi.StateReward(np.zeros(4), on="departure")
+    shaped = gi.Shaped(normal, np.ones(4))
+    signed = gi.soft_optimal(beta=dist.Normal(2.0, 2.0))
+    with computing_in("float64"):
+        for agent, reward, applies in [
+            (free, normal, True),
+            (free, gi.ActionReward(dist.Normal(0.0, 1.0)), True),
+            (free, gi.LinearReward(np.ones((4, 2)), dist.Normal(0.0, 1.0), on="arrival"), True),
+            (fixed, normal, False),
+            (free, known, False),
+            (free, positive, False),
+            (free, shaped, False),
+            (signed, normal, False),
+        ]:
+            assert scalable(find_sites(agent, reward, world), reward) is applies

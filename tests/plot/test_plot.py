@@ -1,0 +1,435 @@
+"""Pictures: axes say what they show, and the data are in them."""
+
+import matplotlib.collections as collections
+import networkx as nx
+import numpy as np
+import numpyro.distributions as dist
+import pytest
+import xarray as xr
+from jaxtyping import TypeCheckError
+from matplotlib.figure import Figure
+from matplotlib.quiver import Quiver
+
+import goalinf as gi
+from goalinf.plot import layout, style
+from goalinf.plot.ground import Ground
+
+ROOM = "#####\n#s.a#\n#.#.#\n#b..#\n#####"
+
+
+@pytest.fixture(scope="module")
+def room():
+    return gi.gridworld(ROOM, terminal="b", discount=0.9)
+
+
+@pytest.fixture(scope="module")
+def ring():
+    graph = nx.cycle_graph(4)
+    return gi.graph_world(graph, stay=True, discount=0.9, positions=nx.circular_layout(graph))
+
+
+@pytest.fixture(scope="module")
+def memory():
+    return gi.with_memory(gi.graph_world(nx.path_graph(3), stay=True, discount=0.9))
+
+
+def hand_fit(world, reward, draws, data=None, agent=None):
+    """A fit whose draws are known: one chain."""
+    if data is None:
+        data = gi.Trajectories.of([[0, 1]], [[0]])
+    name = "reward.weights" if isinstance(reward, gi.LinearReward) else "reward.values"
+    dims = ("chain", "draw", *[f"d{i}" for i in range(np.ndim(draws) - 1)])
+    tree = xr.DataTree.from_dict({"posterior": xr.Dataset({name: (dims, np.asarray(draws, float)[None])})})
+    return gi.Fit(tree, data, world, agent or gi.soft_optimal(beta=1.0), reward)
+
+
+def labeled(figure):
+    """Every axes says in words what it shows: a map, a graph or a colorbar."""
+    assert isinstance(figure, Figure)
+    for ax in figure.axes:
+        assert ax.get_xlabel() or ax.get_ylabel()
+        if ax.get_label() != "<colorbar>":
+            assert ax.get_xlabel()
+    figure.canvas.draw()
+
+
+def bars(figure):
+    return [ax.get_ylabel() for ax in figure.axes if ax.get_label() == "<colorbar>"]
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def the(kind, ax):
+    (found,) = [artist for artist in ax.get_children() if type(artist) is kind]
+    return found
+
+
+# -- worlds --------------------------------------------------------------------------------------
+
+
+def test_a_map_shows_walls_marks_start_and_end(room):
+    figure = gi.plot.world(room)
+    labeled(figure)
+    (ax,) = figure.axes
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("column", "row")
+    free = np.asarray(ax.images[0].get_array())
+    assert free.tolist() == [[int(cell != "#") for cell in line] for line in ROOM.split("\n")]
+    assert sorted(texts(ax)) == ["a", "b", "s"]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["episodes start", "episodes end"]
+    rings = [c.get_offsets().tolist() for c in ax.collections if isinstance(c, collections.PathCollection)]
+    assert rings == [[[1.0, 1.0]], [[1.0, 3.0]]]  # s above b, in (column, row)
+
+
+def test_starting_anywhere_draws_no_rings():
+    (ax,) = gi.plot.world(gi.open_grid(2, 3, discount=0.9)).axes
+    assert ax.get_legend() is None
+
+
+def test_a_graph_shows_nodes_edges_and_names(ring):
+    figure = gi.plot.world(ring)
+    labeled(figure)
+    (ax,) = figure.axes
+    assert texts(ax) == ["0", "1", "2", "3"]
+    lines = the(collections.LineCollection, ax)
+    assert len(lines.get_segments()) == 4  # both directions of an edge are one line
+    np.testing.assert_allclose(the(collections.PathCollection, ax).get_offsets(), ring.positions)
+    assert ax.get_xlabel() == "x (as given)"
+
+
+def test_one_way_edges_are_arrows():
+    world = gi.graph_world(nx.DiGraph([(0, 1), (1, 0), (1, 2), (2, 0)]), discount=0.9)
+    (ax,) = gi.plot.world(world).axes
+    assert len(ax.patches) == 2
+    assert len(the(collections.LineCollection, ax).get_segments()) == 1
+
+
+def test_names_are_left_out_of_large_graphs():
+    (ax,) = gi.plot.world(gi.graph_world(nx.cycle_graph(61), discount=0.9)).axes
+    assert not texts(ax)
+    assert len(the(collections.PathCollection, ax).get_offsets()) == 61
+    assert "layout computed" in ax.get_xlabel()
+
+
+def test_worlds_with_memory_and_tables_are_graphs(memory):
+    (ax,) = gi.plot.world(memory).axes
+    assert texts(ax) == ["0", "1", "2"]
+    table = gi.from_arrays(np.full((3, 2, 3), 1 / 3), discount=0.9)
+    labeled(gi.plot.world(table))
+
+
+def test_drawing_on_given_axes(room):
+    figure, (left, right) = style.canvas(4, 2, 2)
+    assert gi.plot.world(room, ax=right) is figure
+    assert right.images
+    assert not left.images
+
+
+def test_no_world_is_an_error():
+    with pytest.raises((ValueError, TypeCheckError), match="World"):  # the tests execute annotations
+        gi.plot.world("s..a")
+
+
+# -- layouts -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [
+        nx.balanced_tree(2, 6),
+        nx.balanced_tree(3, 3),
+        nx.path_graph(12),
+        nx.star_graph(9),
+        nx.karate_club_graph(),
+        nx.disjoint_union(nx.cycle_graph(5), nx.path_graph(3)),
+        nx.empty_graph(3),
+    ],
+)
+def test_computed_layouts_keep_nodes_apart_and_are_the_same_every_time(graph):
+    places = layout.compute(graph)
+    assert places.shape == (len(graph), 2)
+    np.testing.assert_array_equal(places, layout.compute(graph))
+    far = np.linalg.norm(places[:, None] - places[None], axis=2) + np.eye(len(graph)) * 1e9
+    assert far.min() > 0.02 * max(np.ptp(places, axis=0).max(), 1e-9)
+
+
+@pytest.mark.parametrize("tree", [nx.balanced_tree(2, 6), nx.balanced_tree(3, 3), nx.random_labeled_tree(40, seed=1)])
+def test_no_two_branches_of_a_tree_cross(tree):
+    places = layout.compute(tree)
+    edges = [tuple(sorted(edge)) for edge in tree.edges]
+
+    def turn(a, b, c):
+        (ax, ay), (bx, by), (cx, cy) = places[[a, b, c]]
+        return (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+
+    for i, (a, b) in enumerate(edges):
+        for c, d in edges[:i]:
+            if len({a, b, c, d}) == 4:
+                apart = turn(a, b, c) * turn(a, b, d) > -1e-12 or turn(c, d, a) * turn(c, d, b) > -1e-12
+                assert apart, f"{a}-{b} crosses {c}-{d}"
+
+
+# -- trajectories --------------------------------------------------------------------------------
+
+
+def walk(world, names, actions):
+    states = [[world.index(name) for name in names]]
+    return gi.Trajectories.of(states, [[world.action_index(a) for a in actions]])
+
+
+def test_a_single_trajectory_is_colored_by_time(room):
+    data = walk(room, ["s", (1, 2), "a", (2, 3)], ["right", "right", "down"])
+    figure = gi.plot.trajectories(data, room)
+    labeled(figure)
+    assert bars(figure) == ["time (steps)"]
+    ax = figure.axes[0]
+    path = next(c for c in ax.collections if c.get_array() is not None)
+    assert path.get_array().tolist() == [0.5, 1.5, 2.5]
+    seen = np.array([segment[0] for segment in path.get_segments()])
+    np.testing.assert_array_less(np.abs(seen - [[1, 1], [2, 1], [3, 1]]), 0.3)
+    start, end = ax.lines
+    np.testing.assert_allclose(np.ravel(start.get_xydata()), seen[0])
+    np.testing.assert_array_less(np.abs(np.ravel(end.get_xydata()) - [3, 2]), 0.3)
+
+
+def test_several_trajectories_each_get_a_path_a_start_and_an_end(ring):
+    data = gi.Trajectories.of([[0, 1, 2], [2, 3, -1]], [[0, 1], [1, -1]])
+    figure = gi.plot.trajectories(data, ring)
+    labeled(figure)
+    (ax,) = figure.axes
+    assert len(ax.lines) == 4
+    paths = [c for c in ax.collections if isinstance(c, collections.LineCollection)][1:]  # the first one: the edges
+    assert [len(path.get_segments()) for path in paths] == [2, 1]
+    assert ax.get_title("left") == "2 trajectories"
+    assert bars(gi.plot.trajectories(data, ring, which=1)) == ["time (steps)"]
+
+
+def test_trajectories_with_memory_are_drawn_on_plain_nodes(memory):
+    pairs = [memory.index((None, 0)), memory.index((0, 1)), memory.index((1, 2))]
+    data = gi.Trajectories.of([pairs], [[0, 1]])
+    ax = gi.plot.trajectories(data, memory).axes[0]
+    ends = np.array([line.get_xydata()[0] for line in ax.lines])
+    np.testing.assert_allclose(ends, Ground.of(memory).places[[0, 2]])
+
+
+def test_trajectories_that_do_not_fit_are_errors(room, ring):
+    data = gi.Trajectories.of([[0, 7]], [[0]])
+    with pytest.raises(ValueError, match="do not know their world"):
+        gi.plot.trajectories(data)
+    with pytest.raises(ValueError, match="visit state number 7, the world has 4"):
+        gi.plot.trajectories(data, ring)
+    with pytest.raises(ValueError, match="no trajectory number 3"):
+        gi.plot.trajectories(data, room, which=3)
+
+
+# -- policies ------------------------------------------------------------------------------------
+
+
+def by_hand(world, rows):
+    return xr.DataArray(np.asarray(rows, float), dims=("state", "action"))
+
+
+def test_arrows_point_and_stretch_with_probability():
+    hall = gi.gridworld("...", moves=("left", "right"), stay=True, discount=0.9)
+    figure = gi.plot.policy(hall, by_hand(hall, [[0, 1, 0], [0.25, 0.5, 0.25], [0, 0, 1]]))
+    labeled(figure)
+    assert bars(figure) == ["probability of the choice"]
+    ax = figure.axes[0]
+    arrows = the(Quiver, ax)
+    assert arrows.XY.tolist() == [[0, 0], [1, 0], [1, 0]]
+    np.testing.assert_allclose(arrows.U, np.array([1, -0.25, 0.5]) * arrows.U[0])
+    np.testing.assert_allclose(arrows.V, 0)
+    dots = the(collections.PathCollection, ax)
+    assert dots.get_offsets().tolist() == [[1, 0], [2, 0]]  # stays
+
+
+def test_ended_states_have_no_arrows(room):
+    wants = gi.StateReward.at(room, {"a": 1.0}, default=0.0, on="departure")
+    arrows = the(Quiver, gi.plot.policy(room, gi.soft_optimal(beta=2.0), wants).axes[0])
+    assert [1.0, 3.0] not in arrows.XY.tolist()
+    assert {tuple(place) for place in arrows.XY.tolist()} == {tuple(place) for place in room.positions.tolist()} - {
+        (1, 3)
+    }
+    goal = gi.goals(room, {"home": "a"})["home"]
+    arrows = the(Quiver, gi.plot.policy(room, gi.boltzmann(beta=2.0), goal).axes[0])
+    assert [3.0, 1.0] not in arrows.XY.tolist()
+
+
+def test_ways_out_of_nodes_are_as_wide_as_likely(ring):
+    rows = np.zeros((4, 3))
+    rows[0] = [0.75, 0.25, 0]  # to 1 and to 3
+    rows[1:, 2] = 1.0  # stay
+    figure = gi.plot.policy(ring, by_hand(ring, rows))
+    labeled(figure)
+    assert bars(figure) == ["probability of the next step"]
+    ax = figure.axes[0]
+    nodes = the(collections.PathCollection, ax)
+    assert nodes.get_array().tolist() == [0, 1, 1, 1]
+    ways = [c for c in ax.collections if isinstance(c, collections.LineCollection)][1]
+    (short, long), ends = ways.get_linewidths(), [segment[1] for segment in ways.get_segments()]
+    assert short < long
+    np.testing.assert_allclose(ends[0], (ring.positions[0] + ring.positions[3]) / 2)
+    np.testing.assert_allclose(ends[1], (ring.positions[0] + ring.positions[1]) / 2)
+
+
+def test_policy_with_memory_is_the_mean_over_last_states(memory):
+    wants = gi.StateReward.at(memory, {2: 1.0}, default=0.0, on="departure")
+    figure = gi.plot.policy(memory, gi.soft_optimal(beta=2.0), wants)
+    labeled(figure)
+    assert figure.axes[0].get_title("left") == "mean over the last states"
+    nodes = the(collections.PathCollection, figure.axes[0]).get_array()
+    policy = gi.soft_optimal(beta=2.0).policy(memory, wants).values
+    at_end = [i for i, (_, this) in enumerate(memory.states) if this == 2]
+    np.testing.assert_allclose(nodes[2], policy[at_end, 1].mean())  # actions at node 2: to 1, stay
+
+
+def test_policies_of_finite_horizon_show_one_decision(room):
+    wants = gi.StateReward.at(room, {"a": 1.0}, default=0.0, on="departure")
+    figure = gi.plot.policy(room, gi.soft_optimal(beta=2.0, horizon=3), wants, step=2)
+    assert figure.axes[0].get_title("left") == "decision 2 of 3"
+    with pytest.raises(ValueError, match="decisions 0 to 2"):
+        gi.plot.policy(room, gi.soft_optimal(beta=2.0, horizon=3), wants, step=3)
+
+
+def test_policy_errors(room, ring):
+    with pytest.raises(ValueError, match="what does the agent want"):
+        gi.plot.policy(room, gi.soft_optimal(beta=1.0))
+    with pytest.raises(ValueError, match=r"this world needs \(7, 4\)|this world needs"):
+        gi.plot.policy(room, by_hand(ring, np.ones((4, 3)) / 3))
+
+
+# -- rewards -------------------------------------------------------------------------------------
+
+
+def cells(world, image):
+    """Values of the states in an image of the map."""
+    col, row = world.positions.astype(int).T
+    return np.asarray(image.get_array()[row, col], float)
+
+
+def test_reward_map_shows_mean_and_sd_of_every_cell(room):
+    draws = np.random.default_rng(0).normal(size=(50, room.n_states))
+    figure = gi.plot.reward_map(hand_fit(room, gi.StateReward(dist.Normal(0, 1), on="departure"), draws))
+    labeled(figure)
+    mean, sd = figure.axes[:2]
+    np.testing.assert_allclose(cells(room, mean.images[1]), draws.mean(0))
+    np.testing.assert_allclose(cells(room, sd.images[1]), draws.std(0, ddof=1))
+    assert mean.images[1].get_array().mask.sum() == 25 - room.n_states  # walls stay dark
+    assert bars(figure) == ["reward on departure (utility)", "sd of reward on departure (utility)"]
+    assert [ax.get_title() for ax in (mean, sd)] == ["posterior mean", "posterior sd"]
+    low, high = mean.images[1].get_clim()
+    assert low == -high  # zero is the middle of the colors
+    assert "no choice seen" in sd.get_xlabel()
+    crosses = [c for c in sd.collections if isinstance(c, collections.PathCollection)]
+    assert len(crosses[0].get_offsets()) == room.n_states - 2  # one visited, one terminal
+
+
+def test_reward_map_of_a_graph(ring):
+    draws = np.arange(12.0).reshape(3, 4)
+    figure = gi.plot.reward_map(hand_fit(ring, gi.StateReward(dist.Normal(0, 1), on="arrival"), draws))
+    labeled(figure)
+    nodes = next(c for c in figure.axes[0].collections if c.get_array() is not None)
+    assert nodes.get_array().tolist() == [4, 5, 6, 7]
+    assert bars(figure)[0] == "reward on arrival (utility)"
+
+
+def test_reward_map_of_linear_rewards_is_taken_in_every_draw(ring):
+    features = np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 2.0], [0.0, 0.0]])
+    weights = np.random.default_rng(1).normal(size=(30, 2))
+    fit = hand_fit(ring, gi.LinearReward(features, dist.Normal(0, 1), on="arrival"), weights)
+    figure = gi.plot.reward_map(fit)
+    sd = next(c for c in figure.axes[1].collections if c.get_array() is not None).get_array()
+    np.testing.assert_allclose(sd, (weights @ features.T).std(0, ddof=1), rtol=1e-6)
+
+
+def test_reward_map_of_action_rewards_is_the_mean_over_available_actions(ring):
+    world = gi.graph_world(nx.path_graph(3), discount=0.9)  # the ends have one action, the middle has two
+    draws = np.random.default_rng(2).normal(size=(20, 3, 2))
+    figure = gi.plot.reward_map(hand_fit(world, gi.ActionReward(dist.Normal(0, 1)), draws))
+    labeled(figure)
+    mean = next(c for c in figure.axes[0].collections if c.get_array() is not None).get_array()
+    expected = draws.mean(0)
+    np.testing.assert_allclose(mean, [expected[0, 0], expected[1].mean(), expected[2, 0]], rtol=1e-6)
+    assert figure.axes[0].get_title() == "posterior mean\nmean over actions"
+    assert bars(figure)[0] == "expected reward (utility)"
+
+
+def test_reward_map_with_memory_is_the_mean_over_last_states(memory):
+    draws = np.random.default_rng(3).normal(size=(20, memory.n_states))
+    figure = gi.plot.reward_map(hand_fit(memory, gi.StateReward(dist.Normal(0, 1), on="departure"), draws))
+    mean, sd = (next(c for c in ax.collections if c.get_array() is not None).get_array() for ax in figure.axes[:2])
+    at = [i for i, (_, this) in enumerate(memory.states) if this == 1]
+    np.testing.assert_allclose(mean[1], draws[:, at].mean())
+    np.testing.assert_allclose(sd[1], draws[:, at].mean(1).std(ddof=1))  # of the mean, not the mean of sds
+    assert "mean over the last states" in figure.axes[0].get_title()
+
+
+def test_reward_map_in_several_worlds_asks_which(room):
+    other = gi.gridworld(ROOM, discount=0.5)
+    data = gi.Trajectories.of([[0, 1], [0, 1]], [[0], [0]], context=[0, 1])
+    prior = gi.StateReward(dist.Normal(0, 1), on="departure")
+    fit = hand_fit({0: room, 1: other}, prior, np.ones((2, room.n_states)), data)
+    with pytest.raises(ValueError, match="context= one of 0, 1"):
+        gi.plot.reward_map(fit)
+    with pytest.raises(ValueError, match="context 7 has no world"):
+        gi.plot.reward_map(fit, context=7)
+    labeled(gi.plot.reward_map(fit, context=1))
+
+
+def test_a_fit_with_nothing_to_draw_says_so(room):
+    known = gi.StateReward.zero(room)
+    fit = hand_fit(room, known, np.ones((2, room.n_states)))
+    fit.tree["posterior"] = xr.Dataset({"agent.beta": (("chain", "draw"), np.ones((1, 2)))})
+    with pytest.raises(ValueError, match="reward of this fit was known"):
+        gi.plot.reward_map(fit)
+    own = gi.Fit(fit.tree, fit.data)
+    with pytest.raises(ValueError, match="model of your own"):
+        gi.plot.reward_map(own)
+    with pytest.raises((ValueError, TypeCheckError), match="Fit"):
+        gi.plot.reward_map(known)
+
+
+def test_a_known_reward(room, ring):
+    wants = gi.StateReward.at(room, {"a": 2.0}, default=-1.0, on="arrival")
+    figure = gi.plot.reward(room, wants)
+    labeled(figure)
+    np.testing.assert_allclose(cells(room, figure.axes[0].images[1]), wants.values)
+    assert bars(figure) == ["reward on arrival (utility)"]
+    goal = gi.goals(ring, {"home": 2}, step_cost=1.0, bonus=5.0)["home"]
+    ax = gi.plot.reward(ring, goal).axes[0]
+    assert ax.get_title("left") == "mean over actions"
+    nodes = next(c for c in ax.collections if c.get_array() is not None).get_array()
+    np.testing.assert_allclose(nodes[1], -1 + 5 / 3)  # three actions, one of which arrives
+    with pytest.raises(ValueError, match="Normal prior stands"):
+        gi.plot.reward(room, gi.StateReward(dist.Normal(0, 1), on="arrival"))
+    with pytest.raises(ValueError, match="draw it on its own world"):
+        gi.plot.reward(ring, wants)
+
+
+# -- beliefs about goals -------------------------------------------------------------------------
+
+
+def test_goal_timeline_has_a_line_for_every_goal():
+    belief = np.array([[0.5, 0.3, 0.2], [0.7, 0.2, 0.1], [np.nan] * 3])
+    coords = {"goal": ["home", "shop", "park"], "step": [0, 1, 2], "trajectory": [17]}
+    posterior = xr.DataArray(belief[None], dims=("trajectory", "step", "goal"), coords=coords)
+    figure = gi.plot.goal_timeline(posterior)
+    labeled(figure)
+    (ax,) = figure.axes
+    lines = {line.get_label(): line.get_ydata().tolist() for line in ax.lines if not line.get_label().startswith("_")}
+    assert lines == {"home": [0.5, 0.7], "shop": [0.3, 0.2], "park": [0.2, 0.1]}
+    assert ax.lines[0].get_xdata().tolist() == [0, 1]  # padding is left out
+    assert ax.get_title("left") == "trajectory 17"
+    with pytest.raises(ValueError, match="no trajectory number 1"):
+        gi.plot.goal_timeline(posterior, 1)
+    with pytest.raises(ValueError, match="expected dimensions trajectory, step, goal"):
+        gi.plot.goal_timeline(posterior.isel(trajectory=0))
+
+
+def test_importing_touches_no_figure_state():
+    import subprocess
+    import sys
+
+    code = "import sys, goalinf.plot; assert 'matplotlib.pyplot' not in sys.modules or 'arviz' in sys.modules"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
