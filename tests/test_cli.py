@@ -1,5 +1,7 @@
 """The command line: what it prints and writes, and that wrong input leaves nothing behind."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,7 +20,7 @@ WALKS = pd.DataFrame(
     }
 ).assign(row=0, col=lambda table: [state[1] for state in table.state], action=["right", "right", "right", "up"] * 3)
 COLUMNS = ["--state", "row", "--state", "col", "--action", "action"]
-TOY = ["--chains", "1", "--draws", "20", "--warmup", "50", "--beta", "2.0"]
+TOY = ["--chains", "2", "--draws", "20", "--warmup", "50", "--beta", "2.0"]
 
 
 @pytest.fixture
@@ -149,7 +151,7 @@ def test_fit_saves_what_load_reads(fitted):
     assert names(folder) == ["hall.nc", "hall.toml", "walks.csv"]
     assert "converged" in result.output.lower()
     again = gi.load(folder / "hall.nc")
-    assert again.posterior["reward.values"].shape == (1, 20, 3)
+    assert again.posterior["reward.values"].shape == (2, 20, 3)
     assert again.reward.on == "departure"
 
 
@@ -241,6 +243,7 @@ def test_priors_of_beta(text, parsed):
 
 def test_demo_writes_its_files_once(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "DRAWS", 20)
+    monkeypatch.setattr(gi, "infer", partial(gi.infer, chains=2, warmup=50))
     folder = tmp_path / "a" / "demo"
     result = run("demo", folder)
     assert result.exit_code == 0, result.output

@@ -51,7 +51,7 @@ fit = gi.infer(
     agent=gi.soft_optimal(beta=dist.LogNormal(1.0, 0.5)),
     reward=gi.StateReward(dist.Normal(0.0, 1.0), on="departure"),
     data=walks,
-    draws=250,
+    draws=600,
     progress=False,
 )
 fit.summary().round(2)

@@ -38,17 +38,14 @@ def scalable(sites: list[Site], reward: Any) -> bool:
     linear = next((site for site in sites if site.name in ("reward.values", "reward.weights")), None)
     if beta is None or linear is None or beta.dims:
         return False
-    real = linear.prior.support in (
-        constraints.real,
-        constraints.real_vector,
-        constraints.independent(constraints.real, 1),
-    )
-    continuous = isinstance(linear.prior.support, type(constraints.independent(constraints.real, 1))) or real
+    # Beta times the reward has to live where the reward does: on the whole line, or above zero.
+    entry = getattr(linear.prior.support, "base_constraint", linear.prior.support)
+    closed = entry is constraints.real or entry is constraints.positive
     try:
         grid = np.asarray(beta.prior.icdf(ndtr(jnp.asarray([-_REACH, 0.0, _REACH]))))
     except NotImplementedError:
         return False
-    return bool(continuous and np.isfinite(grid).all() and (grid > 0).all() and (np.diff(grid) > 0).all())
+    return bool(closed and np.isfinite(grid).all() and (grid > 0).all() and (np.diff(grid) > 0).all())
 
 
 class ScaleMixture(dist.Distribution):
@@ -69,7 +66,8 @@ class ScaleMixture(dist.Distribution):
         self.reward, self.beta = reward, beta
         with jax.ensure_compile_time_eval():  # the prior is known while the program is being traced
             low, high = np.log(np.asarray(beta.icdf(ndtr(jnp.asarray([-_REACH, _REACH])))))
-        # log beta given R has a standard deviation near 1/sqrt(2 n); steps of 0.7 of it make the sum exact to rounding.
+        # log beta given R has a standard deviation near 1/sqrt(2 n); steps of 0.7 of it make the sum exact
+        # to rounding, and to 1e-6 where the product is so large that only a beta in its tail explains it.
         self._nodes = int(np.ceil((high - low) * np.sqrt(2.0 * np.prod(reward.shape()) + 8.0) / 0.7)) + 2
         self._range = (low, high)
         super().__init__(reward.batch_shape, reward.event_shape, validate_args=False)

@@ -39,8 +39,8 @@ def goal_timeline(posterior: xr.DataArray, trajectory: int = 0, *, ax: Axes | No
     >>> dims = ("trajectory", "step", "goal")
     >>> belief = xr.DataArray([[[0.5, 0.5], [0.9, 0.1]]], dims=dims, coords={"goal": ["a", "b"]})
     >>> figure = gi.plot.goal_timeline(belief)
-    >>> len(figure.axes[0].lines)
-    2
+    >>> figure.axes[0].get_ylabel()
+    'probability of the goal'
     """
     dims = getattr(posterior, "dims", ())
     if set(dims) != {"trajectory", "step", "goal"}:

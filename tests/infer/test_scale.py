@@ -46,8 +46,7 @@ def test_density_against_quadrature(beta, reward, size):
             value = scale * rng.normal(size=size)
             joint = exact_joint(beta, reward, value)
             expected = integrate.quad(joint, low, high, limit=500, epsabs=0, epsrel=1e-11, points=np.linspace(low, high, 30))[0]
-            # Two kinks, of the Laplace density at zero, aside, the sum on the grid is exact to rounding.
-            assert float(one.log_prob(jnp.asarray(value))) == pytest.approx(np.log(expected), abs=1e-8)
+            assert float(one.log_prob(jnp.asarray(value))) == pytest.approx(np.log(expected), abs=1e-8 if scale <= 1 else 1e-6)
 
 
 def test_density_with_many_rewards():
@@ -59,7 +58,7 @@ def test_density_with_many_rewards():
         found = float(one.log_prob(jnp.asarray(value)))
     u = np.linspace(-6, 6, 200_001)
     logs = stats.lognorm(0.8, scale=np.exp(0.3)).logpdf(np.exp(u)) - 299 * u
-    logs += stats.norm(0.5, 1.0).logpdf(value[:, None] / np.exp(u[None, ::1])).sum(0) if len(value) < 50 else _normal(value, u)
+    logs += _normal(value, u)
     top = logs.max()
     assert found == pytest.approx(top + np.log(np.exp(logs - top).sum() * (u[1] - u[0])), abs=1e-8)
 
@@ -109,11 +108,13 @@ def test_samples_have_the_density():
 
 
 def test_where_it_applies():
-    """Beta and one reward that is linear in its parameters, on the whole real line: and nothing else unknown."""
+    """Beta and one reward that is linear in its parameters, on the whole line or above zero: and nothing else."""
     world = gi.open_grid(2, 2, discount=0.9)
     free, fixed = gi.soft_optimal(beta=dist.LogNormal(0.0, 1.0)), gi.soft_optimal(beta=1.0)
     normal = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
     positive = gi.StateReward(dist.HalfNormal(1.0), on="departure")
+    bounded = gi.StateReward(dist.Uniform(-1.0, 1.0), on="departure")
+    joint = gi.StateReward(dist.MultivariateNormal(np.zeros(4), np.eye(4)), on="departure")
     known = gi.StateReward(np.zeros(4), on="departure")
     shaped = gi.Shaped(normal, np.ones(4))
     signed = gi.soft_optimal(beta=dist.Normal(2.0, 2.0))
@@ -124,7 +125,9 @@ def test_where_it_applies():
             (free, gi.LinearReward(np.ones((4, 2)), dist.Normal(0.0, 1.0), on="arrival"), True),
             (fixed, normal, False),
             (free, known, False),
-            (free, positive, False),
+            (free, positive, True),
+            (free, joint, True),
+            (free, bounded, False),  # beta times the reward would leave the bounds
             (free, shaped, False),
             (signed, normal, False),
         ]:

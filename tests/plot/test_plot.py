@@ -120,7 +120,7 @@ def test_worlds_with_memory_and_tables_are_graphs(memory):
 
 
 def test_drawing_on_given_axes(room):
-    figure, (left, right) = style.canvas(4, 2, 2)
+    figure, (left, right) = style.canvas(4.0, 2.0, 2)
     assert gi.plot.world(room, ax=right) is figure
     assert right.images
     assert not left.images
