@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import goalinf
+from matplotlib.figure import Figure
+from sphinx_gallery.scrapers import figure_rst
 
 HERE = Path(__file__).parent
 
@@ -34,7 +36,22 @@ html_show_sourcelink = False
 autodoc_typehints = "none"  # shapes and units stand in the docstrings, in words
 numpydoc_show_class_members = False  # the template of a class lists them
 
+
+
+def shown(block, variables, settings, **_):
+    """Save the figure that a block of an example ends with; gi.plot makes figures that pyplot does not know of."""
+    last = variables["example_globals"].get("___")
+    if not isinstance(last, Figure) or getattr(last, "_saved", False):
+        return ""
+    last._saved = True
+    path = next(variables["image_path_iterator"])
+    last.savefig(path, bbox_inches="tight")
+    return figure_rst([path], settings["src_dir"])
+
+
 sphinx_gallery_conf = {
+    "image_scrapers": (shown,),
+    "ignore_repr_types": r"matplotlib",
     "examples_dirs": "gallery",
     "gallery_dirs": "auto_gallery",
     "filename_pattern": "plot_",

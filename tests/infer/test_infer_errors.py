@@ -23,10 +23,22 @@ def infer(**changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"reward": gi.StateReward(dist.Normal(0.0, 1.0).expand((4,)), on="arrival")}, r"prior of reward\.values has shape \(4,\); expected \(3,\) \(state\), or a scalar prior"),
-        ({"reward": gi.ActionReward(dist.Normal(np.zeros((3, 2)), 1.0))}, r"has shape \(3, 2\); expected \(3, 4\) \(state x action\)"),
-        ({"reward": gi.LinearReward(np.ones((3, 2)), dist.Normal(np.zeros(3), 1.0), on="arrival")}, r"reward\.weights has shape \(3,\); expected \(2,\) \(feature\)"),
-        ({"reward": gi.StateReward(dist.Poisson(1.0), on="arrival")}, r"prior of reward\.values is discrete \(Poisson\); expected a continuous one"),
+        (
+            {"reward": gi.StateReward(dist.Normal(0.0, 1.0).expand((4,)), on="arrival")},
+            r"prior of reward\.values has shape \(4,\); expected \(3,\) \(state\), or a scalar prior",
+        ),
+        (
+            {"reward": gi.ActionReward(dist.Normal(np.zeros((3, 2)), 1.0))},
+            r"has shape \(3, 2\); expected \(3, 4\) \(state x action\)",
+        ),
+        (
+            {"reward": gi.LinearReward(np.ones((3, 2)), dist.Normal(np.zeros(3), 1.0), on="arrival")},
+            r"reward\.weights has shape \(3,\); expected \(2,\) \(feature\)",
+        ),
+        (
+            {"reward": gi.StateReward(dist.Poisson(1.0), on="arrival")},
+            r"prior of reward\.values is discrete \(Poisson\); expected a continuous one",
+        ),
         ({"agent": gi.soft_optimal(beta=dist.Poisson(1.0))}, r"prior of agent\.beta is discrete"),
         ({"reward": {0: PRIOR}}, "the reward of context 0 holds a prior: several rewards have to be known"),
         ({"reward": KNOWN}, "nothing is unknown: give a parameter of the agent or the reward a distribution"),

@@ -17,7 +17,10 @@ BETAS = {
     "wide": (dist.LogNormal(0.0, 2.0), stats.lognorm(2.0)),
     "uniform": (dist.Uniform(0.5, 4.0), stats.uniform(0.5, 3.5)),
 }
-REWARDS = {"normal": (dist.Normal(0.5, 1.0), stats.norm(0.5, 1.0)), "Laplace": (dist.Laplace(0.0, 2.0), stats.laplace(0.0, 2.0))}
+REWARDS = {
+    "normal": (dist.Normal(0.5, 1.0), stats.norm(0.5, 1.0)),
+    "Laplace": (dist.Laplace(0.0, 2.0), stats.laplace(0.0, 2.0)),
+}
 
 
 def mixture(beta, reward, size):
@@ -45,8 +48,12 @@ def test_density_against_quadrature(beta, reward, size):
         for scale in (0.05, 1.0, 8.0):
             value = scale * rng.normal(size=size)
             joint = exact_joint(beta, reward, value)
-            expected = integrate.quad(joint, low, high, limit=500, epsabs=0, epsrel=1e-11, points=np.linspace(low, high, 30))[0]
-            assert float(one.log_prob(jnp.asarray(value))) == pytest.approx(np.log(expected), abs=1e-8 if scale <= 1 else 1e-6)
+            expected = integrate.quad(
+                joint, low, high, limit=500, epsabs=0, epsrel=1e-11, points=np.linspace(low, high, 30)
+            )[0]
+            assert float(one.log_prob(jnp.asarray(value))) == pytest.approx(
+                np.log(expected), abs=1e-8 if scale <= 1 else 1e-6
+            )
 
 
 def test_density_with_many_rewards():
