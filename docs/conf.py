@@ -7,9 +7,10 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import goalinf
 from matplotlib.figure import Figure
 from sphinx_gallery.scrapers import figure_rst
+
+import goalinf
 
 HERE = Path(__file__).parent
 

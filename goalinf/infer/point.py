@@ -129,7 +129,7 @@ def approximate(
     """A Gaussian approximation of the posterior in unconstrained coordinates: seconds instead of minutes.
 
     ``"laplace"`` takes the curvature at the mode; ``"svi"`` fits a Gaussian of full rank by maximizing the evidence
-    lower bound (NumPyro, Adam). The fit says that it is an approximation; nothing guards its quality: do not publish it.
+    lower bound (NumPyro, Adam). The fit says that it is an approximation; nothing guards its quality.
 
     Parameters
     ----------

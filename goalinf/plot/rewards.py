@@ -77,7 +77,7 @@ def reward_map(fit: Fit, *, context: Hashable | None = None, axes: Sequence[Axes
 
     Rewards of states, and linear ones with features of states, show their values. Others (of actions, transitions,
     goals, shaped ones) show the mean over the available actions of the expected reward, in every draw, and say so. With
-    memory: the mean over the last states, taken in every draw. Crosses mark states in which no choice was seen.
+    memory: the mean over the last states, taken in every draw. Crosses on the sd mark states without a choice.
 
     Parameters
     ----------
@@ -128,8 +128,7 @@ def reward_map(fit: Fit, *, context: Hashable | None = None, axes: Sequence[Axes
     spread = ground.draw(right, sd, colors=style.AMOUNT, norm=Normalize(*_range(sd)))
     style.colorbar(right, spread, f"sd of {what} ({_UNIT})")
     unseen = _unseen(fit, ground, number)
-    for ax, image in ((left, drawn), (right, spread)):
-        _crosses(ax, ground, unseen, image)
+    _crosses(right, ground, unseen, spread)
     remark = _remark(fit.reward, world)
     left.set_title("posterior mean" + (f"\n{remark}" if remark else ""), size=9.5)
     right.set_title("posterior sd" + (f"\n{remark}" if remark else ""), size=9.5)
@@ -235,5 +234,5 @@ def _crosses(ax: Axes, ground: Ground, states: np.ndarray, image: Any) -> None:
         if ground.named:
             x, y = x + 0.4 * ground.spacing, y + 0.4 * ground.spacing
     colors = style.GRAY if ground.named else [style.contrast(color) for color in image.to_rgba(values)]
-    size = 11 if ground.is_map or ground.named else 0.3 * ground.node_size
+    size = 11 if ground.is_map or ground.named else 0.15 * ground.node_size
     ax.scatter(x, y, marker="x", s=size, c=colors, linewidths=0.8, zorder=5)
