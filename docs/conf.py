@@ -29,6 +29,7 @@ extensions = [
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "gallery"]
+suppress_warnings = ["config.cache"]  # a function among the settings (`shown`, below) cannot be kept between builds
 html_theme = "pydata_sphinx_theme"
 html_static_path = ["_static"]
 html_title = "goalinf"
@@ -36,7 +37,6 @@ html_show_sourcelink = False
 
 autodoc_typehints = "none"  # shapes and units stand in the docstrings, in words
 numpydoc_show_class_members = False  # the template of a class lists them
-
 
 
 def shown(block, variables, settings, **_):

@@ -50,7 +50,11 @@ def weights(loos: dict[str, Any]) -> pd.Series:
 
 
 def worst(dataset: xr.Dataset) -> tuple[float, float]:
-    """Largest R-hat and smallest bulk effective sample size over all scalars that vary."""
-    r_hat = max(float(np.nanmax(values)) for values in az.rhat(dataset).values())
-    bulk = min(float(np.nanmin(values)) for values in az.ess(dataset).values())
-    return r_hat, bulk
+    """Largest R-hat (NaN where there is one chain) and smallest bulk effective sample size, over scalars that vary."""
+    varying = [name for name in dataset.data_vars if float(dataset[name].std(("chain", "draw")).max()) > 0]
+    dataset = dataset[varying] if varying else dataset
+    bulk = min(float(values.min(skipna=True)) for values in az.ess(dataset).values())
+    if dataset.sizes["chain"] == 1:
+        return float("nan"), bulk
+    return max(float(values.max(skipna=True)) for values in az.rhat(dataset).values()), bulk
+

@@ -115,7 +115,9 @@ class Fit:
             return f"Independent draws from an approximation ({algorithm}). {self.tree.attrs.get('sampler', '')}"
         r_hat, ess = _arviz.worst(self.posterior)
         worries = []
-        if not r_hat <= _R_HAT:
+        if np.isnan(r_hat):
+            worries.append("R-hat cannot tell: run more than one chain")
+        elif r_hat > _R_HAT:
             worries.append(f"R-hat reaches {r_hat:.3f} (should be at most {_R_HAT})")
         if not ess >= _ESS:
             worries.append(f"the smallest effective sample size is {ess:.0f} (should be at least {_ESS:.0f})")

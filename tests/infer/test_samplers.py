@@ -148,7 +148,7 @@ def small_problem():
     P, features, discount = oracles.random_law(rng, 4, 2, 4), rng.normal(size=(4, 2, 2)), 0.7
     world = gi.from_arrays(P, discount=discount)
     truth = gi.LinearReward(features, np.array([1.0, -0.7]))
-    data = gi.simulate(jax.random.key(0), world, gi.soft_optimal(beta=1.5), truth, trajectories=15, steps=10)
+    data = gi.simulate(jax.random.key(0), world, gi.soft_optimal(beta=1.5), truth, trajectories=30, steps=10)
     counts = data.choice_counts(4, 2)
 
     def log_likelihood(product):
@@ -156,7 +156,7 @@ def small_problem():
         return float(np.sum(counts * np.log(policy)))
 
     # The likelihood knows beta times the weights only: one grid for the product, one for beta.
-    axes = [np.linspace(-1.5, 4.5, 45), np.linspace(-4.5, 1.5, 45)]
+    axes = [np.linspace(-1.3, 4.3, 41), np.linspace(-4.8, 1.4, 41)]
     first, second = (axis.ravel() for axis in np.meshgrid(*axes, indexing="ij"))
     likelihood = np.array([log_likelihood(np.array(point)) for point in zip(first, second, strict=True)])
     log_beta = np.linspace(BETA_PRIOR[0] - 5 * BETA_PRIOR[1], BETA_PRIOR[0] + 5 * BETA_PRIOR[1], 161)[:, None]
@@ -165,7 +165,7 @@ def small_problem():
     logs = likelihood + stats.norm.logpdf(weights).sum(0) - 2 * log_beta + stats.norm.logpdf(log_beta, *BETA_PRIOR)
     posterior = np.exp(logs - logs.max())
     posterior /= posterior.sum()
-    edge = posterior.sum(0).reshape(45, 45)
+    edge = posterior.sum(0).reshape(41, 41)
     assert max(edge[0].sum(), edge[-1].sum(), edge[:, 0].sum(), edge[:, -1].sum()) < 1e-4
     unknown = [*weights, np.broadcast_to(beta, posterior.shape)]
     mean = [float((posterior * x).sum()) for x in unknown]
