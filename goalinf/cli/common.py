@@ -51,10 +51,10 @@ def _say(error: Exception) -> None:
 
 
 def say(*lines: str) -> None:
-    """Plain text to the output stream, wrapped at the width of the terminal."""
+    """Plain text to the output stream, wrapped at the width of the terminal between words: a path stays whole."""
     console = Console(highlight=False)
     for line in lines:
-        console.print(line, markup=False)
+        console.print(line, markup=False, overflow="ignore", crop=False)
 
 
 def compile_once() -> None:
