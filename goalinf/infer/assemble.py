@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -46,8 +47,10 @@ def site_coords(sites: Sequence[Site], world: World, reward: Any) -> tuple[dict[
     return {site.name: site.dims for site in sites}, coords
 
 
-def observed(data: Trajectories) -> xr.Dataset:
-    """The data as arrays."""
+def observed(data: Any) -> xr.Dataset:
+    """The data as arrays: those of trajectories by name, those of a model of one's own by where they stand."""
+    if not isinstance(data, Trajectories):
+        return dataset(leaves(data), {}, {}, ())
     fields = {
         "states": (("trajectory", "visit"), data.states),
         "actions": (("trajectory", "step"), data.actions),
@@ -62,6 +65,24 @@ def observed(data: Trajectories) -> xr.Dataset:
     )
 
 
+def leaves(data: Any) -> dict[str, np.ndarray]:
+    """Every array in what a model of one's own takes: ``data``, ``data.y`` in a dictionary, ``data.0`` in a tuple."""
+    found, _ = jax.tree_util.tree_flatten_with_path(data)
+    named = {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in found}
+    # NetCDF keeps "/" for its groups.
+    return {f"data.{path}".rstrip(".").replace("/", "|"): np.asarray(leaf) for path, leaf in named.items()}
+
+
+def data_hash(data: Any) -> str:
+    """SHA-256 of the arrays: equal data have equal hashes."""
+    if isinstance(data, Trajectories):
+        return data.data_hash()
+    digest = hashlib.sha256()
+    for name, array in leaves(data).items():
+        digest.update(f"{name}{array.shape}{array.dtype}".encode() + np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
 def trajectory_labels(data: Trajectories) -> np.ndarray:
     """One label per trajectory: numbers where all are numbers, else text."""
     names = data.trajectory_names
@@ -70,7 +91,7 @@ def trajectory_labels(data: Trajectories) -> np.ndarray:
     return np.array([label(name) for name in names], str)
 
 
-def provenance(key: Any, data: Trajectories, precision: str) -> dict[str, Any]:
+def provenance(key: Any, data: Any, precision: str) -> dict[str, Any]:
     """Versions, seed, precision and the hash of the data."""
     return {
         **{f"version_{name}": version(name) for name in VERSIONS},
@@ -78,5 +99,5 @@ def provenance(key: Any, data: Trajectories, precision: str) -> dict[str, Any]:
         "device": jax.default_backend(),
         "seed": np.asarray(jax.random.key_data(key)).ravel().tolist(),
         "precision": precision,
-        "data_hash": data.data_hash(),
+        "data_hash": data_hash(data),
     }

@@ -60,8 +60,8 @@ def compare(fits: Mapping[str, Fit], *, unit: Unit = "trajectory") -> pd.DataFra
     Raises
     ------
     ValueError
-        Where there are fewer than two fits, their data differ, there is a single unit, or a model of your own was
-        loaded from a file and steps are asked for.
+        Where there are fewer than two fits, their data differ or are not trajectories, there is a single unit, or a
+        model of your own was loaded from a file and steps are asked for.
 
     References
     ----------
@@ -90,6 +90,10 @@ def compare(fits: Mapping[str, Fit], *, unit: Unit = "trajectory") -> pd.DataFra
         )
     if len(fits) < 2:
         raise ValueError(f"{len(fits)} fit{'s' * (len(fits) != 1)} cannot be compared: give two or more, by name")
+    for name, fit in fits.items():
+        if not isinstance(fit, Fit):
+            raise TypeError(f"{name!r} is a {type(fit).__name__}; expected a fit, as gi.infer or gi.load return it")
+        _check_trajectories(fit, f"the fit {name!r}")
     first, *others = fits
     for name in others:
         if _fingerprint(fits[name].data) != _fingerprint(fits[first].data):
@@ -128,6 +132,7 @@ def loo(fit: Fit, unit: str = "trajectory") -> Any:
     """Leave-one-out predictive accuracy of one fit: ArviZ's ``ELPDData``; see :func:`compare`."""
     if unit not in ("trajectory", "step", "subject"):
         raise ValueError(f"unit is {unit!r}; expected 'trajectory', 'step' or 'subject'")
+    _check_trajectories(fit)
     draws = fit.posterior
     scores = _by_step(fit) if unit == "step" else _by_trajectory(fit)
     if unit == "subject":
@@ -140,6 +145,16 @@ def loo(fit: Fit, unit: str = "trajectory") -> Any:
     kept = draws.isel(draw=slice(None, None, -(-draws.sizes["draw"] // scores.shape[1])))
     coords = {"chain": kept["chain"], "draw": kept["draw"]}
     return _arviz.loo(xr.DataArray(scores, dims=("chain", "draw", "unit"), coords=coords), kept)
+
+
+def _check_trajectories(fit: Fit, which: str = "this fit") -> None:
+    """What is left out, or held out, has to be a part of the data that goalinf knows."""
+    if not isinstance(fit.data, Trajectories):
+        raise ValueError(
+            f"{which} has no pointwise log-likelihood: its model is your own and its data ({type(fit.data).__name__}) "
+            "are not gi.Trajectories, so that goalinf cannot tell units apart. Pass Trajectories as data= to a model "
+            "with a site that is a gi.Behavior, or compare with ArviZ on numpyro.infer.log_likelihood"
+        )
 
 
 def _by_trajectory(fit: Fit) -> np.ndarray:
@@ -232,6 +247,7 @@ def held_out(fit: Fit, data: Trajectories) -> pd.DataFrame:
         raise TypeError(f"data is a {type(data).__name__}; read a table with gi.read_trajectories first")
     if data.n_choices == 0:
         raise ValueError("the data hold no observed choice; there is nothing to score")
+    _check_trajectories(fit)
     with computing_in(fit.tree.attrs["precision"]):
         density = _density_for(fit, data)
         values = _thinned(fit, max(1, _DRAWS // fit.posterior.sizes["chain"]))

@@ -34,7 +34,7 @@ class Fit:
         ``sampler`` (where the chains stand, so that a run can go on); settings, versions, seed, precision and
         the hash of the data are its attributes.
     data : Trajectories
-        What was observed.
+        What was observed; for a user's own model whatever it takes.
     world, agent, reward
         What was fitted, priors in place; None for a user's own model.
     density : Density, optional
@@ -42,7 +42,7 @@ class Fit:
     """
 
     tree: xr.DataTree
-    data: Trajectories
+    data: Any
     world: Worlds | None = None
     agent: Agent | None = None
     reward: Rewards | None = None

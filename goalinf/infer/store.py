@@ -67,7 +67,8 @@ def load(path: str | Path) -> Fit:
     """Read a fit back. The file is closed afterwards.
 
     World, agent, reward, priors and data come back as they were; the user's own table does not. Of a model of your
-    own come its draws and data; the function cannot be kept in a file.
+    own come its draws and its data (arrays, and tuples, lists and dictionaries of them); the function cannot be kept in
+    a file.
 
     Parameters
     ----------
@@ -159,7 +160,7 @@ def _groups(fit: Fit) -> dict[str, xr.Dataset]:
     """The tree's groups, and one more for what was fitted."""
     groups = {name: node.to_dataset().copy() for name, node in fit.tree.children.items()}
     writer = Writer()
-    contents: dict[str, Any] = {"data": writer.structure(fit.data)}
+    contents: dict[str, Any] = {"data": None}
     attrs = dict(fit.tree.attrs)
     if fit.agent is not None:
         try:
@@ -168,6 +169,11 @@ def _groups(fit: Fit) -> dict[str, xr.Dataset]:
             attrs["not_kept"] = f"world, agent and reward were not kept in the file: {lost}"
     else:
         attrs.setdefault("not_kept", _OWN)
+    try:
+        contents["data"] = writer.structure(fit.data)
+    except UnstorableError as lost:  # hours of sampling are worth more than data that the user has anyway
+        known = f"{attrs['not_kept']}. " if "not_kept" in attrs else ""
+        attrs["not_kept"] = f"{known}The data were not kept in the file: {lost}"
     contents |= {"records": writer.records, "attrs": attrs, "order": {k: list(v.data_vars) for k, v in groups.items()}}
     contents["checksum"] = _checksum(groups, writer.arrays)
     text = json.dumps(contents, default=lambda value: np.asarray(value).tolist())

@@ -1,0 +1,97 @@
+"""A model of the user's own on data of any form, from sampling to a file and back."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+import pytest
+from small import walks_of
+
+import goalinf as gi
+from goalinf.infer.assemble import data_hash
+
+TIMES = np.array([1.0, 2.0, 3.0])
+KEY = jax.random.key(0)
+
+
+def waiting(data):
+    """Normal times around an unknown mean, whatever they come in."""
+    mean = numpyro.sample("mean", dist.Normal(0.0, 1.0))
+    first = jax.tree.leaves(data)[0] if data is not None else TIMES
+    numpyro.sample("times", dist.Normal(mean, 1.0), obs=jnp.asarray(first))
+
+
+def fitted(data):
+    return gi.infer(KEY, model=waiting, data=data, chains=2, warmup=50, draws=50)
+
+
+FORMS = {
+    "array": (TIMES, {"data"}),
+    "dictionary": ({"times": TIMES, "who/when": np.array([True])}, {"data.times", "data.who|when"}),
+    "tuple": ((TIMES, 2), {"data.0", "data.1"}),
+    "nothing": (None, set()),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_from_sampling_to_a_file_and_back(form, tmp_path):
+    data, names = FORMS[form]
+    fit = fitted(data)
+    assert set(fit.tree["observed_data"].data_vars) == names
+    assert "mean" in fit.summary().index
+    assert "50 draws of mean" in repr(fit)
+    for suffix in ("nc", "zarr"):
+        again = gi.load(fit.save(tmp_path / f"fit.{suffix}"))
+        assert jax.tree.structure(again.data) == jax.tree.structure(data)
+        assert all(
+            np.array_equal(a, b) for a, b in zip(jax.tree.leaves(again.data), jax.tree.leaves(data), strict=True)
+        )
+        assert again.summary().equals(fit.summary())
+        assert again.tree["observed_data"].to_dataset().identical(fit.tree["observed_data"].to_dataset())
+    assert gi.resume(again, draws=50, model=waiting).posterior.sizes["draw"] == 100
+
+
+def test_quick_looks():
+    data = {"times": TIMES}
+    exact = TIMES.sum() / 4  # four observations' worth, one of them the prior at zero
+    assert gi.find_mode(KEY, model=waiting, data=data).values["mean"].item() == pytest.approx(exact, abs=1e-6)
+    rough = gi.approximate(KEY, model=waiting, data=data)
+    assert rough.summary()["mean"].item() == pytest.approx(exact, abs=0.1)
+
+
+def test_what_needs_trajectories_says_so():
+    fit = fitted(TIMES)
+    said = r"no pointwise log-likelihood: its model is your own and its data \(ndarray\) are not gi\.Trajectories"
+    for unit in ("trajectory", "step", "subject"):
+        with pytest.raises(ValueError, match=f"this fit has {said}"):
+            fit.loo(unit)
+    with pytest.raises(ValueError, match=f"the fit 'a' has {said}"):
+        gi.compare({"a": fit, "b": fit})
+    with pytest.raises(ValueError, match=said):
+        gi.held_out(fit, walks_of())
+    with pytest.raises(TypeError):
+        gi.compare({"b": "fit.nc", "a": fit})
+
+
+class Session(eqx.Module):
+    """A record that no file of goalinf can hold."""
+
+    times: np.ndarray
+
+
+def test_data_that_no_file_can_hold_cost_no_draws(tmp_path):
+    fit = fitted(Session(TIMES))
+    again = gi.load(fit.save(tmp_path / "fit.nc"))
+    assert again.data is None
+    assert again.summary().equals(fit.summary())
+    assert "a Session cannot be written to a file" in again.tree.attrs["not_kept"]
+
+
+def test_the_hash_tells_data_apart():
+    hashes = [data_hash(data) for data in (TIMES, TIMES + 1, TIMES.astype(int), {"times": TIMES}, (TIMES,), None)]
+    assert len(set(hashes)) == len(hashes)
+    assert data_hash({"times": TIMES}) == data_hash({"times": TIMES.copy()})
+    walks = walks_of()
+    assert data_hash(walks) == walks.data_hash()
