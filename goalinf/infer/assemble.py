@@ -12,6 +12,7 @@ import jax
 import numpy as np
 import xarray as xr
 
+from goalinf.agents.derivatives import base_of
 from goalinf.data import Trajectories
 from goalinf.infer.priors import Site
 from goalinf.rewards import LinearReward
@@ -41,9 +42,9 @@ def site_coords(sites: Sequence[Site], world: World, reward: Any) -> tuple[dict[
     coords: dict[str, Any] = dict(world.coords())
     if not world.local_actions:
         coords["action"] = [label(name) for name in world.actions]
-    if isinstance(reward, LinearReward):
-        n_features = reward.features.shape[-1]
-        coords["feature"] = list(reward.names) if reward.names else list(range(n_features))
+    linear = base_of(reward)
+    if isinstance(linear, LinearReward):
+        coords["feature"] = list(linear.names) if linear.names else list(range(linear.features.shape[-1]))
     return {site.name: site.dims for site in sites}, coords
 
 

@@ -12,7 +12,8 @@ import numpyro
 from numpyro.distributions import Distribution
 
 from goalinf.agents import Agent
-from goalinf.rewards import LinearReward, Reward, Shaped
+from goalinf.agents.derivatives import base_of
+from goalinf.rewards import LinearReward, Reward
 from goalinf.worlds import World
 
 
@@ -64,18 +65,14 @@ def find_sites(agent: Agent, reward: Reward | Mapping[Any, Reward], world: World
         return sites
     for name, (value, axes) in _reward_priors(reward).items():
         own = sizes
-        if isinstance(_base(reward), LinearReward):
-            own = {**sizes, "feature": _base(reward).features.shape[-1]}
+        if isinstance(base_of(reward), LinearReward):
+            own = {**sizes, "feature": base_of(reward).features.shape[-1]}
         sites.append(Site(f"reward.{name}", _expanded(f"reward.{name}", value, axes, own), axes))
     return sites
 
 
-def _base(reward: Reward) -> Any:
-    return _base(reward.base) if isinstance(reward, Shaped) else reward
-
-
 def _reward_priors(reward: Reward) -> dict[str, tuple[Distribution, tuple[str, ...]]]:
-    base = _base(reward)
+    base = base_of(reward)
     fields = {name: getattr(base, name) for name in base.parameters}
     return {name: (value, base.dims[name]) for name, value in fields.items() if isinstance(value, Distribution)}
 
@@ -108,7 +105,7 @@ def fill(agent: Agent, reward: Any, values: Mapping[str, Any]) -> tuple[Agent, A
 
 
 def _parameter(reward: Any, name: str) -> Any:
-    return getattr(_base(reward), name)
+    return getattr(base_of(reward), name)
 
 
 def sample_sites(sites: list[Site]) -> dict[str, Any]:
