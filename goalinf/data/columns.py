@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Callable, Hashable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from goalinf.data.labels import row_name, step_name
+from goalinf.data.labels import step_name
+from goalinf.worlds.table_files import row_name
 from goalinf.worlds.world import label
 
 
@@ -54,24 +54,6 @@ class Rows:
 def count(wrong: np.ndarray) -> str:
     """A closing sentence where more than one row has the fault."""
     return f" ({wrong.sum():,} rows have this fault; this is the first)" if wrong.sum() > 1 else ""
-
-
-def load(table: pd.DataFrame | str | Path) -> tuple[pd.DataFrame, str | None]:
-    """The table, and the name of the file where it is text with lines to point at."""
-    if isinstance(table, pd.DataFrame):
-        return table, None
-    if not isinstance(table, (str, Path)):
-        raise ValueError(f"table is a {type(table).__name__}; expected a data frame or the path of a file")
-    path = Path(table)
-    name = path.name.lower()
-    if name.endswith((".parquet", ".pq")):
-        return pd.read_parquet(path), None
-    if not name.endswith((".csv", ".csv.gz")):
-        raise ValueError(f"cannot tell what {path.name} is; expected a name that ends in .csv, .csv.gz or .parquet")
-    try:
-        return pd.read_csv(path, low_memory=False), path.name
-    except pd.errors.EmptyDataError:
-        raise ValueError(f"{path.name} is empty; expected a header and one row per step") from None
 
 
 def require(frame: pd.DataFrame, parts: dict[str, list]) -> None:

@@ -9,6 +9,7 @@ from typing import SupportsIndex
 import numpy as np
 import pandas as pd
 
+from goalinf.worlds.table_files import row_name
 from goalinf.worlds.world import World, label
 
 
@@ -74,14 +75,6 @@ class Labels:
     def __repr__(self) -> str:
         counts = [len(names) for names in (self.trajectories, self.subjects, self.contexts)]
         return "Labels({} trajectories, {} subjects, {} contexts)".format(*counts)
-
-
-def row_name(table: pd.DataFrame, position: int, source: str | None = None) -> str:
-    """A row as its owner would find it: by index label, and by line where it stands in a CSV file."""
-    if source is not None:
-        return f"row {position}, line {position + 2} of {source}"
-    name = f"row {label(table.index[position])}"
-    return name if table.index.is_unique else f"{name} (number {position} from the top)"
 
 
 def step_name(trajectory: Hashable, step: object) -> str:

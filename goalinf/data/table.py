@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from goalinf.data import lookup, rules
-from goalinf.data.columns import Keys, Rows, constant, in_sequence, keys, load, require
+from goalinf.data.columns import Keys, Rows, constant, in_sequence, keys, require
 from goalinf.data.labels import Labels
 from goalinf.data.trajectories import Trajectories
+from goalinf.worlds.table_files import read_table
 from goalinf.worlds.world import World, label
 
 Columns = Hashable | Sequence[Hashable]
@@ -94,7 +95,7 @@ def read_trajectories(
     1 missing choice
     1 subject, 1 context
     """
-    frame, source = load(table)
+    frame, source = read_table(table)
     given = {"trajectory": trajectory, "step": step, "state": state}
     given |= {"action": action, "subject": subject, "context": context}
     parts = {part: _listed(columns) for part, columns in given.items() if columns is not None}

@@ -10,7 +10,8 @@ from goalinf.worlds.memory import with_memory
 from goalinf.worlds.names import label
 from goalinf.worlds.random import garnet
 from goalinf.worlds.stack import bucket, pad, stack
-from goalinf.worlds.tables import from_table, read_table
+from goalinf.worlds.table_files import read_table
+from goalinf.worlds.tables import from_table
 from goalinf.worlds.world import Memory, World
 
 __all__ = [

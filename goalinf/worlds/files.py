@@ -13,7 +13,8 @@ import networkx as nx
 from goalinf.worlds.graph import graph_world
 from goalinf.worlds.gridworld import gridworld
 from goalinf.worlds.memory import with_memory
-from goalinf.worlds.tables import from_table, read_table
+from goalinf.worlds.table_files import read_table
+from goalinf.worlds.tables import from_table
 from goalinf.worlds.world import World
 
 _ALWAYS = {"discount", "terminal", "initial", "memory"}
@@ -51,8 +52,10 @@ def read_world(path: str | Path) -> World:
     Raises
     ------
     ValueError
-        Where the file is missing or no TOML, a key is unknown or missing, or the builder refuses; the message
-        begins with the name of the file.
+        Where the file is no TOML, a key is unknown or missing, or the builder refuses; the message begins with the name
+        of the file.
+    FileNotFoundError
+        Where the file is not there, or a table that it names.
 
     Examples
     --------
@@ -66,13 +69,15 @@ def read_world(path: str | Path) -> World:
     """
     path = Path(path)
     if not path.is_file():
-        raise ValueError(f"there is no file {path}; expected a TOML file that describes a world")
+        raise FileNotFoundError(f"there is no file {path}; expected a TOML file that describes a world")
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path.name} is not a TOML file: {error}") from None
     try:
         return _build(settings, path.parent)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{path.name}: {error}") from None
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path.name}: {error}") from None
 

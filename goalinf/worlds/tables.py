@@ -1,4 +1,4 @@
-"""Worlds from long tables of transitions, and the tables themselves."""
+"""Worlds from long tables of transitions."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pandas as pd
 from goalinf.worlds.assemble import initial_distribution, ordered, pack, place_nodes, terminal_mask
 from goalinf.worlds.mdp import MDP
 from goalinf.worlds.names import Names, label, plain
+from goalinf.worlds.table_files import read_table, row_name
 from goalinf.worlds.world import World
 
 Column = str | Sequence[str]
@@ -54,6 +55,8 @@ def from_table(
     ValueError
         Where a column is missing, the table is empty, a row holds a missing value, repeats a transition or has
         no probability, or the probabilities of a state and action do not sum to one. The row is named.
+    FileNotFoundError
+        Where the file is not there.
 
     Examples
     --------
@@ -91,24 +94,6 @@ def from_table(
     return World(mdp=mdp, states=states, actions=actions, positions=place_nodes(positions, states))
 
 
-def read_table(table: pd.DataFrame | str | Path) -> tuple[pd.DataFrame, str | None]:
-    """The table, and the name of the file where it is text with lines to point at."""
-    if isinstance(table, pd.DataFrame):
-        return table, None
-    path = Path(table)
-    name = path.name.lower()
-    if not path.is_file():
-        raise ValueError(f"there is no file {path}; expected a CSV or Parquet file")
-    if name.endswith((".parquet", ".pq")):
-        return pd.read_parquet(path), None
-    if not name.endswith((".csv", ".csv.gz")):
-        raise ValueError(f"cannot tell what {path.name} is; expected a name that ends in .csv, .csv.gz or .parquet")
-    try:
-        return pd.read_csv(path), path.name
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path.name} is not a readable CSV file: {error}") from None
-
-
 class _Rows:
     """A table whose rows have names, to be used in errors."""
 
@@ -120,9 +105,7 @@ class _Rows:
         self.table, self.source = table, source
 
     def name(self, position: int) -> str:
-        if self.source is not None:
-            return f"row {position}, line {position + 2} of {self.source}"
-        return f"row {label(self.table.index[position])}"
+        return row_name(self.table, position, self.source)
 
     def column(self, name: str, part: str) -> pd.Series:
         if name not in self.table:

@@ -185,7 +185,7 @@ TABLE = pd.DataFrame(
         (
             TABLE.iloc[[0, 1, 2, 2]],
             {"probability": "p"},
-            "row 12: state b, action go is already in row 12, .* same transition: drop",
+            r"row 12 \(number 3 .*: state b, action go is already in row 12 \(number 2 .* same transition: drop",
         ),
         (
             TABLE.assign(p=[0.5, 0.4, 1.0]),
@@ -214,10 +214,10 @@ def test_wrong_files(tmp_path):
     TABLE.assign(p=[0.5, 1.5, 1.0]).to_csv(file, index=False)
     with pytest.raises(ValueError, match=r"row 1, line 3 of moves.csv: p is 1.5"):
         from_table(file, probability="p", discount=0.9)
-    with pytest.raises(ValueError, match=r"there is no file .*missing.csv; expected a CSV or Parquet file"):
+    with pytest.raises(FileNotFoundError, match=r"there is no file .*missing.csv; expected a CSV or Parquet file"):
         from_table(tmp_path / "missing.csv", discount=0.9)
     file.write_text("")
-    with pytest.raises(ValueError, match=r"moves.csv is not a readable CSV file"):
+    with pytest.raises(ValueError, match=r"moves.csv is empty; expected a header and rows"):
         from_table(file, discount=0.9)
     other = tmp_path / "moves.xls"
     other.write_text("x")
