@@ -105,7 +105,7 @@ def lift(rows: Rows, places: Places, state: np.ndarray) -> np.ndarray:
     last[rows.following[has_next]] = state[has_next]
     for world, chosen in places.each():
         if world.memory is not None:
-            lifted[chosen] = world.memory.lookup[last[chosen], state[chosen]]
+            lifted[chosen] = world.memory.number(last[chosen], state[chosen])
 
     def say(i: int) -> str:
         before = "at the start" if last[i] < 0 else f"after state {label(places.base(i).states[last[i]])}"

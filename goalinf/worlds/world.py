@@ -292,10 +292,3 @@ class Memory:
         keys = (self.pairs[:, 0].astype(np.int64) + 1) * self.base.n_states + self.pairs[:, 1]
         order = np.argsort(keys)
         return keys[order], order
-
-    @cached_property
-    def lookup(self) -> np.ndarray:
-        """The same as an array ``(S_base + 1, S_base)``, for small worlds; the last row is "no last state"."""
-        table = np.full((self.base.n_states + 1, self.base.n_states), -1)
-        table[self.pairs[:, 0], self.pairs[:, 1]] = np.arange(len(self.pairs))
-        return table

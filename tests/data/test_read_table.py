@@ -1,5 +1,7 @@
 """Reading a table: hand-worked tiny ones, files, worlds by context, memory."""
 
+import tracemalloc
+
 import equinox as eqx
 import numpy as np
 import pandas as pd
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goalinf.data import read_trajectories
+from goalinf.worlds import from_arrays, with_memory
 
 GRID = {"trajectory": "walk", "step": "t", "state": ["row", "col"]}
 
@@ -176,3 +179,16 @@ def test_slips_make_more_transitions_possible():
         read_trajectories(table, grid_world(2, 2), action="act", **GRID)
     with pytest.raises(ValueError, match=r"cannot be read off: down and right all lead .* action="):
         read_trajectories(table, slippery, **GRID)
+
+
+def test_large_worlds_with_memory_take_no_table_of_all_pairs():
+    n = 3000  # a table of all pairs of states would take 72 MB
+    onward = [[[(s + 1) % n]] for s in range(n)]
+    ring = with_memory(from_arrays(successors=onward, probabilities=np.ones((n, 1, 1)), discount=0.9))
+    table = pd.DataFrame({"walk": 0, "t": range(100), "node": range(100)})
+    tracemalloc.start()
+    data = read_trajectories(table, ring, trajectory="walk", step="t", state="node")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2e7
+    assert [ring.states[s] for s in data.states[0, :2]] == [(None, 0), (0, 1)]

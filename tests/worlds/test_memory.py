@@ -60,7 +60,9 @@ def test_pairs_are_found_again(seed):
     memory = with_memory(world).memory
     np.testing.assert_array_equal(memory.number(*memory.pairs.T), np.arange(len(memory.pairs)))
     last, this = np.meshgrid(np.arange(-1, 4), np.arange(4), indexing="ij")
-    np.testing.assert_array_equal(memory.number(last, this), memory.lookup[last, this])
+    listed = {pair: number for number, pair in enumerate(map(tuple, memory.pairs.tolist()))}
+    expected = [listed.get(pair, -1) for pair in zip(last.ravel(), this.ravel(), strict=True)]
+    assert memory.number(last, this).ravel().tolist() == expected
     assert memory.number(-1, [0, 1, 2]).tolist() == [-1, 0, -1]
 
 
