@@ -3,46 +3,54 @@
 World, agent and reward make behavior; behavior and priors make a posterior; every posterior comes with its audit.
 """
 
-from importlib.metadata import version as _version
+# A name is imported when it is first used: importing the package costs next to nothing, and `goalinf --help` needs
+# neither JAX nor Matplotlib. Type checkers and editors read the imports below; a test holds `_HOMES` to them.
 
-from goalinf import plot
-from goalinf.agents import Agent, Policy, boltzmann, soft_optimal
-from goalinf.behavior import Behavior, simulate
-from goalinf.data import Trajectories, read_trajectories
-from goalinf.errors import ConvergenceError, PrecisionError
-from goalinf.identify import audit, controllability_deficit, distance, null_space
-from goalinf.infer.comparison import compare, held_out
-from goalinf.infer.fit import Fit
-from goalinf.infer.goals import goal_posterior
-from goalinf.infer.point import approximate, find_mode
-from goalinf.infer.resume import resume
-from goalinf.infer.sample import infer
-from goalinf.infer.store import load
-from goalinf.rewards import (
-    ActionReward,
-    GoalReward,
-    LinearReward,
-    Shaped,
-    StateReward,
-    TransitionReward,
-    goals,
-)
-from goalinf.worlds import (
-    MDP,
-    World,
-    from_arrays,
-    from_gymnasium,
-    from_table,
-    garnet,
-    graph_world,
-    gridworld,
-    gymnasium_reward,
-    open_grid,
-    read_world,
-    with_memory,
-)
+from __future__ import annotations
 
-__version__ = _version("goalinf")
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    __version__: str
+    from goalinf import plot
+    from goalinf.agents import Agent, Policy, boltzmann, soft_optimal
+    from goalinf.behavior import Behavior, simulate
+    from goalinf.data import Trajectories, read_trajectories
+    from goalinf.errors import ConvergenceError, PrecisionError
+    from goalinf.identify import controllability_deficit, distance
+    from goalinf.identify.audit import audit
+    from goalinf.identify.null_space import null_space
+    from goalinf.infer.comparison import compare, held_out
+    from goalinf.infer.fit import Fit
+    from goalinf.infer.goals import goal_posterior
+    from goalinf.infer.point import approximate, find_mode
+    from goalinf.infer.resume import resume
+    from goalinf.infer.sample import infer
+    from goalinf.infer.store import load
+    from goalinf.rewards import (
+        ActionReward,
+        GoalReward,
+        LinearReward,
+        Shaped,
+        StateReward,
+        TransitionReward,
+        goals,
+    )
+    from goalinf.worlds import (
+        MDP,
+        World,
+        from_arrays,
+        from_gymnasium,
+        from_table,
+        garnet,
+        graph_world,
+        gridworld,
+        gymnasium_reward,
+        open_grid,
+        read_world,
+        with_memory,
+    )
 
 __all__ = [
     "MDP",
@@ -89,3 +97,67 @@ __all__ = [
     "soft_optimal",
     "with_memory",
 ]
+
+_HOMES = {
+    "goalinf.agents": ("Agent", "Policy", "boltzmann", "soft_optimal"),
+    "goalinf.behavior": ("Behavior", "simulate"),
+    "goalinf.data": ("Trajectories", "read_trajectories"),
+    "goalinf.errors": ("ConvergenceError", "PrecisionError"),
+    "goalinf.identify": ("controllability_deficit", "distance"),
+    "goalinf.identify.audit": ("audit",),
+    "goalinf.identify.null_space": ("null_space",),
+    "goalinf.infer.comparison": ("compare", "held_out"),
+    "goalinf.infer.fit": ("Fit",),
+    "goalinf.infer.goals": ("goal_posterior",),
+    "goalinf.infer.point": ("approximate", "find_mode"),
+    "goalinf.infer.resume": ("resume",),
+    "goalinf.infer.sample": ("infer",),
+    "goalinf.infer.store": ("load",),
+    "goalinf.rewards": (
+        "ActionReward",
+        "GoalReward",
+        "LinearReward",
+        "Shaped",
+        "StateReward",
+        "TransitionReward",
+        "goals",
+    ),
+    "goalinf.worlds": (
+        "MDP",
+        "World",
+        "from_arrays",
+        "from_gymnasium",
+        "from_table",
+        "garnet",
+        "graph_world",
+        "gridworld",
+        "gymnasium_reward",
+        "open_grid",
+        "read_world",
+        "with_memory",
+    ),
+}
+_ROOMS = ("agents", "behavior", "data", "errors", "identify", "plot", "precision", "rewards", "worlds")
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+# The function `infer` and the folder `infer` share a name. Python gives it to the folder when that is first imported;
+# so that this never happens later on, it happens here (the folder's own file is empty), and the function gets the name.
+importlib.import_module("goalinf.infer")
+globals().pop("infer", None)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"goalinf.{name}")
+    if name == "__version__":
+        value = importlib.import_module("importlib.metadata").version("goalinf")
+    elif name in _HOME:
+        value = getattr(importlib.import_module(_HOME[name]), name)
+    else:
+        raise AttributeError(f"module 'goalinf' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_ROOMS, "__version__"})
