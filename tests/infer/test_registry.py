@@ -1,0 +1,60 @@
+"""Whatever can be fitted can be written to a file: no agent and no reward without a place in the registry."""
+
+import importlib
+import inspect
+
+import equinox as eqx
+import pytest
+
+import goalinf as gi
+from goalinf.infer.registry import RECORDS, Reader, Writer
+from goalinf.rewards import Reward
+
+PUBLIC = {name: getattr(gi, name) for name in gi.__all__}
+AGENTS = {
+    name: thing
+    for name, thing in PUBLIC.items()
+    if inspect.isfunction(thing) and inspect.signature(thing).return_annotation == "Agent"
+}
+REWARDS = {name: thing for name, thing in PUBLIC.items() if inspect.isclass(thing) and issubclass(thing, Reward)}
+
+
+def records_in(thing):
+    """Classes of a record and of every record inside it."""
+    if not isinstance(thing, eqx.Module):
+        return set()
+    return {type(thing)}.union(*[records_in(getattr(thing, name)) for name in thing.__dataclass_fields__])
+
+
+def test_there_is_something_to_look_at():
+    assert {"soft_optimal", "boltzmann"} <= set(AGENTS)
+    assert {"StateReward", "Shaped"} <= set(REWARDS)
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_every_agent_comes_back(name):
+    parameters = inspect.signature(AGENTS[name]).parameters.values()
+    agent = AGENTS[name](**{one.name: 0.5 for one in parameters if one.default is one.empty})
+    assert records_in(agent) <= set(RECORDS)
+    writer = Writer()
+    structure = writer.structure(agent)
+    again = Reader(writer.arrays, writer.records).value(structure)
+    assert eqx.tree_equal(again, agent, typematch=True)
+
+
+@pytest.mark.parametrize("room", ["beliefs", "planners", "choice", "execution"])
+def test_every_part_of_an_agent_is_known(room):
+    module = importlib.import_module(f"goalinf.agents.{room}")
+    mine = [thing for thing in vars(module).values() if inspect.isclass(thing) and thing.__module__ == module.__name__]
+    parts = {thing for thing in mine if issubclass(thing, eqx.Module) and "__call__" in vars(thing)}
+    assert parts
+    assert parts <= set(RECORDS)
+
+
+def test_every_reward_is_known():
+    assert set(REWARDS.values()) <= set(RECORDS)
+    assert {one for one in Reward.__subclasses__() if one.__module__ == "goalinf.rewards"} <= set(RECORDS)
+
+
+def test_names_in_a_file_mean_one_class():
+    assert len({kind.__name__ for kind in RECORDS}) == len(RECORDS)
