@@ -5,17 +5,22 @@ Everything is on the scale of beta times the reward, at temperature one. Arrays 
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
+from functools import reduce
 from typing import Any, Literal
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
 from goalinf import rewards
 from goalinf.worlds import MDP
 
 Backup = Literal["soft", "hard"]
+_UNROLLED = 16
 
 
 class Problem(eqx.Module):
@@ -29,6 +34,8 @@ class Problem(eqx.Module):
         Probability of each neighbor.
     neighbors : int (U, S)
         States that may follow.
+    origins : int (I, S)
+        Places in the flattened ``(U, S)`` from which each state is reached; see :class:`~goalinf.worlds.MDP`.
     available : bool (A, S)
         Choices that can be made; in pinned states all of them, so that nothing is ever undefined.
     pinned : bool (S,)
@@ -42,6 +49,7 @@ class Problem(eqx.Module):
     reward: Float[Array, "A S"]
     weights: Float[Array, "A U S"]
     neighbors: Int[Array, "U S"]
+    origins: Int[Array, "I S"]
     available: Bool[Array, "A S"]
     pinned: Bool[Array, " S"]
     pins: Float[Array, " S"]
@@ -59,6 +67,7 @@ class Problem(eqx.Module):
             reward=beta * jnp.sum(probabilities * values, axis=-1).T,
             weights=mdp.weights(),
             neighbors=jnp.asarray(mdp.neighbors),
+            origins=jnp.asarray(mdp.origins),
             available=choosable(mdp, pinned).T,
             pinned=pinned,
             pins=jnp.where(dead & ~ended, beta * dead_value, 0.0),
@@ -74,8 +83,16 @@ def choosable(mdp: MDP, pinned: Bool[Array, " S"]) -> Bool[Array, "S A"]:
 
 def action_values(problem: Problem, values: Float[Array, " S"]) -> Float[Array, "A S"]:
     r""":math:`Q(s,a) = r(s,a) + \gamma \sum_t P(t \mid s,a) V(t)`."""
-    ahead = jnp.einsum("aus,us->as", problem.weights, values[problem.neighbors])
+    weights, neighbors = problem.weights, problem.neighbors
+    ahead = add_up(lambda u: weights[:, u] * values[neighbors[u]], len(neighbors))
     return problem.reward + problem.discount * ahead
+
+
+def add_up(term: Callable[[Any], Array], count: int) -> Array:
+    """Sum of ``term(0)`` … ``term(count - 1)``, written out where they are few: that compiles to far faster code."""
+    if count <= _UNROLLED:
+        return reduce(operator.add, map(term, range(count)))
+    return lax.fori_loop(1, count, lambda index, total: total + term(index), term(0))
 
 
 def backup(

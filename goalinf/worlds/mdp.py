@@ -9,13 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+_HUB = 8  # times as many predecessors as successors make padded lists of them a waste
+
 
 class MDP(eqx.Module):
     r"""A finite Markov decision process without a reward, in sparse form.
 
     :math:`P(t \mid s, a) = \sum_k \text{probabilities}[s,a,k]\,[\text{successors}[s,a,k] = t]`.
 
-    Build it with :meth:`MDP.of`, which derives ``neighbors`` and ``slots``; users hold a
+    Build it with :meth:`MDP.of`, which derives ``neighbors``, ``slots`` and ``origins``; users hold a
     :class:`~goalinf.World`, which adds the labels and checks the numbers.
 
     Parameters
@@ -36,6 +38,9 @@ class MDP(eqx.Module):
         The successors of each state over all its actions (unused places hold the state itself).
     slots : int (S, A, K)
         The place of each successor among the neighbors of its state.
+    origins : int (I, S)
+        Where, in the flattened neighbors, each state stands: a sum over predecessors becomes a gather. Unused places
+        hold U·S, one beyond the end. Empty (I = 0) where some state has far more predecessors than successors.
 
     Examples
     --------
@@ -55,6 +60,7 @@ class MDP(eqx.Module):
     discount: Float[Array | np.ndarray, ""]
     neighbors: Int[Array | np.ndarray, "U S"]
     slots: Int[Array | np.ndarray, "S A K"]
+    origins: Int[Array | np.ndarray, "I S"]
 
     @classmethod
     def of(cls, successors: Any, probabilities: Any, available: Any, terminal: Any, initial: Any, discount: Any) -> MDP:
@@ -74,6 +80,8 @@ class MDP(eqx.Module):
         probabilities = np.where(idle, np.arange(width) == 0, probabilities)
         available[terminal & ~available.any(1), 0] = True
         neighbors, slots = neighbor_lists(successors, probabilities)
+        used = np.zeros(neighbors.shape, bool)
+        used[slots, np.arange(n_states)[:, None, None]] = True
         return cls(
             successors=successors,
             probabilities=probabilities,
@@ -83,6 +91,7 @@ class MDP(eqx.Module):
             discount=np.asarray(discount, np.float64),
             neighbors=neighbors,
             slots=slots,
+            origins=origin_lists(neighbors, used),
         )
 
     @property
@@ -98,6 +107,8 @@ class MDP(eqx.Module):
     def weights(self) -> Float[Array, "A U S"]:
         """Probability of each neighbor under each action, ``(A, U, S)``: the layout that planners sweep over."""
         width = self.neighbors.shape[0]
+        if isinstance(self.probabilities, np.ndarray) and isinstance(self.slots, np.ndarray):
+            return jnp.asarray(neighbor_weights(self.probabilities, self.slots, width))
         probabilities = jnp.asarray(self.probabilities)  # in the precision of the block
         hits = self.slots[None] == jnp.arange(width)[:, None, None, None]
         return jnp.einsum("sak,usak->aus", probabilities, hits.astype(probabilities.dtype))
@@ -109,6 +120,15 @@ class MDP(eqx.Module):
         rows, columns, _ = np.indices((n_states, n_actions, width))
         np.add.at(dense, (rows, columns, np.asarray(self.successors)), np.asarray(self.probabilities))
         return dense
+
+
+def neighbor_weights(probabilities: np.ndarray, slots: np.ndarray, width: int) -> np.ndarray:
+    """:meth:`MDP.weights` on the host, so that programs in which the world is known hold it as a constant."""
+    n_states, n_actions, _ = slots.shape
+    weights = np.zeros((n_actions, width, n_states))
+    s, a, _ = np.indices(slots.shape)
+    np.add.at(weights, (a, slots, s), probabilities)
+    return weights
 
 
 def neighbor_lists(successors: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -127,3 +147,18 @@ def neighbor_lists(successors: np.ndarray, probabilities: np.ndarray) -> tuple[n
     neighbors = np.tile(np.arange(n_states, dtype=np.int32), (int(place_in_order.max()) + 1, 1))
     neighbors[slots, np.arange(n_states)[:, None]] = filled
     return neighbors, slots.reshape(n_states, n_actions, width).astype(np.int32)
+
+
+def origin_lists(neighbors: np.ndarray, used: np.ndarray) -> np.ndarray:
+    """Flat places among the neighbors ``(U, S)`` at which each state stands, ``(I, S)``; see :class:`MDP`."""
+    width, n_states = neighbors.shape
+    places = np.flatnonzero(used)
+    targets = neighbors.ravel()[places]
+    order = np.argsort(targets, kind="stable")
+    counts = np.bincount(targets, minlength=n_states)
+    if counts.max() > _HUB * width:
+        return np.empty((0, n_states), np.int32)
+    rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    origins = np.full((counts.max(), n_states), width * n_states, np.int32)
+    origins[rank, targets[order]] = places[order]
+    return origins

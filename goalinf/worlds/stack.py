@@ -87,7 +87,14 @@ def pad(
     if neighbors < needed:
         raise ValueError(f"neighbors is {neighbors}; expected at least {needed}, what the problem has")
     alone = np.tile(np.arange(wanted[0], dtype=np.int32), (neighbors - needed, 1))
+    # Unused places among the origins point at one of the added neighbors now, which weighs nothing either.
     return eqx.tree_at(lambda m: m.neighbors, padded, np.concatenate([padded.neighbors, alone]))
+
+
+def pad_origins(mdp: MDP, length: int) -> MDP:
+    """The same problem with lists of predecessors of this length; of length zero where that is asked for."""
+    unused = np.full((max(length - len(mdp.origins), 0), mdp.n_states), mdp.neighbors.size, np.int32)
+    return eqx.tree_at(lambda m: m.origins, mdp, np.concatenate([mdp.origins, unused])[:length])
 
 
 def stack(mdps: Sequence[MDP]) -> MDP:
@@ -121,5 +128,8 @@ def stack(mdps: Sequence[MDP]) -> MDP:
     states, actions, width = np.max([np.shape(mdp.successors) for mdp in mdps], axis=0).tolist()
     padded = [pad(mdp, states=states, actions=actions, width=width) for mdp in mdps]
     neighbors = max(mdp.neighbors.shape[0] for mdp in padded)
+    padded = [pad(mdp, neighbors=neighbors) for mdp in padded]
+    lengths = [len(mdp.origins) for mdp in padded]
+    padded = [pad_origins(mdp, max(lengths) if min(lengths) else 0) for mdp in padded]
     # Not through the constructor: the annotations know no leading axis.
-    return jax.tree.map(lambda *leaves: np.stack(leaves), *[pad(mdp, neighbors=neighbors) for mdp in padded])
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *padded)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import goalinf as gi
-from goalinf.agents import solver
+from goalinf.agents import linear
 from goalinf.precision import cast, computing_in
 
 S, A = 5, 3
@@ -107,7 +107,7 @@ def test_hessian(discount):
 def test_large_worlds(name, discount):
     """The iterative solver: directional derivatives, first and second, against differences of its own values."""
     world = gi.garnet(jax.random.key(2), states=170, actions=2, branching=3, discount=discount, terminal=2)
-    assert world.n_states > solver.DENSE_STATES
+    assert world.n_states > linear.DENSE_STATES
     rng = np.random.default_rng(0)
     x = np.concatenate([[0.3], rng.normal(size=340)])
     direction = rng.normal(size=x.size)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import goalinf as gi
-from goalinf.agents import plan, solve, solver
+from goalinf.agents import linear, plan, solve, solver
 from goalinf.precision import cast, computing_in
 
 S, A = 6, 3
@@ -140,11 +140,11 @@ def test_grids(name, blocked):
 def test_sparse_and_dense_agree(name, discount, monkeypatch):
     """More states than the dense solver takes, against the same problem with the limit raised, and the oracle."""
     world = gi.garnet(jax.random.key(1), states=200, actions=3, branching=4, discount=discount, terminal=3)
-    assert world.n_states > solver.DENSE_STATES
+    assert world.n_states > linear.DENSE_STATES
     reward = gi.StateReward(np.random.default_rng(0).normal(size=200), on="departure")
     agent = AGENTS[name](beta=5.0)
     sparse = solve(agent, world, reward)
-    monkeypatch.setattr(solver, "DENSE_STATES", 10_000)
+    monkeypatch.setattr(linear, "DENSE_STATES", 10_000)
     with computing_in("float64"):
         dense = jax.device_get(jax.jit(lambda *args: plan(*args))(*cast((agent, world.mdp, reward))))
     np.testing.assert_allclose(sparse.log_probs, dense.log_probs, atol=1e-9 / (1 - discount) ** 0.5)
