@@ -29,6 +29,12 @@ from goalinf.infer.problem import Posterior, own_model, standard
 from goalinf.infer.sample import labeled_fit
 from goalinf.precision import Precision, computing_in
 
+_NO_MODE = "the posterior may have no mode (try a tighter prior), or float32 may be too coarse"
+_KINKS = (
+    "this agent plans with a hard maximum: its posterior has kinks where best actions tie, and the mode may lie "
+    "on one, where no gradient vanishes: use gi.infer, or gi.soft_optimal, whose posterior is smooth"
+)
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PointEstimate:
@@ -82,7 +88,8 @@ def find_mode(
     ValueError
         As :func:`infer`.
     ConvergenceError
-        Where the gradient does not vanish at the end.
+        Where the gradient does not vanish at the end; a Boltzmann agent's posterior has kinks, and its mode may lie on
+        one.
 
     Examples
     --------
@@ -102,7 +109,7 @@ def find_mode(
         if not mode.converged:
             raise ConvergenceError(
                 f"the mode was not reached in {mode.steps} steps: a gradient of {mode.gradient:.2g} is left; "
-                "the posterior may have no mode (try a tighter prior), or float32 may be too coarse"
+                + (_KINKS if _has_kinks(posterior.agent) else _NO_MODE)
             )
         values = jax.device_get(posterior.plain.constrain(jnp.asarray(mode.flat), posterior.data))
         labeled = assemble.dataset(values, posterior.dims, posterior.coords, ())
@@ -181,15 +188,20 @@ def approximate(
         return labeled_fit(key, posterior, values, stats, xr.Dataset(), {"sampler": said, "algorithm": by}, chosen)
 
 
+def _has_kinks(agent: Agent | None) -> bool:
+    return agent is not None and agent.planner.backup == "hard"
+
+
 def _posterior(
     key: Any, world: Any, agent: Any, reward: Any, data: Any, model: Any, dims: Any, coords: Any
 ) -> Posterior:
-    return own_model(key, model, data, dims, coords) if model is not None else standard(key, world, agent, reward, data)
+    if model is not None:
+        return own_model(key, model, data, dims, coords)
+    return standard(key, world, agent, reward, data, as_product=False)
 
 
 def _laplace(key: Any, posterior: Posterior, draws: int) -> tuple[Any, str]:
-    mode = climb(posterior.plain, posterior.data)
-    geometry = Geometry.laplace(posterior.plain, posterior.data, mode)
+    geometry = Geometry.laplace(climb(posterior.plain, posterior.data))
     if geometry is None:
         raise ConvergenceError("the curvature at the mode is not positive definite; use gi.infer, or by='svi'")
     noise = jax.random.normal(key, (draws, geometry.center.size))

@@ -1,0 +1,33 @@
+"""Quick looks at worlds of some hundred states, whose linear systems are iterated instead of factorized."""
+
+import jax
+import networkx as nx
+import numpy as np
+import numpyro.distributions as dist
+import pytest
+
+import goalinf as gi
+
+KEY = jax.random.key(0)
+
+
+@pytest.fixture(scope="module")
+def maze():
+    """A second-order graph world of 181 states with actions of its own in every state."""
+    return gi.with_memory(gi.graph_world(nx.random_regular_graph(3, 60, seed=0), initial=0, discount=0.9))
+
+
+def mode_of(agent, world):
+    truth = gi.ActionReward(np.random.default_rng(0).normal(size=(world.n_states, world.n_actions)))
+    walks = gi.simulate(KEY, world, agent, truth, trajectories=30, steps=30)
+    return gi.find_mode(KEY, world, agent=agent, reward=gi.ActionReward(dist.Normal(0.0, 1.0)), data=walks)
+
+
+def test_a_smooth_posterior_has_a_mode(maze):
+    assert np.isfinite(mode_of(gi.soft_optimal(beta=1.0), maze).log_posterior)
+
+
+def test_a_posterior_with_kinks_says_so(maze):
+    # The start, a reward of zero, is where all actions tie; second derivatives there once were undefined.
+    with pytest.raises(gi.ConvergenceError, match=r"kinks where best actions tie.*gi\.infer, or gi\.soft_optimal"):
+        mode_of(gi.boltzmann(beta=1.0), maze)
