@@ -92,7 +92,7 @@ def sampler(task: tasks.Task):
 def mode_finder(task: tasks.Task):
     """Posterior mode of the weights, beta known. A function without arguments."""
     world, prior = world_of(task), prior_of(task)
-    return lambda: np.asarray(gi.find_mode(world, **prior)[site_of(task)])
+    return lambda: gi.find_mode(jax.random.key(0), world, **prior).values[site_of(task)].values
 
 
 fitter = mode_finder

@@ -34,12 +34,12 @@ def solve_linear(
     weights = problem.discount * add_up(lambda a: policy[a] * problem.weights[a], len(policy))
     n_states = right.shape[0]
 
-    def matrix():
+    def matrix(weights):
         rows = jnp.arange(n_states)
         return jnp.eye(n_states, dtype=weights.dtype).at[rows[None], problem.neighbors].add(-weights)
 
     if n_states <= DENSE_STATES:
-        return jnp.linalg.solve(matrix(), right)
+        return jnp.linalg.solve(matrix(weights), right)
 
     def apply(x):
         return x - add_up(lambda u: weights[u] * x[problem.neighbors[u]], len(weights))
@@ -54,17 +54,21 @@ def solve_linear(
         precision = jnp.maximum(accuracy, 64 * jnp.finfo(b.dtype).eps)
         if n_states > RESCUED_STATES:
             return bicgstab(apply, b, precision, _LAST_RESORT)[0]
-        x, solved = bicgstab(apply, b, precision, _PATIENCE)
-        # A loop of at most one round: nothing is factorized where, in a batch, nobody needs it.
-        return lax.while_loop(
-            lambda carry: ~carry[1], lambda carry: (jnp.linalg.solve(matrix(), b), True), (x, solved)
-        )[0]
+
+        # A loop of at most one round: nothing is factorized where, in a batch, nobody needs it. The barrier ties the
+        # matrix to the round; the compiler would take the factorization out of the loop otherwise.
+        def rescue(carry):
+            _, known = lax.optimization_barrier((carry, weights))
+            return jnp.linalg.solve(matrix(known), b), True
+
+        found = bicgstab(apply, b, precision, _PATIENCE)
+        return lax.while_loop(lambda carry: ~carry[1], rescue, found)[0]
 
     return lax.custom_linear_solve(
         apply,
         right,
         solve=lambda _, b: iterate(apply, matrix, b),
-        transpose_solve=lambda _, b: iterate(apply_transposed, lambda: matrix().T, b),
+        transpose_solve=lambda _, b: iterate(apply_transposed, lambda weights: matrix(weights).T, b),
     )
 
 

@@ -52,23 +52,24 @@ def _solve(problem: Problem, kind: Backup) -> Float[Array, " S"]:
         scale = 1.0 + _size(values)
         # Quadratic convergence ends at rounding level, where the change stops shrinking.
         stalled = (step > 3) & (_size(change) >= 0.5 * last) & (_size(change) <= 1e-6 * scale)
-        return (step < _MAX_STEPS) & (_size(change) > goal * scale) & ~stalled
+        return (step == 0) | ((step < _MAX_STEPS) & (_size(change) > goal * scale) & ~stalled)
 
     def newton(carry):
         values, change, policy, _, step = carry
         # As exact as Newton's own error at this distance deserves; values are in nats, curved on the scale of one.
-        moved = values + solve_linear(problem, policy, change, jnp.clip(_size(change), 1e-6, 0.1))
+        accuracy = jnp.where(step == 0, 1e-3, jnp.clip(_size(change), 1e-6, 0.1))
+        moved = values + solve_linear(problem, policy, change, accuracy)
+        sweeps = jnp.where(step == 0, _SWEEPS, 0)
+        moved = lax.fori_loop(0, sweeps, lambda _, values: backup(problem, values, kind)[0], moved)
         backed_up, policy = backup(problem, moved, kind)
         return moved, backed_up - moved, policy, _size(change), step + 1
 
-    # The value of choosing uniformly: finite wherever the problem can end, and below every fixed point.
+    # The first step evaluates the uniform policy: finite wherever the problem can end, and below every fixed point.
     choices = problem.available.sum(axis=0)
     uniform = jnp.where(problem.pinned, 0.0, problem.available / choices)
     income = jnp.sum(uniform * problem.reward, axis=0) + (jnp.log(choices) if kind == "soft" else 0.0)
-    values = solve_linear(problem, uniform, jnp.where(problem.pinned, problem.pins, income), 1e-3)
-    values = lax.fori_loop(0, _SWEEPS, lambda _, values: backup(problem, values, kind)[0], values)
-    backed_up, policy = backup(problem, values, kind)
-    start = (values, backed_up - values, policy, jnp.full_like(values[0], jnp.inf), 0)
+    income = jnp.where(problem.pinned, problem.pins, income)
+    start = (jnp.zeros_like(income), income, uniform, jnp.full_like(income[0], jnp.inf), 0)
     return lax.while_loop(unfinished, newton, start)[0]
 
 

@@ -58,3 +58,7 @@ def worst(dataset: xr.Dataset) -> tuple[float, float]:
         return float("nan"), bulk
     return max(float(values.max(skipna=True)) for values in az.rhat(dataset).values()), bulk
 
+
+def smallest_ess(draws: np.ndarray) -> float:
+    """Smallest bulk effective sample size over the columns of draws ``(chains, draws, D)``."""
+    return float(az.ess(xr.Dataset({"x": (("chain", "draw", "column"), draws)}))["x"].min())

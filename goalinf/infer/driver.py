@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, Literal
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from goalinf.infer.geometry import Geometry, Kernel
@@ -64,16 +66,14 @@ class Chains:
         args = (data, *geometry.arrays())
         keys = jax.random.split(key, len(start))
         # All tracing happens here, on one thread; the chains only run what is compiled.
+        masses = [None] * len(start) if inverse_mass is None else inverse_mass
+        chains = zip(keys, start, step_size, masses, strict=True)
+        states = [kernel.start(k, x, e, m, data, geometry, warmup=warmup) for k, x, e, m in chains]
+        block = partial(kernel.run, warmup=warmup)
         if method == "vectorized":
-            begin = jax.vmap(lambda k, x, e, m: kernel.start(k, x, e, m, args, warmup=warmup))
-            states = [begin(keys, start, step_size, inverse_mass)]
-            block = jax.jit(jax.vmap(lambda state, args: kernel.run(state, args, warmup=warmup), (0, None)))
-        else:
-            masses = [None] * len(start) if inverse_mass is None else inverse_mass
-            chains = zip(keys, start, step_size, masses, strict=True)
-            states = [kernel.start(k, x, e, m, args, warmup=warmup) for k, x, e, m in chains]
-            block = jax.jit(lambda state, args: kernel.run(state, args, warmup=warmup))
-        compiled = block.lower(states[0], args).compile()
+            states = [jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)]
+            block = jax.vmap(block, (0, None))
+        compiled = jax.jit(block).lower(states[0], args).compile()
         self._block = lambda state: compiled(state, args)
         self._states = states
 

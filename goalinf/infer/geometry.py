@@ -12,12 +12,12 @@ from numpyro.infer.hmc import hmc
 from scipy import linalg
 
 from goalinf.infer.density import Density
-from goalinf.infer.mode import Mode, hessian
+from goalinf.infer.mode import Mode, derivatives
 
 Algorithm = Literal["HMC", "NUTS"]
-# 1.5 times the quarter period of a standard normal, after which the next draw would be independent of the last: the
-# posteriors have wider tails than their Laplace approximation.
-_LENGTH = 1.5 * np.pi / 2
+# 1.25 times the quarter period of a standard normal, after which the next draw would be independent of the last: the
+# posteriors are wider than their Laplace approximations.
+_LENGTH = 1.25 * np.pi / 2
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,17 +39,17 @@ class Geometry:
     whitened: bool
 
     @classmethod
-    def laplace(cls, density: Density, data: Any, mode: Mode) -> Geometry | None:
-        """From the curvature at the mode; None where that is not positive definite."""
-        curvature = np.asarray(hessian(density, mode.flat, data), float)
-        if not np.isfinite(curvature).all():
+    def laplace(cls, mode: Mode) -> Geometry | None:
+        """From the curvature at the mode; None where that is unknown or not positive definite."""
+        curvature = mode.curvature
+        if curvature is None or not np.isfinite(curvature).all():
             return None
         try:
             # H = U'U, so that x = U (flat - mode) has unit covariance: flat = mode + U^-1 x.
             upper = linalg.cholesky(0.5 * (curvature + curvature.T))
         except linalg.LinAlgError:
             return None
-        return cls(mode.flat, linalg.solve_triangular(upper, np.eye(density.size)), True)
+        return cls(mode.flat, linalg.solve_triangular(upper, np.eye(len(upper))), True)
 
     @classmethod
     def plain(cls, center: np.ndarray) -> Geometry:
@@ -83,12 +83,21 @@ class Kernel:
             "trajectory_length": _LENGTH if algorithm == "HMC" else None,
             "find_heuristic_step_size": False,
         }
-        self.start = jax.jit(self._start, static_argnames=("warmup",))
+        self._density = density
 
-    def _start(self, key: Any, x: Any, step_size: Any, mass: Any, args: Any, *, warmup: int) -> Any:
-        given = {"step_size": step_size, "inverse_mass_matrix": mass, "model_args": args, "rng_key": key}
-        state = self._init(x, warmup, **given, **self._options)
-        return jax.tree.map(jnp.asarray, state)
+    def start(
+        self, key: Any, x: Any, step_size: float, mass: Any, data: Any, geometry: Geometry, *, warmup: int
+    ) -> Any:
+        """The state of a chain at x.
+
+        NumPyro would compile the potential once more to evaluate it here; the program that found the mode does it.
+        """
+        value, slope, _ = derivatives(self._density, geometry.center + geometry.scale @ x, data)
+        flat_kernel = hmc(potential_fn=lambda x: jnp.zeros(()), algo=self.algorithm)
+        given = {"step_size": step_size, "inverse_mass_matrix": mass, "rng_key": key}
+        state = flat_kernel[0](jnp.asarray(x), warmup, **given, **self._options)
+        here = state._replace(potential_energy=jnp.asarray(value), z_grad=jnp.asarray(geometry.scale.T @ slope))
+        return jax.tree.map(jnp.asarray, here)
 
     def run(self, state: Any, args: Any, *, warmup: int) -> tuple[Any, dict[str, Any]]:
         """A block of steps; traceable."""
@@ -116,7 +125,11 @@ class Kernel:
         return jax.lax.scan(step, state, None, length=self.block)
 
 
-def overdispersed(key: Any, geometry: Geometry, chains: int) -> np.ndarray:
-    """Starting points of the chains: draws around the mode, ``(chains, D)``, in the coordinates of the sampler."""
-    spread = 1.0 if geometry.whitened else 0.1
+def spread_out(key: Any, geometry: Geometry, chains: int) -> np.ndarray:
+    """Starting points of the chains around the mode, ``(chains, D)``, in the coordinates of the sampler.
+
+    Half as far out as the draws: in many dimensions the Laplace approximation itself reaches into places where a
+    posterior of rewards, which is cut off by steep walls, has no mass and chains get stuck.
+    """
+    spread = 0.5 if geometry.whitened else 0.1
     return spread * np.asarray(jax.random.normal(key, (chains, geometry.center.size)))

@@ -31,6 +31,8 @@ class Mode:
         Whether the gradient vanishes.
     steps : int
         Iterations.
+    curvature : float (D, D) or None
+        Hessian of the potential there; None beyond some 1,500 parameters.
     """
 
     flat: np.ndarray
@@ -38,17 +40,31 @@ class Mode:
     gradient: float
     converged: bool
     steps: int
+    curvature: np.ndarray | None
 
 
 @partial(jax.jit, static_argnums=0)
-def _value_and_gradient(density: Density, flat: Any, data: Any) -> Any:
+def _to_first_order(density: Density, flat: Any, data: Any) -> Any:
     return jax.value_and_grad(density.potential)(flat, data)
 
 
 @partial(jax.jit, static_argnums=0)
-def hessian(density: Density, flat: Any, data: Any) -> Any:
-    """Second derivatives of the potential, ``(D, D)``."""
-    return jax.hessian(density.potential)(flat, data)
+def _to_second_order(density: Density, flat: Any, data: Any) -> Any:
+    def gradient(flat):
+        value, slope = jax.value_and_grad(density.potential)(flat, data)
+        return slope, (value, slope)
+
+    curvature, (value, slope) = jax.jacfwd(gradient, has_aux=True)(flat)
+    return value, slope, curvature
+
+
+def derivatives(density: Density, flat: Any, data: Any) -> tuple[float, np.ndarray, np.ndarray | None]:
+    """Potential, gradient and Hessian (None beyond some 1,500 parameters): one program for all who need them."""
+    if density.size > _NEWTON_SIZE:
+        value, slope = jax.device_get(_to_first_order(density, flat, data))
+        return float(value), np.asarray(slope, float), None
+    value, slope, curvature = jax.device_get(_to_second_order(density, flat, data))
+    return float(value), np.asarray(slope, float), np.asarray(curvature, float)
 
 
 def climb(density: Density, data: Any, start: np.ndarray | None = None) -> Mode:
@@ -56,26 +72,31 @@ def climb(density: Density, data: Any, start: np.ndarray | None = None) -> Mode:
 
     The potential can be infinite or undefined away from the start; such points are treated as a very high one.
     """
-    start = density.start if start is None else start
+    start = np.asarray(density.start if start is None else start, float)
+    last: dict[bytes, Any] = {}
+
+    def at(flat):
+        if (point := flat.tobytes()) not in last:
+            last.clear()
+            last[point] = derivatives(density, flat, data)
+        return last[point]
 
     def value_and_gradient(flat):
-        value, gradient = jax.device_get(_value_and_gradient(density, flat, data))
-        if not (np.isfinite(value) and np.isfinite(gradient).all()):
+        value, slope, _ = at(flat)
+        if not (np.isfinite(value) and np.isfinite(slope).all()):
             return 1e300, np.zeros(flat.shape)
-        return float(value), np.asarray(gradient, float)
+        return value, slope
 
     if density.size <= _NEWTON_SIZE:
         found = optimize.minimize(
             value_and_gradient,
-            np.asarray(start, float),
+            start,
             jac=True,
-            hess=lambda flat: np.asarray(hessian(density, flat, data), float),
+            hess=lambda flat: at(flat)[2],
             method="trust-exact",
             options={"gtol": 1e-6, "maxiter": 200, "initial_trust_radius": 1.0, "max_trust_radius": 100.0},
         )
     else:
-        found = optimize.minimize(
-            value_and_gradient, np.asarray(start, float), jac=True, method="L-BFGS-B", options={"maxiter": 2000}
-        )
+        found = optimize.minimize(value_and_gradient, start, jac=True, method="L-BFGS-B", options={"maxiter": 2000})
     largest = float(np.max(np.abs(found.jac)))
-    return Mode(found.x, float(found.fun), largest, largest < 1e-3, int(found.nit))
+    return Mode(found.x, float(found.fun), largest, largest < 1e-3, int(found.nit), at(found.x)[2])

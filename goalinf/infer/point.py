@@ -195,12 +195,13 @@ def _has_kinks(agent: Agent | None) -> bool:
 def _posterior(
     key: Any, world: Any, agent: Any, reward: Any, data: Any, model: Any, dims: Any, coords: Any
 ) -> Posterior:
-    return own_model(key, model, data, dims, coords) if model is not None else standard(key, world, agent, reward, data)
+    if model is not None:
+        return own_model(key, model, data, dims, coords)
+    return standard(key, world, agent, reward, data, as_product=False)
 
 
 def _laplace(key: Any, posterior: Posterior, draws: int) -> tuple[Any, str]:
-    mode = climb(posterior.plain, posterior.data)
-    geometry = Geometry.laplace(posterior.plain, posterior.data, mode)
+    geometry = Geometry.laplace(climb(posterior.plain, posterior.data))
     if geometry is None:
         raise ConvergenceError("the curvature at the mode is not positive definite; use gi.infer, or by='svi'")
     noise = jax.random.normal(key, (draws, geometry.center.size))

@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
-from jax.flatten_util import ravel_pytree
 
 from goalinf.agents import Agent, Setting
 from goalinf.agents.checks import check_plannable
@@ -18,7 +17,9 @@ from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.behavior import Behavior
 from goalinf.data import Trajectories
 from goalinf.infer import assemble
+from goalinf.infer.batches import over_draws
 from goalinf.infer.density import Density, Model
+from goalinf.infer.mode import derivatives
 from goalinf.infer.priors import Site, fill, find_sites, sample_sites
 from goalinf.infer.scale import PRODUCT, sample_product, scalable, split_product
 
@@ -52,31 +53,25 @@ class Posterior:
     agent: Agent | None = None
     reward: Rewards | None = None
 
-    def to_product(self, flat: np.ndarray) -> np.ndarray:
-        """The point of the product's density that a point of the plain one stands for."""
-        values = self.plain.constrain(jnp.asarray(flat), self.data)
-        beta, linear = (
-            next(values[s.name] for s in self.sites if s.name.startswith(part)) for part in ("agent.", "reward.")
-        )
-        return np.asarray(ravel_pytree({PRODUCT: beta * linear})[0])
-
     def values(self, key: Any, sampled: Any) -> dict[str, np.ndarray]:
         """Every site's value for every draw, ``(chains, draws, …)``."""
         x = sampled.draws["x"]
         flat = x.reshape(-1, x.shape[-1])
         keys = jax.random.split(key, len(flat))
 
-        def one(key, x, center, scale, data):
+        def one(draw, center, scale, data):
+            key, x = draw
             values = sampled.density.constrain(center + scale @ x, data)
             return split_product(key, self.sites, values[PRODUCT]) if sampled.product else values
 
-        program = jax.jit(jax.vmap(one, (0, 0, None, None, None)))
-        values = jax.device_get(program(keys, flat, *sampled.geometry.arrays(), self.data))
+        values = over_draws(one, (keys, flat), *sampled.geometry.arrays(), self.data)
         return {name: draws.reshape(*x.shape[:2], *draws.shape[1:]) for name, draws in values.items()}
 
 
-def standard(key: Any, world: Worlds | None, agent: Agent | None, reward: Rewards | None, data: Any) -> Posterior:
-    """The posterior of an agent and a reward that hold priors.
+def standard(
+    key: Any, world: Worlds | None, agent: Agent | None, reward: Rewards | None, data: Any, *, as_product: bool = True
+) -> Posterior:
+    """The posterior of an agent and a reward that hold priors, in beta times the reward, too, where that is possible.
 
     Raises
     ------
@@ -123,8 +118,8 @@ def standard(key: Any, world: Worlds | None, agent: Agent | None, reward: Reward
 
     bare = data.unlabeled()
     plain = Density.of(model_of(sample_sites), bare, key)
-    product = Density.of(model_of(sample_product), bare, key) if scalable(sites, reward) else None
-    _check_defined(plain, bare, data)
+    product = Density.of(model_of(sample_product), bare, key) if as_product and scalable(sites, reward) else None
+    _check_defined(product or plain, bare, data)
     dims, coords = assemble.site_coords(sites, setting.world, reward)
     return Posterior(plain, product, bare, data, dims, coords, sites, world, agent, reward)
 
@@ -159,7 +154,9 @@ def _check_fits(setting: Setting, data: Trajectories) -> None:
 
 
 def _check_defined(density: Density, bare: Trajectories, data: Trajectories) -> None:
-    """The log-likelihood is finite at the prior medians; otherwise the step that is not is named."""
+    """The density is finite at the prior medians; otherwise the step that is not is named."""
+    if np.isfinite(derivatives(density, density.start, bare)[0]):
+        return
     sites = jax.device_get(density.constrain(jnp.asarray(density.start), bare))
     scored, _ = jax.device_get(jax.jit(lambda s, d: density.log_likelihood(s, d, by="step"))(sites, bare))
     if np.ndim(scored) == 0:

@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
 from goalinf.agents import Agent
 from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.data import Trajectories
-from goalinf.infer import assemble
+from goalinf.infer import _arviz, assemble
+from goalinf.infer.batches import over_draws
 from goalinf.infer.checkpoint import Checkpoint
 from goalinf.infer.density import Density, Model
 from goalinf.infer.driver import ChainMethod, Chains, Draws, default_chain_method
 from goalinf.infer.fit import Fit
-from goalinf.infer.geometry import Geometry, Kernel, overdispersed
+from goalinf.infer.geometry import Geometry, Kernel, spread_out
 from goalinf.infer.mode import climb
 from goalinf.infer.problem import Posterior, own_model, standard
 from goalinf.infer.progress import Progress
@@ -32,6 +32,7 @@ BLOCK = 50
 PILOT = 100
 _HALVINGS = 3  # of the step size, each of which begins the draws again
 _MAX_STEPS = 60  # gradients per draw in whitened coordinates beyond which plain NUTS is likely cheaper
+_WORTH = 0.05  # effective draws per pilot draw below which it is, too
 
 
 def infer(
@@ -185,11 +186,9 @@ def _sample(key: Any, posterior: Posterior, settings: _Settings, keep: Checkpoin
         raise ValueError(f"method is {settings.method!r}; expected 'auto', 'hmc' or 'nuts'")
     key_start, key_hmc, key_nuts = jax.random.split(key, 3)
     reason = "it was asked for"
-    start = climb(posterior.plain, posterior.data)
     if settings.method != "nuts":
         density = posterior.product or posterior.plain
-        mode = start if posterior.product is None else climb(density, posterior.data, posterior.to_product(start.flat))
-        geometry = Geometry.laplace(density, posterior.data, mode)
+        geometry = Geometry.laplace(climb(density, posterior.data))
         if geometry is None:
             reason = "the curvature at the mode is not positive definite"
         else:
@@ -201,7 +200,7 @@ def _sample(key: Any, posterior: Posterior, settings: _Settings, keep: Checkpoin
             reason = done
         if settings.method == "hmc":
             raise ValueError(f"HMC in whitened coordinates cannot run: {reason}; use method='nuts'")
-    geometry = Geometry.plain(start.flat)
+    geometry = Geometry.plain(climb(posterior.plain, posterior.data).flat)
     done = _run(
         key_nuts, key_start, posterior.plain, posterior, geometry, "NUTS", settings, keep, judge=False, reason=reason
     )
@@ -233,7 +232,7 @@ def _run(
             kernel,
             geometry,
             posterior.data,
-            overdispersed(key_start, geometry, settings.chains),
+            spread_out(key_start, geometry, settings.chains),
             step_size=np.full(settings.chains, 0.3 if algorithm == "HMC" else 0.1),
             warmup=warmup,
             method=settings.chain_method,
@@ -296,6 +295,11 @@ def _verdict(draws: Draws) -> str | None:
         return f"{diverged} of {draws['diverging'].size} pilot draws diverged in whitened coordinates"
     if steps > _MAX_STEPS or accepted < 0.5:
         return f"the pilot in whitened coordinates took {steps:.0f} gradients a draw at acceptance {accepted:.2f}"
+    worth = _arviz.smallest_ess(draws["x"])
+    if worth < _WORTH * draws["diverging"].size:
+        return (
+            f"the {draws['diverging'].size} pilot draws in whitened coordinates were worth {worth:.0f} independent ones"
+        )
     return None
 
 
@@ -359,12 +363,11 @@ def pointwise(
     if not isinstance(data, Trajectories):
         return None, np.zeros(shape)
     flat = {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}
-    program = jax.jit(lambda draws, data: jax.lax.map(partial(_one, density, data, by), draws, batch_size=64))
-    scored, residual = jax.device_get(program(jax.tree.map(jnp.asarray, flat), data))
+    scored, residual = over_draws(partial(_one, density, by), flat, data)
     if scored.ndim == 1:  # the model scores nothing that goalinf can split
         return None, np.zeros(shape)
     return scored.reshape(*shape, *scored.shape[1:]), residual.reshape(shape)
 
 
-def _one(density: Density, data: Trajectories, by: str, draw: dict[str, Any]) -> Any:
+def _one(density: Density, by: str, draw: dict[str, Any], data: Trajectories) -> Any:
     return density.log_likelihood(draw, data, by=by)

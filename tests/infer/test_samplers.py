@@ -13,7 +13,7 @@ from scipy import stats
 
 import goalinf as gi
 from goalinf.infer import _arviz
-from goalinf.infer.geometry import Geometry, Kernel, overdispersed
+from goalinf.infer.geometry import Geometry, Kernel, spread_out
 from goalinf.infer.mode import climb
 from goalinf.infer.problem import standard
 from goalinf.infer.scale import PRODUCT, split_product
@@ -232,13 +232,16 @@ def test_simulation_based_calibration():
         density, geometries, starts = posterior.product, [], []
         for i in range(count):
             mode = climb(density, one(i))
-            geometries.append(Geometry.laplace(density, one(i), mode))
-            starts.append(overdispersed(jax.random.key(i), geometries[-1], 1)[0])
+            geometries.append(Geometry.laplace(mode))
+            starts.append(spread_out(jax.random.key(i), geometries[-1], 1)[0])
         args = (data, *(np.stack(arrays) for arrays in zip(*(g.arrays() for g in geometries), strict=True)))
         kernel = Kernel(density, "HMC", block=warmup, target_accept=0.9, dense_mass=False)
-        start = jax.vmap(lambda key, x, args: kernel.start(key, x, 0.3, None, args, warmup=warmup))
         block = jax.jit(jax.vmap(lambda state, args: kernel.run(state, args, warmup=warmup)))
-        state = start(jax.random.split(jax.random.key(1), count), np.stack(starts), args)
+        keys = jax.random.split(jax.random.key(1), count)
+        states = [
+            kernel.start(keys[i], starts[i], 0.3, None, one(i), geometries[i], warmup=warmup) for i in range(count)
+        ]
+        state = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
         state, _ = block(state, args)
         kept = []
         for _ in range(draws // warmup):
