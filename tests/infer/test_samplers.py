@@ -104,7 +104,6 @@ def test_one_choice_that_says_nothing():
         assert float(gi.Behavior(STAY_OR_LEAVE, gi.soft_optimal(beta=1.0), reward).log_prob(NOTHING)) == 0.0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("method", ["auto", "nuts"])
 @pytest.mark.parametrize("free_beta", [True, False])
 def test_no_information_gives_the_prior(method, free_beta):
@@ -174,7 +173,6 @@ def small_problem():
     return SimpleNamespace(world=world, features=features, data=data, mean=mean, sd=sd)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [{}, {"method": "nuts"}, {"chain_method": "vectorized"}, {"method": "hmc"}],
