@@ -8,6 +8,7 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
+from goalinf.checks import check_kind, check_number
 from goalinf.worlds.assemble import initial_distribution, ordered, pack, place_nodes, terminal_mask
 from goalinf.worlds.mdp import MDP
 from goalinf.worlds.names import Names, label, plain
@@ -70,6 +71,7 @@ def graph_world(
     >>> line.mdp.successors[1, line.action_index(2, state=1)]
     array([2], dtype=int32)
     """
+    check_kind("graph", graph, nx.Graph, "a networkx graph, such as networkx.DiGraph([('a', 'b')])")
     if graph.is_multigraph():
         raise ValueError(
             "the graph may have parallel edges; merge them: networkx.Graph(graph) or networkx.DiGraph(graph)"
@@ -114,10 +116,7 @@ def _chance(tail: Any, head: Any, attributes: Mapping[str, Any], probability: st
     edge = f"edge {label(plain(tail))} -> {label(plain(head))}"
     if probability not in attributes:
         raise ValueError(f"{edge} has no attribute {probability!r}; give every edge the chance that it succeeds")
-    chance = attributes[probability]
-    if not 0.0 <= chance <= 1.0:
-        raise ValueError(f"{edge} has {probability} {chance}; expected a probability, in [0, 1]")
-    return float(chance)
+    return check_number(f"{probability} of {edge}", attributes[probability], 0.0, 1.0, "a probability, in [0, 1]")
 
 
 def _actions(

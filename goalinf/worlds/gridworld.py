@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from goalinf.checks import check_kind, check_number
 from goalinf.worlds.assemble import initial_distribution, terminal_mask
 from goalinf.worlds.mdp import MDP, neighbor_lists
 from goalinf.worlds.names import Names, plain
@@ -91,8 +92,7 @@ def gridworld(
     """
     rows = _read(text)
     offsets = _offsets(moves, stay)
-    if not 0.0 <= slip <= 1.0:
-        raise ValueError(f"slip is {slip}; expected a probability, in [0, 1]")
+    slip = check_number("slip", slip, 0.0, 1.0, "a probability, in [0, 1]")
     if blocked not in ("stay", "unavailable"):
         raise ValueError(f"blocked is {blocked!r}; expected 'stay' or 'unavailable'")
     cells = np.array([list(row) for row in rows])
@@ -108,7 +108,7 @@ def gridworld(
     ends = terminal_mask(names, terminal)
     starts = np.array(marks) == _START
     mdp = MDP.of(
-        *_slip(land, available, float(slip)),
+        *_slip(land, available, slip),
         available=available,
         terminal=ends,
         initial=initial_distribution(names, initial, starts if starts.any() else ~ends),
@@ -151,12 +151,13 @@ def open_grid(rows: int, cols: int, **options: Any) -> World:
     >>> grid.n_states, grid.n_actions, grid.index((1, 2))
     (6, 9, 5)
     """
-    if rows < 1 or cols < 1:
-        raise ValueError(f"a grid of {rows} rows and {cols} columns; expected at least one of each")
+    if not all(isinstance(size, (int, np.integer)) and size >= 1 for size in (rows, cols)):
+        raise ValueError(f"a grid of {rows!r} rows and {cols!r} columns; expected at least one of each")
     return gridworld("\n".join([_FREE * cols] * rows), **options)
 
 
 def _read(text: str) -> tuple[str, ...]:
+    check_kind("the map", text, str, "text, one line per row; a list of lines is joined with '\\n'.join(lines)")
     lines = text.splitlines()
     filled = [i for i, line in enumerate(lines) if line.strip()]
     if not filled:

@@ -70,6 +70,8 @@ class MDP(eqx.Module):
         that every row is a distribution; a terminal state without actions gets its first one back, so that every
         row of a policy is one too. The places of all other rows stay as they are given.
         """
+        if np.ndim(discount) or np.asarray(discount).dtype.kind not in "iuf":
+            raise ValueError(f"discount is {discount!r}; expected a number in [0, 1]")
         successors = np.asarray(successors, np.int32)
         probabilities = np.asarray(probabilities, np.float64)
         available = np.array(available, bool)
@@ -79,7 +81,8 @@ class MDP(eqx.Module):
         successors = np.where(idle, np.arange(n_states, dtype=np.int32)[:, None, None], successors)
         probabilities = np.where(idle, np.arange(width) == 0, probabilities)
         available[terminal & ~available.any(1), 0] = True
-        neighbors, slots = neighbor_lists(successors, probabilities)
+        # A successor that does not exist is refused by the World, which knows names.
+        neighbors, slots = neighbor_lists(np.clip(successors, 0, n_states - 1), probabilities)
         used = np.zeros(neighbors.shape, bool)
         used[slots, np.arange(n_states)[:, None, None]] = True
         return cls(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from goalinf.checks import check_kind
 from goalinf.worlds.mdp import MDP
 from goalinf.worlds.world import Memory, World
 
@@ -40,6 +41,7 @@ def with_memory(world: World) -> World:
     >>> with_memory(line).states
     ((None, 0), (0, 1), (1, 0), (1, 2), (2, 1))
     """
+    check_kind("world", world, World, "a World, such as gi.graph_world(graph, discount=0.9)")
     mdp = world.mdp
     s, t = world.edges()
     n_states = world.n_states

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from goalinf.checks import check_key
 from goalinf.worlds.arrays import from_arrays
 from goalinf.worlds.world import World
 
@@ -72,13 +73,8 @@ def garnet(key: Any, *, states: int, actions: int, branching: int, discount: flo
 
 
 def _generator(key: Any) -> np.random.Generator:
-    try:
-        words = np.asarray(jax.random.key_data(key))
-    except TypeError:
-        raise ValueError(f"key is {key!r}; expected a JAX random key, such as jax.random.key(0)") from None
-    if words.ndim != 1:
-        raise ValueError("key holds an array of keys; expected one key, such as jax.random.key(0)")
-    return np.random.default_rng(words)
+    check_key(key)
+    return np.random.default_rng(np.asarray(jax.random.key_data(key)))
 
 
 def _distinct(rng: np.random.Generator, rows: int, states: int, branching: int) -> np.ndarray:

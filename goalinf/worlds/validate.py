@@ -91,8 +91,11 @@ def _check_names(world: World) -> None:
 
 
 def _first_repeated(names: Sequence[Hashable]) -> Hashable | None:
-    if len(set(names)) == len(names):
-        return None
+    try:
+        if len(set(names)) == len(names):
+            return None
+    except TypeError:
+        raise ValueError("a name cannot be hashed; expected integers, text, or tuples of them") from None
     return next(name for name, count in Counter(names).items() if count > 1)
 
 

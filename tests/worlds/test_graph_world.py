@@ -110,7 +110,7 @@ def chance(value):
             {"probability": "p", "stay": True},
             "edge a -> b has no attribute 'p'; give every edge the chance",
         ),
-        (chance(1.5), {"probability": "p", "stay": True}, "edge a -> b has p 1.5; expected a probability"),
+        (chance(1.5), {"probability": "p", "stay": True}, "p of edge a -> b is 1.5; expected a probability"),
         (chance(1.0), {"stay": True, "terminal": "c"}, "terminal: unknown state 'c'"),
         (chance(1.0), {"stay": True, "terminal": ["a", "b"]}, "every state is terminal"),
         (chance(1.0), {"stay": True, "initial": 3}, "initial: unknown state 3"),

@@ -1,0 +1,42 @@
+"""What public functions ask of their arguments before they begin, in the user's words."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import jax
+import numpy as np
+
+
+def check_kind(what: str, value: Any, kind: type | tuple[type, ...], expected: str) -> None:
+    """Refuse a thing of another kind: ``"world is a str; expected …"``."""
+    if not isinstance(value, kind):
+        given = "is not given" if value is None else f"is a {_kind(value)}"
+        raise TypeError(f"{what} {given}; expected {expected}")
+
+
+def check_number(what: str, value: Any, low: float, high: float, expected: str) -> float:
+    """A single number in [low, high] as a float."""
+    single = isinstance(value, (numbers.Real, np.ndarray)) and getattr(value, "ndim", 0) == 0
+    if not single or isinstance(value, bool) or not low <= value <= high:
+        raise ValueError(f"{what} is {value!r}; expected {expected}")
+    return float(value)
+
+
+def check_key(key: Any) -> None:
+    """Refuse what is not one random key of JAX (the old kind, ``PRNGKey``, is one)."""
+    try:
+        words = jax.random.key_data(key)
+    except (TypeError, ValueError, AttributeError):
+        raise ValueError(f"key is {_shown(key)}; expected a JAX random key, such as jax.random.key(0)") from None
+    if words.ndim != 1:
+        raise ValueError("key holds an array of keys; expected one key, such as jax.random.key(0)")
+
+
+def _kind(value: Any) -> str:
+    return f"class ({value.__name__})" if isinstance(value, type) else type(value).__name__
+
+
+def _shown(value: Any) -> str:
+    return repr(value) if isinstance(value, (int, float, str)) or value is None else f"a {_kind(value)}"
