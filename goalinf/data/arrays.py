@@ -8,6 +8,8 @@ import numpy as np
 
 from goalinf.data.labels import Labels
 
+_LARGEST = np.iinfo(np.int32).max
+
 
 def many(count: int, what: str) -> str:
     """``"1 subject"``, ``"2 trajectories"``."""
@@ -16,12 +18,18 @@ def many(count: int, what: str) -> str:
 
 
 def integers(values: Any, name: str) -> np.ndarray:
-    """An int32 array of these values, which must be whole numbers."""
-    array = np.asarray(values)
+    """An int32 array of these values, which must be whole numbers, −1 or more."""
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise ValueError(f"{name} has rows of different lengths; fill them up with -1, or use a table") from None
     if array.dtype == object or array.dtype.kind not in "iuf":
         raise ValueError(f"{name} holds {array.dtype}; expected a rectangle of integers, -1 where there is none")
     if array.dtype.kind == "f" and not (np.isfinite(array) & (array == np.round(array))).all():
         raise ValueError(f"{name} holds a number that is not an integer or not finite; write -1 where there is none")
+    if array.size and (array.min() < -1 or array.max() > _LARGEST):
+        wrong = array.min() if array.min() < -1 else array.max()
+        raise ValueError(f"{name} holds {wrong:.0f}; expected numbers from 0 up, -1 where there is none")
     return array.astype(np.int32)
 
 
@@ -30,6 +38,13 @@ def default_lengths(states: np.ndarray, actions: np.ndarray) -> np.ndarray:
     if actions.shape[1] == 0:
         return np.zeros(len(actions), np.int32)
     visits = np.cumprod(states >= 0, axis=1, dtype=bool).sum(1)
+    behind = np.arange(states.shape[1]) >= visits[:, None]
+    lost = (behind & (states >= 0)).any(1) | (behind[:, :-1] & (actions >= 0)).any(1)
+    if lost.any():
+        raise ValueError(
+            f"trajectory {int(lost.argmax())} goes on behind a state of -1 ({lost.sum()} of {len(lost)} trajectories): "
+            "every decision needs its state; cut the trajectory there, or give lengths= to leave out what follows"
+        )
     last = np.clip(visits - 1, 0, actions.shape[1] - 1)
     chosen_there = (visits <= actions.shape[1]) & (actions[np.arange(len(actions)), last] >= 0)
     return np.where(chosen_there, visits, np.maximum(visits - 1, 0)).astype(np.int32)

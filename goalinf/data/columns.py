@@ -14,6 +14,8 @@ from goalinf.data.labels import step_name
 from goalinf.worlds.table_files import row_name
 from goalinf.worlds.world import label
 
+_LARGEST = 2.0**53  # beyond this a float has no neighbors one apart
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Keys:
@@ -67,6 +69,8 @@ def require(frame: pd.DataFrame, parts: dict[str, list]) -> None:
             found = int((frame.columns == column).sum())
             if found > 1:
                 raise ValueError(f"the table has {found} columns named {column!r} ({part}=); names must be unique")
+            if found == 0 and column in frame.index.names:
+                raise ValueError(f"{column!r} ({part}=) is an index of the table, not a column: call reset_index()")
             if found == 0:
                 close = difflib.get_close_matches(str(column), have, n=3, cutoff=0.5)
                 hint = f"did you mean {' or '.join(close)}? " if close else ""
@@ -178,7 +182,7 @@ def _steps(frame: pd.DataFrame, source: str | None, column: Hashable) -> np.ndar
                 f"integers: convert column {column!r}, for example with astype(int){count(wrong)}"
             )
     values = series.to_numpy(float)
-    wrong = ~np.isfinite(values) | (values != np.round(values))
+    wrong = ~np.isfinite(values) | (values != np.round(values)) | (np.abs(values) > _LARGEST)
     if wrong.any():
         i = int(np.argmax(wrong))
         row = row_name(frame, i, source)

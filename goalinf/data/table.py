@@ -98,6 +98,9 @@ def read_trajectories(
     frame, source = read_table(table)
     given = {"trajectory": trajectory, "step": step, "state": state}
     given |= {"action": action, "subject": subject, "context": context}
+    for part in ("trajectory", "step", "state"):
+        if given[part] is None:
+            raise ValueError(f"{part}= is None; expected the name of a column")
     parts = {part: _listed(columns) for part, columns in given.items() if columns is not None}
     for part in ("step", "action"):
         if len(parts.get(part, [0])) != 1:
