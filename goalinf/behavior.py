@@ -16,6 +16,7 @@ from numpyro.distributions import constraints
 from goalinf.agents.agent import Agent, Policy, check_known
 from goalinf.agents.checks import check_plannable, check_shapes, check_solved, solved
 from goalinf.agents.contexts import Rewards, Setting, Worlds
+from goalinf.checks import check_key, check_kind
 from goalinf.data import Labels, Trajectories
 from goalinf.precision import Precision, cast, computing_in
 from goalinf.worlds import MDP
@@ -70,6 +71,7 @@ class Behavior(dist.Distribution):
         self.setting = Setting.of(world, reward, contexts)
         for index, one in enumerate(self.setting.worlds):
             check_shapes(self.setting.rewards[min(index, len(self.setting.rewards) - 1)], one)
+        check_kind("agent", agent, Agent, "an agent, such as gi.soft_optimal(beta=1.0)")
         self.agent = agent
         self.like = like
         self._policy: Policy | None = None
@@ -255,9 +257,11 @@ def simulate(
     >>> gi.simulate(jax.random.key(0), hall, gi.soft_optimal(beta=1.0), wants, trajectories=2, steps=3).n_steps
     6
     """
+    check_key(key)
     for name, count in (("trajectories", trajectories), ("steps", steps)):
         if not isinstance(count, (int, np.integer)) or count < 1:
             raise ValueError(f"{name} is {count!r}; expected a positive whole number")
+    check_kind("agent", agent, Agent, "an agent, such as gi.soft_optimal(beta=1.0)")
     setting = Setting.of(world, reward)
     horizon = agent.planner.horizon
     if horizon is not None and steps > horizon:

@@ -13,12 +13,14 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import networkx as nx
 import numpy as np
 from jaxtyping import Array, Bool, Float
 from numpyro.distributions import Distribution
 
+from goalinf.checks import check_kind
 from goalinf.worlds import MDP, World
 from goalinf.worlds.world import label
 
@@ -214,6 +216,8 @@ class LinearReward(Reward):
         n_features = self.features.shape[-1]
         if not isinstance(self.weights, Distribution) and jnp.shape(self.weights) != (n_features,):
             raise ValueError(f"weights have shape {jnp.shape(self.weights)}; the features need ({n_features},)")
+        if isinstance(names, str) or (names is not None and len(set(names)) < len(names)):
+            raise ValueError(f"names is {names!r}; expected one name per feature, all of them different")
         if names is not None and len(names) != n_features:
             raise ValueError(f"{len(names)} names for {n_features} features")
         self.on = _timing(on) if on is not None else None
@@ -312,6 +316,7 @@ class Shaped(Reward):
     potential: Float[Array | np.ndarray, " S"]
 
     def __init__(self, base: Reward, potential: Any):
+        check_kind("base", base, Reward, "a reward, such as gi.StateReward")
         self.base = base
         self.potential = _leaf(potential, "potential")
 
@@ -393,6 +398,8 @@ def goals(
     >>> sorted(gi.goals(hall, {"left": "a", "right": "b"}, step_cost=1.0))
     ['left', 'right']
     """
+    check_kind("world", world, World, "a World, such as gi.gridworld makes")
+    check_kind("places", places, Mapping, "a mapping from name to place, such as {'home': 'a'}")
     if not places:
         raise ValueError("no goals were given; name at least one place, such as {'home': 'a'}")
     graph = world.transition_graph().reverse(copy=False)
@@ -431,10 +438,20 @@ def _timing(on: Any) -> Literal["departure", "arrival"]:
 
 def _leaf(value: Leaf, what: str) -> Leaf:
     """A distribution as it is; numbers as a host array in float64; traced values untouched."""
-    if isinstance(value, Distribution) or not isinstance(value, (int, float, list, tuple, np.ndarray, np.generic)):
+    if isinstance(value, (Distribution, jax.Array, jax.ShapeDtypeStruct)):
         return value
-    array = np.asarray(value, np.float64)
+    try:
+        if isinstance(value, str):
+            raise TypeError
+        array = np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        if any(isinstance(part, jax.Array) for part in jax.tree.leaves(value)):
+            return jnp.asarray(value)
+        shown = value.__name__ if isinstance(value, type) else repr(value)
+        raise TypeError(
+            f"{what}: found {shown}; expected numbers, or a prior such as numpyro.distributions.Normal(0.0, 1.0)"
+        ) from None
     if not np.isfinite(array).all():
-        where = np.argwhere(~np.isfinite(array))[0] if array.ndim else "it"
-        raise ValueError(f"{what}: entry {where} is not a finite number")
+        where = f"entry {np.argwhere(~np.isfinite(array))[0]}" if array.ndim else f"{value}"
+        raise ValueError(f"{what}: {where} is not a finite number")
     return array

@@ -10,6 +10,7 @@ from __future__ import annotations
 import networkx as nx
 import numpy as np
 
+from goalinf.checks import check_kind
 from goalinf.identify.kernel import kernel
 from goalinf.worlds import MDP, World
 
@@ -47,6 +48,7 @@ def controllability_deficit(world: World) -> int:
     >>> [controllability_deficit(gi.graph_world(nx.cycle_graph(n), discount=0.9)) for n in (3, 4, 5, 6)]
     [1, 2, 1, 2]
     """
+    check_kind("world", world, World, "a World, such as gi.gridworld makes")
     return kernel(action_differences(world.mdp), _TOLERANCE).dimension
 
 

@@ -17,6 +17,7 @@ from scipy.sparse.linalg import lsqr
 
 from goalinf.agents.agent import check_known
 from goalinf.agents.checks import check_shapes
+from goalinf.checks import check_kind
 from goalinf.errors import ConvergenceError
 from goalinf.precision import cast, computing_in
 from goalinf.rewards import Reward, ended
@@ -69,6 +70,9 @@ def starc(world: World, reward1: Reward, reward2: Reward) -> float:
     >>> [round(starc(hall, wants, other), 6) for other in (same, opposite, gi.StateReward.zero(hall))]
     [0.0, 1.0, 0.5]
     """
+    check_kind("world", world, World, "a World, such as gi.gridworld makes")
+    for name, reward in (("reward1", reward1), ("reward2", reward2)):
+        check_kind(name, reward, Reward, "a reward, such as gi.StateReward")
     one, two = (_unit(canonical(world, reward), _income(world, reward)[0]) for reward in (reward1, reward2))
     if one.shape != two.shape or not np.array_equal(_over(world, reward1), _over(world, reward2)):
         raise ValueError(

@@ -19,6 +19,7 @@ from goalinf.agents import Agent, Setting
 from goalinf.agents.checks import check_shapes
 from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.agents.derivatives import Column, Jacobian, base_of, log_policy_jacobian, reward_parameters
+from goalinf.checks import check_kind
 from goalinf.errors import ConvergenceError, PrecisionError
 from goalinf.identify.kernel import kernel
 from goalinf.identify.naming import Direction, name_directions
@@ -138,6 +139,7 @@ def null_space(world: Worlds, agent: Agent, reward: Rewards, *, free: Sequence[s
     if isinstance(reward, Mapping):
         raise ValueError("a null space belongs to one reward: give the reward that all contexts share, not a mapping")
     setting = Setting.of(world, reward)
+    check_kind("agent", agent, Agent, "an agent, such as gi.soft_optimal(beta=1.0)")
     known = typical_agent(agent)
     if not reward_priors(reward):
         check_shapes(reward, setting.world)

@@ -15,6 +15,7 @@ import xarray as xr
 from goalinf.agents import Agent, Setting
 from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.behavior import simulate_like
+from goalinf.checks import check_key
 from goalinf.data import Trajectories
 from goalinf.infer import _arviz
 from goalinf.infer.density import Density
@@ -171,6 +172,7 @@ class Fit:
             raise self._unknown(
                 "a model of your own is predicted from with numpyro.infer.Predictive and like= in gi.Behavior"
             )
+        check_key(key)
         worlds: Any = self.world
         predicted = []
         for one, sub in zip(self._some(n, seed), jax.random.split(key, n), strict=True):

@@ -16,6 +16,7 @@ from goalinf.agents.agent import check_known
 from goalinf.agents.checks import check_plannable, check_solved
 from goalinf.agents.contexts import pad_reward, stack_rewards
 from goalinf.behavior import score_steps
+from goalinf.checks import check_kind
 from goalinf.data import Trajectories
 from goalinf.infer.assemble import trajectory_labels
 from goalinf.precision import Precision, cast, computing_in
@@ -84,6 +85,12 @@ def goal_posterior(
     >>> posterior.sel(trajectory=0, step=2, goal="right").item() > 0.9
     True
     """
+    check_kind("world", world, World, "a World, such as gi.gridworld makes")
+    check_kind("agent", agent, Agent, "an agent, such as gi.boltzmann(beta=1.0)")
+    check_kind("goals", goals, Mapping, "a mapping from name to reward, such as gi.goals(world, {'home': 'a'}) makes")
+    check_kind("data", data, Trajectories, "trajectories; read a table with gi.read_trajectories first")
+    for name, reward in goals.items():
+        check_kind(f"goal {name!r}", reward, Reward, "a reward, such as those of gi.goals")
     if not goals:
         raise ValueError("no goals were given; make some with gi.goals(world, {'home': 'a', …})")
     if data.n_choices == 0:
@@ -143,6 +150,7 @@ def _scores(agent: Agent, mdp: Any, rewards: Any, arrays: Any) -> Any:
 def _log_prior(goals: Mapping[Hashable, Reward], prior: Mapping[Hashable, float] | None) -> np.ndarray:
     if prior is None:
         return np.full(len(goals), -np.log(len(goals)))
+    check_kind("prior", prior, Mapping, "a mapping from goal to weight")
     if set(prior) != set(goals):
         raise ValueError(f"the prior names {sorted(map(str, prior))}; the goals are {sorted(map(str, goals))}")
     weights = np.array([prior[name] for name in goals], float)

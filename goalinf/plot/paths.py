@@ -11,6 +11,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from goalinf.checks import check_kind
 from goalinf.data import Trajectories
 from goalinf.plot import style
 from goalinf.plot.ground import Ground
@@ -59,6 +60,7 @@ def trajectories(
     >>> gi.plot.trajectories(walks, which=2).axes[1].get_ylabel()
     'time (steps)'
     """
+    check_kind("data", data, Trajectories, "trajectories; read a table with gi.read_trajectories first")
     chosen = data if which is None else data.select(which)
     ground = Ground.of(_world(chosen, world))
     states = np.asarray(chosen.states)

@@ -1,0 +1,104 @@
+"""Arguments of the wrong kind get a sentence that says what was found, what was expected, and what to do.
+
+All in one process without the import hook of the tests, which would refuse most of them in words of its own.
+"""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+CASES = {
+    # worlds
+    "gi.gridworld(['s.', 'a.'], discount=0.9)": "the map is a list; expected text",
+    "gi.gridworld('s.', discount='0.9')": "discount is '0.9'; expected a number in [0, 1]",
+    "gi.gridworld('s.', discount=None)": "discount is None; expected a number in [0, 1]",
+    "gi.gridworld('s.', discount=[0.9, 0.8])": "discount is [0.9, 0.8]; expected a number in [0, 1]",
+    "gi.gridworld('s.', slip='a', discount=0.9)": "slip is 'a'; expected a probability, in [0, 1]",
+    "gi.open_grid('3', 3, discount=0.9)": "a grid of '3' rows and 3 columns; expected at least one of each",
+    "gi.open_grid(2.5, 3, discount=0.9)": "a grid of 2.5 rows",
+    "gi.from_arrays(successors=[[[5]]], probabilities=[[[1.0]]], discount=0.9)": "leads to state number 5; expected",
+    "gi.from_arrays(np.full((2, 1, 2), 0.5), states=[{}, {}], discount=0.9)": "a name cannot be hashed; expected",
+    "gi.graph_world([(1, 2)], discount=0.9)": "graph is a list; expected a networkx graph",
+    "gi.graph_world(nx.path_graph(2), probability='p', discount=0.9)": "edge 0 -> 1 has no attribute 'p'",
+    "gi.with_memory(3)": "world is a int; expected a World",
+    "gi.garnet(0, states=3, actions=2, branching=2, discount=0.9)": "key is 0; expected a JAX random key",
+    # data
+    "read(trajectory=None)": "trajectory= is None; expected the name of a column",
+    "read(table=TABLE.set_index('walk'))": "'walk' (trajectory=) is an index of the table, not a column: call reset_index",
+    "read(table=TABLE.assign(t=[0, 1e30]))": "row 1: step 1e+30 is not an integer",
+    "gi.Trajectories.of([[0, 1], [0]], [[0], [0]])": "states has rows of different lengths; fill them up with -1",
+    "gi.Trajectories.of([[0, -1, 1]], [[0, 0]])": "trajectory 0 goes on behind a state of -1",
+    "gi.Trajectories.of([[-5, 1]], [[0]])": "states holds -5; expected numbers from 0 up, -1 where there is none",
+    "gi.Trajectories.of([[0, 2**40]], [[0]])": "states holds 1099511627776; expected numbers",
+    # rewards
+    "gi.StateReward('abc', on='arrival')": "values of a StateReward: found 'abc'; expected numbers, or a prior such as",
+    "gi.StateReward('1.0', on='arrival')": "found '1.0'; expected numbers",
+    "gi.StateReward(dist.Normal, on='arrival')": "found Normal; expected numbers, or a prior",
+    "gi.StateReward(None, on='arrival')": "values of a StateReward: None is not a finite number",
+    "gi.goals(HALL, {'x': 'a'}, step_cost=float('nan'))": "step_cost of a GoalReward: nan is not a finite number",
+    "gi.goals(HALL, ['a'])": "places is a list; expected a mapping from name to place",
+    "gi.Shaped(3, np.zeros(3))": "base is a int; expected a reward",
+    "gi.LinearReward(np.ones((3, 2)), [1.0, 2.0], on='arrival', names='ab')": "names is 'ab'; expected one name per",
+    "gi.LinearReward(np.ones((3, 2)), [1.0, 2.0], on='arrival', names=['a', 'a'])": "all of them different",
+    # behavior and inference
+    "gi.simulate(0, HALL, AGENT, WANTS, trajectories=1, steps=1)": "key is 0; expected a JAX random key",
+    "gi.simulate(jax.random.split(KEY), HALL, AGENT, WANTS, trajectories=1, steps=1)": "key holds an array of keys",
+    "gi.simulate(KEY, HALL, 'soft', WANTS, trajectories=1, steps=1)": "agent is a str; expected an agent, such as",
+    "gi.Behavior(HALL, gi.soft_optimal, WANTS)": "agent is a function; expected an agent",
+    "gi.goal_posterior('hall', AGENT, GOALS, WALK)": "world is a str; expected a World",
+    "gi.goal_posterior(HALL, None, GOALS, WALK)": "agent is not given; expected an agent",
+    "gi.goal_posterior(HALL, AGENT, [WANTS], WALK)": "goals is a list; expected a mapping from name to reward",
+    "gi.goal_posterior(HALL, AGENT, {'x': 3}, WALK)": "goal 'x' is a int; expected a reward",
+    "gi.goal_posterior(HALL, AGENT, GOALS, TABLE)": "data is a DataFrame; expected trajectories; read a table with",
+    "gi.goal_posterior(HALL, AGENT, GOALS, WALK, prior=[1.0])": "prior is a list; expected a mapping from goal to weight",
+    # identification and pictures
+    "gi.distance.starc(HALL, WANTS, 3)": "reward2 is a int; expected a reward",
+    "gi.controllability_deficit(None)": "world is not given; expected a World",
+    "gi.null_space(HALL, 'soft', WANTS)": "agent is a str; expected an agent",
+    "gi.plot.trajectories(3)": "data is a int; expected trajectories",
+}
+
+PROGRAM = """
+import json, sys
+import jax, networkx as nx, numpy as np, numpyro.distributions as dist, pandas as pd
+import goalinf as gi
+
+HALL = gi.gridworld("s.a", discount=0.9)
+AGENT, WANTS, KEY = gi.soft_optimal(beta=1.0), gi.StateReward.zero(HALL), jax.random.key(0)
+GOALS, WALK = gi.goals(HALL, {"end": "a"}), gi.Trajectories.of([[0, 1]], [[3]])
+TABLE = pd.DataFrame({"walk": 0, "t": [0, 1], "row": 0, "col": [0, 1]})
+
+def read(table=TABLE, **options):
+    columns = {"trajectory": "walk", "step": "t", "state": ["row", "col"]}
+    return gi.read_trajectories(table, HALL, **{**columns, **options})
+
+said = {}
+for code in json.load(sys.stdin):
+    try:
+        said[code] = f"no error: {eval(code)!r}"
+    except Exception as error:
+        said[code] = f"{type(error).__name__}: {error}"
+json.dump(said, sys.stdout)
+"""
+
+
+@pytest.fixture(scope="module")
+def said():
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PROGRAM],
+        input=json.dumps(list(CASES)),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("code", CASES)
+def test_what_is_said(said, code):
+    kind, message = said[code].split(": ", 1)
+    assert CASES[code] in message
+    assert kind in ("TypeError", "ValueError")
