@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from goalinf.data import Trajectories
 from goalinf.infer.fit import Fit
 from goalinf.infer.registry import Reader, UnstorableError, Writer
 from goalinf.precision import computing_in
@@ -104,26 +105,30 @@ def load(path: str | Path) -> Fit:
     zarr = _suffix(path) == ".zarr"
     if not path.exists():
         raise FileNotFoundError(f"there is no file {path}")
+    if path.is_dir() and not zarr:
+        raise IsADirectoryError(f"{path} is a folder; a fit in NetCDF is one file")
     try:
         groups = _read(path, zarr=zarr)
         attrs = groups["/"].attrs
         if "format" not in attrs:
-            raise KeyError("no format number")
+            raise ValueError("there is no format number")
+        found = int(attrs["format"])
     except Exception as error:  # HDF5 and Zarr fail in many ways on bytes that are not theirs
         raise ValueError(
             f"{path} cannot be read as a fit: it is truncated, or goalinf did not write it ({error}). "
             "Save the fit again, or use a copy of the file"
         ) from error
-    if int(attrs["format"]) != FORMAT:
+    if found != FORMAT:
         writer = attrs.get("version_goalinf", "unknown")
         raise ValueError(
-            f"{path} has format {int(attrs['format'])}, written by goalinf {writer}; this is goalinf "
+            f"{path} has format {found}, written by goalinf {writer}; this is goalinf "
             f"{version('goalinf')}, which reads format {FORMAT}: read it with the version that wrote it"
         )
     try:
         return _fit(groups)
     except Exception as error:
-        raise ValueError(f"{path} is damaged ({error}). Save the fit again, or use a copy of the file") from error
+        lost = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise ValueError(f"{path} is damaged ({lost}). Save the fit again, or use a copy of the file") from error
 
 
 def check_target(path: str | Path, *, overwrite: bool) -> Path:
@@ -173,7 +178,9 @@ def _groups(fit: Fit) -> dict[str, xr.Dataset]:
         contents["data"] = writer.structure(fit.data)
     except UnstorableError as lost:  # hours of sampling are worth more than data that the user has anyway
         known = f"{attrs['not_kept']}. " if "not_kept" in attrs else ""
-        attrs["not_kept"] = f"{known}The data were not kept in the file: {lost}"
+        named = isinstance(fit.data, Trajectories)
+        contents["data"] = writer.structure(fit.data.unlabeled()) if named else None
+        attrs["not_kept"] = f"{known}The {'names of the ' * named}data were not kept in the file: {lost}"
     contents |= {"records": writer.records, "attrs": attrs, "order": {k: list(v.data_vars) for k, v in groups.items()}}
     contents["checksum"] = _checksum(groups, writer.arrays)
     text = json.dumps(contents, default=lambda value: np.asarray(value).tolist())

@@ -7,6 +7,7 @@ import jax
 import networkx as nx
 import numpy as np
 import numpyro.distributions as dist
+import pandas as pd
 import pytest
 import xarray as xr
 from small import HALL
@@ -125,6 +126,15 @@ def test_files_that_are_no_fits(fit, tmp_path):
     xr.Dataset({"x": 1.0}).to_netcdf(other, engine="h5netcdf")
     with pytest.raises(ValueError, match="goalinf did not write it"):
         gi.load(other)
+    xr.Dataset({"x": 1.0}, attrs={"format": "x"}).to_netcdf(other, engine="h5netcdf")
+    with pytest.raises(ValueError, match="goalinf did not write it"):
+        gi.load(other)
+    xr.Dataset({"x": 1.0}, attrs={"format": FORMAT}).to_netcdf(other, engine="h5netcdf")
+    with pytest.raises(ValueError, match=r"other\.nc is damaged \('/fitted' is missing"):
+        gi.load(other)
+    (tmp_path / "folder.nc").mkdir()
+    with pytest.raises(IsADirectoryError, match="is a folder; a fit in NetCDF is one file"):
+        gi.load(tmp_path / "folder.nc")
 
 
 def test_a_chunk_that_is_gone(fit, tmp_path):
@@ -163,6 +173,24 @@ def test_a_prior_that_no_file_can_hold(fit, tmp_path):
     assert again.summary().equals(fit.summary())
     with pytest.raises(ValueError, match="were not kept in the file: a prior of class Mine is not one of NumPyro's"):
         again.mean_reward()
+
+
+def test_names_that_no_file_can_hold(fit, walks, tmp_path):
+    def saved_with(name, **labels):
+        numbers = {part: getattr(walks, part) for part in ("lengths", "observed", "subject")}
+        labels = dataclasses.replace(walks.labels, **labels)
+        data = gi.Trajectories.of(walks.states, walks.actions, **numbers, labels=labels)
+        return gi.load(dataclasses.replace(fit, data=data).save(tmp_path / name))
+
+    dated = saved_with("dated.nc", columns={"step": pd.Timestamp("2020-01-01")})
+    assert dated.data.labels.columns == {"step": "2020-01-01 00:00:00"}
+    assert "not_kept" not in dated.tree.attrs
+    odd = gi.graph_world(nx.Graph([(frozenset("a"), frozenset("b"))]), discount=0.9)
+    bare = saved_with("bare.nc", worlds=(odd,))
+    assert bare.data.data_hash() == walks.data_hash()
+    assert bare.data.labels is None
+    assert "The names of the data were not kept in the file: a frozenset" in bare.tree.attrs["not_kept"]
+    assert str(gi.audit(bare)) == str(gi.audit(fit))
 
 
 def test_an_approximation(fit, tmp_path):
