@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -32,7 +34,11 @@ def read_table(table: pd.DataFrame | str | Path) -> tuple[pd.DataFrame, str | No
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}; expected a CSV or Parquet file")
     try:
-        return (pd.read_parquet(path), None) if parquet else (pd.read_csv(path, low_memory=False), path.name)
+        if parquet:
+            return pd.read_parquet(path), None
+        found = pd.read_csv(path, low_memory=False)
+        plain = _lines(path) == len(found) + 1
+        return found, path.name if plain else f"{path.name} (blank lines and lines within quotes not counted)"
     except pd.errors.EmptyDataError:
         raise ValueError(f"{path.name} is empty; expected a header and rows") from None
     except PermissionError:
@@ -40,6 +46,13 @@ def read_table(table: pd.DataFrame | str | Path) -> tuple[pd.DataFrame, str | No
     except Exception as error:  # parsers and decompressors fail in many ways on bytes that are not theirs
         kind = "Parquet" if parquet else "CSV"
         raise ValueError(f"{path.name} cannot be read as {kind}, or is truncated: {str(error).strip()}") from error
+
+
+def _lines(path: Path) -> int:
+    """Number of the last line that is not blank."""
+    opened: Any = gzip.open if path.name.lower().endswith(".gz") else open
+    with opened(path, "rb") as file:
+        return max((number for number, line in enumerate(file, 1) if line.strip()), default=0)
 
 
 def row_name(table: pd.DataFrame, position: int, source: str | None = None) -> str:

@@ -48,3 +48,15 @@ def test_what_is_no_table(tmp_path):
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(FileNotFoundError, match=r"there is no file .*folder\.csv; expected a CSV or Parquet file"):
         read_table(tmp_path / "folder.csv")
+
+
+def test_lines_are_those_of_the_file_or_said_not_to_be(tmp_path):
+    text = "state,action,next_state\n0,go,1\n\n1,go,\n"
+    (tmp_path / "gap.csv").write_text(text)
+    with pytest.raises(
+        ValueError, match=r"^row 1, line 3 of gap\.csv \(blank lines and .* not counted\): column 'next"
+    ):
+        from_table(tmp_path / "gap.csv", discount=0.9)
+    (tmp_path / "end.csv").write_text(text.replace("\n\n", "\n") + "\n\n")
+    with pytest.raises(ValueError, match=r"^row 1, line 3 of end\.csv: column 'next"):
+        from_table(tmp_path / "end.csv", discount=0.9)
