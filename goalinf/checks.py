@@ -24,6 +24,12 @@ def check_number(what: str, value: Any, low: float, high: float, expected: str) 
     return float(value)
 
 
+def check_count(what: str, value: Any, least: int = 1) -> None:
+    """Refuse what is not a whole number of at least so many."""
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{what} is {value!r}; expected a whole number of at least {least}")
+
+
 def check_key(key: Any) -> None:
     """Refuse what is not one random key of JAX (the old kind, ``PRNGKey``, is one)."""
     try:

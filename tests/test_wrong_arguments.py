@@ -53,6 +53,8 @@ CASES = {
     "gi.goal_posterior(HALL, AGENT, {'x': 3}, WALK)": "goal 'x' is a int; expected a reward",
     "gi.goal_posterior(HALL, AGENT, GOALS, TABLE)": "data is a DataFrame; expected trajectories; read a table with",
     "gi.goal_posterior(HALL, AGENT, GOALS, WALK, prior=[1.0])": "prior is a list; expected a mapping from goal to weight",
+    "gi.find_mode(0, HALL, agent=AGENT, reward=PRIOR, data=WALK)": "key is 0; expected a JAX random key",
+    "gi.approximate(KEY, HALL, agent=AGENT, reward=PRIOR, data=WALK, draws=0)": "draws is 0; expected a whole number",
     # identification and pictures
     "gi.distance.starc(HALL, WANTS, 3)": "reward2 is a int; expected a reward",
     "gi.controllability_deficit(None)": "world is not given; expected a World",
@@ -67,6 +69,7 @@ import goalinf as gi
 
 HALL = gi.gridworld("s.a", discount=0.9)
 AGENT, WANTS, KEY = gi.soft_optimal(beta=1.0), gi.StateReward.zero(HALL), jax.random.key(0)
+PRIOR = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
 GOALS, WALK = gi.goals(HALL, {"end": "a"}), gi.Trajectories.of([[0, 1]], [[3]])
 TABLE = pd.DataFrame({"walk": 0, "t": [0, 1], "row": 0, "col": [0, 1]})
 

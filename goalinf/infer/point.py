@@ -18,6 +18,7 @@ from numpyro.optim import Adam
 
 from goalinf.agents import Agent
 from goalinf.agents.contexts import Rewards, Worlds
+from goalinf.checks import check_count, check_key
 from goalinf.errors import ConvergenceError
 from goalinf.infer import assemble
 from goalinf.infer.density import Model
@@ -103,6 +104,7 @@ def find_mode(
     >>> best.values["reward.values"].dims
     ('state',)
     """
+    check_key(key)
     with computing_in(precision):
         posterior = _posterior(key, world, agent, reward, data, model, {}, {})
         mode = climb(posterior.plain, posterior.data)
@@ -175,6 +177,9 @@ def approximate(
     """
     if by not in ("laplace", "svi"):
         raise ValueError(f"by is {by!r}; expected 'laplace' or 'svi'")
+    check_key(key)
+    for name, count in (("draws", draws), ("steps", steps)):
+        check_count(name, count)
     with computing_in(precision) as chosen:
         key_model, key_fit, key_draw = jax.random.split(key, 3)
         posterior = _posterior(key_model, world, agent, reward, data, model, dims or {}, coords or {})
