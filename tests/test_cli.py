@@ -192,6 +192,7 @@ def test_an_existing_fit_is_kept(fitted):
         (["--out", "{}/fit.txt"], ".nc or .zarr"),
         (["--out", "{}/fit.nc", "--reward", "action", "--on", "arrival"], "--on belongs to --reward state"),
         (["--out", "{}/fit.nc", "--prior-sd", "0"], "expected a positive number"),
+        (["--out", "{}/fit.nc", "--prior-sd", "inf"], "expected a positive number"),
         (["--out", "{}/fit.nc", "--on", "arrival", "--beta", "-1"], "beta is -1"),
         (["--out", "{}/fit.nc", "--on", "arrival", "--subject", "who"], "who"),
         (["--out", "{}/fit.nc", "--on", "arrival", "--world", "{}/none.toml"], "there is no file"),
@@ -213,7 +214,8 @@ def test_fit_asks_when_the_value_is_collected(folder):
 
 
 @pytest.mark.parametrize(
-    "beta", ["much", "normal(0,1)", "lognormal(0)", "lognormal(0,-1)", "gamma(0,1)", "lognormal(0,x)"]
+    "beta",
+    ["much", "normal(0,1)", "lognormal(0)", "lognormal(0,-1)", "gamma(0,1)", "lognormal(0,x)", "lognormal(1e400,1)"],
 )
 def test_an_unknown_prior_is_a_usage_error(folder, beta):
     result = run(

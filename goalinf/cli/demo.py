@@ -25,7 +25,10 @@ def demo(
     force: Annotated[
         bool, typer.Option("--force", help="Replace the files of an earlier demo in that folder.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Seed of the sampler; the walks are always the same.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(min=0, max=common.LARGEST_SEED, help="Seed of the sampler; the walks are always the same."),
+    ] = 0,
 ) -> None:
     r"""Infer what a simulated courier wants, and say what the walks could not tell. About a minute.
 
@@ -87,7 +90,9 @@ def check_folder(folder: Path, *, force: bool) -> None:
         raise FileExistsError(f"{folder} is a file; name a folder for the results")
     if not folder.exists():
         above = next(parent for parent in folder.absolute().parents if parent.exists())
-        if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        if not above.is_dir():
+            raise NotADirectoryError(f"the folder {folder} cannot be made: {above} is a file")
+        if not os.access(above, os.W_OK | os.X_OK):
             raise PermissionError(f"the folder {folder} cannot be made: you may not write to {above}")
         return
     for name in _OUTPUTS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from enum import StrEnum
 from pathlib import Path
@@ -51,7 +52,7 @@ def parse_beta(text: str) -> tuple[str, tuple[float, ...]]:
         kind, count = _PRIORS[name]
         numbers = tuple(float(number) for number in found[2].split(","))
         positive = numbers if name != "lognormal" else numbers[1:]
-        if len(numbers) == count and all(number > 0 for number in positive):
+        if len(numbers) == count and all(number > 0 for number in positive) and all(map(math.isfinite, numbers)):
             return kind, numbers
     known = ", ".join(f"{name}({'a,b' if count == 2 else 'a'})" for name, (_, count) in _PRIORS.items())
     raise typer.BadParameter(f"{text!r} is neither a number nor one of {known} with a positive scale")
@@ -95,7 +96,7 @@ def fit(
     warmup: Annotated[
         int | None, typer.Option(min=0, help="Steps of adaptation per chain.", rich_help_panel=_SAMPLER)
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed.", rich_help_panel=_SAMPLER)] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=common.LARGEST_SEED, help="Seed.", rich_help_panel=_SAMPLER)] = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace the fit if it is there already.")] = False,
 ) -> None:
     r"""Infer a reward, and how well someone plans, from a table of choices; save the posterior.
@@ -121,7 +122,7 @@ def fit(
         )
     if reward is RewardKind.action and on is not None:
         raise ValueError("--on belongs to --reward state; a value of an action is collected when it is taken")
-    if not prior_sd > 0:
+    if not 0 < prior_sd < math.inf:
         raise ValueError(f"--prior-sd is {prior_sd:g}; expected a positive number")
     common.compile_once()
     import jax
