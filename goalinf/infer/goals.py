@@ -18,6 +18,7 @@ from goalinf.agents.contexts import pad_reward, stack_rewards
 from goalinf.behavior import score_steps
 from goalinf.checks import check_kind
 from goalinf.data import Trajectories
+from goalinf.data.fitting import check_fits
 from goalinf.infer.assemble import trajectory_labels
 from goalinf.precision import Precision, cast, computing_in
 from goalinf.rewards import Reward
@@ -95,8 +96,7 @@ def goal_posterior(
         raise ValueError("no goals were given; make some with gi.goals(world, {'home': 'a', …})")
     if data.n_choices == 0:
         raise ValueError("the data hold no observed choice; there is nothing to learn from")
-    if int(np.max(data.cells.state)) >= world.n_states or int(np.max(data.cells.action)) >= world.n_actions:
-        raise ValueError(f"the data visit states or actions that this world does not have: {world!r}")
+    check_fits(data, [world])
     check_known(agent, tuple(goals.values()))
     for reward in goals.values():
         check_plannable(agent, world, reward)

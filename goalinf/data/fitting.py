@@ -1,0 +1,69 @@
+"""Do these data belong to this world? Numbers mean what they say only where they were given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from goalinf.worlds.world import World, label
+
+if TYPE_CHECKING:
+    from goalinf.data.trajectories import Trajectories
+
+
+def check_fits(data: Trajectories, worlds: Sequence[World]) -> None:
+    """Every choice exists in its world, under the name that it had where the data were read or simulated.
+
+    Parameters
+    ----------
+    data : Trajectories
+        What was observed.
+    worlds : sequence of World
+        One per context of the data, or one for all.
+
+    Raises
+    ------
+    ValueError
+        Where a state or an action does not exist, or is another one: first-order data in a world with memory, say.
+    """
+    cells = data.cells
+    for number, context in enumerate(data.context_names):
+        world = worlds[min(number, len(worlds) - 1)]
+        which = f"the data of context {context!r}" if data.n_contexts > 1 else "the data"
+        mine = np.asarray(cells.context) == number
+        states, actions = np.asarray(cells.state)[mine], np.asarray(cells.action)[mine]
+        if states.size and states.max() >= world.n_states:
+            raise ValueError(f"{which} visit state number {states.max()}; the world has {world.n_states} states")
+        if actions.size and actions.max() >= world.n_actions:
+            raise ValueError(f"{which} hold action number {actions.max()}; the world has {world.n_actions} actions")
+        read = data.labels.worlds[number] if data.labels is not None and data.labels.worlds else world
+        if read is not world:
+            _check_names(which, read, world, states, actions)
+
+
+def _check_names(which: str, read: World, world: World, states: np.ndarray, actions: np.ndarray) -> None:
+    remedy = "read or simulate them in the world that they are fitted in"
+    for s in np.unique(states).tolist():
+        if not _same_place(read, world, s):
+            there, here = label(read.states[s]), label(world.states[s])
+            raise ValueError(
+                f"{which} come from another world, where state number {s} is {there}; here it is {here}: {remedy}"
+            )
+    for s, a in zip(states.tolist(), actions.tolist(), strict=True):
+        there, here = read.action_names(s)[a], world.action_names(s)[a]
+        if there != here and None not in (there, here):
+            place = f"action number {a} in state {label(world.states[s])}"
+            raise ValueError(
+                f"{which} come from another world, where {place} is {label(there)}; here it is {label(here)}: {remedy}"
+            )
+
+
+def _same_place(one: World, other: World, s: int) -> bool:
+    """Whether a number means one state in two worlds; on maps a cell may carry a mark in one of them only."""
+    if one.states[s] == other.states[s] or s in (one.names.find(other.states[s]), other.names.find(one.states[s])):
+        return True
+    if not one.layout == other.layout == "map" or one.positions is None or other.positions is None:
+        return False
+    return bool(np.array_equal(one.positions[s], other.positions[s]))
