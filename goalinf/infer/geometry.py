@@ -49,7 +49,9 @@ class Geometry:
             upper = linalg.cholesky(0.5 * (curvature + curvature.T))
         except linalg.LinAlgError:
             return None
-        return cls(mode.flat, linalg.solve_triangular(upper, np.eye(len(upper))), True)
+        # In the layout in which a file returns it, so that a run goes on from there to the last bit.
+        scale = np.ascontiguousarray(linalg.solve_triangular(upper, np.eye(len(upper))))
+        return cls(mode.flat, scale, True)
 
     @classmethod
     def plain(cls, center: np.ndarray) -> Geometry:

@@ -158,6 +158,8 @@ def origin_lists(neighbors: np.ndarray, used: np.ndarray) -> np.ndarray:
     places = np.flatnonzero(used)
     targets = neighbors.ravel()[places]
     order = np.argsort(targets, kind="stable")
+    if not ((targets >= 0) & (targets < n_states)).all():
+        return np.empty((0, n_states), np.int32)  # a World says where
     counts = np.bincount(targets, minlength=n_states)
     if counts.max() > _HUB * width:
         return np.empty((0, n_states), np.int32)

@@ -106,13 +106,13 @@ def test_hessian(discount):
 @pytest.mark.parametrize("discount", [0.9, 0.999])
 def test_large_worlds(name, discount):
     """The iterative solver: directional derivatives, first and second, against differences of its own values."""
-    world = gi.garnet(jax.random.key(2), states=170, actions=2, branching=3, discount=discount, terminal=2)
+    world = gi.garnet(jax.random.key(2), states=70, actions=2, branching=3, discount=discount, terminal=2)
     assert world.n_states > linear.DENSE_STATES
     rng = np.random.default_rng(0)
-    x = np.concatenate([[0.3], rng.normal(size=340)])
+    x = np.concatenate([[0.3], rng.normal(size=140)])
     direction = rng.normal(size=x.size)
-    weights = np.zeros((170, 2))
-    weights[:168] = rng.integers(0, 3, (168, 2))
+    weights = np.zeros((70, 2))
+    weights[:68] = rng.integers(0, 3, (68, 2))
     with computing_in("float64"):
         x, direction, mdp, weights = cast((x, direction, world.mdp, weights))
 

@@ -2,10 +2,11 @@
 
 import jax
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goalinf.worlds import MDP
+from goalinf.worlds import MDP, garnet
 
 
 def random_mdp(seed: int, n_states: int, n_actions: int, width: int) -> MDP:
@@ -75,3 +76,19 @@ def test_live_rows_stay_as_they_are_given():
     assert mdp.available.tolist() == [[True, False], [True, True], [True, False]]
     assert mdp.discount.dtype == mdp.probabilities.dtype == np.float64
     assert mdp.successors.dtype == mdp.neighbors.dtype == mdp.slots.dtype == np.int32
+
+
+def test_origins_undo_the_neighbors():
+    """A sum over origins is the transposed of a sum over neighbors; a hub that all lead to has none."""
+    rng = np.random.default_rng(0)
+    world = garnet(jax.random.key(0), states=12, actions=2, branching=3, discount=0.9)
+    mdp = world.mdp
+    weights, x, y = rng.normal(size=mdp.neighbors.shape), rng.normal(size=12), rng.normal(size=12)
+    used = np.zeros(mdp.neighbors.shape, bool)
+    used[mdp.slots, np.arange(12)[:, None, None]] = True
+    weights *= used
+    forward = (weights * x[mdp.neighbors]).sum(0)
+    backward = np.append((weights * y).ravel(), 0.0)[mdp.origins].sum(0)
+    assert y @ forward == pytest.approx(x @ backward)
+    star = MDP.of(np.zeros((40, 1, 1)), np.ones((40, 1, 1)), np.ones((40, 1)), np.zeros(40), np.ones(40) / 40, 0.9)
+    assert star.origins.shape == (0, 40)
