@@ -9,7 +9,7 @@ from typing import Any
 
 import equinox as eqx
 import numpyro
-from numpyro.distributions import Distribution
+from numpyro.distributions import Distribution, ImproperUniform
 
 from goalinf.agents import Agent
 from goalinf.agents.derivatives import base_of
@@ -47,7 +47,7 @@ def find_sites(agent: Agent, reward: Reward | Mapping[Any, Reward], world: World
     Raises
     ------
     ValueError
-        Where a prior has the wrong shape, is discrete, or stands in one of several rewards.
+        Where a prior has the wrong shape, is discrete or improper, or stands in one of several rewards.
     """
     sizes = {"state": world.n_states, "action": world.n_actions, "successor": world.mdp.successors.shape[2]}
     sites = []
@@ -80,6 +80,11 @@ def _reward_priors(reward: Reward) -> dict[str, tuple[Distribution, tuple[str, .
 def _expanded(name: str, prior: Distribution, dims: tuple[str, ...], sizes: Mapping[str, int]) -> Distribution:
     if prior.support.is_discrete:
         raise ValueError(f"the prior of {name} is discrete ({type(prior).__name__}); expected a continuous one")
+    if isinstance(prior, ImproperUniform):
+        raise ValueError(
+            f"the prior of {name} is improper; directions that no data can see would have no posterior: take a wide one, "
+            "such as numpyro.distributions.Normal(0.0, 10.0)"
+        )
     shape = tuple(sizes[dim] for dim in dims)
     if prior.shape() == ():
         prior = prior.expand(shape)

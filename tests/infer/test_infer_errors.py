@@ -40,6 +40,10 @@ def infer(**changes):
             r"prior of reward\.values is discrete \(Poisson\); expected a continuous one",
         ),
         ({"agent": gi.soft_optimal(beta=dist.Poisson(1.0))}, r"prior of agent\.beta is discrete"),
+        (
+            {"reward": gi.StateReward(dist.ImproperUniform(dist.constraints.real, (), ()), on="arrival")},
+            r"the prior of reward\.values is improper; .*take a wide one, such as",
+        ),
         ({"reward": {0: PRIOR}}, "the reward of context 0 holds a prior: several rewards have to be known"),
         ({"reward": KNOWN}, "nothing is unknown: give a parameter of the agent or the reward a distribution"),
         ({"data": gi.Trajectories.of([[0, 1]], [[-1]], lengths=[1])}, "the data hold no observed choice"),

@@ -28,6 +28,6 @@ def test_a_smooth_posterior_has_a_mode(maze):
 
 
 def test_a_posterior_with_kinks_says_so(maze):
-    # The start, a reward of zero, is where all actions tie; second derivatives there once were undefined.
+    # Second derivatives were once undefined here: the solver broke down on right-hand sides that are mostly zero.
     with pytest.raises(gi.ConvergenceError, match=r"kinks where best actions tie.*gi\.infer, or gi\.soft_optimal"):
         mode_of(gi.boltzmann(beta=1.0), maze)
