@@ -82,7 +82,7 @@ def _expanded(name: str, prior: Distribution, dims: tuple[str, ...], sizes: Mapp
         raise ValueError(f"the prior of {name} is discrete ({type(prior).__name__}); expected a continuous one")
     if isinstance(prior, ImproperUniform):
         raise ValueError(
-            f"the prior of {name} is improper; directions that no data can see would have no posterior: take a wide one, "
+            f"the prior of {name} is improper; what no data can see would have no posterior: take a wide one, "
             "such as numpyro.distributions.Normal(0.0, 10.0)"
         )
     shape = tuple(sizes[dim] for dim in dims)
