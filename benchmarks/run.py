@@ -76,9 +76,9 @@ def main() -> None:
             naive = measured(part, "naive", arguments.quick)
             ours = {} if arguments.naive else measured(part, "ours", arguments.quick)
             rows += ROWS[part](naive, ours)
+            if arguments.out:  # after every part: an hour is long
+                write(rows, arguments.out)
     show(rows)
-    if arguments.out:
-        write(rows, arguments.out)
     if any("failed" in row.notes for row in rows):
         sys.exit(1)
 

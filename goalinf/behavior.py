@@ -18,7 +18,7 @@ from goalinf.agents.checks import check_plannable, check_shapes, check_solved, s
 from goalinf.agents.contexts import Rewards, Setting, Worlds
 from goalinf.checks import check_key, check_kind
 from goalinf.data import Labels, Trajectories
-from goalinf.precision import Precision, cast, computing_in
+from goalinf.precision import Precision, cast, computing_in, namespace
 from goalinf.worlds import MDP
 
 
@@ -89,11 +89,11 @@ class Behavior(dist.Distribution):
         total = score(self.policy, value, episodic=self._episodic)
         return jnp.where(solved(self.policy.residual, self.policy.values), total, jnp.nan)
 
-    def log_prob_by_trajectory(self, value: Trajectories) -> Float[Array, " N"]:
+    def log_prob_by_trajectory(self, value: Trajectories) -> Float[Array | np.ndarray, " N"]:
         """Log-probability of the observed choices of each trajectory, in nats."""
         return score_steps(self.policy, value).sum(-1)
 
-    def log_prob_by_step(self, value: Trajectories) -> Float[Array, "N T"]:
+    def log_prob_by_step(self, value: Trajectories) -> Float[Array | np.ndarray, "N T"]:
         """Log-probability of each choice, in nats; zero where nothing is scored."""
         return score_steps(self.policy, value)
 
@@ -146,18 +146,19 @@ class Behavior(dist.Distribution):
         )
 
 
-def score(policy: Policy, data: Trajectories, *, episodic: bool) -> Float[Array, ""]:
+def score(policy: Policy, data: Trajectories, *, episodic: bool) -> Any:
     """Log-probability of all observed choices under policies with a leading context axis."""
     if episodic or policy.log_probs.ndim == 4:
         return score_steps(policy, data).sum()
     cells = data.cells
     context = _policy_number(policy, cells.context)
-    counted = (jnp.asarray(cells.weight) > 0) & ~policy.ended[context, cells.state]
-    log_probs = jnp.where(counted, policy.log_probs[context, cells.state, cells.action], 0.0)
-    return jnp.sum(cells.weight * log_probs)
+    xp = namespace(policy, cells)
+    ended, log_probs = xp.asarray(policy.ended), xp.asarray(policy.log_probs)
+    counted = (xp.asarray(cells.weight) > 0) & ~ended[context, cells.state]
+    return xp.sum(cells.weight * xp.where(counted, log_probs[context, cells.state, cells.action], 0.0))
 
 
-def score_steps(policy: Policy, data: Trajectories) -> Float[Array, "N T"]:
+def score_steps(policy: Policy, data: Trajectories) -> Float[Array | np.ndarray, "N T"]:
     """Log-probability of every observed choice before the episode ends; zero elsewhere."""
     steps = data.actions.shape[1]
     horizon = policy.log_probs.shape[1] if policy.log_probs.ndim == 4 else None
@@ -165,23 +166,24 @@ def score_steps(policy: Policy, data: Trajectories) -> Float[Array, "N T"]:
         raise ValueError(
             f"the data have up to {steps} steps, the agent's horizon is {horizon}: give it a longer horizon"
         )
-    states = jnp.maximum(jnp.asarray(data.states)[:, :steps], 0)
-    actions = jnp.maximum(jnp.asarray(data.actions), 0)
+    xp = namespace(policy, data)
+    ended, log_probs = xp.asarray(policy.ended), xp.asarray(policy.log_probs)
+    states = xp.maximum(data.states[:, :steps], 0)
+    actions = xp.maximum(data.actions, 0)
     context = _policy_number(policy, data.context)[:, None]
-    over = jnp.cumsum(policy.ended[context, states], axis=1) > 0
-    where = (context, states, actions) if horizon is None else (context, jnp.arange(steps)[None], states, actions)
-    counted = jnp.asarray(data.observed) & ~over
-    return jnp.where(counted, policy.log_probs[where], 0.0)
+    over = xp.cumsum(ended[context, states], axis=1) > 0
+    where = (context, states, actions) if horizon is None else (context, np.arange(steps)[None], states, actions)
+    return xp.where(data.observed & ~over, log_probs[where], 0.0)
 
 
-def _policy_number(policy: Policy, context: Any) -> Array:
+def _policy_number(policy: Policy, context: Any) -> Any:
     """Which policy a context follows: its own, or the only one."""
-    context = jnp.asarray(context)
-    return context if policy.log_probs.shape[0] > 1 else jnp.zeros_like(context)
+    return context if policy.log_probs.shape[0] > 1 else 0 * context
 
 
 def roll_out(key: Array, mdp: MDP, policy: Policy, starts: Array, context: Array, steps: int, one_world: bool):
     """Simulate: states ``(N, T+1)``, actions ``(N, T)`` and whether each step was taken ``(N, T)``."""
+    policy = cast(policy)
     successors, probabilities = jnp.asarray(mdp.successors), jnp.asarray(mdp.probabilities)
     context = _policy_number(policy, context)
 
@@ -315,11 +317,11 @@ def _walk(
     for index, one in enumerate(setting.worlds):
         check_plannable(agent, one, setting.rewards[min(index, len(setting.rewards) - 1)])
     with computing_in(precision) as chosen:
-        mdp, reward, agent = cast((setting.mdp(), setting.stacked_reward(), agent))
-        policy = jax.jit(setting.plan)(agent, mdp, reward)
+        mdp = setting.mdp()
+        policy = setting.plan(agent, mdp)
         check_solved(policy.residual, policy.values, chosen)
         one_world = len(setting.worlds) == 1
-        return jax.device_get(_roll_out(key, mdp, policy, first, context, steps=steps, one_world=one_world))
+        return jax.device_get(_roll_out(key, cast(mdp), policy, first, context, steps=steps, one_world=one_world))
 
 
 def _starts(key: Array, setting: Setting, context: np.ndarray, starts: Any) -> np.ndarray:

@@ -30,7 +30,31 @@ def computing_in(precision: Precision | None = None) -> Iterator[Precision]:
 
 def cast(tree: Any) -> Any:
     """Every number of a record as a device array in the precision of the block: the door of a compiled program."""
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.result_type(_kind(leaf))), tree)
+
+    def entered(leaf):
+        dtype = jnp.result_type(_kind(leaf))
+        # Converted on the host: compiled code must never see a number that is more exact than its precision.
+        return leaf.astype(dtype) if isinstance(leaf, jax.Array) else jnp.asarray(np.asarray(leaf, dtype))
+
+    return jax.tree.map(entered, tree)
+
+
+def on_host(*trees: Any) -> bool:
+    """Whether every number lies on the host: nothing is traced, nothing on a device."""
+    return not any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(trees))
+
+
+def namespace(*trees: Any) -> Any:
+    """``numpy`` where every number lies on the host, ``jax.numpy`` otherwise: one formula serves both."""
+    return np if on_host(*trees) else jnp
+
+
+def log_sum_exp(x: Any, axis: int = 0) -> Any:
+    """Logarithm of a sum of exponentials, on the host or in compiled code; not all of the terms are minus infinity."""
+    if not on_host(x):
+        return jax.nn.logsumexp(x, axis=axis)
+    highest = x.max(axis=axis, keepdims=True)
+    return np.log(np.exp(x - highest).sum(axis=axis)) + highest.squeeze(axis)
 
 
 def _kind(leaf: Any) -> Any:

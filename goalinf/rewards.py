@@ -21,6 +21,7 @@ from jaxtyping import Array, Bool, Float
 from numpyro.distributions import Distribution
 
 from goalinf.checks import check_kind
+from goalinf.precision import namespace
 from goalinf.worlds import MDP, World
 from goalinf.worlds.world import label
 
@@ -35,7 +36,7 @@ class Reward(eqx.Module):
     """
 
     @abc.abstractmethod
-    def __call__(self, mdp: MDP) -> Float[Array, ...]:
+    def __call__(self, mdp: MDP) -> Float[Array | np.ndarray, ...]:
         """Values broadcastable to ``(S, A, K)``, aligned with ``mdp.successors``."""
 
     @property
@@ -100,9 +101,9 @@ class StateReward(Reward):
         """The reward that wants nothing."""
         return cls(np.zeros(world.n_states), on="departure")
 
-    def __call__(self, mdp: MDP) -> Float[Array, ...]:
+    def __call__(self, mdp: MDP) -> Float[Array | np.ndarray, ...]:
         """``(S, 1, 1)`` on departure, ``(S, A, K)`` on arrival."""
-        values = jnp.asarray(self.values)
+        values = namespace(self.values, mdp.successors).asarray(self.values)
         return values[:, None, None] if self.on == "departure" else values[mdp.successors]
 
     @property
@@ -130,9 +131,9 @@ class ActionReward(Reward):
     def __init__(self, values: Leaf):
         self.values = _leaf(values, "values of an ActionReward")
 
-    def __call__(self, mdp: MDP) -> Float[Array, ...]:
+    def __call__(self, mdp: MDP) -> Float[Array | np.ndarray, ...]:
         """``(S, A, 1)``."""
-        return jnp.asarray(self.values)[:, :, None]
+        return self.values[:, :, None]
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
@@ -159,9 +160,9 @@ class TransitionReward(Reward):
     def __init__(self, values: Leaf):
         self.values = _leaf(values, "values of a TransitionReward")
 
-    def __call__(self, mdp: MDP) -> Float[Array, ...]:
+    def __call__(self, mdp: MDP) -> Float[Array | np.ndarray, ...]:
         """``(S, A, K)``."""
-        return jnp.asarray(self.values)
+        return self.values
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
@@ -223,9 +224,9 @@ class LinearReward(Reward):
         self.on = _timing(on) if on is not None else None
         self.names = tuple(names) if names is not None else None
 
-    def __call__(self, mdp: MDP) -> Float[Array, ...]:
+    def __call__(self, mdp: MDP) -> Float[Array | np.ndarray, ...]:
         """``(S, 1, 1)``, ``(S, A, 1)`` or ``(S, A, K)``."""
-        values = jnp.asarray(self.features) @ jnp.asarray(self.weights)
+        values = self.features @ self.weights
         if self.on is not None:
             return StateReward(values, on=self.on)(mdp)
         return values[:, :, None] if values.ndim == 2 else values
@@ -275,9 +276,10 @@ class GoalReward(Reward):
         self.bonus = _leaf(bonus, "bonus of a GoalReward")
         self.dead_end = _leaf(dead_end, "dead_end of a GoalReward")
 
-    def __call__(self, mdp: MDP) -> Float[Array, ...]:
+    def __call__(self, mdp: MDP) -> Float[Array | np.ndarray, ...]:
         """``(S, A, K)``."""
-        return -jnp.asarray(self.step_cost) + jnp.asarray(self.bonus) * jnp.asarray(self.goal)[mdp.successors]
+        goal = namespace(self.goal, mdp.successors).asarray(self.goal)
+        return -self.step_cost + self.bonus * goal[mdp.successors]
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
@@ -289,13 +291,13 @@ class GoalReward(Reward):
         """``step_cost`` and ``bonus``."""
         return ("step_cost", "bonus")
 
-    def ends(self, mdp: MDP) -> Bool[Array, " S"]:
+    def ends(self, mdp: MDP) -> Bool[Array | np.ndarray, " S"]:
         """The goal states."""
-        return jnp.asarray(self.goal)
+        return self.goal
 
-    def pinned(self, mdp: MDP) -> tuple[Bool[Array, " S"], Float[Array, ""]]:
+    def pinned(self, mdp: MDP) -> tuple[Bool[Array | np.ndarray, " S"], Float[Array | np.ndarray, ""]]:
         """The dead ends and their value."""
-        return jnp.asarray(self.dead), jnp.asarray(self.dead_end)
+        return self.dead, self.dead_end
 
 
 class Shaped(Reward):
@@ -320,10 +322,11 @@ class Shaped(Reward):
         self.base = base
         self.potential = _leaf(potential, "potential")
 
-    def __call__(self, mdp: MDP) -> Float[Array, ...]:
+    def __call__(self, mdp: MDP) -> Float[Array | np.ndarray, ...]:
         """``(S, A, K)``."""
-        phi = jnp.where(ended(self.base, mdp), 0.0, jnp.asarray(self.potential))
-        return self.base(mdp) + jnp.asarray(mdp.discount) * phi[mdp.successors] - phi[:, None, None]
+        xp = namespace(self.base, self.potential, mdp)
+        phi = xp.where(ended(self.base, mdp), 0.0, self.potential)
+        return self.base(mdp) + mdp.discount * phi[mdp.successors] - phi[:, None, None]
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
@@ -335,26 +338,25 @@ class Shaped(Reward):
         """None of its own: put the prior on the reward that is shaped."""
         return ()
 
-    def ends(self, mdp: MDP) -> Bool[Array, " S"]:
+    def ends(self, mdp: MDP) -> Bool[Array | np.ndarray, " S"]:
         """Those of the reward that is shaped."""
         return ended(self.base, mdp)
 
-    def pinned(self, mdp: MDP) -> tuple[Bool[Array, " S"], Float[Array, ""]]:
+    def pinned(self, mdp: MDP) -> tuple[Bool[Array | np.ndarray, " S"], Float[Array | np.ndarray, ""]]:
         """Those of the reward that is shaped."""
         return pinned(self.base, mdp)
 
 
-def ended(reward: Reward, mdp: MDP) -> Bool[Array, " S"]:
+def ended(reward: Reward, mdp: MDP) -> Bool[Array | np.ndarray, " S"]:
     """Where nothing more happens: the terminal states, and those in which this reward ends the episode."""
-    terminal = jnp.asarray(mdp.terminal)
     ends = getattr(reward, "ends", None)
-    return terminal if ends is None else terminal | ends(mdp)
+    return mdp.terminal if ends is None else mdp.terminal | ends(mdp)
 
 
-def pinned(reward: Reward, mdp: MDP) -> tuple[Bool[Array, " S"], Float[Array, ""]]:
+def pinned(reward: Reward, mdp: MDP) -> tuple[Bool[Array | np.ndarray, " S"], Float[Array | np.ndarray, ""]]:
     """States whose value the reward fixes though the episode goes on, and that value."""
     pins = getattr(reward, "pinned", None)
-    return (jnp.zeros(mdp.n_states, bool), jnp.zeros(())) if pins is None else pins(mdp)
+    return (np.zeros(mdp.n_states, bool), np.zeros(())) if pins is None else pins(mdp)
 
 
 def goals(

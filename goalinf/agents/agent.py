@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, Bool, Float
@@ -15,8 +17,9 @@ from numpyro.distributions import Distribution
 
 from goalinf.agents.bellman import Problem, choosable
 from goalinf.agents.checks import check_plannable, check_solved
+from goalinf.agents.host import factorable
 from goalinf.agents.planners import Plan, ValueIteration
-from goalinf.precision import Precision, cast, computing_in
+from goalinf.precision import Precision, cast, computing_in, on_host
 from goalinf.rewards import Reward, ended, pinned
 from goalinf.worlds import MDP, World
 from goalinf.worlds.world import label
@@ -154,25 +157,50 @@ def check_parameter(name: str, value: Any, low: float, high: float) -> Any:
 def plan(agent: Agent, mdp: MDP, reward: Reward) -> Policy:
     """The policy of an agent: beliefs, then planner, then choice, then execution. Traceable.
 
-    A planner that scales with the reward plans at beta 1; where nothing traced enters it, it does so once, while
-    the program around it is being compiled.
+    A planner that scales with the reward plans at beta 1; where nothing traced enters it, it does so once, on the host
+    in float64, while the program around it is being compiled.
     """
-    return _act(agent, mdp, reward, _plan_once(_think, agent, mdp, reward))
+    planned = _planned(agent.planner, agent.beliefs, mdp, reward, _scale(agent))
+    return _act(agent, mdp, reward, planned)
 
 
 def plan_each(agent: Agent, mdp: MDP, reward: Reward, axes: tuple[int | None, int | None]) -> Policy:
     """:func:`plan` for several contexts at once; ``axes`` tells whether MDP and reward have a leading axis."""
-    planned = _plan_once(jax.vmap(_think, (None, None, *axes, None)), agent, mdp, reward)
+    if on_host(agent, mdp, reward):
+        return _one_by_one(partial(plan, agent), mdp, reward, axes)
+    scale = _scale(agent)
+    if on_host(agent.planner, agent.beliefs, mdp, reward, scale):
+        think = partial(_planned, agent.planner, agent.beliefs, scale=scale)
+        planned = _one_by_one(think, mdp, reward, axes)
+    else:
+        think = partial(_think, agent.planner, agent.beliefs, scale=scale)
+        planned = jax.vmap(think, axes)(mdp, reward)
     return jax.vmap(_act, (None, *axes, 0))(agent, mdp, reward, planned)
 
 
-def _plan_once(think: Callable, agent: Agent, mdp: MDP, reward: Reward) -> Plan:
-    scale = 1.0 if agent.planner.scales else agent.choice.beta
-    inputs = (agent.planner, agent.beliefs, mdp, reward, scale)
+def _scale(agent: Agent) -> Any:
+    return 1.0 if agent.planner.scales else agent.choice.beta
+
+
+def _planned(planner: Any, beliefs: Any, mdp: MDP, reward: Reward, scale: Any) -> Plan:
+    inputs = (planner, beliefs, mdp, reward, scale)
     if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(inputs)):
-        return think(*inputs)
+        return _think(*inputs)
+    if jnp.result_type(float) == np.float64 and factorable(mdp):
+        return _think(*jax.device_get(inputs))
     with jax.ensure_compile_time_eval():
-        return jax.jit(think)(*cast(inputs))
+        return jax.jit(_think)(*cast(inputs))
+
+
+def _one_by_one(function: Callable, mdp: MDP, reward: Reward, axes: tuple[int | None, int | None]) -> Any:
+    """The function of every context, its results stacked on the host."""
+    pairs = list(zip((mdp, reward), axes, strict=True))
+    count = next(len(jax.tree.leaves(tree)[0]) for tree, axis in pairs if axis is not None)
+    found = [
+        function(*(tree if axis is None else jax.tree.map(itemgetter(c), tree) for tree, axis in pairs))
+        for c in range(count)
+    ]
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *found)
 
 
 def _think(planner: Any, beliefs: Any, mdp: MDP, reward: Reward, scale: Any) -> Plan:
@@ -180,6 +208,8 @@ def _think(planner: Any, beliefs: Any, mdp: MDP, reward: Reward, scale: Any) -> 
 
 
 def _act(agent: Agent, mdp: MDP, reward: Reward, planned: Plan) -> Policy:
+    if not on_host(agent, mdp, reward, planned):
+        agent, reward, planned = cast((agent, reward, planned))
     scale = agent.choice.beta if agent.planner.scales else 1.0
     over = ended(reward, mdp)
     available = choosable(mdp, over | pinned(reward, mdp)[0])
@@ -195,7 +225,10 @@ def solve(agent: Agent, world: World, reward: Reward, *, precision: Precision | 
     check_known(agent, reward)
     check_plannable(agent, world, reward)
     with computing_in(precision) as chosen:
-        policy = jax.device_get(_plan(*cast((agent, world.mdp, reward))))
+        if chosen == "float64" and factorable(world.mdp):
+            policy = plan(*jax.device_get((agent, world.mdp, reward)))
+        else:
+            policy = jax.device_get(_plan(*cast((agent, world.mdp, reward))))
     check_solved(policy.residual, policy.values, chosen)
     return policy
 

@@ -11,12 +11,12 @@ from functools import reduce
 from typing import Any, Literal
 
 import equinox as eqx
-import jax
-import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
 from goalinf import rewards
+from goalinf.precision import cast, log_sum_exp, namespace, on_host
 from goalinf.worlds import MDP
 
 Backup = Literal["soft", "hard"]
@@ -46,49 +46,53 @@ class Problem(eqx.Module):
         Discount factor.
     """
 
-    reward: Float[Array, "A S"]
-    weights: Float[Array, "A U S"]
-    neighbors: Int[Array, "U S"]
-    origins: Int[Array, "I S"]
-    available: Bool[Array, "A S"]
-    pinned: Bool[Array, " S"]
-    pins: Float[Array, " S"]
-    discount: Float[Array, ""]
+    reward: Float[Array | np.ndarray, "A S"]
+    weights: Float[Array | np.ndarray, "A U S"]
+    neighbors: Int[Array | np.ndarray, "U S"]
+    origins: Int[Array | np.ndarray, "I S"]
+    available: Bool[Array | np.ndarray, "A S"]
+    pinned: Bool[Array | np.ndarray, " S"]
+    pins: Float[Array | np.ndarray, " S"]
+    discount: Float[Array | np.ndarray, ""]
 
     @classmethod
     def of(cls, mdp: MDP, reward: rewards.Reward, beta: Any) -> Problem:
         """The problem that this reward poses in this MDP to an agent of this inverse temperature."""
+        xp = namespace(mdp, reward, beta)
+        weights = mdp.weights()
+        if xp is not np:
+            mdp, reward, beta = cast((mdp, reward, beta))
         ended = rewards.ended(reward, mdp)
         dead, dead_value = rewards.pinned(reward, mdp)
-        probabilities = jnp.asarray(mdp.probabilities)
-        values = jnp.broadcast_to(reward(mdp), probabilities.shape)
         pinned = ended | dead
-        return cls(
-            reward=beta * jnp.sum(probabilities * values, axis=-1).T,
-            weights=mdp.weights(),
-            neighbors=jnp.asarray(mdp.neighbors),
-            origins=jnp.asarray(mdp.origins),
-            available=choosable(mdp, pinned).T,
-            pinned=pinned,
-            pins=jnp.where(dead & ~ended, beta * dead_value, 0.0),
-            discount=jnp.asarray(mdp.discount),
-        )
+        fields = {
+            "reward": beta * xp.sum(mdp.probabilities * reward(mdp), axis=-1).T,
+            "weights": weights,
+            "neighbors": mdp.neighbors,
+            "origins": mdp.origins,
+            "available": choosable(mdp, pinned).T,
+            "pinned": pinned,
+            "pins": xp.where(dead & ~ended, beta * dead_value, 0.0),
+            "discount": mdp.discount,
+        }
+        return cls(**(fields if xp is np else cast(fields)))
 
 
-def choosable(mdp: MDP, pinned: Bool[Array, " S"]) -> Bool[Array, "S A"]:
+def choosable(mdp: MDP, pinned: Bool[Array | np.ndarray, " S"]) -> Bool[Array | np.ndarray, "S A"]:
     """Available actions; all of them in a state whose value is given and that offers none."""
-    available = jnp.asarray(mdp.available)
-    return available | (pinned & ~available.any(1))[:, None]
+    return mdp.available | (pinned & ~mdp.available.any(1))[:, None]
 
 
-def action_values(problem: Problem, values: Float[Array, " S"]) -> Float[Array, "A S"]:
+def action_values(problem: Problem, values: Float[Array | np.ndarray, " S"]) -> Float[Array | np.ndarray, "A S"]:
     r""":math:`Q(s,a) = r(s,a) + \gamma \sum_t P(t \mid s,a) V(t)`."""
     weights, neighbors = problem.weights, problem.neighbors
+    if on_host(problem, values):
+        return problem.reward + problem.discount * np.einsum("aus,us->as", weights, values[neighbors])
     ahead = add_up(lambda u: weights[:, u] * values[neighbors[u]], len(neighbors))
     return problem.reward + problem.discount * ahead
 
 
-def add_up(term: Callable[[Any], Array], count: int) -> Array:
+def add_up(term: Callable[[Any], Any], count: int) -> Any:
     """Sum of ``term(0)`` … ``term(count - 1)``, written out where they are few: that compiles to far faster code."""
     if count <= _UNROLLED:
         return reduce(operator.add, map(term, range(count)))
@@ -96,19 +100,20 @@ def add_up(term: Callable[[Any], Array], count: int) -> Array:
 
 
 def backup(
-    problem: Problem, values: Float[Array, " S"], kind: Backup
-) -> tuple[Float[Array, " S"], Float[Array, "A S"]]:
+    problem: Problem, values: Float[Array | np.ndarray, " S"], kind: Backup
+) -> tuple[Float[Array | np.ndarray, " S"], Float[Array | np.ndarray, "A S"]]:
     """Values backed up once, and the policy that the backup follows.
 
     Soft: log-sum-exp, and the softmax of Q. Hard: maximum, and uniform over the maximizers. Pinned states keep their
     value, and a row of zeros in the policy.
     """
-    q = jnp.where(problem.available, action_values(problem, values), -jnp.inf)
+    xp = namespace(problem, values)
+    q = xp.where(problem.available, action_values(problem, values), -xp.inf)
     if kind == "soft":
-        backed_up = jax.nn.logsumexp(q, axis=0)
-        policy = jnp.exp(q - backed_up)
+        backed_up = log_sum_exp(q)
+        policy = xp.exp(q - backed_up)
     else:
-        backed_up = jnp.max(q, axis=0)
-        best = jax.lax.stop_gradient(q == backed_up)
+        backed_up = xp.max(q, axis=0)
+        best = q == backed_up
         policy = best / best.sum(axis=0)
-    return jnp.where(problem.pinned, problem.pins, backed_up), jnp.where(problem.pinned, 0.0, policy)
+    return xp.where(problem.pinned, problem.pins, backed_up), xp.where(problem.pinned, 0.0, policy)

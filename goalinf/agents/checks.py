@@ -10,7 +10,7 @@ import numpy as np
 
 from goalinf.agents.solver import tolerance
 from goalinf.errors import ConvergenceError, PrecisionError
-from goalinf.precision import Precision, computing_in
+from goalinf.precision import Precision
 from goalinf.rewards import Reward, ended, pinned
 from goalinf.worlds import World
 from goalinf.worlds.world import label
@@ -72,8 +72,8 @@ def solved(residual: Any, values: Any) -> Any:
     The relative residual has to be within a thousand times the tolerance the solver aims at. Where values run away
     because there is no fixed point, it shrinks as they grow: the residual itself has to be small as well.
     """
-    worst = jnp.max(jnp.asarray(residual))
-    error = worst * (1.0 + jnp.max(jnp.abs(jnp.asarray(values))))
+    worst = residual.max()
+    error = worst * (1.0 + abs(values).max())
     return (worst <= 1e3 * tolerance(worst.dtype)) & (error <= _error_allowed(worst.dtype))
 
 
@@ -99,9 +99,7 @@ def check_solved(residual: Any, values: Any, precision: Precision) -> None:
             f"values reach {largest:.3g} (beta times reward, summed over the future), where {precision} is exact "
             f"to {eps * largest:.1g} only: use precision='float64', a smaller beta, or a smaller discount"
         )
-    with computing_in(precision):
-        reached = bool(solved(np.asarray(residual, precision), np.asarray(values, precision)))
-    if not reached:
+    if not solved(np.asarray(residual, precision), np.asarray(values, precision)):
         raise ConvergenceError(
             f"the planner ended at values of {largest:.3g} with a relative residual of {worst:.2g}: they have no "
             "finite fixed point or it was not reached; undiscounted, a soft-optimal agent needs step costs above "

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import equinox as eqx
-import jax
-import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float
+
+from goalinf.precision import log_sum_exp, namespace
 
 
 class Softmax(eqx.Module):
@@ -22,7 +23,8 @@ class Softmax(eqx.Module):
     beta: Any
     parameters: ClassVar[dict[str, tuple[float, float]]] = {"beta": (0.0, float("inf"))}
 
-    def __call__(self, q: Float[Array, "*T A S"], available: Bool[Array, "A S"]) -> Float[Array, "*T S A"]:
+    def __call__(self, q: Float[Array | np.ndarray, "*T A S"], available: Bool[Array | np.ndarray, "A S"]) -> Float[Array | np.ndarray, "*T S A"]:
         """Log-probabilities from ``q``, which is already multiplied by beta; −inf where unavailable."""
-        log_probs = jax.nn.log_softmax(jnp.where(available, q, -jnp.inf), axis=-2)
-        return jnp.swapaxes(log_probs, -1, -2)
+        xp = namespace(q, available)
+        q = xp.where(available, q, -xp.inf)
+        return xp.swapaxes(q - xp.expand_dims(log_sum_exp(q, axis=-2), -2), -1, -2)

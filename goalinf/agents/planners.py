@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import equinox as eqx
-import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
+from goalinf.agents import host, solver
 from goalinf.agents.bellman import Backup, Problem, action_values, backup
-from goalinf.agents.solver import fixed_point, residual
+from goalinf.precision import namespace, on_host
 
 
 class Plan(eqx.Module):
@@ -24,9 +25,9 @@ class Plan(eqx.Module):
         Relative residual of the fixed point; zero with a finite horizon.
     """
 
-    q: Float[Array, "*T A S"]
-    values: Float[Array, "*T S"]
-    residual: Float[Array, ""]
+    q: Float[Array | np.ndarray, "*T A S"]
+    values: Float[Array | np.ndarray, "*T S"]
+    residual: Float[Array | np.ndarray, ""]
 
 
 class ValueIteration(eqx.Module):
@@ -52,14 +53,23 @@ class ValueIteration(eqx.Module):
     def __call__(self, problem: Problem) -> Plan:
         """Plan; a stationary plan without a horizon, one per time step with it."""
         if self.horizon is None:
-            values = fixed_point(problem, self.backup)
-            gap = residual(problem, values, self.backup)
-            return Plan(action_values(problem, values), values, gap)
+            with np.errstate(all="ignore"):  # the residual says whether values are numbers
+                values = (host if on_host(problem) else solver).fixed_point(problem, self.backup)
+                gap = solver.residual(problem, values, self.backup)
+                return Plan(action_values(problem, values), values, gap)
 
         def back(values, _):
             now = backup(problem, values, self.backup)[0]
             return now, (action_values(problem, values), now)
 
-        end = jnp.where(problem.pinned, problem.pins, 0.0)
-        _, (q, values) = lax.scan(back, end, None, length=self.horizon, reverse=True)
-        return Plan(q, values, jnp.zeros((), values.dtype))
+        xp = namespace(problem)
+        end = xp.where(problem.pinned, problem.pins, 0.0)
+        if xp is np:
+            sweeps = []
+            for _ in range(self.horizon):
+                end, found = back(end, None)
+                sweeps.append(found)
+            q, values = (np.stack(each[::-1]) for each in zip(*sweeps, strict=True))
+        else:
+            _, (q, values) = lax.scan(back, end, None, length=self.horizon, reverse=True)
+        return Plan(q, values, xp.zeros((), values.dtype))

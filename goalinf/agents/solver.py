@@ -10,14 +10,17 @@ and second order (see :mod:`goalinf.agents.linear`).
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
 from goalinf.agents.bellman import Backup, Problem, backup
 from goalinf.agents.linear import solve_linear
+from goalinf.precision import on_host
 
 _MAX_STEPS = 100
 _SWEEPS = 10  # of plain value iteration before the first Newton step: they cost less than one and save about two
@@ -28,10 +31,14 @@ def fixed_point(problem: Problem, kind: Backup) -> Float[Array, " S"]:
     return _solve(problem, kind)
 
 
-def residual(problem: Problem, values: Float[Array, " S"], kind: Backup) -> Float[Array, ""]:
+def residual(
+    problem: Problem, values: Float[Array | np.ndarray, " S"], kind: Backup
+) -> Float[Array | np.ndarray, ""]:
     r"""How far the values are from a fixed point: :math:`\max|T(V) - V| / (1 + \max|V|)`; no derivative."""
-    problem, values = lax.stop_gradient((problem, values))
-    return _size(backup(problem, values, kind)[0] - values) / (1.0 + _size(values))
+    if not on_host(problem, values):
+        problem, values = lax.stop_gradient((problem, values))
+    found = _size(backup(problem, values, kind)[0] - values) / (1.0 + _size(values))
+    return np.asarray(found) if isinstance(found, float) else found
 
 
 def tolerance(dtype: jnp.dtype) -> float:
@@ -39,8 +46,8 @@ def tolerance(dtype: jnp.dtype) -> float:
     return 64 * float(jnp.finfo(dtype).eps)
 
 
-def _size(x: Float[Array, " S"]) -> Float[Array, ""]:
-    return jnp.max(jnp.abs(x))
+def _size(x: Any) -> Any:
+    return abs(x).max()
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
@@ -56,8 +63,10 @@ def _solve(problem: Problem, kind: Backup) -> Float[Array, " S"]:
 
     def newton(carry):
         values, change, policy, _, step = carry
-        # As exact as Newton's own error at this distance deserves; values are in nats, curved on the scale of one.
-        accuracy = jnp.where(step == 0, 1e-3, jnp.clip(_size(change), 1e-6, 0.1))
+        # Soft: as exact as Newton's own error at this distance deserves; values are in nats, curved on the scale of one.
+        # Hard: from values that are not those of a policy, an undiscounted greedy one may run in circles for ever.
+        soft = jnp.where(step == 0, 1e-3, jnp.clip(_size(change), 1e-6, 0.1))
+        accuracy = soft if kind == "soft" else 1e-11
         moved = values + solve_linear(problem, policy, change, accuracy)
         sweeps = jnp.where(step == 0, _SWEEPS, 0)
         moved = lax.fori_loop(0, sweeps, lambda _, values: backup(problem, values, kind)[0], moved)

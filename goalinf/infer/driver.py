@@ -68,7 +68,7 @@ class Chains:
         # All tracing happens here, on one thread; the chains only run what is compiled.
         masses = [None] * len(start) if inverse_mass is None else inverse_mass
         chains = zip(keys, start, step_size, masses, strict=True)
-        states = [kernel.start(k, x, e, m, data, geometry, warmup=warmup) for k, x, e, m in chains]
+        states = [kernel.start(k, x, e, m, geometry, warmup=warmup) for k, x, e, m in chains]
         block = partial(kernel.run, warmup=warmup)
         if method == "vectorized":
             states = [jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)]

@@ -12,7 +12,7 @@ from numpyro.infer.hmc import hmc
 from scipy import linalg
 
 from goalinf.infer.density import Density
-from goalinf.infer.mode import Mode, derivatives
+from goalinf.infer.mode import Mode, Target
 
 Algorithm = Literal["HMC", "NUTS"]
 # 1.25 times the quarter period of a standard normal, after which the next draw would be independent of the last: the
@@ -70,7 +70,16 @@ class Kernel:
     The data and the geometry are arguments, so that one compiled block serves every data set of a shape.
     """
 
-    def __init__(self, density: Density, algorithm: Algorithm, *, block: int, target_accept: float, dense_mass: bool):
+    def __init__(
+        self,
+        density: Density,
+        target: Target,
+        algorithm: Algorithm,
+        *,
+        block: int,
+        target_accept: float,
+        dense_mass: bool,
+    ):
         self.algorithm = algorithm
         self.block = block
 
@@ -85,16 +94,14 @@ class Kernel:
             "trajectory_length": _LENGTH if algorithm == "HMC" else None,
             "find_heuristic_step_size": False,
         }
-        self._density = density
+        self._target = target
 
-    def start(
-        self, key: Any, x: Any, step_size: float, mass: Any, data: Any, geometry: Geometry, *, warmup: int
-    ) -> Any:
+    def start(self, key: Any, x: Any, step_size: float, mass: Any, geometry: Geometry, *, warmup: int) -> Any:
         """The state of a chain at x.
 
-        NumPyro would compile the potential once more to evaluate it here; the program that found the mode does it.
+        NumPyro would compile the potential once more to evaluate it here; what found the mode does it.
         """
-        value, slope, _ = derivatives(self._density, geometry.center + geometry.scale @ x, data)
+        value, slope, _ = self._target.derivatives(geometry.center + geometry.scale @ x)
         flat_kernel = hmc(potential_fn=lambda x: jnp.zeros(()), algo=self.algorithm)
         given = {"step_size": step_size, "inverse_mass_matrix": mass, "rng_key": key}
         state = flat_kernel[0](jnp.asarray(x), warmup, **given, **self._options)

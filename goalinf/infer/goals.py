@@ -15,6 +15,7 @@ from goalinf.agents import Agent, plan
 from goalinf.agents.agent import check_known
 from goalinf.agents.checks import check_plannable, check_solved
 from goalinf.agents.contexts import pad_reward, stack_rewards
+from goalinf.agents.host import factorable
 from goalinf.behavior import score_steps
 from goalinf.checks import check_kind
 from goalinf.data import Trajectories
@@ -22,7 +23,7 @@ from goalinf.data.fitting import check_fits
 from goalinf.infer.assemble import trajectory_labels
 from goalinf.precision import Precision, cast, computing_in
 from goalinf.rewards import Reward
-from goalinf.worlds import World, bucket, pad
+from goalinf.worlds import MDP, World, bucket, pad
 
 
 def goal_posterior(
@@ -38,8 +39,9 @@ def goal_posterior(
 
     .. math:: p(g \mid s_{0:t}, a_{0:t}) \propto p(g) \prod_{k \le t} \pi_g(a_k \mid s_k)
 
-    All goals are planned in one batch. Worlds and data are padded to powers of two inside the compiled program, so that
-    many differently shaped worlds share one.
+    In float64 worlds whose linear systems factorize (see the docs on speed) are planned in on the host, where nothing
+    has to be compiled. Otherwise all goals are planned in one batch, in which worlds and data are padded to powers of
+    two, so that many differently shaped worlds share one program.
 
     Parameters
     ----------
@@ -101,25 +103,13 @@ def goal_posterior(
     for reward in goals.values():
         check_plannable(agent, world, reward)
     log_prior = _log_prior(goals, prior)
-    sizes = {
-        "state": bucket(world.n_states),
-        "action": world.n_actions,
-        "successor": bucket(world.mdp.successors.shape[2]),
-    }
-    mdp = pad(
-        world.mdp,
-        states=sizes["state"],
-        width=sizes["successor"],
-        neighbors=bucket(world.mdp.neighbors.shape[0]),
-    )
-    rewards = stack_rewards([pad_reward(reward, sizes) for reward in goals.values()])
-    n, t = data.actions.shape
-    padded = _padded(data, bucket(n), bucket(t))
     with computing_in(precision) as chosen:
-        scores, residual, values = jax.device_get(_scores(*cast((agent, mdp, rewards)), padded))
+        score = _on_host if chosen == "float64" and factorable(world.mdp) else _compiled
+        scores, residual, values = score(agent, world.mdp, list(goals.values()), data)
         check_solved(residual, values, chosen)
-    log_likelihood = np.moveaxis(np.asarray(scores, float)[:, :n, :t], 0, -1)
+    log_likelihood = np.moveaxis(np.asarray(scores, float), 0, -1)
     _check_possible(log_likelihood, data)
+    n, t = data.actions.shape
     running = np.concatenate([np.zeros((n, 1, len(goals))), np.cumsum(log_likelihood, axis=1)], axis=1) + log_prior
     evidence = np.logaddexp.reduce(running, axis=-1)
     return xr.DataArray(
@@ -135,6 +125,24 @@ def goal_posterior(
         name="probability",
         attrs={"long_name": "posterior probability of the goal"},
     )
+
+
+def _on_host(agent: Agent, mdp: MDP, rewards: list[Reward], data: Trajectories) -> Any:
+    """Log-probabilities of the choices under every goal ``(G, N, T)``, and how well it was planned for."""
+    policies = [plan(agent, mdp, reward) for reward in jax.device_get(rewards)]
+    scores = [score_steps(jax.tree.map(lambda leaf: leaf[None], policy), data) for policy in policies]
+    return np.stack(scores), np.array([p.residual for p in policies]), np.stack([p.values for p in policies])
+
+
+def _compiled(agent: Agent, mdp: MDP, rewards: list[Reward], data: Trajectories) -> Any:
+    """The same on a device, padded to powers of two."""
+    sizes = {"state": bucket(mdp.n_states), "action": mdp.n_actions, "successor": bucket(mdp.successors.shape[2])}
+    padded = pad(mdp, states=sizes["state"], width=sizes["successor"], neighbors=bucket(mdp.neighbors.shape[0]))
+    stacked = stack_rewards([pad_reward(reward, sizes) for reward in rewards])
+    n, t = data.actions.shape
+    arrays = _padded(data, bucket(n), bucket(t))
+    scores, residual, values = jax.device_get(_scores(*cast((agent, padded, stacked)), arrays))
+    return scores[:, :n, :t], residual, values
 
 
 @jax.jit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -43,6 +43,39 @@ class Mode:
     curvature: np.ndarray | None
 
 
+@runtime_checkable
+class Target(Protocol):
+    """A potential with its derivatives: :class:`Compiled`, or a closed form."""
+
+    @property
+    def start(self) -> np.ndarray:
+        """Where to begin, ``(D,)``."""
+
+    def derivatives(self, flat: np.ndarray) -> tuple[float, np.ndarray, np.ndarray | None]:
+        """Potential, gradient and Hessian (None beyond some 1,500 parameters)."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Compiled:
+    """The potential of a density given its data, by one compiled program for all who need it."""
+
+    density: Density
+    data: Any
+
+    @property
+    def start(self) -> np.ndarray:
+        """Prior medians."""
+        return self.density.start
+
+    def derivatives(self, flat: np.ndarray) -> tuple[float, np.ndarray, np.ndarray | None]:
+        """Potential, gradient and Hessian (None beyond some 1,500 parameters)."""
+        if self.density.size > _NEWTON_SIZE:
+            value, slope = jax.device_get(_to_first_order(self.density, flat, self.data))
+            return float(value), np.asarray(slope, float), None
+        value, slope, curvature = jax.device_get(_to_second_order(self.density, flat, self.data))
+        return float(value), np.asarray(slope, float), np.asarray(curvature, float)
+
+
 @partial(jax.jit, static_argnums=0)
 def _to_first_order(density: Density, flat: Any, data: Any) -> Any:
     return jax.value_and_grad(density.potential)(flat, data)
@@ -58,27 +91,18 @@ def _to_second_order(density: Density, flat: Any, data: Any) -> Any:
     return value, slope, curvature
 
 
-def derivatives(density: Density, flat: Any, data: Any) -> tuple[float, np.ndarray, np.ndarray | None]:
-    """Potential, gradient and Hessian (None beyond some 1,500 parameters): one program for all who need them."""
-    if density.size > _NEWTON_SIZE:
-        value, slope = jax.device_get(_to_first_order(density, flat, data))
-        return float(value), np.asarray(slope, float), None
-    value, slope, curvature = jax.device_get(_to_second_order(density, flat, data))
-    return float(value), np.asarray(slope, float), np.asarray(curvature, float)
-
-
-def climb(density: Density, data: Any, start: np.ndarray | None = None) -> Mode:
-    """Trust-region Newton from the prior medians (L-BFGS beyond some 1,500 parameters).
+def climb(target: Target) -> Mode:
+    """Trust-region Newton from where the target says (L-BFGS beyond some 1,500 parameters).
 
     The potential can be infinite or undefined away from the start; such points are treated as a very high one.
     """
-    start = np.asarray(density.start if start is None else start, float)
+    start = np.asarray(target.start, float)
     last: dict[bytes, Any] = {}
 
     def at(flat):
         if (point := flat.tobytes()) not in last:
             last.clear()
-            last[point] = derivatives(density, flat, data)
+            last[point] = target.derivatives(flat)
         return last[point]
 
     def value_and_gradient(flat):
@@ -87,7 +111,7 @@ def climb(density: Density, data: Any, start: np.ndarray | None = None) -> Mode:
             return 1e300, np.zeros(flat.shape)
         return value, slope
 
-    if density.size <= _NEWTON_SIZE:
+    if start.size <= _NEWTON_SIZE:
         found = optimize.minimize(
             value_and_gradient,
             start,

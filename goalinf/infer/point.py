@@ -107,13 +107,13 @@ def find_mode(
     check_key(key)
     with computing_in(precision):
         posterior = _posterior(key, world, agent, reward, data, model, {}, {})
-        mode = climb(posterior.plain, posterior.data)
+        mode = climb(posterior.target(product=False))
         if not mode.converged:
             raise ConvergenceError(
                 f"the mode was not reached in {mode.steps} steps: a gradient of {mode.gradient:.2g} is left; "
                 + (_KINKS if _has_kinks(posterior.agent) else _NO_MODE)
             )
-        values = jax.device_get(posterior.plain.constrain(jnp.asarray(mode.flat), posterior.data))
+        values = posterior.at(mode.flat)
         labeled = assemble.dataset(values, posterior.dims, posterior.coords, ())
         sites = {site.name: values[site.name] for site in posterior.sites}
         filled = (None, None) if posterior.agent is None else fill(posterior.agent, posterior.reward, sites)
@@ -206,7 +206,7 @@ def _posterior(
 
 
 def _laplace(key: Any, posterior: Posterior, draws: int) -> tuple[Any, str]:
-    geometry = Geometry.laplace(climb(posterior.plain, posterior.data))
+    geometry = Geometry.laplace(climb(posterior.target(product=False)))
     if geometry is None:
         raise ConvergenceError("the curvature at the mode is not positive definite; use gi.infer, or by='svi'")
     noise = jax.random.normal(key, (draws, geometry.center.size))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -16,10 +17,12 @@ from goalinf.agents.checks import check_plannable
 from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.behavior import Behavior
 from goalinf.data import Trajectories
+from goalinf.data.fitting import check_fits
 from goalinf.infer import assemble
 from goalinf.infer.batches import over_draws
+from goalinf.infer.closed_form import ClosedForm
 from goalinf.infer.density import Density, Model
-from goalinf.infer.mode import derivatives
+from goalinf.infer.mode import Compiled, Target
 from goalinf.infer.priors import Site, fill, find_sites, sample_sites
 from goalinf.infer.scale import PRODUCT, sample_product, scalable, split_product
 
@@ -30,10 +33,12 @@ class Posterior:
 
     Parameters
     ----------
-    plain : Density
-        The model as it was written.
-    product : Density or None
-        The same model in beta times the reward, where that is possible.
+    trace : callable
+        Whether in beta times the reward -> the model, flattened; see :attr:`plain` and :attr:`product`.
+    scalable : bool
+        Whether the model can be written in beta times the reward.
+    closed : mapping
+        Closed forms by whether they are in beta times the reward; None where there is none.
     data : pytree
         What enters compiled code; ``labeled`` is the same with its names.
     dims, coords : mapping
@@ -42,8 +47,9 @@ class Posterior:
         Empty for a user's own model.
     """
 
-    plain: Density
-    product: Density | None
+    trace: Callable[[bool], Density]
+    scalable: bool
+    closed: Mapping[bool, ClosedForm | None]
     data: Any
     labeled: Any
     dims: Mapping[str, Sequence[str]]
@@ -52,6 +58,31 @@ class Posterior:
     world: Worlds | None = None
     agent: Agent | None = None
     reward: Rewards | None = None
+
+    @cached_property
+    def plain(self) -> Density:
+        """The model as it was written; traced where it is first needed."""
+        return self.trace(False)
+
+    @cached_property
+    def product(self) -> Density | None:
+        """The same model in beta times the reward, where that is possible."""
+        return self.trace(True) if self.scalable else None
+
+    def target(self, *, product: bool) -> Target:
+        """The potential with its derivatives: in closed form where there is one, compiled otherwise."""
+        if (closed := self.closed.get(product)) is not None:
+            return closed
+        density = self.product if product else self.plain
+        assert density is not None
+        return Compiled(density, self.data)
+
+    def at(self, flat: np.ndarray) -> dict[str, np.ndarray]:
+        """Every site's value at one place in the unconstrained coordinates of the model as it was written."""
+        if self.closed.get(False) is not None:  # one normal prior: its coordinates are its values
+            (site,) = self.sites
+            return {site.name: flat.reshape(site.prior.shape())}
+        return jax.device_get(self.plain.constrain(jnp.asarray(flat), self.data))
 
     def values(self, key: Any, sampled: Any) -> dict[str, np.ndarray]:
         """Every site's value for every draw, ``(chains, draws, …)``."""
@@ -90,19 +121,15 @@ def standard(
     if data.n_choices == 0:
         raise ValueError("the data hold no observed choice; there is nothing to learn from")
     setting = Setting.of(world, reward, data.context_names)
-    _check_fits(setting, data)
+    check_fits(data, setting.worlds)
     sites = find_sites(agent, reward, setting.world)
     if not sites:
         raise ValueError(
             "nothing is unknown: give a parameter of the agent or the reward a distribution, "
             "such as gi.StateReward(dist.Normal(0, 1), on='departure')"
         )
-    typical = {site.name: site.prior.mean for site in sites}
-    known_agent, known_reward = fill(
-        agent,
-        reward,
-        {k: np.broadcast_to(v, s.prior.shape()) for (k, v), s in zip(typical.items(), sites, strict=True)},
-    )
+    typical = {site.name: _typical(site) for site in sites}
+    known_agent, known_reward = fill(agent, reward, typical)
     known = Setting.of(world, known_reward, data.context_names)
     for index, one in enumerate(known.worlds):
         check_plannable(known_agent, one, known.rewards[min(index, len(known.rewards) - 1)])
@@ -117,11 +144,22 @@ def standard(
         return model
 
     bare = data.unlabeled()
-    plain = Density.of(model_of(sample_sites), bare, key)
-    product = Density.of(model_of(sample_product), bare, key) if as_product and scalable(sites, reward) else None
-    _check_defined(product or plain, bare, data)
+    in_product = as_product and scalable(sites, reward)
+    closed = {product: ClosedForm.of(setting, agent, reward, sites, data, product=product) for product in {False, in_product}}
     dims, coords = assemble.site_coords(sites, setting.world, reward)
-    return Posterior(plain, product, bare, data, dims, coords, sites, world, agent, reward)
+
+    def trace(product: bool) -> Density:
+        return Density.of(model_of(sample_product if product else sample_sites), bare, key)
+
+    posterior = Posterior(trace, in_product, closed, bare, data, dims, coords, sites, world, agent, reward)
+    _check_defined(posterior, data)
+    return posterior
+
+
+def _typical(site: Site) -> np.ndarray:
+    """A value within the range of a parameter, to check with whether its owner can be planned for."""
+    shape = site.prior.shape()
+    return np.broadcast_to(site.prior.mean if site.name.startswith("agent.") else 0.0, shape)
 
 
 def own_model(
@@ -129,34 +167,18 @@ def own_model(
 ) -> Posterior:
     """The posterior of a user's own NumPyro model."""
     bare = data.unlabeled() if isinstance(data, Trajectories) else data
-    plain = Density.of(model, bare, key)
+    posterior = Posterior(lambda _: Density.of(model, bare, key), False, {}, bare, data, dims, coords, [])
     if isinstance(data, Trajectories):
-        _check_defined(plain, bare, data)
-    return Posterior(plain, None, bare, data, dims, coords, [])
+        _check_defined(posterior, data)
+    return posterior
 
 
-def _check_fits(setting: Setting, data: Trajectories) -> None:
-    """States and actions of the data exist in their worlds."""
-    for number, context in enumerate(setting.contexts if len(setting.worlds) > 1 else (None,)):
-        world = setting.worlds[number if len(setting.worlds) > 1 else 0]
-        cells = data.cells
-        mine = np.asarray(cells.context) == number if len(setting.worlds) > 1 else np.ones(len(cells.state), bool)
-        states, actions = np.asarray(cells.state)[mine], np.asarray(cells.action)[mine]
-        where = "" if context is None else f" of context {context!r}"
-        if states.size and states.max() >= world.n_states:
-            raise ValueError(
-                f"the data{where} visit state number {states.max()}; the world has {world.n_states} states"
-            )
-        if actions.size and actions.max() >= world.n_actions:
-            raise ValueError(
-                f"the data{where} hold action number {actions.max()}; the world has {world.n_actions} actions"
-            )
-
-
-def _check_defined(density: Density, bare: Trajectories, data: Trajectories) -> None:
-    """The density is finite at the prior medians; otherwise the step that is not is named."""
-    if np.isfinite(derivatives(density, density.start, bare)[0]):
+def _check_defined(posterior: Posterior, data: Trajectories) -> None:
+    """The density is finite where the search for its mode starts; otherwise the step that is not is named."""
+    target = posterior.target(product=posterior.scalable)
+    if np.isfinite(target.derivatives(target.start)[0]):
         return
+    density, bare = posterior.plain, posterior.data
     sites = jax.device_get(density.constrain(jnp.asarray(density.start), bare))
     scored, _ = jax.device_get(jax.jit(lambda s, d: density.log_likelihood(s, d, by="step"))(sites, bare))
     if np.ndim(scored) == 0:

@@ -123,7 +123,8 @@ def _further(key: Any, posterior: Posterior, fit: Fit, draws: int, progress: boo
     geometry = Geometry(stand["center"].values, stand["scale"].values, bool(attrs["whitened"]))
     algorithm = attrs["algorithm"]
     # Nothing adapts any more, so that the acceptance that was aimed at does not matter.
-    kernel = Kernel(density, algorithm, block=BLOCK, target_accept=0.9, dense_mass=False)
+    target = posterior.target(product=bool(attrs["product"]))
+    kernel = Kernel(density, target, algorithm, block=BLOCK, target_accept=0.9, dense_mass=False)
     n_chains = stand.sizes["chain"]
     with Progress(f"{algorithm}, {n_chains} chains", n_chains * -(-draws // BLOCK) * BLOCK, show=progress) as bar:
         chains = Chains(

@@ -187,22 +187,22 @@ def _sample(key: Any, posterior: Posterior, settings: _Settings, keep: Checkpoin
     key_start, key_hmc, key_nuts = jax.random.split(key, 3)
     reason = "it was asked for"
     if settings.method != "nuts":
-        density = posterior.product or posterior.plain
-        geometry = Geometry.laplace(climb(density, posterior.data))
+        product = posterior.scalable
+        geometry = Geometry.laplace(climb(posterior.target(product=product)))
         if geometry is None:
             reason = "the curvature at the mode is not positive definite"
         else:
             done = _run(
-                key_hmc, key_start, density, posterior, geometry, "HMC", settings, keep, judge=settings.method == "auto"
+                key_hmc, key_start, posterior, geometry, "HMC", settings, keep, product=product, judge=settings.method == "auto"
             )
             if isinstance(done, Sampled):
                 return done
             reason = done
         if settings.method == "hmc":
             raise ValueError(f"HMC in whitened coordinates cannot run: {reason}; use method='nuts'")
-    geometry = Geometry.plain(climb(posterior.plain, posterior.data).flat)
+    geometry = Geometry.plain(climb(posterior.target(product=False)).flat)
     done = _run(
-        key_nuts, key_start, posterior.plain, posterior, geometry, "NUTS", settings, keep, judge=False, reason=reason
+        key_nuts, key_start, posterior, geometry, "NUTS", settings, keep, product=False, judge=False, reason=reason
     )
     assert isinstance(done, Sampled)
     return done
@@ -211,20 +211,23 @@ def _sample(key: Any, posterior: Posterior, settings: _Settings, keep: Checkpoin
 def _run(
     key: Any,
     key_start: Any,
-    density: Density,
     posterior: Posterior,
     geometry: Geometry,
     algorithm: Literal["HMC", "NUTS"],
     settings: _Settings,
     keep: Checkpoint,
     *,
+    product: bool,
     judge: bool,
     reason: str = "",
 ) -> Sampled | str:
     """One sampler from start to end; or, where it is judged by a pilot and found wanting, the reason."""
     default_warmup, accept = (200, 0.9) if algorithm == "HMC" else (1000, 0.95)
     warmup = default_warmup if settings.warmup is None else -(-settings.warmup // BLOCK) * BLOCK
-    kernel = Kernel(density, algorithm, block=BLOCK, target_accept=settings.target_accept or accept, dense_mass=False)
+    density = posterior.product if product else posterior.plain
+    assert density is not None
+    target = posterior.target(product=product)
+    kernel = Kernel(density, target, algorithm, block=BLOCK, target_accept=settings.target_accept or accept, dense_mass=False)
     total = settings.chains * (warmup + -(-settings.draws // BLOCK) * BLOCK)
     with Progress(f"{algorithm}, {settings.chains} chains", total, show=settings.progress) as bar:
         chains = Chains(
@@ -245,7 +248,6 @@ def _run(
 
         def so_far() -> Sampled:
             kept = {name: values[:, : settings.draws] for name, values in draws.items()}
-            product = density is posterior.product
             said = _sentence(algorithm, product, halved, reason if settings.method == "auto" else "")
             return Sampled(
                 kept, geometry, density, product, said, algorithm, warmup, chains.interrupted, chains.inverse_mass

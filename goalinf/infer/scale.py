@@ -90,6 +90,11 @@ class ScaleMixture(dist.Distribution):
         log_beta, step = jnp.linspace(*self._range, self._nodes, retstep=True)
         return jax.nn.logsumexp(self.log_joint(value, log_beta)) + jnp.log(step)
 
+    def nodes(self) -> tuple[Any, Any]:
+        """The log betas summed over, and the logarithm of the prior probability that each stands for."""
+        log_beta, step = jnp.linspace(*self._range, self._nodes, retstep=True)
+        return log_beta, self.beta.log_prob(jnp.exp(log_beta)) + log_beta + jnp.log(step)
+
     def sample(self, key: Any, sample_shape: tuple[int, ...] = ()) -> Any:
         """Draws of beta times draws of the reward."""
         key_beta, key_reward = jax.random.split(key)

@@ -107,11 +107,11 @@ class MDP(eqx.Module):
         """Number of actions, A."""
         return self.successors.shape[1]
 
-    def weights(self) -> Float[Array, "A U S"]:
+    def weights(self) -> Float[Array | np.ndarray, "A U S"]:
         """Probability of each neighbor under each action, ``(A, U, S)``: the layout that planners sweep over."""
         width = self.neighbors.shape[0]
         if isinstance(self.probabilities, np.ndarray) and isinstance(self.slots, np.ndarray):
-            return jnp.asarray(neighbor_weights(self.probabilities, self.slots, width))
+            return neighbor_weights(self.probabilities, self.slots, width)
         probabilities = jnp.asarray(self.probabilities)  # in the precision of the block
         hits = self.slots[None] == jnp.arange(width)[:, None, None, None]
         return jnp.einsum("sak,usak->aus", probabilities, hits.astype(probabilities.dtype))

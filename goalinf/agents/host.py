@@ -1,0 +1,82 @@
+r"""Planning on the host: the same backups with SciPy's sparse factorization, nothing to compile.
+
+A policy, a mode or the posterior over a few goals takes milliseconds here, and seconds to compile. The steps are those of
+:mod:`goalinf.agents.solver`; every linear system is factorized (SuperLU) instead of iterated.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse import csgraph
+from scipy.sparse.linalg import splu
+
+from goalinf.agents.bellman import Backup, Problem, backup
+from goalinf.worlds import MDP
+
+_ANY_STATES = 1500  # so many may be connected in any way
+_BAND = 5_000_000  # states times bandwidth of a larger world whose factorization stays sparse, such as a grid
+_MAX_STEPS = 100
+_SWEEPS = 10
+
+
+def factorable(mdp: MDP) -> bool:
+    """Whether its linear systems are cheap to factorize: a small world, or one in which steps are short."""
+    n_states = mdp.n_states
+    if n_states <= _ANY_STATES:
+        return True
+    rows, columns = np.tile(np.arange(n_states), len(mdp.neighbors)), np.asarray(mdp.neighbors).ravel()
+    graph = sparse.csr_array((np.ones(columns.size), (rows, columns)), shape=(n_states, n_states))
+    place = np.empty(n_states, int)
+    place[csgraph.reverse_cuthill_mckee(sparse.csr_array(graph + graph.T), symmetric_mode=True)] = np.arange(n_states)
+    return n_states * int(np.abs(place[rows] - place[columns]).max()) <= _BAND
+
+
+def factorized(problem: Problem, policy: np.ndarray) -> Any:
+    r"""SuperLU object of :math:`I - \gamma P_\pi`; rows of pinned states are those of the identity.
+
+    Raises
+    ------
+    RuntimeError
+        Where the matrix is singular.
+    """
+    n_states = problem.pinned.size
+    here = np.arange(n_states)
+    weights = -problem.discount * np.einsum("as,aus->us", policy, problem.weights)
+    entries = np.concatenate([np.ones(n_states), weights.ravel()])
+    places = np.tile(here, 1 + len(weights)), np.concatenate([here, problem.neighbors.ravel()])
+    return splu(sparse.csc_array((entries, places), shape=(n_states, n_states)))
+
+
+def fixed_point(problem: Problem, kind: Backup, start: np.ndarray | None = None) -> np.ndarray:
+    """Values at which the backup changes nothing, to rounding; not a number where there are none.
+
+    ``start`` are values nearby, such as those of a reward that is a little different.
+    """
+    try:
+        values = _from_below(problem, kind) if start is None else start
+        last = np.inf
+        for step in range(_MAX_STEPS):
+            backed_up, policy = backup(problem, values, kind)
+            change = backed_up - values
+            size, scale = np.abs(change).max(), 1.0 + np.abs(values).max()
+            # Quadratic convergence ends at rounding level, where the change stops shrinking.
+            if not size > 64 * np.finfo(float).eps * scale or (step > 3 and last <= 2 * size <= 2e-6 * scale):
+                break
+            values, last = values + factorized(problem, policy).solve(change), size
+    except RuntimeError:  # a singular matrix: the problem does not end
+        return np.full(problem.pinned.size, np.nan)
+    return values
+
+
+def _from_below(problem: Problem, kind: Backup) -> np.ndarray:
+    """Values of the uniform policy, and some sweeps: finite wherever the problem can end, and below the fixed point."""
+    choices = problem.available.sum(axis=0)
+    uniform = np.where(problem.pinned, 0.0, problem.available / choices)
+    income = (uniform * problem.reward).sum(axis=0) + (np.log(choices) if kind == "soft" else 0.0)
+    values = factorized(problem, uniform).solve(np.where(problem.pinned, problem.pins, income))
+    for _ in range(_SWEEPS):
+        values = backup(problem, values, kind)[0]
+    return values

@@ -1,0 +1,78 @@
+"""Planning on the host: which worlds it takes, and that it finds what the compiled planners find."""
+
+import jax
+import networkx as nx
+import numpy as np
+import pytest
+
+import goalinf as gi
+from goalinf.agents import host, plan
+from goalinf.precision import cast, computing_in, on_host
+
+
+def test_which_worlds_factorize():
+    assert host.factorable(gi.garnet(jax.random.key(0), states=300, actions=3, branching=5, discount=0.9).mdp)
+    assert host.factorable(gi.open_grid(60, 60, discount=0.9).mdp)
+    assert not host.factorable(gi.garnet(jax.random.key(0), states=3000, actions=2, branching=5, discount=0.9).mdp)
+
+
+WORLDS = {
+    "maze": gi.gridworld("s..#\n.#..\n..ab", discount=0.95, slip=0.2, terminal="b"),
+    "graph": gi.graph_world(nx.balanced_tree(2, 3), initial=0, discount=0.9),
+    "memory": gi.with_memory(gi.gridworld("s..\n...", discount=0.9)),
+    "garnet": gi.garnet(jax.random.key(1), states=40, actions=3, branching=4, discount=0.999),
+    "hub": gi.graph_world(nx.star_graph(40), initial=0, discount=0.8),
+}
+
+
+@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.parametrize("make", [gi.soft_optimal, gi.boltzmann])
+@pytest.mark.parametrize("horizon", [None, 7])
+def test_host_agrees_with_compiled_code(name, make, horizon):
+    world = WORLDS[name]
+    rng = np.random.default_rng(3)
+    reward = gi.StateReward(rng.normal(size=world.n_states), on="arrival")
+    agent = make(beta=3.0, horizon=horizon)
+    with computing_in("float64"):
+        here = plan(agent, world.mdp, reward)
+        there = jax.device_get(jax.jit(plan)(*cast((agent, world.mdp, reward))))
+    assert on_host(here)
+    np.testing.assert_allclose(here.log_probs, there.log_probs, atol=1e-9)
+    np.testing.assert_allclose(here.values, there.values, atol=1e-9)
+
+
+def test_an_undiscounted_maze_of_many_states():
+    """Greedy planning from values that are not those of a policy can run in circles, which no factorization survives."""
+    rng = np.random.default_rng(5)
+    cells = rng.random((12, 12)) < 0.25
+    cells[0, 0] = False
+    text = "\n".join("".join("#" if wall else "." for wall in row) for row in cells)
+    maze = gi.gridworld("g" + text[1:], discount=1.0)
+    goal = gi.goals(maze, {"corner": "g"}, step_cost=1.0)["corner"]
+    steps = nx.single_source_shortest_path_length(maze.transition_graph().reverse(), maze.index("g"))
+    expected = [-steps.get(i, maze.n_states) for i in range(maze.n_states)]
+    with computing_in("float64"):
+        agent = gi.boltzmann(beta=2.0)
+        for found in (plan(agent, maze.mdp, goal), jax.jit(plan)(*cast((agent, maze.mdp, goal)))):
+            np.testing.assert_allclose(np.asarray(found.values), 2.0 * np.array(expected), atol=1e-9)
+
+
+def test_a_problem_without_fixed_point():
+    """A soft-optimal agent whose steps cost too little would rather wander for ever."""
+    hall = gi.gridworld("s...a", discount=1.0)
+    with pytest.raises(gi.ConvergenceError, match="step costs above"):
+        gi.soft_optimal(beta=1.0).policy(hall, gi.goals(hall, {"end": "a"}, step_cost=0.1)["end"])
+
+
+def test_nothing_is_compiled(monkeypatch):
+    """A policy and a goal posterior in float64 on a CPU are there at once."""
+    maze = gi.gridworld("s.#.a\n..#..\n.....", discount=1.0)
+    goals = gi.goals(maze, {"a": "a", "corner": (2, 0)}, step_cost=1.0)
+    walk = gi.Trajectories.of([[0, 4, 8]], [[1, 1]])
+    compiled = []
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda event, *_, **__: compiled.append(event) if event.endswith("backend_compile_duration") else None
+    )
+    gi.boltzmann(beta=1.0).policy(maze, goals["a"])
+    gi.goal_posterior(maze, gi.boltzmann(beta=1.0), goals, walk)
+    assert not compiled

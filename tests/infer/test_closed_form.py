@@ -1,0 +1,111 @@
+"""The closed form of a soft-optimal agent's posterior against the compiled density and its automatic derivatives."""
+
+import jax
+import networkx as nx
+import numpy as np
+import numpyro.distributions as dist
+import pytest
+
+import goalinf as gi
+from goalinf.infer.mode import Compiled
+from goalinf.infer.problem import standard
+from goalinf.precision import computing_in
+
+KEY = jax.random.key(0)
+MAZE = gi.gridworld("s..\n.#a\n..b", discount=0.9, slip=0.1, terminal="b")
+RNG = np.random.default_rng(0)
+S, A, K = MAZE.mdp.successors.shape
+NORMAL = dist.Normal(0.3, 0.7)
+PRIORS = {
+    "departure": gi.StateReward(NORMAL, on="departure"),
+    "arrival": gi.StateReward(NORMAL, on="arrival"),
+    "uneven": gi.StateReward(dist.Normal(RNG.normal(size=S), RNG.uniform(0.5, 1.0, S)).to_event(1), on="departure"),
+    "action": gi.ActionReward(NORMAL),
+    "transition": gi.TransitionReward(NORMAL),
+    "state features": gi.LinearReward(RNG.normal(size=(S, 3)), NORMAL, on="arrival"),
+    "choice features": gi.LinearReward(RNG.normal(size=(S, A, 2)), NORMAL),
+    "transition features": gi.LinearReward(RNG.normal(size=(S, A, K, 2)), NORMAL),
+    "shaped": gi.Shaped(gi.StateReward(NORMAL, on="departure"), RNG.normal(size=S)),
+}
+
+
+def walks_in(world, agent=gi.soft_optimal(beta=2.0)):
+    truth = gi.StateReward(RNG.normal(size=world.n_states), on="departure")
+    return gi.simulate(KEY, world, agent, truth, trajectories=8, steps=12)
+
+
+def assert_agrees(posterior, *, product):
+    target = posterior.target(product=product)
+    compiled = Compiled(posterior.product if product else posterior.plain, posterior.data)
+    assert posterior.closed[product] is target
+    for scale in (0.0, 0.3, 1.0):
+        flat = target.start + scale * np.random.default_rng(1).normal(size=target.start.size)
+        for found, expected in zip(target.derivatives(flat), compiled.derivatives(flat), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", PRIORS)
+def test_known_beta(name):
+    with computing_in("float64"):
+        agent = gi.soft_optimal(beta=1.7)
+        assert_agrees(standard(KEY, MAZE, agent, PRIORS[name], walks_in(MAZE)), product=False)
+
+
+@pytest.mark.parametrize("name", ["departure", "uneven", "state features"])
+def test_free_beta(name):
+    with computing_in("float64"):
+        agent = gi.soft_optimal(beta=dist.LogNormal(0.2, 0.5))
+        assert_agrees(standard(KEY, MAZE, agent, PRIORS[name], walks_in(MAZE)), product=True)
+
+
+def test_several_worlds():
+    worlds = {"open": gi.open_grid(3, 3, discount=0.9), "slow": gi.open_grid(3, 3, discount=0.5)}
+    truth = gi.StateReward(RNG.normal(size=9), on="departure")
+    agent = gi.soft_optimal(beta=1.0)
+    walks = gi.simulate(KEY, worlds, agent, truth, trajectories=5, steps=10)
+    with computing_in("float64"):
+        assert_agrees(standard(KEY, worlds, agent, gi.StateReward(NORMAL, on="departure"), walks), product=False)
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize(
+    ("agent", "prior"),
+    [
+        (gi.boltzmann(beta=1.0), NORMAL),
+        (gi.soft_optimal(beta=1.0, horizon=12), NORMAL),
+        (gi.soft_optimal(beta=1.0), dist.Laplace(0.0, 1.0)),
+        (gi.soft_optimal(beta=dist.LogNormal(0.0, 0.5)), NORMAL),
+    ],
+    ids=["hard", "horizon", "prior", "beta"],
+)
+def test_where_there_is_none(agent, prior, precision):
+    with computing_in(precision):
+        posterior = standard(KEY, MAZE, agent, gi.StateReward(prior, on="departure"), walks_in(MAZE), as_product=False)
+        assert isinstance(posterior.target(product=False), Compiled)
+
+
+def test_float32_is_compiled():
+    with computing_in("float32"):
+        prior = gi.StateReward(NORMAL, on="departure")
+        posterior = standard(KEY, MAZE, gi.soft_optimal(beta=1.0), prior, walks_in(MAZE))
+        assert isinstance(posterior.target(product=False), Compiled)
+
+
+def test_an_impossible_choice_is_named():
+    hall = gi.gridworld("s.a", discount=0.9, blocked="unavailable")
+    walk = gi.Trajectories.of([[0, 0]], [[0]])
+    with pytest.raises(ValueError, match=r"trajectory 0, step 0.*probability zero"):
+        gi.find_mode(KEY, hall, agent=gi.soft_optimal(beta=1.0), reward=PRIORS["departure"], data=walk)
+
+
+def test_a_mode_is_compiled_nowhere():
+    """What a new user waits for is the mode, not the compiler."""
+    graph = gi.graph_world(nx.cycle_graph(12), initial=0, discount=0.9)
+    walks = walks_in(graph)
+    compiled = []
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda event, *_, **__: compiled.append(event) if event.endswith("backend_compile_duration") else None
+    )
+    best = gi.find_mode(KEY, graph, agent=gi.soft_optimal(beta=2.0), reward=PRIORS["departure"], data=walks)
+    assert not compiled
+    assert best.values["reward.values"].dims == ("state",)
