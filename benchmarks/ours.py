@@ -91,8 +91,9 @@ def sampler(task: tasks.Task):
 
 def mode_finder(task: tasks.Task):
     """Posterior mode of the weights, beta known. A function without arguments."""
-    world, prior = world_of(task), prior_of(task)
-    return lambda: gi.find_mode(jax.random.key(0), world, **prior).values[site_of(task)].values
+    world, prior, find_mode = world_of(task), prior_of(task), gi.find_mode  # the last imports what it needs
+    key = jax.random.key(0)
+    return lambda: find_mode(key, world, **prior).values[site_of(task)].values
 
 
 fitter = mode_finder
@@ -106,4 +107,5 @@ def goal_posterior(task: tasks.GoalTask):
     goals = gi.goals(maze, places, step_cost=1.0)
     data = gi.Trajectories.of(np.where(task.states >= 0, number[task.states], -1), task.actions, lengths=task.lengths)
     walker = gi.boltzmann(beta=task.beta)
-    return lambda: gi.goal_posterior(maze, walker, goals, data).transpose("trajectory", "step", "goal").values
+    goal_posterior = gi.goal_posterior  # imports what it needs
+    return lambda: goal_posterior(maze, walker, goals, data).transpose("trajectory", "step", "goal").values

@@ -15,7 +15,6 @@ from typing import Any, Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import networkx as nx
 import numpy as np
 from jaxtyping import Array, Bool, Float
 from numpyro.distributions import Distribution
@@ -404,7 +403,6 @@ def goals(
     check_kind("places", places, Mapping, "a mapping from name to place, such as {'home': 'a'}")
     if not places:
         raise ValueError("no goals were given; name at least one place, such as {'home': 'a'}")
-    graph = world.transition_graph().reverse(copy=False)
     rewards = {}
     for name, place in places.items():
         several = isinstance(place, (list, set, frozenset))
@@ -414,12 +412,9 @@ def goals(
             raise ValueError(f"goal {name!r}: {error}") from None
         if not cells:
             raise ValueError(f"goal {name!r} names no state")
-        reached = set(cells)
-        for cell in cells:
-            reached |= nx.descendants(graph, cell)
-        dead = np.array([i not in reached and not world.mdp.terminal[i] for i in range(world.n_states)])
         goal = np.zeros(world.n_states, bool)
         goal[cells] = True
+        dead = ~world.can_reach(goal) & ~world.mdp.terminal
         rewards[name] = GoalReward(
             goal,
             dead,

@@ -86,7 +86,7 @@ def choosable(mdp: MDP, pinned: Bool[Array | np.ndarray, " S"]) -> Bool[Array | 
 def action_values(problem: Problem, values: Float[Array | np.ndarray, " S"]) -> Float[Array | np.ndarray, "A S"]:
     r""":math:`Q(s,a) = r(s,a) + \gamma \sum_t P(t \mid s,a) V(t)`."""
     weights, neighbors = problem.weights, problem.neighbors
-    if on_host(problem, values):
+    if on_host(problem.reward, values):
         return problem.reward + problem.discount * np.einsum("aus,us->as", weights, values[neighbors])
     ahead = add_up(lambda u: weights[:, u] * values[neighbors[u]], len(neighbors))
     return problem.reward + problem.discount * ahead
@@ -107,7 +107,7 @@ def backup(
     Soft: log-sum-exp, and the softmax of Q. Hard: maximum, and uniform over the maximizers. Pinned states keep their
     value, and a row of zeros in the policy.
     """
-    xp = namespace(problem, values)
+    xp = namespace(problem.reward, values)
     q = xp.where(problem.available, action_values(problem, values), -xp.inf)
     if kind == "soft":
         backed_up = log_sum_exp(q)

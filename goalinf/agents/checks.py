@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax.numpy as jnp
-import networkx as nx
 import numpy as np
 
 from goalinf.agents.solver import tolerance
@@ -31,11 +29,7 @@ def check_plannable(agent: Any, world: World, reward: Reward) -> None:
     if float(mdp.discount) < 1.0 or agent.planner.horizon is not None:
         return
     fixed = np.asarray(ended(reward, mdp) | pinned(reward, mdp)[0])
-    graph = world.transition_graph().reverse(copy=False)
-    can_end = set(np.flatnonzero(fixed).tolist())
-    for source in list(can_end):
-        can_end |= nx.descendants(graph, source)
-    endless = [label(world.states[i]) for i in range(world.n_states) if i not in can_end]
+    endless = [label(world.states[i]) for i in np.flatnonzero(~world.can_reach(fixed))]
     if endless:
         shown = ", ".join(endless[:5]) + (", …" if len(endless) > 5 else "")
         raise ValueError(
@@ -55,7 +49,7 @@ def check_shapes(reward: Any, world: World) -> None:
     mdp = world.mdp
     sizes = {"state": mdp.n_states, "action": mdp.n_actions, "successor": mdp.successors.shape[2]}
     for name, axes in reward.dims.items():
-        shape = jnp.shape(getattr(reward, name))
+        shape = np.shape(getattr(reward, name))
         expected = tuple(sizes.get(axis, shape[-1] if shape else 1) for axis in axes)
         if shape != expected:
             raise ValueError(

@@ -6,16 +6,21 @@ A policy, a mode or the posterior over a few goals takes milliseconds here, and 
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any
 
 import numpy as np
 from scipy import sparse
+from scipy.linalg import lapack
 from scipy.sparse import csgraph
 from scipy.sparse.linalg import splu
+from threadpoolctl import ThreadpoolController
 
 from goalinf.agents.bellman import Backup, Problem, backup
 from goalinf.worlds import MDP
 
+_DENSE_STATES = 200  # so many are faster in a dense array
 _ANY_STATES = 1500  # so many may be connected in any way
 _BAND = 5_000_000  # states times bandwidth of a larger world whose factorization stays sparse, such as a grid
 _MAX_STEPS = 100
@@ -34,20 +39,53 @@ def factorable(mdp: MDP) -> bool:
     return n_states * int(np.abs(place[rows] - place[columns]).max()) <= _BAND
 
 
-def factorized(problem: Problem, policy: np.ndarray) -> Any:
-    r"""SuperLU object of :math:`I - \gamma P_\pi`; rows of pinned states are those of the identity.
+def calm(n_states: int) -> AbstractContextManager[Any]:
+    """Linear algebra on one thread where the arrays are small: to wake a second one costs three times what it saves."""
+    return _libraries().limit(limits=1, user_api="blas") if n_states <= _DENSE_STATES else nullcontext()
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+class Factors:
+    r""":math:`I - \gamma P_\pi`, factorized; rows of pinned states are those of the identity.
 
     Raises
     ------
     RuntimeError
         Where the matrix is singular.
     """
-    n_states = problem.pinned.size
-    here = np.arange(n_states)
-    weights = -problem.discount * np.einsum("as,aus->us", policy, problem.weights)
-    entries = np.concatenate([np.ones(n_states), weights.ravel()])
-    places = np.tile(here, 1 + len(weights)), np.concatenate([here, problem.neighbors.ravel()])
-    return splu(sparse.csc_array((entries, places), shape=(n_states, n_states)))
+
+    def __init__(self, problem: Problem, policy: np.ndarray):
+        n_states = problem.pinned.size
+        here = np.arange(n_states)
+        weights = -problem.discount * np.einsum("as,aus->us", policy, problem.weights)
+        self._dense = n_states <= _DENSE_STATES
+        if self._dense:
+            matrix = np.zeros((n_states, n_states))
+            np.add.at(matrix, (here, problem.neighbors), weights)
+            matrix[here, here] += 1.0
+            self._lu, self._pivots, place = lapack.dgetrf(matrix, overwrite_a=True)
+            if place > 0:
+                raise RuntimeError("the matrix is singular")
+            return
+        entries = np.concatenate([np.ones(n_states), weights.ravel()])
+        places = np.tile(here, 1 + len(weights)), np.concatenate([here, problem.neighbors.ravel()])
+        self._super = splu(sparse.csc_array((entries, places), shape=(n_states, n_states)))
+
+    def solve(self, right: np.ndarray) -> np.ndarray:
+        """Solve for one right-hand side ``(S,)`` or several ``(S, F)``."""
+        if self._dense:
+            return lapack.dgetrs(self._lu, self._pivots, right)[0]
+        return self._super.solve(right)
+
+    def solve_transposed(self, right: np.ndarray) -> np.ndarray:
+        """The same with the transposed matrix."""
+        if self._dense:
+            return lapack.dgetrs(self._lu, self._pivots, right, trans=1)[0]
+        return self._super.solve(right, trans="T")
 
 
 def fixed_point(problem: Problem, kind: Backup, start: np.ndarray | None = None) -> np.ndarray:
@@ -65,7 +103,7 @@ def fixed_point(problem: Problem, kind: Backup, start: np.ndarray | None = None)
             # Quadratic convergence ends at rounding level, where the change stops shrinking.
             if not size > 64 * np.finfo(float).eps * scale or (step > 3 and last <= 2 * size <= 2e-6 * scale):
                 break
-            values, last = values + factorized(problem, policy).solve(change), size
+            values, last = values + Factors(problem, policy).solve(change), size
     except RuntimeError:  # a singular matrix: the problem does not end
         return np.full(problem.pinned.size, np.nan)
     return values
@@ -76,7 +114,7 @@ def _from_below(problem: Problem, kind: Backup) -> np.ndarray:
     choices = problem.available.sum(axis=0)
     uniform = np.where(problem.pinned, 0.0, problem.available / choices)
     income = (uniform * problem.reward).sum(axis=0) + (np.log(choices) if kind == "soft" else 0.0)
-    values = factorized(problem, uniform).solve(np.where(problem.pinned, problem.pins, income))
+    values = Factors(problem, uniform).solve(np.where(problem.pinned, problem.pins, income))
     for _ in range(_SWEEPS):
         values = backup(problem, values, kind)[0]
     return values

@@ -35,7 +35,7 @@ def residual(
     problem: Problem, values: Float[Array | np.ndarray, " S"], kind: Backup
 ) -> Float[Array | np.ndarray, ""]:
     r"""How far the values are from a fixed point: :math:`\max|T(V) - V| / (1 + \max|V|)`; no derivative."""
-    if not on_host(problem, values):
+    if not on_host(problem.reward, values):
         problem, values = lax.stop_gradient((problem, values))
     found = _size(backup(problem, values, kind)[0] - values) / (1.0 + _size(values))
     return np.asarray(found) if isinstance(found, float) else found

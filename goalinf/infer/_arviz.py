@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import warnings
+from importlib import metadata
 from typing import Any
 
-import arviz as _installed
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-if int(_installed.__version__.split(".")[0]) >= 1:
-    az: Any = _installed
-else:
-    import arviz.preview as az
+VERSION = metadata.version("arviz")
 
-VERSION = _installed.__version__
+
+class _Lazy:
+    """ArviZ, imported where it is first used: it takes seconds, and a mode or a goal posterior needs none of it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib.import_module("arviz" if int(VERSION.split(".")[0]) >= 1 else "arviz.preview"), name)
+
+
+az: Any = _Lazy()
 
 
 def summary(dataset: xr.Dataset) -> pd.DataFrame:

@@ -30,7 +30,7 @@ from goalinf.agents.checks import solved
 from goalinf.agents.choice import Softmax
 from goalinf.agents.derivatives import base_of
 from goalinf.agents.execution import AsIntended
-from goalinf.agents.host import factorable, factorized, fixed_point
+from goalinf.agents.host import Factors, calm, factorable, fixed_point
 from goalinf.agents.planners import ValueIteration
 from goalinf.agents.solver import residual
 from goalinf.data import Trajectories
@@ -114,24 +114,33 @@ class Likelihood:
         rows = np.arange(n_actions * n_states).reshape(n_actions, 1, n_states)
         places = [np.broadcast_to(x, problem.weights.shape).ravel() for x in (rows, problem.neighbors)]
         self._moves = sparse.csr_array((problem.weights.ravel(), places), shape=(counts.size, n_states))
-        self._last: np.ndarray | None = None
+        self._last: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None  # parameters, values, their derivative
+
+    @property
+    def n_states(self) -> int:
+        """Number of states, S."""
+        return self._counts.shape[1]
 
     def derivatives(self, theta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray] | None:
         """Value, gradient and Hessian; None where the planner fails or a choice is impossible."""
         counts, zero = self._counts, self._problem
         reward = zero.reward + (self._income @ theta).reshape(counts.shape)
         problem = eqx.tree_at(lambda p: p.reward, zero, reward)
-        values = fixed_point(problem, "soft", self._last)
+        near = None
+        if self._last is not None:
+            at, values, slope = self._last
+            near = values + slope @ (theta - at)
+        values = fixed_point(problem, "soft", near)
         if not solved(residual(problem, values, "soft"), values) or counts[~problem.available].any():
             return None
-        self._last = values
         policy = backup(problem, values, "soft")[1]
         log_policy = np.where(counts > 0, action_values(problem, values) - values, 0.0)
-        matrix = factorized(problem, policy)
+        matrix = Factors(problem, policy)
         by_choice = self._income * policy.reshape(-1, 1)
         of_values = matrix.solve(by_choice.reshape(len(policy), -1, theta.size).sum(axis=0))
         of_q = self._income + problem.discount * (self._moves @ of_values)
-        visits = matrix.solve(problem.discount * (counts.ravel() @ self._moves) - counts.sum(axis=0), trans="T")
+        visits = matrix.solve_transposed(problem.discount * (counts.ravel() @ self._moves) - counts.sum(axis=0))
+        self._last = theta, values, of_values
         weights = policy * visits
         gradient = counts.ravel() @ self._income + weights.ravel() @ self._income
         hessian = of_q.T @ (weights.reshape(-1, 1) * of_q) - of_values.T @ (weights.sum(axis=0)[:, None] * of_values)
@@ -187,12 +196,11 @@ class ClosedForm:
 
     def derivatives(self, flat: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Potential, gradient and Hessian; infinite where undefined."""
-        value, gradient, hessian = self.prior.derivatives(flat)
-        for likelihood in self.likelihoods:
-            found = likelihood.derivatives(flat)
-            if found is None:
-                return np.inf, np.full(flat.shape, np.nan), np.full(2 * flat.shape, np.nan)
-            value, gradient, hessian = value + found[0], gradient + found[1], hessian + found[2]
+        with calm(max(flat.size, *(likelihood.n_states for likelihood in self.likelihoods))):
+            parts = [self.prior.derivatives(flat), *(likelihood.derivatives(flat) for likelihood in self.likelihoods)]
+        if None in parts:
+            return np.inf, np.full(flat.shape, np.nan), np.full(2 * flat.shape, np.nan)
+        value, gradient, hessian = map(sum, zip(*parts, strict=True))
         return -value, -gradient, -hessian
 
 

@@ -220,19 +220,13 @@ class World:
         """
         mdp = self.mdp
         s, t = self.edges()
-        # One more node, from which every start can be reached, so that one search finds all that is reachable.
-        starts = np.flatnonzero(mdp.initial > 0)
-        tails, heads = np.append(s, np.full(len(starts), self.n_states)), np.append(t, starts)
-        size = self.n_states + 1
-        graph = csr_array((np.ones(len(tails), bool), (tails, heads)), shape=(size, size))
-        reached = np.zeros(size, bool)
-        reached[breadth_first_order(graph, self.n_states, return_predecessors=False)] = True
+        reached = _reached(mdp.initial > 0, s, t)
         leaves = np.zeros(self.n_states, bool)
         leaves[s[s != t]] = True
         live = ~mdp.terminal
         stays = live & ~leaves
         findings = {
-            "unreachable": (~reached[:-1], "give it a path from a start, or leave it out"),
+            "unreachable": (~reached, "give it a path from a start, or leave it out"),
             "starts at the end": (~live & (mdp.initial > 0), "an episode that starts in a terminal state has no steps"),
             "cannot be left": (stays, "mark it terminal if the episode ends there"),
             "a single choice": (
@@ -255,6 +249,11 @@ class World:
         s, t = self.edges()
         graph.add_edges_from(zip(s.tolist(), t.tolist(), strict=True))
         return graph
+
+    def can_reach(self, places: np.ndarray) -> np.ndarray:
+        """States from which some available actions can lead to one of these (bool ``(S,)``, theirs included)."""
+        s, t = self.edges()
+        return _reached(places, t, s)
 
     def edges(self) -> tuple[np.ndarray, np.ndarray]:
         """Numbers s and t of every step s -> t that some available action can make (repeated where several can)."""
@@ -292,3 +291,15 @@ class Memory:
         keys = (self.pairs[:, 0].astype(np.int64) + 1) * self.base.n_states + self.pairs[:, 1]
         order = np.argsort(keys)
         return keys[order], order
+
+
+def _reached(starts: np.ndarray, tails: np.ndarray, heads: np.ndarray) -> np.ndarray:
+    """What can be reached along the edges from any of the starts (bool ``(S,)``), the starts included."""
+    n = starts.size
+    first = np.flatnonzero(starts)
+    # One more node, from which every start can be reached, so that one search finds all that is reachable.
+    tails, heads = np.append(tails, np.full(first.size, n)), np.append(heads, first)
+    graph = csr_array((np.ones(tails.size, bool), (tails, heads)), shape=(n + 1, n + 1))
+    reached = np.zeros(n + 1, bool)
+    reached[breadth_first_order(graph, n, return_predecessors=False)] = True
+    return reached[:-1]
