@@ -25,6 +25,8 @@ _ANY_STATES = 1500  # so many may be connected in any way
 _BAND = 5_000_000  # states times bandwidth of a larger world whose factorization stays sparse, such as a grid
 _MAX_STEPS = 100
 _SWEEPS = 10
+_NEAR = 0.1  # residual in nats up to which factors may be old: further out they can lead in circles
+_FAST = 0.3  # factor by which a step with old factors has to shrink the residual: ten of them cost one factorization
 
 
 def factorable(mdp: MDP) -> bool:
@@ -73,7 +75,10 @@ class Factors:
             return
         entries = np.concatenate([np.ones(n_states), weights.ravel()])
         places = np.tile(here, 1 + len(weights)), np.concatenate([here, problem.neighbors.ravel()])
-        self._super = splu(sparse.csc_array((entries, places), shape=(n_states, n_states)))
+        matrix = sparse.csc_array((entries, places), shape=(n_states, n_states))
+        # Its diagonal dominates: no pivoting, and an order that keeps the factors of the symmetric pattern sparse.
+        symmetric = {"diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
+        self._super = splu(matrix, permc_spec="MMD_AT_PLUS_A", **symmetric)
 
     def solve(self, right: np.ndarray) -> np.ndarray:
         """Solve for one right-hand side ``(S,)`` or several ``(S, F)``."""
@@ -88,22 +93,28 @@ class Factors:
         return self._super.solve(right, trans="T")
 
 
-def fixed_point(problem: Problem, kind: Backup, start: np.ndarray | None = None) -> np.ndarray:
+def fixed_point(
+    problem: Problem, kind: Backup, start: np.ndarray | None = None, factors: Factors | None = None
+) -> np.ndarray:
     """Values at which the backup changes nothing, to rounding; not a number where there are none.
 
-    ``start`` are values nearby, such as those of a reward that is a little different.
+    ``start`` are values nearby, such as those of a reward that is a little different; ``factors`` those of a policy
+    nearby. Soft backups go on with the same factors while these bring them closer fast enough.
     """
     try:
         values = _from_below(problem, kind) if start is None else start
-        last = np.inf
+        last, renewed = np.inf, False
         for step in range(_MAX_STEPS):
             backed_up, policy = backup(problem, values, kind)
             change = backed_up - values
             size, scale = np.abs(change).max(), 1.0 + np.abs(values).max()
             # Quadratic convergence ends at rounding level, where the change stops shrinking.
-            if not size > 64 * np.finfo(float).eps * scale or (step > 3 and last <= 2 * size <= 2e-6 * scale):
+            stalled = renewed and step > 3 and last <= 2 * size <= 2e-6 * scale
+            if not size > 64 * np.finfo(float).eps * scale or stalled:
                 break
-            values, last = values + Factors(problem, policy).solve(change), size
+            if renewed := factors is None or kind == "hard" or size > min(_NEAR, _FAST * last):
+                factors = Factors(problem, policy)
+            values, last = values + factors.solve(change), size
     except RuntimeError:  # a singular matrix: the problem does not end
         return np.full(problem.pinned.size, np.nan)
     return values

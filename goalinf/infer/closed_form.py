@@ -114,7 +114,7 @@ class Likelihood:
         rows = np.arange(n_actions * n_states).reshape(n_actions, 1, n_states)
         places = [np.broadcast_to(x, problem.weights.shape).ravel() for x in (rows, problem.neighbors)]
         self._moves = sparse.csr_array((problem.weights.ravel(), places), shape=(counts.size, n_states))
-        self._last: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None  # parameters, values, their derivative
+        self._last: tuple[np.ndarray, np.ndarray, np.ndarray, Factors] | None = None
 
     @property
     def n_states(self) -> int:
@@ -126,11 +126,11 @@ class Likelihood:
         counts, zero = self._counts, self._problem
         reward = zero.reward + (self._income @ theta).reshape(counts.shape)
         problem = eqx.tree_at(lambda p: p.reward, zero, reward)
-        near = None
-        if self._last is not None:
-            at, values, slope = self._last
-            near = values + slope @ (theta - at)
-        values = fixed_point(problem, "soft", near)
+        if self._last is None:
+            values = fixed_point(problem, "soft")
+        else:
+            at, values, slope, matrix = self._last
+            values = fixed_point(problem, "soft", values + slope @ (theta - at), matrix)
         if not solved(residual(problem, values, "soft"), values) or counts[~problem.available].any():
             return None
         policy = backup(problem, values, "soft")[1]
@@ -140,7 +140,7 @@ class Likelihood:
         of_values = matrix.solve(by_choice.reshape(len(policy), -1, theta.size).sum(axis=0))
         of_q = self._income + problem.discount * (self._moves @ of_values)
         visits = matrix.solve_transposed(problem.discount * (counts.ravel() @ self._moves) - counts.sum(axis=0))
-        self._last = theta, values, of_values
+        self._last = theta, values, of_values, matrix
         weights = policy * visits
         gradient = counts.ravel() @ self._income + weights.ravel() @ self._income
         hessian = of_q.T @ (weights.reshape(-1, 1) * of_q) - of_values.T @ (weights.sum(axis=0)[:, None] * of_values)

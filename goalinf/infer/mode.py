@@ -76,6 +76,31 @@ class Compiled:
         return float(value), np.asarray(slope, float), np.asarray(curvature, float)
 
 
+class Remembered:
+    """A target that remembers the last point it was asked for: checks, optimizers and samplers ask again and again.
+
+    Parameters
+    ----------
+    target : Target
+        What is asked at every new point.
+    """
+
+    def __init__(self, target: Target):
+        self.target = target
+        self._last: tuple[bytes, Any] = (b"", None)
+
+    @property
+    def start(self) -> np.ndarray:
+        """Where to begin, ``(D,)``."""
+        return self.target.start
+
+    def derivatives(self, flat: np.ndarray) -> tuple[float, np.ndarray, np.ndarray | None]:
+        """Potential, gradient and Hessian (None beyond some 1,500 parameters)."""
+        if (point := flat.tobytes()) != self._last[0]:
+            self._last = point, self.target.derivatives(flat)
+        return self._last[1]
+
+
 @partial(jax.jit, static_argnums=0)
 def _to_first_order(density: Density, flat: Any, data: Any) -> Any:
     return jax.value_and_grad(density.potential)(flat, data)
@@ -97,30 +122,27 @@ def climb(target: Target) -> Mode:
     The potential can be infinite or undefined away from the start; such points are treated as a very high one.
     """
     start = np.asarray(target.start, float)
-    last: dict[bytes, Any] = {}
-
-    def at(flat):
-        if (point := flat.tobytes()) not in last:
-            last.clear()
-            last[point] = target.derivatives(flat)
-        return last[point]
 
     def value_and_gradient(flat):
-        value, slope, _ = at(flat)
+        value, slope, _ = target.derivatives(flat)
         if not (np.isfinite(value) and np.isfinite(slope).all()):
             return 1e300, np.zeros(flat.shape)
         return value, slope
+
+    def curvature(flat):  # SciPy asks for it where the potential is undefined, too, before it turns back
+        found = target.derivatives(flat)[2]
+        return found if np.isfinite(found).all() else np.eye(flat.size)
 
     if start.size <= _NEWTON_SIZE:
         found = optimize.minimize(
             value_and_gradient,
             start,
             jac=True,
-            hess=lambda flat: at(flat)[2],
+            hess=curvature,
             method="trust-exact",
             options={"gtol": 1e-6, "maxiter": 200, "initial_trust_radius": 1.0, "max_trust_radius": 100.0},
         )
     else:
         found = optimize.minimize(value_and_gradient, start, jac=True, method="L-BFGS-B", options={"maxiter": 2000})
     largest = float(np.max(np.abs(found.jac)))
-    return Mode(found.x, float(found.fun), largest, largest < 1e-3, int(found.nit), at(found.x)[2])
+    return Mode(found.x, float(found.fun), largest, largest < 1e-3, int(found.nit), target.derivatives(found.x)[2])

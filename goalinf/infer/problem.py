@@ -22,7 +22,7 @@ from goalinf.infer import assemble
 from goalinf.infer.batches import over_draws
 from goalinf.infer.closed_form import ClosedForm
 from goalinf.infer.density import Density, Model
-from goalinf.infer.mode import Compiled, Target
+from goalinf.infer.mode import Compiled, Remembered
 from goalinf.infer.priors import Site, fill, find_sites, sample_sites
 from goalinf.infer.scale import PRODUCT, sample_product, scalable, split_product
 
@@ -69,13 +69,20 @@ class Posterior:
         """The same model in beta times the reward, where that is possible."""
         return self.trace(True) if self.scalable else None
 
-    def target(self, *, product: bool) -> Target:
-        """The potential with its derivatives: in closed form where there is one, compiled otherwise."""
-        if (closed := self.closed.get(product)) is not None:
-            return closed
-        density = self.product if product else self.plain
-        assert density is not None
-        return Compiled(density, self.data)
+    @cached_property
+    def plain_target(self) -> Remembered:
+        """The potential of :attr:`plain` with its derivatives: in closed form where there is one, compiled otherwise."""
+        return Remembered(self.closed.get(False) or Compiled(self.plain, self.data))
+
+    @cached_property
+    def product_target(self) -> Remembered:
+        """The same of :attr:`product`."""
+        assert self.product is not None
+        return Remembered(self.closed.get(True) or Compiled(self.product, self.data))
+
+    def target(self, *, product: bool) -> Remembered:
+        """The potential to climb or to sample."""
+        return self.product_target if product else self.plain_target
 
     def at(self, flat: np.ndarray) -> dict[str, np.ndarray]:
         """Every site's value at one place in the unconstrained coordinates of the model as it was written."""

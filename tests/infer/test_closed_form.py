@@ -35,7 +35,7 @@ def walks_in(world, agent=gi.soft_optimal(beta=2.0)):
 
 
 def assert_agrees(posterior, *, product):
-    target = posterior.target(product=product)
+    target = posterior.target(product=product).target
     compiled = Compiled(posterior.product if product else posterior.plain, posterior.data)
     assert posterior.closed[product] is target
     for scale in (0.0, 0.3, 1.0):
@@ -81,14 +81,14 @@ def test_several_worlds():
 def test_where_there_is_none(agent, prior, precision):
     with computing_in(precision):
         posterior = standard(KEY, MAZE, agent, gi.StateReward(prior, on="departure"), walks_in(MAZE), as_product=False)
-        assert isinstance(posterior.target(product=False), Compiled)
+        assert isinstance(posterior.target(product=False).target, Compiled)
 
 
 def test_float32_is_compiled():
     with computing_in("float32"):
         prior = gi.StateReward(NORMAL, on="departure")
         posterior = standard(KEY, MAZE, gi.soft_optimal(beta=1.0), prior, walks_in(MAZE))
-        assert isinstance(posterior.target(product=False), Compiled)
+        assert isinstance(posterior.target(product=False).target, Compiled)
 
 
 def test_an_impossible_choice_is_named():
