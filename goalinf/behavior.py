@@ -42,6 +42,9 @@ class Behavior(dist.Distribution):
         Gives starts, lengths, missing choices, subjects and contexts to what is sampled, and the order of contexts.
     contexts : sequence, optional
         Order of the contexts of the data, where there is no ``like``; default: that of the mappings.
+    near : Policy, optional
+        ``policy`` of a behavior that is a little different, as from the last step of an optimization: a soft-optimal
+        agent without a horizon plans from there in fewer steps. What is found is the same.
 
     Examples
     --------
@@ -65,6 +68,7 @@ class Behavior(dist.Distribution):
         *,
         like: Trajectories | None = None,
         contexts: Sequence[Hashable] | None = None,
+        near: Policy | None = None,
     ):
         if contexts is None and like is not None:
             contexts = like.context_names
@@ -74,6 +78,7 @@ class Behavior(dist.Distribution):
         check_kind("agent", agent, Agent, "an agent, such as gi.soft_optimal(beta=1.0)")
         self.agent = agent
         self.like = like
+        self._near = near
         self._policy: Policy | None = None
         super().__init__(batch_shape=(), event_shape=(), validate_args=False)
 
@@ -81,7 +86,7 @@ class Behavior(dist.Distribution):
     def policy(self) -> Policy:
         """Policies of all contexts; planned once."""
         if self._policy is None:
-            self._policy = self.setting.plan(self.agent)
+            self._policy = self.setting.plan(self.agent, near=self._near)
         return self._policy
 
     def log_prob(self, value: Trajectories) -> Float[Array, ""]:

@@ -394,3 +394,41 @@ def test_a_failed_planner_is_not_a_number():
         scores = jax.jit(jax.vmap(score))(jnp.array([2.0, 1.0, 0.5, 0.0, -1.0]))
     assert np.isfinite(scores[0])
     assert np.isnan(scores[1:]).all()
+
+
+@pytest.mark.parametrize("make", [gi.soft_optimal, gi.boltzmann])
+def test_planning_from_a_policy_nearby(make):
+    """What is found does not depend on where planning starts, and neither do its derivatives."""
+    world = gi.open_grid(3, 4, discount=0.95)
+    rng = np.random.default_rng(0)
+    here, there = rng.normal(size=(2, 12))
+    walks = gi.simulate(
+        jax.random.key(0), world, make(beta=2.0), gi.StateReward(here, on="departure"), trajectories=4, steps=9
+    )
+
+    def behavior(values, near=None):
+        return gi.Behavior(world, make(beta=2.0), gi.StateReward(values, on="departure"), near=near)
+
+    with computing_in("float64"):
+        plain = jax.jit(jax.value_and_grad(lambda values: behavior(values).log_prob(walks)))
+        warm = jax.jit(jax.value_and_grad(lambda values, near: behavior(values, near).log_prob(walks)))
+        policy = jax.jit(lambda values: behavior(values).policy)(there)
+        for one, other in zip(plain(here), warm(here, policy), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
+        far = jax.tree.map(lambda leaf: leaf * 1e3, policy)  # far away is slow, not wrong
+        np.testing.assert_allclose(plain(here)[0], warm(here, far)[0], rtol=1e-9)
+
+
+def test_planning_from_policies_nearby_in_several_contexts():
+    worlds = {"a": gi.open_grid(2, 3, discount=0.9), "b": gi.open_grid(2, 3, discount=0.5)}
+    reward = gi.StateReward(np.arange(6.0), on="arrival")
+    agent = gi.soft_optimal(beta=1.0)
+    walks = gi.simulate(jax.random.key(0), worlds, agent, reward, trajectories=4, steps=9)
+    with computing_in("float64"):
+        policy = gi.Behavior(worlds, agent.at(beta=2.0), reward).policy
+
+        def score(beta, near):
+            return gi.Behavior(worlds, agent.at(beta=beta), reward, near=near).log_prob(walks)
+
+        beta = jnp.asarray(1.0)
+        np.testing.assert_allclose(jax.jit(score)(beta, policy), jax.jit(lambda b: score(b, None))(beta), rtol=1e-10)

@@ -154,36 +154,38 @@ def check_parameter(name: str, value: Any, low: float, high: float) -> Any:
     return value
 
 
-def plan(agent: Agent, mdp: MDP, reward: Reward) -> Policy:
+def plan(agent: Agent, mdp: MDP, reward: Reward, near: Any = None) -> Policy:
     """The policy of an agent: beliefs, then planner, then choice, then execution. Traceable.
 
     A planner that scales with the reward plans at beta 1; where nothing traced enters it, it does so once, on the host
-    in float64, while the program around it is being compiled.
+    in float64, while the program around it is being compiled. ``near`` are the values of a similar policy.
     """
-    planned = _planned(agent.planner, agent.beliefs, mdp, reward, _scale(agent))
+    planned = _planned(agent.planner, agent.beliefs, _scale(agent), mdp, reward, near)
     return _act(agent, mdp, reward, planned)
 
 
-def plan_each(agent: Agent, mdp: MDP, reward: Reward, axes: tuple[int | None, int | None]) -> Policy:
-    """:func:`plan` for several contexts at once; ``axes`` tells whether MDP and reward have a leading axis."""
-    if on_host(agent, mdp, reward):
-        return _one_by_one(partial(plan, agent), mdp, reward, axes)
-    scale = _scale(agent)
-    if on_host(agent.planner, agent.beliefs, mdp, reward, scale):
-        think = partial(_planned, agent.planner, agent.beliefs, scale=scale)
-        planned = _one_by_one(think, mdp, reward, axes)
+Axes = tuple[int | None, int | None, int | None]
+
+
+def plan_each(agent: Agent, mdp: MDP, reward: Reward, near: Any, axes: Axes) -> Policy:
+    """:func:`plan` for several contexts at once; ``axes`` tells whether MDP, reward and values have a leading axis."""
+    several = (mdp, reward, near)
+    if on_host(agent, several):
+        return _one_by_one(partial(plan, agent), several, axes)
+    parts = (agent.planner, agent.beliefs, _scale(agent))
+    if on_host(parts, several):
+        planned = _one_by_one(partial(_planned, *parts), several, axes)
     else:
-        think = partial(_think, agent.planner, agent.beliefs, scale=scale)
-        planned = jax.vmap(think, axes)(mdp, reward)
-    return jax.vmap(_act, (None, *axes, 0))(agent, mdp, reward, planned)
+        planned = jax.vmap(partial(_think, *parts), axes)(*several)
+    return jax.vmap(_act, (None, *axes[:2], 0))(agent, mdp, reward, planned)
 
 
 def _scale(agent: Agent) -> Any:
     return 1.0 if agent.planner.scales else agent.choice.beta
 
 
-def _planned(planner: Any, beliefs: Any, mdp: MDP, reward: Reward, scale: Any) -> Plan:
-    inputs = (planner, beliefs, mdp, reward, scale)
+def _planned(planner: Any, beliefs: Any, scale: Any, mdp: MDP, reward: Reward, near: Any) -> Plan:
+    inputs = (planner, beliefs, scale, mdp, reward, near)
     if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(inputs)):
         return _think(*inputs)
     if jnp.result_type(float) == np.float64 and factorable(mdp):
@@ -192,9 +194,9 @@ def _planned(planner: Any, beliefs: Any, mdp: MDP, reward: Reward, scale: Any) -
         return jax.jit(_think)(*cast(inputs))
 
 
-def _one_by_one(function: Callable, mdp: MDP, reward: Reward, axes: tuple[int | None, int | None]) -> Any:
+def _one_by_one(function: Callable, several: tuple[Any, ...], axes: Axes) -> Any:
     """The function of every context, its results stacked on the host."""
-    pairs = list(zip((mdp, reward), axes, strict=True))
+    pairs = list(zip(several, axes, strict=True))
     count = next(len(jax.tree.leaves(tree)[0]) for tree, axis in pairs if axis is not None)
     found = [
         function(*(tree if axis is None else jax.tree.map(itemgetter(c), tree) for tree, axis in pairs))
@@ -203,8 +205,8 @@ def _one_by_one(function: Callable, mdp: MDP, reward: Reward, axes: tuple[int | 
     return jax.tree.map(lambda *leaves: np.stack(leaves), *found)
 
 
-def _think(planner: Any, beliefs: Any, mdp: MDP, reward: Reward, scale: Any) -> Plan:
-    return planner(Problem.of(beliefs(mdp), reward, scale))
+def _think(planner: Any, beliefs: Any, scale: Any, mdp: MDP, reward: Reward, near: Any) -> Plan:
+    return planner(Problem.of(beliefs(mdp), reward, scale), near)
 
 
 def _act(agent: Agent, mdp: MDP, reward: Reward, planned: Plan) -> Policy:

@@ -99,9 +99,7 @@ def add_up(term: Callable[[Any], Any], count: int) -> Any:
     return lax.fori_loop(1, count, lambda index, total: total + term(index), term(0))
 
 
-def backup(
-    problem: Problem, values: Float[Array | np.ndarray, " S"], kind: Backup
-) -> tuple[Float[Array | np.ndarray, " S"], Float[Array | np.ndarray, "A S"]]:
+def backup(problem: Problem, values: Float[Array | np.ndarray, " S"], kind: Backup) -> tuple[Any, Any]:
     """Values backed up once, and the policy that the backup follows.
 
     Soft: log-sum-exp, and the softmax of Q. Hard: maximum, and uniform over the maximizers. Pinned states keep their

@@ -23,7 +23,9 @@ class Softmax(eqx.Module):
     beta: Any
     parameters: ClassVar[dict[str, tuple[float, float]]] = {"beta": (0.0, float("inf"))}
 
-    def __call__(self, q: Float[Array | np.ndarray, "*T A S"], available: Bool[Array | np.ndarray, "A S"]) -> Float[Array | np.ndarray, "*T S A"]:
+    def __call__(
+        self, q: Float[Array | np.ndarray, "*T A S"], available: Bool[Array | np.ndarray, "A S"]
+    ) -> Float[Array | np.ndarray, "*T S A"]:
         """Log-probabilities from ``q``, which is already multiplied by beta; −inf where unavailable."""
         xp = namespace(q, available)
         q = xp.where(available, q, -xp.inf)

@@ -99,14 +99,21 @@ class Setting:
             return self.rewards[0]
         return stack_rewards([pad_reward(reward, sizes) for reward in self.rewards])
 
-    def plan(self, agent: Agent, mdp: MDP | None = None, reward: Reward | None = None) -> Policy:
-        """Policies of all contexts, ``(C, …)``; traceable. ``mdp`` and ``reward`` stand in for the setting's own."""
+    def plan(
+        self, agent: Agent, mdp: MDP | None = None, reward: Reward | None = None, near: Policy | None = None
+    ) -> Policy:
+        """Policies of all contexts, ``(C, …)``; traceable. ``mdp`` and ``reward`` stand in for the setting's own.
+
+        Planning starts from the values of the policies ``near``.
+        """
         mdp = self.mdp() if mdp is None else mdp
         reward = self.stacked_reward() if reward is None else reward
+        values = None if near is None else near.values
         axes = (0 if len(self.worlds) > 1 else None, 0 if len(self.rewards) > 1 else None)
         if axes == (None, None):
-            return jax.tree.map(lambda leaf: leaf[None], plan(agent, mdp, reward))
-        return plan_each(agent, mdp, reward, axes)
+            start = None if values is None else values[0]
+            return jax.tree.map(lambda leaf: leaf[None], plan(agent, mdp, reward, start))
+        return plan_each(agent, mdp, reward, values, (*axes, None if values is None else 0))
 
 
 def pad_reward(reward: Any, sizes: Mapping[str, int]) -> Any:

@@ -10,6 +10,8 @@ from jaxtyping import Array, Bool, Float
 class AsIntended(eqx.Module):
     """What is chosen is done."""
 
-    def __call__(self, log_probs: Float[Array | np.ndarray, "*T S A"], available: Bool[Array | np.ndarray, "S A"]) -> Float[Array | np.ndarray, "*T S A"]:
+    def __call__(
+        self, log_probs: Float[Array | np.ndarray, "*T S A"], available: Bool[Array | np.ndarray, "S A"]
+    ) -> Float[Array | np.ndarray, "*T S A"]:
         """The same log-probabilities."""
         return log_probs

@@ -1,7 +1,7 @@
 r"""Planning on the host: the same backups with SciPy's sparse factorization, nothing to compile.
 
-A policy, a mode or the posterior over a few goals takes milliseconds here, and seconds to compile. The steps are those of
-:mod:`goalinf.agents.solver`; every linear system is factorized (SuperLU) instead of iterated.
+A policy, a mode or the posterior over a few goals takes milliseconds here, and seconds to compile. The steps are those
+of :mod:`goalinf.agents.solver`; every linear system is factorized (LAPACK, SuperLU) instead of iterated.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Factors:
         Where the matrix is singular.
     """
 
-    def __init__(self, problem: Problem, policy: np.ndarray):
+    def __init__(self, problem: Problem, policy: Any):
         n_states = problem.pinned.size
         here = np.arange(n_states)
         weights = -problem.discount * np.einsum("as,aus->us", policy, problem.weights)
@@ -80,13 +80,13 @@ class Factors:
         symmetric = {"diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
         self._super = splu(matrix, permc_spec="MMD_AT_PLUS_A", **symmetric)
 
-    def solve(self, right: np.ndarray) -> np.ndarray:
+    def solve(self, right: Any) -> np.ndarray:
         """Solve for one right-hand side ``(S,)`` or several ``(S, F)``."""
         if self._dense:
             return lapack.dgetrs(self._lu, self._pivots, right)[0]
         return self._super.solve(right)
 
-    def solve_transposed(self, right: np.ndarray) -> np.ndarray:
+    def solve_transposed(self, right: Any) -> np.ndarray:
         """The same with the transposed matrix."""
         if self._dense:
             return lapack.dgetrs(self._lu, self._pivots, right, trans=1)[0]
@@ -99,10 +99,10 @@ def fixed_point(
     """Values at which the backup changes nothing, to rounding; not a number where there are none.
 
     ``start`` are values nearby, such as those of a reward that is a little different; ``factors`` those of a policy
-    nearby. Soft backups go on with the same factors while these bring them closer fast enough.
+    nearby. Soft backups use them, and go on with the same factors while these bring them closer fast enough.
     """
     try:
-        values = _from_below(problem, kind) if start is None else start
+        values = _from_below(problem, kind) if start is None or kind == "hard" else start
         last, renewed = np.inf, False
         for step in range(_MAX_STEPS):
             backed_up, policy = backup(problem, values, kind)
@@ -120,12 +120,12 @@ def fixed_point(
     return values
 
 
-def _from_below(problem: Problem, kind: Backup) -> np.ndarray:
+def _from_below(problem: Problem, kind: Backup) -> Any:
     """Values of the uniform policy, and some sweeps: finite wherever the problem can end, and below the fixed point."""
     choices = problem.available.sum(axis=0)
     uniform = np.where(problem.pinned, 0.0, problem.available / choices)
     income = (uniform * problem.reward).sum(axis=0) + (np.log(choices) if kind == "soft" else 0.0)
-    values = Factors(problem, uniform).solve(np.where(problem.pinned, problem.pins, income))
+    values: Any = Factors(problem, uniform).solve(np.where(problem.pinned, problem.pins, income))
     for _ in range(_SWEEPS):
         values = backup(problem, values, kind)[0]
     return values

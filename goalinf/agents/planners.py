@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import equinox as eqx
 import numpy as np
 from jax import lax
@@ -50,11 +52,14 @@ class ValueIteration(eqx.Module):
         """Whether c times the reward has c times the values, for every c >= 0."""
         return self.backup == "hard"
 
-    def __call__(self, problem: Problem) -> Plan:
-        """Plan; a stationary plan without a horizon, one per time step with it."""
+    def __call__(self, problem: Problem, near: Any = None) -> Plan:
+        """Plan; a stationary plan without a horizon, one per time step with it.
+
+        ``near`` are values of a problem that is a little different, from which a stationary soft plan starts.
+        """
         if self.horizon is None:
             with np.errstate(all="ignore"):  # the residual says whether values are numbers
-                values = (host if on_host(problem) else solver).fixed_point(problem, self.backup)
+                values = (host if on_host(problem, near) else solver).fixed_point(problem, self.backup, near)
                 gap = solver.residual(problem, values, self.backup)
                 return Plan(action_values(problem, values), values, gap)
 

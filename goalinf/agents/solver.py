@@ -26,14 +26,16 @@ _MAX_STEPS = 100
 _SWEEPS = 10  # of plain value iteration before the first Newton step: they cost less than one and save about two
 
 
-def fixed_point(problem: Problem, kind: Backup) -> Float[Array, " S"]:
-    """Values at which the backup changes nothing, with implicit derivatives."""
-    return _solve(problem, kind)
+def fixed_point(problem: Problem, kind: Backup, near: Any = None) -> Float[Array, " S"]:
+    """Values at which the backup changes nothing, with implicit derivatives.
+
+    Newton's method starts from the values ``near`` where they are given. A hard backup does not take them: from values
+    that are not those of a policy, an undiscounted greedy one may run in circles for ever.
+    """
+    return _solve(problem, near if kind == "soft" else None, kind)
 
 
-def residual(
-    problem: Problem, values: Float[Array | np.ndarray, " S"], kind: Backup
-) -> Float[Array | np.ndarray, ""]:
+def residual(problem: Problem, values: Float[Array | np.ndarray, " S"], kind: Backup) -> Float[Array | np.ndarray, ""]:
     r"""How far the values are from a fixed point: :math:`\max|T(V) - V| / (1 + \max|V|)`; no derivative."""
     if not on_host(problem.reward, values):
         problem, values = lax.stop_gradient((problem, values))
@@ -50,8 +52,8 @@ def _size(x: Any) -> Any:
     return abs(x).max()
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(1,))
-def _solve(problem: Problem, kind: Backup) -> Float[Array, " S"]:
+@partial(jax.custom_jvp, nondiff_argnums=(2,))
+def _solve(problem: Problem, near: Any, kind: Backup) -> Float[Array, " S"]:
     goal = tolerance(problem.reward.dtype)
 
     def unfinished(carry):
@@ -63,15 +65,21 @@ def _solve(problem: Problem, kind: Backup) -> Float[Array, " S"]:
 
     def newton(carry):
         values, change, policy, _, step = carry
-        # Soft: as exact as Newton's own error at this distance deserves; values are in nats, curved on the scale of one.
-        # Hard: from values that are not those of a policy, an undiscounted greedy one may run in circles for ever.
-        soft = jnp.where(step == 0, 1e-3, jnp.clip(_size(change), 1e-6, 0.1))
+        # Soft: as exact as Newton's own error at this distance deserves (values are in nats, curved on a scale of one).
+        # Hard: exact, so that the values stay those of a policy.
+        soft = jnp.clip(_size(change), 1e-6, 0.1 if near is not None else jnp.where(step == 0, 1e-3, 0.1))
         accuracy = soft if kind == "soft" else 1e-11
         moved = values + solve_linear(problem, policy, change, accuracy)
-        sweeps = jnp.where(step == 0, _SWEEPS, 0)
-        moved = lax.fori_loop(0, sweeps, lambda _, values: backup(problem, values, kind)[0], moved)
+        if near is None:
+            sweeps = jnp.where(step == 0, _SWEEPS, 0)
+            moved = lax.fori_loop(0, sweeps, lambda _, values: backup(problem, values, kind)[0], moved)
         backed_up, policy = backup(problem, moved, kind)
         return moved, backed_up - moved, policy, _size(change), step + 1
+
+    if near is not None:
+        backed_up, policy = backup(problem, near, kind)
+        start = (near, backed_up - near, policy, jnp.full_like(near[0], jnp.inf), 0)
+        return lax.while_loop(unfinished, newton, start)[0]
 
     # The first step evaluates the uniform policy: finite wherever the problem can end, and below every fixed point.
     choices = problem.available.sum(axis=0)
@@ -84,8 +92,8 @@ def _solve(problem: Problem, kind: Backup) -> Float[Array, " S"]:
 
 @_solve.defjvp
 def _solve_jvp(kind: Backup, primals, tangents):
-    (problem,), (direction,) = primals, tangents
-    values = _solve(problem, kind)
+    (problem, near), (direction, _) = primals, tangents
+    values = _solve(problem, near, kind)
     policy = backup(problem, values, kind)[1]
     _, change = jax.jvp(lambda moved: backup(moved, values, kind)[0], (problem,), (direction,))
     return values, solve_linear(problem, policy, change)

@@ -35,7 +35,7 @@ from goalinf.agents.planners import ValueIteration
 from goalinf.agents.solver import residual
 from goalinf.data import Trajectories
 from goalinf.infer.priors import Site
-from goalinf.infer.scale import ScaleMixture
+from goalinf.infer.scale import PRODUCT, ScaleMixture
 from goalinf.rewards import LinearReward, Reward
 from goalinf.worlds import MDP
 
@@ -73,11 +73,12 @@ class NormalProduct:
     reward: Normal
     log_beta: np.ndarray
     log_weight: np.ndarray  # of every node: prior of log beta, times the step between nodes
+    middle: float  # median of log beta
 
     @property
     def mean(self) -> np.ndarray:
-        """Where to begin: the mean of the reward, at a beta in the middle of its prior."""
-        return self.reward.mean * np.exp(self.log_beta[np.argmax(self.log_weight)])
+        """Where to begin: the mean of the reward, at the median of beta."""
+        return self.reward.mean * np.exp(self.middle)
 
     def derivatives(self, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Log density, gradient and Hessian."""
@@ -110,7 +111,7 @@ class Likelihood:
     def __init__(self, problem: Problem, income: np.ndarray, counts: np.ndarray):
         self._problem, self._counts = problem, counts
         self._income = income.reshape(counts.size, -1)
-        n_actions, width, n_states = problem.weights.shape
+        n_actions, _, n_states = problem.weights.shape
         rows = np.arange(n_actions * n_states).reshape(n_actions, 1, n_states)
         places = [np.broadcast_to(x, problem.weights.shape).ravel() for x in (rows, problem.neighbors)]
         self._moves = sparse.csr_array((problem.weights.ravel(), places), shape=(counts.size, n_states))
@@ -164,13 +165,22 @@ class ClosedForm:
 
     @classmethod
     def of(
-        cls, setting: Setting, agent: Agent, reward: Any, sites: Sequence[Site], data: Trajectories, *, product: bool
+        cls,
+        setting: Setting,
+        agent: Agent,
+        reward: Any,
+        sites: Sequence[Site],
+        data: Trajectories,
+        product: ScaleMixture | None,
     ) -> ClosedForm | None:
-        """The closed form, where there is one: one linear reward with a normal prior, and soft planning without end."""
-        prior = _prior(sites, product=product)
+        """The closed form, where there is one: a linear reward with a normal prior, and soft planning without end.
+
+        With the prior of a ``product`` that of beta times the reward.
+        """
+        prior = _prior(sites, product)
         exact = (TrueBeliefs, ValueIteration("soft"), Softmax, AsIntended)
         parts = (type(agent.beliefs), agent.planner, type(agent.choice), type(agent.execution))
-        beta = 1.0 if product else agent.choice.beta
+        beta = agent.choice.beta if product is None else 1.0
         worlds = setting.worlds
         if prior is None or parts != exact or np.ndim(beta) or jnp.result_type(float) != np.float64:
             return None
@@ -197,24 +207,34 @@ class ClosedForm:
     def derivatives(self, flat: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Potential, gradient and Hessian; infinite where undefined."""
         with calm(max(flat.size, *(likelihood.n_states for likelihood in self.likelihoods))):
-            parts = [self.prior.derivatives(flat), *(likelihood.derivatives(flat) for likelihood in self.likelihoods)]
-        if None in parts:
-            return np.inf, np.full(flat.shape, np.nan), np.full(2 * flat.shape, np.nan)
-        value, gradient, hessian = map(sum, zip(*parts, strict=True))
+            value, gradient, hessian = self.prior.derivatives(flat)
+            for likelihood in self.likelihoods:
+                if (found := likelihood.derivatives(flat)) is None:
+                    return np.inf, np.full(flat.shape, np.nan), np.full(2 * flat.shape, np.nan)
+                value, gradient, hessian = value + found[0], gradient + found[1], hessian + found[2]
         return -value, -gradient, -hessian
 
 
-def _prior(sites: Sequence[Site], *, product: bool) -> Normal | NormalProduct | None:
+def starting_values(sites: Sequence[Site], product: ScaleMixture | None) -> dict[str, np.ndarray]:
+    """Values of the sites that start where their prior is centered; those of other priors are not among them."""
+    found = {site.name: (Normal.of(site.prior), site.prior.shape()) for site in sites}
+    start = {name: normal.mean.reshape(shape) for name, (normal, shape) in found.items() if normal is not None}
+    if product is not None:
+        start["agent.beta"] = np.exp(product.middle)
+        if rewards := [value for name, value in start.items() if name.startswith("reward.")]:
+            start[PRODUCT] = rewards[0] * start["agent.beta"]
+    return start
+
+
+def _prior(sites: Sequence[Site], product: ScaleMixture | None) -> Normal | NormalProduct | None:
     """The prior of the reward parameters, or of their product with beta, where they are normal."""
     linear = [site for site in sites if site.name in ("reward.values", "reward.weights")]
-    if not linear or len(sites) != (2 if product else 1):
+    if not linear or len(sites) != (1 if product is None else 2):
         return None
     normal = Normal.of(linear[0].prior)
-    if normal is None or not product:
+    if normal is None or product is None:
         return normal
-    beta = next(site for site in sites if site is not linear[0])
-    log_beta, log_weight = jax.device_get(ScaleMixture(linear[0].prior, beta.prior).nodes())
-    return NormalProduct(normal, log_beta, log_weight)
+    return NormalProduct(normal, *product.nodes(), product.middle)
 
 
 def _income(mdp: MDP, reward: Reward, size: int) -> tuple[np.ndarray, Reward]:

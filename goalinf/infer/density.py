@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -40,8 +40,8 @@ class Density:
     unravel: Callable[[Any], dict[str, Any]]
 
     @classmethod
-    def of(cls, model: Model, data: Any, key: Any) -> Density:
-        """Trace the model once (inside the precision of the block).
+    def of(cls, model: Model, data: Any, key: Any, start: Mapping[str, Any] | None = None) -> Density:
+        """Trace the model once (inside the precision of the block), at the prior medians or where ``start`` says.
 
         Raises
         ------
@@ -49,7 +49,12 @@ class Density:
             Where the model has nothing to infer or nothing was observed.
         """
         seeded = handlers.seed(model, key)
-        trace = handlers.trace(handlers.substitute(seeded, substitute_fn=init_to_median())).get_trace(data)
+        known, median = start or {}, init_to_median()
+
+        def first(site):
+            return jnp.asarray(known[site["name"]]) if site["name"] in known else median(site)
+
+        trace = handlers.trace(handlers.substitute(seeded, substitute_fn=first)).get_trace(data)
         sampled = [site for site in trace.values() if site["type"] == "sample"]
         latent = [site for site in sampled if not site["is_observed"]]
         for site in latent:

@@ -78,7 +78,6 @@ class Kernel:
         *,
         block: int,
         target_accept: float,
-        dense_mass: bool,
     ):
         self.algorithm = algorithm
         self.block = block
@@ -89,7 +88,6 @@ class Kernel:
         self._init, self._sample = hmc(potential_fn_gen=potential_of, algo=algorithm)
         self._options = {
             "adapt_mass_matrix": algorithm == "NUTS",
-            "dense_mass": dense_mass and algorithm == "NUTS",
             "target_accept_prob": target_accept,
             "trajectory_length": _LENGTH if algorithm == "HMC" else None,
             "find_heuristic_step_size": False,
@@ -141,4 +139,5 @@ def spread_out(key: Any, geometry: Geometry, chains: int) -> np.ndarray:
     posterior of rewards, which is cut off by steep walls, has no mass and chains get stuck.
     """
     spread = 0.5 if geometry.whitened else 0.1
-    return spread * np.asarray(jax.random.normal(key, (chains, geometry.center.size)))
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+    return spread * rng.standard_normal((chains, geometry.center.size))

@@ -131,7 +131,7 @@ def climb(target: Target) -> Mode:
 
     def curvature(flat):  # SciPy asks for it where the potential is undefined, too, before it turns back
         found = target.derivatives(flat)[2]
-        return found if np.isfinite(found).all() else np.eye(flat.size)
+        return found if found is not None and np.isfinite(found).all() else np.eye(flat.size)
 
     if start.size <= _NEWTON_SIZE:
         found = optimize.minimize(

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
@@ -187,7 +186,8 @@ def approximate(
             flat, said = _laplace(key_draw, posterior, draws)
         else:
             flat, said = _svi(key_fit, key_draw, posterior, draws, steps)
-        program = jax.jit(jax.vmap(lambda one: posterior.plain.constrain(one, posterior.data)))
+        density = posterior.plain
+        program = jax.jit(jax.vmap(lambda one: density.constrain(one, posterior.data)))
         values = {name: one[None] for name, one in jax.device_get(program(flat)).items()}
         stats = {"diverging": np.zeros((1, draws), bool)}
         return labeled_fit(key, posterior, values, stats, xr.Dataset(), {"sampler": said, "algorithm": by}, chosen)

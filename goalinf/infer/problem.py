@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import jax
@@ -20,11 +20,11 @@ from goalinf.data import Trajectories
 from goalinf.data.fitting import check_fits
 from goalinf.infer import assemble
 from goalinf.infer.batches import over_draws
-from goalinf.infer.closed_form import ClosedForm
+from goalinf.infer.closed_form import ClosedForm, starting_values
 from goalinf.infer.density import Density, Model
 from goalinf.infer.mode import Compiled, Remembered
 from goalinf.infer.priors import Site, fill, find_sites, sample_sites
-from goalinf.infer.scale import PRODUCT, sample_product, scalable, split_product
+from goalinf.infer.scale import PRODUCT, ScaleMixture, product_prior, sample_product, split_product
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -35,8 +35,8 @@ class Posterior:
     ----------
     trace : callable
         Whether in beta times the reward -> the model, flattened; see :attr:`plain` and :attr:`product`.
-    scalable : bool
-        Whether the model can be written in beta times the reward.
+    scale : ScaleMixture or None
+        Prior of beta times the reward, where the model can be written in it.
     closed : mapping
         Closed forms by whether they are in beta times the reward; None where there is none.
     data : pytree
@@ -48,7 +48,7 @@ class Posterior:
     """
 
     trace: Callable[[bool], Density]
-    scalable: bool
+    scale: ScaleMixture | None
     closed: Mapping[bool, ClosedForm | None]
     data: Any
     labeled: Any
@@ -67,11 +67,11 @@ class Posterior:
     @cached_property
     def product(self) -> Density | None:
         """The same model in beta times the reward, where that is possible."""
-        return self.trace(True) if self.scalable else None
+        return None if self.scale is None else self.trace(True)
 
     @cached_property
     def plain_target(self) -> Remembered:
-        """The potential of :attr:`plain` with its derivatives: in closed form where there is one, compiled otherwise."""
+        """The potential of :attr:`plain` with its derivatives: in closed form where there is one, else compiled."""
         return Remembered(self.closed.get(False) or Compiled(self.plain, self.data))
 
     @cached_property
@@ -100,7 +100,10 @@ class Posterior:
         def one(draw, center, scale, data):
             key, x = draw
             values = sampled.density.constrain(center + scale @ x, data)
-            return split_product(key, self.sites, values[PRODUCT]) if sampled.product else values
+            if not sampled.product:
+                return values
+            assert self.scale is not None
+            return split_product(key, self.sites, self.scale, values[PRODUCT])
 
         values = over_draws(one, (keys, flat), *sampled.geometry.arrays(), self.data)
         return {name: draws.reshape(*x.shape[:2], *draws.shape[1:]) for name, draws in values.items()}
@@ -151,14 +154,17 @@ def standard(
         return model
 
     bare = data.unlabeled()
-    in_product = as_product and scalable(sites, reward)
-    closed = {product: ClosedForm.of(setting, agent, reward, sites, data, product=product) for product in {False, in_product}}
+    scale = product_prior(sites, reward) if as_product else None
+    priors = {False: None} if scale is None else {False: None, True: scale}
+    closed = {which: ClosedForm.of(setting, agent, reward, sites, data, prior) for which, prior in priors.items()}
     dims, coords = assemble.site_coords(sites, setting.world, reward)
+    start = starting_values(sites, scale)
 
     def trace(product: bool) -> Density:
-        return Density.of(model_of(sample_product if product else sample_sites), bare, key)
+        draw = partial(sample_product, prior=scale) if product and scale is not None else sample_sites
+        return Density.of(model_of(draw), bare, key, start)
 
-    posterior = Posterior(trace, in_product, closed, bare, data, dims, coords, sites, world, agent, reward)
+    posterior = Posterior(trace, scale, closed, bare, data, dims, coords, sites, world, agent, reward)
     _check_defined(posterior, data)
     return posterior
 
@@ -174,7 +180,7 @@ def own_model(
 ) -> Posterior:
     """The posterior of a user's own NumPyro model."""
     bare = data.unlabeled() if isinstance(data, Trajectories) else data
-    posterior = Posterior(lambda _: Density.of(model, bare, key), False, {}, bare, data, dims, coords, [])
+    posterior = Posterior(lambda _: Density.of(model, bare, key), None, {}, bare, data, dims, coords, [])
     if isinstance(data, Trajectories):
         _check_defined(posterior, data)
     return posterior
@@ -182,7 +188,7 @@ def own_model(
 
 def _check_defined(posterior: Posterior, data: Trajectories) -> None:
     """The density is finite where the search for its mode starts; otherwise the step that is not is named."""
-    target = posterior.target(product=posterior.scalable)
+    target = posterior.target(product=posterior.scale is not None)
     if np.isfinite(target.derivatives(target.start)[0]):
         return
     density, bare = posterior.plain, posterior.data

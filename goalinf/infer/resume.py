@@ -124,7 +124,7 @@ def _further(key: Any, posterior: Posterior, fit: Fit, draws: int, progress: boo
     algorithm = attrs["algorithm"]
     # Nothing adapts any more, so that the acceptance that was aimed at does not matter.
     target = posterior.target(product=bool(attrs["product"]))
-    kernel = Kernel(density, target, algorithm, block=BLOCK, target_accept=0.9, dense_mass=False)
+    kernel = Kernel(density, target, algorithm, block=BLOCK, target_accept=0.9)
     n_chains = stand.sizes["chain"]
     with Progress(f"{algorithm}, {n_chains} chains", n_chains * -(-draws // BLOCK) * BLOCK, show=progress) as bar:
         chains = Chains(

@@ -88,7 +88,7 @@ def infer(
     method : {"auto", "hmc", "nuts"}
         ``"auto"`` lets the pilot decide.
     target_accept : float, optional
-        Acceptance that the step size is adapted to; default 0.9 for HMC, 0.95 for NUTS.
+        Acceptance that the step size is adapted to; default 0.85 for HMC, 0.95 for NUTS.
     dims, coords : mapping, optional
         Names of axes, and labels along them, of the variables of your own model.
     precision : {"float64", "float32"}, optional
@@ -187,13 +187,21 @@ def _sample(key: Any, posterior: Posterior, settings: _Settings, keep: Checkpoin
     key_start, key_hmc, key_nuts = jax.random.split(key, 3)
     reason = "it was asked for"
     if settings.method != "nuts":
-        product = posterior.scalable
+        product = posterior.scale is not None
         geometry = Geometry.laplace(climb(posterior.target(product=product)))
         if geometry is None:
             reason = "the curvature at the mode is not positive definite"
         else:
             done = _run(
-                key_hmc, key_start, posterior, geometry, "HMC", settings, keep, product=product, judge=settings.method == "auto"
+                key_hmc,
+                key_start,
+                posterior,
+                geometry,
+                "HMC",
+                settings,
+                keep,
+                product=product,
+                judge=settings.method == "auto",
             )
             if isinstance(done, Sampled):
                 return done
@@ -222,12 +230,12 @@ def _run(
     reason: str = "",
 ) -> Sampled | str:
     """One sampler from start to end; or, where it is judged by a pilot and found wanting, the reason."""
-    default_warmup, accept = (200, 0.9) if algorithm == "HMC" else (1000, 0.95)
+    default_warmup, accept = (200, 0.85) if algorithm == "HMC" else (1000, 0.95)
     warmup = default_warmup if settings.warmup is None else -(-settings.warmup // BLOCK) * BLOCK
     density = posterior.product if product else posterior.plain
     assert density is not None
     target = posterior.target(product=product)
-    kernel = Kernel(density, target, algorithm, block=BLOCK, target_accept=settings.target_accept or accept, dense_mass=False)
+    kernel = Kernel(density, target, algorithm, block=BLOCK, target_accept=settings.target_accept or accept)
     total = settings.chains * (warmup + -(-settings.draws // BLOCK) * BLOCK)
     with Progress(f"{algorithm}, {settings.chains} chains", total, show=settings.progress) as bar:
         chains = Chains(

@@ -20,8 +20,8 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
-from jax.scipy.special import ndtr
 from numpyro.distributions import constraints
+from scipy.special import ndtr
 
 from goalinf.infer.priors import Site
 from goalinf.rewards import Shaped
@@ -30,22 +30,22 @@ PRODUCT = "reward*beta"
 _REACH = 7.0  # the grid spans this many standard deviations of the prior of beta to either side, in normal scores
 
 
-def scalable(sites: list[Site], reward: Any) -> bool:
-    """Whether beta (one positive number) and one linear reward parameter are all that is unknown."""
+def product_prior(sites: list[Site], reward: Any) -> ScaleMixture | None:
+    """The prior of beta times the reward, where beta (a positive number) and one linear parameter are all unknowns."""
     if isinstance(reward, (Mapping, Shaped)) or len(sites) != 2:
-        return False
+        return None
     beta = next((site for site in sites if site.name == "agent.beta"), None)
     linear = next((site for site in sites if site.name in ("reward.values", "reward.weights")), None)
     if beta is None or linear is None or beta.dims:
-        return False
+        return None
     # Beta times the reward has to live where the reward does: on the whole line, or above zero.
     entry = getattr(linear.prior.support, "base_constraint", linear.prior.support)
-    closed = entry is constraints.real or entry is constraints.positive
+    if not (entry is constraints.real or entry is constraints.positive):
+        return None
     try:
-        grid = np.asarray(beta.prior.icdf(ndtr(jnp.asarray([-_REACH, 0.0, _REACH]))))
-    except NotImplementedError:
-        return False
-    return bool(closed and np.isfinite(grid).all() and (grid > 0).all() and (np.diff(grid) > 0).all())
+        return ScaleMixture(linear.prior, beta.prior)
+    except (NotImplementedError, ValueError):
+        return None
 
 
 class ScaleMixture(dist.Distribution):
@@ -57,6 +57,13 @@ class ScaleMixture(dist.Distribution):
         Prior of the reward parameter, over the whole array.
     beta : Distribution
         Prior of beta.
+
+    Raises
+    ------
+    ValueError
+        Where the prior of beta is not one over positive numbers.
+    NotImplementedError
+        Where it has no quantiles.
     """
 
     arg_constraints: ClassVar[dict] = {}
@@ -64,8 +71,12 @@ class ScaleMixture(dist.Distribution):
 
     def __init__(self, reward: dist.Distribution, beta: dist.Distribution):
         self.reward, self.beta = reward, beta
+        ends = ndtr([-_REACH, 0.0, _REACH])
         with jax.ensure_compile_time_eval():  # the prior is known while the program is being traced
-            low, high = np.log(np.asarray(beta.icdf(ndtr(jnp.asarray([-_REACH, _REACH])))))
+            quantiles = np.asarray(jax.jit(lambda: beta.icdf(jnp.asarray(ends)))())
+        if not (np.isfinite(quantiles).all() and (quantiles > 0).all() and (np.diff(quantiles) > 0).all()):
+            raise ValueError(f"the prior of beta has quantiles {quantiles}; expected positive numbers")
+        low, self.middle, high = np.log(quantiles)
         # log beta given R has a standard deviation near 1/sqrt(2 n); steps of 0.7 of it make the sum exact
         # to rounding, and to 1e-6 where the product is so large that only a beta in its tail explains it.
         self._nodes = int(np.ceil((high - low) * np.sqrt(2.0 * np.prod(reward.shape()) + 8.0) / 0.7)) + 4
@@ -90,10 +101,11 @@ class ScaleMixture(dist.Distribution):
         log_beta, step = jnp.linspace(*self._range, self._nodes, retstep=True)
         return jax.nn.logsumexp(self.log_joint(value, log_beta)) + jnp.log(step)
 
-    def nodes(self) -> tuple[Any, Any]:
+    def nodes(self) -> tuple[np.ndarray, np.ndarray]:
         """The log betas summed over, and the logarithm of the prior probability that each stands for."""
-        log_beta, step = jnp.linspace(*self._range, self._nodes, retstep=True)
-        return log_beta, self.beta.log_prob(jnp.exp(log_beta)) + log_beta + jnp.log(step)
+        log_beta, step = np.linspace(*self._range, self._nodes, retstep=True)
+        log_prior = jax.jit(lambda: self.beta.log_prob(jnp.exp(log_beta)))()
+        return log_beta, np.asarray(log_prior) + log_beta + np.log(step)
 
     def sample(self, key: Any, sample_shape: tuple[int, ...] = ()) -> Any:
         """Draws of beta times draws of the reward."""
@@ -124,17 +136,16 @@ def _refined(y: Any) -> Any:
     return jnp.append((left + t * (slope + t * (bend + t * twist))).ravel(), y[-2])
 
 
-def sample_product(sites: list[Site]) -> dict[str, Any]:
+def sample_product(sites: list[Site], prior: ScaleMixture) -> dict[str, Any]:
     """Draw the product; beta is one, the reward is the product."""
     beta, linear = _roles(sites)
-    product = numpyro.sample(PRODUCT, ScaleMixture(linear.prior, beta.prior))
-    return {beta.name: jnp.ones(()), linear.name: product}
+    return {beta.name: jnp.ones(()), linear.name: numpyro.sample(PRODUCT, prior)}
 
 
-def split_product(key: Any, sites: list[Site], product: Any) -> dict[str, Any]:
+def split_product(key: Any, sites: list[Site], prior: ScaleMixture, product: Any) -> dict[str, Any]:
     """Values of beta and the reward given the product, beta drawn from its conditional."""
     beta, linear = _roles(sites)
-    value = ScaleMixture(linear.prior, beta.prior).draw_beta(key, product)
+    value = prior.draw_beta(key, product)
     return {beta.name: value, linear.name: product / value}
 
 

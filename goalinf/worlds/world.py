@@ -220,7 +220,7 @@ class World:
         """
         mdp = self.mdp
         s, t = self.edges()
-        reached = _reached(mdp.initial > 0, s, t)
+        reached = _reached(np.asarray(mdp.initial) > 0, s, t)
         leaves = np.zeros(self.n_states, bool)
         leaves[s[s != t]] = True
         live = ~mdp.terminal
@@ -293,7 +293,7 @@ class Memory:
         return keys[order], order
 
 
-def _reached(starts: np.ndarray, tails: np.ndarray, heads: np.ndarray) -> np.ndarray:
+def _reached(starts: Any, tails: np.ndarray, heads: np.ndarray) -> np.ndarray:
     """What can be reached along the edges from any of the starts (bool ``(S,)``), the starts included."""
     n = starts.size
     first = np.flatnonzero(starts)

@@ -29,7 +29,8 @@ PRIORS = {
 }
 
 
-def walks_in(world, agent=gi.soft_optimal(beta=2.0)):
+def walks_in(world):
+    agent = gi.soft_optimal(beta=2.0)
     truth = gi.StateReward(RNG.normal(size=world.n_states), on="departure")
     return gi.simulate(KEY, world, agent, truth, trajectories=8, steps=12)
 

@@ -14,7 +14,7 @@ from scipy import stats
 import goalinf as gi
 from goalinf.infer import _arviz
 from goalinf.infer.geometry import Geometry, Kernel, spread_out
-from goalinf.infer.mode import climb
+from goalinf.infer.mode import Compiled, climb
 from goalinf.infer.problem import standard
 from goalinf.infer.scale import PRODUCT, split_product
 from goalinf.precision import computing_in
@@ -227,18 +227,16 @@ def test_simulation_based_calibration():
         betas, rewards, data = replicate(world, agent, reward, like, count, jax.random.key(11))
         one = lambda i: jax.tree.map(lambda leaf: leaf[i], data)  # noqa: E731
         posterior = standard(jax.random.key(0), world, agent, reward, one(0))
-        density, geometries, starts = posterior.product, [], []
+        density, geometries, starts, kernels = posterior.product, [], [], []
         for i in range(count):
-            mode = climb(density, one(i))
-            geometries.append(Geometry.laplace(mode))
+            target = Compiled(density, one(i))
+            kernels.append(Kernel(density, target, "HMC", block=warmup, target_accept=0.9))
+            geometries.append(Geometry.laplace(climb(target)))
             starts.append(spread_out(jax.random.key(i), geometries[-1], 1)[0])
         args = (data, *(np.stack(arrays) for arrays in zip(*(g.arrays() for g in geometries), strict=True)))
-        kernel = Kernel(density, "HMC", block=warmup, target_accept=0.9, dense_mass=False)
-        block = jax.jit(jax.vmap(lambda state, args: kernel.run(state, args, warmup=warmup)))
+        block = jax.jit(jax.vmap(lambda state, args: kernels[0].run(state, args, warmup=warmup)))
         keys = jax.random.split(jax.random.key(1), count)
-        states = [
-            kernel.start(keys[i], starts[i], 0.3, None, one(i), geometries[i], warmup=warmup) for i in range(count)
-        ]
+        states = [kernels[i].start(keys[i], starts[i], 0.3, None, geometries[i], warmup=warmup) for i in range(count)]
         state = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
         state, _ = block(state, args)
         kept = []
@@ -249,7 +247,9 @@ def test_simulation_based_calibration():
         thinned = x[:, np.linspace(0, draws - 1, keep).astype(int)]
 
         def values(key, x, center, scale, data):
-            return split_product(key, posterior.sites, density.constrain(center + scale @ x, data)[PRODUCT])
+            return split_product(
+                key, posterior.sites, posterior.scale, density.constrain(center + scale @ x, data)[PRODUCT]
+            )
 
         over_draws = jax.vmap(values, (0, 0, None, None, None))
         keys = jax.random.split(jax.random.key(2), (count, keep))

@@ -9,7 +9,7 @@ from scipy import integrate, stats
 
 import goalinf as gi
 from goalinf.infer.priors import find_sites
-from goalinf.infer.scale import ScaleMixture, scalable
+from goalinf.infer.scale import ScaleMixture, product_prior
 from goalinf.precision import computing_in
 
 BETAS = {
@@ -138,4 +138,4 @@ def test_where_it_applies():
             (free, shaped, False),
             (signed, normal, False),
         ]:
-            assert scalable(find_sites(agent, reward, world), reward) is applies
+            assert (product_prior(find_sites(agent, reward, world), reward) is not None) is applies
