@@ -176,7 +176,7 @@ def plan_each(agent: Agent, mdp: MDP, reward: Reward, near: Any, axes: Axes) -> 
     if on_host(parts, several):
         planned = _one_by_one(partial(_planned, *parts), several, axes)
     else:
-        planned = jax.vmap(partial(_think, *parts), axes)(*several)
+        planned = jax.vmap(partial(_think, *parts), axes)(*cast(several))
     return jax.vmap(_act, (None, *axes[:2], 0))(agent, mdp, reward, planned)
 
 

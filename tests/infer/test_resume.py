@@ -75,7 +75,8 @@ def sampled(walks, **options):
     agent = gi.soft_optimal(beta=dist.LogNormal(0.5, 0.5))
     prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
     key = jax.random.key(1)
-    return gi.infer(key, HALL, agent=agent, reward=prior, data=walks, chains=2, warmup=100, draws=230, **options)
+    size = {"chains": 2, "warmup": 100, "draws": 230, "target_accept": 0.95}
+    return gi.infer(key, HALL, agent=agent, reward=prior, data=walks, **size, **options)
 
 
 def test_checkpoints(walks, fit, tmp_path, monkeypatch):
