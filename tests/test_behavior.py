@@ -419,6 +419,41 @@ def test_planning_from_a_policy_nearby(make):
         np.testing.assert_allclose(plain(here)[0], warm(here, far)[0], rtol=1e-9)
 
 
+def test_planning_recovers_from_a_policy_that_is_none():
+    world, reward = gi.open_grid(3, 3, discount=0.9), gi.StateReward(np.arange(9.0), on="departure")
+    behavior = functools.partial(gi.Behavior, world, gi.soft_optimal(beta=1.0), reward)
+    with computing_in("float64"):
+        nothing = jax.tree.map(lambda leaf: leaf * np.nan, behavior().policy)
+        for policy in (behavior(near=nothing).policy, jax.jit(lambda near: behavior(near=near).policy)(nothing)):
+            np.testing.assert_allclose(policy.log_probs, behavior().policy.log_probs, atol=1e-9)
+
+
+def test_a_policy_nearby_in_another_precision():
+    hall = gi.gridworld("s.a", discount=0.9)
+    agent, wants = gi.soft_optimal(beta=1.0), gi.StateReward(np.zeros(3), on="departure")
+    walks = gi.simulate(jax.random.key(0), hall, agent, wants, trajectories=5, steps=5)
+    near = gi.Behavior(hall, agent, wants).policy
+    assert near.values.dtype == np.float32  # JAX's own default, outside the calls of the library
+
+    def model(data):
+        values = numpyro.sample("values", dist.Normal().expand([3]).to_event(1))
+        behavior = gi.Behavior(hall, agent, gi.StateReward(values, on="departure"), near=near)
+        numpyro.sample("choices", behavior, obs=data)
+
+    found = gi.find_mode(jax.random.key(0), model=model, data=walks)
+    assert np.isfinite(found.log_posterior)
+
+
+def test_several_known_contexts_in_single_precision():
+    """Outside the calls of the library JAX computes in float32, inside a program of the user's too."""
+    worlds = {"a": gi.open_grid(2, 3, discount=0.9), "b": gi.open_grid(2, 3, discount=0.5)}
+    agent, reward = gi.soft_optimal(beta=1.0), gi.StateReward(np.arange(6.0), on="arrival")
+    walks = gi.simulate(jax.random.key(0), worlds, agent, reward, trajectories=4, steps=9)
+    here = gi.Behavior(worlds, agent, reward).log_prob(walks)
+    there = jax.jit(lambda data: gi.Behavior(worlds, agent, reward).log_prob(data))(walks.unlabeled())
+    np.testing.assert_allclose(here, there, rtol=1e-5)
+
+
 def test_planning_from_policies_nearby_in_several_contexts():
     worlds = {"a": gi.open_grid(2, 3, discount=0.9), "b": gi.open_grid(2, 3, discount=0.5)}
     reward = gi.StateReward(np.arange(6.0), on="arrival")

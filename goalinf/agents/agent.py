@@ -19,7 +19,7 @@ from goalinf.agents.bellman import Problem, choosable
 from goalinf.agents.checks import check_plannable, check_solved
 from goalinf.agents.host import factorable
 from goalinf.agents.planners import Plan, ValueIteration
-from goalinf.precision import Precision, cast, computing_in, on_host
+from goalinf.precision import Precision, cast, computing_in, namespace, on_host
 from goalinf.rewards import Reward, ended, pinned
 from goalinf.worlds import MDP, World
 from goalinf.worlds.world import label
@@ -195,14 +195,14 @@ def _planned(planner: Any, beliefs: Any, scale: Any, mdp: MDP, reward: Reward, n
 
 
 def _one_by_one(function: Callable, several: tuple[Any, ...], axes: Axes) -> Any:
-    """The function of every context, its results stacked on the host."""
+    """The function of every context, its results stacked."""
     pairs = list(zip(several, axes, strict=True))
     count = next(len(jax.tree.leaves(tree)[0]) for tree, axis in pairs if axis is not None)
     found = [
         function(*(tree if axis is None else jax.tree.map(itemgetter(c), tree) for tree, axis in pairs))
         for c in range(count)
     ]
-    return jax.tree.map(lambda *leaves: np.stack(leaves), *found)
+    return jax.tree.map(lambda *leaves: namespace(leaves).stack(leaves), *found)
 
 
 def _think(planner: Any, beliefs: Any, scale: Any, mdp: MDP, reward: Reward, near: Any) -> Plan:
@@ -228,7 +228,7 @@ def solve(agent: Agent, world: World, reward: Reward, *, precision: Precision | 
     check_plannable(agent, world, reward)
     with computing_in(precision) as chosen:
         if chosen == "float64" and factorable(world.mdp):
-            policy = plan(*jax.device_get((agent, world.mdp, reward)))
+            policy = jax.device_get(plan(*jax.device_get((agent, world.mdp, reward))))
         else:
             policy = jax.device_get(_plan(*cast((agent, world.mdp, reward))))
     check_solved(policy.residual, policy.values, chosen)

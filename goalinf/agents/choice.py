@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import equinox as eqx
+import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
@@ -29,4 +30,7 @@ class Softmax(eqx.Module):
         """Log-probabilities from ``q``, which is already multiplied by beta; −inf where unavailable."""
         xp = namespace(q, available)
         q = xp.where(available, q, -xp.inf)
-        return xp.swapaxes(q - xp.expand_dims(log_sum_exp(q, axis=-2), -2), -1, -2)
+        if xp is not np:
+            return xp.swapaxes(jax.nn.log_softmax(q, axis=-2), -1, -2)
+        q = q - q.max(axis=-2, keepdims=True)  # first, so that every row sums to one however large the values are
+        return np.swapaxes(q - np.expand_dims(log_sum_exp(q, axis=-2), -2), -1, -2)

@@ -6,9 +6,9 @@ of :mod:`goalinf.agents.solver`; every linear system is factorized (LAPACK, Supe
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+import threading
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy import sparse
@@ -41,9 +41,31 @@ def factorable(mdp: MDP) -> bool:
     return n_states * int(np.abs(place[rows] - place[columns]).max()) <= _BAND
 
 
-def calm(n_states: int) -> AbstractContextManager[Any]:
-    """Linear algebra on one thread where the arrays are small: to wake a second one costs three times what it saves."""
-    return _libraries().limit(limits=1, user_api="blas") if n_states <= _DENSE_STATES else nullcontext()
+class calm:  # noqa: N801
+    """Linear algebra on one thread where the arrays are small: to wake a second one costs three times what it saves.
+
+    The setting is one of the process: the first thread that comes in makes it, the last one that leaves undoes it.
+    """
+
+    _lock, _inside = threading.Lock(), 0
+    _limit: ClassVar[Any] = None
+
+    def __init__(self, n_states: int):
+        self._small = n_states <= _DENSE_STATES
+
+    def __enter__(self) -> None:
+        if self._small:
+            with calm._lock:
+                calm._inside += 1
+                if calm._inside == 1:
+                    calm._limit = _libraries().limit(limits=1, user_api="blas")
+
+    def __exit__(self, *error: Any) -> None:
+        if self._small:
+            with calm._lock:
+                calm._inside -= 1
+                if calm._inside == 0:
+                    calm._limit.restore_original_limits()
 
 
 @cache
@@ -98,11 +120,14 @@ def fixed_point(
 ) -> np.ndarray:
     """Values at which the backup changes nothing, to rounding; not a number where there are none.
 
-    ``start`` are values nearby, such as those of a reward that is a little different; ``factors`` those of a policy
-    nearby. Soft backups use them, and go on with the same factors while these bring them closer fast enough.
+    ``start`` are values nearby, such as those of a reward that is a little different (ignored where they are not
+    finite); ``factors`` those of a policy nearby. Soft backups use them, and go on with the same factors while these
+    bring them closer fast enough.
     """
     try:
-        values = _from_below(problem, kind) if start is None or kind == "hard" else start
+        if start is None or kind == "hard" or not np.isfinite(start).all():
+            start = _from_below(problem, kind)
+        values = start
         last, renewed = np.inf, False
         for step in range(_MAX_STEPS):
             backed_up, policy = backup(problem, values, kind)

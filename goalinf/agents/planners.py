@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from goalinf.agents import host, solver
 from goalinf.agents.bellman import Backup, Problem, action_values, backup
-from goalinf.precision import namespace, on_host
+from goalinf.precision import cast, namespace, on_host
 
 
 class Plan(eqx.Module):
@@ -58,10 +58,15 @@ class ValueIteration(eqx.Module):
         ``near`` are values of a problem that is a little different, from which a stationary soft plan starts.
         """
         if self.horizon is None:
-            with np.errstate(all="ignore"):  # the residual says whether values are numbers
-                values = (host if on_host(problem, near) else solver).fixed_point(problem, self.backup, near)
-                gap = solver.residual(problem, values, self.backup)
-                return Plan(action_values(problem, values), values, gap)
+            if on_host(problem, near):
+                # The residual says whether values are numbers.
+                with np.errstate(all="ignore"), host.calm(problem.pinned.size):
+                    values = host.fixed_point(problem, self.backup, near)
+                    gap = solver.residual(problem, values, self.backup)
+                    return Plan(action_values(problem, values), values, gap)
+            problem, near = cast((problem, near))
+            found = solver.fixed_point(problem, self.backup, near)
+            return Plan(action_values(problem, found), found, solver.residual(problem, found, self.backup))
 
         def back(values, _):
             now = backup(problem, values, self.backup)[0]

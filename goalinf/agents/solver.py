@@ -29,10 +29,12 @@ _SWEEPS = 10  # of plain value iteration before the first Newton step: they cost
 def fixed_point(problem: Problem, kind: Backup, near: Any = None) -> Float[Array, " S"]:
     """Values at which the backup changes nothing, with implicit derivatives.
 
-    Newton's method starts from the values ``near`` where they are given. A hard backup does not take them: from values
-    that are not those of a policy, an undiscounted greedy one may run in circles for ever.
+    Newton's method starts from the values ``near`` where they are given and finite. A hard backup does not take them:
+    from values that are not those of a policy, an undiscounted greedy one may run in circles for ever.
     """
-    return _solve(problem, near if kind == "soft" else None, kind)
+    if near is None or kind == "hard":
+        return _solve(problem, None, kind)
+    return _solve(problem, jnp.where(jnp.isfinite(near).all(), near, 0.0), kind)
 
 
 def residual(problem: Problem, values: Float[Array | np.ndarray, " S"], kind: Backup) -> Float[Array | np.ndarray, ""]:

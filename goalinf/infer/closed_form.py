@@ -28,17 +28,18 @@ from goalinf.agents.beliefs import TrueBeliefs
 from goalinf.agents.bellman import Problem, action_values, backup
 from goalinf.agents.checks import solved
 from goalinf.agents.choice import Softmax
-from goalinf.agents.derivatives import base_of
 from goalinf.agents.execution import AsIntended
 from goalinf.agents.host import Factors, calm, factorable, fixed_point
 from goalinf.agents.planners import ValueIteration
 from goalinf.agents.solver import residual
 from goalinf.data import Trajectories
+from goalinf.infer.mode import NEWTON_SIZE
 from goalinf.infer.priors import Site
 from goalinf.infer.scale import PRODUCT, ScaleMixture
-from goalinf.rewards import LinearReward, Reward
+from goalinf.rewards import ActionReward, LinearReward, Reward, StateReward, TransitionReward
 from goalinf.worlds import MDP
 
+_LINEAR = (StateReward, ActionReward, TransitionReward, LinearReward)
 _LARGEST = 1e7  # numbers in the derivatives of Q
 
 
@@ -101,7 +102,7 @@ class Likelihood:
     Parameters
     ----------
     problem : Problem
-        With the reward of parameters that are all zero.
+        With a reward of zero.
     income : float (A, S, F)
         Derivative of the expected reward of a choice with respect to the parameters, times beta.
     counts : float (A, S)
@@ -124,14 +125,16 @@ class Likelihood:
 
     def derivatives(self, theta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray] | None:
         """Value, gradient and Hessian; None where the planner fails or a choice is impossible."""
-        counts, zero = self._counts, self._problem
-        reward = zero.reward + (self._income @ theta).reshape(counts.shape)
-        problem = eqx.tree_at(lambda p: p.reward, zero, reward)
+        counts = self._counts
+        reward = (self._income @ theta).reshape(counts.shape)
+        problem = eqx.tree_at(lambda p: p.reward, self._problem, reward)
         if self._last is None:
             values = fixed_point(problem, "soft")
         else:
             at, values, slope, matrix = self._last
             values = fixed_point(problem, "soft", values + slope @ (theta - at), matrix)
+            if not solved(residual(problem, values, "soft"), values):  # what is defined must not depend on the way
+                values = fixed_point(problem, "soft")
         if not solved(residual(problem, values, "soft"), values) or counts[~problem.available].any():
             return None
         policy = backup(problem, values, "soft")[1]
@@ -177,26 +180,30 @@ class ClosedForm:
 
         With the prior of a ``product`` that of beta times the reward.
         """
-        prior = _prior(sites, product)
         exact = (TrueBeliefs, ValueIteration("soft"), Softmax, AsIntended)
         parts = (type(agent.beliefs), agent.planner, type(agent.choice), type(agent.execution))
+        if parts != exact or type(reward) not in _LINEAR or jnp.result_type(float) != np.float64:
+            return None
+        prior = _prior(sites, product)
+        if prior is None or prior.mean.size > NEWTON_SIZE:
+            return None
         beta = agent.choice.beta if product is None else 1.0
         worlds = setting.worlds
-        if prior is None or parts != exact or np.ndim(beta) or jnp.result_type(float) != np.float64:
-            return None
-        if len({world.n_states for world in worlds}) > 1 or not all(factorable(world.mdp) for world in worlds):
+        if np.ndim(beta) or len({world.n_states for world in worlds}) > 1:
             return None
         if worlds[0].mdp.available.size * prior.mean.size > _LARGEST:
+            return None
+        if not all(factorable(world.mdp) for world in worlds):
             return None
         likelihoods = []
         for number, world in enumerate(worlds):
             income, zero = _income(world.mdp, reward, prior.mean.size)
-            problem = jax.device_get(Problem.of(world.mdp, zero, beta))
+            problem = Problem.of(world.mdp, zero, float(beta))
             mine = (len(worlds) == 1) | (np.asarray(data.cells.context) == number)
             mine &= ~problem.pinned[data.cells.state]
             counts = np.zeros(problem.reward.shape)
             np.add.at(counts, (data.cells.action[mine], data.cells.state[mine]), data.cells.weight[mine])
-            likelihoods.append(Likelihood(problem, beta * income, counts))
+            likelihoods.append(Likelihood(problem, float(beta) * income, counts))
         return cls(prior, likelihoods)
 
     @property
@@ -206,7 +213,7 @@ class ClosedForm:
 
     def derivatives(self, flat: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Potential, gradient and Hessian; infinite where undefined."""
-        with calm(max(flat.size, *(likelihood.n_states for likelihood in self.likelihoods))):
+        with np.errstate(all="ignore"), calm(max(flat.size, *(one.n_states for one in self.likelihoods))):
             value, gradient, hessian = self.prior.derivatives(flat)
             for likelihood in self.likelihoods:
                 if (found := likelihood.derivatives(flat)) is None:
@@ -239,19 +246,19 @@ def _prior(sites: Sequence[Site], product: ScaleMixture | None) -> Normal | Norm
 
 def _income(mdp: MDP, reward: Reward, size: int) -> tuple[np.ndarray, Reward]:
     """Derivative of the expected reward of a choice by the parameters, ``(A, S, F)``; the reward of all zeros."""
+    (name,) = reward.parameters
 
     def of(values: np.ndarray) -> Any:
-        return eqx.tree_at(lambda r: getattr(base_of(r), name), reward, values, is_leaf=_is_prior)
+        return eqx.tree_at(lambda r: getattr(r, name), reward, values, is_leaf=_is_prior)
 
-    base = base_of(reward)
-    (name,) = base.parameters
     shape = mdp.probabilities.shape
-    if isinstance(base, LinearReward):
-        columns = [(mdp.probabilities * base_of(of(one))(mdp)).sum(axis=-1).T for one in np.eye(size)]
-        return np.stack(columns, axis=-1), of(np.zeros(size))
-    full = tuple(dict(zip(("state", "action", "successor"), shape, strict=True))[axis] for axis in base.dims[name])
+    if isinstance(reward, LinearReward):
+        columns = [(mdp.probabilities * jax.device_get(of(one))(mdp)).sum(axis=-1).T for one in np.eye(size)]
+        return np.stack(columns, axis=-1), jax.device_get(of(np.zeros(size)))
+    sizes = dict(zip(("state", "action", "successor"), shape, strict=True))
+    full = tuple(sizes[axis] for axis in reward.dims[name])
     # The reward whose values are the numbers of its entries says which of them a transition collects.
-    entry = np.broadcast_to(base_of(of(np.arange(size, dtype=float).reshape(full)))(mdp), shape).astype(int)
+    entry = np.broadcast_to(of(np.arange(size, dtype=float).reshape(full))(mdp), shape).astype(int)
     income = np.zeros((shape[1], shape[0], size))
     s, a, _ = np.indices(shape)
     np.add.at(income, (a, s, entry), mdp.probabilities)

@@ -39,9 +39,9 @@ def goal_posterior(
 
     .. math:: p(g \mid s_{0:t}, a_{0:t}) \propto p(g) \prod_{k \le t} \pi_g(a_k \mid s_k)
 
-    In float64 worlds whose linear systems factorize (see the docs on speed) are planned in on the host, where nothing
-    has to be compiled. Otherwise all goals are planned in one batch, in which worlds and data are padded to powers of
-    two, so that many differently shaped worlds share one program.
+    In float64 every goal is planned for on the host, where nothing has to be compiled, in worlds of up to 1,500 states
+    and in larger ones whose steps are short. Elsewhere all goals are planned for in one batch, in which worlds and data
+    are padded to powers of two, so that many differently shaped worlds share one program.
 
     Parameters
     ----------
@@ -140,7 +140,8 @@ def _compiled(agent: Agent, mdp: MDP, rewards: list[Reward], data: Trajectories)
     padded = pad(mdp, states=sizes["state"], width=sizes["successor"], neighbors=bucket(mdp.neighbors.shape[0]))
     stacked = stack_rewards([pad_reward(reward, sizes) for reward in rewards])
     n, t = data.actions.shape
-    arrays = _padded(data, bucket(n), bucket(t))
+    steps = bucket(t) if agent.planner.horizon is None else min(bucket(t), max(t, agent.planner.horizon))
+    arrays = _padded(data, bucket(n), steps)
     scores, residual, values = jax.device_get(_scores(*cast((agent, padded, stacked)), arrays))
     return scores[:, :n, :t], residual, values
 

@@ -12,7 +12,8 @@ from scipy import optimize
 
 from goalinf.infer.density import Density
 
-_NEWTON_SIZE = 1500  # beyond this many parameters the Hessian costs more than it saves
+NEWTON_SIZE = 1500  # beyond this many parameters the Hessian costs more than it saves
+_UNDEFINED = 1e300  # potential of a point at which there is none
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Compiled:
 
     def derivatives(self, flat: np.ndarray) -> tuple[float, np.ndarray, np.ndarray | None]:
         """Potential, gradient and Hessian (None beyond some 1,500 parameters)."""
-        if self.density.size > _NEWTON_SIZE:
+        if self.density.size > NEWTON_SIZE:
             value, slope = jax.device_get(_to_first_order(self.density, flat, self.data))
             return float(value), np.asarray(slope, float), None
         value, slope, curvature = jax.device_get(_to_second_order(self.density, flat, self.data))
@@ -126,14 +127,14 @@ def climb(target: Target) -> Mode:
     def value_and_gradient(flat):
         value, slope, _ = target.derivatives(flat)
         if not (np.isfinite(value) and np.isfinite(slope).all()):
-            return 1e300, np.zeros(flat.shape)
+            return _UNDEFINED, np.zeros(flat.shape)
         return value, slope
 
     def curvature(flat):  # SciPy asks for it where the potential is undefined, too, before it turns back
         found = target.derivatives(flat)[2]
         return found if found is not None and np.isfinite(found).all() else np.eye(flat.size)
 
-    if start.size <= _NEWTON_SIZE:
+    if start.size <= NEWTON_SIZE:
         found = optimize.minimize(
             value_and_gradient,
             start,
@@ -145,4 +146,5 @@ def climb(target: Target) -> Mode:
     else:
         found = optimize.minimize(value_and_gradient, start, jac=True, method="L-BFGS-B", options={"maxiter": 2000})
     largest = float(np.max(np.abs(found.jac)))
-    return Mode(found.x, float(found.fun), largest, largest < 1e-3, int(found.nit), target.derivatives(found.x)[2])
+    converged = bool(largest < 1e-3 and found.fun < _UNDEFINED)
+    return Mode(found.x, float(found.fun), largest, converged, int(found.nit), target.derivatives(found.x)[2])

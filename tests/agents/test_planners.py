@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import goalinf as gi
 from goalinf.agents import linear, plan, solve, solver
+from goalinf.agents.choice import Softmax
 from goalinf.precision import cast, computing_in
 
 S, A = 6, 3
@@ -231,6 +232,13 @@ def test_no_finite_value():
 
 
 # -- limits -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [1.0, 5e3])
+def test_choices_sum_to_one_in_single_precision(size):
+    q = np.float32(size) + np.zeros((3, 2), np.float32)
+    for log_probs in (Softmax(1.0)(q, np.ones((3, 2), bool)), Softmax(1.0)(jnp.asarray(q), np.ones((3, 2), bool))):
+        np.testing.assert_allclose(np.exp(log_probs).sum(-1), 1.0, atol=1e-6)
 
 
 @pytest.mark.parametrize("make", AGENTS.values())

@@ -1,13 +1,17 @@
 """The closed form of a soft-optimal agent's posterior against the compiled density and its automatic derivatives."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import jax
+import jax.numpy as jnp
 import networkx as nx
 import numpy as np
 import numpyro.distributions as dist
 import pytest
+from threadpoolctl import threadpool_info
 
 import goalinf as gi
-from goalinf.infer.mode import Compiled
+from goalinf.infer.mode import Compiled, climb
 from goalinf.infer.problem import standard
 from goalinf.precision import computing_in
 
@@ -25,7 +29,6 @@ PRIORS = {
     "state features": gi.LinearReward(RNG.normal(size=(S, 3)), NORMAL, on="arrival"),
     "choice features": gi.LinearReward(RNG.normal(size=(S, A, 2)), NORMAL),
     "transition features": gi.LinearReward(RNG.normal(size=(S, A, K, 2)), NORMAL),
-    "shaped": gi.Shaped(gi.StateReward(NORMAL, on="departure"), RNG.normal(size=S)),
 }
 
 
@@ -110,3 +113,59 @@ def test_a_mode_is_compiled_nowhere():
     best = gi.find_mode(KEY, graph, agent=gi.soft_optimal(beta=2.0), reward=PRIORS["departure"], data=walks)
     assert not compiled
     assert best.values["reward.values"].dims == ("state",)
+
+
+def test_many_parameters_have_no_hessian():
+    """Beyond some 1,500 parameters arrays of all pairs cost more than they save."""
+    world = gi.garnet(KEY, states=40, actions=2, branching=20, discount=0.9)
+    with computing_in("float64"):
+        posterior = standard(KEY, world, gi.soft_optimal(beta=1.0), gi.TransitionReward(NORMAL), walks_in(world))
+        assert posterior.closed == {False: None}
+
+
+def test_beta_may_be_an_array_of_jax():
+    star = gi.graph_world(nx.star_graph(20), initial=0, discount=0.9)
+    walks = walks_in(star)
+    one, other = (
+        gi.find_mode(KEY, star, agent=gi.soft_optimal(beta=beta), reward=PRIORS["departure"], data=walks)
+        for beta in (2.0, jnp.asarray(2.0))
+    )
+    np.testing.assert_allclose(one.values["reward.values"], other.values["reward.values"], atol=1e-6)
+
+
+def test_shaped_rewards_are_compiled():
+    """Their episodes end, after which no choice counts: the counts of a stationary policy do not know that."""
+    shaped = gi.Shaped(PRIORS["departure"], RNG.normal(size=S))
+    with computing_in("float64"):
+        assert standard(KEY, MAZE, gi.soft_optimal(beta=1.0), shaped, walks_in(MAZE)).closed == {False: None}
+
+
+def test_a_center_of_the_prior_that_cannot_be_planned_for():
+    """At zero reward an undiscounted soft-optimal agent wanders for ever."""
+    hall = gi.gridworld("s...a", discount=1.0, terminal="a")
+    walk = gi.Trajectories.of([[0, 1, 2]], [[3, 3]])
+    with pytest.raises(ValueError, match=r"not finite at the center of the prior.*wanders for ever"):
+        gi.find_mode(KEY, hall, agent=gi.soft_optimal(beta=1.0), reward=PRIORS["departure"], data=walk)
+
+
+def test_what_is_defined_does_not_depend_on_the_way():
+    with computing_in("float64"):
+        target = standard(KEY, MAZE, gi.soft_optimal(beta=1.0), PRIORS["departure"], walks_in(MAZE)).closed[False]
+    here = target.start + 0.1
+    before = target.derivatives(here)
+    target.derivatives(np.full(S, 1e300))  # no planner survives this
+    target.derivatives(np.full(S, 1e6))
+    for one, other in zip(before, target.derivatives(here), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
+
+
+def test_threads_leave_the_libraries_as_they_were():
+    before = [library["num_threads"] for library in threadpool_info()]
+    with computing_in("float64"):
+        targets = [
+            standard(KEY, MAZE, gi.soft_optimal(beta=1.0), PRIORS["departure"], walks_in(MAZE)).closed[False]
+            for _ in range(4)
+        ]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(climb, targets))
+    assert [library["num_threads"] for library in threadpool_info()] == before

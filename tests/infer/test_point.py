@@ -61,4 +61,6 @@ def test_a_search_that_starts_beyond_the_wall_says_that_nothing_converged():
         start = np.array([2.0, 0.0])
 
     assert not np.isfinite(Beyond().derivatives(Beyond.start)[0])
-    assert climb(Beyond()).potential == 1e300
+    found = climb(Beyond())
+    assert found.potential == 1e300
+    assert not found.converged

@@ -1,0 +1,108 @@
+"""The posterior over goals after every step, against loops over steps and planners that share nothing with the library."""
+
+import sys
+
+import jax
+import numpy as np
+import oracles
+import pytest
+
+import goalinf as gi
+from goalinf.infer.goals import goal_posterior
+
+KEY = jax.random.key(0)
+
+
+@pytest.fixture(autouse=True, params=["host", "compiled"])
+def route(request, monkeypatch):
+    """Both ways: goal by goal on the host, and all goals in one padded program."""
+    if request.param == "compiled":
+        monkeypatch.setattr(sys.modules["goalinf.infer.goals"], "factorable", lambda mdp: False)
+    return request.param
+
+
+def maze(seed, *, discount=1.0, side=5):
+    """Random walls, so that some cells cannot reach some goals; cells that are free, in the order of the world."""
+    rng = np.random.default_rng(seed)
+    walls = rng.random((side, side)) < 0.3
+    walls[0, :2] = False
+    text = "\n".join("".join("#" if wall else "." for wall in row) for row in walls)
+    world = gi.gridworld(text, moves=("up", "down", "left", "right"), discount=discount)
+    cells = [(int(row), int(column)) for row, column in np.argwhere(~walls)]
+    places = {f"g{i}": cells[j] for i, j in enumerate(rng.choice(len(cells), 3, replace=False))}
+    return world, places, rng
+
+
+def walks_of(world, goals, agent, rng):
+    """Walks toward all of the goals, with a missing choice."""
+    reward = list(goals.values())[int(rng.integers(len(goals)))]
+    start = world.states[int(rng.integers(world.n_states))]
+    walks = gi.simulate(KEY, world, agent, reward, trajectories=4, steps=6, starts=start)
+    observed = np.array(walks.observed)
+    observed[0, :1] = False
+    return gi.Trajectories.of(
+        walks.states, np.where(observed, walks.actions, -1), lengths=walks.lengths, observed=observed
+    )
+
+
+def expected_steps(world, goal, agent, kind, walks):
+    """Log-probability of every step under one goal, by sweeps and loops."""
+    P = np.asarray(world.mdp.dense())
+    reached = np.asarray(goal.goal)
+    income = (P * (-goal.step_cost + goal.bonus * reached)).sum(-1)
+    pinned = np.where(np.asarray(goal.dead), float(goal.dead_end), np.nan)
+    planned = getattr(oracles, kind)(
+        P, income, float(world.mdp.discount), float(agent.choice.beta), np.asarray(world.mdp.available), reached, pinned
+    )
+    return oracles.step_log_probabilities(
+        planned.policy, walks.states, walks.actions, walks.lengths, walks.observed, reached
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kind", ["boltzmann_q", "mce"])
+@pytest.mark.parametrize("discount", [1.0, 0.9])
+def test_against_loops(seed, kind, discount):
+    world, places, rng = maze(seed, discount=discount)
+    goals = gi.goals(world, places, step_cost=2.0, bonus=0.5)
+    agent = (gi.boltzmann if kind == "boltzmann_q" else gi.soft_optimal)(beta=1.5)
+    walks = walks_of(world, goals, agent, rng)
+    weights = [3.0, 1.0, 2.0]
+    found = goal_posterior(world, agent, goals, walks, prior=dict(zip(goals, weights, strict=True)))
+    steps = [expected_steps(world, goal, agent, kind, walks) for goal in goals.values()]
+    assert found.dims == ("trajectory", "step", "goal")
+    np.testing.assert_allclose(found.sel(step=0), np.tile(np.array(weights) / 6.0, (4, 1)), atol=1e-12)
+    np.testing.assert_allclose(found.isel(step=slice(1, None)), oracles.goal_posterior(steps, weights), atol=1e-9)
+    totals = np.stack([logs.sum(1) for logs in steps], axis=1)
+    np.testing.assert_allclose(found["log_likelihood"], totals, atol=1e-8)
+    np.testing.assert_allclose(found["evidence"], np.log(np.exp(totals) @ np.array(weights) / 6.0), atol=1e-8)
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_a_horizon_that_no_power_of_two_fits(precision):
+    world, places, rng = maze(1)
+    goals = gi.goals(world, places)
+    agent = gi.boltzmann(beta=1.0, horizon=6)
+    walks = walks_of(world, goals, agent, rng)
+    found = goal_posterior(world, agent, goals, walks, precision=precision)
+    assert found.sizes["step"] == walks.max_steps + 1
+    np.testing.assert_allclose(found.sum("goal"), 1.0, atol=1e-5)
+    with pytest.raises(ValueError, match=r"the agent's horizon is 2: give it a longer horizon"):
+        goal_posterior(world, gi.boltzmann(beta=1.0, horizon=2), goals, walks, precision=precision)
+
+
+def test_an_impossible_choice_is_named():
+    hall = gi.gridworld("a.b", discount=1.0, blocked="unavailable")
+    walk = gi.Trajectories.of([[1, 1]], [[0]])
+    with pytest.raises(ValueError, match=r"trajectory 0, step 0: this choice has probability zero under every goal"):
+        goal_posterior(hall, gi.boltzmann(beta=1.0), gi.goals(hall, {"a": "a", "b": "b"}), walk)
+
+
+@pytest.mark.parametrize("side", [9, 14])
+def test_large_undiscounted_mazes_have_values(side):
+    """Planning there once ended in numbers that are none."""
+    world, places, rng = maze(side, side=side)
+    goals = gi.goals(world, places)
+    walks = walks_of(world, goals, gi.boltzmann(beta=2.0), rng)
+    found = goal_posterior(world, gi.boltzmann(beta=2.0), goals, walks)
+    np.testing.assert_allclose(found.sum("goal"), 1.0, atol=1e-12)
