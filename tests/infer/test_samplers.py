@@ -175,7 +175,8 @@ def small_problem():
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"method": "nuts"}, {"chain_method": "vectorized"}, {"method": "hmc"}],
+    # Plain NUTS on the ridge between reward and beta diverges now and then with its usual step size.
+    [{}, {"method": "nuts", "target_accept": 0.99}, {"chain_method": "vectorized"}, {"method": "hmc"}],
     ids=["auto", "nuts", "vectorized", "hmc"],
 )
 def test_exact_grid(options):
