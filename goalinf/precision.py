@@ -1,4 +1,4 @@
-"""Precision: which floats a computation runs in. No global switch is ever set."""
+"""Precision and place: which floats a computation runs in, on the host or compiled. No global switch is ever set."""
 
 from __future__ import annotations
 
@@ -47,14 +47,6 @@ def on_host(*trees: Any) -> bool:
 def namespace(*trees: Any) -> Any:
     """``numpy`` where every number lies on the host, ``jax.numpy`` otherwise: one formula serves both."""
     return np if on_host(*trees) else jnp
-
-
-def log_sum_exp(x: Any, axis: int = 0) -> Any:
-    """Logarithm of a sum of exponentials, on the host or in compiled code; not all of the terms are minus infinity."""
-    if not on_host(x):
-        return jax.nn.logsumexp(x, axis=axis)
-    highest = x.max(axis=axis, keepdims=True)
-    return np.log(np.exp(x - highest).sum(axis=axis)) + highest.squeeze(axis)
 
 
 def _kind(leaf: Any) -> Any:

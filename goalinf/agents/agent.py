@@ -57,7 +57,7 @@ class Agent(eqx.Module):
     beliefs : callable
         MDP -> the MDP that is planned in.
     planner : callable
-        :class:`~goalinf.agents.bellman.Problem` -> :class:`~goalinf.agents.planners.Plan`.
+        :class:`~goalinf.agents.bellman.Problem`, and values nearby or None -> :class:`~goalinf.agents.planners.Plan`.
     choice : callable
         Q-values -> log-probabilities; holds ``beta``.
     execution : callable

@@ -11,12 +11,13 @@ from functools import reduce
 from typing import Any, Literal
 
 import equinox as eqx
+import jax
 import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
 from goalinf import rewards
-from goalinf.precision import cast, log_sum_exp, namespace, on_host
+from goalinf.precision import cast, namespace, on_host
 from goalinf.worlds import MDP
 
 Backup = Literal["soft", "hard"]
@@ -97,6 +98,14 @@ def add_up(term: Callable[[Any], Any], count: int) -> Any:
     if count <= _UNROLLED:
         return reduce(operator.add, map(term, range(count)))
     return lax.fori_loop(1, count, lambda index, total: total + term(index), term(0))
+
+
+def log_sum_exp(x: Any, axis: int = 0) -> Any:
+    """Logarithm of a sum of exponentials, on the host or in compiled code; not all of the terms are minus infinity."""
+    if not on_host(x):
+        return jax.nn.logsumexp(x, axis=axis)
+    highest = x.max(axis=axis, keepdims=True)
+    return np.log(np.exp(x - highest).sum(axis=axis)) + highest.squeeze(axis)
 
 
 def backup(problem: Problem, values: Float[Array | np.ndarray, " S"], kind: Backup) -> tuple[Any, Any]:

@@ -9,7 +9,8 @@ import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from goalinf.precision import log_sum_exp, namespace
+from goalinf.agents.bellman import log_sum_exp
+from goalinf.precision import namespace
 
 
 class Softmax(eqx.Module):

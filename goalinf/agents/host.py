@@ -41,7 +41,7 @@ def factorable(mdp: MDP) -> bool:
     return n_states * int(np.abs(place[rows] - place[columns]).max()) <= _BAND
 
 
-class calm:  # noqa: N801
+class Calm:
     """Linear algebra on one thread where the arrays are small: to wake a second one costs three times what it saves.
 
     The setting is one of the process: the first thread that comes in makes it, the last one that leaves undoes it.
@@ -55,17 +55,17 @@ class calm:  # noqa: N801
 
     def __enter__(self) -> None:
         if self._small:
-            with calm._lock:
-                calm._inside += 1
-                if calm._inside == 1:
-                    calm._limit = _libraries().limit(limits=1, user_api="blas")
+            with Calm._lock:
+                Calm._inside += 1
+                if Calm._inside == 1:
+                    Calm._limit = _libraries().limit(limits=1, user_api="blas")
 
     def __exit__(self, *error: Any) -> None:
         if self._small:
-            with calm._lock:
-                calm._inside -= 1
-                if calm._inside == 0:
-                    calm._limit.restore_original_limits()
+            with Calm._lock:
+                Calm._inside -= 1
+                if Calm._inside == 0:
+                    Calm._limit.restore_original_limits()
 
 
 @cache

@@ -60,7 +60,7 @@ class ValueIteration(eqx.Module):
         if self.horizon is None:
             if on_host(problem, near):
                 # The residual says whether values are numbers.
-                with np.errstate(all="ignore"), host.calm(problem.pinned.size):
+                with np.errstate(all="ignore"), host.Calm(problem.pinned.size):
                     values = host.fixed_point(problem, self.backup, near)
                     gap = solver.residual(problem, values, self.backup)
                     return Plan(action_values(problem, values), values, gap)

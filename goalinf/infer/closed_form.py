@@ -29,7 +29,7 @@ from goalinf.agents.bellman import Problem, action_values, backup
 from goalinf.agents.checks import solved
 from goalinf.agents.choice import Softmax
 from goalinf.agents.execution import AsIntended
-from goalinf.agents.host import Factors, calm, factorable, fixed_point
+from goalinf.agents.host import Calm, Factors, factorable, fixed_point
 from goalinf.agents.planners import ValueIteration
 from goalinf.agents.solver import residual
 from goalinf.data import Trajectories
@@ -213,7 +213,7 @@ class ClosedForm:
 
     def derivatives(self, flat: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Potential, gradient and Hessian; infinite where undefined."""
-        with np.errstate(all="ignore"), calm(max(flat.size, *(one.n_states for one in self.likelihoods))):
+        with np.errstate(all="ignore"), Calm(max(flat.size, *(one.n_states for one in self.likelihoods))):
             value, gradient, hessian = self.prior.derivatives(flat)
             for likelihood in self.likelihoods:
                 if (found := likelihood.derivatives(flat)) is None:

@@ -1,5 +1,10 @@
 """Planning on the host: which worlds it takes, and that it finds what the compiled planners find."""
 
+import os
+import subprocess
+import sys
+import textwrap
+
 import jax
 import networkx as nx
 import numpy as np
@@ -64,15 +69,32 @@ def test_a_problem_without_fixed_point():
         gi.soft_optimal(beta=1.0).policy(hall, gi.goals(hall, {"end": "a"}, step_cost=0.1)["end"])
 
 
-def test_nothing_is_compiled(monkeypatch):
-    """A policy and a goal posterior in float64 on a CPU are there at once."""
-    maze = gi.gridworld("s.#.a\n..#..\n.....", discount=1.0)
+SCRIPT = """
+    import jax, numpy as np, numpyro.distributions as dist
+    import goalinf as gi
+
+    key = jax.random.key(0)
+    maze = gi.gridworld("s.#.a\\n..#..\\n.....", discount=1.0)
     goals = gi.goals(maze, {"a": "a", "corner": (2, 0)}, step_cost=1.0)
     walk = gi.Trajectories.of([[0, 4, 8]], [[1, 1]])
+    slow = gi.gridworld("s.#.a\\n..#..\\n.....", discount=0.9)
+    prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
     compiled = []
     jax.monitoring.register_event_duration_secs_listener(
         lambda event, *_, **__: compiled.append(event) if event.endswith("backend_compile_duration") else None
     )
     gi.boltzmann(beta=1.0).policy(maze, goals["a"])
     gi.goal_posterior(maze, gi.boltzmann(beta=1.0), goals, walk)
-    assert not compiled
+    gi.find_mode(key, slow, agent=gi.soft_optimal(beta=1.0), reward=prior, data=walk)
+    print("without", len(compiled))
+    jax.jit(lambda x: x + 1)(np.zeros(3))
+    print("with", len(compiled))
+"""
+
+
+def test_policies_goals_and_modes_are_compiled_nowhere():
+    """In a process of its own, where nothing has been compiled before; the last line shows that it would be heard."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+    run = [sys.executable, "-c", textwrap.dedent(SCRIPT)]
+    done = subprocess.run(run, capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.split() == ["without", "0", "with", "1"]
