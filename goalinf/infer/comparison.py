@@ -268,7 +268,7 @@ def held_out(fit: Fit, data: Trajectories) -> pd.DataFrame:
 def _density_for(fit: Fit, data: Trajectories) -> Density:
     """The model of a fit with other data in it, whose contexts may be fewer or in another order."""
     if fit.agent is not None:
-        return standard(jax.random.key(0), fit.world, fit.agent, fit.reward, data).plain
+        return standard(jax.random.key(0), fit.world, fit.agent, fit.reward, data).plain.density
     return _density(fit)
 
 
@@ -277,4 +277,4 @@ def _density(fit: Fit) -> Density:
     if fit.density is None and fit.agent is None:
         lost = fit.tree.attrs.get("not_kept", "the model of this fit is not known")
         raise ValueError(f"{lost}. For this the fit is needed that gi.infer returned")
-    return fit.density or posterior_of(fit).plain
+    return fit.density or posterior_of(fit).plain.density

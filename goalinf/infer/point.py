@@ -106,7 +106,7 @@ def find_mode(
     check_key(key)
     with computing_in(precision):
         posterior = _posterior(key, world, agent, reward, data, model, {}, {})
-        mode = climb(posterior.target(product=False))
+        mode = climb(posterior.plain.target)
         if not mode.converged:
             raise ConvergenceError(
                 f"the mode was not reached in {mode.steps} steps: a gradient of {mode.gradient:.2g} is left; "
@@ -186,7 +186,7 @@ def approximate(
             flat, said = _laplace(key_draw, posterior, draws)
         else:
             flat, said = _svi(key_fit, key_draw, posterior, draws, steps)
-        density = posterior.plain
+        density = posterior.plain.density
         program = jax.jit(jax.vmap(lambda one: density.constrain(one, posterior.data)))
         values = {name: one[None] for name, one in jax.device_get(program(flat)).items()}
         stats = {"diverging": np.zeros((1, draws), bool)}
@@ -206,7 +206,7 @@ def _posterior(
 
 
 def _laplace(key: Any, posterior: Posterior, draws: int) -> tuple[Any, str]:
-    geometry = Geometry.laplace(climb(posterior.target(product=False)))
+    geometry = Geometry.laplace(climb(posterior.plain.target))
     if geometry is None:
         raise ConvergenceError("the curvature at the mode is not positive definite; use gi.infer, or by='svi'")
     noise = jax.random.normal(key, (draws, geometry.center.size))
@@ -214,7 +214,7 @@ def _laplace(key: Any, posterior: Posterior, draws: int) -> tuple[Any, str]:
 
 
 def _svi(key: Any, key_draw: Any, posterior: Posterior, draws: int, steps: int) -> tuple[Any, str]:
-    density = posterior.plain
+    density = posterior.plain.density
 
     def flat_model(data: Any) -> None:
         flat = numpyro.sample("flat", dist.ImproperUniform(dist.constraints.real_vector, (), (density.size,)))

@@ -28,17 +28,44 @@ from goalinf.infer.scale import PRODUCT, ScaleMixture, product_prior, sample_pro
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Form:
+    """One way to write a posterior.
+
+    Parameters
+    ----------
+    trace : callable
+        Nothing -> the density.
+    data : pytree
+        What enters compiled code.
+    closed : ClosedForm or None
+        The same density with derivatives in closed form, where there are any.
+    """
+
+    trace: Callable[[], Density]
+    data: Any
+    closed: ClosedForm | None = None
+
+    @cached_property
+    def density(self) -> Density:
+        """The density; traced where it is first needed."""
+        return self.trace()
+
+    @cached_property
+    def target(self) -> Remembered:
+        """Its potential with derivatives: in closed form where there is one, else compiled."""
+        return Remembered(self.closed or Compiled(self.density, self.data))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Posterior:
     """A posterior ready for sampling.
 
     Parameters
     ----------
-    trace : callable
-        Whether in beta times the reward -> the model, flattened; see :attr:`plain` and :attr:`product`.
-    scale : ScaleMixture or None
-        Prior of beta times the reward, where the model can be written in it.
-    closed : mapping
-        Closed forms by whether they are in beta times the reward; None where there is none.
+    plain : Form
+        The model as it was written.
+    product : Form or None
+        The same model in beta times the reward, where that is possible; ``scale`` is the prior of that product.
     data : pytree
         What enters compiled code; ``labeled`` is the same with its names.
     dims, coords : mapping
@@ -47,9 +74,9 @@ class Posterior:
         Empty for a user's own model.
     """
 
-    trace: Callable[[bool], Density]
+    plain: Form
+    product: Form | None
     scale: ScaleMixture | None
-    closed: Mapping[bool, ClosedForm | None]
     data: Any
     labeled: Any
     dims: Mapping[str, Sequence[str]]
@@ -59,37 +86,17 @@ class Posterior:
     agent: Agent | None = None
     reward: Rewards | None = None
 
-    @cached_property
-    def plain(self) -> Density:
-        """The model as it was written; traced where it is first needed."""
-        return self.trace(False)
-
-    @cached_property
-    def product(self) -> Density | None:
-        """The same model in beta times the reward, where that is possible."""
-        return None if self.scale is None else self.trace(True)
-
-    @cached_property
-    def plain_target(self) -> Remembered:
-        """The potential of :attr:`plain` with its derivatives: in closed form where there is one, else compiled."""
-        return Remembered(self.closed.get(False) or Compiled(self.plain, self.data))
-
-    @cached_property
-    def product_target(self) -> Remembered:
-        """The same of :attr:`product`."""
-        assert self.product is not None
-        return Remembered(self.closed.get(True) or Compiled(self.product, self.data))
-
-    def target(self, *, product: bool) -> Remembered:
-        """The potential to climb or to sample."""
-        return self.product_target if product else self.plain_target
+    @property
+    def straightest(self) -> Form:
+        """The form without the ridge between beta and the reward, where there is one."""
+        return self.product or self.plain
 
     def at(self, flat: np.ndarray) -> dict[str, np.ndarray]:
         """Every site's value at one place in the unconstrained coordinates of the model as it was written."""
-        if self.closed.get(False) is not None:  # one normal prior: its coordinates are its values
+        if self.plain.closed is not None:  # one normal prior: its coordinates are its values
             (site,) = self.sites
             return {site.name: flat.reshape(site.prior.shape())}
-        return jax.device_get(self.plain.constrain(jnp.asarray(flat), self.data))
+        return jax.device_get(self.plain.density.constrain(jnp.asarray(flat), self.data))
 
     def values(self, key: Any, sampled: Any) -> dict[str, np.ndarray]:
         """Every site's value for every draw, ``(chains, draws, …)``."""
@@ -155,16 +162,16 @@ def standard(
 
     bare = data.unlabeled()
     scale = product_prior(sites, reward) if as_product else None
-    priors = {False: None} if scale is None else {False: None, True: scale}
-    closed = {which: ClosedForm.of(setting, agent, reward, sites, data, prior) for which, prior in priors.items()}
-    dims, coords = assemble.site_coords(sites, setting.world, reward)
     start = starting_values(sites, scale)
 
-    def trace(product: bool) -> Density:
-        draw = partial(sample_product, prior=scale) if product and scale is not None else sample_sites
-        return Density.of(model_of(draw), bare, key, start)
+    def form(draw: Any, prior: ScaleMixture | None) -> Form:
+        closed = ClosedForm.of(setting, agent, reward, sites, data, prior)
+        return Form(lambda: Density.of(model_of(draw), bare, key, start), bare, closed)
 
-    posterior = Posterior(trace, scale, closed, bare, data, dims, coords, sites, world, agent, reward)
+    plain = form(sample_sites, None)
+    product = None if scale is None else form(partial(sample_product, prior=scale), scale)
+    dims, coords = assemble.site_coords(sites, setting.world, reward)
+    posterior = Posterior(plain, product, scale, bare, data, dims, coords, sites, world, agent, reward)
     _check_defined(posterior, data)
     return posterior
 
@@ -180,7 +187,8 @@ def own_model(
 ) -> Posterior:
     """The posterior of a user's own NumPyro model."""
     bare = data.unlabeled() if isinstance(data, Trajectories) else data
-    posterior = Posterior(lambda _: Density.of(model, bare, key), None, {}, bare, data, dims, coords, [])
+    plain = Form(lambda: Density.of(model, bare, key), bare)
+    posterior = Posterior(plain, None, None, bare, data, dims, coords, [])
     if isinstance(data, Trajectories):
         _check_defined(posterior, data)
     return posterior
@@ -188,10 +196,10 @@ def own_model(
 
 def _check_defined(posterior: Posterior, data: Trajectories) -> None:
     """The density is finite where the search for its mode starts; otherwise it is said why not."""
-    target = posterior.target(product=posterior.scale is not None)
+    target = posterior.straightest.target
     if np.isfinite(target.derivatives(target.start)[0]):
         return
-    density, bare = posterior.plain, posterior.data
+    density, bare = posterior.plain.density, posterior.data
     sites = jax.device_get(density.constrain(jnp.asarray(density.start), bare))
     scored, residual = jax.device_get(jax.jit(lambda s, d: density.log_likelihood(s, d, by="step"))(sites, bare))
     wrong = np.argwhere(np.isneginf(scored)) if np.ndim(scored) else np.empty((0, 2), int)

@@ -114,17 +114,16 @@ def posterior_of(fit: Fit, *, model: Model | None = None, data: Any = None) -> P
 def _further(key: Any, posterior: Posterior, fit: Fit, draws: int, progress: bool | None) -> Sampled:
     """Further draws of the same kernel in the same coordinates."""
     attrs, stand = fit.tree.attrs, fit.tree["sampler"].to_dataset()
-    density = posterior.product if attrs["product"] else posterior.plain
-    if density is None or density.size != stand.sizes["coordinate"]:
-        other = "another one" if density is None else f"one of {density.size}"
+    form = posterior.product if attrs["product"] else posterior.plain
+    if form is None or form.density.size != stand.sizes["coordinate"]:
+        other = "another one" if form is None else f"one of {form.density.size}"
         raise ValueError(
             f"the chains stand in a space of {stand.sizes['coordinate']} coordinates, the model makes {other}"
         )
     geometry = Geometry(stand["center"].values, stand["scale"].values, bool(attrs["whitened"]))
     algorithm = attrs["algorithm"]
     # Nothing adapts any more, so that the acceptance that was aimed at does not matter.
-    target = posterior.target(product=bool(attrs["product"]))
-    kernel = Kernel(density, target, algorithm, block=BLOCK, target_accept=0.9)
+    kernel = Kernel(form.density, form.target, algorithm, block=BLOCK, target_accept=0.9)
     n_chains = stand.sizes["chain"]
     with Progress(f"{algorithm}, {n_chains} chains", n_chains * -(-draws // BLOCK) * BLOCK, show=progress) as bar:
         chains = Chains(
@@ -141,5 +140,5 @@ def _further(key: Any, posterior: Posterior, fit: Fit, draws: int, progress: boo
         )
         found = chains.advance(draws, bar)
     kept = {name: values[:, :draws] for name, values in found.items()}
-    what = geometry, density, bool(attrs["product"]), attrs["sampler"], algorithm, attrs["warmup"]
+    what = geometry, form.density, bool(attrs["product"]), attrs["sampler"], algorithm, attrs["warmup"]
     return Sampled(kept, *what, chains.interrupted, chains.inverse_mass)

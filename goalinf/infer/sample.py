@@ -23,7 +23,7 @@ from goalinf.infer.driver import ChainMethod, Chains, Draws, default_chain_metho
 from goalinf.infer.fit import Fit
 from goalinf.infer.geometry import Geometry, Kernel, spread_out
 from goalinf.infer.mode import climb
-from goalinf.infer.problem import Posterior, own_model, standard
+from goalinf.infer.problem import Form, Posterior, own_model, standard
 from goalinf.infer.progress import Progress
 from goalinf.precision import Precision, computing_in
 
@@ -187,8 +187,7 @@ def _sample(key: Any, posterior: Posterior, settings: _Settings, keep: Checkpoin
     key_start, key_hmc, key_nuts = jax.random.split(key, 3)
     reason = "it was asked for"
     if settings.method != "nuts":
-        product = posterior.scale is not None
-        geometry = Geometry.laplace(climb(posterior.target(product=product)))
+        geometry = Geometry.laplace(climb(posterior.straightest.target))
         if geometry is None:
             reason = "the curvature at the mode is not positive definite"
         else:
@@ -196,11 +195,11 @@ def _sample(key: Any, posterior: Posterior, settings: _Settings, keep: Checkpoin
                 key_hmc,
                 key_start,
                 posterior,
+                posterior.straightest,
                 geometry,
                 "HMC",
                 settings,
                 keep,
-                product=product,
                 judge=settings.method == "auto",
             )
             if isinstance(done, Sampled):
@@ -208,9 +207,9 @@ def _sample(key: Any, posterior: Posterior, settings: _Settings, keep: Checkpoin
             reason = done
         if settings.method == "hmc":
             raise ValueError(f"HMC in whitened coordinates cannot run: {reason}; use method='nuts'")
-    geometry = Geometry.plain(climb(posterior.target(product=False)).flat)
+    geometry = Geometry.plain(climb(posterior.plain.target).flat)
     done = _run(
-        key_nuts, key_start, posterior, geometry, "NUTS", settings, keep, product=False, judge=False, reason=reason
+        key_nuts, key_start, posterior, posterior.plain, geometry, "NUTS", settings, keep, judge=False, reason=reason
     )
     assert isinstance(done, Sampled)
     return done
@@ -220,22 +219,20 @@ def _run(
     key: Any,
     key_start: Any,
     posterior: Posterior,
+    form: Form,
     geometry: Geometry,
     algorithm: Literal["HMC", "NUTS"],
     settings: _Settings,
     keep: Checkpoint,
     *,
-    product: bool,
     judge: bool,
     reason: str = "",
 ) -> Sampled | str:
     """One sampler from start to end; or, where it is judged by a pilot and found wanting, the reason."""
     default_warmup, accept = (200, 0.85) if algorithm == "HMC" else (1000, 0.95)
     warmup = default_warmup if settings.warmup is None else -(-settings.warmup // BLOCK) * BLOCK
-    density = posterior.product if product else posterior.plain
-    assert density is not None
-    target = posterior.target(product=product)
-    kernel = Kernel(density, target, algorithm, block=BLOCK, target_accept=settings.target_accept or accept)
+    product = form is posterior.product
+    kernel = Kernel(form.density, form.target, algorithm, block=BLOCK, target_accept=settings.target_accept or accept)
     total = settings.chains * (warmup + -(-settings.draws // BLOCK) * BLOCK)
     with Progress(f"{algorithm}, {settings.chains} chains", total, show=settings.progress) as bar:
         chains = Chains(
@@ -258,7 +255,7 @@ def _run(
             kept = {name: values[:, : settings.draws] for name, values in draws.items()}
             said = _sentence(algorithm, product, halved, reason if settings.method == "auto" else "")
             return Sampled(
-                kept, geometry, density, product, said, algorithm, warmup, chains.interrupted, chains.inverse_mass
+                kept, geometry, form.density, product, said, algorithm, warmup, chains.interrupted, chains.inverse_mass
             )
 
         while count < settings.draws and not chains.interrupted:
@@ -348,7 +345,7 @@ def labeled_fit(
     precision: Precision,
 ) -> Fit:
     """Draws ``(chains, draws, …)`` with their labels, their pointwise log-likelihood and where they come from."""
-    log_likelihood, residual = pointwise(posterior.plain, values, posterior.data, by="trajectory")
+    log_likelihood, residual = pointwise(posterior.plain.density, values, posterior.data, by="trajectory")
     groups = {
         "posterior": assemble.dataset(values, posterior.dims, posterior.coords, ("chain", "draw")),
         "sample_stats": assemble.dataset(stats, {}, {}, ("chain", "draw")),
@@ -362,7 +359,7 @@ def labeled_fit(
     tree = xr.DataTree.from_dict(groups)
     failures = int((residual > 1e3 * 64 * np.finfo(precision).eps).sum())
     tree.attrs = {**assemble.provenance(key, posterior.labeled, precision), **attrs, "planner_failures": failures}
-    return Fit(tree, posterior.labeled, posterior.world, posterior.agent, posterior.reward, posterior.plain)
+    return Fit(tree, posterior.labeled, posterior.world, posterior.agent, posterior.reward, posterior.plain.density)
 
 
 def pointwise(

@@ -37,10 +37,9 @@ def walks_in(world):
     return gi.simulate(KEY, world, agent, truth, trajectories=8, steps=12)
 
 
-def assert_agrees(posterior, *, product):
-    target = posterior.target(product=product).target
-    compiled = Compiled(posterior.product if product else posterior.plain, posterior.data)
-    assert posterior.closed[product] is target
+def assert_agrees(form):
+    target, compiled = form.closed, Compiled(form.density, form.data)
+    assert form.target.target is target
     for scale in (0.0, 0.3, 1.0):
         flat = target.start + scale * np.random.default_rng(1).normal(size=target.start.size)
         for found, expected in zip(target.derivatives(flat), compiled.derivatives(flat), strict=True):
@@ -51,14 +50,14 @@ def assert_agrees(posterior, *, product):
 def test_known_beta(name):
     with computing_in("float64"):
         agent = gi.soft_optimal(beta=1.7)
-        assert_agrees(standard(KEY, MAZE, agent, PRIORS[name], walks_in(MAZE)), product=False)
+        assert_agrees(standard(KEY, MAZE, agent, PRIORS[name], walks_in(MAZE)).plain)
 
 
 @pytest.mark.parametrize("name", ["departure", "uneven", "state features"])
 def test_free_beta(name):
     with computing_in("float64"):
         agent = gi.soft_optimal(beta=dist.LogNormal(0.2, 0.5))
-        assert_agrees(standard(KEY, MAZE, agent, PRIORS[name], walks_in(MAZE)), product=True)
+        assert_agrees(standard(KEY, MAZE, agent, PRIORS[name], walks_in(MAZE)).product)
 
 
 def test_several_worlds():
@@ -67,7 +66,7 @@ def test_several_worlds():
     agent = gi.soft_optimal(beta=1.0)
     walks = gi.simulate(KEY, worlds, agent, truth, trajectories=5, steps=10)
     with computing_in("float64"):
-        assert_agrees(standard(KEY, worlds, agent, gi.StateReward(NORMAL, on="departure"), walks), product=False)
+        assert_agrees(standard(KEY, worlds, agent, gi.StateReward(NORMAL, on="departure"), walks).plain)
 
 
 @pytest.mark.parametrize(
@@ -83,14 +82,14 @@ def test_several_worlds():
 def test_where_there_is_none(agent, prior):
     with computing_in("float64"):
         posterior = standard(KEY, MAZE, agent, gi.StateReward(prior, on="departure"), walks_in(MAZE), as_product=False)
-        assert isinstance(posterior.target(product=False).target, Compiled)
+        assert isinstance(posterior.plain.target.target, Compiled)
 
 
 def test_float32_is_compiled():
     with computing_in("float32"):
         prior = gi.StateReward(NORMAL, on="departure")
         posterior = standard(KEY, MAZE, gi.soft_optimal(beta=1.0), prior, walks_in(MAZE))
-        assert isinstance(posterior.target(product=False).target, Compiled)
+        assert isinstance(posterior.plain.target.target, Compiled)
 
 
 def test_an_impossible_choice_is_named():
@@ -105,7 +104,7 @@ def test_many_parameters_have_no_hessian():
     world = gi.garnet(KEY, states=40, actions=2, branching=20, discount=0.9)
     with computing_in("float64"):
         posterior = standard(KEY, world, gi.soft_optimal(beta=1.0), gi.TransitionReward(NORMAL), walks_in(world))
-        assert posterior.closed == {False: None}
+        assert posterior.plain.closed is None
 
 
 def test_beta_may_be_an_array_of_jax():
@@ -122,7 +121,7 @@ def test_shaped_rewards_are_compiled():
     """Their episodes end, after which no choice counts: the counts of a stationary policy do not know that."""
     shaped = gi.Shaped(PRIORS["departure"], RNG.normal(size=S))
     with computing_in("float64"):
-        assert standard(KEY, MAZE, gi.soft_optimal(beta=1.0), shaped, walks_in(MAZE)).closed == {False: None}
+        assert standard(KEY, MAZE, gi.soft_optimal(beta=1.0), shaped, walks_in(MAZE)).plain.closed is None
 
 
 def test_a_center_of_the_prior_that_cannot_be_planned_for():
@@ -135,7 +134,7 @@ def test_a_center_of_the_prior_that_cannot_be_planned_for():
 
 def test_what_is_defined_does_not_depend_on_the_way():
     with computing_in("float64"):
-        target = standard(KEY, MAZE, gi.soft_optimal(beta=1.0), PRIORS["departure"], walks_in(MAZE)).closed[False]
+        target = standard(KEY, MAZE, gi.soft_optimal(beta=1.0), PRIORS["departure"], walks_in(MAZE)).plain.closed
     here = target.start + 0.1
     before = target.derivatives(here)
     target.derivatives(np.full(S, 1e300))  # no planner survives this

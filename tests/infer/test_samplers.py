@@ -228,7 +228,7 @@ def test_simulation_based_calibration():
         betas, rewards, data = replicate(world, agent, reward, like, count, jax.random.key(11))
         one = lambda i: jax.tree.map(lambda leaf: leaf[i], data)  # noqa: E731
         posterior = standard(jax.random.key(0), world, agent, reward, one(0))
-        density, geometries, starts, kernels = posterior.product, [], [], []
+        density, geometries, starts, kernels = posterior.product.density, [], [], []
         for i in range(count):
             target = Compiled(density, one(i))
             kernels.append(Kernel(density, target, "HMC", block=warmup, target_accept=0.9))
