@@ -10,6 +10,7 @@ import threading
 from functools import cache
 from typing import Any, ClassVar
 
+import equinox as eqx
 import numpy as np
 from scipy import sparse
 from scipy.linalg import lapack
@@ -17,7 +18,9 @@ from scipy.sparse import csgraph
 from scipy.sparse.linalg import splu
 from threadpoolctl import ThreadpoolController
 
-from goalinf.agents.bellman import Backup, Problem, backup
+from goalinf.agents.bellman import Backup, Problem, backup, log_sum_exp
+from goalinf.agents.checks import solved
+from goalinf.agents.solver import residual
 from goalinf.worlds import MDP
 
 _DENSE_STATES = 200  # so many are faster in a dense array
@@ -27,6 +30,7 @@ _MAX_STEPS = 100
 _SWEEPS = 10
 _NEAR = 0.1  # residual in nats up to which factors may be old: further out they can lead in circles
 _FAST = 0.3  # factor by which a step with old factors has to shrink the residual: ten of them cost one factorization
+_STEPS_TOGETHER = 40  # with old factors for many problems at once, where they cost as much as solving one by itself
 
 
 def factorable(mdp: MDP) -> bool:
@@ -105,14 +109,26 @@ class Factors:
     def solve(self, right: Any) -> np.ndarray:
         """Solve for one right-hand side ``(S,)`` or several ``(S, F)``."""
         if self._dense:
-            return lapack.dgetrs(self._lu, self._pivots, right)[0]
+            return self._substitute(right, trans=0)
         return self._super.solve(right)
 
     def solve_transposed(self, right: Any) -> np.ndarray:
         """The same with the transposed matrix."""
         if self._dense:
-            return lapack.dgetrs(self._lu, self._pivots, right, trans=1)[0]
+            return self._substitute(right, trans=1)
         return self._super.solve(right, trans="T")
+
+    def _substitute(self, right: Any, trans: int) -> np.ndarray:
+        # SciPy counts the pivots from one while it calls LAPACK, in place: every thread needs some of its own.
+        return lapack.dgetrs(self._lu, self._pivots.copy(), right, trans=trans)[0]
+
+
+def transitions(problem: Problem) -> sparse.csr_array:
+    """Transition probabilities of every choice, ``(A * S, S)``."""
+    n_actions, _, n_states = problem.weights.shape
+    choices = np.arange(n_actions * n_states).reshape(n_actions, 1, n_states)
+    places = [np.broadcast_to(x, problem.weights.shape).ravel() for x in (choices, problem.neighbors)]
+    return sparse.csr_array((problem.weights.ravel(), places), shape=(choices.size, n_states))
 
 
 def fixed_point(
@@ -154,3 +170,50 @@ def _from_below(problem: Problem, kind: Backup) -> Any:
     for _ in range(_SWEEPS):
         values = backup(problem, values, kind)[0]
     return values
+
+
+def fixed_points(problem: Problem, rewards: np.ndarray, start: np.ndarray, factors: Factors) -> np.ndarray:
+    """Soft values ``(S, B)`` of many rewards ``(A, S, B)`` at once; not a number where there are none.
+
+    ``start (S, B)`` are values nearby, ``factors`` those of a policy nearby. All rewards take steps with these factors,
+    each of which is combined with the two before it (Anderson 1965); what they do not reach is solved by itself.
+    """
+    moves, available = transitions(problem), problem.available[..., None]
+    found = np.full_like(start, np.nan)
+    column, income, values = np.arange(start.shape[1]), rewards, start
+    before: list[tuple[np.ndarray, np.ndarray]] = []  # values and the steps from there
+    for _ in range(_STEPS_TOGETHER):
+        q = income + problem.discount * (moves @ values).reshape(income.shape)
+        backed_up = log_sum_exp(np.where(available, q, -np.inf))
+        backed_up[problem.pinned] = problem.pins[problem.pinned, None]
+        change = backed_up - values
+        left = np.abs(change).max(axis=0) > 64 * np.finfo(float).eps * (1.0 + np.abs(values).max(axis=0))
+        if not left.all():
+            found[:, column[~left]] = values[:, ~left]
+            column, income, values, change = column[left], income[..., left], values[:, left], change[:, left]
+            before = [(v[:, left], f[:, left]) for v, f in before]
+        if not column.size:
+            break
+        step = factors.solve(change)
+        following = values + step
+        if before:
+            bends = np.stack([step - f for _, f in before])
+            gram = np.einsum("isb,jsb->bij", bends, bends)
+            gram += 1e-14 * np.trace(gram, axis1=1, axis2=2)[:, None, None] * np.eye(len(before)) + 1e-300
+            share = np.linalg.solve(gram, np.einsum("isb,sb->bi", bends, step)[..., None])[..., 0].T
+            for bend, (v, _), weight in zip(bends, before, share, strict=True):
+                following = following - weight * (values - v + bend)
+        before = [*before[-1:], (values, step)]
+        values = following
+    for number in np.flatnonzero(np.isnan(found[0])):
+        one = eqx.tree_at(lambda p: p.reward, problem, rewards[..., number])
+        found[:, number] = soft_values(one, start[:, number], factors)
+    return found
+
+
+def soft_values(problem: Problem, start: np.ndarray | None = None, factors: Factors | None = None) -> np.ndarray:
+    """The soft fixed point, from values nearby or, where those lead nowhere, from below; not a number without one."""
+    for values in (fixed_point(problem, "soft", *near) for near in ((start, factors), ())):
+        if solved(residual(problem, values, "soft"), values):
+            return values
+    return np.full(problem.pinned.size, np.nan)

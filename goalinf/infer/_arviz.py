@@ -65,6 +65,12 @@ def worst(dataset: xr.Dataset) -> tuple[float, float]:
     return max(float(values.max(skipna=True)) for values in az.rhat(dataset).values()), bulk
 
 
+def khat(log_weights: np.ndarray) -> float:
+    """Pareto k of importance weights."""
+    # Takes log-likelihoods, whose negatives are the log weights of leaving one out.
+    return float(importlib.import_module("arviz_stats.base").array_stats.psislw(-log_weights)[1])
+
+
 def smallest_ess(draws: np.ndarray) -> float:
     """Smallest bulk effective sample size over the columns of draws ``(chains, draws, D)``."""
     return float(az.ess(xr.Dataset({"x": (("chain", "draw", "column"), draws)}))["x"].min())

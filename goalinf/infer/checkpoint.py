@@ -71,4 +71,6 @@ def joined(old: Fit, new: Fit) -> Fit:
     tree = xr.DataTree.from_dict({name: groups[name] for name in old.tree.children})
     failures = sum(int(fit.tree.attrs["planner_failures"]) for fit in (old, new))
     tree.attrs = {**old.tree.attrs, "interrupted": new.tree.attrs["interrupted"], "planner_failures": failures}
+    if "khat" in old.tree.attrs:
+        tree.attrs["khat"] = max(fit.tree.attrs["khat"] for fit in (old, new))
     return dataclasses.replace(old, tree=tree, density=old.density or new.density)

@@ -13,7 +13,10 @@ Nothing is compiled: a mode takes milliseconds where the compiled density takes 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import Any
 
 import equinox as eqx
@@ -25,13 +28,11 @@ from scipy import sparse
 
 from goalinf.agents import Agent, Setting
 from goalinf.agents.beliefs import TrueBeliefs
-from goalinf.agents.bellman import Problem, action_values, backup
-from goalinf.agents.checks import solved
+from goalinf.agents.bellman import Problem, action_values, backup, log_sum_exp
 from goalinf.agents.choice import Softmax
 from goalinf.agents.execution import AsIntended
-from goalinf.agents.host import Calm, Factors, factorable, fixed_point
+from goalinf.agents.host import Calm, Factors, factorable, fixed_points, soft_values, transitions
 from goalinf.agents.planners import ValueIteration
-from goalinf.agents.solver import residual
 from goalinf.data import Trajectories
 from goalinf.infer.mode import NEWTON_SIZE
 from goalinf.infer.priors import Site
@@ -41,6 +42,7 @@ from goalinf.worlds import MDP
 
 _LINEAR = (StateReward, ActionReward, TransitionReward, LinearReward)
 _LARGEST = 1e7  # numbers in the derivatives of Q
+_TOGETHER = 32  # points that are planned for together
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,11 +62,14 @@ class Normal:
             return None
         return cls(*(np.broadcast_to(np.asarray(x, float), shape).ravel() for x in (prior.loc, prior.scale)))
 
+    def log_prob(self, x: np.ndarray) -> Any:
+        """Log density ``(...)`` of points ``(..., F)``."""
+        z = (x - self.mean) / self.sd
+        return -0.5 * (z**2).sum(axis=-1) - np.log(self.sd * np.sqrt(2 * np.pi)).sum()
+
     def derivatives(self, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Log density, gradient and Hessian."""
-        z = (x - self.mean) / self.sd
-        value = -0.5 * z @ z - np.log(self.sd).sum() - 0.5 * x.size * np.log(2 * np.pi)
-        return float(value), -z / self.sd, np.diag(-1 / self.sd**2)
+        return float(self.log_prob(x)), -(x - self.mean) / self.sd**2, np.diag(-1 / self.sd**2)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,16 +86,22 @@ class NormalProduct:
         """Where to begin: the mean of the reward, at the median of beta."""
         return self.reward.mean * np.exp(self.middle)
 
+    def log_joint(self, x: np.ndarray) -> Any:
+        """Log density ``(..., nodes)`` of points ``(..., F)`` together with each beta."""
+        scaled = x[..., None, :] / np.exp(self.log_beta)[:, None]
+        return self.reward.log_prob(scaled) - x.shape[-1] * self.log_beta + self.log_weight
+
+    def log_prob(self, x: np.ndarray) -> Any:
+        """Log density ``(...)`` of points ``(..., F)``."""
+        return log_sum_exp(self.log_joint(x), axis=-1)
+
     def derivatives(self, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Log density, gradient and Hessian."""
         beta = np.exp(self.log_beta)[:, None]
-        z = (x / beta - self.reward.mean) / self.reward.sd
-        slope, bend = -z / (beta * self.reward.sd), -1 / (beta * self.reward.sd) ** 2
-        logs = -0.5 * (z**2).sum(1) - np.log(beta * self.reward.sd * np.sqrt(2 * np.pi)).sum(1) + self.log_weight
-        highest = logs.max()
-        weights = np.exp(logs - highest)
-        value = highest + np.log(weights.sum())
-        weights /= weights.sum()
+        slope = -(x / beta - self.reward.mean) / (beta * self.reward.sd**2)
+        bend = -1 / (beta * self.reward.sd) ** 2
+        value = self.log_prob(x)
+        weights = np.exp(self.log_joint(x) - value)
         gradient = weights @ slope
         hessian = np.diag(weights @ bend) + (slope.T * weights) @ slope - np.outer(gradient, gradient)
         return float(value), gradient, hessian
@@ -112,10 +123,7 @@ class Likelihood:
     def __init__(self, problem: Problem, income: np.ndarray, counts: np.ndarray):
         self._problem, self._counts = problem, counts
         self._income = income.reshape(counts.size, -1)
-        n_actions, _, n_states = problem.weights.shape
-        rows = np.arange(n_actions * n_states).reshape(n_actions, 1, n_states)
-        places = [np.broadcast_to(x, problem.weights.shape).ravel() for x in (rows, problem.neighbors)]
-        self._moves = sparse.csr_array((problem.weights.ravel(), places), shape=(counts.size, n_states))
+        self._moves = transitions(problem)
         self._last: tuple[np.ndarray, np.ndarray, np.ndarray, Factors] | None = None
 
     @property
@@ -123,19 +131,18 @@ class Likelihood:
         """Number of states, S."""
         return self._counts.shape[1]
 
+    @property
+    def n_choices(self) -> int:
+        """Number of pairs of action and state, A * S."""
+        return self._counts.size
+
     def derivatives(self, theta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray] | None:
         """Value, gradient and Hessian; None where the planner fails or a choice is impossible."""
         counts = self._counts
         reward = (self._income @ theta).reshape(counts.shape)
         problem = eqx.tree_at(lambda p: p.reward, self._problem, reward)
-        if self._last is None:
-            values = fixed_point(problem, "soft")
-        else:
-            at, values, slope, matrix = self._last
-            values = fixed_point(problem, "soft", values + slope @ (theta - at), matrix)
-            if not solved(residual(problem, values, "soft"), values):  # what is defined must not depend on the way
-                values = fixed_point(problem, "soft")
-        if not solved(residual(problem, values, "soft"), values) or counts[~problem.available].any():
+        values = soft_values(problem, *self._near(theta))
+        if np.isnan(values).any() or counts[~problem.available].any():
             return None
         policy = backup(problem, values, "soft")[1]
         log_policy = np.where(counts > 0, action_values(problem, values) - values, 0.0)
@@ -150,6 +157,25 @@ class Likelihood:
         hessian = of_q.T @ (weights.reshape(-1, 1) * of_q) - of_values.T @ (weights.sum(axis=0)[:, None] * of_values)
         return float((counts * log_policy).sum()), gradient, hessian
 
+    def log_policies(self, thetas: np.ndarray) -> np.ndarray:
+        """Log-probabilities ``(A * S, B)`` of the choices that were made, zero for others, for parameters ``(B, F)``.
+
+        Planned from where derivatives were asked for last; not a number where the planner fails.
+        """
+        rewards = (self._income @ thetas.T).reshape(*self._counts.shape, -1)
+        values = fixed_points(self._problem, rewards, *self._near(thetas))
+        q = rewards + self._problem.discount * (self._moves @ values).reshape(rewards.shape)
+        made = (self._counts > 0)[..., None]
+        possible = np.where(self._problem.available[..., None], q - values, -np.inf)
+        return np.where(made, possible, 0.0).reshape(-1, len(thetas))
+
+    def _near(self, thetas: np.ndarray) -> tuple[Any, ...]:
+        """Values for parameters ``(F,)`` or ``(B, F)``, by a straight line from the last, and its factors."""
+        if self._last is None:
+            return ()
+        at, values, slope, matrix = self._last
+        return (values + (thetas - at) @ slope.T).T, matrix
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ClosedForm:
@@ -161,10 +187,13 @@ class ClosedForm:
         Of the reward parameters, or of their product with beta.
     likelihoods : sequence of Likelihood
         One per world.
+    data : Trajectories
+        What was observed.
     """
 
     prior: Normal | NormalProduct
     likelihoods: Sequence[Likelihood]
+    data: Trajectories
 
     @classmethod
     def of(
@@ -204,7 +233,7 @@ class ClosedForm:
             counts = np.zeros(problem.reward.shape)
             np.add.at(counts, (data.cells.action[mine], data.cells.state[mine]), data.cells.weight[mine])
             likelihoods.append(Likelihood(problem, float(beta) * income, counts))
-        return cls(prior, likelihoods)
+        return cls(prior, likelihoods, data)
 
     @property
     def start(self) -> np.ndarray:
@@ -220,6 +249,46 @@ class ClosedForm:
                     return np.inf, np.full(flat.shape, np.nan), np.full(2 * flat.shape, np.nan)
                 value, gradient, hessian = value + found[0], gradient + found[1], hessian + found[2]
         return -value, -gradient, -hessian
+
+    def scores(self, flats: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Potentials ``(B,)`` of points ``(B, D)``, infinite where undefined; log-likelihoods ``(B, N)`` by trajectory.
+
+        All are planned for together, from the last point whose derivatives were asked for.
+        """
+
+        def of(part: np.ndarray) -> np.ndarray:
+            parts = [mine @ one.log_policies(part) for mine, one in zip(self._visits, self.likelihoods, strict=True)]
+            return sum(parts[1:], start=parts[0]).T
+
+        with np.errstate(all="ignore"):
+            by_trajectory = _in_parts(of, flats)
+            value = self.prior.log_prob(flats) + by_trajectory.sum(axis=1)
+        return np.where(np.isfinite(value), -value, np.inf), by_trajectory
+
+    @cached_property
+    def _visits(self) -> list[sparse.csr_array]:
+        """How often every trajectory made every choice in each world, ``(N, A * S)``."""
+        states, actions, context = (np.asarray(x) for x in (self.data.states, self.data.actions, self.data.context))
+        n, t = np.nonzero(self.data.observed)
+        choice = actions[n, t] * self.likelihoods[0].n_states + states[n, t]
+        found = []
+        for number, likelihood in enumerate(self.likelihoods):
+            here = (len(self.likelihoods) == 1) | (context[n] == number)
+            shape = (self.data.n_trajectories, likelihood.n_choices)
+            found.append(sparse.csr_array((np.ones(here.sum()), (n[here], choice[here])), shape=shape))
+        return found
+
+
+def _in_parts(function: Callable[[np.ndarray], np.ndarray], flats: np.ndarray) -> np.ndarray:
+    """The function of the points, on all cores, in parts that fit into the cache of one."""
+    parts = np.split(flats, np.arange(_TOGETHER, len(flats), _TOGETHER))
+
+    def quiet(part: np.ndarray) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            return function(part)
+
+    with Calm(0), ThreadPoolExecutor(os.cpu_count()) as pool:
+        return np.concatenate(list(pool.map(quiet, parts)))
 
 
 def starting_values(sites: Sequence[Site], product: ScaleMixture | None) -> dict[str, np.ndarray]:

@@ -16,9 +16,9 @@ from goalinf.data import Trajectories
 from goalinf.infer import _arviz
 from goalinf.infer.density import Density
 from goalinf.infer.fit import Fit
+from goalinf.infer.labeled import pointwise
 from goalinf.infer.problem import standard
 from goalinf.infer.resume import posterior_of
-from goalinf.infer.sample import pointwise
 from goalinf.precision import computing_in
 from goalinf.worlds.world import label
 

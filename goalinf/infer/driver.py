@@ -45,6 +45,8 @@ class Chains:
         Diagonals of first inverse mass matrices.
     """
 
+    khat: float | None = None  # there are no importance weights
+
     def __init__(
         self,
         key: Any,
@@ -76,6 +78,11 @@ class Chains:
         compiled = jax.jit(block).lower(states[0], args).compile()
         self._block = lambda state: compiled(state, args)
         self._states = states
+
+    @property
+    def step_size(self) -> np.ndarray:
+        """Step sizes of all chains, ``(chains,)``."""
+        return np.concatenate([np.ravel(state.adapt_state.step_size) for state in self._states])
 
     @property
     def inverse_mass(self) -> np.ndarray:

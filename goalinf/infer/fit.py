@@ -21,6 +21,8 @@ from goalinf.infer import _arviz
 from goalinf.infer.density import Density
 from goalinf.infer.priors import Site, fill, find_sites
 
+CHAINS = ("IMH", "HMC", "NUTS")  # algorithms that make Markov chains
+KHAT = 0.7  # Pareto k above which importance weights have too heavy a tail (Vehtari et al. 2024)
 _R_HAT, _ESS = 1.01, 400.0  # Vehtari et al. (2021): convergence, and draws enough for stable tails
 
 
@@ -39,7 +41,7 @@ class Fit:
     world, agent, reward
         What was fitted, priors in place; None for a user's own model.
     density : Density, optional
-        The model itself; None after loading a user's own model.
+        A user's own model; None after loading.
     """
 
     tree: xr.DataTree
@@ -112,7 +114,7 @@ class Fit:
     @property
     def diagnosis(self) -> str:
         """Whether the chains converged, in words, with a remedy where they did not."""
-        if (algorithm := str(self.tree.attrs.get("algorithm"))) not in ("HMC", "NUTS"):
+        if (algorithm := str(self.tree.attrs.get("algorithm"))) not in CHAINS:
             return f"Independent draws from an approximation ({algorithm}). {self.tree.attrs.get('sampler', '')}"
         r_hat, ess = _arviz.worst(self.posterior)
         worries = []
@@ -124,6 +126,8 @@ class Fit:
             worries.append(f"the smallest effective sample size is {ess:.0f} (should be at least {_ESS:.0f})")
         if self.divergences:
             worries.append(f"{self.divergences} draws diverged")
+        if (khat := self.tree.attrs.get("khat", 0.0)) > KHAT:
+            worries.append(f"the Pareto k of the proposals is {khat:.2f} (should be at most {KHAT}): use method='hmc'")
         if failures := int(self.tree.attrs.get("planner_failures", 0)):
             worries.append(f"the planner did not reach its residual at {failures} draws")
         ran = str(self.tree.attrs.get("sampler", ""))

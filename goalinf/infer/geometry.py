@@ -18,6 +18,9 @@ Algorithm = Literal["HMC", "NUTS"]
 # 1.25 times the quarter period of a standard normal, after which the next draw would be independent of the last: the
 # posteriors are wider than their Laplace approximations.
 _LENGTH = 1.25 * np.pi / 2
+_MOST_STEPS = (
+    100  # per draw: where the geometry does not fit, steps become tiny, and the pilot has to come to its verdict
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -116,6 +119,7 @@ class Kernel:
             if self.algorithm == "HMC":
                 key, jitter = jax.random.split(state.rng_key)
                 length = _LENGTH * jax.random.uniform(jitter, minval=0.7, maxval=1.3)
+                length = jnp.minimum(length, _MOST_STEPS * state.adapt_state.step_size)
                 state = state._replace(rng_key=key, trajectory_length=length)
             state = self._sample(state, args, {})
             draw = {

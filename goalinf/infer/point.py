@@ -23,10 +23,10 @@ from goalinf.infer import assemble
 from goalinf.infer.density import Model
 from goalinf.infer.fit import Fit
 from goalinf.infer.geometry import Geometry
+from goalinf.infer.labeled import labeled_fit
 from goalinf.infer.mode import climb
 from goalinf.infer.priors import fill
 from goalinf.infer.problem import Posterior, own_model, standard
-from goalinf.infer.sample import labeled_fit
 from goalinf.precision import Precision, computing_in
 
 _NO_MODE = "the posterior may have no mode (try a tighter prior), or float32 may be too coarse"

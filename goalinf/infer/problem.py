@@ -93,27 +93,36 @@ class Posterior:
 
     def at(self, flat: np.ndarray) -> dict[str, np.ndarray]:
         """Every site's value at one place in the unconstrained coordinates of the model as it was written."""
-        if self.plain.closed is not None:  # one normal prior: its coordinates are its values
-            (site,) = self.sites
-            return {site.name: flat.reshape(site.prior.shape())}
+        if self.plain.closed is not None:
+            return self._closed_values(flat)
         return jax.device_get(self.plain.density.constrain(jnp.asarray(flat), self.data))
 
-    def values(self, key: Any, sampled: Any) -> dict[str, np.ndarray]:
-        """Every site's value for every draw, ``(chains, draws, …)``."""
-        x = sampled.draws["x"]
-        flat = x.reshape(-1, x.shape[-1])
-        keys = jax.random.split(key, len(flat))
+    def values(self, key: Any, form: Form, flat: np.ndarray) -> dict[str, np.ndarray]:
+        """Every site's value at many places ``(B, D)`` in the coordinates of a form, drawn anew what it leaves out."""
+        if form.closed is not None:
+            values = self._closed_values(flat)
+        else:
+            density = form.density  # traced here, not inside of the program
+            values = over_draws(lambda one, data: density.constrain(one, data), flat, self.data)
+        if form is self.plain:
+            return values
+        assert self.scale is not None
+        split = partial(split_product, sites=self.sites, prior=self.scale)
+        (product,) = values.values()
+        return over_draws(lambda draw: split(draw[0], product=draw[1]), (jax.random.split(key, len(flat)), product))
 
-        def one(draw, center, scale, data):
-            key, x = draw
-            values = sampled.density.constrain(center + scale @ x, data)
-            if not sampled.product:
-                return values
-            assert self.scale is not None
-            return split_product(key, self.sites, self.scale, values[PRODUCT])
+    def _closed_values(self, flat: np.ndarray) -> dict[str, np.ndarray]:
+        (site,) = (site for site in self.sites if site.name != "agent.beta")
+        return {site.name: flat.reshape(*flat.shape[:-1], *site.prior.shape())}  # normal: coordinates are values
 
-        values = over_draws(one, (keys, flat), *sampled.geometry.arrays(), self.data)
-        return {name: draws.reshape(*x.shape[:2], *draws.shape[1:]) for name, draws in values.items()}
+    def by_trajectory(self, values: Mapping[str, np.ndarray]) -> np.ndarray | None:
+        """Log-likelihood ``(B, N)`` of every trajectory at values ``(B, …)`` of all sites; None without closed form."""
+        if (closed := self.straightest.closed) is None:
+            return None
+        beta = values["agent.beta"] if self.product else np.ones(1)
+        (linear,) = (site for site in values if site != "agent.beta")
+        flat = values[linear].reshape(len(values[linear]), -1)
+        return closed.scores(beta[:, None] * flat)[1]
 
 
 def standard(

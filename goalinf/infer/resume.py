@@ -11,12 +11,13 @@ import numpy as np
 from goalinf.data import Trajectories
 from goalinf.infer.checkpoint import joined
 from goalinf.infer.density import Model
-from goalinf.infer.driver import Chains, default_chain_method
-from goalinf.infer.fit import Fit
-from goalinf.infer.geometry import Geometry, Kernel
+from goalinf.infer.driver import default_chain_method
+from goalinf.infer.fit import CHAINS, Fit
+from goalinf.infer.geometry import Geometry
+from goalinf.infer.labeled import assembled
 from goalinf.infer.problem import Posterior, own_model, standard
 from goalinf.infer.progress import Progress
-from goalinf.infer.sample import BLOCK, Sampled, _Settings, assembled
+from goalinf.infer.run import BLOCK, Sampled, chains_of
 from goalinf.precision import computing_in
 
 
@@ -65,7 +66,7 @@ def resume(
     if not isinstance(draws, (int, np.integer)) or draws < 1:
         raise ValueError(f"draws is {draws!r}; expected a whole number of at least 1")
     attrs = fit.tree.attrs
-    if attrs.get("algorithm") not in ("HMC", "NUTS"):
+    if attrs.get("algorithm") not in CHAINS:
         raise ValueError("this fit was not sampled by chains, so that nothing can go on; start with gi.infer")
     # Every part of a run has a key of its own, made of the seed and of where the part starts.
     words = np.random.SeedSequence([*attrs["seed"], fit.posterior.sizes["draw"]]).generate_state(1)
@@ -73,17 +74,7 @@ def resume(
     with computing_in(attrs["precision"]) as precision:
         posterior = posterior_of(fit, model=model, data=data)
         sampled = _further(key_run, posterior, fit, int(draws), progress)
-        settings = _Settings(
-            chains=fit.posterior.sizes["chain"],
-            warmup=0,
-            draws=int(draws),
-            method="auto",
-            target_accept=None,
-            precision=precision,
-            chain_method=default_chain_method(),
-            progress=progress,
-        )
-        return joined(fit, assembled(key_values, posterior, sampled, settings))
+        return joined(fit, assembled(key_values, posterior, sampled, precision))
 
 
 def posterior_of(fit: Fit, *, model: Model | None = None, data: Any = None) -> Posterior:
@@ -115,30 +106,29 @@ def _further(key: Any, posterior: Posterior, fit: Fit, draws: int, progress: boo
     """Further draws of the same kernel in the same coordinates."""
     attrs, stand = fit.tree.attrs, fit.tree["sampler"].to_dataset()
     form = posterior.product if attrs["product"] else posterior.plain
-    if form is None or form.density.size != stand.sizes["coordinate"]:
-        other = "another one" if form is None else f"one of {form.density.size}"
+    if form is None or form.target.start.size != stand.sizes["coordinate"]:
+        other = "another one" if form is None else f"one of {form.target.start.size}"
         raise ValueError(
             f"the chains stand in a space of {stand.sizes['coordinate']} coordinates, the model makes {other}"
         )
     geometry = Geometry(stand["center"].values, stand["scale"].values, bool(attrs["whitened"]))
     algorithm = attrs["algorithm"]
-    # Nothing adapts any more, so that the acceptance that was aimed at does not matter.
-    kernel = Kernel(form.density, form.target, algorithm, block=BLOCK, target_accept=0.9)
     n_chains = stand.sizes["chain"]
     with Progress(f"{algorithm}, {n_chains} chains", n_chains * -(-draws // BLOCK) * BLOCK, show=progress) as bar:
-        chains = Chains(
+        chains = chains_of(
             key,
-            kernel,
+            algorithm,
+            form,
             geometry,
-            posterior.data,
             stand["x"].values,
-            step_size=stand["step_size"].values,
+            stand["step_size"].values,
+            stand["inverse_mass"].values,
             warmup=0,
+            target_accept=0.9,  # nothing adapts any more, so that it does not matter
             method=default_chain_method(),
             precision=attrs["precision"],
-            inverse_mass=stand["inverse_mass"].values,
         )
         found = chains.advance(draws, bar)
     kept = {name: values[:, :draws] for name, values in found.items()}
-    what = geometry, form.density, bool(attrs["product"]), attrs["sampler"], algorithm, attrs["warmup"]
-    return Sampled(kept, *what, chains.interrupted, chains.inverse_mass)
+    standing = chains.interrupted, chains.step_size, chains.inverse_mass, chains.khat
+    return Sampled(kept, geometry, form, attrs["sampler"], algorithm, attrs["warmup"], *standing)

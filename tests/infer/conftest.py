@@ -34,7 +34,6 @@ def fit(walks):
         chains=2,
         warmup=100,
         draws=100,
-        target_accept=0.95,  # no draw diverges: a run that begins again writes other checkpoints
     )
 
 

@@ -44,6 +44,27 @@ def assert_agrees(form):
         flat = target.start + scale * np.random.default_rng(1).normal(size=target.start.size)
         for found, expected in zip(target.derivatives(flat), compiled.derivatives(flat), strict=True):
             np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-7)
+    assert_scores_agree(form)
+
+
+def assert_scores_agree(form):
+    """Many points at once, near where derivatives were asked for last and far from there."""
+    target = form.closed
+    spread = np.repeat([0.0, 0.1, 1.0, 5.0], 20)[:, None]
+    flats = target.start + spread * np.random.default_rng(2).normal(size=(80, target.start.size))
+    target.derivatives(target.start)
+    potentials, by_trajectory = target.scores(flats)
+
+    @jax.jit
+    def expected(flat):
+        sites = form.density.constrain(flat, form.data)
+        return form.density.potential(flat, form.data), form.density.log_likelihood(sites, form.data, by="trajectory")[
+            0
+        ]
+
+    for flat, *found in zip(flats[::3], potentials[::3], by_trajectory[::3], strict=True):
+        for one, other in zip(found, expected(flat), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", PRIORS)
@@ -141,6 +162,17 @@ def test_what_is_defined_does_not_depend_on_the_way():
     target.derivatives(np.full(S, 1e6))
     for one, other in zip(before, target.derivatives(here), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
+
+
+def test_scores_of_points_that_no_planner_survives():
+    with computing_in("float64"):
+        target = standard(KEY, MAZE, gi.soft_optimal(beta=1.0), PRIORS["departure"], walks_in(MAZE)).plain.closed
+    flats = np.stack([target.start, np.full(S, 1e300), target.start + 0.1, np.full(S, np.nan)])
+    target.derivatives(target.start)
+    potentials, by_trajectory = target.scores(flats)
+    assert np.isfinite(potentials).tolist() == np.isfinite(by_trajectory).all(1).tolist() == [True, False, True, False]
+    assert potentials[1] == potentials[3] == np.inf
+    np.testing.assert_allclose(potentials[2], target.derivatives(flats[2])[0], rtol=1e-12)
 
 
 def test_threads_share_one_limit_and_leave_the_libraries_as_they_were():

@@ -15,9 +15,11 @@ from small import HALL, plain_model, walks_of
 import goalinf as gi
 from goalinf.infer import checkpoint
 from goalinf.infer.driver import Chains
+from goalinf.infer.independence import IndependentChains
 
 
 def test_draws_are_appended(fit):
+    assert fit.tree.attrs["algorithm"] == "IMH"
     more = gi.resume(fit, draws=60)
     assert dict(more.posterior.sizes) == {"chain": 2, "draw": 160, "state": 3}
     for name in ("posterior", "sample_stats", "log_likelihood"):
@@ -25,8 +27,14 @@ def test_draws_are_appended(fit):
         assert both.isel(draw=slice(100)).identical(fit.tree[name].to_dataset())
         assert both["draw"].values.tolist() == list(range(160))
     assert not np.array_equal(more.posterior["agent.beta"][:, 100:], more.posterior["agent.beta"][:, :60])
-    assert np.array_equal(more.sample_stats["step_size"][:, -1], fit.sample_stats["step_size"][:, -1])  # adapts no more
     assert more.summary()["r_hat"].max() < 1.1
+
+
+def test_hmc_goes_on_with_its_step_size(walks):
+    run = sampled(walks, method="hmc")
+    more = gi.resume(run, draws=50)
+    assert np.array_equal(more.sample_stats["step_size"][:, -1], run.sample_stats["step_size"][:, -1])
+    assert not np.isin(more.sample_stats["lp"][:, 230:], run.sample_stats["lp"]).any()
 
 
 def test_from_a_file(fit, tmp_path):
@@ -79,7 +87,7 @@ def sampled(walks, **options):
     return gi.infer(key, HALL, agent=agent, reward=prior, data=walks, **size, **options)
 
 
-def test_checkpoints(walks, fit, tmp_path, monkeypatch):
+def test_checkpoints(walks, tmp_path, monkeypatch):
     path = tmp_path / "run.nc"
     written = []
     save = gi.Fit.save
@@ -93,9 +101,9 @@ def test_checkpoints(walks, fit, tmp_path, monkeypatch):
     run = sampled(walks, checkpoint=path)
     assert written == [100, 200, 230]
     assert gi.load(path).summary().equals(run.summary())
-    # The run of the shared fit, but longer: the chains do not know that they were written down.
-    assert np.array_equal(run.sample_stats["lp"][:, :100], fit.sample_stats["lp"])
-    assert len(np.unique(run.sample_stats["lp"])) > 400
+    # The chains do not know that they were written down.
+    assert np.array_equal(run.sample_stats["lp"], sampled(walks).sample_stats["lp"])
+    assert len(np.unique(run.sample_stats["lp"])) > 200
     with pytest.raises(FileExistsError, match=r"run\.nc exists already"):
         sampled(walks, checkpoint=path)
 
@@ -105,8 +113,11 @@ SCRIPT = """
     import jax, numpyro.distributions as dist
     import goalinf as gi
     from goalinf.infer.driver import Chains
+    from goalinf.infer.independence import IndependentChains
 
-    advance, calls = Chains.advance, []
+    path, method = sys.argv[1:]
+    kind = {"hmc": Chains, "independence": IndependentChains}[method]
+    advance, calls = kind.advance, []
 
     def interrupted(chains, *args, **options):  # Ctrl-C while the second hundred of draws is being made
         calls.append(options.get("kept", True))
@@ -115,24 +126,25 @@ SCRIPT = """
             args = (10_000_000, *args[1:])
         return advance(chains, *args, **options)
 
-    Chains.advance = interrupted
+    kind.advance = interrupted
     hall = gi.gridworld("s.a", stay=True, discount=0.9)
     wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
     walks = gi.simulate(jax.random.key(0), hall, gi.soft_optimal(beta=2.0), wants, trajectories=8, steps=6)
     prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
     fit = gi.infer(
         jax.random.key(1), hall, agent=gi.soft_optimal(beta=2.0), reward=prior, data=walks, chains=2, warmup=100,
-        draws=10_000_000, checkpoint=sys.argv[1],
+        draws=10_000_000, checkpoint=path, method=method,
     )
     assert "It was interrupted: these are the draws so far." in fit.diagnosis, fit.diagnosis
 """
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are sent otherwise on Windows")
-def test_control_c_keeps_the_draws(tmp_path):
+@pytest.mark.parametrize("method", ["hmc", "independence"])
+def test_control_c_keeps_the_draws(method, tmp_path):
     path = tmp_path / "run.nc"
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(SCRIPT), str(path)],
+        [sys.executable, "-c", textwrap.dedent(SCRIPT), str(path), method],
         capture_output=True,
         text=True,
         timeout=300,
@@ -152,9 +164,11 @@ def test_control_c_before_there_are_draws(walks, monkeypatch):
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Chains, "advance", stop)
-    with pytest.raises(KeyboardInterrupt):
-        sampled(walks)
+    for kind in (Chains, IndependentChains):
+        monkeypatch.setattr(kind, "advance", stop)
+    for method in ("auto", "hmc"):
+        with pytest.raises(KeyboardInterrupt):
+            sampled(walks, method=method)
 
 
 def test_control_c_while_writing(walks, tmp_path, monkeypatch):

@@ -1,0 +1,117 @@
+r"""Independence Metropolis–Hastings: proposals that do not depend on where the chain stands.
+
+In few dimensions a posterior of rewards is close to its Laplace approximation. Proposals from a Student-t around the
+mode, which has heavier tails, are then accepted most of the time, and every accepted draw is independent of the last
+one; no gradient is needed, and nothing has to be compiled or warmed up. With weights
+:math:`w(x) = p(x)/q(x)` a proposal :math:`x'` is accepted with probability :math:`\min(1, w(x')/w(x))` (Hastings 1970;
+Tierney 1994). Where the proposal misses part of the posterior the weights have a heavy tail, which their Pareto
+:math:`\hat k` tells (Vehtari et al. 2024): above 0.7 the chains cannot be trusted.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from goalinf.infer import _arviz
+from goalinf.infer.closed_form import ClosedForm
+from goalinf.infer.driver import Draws
+from goalinf.infer.geometry import Geometry
+from goalinf.infer.progress import Progress
+
+FEW = 20  # dimensions; beyond, the Laplace approximation of a posterior of rewards is never close enough
+_FREEDOM = 10.0  # degrees of freedom of the proposals
+
+
+class IndependentChains:
+    """Markov chains under way, in whitened coordinates; used like :class:`~goalinf.infer.driver.Chains`.
+
+    Parameters
+    ----------
+    key : jax.random key
+        Source of randomness.
+    target : ClosedForm
+        What is sampled.
+    geometry : Geometry
+        Coordinates whitened at the mode.
+    start : float (chains, D)
+        Where the chains begin.
+    block : int
+        Steps between two looks at Ctrl-C.
+
+    Attributes
+    ----------
+    interrupted : bool
+        Whether Ctrl-C was pressed.
+    step_size, inverse_mass : float (chains,), (chains, D)
+        Ones: nothing is adapted.
+    """
+
+    def __init__(self, key: Any, target: ClosedForm, geometry: Geometry, start: np.ndarray, *, block: int):
+        self._rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+        self._target, self._geometry, self._block = target, geometry, block
+        self._log_weights = np.empty(0)
+        self.interrupted = False
+        self.step_size, self.inverse_mass = np.ones(len(start)), np.ones(start.shape)
+        target.derivatives(geometry.center)  # from where everything is planned
+        self._state = self._weighed(start)
+
+    @property
+    def khat(self) -> float:
+        r"""Pareto :math:`\hat k` of the weights of all proposals so far."""
+        return _arviz.khat(self._log_weights)
+
+    def advance(self, steps: int, progress: Progress, *, kept: bool = True) -> Draws:
+        """At least this many steps (whole blocks) of every chain: arrays ``(chains, steps, …)``.
+
+        On Ctrl-C what is done is returned and ``interrupted`` is set.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            Where not one block was finished.
+        """
+        found: list[Draws] = []
+        try:
+            for _ in range(-(-steps // self._block)):
+                found.append(self._walk(self._block))
+                progress.advance(found[-1]["potential"].size, 0)
+        except KeyboardInterrupt:
+            self.interrupted = True
+            if not found:
+                raise
+        return {name: np.concatenate([part[name] for part in found], axis=1) for name in found[0]}
+
+    def _walk(self, steps: int) -> Draws:
+        proposed = self._proposed(steps)
+        self._log_weights = np.append(self._log_weights, proposed["log_weight"])
+        thresholds = self._rng.uniform(size=proposed["log_weight"].shape)
+        rates, states = [], []
+        for step, threshold in enumerate(thresholds):
+            there = {name: values[step] for name, values in proposed.items()}
+            rates.append(np.exp(np.minimum(there["log_weight"] - self._state["log_weight"], 0.0)))
+            moves = threshold < rates[-1]
+            self._state = {
+                name: np.where(moves.reshape(-1, *[1] * (values.ndim - 1)), there[name], values)
+                for name, values in self._state.items()
+            }
+            states.append(self._state)
+        draws = {name: np.stack([state[name] for state in states], axis=1) for name in self._state}
+        del draws["log_weight"]
+        rate = np.stack(rates, axis=1)
+        return {**draws, "acceptance_rate": rate, "diverging": np.zeros(rate.shape, bool)}
+
+    def _proposed(self, steps: int) -> Draws:
+        """So many proposals for every chain, weighed."""
+        shape = steps, *self._state["x"].shape
+        spread = np.sqrt(_FREEDOM / self._rng.chisquare(_FREEDOM, shape[:2]))
+        return self._weighed(self._rng.standard_normal(shape) * spread[..., None])
+
+    def _weighed(self, x: np.ndarray) -> Draws:
+        """Coordinates ``(…, D)`` with their potential, log-likelihood by trajectory, and log-weight."""
+        flats = (self._geometry.center + x @ self._geometry.scale.T).reshape(-1, x.shape[-1])
+        potential, scores = (values.reshape(*x.shape[:-1], *values.shape[1:]) for values in self._target.scores(flats))
+        log_proposal = -0.5 * (_FREEDOM + x.shape[-1]) * np.log1p((x**2).sum(axis=-1) / _FREEDOM)
+        return {"x": x, "potential": potential, "scores": scores, "log_weight": -potential - log_proposal}

@@ -1,0 +1,113 @@
+"""From raw draws to a fit: values of the model as it was written, labels, and the log-likelihood of the choices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+import xarray as xr
+
+from goalinf.data import Trajectories
+from goalinf.infer import assemble
+from goalinf.infer.batches import over_draws
+from goalinf.infer.density import Density
+from goalinf.infer.fit import Fit
+from goalinf.infer.problem import Posterior
+from goalinf.infer.run import Sampled
+from goalinf.precision import Precision
+
+
+def assembled(key: Any, posterior: Posterior, sampled: Sampled, precision: Precision) -> Fit:
+    """Values, statistics and standing of the chains: the fit."""
+    x, geometry = sampled.draws["x"], sampled.geometry
+    flat = geometry.center + x.reshape(-1, x.shape[-1]) @ geometry.scale.T
+    values = posterior.values(jax.random.fold_in(key, 1), sampled.form, flat)
+    values = {name: draws.reshape(*x.shape[:2], *draws.shape[1:]) for name, draws in values.items()}
+    stats = {name: sampled.draws[name] for name in sampled.draws if name not in ("x", "scores")}
+    stats["lp"] = -stats.pop("potential")
+    standing = xr.Dataset(
+        {
+            "x": (("chain", "coordinate"), sampled.draws["x"][:, -1]),
+            "step_size": (("chain",), sampled.step_size),
+            "center": (("coordinate",), sampled.geometry.center),
+            "scale": (("coordinate", "other"), sampled.geometry.scale),
+            "inverse_mass": (("chain", "coordinate"), sampled.inverse_mass),
+        }
+    )
+    attrs = {
+        "sampler": sampled.sentence,
+        "algorithm": sampled.algorithm,
+        "whitened": int(sampled.geometry.whitened),
+        "product": int(sampled.form is posterior.product),
+        "warmup": sampled.warmup,
+        "interrupted": int(sampled.interrupted),
+        **({} if sampled.khat is None else {"khat": sampled.khat}),
+    }
+    scores = sampled.draws.get("scores")
+    return labeled_fit(key, posterior, values, stats, standing, attrs, precision, scores=scores)
+
+
+def labeled_fit(
+    key: Any,
+    posterior: Posterior,
+    values: Mapping[str, np.ndarray],
+    stats: Mapping[str, np.ndarray],
+    standing: xr.Dataset,
+    attrs: Mapping[str, Any],
+    precision: Precision,
+    *,
+    scores: np.ndarray | None = None,
+) -> Fit:
+    """Draws ``(chains, draws, …)`` with their labels, their pointwise log-likelihood and where they come from.
+
+    ``scores (chains, draws, N)`` is the log-likelihood by trajectory, where it is known already.
+    """
+    log_likelihood, failures = (scores, 0) if scores is not None else _by_trajectory(posterior, values, precision)
+    groups = {
+        "posterior": assemble.dataset(values, posterior.dims, posterior.coords, ("chain", "draw")),
+        "sample_stats": assemble.dataset(stats, {}, {}, ("chain", "draw")),
+        "observed_data": assemble.observed(posterior.labeled),
+        "sampler": standing,
+    }
+    if log_likelihood is not None:
+        coords = {"trajectory": assemble.trajectory_labels(posterior.labeled)}
+        dims = {"choices": ("trajectory",)}
+        groups["log_likelihood"] = assemble.dataset({"choices": log_likelihood}, dims, coords, ("chain", "draw"))
+    tree = xr.DataTree.from_dict(groups)
+    tree.attrs = {**assemble.provenance(key, posterior.labeled, precision), **attrs, "planner_failures": failures}
+    own = posterior.plain.density if posterior.agent is None else None
+    return Fit(tree, posterior.labeled, posterior.world, posterior.agent, posterior.reward, own)
+
+
+def _by_trajectory(
+    posterior: Posterior, values: Mapping[str, np.ndarray], precision: Precision
+) -> tuple[np.ndarray | None, int]:
+    """Log-likelihood ``(chains, draws, N)`` of every trajectory; and at how many draws the planner failed."""
+    shape = next(iter(values.values())).shape[:2]
+    flat = {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}
+    scored = posterior.by_trajectory(flat)
+    if scored is not None:
+        return scored.reshape(*shape, -1), int(np.isnan(scored).any(axis=-1).sum())
+    log_likelihood, residual = pointwise(posterior.plain.density, values, posterior.data, by="trajectory")
+    return log_likelihood, int((residual > 1e3 * 64 * np.finfo(precision).eps).sum())
+
+
+def pointwise(
+    density: Density, values: Mapping[str, np.ndarray], data: Any, *, by: str
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """Log-likelihood of every draw, ``(chains, draws, N[, T])``, in batches; and the planners' residuals."""
+    shape = next(iter(values.values())).shape[:2]
+    if not isinstance(data, Trajectories):
+        return None, np.zeros(shape)
+    flat = {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}
+    scored, residual = over_draws(partial(_one, density, by), flat, data)
+    if scored.ndim == 1:  # the model scores nothing that goalinf can split
+        return None, np.zeros(shape)
+    return scored.reshape(*shape, *scored.shape[1:]), residual.reshape(shape)
+
+
+def _one(density: Density, by: str, draw: dict[str, Any], data: Trajectories) -> Any:
+    return density.log_likelihood(draw, data, by=by)

@@ -1,0 +1,246 @@
+"""The samplers: which one runs, its pilot, and the loop that keeps its draws."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal
+
+import jax
+import numpy as np
+
+from goalinf.infer import _arviz
+from goalinf.infer.checkpoint import Checkpoint
+from goalinf.infer.driver import ChainMethod, Chains, Draws
+from goalinf.infer.fit import KHAT
+from goalinf.infer.geometry import Geometry, Kernel, spread_out
+from goalinf.infer.independence import FEW, IndependentChains
+from goalinf.infer.mode import climb
+from goalinf.infer.problem import Form, Posterior
+from goalinf.infer.progress import Progress
+from goalinf.precision import Precision
+
+Method = Literal["auto", "independence", "hmc", "nuts"]
+Algorithm = Literal["IMH", "HMC", "NUTS"]
+BLOCK = 50
+_PILOT = 100
+_WARMUP = {"IMH": 50, "HMC": 200, "NUTS": 1000}
+_ACCEPT = {"HMC": 0.85, "NUTS": 0.95}
+_HALVINGS = 3  # of the step size, each of which begins the draws again
+_MAX_STEPS = 60  # gradients per draw in whitened coordinates beyond which plain NUTS is likely cheaper
+_WORTH = 0.05  # effective draws per pilot draw below which it is, too
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What :func:`~goalinf.infer` was asked for; see there."""
+
+    chains: int
+    warmup: int | None
+    draws: int
+    method: Method
+    target_accept: float | None
+    precision: Precision
+    chain_method: ChainMethod
+    progress: bool | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Sampled:
+    """Raw draws, the coordinates they are in, and what ran.
+
+    ``step_size (chains,)`` and ``inverse_mass (chains, D)`` are what the chains need to go on; ``khat`` is the Pareto
+    k of independent proposals.
+    """
+
+    draws: Draws
+    geometry: Geometry
+    form: Form
+    sentence: str
+    algorithm: Algorithm
+    warmup: int
+    interrupted: bool
+    step_size: np.ndarray
+    inverse_mass: np.ndarray
+    khat: float | None
+
+
+def sample(key: Any, posterior: Posterior, settings: Settings, keep: Checkpoint) -> Sampled:
+    """Draws by the first sampler that suits the posterior.
+
+    Raises
+    ------
+    ValueError
+        Where the sampler that was asked for cannot run.
+    """
+    if settings.method not in ("auto", "independence", "hmc", "nuts"):
+        raise ValueError(f"method is {settings.method!r}; expected 'auto', 'independence', 'hmc' or 'nuts'")
+    key_start, key_hmc, key_nuts = jax.random.split(key, 3)
+    reason = "it was asked for"
+    if settings.method != "nuts":
+        form = posterior.straightest
+        geometry = Geometry.laplace(climb(form.target))
+        independent = jax.random.fold_in(key, 3)
+        candidates: list[tuple[Algorithm, Any]] = [("HMC", key_hmc)]
+        if settings.method == "independence":
+            if form.closed is None:
+                raise ValueError(
+                    "independent proposals need a soft-optimal agent, a linear reward with a normal prior, float64 and "
+                    "a world that can be planned for on the host; use method='auto'"
+                )
+            candidates = [("IMH", independent)]
+        elif settings.method == "auto" and form.closed is not None and form.closed.start.size <= FEW:
+            candidates.insert(0, ("IMH", independent))
+        if geometry is None:
+            reason = "the curvature at the mode is not positive definite"
+        else:
+            for algorithm, key_run in candidates:
+                done = _run(key_run, key_start, posterior, form, geometry, algorithm, settings, keep)
+                if isinstance(done, Sampled):
+                    return done
+                reason = done
+        if settings.method != "auto":
+            raise ValueError(f"coordinates cannot be whitened: {reason}; use method='nuts'")
+    geometry = Geometry.plain(climb(posterior.plain.target).flat)
+    done = _run(key_nuts, key_start, posterior, posterior.plain, geometry, "NUTS", settings, keep, reason=reason)
+    assert isinstance(done, Sampled)
+    return done
+
+
+def chains_of(
+    key: Any,
+    algorithm: Algorithm,
+    form: Form,
+    geometry: Geometry,
+    start: np.ndarray,
+    step_size: np.ndarray,
+    inverse_mass: np.ndarray | None,
+    *,
+    warmup: int,
+    target_accept: float,
+    method: ChainMethod,
+    precision: Precision,
+) -> Chains | IndependentChains:
+    """Chains of any kind, about to start; see :class:`~goalinf.infer.driver.Chains`."""
+    if algorithm == "IMH":
+        assert form.closed is not None
+        return IndependentChains(key, form.closed, geometry, start, block=BLOCK)
+    kernel = Kernel(form.density, form.target, algorithm, block=BLOCK, target_accept=target_accept)
+    return Chains(
+        key,
+        kernel,
+        geometry,
+        form.data,
+        start,
+        step_size=step_size,
+        warmup=warmup,
+        method=method,
+        precision=precision,
+        inverse_mass=inverse_mass,
+    )
+
+
+def _run(
+    key: Any,
+    key_start: Any,
+    posterior: Posterior,
+    form: Form,
+    geometry: Geometry,
+    algorithm: Algorithm,
+    settings: Settings,
+    keep: Checkpoint,
+    *,
+    reason: str = "",
+) -> Sampled | str:
+    """One sampler from start to end; or, where a pilot finds it wanting and it was not asked for, the reason."""
+    warmup = -(-(_WARMUP[algorithm] if settings.warmup is None else settings.warmup) // BLOCK) * BLOCK
+    total = settings.chains * (warmup + -(-settings.draws // BLOCK) * BLOCK)
+    judged = settings.method == "auto" and algorithm != "NUTS"
+    with Progress(f"{algorithm}, {settings.chains} chains", total, show=settings.progress) as bar:
+        chains = chains_of(
+            key,
+            algorithm,
+            form,
+            geometry,
+            spread_out(key_start, geometry, settings.chains),
+            np.full(settings.chains, 0.3 if algorithm == "HMC" else 0.1),
+            None,
+            warmup=warmup,
+            target_accept=settings.target_accept or _ACCEPT.get(algorithm, 0.0),
+            method=settings.chain_method,
+            precision=settings.precision,
+        )
+        if warmup:
+            chains.advance(warmup, bar, kept=False)
+        draws: Draws = {}
+        halved, count = 0, 0
+
+        def so_far() -> Sampled:
+            kept = {name: values[:, : settings.draws] for name, values in draws.items()}
+            said = _sentence(
+                algorithm,
+                product=form is posterior.product,
+                halved=halved,
+                khat=chains.khat,
+                reason=reason if settings.method == "auto" else "",
+            )
+            standing = chains.interrupted, chains.step_size, chains.inverse_mass, chains.khat
+            return Sampled(kept, geometry, form, said, algorithm, warmup, *standing)
+
+        while count < settings.draws and not chains.interrupted:
+            try:
+                if count and keep.due():
+                    keep.write(so_far())
+                chunk = chains.advance(min(_PILOT, settings.draws - count), bar)
+            except KeyboardInterrupt:  # while writing, or before any chain had finished a block
+                if not count:
+                    raise
+                chains.interrupted = True
+                break
+            if algorithm == "HMC" and halved < _HALVINGS and chunk["diverging"].any() and not chains.interrupted:
+                assert isinstance(chains, Chains)
+                # Posteriors of rewards are curved sharply in places that warm-up rarely meets.
+                chains.scale_step_size(0.5)
+                bar.restart(settings.chains * (count + chunk["potential"].shape[1]))
+                draws, halved, count = {}, halved + 1, 0
+                keep.begin_again()
+                continue
+            if judged and not chains.interrupted and (verdict := _verdict(chunk, count, chains.khat)):
+                keep.begin_again()
+                return verdict
+            draws = {name: np.concatenate([draws[name], chunk[name]], 1) for name in chunk} if draws else chunk
+            count = draws["potential"].shape[1]
+    return so_far()
+
+
+def _sentence(algorithm: Algorithm, *, product: bool, halved: int, khat: float | None, reason: str) -> str:
+    if algorithm == "NUTS":
+        return f"NUTS, because {reason}." if reason else "NUTS."
+    target = "beta times the reward" if product else "all parameters"
+    if algorithm == "IMH":
+        return (
+            f"Independence Metropolis–Hastings on {target}: Student-t proposals around the mode, Pareto k {khat:.2f}."
+        )
+    said = f"HMC of fixed length on {target}, whitened at the mode"
+    if halved:
+        said += f", begun again with a step size {2**halved} times smaller because draws had diverged"
+    return said + "."
+
+
+def _verdict(draws: Draws, before: int, khat: float | None) -> str | None:
+    """Why a sampler in whitened coordinates should not go on after a part of its draws; None where it may."""
+    if khat is not None and khat > KHAT:
+        return f"the Pareto k of independent proposals was {khat:.2f}"
+    if before:
+        return None
+    if diverged := int(draws["diverging"].sum()):
+        return f"{diverged} of {draws['diverging'].size} pilot draws diverged in whitened coordinates"
+    if khat is None:
+        steps, accepted = float(draws["n_steps"].mean()), float(draws["acceptance_rate"].mean())
+        if steps > _MAX_STEPS or accepted < 0.5:
+            return f"the pilot in whitened coordinates took {steps:.0f} gradients a draw at acceptance {accepted:.2f}"
+    worth = _arviz.smallest_ess(draws["x"])
+    if worth < _WORTH * draws["diverging"].size:
+        return (
+            f"the {draws['diverging'].size} pilot draws in whitened coordinates were worth {worth:.0f} independent ones"
+        )
+    return None

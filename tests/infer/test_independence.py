@@ -1,0 +1,76 @@
+"""Independent proposals: when they run, when they do not, and what is said."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import numpyro.distributions as dist
+import pytest
+from scipy import stats
+from small import HALL, plain_model
+
+import goalinf as gi
+from goalinf.infer import _arviz
+from goalinf.infer.geometry import Geometry
+
+AGENT = gi.soft_optimal(beta=2.0)
+PRIOR = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+SIZE = {"chains": 2, "draws": 100, "progress": False}
+
+
+def test_pareto_k_is_that_of_the_weights():
+    """Of a Pareto distribution with index a it is 1/a; of weights that are bounded it is not positive."""
+    rng = np.random.default_rng(0)
+    for index in (1.0, 2.0, 4.0):
+        assert _arviz.khat(np.log(rng.pareto(index, 20_000) + 1.0)) == pytest.approx(1 / index, abs=0.1)
+    assert _arviz.khat(np.log(rng.uniform(size=20_000))) < 0.05
+
+
+def test_few_normal_parameters_need_no_gradient(walks):
+    fit = gi.infer(jax.random.key(0), HALL, agent=AGENT, reward=PRIOR, data=walks, **SIZE)
+    assert fit.tree.attrs["algorithm"] == "IMH"
+    assert fit.tree.attrs["khat"] < 0.7
+    assert f"Pareto k {fit.tree.attrs['khat']:.2f}" in fit.diagnosis
+    assert set(fit.sample_stats.data_vars) == {"acceptance_rate", "diverging", "lp"}
+    assert fit.sample_stats["acceptance_rate"].mean() > 0.6
+    lp = fit.sample_stats["lp"].values
+    prior = stats.norm.logpdf(fit.posterior["reward.values"].values).sum(-1)
+    scores = fit.tree["log_likelihood"]["choices"].values.sum(-1)
+    np.testing.assert_allclose(lp, prior + scores, atol=1e-9)
+
+
+def test_other_posteriors_take_gradients(walks):
+    many = gi.open_grid(5, 5, discount=0.9)
+    there = gi.simulate(
+        jax.random.key(1), many, AGENT, gi.StateReward(np.zeros(25), on="departure"), trajectories=5, steps=5
+    )
+    laplace = gi.StateReward(dist.Laplace(0.0, 1.0), on="departure")
+    cases = [
+        ("HMC", many, AGENT, PRIOR, there),  # 25 parameters
+        ("HMC", HALL, gi.soft_optimal(beta=2.0, horizon=6), PRIOR, walks),
+        ("NUTS", HALL, AGENT, laplace, walks),  # its mode lies on kinks, where no curvature helps
+    ]
+    for algorithm, world, agent, reward, data in cases:
+        fit = gi.infer(jax.random.key(0), world, agent=agent, reward=reward, data=data, warmup=50, **SIZE)
+        assert fit.tree.attrs["algorithm"] == algorithm
+        assert "khat" not in fit.tree.attrs
+
+
+def test_proposals_that_miss_the_posterior_are_told_by_their_weights(walks, monkeypatch):
+    """With proposals a quarter as wide as the posterior the pilot gives up; whoever insists is told."""
+    laplace = Geometry.laplace
+    monkeypatch.setattr(
+        Geometry, "laplace", lambda mode: dataclasses.replace(laplace(mode), scale=laplace(mode).scale / 4)
+    )
+    arguments = {"agent": AGENT, "reward": PRIOR, "data": walks}
+    fit = gi.infer(jax.random.key(0), HALL, **arguments, **SIZE)
+    assert fit.tree.attrs["algorithm"] == "HMC"
+    forced = gi.infer(jax.random.key(0), HALL, **arguments, method="independence", **SIZE)
+    assert forced.tree.attrs["khat"] > 0.7
+    assert "NOT converged" in forced.diagnosis
+    assert "Pareto k of the proposals" in forced.diagnosis
+
+
+def test_what_cannot_run_says_why(walks):
+    with pytest.raises(ValueError, match=r"independent proposals need a soft-optimal agent"):
+        gi.infer(jax.random.key(0), model=plain_model, data=walks, method="independence")
