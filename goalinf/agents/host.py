@@ -6,16 +6,17 @@ of :mod:`goalinf.agents.solver`; every linear system is factorized (LAPACK, Supe
 
 from __future__ import annotations
 
+import dataclasses
 import threading
+import weakref
 from functools import cache
 from typing import Any, ClassVar
 
-import equinox as eqx
 import numpy as np
 from scipy import sparse
 from scipy.linalg import lapack
 from scipy.sparse import csgraph
-from scipy.sparse.linalg import splu
+from scipy.sparse.linalg import spilu, splu
 from threadpoolctl import ThreadpoolController
 
 from goalinf.agents.bellman import Backup, Problem, backup, log_sum_exp
@@ -26,6 +27,9 @@ from goalinf.worlds import MDP
 _DENSE_STATES = 200  # so many are faster in a dense array
 _ANY_STATES = 1500  # so many may be connected in any way
 _BAND = 5_000_000  # states times bandwidth of a larger world whose factorization stays sparse, such as a grid
+# For SuperLU: the diagonal dominates, so that no pivots are needed, and states share few successors, so that to treat
+# several columns together as a panel costs more than it saves.
+_DIAGONAL: dict[str, Any] = {"diag_pivot_thresh": 0.0, "panel_size": 1, "options": {"SymmetricMode": True}}
 _MAX_STEPS = 100
 _SWEEPS = 10
 _NEAR = 0.1  # residual in nats up to which factors may be old: further out they can lead in circles
@@ -99,36 +103,81 @@ class Factors:
             if place > 0:
                 raise RuntimeError("the matrix is singular")
             return
-        entries = np.concatenate([np.ones(n_states), weights.ravel()])
-        places = np.tile(here, 1 + len(weights)), np.concatenate([here, problem.neighbors.ravel()])
-        matrix = sparse.csc_array((entries, places), shape=(n_states, n_states))
-        # Its diagonal dominates: no pivoting, and an order that keeps the factors of the symmetric pattern sparse.
-        symmetric = {"diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
-        self._super = splu(matrix, permc_spec="MMD_AT_PLUS_A", **symmetric)
+        self._pattern = _Pattern.of(problem.neighbors)
+        self._super = splu(self._pattern.matrix(weights), permc_spec="NATURAL", **_DIAGONAL)
 
     def solve(self, right: Any) -> np.ndarray:
         """Solve for one right-hand side ``(S,)`` or several ``(S, F)``."""
         if self._dense:
             return self._substitute(right, trans=0)
-        return self._super.solve(right)
+        return self._pattern.restored(self._super.solve(right[self._pattern.order]))
 
     def solve_transposed(self, right: Any) -> np.ndarray:
         """The same with the transposed matrix."""
         if self._dense:
             return self._substitute(right, trans=1)
-        return self._super.solve(right, trans="T")
+        return self._pattern.restored(self._super.solve(right[self._pattern.order], trans="T"))
 
     def _substitute(self, right: Any, trans: int) -> np.ndarray:
         # SciPy counts the pivots from one while it calls LAPACK, in place: every thread needs some of its own.
         return lapack.dgetrs(self._lu, self._pivots.copy(), right, trans=trans)[0]
 
 
+class _Pattern:
+    """Places of the entries of sparse matrices of one world, whose states are eliminated in a certain order.
+
+    Parameters
+    ----------
+    neighbors : int (U, S)
+        States that may follow each state.
+    order : int (S,)
+        Which state is eliminated first, second, ….
+    """
+
+    _known: ClassVar[dict[int, _Pattern]] = {}
+
+    def __init__(self, neighbors: Any, order: np.ndarray):
+        place = np.argsort(order)
+        rows, columns = np.tile(place, 1 + len(neighbors)), np.concatenate([place, place[neighbors].ravel()])
+        entries, self._entry = np.unique(columns * order.size + rows, return_inverse=True)
+        self._rows = (entries % order.size).astype(np.intc)
+        self._first = np.searchsorted(entries, order.size * np.arange(order.size + 1)).astype(np.intc)
+        self.order = order
+
+    @classmethod
+    def of(cls, neighbors: Any) -> _Pattern:
+        """The pattern of a world in an order that keeps its factors sparse: found once, it serves all of its policies.
+
+        Worlds are recognized by the array of their neighbors, and forgotten together with it.
+        """
+        if id(neighbors) not in cls._known:
+            as_given = cls(neighbors, np.arange(neighbors.shape[1]))
+            example = as_given.matrix(np.full(neighbors.shape, -0.5 / len(neighbors)))
+            # Only the order is wanted: factors of which everything small is dropped cost half as much.
+            found = spilu(example, drop_tol=1.0, fill_factor=1.0, permc_spec="MMD_AT_PLUS_A", **_DIAGONAL)
+            cls._known[id(neighbors)] = cls(neighbors, np.argsort(found.perm_c))
+            weakref.finalize(neighbors, cls._known.pop, id(neighbors), None)
+        return cls._known[id(neighbors)]
+
+    def matrix(self, weights: np.ndarray) -> sparse.csc_array:
+        """The identity plus the weights ``(U, S)`` of the neighbors."""
+        values = np.concatenate([np.ones(self.order.size), weights.ravel()])
+        data = np.bincount(self._entry, values, self._rows.size)
+        return sparse.csc_array((data, self._rows, self._first), shape=2 * self.order.shape)
+
+    def restored(self, x: np.ndarray) -> np.ndarray:
+        """Numbers for the states ``(S,)`` or ``(S, F)``, from the order of elimination back to that of the world."""
+        restored = np.empty_like(x)
+        restored[self.order] = x
+        return restored
+
+
 def transitions(problem: Problem) -> sparse.csr_array:
     """Transition probabilities of every choice, ``(A * S, S)``."""
-    n_actions, _, n_states = problem.weights.shape
-    choices = np.arange(n_actions * n_states).reshape(n_actions, 1, n_states)
-    places = [np.broadcast_to(x, problem.weights.shape).ravel() for x in (choices, problem.neighbors)]
-    return sparse.csr_array((problem.weights.ravel(), places), shape=(choices.size, n_states))
+    n_actions, width, n_states = problem.weights.shape
+    columns, rows = np.tile(problem.neighbors.T.ravel(), n_actions), np.arange(0, problem.weights.size + 1, width)
+    chances = problem.weights.transpose(0, 2, 1).ravel()
+    return sparse.csr_array((chances, columns, rows), shape=(n_actions * n_states, n_states))
 
 
 def fixed_point(
@@ -206,7 +255,7 @@ def fixed_points(problem: Problem, rewards: np.ndarray, start: np.ndarray, facto
         before = [*before[-1:], (values, step)]
         values = following
     for number in np.flatnonzero(np.isnan(found[0])):
-        one = eqx.tree_at(lambda p: p.reward, problem, rewards[..., number])
+        one = dataclasses.replace(problem, reward=rewards[..., number])
         found[:, number] = soft_values(one, start[:, number], factors)
     return found
 

@@ -124,6 +124,7 @@ class Likelihood:
         self._problem, self._counts = problem, counts
         self._income = income.reshape(counts.size, -1)
         self._moves = transitions(problem)
+        self._arrivals = problem.discount * (counts.ravel() @ self._moves) - counts.sum(axis=0)
         self._last: tuple[np.ndarray, np.ndarray, np.ndarray, Factors] | None = None
 
     @property
@@ -140,7 +141,7 @@ class Likelihood:
         """Value, gradient and Hessian; None where the planner fails or a choice is impossible."""
         counts = self._counts
         reward = (self._income @ theta).reshape(counts.shape)
-        problem = eqx.tree_at(lambda p: p.reward, self._problem, reward)
+        problem = dataclasses.replace(self._problem, reward=reward)
         values = soft_values(problem, *self._near(theta))
         if np.isnan(values).any() or counts[~problem.available].any():
             return None
@@ -150,10 +151,10 @@ class Likelihood:
         by_choice = self._income * policy.reshape(-1, 1)
         of_values = matrix.solve(by_choice.reshape(len(policy), -1, theta.size).sum(axis=0))
         of_q = self._income + problem.discount * (self._moves @ of_values)
-        visits = matrix.solve_transposed(problem.discount * (counts.ravel() @ self._moves) - counts.sum(axis=0))
+        visits = matrix.solve_transposed(self._arrivals)
         self._last = theta, values, of_values, matrix
         weights = policy * visits
-        gradient = counts.ravel() @ self._income + weights.ravel() @ self._income
+        gradient = (counts + weights).ravel() @ self._income
         hessian = of_q.T @ (weights.reshape(-1, 1) * of_q) - of_values.T @ (weights.sum(axis=0)[:, None] * of_values)
         return float((counts * log_policy).sum()), gradient, hessian
 

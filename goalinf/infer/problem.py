@@ -24,7 +24,7 @@ from goalinf.infer.closed_form import ClosedForm, starting_values
 from goalinf.infer.density import Density, Model
 from goalinf.infer.mode import Compiled, Remembered
 from goalinf.infer.priors import Site, fill, find_sites, sample_sites
-from goalinf.infer.scale import PRODUCT, ScaleMixture, product_prior, sample_product, split_product
+from goalinf.infer.scale import ScaleMixture, product_prior, sample_product, split_product
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
