@@ -128,10 +128,9 @@ class MDP(eqx.Module):
 def neighbor_weights(probabilities: np.ndarray, slots: np.ndarray, width: int) -> np.ndarray:
     """:meth:`MDP.weights` on the host, so that programs in which the world is known hold it as a constant."""
     n_states, n_actions, _ = slots.shape
-    weights = np.zeros((n_actions, width, n_states))
-    s, a, _ = np.indices(slots.shape)
-    np.add.at(weights, (a, slots, s), probabilities)
-    return weights
+    places = (np.arange(n_actions)[:, None] * width + slots) * n_states + np.arange(n_states)[:, None, None]
+    size = n_actions * width * n_states
+    return np.bincount(places.ravel(), probabilities.ravel(), size).reshape(n_actions, width, n_states)
 
 
 def neighbor_lists(successors: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
