@@ -163,10 +163,13 @@ def score(policy: Policy, data: Trajectories, *, episodic: bool) -> Any:
     return xp.sum(cells.weight * xp.where(counted, log_probs[context, cells.state, cells.action], 0.0))
 
 
-def score_steps(policy: Policy, data: Trajectories) -> Float[Array | np.ndarray, "N T"]:
-    """Log-probability of every observed choice before the episode ends; zero elsewhere."""
+def score_steps(policy: Policy, data: Trajectories) -> Float[Array | np.ndarray, "*G N T"]:
+    """Log-probability of every observed choice before the episode ends; zero elsewhere.
+
+    The policies have an axis of contexts, and may have others in front of it.
+    """
     steps = data.actions.shape[1]
-    horizon = policy.log_probs.shape[1] if policy.log_probs.ndim == 4 else None
+    horizon = policy.log_probs.shape[-3] if policy.log_probs.ndim == policy.ended.ndim + 2 else None
     if horizon is not None and steps > horizon:
         raise ValueError(
             f"the data have up to {steps} steps, the agent's horizon is {horizon}: give it a longer horizon"
@@ -176,14 +179,15 @@ def score_steps(policy: Policy, data: Trajectories) -> Float[Array | np.ndarray,
     states = xp.maximum(data.states[:, :steps], 0)
     actions = xp.maximum(data.actions, 0)
     context = _policy_number(policy, data.context)[:, None]
-    over = xp.cumsum(ended[context, states], axis=1) > 0
+    over = ended[..., context, states]
+    decisions = xp.where(over.any(axis=-1), over.argmax(axis=-1), steps)[..., None]  # before the first such state
     where = (context, states, actions) if horizon is None else (context, np.arange(steps)[None], states, actions)
-    return xp.where(data.observed & ~over, log_probs[where], 0.0)
+    return xp.where(data.observed & (np.arange(steps) < decisions), log_probs[(..., *where)], 0.0)
 
 
 def _policy_number(policy: Policy, context: Any) -> Any:
     """Which policy a context follows: its own, or the only one."""
-    return context if policy.log_probs.shape[0] > 1 else 0 * context
+    return context if policy.ended.shape[-2] > 1 else 0 * context
 
 
 def roll_out(key: Array, mdp: MDP, policy: Policy, starts: Array, context: Array, steps: int, one_world: bool):

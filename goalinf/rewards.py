@@ -348,14 +348,15 @@ class Shaped(Reward):
 
 def ended(reward: Reward, mdp: MDP) -> Bool[Array | np.ndarray, " S"]:
     """Where nothing more happens: the terminal states, and those in which this reward ends the episode."""
-    ends = getattr(reward, "ends", None)
-    return mdp.terminal if ends is None else mdp.terminal | ends(mdp)
+    # Asked of the class: Equinox makes a record of a bound method, which takes longer than what is computed.
+    ends = getattr(type(reward), "ends", None)
+    return mdp.terminal if ends is None else mdp.terminal | ends(reward, mdp)
 
 
 def pinned(reward: Reward, mdp: MDP) -> tuple[Bool[Array | np.ndarray, " S"], Float[Array | np.ndarray, ""]]:
     """States whose value the reward fixes though the episode goes on, and that value."""
-    pins = getattr(reward, "pinned", None)
-    return (np.zeros(mdp.n_states, bool), np.zeros(())) if pins is None else pins(mdp)
+    pins = getattr(type(reward), "pinned", None)
+    return (np.zeros(mdp.n_states, bool), np.zeros(())) if pins is None else pins(reward, mdp)
 
 
 def goals(

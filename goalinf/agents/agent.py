@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from operator import itemgetter
 from typing import Any
@@ -26,7 +26,7 @@ from goalinf.worlds.world import label
 
 
 class Policy(eqx.Module):
-    """What an agent does, everywhere.
+    """What an agent does, everywhere; several policies have a leading axis.
 
     Parameters
     ----------
@@ -43,8 +43,8 @@ class Policy(eqx.Module):
 
     log_probs: Float[Array | np.ndarray, "*T S A"]
     values: Float[Array | np.ndarray, "*T S"]
-    ended: Bool[Array | np.ndarray, " S"]
-    residual: Float[Array | np.ndarray, ""]
+    ended: Bool[Array | np.ndarray, "*G S"]
+    residual: Float[Array | np.ndarray, "*G"]
 
 
 class Agent(eqx.Module):
@@ -58,6 +58,7 @@ class Agent(eqx.Module):
         MDP -> the MDP that is planned in.
     planner : callable
         :class:`~goalinf.agents.bellman.Problem`, and values nearby or None -> :class:`~goalinf.agents.planners.Plan`.
+        On the host the problem may be that of several rewards.
     choice : callable
         Q-values -> log-probabilities; holds ``beta``.
     execution : callable
@@ -164,6 +165,15 @@ def plan(agent: Agent, mdp: MDP, reward: Reward, near: Any = None) -> Policy:
     return _act(agent, mdp, reward, planned)
 
 
+def plan_goals(agent: Agent, mdp: MDP, rewards: Sequence[Reward]) -> Policy:
+    """:func:`plan` on the host for several rewards in one world, together: policies with a leading axis."""
+    agent, mdp, rewards = jax.device_get((agent, mdp, list(rewards)))
+    planned = agent.planner(Problem.of_each(agent.beliefs(mdp), rewards, _scale(agent)))
+    acted = [_acts(agent, mdp, reward, q) for reward, q in zip(rewards, planned.q, strict=True)]
+    log_probs, over = (np.stack(each) for each in zip(*acted, strict=True))
+    return Policy(log_probs, _left(agent) * planned.values, over, planned.residual)
+
+
 Axes = tuple[int | None, int | None, int | None]
 
 
@@ -181,7 +191,13 @@ def plan_each(agent: Agent, mdp: MDP, reward: Reward, near: Any, axes: Axes) -> 
 
 
 def _scale(agent: Agent) -> Any:
+    """What the reward is multiplied by before it is planned for."""
     return 1.0 if agent.planner.scales else agent.choice.beta
+
+
+def _left(agent: Agent) -> Any:
+    """What a plan is multiplied by afterwards."""
+    return agent.choice.beta if agent.planner.scales else 1.0
 
 
 def _planned(planner: Any, beliefs: Any, scale: Any, mdp: MDP, reward: Reward, near: Any) -> Plan:
@@ -212,11 +228,15 @@ def _think(planner: Any, beliefs: Any, scale: Any, mdp: MDP, reward: Reward, nea
 def _act(agent: Agent, mdp: MDP, reward: Reward, planned: Plan) -> Policy:
     if not on_host(agent, mdp, reward, planned):
         agent, reward, planned = cast((agent, reward, planned))
-    scale = agent.choice.beta if agent.planner.scales else 1.0
+    log_probs, over = _acts(agent, mdp, reward, planned.q)
+    return Policy(log_probs, _left(agent) * planned.values, over, planned.residual)
+
+
+def _acts(agent: Agent, mdp: MDP, reward: Reward, q: Any) -> tuple[Any, Any]:
+    """Log-probabilities of what is done, and where the episode has ended."""
     over = ended(reward, mdp)
     available = choosable(mdp, over | pinned(reward, mdp)[0])
-    log_probs = agent.execution(agent.choice(scale * planned.q, available.T), available)
-    return Policy(log_probs, scale * planned.values, over, planned.residual)
+    return agent.execution(agent.choice(_left(agent) * q, available.T), available), over
 
 
 _plan = jax.jit(plan)

@@ -1,12 +1,14 @@
 """The Bellman problem in the layout that planners sweep over, and one sweep of it.
 
-Everything is on the scale of beta times the reward, at temperature one. Arrays put the state last.
+Everything is on the scale of beta times the reward, at temperature one. Arrays put the state last. On the host the
+problems of several rewards in one world are one problem, whose arrays have a leading axis G.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any, Literal
 
@@ -29,7 +31,7 @@ class Problem(eqx.Module):
 
     Parameters
     ----------
-    reward : float (A, S)
+    reward : float (A, S) or (G, A, S)
         Expected reward of each choice, times beta.
     weights : float (A, U, S)
         Probability of each neighbor.
@@ -37,46 +39,65 @@ class Problem(eqx.Module):
         States that may follow.
     origins : int (I, S)
         Places in the flattened ``(U, S)`` from which each state is reached; see :class:`~goalinf.worlds.MDP`.
-    available : bool (A, S)
+    available : bool (A, S) or (G, A, S)
         Choices that can be made; in pinned states all of them, so that nothing is ever undefined.
-    pinned : bool (S,)
+    pinned : bool (S,) or (G, S)
         States whose value is given: ended ones (zero) and dead ends.
-    pins : float (S,)
+    pins : float (S,) or (G, S)
         Their values, times beta.
     discount : float
         Discount factor.
     """
 
-    reward: Float[Array | np.ndarray, "A S"]
+    reward: Float[Array | np.ndarray, "*G A S"]
     weights: Float[Array | np.ndarray, "A U S"]
     neighbors: Int[Array | np.ndarray, "U S"]
     origins: Int[Array | np.ndarray, "I S"]
-    available: Bool[Array | np.ndarray, "A S"]
-    pinned: Bool[Array | np.ndarray, " S"]
-    pins: Float[Array | np.ndarray, " S"]
+    available: Bool[Array | np.ndarray, "*G A S"]
+    pinned: Bool[Array | np.ndarray, "*G S"]
+    pins: Float[Array | np.ndarray, "*G S"]
     discount: Float[Array | np.ndarray, ""]
 
     @classmethod
     def of(cls, mdp: MDP, reward: rewards.Reward, beta: Any) -> Problem:
         """The problem that this reward poses in this MDP to an agent of this inverse temperature."""
-        xp = namespace(mdp, reward, beta)
+        host = on_host(mdp, reward, beta)
         weights = mdp.weights()
-        if xp is not np:
+        if not host:
             mdp, reward, beta = cast((mdp, reward, beta))
-        ended = rewards.ended(reward, mdp)
-        dead, dead_value = rewards.pinned(reward, mdp)
-        pinned = ended | dead
-        fields = {
-            "reward": beta * xp.sum(mdp.probabilities * reward(mdp), axis=-1).T,
-            "weights": weights,
-            "neighbors": mdp.neighbors,
-            "origins": mdp.origins,
-            "available": choosable(mdp, pinned).T,
-            "pinned": pinned,
-            "pins": xp.where(dead & ~ended, beta * dead_value, 0.0),
-            "discount": mdp.discount,
-        }
-        return cls(**(fields if xp is np else cast(fields)))
+        fields = {**_shared(mdp), **_posed(mdp, reward, beta), "weights": weights}
+        return cls(**(fields if host else cast(fields)))
+
+    @classmethod
+    def of_each(cls, mdp: MDP, several: Sequence[rewards.Reward], beta: Any) -> Problem:
+        """The problems of several rewards in one world, on the host."""
+        posed = [_posed(mdp, reward, beta) for reward in several]
+        stacked = {name: np.stack([each[name] for each in posed]) for name in posed[0]}
+        return cls(**_shared(mdp), **stacked, weights=mdp.weights())
+
+    def one(self, g: int) -> Problem:
+        """One of several problems."""
+        own = {name: getattr(self, name)[g] for name in ("reward", "available", "pinned", "pins")}
+        return dataclasses.replace(self, **own)
+
+
+def _shared(mdp: MDP) -> dict[str, Any]:
+    """What a problem takes from the world as it stands."""
+    return {"neighbors": mdp.neighbors, "origins": mdp.origins, "discount": mdp.discount}
+
+
+def _posed(mdp: MDP, reward: rewards.Reward, beta: Any) -> dict[str, Any]:
+    """What a reward makes of a world."""
+    xp = namespace(mdp, reward, beta)
+    ended = rewards.ended(reward, mdp)
+    dead, dead_value = rewards.pinned(reward, mdp)
+    pinned = ended | dead
+    return {
+        "reward": beta * xp.sum(mdp.probabilities * reward(mdp), axis=-1).T,
+        "available": choosable(mdp, pinned).T,
+        "pinned": pinned,
+        "pins": xp.where(dead & ~ended, beta * dead_value, 0.0),
+    }
 
 
 def choosable(mdp: MDP, pinned: Bool[Array | np.ndarray, " S"]) -> Bool[Array | np.ndarray, "S A"]:
@@ -84,11 +105,12 @@ def choosable(mdp: MDP, pinned: Bool[Array | np.ndarray, " S"]) -> Bool[Array | 
     return mdp.available | (pinned & ~mdp.available.any(1))[:, None]
 
 
-def action_values(problem: Problem, values: Float[Array | np.ndarray, " S"]) -> Float[Array | np.ndarray, "A S"]:
+def action_values(problem: Problem, values: Float[Array | np.ndarray, "*G S"]) -> Float[Array | np.ndarray, "*G A S"]:
     r""":math:`Q(s,a) = r(s,a) + \gamma \sum_t P(t \mid s,a) V(t)`."""
     weights, neighbors = problem.weights, problem.neighbors
     if on_host(problem.reward, values):
-        return problem.reward + problem.discount * np.einsum("aus,us->as", weights, values[neighbors])
+        ahead = np.einsum("aus,...us->...as", weights, values[..., neighbors])
+        return problem.reward + problem.discount * ahead
     ahead = add_up(lambda u: weights[:, u] * values[neighbors[u]], len(neighbors))
     return problem.reward + problem.discount * ahead
 
@@ -108,7 +130,7 @@ def log_sum_exp(x: Any, axis: int = 0) -> Any:
     return np.log(np.exp(x - highest).sum(axis=axis)) + highest.squeeze(axis)
 
 
-def backup(problem: Problem, values: Float[Array | np.ndarray, " S"], kind: Backup) -> tuple[Any, Any]:
+def backup(problem: Problem, values: Float[Array | np.ndarray, "*G S"], kind: Backup) -> tuple[Any, Any]:
     """Values backed up once, and the policy that the backup follows.
 
     Soft: log-sum-exp, and the softmax of Q. Hard: maximum, and uniform over the maximizers. Pinned states keep their
@@ -117,10 +139,13 @@ def backup(problem: Problem, values: Float[Array | np.ndarray, " S"], kind: Back
     xp = namespace(problem.reward, values)
     q = xp.where(problem.available, action_values(problem, values), -xp.inf)
     if kind == "soft":
-        backed_up = log_sum_exp(q)
-        policy = xp.exp(q - backed_up)
+        backed_up = log_sum_exp(q, axis=-2)
+        policy = xp.exp(q - backed_up[..., None, :])
     else:
-        backed_up = xp.max(q, axis=0)
-        best = q == backed_up
-        policy = best / best.sum(axis=0)
-    return xp.where(problem.pinned, problem.pins, backed_up), xp.where(problem.pinned, 0.0, policy)
+        backed_up = xp.max(q, axis=-2)
+        best = q == backed_up[..., None, :]
+        policy = best / best.sum(axis=-2, keepdims=True)
+    return (
+        xp.where(problem.pinned, problem.pins, backed_up),
+        xp.where(problem.pinned[..., None, :], 0.0, policy),
+    )

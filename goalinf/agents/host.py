@@ -1,7 +1,8 @@
 r"""Planning on the host: the same backups with SciPy's sparse factorization, nothing to compile.
 
 A policy, a mode or the posterior over a few goals takes milliseconds here, and seconds to compile. The steps are those
-of :mod:`goalinf.agents.solver`; every linear system is factorized (LAPACK, SuperLU) instead of iterated.
+of :mod:`goalinf.agents.solver`; every linear system is factorized (LAPACK, SuperLU) instead of iterated. Where every
+choice has one outcome, hard planning needs no linear system at all.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ _BAND = 5_000_000  # states times bandwidth of a larger world whose factorizatio
 # several columns together as a panel costs more than it saves.
 _DIAGONAL: dict[str, Any] = {"diag_pivot_thresh": 0.0, "panel_size": 1, "options": {"SymmetricMode": True}}
 _MAX_STEPS = 100
+_MAX_SWEEPS = 500  # steps of the longest way that is looked for; linear systems find longer ones
 _SWEEPS = 10
 _NEAR = 0.1  # residual in nats up to which factors may be old: further out they can lead in circles
 _FAST = 0.3  # factor by which a step with old factors has to shrink the residual: ten of them cost one factorization
@@ -187,8 +189,43 @@ def fixed_point(
 
     ``start`` are values nearby, such as those of a reward that is a little different (ignored where they are not
     finite); ``factors`` those of a policy nearby. Soft backups use them, and go on with the same factors while these
-    bring them closer fast enough.
+    bring them closer fast enough. Where the problem is that of several rewards, so are the values.
     """
+    values = _best_ways(problem) if kind == "hard" else np.full(problem.pinned.shape, np.nan)
+    if values.ndim == 1:
+        return values if np.isfinite(values).all() else _newton(problem, kind, start, factors)
+    for g in np.flatnonzero(~np.isfinite(values).all(axis=1)).tolist():
+        values[g] = _newton(problem.one(g), kind, None if start is None else start[g], factors)
+    return values
+
+
+def _best_ways(problem: Problem) -> np.ndarray:
+    """Hard values where every choice has one outcome, by value iteration from below; elsewhere not finite.
+
+    A state is worth minus infinity until a way to a pinned one is known; each sweep learns the ways of one more step.
+    When all of the best ways are known nothing changes any more, not even in rounding, unless it pays to go round in
+    circles. What is found are the values of a policy that gets to an end, as undiscounted planning needs them.
+    """
+    n_states = problem.neighbors.shape[1]
+    sure = problem.discount > 0 and (problem.weights.max(axis=1) == 1.0).all()
+    if not (sure and problem.pinned.any()):
+        return np.full(problem.pinned.shape, np.nan)
+    following = problem.neighbors[problem.weights.argmax(axis=1), np.arange(n_states)]
+    # The rewards come last here: what is gathered are then whole rows.
+    income = np.where(problem.available, problem.reward, -np.inf)
+    income = np.ascontiguousarray(np.moveaxis(income.reshape(-1, *following.shape), 0, -1))
+    pinned, pins = (x.reshape(-1, n_states).T for x in (problem.pinned, problem.pins))
+    values: Any = np.where(pinned, pins, -np.inf)
+    for _ in range(min(n_states, _MAX_SWEEPS)):
+        last = values
+        values = (problem.discount * last.take(following, axis=0) + income).max(axis=0)
+        np.copyto(values, pins, where=pinned)
+        if (values == last).all():
+            return values.T.reshape(problem.pinned.shape)
+    return np.full(problem.pinned.shape, np.nan)
+
+
+def _newton(problem: Problem, kind: Backup, start: np.ndarray | None, factors: Factors | None) -> np.ndarray:
     try:
         if start is None or kind == "hard" or not np.isfinite(start).all():
             start = _from_below(problem, kind)

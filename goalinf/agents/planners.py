@@ -15,7 +15,9 @@ from goalinf.precision import cast, namespace, on_host
 
 
 class Plan(eqx.Module):
-    """What a planner returns; with a finite horizon everything but the residual has a leading time axis.
+    """What a planner returns; with a finite horizon everything but the residual has a time axis.
+
+    The plans of several problems have a leading axis G.
 
     Parameters
     ----------
@@ -29,7 +31,7 @@ class Plan(eqx.Module):
 
     q: Float[Array | np.ndarray, "*T A S"]
     values: Float[Array | np.ndarray, "*T S"]
-    residual: Float[Array | np.ndarray, ""]
+    residual: Float[Array | np.ndarray, "*G"]
 
 
 class ValueIteration(eqx.Module):
@@ -60,7 +62,7 @@ class ValueIteration(eqx.Module):
         if self.horizon is None:
             if on_host(problem, near):
                 # The residual says whether values are numbers.
-                with np.errstate(all="ignore"), host.Calm(problem.pinned.size):
+                with np.errstate(all="ignore"), host.Calm(problem.neighbors.shape[1]):
                     values = host.fixed_point(problem, self.backup, near)
                     gap = solver.residual(problem, values, self.backup)
                     return Plan(action_values(problem, values), values, gap)
@@ -79,7 +81,7 @@ class ValueIteration(eqx.Module):
             for _ in range(self.horizon):
                 end, found = back(end, None)
                 sweeps.append(found)
-            q, values = (np.stack(each[::-1]) for each in zip(*sweeps, strict=True))
+            q, values = (np.stack(each[::-1], axis=end.ndim - 1) for each in zip(*sweeps, strict=True))
         else:
             _, (q, values) = lax.scan(back, end, None, length=self.horizon, reverse=True)
-        return Plan(q, values, xp.zeros((), values.dtype))
+        return Plan(q, values, xp.zeros(end.shape[:-1], values.dtype))

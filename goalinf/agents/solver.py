@@ -37,7 +37,9 @@ def fixed_point(problem: Problem, kind: Backup, near: Any = None) -> Float[Array
     return _solve(problem, jnp.where(jnp.isfinite(near).all(), near, 0.0), kind)
 
 
-def residual(problem: Problem, values: Float[Array | np.ndarray, " S"], kind: Backup) -> Float[Array | np.ndarray, ""]:
+def residual(
+    problem: Problem, values: Float[Array | np.ndarray, "*G S"], kind: Backup
+) -> Float[Array | np.ndarray, "*G"]:
     r"""How far the values are from a fixed point: :math:`\max|T(V) - V| / (1 + \max|V|)`; no derivative."""
     if not on_host(problem.reward, values):
         problem, values = lax.stop_gradient((problem, values))
@@ -51,7 +53,7 @@ def tolerance(dtype: jnp.dtype) -> float:
 
 
 def _size(x: Any) -> Any:
-    return abs(x).max()
+    return abs(x).max(axis=-1)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(2,))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from functools import partial
+from collections.abc import Hashable, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from goalinf.agents import Agent, plan
-from goalinf.agents.agent import check_known
+from goalinf.agents import Agent, Policy, plan
+from goalinf.agents.agent import check_known, plan_goals
 from goalinf.agents.checks import check_plannable, check_solved
 from goalinf.agents.contexts import pad_reward, stack_rewards
 from goalinf.agents.host import factorable
@@ -40,8 +39,9 @@ def goal_posterior(
     .. math:: p(g \mid s_{0:t}, a_{0:t}) \propto p(g) \prod_{k \le t} \pi_g(a_k \mid s_k)
 
     In float64 every goal is planned for on the host, where nothing has to be compiled, in worlds of up to 1,500 states
-    and in larger ones whose steps are short. Elsewhere all goals are planned for in one batch, in which worlds and data
-    are padded to powers of two, so that many differently shaped worlds share one program.
+    and in larger ones whose steps are short. Elsewhere they are planned for in one compiled batch, in which worlds are
+    padded to powers of two, so that many differently shaped worlds share one program. The plans of the last call are
+    kept: more steps, or other people, with the same world, agent and goals need no planning.
 
     Parameters
     ----------
@@ -99,61 +99,83 @@ def goal_posterior(
     if data.n_choices == 0:
         raise ValueError("the data hold no observed choice; there is nothing to learn from")
     check_fits(data, [world])
-    check_known(agent, tuple(goals.values()))
-    for reward in goals.values():
-        check_plannable(agent, world, reward)
     log_prior = _log_prior(goals, prior)
     with computing_in(precision) as chosen:
-        score = _on_host if chosen == "float64" and factorable(world.mdp) else _compiled
-        scores, residual, values = score(agent, world.mdp, list(goals.values()), data)
-        check_solved(residual, values, chosen)
-    log_likelihood = np.moveaxis(np.asarray(scores, float), 0, -1)
-    _check_possible(log_likelihood, data)
+        policies = _policies(_Known(agent, world, tuple(goals.values())), chosen)
+        scores = np.asarray(score_steps(policies, data), float)
+    _check_possible(scores, data)
     n, t = data.actions.shape
-    running = np.concatenate([np.zeros((n, 1, len(goals))), np.cumsum(log_likelihood, axis=1)], axis=1) + log_prior
-    evidence = np.logaddexp.reduce(running, axis=-1)
+    running = np.zeros((len(goals), n, t + 1))
+    np.cumsum(scores, axis=-1, out=running[..., 1:])
+    log_likelihood = running[..., -1].T.copy()
+    running += log_prior[:, None, None]
+    highest = running.max(axis=0)
+    weights = np.exp(np.subtract(running, highest, out=running), out=running)
+    total = weights.sum(axis=0)
+    weights /= total
     return xr.DataArray(
-        np.exp(running - evidence[..., None]),
+        np.moveaxis(weights, 0, -1),
         dims=("trajectory", "step", "goal"),
         coords={
             "trajectory": trajectory_labels(data),
             "step": np.arange(t + 1),
             "goal": list(goals),
-            "evidence": ("trajectory", evidence[:, -1]),
-            "log_likelihood": (("trajectory", "goal"), running[:, -1] - log_prior),
+            "evidence": ("trajectory", np.log(total[:, -1]) + highest[:, -1]),
+            "log_likelihood": (("trajectory", "goal"), log_likelihood),
         },
         name="probability",
         attrs={"long_name": "posterior probability of the goal"},
     )
 
 
-def _on_host(agent: Agent, mdp: MDP, rewards: list[Reward], data: Trajectories) -> Any:
-    """Log-probabilities of the choices under every goal ``(G, N, T)``, and how well it was planned for."""
-    policies = [plan(agent, mdp, reward) for reward in jax.device_get(rewards)]
-    scores = [score_steps(jax.tree.map(lambda leaf: leaf[None], policy), data) for policy in policies]
-    return np.stack(scores), np.array([p.residual for p in policies]), np.stack([p.values for p in policies])
+class _Known:
+    """An agent, a world and goals; equal to others where all of their numbers are, whoever holds them."""
+
+    def __init__(self, agent: Agent, world: World, rewards: tuple[Reward, ...]):
+        self.agent, self.world, self.rewards = agent, world, rewards
+        leaves, structure = jax.tree.flatten((agent, world.mdp, rewards))
+        self._content = structure, tuple(map(_content, leaves))
+        self._hash = hash(self._content)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Known) and self._content == other._content
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
-def _compiled(agent: Agent, mdp: MDP, rewards: list[Reward], data: Trajectories) -> Any:
-    """The same on a device, padded to powers of two."""
+def _content(leaf: Any) -> Hashable:
+    """The numbers of an array as they are now: arrays can be changed. Anything else stands for itself."""
+    if not isinstance(leaf, (np.ndarray, jax.Array)):
+        return leaf
+    array = np.asarray(leaf)
+    return array.shape, array.dtype, array.tobytes()
+
+
+@lru_cache(maxsize=1)  # more steps, or other people, with the same goals: nothing has to be planned again
+def _policies(known: _Known, precision: Precision) -> Policy:
+    """The policies under all goals, on the host, with an axis of contexts ``(G, 1, …)``; every check of planning."""
+    agent, world, rewards = known.agent, known.world, known.rewards
+    check_known(agent, rewards)
+    for reward in rewards:
+        check_plannable(agent, world, reward)
+    plan_all = plan_goals if precision == "float64" and factorable(world.mdp) else _compiled
+    policies = plan_all(agent, world.mdp, rewards)
+    check_solved(policies.residual, policies.values, precision)
+    return jax.tree.map(lambda leaf: leaf[:, None], policies)
+
+
+def _compiled(agent: Agent, mdp: MDP, rewards: Sequence[Reward]) -> Policy:
+    """The policies on a device, planned for in a world that is padded to powers of two."""
     sizes = {"state": bucket(mdp.n_states), "action": mdp.n_actions, "successor": bucket(mdp.successors.shape[2])}
     padded = pad(mdp, states=sizes["state"], width=sizes["successor"], neighbors=bucket(mdp.neighbors.shape[0]))
     stacked = stack_rewards([pad_reward(reward, sizes) for reward in rewards])
-    n, t = data.actions.shape
-    steps = bucket(t) if agent.planner.horizon is None else min(bucket(t), max(t, agent.planner.horizon))
-    arrays = _padded(data, bucket(n), steps)
-    scores, residual, values = jax.device_get(_scores(*cast((agent, padded, stacked)), arrays))
-    return scores[:, :n, :t], residual, values
+    return jax.device_get(_plan_each(*cast((agent, padded, stacked))))
 
 
 @jax.jit
-def _scores(agent: Agent, mdp: Any, rewards: Any, arrays: Any) -> Any:
-    states, actions, observed = arrays
-    none = jnp.zeros(len(states), int)
-    data = Trajectories.traced(states, actions, lengths=none, observed=observed, subject=none, context=none)
-    policies = jax.vmap(partial(plan, agent, mdp))(rewards)
-    one = jax.vmap(lambda policy: score_steps(jax.tree.map(lambda leaf: leaf[None], policy), data))
-    return one(policies), policies.residual, policies.values
+def _plan_each(agent: Agent, mdp: Any, rewards: Any) -> Policy:
+    return jax.vmap(partial(plan, agent, mdp))(rewards)
 
 
 def _log_prior(goals: Mapping[Hashable, Reward], prior: Mapping[Hashable, float] | None) -> np.ndarray:
@@ -171,18 +193,8 @@ def _log_prior(goals: Mapping[Hashable, Reward], prior: Mapping[Hashable, float]
         return np.log(weights / weights.sum())
 
 
-def _padded(data: Trajectories, n: int, t: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """States, actions and what was observed, in a larger rectangle."""
-    rows, steps = (0, n - data.n_trajectories), (0, t - data.max_steps)
-    return (
-        np.pad(data.states, (rows, steps), constant_values=-1),
-        np.pad(data.actions, (rows, steps), constant_values=-1),
-        np.pad(data.observed, (rows, steps)),
-    )
-
-
-def _check_possible(log_likelihood: np.ndarray, data: Trajectories) -> None:
-    impossible = np.argwhere(~np.isfinite(log_likelihood).any(-1))
+def _check_possible(scores: np.ndarray, data: Trajectories) -> None:
+    impossible = np.argwhere(~np.isfinite(scores).any(0))
     if len(impossible):
         n, t = (int(i) for i in impossible[0])
         where = data.labels.where(n, t) if data.labels is not None else f"trajectory {n}, step {t}"

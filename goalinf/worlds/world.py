@@ -220,7 +220,7 @@ class World:
         """
         mdp = self.mdp
         s, t = self.edges()
-        reached = _reached(np.asarray(mdp.initial) > 0, s, t)
+        reached = _reached(np.asarray(mdp.initial) > 0, _graph(s, t, self.n_states))
         leaves = np.zeros(self.n_states, bool)
         leaves[s[s != t]] = True
         live = ~mdp.terminal
@@ -252,8 +252,13 @@ class World:
 
     def can_reach(self, places: np.ndarray) -> np.ndarray:
         """States from which some available actions can lead to one of these (bool ``(S,)``, theirs included)."""
+        return _reached(places, self._backward)
+
+    @cached_property
+    def _backward(self) -> csr_array:
+        """Every step from where it leads to where it starts."""
         s, t = self.edges()
-        return _reached(places, t, s)
+        return _graph(t, s, self.n_states)
 
     def edges(self) -> tuple[np.ndarray, np.ndarray]:
         """Numbers s and t of every step s -> t that some available action can make (repeated where several can)."""
@@ -293,13 +298,17 @@ class Memory:
         return keys[order], order
 
 
-def _reached(starts: Any, tails: np.ndarray, heads: np.ndarray) -> np.ndarray:
-    """What can be reached along the edges from any of the starts (bool ``(S,)``), the starts included."""
+def _graph(tails: np.ndarray, heads: np.ndarray, n: int) -> csr_array:
+    return csr_array((np.ones(tails.size), (tails, heads)), shape=(n, n))
+
+
+def _reached(starts: Any, graph: csr_array) -> np.ndarray:
+    """What can be reached in a graph from any of the starts (bool ``(S,)``), the starts included."""
     n = starts.size
     first = np.flatnonzero(starts)
     # One more node, from which every start can be reached, so that one search finds all that is reachable.
-    tails, heads = np.append(tails, np.full(first.size, n)), np.append(heads, first)
-    graph = csr_array((np.ones(tails.size, bool), (tails, heads)), shape=(n + 1, n + 1))
+    heads, ends = np.append(graph.indices, first), np.append(graph.indptr, graph.nnz + first.size)
+    wider = csr_array((np.ones(heads.size), heads, ends), shape=(n + 1, n + 1))
     reached = np.zeros(n + 1, bool)
-    reached[breadth_first_order(graph, n, return_predecessors=False)] = True
+    reached[breadth_first_order(wider, n, return_predecessors=False)] = True
     return reached[:-1]

@@ -13,7 +13,8 @@ import pytest
 from scipy.sparse.linalg import spilu
 
 import goalinf as gi
-from goalinf.agents import host, plan
+from goalinf.agents import host, plan, solve, solver
+from goalinf.agents.agent import plan_goals
 from goalinf.agents.bellman import Problem, backup
 from goalinf.agents.solver import residual
 from goalinf.precision import cast, computing_in, on_host
@@ -124,6 +125,60 @@ def test_an_undiscounted_maze_of_many_states():
         agent = gi.boltzmann(beta=2.0)
         for found in (plan(agent, maze.mdp, goal), jax.jit(plan)(*cast((agent, maze.mdp, goal)))):
             np.testing.assert_allclose(np.asarray(found.values), 2.0 * np.array(expected), atol=1e-9)
+
+
+def goals_of(world):
+    """In corners, where they may be cut off from the rest; one of two places; one that pays."""
+    first, last = world.states[0], world.states[-1]
+    return [
+        *gi.goals(world, {"first": first, "both": [first, last]}, step_cost=1.0).values(),
+        *gi.goals(world, {"last": last}, step_cost=0.8, bonus=4.0, dead_end=-2.5).values(),
+    ]
+
+
+MAZES = {
+    "open": {"text": ".....\n.#.#.\n...#."},
+    "cut off": {"text": "..#..\n.#...\n.#.#."},
+    "blocked": {"text": ".....\n.#.#.\n...#.", "blocked": "unavailable"},
+    "ends": {"text": "....x\n.#.#.\n...#.", "terminal": "x"},
+}
+
+
+@pytest.mark.parametrize("name", MAZES)
+@pytest.mark.parametrize("slip", [0.0, 0.3])
+@pytest.mark.parametrize("discount", [1.0, 0.9, 0.0])
+@pytest.mark.parametrize("make", [gi.soft_optimal, gi.boltzmann])
+@pytest.mark.parametrize("horizon", [None, 4])
+def test_several_goals_at_once_and_one_by_one(name, slip, discount, make, horizon, monkeypatch):
+    """One by one they are left to the factorizations."""
+    world = gi.gridworld(**MAZES[name], discount=discount, slip=slip)
+    agent, rewards = make(beta=3.0, horizon=horizon), goals_of(world)
+    with computing_in("float64"):
+        together = plan_goals(agent, world.mdp, rewards)
+        monkeypatch.setattr(host, "_best_ways", lambda problem: np.full(problem.pinned.shape, np.nan))
+        alone = [plan(agent, world.mdp, reward) for reward in rewards]
+    assert on_host(together)
+    assert (together.residual <= solver.tolerance(np.dtype(float))).all()
+    for field in ("log_probs", "values", "ended", "residual"):
+        each = np.stack([getattr(policy, field) for policy in alone])
+        np.testing.assert_allclose(getattr(together, field), each, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("discount", [1.0, 0.95])
+def test_choices_of_one_outcome_need_no_linear_system(discount, monkeypatch):
+    monkeypatch.setattr(host, "Factors", None)
+    maze = gi.gridworld(MAZES["open"]["text"], discount=discount)
+    found = plan_goals(gi.boltzmann(beta=1.0), maze.mdp, goals_of(maze))
+    np.testing.assert_array_equal(found.residual, 0.0)
+    with pytest.raises(TypeError):
+        plan_goals(gi.soft_optimal(beta=1.0), maze.mdp, goals_of(maze))
+
+
+def test_circles_that_pay_have_values():
+    """Value iteration from below does not end there; discounted, the linear systems say what they are worth."""
+    hall = gi.gridworld("s..x", discount=0.9, terminal="x")
+    values = solve(gi.boltzmann(beta=1.0), hall, gi.StateReward([1.0, 0.0, 0.0, 0.0], on="arrival")).values
+    np.testing.assert_allclose(values, [10.0, 10.0, 9.0, 0.0], atol=1e-12)
 
 
 def test_a_problem_without_fixed_point():
