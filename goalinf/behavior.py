@@ -176,13 +176,20 @@ def score_steps(policy: Policy, data: Trajectories) -> Float[Array | np.ndarray,
         )
     xp = namespace(policy, data)
     ended, log_probs = xp.asarray(policy.ended), xp.asarray(policy.log_probs)
-    states = xp.maximum(data.states[:, :steps], 0)
-    actions = xp.maximum(data.actions, 0)
+    n_states, n_actions = log_probs.shape[-2:]
     context = _policy_number(policy, data.context)[:, None]
-    over = ended[..., context, states]
+    states = xp.maximum(data.states[:, :steps], 0)
+    over = _entries(ended, 2, context * n_states + states)
     decisions = xp.where(over.any(axis=-1), over.argmax(axis=-1), steps)[..., None]  # before the first such state
-    where = (context, states, actions) if horizon is None else (context, np.arange(steps)[None], states, actions)
-    return xp.where(data.observed & (np.arange(steps) < decisions), log_probs[(..., *where)], 0.0)
+    rows = context if horizon is None else context * horizon + np.arange(steps)
+    scores = _entries(log_probs, 3 if horizon is None else 4, (rows * n_states + states) * n_actions + data.actions)
+    return xp.where(data.observed & (np.arange(steps) < decisions), scores, 0.0)
+
+
+def _entries(array: Any, axes: int, numbers: Any) -> Any:
+    """Entries of the last so many axes by their numbers there; several indices would cost NumPy twice the time."""
+    flat = array.reshape(*array.shape[:-axes], -1)
+    return flat.take(numbers, axis=-1, mode="clip")
 
 
 def _policy_number(policy: Policy, context: Any) -> Any:

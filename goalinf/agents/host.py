@@ -212,13 +212,15 @@ def _best_ways(problem: Problem) -> np.ndarray:
         return np.full(problem.pinned.shape, np.nan)
     following = problem.neighbors[problem.weights.argmax(axis=1), np.arange(n_states)]
     # The rewards come last here: what is gathered are then whole rows.
-    income = np.where(problem.available, problem.reward, -np.inf)
-    income = np.ascontiguousarray(np.moveaxis(income.reshape(-1, *following.shape), 0, -1))
-    pinned, pins = (x.reshape(-1, n_states).T for x in (problem.pinned, problem.pins))
+    income = np.where(problem.available, problem.reward, -np.inf).reshape(-1, *following.shape)
+    income = np.ascontiguousarray(np.moveaxis(income, 0, -1))
+    pinned, pins = (np.ascontiguousarray(x.reshape(-1, n_states).T) for x in (problem.pinned, problem.pins))
     values: Any = np.where(pinned, pins, -np.inf)
     for _ in range(min(n_states, _MAX_SWEEPS)):
         last = values
-        values = (problem.discount * last.take(following, axis=0) + income).max(axis=0)
+        ahead = (problem.discount * last).take(following, axis=0)
+        ahead += income
+        values = ahead.max(axis=0)
         np.copyto(values, pins, where=pinned)
         if (values == last).all():
             return values.T.reshape(problem.pinned.shape)

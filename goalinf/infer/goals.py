@@ -109,19 +109,30 @@ def goal_posterior(
     np.cumsum(scores, axis=-1, out=running[..., 1:])
     log_likelihood = running[..., -1].T.copy()
     running += log_prior[:, None, None]
-    highest = running.max(axis=0)
-    weights = np.exp(np.subtract(running, highest, out=running), out=running)
-    total = weights.sum(axis=0)
-    weights /= total
+    evidence = np.logaddexp.reduce(running[..., -1], axis=0)
+    running -= running.max(axis=0)
+    probabilities = np.exp(running, out=running)
+    probabilities /= probabilities.sum(axis=0)
+    labels = _labels(tuple(trajectory_labels(data).tolist()), t, *goals)
+    found = labels.copy(deep=False, data=np.moveaxis(probabilities, 0, -1))
+    found.coords["evidence"].data = evidence
+    found.coords["log_likelihood"].data = log_likelihood
+    return found
+
+
+@lru_cache(maxsize=1, typed=True)  # to label the posterior takes longer than to compute it
+def _labels(trajectories: tuple[int | str, ...], steps: int, *goals: Hashable) -> xr.DataArray:
+    """A posterior with all of its labels and no numbers."""
+    none = np.broadcast_to(np.nan, (len(trajectories), steps + 1, len(goals)))
     return xr.DataArray(
-        np.moveaxis(weights, 0, -1),
+        none,
         dims=("trajectory", "step", "goal"),
         coords={
-            "trajectory": trajectory_labels(data),
-            "step": np.arange(t + 1),
+            "trajectory": np.array(trajectories),
+            "step": np.arange(steps + 1),
             "goal": list(goals),
-            "evidence": ("trajectory", np.log(total[:, -1]) + highest[:, -1]),
-            "log_likelihood": (("trajectory", "goal"), log_likelihood),
+            "evidence": ("trajectory", none[:, 0, 0]),
+            "log_likelihood": (("trajectory", "goal"), none[:, 0]),
         },
         name="probability",
         attrs={"long_name": "posterior probability of the goal"},

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import oracles
 import pytest
+import xarray as xr
 
 import goalinf as gi
 from goalinf.infer.goals import _policies, goal_posterior
@@ -169,6 +170,30 @@ def test_plans_are_kept_for_equal_numbers_only(monkeypatch):
     values[4] = 5.0
     assert posterior(hall, agent, wants, walk)[0] == 1
     assert posterior(hall, agent, wants, walk)[0] == 0
+
+
+def test_posteriors_share_no_numbers_and_no_names():
+    hall, walk = one_walk()
+    agent, rewards = gi.boltzmann(beta=1.0), gi.goals(hall, {"left": "a", "right": "b"}).values()
+
+    def named(*names):
+        return dict(zip(names, rewards, strict=True))
+
+    first = goal_posterior(hall, agent, named(1, 2), walk)
+    kept = first.copy(deep=True)
+    second = goal_posterior(hall, agent, named(1, 2), walk, prior={1: 1.0, 2: 9.0})
+    assert (second["evidence"] > first["evidence"]).all()
+    second[:] = 0.0
+    for name in ("evidence", "log_likelihood"):
+        second[name][:] = 0.0
+        second[name].attrs["units"] = "nats"
+    second.attrs["note"] = "changed"
+    xr.testing.assert_identical(first, kept)
+    xr.testing.assert_identical(goal_posterior(hall, agent, named(1, 2), walk), kept)
+    assert goal_posterior(hall, agent, named(1.0, 2.0), walk)["goal"].dtype == float
+    longer = goal_posterior(hall, agent, named(1, 2), gi.Trajectories.of([[2, 3, 2, 3]], [[3, 2, 3]]))
+    assert longer.shape == (1, 4, 2)
+    np.testing.assert_allclose(longer[:, :2], kept[:, :2])
 
 
 def test_what_cannot_be_planned_is_refused_every_time():
