@@ -122,12 +122,17 @@ fitter = mode_finder
 
 
 def goal_posterior(task: tasks.GoalTask):
-    """A function without arguments: probability of every goal after every step, (N, T, G)."""
+    """A function of the walker, by default the task's: probability of every goal after every step, (N, T + 1, G)."""
     maze = gi.gridworld(task.text, moves=("up", "down", "left", "right"), discount=1.0)
     number = np.array([maze.index((int(row), int(column))) for row, column in task.cells])
     places = {f"goal {i}": tuple(map(int, task.cells[goal])) for i, goal in enumerate(task.goals)}
     goals = gi.goals(maze, places, step_cost=1.0)
     data = gi.Trajectories.of(np.where(task.states >= 0, number[task.states], -1), task.actions, lengths=task.lengths)
-    walker = gi.boltzmann(beta=task.beta)
     goal_posterior = gi.goal_posterior  # imports what it needs
-    return lambda: goal_posterior(maze, walker, goals, data).transpose("trajectory", "step", "goal").values
+    own = gi.boltzmann(beta=task.beta)
+    return lambda walker=own: goal_posterior(maze, walker, goals, data).values
+
+
+def walkers(task: tasks.GoalTask, n: int) -> list:
+    """Agents that differ a little."""
+    return [gi.boltzmann(beta=task.beta + 1e-6 * (i + 1)) for i in range(n)]

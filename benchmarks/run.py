@@ -219,8 +219,10 @@ def t5_rows(naive: dict, ours: dict) -> list[Row]:
         one, two = (np.array(side["posterior"]) for side in (naive, ours))
         two = two[:, two.shape[1] - one.shape[1] :]  # without the prior, where it is the first step
         agree = f"probabilities differ by {np.nanmax(np.abs(one - two)):.1g}"
+    anew = {**naive, "anew_ms": naive.get("warm_ms")}
     return [
-        row("T5 goals, warm", "ms", "warm_ms", naive, ours, 3, "", agree),
+        row("T5 goals, warm", "ms", "warm_ms", naive, ours, 3, "", agree, "goalinf keeps its plans"),
+        row("T5 goals, planned anew", "ms", "anew_ms", anew, ours, "", ""),
         row("T5 goals, cold", "s", "cold_s", naive, ours, "0.25 s", "0.03 s"),
     ]
 

@@ -32,7 +32,7 @@ def check_fits(data: Trajectories, worlds: Sequence[World]) -> None:
     for number, context in enumerate(data.context_names):
         world = worlds[min(number, len(worlds) - 1)]
         which = f"the data of context {context!r}" if data.n_contexts > 1 else "the data"
-        mine = np.asarray(cells.context) == number
+        mine = np.asarray(cells.context) == number if data.n_contexts > 1 else slice(None)
         states, actions = np.asarray(cells.state)[mine], np.asarray(cells.action)[mine]
         if states.size and states.max() >= world.n_states:
             raise ValueError(f"{which} visit state number {states.max()}; the world has {world.n_states} states")

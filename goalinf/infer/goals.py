@@ -103,11 +103,12 @@ def goal_posterior(
     with computing_in(precision) as chosen:
         policies = _policies(_Known(agent, world, tuple(goals.values())), chosen)
         scores = np.asarray(score_steps(policies, data), float)
-    _check_possible(scores, data)
     n, t = data.actions.shape
     running = np.zeros((len(goals), n, t + 1))
     np.cumsum(scores, axis=-1, out=running[..., 1:])
     log_likelihood = running[..., -1].T.copy()
+    if not np.isfinite(log_likelihood).all():
+        _check_possible(scores, data)
     running += log_prior[:, None, None]
     evidence = np.logaddexp.reduce(running[..., -1], axis=0)
     running -= running.max(axis=0)
