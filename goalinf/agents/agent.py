@@ -169,9 +169,10 @@ def plan_goals(agent: Agent, mdp: MDP, rewards: Sequence[Reward]) -> Policy:
     """:func:`plan` on the host for several rewards in one world, together: policies with a leading axis."""
     agent, mdp, rewards = jax.device_get((agent, mdp, list(rewards)))
     planned = agent.planner(Problem.of_each(agent.beliefs(mdp), rewards, _scale(agent)))
-    acted = [_acts(agent, mdp, reward, q) for reward, q in zip(rewards, planned.q, strict=True)]
+    left = _left(agent)
+    acted = [_acts(agent, mdp, reward, q) for reward, q in zip(rewards, left * planned.q, strict=True)]
     log_probs, over = (np.stack(each) for each in zip(*acted, strict=True))
-    return Policy(log_probs, _left(agent) * planned.values, over, planned.residual)
+    return Policy(log_probs, left * planned.values, over, planned.residual)
 
 
 Axes = tuple[int | None, int | None, int | None]
@@ -228,15 +229,16 @@ def _think(planner: Any, beliefs: Any, scale: Any, mdp: MDP, reward: Reward, nea
 def _act(agent: Agent, mdp: MDP, reward: Reward, planned: Plan) -> Policy:
     if not on_host(agent, mdp, reward, planned):
         agent, reward, planned = cast((agent, reward, planned))
-    log_probs, over = _acts(agent, mdp, reward, planned.q)
-    return Policy(log_probs, _left(agent) * planned.values, over, planned.residual)
+    left = _left(agent)
+    log_probs, over = _acts(agent, mdp, reward, left * planned.q)
+    return Policy(log_probs, left * planned.values, over, planned.residual)
 
 
 def _acts(agent: Agent, mdp: MDP, reward: Reward, q: Any) -> tuple[Any, Any]:
     """Log-probabilities of what is done, and where the episode has ended."""
     over = ended(reward, mdp)
     available = choosable(mdp, over | pinned(reward, mdp)[0])
-    return agent.execution(agent.choice(_left(agent) * q, available.T), available), over
+    return agent.execution(agent.choice(q, available.T), available), over
 
 
 _plan = jax.jit(plan)

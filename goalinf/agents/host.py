@@ -206,8 +206,8 @@ def _best_ways(problem: Problem) -> np.ndarray:
     When all of the best ways are known nothing changes any more, not even in rounding, unless it pays to go round in
     circles. What is found are the values of a policy that gets to an end, as undiscounted planning needs them.
     """
-    n_states = problem.neighbors.shape[1]
-    sure = problem.discount > 0 and (problem.weights.max(axis=1) == 1.0).all()
+    discount, n_states = problem.discount, problem.neighbors.shape[1]
+    sure = discount > 0 and (problem.weights.max(axis=1) == 1.0).all()
     if not (sure and problem.pinned.any()):
         return np.full(problem.pinned.shape, np.nan)
     following = problem.neighbors[problem.weights.argmax(axis=1), np.arange(n_states)]
@@ -218,7 +218,7 @@ def _best_ways(problem: Problem) -> np.ndarray:
     values: Any = np.where(pinned, pins, -np.inf)
     for _ in range(min(n_states, _MAX_SWEEPS)):
         last = values
-        ahead = (problem.discount * last).take(following, axis=0)
+        ahead = (discount * last).take(following, axis=0)
         ahead += income
         values = ahead.max(axis=0)
         np.copyto(values, pins, where=pinned)
