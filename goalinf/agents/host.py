@@ -25,7 +25,7 @@ from goalinf.agents.checks import solved
 from goalinf.agents.solver import residual
 from goalinf.worlds import MDP
 
-_DENSE_STATES = 200  # so many are faster in a dense array
+DENSE_STATES = 200  # so many are faster in a dense array
 _ANY_STATES = 1500  # so many may be connected in any way
 _BAND = 5_000_000  # states times bandwidth of a larger world whose factorization stays sparse, such as a grid
 # For SuperLU: the diagonal dominates, so that no pivots are needed, and states share few successors, so that to treat
@@ -61,7 +61,7 @@ class Calm:
     _limit: ClassVar[Any] = None
 
     def __init__(self, n_states: int):
-        self._small = n_states <= _DENSE_STATES
+        self._small = n_states <= DENSE_STATES
 
     def __enter__(self) -> None:
         if self._small:
@@ -96,7 +96,7 @@ class Factors:
         n_states = problem.pinned.size
         here = np.arange(n_states)
         weights = -problem.discount * np.einsum("as,aus->us", policy, problem.weights)
-        self._dense = n_states <= _DENSE_STATES
+        self._dense = n_states <= DENSE_STATES
         if self._dense:
             matrix = np.zeros((n_states, n_states))
             np.add.at(matrix, (here, problem.neighbors), weights)

@@ -31,7 +31,7 @@ from goalinf.agents.beliefs import TrueBeliefs
 from goalinf.agents.bellman import Problem, action_values, backup, log_sum_exp
 from goalinf.agents.choice import Softmax
 from goalinf.agents.execution import AsIntended
-from goalinf.agents.host import Calm, Factors, factorable, fixed_points, soft_values, transitions
+from goalinf.agents.host import DENSE_STATES, Calm, Factors, factorable, fixed_points, soft_values, transitions
 from goalinf.agents.planners import ValueIteration
 from goalinf.data import Trajectories
 from goalinf.infer.mode import NEWTON_SIZE
@@ -42,7 +42,7 @@ from goalinf.worlds import MDP
 
 _LINEAR = (StateReward, ActionReward, TransitionReward, LinearReward)
 _LARGEST = 1e7  # numbers in the derivatives of Q
-_TOGETHER = 32  # points that are planned for together
+_TOGETHER = 1e5  # numbers in the action values that are planned for together: they fit into the cache of one core
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,8 +88,11 @@ class NormalProduct:
 
     def log_joint(self, x: np.ndarray) -> Any:
         """Log density ``(..., nodes)`` of points ``(..., F)`` together with each beta."""
-        scaled = x[..., None, :] / np.exp(self.log_beta)[:, None]
-        return self.reward.log_prob(scaled) - x.shape[-1] * self.log_beta + self.log_weight
+        mean, sd = self.reward.mean, self.reward.sd
+        # The squares of (x / beta - mean) / sd, multiplied out: no array has entries and nodes.
+        squares = [(each / sd**2).sum(axis=-1, keepdims=True) for each in (x**2, x * mean, mean**2)]
+        z = squares[0] * np.exp(-2 * self.log_beta) - 2 * squares[1] * np.exp(-self.log_beta) + squares[2]
+        return -0.5 * z - np.log(sd * np.sqrt(2 * np.pi)).sum() - x.shape[-1] * self.log_beta + self.log_weight
 
     def log_prob(self, x: np.ndarray) -> Any:
         """Log density ``(...)`` of points ``(..., F)``."""
@@ -262,7 +265,7 @@ class ClosedForm:
             return sum(parts[1:], start=parts[0]).T
 
         with np.errstate(all="ignore"):
-            by_trajectory = _in_parts(of, flats)
+            by_trajectory = _in_parts(of, flats, self.likelihoods[0])
             value = self.prior.log_prob(flats) + by_trajectory.sum(axis=1)
         return np.where(np.isfinite(value), -value, np.inf), by_trajectory
 
@@ -280,15 +283,16 @@ class ClosedForm:
         return found
 
 
-def _in_parts(function: Callable[[np.ndarray], np.ndarray], flats: np.ndarray) -> np.ndarray:
-    """The function of the points, on all cores, in parts that fit into the cache of one."""
-    parts = np.split(flats, np.arange(_TOGETHER, len(flats), _TOGETHER))
+def _in_parts(function: Callable[[np.ndarray], np.ndarray], flats: np.ndarray, likelihood: Likelihood) -> np.ndarray:
+    """The function of the points, in parts that fit into the cache of a core, on all cores where that is worth it."""
+    size = max(1, int(_TOGETHER / likelihood.n_choices))
+    parts = np.split(flats, np.arange(size, len(flats), size))
 
     def quiet(part: np.ndarray) -> np.ndarray:
         with np.errstate(all="ignore"):
             return function(part)
 
-    with Calm(0), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with Calm(0), ThreadPoolExecutor(os.cpu_count() if likelihood.n_states > DENSE_STATES else 1) as pool:
         return np.concatenate(list(pool.map(quiet, parts)))
 
 

@@ -64,7 +64,7 @@ def test_proposals_that_miss_the_posterior_are_told_by_their_weights(walks, monk
     )
     arguments = {"agent": AGENT, "reward": PRIOR, "data": walks}
     fit = gi.infer(jax.random.key(0), HALL, **arguments, **SIZE)
-    assert fit.tree.attrs["algorithm"] == "HMC"
+    assert fit.tree.attrs["algorithm"] in ("HMC", "NUTS")
     forced = gi.infer(jax.random.key(0), HALL, **arguments, method="independence", **SIZE)
     assert forced.tree.attrs["khat"] > 0.7
     assert "NOT converged" in forced.diagnosis
