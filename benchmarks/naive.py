@@ -22,6 +22,7 @@ jax.config.update("jax_enable_x64", True)
 
 PRECISION = "float64"
 CHAINS = 4
+RUNS = 1  # of the sampler, each with a seed of its own
 
 
 # -- the soft-optimal agent -------------------------------------------------------------------

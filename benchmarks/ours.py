@@ -13,6 +13,7 @@ import goalinf as gi
 
 PRECISION = "float64"
 CHAINS = 4
+RUNS = 3  # of the sampler, each with a seed of its own
 
 
 def world_of(task: tasks.Task):
