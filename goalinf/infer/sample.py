@@ -78,13 +78,13 @@ def infer(
     method : {"auto", "independence", "hmc", "nuts"}
         ``"auto"`` lets the pilot decide.
     target_accept : float, optional
-        Acceptance that the step size is adapted to; default 0.85 for HMC, 0.95 for NUTS.
+        Acceptance that the step size is adapted to; default 0.85 for HMC, 0.95 for NUTS. Independent proposals have none.
     dims, coords : mapping, optional
         Names of axes, and labels along them, of the variables of your own model.
     precision : {"float64", "float32"}, optional
         Default: float64 on a CPU, float32 on an accelerator.
     chain_method : {"threads", "vectorized"}, optional
-        Default: threads on a CPU, vectorized on an accelerator.
+        Default: threads on a CPU, vectorized on an accelerator. Independent proposals are made on the host.
     progress : bool, optional
         Show a progress bar; default: where the error stream is a terminal.
     checkpoint : path, optional
