@@ -177,6 +177,11 @@ def score_steps(policy: Policy, data: Trajectories) -> Float[Array | np.ndarray,
     xp = namespace(policy, data)
     ended, log_probs = xp.asarray(policy.ended), xp.asarray(policy.log_probs)
     n_states, n_actions = log_probs.shape[-2:]
+    if xp is np and data.actions.size and (data.actions.max() >= n_actions or data.states.max() >= n_states):
+        raise ValueError(
+            f"the data hold states up to number {data.states.max()} and actions up to number {data.actions.max()}; the "
+            f"policy has {n_states} states and {n_actions} actions"
+        )
     context = _policy_number(policy, data.context)[:, None]
     states = xp.maximum(data.states[:, :steps], 0)
     over = _entries(ended, 2, context * n_states + states)

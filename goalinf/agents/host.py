@@ -36,6 +36,7 @@ _MAX_SWEEPS = 500  # steps of the longest way that is looked for; linear systems
 _SWEEPS = 10
 _NEAR = 0.1  # residual in nats up to which factors may be old: further out they can lead in circles
 _FAST = 0.3  # factor by which a step with old factors has to shrink the residual: ten of them cost one factorization
+_RUNAWAY = 1e9  # values so large are looked at closely
 _STEPS_TOGETHER = 40  # with old factors for many problems at once, where they cost as much as solving one by itself
 
 
@@ -260,13 +261,16 @@ def _from_below(problem: Problem, kind: Backup) -> Any:
     return values
 
 
-def fixed_points(problem: Problem, rewards: np.ndarray, start: np.ndarray, factors: Factors) -> np.ndarray:
+def fixed_points(
+    problem: Problem, moves: sparse.csr_array, rewards: np.ndarray, start: np.ndarray, factors: Factors
+) -> np.ndarray:
     """Soft values ``(S, B)`` of many rewards ``(A, S, B)`` at once; not a number where there are none.
 
-    ``start (S, B)`` are values nearby, ``factors`` those of a policy nearby. All rewards take steps with these factors,
-    each of which is combined with the two before it (Anderson 1965); what they do not reach is solved by itself.
+    ``moves`` are the :func:`transitions`, ``start (S, B)`` values nearby, ``factors`` those of a policy nearby. All
+    rewards take steps with these factors, each of which is combined with the two before it (Anderson 1965); what they
+    do not reach is solved by itself.
     """
-    moves, available = transitions(problem), problem.available[..., None]
+    available = problem.available[..., None]
     found = np.full_like(start, np.nan)
     column, income, values = np.arange(start.shape[1]), rewards, start
     before: list[tuple[np.ndarray, np.ndarray]] = []  # values and the steps from there
@@ -287,13 +291,15 @@ def fixed_points(problem: Problem, rewards: np.ndarray, start: np.ndarray, facto
         if before:
             bends = np.stack([step - f for _, f in before])
             gram = np.einsum("isb,jsb->bij", bends, bends)
-            gram += 1e-14 * np.trace(gram, axis1=1, axis2=2)[:, None, None] * np.eye(len(before)) + 1e-300
+            ridge = 1e-14 * np.trace(gram, axis1=1, axis2=2) + 1e-300
+            gram += ridge[:, None, None] * np.eye(len(before))
             share = np.linalg.solve(gram, np.einsum("isb,sb->bi", bends, step)[..., None])[..., 0].T
             for bend, (v, _), weight in zip(bends, before, share, strict=True):
                 following = following - weight * (values - v + bend)
         before = [*before[-1:], (values, step)]
         values = following
-    for number in np.flatnonzero(np.isnan(found[0])):
+    # Where there is no fixed point values can run away until every change is within their rounding.
+    for number in np.flatnonzero(~(np.abs(found).max(axis=0) < _RUNAWAY)):
         one = dataclasses.replace(problem, reward=rewards[..., number])
         found[:, number] = soft_values(one, start[:, number], factors)
     return found

@@ -52,6 +52,8 @@ class Checkpoint:
             self._done += new
         assert self._fit is not None
         self._fit.tree.attrs["interrupted"] = int(sampled.interrupted)
+        if sampled.khat is not None:  # of all proposals so far
+            self._fit.tree.attrs["khat"] = sampled.khat
         if self._path is not None:
             self._fit.save(self._path, overwrite=True)
         self._since = time.monotonic()
@@ -71,6 +73,6 @@ def joined(old: Fit, new: Fit) -> Fit:
     tree = xr.DataTree.from_dict({name: groups[name] for name in old.tree.children})
     failures = sum(int(fit.tree.attrs["planner_failures"]) for fit in (old, new))
     tree.attrs = {**old.tree.attrs, "interrupted": new.tree.attrs["interrupted"], "planner_failures": failures}
-    if "khat" in old.tree.attrs:
-        tree.attrs["khat"] = max(fit.tree.attrs["khat"] for fit in (old, new))
+    if "khat" in old.tree.attrs:  # the longer part knows it better
+        tree.attrs["khat"] = max((old, new), key=lambda fit: fit.posterior.sizes["draw"]).tree.attrs["khat"]
     return dataclasses.replace(old, tree=tree, density=old.density or new.density)

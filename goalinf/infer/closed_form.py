@@ -38,7 +38,7 @@ from goalinf.infer.mode import NEWTON_SIZE
 from goalinf.infer.priors import Site
 from goalinf.infer.scale import PRODUCT, ScaleMixture
 from goalinf.rewards import ActionReward, LinearReward, Reward, StateReward, TransitionReward
-from goalinf.worlds import MDP
+from goalinf.worlds import MDP, World
 
 _LINEAR = (StateReward, ActionReward, TransitionReward, LinearReward)
 _LARGEST = 1e7  # numbers in the derivatives of Q
@@ -167,7 +167,7 @@ class Likelihood:
         Planned from where derivatives were asked for last; not a number where the planner fails.
         """
         rewards = (self._income @ thetas.T).reshape(*self._counts.shape, -1)
-        values = fixed_points(self._problem, rewards, *self._near(thetas))
+        values = fixed_points(self._problem, self._moves, rewards, *self._near(thetas))
         q = rewards + self._problem.discount * (self._moves @ values).reshape(rewards.shape)
         made = (self._counts > 0)[..., None]
         possible = np.where(self._problem.available[..., None], q - values, -np.inf)
@@ -226,7 +226,7 @@ class ClosedForm:
             return None
         if worlds[0].mdp.available.size * prior.mean.size > _LARGEST:
             return None
-        if not all(factorable(world.mdp) for world in worlds):
+        if not all(factorable(world.mdp) for world in worlds) or _go_on(data, worlds):
             return None
         likelihoods = []
         for number, world in enumerate(worlds):
@@ -337,6 +337,17 @@ def _income(mdp: MDP, reward: Reward, size: int) -> tuple[np.ndarray, Reward]:
     s, a, _ = np.indices(shape)
     np.add.at(income, (a, s, entry), mdp.probabilities)
     return income, of(np.zeros(full))
+
+
+def _go_on(data: Trajectories, worlds: Sequence[World]) -> bool:
+    """Whether something is chosen after the end of an episode, which the counts of choices would not know."""
+    for number, world in enumerate(worlds):
+        mine = slice(None) if len(worlds) == 1 else np.asarray(data.context) == number
+        states = np.asarray(data.states)[mine, :-1]
+        over = np.logical_or.accumulate(np.asarray(world.mdp.terminal)[states] & (states >= 0), axis=1)
+        if (over & np.asarray(data.observed)[mine]).any():
+            return True
+    return False
 
 
 def _is_prior(leaf: Any) -> bool:

@@ -15,7 +15,7 @@ from scipy.special import logsumexp
 from goalinf.data import Trajectories
 from goalinf.infer import _arviz
 from goalinf.infer.density import Density
-from goalinf.infer.fit import Fit
+from goalinf.infer.fit import KHAT, Fit
 from goalinf.infer.labeled import pointwise
 from goalinf.infer.problem import standard
 from goalinf.infer.resume import posterior_of
@@ -23,7 +23,6 @@ from goalinf.precision import computing_in
 from goalinf.worlds.world import label
 
 Unit = Literal["trajectory", "step", "subject"]
-_K = 0.7  # Pareto k beyond which an importance-sampling estimate cannot be relied on (Vehtari et al. 2024)
 _DRAWS = 1000  # more draws add little to LOO
 _NUMBERS = 50_000_000  # numbers by draw and step that are held in memory at once
 
@@ -114,8 +113,10 @@ def compare(fits: Mapping[str, Fit], *, unit: Unit = "trajectory") -> pd.DataFra
 def _row(found: Any, best: Any) -> dict[str, Any]:
     own, k = found.elpd_i.values, found.pareto_k.values
     behind, root = own - best.elpd_i.values, np.sqrt(len(own))
-    bad = int((k > _K).sum())
-    words = f"{bad} of {len(k)} units have Pareto k above {_K}: leave out smaller units, or hold data out (gi.held_out)"
+    bad = int((k > KHAT).sum())
+    words = (
+        f"{bad} of {len(k)} units have Pareto k above {KHAT}: leave out smaller units, or hold data out (gi.held_out)"
+    )
     return {
         "elpd": own.sum(),
         "p": float(found.p),

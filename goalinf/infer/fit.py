@@ -126,7 +126,8 @@ class Fit:
             worries.append(f"the smallest effective sample size is {ess:.0f} (should be at least {_ESS:.0f})")
         if self.divergences:
             worries.append(f"{self.divergences} draws diverged")
-        if (khat := self.tree.attrs.get("khat", 0.0)) > KHAT:
+        khat = self.tree.attrs.get("khat")
+        if khat is not None and not khat <= KHAT:
             worries.append(f"the Pareto k of the proposals is {khat:.2f} (should be at most {KHAT}): use method='hmc'")
         if failures := int(self.tree.attrs.get("planner_failures", 0)):
             worries.append(f"the planner did not reach its residual at {failures} draws")
@@ -134,6 +135,7 @@ class Fit:
         cut = " It was interrupted: these are the draws so far." if self.tree.attrs.get("interrupted", 0) else ""
         if not worries:
             figures = f"R-hat at most {r_hat:.3f}, smallest effective sample size {ess:.0f}, no divergences"
+            figures += f", Pareto k of the proposals {khat:.2f}" if khat is not None else ""
             return f"Converged: {figures}. {ran}{cut}"
         remedy = "Draw more (draws=), warm up longer (warmup=), or use tighter priors, before you trust these numbers."
         return f"NOT converged: {'; '.join(worries)}. {remedy} {ran}{cut}"

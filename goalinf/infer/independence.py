@@ -56,7 +56,9 @@ class IndependentChains:
         self.interrupted = False
         self.step_size, self.inverse_mass = np.ones(len(start)), np.ones(start.shape)
         target.derivatives(geometry.center)  # from where everything is planned
-        self._state = self._weighed(start)
+        state = self._weighed(start)
+        defined = np.isfinite(state["potential"])[:, None]
+        self._state = state if defined.all() else self._weighed(np.where(defined, start, 0.0))
 
     @property
     def khat(self) -> float:
@@ -101,7 +103,8 @@ class IndependentChains:
         draws = {name: np.stack([state[name] for state in states], axis=1) for name in self._state}
         del draws["log_weight"]
         rate = np.stack(rates, axis=1)
-        return {**draws, "acceptance_rate": rate, "diverging": np.zeros(rate.shape, bool)}
+        # As for other samplers: a place was proposed where nothing can be planned for.
+        return {**draws, "acceptance_rate": rate, "diverging": ~np.isfinite(proposed["potential"].T)}
 
     def _proposed(self, steps: int) -> Draws:
         """So many proposals for every chain, weighed."""

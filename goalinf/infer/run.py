@@ -75,7 +75,7 @@ def sample(key: Any, posterior: Posterior, settings: Settings, keep: Checkpoint)
     if settings.method not in ("auto", "independence", "hmc", "nuts"):
         raise ValueError(f"method is {settings.method!r}; expected 'auto', 'independence', 'hmc' or 'nuts'")
     key_start, key_hmc, key_nuts = jax.random.split(key, 3)
-    reason = "it was asked for"
+    reasons = []
     if settings.method != "nuts":
         form = posterior.straightest
         geometry = Geometry.laplace(climb(form.target))
@@ -91,17 +91,17 @@ def sample(key: Any, posterior: Posterior, settings: Settings, keep: Checkpoint)
         elif settings.method == "auto" and form.closed is not None and form.closed.start.size <= FEW:
             candidates.insert(0, ("IMH", independent))
         if geometry is None:
-            reason = "the curvature at the mode is not positive definite"
+            reasons = ["the curvature at the mode is not positive definite"]
         else:
             for algorithm, key_run in candidates:
-                done = _run(key_run, key_start, posterior, form, geometry, algorithm, settings, keep)
+                done = _run(key_run, key_start, posterior, form, geometry, algorithm, settings, keep, reasons)
                 if isinstance(done, Sampled):
                     return done
-                reason = done
+                reasons.append(done)
         if settings.method != "auto":
-            raise ValueError(f"coordinates cannot be whitened: {reason}; use method='nuts'")
+            raise ValueError(f"coordinates cannot be whitened: {' and '.join(reasons)}; use method='nuts'")
     geometry = Geometry.plain(climb(posterior.plain.target).flat)
-    done = _run(key_nuts, key_start, posterior, posterior.plain, geometry, "NUTS", settings, keep, reason=reason)
+    done = _run(key_nuts, key_start, posterior, posterior.plain, geometry, "NUTS", settings, keep, reasons)
     assert isinstance(done, Sampled)
     return done
 
@@ -148,10 +148,12 @@ def _run(
     algorithm: Algorithm,
     settings: Settings,
     keep: Checkpoint,
-    *,
-    reason: str = "",
+    reasons: list[str],
 ) -> Sampled | str:
-    """One sampler from start to end; or, where a pilot finds it wanting and it was not asked for, the reason."""
+    """One sampler from start to end; or, where a pilot finds it wanting and it was not asked for, the reason.
+
+    ``reasons`` are those for which others did not run.
+    """
     warmup = -(-(_WARMUP[algorithm] if settings.warmup is None else settings.warmup) // BLOCK) * BLOCK
     total = settings.chains * (warmup + -(-settings.draws // BLOCK) * BLOCK)
     judged = settings.method == "auto" and algorithm != "NUTS"
@@ -171,18 +173,15 @@ def _run(
         )
         if warmup:
             chains.advance(warmup, bar, kept=False)
-        draws: Draws = {}
+            if chains.interrupted:  # there are no draws to keep
+                raise KeyboardInterrupt
+        chunks: list[Draws] = []
         halved, count = 0, 0
 
         def so_far() -> Sampled:
-            kept = {name: values[:, : settings.draws] for name, values in draws.items()}
-            said = _sentence(
-                algorithm,
-                product=form is posterior.product,
-                halved=halved,
-                khat=chains.khat,
-                reason=reason if settings.method == "auto" else "",
-            )
+            kept = {name: np.concatenate([chunk[name] for chunk in chunks], 1) for name in chunks[0]}
+            kept = {name: values[:, : settings.draws] for name, values in kept.items()}
+            said = _sentence(algorithm, form is posterior.product, halved, reasons)
             standing = chains.interrupted, chains.step_size, chains.inverse_mass, chains.khat
             return Sampled(kept, geometry, form, said, algorithm, warmup, *standing)
 
@@ -201,26 +200,25 @@ def _run(
                 # Posteriors of rewards are curved sharply in places that warm-up rarely meets.
                 chains.scale_step_size(0.5)
                 bar.restart(settings.chains * (count + chunk["potential"].shape[1]))
-                draws, halved, count = {}, halved + 1, 0
+                chunks, halved, count = [], halved + 1, 0
                 keep.begin_again()
                 continue
             if judged and not chains.interrupted and (verdict := _verdict(chunk, count, chains.khat)):
                 keep.begin_again()
                 return verdict
-            draws = {name: np.concatenate([draws[name], chunk[name]], 1) for name in chunk} if draws else chunk
-            count = draws["potential"].shape[1]
+            chunks.append(chunk)
+            count += chunk["potential"].shape[1]
     return so_far()
 
 
-def _sentence(algorithm: Algorithm, *, product: bool, halved: int, khat: float | None, reason: str) -> str:
-    if algorithm == "NUTS":
-        return f"NUTS, because {reason}." if reason else "NUTS."
+def _sentence(algorithm: Algorithm, product: bool, halved: int, reasons: list[str]) -> str:
+    because = f", because {' and '.join(reasons)}" if reasons else ""
     target = "beta times the reward" if product else "all parameters"
+    if algorithm == "NUTS":
+        return f"NUTS{because}."
     if algorithm == "IMH":
-        return (
-            f"Independence Metropolis–Hastings on {target}: Student-t proposals around the mode, Pareto k {khat:.2f}."
-        )
-    said = f"HMC of fixed length on {target}, whitened at the mode"
+        return f"Independence Metropolis–Hastings on {target}, with Student-t proposals around the mode."
+    said = f"HMC of fixed length on {target}, whitened at the mode{because}"
     if halved:
         said += f", begun again with a step size {2**halved} times smaller because draws had diverged"
     return said + "."
@@ -228,7 +226,7 @@ def _sentence(algorithm: Algorithm, *, product: bool, halved: int, khat: float |
 
 def _verdict(draws: Draws, before: int, khat: float | None) -> str | None:
     """Why a sampler in whitened coordinates should not go on after a part of its draws; None where it may."""
-    if khat is not None and khat > KHAT:
+    if khat is not None and not khat <= KHAT:
         return f"the Pareto k of independent proposals was {khat:.2f}"
     if before:
         return None

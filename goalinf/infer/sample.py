@@ -78,7 +78,8 @@ def infer(
     method : {"auto", "independence", "hmc", "nuts"}
         ``"auto"`` lets the pilot decide.
     target_accept : float, optional
-        Acceptance that the step size is adapted to; default 0.85 for HMC, 0.95 for NUTS. Independent proposals have none.
+        Acceptance that the step size is adapted to; default 0.85 for HMC, 0.95 for NUTS. Independent proposals have no
+        step size.
     dims, coords : mapping, optional
         Names of axes, and labels along them, of the variables of your own model.
     precision : {"float64", "float32"}, optional

@@ -12,6 +12,8 @@ from small import HALL, plain_model
 import goalinf as gi
 from goalinf.infer import _arviz
 from goalinf.infer.geometry import Geometry
+from goalinf.infer.problem import standard
+from goalinf.precision import computing_in
 
 AGENT = gi.soft_optimal(beta=2.0)
 PRIOR = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
@@ -26,11 +28,20 @@ def test_pareto_k_is_that_of_the_weights():
     assert _arviz.khat(np.log(rng.uniform(size=20_000))) < 0.05
 
 
+def test_weights_too_far_apart_for_a_fit_are_the_worst():
+    rng = np.random.default_rng(0)
+    alike = rng.normal(size=600)
+    cases = [1000 * alike, np.append(alike, 800.0), np.where(np.arange(600) < 50, alike, -np.inf)]
+    for log_weights in [*cases, np.full(600, -np.inf)]:
+        assert _arviz.khat(log_weights) == np.inf
+    assert _arviz.khat(np.where(np.arange(600) < 500, alike, -np.inf)) < 0.7
+
+
 def test_few_normal_parameters_need_no_gradient(walks):
     fit = gi.infer(jax.random.key(0), HALL, agent=AGENT, reward=PRIOR, data=walks, **SIZE)
     assert fit.tree.attrs["algorithm"] == "IMH"
     assert fit.tree.attrs["khat"] < 0.7
-    assert f"Pareto k {fit.tree.attrs['khat']:.2f}" in fit.diagnosis
+    assert "Independence Metropolis–Hastings on all parameters" in fit.diagnosis
     assert set(fit.sample_stats.data_vars) == {"acceptance_rate", "diverging", "lp"}
     assert fit.sample_stats["acceptance_rate"].mean() > 0.6
     lp = fit.sample_stats["lp"].values
@@ -65,10 +76,40 @@ def test_proposals_that_miss_the_posterior_are_told_by_their_weights(walks, monk
     arguments = {"agent": AGENT, "reward": PRIOR, "data": walks}
     fit = gi.infer(jax.random.key(0), HALL, **arguments, **SIZE)
     assert fit.tree.attrs["algorithm"] in ("HMC", "NUTS")
+    assert "because the Pareto k of independent proposals was" in fit.diagnosis
     forced = gi.infer(jax.random.key(0), HALL, **arguments, method="independence", **SIZE)
     assert forced.tree.attrs["khat"] > 0.7
     assert "NOT converged" in forced.diagnosis
     assert "Pareto k of the proposals" in forced.diagnosis
+
+
+def test_places_that_cannot_be_planned_for_are_told(walks):
+    """Undiscounted, there is no fixed point where steps cost too little; values there run away."""
+    hall = gi.gridworld("s.a", stay=True, discount=1.0, terminal="a")
+    agent, costs = gi.soft_optimal(beta=1.0), gi.StateReward(np.full(3, -2.5), on="departure")
+    there = gi.simulate(jax.random.key(1), hall, agent, costs, trajectories=10, steps=3)
+    prior = gi.StateReward(dist.Normal(-2.5, 1.0), on="departure")
+    with computing_in("float64"):
+        target = standard(jax.random.key(0), hall, agent, prior, there).plain.closed
+    points = target.start + 1.5 * np.random.default_rng(2).standard_normal((200, 3))
+    target.derivatives(target.start)
+    potentials, scores = target.scores(points)
+    one_by_one = [target.derivatives(point)[0] for point in points]
+    assert 10 < np.isinf(one_by_one).sum() < 190
+    np.testing.assert_allclose(potentials, one_by_one, rtol=1e-9)
+    assert not (scores > 0).any()
+    fit = gi.infer(jax.random.key(0), hall, agent=agent, reward=prior, data=there, method="independence", **SIZE)
+    assert fit.divergences > 0
+    assert "draws diverged" in fit.diagnosis
+
+
+def test_what_goes_on_after_the_end_is_left_to_the_compiled_density():
+    hall = gi.gridworld("s.a", stay=True, discount=0.9, terminal="a")
+    with computing_in("float64"):
+        goes_on = gi.Trajectories.of([[0, 2, 1, 0]], [[3, -1, 2]], observed=[[True, False, True]])
+        assert standard(jax.random.key(0), hall, AGENT, PRIOR, goes_on).plain.closed is None
+        ends = gi.Trajectories.of([[0, 1, 2]], [[3, 3]])
+        assert standard(jax.random.key(0), hall, AGENT, PRIOR, ends).plain.closed is not None
 
 
 def test_what_cannot_run_says_why(walks):

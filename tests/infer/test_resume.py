@@ -171,6 +171,19 @@ def test_control_c_before_there_are_draws(walks, monkeypatch):
             sampled(walks, method=method)
 
 
+def test_control_c_during_warm_up(walks, monkeypatch):
+    advance = Chains.advance
+
+    def interrupted(chains, *arguments, **options):
+        found = advance(chains, *arguments, **options)
+        chains.interrupted = True
+        return found
+
+    monkeypatch.setattr(Chains, "advance", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sampled(walks, method="hmc")
+
+
 def test_control_c_while_writing(walks, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
     save, calls = gi.Fit.save, []
