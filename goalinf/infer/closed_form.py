@@ -28,13 +28,14 @@ from scipy import sparse
 
 from goalinf.agents import Agent, Setting
 from goalinf.agents.beliefs import TrueBeliefs
-from goalinf.agents.bellman import Problem, action_values, backup, log_sum_exp
+from goalinf.agents.bellman import Problem, action_values, backup
 from goalinf.agents.choice import Softmax
 from goalinf.agents.execution import AsIntended
 from goalinf.agents.host import DENSE_STATES, Calm, Factors, factorable, fixed_points, soft_values, transitions
 from goalinf.agents.planners import ValueIteration
 from goalinf.data import Trajectories
 from goalinf.infer.mode import NEWTON_SIZE
+from goalinf.infer.normal import Normal, NormalProduct
 from goalinf.infer.priors import Site
 from goalinf.infer.scale import PRODUCT, ScaleMixture
 from goalinf.rewards import ActionReward, LinearReward, Reward, StateReward, TransitionReward
@@ -43,71 +44,6 @@ from goalinf.worlds import MDP, World
 _LINEAR = (StateReward, ActionReward, TransitionReward, LinearReward)
 _LARGEST = 1e7  # numbers in the derivatives of Q
 _TOGETHER = 1e5  # numbers in the action values that are planned for together: they fit into the cache of one core
-
-
-@dataclasses.dataclass(frozen=True)
-class Normal:
-    """A normal prior of independent entries: mean and standard deviation ``(F,)``."""
-
-    mean: np.ndarray
-    sd: np.ndarray
-
-    @classmethod
-    def of(cls, prior: dist.Distribution) -> Normal | None:
-        """The prior as such, or None."""
-        shape = prior.shape()
-        while isinstance(prior, (dist.Independent, dist.ExpandedDistribution)):
-            prior = prior.base_dist
-        if not isinstance(prior, dist.Normal):
-            return None
-        return cls(*(np.broadcast_to(np.asarray(x, float), shape).ravel() for x in (prior.loc, prior.scale)))
-
-    def log_prob(self, x: np.ndarray) -> Any:
-        """Log density ``(...)`` of points ``(..., F)``."""
-        z = (x - self.mean) / self.sd
-        return -0.5 * (z**2).sum(axis=-1) - np.log(self.sd * np.sqrt(2 * np.pi)).sum()
-
-    def derivatives(self, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        """Log density, gradient and Hessian."""
-        return float(self.log_prob(x)), -(x - self.mean) / self.sd**2, np.diag(-1 / self.sd**2)
-
-
-@dataclasses.dataclass(frozen=True)
-class NormalProduct:
-    """Beta times such a reward, beta summed out on the nodes of a :class:`~goalinf.infer.scale.ScaleMixture`."""
-
-    reward: Normal
-    log_beta: np.ndarray
-    log_weight: np.ndarray  # of every node: prior of log beta, times the step between nodes
-    middle: float  # median of log beta
-
-    @property
-    def mean(self) -> np.ndarray:
-        """Where to begin: the mean of the reward, at the median of beta."""
-        return self.reward.mean * np.exp(self.middle)
-
-    def log_joint(self, x: np.ndarray) -> Any:
-        """Log density ``(..., nodes)`` of points ``(..., F)`` together with each beta."""
-        mean, sd = self.reward.mean, self.reward.sd
-        # The squares of (x / beta - mean) / sd, multiplied out: no array has entries and nodes.
-        squares = [(each / sd**2).sum(axis=-1, keepdims=True) for each in (x**2, x * mean, mean**2)]
-        z = squares[0] * np.exp(-2 * self.log_beta) - 2 * squares[1] * np.exp(-self.log_beta) + squares[2]
-        return -0.5 * z - np.log(sd * np.sqrt(2 * np.pi)).sum() - x.shape[-1] * self.log_beta + self.log_weight
-
-    def log_prob(self, x: np.ndarray) -> Any:
-        """Log density ``(...)`` of points ``(..., F)``."""
-        return log_sum_exp(self.log_joint(x), axis=-1)
-
-    def derivatives(self, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        """Log density, gradient and Hessian."""
-        beta = np.exp(self.log_beta)[:, None]
-        slope = -(x / beta - self.reward.mean) / (beta * self.reward.sd**2)
-        bend = -1 / (beta * self.reward.sd) ** 2
-        value = self.log_prob(x)
-        weights = np.exp(self.log_joint(x) - value)
-        gradient = weights @ slope
-        hessian = np.diag(weights @ bend) + (slope.T * weights) @ slope - np.outer(gradient, gradient)
-        return float(value), gradient, hessian
 
 
 class Likelihood:
