@@ -8,6 +8,7 @@ import jaxtyping
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+collect_ignore_glob = ["*conftest.py"]  # they hold no examples to run, and all have one name
 
 # Environment variables rather than configuration calls, so that subprocesses (scripts, the command line) share them.
 # The tests keep a compilation cache; the library sets none. Delete it whenever you like.

@@ -6,6 +6,7 @@ import golden
 import numpy as np
 import oracles
 import pytest
+import specimens
 
 P, R, DISCOUNT, BETA = golden.G3_P, golden.G3_R, golden.G3_DISCOUNT, golden.G3_BETA
 SIX_DIGITS = {"rtol": 0, "atol": 5.1e-7}
@@ -46,7 +47,7 @@ def test_masked_action_is_as_good_as_absent():
 
 
 def test_undiscounted_walk_to_a_terminal_state():
-    line = oracles.moves([[0, 1], [0, 2], [1, 2]])  # left, right; state 2 ends it
+    line = specimens.moves([[0, 1], [0, 2], [1, 2]])  # left, right; state 2 ends it
     plan = oracles.boltzmann_q(line, np.full((3, 2), -1.0), 1.0, 1.0, terminal=np.array([False, False, True]))
     np.testing.assert_array_equal(plan.V, [-2.0, -1.0, 0.0])
     np.testing.assert_array_equal(plan.Q[:2], [[-3.0, -2.0], [-3.0, -1.0]])
@@ -54,7 +55,7 @@ def test_undiscounted_walk_to_a_terminal_state():
 
 
 def test_pinned_dead_end_is_indifferent():
-    fork = oracles.moves([[1, 2], [1, 1], [2, 2]])  # state 1 ends it, state 2 leads nowhere
+    fork = specimens.moves([[1, 2], [1, 1], [2, 2]])  # state 1 ends it, state 2 leads nowhere
     plan = oracles.boltzmann_q(
         fork, np.full((3, 2), -1.0), 1.0, 1.0, terminal=np.array([False, True, False]), pinned=[np.nan, np.nan, -9.0]
     )
@@ -135,10 +136,10 @@ def span(*columns):
     return q @ q.T
 
 
-@pytest.mark.parametrize("name", oracles.zoo())
+@pytest.mark.parametrize("name", specimens.zoo())
 def test_zoo(name):
     """The numbers of the table, from the transitions and from the policies themselves."""
-    specimen = oracles.zoo()[name]
+    specimen = specimens.zoo()[name]
     world, discount = specimen.P, 0.7
     n_states, n_actions, _ = world.shape
     np.testing.assert_allclose(world.sum(2), 1.0)
@@ -175,7 +176,7 @@ def test_zoo(name):
     ("name", "by_horizon"), [("triangle", [3, 2, 1, 1]), ("cycle of 4 with a chord", [4, 3, 2, 1])]
 )
 def test_nullity_falls_with_the_horizon(name, by_horizon):
-    world = oracles.zoo()[name].P
+    world = specimens.zoo()[name].P
     assert [oracles.kappa_horizon(world, h) for h in (1, 2, 3, 4)] == by_horizon
 
 
@@ -183,20 +184,20 @@ def test_two_worlds():
     rng = np.random.default_rng(2)
     two = [oracles.random_law(rng, 18, 5, 18) for _ in range(2)]
     assert oracles.two_worlds_nullity(two[0], 1 / 1.05, two[1], 1 / 1.05) == 1
-    laws = [oracles.exogenous(3, oracles.random_law(rng, 4, 4)) for _ in range(2)]
+    laws = [specimens.exogenous(3, oracles.random_law(rng, 4, 4)) for _ in range(2)]
     assert oracles.two_worlds_nullity(laws[0], 0.9, laws[1], 0.9) == 3 + 4 - 1
 
 
 @pytest.mark.parametrize("pair", golden.STARC_MINIMAL, ids="-".join)
 def test_starc_golden(pair):
-    world = oracles.grid(3, stay=True)
+    world = specimens.grid(3, stay=True)
     one, two = (oracles.departure(world, golden.EPIC_REWARDS[name]) for name in pair)
     found = oracles.starc(world, golden.EPIC_DISCOUNT, one, two)
     assert found == pytest.approx(golden.STARC_MINIMAL[pair], abs=5.1e-5)
 
 
 def test_starc_identities():
-    world, discount = oracles.grid(3, stay=True), golden.EPIC_DISCOUNT
+    world, discount = specimens.grid(3, stay=True), golden.EPIC_DISCOUNT
     sparse = oracles.departure(world, golden.EPIC_REWARDS["sparse"])
     rows, columns = np.divmod(np.arange(9), 3)
     dense = sparse + oracles.shaping(world, discount, -((2 - rows) + (2 - columns)).astype(float))

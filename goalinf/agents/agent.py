@@ -17,7 +17,7 @@ from numpyro.distributions import Distribution
 
 from goalinf.agents.bellman import Problem, choosable
 from goalinf.agents.checks import check_plannable, check_solved
-from goalinf.agents.host import factorable
+from goalinf.agents.factors import factorable
 from goalinf.agents.planners import Plan, ValueIteration
 from goalinf.precision import Precision, cast, computing_in, namespace, on_host
 from goalinf.rewards import Reward, ended, pinned

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 
 from goalinf.agents import host, solver
 from goalinf.agents.bellman import Backup, Problem, action_values, backup
+from goalinf.agents.factors import Calm
 from goalinf.precision import cast, namespace, on_host
 
 
@@ -62,7 +63,7 @@ class ValueIteration(eqx.Module):
         if self.horizon is None:
             if on_host(problem, near):
                 # The residual says whether values are numbers.
-                with np.errstate(all="ignore"), host.Calm(problem.neighbors.shape[1]):
+                with np.errstate(all="ignore"), Calm(problem.neighbors.shape[1]):
                     values = host.fixed_point(problem, self.backup, near)
                     gap = solver.residual(problem, values, self.backup)
                     return Plan(action_values(problem, values), values, gap)

@@ -211,10 +211,13 @@ class Trajectories(eqx.Module):
         states = np.asarray(self.states)
         return np.bincount(states[states >= 0], minlength=n_states)
 
-    def choice_counts(self, n_states: int, n_actions: int) -> np.ndarray:
-        """How often each action was chosen in each state, ``(S, A)``, over all subjects and contexts."""
+    def choice_counts(self, n_states: int, n_actions: int, *, context: int | None = None) -> np.ndarray:
+        """How often each action was chosen in each state, ``(S, A)``, over all subjects, in one context or in all."""
+        cells = self.cells
+        mine = slice(None) if context is None else np.asarray(cells.context) == context
         counts = np.zeros((n_states, n_actions))
-        np.add.at(counts, (np.asarray(self.cells.state), np.asarray(self.cells.action)), np.asarray(self.cells.weight))
+        state, action, weight = (np.asarray(x)[mine] for x in (cells.state, cells.action, cells.weight))
+        np.add.at(counts, (state, action), weight)
         return counts
 
     # -- other forms of the same data -------------------------------------------------------------

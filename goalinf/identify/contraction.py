@@ -20,6 +20,7 @@ from numpyro.diagnostics import effective_sample_size
 from scipy.linalg import block_diag, solve_triangular
 from scipy.stats import norm
 
+from goalinf.infer.priors import entry_prior
 from goalinf.precision import computing_in
 
 _FALSE_ALARM = 0.01  # probability of calling a posterior that equals its prior different, over all directions
@@ -118,7 +119,7 @@ def contraction(draws: np.ndarray, priors: Sequence[Any], null: np.ndarray) -> C
         shift=hidden.mean((0, 1)),
         shift_error=shift_error,
         effective_draws=float(effective.min(initial=np.inf)),
-        gaussian=all(isinstance(_core(prior), (dist.Normal, dist.MultivariateNormal)) for prior in priors),
+        gaussian=all(isinstance(entry_prior(prior), (dist.Normal, dist.MultivariateNormal)) for prior in priors),
     )
 
 
@@ -129,12 +130,12 @@ def _effective(x: np.ndarray) -> np.ndarray:
 def prior_moments(prior: Any) -> tuple[np.ndarray, np.ndarray]:
     """Mean ``(P,)`` and covariance ``(P, P)`` of a prior over an array; from draws where it has no formula."""
     size = int(np.prod(prior.shape(), dtype=int))
-    core = _core(prior)
+    entry = entry_prior(prior)
     with computing_in("float64"):
         try:
-            if isinstance(core, dist.MultivariateNormal) and core.batch_shape == ():
-                return np.asarray(core.mean, float).ravel(), np.asarray(core.covariance_matrix, float)
-            if not core.event_shape:
+            if isinstance(entry, dist.MultivariateNormal) and entry.batch_shape == ():
+                return np.asarray(entry.mean, float).ravel(), np.asarray(entry.covariance_matrix, float)
+            if not entry.event_shape:
                 mean, variance = (
                     np.broadcast_to(np.asarray(x, float), prior.shape()) for x in (prior.mean, prior.variance)
                 )
@@ -143,10 +144,3 @@ def prior_moments(prior: Any) -> tuple[np.ndarray, np.ndarray]:
             pass
         draws = np.asarray(prior.sample(jax.random.key(_SEED), (_DRAWS,)), float).reshape(_DRAWS, size)
     return draws.mean(0), np.atleast_2d(np.cov(draws.T))
-
-
-def _core(prior: Any) -> Any:
-    """The distribution inside its expansions and declarations of independence."""
-    while isinstance(prior, (dist.Independent, dist.ExpandedDistribution)):
-        prior = prior.base_dist
-    return prior

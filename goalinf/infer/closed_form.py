@@ -19,11 +19,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import numpyro.distributions as dist
 from scipy import sparse
 
 from goalinf.agents import Agent, Setting
@@ -31,12 +29,13 @@ from goalinf.agents.beliefs import TrueBeliefs
 from goalinf.agents.bellman import Problem, action_values, backup
 from goalinf.agents.choice import Softmax
 from goalinf.agents.execution import AsIntended
-from goalinf.agents.host import DENSE_STATES, Calm, Factors, factorable, fixed_points, soft_values, transitions
+from goalinf.agents.factors import DENSE_STATES, Calm, Factors, factorable, transitions
+from goalinf.agents.host import fixed_points, soft_values
 from goalinf.agents.planners import ValueIteration
 from goalinf.data import Trajectories
 from goalinf.infer.mode import NEWTON_SIZE
 from goalinf.infer.normal import Normal, NormalProduct
-from goalinf.infer.priors import Site
+from goalinf.infer.priors import Site, fill
 from goalinf.infer.scale import PRODUCT, ScaleMixture
 from goalinf.rewards import ActionReward, LinearReward, Reward, StateReward, TransitionReward
 from goalinf.worlds import MDP, World
@@ -166,13 +165,11 @@ class ClosedForm:
             return None
         likelihoods = []
         for number, world in enumerate(worlds):
-            income, zero = _income(world.mdp, reward, prior.mean.size)
+            income, zero = _income(world.mdp, agent, reward, prior.mean.size)
             problem = Problem.of(world.mdp, zero, float(beta))
-            mine = (len(worlds) == 1) | (np.asarray(data.cells.context) == number)
-            mine &= ~problem.pinned[data.cells.state]
-            counts = np.zeros(problem.reward.shape)
-            np.add.at(counts, (data.cells.action[mine], data.cells.state[mine]), data.cells.weight[mine])
-            likelihoods.append(Likelihood(problem, float(beta) * income, counts))
+            context = None if len(worlds) == 1 else number
+            counts = data.choice_counts(world.n_states, world.n_actions, context=context).T
+            likelihoods.append(Likelihood(problem, float(beta) * income, np.where(problem.pinned, 0.0, counts)))
         return cls(prior, likelihoods, data)
 
     @property
@@ -228,6 +225,7 @@ def _in_parts(function: Callable[[np.ndarray], np.ndarray], flats: np.ndarray, l
         with np.errstate(all="ignore"):
             return function(part)
 
+    # Calm whatever the size: the threads are ours here, not those of the linear algebra.
     with Calm(0), ThreadPoolExecutor(os.cpu_count() if likelihood.n_states > DENSE_STATES else 1) as pool:
         return np.concatenate(list(pool.map(quiet, parts)))
 
@@ -254,12 +252,12 @@ def _prior(sites: Sequence[Site], product: ScaleMixture | None) -> Normal | Norm
     return NormalProduct(normal, *product.nodes(), product.middle)
 
 
-def _income(mdp: MDP, reward: Reward, size: int) -> tuple[np.ndarray, Reward]:
+def _income(mdp: MDP, agent: Agent, reward: Reward, size: int) -> tuple[np.ndarray, Reward]:
     """Derivative of the expected reward of a choice by the parameters, ``(A, S, F)``; the reward of all zeros."""
     (name,) = reward.parameters
 
     def of(values: np.ndarray) -> Any:
-        return eqx.tree_at(lambda r: getattr(r, name), reward, values, is_leaf=_is_prior)
+        return fill(agent, reward, {f"reward.{name}": values})[1]
 
     shape = mdp.probabilities.shape
     if isinstance(reward, LinearReward):
@@ -284,7 +282,3 @@ def _go_on(data: Trajectories, worlds: Sequence[World]) -> bool:
         if (over & np.asarray(data.observed)[mine]).any():
             return True
     return False
-
-
-def _is_prior(leaf: Any) -> bool:
-    return isinstance(leaf, dist.Distribution)

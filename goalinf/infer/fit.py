@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Hashable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import jax
 import numpy as np
@@ -21,7 +21,7 @@ from goalinf.infer import _arviz
 from goalinf.infer.density import Density
 from goalinf.infer.priors import Site, fill, find_sites
 
-CHAINS = ("IMH", "HMC", "NUTS")  # algorithms that make Markov chains
+Algorithm = Literal["IMH", "HMC", "NUTS"]  # those that make Markov chains
 KHAT = 0.7  # Pareto k above which importance weights have too heavy a tail (Vehtari et al. 2024)
 _R_HAT, _ESS = 1.01, 400.0  # Vehtari et al. (2021): convergence, and draws enough for stable tails
 
@@ -114,7 +114,7 @@ class Fit:
     @property
     def diagnosis(self) -> str:
         """Whether the chains converged, in words, with a remedy where they did not."""
-        if (algorithm := str(self.tree.attrs.get("algorithm"))) not in CHAINS:
+        if (algorithm := str(self.tree.attrs.get("algorithm"))) not in get_args(Algorithm):
             return f"Independent draws from an approximation ({algorithm}). {self.tree.attrs.get('sampler', '')}"
         r_hat, ess = _arviz.worst(self.posterior)
         worries = []
@@ -128,7 +128,7 @@ class Fit:
             worries.append(f"{self.divergences} draws diverged")
         khat = self.tree.attrs.get("khat")
         if khat is not None and not khat <= KHAT:
-            worries.append(f"the Pareto k of the proposals is {khat:.2f} (should be at most {KHAT}): use method='hmc'")
+            worries.append(f"the Pareto k of the proposals is {khat:.2f} (should be at most {KHAT})")
         if failures := int(self.tree.attrs.get("planner_failures", 0)):
             worries.append(f"the planner did not reach its residual at {failures} draws")
         ran = str(self.tree.attrs.get("sampler", ""))
@@ -137,7 +137,8 @@ class Fit:
             figures = f"R-hat at most {r_hat:.3f}, smallest effective sample size {ess:.0f}, no divergences"
             figures += f", Pareto k of the proposals {khat:.2f}" if khat is not None else ""
             return f"Converged: {figures}. {ran}{cut}"
-        remedy = "Draw more (draws=), warm up longer (warmup=), or use tighter priors, before you trust these numbers."
+        other = "use method='hmc'" if algorithm == "IMH" else "warm up longer (warmup=)"
+        remedy = f"Draw more (draws=), {other}, or use tighter priors, before you trust these numbers."
         return f"NOT converged: {'; '.join(worries)}. {remedy} {ran}{cut}"
 
     # -- rewards and predictions ---------------------------------------------------------------

@@ -14,7 +14,7 @@ from goalinf.agents import Agent, Policy, plan
 from goalinf.agents.agent import check_known, plan_goals
 from goalinf.agents.checks import check_plannable, check_solved
 from goalinf.agents.contexts import pad_reward, stack_rewards
-from goalinf.agents.host import factorable
+from goalinf.agents.factors import factorable
 from goalinf.behavior import score_steps
 from goalinf.checks import check_kind
 from goalinf.data import Trajectories

@@ -79,7 +79,8 @@ class IndependentChains:
         try:
             for _ in range(-(-steps // self._block)):
                 found.append(self._walk(self._block))
-                progress.advance(found[-1]["potential"].size, 0)
+                undefined = found[-1]["diverging"]
+                progress.advance(undefined.size, int(undefined.sum()) if kept else 0)
         except KeyboardInterrupt:
             self.interrupted = True
             if not found:

@@ -9,6 +9,7 @@ import numpy as np
 import numpyro.distributions as dist
 
 from goalinf.agents.bellman import log_sum_exp
+from goalinf.infer.priors import entry_prior
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,12 +22,10 @@ class Normal:
     @classmethod
     def of(cls, prior: dist.Distribution) -> Normal | None:
         """The prior as such, or None."""
-        shape = prior.shape()
-        while isinstance(prior, (dist.Independent, dist.ExpandedDistribution)):
-            prior = prior.base_dist
-        if not isinstance(prior, dist.Normal):
+        entry = entry_prior(prior)
+        if not isinstance(entry, dist.Normal):
             return None
-        return cls(*(np.broadcast_to(np.asarray(x, float), shape).ravel() for x in (prior.loc, prior.scale)))
+        return cls(*(np.broadcast_to(np.asarray(x, float), prior.shape()).ravel() for x in (entry.loc, entry.scale)))
 
     def log_prob(self, x: np.ndarray) -> Any:
         """Log density ``(...)`` of points ``(..., F)``."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import equinox as eqx
 import numpyro
-from numpyro.distributions import Distribution, ImproperUniform
+from numpyro.distributions import Distribution, ExpandedDistribution, ImproperUniform, Independent
 
 from goalinf.agents import Agent
 from goalinf.agents.derivatives import base_of
@@ -94,6 +94,13 @@ def _expanded(name: str, prior: Distribution, dims: tuple[str, ...], sizes: Mapp
             f"the prior of {name} has shape {prior.shape()}; expected {shape} ({axes}), or a scalar prior for all"
         )
     return prior.to_event(len(shape) - len(prior.event_shape))
+
+
+def entry_prior(prior: Distribution) -> Distribution:
+    """The distribution inside its expansions and declarations of independence."""
+    while isinstance(prior, (Independent, ExpandedDistribution)):
+        prior = prior.base_dist
+    return prior
 
 
 def fill(agent: Agent, reward: Any, values: Mapping[str, Any]) -> tuple[Agent, Any]:

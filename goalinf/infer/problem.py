@@ -66,8 +66,8 @@ class Posterior:
         The model as it was written.
     product : Form or None
         The same model in beta times the reward, where that is possible; ``scale`` is the prior of that product.
-    data : pytree
-        What enters compiled code; ``labeled`` is the same with its names.
+    labeled : pytree
+        What was observed, with its names.
     dims, coords : mapping
         Axis names of every site, and the labels along them.
     sites : list of Site
@@ -77,7 +77,6 @@ class Posterior:
     plain: Form
     product: Form | None
     scale: ScaleMixture | None
-    data: Any
     labeled: Any
     dims: Mapping[str, Sequence[str]]
     coords: Mapping[str, Any]
@@ -85,6 +84,11 @@ class Posterior:
     world: Worlds | None = None
     agent: Agent | None = None
     reward: Rewards | None = None
+
+    @property
+    def data(self) -> Any:
+        """What was observed, without names, as it enters compiled code."""
+        return self.plain.data
 
     @property
     def straightest(self) -> Form:
@@ -180,7 +184,7 @@ def standard(
     plain = form(sample_sites, None)
     product = None if scale is None else form(partial(sample_product, prior=scale), scale)
     dims, coords = assemble.site_coords(sites, setting.world, reward)
-    posterior = Posterior(plain, product, scale, bare, data, dims, coords, sites, world, agent, reward)
+    posterior = Posterior(plain, product, scale, data, dims, coords, sites, world, agent, reward)
     _check_defined(posterior, data)
     return posterior
 
@@ -197,7 +201,7 @@ def own_model(
     """The posterior of a user's own NumPyro model."""
     bare = data.unlabeled() if isinstance(data, Trajectories) else data
     plain = Form(lambda: Density.of(model, bare, key), bare)
-    posterior = Posterior(plain, None, None, bare, data, dims, coords, [])
+    posterior = Posterior(plain, None, None, data, dims, coords, [])
     if isinstance(data, Trajectories):
         _check_defined(posterior, data)
     return posterior

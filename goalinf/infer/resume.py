@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jax
 import numpy as np
@@ -12,7 +12,7 @@ from goalinf.data import Trajectories
 from goalinf.infer.checkpoint import joined
 from goalinf.infer.density import Model
 from goalinf.infer.driver import default_chain_method
-from goalinf.infer.fit import CHAINS, Fit
+from goalinf.infer.fit import Algorithm, Fit
 from goalinf.infer.geometry import Geometry
 from goalinf.infer.labeled import assembled
 from goalinf.infer.problem import Posterior, own_model, standard
@@ -66,7 +66,7 @@ def resume(
     if not isinstance(draws, (int, np.integer)) or draws < 1:
         raise ValueError(f"draws is {draws!r}; expected a whole number of at least 1")
     attrs = fit.tree.attrs
-    if attrs.get("algorithm") not in CHAINS:
+    if attrs.get("algorithm") not in get_args(Algorithm):
         raise ValueError("this fit was not sampled by chains, so that nothing can go on; start with gi.infer")
     # Every part of a run has a key of its own, made of the seed and of where the part starts.
     words = np.random.SeedSequence([*attrs["seed"], fit.posterior.sizes["draw"]]).generate_state(1)

@@ -11,7 +11,7 @@ import numpy as np
 from goalinf.infer import _arviz
 from goalinf.infer.checkpoint import Checkpoint
 from goalinf.infer.driver import ChainMethod, Chains, Draws
-from goalinf.infer.fit import KHAT
+from goalinf.infer.fit import KHAT, Algorithm
 from goalinf.infer.geometry import Geometry, Kernel, spread_out
 from goalinf.infer.independence import FEW, IndependentChains
 from goalinf.infer.mode import climb
@@ -20,7 +20,6 @@ from goalinf.infer.progress import Progress
 from goalinf.precision import Precision
 
 Method = Literal["auto", "independence", "hmc", "nuts"]
-Algorithm = Literal["IMH", "HMC", "NUTS"]
 BLOCK = 50
 _PILOT = 100
 _WARMUP = {"IMH": 50, "HMC": 200, "NUTS": 1000}

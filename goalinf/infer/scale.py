@@ -42,10 +42,19 @@ def product_prior(sites: list[Site], reward: Any) -> ScaleMixture | None:
     entry = getattr(linear.prior.support, "base_constraint", linear.prior.support)
     if not (entry is constraints.real or entry is constraints.positive):
         return None
+    quantiles = _log_quantiles(beta.prior)
+    return None if quantiles is None else ScaleMixture(linear.prior, beta.prior, quantiles)
+
+
+def _log_quantiles(beta: dist.Distribution) -> np.ndarray | None:
+    """Logs of beta's lowest, middle and highest value on the grid; None without quantiles that are positive numbers."""
+    ends = ndtr([-_REACH, 0.0, _REACH])
     try:
-        return ScaleMixture(linear.prior, beta.prior)
-    except (NotImplementedError, ValueError):
+        quantiles = np.asarray(jax.jit(lambda: beta.icdf(jnp.asarray(ends)))())
+    except NotImplementedError:  # so NumPyro says that a distribution has no quantile function
         return None
+    usable = np.isfinite(quantiles).all() and (quantiles > 0).all() and (np.diff(quantiles) > 0).all()
+    return np.log(quantiles) if usable else None
 
 
 class ScaleMixture(dist.Distribution):
@@ -57,26 +66,16 @@ class ScaleMixture(dist.Distribution):
         Prior of the reward parameter, over the whole array.
     beta : Distribution
         Prior of beta.
-
-    Raises
-    ------
-    ValueError
-        Where the prior of beta is not one over positive numbers.
-    NotImplementedError
-        Where it has no quantiles.
+    log_beta : float (3,)
+        The lowest, middle and highest log beta of the grid.
     """
 
     arg_constraints: ClassVar[dict] = {}
     reparametrized_params: ClassVar[list] = []
 
-    def __init__(self, reward: dist.Distribution, beta: dist.Distribution):
+    def __init__(self, reward: dist.Distribution, beta: dist.Distribution, log_beta: np.ndarray):
         self.reward, self.beta = reward, beta
-        ends = ndtr([-_REACH, 0.0, _REACH])
-        with jax.ensure_compile_time_eval():  # the prior is known while the program is being traced
-            quantiles = np.asarray(jax.jit(lambda: beta.icdf(jnp.asarray(ends)))())
-        if not (np.isfinite(quantiles).all() and (quantiles > 0).all() and (np.diff(quantiles) > 0).all()):
-            raise ValueError(f"the prior of beta has quantiles {quantiles}; expected positive numbers")
-        low, self.middle, high = np.log(quantiles)
+        low, self.middle, high = log_beta
         # log beta given R has a standard deviation near 1/sqrt(2 n); steps of 0.7 of it make the sum exact
         # to rounding, and to 1e-6 where the product is so large that only a beta in its tail explains it.
         self._nodes = int(np.ceil((high - low) * np.sqrt(2.0 * np.prod(reward.shape()) + 8.0) / 0.7)) + 4

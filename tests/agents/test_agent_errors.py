@@ -5,7 +5,7 @@ import numpyro.distributions as dist
 import pytest
 
 import goalinf as gi
-from goalinf import rewards
+from goalinf.rewards import tables
 
 HALL = gi.gridworld("a.s\n#.a", discount=0.9)
 REWARD = gi.StateReward(np.zeros(5), on="departure")
@@ -77,7 +77,7 @@ def test_timing_has_no_default():
     with pytest.raises(
         ValueError, match=r"on is 'exit'; expected 'departure' \(collected when acting there\) or 'arrival'"
     ):
-        rewards._timing("exit")  # the annotations that tests execute would catch it first in the constructor
+        tables._timing("exit")  # the annotations that tests execute would catch it first in the constructor
     with pytest.raises(ValueError, match="features of states need on='departure' or on='arrival'"):
         gi.LinearReward(np.zeros((5, 2)), [1.0, 2.0])
     with pytest.raises(ValueError, match="on= is for features of states"):

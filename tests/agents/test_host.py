@@ -1,6 +1,5 @@
 """Planning on the host: which worlds it takes, and that it finds what the compiled planners find."""
 
-import gc
 import os
 import subprocess
 import sys
@@ -10,7 +9,7 @@ import jax
 import networkx as nx
 import numpy as np
 import pytest
-from scipy.sparse.linalg import spilu
+from problems import LARGE, WORLDS
 
 import goalinf as gi
 from goalinf.agents import host, plan, solve, solver
@@ -18,21 +17,6 @@ from goalinf.agents.agent import plan_goals
 from goalinf.agents.bellman import Problem, backup
 from goalinf.agents.solver import residual
 from goalinf.precision import cast, computing_in, on_host
-
-
-def test_which_worlds_factorize():
-    assert host.factorable(gi.garnet(jax.random.key(0), states=300, actions=3, branching=5, discount=0.9).mdp)
-    assert host.factorable(gi.open_grid(60, 60, discount=0.9).mdp)
-    assert not host.factorable(gi.garnet(jax.random.key(0), states=3000, actions=2, branching=5, discount=0.9).mdp)
-
-
-WORLDS = {
-    "maze": gi.gridworld("s..#\n.#..\n..ab", discount=0.95, slip=0.2, terminal="b"),
-    "graph": gi.graph_world(nx.balanced_tree(2, 3), initial=0, discount=0.9),
-    "memory": gi.with_memory(gi.gridworld("s..\n...", discount=0.9)),
-    "garnet": gi.garnet(jax.random.key(1), states=40, actions=3, branching=4, discount=0.999),
-    "hub": gi.graph_world(nx.star_graph(40), initial=0, discount=0.8),
-}
 
 
 @pytest.mark.parametrize("name", WORLDS)
@@ -51,32 +35,6 @@ def test_host_agrees_with_compiled_code(name, make, horizon):
     np.testing.assert_allclose(here.values, there.values, atol=1e-9)
 
 
-GRID = gi.gridworld("\n".join(["." * 19 + "b"] + ["..#.." * 4] * 12), discount=0.999, slip=0.2, terminal="b")
-LARGE = {
-    "grid": GRID,
-    "garnet": gi.garnet(jax.random.key(2), states=300, actions=3, branching=4, discount=0.9),
-    "tree": gi.graph_world(nx.balanced_tree(3, 5), initial=0, discount=0.99),
-}
-
-
-@pytest.mark.parametrize("name", ["maze", *LARGE])
-def test_factors_solve(name):
-    """Against NumPy, for one right-hand side and several, in worlds in which the factors are dense or sparse."""
-    world = {**WORLDS, **LARGE}[name]
-    rng = np.random.default_rng(0)
-    problem = Problem.of(world.mdp, gi.StateReward(np.zeros(world.n_states), on="departure"), 1.0)
-    policy = np.where(problem.pinned | ~problem.available, 0.0, rng.exponential(size=problem.reward.shape))
-    policy /= np.maximum(policy.sum(axis=0), 1e-9)
-    matrix = np.eye(world.n_states)
-    for u, row in enumerate(problem.neighbors):
-        np.add.at(matrix, (np.arange(world.n_states), row), -problem.discount * (policy * problem.weights[:, u]).sum(0))
-    factors = host.Factors(problem, policy)
-    for right in rng.normal(size=world.n_states), rng.normal(size=(world.n_states, 3)):
-        np.testing.assert_allclose(factors.solve(right), np.linalg.solve(matrix, right), rtol=1e-9, atol=1e-9)
-        transposed = factors.solve_transposed(right)
-        np.testing.assert_allclose(transposed, np.linalg.solve(matrix.T, right), rtol=1e-9, atol=1e-9)
-
-
 @pytest.mark.parametrize("name", LARGE)
 @pytest.mark.parametrize("beta", [1.0, 1000.0])
 def test_a_start_anywhere_with_factors_of_any_policy(name, beta):
@@ -93,22 +51,6 @@ def test_a_start_anywhere_with_factors_of_any_policy(name, beta):
         for start in elsewhere, elsewhere + 10 * rng.normal(size=world.n_states), np.zeros(world.n_states):
             found = host.fixed_point(one, "soft", start, factors)
             np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10 * np.abs(expected).max())
-
-
-def test_the_order_of_elimination_is_found_once_per_world(monkeypatch):
-    searches = []
-    monkeypatch.setattr(host, "spilu", lambda *args, **kwargs: searches.append(1) or spilu(*args, **kwargs))
-    for _ in range(2):
-        world = gi.open_grid(20, 20, discount=0.9)
-        for seed in range(3):
-            reward = gi.StateReward(np.random.default_rng(seed).normal(size=400), on="departure")
-            gi.soft_optimal(beta=1.0).policy(world, reward)
-    assert len(searches) == 2
-    known = id(world.mdp.neighbors)
-    assert known in host._Pattern._known
-    del world, reward
-    gc.collect()
-    assert known not in host._Pattern._known
 
 
 def test_an_undiscounted_maze_of_many_states():

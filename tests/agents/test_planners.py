@@ -9,42 +9,17 @@ import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
+import specimens
 from hypothesis import given
 from hypothesis import strategies as st
+from problems import AGENTS, G3, G3_REWARD, A, S, random_problem, seeds
 
 import goalinf as gi
 from goalinf.agents import linear, plan, solve, solver
 from goalinf.agents.choice import Softmax
 from goalinf.precision import cast, computing_in
 
-S, A = 6, 3
-G3 = gi.from_arrays(golden.G3_P, discount=golden.G3_DISCOUNT)
-G3_REWARD = gi.ActionReward(golden.G3_R)
-AGENTS = {"mce": gi.soft_optimal, "boltzmann_q": gi.boltzmann}
-seeds = st.integers(0, 2**32 - 1)
-
-
-@pytest.fixture(scope="module", autouse=True, params=["host", "compiled"])
-def route(request):
-    """Both solvers: SciPy's factorization on the host, and the compiled one."""
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "compiled":
-            patch.setattr("goalinf.agents.agent.factorable", lambda mdp: False)
-        yield request.param
-
-
-def random_problem(seed, discount, terminal=True):
-    """Dense transitions with holes, unavailable actions, a terminal state: a world and what the oracles take."""
-    rng = np.random.default_rng(seed)
-    P = oracles.random_law(rng, S, A, S) * (rng.random((S, A, S)) < 0.6)
-    P[0, 0] = oracles.random_law(rng, S)  # possible everywhere: every world then has arrays of one shape
-    P[np.arange(S), :, rng.permutation(S)] += 0.05
-    P /= P.sum(-1, keepdims=True)
-    available = rng.random((S, A)) < 0.7
-    available[np.arange(S), rng.integers(A, size=S)] = True
-    available[0, 0] = True
-    ends = np.arange(S) == (S - 1 if terminal else S)
-    return gi.from_arrays(P, available=available, terminal=ends, discount=discount), P, available, ends, rng
+pytestmark = pytest.mark.usefixtures("route")
 
 
 def plan_of_oracle(name, P, r, discount, beta, available=None, terminal=None):
@@ -171,7 +146,7 @@ def test_sparse_and_dense_agree(name, discount, monkeypatch):
 @pytest.mark.parametrize("beta", [1.0, 2.0, 100.0])
 def test_undiscounted_goals_with_dead_ends(name, beta):
     """From state 4 and 5 no goal can be reached: their value is finite and given, their policy uniform."""
-    P = oracles.moves([[1, 4, 0], [2, 0, 1], [3, 1, 2], [3, 3, 3], [5, 4, 4], [4, 5, 5]])
+    P = specimens.moves([[1, 4, 0], [2, 0, 1], [3, 1, 2], [3, 3, 3], [5, 4, 4], [4, 5, 5]])
     P[0, 0] = [0.1, 0.9, 0, 0, 0, 0]
     world = gi.from_arrays(P, discount=1.0, initial=[0])
     reward = gi.goals(world, {"end": 3}, step_cost=2.0, bonus=3.0)["end"]
@@ -282,74 +257,6 @@ def test_temperatures(make):
     tie = gi.ActionReward(np.array([[1.0, 1.0], [0.0, 0.0], [2.0, 2.0]]))
     same = gi.from_arrays(np.repeat(golden.G3_P[:, :1], 2, axis=1), discount=0.9)
     np.testing.assert_allclose(make(beta=1000.0).policy(same, tie), 0.5, atol=1e-12)  # ties are split
-
-
-# -- invariances ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", AGENTS)
-@given(seed=seeds)
-def test_shaping_shift_and_scale(name, seed):
-    world, _, _, _terminal, rng = random_problem(seed, 0.9)
-    endless, *_ = random_problem(seed, 0.9, terminal=False)
-    make, r = AGENTS[name], gi.ActionReward(rng.normal(size=(S, A)))
-    policy = solve(make(beta=2.0), world, r).log_probs
-    shaped = gi.Shaped(r, rng.normal(size=S) + 3.0)  # not zero on the terminal state: it counts as zero there
-    np.testing.assert_allclose(solve(make(beta=2.0), world, shaped).log_probs, policy, atol=1e-11)
-    scaled = gi.ActionReward(r.values / 4.0)
-    np.testing.assert_allclose(solve(make(beta=8.0), world, scaled).log_probs, policy, atol=1e-11)
-    shifted = gi.ActionReward(r.values + 2.5)
-    before, after = (solve(make(beta=2.0), endless, one).log_probs for one in (r, shifted))
-    np.testing.assert_allclose(after, before, atol=1e-11)
-
-
-def test_a_shift_matters_where_episodes_end():
-    world, *_, rng = random_problem(1, 0.9)
-    r = rng.normal(size=(S, A))
-    before, after = (solve(gi.soft_optimal(beta=1.0), world, gi.ActionReward(one)).log_probs for one in (r, r + 2.5))
-    assert np.abs(np.exp(after) - np.exp(before)).max() > 0.01
-
-
-def test_shaping_matters_with_a_finite_horizon():
-    """Theory 1.8: the leaf is not shaped. The invariance is not claimed where it does not hold."""
-    shaped = gi.Shaped(G3_REWARD, np.array([1.0, -2.0, 0.5]))
-    short = gi.soft_optimal(beta=2.0, horizon=3)
-    difference = solve(short, G3, shaped).log_probs - solve(short, G3, G3_REWARD).log_probs
-    assert np.abs(difference).max() > 0.1
-
-
-@given(seed=seeds)
-def test_shaping_of_goals(seed):
-    world = gi.gridworld("s..\n.#.\n..a", slip=0.2, discount=1.0)
-    goal = gi.goals(world, {"a": "a"}, step_cost=3.0)["a"]
-    shaped = gi.Shaped(goal, np.random.default_rng(seed).normal(size=world.n_states))
-    one, other = (solve(gi.soft_optimal(beta=1.0), world, reward).log_probs for reward in (goal, shaped))
-    np.testing.assert_allclose(one, other, atol=1e-10)
-
-
-@given(seed=seeds, beta=st.sampled_from([0.1, 1.0, 30.0]))
-def test_every_policy_has_its_rewards(seed, beta):
-    """r = log(pi) / beta + W V makes pi the soft-optimal policy, for every pi of full support and every V."""
-    rng = np.random.default_rng(seed)
-    P = oracles.random_law(rng, S, A, S)
-    policy = oracles.random_law(rng, S, A)
-    V = rng.normal(size=S)
-    r = np.log(policy) / beta + (oracles.shaping_map(P, 0.9) @ V).reshape(S, A)
-    found = solve(gi.soft_optimal(beta=beta), gi.from_arrays(P, discount=0.9), gi.ActionReward(r))
-    np.testing.assert_allclose(found.log_probs, np.log(policy), atol=1e-10)
-    np.testing.assert_allclose(found.values, beta * V, atol=1e-9)
-
-
-@pytest.mark.parametrize("name", AGENTS)
-@given(seed=seeds)
-def test_names_of_states_do_not_matter(name, seed):
-    world, P, available, terminal, rng = random_problem(seed, 0.9)
-    r, order = rng.normal(size=(S, A)), rng.permutation(S)
-    other = gi.from_arrays(P[order][:, :, order], available=available[order], terminal=terminal[order], discount=0.9)
-    one = solve(AGENTS[name](beta=2.0), world, gi.ActionReward(r))
-    two = solve(AGENTS[name](beta=2.0), other, gi.ActionReward(r[order]))
-    counted = available & ~terminal[:, None]
-    np.testing.assert_allclose(two.log_probs[counted[order]], one.log_probs[order][counted[order]], atol=1e-11)
 
 
 # -- compiled, batched, differentiated -----------------------------------------------------------------

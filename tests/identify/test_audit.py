@@ -7,6 +7,7 @@ import numpy as np
 import numpyro.distributions as dist
 import oracles
 import pytest
+import specimens
 import xarray as xr
 
 import goalinf as gi
@@ -16,7 +17,7 @@ from goalinf.infer.priors import find_sites
 
 NORMAL = dist.Normal(0.0, 1.0)
 SOFT = gi.soft_optimal(beta=2.0)
-P = oracles.zoo()["random"].P  # 5 states, 2 actions
+P = specimens.zoo()["random"].P  # 5 states, 2 actions
 WORLD = gi.from_arrays(P, discount=0.9, states=list("abcde"))
 
 
@@ -238,7 +239,7 @@ def test_prior_moments():
 
 def test_from_end_to_end():
     """What gi.infer returns can be audited, and its unidentified part is the prior."""
-    ring = gi.from_arrays(oracles.ring(4), discount=0.9)
+    ring = gi.from_arrays(specimens.ring(4), discount=0.9)
     truth = gi.StateReward(np.array([1.0, 0, -1, 0]), on="departure")
     walks = gi.simulate(jax.random.key(0), ring, SOFT, truth, trajectories=10, steps=10)
     prior = gi.StateReward(NORMAL, on="departure")

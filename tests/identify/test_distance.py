@@ -5,6 +5,7 @@ import numpy as np
 import numpyro.distributions as dist
 import oracles
 import pytest
+import specimens
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +13,7 @@ import goalinf as gi
 from goalinf.identify import distance
 from goalinf.identify.distance import canonical, starc
 
-GRID = gi.from_arrays(oracles.grid(3, stay=True), discount=golden.EPIC_DISCOUNT)
+GRID = gi.from_arrays(specimens.grid(3, stay=True), discount=golden.EPIC_DISCOUNT)
 EPIC = {name: gi.StateReward(values, on="departure") for name, values in golden.EPIC_REWARDS.items()}
 
 

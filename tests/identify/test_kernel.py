@@ -1,8 +1,8 @@
 """Null spaces of matrices: an absolute tolerance in the units of the problem."""
 
 import numpy as np
-import oracles
 import pytest
+import specimens
 
 import goalinf as gi
 from goalinf.agents.derivatives import log_policy_jacobian
@@ -36,7 +36,7 @@ def test_large_worlds_iterate_to_the_same():
 
 def test_units_do_not_matter():
     """Scaling beta, or the unit of the features, scales the Jacobian and its tolerance alike."""
-    world = gi.from_arrays(oracles.zoo()["random"].P, discount=0.9)
+    world = gi.from_arrays(specimens.zoo()["random"].P, discount=0.9)
     features = RNG.normal(size=(5, 2, 2))
     for beta, unit in [(1.0, 1.0), (1e-6, 1.0), (1e3, 1.0), (1.0, 1e-9), (1.0, 1e6)]:
         reward = gi.LinearReward(unit * features, RNG.normal(size=2) / unit)

@@ -6,12 +6,13 @@ import numpy as np
 import numpyro.distributions as dist
 import oracles
 import pytest
+import specimens
 
 import goalinf as gi
 from goalinf.agents.derivatives import log_policy_jacobian
 from goalinf.identify import co_successor_components, controllability_deficit, null_space
 
-ZOO = oracles.zoo()
+ZOO = specimens.zoo()
 SOFT = gi.soft_optimal(beta=2.0)
 NORMAL = dist.Normal(0.0, 1.0)
 DEPARTURE, ARRIVAL = (gi.StateReward(NORMAL, on=on) for on in ("departure", "arrival"))
@@ -217,7 +218,7 @@ def test_two_discounts_resolve_what_one_world_resolves_of_state_rewards(name):
 def test_exogenous_variables_never_resolve():
     """Two laws of what nobody controls: |K| + |Z| - 1."""
     rng = np.random.default_rng(4)
-    laws = {i: gi.from_arrays(oracles.exogenous(3, oracles.random_law(rng, 4, 4)), discount=0.9) for i in range(2)}
+    laws = {i: gi.from_arrays(specimens.exogenous(3, oracles.random_law(rng, 4, 4)), discount=0.9) for i in range(2)}
     assert null_space(laws, SOFT, ACTION).dimension == 3 + 4 - 1
 
 

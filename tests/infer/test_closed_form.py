@@ -9,7 +9,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import goalinf as gi
-from goalinf.agents.host import Calm
+from goalinf.agents.factors import Calm
 from goalinf.infer.mode import Compiled
 from goalinf.infer.problem import standard
 from goalinf.precision import computing_in

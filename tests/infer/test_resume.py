@@ -29,9 +29,19 @@ def test_draws_are_appended(fit):
     assert more.summary()["r_hat"].max() < 1.1
 
 
-def test_hmc_goes_on_with_its_step_size(walks):
+def test_the_pareto_k_is_that_of_the_longer_part(fit):
+    assert gi.resume(fit, draws=60).tree.attrs["khat"] == fit.tree.attrs["khat"]
+    more = gi.resume(fit, draws=150)
+    assert more.tree.attrs["khat"] != fit.tree.attrs["khat"]
+    assert f"Pareto k of the proposals {more.tree.attrs['khat']:.2f}" in more.diagnosis
+
+
+@pytest.mark.parametrize("suffix", ["nc", "zarr"])
+def test_hmc_goes_on_with_its_step_size(suffix, walks, tmp_path):
     run = sampled(walks, method="hmc")
-    more = gi.resume(run, draws=50)
+    path = run.save(tmp_path / f"fit.{suffix}")
+    assert gi.load(path).sample_stats.identical(run.sample_stats)
+    more = gi.resume(path, draws=50)
     assert np.array_equal(more.sample_stats["step_size"][:, -1], run.sample_stats["step_size"][:, -1])
     assert not np.isin(more.sample_stats["lp"][:, 230:], run.sample_stats["lp"]).any()
 

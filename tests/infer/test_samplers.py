@@ -9,6 +9,7 @@ import numpy as np
 import numpyro.distributions as dist
 import oracles
 import pytest
+import specimens
 from scipy import stats
 
 import goalinf as gi
@@ -52,7 +53,7 @@ def assert_moments(draws, mean, sd):
 
 RNG = np.random.default_rng(2)
 RANDOM = oracles.random_law(RNG, 4, 2, 4)
-EXOGENOUS = oracles.exogenous(3, oracles.random_law(RNG, 2, 2))
+EXOGENOUS = specimens.exogenous(3, oracles.random_law(RNG, 2, 2))
 CASES = {
     "soft, actions": (gi.soft_optimal, RANDOM, "action"),
     "boltzmann, actions": (gi.boltzmann, RANDOM, "action"),
@@ -90,7 +91,7 @@ def test_what_data_cannot_say_is_the_prior(case):
 
 # One place with two actions, and a room in which there is nothing to choose: choosing there says nothing.
 STAY_OR_LEAVE = gi.from_arrays(
-    oracles.moves([[0, 2], [0, 0], [2, 2]]),
+    specimens.moves([[0, 2], [0, 0], [2, 2]]),
     available=[[True, True], [True, False], [True, False]],
     terminal=[2],
     discount=0.9,

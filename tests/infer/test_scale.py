@@ -8,7 +8,7 @@ import pytest
 from scipy import integrate, stats
 
 import goalinf as gi
-from goalinf.infer.priors import find_sites
+from goalinf.infer.priors import Site, find_sites
 from goalinf.infer.scale import ScaleMixture, product_prior
 from goalinf.precision import computing_in
 
@@ -24,7 +24,10 @@ REWARDS = {
 
 
 def mixture(beta, reward, size):
-    return ScaleMixture(REWARDS[reward][0].expand((size,)).to_event(1), BETAS[beta][0])
+    values = Site("reward.values", REWARDS[reward][0].expand((size,)).to_event(1), ("state",))
+    found = product_prior([Site("agent.beta", BETAS[beta][0], ()), values], None)
+    assert isinstance(found, ScaleMixture)
+    return found
 
 
 def exact_joint(beta, reward, value):

@@ -4,6 +4,7 @@ import numpy as np
 import oracles
 import pandas as pd
 import pytest
+import specimens
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
@@ -13,9 +14,9 @@ from goalinf.worlds import from_arrays, from_table
 SWITCH = np.array([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])
 
 
-@pytest.mark.parametrize("name", oracles.zoo())
+@pytest.mark.parametrize("name", specimens.zoo())
 def test_every_form_gives_the_same_world(name):
-    P = oracles.zoo()[name].P
+    P = specimens.zoo()[name].P
     n_states, n_actions, _ = P.shape
     dense = from_arrays(P, discount=0.9)
     sparse_list = from_arrays([sparse.csr_array(P[:, a]) for a in range(n_actions)], discount=0.9)
@@ -25,7 +26,7 @@ def test_every_form_gives_the_same_world(name):
         assert world.mdp.successors.shape[2] == (P > 0).sum(2).max()
         assert world.states == tuple(range(n_states))
         assert world.actions == tuple(range(n_actions))
-    assert oracles.kappa(dense.mdp.dense()) == oracles.zoo()[name].kappa
+    assert oracles.kappa(dense.mdp.dense()) == specimens.zoo()[name].kappa
 
 
 def test_names_and_places():

@@ -1,0 +1,25 @@
+r"""Rewards: what is inferred. Each is a module; called on an MDP it gives values broadcastable to ``(S, A, K)``.
+
+Departure and arrival are different things and have different identifiability: with ``on="departure"`` the
+value of a state is collected when acting in it, :math:`r(s,a) = \rho(s)`; with ``on="arrival"`` when entering
+it, :math:`r(s,a) = \sum_t P(t \mid s,a)\,\rho(t)`. There is no default. Nothing is ever collected in a terminal
+state. Values are in utility; a parameter may be a NumPyro distribution, which makes the reward a prior.
+"""
+
+from goalinf.rewards.base import Reward, ended, pinned
+from goalinf.rewards.goal import GoalReward, goals
+from goalinf.rewards.shaped import Shaped
+from goalinf.rewards.tables import ActionReward, LinearReward, StateReward, TransitionReward
+
+__all__ = [
+    "ActionReward",
+    "GoalReward",
+    "LinearReward",
+    "Reward",
+    "Shaped",
+    "StateReward",
+    "TransitionReward",
+    "ended",
+    "goals",
+    "pinned",
+]

@@ -1,0 +1,138 @@
+"""Goals: places to reach, at a cost for every step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from goalinf.checks import check_kind
+from goalinf.precision import namespace
+from goalinf.rewards.base import Leaf, Reward, leaf
+from goalinf.worlds import MDP, World
+
+
+class GoalReward(Reward):
+    r"""Reach a goal, at a cost for every step: :math:`R(s,a,t) = -c + b\,[t \in G]`; reaching it ends the episode.
+
+    A state from which the goal cannot be reached has the finite value ``dead_end``, so that an undiscounted
+    walker there is indifferent rather than undefined.
+
+    Parameters
+    ----------
+    goal : bool (S,)
+        The goal states :math:`G`.
+    dead : bool (S,)
+        States from which no goal can be reached; see :func:`goals`, which finds them.
+    step_cost : float or Distribution
+        :math:`c`, utility per step.
+    bonus : float or Distribution
+        :math:`b`, utility of arriving.
+    dead_end : float
+        Value of a dead end, in utility.
+    """
+
+    goal: Bool[Array | np.ndarray, " S"]
+    dead: Bool[Array | np.ndarray, " S"]
+    step_cost: Leaf
+    bonus: Leaf
+    dead_end: Leaf
+
+    def __init__(self, goal: Any, dead: Any, *, step_cost: Leaf = 1.0, bonus: Leaf = 0.0, dead_end: Leaf):
+        self.goal = goal
+        self.dead = dead
+        self.step_cost = leaf(step_cost, "step_cost of a GoalReward")
+        self.bonus = leaf(bonus, "bonus of a GoalReward")
+        self.dead_end = leaf(dead_end, "dead_end of a GoalReward")
+
+    def __call__(self, mdp: MDP) -> Float[Array | np.ndarray, ...]:
+        """``(S, A, K)``."""
+        goal = namespace(self.goal, mdp.successors).asarray(self.goal)
+        return -self.step_cost + self.bonus * goal[mdp.successors]
+
+    @property
+    def dims(self) -> dict[str, tuple[str, ...]]:
+        """``goal`` and ``dead`` have one entry per state; the rest are numbers."""
+        return {"goal": ("state",), "dead": ("state",), "step_cost": (), "bonus": (), "dead_end": ()}
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """``step_cost`` and ``bonus``."""
+        return ("step_cost", "bonus")
+
+    def ends(self, mdp: MDP) -> Bool[Array | np.ndarray, " S"]:
+        """The goal states."""
+        return self.goal
+
+    def pinned(self, mdp: MDP) -> tuple[Bool[Array | np.ndarray, " S"], Float[Array | np.ndarray, ""]]:
+        """The dead ends and their value."""
+        return self.dead, self.dead_end
+
+
+def goals(
+    world: World,
+    places: Mapping[str, Any],
+    *,
+    step_cost: float = 1.0,
+    bonus: float = 0.0,
+    dead_end: float | None = None,
+) -> dict[str, GoalReward]:
+    r"""One :class:`GoalReward` per named place.
+
+    Parameters
+    ----------
+    world : World
+        Where the goals lie.
+    places : mapping
+        Name of the goal -> a state, a mark that several cells carry, or a list of states.
+    step_cost : float
+        Utility lost per step, :math:`c`.
+    bonus : float
+        Utility of arriving, :math:`b`.
+    dead_end : float, optional
+        Value of a state from which the goal cannot be reached. Default: :math:`-c\,S`, as bad as a walk
+        through every state of the world.
+
+    Returns
+    -------
+    dict
+        Name -> reward.
+
+    Raises
+    ------
+    ValueError
+        Where there is no goal, a place is no state (a wall, outside the map), or a number is not finite.
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> hall = gi.gridworld("a.s.b", discount=1.0)
+    >>> sorted(gi.goals(hall, {"left": "a", "right": "b"}, step_cost=1.0))
+    ['left', 'right']
+    """
+    check_kind("world", world, World, "a World, such as gi.gridworld makes")
+    check_kind("places", places, Mapping, "a mapping from name to place, such as {'home': 'a'}")
+    if not places:
+        raise ValueError("no goals were given; name at least one place, such as {'home': 'a'}")
+    rewards = {}
+    for name, place in places.items():
+        several = isinstance(place, (list, set, frozenset))
+        try:
+            cells = [i for part in (place if several else [place]) for i in world.cells(part)]
+        except ValueError as error:
+            raise ValueError(f"goal {name!r}: {error}") from None
+        if not cells:
+            raise ValueError(f"goal {name!r} names no state")
+        goal = np.zeros(world.n_states, bool)
+        goal[cells] = True
+        dead = ~world.can_reach(goal) & ~world.mdp.terminal
+        rewards[name] = GoalReward(
+            goal,
+            dead,
+            step_cost=step_cost,
+            bonus=bonus,
+            dead_end=-abs(step_cost) * world.n_states if dead_end is None else dead_end,
+        )
+    return rewards

@@ -1,0 +1,60 @@
+"""Potential shaping."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from goalinf.checks import check_kind
+from goalinf.precision import namespace
+from goalinf.rewards.base import Reward, ended, leaf, pinned
+from goalinf.worlds import MDP
+
+
+class Shaped(Reward):
+    r"""A reward with potential shaping, :math:`R(s,a,t) + \gamma\,\Phi(t) - \Phi(s)` (Ng, Harada and Russell 1999).
+
+    The potential counts as zero on states that end the episode, so that shaping changes no soft-optimal or
+    Boltzmann policy of the same discount.
+
+    Parameters
+    ----------
+    base : Reward
+        What is shaped.
+    potential : float (S,)
+        :math:`\Phi`, in utility.
+    """
+
+    base: Reward
+    potential: Float[Array | np.ndarray, " S"]
+
+    def __init__(self, base: Reward, potential: Any):
+        check_kind("base", base, Reward, "a reward, such as gi.StateReward")
+        self.base = base
+        self.potential = leaf(potential, "potential")
+
+    def __call__(self, mdp: MDP) -> Float[Array | np.ndarray, ...]:
+        """``(S, A, K)``."""
+        xp = namespace(self.base, self.potential, mdp)
+        phi = xp.where(ended(self.base, mdp), 0.0, self.potential)
+        return self.base(mdp) + mdp.discount * phi[mdp.successors] - phi[:, None, None]
+
+    @property
+    def dims(self) -> dict[str, tuple[str, ...]]:
+        """``potential`` has one entry per state."""
+        return {"potential": ("state",)}
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """None of its own: put the prior on the reward that is shaped."""
+        return ()
+
+    def ends(self, mdp: MDP) -> Bool[Array | np.ndarray, " S"]:
+        """Those of the reward that is shaped."""
+        return ended(self.base, mdp)
+
+    def pinned(self, mdp: MDP) -> tuple[Bool[Array | np.ndarray, " S"], Float[Array | np.ndarray, ""]]:
+        """Those of the reward that is shaped."""
+        return pinned(self.base, mdp)

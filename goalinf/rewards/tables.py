@@ -1,0 +1,218 @@
+"""Rewards by state, action, transition or feature."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from numpyro.distributions import Distribution
+
+from goalinf.precision import namespace
+from goalinf.rewards.base import Leaf, Reward, leaf
+from goalinf.worlds import MDP, World
+from goalinf.worlds.world import label
+
+
+class StateReward(Reward):
+    r"""A value for every state, collected on departure or on arrival.
+
+    Parameters
+    ----------
+    values : float (S,) or Distribution
+        :math:`\rho(s)`, in utility. A distribution is a prior; a scalar one is taken for every state alike.
+    on : {"departure", "arrival"}
+        When the value is collected: :math:`r(s,a) = \rho(s)`, or :math:`R(s,a,t) = \rho(t)`.
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> town = gi.gridworld("s.a", discount=0.9)
+    >>> gi.StateReward.at(town, {"a": 2.0}, default=0.0, on="departure").values
+    array([0., 0., 2.])
+    """
+
+    values: Leaf
+    on: Literal["departure", "arrival"] = eqx.field(static=True)
+
+    def __init__(self, values: Leaf, *, on: Literal["departure", "arrival"]):
+        self.values = leaf(values, "values of a StateReward")
+        self.on = _timing(on)
+
+    @classmethod
+    def at(
+        cls, world: World, values: Mapping[Any, float], *, default: float, on: Literal["departure", "arrival"]
+    ) -> StateReward:
+        """Values by name: a mark stands for every cell that carries it; all other states get ``default``.
+
+        Raises
+        ------
+        ValueError
+            Where a name is unknown or two names give one state two values.
+        """
+        array = np.full(world.n_states, float(default))
+        given: dict[int, Any] = {}
+        for key, value in values.items():
+            for i in world.cells(key):
+                if i in given:
+                    raise ValueError(f"state {label(world.states[i])} gets a value from both {given[i]!r} and {key!r}")
+                given[i] = key
+                array[i] = value
+        return cls(array, on=on)
+
+    @classmethod
+    def zero(cls, world: World) -> StateReward:
+        """The reward that wants nothing."""
+        return cls(np.zeros(world.n_states), on="departure")
+
+    def __call__(self, mdp: MDP) -> Float[Array | np.ndarray, ...]:
+        """``(S, 1, 1)`` on departure, ``(S, A, K)`` on arrival."""
+        values = namespace(self.values, mdp.successors).asarray(self.values)
+        return values[:, None, None] if self.on == "departure" else values[mdp.successors]
+
+    @property
+    def dims(self) -> dict[str, tuple[str, ...]]:
+        """``values`` has one entry per state."""
+        return {"values": ("state",)}
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The values."""
+        return ("values",)
+
+
+class ActionReward(Reward):
+    r"""A value for every state and action, :math:`r(s,a)`.
+
+    Parameters
+    ----------
+    values : float (S, A) or Distribution
+        In utility. Entries of unavailable actions are never collected.
+    """
+
+    values: Leaf
+
+    def __init__(self, values: Leaf):
+        self.values = leaf(values, "values of an ActionReward")
+
+    def __call__(self, mdp: MDP) -> Float[Array | np.ndarray, ...]:
+        """``(S, A, 1)``."""
+        return self.values[:, :, None]
+
+    @property
+    def dims(self) -> dict[str, tuple[str, ...]]:
+        """``values`` has one entry per state and action."""
+        return {"values": ("state", "action")}
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The values."""
+        return ("values",)
+
+
+class TransitionReward(Reward):
+    r"""A value for every transition, :math:`R(s,a,t)`, aligned with the successors of the MDP.
+
+    Parameters
+    ----------
+    values : float (S, A, K) or Distribution
+        In utility; ``values[s, a, k]`` belongs to the transition to ``mdp.successors[s, a, k]``.
+    """
+
+    values: Leaf
+
+    def __init__(self, values: Leaf):
+        self.values = leaf(values, "values of a TransitionReward")
+
+    def __call__(self, mdp: MDP) -> Float[Array | np.ndarray, ...]:
+        """``(S, A, K)``."""
+        return self.values
+
+    @property
+    def dims(self) -> dict[str, tuple[str, ...]]:
+        """``values`` has one entry per state, action and successor."""
+        return {"values": ("state", "action", "successor")}
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The values."""
+        return ("values",)
+
+
+class LinearReward(Reward):
+    r"""A weighted sum of features, :math:`\sum_f w_f\,\phi_f`.
+
+    Parameters
+    ----------
+    features : float (S, F), (S, A, F) or (S, A, K, F)
+        Features of states, of choices, or of transitions (aligned with the successors).
+    weights : float (F,) or Distribution
+        In utility per unit of the feature.
+    on : {"departure", "arrival"}, optional
+        Needed for features of states, and only for them.
+    names : tuple of str, optional
+        Names of the features, for labels.
+    """
+
+    features: Float[Array | np.ndarray, ...]
+    weights: Leaf
+    on: Literal["departure", "arrival"] | None = eqx.field(static=True)
+    names: tuple[str, ...] | None = eqx.field(static=True)
+
+    def __init__(
+        self,
+        features: Any,
+        weights: Leaf,
+        *,
+        on: Literal["departure", "arrival"] | None = None,
+        names: tuple[str, ...] | None = None,
+    ):
+        self.features = leaf(features, "features of a LinearReward")
+        self.weights = leaf(weights, "weights of a LinearReward")
+        ndim = self.features.ndim
+        if ndim not in (2, 3, 4):
+            raise ValueError(f"features have {ndim} axes; expected (S, F), (S, A, F) or (S, A, K, F)")
+        if (ndim == 2) != (on is not None):
+            raise ValueError(
+                "features of states need on='departure' or on='arrival'"
+                if ndim == 2
+                else "on= is for features of states; features of choices or transitions say it already"
+            )
+        n_features = self.features.shape[-1]
+        if not isinstance(self.weights, Distribution) and jnp.shape(self.weights) != (n_features,):
+            raise ValueError(f"weights have shape {jnp.shape(self.weights)}; the features need ({n_features},)")
+        if isinstance(names, str) or (names is not None and len(set(names)) < len(names)):
+            raise ValueError(f"names is {names!r}; expected one name per feature, all of them different")
+        if names is not None and len(names) != n_features:
+            raise ValueError(f"{len(names)} names for {n_features} features")
+        self.on = _timing(on) if on is not None else None
+        self.names = tuple(names) if names is not None else None
+
+    def __call__(self, mdp: MDP) -> Float[Array | np.ndarray, ...]:
+        """``(S, 1, 1)``, ``(S, A, 1)`` or ``(S, A, K)``."""
+        values = self.features @ self.weights
+        if self.on is not None:
+            return StateReward(values, on=self.on)(mdp)
+        return values[:, :, None] if values.ndim == 2 else values
+
+    @property
+    def dims(self) -> dict[str, tuple[str, ...]]:
+        """``weights`` has one entry per feature; the features have their own axes before it."""
+        axes = ("state", "action", "successor")[: self.features.ndim - 1]
+        return {"features": (*axes, "feature"), "weights": ("feature",)}
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The weights."""
+        return ("weights",)
+
+
+def _timing(on: Any) -> Literal["departure", "arrival"]:
+    if on not in ("departure", "arrival"):
+        raise ValueError(
+            f"on is {on!r}; expected 'departure' (collected when acting there) or 'arrival' (when entering)"
+        )
+    return on
