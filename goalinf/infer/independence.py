@@ -5,7 +5,9 @@ mode, which has heavier tails, are then accepted most of the time, and every acc
 one; no gradient is needed, and nothing has to be compiled or warmed up. With weights
 :math:`w(x) = p(x)/q(x)` a proposal :math:`x'` is accepted with probability :math:`\min(1, w(x')/w(x))` (Hastings 1970;
 Tierney 1994). Where the proposal misses part of the posterior the weights have a heavy tail, which their Pareto
-:math:`\hat k` tells (Vehtari et al. 2024): above 0.7 the chains cannot be trusted.
+:math:`\hat k` tells (Vehtari et al. 2024): above 0.7 the chains cannot be trusted. Where it reaches a part too rarely,
+chains stay in one place for long; proposals around a normal mode are accepted at a rate of 0.9 in three dimensions and
+0.66 in twenty, so that 0.6 is asked for.
 """
 
 from __future__ import annotations

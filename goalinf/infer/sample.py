@@ -49,10 +49,11 @@ def infer(
     The chains start around the posterior mode, in coordinates whitened by the curvature there. A soft-optimal agent's
     linear reward of up to 20 parameters with a normal prior is sampled by independence Metropolis–Hastings: Student-t
     proposals around the mode, planned for in batches, without gradients and with nothing to compile. Otherwise, or
-    where the Pareto k of the proposals is above 0.7, the chains move by HMC of fixed, jittered length and at most 100
-    gradients a draw. Where beta and the reward are both free, only their product is sampled and beta is drawn
-    afterwards from its exact conditional; the reported draws are those of the model as written. A pilot decides whether
-    this geometry fits; otherwise NUTS runs with a step size for acceptance 0.95. ``print(fit)`` says which ran and why.
+    where the Pareto k of the proposals is above 0.7 or a pilot accepts fewer than 60 % of them, the chains move by HMC
+    of fixed, jittered length and at most 100 gradients a draw. Where beta and the reward are both free, only their
+    product is sampled and beta is drawn afterwards from its exact conditional; the reported draws are those of the
+    model as written. A pilot decides whether this geometry fits; otherwise NUTS runs with a step size for acceptance
+    0.95. ``print(fit)`` says which ran and why.
 
     Parameters
     ----------

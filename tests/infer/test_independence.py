@@ -83,6 +83,17 @@ def test_proposals_that_miss_the_posterior_are_told_by_their_weights(walks, monk
     assert "Pareto k of the proposals" in forced.diagnosis
 
 
+def test_proposals_that_are_often_refused_give_way_to_gradients(walks):
+    """Where beta is free the product with the reward has tails that proposals around its mode reach too rarely."""
+    free = gi.soft_optimal(beta=dist.LogNormal(0.5, 0.5))
+    said = []
+    for seed in range(3):
+        fit = gi.infer(jax.random.key(seed), HALL, agent=free, reward=PRIOR, data=walks, progress=False)
+        said.append(fit.diagnosis)
+    assert all(one.startswith("Converged") for one in said)
+    assert any("because independent proposals were accepted at a rate of 0." in one for one in said)
+
+
 def test_places_that_cannot_be_planned_for_are_told(walks):
     """Undiscounted, there is no fixed point where steps cost too little; values there run away."""
     hall = gi.gridworld("s.a", stay=True, discount=1.0, terminal="a")
