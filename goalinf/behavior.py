@@ -174,21 +174,27 @@ def score_steps(policy: Policy, data: Trajectories) -> Float[Array | np.ndarray,
         raise ValueError(
             f"the data have up to {steps} steps, the agent's horizon is {horizon}: give it a longer horizon"
         )
-    xp = namespace(policy, data)
+    xp = namespace(policy.log_probs, data.actions)
     ended, log_probs = xp.asarray(policy.ended), xp.asarray(policy.log_probs)
+    states, actions = data.states[:, :steps], data.actions
     n_states, n_actions = log_probs.shape[-2:]
-    if xp is np and data.actions.size and (data.actions.max() >= n_actions or data.states.max() >= n_states):
+    if xp is np and actions.size and (actions.max() >= n_actions or data.states.max() >= n_states):
         raise ValueError(
-            f"the data hold states up to number {data.states.max()} and actions up to number {data.actions.max()}; the "
+            f"the data hold states up to number {data.states.max()} and actions up to number {actions.max()}; the "
             f"policy has {n_states} states and {n_actions} actions"
         )
-    context = _policy_number(policy, data.context)[:, None]
-    states = xp.maximum(data.states[:, :steps], 0)
+    context = data.context[:, None] if ended.shape[-2] > 1 else 0
+    states = xp.maximum(states, 0)
     over = _entries(ended, 2, context * n_states + states)
-    decisions = xp.where(over.any(axis=-1), over.argmax(axis=-1), steps)[..., None]  # before the first such state
+    over = xp.concatenate([over, xp.ones_like(over[..., :1])], axis=-1)
+    decisions = over.argmax(axis=-1)[..., None]  # before the first such state
     rows = context if horizon is None else context * horizon + np.arange(steps)
-    scores = _entries(log_probs, 3 if horizon is None else 4, (rows * n_states + states) * n_actions + data.actions)
-    return xp.where(data.observed & (np.arange(steps) < decisions), scores, 0.0)
+    scores = _entries(log_probs, 3 if horizon is None else 4, (rows * n_states + states) * n_actions + actions)
+    missing = xp.where(data.observed, np.arange(steps), steps) >= decisions
+    if xp is jnp:
+        return jnp.where(missing, 0.0, scores)
+    np.copyto(scores, 0.0, where=missing)
+    return scores
 
 
 def _entries(array: Any, axes: int, numbers: Any) -> Any:

@@ -28,11 +28,11 @@ def check_fits(data: Trajectories, worlds: Sequence[World]) -> None:
     ValueError
         Where a state or an action does not exist, or is another one: first-order data in a world with memory, say.
     """
-    cells = data.cells
-    for number, context in enumerate(data.context_names):
+    cells, contexts = data.cells, data.context_names
+    for number, context in enumerate(contexts):
         world = worlds[min(number, len(worlds) - 1)]
-        which = f"the data of context {context!r}" if data.n_contexts > 1 else "the data"
-        mine = np.asarray(cells.context) == number if data.n_contexts > 1 else slice(None)
+        which = f"the data of context {context!r}" if len(contexts) > 1 else "the data"
+        mine = np.asarray(cells.context) == number if len(contexts) > 1 else slice(None)
         states, actions = np.asarray(cells.state)[mine], np.asarray(cells.action)[mine]
         if states.size and states.max() >= world.n_states:
             raise ValueError(f"{which} visit state number {states.max()}; the world has {world.n_states} states")

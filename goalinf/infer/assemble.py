@@ -87,7 +87,7 @@ def data_hash(data: Any) -> str:
 def trajectory_labels(data: Trajectories) -> np.ndarray:
     """One label per trajectory: numbers where all are numbers, else text."""
     names = data.trajectory_names
-    if all(isinstance(name, (int, np.integer)) for name in names):
+    if all(issubclass(kind, (int, np.integer)) for kind in set(map(type, names))):
         return np.array(names, int)
     return np.array([label(name) for name in names], str)
 

@@ -110,14 +110,15 @@ def goal_posterior(
     if not np.isfinite(log_likelihood).all():
         _check_possible(scores, data)
     running += log_prior[:, None, None]
-    evidence = np.logaddexp.reduce(running[..., -1], axis=0)
-    running -= running.max(axis=0)
+    highest = running.max(axis=0)
+    running -= highest
     probabilities = np.exp(running, out=running)
-    probabilities /= probabilities.sum(axis=0)
+    total = probabilities.sum(axis=0)
+    probabilities /= total
     labels = _labels(tuple(trajectory_labels(data).tolist()), t, *goals)
     found = labels.copy(deep=False, data=np.moveaxis(probabilities, 0, -1))
-    found.coords["evidence"].data = evidence
-    found.coords["log_likelihood"].data = log_likelihood
+    found.coords.variables["evidence"].data = highest[:, -1] + np.log(total[:, -1])
+    found.coords.variables["log_likelihood"].data = log_likelihood
     return found
 
 
