@@ -41,14 +41,14 @@ def solve_linear(
     if n_states <= DENSE_STATES:
         return jnp.linalg.solve(matrix(weights), right)
 
-    def apply(x):
-        return x - add_up(lambda u: weights[u] * x[problem.neighbors[u]], len(weights))
+    def sweep(factors, places):
+        return lambda x: x - add_up(lambda u: factors[u] * x[places[u]], len(factors))
 
-    def apply_transposed(x):
+    def transposed():
         if not len(problem.origins):  # a place that very many lead to: scattering is cheaper than padded lists
-            return x.at[problem.neighbors].add(-weights * x)
-        leaving = jnp.append((weights * x).ravel(), 0.0)
-        return x - add_up(lambda i: leaving[problem.origins[i]], len(problem.origins))
+            return lambda x: x.at[problem.neighbors].add(-weights * x)
+        # Weights are gathered once, so that a sweep over predecessors costs what one over successors does.
+        return sweep(jnp.append(weights.ravel(), 0.0)[problem.origins], problem.origins % n_states)
 
     def iterate(apply, matrix, b):
         precision = jnp.maximum(accuracy, 64 * jnp.finfo(b.dtype).eps)
@@ -64,11 +64,12 @@ def solve_linear(
         found = bicgstab(apply, b, precision, _PATIENCE)
         return lax.while_loop(lambda carry: ~carry[1], rescue, found)[0]
 
+    apply = sweep(weights, problem.neighbors)
     return lax.custom_linear_solve(
         apply,
         right,
         solve=lambda _, b: iterate(apply, matrix, b),
-        transpose_solve=lambda _, b: iterate(apply_transposed, lambda weights: matrix(weights).T, b),
+        transpose_solve=lambda _, b: iterate(transposed(), lambda weights: matrix(weights).T, b),
     )
 
 
