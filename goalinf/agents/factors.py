@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import weakref
-from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,6 +16,7 @@ from threadpoolctl import ThreadpoolController
 from goalinf.agents.bellman import Problem
 from goalinf.worlds import MDP
 
+_LIBRARIES = ThreadpoolController()  # looked for once, and before very many others are loaded
 DENSE_STATES = 200  # so many are faster in a dense array
 _ANY_STATES = 1500  # so many may be connected in any way
 _BAND = 5_000_000  # states times bandwidth of a larger world whose factorization stays sparse, such as a grid
@@ -54,7 +54,7 @@ class Calm:
             with Calm._lock:
                 Calm._inside += 1
                 if Calm._inside == 1:
-                    Calm._limit = _libraries().limit(limits=1, user_api="blas")
+                    Calm._limit = _LIBRARIES.limit(limits=1, user_api="blas")
 
     def __exit__(self, *error: Any) -> None:
         if self._small:
@@ -62,11 +62,6 @@ class Calm:
                 Calm._inside -= 1
                 if Calm._inside == 0:
                     Calm._limit.restore_original_limits()
-
-
-@cache
-def _libraries() -> ThreadpoolController:
-    return ThreadpoolController()
 
 
 class Factors:
