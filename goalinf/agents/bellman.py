@@ -130,6 +130,30 @@ def log_sum_exp(x: Any, axis: int = 0) -> Any:
     return np.log(np.exp(x - highest).sum(axis=axis)) + highest.squeeze(axis)
 
 
+def _greedy(q: Any) -> Any:
+    """Uniform over the actions of highest value, (A, S).
+
+    Compiled code may compute Q twice and round it in two ways, so that a maximum need not be equal to any entry.
+    """
+    xp = namespace(q)
+    highest = q.max(axis=-2, keepdims=True)
+    ties = q >= highest - 64 * np.finfo(q.dtype).eps * abs(highest)
+    best = ties | (xp.arange(q.shape[-2])[:, None] == q.argmax(axis=-2)[..., None, :])
+    return best / best.sum(axis=-2, keepdims=True)
+
+
+@jax.custom_jvp
+def _highest(q: Any) -> Any:
+    """The maximum over actions, whose derivative is the mean over the maximizers: JAX's own compares for equality."""
+    return q.max(axis=-2)
+
+
+@_highest.defjvp
+def _highest_jvp(primals: Any, tangents: Any) -> Any:
+    (q,), (change,) = primals, tangents
+    return q.max(axis=-2), (_greedy(q) * change).sum(axis=-2)
+
+
 def backup(problem: Problem, values: Float[Array | np.ndarray, "*G S"], kind: Backup) -> tuple[Any, Any]:
     """Values backed up once, and the policy that the backup follows.
 
@@ -142,9 +166,8 @@ def backup(problem: Problem, values: Float[Array | np.ndarray, "*G S"], kind: Ba
         backed_up = log_sum_exp(q, axis=-2)
         policy = xp.exp(q - backed_up[..., None, :])
     else:
-        backed_up = xp.max(q, axis=-2)
-        best = q == backed_up[..., None, :]
-        policy = best / best.sum(axis=-2, keepdims=True)
+        backed_up = q.max(axis=-2) if xp is np else _highest(q)
+        policy = _greedy(q)
     return (
         xp.where(problem.pinned, problem.pins, backed_up),
         xp.where(problem.pinned[..., None, :], 0.0, policy),

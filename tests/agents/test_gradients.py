@@ -129,3 +129,24 @@ def test_large_worlds(name, discount):
             slope_at = jax.jit(jax.grad(along))
             bend = oracles.gradient(lambda step: float(slope_at(jnp.asarray(step[0]))), np.zeros(1), 1e-4)[0]
             assert float(curvature) == pytest.approx(float(bend), rel=1e-5)
+
+
+def test_a_maximum_that_is_rounded_in_two_ways():
+    """Without optimizations Q is compiled twice and rounded differently: no entry need be equal to the maximum."""
+    hall = gi.gridworld("s.a", discount=0.9)
+    options = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+
+    def score(values):
+        return gi.agents.plan(gi.boltzmann(beta=1.0), mdp, gi.StateReward(values, on="departure")).values @ np.arange(
+            3.0
+        )
+
+    def expected(values):
+        P, r = hall.mdp.dense(), np.repeat(values[:, None], hall.n_actions, axis=1)
+        return oracles.boltzmann_q(P, r, 0.9, 1.0).V @ np.arange(3.0)
+
+    with computing_in("float64"):
+        mdp = cast(hall.mdp)
+        gradient = jax.jit(jax.grad(score), compiler_options=options)
+        for values in np.random.default_rng(0).normal(size=(20, 3)):
+            np.testing.assert_allclose(gradient(values), oracles.gradient(expected, values), rtol=1e-6)
