@@ -174,7 +174,7 @@ def score_steps(policy: Policy, data: Trajectories) -> Float[Array | np.ndarray,
         raise ValueError(
             f"the data have up to {steps} steps, the agent's horizon is {horizon}: give it a longer horizon"
         )
-    xp = namespace(policy.log_probs, data.actions)
+    xp = namespace(policy.log_probs, policy.ended, data.states, data.actions, data.observed, data.context)
     ended, log_probs = xp.asarray(policy.ended), xp.asarray(policy.log_probs)
     states, actions = data.states[:, :steps], data.actions
     n_states, n_actions = log_probs.shape[-2:]

@@ -4,6 +4,7 @@ import importlib
 import os
 from pathlib import Path
 
+import jax
 import jaxtyping
 import pytest
 
@@ -39,6 +40,12 @@ settings.register_profile(
 )
 settings.register_profile("explore", settings.get_profile("goalinf"), derandomize=False, max_examples=500)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "goalinf"))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_to_compile(request):
+    """Most tests spend nearly all of their time compiling; only what samples runs long enough to earn it back."""
+    jax.config.update("jax_disable_most_optimizations", request.path.parent.name != "infer")
 
 
 @pytest.fixture(scope="session")

@@ -136,9 +136,8 @@ def _greedy(q: Any) -> Any:
     Compiled code may compute Q twice and round it in two ways, so that a maximum need not be equal to any entry.
     """
     xp = namespace(q)
-    highest = q.max(axis=-2, keepdims=True)
-    ties = q >= highest - 64 * np.finfo(q.dtype).eps * abs(highest)
-    best = ties | (xp.arange(q.shape[-2])[:, None] == q.argmax(axis=-2)[..., None, :])
+    first = xp.arange(q.shape[-2])[:, None] == q.argmax(axis=-2)[..., None, :]
+    best = first | (q == q.max(axis=-2, keepdims=True))
     return best / best.sum(axis=-2, keepdims=True)
 
 

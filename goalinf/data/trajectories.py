@@ -212,7 +212,10 @@ class Trajectories(eqx.Module):
         return np.bincount(states[states >= 0], minlength=n_states)
 
     def choice_counts(self, n_states: int, n_actions: int, *, context: int | None = None) -> np.ndarray:
-        """How often each action was chosen in each state, ``(S, A)``, over all subjects, in one context or in all."""
+        """How often each action was chosen in each state, ``(S, A)``, over all subjects.
+
+        ``context`` is the number of one; by default all count.
+        """
         cells = self.cells
         mine = slice(None) if context is None else np.asarray(cells.context) == context
         counts = np.zeros((n_states, n_actions))

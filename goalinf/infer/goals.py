@@ -54,7 +54,7 @@ def goal_posterior(
     data : Trajectories
         What was observed. Missing choices leave the posterior as it was.
     prior : mapping, optional
-        Goal -> prior weight, positive; default: all alike.
+        Goal -> prior weight, at least zero and not all zero; default: all alike.
     precision : {"float64", "float32"}, optional
         Default: float64 on a CPU, float32 on an accelerator.
 
@@ -107,10 +107,10 @@ def goal_posterior(
     running = np.zeros((len(goals), n, t + 1))
     np.cumsum(scores, axis=-1, out=running[..., 1:])
     log_likelihood = running[..., -1].T.copy()
-    if not np.isfinite(log_likelihood).all():
-        _check_possible(scores, data)
     running += log_prior[:, None, None]
     highest = running.max(axis=0)
+    if not np.isfinite(highest).all():
+        _refuse_impossible(highest, data)
     running -= highest
     probabilities = np.exp(running, out=running)
     total = probabilities.sum(axis=0)
@@ -206,12 +206,12 @@ def _log_prior(goals: Mapping[Hashable, Reward], prior: Mapping[Hashable, float]
         return np.log(weights / weights.sum())
 
 
-def _check_possible(scores: np.ndarray, data: Trajectories) -> None:
-    impossible = np.argwhere(~np.isfinite(scores).any(0))
-    if len(impossible):
-        n, t = (int(i) for i in impossible[0])
-        where = data.labels.where(n, t) if data.labels is not None else f"trajectory {n}, step {t}"
-        raise ValueError(
-            f"{where}: this choice has probability zero under every goal ({len(impossible)} such steps): "
-            "is the action available there?"
-        )
+def _refuse_impossible(highest: np.ndarray, data: Trajectories) -> None:
+    impossible = np.isneginf(highest)
+    n = int(impossible.any(axis=1).argmax())
+    t = int(impossible[n].argmax()) - 1
+    where = data.labels.where(n, t) if data.labels is not None else f"trajectory {n}, step {t}"
+    raise ValueError(
+        f"{where}: this choice has probability zero under every goal that was possible before it "
+        f"({impossible.any(axis=1).sum()} such trajectories): is the action available there?"
+    )

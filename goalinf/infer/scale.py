@@ -51,7 +51,7 @@ def _log_quantiles(beta: dist.Distribution) -> np.ndarray | None:
     ends = ndtr([-_REACH, 0.0, _REACH])
     try:
         quantiles = np.asarray(jax.jit(lambda: beta.icdf(jnp.asarray(ends)))())
-    except NotImplementedError:  # so NumPyro says that a distribution has no quantile function
+    except (NotImplementedError, ImportError):  # NumPyro has no quantile function, or takes it from a library we lack
         return None
     usable = np.isfinite(quantiles).all() and (quantiles > 0).all() and (np.diff(quantiles) > 0).all()
     return np.log(quantiles) if usable else None

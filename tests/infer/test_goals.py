@@ -101,6 +101,18 @@ def test_an_impossible_choice_is_named():
         goal_posterior(hall, gi.boltzmann(beta=1.0), gi.goals(hall, {"a": "a", "b": "b"}), walk)
 
 
+def test_a_choice_that_only_excluded_goals_allow_is_named():
+    """Goal A ends the episode where the last choice is impossible, so that nothing is scored there."""
+    available = np.array([[True, True], [True, True], [False, True]])
+    world = gi.from_arrays(np.eye(3)[[[0, 1], [0, 2], [1, 2]]], available=available, discount=1.0)
+    goals = gi.goals(world, {"A": 2, "B": 0})
+    walk = gi.Trajectories.of([[1, 2, 2]], [[1, 0]])
+    found = goal_posterior(world, gi.boltzmann(beta=1.0), goals, walk)
+    assert found.sel(goal="A").values[0].tolist()[-1] == 1.0
+    with pytest.raises(ValueError, match=r"trajectory 0, step 1: .* zero under every goal that was possible before it"):
+        goal_posterior(world, gi.boltzmann(beta=1.0), goals, walk, prior={"A": 0.0, "B": 1.0})
+
+
 @pytest.mark.parametrize("side", [9, 14])
 def test_large_undiscounted_mazes_have_values(side):
     """Planning there once ended in numbers that are none."""

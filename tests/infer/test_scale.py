@@ -140,5 +140,7 @@ def test_where_it_applies():
             (free, bounded, False),  # beta times the reward would leave the bounds
             (free, shaped, False),
             (signed, normal, False),
+            (gi.soft_optimal(beta=dist.Gamma(2.0, 1.0)), normal, False),  # its quantiles are in another library
+            (gi.soft_optimal(beta=dist.FoldedDistribution(dist.Normal(0.0, 1.0))), normal, False),  # it has none
         ]:
             assert (product_prior(find_sites(agent, reward, world), reward) is not None) is applies
