@@ -50,11 +50,28 @@ def _log_quantiles(beta: dist.Distribution) -> np.ndarray | None:
     """Logs of beta's lowest, middle and highest value on the grid; None without quantiles that are positive numbers."""
     ends = ndtr([-_REACH, 0.0, _REACH])
     try:
-        quantiles = np.asarray(jax.jit(lambda: beta.icdf(jnp.asarray(ends)))())
-    except (NotImplementedError, ImportError):  # NumPyro has no quantile function, or takes it from a library we lack
-        return None
-    usable = np.isfinite(quantiles).all() and (quantiles > 0).all() and (np.diff(quantiles) > 0).all()
-    return np.log(quantiles) if usable else None
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = np.log(np.asarray(jax.jit(lambda: beta.icdf(jnp.asarray(ends)))()))
+    except (NotImplementedError, ImportError):  # NumPyro has none, or takes it from a library that we lack
+        found = _log_inverse(beta, ends)
+    return found if np.isfinite(found).all() and (np.diff(found) > 0).all() else None
+
+
+def _log_inverse(beta: dist.Distribution, probabilities: np.ndarray) -> np.ndarray:
+    """Logs of quantiles, by bisection of the distribution function; not numbers where that does not work."""
+    cdf = jax.jit(lambda log_beta: beta.cdf(jnp.exp(log_beta)))
+    low, high = np.full(probabilities.shape, -700.0), np.full(probabilities.shape, 700.0)
+    nothing = np.full(probabilities.shape, np.nan)
+    try:
+        if (np.asarray(cdf(low)) > probabilities).any() or (np.asarray(cdf(high)) < probabilities).any():
+            return nothing
+        for _ in range(50):
+            middle = (low + high) / 2
+            below = np.asarray(cdf(middle)) < probabilities
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+    except (NotImplementedError, ImportError):
+        return nothing
+    return high
 
 
 class ScaleMixture(dist.Distribution):

@@ -15,6 +15,7 @@ from goalinf.precision import computing_in
 BETAS = {
     "log-normal": (dist.LogNormal(0.3, 0.8), stats.lognorm(0.8, scale=np.exp(0.3))),
     "wide": (dist.LogNormal(0.0, 2.0), stats.lognorm(2.0)),
+    "Gamma": (dist.Gamma(2.0, 1.0), stats.gamma(2.0)),  # NumPyro takes its quantiles from another library
     "uniform": (dist.Uniform(0.5, 4.0), stats.uniform(0.5, 3.5)),
 }
 REWARDS = {
@@ -40,7 +41,7 @@ def span(beta):
     return np.log(BETAS[beta][1].ppf([1e-12, 1 - 1e-12]))
 
 
-@pytest.mark.parametrize("beta", ["log-normal", "wide"])
+@pytest.mark.parametrize("beta", ["log-normal", "wide", "Gamma"])
 @pytest.mark.parametrize("reward", REWARDS)
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_density_against_quadrature(beta, reward, size):
@@ -92,7 +93,7 @@ def test_gradients():
         assert np.isfinite(jax.grad(one.log_prob)(jnp.zeros(3))).all()
 
 
-@pytest.mark.parametrize("beta", ["log-normal", "wide"])
+@pytest.mark.parametrize("beta", ["log-normal", "wide", "Gamma"])
 @pytest.mark.parametrize("size", [1, 3, 40])
 def test_beta_from_its_conditional(beta, size):
     value = 2.0 * np.random.default_rng(size).normal(size=size)
@@ -140,7 +141,7 @@ def test_where_it_applies():
             (free, bounded, False),  # beta times the reward would leave the bounds
             (free, shaped, False),
             (signed, normal, False),
-            (gi.soft_optimal(beta=dist.Gamma(2.0, 1.0)), normal, False),  # its quantiles are in another library
-            (gi.soft_optimal(beta=dist.FoldedDistribution(dist.Normal(0.0, 1.0))), normal, False),  # it has none
+            (gi.soft_optimal(beta=dist.Gamma(2.0, 1.0)), normal, True),
+            (gi.soft_optimal(beta=dist.FoldedDistribution(dist.Normal(0.0, 1.0))), normal, False),  # without quantiles
         ]:
             assert (product_prior(find_sites(agent, reward, world), reward) is not None) is applies
