@@ -28,13 +28,8 @@ PARTS = {
     "T6": ["T6 states", "T6 features"],
     "counts": ["counts"],
 }
-ROUNDS = {
-    "T3": 3,
-    "T3 MAP": 3,
-    "T5": 5,
-    "T6 states": 5,
-    "T6 features": 5,
-}  # of which every number is the median; one of the others
+# Of which every number is the median; one of the others.
+ROUNDS = {"T3": 3, "T3 MAP": 3, "T5": 5, "T6 states": 5, "T6 features": 5}
 
 
 @dataclasses.dataclass

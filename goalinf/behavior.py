@@ -183,7 +183,7 @@ def score_steps(policy: Policy, data: Trajectories) -> Float[Array | np.ndarray,
             f"the data hold states up to number {data.states.max()} and actions up to number {actions.max()}; the "
             f"policy has {n_states} states and {n_actions} actions"
         )
-    context = data.context[:, None] if ended.shape[-2] > 1 else 0
+    context = _policy_number(policy, data.context[:, None])
     states = xp.maximum(states, 0)
     over = _entries(ended, 2, context * n_states + states)
     over = xp.concatenate([over, xp.ones_like(over[..., :1])], axis=-1)
@@ -205,7 +205,7 @@ def _entries(array: Any, axes: int, numbers: Any) -> Any:
 
 def _policy_number(policy: Policy, context: Any) -> Any:
     """Which policy a context follows: its own, or the only one."""
-    return context if policy.ended.shape[-2] > 1 else 0 * context
+    return context if policy.ended.shape[-2] > 1 else 0
 
 
 def roll_out(key: Array, mdp: MDP, policy: Policy, starts: Array, context: Array, steps: int, one_world: bool):

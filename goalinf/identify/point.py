@@ -29,8 +29,8 @@ def median(prior: Distribution) -> np.ndarray:
     with computing_in("float64"):
         try:
             return np.broadcast_to(np.asarray(prior.icdf(0.5), float), prior.shape())
-        except NotImplementedError:
-            return np.median(np.asarray(prior.sample(jax.random.key(_SEED), (_DRAWS,)), float), axis=0)
+        except (NotImplementedError, ImportError):  # NumPyro has none, or takes it from a library that we lack
+            return np.asarray(np.median(np.asarray(prior.sample(jax.random.key(_SEED), (_DRAWS,)), float), axis=0))
 
 
 def reward_priors(reward: Any) -> tuple[str, ...]:

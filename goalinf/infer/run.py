@@ -26,8 +26,8 @@ _WARMUP = {"IMH": 50, "HMC": 200, "NUTS": 1000}
 _ACCEPT = {"HMC": 0.85, "NUTS": 0.95}
 _HALVINGS = 3  # of the step size, each of which begins the draws again
 _MAX_STEPS = 60  # gradients per draw in whitened coordinates beyond which plain NUTS is likely cheaper
-_ACCEPTED = 0.6  # rate of independent proposals below which chains stay in one place for long
 _WORTH = 0.05  # effective draws per pilot draw below which it is, too
+_ACCEPTED = 0.6  # rate of independent proposals below which chains stay in one place for long
 
 
 @dataclasses.dataclass(frozen=True)
@@ -233,12 +233,11 @@ def _verdict(draws: Draws, before: int, khat: float | None) -> str | None:
     if diverged := int(draws["diverging"].sum()):
         return f"{diverged} of {draws['diverging'].size} pilot draws diverged in whitened coordinates"
     accepted = float(draws["acceptance_rate"].mean())
-    if khat is not None and accepted < _ACCEPTED:
-        return f"independent proposals were accepted at a rate of {accepted:.2f}"
-    if khat is None:
-        steps = float(draws["n_steps"].mean())
-        if steps > _MAX_STEPS or accepted < 0.5:
-            return f"the pilot in whitened coordinates took {steps:.0f} gradients a draw at acceptance {accepted:.2f}"
+    if khat is not None:
+        if accepted < _ACCEPTED:
+            return f"independent proposals were accepted at a rate of {accepted:.2f}"
+    elif (steps := float(draws["n_steps"].mean())) > _MAX_STEPS or accepted < 0.5:
+        return f"the pilot in whitened coordinates took {steps:.0f} gradients a draw at acceptance {accepted:.2f}"
     worth = _arviz.smallest_ess(draws["x"])
     if worth < _WORTH * draws["diverging"].size:
         return (

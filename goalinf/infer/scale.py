@@ -24,10 +24,12 @@ from numpyro.distributions import constraints
 from scipy.special import ndtr
 
 from goalinf.infer.priors import Site
+from goalinf.precision import computing_in
 from goalinf.rewards import Shaped
 
 PRODUCT = "reward*beta"
 _REACH = 7.0  # the grid spans this many standard deviations of the prior of beta to either side, in normal scores
+_WIDEST, _HALVINGS = 700.0, 50  # log beta lies within, wherever it is a number, and is found to 1e-12 by so many
 
 
 def product_prior(sites: list[Site], reward: Any) -> ScaleMixture | None:
@@ -47,31 +49,25 @@ def product_prior(sites: list[Site], reward: Any) -> ScaleMixture | None:
 
 
 def _log_quantiles(beta: dist.Distribution) -> np.ndarray | None:
-    """Logs of beta's lowest, middle and highest value on the grid; None without quantiles that are positive numbers."""
+    """Logs of beta's lowest, middle and highest value on the grid; None where they are no positive numbers.
+
+    By bisection of the distribution function, which NumPyro has for more distributions than it has quantiles. In
+    float64 whatever the sampler computes in: float32 cannot tell the upper end from one.
+    """
     ends = ndtr([-_REACH, 0.0, _REACH])
-    try:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            found = np.log(np.asarray(jax.jit(lambda: beta.icdf(jnp.asarray(ends)))()))
-    except (NotImplementedError, ImportError):  # NumPyro has none, or takes it from a library that we lack
-        found = _log_inverse(beta, ends)
-    return found if np.isfinite(found).all() and (np.diff(found) > 0).all() else None
-
-
-def _log_inverse(beta: dist.Distribution, probabilities: np.ndarray) -> np.ndarray:
-    """Logs of quantiles, by bisection of the distribution function; not numbers where that does not work."""
-    cdf = jax.jit(lambda log_beta: beta.cdf(jnp.exp(log_beta)))
-    low, high = np.full(probabilities.shape, -700.0), np.full(probabilities.shape, 700.0)
-    nothing = np.full(probabilities.shape, np.nan)
-    try:
-        if (np.asarray(cdf(low)) > probabilities).any() or (np.asarray(cdf(high)) < probabilities).any():
-            return nothing
-        for _ in range(50):
+    low, high = np.full(3, -_WIDEST), np.full(3, _WIDEST)
+    with computing_in("float64"):
+        cdf = jax.jit(lambda log_beta: beta.cdf(jnp.exp(log_beta)))
+        try:
+            if not ((np.asarray(cdf(low)) < ends) & (ends <= np.asarray(cdf(high)))).all():
+                return None
+        except NotImplementedError:  # so NumPyro says that a distribution has no distribution function
+            return None
+        for _ in range(_HALVINGS):
             middle = (low + high) / 2
-            below = np.asarray(cdf(middle)) < probabilities
+            below = np.asarray(cdf(middle)) < ends
             low, high = np.where(below, middle, low), np.where(below, high, middle)
-    except (NotImplementedError, ImportError):
-        return nothing
-    return high
+    return high if (np.diff(high) > 0).all() else None
 
 
 class ScaleMixture(dist.Distribution):

@@ -184,6 +184,18 @@ def test_saturation():
     assert "show all 3 parameters" in str(null_space(world, SOFT, goals, free=("discount",)))
 
 
+@pytest.mark.parametrize("free", [(), ("beta",)])
+def test_priors_of_beta_whose_quantiles_numpyro_lacks(free):
+    """Where the null space is examined depends on the prior; its dimension does not."""
+    gamma, log_normal = (
+        null_space(world_of("ring of 4", 0.9), gi.soft_optimal(beta=prior), DEPARTURE, free=free)
+        for prior in (dist.Gamma(2.0, 1.0), dist.LogNormal(0.0, 1.0))
+    )
+    check(gamma)
+    assert kinds(gamma) == kinds(log_normal)
+    assert gamma.dimension == log_normal.dimension == ZOO["ring of 4"].kappa + len(free)
+
+
 def test_scale_is_reward_against_log_beta():
     reward = gi.ActionReward(np.random.default_rng(2).normal(size=(5, 2)))
     found = null_space(world_of("random", 0.9), SOFT, reward, free=("beta",))

@@ -15,7 +15,7 @@ from goalinf.precision import computing_in
 BETAS = {
     "log-normal": (dist.LogNormal(0.3, 0.8), stats.lognorm(0.8, scale=np.exp(0.3))),
     "wide": (dist.LogNormal(0.0, 2.0), stats.lognorm(2.0)),
-    "Gamma": (dist.Gamma(2.0, 1.0), stats.gamma(2.0)),  # NumPyro takes its quantiles from another library
+    "Gamma": (dist.Gamma(2.0, 1.0), stats.gamma(2.0)),  # of which NumPyro has no quantiles by itself
     "uniform": (dist.Uniform(0.5, 4.0), stats.uniform(0.5, 3.5)),
 }
 REWARDS = {
@@ -129,6 +129,7 @@ def test_where_it_applies():
     known = gi.StateReward(np.zeros(4), on="departure")
     shaped = gi.Shaped(normal, np.ones(4))
     signed = gi.soft_optimal(beta=dist.Normal(2.0, 2.0))
+    folded = gi.soft_optimal(beta=dist.FoldedDistribution(dist.Normal(0.0, 1.0)))  # has no distribution function
     with computing_in("float64"):
         for agent, reward, applies in [
             (free, normal, True),
@@ -142,6 +143,22 @@ def test_where_it_applies():
             (free, shaped, False),
             (signed, normal, False),
             (gi.soft_optimal(beta=dist.Gamma(2.0, 1.0)), normal, True),
-            (gi.soft_optimal(beta=dist.FoldedDistribution(dist.Normal(0.0, 1.0))), normal, False),  # without quantiles
+            (folded, normal, False),
         ]:
             assert (product_prior(find_sites(agent, reward, world), reward) is not None) is applies
+
+
+@pytest.mark.parametrize("beta", BETAS)
+def test_it_applies_in_float32_on_the_same_grid(beta):
+    """Where the upper end of the grid cannot be told from a probability of one."""
+    world, reward = gi.open_grid(2, 2, discount=0.9), gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+    sites = find_sites(gi.soft_optimal(beta=BETAS[beta][0]), reward, world)
+    value = np.array([0.3, -2.0, 1.0, 0.5])
+    with computing_in("float32"):
+        found = product_prior(sites, reward)
+        assert found is not None
+        score = float(found.log_prob(jnp.asarray(value)))
+    with computing_in("float64"):
+        exact = product_prior(sites, reward)
+        assert score == pytest.approx(float(exact.log_prob(jnp.asarray(value))), abs=1e-4)
+    np.testing.assert_allclose(found.nodes()[0], exact.nodes()[0], atol=1e-5)
