@@ -13,9 +13,10 @@ import numpyro.distributions as dist
 from jaxtyping import Array, Float
 from numpyro.distributions import constraints
 
-from goalinf.agents.agent import Agent, Policy, check_known
+from goalinf.agents.agent import Agent, check_known
 from goalinf.agents.checks import check_plannable, check_shapes, check_solved, solved
 from goalinf.agents.contexts import Rewards, Setting, Worlds
+from goalinf.agents.policy import Policy
 from goalinf.checks import check_key, check_kind
 from goalinf.data import Labels, Trajectories
 from goalinf.precision import Precision, cast, computing_in, namespace

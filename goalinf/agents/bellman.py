@@ -14,20 +14,46 @@ from typing import Any, Literal
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
 from goalinf import rewards
+from goalinf.agents.outlooks import Outlook
 from goalinf.precision import cast, namespace, on_host
 from goalinf.worlds import MDP
 
-Backup = Literal["soft", "hard"]
+Backup = Literal["soft", "hard", "mean"]
 _UNROLLED = 16
 
 
+class Outcomes(eqx.Module):
+    """The outcomes of every choice one by one, for an outlook that is not the expectation.
+
+    Parameters
+    ----------
+    outlook : Outlook
+        How they are put together.
+    reward, probability : float (A, K, S)
+        What each brings, and how likely it is.
+    successors, slots : int (A, K, S)
+        The state it leads to, and the place of that among the neighbors.
+    """
+
+    outlook: Outlook
+    reward: Float[Array | np.ndarray, "A K S"]
+    probability: Float[Array | np.ndarray, "A K S"]
+    successors: Int[Array | np.ndarray, "A K S"]
+    slots: Int[Array | np.ndarray, "A K S"]
+
+    def __call__(self, ahead: Any, discount: Any) -> Any:
+        """Q ``(A, S)`` from the values after each outcome."""
+        return self.outlook(self.reward, ahead, self.probability, discount)
+
+
 class Problem(eqx.Module):
-    """What a risk-neutral planner solves.
+    """What a planner solves.
 
     Parameters
     ----------
@@ -47,6 +73,14 @@ class Problem(eqx.Module):
         Their values, times beta.
     discount : float
         Discount factor.
+    outcomes : Outcomes, optional
+        What :math:`Q` is made of where that is not the expectation.
+    beta : float (S,), optional
+        Inverse temperature of every state, where the reward is not on the scale of beta.
+    default : float (A, S), optional
+        Log-probability of each choice under the default policy, which soft values count from.
+    present_bias : float, optional
+        What everything later is multiplied by where a choice is made, but not where it is valued.
     """
 
     reward: Float[Array | np.ndarray, "*G A S"]
@@ -57,15 +91,23 @@ class Problem(eqx.Module):
     pinned: Bool[Array | np.ndarray, "*G S"]
     pins: Float[Array | np.ndarray, "*G S"]
     discount: Float[Array | np.ndarray, ""]
+    outcomes: Outcomes | None = None
+    beta: Float[Array | np.ndarray, " S"] | None = None
+    default: Float[Array | np.ndarray, "A S"] | None = None
+    present_bias: Float[Array | np.ndarray, ""] | None = None
 
     @classmethod
-    def of(cls, mdp: MDP, reward: rewards.Reward, beta: Any) -> Problem:
-        """The problem that this reward poses in this MDP to an agent of this inverse temperature."""
+    def of(cls, mdp: MDP, reward: rewards.Reward, beta: Any, outlook: Outlook | None = None) -> Problem:
+        """The problem that this reward, times beta, poses in this MDP to an agent of this outlook (expectation)."""
         host = on_host(mdp, reward, beta)
         weights = mdp.weights()
         if not host:
             mdp, reward, beta = cast((mdp, reward, beta))
         fields = {**_shared(mdp), **_posed(mdp, reward, beta), "weights": weights}
+        if outlook is not None:
+            arrays = (beta * np.broadcast_to(1.0, mdp.probabilities.shape) * reward(mdp), mdp.probabilities)
+            arrays += (mdp.successors, mdp.slots)
+            fields["outcomes"] = Outcomes(outlook, *(array.transpose(1, 2, 0) for array in arrays))
         return cls(**(fields if host else cast(fields)))
 
     @classmethod
@@ -106,13 +148,33 @@ def choosable(mdp: MDP, pinned: Bool[Array | np.ndarray, " S"]) -> Bool[Array | 
 
 
 def action_values(problem: Problem, values: Float[Array | np.ndarray, "*G S"]) -> Float[Array | np.ndarray, "*G A S"]:
-    r""":math:`Q(s,a) = r(s,a) + \gamma \sum_t P(t \mid s,a) V(t)`."""
+    r""":math:`Q(s,a) = r(s,a) + \gamma \sum_t P(t \mid s,a) V(t)`, or what the outlook makes of the outcomes."""
+    if problem.outcomes is not None:
+        return problem.outcomes(jnp.asarray(values)[problem.outcomes.successors], problem.discount)
     weights, neighbors = problem.weights, problem.neighbors
     if on_host(problem.reward, values):
         ahead = np.einsum("aus,...us->...as", weights, values[..., neighbors])
         return problem.reward + problem.discount * ahead
     ahead = add_up(lambda u: weights[:, u] * values[neighbors[u]], len(neighbors))
     return problem.reward + problem.discount * ahead
+
+
+def biased_values(problem: Problem, q: Any) -> Any:
+    """The Q-values by which a choice is made: everything later times the present bias, where there is one."""
+    return q if problem.present_bias is None else problem.reward + problem.present_bias * (q - problem.reward)
+
+
+def passed_on(problem: Problem, values: Float[Array, " S"], shares: Float[Array, "A S"]) -> Float[Array, "U S"]:
+    r"""Derivative of the backed-up values with respect to those of every neighbor.
+
+    ``shares`` are the derivatives of a state's value with respect to its Q-values (see :func:`backup`).
+    """
+    if problem.outcomes is None:
+        return problem.discount * add_up(lambda a: shares[a] * problem.weights[a], len(shares))
+    outcomes = problem.outcomes
+    slopes = jax.grad(lambda ahead: outcomes(ahead, problem.discount).sum())(values[outcomes.successors])
+    places = jnp.arange(values.size)
+    return jnp.zeros_like(problem.weights[0]).at[outcomes.slots, places].add(shares[:, None] * slopes)
 
 
 def add_up(term: Callable[[Any], Any], count: int) -> Any:
@@ -154,20 +216,31 @@ def _highest_jvp(primals: Any, tangents: Any) -> Any:
 
 
 def backup(problem: Problem, values: Float[Array | np.ndarray, "*G S"], kind: Backup) -> tuple[Any, Any]:
-    """Values backed up once, and the policy that the backup follows.
+    """Values backed up once, and their derivatives with respect to the Q-values of each state.
 
-    Soft: log-sum-exp, and the softmax of Q. Hard: maximum, and uniform over the maximizers. Pinned states keep their
-    value, and a row of zeros in the policy.
+    Soft: log-sum-exp, and the softmax of Q. Hard: maximum, and uniform over the maximizers. In both the derivatives are
+    the policy that the backup follows. Mean: what the softmax of Q collects; it is not monotone, and its derivatives
+    need not be probabilities. Pinned states keep their value, and a row of zeros in the derivatives.
     """
     xp = namespace(problem.reward, values)
-    q = xp.where(problem.available, action_values(problem, values), -xp.inf)
-    if kind == "soft":
-        backed_up = log_sum_exp(q, axis=-2)
-        policy = xp.exp(q - backed_up[..., None, :])
-    else:
+    q = action_values(problem, values)
+    beta = 1.0 if problem.beta is None else problem.beta
+    if kind == "hard":
+        q = xp.where(problem.available, q, -xp.inf)
         backed_up = q.max(axis=-2) if xp is np else _highest(q)
-        policy = _greedy(q)
+        shares = _greedy(q)
+    else:
+        score = beta * biased_values(problem, q) + (0.0 if problem.default is None else problem.default)
+        score = xp.where(problem.available, score, -xp.inf)
+        total = log_sum_exp(score, axis=-2)
+        policy = xp.exp(score - total[..., None, :])
+        if kind == "soft":
+            backed_up, shares = total / beta, policy
+        else:
+            backed_up = (policy * q).sum(axis=-2)
+            later = 1.0 if problem.present_bias is None else problem.present_bias
+            shares = policy * (1.0 + beta * later * (q - backed_up[..., None, :]))
     return (
         xp.where(problem.pinned, problem.pins, backed_up),
-        xp.where(problem.pinned[..., None, :], 0.0, policy),
+        xp.where(problem.pinned[..., None, :], 0.0, shares),
     )

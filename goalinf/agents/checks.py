@@ -24,9 +24,15 @@ def check_plannable(agent: Any, world: World, reward: Reward) -> None:
     ValueError
         Where it cannot; a state is named.
     """
+    for option in getattr(reward, "options", ()):
+        check_plannable(agent, world, option)
+    if hasattr(reward, "options"):
+        return
     check_shapes(reward, world)
     mdp = world.mdp
-    if float(mdp.discount) < 1.0 or agent.planner.horizon is not None:
+    own = getattr(agent.planner, "discount", None)
+    discount = float(mdp.discount if own is None else own)
+    if discount < 1.0 or not agent.planner.endless:
         return
     fixed = np.asarray(ended(reward, mdp) | pinned(reward, mdp)[0])
     endless = [label(world.states[i]) for i in np.flatnonzero(~world.can_reach(fixed))]

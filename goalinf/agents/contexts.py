@@ -6,13 +6,12 @@ import dataclasses
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
-import equinox as eqx
 import jax
-import jax.numpy as jnp
-import numpy as np
 
-from goalinf.agents.agent import Agent, Policy, plan, plan_each
-from goalinf.rewards import Reward
+from goalinf.agents.agent import Agent
+from goalinf.agents.planning import plan, plan_each
+from goalinf.agents.policy import Policy
+from goalinf.rewards import Reward, pad_reward, stack_rewards
 from goalinf.worlds import MDP, World, stack
 
 Worlds = World | Mapping[Hashable, World]
@@ -114,33 +113,3 @@ class Setting:
             start = None if values is None else values[0]
             return jax.tree.map(lambda leaf: leaf[None], plan(agent, mdp, reward, start))
         return plan_each(agent, mdp, reward, values, (*axes, None if values is None else 0))
-
-
-def pad_reward(reward: Any, sizes: Mapping[str, int]) -> Any:
-    """A reward for a padded MDP: zeros on the states, actions and successors that were added."""
-
-    def padded(name: str, axes: tuple[str, ...]):
-        value = getattr(reward, name)
-        widths = [(0, sizes.get(axis, size) - size) for axis, size in zip(axes, jnp.shape(value), strict=True)]
-        return (np if isinstance(value, np.ndarray) else jnp).pad(value, widths)
-
-    names = [name for name, axes in reward.dims.items() if axes]
-    fields = {name: padded(name, reward.dims[name]) for name in names}
-    if hasattr(reward, "base"):
-        fields["base"] = pad_reward(reward.base, sizes)
-    return eqx.tree_at(lambda r: [getattr(r, name) for name in fields], reward, list(fields.values()))
-
-
-def stack_rewards(rewards: Sequence[Reward]) -> Any:
-    """Rewards of one kind with a leading axis on every array.
-
-    Raises
-    ------
-    ValueError
-        Where they are of different kinds.
-    """
-    structures = {jax.tree.structure(reward) for reward in rewards}
-    if len(structures) > 1:
-        kinds = ", ".join(sorted({type(reward).__name__ for reward in rewards}))
-        raise ValueError(f"the rewards of one data set must be of one kind and timing; found {kinds}")
-    return jax.tree.map(lambda *leaves: np.stack(leaves), *rewards)

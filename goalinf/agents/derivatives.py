@@ -19,10 +19,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from goalinf.agents.agent import Agent, check_known, plan
+from goalinf.agents.agent import Agent, check_known
 from goalinf.agents.bellman import choosable
 from goalinf.agents.checks import check_plannable, check_solved
 from goalinf.agents.contexts import Rewards, Setting, Worlds
+from goalinf.agents.planning import plan
 from goalinf.precision import cast, computing_in
 from goalinf.rewards import Reward, ended, pinned
 from goalinf.worlds import MDP, stack
@@ -257,9 +258,7 @@ def _parameter(reward: Any, name: str) -> Any:
 
 
 def _positive(agent: Agent, parameter: str) -> bool:
-    owners: tuple[Any, ...] = (agent.beliefs, agent.planner, agent.choice, agent.execution)
-    ranges = [part.parameters[parameter] for part in owners if parameter in getattr(part, "parameters", {})]
-    return ranges == [(0.0, float("inf"))]
+    return agent.ranges[parameter] == (0.0, float("inf"))
 
 
 @partial(jax.jit, static_argnames=("names", "n_columns", "several"))

@@ -24,14 +24,15 @@ _LAST_RESORT = 1000  # iterations where there is none
 
 
 def solve_linear(
-    problem: Problem, policy: Float[Array, "A S"], right: Float[Array, " S"], accuracy: Any = 1e-11
+    problem: Problem, weights: Float[Array, "U S"], right: Float[Array, " S"], accuracy: Any = 1e-11
 ) -> Float[Array, " S"]:
     r"""Solve :math:`(I - \gamma P_\pi)\,x = b`; rows of pinned states are those of the identity.
+
+    ``weights`` are the entries of :math:`\gamma P_\pi`: what the neighbors of each state pass on to it.
 
     ``accuracy`` is the residual, relative to b, that suffices where the solution is iterated; the default leaves
     derivatives exact to about 1e-8 even where it is amplified by :math:`1/(1-\gamma)` = 1000.
     """
-    weights = problem.discount * add_up(lambda a: policy[a] * problem.weights[a], len(policy))
     n_states = right.shape[0]
 
     def matrix(weights):

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+from typing import Any, ClassVar
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
 from goalinf.agents import host, solver
-from goalinf.agents.bellman import Backup, Problem, action_values, backup
+from goalinf.agents.bellman import Backup, Problem, action_values, backup, biased_values, passed_on
 from goalinf.agents.factors import Calm
+from goalinf.agents.linear import solve_linear
+from goalinf.agents.outlooks import Outlook
+from goalinf.agents.parts import INFINITY, SHARE, Part, Ranges
+from goalinf.checks import check_count
 from goalinf.precision import cast, namespace, on_host
 
 
@@ -35,54 +42,311 @@ class Plan(eqx.Module):
     residual: Float[Array | np.ndarray, "*G"]
 
 
-class ValueIteration(eqx.Module):
+class Planner(Part):
+    """What every planner answers: :class:`~goalinf.agents.bellman.Problem`, and values nearby or None -> :class:`Plan`.
+
+    It has a ``horizon`` (None: the policy is stationary) and an ``outlook`` (None: expectations). What it does not say
+    of itself holds for one that plans for ever and knows nothing of beta.
+    """
+
+    endless: ClassVar[bool] = True  # whether values are sums without end, which have to be finite
+    uses_beta: ClassVar[bool] = False  # whether it plans differently at another inverse temperature
+    smooth: ClassVar[bool] = False  # whether the policy is a smooth function of the reward
+
+
+class ValueIteration(Planner):
     r"""Exact planning: :math:`Q = r + \gamma P V` with :math:`V` the backup of :math:`Q` over actions.
 
     Parameters
     ----------
-    backup : {"soft", "hard"}
+    backup : {"soft", "hard", "mean"}
         ``"soft"``: :math:`V = \frac1\beta\log\sum_a e^{\beta Q}` (maximum causal entropy, Ziebart 2010);
-        ``"hard"``: :math:`V = \max_a Q`.
+        ``"hard"``: :math:`V = \max_a Q`; ``"mean"``: :math:`V = \sum_a \mathrm{softmax}(\beta Q)_a Q_a`, the operator
+        of Chan, Critch and Dragan (2021), which is no contraction.
     horizon : int, optional
         Number of decisions, after which nothing is collected. None: infinite.
+    depth : int, optional
+        Number of decisions that are looked ahead, anew at every step, so that the policy is stationary.
+    outlook : Outlook, optional
+        How outcomes are put together. None: by their expectation.
+    discount : float or Distribution, optional
+        The agent's own discount factor. None: that of the world.
+    leaf : float (S,), optional
+        Value, in utility, of where looking ahead ends. None: zero. Only with a hard backup.
     """
 
-    backup: Backup = eqx.field(static=True)
+    backup: Backup = eqx.field(static=True, default="hard")
     horizon: int | None = eqx.field(static=True, default=None)
+    depth: int | None = eqx.field(static=True, default=None)
+    outlook: Outlook | None = None
+    discount: Any = None
+    leaf: Any = None
+    parameters: ClassVar[Ranges] = {"discount": SHARE}
+
+    def __check_init__(self) -> None:
+        if self.backup not in ("soft", "hard", "mean"):
+            raise ValueError(f"backup is {self.backup!r}; expected 'soft', 'hard' or 'mean'")
+        for name, count in (("horizon", self.horizon), ("depth", self.depth)):
+            if count is not None:
+                check_count(name, count)
+        if self.horizon is not None and self.depth is not None:
+            raise ValueError("horizon and depth both say how far the agent plans: give one of them")
+        if self.leaf is not None and (self.endless or self.backup != "hard"):
+            raise ValueError("leaf is the value, in utility, of where looking ahead ends: give depth, and backup='hard'")
 
     @property
-    def scales(self) -> bool:
-        """Whether c times the reward has c times the values, for every c >= 0."""
-        return self.backup == "hard"
+    def endless(self) -> bool:
+        """Whether values are sums without end."""
+        return self.horizon is None and self.depth is None
+
+    @property
+    def uses_beta(self) -> bool:
+        """Whether beta enters the backup."""
+        return self.backup != "hard"
+
+    @property
+    def smooth(self) -> bool:
+        """Whether no maximum is taken."""
+        return self.backup != "hard"
+
+    @property
+    def numpy(self) -> bool:
+        """Whether it also plans on the host."""
+        return self.outlook is None and self.backup != "mean"
 
     def __call__(self, problem: Problem, near: Any = None) -> Plan:
         """Plan; a stationary plan without a horizon, one per time step with it.
 
         ``near`` are values of a problem that is a little different, from which a stationary soft plan starts.
         """
-        if self.horizon is None:
-            if on_host(problem, near):
-                # The residual says whether values are numbers.
-                with np.errstate(all="ignore"), Calm(problem.neighbors.shape[1]):
-                    values = host.fixed_point(problem, self.backup, near)
-                    gap = solver.residual(problem, values, self.backup)
-                    return Plan(action_values(problem, values), values, gap)
-            problem, near = cast((problem, near))
-            found = solver.fixed_point(problem, self.backup, near)
-            return Plan(action_values(problem, found), found, solver.residual(problem, found, self.backup))
+        if self.discount is not None:
+            problem = dataclasses.replace(problem, discount=namespace(problem).asarray(self.discount))
+        if self.endless:
+            return stationary(problem, self.backup, near)
+        plan = self.sweeps(problem, self.horizon or self.depth)
+        if self.horizon is not None:
+            return plan
+        axis = -3 if on_host(plan) else 0
+        first = lambda x, axis: x.take(0, axis) if on_host(x) else x[0]  # noqa: E731
+        return Plan(first(plan.q, axis), first(plan.values, -2), plan.residual)
+
+    def sweeps(self, problem: Problem, count: Any) -> Plan:
+        """Backward induction: the plans of ``count`` decisions, the one with most of them ahead first."""
 
         def back(values, _):
             now = backup(problem, values, self.backup)[0]
-            return now, (action_values(problem, values), now)
+            return now, (biased_values(problem, action_values(problem, values)), now)
 
-        xp = namespace(problem)
-        end = xp.where(problem.pinned, problem.pins, 0.0)
+        xp = namespace(problem, self.leaf)
+        leaf = 0.0 if self.leaf is None else self.leaf
+        end = xp.where(problem.pinned, problem.pins, leaf)
         if xp is np:
             sweeps = []
-            for _ in range(self.horizon):
+            for _ in range(count):
                 end, found = back(end, None)
                 sweeps.append(found)
             q, values = (np.stack(each[::-1], axis=end.ndim - 1) for each in zip(*sweeps, strict=True))
         else:
-            _, (q, values) = lax.scan(back, end, None, length=self.horizon, reverse=True)
+            _, (q, values) = lax.scan(back, end, None, length=count, reverse=True)
         return Plan(q, values, xp.zeros(end.shape[:-1], values.dtype))
+
+
+def stationary(problem: Problem, kind: Backup, near: Any = None) -> Plan:
+    """The plan at the fixed point of a backup."""
+    if on_host(problem, near):
+        # The residual says whether values are numbers.
+        with np.errstate(all="ignore"), Calm(problem.neighbors.shape[1]):
+            values = host.fixed_point(problem, kind, near)
+            gap = solver.residual(problem, values, kind)
+            return Plan(action_values(problem, values), values, gap)
+    problem, near = cast((problem, near))
+    found = solver.fixed_point(problem, kind, near)
+    q = biased_values(problem, action_values(problem, found))
+    return Plan(q, found, solver.residual(problem, found, kind))
+
+
+class QuasiHyperbolic(Planner):
+    r"""Everything later counts for :math:`b` times less than it will then (Laibson 1997).
+
+    Naive: :math:`Q = r + b\,\delta P V_\delta` with :math:`V_\delta` the optimal values at discount :math:`\delta`: it
+    believes that it will not be biased later. Sophisticated: :math:`Q = r + b\,\delta P U` and
+    :math:`U = \sum_a \pi_a (r + \delta P U)_a` with :math:`\pi = \mathrm{softmax}(\beta Q)`: a stationary
+    Markov-perfect equilibrium with its later selves, of which there can be several at high beta.
+
+    Parameters
+    ----------
+    present_bias : float or Distribution
+        :math:`b`, in [0, 1]. 1: no bias.
+    discount : float or Distribution, optional
+        :math:`\delta`. None: that of the world.
+    sophisticated : bool
+        Whether it knows.
+    """
+
+    present_bias: Any
+    discount: Any = None
+    sophisticated: bool = eqx.field(static=True, default=False)
+    parameters: ClassVar[Ranges] = {"present_bias": SHARE, "discount": SHARE}
+    horizon: ClassVar[None] = None
+    outlook: ClassVar[None] = None
+
+    @property
+    def uses_beta(self) -> bool:
+        """Whether it foresees its own choices."""
+        return self.sophisticated
+
+    @property
+    def smooth(self) -> bool:
+        """Whether no maximum is taken."""
+        return self.sophisticated
+
+    def __call__(self, problem: Problem, near: Any = None) -> Plan:
+        """Plan."""
+        problem = cast(problem)
+        discount = problem.discount if self.discount is None else jnp.asarray(self.discount)
+        bias = jnp.asarray(self.present_bias, problem.reward.dtype)
+        biased = dataclasses.replace(problem, discount=discount, present_bias=bias)
+        if self.sophisticated:
+            return stationary(biased, "mean")
+        plan = stationary(dataclasses.replace(problem, discount=discount), "hard")
+        return Plan(biased_values(biased, plan.q), plan.values, plan.residual)
+
+
+class Hyperbolic(Planner):
+    r"""Utility after a delay d counts :math:`D(d) = 1/(1 + k d)` (Evans, Stuhlmüller and Goodman 2016).
+
+    With n decisions left and at a delay d from where the plan is made,
+
+    .. math:: EU_n(s,a,d) &= D(d)\,r(s,a) + \sum_t P(t \mid s,a) \sum_{a'} C_{n-1}(a' \mid t, d')\,EU_{n-1}(t,a',d+1)\\
+        C_n(a \mid s,d) &= \mathrm{softmax}_a(\beta\,EU_n(s,a,d))
+
+    and what is done is :math:`C_n(a \mid s, 0)`. Naive: :math:`d' = d + 1`, later selves are thought to see the delays
+    of today. Sophisticated: :math:`d' = 0`. The discount factor of the world plays no part.
+
+    Parameters
+    ----------
+    k : float or Distribution
+        Discount rate per step, at least 0. 0: no discounting.
+    horizon : int
+        Number of decisions.
+    sophisticated : bool
+        Whether it knows that later selves will see things differently.
+    """
+
+    k: Any
+    horizon: int = eqx.field(static=True)
+    sophisticated: bool = eqx.field(static=True, default=False)
+    parameters: ClassVar[Ranges] = {"k": (0.0, INFINITY)}
+    outlook: ClassVar[None] = None
+    endless: ClassVar[bool] = False
+    uses_beta: ClassVar[bool] = True
+    smooth: ClassVar[bool] = True
+
+    def __check_init__(self) -> None:
+        check_count("horizon", self.horizon)
+
+    def __call__(self, problem: Problem, near: Any = None) -> Plan:
+        """Plan: one policy per decision."""
+        problem = cast(problem)
+        counts = 1.0 / (1.0 + self.k * jnp.arange(self.horizon, dtype=problem.reward.dtype))  # of every delay
+        given = counts[:, None] * problem.pins
+        undiscounted = dataclasses.replace(problem, discount=jnp.ones_like(problem.discount))
+        ahead_of = jax.vmap(lambda values: action_values(undiscounted, values) - problem.reward)
+
+        def back(values, _):
+            """Values ``(D, S)`` at every delay with one decision more; its Q-values at no delay."""
+            later = jnp.concatenate([values[1:], values[-1:]])  # nobody asks for the last one
+            utility = counts[:, None, None] * problem.reward + ahead_of(later)
+            seen = jnp.where(problem.available, utility[:1] if self.sophisticated else utility, -jnp.inf)
+            expected = (jax.nn.softmax(seen, axis=1) * utility).sum(axis=1)
+            now = jnp.where(problem.pinned, given, expected)
+            return now, (utility[0], now[0])
+
+        end = jnp.where(problem.pinned, given, 0.0)
+        _, (q, values) = lax.scan(back, end, None, length=self.horizon, reverse=True)
+        return Plan(q, values, jnp.zeros((), values.dtype))
+
+
+class SuccessorRepresentation(Planner):
+    r"""Improves on a habit by one step, from where the habit leads (Dayan 1993; Russek et al. 2017).
+
+    .. math:: Q = w\,Q^* + (1 - w)\,(r + \gamma P M r_{\pi_0}),\quad M = (I - \gamma P_{\pi_0})^{-1}
+
+    Parameters
+    ----------
+    default : float (S, A), optional
+        :math:`\pi_0`. None: uniform over the available actions.
+    model_based : float or Distribution
+        :math:`w`, in [0, 1]. 0: only the successor representation; 1: rational.
+    """
+
+    default: Any = None
+    model_based: Any = 0.0
+    parameters: ClassVar[Ranges] = {"model_based": SHARE}
+    horizon: ClassVar[None] = None
+    outlook: ClassVar[None] = None
+
+    def __call__(self, problem: Problem, near: Any = None) -> Plan:
+        """Plan."""
+        problem = cast(problem)
+        default = jnp.ones_like(problem.reward) if self.default is None else jnp.asarray(self.default).T
+        default = jnp.where(problem.available & ~problem.pinned, default, 0.0)
+        default = default / jnp.where(problem.pinned, 1.0, default.sum(axis=0))
+        income = jnp.where(problem.pinned, problem.pins, (default * problem.reward).sum(axis=0))
+        values = solve_linear(problem, passed_on(problem, income, default), income)
+        q, left = action_values(problem, values), problem.reward.dtype.type(0.0)
+        if isinstance(self.model_based, np.ndarray) and self.model_based == 0.0:
+            return Plan(q, values, jnp.zeros_like(left))
+        best = stationary(problem, "hard")
+        weight = jnp.asarray(self.model_based)
+        return Plan(weight * best.q + (1.0 - weight) * q, weight * best.values + (1.0 - weight) * values, best.residual)
+
+
+class Negated(Planner):
+    r"""Plans for the opposite of the reward, :math:`(-p)(R) = p(-R)` (Armstrong and Mindermann 2018).
+
+    Parameters
+    ----------
+    planner : Planner
+        How.
+    """
+
+    planner: Any
+
+    @property
+    def horizon(self) -> Any:
+        """That of the planner."""
+        return self.planner.horizon
+
+    @property
+    def endless(self) -> bool:
+        """Whether values are sums without end."""
+        return self.planner.endless
+
+    @property
+    def uses_beta(self) -> bool:
+        """Whether the planner uses it."""
+        return self.planner.uses_beta
+
+    @property
+    def smooth(self) -> bool:
+        """Whether the planner is."""
+        return self.planner.smooth
+
+    @property
+    def numpy(self) -> bool:
+        """Whether it also plans on the host."""
+        return self.planner.numpy
+
+    @property
+    def outlook(self) -> Any:
+        """That of the planner."""
+        return self.planner.outlook
+
+    def __call__(self, problem: Problem, near: Any = None) -> Plan:
+        """Plan."""
+        outcomes = problem.outcomes
+        if outcomes is not None:
+            outcomes = dataclasses.replace(outcomes, reward=-outcomes.reward)
+        opposite = dataclasses.replace(problem, reward=-problem.reward, pins=-problem.pins, outcomes=outcomes)
+        return self.planner(opposite, near)

@@ -18,11 +18,12 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from goalinf.agents.bellman import Backup, Problem, backup
+from goalinf.agents.bellman import Backup, Problem, backup, passed_on
 from goalinf.agents.linear import solve_linear
 from goalinf.precision import on_host
 
 _MAX_STEPS = 100
+_MAX_CAREFUL = 300  # rounds of a Newton step or ten sweeps, of which discount 0.99 needs that many
 _SWEEPS = 10  # of plain value iteration before the first Newton step: they cost less than one and save about two
 
 
@@ -32,7 +33,7 @@ def fixed_point(problem: Problem, kind: Backup, near: Any = None) -> Float[Array
     Newton's method starts from the values ``near`` where they are given and finite. A hard backup does not take them:
     from values that are not those of a policy, an undiscounted greedy one may run in circles for ever.
     """
-    if near is None or kind == "hard":
+    if near is None or kind != "soft":
         return _solve(problem, None, kind)
     return _solve(problem, jnp.where(jnp.isfinite(near).all(), near, 0.0), kind)
 
@@ -58,6 +59,8 @@ def _size(x: Any) -> Any:
 
 @partial(jax.custom_jvp, nondiff_argnums=(2,))
 def _solve(problem: Problem, near: Any, kind: Backup) -> Float[Array, " S"]:
+    if kind == "mean" or problem.outcomes is not None:
+        return _careful(problem, kind)
     goal = tolerance(problem.reward.dtype)
 
     def unfinished(carry):
@@ -73,7 +76,7 @@ def _solve(problem: Problem, near: Any, kind: Backup) -> Float[Array, " S"]:
         # Hard: exact, so that the values stay those of a policy.
         soft = jnp.clip(_size(change), 1e-6, 0.1 if near is not None else jnp.where(step == 0, 1e-3, 0.1))
         accuracy = soft if kind == "soft" else 1e-11
-        moved = values + solve_linear(problem, policy, change, accuracy)
+        moved = values + solve_linear(problem, passed_on(problem, values, policy), change, accuracy)
         if near is None:
             sweeps = jnp.where(step == 0, _SWEEPS, 0)
             moved = lax.fori_loop(0, sweeps, lambda _, values: backup(problem, values, kind)[0], moved)
@@ -94,10 +97,43 @@ def _solve(problem: Problem, near: Any, kind: Backup) -> Float[Array, " S"]:
     return lax.while_loop(unfinished, newton, start)[0]
 
 
+def _careful(problem: Problem, kind: Backup) -> Float[Array, " S"]:
+    """Newton's method for backups that need be neither monotone nor smooth, from the values of no reward at all.
+
+    A step that does not bring the residual down gives way to sweeps that go half the way. Where there are several
+    fixed points, the start decides which is found.
+    """
+    goal = tolerance(problem.reward.dtype)
+    start = jnp.where(problem.pinned, problem.pins, 0.0)
+
+    def unfinished(carry):
+        values, change, _, last, step = carry
+        scale = 1.0 + _size(values)
+        stalled = (step > 3) & (_size(change) >= 0.5 * last) & (_size(change) <= 1e-12 * scale)
+        return (step < _MAX_CAREFUL) & ~(_size(change) <= goal * scale) & ~stalled
+
+    def at(values):
+        backed_up, shares = backup(problem, values, kind)
+        return values, backed_up - values, shares
+
+    def improve(carry):
+        values, change, shares, _, step = carry
+        newton = at(values + solve_linear(problem, passed_on(problem, values, shares), change))
+        good = _size(newton[1]) < 0.5 * _size(change)  # not so where it is not a number
+        swept = lax.cond(good, lambda: newton[0], lambda: lax.fori_loop(0, _SWEEPS, half_way, values))
+        found = jax.tree.map(lambda one, other: jnp.where(good, one, other), newton, at(swept))
+        return *found, _size(change), step + 1
+
+    def half_way(_, values):
+        return (values + backup(problem, values, kind)[0]) / 2
+
+    return lax.while_loop(unfinished, improve, (*at(start), jnp.inf, 0))[0]
+
+
 @_solve.defjvp
 def _solve_jvp(kind: Backup, primals, tangents):
     (problem, near), (direction, _) = primals, tangents
     values = _solve(problem, near, kind)
     policy = backup(problem, values, kind)[1]
     _, change = jax.jvp(lambda moved: backup(moved, values, kind)[0], (problem,), (direction,))
-    return values, solve_linear(problem, policy, change)
+    return values, solve_linear(problem, passed_on(problem, values, policy), change)

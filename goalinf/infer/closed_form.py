@@ -148,9 +148,8 @@ class ClosedForm:
 
         With the prior of a ``product`` that of beta times the reward.
         """
-        exact = (TrueBeliefs, ValueIteration("soft"), Softmax, AsIntended)
-        parts = (type(agent.beliefs), agent.planner, type(agent.choice), type(agent.execution))
-        if parts != exact or type(reward) not in _LINEAR or jnp.result_type(float) != np.float64:
+        simple = Agent(TrueBeliefs(), ValueIteration("soft"), Softmax(agent.beta), AsIntended(), agent.name)
+        if jax.tree.structure(agent) != jax.tree.structure(simple) or type(reward) not in _LINEAR or jnp.result_type(float) != np.float64:
             return None
         prior = _prior(sites, product)
         if prior is None or prior.mean.size > NEWTON_SIZE:

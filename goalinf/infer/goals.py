@@ -11,17 +11,17 @@ import numpy as np
 import xarray as xr
 
 from goalinf.agents import Agent, Policy, plan
-from goalinf.agents.agent import check_known, plan_goals
+from goalinf.agents.agent import check_known
 from goalinf.agents.checks import check_plannable, check_solved
-from goalinf.agents.contexts import pad_reward, stack_rewards
 from goalinf.agents.factors import factorable
+from goalinf.agents.planning import host_plans, plan_goals
 from goalinf.behavior import score_steps
 from goalinf.checks import check_kind
 from goalinf.data import Trajectories
 from goalinf.data.fitting import check_fits
 from goalinf.infer.assemble import trajectory_labels
 from goalinf.precision import Precision, cast, computing_in
-from goalinf.rewards import Reward
+from goalinf.rewards import Reward, pad_reward, stack_rewards
 from goalinf.worlds import MDP, World, bucket, pad
 
 
@@ -172,7 +172,7 @@ def _policies(known: _Known, precision: Precision) -> Policy:
     check_known(agent, rewards)
     for reward in rewards:
         check_plannable(agent, world, reward)
-    plan_all = plan_goals if precision == "float64" and factorable(world.mdp) else _compiled
+    plan_all = plan_goals if precision == "float64" and host_plans(agent) and factorable(world.mdp) else _compiled
     policies = plan_all(agent, world.mdp, rewards)
     check_solved(policies.residual, policies.values, precision)
     return jax.tree.map(lambda leaf: leaf[:, None], policies)

@@ -194,7 +194,7 @@ def approximate(
 
 
 def _has_kinks(agent: Agent | None) -> bool:
-    return agent is not None and agent.planner.backup == "hard"
+    return agent is not None and not agent.planner.smooth
 
 
 def _posterior(

@@ -8,11 +8,13 @@ state. Values are in utility; a parameter may be a NumPyro distribution, which m
 
 from goalinf.rewards.base import Reward, ended, pinned
 from goalinf.rewards.goal import GoalReward, goals
+from goalinf.rewards.several import Alternatives, pad_reward, stack_rewards
 from goalinf.rewards.shaped import Shaped
 from goalinf.rewards.tables import ActionReward, LinearReward, StateReward, TransitionReward
 
 __all__ = [
     "ActionReward",
+    "Alternatives",
     "GoalReward",
     "LinearReward",
     "Reward",
@@ -21,5 +23,7 @@ __all__ = [
     "TransitionReward",
     "ended",
     "goals",
+    "pad_reward",
     "pinned",
+    "stack_rewards",
 ]

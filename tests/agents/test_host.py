@@ -13,7 +13,7 @@ from problems import LARGE, WORLDS
 
 import goalinf as gi
 from goalinf.agents import host, plan, solve, solver
-from goalinf.agents.agent import plan_goals
+from goalinf.agents.planning import plan_goals
 from goalinf.agents.bellman import Problem, backup
 from goalinf.agents.solver import residual
 from goalinf.precision import cast, computing_in, on_host

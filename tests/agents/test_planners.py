@@ -212,7 +212,8 @@ def test_no_finite_value():
 @pytest.mark.parametrize("size", [1.0, 5e3])
 def test_choices_sum_to_one_in_single_precision(size):
     q = np.float32(size) + np.zeros((3, 2), np.float32)
-    for log_probs in (Softmax(1.0)(q, np.ones((3, 2), bool)), Softmax(1.0)(jnp.asarray(q), np.ones((3, 2), bool))):
+    everywhere = np.ones((3, 2), bool), np.ones(2, bool)
+    for log_probs in (Softmax(1.0)(q, *everywhere), Softmax(1.0)(jnp.asarray(q), *everywhere)):
         np.testing.assert_allclose(np.exp(log_probs).sum(-1), 1.0, atol=1e-6)
 
 

@@ -1,0 +1,87 @@
+"""Agents with a past that everybody can see: habits that form, and agents that learn.
+
+A history is what an agent carries from step to step along a trajectory. Scores and simulations are one scan: at every
+step the policy's row for the state is bent by what is carried, and what happened is added to it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from goalinf.agents.execution import AsIntended
+from goalinf.agents.parts import INFINITY, SHARE, Part, Ranges
+
+Row = Float[Array, "*M A"]
+
+
+class Step(eqx.Module):
+    """What happened at one step.
+
+    Parameters
+    ----------
+    state, action, following : int
+        Where, what was done, and where that led.
+    observed : bool
+        Whether the choice was.
+    """
+
+    state: Int[Array, ""]
+    action: Int[Array, ""]
+    following: Int[Array, ""]
+    observed: Bool[Array, ""]
+
+
+class ChoiceKernel(Part):
+    r"""What was done often is done again (A kernel of past choices, of which perseveration is the shortest).
+
+    .. math:: \pi_t(a) \propto \pi(a \mid s_t)\,e^{\kappa K_t(a)},\quad
+        K_{t+1} = K_t + \eta\,(\mathbb 1[a = a_t] - K_t),\quad K_0 = 0
+
+    A choice that was not observed leaves the kernel as it was.
+
+    Parameters
+    ----------
+    persistence : float or Distribution
+        :math:`\kappa`, in nats. Below zero: alternation.
+    habit_rate : float or Distribution
+        :math:`\eta`, in [0, 1]. 1: only the last choice counts.
+    by_state : bool
+        Whether every state has habits of its own.
+    inner : execution
+        Slips and lapses of what habits leave.
+    """
+
+    persistence: Any
+    habit_rate: Any
+    inner: Any = AsIntended()
+    by_state: bool = eqx.field(static=True, default=False)
+    parameters: ClassVar[Ranges] = {
+        "persistence": (-INFINITY, INFINITY),
+        "habit_rate": SHARE,
+    }
+
+    def __call__(self, log_probs: Any, available: Any) -> Any:
+        """The log-probabilities of the choices: habits come later."""
+        return log_probs
+
+    def start(self, log_probs: Float[Array, "*T S A"]) -> Any:
+        """No habits."""
+        n_states, n_actions = log_probs.shape[-2:]
+        return jnp.zeros((n_states if self.by_state else 1, n_actions), log_probs.dtype)
+
+    def bend(self, kernel: Any, row: Row, state: Int[Array, ""]) -> Row:
+        """Log-probabilities of the choices in a state, given those without habits."""
+        bent = jax.nn.log_softmax(row + self.persistence * kernel[state if self.by_state else 0])
+        return self.inner(bent, row > -jnp.inf)
+
+    def after(self, kernel: Any, step: Step) -> Any:
+        """The kernel after one more choice."""
+        place = step.state if self.by_state else 0
+        done = jnp.arange(kernel.shape[-1]) == step.action
+        moved = kernel.at[place].add(self.habit_rate * (done - kernel[place]))
+        return jnp.where(step.observed, moved, kernel)

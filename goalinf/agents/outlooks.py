@@ -1,0 +1,196 @@
+r"""Outlooks: how an agent puts the outcomes of a choice together.
+
+An outlook makes Q-values of what each outcome of a choice brings, :math:`R(s,a,t)` now and :math:`V(t)` later.
+The rational one is the expectation :math:`\sum_t P(t \mid s,a)\,[R + \gamma V(t)]`; every other is a bias in this one
+slot of the Bellman update. All are in units of utility: these agents plan without beta.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from goalinf.agents.parts import INFINITY, Part, Ranges
+
+_SERIES = 1e-4  # below this many nats the cumulants of an exponential mean are exact, and their quotient is not
+
+Outcomes = Float[Array, "A K S"]
+
+
+class Outlook(Part):
+    """What every outlook answers: outcomes ``(A, K, S)`` -> Q ``(A, S)``.
+
+    Called with the reward of each outcome, the value after it, its probability, and the discount factor. Outcomes of
+    probability zero count for nothing.
+    """
+
+
+
+class Expectation(Outlook):
+    r""":math:`Q = \sum_t P\,(R + \gamma V)`: the outlook of a rational agent."""
+
+    def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
+        """Q of every choice."""
+        return jnp.sum(probability * (reward + discount * ahead), axis=1)
+
+
+class EntropicRisk(Outlook):
+    r"""Exponential utility, nested (Howard and Matheson 1972).
+
+    .. math:: Q = \tfrac1\theta \log \sum_t P\,e^{\theta (R + \gamma V)}
+
+    Parameters
+    ----------
+    risk : float or Distribution
+        :math:`\theta` in 1/utility. Below zero: averse; 0: the expectation; above: seeking; towards ±infinity: the
+        best or worst possible outcome.
+    """
+
+    risk: Any
+    parameters: ClassVar[Ranges] = {"risk": (-INFINITY, INFINITY)}
+
+    def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
+        """Q of every choice."""
+        outcome = reward + discount * ahead
+        mean = jnp.sum(probability * outcome, axis=1)
+        spread = jnp.where(probability > 0, outcome - mean[:, None], 0.0)
+        theta = jnp.asarray(self.risk)
+        small = jnp.abs(theta) < _SERIES
+        safe = jnp.where(small, 1.0, theta)
+        exact = jax.nn.logsumexp(safe * spread, axis=1, b=probability) / safe
+        variance = jnp.sum(probability * spread**2, axis=1)
+        skewness = jnp.sum(probability * spread**3, axis=1)
+        return mean + jnp.where(small, theta / 2 * variance + theta**2 / 6 * skewness, exact)
+
+
+class CVaR(Outlook):
+    r"""Conditional value at risk, nested: the mean of the worst share of the outcomes.
+
+    .. math:: Q = \tfrac1\alpha \int_0^\alpha F^{-1}(u)\,du,\quad F \text{ the distribution of } R + \gamma V
+
+    (Majumdar et al. 2017). The static measure over whole returns is time-inconsistent and no such agent.
+
+    Parameters
+    ----------
+    tail : float or Distribution
+        :math:`\alpha`, above 0 and up to 1. 1: the expectation; towards 0: the worst possible outcome.
+    """
+
+    tail: Any
+    parameters: ClassVar[Ranges] = {"tail": (1e-9, 1.0)}
+
+    def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
+        """Q of every choice."""
+        outcome = reward + discount * ahead
+        order = jnp.argsort(outcome, axis=1)
+        outcome, mass = (jnp.take_along_axis(x, order, axis=1) for x in (outcome, probability))
+        before = jnp.cumsum(mass, axis=1) - mass
+        share = jnp.clip(self.tail - before, 0.0, mass) / self.tail
+        return jnp.sum(share * outcome, axis=1)
+
+
+class Optimism(Outlook):
+    r"""Better outcomes seem more likely than they are (Chan, Critch and Dragan 2021).
+
+    .. math:: T(t) \propto P\,e^{w (R + \gamma V)},\quad Q = \sum_t T\,(R + \gamma V)
+
+    Not monotone in the values: for large :math:`|w|` there can be several fixed points.
+
+    Parameters
+    ----------
+    optimism : float or Distribution
+        :math:`w` in 1/utility. 0: the expectation; below: pessimism; towards ±infinity: the best or worst outcome.
+    """
+
+    optimism: Any
+    parameters: ClassVar[Ranges] = {"optimism": (-INFINITY, INFINITY)}
+
+    def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
+        """Q of every choice."""
+        outcome = reward + discount * ahead
+        possible = probability > 0
+        tilt = jnp.where(possible, self.optimism * outcome, -jnp.inf)
+        tilted = probability * jnp.exp(tilt - tilt.max(axis=1, keepdims=True))
+        return jnp.sum(tilted * outcome, axis=1) / tilted.sum(axis=1)
+
+
+class Extremal(Outlook):
+    r"""What counts is the best moment of an outcome (Chan, Critch and Dragan 2021): peak-end, duration neglected.
+
+    .. math:: Q = \sum_t P \max\{R,\ (1 - a) R + a V(t)\}
+
+    The discount of the world plays no part: :math:`a` does what it does.
+
+    Parameters
+    ----------
+    peak : float or Distribution
+        :math:`a`, in [0, 1). 0: greedy.
+    """
+
+    peak: Any
+    parameters: ClassVar[Ranges] = {"peak": (0.0, 1.0 - 1e-9)}
+
+    def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
+        """Q of every choice."""
+        return jnp.sum(probability * jnp.maximum(reward, (1.0 - self.peak) * reward + self.peak * ahead), axis=1)
+
+
+class Prospect(Outlook):
+    r"""Losses weigh more than gains, and both less the larger they are (Kahneman and Tversky 1979; Chan et al. 2021).
+
+    .. math:: Q = \sum_t P\,[u(R) + \gamma V(t)],\quad
+        u(x) = x^a \text{ for gains},\ -\lambda |x|^a \text{ for losses}
+
+    The reference point is zero, so that a constant added to all rewards changes behavior.
+
+    Parameters
+    ----------
+    loss_aversion : float or Distribution
+        :math:`\lambda`, at least 0; the usual estimate is 2.25.
+    exponent : float, Distribution or None
+        :math:`a`, above 0; the usual estimate is 0.88. None: :math:`\log(1 + |x|)` in the place of :math:`|x|^a`.
+    """
+
+    loss_aversion: Any
+    exponent: Any = None
+    parameters: ClassVar[Ranges] = {
+        "loss_aversion": (0.0, INFINITY),
+        "exponent": (1e-9, INFINITY),
+    }
+
+    def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
+        """Q of every choice."""
+        size = jnp.abs(reward)
+        if self.exponent is None:
+            felt = jnp.log1p(size)
+        else:  # its derivative at no loss and no gain is taken to be zero
+            felt = jnp.where(size > 0, jnp.where(size > 0, size, 1.0) ** self.exponent, 0.0)
+        return jnp.sum(
+            probability * (jnp.where(reward < 0, -self.loss_aversion * felt, felt) + discount * ahead), axis=1
+        )
+
+
+class HyperbolicBellman(Outlook):
+    r"""A Bellman update with a hyperbola in it (Alexander and Brown 2010; Chan, Critch and Dragan 2021).
+
+    .. math:: Q = \sum_t P\,\frac{R + \gamma V(t)}{1 + k V(t)}
+
+    It is not about delays (that is :func:`~goalinf.hyperbolic`) and needs :math:`1 + k V > 0`.
+
+    Parameters
+    ----------
+    curvature : float or Distribution
+        :math:`k` in 1/utility, at least 0. 0: the expectation.
+    """
+
+    curvature: Any
+    parameters: ClassVar[Ranges] = {"curvature": (0.0, INFINITY)}
+
+    def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
+        """Q of every choice; not a number where :math:`1 + kV` is not above zero."""
+        scale = 1.0 + self.curvature * ahead
+        return jnp.sum(probability * (reward + discount * ahead) / jnp.where(scale > 0, scale, jnp.nan), axis=1)
