@@ -12,8 +12,10 @@ from jax import lax
 from jaxtyping import Array, Bool, Float
 
 from goalinf.agents.bellman import log_sum_exp
-from goalinf.agents.parts import INFINITY, SHARE, Part, Ranges
+from goalinf.agents.parts import INFINITY, SHARE, Part, Ranges, check_policy, check_shape
 from goalinf.precision import namespace
+from goalinf.rewards import Reward, ended
+from goalinf.worlds import World
 
 Utilities = Float[Array | np.ndarray, "*T A S"]
 Available = Bool[Array | np.ndarray, "A S"]
@@ -34,7 +36,7 @@ class Softmax(Part):
     beta : float, (S,) or Distribution
         Inverse temperature, in 1/utility, at least zero; one number, or one for each state.
     default : float (A,), (S, A) or Distribution, optional
-        :math:`\pi_0`, the policy that is followed where nothing matters. None: uniform.
+        :math:`\pi_0`, the policy that is followed where nothing matters, cut to the available actions. None: uniform.
     sign : {1, -1}
         -1: the worse, the likelier.
     """
@@ -45,21 +47,45 @@ class Softmax(Part):
     parameters: ClassVar[Ranges] = {"beta": (0.0, INFINITY), "default": SHARE}
     numpy: ClassVar[bool] = True
 
-    def log_default(self, n_states: int) -> Any:
-        """Log-probability of each choice under the default policy, ``(A, S)``; None where it is uniform."""
+    def __check_init__(self) -> None:
+        if self.sign not in (1, -1):
+            raise ValueError(f"sign is {self.sign!r}; expected 1, or -1 for choices that are the likelier the worse")
+
+    def check(self, world: World, reward: Reward) -> None:
+        """Refuse a default policy or inverse temperatures that do not fit the world."""
+        if self.default is not None:
+            check_policy("default", self.default, world, ended(reward, world.mdp))
+        if np.ndim(self.beta):
+            check_shape("beta", self.beta, (world.n_states,), "state")
+
+    def log_default(self, available: Available) -> Any:
+        """Log-probability of each available choice under the default policy, ``(A, S)``; None where it is uniform.
+
+        What it gives to actions that are not available goes to the others. Where nothing is left, as where an episode
+        has ended, it is uniform.
+        """
         if self.default is None:
             return None
-        xp = namespace(self.default)
+        xp = namespace(self.default, available)
         default = xp.asarray(self.default)
-        default = default.T if default.ndim == 2 else xp.broadcast_to(default[:, None], (default.size, n_states))
+        default = xp.where(available, default.T if default.ndim == 2 else default[:, None], 0.0)
+        default = xp.where(default.any(axis=0), default, available)
         possible = default > 0
+        default = default / default.sum(axis=0)
         return xp.where(possible, xp.log(xp.where(possible, default, 1.0)), -xp.inf)
 
     def __call__(self, q: Utilities, available: Available, acting: Acting) -> LogProbs:
         """Log-probabilities from ``q``, which is already multiplied by beta; −inf where unavailable."""
         q = self.sign * q
-        default = self.log_default(q.shape[-1])
+        default = self.log_default(available)
         return _softmax(q if default is None else q + default, available)
+
+
+def _are_weights(values: Any) -> bool:
+    if isinstance(values, jax.core.Tracer):
+        return True
+    found = np.asarray(values, float)
+    return bool(found.ndim == 1 and np.isfinite(found).all() and (found >= 0).all() and found.any())
 
 
 def _softmax(q: Any, available: Any) -> Any:
@@ -90,6 +116,20 @@ class RationalInattention(Part):
     beta: Any
     visits: Any = None
     parameters: ClassVar[Ranges] = {"beta": (0.0, INFINITY)}
+
+    def __check_init__(self) -> None:
+        if self.visits is not None and not _are_weights(self.visits):
+            raise ValueError("visits are how often each state is met: finite numbers of at least 0, not all 0")
+
+    def check(self, world: World, reward: Reward) -> None:
+        """Refuse frequencies that do not fit the world, and more than one beta: it is the price of telling apart."""
+        if np.ndim(self.beta):
+            raise ValueError(f"beta has shape {np.shape(self.beta)}; rational inattention has one: give one number")
+        if self.visits is None:
+            return
+        check_shape("visits", self.visits, (world.n_states,), "state")
+        if not np.asarray(self.visits)[~ended(reward, world.mdp)].any():
+            raise ValueError("visits are 0 wherever something is chosen; expected some state that is met")
 
     def __call__(self, q: Utilities, available: Available, acting: Acting) -> LogProbs:
         """Log-probabilities from ``q``, which is already multiplied by beta; −inf where unavailable."""
@@ -138,6 +178,7 @@ class Satisficing(Part):
 
     aspiration: Any
     sharpness: Any
+    scales: ClassVar[bool] = False
     parameters: ClassVar[Ranges] = {
         "aspiration": (0.0, INFINITY),
         "sharpness": (1e-9, INFINITY),
@@ -163,6 +204,10 @@ class DefaultPolicy(Part):
     default: Any = None
     parameters: ClassVar[Ranges] = {"default": SHARE}
     numpy: ClassVar[bool] = True
+
+    def check(self, world: World, reward: Reward) -> None:
+        """Refuse a policy that does not fit the world."""
+        Softmax(0.0, self.default).check(world, reward)
 
     def __call__(self, q: Utilities, available: Available, acting: Acting) -> LogProbs:
         """Log-probabilities whatever ``q`` is."""

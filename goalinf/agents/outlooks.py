@@ -51,6 +51,7 @@ class EntropicRisk(Outlook):
     """
 
     risk: Any
+    scales: ClassVar[bool] = False
     parameters: ClassVar[Ranges] = {"risk": (-INFINITY, INFINITY)}
 
     def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
@@ -107,6 +108,7 @@ class Optimism(Outlook):
     """
 
     optimism: Any
+    scales: ClassVar[bool] = False
     parameters: ClassVar[Ranges] = {"optimism": (-INFINITY, INFINITY)}
 
     def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
@@ -157,6 +159,7 @@ class Prospect(Outlook):
 
     loss_aversion: Any
     exponent: Any = None
+    scales: ClassVar[bool] = False
     parameters: ClassVar[Ranges] = {
         "loss_aversion": (0.0, INFINITY),
         "exponent": (1e-9, INFINITY),
@@ -188,6 +191,7 @@ class HyperbolicBellman(Outlook):
     """
 
     curvature: Any
+    scales: ClassVar[bool] = False
     parameters: ClassVar[Ranges] = {"curvature": (0.0, INFINITY)}
 
     def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:

@@ -95,6 +95,11 @@ class ValueIteration(Planner):
             raise ValueError("leaf is the value, in utility, of where looking ahead ends: give depth, and backup='hard'")
 
     @property
+    def scales(self) -> bool:
+        """Whether c times the reward has c times the values: a given value at the leaves does not grow with it."""
+        return self.leaf is None
+
+    @property
     def endless(self) -> bool:
         """Whether values are sums without end."""
         return self.horizon is None and self.depth is None
