@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import equinox as eqx
@@ -13,8 +14,9 @@ import xarray as xr
 from numpyro.distributions import Distribution
 
 from goalinf.agents.beliefs import TrueBeliefs
+from goalinf.agents.choice import RationalInattention
 from goalinf.agents.execution import AsIntended
-from goalinf.agents.parts import check_parameter
+from goalinf.agents.parts import Part, check_parameter
 from goalinf.agents.planners import ValueIteration
 from goalinf.precision import Precision
 from goalinf.rewards import Reward
@@ -80,12 +82,19 @@ class Agent(eqx.Module):
         names = [name for _, name in self._owners()]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"{', '.join(twice)}: two parts of the agent have a parameter of this name")
+        _check_nesting(self.execution)
+        if hasattr(self.beliefs, "foresee") and self.slip is None:
+            raise ValueError("slips are foreseen but the hand never slips: give execution=goalinf.agents.Slip(…)")
         if not self.planner.uses_beta:
             return
         if self.beta is None:
             raise ValueError(
                 f"this planner foresees the agent's own choices and needs their beta, which a "
                 f"{type(self.choice).__name__} does not have: use Softmax(beta=…), or a planner with backup='hard'"
+            )
+        if isinstance(self.choice, RationalInattention) or getattr(self.choice, "sign", 1) == -1:
+            raise ValueError(
+                "this planner foresees that choices follow a softmax of beta Q, and they do not: use backup='hard'"
             )
         shape = self.beta.shape() if isinstance(self.beta, Distribution) else np.shape(self.beta)
         if shape and not isinstance(self.planner, ValueIteration):
@@ -107,9 +116,33 @@ class Agent(eqx.Module):
         return {name: part.parameters[name] for part, name in self._owners()}
 
     @property
+    def scales(self) -> bool:
+        """Whether beta and the reward matter only as their product."""
+        parts = _parts((self.beliefs, self.planner, self.choice, self.execution))
+        return all(part.scales for part in parts if isinstance(part, Part))
+
+    @property
     def beta(self) -> Any:
         """Inverse temperature; None where choices do not depend on it."""
         return getattr(self.choice, "beta", None)
+
+    @property
+    def slip(self) -> Any:
+        """Probability that the hand slips; None where it never does."""
+        found = [part.slip for part in _chain(self.execution) if hasattr(part, "slip")]
+        return found[0] if found else None
+
+    def check(self, world: World, reward: Reward) -> None:
+        """Refuse a world or a reward that a part of the agent does not fit.
+
+        Raises
+        ------
+        ValueError
+            Where it does not; the parameter and both shapes are said.
+        """
+        for part in _parts((self.beliefs, self.planner, self.choice, self.execution)):
+            if isinstance(part, Part):
+                part.check(world, reward)
 
     def at(self, **parameters: Any) -> Agent:
         """The same agent with other parameter values: ``agent.at(beta=2.0)``.
@@ -174,6 +207,24 @@ class Agent(eqx.Module):
             numbers = all(isinstance(name, int) for name in world.actions)
             coords["action"] = list(world.actions) if numbers else [label(name) for name in world.actions]
         return xr.DataArray(probs, dims=dims, coords=coords, name="probability")
+
+
+def _chain(execution: Any) -> Iterator[Any]:
+    """An execution, the one inside it, and so on."""
+    while execution is not None:
+        yield execution
+        execution = getattr(execution, "inner", None)
+
+
+def _check_nesting(execution: Any) -> None:
+    """Failing plans are outermost, habits within them, and what is left is a function of the log-probabilities."""
+    ranks = [(2 if hasattr(part, "enact") else 1 if hasattr(part, "bend") else 0, part) for part in _chain(execution)]
+    for (outer, one), (inner, other) in pairwise(ranks):
+        if inner and inner >= outer:
+            raise ValueError(
+                f"a {type(other).__name__} cannot stand inside a {type(one).__name__}: one failure of plans is "
+                "outermost, one habit inside it, then slips or lapses"
+            )
 
 
 def _parts(tree: Any) -> Iterator[Any]:

@@ -19,6 +19,8 @@ from goalinf.agents.modes import Modes
 from goalinf.agents.parts import INFINITY, SHARE, Part, Ranges
 from goalinf.agents.planning import plan, plan_to_depths, plan_with
 from goalinf.agents.policy import Policy
+from goalinf.checks import check_count
+from goalinf.precision import cast
 from goalinf.rewards import Alternatives, GoalReward, Reward, stack_rewards
 from goalinf.worlds import MDP
 
@@ -230,6 +232,7 @@ class PlanNoise(Part):
     inner: Any = AsIntended()
     draws: int = eqx.field(static=True, default=64)
     seed: int = eqx.field(static=True, default=0)
+    scales: ClassVar[bool] = False
     parameters: ClassVar[Ranges] = {"plan_noise": (0.0, INFINITY)}
 
     def __check_init__(self) -> None:
@@ -237,7 +240,7 @@ class PlanNoise(Part):
 
     def enact(self, agent: Any, mdp: MDP, reward: Reward) -> Policy:
         """One mode for each draw, for the whole trajectory."""
-        noise = jax.random.normal(jax.random.key(self.seed), (self.draws, mdp.n_actions, mdp.n_states))
-        policies = plan_with(agent, mdp, reward, jnp.asarray(self.plan_noise) * noise)
+        noise = np.random.default_rng(self.seed).normal(size=(self.draws, mdp.n_actions, mdp.n_states))
+        policies = plan_with(agent, mdp, reward, self.plan_noise * cast(noise))
         modes = Modes(jnp.full(self.draws, -jnp.log(self.draws)), _log(jnp.eye(self.draws)))
         return _each(policies, modes, policies.ended[0])

@@ -6,10 +6,12 @@ from typing import Any, ClassVar
 
 import equinox as eqx
 import numpy as np
+from numpyro.distributions import Distribution
 
 INFINITY = float("inf")
 SHARE = (0.0, 1.0)
 Ranges = dict[str, tuple[float, float]]
+_ARRAYS = ("beta", "default")  # the parameters that may be more than one number
 
 
 class Part(eqx.Module):
@@ -20,11 +22,20 @@ class Part(eqx.Module):
     """
 
     parameters: ClassVar[Ranges] = {}
+    scales: ClassVar[bool] = True  # whether beta and the reward matter only as their product
     numpy: ClassVar[bool] = False  # whether it also works on the host, where there is nothing to compile
 
     def __check_init__(self) -> None:
         for name, (low, high) in self.parameters.items():
-            check_parameter(name, getattr(self, name), low, high)
+            value = check_parameter(name, getattr(self, name), low, high)
+            if value is None and self.__dataclass_fields__[name].default is not None:
+                raise ValueError(f"{name} is None; expected a number in {interval(low, high)}, or a prior")
+            shape = value.shape() if isinstance(value, Distribution) else np.shape(value)
+            if shape and name not in _ARRAYS:
+                raise ValueError(f"{name} has shape {shape}; expected one number")
+
+    def check(self, world: Any, reward: Any) -> None:
+        """Refuse a world or a reward that the part does not fit, before anything is planned."""
 
 
 def check_parameter(name: str, value: Any, low: float, high: float) -> Any:
@@ -35,18 +46,37 @@ def check_parameter(name: str, value: Any, low: float, high: float) -> Any:
     ValueError
         Where a number is outside.
     """
+    if isinstance(value, str):
+        raise ValueError(f"{name} is {value!r}; expected a number in {interval(low, high)}")
     if not isinstance(value, (bool, int, float, list, tuple, np.ndarray, np.generic)):
         return value
     array = np.asarray(value, np.float64)
     wrong = ~((array >= low) & (array <= high) & np.isfinite(array))
     if wrong.any():
         found = array[wrong].ravel()[0]
-        raise ValueError(f"{name} is {found:g}; expected a finite number in {_interval(low, high)}")
+        raise ValueError(f"{name} is {found:g}; expected a finite number in {interval(low, high)}")
     return array
 
 
-def _interval(low: float, high: float) -> str:
+def interval(low: float, high: float) -> str:
     """The range in words; the ends of open ones are just beside a round number."""
     left = "(0" if 0 < low < 1e-6 else f"[{low:g}"
     right = "1)" if 1 - 1e-6 < high < 1 else f"{high:g}]"
     return f"{left}, {right}"
+
+
+def check_shape(name: str, value: Any, expected: tuple[int, ...], axes: str) -> None:
+    """Refuse an array that does not fit the world."""
+    if np.shape(value) != expected:
+        raise ValueError(f"{name} has shape {np.shape(value)}; this world needs {expected} ({axes})")
+
+
+def check_policy(name: str, policy: Any, world: Any, over: Any) -> None:
+    """Refuse a policy, (A,) or (S, A), that does not fit the world or leaves nothing to do somewhere."""
+    n_states, n_actions = world.n_states, world.n_actions
+    if np.shape(policy) != (n_actions,):
+        check_shape(name, policy, (n_states, n_actions), "state, action; or (action,)")
+    idle = ~((np.asarray(policy) > 0) & world.mdp.available).any(axis=1) & ~over
+    if idle.any():
+        state = world.states[int(idle.argmax())]
+        raise ValueError(f"{name} gives no available action a probability above 0 in state {state!r}")

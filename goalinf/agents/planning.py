@@ -50,7 +50,7 @@ class _Told(eqx.Module):
 def _told(agent: Agent) -> tuple[_Told, Any]:
     """What the parts of an agent tell its planner; and what the plan is multiplied by afterwards."""
     beta = 1.0 if agent.beta is None else agent.beta
-    slip = agent.execution.slip if hasattr(agent.beliefs, "foresee") else None
+    slip = agent.slip if hasattr(agent.beliefs, "foresee") else None
     if not agent.planner.uses_beta:
         return _Told(1.0, slip=slip), beta
     choice = agent.choice if getattr(agent.choice, "default", None) is not None else None
@@ -94,7 +94,7 @@ def plan_goals(agent: Agent, mdp: MDP, rewards: Sequence[Reward]) -> Policy:
     """:func:`plan` on the host for several rewards in one world, together: policies with a leading axis."""
     agent, mdp, rewards = jax.device_get((agent, mdp, list(rewards)))
     told, left = _told(agent)
-    planned = agent.planner(Problem.of_each(agent.beliefs(mdp), rewards, told.scale))
+    planned = agent.planner(_informed(Problem.of_each(agent.beliefs(mdp), rewards, told.scale), told))
     acted = [_acts(agent, mdp, reward, q) for reward, q in zip(rewards, left * planned.q, strict=True)]
     log_probs, over = (np.stack(each) for each in zip(*acted, strict=True))
     return Policy(log_probs, left * planned.values, over, planned.residual)
@@ -149,11 +149,17 @@ def _problem(planner: Any, beliefs: Any, told: _Told, mdp: MDP, reward: Reward) 
     problem = Problem.of(beliefs(mdp), reward, told.scale, planner.outlook)
     if told.slip is not None:
         problem = beliefs.foresee(problem, told.slip)
-    n_states = problem.pinned.shape[-1]
+    return _informed(problem, told)
+
+
+def _informed(problem: Problem, told: _Told) -> Problem:
+    """The problem with what it takes to foresee one's own choices."""
     if told.beta is not None:
-        problem = dataclasses.replace(problem, beta=jnp.broadcast_to(jnp.asarray(told.beta), n_states))
+        beta = namespace(told.beta).broadcast_to(told.beta, problem.pinned.shape[-1:])
+        problem = dataclasses.replace(problem, beta=beta)
     if told.choice is not None:
-        problem = dataclasses.replace(problem, default=told.choice.log_default(n_states))
+        available = problem.available.reshape(-1, *problem.available.shape[-2:])[0]  # the same whatever the reward
+        problem = dataclasses.replace(problem, default=told.choice.log_default(available))
     return problem
 
 
@@ -161,8 +167,13 @@ def _act(agent: Agent, mdp: MDP, reward: Reward, left: Any, planned: Plan) -> Po
     if not on_host(agent, mdp, reward, planned):
         agent, reward, left, planned = cast((agent, reward, left, planned))
     log_probs, over = _acts(agent, mdp, reward, left * planned.q)
-    history = agent.execution if hasattr(agent.execution, "bend") else None
+    history = jax.tree.map(_array, agent.execution) if hasattr(agent.execution, "bend") else None
     return Policy(log_probs, left * planned.values, over, planned.residual, history=history)
+
+
+def _array(leaf: Any) -> Any:
+    """A number as an array, an array or traced value as it is."""
+    return leaf if hasattr(leaf, "shape") else np.asarray(leaf, float)
 
 
 def _acts(agent: Agent, mdp: MDP, reward: Reward, q: Any) -> tuple[Any, Any]:

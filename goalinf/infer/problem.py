@@ -174,7 +174,7 @@ def standard(
         return model
 
     bare = data.unlabeled()
-    scale = product_prior(sites, reward) if as_product else None
+    scale = product_prior(sites, reward) if as_product and agent.scales else None
     start = starting_values(sites, scale)
 
     def form(draw: Any, prior: ScaleMixture | None) -> Form:

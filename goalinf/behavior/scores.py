@@ -1,0 +1,159 @@
+"""Scores: the log-probability of choices under policies, and exactly so where a mode or a history lies behind them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.scipy.special import logsumexp
+from jaxtyping import Array, Float
+
+from goalinf.agents.history import Step
+from goalinf.agents.policy import Policy
+from goalinf.data import Trajectories
+from goalinf.precision import cast, namespace
+
+
+def score(policy: Policy, data: Trajectories, *, episodic: bool) -> Any:
+    """Log-probability of all observed choices under policies with a leading context axis."""
+    if not _counts(policy, episodic):
+        return score_steps(policy, data).sum()
+    return namespace(policy, data.cells).sum(_score_cells(policy, data))
+
+
+def score_subjects(policy: Policy, data: Trajectories, *, episodic: bool) -> Float[Array, " N"]:
+    """Log-probability of the observed choices of every subject, by number; zero behind the last one."""
+    if _counts(policy, episodic):
+        scores, subject = _score_cells(policy, data), data.cells.subject
+    else:
+        scores, subject = score_steps(policy, data).sum(-1), data.subject
+    return jax.ops.segment_sum(jnp.asarray(scores), jnp.asarray(subject), data.n_trajectories)
+
+
+def _counts(policy: Policy, episodic: bool) -> bool:
+    """Whether counts of equal choices are all that matters."""
+    return policy.simple and not episodic and policy.log_probs.ndim == policy.ended.ndim + 1
+
+
+def _score_cells(policy: Policy, data: Trajectories) -> Any:
+    """Log-probability of each unique choice, times how often it was made."""
+    cells = data.cells
+    context = policy_number(policy, cells.context)
+    xp = namespace(policy, cells)
+    ended, log_probs = xp.asarray(policy.ended), xp.asarray(policy.log_probs)
+    counted = (xp.asarray(cells.weight) > 0) & ~ended[context, cells.state]
+    return cells.weight * xp.where(counted, log_probs[context, cells.state, cells.action], 0.0)
+
+
+def score_steps(policy: Policy, data: Trajectories) -> Float[Array | np.ndarray, "*G N T"]:
+    """Log-probability of every observed choice before the episode ends, given those before it; zero elsewhere.
+
+    The policies have an axis of contexts, and may have others in front of it.
+    """
+    steps = data.actions.shape[1]
+    horizon = horizon_of(policy)
+    if horizon is not None and steps > horizon:
+        raise ValueError(
+            f"the data have up to {steps} steps, the agent's horizon is {horizon}: give it a longer horizon"
+        )
+    n_states, n_actions = policy.log_probs.shape[-2:]
+    on_host = namespace(data.states, data.actions) is np
+    if on_host and data.actions.size and (data.actions.max() >= n_actions or data.states.max() >= n_states):
+        raise ValueError(
+            f"the data hold states up to number {data.states.max()} and actions up to number {data.actions.max()}; the "
+            f"policy has {n_states} states and {n_actions} actions"
+        )
+    if not policy.simple:
+        return _filtered(policy, data)
+    xp = namespace(policy.log_probs, policy.ended, data.states, data.actions, data.observed, data.context)
+    ended, log_probs = xp.asarray(policy.ended), xp.asarray(policy.log_probs)
+    states, actions = data.states[:, :steps], data.actions
+    context = policy_number(policy, data.context[:, None])
+    states = xp.maximum(states, 0)
+    over = _entries(ended, 2, context * n_states + states)
+    over = xp.concatenate([over, xp.ones_like(over[..., :1])], axis=-1)
+    decisions = over.argmax(axis=-1)[..., None]  # before the first such state
+    rows = context if horizon is None else context * horizon + np.arange(steps)
+    scores = _entries(log_probs, 3 if horizon is None else 4, (rows * n_states + states) * n_actions + actions)
+    missing = xp.where(data.observed, np.arange(steps), steps) >= decisions
+    if xp is jnp:
+        return jnp.where(missing, 0.0, scores)
+    np.copyto(scores, 0.0, where=missing)
+    return scores
+
+
+def _entries(array: Any, axes: int, numbers: Any) -> Any:
+    """Entries of the last so many axes by their numbers there; several indices would cost NumPy twice the time."""
+    flat = array.reshape(*array.shape[:-axes], -1)
+    return flat.take(numbers, axis=-1, mode="clip")
+
+
+def policy_number(policy: Policy, context: Any) -> Any:
+    """Which policy a context follows: its own, or the only one."""
+    return context if policy.ended.shape[-2] > 1 else 0
+
+
+def horizon_of(policy: Policy) -> int | None:
+    """Number of decisions that have a policy each; None where it is stationary. The policies have contexts."""
+    axes = policy.log_probs.ndim - policy.ended.ndim - (policy.modes is not None)
+    return policy.log_probs.shape[-3] if axes == 2 else None
+
+
+# -- latent modes and histories -------------------------------------------------------------------
+
+
+def _filtered(policy: Policy, data: Trajectories) -> Float[Array, "*G N T"]:
+    """:func:`score_steps` by a forward filter over latent modes, along with the history."""
+    parts = cast((policy, data.states, data.actions, data.observed, data.context))
+    if isinstance(parts[0].log_probs, jax.core.Tracer) or isinstance(parts[1], jax.core.Tracer):
+        return _filter_all(*parts)
+    return _filter_compiled(*parts)
+
+
+def _filter_all(policy: Policy, states: Any, actions: Any, observed: Any, context: Any) -> Float[Array, "*G N T"]:
+    if policy.ended.ndim > 2:
+        return jax.vmap(lambda one: _filter_all(one, states, actions, observed, context))(policy)
+    several = policy.ended.shape[0] > 1
+    numbers = policy_number(policy, context)
+    one = jax.vmap(partial(_filter, policy), (0 if several else None, 0, 0, 0))
+    return one(numbers, states, actions, observed)
+
+
+_filter_compiled = jax.jit(_filter_all)
+
+
+def _filter(policy: Policy, c: Any, states: Any, actions: Any, observed: Any) -> Float[Array, " T"]:
+    """The scores of one trajectory."""
+    modes, history = jax.tree.map(lambda leaf: leaf[c], (policy.modes, policy.history))
+    timed = horizon_of(policy) is not None
+    first = jnp.maximum(states[0], 0)
+    weights = jnp.zeros(1, policy.log_probs.dtype) if modes is None else modes.begin(first)
+    past = None if history is None else history.start(policy.log_probs)
+
+    def step(carry, now):
+        weights, past, alive = carry
+        t, state, action, following, known = now
+        state, action, following = (jnp.maximum(x, 0) for x in (state, action, following))
+        alive = alive & ~policy.ended[c, state]
+        by_mode = policy.log_probs[c] if modes is not None else policy.log_probs[c][None]
+        rows = by_mode[:, t, state] if timed else by_mode[:, state]
+        if history is not None:
+            rows = jax.vmap(history.bend, (None, 0, None))(past, rows, state)
+        counted = alive & known
+        joint = weights + jnp.where(counted, rows[:, action], 0.0)
+        total = logsumexp(joint)
+        possible = total > -jnp.inf
+        weights = jnp.where(counted & possible, joint - jnp.where(possible, total, 0.0), weights)
+        if modes is not None:
+            weights = jnp.where(alive, modes.move(weights, following), weights)
+        if history is not None:
+            past = history.after(past, Step(state, action, following, counted))
+        return (weights, past, alive), jnp.where(counted, total, 0.0)
+
+    times = jnp.arange(actions.size)
+    seen = (times, states[:-1], actions, states[1:], observed)
+    return lax.scan(step, (weights, past, True), seen)[1]

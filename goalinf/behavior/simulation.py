@@ -1,0 +1,209 @@
+"""Simulation: watch an agent act."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array
+
+from goalinf.agents.agent import Agent, check_known
+from goalinf.agents.alternatives import Mixture
+from goalinf.agents.checks import check_plannable, check_solved
+from goalinf.agents.contexts import Rewards, Setting, Worlds
+from goalinf.agents.history import Step
+from goalinf.agents.policy import Policy
+from goalinf.behavior.scores import horizon_of, policy_number
+from goalinf.checks import check_key, check_kind
+from goalinf.data import Labels, Trajectories
+from goalinf.precision import Precision, cast, computing_in
+from goalinf.worlds import MDP
+
+
+def roll_out(key: Array, mdp: MDP, policy: Policy, starts: Array, context: Array, steps: int, one_world: bool):
+    """Simulate: states ``(N, T+1)``, actions ``(N, T)`` and whether each step was taken ``(N, T)``.
+
+    Latent modes and histories move on by the same kernels that score them.
+    """
+    policy = cast(policy)
+    successors, probabilities = jnp.asarray(mdp.successors), jnp.asarray(mdp.probabilities)
+    numbers = policy_number(policy, context)
+    # Every walker has modes and a history of its own, with the parameters of its context.
+    own = jax.tree.map(lambda leaf: leaf[numbers], (policy.modes, policy.history))
+    each = 0 if policy.ended.shape[-2] > 1 else None
+    modes, history = own
+    timed = horizon_of(policy) is not None
+
+    def per_walker(method: str, part: Any, *arguments: Any) -> Any:
+        return jax.vmap(lambda part, *args: getattr(part, method)(*args), (each, *(0,) * len(arguments)))(part, *arguments)
+
+    def drawn(key: Any, log_probs: Any) -> Any:
+        return jax.random.categorical(key, log_probs).astype(starts.dtype)
+
+    def step(carry, now):
+        state, mode, past = carry
+        key, t = now
+        choose, move = jax.random.split(key)
+        place = (*((mode,) if modes is not None else ()), *((t,) if timed else ()), state)
+        log_probs = policy.log_probs[(numbers, *place)]
+        if history is not None:
+            log_probs = per_walker("bend", history, past, log_probs, state)
+        action = jax.random.categorical(choose, log_probs)
+        place = (state, action) if one_world else (context, state, action)
+        slot = jax.random.categorical(move, jnp.log(probabilities[place]))
+        alive = ~policy.ended[numbers, state]
+        following = jnp.where(alive, successors[(*place, slot)], state)
+        if modes is not None:
+            here = jnp.where(jnp.arange(policy.log_probs.shape[1]) == mode[:, None], 0.0, -jnp.inf)
+            mode = drawn(jax.random.fold_in(move, 1), per_walker("move", modes, here, following))
+        if history is not None:
+            past = per_walker("after", history, past, Step(state, action, following, alive))
+        return (following, mode, past), (state, action, alive)
+
+    mode = past = None
+    if modes is not None:
+        mode = drawn(jax.random.fold_in(key, steps), per_walker("begin", modes, starts))
+    if history is not None:
+        past = jax.vmap(lambda part, _: part.start(policy.log_probs), (each, 0))(history, starts)
+    keys = jax.random.split(key, steps)
+    (last, *_), (states, actions, alive) = lax.scan(step, (starts, mode, past), (keys, jnp.arange(steps)))
+    return jnp.concatenate([states, last[None]]).T, actions.T, alive.T
+
+
+_roll_out = jax.jit(roll_out, static_argnames=("steps", "one_world"))
+
+
+def simulate(
+    key: Array,
+    world: Worlds,
+    agent: Agent,
+    reward: Rewards,
+    *,
+    trajectories: int,
+    steps: int,
+    starts: Sequence[Any] | Any | None = None,
+    subject: Hashable | None = None,
+    precision: Precision | None = None,
+) -> Trajectories:
+    """Watch an agent act.
+
+    Parameters
+    ----------
+    key : jax.random key
+        Source of randomness; consumed.
+    world, reward : World and Reward, or mappings from context to them
+        Where it acts and what it wants.
+    agent : Agent
+        How it plans and chooses.
+    trajectories : int
+        How many walks, N; in each context where there are several.
+    steps : int
+        Most decisions in a walk, T; a walk is shorter where it reaches a state that ends it.
+    starts : state or sequence of states, optional
+        First state of all walks, or of each; default: drawn from the world's initial distribution.
+    subject : hashable, optional
+        Name of the one who walks; default: nobody is named.
+    precision : {"float64", "float32"}, optional
+        Default: float64 on a CPU, float32 on an accelerator.
+
+    Returns
+    -------
+    Trajectories
+
+    Raises
+    ------
+    ValueError
+        Where a count is not positive, a start is unknown, agent or reward holds a prior, the horizon is too short,
+        or an undiscounted problem cannot end.
+    ConvergenceError, PrecisionError
+        Where the planner fails.
+
+    Examples
+    --------
+    >>> import jax, goalinf as gi
+    >>> hall = gi.gridworld("s.a", discount=0.9)
+    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> gi.simulate(jax.random.key(0), hall, gi.soft_optimal(beta=1.0), wants, trajectories=2, steps=3).n_steps
+    6
+    """
+    check_key(key)
+    for name, count in (("trajectories", trajectories), ("steps", steps)):
+        if not isinstance(count, (int, np.integer)) or count < 1:
+            raise ValueError(f"{name} is {count!r}; expected a positive whole number")
+    check_kind("agent", agent, Agent, "an agent, such as gi.soft_optimal(beta=1.0)")
+    setting = Setting.of(world, reward)
+    horizon = agent.planner.horizon
+    if horizon is not None and steps > horizon:
+        raise ValueError(f"steps is {steps}, beyond the agent's horizon of {horizon}: give it a longer horizon")
+    key_starts, key_walk = jax.random.split(key)
+    context = np.repeat(np.arange(len(setting.contexts), dtype=np.int32), trajectories)
+    first = _starts(key_starts, setting, context, starts)
+    states, actions, alive = _walk(key_walk, setting, agent, first, context, int(steps), precision)
+    labels = Labels(
+        tuple(range(len(states))),
+        subjects=(0 if subject is None else subject,),
+        contexts=setting.contexts,
+        worlds=tuple(setting.worlds[min(c, len(setting.worlds) - 1)] for c in range(len(setting.contexts))),
+    )
+    return Trajectories.of(states, actions, lengths=alive.sum(1), context=context, labels=labels)
+
+
+def simulate_like(
+    key: Array, world: Worlds, agent: Agent, reward: Rewards, data: Trajectories, *, precision: Precision | None = None
+) -> Trajectories:
+    """Watch an agent act with the starts, lengths, missing choices, subjects and contexts of a data set."""
+    setting = Setting.of(world, reward, data.context_names)
+    steps = data.max_steps
+    states, actions, alive = _walk(
+        key, setting, agent, np.asarray(data.states)[:, 0], np.asarray(data.context), steps, precision
+    )
+    alive = alive & (np.arange(steps) < np.asarray(data.lengths)[:, None])
+    labels = data.labels and dataclasses.replace(data.labels, table=None, rows=None)
+    return Trajectories.of(
+        states,
+        actions,
+        lengths=alive.sum(1),
+        observed=alive & np.asarray(data.observed),
+        subject=data.subject,
+        context=data.context,
+        labels=labels,
+    )
+
+
+def _walk(
+    key: Array,
+    setting: Setting,
+    agent: Agent,
+    first: np.ndarray,
+    context: np.ndarray,
+    steps: int,
+    precision: Precision | None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Plan and roll out on the host's behalf, with every check."""
+    check_known(agent, setting.rewards)
+    for index, one in enumerate(setting.worlds):
+        check_plannable(agent, one, setting.rewards[min(index, len(setting.rewards) - 1)])
+    with computing_in(precision) as chosen:
+        mdp = setting.mdp()
+        policy = setting.plan(agent, mdp)
+        check_solved(policy.residual, policy.values, chosen)
+        one_world = len(setting.worlds) == 1
+        return jax.device_get(_roll_out(key, cast(mdp), policy, first, context, steps=steps, one_world=one_world))
+
+
+def _starts(key: Array, setting: Setting, context: np.ndarray, starts: Any) -> np.ndarray:
+    """Number of the first state of every walk."""
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+    worlds = [setting.worlds[min(c, len(setting.worlds) - 1)] for c in range(len(setting.contexts))]
+    if starts is None:
+        return np.array([rng.choice(worlds[c].n_states, p=worlds[c].mdp.initial) for c in context], np.int32)
+    if isinstance(starts, list):
+        if len(starts) != len(context):
+            raise ValueError(f"{len(starts)} starts for {len(context)} walks; give one for each, or one for all")
+        return np.array([worlds[c].index(start) for c, start in zip(context, starts, strict=True)], np.int32)
+    return np.array([worlds[c].index(starts) for c in context], np.int32)
