@@ -46,6 +46,13 @@ def on_host(*trees: Any) -> bool:
     return not any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(trees))
 
 
+@contextlib.contextmanager
+def exact_on_host(*trees: Any) -> Iterator[None]:
+    """Run a block in the precision of the device where every number lies on the host; else in that of the program."""
+    with computing_in() if on_host(*trees) else contextlib.nullcontext():
+        yield
+
+
 def namespace(*trees: Any) -> Any:
     """``numpy`` where every number lies on the host, ``jax.numpy`` otherwise: one formula serves both."""
     return np if on_host(*trees) else jnp

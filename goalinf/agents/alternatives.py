@@ -9,10 +9,13 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import equinox as eqx
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from numpyro.distributions import Distribution
 
 from goalinf.agents.agent import Agent
+from goalinf.agents.parts import SHARE
 from goalinf.rewards import Alternatives, Reward
 
 By = Literal["subject", "trajectory", "data"]
@@ -51,6 +54,73 @@ class Mixture(eqx.Module):
     parameter: str = eqx.field(static=True)
     by: By = eqx.field(static=True)
 
+    @property
+    def name(self) -> str:
+        """What it is called in messages."""
+        return f"one of {', '.join(map(str, self.names))}"
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the names of the options are numbers, by which draws of them are kept; else they are by place."""
+        return all(isinstance(name, (bool, int, float)) for name in self.names)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Every parameter of every option; those of whole agents under the name of the agent, ``myopic.beta``."""
+        found = {key: option.parameters[name] for key, (option, name) in self._places().items()}
+        return {**found, "weights": self.weights} if isinstance(self.weights, Distribution) else found
+
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Smallest and largest value of every parameter."""
+        found = {key: option.ranges[name] for key, (option, name) in self._places().items()}
+        return {**found, "weights": SHARE} if isinstance(self.weights, Distribution) else found
+
+    def _places(self) -> dict[str, tuple[Agent, str]]:
+        """Name of each parameter -> an agent that has it, and its name there."""
+        whole = self.parameter == "which"
+        return {
+            f"{label}.{name}" if whole else name: (option, name)
+            for label, option in zip(self.names, self.agents, strict=True)
+            for name in option.parameters
+            if name != self.parameter
+        }
+
+    @property
+    def scales(self) -> bool:
+        """Whether beta and the reward matter only as their product, the same one in every option."""
+        return self.parameter != "which" and all(option.scales for option in self.agents)
+
+    @property
+    def log_weights(self) -> Any:
+        """Logarithms of the weights."""
+        weights = jnp.asarray(self.weights)
+        return jnp.where(weights > 0, jnp.log(jnp.where(weights > 0, weights, 1.0)), -jnp.inf)
+
+    def at(self, **parameters: Any) -> Mixture:
+        """The same agents with other parameter values; those of whole agents as ``{"myopic.beta": 2.0}``.
+
+        Raises
+        ------
+        ValueError
+            Where there is no such parameter, or the value is outside its range.
+        """
+        known = self.ranges
+        unknown = [name for name in parameters if name not in known and name != "weights"]
+        if unknown:
+            raise ValueError(f"{self.name}: no parameter {unknown[0]!r}; there are {', '.join(known) or 'none'}")
+        options = []
+        for label, option in zip(self.names, self.agents, strict=True):
+            prefix = f"{label}." if self.parameter == "which" else ""
+            own = {name: parameters[prefix + name] for name in option.parameters if prefix + name in parameters}
+            options.append(option.at(**own))
+        return dataclasses.replace(self, agents=tuple(options), weights=parameters.get("weights", self.weights))
+
+
+def options_of(agent: Agent | Mixture) -> tuple[Agent, ...]:
+    """The agents that somebody may be."""
+    return agent.agents if isinstance(agent, Mixture) else (agent,)
+
 
 def one_of(
     options: Sequence[Any] | Mapping[Hashable, Any], *, weights: Sequence[float] | None = None, by: By = "subject"
@@ -88,13 +158,7 @@ def one_of(
     >>> gi.lookahead(depth=gi.one_of([1, 2, 4]), beta=2.0).names
     (1, 2, 4)
     """
-    if isinstance(options, (str, bytes)) or not isinstance(options, (Sequence, Mapping, np.ndarray)):
-        raise TypeError(f"one_of takes a list of options, or a mapping from name to option; found {options!r}")
-    values = tuple(options.values()) if isinstance(options, Mapping) else tuple(options)
-    if by not in get_args(By):
-        raise ValueError(f"by is {by!r}; expected 'subject', 'trajectory' or 'data'")
-    if not values:
-        raise ValueError("one_of got no option; give at least one")
+    values = _options("one_of", options, by)
     prior = _weights(weights, len(values))
     kinds = [next((kind for kind in (Agent, Reward) if isinstance(value, kind)), None) for value in values]
     if len(set(kinds)) > 1:
@@ -112,8 +176,62 @@ def one_of(
     return OneOf(values, names, prior, by)
 
 
+def mixture(agents: Sequence[Agent] | Mapping[Hashable, Agent], *, weights: Any = None, by: By = "subject") -> Mixture:
+    r"""Somebody who is one of several agents, in shares that may be unknown.
+
+    .. math:: p(\text{data}) = \prod_i \sum_k w_k\,p_k(\text{data of } i)
+
+    Parameters
+    ----------
+    agents : sequence or mapping of Agent
+        The agents; the keys of a mapping are their names.
+    weights : sequence of float or Distribution, optional
+        :math:`w`, the share of each; a prior over them such as ``dist.Dirichlet(jnp.ones(2))``. None: all alike.
+    by : {"subject", "trajectory", "data"}
+        Who is one of them: every subject, every trajectory, or all of the data.
+
+    Returns
+    -------
+    Mixture
+
+    Raises
+    ------
+    ValueError
+        Where there are no agents, an option is none, or the weights do not fit.
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> gi.mixture({"planner": gi.boltzmann(beta=2.0), "idler": gi.uniform()}, weights=[3, 1]).weights
+    array([0.75, 0.25])
+    """
+    values = _options("mixture", agents, by)
+    if wrong := [value for value in values if not isinstance(value, Agent)]:
+        raise ValueError(f"mixture got a {type(wrong[0]).__name__}; expected agents, such as gi.boltzmann(beta=2.0)")
+    if not isinstance(weights, Distribution):
+        return one_of(agents, weights=weights, by=by)
+    if weights.shape() != (len(values),):
+        raise ValueError(f"weights have shape {weights.shape()}; expected a prior over {len(values)} shares")
+    return Mixture(values, weights, one_of(agents).names, "which", by)
+
+
+def _options(what: str, options: Any, by: str) -> tuple[Any, ...]:
+    if isinstance(options, (str, bytes)) or not isinstance(options, (Sequence, Mapping, np.ndarray)):
+        raise TypeError(f"{what} takes a list of options, or a mapping from name to option; found {options!r}")
+    if by not in get_args(By):
+        raise ValueError(f"by is {by!r}; expected 'subject', 'trajectory' or 'data'")
+    if not len(options):
+        raise ValueError(f"{what} got no option; give at least one")
+    return tuple(options.values()) if isinstance(options, Mapping) else tuple(options)
+
+
 def _name(value: Any) -> Hashable:
-    return value.name if isinstance(value, Agent) else value.item() if isinstance(value, np.generic) else value
+    """What an option is called: a number or a text by itself, everything else by its kind."""
+    if isinstance(value, Agent):
+        return value.name
+    if isinstance(value, np.generic):
+        return value.item()
+    return value if value is None or isinstance(value, (bool, int, float, str)) else type(value).__name__
 
 
 def _weights(weights: Any, count: int) -> np.ndarray:

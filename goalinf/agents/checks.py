@@ -17,22 +17,24 @@ _LOG_PROB_ERROR = 1e-3  # the largest rounding error of a log-probability that i
 
 
 def check_plannable(agent: Any, world: World, reward: Reward) -> None:
-    """An undiscounted problem without a horizon has to be able to end from everywhere.
+    """The parts of the agent fit the world, and an undiscounted problem without a horizon can end from everywhere.
 
     Raises
     ------
     ValueError
-        Where it cannot; a state is named.
+        Where that is not so; the parameter or the state is named.
     """
-    for option in getattr(reward, "options", ()):
-        check_plannable(agent, world, option)
-    if hasattr(reward, "options"):
+    several = [(one, wanted) for one in getattr(agent, "agents", [agent]) for wanted in getattr(reward, "options", [reward])]
+    if several != [(agent, reward)]:
+        for one, wanted in several:
+            check_plannable(one, world, wanted)
         return
     check_shapes(reward, world)
+    agent.check(world, reward)
     mdp = world.mdp
     own = getattr(agent.planner, "discount", None)
     discount = float(mdp.discount if own is None else own)
-    if discount < 1.0 or not agent.planner.endless:
+    if discount < 1.0 or not agent.planner.endless or not getattr(agent.planner.outlook, "discounts", True):
         return
     fixed = np.asarray(ended(reward, mdp) | pinned(reward, mdp)[0])
     endless = [label(world.states[i]) for i in np.flatnonzero(~world.can_reach(fixed))]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
 
 from goalinf.agents.agent import Agent
-from goalinf.agents.planning import plan, plan_each
+from goalinf.agents.alternatives import Mixture
+from goalinf.agents.planning import plan, plan_each, plan_to_depths
 from goalinf.agents.policy import Policy
 from goalinf.rewards import Reward, pad_reward, stack_rewards
 from goalinf.worlds import MDP, World, stack
@@ -98,6 +100,16 @@ class Setting:
             return self.rewards[0]
         return stack_rewards([pad_reward(reward, sizes) for reward in self.rewards])
 
+    def plan_all(self, agent: Agent | Mixture) -> tuple[Policy, ...]:
+        """Policies of all contexts, one for every agent that it may be."""
+        if isinstance(agent, Agent):
+            return (self.plan(agent),)
+        if agent.parameter == "depth":
+            depths = [option.planner.depth for option in agent.agents]
+            every = plan_to_depths(agent.agents[0], max(depths), self.plan)
+            return tuple(map(partial(_at_depth, every), depths))
+        return tuple(map(self.plan, agent.agents))
+
     def plan(
         self, agent: Agent, mdp: MDP | None = None, reward: Reward | None = None, near: Policy | None = None
     ) -> Policy:
@@ -113,3 +125,9 @@ class Setting:
             start = None if values is None else values[0]
             return jax.tree.map(lambda leaf: leaf[None], plan(agent, mdp, reward, start))
         return plan_each(agent, mdp, reward, values, (*axes, None if values is None else 0))
+
+
+def _at_depth(every: Policy, depth: int) -> Policy:
+    """One of the policies of all depths, which stand on the axis of time."""
+    log_probs, values = every.log_probs[..., depth - 1, :, :], every.values[..., depth - 1, :]
+    return dataclasses.replace(every, log_probs=log_probs, values=values)

@@ -196,7 +196,7 @@ class PlanCommitment(Part):
 
     def enact(self, agent: Any, mdp: MDP, reward: Reward) -> Policy:
         """One mode for each depth and number of steps since planning."""
-        by_depth = plan_to_depths(agent, mdp, reward, len(self.depths))
+        by_depth = plan_to_depths(agent, len(self.depths), lambda one: plan(one, mdp, reward))
         depths = np.arange(len(self.depths))
         lasts = np.ones_like(depths) if self.commitment is None else np.minimum(depths + 1, self.commitment)
         depth, since = np.array([(d, j) for d in depths for j in range(lasts[d])]).T
@@ -206,8 +206,9 @@ class PlanCommitment(Part):
         on = (depth[:, None] == depth) & follows
         last = ~on.any(axis=1)
         kernel = jnp.where(last[:, None], fresh, (1.0 - p) * on + p * fresh)
-        by_mode = jax.tree.map(lambda leaf: leaf[depth], by_depth)
-        return _each(by_mode, Modes(_log(fresh), _log(kernel)), by_mode.ended[0])
+        modes = Modes(_log(fresh), _log(kernel))
+        log_probs, values = jnp.asarray(by_depth.log_probs)[depth], jnp.asarray(by_depth.values)[depth]
+        return Policy(log_probs, values, by_depth.ended, by_depth.residual, modes, by_depth.history)
 
 
 class PlanNoise(Part):

@@ -73,13 +73,14 @@ def plan(agent: Agent, mdp: MDP, reward: Reward, near: Any = None) -> Policy:
     return _act(agent, mdp, reward, left, _planned(agent.planner, agent.beliefs, told, mdp, reward, near))
 
 
-def plan_to_depths(agent: Agent, mdp: MDP, reward: Reward, depth: int) -> Policy:
-    """The policies of looking 1, 2, … steps ahead, with a leading axis; every sweep is done once."""
-    told, left = _told(agent)
-    problem = cast(_problem(agent.planner, agent.beliefs, told, mdp, reward))
-    plan = agent.planner.sweeps(problem, depth)
-    act = lambda q, values: _act(agent, mdp, reward, left, Plan(q, values, plan.residual))  # noqa: E731
-    return jax.vmap(act)(plan.q[::-1], plan.values[::-1])
+def plan_to_depths(agent: Agent, depth: int, plan_one: Callable[[Agent], Policy]) -> Policy:
+    """The policies of looking 1, 2, … steps ahead, on the axis of time; every sweep is done once.
+
+    They are those of a finite horizon in reverse, of which ``plan_one`` makes one.
+    """
+    planner = dataclasses.replace(agent.planner, depth=None, horizon=depth)
+    policy = plan_one(dataclasses.replace(agent, planner=planner))
+    return dataclasses.replace(policy, log_probs=policy.log_probs[..., ::-1, :, :], values=policy.values[..., ::-1, :])
 
 
 def plan_with(agent: Agent, mdp: MDP, reward: Reward, errors: Any) -> Policy:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpyro.distributions as dist
+from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float
 from numpyro.distributions import constraints
 
 from goalinf.agents.agent import Agent
+from goalinf.agents.alternatives import Mixture
 from goalinf.agents.checks import check_shapes, solved
 from goalinf.agents.contexts import Rewards, Setting, Worlds
 from goalinf.agents.policy import Policy
-from goalinf.behavior.scores import score, score_steps
-from goalinf.behavior.simulation import roll_out
+from goalinf.behavior.scores import chained, score, score_steps, score_subjects
+from goalinf.behavior.simulation import drawn_options, roll_out_one_of
 from goalinf.checks import check_kind
 from goalinf.data import Trajectories
+from goalinf.precision import exact_on_host
 
 
 class Behavior(dist.Distribution):
@@ -33,8 +36,8 @@ class Behavior(dist.Distribution):
     ----------
     world : World or mapping from context to World
         Where they act.
-    agent : Agent
-        How they plan and choose; parameters may be traced values.
+    agent : Agent or Mixture
+        How they plan and choose; parameters may be traced values. One of several, not known which, are summed over.
     reward : Reward or mapping from context to Reward
         What they want.
     like : Trajectories, optional
@@ -62,7 +65,7 @@ class Behavior(dist.Distribution):
     def __init__(
         self,
         world: Worlds,
-        agent: Agent,
+        agent: Agent | Mixture,
         reward: Rewards,
         *,
         like: Trajectories | None = None,
@@ -74,32 +77,86 @@ class Behavior(dist.Distribution):
         self.setting = Setting.of(world, reward, contexts)
         for index, one in enumerate(self.setting.worlds):
             check_shapes(self.setting.rewards[min(index, len(self.setting.rewards) - 1)], one)
-        check_kind("agent", agent, Agent, "an agent, such as gi.soft_optimal(beta=1.0)")
+        check_kind("agent", agent, (Agent, Mixture), "an agent, such as gi.soft_optimal(beta=1.0)")
         self.agent = agent
         self.like = like
         self._near = near
-        self._policy: Policy | None = None
+        self._policies: tuple[Policy, ...] | None = None
         super().__init__(batch_shape=(), event_shape=(), validate_args=False)
 
     @property
+    def policies(self) -> tuple[Policy, ...]:
+        """Policies of all contexts, one for every agent that it may be; planned once."""
+        if self._policies is None:
+            one = isinstance(self.agent, Agent)
+            with exact_on_host(self.agent, self.setting.rewards, self._near):
+                self._policies = (
+                    (self.setting.plan(self.agent, near=self._near),) if one else self.setting.plan_all(self.agent)
+                )
+        return self._policies
+
+    @property
     def policy(self) -> Policy:
-        """Policies of all contexts; planned once."""
-        if self._policy is None:
-            self._policy = self.setting.plan(self.agent, near=self._near)
-        return self._policy
+        """Policies of all contexts, where it is known which agent it is."""
+        if isinstance(self.agent, Mixture):
+            raise ValueError(f"this is {self.agent.name}: there are several policies, in .policies")
+        return self.policies[0]
+
+    @property
+    def residual(self) -> Any:
+        """Worst relative residual of the planners."""
+        return jnp.stack([jnp.max(policy.residual) for policy in self.policies]).max()
 
     def log_prob(self, value: Trajectories) -> Float[Array, ""]:
         """Log-probability of all observed choices, in nats; not a number where the planner failed."""
-        total = score(self.policy, value, episodic=self._episodic)
-        return jnp.where(solved(self.policy.residual, self.policy.values), total, jnp.nan)
+        policies = self.policies
+        with exact_on_host(self.agent, self.setting.rewards, value):
+            if isinstance(self.agent, Agent):
+                total = score(policies[0], value, episodic=self._episodic)
+            else:
+                total = logsumexp(self.agent.log_weights[:, None] + self.by_group(value), axis=0).sum()
+            done = jnp.stack([solved(policy.residual, policy.values) for policy in policies]).all()
+            return jnp.where(done, total, jnp.nan)
+
+    def by_group(self, value: Trajectories) -> Float[Array, "K N"]:
+        """Log-probability of what each one of those who are one of several agents did, under every option.
+
+        By number of the subject or trajectory; zero behind the last one.
+        """
+        if self.agent.by == "trajectory":
+            return jnp.stack([score_steps(policy, value).sum(-1) for policy in self.policies])
+        if self.agent.by == "subject":
+            return jnp.stack([score_subjects(policy, value, episodic=self._episodic) for policy in self.policies])
+        return jnp.stack([score(policy, value, episodic=self._episodic) for policy in self.policies])[:, None]
 
     def log_prob_by_trajectory(self, value: Trajectories) -> Float[Array | np.ndarray, " N"]:
-        """Log-probability of the observed choices of each trajectory, in nats."""
-        return score_steps(self.policy, value).sum(-1)
+        """Log-probability of the observed choices of each trajectory, in nats.
+
+        Where a subject is one of several agents: given the earlier trajectories of the same subject.
+        """
+        return self._chained(value, lambda policy: score_steps(policy, value).sum(-1))
 
     def log_prob_by_step(self, value: Trajectories) -> Float[Array | np.ndarray, "N T"]:
-        """Log-probability of each choice, in nats; zero where nothing is scored."""
-        return score_steps(self.policy, value)
+        """Log-probability of each choice, in nats, given those before it; zero where nothing is scored."""
+        return self._chained(value, lambda policy: score_steps(policy, value))
+
+    def _chained(self, value: Trajectories, scored: Callable[[Policy], Any]) -> Any:
+        """Scores of items, given those before them where they depend on which agent it is."""
+        policies = self.policies
+        with exact_on_host(self.agent, self.setting.rewards, value):
+            if isinstance(self.agent, Agent):
+                return scored(policies[0])
+            scores = jnp.stack([scored(policy) for policy in policies])
+            flat = scores.reshape(len(scores), -1)
+            group = jnp.repeat(self._group(value), flat.shape[1] // value.n_trajectories)
+            return chained(self.agent.log_weights, flat, group).reshape(scores.shape[1:])
+
+    def _group(self, value: Trajectories) -> Any:
+        """Number of the one who is one of several agents, by trajectory."""
+        trajectories = jnp.arange(value.n_trajectories)
+        return {"trajectory": trajectories, "subject": jnp.asarray(value.subject), "data": 0 * trajectories}[
+            self.agent.by
+        ]
 
     @property
     def _episodic(self) -> bool:
@@ -126,17 +183,12 @@ class Behavior(dist.Distribution):
     def _sample_one(self, key: Array) -> Trajectories:
         like = self.like
         assert like is not None
-        mdp = self.setting.mdp()
-        one_world = len(self.setting.worlds) == 1
-        states, actions, alive = roll_out(
-            key,
-            mdp,
-            self.policy,
-            jnp.asarray(like.states)[:, 0],
-            jnp.asarray(like.context),
-            like.actions.shape[1],
-            one_world,
-        )
+        steps, one_world = like.actions.shape[1], len(self.setting.worlds) == 1
+        option = drawn_options(key, self.agent, like.n_trajectories)
+        if isinstance(self.agent, Mixture):
+            option = option[self._group(like)]
+        where = jnp.asarray(like.states)[:, 0], jnp.asarray(like.context), steps, one_world
+        states, actions, alive = roll_out_one_of(key, self.setting.mdp(), self.policies, option, *where)
         alive = alive & (jnp.arange(like.actions.shape[1]) < jnp.asarray(like.lengths)[:, None])
         observed = alive & jnp.asarray(like.observed)
         lengths = alive.sum(1, dtype=jnp.int32)

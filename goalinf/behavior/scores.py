@@ -34,6 +34,35 @@ def score_subjects(policy: Policy, data: Trajectories, *, episodic: bool) -> Flo
     return jax.ops.segment_sum(jnp.asarray(scores), jnp.asarray(subject), data.n_trajectories)
 
 
+def chained(log_weights: Any, scores: Any, group: Any) -> Any:
+    r"""Log-probability of every item given those before it in its group, of which each is one of several options.
+
+    .. math:: \log \sum_k w_k\,p_k(x_1, \dots, x_i) - \log \sum_k w_k\,p_k(x_1, \dots, x_{i-1})
+
+    Parameters
+    ----------
+    log_weights : float (K,)
+        :math:`\log w_k`.
+    scores : float (K, N)
+        :math:`\log p_k` of every item.
+    group : int (N,)
+        Whose it is.
+    """
+    order = jnp.argsort(group, stable=True)
+    ranked, scores = group[order], scores[:, order]
+    first = jnp.append(True, ranked[1:] != ranked[:-1])
+
+    def add(one, other):
+        (total, starts), (more, begins) = one, other
+        return jnp.where(begins, more, total + more), starts | begins
+
+    until, _ = lax.associative_scan(add, (scores, jnp.broadcast_to(first, scores.shape)), axis=1)
+    before = jnp.where(first, 0.0, jnp.roll(until, 1, axis=1))
+    given, total = (logsumexp(log_weights[:, None] + x, axis=0) for x in (before, until))
+    possible = given > -jnp.inf  # after what cannot happen nothing has a probability
+    return jnp.zeros_like(total).at[order].set(jnp.where(possible, total - jnp.where(possible, given, 0.0), 0.0))
+
+
 def _counts(policy: Policy, episodic: bool) -> bool:
     """Whether counts of equal choices are all that matters."""
     return policy.simple and not episodic and policy.log_probs.ndim == policy.ended.ndim + 1

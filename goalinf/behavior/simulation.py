@@ -13,7 +13,7 @@ from jax import lax
 from jaxtyping import Array
 
 from goalinf.agents.agent import Agent, check_known
-from goalinf.agents.alternatives import Mixture
+from goalinf.agents.alternatives import Mixture, options_of
 from goalinf.agents.checks import check_plannable, check_solved
 from goalinf.agents.contexts import Rewards, Setting, Worlds
 from goalinf.agents.history import Step
@@ -40,7 +40,9 @@ def roll_out(key: Array, mdp: MDP, policy: Policy, starts: Array, context: Array
     timed = horizon_of(policy) is not None
 
     def per_walker(method: str, part: Any, *arguments: Any) -> Any:
-        return jax.vmap(lambda part, *args: getattr(part, method)(*args), (each, *(0,) * len(arguments)))(part, *arguments)
+        return jax.vmap(lambda part, *args: getattr(part, method)(*args), (each, *(0,) * len(arguments)))(
+            part, *arguments
+        )
 
     def drawn(key: Any, log_probs: Any) -> Any:
         return jax.random.categorical(key, log_probs).astype(starts.dtype)
@@ -75,13 +77,19 @@ def roll_out(key: Array, mdp: MDP, policy: Policy, starts: Array, context: Array
     return jnp.concatenate([states, last[None]]).T, actions.T, alive.T
 
 
-_roll_out = jax.jit(roll_out, static_argnames=("steps", "one_world"))
+def roll_out_one_of(key: Array, mdp: MDP, policies: Sequence[Policy], option: Array, *arguments: Any) -> Any:
+    """:func:`roll_out` of walkers of which each follows its own one of several policies."""
+    walks = [roll_out(key, mdp, policy, *arguments) for policy in policies]
+    return jax.tree.map(lambda *each: jnp.stack(each)[option, jnp.arange(len(option))], *walks)
+
+
+_roll_out = jax.jit(roll_out_one_of, static_argnums=(6, 7))
 
 
 def simulate(
     key: Array,
     world: Worlds,
-    agent: Agent,
+    agent: Agent | Mixture,
     reward: Rewards,
     *,
     trajectories: int,
@@ -98,8 +106,8 @@ def simulate(
         Source of randomness; consumed.
     world, reward : World and Reward, or mappings from context to them
         Where it acts and what it wants.
-    agent : Agent
-        How it plans and chooses.
+    agent : Agent or Mixture
+        How it plans and chooses. One of several is drawn: for all walks together, or ``by="trajectory"`` for each.
     trajectories : int
         How many walks, N; in each context where there are several.
     steps : int
@@ -135,15 +143,18 @@ def simulate(
     for name, count in (("trajectories", trajectories), ("steps", steps)):
         if not isinstance(count, (int, np.integer)) or count < 1:
             raise ValueError(f"{name} is {count!r}; expected a positive whole number")
-    check_kind("agent", agent, Agent, "an agent, such as gi.soft_optimal(beta=1.0)")
+    check_kind("agent", agent, (Agent, Mixture), "an agent, such as gi.soft_optimal(beta=1.0)")
     setting = Setting.of(world, reward)
-    horizon = agent.planner.horizon
-    if horizon is not None and steps > horizon:
-        raise ValueError(f"steps is {steps}, beyond the agent's horizon of {horizon}: give it a longer horizon")
+    for option in options_of(agent):
+        horizon = option.planner.horizon
+        if horizon is not None and steps > horizon:
+            raise ValueError(f"steps is {steps}, beyond the agent's horizon of {horizon}: give it a longer horizon")
     key_starts, key_walk = jax.random.split(key)
     context = np.repeat(np.arange(len(setting.contexts), dtype=np.int32), trajectories)
     first = _starts(key_starts, setting, context, starts)
-    states, actions, alive = _walk(key_walk, setting, agent, first, context, int(steps), precision)
+    alike = np.zeros(len(context), np.int32)
+    group = np.arange(len(context), dtype=np.int32) if getattr(agent, "by", None) == "trajectory" else alike
+    states, actions, alive = _walk(key_walk, setting, agent, first, context, group, int(steps), precision)
     labels = Labels(
         tuple(range(len(states))),
         subjects=(0 if subject is None else subject,),
@@ -154,14 +165,25 @@ def simulate(
 
 
 def simulate_like(
-    key: Array, world: Worlds, agent: Agent, reward: Rewards, data: Trajectories, *, precision: Precision | None = None
+    key: Array,
+    world: Worlds,
+    agent: Agent | Mixture,
+    reward: Rewards,
+    data: Trajectories,
+    *,
+    option: np.ndarray | None = None,
+    precision: Precision | None = None,
 ) -> Trajectories:
-    """Watch an agent act with the starts, lengths, missing choices, subjects and contexts of a data set."""
+    """Watch an agent act with the starts, lengths, missing choices, subjects and contexts of a data set.
+
+    ``option (N,)`` says which of several agents made each trajectory; default: drawn.
+    """
     setting = Setting.of(world, reward, data.context_names)
     steps = data.max_steps
-    states, actions, alive = _walk(
-        key, setting, agent, np.asarray(data.states)[:, 0], np.asarray(data.context), steps, precision
-    )
+    groups = {"trajectory": np.arange(data.n_trajectories), "subject": np.asarray(data.subject)}
+    group = groups.get(getattr(agent, "by", "data"), np.zeros(data.n_trajectories, np.int32))
+    first, context = np.asarray(data.states)[:, 0], np.asarray(data.context)
+    states, actions, alive = _walk(key, setting, agent, first, context, group, steps, precision, option)
     alive = alive & (np.arange(steps) < np.asarray(data.lengths)[:, None])
     labels = data.labels and dataclasses.replace(data.labels, table=None, rows=None)
     return Trajectories.of(
@@ -178,22 +200,33 @@ def simulate_like(
 def _walk(
     key: Array,
     setting: Setting,
-    agent: Agent,
+    agent: Agent | Mixture,
     first: np.ndarray,
     context: np.ndarray,
+    group: np.ndarray,
     steps: int,
     precision: Precision | None,
+    option: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Plan and roll out on the host's behalf, with every check."""
+    """Plan and roll out on the host's behalf, with every check; each group draws which agent it is."""
     check_known(agent, setting.rewards)
     for index, one in enumerate(setting.worlds):
         check_plannable(agent, one, setting.rewards[min(index, len(setting.rewards) - 1)])
+    one_world = len(setting.worlds) == 1
     with computing_in(precision) as chosen:
-        mdp = setting.mdp()
-        policy = setting.plan(agent, mdp)
-        check_solved(policy.residual, policy.values, chosen)
-        one_world = len(setting.worlds) == 1
-        return jax.device_get(_roll_out(key, cast(mdp), policy, first, context, steps=steps, one_world=one_world))
+        mdp, policies = setting.mdp(), setting.plan_all(agent)
+        for policy in policies:
+            check_solved(policy.residual, policy.values, chosen)
+        if option is None:
+            option = drawn_options(key, agent, len(first))[group]
+        return jax.device_get(_roll_out(key, cast(mdp), policies, option, first, context, steps, one_world))
+
+
+def drawn_options(key: Array, agent: Agent | Mixture, count: int) -> Array:
+    """Which of several agents each of so many is."""
+    if isinstance(agent, Agent):
+        return jnp.zeros(count, int)
+    return jax.random.categorical(jax.random.fold_in(key, 1), agent.log_weights, shape=(count,))
 
 
 def _starts(key: Array, setting: Setting, context: np.ndarray, starts: Any) -> np.ndarray:

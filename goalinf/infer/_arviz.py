@@ -29,7 +29,8 @@ az: Any = _Lazy()
 def summary(dataset: xr.Dataset) -> pd.DataFrame:
     """Mean, sd, 94 % interval, R-hat and effective sample sizes of every scalar, unrounded."""
     plain = dataset.drop_vars([name for name in dataset.coords if name not in dataset.dims])
-    table = az.summary(plain, ci_prob=0.94, ci_kind="eti", round_to="none")
+    with np.errstate(all="ignore"):  # R-hat of a discrete parameter that never varies is not a number
+        table = az.summary(plain, ci_prob=0.94, ci_kind="eti", round_to="none")
     return table.astype(float)
 
 

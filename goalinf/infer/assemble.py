@@ -12,6 +12,7 @@ import jax
 import numpy as np
 import xarray as xr
 
+from goalinf.agents import Mixture
 from goalinf.agents.derivatives import base_of
 from goalinf.data import Trajectories
 from goalinf.infer.priors import Site
@@ -37,7 +38,9 @@ def dataset(
     return xr.Dataset({k: (axes, v) for k, (axes, v) in variables.items()}, coords={**extra, **kept})
 
 
-def site_coords(sites: Sequence[Site], world: World, reward: Any) -> tuple[dict[str, tuple[str, ...]], dict[str, Any]]:
+def site_coords(
+    sites: Sequence[Site], world: World, agent: Any, reward: Any, data: Trajectories
+) -> tuple[dict[str, tuple[str, ...]], dict[str, Any]]:
     """Axis names of every site, and the labels along them."""
     coords: dict[str, Any] = dict(world.coords())
     if not world.local_actions:
@@ -45,6 +48,9 @@ def site_coords(sites: Sequence[Site], world: World, reward: Any) -> tuple[dict[
     linear = base_of(reward)
     if isinstance(linear, LinearReward):
         coords["feature"] = list(linear.names) if linear.names else list(range(linear.features.shape[-1]))
+    if isinstance(agent, Mixture):
+        coords["value"] = labels(agent.names)
+        coords["subject"], coords["trajectory"] = labels(data.subject_names), labels(data.trajectory_names)
     return {site.name: site.dims for site in sites}, coords
 
 
@@ -85,8 +91,12 @@ def data_hash(data: Any) -> str:
 
 
 def trajectory_labels(data: Trajectories) -> np.ndarray:
-    """One label per trajectory: numbers where all are numbers, else text."""
-    names = data.trajectory_names
+    """One label per trajectory."""
+    return labels(data.trajectory_names)
+
+
+def labels(names: Sequence[Any]) -> np.ndarray:
+    """Names along an axis: numbers where all are whole numbers, else text."""
     if all(issubclass(kind, (int, np.integer)) for kind in set(map(type, names))):
         return np.array(names, int)
     return np.array([label(name) for name in names], str)

@@ -148,8 +148,7 @@ class ClosedForm:
 
         With the prior of a ``product`` that of beta times the reward.
         """
-        simple = Agent(TrueBeliefs(), ValueIteration("soft"), Softmax(agent.beta), AsIntended(), agent.name)
-        if jax.tree.structure(agent) != jax.tree.structure(simple) or type(reward) not in _LINEAR or jnp.result_type(float) != np.float64:
+        if type(reward) not in _LINEAR or jnp.result_type(float) != np.float64 or not _simple(agent):
             return None
         prior = _prior(sites, product)
         if prior is None or prior.mean.size > NEWTON_SIZE:
@@ -249,6 +248,14 @@ def _prior(sites: Sequence[Site], product: ScaleMixture | None) -> Normal | Norm
     if normal is None or product is None:
         return normal
     return NormalProduct(normal, *product.nodes(), product.middle)
+
+
+def _simple(agent: Any) -> bool:
+    """Whether it is soft-optimal without end, and nothing else."""
+    if not isinstance(agent, Agent):
+        return False
+    simple = Agent(TrueBeliefs(), ValueIteration("soft"), Softmax(agent.beta), AsIntended(), agent.name)
+    return jax.tree.structure(agent) == jax.tree.structure(simple)
 
 
 def _income(mdp: MDP, agent: Agent, reward: Reward, size: int) -> tuple[np.ndarray, Reward]:

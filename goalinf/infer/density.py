@@ -101,5 +101,5 @@ class Density:
             if not isinstance(behavior, Behavior):
                 continue
             scored = behavior.log_prob_by_trajectory(value) if by == "trajectory" else behavior.log_prob_by_step(value)
-            total, worst = total + scored, jnp.maximum(worst, jnp.max(behavior.policy.residual))
+            total, worst = total + scored, jnp.maximum(worst, behavior.residual)
         return total, worst

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from goalinf.agents import Agent, Setting
+from goalinf.agents import Agent, Mixture, Setting
 from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.behavior import simulate_like
 from goalinf.checks import check_key
@@ -47,7 +47,7 @@ class Fit:
     tree: xr.DataTree
     data: Any
     world: Worlds | None = None
-    agent: Agent | None = None
+    agent: Agent | Mixture | None = None
     reward: Rewards | None = None
     density: Density | None = None
 
@@ -57,6 +57,26 @@ class Fit:
     def posterior(self) -> xr.Dataset:
         """Draws, with dimensions ``chain``, ``draw`` and those of the parameter."""
         return self.tree["posterior"].to_dataset()
+
+    @property
+    def responsibilities(self) -> xr.Dataset:
+        """Probability of every option of a discrete parameter (``gi.one_of``) at every draw of the others.
+
+        Dimensions ``chain``, ``draw``, those who have one of them (``subject``, ``trajectory`` or none) and ``value``.
+
+        Raises
+        ------
+        ValueError
+            Where nothing discrete was inferred.
+        """
+        if "responsibilities" not in self.tree:
+            raise ValueError("nothing discrete was inferred in this fit; gi.one_of makes a parameter discrete")
+        return self.tree["responsibilities"].to_dataset()
+
+    @property
+    def _discrete(self) -> list[str]:
+        """What does not move in the chains, but is drawn given what does."""
+        return list(self.tree["responsibilities"].data_vars) if "responsibilities" in self.tree else []
 
     @property
     def sample_stats(self) -> xr.Dataset:
@@ -116,7 +136,7 @@ class Fit:
         """Whether the chains converged, in words, with a remedy where they did not."""
         if (algorithm := str(self.tree.attrs.get("algorithm"))) not in get_args(Algorithm):
             return f"Independent draws from an approximation ({algorithm}). {self.tree.attrs.get('sampler', '')}"
-        r_hat, ess = _arviz.worst(self.posterior)
+        r_hat, ess = _arviz.worst(self.posterior.drop_vars(self._discrete))
         worries = []
         if np.isnan(r_hat):
             worries.append("R-hat cannot tell: run more than one chain")
@@ -183,14 +203,35 @@ class Fit:
         worlds: Any = self.world
         predicted = []
         for one, sub in zip(self._some(n, seed), jax.random.split(key, n), strict=True):
+            options = {name: one.pop(name) for name in self._discrete}
             agent, reward = fill(self.agent, self.reward, one)
             predicted.append(
-                simulate_like(sub, worlds, agent, reward, self.data, precision=self.tree.attrs["precision"])
+                simulate_like(
+                    sub,
+                    worlds,
+                    agent,
+                    reward,
+                    self.data,
+                    option=self._options(**options) if options else None,
+                    precision=self.tree.attrs["precision"],
+                )
             )
         return predicted
 
+    def _options(self, **drawn: np.ndarray) -> np.ndarray:
+        """Which option made each trajectory, from the values that were drawn for those who have one."""
+        mixture = self.agent
+        assert isinstance(mixture, Mixture)
+        (value,) = drawn.values()
+        by = {"subject": self.data.subject, "trajectory": np.arange(self.data.n_trajectories)}
+        names = mixture.names if mixture.numeric else range(len(mixture.names))
+        return np.array([list(names).index(x) for x in np.atleast_1d(value).tolist()])[
+            np.asarray(by.get(mixture.by, np.zeros(self.data.n_trajectories, int)))
+        ]
+
     def _some(self, n: int, seed: int) -> list[dict[str, np.ndarray]]:
-        draws = self.posterior[[site.name for site in self.sites]].stack(sample=("chain", "draw"))  # noqa: PD013
+        names = [*(site.name for site in self.sites), *self._discrete]
+        draws = self.posterior[names].stack(sample=("chain", "draw"))  # noqa: PD013
         total = draws.sizes["sample"]
         if not 1 <= n <= total:
             raise ValueError(f"n is {n}; this fit has {total} draws")

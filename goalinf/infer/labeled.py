@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 import xarray as xr
+from scipy.special import softmax
 
 from goalinf.data import Trajectories
 from goalinf.infer import assemble
@@ -66,20 +67,54 @@ def labeled_fit(
     ``scores (chains, draws, N)`` is the log-likelihood by trajectory, where it is known already.
     """
     log_likelihood, failures = (scores, 0) if scores is not None else _by_trajectory(posterior, values, precision)
+    dims, shares = dict(posterior.dims), {}
+    if posterior.mixture is not None:
+        values, shares, own = _which(key, posterior, values)
+        dims |= own
     groups = {
-        "posterior": assemble.dataset(values, posterior.dims, posterior.coords, ("chain", "draw")),
+        "posterior": assemble.dataset(values, dims, posterior.coords, ("chain", "draw")),
         "sample_stats": assemble.dataset(stats, {}, {}, ("chain", "draw")),
         "observed_data": assemble.observed(posterior.labeled),
         "sampler": standing,
     }
     if log_likelihood is not None:
         coords = {"trajectory": assemble.trajectory_labels(posterior.labeled)}
-        dims = {"choices": ("trajectory",)}
-        groups["log_likelihood"] = assemble.dataset({"choices": log_likelihood}, dims, coords, ("chain", "draw"))
+        axes = {"choices": ("trajectory",)}
+        groups["log_likelihood"] = assemble.dataset({"choices": log_likelihood}, axes, coords, ("chain", "draw"))
+    if shares:
+        (name,) = shares
+        own = {name: (*dims[name], "value")}
+        groups["responsibilities"] = assemble.dataset(shares, own, posterior.coords, ("chain", "draw"))
     tree = xr.DataTree.from_dict(groups)
     tree.attrs = {**assemble.provenance(key, posterior.labeled, precision), **attrs, "planner_failures": failures}
     own = posterior.plain.density if posterior.agent is None else None
     return Fit(tree, posterior.labeled, posterior.world, posterior.agent, posterior.reward, own)
+
+
+def _which(
+    key: Any, posterior: Posterior, values: Mapping[str, np.ndarray]
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, tuple[str, ...]]]:
+    """Draws of which of several agents each one is, from their exact conditional; its probabilities; and its axes."""
+    mixture = posterior.mixture
+    assert mixture is not None
+    shape = next(iter(values.values())).shape[:2]
+    flat = {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}
+    weights = flat["agent.weights"] if "agent.weights" in flat else np.asarray(mixture.weights)[None]
+    with np.errstate(divide="ignore"):
+        joint = np.log(weights)[..., None] + posterior.by_group(flat)
+    shares = softmax(joint, axis=1)  # (B, K, G)
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+    drawn = (shares.cumsum(axis=1) < rng.random((len(shares), 1, shares.shape[2]))).sum(axis=1)
+    drawn = np.minimum(drawn, shares.shape[1] - 1)
+    if mixture.numeric:
+        drawn = np.array(mixture.names)[drawn]
+    dims = {"subject": ("subject",), "trajectory": ("trajectory",), "data": ()}[mixture.by]
+    shares = np.moveaxis(shares, 1, -1)
+    if mixture.by == "data":
+        shares, drawn = shares[:, 0], drawn[:, 0]
+    name = f"agent.{mixture.parameter}"
+    found = {**values, name: drawn.reshape(*shape, *drawn.shape[1:])}
+    return found, {name: shares.reshape(*shape, *shares.shape[1:])}, {name: dims}
 
 
 def _by_trajectory(

@@ -16,6 +16,7 @@ from numpyro.infer import SVI, Trace_ELBO, autoguide, init_to_value
 from numpyro.optim import Adam
 
 from goalinf.agents import Agent
+from goalinf.agents.alternatives import options_of
 from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.checks import check_count, check_key
 from goalinf.errors import ConvergenceError
@@ -194,7 +195,7 @@ def approximate(
 
 
 def _has_kinks(agent: Agent | None) -> bool:
-    return agent is not None and not agent.planner.smooth
+    return agent is not None and not all(one.planner.smooth for one in options_of(agent))
 
 
 def _posterior(

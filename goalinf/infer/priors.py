@@ -11,10 +11,13 @@ import equinox as eqx
 import numpyro
 from numpyro.distributions import Distribution, ExpandedDistribution, ImproperUniform, Independent
 
-from goalinf.agents import Agent
+from goalinf.agents import Agent, Mixture
 from goalinf.agents.derivatives import base_of
 from goalinf.rewards import LinearReward, Reward
 from goalinf.worlds import World
+
+# Axes of the parameters that are no numbers, the last ones where a prior has fewer; all others have one of states.
+_AXES = {"default": ("state", "action"), "weights": ("value",)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Site:
         return self.name.split(".", 1)[1]
 
 
-def find_sites(agent: Agent, reward: Reward | Mapping[Any, Reward], world: World) -> list[Site]:
+def find_sites(agent: Agent | Mixture, reward: Reward | Mapping[Any, Reward], world: World) -> list[Site]:
     """Every prior in an agent and a reward, expanded to the shape that the world needs.
 
     Raises
@@ -50,10 +53,12 @@ def find_sites(agent: Agent, reward: Reward | Mapping[Any, Reward], world: World
         Where a prior has the wrong shape, is discrete or improper, or stands in one of several rewards.
     """
     sizes = {"state": world.n_states, "action": world.n_actions, "successor": world.mdp.successors.shape[2]}
+    if isinstance(agent, Mixture):
+        sizes["value"] = len(agent.agents)
     sites = []
     for name, value in agent.parameters.items():
         if isinstance(value, Distribution):
-            dims: tuple[str, ...] = () if value.shape() == () else ("state",)
+            dims = _AXES.get(name.rsplit(".", 1)[-1], ("state",))[-len(value.shape()) :] if value.shape() else ()
             sites.append(Site(f"agent.{name}", _expanded(f"agent.{name}", value, dims, sizes), dims))
     if isinstance(reward, Mapping):
         for context, one in reward.items():
@@ -103,7 +108,7 @@ def entry_prior(prior: Distribution) -> Distribution:
     return prior
 
 
-def fill(agent: Agent, reward: Any, values: Mapping[str, Any]) -> tuple[Agent, Any]:
+def fill(agent: Any, reward: Any, values: Mapping[str, Any]) -> tuple[Any, Any]:
     """Agent and reward with a value in the place of every prior; ``values`` is keyed by site name."""
     for name, value in values.items():
         owner, parameter = name.split(".", 1)

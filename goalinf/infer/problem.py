@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro
 
-from goalinf.agents import Agent, Setting
+from goalinf.agents import Agent, Mixture, Setting
 from goalinf.agents.checks import check_plannable
 from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.behavior import Behavior
@@ -82,7 +82,7 @@ class Posterior:
     coords: Mapping[str, Any]
     sites: list[Site]
     world: Worlds | None = None
-    agent: Agent | None = None
+    agent: Agent | Mixture | None = None
     reward: Rewards | None = None
 
     @property
@@ -115,6 +115,25 @@ class Posterior:
         (product,) = values.values()
         return over_draws(lambda draw: split(draw[0], product=draw[1]), (jax.random.split(key, len(flat)), product))
 
+    @property
+    def mixture(self) -> Mixture | None:
+        """The agents of which each is one, where that is not known."""
+        return self.agent if isinstance(self.agent, Mixture) else None
+
+    def by_group(self, values: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Log-likelihood ``(B, K, G)`` of each one who is one of several agents, under every option, at many values."""
+        contexts, reward, world = self.labeled.context_names, self.reward, self.world
+        mixture = self.mixture
+        assert mixture is not None
+        assert world is not None
+
+        def one(draw: Mapping[str, Any], data: Trajectories) -> Any:
+            agent, wanted = fill(mixture, reward, draw)
+            return Behavior(world, agent, wanted, contexts=contexts).by_group(data)
+
+        groups = {"subject": self.labeled.n_subjects, "trajectory": self.labeled.n_trajectories, "data": 1}
+        return over_draws(one, dict(values), self.data)[..., : groups[mixture.by]]
+
     def _closed_values(self, flat: np.ndarray) -> dict[str, np.ndarray]:
         (site,) = (site for site in self.sites if site.name != "agent.beta")
         return {site.name: flat.reshape(*flat.shape[:-1], *site.prior.shape())}  # normal: coordinates are values
@@ -130,7 +149,13 @@ class Posterior:
 
 
 def standard(
-    key: Any, world: Worlds | None, agent: Agent | None, reward: Rewards | None, data: Any, *, as_product: bool = True
+    key: Any,
+    world: Worlds | None,
+    agent: Agent | Mixture | None,
+    reward: Rewards | None,
+    data: Any,
+    *,
+    as_product: bool = True,
 ) -> Posterior:
     """The posterior of an agent and a reward that hold priors, in beta times the reward, too, where that is possible.
 
@@ -142,7 +167,7 @@ def standard(
     missing = [name for name, given in (("world", world), ("agent=", agent), ("reward=", reward)) if given is None]
     if missing:
         raise ValueError(f"gi.infer needs {', '.join(missing)}; or a model of your own as model=")
-    if not isinstance(agent, Agent):
+    if not isinstance(agent, (Agent, Mixture)):
         raise TypeError(f"agent is a {type(agent).__name__}; expected an agent such as gi.soft_optimal(beta=1.0)")
     assert world is not None
     assert reward is not None
@@ -183,7 +208,7 @@ def standard(
 
     plain = form(sample_sites, None)
     product = None if scale is None else form(partial(sample_product, prior=scale), scale)
-    dims, coords = assemble.site_coords(sites, setting.world, reward)
+    dims, coords = assemble.site_coords(sites, setting.world, agent, reward, data)
     posterior = Posterior(plain, product, scale, data, dims, coords, sites, world, agent, reward)
     _check_defined(posterior, data)
     return posterior
