@@ -82,6 +82,10 @@ class Agent(eqx.Module):
         names = [name for _, name in self._owners()]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"{', '.join(twice)}: two parts of the agent have a parameter of this name")
+        for room in ("beliefs", "planner", "choice", "execution"):
+            part = getattr(self, room)
+            if isinstance(part, type) or not (callable(part) or hasattr(part, "enact")):
+                raise ValueError(f"{room} is {part!r}; expected a part, such as those in goalinf.agents")
         _check_nesting(self.execution)
         if hasattr(self.beliefs, "foresee") and self.slip is None:
             raise ValueError("slips are foreseen but the hand never slips: give execution=goalinf.agents.Slip(…)")
@@ -164,7 +168,7 @@ class Agent(eqx.Module):
         return agent
 
     def policy(self, world: World, reward: Reward, *, precision: Precision | None = None) -> xr.DataArray:
-        """Probability of each action in each state, labeled; by decision with a finite horizon, by latent mode with such.
+        """Probability of each action in each state, labeled; by decision with a horizon, by latent mode with such.
 
         With a history these are the probabilities of the first step, before anything has happened.
 

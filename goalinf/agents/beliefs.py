@@ -6,17 +6,20 @@ import dataclasses
 from typing import Any, ClassVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from goalinf.agents.bellman import Problem
 from goalinf.agents.parts import INFINITY, SHARE, Part, Ranges
 from goalinf.precision import namespace
-from goalinf.worlds import MDP
+from goalinf.rewards import Reward
+from goalinf.worlds import MDP, World
 
 
 class TrueBeliefs(Part):
     """The agent knows the world."""
+
     numpy: ClassVar[bool] = True
 
     def __call__(self, mdp: MDP) -> MDP:
@@ -62,15 +65,36 @@ class FalseDynamics(Part):
     ----------
     confusion : float or Distribution
         :math:`m`, in [0, 1]. 0: the truth.
-    alternative : MDP or int (A,)
+    alternative : World, MDP or int (A,)
         :math:`P'`: another world with the same states and actions; or for every action the number of the one whose
-        outcomes it is taken to have.
+        outcomes it is taken to have (those of an action that is not available are to stay).
     """
 
     confusion: Any
-    alternative: Any
+    alternative: Any = eqx.field(converter=lambda value: _alternative(value))
     parameters: ClassVar[Ranges] = {"confusion": SHARE}
     numpy: ClassVar[bool] = True
+
+    def check(self, world: World, reward: Reward) -> None:
+        """Refuse an alternative of another size, and a reward that is not defined for other outcomes."""
+        n_states, n_actions = world.n_states, world.n_actions
+        if isinstance(self.alternative, MDP):
+            found = self.alternative.n_states, self.alternative.n_actions
+            if found != (n_states, n_actions):
+                raise ValueError(
+                    f"alternative is a world of {found[0]} states and {found[1]} actions; "
+                    f"this world has {n_states} and {n_actions}"
+                )
+        elif len(self.alternative) != n_actions or not (self.alternative < n_actions).all():
+            raise ValueError(
+                f"alternative is {self.alternative.tolist()}; expected the numbers of {n_actions} actions, "
+                f"each from 0 to {n_actions - 1}"
+            )
+        if "successor" in {axis for axes in _all_dims(reward) for axis in axes}:
+            raise ValueError(
+                "a reward by outcome says nothing of outcomes that this agent only believes in: "
+                "use a StateReward, ActionReward, LinearReward of these, or a goal"
+            )
 
     def __call__(self, mdp: MDP) -> MDP:
         """The outcomes of both worlds side by side."""
@@ -100,6 +124,25 @@ class FalseDynamics(Part):
             origins = xp.concatenate([mine, theirs])
         neighbors = xp.concatenate([mdp.neighbors, other.neighbors])
         return other, other.slots + width, {"neighbors": neighbors, "origins": origins}
+
+
+def _alternative(value: Any) -> Any:
+    """A world's MDP, or an order of actions as an array."""
+    if isinstance(value, (MDP, jax.Array)):
+        return value
+    if isinstance(value, World):
+        return value.mdp
+    order = np.asarray(value)
+    if order.ndim != 1 or order.dtype.kind not in "iu" or not (order >= 0).all():
+        raise ValueError(
+            f"alternative is {value!r}; expected a World, or for every action the number of one, such as [1, 0]"
+        )
+    return order
+
+
+def _all_dims(reward: Any) -> list[tuple[str, ...]]:
+    base = getattr(reward, "base", None)
+    return [*reward.dims.values(), *([] if base is None else _all_dims(base))]
 
 
 class ForeseesSlips(Part):

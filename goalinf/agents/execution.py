@@ -17,6 +17,7 @@ Available = Bool[Array | np.ndarray, "S A"]
 
 class AsIntended(Part):
     """What is chosen is done."""
+
     numpy: ClassVar[bool] = True
 
     def __call__(self, log_probs: LogProbs, available: Available) -> LogProbs:
@@ -59,6 +60,10 @@ class Slip(Part):
     recorded: Literal["executed", "intended"] = eqx.field(static=True, default="executed")
     parameters: ClassVar[Ranges] = {"slip": SHARE}
     numpy: ClassVar[bool] = True
+
+    def __check_init__(self) -> None:
+        if self.recorded not in ("executed", "intended"):
+            raise ValueError(f"recorded is {self.recorded!r}; expected 'executed' or 'intended'")
 
     def __call__(self, log_probs: LogProbs, available: Available) -> LogProbs:
         """Log-probabilities of what is recorded."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -28,6 +27,7 @@ class Outlook(Part):
     probability zero count for nothing.
     """
 
+    discounts: ClassVar[bool] = True  # whether the discount factor plays a part
 
 
 class Expectation(Outlook):
@@ -134,6 +134,7 @@ class Extremal(Outlook):
     """
 
     peak: Any
+    discounts: ClassVar[bool] = False
     parameters: ClassVar[Ranges] = {"peak": (0.0, 1.0 - 1e-9)}
 
     def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:

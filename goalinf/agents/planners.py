@@ -17,9 +17,11 @@ from goalinf.agents.bellman import Backup, Problem, action_values, backup, biase
 from goalinf.agents.factors import Calm
 from goalinf.agents.linear import solve_linear
 from goalinf.agents.outlooks import Outlook
-from goalinf.agents.parts import INFINITY, SHARE, Part, Ranges
+from goalinf.agents.parts import INFINITY, SHARE, Part, Ranges, check_policy, check_shape
 from goalinf.checks import check_count
 from goalinf.precision import cast, namespace, on_host
+from goalinf.rewards import Reward, ended
+from goalinf.worlds import World
 
 
 class Plan(eqx.Module):
@@ -84,6 +86,8 @@ class ValueIteration(Planner):
     parameters: ClassVar[Ranges] = {"discount": SHARE}
 
     def __check_init__(self) -> None:
+        if self.outlook is not None and (isinstance(self.outlook, type) or not callable(self.outlook)):
+            raise ValueError(f"outlook is {self.outlook!r}; expected one such as goalinf.agents.Optimism(0.5)")
         if self.backup not in ("soft", "hard", "mean"):
             raise ValueError(f"backup is {self.backup!r}; expected 'soft', 'hard' or 'mean'")
         for name, count in (("horizon", self.horizon), ("depth", self.depth)):
@@ -92,7 +96,14 @@ class ValueIteration(Planner):
         if self.horizon is not None and self.depth is not None:
             raise ValueError("horizon and depth both say how far the agent plans: give one of them")
         if self.leaf is not None and (self.endless or self.backup != "hard"):
-            raise ValueError("leaf is the value, in utility, of where looking ahead ends: give depth, and backup='hard'")
+            raise ValueError("leaf is what the end of looking ahead is worth, in utility: give depth, backup='hard'")
+        if self.discount is not None and not getattr(self.outlook, "discounts", True):
+            raise ValueError(f"discount has no part in the outlook {type(self.outlook).__name__}: leave it out")
+
+    def check(self, world: World, reward: Reward) -> None:
+        """Refuse values at the end of looking ahead that do not fit the world."""
+        if self.leaf is not None:
+            check_shape("leaf", self.leaf, (world.n_states,), "state")
 
     @property
     def scales(self) -> bool:
@@ -248,6 +259,8 @@ class Hyperbolic(Planner):
     smooth: ClassVar[bool] = True
 
     def __check_init__(self) -> None:
+        if self.horizon is None:
+            raise ValueError("horizon is None; delays are counted up to an end: give a whole number of decisions")
         check_count("horizon", self.horizon)
 
     def __call__(self, problem: Problem, near: Any = None) -> Plan:
@@ -279,8 +292,8 @@ class SuccessorRepresentation(Planner):
 
     Parameters
     ----------
-    default : float (S, A), optional
-        :math:`\pi_0`. None: uniform over the available actions.
+    default : float (A,) or (S, A), optional
+        :math:`\pi_0`, cut to the available actions. None: uniform.
     model_based : float or Distribution
         :math:`w`, in [0, 1]. 0: only the successor representation; 1: rational.
     """
@@ -291,10 +304,16 @@ class SuccessorRepresentation(Planner):
     horizon: ClassVar[None] = None
     outlook: ClassVar[None] = None
 
+    def check(self, world: World, reward: Reward) -> None:
+        """Refuse a default policy that does not fit the world."""
+        if self.default is not None:
+            check_policy("default", self.default, world, ended(reward, world.mdp))
+
     def __call__(self, problem: Problem, near: Any = None) -> Plan:
         """Plan."""
         problem = cast(problem)
-        default = jnp.ones_like(problem.reward) if self.default is None else jnp.asarray(self.default).T
+        default = jnp.ones(problem.reward.shape[0]) if self.default is None else jnp.asarray(self.default)
+        default = default.T if default.ndim == 2 else default[:, None]
         default = jnp.where(problem.available & ~problem.pinned, default, 0.0)
         default = default / jnp.where(problem.pinned, 1.0, default.sum(axis=0))
         income = jnp.where(problem.pinned, problem.pins, (default * problem.reward).sum(axis=0))
@@ -322,6 +341,11 @@ class Negated(Planner):
     def horizon(self) -> Any:
         """That of the planner."""
         return self.planner.horizon
+
+    @property
+    def discount(self) -> Any:
+        """That of the planner."""
+        return getattr(self.planner, "discount", None)
 
     @property
     def endless(self) -> bool:

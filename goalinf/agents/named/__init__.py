@@ -1,0 +1,47 @@
+"""Named agents: the field's names for a choice of parts."""
+
+from goalinf.agents.named.biased import chan_hyperbolic, cvar, extremal, optimistic, prospect, risk_sensitive
+from goalinf.agents.named.bounded import (
+    kl_bounded,
+    lookahead,
+    rational_inattention,
+    satisficing,
+    successor_representation,
+)
+from goalinf.agents.named.clumsy import habitual, noisy_plan, slipping
+from goalinf.agents.named.failing import abandoning, option, plan_commitment, subgoal, switching
+from goalinf.agents.named.impatient import hyperbolic, myopic, quasi_hyperbolic
+from goalinf.agents.named.mistaken import false_dynamics, illusion_of_control
+from goalinf.agents.named.rational import anti_rational, boltzmann, finite_horizon, soft_optimal, uniform
+
+__all__ = [
+    "abandoning",
+    "anti_rational",
+    "boltzmann",
+    "chan_hyperbolic",
+    "cvar",
+    "extremal",
+    "false_dynamics",
+    "finite_horizon",
+    "habitual",
+    "hyperbolic",
+    "illusion_of_control",
+    "kl_bounded",
+    "lookahead",
+    "myopic",
+    "noisy_plan",
+    "optimistic",
+    "option",
+    "plan_commitment",
+    "prospect",
+    "quasi_hyperbolic",
+    "rational_inattention",
+    "risk_sensitive",
+    "satisficing",
+    "slipping",
+    "soft_optimal",
+    "subgoal",
+    "successor_representation",
+    "switching",
+    "uniform",
+]

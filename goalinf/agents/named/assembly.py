@@ -1,0 +1,106 @@
+"""What all named agents share: the arguments for those parts that they do not set themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from goalinf.agents.agent import Agent
+from goalinf.agents.choice import Softmax
+from goalinf.agents.execution import AsIntended, Lapse
+from goalinf.agents.parts import Part, check_parameter
+from goalinf.agents.planners import Planner, ValueIteration
+
+P = TypeVar("P", bound=Part)
+
+_PLANNING = ("horizon", "depth", "discount", "backup", "outlook")
+_OTHERS = (*_PLANNING, "beliefs", "execution", "lapse")
+
+
+def made(kind: Callable[..., P], **fields: Any) -> P:
+    """A part, its numbers checked and turned into arrays of the host."""
+    ranges = getattr(kind, "parameters", {})
+    return kind(**{k: check_parameter(k, v, *ranges[k]) if k in ranges else v for k, v in fields.items()})
+
+
+def assembled(
+    name: str,
+    choice: Any,
+    others: Mapping[str, Any],
+    *,
+    planner: Planner | None = None,
+    beliefs: Any = None,
+    execution: Any = None,
+    wrapped: Callable[[Planner], Planner] | None = None,
+    around: Callable[[Any], Any] | None = None,
+    without: Mapping[str, str] | None = None,
+    **planning: Any,
+) -> Agent:
+    """An agent of the parts that its constructor sets, and of the others that its user gave.
+
+    Parameters
+    ----------
+    name : str
+        Name of the constructor.
+    choice : Part, float or Distribution
+        The choice rule; or beta, for a softmax.
+    others : mapping
+        What the user gave besides the constructor's own arguments.
+    planner, beliefs, execution : optional
+        Parts that the constructor sets.
+    wrapped : callable, optional
+        Makes the planner from the one that the user gave.
+    around : callable, optional
+        Makes the execution from the one that the user gave.
+    without : mapping, optional
+        Arguments that mean nothing to this agent, and why.
+    **planning
+        What the constructor sets of :class:`~goalinf.agents.ValueIteration`.
+
+    Raises
+    ------
+    TypeError
+        Where an argument is unknown.
+    ValueError
+        Where an argument would set what the constructor sets.
+    """
+    own = {key: f"{name} has {key} {_shown(value)} already" for key, value in planning.items()}
+    for part, keys in ((planner, _PLANNING), (beliefs, ("beliefs",)), (execution, ("execution", "lapse"))):
+        own |= {} if part is None else dict.fromkeys(keys, f"{name} has {_shown(part)} already")
+    own |= dict(without or {})
+    for key, value in others.items():
+        if key not in _OTHERS:
+            free = ", ".join(other for other in _OTHERS if other not in own)
+            raise TypeError(f"{name} takes no argument {key!r}; besides its own it takes {free}")
+        if key in own:
+            raise ValueError(
+                f"{key} is {_shown(value)}, but {own[key]}: leave {key} out, or compose the agent from parts (gi.Agent)"
+            )
+    for key in ("horizon", "depth", "discount"):
+        if key in planning and planning[key] is None:
+            raise ValueError(f"{key} is None; {name} needs a number")
+    given = {**{key: others[key] for key in _PLANNING if key in others}, **planning}
+    plans = made(ValueIteration, **given) if planner is None else planner
+    hand = _execution(others) if execution is None else execution
+    return Agent(
+        beliefs=others.get("beliefs", beliefs),
+        planner=plans if wrapped is None else wrapped(plans),
+        choice=choice if isinstance(choice, Part) else made(Softmax, beta=choice),
+        execution=hand if around is None else around(hand),
+        name=name,
+    )
+
+
+def _execution(others: Mapping[str, Any]) -> Any:
+    if "lapse" not in others:
+        return others.get("execution", AsIntended())
+    if "execution" in others:
+        raise ValueError(
+            f"lapse and execution are both given, and lapse={_shown(others['lapse'])} is short for "
+            "execution=goalinf.agents.Lapse(…): give one of them"
+        )
+    return made(Lapse, lapse=others["lapse"])
+
+
+def _shown(value: Any) -> str:
+    return repr(value) if isinstance(value, (bool, int, float, str)) or value is None else f"a {type(value).__name__}"

@@ -1,0 +1,261 @@
+"""Agents with an outlook: outcomes are put together in another way than by their expectation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from goalinf.agents.agent import Agent
+from goalinf.agents.alternatives import constructor
+from goalinf.agents.named.assembly import assembled, made
+from goalinf.agents.outlooks import CVaR, EntropicRisk, Extremal, HyperbolicBellman, Optimism, Prospect
+
+
+@constructor
+def risk_sensitive(risk: Any, beta: Any, **others: Any) -> Agent:
+    r"""Avoids or seeks risk, by exponential utility of what each step brings.
+
+    .. math:: Q = \tfrac1\theta \log \sum_t P(t \mid s,a)\,e^{\theta (R + \gamma V(t))},\quad V = \max_a Q
+
+    Where every choice has one outcome, risk plays no part.
+
+    Parameters
+    ----------
+    risk : float or Distribution
+        :math:`\theta` in 1/utility. Below 0: averse; 0: :func:`boltzmann`; above: seeking; towards ±infinity: what
+        counts is the best or worst possible outcome.
+    beta : float, (S,) or Distribution
+        Inverse temperature in 1/utility, at least 0.
+    **others
+        ``horizon``, ``depth``, ``discount``, ``backup``, ``beliefs``, ``execution`` or ``lapse``; see
+        :func:`boltzmann`.
+
+    Returns
+    -------
+    Agent
+
+    Raises
+    ------
+    ValueError, TypeError
+        See :func:`boltzmann`.
+
+    References
+    ----------
+    Howard and Matheson (1972).
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> gi.risk_sensitive(-1.0, beta=2.0).parameters
+    {'risk': array(-1.), 'beta': array(2.)}
+    """
+    return assembled("risk_sensitive", beta, others, outlook=made(EntropicRisk, risk=risk))
+
+
+@constructor
+def cvar(tail: Any, beta: Any, **others: Any) -> Agent:
+    r"""Plans for the worst share of the outcomes of every step (conditional value at risk, nested).
+
+    .. math:: Q = \tfrac1\alpha \int_0^\alpha F^{-1}(u)\,du,\quad F \text{ the distribution of } R + \gamma V
+
+    The value at risk of whole returns, which is not nested, is time-inconsistent and no such agent.
+
+    Parameters
+    ----------
+    tail : float or Distribution
+        :math:`\alpha`, above 0 and up to 1. 1: :func:`boltzmann`; towards 0: the worst possible outcome. Where every
+        choice has one outcome, it plays no part.
+    beta : float, (S,) or Distribution
+        Inverse temperature in 1/utility, at least 0.
+    **others
+        ``horizon``, ``depth``, ``discount``, ``backup``, ``beliefs``, ``execution`` or ``lapse``; see
+        :func:`boltzmann`.
+
+    Returns
+    -------
+    Agent
+
+    Raises
+    ------
+    ValueError, TypeError
+        See :func:`boltzmann`.
+
+    References
+    ----------
+    Majumdar et al. (2017).
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> gi.cvar(0.5, beta=2.0).parameters
+    {'tail': array(0.5), 'beta': array(2.)}
+    """
+    return assembled("cvar", beta, others, outlook=made(CVaR, tail=tail))
+
+
+@constructor
+def prospect(loss_aversion: Any, beta: Any, *, exponent: Any = None, **others: Any) -> Agent:
+    r"""Losses weigh more than gains, and both less the larger they are.
+
+    .. math:: Q = \sum_t P\,[u(R) + \gamma V(t)],\quad
+        u(x) = \begin{cases} f(x) & x \ge 0 \\ -\lambda f(|x|) & x < 0 \end{cases},\quad
+        f(x) = \log(1 + x) \text{ or } x^a
+
+    The reward alone is distorted, around a reference point of zero: a constant added to all rewards changes behavior.
+
+    Parameters
+    ----------
+    loss_aversion : float or Distribution
+        :math:`\lambda`, at least 0; the usual estimate is 2.25.
+    beta : float, (S,) or Distribution
+        Inverse temperature in 1/utility, at least 0.
+    exponent : float or Distribution, optional
+        :math:`a`, above 0; the usual estimate is 0.88. None: the logarithm (Chan, Critch and Dragan 2021). With
+        ``exponent=1`` and ``loss_aversion=1`` it is :func:`boltzmann`; the logarithm never is, but comes close for
+        rewards far below 1.
+    **others
+        ``horizon``, ``depth``, ``discount``, ``backup``, ``beliefs``, ``execution`` or ``lapse``; see
+        :func:`boltzmann`.
+
+    Returns
+    -------
+    Agent
+
+    Raises
+    ------
+    ValueError, TypeError
+        See :func:`boltzmann`.
+
+    References
+    ----------
+    Kahneman and Tversky (1979); Tversky and Kahneman (1992); Chan, Critch and Dragan (2021).
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> gi.prospect(2.25, beta=2.0, exponent=0.88).parameters
+    {'loss_aversion': array(2.25), 'exponent': array(0.88), 'beta': array(2.)}
+    """
+    outlook = made(Prospect, loss_aversion=loss_aversion, exponent=exponent)
+    return assembled("prospect", beta, others, outlook=outlook)
+
+
+@constructor
+def optimistic(optimism: Any, beta: Any, **others: Any) -> Agent:
+    r"""Takes better outcomes to be likelier than they are.
+
+    .. math:: T(t) \propto P(t \mid s,a)\,e^{w (R + \gamma V(t))},\quad Q = \sum_t T(t)\,(R + \gamma V(t))
+
+    Parameters
+    ----------
+    optimism : float or Distribution
+        :math:`w` in 1/utility. 0: :func:`boltzmann`; below: pessimism; towards ±infinity: the best or worst possible
+        outcome. Where every choice has one outcome, it plays no part. For large :math:`|w|` there can be several fixed
+        points, of which the one found from zero values is taken.
+    beta : float, (S,) or Distribution
+        Inverse temperature in 1/utility, at least 0.
+    **others
+        ``horizon``, ``depth``, ``discount``, ``backup``, ``beliefs``, ``execution`` or ``lapse``; see
+        :func:`boltzmann`.
+
+    Returns
+    -------
+    Agent
+
+    Raises
+    ------
+    ValueError, TypeError
+        See :func:`boltzmann`.
+
+    References
+    ----------
+    Chan, Critch and Dragan (2021); some released code leaves out the normalization of T.
+
+    Examples
+    --------
+    One that looks three steps ahead and lapses now and then:
+
+    >>> import goalinf as gi
+    >>> gi.optimistic(0.5, beta=2.0, depth=3, lapse=0.05).parameters
+    {'optimism': array(0.5), 'beta': array(2.), 'lapse': array(0.05)}
+    """
+    return assembled("optimistic", beta, others, outlook=made(Optimism, optimism=optimism))
+
+
+@constructor
+def extremal(peak: Any, beta: Any, **others: Any) -> Agent:
+    r"""What counts is the best moment and not how long it lasts (peak-end rule, duration neglect).
+
+    .. math:: Q = \sum_t P(t \mid s,a) \max\{R,\ (1 - a) R + a V(t)\}
+
+    The discount of the world plays no part: :math:`a` does what it does.
+
+    Parameters
+    ----------
+    peak : float or Distribution
+        :math:`a`, in [0, 1). 0: greedy.
+    beta : float, (S,) or Distribution
+        Inverse temperature in 1/utility, at least 0.
+    **others
+        ``horizon``, ``depth``, ``backup``, ``beliefs``, ``execution`` or ``lapse``; see
+        :func:`boltzmann`.
+
+    Returns
+    -------
+    Agent
+
+    Raises
+    ------
+    ValueError, TypeError
+        See :func:`boltzmann`.
+
+    References
+    ----------
+    Chan, Critch and Dragan (2021).
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> gi.extremal(0.5, beta=2.0).parameters
+    {'peak': array(0.5), 'beta': array(2.)}
+    """
+    without = {"discount": "peak takes its place"}
+    return assembled("extremal", beta, others, outlook=made(Extremal, peak=peak), without=without)
+
+
+@constructor
+def chan_hyperbolic(curvature: Any, beta: Any, **others: Any) -> Agent:
+    r"""A Bellman update with a hyperbola in it. It is not about delays: that is :func:`hyperbolic`.
+
+    .. math:: Q = \sum_t P(t \mid s,a)\,\frac{R + \gamma V(t)}{1 + k V(t)}
+
+    Parameters
+    ----------
+    curvature : float or Distribution
+        :math:`k` in 1/utility, at least 0. 0: :func:`boltzmann`. Where values are negative, :math:`1 + k V` has to
+        stay above 0; planning fails where it does not.
+    beta : float, (S,) or Distribution
+        Inverse temperature in 1/utility, at least 0.
+    **others
+        ``horizon``, ``depth``, ``discount``, ``backup``, ``beliefs``, ``execution`` or ``lapse``; see
+        :func:`boltzmann`.
+
+    Returns
+    -------
+    Agent
+
+    Raises
+    ------
+    ValueError, TypeError
+        See :func:`boltzmann`.
+
+    References
+    ----------
+    Alexander and Brown (2010); Chan, Critch and Dragan (2021).
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> gi.chan_hyperbolic(0.1, beta=2.0).parameters
+    {'curvature': array(0.1), 'beta': array(2.)}
+    """
+    return assembled("chan_hyperbolic", beta, others, outlook=made(HyperbolicBellman, curvature=curvature))

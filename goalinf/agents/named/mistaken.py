@@ -1,0 +1,101 @@
+"""Agents that are wrong about what follows what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from goalinf.agents.agent import Agent
+from goalinf.agents.alternatives import constructor
+from goalinf.agents.beliefs import FalseDynamics, IllusionOfControl
+from goalinf.agents.named.assembly import assembled, made
+
+
+@constructor
+def illusion_of_control(control: Any, beta: Any, **others: Any) -> Agent:
+    r"""Takes likely outcomes to be likelier than they are, or less so.
+
+    .. math:: \tilde P(t \mid s,a) \propto P(t \mid s,a)^n \text{ over the possible outcomes}
+
+    It plans rationally in :math:`\tilde P` and acts in :math:`P`.
+
+    Parameters
+    ----------
+    control : float or Distribution
+        :math:`n`, at least 0. 0: all possible outcomes seem alike; 1: :func:`boltzmann`; towards infinity: only the
+        likeliest counts. Where every choice has one outcome, it plays no part.
+    beta : float, (S,) or Distribution
+        Inverse temperature in 1/utility, at least 0.
+    **others
+        ``horizon``, ``depth``, ``discount``, ``backup``, ``outlook``, ``execution`` or ``lapse``; see
+        :func:`boltzmann`.
+
+    Returns
+    -------
+    Agent
+
+    Raises
+    ------
+    ValueError, TypeError
+        See :func:`boltzmann`.
+
+    References
+    ----------
+    Chan, Critch and Dragan (2021).
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> gi.illusion_of_control(2.0, beta=2.0).parameters
+    {'control': array(2.), 'beta': array(2.)}
+    """
+    return assembled("illusion_of_control", beta, others, beliefs=made(IllusionOfControl, control=control))
+
+
+@constructor
+def false_dynamics(confusion: Any, beta: Any, *, alternative: Any, **others: Any) -> Agent:
+    r"""Believes in a mixture of the world and another one, and is rational in that.
+
+    .. math:: \tilde P = (1 - m) P + m P'
+
+    Unlike beta or the discount, beliefs show in behavior in a single world with rewards of states.
+
+    Parameters
+    ----------
+    confusion : float or Distribution
+        :math:`m`, in [0, 1]. 0: :func:`boltzmann`; 1: at home in the other world.
+    beta : float, (S,) or Distribution
+        Inverse temperature in 1/utility, at least 0.
+    alternative : World or sequence of int
+        :math:`P'`: a world with the same states and actions; or for every action the number of the one whose outcomes
+        it is taken to have, such as ``[1, 0]`` for two that are mixed up.
+    **others
+        ``horizon``, ``depth``, ``discount``, ``backup``, ``outlook``, ``execution`` or ``lapse``; see
+        :func:`boltzmann`.
+
+    Returns
+    -------
+    Agent
+
+    Raises
+    ------
+    ValueError, TypeError
+        See :func:`boltzmann`. When it plans: where the alternative does not fit the world, or the reward is a
+        :class:`TransitionReward`, which says nothing of outcomes that are only believed in.
+
+    References
+    ----------
+    Reddy, Dragan and Levine (2018).
+
+    Examples
+    --------
+    Left and right are mixed up:
+
+    >>> import goalinf as gi
+    >>> hall = gi.gridworld("s.a", discount=0.9)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> confused = gi.false_dynamics(1.0, beta=5.0, alternative=[0, 1, 3, 2])
+    >>> confused.policy(hall, reward).sel(state="0,1").idxmax("action").item()
+    'left'
+    """
+    beliefs = made(FalseDynamics, confusion=confusion, alternative=alternative)
+    return assembled("false_dynamics", beta, others, beliefs=beliefs)
