@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import jax
@@ -46,11 +46,12 @@ def on_host(*trees: Any) -> bool:
     return not any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(trees))
 
 
-@contextlib.contextmanager
-def exact_on_host(*trees: Any) -> Iterator[None]:
-    """Run a block in the precision of the device where every number lies on the host; else in that of the program."""
-    with computing_in() if on_host(*trees) else contextlib.nullcontext():
-        yield
+def exactly(function: Callable[[], Any], *trees: Any) -> Any:
+    """``function()``; where every number of these lies on the host, in the precision of the device and back there."""
+    if not on_host(*trees):
+        return function()
+    with computing_in():
+        return jax.device_get(function())
 
 
 def namespace(*trees: Any) -> Any:

@@ -168,7 +168,11 @@ def _act(agent: Agent, mdp: MDP, reward: Reward, left: Any, planned: Plan) -> Po
     if not on_host(agent, mdp, reward, planned):
         agent, reward, left, planned = cast((agent, reward, left, planned))
     log_probs, over = _acts(agent, mdp, reward, left * planned.q)
-    history = jax.tree.map(_array, agent.execution) if hasattr(agent.execution, "bend") else None
+    history = None
+    if hasattr(agent.planner, "history"):
+        history = agent.planner.history(mdp, reward, agent.beta, agent.execution)
+    elif hasattr(agent.execution, "bend"):
+        history = jax.tree.map(_array, agent.execution)
     return Policy(log_probs, left * planned.values, over, planned.residual, history=history)
 
 

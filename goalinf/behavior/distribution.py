@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import jax
@@ -21,7 +22,7 @@ from goalinf.behavior.scores import chained, score, score_steps, score_subjects
 from goalinf.behavior.simulation import drawn_options, roll_out_one_of
 from goalinf.checks import check_kind
 from goalinf.data import Trajectories
-from goalinf.precision import exact_on_host
+from goalinf.precision import exactly
 
 
 class Behavior(dist.Distribution):
@@ -88,12 +89,16 @@ class Behavior(dist.Distribution):
     def policies(self) -> tuple[Policy, ...]:
         """Policies of all contexts, one for every agent that it may be; planned once."""
         if self._policies is None:
-            one = isinstance(self.agent, Agent)
-            with exact_on_host(self.agent, self.setting.rewards, self._near):
-                self._policies = (
-                    (self.setting.plan(self.agent, near=self._near),) if one else self.setting.plan_all(self.agent)
-                )
+            self._policies = self._exactly(self._planned)
         return self._policies
+
+    def _planned(self) -> tuple[Policy, ...]:
+        if isinstance(self.agent, Agent):
+            return (self.setting.plan(self.agent, near=self._near),)
+        return self.setting.plan_all(self.agent)
+
+    def _exactly(self, function: Callable[[], Any], *more: Any) -> Any:
+        return exactly(function, self.agent, self.setting.rewards, self._near, *more)
 
     @property
     def policy(self) -> Policy:
@@ -109,14 +114,16 @@ class Behavior(dist.Distribution):
 
     def log_prob(self, value: Trajectories) -> Float[Array, ""]:
         """Log-probability of all observed choices, in nats; not a number where the planner failed."""
+        return self._exactly(partial(self._log_prob, value), value)
+
+    def _log_prob(self, value: Trajectories) -> Any:
         policies = self.policies
-        with exact_on_host(self.agent, self.setting.rewards, value):
-            if isinstance(self.agent, Agent):
-                total = score(policies[0], value, episodic=self._episodic)
-            else:
-                total = logsumexp(self.agent.log_weights[:, None] + self.by_group(value), axis=0).sum()
-            done = jnp.stack([solved(policy.residual, policy.values) for policy in policies]).all()
-            return jnp.where(done, total, jnp.nan)
+        if isinstance(self.agent, Agent):
+            total = score(policies[0], value, episodic=self._episodic)
+        else:
+            total = logsumexp(self.agent.log_weights[:, None] + self.by_group(value), axis=0).sum()
+        done = jnp.stack([solved(policy.residual, policy.values) for policy in policies]).all()
+        return jnp.where(done, total, jnp.nan)
 
     def by_group(self, value: Trajectories) -> Float[Array, "K N"]:
         """Log-probability of what each one of those who are one of several agents did, under every option.
@@ -134,22 +141,20 @@ class Behavior(dist.Distribution):
 
         Where a subject is one of several agents: given the earlier trajectories of the same subject.
         """
-        return self._chained(value, lambda policy: score_steps(policy, value).sum(-1))
+        return self._exactly(lambda: self._chained(value, lambda policy: score_steps(policy, value).sum(-1)), value)
 
     def log_prob_by_step(self, value: Trajectories) -> Float[Array | np.ndarray, "N T"]:
         """Log-probability of each choice, in nats, given those before it; zero where nothing is scored."""
-        return self._chained(value, lambda policy: score_steps(policy, value))
+        return self._exactly(lambda: self._chained(value, lambda policy: score_steps(policy, value)), value)
 
     def _chained(self, value: Trajectories, scored: Callable[[Policy], Any]) -> Any:
         """Scores of items, given those before them where they depend on which agent it is."""
-        policies = self.policies
-        with exact_on_host(self.agent, self.setting.rewards, value):
-            if isinstance(self.agent, Agent):
-                return scored(policies[0])
-            scores = jnp.stack([scored(policy) for policy in policies])
-            flat = scores.reshape(len(scores), -1)
-            group = jnp.repeat(self._group(value), flat.shape[1] // value.n_trajectories)
-            return chained(self.agent.log_weights, flat, group).reshape(scores.shape[1:])
+        if isinstance(self.agent, Agent):
+            return scored(self.policy)
+        scores = jnp.stack([scored(policy) for policy in self.policies])
+        flat = scores.reshape(len(scores), -1)
+        group = jnp.repeat(self._group(value), flat.shape[1] // value.n_trajectories)
+        return chained(self.agent.log_weights, flat, group).reshape(scores.shape[1:])
 
     def _group(self, value: Trajectories) -> Any:
         """Number of the one who is one of several agents, by trajectory."""

@@ -34,6 +34,7 @@ def score_subjects(policy: Policy, data: Trajectories, *, episodic: bool) -> Flo
     return jax.ops.segment_sum(jnp.asarray(scores), jnp.asarray(subject), data.n_trajectories)
 
 
+@jax.jit
 def chained(log_weights: Any, scores: Any, group: Any) -> Any:
     r"""Log-probability of every item given those before it in its group, of which each is one of several options.
 

@@ -1,0 +1,236 @@
+r"""Agents that learn: from trial to trial they know better what is good, and everybody can see what they saw.
+
+What they have learned is a history (:mod:`goalinf.agents.history`): a table of values that every step changes. What a
+learner does not see, it does not learn from: a choice that was not observed leaves the table as it was.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from goalinf.agents.bellman import Problem
+from goalinf.agents.execution import AsIntended
+from goalinf.agents.history import Row, Step
+from goalinf.agents.parts import INFINITY, SHARE, Part, Ranges
+from goalinf.agents.planners import Plan, Planner
+from goalinf.precision import cast
+from goalinf.rewards import Reward, ended
+from goalinf.worlds import MDP
+
+
+class Experience(eqx.Module):
+    """What a step brings: the rewards of a world, to be looked up.
+
+    Parameters
+    ----------
+    reward, probability : float (S, A, K)
+        Of every outcome.
+    successors : int (S, A, K)
+        Where it leads.
+    available : bool (S, A)
+        What can be chosen.
+    ended : bool (S,)
+        Where nothing more happens.
+    """
+
+    reward: Float[Array, "S A K"]
+    probability: Float[Array, "S A K"]
+    successors: Int[Array, "S A K"]
+    available: Bool[Array, "S A"]
+    ended: Bool[Array, " S"]
+
+    @classmethod
+    def of(cls, mdp: MDP, reward: Reward) -> Experience:
+        """That of this world and reward."""
+        mdp, reward = cast((mdp, reward))
+        brings = jnp.broadcast_to(reward(mdp), mdp.probabilities.shape)
+        return cls(brings, mdp.probabilities, mdp.successors, mdp.available, ended(reward, mdp))
+
+    def reward_of(self, step: Step) -> Any:
+        """The reward of a step; the expected one of those that lead to the same state."""
+        place = step.state, step.action
+        weight = jnp.where(self.successors[place] == step.following, self.probability[place], 0.0)
+        total = weight.sum()
+        mean = (weight * self.reward[place]).sum() / jnp.where(total > 0, total, 1.0)
+        return jnp.where(total > 0, mean, self.reward[place].mean())
+
+    def best(self, values: Any, state: Any) -> Any:
+        """The highest value of a choice in a state; zero where nothing more happens."""
+        highest = jnp.where(self.available[state], values[state], -jnp.inf).max()
+        return jnp.where(self.ended[state], 0.0, highest)
+
+
+class Learner(Planner):
+    """A planner that plans nothing: what it knows is in its history."""
+
+    horizon: ClassVar[None] = None
+    outlook: ClassVar[None] = None
+    endless: ClassVar[bool] = False
+
+    def __call__(self, problem: Problem, near: Any = None) -> Plan:
+        """No values yet."""
+        nothing = jnp.zeros_like(cast(problem).reward)
+        return Plan(nothing, nothing[0], nothing[0, 0])
+
+
+class QLearning(Learner):
+    r"""Learns from the difference between what it expected and what came (Watkins 1989).
+
+    .. math:: \pi_t = \mathrm{softmax}_a(\beta\,Q_t(s_t, a)),\quad
+        Q(s,a) \leftarrow Q(s,a) + \alpha\,[R + \gamma \max_b Q(s',b) - Q(s,a)]
+
+    Along a trajectory, from ``initial`` everywhere.
+
+    Parameters
+    ----------
+    learning_rate : float or Distribution
+        :math:`\alpha`, in [0, 1].
+    discount : float or Distribution, optional
+        :math:`\gamma`. None: that of the world.
+    initial : float or Distribution
+        Every value before the first step, in utility.
+    """
+
+    learning_rate: Any
+    discount: Any = None
+    initial: Any = 0.0
+    parameters: ClassVar[Ranges] = {"learning_rate": SHARE, "discount": SHARE, "initial": (-INFINITY, INFINITY)}
+
+    def history(self, mdp: MDP, reward: Reward, beta: Any, inner: Any) -> LearnedValues:
+        """What is learned along a trajectory."""
+        discount = mdp.discount if self.discount is None else self.discount
+        numbers = [jnp.asarray(x, float) for x in (self.learning_rate, discount, self.initial, beta)]
+        return LearnedValues(Experience.of(mdp, reward), *numbers, inner)
+
+
+class LearnedValues(eqx.Module):
+    """The table of a Q-learner; see :class:`QLearning`."""
+
+    experience: Experience
+    learning_rate: Any
+    discount: Any
+    initial: Any
+    beta: Any
+    inner: Any = AsIntended()
+
+    def start(self, log_probs: Float[Array, "*T S A"]) -> Any:
+        """Nothing learned."""
+        return jnp.full(log_probs.shape[-2:], self.initial, log_probs.dtype)
+
+    def bend(self, values: Any, row: Row, state: Int[Array, ""]) -> Row:
+        """Log-probabilities of the choices in a state by what was learned."""
+        return self.inner(jax.nn.log_softmax(row + self.beta * values[state]), row > -jnp.inf)
+
+    def after(self, values: Any, step: Step) -> Any:
+        """The table after one more step."""
+        place = step.state, step.action
+        target = self.experience.reward_of(step) + self.discount * self.experience.best(values, step.following)
+        changed = values.at[place].add(self.learning_rate * (target - values[place]))
+        return jnp.where(step.observed, changed, values)
+
+
+class TwoStep(Learner):
+    r"""The hybrid of model-based and model-free learning in the two-step task (Daw et al. 2011).
+
+    In the first state it chooses by :math:`\beta_1\,[w\,Q_{MB} + (1 - w)\,Q_{MF} + p\,\mathrm{rep}]`, in a second one
+    by :math:`\beta_2\,Q_2`, where :math:`Q_{MB}(a) = \sum_{s'} P(s' \mid a) \max_b Q_2(s', b)` and rep marks the last
+    first choice. After the reward R of a trial, both with :math:`Q_2` as it was before,
+
+    .. math:: Q_{MF}(a) &\leftarrow Q_{MF}(a) + \alpha_1\,[Q_2 - Q_{MF}(a)] + \alpha_1 \lambda\,[R - Q_2]\\
+        Q_2 &\leftarrow Q_2 + \alpha_2\,[R - Q_2]
+
+    Parameters
+    ----------
+    learning_rate_1, learning_rate_2 : float or Distribution
+        :math:`\alpha_1` and :math:`\alpha_2`, in [0, 1].
+    beta_1, beta_2 : float or Distribution
+        Inverse temperatures of both stages, at least 0.
+    eligibility : float or Distribution
+        :math:`\lambda`, in [0, 1]: how far a reward reaches back to the first choice.
+    repetition : float or Distribution
+        p, in utility: how much the last first choice is liked.
+    model_based : float or Distribution
+        w, in [0, 1]. 0: model-free; 1: model-based.
+    first : int (static)
+        Number of the first state; the second ones are those that follow it.
+    """
+
+    learning_rate_1: Any
+    learning_rate_2: Any
+    beta_1: Any
+    beta_2: Any
+    eligibility: Any
+    repetition: Any
+    model_based: Any
+    first: int = eqx.field(static=True, default=0)
+    scales: ClassVar[bool] = False
+    parameters: ClassVar[Ranges] = {
+        "learning_rate_1": SHARE,
+        "learning_rate_2": SHARE,
+        "beta_1": (0.0, INFINITY),
+        "beta_2": (0.0, INFINITY),
+        "eligibility": SHARE,
+        "repetition": (-INFINITY, INFINITY),
+        "model_based": SHARE,
+    }
+
+    def history(self, mdp: MDP, reward: Reward, beta: Any, inner: Any) -> Trials:
+        """What is learned from trial to trial."""
+        numbers = [jnp.asarray(getattr(self, name), float) for name in self.parameters]
+        return Trials(Experience.of(mdp, reward), *numbers, inner, self.first)
+
+
+class Trials(eqx.Module):
+    """What a :class:`TwoStep` agent carries: its table, its last first choice, and the one it likes to repeat."""
+
+    experience: Experience
+    learning_rate_1: Any
+    learning_rate_2: Any
+    beta_1: Any
+    beta_2: Any
+    eligibility: Any
+    repetition: Any
+    model_based: Any
+    inner: Any
+    first: int = eqx.field(static=True)
+
+    def start(self, log_probs: Float[Array, "*T S A"]) -> Any:
+        """Nothing learned, nothing chosen."""
+        n_states, n_actions = log_probs.shape[-2:]
+        return jnp.zeros((n_states, n_actions), log_probs.dtype), jnp.asarray(0), jnp.zeros(n_actions, log_probs.dtype)
+
+    def bend(self, past: Any, row: Row, state: Int[Array, ""]) -> Row:
+        """Log-probabilities of the choices in a state by what was learned."""
+        values, _, repeated = past
+        seen = self.experience
+        best = jax.vmap(seen.best, (None, 0))(values, jnp.arange(len(values)))
+        planned = (seen.probability[self.first] * best[seen.successors[self.first]]).sum(axis=-1)
+        mixed = self.model_based * planned + (1.0 - self.model_based) * values[self.first]
+        liking = jnp.where(
+            state == self.first, self.beta_1 * (mixed + self.repetition * repeated), self.beta_2 * values[state]
+        )
+        return self.inner(jax.nn.log_softmax(row + liking), row > -jnp.inf)
+
+    def after(self, past: Any, step: Step) -> Any:
+        """What is carried on after one more step."""
+        values, chosen, repeated = past
+        seen = self.experience
+        follows_first = (seen.successors[self.first] == step.state) & (seen.probability[self.first] > 0)
+        # Both lines read the value of the second choice as it was before.
+        surprise = seen.reward_of(step) - values[step.state, step.action]
+        before = values[step.state, step.action] - values[self.first, chosen]
+        learned = values.at[self.first, chosen].add(self.learning_rate_1 * (before + self.eligibility * surprise))
+        learned = learned.at[step.state, step.action].add(self.learning_rate_2 * surprise)
+        second = step.observed & follows_first.any() & (step.state != self.first)
+        first = step.observed & (step.state == self.first)
+        return (
+            jnp.where(second, learned, values),
+            jnp.where(first, step.action, chosen),
+            jnp.where(second, jnp.arange(len(repeated)) == chosen, repeated),
+        )
