@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         option,
         plan_commitment,
         prospect,
+        q_learning,
         quasi_hyperbolic,
         rational_inattention,
         risk_sensitive,
@@ -47,11 +48,12 @@ if TYPE_CHECKING:
         subgoal,
         successor_representation,
         switching,
+        two_step,
         uniform,
     )
     from goalinf.behavior import Behavior, simulate
     from goalinf.data import Trajectories, read_trajectories
-    from goalinf.errors import ConvergenceError, PrecisionError
+    from goalinf.errors import ConvergenceError, PrecisionError, UnidentifiedWarning
     from goalinf.identify import controllability_deficit, distance
     from goalinf.identify.audit import audit
     from goalinf.identify.null_space import null_space
@@ -101,6 +103,7 @@ __all__ = [
     "StateReward",
     "Trajectories",
     "TransitionReward",
+    "UnidentifiedWarning",
     "World",
     "abandoning",
     "anti_rational",
@@ -144,6 +147,7 @@ __all__ = [
     "plan_commitment",
     "plot",
     "prospect",
+    "q_learning",
     "quasi_hyperbolic",
     "rational_inattention",
     "read_trajectories",
@@ -157,6 +161,7 @@ __all__ = [
     "subgoal",
     "successor_representation",
     "switching",
+    "two_step",
     "uniform",
     "with_memory",
 ]
@@ -186,6 +191,7 @@ _HOMES = {
         "option",
         "plan_commitment",
         "prospect",
+        "q_learning",
         "quasi_hyperbolic",
         "rational_inattention",
         "risk_sensitive",
@@ -195,11 +201,12 @@ _HOMES = {
         "subgoal",
         "successor_representation",
         "switching",
+        "two_step",
         "uniform",
     ),
     "goalinf.behavior": ("Behavior", "simulate"),
     "goalinf.data": ("Trajectories", "read_trajectories"),
-    "goalinf.errors": ("ConvergenceError", "PrecisionError"),
+    "goalinf.errors": ("ConvergenceError", "PrecisionError", "UnidentifiedWarning"),
     "goalinf.identify": ("controllability_deficit", "distance"),
     "goalinf.identify.audit": ("audit",),
     "goalinf.identify.null_space": ("null_space",),

@@ -1,4 +1,4 @@
-"""Errors that are not simply a wrong value."""
+"""Errors that are not simply a wrong value, and the warning that no data can tell."""
 
 
 class ConvergenceError(RuntimeError):
@@ -7,3 +7,7 @@ class ConvergenceError(RuntimeError):
 
 class PrecisionError(ArithmeticError):
     """The numbers are beyond what the chosen precision can hold; the message says what to change."""
+
+
+class UnidentifiedWarning(UserWarning):
+    """A parameter has a prior that no behavior can change; the message says which, why, and what to do."""

@@ -8,6 +8,7 @@ from goalinf.agents.contexts import Setting
 from goalinf.agents.execution import AsIntended, Lapse, Slip
 from goalinf.agents.failures import Abandoning, PlanCommitment, PlanNoise, Subgoal, Switching
 from goalinf.agents.history import ChoiceKernel
+from goalinf.agents.learning import QLearning, TwoStep
 from goalinf.agents.named import (
     abandoning,
     anti_rational,
@@ -28,6 +29,7 @@ from goalinf.agents.named import (
     option,
     plan_commitment,
     prospect,
+    q_learning,
     quasi_hyperbolic,
     rational_inattention,
     risk_sensitive,
@@ -37,6 +39,7 @@ from goalinf.agents.named import (
     subgoal,
     successor_representation,
     switching,
+    two_step,
     uniform,
 )
 from goalinf.agents.options import Option, Options
@@ -69,6 +72,7 @@ __all__ = [
     "PlanNoise",
     "Policy",
     "Prospect",
+    "QLearning",
     "QuasiHyperbolic",
     "RationalInattention",
     "Satisficing",
@@ -79,6 +83,7 @@ __all__ = [
     "SuccessorRepresentation",
     "Switching",
     "TrueBeliefs",
+    "TwoStep",
     "ValueIteration",
     "abandoning",
     "anti_rational",
@@ -102,6 +107,7 @@ __all__ = [
     "plan",
     "plan_commitment",
     "prospect",
+    "q_learning",
     "quasi_hyperbolic",
     "rational_inattention",
     "risk_sensitive",
@@ -112,5 +118,6 @@ __all__ = [
     "subgoal",
     "successor_representation",
     "switching",
+    "two_step",
     "uniform",
 ]

@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 from numpyro.distributions import Distribution
 
+from goalinf.agents import metadata
 from goalinf.agents.beliefs import TrueBeliefs
 from goalinf.agents.choice import RationalInattention
 from goalinf.agents.execution import AsIntended
@@ -110,8 +111,7 @@ class Agent(eqx.Module):
         return {name: getattr(part, name) for part, name in self._owners()}
 
     def _owners(self) -> list[tuple[Any, str]]:
-        parts = _parts((self.beliefs, self.planner, self.choice, self.execution))
-        named = [(part, name) for part in parts for name in getattr(part, "parameters", {})]
+        named = [(part, name) for part in self.parts for name in getattr(part, "parameters", {})]
         return [(part, name) for part, name in named if getattr(part, name) is not None]
 
     @property
@@ -120,10 +120,45 @@ class Agent(eqx.Module):
         return {name: part.parameters[name] for part, name in self._owners()}
 
     @property
+    def parts(self) -> tuple[Any, ...]:
+        """Beliefs, planner, choice and execution, and the parts that they are made of."""
+        return tuple(_parts((self.beliefs, self.planner, self.choice, self.execution)))
+
+    @property
+    def default_priors(self) -> dict[str, Distribution]:
+        """The usual prior of every parameter, for rewards of about unit size: ``agent.at(**agent.default_priors)``."""
+        return {name: metadata.PRIORS[name] for name in self.parameters if name in metadata.PRIORS}
+
+    @property
+    def invariances(self) -> dict[metadata.Invariance, bool]:
+        r"""Which changes of the reward leave the policy as it is, in worlds where no episode ends.
+
+        ``constant``: :math:`R + c`; ``potential``: :math:`R + \gamma\Phi(s') - \Phi(s)` with the agent's own discount;
+        ``redistribution``: another R with the same :math:`\sum_t P\,R`.
+        """
+        return metadata.invariances(self.parts)
+
+    @property
+    def onto(self) -> bool | None:
+        """Whether every policy of full support is that of some reward r(s, a); None where nobody knows."""
+        return metadata.onto(self.parts)
+
+    def confounded(self, reward: Reward, n_worlds: int = 1) -> dict[str, str]:
+        """Parameters that no behavior tells from a reward of this class, all of whose entries are unknown: name -> why.
+
+        Parameters
+        ----------
+        reward : Reward
+            The class of reward.
+        n_worlds : int
+            In how many worlds the agent is watched.
+        """
+        return metadata.confounded(self, reward, n_worlds)
+
+    @property
     def scales(self) -> bool:
         """Whether beta and the reward matter only as their product."""
-        parts = _parts((self.beliefs, self.planner, self.choice, self.execution))
-        return all(part.scales for part in parts if isinstance(part, Part))
+        return all(getattr(part, "scales", True) for part in self.parts)
 
     @property
     def beta(self) -> Any:
@@ -144,7 +179,7 @@ class Agent(eqx.Module):
         ValueError
             Where it does not; the parameter and both shapes are said.
         """
-        for part in _parts((self.beliefs, self.planner, self.choice, self.execution)):
+        for part in self.parts:
             if isinstance(part, Part):
                 part.check(world, reward)
 

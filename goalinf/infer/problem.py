@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
@@ -18,6 +19,7 @@ from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.behavior import Behavior
 from goalinf.data import Trajectories
 from goalinf.data.fitting import check_fits
+from goalinf.errors import UnidentifiedWarning
 from goalinf.infer import assemble
 from goalinf.infer.batches import over_draws
 from goalinf.infer.closed_form import ClosedForm, starting_values
@@ -25,6 +27,7 @@ from goalinf.infer.density import Density, Model
 from goalinf.infer.mode import Compiled, Remembered
 from goalinf.infer.priors import Site, fill, find_sites, sample_sites
 from goalinf.infer.scale import ScaleMixture, product_prior, sample_product, split_product
+from goalinf.rewards import Reward
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -212,6 +215,26 @@ def standard(
     posterior = Posterior(plain, product, scale, data, dims, coords, sites, world, agent, reward)
     _check_defined(posterior, data)
     return posterior
+
+
+def warn_unidentified(posterior: Posterior) -> None:
+    """Say before anything is sampled which priors the data cannot change, however many they are."""
+    agent, reward = posterior.agent, posterior.reward
+    unknown = {site.parameter for site in posterior.sites if site.name.startswith("agent.")}
+    free = [site.name for site in posterior.sites if site.name.startswith("reward.")]
+    if not isinstance(agent, Agent) or not isinstance(reward, Reward) or not unknown or not free:
+        return
+    n_worlds = len(Setting.of(posterior.world, reward, posterior.labeled.context_names).worlds)
+    for name, why in agent.confounded(reward, n_worlds).items():
+        if name in unknown:
+            others = "gi.LinearReward with few features, several worlds, " if name != "beta" else ""
+            warnings.warn(
+                f"agent.{name} and {free[0]} both have a prior, and no amount of behavior tells them apart: {why}. The "
+                f"posterior of agent.{name} will say what the priors say. Way out: a known {name} (agent.at({name}=…)), "
+                f"{others}or known values of the reward; gi.null_space(world, agent, reward, free=({name!r},)) shows it",
+                UnidentifiedWarning,
+                stacklevel=3,
+            )
 
 
 def _typical(site: Site) -> np.ndarray:

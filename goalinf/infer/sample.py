@@ -16,7 +16,7 @@ from goalinf.infer.density import Model
 from goalinf.infer.driver import ChainMethod, default_chain_method
 from goalinf.infer.fit import Fit
 from goalinf.infer.labeled import assembled
-from goalinf.infer.problem import own_model, standard
+from goalinf.infer.problem import own_model, standard, warn_unidentified
 from goalinf.infer.run import Method, Sampled, Settings, sample
 from goalinf.precision import Precision, computing_in
 
@@ -97,6 +97,11 @@ def infer(
     Fit
         Ctrl-C returns the draws so far.
 
+    Warns
+    -----
+    UnidentifiedWarning
+        Where a parameter of the agent has a prior that no behavior can change beside that of the reward.
+
     Raises
     ------
     ValueError
@@ -128,6 +133,7 @@ def infer(
             posterior = own_model(key_model, model, data, dims or {}, coords or {})
         else:
             posterior = standard(key_model, world, agent, reward, data)
+            warn_unidentified(posterior)
         settings = Settings(
             chains, warmup, draws, method, target_accept, chosen, chain_method or default_chain_method(), progress
         )

@@ -11,6 +11,7 @@ from goalinf.agents.named.bounded import (
 from goalinf.agents.named.clumsy import habitual, noisy_plan, slipping
 from goalinf.agents.named.failing import abandoning, option, plan_commitment, subgoal, switching
 from goalinf.agents.named.impatient import hyperbolic, myopic, quasi_hyperbolic
+from goalinf.agents.named.learning import q_learning, two_step
 from goalinf.agents.named.mistaken import false_dynamics, illusion_of_control
 from goalinf.agents.named.rational import anti_rational, boltzmann, finite_horizon, soft_optimal, uniform
 
@@ -34,6 +35,7 @@ __all__ = [
     "option",
     "plan_commitment",
     "prospect",
+    "q_learning",
     "quasi_hyperbolic",
     "rational_inattention",
     "risk_sensitive",
@@ -43,5 +45,6 @@ __all__ = [
     "subgoal",
     "successor_representation",
     "switching",
+    "two_step",
     "uniform",
 ]

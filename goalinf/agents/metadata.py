@@ -1,0 +1,167 @@
+"""What an agent says of itself: usual priors, what may change about a reward unseen, and what it cannot be told from.
+
+Every fact is a line of a table, by part; an agent keeps what all of its parts keep. Tests hold the tables to the
+policies and to the null-space calculator.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpyro.distributions as dist
+from numpyro.distributions import Distribution
+
+from goalinf.rewards import ActionReward, LinearReward, Reward, Shaped, StateReward, TransitionReward
+
+Invariance = Literal["constant", "potential", "redistribution"]
+INVARIANCES: tuple[Invariance, ...] = ("constant", "potential", "redistribution")
+
+# Usual priors of rewards of about unit size (theory part 1, from the papers cited with each agent).
+PRIORS: dict[str, Distribution] = {
+    "aspiration": dist.HalfNormal(1.0),
+    "beta": dist.LogNormal(0.6931471805599453, 1.0),
+    "beta_1": dist.LogNormal(1.0986122886681098, 0.7),
+    "beta_2": dist.LogNormal(1.0986122886681098, 0.7),
+    "confusion": dist.Beta(1.0, 3.0),
+    "control": dist.LogNormal(0.0, 0.7),
+    "curvature": dist.HalfNormal(0.2),
+    "detour": dist.Beta(1.0, 1.0),
+    "discount": dist.Beta(18.0, 2.0),
+    "early": dist.Beta(1.0, 9.0),
+    "eligibility": dist.Beta(1.0, 1.0),
+    "exponent": dist.Beta(8.0, 2.0),
+    "habit_rate": dist.Beta(2.0, 2.0),
+    "hazard": dist.Beta(1.0, 19.0),
+    "initial": dist.Normal(0.0, 1.0),
+    "k": dist.LogNormal(0.0, 1.0),
+    "lapse": dist.Beta(1.0, 9.0),
+    "learning_rate": dist.Beta(2.0, 2.0),
+    "learning_rate_1": dist.Beta(2.0, 2.0),
+    "learning_rate_2": dist.Beta(2.0, 2.0),
+    "loss_aversion": dist.LogNormal(0.6931471805599453, 0.5),
+    "model_based": dist.Beta(1.0, 1.0),
+    "optimism": dist.Normal(0.0, 1.0),
+    "overshoot": dist.Beta(1.0, 9.0),
+    "peak": dist.Beta(4.0, 2.0),
+    "persistence": dist.Normal(0.0, 1.0),
+    "plan_noise": dist.HalfNormal(1.0),
+    "present_bias": dist.Beta(4.0, 2.0),
+    "recovery": dist.Beta(1.0, 9.0),
+    "repetition": dist.Normal(0.0, 1.0),
+    "replan": dist.Beta(1.0, 9.0),
+    "risk": dist.Normal(0.0, 1.0),
+    "sharpness": dist.LogNormal(1.6094379124341003, 0.7),
+    "slip": dist.Beta(1.0, 9.0),
+    "switch": dist.Beta(1.0, 9.0),
+    "tail": dist.Beta(2.0, 2.0),
+}
+
+# Parts that break an invariance of the reward, by class name; all others keep all three (theory, table 1.8).
+_BROKEN: dict[str, tuple[Invariance, ...]] = {
+    "EntropicRisk": ("redistribution",),
+    "CVaR": ("redistribution",),
+    "Optimism": ("redistribution",),
+    "Extremal": ("potential", "redistribution"),
+    "Prospect": INVARIANCES,
+    "HyperbolicBellman": INVARIANCES,
+    "IllusionOfControl": ("redistribution",),
+    "FalseDynamics": ("redistribution",),
+    "Hyperbolic": ("potential",),
+    "QuasiHyperbolic": ("potential",),
+    "PlanCommitment": ("potential",),
+    "QLearning": INVARIANCES,
+    "TwoStep": INVARIANCES,
+}
+
+# Whether the policies of all rewards r(s, a) are all policies of full support. Without an entry: all of them.
+_ONTO: dict[str, bool | None] = {
+    "Satisficing": False,
+    "RationalInattention": False,
+    "DefaultPolicy": False,
+    "Lapse": False,
+    "Slip": False,
+    "Extremal": None,
+    "HyperbolicBellman": None,
+    "Hyperbolic": None,
+    "SuccessorRepresentation": None,
+    "ForeseesSlips": None,
+}
+
+# Parts whose policies are not moved in every direction by rewards r(s, a), or of which that is not known.
+_UNSATURATED = {"RationalInattention", "DefaultPolicy", "Extremal", "HyperbolicBellman", "QLearning", "TwoStep"}
+
+
+def invariances(parts: Any) -> dict[Invariance, bool]:
+    """Which changes of the reward leave the policy of an agent of these parts as it is."""
+    broken = {kind for part in parts for kind in _broken(part)}
+    return {kind: kind not in broken for kind in INVARIANCES}
+
+
+def _broken(part: Any) -> tuple[Invariance, ...]:
+    name = type(part).__name__
+    if name == "ValueIteration" and (part.horizon, part.depth, part.discount) != (None, None, None):
+        return ("potential",)
+    return _BROKEN.get(name, ())
+
+
+def onto(parts: Any) -> bool | None:
+    """Whether every policy of full support is that of some reward r(s, a); None where nobody knows.
+
+    Of latent modes and histories it says so of each mode and of the first step.
+    """
+    known = [_ONTO.get(type(part).__name__, True) for part in parts]
+    return False if False in known else None if None in known else True
+
+
+def confounded(agent: Any, reward: Reward, n_worlds: int = 1) -> dict[str, str]:
+    """Parameters that no behavior tells from a reward of this class, all of whose entries are unknown: name -> why.
+
+    Parameters
+    ----------
+    agent : Agent
+        With its parameters.
+    reward : Reward
+        The class of reward.
+    n_worlds : int
+        In how many worlds the agent is watched.
+
+    Returns
+    -------
+    dict
+        What is not in it need not be identified: only what is known not to be is said.
+
+    References
+    ----------
+    Theory of this library, section "nuisance parameters"; for the discount Rust (1994), Magnac and Thesmar (2002).
+    """
+    while isinstance(reward, Shaped):
+        reward = reward.base
+    found: dict[str, str] = {}
+    if not isinstance(reward, (ActionReward, StateReward, TransitionReward, LinearReward)):
+        return found
+    if "beta" in agent.parameters and agent.scales:
+        found["beta"] = "only beta times the reward shows in behavior"
+    planner, one = agent.planner, type(agent.planner).__name__
+    stationary = planner.horizon is None and getattr(planner, "depth", None) is None
+    if n_worlds > 1 or not stationary or isinstance(reward, LinearReward):
+        return found
+    names = {type(part).__name__ for part in agent.parts}
+    if isinstance(reward, StateReward):
+        # A softmax of P u, for any u, is all that such an agent can do, whatever its discount (theory 2.7, lemma 2).
+        plain = planner.outlook is None and one in ("ValueIteration", "QuasiHyperbolic") and "TrueBeliefs" in names
+        if plain and "discount" in agent.parameters and not getattr(planner, "sophisticated", False):
+            found["discount"] = "with another discount other values of the states give the same behavior"
+        if one == "QuasiHyperbolic" and plain and not planner.sophisticated and reward.on == "departure":
+            found["present_bias"] = "with another bias other values of the states give the same behavior"
+        return found
+    # Rewards r(s, a) fit every policy, so that whatever else bends it has one that undoes that.
+    if names & _UNSATURATED:
+        return found
+    bending = [agent.beliefs, planner, planner.outlook, agent.choice]
+    if not hasattr(agent.execution, "enact") and not hasattr(agent.execution, "bend"):
+        bending.append(agent.execution)
+    for part in bending:
+        for name in getattr(part, "parameters", {}):
+            if name in agent.parameters:
+                found.setdefault(name, "with any other value of it some reward r(s, a) gives the same behavior")
+    return found

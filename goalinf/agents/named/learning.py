@@ -1,0 +1,143 @@
+"""Agents that learn what is good from what they get."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from goalinf.agents.agent import Agent
+from goalinf.agents.alternatives import constructor
+from goalinf.agents.choice import DefaultPolicy, Softmax
+from goalinf.agents.learning import QLearning, TwoStep
+from goalinf.agents.named.assembly import assembled, made
+
+
+@constructor
+def q_learning(
+    learning_rate: Any, beta: Any, *, discount: Any = None, initial: Any = 0.0, default: Any = None, **others: Any
+) -> Agent:
+    r"""Learns the values of choices from the rewards it gets; knows nothing of the world.
+
+    .. math:: \pi_t = \mathrm{softmax}_a(\beta\,Q_t(s_t, a)),\quad
+        Q(s,a) \leftarrow Q(s,a) + \alpha\,[R + \gamma \max_b Q(s',b) - Q(s,a)]
+
+    Every trajectory is a life of its own, in which what was seen is learned from; the likelihood is one scan over its
+    steps. The reward has to be known, or to be inferred together with what was learned from it.
+
+    Parameters
+    ----------
+    learning_rate : float or Distribution
+        :math:`\alpha`, in [0, 1]. 0: never learns; 1: remembers only the last time.
+    beta : float or Distribution
+        Inverse temperature in 1/utility, at least 0.
+    discount : float or Distribution, optional
+        :math:`\gamma`, in [0, 1]. None: that of the world.
+    initial : float or Distribution
+        Every value before the first step, in utility; above what there is to get, it makes the agent explore.
+    default : float (A,), (S, A) or Distribution, optional
+        The policy before anything was learned. None: uniform.
+    **others
+        ``execution`` or ``lapse``; see :func:`boltzmann`.
+
+    Returns
+    -------
+    Agent
+
+    Raises
+    ------
+    ValueError
+        Where a number is outside its range.
+
+    References
+    ----------
+    Watkins (1989); Sutton and Barto (2018), section 6.5.
+
+    Examples
+    --------
+    >>> import jax, goalinf as gi
+    >>> hall = gi.gridworld("s.a", discount=0.9)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="arrival")
+    >>> learner = gi.q_learning(learning_rate=0.5, beta=5.0)
+    >>> walks = gi.simulate(jax.random.key(0), hall, learner, reward, trajectories=20, steps=40)
+    >>> scores = gi.Behavior(hall, learner, reward).log_prob_by_step(walks)
+    >>> bool(scores[:, 30:].mean() > scores[:, :10].mean())
+    True
+    """
+    planner = made(QLearning, learning_rate=learning_rate, discount=discount, initial=initial)
+    choice = made(Softmax, beta=beta, default=default)
+    return assembled("q_learning", choice, others, planner=planner)
+
+
+@constructor
+def two_step(
+    learning_rate_1: Any,
+    learning_rate_2: Any,
+    beta_1: Any,
+    beta_2: Any,
+    *,
+    eligibility: Any = 1.0,
+    repetition: Any = 0.0,
+    model_based: Any = 0.0,
+    first: int = 0,
+    **others: Any,
+) -> Agent:
+    r"""The hybrid of model-based and model-free learning in the two-step task.
+
+    In the first state it chooses by :math:`\beta_1\,[w\,Q_{MB} + (1 - w)\,Q_{MF} + p\,\mathrm{rep}]`, in a second one
+    by :math:`\beta_2\,Q_2`, with :math:`Q_{MB}(a) = \sum_{s'} P(s' \mid a) \max_b Q_2(s', b)`; after the reward R of a
+    trial
+
+    .. math:: Q_{MF}(a) &\leftarrow Q_{MF}(a) + \alpha_1\,[Q_2 - Q_{MF}(a)] + \alpha_1 \lambda\,[R - Q_2]\\
+        Q_2 &\leftarrow Q_2 + \alpha_2\,[R - Q_2]
+
+    A trajectory is all the trials of one person: first state, second state, what came of it, first state, … The
+    transitions of the world are what the agent knows of the first stage; those of the second stage it learns.
+
+    Parameters
+    ----------
+    learning_rate_1, learning_rate_2 : float or Distribution
+        :math:`\alpha_1` and :math:`\alpha_2`, in [0, 1].
+    beta_1, beta_2 : float or Distribution
+        Inverse temperatures of the stages, in 1/utility, at least 0.
+    eligibility : float or Distribution
+        :math:`\lambda`, in [0, 1]: how far a reward reaches back to the first choice.
+    repetition : float or Distribution
+        p, in utility: how much the last first choice is liked.
+    model_based : float or Distribution
+        w, in [0, 1]. 0: model-free; 1: model-based.
+    first : int
+        Number of the first state.
+    **others
+        ``execution`` or ``lapse``; see :func:`boltzmann`.
+
+    Returns
+    -------
+    Agent
+
+    Raises
+    ------
+    ValueError
+        Where a number is outside its range.
+
+    References
+    ----------
+    Daw, Gershman, Seymour, Dayan and Dolan (2011), "Model-based influences on humans' choices and striatal prediction
+    errors".
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> gi.two_step(0.5, 0.4, 5.0, 3.0, eligibility=0.6, model_based=0.4).parameters["model_based"].item()
+    0.4
+    """
+    planner = made(
+        TwoStep,
+        learning_rate_1=learning_rate_1,
+        learning_rate_2=learning_rate_2,
+        beta_1=beta_1,
+        beta_2=beta_2,
+        eligibility=eligibility,
+        repetition=repetition,
+        model_based=model_based,
+        first=first,
+    )
+    return assembled("two_step", DefaultPolicy(), others, planner=planner)
