@@ -1,7 +1,26 @@
 """Complete Bayesian models from the literature, written with :mod:`goalinf`.
 
-The catalogue is empty so far: this release ships the toolkit the models will be written with. A model will be one
-function that tells its generative story, with its source, its priors and the published numbers it reproduces.
+Every model is a module with the same parts:
+
+``VARIANTS``
+    Name of a form of the model -> :class:`~goalinf_models.catalogue.Variant`: what computes its posterior, the sites,
+    the question it answers. The first is the default.
+``example(key, variant)``
+    Small data from known values.
+``model(data, variant)``
+    Keyword arguments for ``gi.infer``, or for :func:`exact` where everything unknown is one of finitely many.
+
+>>> import jax, goalinf as gi
+>>> from goalinf_models import evans_2016, exact
+>>> walk = evans_2016.example(jax.random.key(0))
+>>> posterior = exact(**evans_2016.model(walk))
+>>> posterior.sel(step=0).sum(("reward", "alpha")).values.round(2)  # the prior of k
+array([[0.2, 0.2, 0.2, 0.2, 0.2]])
 """
 
-__all__: list[str] = []
+from goalinf_models import evans_2016
+from goalinf_models.catalogue import Variant, choice, exact
+
+MODELS = (evans_2016,)
+
+__all__ = ["MODELS", "Variant", "choice", "evans_2016", "exact"]

@@ -1,0 +1,160 @@
+"""What every model of the catalogue consists of, and exact posteriors where all unknowns are one of finitely many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import product
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+import xarray as xr
+from numpyro import handlers
+
+import goalinf as gi
+from goalinf.precision import Precision, computing_in
+
+_RESIDUAL = 1e-6  # of a planner, relative; above it nothing is exact
+
+
+class Variant(NamedTuple):
+    """One form of a model.
+
+    Parameters
+    ----------
+    by : callable
+        What takes the keyword arguments that ``model`` returns: ``gi.infer`` (after a random key), :func:`exact`, or
+        another function that the module names.
+    sites : tuple of str
+        What has a posterior.
+    question : str
+        What it answers.
+    """
+
+    by: Callable[..., Any]
+    sites: tuple[str, ...]
+    question: str
+
+
+def choice(
+    name: str, values: Sequence[Any], weights: Sequence[float | int] | None = None, *, static: bool = False
+) -> Any:
+    """One of finitely many values, in a NumPyro model for :func:`exact`.
+
+    Parameters
+    ----------
+    name : str
+        Of the site, whose value is the place in ``values``.
+    values : sequence
+        Numbers or records of one kind; with ``static`` anything.
+    weights : sequence of float, optional
+        Prior weights; default: all alike.
+    static : bool
+        Whether the value decides what is computed, as a flag does, and not only with which numbers.
+
+    Returns
+    -------
+    One of the values.
+    """
+    shares = np.ones(len(values)) if weights is None else np.asarray(weights, float)
+    labels = tuple(values) if all(isinstance(value, (bool, int, float, str)) for value in values) else None
+    options = {"labels": labels, "static": static}
+    place = numpyro.sample(name, dist.Categorical(shares / shares.sum()), infer=options)
+    if static:
+        return values[int(place)]
+    return jax.tree.map(lambda *each: jnp.stack([jnp.asarray(one) for one in each])[place], *values)
+
+
+def exact(*, model: Callable[[Any], Any], data: gi.Trajectories, precision: Precision | None = None) -> xr.DataArray:
+    r"""Posterior after every step, by enumerating whatever :func:`choice` may choose.
+
+    .. math:: p(h \mid a_{1:t}) \propto p(h) \prod_{k \le t} \pi_h(a_k \mid s_k)
+
+    Every trajectory is taken by itself, as if nothing were known from the others.
+
+    Parameters
+    ----------
+    model : callable
+        A NumPyro model of the data: sites made by :func:`choice`, and one observed ``gi.Behavior``.
+    data : Trajectories
+        What was observed.
+    precision : {"float64", "float32"}, optional
+        Default: float64 on a CPU, float32 on an accelerator.
+
+    Returns
+    -------
+    DataArray
+        Probabilities ``(trajectory, step, *sites)``, step 0 being the prior. The coordinate ``evidence (trajectory,
+        step)`` is the log marginal likelihood of the choices so far, in nats.
+
+    Raises
+    ------
+    ValueError
+        Where a site is not one of finitely many (use ``gi.infer``), or all hypotheses exclude what was done.
+    ConvergenceError
+        Where a planner did not reach its residual.
+    """
+    with computing_in(precision):
+        trace = handlers.trace(handlers.seed(model, jax.random.key(0))).get_trace(data)
+        sites = {k: v for k, v in trace.items() if v["type"] == "sample" and not v["is_observed"]}
+        for name, site in sites.items():
+            if "labels" not in site["infer"]:
+                raise ValueError(f"site {name!r} is not one of finitely many values (choice): use gi.infer")
+        sizes = {name: site["fn"].probs.shape[-1] for name, site in sites.items()}
+        static = [name for name in sites if sites[name]["infer"]["static"]]
+        moving = [name for name in sites if name not in static]
+        grid = np.array(list(product(*(range(sizes[name]) for name in moving))), int).reshape(-1, len(moving))
+        tables = []
+        for fixed in product(*(range(sizes[name]) for name in static)):
+            known = dict(zip(static, fixed, strict=True))
+            prior, steps, residual = jax.device_get(jax.jit(jax.vmap(_scored(model, data, known, moving)))(grid))
+            if not residual.max() <= _RESIDUAL:
+                raise gi.ConvergenceError(f"a planner stopped at a relative residual of {residual.max():.1e}")
+            summed = np.concatenate([np.zeros_like(steps[..., :1]), np.cumsum(steps, axis=-1)], axis=-1)
+            tables.append(np.moveaxis(prior[:, None, None] + summed, 0, -1))
+    n, t = data.actions.shape
+    own = (*(sizes[name] for name in static), *(sizes[name] for name in moving))
+    joint = np.stack(tables, axis=2).reshape(n, t + 1, *own)
+    axes = tuple(range(2, joint.ndim))
+    highest = joint.max(axis=axes, keepdims=True)
+    if not np.isfinite(highest).all():
+        raise ValueError("what was done has probability zero under every hypothesis")
+    weights = np.exp(joint - highest)
+    total = weights.sum(axis=axes, keepdims=True)
+    names = (*static, *moving)
+    labels = {name: sites[name]["infer"]["labels"] or range(sizes[name]) for name in names}
+    evidence = (highest + np.log(total)).reshape(n, t + 1)
+    return xr.DataArray(
+        weights / total,
+        dims=("trajectory", "step", *names),
+        coords={
+            "trajectory": np.arange(n),
+            "step": np.arange(t + 1),
+            **{name: list(values) for name, values in labels.items()},
+            "evidence": (("trajectory", "step"), evidence),
+        },
+        name="probability",
+    ).transpose("trajectory", "step", *sites)
+
+
+def _scored(model: Callable[[Any], Any], data: gi.Trajectories, known: dict[str, int], moving: list[str]) -> Any:
+    """Places of the moving sites -> log prior, log-probability of every step, worst residual."""
+
+    def one(places: Any) -> Any:
+        values = {**known, **{name: places[i] for i, name in enumerate(moving)}}
+        seeded = handlers.seed(handlers.substitute(model, data=values), jax.random.key(0))
+        prior, steps, residual = jnp.zeros(()), jnp.zeros(data.actions.shape), jnp.zeros(())
+        for site in handlers.trace(seeded).get_trace(data).values():
+            if site["type"] != "sample":
+                continue
+            if site["is_observed"]:
+                steps = steps + site["fn"].log_prob_by_step(data)
+                residual = jnp.maximum(residual, site["fn"].residual)
+            else:
+                prior = prior + site["fn"].log_prob(site["value"])
+        return prior, steps, residual
+
+    return one

@@ -1,0 +1,94 @@
+"""Evans, Stuhlmüller and Goodman (2016): preferences of people who discount hyperbolically.
+
+They put things off, and are tempted; an observer who takes that for what they want is wrong about their preferences.
+
+Story
+-----
+``procrastination``: somebody waits or works, day after day, until a deadline. Unknown are what the reward for the work
+is worth, the discount rate k of a naive agent, and the inverse temperature alpha. ``rational``: the same without
+discounting, k = 0. ``restaurant``: on the way to a restaurant of their choice, which is worth something now and
+something later, people pass others; unknown are these values, and whether they are naive about their temptations.
+``continuous``: procrastination with continuous priors, for many days.
+
+Sites
+-----
+``procrastination``: ``reward`` ∈ {.5, 2, 3, …, 8}, ``alpha`` ∈ {.1, 1, 10, 100, 1000} with weights (1, 2, 2, 2, 3),
+``k`` ∈ {0, .5, 1, 2, 4}. ``restaurant``: ``donut.now``, ``donut.later``, ``veg.now``, ``veg.later`` ∈ {-10, 0, 10,
+20}; ``naive``; k = 1, alpha = 1000, noodles are worth -10 at both times. ``continuous``: ``reward`` ~ Uniform(0, 8),
+``alpha`` ~ LogNormal(0, 1), ``k`` ~ LogNormal(0, 1). Utility is in units of what work costs; alpha is its inverse.
+
+The priors are those of the chapters of agentmodels.org; ``continuous`` is ours.
+
+References
+----------
+Evans, O., Stuhlmüller, A. and Goodman, N. D. (2016). Learning the preferences of ignorant, inconsistent agents.
+*Proceedings of the AAAI Conference on Artificial Intelligence*, 30. Evans, O., Stuhlmüller, A., Salvatier, J. and
+Filan, D. (2017). *Modeling agents with probabilistic programs*, agentmodels.org, chapters 4 and 5.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpyro
+import numpyro.distributions as dist
+
+import goalinf as gi
+from goalinf_models.catalogue import Variant, choice, exact
+from goalinf_models.evans_worlds import procrastination, restaurants
+
+_WORK = ("reward", "alpha", "k")
+VARIANTS = {
+    "procrastination": Variant(exact, _WORK, "how impatient are they?"),
+    "rational": Variant(exact, _WORK[:2], "what does someone want?"),
+    "restaurant": Variant(
+        exact, ("donut.now", "donut.later", "veg.now", "veg.later", "naive"), "do they foresee their temptations?"
+    ),
+    "continuous": Variant(gi.infer, _WORK, "how impatient are they?"),
+}
+COST, DELAY, TIME, NOODLE = -1.0, -0.1, -0.01, -10.0
+
+
+def example(key: Any, variant: str = "procrastination") -> gi.Trajectories:
+    """Somebody naive with k = 1 who wants the reward at 4.5; who likes donuts now and regrets them later."""
+    if variant == "restaurant":
+        town = restaurants()
+        wants = town.reward([TIME, 10.0, -10.0, -10.0, 20.0, 0.0, 0.0])
+        tempted = gi.hyperbolic(1.0, beta=500.0, horizon=town.horizon)
+        return gi.simulate(key, town.world, tempted, wants, trajectories=1, steps=town.horizon)
+    work = procrastination()
+    count, k = (40 if variant == "continuous" else 1), (0.0 if variant == "rational" else 1.0)
+    lazy = gi.hyperbolic(k, beta=2.0, horizon=work.horizon)
+    wants = work.reward([4.5, COST, DELAY])
+    return gi.simulate(key, work.world, lazy, wants, trajectories=count, steps=work.horizon)
+
+
+def model(data: gi.Trajectories, variant: str = "procrastination") -> dict[str, Any]:
+    """Keyword arguments for :func:`exact`; of ``continuous`` for ``gi.infer``."""
+    work, town = procrastination(), restaurants()
+
+    def behaves(paid: Any, weights: list[Any], k: Any, alpha: Any, naive: bool, seen: Any) -> None:
+        agent = gi.hyperbolic(k, beta=alpha, horizon=paid.horizon, sophisticated=not naive)
+        behavior = gi.Behavior(paid.world, agent, paid.reward(jnp.stack([*map(jnp.asarray, weights)])), like=data)
+        numpyro.sample("choices", behavior, obs=seen)
+
+    def puts_off(seen: Any = None) -> None:
+        reward = choice("reward", (0.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0))
+        alpha = choice("alpha", (0.1, 1.0, 10.0, 100.0, 1000.0), (1, 2, 2, 2, 3))
+        k = choice("k", (0.0, 0.5, 1.0, 2.0, 4.0)) if variant == "procrastination" else 0.0
+        behaves(work, [reward, COST, DELAY], k, alpha, True, seen)
+
+    def eats(seen: Any = None) -> None:
+        worth = [choice(name, (-10.0, 0.0, 10.0, 20.0)) for name in VARIANTS["restaurant"].sites[:4]]
+        naive = choice("naive", (True, False), static=True)
+        behaves(town, [TIME, *worth, NOODLE, NOODLE], 1.0, 1000.0, naive, seen)
+
+    def puts_off_somehow(seen: Any = None) -> None:
+        reward = numpyro.sample("reward", dist.Uniform(0.0, 8.0))
+        alpha = numpyro.sample("alpha", dist.LogNormal(0.0, 1.0))
+        k = numpyro.sample("k", dist.LogNormal(0.0, 1.0))
+        behaves(work, [reward, COST, DELAY], k, alpha, True, seen)
+
+    stories = {"restaurant": eats, "continuous": puts_off_somehow}
+    return {"model": stories.get(variant, puts_off), "data": data}
