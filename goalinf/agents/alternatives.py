@@ -202,7 +202,7 @@ def mixture(agents: Sequence[Agent] | Mapping[Hashable, Agent], *, weights: Any 
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.mixture({"planner": gi.boltzmann(beta=2.0), "idler": gi.uniform()}, weights=[3, 1]).weights
+    >>> gi.mixture({"planner": gi.boltzmann(beta=2.0), "idler": gi.uniform()}, weights=[3.0, 1.0]).weights
     array([0.75, 0.25])
     """
     values = _options("mixture", agents, by)

@@ -18,13 +18,24 @@ import networkx as nx
 import numpy as np
 import numpyro.distributions as dist
 
-from goalinf.agents import Agent
-from goalinf.agents.beliefs import TrueBeliefs
-from goalinf.agents.choice import Softmax
-from goalinf.agents.execution import AsIntended
-from goalinf.agents.planners import ValueIteration
+from goalinf.agents import Agent, Mixture, Option, Options
+from goalinf.agents.beliefs import FalseDynamics, ForeseesSlips, IllusionOfControl, TrueBeliefs
+from goalinf.agents.choice import DefaultPolicy, RationalInattention, Satisficing, Softmax
+from goalinf.agents.execution import AsIntended, Lapse, Slip
+from goalinf.agents.failures import Abandoning, PlanCommitment, PlanNoise, Subgoal, Switching
+from goalinf.agents.history import ChoiceKernel
+from goalinf.agents.outlooks import CVaR, EntropicRisk, Expectation, Extremal, HyperbolicBellman, Optimism, Prospect
+from goalinf.agents.planners import Hyperbolic, Negated, QuasiHyperbolic, SuccessorRepresentation, ValueIteration
 from goalinf.data import Labels, Trajectories
-from goalinf.rewards import ActionReward, GoalReward, LinearReward, Shaped, StateReward, TransitionReward
+from goalinf.rewards import (
+    ActionReward,
+    Alternatives,
+    GoalReward,
+    LinearReward,
+    Shaped,
+    StateReward,
+    TransitionReward,
+)
 from goalinf.worlds import MDP, Memory, World
 
 _DATA = ("states", "actions", "lengths", "observed", "subject", "context", "labels")
@@ -39,8 +50,14 @@ RECORDS: dict[type, tuple[Callable[..., Any], tuple[str, ...]]] = {
     kind: (kind, _fields(kind))
     for kind in (
         *(MDP, World, Memory),
-        *(Agent, TrueBeliefs, ValueIteration, Softmax, AsIntended),
-        *(StateReward, ActionReward, TransitionReward, LinearReward, GoalReward, Shaped),
+        *(Agent, Mixture),
+        *(TrueBeliefs, IllusionOfControl, FalseDynamics, ForeseesSlips),
+        *(ValueIteration, QuasiHyperbolic, Hyperbolic, SuccessorRepresentation, Negated),
+        *(Expectation, EntropicRisk, CVaR, Optimism, Extremal, Prospect, HyperbolicBellman),
+        *(Softmax, RationalInattention, Satisficing, DefaultPolicy),
+        *(AsIntended, Lapse, Slip, ChoiceKernel),
+        *(Abandoning, Switching, Subgoal, PlanCommitment, PlanNoise, Options, Option),
+        *(StateReward, ActionReward, TransitionReward, LinearReward, GoalReward, Shaped, Alternatives),
     )
 }
 # The user's own table stays with the user; the rows say where things stand in it.

@@ -4,6 +4,8 @@ import importlib
 import inspect
 
 import equinox as eqx
+import named_agents
+import numpyro.distributions as dist
 import pytest
 
 import goalinf as gi
@@ -11,30 +13,41 @@ from goalinf.infer.registry import RECORDS, Reader, Writer
 from goalinf.rewards import Reward
 
 PUBLIC = {name: getattr(gi, name) for name in gi.__all__}
-AGENTS = {
-    name: thing
+CONSTRUCTORS = {
+    name
     for name, thing in PUBLIC.items()
     if inspect.isfunction(thing) and inspect.signature(thing).return_annotation == "Agent"
 }
+MIXTURES = {
+    "one_of": gi.lookahead(gi.one_of([1, 2]), 2.0),
+    "mixture": gi.mixture(
+        {"planner": gi.soft_optimal(2.0), "idler": gi.uniform()}, weights=[3.0, 1.0], by="trajectory"
+    ),
+    "negated": gi.anti_rational(2.0, negated=True, depth=2),
+    "another world": gi.false_dynamics(0.1, 2.0, alternative=gi.gridworld("s.a", discount=0.9)),
+    "unknown": gi.optimistic(dist.Normal(0.0, 1.0), dist.LogNormal(0.0, 1.0), discount=dist.Beta(2.0, 1.0)),
+}
+AGENTS = named_agents.AGENTS | MIXTURES
 REWARDS = {name: thing for name, thing in PUBLIC.items() if inspect.isclass(thing) and issubclass(thing, Reward)}
 
 
 def records_in(thing):
     """Classes of a record and of every record inside it."""
+    if isinstance(thing, tuple):
+        return set().union(*map(records_in, thing))
     if not isinstance(thing, eqx.Module):
         return set()
     return {type(thing)}.union(*[records_in(getattr(thing, name)) for name in thing.__dataclass_fields__])
 
 
 def test_there_is_something_to_look_at():
-    assert {"soft_optimal", "boltzmann"} <= set(AGENTS)
+    assert set(named_agents.AGENTS) == CONSTRUCTORS
     assert {"StateReward", "Shaped"} <= set(REWARDS)
 
 
 @pytest.mark.parametrize("name", AGENTS)
 def test_every_agent_comes_back(name):
-    parameters = inspect.signature(AGENTS[name]).parameters.values()
-    agent = AGENTS[name](**{one.name: 0.5 for one in parameters if one.default is one.empty})
+    agent = AGENTS[name]
     assert records_in(agent) <= set(RECORDS)
     writer = Writer()
     structure = writer.structure(agent)
@@ -42,11 +55,13 @@ def test_every_agent_comes_back(name):
     assert eqx.tree_equal(again, agent, typematch=True)
 
 
-@pytest.mark.parametrize("room", ["beliefs", "planners", "choice", "execution"])
+@pytest.mark.parametrize(
+    "room", ["beliefs", "planners", "outlooks", "choice", "execution", "history", "failures", "options"]
+)
 def test_every_part_of_an_agent_is_known(room):
     module = importlib.import_module(f"goalinf.agents.{room}")
     mine = [thing for thing in vars(module).values() if inspect.isclass(thing) and thing.__module__ == module.__name__]
-    parts = {thing for thing in mine if issubclass(thing, eqx.Module) and "__call__" in vars(thing)}
+    parts = {thing for thing in mine if issubclass(thing, eqx.Module) and {"__call__", "enact"} & set(vars(thing))}
     assert parts
     assert parts <= set(RECORDS)
 

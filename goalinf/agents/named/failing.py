@@ -152,9 +152,9 @@ def subgoal(detour: Any, beta: Any, *, world: World, places: Any = None, **other
         places = [world.states[i] for i in np.flatnonzero(~world.mdp.terminal)]
     if not isinstance(places, Mapping):
         check_kind("places", places, (list, tuple), "a list of states or marks, or a mapping from name to place")
-        places = dict(enumerate(places))
+        places = {f"number {number}": place for number, place in enumerate(places)}
     try:
-        found = list(goals(world, places).values())
+        found = list(goals(world, {str(name): place for name, place in places.items()}).values())
     except ValueError as error:
         raise ValueError(f"places: {error}") from None
     where, dead = (np.stack([getattr(goal, part) for goal in found]) for part in ("goal", "dead"))
@@ -166,9 +166,7 @@ def subgoal(detour: Any, beta: Any, *, world: World, places: Any = None, **other
 
 
 @constructor
-def plan_commitment(
-    replan: Any, beta: Any, *, depths: int | Sequence[float], commitment: int | None = None, **others: Any
-) -> Agent:
+def plan_commitment(replan: Any, beta: Any, *, depths: Any, commitment: int | None = None, **others: Any) -> Agent:
     r"""Plans to some depth, follows that plan for a while, and plans anew.
 
     When it plans, the depth d is drawn, and the policy of looking d steps ahead is followed for :math:`\min(d, L)`

@@ -1,0 +1,50 @@
+"""One agent of every named constructor, in the world of the golden table."""
+
+import golden
+import numpy as np
+
+import goalinf as gi
+from goalinf.agents import Option
+
+G3 = gi.from_arrays(golden.G3_P, discount=golden.G3_DISCOUNT)
+G3_REWARD = gi.ActionReward(golden.G3_R)
+GOAL = gi.goals(G3, {"end": 2})["end"]
+
+FIRST = Option([[1.0, 0.0]] * 3, [0.5, 1.0, 1.0], name="first")
+SECOND = Option([[0.25, 0.75]] * 3, [0.1, 0.2, 1.0], [True, False, True], name="second")
+
+# Name -> what makes it from beta and further arguments by keyword.
+MAKERS = {
+    "abandoning": lambda beta, **k: gi.abandoning(0.1, beta, recovery=0.2, **k),
+    "anti_rational": lambda beta, **k: gi.anti_rational(beta, **k),
+    "boltzmann": lambda beta, **k: gi.boltzmann(beta, **k),
+    "chan_hyperbolic": lambda beta, **k: gi.chan_hyperbolic(0.1, beta, **k),
+    "cvar": lambda beta, **k: gi.cvar(0.5, beta, **k),
+    "extremal": lambda beta, **k: gi.extremal(0.5, beta, **k),
+    "false_dynamics": lambda beta, **k: gi.false_dynamics(0.2, beta, alternative=[1, 0], **k),
+    "finite_horizon": lambda beta, **k: gi.finite_horizon(4, beta, **k),
+    "habitual": lambda beta, **k: gi.habitual(0.5, beta, habit_rate=0.7, **k),
+    "hyperbolic": lambda beta, **k: gi.hyperbolic(1.0, beta, horizon=6, **k),
+    "illusion_of_control": lambda beta, **k: gi.illusion_of_control(2.0, beta, **k),
+    "kl_bounded": lambda beta, **k: gi.kl_bounded(beta, [0.8, 0.2], **k),
+    "lookahead": lambda beta, **k: gi.lookahead(2, beta, **k),
+    "myopic": lambda beta, **k: gi.myopic(0.5, beta, **k),
+    "noisy_plan": lambda beta, **k: gi.noisy_plan(0.3, beta, draws=5, **k),
+    "optimistic": lambda beta, **k: gi.optimistic(1.0, beta, **k),
+    "option": lambda beta, **k: gi.option([FIRST, SECOND], beta, early=0.1, overshoot=0.2, **k),
+    "plan_commitment": lambda beta, **k: gi.plan_commitment(0.1, beta, depths=3, **k),
+    "prospect": lambda beta, **k: gi.prospect(2.25, beta, exponent=0.88, **k),
+    "quasi_hyperbolic": lambda beta, **k: gi.quasi_hyperbolic(0.6, beta, **k),
+    "rational_inattention": lambda beta, **k: gi.rational_inattention(beta, **k),
+    "risk_sensitive": lambda beta, **k: gi.risk_sensitive(-1.0, beta, **k),
+    "satisficing": lambda beta, **k: gi.satisficing(0.2, 10.0, **k),
+    "slipping": lambda beta, **k: gi.slipping(0.2, beta, foreseen=True, **k),
+    "soft_optimal": lambda beta, **k: gi.soft_optimal(beta, **k),
+    "subgoal": lambda beta, **k: gi.subgoal(0.5, beta, world=G3, places=[1], **k),
+    "successor_representation": lambda beta, **k: gi.successor_representation(beta, model_based=0.5, **k),
+    "switching": lambda beta, **k: gi.switching(0.1, beta, **k),
+    "uniform": lambda beta, **k: gi.uniform(default=np.array([0.3, 0.7]), **k),
+}
+AGENTS = {name: make(golden.G3_BETA) for name, make in MAKERS.items()}
+# What each wants where that is not G3_REWARD.
+REWARDS = {"subgoal": GOAL, "switching": gi.one_of({"golden": G3_REWARD, "other": gi.ActionReward(-golden.G3_R)})}
