@@ -233,7 +233,7 @@ class Agent(eqx.Module):
 
         policy = solve(self, world, reward, precision=precision)
         probs = np.exp(policy.log_probs)
-        dims = ("state", "action")
+        dims: tuple[str, ...] = ("state", "action")
         if self.planner.horizon is not None:
             dims = ("step", *dims)
         if policy.modes is not None:

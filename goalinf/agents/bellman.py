@@ -41,7 +41,7 @@ class Outcomes(eqx.Module):
         The state it leads to, and the place of that among the neighbors.
     """
 
-    outlook: Outlook
+    outlook: Any
     reward: Float[Array | np.ndarray, "A K S"]
     probability: Float[Array | np.ndarray, "A K S"]
     successors: Int[Array | np.ndarray, "A K S"]
@@ -105,7 +105,10 @@ class Problem(eqx.Module):
             mdp, reward, beta = cast((mdp, reward, beta))
         fields = {**_shared(mdp), **_posed(mdp, reward, beta), "weights": weights}
         if outlook is not None:
-            arrays = (beta * np.broadcast_to(1.0, mdp.probabilities.shape) * reward(mdp), mdp.probabilities)
+            arrays: tuple[Any, ...] = (
+                beta * np.broadcast_to(1.0, mdp.probabilities.shape) * reward(mdp),
+                mdp.probabilities,
+            )
             arrays += (mdp.successors, mdp.slots)
             fields["outcomes"] = Outcomes(outlook, *(array.transpose(1, 2, 0) for array in arrays))
         return cls(**(fields if host else cast(fields)))
@@ -114,7 +117,7 @@ class Problem(eqx.Module):
     def of_each(cls, mdp: MDP, several: Sequence[rewards.Reward], beta: Any) -> Problem:
         """The problems of several rewards in one world, on the host."""
         posed = [_posed(mdp, reward, beta) for reward in several]
-        stacked = {name: np.stack([each[name] for each in posed]) for name in posed[0]}
+        stacked: dict[str, Any] = {name: np.stack([each[name] for each in posed]) for name in posed[0]}
         return cls(**_shared(mdp), **stacked, weights=mdp.weights())
 
     def one(self, g: int) -> Problem:

@@ -169,10 +169,9 @@ def _option_values(problem: Problem, policies: Any, ends: Any, starts: Any) -> t
     def model(policy, end):
         """What an option gains until it ends, (S,), and the discounted chance of ending in each state, (S, S)."""
         done = jnp.where(alive, policy.T, 0.0)
-        onward = jnp.zeros_like(eye).at[places, problem.neighbors].add((done[:, None] * problem.weights).sum(axis=0))
-        onward = problem.discount * onward
-        income = (done * problem.reward).sum(axis=0) + onward @ problem.pins
-        income = jnp.where(alive, income, problem.pins)
+        steps = problem.discount * (done[:, None] * problem.weights).sum(axis=0)
+        onward = jnp.zeros_like(eye).at[places, problem.neighbors].add(steps)
+        income = jnp.where(alive, (done * problem.reward).sum(axis=0) + onward @ problem.pins, problem.pins)
         right = jnp.concatenate([income[:, None], onward * (end * alive)], axis=1)
         solved = jnp.linalg.solve(eye - onward * ((1.0 - end) * alive), right)
         return solved[:, 0], solved[:, 1:]

@@ -22,8 +22,16 @@ class Part(eqx.Module):
     """
 
     parameters: ClassVar[Ranges] = {}
-    scales: ClassVar[bool] = True  # whether beta and the reward matter only as their product
-    numpy: ClassVar[bool] = False  # whether it also works on the host, where there is nothing to compile
+
+    @property
+    def scales(self) -> bool:
+        """Whether beta and the reward matter only as their product."""
+        return True
+
+    @property
+    def numpy(self) -> bool:
+        """Whether it also works on the host, where there is nothing to compile."""
+        return False
 
     def __check_init__(self) -> None:
         for name, (low, high) in self.parameters.items():

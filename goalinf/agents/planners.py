@@ -51,9 +51,20 @@ class Planner(Part):
     of itself holds for one that plans for ever and knows nothing of beta.
     """
 
-    endless: ClassVar[bool] = True  # whether values are sums without end, which have to be finite
-    uses_beta: ClassVar[bool] = False  # whether it plans differently at another inverse temperature
-    smooth: ClassVar[bool] = False  # whether the policy is a smooth function of the reward
+    @property
+    def endless(self) -> bool:
+        """Whether values are sums without end, which have to be finite."""
+        return True
+
+    @property
+    def uses_beta(self) -> bool:
+        """Whether it plans differently at another inverse temperature."""
+        return False
+
+    @property
+    def smooth(self) -> bool:
+        """Whether the policy is a smooth function of the reward."""
+        return False
 
 
 class ValueIteration(Planner):

@@ -76,7 +76,7 @@ def test_scores_are_sums_over_all_paths_of_options():
 
 @pytest.mark.parametrize("overshoot", [0.0, 0.4])
 def test_options_of_one_action_that_end_everywhere_are_actions(overshoot):
-    world, P, available, over, rng = random_problem(5, 0.9)
+    world, _, available, over, rng = random_problem(5, 0.9)
     r = rng.normal(size=(S, A))
     actions = [
         Option(
