@@ -34,6 +34,7 @@ MAKERS = {
     "option": lambda beta, **k: gi.option([FIRST, SECOND], beta, early=0.1, overshoot=0.2, **k),
     "plan_commitment": lambda beta, **k: gi.plan_commitment(0.1, beta, depths=3, **k),
     "prospect": lambda beta, **k: gi.prospect(2.25, beta, exponent=0.88, **k),
+    "q_learning": lambda beta, **k: gi.q_learning(0.5, beta, **k),
     "quasi_hyperbolic": lambda beta, **k: gi.quasi_hyperbolic(0.6, beta, **k),
     "rational_inattention": lambda beta, **k: gi.rational_inattention(beta, **k),
     "risk_sensitive": lambda beta, **k: gi.risk_sensitive(-1.0, beta, **k),
@@ -43,6 +44,7 @@ MAKERS = {
     "subgoal": lambda beta, **k: gi.subgoal(0.5, beta, world=G3, places=[1], **k),
     "successor_representation": lambda beta, **k: gi.successor_representation(beta, model_based=0.5, **k),
     "switching": lambda beta, **k: gi.switching(0.1, beta, **k),
+    "two_step": lambda beta, **k: gi.two_step(0.5, 0.4, beta, 3.0, **k),
     "uniform": lambda beta, **k: gi.uniform(default=np.array([0.3, 0.7]), **k),
 }
 AGENTS = {name: make(golden.G3_BETA) for name, make in MAKERS.items()}

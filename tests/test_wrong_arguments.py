@@ -42,6 +42,15 @@ CASES = {
     "gi.Shaped(3, np.zeros(3))": "base is a int; expected a reward",
     "gi.LinearReward(np.ones((3, 2)), [1.0, 2.0], on='arrival', names='ab')": "names is 'ab'; expected one name per",
     "gi.LinearReward(np.ones((3, 2)), [1.0, 2.0], on='arrival', names=['a', 'a'])": "all of them different",
+    # agents
+    "gi.hyperbolic(1.0, 2.0, horizon=None)": "horizon is None; delays are counted up to an end",
+    "gi.lookahead(2.5, 2.0)": "depth is 2.5; expected a whole number of at least 1",
+    "gi.boltzmann(2.0, backup='max')": "backup is 'max'; expected 'soft', 'hard' or 'mean'",
+    "gi.boltzmann(2.0, outlook=gi.agents.Optimism)": "expected one such as goalinf.agents.Optimism(0.5)",
+    "gi.slipping(0.1, 2.0, recorded='done')": "recorded is 'done'; expected 'executed' or 'intended'",
+    "gi.subgoal(0.5, 2.0, world='hall')": "world is a str; expected a World",
+    "gi.option(['left'], 2.0)": "options are a tuple of at least one goalinf.agents.Option",
+    "gi.mixture(3)": "mixture takes a list of options, or a mapping from name to option; found 3",
     # behavior and inference
     "gi.simulate(0, HALL, AGENT, WANTS, trajectories=1, steps=1)": "key is 0; expected a JAX random key",
     "gi.simulate(jax.random.split(KEY), HALL, AGENT, WANTS, trajectories=1, steps=1)": "key holds an array of keys",

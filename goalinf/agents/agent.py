@@ -80,14 +80,14 @@ class Agent(eqx.Module):
         self.name = name
 
     def __check_init__(self) -> None:
-        names = [name for _, name in self._owners()]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"{', '.join(twice)}: two parts of the agent have a parameter of this name")
         for room in ("beliefs", "planner", "choice", "execution"):
             part = getattr(self, room)
             if isinstance(part, type) or not (callable(part) or hasattr(part, "enact")):
                 raise ValueError(f"{room} is {part!r}; expected a part, such as those in goalinf.agents")
         _check_nesting(self.execution)
+        names = [name for _, name in self._owners()]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"{', '.join(twice)}: two parts of the agent have a parameter of this name")
         if hasattr(self.beliefs, "foresee") and self.slip is None:
             raise ValueError("slips are foreseen but the hand never slips: give execution=goalinf.agents.Slip(…)")
         if not self.planner.uses_beta:

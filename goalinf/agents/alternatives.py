@@ -176,7 +176,7 @@ def one_of(
     return OneOf(values, names, prior, by)
 
 
-def mixture(agents: Sequence[Agent] | Mapping[Hashable, Agent], *, weights: Any = None, by: By = "subject") -> Mixture:
+def mixture(agents: Sequence[Any] | Mapping[Hashable, Any], *, weights: Any = None, by: By = "subject") -> Mixture:
     r"""Somebody who is one of several agents, in shares that may be unknown.
 
     .. math:: p(\text{data}) = \prod_i \sum_k w_k\,p_k(\text{data of } i)

@@ -11,13 +11,12 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from goalinf.agents.bellman import Problem
 from goalinf.agents.execution import AsIntended
 from goalinf.agents.history import Row, Step
-from goalinf.agents.parts import INFINITY, SHARE, Part, Ranges
+from goalinf.agents.parts import INFINITY, SHARE, Ranges
 from goalinf.agents.planners import Plan, Planner
 from goalinf.precision import cast
 from goalinf.rewards import Reward, ended

@@ -24,6 +24,7 @@ from goalinf.agents.choice import DefaultPolicy, RationalInattention, Satisficin
 from goalinf.agents.execution import AsIntended, Lapse, Slip
 from goalinf.agents.failures import Abandoning, PlanCommitment, PlanNoise, Subgoal, Switching
 from goalinf.agents.history import ChoiceKernel
+from goalinf.agents.learning import QLearning, TwoStep
 from goalinf.agents.outlooks import CVaR, EntropicRisk, Expectation, Extremal, HyperbolicBellman, Optimism, Prospect
 from goalinf.agents.planners import Hyperbolic, Negated, QuasiHyperbolic, SuccessorRepresentation, ValueIteration
 from goalinf.data import Labels, Trajectories
@@ -52,7 +53,7 @@ RECORDS: dict[type, tuple[Callable[..., Any], tuple[str, ...]]] = {
         *(MDP, World, Memory),
         *(Agent, Mixture),
         *(TrueBeliefs, IllusionOfControl, FalseDynamics, ForeseesSlips),
-        *(ValueIteration, QuasiHyperbolic, Hyperbolic, SuccessorRepresentation, Negated),
+        *(ValueIteration, QuasiHyperbolic, Hyperbolic, SuccessorRepresentation, Negated, QLearning, TwoStep),
         *(Expectation, EntropicRisk, CVaR, Optimism, Extremal, Prospect, HyperbolicBellman),
         *(Softmax, RationalInattention, Satisficing, DefaultPolicy),
         *(AsIntended, Lapse, Slip, ChoiceKernel),

@@ -30,7 +30,7 @@ def test_parameters_by_name():
 
 @pytest.mark.parametrize("horizon", [0, -3, True])
 def test_horizon(horizon):
-    with pytest.raises(ValueError, match=rf"horizon is {horizon!r}; expected a positive number of decisions"):
+    with pytest.raises(ValueError, match=rf"horizon is {horizon!r}; expected a whole number of at least 1"):
         gi.soft_optimal(beta=1.0, horizon=horizon)
 
 

@@ -64,7 +64,7 @@ def q_learning(
     """
     planner = made(QLearning, learning_rate=learning_rate, discount=discount, initial=initial)
     choice = made(Softmax, beta=beta, default=default)
-    return assembled("q_learning", choice, others, planner=planner)
+    return assembled("q_learning", choice, others, planner=planner, without={"beliefs": "it learns from what happens"})
 
 
 @constructor
@@ -140,4 +140,5 @@ def two_step(
         model_based=model_based,
         first=first,
     )
-    return assembled("two_step", DefaultPolicy(), others, planner=planner)
+    without = {"beliefs": "it knows the first stage and learns of the second from what happens"}
+    return assembled("two_step", DefaultPolicy(), others, planner=planner, without=without)
