@@ -123,7 +123,7 @@ def options_of(agent: Agent | Mixture) -> tuple[Agent, ...]:
 
 
 def one_of(
-    options: Sequence[Any] | Mapping[Hashable, Any], *, weights: Sequence[float] | None = None, by: By = "subject"
+    options: Sequence[Any] | Mapping[Hashable, Any], *, weights: Any = None, by: str = "subject"
 ) -> Any:
     r"""One of several values of a discrete parameter, of several agents or of several rewards, not known which.
 

@@ -178,6 +178,11 @@ def log_policy_jacobian(
     check_known(agent, setting.rewards)
     for index, one in enumerate(setting.worlds):
         check_plannable(agent, one, setting.rewards[min(index, len(setting.rewards) - 1)])
+    if hasattr(agent.execution, "enact") or hasattr(agent.execution, "bend") or hasattr(agent.planner, "history"):
+        raise ValueError(
+            f"{agent.name} does not act by one policy: what it does depends on a hidden mode, or on what it did before. "
+            "Ask about the agent without these, such as gi.boltzmann(beta=…)"
+        )
     names = tuple(wrt) if wrt is not None else reward_parameters(setting.rewards[0])
     if len(setting.rewards) > 1 and any(name.startswith("reward.") for name in names):
         raise ValueError(

@@ -20,7 +20,7 @@ Row = Float[Array, "*M A"]
 
 
 class Step(eqx.Module):
-    """What happened at one step.
+    """What happened at one step; to several walkers at once with a leading axis.
 
     Parameters
     ----------
@@ -30,10 +30,15 @@ class Step(eqx.Module):
         Whether the choice was.
     """
 
-    state: Int[Array, ""]
-    action: Int[Array, ""]
-    following: Int[Array, ""]
-    observed: Bool[Array, ""]
+    state: Int[Array, "*N"]
+    action: Int[Array, "*N"]
+    following: Int[Array, "*N"]
+    observed: Bool[Array, "*N"]
+
+
+def done(execution: Any, row: Row) -> Row:
+    """Log-probabilities of what is done in a state, given those of what is chosen."""
+    return execution(row[None], row[None] > -jnp.inf)[0]
 
 
 class ChoiceKernel(Part):
@@ -77,7 +82,7 @@ class ChoiceKernel(Part):
     def bend(self, kernel: Any, row: Row, state: Int[Array, ""]) -> Row:
         """Log-probabilities of the choices in a state, given those without habits."""
         bent = jax.nn.log_softmax(row + self.persistence * kernel[state if self.by_state else 0])
-        return self.inner(bent, row > -jnp.inf)
+        return done(self.inner, bent)
 
     def after(self, kernel: Any, step: Step) -> Any:
         """The kernel after one more choice."""

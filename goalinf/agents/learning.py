@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from goalinf.agents.bellman import Problem
 from goalinf.agents.execution import AsIntended
-from goalinf.agents.history import Row, Step
+from goalinf.agents.history import Row, Step, done
 from goalinf.agents.parts import INFINITY, SHARE, Ranges
 from goalinf.agents.planners import Plan, Planner
 from goalinf.precision import cast
@@ -124,7 +124,7 @@ class LearnedValues(eqx.Module):
 
     def bend(self, values: Any, row: Row, state: Int[Array, ""]) -> Row:
         """Log-probabilities of the choices in a state by what was learned."""
-        return self.inner(jax.nn.log_softmax(row + self.beta * values[state]), row > -jnp.inf)
+        return done(self.inner, jax.nn.log_softmax(row + self.beta * values[state]))
 
     def after(self, values: Any, step: Step) -> Any:
         """The table after one more step."""
@@ -214,7 +214,7 @@ class Trials(eqx.Module):
         liking = jnp.where(
             state == self.first, self.beta_1 * (mixed + self.repetition * repeated), self.beta_2 * values[state]
         )
-        return self.inner(jax.nn.log_softmax(row + liking), row > -jnp.inf)
+        return done(self.inner, jax.nn.log_softmax(row + liking))
 
     def after(self, past: Any, step: Step) -> Any:
         """What is carried on after one more step."""

@@ -87,8 +87,8 @@ _ONTO: dict[str, bool | None] = {
     "ForeseesSlips": None,
 }
 
-# Parts whose policies are not moved in every direction by rewards r(s, a), or of which that is not known.
-_UNSATURATED = {"RationalInattention", "DefaultPolicy", "Extremal", "HyperbolicBellman", "QLearning", "TwoStep"}
+# Parts whose policies are not moved in every direction by rewards r(s, a).
+_UNSATURATED = {"DefaultPolicy", "QLearning", "TwoStep"}
 
 
 def invariances(parts: Any) -> dict[Invariance, bool]:
@@ -147,14 +147,16 @@ def confounded(agent: Any, reward: Reward, n_worlds: int = 1) -> dict[str, str]:
         return found
     names = {type(part).__name__ for part in agent.parts}
     if isinstance(reward, StateReward):
-        # A softmax of P u, for any u, is all that such an agent can do, whatever its discount (theory 2.7, lemma 2).
-        plain = planner.outlook is None and one in ("ValueIteration", "QuasiHyperbolic") and "TrueBeliefs" in names
-        if plain and "discount" in agent.parameters and not getattr(planner, "sophisticated", False):
-            found["discount"] = "with another discount other values of the states give the same behavior"
-        if one == "QuasiHyperbolic" and plain and not planner.sophisticated and reward.on == "departure":
-            found["present_bias"] = "with another bias other values of the states give the same behavior"
+        # A softmax of P u, for any u, is all that such an agent can do, whatever else it is (theory 2.7, lemma 2).
+        felt = reward.on == "departure" and type(planner.outlook).__name__ == "Prospect"
+        plain = planner.outlook is None or felt
+        if plain and one in ("ValueIteration", "QuasiHyperbolic") and "TrueBeliefs" in names and agent.beta is not None:
+            owned = {"discount", "present_bias"} if reward.on == "departure" else {"discount"}
+            owned |= {"beta", *planner.outlook.parameters} if felt else set()
+            for name in owned & set(agent.parameters):
+                found.setdefault(name, "with any other value of it other values of the states give the same behavior")
         return found
-    # Rewards r(s, a) fit every policy, so that whatever else bends it has one that undoes that.
+    # Rewards r(s, a) move the policy in every direction, so that whatever else bends it has one that undoes that.
     if names & _UNSATURATED:
         return found
     bending = [agent.beliefs, planner, planner.outlook, agent.choice]

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import numpyro.distributions as dist
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float
@@ -112,7 +113,7 @@ class Behavior(dist.Distribution):
         """Worst relative residual of the planners."""
         return jnp.stack([jnp.max(policy.residual) for policy in self.policies]).max()
 
-    def log_prob(self, value: Trajectories) -> Float[Array, ""]:
+    def log_prob(self, value: Trajectories) -> Float[Array | np.ndarray, ""]:
         """Log-probability of all observed choices, in nats; not a number where the planner failed."""
         return self._exactly(partial(self._log_prob, value), value)
 
@@ -125,7 +126,7 @@ class Behavior(dist.Distribution):
         done = jnp.stack([solved(policy.residual, policy.values) for policy in policies]).all()
         return jnp.where(done, total, jnp.nan)
 
-    def by_group(self, value: Trajectories) -> Float[Array, "K N"]:
+    def by_group(self, value: Trajectories) -> Float[Array | np.ndarray, "K N"]:
         """Log-probability of what each one of those who are one of several agents did, under every option.
 
         By number of the subject or trajectory; zero behind the last one.

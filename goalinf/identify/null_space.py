@@ -11,6 +11,7 @@ import dataclasses
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -24,6 +25,7 @@ from goalinf.errors import ConvergenceError, PrecisionError
 from goalinf.identify.kernel import kernel
 from goalinf.identify.naming import Direction, name_directions
 from goalinf.identify.point import generic_rewards, reward_priors, typical_agent
+from goalinf.precision import computing_in
 from goalinf.rewards import Reward
 from goalinf.worlds import World, label
 
@@ -163,7 +165,9 @@ def null_space_at(jacobian: Jacobian, setting: Setting, agent: Agent, reward: Re
     alone = reward_part(jacobian)
     n_reward = alone.log_policy.shape[-1]
     found = kernel(alone.matrix(), alone.tolerance)
-    basis, directions = name_directions(found.basis, alone, setting.worlds, reward, agent.planner.horizon)
+    planned = tuple(_as_planned(one, agent) for one in setting.worlds)
+    horizon = agent.planner.horizon or getattr(agent.planner, "depth", None)
+    basis, directions = name_directions(found.basis, alone, planned, reward, horizon)
     if n_reward < jacobian.log_policy.shape[-1]:
         found = kernel(jacobian.matrix(), jacobian.tolerance)
         basis = np.concatenate([basis, np.zeros((len(basis), found.basis.shape[1] - n_reward))], axis=1)
@@ -187,6 +191,14 @@ def null_space_at(jacobian: Jacobian, setting: Setting, agent: Agent, reward: Re
     }
     agent_part = xr.Dataset(others, coords={"kind": array.coords["kind"]} if others else None)
     return NullSpace(len(basis), array, agent_part, found.singular_values, directions, basis.shape[1], found.gap)
+
+
+def _as_planned(world: World, agent: Agent) -> World:
+    """The world as the agent sees it: what it believes, with its own discount."""
+    with computing_in("float64"):
+        mdp = jax.device_get(agent.beliefs(world.mdp))
+    own = getattr(agent.planner, "discount", None)
+    return dataclasses.replace(world, mdp=mdp if own is None else dataclasses.replace(mdp, discount=np.asarray(own)))
 
 
 def reward_part(jacobian: Jacobian) -> Jacobian:

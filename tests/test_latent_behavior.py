@@ -1,0 +1,245 @@
+"""Behavior with latent modes, histories and alternatives: against sums over all paths, plain loops, and itself."""
+
+import itertools
+
+import golden
+import history_oracles
+import jax
+import jax.numpy as jnp
+import named_agents
+import numpy as np
+import numpyro.distributions as dist
+import pytest
+from scipy.special import logsumexp
+
+import goalinf as gi
+from goalinf.agents import solve
+
+G3, REWARD = named_agents.G3, named_agents.G3_REWARD
+MODAL = ["abandoning", "noisy_plan", "option", "plan_commitment", "subgoal", "switching"]
+STEPS = 5
+
+
+def wanted(name):
+    return named_agents.REWARDS.get(name, REWARD)
+
+
+def walks(name, trajectories=4, steps=STEPS, seed=0, agent=None):
+    agent = named_agents.AGENTS[name] if agent is None else agent
+    return gi.simulate(jax.random.key(seed), G3, agent, wanted(name), trajectories=trajectories, steps=steps)
+
+
+def over_all_paths(policy, states, actions):
+    """The sum over all mode paths; jumps and kernels exactly as the record says."""
+    probs = np.exp(policy.log_probs)
+    count = len(probs)
+    initial, kernel = np.exp(policy.modes.initial), np.exp(policy.modes.kernel)
+    jump = policy.modes.jump
+    total = 0.0
+    for path in itertools.product(range(count), repeat=len(actions)):
+        first = initial[states[0]] if initial.ndim == 2 else initial
+        if jump is not None:
+            first = np.array([first[jump[states[0]] == m].sum() for m in range(count)])
+        p = first[path[0]]
+        for t, (s, a) in enumerate(zip(states[:-1], actions, strict=True)):
+            p *= probs[path[t], s, a]
+            if t + 1 < len(actions):
+                row = kernel[states[t + 1]] if kernel.ndim == 3 else kernel
+                mode = path[t] if jump is None else jump[states[t + 1], path[t]]
+                p *= row[mode, path[t + 1]]
+        total += p
+    return np.log(total)
+
+
+@pytest.mark.parametrize("name", MODAL)
+def test_modes_are_summed_over_exactly(name):
+    data = walks(name)
+    agent, reward = named_agents.AGENTS[name], wanted(name)
+    policy = solve(agent, G3, reward)
+    behavior = gi.Behavior(G3, agent, reward)
+    found = behavior.log_prob_by_trajectory(data)
+    assert data.lengths.max() > 3
+    for n in np.flatnonzero(data.lengths):
+        length = data.lengths[n]
+        states, actions = data.states[n, : length + 1], data.actions[n, :length]
+        np.testing.assert_allclose(found[n], over_all_paths(policy, states, actions), rtol=1e-11)
+        if policy.modes.jump is None:
+            arguments = np.exp(policy.log_probs), np.exp(policy.modes.initial), np.exp(policy.modes.kernel)
+            expected = history_oracles.modes_log_likelihood(*arguments, states, actions)
+            np.testing.assert_allclose(found[n], expected, rtol=1e-11)
+    np.testing.assert_allclose(behavior.log_prob_by_step(data).sum(1), found, rtol=1e-12)
+    np.testing.assert_allclose(behavior.log_prob(data), found.sum(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", [*MODAL, "habitual", "q_learning"])
+def test_all_action_sequences_add_up_to_one(name):
+    """Whatever the states were, the probabilities of all choices in them sum to one, missing ones included."""
+    agent, reward = named_agents.AGENTS[name], wanted(name)
+    states = np.array([0, 1, 0, 1])  # none that ends a goal
+    sequences = np.array(list(itertools.product(range(2), repeat=3)))
+    data = gi.Trajectories.of(np.tile(states, (8, 1)), sequences)
+    scores = gi.Behavior(G3, agent, reward).log_prob_by_trajectory(data)
+    np.testing.assert_allclose(logsumexp(scores), 0.0, atol=1e-12)
+    if name in MODAL:  # what was not seen is summed over
+        missing = gi.Trajectories.of(states[None], [[0, 1, 0]], observed=[[True, False, True]])
+        found = gi.Behavior(G3, agent, reward).log_prob(missing)
+        both = scores[(sequences[:, 0] == 0) & (sequences[:, 2] == 0)]
+        np.testing.assert_allclose(found, logsumexp(both), rtol=1e-12)
+        first = gi.Trajectories.of(states[None, :2], [[0]])
+        alone = gi.Behavior(G3, agent, reward).log_prob_by_step(missing)[0, 0]
+        np.testing.assert_allclose(alone, gi.Behavior(G3, agent, reward).log_prob(first), rtol=1e-12)
+
+
+def test_habits():
+    agent = gi.habitual(0.5, golden.G3_BETA, habit_rate=0.3)
+    data = walks("habitual", agent=agent, steps=9)
+    scores = gi.Behavior(G3, agent, REWARD).log_prob_by_step(data)
+    Q = solve(gi.boltzmann(golden.G3_BETA), G3, REWARD).log_probs / golden.G3_BETA
+    for n in range(len(scores)):
+        for t, (s, a) in enumerate(zip(data.states[n], data.actions[n], strict=False)):
+            expected = history_oracles.persevering(Q, golden.G3_BETA, 0.5, data.actions[n][:t], rate=0.3)
+            np.testing.assert_allclose(scores[n, t], np.log(expected[s, a]), rtol=1e-10)
+
+
+def test_learning():
+    agent = gi.q_learning(0.3, 2.0)
+    data = walks("q_learning", agent=agent, steps=12)
+    scores = gi.Behavior(G3, agent, REWARD).log_prob_by_step(data)
+    for n in range(len(scores)):
+        s, a, following = data.states[n][:-1], data.actions[n], data.states[n][1:]
+        arguments = s, a, golden.G3_R[s, a], following, 0.3, 2.0, golden.G3_DISCOUNT, np.zeros((3, 2))
+        np.testing.assert_allclose(scores[n], history_oracles.q_learning(*arguments), rtol=1e-10)
+
+
+def two_step_world():
+    """First state 0, second ones 1 and 2, won 3, lost 4."""
+    P = np.zeros((5, 2, 5))
+    P[0, :, 1:3] = [[0.7, 0.3], [0.3, 0.7]]
+    P[1:3, :, 3] = [[0.6, 0.4], [0.2, 0.8]]
+    P[1:3, :, 4] = 1.0 - P[1:3, :, 3]
+    P[3:, :, 0] = 1.0
+    available = np.ones((5, 2), bool)
+    available[3:, 1] = False
+    world = gi.from_arrays(P, available=available, initial=np.eye(5)[0], discount=1.0)
+    return world, gi.StateReward([0.0, 0.0, 0.0, 1.0, 0.0], on="arrival")
+
+
+def test_the_two_step_task():
+    world, reward = two_step_world()
+    numbers = {"eligibility": 0.6, "repetition": 0.1, "model_based": 0.4}
+    agent = gi.two_step(0.5, 0.4, 5.0, 3.0, **numbers)
+    data = gi.simulate(jax.random.key(0), world, agent, reward, trajectories=1, steps=90)
+    scores = gi.Behavior(world, agent, reward).log_prob_by_step(data).reshape(-1, 3)
+    states, actions = data.states[0][:-1].reshape(-1, 3), data.actions[0].reshape(-1, 3)
+    won = (states[:, 2] == 3).astype(float)
+    trials = actions[:, 0], states[:, 1] - 1, actions[:, 1], won
+    expected = history_oracles.two_step(*trials, 0.5, 0.4, 5.0, 3.0, 0.6, 0.1, 0.4)
+    np.testing.assert_allclose(scores[:, :2], expected, rtol=1e-9)
+    np.testing.assert_array_equal(scores[:, 2], 0.0)
+
+
+@pytest.mark.parametrize("name", ["abandoning", "habitual", "switching", "option", "q_learning"])
+def test_simulation_follows_the_same_law(name):
+    """How often each sequence of actions comes up against how likely it was, given the states that came up."""
+    data = walks(name, trajectories=4000, steps=3, seed=1)
+    agent, reward = named_agents.AGENTS[name], wanted(name)
+    scores = np.exp(gi.Behavior(G3, agent, reward).log_prob_by_step(data))
+    second = np.asarray(data.actions)[:, 1:] == 0
+    expected = np.where(second, scores[:, 1:], 1.0 - scores[:, 1:])
+    spread = np.sqrt((expected * (1.0 - expected)).sum())
+    assert abs((second - expected).sum()) < 4.0 * spread
+
+
+def test_gradients_and_batches():
+    """A filter inside compiled code: derivatives against finite differences, several values at once."""
+    data = walks("abandoning", steps=8)
+
+    def density(hazard, persistence):
+        agent = gi.abandoning(hazard, 2.0, execution=gi.habitual(persistence, 2.0).execution)
+        return gi.Behavior(G3, agent, REWARD).log_prob(data)
+
+    with jax.enable_x64(True):
+        gradient = jax.jit(jax.grad(density, (0, 1)))(0.2, 0.5)
+        many = jax.vmap(density)(jnp.array([0.2, 0.3]), jnp.array([0.5, 0.5]))
+        step = 1e-6
+        for i, (h, k) in enumerate([(step, 0.0), (0.0, step)]):
+            slope = (density(0.2 + h, 0.5 + k) - density(0.2 - h, 0.5 - k)) / (2 * step)
+            np.testing.assert_allclose(gradient[i], slope, rtol=1e-6)
+        np.testing.assert_allclose(many[0], density(0.2, 0.5), rtol=1e-12)
+
+
+# -- alternatives ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def people():
+    """Two subjects with three walks each."""
+    each = [walks("lookahead", trajectories=3, steps=6, agent=gi.lookahead(d, 2.0), seed=d) for d in (1, 4)]
+    subject = np.repeat([0, 1], 3)
+    order = [0, 3, 1, 4, 2, 5]  # subjects take turns
+    states, actions = (np.concatenate([getattr(one, x) for one in each])[order] for x in ("states", "actions"))
+    return gi.Trajectories.of(states, actions, subject=subject[order])
+
+
+@pytest.mark.parametrize("by", ["subject", "trajectory", "data"])
+def test_one_of_is_a_sum_over_options(people, by):
+    depths, weights = [1, 2, 4], np.array([0.5, 0.3, 0.2])
+    mixture = gi.lookahead(gi.one_of(depths, weights=weights, by=by), beta=2.0)
+    alone = np.array([gi.Behavior(G3, gi.lookahead(d, 2.0), REWARD).log_prob_by_trajectory(people) for d in depths])
+    group = {"subject": people.subject, "trajectory": np.arange(6), "data": np.zeros(6, int)}[by]
+    scores = np.stack([alone[:, group == g].sum(1) for g in np.unique(group)], axis=1)
+    expected = logsumexp(np.log(weights)[:, None] + scores, axis=0).sum()
+    behavior = gi.Behavior(G3, mixture, REWARD)
+    np.testing.assert_allclose(behavior.log_prob(people), expected, rtol=1e-12)
+    np.testing.assert_allclose(behavior.log_prob_by_trajectory(people).sum(), expected, rtol=1e-12)
+    np.testing.assert_allclose(behavior.log_prob_by_step(people).sum(), expected, rtol=1e-12)
+    whole = gi.one_of({str(d): gi.lookahead(d, 2.0) for d in depths}, weights=weights, by=by)
+    np.testing.assert_allclose(gi.Behavior(G3, whole, REWARD).log_prob(people), expected, rtol=1e-12)
+
+
+def test_an_option_that_cannot_be():
+    """What is impossible under one option leaves the others, and later people, exact."""
+    data = gi.Trajectories.of([[0, 1], [0, 1], [0, 1]], [[0], [1], [0]], subject=[0, 0, 1])
+    only = gi.uniform(default=np.array([1.0, 0.0]))
+    mixture = gi.one_of({"only": only, "any": gi.uniform()})
+    scores = gi.Behavior(G3, mixture, REWARD).log_prob_by_trajectory(data)
+    np.testing.assert_allclose(np.exp(scores), [0.75, 0.125 / 0.75, 0.75], rtol=1e-12)
+
+
+def test_simulation_draws_who_it_is():
+    only = gi.one_of({"first": gi.uniform(default=[1.0, 0.0]), "second": gi.uniform(default=[0.0, 1.0])}, by="trajectory")
+    data = gi.simulate(jax.random.key(0), G3, only, REWARD, trajectories=400, steps=3)
+    assert (data.actions.min(1) == data.actions.max(1)).all()
+    assert 150 < (data.actions[:, 0] == 0).sum() < 250
+    alike = gi.one_of([gi.uniform(default=[1.0, 0.0]), gi.uniform(default=[0.0, 1.0])], by="data")
+    assert len(np.unique(gi.simulate(jax.random.key(1), G3, alike, REWARD, trajectories=50, steps=2).actions)) == 1
+
+
+def test_unknown_options_are_refused():
+    with pytest.raises(ValueError, match="weights are"):
+        gi.one_of([1, 2], weights=[1.0, -1.0])
+    with pytest.raises(ValueError, match="at least one"):
+        gi.one_of([])
+    with pytest.raises(ValueError, match="by is 'person'"):
+        gi.one_of([1, 2], by="person")
+    with pytest.raises(ValueError, match="different sorts"):
+        gi.one_of([gi.boltzmann(1.0), REWARD])
+    with pytest.raises(ValueError, match="both one_of"):
+        gi.lookahead(gi.one_of([1, 2]), beta=gi.one_of([1.0, 2.0]))
+    with pytest.raises(ValueError, match="depth is 0"):
+        gi.lookahead(gi.one_of([0, 2]), beta=1.0)
+    with pytest.raises(ValueError, match="several policies"):
+        gi.Behavior(G3, gi.lookahead(gi.one_of([1, 2]), beta=1.0), REWARD).policy  # noqa: B018
+
+
+def test_numeric_options_of_any_parameter():
+    mixture = gi.quasi_hyperbolic(gi.one_of([0.3, 1.0]), 2.0)
+    assert mixture.names == (0.3, 1.0)
+    assert mixture.parameter == "present_bias"
+    assert set(mixture.parameters) == {"beta"}
+    assert mixture.at(beta=dist.LogNormal(0.0, 1.0)).agents[1].parameters["beta"] is not None
+    whole = gi.one_of({"a": gi.boltzmann(1.0), "b": gi.lookahead(2, 1.0)})
+    assert set(whole.parameters) == {"a.beta", "b.beta"}
+    assert whole.at(**{"b.beta": 3.0}).agents[1].parameters["beta"] == 3.0
+    with pytest.raises(ValueError, match=r"no parameter 'beta'"):
+        whole.at(beta=2.0)
