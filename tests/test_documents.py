@@ -1,6 +1,7 @@
 """README and CONTRIBUTING: what they say is there, and what they show runs."""
 
 import re
+import textwrap
 import tomllib
 from pathlib import Path
 from typing import Any, ClassVar
@@ -59,6 +60,18 @@ def test_the_example_of_a_new_agent_can_be_inferred(lapsing, tmp_path):
     again = gi.load(fit.save(tmp_path / "fit.nc"))
     assert again.summary().equals(fit.summary())
     assert "a Lapse cannot be written to a file" in again.tree.attrs["not_kept"]
+
+
+def test_what_the_page_on_agents_shows_runs():
+    page = (REPOSITORY / "docs" / "concepts" / "agents.rst").read_text(encoding="utf-8")
+    code = [textwrap.dedent(found) for found in re.findall(r"(?<!math):: ?\n\n((?: {3}.*\n|\n)+)", page)]
+    assert len(code) == 4
+    scope = {"Any": Any, "ClassVar": ClassVar, "dist": dist, "gi": gi, "goalinf": gi, "jnp": jnp}
+    for block in code:
+        exec(block, scope)
+    wary, careless = (gi.boltzmann(beta=2.0, outlook=scope["Wary"](caution)) for caution in (0.5, 0.0))
+    np.testing.assert_allclose(careless.policy(HALL, WANTS), gi.boltzmann(beta=2.0).policy(HALL, WANTS), atol=1e-9)
+    assert wary.parameters == {"caution": 0.5, "beta": 2.0}
 
 
 def test_files_that_are_named_exist():

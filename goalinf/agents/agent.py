@@ -182,6 +182,10 @@ class Agent(eqx.Module):
         for part in self.parts:
             if isinstance(part, Part):
                 part.check(world, reward)
+        # One beta is the scale of the reward, which may be 0; otherwise soft values are divided by it.
+        divided = getattr(self.planner, "backup", None) == "soft" and (np.ndim(self.beta) or self.planner.outlook)
+        if divided and not np.all(np.asarray(self.beta) > 0):
+            raise ValueError("beta is 0 somewhere, where soft values are infinite: give numbers above 0")
 
     def at(self, **parameters: Any) -> Agent:
         """The same agent with other parameter values: ``agent.at(beta=2.0)``.

@@ -21,6 +21,9 @@ NUMBERS = {
     "beta is None; expected a number in [0, inf], or a prior": lambda: gi.boltzmann(None),
     "beta is '2'; expected a number in [0, inf]": lambda: gi.boltzmann("2"),
     "beta has shape (2,); this world needs (3,) (state)": lambda: gi.boltzmann([1.0, 2.0]).policy(G3, G3_REWARD),
+    "beta is 0 somewhere, where soft values are infinite": lambda: gi.soft_optimal([0.0, 1.0, 1.0]).policy(
+        G3, G3_REWARD
+    ),
     "beta has shape (3,); this agent plans with one temperature": lambda: gi.hyperbolic(1.0, np.ones(3), horizon=2),
     "beta has shape (3,); rational inattention has one": lambda: gi.rational_inattention(np.ones(3)).policy(
         G3, G3_REWARD
