@@ -18,9 +18,28 @@ Every model is a module with the same parts:
 array([[0.2, 0.2, 0.2, 0.2, 0.2]])
 """
 
-from goalinf_models import evans_2016
+from goalinf_models import (
+    baker_2009,
+    chan_2021,
+    delay_discounting,
+    evans_2016,
+    planning_depth,
+    ramachandran_amir_2007,
+    reddy_2018,
+    ziebart_2008,
+)
 from goalinf_models.catalogue import Variant, choice, exact
 
-MODELS = (evans_2016,)
-
-__all__ = ["MODELS", "Variant", "choice", "evans_2016", "exact"]
+__all__ = [
+    "Variant",
+    "baker_2009",
+    "chan_2021",
+    "choice",
+    "delay_discounting",
+    "evans_2016",
+    "exact",
+    "planning_depth",
+    "ramachandran_amir_2007",
+    "reddy_2018",
+    "ziebart_2008",
+]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -40,7 +40,11 @@ class Variant(NamedTuple):
 
 
 def choice(
-    name: str, values: Sequence[Any], weights: Sequence[float | int] | None = None, *, static: bool = False
+    name: str,
+    values: Sequence[Any] | Mapping[Any, Any],
+    weights: Sequence[float | int] | None = None,
+    *,
+    static: bool = False,
 ) -> Any:
     """One of finitely many values, in a NumPyro model for :func:`exact`.
 
@@ -48,8 +52,8 @@ def choice(
     ----------
     name : str
         Of the site, whose value is the place in ``values``.
-    values : sequence
-        Numbers or records of one kind; with ``static`` anything.
+    values : sequence or mapping
+        Numbers or records of one kind; with ``static`` anything. The keys of a mapping are their names.
     weights : sequence of float, optional
         Prior weights; default: all alike.
     static : bool
@@ -60,20 +64,28 @@ def choice(
     One of the values.
     """
     shares = np.ones(len(values)) if weights is None else np.asarray(weights, float)
-    labels = tuple(values) if all(isinstance(value, (bool, int, float, str)) for value in values) else None
-    options = {"labels": labels, "static": static}
-    place = numpyro.sample(name, dist.Categorical(shares / shares.sum()), infer=options)
+    labels = tuple(values) if isinstance(values, Mapping) or _plain(values) else tuple(range(len(values)))
+    options = list(values.values() if isinstance(values, Mapping) else values)
+    place = numpyro.sample(name, dist.Categorical(shares / shares.sum()), infer={"labels": labels, "static": static})
     if static:
-        return values[int(place)]
-    return jax.tree.map(lambda *each: jnp.stack([jnp.asarray(one) for one in each])[place], *values)
+        return options[int(place)]
+    return jax.tree.map(lambda *each: jnp.stack([jnp.asarray(one) for one in each])[place], *options)
 
 
-def exact(*, model: Callable[[Any], Any], data: gi.Trajectories, precision: Precision | None = None) -> xr.DataArray:
+def _plain(values: Sequence[Any]) -> bool:
+    return all(isinstance(value, (bool, int, float, str)) for value in values)
+
+
+def exact(
+    *,
+    model: Callable[[Any], Any],
+    data: gi.Trajectories,
+    by: Literal["trajectory", "data"] = "trajectory",
+    precision: Precision | None = None,
+) -> xr.DataArray:
     r"""Posterior after every step, by enumerating whatever :func:`choice` may choose.
 
     .. math:: p(h \mid a_{1:t}) \propto p(h) \prod_{k \le t} \pi_h(a_k \mid s_k)
-
-    Every trajectory is taken by itself, as if nothing were known from the others.
 
     Parameters
     ----------
@@ -81,6 +93,9 @@ def exact(*, model: Callable[[Any], Any], data: gi.Trajectories, precision: Prec
         A NumPyro model of the data: sites made by :func:`choice`, and one observed ``gi.Behavior``.
     data : Trajectories
         What was observed.
+    by : {"trajectory", "data"}
+        Whether every trajectory is taken by itself, or one hypothesis holds for all: then ``trajectory`` has one entry,
+        and a step is that of all of them.
     precision : {"float64", "float32"}, optional
         Default: float64 on a CPU, float32 on an accelerator.
 
@@ -97,6 +112,8 @@ def exact(*, model: Callable[[Any], Any], data: gi.Trajectories, precision: Prec
     ConvergenceError
         Where a planner did not reach its residual.
     """
+    if by not in ("trajectory", "data"):
+        raise ValueError(f"by is {by!r}; expected 'trajectory' or 'data'")
     with computing_in(precision):
         trace = handlers.trace(handlers.seed(model, jax.random.key(0))).get_trace(data)
         sites = {k: v for k, v in trace.items() if v["type"] == "sample" and not v["is_observed"]}
@@ -113,9 +130,10 @@ def exact(*, model: Callable[[Any], Any], data: gi.Trajectories, precision: Prec
             prior, steps, residual = jax.device_get(jax.jit(jax.vmap(_scored(model, data, known, moving)))(grid))
             if not residual.max() <= _RESIDUAL:
                 raise gi.ConvergenceError(f"a planner stopped at a relative residual of {residual.max():.1e}")
+            steps = steps if by == "trajectory" else steps.sum(axis=1, keepdims=True)
             summed = np.concatenate([np.zeros_like(steps[..., :1]), np.cumsum(steps, axis=-1)], axis=-1)
             tables.append(np.moveaxis(prior[:, None, None] + summed, 0, -1))
-    n, t = data.actions.shape
+    n, t = (data.n_trajectories if by == "trajectory" else 1), data.max_steps
     own = (*(sizes[name] for name in static), *(sizes[name] for name in moving))
     joint = np.stack(tables, axis=2).reshape(n, t + 1, *own)
     axes = tuple(range(2, joint.ndim))
@@ -125,7 +143,7 @@ def exact(*, model: Callable[[Any], Any], data: gi.Trajectories, precision: Prec
     weights = np.exp(joint - highest)
     total = weights.sum(axis=axes, keepdims=True)
     names = (*static, *moving)
-    labels = {name: sites[name]["infer"]["labels"] or range(sizes[name]) for name in names}
+    labels = {name: sites[name]["infer"]["labels"] for name in names}
     evidence = (highest + np.log(total)).reshape(n, t + 1)
     return xr.DataArray(
         weights / total,

@@ -1,0 +1,105 @@
+r"""Now or later? Hyperbolic against exponential discounting of delayed amounts.
+
+Story
+-----
+Everybody is offered a smaller amount sooner and a larger one later, many times. An amount x after d days is worth
+:math:`x / (1 + k d)` (``hyperbolic``) or :math:`x\,e^{-k d}` (``exponential``), and the choice is a softmax with
+inverse temperature beta. Every offer to a subject is a state with two actions, and nothing comes after: a choice of one
+step.
+
+Sites
+-----
+``k`` ~ LogNormal(-4, 2), per day, and ``beta`` ~ LogNormal(-1, 1), in 1/amount, both for each subject by itself.
+
+The data are a table with one row per choice: ``subjID``, ``delay_later``, ``amount_later``, ``delay_sooner``,
+``amount_sooner``, ``choice`` (1: later), the columns of hBayesDM.
+
+References
+----------
+Samuelson, P. A. (1937). A note on measurement of utility. *The Review of Economic Studies*, 4(2), 155-161. Mazur,
+J. E. (1987). An adjusting procedure for studying delayed reinforcement. In *Quantitative analyses of behavior*, vol. 5,
+55-73. Columns: Ahn, W.-Y., Haines, N. and Zhang, L. (2017), *Computational Psychiatry*, 1, 24-57. The priors are ours.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+import pandas as pd
+
+import goalinf as gi
+from goalinf_models.catalogue import Variant
+
+_SITES, _QUESTION = ("k", "beta"), "how impatient are they?"
+VARIANTS = {kind: Variant(gi.infer, _SITES, _QUESTION) for kind in ("hyperbolic", "exponential")}
+_OFFER = ["subjID", "delay_sooner", "amount_sooner", "delay_later", "amount_later"]
+
+
+class Offers(NamedTuple):
+    """The offers of a table as a world, what was chosen, and ``(S, 2)`` delays and amounts (sooner, later)."""
+
+    world: gi.World
+    data: gi.Trajectories
+    delay: np.ndarray
+    amount: np.ndarray
+    subject: np.ndarray  # (S,) by number
+    names: list[Any]
+
+    def behavior(self, k: Any, beta: Any, variant: str, like: gi.Trajectories | None = None) -> gi.Behavior:
+        """Choices of subjects with these parameters, one each."""
+        own = jnp.asarray(k)[self.subject][:, None]
+        factor = 1.0 / (1.0 + own * self.delay) if variant == "hyperbolic" else jnp.exp(-own * self.delay)
+        agent = gi.boltzmann(beta=jnp.asarray(beta)[self.subject], depth=1)
+        return gi.Behavior(self.world, agent, gi.ActionReward(self.amount * factor), like=like)
+
+
+def offers(table: pd.DataFrame) -> Offers:
+    """Every different offer to a subject is a state; the last state is the end."""
+    different = table[_OFFER].drop_duplicates().reset_index(drop=True)
+    count = len(different)
+    world = gi.from_arrays(
+        successors=np.full((count + 1, 2, 1), count),
+        probabilities=np.ones((count + 1, 2, 1)),
+        terminal=[count],
+        discount=1.0,
+        actions=["sooner", "later"],
+    )
+    number = different.reset_index(names="state")
+    state = table[_OFFER].merge(number, how="left", on=_OFFER)["state"].to_numpy()
+    subject, names = pd.factorize(different["subjID"], sort=True)
+    states = np.stack([state, np.full(len(state), count)], axis=1)
+    data = gi.Trajectories.of(states, table[["choice"]].to_numpy(), subject=subject[state].astype(np.int32))
+    end = np.zeros((1, 2))
+    delay, amount = (
+        np.concatenate([different[[f"{what}_sooner", f"{what}_later"]].to_numpy(float), end])
+        for what in ("delay", "amount")
+    )
+    return Offers(world, data, delay, amount, np.append(subject, 0), list(names))
+
+
+def example(key: Any, variant: str = "hyperbolic") -> pd.DataFrame:
+    """Four subjects who discount by .005 to .1 a day, forty offers each."""
+    rates, betas, days = np.array([0.005, 0.01, 0.03, 0.1]), np.array([1.0, 0.5, 1.0, 0.5]), [1, 7, 30, 90, 180]
+    rows = [(p, 0, 10.0, days[i % 5], 11.0 + 1.5 * (i // 5) ** 1.5) for p in range(4) for i in range(40)]
+    table = pd.DataFrame(rows, columns=_OFFER)
+    drawn = offers(table.assign(choice=0))
+    sampled = drawn.behavior(rates, betas, variant, like=drawn.data).sample(key)
+    return table.assign(choice=np.asarray(sampled.actions)[:, 0])
+
+
+def model(data: pd.DataFrame, variant: str = "hyperbolic") -> dict[str, Any]:
+    """Keyword arguments for ``gi.infer``."""
+    made = offers(data)
+
+    def prefers(seen: gi.Trajectories | None = None) -> None:
+        with numpyro.plate("subject", len(made.names)):
+            k = numpyro.sample("k", dist.LogNormal(-4.0, 2.0))
+            beta = numpyro.sample("beta", dist.LogNormal(-1.0, 1.0))
+        numpyro.sample("choices", made.behavior(k, beta, variant, like=made.data), obs=seen)
+
+    labels = {"dims": {site: ["subject"] for site in _SITES}, "coords": {"subject": made.names}}
+    return {"model": prefers, "data": made.data, **labels}

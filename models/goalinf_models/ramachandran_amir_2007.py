@@ -1,0 +1,61 @@
+"""Ramachandran and Amir (2007): Bayesian inverse reinforcement learning.
+
+Story
+-----
+The reward of every state is drawn independently from a prior. An expert knows the optimal Q-values under it and chooses
+with probabilities proportional to exp(alpha Q*), alpha being our confidence that they choose well. The choices are
+seen, and the reward is inferred.
+
+The variants are priors of the paper: ``uniform`` where nothing is known, ``normal`` and ``laplace`` where most
+rewards are taken to be small, the latter with a few large ones.
+
+Sites
+-----
+``reward.values`` ~ Uniform(-1, 1), Normal(0, .5) or Laplace(0, .3), one for each state, collected on departure. alpha
+is known (4 per unit of reward). The numbers are ours, and so is the world, one of the random MDPs the paper tests on.
+
+Departures: HMC in the place of the random walk over a grid of rewards (PolicyWalk).
+
+References
+----------
+Ramachandran, D. and Amir, E. (2007). Bayesian inverse reinforcement learning. *Proceedings of the 20th International
+Joint Conference on Artificial Intelligence*, 2586-2591.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import jax
+import numpyro.distributions as dist
+
+import goalinf as gi
+from goalinf_models.catalogue import Variant
+
+ALPHA = 4.0
+PRIORS = {"uniform": dist.Uniform(-1.0, 1.0), "normal": dist.Normal(0.0, 0.5), "laplace": dist.Laplace(0.0, 0.3)}
+VARIANTS = {prior: Variant(gi.infer, ("reward.values",), "what does someone want?") for prior in PRIORS}
+TRUTH = (0.0, 0.4, 0.0, -0.4, 0.0, 0.9)
+
+
+@cache
+def world() -> gi.World:
+    """A random MDP of six states."""
+    return gi.garnet(jax.random.key(2007), states=6, actions=3, branching=2, discount=0.9)
+
+
+def example(key: Any, variant: str = "uniform") -> gi.Trajectories:
+    """Twenty walks of ten steps, towards the last state."""
+    wants = gi.StateReward(TRUTH, on="departure")
+    return gi.simulate(key, world(), gi.boltzmann(beta=ALPHA), wants, trajectories=20, steps=10)
+
+
+def model(data: gi.Trajectories, variant: str = "uniform", *, where: gi.World | None = None) -> dict[str, Any]:
+    """Keyword arguments for ``gi.infer``; ``where`` is your own world."""
+    return {
+        "world": world() if where is None else where,
+        "agent": gi.boltzmann(beta=ALPHA),
+        "reward": gi.StateReward(PRIORS[variant], on="departure"),
+        "data": data,
+    }

@@ -1,0 +1,95 @@
+r"""Ziebart et al. (2008): maximum entropy inverse reinforcement learning; and maximum causal entropy (2010).
+
+Story
+-----
+Places have features, and what someone wants is a weighted sum of them. Of all distributions over paths that meet the
+same features as often as they do, one has the largest entropy. ``2008``: paths of H steps from the same start have
+probabilities
+
+.. math:: p(\zeta) \propto \exp\Big(w^\top \sum_t \phi(s_t)\Big) \prod_t P(s_{t+1} \mid s_t, a_t).
+
+``2010``: choices have the largest causal entropy, so that nobody chooses by how chance will turn out; this is the
+soft-optimal agent. Where every choice has one outcome the two are the same; elsewhere 2008 is optimistic, for it weighs
+chance by its reward (``model`` takes such a world).
+
+Sites
+-----
+``reward.weights`` ~ Normal(0, 1), for the features ``mud`` and ``flowers`` of the place that is entered; in units of
+reward at temperature 1.
+
+Departures: a posterior in the place of the maximum of the likelihood; the prior is ours.
+
+References
+----------
+Ziebart, B. D., Maas, A., Bagnell, J. A. and Dey, A. K. (2008). Maximum entropy inverse reinforcement learning.
+*Proceedings of the 23rd AAAI Conference on Artificial Intelligence*, 1433-1438. Ziebart, B. D., Bagnell, J. A. and Dey,
+A. K. (2010). Modeling interaction via the principle of maximum causal entropy. *Proceedings of the 27th International
+Conference on Machine Learning*, 1255-1262.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+from jax.scipy.special import logsumexp
+
+import goalinf as gi
+from goalinf_models.catalogue import Variant
+
+HORIZON, TRUTH = 8, (-1.0, 0.7)
+VARIANTS = {
+    "2008": Variant(gi.infer, ("reward.weights",), "what does someone want?"),
+    "2010": Variant(gi.infer, ("reward.weights",), "what does someone want?"),
+}
+
+
+@cache
+def world(slip: float = 0.0) -> gi.World:
+    """A meadow with mud and flowers."""
+    return gi.gridworld("s.m.\n.mmf\n...f\nf.m.", slip=slip, discount=1.0)
+
+
+def features(where: gi.World) -> np.ndarray:
+    """Mud and flowers, ``(S, 2)``."""
+    return np.stack([where.indicator("m"), where.indicator("f")], axis=-1).astype(float)
+
+
+def example(key: Any, variant: str = "2008", *, where: gi.World | None = None) -> gi.Trajectories:
+    """Thirty walks of eight steps by somebody who likes flowers and not mud."""
+    place = world() if where is None else where
+    wants = gi.LinearReward(features(place), TRUTH, on="arrival")
+    return gi.simulate(key, place, gi.finite_horizon(HORIZON, beta=1.0), wants, trajectories=30, steps=HORIZON)
+
+
+def model(data: gi.Trajectories, variant: str = "2008", *, where: gi.World | None = None) -> dict[str, Any]:
+    """Keyword arguments for ``gi.infer``; ``where`` is your own world, with cells marked m and f."""
+    place = world() if where is None else where
+    prior = dist.Normal(0.0, 1.0).expand([2]).to_event(1)
+    if variant == "2010":
+        reward = gi.LinearReward(features(place), prior, on="arrival", names=("mud", "flowers"))
+        return {"world": place, "agent": gi.finite_horizon(HORIZON, beta=1.0), "reward": reward, "data": data}
+    if not (data.lengths == HORIZON).all():
+        raise ValueError(f"a path without its end has no probability: every walk has to be of {HORIZON} steps")
+
+    def paths(seen: Any) -> None:
+        worth = jnp.asarray(features(place)) @ numpyro.sample("reward.weights", prior)
+        sums = worth[seen.states[:, 1:]].sum(axis=1)
+        numpyro.factor("paths", (sums - log_partition(place, worth)[seen.states[:, 0]]).sum())
+
+    labels = {"dims": {"reward.weights": ["feature"]}, "coords": {"feature": ["mud", "flowers"]}}
+    return {"model": paths, "data": data, **labels}
+
+
+def log_partition(where: gi.World, worth: Any) -> Any:
+    """Logarithm of the sum over all paths of H steps from each state, chance included, ``(S,)``."""
+    mdp, total = where.mdp, jnp.zeros(where.n_states)
+    with np.errstate(divide="ignore"):
+        chance = np.log(np.where(mdp.available[:, :, None], mdp.probabilities, 0.0))
+    for _ in range(HORIZON):
+        total = logsumexp(chance + (worth + total)[mdp.successors], axis=(1, 2))
+    return total
