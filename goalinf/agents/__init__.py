@@ -8,6 +8,7 @@ from goalinf.agents.contexts import Setting
 from goalinf.agents.execution import AsIntended, Lapse, Slip
 from goalinf.agents.failures import Abandoning, PlanCommitment, PlanNoise, Subgoal, Switching
 from goalinf.agents.history import ChoiceKernel
+from goalinf.agents.ignorance import Ignorance
 from goalinf.agents.learning import QLearning, TwoStep
 from goalinf.agents.named import (
     abandoning,
@@ -47,6 +48,7 @@ from goalinf.agents.outlooks import CVaR, EntropicRisk, Extremal, HyperbolicBell
 from goalinf.agents.planners import Hyperbolic, Negated, QuasiHyperbolic, SuccessorRepresentation, ValueIteration
 from goalinf.agents.planning import plan, solve
 from goalinf.agents.policy import Policy
+from goalinf.agents.uncertain import ignorant
 
 __all__ = [
     "Abandoning",
@@ -61,6 +63,7 @@ __all__ = [
     "ForeseesSlips",
     "Hyperbolic",
     "HyperbolicBellman",
+    "Ignorance",
     "IllusionOfControl",
     "Lapse",
     "Mixture",
@@ -95,6 +98,7 @@ __all__ = [
     "finite_horizon",
     "habitual",
     "hyperbolic",
+    "ignorant",
     "illusion_of_control",
     "kl_bounded",
     "lookahead",

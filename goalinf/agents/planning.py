@@ -95,7 +95,10 @@ def plan_goals(agent: Agent, mdp: MDP, rewards: Sequence[Reward]) -> Policy:
     """:func:`plan` on the host for several rewards in one world, together: policies with a leading axis."""
     agent, mdp, rewards = jax.device_get((agent, mdp, list(rewards)))
     told, left = _told(agent)
-    planned = agent.planner(_informed(Problem.of_each(agent.beliefs(mdp), rewards, told.scale), told))
+    wanted = [_unfold(agent.beliefs, reward) for reward in rewards]
+    told = dataclasses.replace(told, beta=_unfold(agent.beliefs, told.beta))
+    planned = agent.planner(_informed(Problem.of_each(agent.beliefs(mdp), wanted, told.scale), told))
+    planned = _fold(agent.beliefs, planned)
     acted = [_acts(agent, mdp, reward, q) for reward, q in zip(rewards, left * planned.q, strict=True)]
     log_probs, over = (np.stack(each) for each in zip(*acted, strict=True))
     return Policy(log_probs, left * planned.values, over, planned.residual)
@@ -142,7 +145,19 @@ def _one_by_one(function: Callable, several: tuple[Any, ...], axes: Axes) -> Any
 
 
 def _think(planner: Any, beliefs: Any, told: _Told, mdp: MDP, reward: Reward, near: Any) -> Plan:
-    return planner(_problem(planner, beliefs, told, mdp, reward), near)
+    told = dataclasses.replace(told, beta=_unfold(beliefs, told.beta))
+    reward, near = _unfold(beliefs, reward), _unfold(beliefs, near)
+    return _fold(beliefs, planner(_problem(planner, beliefs, told, mdp, reward), near))
+
+
+def _unfold(beliefs: Any, tree: Any) -> Any:
+    """A reward, or numbers by state, for the states that are planned in, which may be more than there are."""
+    return beliefs.unfold(tree) if hasattr(beliefs, "unfold") else tree
+
+
+def _fold(beliefs: Any, planned: Plan) -> Plan:
+    """The plan for the states that there are."""
+    return beliefs.fold(planned) if hasattr(beliefs, "fold") else planned
 
 
 def _problem(planner: Any, beliefs: Any, told: _Told, mdp: MDP, reward: Reward) -> Problem:

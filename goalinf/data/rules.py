@@ -7,7 +7,9 @@ import numpy as np
 from goalinf.data.columns import Rows
 from goalinf.data.lookup import Places, base
 from goalinf.worlds.mdp import MDP
-from goalinf.worlds.world import label
+from goalinf.worlds.world import Belief, Memory, label
+
+_UNCLEAR = -2  # what Belief.follow says where an action is missing that matters
 
 
 def check_ended(rows: Rows, places: Places, state: np.ndarray, decision: np.ndarray) -> None:
@@ -98,21 +100,51 @@ def read_off(rows: Rows, places: Places, state: np.ndarray) -> np.ndarray:
     return action
 
 
-def lift(rows: Rows, places: Places, state: np.ndarray) -> np.ndarray:
-    """On worlds with memory, the number of the pair (last state, this state) of every row; elsewhere the state."""
+def lift(rows: Rows, places: Places, state: np.ndarray, action: np.ndarray) -> np.ndarray:
+    """Number of every row's state in its own world, where the table holds states of the base world.
+
+    With memory it is that of the pair (last state, this state); in a belief world, that of the state and the belief
+    after all that happened since the trajectory began.
+    """
     last, lifted = np.full(len(state), -1), state.copy()
     has_next = np.flatnonzero(rows.following >= 0)
     last[rows.following[has_next]] = state[has_next]
     for world, chosen in places.each():
-        if world.memory is not None:
+        if isinstance(world.memory, Memory):
             lifted[chosen] = world.memory.number(last[chosen], state[chosen])
+        elif isinstance(world.memory, Belief):
+            lifted[chosen] = _believed(world.mdp, world.memory, rows, chosen, state, action)
 
     def say(i: int) -> str:
+        name = places.name(i, state)
+        if lifted[i] == _UNCLEAR:
+            return (
+                f"the action before state {name} is missing, and what was learned on the way there depends on it: "
+                "give that action, or cut the trajectory there"
+            )
         before = "at the start" if last[i] < 0 else f"after state {label(places.base(i).states[last[i]])}"
-        return f"the world with memory has no state for {places.name(i, state)} {before}; build it with that one"
+        believes = isinstance(places.worlds[places.which[i]].memory, Belief)
+        if believes and last[i] >= 0:
+            return f"none of the worlds allows all that happened until state {name}, {before}: correct the rows"
+        kind = "belief world" if believes else "world with memory"
+        return f"the {kind} has no state for {name} {before}; build it with that one"
 
     rows.refuse(lifted < 0, say)
     return lifted
+
+
+def _believed(
+    mdp: MDP, belief: Belief, rows: Rows, chosen: np.ndarray, state: np.ndarray, action: np.ndarray
+) -> np.ndarray:
+    """Number of the pair of state and belief of some rows; beliefs are followed along all trajectories at once."""
+    pair = np.zeros(len(state), np.int64)  # behind a row that has no pair nothing is looked for
+    now = np.setdiff1d(chosen, rows.following)
+    pair[now] = belief.start(state[now])
+    while (now := now[(pair[now] >= 0) & (rows.following[now] >= 0)]).size:
+        after = rows.following[now]
+        pair[after] = belief.follow(mdp, pair[now], action[now], state[after])
+        now = after
+    return pair[chosen]
 
 
 def _leading(mdp: MDP, state: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

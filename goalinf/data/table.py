@@ -46,7 +46,8 @@ def read_trajectories(
         A data frame, or the path of a file ending in ``.csv``, ``.csv.gz`` or ``.parquet``. It is not changed.
     world : World, or mapping of context to World
         Where it happened. With a mapping, `context` is required and each row is checked in its own world.
-        On worlds with memory the table holds plain states; they become pairs (last state, this state).
+        On worlds with memory the table holds plain states; they become pairs (last state, this state), and in belief
+        worlds pairs of a state and the belief after what has happened.
     trajectory : column or list of columns
         What tells trajectories apart; a list where episodes are numbered anew for each subject.
     step : column
@@ -157,7 +158,7 @@ def _visits(rows: Rows, places: lookup.Places, parts: dict[str, list]) -> tuple[
     else:
         rules.check_ended(rows, places, at, rows.following >= 0)
         chosen = rules.read_off(rows, places, at)
-    return rules.lift(rows, places, at), chosen
+    return rules.lift(rows, places, at, chosen), chosen
 
 
 def _groups(rows: Rows, parts: dict[str, list], part: str) -> tuple[np.ndarray, tuple]:

@@ -24,6 +24,7 @@ from goalinf.agents.choice import DefaultPolicy, RationalInattention, Satisficin
 from goalinf.agents.execution import AsIntended, Lapse, Slip
 from goalinf.agents.failures import Abandoning, PlanCommitment, PlanNoise, Subgoal, Switching
 from goalinf.agents.history import ChoiceKernel
+from goalinf.agents.ignorance import Ignorance
 from goalinf.agents.learning import QLearning, TwoStep
 from goalinf.agents.outlooks import CVaR, EntropicRisk, Expectation, Extremal, HyperbolicBellman, Optimism, Prospect
 from goalinf.agents.planners import Hyperbolic, Negated, QuasiHyperbolic, SuccessorRepresentation, ValueIteration
@@ -37,7 +38,7 @@ from goalinf.rewards import (
     StateReward,
     TransitionReward,
 )
-from goalinf.worlds import MDP, Memory, World
+from goalinf.worlds import MDP, Belief, Memory, World
 
 _DATA = ("states", "actions", "lengths", "observed", "subject", "context", "labels")
 
@@ -50,9 +51,9 @@ def _fields(kind: Any) -> tuple[str, ...]:
 RECORDS: dict[type, tuple[Callable[..., Any], tuple[str, ...]]] = {
     kind: (kind, _fields(kind))
     for kind in (
-        *(MDP, World, Memory),
+        *(MDP, World, Memory, Belief),
         *(Agent, Mixture),
-        *(TrueBeliefs, IllusionOfControl, FalseDynamics, ForeseesSlips),
+        *(TrueBeliefs, IllusionOfControl, FalseDynamics, ForeseesSlips, Ignorance),
         *(ValueIteration, QuasiHyperbolic, Hyperbolic, SuccessorRepresentation, Negated, QLearning, TwoStep),
         *(Expectation, EntropicRisk, CVaR, Optimism, Extremal, Prospect, HyperbolicBellman),
         *(Softmax, RationalInattention, Satisficing, DefaultPolicy),

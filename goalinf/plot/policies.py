@@ -80,7 +80,7 @@ def policy(
     else:
         _ways(ax, ground, world, weight, colors)
         style.colorbar(ax, colors, "probability of the next step")
-    notes = ([title] if title else []) + (["mean over the last states"] if world.memory is not None else [])
+    notes = ([title] if title else []) + ([world.memory.mean] if world.memory is not None else [])
     ax.set_title(", ".join(notes), loc="left", size=9.5, color=style.INK)
     return style.figure_of(ax)
 

@@ -208,7 +208,7 @@ def _what(reward: Any) -> str:
 
 def _remark(reward: Any, world: World) -> str:
     said = [] if _of_states(reward) else ["mean over actions"]
-    return ", ".join(said + (["mean over the last states"] if world.memory is not None else []))
+    return ", ".join(said + ([world.memory.mean] if world.memory is not None else []))
 
 
 def _unseen(fit: Fit, ground: Ground, number: int | None) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Worlds: an MDP with names, and the builders that make one."""
 
 from goalinf.worlds.arrays import from_arrays
+from goalinf.worlds.belief import belief_world
 from goalinf.worlds.files import read_world
 from goalinf.worlds.graph import graph_world
 from goalinf.worlds.gridworld import gridworld, open_grid
@@ -12,12 +13,14 @@ from goalinf.worlds.random import garnet
 from goalinf.worlds.stack import bucket, pad, stack
 from goalinf.worlds.table_files import read_table
 from goalinf.worlds.tables import from_table
-from goalinf.worlds.world import Memory, World
+from goalinf.worlds.world import Belief, Memory, World
 
 __all__ = [
     "MDP",
+    "Belief",
     "Memory",
     "World",
+    "belief_world",
     "bucket",
     "from_arrays",
     "from_gymnasium",

@@ -15,9 +15,10 @@ from scipy.sparse.csgraph import breadth_first_order
 
 from goalinf.worlds.mdp import MDP
 from goalinf.worlds.names import Names, label, plain
+from goalinf.worlds.pairs import Belief, Memory
 from goalinf.worlds.validate import validate
 
-__all__ = ["Memory", "World", "label"]
+__all__ = ["Belief", "Memory", "World", "label"]
 
 _ROWS_SHOWN = 40
 
@@ -46,8 +47,8 @@ class World:
         On maps, the character of each state's cell.
     aliases : mapping, optional
         Further names: name -> state index. On maps every ``(row, col)`` is one.
-    memory : Memory, optional
-        Where the states are (last node, this node) pairs: the first-order world and the pairs.
+    memory : Memory or Belief, optional
+        Where the states are (last node, this node) or (state, belief) pairs: the first-order world and the pairs.
 
     Raises
     ------
@@ -77,7 +78,7 @@ class World:
     source: str | nx.Graph | None = None
     marks: tuple[str, ...] | None = None
     aliases: Mapping[Hashable, int] = dataclasses.field(default_factory=dict)
-    memory: Memory | None = None
+    memory: Memory | Belief | None = None
 
     def __post_init__(self):
         validate(self)
@@ -118,7 +119,8 @@ class World:
     def cells(self, key: Any) -> list[int]:
         """Numbers of all states that a key names: every cell carrying that mark, or the one state of that name.
 
-        In a world with memory, the name of a state of the first-order world names every pair that ends there.
+        In a world with memory, the name of a state of the first-order world names every pair that ends there; in a
+        belief world, it names that state under every belief.
 
         Raises
         ------
@@ -275,27 +277,6 @@ class World:
         head = f"World({self.layout}: " + ", ".join(parts) + ")"
         drawn = self.names.rows is not None and len(self.names.rows) <= _ROWS_SHOWN
         return f"{head}\n{self.source}" if drawn else head
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Memory:
-    """What a second-order world remembers: its first-order world and which pair each state stands for."""
-
-    base: World
-    pairs: np.ndarray  # (S, 2): last state (−1 at the start) and this state, as numbers of the base world
-
-    def number(self, last: Any, this: Any) -> np.ndarray:
-        """Number of the state that stands for each pair (last −1: at the start), −1 where there is none."""
-        keys, order = self._sorted
-        wanted = (np.asarray(last, np.int64) + 1) * self.base.n_states + this
-        place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-        return np.where(keys[place] == wanted, order[place], -1)
-
-    @cached_property
-    def _sorted(self) -> tuple[np.ndarray, np.ndarray]:
-        keys = (self.pairs[:, 0].astype(np.int64) + 1) * self.base.n_states + self.pairs[:, 1]
-        order = np.argsort(keys)
-        return keys[order], order
 
 
 def _graph(tails: np.ndarray, heads: np.ndarray, n: int) -> csr_array:

@@ -1,0 +1,250 @@
+"""Worlds in which nobody knows which of several worlds it is: states are pairs of a state and a belief."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+
+from goalinf.checks import check_count
+from goalinf.worlds.assemble import pack
+from goalinf.worlds.latent import check_prior, check_worlds
+from goalinf.worlds.mdp import MDP
+from goalinf.worlds.names import label
+from goalinf.worlds.world import Belief, World
+
+_DIGITS = 12  # beliefs that agree to so many are one
+
+
+def belief_world(
+    worlds: Mapping[Hashable, World],
+    prior: Mapping[Hashable, float],
+    *,
+    truth: Hashable | None = None,
+    horizon: int | None = None,
+    limit: int = 10_000,
+) -> World:
+    r"""World of somebody who does not know which of several worlds it is: a state is the pair (state, belief).
+
+    With :math:`P_w` the transitions of the worlds w, what is expected, and what is learned from what happens, are
+
+    .. math:: P((s', b') \mid (s, b), a) = \sum_w b(w)\,P_w(s' \mid s, a),\quad
+        b'(w) \propto b(w)\,P_w(s' \mid s, a)
+
+    so that whoever plans in this world knows what there is to be learned, and what it would be worth. There are pairs
+    for all that can happen in any of the worlds, from the initial states on. Where something happens that the belief
+    holds impossible (the prior of the truth is zero), the belief stays as it was.
+
+    Parameters
+    ----------
+    worlds : mapping from name to World
+        Which worlds it may be: different transitions between the same states, by the same actions, with the same
+        initial distribution, terminal states and discount. What can be seen at once (a closed door, from near) is a
+        state of its own, to which the worlds lead with different probabilities.
+    prior : mapping from name to float
+        What is believed at first; sums to one.
+    truth : name, optional
+        The world that it really is: what happens, :math:`P((s', b') \mid (s, b), a)`, is then
+        :math:`P_{\text{truth}}(s' \mid s, a)`. The states are the same; who lives there is :func:`~goalinf.ignorant`.
+        Default: what happens is what is expected.
+    horizon : int, optional
+        Number of steps after which beliefs stay as they are, where there would be too many. It changes nothing for
+        episodes of at most so many decisions. Default: everybody learns for ever.
+    limit : int
+        Most states.
+
+    Returns
+    -------
+    World
+        States are named ``(state, belief)``, such as ``("door", "open 0.9, closed 0.1")``; ``world.memory`` is the
+        :class:`~goalinf.worlds.Belief` that says what they stand for. The name of a state of the worlds names it under
+        every belief, wherever a reward or goal is given by name; a :class:`~goalinf.TransitionReward` is by the
+        successors of this world. Make goals (:func:`~goalinf.goals`) without ``truth``: what is a dead end is then
+        what seems one. Data are read with the names of the worlds, and followed to the beliefs.
+
+    Raises
+    ------
+    ValueError
+        Where the worlds differ in more than their transitions, the prior is none, or there are too many states.
+
+    Notes
+    -----
+    Beliefs that rule out the same worlds and agree to 12 digits are one, so that a belief that comes ever closer to
+    certainty ends there but never becomes certain.
+
+    References
+    ----------
+    Kaelbling, Littman and Cassandra (1998); Evans, Stuhlmüller and Goodman (2016).
+
+    Examples
+    --------
+    One of two boxes holds something, and one can look:
+
+    >>> import goalinf as gi
+    >>> import pandas as pd
+    >>> def boxes(left):
+    ...     rows = [("start", "look", "sees left", left), ("start", "look", "sees right", 1 - left)]
+    ...     rows += [(s, side, f"took {side}", 1.0) for s in ("sees left", "sees right") for side in ("l", "r")]
+    ...     table = pd.DataFrame(rows, columns=["state", "action", "next_state", "p"])
+    ...     return gi.from_table(
+    ...         table, probability="p", terminal=["took l", "took r"], initial="start", discount=0.9
+    ...     )
+    >>> world = gi.belief_world({"left": boxes(0.8), "right": boxes(0.2)}, {"left": 0.5, "right": 0.5})
+    >>> world.states[:3]
+    (('start', 'left 0.5, right 0.5'), ('sees left', 'left 0.8, right 0.2'), ('took l', 'left 0.8, right 0.2'))
+    >>> world.cells("sees left"), world.cells("took l")
+    ([1], [2, 5])
+    """
+    first = check_worlds(worlds)
+    at_first = check_prior(worlds, prior)
+    if truth is not None and truth not in worlds:
+        raise ValueError(f"truth is {truth!r}; expected one of the worlds, {', '.join(map(repr, worlds))}")
+    if horizon is not None:
+        check_count("horizon", horizon, least=0)
+    check_count("limit", limit)
+    successors, laws = _side_by_side([world.mdp for world in worlds.values()])
+    pairs, beliefs, after = _explore(first.mdp, successors, laws, at_first, horizon, limit)
+    which, here = pairs.T
+    mdp = first.mdp
+    belief = Belief(
+        base=worlds[truth] if truth is not None else _any_of(first, successors, laws),
+        pairs=pairs,
+        beliefs=beliefs,
+        successors=successors,
+        laws=laws,
+        worlds=tuple(worlds),
+    )
+    return World(
+        mdp=MDP.of(
+            successors=after,
+            probabilities=belief.expected(which, here) if truth is None else laws[list(worlds).index(truth), here],
+            available=mdp.available[here],
+            terminal=mdp.terminal[here],
+            initial=np.where(which == 0, mdp.initial[here], 0.0),
+            discount=mdp.discount,
+        ),
+        states=_names(first, tuple(worlds), pairs, beliefs),
+        actions=tuple(first.actions[i] for i in here) if first.local_actions else first.actions,
+        positions=None if first.positions is None else first.positions[here],
+        memory=belief,
+    )
+
+
+def _any_of(first: World, successors: np.ndarray, laws: np.ndarray) -> World:
+    """A world in which everything is possible that is in some world: data are read in it."""
+    mdp = first.mdp
+    every = MDP.of(successors, laws.mean(axis=0), mdp.available, mdp.terminal, mdp.initial, mdp.discount)
+    return dataclasses.replace(first, mdp=every)
+
+
+def _side_by_side(mdps: list[MDP]) -> tuple[np.ndarray, np.ndarray]:
+    """Successors in any of the worlds, ``(S, A, K)``, and their probabilities in each, ``(W, S, A, K)``."""
+    steps = [np.nonzero(mdp.probabilities) for mdp in mdps]
+    s, a = (np.concatenate([step[axis] for step in steps]) for axis in (0, 1))
+    t = np.concatenate([mdp.successors[step] for mdp, step in zip(mdps, steps, strict=True)])
+    n_states, n_actions = mdps[0].available.shape
+    successors, listed = pack(s, a, t, np.ones(len(t)), n_states, n_actions)
+
+    def law(mdp: MDP) -> np.ndarray:
+        same = (successors[..., None] == mdp.successors[:, :, None, :]) & (listed > 0)[..., None]
+        return np.where(same, mdp.probabilities[:, :, None, :], 0.0).sum(axis=-1)
+
+    return successors, np.stack([law(mdp) for mdp in mdps])
+
+
+def _explore(
+    mdp: MDP, successors: np.ndarray, laws: np.ndarray, prior: np.ndarray, horizon: int | None, limit: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All pairs that can be reached, ``(N, 2)``; the beliefs, ``(B, W)``; and the pairs that follow, ``(N, A, K)``."""
+    n_states, count = mdp.n_states, len(prior)
+    histories = _Histories(prior)
+    layer = np.flatnonzero(mdp.initial > 0)  # a history and a state as one number; the history of nothing is number 0
+    known, layers = np.empty(0, np.int64), list[tuple[np.ndarray, np.ndarray]]()
+    while layer.size:
+        known = np.concatenate([known, layer])
+        if len(known) > limit:
+            raise ValueError(
+                f"the belief world has more than {limit} states: {len(histories.found)} beliefs after {len(layers)} "
+                f"steps in {n_states} states; give horizon= (the most decisions of an episode), or fewer worlds, or "
+                "transitions that tell them apart in fewer places, or a larger limit"
+            )
+        past, here = np.divmod(layer, n_states)
+        counts = np.stack(histories.found)[past].reshape(-1, 2, count).max(axis=1)  # believed, or not refuted
+        possible = np.einsum("nw,wnak->nak", counts, laws[:, here]) > 0
+        possible &= (mdp.available & ~mdp.terminal[:, None])[here][:, :, None]
+        then = np.broadcast_to(past[:, None, None], possible.shape).copy()
+        if horizon is None or len(layers) < horizon:
+            at, action, slot = np.nonzero(possible)
+            then[possible] = histories.updated(past[at], laws[:, here[at], action, slot].T)
+        after = np.where(possible, then * n_states + successors[here], -1)
+        layers.append((layer, after))
+        layer = np.setdiff1d(after[possible], known)
+    beliefs, which = histories.beliefs()
+
+    def pair(key: np.ndarray) -> np.ndarray:
+        return np.where(key < 0, -1, which[key // n_states] * n_states + key % n_states)
+
+    # What only tells histories apart is forgotten; what was found first, and learned from, counts.
+    keys = np.unique(pair(known))
+    follow = np.full((len(keys), *successors.shape[1:]), -1)
+    for layer, after in layers:
+        found = np.full_like(follow, -1)
+        np.maximum.at(found, np.searchsorted(keys, pair(layer)), pair(after))
+        follow = np.where(follow < 0, found, follow)
+    follow = np.where(follow < 0, np.arange(len(keys))[:, None, None], np.searchsorted(keys, follow))
+    return np.stack(np.divmod(keys, n_states), axis=1), beliefs, follow
+
+
+class _Histories:
+    """What happened, as far as it matters: the belief, and which worlds it did not refute, ``(2 W,)``.
+
+    A world that was never believed in may still be the true one; one that is believed in may have been refuted, where
+    what happened was held impossible. Beliefs that cannot be told apart are one.
+    """
+
+    def __init__(self, prior: np.ndarray):
+        self.found: list[np.ndarray] = []
+        self._known: dict[bytes, int] = {}
+        self._numbers(np.concatenate([prior, np.ones(len(prior))])[None])
+
+    def updated(self, past: np.ndarray, likelihood: np.ndarray) -> np.ndarray:
+        """Numbers of the histories after what has these likelihoods ``(N, W)``, from the histories ``(N,)`` before."""
+        before, open_still = np.split(np.stack(self.found)[past], 2, axis=1)
+        joint = before * likelihood
+        total = joint.sum(axis=1, keepdims=True)
+        belief = np.where(total > 0, joint / np.where(total > 0, total, 1.0), before)
+        return self._numbers(np.concatenate([belief, open_still * (likelihood > 0)], axis=1))
+
+    def _numbers(self, histories: np.ndarray) -> np.ndarray:
+        marks, first, inverse = np.unique(_marks(histories), axis=0, return_index=True, return_inverse=True)
+        numbers = np.empty(len(marks), np.int64)
+        for i in np.argsort(first):
+            numbers[i] = self._known.setdefault(marks[i].tobytes(), len(self.found))
+            if numbers[i] == len(self.found):
+                self.found.append(histories[first[i]])
+        return numbers[inverse.ravel()]
+
+    def beliefs(self) -> tuple[np.ndarray, np.ndarray]:
+        """The beliefs ``(B, W)``, the prior first, and the number of that of each history."""
+        every = np.split(np.stack(self.found), 2, axis=1)[0]
+        _, first, inverse = np.unique(_marks(every), axis=0, return_index=True, return_inverse=True)
+        order = np.argsort(first)
+        return every[first[order]], np.argsort(order)[inverse.ravel()]
+
+
+def _marks(probabilities: np.ndarray) -> np.ndarray:
+    return np.concatenate([np.round(probabilities, _DIGITS), probabilities > 0], axis=1)
+
+
+def _names(first: World, worlds: tuple[Hashable, ...], pairs: np.ndarray, beliefs: np.ndarray) -> tuple[Any, ...]:
+    """Names of the pairs; of beliefs with as few digits as tell them apart."""
+    for digits in range(2, 18):
+        shown = [
+            ", ".join(f"{label(name)} {chance:.{digits}g}" for name, chance in zip(worlds, one, strict=True) if chance)
+            for one in beliefs.tolist()
+        ]
+        if len(set(shown)) == len(shown):
+            break
+    return tuple((first.states[here], shown[which]) for which, here in pairs.tolist())

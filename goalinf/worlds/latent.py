@@ -1,0 +1,87 @@
+"""Are these worlds one and the same but for their transitions, and is this a prior over them?"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+
+from goalinf.checks import check_kind
+from goalinf.worlds.names import label
+from goalinf.worlds.world import World
+
+_TOLERANCE = 1e-9
+
+
+def check_worlds(worlds: Mapping[Hashable, World]) -> World:
+    """The first of the worlds.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Where there is none, one of them is no world or remembers something, or they differ in more than transitions.
+    """
+    check_kind("worlds", worlds, Mapping, "a mapping from name to World, such as {'open': …, 'closed': …}")
+    if not worlds:
+        raise ValueError("worlds is empty; expected at least one, such as {'open': …, 'closed': …}")
+    one, first = next(iter(worlds.items()))
+    for name, world in worlds.items():
+        check_kind(f"worlds[{name!r}]", world, World, "a World, such as gi.gridworld makes")
+        if world.memory is not None:
+            raise ValueError(f"worlds[{name!r}] has states with a memory or a belief already; give a plain world")
+        if world.states != first.states:
+            raise ValueError(f"worlds[{name!r}] {_states(world, first)} worlds[{one!r}]; give both the same states")
+        if world.actions != first.actions:
+            raise ValueError(f"worlds[{name!r}] has other actions than worlds[{one!r}]; give both the same actions")
+        for what, remedy in (
+            ("available", "an action that may fail leads to where one stays"),
+            ("terminal", "end both in the same states"),
+            ("initial", "let the first step lead to what can be seen"),
+        ):
+            found, expected = (np.asarray(getattr(each.mdp, what), float) for each in (world, first))
+            if (differs := abs(found - expected) > _TOLERANCE).any():
+                place = np.argwhere(differs)[0]
+                raise ValueError(
+                    f"worlds[{name!r}] and worlds[{one!r}] differ in {what} at state "
+                    f"{label(first.states[place[0]])}: {found[tuple(place)]:g} and {expected[tuple(place)]:g}; "
+                    f"worlds may differ in their transitions only: {remedy}"
+                )
+        if world.mdp.discount != first.mdp.discount:
+            raise ValueError(
+                f"worlds[{name!r}] has discount {float(world.mdp.discount):g}, worlds[{one!r}] has "
+                f"{float(first.mdp.discount):g}; worlds may differ in their transitions only"
+            )
+    return first
+
+
+def _states(world: World, first: World) -> str:
+    if world.n_states != first.n_states:
+        return f"has {world.n_states} states, not {first.n_states} like"
+    i = next(i for i, (a, b) in enumerate(zip(world.states, first.states, strict=True)) if a != b)
+    return f"names state number {i} {label(world.states[i])}, not {label(first.states[i])} like"
+
+
+def check_prior(worlds: Mapping[Hashable, World], prior: Any) -> np.ndarray:
+    """Prior probability of every world, ``(W,)``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Where a name is unknown or missing, or the numbers are no probabilities.
+    """
+    names = ", ".join(map(repr, worlds))
+    check_kind("prior", prior, Mapping, f"a mapping from the names of the worlds ({names}) to probabilities")
+    for name in prior:
+        if name not in worlds:
+            raise ValueError(f"prior names {name!r}, which is no world; the worlds are {names}")
+    for name in worlds:
+        if name not in prior:
+            raise ValueError(f"prior has no probability of {name!r}; give one for each of {names} (0 rules it out)")
+    for name, chance in prior.items():
+        if isinstance(chance, (str, bool)) or not np.ndim(chance) == 0 or not np.isfinite(chance) or chance < 0:
+            raise ValueError(f"prior of {name!r} is {chance!r}; expected a number of at least 0")
+    found = np.array([prior[name] for name in worlds], float)
+    if abs(found.sum() - 1.0) > _TOLERANCE:
+        raise ValueError(f"prior sums to {found.sum():.9g}; expected 1: divide by the sum")
+    return found / found.sum()

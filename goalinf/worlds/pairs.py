@@ -1,0 +1,91 @@
+"""What states stand for that are more than a place: the place and where one came from, or what one believes there."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from goalinf.worlds.mdp import MDP
+
+if TYPE_CHECKING:
+    from goalinf.worlds.world import World
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Memory:
+    """What a second-order world remembers: its first-order world and which pair each state stands for."""
+
+    base: World
+    pairs: np.ndarray  # (S, 2): last state (−1 at the start) and this state, as numbers of the base world
+    mean: ClassVar[str] = "mean over the last states"  # what is drawn where the base world is
+
+    def number(self, last: Any, this: Any) -> np.ndarray:
+        """Number of the state that stands for each pair (last −1: at the start), −1 where there is none."""
+        keys, order = self._sorted
+        wanted = (np.asarray(last, np.int64) + 1) * self.base.n_states + this
+        place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        return np.where(keys[place] == wanted, order[place], -1)
+
+    @cached_property
+    def _sorted(self) -> tuple[np.ndarray, np.ndarray]:
+        keys = (self.pairs[:, 0].astype(np.int64) + 1) * self.base.n_states + self.pairs[:, 1]
+        order = np.argsort(keys)
+        return keys[order], order
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Belief:
+    """What the states of a belief world stand for.
+
+    Parameters
+    ----------
+    base : World
+        The world that is seen: the true one, or one in which all that may happen is possible.
+    pairs : int (S, 2)
+        The belief and the state of the base world, by number.
+    beliefs : float (B, W)
+        The beliefs; the first is the prior.
+    successors : int (S', A, K)
+        States of the base world that may follow in any of the worlds; successors of pairs stand in the same places.
+    laws : float (W, S', A, K)
+        Their probabilities in each.
+    worlds : tuple (W,)
+        Names of the worlds.
+    """
+
+    base: World
+    pairs: np.ndarray
+    beliefs: np.ndarray
+    successors: np.ndarray
+    laws: np.ndarray
+    worlds: tuple[Hashable, ...]
+    mean: ClassVar[str] = "mean over beliefs"
+
+    def expected(self, belief: np.ndarray, state: np.ndarray) -> np.ndarray:
+        """Probabilities ``(N, A, K)`` of what follows some states ``(N,)``, by some beliefs (numbers, ``(N,)``)."""
+        return np.einsum("nw,wnak->nak", self.beliefs[belief], self.laws[:, state])
+
+    def start(self, state: np.ndarray) -> np.ndarray:
+        """Number of the pair of each state and the prior, −1 where there is none."""
+        found = np.full(self.base.n_states, -1)
+        number = np.flatnonzero(self.pairs[:, 0] == 0)
+        found[self.pairs[number, 1]] = number
+        return found[state]
+
+    def follow(self, mdp: MDP, pair: np.ndarray, action: np.ndarray, following: np.ndarray) -> np.ndarray:
+        """Number of the pair that comes next in the belief world of this MDP, given the state that does.
+
+        −1 where that is impossible; −2 where the action is not known (−1) and the belief depends on it.
+        """
+        after = np.asarray(mdp.successors)[pair]
+        hits = (self.laws.max(axis=0)[self.pairs[pair, 1]] > 0) & mdp.available[pair][:, :, None]
+        hits &= self.pairs[after, 1] == following[:, None, None]
+        done = np.asarray(action[:, None] == np.arange(mdp.n_actions)) | (action < 0)[:, None]
+        hits &= done[:, :, None]
+        lowest = np.where(hits, after, mdp.n_states).min(axis=(1, 2))
+        highest = np.where(hits, after, -1).max(axis=(1, 2))
+        return np.where(lowest < highest, -2, highest)
