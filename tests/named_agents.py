@@ -48,5 +48,8 @@ MAKERS = {
     "uniform": lambda beta, **k: gi.uniform(default=np.array([0.3, 0.7]), **k),
 }
 AGENTS = {name: make(golden.G3_BETA) for name, make in MAKERS.items()}
+# It lives in belief worlds: in this one there is nothing to learn, and nothing else to distinguish it from G3.
+SURE = gi.belief_world({"one": G3, "other": G3}, {"one": 0.5, "other": 0.5})
+AGENTS["ignorant"] = gi.ignorant(SURE, golden.G3_BETA)
 # What each wants where that is not G3_REWARD.
 REWARDS = {"subgoal": GOAL, "switching": gi.one_of({"golden": G3_REWARD, "other": gi.ActionReward(-golden.G3_R)})}

@@ -46,6 +46,7 @@ PRIORS: dict[str, Distribution] = {
     "persistence": dist.Normal(0.0, 1.0),
     "plan_noise": dist.HalfNormal(1.0),
     "present_bias": dist.Beta(4.0, 2.0),
+    "prior": dist.Beta(1.0, 1.0),
     "recovery": dist.Beta(1.0, 9.0),
     "repetition": dist.Normal(0.0, 1.0),
     "replan": dist.Beta(1.0, 9.0),
@@ -66,6 +67,7 @@ _BROKEN: dict[str, tuple[Invariance, ...]] = {
     "HyperbolicBellman": INVARIANCES,
     "IllusionOfControl": ("redistribution",),
     "FalseDynamics": ("redistribution",),
+    "Ignorance": ("redistribution",),
     "Hyperbolic": ("potential",),
     "QuasiHyperbolic": ("potential",),
     "PlanCommitment": ("potential",),
@@ -85,6 +87,7 @@ _ONTO: dict[str, bool | None] = {
     "Hyperbolic": None,
     "SuccessorRepresentation": None,
     "ForeseesSlips": None,
+    "Ignorance": None,
 }
 
 # Parts whose policies are not moved in every direction by rewards r(s, a).
