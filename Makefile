@@ -16,10 +16,10 @@ DOCUMENTED := $(VENV)/.installed-docs
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint slow bench docs clean
+.PHONY: help venv demo test lint slow bench references docs clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(MADE):
 	$(PYTHON) -m venv --clear $(VENV)
@@ -51,6 +51,9 @@ slow: $(INSTALLED) ## the tests that take minutes each
 
 bench: $(INSTALLED) ## speed against naive baselines, as ratios within this run
 	$(BIN)/python benchmarks/run.py
+
+references: $(INSTALLED) ## reference posteriors of the catalogue, into models/reference; a quarter of an hour
+	$(BIN)/python models/reference/make.py
 
 docs: $(DOCUMENTED) ## the documentation, into docs/_build/html; a warning is an error
 	$(BIN)/sphinx-build -W --keep-going --quiet -b html docs docs/_build/html

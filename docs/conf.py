@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import shutil
+import types
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 from sphinx_gallery.scrapers import figure_rst
 
 import goalinf
+import goalinf_models
 
 HERE = Path(__file__).parent
 
@@ -111,6 +113,27 @@ ROOMS = {
 }
 
 
+def catalogue():
+    """The section of the models: each with its first line and the questions it answers."""
+    text = (
+        "\nCatalogue\n---------\n\n"
+        "Complete models from the literature, in the package ``goalinf_models``. Of each, ``model(data, variant)`` returns\n"
+        "the arguments of what computes its posterior, ``example(key, variant)`` small data.\n\n"
+    )
+    tools = []
+    for name in goalinf_models.__all__:
+        thing = getattr(goalinf_models, name)
+        if not isinstance(thing, types.ModuleType):
+            tools.append(f".. auto{'class' if isinstance(thing, type) else 'function'}:: goalinf_models.{name}\n")
+            continue
+        text += f"``{name}``\n   {thing.__doc__.splitlines()[0]}\n\n"
+        for question in dict.fromkeys(variant.question for variant in thing.VARIANTS.values()):
+            answering = [f"``{key}``" for key, variant in thing.VARIANTS.items() if variant.question == question]
+            text += f"   - {question} ({', '.join(answering)})\n"
+        text += "\n"
+    return text + "\n".join(tools)
+
+
 def write_reference():
     """Write ``api/index.rst`` from ``goalinf.__all__``; a public module stands for the names it lists itself."""
     rooms = {room: [] for room in ROOMS}
@@ -128,6 +151,7 @@ def write_reference():
             title, line = ROOMS[room]
             listed = "\n".join(f"   {name}" for name in sorted(names))
             text += f"\n{title}\n{'-' * len(title)}\n\n{line}\n\n.. autosummary::\n   :toctree: generated\n\n{listed}\n"
+    text += catalogue()
     folder = HERE / "api"
     shutil.rmtree(folder, ignore_errors=True)  # pages of names that are gone
     folder.mkdir()
