@@ -181,5 +181,3 @@ def test_exact_needs_finitely_many_values():
     walk = evans.example(jax.random.key(0), "continuous")
     with pytest.raises(ValueError, match=r"'reward' is not one of finitely many values .* use gi\.infer"):
         exact(**evans.model(walk, "continuous"))
-    with pytest.raises(ValueError, match="by is 'subject'"):
-        exact(**evans.model(walk, "rational"), by="subject")
