@@ -58,7 +58,7 @@ def ignorant(
     -----
     Every named agent can be ignorant: it takes ``beliefs=goalinf.agents.Ignorance.of(world)``. With ``updates`` it is
     planned in a problem of about ``updates + 1`` times the states; values and default policies that a planner or
-    choice rule holds state by state do not fit that, and neither do :class:`~goalinf.agents.Options`.
+    choice rule holds state by state do not fit that, and neither do ``goalinf.agents.Options``.
 
     References
     ----------

@@ -59,7 +59,7 @@ def belief_world(
     -------
     World
         States are named ``(state, belief)``, such as ``("door", "open 0.9, closed 0.1")``; ``world.memory`` is the
-        :class:`~goalinf.worlds.Belief` that says what they stand for. The name of a state of the worlds names it under
+        ``Belief`` that says what they stand for. The name of a state of the worlds names it under
         every belief, wherever a reward or goal is given by name; a :class:`~goalinf.TransitionReward` is by the
         successors of this world. Make goals (:func:`~goalinf.goals`) without ``truth``: what is a dead end is then
         what seems one. Data are read with the names of the worlds, and followed to the beliefs.
