@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 Precision = Literal["float64", "float32"]
+_chosen: contextvars.ContextVar[Precision | None] = contextvars.ContextVar("precision of the block", default=None)
 
 
 def default_precision() -> Precision:
@@ -24,8 +26,12 @@ def computing_in(precision: Precision | None = None) -> Iterator[Precision]:
     chosen = default_precision() if precision is None else precision
     if chosen not in ("float64", "float32"):
         raise ValueError(f"precision is {chosen!r}; expected 'float64' or 'float32'")
-    with jax.enable_x64(chosen == "float64"):
-        yield chosen
+    token = _chosen.set(chosen)
+    try:
+        with jax.enable_x64(chosen == "float64"):
+            yield chosen
+    finally:
+        _chosen.reset(token)
 
 
 def cast(tree: Any) -> Any:
@@ -47,10 +53,10 @@ def on_host(*trees: Any) -> bool:
 
 
 def exactly(function: Callable[[], Any], *trees: Any) -> Any:
-    """``function()``; where every number of these lies on the host, in the precision of the device and back there."""
+    """``function()``; where every number of these lies on the host, in the precision of the block and back there."""
     if not on_host(*trees):
         return function()
-    with computing_in():
+    with computing_in(_chosen.get()):
         return jax.device_get(function())
 
 

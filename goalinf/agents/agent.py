@@ -127,7 +127,7 @@ class Agent(eqx.Module):
     @property
     def default_priors(self) -> dict[str, Distribution]:
         """The usual prior of every parameter, for rewards of about unit size: ``agent.at(**agent.default_priors)``."""
-        return {name: metadata.PRIORS[name] for name in self.parameters if name in metadata.PRIORS}
+        return {name: metadata.PRIORS[name]() for name in self.parameters if name in metadata.PRIORS}
 
     @property
     def invariances(self) -> dict[metadata.Invariance, bool]:

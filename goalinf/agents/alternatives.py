@@ -122,9 +122,7 @@ def options_of(agent: Agent | Mixture) -> tuple[Agent, ...]:
     return agent.agents if isinstance(agent, Mixture) else (agent,)
 
 
-def one_of(
-    options: Sequence[Any] | Mapping[Hashable, Any], *, weights: Any = None, by: str = "subject"
-) -> Any:
+def one_of(options: Sequence[Any] | Mapping[Hashable, Any], *, weights: Any = None, by: By = "subject") -> Any:
     r"""One of several values of a discrete parameter, of several agents or of several rewards, not known which.
 
     .. math:: p(\text{data}) = \prod_i \sum_k w_k\,p_k(\text{data of } i)

@@ -24,7 +24,9 @@ def check_plannable(agent: Any, world: World, reward: Reward) -> None:
     ValueError
         Where that is not so; the parameter or the state is named.
     """
-    several = [(one, wanted) for one in getattr(agent, "agents", [agent]) for wanted in getattr(reward, "options", [reward])]
+    several = [
+        (one, wanted) for one in getattr(agent, "agents", [agent]) for wanted in getattr(reward, "options", [reward])
+    ]
     if several != [(agent, reward)]:
         for one, wanted in several:
             check_plannable(one, world, wanted)

@@ -180,8 +180,8 @@ def log_policy_jacobian(
         check_plannable(agent, one, setting.rewards[min(index, len(setting.rewards) - 1)])
     if hasattr(agent.execution, "enact") or hasattr(agent.execution, "bend") or hasattr(agent.planner, "history"):
         raise ValueError(
-            f"{agent.name} does not act by one policy: what it does depends on a hidden mode, or on what it did before. "
-            "Ask about the agent without these, such as gi.boltzmann(beta=…)"
+            f"{agent.name} does not act by one policy: what it does depends on a hidden mode, or on what came before: "
+            "ask about the agent without these, such as gi.boltzmann(beta=…)"
         )
     names = tuple(wrt) if wrt is not None else reward_parameters(setting.rewards[0])
     if len(setting.rewards) > 1 and any(name.startswith("reward.") for name in names):

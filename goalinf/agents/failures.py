@@ -165,7 +165,7 @@ class Subgoal(Part):
         initial = jnp.append(jnp.full(count, kappa / count), 1.0 - kappa)
         arrived = jnp.append(jnp.asarray(self.places), jnp.zeros_like(self.places[:1]), axis=0).T
         jump = jnp.where(arrived, count, jnp.arange(count + 1))
-        modes = Modes(_log(initial), _log(jnp.eye(count + 1)), jump)
+        modes = Modes(_log(initial), jump=jump)
         return _each(policies, modes, policies.ended[-1])
 
 
@@ -243,5 +243,5 @@ class PlanNoise(Part):
         """One mode for each draw, for the whole trajectory."""
         noise = np.random.default_rng(self.seed).normal(size=(self.draws, mdp.n_actions, mdp.n_states))
         policies = plan_with(agent, mdp, reward, self.plan_noise * cast(noise))
-        modes = Modes(jnp.full(self.draws, -jnp.log(self.draws)), _log(jnp.eye(self.draws)))
+        modes = Modes(jnp.full(self.draws, -jnp.log(self.draws)))
         return _each(policies, modes, policies.ended[0])

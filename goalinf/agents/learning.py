@@ -49,7 +49,8 @@ class Experience(eqx.Module):
         """That of this world and reward."""
         mdp, reward = cast((mdp, reward))
         brings = jnp.broadcast_to(reward(mdp), mdp.probabilities.shape)
-        return cls(brings, mdp.probabilities, mdp.successors, mdp.available, ended(reward, mdp))
+        arrays = (mdp.probabilities, mdp.successors, mdp.available, ended(reward, mdp))
+        return cls(brings, *map(jnp.asarray, arrays))
 
     def reward_of(self, step: Step) -> Any:
         """The reward of a step; the expected one of those that lead to the same state."""
@@ -104,8 +105,10 @@ class QLearning(Learner):
     def history(self, mdp: MDP, reward: Reward, beta: Any, inner: Any) -> LearnedValues:
         """What is learned along a trajectory."""
         discount = mdp.discount if self.discount is None else self.discount
-        numbers = [jnp.asarray(x, float) for x in (self.learning_rate, discount, self.initial, beta)]
-        return LearnedValues(Experience.of(mdp, reward), *numbers, inner)
+        rate, discount, initial, beta = (
+            jnp.asarray(x, float) for x in (self.learning_rate, discount, self.initial, beta)
+        )
+        return LearnedValues(Experience.of(mdp, reward), rate, discount, initial, beta, inner)
 
 
 class LearnedValues(eqx.Module):
@@ -181,8 +184,8 @@ class TwoStep(Learner):
 
     def history(self, mdp: MDP, reward: Reward, beta: Any, inner: Any) -> Trials:
         """What is learned from trial to trial."""
-        numbers = [jnp.asarray(getattr(self, name), float) for name in self.parameters]
-        return Trials(Experience.of(mdp, reward), *numbers, inner, self.first)
+        numbers = {name: jnp.asarray(getattr(self, name), float) for name in self.parameters}
+        return Trials(experience=Experience.of(mdp, reward), inner=inner, first=self.first, **numbers)
 
 
 class Trials(eqx.Module):

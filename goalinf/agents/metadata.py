@@ -6,6 +6,7 @@ policies and to the null-space calculator.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpyro.distributions as dist
@@ -17,44 +18,45 @@ Invariance = Literal["constant", "potential", "redistribution"]
 INVARIANCES: tuple[Invariance, ...] = ("constant", "potential", "redistribution")
 
 # Usual priors of rewards of about unit size (theory part 1, from the papers cited with each agent).
-PRIORS: dict[str, Distribution] = {
-    "aspiration": dist.HalfNormal(1.0),
-    "beta": dist.LogNormal(0.6931471805599453, 1.0),
-    "beta_1": dist.LogNormal(1.0986122886681098, 0.7),
-    "beta_2": dist.LogNormal(1.0986122886681098, 0.7),
-    "confusion": dist.Beta(1.0, 3.0),
-    "control": dist.LogNormal(0.0, 0.7),
-    "curvature": dist.HalfNormal(0.2),
-    "detour": dist.Beta(1.0, 1.0),
-    "discount": dist.Beta(18.0, 2.0),
-    "early": dist.Beta(1.0, 9.0),
-    "eligibility": dist.Beta(1.0, 1.0),
-    "exponent": dist.Beta(8.0, 2.0),
-    "habit_rate": dist.Beta(2.0, 2.0),
-    "hazard": dist.Beta(1.0, 19.0),
-    "initial": dist.Normal(0.0, 1.0),
-    "k": dist.LogNormal(0.0, 1.0),
-    "lapse": dist.Beta(1.0, 9.0),
-    "learning_rate": dist.Beta(2.0, 2.0),
-    "learning_rate_1": dist.Beta(2.0, 2.0),
-    "learning_rate_2": dist.Beta(2.0, 2.0),
-    "loss_aversion": dist.LogNormal(0.6931471805599453, 0.5),
-    "model_based": dist.Beta(1.0, 1.0),
-    "optimism": dist.Normal(0.0, 1.0),
-    "overshoot": dist.Beta(1.0, 9.0),
-    "peak": dist.Beta(4.0, 2.0),
-    "persistence": dist.Normal(0.0, 1.0),
-    "plan_noise": dist.HalfNormal(1.0),
-    "present_bias": dist.Beta(4.0, 2.0),
-    "prior": dist.Beta(1.0, 1.0),
-    "recovery": dist.Beta(1.0, 9.0),
-    "repetition": dist.Normal(0.0, 1.0),
-    "replan": dist.Beta(1.0, 9.0),
-    "risk": dist.Normal(0.0, 1.0),
-    "sharpness": dist.LogNormal(1.6094379124341003, 0.7),
-    "slip": dist.Beta(1.0, 9.0),
-    "switch": dist.Beta(1.0, 9.0),
-    "tail": dist.Beta(2.0, 2.0),
+# They are made where they are asked for: a distribution compiles.
+PRIORS: dict[str, Callable[[], Distribution]] = {
+    "aspiration": lambda: dist.HalfNormal(1.0),
+    "beta": lambda: dist.LogNormal(0.6931471805599453, 1.0),
+    "beta_1": lambda: dist.LogNormal(1.0986122886681098, 0.7),
+    "beta_2": lambda: dist.LogNormal(1.0986122886681098, 0.7),
+    "confusion": lambda: dist.Beta(1.0, 3.0),
+    "control": lambda: dist.LogNormal(0.0, 0.7),
+    "curvature": lambda: dist.HalfNormal(0.2),
+    "detour": lambda: dist.Beta(1.0, 1.0),
+    "discount": lambda: dist.Beta(18.0, 2.0),
+    "early": lambda: dist.Beta(1.0, 9.0),
+    "eligibility": lambda: dist.Beta(1.0, 1.0),
+    "exponent": lambda: dist.Beta(8.0, 2.0),
+    "habit_rate": lambda: dist.Beta(2.0, 2.0),
+    "hazard": lambda: dist.Beta(1.0, 19.0),
+    "initial": lambda: dist.Normal(0.0, 1.0),
+    "k": lambda: dist.LogNormal(0.0, 1.0),
+    "lapse": lambda: dist.Beta(1.0, 9.0),
+    "learning_rate": lambda: dist.Beta(2.0, 2.0),
+    "learning_rate_1": lambda: dist.Beta(2.0, 2.0),
+    "learning_rate_2": lambda: dist.Beta(2.0, 2.0),
+    "loss_aversion": lambda: dist.LogNormal(0.6931471805599453, 0.5),
+    "model_based": lambda: dist.Beta(1.0, 1.0),
+    "optimism": lambda: dist.Normal(0.0, 1.0),
+    "overshoot": lambda: dist.Beta(1.0, 9.0),
+    "peak": lambda: dist.Beta(4.0, 2.0),
+    "persistence": lambda: dist.Normal(0.0, 1.0),
+    "plan_noise": lambda: dist.HalfNormal(1.0),
+    "present_bias": lambda: dist.Beta(4.0, 2.0),
+    "prior": lambda: dist.Beta(1.0, 1.0),
+    "recovery": lambda: dist.Beta(1.0, 9.0),
+    "repetition": lambda: dist.Normal(0.0, 1.0),
+    "replan": lambda: dist.Beta(1.0, 9.0),
+    "risk": lambda: dist.Normal(0.0, 1.0),
+    "sharpness": lambda: dist.LogNormal(1.6094379124341003, 0.7),
+    "slip": lambda: dist.Beta(1.0, 9.0),
+    "switch": lambda: dist.Beta(1.0, 9.0),
+    "tail": lambda: dist.Beta(2.0, 2.0),
 }
 
 # Parts that break an invariance of the reward, by class name; all others keep all three (theory, table 1.8).

@@ -27,15 +27,16 @@ class Modes(eqx.Module):
     ----------
     initial : float (M,) or (S, M)
         Log-probability of each mode at the first step; by first state where it depends on that.
-    kernel : float (M, M) or (S, M, M)
+    kernel : float (M, M) or (S, M, M), optional
         Log-probability of each mode given the one before; by the state that was arrived at where it depends on that.
+        None: the mode stays.
     jump : int (S, M), optional
         Where arriving in a state changes the mode for sure: the mode it becomes, before the kernel moves it on. It
         holds for the first state as well.
     """
 
     initial: Float[Array | np.ndarray, "*S M"]
-    kernel: Float[Array | np.ndarray, "*S M M"]
+    kernel: Float[Array | np.ndarray, "*S M M"] | None = None
     jump: Int[Array | np.ndarray, "S M"] | None = None
 
     def begin(self, state: Int[Array, ""]) -> Float[Array, " M"]:
@@ -44,8 +45,10 @@ class Modes(eqx.Module):
 
     def move(self, log_weights: Float[Array, " M"], state: Int[Array, ""]) -> Float[Array, " M"]:
         """Log-weights of the modes after arriving in a state."""
-        kernel = self.kernel[state] if self.kernel.ndim == 3 else self.kernel
-        return _sums(self._jumped(log_weights, state)[:, None] + kernel)
+        landed = self._jumped(log_weights, state)
+        if self.kernel is None:
+            return landed
+        return _sums(landed[:, None] + (self.kernel[state] if self.kernel.ndim == 3 else self.kernel))
 
     def _jumped(self, log_weights: Any, state: Any) -> Any:
         if self.jump is None:

@@ -131,6 +131,7 @@ class Behavior(dist.Distribution):
 
         By number of the subject or trajectory; zero behind the last one.
         """
+        assert isinstance(self.agent, Mixture)
         if self.agent.by == "trajectory":
             return jnp.stack([score_steps(policy, value).sum(-1) for policy in self.policies])
         if self.agent.by == "subject":
@@ -159,6 +160,7 @@ class Behavior(dist.Distribution):
 
     def _group(self, value: Trajectories) -> Any:
         """Number of the one who is one of several agents, by trajectory."""
+        assert isinstance(self.agent, Mixture)
         trajectories = jnp.arange(value.n_trajectories)
         return {"trajectory": trajectories, "subject": jnp.asarray(value.subject), "data": 0 * trajectories}[
             self.agent.by

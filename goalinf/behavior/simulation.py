@@ -217,9 +217,8 @@ def _walk(
         mdp, policies = setting.mdp(), setting.plan_all(agent)
         for policy in policies:
             check_solved(policy.residual, policy.values, chosen)
-        if option is None:
-            option = drawn_options(key, agent, len(first))[group]
-        return jax.device_get(_roll_out(key, cast(mdp), policies, option, first, context, steps, one_world))
+        which = drawn_options(key, agent, len(first))[group] if option is None else jnp.asarray(option)
+        return jax.device_get(_roll_out(key, cast(mdp), policies, which, first, context, steps, one_world))
 
 
 def drawn_options(key: Array, agent: Agent | Mixture, count: int) -> Array:

@@ -138,7 +138,7 @@ class ClosedForm:
     def of(
         cls,
         setting: Setting,
-        agent: Agent,
+        agent: Any,
         reward: Any,
         sites: Sequence[Site],
         data: Trajectories,
@@ -255,7 +255,8 @@ def _simple(agent: Any) -> bool:
     if not isinstance(agent, Agent):
         return False
     simple = Agent(TrueBeliefs(), ValueIteration("soft"), Softmax(agent.beta), AsIntended(), agent.name)
-    return jax.tree.structure(agent) == jax.tree.structure(simple)
+    found, expected = map(jax.tree.structure, (agent, simple))
+    return found is not None and bool(found == expected)
 
 
 def _income(mdp: MDP, agent: Agent, reward: Reward, size: int) -> tuple[np.ndarray, Reward]:

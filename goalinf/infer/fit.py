@@ -76,7 +76,7 @@ class Fit:
     @property
     def _discrete(self) -> list[str]:
         """What does not move in the chains, but is drawn given what does."""
-        return list(self.tree["responsibilities"].data_vars) if "responsibilities" in self.tree else []
+        return list(map(str, self.tree["responsibilities"].data_vars)) if "responsibilities" in self.tree else []
 
     @property
     def sample_stats(self) -> xr.Dataset:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -67,10 +67,11 @@ def labeled_fit(
     ``scores (chains, draws, N)`` is the log-likelihood by trajectory, where it is known already.
     """
     log_likelihood, failures = (scores, 0) if scores is not None else _by_trajectory(posterior, values, precision)
-    dims, shares = dict(posterior.dims), {}
+    dims: dict[str, Sequence[str]] = dict(posterior.dims)
+    shares: dict[str, np.ndarray] = {}
     if posterior.mixture is not None:
-        values, shares, own = _which(key, posterior, values)
-        dims |= own
+        values, shares, discrete = _which(key, posterior, values)
+        dims |= discrete
     groups = {
         "posterior": assemble.dataset(values, dims, posterior.coords, ("chain", "draw")),
         "sample_stats": assemble.dataset(stats, {}, {}, ("chain", "draw")),
@@ -82,9 +83,8 @@ def labeled_fit(
         axes = {"choices": ("trajectory",)}
         groups["log_likelihood"] = assemble.dataset({"choices": log_likelihood}, axes, coords, ("chain", "draw"))
     if shares:
-        (name,) = shares
-        own = {name: (*dims[name], "value")}
-        groups["responsibilities"] = assemble.dataset(shares, own, posterior.coords, ("chain", "draw"))
+        by_value = {name: (*dims[name], "value") for name in shares}
+        groups["responsibilities"] = assemble.dataset(shares, by_value, posterior.coords, ("chain", "draw"))
     tree = xr.DataTree.from_dict(groups)
     tree.attrs = {**assemble.provenance(key, posterior.labeled, precision), **attrs, "planner_failures": failures}
     own = posterior.plain.density if posterior.agent is None else None

@@ -68,6 +68,8 @@ def find_mode(
     reward: Rewards | None = None,
     data: Any,
     model: Model | None = None,
+    dims: Mapping[str, Any] | None = None,
+    coords: Mapping[str, Any] | None = None,
     precision: Precision | None = None,
 ) -> PointEstimate:
     """Maximum a posteriori, by trust-region Newton steps with implicit derivatives.
@@ -77,7 +79,7 @@ def find_mode(
 
     Parameters
     ----------
-    key, world, agent, reward, data, model, precision
+    key, world, agent, reward, data, model, dims, coords, precision
         As for :func:`infer`.
 
     Returns
@@ -106,7 +108,7 @@ def find_mode(
     """
     check_key(key)
     with computing_in(precision):
-        posterior = _posterior(key, world, agent, reward, data, model, {}, {})
+        posterior = _posterior(key, world, agent, reward, data, model, dims or {}, coords or {})
         mode = climb(posterior.plain.target)
         if not mode.converged:
             raise ConvergenceError(
@@ -194,7 +196,7 @@ def approximate(
         return labeled_fit(key, posterior, values, stats, xr.Dataset(), {"sampler": said, "algorithm": by}, chosen)
 
 
-def _has_kinks(agent: Agent | None) -> bool:
+def _has_kinks(agent: Any) -> bool:
     return agent is not None and not all(one.planner.smooth for one in options_of(agent))
 
 

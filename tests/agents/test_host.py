@@ -13,8 +13,8 @@ from problems import LARGE, WORLDS
 
 import goalinf as gi
 from goalinf.agents import host, plan, solve, solver
-from goalinf.agents.planning import plan_goals
 from goalinf.agents.bellman import Problem, backup
+from goalinf.agents.planning import plan_goals
 from goalinf.agents.solver import residual
 from goalinf.precision import cast, computing_in, on_host
 
