@@ -49,8 +49,9 @@ def test_a_policy_nearby_in_another_precision():
     hall = gi.gridworld("s.a", discount=0.9)
     agent, wants = gi.soft_optimal(beta=1.0), gi.StateReward(np.zeros(3), on="departure")
     walks = gi.simulate(jax.random.key(0), hall, agent, wants, trajectories=5, steps=5)
-    near = gi.Behavior(hall, agent, wants).policy
-    assert near.values.dtype == np.float32  # JAX's own default, outside the calls of the library
+    with computing_in("float32"):
+        near = gi.Behavior(hall, agent, wants).policy
+    assert near.values.dtype == np.float32
 
     def model(data):
         values = numpyro.sample("values", dist.Normal().expand([3]).to_event(1))

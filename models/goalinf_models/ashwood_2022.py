@@ -1,0 +1,113 @@
+r"""What do they want now? Goals whose weights drift in the course of a run.
+
+Story
+-----
+A mouse in a labyrinth wants water at first and home later. K maps give a reward to every node; the weight of each map
+drifts from step to step, and at each step the animal acts as if the reward of this moment,
+
+.. math:: r_t(s) = \sum_k \alpha_{tk}\,u_k(s),\quad
+    \alpha_{tk} = \alpha_0 + \tau \sum_{i \le t} z_{ik},\quad z \sim N(0, 1),
+
+would stay: it plans softly with a discount, and its policy is that of the step. So every step is a context of its own,
+and the maps are shared by all of them.
+
+Sites
+-----
+``maps`` (map, state) ~ Normal(0, 1), utility; ``innovations`` (step, map) ~ Normal(0, 1); ``weights`` (step, map) is
+what they add up to, with :math:`\tau = 0.5` and :math:`\alpha_0 = 1/K`. beta is 1 and the discount 0.9: only beta times
+the reward shows, and in one world the discount does not (``gi.null_space``).
+
+The data are a table with one row per step: ``traj``, ``t``, ``state`` and ``action``, nodes numbered like a heap (0 the
+root, 2s+1 and 2s+2 the children of s), actions 0 left child, 1 right child, 2 back, 3 stay; a move into a wall stays.
+
+References
+----------
+Ashwood, Z. C., Jha, A. and Pillow, J. W. (2022). Dynamic inverse reinforcement learning for characterizing animal
+behavior. *Advances in Neural Information Processing Systems*, 35. The priors are ours.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+import pandas as pd
+
+import goalinf as gi
+from goalinf_models.catalogue import Variant
+
+_SITES, _QUESTION = ("maps", "innovations", "weights"), "what do they want now?"
+VARIANTS = {name: Variant(gi.infer, _SITES, _QUESTION) for name in ("two maps", "one map")}
+VARIANTS["static"] = Variant(gi.infer, ("maps",), "what do they want, if that never changes?")
+_AGENT = gi.soft_optimal(beta=1.0)
+_DRIFT = 0.5
+
+
+def labyrinth(levels: int) -> gi.World:
+    """A binary tree in which one can also go back and stay; nodes are numbered like a heap."""
+    count = 2 ** (levels + 1) - 1
+    node = np.arange(count)
+    moves = [2 * node + 1, 2 * node + 2, (node - 1) // 2, node]
+    successors = np.stack([np.where((to >= 0) & (to < count), to, node) for to in moves], axis=1)
+    return gi.from_arrays(
+        successors=successors[..., None],
+        probabilities=np.ones((count, 4, 1)),
+        initial=np.eye(count)[0],
+        discount=0.9,
+        actions=["left", "right", "back", "stay"],
+    )
+
+
+def steps(table: pd.DataFrame) -> gi.Trajectories:
+    """Every step of a table as a trajectory of its own, whose context is when it was taken."""
+    states = np.stack([table["state"], np.full(len(table), -1)], axis=1)
+    return gi.Trajectories.of(states, table[["action"]].to_numpy(), context=table["t"].to_numpy(np.int32))
+
+
+def drifted(innovations: Any) -> Any:
+    """Weights of the maps at every step, ``(T, K)``."""
+    return 1.0 / innovations.shape[1] + _DRIFT * innovations.cumsum(axis=0)
+
+
+def behavior(world: gi.World, maps: Any, weights: Any) -> gi.Behavior:
+    """Choices at every step, given the maps ``(K, S)`` and their weights ``(T, K)``."""
+    rewards: dict[Any, Any] = {t: gi.StateReward(weights[t] @ maps, on="departure") for t in range(len(weights))}
+    return gi.Behavior(world, _AGENT, rewards, contexts=range(len(weights)))
+
+
+def example(key: Any, variant: str = "two maps") -> pd.DataFrame:
+    """Forty runs of sixteen steps in a small labyrinth: to the water at a leaf, and home."""
+    world, n_steps, runs = labyrinth(3), 16, 40
+    maps = np.zeros((2, world.n_states))
+    maps[0, 11], maps[1, 0] = 4.0, 4.0
+    thirst = 1.0 / (1.0 + np.exp(np.arange(n_steps) - 6.0))
+    policies = np.exp(behavior(world, maps, np.stack([thirst, 1.0 - thirst], axis=1)).policy.log_probs)
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+    rows, state = [], np.zeros(runs, int)
+    for t in range(n_steps):
+        action = np.array([rng.choice(4, p=policies[t, s]) for s in state])
+        rows += [(run, t, state[run], action[run]) for run in range(runs)]
+        state = np.asarray(world.mdp.successors)[state, action, 0]
+    return pd.DataFrame(rows, columns=["traj", "t", "state", "action"])
+
+
+def model(data: pd.DataFrame, variant: str = "two maps", *, levels: int = 3) -> dict[str, Any]:
+    """Keyword arguments for ``gi.infer`` or ``gi.find_mode``; ``levels`` are those of the labyrinth."""
+    world, n_steps = labyrinth(levels), int(data["t"].max()) + 1
+    n_maps = 2 if variant == "two maps" else 1
+
+    def drifting(seen: gi.Trajectories | None = None) -> None:
+        maps = numpyro.sample("maps", dist.Normal(0.0, 1.0).expand([n_maps, world.n_states]).to_event(2))
+        weights = jnp.ones((n_steps, 1))
+        if variant != "static":
+            innovations = numpyro.sample("innovations", dist.Normal(0.0, 1.0).expand([n_steps, n_maps]).to_event(2))
+            weights = numpyro.deterministic("weights", drifted(innovations))
+        numpyro.sample("choices", behavior(world, maps, weights), obs=seen)
+
+    dims = {"maps": ["map", "state"], "innovations": ["step", "map"], "weights": ["step", "map"]}
+    coords = {"map": range(n_maps), "state": list(world.states), "step": range(n_steps)}
+    return {"model": drifting, "data": steps(data), "dims": dims, "coords": coords}

@@ -1,0 +1,12 @@
+"""Tests that sample for minutes earn back what compiling with all optimizations costs; the others do not."""
+
+import jax
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def optimized_where_slow(request, quick_to_compile):
+    before = jax.config.jax_disable_most_optimizations
+    jax.config.update("jax_disable_most_optimizations", request.node.get_closest_marker("slow") is None)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
