@@ -6,7 +6,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def optimized_where_slow(request, quick_to_compile):
-    before = jax.config.jax_disable_most_optimizations
-    jax.config.update("jax_disable_most_optimizations", request.node.get_closest_marker("slow") is None)
+    slow = request.node.get_closest_marker("slow") is not None
+    jax.config.update("jax_disable_most_optimizations", not slow)
     yield
-    jax.config.update("jax_disable_most_optimizations", before)
+    jax.config.update("jax_disable_most_optimizations", True)
