@@ -104,7 +104,7 @@ def invariances(parts: Any) -> dict[Invariance, bool]:
 
 def _broken(part: Any) -> tuple[Invariance, ...]:
     name = type(part).__name__
-    if name == "ValueIteration" and (part.horizon, part.depth, part.discount) != (None, None, None):
+    if name == "ValueIteration" and (part.horizon, part.depth) != (None, None):
         return ("potential",)
     return _BROKEN.get(name, ())
 

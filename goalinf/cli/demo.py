@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import warnings
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
@@ -62,14 +63,16 @@ def demo(
         }
         walks = gi.read_trajectories(Path(scratch, "walks.csv"), town, **columns)
         common.say("Simulated walks through a small town, which come with goalinf:", str(town), str(walks), "")
-        found = gi.infer(
-            jax.random.key(seed),
-            town,
-            agent=gi.soft_optimal(beta=dist.LogNormal(1.0, 0.5)),
-            reward=gi.StateReward(dist.Normal(0.0, 1.0), on="departure"),
-            data=walks,
-            draws=DRAWS,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", gi.UnidentifiedWarning)  # the audit below says it at length
+            found = gi.infer(
+                jax.random.key(seed),
+                town,
+                agent=gi.soft_optimal(beta=dist.LogNormal(1.0, 0.5)),
+                reward=gi.StateReward(dist.Normal(0.0, 1.0), on="departure"),
+                data=walks,
+                draws=DRAWS,
+            )
         audit = gi.audit(found)
         found.save(Path(scratch, "fit.nc"))
         found.summary().to_csv(Path(scratch, "summary.csv"), index_label="parameter")

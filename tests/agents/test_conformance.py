@@ -1,0 +1,194 @@
+"""Every agent answers the same questions in every kind of world; and what it says of itself is so."""
+
+import golden
+import jax
+import jax.numpy as jnp
+import named_agents
+import networkx as nx
+import numpy as np
+import numpyro.distributions as dist
+import oracles
+import pytest
+
+import goalinf as gi
+from goalinf.agents import Option, solve
+from goalinf.precision import computing_in
+
+WORLDS = {
+    "grid": gi.gridworld("s.x\n.#.\n..a", discount=0.9, slip=0.2, terminal="a"),
+    "graph": gi.graph_world(nx.path_graph(4), initial=0, discount=0.9),
+    "memory": gi.with_memory(gi.graph_world(nx.path_graph(3), initial=0, discount=0.9)),
+    "garnet": gi.garnet(jax.random.key(1), states=5, actions=3, branching=2, discount=0.9),
+}
+# The task of two_step is a world of its own; an agent that does not know its world brings one along.
+AGENTS = sorted(set(named_agents.MAKERS) - {"two_step", "ignorant"})
+STEPS = 4  # the horizon of finite_horizon
+
+
+def made(name, world, beta=2.0):
+    """An agent of this name for this world."""
+    n_states, n_actions = world.n_states, world.mdp.n_actions
+    uniform = np.full(n_actions, 1.0 / n_actions)
+    own = {
+        "false_dynamics": lambda: gi.false_dynamics(0.2, beta, alternative=np.roll(np.arange(n_actions), 1)),
+        "kl_bounded": lambda: gi.kl_bounded(
+            beta, uniform + 0.1 * (np.arange(n_actions) == 0) / 1.1 - 0.1 * uniform / 1.1
+        ),
+        "option": lambda: gi.option(
+            [
+                Option(np.tile(uniform, (n_states, 1)), np.full(n_states, 0.5), name="any"),
+                Option(np.asarray(world.mdp.available) / world.mdp.available.sum(1, keepdims=True), np.ones(n_states)),
+            ],
+            beta,
+            early=0.1,
+        ),
+        "subgoal": lambda: gi.subgoal(0.5, beta, world=world, places=[world.states[1]]),
+        "uniform": gi.uniform,
+    }
+    return own[name]() if name in own else named_agents.MAKERS[name](beta)
+
+
+def wanted(name, world, values=None):
+    """A reward of the kind that the agent takes."""
+    values = np.random.default_rng(0).normal(size=world.n_states) if values is None else values
+    reward = gi.StateReward(values, on="departure")
+    if name == "switching":
+        return gi.one_of({"one": reward, "other": gi.StateReward(-values, on="departure")})
+    return gi.goals(world, {"end": world.states[-1]}, step_cost=1.0)["end"] if name == "subgoal" else reward
+
+
+# Every pair is compiled: two kinds of world on every run, the others with the slow tests.
+SOME = ["grid", "garnet", *(pytest.param(name, marks=pytest.mark.slow) for name in ("graph", "memory"))]
+
+
+@pytest.mark.parametrize("world", SOME)
+@pytest.mark.parametrize("name", AGENTS)
+def test_policies_are_distributions_over_what_is_available(name, world):
+    world = WORLDS[world]
+    policy = solve(made(name, world), world, wanted(name, world))
+    np.testing.assert_allclose(np.exp(policy.log_probs).sum(-1), 1.0, atol=1e-12)
+    acting = ~policy.ended & ~np.asarray(world.mdp.terminal)
+    refused = ~np.asarray(world.mdp.available) & acting[:, None]
+    assert np.isneginf(np.broadcast_to(policy.log_probs, policy.log_probs.shape)[..., refused]).all()
+    if policy.modes is not None:
+        np.testing.assert_allclose(np.exp(policy.modes.initial).sum(-1), 1.0, atol=1e-12)
+        if policy.modes.kernel is not None:
+            np.testing.assert_allclose(np.exp(policy.modes.kernel).sum(-1), 1.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_simulates_and_scores_what_it_simulated(name):
+    """The mean surprise is what the agent itself expects, within Monte Carlo error; others are more surprised."""
+    world = WORLDS["garnet"]
+    agent, reward = made(name, world), wanted(name, world)
+    data = gi.simulate(jax.random.key(0), world, agent, reward, trajectories=300, steps=STEPS)
+    scores = gi.Behavior(world, agent, reward).log_prob_by_trajectory(data)
+    assert np.isfinite(scores).all()
+    again = gi.simulate(jax.random.key(1), world, agent, reward, trajectories=300, steps=STEPS)
+    other = gi.Behavior(world, agent, reward).log_prob_by_trajectory(again)
+    assert abs(scores.mean() - other.mean()) < 4.0 * np.hypot(scores.std(), other.std()) / np.sqrt(300)
+    guessed = gi.Behavior(world, gi.uniform(), gi.StateReward(np.zeros(5), on="departure")).log_prob_by_trajectory(data)
+    difference = scores - guessed
+    assert difference.mean() > -3.0 * difference.std() / np.sqrt(300)  # Gibbs: nobody predicts better than the truth
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_compiles_differentiates_and_batches(name):
+    """jit, grad with respect to every parameter of the agent against finite differences, and vmap."""
+    world = WORLDS["garnet"]
+    agent, reward = made(name, world), wanted(name, world)
+    data = gi.simulate(jax.random.key(0), world, agent, reward, trajectories=5, steps=STEPS).unlabeled()
+    names = [key for key, value in agent.parameters.items() if np.ndim(value) == 0]
+
+    def density(x):
+        return gi.Behavior(world, agent.at(**dict(zip(names, x, strict=True))), reward).log_prob(data)
+
+    here = np.array([float(agent.parameters[key]) for key in names])
+    with computing_in("float64"):
+        value, slopes = jax.jit(jax.value_and_grad(density))(jnp.asarray(here))
+        np.testing.assert_allclose(value, gi.Behavior(world, agent, reward).log_prob(data), rtol=1e-9)
+        points = here + 1e-5 * np.concatenate([np.eye(len(here)), -np.eye(len(here))])
+        inside = np.array(
+            [low <= x <= high for x, (low, high) in zip(here + 1e-5, map(agent.ranges.get, names), strict=True)]
+        )
+        inside &= np.array(
+            [low <= x <= high for x, (low, high) in zip(here - 1e-5, map(agent.ranges.get, names), strict=True)]
+        )
+        values = np.asarray(jax.vmap(density)(jnp.asarray(points))).reshape(2, -1)
+    numeric = (values[0] - values[1]) / 2e-5
+    np.testing.assert_allclose(np.asarray(slopes)[inside], numeric[inside], rtol=1e-4, atol=1e-5)
+
+
+# -- what agents say of themselves ----------------------------------------------------------------
+
+RNG = np.random.default_rng(3)
+LAW = oracles.random_law(RNG, 3, 2, 3)
+ENDLESS = gi.from_arrays(LAW, discount=golden.G3_DISCOUNT)
+TABLES = [name for name in AGENTS if name not in ("subgoal", "switching", "uniform")]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_invariances_are_as_declared(name):
+    """Rewards by outcome, so that agents who look at outcomes see what is moved between them."""
+    agent = named_agents.AGENTS[name]
+    outcomes = np.random.default_rng(4).uniform(0.2, 1.0, size=(3, 2, 3))
+    discount = getattr(agent.planner, "discount", None)
+    discount = golden.G3_DISCOUNT if discount is None else float(discount)
+    potential = np.array([1.0, -2.0, 0.5])
+    noise = np.random.default_rng(5).normal(size=(3, 2, 3))
+    moved = noise - (LAW * noise).sum(-1, keepdims=True)
+    changes = {
+        "constant": np.full((3, 2, 3), 0.7),
+        "potential": discount * potential[None, None, :] - potential[:, None, None],
+        "redistribution": moved,
+    }
+    if name in ("false_dynamics", "q_learning"):
+        pytest.skip("takes no rewards by outcome, or learns from each as it comes")
+    before = np.exp(solve(agent, ENDLESS, gi.TransitionReward(outcomes)).log_probs)
+    for kind, change in changes.items():
+        after = np.exp(solve(agent, ENDLESS, gi.TransitionReward(outcomes + change)).log_probs)
+        same = np.abs(after - before).max() < 1e-7
+        assert same == agent.invariances[kind], (kind, np.abs(after - before).max())
+
+
+def test_confounded_parameters_are_those_that_the_null_space_finds():
+    """Declared: one direction more. Not declared although it bends the outlook: none more, with state rewards."""
+    action, state = gi.ActionReward(RNG.uniform(0.2, 1.0, (3, 2))), gi.StateReward(RNG.normal(size=3), on="departure")
+    cases = [
+        (gi.myopic(0.5, 2.0), action, {"beta", "discount"}),
+        (gi.boltzmann(2.0, lapse=0.1), action, {"beta", "lapse"}),
+        (gi.risk_sensitive(-1.0, 2.0), action, {"beta", "risk"}),
+        (gi.myopic(0.5, 2.0), state, {"beta", "discount"}),
+        (gi.quasi_hyperbolic(0.6, 2.0), state, {"beta", "present_bias"}),
+        (gi.risk_sensitive(-1.0, 2.0), state, set()),
+    ]
+    for agent, reward, expected in cases:
+        assert set(agent.confounded(reward)) == expected
+        alone = gi.null_space(ENDLESS, agent, reward).dimension
+        for parameter in agent.parameters:
+            more = gi.null_space(ENDLESS, agent, reward, free=(parameter,)).dimension - alone
+            assert more == (parameter in expected), (agent.name, parameter)
+
+
+def test_priors_that_no_data_can_change_are_warned_of():
+    walks = gi.simulate(jax.random.key(0), ENDLESS, gi.boltzmann(2.0), named_agents.G3_REWARD, trajectories=5, steps=5)
+    prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+    agent = gi.soft_optimal(beta=dist.LogNormal(0.0, 1.0))
+    with pytest.warns(gi.UnidentifiedWarning, match=r"agent.beta and reward.values both have a prior.*agent.at\(beta"):
+        gi.infer(jax.random.key(1), ENDLESS, agent=agent, reward=prior, data=walks, draws=20, chains=1, progress=False)
+
+
+def test_usual_priors():
+    for name, agent in named_agents.AGENTS.items():
+        priors = agent.default_priors
+        missing = {key for key, value in agent.parameters.items() if np.ndim(value) == 0} - set(priors)
+        assert not missing, name
+        low_high = {key: agent.ranges[key] for key in priors}
+        for key, prior in priors.items():
+            drawn = np.asarray(prior.sample(jax.random.key(0), (50,)))
+            assert ((drawn >= low_high[key][0]) & (drawn <= low_high[key][1])).all(), key
+
+
+def test_agents_without_one_policy_have_no_null_space():
+    with pytest.raises(ValueError, match="does not act by one policy"):
+        gi.null_space(ENDLESS, gi.abandoning(0.1, 2.0), named_agents.G3_REWARD)
