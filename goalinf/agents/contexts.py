@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import jax
 
@@ -15,8 +16,8 @@ from goalinf.agents.policy import Policy
 from goalinf.rewards import Reward, pad_reward, stack_rewards
 from goalinf.worlds import MDP, World, stack
 
-Worlds = World | Mapping[Hashable, World]
-Rewards = Reward | Mapping[Hashable, Reward]
+Worlds = World | Mapping[Any, World]
+Rewards = Reward | Mapping[Any, Reward]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

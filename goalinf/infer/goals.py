@@ -179,9 +179,12 @@ def _policies(known: _Known, precision: Precision) -> Policy:
 
 
 def _compiled(agent: Agent, mdp: MDP, rewards: Sequence[Reward]) -> Policy:
-    """The policies on a device, planned for in a world that is padded to powers of two."""
-    sizes = {"state": bucket(mdp.n_states), "action": mdp.n_actions, "successor": bucket(mdp.successors.shape[2])}
-    padded = pad(mdp, states=sizes["state"], width=sizes["successor"], neighbors=bucket(mdp.neighbors.shape[0]))
+    """The policies on a device, in a world that is padded to powers of two unless the agent knows its very states."""
+    padded = mdp
+    if not any(np.ndim(leaf) for leaf in jax.tree.leaves(agent)):
+        states, width, neighbors = map(bucket, (mdp.n_states, mdp.successors.shape[2], mdp.neighbors.shape[0]))
+        padded = pad(mdp, states=states, width=width, neighbors=neighbors)
+    sizes = {"state": padded.n_states, "action": padded.n_actions, "successor": padded.successors.shape[2]}
     stacked = stack_rewards([pad_reward(reward, sizes) for reward in rewards])
     return jax.device_get(_plan_each(*cast((agent, padded, stacked))))
 

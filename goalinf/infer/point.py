@@ -15,7 +15,7 @@ from numpyro import handlers
 from numpyro.infer import SVI, Trace_ELBO, autoguide, init_to_value
 from numpyro.optim import Adam
 
-from goalinf.agents import Agent
+from goalinf.agents import Agent, Mixture
 from goalinf.agents.alternatives import options_of
 from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.checks import check_count, check_key
@@ -56,7 +56,7 @@ class PointEstimate:
     values: xr.Dataset
     log_posterior: float
     steps: int
-    agent: Agent | None
+    agent: Agent | Mixture | None
     reward: Any
 
 
@@ -64,7 +64,7 @@ def find_mode(
     key: Any,
     world: Worlds | None = None,
     *,
-    agent: Agent | None = None,
+    agent: Agent | Mixture | None = None,
     reward: Rewards | None = None,
     data: Any,
     model: Model | None = None,
@@ -126,7 +126,7 @@ def approximate(
     key: Any,
     world: Worlds | None = None,
     *,
-    agent: Agent | None = None,
+    agent: Agent | Mixture | None = None,
     reward: Rewards | None = None,
     data: Any,
     model: Model | None = None,

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from goalinf.agents import Agent
+from goalinf.agents import Agent, Mixture
 from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.infer.checkpoint import Checkpoint
 from goalinf.infer.density import Model
@@ -25,7 +25,7 @@ def infer(
     key: Any,
     world: Worlds | None = None,
     *,
-    agent: Agent | None = None,
+    agent: Agent | Mixture | None = None,
     reward: Rewards | None = None,
     data: Any,
     model: Model | None = None,
@@ -61,8 +61,8 @@ def infer(
         Source of randomness; consumed.
     world : World or mapping from context to World
         Where they acted.
-    agent : Agent
-        How they plan, with priors as parameters where unknown.
+    agent : Agent or Mixture
+        How they plan, with priors as parameters where unknown; ``gi.one_of`` in the place of what is discrete.
     reward : reward or mapping from context to known rewards
         What they want, with a prior where unknown.
     data : Trajectories
