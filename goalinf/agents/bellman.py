@@ -207,13 +207,13 @@ def _greedy(q: Any) -> Any:
 
 
 @jax.custom_jvp
-def _highest(q: Any) -> Any:
+def highest(q: Any) -> Any:
     """The maximum over actions, whose derivative is the mean over the maximizers: JAX's own compares for equality."""
     return q.max(axis=-2)
 
 
-@_highest.defjvp
-def _highest_jvp(primals: Any, tangents: Any) -> Any:
+@highest.defjvp
+def highest_jvp(primals: Any, tangents: Any) -> Any:
     (q,), (change,) = primals, tangents
     return q.max(axis=-2), (_greedy(q) * change).sum(axis=-2)
 
@@ -230,7 +230,7 @@ def backup(problem: Problem, values: Float[Array | np.ndarray, "*G S"], kind: Ba
     beta = 1.0 if problem.beta is None else problem.beta
     if kind == "hard":
         q = xp.where(problem.available, q, -xp.inf)
-        backed_up = q.max(axis=-2) if xp is np else _highest(q)
+        backed_up = q.max(axis=-2) if xp is np else highest(q)
         shares = _greedy(q)
     else:
         score = beta * biased_values(problem, q) + (0.0 if problem.default is None else problem.default)

@@ -11,7 +11,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
-from goalinf.agents.bellman import log_sum_exp
+from goalinf.agents.bellman import highest, log_sum_exp
 from goalinf.agents.parts import INFINITY, SHARE, Part, Ranges, check_policy, check_shape
 from goalinf.precision import namespace
 from goalinf.rewards import Reward, ended
@@ -140,7 +140,7 @@ class RationalInattention(Part):
     def _one(self, q: Any, available: Any, acting: Any) -> Any:
         visits = acting.astype(q.dtype) if self.visits is None else jnp.where(acting, jnp.asarray(self.visits), 0.0)
         visits = visits / visits.sum()
-        q = jnp.where(available, q - jnp.where(available, q, -jnp.inf).max(axis=0), 0.0)
+        q = jnp.where(available, q - lax.stop_gradient(jnp.where(available, q, -jnp.inf).max(axis=0)), 0.0)
         gains = jnp.where(available, jnp.exp(q), 0.0)  # at most one, and one for the best choice of every state
 
         def growth(marginal):
@@ -187,7 +187,7 @@ class Satisficing(Part):
     def __call__(self, q: Utilities, available: Available, acting: Acting) -> LogProbs:
         """Log-probabilities from ``q`` in utility; −inf where unavailable."""
         q, available = jnp.asarray(q), jnp.asarray(available)
-        short = q - jnp.where(available, q, -jnp.inf).max(axis=-2, keepdims=True)
+        short = q - highest(jnp.where(available, q, -jnp.inf))[..., None, :]
         good = jax.nn.log_sigmoid(self.sharpness * (jnp.where(available, short, 0.0) + self.aspiration))
         return _softmax(good, available)
 

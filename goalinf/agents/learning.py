@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from goalinf.agents.bellman import Problem
+from goalinf.agents.bellman import Problem, highest
 from goalinf.agents.execution import AsIntended
 from goalinf.agents.history import Row, Step, done
 from goalinf.agents.parts import INFINITY, SHARE, Ranges
@@ -62,8 +62,8 @@ class Experience(eqx.Module):
 
     def best(self, values: Any, state: Any) -> Any:
         """The highest value of a choice in a state; zero where nothing more happens."""
-        highest = jnp.where(self.available[state], values[state], -jnp.inf).max()
-        return jnp.where(self.ended[state], 0.0, highest)
+        offered = jnp.where(self.available[state], values[state], -jnp.inf)
+        return jnp.where(self.ended[state], 0.0, highest(offered[:, None])[0])
 
 
 class Learner(Planner):

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array, Float
 
 from goalinf.agents.parts import INFINITY, Part, Ranges
@@ -116,7 +117,8 @@ class Optimism(Outlook):
         outcome = reward + discount * ahead
         possible = probability > 0
         tilt = jnp.where(possible, self.optimism * outcome, -jnp.inf)
-        tilted = probability * jnp.exp(tilt - tilt.max(axis=1, keepdims=True))
+        # The same number everywhere changes nothing, and a maximum has no derivative that survives being compiled twice.
+        tilted = probability * jnp.exp(tilt - lax.stop_gradient(tilt.max(axis=1, keepdims=True)))
         return jnp.sum(tilted * outcome, axis=1) / tilted.sum(axis=1)
 
 

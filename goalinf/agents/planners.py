@@ -147,7 +147,8 @@ class ValueIteration(Planner):
         ``near`` are values of a problem that is a little different, from which a stationary soft plan starts.
         """
         if self.discount is not None:
-            problem = dataclasses.replace(problem, discount=namespace(problem).asarray(self.discount))
+            xp = namespace(problem, self.discount)
+            problem = dataclasses.replace(problem if xp is np else cast(problem), discount=xp.asarray(self.discount))
         if self.endless:
             return stationary(problem, self.backup, near)
         plan = self.sweeps(problem, self.horizon or self.depth)

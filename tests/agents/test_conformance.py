@@ -89,7 +89,7 @@ def test_simulates_and_scores_what_it_simulated(name):
     assert abs(scores.mean() - other.mean()) < 4.0 * np.hypot(scores.std(), other.std()) / np.sqrt(300)
     guessed = gi.Behavior(world, gi.uniform(), gi.StateReward(np.zeros(5), on="departure")).log_prob_by_trajectory(data)
     difference = scores - guessed
-    assert difference.mean() > -3.0 * difference.std() / np.sqrt(300)  # Gibbs: nobody predicts better than the truth
+    assert difference.mean() >= -3.0 * difference.std() / np.sqrt(300)  # Gibbs: nobody predicts better than the truth
 
 
 @pytest.mark.parametrize("name", AGENTS)
@@ -104,6 +104,8 @@ def test_compiles_differentiates_and_batches(name):
         return gi.Behavior(world, agent.at(**dict(zip(names, x, strict=True))), reward).log_prob(data)
 
     here = np.array([float(agent.parameters[key]) for key in names])
+    if not names:
+        return
     with computing_in("float64"):
         value, slopes = jax.jit(jax.value_and_grad(density))(jnp.asarray(here))
         np.testing.assert_allclose(value, gi.Behavior(world, agent, reward).log_prob(data), rtol=1e-9)
