@@ -213,7 +213,7 @@ def highest(q: Any) -> Any:
 
 
 @highest.defjvp
-def highest_jvp(primals: Any, tangents: Any) -> Any:
+def _highest_jvp(primals: Any, tangents: Any) -> Any:
     (q,), (change,) = primals, tangents
     return q.max(axis=-2), (_greedy(q) * change).sum(axis=-2)
 

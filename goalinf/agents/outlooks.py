@@ -117,7 +117,7 @@ class Optimism(Outlook):
         outcome = reward + discount * ahead
         possible = probability > 0
         tilt = jnp.where(possible, self.optimism * outcome, -jnp.inf)
-        # The same number everywhere changes nothing, and a maximum has no derivative that survives being compiled twice.
+        # The same number everywhere changes nothing, and derivatives of a maximum do not survive being compiled twice.
         tilted = probability * jnp.exp(tilt - lax.stop_gradient(tilt.max(axis=1, keepdims=True)))
         return jnp.sum(tilted * outcome, axis=1) / tilted.sum(axis=1)
 
