@@ -39,7 +39,7 @@ def dataset(
 
 
 def site_coords(
-    sites: Sequence[Site], world: World, agent: Any, reward: Any, data: Trajectories
+    sites: Sequence[Site], world: World, reward: Any, agent: Any = None, data: Trajectories | None = None
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, Any]]:
     """Axis names of every site, and the labels along them."""
     coords: dict[str, Any] = dict(world.coords())
@@ -48,7 +48,7 @@ def site_coords(
     linear = base_of(reward)
     if isinstance(linear, LinearReward):
         coords["feature"] = list(linear.names) if linear.names else list(range(linear.features.shape[-1]))
-    if isinstance(agent, Mixture):
+    if isinstance(agent, Mixture) and data is not None:
         coords["value"] = labels(agent.names)
         coords["subject"], coords["trajectory"] = labels(data.subject_names), labels(data.trajectory_names)
     return {site.name: site.dims for site in sites}, coords

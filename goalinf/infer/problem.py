@@ -211,7 +211,7 @@ def standard(
 
     plain = form(sample_sites, None)
     product = None if scale is None else form(partial(sample_product, prior=scale), scale)
-    dims, coords = assemble.site_coords(sites, setting.world, agent, reward, data)
+    dims, coords = assemble.site_coords(sites, setting.world, reward, agent, data)
     posterior = Posterior(plain, product, scale, data, dims, coords, sites, world, agent, reward)
     _check_defined(posterior, data)
     return posterior
