@@ -51,8 +51,8 @@ class IllusionOfControl(Part):
         possible = given > 0
         share = jnp.where(possible, given / jnp.where(possible, total, 1.0), 0.0)
         highest = jnp.where(possible, total, 0.0).max(axis=-1, keepdims=True)
-        ratio = jnp.where(possible, total, 1.0) / highest
-        distorted = share * jnp.where(possible, ratio**self.control, 0.0)
+        ratio = jnp.where(possible, total / highest, 1.0)
+        distorted = share * ratio**self.control
         return dataclasses.replace(mdp, probabilities=distorted / distorted.sum(axis=-1, keepdims=True))
 
 

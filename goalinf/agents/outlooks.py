@@ -16,8 +16,6 @@ from jaxtyping import Array, Float
 
 from goalinf.agents.parts import INFINITY, Part, Ranges
 
-_SERIES = 1e-4  # below this many nats the cumulants of an exponential mean are exact, and their quotient is not
-
 Outcomes = Float[Array, "A K S"]
 
 
@@ -61,9 +59,11 @@ class EntropicRisk(Outlook):
         mean = jnp.sum(probability * outcome, axis=1)
         spread = jnp.where(probability > 0, outcome - mean[:, None], 0.0)
         theta = jnp.asarray(self.risk)
-        small = jnp.abs(theta) < _SERIES
+        # Where all outcomes are within so few nats, the cumulants are exact, and the quotient is not.
+        nats = lax.stop_gradient(jnp.abs(theta * spread).max(axis=1))
+        small = nats < jnp.finfo(mean.dtype).eps ** 0.25
         safe = jnp.where(small, 1.0, theta)
-        exact = jax.nn.logsumexp(safe * spread, axis=1, b=probability) / safe
+        exact = jax.nn.logsumexp(safe[:, None] * spread, axis=1, b=probability) / safe
         variance = jnp.sum(probability * spread**2, axis=1)
         skewness = jnp.sum(probability * spread**3, axis=1)
         return mean + jnp.where(small, theta / 2 * variance + theta**2 / 6 * skewness, exact)
@@ -141,7 +141,7 @@ class Extremal(Outlook):
 
     def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
         """Q of every choice."""
-        return jnp.sum(probability * jnp.maximum(reward, (1.0 - self.peak) * reward + self.peak * ahead), axis=1)
+        return jnp.sum(probability * (reward + self.peak * jnp.maximum(ahead - reward, 0.0)), axis=1)
 
 
 class Prospect(Outlook):
@@ -173,8 +173,8 @@ class Prospect(Outlook):
         size = jnp.abs(reward)
         if self.exponent is None:
             felt = jnp.log1p(size)
-        else:  # its derivative at no loss and no gain is taken to be zero
-            felt = jnp.where(size > 0, jnp.where(size > 0, size, 1.0) ** self.exponent, 0.0)
+        else:  # where nothing is lost or gained, the derivative is taken to be one: it is zero or infinite there
+            felt = size * jnp.where(size > 0, size, 1.0) ** (self.exponent - 1.0)
         return jnp.sum(
             probability * (jnp.where(reward < 0, -self.loss_aversion * felt, felt) + discount * ahead), axis=1
         )
@@ -199,5 +199,5 @@ class HyperbolicBellman(Outlook):
 
     def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
         """Q of every choice; not a number where :math:`1 + kV` is not above zero."""
-        scale = 1.0 + self.curvature * ahead
+        scale = jnp.where(probability > 0, 1.0 + self.curvature * ahead, 1.0)
         return jnp.sum(probability * (reward + discount * ahead) / jnp.where(scale > 0, scale, jnp.nan), axis=1)
