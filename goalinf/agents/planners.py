@@ -280,6 +280,7 @@ class Hyperbolic(Planner):
         problem = cast(problem)
         counts = 1.0 / (1.0 + self.k * jnp.arange(self.horizon, dtype=problem.reward.dtype))  # of every delay
         given = counts[:, None] * problem.pins
+        habit = 0.0 if problem.default is None else problem.default
         undiscounted = dataclasses.replace(problem, discount=jnp.ones_like(problem.discount))
         ahead_of = jax.vmap(lambda values: action_values(undiscounted, values) - problem.reward)
 
@@ -287,7 +288,8 @@ class Hyperbolic(Planner):
             """Values ``(D, S)`` at every delay with one decision more; its Q-values at no delay."""
             later = jnp.concatenate([values[1:], values[-1:]])  # nobody asks for the last one
             utility = counts[:, None, None] * problem.reward + ahead_of(later)
-            seen = jnp.where(problem.available, utility[:1] if self.sophisticated else utility, -jnp.inf)
+            seen = (utility[:1] if self.sophisticated else utility) + habit
+            seen = jnp.where(problem.available, seen, -jnp.inf)
             expected = (jax.nn.softmax(seen, axis=1) * utility).sum(axis=1)
             now = jnp.where(problem.pinned, given, expected)
             return now, (utility[0], now[0])

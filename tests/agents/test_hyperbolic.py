@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import goalinf as gi
-from goalinf.agents import Agent, Hyperbolic, Negated, Softmax, plan, solve
+from goalinf.agents import Agent, Hyperbolic, Negated, Softmax, ValueIteration, plan, solve
 from goalinf.precision import cast, computing_in
 
 PROBLEMS = {"procrastination": evans.procrastination_mdp(), "restaurants": evans.restaurant_mdp()}
@@ -109,6 +109,18 @@ def test_dead_ends_and_the_opposite(sophisticated):
     one = solve(Agent(planner=planner, choice=Softmax(2.0)), world_of(problem), gi.ActionReward(wants))
     other = solve(Agent(planner=Negated(planner), choice=Softmax(2.0)), world_of(problem), gi.ActionReward(-wants))
     np.testing.assert_array_equal(one.log_probs, other.log_probs)
+
+
+@pytest.mark.parametrize("sophisticated", [False, True])
+def test_habits_are_foreseen(sophisticated):
+    """Without discounting, later choices of the agent with a default policy are those of any planner that knows them."""
+    problem, habit = PROBLEMS["procrastination"], np.array([0.8, 0.15, 0.05])
+    reward = gi.LinearReward(problem.features, WEIGHTS["procrastination"])
+    found, expected = (
+        solve(Agent(planner=planner, choice=Softmax(0.5, habit)), world_of(problem), reward).log_probs
+        for planner in (Hyperbolic(0.0, 5, sophisticated), ValueIteration("mean", 5))
+    )
+    np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("sophisticated", [False, True])
