@@ -39,7 +39,7 @@ def test_walks_obey_the_maze(tasks):
         assert (actions[length:] == -1).all()
 
 
-@pytest.mark.parametrize("task", ["T3", "T5"])
+@pytest.mark.parametrize("task", [pytest.param("T3", marks=pytest.mark.slow), "T5"])
 def test_table(task, repository, tmp_path):
     command = [sys.executable, "-W", "error", str(repository / "benchmarks" / "run.py"), task, "--quick"]
     environment = {key: value for key, value in os.environ.items() if key != "XLA_FLAGS"}

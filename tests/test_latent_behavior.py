@@ -1,6 +1,7 @@
 """Behavior with latent modes, histories and alternatives: against sums over all paths, plain loops, and itself."""
 
 import itertools
+from functools import partial
 
 import golden
 import history_oracles
@@ -18,6 +19,7 @@ from goalinf.agents import solve
 G3, REWARD = named_agents.G3, named_agents.G3_REWARD
 MODAL = ["abandoning", "noisy_plan", "option", "plan_commitment", "subgoal", "switching"]
 STEPS = 5
+slow = partial(pytest.param, marks=pytest.mark.slow)
 
 
 def wanted(name):
@@ -72,7 +74,7 @@ def test_modes_are_summed_over_exactly(name):
     np.testing.assert_allclose(behavior.log_prob(data), found.sum(), rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", [*MODAL, "habitual", "q_learning"])
+@pytest.mark.parametrize("name", [*map(slow, MODAL[:4]), "subgoal", slow("switching"), slow("habitual"), "q_learning"])
 def test_all_action_sequences_add_up_to_one(name):
     """Whatever the states were, the probabilities of all choices in them sum to one, missing ones included."""
     agent, reward = named_agents.AGENTS[name], wanted(name)
@@ -139,7 +141,7 @@ def test_the_two_step_task():
     np.testing.assert_array_equal(scores[:, 2], 0.0)
 
 
-@pytest.mark.parametrize("name", ["abandoning", "habitual", "switching", "option", "q_learning"])
+@pytest.mark.parametrize("name", ["abandoning", slow("habitual"), slow("switching"), "option", slow("q_learning")])
 def test_simulation_follows_the_same_law(name):
     """How often each sequence of actions comes up against how likely it was, given the states that came up."""
     data = walks(name, trajectories=4000, steps=3, seed=1)

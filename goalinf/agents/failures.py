@@ -16,23 +16,19 @@ from jaxtyping import Array, Bool, Float
 
 from goalinf.agents.execution import AsIntended
 from goalinf.agents.modes import Modes
-from goalinf.agents.parts import INFINITY, SHARE, Part, Ranges
-from goalinf.agents.planning import plan, plan_to_depths, plan_with
+from goalinf.agents.parts import INFINITY, SHARE, Part, Ranges, check_policy, check_shape
+from goalinf.agents.planning import follow, plan, plan_to_depths, plan_with
 from goalinf.agents.policy import Policy
 from goalinf.checks import check_count
 from goalinf.precision import cast
-from goalinf.rewards import Alternatives, GoalReward, Reward, stack_rewards
-from goalinf.worlds import MDP
+from goalinf.rewards import Alternatives, GoalReward, Reward, ended, stack_rewards
+from goalinf.worlds import MDP, World
 
 
 def _log(probabilities: Any) -> Any:
     """Logarithm with −inf, and no derivative, at zero."""
     some = probabilities > 0
     return jnp.where(some, jnp.log(jnp.where(some, probabilities, 1.0)), -jnp.inf)
-
-
-def _uniform(available: Bool[Array, "S A"]) -> Float[Array, "S A"]:
-    return jnp.where(available, -jnp.log(available.sum(axis=-1, keepdims=True)), -jnp.inf)
 
 
 def _each(policies: Policy, modes: Modes, ended: Any) -> Policy:
@@ -64,8 +60,8 @@ class Abandoning(Part):
         h, in [0, 1], per step.
     recovery : float or Distribution
         :math:`\rho`, in [0, 1], per step.
-    default : float (S, A), optional
-        What is done then. None: uniform over the available actions.
+    default : float (A,) or (S, A), optional
+        What is done then, cut to the available actions. None: uniform over them.
     inner : execution
         That of the one who pursues, and of the one who has given up.
     """
@@ -76,12 +72,15 @@ class Abandoning(Part):
     inner: Any = AsIntended()
     parameters: ClassVar[Ranges] = {"hazard": SHARE, "recovery": SHARE}
 
+    def check(self, world: World, reward: Reward) -> None:
+        """Refuse a default policy that does not fit the world."""
+        if self.default is not None:
+            check_policy("default", self.default, world, ended(reward, world.mdp))
+
     def enact(self, agent: Any, mdp: MDP, reward: Reward) -> Policy:
         """Two modes: pursuing, and not."""
         pursuing = plan(agent, mdp, reward)
-        available = pursuing.log_probs > -jnp.inf
-        idle = _uniform(jnp.asarray(available)) if self.default is None else _log(jnp.asarray(self.default))
-        idle = jnp.broadcast_to(idle, pursuing.log_probs.shape)
+        idle = jnp.broadcast_to(follow(agent, mdp, reward, self.default), pursuing.log_probs.shape)
         h, rho = jnp.asarray(self.hazard), jnp.asarray(self.recovery)
         kernel = _log(jnp.stack([jnp.stack([1.0 - h, h]), jnp.stack([rho, 1.0 - rho])]))
         return Policy(
@@ -149,6 +148,11 @@ class Subgoal(Part):
     dead: Bool[Array | np.ndarray, "V S"]
     inner: Any = AsIntended()
     parameters: ClassVar[Ranges] = {"detour": SHARE}
+
+    def check(self, world: World, reward: Reward) -> None:
+        """Refuse places of another world."""
+        for name in ("places", "dead"):
+            check_shape(name, getattr(self, name), (len(self.places), world.n_states), "place, state")
 
     def enact(self, agent: Any, mdp: MDP, reward: Reward) -> Policy:
         """One mode for each place, and the last one for the goal."""

@@ -158,6 +158,10 @@ class ValueIteration(Planner):
         first = lambda x, axis: x.take(0, axis) if on_host(x) else x[0]  # noqa: E731
         return Plan(first(plan.q, axis), first(plan.values, -2), plan.residual)
 
+    def looking(self, depth: int) -> ValueIteration:
+        """The same planner with a horizon: its plans are those of looking ``depth``, …, 2, 1 decisions ahead."""
+        return dataclasses.replace(self, depth=None, horizon=depth)
+
     def sweeps(self, problem: Problem, count: Any) -> Plan:
         """Backward induction: the plans of ``count`` decisions, the one with most of them ahead first."""
 
@@ -357,6 +361,11 @@ class Negated(Planner):
         return self.planner.horizon
 
     @property
+    def depth(self) -> Any:
+        """That of the planner."""
+        return self.planner.depth
+
+    @property
     def discount(self) -> Any:
         """That of the planner."""
         return getattr(self.planner, "discount", None)
@@ -385,6 +394,10 @@ class Negated(Planner):
     def outlook(self) -> Any:
         """That of the planner."""
         return self.planner.outlook
+
+    def looking(self, depth: int) -> Negated:
+        """The opposite of the planner with a horizon."""
+        return Negated(self.planner.looking(depth))
 
     def __call__(self, problem: Problem, near: Any = None) -> Plan:
         """Plan."""

@@ -16,6 +16,7 @@ import numpy as np
 from goalinf.agents.agent import Agent, check_known
 from goalinf.agents.bellman import Problem, choosable
 from goalinf.agents.checks import check_plannable, check_solved
+from goalinf.agents.choice import Softmax
 from goalinf.agents.factors import factorable
 from goalinf.agents.planners import Plan
 from goalinf.agents.policy import Policy
@@ -78,9 +79,16 @@ def plan_to_depths(agent: Agent, depth: int, plan_one: Callable[[Agent], Policy]
 
     They are those of a finite horizon in reverse, of which ``plan_one`` makes one.
     """
-    planner = dataclasses.replace(agent.planner, depth=None, horizon=depth)
-    policy = plan_one(dataclasses.replace(agent, planner=planner))
+    if not hasattr(agent.planner, "looking"):
+        raise ValueError(f"{type(agent.planner).__name__} does not look some steps ahead: plan by a ValueIteration")
+    policy = plan_one(dataclasses.replace(agent, planner=agent.planner.looking(depth)))
     return dataclasses.replace(policy, log_probs=policy.log_probs[..., ::-1, :, :], values=policy.values[..., ::-1, :])
+
+
+def follow(agent: Agent, mdp: MDP, reward: Reward, default: Any) -> Any:
+    """Log-probabilities of an agent that follows a default policy, None for a uniform one, and wants nothing."""
+    idle = dataclasses.replace(agent, choice=Softmax(1.0, default))
+    return _acts(idle, mdp, reward, jnp.zeros((mdp.n_actions, mdp.n_states)))[0]
 
 
 def plan_with(agent: Agent, mdp: MDP, reward: Reward, errors: Any) -> Policy:

@@ -19,8 +19,10 @@ array([[0.2, 0.2, 0.2, 0.2, 0.2]])
 """
 
 from goalinf_models import (
+    ashwood_2022,
     baker_2009,
     chan_2021,
+    daw_2011,
     delay_discounting,
     evans_2016,
     planning_depth,
@@ -32,9 +34,11 @@ from goalinf_models.catalogue import Variant, choice, exact
 
 __all__ = [
     "Variant",
+    "ashwood_2022",
     "baker_2009",
     "chan_2021",
     "choice",
+    "daw_2011",
     "delay_discounting",
     "evans_2016",
     "exact",

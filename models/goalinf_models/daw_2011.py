@@ -50,11 +50,14 @@ VARIANTS = {"hybrid": Variant(gi.infer, tuple(PRIORS), "habit or plan?")}
 _WON, _LOST = 3, 4
 
 
-def task() -> tuple[gi.World, gi.StateReward]:
-    """First state 0, second ones 1 and 2, won 3 and lost 4, after which the next trial begins; a win is worth 1."""
+def task(odds: Any = 0.5) -> tuple[gi.World, gi.StateReward]:
+    """First state 0, second ones 1 and 2, won 3 and lost 4, after which the next trial begins; a win is worth 1.
+
+    ``odds`` of winning by second state and choice; nobody plans with them.
+    """
     P = np.zeros((5, 2, 5))
     P[0, :, 1:3] = [[COMMON, 1 - COMMON], [1 - COMMON, COMMON]]
-    P[1:3, :, _WON:] = 0.5  # the odds drift: nobody plans with these
+    P[1:3, :, _WON], P[1:3, :, _LOST] = odds, 1.0 - np.asarray(odds)
     P[_WON:, :, 0] = 1.0
     available = np.array([[True, True]] * 3 + [[True, False]] * 2)
     world = gi.from_arrays(P, available=available, initial=np.eye(5)[0], discount=1.0)
@@ -75,48 +78,34 @@ def lives(table: pd.DataFrame) -> tuple[gi.Trajectories, list[Any]]:
         actions[n, : done.size] = done.ravel()
         states[n, visited.size] = 0
     lengths = np.array([3 * len(trials) for trials in each], np.int32)
-    return gi.Trajectories.of(states, actions, lengths=lengths, subject=np.arange(len(each), dtype=np.int32)), list(
-        names
-    )
+    data = gi.Trajectories.of(states, actions, lengths=lengths, subject=np.arange(len(each), dtype=np.int32))
+    return data, list(names)
 
 
 def log_likelihood(parameters: dict[str, Any], data: gi.Trajectories) -> Any:
     """Log-probability of every subject's choices, ``(P,)``, given parameters ``(P,)``."""
     world, reward = task()
+    zero = jnp.zeros(1, int)
 
     def one(values: dict[str, Any], states: Any, actions: Any, observed: Any, length: Any) -> Any:
-        life = gi.Trajectories.traced(
-            *(states[None], actions[None]),
-            lengths=length[None],
-            observed=observed[None],
-            subject=jnp.zeros(1, int),
-            context=jnp.zeros(1, int),
-        )
+        alone = {"lengths": length[None], "observed": observed[None], **dict.fromkeys(("subject", "context"), zero)}
+        life = gi.Trajectories.traced(states[None], actions[None], **alone)
         return gi.Behavior(world, gi.two_step(**values), reward).log_prob(life)
 
     return jax.vmap(one)(parameters, *map(jnp.asarray, (data.states, data.actions, data.observed, data.lengths)))
 
 
 def example(key: Any, variant: str = "hybrid") -> pd.DataFrame:
-    """Four subjects from habit to plan, 150 trials each; the odds of winning drift between 1/4 and 3/4."""
-    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
-    rows = []
+    """Four subjects from habit to plan, 150 trials each; three of four second choices win less often than not."""
+    world, reward = task(np.array([[0.2, 0.4], [0.8, 0.3]]))
+    tables = []
     for subject, w in enumerate([0.0, 0.3, 0.7, 1.0]):
-        odds, values, free, last = rng.uniform(0.25, 0.75, (2, 2)), np.zeros((2, 2)), np.zeros(2), -1
-        for _ in range(150):
-            planned = np.array([[COMMON, 1 - COMMON], [1 - COMMON, COMMON]]) @ values.max(1)
-            first = 5.0 * (w * planned + (1 - w) * free + 0.1 * (np.arange(2) == last))
-            c1 = int(rng.random() < 1 / (1 + np.exp(first[0] - first[1])))
-            s2 = c1 if rng.random() < COMMON else 1 - c1
-            c2 = int(rng.random() < 1 / (1 + np.exp(4.0 * (values[s2, 0] - values[s2, 1]))))
-            won = int(rng.random() < odds[s2, c2])
-            surprise = won - values[s2, c2]
-            free[c1] += 0.5 * (values[s2, c2] - free[c1]) + 0.5 * 0.6 * surprise
-            values[s2, c2] += 0.5 * surprise
-            odds = np.clip(odds + 0.03 * rng.normal(size=(2, 2)), 0.25, 0.75)
-            last = c1
-            rows.append((subject, c1, s2, c2, won))
-    return pd.DataFrame(rows, columns=["subject", "choice1", "state2", "choice2", "reward"])
+        learner = gi.two_step(0.5, 0.5, beta_1=5.0, beta_2=4.0, eligibility=0.6, repetition=0.1, model_based=w)
+        life = gi.simulate(jax.random.fold_in(key, subject), world, learner, reward, trajectories=1, steps=450)
+        done, visited = (np.reshape(steps, (150, 3)).T for steps in (life.actions[0], life.states[0, :450]))
+        trials = {"choice1": done[0], "state2": visited[1] - 1, "choice2": done[1], "reward": visited[2] == _WON}
+        tables.append(pd.DataFrame({"subject": subject, **trials}).astype(int))
+    return pd.concat(tables, ignore_index=True)
 
 
 def model(data: pd.DataFrame, variant: str = "hybrid") -> dict[str, Any]:

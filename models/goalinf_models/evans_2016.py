@@ -8,16 +8,20 @@ Story
 is worth, the discount rate k of a naive agent, and the inverse temperature alpha. ``rational``: the same without
 discounting, k = 0. ``restaurant``: on the way to a restaurant of their choice, which is worth something now and
 something later, people pass others; unknown are these values, and whether they are naive about their temptations.
-``continuous``: procrastination with continuous priors, for many days.
+``ignorant``: the near shop may be shut, which is seen only at its door; unknown are what both shops are worth, and what
+people think the odds are: who walks to a shut door need not want what is elsewhere. ``continuous``: procrastination
+with continuous priors, for many days.
 
 Sites
 -----
 ``procrastination``: ``reward`` ∈ {.5, 2, 3, …, 8}, ``alpha`` ∈ {.1, 1, 10, 100, 1000} with weights (1, 2, 2, 2, 3),
 ``k`` ∈ {0, .5, 1, 2, 4}. ``restaurant``: ``donut.now``, ``donut.later``, ``veg.now``, ``veg.later`` ∈ {-10, 0, 10,
-20}; ``naive``; k = 1, alpha = 1000, noodles are worth -10 at both times. ``continuous``: ``reward`` ~ Uniform(0, 8),
-``alpha`` ~ LogNormal(0, 1), ``k`` ~ LogNormal(0, 1). Utility is in units of what work costs; alpha is its inverse.
+20}; ``naive``; k = 1, alpha = 1000, noodles are worth -10 at both times. ``ignorant``: ``noodle``, ``veg`` ∈ {0, 2, 4,
+6}; ``open`` ∈ {.05, .5, .95}, their probability that the near shop is open; a step costs 1, alpha = 2. ``continuous``:
+``reward`` ~ Uniform(0, 8), ``alpha`` ~ LogNormal(0, 1), ``k`` ~ LogNormal(0, 1). Utility is in units of what work, or a
+step, costs; alpha is its inverse.
 
-The priors are those of the chapters of agentmodels.org; ``continuous`` is ours.
+The priors are those of the chapters of agentmodels.org; ``ignorant`` and ``continuous`` are ours.
 
 References
 ----------
@@ -31,12 +35,13 @@ from __future__ import annotations
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 import numpyro
 import numpyro.distributions as dist
 
 import goalinf as gi
 from goalinf_models.catalogue import Variant, choice, exact
-from goalinf_models.evans_worlds import procrastination, restaurants
+from goalinf_models.evans_worlds import procrastination, restaurants, street
 
 _WORK = ("reward", "alpha", "k")
 VARIANTS = {
@@ -45,13 +50,17 @@ VARIANTS = {
     "restaurant": Variant(
         exact, ("donut.now", "donut.later", "veg.now", "veg.later", "naive"), "do they foresee their temptations?"
     ),
+    "ignorant": Variant(exact, ("noodle", "veg", "open"), "what does someone want, who does not know everything?"),
     "continuous": Variant(gi.infer, _WORK, "how impatient are they?"),
 }
 COST, DELAY, TIME, NOODLE = -1.0, -0.1, -0.01, -10.0
 
 
 def example(key: Any, variant: str = "procrastination") -> gi.Trajectories:
-    """Somebody naive with k = 1 who wants the reward at 4.5; who likes donuts now and regrets them later."""
+    """Naive with k = 1, wanting the reward at 4.5; liking donuts now, not later; believing that a shut shop is open."""
+    if variant == "ignorant":
+        sure = gi.ignorant(street(), beta=2.0, prior=0.95, about="open")
+        return gi.simulate(key, street(shut=True), sure, _shops(6.0, 6.0), trajectories=1, steps=8)
     if variant == "restaurant":
         town = restaurants()
         wants = town.reward([TIME, 10.0, -10.0, -10.0, 20.0, 0.0, 0.0])
@@ -62,6 +71,12 @@ def example(key: Any, variant: str = "procrastination") -> gi.Trajectories:
     lazy = gi.hyperbolic(k, beta=2.0, horizon=work.horizon)
     wants = work.reward([4.5, COST, DELAY])
     return gi.simulate(key, work.world, lazy, wants, trajectories=count, steps=work.horizon)
+
+
+def _shops(noodle: Any, veg: Any) -> gi.StateReward:
+    """What the shops are worth on arrival; every other step costs 1."""
+    base = np.array([state for state, _ in street().states])
+    return gi.StateReward(jnp.select([base == "noodle", base == "veg"], [noodle, veg], -1.0), on="arrival")
 
 
 def model(data: gi.Trajectories, variant: str = "procrastination") -> dict[str, Any]:
@@ -84,11 +99,16 @@ def model(data: gi.Trajectories, variant: str = "procrastination") -> dict[str, 
         naive = choice("naive", (True, False), static=True)
         behaves(town, [TIME, *worth, NOODLE, NOODLE], 1.0, 1000.0, naive, seen)
 
+    def searches(seen: Any = None) -> None:
+        noodle, veg = (choice(name, (0.0, 2.0, 4.0, 6.0)) for name in ("noodle", "veg"))
+        agent = gi.ignorant(street(), beta=2.0, prior=choice("open", (0.05, 0.5, 0.95)), about="open")
+        numpyro.sample("choices", gi.Behavior(street(shut=True), agent, _shops(noodle, veg), like=data), obs=seen)
+
     def puts_off_somehow(seen: Any = None) -> None:
         reward = numpyro.sample("reward", dist.Uniform(0.0, 8.0))
         alpha = numpyro.sample("alpha", dist.LogNormal(0.0, 1.0))
         k = numpyro.sample("k", dist.LogNormal(0.0, 1.0))
         behaves(work, [reward, COST, DELAY], k, alpha, True, seen)
 
-    stories = {"restaurant": eats, "continuous": puts_off_somehow}
+    stories = {"restaurant": eats, "ignorant": searches, "continuous": puts_off_somehow}
     return {"model": stories.get(variant, puts_off), "data": data}

@@ -1,7 +1,7 @@
-"""The two worlds of Evans, Stuhlmüller and Goodman (2016) as finite MDPs: procrastination, and the way to a restaurant.
+"""The worlds of Evans, Stuhlmüller and Goodman (2016) as finite MDPs: procrastination, and ways to a restaurant.
 
 As told in chapters 4 and 5 of agentmodels.org. Time that is left is in the horizon of the agent, not in the state;
-rewards are linear in features of choices, paid on acting.
+rewards are linear in features, of choices where they are paid on acting. The street with a door is ours.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 import goalinf as gi
 
@@ -92,6 +93,27 @@ def restaurants(horizon: int = 11) -> Paid:
 
     names = ("time", *(f"{kind}.{when}" for kind in _KINDS.values() for when in ("now", "later")))
     return _explored("3,1", options, tuple(_STEPS), names, horizon)
+
+
+@cache
+def street(shut: bool | None = None) -> gi.World:
+    """A noodle shop round the corner, whose door may be shut, and a longer walk to vegetables: a belief world.
+
+    ``shut`` tells whether it really is; None: what is expected happens. Nobody sees the door before it.
+    """
+
+    def when(door: str) -> gi.World:
+        steps = [
+            *(("corner", "left", f"{door} door"), ("corner", "right", "road")),
+            *(("open door", "left", "noodle"), ("open door", "right", "corner")),
+            *(("shut door", "left", "shut door"), ("shut door", "right", "corner")),
+            *(("road", "left", "corner"), ("road", "right", "veg")),
+        ]
+        table = pd.DataFrame(steps, columns=["state", "action", "next_state"])
+        return gi.from_table(table, terminal=["noodle", "veg"], initial="corner", discount=1.0)
+
+    truth = None if shut is None else "shut" if shut else "open"
+    return gi.belief_world({"open": when("open"), "shut": when("shut")}, {"open": 0.5, "shut": 0.5}, truth=truth)
 
 
 def _explored(

@@ -1,5 +1,7 @@
 """Every agent answers the same questions in every kind of world; and what it says of itself is so."""
 
+import warnings
+
 import golden
 import jax
 import jax.numpy as jnp
@@ -9,6 +11,7 @@ import numpy as np
 import numpyro.distributions as dist
 import oracles
 import pytest
+from biases import quick
 
 import goalinf as gi
 from goalinf.agents import Option, solve
@@ -57,11 +60,7 @@ def wanted(name, world, values=None):
     return gi.goals(world, {"end": world.states[-1]}, step_cost=1.0)["end"] if name == "subgoal" else reward
 
 
-# Every pair is compiled: two kinds of world on every run, the others with the slow tests.
-SOME = ["grid", "garnet", *(pytest.param(name, marks=pytest.mark.slow) for name in ("graph", "memory"))]
-
-
-@pytest.mark.parametrize("world", SOME)
+@pytest.mark.parametrize("world", quick(WORLDS, ["grid"]))
 @pytest.mark.parametrize("name", AGENTS)
 def test_policies_are_distributions_over_what_is_available(name, world):
     world = WORLDS[world]
@@ -76,7 +75,8 @@ def test_policies_are_distributions_over_what_is_available(name, world):
             np.testing.assert_allclose(np.exp(policy.modes.kernel).sum(-1), 1.0, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", AGENTS)
+# A policy, habits, a learner, modes that move and modes that stay.
+@pytest.mark.parametrize("name", quick(AGENTS, ["cvar", "habitual", "q_learning", "abandoning", "noisy_plan"]))
 def test_simulates_and_scores_what_it_simulated(name):
     """The mean surprise is what the agent itself expects, within Monte Carlo error; others are more surprised."""
     world = WORLDS["garnet"]
@@ -92,7 +92,7 @@ def test_simulates_and_scores_what_it_simulated(name):
     assert difference.mean() >= -3.0 * difference.std() / np.sqrt(300)  # Gibbs: nobody predicts better than the truth
 
 
-@pytest.mark.parametrize("name", AGENTS)
+@pytest.mark.parametrize("name", quick(AGENTS, ["hyperbolic", "cvar", "q_learning", "plan_commitment"]))
 def test_compiles_differentiates_and_batches(name):
     """jit, grad with respect to every parameter of the agent against finite differences, and vmap."""
     world = WORLDS["garnet"]
@@ -123,8 +123,7 @@ def test_compiles_differentiates_and_batches(name):
 
 # -- what agents say of themselves ----------------------------------------------------------------
 
-RNG = np.random.default_rng(3)
-LAW = oracles.random_law(RNG, 3, 2, 3)
+LAW = oracles.random_law(np.random.default_rng(3), 3, 2, 3)
 ENDLESS = gi.from_arrays(LAW, discount=golden.G3_DISCOUNT)
 TABLES = [name for name in AGENTS if name not in ("subgoal", "switching", "uniform")]
 
@@ -153,31 +152,39 @@ def test_invariances_are_as_declared(name):
         assert same == agent.invariances[kind], (kind, np.abs(after - before).max())
 
 
-def test_confounded_parameters_are_those_that_the_null_space_finds():
+CONFOUNDED = {
+    "discount": (gi.myopic(0.5, 2.0), "action", {"beta", "discount"}),
+    "lapse": (gi.boltzmann(2.0, lapse=0.1), "action", {"beta", "lapse"}),
+    "risk": (gi.risk_sensitive(-1.0, 2.0), "action", {"beta", "risk"}),
+    "discount, by state": (gi.myopic(0.5, 2.0), "state", {"beta", "discount"}),
+    "present bias, by state": (gi.quasi_hyperbolic(0.6, 2.0), "state", {"beta", "present_bias"}),
+    "risk, by state": (gi.risk_sensitive(-1.0, 2.0), "state", set()),
+}
+
+
+@pytest.mark.parametrize("case", quick(CONFOUNDED, ["discount"]))
+def test_confounded_parameters_are_those_that_the_null_space_finds(case):
     """Declared: one direction more. Not declared although it bends the outlook: none more, with state rewards."""
-    action, state = gi.ActionReward(RNG.uniform(0.2, 1.0, (3, 2))), gi.StateReward(RNG.normal(size=3), on="departure")
-    cases = [
-        (gi.myopic(0.5, 2.0), action, {"beta", "discount"}),
-        (gi.boltzmann(2.0, lapse=0.1), action, {"beta", "lapse"}),
-        (gi.risk_sensitive(-1.0, 2.0), action, {"beta", "risk"}),
-        (gi.myopic(0.5, 2.0), state, {"beta", "discount"}),
-        (gi.quasi_hyperbolic(0.6, 2.0), state, {"beta", "present_bias"}),
-        (gi.risk_sensitive(-1.0, 2.0), state, set()),
-    ]
-    for agent, reward, expected in cases:
-        assert set(agent.confounded(reward)) == expected
-        alone = gi.null_space(ENDLESS, agent, reward).dimension
-        for parameter in agent.parameters:
-            more = gi.null_space(ENDLESS, agent, reward, free=(parameter,)).dimension - alone
-            assert more == (parameter in expected), (agent.name, parameter)
+    agent, kind, expected = CONFOUNDED[case]
+    rng = np.random.default_rng(6)
+    action, state = rng.uniform(0.2, 1.0, (3, 2)), rng.normal(size=3)
+    reward = gi.ActionReward(action) if kind == "action" else gi.StateReward(state, on="departure")
+    assert set(agent.confounded(reward)) == expected
+    alone = gi.null_space(ENDLESS, agent, reward).dimension
+    for parameter in agent.parameters:
+        more = gi.null_space(ENDLESS, agent, reward, free=(parameter,)).dimension - alone
+        assert more == (parameter in expected), parameter
 
 
-def test_priors_that_no_data_can_change_are_warned_of():
+def test_priors_that_no_data_can_change_are_warned_of_before_sampling():
     walks = gi.simulate(jax.random.key(0), ENDLESS, gi.boltzmann(2.0), named_agents.G3_REWARD, trajectories=5, steps=5)
     prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
     agent = gi.soft_optimal(beta=dist.LogNormal(0.0, 1.0))
-    with pytest.warns(gi.UnidentifiedWarning, match=r"agent.beta and reward.values both have a prior.*agent.at\(beta"):
-        gi.infer(jax.random.key(1), ENDLESS, agent=agent, reward=prior, data=walks, draws=20, chains=1, progress=False)
+    says = r"agent.beta and reward.values both have a prior.*agent.at\(beta"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", gi.UnidentifiedWarning)
+        with pytest.raises(gi.UnidentifiedWarning, match=says):
+            gi.infer(jax.random.key(1), ENDLESS, agent=agent, reward=prior, data=walks, progress=False)
 
 
 def test_usual_priors():

@@ -73,7 +73,6 @@ def test_abandoning(seed, hazard, recovery):
     assert_modes(solve(failing(Abandoning(hazard, recovery)), d.world, d.reward()), expected, d)
 
 
-@pytest.mark.xfail(strict=True, reason="who has given up never lapses: failures.py ignores inner there")
 def test_abandoning_for_a_habit():
     """Also with another planner, and with a hand that slips, whoever moves it."""
     d = random_dense(1, 0.9)
@@ -85,7 +84,6 @@ def test_abandoning_for_a_habit():
         assert_modes(found, histories.abandonment(blurred(soft), blurred(habit), 0.1, 0.2), d)
 
 
-@pytest.mark.xfail(strict=True, reason="failures.py takes the default as it is given")
 def test_a_habit_of_what_is_unavailable_is_cut():
     d = random_dense(1, 0.9)
     assert (cut(HABIT, d) != HABIT).any()
@@ -93,7 +91,6 @@ def test_a_habit_of_what_is_unavailable_is_cut():
     assert_modes(found, histories.abandonment(boltzmann(d, terminal=d.terminal), cut(HABIT, d), 0.1), d)
 
 
-@pytest.mark.xfail(strict=True, reason="_uniform of failures.py is annotated for stationary policies")
 def test_abandoning_over_a_horizon():
     d = random_dense(2, 0.9)
     found = solve(failing(Abandoning(0.1), ValueIteration(horizon=3)), d.world, d.reward())
@@ -193,7 +190,6 @@ def test_plan_commitment_of_every_planner():
             np.testing.assert_allclose(found.log_probs[depth - 1], alone.log_probs, atol=1e-10)
 
 
-@pytest.mark.xfail(strict=True, raises=TypeError, reason="planning.plan_to_depths takes a ValueIteration only")
 def test_plan_commitment_to_the_opposite():
     d = random_dense(4, 0.9)
     committed, alone = (

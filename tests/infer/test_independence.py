@@ -50,6 +50,7 @@ def test_few_normal_parameters_need_no_gradient(walks):
     np.testing.assert_allclose(lp, prior + scores, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_other_posteriors_take_gradients(walks):
     many = gi.open_grid(5, 5, discount=0.9)
     there = gi.simulate(

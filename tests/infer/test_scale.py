@@ -34,7 +34,12 @@ def mixture(beta, reward, size):
 def exact_joint(beta, reward, value):
     """p(R, log beta) as a function of log beta: beta p(beta) p(R / beta) / beta^n."""
     prior, each = BETAS[beta][1], REWARDS[reward][1]
-    return lambda u: prior.pdf(np.exp(u)) * np.prod(each.pdf(value / np.exp(u))) * np.exp(u * (1 - len(value)))
+
+    def density(u):
+        rewards = each.pdf(np.divide.outer(value, np.exp(u))).prod(axis=0)
+        return prior.pdf(np.exp(u)) * rewards * np.exp(u * (1 - len(value)))
+
+    return density
 
 
 def span(beta):
@@ -43,21 +48,20 @@ def span(beta):
 
 @pytest.mark.parametrize("beta", ["log-normal", "wide", "Gamma"])
 @pytest.mark.parametrize("reward", REWARDS)
-@pytest.mark.parametrize("size", [1, 2, 3])
+@pytest.mark.parametrize("size", [1, 3])
 def test_density_against_quadrature(beta, reward, size):
     rng = np.random.default_rng(size)
     low, high = span(beta)
     with computing_in("float64"):
-        one = mixture(beta, reward, size)
+        log_prob = jax.jit(mixture(beta, reward, size).log_prob)
         for scale in (0.05, 1.0, 8.0):
             value = scale * rng.normal(size=size)
             joint = exact_joint(beta, reward, value)
             expected = integrate.quad(
                 joint, low, high, limit=500, epsabs=0, epsrel=1e-11, points=np.linspace(low, high, 30)
             )[0]
-            assert float(one.log_prob(jnp.asarray(value))) == pytest.approx(
-                np.log(expected), abs=1e-8 if scale <= 1 else 1e-6
-            )
+            error = 1e-8 if scale <= 1 else 1e-6
+            assert float(log_prob(jnp.asarray(value))) == pytest.approx(np.log(expected), abs=error)
 
 
 def test_density_with_many_rewards():
@@ -65,8 +69,7 @@ def test_density_with_many_rewards():
     rng = np.random.default_rng(0)
     value = 3.0 * rng.normal(size=300)
     with computing_in("float64"):
-        one = mixture("log-normal", "normal", 300)
-        found = float(one.log_prob(jnp.asarray(value)))
+        found = float(jax.jit(mixture("log-normal", "normal", 300).log_prob)(jnp.asarray(value)))
     u = np.linspace(-6, 6, 200_001)
     logs = stats.lognorm(0.8, scale=np.exp(0.3)).logpdf(np.exp(u)) - 299 * u
     logs += _normal(value, u)
@@ -83,18 +86,17 @@ def _normal(value, u):
 
 def test_gradients():
     with computing_in("float64"):
-        one = mixture("log-normal", "normal", 3)
+        program = jax.jit(jax.value_and_grad(mixture("log-normal", "normal", 3).log_prob))
         value = jnp.array([0.3, -2.0, 1.0])
-        gradient = jax.grad(one.log_prob)(value)
+        gradient = program(value)[1]
         for i in range(3):
             step = jnp.zeros(3).at[i].set(1e-5)
-            slope = (one.log_prob(value + step) - one.log_prob(value - step)) / 2e-5
+            slope = (program(value + step)[0] - program(value - step)[0]) / 2e-5
             assert float(gradient[i]) == pytest.approx(float(slope), rel=1e-6)
-        assert np.isfinite(jax.grad(one.log_prob)(jnp.zeros(3))).all()
+        assert np.isfinite(program(jnp.zeros(3))[1]).all()
 
 
-@pytest.mark.parametrize("beta", ["log-normal", "wide", "Gamma"])
-@pytest.mark.parametrize("size", [1, 3, 40])
+@pytest.mark.parametrize(("beta", "size"), [("log-normal", 1), ("Gamma", 3), ("wide", 40)])
 def test_beta_from_its_conditional(beta, size):
     value = 2.0 * np.random.default_rng(size).normal(size=size)
     with computing_in("float64"):
@@ -102,7 +104,7 @@ def test_beta_from_its_conditional(beta, size):
         keys = jax.random.split(jax.random.key(0), 4000)
         drawn = np.log(jax.jit(jax.vmap(lambda key: one.draw_beta(key, jnp.asarray(value))))(keys))
     u = np.linspace(*span(beta), 20_001)
-    density = np.array([exact_joint(beta, "normal", value)(x) for x in u])
+    density = exact_joint(beta, "normal", value)(u)
     cumulative = integrate.cumulative_simpson(density, x=u, initial=0)
     assert stats.kstest(drawn, lambda x: np.interp(x, u, cumulative / cumulative[-1])).pvalue > 1e-3
 
@@ -157,8 +159,8 @@ def test_it_applies_in_float32_on_the_same_grid(beta):
     with computing_in("float32"):
         found = product_prior(sites, reward)
         assert found is not None
-        score = float(found.log_prob(jnp.asarray(value)))
+        score = float(jax.jit(found.log_prob)(jnp.asarray(value)))
     with computing_in("float64"):
         exact = product_prior(sites, reward)
-        assert score == pytest.approx(float(exact.log_prob(jnp.asarray(value))), abs=1e-4)
+        assert score == pytest.approx(float(jax.jit(exact.log_prob)(jnp.asarray(value))), abs=1e-4)
     np.testing.assert_allclose(found.nodes()[0], exact.nodes()[0], atol=1e-5)

@@ -32,8 +32,8 @@ def abandoning(hazard: Any, beta: Any, *, recovery: Any = 0.0, default: Any = No
         Inverse temperature in 1/utility, at least 0.
     recovery : float or Distribution
         :math:`\rho` per step, in [0, 1].
-    default : float (S, A), optional
-        What is done after giving up. None: any available action alike.
+    default : float (A,) or (S, A), optional
+        What is done after giving up, cut to what is available. None: any available action alike.
     **others
         ``horizon``, ``depth``, ``discount``, ``backup``, ``outlook``, ``beliefs``, ``execution`` or ``lapse``, the last
         two in either state of mind; see :func:`boltzmann`.
