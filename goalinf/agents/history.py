@@ -1,7 +1,8 @@
 """Agents with a past that everybody can see: habits that form, and agents that learn.
 
-A history is what an agent carries from step to step along a trajectory. Scores and simulations are one scan: at every
-step the policy's row for the state is bent by what is carried, and what happened is added to it.
+A history is what an agent carries from step to step along a trajectory. At every step the policy's row for the state is
+bent by what it sees of that (``look``, then ``bend``), and what happened is added to it (``brings``, then ``after``).
+Scores go through the steps in a loop of ``look`` and ``after`` alone: the rest is computed for all steps at once.
 """
 
 from __future__ import annotations
@@ -36,12 +37,25 @@ class Step(eqx.Module):
     observed: Bool[Array, "*N"]
 
 
+class History:
+    """What is carried from step to step, for one walker.
+
+    ``start(log_probs)`` is what is carried at first, ``look(past, state)`` what of it bends the choice in a state by
+    ``bend(seen, row)``, and ``after(past, step, brought)`` what is carried on. Seen are parts of what is carried: all
+    arithmetic that can wait is for ``bend``.
+    """
+
+    def brings(self, steps: Step) -> Any:
+        """What steps bring that does not depend on what was carried, with the leading axis of the steps."""
+        return ()
+
+
 def done(execution: Any, row: Row) -> Row:
     """Log-probabilities of what is done in a state, given those of what is chosen."""
     return execution(row[None], row[None] > -jnp.inf)[0]
 
 
-class ChoiceKernel(Part):
+class ChoiceKernel(History, Part):
     r"""What was done often is done again (A kernel of past choices, of which perseveration is the shortest).
 
     .. math:: \pi_t(a) \propto \pi(a \mid s_t)\,e^{\kappa K_t(a)},\quad
@@ -79,14 +93,18 @@ class ChoiceKernel(Part):
         n_states, n_actions = log_probs.shape[-2:]
         return jnp.zeros((n_states if self.by_state else 1, n_actions), log_probs.dtype)
 
-    def bend(self, kernel: Any, row: Row, state: Int[Array, ""]) -> Row:
-        """Log-probabilities of the choices in a state, given those without habits."""
-        bent = jax.nn.log_softmax(row + self.persistence * kernel[state if self.by_state else 0])
-        return done(self.inner, bent)
+    def look(self, kernel: Any, state: Int[Array, ""]) -> Any:
+        """The kernel of the state."""
+        return kernel[state if self.by_state else 0]
 
-    def after(self, kernel: Any, step: Step) -> Any:
+    def bend(self, kernel: Any, row: Row) -> Row:
+        """Log-probabilities of the choices in a state, given those without habits."""
+        return done(self.inner, jax.nn.log_softmax(row + self.persistence * kernel))
+
+    def after(self, kernel: Any, step: Step, brought: Any) -> Any:
         """The kernel after one more choice."""
-        place = step.state if self.by_state else 0
         done = jnp.arange(kernel.shape[-1]) == step.action
-        moved = kernel.at[place].add(self.habit_rate * (done - kernel[place]))
-        return jnp.where(step.observed, moved, kernel)
+        rate = jnp.where(step.observed, self.habit_rate, 0.0)
+        if not self.by_state:
+            return kernel + rate * (done - kernel)
+        return kernel.at[step.state].add(rate * (done - kernel[step.state]))

@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from goalinf.agents.bellman import Problem, highest
 from goalinf.agents.execution import AsIntended
-from goalinf.agents.history import Row, Step, done
+from goalinf.agents.history import History, Row, Step, done
 from goalinf.agents.parts import INFINITY, SHARE, Ranges
 from goalinf.agents.planners import Plan, Planner
 from goalinf.precision import cast
@@ -52,17 +52,18 @@ class Experience(eqx.Module):
         arrays = (mdp.probabilities, mdp.successors, mdp.available, ended(reward, mdp))
         return cls(brings, *map(jnp.asarray, arrays))
 
-    def reward_of(self, step: Step) -> Any:
-        """The reward of a step; the expected one of those that lead to the same state."""
-        place = step.state, step.action
-        weight = jnp.where(self.successors[place] == step.following, self.probability[place], 0.0)
-        total = weight.sum()
-        mean = (weight * self.reward[place]).sum() / jnp.where(total > 0, total, 1.0)
-        return jnp.where(total > 0, mean, self.reward[place].mean())
+    def reward_of(self, steps: Step) -> Any:
+        """The reward of each step; the expected one of those that lead to the same state."""
+        place = steps.state, steps.action
+        leads = self.successors[place] == steps.following[..., None]
+        weight = jnp.where(leads, self.probability[place], 0.0)
+        total = weight.sum(axis=-1)
+        mean = (weight * self.reward[place]).sum(axis=-1) / jnp.where(total > 0, total, 1.0)
+        return jnp.where(total > 0, mean, self.reward[place].mean(axis=-1))
 
-    def best(self, values: Any, state: Any) -> Any:
-        """The highest value of a choice in a state; zero where nothing more happens."""
-        offered = jnp.where(self.available[state], values[state], -jnp.inf)
+    def best(self, row: Any, state: Any) -> Any:
+        """The highest of the values of the choices in a state; zero where nothing more happens."""
+        offered = jnp.where(self.available[state], row, -jnp.inf)
         return jnp.where(self.ended[state], 0.0, highest(offered[:, None])[0])
 
 
@@ -111,7 +112,7 @@ class QLearning(Learner):
         return LearnedValues(Experience.of(mdp, reward), rate, discount, initial, beta, inner)
 
 
-class LearnedValues(eqx.Module):
+class LearnedValues(History, eqx.Module):
     """The table of a Q-learner; see :class:`QLearning`."""
 
     experience: Experience
@@ -125,16 +126,24 @@ class LearnedValues(eqx.Module):
         """Nothing learned."""
         return jnp.full(log_probs.shape[-2:], self.initial, log_probs.dtype)
 
-    def bend(self, values: Any, row: Row, state: Int[Array, ""]) -> Row:
-        """Log-probabilities of the choices in a state by what was learned."""
-        return done(self.inner, jax.nn.log_softmax(row + self.beta * values[state]))
+    def look(self, values: Any, state: Int[Array, ""]) -> Any:
+        """What was learned of the choices in a state."""
+        return values[state]
 
-    def after(self, values: Any, step: Step) -> Any:
+    def bend(self, learned: Any, row: Row) -> Row:
+        """Log-probabilities of the choices in a state by what was learned."""
+        return done(self.inner, jax.nn.log_softmax(row + self.beta * learned))
+
+    def brings(self, steps: Step) -> Any:
+        """Rewards."""
+        return self.experience.reward_of(steps)
+
+    def after(self, values: Any, step: Step, brought: Any) -> Any:
         """The table after one more step."""
         place = step.state, step.action
-        target = self.experience.reward_of(step) + self.discount * self.experience.best(values, step.following)
-        changed = values.at[place].add(self.learning_rate * (target - values[place]))
-        return jnp.where(step.observed, changed, values)
+        target = brought + self.discount * self.experience.best(values[step.following], step.following)
+        rate = jnp.where(step.observed, self.learning_rate, 0.0)
+        return values.at[place].add(rate * (target - values[place]))
 
 
 class TwoStep(Learner):
@@ -188,7 +197,7 @@ class TwoStep(Learner):
         return Trials(experience=Experience.of(mdp, reward), inner=inner, first=self.first, **numbers)
 
 
-class Trials(eqx.Module):
+class Trials(History, eqx.Module):
     """What a :class:`TwoStep` agent carries: its table, its last first choice, and the one it likes to repeat."""
 
     experience: Experience
@@ -207,32 +216,50 @@ class Trials(eqx.Module):
         n_states, n_actions = log_probs.shape[-2:]
         return jnp.zeros((n_states, n_actions), log_probs.dtype), jnp.asarray(0), jnp.zeros(n_actions, log_probs.dtype)
 
-    def bend(self, past: Any, row: Row, state: Int[Array, ""]) -> Row:
-        """Log-probabilities of the choices in a state by what was learned."""
+    def look(self, past: Any, state: Int[Array, ""]) -> Any:
+        """All that was learned, which is little in this task, and what is repeated."""
         values, _, repeated = past
-        seen = self.experience
-        best = jax.vmap(seen.best, (None, 0))(values, jnp.arange(len(values)))
-        planned = (seen.probability[self.first] * best[seen.successors[self.first]]).sum(axis=-1)
+        return state, values, repeated
+
+    def bend(self, seen: Any, row: Row) -> Row:
+        """Log-probabilities of the choices in a state by what was learned."""
+        state, values, repeated = seen
+        world = self.experience
+        best = jax.vmap(world.best)(values, jnp.arange(len(values)))
+        planned = (world.probability[self.first] * best[world.successors[self.first]]).sum(axis=-1)
         mixed = self.model_based * planned + (1.0 - self.model_based) * values[self.first]
-        liking = jnp.where(
-            state == self.first, self.beta_1 * (mixed + self.repetition * repeated), self.beta_2 * values[state]
-        )
+        first = self.beta_1 * (mixed + self.repetition * repeated)
+        liking = jnp.where(state == self.first, first, self.beta_2 * values[state])
         return done(self.inner, jax.nn.log_softmax(row + liking))
 
-    def after(self, past: Any, step: Step) -> Any:
-        """What is carried on after one more step."""
-        values, chosen, repeated = past
-        seen = self.experience
-        follows_first = (seen.successors[self.first] == step.state) & (seen.probability[self.first] > 0)
-        # Both lines read the value of the second choice as it was before.
-        surprise = seen.reward_of(step) - values[step.state, step.action]
-        before = values[step.state, step.action] - values[self.first, chosen]
-        learned = values.at[self.first, chosen].add(self.learning_rate_1 * (before + self.eligibility * surprise))
-        learned = learned.at[step.state, step.action].add(self.learning_rate_2 * surprise)
-        second = step.observed & follows_first.any() & (step.state != self.first)
-        first = step.observed & (step.state == self.first)
+    def brings(self, steps: Step) -> Any:
+        """Rewards; whether it was a first choice; whether it was a second one."""
+        world, chosen = self.experience, steps.observed & (steps.state != self.first)
+        follows = (world.successors[self.first] == steps.state[..., None, None]) & (world.probability[self.first] > 0)
         return (
-            jnp.where(second, learned, values),
+            world.reward_of(steps),
+            steps.observed & (steps.state == self.first),
+            chosen & follows.any(axis=(-2, -1)),
+        )
+
+    def after(self, past: Any, step: Step, brought: Any) -> Any:
+        """What is carried on after one more step."""
+        (values, chosen, repeated), (reward, first, second) = past, brought
+        # Both lines read the value of the second choice as it was before.
+        at_first, at_second = _cell(values, self.first, chosen), _cell(values, step.state, step.action)
+        expected = (values * at_second).sum()
+        before = expected - (values * at_first).sum()
+        rate_1, rate_2 = (jnp.where(second, rate, 0.0) for rate in (self.learning_rate_1, self.learning_rate_2))
+        surprise = reward - expected
+        first_learned = at_first * rate_1 * (before + self.eligibility * surprise)
+        return (
+            values + first_learned + at_second * rate_2 * surprise,
             jnp.where(first, step.action, chosen),
             jnp.where(second, jnp.arange(len(repeated)) == chosen, repeated),
         )
+
+
+def _cell(table: Any, row: Any, column: Any) -> Any:
+    """One at a place of a small table, zero elsewhere: quicker than places that differ between walkers."""
+    rows, columns = map(jnp.arange, table.shape)
+    return ((rows == row)[:, None] & (columns == column)).astype(table.dtype)

@@ -157,33 +157,35 @@ _filter_compiled = jax.jit(_filter_all)
 
 
 def _filter(policy: Policy, c: Any, states: Any, actions: Any, observed: Any) -> Float[Array, " T"]:
-    """The scores of one trajectory."""
+    """The scores of one trajectory. Only what depends on the step before is in a loop."""
     modes, history = jax.tree.map(lambda leaf: leaf[c], (policy.modes, policy.history))
-    timed = horizon_of(policy) is not None
-    first = jnp.maximum(states[0], 0)
-    weights = jnp.zeros(1, policy.log_probs.dtype) if modes is None else modes.begin(first)
-    past = None if history is None else history.start(policy.log_probs)
+    states, actions = jnp.maximum(states, 0), jnp.maximum(actions, 0)
+    now, following, times = states[:-1], states[1:], jnp.arange(actions.size)
+    alive = ~lax.cummax(policy.ended[c, now].astype(jnp.int32)).astype(bool)
+    counted = alive & observed
+    by_mode = policy.log_probs[c] if modes is not None else policy.log_probs[c][None]
+    rows = by_mode[:, now] if horizon_of(policy) is None else by_mode[:, times, now]
+    if history is not None:
+        steps = Step(now, actions, following, counted)
+        before = lax.scan(partial(_pass, history), history.start(policy.log_probs), (steps, history.brings(steps)))[1]
+        rows = jax.vmap(jax.vmap(history.bend), (None, 0))(before, rows)
+    scores = jnp.where(counted, jnp.take_along_axis(rows, actions[None, :, None], axis=2)[..., 0], 0.0)
+    if modes is None:
+        return scores[0]
 
-    def step(carry, now):
-        weights, past, alive = carry
-        t, state, action, following, known = now
-        state, action, following = (jnp.maximum(x, 0) for x in (state, action, following))
-        alive = alive & ~policy.ended[c, state]
-        by_mode = policy.log_probs[c] if modes is not None else policy.log_probs[c][None]
-        rows = by_mode[:, t, state] if timed else by_mode[:, state]
-        if history is not None:
-            rows = jax.vmap(history.bend, (None, 0, None))(past, rows, state)
-        counted = alive & known
-        joint = weights + jnp.where(counted, rows[:, action], 0.0)
+    def step(weights, at):
+        score, following, alive, counted = at
+        joint = weights + score
         total = logsumexp(joint)
         possible = total > -jnp.inf
         weights = jnp.where(counted & possible, joint - jnp.where(possible, total, 0.0), weights)
-        if modes is not None:
-            weights = jnp.where(alive, modes.move(weights, following), weights)
-        if history is not None:
-            past = history.after(past, Step(state, action, following, counted))
-        return (weights, past, alive), jnp.where(counted, total, 0.0)
+        weights = jnp.where(alive, modes.move(weights, following), weights)
+        return weights, jnp.where(counted, total, 0.0)
 
-    times = jnp.arange(actions.size)
-    seen = (times, states[:-1], actions, states[1:], observed)
-    return lax.scan(step, (weights, past, True), seen)[1]
+    return lax.scan(step, modes.begin(states[0]), (scores.T, following, alive, counted))[1]
+
+
+def _pass(history: Any, past: Any, now: tuple[Step, Any]) -> tuple[Any, Any]:
+    """What is carried on after a step, and what the choice at that step was bent by."""
+    step, brought = now
+    return history.after(past, step, brought), history.look(past, step.state)

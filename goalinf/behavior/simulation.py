@@ -54,7 +54,7 @@ def roll_out(key: Array, mdp: MDP, policy: Policy, starts: Array, context: Array
         place = (*((mode,) if modes is not None else ()), *((t,) if timed else ()), state)
         log_probs = policy.log_probs[(numbers, *place)]
         if history is not None:
-            log_probs = per_walker("bend", history, past, log_probs, state)
+            log_probs = per_walker("bend", history, per_walker("look", history, past, state), log_probs)
         action = jax.random.categorical(choose, log_probs)
         place = (state, action) if one_world else (context, state, action)
         slot = jax.random.categorical(move, jnp.log(probabilities[place]))
@@ -64,7 +64,8 @@ def roll_out(key: Array, mdp: MDP, policy: Policy, starts: Array, context: Array
             here = jnp.where(jnp.arange(policy.log_probs.shape[1]) == mode[:, None], 0.0, -jnp.inf)
             mode = drawn(jax.random.fold_in(move, 1), per_walker("move", modes, here, following))
         if history is not None:
-            past = per_walker("after", history, past, Step(state, action, following, alive))
+            taken = Step(state, action, following, alive)
+            past = per_walker("after", history, past, taken, per_walker("brings", history, taken))
         return (following, mode, past), (state, action, alive)
 
     mode = past = None

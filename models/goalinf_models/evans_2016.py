@@ -75,8 +75,10 @@ def example(key: Any, variant: str = "procrastination") -> gi.Trajectories:
 
 def _shops(noodle: Any, veg: Any) -> gi.StateReward:
     """What the shops are worth on arrival; every other step costs 1."""
-    base = np.array([state for state, _ in street().states])
-    return gi.StateReward(jnp.select([base == "noodle", base == "veg"], [noodle, veg], -1.0), on="arrival")
+    values = jnp.full(street().n_states, -1.0)
+    for shop, worth in (("noodle", noodle), ("veg", veg)):
+        values = values.at[np.array(street().cells(shop))].set(worth)
+    return gi.StateReward(values, on="arrival")
 
 
 def model(data: gi.Trajectories, variant: str = "procrastination") -> dict[str, Any]:

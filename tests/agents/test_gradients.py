@@ -102,8 +102,7 @@ def test_hessian(discount):
     np.testing.assert_allclose(hessian, hessian.T, atol=1e-9 * size)
 
 
-@pytest.mark.parametrize("name", ORACLES)
-@pytest.mark.parametrize("discount", [0.9, 0.999])
+@pytest.mark.parametrize(("name", "discount"), list(zip(ORACLES, [0.999, 0.9], strict=True)))
 def test_large_worlds(name, discount):
     """The iterative solver: directional derivatives, first and second, against differences of its own values."""
     world = gi.garnet(jax.random.key(2), states=70, actions=2, branching=3, discount=discount, terminal=2)

@@ -11,6 +11,7 @@ import named_agents
 import numpy as np
 import numpyro.distributions as dist
 import pytest
+from biases import quick
 from named_agents import AGENTS, G3, G3_REWARD, MAKERS, REWARDS
 
 import goalinf as gi
@@ -143,7 +144,7 @@ def test_docstrings_name_the_other_arguments(name):
     assert taken == said
 
 
-@pytest.mark.parametrize("name", sorted(set(MAKERS) - {"slipping", "habitual"}))
+@pytest.mark.parametrize("name", quick(set(MAKERS) - {"slipping", "habitual"}, ("boltzmann", "option", "q_learning")))
 def test_a_lapse_is_the_same_for_everybody(name):
     reward = REWARDS.get(name, G3_REWARD)
     plain = AGENTS[name].policy(G3, reward)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from problems import A, S, random_problem, seeds
 
 import goalinf as gi
-from goalinf.agents import Option, plan
+from goalinf.agents import Option, plan, solve
 from goalinf.precision import computing_in
 
 BETA, EARLY, OVERSHOOT = 1.5, 0.1, 0.3
@@ -51,8 +51,7 @@ def test_against_enumeration(seed):
     world, P, available, over, rng = random_problem(seed, 0.9)
     options, r = random_options(rng, available, over), rng.normal(size=(S, A))
     Q, modes = oracle(P, r, 0.9, options, over)
-    with computing_in("float64"):
-        policy = jax.device_get(plan(made(options), world.mdp, gi.ActionReward(r)))
+    policy = solve(made(options), world, gi.ActionReward(r))
     going = ~over
     begun = np.isfinite(Q) & going[:, None]
     np.testing.assert_allclose(policy.values.T[begun] / BETA, Q[begun], rtol=1e-10, atol=1e-10)
@@ -115,6 +114,7 @@ def test_gradients_are_those_of_finite_differences():
         np.testing.assert_allclose(slopes[1], (value(r, 0.2 + step) - value(r, 0.2 - step)) / (2 * step), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_an_undiscounted_walk_to_a_goal():
     hall = gi.gridworld("a..b", discount=1.0)
     goal = gi.goals(hall, {"b": "b"}, step_cost=1.0)["b"]
@@ -125,6 +125,7 @@ def test_an_undiscounted_walk_to_a_goal():
     np.testing.assert_allclose(policy.values[0, 1:3], [-4.0, -5.0], atol=1e-12)
 
 
+@pytest.mark.slow
 def test_others_take_part():
     plain = gi.option([LEFT, RIGHT], BETA)
     lapsing = gi.option([LEFT, RIGHT], BETA, lapse=0.2).policy(HALL, WANTS)

@@ -220,7 +220,7 @@ def test_simulation_based_calibration():
     The parts of ``gi.infer`` on many data sets at once: mode, curvature there, HMC on beta times the reward, beta drawn
     from its conditional. The data sets have one shape, so that everything is compiled once.
     """
-    count, warmup, draws, keep = 100, 200, 400, 79
+    count, warmup, draws, keep = 60, 200, 400, 79
     world = gi.open_grid(3, 3, discount=0.8)
     agent = gi.soft_optimal(beta=dist.LogNormal(0.5, 0.4))
     reward = gi.StateReward(dist.Normal(0.0, 1.0), on="arrival")
