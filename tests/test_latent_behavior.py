@@ -32,13 +32,13 @@ def walks(name, trajectories=4, steps=STEPS, seed=0, agent=None):
 
 
 def over_all_paths(policy, states, actions):
-    """The sum over all mode paths; jumps and kernels exactly as the record says."""
+    """The sum over all mode paths, by their last mode; jumps and kernels exactly as the record says."""
     probs = np.exp(policy.log_probs)
     count = len(probs)
     initial = np.exp(policy.modes.initial)
     kernel = np.eye(count) if policy.modes.kernel is None else np.exp(policy.modes.kernel)
     jump = policy.modes.jump
-    total = 0.0
+    total = np.zeros(count)
     for path in itertools.product(range(count), repeat=len(actions)):
         first = initial[states[0]] if initial.ndim == 2 else initial
         if jump is not None:
@@ -50,8 +50,8 @@ def over_all_paths(policy, states, actions):
                 row = kernel[states[t + 1]] if kernel.ndim == 3 else kernel
                 mode = path[t] if jump is None else jump[states[t + 1], path[t]]
                 p *= row[mode, path[t + 1]]
-        total += p
-    return np.log(total)
+        total[path[-1]] += p
+    return total
 
 
 @pytest.mark.parametrize("name", MODAL)
@@ -60,12 +60,16 @@ def test_modes_are_summed_over_exactly(name):
     agent, reward = named_agents.AGENTS[name], wanted(name)
     policy = solve(agent, G3, reward)
     behavior = gi.Behavior(G3, agent, reward)
-    found = behavior.log_prob_by_trajectory(data)
+    found, believed = behavior.log_prob_by_trajectory(data), behavior.mode_posterior(data)
     assert data.lengths.max() > 3
     for n in np.flatnonzero(data.lengths):
         length = data.lengths[n]
         states, actions = data.states[n, : length + 1], data.actions[n, :length]
-        np.testing.assert_allclose(found[n], over_all_paths(policy, states, actions), rtol=1e-11)
+        by_mode = over_all_paths(policy, states, actions)
+        np.testing.assert_allclose(found[n], np.log(by_mode.sum()), rtol=1e-11)
+        np.testing.assert_allclose(
+            believed[n, length - 1 :], np.tile(by_mode / by_mode.sum(), (STEPS + 1 - length, 1)), atol=1e-11
+        )
         if policy.modes.jump is None and policy.modes.kernel is not None:
             arguments = np.exp(policy.log_probs), np.exp(policy.modes.initial), np.exp(policy.modes.kernel)
             expected = history_oracles.modes_log_likelihood(*arguments, states, actions)
@@ -91,6 +95,11 @@ def test_all_action_sequences_add_up_to_one(name):
         first = gi.Trajectories.of(states[None, :2], [[0]])
         alone = gi.Behavior(G3, agent, reward).log_prob_by_step(missing)[0, 0]
         np.testing.assert_allclose(alone, gi.Behavior(G3, agent, reward).log_prob(first), rtol=1e-12)
+
+
+def test_one_policy_has_no_modes():
+    with pytest.raises(ValueError, match="no latent modes"):
+        gi.Behavior(G3, gi.habitual(0.5, 2.0), REWARD).mode_posterior(walks("habitual"))
 
 
 def test_habits():

@@ -19,7 +19,7 @@ from goalinf.agents.alternatives import Mixture
 from goalinf.agents.checks import check_shapes, solved
 from goalinf.agents.contexts import Rewards, Setting, Worlds
 from goalinf.agents.policy import Policy
-from goalinf.behavior.scores import chained, score, score_steps, score_subjects
+from goalinf.behavior.scores import believed_modes, chained, score, score_steps, score_subjects
 from goalinf.behavior.simulation import drawn_options, roll_out_one_of
 from goalinf.checks import check_kind
 from goalinf.data import Trajectories
@@ -148,6 +148,31 @@ class Behavior(dist.Distribution):
     def log_prob_by_step(self, value: Trajectories) -> Float[Array | np.ndarray, "N T"]:
         """Log-probability of each choice, in nats, given those before it; zero where nothing is scored."""
         return self._exactly(lambda: self._chained(value, lambda policy: score_steps(policy, value)), value)
+
+    def mode_posterior(self, value: Trajectories) -> Float[Array | np.ndarray, "N T M"]:
+        r"""Which latent mode each is in at every step, :math:`p(m_t \mid s_{1:t}, a_{1:t})`, by the forward filter.
+
+        The modes are those of the agent: the goals of :func:`~goalinf.switching` in their order, pursuing and having
+        given up (:func:`~goalinf.abandoning`), the places and the goal itself (:func:`~goalinf.subgoal`), options.
+        A choice that was not observed changes it by the kernel only; behind the end it stays.
+
+        Raises
+        ------
+        ValueError
+            Where the agent has no latent modes.
+
+        Examples
+        --------
+        >>> import goalinf as gi
+        >>> hall = gi.gridworld("a.s.b", discount=1.0)
+        >>> wants = gi.one_of(gi.goals(hall, {"left": "a", "right": "b"}, step_cost=1.0))
+        >>> walk = gi.Trajectories.of([[2, 3, 2, 1]], [[3, 2, 2]])  # right, then left and left
+        >>> gi.Behavior(hall, gi.switching(0.2, beta=2.0), wants).mode_posterior(walk)[0].round(2).tolist()
+        [[0.02, 0.98], [0.88, 0.12], [1.0, 0.0]]
+        """
+        if self.policy.modes is None:
+            raise ValueError(f"{self.agent.name} acts by one policy: it has no latent modes, such as gi.switching has")
+        return self._exactly(lambda: jnp.exp(believed_modes(self.policy, value)), value)
 
     def _chained(self, value: Trajectories, scored: Callable[[Policy], Any]) -> Any:
         """Scores of items, given those before them where they depend on which agent it is."""

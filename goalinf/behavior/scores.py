@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -64,6 +64,9 @@ def chained(log_weights: Any, scores: Any, group: Any) -> Any:
     return jnp.zeros_like(total).at[order].set(jnp.where(possible, total - jnp.where(possible, given, 0.0), 0.0))
 
 
+Wanted = Literal["scores", "modes"]
+
+
 def _counts(policy: Policy, episodic: bool) -> bool:
     """Whether counts of equal choices are all that matters."""
     return policy.simple and not episodic and policy.log_probs.ndim == policy.ended.ndim + 1
@@ -98,7 +101,7 @@ def score_steps(policy: Policy, data: Trajectories) -> Float[Array | np.ndarray,
             f"policy has {n_states} states and {n_actions} actions"
         )
     if not policy.simple:
-        return _filtered(policy, data)
+        return _filtered(policy, data, "scores")
     xp = namespace(policy.log_probs, policy.ended, data.states, data.actions, data.observed, data.context)
     ended, log_probs = xp.asarray(policy.ended), xp.asarray(policy.log_probs)
     states, actions = data.states[:, :steps], data.actions
@@ -136,30 +139,35 @@ def horizon_of(policy: Policy) -> int | None:
 # -- latent modes and histories -------------------------------------------------------------------
 
 
-def _filtered(policy: Policy, data: Trajectories) -> Float[Array, "*G N T"]:
-    """:func:`score_steps` by a forward filter over latent modes, along with the history."""
+def believed_modes(policy: Policy, data: Trajectories) -> Float[Array, "N T M"]:
+    """Log-probability of every mode at each step, given what was done until then, that step included."""
+    return _filtered(policy, data, "modes")
+
+
+def _filtered(policy: Policy, data: Trajectories, wanted: Wanted) -> Any:
+    """:func:`score_steps`, or what is believed of the modes, by a forward filter over modes, along with the history."""
     parts = cast((policy, data.states, data.actions, data.observed, data.context))
     if isinstance(parts[0].log_probs, jax.core.Tracer) or isinstance(parts[1], jax.core.Tracer):
-        return _filter_all(*parts)
-    return _filter_compiled(*parts)
+        return _filter_all(*parts, wanted)
+    return _filter_compiled(*parts, wanted)
 
 
-def _filter_all(policy: Policy, states: Any, actions: Any, observed: Any, context: Any) -> Float[Array, "*G N T"]:
+def _filter_all(policy: Policy, states: Any, actions: Any, observed: Any, context: Any, wanted: Wanted) -> Any:
     if policy.ended.ndim > 2:
-        return jax.vmap(lambda one: _filter_all(one, states, actions, observed, context))(policy)
+        return jax.vmap(lambda one: _filter_all(one, states, actions, observed, context, wanted))(policy)
     several = policy.ended.shape[0] > 1
     numbers = policy_number(policy, context)
-    one = jax.vmap(partial(_filter, policy), (0 if several else None, 0, 0, 0))
+    one = jax.vmap(partial(_filter, policy, wanted), (0 if several else None, 0, 0, 0))
     return one(numbers, states, actions, observed)
 
 
-_filter_compiled = jax.jit(_filter_all)
+_filter_compiled = jax.jit(_filter_all, static_argnums=5)
 
 
-def _filter(policy: Policy, c: Any, states: Any, actions: Any, observed: Any) -> Float[Array, " T"]:
-    """The scores of one trajectory. Only what depends on the step before is in a loop."""
+def _filter(policy: Policy, wanted: Wanted, c: Any, states: Any, actions: Any, observed: Any) -> Any:
+    """The scores of one trajectory, or its modes. Only what depends on the step before is in a loop."""
     modes, history = jax.tree.map(lambda leaf: leaf[c], (policy.modes, policy.history))
-    states, actions = jnp.maximum(states, 0), jnp.maximum(actions, 0)
+    known, states, actions = states[1:] >= 0, jnp.maximum(states, 0), jnp.maximum(actions, 0)
     now, following, times = states[:-1], states[1:], jnp.arange(actions.size)
     alive = ~lax.cummax(policy.ended[c, now].astype(jnp.int32)).astype(bool)
     counted = alive & observed
@@ -179,10 +187,10 @@ def _filter(policy: Policy, c: Any, states: Any, actions: Any, observed: Any) ->
         total = logsumexp(joint)
         possible = total > -jnp.inf
         weights = jnp.where(counted & possible, joint - jnp.where(possible, total, 0.0), weights)
-        weights = jnp.where(alive, modes.move(weights, following), weights)
-        return weights, jnp.where(counted, total, 0.0)
+        moved = jnp.where(alive, modes.move(weights, following), weights)
+        return moved, jnp.where(counted, total, 0.0) if wanted == "scores" else weights
 
-    return lax.scan(step, modes.begin(states[0]), (scores.T, following, alive, counted))[1]
+    return lax.scan(step, modes.begin(states[0]), (scores.T, following, alive & known, counted))[1]
 
 
 def _pass(history: Any, past: Any, now: tuple[Step, Any]) -> tuple[Any, Any]:

@@ -84,18 +84,11 @@ def present_goal(
     *, world: gi.World, agent: gi.Agent, goals: Mapping[Any, gi.GoalReward], data: gi.Trajectories
 ) -> xr.DataArray:
     """What a switching agent wants after every step, by the forward algorithm; like the result of :func:`exact`."""
-    policy = agent.policy(world, gi.one_of(goals)).values
+    behavior = gi.Behavior(world, agent, gi.one_of(goals), contexts=data.context_names)
     n, t = data.actions.shape
-    prior = np.full(len(goals), 1.0 / len(goals))
-    belief, evidence = np.empty((n, t + 1, len(goals))), np.zeros((n, t + 1))
-    belief[:, 0] = now = np.tile(prior, (n, 1))
-    ends = np.all([goal.goal for goal in goals.values()], axis=0) | world.mdp.terminal
-    for k in range(t):
-        scored = data.observed[:, k] & ~ends[data.states[:, k]]
-        joint = now * np.where(scored, policy[:, data.states[:, k], data.actions[:, k]], 1.0).T
-        evidence[:, k + 1] = evidence[:, k] + np.log(joint.sum(axis=1))
-        belief[:, k + 1] = joint / joint.sum(axis=1, keepdims=True)
-        now = (1.0 - agent.parameters["switch"]) * belief[:, k + 1] + agent.parameters["switch"] * prior
+    first = np.full((n, 1, len(goals)), 1.0 / len(goals))
+    belief = np.concatenate([first, behavior.mode_posterior(data)], axis=1)
+    evidence = np.append(np.zeros((n, 1)), behavior.log_prob_by_step(data).cumsum(axis=1), axis=1)
     return xr.DataArray(
         belief,
         dims=("trajectory", "step", "goal"),

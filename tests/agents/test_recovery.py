@@ -132,7 +132,11 @@ def test_recovery(name):
         mean = (weights * np.asarray(own.maps[p](u[..., p]))).sum(1)
         below = (weights * (u[..., p] < free[:, None, p])).sum(1)
         covered = ((below > 0.05) & (below < 0.95)).sum()
-        report[parameter] = (np.corrcoef(mean, truth[:, p])[0, 1], covered / COUNT, stats.kstest(below, "uniform").pvalue)
+        report[parameter] = (
+            np.corrcoef(mean, truth[:, p])[0, 1],
+            covered / COUNT,
+            stats.kstest(below, "uniform").pvalue,
+        )
     print(name, {key: np.round(value, 3) for key, value in report.items()}, f"ESS {np.median(kept):.0f}")
     low, high = stats.binom.interval(0.999, COUNT, 0.9)
     for parameter, (correlation, coverage, uniform) in report.items():

@@ -14,7 +14,7 @@ import goalinf as gi
 COLUMNS = ["rank", "elpd", "p", "elpd_diff", "se", "weight", "dse", "max_k", "bad_k", "warning"]
 
 
-@pytest.mark.parametrize("unit", ["trajectory", "step", "subject"])
+@pytest.mark.parametrize("unit", ["trajectory", pytest.param("step", marks=pytest.mark.slow), "subject"])
 def test_a_table_best_first(fit, own, unit):
     table = gi.compare({"tabular": fit, "one weight": own}, unit=unit)
     assert list(table.columns) == COLUMNS

@@ -84,6 +84,7 @@ def test_proposals_that_miss_the_posterior_are_told_by_their_weights(walks, monk
     assert "Pareto k of the proposals" in forced.diagnosis
 
 
+@pytest.mark.slow
 def test_proposals_that_are_often_refused_give_way_to_gradients(walks):
     """Where beta is free the product with the reward has tails that proposals around its mode reach too rarely."""
     free = gi.soft_optimal(beta=dist.LogNormal(0.5, 0.5))

@@ -28,6 +28,7 @@ def test_a_smooth_posterior_has_a_mode(maze):
     assert np.isfinite(mode_of(gi.soft_optimal(beta=1.0), maze).log_posterior)
 
 
+@pytest.mark.slow
 def test_a_posterior_with_kinks_says_so(maze):
     # Second derivatives were once undefined here: the solver broke down on right-hand sides that are mostly zero.
     with pytest.raises(gi.ConvergenceError, match=r"kinks where best actions tie.*gi\.infer, or gi\.soft_optimal"):

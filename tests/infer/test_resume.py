@@ -43,7 +43,7 @@ def test_the_pareto_k_is_that_of_the_longer_part(independent):
     assert more.tree.attrs["khat"] != independent.tree.attrs["khat"]
 
 
-@pytest.mark.parametrize("suffix", ["nc", "zarr"])
+@pytest.mark.parametrize("suffix", ["nc", pytest.param("zarr", marks=pytest.mark.slow)])
 def test_hmc_goes_on_with_its_step_size(suffix, walks, tmp_path):
     run = sampled(walks, method="hmc")
     path = run.save(tmp_path / f"fit.{suffix}")

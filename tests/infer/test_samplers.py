@@ -177,8 +177,12 @@ def small_problem():
 @pytest.mark.parametrize(
     "options",
     # Plain NUTS on the ridge between reward and beta diverges now and then with its usual step size.
-    [{}, {"method": "nuts", "target_accept": 0.99}, {"method": "hmc", "chain_method": "vectorized"}, {"method": "hmc"}],
-    ids=["auto", "nuts", "vectorized", "hmc"],
+    [
+        pytest.param({}, id="auto"),
+        pytest.param({"method": "nuts", "target_accept": 0.99}, id="nuts", marks=pytest.mark.slow),
+        pytest.param({"method": "hmc", "chain_method": "vectorized"}, id="vectorized", marks=pytest.mark.slow),
+        pytest.param({"method": "hmc"}, id="hmc"),
+    ],
 )
 def test_exact_grid(options):
     exact = small_problem()
