@@ -239,7 +239,7 @@ class QuasiHyperbolic(Planner):
         bias = jnp.asarray(self.present_bias, problem.reward.dtype)
         biased = dataclasses.replace(problem, discount=discount, present_bias=bias)
         if self.sophisticated:
-            return stationary(biased, "mean")
+            return stationary(biased, "mean", near)
         plan = stationary(dataclasses.replace(problem, discount=discount), "hard")
         return Plan(biased_values(biased, plan.q), plan.values, plan.residual)
 

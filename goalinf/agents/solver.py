@@ -33,7 +33,7 @@ def fixed_point(problem: Problem, kind: Backup, near: Any = None) -> Float[Array
     Newton's method starts from the values ``near`` where they are given and finite. A hard backup does not take them:
     from values that are not those of a policy, an undiscounted greedy one may run in circles for ever.
     """
-    if near is None or kind != "soft":
+    if near is None or kind == "hard":
         return _solve(problem, None, kind)
     return _solve(problem, jnp.where(jnp.isfinite(near).all(), near, 0.0), kind)
 
@@ -60,7 +60,7 @@ def _size(x: Any) -> Any:
 @partial(jax.custom_jvp, nondiff_argnums=(2,))
 def _solve(problem: Problem, near: Any, kind: Backup) -> Float[Array, " S"]:
     if kind == "mean" or problem.outcomes is not None:
-        return _careful(problem, kind)
+        return _careful(problem, kind, near)
     goal = tolerance(problem.reward.dtype)
 
     def unfinished(carry):
@@ -97,14 +97,14 @@ def _solve(problem: Problem, near: Any, kind: Backup) -> Float[Array, " S"]:
     return lax.while_loop(unfinished, newton, start)[0]
 
 
-def _careful(problem: Problem, kind: Backup) -> Float[Array, " S"]:
-    """Newton's method for backups that need be neither monotone nor smooth, from the values of no reward at all.
+def _careful(problem: Problem, kind: Backup, near: Any) -> Float[Array, " S"]:
+    """Newton's method for backups that need be neither monotone nor smooth, by default from values of zero.
 
     A step that does not bring the residual down gives way to sweeps that go half the way. Where there are several
     fixed points, the start decides which is found.
     """
     goal = tolerance(problem.reward.dtype)
-    start = jnp.where(problem.pinned, problem.pins, 0.0)
+    start = jnp.where(problem.pinned, problem.pins, 0.0 if near is None else near)
 
     def unfinished(carry):
         values, change, _, last, step = carry

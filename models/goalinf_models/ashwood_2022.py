@@ -14,8 +14,9 @@ and the maps are shared by all of them.
 Sites
 -----
 ``maps`` (map, state) ~ Normal(0, 1), utility; ``innovations`` (step, map) ~ Normal(0, 1); ``weights`` (step, map) is
-what they add up to, with :math:`\tau = 0.5` and :math:`\alpha_0 = 1/K`. beta is 1 and the discount 0.9: only beta times
-the reward shows, and in one world the discount does not (``gi.null_space``).
+what they add up to, with :math:`\tau = 0.5` and :math:`\alpha_0 = 1/K`; ``reward`` (step, state) is r. Maps can change
+places, and weights be traded for maps, so that it is the reward whose posterior is reported. beta is 1 and the discount
+0.9: only beta times the reward shows, and in one world the discount does not (``gi.null_space``).
 
 The data are a table with one row per step: ``traj``, ``t``, ``state`` and ``action``, nodes numbered like a heap (0 the
 root, 2s+1 and 2s+2 the children of s), actions 0 left child, 1 right child, 2 back, 3 stay; a move into a wall stays.
@@ -40,8 +41,7 @@ import pandas as pd
 import goalinf as gi
 from goalinf_models.catalogue import Variant
 
-_SITES, _QUESTION = ("maps", "innovations", "weights"), "what do they want now?"
-VARIANTS = {name: Variant(gi.infer, _SITES, _QUESTION) for name in ("two maps", "one map")}
+VARIANTS = {name: Variant(gi.infer, ("reward",), "what do they want now?") for name in ("two maps", "one map")}
 VARIANTS["static"] = Variant(gi.infer, ("maps",), "what do they want, if that never changes?")
 _AGENT = gi.soft_optimal(beta=1.0)
 _DRIFT = 0.5
@@ -106,8 +106,10 @@ def model(data: pd.DataFrame, variant: str = "two maps", *, levels: int = 3) -> 
         if variant != "static":
             innovations = numpyro.sample("innovations", dist.Normal(0.0, 1.0).expand([n_steps, n_maps]).to_event(2))
             weights = numpyro.deterministic("weights", drifted(innovations))
+            numpyro.deterministic("reward", weights @ maps)
         numpyro.sample("choices", behavior(world, maps, weights), obs=seen)
 
     dims = {"maps": ["map", "state"], "innovations": ["step", "map"], "weights": ["step", "map"]}
+    dims["reward"] = ["step", "state"]
     coords = {"map": range(n_maps), "state": list(world.states), "step": range(n_steps)}
     return {"model": drifting, "data": steps(data), "dims": dims, "coords": coords}

@@ -101,7 +101,10 @@ def test_simulated_data_are_scored_and_sites_have_the_documented_names(name, var
     arguments = module.model(module.example(jax.random.key(0), variant), variant)
     if "model" in arguments:
         trace = handlers.trace(handlers.seed(arguments["model"], jax.random.key(1))).get_trace(arguments["data"])
-        names = {key for key, site in trace.items() if site["type"] == "sample" and not site["is_observed"]}
+        inner = {key for key, site in trace.items() if site["type"] == "sample" and not site["is_observed"]}
+        assert all(f"``{key}``" in module.__doc__ for key in inner)
+        made = {key for key, site in trace.items() if site["type"] == "deterministic"}
+        names = made & set(module.VARIANTS[variant].sites) or inner
         scored = log_density(handlers.seed(arguments["model"], jax.random.key(1)), (arguments["data"],), {}, {})[0]
     else:
         world, agent, reward, data = (arguments[key] for key in ("world", "agent", "reward", "data"))
