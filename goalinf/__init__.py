@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     )
     from goalinf.behavior import Behavior, simulate
     from goalinf.data import Trajectories, read_trajectories
-    from goalinf.errors import ConvergenceError, PrecisionError, UnidentifiedWarning
+    from goalinf.errors import ConvergenceError, PrecisionError, SeveralSolutionsWarning, UnidentifiedWarning
     from goalinf.identify import controllability_deficit, distance
     from goalinf.identify.audit import audit
     from goalinf.identify.null_space import null_space
@@ -101,6 +101,7 @@ __all__ = [
     "LinearReward",
     "Policy",
     "PrecisionError",
+    "SeveralSolutionsWarning",
     "Shaped",
     "StateReward",
     "Trajectories",
@@ -211,7 +212,7 @@ _HOMES = {
     ),
     "goalinf.behavior": ("Behavior", "simulate"),
     "goalinf.data": ("Trajectories", "read_trajectories"),
-    "goalinf.errors": ("ConvergenceError", "PrecisionError", "UnidentifiedWarning"),
+    "goalinf.errors": ("ConvergenceError", "PrecisionError", "SeveralSolutionsWarning", "UnidentifiedWarning"),
     "goalinf.identify": ("controllability_deficit", "distance"),
     "goalinf.identify.audit": ("audit",),
     "goalinf.identify.null_space": ("null_space",),

@@ -1,4 +1,4 @@
-"""Errors that are not simply a wrong value, and the warning that no data can tell."""
+"""Errors that are not simply a wrong value; warnings that no data can tell, and that there are several answers."""
 
 
 class ConvergenceError(RuntimeError):
@@ -11,3 +11,7 @@ class PrecisionError(ArithmeticError):
 
 class UnidentifiedWarning(UserWarning):
     """A parameter has a prior that no behavior can change; the message says which, why, and what to do."""
+
+
+class SeveralSolutionsWarning(UserWarning):
+    """A fixed point is one of several; the message says where the search began, and how much another one differs."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
 from goalinf.agents.solver import tolerance
-from goalinf.errors import ConvergenceError, PrecisionError
+from goalinf.errors import ConvergenceError, PrecisionError, SeveralSolutionsWarning
 from goalinf.precision import Precision
 from goalinf.rewards import Reward, ended, pinned
 from goalinf.worlds import World
@@ -109,4 +110,20 @@ def check_solved(residual: Any, values: Any, precision: Precision) -> None:
             "finite fixed point or it was not reached; undiscounted, a soft-optimal agent needs step costs above "
             "log(number of actions)/beta, and no agent may collect reward in a loop: use a discount below 1, "
             "a horizon, larger step costs, or a smaller beta"
+        )
+
+
+def warn_of_others(policy: Any, other: Any, world: World, precision: Precision) -> None:
+    """Warn where a search that began elsewhere ended at another policy."""
+    if not solved(other.residual, other.values).all():
+        return
+    difference = abs(np.exp(policy.log_probs) - np.exp(other.log_probs)).max(axis=-1)
+    state = int(difference.argmax())
+    if difference[state] > {"float64": 1e-6, "float32": 1e-2}[precision]:
+        warnings.warn(
+            "these choices are one of several solutions: this one was found from values of zero; from the values of "
+            f"optimal planning another is found, in which choices differ by up to {difference[state]:.2g}, in state "
+            f"{label(world.states[state])}; with a smaller beta, or a horizon, there is one",
+            SeveralSolutionsWarning,
+            stacklevel=5,
         )

@@ -66,6 +66,11 @@ class Planner(Part):
         """Whether the policy is a smooth function of the reward."""
         return False
 
+    @property
+    def ambiguous(self) -> bool:
+        """Whether there can be several plans, of which the start of the search decides."""
+        return False
+
 
 class ValueIteration(Planner):
     r"""Exact planning: :math:`Q = r + \gamma P V` with :math:`V` the backup of :math:`Q` over actions.
@@ -135,6 +140,11 @@ class ValueIteration(Planner):
     def smooth(self) -> bool:
         """Whether no maximum is taken."""
         return self.backup != "hard"
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether the backup is no contraction."""
+        return self.endless and self.backup == "mean"
 
     @property
     def numpy(self) -> bool:
@@ -230,6 +240,11 @@ class QuasiHyperbolic(Planner):
     @property
     def smooth(self) -> bool:
         """Whether no maximum is taken."""
+        return self.sophisticated
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether there can be several equilibria with its later selves."""
         return self.sophisticated
 
     def __call__(self, problem: Problem, near: Any = None) -> Plan:
@@ -384,6 +399,11 @@ class Negated(Planner):
     def smooth(self) -> bool:
         """Whether the planner is."""
         return self.planner.smooth
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether the planner is."""
+        return self.planner.ambiguous
 
     @property
     def numpy(self) -> bool:

@@ -15,10 +15,11 @@ import numpy as np
 
 from goalinf.agents.agent import Agent, check_known
 from goalinf.agents.bellman import Problem, choosable
-from goalinf.agents.checks import check_plannable, check_solved
+from goalinf.agents.checks import check_plannable, check_solved, warn_of_others
 from goalinf.agents.choice import Softmax
+from goalinf.agents.execution import AsIntended
 from goalinf.agents.factors import factorable
-from goalinf.agents.planners import Plan
+from goalinf.agents.planners import Plan, ValueIteration
 from goalinf.agents.policy import Policy
 from goalinf.precision import Precision, cast, computing_in, namespace, on_host
 from goalinf.rewards import Reward, ended, pinned
@@ -224,5 +225,18 @@ def solve(agent: Agent, world: World, reward: Reward, *, precision: Precision | 
             policy = jax.device_get(plan(*jax.device_get((agent, world.mdp, reward))))
         else:
             policy = jax.device_get(_plan(*cast((agent, world.mdp, reward))))
+        others = None
+        if agent.planner.ambiguous and policy.modes is None:
+            others = jax.device_get(_plan_elsewhere(*cast((agent, world.mdp, reward))))
     check_solved(policy.residual, policy.values, chosen)
+    if others is not None:
+        warn_of_others(policy, others, world, chosen)
     return policy
+
+
+@jax.jit
+def _plan_elsewhere(agent: Agent, mdp: MDP, reward: Reward) -> Policy:
+    """:func:`plan`, where the search begins at the values of optimal planning rather than at zero."""
+    planner = ValueIteration(discount=getattr(agent.planner, "discount", None))
+    best = dataclasses.replace(agent, planner=planner, choice=Softmax(1.0), execution=AsIntended())
+    return plan(agent, mdp, reward, _told(agent)[0].scale * plan(best, mdp, reward).values)

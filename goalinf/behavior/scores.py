@@ -146,22 +146,21 @@ def believed_modes(policy: Policy, data: Trajectories) -> Float[Array, "N T M"]:
 
 def _filtered(policy: Policy, data: Trajectories, wanted: Wanted) -> Any:
     """:func:`score_steps`, or what is believed of the modes, by a forward filter over modes, along with the history."""
-    parts = cast((policy, data.states, data.actions, data.observed, data.context))
-    if isinstance(parts[0].log_probs, jax.core.Tracer) or isinstance(parts[1], jax.core.Tracer):
-        return _filter_all(*parts, wanted)
-    return _filter_compiled(*parts, wanted)
+    policy, *steps = cast((policy, data.states, data.actions, data.observed, data.context))
+    traced = isinstance(policy.log_probs, jax.core.Tracer) or isinstance(steps[0], jax.core.Tracer)
+    return (_filter_all if traced else _filter_compiled)(policy, wanted, *steps)
 
 
-def _filter_all(policy: Policy, states: Any, actions: Any, observed: Any, context: Any, wanted: Wanted) -> Any:
+def _filter_all(policy: Policy, wanted: Wanted, states: Any, actions: Any, observed: Any, context: Any) -> Any:
     if policy.ended.ndim > 2:
-        return jax.vmap(lambda one: _filter_all(one, states, actions, observed, context, wanted))(policy)
+        return jax.vmap(lambda one: _filter_all(one, wanted, states, actions, observed, context))(policy)
     several = policy.ended.shape[0] > 1
     numbers = policy_number(policy, context)
     one = jax.vmap(partial(_filter, policy, wanted), (0 if several else None, 0, 0, 0))
     return one(numbers, states, actions, observed)
 
 
-_filter_compiled = jax.jit(_filter_all, static_argnums=5)
+_filter_compiled = jax.jit(_filter_all, static_argnums=1)
 
 
 def _filter(policy: Policy, wanted: Wanted, c: Any, states: Any, actions: Any, observed: Any) -> Any:

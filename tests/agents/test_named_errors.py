@@ -204,3 +204,20 @@ def test_unknown_arguments():
 
 def test_a_lapse_stands_inside_anything():
     assert gi.habitual(0.5, 2.0, execution=Lapse(0.1)).execution.inner.lapse == 0.1
+
+
+def test_one_of_several_equilibria_says_so():
+    """Sophisticated, steeply biased and hardly random: what is done depends on what later selves are thought to do."""
+    law = [
+        [[0.94, 0.01, 0.02, 0.03], [0.29, 0.01, 0.0, 0.7]],
+        [[0.01, 0.92, 0.0, 0.07], [0.83, 0.12, 0.01, 0.04]],
+        [[0.73, 0.0, 0.0, 0.27], [0.0, 0.99, 0.0, 0.01]],
+        [[0.09, 0.12, 0.0, 0.79], [0.44, 0.39, 0.17, 0.0]],
+    ]
+    world = gi.from_arrays(np.array(law), discount=0.95)
+    reward = gi.ActionReward([[-2.07, -1.6], [-0.19, 0.99], [5.84, 2.09], [-4.93, -4.15]])
+    with pytest.warns(
+        gi.SeveralSolutionsWarning, match=r"values of zero.*optimal planning.*differ by up to .* in state"
+    ):
+        gi.quasi_hyperbolic(0.3, 20.0, sophisticated=True).policy(world, reward)
+    gi.quasi_hyperbolic(0.3, 1.0, sophisticated=True).policy(world, reward)  # warnings are errors
