@@ -190,6 +190,33 @@ def rational_inattention(Q: np.ndarray, beta: float, weights: np.ndarray) -> tup
     raise AssertionError("Blahut-Arimoto did not converge")
 
 
+def foreseen_inattention(P, R, discount, beta, start, available=None, terminal=None) -> tuple[np.ndarray, np.ndarray]:
+    """Soft planning around a habit q, V = (1 / beta) log sum q exp(beta Q), that is the marginal of the policy over its
+    discounted visits from ``start`` [A14]: policy (S, A) and q (A,), from q uniform, in turns until the gap is 1e-12."""
+    r, n = mean_reward(P, R), len(P)
+    over = np.zeros(n, bool) if terminal is None else np.asarray(terminal)
+    allowed = np.ones(r.shape) if available is None else np.asarray(available, float)
+    q, policy = np.full(r.shape[1], 1 / r.shape[1]), uniform(r.shape, available)
+    for _ in range(100_000):
+        for _ in range(100):  # the value of the policy, information paid for; and the policy that is best then
+            with np.errstate(divide="ignore", invalid="ignore"):
+                paid = np.where(policy > 0, policy * np.log(policy / q), 0.0).sum(1) / beta
+            income = np.where(over, 0.0, (policy * r).sum(1) - paid)
+            moves = np.where(over[:, None], 0.0, np.einsum("sa,sat->st", policy, P))
+            V = np.linalg.solve(np.eye(n) - discount * moves, income)
+            Q = beta * (r + discount * P @ V)
+            gain = allowed * np.exp(Q - Q.max(1, keepdims=True))
+            policy, last = q * gain / (gain @ q)[:, None], policy
+            if np.abs(policy - last).max() < 1e-14:
+                break
+        visits = np.where(over, 0.0, np.linalg.solve(np.eye(n) - discount * moves.T, start))
+        ratio = visits @ (gain / (gain @ q)[:, None]) / visits.sum()
+        if np.log(ratio.max()) < 1e-12:
+            return policy, q
+        q = q * ratio
+    raise AssertionError("the habit did not converge")
+
+
 def entropic(P, R, discount, beta, theta, available=None, terminal=None) -> Plan:
     """Q = (1 / theta) log sum_t P exp(theta (R + discount V)); the mean at theta = 0 [A16]."""
 
@@ -227,6 +254,25 @@ def prospect_power(P, R, discount, beta, power, loss, available=None, terminal=N
     """Q = sum_t P (u(R) + discount V), u(x) = x^a for x >= 0, -lambda |x|^a below [A18]; probabilities as they are."""
     u = np.where(np.asarray(R) >= 0, 1.0, -loss) * np.abs(R) ** power
     return linear(P, u, discount, beta, hard, available, terminal)
+
+
+def cumulative_prospect(P, R, discount, beta, power, loss, c, available=None, terminal=None) -> Plan:
+    """Q = sum over x = u(R) + discount V of decision weights times x: cumulative weights from the best gain and from the
+    worst loss on, w(p) = p^c / (p^c + (1 - p)^c)^(1 / c) [A18]. Outcomes that are worth the same are one."""
+
+    def w(p):
+        p = min(max(p, 0.0), 1.0)
+        return p**c / (p**c + (1 - p) ** c) ** (1 / c)
+
+    def judge(p, R, V):
+        x = np.where(R >= 0, 1.0, -loss) * np.abs(R) ** power + discount * V
+        total = 0.0
+        for level in np.unique(x):
+            beyond = x > level if level >= 0 else x < level
+            total += level * (w(p[beyond | (x == level)].sum()) - w(p[beyond].sum()))
+        return total
+
+    return judged(P, R, beta, judge, available, terminal)
 
 
 def optimism(P, R, discount, beta, w, available=None, terminal=None) -> Plan:

@@ -3,12 +3,14 @@
 from goalinf.agents.agent import Agent
 from goalinf.agents.alternatives import Mixture, mixture, one_of
 from goalinf.agents.beliefs import FalseDynamics, ForeseesSlips, IllusionOfControl, TrueBeliefs
-from goalinf.agents.choice import DefaultPolicy, RationalInattention, Satisficing, Softmax
+from goalinf.agents.choice import DefaultPolicy, Satisficing, Softmax
 from goalinf.agents.contexts import Setting
 from goalinf.agents.execution import AsIntended, Lapse, Slip
 from goalinf.agents.failures import Abandoning, PlanCommitment, PlanNoise, Subgoal, Switching
 from goalinf.agents.history import ChoiceKernel
 from goalinf.agents.ignorance import Ignorance
+from goalinf.agents.impatience import Hyperbolic, QuasiHyperbolic
+from goalinf.agents.inattention import Inattentive, RationalInattention, policy_complexity
 from goalinf.agents.learning import QLearning, TwoStep
 from goalinf.agents.named import (
     abandoning,
@@ -45,7 +47,7 @@ from goalinf.agents.named import (
 )
 from goalinf.agents.options import Option, Options
 from goalinf.agents.outlooks import CVaR, EntropicRisk, Extremal, HyperbolicBellman, Optimism, Prospect
-from goalinf.agents.planners import Hyperbolic, Negated, QuasiHyperbolic, SuccessorRepresentation, ValueIteration
+from goalinf.agents.planners import Negated, SuccessorRepresentation, ValueIteration
 from goalinf.agents.planning import plan, solve
 from goalinf.agents.policy import Policy
 from goalinf.agents.uncertain import ignorant
@@ -65,6 +67,7 @@ __all__ = [
     "HyperbolicBellman",
     "Ignorance",
     "IllusionOfControl",
+    "Inattentive",
     "Lapse",
     "Mixture",
     "Negated",
@@ -110,6 +113,7 @@ __all__ = [
     "option",
     "plan",
     "plan_commitment",
+    "policy_complexity",
     "prospect",
     "q_learning",
     "quasi_hyperbolic",

@@ -15,8 +15,8 @@ from numpyro.distributions import Distribution
 
 from goalinf.agents import metadata
 from goalinf.agents.beliefs import TrueBeliefs
-from goalinf.agents.choice import RationalInattention
 from goalinf.agents.execution import AsIntended
+from goalinf.agents.inattention import RationalInattention
 from goalinf.agents.parts import Part, check_parameter
 from goalinf.agents.planners import ValueIteration
 from goalinf.precision import Precision

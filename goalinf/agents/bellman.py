@@ -73,6 +73,8 @@ class Problem(eqx.Module):
         Their values, times beta.
     discount : float
         Discount factor.
+    initial : float (S,)
+        Where it starts.
     outcomes : Outcomes, optional
         What :math:`Q` is made of where that is not the expectation.
     beta : float (S,), optional
@@ -91,6 +93,7 @@ class Problem(eqx.Module):
     pinned: Bool[Array | np.ndarray, "*G S"]
     pins: Float[Array | np.ndarray, "*G S"]
     discount: Float[Array | np.ndarray, ""]
+    initial: Float[Array | np.ndarray, " S"]
     outcomes: Outcomes | None = None
     beta: Float[Array | np.ndarray, " S"] | None = None
     default: Float[Array | np.ndarray, "A S"] | None = None
@@ -128,7 +131,7 @@ class Problem(eqx.Module):
 
 def _shared(mdp: MDP) -> dict[str, Any]:
     """What a problem takes from the world as it stands."""
-    return {"neighbors": mdp.neighbors, "origins": mdp.origins, "discount": mdp.discount}
+    return {"neighbors": mdp.neighbors, "origins": mdp.origins, "discount": mdp.discount, "initial": mdp.initial}
 
 
 def _posed(mdp: MDP, reward: rewards.Reward, beta: Any) -> dict[str, Any]:

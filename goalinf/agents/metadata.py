@@ -57,6 +57,7 @@ PRIORS: dict[str, Callable[[], Distribution]] = {
     "slip": lambda: dist.Beta(1.0, 9.0),
     "switch": lambda: dist.Beta(1.0, 9.0),
     "tail": lambda: dist.Beta(2.0, 2.0),
+    "weighting": lambda: dist.Uniform(0.28, 1.0),
 }
 
 # Parts that break an invariance of the reward, by class name; all others keep all three (theory, table 1.8).
@@ -79,14 +80,12 @@ _BROKEN: dict[str, tuple[Invariance, ...]] = {
 
 # Whether the policies of all rewards r(s, a) are all policies of full support. Without an entry: all of them.
 _ONTO: dict[str, bool | None] = {
-    "Satisficing": False,
-    "RationalInattention": False,
     "DefaultPolicy": False,
     "Lapse": False,
     "Slip": False,
-    "Extremal": None,
     "HyperbolicBellman": None,
     "Hyperbolic": None,
+    "Inattentive": None,
     "SuccessorRepresentation": None,
     "ForeseesSlips": None,
     "Ignorance": None,
@@ -153,7 +152,8 @@ def confounded(agent: Any, reward: Reward, n_worlds: int = 1) -> dict[str, str]:
     names = {type(part).__name__ for part in agent.parts}
     if isinstance(reward, StateReward):
         # A softmax of P u, for any u, is all that such an agent can do, whatever else it is (theory 2.7, lemma 2).
-        felt = reward.on == "departure" and type(planner.outlook).__name__ == "Prospect"
+        felt = type(planner.outlook).__name__ == "Prospect" and planner.outlook.weighting is None
+        felt = felt and reward.on == "departure"
         plain = planner.outlook is None or felt
         if plain and one in ("ValueIteration", "QuasiHyperbolic") and "TrueBeliefs" in names and agent.beta is not None:
             owned = {"discount", "present_bias"} if reward.on == "departure" else {"discount"}

@@ -152,20 +152,31 @@ class Prospect(Outlook):
 
     The reference point is zero, so that a constant added to all rewards changes behavior.
 
+    With a weighting c, outcomes :math:`x = u(R) + \gamma V` count by decision weights of their rank, gains from the
+    best on and losses from the worst on (cumulative prospect theory, Tversky and Kahneman 1992):
+
+    .. math:: Q = \sum_{x \ge 0} [w(P(X \ge x)) - w(P(X > x))]\,x + \sum_{x < 0} [w(P(X \le x)) - w(P(X < x))]\,x,\quad
+        w(p) = \frac{p^c}{(p^c + (1-p)^c)^{1/c}}
+
     Parameters
     ----------
     loss_aversion : float or Distribution
         :math:`\lambda`, at least 0; the usual estimate is 2.25.
     exponent : float, Distribution or None
         :math:`a`, above 0; the usual estimate is 0.88. None: :math:`\log(1 + |x|)` in the place of :math:`|x|^a`.
+    weighting : float, Distribution or None
+        :math:`c`, from 0.28, below which w is not monotone, to 1, where weights are probabilities; the usual estimate
+        is 0.61 to 0.69. None: probabilities.
     """
 
     loss_aversion: Any
     exponent: Any = None
+    weighting: Any = None
     scales: ClassVar[bool] = False
     parameters: ClassVar[Ranges] = {
         "loss_aversion": (0.0, INFINITY),
         "exponent": (1e-9, INFINITY),
+        "weighting": (0.28, 1.0),
     }
 
     def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
@@ -175,9 +186,22 @@ class Prospect(Outlook):
             felt = jnp.log1p(size)
         else:  # where nothing is lost or gained, the derivative is taken to be one: it is zero or infinite there
             felt = size * jnp.where(size > 0, size, 1.0) ** (self.exponent - 1.0)
-        return jnp.sum(
-            probability * (jnp.where(reward < 0, -self.loss_aversion * felt, felt) + discount * ahead), axis=1
-        )
+        outcome = jnp.where(reward < 0, -self.loss_aversion * felt, felt) + discount * ahead
+        if self.weighting is None:
+            return jnp.sum(probability * outcome, axis=1)
+        order = jnp.argsort(outcome, axis=1)
+        outcome, mass = (jnp.take_along_axis(x, order, axis=1) for x in (outcome, probability))
+        upto = jnp.cumsum(mass, axis=1)
+        worse = self._weight(upto) - self._weight(upto - mass)
+        better = self._weight(1.0 - upto + mass) - self._weight(1.0 - upto)
+        return jnp.sum(jnp.where(outcome < 0, worse, better) * outcome, axis=1)
+
+    def _weight(self, probability: Any) -> Any:
+        """w(p); at its ends, where its slope is infinite, it is the same whatever c is."""
+        slack = 64 * jnp.finfo(probability.dtype).eps
+        inside = (probability > slack) & (probability < 1.0 - slack)
+        p, c = jnp.where(inside, probability, 0.5), self.weighting
+        return jnp.where(inside, p**c / (p**c + (1.0 - p) ** c) ** (1.0 / c), jnp.round(probability))
 
 
 class HyperbolicBellman(Outlook):

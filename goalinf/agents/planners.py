@@ -6,7 +6,6 @@ import dataclasses
 from typing import Any, ClassVar
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -17,7 +16,7 @@ from goalinf.agents.bellman import Backup, Problem, action_values, backup, biase
 from goalinf.agents.factors import Calm
 from goalinf.agents.linear import solve_linear
 from goalinf.agents.outlooks import Outlook
-from goalinf.agents.parts import INFINITY, SHARE, Part, Ranges, check_policy, check_shape
+from goalinf.agents.parts import SHARE, Part, Ranges, check_policy, check_shape
 from goalinf.checks import check_count
 from goalinf.precision import cast, namespace, on_host
 from goalinf.rewards import Reward, ended
@@ -70,6 +69,11 @@ class Planner(Part):
     def ambiguous(self) -> bool:
         """Whether there can be several plans, of which the start of the search decides."""
         return False
+
+    @property
+    def way_out(self) -> str:
+        """What leaves one plan where there are several."""
+        return "a smaller beta, or a horizon"
 
 
 class ValueIteration(Planner):
@@ -207,117 +211,6 @@ def stationary(problem: Problem, kind: Backup, near: Any = None) -> Plan:
     return Plan(q, found, solver.residual(problem, found, kind))
 
 
-class QuasiHyperbolic(Planner):
-    r"""Everything later counts for :math:`b` times less than it will then (Laibson 1997).
-
-    Naive: :math:`Q = r + b\,\delta P V_\delta` with :math:`V_\delta` the optimal values at discount :math:`\delta`: it
-    believes that it will not be biased later. Sophisticated: :math:`Q = r + b\,\delta P U` and
-    :math:`U = \sum_a \pi_a (r + \delta P U)_a` with :math:`\pi = \mathrm{softmax}(\beta Q)`: a stationary
-    Markov-perfect equilibrium with its later selves, of which there can be several at high beta.
-
-    Parameters
-    ----------
-    present_bias : float or Distribution
-        :math:`b`, in [0, 1]. 1: no bias.
-    discount : float or Distribution, optional
-        :math:`\delta`. None: that of the world.
-    sophisticated : bool
-        Whether it knows.
-    """
-
-    present_bias: Any
-    discount: Any = None
-    sophisticated: bool = eqx.field(static=True, default=False)
-    parameters: ClassVar[Ranges] = {"present_bias": SHARE, "discount": SHARE}
-    horizon: ClassVar[None] = None
-    outlook: ClassVar[None] = None
-
-    @property
-    def uses_beta(self) -> bool:
-        """Whether it foresees its own choices."""
-        return self.sophisticated
-
-    @property
-    def smooth(self) -> bool:
-        """Whether no maximum is taken."""
-        return self.sophisticated
-
-    @property
-    def ambiguous(self) -> bool:
-        """Whether there can be several equilibria with its later selves."""
-        return self.sophisticated
-
-    def __call__(self, problem: Problem, near: Any = None) -> Plan:
-        """Plan."""
-        problem = cast(problem)
-        discount = problem.discount if self.discount is None else jnp.asarray(self.discount)
-        bias = jnp.asarray(self.present_bias, problem.reward.dtype)
-        biased = dataclasses.replace(problem, discount=discount, present_bias=bias)
-        if self.sophisticated:
-            return stationary(biased, "mean", near)
-        plan = stationary(dataclasses.replace(problem, discount=discount), "hard")
-        return Plan(biased_values(biased, plan.q), plan.values, plan.residual)
-
-
-class Hyperbolic(Planner):
-    r"""Utility after a delay d counts :math:`D(d) = 1/(1 + k d)` (Evans, Stuhlmüller and Goodman 2016).
-
-    With n decisions left and at a delay d from where the plan is made,
-
-    .. math:: EU_n(s,a,d) &= D(d)\,r(s,a) + \sum_t P(t \mid s,a) \sum_{a'} C_{n-1}(a' \mid t, d')\,EU_{n-1}(t,a',d+1)\\
-        C_n(a \mid s,d) &= \mathrm{softmax}_a(\beta\,EU_n(s,a,d))
-
-    and what is done is :math:`C_n(a \mid s, 0)`. Naive: :math:`d' = d + 1`, later selves are thought to see the delays
-    of today. Sophisticated: :math:`d' = 0`. The discount factor of the world plays no part.
-
-    Parameters
-    ----------
-    k : float or Distribution
-        Discount rate per step, at least 0. 0: no discounting.
-    horizon : int
-        Number of decisions.
-    sophisticated : bool
-        Whether it knows that later selves will see things differently.
-    """
-
-    k: Any
-    horizon: int = eqx.field(static=True)
-    sophisticated: bool = eqx.field(static=True, default=False)
-    parameters: ClassVar[Ranges] = {"k": (0.0, INFINITY)}
-    outlook: ClassVar[None] = None
-    endless: ClassVar[bool] = False
-    uses_beta: ClassVar[bool] = True
-    smooth: ClassVar[bool] = True
-
-    def __check_init__(self) -> None:
-        if self.horizon is None:
-            raise ValueError("horizon is None; delays are counted up to an end: give a whole number of decisions")
-        check_count("horizon", self.horizon)
-
-    def __call__(self, problem: Problem, near: Any = None) -> Plan:
-        """Plan: one policy per decision."""
-        problem = cast(problem)
-        counts = 1.0 / (1.0 + self.k * jnp.arange(self.horizon, dtype=problem.reward.dtype))  # of every delay
-        given = counts[:, None] * problem.pins
-        habit = 0.0 if problem.default is None else problem.default
-        undiscounted = dataclasses.replace(problem, discount=jnp.ones_like(problem.discount))
-        ahead_of = jax.vmap(lambda values: action_values(undiscounted, values) - problem.reward)
-
-        def back(values, _):
-            """Values ``(D, S)`` at every delay with one decision more; its Q-values at no delay."""
-            later = jnp.concatenate([values[1:], values[-1:]])  # nobody asks for the last one
-            utility = counts[:, None, None] * problem.reward + ahead_of(later)
-            seen = (utility[:1] if self.sophisticated else utility) + habit
-            seen = jnp.where(problem.available, seen, -jnp.inf)
-            expected = (jax.nn.softmax(seen, axis=1) * utility).sum(axis=1)
-            now = jnp.where(problem.pinned, given, expected)
-            return now, (utility[0], now[0])
-
-        end = jnp.where(problem.pinned, given, 0.0)
-        _, (q, values) = lax.scan(back, end, None, length=self.horizon, reverse=True)
-        return Plan(q, values, jnp.zeros((), values.dtype))
-
-
 class SuccessorRepresentation(Planner):
     r"""Improves on a habit by one step, from where the habit leads (Dayan 1993; Russek et al. 2017).
 
@@ -404,6 +297,11 @@ class Negated(Planner):
     def ambiguous(self) -> bool:
         """Whether the planner is."""
         return self.planner.ambiguous
+
+    @property
+    def way_out(self) -> str:
+        """What leaves one plan of the planner."""
+        return self.planner.way_out
 
     @property
     def numpy(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from goalinf.agents import Setting
+from goalinf.agents import Mixture, Setting
 from goalinf.agents.derivatives import Jacobian, log_policy_jacobian
 from goalinf.identify.contraction import Contraction, contraction
 from goalinf.identify.kernel import kernel
@@ -37,7 +37,8 @@ def audit(fit: Any) -> Audit:
     Raises
     ------
     ValueError
-        Where the model is a user's own, so that world, agent and reward are not known.
+        Where the model is a user's own, so that world, agent and reward are not known; or the agent is one of
+        several.
 
     References
     ----------
@@ -61,6 +62,11 @@ def audit(fit: Any) -> Audit:
         raise ValueError(
             f"an audit needs the {', the '.join(missing)} that was fitted, and a model of your own does not say: fit "
             "with gi.infer(key, world, agent=..., reward=..., data=...), or call gi.null_space(world, agent, reward)"
+        )
+    if isinstance(fit.agent, Mixture):
+        raise ValueError(
+            f"an audit is of one agent, and this fit is of {fit.agent.name}: fit one of them, such as the likeliest by "
+            "fit.responsibilities, and audit that"
         )
     contexts = fit.data.context_names
     setting = Setting.of(fit.world, fit.reward, contexts)

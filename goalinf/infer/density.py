@@ -40,8 +40,12 @@ class Density:
     unravel: Callable[[Any], dict[str, Any]]
 
     @classmethod
-    def of(cls, model: Model, data: Any, key: Any, start: Mapping[str, Any] | None = None) -> Density:
+    def of(
+        cls, model: Model, data: Any, key: Any, start: Mapping[str, Any] | None = None, *, unknown: bool = True
+    ) -> Density:
         """Trace the model once (inside the precision of the block), at the prior medians or where ``start`` says.
+
+        ``unknown`` is whether there has to be something to infer besides what is summed over.
 
         Raises
         ------
@@ -60,7 +64,7 @@ class Density:
         for site in latent:
             if site["fn"].support.is_discrete:
                 raise ValueError(f"site {site['name']!r} is discrete; marginalize it, or give it a continuous prior")
-        if not latent:
+        if not latent and unknown:
             raise ValueError("the model has no parameter to infer: give some parameter a distribution as its prior")
         if len(latent) == len(sampled):
             raise ValueError(

@@ -135,7 +135,9 @@ class Fit:
     def diagnosis(self) -> str:
         """Whether the chains converged, in words, with a remedy where they did not."""
         if (algorithm := str(self.tree.attrs.get("algorithm"))) not in get_args(Algorithm):
-            return f"Independent draws from an approximation ({algorithm}). {self.tree.attrs.get('sampler', '')}"
+            said = str(self.tree.attrs.get("sampler", ""))
+            known = "the exact posterior" if algorithm == "enumeration" else f"an approximation ({algorithm})"
+            return f"Independent draws from {known}. {said}"
         r_hat, ess = _arviz.worst(self.posterior.drop_vars(self._discrete))
         worries = []
         if np.isnan(r_hat):

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from scipy.special import softmax
 
+from goalinf.behavior import Behavior
 from goalinf.data import Trajectories
 from goalinf.infer import assemble
 from goalinf.infer.batches import over_draws
@@ -19,6 +20,7 @@ from goalinf.infer.fit import Fit
 from goalinf.infer.problem import Posterior
 from goalinf.infer.run import Sampled
 from goalinf.precision import Precision
+from goalinf.worlds import label
 
 
 def assembled(key: Any, posterior: Posterior, sampled: Sampled, precision: Precision) -> Fit:
@@ -51,6 +53,34 @@ def assembled(key: Any, posterior: Posterior, sampled: Sampled, precision: Preci
     return labeled_fit(key, posterior, values, stats, standing, attrs, precision, scores=scores)
 
 
+def enumerated(key: Any, posterior: Posterior, chains: int, draws: int, precision: Precision) -> Fit:
+    """The fit where all that is unknown is which of several agents someone is: independent draws.
+
+    Raises
+    ------
+    ValueError
+        Where none of the agents can have done what somebody did.
+    """
+    mixture, data = posterior.mixture, posterior.labeled
+    assert mixture is not None
+    assert posterior.world is not None
+    assert posterior.reward is not None
+    behavior = Behavior(posterior.world, mixture, posterior.reward, contexts=data.context_names)
+    scores = np.asarray(jax.device_get(behavior.log_prob_by_trajectory(posterior.data)))[: data.n_trajectories]
+    if impossible := np.flatnonzero(~np.isfinite(scores)).tolist():
+        name = label(data.trajectory_names[impossible[0]])
+        raise ValueError(
+            f"trajectory {name}: these choices have probability zero under every option of {mixture.name} "
+            f"({len(impossible)} such trajectories). Are all actions available there? Use agents that can lapse"
+        )
+    shape = chains, draws
+    stats = {"diverging": np.zeros(shape, bool), "lp": np.full(shape, scores.sum())}
+    said = "All that is unknown is discrete: the responsibilities are its exact posterior."
+    attrs = {"sampler": said, "algorithm": "enumeration"}
+    everywhere = np.broadcast_to(scores, (*shape, len(scores)))
+    return labeled_fit(key, posterior, {}, stats, xr.Dataset(), attrs, precision, scores=everywhere)
+
+
 def labeled_fit(
     key: Any,
     posterior: Posterior,
@@ -66,11 +96,12 @@ def labeled_fit(
 
     ``scores (chains, draws, N)`` is the log-likelihood by trajectory, where it is known already.
     """
+    shape = next(iter(stats.values())).shape[:2]
     log_likelihood, failures = (scores, 0) if scores is not None else _by_trajectory(posterior, values, precision)
     dims: dict[str, Sequence[str]] = dict(posterior.dims)
     shares: dict[str, np.ndarray] = {}
     if posterior.mixture is not None:
-        values, shares, discrete = _which(key, posterior, values)
+        values, shares, discrete = _which(key, posterior, values, shape)
         dims |= discrete
     groups = {
         "posterior": assemble.dataset(values, dims, posterior.coords, ("chain", "draw")),
@@ -92,16 +123,16 @@ def labeled_fit(
 
 
 def _which(
-    key: Any, posterior: Posterior, values: Mapping[str, np.ndarray]
+    key: Any, posterior: Posterior, values: Mapping[str, np.ndarray], shape: tuple[int, ...]
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, tuple[str, ...]]]:
     """Draws of which of several agents each one is, from their exact conditional; its probabilities; and its axes."""
     mixture = posterior.mixture
     assert mixture is not None
-    shape = next(iter(values.values())).shape[:2]
     flat = {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}
     weights = flat["agent.weights"] if "agent.weights" in flat else np.asarray(mixture.weights)[None]
     with np.errstate(divide="ignore"):
         joint = np.log(weights)[..., None] + posterior.by_group(flat)
+    joint = np.broadcast_to(joint, (shape[0] * shape[1], *joint.shape[1:]))
     shares = softmax(joint, axis=1)  # (B, K, G)
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
     drawn = (shares.cumsum(axis=1) < rng.random((len(shares), 1, shares.shape[2]))).sum(axis=1)

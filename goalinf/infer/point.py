@@ -205,7 +205,10 @@ def _posterior(
 ) -> Posterior:
     if model is not None:
         return own_model(key, model, data, dims, coords)
-    return standard(key, world, agent, reward, data, as_product=False)
+    posterior = standard(key, world, agent, reward, data, as_product=False)
+    if not posterior.sites:
+        raise ValueError("nothing continuous is unknown: the posterior of what is discrete is exact, with gi.infer")
+    return posterior
 
 
 def _laplace(key: Any, posterior: Posterior, draws: int) -> tuple[Any, str]:

@@ -124,7 +124,10 @@ class Posterior:
         return self.agent if isinstance(self.agent, Mixture) else None
 
     def by_group(self, values: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Log-likelihood ``(B, K, G)`` of each one who is one of several agents, under every option, at many values."""
+        """Log-likelihood ``(B, K, G)`` of each one who is one of several agents, under every option, at many values.
+
+        B is one where there are none.
+        """
         contexts, reward, world = self.labeled.context_names, self.reward, self.world
         mixture = self.mixture
         assert mixture is not None
@@ -135,7 +138,8 @@ class Posterior:
             return Behavior(world, agent, wanted, contexts=contexts).by_group(data)
 
         groups = {"subject": self.labeled.n_subjects, "trajectory": self.labeled.n_trajectories, "data": 1}
-        return over_draws(one, dict(values), self.data)[..., : groups[mixture.by]]
+        found = over_draws(one, dict(values), self.data) if values else jax.device_get(one({}, self.data))[None]
+        return found[..., : groups[mixture.by]]
 
     def _closed_values(self, flat: np.ndarray) -> dict[str, np.ndarray]:
         (site,) = (site for site in self.sites if site.name != "agent.beta")
@@ -181,7 +185,7 @@ def standard(
     setting = Setting.of(world, reward, data.context_names)
     check_fits(data, setting.worlds)
     sites = find_sites(agent, reward, setting.world)
-    if not sites:
+    if not sites and not isinstance(agent, Mixture):
         raise ValueError(
             "nothing is unknown: give a parameter of the agent or the reward a distribution, "
             "such as gi.StateReward(dist.Normal(0, 1), on='departure')"
@@ -207,13 +211,14 @@ def standard(
 
     def form(draw: Any, prior: ScaleMixture | None) -> Form:
         closed = ClosedForm.of(setting, agent, reward, sites, data, prior)
-        return Form(lambda: Density.of(model_of(draw), bare, key, start), bare, closed)
+        return Form(lambda: Density.of(model_of(draw), bare, key, start, unknown=bool(sites)), bare, closed)
 
     plain = form(sample_sites, None)
     product = None if scale is None else form(partial(sample_product, prior=scale), scale)
     dims, coords = assemble.site_coords(sites, setting.world, reward, agent, data)
     posterior = Posterior(plain, product, scale, data, dims, coords, sites, world, agent, reward)
-    _check_defined(posterior, data)
+    if sites:
+        _check_defined(posterior, data)
     return posterior
 
 

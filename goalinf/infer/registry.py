@@ -20,14 +20,16 @@ import numpyro.distributions as dist
 
 from goalinf.agents import Agent, Mixture, Option, Options
 from goalinf.agents.beliefs import FalseDynamics, ForeseesSlips, IllusionOfControl, TrueBeliefs
-from goalinf.agents.choice import DefaultPolicy, RationalInattention, Satisficing, Softmax
+from goalinf.agents.choice import DefaultPolicy, Satisficing, Softmax
 from goalinf.agents.execution import AsIntended, Lapse, Slip
 from goalinf.agents.failures import Abandoning, PlanCommitment, PlanNoise, Subgoal, Switching
 from goalinf.agents.history import ChoiceKernel
 from goalinf.agents.ignorance import Ignorance
+from goalinf.agents.impatience import Hyperbolic, QuasiHyperbolic
+from goalinf.agents.inattention import Inattentive, RationalInattention
 from goalinf.agents.learning import QLearning, TwoStep
 from goalinf.agents.outlooks import CVaR, EntropicRisk, Expectation, Extremal, HyperbolicBellman, Optimism, Prospect
-from goalinf.agents.planners import Hyperbolic, Negated, QuasiHyperbolic, SuccessorRepresentation, ValueIteration
+from goalinf.agents.planners import Negated, SuccessorRepresentation, ValueIteration
 from goalinf.data import Labels, Trajectories
 from goalinf.rewards import (
     ActionReward,
@@ -54,7 +56,8 @@ RECORDS: dict[type, tuple[Callable[..., Any], tuple[str, ...]]] = {
         *(MDP, World, Memory, Belief),
         *(Agent, Mixture),
         *(TrueBeliefs, IllusionOfControl, FalseDynamics, ForeseesSlips, Ignorance),
-        *(ValueIteration, QuasiHyperbolic, Hyperbolic, SuccessorRepresentation, Negated, QLearning, TwoStep),
+        *(ValueIteration, QuasiHyperbolic, Hyperbolic, SuccessorRepresentation, Inattentive, Negated),
+        *(QLearning, TwoStep),
         *(Expectation, EntropicRisk, CVaR, Optimism, Extremal, Prospect, HyperbolicBellman),
         *(Softmax, RationalInattention, Satisficing, DefaultPolicy),
         *(AsIntended, Lapse, Slip, ChoiceKernel),

@@ -15,7 +15,7 @@ from goalinf.infer.checkpoint import Checkpoint
 from goalinf.infer.density import Model
 from goalinf.infer.driver import ChainMethod, default_chain_method
 from goalinf.infer.fit import Fit
-from goalinf.infer.labeled import assembled
+from goalinf.infer.labeled import assembled, enumerated
 from goalinf.infer.problem import own_model, standard, warn_unidentified
 from goalinf.infer.run import Method, Sampled, Settings, sample
 from goalinf.precision import Precision, computing_in
@@ -53,7 +53,8 @@ def infer(
     of fixed, jittered length and at most 100 gradients a draw. Where beta and the reward are both free, only their
     product is sampled and beta is drawn afterwards from its exact conditional; the reported draws are those of the
     model as written. A pilot decides whether this geometry fits; otherwise NUTS runs with a step size for acceptance
-    0.95. ``print(fit)`` says which ran and why.
+    0.95. ``print(fit)`` says which ran and why. Where all that is unknown is one of several (``gi.one_of``), nothing
+    has to be sampled: ``fit.responsibilities`` are exact, and the draws independent.
 
     Parameters
     ----------
@@ -134,6 +135,13 @@ def infer(
         else:
             posterior = standard(key_model, world, agent, reward, data)
             warn_unidentified(posterior)
+        if model is None and not posterior.sites:
+            if method != "auto":
+                raise ValueError(f"method is {method!r}, but nothing continuous is unknown: leave it out")
+            fit = enumerated(key_run, posterior, chains, draws, chosen)
+            if checkpoint is not None:
+                fit.save(checkpoint)
+            return fit
         settings = Settings(
             chains, warmup, draws, method, target_accept, chosen, chain_method or default_chain_method(), progress
         )

@@ -197,6 +197,13 @@ BIASES: dict[str, Bias] = {
         ((0.0, 3.0), (0.3, 1.5)),
         (False, False, False),
     ),
+    "prospect, cumulative": Bias(
+        looking(Prospect),
+        lambda d, beta, loss, power, c: answered(exact.cumulative_prospect)(d, beta, power, loss, c),
+        ((0.0, 3.0), (0.3, 1.5), (0.28, 1.0)),
+        (False, False, False),
+        slow=True,
+    ),
     "illusion": Bias(
         lambda beta, n: Agent(IllusionOfControl(n), choice=Softmax(beta)),
         answered(exact.illusion_of_control),

@@ -15,6 +15,7 @@ from biases import quick
 
 import goalinf as gi
 from goalinf.agents import Option, solve
+from goalinf.agents.derivatives import log_policy_jacobian
 from goalinf.precision import computing_in
 
 WORLDS = {
@@ -125,6 +126,19 @@ def test_compiles_differentiates_and_batches(name):
 
 LAW = oracles.random_law(np.random.default_rng(3), 3, 2, 3)
 ENDLESS = gi.from_arrays(LAW, discount=golden.G3_DISCOUNT)
+ONTO = [
+    *("anti_rational", "boltzmann", "cvar", "extremal", "false_dynamics", "illusion_of_control", "kl_bounded"),
+    *("lookahead", "myopic", "optimistic", "prospect", "quasi_hyperbolic", "rational_inattention", "risk_sensitive"),
+    *("satisficing", "soft_optimal"),
+]
+
+
+def one_policy(agent):
+    """Whether it acts by one stationary policy."""
+    moving = any(hasattr(agent.execution, name) for name in ("enact", "bend")) or hasattr(agent.planner, "history")
+    return not moving and agent.planner.horizon is None
+
+
 TABLES = [name for name in AGENTS if name not in ("subgoal", "switching", "uniform")]
 
 
@@ -174,6 +188,40 @@ def test_confounded_parameters_are_those_that_the_null_space_finds(case):
     for parameter in agent.parameters:
         more = gi.null_space(ENDLESS, agent, reward, free=(parameter,)).dimension - alone
         assert more == (parameter in expected), parameter
+
+
+def test_those_who_say_that_every_policy_is_theirs():
+    said = {name for name, agent in named_agents.AGENTS.items() if agent.onto}
+    assert set(ONTO) == said - {name for name in said if not one_policy(named_agents.AGENTS[name])}
+
+
+@pytest.mark.parametrize("name", quick(ONTO, ["satisficing", "rational_inattention", "extremal"]))
+def test_every_policy_is_that_of_some_reward_where_it_says_so(name):
+    """Newton's method on r(s, a), along a path from the policy of one reward to a policy drawn at random."""
+    agent = named_agents.AGENTS[name]
+    reward = np.random.default_rng(7).uniform(0.5, 1.0, (3, 2))
+    wanted = np.log(np.random.default_rng(8).dirichlet([2.0, 2.0], 3))
+
+    def odds(reward):
+        """Of the second action, in nats, with derivatives."""
+        found = log_policy_jacobian(ENDLESS, agent, gi.ActionReward(reward))
+        now = np.log(found.policy[0])
+        return now[:, 1] - now[:, 0], found.log_policy[0, :, 1] - found.log_policy[0, :, 0]
+
+    first, last = odds(reward)[0], wanted[:, 1] - wanted[:, 0]
+    for share in np.linspace(0.0, 1.0, 21)[1:]:
+        for _ in range(4):
+            now, slopes = odds(reward)
+            missing = (1 - share) * first + share * last - now
+            reward = reward + np.linalg.lstsq(slopes, missing, rcond=1e-9)[0].reshape(3, 2)
+    np.testing.assert_allclose(odds(reward)[0], last, atol=1e-8)
+
+
+@pytest.mark.parametrize("agent", [gi.boltzmann(2.0, lapse=0.2), gi.slipping(0.2, 2.0), gi.uniform()])
+def test_no_reward_makes_unlikely_what_is_done_by_mistake(agent):
+    assert agent.onto is False
+    for reward in (golden.G3_R, 1e3 * golden.G3_R):
+        assert np.exp(solve(agent, ENDLESS, gi.ActionReward(reward)).log_probs).min() >= 0.1 - 1e-12
 
 
 def test_priors_that_no_data_can_change_are_warned_of_before_sampling():

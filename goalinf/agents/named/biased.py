@@ -93,7 +93,7 @@ def cvar(tail: Any, beta: Any, **others: Any) -> Agent:
 
 
 @constructor
-def prospect(loss_aversion: Any, beta: Any, *, exponent: Any = None, **others: Any) -> Agent:
+def prospect(loss_aversion: Any, beta: Any, *, exponent: Any = None, weighting: Any = None, **others: Any) -> Agent:
     r"""Losses weigh more than gains, and both less the larger they are.
 
     .. math:: Q = \sum_t P\,[u(R) + \gamma V(t)],\quad
@@ -101,6 +101,8 @@ def prospect(loss_aversion: Any, beta: Any, *, exponent: Any = None, **others: A
         f(x) = \log(1 + x) \text{ or } x^a
 
     The reward alone is distorted, around a reference point of zero: a constant added to all rewards changes behavior.
+    With a ``weighting``, small probabilities of the best and the worst outcomes count for more than they are
+    (:class:`~goalinf.agents.Prospect` has the formula).
 
     Parameters
     ----------
@@ -112,6 +114,9 @@ def prospect(loss_aversion: Any, beta: Any, *, exponent: Any = None, **others: A
         :math:`a`, above 0; the usual estimate is 0.88. None: the logarithm (Chan, Critch and Dragan 2021). With
         ``exponent=1`` and ``loss_aversion=1`` it is :func:`boltzmann`; the logarithm never is, but comes close for
         rewards far below 1.
+    weighting : float or Distribution, optional
+        :math:`c`, from 0.28 to 1, of cumulative decision weights :math:`w(p) = p^c / (p^c + (1-p)^c)^{1/c}`; the usual
+        estimate is 0.61 to 0.69. None, or 1: probabilities.
     **others
         ``horizon``, ``depth``, ``discount``, ``backup``, ``beliefs``, ``execution`` or ``lapse``; see
         :func:`boltzmann`.
@@ -135,7 +140,7 @@ def prospect(loss_aversion: Any, beta: Any, *, exponent: Any = None, **others: A
     >>> gi.prospect(2.25, beta=2.0, exponent=0.88).parameters
     {'loss_aversion': array(2.25), 'exponent': array(0.88), 'beta': array(2.)}
     """
-    outlook = made(Prospect, loss_aversion=loss_aversion, exponent=exponent)
+    outlook = made(Prospect, loss_aversion=loss_aversion, exponent=exponent, weighting=weighting)
     return assembled("prospect", beta, others, outlook=outlook)
 
 

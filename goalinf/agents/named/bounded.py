@@ -8,7 +8,8 @@ import numpy as np
 
 from goalinf.agents.agent import Agent
 from goalinf.agents.alternatives import constructor
-from goalinf.agents.choice import RationalInattention, Satisficing, Softmax
+from goalinf.agents.choice import Satisficing, Softmax
+from goalinf.agents.inattention import Inattentive, RationalInattention
 from goalinf.agents.named.assembly import assembled, made
 from goalinf.agents.planners import SuccessorRepresentation
 from goalinf.checks import check_count
@@ -109,11 +110,15 @@ def kl_bounded(beta: Any, default: Any, **others: Any) -> Agent:
 
 
 @constructor
-def rational_inattention(beta: Any, *, visits: Any = None, **others: Any) -> Agent:
+def rational_inattention(beta: Any, *, visits: Any = None, foreseen: bool = False, **others: Any) -> Agent:
     r"""Telling states apart costs 1/beta utility per nat, so that much is done alike everywhere.
 
-    .. math:: \pi(a \mid s) = \frac{q(a)\,e^{\beta Q^*(s,a)}}{\sum_b q(b)\,e^{\beta Q^*(s,b)}},\quad
+    .. math:: \pi(a \mid s) = \frac{q(a)\,e^{\beta Q(s,a)}}{\sum_b q(b)\,e^{\beta Q(s,b)}},\quad
         q(a) = \sum_s p(s)\,\pi(a \mid s)
+
+    with the optimal :math:`Q^*`; or, where it is foreseen that telling apart will cost as much later, with
+    :math:`Q = r + \gamma P V`, :math:`V = \frac1\beta \log \sum_a q(a)\,e^{\beta Q}` and the discounted visits of the
+    policy itself as :math:`p`.
 
     Parameters
     ----------
@@ -121,9 +126,13 @@ def rational_inattention(beta: Any, *, visits: Any = None, **others: Any) -> Age
         Inverse temperature in 1/utility, at least 0. Towards 0: the same policy everywhere; towards infinity: optimal.
     visits : float (S,), optional
         :math:`p(s)`, how often each state is met, up to a factor. None: all states in which something is chosen alike.
+        Not where the price is foreseen: they are those of the policy, from where the world starts.
+    foreseen : bool
+        Whether it plans for the price (mutual-information regularization). There can be several such policies; this one
+        is found from a uniform habit, and :class:`~goalinf.SeveralSolutionsWarning` tells of others.
     **others
-        ``horizon``, ``depth``, ``discount``, ``outlook``, ``beliefs``, ``execution`` or ``lapse``; see
-        :func:`boltzmann`.
+        ``horizon``, ``depth``, ``discount``, ``outlook`` (not where it is foreseen), ``beliefs``, ``execution`` or
+        ``lapse``; see :func:`boltzmann`.
 
     Returns
     -------
@@ -132,20 +141,31 @@ def rational_inattention(beta: Any, *, visits: Any = None, **others: Any) -> Age
     Raises
     ------
     ValueError, TypeError
-        See :func:`boltzmann`.
+        See :func:`boltzmann`; or where visits are given and the price is foreseen.
 
     References
     ----------
-    Sims (2003); Matějka and McKay (2015); Lai and Gershman (2021).
+    Sims (2003); Matějka and McKay (2015); Lai and Gershman (2021). Foreseen: Grau-Moya, Leibfried and Vrancx (2019).
 
     Examples
     --------
+    Who does not foresee it believes that later choices will be perfect, so that little depends on this one:
+
     >>> import goalinf as gi
-    >>> gi.rational_inattention(beta=2.0).parameters
-    {'beta': array(2.)}
+    >>> hall = gi.gridworld("s.a.", moves=("left", "right"), discount=0.9)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> for foreseen in (False, True):
+    ...     policy = gi.rational_inattention(2.0, foreseen=foreseen).policy(hall, reward)
+    ...     print(policy.sel(action="right").values.round(2), round(gi.policy_complexity(policy), 2), "nats")
+    [0.98 0.99 0.95 0.88] 0.02 nats
+    [0.79 0.92 0.58 0.32] 0.12 nats
     """
-    visits = None if visits is None else np.asarray(visits, float)
-    return assembled("rational_inattention", made(RationalInattention, beta=beta, visits=visits), others)
+    if not foreseen:
+        visits = None if visits is None else np.asarray(visits, float)
+        return assembled("rational_inattention", made(RationalInattention, beta=beta, visits=visits), others)
+    if visits is not None:
+        raise ValueError("visits are given; where the price is foreseen they are those of the policy: leave them out")
+    return assembled("rational_inattention", beta, others, planner=Inattentive())
 
 
 @constructor

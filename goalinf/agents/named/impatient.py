@@ -6,8 +6,8 @@ from typing import Any
 
 from goalinf.agents.agent import Agent
 from goalinf.agents.alternatives import constructor
+from goalinf.agents.impatience import Hyperbolic, QuasiHyperbolic
 from goalinf.agents.named.assembly import assembled, made
-from goalinf.agents.planners import Hyperbolic, QuasiHyperbolic
 
 
 @constructor
