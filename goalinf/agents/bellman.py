@@ -179,8 +179,11 @@ def passed_on(problem: Problem, values: Float[Array, " S"], shares: Float[Array,
         return problem.discount * add_up(lambda a: shares[a] * problem.weights[a], len(shares))
     outcomes = problem.outcomes
     slopes = jax.grad(lambda ahead: outcomes(ahead, problem.discount).sum())(values[outcomes.successors])
-    places = jnp.arange(values.size)
-    return jnp.zeros_like(problem.weights[0]).at[outcomes.slots, places].add(shares[:, None] * slopes)
+    slopes = shares[:, None] * slopes
+    count = len(problem.neighbors)
+    if count <= _UNROLLED:  # faster than scattering
+        return jnp.stack([jnp.where(outcomes.slots == u, slopes, 0.0).sum(axis=(0, 1)) for u in range(count)])
+    return jnp.zeros_like(problem.weights[0]).at[outcomes.slots, jnp.arange(values.size)].add(slopes)
 
 
 def add_up(term: Callable[[Any], Any], count: int) -> Any:

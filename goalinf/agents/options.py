@@ -9,21 +9,17 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from jaxtyping import Array, Bool, Float
 
 from goalinf.agents.bellman import Problem
 from goalinf.agents.execution import AsIntended
 from goalinf.agents.modes import Modes
 from goalinf.agents.parts import SHARE, Part, Ranges, check_shape
+from goalinf.agents.planners import stationary
 from goalinf.agents.policy import Policy
-from goalinf.agents.solver import tolerance
 from goalinf.precision import cast
 from goalinf.rewards import Reward, ended
 from goalinf.worlds import MDP, World
-
-_LARGEST = 1_000  # states; every option is a dense matrix over them
-_MAX_STEPS = 100  # of policy iteration over options
 
 
 class Option(eqx.Module):
@@ -105,8 +101,6 @@ class Options(Part):
 
     def check(self, world: World, reward: Reward) -> None:
         """Refuse options that do not fit the world, or leave a state in which none may begin."""
-        if world.n_states > _LARGEST:
-            raise ValueError(f"options are planned with dense matrices: {world.n_states} states are over {_LARGEST}")
         going = ~np.asarray(ended(reward, world.mdp))
         for option in self.options:
             check_shape(f"policy of {option.name!r}", option.policy, world.mdp.available.shape, "state, action")
@@ -155,53 +149,49 @@ class Options(Part):
 
 
 def _option_values(problem: Problem, policies: Any, ends: Any, starts: Any) -> tuple[Any, Any]:
-    """Q of following each option from each state (O, S), and the residual of the best values among them.
+    """Q of following each option from each state (O, S), and the residual.
 
-    What an option brings is linear in the best values B where it ends, ``gain + model @ B``, so that those are the
-    fixed point of a Bellman equation of options, found by policy iteration. Its derivative goes through the last
-    evaluation.
+    They are the values of a larger problem. Its states are those of following each option, (O, S), which go on or end,
+    and those of choosing, (S,), where an action is an option that begins at once. The discount is in its weights.
     """
     problem = cast(problem)
-    n_states, eye = problem.pinned.size, jnp.eye(problem.pinned.size, dtype=problem.reward.dtype)
-    alive = ~problem.pinned
-    places = jnp.arange(n_states)
+    (n_options, n_states), n_neighbors = ends.shape, len(problem.neighbors)
+    own, size = jnp.arange(n_options), n_options * n_states
+    begun = n_states * own[:, None] + jnp.arange(n_states)  # (O, S): numbers of the states of following
+    done = jnp.where(problem.pinned, 0.0, policies.swapaxes(1, 2))  # (O, A, S)
+    onward = problem.discount * jnp.einsum("oas,aus->uos", done, problem.weights)
+    over = jnp.moveaxis(ends[:, problem.neighbors], 0, 1)  # (U, O, S)
 
-    def model(policy, end):
-        """What an option gains until it ends, (S,), and the discounted chance of ending in each state, (S, S)."""
-        done = jnp.where(alive, policy.T, 0.0)
-        steps = problem.discount * (done[:, None] * problem.weights).sum(axis=0)
-        onward = jnp.zeros_like(eye).at[places, problem.neighbors].add(steps)
-        income = jnp.where(alive, (done * problem.reward).sum(axis=0) + onward @ problem.pins, problem.pins)
-        right = jnp.concatenate([income[:, None], onward * (end * alive)], axis=1)
-        solved = jnp.linalg.solve(eye - onward * ((1.0 - end) * alive), right)
-        return solved[:, 0], solved[:, 1:]
+    def rows(following, choosing):
+        """What follows where an option is followed (2 U, O, S) and chosen (O, S), as (U', O S + S)."""
+        both = following.reshape(2 * n_neighbors, size), choosing
+        return jnp.concatenate(
+            [jnp.pad(one, ((0, max(2 * n_neighbors, n_options) - len(one)), (0, 0))) for one in both], axis=1
+        )
 
-    gains, models = jax.vmap(model)(policies, ends)
-    starts = starts | problem.pinned
+    def weights(option):
+        """Those of one action: the first goes on where an option is followed."""
+        going = jnp.where(option == 0, jnp.concatenate([onward * (1.0 - over), onward * over]), 0.0)
+        return rows(going, jnp.broadcast_to((own == option)[:, None], ends.shape).astype(onward.dtype))
 
-    def evaluated(gains, models, shares):
-        """Best values by these shares of the options, and what each option brings with them."""
-        best = jnp.linalg.solve(eye - (shares[..., None] * models).sum(axis=0), (shares * gains).sum(axis=0))
-        return best, gains + models @ best
-
-    def gap(best, q):
-        found = jnp.where(starts, q, -jnp.inf).max(axis=0)
-        return jnp.abs(found - best).max() / (1.0 + jnp.abs(best).max())
-
-    fixed = lax.stop_gradient((gains, models))
-
-    def unfinished(carry):
-        shares, step = carry
-        return (gap(*evaluated(*fixed, shares)) > tolerance(eye.dtype)) & (step < _MAX_STEPS)
-
-    def improve(carry):
-        shares, step = carry
-        q = jnp.where(starts, evaluated(*fixed, shares)[1], -jnp.inf)
-        return (q == q.max(axis=0)) / (q == q.max(axis=0)).sum(axis=0), step + 1
-
-    shares = lax.while_loop(unfinished, improve, (starts / starts.sum(axis=0), 0))[0]
-    best, q = evaluated(gains, models, shares)
-    return q, lax.stop_gradient(gap(best, q))
+    still = begun[:, :1] + problem.neighbors[:, None]
+    neighbors = rows(jnp.concatenate([still, jnp.broadcast_to(size + problem.neighbors[:, None], still.shape)]), begun)
+    income = jnp.where(own[:, None] == 0, (done * problem.reward).sum(axis=1).ravel(), 0.0)
+    pinned = jnp.tile(problem.pinned, n_options + 1)
+    going_on = jnp.broadcast_to(own[:, None] == 0, (n_options, size))
+    larger = Problem(
+        reward=jnp.concatenate([income, jnp.zeros_like(ends)], axis=1),
+        weights=jax.vmap(weights)(own),
+        neighbors=neighbors,
+        origins=jnp.zeros((0, pinned.size), int),
+        available=jnp.concatenate([going_on, starts], axis=1) | pinned,
+        pinned=pinned,
+        pins=jnp.tile(problem.pins, n_options + 1),
+        discount=jnp.ones_like(problem.discount),
+        initial=jnp.zeros(pinned.size),
+    )
+    plan = stationary(larger, "hard")
+    return plan.values[:size].reshape(ends.shape), plan.residual
 
 
 def _log(probabilities: Any) -> Any:

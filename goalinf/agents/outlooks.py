@@ -11,12 +11,14 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
 from goalinf.agents.parts import INFINITY, Part, Ranges
 
 Outcomes = Float[Array, "A K S"]
+_FEW = 16  # outcomes of a choice
 
 
 class Outlook(Part):
@@ -88,10 +90,7 @@ class CVaR(Outlook):
     def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
         """Q of every choice."""
         outcome = reward + discount * ahead
-        order = jnp.argsort(outcome, axis=1)
-        outcome, mass = (jnp.take_along_axis(x, order, axis=1) for x in (outcome, probability))
-        before = jnp.cumsum(mass, axis=1) - mass
-        share = jnp.clip(self.tail - before, 0.0, mass) / self.tail
+        share = jnp.clip(self.tail - _worse(outcome, probability), 0.0, probability) / self.tail
         return jnp.sum(share * outcome, axis=1)
 
 
@@ -189,12 +188,9 @@ class Prospect(Outlook):
         outcome = jnp.where(reward < 0, -self.loss_aversion * felt, felt) + discount * ahead
         if self.weighting is None:
             return jnp.sum(probability * outcome, axis=1)
-        order = jnp.argsort(outcome, axis=1)
-        outcome, mass = (jnp.take_along_axis(x, order, axis=1) for x in (outcome, probability))
-        upto = jnp.cumsum(mass, axis=1)
-        worse = self._weight(upto) - self._weight(upto - mass)
-        better = self._weight(1.0 - upto + mass) - self._weight(1.0 - upto)
-        return jnp.sum(jnp.where(outcome < 0, worse, better) * outcome, axis=1)
+        worse = _worse(outcome, probability)
+        fewer = jnp.where(outcome < 0, worse, 1.0 - worse - probability)  # the probability of what is more extreme
+        return jnp.sum((self._weight(fewer + probability) - self._weight(fewer)) * outcome, axis=1)
 
     def _weight(self, probability: Any) -> Any:
         """w(p); at its ends, where its slope is infinite, it is the same whatever c is."""
@@ -225,3 +221,18 @@ class HyperbolicBellman(Outlook):
         """Q of every choice; not a number where :math:`1 + kV` is not above zero."""
         scale = jnp.where(probability > 0, 1.0 + self.curvature * ahead, 1.0)
         return jnp.sum(probability * (reward + discount * ahead) / jnp.where(scale > 0, scale, jnp.nan), axis=1)
+
+
+def _worse(outcome: Outcomes, probability: Outcomes) -> Any:
+    """Probability of the outcomes before each in order, the worst first."""
+    count = outcome.shape[1]
+    if count <= _FEW:  # comparing all pairs is faster than sorting
+        earlier = [
+            (outcome[:, j, None] < outcome) | ((outcome[:, j, None] == outcome) & (np.arange(count)[:, None] > j))
+            for j in range(count)
+        ]
+        return sum(jnp.where(before, probability[:, j, None], 0.0) for j, before in enumerate(earlier))
+    order = jnp.argsort(outcome, axis=1)
+    sorted_mass = jnp.take_along_axis(probability, order, axis=1)
+    before = jnp.cumsum(sorted_mass, axis=1) - sorted_mass
+    return jnp.take_along_axis(before, jnp.argsort(order, axis=1), axis=1)

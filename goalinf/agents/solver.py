@@ -24,6 +24,7 @@ from goalinf.precision import on_host
 
 _MAX_STEPS = 100
 _MAX_CAREFUL = 300  # rounds of a Newton step or ten sweeps, of which discount 0.99 needs that many
+_PATIENCE = 8  # Newton steps without progress: policy iteration may need as many to sort out which action is best
 _SWEEPS = 10  # of plain value iteration before the first Newton step: they cost less than one and save about two
 
 
@@ -100,14 +101,16 @@ def _solve(problem: Problem, near: Any, kind: Backup) -> Float[Array, " S"]:
 def _careful(problem: Problem, kind: Backup, near: Any) -> Float[Array, " S"]:
     """Newton's method for backups that need be neither monotone nor smooth, by default from values of zero.
 
-    A step that does not bring the residual down gives way to sweeps that go half the way. Where there are several
-    fixed points, the start decides which is found.
+    Where some steps in a row do not bring the residual down, they give way to sweeps from the best values so far; those
+    of the mean, which is no contraction, go half the way. Where there are several fixed points, the start decides which
+    is found.
     """
     goal = tolerance(problem.reward.dtype)
     start = jnp.where(problem.pinned, problem.pins, 0.0 if near is None else near)
+    patience, pace = (1, 0.5) if kind == "mean" else (_PATIENCE, 1.0)
 
     def unfinished(carry):
-        values, change, _, last, step = carry
+        (values, change, _), _, last, _, step = carry
         scale = 1.0 + _size(values)
         stalled = (step > 3) & (_size(change) >= 0.5 * last) & (_size(change) <= 1e-12 * scale)
         return (step < _MAX_CAREFUL) & ~(_size(change) <= goal * scale) & ~stalled
@@ -117,17 +120,22 @@ def _careful(problem: Problem, kind: Backup, near: Any) -> Float[Array, " S"]:
         return values, backed_up - values, shares
 
     def improve(carry):
-        values, change, shares, _, step = carry
+        here, best, _, missed, step = carry
+        values, change, shares = here
         newton = at(values + solve_linear(problem, passed_on(problem, values, shares), change))
-        good = _size(newton[1]) < 0.5 * _size(change)  # not so where it is not a number
-        swept = lax.cond(good, lambda: newton[0], lambda: lax.fori_loop(0, _SWEEPS, half_way, values))
-        found = jax.tree.map(lambda one, other: jnp.where(good, one, other), newton, at(swept))
-        return *found, _size(change), step + 1
+        good = _size(newton[1]) < 0.5 * _size(best[1])  # not so where it is not a number
+        missed = jnp.where(good, 0, jnp.where(jnp.isfinite(_size(newton[1])), missed + 1, patience))
+        lost = missed >= patience
+        found = lax.cond(lost, lambda: at(swept(best[0])), lambda: newton)
+        best = jax.tree.map(lambda one, other: jnp.where(good | lost, one, other), found, best)
+        return found, best, _size(change), jnp.where(lost, 0, missed), step + 1
 
-    def half_way(_, values):
-        return (values + backup(problem, values, kind)[0]) / 2
+    def swept(values):
+        go = lambda _, values: values + pace * (backup(problem, values, kind)[0] - values)  # noqa: E731
+        return lax.fori_loop(0, _SWEEPS, go, values)
 
-    return lax.while_loop(unfinished, improve, (*at(start), jnp.inf, 0))[0]
+    first = at(start if kind == "mean" else swept(start))
+    return lax.while_loop(unfinished, improve, (first, first, jnp.inf, 0, 0))[0][0]
 
 
 @_solve.defjvp

@@ -155,6 +155,20 @@ class LinearReward(Reward):
         Needed for features of states, and only for them.
     names : tuple of str, optional
         Names of the features, for labels.
+
+    Examples
+    --------
+    A constrained expert wants :math:`r - \lambda c`: at a price of danger below its breakpoint, it takes the short way.
+
+    >>> import numpy as np
+    >>> import goalinf as gi
+    >>> field = gi.gridworld("s!a\n...", discount=0.9, terminal="a")
+    >>> features = np.stack([field.indicator("a"), -field.indicator("!")], axis=1)
+    >>> for price in (0.1, 1.0):
+    ...     wants = gi.LinearReward(features, [1.0, price], on="arrival", names=("gain", "danger"))
+    ...     gi.boltzmann(beta=50.0).policy(field, wants).sel(state="s").idxmax("action").item()
+    'right'
+    'down'
     """
 
     features: Float[Array | np.ndarray, ...]

@@ -80,11 +80,11 @@ def behavior(world: gi.World, maps: Any, weights: Any) -> gi.Behavior:
 
 
 def example(key: Any, variant: str = "two maps") -> pd.DataFrame:
-    """Forty runs of sixteen steps in a small labyrinth: to the water at a leaf, and home."""
-    world, n_steps, runs = labyrinth(3), 16, 40
+    """A hundred runs of eight steps in a small labyrinth: to the water at a leaf, and home."""
+    world, n_steps, runs = labyrinth(2), 8, 100
     maps = np.zeros((2, world.n_states))
-    maps[0, 11], maps[1, 0] = 4.0, 4.0
-    thirst = 1.0 / (1.0 + np.exp(np.arange(n_steps) - 6.0))
+    maps[0, 5], maps[1, 0] = 2.0, 2.0
+    thirst = 1.0 / (1.0 + np.exp(2.0 * np.arange(n_steps) - 7.0))
     policies = np.exp(behavior(world, maps, np.stack([thirst, 1.0 - thirst], axis=1)).policy.log_probs)
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
     rows, state = [], np.zeros(runs, int)
@@ -95,7 +95,7 @@ def example(key: Any, variant: str = "two maps") -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["traj", "t", "state", "action"])
 
 
-def model(data: pd.DataFrame, variant: str = "two maps", *, levels: int = 3) -> dict[str, Any]:
+def model(data: pd.DataFrame, variant: str = "two maps", *, levels: int = 2) -> dict[str, Any]:
     """Keyword arguments for ``gi.infer`` or ``gi.find_mode``; ``levels`` are those of the labyrinth."""
     world, n_steps = labyrinth(levels), int(data["t"].max()) + 1
     n_maps = 2 if variant == "two maps" else 1

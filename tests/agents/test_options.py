@@ -175,8 +175,10 @@ def test_wrong_input(make, message):
         make()
 
 
-def test_large_worlds_are_refused():
-    world = gi.open_grid(32, 32, discount=0.9)
-    walk = Option(np.full((1024, 4), 0.25), np.ones(1024))
-    with pytest.raises(ValueError, match="options are planned with dense matrices: 1024 states are over 1000"):
-        gi.option([walk], 2.0).policy(world, gi.StateReward.zero(world))
+def test_options_of_one_step_in_a_large_world():
+    world = gi.open_grid(32, 32, slip=0.1, discount=0.9)
+    reward = gi.StateReward(np.random.default_rng(0).normal(size=1024), on="departure")
+    steps = [Option(np.tile(np.eye(4)[a], (1024, 1)), np.ones(1024), name=str(a)) for a in range(4)]
+    found = solve(gi.option(steps, 2.0), world, reward)
+    expected = gi.boltzmann(2.0).policy(world, reward).values
+    np.testing.assert_allclose(np.exp(found.modes.initial), expected, atol=1e-9)
