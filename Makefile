@@ -50,6 +50,7 @@ slow: $(INSTALLED) ## the tests that take minutes each
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m slow
 
 bench: $(INSTALLED) ## speed against naive baselines, as ratios within this run
+	$(BIN)/python benchmarks/agents.py
 	$(BIN)/python benchmarks/run.py
 
 references: $(INSTALLED) ## reference posteriors of the catalogue, into models/reference; a quarter of an hour

@@ -93,7 +93,7 @@ class Foreseen(eqx.Module):
         """How this habit grows."""
         values = fixed_point(with_habit(self.problem, jnp.log(habit)), "soft", near)
         visits, share, _ = self.visits(habit, values)
-        rounding = 8 * jnp.finfo(values.dtype).eps * (1.0 + abs(values).max())
+        rounding = 2 * jnp.finfo(values.dtype).eps * (1.0 + abs(values).max())
         return Growth(share @ visits / visits.sum(), self.problem.initial @ values, rounding, values)
 
     def visits(self, habit: Any, values: Any) -> tuple[Any, Any, Any]:
@@ -102,8 +102,10 @@ class Foreseen(eqx.Module):
         acting = problem.available & ~problem.pinned
         share = jnp.where(acting, jnp.exp(jnp.where(acting, action_values(problem, values) - values, 0.0)), 0.0)
         passed = passed_on(problem, values, habit[:, None] * share)
-        from_start = jax.linear_transpose(lambda right: solve_linear(problem, passed, right), values)
-        return jnp.where(problem.pinned, 0.0, from_start(problem.initial)[0]), share, passed
+        from_start = jax.linear_transpose(lambda right: solve_linear(problem, passed, right, 0.0), values)
+        visits = jnp.where(problem.pinned, 0.0, from_start(problem.initial)[0])
+        noise = 64 * jnp.finfo(visits.dtype).eps * visits.sum()  # where nobody comes, there is nothing else
+        return jnp.where(visits > noise, visits, 0.0), share, passed
 
     def slopes(self, habit: Any, at: Growth) -> Any:
         """How much less it grows with the logarithm of q, (A, A)."""
@@ -127,7 +129,7 @@ def with_habit(problem: Problem, log_habit: Any) -> Problem:
 @jax.custom_jvp
 def best_habit(frontier: Given | Foreseen, start: Any) -> Any:
     """q: rounds of Blahut and Arimoto, which never lose, or damped ones of Newton where these gain more."""
-    eps, tiny = jnp.finfo(start.dtype).eps, jnp.finfo(start.dtype).tiny
+    eps, least = jnp.finfo(start.dtype).eps, jnp.finfo(start.dtype).tiny ** 0.5  # of a habit: its inverse is finite
     alike = (frontier.table[:, None] == frontier.table).all(axis=-1)  # such choices are made equally often
 
     def unfinished(carry):
@@ -135,7 +137,7 @@ def best_habit(frontier: Given | Foreseen, start: Any) -> Any:
         return (step == 0) | ((step < _ROUNDS) & ~(jnp.log(at.growth.max()) <= _GAP * at.rounding))
 
     def moved(habit, change):
-        habit = jnp.maximum(habit * jnp.exp(change - change.max()), tiny)
+        habit = jnp.maximum(habit * jnp.exp(change - change.max()), least)
         habit = alike @ habit / alike.sum(axis=1)
         return habit / habit.sum()
 
@@ -145,13 +147,14 @@ def best_habit(frontier: Given | Foreseen, start: Any) -> Any:
         nearer = ats.growth[1].max() < ats.growth[0].max()  # decides where the values differ by rounding
         good = ats.value[1] > ats.value[0] + ats.rounding[0] * jnp.where(nearer, -1, 1)
         habit, at = jax.tree.map(lambda each: each[jnp.where(good, 1, 0)], (both, ats))
-        least = 1e3 * eps
-        more = jnp.where(damping > 0.1, least, 10 * damping)
-        damping = jnp.where(good, jnp.maximum(damping / 10, least), more)
+        lowest = 1e3 * eps
+        more = jnp.where(damping > 0.1, lowest, 10 * damping)
+        damping = jnp.where(good, jnp.maximum(damping / 10, lowest), more)
         matrix = _slackened(frontier.slopes(habit, at), at) + damping * jnp.eye(at.growth.size)
         change = jnp.linalg.solve(matrix, at.growth - 1.0)
         newton = change * jnp.minimum(1.0, _FARTHEST / abs(change).max())
-        candidates = jnp.stack([moved(habit, jnp.log(at.growth)), moved(habit, newton)])
+        plain = jnp.log(jnp.maximum(at.growth, least))
+        candidates = jnp.stack([moved(habit, plain), moved(habit, newton)])
         return candidates, at, habit, damping, step + 1
 
     shapes = jax.eval_shape(lambda habit: frontier.grow(habit, None), start)

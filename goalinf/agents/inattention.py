@@ -6,6 +6,7 @@ What is done is a softmax around a habit q that is the same everywhere, and the 
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, ClassVar
 
 import jax
@@ -18,7 +19,7 @@ from scipy.special import rel_entr
 from goalinf.agents.bellman import Problem, action_values
 from goalinf.agents.choice import Acting, Available, LogProbs, Utilities, log_policy
 from goalinf.agents.frontier import Foreseen, Given, best_habit, with_habit
-from goalinf.agents.parts import INFINITY, Part, Ranges, check_shape
+from goalinf.agents.parts import INFINITY, SHARE, Part, Ranges, check_shape
 from goalinf.agents.planners import Plan, Planner
 from goalinf.agents.solver import fixed_point, residual
 from goalinf.precision import cast
@@ -83,7 +84,7 @@ def policy_complexity(policy: xr.DataArray, visits: Any = None) -> float:
     .. math:: I(S;A) = \sum_s p(s) \sum_a \pi(a \mid s) \log \frac{\pi(a \mid s)}{q(a)},\quad
         q(a) = \sum_s p(s)\,\pi(a \mid s)
 
-    What an agent of :func:`~goalinf.rational_inattention` pays 1/beta utility for, per nat.
+    An agent of :func:`~goalinf.rational_inattention` pays 1/beta utility per nat, with its own p(s).
 
     Parameters
     ----------
@@ -101,6 +102,8 @@ def policy_complexity(policy: xr.DataArray, visits: Any = None) -> float:
     ------
     ValueError
         Where there is one policy per step, or visits are no frequencies of the states.
+    TypeError
+        Where the policy has no labels.
 
     References
     ----------
@@ -114,6 +117,8 @@ def policy_complexity(policy: xr.DataArray, visits: Any = None) -> float:
     >>> round(gi.policy_complexity(gi.boltzmann(beta=0.0).policy(hall, reward)), 6)
     0.0
     """
+    if not isinstance(policy, xr.DataArray):
+        raise TypeError(f"the policy is a {type(policy).__name__}; expected that of agent.policy(world, reward)")
     if policy.dims != ("state", "action"):
         raise ValueError(
             f"the policy has axes {', '.join(map(str, policy.dims))}; expected state and action: one policy"
@@ -135,13 +140,21 @@ class Inattentive(Planner):
     with :math:`d` the discounted number of visits of the policy itself, from where the world starts: the largest
     expected discounted reward, less the mutual information of states and actions at 1/beta utility per nat (Grau-Moya,
     Leibfried and Vrancx 2019). There can be several such habits; the search starts from the uniform one.
+
+    Parameters
+    ----------
+    discount : float or Distribution, optional
+        The agent's own discount factor. None: that of the world.
     """
 
+    discount: Any = None
+    parameters: ClassVar[Ranges] = {"discount": SHARE}
     horizon: ClassVar[None] = None
     outlook: ClassVar[None] = None
     uses_beta: ClassVar[bool] = True
     smooth: ClassVar[bool] = True
     ambiguous: ClassVar[bool] = True
+    begins: ClassVar[str] = "a uniform habit"
     way_out: ClassVar[str] = "a larger beta"
 
     def check(self, world: World, reward: Reward) -> None:
@@ -158,6 +171,8 @@ class Inattentive(Planner):
         if problem.default is not None:
             raise ValueError("a default policy and the habit of rational inattention are two habits: give one of them")
         problem = cast(problem)
+        if self.discount is not None:
+            problem = dataclasses.replace(problem, discount=jnp.asarray(self.discount, problem.reward.dtype))
         n_actions = problem.reward.shape[0]
         start = jnp.full(n_actions, 1.0 / n_actions, problem.reward.dtype)
         if near is not None:  # half of it what is best where those values hold

@@ -11,14 +11,12 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
 from goalinf.agents.parts import INFINITY, Part, Ranges
 
 Outcomes = Float[Array, "A K S"]
-_FEW = 16  # outcomes of a choice
 
 
 class Outlook(Part):
@@ -89,8 +87,8 @@ class CVaR(Outlook):
 
     def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
         """Q of every choice."""
-        outcome = reward + discount * ahead
-        share = jnp.clip(self.tail - _worse(outcome, probability), 0.0, probability) / self.tail
+        outcome, mass = lax.sort((reward + discount * ahead, probability), dimension=1)
+        share = jnp.clip(self.tail - (jnp.cumsum(mass, axis=1) - mass), 0.0, mass) / self.tail
         return jnp.sum(share * outcome, axis=1)
 
 
@@ -188,16 +186,20 @@ class Prospect(Outlook):
         outcome = jnp.where(reward < 0, -self.loss_aversion * felt, felt) + discount * ahead
         if self.weighting is None:
             return jnp.sum(probability * outcome, axis=1)
-        worse = _worse(outcome, probability)
-        fewer = jnp.where(outcome < 0, worse, 1.0 - worse - probability)  # the probability of what is more extreme
-        return jnp.sum((self._weight(fewer + probability) - self._weight(fewer)) * outcome, axis=1)
+        # Sums from both ends: a small probability is not the difference of two large ones.
+        outcome, mass = lax.sort((outcome, probability), dimension=1)
+        upto, onward = jnp.cumsum(mass, axis=1), lax.cumsum(mass, axis=1, reverse=True)
+        before = jnp.pad(upto[:, :-1], ((0, 0), (1, 0), (0, 0)))
+        after = jnp.pad(onward[:, 1:], ((0, 0), (0, 1), (0, 0)))
+        loss = self._weight(upto, after) - self._weight(before, onward)
+        gain = self._weight(onward, before) - self._weight(after, upto)
+        return jnp.sum(jnp.where(outcome < 0, loss, gain) * outcome, axis=1)
 
-    def _weight(self, probability: Any) -> Any:
-        """w(p); at its ends, where its slope is infinite, it is the same whatever c is."""
-        slack = 64 * jnp.finfo(probability.dtype).eps
-        inside = (probability > slack) & (probability < 1.0 - slack)
-        p, c = jnp.where(inside, probability, 0.5), self.weighting
-        return jnp.where(inside, p**c / (p**c + (1.0 - p) ** c) ** (1.0 / c), jnp.round(probability))
+    def _weight(self, probability: Any, other: Any) -> Any:
+        """w(p) of a probability and that of everything else."""
+        c = self.weighting
+        power, rest = (jnp.where(p > 0, jnp.where(p > 0, p, 1.0) ** c, 0.0) for p in (probability, other))
+        return power / (power + rest) ** (1.0 / c)
 
 
 class HyperbolicBellman(Outlook):
@@ -221,18 +223,3 @@ class HyperbolicBellman(Outlook):
         """Q of every choice; not a number where :math:`1 + kV` is not above zero."""
         scale = jnp.where(probability > 0, 1.0 + self.curvature * ahead, 1.0)
         return jnp.sum(probability * (reward + discount * ahead) / jnp.where(scale > 0, scale, jnp.nan), axis=1)
-
-
-def _worse(outcome: Outcomes, probability: Outcomes) -> Any:
-    """Probability of the outcomes before each in order, the worst first."""
-    count = outcome.shape[1]
-    if count <= _FEW:  # comparing all pairs is faster than sorting
-        earlier = [
-            (outcome[:, j, None] < outcome) | ((outcome[:, j, None] == outcome) & (np.arange(count)[:, None] > j))
-            for j in range(count)
-        ]
-        return sum(jnp.where(before, probability[:, j, None], 0.0) for j, before in enumerate(earlier))
-    order = jnp.argsort(outcome, axis=1)
-    sorted_mass = jnp.take_along_axis(probability, order, axis=1)
-    before = jnp.cumsum(sorted_mass, axis=1) - sorted_mass
-    return jnp.take_along_axis(before, jnp.argsort(order, axis=1), axis=1)

@@ -71,6 +71,11 @@ class Planner(Part):
         return False
 
     @property
+    def begins(self) -> str:
+        """Where the search for a plan starts."""
+        return "values of zero"
+
+    @property
     def way_out(self) -> str:
         """What leaves one plan where there are several."""
         return "a smaller beta, or a horizon"
@@ -297,6 +302,11 @@ class Negated(Planner):
     def ambiguous(self) -> bool:
         """Whether the planner is."""
         return self.planner.ambiguous
+
+    @property
+    def begins(self) -> str:
+        """Where the search of the planner starts."""
+        return self.planner.begins
 
     @property
     def way_out(self) -> str:

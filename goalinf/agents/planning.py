@@ -230,7 +230,7 @@ def solve(agent: Agent, world: World, reward: Reward, *, precision: Precision | 
             others = jax.device_get(_plan_elsewhere(*cast((agent, world.mdp, reward))))
     check_solved(policy.residual, policy.values, chosen)
     if others is not None:
-        warn_of_others(policy, others, world, chosen, agent.planner.way_out)
+        warn_of_others(policy, others, world, chosen, agent.planner)
     return policy
 
 

@@ -110,10 +110,11 @@ def _careful(problem: Problem, kind: Backup, near: Any) -> Float[Array, " S"]:
     patience, pace = (1, 0.5) if kind == "mean" else (_PATIENCE, 1.0)
 
     def unfinished(carry):
-        (values, change, _), _, last, _, step = carry
+        (values, change, _), (_, left, _), last, _, step = carry
         scale = 1.0 + _size(values)
         stalled = (step > 3) & (_size(change) >= 0.5 * last) & (_size(change) <= 1e-12 * scale)
-        return (step < _MAX_CAREFUL) & ~(_size(change) <= goal * scale) & ~stalled
+        lost = ~jnp.isfinite(_size(left))  # there are no values to go on from
+        return (step < _MAX_CAREFUL) & ~(_size(change) <= goal * scale) & ~stalled & ~lost
 
     def at(values):
         backed_up, shares = backup(problem, values, kind)

@@ -72,8 +72,6 @@ def sample(key: Any, posterior: Posterior, settings: Settings, keep: Checkpoint)
     ValueError
         Where the sampler that was asked for cannot run.
     """
-    if settings.method not in ("auto", "independence", "hmc", "nuts"):
-        raise ValueError(f"method is {settings.method!r}; expected 'auto', 'independence', 'hmc' or 'nuts'")
     key_start, key_hmc, key_nuts = jax.random.split(key, 3)
     reasons = []
     if settings.method != "nuts":

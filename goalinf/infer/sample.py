@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jax
 import numpy as np
@@ -122,6 +122,8 @@ def infer(
     ('chain', 'draw', 'state')
     """
     _check_counts(chains=chains, draws=draws, warmup=warmup)
+    if method not in get_args(Method):
+        raise ValueError(f"method is {method!r}; expected 'auto', 'independence', 'hmc' or 'nuts'")
     if checkpoint is not None:
         from goalinf.infer.store import check_target
 

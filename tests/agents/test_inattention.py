@@ -86,9 +86,7 @@ def test_derivatives():
 def test_where_one_habit_is_as_good_as_another():
     hall = gi.gridworld("a.s.b", moves=("left", "right"), discount=0.9)
     both = gi.StateReward.at(hall, {"a": 1.0, "b": 1.0}, default=0.0, on="departure")
-    with pytest.warns(
-        gi.SeveralSolutionsWarning, match="a uniform habit, where it is sought.*with a larger beta, there is one"
-    ):
+    with pytest.warns(gi.SeveralSolutionsWarning, match="from a uniform habit.*with a larger beta, there is one"):
         found = gi.rational_inattention(1.0, foreseen=True).policy(hall, both)
     np.testing.assert_allclose(found, found.values[::-1, ::-1], atol=1e-9)  # neither is preferred
 

@@ -63,6 +63,8 @@ def scene(name):
         goal = gi.goals(PLACES, {"end": "a"}, step_cost=1.0)["end"]
         return PLACES, goal, np.flatnonzero(~goal.goal)[starts % (PLACES.n_states - 1)], 12, agent
     reward = gi.one_of({"one": REWARD, "other": OTHER}) if name == "switching" else REWARD
+    if name == "chan_hyperbolic":  # defined where values are positive
+        reward = gi.TransitionReward(np.abs(REWARD.values))
     return WORLD, reward, starts % 8, 20, agent
 
 

@@ -103,4 +103,7 @@ def _execution(others: Mapping[str, Any]) -> Any:
 
 
 def _shown(value: Any) -> str:
-    return repr(value) if isinstance(value, (bool, int, float, str)) or value is None else f"a {type(value).__name__}"
+    if isinstance(value, (bool, int, float, str)) or value is None:
+        return repr(value)
+    name = type(value).__name__
+    return f"an {name}" if name[0] in "AEIO" else f"a {name}"

@@ -129,10 +129,11 @@ def rational_inattention(beta: Any, *, visits: Any = None, foreseen: bool = Fals
         Not where the price is foreseen: they are those of the policy, from where the world starts.
     foreseen : bool
         Whether it plans for the price (mutual-information regularization). There can be several such policies; this one
-        is found from a uniform habit, and :class:`~goalinf.SeveralSolutionsWarning` tells of others.
+        is found by a search that starts from a uniform habit, and :class:`~goalinf.SeveralSolutionsWarning` tells of
+        others. Such an agent has neither ``horizon`` nor ``depth`` nor ``outlook``.
     **others
-        ``horizon``, ``depth``, ``discount``, ``outlook`` (not where it is foreseen), ``beliefs``, ``execution`` or
-        ``lapse``; see :func:`boltzmann`.
+        ``horizon``, ``depth``, ``discount``, ``outlook``, ``beliefs``, ``execution`` or ``lapse``; see
+        :func:`boltzmann`.
 
     Returns
     -------
@@ -165,7 +166,8 @@ def rational_inattention(beta: Any, *, visits: Any = None, foreseen: bool = Fals
         return assembled("rational_inattention", made(RationalInattention, beta=beta, visits=visits), others)
     if visits is not None:
         raise ValueError("visits are given; where the price is foreseen they are those of the policy: leave them out")
-    return assembled("rational_inattention", beta, others, planner=Inattentive())
+    planner = made(Inattentive, discount=others.pop("discount", None))
+    return assembled("rational_inattention", beta, others, planner=planner)
 
 
 @constructor
