@@ -15,7 +15,7 @@ from goalinf.checks import check_count, check_kind
 from goalinf.precision import namespace
 from goalinf.rewards import Reward
 from goalinf.worlds import MDP, World
-from goalinf.worlds.world import Belief
+from goalinf.worlds.world import Belief, label
 
 _OPEN = (1e-9, 1.0 - 1e-9)  # who is certain from the first needs a world of that prior: :func:`belief_world`
 
@@ -36,6 +36,8 @@ class Ignorance(Part):
         What is expected; the states of the belief world come first.
     place : int (S',)
         The state of the belief world that each state of ``mdp`` takes its reward from.
+    slots : int (S', A, K)
+        That of each outcome: one in which the outcome is expected; −1 where there is none.
     after, available : int (S, A, K), bool (S, A)
         Successors and available actions of the belief world.
     chance : float
@@ -49,6 +51,7 @@ class Ignorance(Part):
     outside: Float[Array | np.ndarray, "N A K"]
     mdp: MDP
     place: Int[Array | np.ndarray, " N"]
+    slots: Int[Array | np.ndarray, "N A K"]
     after: Int[Array | np.ndarray, "S A K"]
     available: Bool[Array | np.ndarray, "S A"]
     chance: Float[Array | np.ndarray, ""]
@@ -75,8 +78,9 @@ class Ignorance(Part):
         number = _about(belief, prior, about)
         if updates is None:
             pairs, after, place = belief.pairs, world.mdp.successors, np.arange(world.n_states)
+            slots = np.broadcast_to(place[:, None, None], after.shape)
         else:
-            pairs, after, place = _imagined(world.mdp, belief, updates)
+            pairs, after, place, slots = _imagined(world.mdp, belief, updates)
         which, here = pairs.T
         joint = belief.beliefs[which].T[:, :, None, None] * belief.laws[:, here]
         inside = joint[number]
@@ -94,6 +98,7 @@ class Ignorance(Part):
                 world.mdp.discount,
             ),
             place=place,
+            slots=slots,
             after=world.mdp.successors,
             available=world.mdp.available,
             chance=np.asarray(belief.beliefs[0, number]),
@@ -115,6 +120,13 @@ class Ignorance(Part):
                 f"world, of {found[0]} and {found[1]}, is another one: expected the one that it was made with, or that "
                 "with truth=… of the same worlds, prior and horizon"
             )
+        if any("successor" in axes for axes in reward.dims.values()) and (unpaid := (self.slots < 0).any((1, 2))).any():
+            state = world.states[int(self.place[unpaid.argmax()])]
+            raise ValueError(
+                f"this agent, who thinks it will not learn, expects what no belief of the belief world expects in "
+                f"state {label(state)}, and the {type(reward).__name__} does not say what that is worth: use a reward "
+                "of states or of actions"
+            )
 
     def __call__(self, mdp: MDP) -> MDP:
         """What is expected."""
@@ -129,7 +141,7 @@ class Ignorance(Part):
         """A reward, or numbers by state (or a single one, or None), for the states that are planned in."""
         if len(self.place) == len(self.after) or tree is None or not (isinstance(tree, Reward) or np.ndim(tree)):
             return tree
-        return _taken(tree, self.place) if isinstance(tree, Reward) else _at(tree, self.place)
+        return _taken(tree, self.place, self.slots) if isinstance(tree, Reward) else _at(tree, self.place)
 
     def fold(self, plan: Any) -> Any:
         """A plan for the states of the belief world, which have all updates left."""
@@ -154,8 +166,8 @@ def _about(belief: Belief, prior: Any, about: Hashable) -> int:
     return number
 
 
-def _imagined(mdp: MDP, belief: Belief, updates: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs ``(N, 2)``, successors ``(N, A, K)`` and places ``(N,)`` of triples (state, belief, updates left).
+def _imagined(mdp: MDP, belief: Belief, updates: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs ``(N, 2)``, successors ``(N, A, K)``, places and slots of triples (state, belief, updates left).
 
     First those with all updates left, then those with one less, and so on: all pairs of the belief world each time.
     Without any left the belief stays, and there are more pairs: whatever state can be reached with whatever belief.
@@ -175,19 +187,34 @@ def _imagined(mdp: MDP, belief: Belief, updates: int) -> tuple[np.ndarray, np.nd
     pairs = np.stack(np.divmod(frozen, n_states), axis=1)
     somewhere = np.empty(n_states, np.int64)  # a pair of the belief world in every state
     somewhere[belief.pairs[:, 1]] = np.arange(n_pairs)
+    # An outcome that one belief excludes has no reward there, but may have one where another belief expects it.
+    paid = np.full((n_states, *mdp.successors.shape[1:]), -1)
+    for pair, possible in enumerate(belief.expected(*belief.pairs.T) > 0):
+        paid[belief.pairs[pair, 1]][possible] = pair
+    expected = belief.expected(*pairs[n_pairs:].T) > 0
+    extra = np.where(expected, paid[pairs[n_pairs:, 1]], somewhere[pairs[n_pairs:, 1]][:, None, None])
+    extra = np.where(mdp.terminal[somewhere[pairs[n_pairs:, 1]]][:, None, None], extra.clip(0), extra)
+    known = np.tile(np.arange(n_pairs), updates + 1)
     learning = [np.asarray(mdp.successors) + n_pairs * (done + 1) for done in range(updates)]
     return (
         np.concatenate([belief.pairs] * updates + [pairs]),
         np.concatenate([*learning, last + n_pairs * updates]),
-        np.concatenate([np.arange(n_pairs)] * (updates + 1) + [somewhere[pairs[n_pairs:, 1]]]),
+        np.concatenate([known, somewhere[pairs[n_pairs:, 1]]]),
+        np.concatenate([np.broadcast_to(known[:, None, None], (len(known), *extra.shape[1:])), extra]),
     )
 
 
-def _taken(reward: Any, place: Any) -> Any:
-    """A reward for other states, each of which is paid as one of the old ones."""
-    fields = {name: _at(getattr(reward, name), place) for name, axes in reward.dims.items() if "state" in axes}
+def _taken(reward: Any, place: Any, slots: Any) -> Any:
+    """A reward for other states, each of which is paid as one of the old ones; or outcome by outcome."""
+    fields = {}
+    for name, axes in reward.dims.items():
+        values = getattr(reward, name)
+        if "successor" in axes:
+            fields[name] = values[slots, np.arange(slots.shape[1])[:, None], np.arange(slots.shape[2])]
+        elif "state" in axes:
+            fields[name] = _at(values, place)
     if hasattr(reward, "base"):
-        fields["base"] = _taken(reward.base, place)
+        fields["base"] = _taken(reward.base, place, slots)
     return eqx.tree_at(lambda r: [getattr(r, name) for name in fields], reward, list(fields.values()))
 
 

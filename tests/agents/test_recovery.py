@@ -46,26 +46,38 @@ PRIORS = {
     "aspiration": dist.Uniform(0.0, 1.5),
     "control": dist.LogNormal(0.0, 0.7),
     "loss_aversion": dist.LogNormal(0.7, 0.5),
-    "persistence": dist.Normal(0.0, 1.0),
+    "persistence": dist.LogNormal(0.0, 0.5),  # at zero there is no rate
+    "slip": dist.Uniform(0.0, 0.5),  # at one there is no beta
+    "lapse": dist.Uniform(0.0, 0.5),
     "initial": dist.Normal(0.0, 1.0),
     "k": dist.LogNormal(0.0, 0.7),
-    "curvature": dist.LogNormal(-1.5, 0.7),
+    "curvature": dist.LogNormal(-1.0, 1.2),
     "optimism": dist.Normal(0.0, 1.0),
     "risk": dist.Normal(0.0, 1.0),
     "plan_noise": dist.Uniform(0.2, 2.0),
 }
 
 
+# Who shows some parameter rarely is watched for longer: in more than 60 walks of 20 steps, or shorter ones.
+WALKS = {
+    **{"chan_hyperbolic": 240, "finite_horizon": 300, "habitual": 240, "hyperbolic": 200},
+    **{"option": 300, "plan_commitment": 400, "q_learning": 300},
+}
+STEPS = {"finite_horizon": 4, "hyperbolic": 6}
+
+
 def scene(name):
     """World, reward, starts, steps and agent."""
-    starts, agent = np.arange(60), MAKERS[name](2.0)
+    starts, agent = np.arange(WALKS.get(name, 60)), MAKERS[name](2.0)
     if name == "subgoal":
         goal = gi.goals(PLACES, {"end": "a"}, step_cost=1.0)["end"]
         return PLACES, goal, np.flatnonzero(~goal.goal)[starts % (PLACES.n_states - 1)], 12, agent
     reward = gi.one_of({"one": REWARD, "other": OTHER}) if name == "switching" else REWARD
     if name == "chan_hyperbolic":  # defined where values are positive
         reward = gi.TransitionReward(np.abs(REWARD.values))
-    return WORLD, reward, starts % 8, 20, agent
+    if name == "false_dynamics":
+        reward = gi.ActionReward(REWARD.values.mean(axis=2))
+    return WORLD, reward, starts % 8, STEPS.get(name, 20), agent
 
 
 class Experiment:
