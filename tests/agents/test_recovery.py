@@ -59,15 +59,15 @@ PRIORS = {
 
 
 # Who shows some parameter rarely is watched for longer: in more than 60 walks of 20 steps, or shorter ones.
-WALKS = dict(
-    chan_hyperbolic=240,
-    finite_horizon=300,
-    habitual=240,
-    hyperbolic=200,
-    option=300,
-    plan_commitment=400,
-    q_learning=300,
-)
+WALKS = {
+    "chan_hyperbolic": 240,
+    "finite_horizon": 300,
+    "habitual": 240,
+    "hyperbolic": 200,
+    "option": 300,
+    "plan_commitment": 400,
+    "q_learning": 300,
+}
 STEPS = {"finite_horizon": 4, "hyperbolic": 6}
 
 
