@@ -66,7 +66,7 @@ WALKS = {
     "hyperbolic": 200,
     "option": 300,
     "plan_commitment": 400,
-    "q_learning": 300,
+    "q_learning": 120,
 }
 STEPS = {"finite_horizon": 4, "hyperbolic": 6}
 
@@ -94,7 +94,8 @@ class Experiment:
         self.priors = [PRIORS.get(key, dist.Uniform(0.0, 1.0)) for key in self.names]
         self.maps = [biject_to(prior.support) for prior in self.priors]
         states = np.tile(starts[:, None], (1, steps + 1))
-        self.like = gi.Trajectories.of(states, np.zeros((len(starts), steps), int))
+        subject = np.arange(len(starts), dtype=np.int32)  # who learns begins anew with every walk
+        self.like = gi.Trajectories.of(states, np.zeros((len(starts), steps), int), subject=subject)
 
     def behavior(self, values):
         agent = self.agent.at(**dict(zip(self.names, values, strict=True)))
