@@ -68,17 +68,17 @@ NUMBERS = {
 }
 
 TWICE = {
-    "outlook is a CVaR, but optimistic has outlook a Optimism already: leave outlook out, or compose": (
+    "outlook is a CVaR, but optimistic has outlook an Optimism already: leave outlook out, or compose": (
         lambda: gi.optimistic(0.5, 2.0, outlook=CVaR(0.5))
     ),
     "backup is 'hard', but soft_optimal has backup 'soft' already": lambda: gi.soft_optimal(2.0, backup="hard"),
     "depth is 3, but successor_representation has a SuccessorRepresentation already": (
         lambda: gi.successor_representation(2.0, depth=3)
     ),
-    "beliefs is a IllusionOfControl, but false_dynamics has a FalseDynamics already": (
+    "beliefs is an IllusionOfControl, but false_dynamics has a FalseDynamics already": (
         lambda: gi.false_dynamics(0.1, 2.0, alternative=[1, 0], beliefs=IllusionOfControl(2.0))
     ),
-    "beliefs is a IllusionOfControl, but slipping has a ForeseesSlips already": (
+    "beliefs is an IllusionOfControl, but slipping has a ForeseesSlips already": (
         lambda: gi.slipping(0.1, 2.0, foreseen=True, beliefs=IllusionOfControl(2.0))
     ),
     "lapse is 0.1, but slipping has a Slip already: leave lapse out": lambda: gi.slipping(0.1, 2.0, lapse=0.1),

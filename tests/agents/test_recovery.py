@@ -36,6 +36,7 @@ MAKERS = {
     "kl_bounded": lambda beta: gi.kl_bounded(beta, [0.7, 0.2, 0.1]),
     "option": lambda beta: gi.option(OPTIONS, beta, early=0.1, overshoot=0.2),
     "subgoal": lambda beta: gi.subgoal(0.5, beta, world=PLACES, places=["x"]),
+    "plan_commitment": lambda beta: gi.plan_commitment(0.1, beta, depths=[0.5, 0.0, 0.0, 0.5]),
     "own discount": lambda beta: gi.soft_optimal(beta, discount=0.8),
     "lapsing": lambda beta: gi.boltzmann(beta, lapse=0.1),
 }
@@ -65,7 +66,7 @@ WALKS = {
     "habitual": 240,
     "hyperbolic": 200,
     "option": 300,
-    "plan_commitment": 400,
+    "plan_commitment": 200,
     "q_learning": 120,
 }
 STEPS = {"finite_horizon": 4, "hyperbolic": 6}
