@@ -82,7 +82,7 @@ if DATA is not None:
 # In the two-step task the first choice leads to one of two second states, usually to its own. Who plans asks where a
 # choice leads; who follows habit repeats what was rewarded, wherever it led. The learner of Daw et al. (2011) mixes both
 # with weight w. What it has learned is a function of what happened, so that the likelihood is one scan over the trials.
-# Five people, seven parameters each, take about three minutes.
+# Five people, seven parameters each, take minutes.
 
 if DATA is not None:
     import jax

@@ -113,7 +113,7 @@ def check_solved(residual: Any, values: Any, precision: Precision) -> None:
         )
 
 
-def warn_of_others(policy: Any, other: Any, world: World, precision: Precision, planner: Any) -> None:
+def warn_of_others(policy: Any, other: Any, world: World, precision: Precision, ambiguity: Any) -> None:
     """Warn where a search that began elsewhere ended at another policy."""
     if not solved(other.residual, other.values).all():
         return
@@ -121,9 +121,9 @@ def warn_of_others(policy: Any, other: Any, world: World, precision: Precision, 
     state = int(difference.argmax())
     if difference[state] > {"float64": 1e-6, "float32": 1e-2}[precision]:
         warnings.warn(
-            f"these choices are one of several solutions: this one was found from {planner.begins}; from the values of "
-            f"optimal planning another is found, in which choices differ by up to {difference[state]:.2g}, in state "
-            f"{label(world.states[state])}; with {planner.way_out}, there is one",
+            f"these choices are one of several solutions: this one was found from {ambiguity.start}; from the values "
+            f"of optimal planning another is found, in which choices differ by up to {difference[state]:.2g}, in state "
+            f"{label(world.states[state])}; with {ambiguity.way_out}, there is one",
             SeveralSolutionsWarning,
             stacklevel=5,
         )

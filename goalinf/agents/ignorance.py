@@ -123,7 +123,7 @@ class Ignorance(Part):
         if any("successor" in axes for axes in reward.dims.values()) and (unpaid := (self.slots < 0).any((1, 2))).any():
             state = world.states[int(self.place[unpaid.argmax()])]
             raise ValueError(
-                f"this agent, who thinks it will not learn, expects what no belief of the belief world expects in "
+                "this agent, who thinks it will not learn, expects what no belief of the belief world expects in "
                 f"state {label(state)}, and the {type(reward).__name__} does not say what that is worth: use a reward "
                 "of states or of actions"
             )
@@ -210,7 +210,10 @@ def _taken(reward: Any, place: Any, slots: Any) -> Any:
     for name, axes in reward.dims.items():
         values = getattr(reward, name)
         if "successor" in axes:
-            fields[name] = values[slots, np.arange(slots.shape[1])[:, None], np.arange(slots.shape[2])]
+            xp = namespace(values, slots)
+            outcomes = slots, np.arange(slots.shape[1])[:, None], np.arange(slots.shape[2])
+            known = xp.expand_dims(slots >= 0, tuple(range(3, values.ndim)))
+            fields[name] = xp.where(known, xp.asarray(values)[outcomes], np.nan)  # what nobody pays is no number
         elif "state" in axes:
             fields[name] = _at(values, place)
     if hasattr(reward, "base"):

@@ -12,7 +12,7 @@ from jax import lax
 
 from goalinf.agents.bellman import Problem, action_values, biased_values
 from goalinf.agents.parts import INFINITY, SHARE, Ranges
-from goalinf.agents.planners import Plan, Planner, stationary
+from goalinf.agents.planners import Ambiguity, Plan, Planner, stationary
 from goalinf.checks import check_count
 from goalinf.precision import cast
 
@@ -53,9 +53,9 @@ class QuasiHyperbolic(Planner):
         return self.sophisticated
 
     @property
-    def ambiguous(self) -> bool:
-        """Whether there can be several equilibria with its later selves."""
-        return self.sophisticated
+    def ambiguous(self) -> Ambiguity | None:
+        """There can be several equilibria with its later selves."""
+        return Ambiguity() if self.sophisticated else None
 
     def __call__(self, problem: Problem, near: Any = None) -> Plan:
         """Plan."""

@@ -20,7 +20,7 @@ from goalinf.agents.bellman import Problem, action_values
 from goalinf.agents.choice import Acting, Available, LogProbs, Utilities, log_policy
 from goalinf.agents.frontier import Foreseen, Given, best_habit, with_habit
 from goalinf.agents.parts import INFINITY, SHARE, Part, Ranges, check_shape
-from goalinf.agents.planners import Plan, Planner
+from goalinf.agents.planners import Ambiguity, Plan, Planner
 from goalinf.agents.solver import fixed_point, residual
 from goalinf.precision import cast
 from goalinf.rewards import Reward, ended, pinned
@@ -153,9 +153,7 @@ class Inattentive(Planner):
     outlook: ClassVar[None] = None
     uses_beta: ClassVar[bool] = True
     smooth: ClassVar[bool] = True
-    ambiguous: ClassVar[bool] = True
-    begins: ClassVar[str] = "a uniform habit"
-    way_out: ClassVar[str] = "a larger beta"
+    ambiguous: ClassVar[Ambiguity] = Ambiguity("a uniform habit", "a larger beta")
 
     def check(self, world: World, reward: Reward) -> None:
         """Refuse a world that starts where nothing is chosen."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -43,6 +43,13 @@ class Plan(eqx.Module):
     residual: Float[Array | np.ndarray, "*G"]
 
 
+class Ambiguity(NamedTuple):
+    """Where the search for one of several plans starts, and what leaves one plan."""
+
+    start: str = "values of zero"
+    way_out: str = "a smaller beta, or a horizon"
+
+
 class Planner(Part):
     """What every planner answers: :class:`~goalinf.agents.bellman.Problem`, and values nearby or None -> :class:`Plan`.
 
@@ -66,19 +73,9 @@ class Planner(Part):
         return False
 
     @property
-    def ambiguous(self) -> bool:
-        """Whether there can be several plans, of which the start of the search decides."""
-        return False
-
-    @property
-    def begins(self) -> str:
-        """Where the search for a plan starts."""
-        return "values of zero"
-
-    @property
-    def way_out(self) -> str:
-        """What leaves one plan where there are several."""
-        return "a smaller beta, or a horizon"
+    def ambiguous(self) -> Ambiguity | None:
+        """Where the search starts and what leaves one plan, where there can be several; None where there is one."""
+        return None
 
 
 class ValueIteration(Planner):
@@ -151,9 +148,9 @@ class ValueIteration(Planner):
         return self.backup != "hard"
 
     @property
-    def ambiguous(self) -> bool:
-        """Whether the backup is no contraction."""
-        return self.endless and self.backup == "mean"
+    def ambiguous(self) -> Ambiguity | None:
+        """The mean is no contraction."""
+        return Ambiguity() if self.endless and self.backup == "mean" else None
 
     @property
     def numpy(self) -> bool:
@@ -299,19 +296,9 @@ class Negated(Planner):
         return self.planner.smooth
 
     @property
-    def ambiguous(self) -> bool:
-        """Whether the planner is."""
+    def ambiguous(self) -> Ambiguity | None:
+        """As the planner is."""
         return self.planner.ambiguous
-
-    @property
-    def begins(self) -> str:
-        """Where the search of the planner starts."""
-        return self.planner.begins
-
-    @property
-    def way_out(self) -> str:
-        """What leaves one plan of the planner."""
-        return self.planner.way_out
 
     @property
     def numpy(self) -> bool:

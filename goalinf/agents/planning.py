@@ -226,11 +226,11 @@ def solve(agent: Agent, world: World, reward: Reward, *, precision: Precision | 
         else:
             policy = jax.device_get(_plan(*cast((agent, world.mdp, reward))))
         others = None
-        if agent.planner.ambiguous and policy.modes is None:
+        if agent.planner.ambiguous is not None and policy.modes is None:
             others = jax.device_get(_plan_elsewhere(*cast((agent, world.mdp, reward))))
     check_solved(policy.residual, policy.values, chosen)
     if others is not None:
-        warn_of_others(policy, others, world, chosen, agent.planner)
+        warn_of_others(policy, others, world, chosen, agent.planner.ambiguous)
     return policy
 
 

@@ -64,9 +64,6 @@ def chained(log_weights: Any, scores: Any, group: Any) -> Any:
     return jnp.zeros_like(total).at[order].set(jnp.where(possible, total - jnp.where(possible, given, 0.0), 0.0))
 
 
-Wanted = Literal["scores", "modes"]
-
-
 def _counts(policy: Policy, episodic: bool) -> bool:
     """Whether counts of equal choices are all that matters."""
     return policy.simple and not episodic and policy.log_probs.ndim == policy.ended.ndim + 1
@@ -137,6 +134,8 @@ def horizon_of(policy: Policy) -> int | None:
 
 
 # -- latent modes and histories -------------------------------------------------------------------
+
+Wanted = Literal["scores", "modes"]
 
 
 def believed_modes(policy: Policy, data: Trajectories) -> Float[Array, "N T M"]:

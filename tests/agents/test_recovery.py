@@ -134,12 +134,12 @@ def tempered(logs):
     return next(w for w in map(softmax, (logs[None] * powers[:, None])) if 1 / (w**2).sum() > LEAST)
 
 
-# Plans of two depths agree in most states: with 4,000 to 8,000 choices the correlation is 0.84 to 0.89 for replan.
-WEAK = pytest.param("plan_commitment", marks=pytest.mark.xfail(reason="replan shows too rarely"))
+# What shows too rarely to come back so well: plans of two depths agree in most states.
+WEAK = {("plan_commitment", "replan"): 0.8}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [WEAK if name == "plan_commitment" else name for name in MAKERS])
+@pytest.mark.parametrize("name", MAKERS)
 def test_recovery(name):
     rng = np.random.default_rng(5)
     with computing_in("float64"):
@@ -165,6 +165,6 @@ def test_recovery(name):
     print(name, {key: np.round(value, 3) for key, value in report.items()}, f"ESS {np.median(kept):.0f}")
     low, high = stats.binom.interval(0.999, COUNT, 0.9)
     for parameter, (correlation, coverage, uniform) in report.items():
-        assert correlation > 0.9, parameter
+        assert correlation > WEAK.get((name, parameter), 0.9), parameter
         assert low <= coverage * COUNT <= high, parameter
         assert uniform > 1e-4, parameter
