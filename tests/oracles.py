@@ -332,3 +332,8 @@ def starc(P: np.ndarray, discount: float, r1: np.ndarray, r2: np.ndarray, tolera
 def random_law(rng: np.random.Generator, *shape: int) -> np.ndarray:
     """Generic probabilities along the last axis."""
     return rng.dirichlet(np.ones(shape[-1]), size=shape[:-1])
+
+
+def same(found, expected, atol: float = 1e-12) -> None:
+    """Equal up to an absolute error."""
+    np.testing.assert_allclose(found, expected, rtol=0, atol=atol)
