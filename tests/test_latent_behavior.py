@@ -123,6 +123,25 @@ def test_learning():
         np.testing.assert_allclose(scores[n], history_oracles.q_learning(*arguments), rtol=1e-10)
 
 
+def test_what_a_learner_expects_at_first_trades_with_the_scale_and_level_of_the_reward():
+    """r -> c r + d, beta -> beta / c, initial -> c initial + d / (1 - discount): the same, where nothing ends."""
+    scale, level, first = 1.7, 0.4, 0.6
+    one = gi.q_learning(0.3, 2.0, initial=first)
+    other = one.at(beta=2.0 / scale, initial=scale * first + level / (1 - golden.G3_DISCOUNT))
+    kept = one.at(beta=2.0 / scale)  # its first values are given, so that only one level of the reward makes up for c
+    moved = gi.ActionReward(scale * golden.G3_R + level)
+    fitting = gi.ActionReward(scale * golden.G3_R + (1 - scale) * first * (1 - golden.G3_DISCOUNT))
+    data = walks("q_learning", agent=one, steps=12)
+    same = gi.Behavior(G3, one, REWARD).log_prob_by_step(data)
+    np.testing.assert_allclose(gi.Behavior(G3, other, moved).log_prob_by_step(data), same, rtol=1e-10)
+    np.testing.assert_allclose(gi.Behavior(G3, kept, fitting).log_prob_by_step(data), same, rtol=1e-10)
+    only_scaled = gi.Behavior(G3, kept, gi.ActionReward(scale * golden.G3_R)).log_prob_by_step(data)
+    assert np.abs(only_scaled - same).max() > 1e-3
+    assert set(one.confounded(moved)) == {"beta", "initial"}
+    assert one.confounded(moved, ends=True) == {}
+    assert set(one.at(initial=0.0).confounded(moved, ends=True)) == {"beta"}
+
+
 def two_step_world():
     """First state 0, second ones 1 and 2, won 3, lost 4."""
     P = np.zeros((5, 2, 5))

@@ -143,7 +143,7 @@ class Agent(eqx.Module):
         """Whether every policy of full support is that of some reward r(s, a); None where nobody knows."""
         return metadata.onto(self.parts)
 
-    def confounded(self, reward: Reward, n_worlds: int = 1) -> dict[str, str]:
+    def confounded(self, reward: Reward, n_worlds: int = 1, *, ends: bool = False) -> dict[str, str]:
         """Parameters that no behavior tells from a reward of this class, all of whose entries are unknown: name -> why.
 
         Parameters
@@ -152,8 +152,16 @@ class Agent(eqx.Module):
             The class of reward.
         n_worlds : int
             In how many worlds the agent is watched.
+        ends : bool
+            Whether episodes can end there.
         """
-        return metadata.confounded(self, reward, n_worlds)
+        return metadata.confounded(self, reward, n_worlds, ends=ends)
+
+    @property
+    def one_policy(self) -> bool:
+        """Whether it acts by one policy: not by one of several hidden modes, and not by what came before."""
+        moving = hasattr(self.execution, "enact") or hasattr(self.execution, "bend")
+        return not moving and not hasattr(self.planner, "history")
 
     @property
     def scales(self) -> bool:

@@ -178,7 +178,7 @@ def log_policy_jacobian(
     check_known(agent, setting.rewards)
     for index, one in enumerate(setting.worlds):
         check_plannable(agent, one, setting.rewards[min(index, len(setting.rewards) - 1)])
-    if hasattr(agent.execution, "enact") or hasattr(agent.execution, "bend") or hasattr(agent.planner, "history"):
+    if not agent.one_policy:
         raise ValueError(
             f"{agent.name} does not act by one policy: what it does depends on a hidden mode, or on what came before: "
             "ask about the agent without these, such as gi.boltzmann(beta=…)"

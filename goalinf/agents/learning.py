@@ -11,7 +11,9 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
+from numpyro.distributions import Distribution
 
 from goalinf.agents.bellman import Problem, highest
 from goalinf.agents.execution import AsIntended
@@ -102,6 +104,11 @@ class QLearning(Learner):
     discount: Any = None
     initial: Any = 0.0
     parameters: ClassVar[Ranges] = {"learning_rate": SHARE, "discount": SHARE, "initial": (-INFINITY, INFINITY)}
+
+    @property
+    def scales(self) -> bool:
+        """Whether c times the reward has c times the values: what is expected at first does not grow with it."""
+        return not isinstance(self.initial, (Distribution, jax.core.Tracer)) and not np.any(self.initial)
 
     def history(self, mdp: MDP, reward: Reward, beta: Any, inner: Any) -> LearnedValues:
         """What is learned along a trajectory."""

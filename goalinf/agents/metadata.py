@@ -17,7 +17,7 @@ from goalinf.rewards import ActionReward, LinearReward, Reward, Shaped, StateRew
 Invariance = Literal["constant", "potential", "redistribution"]
 INVARIANCES: tuple[Invariance, ...] = ("constant", "potential", "redistribution")
 
-# Usual priors of rewards of about unit size (theory part 1, from the papers cited with each agent).
+# Usual priors for rewards of about unit size, from the papers cited with each agent.
 # They are made where they are asked for: a distribution compiles.
 PRIORS: dict[str, Callable[[], Distribution]] = {
     "aspiration": lambda: dist.HalfNormal(1.0),
@@ -60,7 +60,7 @@ PRIORS: dict[str, Callable[[], Distribution]] = {
     "weighting": lambda: dist.Uniform(0.28, 1.0),
 }
 
-# Parts that break an invariance of the reward, by class name; all others keep all three (theory, table 1.8).
+# Parts that break an invariance of the reward, by class name; all others keep all three.
 _BROKEN: dict[str, tuple[Invariance, ...]] = {
     "EntropicRisk": ("redistribution",),
     "CVaR": ("redistribution",),
@@ -117,7 +117,7 @@ def onto(parts: Any) -> bool | None:
     return False if False in known else None if None in known else True
 
 
-def confounded(agent: Any, reward: Reward, n_worlds: int = 1) -> dict[str, str]:
+def confounded(agent: Any, reward: Reward, n_worlds: int = 1, *, ends: bool = False) -> dict[str, str]:
     """Parameters that no behavior tells from a reward of this class, all of whose entries are unknown: name -> why.
 
     Parameters
@@ -128,6 +128,8 @@ def confounded(agent: Any, reward: Reward, n_worlds: int = 1) -> dict[str, str]:
         The class of reward.
     n_worlds : int
         In how many worlds the agent is watched.
+    ends : bool
+        Whether episodes can end there.
 
     Returns
     -------
@@ -136,7 +138,8 @@ def confounded(agent: Any, reward: Reward, n_worlds: int = 1) -> dict[str, str]:
 
     References
     ----------
-    Theory of this library, section "nuisance parameters"; for the discount Rust (1994), Magnac and Thesmar (2002).
+    For the discount: Rust (1994), Magnac and Thesmar (2002). The rest follows from :attr:`Agent.onto`: where the
+    rewards of a class give all the policies that an agent can have, every other parameter of it can be made up for.
     """
     while isinstance(reward, Shaped):
         reward = reward.base
@@ -146,12 +149,16 @@ def confounded(agent: Any, reward: Reward, n_worlds: int = 1) -> dict[str, str]:
     if "beta" in agent.parameters and agent.scales:
         found["beta"] = "only beta times the reward shows in behavior"
     planner, one = agent.planner, type(agent.planner).__name__
+    if one == "QLearning" and not ends and not isinstance(reward, LinearReward):
+        # The same amount more of every reward makes up for other values at first; so does a scale, with such an amount.
+        found["beta"] = "only beta times the reward shows in behavior"
+        found["initial"] = "adding c to every reward and c / (1 - discount) to it changes nothing that is done"
     stationary = planner.horizon is None and getattr(planner, "depth", None) is None
     if n_worlds > 1 or not stationary or isinstance(reward, LinearReward):
         return found
     names = {type(part).__name__ for part in agent.parts}
     if isinstance(reward, StateReward):
-        # A softmax of P u, for any u, is all that such an agent can do, whatever else it is (theory 2.7, lemma 2).
+        # A softmax of P u, for any u, is all that such an agent can do, whatever else it is.
         felt = type(planner.outlook).__name__ == "Prospect" and planner.outlook.weighting is None
         felt = felt and reward.on == "departure"
         plain = planner.outlook is None or felt

@@ -230,15 +230,16 @@ def warn_unidentified(posterior: Posterior) -> None:
     if not isinstance(agent, Agent) or not isinstance(reward, Reward) or not unknown or not free:
         return
     assert posterior.world is not None
-    n_worlds = len(Setting.of(posterior.world, reward, posterior.labeled.context_names).worlds)
-    for name, why in agent.confounded(reward, n_worlds).items():
+    worlds = Setting.of(posterior.world, reward, posterior.labeled.context_names).worlds
+    ends = any(world.mdp.terminal.any() for world in worlds)
+    for name, why in agent.confounded(reward, len(worlds), ends=ends).items():
         if name in unknown:
             others = "gi.LinearReward with few features, several worlds, " if name != "beta" else ""
+            shown = f"; gi.null_space(world, agent, reward, free=({name!r},)) shows it" if agent.one_policy else ""
             warnings.warn(
                 f"agent.{name} and {free[0]} both have a prior, and no amount of behavior tells them apart: {why}. "
                 f"The posterior of agent.{name} will say what the priors say. Way out: a known {name} "
-                f"(agent.at({name}=…)), {others}or known values of the reward; "
-                f"gi.null_space(world, agent, reward, free=({name!r},)) shows it",
+                f"(agent.at({name}=…)), {others}or known values of the reward{shown}",
                 UnidentifiedWarning,
                 stacklevel=3,
             )

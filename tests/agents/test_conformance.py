@@ -130,8 +130,7 @@ ENDLESS = gi.from_arrays(LAW, discount=golden.G3_DISCOUNT)
 
 def one_policy(agent):
     """Whether it acts by one stationary policy."""
-    moving = any(hasattr(agent.execution, name) for name in ("enact", "bend")) or hasattr(agent.planner, "history")
-    return not moving and agent.planner.horizon is None
+    return agent.one_policy and agent.planner.horizon is None
 
 
 TABLES = [name for name in AGENTS if name not in ("subgoal", "switching", "uniform")]

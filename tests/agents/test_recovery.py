@@ -23,6 +23,7 @@ from goalinf.precision import computing_in
 
 COUNT, DRAWS, ROUNDS, LEAST = 40, 400, 7, 60
 WORLD = gi.garnet(jax.random.key(3), states=8, actions=3, branching=3, discount=0.9)
+HASTY = gi.garnet(jax.random.key(3), states=8, actions=3, branching=3, discount=0.5)
 PLACES = gi.gridworld("s...\n.#..\n..#.\nx..a", discount=0.9, slip=0.1)
 REWARD = gi.TransitionReward(np.random.default_rng(0).normal(size=(8, 3, 3)))
 OTHER = gi.TransitionReward(np.random.default_rng(1).normal(size=(8, 3, 3)))
@@ -67,7 +68,6 @@ WALKS = {
     "hyperbolic": 200,
     "option": 300,
     "plan_commitment": 200,
-    "q_learning": 120,
 }
 STEPS = {"finite_horizon": 4, "hyperbolic": 6}
 
@@ -81,6 +81,8 @@ def scene(name):
     reward = gi.one_of({"one": REWARD, "other": OTHER}) if name == "switching" else REWARD
     if name == "chan_hyperbolic":  # defined where values are positive
         reward = gi.TransitionReward(np.abs(REWARD.values))
+    if name == "q_learning":  # what it expects at first is worth (1 - discount) times that in every reward
+        return HASTY, reward, starts % 8, 80, agent
     if name == "false_dynamics":
         reward = gi.ActionReward(REWARD.values.mean(axis=2))
     return WORLD, reward, starts % 8, STEPS.get(name, 20), agent

@@ -32,7 +32,9 @@ def q_learning(
     discount : float or Distribution, optional
         :math:`\gamma`, in [0, 1]. None: that of the world.
     initial : float or Distribution
-        Every value before the first step, in utility; above what there is to get, it makes the agent explore.
+        Every value before the first step, in utility; above what there is to get, it makes the agent explore. Where
+        no episode ends, ``c`` more of it is the same as :math:`(1 - \gamma)\,c` less of every reward: with a discount
+        near 1 behavior hardly shows it.
     default : float (A,), (S, A) or Distribution, optional
         The policy before anything was learned. None: uniform.
     **others
