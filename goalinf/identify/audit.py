@@ -76,7 +76,7 @@ def audit(fit: Any) -> Audit:
     jacobian = log_policy_jacobian(fit.world, agent, reward, wrt=tuple(sites), contexts=contexts)
     alone = reward_part(jacobian)
     n_reward = alone.log_policy.shape[-1]
-    joint = null_space_at(jacobian, setting, agent, Setting.of(fit.world, reward, contexts).rewards[0])
+    joint = null_space_at([jacobian], setting, [agent], Setting.of(fit.world, reward, contexts).rewards[0])
     rows = joint.basis.values.reshape(joint.dimension, n_reward)
     moves_agent = np.zeros(joint.dimension, bool)
     for part in joint.agent.data_vars.values():

@@ -18,7 +18,7 @@ controllability deficit    the same for state rewards: :math:`\rho = (I - \gamma
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,11 @@ class Direction:
 
 
 def name_directions(
-    null: np.ndarray, jacobian: Jacobian, worlds: tuple[World, ...], reward: Any, horizon: int | None
+    null: np.ndarray,
+    jacobians: Sequence[Jacobian],
+    worlds: tuple[World, ...],
+    reward: Any,
+    horizons: tuple[int | None, ...],
 ) -> tuple[np.ndarray, list[Direction]]:
     """Rotate a null space so that its directions have names, and give the names.
 
@@ -60,14 +64,14 @@ def name_directions(
     ----------
     null : float (n, P)
         Orthonormal rows: what moves no policy.
-    jacobian : Jacobian
+    jacobians : sequence of Jacobian
         Where it comes from, with columns for the reward alone.
     worlds : tuple of World
-        In the order of the Jacobian.
+        In the order of the Jacobians.
     reward : Reward
         The kind of reward.
-    horizon : int, optional
-        That of the agent.
+    horizons : tuple of int or None
+        Those of the agents in these worlds.
 
     Returns
     -------
@@ -77,7 +81,7 @@ def name_directions(
         Their dimensions add up to n.
     """
     basis, directions, left = [], [], np.eye(len(null))
-    for kind, outside, sentence in _families(null, jacobian, worlds, reward, horizon):
+    for kind, outside, sentence in _families(null, jacobians, worlds, reward, horizons):
         if not left.shape[1]:
             break
         # Of what has no name yet, the combinations of which nothing sticks out of the family.
@@ -91,36 +95,45 @@ def name_directions(
 
 
 def _families(
-    null: np.ndarray, jacobian: Jacobian, worlds: tuple[World, ...], reward: Any, horizon: int | None
+    null: np.ndarray,
+    jacobians: Sequence[Jacobian],
+    worlds: tuple[World, ...],
+    reward: Any,
+    horizons: tuple[int | None, ...],
 ) -> Iterator[tuple[str, np.ndarray, str]]:
     """Name, what sticks out of the family of each null direction (a column), and the sentence."""
     kind = type(base_of(reward))
-    largest = max(float(np.abs(jacobian.income).max(initial=0.0)), np.finfo(float).tiny)
+    incomes = [income for one in jacobians for income in one.income]
+    rows = [own for one in jacobians for own in one.rows]
+    largest = max(max(float(np.abs(income).max(initial=0.0)) for income in incomes), np.finfo(float).tiny)
     # What each null direction pays for each choice, by world, and the states in which the choices are made.
-    pays = [income[rows] @ null.T / largest for income, rows in zip(jacobian.income, jacobian.rows, strict=True)]
-    made_in = [np.nonzero(rows)[0] for rows in jacobian.rows]
+    pays = [income[own] @ null.T / largest for income, own in zip(incomes, rows, strict=True)]
+    made_in = [np.nonzero(own)[0] for own in rows]
     everything = np.concatenate(pays)
     none = np.zeros((0, len(null)))
 
-    if jacobian.beta == 0:
+    if all(one.beta == 0 for one in jacobians):
         yield "no preference", none, "beta is 0: the agent chooses uniformly, whatever it wants"
-    inert = ~jacobian.income.any(axis=tuple(range(jacobian.income.ndim - 1)))
+    inert = ~np.any([income.any(axis=(0, 1)) for income in incomes], axis=0)
     yield "inert", null[:, ~inert].T, _INERT
     yield "redistribution", everything, _REDISTRIBUTION.get(kind, _COLLINEAR)
     on_arrival = kind is StateReward and base_of(reward).on == "arrival"
-    if not on_arrival and (horizon == 1 or all(float(world.mdp.discount) == 0.0 for world in worlds)):
+    greedy = [horizon == 1 or float(one.mdp.discount) == 0.0 for one, horizon in zip(worlds, horizons, strict=True)]
+    if not on_arrival and all(greedy):
         yield "whatever is chosen", np.concatenate(list(map(_besides_states, pays, made_in))), _MYOPIC
     yield "constant", everything - everything.mean(0), "the same amount added to every reward changes no choice"
-    if horizon is None:
-        outside = np.concatenate(list(map(_besides_shapings, pays, worlds, jacobian.rows)))
-        yield (
-            ("controllability deficit", outside, _DEFICIT)
-            if kind is StateReward
-            else ("potential shaping", outside, _SHAPING)
-        )
-    else:
-        outside = np.concatenate(list(map(_besides_states, pays, made_in)))
+    outside = np.concatenate(
+        [
+            _besides_shapings(own, world, row) if horizon is None else _besides_states(own, states)
+            for own, world, row, states, horizon in zip(pays, worlds, rows, made_in, horizons, strict=True)
+        ]
+    )
+    if any(horizon is not None for horizon in horizons):
         yield "controllability deficit", outside, _DEFICIT_HORIZON
+    elif kind is StateReward:
+        yield "controllability deficit", outside, _DEFICIT
+    else:
+        yield "potential shaping", outside, _SHAPING
     yield "other", none, "they change no choice; goalinf has no name for them"
 
 

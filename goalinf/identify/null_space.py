@@ -19,12 +19,12 @@ import xarray as xr
 from goalinf.agents import Agent, Setting
 from goalinf.agents.checks import check_shapes
 from goalinf.agents.contexts import Rewards, Worlds
-from goalinf.agents.derivatives import Column, Jacobian, base_of, log_policy_jacobian, reward_parameters
-from goalinf.checks import check_kind
+from goalinf.agents.derivatives import Column, Jacobian, base_of, reward_parameters
 from goalinf.errors import ConvergenceError, PrecisionError
-from goalinf.identify.kernel import kernel
+from goalinf.identify.experts import Agents, jacobians, line_up
+from goalinf.identify.kernel import Kernel, kernel
 from goalinf.identify.naming import Direction, name_directions
-from goalinf.identify.point import generic_rewards, reward_priors, typical_agent
+from goalinf.identify.point import generic_rewards, reward_priors
 from goalinf.precision import computing_in
 from goalinf.rewards import Reward
 from goalinf.worlds import World, label
@@ -87,7 +87,7 @@ class NullSpace:
         return f"NullSpace(dimension {self.dimension} of {self.n_parameters}{': ' + kinds if kinds else ''})"
 
 
-def null_space(world: Worlds, agent: Agent, reward: Rewards, *, free: Sequence[str] = ()) -> NullSpace:
+def null_space(world: Worlds, agent: Agents, reward: Rewards, *, free: Sequence[str] = ()) -> NullSpace:
     r"""What no amount of behavior could tell about a reward, in words and as a basis.
 
     As if every state were visited and every choice probability known exactly:
@@ -100,15 +100,16 @@ def null_space(world: Worlds, agent: Agent, reward: Rewards, *, free: Sequence[s
     ----------
     world : World or mapping from context to World
         Where the agent is watched; several worlds see more than one.
-    agent : Agent
-        How it plans and chooses. A prior stands for the agent at its medians.
+    agent : Agent or mapping from context to Agent
+        How it plans and chooses; several experts, in one world or in as many, who want the same: with another discount
+        or another horizon each shows what the others hide. A prior stands for the agent at its medians.
     reward : Reward
         The class of rewards: all parameters, or those that are priors. For soft-optimal and Boltzmann agents without
         free parameters the answer is the same for every reward of the class. In general it is that at this reward;
         for a prior, or zero everywhere, at a generic one drawn with a fixed seed.
     free : sequence of str
         Parameters of the agent that are not known either: ``"beta"``, ``"discount"``. With ``("beta",)`` there is
-        one more direction, the scale: only beta times the reward matters.
+        one more direction, the scale: only beta times the reward matters. Several experts have one each.
 
     Returns
     -------
@@ -137,49 +138,57 @@ def null_space(world: Worlds, agent: Agent, reward: Rewards, *, free: Sequence[s
       constant (1): the same amount added to every reward changes no choice
     >>> gi.null_space(hall, gi.soft_optimal(beta=1.0), wants, free=("beta",)).dimension
     2
+
+    Whoever thinks less of the future shows which part of a reward r(s, a) was shaping:
+
+    >>> choices = gi.ActionReward(np.ones((4, 4)))
+    >>> experts = {"patient": gi.soft_optimal(beta=1.0), "hasty": gi.myopic(0.5, beta=1.0)}
+    >>> [gi.null_space(hall, one, choices).dimension for one in (experts["patient"], experts)]
+    [4, 1]
     """
     if isinstance(reward, Mapping):
         raise ValueError("a null space belongs to one reward: give the reward that all contexts share, not a mapping")
-    setting = Setting.of(world, reward)
-    check_kind("agent", agent, Agent, "an agent, such as gi.soft_optimal(beta=1.0)")
-    known = typical_agent(agent)
+    setting, known = line_up(world, agent, reward)
     if not reward_priors(reward):
         check_shapes(reward, setting.world)
     names = ("discount" if name == "discount" else f"agent.{name.removeprefix('agent.')}" for name in free)
     free = tuple(dict.fromkeys(names))
     wanted = tuple(f"reward.{name}" for name in reward_priors(reward)) or reward_parameters(reward)
     failure: Exception | None = None
-    for candidate in generic_rewards(reward, setting.world, float(np.max(known.parameters.get("beta", 1.0)))):
+    beta = max(float(np.max(one.parameters.get("beta", 1.0))) for one in known)
+    for candidate in generic_rewards(reward, setting.world, beta):
         try:
-            jacobian = log_policy_jacobian(world, known, candidate, wrt=(*wanted, *free))
+            found = jacobians(setting, known, candidate, (*wanted, *free))
         except (ConvergenceError, PrecisionError) as error:
             failure = error
         else:
-            return null_space_at(jacobian, setting, known, candidate)
+            return null_space_at(found, setting, known, candidate)
     assert failure is not None
     raise type(failure)(f"{failure}; or give a known reward with which the problem can be solved") from failure
 
 
-def null_space_at(jacobian: Jacobian, setting: Setting, agent: Agent, reward: Reward) -> NullSpace:
-    """The null space of a Jacobian that is already there; arguments as it was made with."""
-    alone = reward_part(jacobian)
-    n_reward = alone.log_policy.shape[-1]
-    found = kernel(alone.matrix(), alone.tolerance)
-    planned = tuple(_as_planned(one, agent) for one in setting.worlds)
-    horizon = agent.planner.horizon or getattr(agent.planner, "depth", None)
-    basis, directions = name_directions(found.basis, alone, planned, reward, horizon)
-    if n_reward < jacobian.log_policy.shape[-1]:
-        found = kernel(jacobian.matrix(), jacobian.tolerance)
-        basis = np.concatenate([basis, np.zeros((len(basis), found.basis.shape[1] - n_reward))], axis=1)
+def null_space_at(found: Sequence[Jacobian], setting: Setting, agents: Sequence[Agent], reward: Reward) -> NullSpace:
+    """The null space of Jacobians that are already there, one of each agent; arguments as they were made with."""
+    alone = tuple(map(reward_part, found))
+    columns, n_reward = found[0].columns, alone[0].log_policy.shape[-1]
+    null = stacked_kernel(alone)
+    planners = tuple(agents) * (len(setting.worlds) if len(agents) == 1 else 1)
+    planned = tuple(map(_as_planned, setting.worlds, planners))
+    horizons = tuple(one.planner.horizon or getattr(one.planner, "depth", None) for one in planners)
+    basis, directions = name_directions(null.basis, alone, planned, reward, horizons)
+    if n_reward < found[0].log_policy.shape[-1]:
+        null = stacked_kernel(found)
+        basis = np.concatenate([basis, np.zeros((len(basis), null.basis.shape[1] - n_reward))], axis=1)
         # What is new with the free parameters: the part of the joint null space beside that of the reward alone.
-        more = kernel(basis @ found.basis.T, 0.5).basis @ found.basis
-        more, named = _name_more(more, jacobian, reward)
+        more = kernel(basis @ null.basis.T, 0.5).basis @ null.basis
+        more, named = _name_more(more, found, reward)
         basis, directions = np.concatenate([basis, more]), directions + named
     kinds = [one.kind for one in directions for _ in range(one.dimension)]
+    own = alone[0].columns
     array = xr.DataArray(
-        basis[:, :n_reward].reshape(len(basis), *_reward_shape(alone.columns)),
-        dims=("direction", *_reward_dims(alone.columns)),
-        coords={**_coords(setting.world, reward, alone.columns), "kind": ("direction", np.array(kinds, str))},
+        basis[:, :n_reward].reshape(len(basis), *_reward_shape(own)),
+        dims=("direction", *_reward_dims(own)),
+        coords={**_coords(setting.world, reward, own), "kind": ("direction", np.array(kinds, str))},
         name="reward",
     )
     others = {
@@ -187,10 +196,15 @@ def null_space_at(jacobian: Jacobian, setting: Setting, agent: Agent, reward: Re
             ("direction", *column.dims),
             basis[:, column.start : column.start + column.size].reshape(len(basis), *column.shape),
         )
-        for column in jacobian.columns[len(alone.columns) :]
+        for column in columns[len(own) :]
     }
     agent_part = xr.Dataset(others, coords={"kind": array.coords["kind"]} if others else None)
-    return NullSpace(len(basis), array, agent_part, found.singular_values, directions, basis.shape[1], found.gap)
+    return NullSpace(len(basis), array, agent_part, null.singular_values, directions, basis.shape[1], null.gap)
+
+
+def stacked_kernel(found: Sequence[Jacobian]) -> Kernel:
+    """What none of several experts shows."""
+    return kernel(np.concatenate([one.matrix() for one in found]), min(one.tolerance for one in found))
 
 
 def _as_planned(world: World, agent: Agent) -> World:
@@ -210,22 +224,26 @@ def reward_part(jacobian: Jacobian) -> Jacobian:
     )
 
 
-def _name_more(more: np.ndarray, jacobian: Jacobian, reward: Any) -> tuple[np.ndarray, list[Direction]]:
+def _name_more(more: np.ndarray, found: Sequence[Jacobian], reward: Any) -> tuple[np.ndarray, list[Direction]]:
     """Names for what the free parameters of the agent add: the scale first, then trade-offs."""
     directions: list[Direction] = []
     rows: list[np.ndarray] = []
-    scale = np.concatenate([_scale(column, reward) for column in jacobian.columns])
+    columns = found[0].columns
+    scale = np.concatenate([_scale(column, reward) for column in columns])
     inside = more.T @ (more @ scale)
-    if len(more) and any(column.name == "agent.beta" for column in jacobian.columns):
+    if len(more) and any(column.name == "agent.beta" for column in columns):
         # Within the rows, beside what the reward alone leaves open, the scale is a single direction.
         size = np.linalg.norm(inside)
-        moved = np.abs(jacobian.matrix() @ scale).max(initial=0.0)
-        if size > 0 and moved <= jacobian.tolerance * max(1.0, float(np.linalg.norm(scale))):
+        unseen = [
+            np.abs(one.matrix() @ scale).max(initial=0.0) <= one.tolerance * max(1.0, float(np.linalg.norm(scale)))
+            for one in found
+        ]
+        if size > 0 and all(unseen):
             rows.append(inside[None] / size)
             directions.append(Direction("scale", 1, "beta against the size of the reward: only their product shows"))
             more = kernel((more @ inside)[None] / size, 0.5).basis @ more
     if len(more):
-        involved = [_spoken(column.name) for column in jacobian.columns if not column.name.startswith("reward.")]
+        involved = [_spoken(column.name) for column in columns if not column.name.startswith("reward.")]
         others = [name for name in involved if name != "beta" or not rows] or involved
         sentence = f"another {' or '.join(others)} with another reward gives the same behavior"
         rows.append(more)

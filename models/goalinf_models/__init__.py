@@ -19,6 +19,7 @@ array([[0.2, 0.2, 0.2, 0.2, 0.2]])
 """
 
 from goalinf_models import (
+    ashwood_2022,
     baker_2009,
     chan_2021,
     daw_2011,
@@ -33,6 +34,7 @@ from goalinf_models.catalogue import Variant, choice, exact
 
 __all__ = [
     "Variant",
+    "ashwood_2022",
     "baker_2009",
     "chan_2021",
     "choice",

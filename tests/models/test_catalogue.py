@@ -49,7 +49,7 @@ def reference(repository, name):
 def test_the_models_are_there():
     assert set(MODELS) >= {
         *("ramachandran_amir_2007", "ziebart_2008", "baker_2009", "evans_2016", "reddy_2018", "chan_2021"),
-        *("planning_depth", "delay_discounting"),
+        *("ashwood_2022", "daw_2011", "planning_depth", "delay_discounting"),
     }
 
 
