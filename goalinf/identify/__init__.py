@@ -3,21 +3,27 @@
 from goalinf.identify import distance
 from goalinf.identify.audit import audit
 from goalinf.identify.contraction import Contraction
-from goalinf.identify.controllability import co_successor_components, controllability_deficit
+from goalinf.identify.controllability import controllability_deficit
+from goalinf.identify.graphs import GraphCriteria, co_successor_components, graph_criteria
 from goalinf.identify.naming import Direction
 from goalinf.identify.null_space import NullSpace, null_space
 from goalinf.identify.report import Audit
 from goalinf.identify.ridge import Ridge
+from goalinf.identify.transfer import Transferability, transferability
 
 __all__ = [
     "Audit",
     "Contraction",
     "Direction",
+    "GraphCriteria",
     "NullSpace",
     "Ridge",
+    "Transferability",
     "audit",
     "co_successor_components",
     "controllability_deficit",
     "distance",
+    "graph_criteria",
     "null_space",
+    "transferability",
 ]
