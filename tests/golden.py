@@ -70,6 +70,22 @@ EPIC_REWARDS = {
     "cliff": np.array([0, -1, -1, 0, 0, 0, -4, -4, 4.0]),
     "center": np.array([0, 0, 0, 0, 1.0, 0, 0, 0, 0]),
 }
+EPIC_DISTANCES = {  # also the Pearson distance of the raw rewards, sparse-dense apart
+    ("sparse", "path"): 0.1602,
+    ("sparse", "cliff"): 0.3676,
+    ("path", "cliff"): 0.2672,
+    ("sparse", "center"): 0.7500,
+    ("path", "center"): 0.7071,
+    ("cliff", "center"): 0.6692,
+}
+STARC_VALUE_ADJUSTED = {
+    ("sparse", "path"): 0.1292,
+    ("sparse", "cliff"): 0.4203,
+    ("path", "cliff"): 0.3529,
+    ("sparse", "center"): 0.7695,
+    ("path", "center"): 0.7419,
+    ("cliff", "center"): 0.7094,
+}
 STARC_MINIMAL = {
     ("sparse", "path"): 0.1553,
     ("sparse", "cliff"): 0.3801,

@@ -1,6 +1,10 @@
 """STARC: golden numbers, invariances, trivial rewards, large worlds."""
 
+import itertools
+from functools import partial
+
 import golden
+import jaxtyping
 import numpy as np
 import numpyro.distributions as dist
 import oracles
@@ -10,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import goalinf as gi
-from goalinf.identify import distance
-from goalinf.identify.distance import canonical, starc
+from goalinf.identify.distance import canonical as forms
+from goalinf.identify.distance import dard, epic, expected_return, regret, starc
+from goalinf.identify.distance.canonical import canonical
 
 GRID = gi.from_arrays(specimens.grid(3, stay=True), discount=golden.EPIC_DISCOUNT)
 EPIC = {name: gi.StateReward(values, on="departure") for name, values in golden.EPIC_REWARDS.items()}
@@ -31,6 +36,129 @@ def test_identities():
     assert starc(GRID, sparse, dense) == pytest.approx(0.0, abs=1e-9)
     assert starc(GRID, sparse, gi.StateReward(3 * sparse.values + 7, on="departure")) == pytest.approx(0.0, abs=1e-9)
     assert starc(GRID, sparse, gi.StateReward(-sparse.values, on="departure")) == pytest.approx(1.0, abs=1e-12)
+
+
+def test_other_golden_distances():
+    """Every digit of theory 4.5; DARD has none there."""
+    for (one, two), expected in golden.EPIC_DISTANCES.items():
+        assert epic(GRID, EPIC[one], EPIC[two]) == pytest.approx(expected, abs=5.1e-5)
+    for (one, two), expected in golden.STARC_VALUE_ADJUSTED.items():
+        found = starc(GRID, EPIC[one], EPIC[two], canonicalization="value-adjusted")
+        assert found == pytest.approx(expected, abs=5.1e-5)
+
+
+METRICS = {
+    "minimal": starc,
+    "value-adjusted": partial(starc, canonicalization="value-adjusted"),
+    "epic": epic,
+    "dard": dard,
+}
+
+
+@pytest.mark.parametrize("name", METRICS)
+@given(st.integers(0, 10_000))
+def test_what_all_distances_ignore_and_see(name, seed):
+    """Shaping, scale and level are nothing; the opposite is 1; trivial rewards are 0 from each other."""
+    metric, rng = METRICS[name], np.random.default_rng(seed)
+    world = gi.from_arrays(oracles.random_law(rng, 4, 2, 4), discount=0.8)
+    one, two = (gi.ActionReward(rng.normal(size=(4, 2))) for _ in range(2))
+    changed = gi.Shaped(gi.ActionReward(3.0 * one.values + 1.0), rng.normal(size=4))
+    assert metric(world, one, changed) == pytest.approx(0.0, abs=2e-7)
+    assert metric(world, one, gi.ActionReward(-one.values)) == pytest.approx(1.0, abs=1e-12)
+    assert metric(world, two, one) == pytest.approx(metric(world, two, changed), abs=1e-7)
+    trivial = gi.Shaped(gi.StateReward(np.ones(4), on="departure"), rng.normal(size=4))
+    assert metric(world, trivial, gi.StateReward.zero(world)) == 0.0
+    apart = np.sqrt(0.5) if name in ("epic", "dard") else 0.5
+    assert metric(world, trivial, one) == pytest.approx(apart, abs=1e-12)
+
+
+@given(st.integers(0, 10_000))
+def test_canonical_forms_by_their_formulas(seed):
+    """EPIC and DARD by sums over everything; an advantage has mean zero over the choices of every state."""
+    rng = np.random.default_rng(seed)
+    P, g = oracles.random_law(rng, 3, 2, 3), 0.7
+    world = gi.from_arrays(P, discount=g)
+    tables = rng.normal(size=(2, 3, 2, 3))
+    one, two = (gi.TransitionReward(aligned(world, R)) for R in tables)
+    every = list(itertools.product(range(3), range(2), range(3)))
+    by_epic, by_dard = np.zeros((2, 2, len(every)))
+    for n, R in enumerate(tables):
+        for i, (s, a, t) in enumerate(every):
+            mean = [np.mean([R[x, b, y] for b in range(2) for y in range(3)]) for x in range(3)]
+            by_epic[n, i] = R[s, a, t] + g * mean[t] - mean[s] - g * np.mean(mean)
+            by_dard[n, i] = R[s, a, t] + np.mean(
+                [
+                    sum(P[t, b, y] * g * R[t, b, y] - P[s, b, y] * R[s, b, y] for y in range(3))
+                    - g * sum(P[s, b, x] * P[t, b, y] * R[x, b, y] for x in range(3) for y in range(3))
+                    for b in range(2)
+                ]
+            )
+    weights = np.array([P[s, a, t] for s, a, t in every])
+    for metric, forms_, w in ((epic, by_epic, np.ones(len(every))), (dard, by_dard, weights)):
+        correlation = np.cov(forms_, aweights=w)[0, 1] / np.sqrt(np.prod(np.diag(np.cov(forms_, aweights=w))))
+        assert metric(world, one, two) == pytest.approx(np.sqrt((1 - correlation) / 2), abs=1e-7)
+    advantage = forms.levelled(world, one).reshape(3, 2)
+    np.testing.assert_allclose(advantage.mean(1), 0.0, atol=1e-12)
+    even = np.full((3, 2), 0.5)
+    assert expected_return(world, gi.ActionReward(advantage), even) == pytest.approx(0.0, abs=1e-10)
+
+
+def aligned(world, table):
+    """A reward of all transitions in the order of the world's successors."""
+    return np.take_along_axis(table, np.asarray(world.mdp.successors), axis=2)
+
+
+def test_regret_as_published():
+    """Optimal for one and worth less for another: .000671 (true path) and .000419 (true cliff), both for sparse.
+
+    Published of one deterministic optimum each; ours chooses evenly among all, so that it lies between the best and
+    the worst of them.
+    """
+    for truth, published in (("path", 0.000671), ("cliff", 0.000419)):
+        found = []
+        for order in itertools.permutations(range(5)):
+            leaning = EPIC["sparse"].values[:, None] + 1e-5 * np.array(order)
+            found.append(regret(GRID, EPIC[truth], gi.ActionReward(leaning)))
+        assert min(abs(np.array(found) - published)) < 5e-7
+        assert min(found) < regret(GRID, EPIC[truth], EPIC["sparse"]) < max(found)
+
+
+def test_regret():
+    for name, truth in EPIC.items():
+        assert regret(GRID, truth, truth) == pytest.approx(0.0, abs=1e-12), name
+        assert regret(GRID, truth, gi.StateReward(-truth.values, on="departure")) == pytest.approx(1.0), name
+        assert regret(GRID, gi.Shaped(gi.StateReward.zero(GRID), np.arange(9.0)), truth) == 0.0
+    rng = np.random.default_rng(0)
+    P = oracles.random_law(rng, 3, 2, 3)
+    world, r, q = gi.from_arrays(P, initial=[0.2, 0.3, 0.5], discount=0.8), *rng.normal(size=(2, 3, 2))
+
+    def worth(choice, reward):
+        law, gained = P[range(3), choice], reward[range(3), choice]
+        return np.array([0.2, 0.3, 0.5]) @ np.linalg.solve(np.eye(3) - 0.8 * law, gained)
+
+    every = list(itertools.product(range(2), repeat=3))
+    best, worst = (extreme(worth(c, r) for c in every) for extreme in (max, min))
+    acted = max(every, key=lambda c: worth(c, q))  # from these starts, and so from every one
+    expected = (best - worth(acted, r)) / (best - worst)
+    assert regret(world, gi.ActionReward(r), gi.ActionReward(q)) == pytest.approx(expected, abs=1e-10)
+
+
+def test_distances_refused(monkeypatch):
+    hall = gi.gridworld("s.a", discount=0.9)
+    step = gi.TransitionReward(np.ones(hall.mdp.successors.shape))
+    with pytest.raises(ValueError, match=r"going from s to 0,1 \(action 0\) is not given"):
+        epic(hall, step, step)
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    with pytest.raises(ValueError, match="expected 'minimal' or 'value-adjusted'"):
+        starc(hall, gi.StateReward.zero(hall), gi.StateReward.zero(hall), canonicalization="best")
+    endless = gi.gridworld("s.a", discount=1.0)
+    zero = gi.StateReward.zero(endless)
+    with pytest.raises(ValueError, match="episodes cannot end from state s"):
+        starc(endless, zero, zero, canonicalization="value-adjusted")
+    with pytest.raises(ValueError, match=r"policy has shape \(2, 2\); this world needs \(3, 4\)"):
+        expected_return(hall, gi.StateReward.zero(hall), np.full((2, 2), 0.5))
+    with pytest.raises(ValueError, match="policy gives state 0 the probabilities"):
+        expected_return(hall, gi.StateReward.zero(hall), np.full((3, 4), 0.5))
 
 
 def test_trivial_rewards():
@@ -75,7 +203,7 @@ def test_large_worlds(discount, monkeypatch):
     rng = np.random.default_rng(0)
     one, two = (gi.StateReward(rng.normal(size=144), on="arrival") for _ in range(2))
     exact = starc(grid, one, two)
-    monkeypatch.setattr(distance, "_DENSE_STATES", 10)
+    monkeypatch.setattr(forms, "_DENSE_STATES", 10)
     assert starc(grid, one, two) == pytest.approx(exact, abs=1e-8)
     assert starc(grid, one, gi.Shaped(one, 10 * rng.normal(size=144))) == pytest.approx(0.0, abs=1e-7)
     assert starc(grid, one, gi.StateReward(np.ones(144), on="departure")) == 0.5

@@ -1,0 +1,242 @@
+r"""Distances between rewards that do not see what changes no order of policies: STARC, EPIC, DARD.
+
+All three take a canonical form first and compare directions. STARC asks what the rewards mean in one world, its
+transitions included; EPIC compares them for every world at once, transitions that cannot happen included; DARD lies
+between them, with the transitions of the world and the rewards of transitions nearby.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import numpy as np
+
+from goalinf.agents.agent import check_known
+from goalinf.agents.checks import check_shapes
+from goalinf.agents.derivatives import base_of
+from goalinf.checks import check_kind
+from goalinf.identify.distance.canonical import canonical, income_of, levelled, over
+from goalinf.precision import cast, computing_in
+from goalinf.rewards import Reward
+from goalinf.worlds import World, from_arrays, label
+
+Canonicalization = Literal["minimal", "value-adjusted"]
+_FORMS = {"minimal": canonical, "value-adjusted": levelled}
+_TRIVIAL = 1e-8  # a canonical reward this much shorter than the reward itself is rounding
+
+
+def starc(world: World, reward1: Reward, reward2: Reward, *, canonicalization: Canonicalization = "minimal") -> float:
+    r"""STARC distance between two rewards in a world, in [0, 1].
+
+    0: they order all policies alike; 1: they order them oppositely. A trivial reward, under which all policies are
+    worth the same (constants, shapings), has no direction: its distance to another trivial one is 0, to any other
+    reward 1/2.
+
+    .. math:: d = \tfrac12 \left\| \frac{c_1}{\|c_1\|} - \frac{c_2}{\|c_2\|} \right\|_2,
+        \qquad c = r - W W^{+} r \quad\text{or}\quad c = r + \gamma P V^\pi - E V^\pi
+
+    Parameters
+    ----------
+    world : World
+        Where they are compared: its transitions and discount; all available choices count alike.
+    reward1, reward2 : Reward
+        Known rewards. Rewards of transitions enter by their expectation.
+    canonicalization : {"minimal", "value-adjusted"}
+        The shortest reward of the class, or value-adjusted levelling: the advantage of the uniform policy. The
+        distances differ, and are zero for the same pairs.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        Where a reward is still a prior, does not fit the world, or the two end the episode in different states.
+    ConvergenceError
+        Where the least squares problem of a large world was not solved.
+
+    References
+    ----------
+    Skalse, Farnik, Motwani, Jenner, Gleave and Abate (2024), "STARC: a general framework for quantifying differences
+    between reward functions": minimal canonicalization and value-adjusted levelling.
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> hall = gi.gridworld("s..a", discount=0.9)
+    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> same = gi.Shaped(wants, [0.0, 3.0, -1.0, 2.0])
+    >>> opposite = gi.StateReward(-wants.values, on="departure")
+    >>> [round(starc(hall, wants, other), 6) for other in (same, opposite, gi.StateReward.zero(hall))]
+    [0.0, 1.0, 0.5]
+    """
+    check_pair(world, reward1, reward2)
+    if canonicalization not in get_args(Canonicalization):
+        raise ValueError(f"canonicalization is {canonicalization!r}; expected 'minimal' or 'value-adjusted'")
+    form = _FORMS[canonicalization]
+    one, two = (_unit(form(world, reward), income_of(world, reward)[0]) for reward in (reward1, reward2))
+    return min(float(np.linalg.norm(one - two)) / 2, 1.0)
+
+
+def epic(world: World, reward1: Reward, reward2: Reward) -> float:
+    r"""EPIC distance between two rewards, in [0, 1]: whatever the transitions are.
+
+    .. math:: D = \sqrt{(1 - \rho(C_1, C_2)) / 2},\qquad C(s,a,s') = R(s,a,s')
+        + \mathbb{E}[\gamma R(s', A, S') - R(s, A, S') - \gamma R(S, A, S')]
+
+    with :math:`\rho` Pearson's correlation over all (s, a, s'), and S, A, S' independent and uniform. Of the world it
+    takes the states, the actions and the discount. For state rewards on departure it is the Pearson distance of the
+    values themselves. A trivial reward (a constant, a shaping) is at 0 from another, and correlates with none:
+    :math:`\sqrt{1/2}` from any other reward.
+
+    Parameters
+    ----------
+    world : World
+        Whose states, actions and discount; transitions do not matter.
+    reward1, reward2 : Reward
+        Known rewards of all transitions, impossible ones included.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        Where a reward is still a prior, does not fit the world, gives possible transitions only, or the two end the
+        episode in different states.
+
+    References
+    ----------
+    Gleave, Dennis, Legg, Russell and Leike (2021), "Quantifying differences in reward functions".
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> hall = gi.gridworld("s..a", discount=0.9)
+    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> same = gi.Shaped(wants, [0.0, 3.0, -1.0, 2.0])
+    >>> opposite = gi.StateReward(-wants.values, on="departure")
+    >>> [round(epic(hall, wants, other), 6) for other in (same, opposite)]
+    [0.0, 1.0]
+    """
+    check_pair(world, reward1, reward2)
+    discount = float(world.mdp.discount)
+    everywhere = np.ones((world.n_states, world.n_actions, world.n_states))
+
+    def form(R: np.ndarray) -> np.ndarray:
+        mean = R.mean((1, 2))
+        return R + discount * mean - mean[:, None, None] - discount * mean.mean()
+
+    return _pearson([(form(R), R) for R in (everything(world, one) for one in (reward1, reward2))], everywhere)
+
+
+def dard(world: World, reward1: Reward, reward2: Reward) -> float:
+    r"""DARD distance between two rewards, in [0, 1]: with the transitions of the world.
+
+    .. math:: D = \sqrt{(1 - \rho(C_1, C_2)) / 2},\qquad C(s,a,s') = R(s,a,s')
+        + \mathbb{E}_A[\gamma R(s', A, S'') - R(s, A, S') - \gamma R(S', A, S'')],\quad
+        S' \sim P(s, A),\ S'' \sim P(s', A)
+
+    with :math:`\rho` Pearson's correlation over the transitions of all available choices alike, and A uniform over all
+    actions. Rewards of impossible transitions enter only where :math:`S'` and :math:`S''` are near each other.
+
+    Parameters
+    ----------
+    world : World
+        Where they are compared.
+    reward1, reward2 : Reward
+        Known rewards of all transitions, impossible ones included.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        As :func:`epic`.
+
+    References
+    ----------
+    Wulfe, Ellis, Mercat, McAllister and Gaidon (2022), "Dynamics-aware comparison of learned reward functions".
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> hall = gi.gridworld("s..a", discount=0.9)
+    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> round(dard(hall, wants, gi.Shaped(wants, [0.0, 3.0, -1.0, 2.0])), 6)
+    0.0
+    """
+    check_pair(world, reward1, reward2)
+    discount, P = float(world.mdp.discount), world.mdp.dense()
+    counted = P * (world.mdp.available & ~over(world, reward1)[:, None])[..., None]
+
+    def form(R: np.ndarray) -> np.ndarray:
+        mean = np.einsum("sat,sat->s", P, R) / P.shape[1]
+        apart = np.einsum("sax,xay,tay->st", P, R, P, optimize=True) / P.shape[1]
+        return R + discount * mean - mean[:, None, None] - discount * apart[:, None, :]
+
+    return _pearson([(form(R), R) for R in (everything(world, one) for one in (reward1, reward2))], counted)
+
+
+def check_pair(world: World, reward1: Reward, reward2: Reward) -> None:
+    """Two known rewards of one problem, or an error that says which is not."""
+    check_kind("world", world, World, "a World, such as gi.gridworld makes")
+    for name, reward in (("reward1", reward1), ("reward2", reward2)):
+        check_kind(name, reward, Reward, "a reward, such as gi.StateReward")
+        check_known(reward)
+        check_shapes(reward, world)
+    if not np.array_equal(over(world, reward1), over(world, reward2)):
+        raise ValueError(
+            "the two rewards end the episode in different states (as goals do), so they belong to different problems: "
+            "compare rewards that end it in the same ones"
+        )
+
+
+def everything(world: World, reward: Reward) -> np.ndarray:
+    """The reward of every transition, ``(S, A, S)``, impossible ones included."""
+    n_states, n_actions, mdp = world.n_states, world.n_actions, world.mdp
+    shape = (n_states, n_actions, n_states)
+    with computing_in("float64"):
+        if not any("successor" in axes for axes in base_of(reward).dims.values()):
+            mdp = from_arrays(
+                successors=np.broadcast_to(np.arange(n_states), shape),
+                probabilities=np.full(shape, 1.0 / n_states),
+                terminal=mdp.terminal,
+                discount=float(mdp.discount),
+            ).mdp
+        values = np.broadcast_to(np.asarray(reward(cast(mdp))), mdp.successors.shape)
+    table = np.full(shape, np.nan)
+    s, a, k = np.nonzero(np.asarray(mdp.probabilities) > 0)
+    table[s, a, np.asarray(mdp.successors)[s, a, k]] = values[s, a, k]
+    missing = np.argwhere(np.isnan(table))
+    if len(missing):
+        state, action, following = missing[0]
+        raise ValueError(
+            f"this distance compares rewards of all transitions, and the reward of going from "
+            f"{label(world.states[state])} to {label(world.states[following])} (action {action}) is not given, as the "
+            "world does not allow it: use gi.distance.starc, or a state or action reward"
+        )
+    return table
+
+
+def _pearson(forms: list[tuple[np.ndarray, np.ndarray]], weights: np.ndarray) -> float:
+    """Pearson distance of canonical forms, each with its original."""
+    weights = weights / weights.sum()
+    units = []
+    for form, original in forms:
+        centered = form - (weights * form).sum()
+        size, whole = (np.sqrt((weights * x**2).sum()) for x in (centered, original))
+        units.append(centered / size if size > _TRIVIAL * whole else np.zeros_like(centered))
+    one, two = units
+    if not one.any() and not two.any():
+        return 0.0
+    return float(np.sqrt(np.clip((1.0 - (weights * one * two).sum()) / 2, 0.0, 1.0)))
+
+
+def _unit(vector: np.ndarray, original: np.ndarray) -> np.ndarray:
+    length = np.linalg.norm(vector)
+    return vector / length if length > _TRIVIAL * np.linalg.norm(original) else np.zeros_like(vector)

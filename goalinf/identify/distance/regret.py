@@ -1,0 +1,126 @@
+r"""What acting on one reward costs under another, as a share of what there is to gain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse import linalg as splinalg
+
+from goalinf.agents import Agent, anti_rational, boltzmann, solve
+from goalinf.checks import check_kind
+from goalinf.identify.distance.canonical import income_of, shapings
+from goalinf.identify.distance.pseudometrics import check_pair
+from goalinf.rewards import Reward
+from goalinf.worlds import World
+
+_TIE = 1e-9  # of the largest value: actions whose values differ by less are equally good
+_FLAT = 1e-9  # of the largest reward: with less to gain, all policies are worth the same
+
+
+def expected_return(world: World, reward: Reward, policy: Any) -> float:
+    r"""Expected discounted sum of rewards from the starts, :math:`J = \sum_s \mu_0(s) V^\pi(s)`.
+
+    Parameters
+    ----------
+    world : World
+        Transitions, discount, and where episodes start.
+    reward : Reward
+        A known reward.
+    policy : float (S, A)
+        Probabilities of the choices; rows of states that have ended do not count.
+
+    Returns
+    -------
+    float
+        In utility.
+
+    Raises
+    ------
+    ValueError
+        Where the policy is no policy of the world, or the reward a prior.
+
+    Examples
+    --------
+    >>> import numpy as np, goalinf as gi
+    >>> loop = gi.from_arrays(np.ones((1, 2, 1)), discount=0.9)
+    >>> round(expected_return(loop, gi.ActionReward([[1.0, 0.0]]), [[0.5, 0.5]]), 6)
+    5.0
+    """
+    check_kind("world", world, World, "a World, such as gi.gridworld makes")
+    income, rows, live = income_of(world, reward)
+    chances = np.asarray(policy, float)
+    if chances.shape != rows.shape:
+        raise ValueError(f"policy has shape {chances.shape}; this world needs {rows.shape}")
+    wrong = live & ~(np.isclose(np.where(rows, chances, 0.0).sum(1), 1.0) & (chances >= 0).all(1))
+    if wrong.any():
+        state = int(np.flatnonzero(wrong)[0])
+        raise ValueError(
+            f"policy gives state {state} the probabilities {chances[state]}; expected numbers that are not negative, "
+            "add up to 1 and are zero where an action is not available"
+        )
+    of = np.nonzero(rows)[0]
+    average = sparse.csr_array((chances[rows], (of, np.arange(len(of)))), shape=(len(rows), len(of)))[live]
+    values = splinalg.spsolve((average @ shapings(world, rows)[:, live]).tocsc(), average @ income)
+    return float(np.asarray(world.mdp.initial)[live] @ values)
+
+
+def regret(world: World, truth: Reward, reward: Reward) -> float:
+    r"""What acting on a reward costs who wants another, as a share of what there is to gain, in [0, 1].
+
+    .. math:: \frac{\max_\pi J(\pi) - J(\pi_R)}{\max_\pi J(\pi) - \min_\pi J(\pi)}
+
+    with J the expected return under the truth, and :math:`\pi_R` optimal for the other reward, choosing evenly between
+    actions that it holds equally good. 0: nothing is lost; 1: nothing could be worse.
+
+    Parameters
+    ----------
+    world : World
+        Where is acted, and from where: returns are those of its starts.
+    truth : Reward
+        What is wanted.
+    reward : Reward
+        What is acted on.
+
+    Returns
+    -------
+    float
+        0 where under the truth all policies are worth the same.
+
+    Raises
+    ------
+    ValueError
+        As :func:`starc`; or where an undiscounted problem cannot end.
+
+    References
+    ----------
+    Skalse et al. (2024), who normalize by the range; Gleave et al. (2021).
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> hall = gi.gridworld("a.s.b", discount=0.9)
+    >>> left = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> right = gi.StateReward.at(hall, {"b": 1.0}, default=0.0, on="departure")
+    >>> both = gi.StateReward.at(hall, {"a": 1.0, "b": 1.0}, default=0.0, on="departure")
+    >>> [round(regret(hall, left, other), 3) for other in (left, both, right)]
+    [0.0, 0.5, 1.0]
+    """
+    check_pair(world, truth, reward)
+    rational, opposite = boltzmann(1.0), anti_rational(1.0, negated=True)
+    best, worst, found = (
+        expected_return(world, truth, _greedy(world, agent, one))
+        for agent, one in ((rational, truth), (opposite, truth), (rational, reward))
+    )
+    if best - worst <= _FLAT * np.abs(income_of(world, truth)[0]).max(initial=0.0):
+        return 0.0
+    return float(np.clip((best - found) / (best - worst), 0.0, 1.0))
+
+
+def _greedy(world: World, agent: Agent, reward: Reward) -> np.ndarray:
+    """What the agent does who chooses the best, evenly between equally good actions."""
+    found = solve(agent, world, reward)
+    tie = _TIE * max(1.0, float(np.abs(found.values).max()))
+    best = found.log_probs >= found.log_probs.max(1, keepdims=True) - tie
+    return np.asarray(best / best.sum(1, keepdims=True))
