@@ -30,6 +30,12 @@ def check_count(what: str, value: Any, least: int = 1) -> None:
         raise ValueError(f"{what} is {value!r}; expected a whole number of at least {least}")
 
 
+def check_flag(what: str, value: Any) -> None:
+    """Refuse what is neither true nor false: a word would count as true."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{what} is {value!r}; expected True or False")
+
+
 def check_key(key: Any) -> None:
     """Refuse what is not one random key of JAX (the old kind, ``PRNGKey``, is one)."""
     try:

@@ -169,6 +169,61 @@ def test_the_two_step_task():
     np.testing.assert_array_equal(scores[:, 2], 0.0)
 
 
+def test_nothing_is_learned_for_a_first_choice_that_nobody_saw():
+    """Not for the choice of the trial before, nor for any other; what came of the second one is learned all the same."""
+    world, reward = two_step_world()
+    agent = gi.two_step(0.5, 0.4, 5.0, 3.0, eligibility=0.6, repetition=0.3, model_based=0.4)
+    states = [0, 1, 3, 0, 2, 3, 0, 1, 4, 0]
+    scores = {}
+    for name, first in {"seen": [0, 1, 0], "second unseen": [0, -1, 0], "two unseen": [-1, -1, 0]}.items():
+        actions = np.array([[first[0], 0, 0, first[1], 1, 0, first[2], 0, 0]])
+        data = gi.Trajectories.of([states], actions, lengths=[9])
+        scores[name] = gi.Behavior(world, agent, reward).log_prob_by_step(data)[0]
+        kept = [trial for trial in range(3) if first[trial] >= 0]
+        values, liked, expected = np.zeros((3, 2)), np.zeros(2), []
+        for trial, (second, choice, won) in enumerate([(1, 0, 1.0), (2, 1, 1.0), (1, 0, 0.0)]):
+            planned = np.array([[0.7, 0.3], [0.3, 0.7]]) @ values[1:].max(1)
+            liking = 5.0 * (0.4 * planned + 0.6 * values[0] + 0.3 * liked)
+            chances = np.exp(liking - logsumexp(liking)), np.exp(3.0 * values[second] - logsumexp(3.0 * values[second]))
+            expected += [np.log(chances[0][first[trial]]) if trial in kept else 0.0, np.log(chances[1][choice]), 0.0]
+            before = values[second, choice]
+            if trial in kept:
+                a = first[trial]
+                values[0, a] += 0.5 * (before - values[0, a]) + 0.5 * 0.6 * (won - before)
+                liked = np.eye(2)[a]
+            values[second, choice] += 0.4 * (won - before)
+        np.testing.assert_allclose(scores[name], expected, rtol=1e-9)
+
+
+def test_a_slip_that_is_not_recorded_moves_the_world_all_the_same():
+    """The same hand, whatever is written down; and what is written down has the probabilities of what was meant."""
+    room = gi.gridworld(".....\n..s..\n....a", discount=0.9)
+    reward = gi.StateReward.at(room, {"a": 1.0}, default=0.0, on="departure")
+    walks = {
+        recorded: gi.simulate(
+            jax.random.key(0),
+            room,
+            gi.slipping(0.6, beta=20.0, recorded=recorded),
+            reward,
+            trajectories=2000,
+            steps=4,
+        )
+        for recorded in ("executed", "intended")
+    }
+    there = [np.mean(each.states[:, -1] == room.index("a")) for each in walks.values()]
+    assert abs(there[0] - there[1]) < 5 * np.sqrt(2 * there[0] * (1 - there[0]) / 2000)
+    meant = walks["intended"]
+    moved = np.asarray(room.mdp.successors)[meant.states[:, :-1], meant.actions, 0] == meant.states[:, 1:]
+    assert abs(moved.mean() - 0.4) < 0.2  # by 0.6 something else, which may lead to the same place
+    policy = gi.slipping(0.6, beta=20.0, recorded="intended").policy(room, reward).values
+    first = meant.actions[meant.states[:, 0] == room.index("s"), 0]
+    chances = np.bincount(first, minlength=4) / len(first)
+    np.testing.assert_allclose(chances, policy[room.index("s")], atol=5 * 0.5 / np.sqrt(len(first)))
+    like = gi.Behavior(room, gi.slipping(0.6, beta=20.0, recorded="intended"), reward, like=meant)
+    again = like.sample(jax.random.key(1))
+    assert abs(np.mean(np.asarray(again.states)[:, -1] == room.index("a")) - there[1]) < 0.08
+
+
 @pytest.mark.parametrize("name", ["abandoning", slow("habitual"), slow("switching"), "option", slow("q_learning")])
 def test_simulation_follows_the_same_law(name):
     """How often each sequence of actions comes up against how likely it was, given the states that came up."""

@@ -17,8 +17,9 @@ from goalinf.agents import metadata
 from goalinf.agents.beliefs import TrueBeliefs
 from goalinf.agents.execution import AsIntended
 from goalinf.agents.inattention import RationalInattention
-from goalinf.agents.parts import Part, check_parameter
+from goalinf.agents.parts import Part, check_parameter, interval
 from goalinf.agents.planners import ValueIteration
+from goalinf.checks import check_kind
 from goalinf.precision import Precision
 from goalinf.rewards import Reward
 from goalinf.worlds import World
@@ -179,6 +180,12 @@ class Agent(eqx.Module):
         found = [part.slip for part in _chain(self.execution) if hasattr(part, "slip")]
         return found[0] if found else None
 
+    @property
+    def hidden_slip(self) -> Any:
+        """Probability of a slip that is not recorded: the world moves by what is done. None where data say that."""
+        hidden = any(getattr(part, "recorded", "executed") == "intended" for part in _chain(self.execution))
+        return self.slip if hidden else None
+
     def check(self, world: World, reward: Reward) -> None:
         """Refuse a world or a reward that a part of the agent does not fit.
 
@@ -208,6 +215,8 @@ class Agent(eqx.Module):
         for name, value in parameters.items():
             if name not in known:
                 raise ValueError(f"{self.name} has no parameter {name!r}; it has {', '.join(known) or 'none'}")
+            if value is None:
+                raise ValueError(f"{name} is None; expected a number in {interval(*known[name])}, or a prior")
             checked = check_parameter(name, value, *known[name])
             agent = eqx.tree_at(
                 partial(_owned, name=name), agent, checked, is_leaf=lambda x: isinstance(x, Distribution)
@@ -243,6 +252,8 @@ class Agent(eqx.Module):
         """
         from goalinf.agents.planning import solve
 
+        check_kind("world", world, World, "a World, such as gi.gridworld makes")
+        check_kind("reward", reward, Reward, "a reward, such as gi.StateReward")
         policy = solve(self, world, reward, precision=precision)
         probs = np.exp(policy.log_probs)
         dims: tuple[str, ...] = ("state", "action")

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NoReturn, get_args
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -96,6 +96,18 @@ class Mixture(eqx.Module):
         """Logarithms of the weights."""
         weights = jnp.asarray(self.weights)
         return jnp.where(weights > 0, jnp.log(jnp.where(weights > 0, weights, 1.0)), -jnp.inf)
+
+    def policy(self, *_: Any, **__: Any) -> NoReturn:
+        """There is none: each of the agents has one of its own.
+
+        Raises
+        ------
+        TypeError
+            Always.
+        """
+        raise TypeError(
+            f"{self.name} has a policy for each of them: ask for one, such as agent.agents[0].policy(world, reward)"
+        )
 
     def at(self, **parameters: Any) -> Mixture:
         """The same agents with other parameter values; those of whole agents as ``{"myopic.beta": 2.0}``.

@@ -71,6 +71,7 @@ class Abandoning(Part):
     default: Any = None
     inner: Any = AsIntended()
     parameters: ClassVar[Ranges] = {"hazard": SHARE, "recovery": SHARE}
+    known: ClassVar[Ranges] = {"default": SHARE}
 
     def check(self, world: World, reward: Reward) -> None:
         """Refuse a default policy that does not fit the world."""
@@ -242,6 +243,7 @@ class PlanNoise(Part):
 
     def __check_init__(self) -> None:
         check_count("draws", self.draws)
+        check_count("seed", self.seed, least=0)
 
     def enact(self, agent: Any, mdp: MDP, reward: Reward) -> Policy:
         """One mode for each draw, for the whole trajectory."""

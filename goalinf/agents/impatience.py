@@ -13,7 +13,7 @@ from jax import lax
 from goalinf.agents.bellman import Problem, action_values, biased_values
 from goalinf.agents.parts import INFINITY, SHARE, Ranges
 from goalinf.agents.planners import Ambiguity, Plan, Planner, stationary
-from goalinf.checks import check_count
+from goalinf.checks import check_count, check_flag
 from goalinf.precision import cast
 
 
@@ -41,6 +41,9 @@ class QuasiHyperbolic(Planner):
     parameters: ClassVar[Ranges] = {"present_bias": SHARE, "discount": SHARE}
     horizon: ClassVar[None] = None
     outlook: ClassVar[None] = None
+
+    def __check_init__(self) -> None:
+        check_flag("sophisticated", self.sophisticated)
 
     @property
     def uses_beta(self) -> bool:
@@ -103,6 +106,7 @@ class Hyperbolic(Planner):
         if self.horizon is None:
             raise ValueError("horizon is None; delays are counted up to an end: give a whole number of decisions")
         check_count("horizon", self.horizon)
+        check_flag("sophisticated", self.sophisticated)
 
     def __call__(self, problem: Problem, near: Any = None) -> Plan:
         """Plan: one policy per decision."""

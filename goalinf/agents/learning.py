@@ -1,7 +1,7 @@
 r"""Agents that learn: from trial to trial they know better what is good, and everybody can see what they saw.
 
-What they have learned is a history (:mod:`goalinf.agents.history`): a table of values that every step changes. What a
-learner does not see, it does not learn from: a choice that was not observed leaves the table as it was.
+What they have learned is a history (:mod:`goalinf.agents.history`): a table of values that every step changes. A
+choice that was not observed leaves the table as it was.
 """
 
 from __future__ import annotations
@@ -20,9 +20,12 @@ from goalinf.agents.execution import AsIntended
 from goalinf.agents.history import History, Row, Step, done
 from goalinf.agents.parts import INFINITY, SHARE, Ranges
 from goalinf.agents.planners import Plan, Planner
+from goalinf.checks import check_count
 from goalinf.precision import cast
 from goalinf.rewards import Reward, ended
-from goalinf.worlds import MDP
+from goalinf.worlds import MDP, World, label
+
+_UNSEEN = -1  # in the place of a first choice that was not observed: no cell of the table
 
 
 class Experience(eqx.Module):
@@ -198,6 +201,19 @@ class TwoStep(Learner):
         "model_based": SHARE,
     }
 
+    def __check_init__(self) -> None:
+        check_count("first, the number of the first state,", self.first, least=0)
+
+    def check(self, world: World, reward: Reward) -> None:
+        """Refuse a first state in which no trial can begin."""
+        if self.first >= world.n_states:
+            raise ValueError(f"first is {self.first}; expected the number of a state, below {world.n_states}")
+        if ended(reward, world.mdp)[self.first]:
+            raise ValueError(
+                f"first is {self.first}, state {label(world.states[self.first])}, where the episode has ended: give "
+                "the number of the state in which trials begin"
+            )
+
     def history(self, mdp: MDP, reward: Reward, beta: Any, inner: Any) -> Trials:
         """What is learned from trial to trial."""
         numbers = {name: jnp.asarray(getattr(self, name), float) for name in self.parameters}
@@ -221,7 +237,8 @@ class Trials(History, eqx.Module):
     def start(self, log_probs: Float[Array, "*T S A"]) -> Any:
         """Nothing learned, nothing chosen."""
         n_states, n_actions = log_probs.shape[-2:]
-        return jnp.zeros((n_states, n_actions), log_probs.dtype), jnp.asarray(0), jnp.zeros(n_actions, log_probs.dtype)
+        table, repeated = jnp.zeros((n_states, n_actions), log_probs.dtype), jnp.zeros(n_actions, log_probs.dtype)
+        return table, jnp.asarray(_UNSEEN), repeated
 
     def look(self, past: Any, state: Int[Array, ""]) -> Any:
         """All that was learned, which is little in this task, and what is repeated."""
@@ -240,18 +257,14 @@ class Trials(History, eqx.Module):
         return done(self.inner, jax.nn.log_softmax(row + liking))
 
     def brings(self, steps: Step) -> Any:
-        """Rewards; whether it was a first choice; whether it was a second one."""
-        world, chosen = self.experience, steps.observed & (steps.state != self.first)
+        """Rewards; whether a trial begins; whether it was a second choice."""
+        world, begins = self.experience, steps.state == self.first
         follows = (world.successors[self.first] == steps.state[..., None, None]) & (world.probability[self.first] > 0)
-        return (
-            world.reward_of(steps),
-            steps.observed & (steps.state == self.first),
-            chosen & follows.any(axis=(-2, -1)),
-        )
+        return world.reward_of(steps), begins, steps.observed & ~begins & follows.any(axis=(-2, -1))
 
     def after(self, past: Any, step: Step, brought: Any) -> Any:
         """What is carried on after one more step."""
-        (values, chosen, repeated), (reward, first, second) = past, brought
+        (values, chosen, repeated), (reward, begins, second) = past, brought
         # Both lines read the value of the second choice as it was before.
         at_first, at_second = _cell(values, self.first, chosen), _cell(values, step.state, step.action)
         expected = (values * at_second).sum()
@@ -261,8 +274,8 @@ class Trials(History, eqx.Module):
         first_learned = at_first * rate_1 * (before + self.eligibility * surprise)
         return (
             values + first_learned + at_second * rate_2 * surprise,
-            jnp.where(first, step.action, chosen),
-            jnp.where(second, jnp.arange(len(repeated)) == chosen, repeated),
+            jnp.where(begins, jnp.where(step.observed, step.action, _UNSEEN), chosen),
+            jnp.where(second & (chosen != _UNSEEN), jnp.arange(len(repeated)) == chosen, repeated),
         )
 
 

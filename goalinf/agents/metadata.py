@@ -97,6 +97,9 @@ _UNSATURATED = {"DefaultPolicy", "QLearning", "TwoStep"}
 
 def invariances(parts: Any) -> dict[Invariance, bool]:
     """Which changes of the reward leave the policy of an agent of these parts as it is."""
+    names = {type(part).__name__ for part in parts}
+    if "DefaultPolicy" in names and not names & {"QLearning", "TwoStep"}:
+        return dict.fromkeys(INVARIANCES, True)  # it wants nothing
     broken = {kind for part in parts for kind in _broken(part)}
     return {kind: kind not in broken for kind in INVARIANCES}
 
@@ -104,7 +107,8 @@ def invariances(parts: Any) -> dict[Invariance, bool]:
 def _broken(part: Any) -> tuple[Invariance, ...]:
     name = type(part).__name__
     if name == "ValueIteration" and (part.horizon, part.depth) != (None, None):
-        return ("potential",)
+        # What is worth nothing at the end is no part of a peak, and does not rise with the rewards.
+        return ("constant", "potential") if type(part.outlook).__name__ == "Extremal" else ("potential",)
     return _BROKEN.get(name, ())
 
 
@@ -148,22 +152,29 @@ def confounded(agent: Any, reward: Reward, n_worlds: int = 1, *, ends: bool = Fa
         return found
     if "beta" in agent.parameters and agent.scales:
         found["beta"] = "only beta times the reward shows in behavior"
-    planner, one = agent.planner, type(agent.planner).__name__
+    planner = agent.planner
+    while hasattr(planner, "planner"):  # planning for the opposite
+        planner = planner.planner
+    one, names = type(planner).__name__, {type(part).__name__ for part in agent.parts}
     if one == "QLearning" and not ends and not isinstance(reward, LinearReward):
         # The same amount more of every reward makes up for other values at first; so does a scale, with such an amount.
         found["beta"] = "only beta times the reward shows in behavior"
         found["initial"] = "adding c to every reward and c / (1 - discount) to it changes nothing that is done"
-    stationary = planner.horizon is None and getattr(planner, "depth", None) is None
-    if n_worlds > 1 or not stationary or isinstance(reward, LinearReward):
+    on = getattr(reward, "on", None)
+    if one == "QuasiHyperbolic" and on == "departure" and "present_bias" in agent.parameters:
+        # What is paid whatever is chosen drops out now, and is worth b times itself later, in every world.
+        found["present_bias"] = "only its product with the reward shows in behavior"
+    if n_worlds > 1 or planner.horizon is not None or isinstance(reward, LinearReward):
         return found
-    names = {type(part).__name__ for part in agent.parts}
     if isinstance(reward, StateReward):
         # A softmax of P u, for any u, is all that such an agent can do, whatever else it is.
         felt = type(planner.outlook).__name__ == "Prospect" and planner.outlook.weighting is None
-        felt = felt and reward.on == "departure"
-        plain = planner.outlook is None or felt
-        if plain and one in ("ValueIteration", "QuasiHyperbolic") and "TrueBeliefs" in names and agent.beta is not None:
-            owned = {"discount", "present_bias"} if reward.on == "departure" else {"discount"}
+        felt = felt and on == "departure"
+        plain = (planner.outlook is None or felt) and getattr(planner, "leaf", None) is None
+        family = one in ("ValueIteration", "QuasiHyperbolic", "SuccessorRepresentation")
+        if plain and family and names & {"TrueBeliefs", "ForeseesSlips"} and agent.beta is not None:
+            owned = {"discount", "present_bias", "model_based"}
+            owned |= {"slip"} if "ForeseesSlips" in names and agent.hidden_slip is not None else set()
             owned |= {"beta", *planner.outlook.parameters} if felt else set()
             for name in owned & set(agent.parameters):
                 found.setdefault(name, "with any other value of it other values of the states give the same behavior")

@@ -5,23 +5,26 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import equinox as eqx
+import jax
 import numpy as np
-from numpyro.distributions import Distribution
+from numpyro.distributions import Delta, Distribution
 
 INFINITY = float("inf")
 SHARE = (0.0, 1.0)
 Ranges = dict[str, tuple[float, float]]
-_ARRAYS = ("beta", "default")  # the parameters that may be more than one number
+_ARRAYS = ("beta", "default", "leaf")  # the parameters that may be more than one number
+_BESIDE = 1e-5  # so far outside its range nothing of a prior may lie
 
 
 class Part(eqx.Module):
     """A part of an agent.
 
     ``parameters`` are the fields that may carry a prior, with their smallest and largest value. A name belongs to
-    exactly one part, so that it says what it is wherever the part stands.
+    exactly one part, so that it says what it is wherever the part stands. ``known`` are other fields of numbers.
     """
 
     parameters: ClassVar[Ranges] = {}
+    known: ClassVar[Ranges] = {}
 
     @property
     def scales(self) -> bool:
@@ -34,36 +37,60 @@ class Part(eqx.Module):
         return False
 
     def __check_init__(self) -> None:
-        for name, (low, high) in self.parameters.items():
+        for name, (low, high) in {**self.parameters, **self.known}.items():
             value = check_parameter(name, getattr(self, name), low, high)
+            if name in self.known and isinstance(value, Distribution):
+                raise ValueError(f"{name} is a prior; a {type(self).__name__} takes numbers in {interval(low, high)}")
             if value is None and self.__dataclass_fields__[name].default is not None:
                 raise ValueError(f"{name} is None; expected a number in {interval(low, high)}, or a prior")
-            shape = value.shape() if isinstance(value, Distribution) else np.shape(value)
-            if shape and name not in _ARRAYS:
-                raise ValueError(f"{name} has shape {shape}; expected one number")
 
     def check(self, world: Any, reward: Any) -> None:
         """Refuse a world or a reward that the part does not fit, before anything is planned."""
 
 
 def check_parameter(name: str, value: Any, low: float, high: float) -> Any:
-    """A number (or array) within its range as a host array; a distribution or traced value as it is.
+    """A number (or array) within its range as a host array; a prior within it, a traced value or None as it is.
 
     Raises
     ------
     ValueError
-        Where a number is outside.
+        Where it is no number, several, or outside; or where a prior reaches beyond.
     """
-    if isinstance(value, str):
-        raise ValueError(f"{name} is {value!r}; expected a number in {interval(low, high)}")
-    if not isinstance(value, (bool, int, float, list, tuple, np.ndarray, np.generic)):
-        return value
-    array = np.asarray(value, np.float64)
+    if isinstance(value, Distribution):
+        _check_support(name, value, low, high)
+    elif value is not None and not isinstance(value, (jax.Array, jax.ShapeDtypeStruct)):
+        value = _check_numbers(name, value, low, high)
+    shape = value.shape() if isinstance(value, Distribution) else np.shape(value)
+    if shape and name not in _ARRAYS:
+        raise ValueError(f"{name} has shape {shape}; expected one number")
+    return value
+
+
+def _check_numbers(name: str, value: Any, low: float, high: float) -> np.ndarray:
+    try:
+        array = np.asarray(value)
+    except ValueError:  # a list of lists that are not alike
+        array = np.asarray(None)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name} is {value!r}; expected a number in {interval(low, high)}, or a prior")
+    array = array.astype(np.float64)
     wrong = ~((array >= low) & (array <= high) & np.isfinite(array))
     if wrong.any():
         found = array[wrong].ravel()[0]
         raise ValueError(f"{name} is {found:g}; expected a finite number in {interval(low, high)}")
     return array
+
+
+def _check_support(name: str, prior: Distribution, low: float, high: float) -> None:
+    """Refuse a prior that gives weight to values outside the range: no posterior could mean anything there."""
+    if isinstance(prior, Delta):
+        raise ValueError(f"the prior of {name} is a Delta, which is a known value: give the number in its place")
+    for bound, beside in ((low, low - _BESIDE), (high, high + _BESIDE)):
+        if np.isfinite(bound) and np.any(prior.support(np.full(prior.shape(), beside))):
+            raise ValueError(
+                f"the prior of {name}, {type(prior).__name__}, reaches beyond {interval(low, high)}: take one with "
+                "such a support, as numpyro.distributions.Beta and LogNormal have, or a TruncatedNormal"
+            )
 
 
 def interval(low: float, high: float) -> str:

@@ -16,7 +16,7 @@ from goalinf.agents.bellman import Backup, Problem, action_values, backup, biase
 from goalinf.agents.factors import Calm
 from goalinf.agents.linear import solve_linear
 from goalinf.agents.outlooks import Outlook
-from goalinf.agents.parts import SHARE, Part, Ranges, check_policy, check_shape
+from goalinf.agents.parts import INFINITY, SHARE, Part, Ranges, check_policy, check_shape
 from goalinf.checks import check_count
 from goalinf.precision import cast, namespace, on_host
 from goalinf.rewards import Reward, ended
@@ -106,6 +106,7 @@ class ValueIteration(Planner):
     discount: Any = None
     leaf: Any = None
     parameters: ClassVar[Ranges] = {"discount": SHARE}
+    known: ClassVar[Ranges] = {"leaf": (-INFINITY, INFINITY)}
 
     def __check_init__(self) -> None:
         if self.outlook is not None and (isinstance(self.outlook, type) or not callable(self.outlook)):
@@ -229,6 +230,7 @@ class SuccessorRepresentation(Planner):
     default: Any = None
     model_based: Any = 0.0
     parameters: ClassVar[Ranges] = {"model_based": SHARE}
+    known: ClassVar[Ranges] = {"default": SHARE}
     horizon: ClassVar[None] = None
     outlook: ClassVar[None] = None
 

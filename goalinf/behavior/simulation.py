@@ -25,10 +25,13 @@ from goalinf.precision import Precision, cast, computing_in
 from goalinf.worlds import MDP
 
 
-def roll_out(key: Array, mdp: MDP, policy: Policy, starts: Array, context: Array, steps: int, one_world: bool):
+def roll_out(
+    key: Array, mdp: MDP, policy: Policy, slip: Any, starts: Array, context: Array, steps: int, one_world: bool
+):
     """Simulate: states ``(N, T+1)``, actions ``(N, T)`` and whether each step was taken ``(N, T)``.
 
-    Latent modes and histories move on by the same kernels that score them.
+    Latent modes and histories move on by the same kernels that score them. ``slip`` is the probability that the world
+    moves by any other available action than the one that is recorded; None where it never does.
     """
     policy = cast(policy)
     successors, probabilities = jnp.asarray(mdp.successors), jnp.asarray(mdp.probabilities)
@@ -47,6 +50,12 @@ def roll_out(key: Array, mdp: MDP, policy: Policy, starts: Array, context: Array
     def drawn(key: Any, log_probs: Any) -> Any:
         return jax.random.categorical(key, log_probs).astype(starts.dtype)
 
+    def slipped(key: Any, action: Any, state: Any) -> Any:
+        offered = jnp.asarray(mdp.available)[state if one_world else (context, state)]
+        whether, what = jax.random.split(jax.random.fold_in(key, 2))
+        slips = jax.random.bernoulli(whether, slip, action.shape)
+        return jnp.where(slips, jax.random.categorical(what, jnp.where(offered, 0.0, -jnp.inf)), action)
+
     def step(carry, now):
         state, mode, past = carry
         key, t = now
@@ -56,7 +65,8 @@ def roll_out(key: Array, mdp: MDP, policy: Policy, starts: Array, context: Array
         if history is not None:
             log_probs = per_walker("bend", history, per_walker("look", history, past, state), log_probs)
         action = jax.random.categorical(choose, log_probs)
-        place = (state, action) if one_world else (context, state, action)
+        done = action if slip is None else slipped(move, action, state)
+        place = (state, done) if one_world else (context, state, done)
         slot = jax.random.categorical(move, jnp.log(probabilities[place]))
         alive = ~policy.ended[numbers, state]
         following = jnp.where(alive, successors[(*place, slot)], state)
@@ -78,13 +88,15 @@ def roll_out(key: Array, mdp: MDP, policy: Policy, starts: Array, context: Array
     return jnp.concatenate([states, last[None]]).T, actions.T, alive.T
 
 
-def roll_out_one_of(key: Array, mdp: MDP, policies: Sequence[Policy], option: Array, *arguments: Any) -> Any:
-    """:func:`roll_out` of walkers of which each follows its own one of several policies."""
-    walks = [roll_out(key, mdp, policy, *arguments) for policy in policies]
+def roll_out_one_of(
+    key: Array, mdp: MDP, policies: Sequence[Policy], slips: Sequence[Any], option: Array, *arguments: Any
+) -> Any:
+    """:func:`roll_out` of walkers of which each follows its own one of several policies, and slips as that one does."""
+    walks = [roll_out(key, mdp, policy, slip, *arguments) for policy, slip in zip(policies, slips, strict=True)]
     return jax.tree.map(lambda *each: jnp.stack(each)[option, jnp.arange(len(option))], *walks)
 
 
-_roll_out = jax.jit(roll_out_one_of, static_argnums=(6, 7))
+_roll_out = jax.jit(roll_out_one_of, static_argnums=(7, 8))
 
 
 def simulate(
@@ -219,7 +231,13 @@ def _walk(
         for policy in policies:
             check_solved(policy.residual, policy.values, chosen)
         which = drawn_options(key, agent, len(first))[group] if option is None else jnp.asarray(option)
-        return jax.device_get(_roll_out(key, cast(mdp), policies, which, first, context, steps, one_world))
+        walked = _roll_out(key, cast(mdp), policies, hidden_slips(agent), which, first, context, steps, one_world)
+        return jax.device_get(walked)
+
+
+def hidden_slips(agent: Agent | Mixture) -> tuple[Any, ...]:
+    """Of every agent that it may be."""
+    return tuple(option.hidden_slip for option in options_of(agent))
 
 
 def drawn_options(key: Array, agent: Agent | Mixture, count: int) -> Array:

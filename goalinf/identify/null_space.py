@@ -8,7 +8,7 @@ known. For a reward r(s, a) it is the shapings, :math:`\mathrm{im}(E - \gamma P)
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -108,7 +108,8 @@ def null_space(world: Worlds, agent: Agents, reward: Rewards, *, free: Sequence[
         free parameters the answer is the same for every reward of the class. In general it is that at this reward;
         for a prior, or zero everywhere, at a generic one drawn with a fixed seed.
     free : sequence of str
-        Parameters of the agent that are not known either: ``"beta"``, ``"discount"``. With ``("beta",)`` there is
+        Parameters of the agent that are not known either: ``"beta"``, ``"discount"`` (its own, or else that of the
+        world). With ``("beta",)`` there is
         one more direction, the scale: only beta times the reward matters. Several experts have one each.
 
     Returns
@@ -151,8 +152,7 @@ def null_space(world: Worlds, agent: Agents, reward: Rewards, *, free: Sequence[
     setting, known = line_up(world, agent, reward)
     if not reward_priors(reward):
         check_shapes(reward, setting.world)
-    names = ("discount" if name == "discount" else f"agent.{name.removeprefix('agent.')}" for name in free)
-    free = tuple(dict.fromkeys(names))
+    free = tuple(dict.fromkeys(name for one in free for name in _meant(one, known)))
     wanted = tuple(f"reward.{name}" for name in reward_priors(reward)) or reward_parameters(reward)
     failure: Exception | None = None
     beta = max(float(np.max(one.parameters.get("beta", 1.0))) for one in known)
@@ -200,6 +200,15 @@ def null_space_at(found: Sequence[Jacobian], setting: Setting, agents: Sequence[
     }
     agent_part = xr.Dataset(others, coords={"kind": array.coords["kind"]} if others else None)
     return NullSpace(len(basis), array, agent_part, null.singular_values, directions, basis.shape[1], null.gap)
+
+
+def _meant(name: str, agents: Sequence[Agent]) -> Iterator[str]:
+    """The parameter that somebody calls by this name: the discount is an agent's own, or else that of the world."""
+    own = ["discount" in agent.parameters for agent in agents]
+    if name != "discount" or any(own):
+        yield f"agent.{name.removeprefix('agent.')}"
+    if name == "discount" and not all(own):
+        yield name
 
 
 def stacked_kernel(found: Sequence[Jacobian]) -> Kernel:

@@ -9,7 +9,7 @@ from typing import Any
 
 import equinox as eqx
 import numpyro
-from numpyro.distributions import Distribution, ExpandedDistribution, ImproperUniform, Independent
+from numpyro.distributions import Delta, Distribution, ExpandedDistribution, ImproperUniform, Independent
 
 from goalinf.agents import Agent, Mixture
 from goalinf.agents.derivatives import base_of
@@ -85,6 +85,8 @@ def _reward_priors(reward: Reward) -> dict[str, tuple[Distribution, tuple[str, .
 def _expanded(name: str, prior: Distribution, dims: tuple[str, ...], sizes: Mapping[str, int]) -> Distribution:
     if prior.support.is_discrete:
         raise ValueError(f"the prior of {name} is discrete ({type(prior).__name__}); expected a continuous one")
+    if isinstance(entry_prior(prior), Delta):
+        raise ValueError(f"the prior of {name} is a Delta, which is a known value: give the number in its place")
     if isinstance(prior, ImproperUniform):
         raise ValueError(
             f"the prior of {name} is improper; what no data can see would have no posterior: take a wide one, "

@@ -227,15 +227,21 @@ def warn_unidentified(posterior: Posterior) -> None:
     agent, reward = posterior.agent, posterior.reward
     unknown = {site.parameter for site in posterior.sites if site.name.startswith("agent.")}
     free = [site.name for site in posterior.sites if site.name.startswith("reward.")]
-    if not isinstance(agent, Agent) or not isinstance(reward, Reward) or not unknown or not free:
+    if not isinstance(reward, Reward) or not unknown or not free:
         return
     assert posterior.world is not None
+    assert agent is not None
     worlds = Setting.of(posterior.world, reward, posterior.labeled.context_names).worlds
     ends = any(world.mdp.terminal.any() for world in worlds)
-    for name, why in agent.confounded(reward, len(worlds), ends=ends).items():
+    one = agent.agents[0] if isinstance(agent, Mixture) else agent
+    found = one.confounded(reward, len(worlds), ends=ends)
+    if isinstance(agent, Mixture):  # what makes up for another value of one option need not do so for the next
+        found = {name: why for name, why in found.items() if name == "beta" and agent.scales}
+    shows = one is agent and one.one_policy
+    for name, why in found.items():
         if name in unknown:
             others = "gi.LinearReward with few features, several worlds, " if name != "beta" else ""
-            shown = f"; gi.null_space(world, agent, reward, free=({name!r},)) shows it" if agent.one_policy else ""
+            shown = f"; gi.null_space(world, agent, reward, free=({name!r},)) shows it" if shows else ""
             warnings.warn(
                 f"agent.{name} and {free[0]} both have a prior, and no amount of behavior tells them apart: {why}. "
                 f"The posterior of agent.{name} will say what the priors say. Way out: a known {name} "

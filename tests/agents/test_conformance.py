@@ -164,24 +164,71 @@ CONFOUNDED = {
     "discount": (gi.myopic(0.5, 2.0), "action", {"beta", "discount"}),
     "lapse": (gi.boltzmann(2.0, lapse=0.1), "action", {"beta", "lapse"}),
     "risk": (gi.risk_sensitive(-1.0, 2.0), "action", {"beta", "risk"}),
-    "discount, by state": (gi.myopic(0.5, 2.0), "state", {"beta", "discount"}),
-    "present bias, by state": (gi.quasi_hyperbolic(0.6, 2.0), "state", {"beta", "present_bias"}),
-    "risk, by state": (gi.risk_sensitive(-1.0, 2.0), "state", set()),
+    "depth": (gi.lookahead(3, 2.0, discount=0.7, lapse=0.1), "action", {"beta", "discount", "lapse"}),
+    "negated": (gi.anti_rational(2.0, negated=True, discount=0.7), "action", {"beta", "discount"}),
+    "discount, by state": (gi.myopic(0.5, 2.0), "departure", {"beta", "discount"}),
+    "present bias, by state": (gi.quasi_hyperbolic(0.6, 2.0), "departure", {"beta", "present_bias"}),
+    "present bias, on arrival": (gi.quasi_hyperbolic(0.6, 2.0), "arrival", {"beta", "present_bias"}),
+    "risk, by state": (gi.risk_sensitive(-1.0, 2.0), "departure", set()),
+    "depth, by state": (gi.lookahead(3, 2.0, discount=0.7), "departure", {"beta", "discount"}),
+    "depth, on arrival": (gi.lookahead(3, 2.0, discount=0.7), "arrival", {"beta", "discount"}),
+    "known leaves, by state": (gi.lookahead(3, 2.0, discount=0.7, leaf=[0.1, 0.5, 0.2]), "departure", set()),
+    "negated, by state": (gi.anti_rational(2.0, negated=True, discount=0.7), "departure", {"beta", "discount"}),
+    "slip meant": (gi.slipping(0.2, 2.0, foreseen=True, recorded="intended"), "departure", {"beta", "slip"}),
+    "slip done": (gi.slipping(0.2, 2.0, foreseen=True), "departure", {"beta"}),
+    "SR, by state": (gi.successor_representation(2.0, model_based=0.4), "departure", {"beta", "model_based"}),
+    "two worlds": (gi.myopic(0.5, 2.0, lapse=0.1), "two departure", {"beta"}),
+    "two worlds, present bias": (gi.quasi_hyperbolic(0.6, 2.0), "two departure", {"beta", "present_bias"}),
+    "two worlds, equilibrium": (
+        gi.quasi_hyperbolic(0.6, 2.0, sophisticated=True),
+        "two departure",
+        {"beta", "present_bias"},
+    ),
+    "two worlds, present bias on arrival": (gi.quasi_hyperbolic(0.6, 2.0), "two arrival", {"beta"}),
+    "features": (gi.quasi_hyperbolic(0.6, 2.0, discount=0.8), "features", {"beta", "present_bias"}),
 }
+WIDE = gi.from_arrays(oracles.random_law(np.random.default_rng(10), 6, 2, 6), discount=golden.G3_DISCOUNT)
+SECOND = gi.from_arrays(oracles.random_law(np.random.default_rng(9), 3, 2, 3), discount=golden.G3_DISCOUNT)
 
 
-@pytest.mark.parametrize("case", quick(CONFOUNDED, ["discount"]))
+@pytest.mark.parametrize("case", quick(CONFOUNDED, ["discount", "depth", "two worlds, present bias", "features"]))
 def test_confounded_parameters_are_those_that_the_null_space_finds(case):
     """Declared: one direction more. Not declared although it bends the outlook: none more, with state rewards."""
     agent, kind, expected = CONFOUNDED[case]
     rng = np.random.default_rng(6)
     action, state = rng.uniform(0.2, 1.0, (3, 2)), rng.normal(size=3)
-    reward = gi.ActionReward(action) if kind == "action" else gi.StateReward(state, on="departure")
-    assert set(agent.confounded(reward)) == expected
-    alone = gi.null_space(ENDLESS, agent, reward).dimension
+    *several, on = kind.split()
+    if on == "action":
+        reward = gi.ActionReward(action)
+    elif on == "features":
+        reward = gi.LinearReward(np.eye(6)[:, :2], state[:2], on="departure")
+    else:
+        reward = gi.StateReward(state, on=on)
+    world = {"one": ENDLESS, "other": SECOND} if several else WIDE if on == "features" else ENDLESS
+    assert set(agent.confounded(reward, 2 if several else 1)) == expected
+    alone = gi.null_space(world, agent, reward).dimension
     for parameter in agent.parameters:
-        more = gi.null_space(ENDLESS, agent, reward, free=(parameter,)).dimension - alone
+        more = gi.null_space(world, agent, reward, free=(parameter,)).dimension - alone
         assert more == (parameter in expected), parameter
+
+
+def test_the_discount_is_that_of_the_agent_who_has_one():
+    """Few features buy it; that of the world, which nobody uses, is not what is asked for."""
+    features = gi.LinearReward(np.eye(6)[:, :2], np.array([1.0, -0.5]), on="departure")
+    own, theirs = gi.myopic(0.6, 2.0), gi.boltzmann(2.0)
+    found = gi.null_space(WIDE, own, features, free=("discount",))
+    assert (found.dimension, list(found.agent)) == (0, ["agent.discount"])
+    assert list(gi.null_space(WIDE, theirs, features, free=("discount",)).agent) == ["discount"]
+    both = gi.null_space(WIDE, {1: own, 2: theirs}, features, free=("discount",))
+    assert (both.dimension, set(both.agent)) == (0, {"agent.discount", "discount"})
+
+
+def test_a_peak_of_what_is_near_rises_with_the_rewards_and_the_end_does_not():
+    for agent in (gi.extremal(0.5, 2.0, depth=2), gi.extremal(0.5, 2.0, horizon=2)):
+        assert agent.invariances == {"constant": False, "potential": False, "redistribution": False}
+        before, after = (agent.policy(ENDLESS, gi.ActionReward(golden.G3_R + c)).values for c in (0.0, -2.0))
+        assert np.abs(after - before).max() > 1e-3
+    assert all(gi.uniform().invariances.values())
 
 
 ONTO = [name for name, agent in named_agents.AGENTS.items() if agent.onto and one_policy(agent)]
@@ -225,6 +272,9 @@ def test_priors_that_no_data_can_change_are_warned_of_before_sampling():
         warnings.simplefilter("error", gi.UnidentifiedWarning)
         with pytest.raises(gi.UnidentifiedWarning, match=says):
             gi.infer(jax.random.key(1), ENDLESS, agent=agent, reward=prior, data=walks, progress=False)
+        either = gi.lookahead(gi.one_of([1, 2]), dist.LogNormal(0.0, 1.0))
+        with pytest.raises(gi.UnidentifiedWarning, match=says):
+            gi.infer(jax.random.key(1), ENDLESS, agent=either, reward=prior, data=walks, progress=False)
 
 
 def test_usual_priors():

@@ -57,6 +57,38 @@ NUMBERS = {
     "exponent is 0; expected a finite number in (0, inf]": lambda: gi.prospect(2.0, 2.0, exponent=0.0),
     "confusion is 2; expected": lambda: gi.false_dynamics(2.0, 2.0, alternative=[1, 0]),
     "model_based is 2; expected": lambda: gi.successor_representation(2.0, model_based=2.0),
+    "the prior of lapse, Normal, reaches beyond [0, 1]: take one": lambda: gi.boltzmann(
+        2.0, lapse=dist.Normal(0.0, 1.0)
+    ),
+    "the prior of hazard, Normal, reaches beyond": lambda: gi.abandoning(dist.Normal(0.0, 1.0), 2.0),
+    "the prior of tail, Uniform, reaches beyond (0, 1]": lambda: gi.cvar(dist.Uniform(0.0, 2.0), 2.0),
+    "the prior of k, Normal, reaches beyond [0, inf]": lambda: gi.hyperbolic(dist.Normal(0.0, 1.0), 2.0, horizon=4),
+    "the prior of beta is a Delta, which is a known value": lambda: gi.boltzmann(dist.Delta(2.0)),
+    "the prior of beta, Uniform, reaches beyond": lambda: gi.boltzmann(dist.Uniform(-1.0, 1.0)),
+    "lapse has shape (4,); expected one": lambda: gi.boltzmann(2.0, lapse=0.1).at(lapse=[0.1, 0.5, 0.9, 0.2]),
+    "tail has shape (2,); expected one number": lambda: gi.cvar(0.5, 2.0).at(tail=np.array([0.1, 0.2])),
+    "persistence has shape (4,); expected": lambda: gi.habitual(1.0, 2.0).at(persistence=[1, 2, 3, 4]),
+    "beta is None; expected a number in [0, inf], or a pri": lambda: gi.boltzmann(5.0).at(beta=None),
+    "the prior of beta, Normal, reaches": lambda: gi.boltzmann(5.0).at(beta=dist.Normal(0.0, 1.0)),
+    "beta is (1+2j); expected a number": lambda: gi.boltzmann(1 + 2j),
+    "beta is {'a': 1}; expected a number": lambda: gi.boltzmann({"a": 1}),
+    "beta is [[1.0], [1.0, 2.0]]; expected a number": lambda: gi.boltzmann([[1.0], [1.0, 2.0]]),
+    "default is nan; expected a finite number in [0, 1]": lambda: gi.abandoning(0.3, 2.0, default=[np.nan, 1.0]),
+    "default is 2; expected a finite number in [0, 1]": lambda: gi.abandoning(0.3, 2.0, default=[1.0, 2.0]),
+    "default is -1; expected a finite number in [0, 1]": lambda: gi.successor_representation(2.0, default=[-1.0, 1.0]),
+    "default is a prior; a Abandoning takes numbers in": lambda: gi.abandoning(
+        0.3, 2.0, default=dist.Dirichlet(np.ones(2))
+    ),
+    "first, the number of the first state, is -1; expected": lambda: gi.two_step(0.5, 0.5, 1.0, 1.0, first=-1),
+    "first is 9; expected the number of a state, below 3": lambda: gi.two_step(0.5, 0.5, 1.0, 1.0, first=9).policy(
+        G3, G3_REWARD
+    ),
+    "first is 2, state b, where the episode has ended": lambda: gi.two_step(0.5, 0.5, 1.0, 1.0, first=2).policy(
+        gi.gridworld("a.b", terminal="b", discount=0.9), NOWHERE
+    ),
+    "leaf is 'a'; expected a number": lambda: gi.lookahead(2, 2.0, leaf="a"),
+    "depths are 'ab'; expected the probabilities": lambda: gi.plan_commitment(0.1, 2.0, depths="ab"),
+    "seed is -1; expected a whole number of at least 0": lambda: gi.noisy_plan(0.1, 2.0, seed=-1),
     "habit_rate is 2; expected": lambda: gi.habitual(0.5, 2.0, habit_rate=2.0),
     "slip is -0.1; expected": lambda: gi.slipping(-0.1, 2.0),
     "hazard is 2; expected": lambda: gi.abandoning(2.0, 2.0),
@@ -103,7 +135,7 @@ MEANINGLESS = {
     "foresees that choices follow a softmax of beta Q, and they do not": lambda: gi.anti_rational(2.0, backup="soft"),
     "softmax of beta Q, and they do not: use backup='hard'": lambda: gi.rational_inattention(2.0, backup="soft"),
     "leaf is what the end of looking ahead is worth": lambda: gi.lookahead(2, 2.0, leaf=np.zeros(3), backup="soft"),
-    "leaf holds a number that is not finite": lambda: gi.lookahead(2, 2.0, leaf=[0.0, np.inf, 0.0]),
+    "leaf is inf; expected a finite number": lambda: gi.lookahead(2, 2.0, leaf=[0.0, np.inf, 0.0]),
     "leaf has shape (2,); this world needs (3,) (state)": lambda: gi.lookahead(2, 2.0, leaf=[0.0, 1.0]).policy(
         G3, G3_REWARD
     ),

@@ -41,6 +41,10 @@ def infer(**changes):
         ),
         ({"agent": gi.soft_optimal(beta=dist.Poisson(1.0))}, r"prior of agent\.beta is discrete"),
         (
+            {"reward": gi.StateReward(dist.Delta(2.0), on="arrival")},
+            r"prior of reward\.values is a Delta, .*: give the number",
+        ),
+        (
             {"reward": gi.StateReward(dist.ImproperUniform(dist.constraints.real, (), ()), on="arrival")},
             r"the prior of reward\.values is improper; .*take a wide one, such as",
         ),

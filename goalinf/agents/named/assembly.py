@@ -19,7 +19,7 @@ _OTHERS = (*_PLANNING, "beliefs", "execution", "lapse")
 
 def made(kind: Callable[..., P], **fields: Any) -> P:
     """A part, its numbers checked and turned into arrays of the host."""
-    ranges = getattr(kind, "parameters", {})
+    ranges = {**getattr(kind, "parameters", {}), **getattr(kind, "known", {})}
     return kind(**{k: check_parameter(k, v, *ranges[k]) if k in ranges else v for k, v in fields.items()})
 
 

@@ -12,7 +12,7 @@ from goalinf.agents.choice import Satisficing, Softmax
 from goalinf.agents.inattention import Inattentive, RationalInattention
 from goalinf.agents.named.assembly import assembled, made
 from goalinf.agents.planners import SuccessorRepresentation
-from goalinf.checks import check_count
+from goalinf.checks import check_count, check_flag
 
 
 @constructor
@@ -57,10 +57,6 @@ def lookahead(depth: int, beta: Any, *, leaf: Any = None, **others: Any) -> Agen
     array([0.25, 0.25, 0.25, 0.25])
     """
     check_count("depth", depth)
-    if leaf is not None:
-        leaf = np.asarray(leaf, float)
-        if not np.isfinite(leaf).all():
-            raise ValueError("leaf holds a number that is not finite; expected a value in utility for each state")
     return assembled("lookahead", beta, others, depth=depth, leaf=leaf)
 
 
@@ -161,6 +157,7 @@ def rational_inattention(beta: Any, *, visits: Any = None, foreseen: bool = Fals
     [0.98 0.99 0.95 0.88] 0.02 nats
     [0.79 0.92 0.58 0.32] 0.12 nats
     """
+    check_flag("foreseen", foreseen)
     if not foreseen:
         visits = None if visits is None else np.asarray(visits, float)
         return assembled("rational_inattention", made(RationalInattention, beta=beta, visits=visits), others)

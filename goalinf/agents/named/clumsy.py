@@ -11,6 +11,7 @@ from goalinf.agents.execution import Slip
 from goalinf.agents.failures import PlanNoise
 from goalinf.agents.history import ChoiceKernel
 from goalinf.agents.named.assembly import assembled, made
+from goalinf.checks import check_flag
 
 
 @constructor
@@ -105,6 +106,7 @@ def slipping(
     {'beta': array(2.), 'slip': array(0.2)}
     """
     hand = made(Slip, slip=slip, recorded=recorded)
+    check_flag("foreseen", foreseen)
     return assembled("slipping", beta, others, beliefs=ForeseesSlips() if foreseen else None, execution=hand)
 
 

@@ -53,7 +53,6 @@ def abandoning(hazard: Any, beta: Any, *, recovery: Any = 0.0, default: Any = No
     >>> gi.abandoning(0.05, beta=2.0, lapse=0.1).parameters
     {'beta': array(2.), 'hazard': array(0.05), 'recovery': array(0.), 'lapse': array(0.1)}
     """
-    default = None if default is None else np.asarray(default, float)
 
     def around(inner: Any) -> Abandoning:
         return made(Abandoning, hazard=hazard, recovery=recovery, default=default, inner=inner)
@@ -204,9 +203,14 @@ def plan_commitment(replan: Any, beta: Any, *, depths: Any, commitment: int | No
     >>> gi.plan_commitment(0.1, beta=2.0, depths=3).execution.depths.round(3)
     array([0.571, 0.286, 0.143])
     """
-    shares = _geometric(depths) if isinstance(depths, int) else np.asarray(depths, float)
+    if isinstance(depths, int):
+        check_count("depths", depths)
+    try:
+        shares = _geometric(depths) if isinstance(depths, int) else np.asarray(depths, float)
+    except (TypeError, ValueError):
+        shares = np.zeros(0)
     if shares.ndim != 1 or not ((shares >= 0).all() and abs(shares.sum() - 1.0) < 1e-6):
-        raise ValueError(f"depths are {shares.tolist()}; expected the probabilities of depth 1, 2, …, which sum to 1")
+        raise ValueError(f"depths are {depths!r}; expected the probabilities of depth 1, 2, …, which sum to 1")
     if commitment is not None:
         check_count("commitment", commitment)
     without = dict.fromkeys(("horizon", "depth"), "depths say how far a plan looks")
@@ -276,6 +280,5 @@ def option(options: Sequence[Option], beta: Any, *, early: Any = 0.0, overshoot:
 
 def _geometric(depth: int) -> np.ndarray:
     """Every depth up to this one half as likely as the one before."""
-    check_count("depths", depth)
     shares = 0.5 ** np.arange(depth)
     return shares / shares.sum()

@@ -110,7 +110,8 @@ def quasi_hyperbolic(
     :math:`\pi = \mathrm{softmax}(\beta Q)`, a stationary equilibrium with its later selves.
 
     For rewards on departure the naive agent with :math:`(b, \rho)` does exactly what :func:`boltzmann` does with
-    :math:`b \rho`: present bias shows only with rewards of actions or on arrival.
+    :math:`b \rho`, in every world. With rewards on arrival or of actions it takes several worlds, or few unknowns, to
+    tell present bias from another reward.
 
     Parameters
     ----------

@@ -66,8 +66,9 @@ def false_dynamics(confusion: Any, beta: Any, *, alternative: Any, **others: Any
     beta : float, (S,) or Distribution
         Inverse temperature in 1/utility, at least 0.
     alternative : World or sequence of int
-        :math:`P'`: a world with the same states and actions; or for every action the number of the one whose outcomes
-        it is taken to have, such as ``[1, 0]`` for two that are mixed up.
+        :math:`P'`: a world with the same states and actions, of which the transitions are believed in, and nothing else
+        (a choice that it does not offer, or that comes after its end, is believed to lead nowhere else); or for every
+        action the number of the one whose outcomes it is taken to have, such as ``[1, 0]`` for two that are mixed up.
     **others
         ``horizon``, ``depth``, ``discount``, ``backup``, ``outlook``, ``execution`` or ``lapse``; see
         :func:`boltzmann`.

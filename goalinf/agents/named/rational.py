@@ -10,7 +10,7 @@ from goalinf.agents.bellman import Backup
 from goalinf.agents.choice import DefaultPolicy, Softmax
 from goalinf.agents.named.assembly import assembled, made
 from goalinf.agents.planners import Negated, ValueIteration
-from goalinf.checks import check_count
+from goalinf.checks import check_count, check_flag
 
 
 @constructor
@@ -228,6 +228,7 @@ def anti_rational(beta: Any, *, negated: bool = False, **others: Any) -> Agent:
     >>> gi.anti_rational(beta=2.0, negated=True).policy(hall, reward).sel(state="0,1").argmax("action").item()
     3
     """
+    check_flag("negated", negated)
     if negated:
         return assembled("anti_rational", beta, others, wrapped=Negated)
     return assembled("anti_rational", made(Softmax, beta=beta, sign=-1), others)
