@@ -170,12 +170,15 @@ def confounded(agent: Any, reward: Reward, n_worlds: int = 1, *, ends: bool = Fa
         # A softmax of P u, for any u, is all that such an agent can do, whatever else it is.
         felt = type(planner.outlook).__name__ == "Prospect" and planner.outlook.weighting is None
         felt = felt and on == "departure"
-        plain = (planner.outlook is None or felt) and getattr(planner, "leaf", None) is None
+        # To look one step ahead, at leaves whose values are known, is to see no reward that could make up for anything.
+        known = getattr(planner, "leaf", None) is not None
+        plain = (planner.outlook is None or felt) and not (known and planner.depth == 1)
         family = one in ("ValueIteration", "QuasiHyperbolic", "SuccessorRepresentation")
         if plain and family and names & {"TrueBeliefs", "ForeseesSlips"} and agent.beta is not None:
             owned = {"discount", "present_bias", "model_based"}
             owned |= {"slip"} if "ForeseesSlips" in names and agent.hidden_slip is not None else set()
-            owned |= {"beta", *planner.outlook.parameters} if felt else set()
+            owned |= {"beta"} if felt or known else set()
+            owned |= set(planner.outlook.parameters) if felt else set()
             for name in owned & set(agent.parameters):
                 found.setdefault(name, "with any other value of it other values of the states give the same behavior")
         return found
