@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from goalinf.behavior import Behavior, simulate
     from goalinf.data import Trajectories, read_trajectories
     from goalinf.errors import ConvergenceError, PrecisionError, SeveralSolutionsWarning, UnidentifiedWarning
-    from goalinf.identify import controllability_deficit, distance
+    from goalinf.identify import controllability_deficit, distance, feasible_set, graph_criteria, transferability
     from goalinf.identify.audit import audit
     from goalinf.identify.null_space import null_space
     from goalinf.infer.comparison import compare, held_out
@@ -122,6 +122,7 @@ __all__ = [
     "distance",
     "extremal",
     "false_dynamics",
+    "feasible_set",
     "find_mode",
     "finite_horizon",
     "from_arrays",
@@ -130,6 +131,7 @@ __all__ = [
     "garnet",
     "goal_posterior",
     "goals",
+    "graph_criteria",
     "graph_world",
     "gridworld",
     "gymnasium_reward",
@@ -168,6 +170,7 @@ __all__ = [
     "subgoal",
     "successor_representation",
     "switching",
+    "transferability",
     "two_step",
     "uniform",
     "with_memory",
@@ -216,7 +219,7 @@ _HOMES = {
     "goalinf.behavior": ("Behavior", "simulate"),
     "goalinf.data": ("Trajectories", "read_trajectories"),
     "goalinf.errors": ("ConvergenceError", "PrecisionError", "SeveralSolutionsWarning", "UnidentifiedWarning"),
-    "goalinf.identify": ("controllability_deficit", "distance"),
+    "goalinf.identify": ("controllability_deficit", "distance", "feasible_set", "graph_criteria", "transferability"),
     "goalinf.identify.audit": ("audit",),
     "goalinf.identify.null_space": ("null_space",),
     "goalinf.infer.comparison": ("compare", "held_out"),

@@ -2,8 +2,10 @@
 
 from goalinf.identify import distance
 from goalinf.identify.audit import audit
+from goalinf.identify.cone import FeasibleSet
 from goalinf.identify.contraction import Contraction
 from goalinf.identify.controllability import controllability_deficit
+from goalinf.identify.feasible import feasible_set
 from goalinf.identify.graphs import GraphCriteria, co_successor_components, graph_criteria
 from goalinf.identify.naming import Direction
 from goalinf.identify.null_space import NullSpace, null_space
@@ -15,6 +17,7 @@ __all__ = [
     "Audit",
     "Contraction",
     "Direction",
+    "FeasibleSet",
     "GraphCriteria",
     "NullSpace",
     "Ridge",
@@ -23,6 +26,7 @@ __all__ = [
     "co_successor_components",
     "controllability_deficit",
     "distance",
+    "feasible_set",
     "graph_criteria",
     "null_space",
     "transferability",

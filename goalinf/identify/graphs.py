@@ -82,7 +82,7 @@ def graph_criteria(world: World) -> GraphCriteria:
     Examples
     --------
     >>> import networkx as nx, goalinf as gi
-    >>> print(gi.identify.graph_criteria(gi.graph_world(nx.cycle_graph(6), initial=0, discount=0.9)))
+    >>> print(gi.graph_criteria(gi.graph_world(nx.cycle_graph(6), initial=0, discount=0.9)))
     Every state can be reached from every other, round trips have the period 2.
     From the starts every state can be reached within 3 steps.
     States that are alternatives to one another form 2 components.

@@ -109,9 +109,9 @@ def transferability(
     >>> import jax, goalinf as gi
     >>> one, two, other = (gi.garnet(key, states=6, actions=3, branching=6, discount=0.9)
     ...                    for key in jax.random.split(jax.random.key(0), 3))
-    >>> gi.identify.transferability([one], target=other).transfers
+    >>> gi.transferability([one], target=other).transfers
     False
-    >>> found = gi.identify.transferability([one, two], target=other)
+    >>> found = gi.transferability([one, two], target=other)
     >>> found.nullity, found.rank, found.transfers
     (1, 11, True)
     """

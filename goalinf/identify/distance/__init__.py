@@ -1,6 +1,6 @@
 """How far two rewards are apart: as orders of policies, and as what acting on one costs under the other."""
 
 from goalinf.identify.distance.pseudometrics import dard, epic, starc
-from goalinf.identify.distance.regret import expected_return, regret
+from goalinf.identify.distance.regret import compatibility, expected_return, regret
 
-__all__ = ["dard", "epic", "expected_return", "regret", "starc"]
+__all__ = ["compatibility", "dard", "epic", "expected_return", "regret", "starc"]

@@ -108,14 +108,9 @@ def regret(world: World, truth: Reward, reward: Reward) -> float:
     [0.0, 0.5, 1.0]
     """
     check_pair(world, truth, reward)
-    rational, opposite = boltzmann(1.0), anti_rational(1.0, negated=True)
-    best, worst, found = (
-        expected_return(world, truth, _greedy(world, agent, one))
-        for agent, one in ((rational, truth), (opposite, truth), (rational, reward))
-    )
-    if best - worst <= _FLAT * np.abs(income_of(world, truth)[0]).max(initial=0.0):
-        return 0.0
-    return float(np.clip((best - found) / (best - worst), 0.0, 1.0))
+    best, worst = _range(world, truth)
+    found = expected_return(world, truth, _greedy(world, boltzmann(1.0), reward))
+    return _share(world, truth, best, found, worst)
 
 
 def _greedy(world: World, agent: Agent, reward: Reward) -> np.ndarray:
@@ -124,3 +119,61 @@ def _greedy(world: World, agent: Agent, reward: Reward) -> np.ndarray:
     tie = _TIE * max(1.0, float(np.abs(found.values).max()))
     best = found.log_probs >= found.log_probs.max(1, keepdims=True) - tie
     return np.asarray(best / best.sum(1, keepdims=True))
+
+
+def compatibility(world: World, reward: Reward, policy: Any) -> float:
+    r"""What whoever follows a policy gives away if this is the reward, as a share of what there is to gain, in [0, 1].
+
+    .. math:: \frac{\max_{\pi'} J(\pi') - J(\pi)}{\max_{\pi'} J(\pi') - \min_{\pi'} J(\pi')}
+
+    0: the reward is feasible, for whoever starts where the world starts; compare :func:`~goalinf.feasible_set`.
+
+    Parameters
+    ----------
+    world : World
+        Where is acted, and from where.
+    reward : Reward
+        What may be wanted.
+    policy : float (S, A)
+        Probabilities of the choices.
+
+    Returns
+    -------
+    float
+        0 where under the reward all policies are worth the same.
+
+    Raises
+    ------
+    ValueError
+        As :func:`expected_return`.
+
+    References
+    ----------
+    Lazzati, Mutti and Metelli (2024), "How does inverse RL scale to large state spaces? A provably efficient approach",
+    rewards compatibility, there not divided by the range.
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> hall = gi.gridworld("s..a", discount=0.9)
+    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> [round(compatibility(hall, wants, gi.boltzmann(beta).policy(hall, wants)), 3) for beta in (0.0, 2.0, 50.0)]
+    [0.859, 0.196, 0.0]
+    """
+    found = expected_return(world, reward, policy)
+    best, worst = _range(world, reward)
+    return _share(world, reward, best, found, worst)
+
+
+def _range(world: World, reward: Reward) -> tuple[float, float]:
+    """The best and the worst expected return."""
+    agents = boltzmann(1.0), anti_rational(1.0, negated=True)
+    best, worst = (expected_return(world, reward, _greedy(world, agent, reward)) for agent in agents)
+    return best, worst
+
+
+def _share(world: World, reward: Reward, best: float, found: float, worst: float) -> float:
+    """How much of the range is given away; 0 where there is none."""
+    if best - worst <= _FLAT * np.abs(income_of(world, reward)[0]).max(initial=0.0):
+        return 0.0
+    return float(np.clip((best - found) / (best - worst), 0.0, 1.0))

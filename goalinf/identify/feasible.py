@@ -1,0 +1,130 @@
+r"""All rewards under which a policy is optimal: a cone, and what can be said of it by linear programs.
+
+With the advantages :math:`A^\pi = r - W V^\pi`, :math:`W = E - \gamma P`, of a policy, a reward is feasible where no
+choice has a positive one and those that the policy makes have none. For departure rewards and a policy that makes one
+choice in every state this is Ng and Russell's :math:`(P_\pi - P_a)(I - \gamma P_\pi)^{-1} R \ge 0`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import networkx as nx
+import numpy as np
+
+from goalinf.checks import check_kind
+from goalinf.identify.cone import Class, FeasibleSet
+from goalinf.identify.distance.canonical import shapings
+from goalinf.worlds import World, label
+
+
+def feasible_set(world: World, policy: Any, *, rewards: Class) -> FeasibleSet:
+    r"""All rewards of a class under which a policy is optimal.
+
+    Zero is always among them, and so is every constant where no episode ends: a policy alone says nothing of whether
+    there is anything to want (Ng and Russell 2000). With :math:`V` any function of states and :math:`A \ge 0`,
+
+    .. math:: r(s, a) = -A(s, a)\,\mathbb 1\{\pi(a \mid s) = 0\} + V(s) - \gamma \sum_t P(t \mid s, a)\,V(t)
+
+    runs through all feasible rewards of choices (Metelli et al. 2021).
+
+    Parameters
+    ----------
+    world : World
+        Where the policy is followed.
+    policy : int (S,), float (S, A) or DataArray
+        The number of the choice in every state; or probabilities, of which it counts what is above zero: all of that
+        has to be optimal. Rows of states that have ended do not count.
+    rewards : {"departure", "arrival", "action"}
+        Of states, collected on departure or arrival, or of choices.
+
+    Returns
+    -------
+    FeasibleSet
+
+    Raises
+    ------
+    ValueError
+        Where the policy does not fit the world, or an undiscounted episode need not end under it.
+
+    References
+    ----------
+    Ng and Russell (2000), "Algorithms for inverse reinforcement learning", theorem 3 and section 3.2; Metelli, Ramponi,
+    Concetti and Restelli (2021), "Provably efficient learning of transferable rewards".
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> hall = gi.gridworld("s..a", discount=0.9)
+    >>> right = gi.feasible_set(hall, [3, 3, 3, 3], rewards="departure")
+    >>> right.lineality, right.contains(gi.StateReward.zero(hall))
+    (1, True)
+    >>> right.ng_russell(penalty=0.1).values.round(2)
+    array([-1., -1., -1.,  1.])
+    >>> round(right.critical_penalty(), 2), right.ng_russell(penalty=10.0).values.any()
+    (2.44, np.False_)
+    """
+    check_kind("world", world, World, "a World, such as gi.gridworld makes")
+    if rewards not in get_args(Class):
+        raise ValueError(f"rewards is {rewards!r}; expected 'departure', 'arrival' or 'action'")
+    mdp = world.mdp
+    live = np.asarray(~mdp.terminal)
+    rows = np.asarray(mdp.available) & live[:, None]
+    made = _chances(world, policy, rows)
+    income, shaping = _income_map(world, rows, rewards), shapings(world, rows)[:, live].toarray()
+    average = np.zeros((len(rows), len(income)))
+    average[np.nonzero(rows)[0], np.arange(len(income))] = made[rows]
+    average = average[live]
+    if float(mdp.discount) == 1.0:
+        _check_ends(world, made > 0, live)
+    advantage = income - shaping @ np.linalg.solve(average @ shaping, average @ income)
+    chosen = made[rows] > 0
+    alone = (made > 0).sum(1)[np.nonzero(rows)[0]] == 1
+    # The advantage of the only choice that a policy makes in a state is zero whatever is rewarded.
+    return FeasibleSet(world, rewards, -advantage[~chosen], advantage[chosen & ~alone], np.argwhere(rows)[~chosen])
+
+
+def _chances(world: World, policy: Any, rows: np.ndarray) -> np.ndarray:
+    """Probabilities of the choices, zero in states that have ended."""
+    given: np.ndarray = np.asarray(policy)
+    live = rows.any(1)
+    if given.shape == (world.n_states,):
+        if given.dtype.kind not in "iu" or not np.isin(given[live], np.arange(world.n_actions)).all():
+            raise ValueError(f"policy is {given.tolist()}; expected the number of an action in every state")
+        given = np.eye(world.n_actions)[np.where(live, given, 0)]
+    if given.shape != rows.shape or given.dtype.kind not in "biuf":
+        raise ValueError(
+            f"policy has shape {given.shape}; expected the number of an action in every state, ({world.n_states},), or "
+            f"probabilities, {rows.shape}"
+        )
+    made = np.where(live[:, None], given, 0.0)
+    possible = (made >= 0).all(1) & ~(np.where(rows, 0.0, made) > 0).any(1)
+    wrong = np.flatnonzero(live & ~(possible & np.isclose(made.sum(1), 1.0)))
+    if len(wrong):
+        state = int(wrong[0])
+        raise ValueError(
+            f"policy gives the choices in state {label(world.states[state])} the probabilities {made[state].tolist()}; "
+            "expected numbers that are not negative, add up to 1, and are 0 where an action is not available"
+        )
+    return made
+
+
+def _income_map(world: World, rows: np.ndarray, rewards: Class) -> np.ndarray:
+    """What every choice brings, as a linear map of the reward, ``(R, P)``."""
+    if rewards == "action":
+        return np.eye(rows.size)[rows.ravel()]
+    if rewards == "arrival":
+        return world.mdp.dense()[rows]
+    return np.eye(world.n_states)[np.nonzero(rows)[0]]
+
+
+def _check_ends(world: World, made: np.ndarray, live: np.ndarray) -> None:
+    """Refuse a policy under which an undiscounted episode can go on for ever."""
+    moves = nx.from_numpy_array((world.mdp.dense() * made[..., None]).sum(1) > 0, create_using=nx.DiGraph)
+    ending = {state for end in np.flatnonzero(~live).tolist() for state in nx.ancestors(moves, end)}
+    stuck = [state for state in np.flatnonzero(live).tolist() if state not in ending]
+    if stuck:
+        raise ValueError(
+            f"with discount 1 this policy never ends the episode from state {label(world.states[stuck[0]])}, so that "
+            "no reward has values under it: use a discount below 1"
+        )
