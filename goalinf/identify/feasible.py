@@ -87,7 +87,7 @@ def feasible_set(world: World, policy: Any, *, rewards: Class) -> FeasibleSet:
 def _chances(world: World, policy: Any, rows: np.ndarray) -> np.ndarray:
     """Probabilities of the choices, zero in states that have ended."""
     given: np.ndarray = np.asarray(policy)
-    live = rows.any(1)
+    live = np.asarray(rows.any(axis=1))
     if given.shape == (world.n_states,):
         if given.dtype.kind not in "iu" or not np.isin(given[live], np.arange(world.n_actions)).all():
             raise ValueError(f"policy is {given.tolist()}; expected the number of an action in every state")
