@@ -56,7 +56,16 @@ if TYPE_CHECKING:
     from goalinf.behavior import Behavior, simulate
     from goalinf.data import Trajectories, read_trajectories
     from goalinf.errors import ConvergenceError, PrecisionError, SeveralSolutionsWarning, UnidentifiedWarning
-    from goalinf.identify import controllability_deficit, distance, feasible_set, graph_criteria, transferability
+    from goalinf.identify import (
+        OptimalityPreserving,
+        ambiguity,
+        controllability_deficit,
+        distance,
+        feasible_set,
+        graph_criteria,
+        invariance,
+        transferability,
+    )
     from goalinf.identify.audit import audit
     from goalinf.identify.null_space import null_space
     from goalinf.infer.comparison import compare, held_out
@@ -100,6 +109,7 @@ __all__ = [
     "Fit",
     "GoalReward",
     "LinearReward",
+    "OptimalityPreserving",
     "Policy",
     "PrecisionError",
     "SeveralSolutionsWarning",
@@ -110,6 +120,7 @@ __all__ = [
     "UnidentifiedWarning",
     "World",
     "abandoning",
+    "ambiguity",
     "anti_rational",
     "approximate",
     "audit",
@@ -141,6 +152,7 @@ __all__ = [
     "ignorant",
     "illusion_of_control",
     "infer",
+    "invariance",
     "kl_bounded",
     "load",
     "lookahead",
@@ -219,7 +231,16 @@ _HOMES = {
     "goalinf.behavior": ("Behavior", "simulate"),
     "goalinf.data": ("Trajectories", "read_trajectories"),
     "goalinf.errors": ("ConvergenceError", "PrecisionError", "SeveralSolutionsWarning", "UnidentifiedWarning"),
-    "goalinf.identify": ("controllability_deficit", "distance", "feasible_set", "graph_criteria", "transferability"),
+    "goalinf.identify": (
+        "OptimalityPreserving",
+        "ambiguity",
+        "controllability_deficit",
+        "distance",
+        "feasible_set",
+        "graph_criteria",
+        "invariance",
+        "transferability",
+    ),
     "goalinf.identify.audit": ("audit",),
     "goalinf.identify.null_space": ("null_space",),
     "goalinf.infer.comparison": ("compare", "held_out"),

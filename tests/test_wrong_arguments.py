@@ -80,6 +80,8 @@ CASES = {
     "gi.null_space(HALL, {'a': 3}, WANTS)": "the agent of context 'a' is a int; expected an agent",
     "gi.feasible_set(HALL, [0, 0, 0], rewards='state')": "rewards is 'state'; expected 'departure', 'arrival' or",
     "gi.feasible_set(HALL, ['left'] * 3, rewards='action')": "expected the number of an action in every state",
+    "gi.invariance(HALL, 'shift')": "kind is 'shift'; expected one of 'constant', 'potential'",
+    "gi.ambiguity(HALL, 'returns')": "source is 'returns'; expected one of 'optimal values', 'policy'",
     "gi.transferability([3])": "world number 0 is a int; expected a World",
     "gi.controllability_deficit(None)": "world is not given; expected a World",
     "gi.null_space(HALL, 'soft', WANTS)": "agent is a str; expected an agent",

@@ -7,8 +7,10 @@ from goalinf.identify.contraction import Contraction
 from goalinf.identify.controllability import controllability_deficit
 from goalinf.identify.feasible import feasible_set
 from goalinf.identify.graphs import GraphCriteria, co_successor_components, graph_criteria
+from goalinf.identify.invariances import Invariance, ambiguity, invariance
 from goalinf.identify.naming import Direction
 from goalinf.identify.null_space import NullSpace, null_space
+from goalinf.identify.optimal import OptimalityPreserving
 from goalinf.identify.report import Audit
 from goalinf.identify.ridge import Ridge
 from goalinf.identify.transfer import Transferability, transferability
@@ -19,15 +21,19 @@ __all__ = [
     "Direction",
     "FeasibleSet",
     "GraphCriteria",
+    "Invariance",
     "NullSpace",
+    "OptimalityPreserving",
     "Ridge",
     "Transferability",
+    "ambiguity",
     "audit",
     "co_successor_components",
     "controllability_deficit",
     "distance",
     "feasible_set",
     "graph_criteria",
+    "invariance",
     "null_space",
     "transferability",
 ]

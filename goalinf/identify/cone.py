@@ -13,7 +13,7 @@ from scipy.optimize import OptimizeResult, linprog
 
 from goalinf.checks import check_key, check_number
 from goalinf.errors import ConvergenceError
-from goalinf.identify.distance.canonical import income_of
+from goalinf.identify.income import income_of
 from goalinf.identify.kernel import kernel
 from goalinf.precision import computing_in
 from goalinf.rewards import ActionReward, Reward, StateReward

@@ -14,7 +14,7 @@ import numpy as np
 
 from goalinf.checks import check_kind
 from goalinf.identify.cone import Class, FeasibleSet
-from goalinf.identify.distance.canonical import shapings
+from goalinf.identify.income import shapings
 from goalinf.worlds import World, label
 
 

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from goalinf.agents.derivatives import Jacobian, base_of
-from goalinf.identify.distance.canonical import shapings
+from goalinf.identify.income import shapings
 from goalinf.identify.kernel import kernel
 from goalinf.rewards import ActionReward, StateReward, TransitionReward
 from goalinf.worlds import World

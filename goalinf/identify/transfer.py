@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from goalinf.checks import check_kind
-from goalinf.identify.distance.canonical import shapings
+from goalinf.identify.income import shapings
 from goalinf.identify.kernel import kernel
 from goalinf.worlds import World, label
 

@@ -15,11 +15,9 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import linalg as splinalg
 
-from goalinf.agents.agent import check_known
-from goalinf.agents.checks import check_shapes
 from goalinf.errors import ConvergenceError
-from goalinf.precision import cast, computing_in
-from goalinf.rewards import Reward, ended
+from goalinf.identify.income import income_of, shapings
+from goalinf.rewards import Reward
 from goalinf.worlds import World, label
 
 _DENSE_STATES = 300  # up to here a dense least squares solution is faster than iterating
@@ -83,45 +81,6 @@ def levelled(world: World, reward: Reward) -> np.ndarray:
     # The mean over the choices of each state of W V = r - c, where the mean of an advantage is zero.
     values = splinalg.spsolve((average @ shaping).tocsc(), average @ income)
     return income - shaping @ values
-
-
-def shapings(world: World, rows: np.ndarray) -> sparse.csr_array:
-    r"""W = E - gamma P on some choices, ``(R, S)``.
-
-    Parameters
-    ----------
-    world : World
-        Transitions and discount.
-    rows : bool (S, A)
-        Which choices.
-    """
-    mdp = world.mdp
-    s, a = np.nonzero(rows)
-    width = mdp.successors.shape[2]
-    number = np.arange(len(s))
-    stays = sparse.csr_array((np.ones(len(s)), (number, s)), shape=(len(s), mdp.n_states))
-    moves = sparse.csr_array(
-        (mdp.probabilities[s, a].ravel(), (np.repeat(number, width), mdp.successors[s, a].ravel())), shape=stays.shape
-    )
-    return sparse.csr_array(stays - float(mdp.discount) * moves)
-
-
-def income_of(world: World, reward: Reward) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Expected reward of every choice that can occur, which choices these are, and in which states one is made."""
-    check_known(reward)
-    check_shapes(reward, world)
-    mdp = world.mdp
-    live = ~over(world, reward)
-    rows = np.asarray(mdp.available & live[:, None])
-    with computing_in("float64"):
-        values = np.broadcast_to(np.asarray(reward(cast(mdp))), mdp.probabilities.shape)
-    return np.sum(mdp.probabilities * values, axis=2)[rows], rows, live
-
-
-def over(world: World, reward: Reward) -> np.ndarray:
-    """Where the episode has ended, ``(S,)``."""
-    with computing_in("float64"):
-        return np.asarray(ended(reward, cast(world.mdp)))
 
 
 def _least_squares(matrix: sparse.csr_array, right: np.ndarray) -> np.ndarray:

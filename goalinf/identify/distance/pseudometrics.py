@@ -15,7 +15,8 @@ from goalinf.agents.agent import check_known
 from goalinf.agents.checks import check_shapes
 from goalinf.agents.derivatives import base_of
 from goalinf.checks import check_kind
-from goalinf.identify.distance.canonical import canonical, income_of, levelled, over
+from goalinf.identify.distance.canonical import canonical, levelled
+from goalinf.identify.income import income_of, over
 from goalinf.precision import cast, computing_in
 from goalinf.rewards import Reward
 from goalinf.worlds import World, from_arrays, label

@@ -8,14 +8,14 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import linalg as splinalg
 
-from goalinf.agents import Agent, anti_rational, boltzmann, solve
+from goalinf.agents import Agent, anti_rational
 from goalinf.checks import check_kind
-from goalinf.identify.distance.canonical import income_of, shapings
 from goalinf.identify.distance.pseudometrics import check_pair
+from goalinf.identify.income import income_of, shapings
+from goalinf.identify.optimal import optimal_choices
 from goalinf.rewards import Reward
 from goalinf.worlds import World
 
-_TIE = 1e-9  # of the largest value: actions whose values differ by less are equally good
 _FLAT = 1e-9  # of the largest reward: with less to gain, all policies are worth the same
 
 
@@ -109,16 +109,14 @@ def regret(world: World, truth: Reward, reward: Reward) -> float:
     """
     check_pair(world, truth, reward)
     best, worst = _range(world, truth)
-    found = expected_return(world, truth, _greedy(world, boltzmann(1.0), reward))
+    found = expected_return(world, truth, _greedy(world, reward))
     return _share(world, truth, best, found, worst)
 
 
-def _greedy(world: World, agent: Agent, reward: Reward) -> np.ndarray:
-    """What the agent does who chooses the best, evenly between equally good actions."""
-    found = solve(agent, world, reward)
-    tie = _TIE * max(1.0, float(np.abs(found.values).max()))
-    best = found.log_probs >= found.log_probs.max(1, keepdims=True) - tie
-    return np.asarray(best / best.sum(1, keepdims=True))
+def _greedy(world: World, reward: Reward, agent: Agent | None = None) -> np.ndarray:
+    """What somebody does who takes the best choice, evenly between equally good ones."""
+    best = optimal_choices(world, reward, agent)
+    return best / np.maximum(best.sum(1, keepdims=True), 1)
 
 
 def compatibility(world: World, reward: Reward, policy: Any) -> float:
@@ -167,8 +165,8 @@ def compatibility(world: World, reward: Reward, policy: Any) -> float:
 
 def _range(world: World, reward: Reward) -> tuple[float, float]:
     """The best and the worst expected return."""
-    agents = boltzmann(1.0), anti_rational(1.0, negated=True)
-    best, worst = (expected_return(world, reward, _greedy(world, agent, reward)) for agent in agents)
+    opposite = anti_rational(1.0, negated=True)
+    best, worst = (expected_return(world, reward, _greedy(world, reward, agent)) for agent in (None, opposite))
     return best, worst
 
 

@@ -1,0 +1,84 @@
+"""The optimal choices under a reward, and all rewards that have the same ones."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+import numpy as np
+
+from goalinf.agents import Agent, boltzmann, solve
+from goalinf.checks import check_key, check_kind
+from goalinf.identify.income import over
+from goalinf.precision import computing_in
+from goalinf.rewards import Reward, TransitionReward
+from goalinf.worlds import World
+
+_TIE = 1e-9  # of the largest value: choices whose values differ by less are equally good
+
+
+def optimal_choices(world: World, reward: Reward, agent: Agent | None = None) -> np.ndarray:
+    """The choices that are best, and as good as the best, in states that have not ended: bool ``(S, A)``.
+
+    Parameters
+    ----------
+    world : World
+        Where is acted.
+    reward : Reward
+        What is wanted.
+    agent : Agent, optional
+        Who finds some choices likelier than others; default: who knows their optimal values.
+    """
+    found = solve(boltzmann(1.0) if agent is None else agent, world, reward)
+    tie = _TIE * max(1.0, float(np.abs(found.values).max()))
+    best = np.asarray(found.log_probs >= found.log_probs.max(1, keepdims=True) - tie)
+    return best & ~over(world, reward)[:, None]
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class OptimalityPreserving:
+    r"""The rewards with the same optimal choices: what is learned from the set of all optimal policies.
+
+    .. math:: r(s, a) = \Psi(s) - \gamma \sum_t P(t \mid s, a)\,\Psi(t) - A(s, a),\quad
+        A = 0 \text{ on optimal choices},\ A > 0 \text{ on the others}
+
+    Parameters
+    ----------
+    world : World
+        Transitions and discount.
+    optimal : bool (S, A)
+        The optimal choices.
+    """
+
+    world: World
+    optimal: np.ndarray
+
+    @classmethod
+    def of(cls, world: World, reward: Reward) -> OptimalityPreserving:
+        """Those of a known reward."""
+        check_kind("world", world, World, "a World, such as gi.gridworld makes")
+        return cls(world, optimal_choices(world, reward))
+
+    def contains(self, reward: Reward) -> bool:
+        """Whether a reward has these optimal choices and no others."""
+        return bool(np.array_equal(optimal_choices(self.world, reward), self.optimal))
+
+    def draw(self, key: Any, *, size: float | int = 1.0) -> TransitionReward:
+        """One of them: potentials from a normal, losses from an exponential distribution of that size.
+
+        Parameters
+        ----------
+        key : jax.random key
+            Source of randomness; consumed.
+        size : float
+            In utility.
+        """
+        check_key(key)
+        mdp, live = self.world.mdp, np.asarray(~self.world.mdp.terminal)
+        with computing_in("float64"):
+            first, second = jax.random.split(key)
+            values = float(size) * np.asarray(jax.random.normal(first, (self.world.n_states,)), float) * live
+            losses = float(size) * np.asarray(jax.random.exponential(second, self.optimal.shape), float)
+        table = values[:, None, None] - float(mdp.discount) * values[np.asarray(mdp.successors)]
+        return TransitionReward(table - np.where(self.optimal, 0.0, losses)[..., None])
