@@ -4,6 +4,7 @@ import itertools
 from functools import partial
 
 import golden
+import jax
 import numpy as np
 import numpyro.distributions as dist
 import oracles
@@ -222,3 +223,58 @@ def test_refusals():
         starc(hall, gi.StateReward(dist.Normal(0, 1), on="departure"), gi.StateReward.zero(hall))
     with pytest.raises(ValueError, match=r"this world needs \(5,\)"):
         starc(hall, EPIC["sparse"], EPIC["path"])
+
+
+@pytest.fixture(scope="module")
+def fit():
+    hall = gi.gridworld("s.a", discount=0.9)
+    wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    walks = gi.simulate(jax.random.key(0), hall, gi.soft_optimal(beta=5.0), wants, trajectories=30, steps=10)
+    prior, agent = gi.StateReward(dist.Normal(0.0, 1.0), on="departure"), gi.soft_optimal(beta=5.0)
+    arguments = {"agent": agent, "reward": prior, "data": walks, "chains": 2, "draws": 50}
+    return wants, gi.infer(jax.random.key(1), hall, **arguments, progress=False)
+
+
+def test_distances_of_a_posterior(fit):
+    """Of every draw by itself; in another world, another regret."""
+    wants, fit = fit
+    found = gi.distance.posterior(fit, wants)
+    assert found.dims == ("sample",)
+    assert found.sizes["sample"] == 100
+    for i in (0, 57, 99):
+        values = fit.posterior["reward.values"].values[int(found.chain[i]), int(found.draw[i])]
+        assert float(found[i]) == starc(fit.world, wants, gi.StateReward(values, on="departure"))
+    some = gi.distance.posterior(fit, wants, metric=regret, draws=10)
+    assert some.sizes["sample"] == 10
+    assert some.name == "regret"
+    shut = gi.gridworld("s.a", discount=0.1)
+    there = gi.distance.posterior(fit, wants, metric=regret, world=shut, draws=10)
+    assert not np.allclose(some, there)
+
+
+def test_value_at_risk():
+    rng = np.random.default_rng(0)
+    losses = rng.exponential(size=200_000)  # memoryless: one more beyond every quantile
+    quantile, beyond = gi.distance.value_at_risk(losses, 0.95)
+    assert quantile == pytest.approx(np.log(20), abs=0.05)
+    assert beyond == pytest.approx(quantile + 1, abs=0.05)
+    for level in (0.1, 0.5, 0.9):  # of few draws: the mean of the worst share, the last of them in part
+        few = np.sort(rng.normal(size=7))
+        share = np.clip(np.arange(7, 0, -1) - 7 * (1 - level), 0, 1)
+        expected = (few * (1 - share)).sum() / (7 * (1 - level))
+        assert gi.distance.value_at_risk(few, level)[1] == pytest.approx(expected)
+    with pytest.raises(ValueError, match=r"level is 1; expected a number in \(0, 1\)|level is 1 of 7 losses"):
+        gi.distance.value_at_risk(few, 1.0)
+
+
+def test_a_posterior_that_has_no_distances(fit):
+    wants, fit = fit
+    data = gi.simulate(jax.random.key(2), fit.world, gi.boltzmann(2.0), wants, trajectories=3, steps=3)
+    agent = gi.boltzmann(beta=dist.LogNormal(0.0, 1.0))
+    known = gi.infer(
+        jax.random.key(3), fit.world, agent=agent, reward=wants, data=data, chains=1, draws=4, progress=False
+    )
+    with pytest.raises(ValueError, match="this fit knows its reward"):
+        gi.distance.posterior(known, wants)
+    with pytest.raises(ValueError, match="draws is 0"):
+        gi.distance.posterior(fit, wants, draws=0)

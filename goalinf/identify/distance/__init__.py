@@ -1,6 +1,7 @@
 """How far two rewards are apart: as orders of policies, and as what acting on one costs under the other."""
 
+from goalinf.identify.distance.posterior import posterior, value_at_risk
 from goalinf.identify.distance.pseudometrics import dard, epic, starc
 from goalinf.identify.distance.regret import compatibility, expected_return, regret
 
-__all__ = ["compatibility", "dard", "epic", "expected_return", "regret", "starc"]
+__all__ = ["compatibility", "dard", "epic", "expected_return", "posterior", "regret", "starc", "value_at_risk"]
