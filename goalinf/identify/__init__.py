@@ -5,6 +5,7 @@ from goalinf.identify.audit import audit
 from goalinf.identify.cone import FeasibleSet
 from goalinf.identify.contraction import Contraction
 from goalinf.identify.controllability import controllability_deficit
+from goalinf.identify.degenerate import Pair, degenerate_pairs, score_pairs
 from goalinf.identify.feasible import feasible_set
 from goalinf.identify.graphs import GraphCriteria, co_successor_components, graph_criteria
 from goalinf.identify.invariances import Invariance, ambiguity, invariance
@@ -24,16 +25,19 @@ __all__ = [
     "Invariance",
     "NullSpace",
     "OptimalityPreserving",
+    "Pair",
     "Ridge",
     "Transferability",
     "ambiguity",
     "audit",
     "co_successor_components",
     "controllability_deficit",
+    "degenerate_pairs",
     "distance",
     "feasible_set",
     "graph_criteria",
     "invariance",
     "null_space",
+    "score_pairs",
     "transferability",
 ]

@@ -1,0 +1,166 @@
+"""Planners and rewards that explain a policy as well as the ones that are meant: Armstrong and Mindermann's pairs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import equinox as eqx
+import numpy as np
+import pandas as pd
+
+from goalinf.agents import Agent, Negated, lookahead, solve, uniform
+from goalinf.agents.derivatives import base_of
+from goalinf.behavior import Behavior
+from goalinf.checks import check_kind
+from goalinf.data import Trajectories
+from goalinf.identify.income import over
+from goalinf.rewards import ActionReward, LinearReward, Reward, Shaped, StateReward
+from goalinf.worlds import World
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Pair:
+    """A planner and a reward that make a policy together.
+
+    Parameters
+    ----------
+    name : str
+        Which one.
+    agent : Agent
+        The planner.
+    reward : Reward
+        What it wants.
+    sentence : str
+        The same in words.
+    """
+
+    name: str
+    agent: Agent
+    reward: Reward
+    sentence: str
+
+    def __repr__(self) -> str:
+        return f"Pair({self.name}: {self.sentence})"
+
+
+def degenerate_pairs(world: World, agent: Agent, reward: Reward) -> tuple[Pair, ...]:
+    r"""Five pairs of planner and reward with the same behavior, which no data tell apart.
+
+    ===============  ====================================================================================
+    meant            the agent and the reward, :math:`(p, R)`
+    opposite         who plans for the opposite of the opposite, :math:`(-p, -R)`
+    indifferent      who wants nothing and does it by habit, :math:`(p_\pi, 0)`
+    greedy           who likes each choice for itself, :math:`(p_g, R_\pi)` with :math:`R_\pi = \log \pi(a \mid s)`
+    greedy opposite  the opposite of that, :math:`(-p_g, -R_\pi)`
+    ===============  ====================================================================================
+
+    Their likelihood is the same for all data from this world; so are their posterior odds those of the prior. What they
+    do in another world is not the same.
+
+    Parameters
+    ----------
+    world : World
+        Where they act.
+    agent : Agent
+        A known agent that acts by one stationary policy.
+    reward : Reward
+        A known reward: of states, choices or transitions, or linear, shaped or not.
+
+    Returns
+    -------
+    tuple of Pair
+
+    Raises
+    ------
+    ValueError
+        Where the agent acts by no such policy, never makes some choice, or the reward has no opposite.
+
+    References
+    ----------
+    Armstrong and Mindermann (2018), "Occam's razor is insufficient to infer the preferences of irrational agents",
+    lemma 6 and proposition 8; there the policy makes one choice in every state, and :math:`R_\pi` is 1 for it.
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> hall = gi.gridworld("s.a", discount=0.9)
+    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> pairs = gi.degenerate_pairs(hall, gi.boltzmann(beta=2.0), wants)
+    >>> [round(float(one.agent.policy(hall, one.reward).sel(state="s", action="right")), 4) for one in pairs]
+    [0.6275, 0.6275, 0.6275, 0.6275, 0.6275]
+    """
+    check_kind("world", world, World, "a World, such as gi.gridworld makes")
+    check_kind("agent", agent, Agent, "an agent, such as gi.soft_optimal(beta=1.0)")
+    check_kind("reward", reward, Reward, "a reward, such as gi.StateReward")
+    if not agent.one_policy or agent.planner.horizon is not None:
+        raise ValueError(
+            f"{agent.name} does not act by one stationary policy, and these pairs have one: ask about the agent "
+            "without hidden modes, history or horizon, such as gi.boltzmann(beta=…)"
+        )
+    opposite = negated(reward)
+    logs = solve(agent, world, reward).log_probs
+    offered = np.asarray(world.mdp.available & ~over(world, reward)[:, None])
+    if (never := np.argwhere(offered & ~np.isfinite(logs))).size:
+        state, action = never[0]
+        raise ValueError(
+            f"{agent.name} never makes choice {action} in state {world.states[state]!r}; expected an agent that makes "
+            "every choice now and then, such as one with a finite beta"
+        )
+    liking = ActionReward(np.where(offered, logs, 0.0))
+    habit = np.where(offered, np.exp(logs), np.asarray(world.mdp.available, float))
+    turned = dataclasses.replace(agent, planner=Negated(agent.planner))
+    indifferent = uniform(default=habit / habit.sum(1, keepdims=True))
+    greedy = lookahead(depth=1, beta=1.0)
+    against = dataclasses.replace(greedy, planner=Negated(greedy.planner))
+    return (
+        Pair("meant", agent, reward, f"{agent.name}, with the reward"),
+        Pair("opposite", turned, opposite, f"{agent.name} that plans for the opposite, with the opposite reward"),
+        Pair("indifferent", indifferent, StateReward.zero(world), "wants nothing, and follows the policy by habit"),
+        Pair("greedy", greedy, liking, "looks one step ahead and likes every choice for itself"),
+        Pair("greedy opposite", against, negated(liking), "the opposite of the greedy planner and of what it likes"),
+    )
+
+
+def score_pairs(world: World, pairs: Sequence[Pair], data: Trajectories) -> pd.DataFrame:
+    """Log-likelihood of every pair, and how many nats it is behind the first.
+
+    Parameters
+    ----------
+    world : World
+        Where the data come from.
+    pairs : sequence of Pair
+        From :func:`degenerate_pairs`, or your own.
+    data : Trajectories
+        What was done.
+
+    Returns
+    -------
+    DataFrame
+        One row per pair: ``log_likelihood``, ``difference`` (nats), ``meaning``.
+    """
+    logs = [float(Behavior(world, pair.agent, pair.reward).log_prob(data)) for pair in pairs]
+    rows = {
+        "log_likelihood": logs,
+        "difference": [one - logs[0] for one in logs],
+        "meaning": [p.sentence for p in pairs],
+    }
+    return pd.DataFrame(rows, index=pd.Index([pair.name for pair in pairs], name="pair"))
+
+
+def negated(reward: Reward) -> Reward:
+    """The opposite reward, :math:`-R`.
+
+    Raises
+    ------
+    ValueError
+        Where its values are no table and no sum of features.
+    """
+    if isinstance(reward, Shaped):
+        return Shaped(negated(reward.base), -np.asarray(reward.potential))
+    name = "weights" if isinstance(reward, LinearReward) else "values"
+    if not hasattr(reward, name):
+        raise ValueError(
+            f"a {type(reward).__name__} has no opposite of its kind; expected a table of rewards, or features"
+        )
+    return eqx.tree_at(lambda one: getattr(one, name), reward, -np.asarray(getattr(base_of(reward), name), float))

@@ -1,0 +1,73 @@
+"""Armstrong and Mindermann's pairs: the same policy and likelihood, for any planner, reward and world."""
+
+import jax
+import named_agents
+import numpy as np
+import pytest
+from named_agents import G3
+
+import goalinf as gi
+from goalinf.identify.degenerate import negated
+
+AGENTS = {
+    name: agent
+    for name, agent in named_agents.AGENTS.items()
+    if agent.one_policy and agent.planner.horizon is None and name not in ("uniform", "subgoal", "chan_hyperbolic")
+}
+RNG = np.random.default_rng(0)
+REWARDS = {
+    "state": gi.StateReward(RNG.normal(size=3), on="arrival"),
+    "action": gi.ActionReward(RNG.normal(size=(3, 2))),
+    "linear": gi.LinearReward(RNG.normal(size=(3, 2, 2)), RNG.normal(size=2)),
+    "shaped": gi.Shaped(gi.StateReward(RNG.normal(size=3), on="departure"), RNG.normal(size=3)),
+}
+
+
+CASES = [(name, "action") for name in AGENTS] + [(name, kind) for name in ("cvar", "soft_optimal") for kind in REWARDS]
+SOME = [("cvar", "action"), ("quasi_hyperbolic", "action"), ("soft_optimal", "shaped"), ("soft_optimal", "linear")]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [one if one in SOME else pytest.param(*one, marks=pytest.mark.slow) for one in CASES]
+)
+def test_every_pair_makes_the_policy(name, kind):
+    pairs = gi.degenerate_pairs(G3, AGENTS[name], REWARDS[kind])
+    assert [one.name for one in pairs] == ["meant", "opposite", "indifferent", "greedy", "greedy opposite"]
+    policies = [one.agent.policy(G3, one.reward).values for one in pairs]
+    for policy in policies[1:]:
+        np.testing.assert_allclose(policy, policies[0], atol=1e-9)
+
+
+def test_no_data_tell_them_apart_and_another_world_does():
+    hall = gi.gridworld("s..\n.#a", terminal="a", blocked="unavailable", slip=0.1, discount=0.9)
+    wants = gi.StateReward.at(hall, {"a": 2.0}, default=-0.1, on="arrival")
+    walks = gi.simulate(jax.random.key(0), hall, gi.soft_optimal(3.0), wants, trajectories=20, steps=10)
+    pairs = gi.degenerate_pairs(hall, gi.soft_optimal(3.0), wants)
+    table = gi.score_pairs(hall, pairs, walks)
+    np.testing.assert_allclose(table.difference, 0.0, atol=1e-9)
+    assert table.log_likelihood["meant"] == pytest.approx(
+        float(gi.Behavior(hall, gi.soft_optimal(3.0), wants).log_prob(walks))
+    )
+    blown = gi.gridworld("s..\n.#a", terminal="a", blocked="unavailable", slip=0.9, discount=0.5)
+    there = [one.agent.policy(blown, one.reward).values for one in pairs]
+    np.testing.assert_allclose(there[1], there[0], atol=1e-9)  # who is opposite twice is so everywhere
+    assert all(np.abs(other - there[0]).max() > 0.01 for other in there[2:])
+
+
+def test_opposites():
+    for reward in REWARDS.values():
+        brings = np.broadcast_to(reward(G3.mdp), G3.mdp.probabilities.shape)
+        np.testing.assert_allclose(np.broadcast_to(negated(reward)(G3.mdp), brings.shape), -brings, atol=1e-12)
+
+
+def test_refusals():
+    hall = gi.gridworld("a.s.b", discount=0.9)
+    goal = gi.goals(hall, {"a": "a"}, step_cost=1.0)["a"]
+    with pytest.raises(ValueError, match="a GoalReward has no opposite of its kind"):
+        gi.degenerate_pairs(hall, gi.boltzmann(2.0), goal)
+    zero = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    with pytest.raises(ValueError, match="abandoning does not act by one stationary policy"):
+        gi.degenerate_pairs(hall, gi.abandoning(0.1, 2.0), zero)
+    never = gi.uniform(default=[0.0, 0.0, 0.5, 0.5])
+    with pytest.raises(ValueError, match="uniform never makes choice 0 in state 'a'"):
+        gi.degenerate_pairs(hall, never, zero)
