@@ -194,7 +194,8 @@ def anti_rational(beta: Any, *, negated: bool = False, **others: Any) -> Agent:
 
     These are two agents. With ``negated=False`` it sabotages now and believes that everything later will be optimal.
     With ``negated=True`` it is rational about :math:`-r`, the planner :math:`(-p)(r) = p(-r)`: it works towards what is
-    worst in the long run. They would agree only if a maximum were a minimum.
+    worst in the long run. They would agree only if a maximum were a minimum. Where it is not known of somebody, ask
+    which: ``gi.mixture([gi.boltzmann(beta), gi.anti_rational(beta)])``.
 
     Parameters
     ----------
