@@ -195,6 +195,15 @@ def test_nothing_is_learned_for_a_first_choice_that_nobody_saw():
         np.testing.assert_allclose(scores[name], expected, rtol=1e-9)
 
 
+def test_a_first_choice_is_repeated_whatever_was_seen_of_the_second():
+    world, reward = two_step_world()
+    agent = gi.two_step(0.5, 0.4, 5.0, 3.0, repetition=0.6)
+    for last, second in itertools.product((0, 1), (0, -1)):
+        data = gi.Trajectories.of([[0, 1, 4, 0, 1]], [[last, second, 0, 0]])
+        score = gi.Behavior(world, agent, reward).log_prob_by_step(data)[0, 3]
+        np.testing.assert_allclose(score, -np.log1p(np.exp(5.0 * 0.6 * (1 if last == 1 else -1))), rtol=1e-9)
+
+
 def test_a_slip_that_is_not_recorded_moves_the_world_all_the_same():
     """The same hand, whatever is written down; and what is written down has the probabilities of what was meant."""
     room = gi.gridworld(".....\n..s..\n....a", discount=0.9)

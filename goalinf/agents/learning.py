@@ -275,7 +275,7 @@ class Trials(History, eqx.Module):
         return (
             values + first_learned + at_second * rate_2 * surprise,
             jnp.where(begins, jnp.where(step.observed, step.action, _UNSEEN), chosen),
-            jnp.where(second & (chosen != _UNSEEN), jnp.arange(len(repeated)) == chosen, repeated),
+            jnp.where(begins & step.observed, jnp.arange(len(repeated)) == step.action, repeated),
         )
 
 

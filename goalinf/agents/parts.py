@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 import numpy as np
-from numpyro.distributions import Delta, Distribution
+from numpyro.distributions import Delta, Distribution, ExpandedDistribution, Independent
 
 INFINITY = float("inf")
 SHARE = (0.0, 1.0)
@@ -83,14 +83,24 @@ def _check_numbers(name: str, value: Any, low: float, high: float) -> np.ndarray
 
 def _check_support(name: str, prior: Distribution, low: float, high: float) -> None:
     """Refuse a prior that gives weight to values outside the range: no posterior could mean anything there."""
-    if isinstance(prior, Delta):
+    entry = entry_prior(prior)
+    if isinstance(entry, Delta):
         raise ValueError(f"the prior of {name} is a Delta, which is a known value: give the number in its place")
+    limits = getattr(entry.support, "lower_bound", low), getattr(entry.support, "upper_bound", high)
+    outside = np.any(np.asarray(limits[0]) < low - _BESIDE) or np.any(np.asarray(limits[1]) > high + _BESIDE)
     for bound, beside in ((low, low - _BESIDE), (high, high + _BESIDE)):
-        if np.isfinite(bound) and np.any(prior.support(np.full(prior.shape(), beside))):
+        if outside or (np.isfinite(bound) and np.any(prior.support(np.full(prior.shape(), beside)))):
             raise ValueError(
                 f"the prior of {name}, {type(prior).__name__}, reaches beyond {interval(low, high)}: take one with "
                 "such a support, as numpyro.distributions.Beta and LogNormal have, or a TruncatedNormal"
             )
+
+
+def entry_prior(prior: Distribution) -> Distribution:
+    """The distribution inside its expansions and declarations of independence."""
+    while isinstance(prior, (Independent, ExpandedDistribution)):
+        prior = prior.base_dist
+    return prior
 
 
 def interval(low: float, high: float) -> str:

@@ -31,7 +31,7 @@ def roll_out(
     """Simulate: states ``(N, T+1)``, actions ``(N, T)`` and whether each step was taken ``(N, T)``.
 
     Latent modes and histories move on by the same kernels that score them. ``slip`` is the probability that the world
-    moves by any other available action than the one that is recorded; None where it never does.
+    moves by any available action in the place of the one that is recorded; None where it never does.
     """
     policy = cast(policy)
     successors, probabilities = jnp.asarray(mdp.successors), jnp.asarray(mdp.probabilities)

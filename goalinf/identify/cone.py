@@ -13,7 +13,7 @@ from scipy.optimize import OptimizeResult, linprog
 
 from goalinf.checks import check_key, check_number
 from goalinf.errors import ConvergenceError
-from goalinf.identify.income import income_of
+from goalinf.identify.income import check_own_ends, income_of
 from goalinf.identify.kernel import kernel
 from goalinf.precision import computing_in
 from goalinf.rewards import ActionReward, Reward, StateReward
@@ -56,10 +56,11 @@ class FeasibleSet:
 
         Of state rewards with all choices at hand it is :math:`\kappa`, see :func:`~goalinf.controllability_deficit`.
         """
-        return kernel(np.concatenate([self.losses, self.ties]), _TOLERANCE).dimension
+        rows = np.concatenate([self.losses, self.ties])
+        return kernel(rows / max(np.abs(rows).max(initial=0.0), 1.0), _TOLERANCE).dimension
 
     def contains(self, reward: Reward) -> bool:
-        """Whether the policy is optimal under a reward, of this class or of another."""
+        """Whether the policy is optimal under a reward of this class; rewards of choices have all others in theirs."""
         return self.margin(reward) >= 0.0
 
     def margin(self, reward: Reward) -> float:
@@ -112,7 +113,7 @@ class FeasibleSet:
         price = np.arange(upper.shape[1]) < 2 * self._size
         limits = np.r_[np.zeros(len(upper)), 1.0]
         found = _solve(-(~price).astype(float), np.vstack([upper, price]), equal, [(0.0, None)] * len(price), limits)
-        return -float(found.fun)
+        return max(0.0, -float(found.fun))
 
     def intervals(
         self, *, bound: float | int = 1.0, margin: float | int = 0.0, known: Mapping[Any, float | int] | None = None
@@ -232,11 +233,15 @@ class FeasibleSet:
         return state * self.world.n_actions + self.world.action_index(name[1], state=state)
 
     def _vector(self, reward: Reward) -> np.ndarray:
-        """A reward as numbers of this class: the values themselves, or, of another class, any with its incomes."""
-        kind = ActionReward if self.rewards == "action" else StateReward
-        if isinstance(reward, kind) and getattr(reward, "on", self.rewards) == self.rewards:
-            income_of(self.world, reward)  # refuses what is not known or does not fit
-            return np.asarray(reward.values, float).ravel()
+        """A reward as numbers of this class: its values, or what every choice brings."""
+        check_own_ends(self.world, reward)
+        income, rows, _ = income_of(self.world, reward)
+        if self.rewards == "action":
+            brought = np.zeros(rows.shape)
+            brought[rows] = income
+            return brought.ravel()
+        if isinstance(reward, StateReward) and reward.on == self.rewards:
+            return np.asarray(reward.values, float)
         raise ValueError(
             f"expected a reward {_SPOKEN[self.rewards]}, found {type(reward).__name__}: make the feasible set of that "
             "class, or of 'action' rewards, with gi.ActionReward of what every choice brings"

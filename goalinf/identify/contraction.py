@@ -20,7 +20,7 @@ from numpyro.diagnostics import effective_sample_size
 from scipy.linalg import block_diag, solve_triangular
 from scipy.stats import norm
 
-from goalinf.infer.priors import entry_prior
+from goalinf.agents.parts import entry_prior
 from goalinf.precision import computing_in
 
 _FALSE_ALARM = 0.01  # probability of calling a posterior that equals its prior different, over all directions

@@ -46,8 +46,8 @@ def line_up(world: Worlds, agent: Agents, reward: Rewards) -> tuple[Setting, tup
 def jacobians(setting: Setting, agents: Sequence[Agent], reward: Reward, wrt: Sequence[str]) -> tuple[Jacobian, ...]:
     """One Jacobian for one agent in all worlds, or one for each expert in its own, with the same columns.
 
-    Parameters of the agents are counted for every expert who has them, on an axis ``expert``; the discount of the
-    worlds is one for all.
+    Parameters of the agents are counted for every expert who has them, on an axis ``expert`` (``expert_with_…`` where
+    some have not); the discount of the worlds is one for all.
     """
     if len(agents) == 1:
         worlds = dict(zip(setting.contexts, setting.worlds, strict=True))
@@ -71,10 +71,9 @@ def jacobians(setting: Setting, agents: Sequence[Agent], reward: Reward, wrt: Se
         shape = having[0][1].shape
         for number, (k, column) in enumerate(having):
             places[k].append(start + each * number * column.size + np.arange(column.size))
+        axis = "expert" if len(having) == len(agents) else f"expert_with_{name.removeprefix('agent.')}"
         dims = having[0][1].dims
-        columns.append(
-            Column(name, (len(having), *shape) if each else shape, ("expert", *dims) if each else dims, start)
-        )
+        columns.append(Column(name, (len(having), *shape) if each else shape, (axis, *dims) if each else dims, start))
         start += columns[-1].size
     return tuple(_widened(one, np.concatenate(place), columns) for one, place in zip(found, places, strict=True))
 

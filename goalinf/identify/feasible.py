@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-import networkx as nx
 import numpy as np
 
 from goalinf.checks import check_kind
 from goalinf.identify.cone import Class, FeasibleSet
-from goalinf.identify.income import shapings
+from goalinf.identify.income import check_ends, shapings
 from goalinf.worlds import World, label
 
 
@@ -76,7 +75,7 @@ def feasible_set(world: World, policy: Any, *, rewards: Class) -> FeasibleSet:
     average[np.nonzero(rows)[0], np.arange(len(income))] = made[rows]
     average = average[live]
     if float(mdp.discount) == 1.0:
-        _check_ends(world, made > 0, live)
+        check_ends(world, made, live)
     advantage = income - shaping @ np.linalg.solve(average @ shaping, average @ income)
     chosen = made[rows] > 0
     alone = (made > 0).sum(1)[np.nonzero(rows)[0]] == 1
@@ -116,15 +115,3 @@ def _income_map(world: World, rows: np.ndarray, rewards: Class) -> np.ndarray:
     if rewards == "arrival":
         return world.mdp.dense()[rows]
     return np.eye(world.n_states)[np.nonzero(rows)[0]]
-
-
-def _check_ends(world: World, made: np.ndarray, live: np.ndarray) -> None:
-    """Refuse a policy under which an undiscounted episode can go on for ever."""
-    moves = nx.from_numpy_array((world.mdp.dense() * made[..., None]).sum(1) > 0, create_using=nx.DiGraph)
-    ending = {state for end in np.flatnonzero(~live).tolist() for state in nx.ancestors(moves, end)}
-    stuck = [state for state in np.flatnonzero(live).tolist() if state not in ending]
-    if stuck:
-        raise ValueError(
-            f"with discount 1 this policy never ends the episode from state {label(world.states[stuck[0]])}, so that "
-            "no reward has values under it: use a discount below 1"
-        )

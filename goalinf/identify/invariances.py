@@ -15,7 +15,7 @@ import networkx as nx
 import numpy as np
 
 from goalinf.checks import check_key, check_kind
-from goalinf.identify.income import income_of, over
+from goalinf.identify.income import check_own_ends, income_of
 from goalinf.identify.kernel import kernel
 from goalinf.precision import cast, computing_in
 from goalinf.rewards import Reward, TransitionReward
@@ -260,8 +260,7 @@ def _vector(world: World, reward: Reward) -> np.ndarray:
     """A reward on the transitions that can happen."""
     check_kind("reward", reward, Reward, "a reward, such as gi.StateReward")
     income_of(world, reward)  # refuses what is not known or does not fit
-    if not np.array_equal(over(world, reward), world.mdp.terminal):
-        raise ValueError("this reward ends the episode by itself (as goals do): give it a world with terminal states")
+    check_own_ends(world, reward)
     with computing_in("float64"):
         values = np.broadcast_to(np.asarray(reward(cast(world.mdp))), world.mdp.probabilities.shape)
     return np.asarray(values[transitions(world)], float)

@@ -152,6 +152,7 @@ def null_space(world: Worlds, agent: Agents, reward: Rewards, *, free: Sequence[
     setting, known = line_up(world, agent, reward)
     if not reward_priors(reward):
         check_shapes(reward, setting.world)
+    free = (free,) if isinstance(free, str) else free
     free = tuple(dict.fromkeys(name for one in free for name in _meant(one, known)))
     wanted = tuple(f"reward.{name}" for name in reward_priors(reward)) or reward_parameters(reward)
     failure: Exception | None = None
@@ -175,7 +176,12 @@ def null_space_at(found: Sequence[Jacobian], setting: Setting, agents: Sequence[
     planners = tuple(agents) * (len(setting.worlds) if len(agents) == 1 else 1)
     planned = tuple(map(_as_planned, setting.worlds, planners))
     horizons = tuple(one.planner.horizon or getattr(one.planner, "depth", None) for one in planners)
-    basis, directions = name_directions(null.basis, alone, planned, reward, horizons)
+    told = alone
+    if len(agents) > 1 and any(one.log_policy.any() for one in alone):  # who shows nothing hides everything
+        kept = [k for k, one in enumerate(alone) if one.log_policy.any()]
+        told, planned = tuple(alone[k] for k in kept), tuple(planned[k] for k in kept)
+        horizons = tuple(horizons[k] for k in kept)
+    basis, directions = name_directions(null.basis, told, planned, reward, horizons)
     if n_reward < found[0].log_policy.shape[-1]:
         null = stacked_kernel(found)
         basis = np.concatenate([basis, np.zeros((len(basis), null.basis.shape[1] - n_reward))], axis=1)
@@ -212,8 +218,10 @@ def _meant(name: str, agents: Sequence[Agent]) -> Iterator[str]:
 
 
 def stacked_kernel(found: Sequence[Jacobian]) -> Kernel:
-    """What none of several experts shows."""
-    return kernel(np.concatenate([one.matrix() for one in found]), min(one.tolerance for one in found))
+    """What none of several experts shows: each in its own units, in which the same is too little to count."""
+    largest = max(one.tolerance for one in found)
+    seen = [one.matrix() * (largest / one.tolerance) for one in found if one.tolerance > 0]
+    return kernel(np.concatenate(seen or [found[0].matrix()]), largest)
 
 
 def _as_planned(world: World, agent: Agent) -> World:

@@ -10,12 +10,14 @@ import numpy as np
 
 from goalinf.agents import Agent, boltzmann, solve
 from goalinf.checks import check_key, check_kind
-from goalinf.identify.income import over
+from goalinf.identify.distance.canonical import canonical
+from goalinf.identify.income import check_own_ends, income_of, over
 from goalinf.precision import computing_in
-from goalinf.rewards import Reward, TransitionReward
+from goalinf.rewards import ActionReward, Reward, TransitionReward
 from goalinf.worlds import World
 
-_TIE = 1e-9  # of the largest value: choices whose values differ by less are equally good
+_TIE = 1e-9  # choices whose values differ by less are equally good, of a reward of length one
+_TRIVIAL = 1e-12  # a canonical reward this much shorter than the reward itself is rounding
 
 
 def optimal_choices(world: World, reward: Reward, agent: Agent | None = None) -> np.ndarray:
@@ -30,10 +32,21 @@ def optimal_choices(world: World, reward: Reward, agent: Agent | None = None) ->
     agent : Agent, optional
         Who finds some choices likelier than others; default: who knows their optimal values.
     """
-    found = solve(boltzmann(1.0) if agent is None else agent, world, reward)
+    agent, live = boltzmann(1.0) if agent is None else agent, ~over(world, reward)
+    if np.array_equal(~live, world.mdp.terminal):
+        # The same for all rewards of one order, so that neither scale nor level decides what counts as equally good.
+        income, rows, _ = income_of(world, reward)
+        form = canonical(world, reward)
+        size = np.linalg.norm(form)
+        if size <= _TRIVIAL * np.linalg.norm(income):
+            return rows
+        table = np.zeros(rows.shape)
+        table[rows] = form / size
+        reward = ActionReward(table)
+    found = solve(agent, world, reward)
     tie = _TIE * max(1.0, float(np.abs(found.values).max()))
     best = np.asarray(found.log_probs >= found.log_probs.max(1, keepdims=True) - tie)
-    return best & ~over(world, reward)[:, None]
+    return best & live[:, None]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -58,6 +71,7 @@ class OptimalityPreserving:
     def of(cls, world: World, reward: Reward) -> OptimalityPreserving:
         """Those of a known reward."""
         check_kind("world", world, World, "a World, such as gi.gridworld makes")
+        check_own_ends(world, reward)
         return cls(world, optimal_choices(world, reward))
 
     def contains(self, reward: Reward) -> bool:

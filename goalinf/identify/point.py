@@ -12,25 +12,17 @@ from numpyro.distributions import Distribution
 
 from goalinf.agents import Agent
 from goalinf.agents.derivatives import base_of
+from goalinf.infer.priors import median
 from goalinf.precision import computing_in
 from goalinf.worlds import World
 
-_SEED, _TRIES, _DRAWS = 0, 8, 1001
+_SEED, _TRIES = 0, 8
 
 
 def typical_agent(agent: Agent) -> Agent:
     """The agent with the median of its prior in the place of every prior."""
     priors = {name: value for name, value in agent.parameters.items() if isinstance(value, Distribution)}
     return agent.at(**{name: median(prior) for name, prior in priors.items()}) if priors else agent
-
-
-def median(prior: Distribution) -> np.ndarray:
-    """Median of every entry of a prior; from draws with a fixed seed where it has no quantile function."""
-    with computing_in("float64"):
-        try:
-            return np.broadcast_to(np.asarray(prior.icdf(0.5), float), prior.shape())
-        except (NotImplementedError, ImportError):  # NumPyro has none, or takes it from a library that we lack
-            return np.asarray(np.median(np.asarray(prior.sample(jax.random.key(_SEED), (_DRAWS,)), float), axis=0))
 
 
 def reward_priors(reward: Any) -> tuple[str, ...]:

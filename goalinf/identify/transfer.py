@@ -71,7 +71,7 @@ class Transferability:
 
 
 def transferability(
-    worlds: Sequence[World] | Mapping[object, World], *, target: World | None = None
+    worlds: World | Sequence[World] | Mapping[object, World], *, target: World | None = None
 ) -> Transferability:
     r"""What experts in several worlds leave open of the reward r(s, a) that they share.
 
@@ -115,7 +115,7 @@ def transferability(
     >>> found.nullity, found.rank, found.transfers
     (1, 11, True)
     """
-    each = list(worlds.values() if isinstance(worlds, Mapping) else worlds)
+    each = [worlds] if isinstance(worlds, World) else list(worlds.values() if isinstance(worlds, Mapping) else worlds)
     if not each:
         raise ValueError("there are no worlds to compare")
     for number, one in enumerate(each):
@@ -144,6 +144,8 @@ def transferability(
 def _orthonormal(world: World) -> np.ndarray:
     """Orthonormal columns that span the shapings on the choices of states that have not ended."""
     live = np.asarray(~world.mdp.terminal)
+    if float(world.mdp.discount) == 1.0 and not world.can_reach(~live).all():
+        raise ValueError("with discount 1 and states from which no episode ends there are no values: use a smaller one")
     return np.linalg.qr(shapings(world, np.asarray(world.mdp.available) & live[:, None])[:, live].toarray())[0]
 
 

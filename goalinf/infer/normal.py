@@ -9,7 +9,7 @@ import numpy as np
 import numpyro.distributions as dist
 
 from goalinf.agents.bellman import log_sum_exp
-from goalinf.infer.priors import entry_prior
+from goalinf.agents.parts import entry_prior
 
 
 @dataclasses.dataclass(frozen=True)

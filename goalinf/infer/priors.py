@@ -8,14 +8,19 @@ from functools import partial
 from typing import Any
 
 import equinox as eqx
+import jax
+import numpy as np
 import numpyro
-from numpyro.distributions import Delta, Distribution, ExpandedDistribution, ImproperUniform, Independent
+from numpyro.distributions import Delta, Distribution, ImproperUniform
 
 from goalinf.agents import Agent, Mixture
 from goalinf.agents.derivatives import base_of
+from goalinf.agents.parts import entry_prior
+from goalinf.precision import computing_in
 from goalinf.rewards import LinearReward, Reward
 from goalinf.worlds import World
 
+_DRAWS = 1001  # for a median without a formula
 # Axes of the parameters that are no numbers, the last ones where a prior has fewer; all others have one of states.
 _AXES = {"default": ("state", "action"), "weights": ("value",)}
 
@@ -103,13 +108,6 @@ def _expanded(name: str, prior: Distribution, dims: tuple[str, ...], sizes: Mapp
     return prior.to_event(len(shape) - len(prior.event_shape))
 
 
-def entry_prior(prior: Distribution) -> Distribution:
-    """The distribution inside its expansions and declarations of independence."""
-    while isinstance(prior, (Independent, ExpandedDistribution)):
-        prior = prior.base_dist
-    return prior
-
-
 def fill(agent: Any, reward: Any, values: Mapping[str, Any]) -> tuple[Any, Any]:
     """Agent and reward with a value in the place of every prior; ``values`` is keyed by site name."""
     for name, value in values.items():
@@ -130,3 +128,12 @@ def _parameter(reward: Any, name: str) -> Any:
 def sample_sites(sites: list[Site]) -> dict[str, Any]:
     """Draw every parameter from its prior: the generative story in NumPyro."""
     return {site.name: numpyro.sample(site.name, site.prior) for site in sites}
+
+
+def median(prior: Distribution) -> np.ndarray:
+    """Median of every entry of a prior; from draws with a fixed seed where it has no quantile function."""
+    with computing_in("float64"):
+        try:
+            return np.broadcast_to(np.asarray(prior.icdf(0.5), float), prior.shape())
+        except (NotImplementedError, ImportError):  # NumPyro has none, or takes it from a library that we lack
+            return np.asarray(np.median(np.asarray(prior.sample(jax.random.key(0), (_DRAWS,)), float), axis=0))

@@ -25,7 +25,7 @@ from goalinf.infer.batches import over_draws
 from goalinf.infer.closed_form import ClosedForm, starting_values
 from goalinf.infer.density import Density, Model
 from goalinf.infer.mode import Compiled, Remembered
-from goalinf.infer.priors import Site, fill, find_sites, sample_sites
+from goalinf.infer.priors import Site, fill, find_sites, median, sample_sites
 from goalinf.infer.scale import ScaleMixture, product_prior, sample_product, split_product
 from goalinf.rewards import Reward
 
@@ -254,7 +254,7 @@ def warn_unidentified(posterior: Posterior) -> None:
 def _typical(site: Site) -> np.ndarray:
     """A value within the range of a parameter, to check with whether its owner can be planned for."""
     shape = site.prior.shape()
-    return np.broadcast_to(site.prior.mean if site.name.startswith("agent.") else 0.0, shape)
+    return np.broadcast_to(median(site.prior) if site.name.startswith("agent.") else 0.0, shape)
 
 
 def own_model(

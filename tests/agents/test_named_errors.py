@@ -64,6 +64,11 @@ NUMBERS = {
     "the prior of tail, Uniform, reaches beyond (0, 1]": lambda: gi.cvar(dist.Uniform(0.0, 2.0), 2.0),
     "the prior of k, Normal, reaches beyond [0, inf]": lambda: gi.hyperbolic(dist.Normal(0.0, 1.0), 2.0, horizon=4),
     "the prior of beta is a Delta, which is a known value": lambda: gi.boltzmann(dist.Delta(2.0)),
+    "the prior of lapse, Uniform, reaches beyond": lambda: gi.boltzmann(2.0, lapse=dist.Uniform(2.0, 3.0)),
+    "the prior of beta is a Delta, which is a known": lambda: gi.boltzmann(dist.Delta(2.0).expand([3])),
+    "the prior of beta, TwoSidedTruncatedDistribution, reaches": lambda: gi.boltzmann(
+        dist.TruncatedNormal(-2.0, 1.0, low=-3.0, high=-1.0)
+    ),
     "the prior of beta, Uniform, reaches beyond": lambda: gi.boltzmann(dist.Uniform(-1.0, 1.0)),
     "lapse has shape (4,); expected one": lambda: gi.boltzmann(2.0, lapse=0.1).at(lapse=[0.1, 0.5, 0.9, 0.2]),
     "tail has shape (2,); expected one number": lambda: gi.cvar(0.5, 2.0).at(tail=np.array([0.1, 0.2])),

@@ -143,6 +143,41 @@ def test_regret():
     assert regret(world, gi.ActionReward(r), gi.ActionReward(q)) == pytest.approx(expected, abs=1e-10)
 
 
+def test_scale_and_level_do_not_decide_what_is_best():
+    corridor = gi.gridworld("a.s.b", discount=0.9)
+    left, right = (gi.StateReward.at(corridor, {mark: 1.0}, default=0.0, on="departure") for mark in "ab")
+    for scale, level in ((1e-12, 0.0), (1e-3, 1e4), (1e6, -1e3)):
+        moved = [gi.StateReward(scale * one.values + level, on="departure") for one in (left, right)]
+        assert regret(corridor, left, moved[0]) == pytest.approx(0.0, abs=1e-9)
+        assert regret(corridor, left, moved[1]) == pytest.approx(1.0)
+        assert regret(corridor, moved[0], right) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_all_transitions_where_episodes_end():
+    """What is paid on leaving a terminal state is known, though nobody leaves it."""
+    hall = gi.gridworld("s..a", terminal="a", discount=0.9)
+    rng = np.random.default_rng(0)
+    one, two = gi.StateReward(rng.normal(size=4), on="departure"), gi.StateReward(rng.normal(size=4), on="departure")
+    assert epic(hall, one, two) == pytest.approx(np.sqrt((1 - np.corrcoef(one.values, two.values)[0, 1]) / 2))
+    for metric in (epic, dard):
+        for reward in (one, gi.StateReward(one.values, on="arrival"), gi.ActionReward(rng.normal(size=(4, 4)))):
+            assert metric(hall, reward, gi.Shaped(reward, rng.normal(size=4))) == pytest.approx(0.0, abs=1e-7)
+
+
+def test_returns_without_an_end():
+    endless = gi.gridworld("a.s.b", terminal=["a", "b"], discount=1.0)
+    cost = gi.StateReward(-np.ones(5), on="departure")
+    with pytest.raises(ValueError, match="with discount 1 there is no worst policy here"):
+        regret(endless, cost, cost)
+    with pytest.raises(ValueError, match="with discount 1 this policy never ends the episode from state"):
+        expected_return(endless, cost, np.eye(4)[[0] * 5])
+    line = gi.from_arrays(
+        np.eye(4)[[[1, 2], [3, 2], [3, 3], [3, 3]]], terminal=[3], initial=[1.0, 0.0, 0.0, 0.0], discount=1.0
+    )
+    ends = gi.ActionReward(np.array([[0.0, 0.0], [2.0, 1.0], [0.0, -1.0], [0.0, 0.0]]))
+    assert regret(line, ends, gi.ActionReward(-ends.values)) == 1.0
+
+
 def test_distances_refused():
     hall = gi.gridworld("s.a", discount=0.9)
     step = gi.TransitionReward(np.ones(hall.mdp.successors.shape))

@@ -197,6 +197,20 @@ def test_intervals_center_and_corners():
     assert float(stay.sel(state="a", action="up", end="high")) <= 0.9 + 1e-9
 
 
+def test_rewards_of_other_classes():
+    """Whatever choices bring, a set of rewards of choices has it."""
+    hall = gi.gridworld("s..a", discount=0.9)
+    wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    right = feasible_set(hall, [3] * 4, rewards="action")
+    for reward in (wants, gi.Shaped(wants, [3.0, -1.0, 0.0, 2.0]), gi.StateReward(wants.values, on="arrival")):
+        assert right.contains(reward)
+        assert not feasible_set(hall, [2] * 4, rewards="action").contains(reward)
+    near = gi.open_grid(4, 4, discount=0.9999999)
+    assert feasible_set(near, np.zeros(16, int), rewards="departure").lineality == 1
+    nothing = gi.from_arrays(np.ones((1, 1, 1)), discount=0.9)
+    assert str(feasible_set(nothing, [0], rewards="departure").critical_penalty()) == "0.0"
+
+
 def test_refusals():
     hall = gi.gridworld("s.a", discount=0.9)
     found = feasible_set(hall, [3, 3, 3], rewards="departure")

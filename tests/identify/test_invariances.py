@@ -180,3 +180,5 @@ def test_masks_and_refusals():
     goal = gi.goals(hall, {"a": "a"})["a"]
     with pytest.raises(ValueError, match="this reward ends the episode by itself"):
         invariance(hall, "potential").remove(goal)
+    with pytest.raises(ValueError, match="this reward ends the episode by itself"):
+        OptimalityPreserving.of(hall, goal)

@@ -254,8 +254,8 @@ def test_experts_have_parameters_of_their_own():
     experts = {"a": SOFT, "b": gi.soft_optimal(beta=1.0, discount=0.5), "c": gi.uniform()}
     found = null_space(world, experts, reward, free=("beta",))
     check(found)
-    assert found.agent["agent.beta"].dims == ("direction", "expert")
-    assert found.agent["agent.beta"].sizes["expert"] == 2
+    assert found.agent["agent.beta"].dims == ("direction", "expert_with_beta")
+    assert found.agent["agent.beta"].sizes["expert_with_beta"] == 2
     assert kinds(found) == {"constant": 1, "scale": 1}
     assert np.ptp(found.agent["agent.beta"].values[-1]) < 1e-9
     # of a hidden r(s, a) they see the same choices: by finite differences of the oracle
@@ -278,6 +278,27 @@ def test_experts_with_and_without_a_horizon():
     W, E = oracles.shaping_map(P, 0.7), np.kron(np.eye(5), np.ones((2, 1)))
     two = E @ oracles.null_space(P[:, 1] - P[:, 0])
     assert found.dimension == W.shape[1] + two.shape[1] - oracles.rank(np.column_stack([W, two])) == 1
+
+
+def test_experts_who_show_nothing_hide_nothing_of_the_others():
+    """However little one shows beside another, in its own units or not at all."""
+    world = world_of("random", 0.9)
+    alone = flat(null_space(world, SOFT, ACTION))
+    for other in (gi.boltzmann(0.0), gi.uniform(), gi.boltzmann(1e-9)):
+        found = null_space(world, {"x": SOFT, "y": other}, ACTION)
+        check(found)
+        assert kinds(found) == {"constant": 1, "potential shaping": 4}
+        np.testing.assert_allclose(flat(found).T @ flat(found), alone.T @ alone, atol=1e-8)
+
+
+def test_experts_with_other_parameters_than_one_another():
+    experts = {"x": SOFT, "y": gi.quasi_hyperbolic(0.7, 1.0)}
+    reward = gi.ActionReward(np.random.default_rng(5).normal(size=(5, 2)))
+    found = null_space(world_of("random", 0.9), experts, reward, free=("beta", "present_bias"))
+    check(found)
+    assert found.agent["agent.beta"].dims == ("direction", "expert")
+    assert found.agent["agent.present_bias"].dims == ("direction", "expert_with_present_bias")
+    assert null_space(world_of("random", 0.9), SOFT, reward, free="beta").dimension == 6
 
 
 def test_experts_refused():

@@ -118,6 +118,8 @@ def test_worlds_that_share_no_reward():
     ending = gi.gridworld("s.a", terminal="a", discount=0.9)
     with pytest.raises(ValueError, match=r"offers other choices than the first one, such as action 0 in state 'a'"):
         transferability([one, ending])
+    with pytest.raises(ValueError, match="with discount 1 and states from which no episode ends"):
+        transferability(gi.gridworld("s.a", discount=1.0))
     with pytest.raises(ValueError, match="there are no worlds"):
         transferability([])
 

@@ -99,3 +99,11 @@ def test_models_of_ones_own():
     ]:
         with pytest.raises(ValueError, match=message):
             gi.infer(KEY, model=model, data=DATA, progress=False)
+
+
+@pytest.mark.parametrize(
+    "prior", [dist.HalfCauchy(1.0), dist.InverseGamma(1.0, 1.0), dist.FoldedDistribution(dist.Normal(0, 1))]
+)
+def test_priors_without_a_mean_are_priors(prior):
+    """The model is tried at the median before anything is sampled."""
+    assert gi.find_mode(KEY, HALL, agent=gi.boltzmann(beta=prior), reward=KNOWN, data=DATA) is not None

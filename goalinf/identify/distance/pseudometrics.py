@@ -7,6 +7,7 @@ between them, with the transitions of the world and the rewards of transitions n
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Literal, get_args
 
 import numpy as np
@@ -206,9 +207,9 @@ def everything(world: World, reward: Reward) -> np.ndarray:
             mdp = from_arrays(
                 successors=np.broadcast_to(np.arange(n_states), shape),
                 probabilities=np.full(shape, 1.0 / n_states),
-                terminal=mdp.terminal,
                 discount=float(mdp.discount),
             ).mdp
+            mdp = dataclasses.replace(mdp, terminal=world.mdp.terminal)  # where shaping is zero
         values = np.broadcast_to(np.asarray(reward(cast(mdp))), mdp.successors.shape)
     table = np.full(shape, np.nan)
     s, a, k = np.nonzero(np.asarray(mdp.probabilities) > 0)

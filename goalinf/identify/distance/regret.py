@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import networkx as nx
 import numpy as np
 from scipy import sparse
 from scipy.sparse import linalg as splinalg
@@ -11,12 +12,12 @@ from scipy.sparse import linalg as splinalg
 from goalinf.agents import Agent, anti_rational
 from goalinf.checks import check_kind
 from goalinf.identify.distance.pseudometrics import check_pair
-from goalinf.identify.income import income_of, shapings
+from goalinf.identify.income import check_ends, income_of, over, shapings
 from goalinf.identify.optimal import optimal_choices
 from goalinf.rewards import Reward
 from goalinf.worlds import World
 
-_FLAT = 1e-9  # of the largest reward: with less to gain, all policies are worth the same
+_FLAT = 1e-12  # of the returns: with less to gain, all policies are worth the same
 
 
 def expected_return(world: World, reward: Reward, policy: Any) -> float:
@@ -60,6 +61,8 @@ def expected_return(world: World, reward: Reward, policy: Any) -> float:
             f"policy gives state {state} the probabilities {chances[state]}; expected numbers that are not negative, "
             "add up to 1 and are zero where an action is not available"
         )
+    if float(world.mdp.discount) == 1.0:
+        check_ends(world, np.where(rows, chances, 0.0), live)
     of = np.nonzero(rows)[0]
     average = sparse.csr_array((chances[rows], (of, np.arange(len(of)))), shape=(len(rows), len(of)))[live]
     values = splinalg.spsolve((average @ shapings(world, rows)[:, live]).tocsc(), average @ income)
@@ -110,7 +113,7 @@ def regret(world: World, truth: Reward, reward: Reward) -> float:
     check_pair(world, truth, reward)
     best, worst = _range(world, truth)
     found = expected_return(world, truth, _greedy(world, reward))
-    return _share(world, truth, best, found, worst)
+    return _share(best, found, worst)
 
 
 def _greedy(world: World, reward: Reward, agent: Agent | None = None) -> np.ndarray:
@@ -160,18 +163,26 @@ def compatibility(world: World, reward: Reward, policy: Any) -> float:
     """
     found = expected_return(world, reward, policy)
     best, worst = _range(world, reward)
-    return _share(world, reward, best, found, worst)
+    return _share(best, found, worst)
 
 
 def _range(world: World, reward: Reward) -> tuple[float, float]:
     """The best and the worst expected return."""
+    if float(world.mdp.discount) == 1.0:
+        live = np.flatnonzero(~over(world, reward))
+        moves = nx.DiGraph(zip(*(each.tolist() for each in world.edges()), strict=True)).subgraph(live.tolist())
+        if not nx.is_directed_acyclic_graph(moves):
+            raise ValueError(
+                "with discount 1 there is no worst policy here, as one can go round and round and never end: use a "
+                "discount below 1"
+            )
     opposite = anti_rational(1.0, negated=True)
     best, worst = (expected_return(world, reward, _greedy(world, reward, agent)) for agent in (None, opposite))
     return best, worst
 
 
-def _share(world: World, reward: Reward, best: float, found: float, worst: float) -> float:
+def _share(best: float, found: float, worst: float) -> float:
     """How much of the range is given away; 0 where there is none."""
-    if best - worst <= _FLAT * np.abs(income_of(world, reward)[0]).max(initial=0.0):
+    if best - worst <= _FLAT * max(abs(best), abs(worst)):
         return 0.0
     return float(np.clip((best - found) / (best - worst), 0.0, 1.0))
