@@ -233,7 +233,7 @@ def test_unknown_arguments():
         TypeError, match=r"slipping takes no argument 'gamma'; besides its own it takes .*outlook, beliefs$"
     ):
         gi.slipping(0.5, 2.0, gamma=3)
-    with pytest.raises(TypeError, match="missing a required .*argument: 'horizon'"):
+    with pytest.raises(TypeError, match=r"missing a required .*argument: 'horizon'"):
         gi.hyperbolic(1.0, 2.0)
     with pytest.raises(TypeError, match="places is a str; expected a list of states or marks"):
         gi.subgoal(0.5, 2.0, world=HALL, places="ab")
