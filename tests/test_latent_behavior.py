@@ -219,18 +219,20 @@ def test_a_slip_that_is_not_recorded_moves_the_world_all_the_same():
         )
         for recorded in ("executed", "intended")
     }
-    there = [np.mean(each.states[:, -1] == room.index("a")) for each in walks.values()]
-    assert abs(there[0] - there[1]) < 5 * np.sqrt(2 * there[0] * (1 - there[0]) / 2000)
     meant = walks["intended"]
-    moved = np.asarray(room.mdp.successors)[meant.states[:, :-1], meant.actions, 0] == meant.states[:, 1:]
-    assert abs(moved.mean() - 0.4) < 0.2  # by 0.6 something else, which may lead to the same place
+    again = gi.Behavior(room, gi.slipping(0.6, beta=20.0, recorded="intended"), reward, like=meant)
+    there = [np.mean(np.asarray(each.states)[:, -1] == room.index("a")) for each in walks.values()]
+    there.append(np.mean(np.asarray(again.sample(jax.random.key(1)).states)[:, -1] == room.index("a")))
+    assert np.ptp(there) < 5 * np.sqrt(2 * there[0] * (1 - there[0]) / 2000)
+    leads = np.asarray(room.mdp.successors)[..., 0]
+    as_meant = leads[meant.states[:, :-1], meant.actions]
+    chance = 0.4 + 0.6 * (leads[meant.states[:, :-1]] == as_meant[..., None]).mean(-1)  # a slip may lead there, too
+    spread = np.sqrt((chance * (1 - chance)).sum())
+    assert abs((as_meant == meant.states[:, 1:]).sum() - chance.sum()) < 5 * spread
     policy = gi.slipping(0.6, beta=20.0, recorded="intended").policy(room, reward).values
     first = meant.actions[meant.states[:, 0] == room.index("s"), 0]
     chances = np.bincount(first, minlength=4) / len(first)
     np.testing.assert_allclose(chances, policy[room.index("s")], atol=5 * 0.5 / np.sqrt(len(first)))
-    like = gi.Behavior(room, gi.slipping(0.6, beta=20.0, recorded="intended"), reward, like=meant)
-    again = like.sample(jax.random.key(1))
-    assert abs(np.mean(np.asarray(again.states)[:, -1] == room.index("a")) - there[1]) < 0.08
 
 
 @pytest.mark.parametrize("name", ["abandoning", slow("habitual"), slow("switching"), "option", slow("q_learning")])

@@ -104,8 +104,11 @@ def test_against_ranks_of_block_matrices():
 
 def test_cosines_of_unrelated_worlds():
     """Even these have nearly the same shapings (S = 6, A = 3, discount 0.9): two of them leave little to see."""
-    angles = np.mean([transferability(garnets(2, 6, 3, seed)).cosines for seed in range(20)], axis=0)
-    np.testing.assert_allclose(angles, [1.0, 0.983, 0.964, 0.952, 0.919, 0.880], atol=0.03)
+    cosines = np.array([transferability(garnets(2, 6, 3, seed)).cosines for seed in range(20)])
+    np.testing.assert_allclose(cosines[:, 0], 1.0, atol=1e-12)
+    one_draw = np.array([0.983, 0.964, 0.952, 0.919, 0.880])  # as published, of one pair of worlds
+    assert (abs(one_draw - cosines[:, 1:].mean(0)) < 3 * cosines[:, 1:].std(0)).all()
+    assert cosines[:, 1:].mean() > 0.9
     assert str(transferability(garnets(2, 6, 3))).startswith("These worlds together leave a constant open; the weakest")
 
 
