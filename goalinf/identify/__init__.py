@@ -8,12 +8,13 @@ from goalinf.identify.controllability import controllability_deficit
 from goalinf.identify.degenerate import Pair, degenerate_pairs, score_pairs
 from goalinf.identify.feasible import feasible_set
 from goalinf.identify.graphs import GraphCriteria, co_successor_components, graph_criteria
-from goalinf.identify.invariances import Invariance, ambiguity, invariance
+from goalinf.identify.invariances import Invariance, invariance
 from goalinf.identify.naming import Direction
 from goalinf.identify.null_space import NullSpace, null_space
 from goalinf.identify.optimal import OptimalityPreserving
 from goalinf.identify.report import Audit
 from goalinf.identify.ridge import Ridge
+from goalinf.identify.sources import ambiguity
 from goalinf.identify.transfer import Transferability, transferability
 
 __all__ = [

@@ -5,17 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-import equinox as eqx
 import numpy as np
 import pandas as pd
 
 from goalinf.agents import Agent, Negated, lookahead, solve, uniform
-from goalinf.agents.derivatives import base_of
 from goalinf.behavior import Behavior
 from goalinf.checks import check_kind
 from goalinf.data import Trajectories
 from goalinf.identify.income import over
-from goalinf.rewards import ActionReward, LinearReward, Reward, Shaped, StateReward
+from goalinf.rewards import ActionReward, Reward, StateReward, negated
 from goalinf.worlds import World
 
 
@@ -146,21 +144,3 @@ def score_pairs(world: World, pairs: Sequence[Pair], data: Trajectories) -> pd.D
         "meaning": [p.sentence for p in pairs],
     }
     return pd.DataFrame(rows, index=pd.Index([pair.name for pair in pairs], name="pair"))
-
-
-def negated(reward: Reward) -> Reward:
-    """The opposite reward, :math:`-R`.
-
-    Raises
-    ------
-    ValueError
-        Where its values are no table and no sum of features.
-    """
-    if isinstance(reward, Shaped):
-        return Shaped(negated(reward.base), -np.asarray(reward.potential))
-    name = "weights" if isinstance(reward, LinearReward) else "values"
-    if not hasattr(reward, name):
-        raise ValueError(
-            f"a {type(reward).__name__} has no opposite of its kind; expected a table of rewards, or features"
-        )
-    return eqx.tree_at(lambda one: getattr(one, name), reward, -np.asarray(getattr(base_of(reward), name), float))

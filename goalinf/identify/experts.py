@@ -52,7 +52,7 @@ def jacobians(setting: Setting, agents: Sequence[Agent], reward: Reward, wrt: Se
     if len(agents) == 1:
         worlds = dict(zip(setting.contexts, setting.worlds, strict=True))
         return (log_policy_jacobian(worlds, agents[0], reward, wrt=wrt),)
-    own = [[name for name in wrt if not name.startswith("agent.") or name[6:] in one.parameters] for one in agents]
+    own = [[name for name in wrt if name.partition("agent.")[2] in ("", *one.parameters)] for one in agents]
     if unknown := [name for name in wrt if not any(name in names for names in own)]:
         known = dict.fromkeys(f"agent.{name}" for one in agents for name in one.parameters)
         raise ValueError(f"there is no parameter {unknown[0]!r}; there are {', '.join(known)}")
@@ -60,32 +60,25 @@ def jacobians(setting: Setting, agents: Sequence[Agent], reward: Reward, wrt: Se
         log_policy_jacobian(world, agent, reward, wrt=names)
         for world, agent, names in zip(setting.worlds, agents, own, strict=True)
     ]
+    named = [{column.name: column for column in one.columns} for one in found]
+    every = sorted({name: None for one in named for name in one}, key=lambda name: not name.startswith("reward."))
     columns: list[Column] = []
     places: list[list[np.ndarray]] = [[] for _ in agents]
     start = 0
-    for name in (column.name for column in _in_order(found)):
-        having = [(k, next(c for c in one.columns if c.name == name)) for k, one in enumerate(found) if _has(one, name)]
-        each = name.startswith("agent.")
-        if len({column.shape for _, column in having}) > 1:
-            raise ValueError(f"{name} is one number for some experts and one per state for others")
-        shape = having[0][1].shape
-        for number, (k, column) in enumerate(having):
-            places[k].append(start + each * number * column.size + np.arange(column.size))
+    for name in every:
+        each, having = name.startswith("agent."), [k for k, one in enumerate(named) if name in one]
+        first = named[having[0]][name]
+        if any(named[k][name].shape != first.shape for k in having):
+            raise ValueError(
+                f"{name} is one number for some experts and one per state for others: give all of them the same"
+            )
+        for number, k in enumerate(having):
+            places[k].append(start + each * number * first.size + np.arange(first.size))
         axis = "expert" if len(having) == len(agents) else f"expert_with_{name.removeprefix('agent.')}"
-        dims = having[0][1].dims
-        columns.append(Column(name, (len(having), *shape) if each else shape, (axis, *dims) if each else dims, start))
+        shape, dims = ((len(having), *first.shape), (axis, *first.dims)) if each else (first.shape, first.dims)
+        columns.append(Column(name, shape, dims, start))
         start += columns[-1].size
     return tuple(_widened(one, np.concatenate(place), columns) for one, place in zip(found, places, strict=True))
-
-
-def _in_order(found: Sequence[Jacobian]) -> list[Column]:
-    """Every name once: those of the reward first."""
-    every = {column.name: column for one in found for column in one.columns}
-    return sorted(every.values(), key=lambda column: not column.name.startswith("reward."))
-
-
-def _has(jacobian: Jacobian, name: str) -> bool:
-    return any(column.name == name for column in jacobian.columns)
 
 
 def _widened(jacobian: Jacobian, place: np.ndarray, columns: Sequence[Column]) -> Jacobian:

@@ -13,8 +13,8 @@ import numpy as np
 
 from goalinf.checks import check_kind
 from goalinf.identify.cone import Class, FeasibleSet
-from goalinf.identify.income import check_ends, shapings
-from goalinf.worlds import World, label
+from goalinf.identify.income import chances, shapings, values_of
+from goalinf.worlds import World
 
 
 def feasible_set(world: World, policy: Any, *, rewards: Class) -> FeasibleSet:
@@ -69,43 +69,12 @@ def feasible_set(world: World, policy: Any, *, rewards: Class) -> FeasibleSet:
     mdp = world.mdp
     live = np.asarray(~mdp.terminal)
     rows = np.asarray(mdp.available) & live[:, None]
-    made = _chances(world, policy, rows)
-    income, shaping = _income_map(world, rows, rewards), shapings(world, rows)[:, live].toarray()
-    average = np.zeros((len(rows), len(income)))
-    average[np.nonzero(rows)[0], np.arange(len(income))] = made[rows]
-    average = average[live]
-    if float(mdp.discount) == 1.0:
-        check_ends(world, made, live)
-    advantage = income - shaping @ np.linalg.solve(average @ shaping, average @ income)
+    made, income = chances(world, policy, rows), _income_map(world, rows, rewards)
+    advantage = income - shapings(world, rows)[:, live] @ values_of(world, made, rows, income)
     chosen = made[rows] > 0
     alone = (made > 0).sum(1)[np.nonzero(rows)[0]] == 1
     # The advantage of the only choice that a policy makes in a state is zero whatever is rewarded.
     return FeasibleSet(world, rewards, -advantage[~chosen], advantage[chosen & ~alone], np.argwhere(rows)[~chosen])
-
-
-def _chances(world: World, policy: Any, rows: np.ndarray) -> np.ndarray:
-    """Probabilities of the choices, zero in states that have ended."""
-    given: np.ndarray = np.asarray(policy)
-    live = np.asarray(rows.any(axis=1))
-    if given.shape == (world.n_states,):
-        if given.dtype.kind not in "iu" or not np.isin(given[live], np.arange(world.n_actions)).all():
-            raise ValueError(f"policy is {given.tolist()}; expected the number of an action in every state")
-        given = np.eye(world.n_actions)[np.where(live, given, 0)]
-    if given.shape != rows.shape or given.dtype.kind not in "biuf":
-        raise ValueError(
-            f"policy has shape {given.shape}; expected the number of an action in every state, ({world.n_states},), or "
-            f"probabilities, {rows.shape}"
-        )
-    made = np.where(live[:, None], given, 0.0)
-    possible = (made >= 0).all(1) & ~(np.where(rows, 0.0, made) > 0).any(1)
-    wrong = np.flatnonzero(live & ~(possible & np.isclose(made.sum(1), 1.0)))
-    if len(wrong):
-        state = int(wrong[0])
-        raise ValueError(
-            f"policy gives the choices in state {label(world.states[state])} the probabilities {made[state].tolist()}; "
-            "expected numbers that are not negative, add up to 1, and are 0 where an action is not available"
-        )
-    return made
 
 
 def _income_map(world: World, rows: np.ndarray, rewards: Class) -> np.ndarray:

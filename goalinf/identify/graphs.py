@@ -88,9 +88,7 @@ def graph_criteria(world: World) -> GraphCriteria:
     States that are alternatives to one another form 2 components.
     """
     check_kind("world", world, World, _A_WORLD)
-    after, into = world.edges()
-    moves = nx.DiGraph(zip(after.tolist(), into.tolist(), strict=True))
-    moves.add_nodes_from(range(world.n_states))
+    moves = world.transition_graph()
     strong = nx.is_strongly_connected(moves)
     starts = np.nonzero(world.mdp.initial)[0].tolist()
     distance = nx.multi_source_dijkstra_path_length(moves, starts, weight=None)

@@ -1,10 +1,13 @@
-"""What every choice that can occur brings, and the shapings of that."""
+"""What every choice that can occur brings, the shapings of that, and what it is worth to a policy."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import networkx as nx
 import numpy as np
 from scipy import sparse
+from scipy.sparse import linalg as splinalg
 
 from goalinf.agents.agent import check_known
 from goalinf.agents.checks import check_shapes
@@ -58,7 +61,66 @@ def check_own_ends(world: World, reward: Reward) -> None:
         raise ValueError("this reward ends the episode by itself (as goals do): give it a world with terminal states")
 
 
-def check_ends(world: World, made: np.ndarray, live: np.ndarray) -> None:
+def chances(world: World, policy: Any, rows: np.ndarray) -> np.ndarray:
+    """A policy as probabilities of the choices that can occur, ``(S, A)``, zero in states that have ended.
+
+    Parameters
+    ----------
+    world : World
+        Where it is followed.
+    policy : int (S,), float (S, A) or DataArray
+        The number of the choice in every state, or probabilities.
+    rows : bool (S, A)
+        Which choices can occur.
+
+    Raises
+    ------
+    ValueError
+        Where it is no policy of the world.
+    """
+    try:
+        given: np.ndarray = np.asarray(policy)
+    except ValueError:  # lists that are not alike
+        given = np.asarray(None)
+    live = np.asarray(rows.any(axis=1))
+    if given.shape == (world.n_states,):
+        if given.dtype.kind not in "iu" or not np.isin(given[live], np.arange(world.n_actions)).all():
+            raise ValueError(f"policy is {given.tolist()}; expected the number of an action in every state")
+        given = np.eye(world.n_actions)[np.where(live, given, 0)]
+    if given.shape != rows.shape or given.dtype.kind not in "biuf":
+        raise ValueError(
+            f"policy has shape {given.shape} and type {given.dtype}; expected the number of an action in every state, "
+            f"({world.n_states},), or probabilities, {rows.shape}"
+        )
+    made = np.where(live[:, None], given, 0.0)
+    possible = (made >= 0).all(1) & ~(np.where(rows, 0.0, made) > 0).any(1)
+    wrong = np.flatnonzero(live & ~(possible & np.isclose(made.sum(1), 1.0)))
+    if len(wrong):
+        state = int(wrong[0])
+        raise ValueError(
+            f"policy gives the choices in state {label(world.states[state])} the probabilities {made[state].tolist()}; "
+            "expected numbers that are not negative, add up to 1, and are 0 where an action is not available"
+        )
+    return made
+
+
+def values_of(world: World, made: np.ndarray, rows: np.ndarray, income: np.ndarray) -> np.ndarray:
+    """What states that have not ended are worth to a policy, ``(S', ...)``; linear in the income ``(R, ...)``.
+
+    Raises
+    ------
+    ValueError
+        Where an undiscounted episode can go on for ever under the policy.
+    """
+    live, of = np.asarray(rows.any(axis=1)), np.nonzero(rows)[0]
+    if float(world.mdp.discount) == 1.0:
+        _check_ends(world, made, live)
+    average = sparse.csr_array((made[rows], (of, np.arange(len(of)))), shape=(len(rows), len(of)))[live]
+    # The mean advantage over the choices of a policy is zero: the mean of W V is that of the income.
+    return splinalg.splu((average @ shapings(world, rows)[:, live]).tocsc()).solve(average @ income)
+
+
+def _check_ends(world: World, made: np.ndarray, live: np.ndarray) -> None:
     """Refuse a policy under which an undiscounted episode can go on for ever."""
     moves = nx.from_numpy_array((world.mdp.dense() * (made > 0)[..., None]).sum(1) > 0, create_using=nx.DiGraph)
     ending = {state for end in np.flatnonzero(~live).tolist() for state in nx.ancestors(moves, end)}
@@ -66,5 +128,5 @@ def check_ends(world: World, made: np.ndarray, live: np.ndarray) -> None:
     if stuck:
         raise ValueError(
             f"with discount 1 this policy never ends the episode from state {label(world.states[stuck[0]])}, so that "
-            "no reward has values under it: use a discount below 1"
+            "nothing has a value under it: use a discount below 1"
         )

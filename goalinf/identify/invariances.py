@@ -14,33 +14,16 @@ import jax
 import networkx as nx
 import numpy as np
 
+from goalinf.agents.agent import check_known
+from goalinf.agents.checks import check_shapes
 from goalinf.checks import check_key, check_kind
-from goalinf.identify.income import check_own_ends, income_of
+from goalinf.identify.income import check_own_ends
 from goalinf.identify.kernel import kernel
 from goalinf.precision import cast, computing_in
 from goalinf.rewards import Reward, TransitionReward
 from goalinf.worlds import World
 
 Kind = Literal["constant", "potential", "zero-initial potential", "k-initial potential", "redistribution", "mask"]
-Source = Literal[
-    "optimal values",
-    "policy",
-    "trajectories",
-    "fragment returns",
-    "fragment comparisons",
-    "trajectory returns",
-    "trajectory comparisons",
-]
-# What each source determines the reward up to: Skalse et al. (2023), with the numbers of their theorems.
-SOURCES: dict[Source, tuple[Kind, ...]] = {
-    "optimal values": ("redistribution",),  # 3.1
-    "policy": ("redistribution", "potential"),  # 3.2
-    "trajectories": ("redistribution", "potential", "mask"),  # 3.4
-    "fragment returns": (),  # 3.6
-    "fragment comparisons": (),  # 3.8
-    "trajectory returns": ("zero-initial potential", "mask"),  # 3.7
-    "trajectory comparisons": ("k-initial potential", "mask"),  # 3.9
-}
 _INSIDE = 1e-9  # of a difference, so much may stick out
 
 
@@ -196,56 +179,9 @@ def invariance(world: World, kind: Kind, *, masked: Any = None) -> Invariance:
     return Invariance(world, (kind,), _orthonormal(rows))
 
 
-def ambiguity(world: World, source: Source) -> Invariance:
-    r"""What infinite data of a kind leave open of a reward R(s, a, t).
-
-    ======================  ====================================================  ===========================
-    optimal values          :math:`Q^*`, or Q of any policy                       redistribution
-    policy                  a Boltzmann or soft-optimal policy, everywhere        redistribution, potential
-    trajectories            of such an agent, from where episodes start           and a mask
-    fragment returns        of all pieces of episodes that can happen             nothing
-    fragment comparisons    of such pieces, by a Boltzmann rule                   nothing
-    trajectory returns      of whole episodes                                     zero-initial potential, mask
-    trajectory comparisons  of whole episodes, by a Boltzmann rule                k-initial potential, mask
-    ======================  ====================================================  ===========================
-
-    With beta known. Comparisons without noise leave at least a positive factor open beside. Two sources together leave
-    what both leave.
-
-    Parameters
-    ----------
-    world : World
-        Where the data come from.
-    source : str
-        As above.
-
-    Returns
-    -------
-    Invariance
-
-    Raises
-    ------
-    ValueError
-        Where the source is none of these.
-
-    References
-    ----------
-    Skalse et al. (2023), theorems 3.1 to 3.9.
-
-    Examples
-    --------
-    >>> import goalinf as gi
-    >>> hall = gi.gridworld("s..a", slip=0.2, discount=0.9)
-    >>> [ambiguity(hall, source).dimension for source in ("policy", "trajectory comparisons", "fragment returns")]
-    [28, 4, 0]
-    """
-    if source not in get_args(Source):
-        raise ValueError(f"source is {source!r}; expected one of {', '.join(map(repr, get_args(Source)))}")
-    check_kind("world", world, World, "a World, such as gi.gridworld makes")
-    found = Invariance(world, (), np.zeros((0, len(transitions(world)[0]))))
-    for kind in SOURCES[source]:
-        found = found + invariance(world, kind)
-    return found
+def nothing(world: World) -> Invariance:
+    """The space of no change at all."""
+    return Invariance(world, (), np.zeros((0, len(transitions(world)[0]))))
 
 
 def transitions(world: World) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -259,7 +195,8 @@ def transitions(world: World) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _vector(world: World, reward: Reward) -> np.ndarray:
     """A reward on the transitions that can happen."""
     check_kind("reward", reward, Reward, "a reward, such as gi.StateReward")
-    income_of(world, reward)  # refuses what is not known or does not fit
+    check_known(reward)
+    check_shapes(reward, world)
     check_own_ends(world, reward)
     with computing_in("float64"):
         values = np.broadcast_to(np.asarray(reward(cast(world.mdp))), world.mdp.probabilities.shape)
@@ -286,11 +223,8 @@ def _potentials(world: World, kind: Kind) -> np.ndarray:
 
 def _unreached(world: World) -> np.ndarray:
     """Which transitions start where no episode gets to, bool ``(N,)``."""
-    after, into = world.edges()
-    moves = nx.DiGraph(zip(after.tolist(), into.tolist(), strict=True))
     starts = np.flatnonzero(np.asarray(world.mdp.initial)).tolist()
-    moves.add_nodes_from(starts)
-    reached = list(nx.multi_source_dijkstra_path_length(moves, starts, weight=None))
+    reached = list(nx.multi_source_dijkstra_path_length(world.transition_graph(), starts, weight=None))
     return ~np.isin(transitions(world)[0], reached)
 
 

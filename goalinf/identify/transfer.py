@@ -28,7 +28,8 @@ class Transferability:
     Parameters
     ----------
     nullity : int
-        Dimension of :math:`\bigcap_k U_k`: 1, a constant, where nothing is left to find out.
+        Dimension of :math:`\bigcap_k U_k`: 1, a constant, where nothing is left to find out; 0 where episodes end, as
+        a constant makes it worth while to go on.
     rank : int
         Of the block matrix that compares the first world with each other, :math:`[W_1, -W_2, 0, \dots;\ W_1, 0,
         -W_3, \dots]`: its number of columns less the nullity.

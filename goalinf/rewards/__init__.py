@@ -8,6 +8,7 @@ state. Values are in utility; a parameter may be a NumPyro distribution, which m
 
 from goalinf.rewards.base import Reward, ended, pinned
 from goalinf.rewards.goal import GoalReward, goals
+from goalinf.rewards.opposite import negated
 from goalinf.rewards.several import Alternatives, pad_reward, stack_rewards
 from goalinf.rewards.shaped import Shaped
 from goalinf.rewards.tables import ActionReward, LinearReward, StateReward, TransitionReward
@@ -23,6 +24,7 @@ __all__ = [
     "TransitionReward",
     "ended",
     "goals",
+    "negated",
     "pad_reward",
     "pinned",
     "stack_rewards",

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import goalinf as gi
 from goalinf.identify import OptimalityPreserving, ambiguity, invariance
-from goalinf.identify.invariances import SOURCES, transitions
+from goalinf.identify.invariances import transitions
+from goalinf.identify.sources import SOURCES
 
 DISCOUNT, BETA = 0.8, 1.5
 

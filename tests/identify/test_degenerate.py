@@ -7,7 +7,7 @@ import pytest
 from named_agents import G3
 
 import goalinf as gi
-from goalinf.identify.degenerate import negated
+from goalinf.rewards import negated
 
 AGENTS = {
     name: agent

@@ -185,11 +185,11 @@ def test_distances_refused():
         epic(hall, step, step)
     endless = gi.gridworld("s.a", discount=1.0)
     zero = gi.StateReward.zero(endless)
-    with pytest.raises(ValueError, match="episodes cannot end from state s"):
+    with pytest.raises(ValueError, match="never ends the episode from state s"):
         starc(endless, zero, zero, canonicalization="value-adjusted")
-    with pytest.raises(ValueError, match=r"policy has shape \(2, 2\); this world needs \(3, 4\)"):
+    with pytest.raises(ValueError, match=r"policy has shape \(2, 2\) and type float64; expected"):
         expected_return(hall, gi.StateReward.zero(hall), np.full((2, 2), 0.5))
-    with pytest.raises(ValueError, match="policy gives state 0 the probabilities"):
+    with pytest.raises(ValueError, match="policy gives the choices in state s the probabilities"):
         expected_return(hall, gi.StateReward.zero(hall), np.full((3, 4), 0.5))
 
 

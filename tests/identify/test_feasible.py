@@ -228,7 +228,7 @@ def test_refusals():
         found.ng_russell(bound=0)
     with pytest.raises(ValueError, match=r"policy is \[3, 3, 9\]; expected the number of an action in every state"):
         feasible_set(hall, [3, 3, 9], rewards="departure")
-    with pytest.raises(ValueError, match=r"policy has shape \(2,\); expected"):
+    with pytest.raises(ValueError, match=r"policy has shape \(2,\) and type int64; expected"):
         feasible_set(hall, [3, 3], rewards="departure")
     with pytest.raises(
         ValueError, match=r"policy gives the choices in state s the probabilities \[0.5, 0.5, 0.5, 0.5\]"

@@ -16,9 +16,9 @@ from scipy import sparse
 from scipy.sparse import linalg as splinalg
 
 from goalinf.errors import ConvergenceError
-from goalinf.identify.income import income_of, shapings
+from goalinf.identify.income import income_of, shapings, values_of
 from goalinf.rewards import Reward
-from goalinf.worlds import World, label
+from goalinf.worlds import World
 
 _DENSE_STATES = 300  # up to here a dense least squares solution is faster than iterating
 
@@ -69,18 +69,8 @@ def levelled(world: World, reward: Reward) -> np.ndarray:
         As :func:`starc`; or where an undiscounted episode under the uniform policy need not end.
     """
     income, rows, live = income_of(world, reward)
-    shaping = shapings(world, rows)[:, live]
-    of = np.nonzero(rows)[0]
-    average = sparse.csr_array((1.0 / rows.sum(1)[of], (of, np.arange(len(of)))), shape=(len(rows), len(of)))[live]
-    if float(world.mdp.discount) == 1.0 and not world.can_reach(~live).all():
-        stuck = label(world.states[int(np.flatnonzero(~world.can_reach(~live))[0])])
-        raise ValueError(
-            f"with discount 1 episodes cannot end from state {stuck}, so that no policy has values there: use the "
-            "minimal canonicalization, or a discount below 1"
-        )
-    # The mean over the choices of each state of W V = r - c, where the mean of an advantage is zero.
-    values = splinalg.spsolve((average @ shaping).tocsc(), average @ income)
-    return income - shaping @ values
+    even = rows / np.maximum(rows.sum(axis=1, keepdims=True), 1)
+    return income - shapings(world, rows)[:, live] @ values_of(world, even, rows, income)
 
 
 def _least_squares(matrix: sparse.csr_array, right: np.ndarray) -> np.ndarray:

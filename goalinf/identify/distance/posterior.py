@@ -116,9 +116,9 @@ def value_at_risk(losses: Any, level: float = 0.95) -> tuple[float, float]:
     (0.1, 0.55)
     """
     level = check_number("level", level, 0.0, 1.0, "a number in (0, 1)")
-    values = np.sort(np.asarray(losses, float).ravel())
+    values = np.asarray(losses, float).ravel()
     if not len(values) or level in (0.0, 1.0):
         raise ValueError(f"level is {level:g} of {len(values)} losses; expected a number in (0, 1), and some losses")
-    quantile = values[max(int(np.ceil(level * len(values) - 1e-12)) - 1, 0)]
+    quantile = np.quantile(values, level, method="inverted_cdf")
     excess = np.maximum(values - quantile, 0.0).mean() / (1.0 - level)
     return float(quantile), float(quantile + excess)

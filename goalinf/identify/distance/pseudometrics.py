@@ -8,6 +8,7 @@ between them, with the transitions of the world and the rewards of transitions n
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Literal, get_args
 
 import numpy as np
@@ -131,7 +132,7 @@ def epic(world: World, reward1: Reward, reward2: Reward) -> float:
         mean = R.mean((1, 2))
         return R + discount * mean - mean[:, None, None] - discount * mean.mean()
 
-    return _pearson([(form(R), R) for R in (everything(world, one) for one in (reward1, reward2))], everywhere)
+    return _pearson(form, [everything(world, one) for one in (reward1, reward2)], everywhere)
 
 
 def dard(world: World, reward1: Reward, reward2: Reward) -> float:
@@ -181,7 +182,7 @@ def dard(world: World, reward1: Reward, reward2: Reward) -> float:
         apart = np.einsum("sax,xay,tay->st", P, R, P, optimize=True) / P.shape[1]
         return R + discount * mean - mean[:, None, None] - discount * apart[:, None, :]
 
-    return _pearson([(form(R), R) for R in (everything(world, one) for one in (reward1, reward2))], counted)
+    return _pearson(form, [everything(world, one) for one in (reward1, reward2)], counted)
 
 
 def check_pair(world: World, reward1: Reward, reward2: Reward) -> None:
@@ -225,13 +226,13 @@ def everything(world: World, reward: Reward) -> np.ndarray:
     return table
 
 
-def _pearson(forms: list[tuple[np.ndarray, np.ndarray]], weights: np.ndarray) -> float:
-    """Pearson distance of canonical forms, each with its original."""
+def _pearson(form: Callable[[np.ndarray], np.ndarray], tables: list[np.ndarray], weights: np.ndarray) -> float:
+    """Pearson distance of the canonical forms of two tables of rewards."""
     weights = weights / weights.sum()
     units = []
-    for form, original in forms:
-        centered = form - (weights * form).sum()
-        size, whole = (np.sqrt((weights * x**2).sum()) for x in (centered, original))
+    for table in tables:
+        centered = form(table) - (weights * form(table)).sum()
+        size, whole = (np.sqrt((weights * x**2).sum()) for x in (centered, table))
         units.append(centered / size if size > _TRIVIAL * whole else np.zeros_like(centered))
     one, two = units
     if not one.any() and not two.any():

@@ -6,13 +6,11 @@ from typing import Any
 
 import networkx as nx
 import numpy as np
-from scipy import sparse
-from scipy.sparse import linalg as splinalg
 
 from goalinf.agents import Agent, anti_rational
 from goalinf.checks import check_kind
 from goalinf.identify.distance.pseudometrics import check_pair
-from goalinf.identify.income import check_ends, income_of, over, shapings
+from goalinf.identify.income import chances, income_of, over, values_of
 from goalinf.identify.optimal import optimal_choices
 from goalinf.rewards import Reward
 from goalinf.worlds import World
@@ -29,8 +27,8 @@ def expected_return(world: World, reward: Reward, policy: Any) -> float:
         Transitions, discount, and where episodes start.
     reward : Reward
         A known reward.
-    policy : float (S, A)
-        Probabilities of the choices; rows of states that have ended do not count.
+    policy : int (S,), float (S, A) or DataArray
+        The number of the choice in every state, or probabilities; states that have ended do not count.
 
     Returns
     -------
@@ -51,21 +49,7 @@ def expected_return(world: World, reward: Reward, policy: Any) -> float:
     """
     check_kind("world", world, World, "a World, such as gi.gridworld makes")
     income, rows, live = income_of(world, reward)
-    chances = np.asarray(policy, float)
-    if chances.shape != rows.shape:
-        raise ValueError(f"policy has shape {chances.shape}; this world needs {rows.shape}")
-    wrong = live & ~(np.isclose(np.where(rows, chances, 0.0).sum(1), 1.0) & (chances >= 0).all(1))
-    if wrong.any():
-        state = int(np.flatnonzero(wrong)[0])
-        raise ValueError(
-            f"policy gives state {state} the probabilities {chances[state]}; expected numbers that are not negative, "
-            "add up to 1 and are zero where an action is not available"
-        )
-    if float(world.mdp.discount) == 1.0:
-        check_ends(world, np.where(rows, chances, 0.0), live)
-    of = np.nonzero(rows)[0]
-    average = sparse.csr_array((chances[rows], (of, np.arange(len(of)))), shape=(len(rows), len(of)))[live]
-    values = splinalg.spsolve((average @ shapings(world, rows)[:, live]).tocsc(), average @ income)
+    values = values_of(world, chances(world, policy, rows), rows, income)
     return float(np.asarray(world.mdp.initial)[live] @ values)
 
 
@@ -135,8 +119,8 @@ def compatibility(world: World, reward: Reward, policy: Any) -> float:
         Where is acted, and from where.
     reward : Reward
         What may be wanted.
-    policy : float (S, A)
-        Probabilities of the choices.
+    policy : int (S,), float (S, A) or DataArray
+        As of :func:`expected_return`.
 
     Returns
     -------
@@ -169,9 +153,8 @@ def compatibility(world: World, reward: Reward, policy: Any) -> float:
 def _range(world: World, reward: Reward) -> tuple[float, float]:
     """The best and the worst expected return."""
     if float(world.mdp.discount) == 1.0:
-        live = np.flatnonzero(~over(world, reward))
-        moves = nx.DiGraph(zip(*(each.tolist() for each in world.edges()), strict=True)).subgraph(live.tolist())
-        if not nx.is_directed_acyclic_graph(moves):
+        live = np.flatnonzero(~over(world, reward)).tolist()
+        if not nx.is_directed_acyclic_graph(world.transition_graph().subgraph(live)):
             raise ValueError(
                 "with discount 1 there is no worst policy here, as one can go round and round and never end: use a "
                 "discount below 1"
