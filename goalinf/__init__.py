@@ -67,10 +67,12 @@ if TYPE_CHECKING:
         invariance,
         score_pairs,
         transferability,
+        zero_reward,
     )
     from goalinf.identify.audit import audit
     from goalinf.identify.null_space import null_space
     from goalinf.infer.comparison import compare, held_out
+    from goalinf.infer.evidence import evidence
     from goalinf.infer.fit import Fit
     from goalinf.infer.goals import goal_posterior
     from goalinf.infer.point import approximate, find_mode
@@ -134,6 +136,7 @@ __all__ = [
     "cvar",
     "degenerate_pairs",
     "distance",
+    "evidence",
     "extremal",
     "false_dynamics",
     "feasible_set",
@@ -190,6 +193,7 @@ __all__ = [
     "two_step",
     "uniform",
     "with_memory",
+    "zero_reward",
 ]
 
 _HOMES = {
@@ -246,6 +250,7 @@ _HOMES = {
         "invariance",
         "score_pairs",
         "transferability",
+        "zero_reward",
     ),
     "goalinf.identify.audit": ("audit",),
     "goalinf.identify.null_space": ("null_space",),
@@ -256,6 +261,7 @@ _HOMES = {
     "goalinf.infer.resume": ("resume",),
     "goalinf.infer.sample": ("infer",),
     "goalinf.infer.store": ("load",),
+    "goalinf.infer.evidence": ("evidence",),
     "goalinf.rewards": (
         "ActionReward",
         "GoalReward",

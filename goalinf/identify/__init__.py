@@ -16,6 +16,7 @@ from goalinf.identify.report import Audit
 from goalinf.identify.ridge import Ridge
 from goalinf.identify.sources import ambiguity
 from goalinf.identify.transfer import Transferability, transferability
+from goalinf.identify.zero import ZeroReward, zero_reward
 
 __all__ = [
     "Audit",
@@ -29,6 +30,7 @@ __all__ = [
     "Pair",
     "Ridge",
     "Transferability",
+    "ZeroReward",
     "ambiguity",
     "audit",
     "co_successor_components",
@@ -41,4 +43,5 @@ __all__ = [
     "null_space",
     "score_pairs",
     "transferability",
+    "zero_reward",
 ]

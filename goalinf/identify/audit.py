@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from goalinf.agents import Mixture, Setting
-from goalinf.agents.derivatives import Jacobian, log_policy_jacobian
+from goalinf.agents import Setting
+from goalinf.agents.derivatives import Jacobian
 from goalinf.identify.contraction import Contraction, contraction
+from goalinf.identify.directions import Directions
 from goalinf.identify.kernel import kernel
-from goalinf.identify.null_space import null_space_at, reward_part
 from goalinf.identify.report import Audit
 from goalinf.identify.ridge import Ridge, ridge
-from goalinf.infer.priors import fill
 from goalinf.worlds import label
 
 
@@ -57,41 +56,19 @@ def audit(fit: Any) -> Audit:
     >>> gi.audit(fit).nullity
     1
     """
-    missing = [name for name in ("world", "agent", "reward") if getattr(fit, name, None) is None]
-    if missing:
-        raise ValueError(
-            f"an audit needs the {', the '.join(missing)} that was fitted, and a model of your own does not say: fit "
-            "with gi.infer(key, world, agent=..., reward=..., data=...), or call gi.null_space(world, agent, reward)"
-        )
-    if isinstance(fit.agent, Mixture):
-        raise ValueError(
-            f"an audit is of one agent, and this fit is of {fit.agent.name}: fit one of them, such as the likeliest by "
-            "fit.responsibilities, and audit that"
-        )
-    contexts = fit.data.context_names
-    setting = Setting.of(fit.world, fit.reward, contexts)
-    sites = {site.name: site for site in fit.sites}
-    draws = {name: np.asarray(fit.posterior[name].values, float) for name in sites}
-    agent, reward = fill(fit.agent, fit.reward, {name: values[-1, -1] for name, values in draws.items()})
-    jacobian = log_policy_jacobian(fit.world, agent, reward, wrt=tuple(sites), contexts=contexts)
-    alone = reward_part(jacobian)
-    n_reward = alone.log_policy.shape[-1]
-    joint = null_space_at([jacobian], setting, [agent], Setting.of(fit.world, reward, contexts).rewards[0])
-    rows = joint.basis.values.reshape(joint.dimension, n_reward)
-    moves_agent = np.zeros(joint.dimension, bool)
-    for part in joint.agent.data_vars.values():
-        moves_agent |= part.values.astype(bool).any(axis=tuple(range(1, part.ndim)))
+    found = Directions.of(fit, "an audit")
+    setting, jacobian, joint = found.setting, found.jacobian, found.joint
     visited, n_choices = _visits(fit.data, jacobian)
     seen = np.asarray(visited.any(1)) if visited.ndim == 3 else visited
     places = np.argwhere(jacobian.rows.any(2)).tolist()
-    compared, trade = _against_prior(sites, draws, [column.name for column in alone.columns], rows[~moves_agent])
+    compared, trade = _against_prior(found)
     return Audit(
         n_choices=n_choices,
-        n_parameters=n_reward,
+        n_parameters=found.n_rewards,
         nullity_joint=joint.dimension,
-        nullity_visited=kernel(alone.matrix(visited), alone.tolerance).dimension,
+        nullity_visited=kernel(found.alone.matrix(visited), found.alone.tolerance).dimension,
         null_space=joint,
-        free=tuple(column.name for column in jacobian.columns[len(alone.columns) :]),
+        free=tuple(column.name for column in jacobian.columns[len(found.alone.columns) :]),
         unvisited=tuple(_place(setting, c, s) for c, s in places if not seen[c, s]),
         n_places=len(places),
         contraction=compared,
@@ -100,20 +77,16 @@ def audit(fit: Any) -> Audit:
     )
 
 
-def _against_prior(
-    sites: dict[str, Any], draws: dict[str, np.ndarray], rewards: list[str], null: np.ndarray
-) -> tuple[Contraction | None, Ridge | None]:
+def _against_prior(found: Directions) -> tuple[Contraction | None, Ridge | None]:
     """Posterior draws of the reward, and of beta with it, against their priors."""
-    if not rewards:
+    if not found.n_rewards:
         return None, None
-    together = np.concatenate([draws[name].reshape(*draws[name].shape[:2], -1) for name in rewards], axis=2)
-    priors = [sites[name].prior for name in rewards]
-    compared = contraction(together, priors, null)
-    n_null, n_reward = null.shape
-    if "agent.beta" not in sites or draws["agent.beta"].ndim != 2 or n_null == n_reward:
+    rewards, priors = found.rewards(), found.priors()
+    compared = contraction(rewards, priors, found.null)
+    if "agent.beta" not in found.sites or found.draws["agent.beta"].ndim != 2 or len(found.null) == found.n_rewards:
         return compared, None
-    beta = draws["agent.beta"].ravel()
-    return compared, ridge(beta, together.reshape(-1, n_reward), (sites["agent.beta"].prior, priors), null)
+    beta, flat = found.draws["agent.beta"].ravel(), rewards.reshape(-1, found.n_rewards)
+    return compared, ridge(beta, flat, (found.sites["agent.beta"].prior, priors), found.null)
 
 
 def _visits(data: Any, jacobian: Jacobian) -> tuple[np.ndarray, int]:

@@ -13,19 +13,16 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import numpy as np
 from numpyro import distributions as dist
 from numpyro.diagnostics import effective_sample_size
-from scipy.linalg import block_diag, solve_triangular
 from scipy.stats import norm
 
 from goalinf.agents.parts import entry_prior
-from goalinf.precision import computing_in
+from goalinf.identify.frame import Frame
 
 _FALSE_ALARM = 0.01  # probability of calling a posterior that equals its prior different, over all directions
 _FEW = 100.0  # effective draws below which nothing is called equal
-_SEED, _DRAWS = 0, 20_000
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -92,19 +89,10 @@ def contraction(draws: np.ndarray, priors: Sequence[Any], null: np.ndarray) -> C
     Contraction or None
         None where a prior has no finite variance.
     """
-    moments = [prior_moments(prior) for prior in priors]
-    mean = np.concatenate([mean for mean, _ in moments])
-    covariance = block_diag(*[covariance for _, covariance in moments])
-    if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
+    if (frame := Frame.of(priors, null)) is None:
         return None
-    try:
-        root = np.linalg.cholesky(covariance)
-    except np.linalg.LinAlgError:  # smooth priors are singular up to rounding
-        root = np.linalg.cholesky(covariance + 1e-10 * np.trace(covariance) / len(mean) * np.eye(len(mean)))
-    axes = np.linalg.qr(solve_triangular(root, null.T, lower=True), mode="complete")[0]
-    white = solve_triangular(root, (draws - mean).reshape(-1, len(mean)).T, lower=True).T
-    white = (white @ axes).reshape(draws.shape)
-    hidden, shown = white[..., : len(null)], white[..., len(null) :].reshape(-1, len(mean) - len(null))
+    hidden, shown = frame.split(draws)
+    shown = shown.reshape(-1, shown.shape[-1])
     square = (hidden - hidden.mean((0, 1))) ** 2
     enough = min(hidden.shape[1], hidden.shape[0] * hidden.shape[1]) >= 4 and len(null) > 0
     effective = np.minimum(_effective(square), _effective(hidden)) if enough else np.zeros(len(null))
@@ -125,22 +113,3 @@ def contraction(draws: np.ndarray, priors: Sequence[Any], null: np.ndarray) -> C
 
 def _effective(x: np.ndarray) -> np.ndarray:
     return np.minimum(np.asarray(effective_sample_size(x)), x.shape[0] * x.shape[1])
-
-
-def prior_moments(prior: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Mean ``(P,)`` and covariance ``(P, P)`` of a prior over an array; from draws where it has no formula."""
-    size = int(np.prod(prior.shape(), dtype=int))
-    entry = entry_prior(prior)
-    with computing_in("float64"):
-        try:
-            if isinstance(entry, dist.MultivariateNormal) and entry.batch_shape == ():
-                return np.asarray(entry.mean, float).ravel(), np.asarray(entry.covariance_matrix, float)
-            if not entry.event_shape:
-                mean, variance = (
-                    np.broadcast_to(np.asarray(x, float), prior.shape()) for x in (prior.mean, prior.variance)
-                )
-                return mean.ravel(), np.diag(variance.ravel())
-        except NotImplementedError:
-            pass
-        draws = np.asarray(prior.sample(jax.random.key(_SEED), (_DRAWS,)), float).reshape(_DRAWS, size)
-    return draws.mean(0), np.atleast_2d(np.cov(draws.T))

@@ -10,10 +10,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import jax
 import numpy as np
 
-from goalinf.precision import computing_in
+from goalinf.identify.frame import prior_draws
 
 _SEED, _DRAWS = 1, 4000
 
@@ -63,11 +62,8 @@ def ridge(beta: np.ndarray, reward: np.ndarray, priors: tuple[Any, list[Any]], n
     null : float (n1, P)
         What behavior cannot show of the reward: orthonormal rows.
     """
-    with computing_in("float64"):
-        key, *keys = jax.random.split(jax.random.key(_SEED), 1 + len(priors[1]))
-        parts = [np.asarray(prior.sample(k, (_DRAWS,)), float) for k, prior in zip(keys, priors[1], strict=True)]
-        before = np.concatenate([part.reshape(_DRAWS, -1) for part in parts], axis=1)
-        beta_before = np.asarray(priors[0].sample(key, (_DRAWS,)), float)
+    drawn = prior_draws([priors[0], *priors[1]], _DRAWS, seed=_SEED)
+    beta_before, before = drawn[:, 0], drawn[:, 1:]
     posterior = np.log([beta, _size(reward, null)])
     prior = np.log([beta_before, _size(before, null)])
     return Ridge(

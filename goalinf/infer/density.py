@@ -85,15 +85,16 @@ class Density:
 
     def constrain(self, flat: Any, data: Any) -> dict[str, Any]:
         """Every site's value at a flat vector."""
-        return constrain_fn(self._seeded, (data,), {}, self.unravel(flat), return_deterministic=True)
+        return constrain_fn(self.seeded, (data,), {}, self.unravel(flat), return_deterministic=True)
 
     @property
-    def _seeded(self) -> Model:
+    def seeded(self) -> Model:
+        """The model with a key, which it never needs for a value that is given."""
         return handlers.seed(self.model, jax.random.key(0))
 
     def replay(self, sites: dict[str, Any], data: Any) -> dict[str, Any]:
         """Trace of the model with these values in place."""
-        return handlers.trace(handlers.substitute(self._seeded, sites)).get_trace(data)
+        return handlers.trace(handlers.substitute(self.seeded, sites)).get_trace(data)
 
     def log_likelihood(self, sites: dict[str, Any], data: Trajectories, *, by: str) -> tuple[Any, Any]:
         """Log-likelihood of the observed sites by ``trajectory`` or ``step``, and the planners' worst residual."""

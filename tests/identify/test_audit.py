@@ -12,7 +12,8 @@ import xarray as xr
 
 import goalinf as gi
 from goalinf.identify import audit, null_space
-from goalinf.identify.contraction import contraction, prior_moments
+from goalinf.identify.contraction import contraction
+from goalinf.identify.frame import prior_moments
 from goalinf.infer.priors import find_sites
 
 NORMAL = dist.Normal(0.0, 1.0)

@@ -1,0 +1,277 @@
+"""Does the data refuse "wants nothing"? The zero reward against the one that was fitted."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import numpyro.distributions as dist
+import pandas as pd
+from scipy.stats import gaussian_kde
+
+from goalinf.agents import Agent
+from goalinf.agents.parts import entry_prior
+from goalinf.behavior import Behavior
+from goalinf.checks import check_key, check_kind
+from goalinf.identify.directions import Directions
+from goalinf.identify.frame import Frame, prior_draws
+from goalinf.infer.evidence import Evidence, evidence
+from goalinf.infer.fit import Fit
+from goalinf.infer.priors import fill
+from goalinf.infer.sample import infer
+from goalinf.precision import computing_in
+
+_LOW = 3  # a density can be estimated at a point from draws in so many dimensions
+_AROUND = 20  # draws within a kernel's width of the point
+_DRAWS = 20_000  # of a prior
+_SMALL = (0.05, 0.1, 0.2, 0.5, 1.0)  # distances from zero, in prior standard deviations
+_LARGE = (0.5, 0.9, 0.95, 0.99)  # of the prior's sizes
+_SAME = 1e-9  # log-likelihoods this close are one
+_TRIED = 8  # draws of the agent, to see whether it matters for someone who wants nothing
+_WORDS = ((1.0, "barely worth a mention"), (3.0, "positive"), (5.0, "strong"), (np.inf, "very strong"))
+_WIDENED = (dist.Normal, dist.Laplace, dist.StudentT, dist.Cauchy, dist.Logistic)
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class ZeroReward:
+    r"""What the data say of a reward of zero; ``print`` it, or read the fields.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row per width of the prior: ``scale`` (times the prior that was fitted), ``log_evidence`` and its ``error``,
+        ``log_bayes_factor`` of zero reward over that prior, in nats, and ``converged``.
+    log_evidence : float
+        Of zero reward: exact where the agent's parameters do not matter to somebody who wants nothing.
+    savage_dickey : float or None
+        The same log Bayes factor as the ratio of posterior to prior density at zero in the directions that behavior
+        shows, roughly, from kernel density estimates. None beyond three directions, where the agent was inferred, too,
+        or where no draws lie around zero.
+    mass : DataFrame or None
+        By ``radius`` (in prior standard deviations, root mean square over the directions that behavior shows): the
+        ``posterior`` and ``prior`` probability of a reward closer to zero. None where a prior has no finite variance.
+    runaway : DataFrame
+        By ``size`` of the reward (beta times it, in the directions that behavior shows): the ``posterior`` and
+        ``prior`` probability of a larger one, and their ``ratio``. It falls to zero where the data bound the size, and
+        settles at a constant where the likelihood is flat towards infinity.
+    """
+
+    table: pd.DataFrame
+    log_evidence: float
+    savage_dickey: float | None
+    mass: pd.DataFrame | None
+    runaway: pd.DataFrame
+
+    @property
+    def log_bayes_factor(self) -> float:
+        """Of zero reward over the model that was fitted, in nats: positive where wanting nothing explains more."""
+        return float(self.table.loc[self.table["scale"] == 1.0, "log_bayes_factor"].iloc[0])
+
+    def __str__(self) -> str:
+        factor = self.log_bayes_factor
+        strength = next(word for bound, word in _WORDS if abs(factor) <= bound)
+        verdict = f"for wanting nothing, {strength}" if factor > 0 else f"against wanting nothing, {strength}"
+        error = float(self.table.loc[self.table["scale"] == 1.0, "error"].iloc[0])
+        lines = [f"Zero reward: log Bayes factor {factor:+.2f} ± {error:.2f} nats; {verdict}."]
+        if self.savage_dickey is not None:
+            lines.append(f"  By the densities at zero (Savage and Dickey) it is {self.savage_dickey:+.2f}.")
+        if len(self.table) > 1:
+            by = ", ".join(f"{row.log_bayes_factor:+.2f} at {row.scale:g}" for row in self.table.itertuples())
+            signs = self.table["log_bayes_factor"] > 0
+            same = signs.all() or not signs.any()
+            lines.append(
+                f"  With priors of other widths (times the one that was fitted): {by}. "
+                + ("The verdict is the same for all." if same else "The verdict depends on it.")
+            )
+        else:
+            lines.append("  How it depends on the width of this prior was not tried.")
+        if not self.table["converged"].all():
+            lines.append("  Not all of these fits converged: do not trust the numbers of those that did not.")
+        if self.mass is not None:
+            near = self.mass.iloc[-2]
+            lines.append(
+                f"  Closer to zero than {near.radius:g} prior standard deviations: probability {near.posterior:.2g}, "
+                f"{near.prior:.2g} before the data."
+            )
+        last = self.runaway.iloc[-1]
+        lines.append(
+            f"  Larger than {last['size']:.3g} (beta times the reward; the prior's 99 % point): probability "
+            f"{last.posterior:.2g}, {last.prior:.2g} before the data."
+        )
+        if self.runaway["ratio"].is_monotonic_increasing and last.ratio > 1:
+            lines.append("  The data never speak against a larger size: how large it is, the prior's upper end says.")
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"ZeroReward(log Bayes factor {self.log_bayes_factor:+.2f} nats; print it for the sentences)"
+
+
+def zero_reward(key: Any, fit: Fit, *, scales: Sequence[float | int] = (1 / 3, 1.0, 3.0)) -> ZeroReward:
+    r"""Whether the data refuse that somebody wants nothing at all.
+
+    Zero reward explains every choice as an accident: for most agents the probability of the data is then exactly
+    :math:`\prod_t 1/|A(s_t)|`. The evidence of the fitted model, by bridge sampling, is compared with that. The answer
+    depends on the width of the prior: a vaguer prior wastes more on rewards that fit nothing, and favors zero
+    (Lindley). Therefore the model is fitted again with other widths, and the table shows them all.
+
+    Parameters
+    ----------
+    key : jax.random key
+        Source of randomness; consumed.
+    fit : Fit
+        From :func:`~goalinf.infer` with a prior of the reward.
+    scales : sequence of float
+        Widths of the prior, times that of the fit, which is always among them. Each other one costs a fit. Priors with
+        a location and a scale can be widened (normal, Laplace, Student's t, Cauchy, logistic), their location with it.
+
+    Returns
+    -------
+    ZeroReward
+
+    Raises
+    ------
+    ValueError
+        Where the fit does not say what was fitted, knows the reward or is of one of several agents; or a scale is no
+        positive number.
+
+    References
+    ----------
+    Dickey (1971) for the ratio of densities; Lindley (1957) for the paradox; Kass and Raftery (1995) for the words.
+
+    Examples
+    --------
+    >>> import jax, goalinf as gi
+    >>> import numpyro.distributions as dist
+    >>> hall = gi.gridworld("s.a", discount=0.9)
+    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> walks = gi.simulate(jax.random.key(0), hall, gi.soft_optimal(beta=5.0), wants, trajectories=50, steps=10)
+    >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+    >>> fit = gi.infer(jax.random.key(1), hall, agent=gi.soft_optimal(beta=5.0), reward=prior, data=walks, draws=200)
+    >>> gi.zero_reward(jax.random.key(2), fit, scales=(1.0,)).log_bayes_factor < -100
+    True
+    """
+    check_key(key)
+    check_kind("fit", fit, Fit, "a Fit, such as gi.infer returns")
+    if any(not isinstance(scale, (int, float)) or not 0 < scale < np.inf for scale in scales):
+        raise ValueError(f"scales are {tuple(scales)}; expected positive numbers")
+    found = Directions.of(fit, "this question")
+    if not found.n_rewards:
+        raise ValueError("this fit knows its reward, so that zero is not among the rewards it could be")
+    own, null, *others = jax.random.split(key, 2 + len(scales))
+    nothing = _of_nothing(null, fit)
+    wider = {scale: _widened(fit, found, scale) for scale in sorted({*map(float, scales)} - {1.0})}
+    rows = [(1.0, evidence(own, fit), not fit.diagnosis.startswith("NOT"))]
+    for one, (scale, reward) in zip(others, wider.items(), strict=False):
+        if reward is not None:
+            again = _fitted(one, fit, reward)
+            rows.append((scale, evidence(one, again), not again.diagnosis.startswith("NOT")))
+    table = pd.DataFrame(
+        [
+            (
+                scale,
+                e.log_evidence,
+                float(np.hypot(e.error, nothing.error)),
+                nothing.log_evidence - e.log_evidence,
+                fine,
+            )
+            for scale, e, fine in sorted(rows, key=lambda row: row[0])
+        ],
+        columns=["scale", "log_evidence", "error", "log_bayes_factor", "converged"],
+    )
+    after, before = found.rewards().reshape(-1, found.n_rewards), prior_draws(found.priors(), _DRAWS)
+    frame = Frame.of(found.priors(), found.null)
+    ratio, mass = None, None
+    if frame is not None:
+        zero = frame.split(np.zeros((1, found.n_rewards)))[1]
+        shown = [frame.split(one)[1] - zero for one in (after, before)]
+        mass = _near(*shown)
+        if not any(name.startswith("agent.") for name in found.sites):
+            ratio = _densities(*shown)
+    return ZeroReward(table, nothing.log_evidence, ratio, mass, _far(found, after, before))
+
+
+def _of_nothing(key: Any, fit: Fit) -> Evidence:
+    """Evidence of the same agent with a reward of zero."""
+    zero = {s.name: np.zeros(s.prior.shape()) for s in fit.sites if s.name.startswith("reward.")}
+    _, reward = fill(fit.agent, fit.reward, zero)
+    sites = [site for site in fit.sites if site.name.startswith("agent.")]
+    logs = []
+    with computing_in("float64"):
+        for one in jax.random.split(key, _TRIED if sites else 1):
+            values = {
+                site.name: np.asarray(site.prior.sample(jax.random.fold_in(one, i))) for i, site in enumerate(sites)
+            }
+            agent, _ = fill(fit.agent, fit.reward, values)
+            assert isinstance(agent, Agent)
+            assert fit.world is not None
+            behavior = Behavior(fit.world, agent, reward, contexts=fit.data.context_names)
+            logs.append(float(behavior.log_prob(fit.data)))
+    if np.ptp(logs) <= _SAME * max(1.0, abs(logs[0])):
+        return Evidence(logs[0], 0.0, "Exact: the agent does not matter to somebody who wants nothing.")
+    return evidence(key, _fitted(key, fit, reward))
+
+
+def _fitted(key: Any, fit: Fit, reward: Any) -> Fit:
+    """The same model with another reward or prior of it, drawn from as often."""
+    size = fit.posterior.sizes
+    return infer(
+        key, fit.world, agent=fit.agent, reward=reward, data=fit.data, chains=size["chain"], draws=size["draw"]
+    )
+
+
+def _widened(fit: Fit, found: Directions, scale: float) -> Any:
+    """The reward with priors so many times as wide; None where a prior has no scale."""
+    priors = {}
+    for name in found.reward_sites:
+        prior = found.sites[name].prior
+        entry = entry_prior(prior)
+        if isinstance(entry, dist.MultivariateNormal):
+            entry = dist.MultivariateNormal(scale * entry.loc, scale_tril=scale * entry.scale_tril)
+        elif isinstance(entry, _WIDENED):
+            change = {"loc": scale * entry.loc, "scale": scale * entry.scale}
+            kept = {"df": entry.df} if isinstance(entry, dist.StudentT) else {}
+            entry = type(entry)(**kept, **change)
+        else:
+            return None
+        batch = prior.shape()[: len(prior.shape()) - len(entry.event_shape)]
+        priors[name] = entry.expand(batch)
+    return fill(fit.agent, fit.reward, priors)[1]
+
+
+def _far(found: Directions, after: np.ndarray, before: np.ndarray) -> pd.DataFrame:
+    """How likely large rewards are, beta times what behavior shows of them."""
+    if "agent.beta" in found.sites and found.draws["agent.beta"].ndim == 2:
+        beta = found.draws["agent.beta"].ravel(), prior_draws([found.sites["agent.beta"].prior], _DRAWS)[:, 0]
+    else:
+        beta = np.array(found.jacobian.beta), np.array(found.jacobian.beta)
+    hidden = found.null.T @ found.null
+    sizes = [np.linalg.norm(one - one @ hidden, axis=1) * b for one, b in zip((after, before), beta, strict=True)]
+    bounds = np.quantile(sizes[1], _LARGE)
+    table = pd.DataFrame({"size": bounds})
+    for name, size in zip(("posterior", "prior"), sizes, strict=True):
+        table[name] = (size[:, None] > bounds).mean(axis=0)
+    return table.assign(ratio=table["posterior"] / table["prior"])
+
+
+def _near(after: np.ndarray, before: np.ndarray) -> pd.DataFrame:
+    """How likely rewards near zero are, from their distance to it by direction, in prior standard deviations."""
+    table = pd.DataFrame({"radius": _SMALL})
+    for name, one in (("posterior", after), ("prior", before)):
+        distance = np.sqrt((one**2).sum(axis=1) / max(one.shape[1], 1))
+        table[name] = (distance[:, None] < np.array(_SMALL)).mean(axis=0)
+    return table
+
+
+def _densities(after: np.ndarray, before: np.ndarray) -> float | None:
+    """Log of the density at zero after the data over that before; None where it cannot be estimated."""
+    if not 1 <= after.shape[1] <= _LOW:
+        return None
+    kernels = [gaussian_kde(one.T) for one in (after, before)]
+    widths = np.sqrt(np.diag(kernels[0].covariance))
+    if (np.abs(after) < widths).all(axis=1).sum() < _AROUND:
+        return None
+    logs = [float(kernel.logpdf(np.zeros(after.shape[1]))[0]) for kernel in kernels]
+    return logs[0] - logs[1]

@@ -1,0 +1,97 @@
+"""Zero reward against what was fitted."""
+
+import jax
+import numpy as np
+import numpyro.distributions as dist
+import pytest
+from scipy.special import gammaln
+
+import goalinf as gi
+
+ARMS = gi.from_arrays(np.ones((1, 2, 1)), discount=0.5)
+HALL = gi.gridworld("s.a", discount=0.9)
+PRIOR = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+
+
+def bandit(first, total, **options):
+    made = np.array([[0] * first + [1] * (total - first)])
+    data = gi.Trajectories.of(np.zeros((1, total + 1), int), made)
+    prior = gi.ActionReward(dist.Normal(0.0, 1.0))
+    return gi.infer(jax.random.key(0), ARMS, agent=gi.soft_optimal(beta=1.0), reward=prior, data=data, **options)
+
+
+def walks_of(beta, n=20):
+    wants = gi.StateReward.at(HALL, {"a": 1.0}, default=0.0, on="departure")
+    return gi.simulate(jax.random.key(3), HALL, gi.soft_optimal(beta=beta), wants, trajectories=n, steps=10)
+
+
+def test_a_vaguer_prior_favors_zero():
+    """Lindley's drift, to the digits of the exact table; and the densities at zero agree with the evidence."""
+    found = gi.zero_reward(jax.random.key(1), bandit(8, 10, draws=2000), scales=(1, 3, 10))
+    np.testing.assert_allclose(np.exp(found.table["log_bayes_factor"]), [0.4534, 0.8164, 2.5132], rtol=2e-2)
+    assert found.table["converged"].all()
+    assert found.log_evidence == pytest.approx(10 * np.log(0.5))
+    assert found.savage_dickey == pytest.approx(found.log_bayes_factor, abs=0.1)
+    assert "The verdict depends on it." in str(found)
+    # theta = (r1 - r2) / sqrt 2 is standard normal before the data: the probability of |theta| < 1.
+    assert found.mass.set_index("radius")["prior"][1.0] == pytest.approx(0.6827, abs=0.015)
+    assert found.mass["posterior"].is_monotonic_increasing
+
+
+def test_choices_without_an_error_bound_nothing():
+    separable, mixed = (
+        gi.zero_reward(jax.random.key(1), bandit(n, 30, draws=2000), scales=(1,)).runaway for n in (30, 20)
+    )
+    assert separable["ratio"].is_monotonic_increasing
+    assert separable["ratio"].iloc[-1] > 1
+    assert mixed["ratio"].iloc[-1] < 0.1
+
+
+def test_someone_who_wants_something():
+    fit = gi.infer(jax.random.key(1), HALL, agent=gi.soft_optimal(beta=5.0), reward=PRIOR, data=walks_of(5.0))
+    found = gi.zero_reward(jax.random.key(2), fit)
+    assert (found.table["log_bayes_factor"] < -20).all()
+    assert list(found.table["scale"]) == [pytest.approx(1 / 3), 1.0, 3.0]
+    assert "against wanting nothing, very strong" in str(found)
+    assert "same for all" in str(found)
+    assert found.savage_dickey is None  # no draws lie around zero
+
+
+def test_a_free_agent_that_does_not_matter():
+    agent = gi.soft_optimal(beta=dist.LogNormal(0.0, 0.5))
+    fit = gi.infer(jax.random.key(1), HALL, agent=agent, reward=PRIOR, data=walks_of(0.01))
+    found = gi.zero_reward(jax.random.key(2), fit, scales=())
+    choices = np.asarray(HALL.mdp.available)[fit.data.states[:, :-1]].sum(-1)
+    assert found.log_evidence == pytest.approx(-np.log(choices).sum())
+    assert found.log_bayes_factor > 0
+    assert "was not tried" in str(found)
+    assert found.savage_dickey is None
+
+
+def test_a_free_agent_that_matters():
+    """A habit shows in somebody who wants nothing; its evidence is that of a Dirichlet prior of four shares."""
+    corner = gi.gridworld("s.\n..", discount=0.9, stay=False)
+    wants = gi.StateReward.zero(corner)
+    walks = gi.simulate(jax.random.key(3), corner, gi.uniform(), wants, trajectories=4, steps=5)
+    agent = gi.kl_bounded(beta=1.0, default=dist.Dirichlet(np.ones(4)))
+    fit = gi.infer(jax.random.key(1), corner, agent=agent, reward=PRIOR, data=walks, draws=500)
+    found = gi.zero_reward(jax.random.key(2), fit, scales=())
+    counts = np.bincount(np.asarray(walks.actions).ravel(), minlength=4)
+    expected = gammaln(4) - gammaln(counts.sum() + 4) + gammaln(counts + 1).sum()
+    assert found.log_evidence == pytest.approx(expected, abs=0.05)
+
+
+def test_refused():
+    fit = bandit(8, 10, draws=100)
+    with pytest.raises(ValueError, match=r"scales are \(0,\); expected positive numbers"):
+        gi.zero_reward(jax.random.key(0), fit, scales=(0,))
+    known = gi.infer(
+        jax.random.key(1),
+        HALL,
+        agent=gi.soft_optimal(beta=dist.LogNormal(0.0, 0.5)),
+        reward=gi.StateReward.at(HALL, {"a": 1.0}, default=0.0, on="departure"),
+        data=walks_of(2.0, 4),
+        draws=100,
+    )
+    with pytest.raises(ValueError, match="knows its reward"):
+        gi.zero_reward(jax.random.key(0), known)
