@@ -6,6 +6,7 @@ from goalinf.identify.cone import FeasibleSet
 from goalinf.identify.contraction import Contraction
 from goalinf.identify.controllability import controllability_deficit
 from goalinf.identify.degenerate import Pair, degenerate_pairs, score_pairs
+from goalinf.identify.equivalence import planner_equivalence
 from goalinf.identify.feasible import feasible_set
 from goalinf.identify.graphs import GraphCriteria, co_successor_components, graph_criteria
 from goalinf.identify.invariances import Invariance, invariance
@@ -16,6 +17,7 @@ from goalinf.identify.report import Audit
 from goalinf.identify.ridge import Ridge
 from goalinf.identify.sources import ambiguity
 from goalinf.identify.transfer import Transferability, transferability
+from goalinf.identify.which_planner import PlannerPosterior, planner_posterior
 from goalinf.identify.zero import ZeroReward, zero_reward
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "NullSpace",
     "OptimalityPreserving",
     "Pair",
+    "PlannerPosterior",
     "Ridge",
     "Transferability",
     "ZeroReward",
@@ -41,6 +44,8 @@ __all__ = [
     "graph_criteria",
     "invariance",
     "null_space",
+    "planner_equivalence",
+    "planner_posterior",
     "score_pairs",
     "transferability",
     "zero_reward",
