@@ -6,7 +6,9 @@ from goalinf.identify.cone import FeasibleSet
 from goalinf.identify.contraction import Contraction
 from goalinf.identify.controllability import controllability_deficit
 from goalinf.identify.degenerate import Pair, degenerate_pairs, score_pairs
+from goalinf.identify.design import Design, design_experiment
 from goalinf.identify.equivalence import planner_equivalence
+from goalinf.identify.experiments import Comparison, Demonstrations
 from goalinf.identify.feasible import feasible_set
 from goalinf.identify.graphs import GraphCriteria, co_successor_components, graph_criteria
 from goalinf.identify.invariances import Invariance, invariance
@@ -22,7 +24,10 @@ from goalinf.identify.zero import ZeroReward, zero_reward
 
 __all__ = [
     "Audit",
+    "Comparison",
     "Contraction",
+    "Demonstrations",
+    "Design",
     "Direction",
     "FeasibleSet",
     "GraphCriteria",
@@ -39,6 +44,7 @@ __all__ = [
     "co_successor_components",
     "controllability_deficit",
     "degenerate_pairs",
+    "design_experiment",
     "distance",
     "feasible_set",
     "graph_criteria",

@@ -1,0 +1,137 @@
+"""Finitely many rewards of which one is wanted: how likely each makes data, and what is best for a mixture of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from scipy import sparse
+from scipy.sparse import linalg as splinalg
+
+from goalinf.agents import Agent, Policy, boltzmann, plan
+from goalinf.agents.agent import check_known
+from goalinf.agents.checks import check_plannable, check_solved
+from goalinf.behavior import Behavior, score_steps
+from goalinf.data import Trajectories
+from goalinf.identify.distance import regret
+from goalinf.identify.distance.canonical import canonical
+from goalinf.identify.income import check_own_ends, income_of, shapings
+from goalinf.precision import cast, computing_in
+from goalinf.rewards import ActionReward, Reward
+from goalinf.worlds import MDP, World
+
+_TOGETHER = 64  # rewards that are planned for in one call of a compiled program
+_TRIVIAL = 1e-8  # a canonical reward this much shorter than the reward itself is rounding
+_TIE = 1e-9  # choices whose values differ by less are equally good, of a reward of length one
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Place:
+    """Candidate rewards in one world, as canonical rewards of the choices that can occur.
+
+    A canonical reward is linear in the reward, so that the one of a mean is the mean of theirs.
+
+    Parameters
+    ----------
+    world : World
+        Where is acted.
+    rows : bool (S, A)
+        The choices that can occur, R of them.
+    forms : float (K, R)
+        Canonical rewards.
+    incomes : float (K, R)
+        Expected rewards, before that.
+    """
+
+    world: World
+    rows: np.ndarray
+    forms: np.ndarray
+    incomes: np.ndarray
+
+    @classmethod
+    def of(cls, world: World, rewards: Sequence[Reward]) -> Place:
+        """Of known rewards.
+
+        Raises
+        ------
+        ValueError
+            Where a reward ends the episode by itself, or there is no best or no worst policy.
+        """
+        for reward in rewards:
+            check_known(reward)
+            check_own_ends(world, reward)
+        regret(world, rewards[0], rewards[0])  # says in words where there is no best or no worst policy
+        incomes = np.stack([income_of(world, reward)[0] for reward in rewards])
+        forms = np.stack([canonical(world, reward) for reward in rewards])
+        return cls(world, income_of(world, rewards[0])[1], forms, incomes)
+
+    @property
+    def units(self) -> np.ndarray:
+        """The candidates at length one, ``(K, R)``."""
+        return self.directions(np.eye(len(self.forms)))
+
+    def directions(self, weights: np.ndarray) -> np.ndarray:
+        """Weighted means of the candidates at length one, ``(B, R)``; zero where all policies are worth the same."""
+        means, incomes = weights @ self.forms, weights @ self.incomes
+        lengths = np.linalg.norm(means, axis=1, keepdims=True)
+        some = lengths > _TRIVIAL * np.linalg.norm(incomes, axis=1, keepdims=True)
+        return np.where(some, means / np.where(some, lengths, 1.0), 0.0)
+
+    def greedy(self, rewards: np.ndarray) -> np.ndarray:
+        """Who takes the best choice by rewards ``(B, R)``, evenly between equally good ones: ``(B, S, A)``."""
+        tables = np.zeros((len(rewards) + -len(rewards) % _TOGETHER, *self.rows.shape))
+        tables[: len(rewards), self.rows] = rewards
+        with computing_in("float64"):
+            parts = [
+                jax.device_get(_plan_each(*cast((self.world.mdp, tables[start : start + _TOGETHER]))))
+                for start in range(0, len(tables), _TOGETHER)
+            ]
+        found = jax.tree.map(lambda *leaves: np.concatenate(leaves)[: len(rewards)], *parts)
+        check_solved(found.residual, found.values, "float64")
+        tie = _TIE * np.maximum(1.0, np.abs(found.values).max(axis=1))
+        best = (found.log_probs >= found.log_probs.max(axis=2, keepdims=True) - tie[:, None, None]) & self.rows
+        return best / np.maximum(best.sum(axis=2, keepdims=True), 1)
+
+    def returns(self, made: np.ndarray, rewards: np.ndarray) -> np.ndarray:
+        """Expected return from the start of every policy ``(B, S, A)`` under the reward ``(B, R)`` beside it."""
+        live, of = self.rows.any(axis=1), np.nonzero(self.rows)[0]
+        shaping = shapings(self.world, self.rows)[:, live]
+        number = np.cumsum(live)[of] - 1  # of the state of every choice, among those that have not ended
+        size, starts = int(live.sum()), np.asarray(self.world.mdp.initial)[live]
+        found = np.empty(len(made))
+        for begin in range(0, len(made), _TOGETHER):
+            part = slice(begin, begin + _TOGETHER)
+            chances, wanted = made[part][:, self.rows], rewards[part]
+            # One block per policy: the mean advantage over its choices is zero, which gives its values.
+            rows = (size * np.arange(len(chances))[:, None] + number).ravel()
+            shape = (size * len(chances), rows.size)
+            mean = sparse.csr_array((chances.ravel(), (rows, np.arange(rows.size))), shape=shape)
+            system = mean @ sparse.block_diag([shaping] * len(chances), format="csr")
+            values = splinalg.splu(system.tocsc()).solve(mean @ wanted.ravel())
+            found[part] = values.reshape(len(chances), size) @ starts
+        return found
+
+
+@jax.jit
+def _plan_each(mdp: MDP, tables: Any) -> Policy:
+    return jax.vmap(lambda table: plan(boltzmann(1.0), mdp, ActionReward(table)))(tables)
+
+
+def policies_of(world: World, agent: Agent, rewards: Sequence[Reward]) -> Policy:
+    """Those of an agent under all candidates, with an axis of contexts ``(K, 1, …)``; every check of planning."""
+    check_known(agent)
+    for reward in rewards:
+        check_plannable(agent, world, reward)
+    policies = Behavior(world, agent, dict(enumerate(rewards))).policy
+    check_solved(policies.residual, policies.values, "float64")
+    return jax.tree.map(lambda leaf: leaf[:, None], policies)
+
+
+def log_likelihood(policies: Policy, data: Trajectories, data_sets: int) -> np.ndarray:
+    """Of every candidate by data set, ``(D, K)``; the walks of a data set follow one another."""
+    data = dataclasses.replace(data, context=np.zeros_like(data.context), labels=None)
+    by_walk = np.asarray(score_steps(policies, data), float).sum(axis=-1)
+    return by_walk.reshape(len(by_walk), data_sets, -1).sum(axis=-1).T

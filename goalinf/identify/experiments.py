@@ -1,0 +1,156 @@
+"""Experiments that could be made: demonstrations to watch, and comparisons to ask for."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from scipy.special import log_expit
+
+from goalinf.agents import Agent
+from goalinf.agents.derivatives import base_of, log_policy_jacobian, reward_parameters
+from goalinf.behavior import simulate
+from goalinf.checks import check_count, check_kind, check_number
+from goalinf.data import Trajectories
+from goalinf.identify.candidates import log_likelihood, policies_of
+from goalinf.precision import cast, computing_in
+from goalinf.rewards import Reward
+from goalinf.worlds import World, label
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Demonstrations:
+    """Watch somebody act.
+
+    Parameters
+    ----------
+    world : World
+        Where: that of the data so far, or another one.
+    agent : Agent
+        Who: known. Another discount or another expert makes another experiment.
+    trajectories, steps : int
+        How many walks, and most decisions in each.
+    starts : state, optional
+        Where all of them begin; default: as in the world.
+    """
+
+    world: World
+    agent: Agent
+    trajectories: int = 1
+    steps: int = 20
+    starts: Any = None
+
+    def __post_init__(self) -> None:
+        check_kind("world", self.world, World, "a World, such as gi.gridworld makes")
+        check_kind("agent", self.agent, Agent, "an agent, such as gi.soft_optimal(beta=1.0)")
+        for name in ("trajectories", "steps"):
+            check_count(name, getattr(self, name))
+
+    def outcomes(self, key: Any, rewards: Sequence[Reward], data_sets: int) -> tuple[np.ndarray, np.ndarray]:
+        """Log-likelihood ``(D, K)`` of every candidate for simulated data, and the weight ``(D,)`` of each data set.
+
+        At least so many data sets, equally many of every candidate; or of as many candidates, where there are more.
+        """
+        key_wanted, key_data = jax.random.split(key)
+        wanted = np.asarray(jax.random.permutation(key_wanted, len(rewards)))[:data_sets]
+        each = -(-data_sets // len(wanted))
+        data = simulate(
+            key_data,
+            self.world,
+            self.agent,
+            {number: rewards[k] for number, k in enumerate(wanted.tolist())},
+            trajectories=each * self.trajectories,
+            steps=self.steps,
+            starts=self.starts,
+            precision="float64",
+        )
+        found = log_likelihood(policies_of(self.world, self.agent, rewards), data, each * len(wanted))
+        return found, np.full(len(found), 1.0 / len(found))
+
+    def rows(self, reward: Reward) -> np.ndarray:
+        """Derivatives of what shows with respect to the reward ``(R, P)``, in units of their own."""
+        found = log_policy_jacobian(self.world, self.agent, reward)
+        return found.matrix() / found.tolerance
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Comparison:
+    r"""Ask which of two walks is preferred: the first with probability :math:`1/(1 + e^{-\beta(G_1 - G_2)})`.
+
+    :math:`G = \sum_t \gamma^t R(s_t, a_t, s_{t+1})` is the return of a walk (Bradley and Terry 1952).
+
+    Parameters
+    ----------
+    world : World
+        Whose transitions and discount.
+    walks : Trajectories
+        Two of them.
+    beta : float
+        Inverse temperature of the answer, in 1/utility, at least 0.
+    """
+
+    world: World
+    walks: Trajectories
+    beta: float | int = 1.0
+
+    def __post_init__(self) -> None:
+        check_kind("world", self.world, World, "a World, such as gi.gridworld makes")
+        check_kind("walks", self.walks, Trajectories, "Trajectories of two walks")
+        if self.walks.n_trajectories != 2:
+            raise ValueError(f"walks holds {self.walks.n_trajectories} walks; expected the two to compare")
+        check_number("beta", self.beta, 0.0, np.inf, "a number of at least 0")
+        self._places()
+
+    def outcomes(self, key: Any, rewards: Sequence[Reward], data_sets: int) -> tuple[np.ndarray, np.ndarray]:
+        """Log-likelihood ``(2, K)`` of both answers under every candidate, and how probable they are: exact."""
+        gap = float(self.beta) * np.array([self._difference(reward) for reward in rewards])
+        found = log_expit(np.stack([gap, -gap]))
+        return found, np.exp(found).mean(axis=1)
+
+    def rows(self, reward: Reward) -> np.ndarray:
+        """Derivative of the difference of returns with respect to the reward, ``(1, P)``."""
+        (name,) = (one.split(".", 1)[1] for one in reward_parameters(reward))
+        place = lambda one: getattr(base_of(one), name)  # noqa: E731
+        here = np.asarray(place(reward), float)
+        zero = self._difference(eqx.tree_at(place, reward, np.zeros(here.shape)))
+        units = np.eye(here.size).reshape(-1, *here.shape)
+        slope = np.array([self._difference(eqx.tree_at(place, reward, one)) for one in units]) - zero
+        return slope[None] / 1e-8
+
+    def _places(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """States, actions and numbers of the successors of both walks."""
+        mdp, found = self.world.mdp, []
+        for walk in range(2):
+            length = int(self.walks.lengths[walk])
+            states, actions = (
+                np.asarray(self.walks.states)[walk, : length + 1],
+                np.asarray(self.walks.actions)[walk, :length],
+            )
+            hits = np.asarray(mdp.successors)[states[:-1], actions] == states[1:, None]
+            hits &= np.asarray(mdp.probabilities)[states[:-1], actions] > 0
+            if (wrong := np.flatnonzero(~hits.any(1))).size:
+                step = int(wrong[0])
+                before, after = (label(self.world.states[int(s)]) for s in states[step : step + 2])
+                raise ValueError(
+                    f"walk {walk}, step {step}: this world does not lead from {before} to {after} by that action"
+                )
+            found.append((states[:-1], actions, hits.argmax(1)))
+        return found
+
+    def _difference(self, reward: Reward) -> float:
+        """Return of the first walk minus that of the second."""
+        mdp = self.world.mdp
+        with computing_in("float64"):
+            table = np.broadcast_to(np.asarray(reward(cast(mdp))), mdp.probabilities.shape)
+        one, two = (
+            float(float(mdp.discount) ** np.arange(len(states)) @ table[states, actions, successors])
+            for states, actions, successors in self._places()
+        )
+        return one - two
+
+
+Experiment = Demonstrations | Comparison

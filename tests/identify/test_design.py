@@ -1,0 +1,125 @@
+"""Designs of experiments, against sums over all outcomes."""
+
+import jax
+import numpy as np
+import numpyro.distributions as dist
+import pytest
+from scipy import stats
+from scipy.special import expit
+
+import goalinf as gi
+
+ARMS = gi.from_arrays(np.ones((1, 2, 1)), discount=0.5)
+THETA = np.array([-2.0, -1.0, 1.0, 2.0])
+REWARDS = [gi.ActionReward(np.array([[theta, 0.0]])) for theta in THETA]
+HALL = gi.gridworld("s..a", discount=0.9)
+
+
+def brute_force(beta, n=20):
+    """Information and value of n choices between two arms whose difference is one of theta."""
+    counts = np.arange(n + 1)
+    given = stats.binom.pmf(counts[:, None], n, expit(beta * THETA))
+    joint = given / 4
+    outcome = joint.sum(1)
+    posterior = joint / outcome[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        information = np.nansum(joint * np.log(posterior * 4))
+    # The reward comes at every step of discount 1/2, so twice in all; the other arm brings nothing.
+    value = outcome @ np.maximum(posterior @ (2 * THETA), 0.0) - max(2 * THETA.mean(), 0.0)
+    return information, value
+
+
+def test_noise_informs():
+    """Information of twenty choices peaks at a middle beta: the published numbers, and the value beside them."""
+    published = {0.1: 0.0588, 0.5: 0.6344, 1.0: 0.9491, 2.0: 1.0197, 5.0: 0.7364, 20.0: 0.6931}
+    experiments = {str(beta): gi.Demonstrations(ARMS, gi.soft_optimal(beta), steps=20) for beta in published}
+    found = gi.design_experiment(jax.random.key(0), REWARDS, experiments, targets=ARMS, data_sets=1000)
+    for beta, expected in published.items():
+        row, (information, value) = found.table.loc[str(beta)], brute_force(beta)
+        assert information == pytest.approx(expected, abs=1e-4)
+        assert abs(row.information - information) < 4 * row.information_error + 1e-6
+        assert abs(row.evsi - value) < 4 * row.evsi_error + 1e-6
+    assert found.table["information"].idxmax() == "2.0"
+    assert found.perfect == pytest.approx(2 * np.maximum(THETA, 0).mean())
+    assert (found.table["evsi"] <= found.perfect + 4 * found.table["evsi_error"] + 1e-6).all()
+
+
+def test_comparisons_are_summed_over():
+    walks = gi.Trajectories.of(np.zeros((2, 3), int), np.array([[0, 1], [1, 1]]))
+    ask = gi.Comparison(ARMS, walks, beta=3.0)
+    found = gi.design_experiment(jax.random.key(0), REWARDS, {"ask": ask}, targets=ARMS, data_sets=10)
+    information, value = brute_force(3.0, 1)
+    assert found.table["information"]["ask"] == pytest.approx(information)
+    assert found.table["evsi"]["ask"] == pytest.approx(value)
+    assert found.table["evsi_error"]["ask"] == 0.0
+    assert found.nullity == 2
+    assert found.table["nullity"]["ask"] == 1  # the constant
+
+
+def test_value_is_not_information():
+    """Two facts are unknown. The target needs one of them; the other takes more nats."""
+    fork = gi.gridworld("b.s.a", discount=0.9)
+    rng = np.random.default_rng(0)
+    values = [dict(zip("sab", (0.0, *rng.normal(0, 1, 2)), strict=True)) for _ in range(60)]
+    rewards = [gi.StateReward.at(fork, one, default=0.0, on="arrival") for one in values]
+    keen, vague = (gi.soft_optimal(beta) for beta in (3.0, 0.1))
+    experiments = {
+        "keen": gi.Demonstrations(fork, keen, trajectories=3),
+        "vague": gi.Demonstrations(fork, vague, trajectories=3),
+        "nobody": gi.Demonstrations(fork, gi.uniform(), trajectories=3),
+    }
+    found = gi.design_experiment(jax.random.key(0), rewards, experiments, targets={"same": fork, "again": fork})
+    assert list(found.table.index) == ["keen", "vague", "nobody"]
+    np.testing.assert_allclose(found.table["evsi: same"], found.table["evsi"])
+    np.testing.assert_allclose(found.table["evsi: again"], found.table["evsi"])
+    assert found.table["information"]["nobody"] == pytest.approx(0.0, abs=1e-9)
+    assert found.table["evsi"]["nobody"] == pytest.approx(0.0, abs=1e-9)
+    assert (found.table["evsi"] >= -1e-9).all()
+    assert "Best next: keen." in str(found)
+
+
+def test_ranks_beside_those_of_a_fit():
+    """A second discount resolves the rewards of choices up to a constant; more of the same resolves nothing."""
+    agent = gi.soft_optimal(beta=2.0)
+    wants = gi.ActionReward(np.linspace(0.0, 1.0, 16).reshape(4, 4))
+    walks = gi.simulate(jax.random.key(0), HALL, agent, wants, trajectories=4, steps=10)
+    prior = gi.ActionReward(dist.Normal(0.0, 1.0))
+    fit = gi.infer(jax.random.key(1), HALL, agent=agent, reward=prior, data=walks, draws=100)
+    experiments = {
+        "more": gi.Demonstrations(HALL, agent),
+        "from the end": gi.Demonstrations(HALL, agent, starts="a"),
+        "hasty": gi.Demonstrations(HALL, gi.soft_optimal(beta=2.0, discount=0.5)),
+    }
+    found = gi.design_experiment(jax.random.key(2), fit, experiments, draws=50, data_sets=50)
+    assert found.nullity == 4
+    assert found.table["nullity"].to_dict() == {"more": 4, "from the end": 4, "hasty": 1}
+    assert "evsi" not in found.table
+    assert np.isnan(found.perfect)
+    assert found.most == pytest.approx(np.log(50))
+
+
+def test_comparisons_of_walks_have_the_rank_of_their_differences():
+    wants = [gi.StateReward(np.array(v), on="departure") for v in ([0.0, 1.0, 0.0, 1.0], [1.0, 0.0, 0.0, 2.0])]
+    walks = gi.simulate(jax.random.key(4), HALL, gi.uniform(), wants[0], trajectories=2, steps=6)
+    ask = gi.Comparison(HALL, walks)
+    visits = np.zeros((2, 4))
+    for n in range(2):
+        np.add.at(visits[n], np.asarray(walks.states)[n, :6], 0.9 ** np.arange(6))
+    row = ask.rows(wants[0])[0] * 1e-8
+    np.testing.assert_allclose(row, visits[0] - visits[1], atol=1e-12)
+
+
+def test_refused():
+    watch = gi.Demonstrations(ARMS, gi.soft_optimal(1.0))
+    with pytest.raises(ValueError, match="rewards is 1 of them"):
+        gi.design_experiment(jax.random.key(0), REWARDS[:1], {"watch": watch})
+    free = gi.Demonstrations(ARMS, gi.soft_optimal(dist.LogNormal(0.0, 1.0)))
+    with pytest.raises(ValueError, match="prior"):
+        gi.design_experiment(jax.random.key(0), REWARDS, {"watch": free})
+    with pytest.raises(ValueError, match="walks holds 1 walks; expected the two"):
+        gi.Comparison(ARMS, gi.Trajectories.of(np.zeros((1, 2), int), np.array([[0]])))
+    with pytest.raises(ValueError, match="steps is 0"):
+        gi.Demonstrations(ARMS, gi.soft_optimal(1.0), steps=0)
+    jump = gi.Trajectories.of(np.array([[0, 3], [0, 1]]), np.array([[0], [0]]))
+    with pytest.raises(ValueError, match="walk 0, step 0: this world does not lead from s to a by that action"):
+        gi.Comparison(HALL, jump)
