@@ -1,6 +1,7 @@
 """What data can say at all: null spaces, reward distances, and the audit of a posterior."""
 
 from goalinf.identify import distance
+from goalinf.identify.acting import cost_of_acting
 from goalinf.identify.audit import audit
 from goalinf.identify.cone import FeasibleSet
 from goalinf.identify.contraction import Contraction
@@ -43,6 +44,7 @@ __all__ = [
     "audit",
     "co_successor_components",
     "controllability_deficit",
+    "cost_of_acting",
     "degenerate_pairs",
     "design_experiment",
     "distance",

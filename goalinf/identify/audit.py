@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from goalinf.agents import Setting
+from goalinf.agents import Agent, Setting
 from goalinf.agents.derivatives import Jacobian
+from goalinf.checks import check_flag
 from goalinf.identify.contraction import Contraction, contraction
 from goalinf.identify.directions import Directions
+from goalinf.identify.experiments import Experiment
 from goalinf.identify.kernel import kernel
+from goalinf.identify.questions import answer
 from goalinf.identify.report import Audit
 from goalinf.identify.ridge import Ridge, ridge
-from goalinf.worlds import label
+from goalinf.worlds import World, label
 
 
-def audit(fit: Any) -> Audit:
+def audit(
+    fit: Any,
+    *,
+    worlds: Mapping[str, World] | None = None,
+    planners: Mapping[str, Agent] | None = None,
+    experiments: Mapping[str, Experiment] | None = None,
+    quick: bool = False,
+) -> Audit:
     r"""Say what a posterior owes to the data and what it owes to the prior.
 
     The Jacobian of the log-policy is taken at one posterior draw (the last): its null space is what no data could
@@ -24,10 +35,25 @@ def audit(fit: Any) -> Audit:
     right angles to it, where the generalized eigenvalues :math:`\mu_j` of posterior against prior variance tell how
     much was learned: :math:`d_{\mathrm{eff}} = \sum_j (1 - \mu_j)` directions' worth.
 
+    Then four questions are asked, each of a function of its own: do the data refuse that nothing is wanted
+    (:func:`~goalinf.zero_reward`)? Which other planners would act alike (:func:`~goalinf.planner_equivalence`)? What
+    would acting on this reward cost (:func:`~goalinf.cost_of_acting`)? Which further data would help most
+    (:func:`~goalinf.design_experiment`)? Where one of them cannot be answered, the audit says why.
+
     Parameters
     ----------
     fit : Fit
         From :func:`~goalinf.infer` with a world, an agent and a reward.
+    worlds : mapping from name to World, optional
+        Where else somebody may act on the reward: with as many states and actions.
+    planners : mapping from name to Agent, optional
+        Who might have acted instead. Default: with soft and hard maximum, with half the discount, looking three steps
+        ahead, and choosing the worst; all with the posterior mean of beta.
+    experiments : mapping from name to Demonstrations or Comparison, optional
+        What could be observed next. Default: as many walks again; as many from the place that was seen least; as many
+        of somebody like this with half the discount.
+    quick : bool
+        Leave the four questions out, which take some ten to sixty seconds.
 
     Returns
     -------
@@ -53,16 +79,25 @@ def audit(fit: Any) -> Audit:
     >>> walks = gi.simulate(jax.random.key(0), hall, gi.soft_optimal(beta=2.0), wants, trajectories=5, steps=10)
     >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
     >>> fit = gi.infer(jax.random.key(1), hall, agent=gi.soft_optimal(beta=2.0), reward=prior, data=walks, draws=100)
-    >>> gi.audit(fit).nullity
+    >>> gi.audit(fit, quick=True).nullity
     1
     """
+    check_flag("quick", quick)
     found = Directions.of(fit, "an audit")
     setting, jacobian, joint = found.setting, found.jacobian, found.joint
     visited, n_choices = _visits(fit.data, jacobian)
     seen = np.asarray(visited.any(1)) if visited.ndim == 3 else visited
     places = np.argwhere(jacobian.rows.any(2)).tolist()
     compared, trade = _against_prior(found)
+    answers = None
+    if not quick and found.n_rewards:
+        contexts = range(jacobian.rows.shape[0])
+        shape = jacobian.rows.shape[1:]
+        counts = [fit.data.choice_counts(*shape, context=c if len(contexts) > 1 else None).sum(1) for c in contexts]
+        answers = answer(fit, np.stack(counts), worlds, planners, experiments)
     return Audit(
+        fit=fit,
+        answers=answers,
         n_choices=n_choices,
         n_parameters=found.n_rewards,
         nullity_joint=joint.dimension,

@@ -68,17 +68,20 @@ class Place:
         forms = np.stack([canonical(world, reward) for reward in rewards])
         return cls(world, income_of(world, rewards[0])[1], forms, incomes)
 
+    def combined(self, weights: np.ndarray) -> Place:
+        """Linear combinations ``(B, K)`` of the candidates as candidates of their own."""
+        return Place(self.world, self.rows, weights @ self.forms, weights @ self.incomes)
+
     @property
     def units(self) -> np.ndarray:
-        """The candidates at length one, ``(K, R)``."""
-        return self.directions(np.eye(len(self.forms)))
+        """The candidates at length one, ``(K, R)``; zero where all policies are worth the same."""
+        lengths = np.linalg.norm(self.forms, axis=1, keepdims=True)
+        some = lengths > _TRIVIAL * np.linalg.norm(self.incomes, axis=1, keepdims=True)
+        return np.where(some, self.forms / np.where(some, lengths, 1.0), 0.0)
 
     def directions(self, weights: np.ndarray) -> np.ndarray:
-        """Weighted means of the candidates at length one, ``(B, R)``; zero where all policies are worth the same."""
-        means, incomes = weights @ self.forms, weights @ self.incomes
-        lengths = np.linalg.norm(means, axis=1, keepdims=True)
-        some = lengths > _TRIVIAL * np.linalg.norm(incomes, axis=1, keepdims=True)
-        return np.where(some, means / np.where(some, lengths, 1.0), 0.0)
+        """Weighted means of the candidates at length one, ``(B, R)``."""
+        return self.combined(weights).units
 
     def greedy(self, rewards: np.ndarray) -> np.ndarray:
         """Who takes the best choice by rewards ``(B, R)``, evenly between equally good ones: ``(B, S, A)``."""

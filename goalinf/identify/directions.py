@@ -11,6 +11,7 @@ from goalinf.agents import Mixture, Setting
 from goalinf.agents.derivatives import Jacobian, log_policy_jacobian
 from goalinf.identify.null_space import NullSpace, null_space_at, reward_part
 from goalinf.infer.priors import Site, fill
+from goalinf.rewards import Reward
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -90,6 +91,13 @@ class Directions:
         """Draws of the reward, ``(chain, draw, P)``."""
         values = [self.draws[name] for name in self.reward_sites]
         return np.concatenate([one.reshape(*one.shape[:2], -1) for one in values], axis=2)
+
+    def reward(self, fit: Any, flat: np.ndarray) -> Reward:
+        """The reward with these numbers ``(P,)``."""
+        shapes = [self.sites[name].prior.shape() for name in self.reward_sites]
+        parts = np.split(flat, np.cumsum([int(np.prod(shape, dtype=int)) for shape in shapes])[:-1])
+        values = [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+        return fill(fit.agent, fit.reward, dict(zip(self.reward_sites, values, strict=True)))[1]
 
     def priors(self) -> list[Any]:
         """Priors of the parts of the reward, in the same order."""

@@ -9,10 +9,10 @@ from typing import Any
 import equinox as eqx
 import jax
 import numpy as np
-from scipy.special import log_expit
+from scipy.special import expit, log_expit
 
 from goalinf.agents import Agent
-from goalinf.agents.derivatives import base_of, log_policy_jacobian, reward_parameters
+from goalinf.agents.derivatives import TOLERANCE, base_of, log_policy_jacobian, reward_parameters
 from goalinf.behavior import simulate
 from goalinf.checks import check_count, check_kind, check_number
 from goalinf.data import Trajectories
@@ -76,6 +76,22 @@ class Demonstrations:
         found = log_policy_jacobian(self.world, self.agent, reward)
         return found.matrix() / found.tolerance
 
+    def fisher(self, reward: Reward) -> np.ndarray:
+        """Expected Fisher information about the reward ``(P, P)``, at one."""
+        found = log_policy_jacobian(self.world, self.agent, reward)
+        mdp, rows = self.world.mdp, found.rows[0]
+        law = mdp.dense()
+        here = np.asarray(mdp.initial, float)
+        if self.starts is not None:
+            here = np.zeros(self.world.n_states)
+            here[self.world.index(self.starts)] = 1.0
+        visits = np.zeros((self.steps, self.world.n_states))
+        for step in range(self.steps):
+            policy = found.policy[0] if found.policy.ndim == 3 else found.policy[0, step]
+            visits[step] = np.where(rows.any(1), here, 0.0)
+            here = np.einsum("s,sa,sat->t", visits[step], np.where(rows, policy, 0.0), law)
+        return self.trajectories * found.fisher(visits.sum(0) if found.policy.ndim == 3 else visits[None])
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Comparison:
@@ -112,14 +128,21 @@ class Comparison:
         return found, np.exp(found).mean(axis=1)
 
     def rows(self, reward: Reward) -> np.ndarray:
-        """Derivative of the difference of returns with respect to the reward, ``(1, P)``."""
+        """Derivative of the difference of returns with respect to the reward ``(1, P)``, in a unit of its own."""
+        return self._slope(reward)[None] / TOLERANCE
+
+    def fisher(self, reward: Reward) -> np.ndarray:
+        """Expected Fisher information about the reward ``(P, P)``, at one."""
+        slope, first = float(self.beta) * self._slope(reward), expit(float(self.beta) * self._difference(reward))
+        return first * (1.0 - first) * np.outer(slope, slope)
+
+    def _slope(self, reward: Reward) -> np.ndarray:
         (name,) = (one.split(".", 1)[1] for one in reward_parameters(reward))
         place = lambda one: getattr(base_of(one), name)  # noqa: E731
         here = np.asarray(place(reward), float)
         zero = self._difference(eqx.tree_at(place, reward, np.zeros(here.shape)))
         units = np.eye(here.size).reshape(-1, *here.shape)
-        slope = np.array([self._difference(eqx.tree_at(place, reward, one)) for one in units]) - zero
-        return slope[None] / 1e-8
+        return np.array([self._difference(eqx.tree_at(place, reward, one)) for one in units]) - zero
 
     def _places(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """States, actions and numbers of the successors of both walks."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pandas as pd
 from goalinf.identify.contraction import Contraction
 from goalinf.identify.naming import Direction
 from goalinf.identify.null_space import NullSpace
+from goalinf.identify.questions import Answers
 from goalinf.identify.ridge import Ridge
 
 _NAMED = 8  # so many unvisited states are named in print
@@ -45,6 +47,11 @@ class Audit:
         Scale against temperature; None where beta or the reward was known.
     diagnosis : str
         What the fit says of its convergence.
+    answers : Answers, optional
+        Zero reward, other planners, the cost of acting and further data; None where they were not asked for, or the
+        reward was known.
+    fit : Fit
+        What was audited.
     """
 
     n_choices: int
@@ -58,6 +65,8 @@ class Audit:
     contraction: Contraction | None
     ridge: Ridge | None
     diagnosis: str
+    answers: Answers | None
+    fit: Any
 
     @property
     def nullity(self) -> int:
@@ -99,6 +108,8 @@ class Audit:
             for name, of in {"beta": "log beta", "size": f"log {size}", "product": f"log (beta * {size})"}.items():
                 rows.append((f"ridge_{name}", getattr(self.ridge, name), f"posterior sd of {of}"))
                 rows.append((f"ridge_prior_{name}", getattr(self.ridge, f"prior_{name}"), f"prior sd of {of}"))
+        if self.answers is not None:
+            rows += self.answers.rows()
         return pd.DataFrame(rows, columns=["quantity", "value", "meaning"])
 
     def __str__(self) -> str:
@@ -106,6 +117,8 @@ class Audit:
         lines += self._contraction()
         if self.ridge is not None:
             lines.append(str(self.ridge))
+        if self.answers is not None:
+            lines += self.answers.lines(self.n_choices)
         if self.diagnosis:
             lines.append(f"Sampler: {self.diagnosis}")
         return "\n".join(lines)

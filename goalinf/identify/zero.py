@@ -30,8 +30,9 @@ _DRAWS = 20_000  # of a prior
 _SMALL = (0.05, 0.1, 0.2, 0.5, 1.0)  # distances from zero, in prior standard deviations
 _LARGE = (0.5, 0.9, 0.95, 0.99)  # of the prior's sizes
 _SAME = 1e-9  # log-likelihoods this close are one
-_TRIED = 8  # draws of the agent, to see whether it matters for someone who wants nothing
+_TRIED = 3  # draws of the agent, to see whether it matters for someone who wants nothing
 _WORDS = ((1.0, "barely worth a mention"), (3.0, "positive"), (5.0, "strong"), (np.inf, "very strong"))
+_NORMAL = (dist.Normal, dist.MultivariateNormal)
 _WIDENED = (dist.Normal, dist.Laplace, dist.StudentT, dist.Cauchy, dist.Logistic)
 
 
@@ -44,6 +45,9 @@ class ZeroReward:
     table : DataFrame
         One row per width of the prior: ``scale`` (times the prior that was fitted), ``log_evidence`` and its ``error``,
         ``log_bayes_factor`` of zero reward over that prior, in nats, and ``converged``.
+    slope : float or None
+        How the log Bayes factor changes at the prior that was fitted, nats per factor of e in its width: an expectation
+        over the posterior. None where the prior is not normal.
     log_evidence : float
         Of zero reward: exact where the agent's parameters do not matter to somebody who wants nothing.
     savage_dickey : float or None
@@ -60,6 +64,7 @@ class ZeroReward:
     """
 
     table: pd.DataFrame
+    slope: float | None
     log_evidence: float
     savage_dickey: float | None
     mass: pd.DataFrame | None
@@ -86,8 +91,10 @@ class ZeroReward:
                 f"  With priors of other widths (times the one that was fitted): {by}. "
                 + ("The verdict is the same for all." if same else "The verdict depends on it.")
             )
-        else:
+        elif self.slope is None:
             lines.append("  How it depends on the width of this prior was not tried.")
+        if self.slope is not None:
+            lines.append(f"  A prior ten times as wide would change it by about {self.slope * np.log(10):+.1f} nats.")
         if not self.table["converged"].all():
             lines.append("  Not all of these fits converged: do not trust the numbers of those that did not.")
         if self.mass is not None:
@@ -115,7 +122,8 @@ def zero_reward(key: Any, fit: Fit, *, scales: Sequence[float | int] = (1 / 3, 1
     Zero reward explains every choice as an accident: for most agents the probability of the data is then exactly
     :math:`\prod_t 1/|A(s_t)|`. The evidence of the fitted model, by bridge sampling, is compared with that. The answer
     depends on the width of the prior: a vaguer prior wastes more on rewards that fit nothing, and favors zero
-    (Lindley). Therefore the model is fitted again with other widths, and the table shows them all.
+    (Lindley). Therefore the model is fitted again with other widths, and the table shows them all; for normal priors
+    the slope is known without.
 
     Parameters
     ----------
@@ -183,14 +191,19 @@ def zero_reward(key: Any, fit: Fit, *, scales: Sequence[float | int] = (1 / 3, 1
     )
     after, before = found.rewards().reshape(-1, found.n_rewards), prior_draws(found.priors(), _DRAWS)
     frame = Frame.of(found.priors(), found.null)
-    ratio, mass = None, None
+    ratio, slope, mass = None, None, None
     if frame is not None:
-        zero = frame.split(np.zeros((1, found.n_rewards)))[1]
-        shown = [frame.split(one)[1] - zero for one in (after, before)]
+        zero = np.concatenate(frame.split(np.zeros((1, found.n_rewards))), axis=1)
+        both = [np.concatenate(frame.split(one), axis=1) for one in (after, before)]
+        shown = [(one - zero)[:, len(found.null) :] for one in both]
         mass = _near(*shown)
         if not any(name.startswith("agent.") for name in found.sites):
             ratio = _densities(*shown)
-    return ZeroReward(table, nothing.log_evidence, ratio, mass, _far(found, after, before))
+        if all(isinstance(entry_prior(prior), _NORMAL) for prior in found.priors()):
+            # d log evidence / d log width = E[z (z - z_0) - 1] over the posterior, summed over all directions; those
+            # that are blind bring nothing.
+            slope = -float((shown[0] * both[0][:, len(found.null) :]).sum(axis=1).mean() - shown[0].shape[1])
+    return ZeroReward(table, slope, nothing.log_evidence, ratio, mass, _far(found, after, before))
 
 
 def _of_nothing(key: Any, fit: Fit) -> Evidence:

@@ -1,12 +1,15 @@
-"""Pictures: worlds, trajectories, policies, rewards and beliefs about goals.
+"""Pictures: worlds, trajectories, policies, rewards, beliefs about goals, and audits.
 
-Every function returns a Matplotlib figure that belongs to no window; save it with ``figure.savefig("name.png")``.
+Every function returns a Matplotlib figure that belongs to no window; save it with ``figure.savefig("name.png")``. Only
+`audit_page` writes a file.
 """
 
+from goalinf.plot.audits import audit
+from goalinf.plot.page import audit_page
 from goalinf.plot.paths import trajectories
 from goalinf.plot.policies import policy
 from goalinf.plot.rewards import reward, reward_map
 from goalinf.plot.timeline import goal_timeline
 from goalinf.plot.worlds import world
 
-__all__ = ["goal_timeline", "policy", "reward", "reward_map", "trajectories", "world"]
+__all__ = ["audit", "audit_page", "goal_timeline", "policy", "reward", "reward_map", "trajectories", "world"]

@@ -95,7 +95,38 @@ def test_ranks_beside_those_of_a_fit():
     assert found.table["nullity"].to_dict() == {"more": 4, "from the end": 4, "hasty": 1}
     assert "evsi" not in found.table
     assert np.isnan(found.perfect)
-    assert found.most == pytest.approx(np.log(50))
+    assert found.most == np.inf
+
+
+def test_a_posterior_is_taken_for_normal():
+    """Two arms: information and value of more choices, in closed form from the moments of their difference."""
+    made = np.array([[0] * 103 + [1] * 100])
+    data = gi.Trajectories.of(np.zeros((1, 204), int), made)
+    prior = gi.ActionReward(dist.Normal(0.0, 1.0))
+    agent = gi.soft_optimal(beta=1.0)
+    fit = gi.infer(jax.random.key(0), ARMS, agent=agent, reward=prior, data=data, draws=2000)
+    found = gi.design_experiment(
+        jax.random.key(1), fit, {"more": gi.Demonstrations(ARMS, agent, steps=60)}, targets=ARMS, draws=20_000
+    )
+    gap = np.diff(fit.posterior["reward.values"].values.reshape(-1, 2), axis=1).ravel() * -1
+    mean, variance, chance = gap.mean(), gap.var(), expit(gap.mean())
+    left = 1 / (1 / variance + 60 * chance * (1 - chance))
+
+    def value(moved):
+        sd = np.sqrt(moved)
+        return 2 * (mean * stats.norm.cdf(mean / sd) + sd * stats.norm.pdf(mean / sd) - max(mean, 0.0))
+
+    row = found.table.loc["more"]
+    assert row.information == pytest.approx(0.5 * np.log(variance / left), rel=0.02)
+    assert row.evsi == pytest.approx(value(variance - left), rel=0.05)
+    assert found.perfect == pytest.approx(value(variance), rel=0.05)
+    assert (row.nullity, found.nullity) == (1, 1)  # the constant
+    # Asking for a preference between the arms is one more choice.
+    walks = gi.Trajectories.of(np.zeros((2, 2), int), np.array([[0], [1]]))
+    ask = gi.Comparison(ARMS, walks)
+    one = gi.Demonstrations(ARMS, agent, steps=1)
+    table = gi.design_experiment(jax.random.key(1), fit, {"ask": ask, "one": one}, targets=ARMS, draws=100).table
+    np.testing.assert_allclose(table.loc["ask"], table.loc["one"], rtol=1e-6)
 
 
 def test_comparisons_of_walks_have_the_rank_of_their_differences():

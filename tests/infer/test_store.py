@@ -51,7 +51,7 @@ def test_the_model_comes_back(saved, fit):
     key = jax.random.key(3)
     for one, other in zip(again.predict(key, 2), fit.predict(key, 2), strict=True):
         assert one.data_hash() == other.data_hash()
-    assert gi.audit(again).to_frame().equals(gi.audit(fit).to_frame())
+    assert gi.audit(again, quick=True).to_frame().equals(gi.audit(fit, quick=True).to_frame())
     assert again.world.source == HALL.source
     assert again.world.index((0, 2)) == 2
     assert again.agent.parameters["beta"].loc == 0.5
@@ -190,7 +190,7 @@ def test_names_that_no_file_can_hold(fit, walks, tmp_path):
     assert bare.data.data_hash() == walks.data_hash()
     assert bare.data.labels is None
     assert "The names of the data were not kept in the file: a frozenset" in bare.tree.attrs["not_kept"]
-    assert str(gi.audit(bare)) == str(gi.audit(fit))
+    assert str(gi.audit(bare, quick=True)) == str(gi.audit(fit, quick=True))
 
 
 def test_an_approximation(fit, tmp_path):

@@ -1,0 +1,93 @@
+"""What it would cost to act on an inferred reward, here and elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from goalinf.checks import check_count, check_kind
+from goalinf.identify.candidates import Place
+from goalinf.identify.distance.posterior import value_at_risk
+from goalinf.infer.fit import Fit
+from goalinf.worlds import World, label
+
+_ALIKE = 1e-9  # relative range of returns that is none
+
+
+def cost_of_acting(
+    fit: Fit, worlds: World | Mapping[str, World] | None = None, *, draws: int = 200, level: float = 0.95
+) -> pd.DataFrame:
+    r"""Regret of acting on the posterior mean of the reward, over what the reward may be.
+
+    .. math:: \frac{\max_\pi J_R(\pi) - J_R(\pi_{\bar R})}{\max_\pi J_R(\pi) - \min_\pi J_R(\pi)},
+        \qquad \bar R = E[R \mid D],\quad R \sim p(R \mid D)
+
+    As returns are linear in the reward, nothing else that knows the posterior only does better in expectation.
+
+    Parameters
+    ----------
+    fit : Fit
+        From :func:`~goalinf.infer` with a prior of the reward.
+    worlds : World or mapping from name to World, optional
+        Where somebody would act; default: where the data come from.
+    draws : int
+        How many draws of the reward.
+    level : float
+        Of the value at risk.
+
+    Returns
+    -------
+    DataFrame
+        One row per world, in shares of the range of returns from its starts: ``regret``, the mean; ``value_at_risk``
+        and ``tail``, its quantile and the mean beyond it; ``chance``, the mean regret of choosing evenly, to compare.
+
+    Raises
+    ------
+    ValueError
+        Where the fit does not say what was fitted or knows the reward, a reward ends the episode by itself, or there is
+        no best or no worst policy.
+
+    Examples
+    --------
+    >>> import jax, goalinf as gi
+    >>> import numpyro.distributions as dist
+    >>> hall = gi.gridworld("b.s.a", discount=0.9)
+    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> walks = gi.simulate(jax.random.key(0), hall, gi.soft_optimal(beta=5.0), wants, trajectories=50, steps=10)
+    >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+    >>> fit = gi.infer(jax.random.key(1), hall, agent=gi.soft_optimal(beta=5.0), reward=prior, data=walks, draws=100)
+    >>> bool(gi.cost_of_acting(fit)["regret"].iloc[0] < 0.05)
+    True
+    """
+    check_kind("fit", fit, Fit, "a Fit, such as gi.infer returns")
+    check_count("draws", draws, 2)
+    total = int(np.prod([fit.posterior.sizes[dim] for dim in ("chain", "draw")]))
+    rewards = fit.rewards(min(draws, total))
+    named = worlds_of(fit) if worlds is None else worlds if isinstance(worlds, Mapping) else {"there": worlds}
+    rows = {}
+    for name, world in named.items():
+        check_kind(f"the world {name!r}", world, World, "a World, such as gi.gridworld makes")
+        place = Place.of(world, rewards)
+        count = len(rewards)
+        best, worst = (place.returns(place.greedy(sign * place.units), place.incomes) for sign in (1.0, -1.0))
+        mean = place.greedy(place.directions(np.full((1, count), 1.0 / count)))
+        even = place.rows / np.maximum(place.rows.sum(axis=1, keepdims=True), 1)
+        wide = best - worst
+        some = wide > _ALIKE * np.maximum(np.abs(best), np.abs(worst))
+        losses = []
+        for made in (mean, even[None]):
+            found = place.returns(np.repeat(made, count, axis=0), place.incomes)
+            losses.append(np.where(some, (best - found) / np.where(some, wide, 1.0), 0.0))
+        at_risk, tail = value_at_risk(losses[0], level)
+        rows[name] = {"regret": losses[0].mean(), "value_at_risk": at_risk, "tail": tail, "chance": losses[1].mean()}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("world")
+
+
+def worlds_of(fit: Fit) -> dict[str, World]:
+    """The worlds of a fit by name: ``"here"``, or those of its contexts."""
+    assert fit.world is not None
+    if isinstance(fit.world, World):
+        return {"here": fit.world}
+    return {label(name): world for name, world in fit.world.items()}

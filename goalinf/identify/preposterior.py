@@ -1,0 +1,225 @@
+"""What is known before an experiment, and what is expected of it: for finitely many rewards, and for a posterior."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from scipy.special import logsumexp
+
+from goalinf.checks import check_kind
+from goalinf.identify.candidates import Place
+from goalinf.identify.directions import Directions
+from goalinf.identify.experiments import Demonstrations, Experiment
+from goalinf.identify.kernel import kernel
+from goalinf.infer.fit import Fit
+from goalinf.rewards import Reward
+from goalinf.worlds import World
+
+
+def open_directions(rows: Sequence[np.ndarray]) -> int:
+    """Directions that no rows ``(R, P)`` show; every one is in units of its own tolerance."""
+    return kernel(np.concatenate(rows), 1.0).dimension
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Target:
+    """A world in which somebody acts on what is known, and rewards of which each is as probable as the others.
+
+    Parameters
+    ----------
+    place : Place
+        The rewards there.
+    now : float (K,)
+        Return, under each, of the policy that is best for their mean.
+    best : float (K,)
+        Return of the policy that is best for each.
+    """
+
+    place: Place
+    now: np.ndarray
+    best: np.ndarray
+
+    @classmethod
+    def of(cls, place: Place) -> Target:
+        """Of the rewards of a place."""
+        count = len(place.forms)
+        made = place.greedy(place.directions(np.full((1, count), 1.0 / count)))
+        now = place.returns(np.repeat(made, count, axis=0), place.incomes)
+        return cls(place, now, place.returns(place.greedy(place.units), place.incomes))
+
+    @property
+    def gains(self) -> np.ndarray:
+        """What knowing each reward would be worth, ``(K,)``."""
+        return self.best - self.now
+
+    def gains_of(self, posterior: np.ndarray) -> np.ndarray:
+        """What knowing each posterior ``(D, K)`` is worth, ``(D,)``."""
+        made = self.place.greedy(self.place.directions(posterior))
+        return self.place.returns(made, posterior @ self.place.incomes) - posterior @ self.now
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Finite:
+    """Equally probable rewards: outcomes are simulated, and posteriors exact.
+
+    Parameters
+    ----------
+    rewards : sequence of Reward
+        These.
+    targets : mapping from name to Target
+        Where somebody acts on what is learned.
+    data_sets : int
+        Simulated outcomes.
+    """
+
+    rewards: Sequence[Reward]
+    targets: Mapping[str, Target]
+    data_sets: int
+    known: tuple[np.ndarray, ...] = ()
+
+    @classmethod
+    def of(cls, rewards: Any, worlds: Mapping[str, World], data_sets: int) -> Finite:
+        """Of known rewards.
+
+        Raises
+        ------
+        ValueError
+            Where there are fewer than two.
+        """
+        if not isinstance(rewards, Sequence) or len(rewards) < 2:
+            count = f"{len(rewards)} of them" if isinstance(rewards, Sequence) else f"a {type(rewards).__name__}"
+            raise ValueError(f"rewards is {count}; expected a Fit, or two known rewards at least")
+        for number, reward in enumerate(rewards):
+            check_kind(f"reward {number}", reward, Reward, "a reward, such as gi.StateReward")
+        return cls(rewards, {name: Target.of(Place.of(world, rewards)) for name, world in worlds.items()}, data_sets)
+
+    @property
+    def typical(self) -> Reward:
+        """At which derivatives are taken."""
+        return self.rewards[0]
+
+    @property
+    def nullity(self) -> int:
+        """Of all numbers of a reward: nothing is known yet."""
+        return sum(int(np.size(leaf)) for leaf in jax.tree.leaves(self.typical))
+
+    @property
+    def perfect(self) -> float:
+        """Value of knowing the reward."""
+        return float(np.mean([one.gains.mean() for one in self.targets.values()])) if self.targets else float("nan")
+
+    @property
+    def most(self) -> float:
+        """Information of knowing the reward."""
+        return float(np.log(len(self.rewards)))
+
+    def judge(self, key: Any, experiment: Experiment) -> dict[str, float]:
+        """Expected information and value, and their standard errors."""
+        logs, weights = experiment.outcomes(key, self.rewards, self.data_sets)
+        total = logsumexp(logs, axis=1, keepdims=True)
+        posterior = np.exp(logs - total)
+        with np.errstate(invalid="ignore"):
+            ratio = np.where(posterior > 0, logs - total + self.most, 0.0)
+        information = (posterior * ratio).sum(axis=1)
+        gains = {name: target.gains_of(posterior) for name, target in self.targets.items()}
+        return _summed(information, gains, weights, sampled=isinstance(experiment, Demonstrations))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Normal:
+    """A posterior, taken for normal: experiments by their Fisher information.
+
+    Parameters
+    ----------
+    typical : Reward
+        The posterior mean, at which derivatives are taken.
+    mean : float (P,), root : float (P, P)
+        Of the posterior; a square root of its covariance.
+    noise : float (draws, P)
+        Standard normal numbers, the same for all experiments.
+    known : tuple of float (R, P)
+        What the data so far show, in units of their tolerance.
+    places : mapping from name to Place
+        Where somebody acts on what is learned: the reward of zeros there, and that of each unit.
+    """
+
+    typical: Reward
+    mean: np.ndarray
+    root: np.ndarray
+    noise: np.ndarray
+    known: tuple[np.ndarray, ...]
+    places: Mapping[str, Place]
+
+    most = float("inf")
+
+    @classmethod
+    def of(cls, key: Any, fit: Fit, worlds: Mapping[str, World], draws: int) -> Normal:
+        """Of a fit.
+
+        Raises
+        ------
+        ValueError
+            Where it does not say what was fitted, or knows its reward.
+        """
+        found = Directions.of(fit, "the design of an experiment")
+        if not found.n_rewards:
+            raise ValueError("this fit knows its reward: there is nothing to find out by an experiment")
+        flat = found.rewards().reshape(-1, found.n_rewards)
+        values, axes = np.linalg.eigh(np.atleast_2d(np.cov(flat.T)))
+        rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+        noise = rng.standard_normal((draws // 2, found.n_rewards))
+        rows = found.alone.matrix() / found.alone.tolerance
+        root = axes * np.sqrt(np.maximum(values, 0.0))
+        units = [found.reward(fit, one) for one in np.eye(1 + len(root))[:, 1:]]
+        places = {name: Place.of(world, units) for name, world in worlds.items()}
+        # Each draw comes with its opposite, so that their mean is the posterior mean.
+        mean = flat.mean(0)
+        return cls(found.reward(fit, mean), mean, root, np.concatenate([noise, -noise]), (rows,), places)
+
+    @property
+    def nullity(self) -> int:
+        """Directions that data like those of the fit leave open."""
+        return open_directions(self.known)
+
+    @property
+    def perfect(self) -> float:
+        """Value of knowing the reward."""
+        gains = self._gains(self.noise @ self.root.T)
+        return float(np.mean([one.mean() for one in gains.values()])) if gains else float("nan")
+
+    def judge(self, key: Any, experiment: Experiment) -> dict[str, float]:
+        """Expected information and value, and their standard errors."""
+        # With C = LL' and L'FL = U diag(f) U': log det(I + L'FL) / 2, and C - C' = L U diag(f / (1 + f)) U' L'.
+        strength, axes = np.linalg.eigh(self.root.T @ experiment.fisher(self.typical) @ self.root)
+        strength = np.maximum(strength, 0.0)
+        moved = self.noise * np.sqrt(strength / (1.0 + strength)) @ (self.root @ axes).T
+        information = np.full(len(self.noise), 0.5 * np.log1p(strength).sum())
+        return _summed(information, self._gains(moved), np.full(len(moved), 1.0 / len(moved)), sampled=True)
+
+    def _gains(self, moves: np.ndarray) -> dict[str, np.ndarray]:
+        """What knowing each of several means ``(draws, P)`` is worth, by target; moves are from the posterior mean."""
+        values = self.mean + moves
+        # Rewards are linear in their parameters, up to what is known of them.
+        weights = np.concatenate([1.0 - values.sum(axis=1, keepdims=True), values], axis=1)
+        return {name: Target.of(place.combined(weights)).gains for name, place in self.places.items()}
+
+
+def _summed(
+    information: np.ndarray, gains: Mapping[str, np.ndarray], weights: np.ndarray, *, sampled: bool
+) -> dict[str, float]:
+    """Means over outcomes, and the standard errors of those that were sampled."""
+    each = {"information": information}
+    if gains:
+        each["evsi"] = np.mean(list(gains.values()), axis=0)
+    found = {}
+    for name, values in each.items():
+        found[name] = float(weights @ values)
+        spread = values.std(ddof=1) / np.sqrt(len(values)) if sampled and len(values) > 1 else 0.0
+        found[f"{name}_error"] = float(spread)
+    if len(gains) > 1:
+        found |= {f"evsi: {name}": float(weights @ gain) for name, gain in gains.items()}
+    return found

@@ -1,0 +1,128 @@
+"""The audit with all its questions: answered, or refused in words; its pictures and its page."""
+
+import jax
+import numpy as np
+import numpyro.distributions as dist
+import pandas as pd
+import pytest
+import specimens
+
+import goalinf as gi
+from goalinf.identify import Design, ZeroReward
+
+RING = gi.from_arrays(specimens.ring(4), discount=0.9)
+SOFT = gi.soft_optimal(beta=2.0)
+PRIOR = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+
+
+@pytest.fixture(scope="module")
+def walks():
+    truth = gi.StateReward(np.array([1.0, 0.0, -1.0, 0.0]), on="departure")
+    return gi.simulate(jax.random.key(0), RING, SOFT, truth, trajectories=10, steps=20)
+
+
+@pytest.fixture(scope="module")
+def fit(walks):
+    return gi.infer(jax.random.key(1), RING, agent=SOFT, reward=PRIOR, data=walks, draws=500)
+
+
+@pytest.fixture(scope="module")
+def whole(fit):
+    elsewhere = gi.from_arrays(specimens.ring(4), discount=0.5)
+    return gi.audit(
+        fit, worlds={"hasty": elsewhere}, planners={"hard": gi.boltzmann(2.0), "keen": gi.soft_optimal(8.0)}
+    )
+
+
+def test_every_question_is_answered(whole, fit):
+    answers = whole.answers
+    assert isinstance(answers.zero, ZeroReward)
+    assert isinstance(answers.design, Design)
+    assert list(answers.acting.index) == ["here", "hasty"]
+    assert list(answers.planners.index) == ["hard", "keen"]
+    text = str(whole)
+    for words in (
+        "controllability deficit (1)",
+        "Zero reward: log Bayes factor",
+        "No behavior in these worlds speaks against hard, keen.",
+        "Acting on the posterior mean gives away",
+        "hasty: ",
+        "Best next: ",
+        "of 2 blind directions open",
+    ):
+        assert words in text
+    table = whole.to_frame().set_index("quantity")["value"]
+    assert table["regret: here"] == pytest.approx(gi.cost_of_acting(fit)["regret"]["here"])
+    assert table["zero_log_bayes_factor"] == answers.zero.log_bayes_factor
+    assert table["gap: hard"] < 1e-10
+
+
+def test_it_is_the_same_again(whole, fit):
+    assert (
+        str(gi.audit(fit, worlds={"hasty": gi.from_arrays(specimens.ring(4), discount=0.5)})).splitlines()[:8]
+        == str(whole).splitlines()[:8]
+    )
+
+
+def test_the_checkerboard_is_drawn(whole, tmp_path):
+    """The ring of four has an invisible chessboard, on the page as a picture."""
+    path = gi.plot.audit_page(whole, tmp_path / "audit.html")
+    text = path.read_text(encoding="utf-8")
+    assert "Adding any multiple of one of these rewards changes no choice." in text
+    assert text.count("<img ") == 3  # reward, panels, chessboard
+    assert "http" not in text.replace("http-equiv", "")
+    assert [one.name for one in tmp_path.iterdir()] == ["audit.html"]
+    with pytest.raises(FileExistsError, match="exists already"):
+        gi.plot.audit_page(whole, path)
+    assert gi.plot.audit_page(whole, path, overwrite=True) == path
+    with pytest.raises(ValueError, match=r"the suffix is '.txt'"):
+        gi.plot.audit_page(whole, tmp_path / "audit.txt")
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        gi.plot.audit_page(whole, tmp_path / "none" / "audit.html")
+    titles = [ax.get_title() for ax in gi.plot.audit(whole).axes]
+    assert titles == [
+        "What the data narrowed",
+        "How near to wanting nothing",
+        "Who else would act alike",
+        "What acting on it would cost",
+        "Which further data would help",
+    ]
+    assert all(ax.get_xlabel() for ax in gi.plot.audit(whole).axes)
+
+
+def test_what_cannot_be_said_is_said():
+    """A goal that ends the episode by itself, and a horizon: no policy of one kind, and no returns."""
+    agent = gi.soft_optimal(beta=2.0, horizon=3)
+    walks = gi.simulate(
+        jax.random.key(0),
+        RING,
+        agent,
+        gi.StateReward(np.array([1.0, 0, 0, 0]), on="departure"),
+        trajectories=5,
+        steps=3,
+    )
+    fit = gi.infer(jax.random.key(1), RING, agent=agent, reward=PRIOR, data=walks, chains=2, warmup=100, draws=100)
+    found = gi.audit(fit)
+    assert "Not said: which other planners act alike" in str(found)
+    assert "has a horizon" in str(found)
+    assert isinstance(found.answers.acting, pd.DataFrame)
+    look = gi.approximate(jax.random.key(1), RING, agent=SOFT, reward=PRIOR, data=walks)
+    text = str(
+        gi.audit(look, planners={"hard": gi.boltzmann(2.0)}, experiments={"more": gi.Demonstrations(RING, SOFT)})
+    )
+    assert "Not said: whether nothing at all is wanted; these are draws of an approximation" in text
+
+
+def test_known_rewards_have_no_such_questions(walks):
+    agent = gi.soft_optimal(beta=dist.LogNormal(0.0, 0.5))
+    known = gi.StateReward(np.array([1.0, 0.0, -1.0, 0.0]), on="departure")
+    fit = gi.infer(jax.random.key(1), RING, agent=agent, reward=known, data=walks, chains=2, draws=200)
+    found = gi.audit(fit)
+    assert found.answers is None
+    with pytest.raises(ValueError, match="nothing to draw"):
+        gi.plot.audit(found)
+
+
+def test_refused(fit):
+    with pytest.raises(ValueError, match="quick is 'yes'; expected True or False"):
+        gi.audit(fit, quick="yes")
