@@ -16,7 +16,7 @@ DOCUMENTED := $(VENV)/.installed-docs
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint slow bench references docs clean
+.PHONY: help venv demo test lint slow bench references studies docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,11 +56,15 @@ bench: $(INSTALLED) ## speed against naive baselines, as ratios within this run
 references: $(INSTALLED) ## reference posteriors of the catalogue, into models/reference; a quarter of an hour
 	$(BIN)/python models/reference/make.py
 
+studies: $(INSTALLED) ## the studies, side by side; studies/index.html
+	$(BIN)/python studies/run.py
+
 docs: $(DOCUMENTED) ## the documentation, into docs/_build/html; a warning is an error
 	$(BIN)/sphinx-build -W --keep-going --quiet -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 clean: ## everything that was built
-	rm -rf $(VENV) build dist demo docs/_build docs/auto_gallery docs/api docs/sg_execution_times.rst
+	rm -rf $(VENV) build dist demo docs/_build docs/auto_gallery docs/api docs/studies docs/sg_execution_times.rst
+	rm -f studies/index.html studies/*/output.txt
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,6 +1,8 @@
 """How the documentation is built: `make docs`, where every warning is an error."""
 
+import csv
 import importlib.metadata
+import json
 import os
 import shutil
 import types
@@ -15,6 +17,7 @@ import goalinf
 import goalinf_models
 
 HERE = Path(__file__).parent
+STUDIES = HERE.parent / "studies"
 
 project = "goalinf"
 author = "The goalinf authors"
@@ -26,6 +29,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
+    "myst_parser",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
 ]
@@ -158,4 +162,46 @@ def write_reference():
     (folder / "index.rst").write_text(text, encoding="utf-8")
 
 
+LONG = 30  # rows of a table above which a page only links to it
+
+
+def study_page(name):
+    """The page of a study: its README, then the table and the checks that it left. Nothing is run."""
+    text = (STUDIES / name / "README.md").read_text(encoding="utf-8")
+    for file in ("figure.png", "table.csv"):
+        text = text.replace(f"({file})", f"({name}/{file})")
+    with (STUDIES / name / "table.csv").open(encoding="utf-8", newline="") as file:
+        rows = len(list(csv.reader(file)))
+    if rows <= LONG:
+        text += f"\n## Table\n\n```{{csv-table}}\n:file: {name}/table.csv\n:header-rows: 1\n```\n"
+    manifest = json.loads((STUDIES / name / "manifest.json").read_text(encoding="utf-8"))
+    held = sum(check["holds"] for check in manifest["checks"])
+    versions = ", ".join(f"{key} {value}" for key, value in manifest["versions"].items())
+    text += (
+        f"\n## Run\n\n{held} of {len(manifest['checks'])} checks held, in {manifest['seconds']:g} seconds, with seed "
+        f"{manifest['seed']} ({versions}).\n\n```{{literalinclude}} {name}/study.py\n:language: python\n```\n"
+    )
+    return text
+
+
+def write_studies():
+    """Write ``studies/``: an index, and a page for every study with copies of the files it shows."""
+    folder = HERE / "studies"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    names = sorted(results.parent.name for results in STUDIES.glob("*/manifest.json"))  # what has been run
+    for name in names:
+        (folder / name).mkdir()
+        for file in ("figure.png", "table.csv", "study.py"):
+            shutil.copy(STUDIES / name / file, folder / name / file)
+        (folder / f"{name}.md").write_text(study_page(name), encoding="utf-8")
+    (folder / "index.md").write_text(
+        "# Studies\n\nEach study answers one question with a script that a user could have written, and says what would "
+        "have shown a bug. `make studies` runs all of them.\n\n"
+        "```{toctree}\n:maxdepth: 1\n\n" + "\n".join(names) + "\n```\n",
+        encoding="utf-8",
+    )
+
+
 write_reference()
+write_studies()

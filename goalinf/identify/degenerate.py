@@ -10,8 +10,9 @@ import pandas as pd
 
 from goalinf.agents import Agent, Negated, lookahead, solve, uniform
 from goalinf.behavior import Behavior
-from goalinf.checks import check_kind
+from goalinf.checks import check_kind, check_number
 from goalinf.data import Trajectories
+from goalinf.identify.distance.canonical import canonical
 from goalinf.identify.income import over
 from goalinf.rewards import ActionReward, Reward, StateReward, negated
 from goalinf.worlds import World
@@ -120,8 +121,15 @@ def degenerate_pairs(world: World, agent: Agent, reward: Reward) -> tuple[Pair, 
     )
 
 
-def score_pairs(world: World, pairs: Sequence[Pair], data: Trajectories) -> pd.DataFrame:
-    """Log-likelihood of every pair, and how many nats it is behind the first.
+def score_pairs(
+    world: World, pairs: Sequence[Pair], data: Trajectories, *, precision: float | int = 0.01
+) -> pd.DataFrame:
+    r"""Log-likelihood of every pair, how many nats it is behind the first, and how many bits it takes to say it.
+
+    Simplicity does not help: the bits of a pair are those of the numbers that its agent holds and of its reward (in
+    canonical form, :func:`goalinf.distance.starc`), rounded to a precision, each number n by Elias' code of
+    :math:`2 \lfloor \log_2 m \rfloor + 1` bits with m = 1 + 2|n| or 2|n|, by its sign; and one bit more for planning
+    the opposite. The names of planners are taken for equally long.
 
     Parameters
     ----------
@@ -131,16 +139,33 @@ def score_pairs(world: World, pairs: Sequence[Pair], data: Trajectories) -> pd.D
         From :func:`degenerate_pairs`, or your own.
     data : Trajectories
         What was done.
+    precision : float
+        Of the numbers, in their own units; above 0.
 
     Returns
     -------
     DataFrame
-        One row per pair: ``log_likelihood``, ``difference`` (nats), ``meaning``.
+        One row per pair: ``log_likelihood`` and ``difference`` (nats), ``bits``, ``meaning``.
+
+    References
+    ----------
+    Armstrong and Mindermann (2018), propositions 7 and 8; Elias (1975) for the code.
     """
+    if not check_number("precision", precision, 0.0, np.inf, "a number above 0") > 0:
+        raise ValueError(f"precision is {precision!r}; expected a number above 0")
     logs = [float(Behavior(world, pair.agent, pair.reward).log_prob(data)) for pair in pairs]
     rows = {
         "log_likelihood": logs,
         "difference": [one - logs[0] for one in logs],
+        "bits": [_bits(world, pair, float(precision)) for pair in pairs],
         "meaning": [p.sentence for p in pairs],
     }
     return pd.DataFrame(rows, index=pd.Index([pair.name for pair in pairs], name="pair"))
+
+
+def _bits(world: World, pair: Pair, precision: float) -> int:
+    """Length of the description of a pair."""
+    numbers = [np.ravel(value) for value in pair.agent.parameters.values() if value is not None]
+    rounded = np.rint(np.concatenate([*numbers, canonical(world, pair.reward)]) / precision).astype(np.int64)
+    positive = np.where(rounded > 0, 2 * rounded, 1 - 2 * rounded)
+    return int((2 * np.floor(np.log2(positive)) + 1).sum()) + isinstance(pair.agent.planner, Negated)

@@ -49,6 +49,8 @@ class Demonstrations:
         check_kind("agent", self.agent, Agent, "an agent, such as gi.soft_optimal(beta=1.0)")
         for name in ("trajectories", "steps"):
             check_count(name, getattr(self, name))
+        if self.starts is not None:
+            self.world.index(self.starts)
 
     def outcomes(self, key: Any, rewards: Sequence[Reward], data_sets: int) -> tuple[np.ndarray, np.ndarray]:
         """Log-likelihood ``(D, K)`` of every candidate for simulated data, and the weight ``(D,)`` of each data set.

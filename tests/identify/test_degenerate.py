@@ -48,10 +48,26 @@ def test_no_data_tell_them_apart_and_another_world_does():
     assert table.log_likelihood["meant"] == pytest.approx(
         float(gi.Behavior(hall, gi.soft_optimal(3.0), wants).log_prob(walks))
     )
+    # The opposite takes one bit more to say; a coarser pencil takes fewer bits for all.
+    assert table.bits["opposite"] == table.bits["meant"] + 1
+    assert table.bits["greedy opposite"] == table.bits["greedy"] + 1
+    assert (gi.score_pairs(hall, pairs, walks, precision=0.1).bits < table.bits).all()
+    with pytest.raises(ValueError, match="precision is 0; expected a number above 0"):
+        gi.score_pairs(hall, pairs, walks, precision=0)
     blown = gi.gridworld("s..\n.#a", terminal="a", blocked="unavailable", slip=0.9, discount=0.5)
     there = [one.agent.policy(blown, one.reward).values for one in pairs]
     np.testing.assert_allclose(there[1], there[0], atol=1e-9)  # who is opposite twice is so everywhere
     assert all(np.abs(other - there[0]).max() > 0.01 for other in there[2:])
+
+
+def test_bits_by_hand():
+    """One arm of value 1/2 - (-1/2) after centering: numbers 1, -1 and beta 2 in halves."""
+    arms = gi.from_arrays(np.ones((1, 2, 1)), discount=0.5)
+    pairs = gi.degenerate_pairs(arms, gi.soft_optimal(beta=2.0), gi.ActionReward(np.array([[1.0, 0.0]])))
+    data = gi.Trajectories.of(np.zeros((1, 2), int), np.array([[0]]))
+    table = gi.score_pairs(arms, pairs[:1], data, precision=0.5)
+    # 4 is written as 8 (7 bits), 1 as 2 (3 bits), -1 as 3 (3 bits).
+    assert table.bits["meant"] == 7 + 3 + 3
 
 
 def test_opposites():

@@ -121,8 +121,3 @@ def test_known_rewards_have_no_such_questions(walks):
     assert found.answers is None
     with pytest.raises(ValueError, match="nothing to draw"):
         gi.plot.audit(found)
-
-
-def test_refused(fit):
-    with pytest.raises(ValueError, match="quick is 'yes'; expected True or False"):
-        gi.audit(fit, quick="yes")
