@@ -136,7 +136,8 @@ def _planned(planner: Any, beliefs: Any, told: _Told, mdp: MDP, reward: Reward, 
     inputs = (planner, beliefs, told, mdp, reward, near)
     if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(inputs)):
         return _think(*inputs)
-    if jnp.result_type(float) == np.float64 and planner.numpy and factorable(mdp):
+    on_host = planner.numpy and getattr(beliefs, "numpy", False)
+    if jnp.result_type(float) == np.float64 and on_host and factorable(mdp):
         return _think(*jax.device_get(inputs))
     with jax.ensure_compile_time_eval():
         return jax.jit(_think)(*cast(inputs))

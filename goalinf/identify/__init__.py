@@ -13,6 +13,7 @@ from goalinf.identify.experiments import Comparison, Demonstrations
 from goalinf.identify.feasible import feasible_set
 from goalinf.identify.graphs import GraphCriteria, co_successor_components, graph_criteria
 from goalinf.identify.invariances import Invariance, invariance
+from goalinf.identify.misspecification import misspecification_matrix
 from goalinf.identify.naming import Direction
 from goalinf.identify.null_space import NullSpace, null_space
 from goalinf.identify.optimal import OptimalityPreserving
@@ -51,6 +52,7 @@ __all__ = [
     "feasible_set",
     "graph_criteria",
     "invariance",
+    "misspecification_matrix",
     "null_space",
     "planner_equivalence",
     "planner_posterior",

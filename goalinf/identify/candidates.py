@@ -17,14 +17,13 @@ from goalinf.agents.checks import check_plannable, check_solved
 from goalinf.behavior import Behavior, score_steps
 from goalinf.data import Trajectories
 from goalinf.identify.distance import regret
-from goalinf.identify.distance.canonical import canonical
+from goalinf.identify.distance.canonical import TRIVIAL, canonical
 from goalinf.identify.income import check_own_ends, income_of, shapings
 from goalinf.precision import cast, computing_in
 from goalinf.rewards import ActionReward, Reward
 from goalinf.worlds import MDP, World
 
 _TOGETHER = 64  # rewards that are planned for in one call of a compiled program
-_TRIVIAL = 1e-8  # a canonical reward this much shorter than the reward itself is rounding
 _TIE = 1e-9  # choices whose values differ by less are equally good, of a reward of length one
 
 
@@ -76,7 +75,7 @@ class Place:
     def units(self) -> np.ndarray:
         """The candidates at length one, ``(K, R)``; zero where all policies are worth the same."""
         lengths = np.linalg.norm(self.forms, axis=1, keepdims=True)
-        some = lengths > _TRIVIAL * np.linalg.norm(self.incomes, axis=1, keepdims=True)
+        some = lengths > TRIVIAL * np.linalg.norm(self.incomes, axis=1, keepdims=True)
         return np.where(some, self.forms / np.where(some, lengths, 1.0), 0.0)
 
     def directions(self, weights: np.ndarray) -> np.ndarray:

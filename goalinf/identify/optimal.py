@@ -10,14 +10,13 @@ import numpy as np
 
 from goalinf.agents import Agent, boltzmann, solve
 from goalinf.checks import check_key, check_kind
-from goalinf.identify.distance.canonical import canonical
+from goalinf.identify.distance.canonical import TRIVIAL, canonical
 from goalinf.identify.income import check_own_ends, income_of, over
 from goalinf.precision import computing_in
 from goalinf.rewards import ActionReward, Reward, TransitionReward
 from goalinf.worlds import World
 
 _TIE = 1e-9  # choices whose values differ by less are equally good, of a reward of length one
-_TRIVIAL = 1e-12  # a canonical reward this much shorter than the reward itself is rounding
 
 
 def optimal_choices(world: World, reward: Reward, agent: Agent | None = None) -> np.ndarray:
@@ -38,7 +37,7 @@ def optimal_choices(world: World, reward: Reward, agent: Agent | None = None) ->
         income, rows, _ = income_of(world, reward)
         form = canonical(world, reward)
         size = np.linalg.norm(form)
-        if size <= _TRIVIAL * np.linalg.norm(income):
+        if size <= TRIVIAL * np.linalg.norm(income):
             return rows
         table = np.zeros(rows.shape)
         table[rows] = form / size

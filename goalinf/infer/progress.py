@@ -1,4 +1,4 @@
-"""A progress bar for chains, with divergences; silent where nobody looks."""
+"""A progress bar for chains and for other long work; silent where nobody looks."""
 
 from __future__ import annotations
 
@@ -11,33 +11,31 @@ from rich.progress import Progress as Bar
 
 
 class Progress:
-    """One line for all chains together: steps done, time left, divergences so far.
+    """One line for all that runs: steps done, time left, and of chains the divergences so far.
 
     Parameters
     ----------
     title : str
         What is running.
     total : int
-        Steps of all chains.
+        Steps of all chains, or pieces of work.
+    divergences : bool
+        Whether there can be any.
     show : bool, optional
         Default: only where the error stream is a terminal.
     """
 
-    def __init__(self, title: str, total: int, *, show: bool | None = None):
+    def __init__(self, title: str, total: int, *, divergences: bool = True, show: bool | None = None):
         shown = sys.stderr.isatty() if show is None else show
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[divergences]} divergences"),
-        )
+        columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+        if divergences:
+            columns.append(TextColumn("{task.fields[divergences]} divergences"))
         self._bar = Bar(*columns, console=Console(stderr=True), disable=not shown, transient=True)
         self._task = self._bar.add_task(title, total=total, divergences=0)
         self._divergences = 0
         self._lock = threading.Lock()
 
-    def advance(self, steps: int, divergences: int) -> None:
+    def advance(self, steps: int, divergences: int = 0) -> None:
         """Tell of finished steps, and how many of them diverged after warm-up."""
         with self._lock:
             self._divergences += divergences

@@ -23,12 +23,14 @@ import numpyro.distributions as dist
 from numpyro.distributions import constraints
 from scipy.special import ndtr
 
+from goalinf.agents.parts import entry_prior
 from goalinf.infer.priors import Site
 from goalinf.precision import computing_in
 from goalinf.rewards import Shaped
 
 PRODUCT = "reward*beta"
 _REACH = 7.0  # the grid spans this many standard deviations of the prior of beta to either side, in normal scores
+_MOST = 5_000  # nodes; an entry that is known so well ties beta to the data by itself
 _WIDEST, _HALVINGS = 700.0, 50  # log beta lies within, wherever it is a number, and is found to 1e-12 by so many
 
 
@@ -45,7 +47,25 @@ def product_prior(sites: list[Site], reward: Any) -> ScaleMixture | None:
     if not (entry is constraints.real or entry is constraints.positive):
         return None
     quantiles = _log_quantiles(beta.prior)
-    return None if quantiles is None else ScaleMixture(linear.prior, beta.prior, quantiles)
+    if quantiles is None:
+        return None
+    found = ScaleMixture(linear.prior, beta.prior, quantiles)
+    return found if found.size <= _MOST else None
+
+
+def _pull(prior: dist.Distribution) -> float:
+    """How much the entries of a reward's prior narrow log beta by being away from zero: the sum of (mean / sd)^2."""
+    entry = entry_prior(prior)
+    with computing_in("float64"):
+        for mean, spread in (("mean", "variance"), ("loc", "scale")):
+            try:
+                center, width = (np.asarray(getattr(entry, name), float) for name in (mean, spread))
+            except (AttributeError, NotImplementedError):
+                continue
+            if np.isfinite(center).all() and np.isfinite(width).all():
+                square = center**2 / (width if spread == "variance" else width**2)
+                return float(np.broadcast_to(square, prior.shape()).sum())
+    return 0.0
 
 
 def _log_quantiles(beta: dist.Distribution) -> np.ndarray | None:
@@ -80,7 +100,7 @@ class ScaleMixture(dist.Distribution):
     beta : Distribution
         Prior of beta.
     log_beta : float (3,)
-        The lowest, middle and highest log beta of the grid.
+        The lowest, middle and highest log beta of the grid, of ``size`` nodes.
     """
 
     arg_constraints: ClassVar[dict] = {}
@@ -89,9 +109,11 @@ class ScaleMixture(dist.Distribution):
     def __init__(self, reward: dist.Distribution, beta: dist.Distribution, log_beta: np.ndarray):
         self.reward, self.beta = reward, beta
         low, self.middle, high = log_beta
-        # log beta given R has a standard deviation near 1/sqrt(2 n); steps of 0.7 of it make the sum exact
-        # to rounding, and to 1e-6 where the product is so large that only a beta in its tail explains it.
-        self._nodes = int(np.ceil((high - low) * np.sqrt(2.0 * np.prod(reward.shape()) + 8.0) / 0.7)) + 4
+        # log beta given R has a standard deviation near 1/sqrt(2 n), and smaller where entries are known to be away
+        # from zero; steps of 0.7 of it make the sum exact to rounding, and to 1e-6 where the product is so large that
+        # only a beta in its tail explains it.
+        narrow = np.sqrt(2.0 * np.prod(reward.shape()) + 8.0 + _pull(reward))
+        self.size = int(np.ceil((high - low) * narrow / 0.7)) + 4
         self._range = (low, high)
         super().__init__(reward.batch_shape, reward.event_shape, validate_args=False)
 
@@ -110,12 +132,12 @@ class ScaleMixture(dist.Distribution):
 
     def log_prob(self, value: Any) -> Any:
         """Log of p(R)."""
-        log_beta, step = jnp.linspace(*self._range, self._nodes, retstep=True)
+        log_beta, step = jnp.linspace(*self._range, self.size, retstep=True)
         return jax.nn.logsumexp(self.log_joint(value, log_beta)) + jnp.log(step)
 
     def nodes(self) -> tuple[np.ndarray, np.ndarray]:
         """The log betas summed over, and the logarithm of the prior probability that each stands for."""
-        log_beta, step = np.linspace(*self._range, self._nodes, retstep=True)
+        log_beta, step = np.linspace(*self._range, self.size, retstep=True)
         log_prior = jax.jit(lambda: self.beta.log_prob(jnp.exp(log_beta)))()
         return log_beta, np.asarray(log_prior) + log_beta + np.log(step)
 
@@ -129,8 +151,8 @@ class ScaleMixture(dist.Distribution):
     def draw_beta(self, key: Any, value: Any) -> Any:
         """Draw beta given the product, on a grid ten times finer, spread evenly between its nodes."""
         key_node, key_place = jax.random.split(key)
-        log_beta, step = jnp.linspace(*self._range, self._nodes, retstep=True)
-        finer, step = jnp.linspace(log_beta[1], log_beta[-2], 10 * (self._nodes - 3) + 1), step / 10
+        log_beta, step = jnp.linspace(*self._range, self.size, retstep=True)
+        finer, step = jnp.linspace(log_beta[1], log_beta[-2], 10 * (self.size - 3) + 1), step / 10
         node = jax.random.categorical(key_node, _refined(self.log_joint(value, log_beta)))
         return jnp.exp(finer[node] + step * jax.random.uniform(key_place, minval=-0.5, maxval=0.5))
 

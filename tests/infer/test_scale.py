@@ -162,3 +162,28 @@ def test_it_applies_in_float32_on_the_same_grid(beta):
         exact = product_prior(sites, reward)
         assert score == pytest.approx(float(jax.jit(exact.log_prob)(jnp.asarray(value))), abs=1e-4)
     np.testing.assert_allclose(found.nodes()[0], exact.nodes()[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("sd", [1e-3, 0.02])
+def test_an_entry_that_is_known_well_narrows_the_grid(sd):
+    """Its conditional of log beta is as narrow as its own sd over its mean: drawn back, it is neither wider nor off."""
+    mean = np.array([0.126, 0.0, 0.0])
+    values = Site("reward.values", dist.Normal(mean, np.array([sd, 1.0, 1.0])).to_event(1), ("state",))
+    found = product_prior([Site("agent.beta", dist.LogNormal(0.0, 1.0), ()), values], None)
+    at = np.array([0.126 * 2.0, 0.5, -0.3])
+    u = np.log(2.0) + np.linspace(-8, 8, 4001) * (sd / 0.126)
+    logs = stats.norm.logpdf(at[:, None] * np.exp(-u), mean[:, None], np.array([[sd], [1.0], [1.0]])).sum(0)
+    joint = np.exp(stats.norm.logpdf(u) + logs - 3 * u)
+    with computing_in("float64"):
+        assert float(found.log_prob(at)) == pytest.approx(np.log(integrate.simpson(joint, x=u)), abs=1e-6)
+        drawn = jax.vmap(lambda key: found.draw_beta(key, jnp.asarray(at)))(jax.random.split(jax.random.key(0), 4000))
+    drawn = np.log(np.asarray(drawn))
+    center = integrate.simpson(u * joint, x=u) / integrate.simpson(joint, x=u)
+    spread = np.sqrt(integrate.simpson((u - center) ** 2 * joint, x=u) / integrate.simpson(joint, x=u))
+    assert drawn.mean() == pytest.approx(center, abs=4 * spread / np.sqrt(4000))
+    assert drawn.std() == pytest.approx(spread, rel=4 / np.sqrt(2 * 4000))
+
+
+def test_an_entry_that_is_known_exactly_is_left_to_the_other_form():
+    values = Site("reward.values", dist.Normal(np.ones(3), np.array([1e-6, 1.0, 1.0])).to_event(1), ("state",))
+    assert product_prior([Site("agent.beta", dist.LogNormal(0.0, 1.0), ()), values], None) is None

@@ -20,6 +20,7 @@ from goalinf.identify.income import income_of, shapings, values_of
 from goalinf.rewards import Reward
 from goalinf.worlds import World
 
+TRIVIAL = 1e-10  # a canonical reward this much shorter than the reward itself is rounding
 _DENSE_STATES = 300  # up to here a dense least squares solution is faster than iterating
 
 

@@ -17,7 +17,7 @@ from goalinf.agents.agent import check_known
 from goalinf.agents.checks import check_shapes
 from goalinf.agents.derivatives import base_of
 from goalinf.checks import check_kind
-from goalinf.identify.distance.canonical import canonical, levelled
+from goalinf.identify.distance.canonical import TRIVIAL, canonical, levelled
 from goalinf.identify.income import income_of, over
 from goalinf.precision import cast, computing_in
 from goalinf.rewards import Reward
@@ -25,7 +25,6 @@ from goalinf.worlds import World, from_arrays, label
 
 Canonicalization = Literal["minimal", "value-adjusted"]
 _FORMS = {"minimal": canonical, "value-adjusted": levelled}
-_TRIVIAL = 1e-8  # a canonical reward this much shorter than the reward itself is rounding
 
 
 def starc(world: World, reward1: Reward, reward2: Reward, *, canonicalization: Canonicalization = "minimal") -> float:
@@ -233,7 +232,7 @@ def _pearson(form: Callable[[np.ndarray], np.ndarray], tables: list[np.ndarray],
     for table in tables:
         centered = form(table) - (weights * form(table)).sum()
         size, whole = (np.sqrt((weights * x**2).sum()) for x in (centered, table))
-        units.append(centered / size if size > _TRIVIAL * whole else np.zeros_like(centered))
+        units.append(centered / size if size > TRIVIAL * whole else np.zeros_like(centered))
     one, two = units
     if not one.any() and not two.any():
         return 0.0
@@ -242,4 +241,4 @@ def _pearson(form: Callable[[np.ndarray], np.ndarray], tables: list[np.ndarray],
 
 def _unit(vector: np.ndarray, original: np.ndarray) -> np.ndarray:
     length = np.linalg.norm(vector)
-    return vector / length if length > _TRIVIAL * np.linalg.norm(original) else np.zeros_like(vector)
+    return vector / length if length > TRIVIAL * np.linalg.norm(original) else np.zeros_like(vector)

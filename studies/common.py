@@ -1,0 +1,141 @@
+"""What all studies share: their options, their checks, and how their files are written.
+
+A study is a function of (quick, seed) that returns a `Result`; its last line is `common.run(__file__, study)`.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import typer
+from matplotlib.figure import Figure
+from rich.console import Console
+
+INK, GRAY = "#222b35", "#6b7280"
+# Blue, vermilion, green, purple, orange, light blue: told apart with all common kinds of color blindness.
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+
+
+class Check(NamedTuple):
+    """Something that was expected, what was found in its place, and whether that will do."""
+
+    name: str
+    found: Any
+    expected: Any
+    holds: bool
+
+
+class Result(NamedTuple):
+    """What a study found; `settings` are the numbers that somebody needs to do it again."""
+
+    table: pd.DataFrame
+    figure: Figure
+    checks: list[Check]
+    settings: dict[str, Any]
+
+
+def same(name: str, found: Any, expected: Any) -> Check:
+    """Exactly this."""
+    return Check(name, found, expected, bool(found == expected))
+
+
+def reads(name: str, found: float, digits: str) -> Check:
+    """A number as it is printed, such as ".0056" or "4.966e-4": off by half of its last digit at most."""
+    mantissa, _, exponent = digits.partition("e")
+    last = 10.0 ** (int(exponent or 0) - len(mantissa.partition(".")[2]))
+    return Check(name, float(found), digits, bool(abs(found - float(digits)) <= 0.5 * last * (1 + 1e-9)))
+
+
+def within(name: str, found: float, expected: float, error: float, *, errors: float = 4.0) -> Check:
+    """A random number, so many of its standard errors from what is expected at most."""
+    wanted = f"{expected:.6g} ± {errors:g} x {error:.2g}"
+    return Check(name, float(found), wanted, bool(abs(found - expected) <= errors * error))
+
+
+def holds(name: str, found: Any, expected: str, fulfilled: bool) -> Check:
+    """Any other condition, in words."""
+    return Check(name, found, expected, bool(fulfilled))
+
+
+def run(file: str, study: Callable[[bool, int], Result]) -> None:
+    """Do a study as its command line says, write its files, print its checks; exit code 1 where one does not hold."""
+    folder = Path(file).resolve().parent
+
+    def command(
+        quick: Annotated[bool, typer.Option("--quick", help="Toy size, in seconds; needs --out.")] = False,
+        out: Annotated[Path | None, typer.Option(help="Where the files go. Default: beside the script.")] = None,
+        seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of everything that is random.")] = 0,
+    ) -> None:
+        if quick and out is None:
+            raise typer.BadParameter("--quick would write over the results of the real size: give --out, too")
+        start = time.perf_counter()
+        found = study(quick, seed)
+        versions = {name: importlib.metadata.version(name) for name in ("goalinf", "jax", "numpyro", "numpy")}
+        manifest = {
+            "name": folder.name,
+            "seed": seed,
+            "quick": quick,
+            "settings": found.settings,
+            "versions": {**versions, "python": platform.python_version()},
+            "seconds": round(time.perf_counter() - start, 1),
+            "checks": [check._asdict() for check in found.checks],
+        }
+        write(out or folder, found.table, found.figure, manifest)
+        if not show(found.checks):
+            raise typer.Exit(1)
+
+    # Without Rich's frames an error stays one line, wherever it is printed.
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.command()(command)
+    app()
+
+
+def write(folder: Path, table: pd.DataFrame, figure: Figure, manifest: dict[str, Any]) -> None:
+    """Table, figure and manifest, all of them or none: written beside their places, then renamed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = {name: folder / f".{name}.part" for name in ("table.csv", "figure.png", "manifest.json")}
+    try:
+        table.to_csv(parts["table.csv"], index=False, float_format="%.6g", lineterminator="\n")
+        figure.savefig(parts["figure.png"], format="png", dpi=110, metadata={"Software": None})
+        text = json.dumps(_plain(manifest), indent=2, ensure_ascii=False, allow_nan=False)
+        parts["manifest.json"].write_text(text + "\n", encoding="utf-8")
+        for name, part in parts.items():
+            os.replace(part, folder / name)
+    finally:
+        for part in parts.values():
+            part.unlink(missing_ok=True)
+
+
+def show(checks: list[Check]) -> bool:
+    """Print the checks; whether all of them hold."""
+    console = Console(highlight=False, soft_wrap=True)
+    for check in checks:
+        text = f"{check.name}: {_plain(check.found)}, expected {_plain(check.expected)}"
+        console.print("✓ " if check.holds else "✗ ", style="green" if check.holds else "bold red", end="")
+        console.print(text, markup=False)
+    failed = sum(not check.holds for check in checks)
+    console.print(f"{len(checks)} checks, {failed} of which do not hold" if failed else f"{len(checks)} checks hold")
+    return not failed
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold; numbers to six digits, so that the last ones of a float are no change."""
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(one) for one in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else str(value)
+    return value

@@ -1,0 +1,183 @@
+"""All studies side by side, and one page of what they found: `python studies/run.py [NAME ...] [--quick] [--out DIR]`.
+
+Every study runs in a process of its own, two at a time; where one fails the others go on. What a study printed is kept
+in output.txt beside its files.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import pandas as pd
+import typer
+from rich.console import Console
+from rich.progress import Progress, TaskID, TextColumn, TimeElapsedColumn
+
+HERE = Path(__file__).resolve().parent
+FILES = ("table.csv", "figure.png", "manifest.json")
+_LAST = 12  # lines of a failed study that are shown
+_LONG = 24  # rows of a table, and checks, above which they are folded away
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; color: #222b35; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
+section { border-top: 1px solid #d9d5cc; margin-top: 2.5rem; padding-top: .5rem }
+img { max-width: 100% } .wide { overflow-x: auto } .failed { color: #b3261e } .quiet { color: #6b7280 }
+table { border-collapse: collapse; font-size: .82rem } td, th { padding: .15rem .6rem; text-align: right }
+th { text-align: left; font-weight: 600 } tr:nth-child(even) td { background: #f3f1ec } pre { font-size: .8rem }
+ul.checks { list-style: none; padding-left: 0; font-size: .85rem }
+"""
+
+
+class Outcome(NamedTuple):
+    """How a study ended: the exit code, seconds with start-up, everything it printed."""
+
+    code: int
+    seconds: float
+    output: str
+
+
+def names() -> list[str]:
+    """Every folder beside this file that holds a study."""
+    return sorted(script.parent.name for script in HERE.glob("*/study.py"))
+
+
+def main(
+    studies: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Default: all of them.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Toy sizes, in seconds; needs --out.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results. Default: beside the scripts.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="How many run at the same time.")] = 2,
+) -> None:
+    """Run the studies side by side; leaves index.html, a page of what they found. Exit code 1 where one fails."""
+    known = names()
+    if unknown := sorted(set(studies or ()) - set(known)):
+        raise typer.BadParameter(f"unknown study {', '.join(unknown)}: the studies are {', '.join(known)}")
+    if quick and out is None:
+        raise typer.BadParameter("--quick would write over the results of the real size: give --out, too")
+    folder = (out or HERE).resolve()
+    outcomes = side_by_side(list(dict.fromkeys(studies or known)), folder, quick, jobs)
+    page = write_index(folder, outcomes)
+    failed = [name for name, outcome in outcomes.items() if outcome.code]
+    console = Console(highlight=False, soft_wrap=True)
+    for name in failed:
+        console.print(f"{name} failed:", style="bold red", markup=False)
+        console.print(last_lines(outcomes[name].output), markup=False)
+    console.print(str(page), markup=False)
+    if failed:
+        raise typer.Exit(1)
+
+
+def side_by_side(wanted: Sequence[str], folder: Path, quick: bool, jobs: int) -> dict[str, Outcome]:
+    """Run these studies, so many at a time, with a line for each."""
+    columns = (TextColumn("{task.description:28}"), TextColumn("{task.fields[state]:8}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        lines = {name: progress.add_task(name, start=False, total=1, state="waits") for name in wanted}
+
+        def one(name: str) -> Outcome:
+            return run_one(name, folder / name, quick, progress, lines[name])
+
+        with ThreadPoolExecutor(jobs) as pool:
+            return dict(zip(wanted, pool.map(one, wanted), strict=True))
+
+
+def run_one(name: str, folder: Path, quick: bool, progress: Progress, line: TaskID) -> Outcome:
+    """One study in its own process; what it prints goes to output.txt."""
+    progress.start_task(line)
+    progress.update(line, state="runs")
+    start = time.perf_counter()
+    command = [sys.executable, str(HERE / name / "study.py"), "--out", str(folder), *["--quick"] * quick]
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", env=environment, check=False
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "output.txt").write_text(done.stdout, encoding="utf-8")
+    progress.update(line, state="[red]failed[/]" if done.returncode else "[green]done[/]", completed=1)
+    return Outcome(done.returncode, time.perf_counter() - start, done.stdout)
+
+
+def write_index(folder: Path, outcomes: dict[str, Outcome]) -> Path:
+    """The page of all studies that have results in this folder, or were run just now."""
+    shown = [name for name in names() if name in outcomes or (folder / name / "manifest.json").exists()]
+    sections = [section(name, folder / name, outcomes.get(name)) for name in shown]
+    links = "".join(f'<li><a href="#{name}">{html.escape(readme(name)[0])}</a></li>' for name in shown)
+    page = folder / "index.html"
+    part = page.with_suffix(".part")
+    part.write_text(
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Studies of goalinf</title>'
+        f"<style>{STYLE}</style></head>\n<body><h1>Studies of goalinf</h1><ol>{links}</ol>\n"
+        f"{''.join(sections)}</body></html>\n",
+        encoding="utf-8",
+    )
+    os.replace(part, page)
+    return page
+
+
+def section(name: str, folder: Path, outcome: Outcome | None) -> str:
+    """Question, figure, table and checks of one study; what it said in the end where it failed."""
+    title, question = readme(name)
+    text = f'<section id="{name}"><h2>{html.escape(title)}</h2>\n<p>{html.escape(question)}</p>\n'
+    if outcome is not None and outcome.code:
+        said = html.escape(last_lines(outcome.output))
+        text += f'<p class="failed">failed (exit code {outcome.code}):</p><pre>{said}</pre>\n'
+    if not all((folder / file).exists() for file in FILES):
+        return text + '<p class="failed">There are no results.</p></section>\n'
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    versions = ", ".join(f"{key} {value}" for key, value in manifest["versions"].items())
+    size = "toy size, " if manifest["quick"] else ""
+    made = f"{size}seed {manifest['seed']}, {manifest['seconds']:g} seconds; {versions}"
+    text += f'<p class="quiet">{html.escape(made)}</p>\n'
+    text += f'<img src="{name}/figure.png" alt="Figure: {html.escape(title)}">\n'
+    table = pd.read_csv(folder / "table.csv", dtype=str, keep_default_na=False)
+    text += folded(
+        f"Table, {len(table)} rows", f'<div class="wide">{table.to_html(index=False, border=0)}</div>', len(table)
+    )
+    checks = manifest["checks"]
+    held = sum(check["holds"] for check in checks)
+    lines = "".join(check_line(check) for check in checks)
+    text += folded(f"Checks, {held} of {len(checks)} hold", f'<ul class="checks">{lines}</ul>', len(checks))
+    return text + "</section>\n"
+
+
+def check_line(check: dict) -> str:
+    """One check with its tick."""
+    mark = "✓" if check["holds"] else '<b class="failed">✗</b>'
+    found = html.escape(f"{check['name']}: {check['found']}, expected {check['expected']}")
+    return f"<li>{mark} {found}</li>"
+
+
+def folded(title: str, inside: str, length: int) -> str:
+    """Something long under a line that opens it."""
+    return f"<details{'' if length > _LONG else ' open'}><summary>{title}</summary>{inside}</details>\n"
+
+
+def readme(name: str) -> tuple[str, str]:
+    """Title of a study, and its question in one paragraph; where there is none yet, the page says so."""
+    path = HERE / name / "README.md"
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    title, question = re.search(r"# (.+)", text), re.search(r"## Question\s+(.+?)\n\n", text, re.DOTALL)
+    if title is None or question is None:
+        return name, "Its README.md has no title, or no section '## Question'."
+    return title[1], " ".join(question[1].replace("`", "").split())
+
+
+def last_lines(output: str) -> str:
+    """What somebody needs to see of a study that failed: checks that do not hold, and how it ended."""
+    lines = output.strip().splitlines() or ["It said nothing."]
+    broken = [line for line in lines[:-_LAST] if line.startswith("✗")]
+    return "\n".join(broken + lines[-_LAST:])
+
+
+if __name__ == "__main__":
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.command()(main)
+    app()
