@@ -15,7 +15,7 @@ import typer
 from goalinf.cli import common
 
 _INPUTS = ("walks.csv", "town.toml")
-_OUTPUTS = ("fit.nc", "summary.csv", "audit.csv", "reward.png", "walks.png", *_INPUTS)
+_OUTPUTS = ("fit.nc", "summary.csv", "audit.csv", "audit.html", "reward.png", "walks.png", *_INPUTS)
 
 
 @common.reported
@@ -35,7 +35,7 @@ def demo(
 
     Reads twenty walks that come with goalinf (simulated, as their README says), infers a value for every place of the
     town and how well the courier plans, prints both and the audit in words, and writes to FOLDER: the fit (NetCDF),
-    its summary and audit (CSV), two pictures (PNG), and the walks and the town themselves, to try
+    its summary and audit (CSV), the audit as a page with pictures (HTML), two pictures (PNG), and the walks and the town themselves, to try
 
         cd goalinf-demo
         goalinf fit walks.csv --world town.toml --state row --state col \
@@ -77,6 +77,7 @@ def demo(
         found.save(Path(scratch, "fit.nc"))
         found.summary().to_csv(Path(scratch, "summary.csv"), index_label="parameter")
         audit.to_frame().to_csv(Path(scratch, "audit.csv"), index=False)
+        gi.plot.audit_page(audit, Path(scratch, "audit.html"))
         gi.plot.reward_map(found).savefig(Path(scratch, "reward.png"))
         gi.plot.trajectories(walks).savefig(Path(scratch, "walks.png"))
         _deliver(Path(scratch), folder)

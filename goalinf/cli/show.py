@@ -20,15 +20,20 @@ def show(
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Also draw the reward: mean and sd, as .png, .pdf or .svg.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the picture if it is there already.")] = False,
+    page: Annotated[
+        Path | None,
+        typer.Option("--page", help="Also write the whole audit with its pictures, as .html; takes up to a minute."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace these files if they are there already.")] = False,
 ) -> None:
     """Say again what a fit found: convergence, summary, audit, and how it was made.
 
-    goalinf show fit.nc --plot reward.png
+    goalinf show fit.nc --plot reward.png --page audit.html
     """
-    if plot is not None:
-        common.check_formats(plot, ".png", ".pdf", ".svg")
-        common.check_output(plot, force=force)
+    for path, formats in ((plot, (".png", ".pdf", ".svg")), (page, (".html",))):
+        if path is not None:
+            common.check_formats(path, *formats)
+            common.check_output(path, force=force)
     import goalinf as gi
 
     found = gi.load(fit)
@@ -38,7 +43,13 @@ def show(
     common.say("")
     if found.agent is not None:
         common.compile_once()
-        common.say(str(gi.audit(found)), "")
+        audit = gi.audit(found, quick=page is None)
+        common.say(str(audit), "")
+        if page is not None:
+            gi.plot.audit_page(audit, page, overwrite=force)
+            common.say(f"Written: {page}")
+    elif page is not None:
+        raise ValueError("the model of this fit is not known, so that there is no audit to write: leave --page out")
     settings = [f"{name} {value}" for name, value in found.tree.attrs.items() if _plain(str(name), value)]
     common.say("Settings: " + "; ".join(settings))
     if figure is not None and plot is not None:

@@ -76,7 +76,8 @@ def planner_equivalence(
     Returns
     -------
     DataFrame
-        One row per planner: ``gap``, nats per choice; ``share``, the gap over that of someone who chooses evenly;
+        One row per planner: ``gap``, nats per choice, the smallest that a local search found from several starts;
+        ``share``, the gap over that of someone who chooses evenly;
         ``choices``, how many are needed for so many nats (infinite where the gap is zero); ``dimension``, how many
         directions of the planner's reward show; ``log_bayes_factor``, of the planner over `agent` after infinite data,
         nats, negative infinity where the gap is not zero, and missing where it is but the planners show different
@@ -126,6 +127,9 @@ def planner_equivalence(
     rows = []
     for one in others.values():
         gap, z = search.closest(one, begin)
+        if gap < _ZERO:
+            # Where planners are exchanged for rewards, that of one is a good place to look for that of the next.
+            begin = [*begin[:starts], z]
         found = search.density(one, z)
         same = found.dimension == own.dimension and found.plane and own.plane and search.normal
         known = found.log_density - own.log_density if same else np.nan

@@ -196,7 +196,8 @@ class Normal:
         # With C = LL' and L'FL = U diag(f) U': log det(I + L'FL) / 2, and C - C' = L U diag(f / (1 + f)) U' L'.
         strength, axes = np.linalg.eigh(self.root.T @ experiment.fisher(self.typical) @ self.root)
         strength = np.maximum(strength, 0.0)
-        moved = self.noise * np.sqrt(strength / (1.0 + strength)) @ (self.root @ axes).T
+        # By the symmetric root, which tends to the identity: the more is learned, the nearer to knowing the reward.
+        moved = self.noise @ (axes * np.sqrt(strength / (1.0 + strength))) @ axes.T @ self.root.T
         information = np.full(len(self.noise), 0.5 * np.log1p(strength).sum())
         return _summed(information, self._gains(moved), np.full(len(moved), 1.0 / len(moved)), sampled=True)
 
