@@ -167,6 +167,17 @@ def test_show_prints_summary_audit_and_settings(fitted, tmp_path):
     refused(run("show", folder / "hall.nc", "--plot", tmp_path / "reward.docx"), ".png")
 
 
+def test_show_writes_the_whole_audit(fitted, tmp_path):
+    folder, _ = fitted
+    page = tmp_path / "audit.html"
+    result = run("show", folder / "hall.nc", "--page", page)
+    assert result.exit_code == 0, result.output
+    assert "Best next" in result.output or "Not said" in result.output
+    assert "<h2>In pictures</h2>" in page.read_text(encoding="utf-8")
+    refused(run("show", folder / "hall.nc", "--page", page), "audit.html", "exists already", "--force")
+    refused(run("show", folder / "hall.nc", "--page", tmp_path / "audit.pdf"), ".html")
+
+
 def test_show_refuses_what_is_no_fit(fitted, tmp_path):
     folder, _ = fitted
     broken = tmp_path / "broken.nc"

@@ -35,7 +35,8 @@ def demo(
 
     Reads twenty walks that come with goalinf (simulated, as their README says), infers a value for every place of the
     town and how well the courier plans, prints both and the audit in words, and writes to FOLDER: the fit (NetCDF),
-    its summary and audit (CSV), the audit as a page with pictures (HTML), two pictures (PNG), and the walks and the town themselves, to try
+    its summary and audit (CSV), the audit as a page (HTML), two pictures (PNG), and the walks and the town themselves,
+    to try
 
         cd goalinf-demo
         goalinf fit walks.csv --world town.toml --state row --state col \
