@@ -66,6 +66,8 @@ def cost_of_acting(
     total = int(np.prod([fit.posterior.sizes[dim] for dim in ("chain", "draw")]))
     rewards = fit.rewards(min(draws, total))
     named = worlds_of(fit) if worlds is None else worlds if isinstance(worlds, Mapping) else {"there": worlds}
+    if not named:
+        raise ValueError("worlds is empty; expected a world, or a mapping from name to World")
     rows = {}
     for name, world in named.items():
         check_kind(f"the world {name!r}", world, World, "a World, such as gi.gridworld makes")

@@ -8,22 +8,24 @@ from typing import Any
 import numpy as np
 
 from goalinf.agents import Agent, Setting
+from goalinf.agents.checks import check_shapes
 from goalinf.agents.derivatives import Jacobian
-from goalinf.checks import check_flag
+from goalinf.checks import check_flag, check_kind
 from goalinf.identify.contraction import Contraction, contraction
 from goalinf.identify.directions import Directions
-from goalinf.identify.experiments import Experiment
+from goalinf.identify.experiments import Comparison, Demonstrations, Experiment
 from goalinf.identify.kernel import kernel
 from goalinf.identify.questions import answer
 from goalinf.identify.report import Audit
 from goalinf.identify.ridge import Ridge, ridge
+from goalinf.rewards import Reward
 from goalinf.worlds import World, label
 
 
 def audit(
     fit: Any,
     *,
-    worlds: Mapping[str, World] | None = None,
+    worlds: World | Mapping[str, World] | None = None,
     planners: Mapping[str, Agent] | None = None,
     experiments: Mapping[str, Experiment] | None = None,
     quick: bool = False,
@@ -44,14 +46,15 @@ def audit(
     ----------
     fit : Fit
         From :func:`~goalinf.infer` with a world, an agent and a reward.
-    worlds : mapping from name to World, optional
+    worlds : World or mapping from name to World, optional
         Where else somebody may act on the reward: with as many states and actions.
     planners : mapping from name to Agent, optional
         Who might have acted instead. Default: with soft and hard maximum, with half the discount, looking three steps
-        ahead, and choosing the worst; all with the posterior mean of beta.
+        ahead, and choosing the worst; all else as the agent that was fitted, at its posterior mean. An empty mapping
+        leaves the question out.
     experiments : mapping from name to Demonstrations or Comparison, optional
         What could be observed next. Default: as many walks again; as many from the place that was seen least; as many
-        of somebody like this with half the discount.
+        of somebody like this with half the discount. An empty mapping leaves the question out.
     quick : bool
         Leave the four questions out, which take some ten to sixty seconds.
 
@@ -83,6 +86,8 @@ def audit(
     1
     """
     check_flag("quick", quick)
+    elsewhere = {"elsewhere": worlds} if isinstance(worlds, World) else worlds or {}
+    _check_asked(fit, elsewhere, planners, experiments)
     found = Directions.of(fit, "an audit")
     setting, jacobian, joint = found.setting, found.jacobian, found.joint
     visited, n_choices = _visits(fit.data, jacobian)
@@ -91,10 +96,13 @@ def audit(
     compared, trade = _against_prior(found)
     answers = None
     if not quick and found.n_rewards:
-        contexts = range(jacobian.rows.shape[0])
-        shape = jacobian.rows.shape[1:]
-        counts = [fit.data.choice_counts(*shape, context=c if len(contexts) > 1 else None).sum(1) for c in contexts]
-        answers = answer(fit, np.stack(counts), worlds, planners, experiments)
+        several = isinstance(fit.world, Mapping)
+        names = fit.data.context_names if several else (None,)
+        visits = {}
+        for number, name in enumerate(names):
+            shape = setting.worlds[number].mdp.available.shape
+            visits[name] = fit.data.choice_counts(*shape, context=number if several else None).sum(1)
+        answers = answer(fit, visits, elsewhere, planners, experiments)
     return Audit(
         fit=fit,
         answers=answers,
@@ -110,6 +118,28 @@ def audit(
         ridge=trade,
         diagnosis=str(getattr(fit, "diagnosis", "") or ""),
     )
+
+
+def _check_asked(fit: Any, worlds: Any, planners: Any, experiments: Any) -> None:
+    """Refuse what cannot be compared before anything is computed."""
+    kinds: dict[str, tuple[Any, type | tuple[type, ...], str]] = {
+        "worlds": (worlds, World, "a World, such as gi.gridworld makes"),
+        "planners": (planners, Agent, "an agent, such as gi.boltzmann(beta=1.0)"),
+        "experiments": (experiments, (Demonstrations, Comparison), "gi.Demonstrations or gi.Comparison"),
+    }
+    for what, (given, kind, expected) in kinds.items():
+        if given is None:
+            continue
+        check_kind(what, given, Mapping, f"a mapping from name to {expected}")
+        for name, one in given.items():
+            check_kind(f"{what}: {name!r}", one, kind, expected)
+    reward = getattr(fit, "reward", None)
+    for name, world in worlds.items():
+        if isinstance(reward, Reward):
+            try:
+                check_shapes(fit.mean_reward(), world)
+            except ValueError as error:
+                raise ValueError(f"worlds: {name!r} is no world for the reward of this fit: {error}") from error
 
 
 def _against_prior(found: Directions) -> tuple[Contraction | None, Ridge | None]:

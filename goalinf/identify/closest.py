@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from goalinf.agents import Agent, Setting, soft_optimal
 from goalinf.agents.contexts import Worlds
 from goalinf.agents.derivatives import Jacobian, log_policy_jacobian
 from goalinf.agents.parts import entry_prior
+from goalinf.errors import ConvergenceError, PrecisionError
 from goalinf.identify.frame import Frame
 from goalinf.identify.kernel import kernel
 from goalinf.infer.priors import Site, fill, find_sites
@@ -22,6 +24,7 @@ from goalinf.rewards import Reward
 _FLAT = 1e-6  # a change of log-policy along a null space that is none
 _ENOUGH = 1e-13  # nats per choice; no other start is tried
 _STEPS = 300
+_UNDEFINED = 1e300  # divergence where a planner fails
 _SMALLEST = 1e-300  # of a probability, before its logarithm
 
 
@@ -116,34 +119,43 @@ class Search:
         return log_policy_jacobian(self.world, planner, fill(planner, self.prior, values)[1])
 
     def closest(self, planner: Agent, starts: Sequence[np.ndarray]) -> tuple[float, np.ndarray]:
-        """The smallest divergence that was found, and where it is attained."""
+        """The smallest divergence that was found, and where; infinite where none of the rewards can be planned for."""
         root = self.frame.root
         last: dict[str, Any] = {}
 
-        def at(z: np.ndarray) -> Jacobian:
+        def at(z: np.ndarray) -> Jacobian | None:
             if last.get("z") != z.tobytes():
-                last.update(z=z.tobytes(), found=self.at(planner, z))
+                last.update(z=z.tobytes(), found=None)
+                with contextlib.suppress(ConvergenceError, PrecisionError):
+                    last["found"] = self.at(planner, z)
             return last["found"]
 
         def value_and_gradient(z: np.ndarray) -> tuple[float, np.ndarray]:
-            found = at(z)
+            if (found := at(z)) is None:
+                return _UNDEFINED, np.zeros(z.shape)
             slope = np.einsum("csa,csap->p", self.weights[..., None] * self.target, found.log_policy)
-            return self.divergence(found.policy), -slope @ root
+            value = self.divergence(found.policy)
+            if not (np.isfinite(value) and np.isfinite(slope).all()):
+                return _UNDEFINED, np.zeros(z.shape)
+            return value, -slope @ root
 
         def curvature(z: np.ndarray) -> np.ndarray:
-            return root.T @ at(z).fisher(self.weights) @ root
+            found = at(z)
+            bend = np.eye(z.size) if found is None else root.T @ found.fisher(self.weights) @ root
+            return bend if np.isfinite(bend).all() else np.eye(z.size)
 
         best = np.inf, starts[0]
         for start in starts:
-            found = optimize.minimize(
-                value_and_gradient,
-                start,
-                jac=True,
-                hess=curvature,
-                method="trust-exact",
-                options={"gtol": 1e-9, "maxiter": _STEPS},
-            )
-            if found.fun < best[0]:
+            with np.errstate(all="ignore"):  # steps away from where a planner fails overflow
+                found = optimize.minimize(
+                    value_and_gradient,
+                    start,
+                    jac=True,
+                    hess=curvature,
+                    method="trust-exact",
+                    options={"gtol": 1e-9, "maxiter": _STEPS},
+                )
+            if found.fun < min(best[0], _UNDEFINED):
                 best = max(float(found.fun), 0.0), found.x
             if best[0] < _ENOUGH:
                 break

@@ -92,7 +92,7 @@ def contraction(draws: np.ndarray, priors: Sequence[Any], null: np.ndarray) -> C
     if (frame := Frame.of(priors, null)) is None:
         return None
     hidden, shown = frame.split(draws)
-    shown = shown.reshape(-1, shown.shape[-1])
+    shown = shown.reshape(int(np.prod(shown.shape[:-1])), shown.shape[-1])
     square = (hidden - hidden.mean((0, 1))) ** 2
     enough = min(hidden.shape[1], hidden.shape[0] * hidden.shape[1]) >= 4 and len(null) > 0
     effective = np.minimum(_effective(square), _effective(hidden)) if enough else np.zeros(len(null))

@@ -56,8 +56,8 @@ class Design:
         if np.isfinite(self.perfect):
             share = f" ({min(best.evsi / self.perfect, 1.0):.0%})" if self.perfect > 0 else ""
             lines.append(
-                f"Acting on the answer is worth {best.evsi:.3g} more on average, of the {self.perfect:.3g} that "
-                f"knowing the reward would be worth{share}."
+                f"Acting on the answer is worth {max(best.evsi, 0.0):.3g} more on average, of the {self.perfect:.3g} "
+                f"that knowing the reward would be worth{share}."
             )
         most = self.table["information"].idxmax()
         if most != self.table.index[0]:

@@ -29,11 +29,13 @@ from goalinf.agents.contexts import Worlds
 from goalinf.agents.derivatives import Jacobian, base_of, log_policy_jacobian
 from goalinf.checks import check_count, check_kind, check_number
 from goalinf.identify.closest import Search
+from goalinf.identify.income import check_own_ends
 from goalinf.identify.visits import long_run
 from goalinf.infer.priors import fill
 from goalinf.rewards import Reward
+from goalinf.worlds import label
 
-_ZERO = 1e-10  # nats per choice; a gap below is none
+_ZERO = 1e-8  # nats per choice; a smaller gap is none: a search ends within so much of the best
 
 
 def planner_equivalence(
@@ -86,7 +88,8 @@ def planner_equivalence(
     Raises
     ------
     ValueError
-        Where something is not known, a planner has no stationary policy, or the prior has no finite variance.
+        Where something is not known, a planner has no stationary policy, the reward ends the episode by itself, or the
+        prior has no finite variance.
 
     References
     ----------
@@ -114,19 +117,33 @@ def planner_equivalence(
         if one.planner.horizon is not None:
             raise ValueError(f"{one.name} has a horizon, and these policies are stationary: use gi.lookahead(depth=…)")
     check_count("starts", starts)
+    check_count("seed", seed, 0)
+    for place in world.values() if isinstance(world, Mapping) else (world,):
+        check_own_ends(place, reward)
     nats = check_number("nats", nats, 0.0, np.inf, "a number of at least 0")
     check_known(agent, reward)
     if prior is None:
         prior = fill(agent, reward, {f"reward.{name}": dist.Normal(0.0, 1.0) for name in base_of(reward).parameters})[1]
     target = log_policy_jacobian(world, agent, reward)
-    search = Search.of(world, prior, target, long_run(world, target) if visits is None else _shares(visits, target))
+    search = Search.of(
+        world, prior, target, long_run(world, target) if visits is None else _shares(world, visits, target)
+    )
     rng = np.random.default_rng(seed)
     begin = [np.zeros(search.size), *rng.standard_normal((starts - 1, search.size))]
     uniform = search.divergence(target.rows / np.maximum(target.rows.sum(2, keepdims=True), 1))
-    own = search.density(agent, search.closest(agent, begin)[1])
+    gap, z = search.closest(agent, begin)
+    if not np.isfinite(gap):
+        raise ValueError(
+            f"{agent.name} could not be planned for with any of the rewards that were tried, draws from the prior: an "
+            "undiscounted world needs a prior under which steps cost enough, or use a discount below 1"
+        )
+    own = search.density(agent, z)
     rows = []
     for one in others.values():
         gap, z = search.closest(one, begin)
+        if not np.isfinite(gap):
+            rows.append((np.nan, np.nan, 0, np.nan))
+            continue
         if gap < _ZERO:
             # Where planners are exchanged for rewards, that of one is a good place to look for that of the next.
             begin = [*begin[:starts], z]
@@ -136,32 +153,37 @@ def planner_equivalence(
         share = gap / uniform if uniform > 0 else np.nan
         rows.append((gap, share, found.dimension, known if gap < _ZERO else -np.inf))
     table = pd.DataFrame(rows, columns=["gap", "share", "dimension", "log_bayes_factor"], index=pd.Index(list(others)))
-    table.insert(2, "choices", np.where(table["gap"] < _ZERO, np.inf, nats / np.maximum(table["gap"], _ZERO)))
+    table.insert(2, "choices", np.where(table["gap"] < _ZERO, np.inf, nats / table["gap"].clip(lower=_ZERO)))
     table["meaning"] = [_meaning(row, agent.name, nats) for row in table.itertuples()]
     return table.rename_axis("planner")
 
 
-def _shares(visits: Any, target: Jacobian) -> np.ndarray:
+def _shares(world: Worlds, visits: Any, target: Jacobian) -> np.ndarray:
     """Visits by context and state, adding up to one."""
-    given = list(visits.values()) if isinstance(visits, Mapping) else [visits]
-    n_contexts, n_states = target.rows.shape[:2]
-    shares = np.zeros((n_contexts, n_states))
-    if len(given) != n_contexts:
-        raise ValueError(f"visits are given for {len(given)} worlds; expected {n_contexts}")
-    for row, one in zip(shares, given, strict=True):
-        array = np.asarray(one, float)
-        if array.ndim != 1 or len(array) > n_states or not np.isfinite(array).all() or (array < 0).any():
+    worlds = world if isinstance(world, Mapping) else {None: world}
+    given = visits if isinstance(world, Mapping) else {None: visits}
+    if not isinstance(given, Mapping) or set(given) != set(worlds):
+        raise ValueError(
+            f"visits is {visits!r}; expected numbers for each of the worlds {', '.join(map(label, worlds))}"
+        )
+    shares = np.zeros(target.rows.shape[:2])
+    for row, (name, one) in zip(shares, worlds.items(), strict=True):
+        array = np.asarray(given[name])
+        if array.shape != (one.n_states,) or array.dtype.kind not in "iuf" or not (array >= 0).all():
             raise ValueError(
-                f"visits have shape {array.shape}; expected a number for each of {n_states} states, none negative"
+                f"visits have shape {array.shape} and type {array.dtype}; expected a number for each of {one.n_states} "
+                "states, none negative"
             )
-        row[: len(array)] = array
+        row[: one.n_states] = array
     shares = shares * target.rows.any(2)
-    if not shares.sum() > 0:
+    if not 0 < shares.sum() < np.inf:
         raise ValueError("visits are zero wherever a choice is made; expected at least one state with a choice")
     return shares / shares.sum()
 
 
 def _meaning(row: Any, name: str, nats: float) -> str:
+    if np.isnan(row.gap):
+        return "it could not be planned for, with none of the rewards that were tried"
     if np.isfinite(row.choices):
         return f"about {row.choices:,.0f} choices speak against it by {nats:g} nats"
     if np.isfinite(row.log_bayes_factor):

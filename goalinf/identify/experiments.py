@@ -155,6 +155,12 @@ class Comparison:
                 np.asarray(self.walks.states)[walk, : length + 1],
                 np.asarray(self.walks.actions)[walk, :length],
             )
+            seen = np.asarray(self.walks.observed)[walk, :length] & (states[1:] >= 0)
+            if not seen.all():
+                raise ValueError(
+                    f"walk {walk}, step {int(seen.argmin())}: the choice or what followed it is missing; a walk that "
+                    "is compared has to be whole"
+                )
             hits = np.asarray(mdp.successors)[states[:-1], actions] == states[1:, None]
             hits &= np.asarray(mdp.probabilities)[states[:-1], actions] > 0
             if (wrong := np.flatnonzero(~hits.any(1))).size:

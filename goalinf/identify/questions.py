@@ -6,11 +6,12 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+import equinox as eqx
 import jax
 import numpy as np
 import pandas as pd
 
-from goalinf.agents import Agent, anti_rational, boltzmann, lookahead, soft_optimal
+from goalinf.agents import Agent, boltzmann, lookahead, soft_optimal
 from goalinf.errors import ConvergenceError, PrecisionError
 from goalinf.identify.acting import cost_of_acting, worlds_of
 from goalinf.identify.design import Design, design_experiment
@@ -36,27 +37,28 @@ class Answers:
     ----------
     zero : ZeroReward or str
         Whether the data refuse that nothing is wanted.
-    planners : DataFrame or str
-        Which other planners act alike, from :func:`~goalinf.planner_equivalence`, at the posterior mean.
+    planners : DataFrame, str or None
+        Which other planners act alike, from :func:`~goalinf.planner_equivalence`, at the posterior mean; None where
+        none were to be compared.
     acting : DataFrame or str
         From :func:`~goalinf.cost_of_acting`.
-    design : Design or str
-        Which further data would help.
+    design : Design, str or None
+        Which further data would help; None where none were to be compared.
     """
 
     zero: ZeroReward | str
-    planners: pd.DataFrame | str
+    planners: pd.DataFrame | str | None
     acting: pd.DataFrame | str
-    design: Design | str
+    design: Design | str | None
 
     def lines(self, n_choices: int) -> list[str]:
         """The answers in sentences."""
         return [*_said(self.zero), *self._planners(n_choices), *self._acting(), *_said(self.design)]
 
     def _planners(self, n_choices: int) -> list[str]:
-        if isinstance(self.planners, str):
-            return [self.planners]
-        alike = [str(name) for name, row in self.planners.iterrows() if not np.isfinite(row["choices"])]
+        if not isinstance(self.planners, pd.DataFrame):
+            return _said(self.planners)
+        alike = [str(name) for name, row in self.planners.iterrows() if np.isposinf(row["choices"])]
         lines = ["Other planners, each with a reward of its own:"]
         if alike:
             lines.append(f"  No behavior in these worlds speaks against {', '.join(alike)}.")
@@ -66,6 +68,8 @@ class Answers:
                     f"  Some {row['choices']:,.0f} choices would speak against {name} by 5 nats; these are "
                     f"{n_choices:,}."
                 )
+            elif np.isnan(row["gap"]):
+                lines.append(f"  {name}: {row['meaning']}.")
         return lines
 
     def _acting(self) -> list[str]:
@@ -103,22 +107,27 @@ class Answers:
 
 def answer(
     fit: Fit,
-    visits: np.ndarray,
-    worlds: Mapping[str, World] | None,
+    visits: Mapping[Any, np.ndarray],
+    worlds: Mapping[str, World],
     planners: Mapping[str, Agent] | None,
     experiments: Mapping[str, Experiment] | None,
 ) -> Answers:
-    """Everything that can be said; see :func:`~goalinf.audit` for the arguments."""
+    """Everything that can be said; ``visits (S,)`` by context, and see :func:`~goalinf.audit` for the others."""
     key = jax.random.key(0)  # an audit is of a fit, and the same for the same fit
-    everywhere = {**worlds_of(fit), **(worlds or {})}
+    everywhere = {**worlds_of(fit), **worlds}
     agent, reward = _mean(fit)
+    compared, tried = planners is None or len(planners) > 0, experiments is None or len(experiments) > 0
     return Answers(
         zero=_tried("whether nothing at all is wanted", lambda: zero_reward(key, fit, scales=())),
-        planners=_tried("which other planners act alike", lambda: _planners(fit, agent, reward, visits, planners)),
+        planners=_tried("which other planners act alike", lambda: _planners(fit, agent, reward, visits, planners))
+        if compared
+        else None,
         acting=_tried("what acting on this reward would cost", lambda: cost_of_acting(fit, everywhere)),
         design=_tried(
             "which further data would help", lambda: _design(key, fit, agent, visits, experiments, everywhere)
-        ),
+        )
+        if tried
+        else None,
     )
 
 
@@ -140,43 +149,73 @@ def _mean(fit: Fit) -> tuple[Agent, Reward]:
 
 
 def _planners(
-    fit: Fit, agent: Agent, reward: Reward, visits: np.ndarray, others: Mapping[str, Agent] | None
+    fit: Fit, agent: Agent, reward: Reward, visits: Mapping[Any, np.ndarray], others: Mapping[str, Agent] | None
 ) -> pd.DataFrame:
     if others is None:
-        beta = float(np.mean(agent.parameters.get("beta", 1.0)))
-        half = float(next(iter(worlds_of(fit).values())).mdp.discount) / 2
-        others = {
-            "soft_optimal": soft_optimal(beta),
-            "boltzmann": boltzmann(beta),
-            "half the discount": soft_optimal(beta, discount=half),
-            f"{_DEPTH} steps ahead": lookahead(_DEPTH, beta),
-            "anti_rational": anti_rational(beta),
-        }
-        others = {name: one for name, one in others.items() if name != agent.name}
-    given = dict(zip(fit.world, visits, strict=True)) if isinstance(fit.world, Mapping) else visits[0]
+        others = _usual(agent, float(next(iter(worlds_of(fit).values())).mdp.discount))
     assert fit.world is not None
-    return planner_equivalence(fit.world, agent, reward, others, prior=fit.reward, visits=given, starts=2)  # type: ignore[arg-type]
+    world: Any = fit.world if isinstance(fit.world, World) else {name: fit.world[name] for name in visits}
+    given = visits if isinstance(world, Mapping) else next(iter(visits.values()))
+    prior: Any = fit.reward
+    return planner_equivalence(world, agent, reward, others, prior=prior, visits=given, starts=2)
+
+
+def _usual(agent: Agent, discount: float) -> dict[str, Agent]:
+    """Other planners with the same beliefs, choice rule and execution; not the agent itself."""
+    half = soft_optimal(1.0, discount=discount / 2)
+    found = {
+        name: dataclasses.replace(agent, planner=like.planner, name=name)
+        for name, like in {
+            "soft_optimal": soft_optimal(1.0),
+            "boltzmann": boltzmann(1.0),
+            "half the discount": half,
+            f"{_DEPTH} steps ahead": lookahead(_DEPTH, 1.0),
+        }.items()
+    }
+    if hasattr(agent.choice, "sign"):
+        worst = dataclasses.replace(agent.choice, sign=-agent.choice.sign)
+        found["whatever is worst now"] = dataclasses.replace(agent, planner=boltzmann(1.0).planner, choice=worst)
+    return {name: one for name, one in found.items() if not _alike(one, agent)}
+
+
+def _alike(one: Agent, other: Agent) -> bool:
+    """Whether they plan and choose in the same way."""
+    return bool(eqx.tree_equal((one.planner, one.choice), (other.planner, other.choice)))
 
 
 def _design(
     key: Any,
     fit: Fit,
     agent: Agent,
-    visits: np.ndarray,
+    visits: Mapping[Any, np.ndarray],
     experiments: Mapping[str, Experiment] | None,
     targets: Mapping[str, World],
 ) -> Design:
     if experiments is None:
-        world = next(iter(worlds_of(fit).values()))
-        size = {"trajectories": fit.data.n_trajectories, "steps": fit.data.max_steps}
-        live = np.flatnonzero(~np.asarray(world.mdp.terminal))
-        rarest = world.states[int(live[visits[0][live].argmin()])]
-        half = float(world.mdp.discount) / 2
-        experiments = {
-            "more of the same": Demonstrations(world, agent, **size),
-            f"more from {label(rarest)}": Demonstrations(world, agent, **size, starts=rarest),
-            "with half the discount": Demonstrations(
-                world, dataclasses.replace(agent, planner=dataclasses.replace(agent.planner, discount=half)), **size
-            ),
-        }
+        experiments = _further(fit, agent, visits)
     return design_experiment(key, fit, experiments, targets=targets, data_sets=_DATA_SETS, draws=_DRAWS)
+
+
+def _further(fit: Fit, agent: Agent, visits: Mapping[Any, np.ndarray]) -> dict[str, Experiment]:
+    """As many walks again; from where was seen least; of somebody with half the discount."""
+    worlds, steps = worlds_of(fit), fit.data.max_steps
+    if len(worlds) > 1:
+        counts = np.bincount(np.asarray(fit.data.context), minlength=len(visits))
+        return {
+            f"more in {label(name)}": Demonstrations(worlds[label(name)], agent, trajectories=int(count), steps=steps)
+            for name, count in zip(visits, counts, strict=True)
+            if count
+        }
+    (world,), (seen,) = worlds.values(), visits.values()
+    live = np.flatnonzero(~np.asarray(world.mdp.terminal))
+    rarest = world.states[int(live[seen[live].argmin()])]
+    hasty = dataclasses.replace(agent.planner, discount=np.asarray(float(world.mdp.discount) / 2))
+    makers = {
+        "more of the same": (agent, None),
+        f"more from {label(rarest)}": (agent, rarest),
+        "with half the discount": (dataclasses.replace(agent, planner=hasty), None),
+    }
+    return {
+        name: Demonstrations(world, one, trajectories=fit.data.n_trajectories, steps=steps, starts=start)
+        for name, (one, start) in makers.items()
+    }

@@ -48,9 +48,14 @@ class PlannerPosterior:
         Raises
         ------
         ValueError
-            As :meth:`Fit.rewards`.
+            Where a fit has fewer than n draws, or knows its reward.
         """
         check_count("n", n)
+        fewest = min(
+            int(np.prod([fit.posterior.sizes[dim] for dim in ("chain", "draw")])) for fit in self.fits.values()
+        )
+        if n > fewest:
+            raise ValueError(f"n is {n}; the smallest of these fits has {fewest} draws")
         chances = self.table["probability"].to_numpy()
         counts = np.random.default_rng(seed).multinomial(n, chances / chances.sum())
         return [

@@ -15,7 +15,7 @@ from scipy.stats import gaussian_kde
 from goalinf.agents import Agent
 from goalinf.agents.parts import entry_prior
 from goalinf.behavior import Behavior
-from goalinf.checks import check_key, check_kind
+from goalinf.checks import check_key, check_kind, check_number
 from goalinf.identify.directions import Directions
 from goalinf.identify.frame import Frame, prior_draws
 from goalinf.infer.evidence import Evidence, evidence
@@ -29,6 +29,7 @@ _AROUND = 20  # draws within a kernel's width of the point
 _DRAWS = 20_000  # of a prior
 _SMALL = (0.05, 0.1, 0.2, 0.5, 1.0)  # distances from zero, in prior standard deviations
 _LARGE = (0.5, 0.9, 0.95, 0.99)  # of the prior's sizes
+_LARGER, _WORSE = (1.0, 10.0, 100.0), 0.01  # times the best draw; nats that count as no worse
 _SAME = 1e-9  # log-likelihoods this close are one
 _TRIED = 3  # draws of the agent, to see whether it matters for someone who wants nothing
 _WORDS = ((1.0, "barely worth a mention"), (3.0, "positive"), (5.0, "strong"), (np.inf, "very strong"))
@@ -45,6 +46,9 @@ class ZeroReward:
     table : DataFrame
         One row per width of the prior: ``scale`` (times the prior that was fitted), ``log_evidence`` and its ``error``,
         ``log_bayes_factor`` of zero reward over that prior, in nats, and ``converged``.
+    unbounded : bool
+        Whether the likelihood of the best draw does not fall when its reward is made a hundred times larger: no choice
+        was an error, as it were.
     slope : float or None
         How the log Bayes factor changes at the prior that was fitted, nats per factor of e in its width: an expectation
         over the posterior. None where the prior is not normal.
@@ -64,6 +68,7 @@ class ZeroReward:
     """
 
     table: pd.DataFrame
+    unbounded: bool
     slope: float | None
     log_evidence: float
     savage_dickey: float | None
@@ -108,8 +113,8 @@ class ZeroReward:
             f"  Larger than {last['size']:.3g} (beta times the reward; the prior's 99 % point): probability "
             f"{last.posterior:.2g}, {last.prior:.2g} before the data."
         )
-        if self.runaway["ratio"].is_monotonic_increasing and last.ratio > 1:
-            lines.append("  The data never speak against a larger size: how large it is, the prior's upper end says.")
+        if self.unbounded:
+            lines.append("  The data never speak against a larger reward: how large it is, only the prior says.")
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -163,8 +168,11 @@ def zero_reward(key: Any, fit: Fit, *, scales: Sequence[float | int] = (1 / 3, 1
     """
     check_key(key)
     check_kind("fit", fit, Fit, "a Fit, such as gi.infer returns")
-    if any(not isinstance(scale, (int, float)) or not 0 < scale < np.inf for scale in scales):
-        raise ValueError(f"scales are {tuple(scales)}; expected positive numbers")
+    if not isinstance(scales, (Sequence, np.ndarray)):
+        raise TypeError(f"scales is {scales!r}; expected a sequence of positive numbers, such as (1/3, 1, 3)")
+    for scale in scales:
+        if check_number("a scale", scale, 0.0, np.inf, "a positive number") in (0.0, np.inf):
+            raise ValueError(f"a scale is {scale!r}; expected a positive number")
     found = Directions.of(fit, "this question")
     if not found.n_rewards:
         raise ValueError("this fit knows its reward, so that zero is not among the rewards it could be")
@@ -203,7 +211,9 @@ def zero_reward(key: Any, fit: Fit, *, scales: Sequence[float | int] = (1 / 3, 1
             # d log evidence / d log width = E[z (z - z_0) - 1] over the posterior, summed over all directions; those
             # that are blind bring nothing.
             slope = -float((shown[0] * both[0][:, len(found.null) :]).sum(axis=1).mean() - shown[0].shape[1])
-    return ZeroReward(table, slope, nothing.log_evidence, ratio, mass, _far(found, after, before))
+    return ZeroReward(
+        table, _unbounded(fit, found), slope, nothing.log_evidence, ratio, mass, _far(found, after, before)
+    )
 
 
 def _of_nothing(key: Any, fit: Fit) -> Evidence:
@@ -222,6 +232,11 @@ def _of_nothing(key: Any, fit: Fit) -> Evidence:
             assert fit.world is not None
             behavior = Behavior(fit.world, agent, reward, contexts=fit.data.context_names)
             logs.append(float(behavior.log_prob(fit.data)))
+    if not np.isfinite(logs).all():
+        raise ValueError(
+            "an agent that wants nothing has no finite plan in this undiscounted world, or cannot have done what was "
+            "seen: use a discount below 1, or a lapse"
+        )
     if np.ptp(logs) <= _SAME * max(1.0, abs(logs[0])):
         return Evidence(logs[0], 0.0, "Exact: the agent does not matter to somebody who wants nothing.")
     return evidence(key, _fitted(key, fit, reward))
@@ -267,6 +282,24 @@ def _far(found: Directions, after: np.ndarray, before: np.ndarray) -> pd.DataFra
     for name, size in zip(("posterior", "prior"), sizes, strict=True):
         table[name] = (size[:, None] > bounds).mean(axis=0)
     return table.assign(ratio=table["posterior"] / table["prior"])
+
+
+def _unbounded(fit: Fit, found: Directions) -> bool:
+    """Whether larger and larger rewards explain the data no worse, along the draw that explains them best."""
+    if "log_likelihood" not in fit.tree:
+        return False
+    total = fit.tree["log_likelihood"].to_dataset()["choices"].sum("trajectory").values
+    chain, draw = np.unravel_index(int(total.argmax()), total.shape)
+    values = {name: one[chain, draw] for name, one in found.draws.items() if name.startswith("agent.")}
+    logs = []
+    with computing_in("float64"):
+        for size in _LARGER:
+            agent = fill(fit.agent, fit.reward, values)[0]
+            reward = found.reward(fit, size * found.rewards()[chain, draw])
+            assert isinstance(agent, Agent)
+            assert fit.world is not None
+            logs.append(float(Behavior(fit.world, agent, reward, contexts=fit.data.context_names).log_prob(fit.data)))
+    return bool(np.isfinite(logs).all() and (np.diff(logs) > -_WORSE).all())
 
 
 def _near(after: np.ndarray, before: np.ndarray) -> pd.DataFrame:

@@ -31,6 +31,7 @@ from goalinf.rewards import Shaped
 PRODUCT = "reward*beta"
 _REACH = 7.0  # the grid spans this many standard deviations of the prior of beta to either side, in normal scores
 _MOST = 5_000  # nodes; an entry that is known so well ties beta to the data by itself
+_TRIED, _SETTLED = 128, 1e-3  # draws at which two grids are compared, and how close they have to be, in nats
 _WIDEST, _HALVINGS = 700.0, 50  # log beta lies within, wherever it is a number, and is found to 1e-12 by so many
 
 
@@ -49,23 +50,39 @@ def product_prior(sites: list[Site], reward: Any) -> ScaleMixture | None:
     quantiles = _log_quantiles(beta.prior)
     if quantiles is None:
         return None
-    found = ScaleMixture(linear.prior, beta.prior, quantiles)
-    return found if found.size <= _MOST else None
+    size = _first_size(linear.prior, quantiles)
+    normal = isinstance(entry_prior(linear.prior), dist.Normal) and isinstance(entry_prior(beta.prior), dist.LogNormal)
+    while size <= _MOST:
+        found = ScaleMixture(linear.prior, beta.prior, quantiles, size)
+        if normal or _settled(found, ScaleMixture(linear.prior, beta.prior, quantiles, 2 * size)):
+            return found
+        size *= 2
+    return None
 
 
-def _pull(prior: dist.Distribution) -> float:
-    """How much the entries of a reward's prior narrow log beta by being away from zero: the sum of (mean / sd)^2."""
-    entry = entry_prior(prior)
+def _first_size(reward: dist.Distribution, log_beta: np.ndarray) -> int:
+    r"""Nodes that are enough for normal entries and a log-normal beta.
+
+    Log beta given R has a precision near :math:`2n + \sum (m/s)^2 + 1/\sigma^2`, with m and s the mean and the standard
+    deviation of each entry and :math:`\sigma` that of log beta. Steps of 0.7 standard deviations make the sum exact to
+    rounding, but for products so large that only a beta beyond the grid explains them.
+    """
+    span = log_beta[2] - log_beta[0]
+    entry, size = entry_prior(reward), float(np.prod(reward.shape()))
+    pull = 0.0
+    if hasattr(entry, "loc") and hasattr(entry, "scale"):
+        with computing_in("float64"):
+            ratio = np.asarray(entry.loc, float) / np.asarray(entry.scale, float)
+        pull = float(np.broadcast_to(ratio**2, reward.shape()).sum())
+    return int(np.ceil(span * np.sqrt(2.0 * size + 8.0 + pull + (2 * _REACH / span) ** 2) / 0.7)) + 4
+
+
+def _settled(coarse: ScaleMixture, fine: ScaleMixture) -> bool:
+    """Whether the density of the product no longer depends on the grid, where the prior puts it."""
     with computing_in("float64"):
-        for mean, spread in (("mean", "variance"), ("loc", "scale")):
-            try:
-                center, width = (np.asarray(getattr(entry, name), float) for name in (mean, spread))
-            except (AttributeError, NotImplementedError):
-                continue
-            if np.isfinite(center).all() and np.isfinite(width).all():
-                square = center**2 / (width if spread == "variance" else width**2)
-                return float(np.broadcast_to(square, prior.shape()).sum())
-    return 0.0
+        drawn = coarse.sample(jax.random.key(0), (_TRIED,))
+        one, other = (np.asarray(jax.jit(jax.vmap(prior.log_prob))(drawn)) for prior in (coarse, fine))
+    return bool(np.all(np.abs(one - other) <= _SETTLED))
 
 
 def _log_quantiles(beta: dist.Distribution) -> np.ndarray | None:
@@ -100,21 +117,18 @@ class ScaleMixture(dist.Distribution):
     beta : Distribution
         Prior of beta.
     log_beta : float (3,)
-        The lowest, middle and highest log beta of the grid, of ``size`` nodes.
+        The lowest, middle and highest log beta of the grid.
+    size : int
+        Its number of nodes.
     """
 
     arg_constraints: ClassVar[dict] = {}
     reparametrized_params: ClassVar[list] = []
 
-    def __init__(self, reward: dist.Distribution, beta: dist.Distribution, log_beta: np.ndarray):
+    def __init__(self, reward: dist.Distribution, beta: dist.Distribution, log_beta: np.ndarray, size: int):
         self.reward, self.beta = reward, beta
         low, self.middle, high = log_beta
-        # log beta given R has a standard deviation near 1/sqrt(2 n), and smaller where entries are known to be away
-        # from zero; steps of 0.7 of it make the sum exact to rounding, and to 1e-6 where the product is so large that
-        # only a beta in its tail explains it.
-        narrow = np.sqrt(2.0 * np.prod(reward.shape()) + 8.0 + _pull(reward))
-        self.size = int(np.ceil((high - low) * narrow / 0.7)) + 4
-        self._range = (low, high)
+        self._range, self._size = (low, high), size
         super().__init__(reward.batch_shape, reward.event_shape, validate_args=False)
 
     @property
@@ -132,14 +146,16 @@ class ScaleMixture(dist.Distribution):
 
     def log_prob(self, value: Any) -> Any:
         """Log of p(R)."""
-        log_beta, step = jnp.linspace(*self._range, self.size, retstep=True)
-        return jax.nn.logsumexp(self.log_joint(value, log_beta)) + jnp.log(step)
+        log_beta, step = jnp.linspace(*self._range, self._size, retstep=True)
+        joint = self.log_joint(value, log_beta).at[jnp.array([0, -1])].add(jnp.log(0.5))  # trapezoids
+        return jax.nn.logsumexp(joint) + jnp.log(step)
 
     def nodes(self) -> tuple[np.ndarray, np.ndarray]:
         """The log betas summed over, and the logarithm of the prior probability that each stands for."""
-        log_beta, step = np.linspace(*self._range, self.size, retstep=True)
-        log_prior = jax.jit(lambda: self.beta.log_prob(jnp.exp(log_beta)))()
-        return log_beta, np.asarray(log_prior) + log_beta + np.log(step)
+        log_beta, step = np.linspace(*self._range, self._size, retstep=True)
+        weight = np.array(jax.jit(lambda: self.beta.log_prob(jnp.exp(log_beta)))()) + log_beta + np.log(step)
+        weight[[0, -1]] += np.log(0.5)
+        return log_beta, weight
 
     def sample(self, key: Any, sample_shape: tuple[int, ...] = ()) -> Any:
         """Draws of beta times draws of the reward."""
@@ -151,8 +167,8 @@ class ScaleMixture(dist.Distribution):
     def draw_beta(self, key: Any, value: Any) -> Any:
         """Draw beta given the product, on a grid ten times finer, spread evenly between its nodes."""
         key_node, key_place = jax.random.split(key)
-        log_beta, step = jnp.linspace(*self._range, self.size, retstep=True)
-        finer, step = jnp.linspace(log_beta[1], log_beta[-2], 10 * (self.size - 3) + 1), step / 10
+        log_beta, step = jnp.linspace(*self._range, self._size, retstep=True)
+        finer, step = jnp.linspace(log_beta[1], log_beta[-2], 10 * (self._size - 3) + 1), step / 10
         node = jax.random.categorical(key_node, _refined(self.log_joint(value, log_beta)))
         return jnp.exp(finer[node] + step * jax.random.uniform(key_place, minval=-0.5, maxval=0.5))
 

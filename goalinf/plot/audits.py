@@ -49,6 +49,22 @@ def audit(audit: Audit) -> Figure:
     ['What the data narrowed']
     """
     check_kind("audit", audit, Audit, "an Audit, such as gi.audit returns")
+    panels = panels_of(audit)
+    if not panels:
+        raise ValueError("this audit holds nothing to draw: the reward was known, or its prior has no variance")
+    columns = min(len(panels), 2)
+    rows = -(-len(panels) // columns)
+    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)
+    figure = Figure(figsize=(_WIDTH * columns, _HEIGHT * rows), layout=layout, dpi=150)
+    for number, draw in enumerate(panels):
+        ax = figure.add_subplot(rows, columns, number + 1)
+        draw(ax)
+        style.quiet(ax)
+    return figure
+
+
+def panels_of(audit: Audit) -> list[Callable[[Axes], None]]:
+    """What can be drawn of an audit, each on axes of its own."""
     panels: list[Callable[[Axes], None]] = []
     if audit.contraction is not None:
         panels.append(partial(_narrowed, found=audit.contraction))
@@ -61,17 +77,7 @@ def audit(audit: Audit) -> Figure:
             panels.append(partial(_acting, acting=found.acting))
         if isinstance(found.design, Design):
             panels.append(partial(_design, table=found.design.table))
-    if not panels:
-        raise ValueError("this audit holds nothing to draw: the reward was known, or its prior has no variance")
-    columns = min(len(panels), 2)
-    rows = -(-len(panels) // columns)
-    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)
-    figure = Figure(figsize=(_WIDTH * columns, _HEIGHT * rows), layout=layout, dpi=150)
-    for number, draw in enumerate(panels):
-        ax = figure.add_subplot(rows, columns, number + 1)
-        draw(ax)
-        style.quiet(ax)
-    return figure
+    return panels
 
 
 def _narrowed(ax: Axes, found: Contraction) -> None:

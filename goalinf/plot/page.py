@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from goalinf.checks import check_kind
 from goalinf.identify import Audit
 from goalinf.plot.audits import audit as draw_audit
+from goalinf.plot.audits import panels_of
 from goalinf.plot.rewards import reward as draw_reward
 from goalinf.plot.rewards import reward_map
 from goalinf.rewards import StateReward
@@ -59,11 +60,14 @@ def audit_page(audit: Audit, path: str | Path, *, overwrite: bool = False) -> Pa
     >>> page = gi.plot.audit_page(gi.audit(fit), "audit.html")  # doctest: +SKIP
     """
     check_kind("audit", audit, Audit, "an Audit, such as gi.audit returns")
+    check_kind("path", path, (str, Path), "the name of a file, such as 'audit.html'")
     path = Path(path)
     if path.suffix not in (".html", ".htm"):
         raise ValueError(f"{path}: the suffix is {path.suffix!r}; a page is written as .html")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path} cannot be written: there is no folder {path.parent}; create it first")
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, and is left alone; give another name")
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists already; give another name, or overwrite=True to replace it")
     text = _page(audit)
@@ -81,7 +85,7 @@ def _page(audit: Audit) -> str:
     sections = [f"<pre>{html.escape(chr(10).join(lines))}</pre>"]
     if audit.n_parameters:
         sections += ["<h2>The reward</h2>", *_maps(audit)]
-    if audit.contraction is not None or audit.answers is not None:
+    if panels_of(audit):
         sections += ["<h2>In pictures</h2>", _image(draw_audit(audit), "panels of the audit")]
     if blind := _blind(audit):
         sections += ["<h2>What no behavior shows</h2>", *blind]

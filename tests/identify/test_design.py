@@ -149,6 +149,8 @@ def test_refused():
         gi.design_experiment(jax.random.key(0), REWARDS, {"watch": free})
     with pytest.raises(ValueError, match="walks holds 1 walks; expected the two"):
         gi.Comparison(ARMS, gi.Trajectories.of(np.zeros((1, 2), int), np.array([[0]])))
+    with pytest.raises(ValueError, match="walk 0, step 1: the choice or what followed it is missing"):
+        gi.Comparison(ARMS, gi.Trajectories.of(np.zeros((2, 3), int), np.array([[0, -1], [1, 1]])))
     with pytest.raises(ValueError, match="steps is 0"):
         gi.Demonstrations(ARMS, gi.soft_optimal(1.0), steps=0)
     jump = gi.Trajectories.of(np.array([[0, 3], [0, 1]]), np.array([[0], [0]]))

@@ -124,6 +124,16 @@ def test_visits_that_are_given():
     assert single["gap"]["optimism"] < 1e-10  # two numbers, four rewards
 
 
+def test_visits_belong_to_worlds_by_name():
+    others = {"optimism": gi.optimistic(1.0, 2.0)}
+    worlds, visits = {"x": ONE, "y": TWO}, {"x": np.array([9.0, 1, 1, 1]), "y": np.array([1.0, 1, 1, 9])}
+    gaps = [
+        gi.planner_equivalence(worlds, RATIONAL, WANTS, others, visits=given)["gap"]["optimism"]
+        for given in (visits, dict(reversed(visits.items())))
+    ]
+    assert gaps[0] == gaps[1]
+
+
 def test_refused():
     with pytest.raises(ValueError, match="has a horizon"):
         gi.planner_equivalence(G3, RATIONAL, G3_REWARD, {"short": gi.finite_horizon(3, 2.0)})
@@ -132,10 +142,18 @@ def test_refused():
     prior = gi.ActionReward(dist.Cauchy(0.0, 1.0))
     with pytest.raises(ValueError, match="no finite variance"):
         gi.planner_equivalence(G3, RATIONAL, G3_REWARD, {"hard": gi.boltzmann(2.0)}, prior=prior)
-    with pytest.raises(ValueError, match=r"visits have shape \(5,\); expected a number for each of 3 states"):
+    with pytest.raises(
+        ValueError, match=r"visits have shape \(5,\) and type float64; expected a number for each of 3 states"
+    ):
         gi.planner_equivalence(G3, RATIONAL, G3_REWARD, {"hard": gi.boltzmann(2.0)}, visits=np.ones(5))
-    with pytest.raises(ValueError, match="visits are given for 2 worlds; expected 1"):
+    with pytest.raises(ValueError, match=r"visits have shape \(\) and type object"):
         gi.planner_equivalence(G3, RATIONAL, G3_REWARD, {"hard": gi.boltzmann(2.0)}, visits={0: [1], 1: [1]})
+    several = {"x": ONE, "y": TWO}
+    with pytest.raises(ValueError, match="expected numbers for each of the worlds x, y"):
+        gi.planner_equivalence(several, RATIONAL, WANTS, {"hard": gi.boltzmann(2.0)}, visits={"x": np.ones(4)})
+    goal = gi.goals(ONE, {"end": 2})["end"]
+    with pytest.raises(ValueError, match="ends the episode by itself"):
+        gi.planner_equivalence(ONE, RATIONAL, goal, {"hard": gi.boltzmann(2.0)})
     with pytest.raises(ValueError, match="visits are zero"):
         gi.planner_equivalence(G3, RATIONAL, G3_REWARD, {"hard": gi.boltzmann(2.0)}, visits=np.zeros(3))
     with pytest.raises(ValueError, match="does not act by one policy"):

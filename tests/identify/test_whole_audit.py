@@ -121,3 +121,53 @@ def test_known_rewards_have_no_such_questions(walks):
     assert found.answers is None
     with pytest.raises(ValueError, match="nothing to draw"):
         gi.plot.audit(found)
+
+
+def test_the_order_of_worlds_is_no_matter():
+    """Two worlds by context: visits belong to them by name; a third without data is left out."""
+    hall = gi.gridworld("s..a", discount=0.9)
+    slippery = gi.gridworld("s..a", discount=0.9, slip=0.5)
+    wants = gi.StateReward(np.array([0.0, 1.0, 0.0, 2.0]), on="departure")
+    worlds = {"x": hall, "y": slippery}
+    walks = gi.simulate(jax.random.key(0), worlds, SOFT, wants, trajectories=4, steps=8)
+    found = []
+    for order in ("xy", "yx", "xzy"):
+        given = {name: worlds.get(name, hall) for name in order}
+        fit = gi.infer(jax.random.key(1), given, agent=SOFT, reward=PRIOR, data=walks, chains=2, draws=200)
+        found.append(gi.audit(fit, planners={"hasty": gi.soft_optimal(2.0, discount=0.1)}).answers)
+    for other in found[1:]:
+        assert other.planners["gap"]["hasty"] == pytest.approx(found[0].planners["gap"]["hasty"], rel=1e-3)
+        assert set(other.design.table.index) == {"more in x", "more in y"}
+    assert found[0].planners["gap"]["hasty"] > 1e-6
+
+
+def test_a_reward_that_nothing_shows():
+    """One state: everything is prior, and there is nothing to draw but that."""
+    arms = gi.from_arrays(np.ones((1, 2, 1)), discount=0.5)
+    data = gi.Trajectories.of(np.zeros((1, 11), int), np.array([[0] * 7 + [1] * 3]))
+    fit = gi.infer(jax.random.key(0), arms, agent=SOFT, reward=PRIOR, data=data, draws=100)
+    found = gi.audit(fit, planners={}, experiments={})
+    assert "Identified: 0 of 1 direction of reward" in str(found)
+    assert found.answers.planners is None
+    assert found.answers.design is None
+    assert "Best next" not in str(found)
+
+
+def test_an_undiscounted_world(tmp_path):
+    """Zero reward has no plan that ends, and there is no worst policy: said in words; the page is written all the same."""
+    line = gi.gridworld("s..a", terminal="a", discount=1.0)
+    cost = gi.StateReward.at(line, {}, default=-3.0, on="departure")
+    walks = gi.simulate(jax.random.key(0), line, SOFT, cost, trajectories=20, steps=20)
+    prior = gi.StateReward(dist.Normal(-3.0, 0.2), on="departure")
+    fit = gi.infer(jax.random.key(1), line, agent=SOFT, reward=prior, data=walks, chains=2, draws=200)
+    found = gi.audit(fit)
+    text = str(found)
+    assert "Not said: whether nothing at all is wanted; " in text
+    assert "there is no worst policy here" in text
+    assert isinstance(found.answers.planners, pd.DataFrame)
+    assert gi.plot.audit_page(found, tmp_path / "audit.html").exists()
+
+
+def test_worlds_that_do_not_fit(fit):
+    with pytest.raises(ValueError, match="worlds: 'big' is no world for the reward of this fit"):
+        gi.audit(fit, worlds={"big": gi.from_arrays(specimens.ring(5), discount=0.9)})

@@ -9,7 +9,7 @@ from scipy import integrate, stats
 
 import goalinf as gi
 from goalinf.infer.priors import Site, find_sites
-from goalinf.infer.scale import ScaleMixture, product_prior
+from goalinf.infer.scale import ScaleMixture, _log_quantiles, product_prior
 from goalinf.precision import computing_in
 
 BETAS = {
@@ -182,6 +182,40 @@ def test_an_entry_that_is_known_well_narrows_the_grid(sd):
     spread = np.sqrt(integrate.simpson((u - center) ** 2 * joint, x=u) / integrate.simpson(joint, x=u))
     assert drawn.mean() == pytest.approx(center, abs=4 * spread / np.sqrt(4000))
     assert drawn.std() == pytest.approx(spread, rel=4 / np.sqrt(2 * 4000))
+
+
+HUMPS = dist.MixtureSameFamily(dist.Categorical(np.array([0.5, 0.5])), dist.LogNormal(np.array([-2.0, 2.0]), 0.02))
+TIED = np.array([[1.0, 1 - 1e-5], [1 - 1e-5, 1.0]])
+
+
+@pytest.mark.parametrize(
+    ("beta", "reward"),
+    [
+        (HUMPS, dist.Normal(0.0, 1.0).expand((2,)).to_event(1)),
+        (dist.LogNormal(0.0, 0.01), dist.Normal(0.0, 1.0).expand((2,)).to_event(1)),
+        (dist.Uniform(0.0, 10.0), dist.Normal(0.0, 1.0).expand((2,)).to_event(1)),
+        (dist.Exponential(1.0), dist.Laplace(0.0, 1.0).expand((2,)).to_event(1)),
+        (dist.LogNormal(0.0, 1.0), dist.MultivariateNormal(np.array([5.0, 4.0]), TIED)),
+        (dist.LogNormal(0.0, 1.0), dist.StudentT(2.01, np.array([3.0, 0.0]), 0.02).to_event(1)),
+    ],
+    ids=["humps", "narrow", "uniform", "exponential", "tied entries", "heavy tails"],
+)
+def test_the_grid_is_fine_enough(beta, reward):
+    """Where the prior puts the product its density is that of a grid of a hundred thousand nodes, or there is none."""
+    with computing_in("float64"):
+        found = product_prior([Site("agent.beta", beta, ()), Site("reward.values", reward, ("state",))], None)
+        finest = ScaleMixture(reward, beta, _log_quantiles(beta), 100_001)
+        at = found.sample(jax.random.key(7), (20,))
+        expected = [float(jax.jit(finest.log_prob)(one)) for one in at]
+        np.testing.assert_allclose(jax.vmap(found.log_prob)(at), expected, atol=2e-3)
+
+
+def test_no_grid_at_all():
+    """Two narrow humps of a reward far from zero: no moment shows them, and the plain form is sampled."""
+    humps = dist.MixtureSameFamily(dist.Categorical(np.array([0.5, 0.5])), dist.Normal(np.array([-5.0, 5.0]), 0.0005))
+    values = Site("reward.values", humps.expand((2,)).to_event(1), ("state",))
+    with computing_in("float64"):
+        assert product_prior([Site("agent.beta", dist.LogNormal(0.0, 1.0), ()), values], None) is None
 
 
 def test_an_entry_that_is_known_exactly_is_left_to_the_other_form():
