@@ -11,6 +11,12 @@ from pathlib import Path
 import pytest
 
 STUDIES = Path(__file__).resolve().parents[1] / "studies"
+SHORT = (
+    "degenerate_pairs",
+    "null_space_atlas",
+    "procrastination",
+    "restaurant_temptation",
+)  # seconds, even at toy size
 NAMES = sorted(script.parent.name for script in STUDIES.glob("*/study.py"))
 
 
@@ -32,7 +38,9 @@ def is_whole(folder):
     return manifest
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [name if name in SHORT else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
+)
 def test_runs_at_toy_size(name, tmp_path):
     done = python(STUDIES / name / "study.py", "--quick", "--out", tmp_path / "new", "--seed", 1)
     assert done.returncode == 0, done.stdout + done.stderr
