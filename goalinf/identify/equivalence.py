@@ -118,13 +118,13 @@ def planner_equivalence(
             raise ValueError(f"{one.name} has a horizon, and these policies are stationary: use gi.lookahead(depth=…)")
     check_count("starts", starts)
     check_count("seed", seed, 0)
-    for place in world.values() if isinstance(world, Mapping) else (world,):
-        check_own_ends(place, reward)
     nats = check_number("nats", nats, 0.0, np.inf, "a number of at least 0")
     check_known(agent, reward)
     if prior is None:
         prior = fill(agent, reward, {f"reward.{name}": dist.Normal(0.0, 1.0) for name in base_of(reward).parameters})[1]
     target = log_policy_jacobian(world, agent, reward)
+    for place in world.values() if isinstance(world, Mapping) else (world,):
+        check_own_ends(place, reward)
     search = Search.of(
         world, prior, target, long_run(world, target) if visits is None else _shares(world, visits, target)
     )

@@ -131,13 +131,12 @@ def test_the_order_of_worlds_is_no_matter():
     worlds = {"x": hall, "y": slippery}
     walks = gi.simulate(jax.random.key(0), worlds, SOFT, wants, trajectories=4, steps=8)
     found = []
-    for order in ("xy", "yx", "xzy"):
+    for order in ("xy", "yxz"):
         given = {name: worlds.get(name, hall) for name in order}
         fit = gi.infer(jax.random.key(1), given, agent=SOFT, reward=PRIOR, data=walks, chains=2, draws=200)
         found.append(gi.audit(fit, planners={"hasty": gi.soft_optimal(2.0, discount=0.1)}).answers)
-    for other in found[1:]:
-        assert other.planners["gap"]["hasty"] == pytest.approx(found[0].planners["gap"]["hasty"], rel=1e-3)
-        assert set(other.design.table.index) == {"more in x", "more in y"}
+    assert found[1].planners["gap"]["hasty"] == pytest.approx(found[0].planners["gap"]["hasty"], rel=1e-3)
+    assert set(found[1].design.table.index) == {"more in x", "more in y"}
     assert found[0].planners["gap"]["hasty"] > 1e-6
 
 

@@ -71,6 +71,7 @@ def test_a_free_agent_that_does_not_matter():
     assert found.savage_dickey is None
 
 
+@pytest.mark.slow
 def test_a_free_agent_that_matters():
     """A habit shows in somebody who wants nothing; its evidence is that of a Dirichlet prior of four shares."""
     corner = gi.gridworld("s.\n..", discount=0.9, stay=False)
