@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 
 from goalinf.checks import check_count, check_kind
-from goalinf.identify.candidates import Place
+from goalinf.identify.candidates import Place, Target
 from goalinf.identify.distance.posterior import value_at_risk
+from goalinf.identify.distance.regret import share_of_range
 from goalinf.infer.fit import Fit
 from goalinf.worlds import World, label
-
-_ALIKE = 1e-9  # relative range of returns that is none
 
 
 def cost_of_acting(
@@ -63,27 +62,21 @@ def cost_of_acting(
     """
     check_kind("fit", fit, Fit, "a Fit, such as gi.infer returns")
     check_count("draws", draws, 2)
-    total = int(np.prod([fit.posterior.sizes[dim] for dim in ("chain", "draw")]))
-    rewards = fit.rewards(min(draws, total))
+    rewards = fit.rewards(min(draws, fit.n_draws))
     named = worlds_of(fit) if worlds is None else worlds if isinstance(worlds, Mapping) else {"there": worlds}
     if not named:
         raise ValueError("worlds is empty; expected a world, or a mapping from name to World")
     rows = {}
     for name, world in named.items():
         check_kind(f"the world {name!r}", world, World, "a World, such as gi.gridworld makes")
-        place = Place.of(world, rewards)
-        count = len(rewards)
-        best, worst = (place.returns(place.greedy(sign * place.units), place.incomes) for sign in (1.0, -1.0))
-        mean = place.greedy(place.directions(np.full((1, count), 1.0 / count)))
+        target = Target.of(Place.of(world, rewards))
+        place = target.place
+        worst = place.returns(place.greedy(-place.units), place.incomes)
         even = place.rows / np.maximum(place.rows.sum(axis=1, keepdims=True), 1)
-        wide = best - worst
-        some = wide > _ALIKE * np.maximum(np.abs(best), np.abs(worst))
-        losses = []
-        for made in (mean, even[None]):
-            found = place.returns(np.repeat(made, count, axis=0), place.incomes)
-            losses.append(np.where(some, (best - found) / np.where(some, wide, 1.0), 0.0))
-        at_risk, tail = value_at_risk(losses[0], level)
-        rows[name] = {"regret": losses[0].mean(), "value_at_risk": at_risk, "tail": tail, "chance": losses[1].mean()}
+        evenly = place.returns(np.repeat(even[None], len(rewards), axis=0), place.incomes)
+        losses, chance = (share_of_range(target.best, found, worst) for found in (target.now, evenly))
+        at_risk, tail = value_at_risk(losses, level)
+        rows[name] = {"regret": losses.mean(), "value_at_risk": at_risk, "tail": tail, "chance": chance.mean()}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("world")
 
 

@@ -13,7 +13,7 @@ from goalinf.agents.derivatives import Jacobian
 from goalinf.checks import check_flag, check_kind
 from goalinf.identify.contraction import Contraction, contraction
 from goalinf.identify.directions import Directions
-from goalinf.identify.experiments import Comparison, Demonstrations, Experiment
+from goalinf.identify.experiments.kinds import Comparison, Demonstrations, Experiment
 from goalinf.identify.kernel import kernel
 from goalinf.identify.questions import answer
 from goalinf.identify.report import Audit

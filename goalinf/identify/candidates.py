@@ -16,15 +16,15 @@ from goalinf.agents.agent import check_known
 from goalinf.agents.checks import check_plannable, check_solved
 from goalinf.behavior import Behavior, score_steps
 from goalinf.data import Trajectories
-from goalinf.identify.distance import regret
 from goalinf.identify.distance.canonical import TRIVIAL, canonical
+from goalinf.identify.distance.regret import check_range
 from goalinf.identify.income import check_own_ends, income_of, shapings
+from goalinf.identify.optimal import as_good_as_best
 from goalinf.precision import cast, computing_in
 from goalinf.rewards import ActionReward, Reward
 from goalinf.worlds import MDP, World
 
 _TOGETHER = 64  # rewards that are planned for in one call of a compiled program
-_TIE = 1e-9  # choices whose values differ by less are equally good, of a reward of length one
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ class Place:
         for reward in rewards:
             check_known(reward)
             check_own_ends(world, reward)
-        regret(world, rewards[0], rewards[0])  # says in words where there is no best or no worst policy
+        check_range(world, rewards[0])
         incomes = np.stack([income_of(world, reward)[0] for reward in rewards])
         forms = np.stack([canonical(world, reward) for reward in rewards])
         return cls(world, income_of(world, rewards[0])[1], forms, incomes)
@@ -93,8 +93,7 @@ class Place:
             ]
         found = jax.tree.map(lambda *leaves: np.concatenate(leaves)[: len(rewards)], *parts)
         check_solved(found.residual, found.values, "float64")
-        tie = _TIE * np.maximum(1.0, np.abs(found.values).max(axis=1))
-        best = (found.log_probs >= found.log_probs.max(axis=2, keepdims=True) - tie[:, None, None]) & self.rows
+        best = as_good_as_best(found) & self.rows
         return best / np.maximum(best.sum(axis=2, keepdims=True), 1)
 
     def returns(self, made: np.ndarray, rewards: np.ndarray) -> np.ndarray:
@@ -115,6 +114,43 @@ class Place:
             values = splinalg.splu(system.tocsc()).solve(mean @ wanted.ravel())
             found[part] = values.reshape(len(chances), size) @ starts
         return found
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Target:
+    """A world in which somebody acts on what is known, and rewards of which each is as probable as the others.
+
+    Parameters
+    ----------
+    place : Place
+        The rewards there.
+    now : float (K,)
+        Return, under each, of the policy that is best for their mean.
+    best : float (K,)
+        Return of the policy that is best for each.
+    """
+
+    place: Place
+    now: np.ndarray
+    best: np.ndarray
+
+    @classmethod
+    def of(cls, place: Place) -> Target:
+        """Of the rewards of a place."""
+        count = len(place.forms)
+        made = place.greedy(place.directions(np.full((1, count), 1.0 / count)))
+        now = place.returns(np.repeat(made, count, axis=0), place.incomes)
+        return cls(place, now, place.returns(place.greedy(place.units), place.incomes))
+
+    @property
+    def gains(self) -> np.ndarray:
+        """What knowing each reward would be worth, ``(K,)``."""
+        return self.best - self.now
+
+    def gains_of(self, posterior: np.ndarray) -> np.ndarray:
+        """What knowing each posterior ``(D, K)`` is worth, ``(D,)``."""
+        made = self.place.greedy(self.place.directions(posterior))
+        return self.place.returns(made, posterior @ self.place.incomes) - posterior @ self.now
 
 
 @jax.jit

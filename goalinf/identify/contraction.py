@@ -14,12 +14,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpyro import distributions as dist
 from numpyro.diagnostics import effective_sample_size
 from scipy.stats import norm
 
-from goalinf.agents.parts import entry_prior
-from goalinf.identify.frame import Frame
+from goalinf.identify.frame import Frame, gaussian
 
 _FALSE_ALARM = 0.01  # probability of calling a posterior that equals its prior different, over all directions
 _FEW = 100.0  # effective draws below which nothing is called equal
@@ -107,7 +105,7 @@ def contraction(draws: np.ndarray, priors: Sequence[Any], null: np.ndarray) -> C
         shift=hidden.mean((0, 1)),
         shift_error=shift_error,
         effective_draws=float(effective.min(initial=np.inf)),
-        gaussian=all(isinstance(entry_prior(prior), (dist.Normal, dist.MultivariateNormal)) for prior in priors),
+        gaussian=gaussian(priors),
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from goalinf.agents import Mixture, Setting
 from goalinf.agents.derivatives import Jacobian, log_policy_jacobian
 from goalinf.identify.null_space import NullSpace, null_space_at, reward_part
-from goalinf.infer.priors import Site, fill
+from goalinf.infer.priors import Site, fill, unflattened
 from goalinf.rewards import Reward
 
 
@@ -94,10 +94,8 @@ class Directions:
 
     def reward(self, fit: Any, flat: np.ndarray) -> Reward:
         """The reward with these numbers ``(P,)``."""
-        shapes = [self.sites[name].prior.shape() for name in self.reward_sites]
-        parts = np.split(flat, np.cumsum([int(np.prod(shape, dtype=int)) for shape in shapes])[:-1])
-        values = [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
-        return fill(fit.agent, fit.reward, dict(zip(self.reward_sites, values, strict=True)))[1]
+        sites = [self.sites[name] for name in self.reward_sites]
+        return fill(fit.agent, fit.reward, unflattened(sites, flat))[1]
 
     def priors(self) -> list[Any]:
         """Priors of the parts of the reward, in the same order."""

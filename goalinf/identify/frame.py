@@ -60,6 +60,11 @@ class Frame:
         return white[..., : self.n_blind], white[..., self.n_blind :]
 
 
+def gaussian(priors: Sequence[Any]) -> bool:
+    """Whether all of them are normal."""
+    return all(isinstance(entry_prior(prior), (dist.Normal, dist.MultivariateNormal)) for prior in priors)
+
+
 def prior_draws(priors: Sequence[Any], n: int, *, seed: int = _SEED) -> np.ndarray:
     """Draws of several independent priors side by side, ``(n, P)``."""
     with computing_in("float64"):

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from goalinf.agents import Agent, boltzmann, solve
+from goalinf.agents import Agent, Policy, boltzmann, solve
 from goalinf.checks import check_key, check_kind
 from goalinf.identify.distance.canonical import TRIVIAL, canonical
 from goalinf.identify.income import check_own_ends, income_of, over
@@ -43,9 +43,13 @@ def optimal_choices(world: World, reward: Reward, agent: Agent | None = None) ->
         table[rows] = form / size
         reward = ActionReward(table)
     found = solve(agent, world, reward)
-    tie = _TIE * max(1.0, float(np.abs(found.values).max()))
-    best = np.asarray(found.log_probs >= found.log_probs.max(1, keepdims=True) - tie)
-    return best & live[:, None]
+    return as_good_as_best(found) & live[:, None]
+
+
+def as_good_as_best(policy: Policy) -> np.ndarray:
+    """Which choices are likeliest, up to rounding, ``(…, S, A)``; of boltzmann(1) and rewards of length one."""
+    tie = _TIE * np.maximum(1.0, np.abs(policy.values).max(axis=-1))[..., None, None]
+    return np.asarray(policy.log_probs >= policy.log_probs.max(axis=-1, keepdims=True) - tie)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

@@ -14,9 +14,9 @@ import pandas as pd
 from goalinf.agents import Agent, boltzmann, lookahead, soft_optimal
 from goalinf.errors import ConvergenceError, PrecisionError
 from goalinf.identify.acting import cost_of_acting, worlds_of
-from goalinf.identify.design import Design, design_experiment
-from goalinf.identify.equivalence import planner_equivalence
-from goalinf.identify.experiments import Demonstrations, Experiment
+from goalinf.identify.experiments.design import Design, design_experiment
+from goalinf.identify.experiments.kinds import Demonstrations, Experiment
+from goalinf.identify.planners.equivalence import planner_equivalence
 from goalinf.identify.zero import ZeroReward, zero_reward
 from goalinf.infer.fit import Fit
 from goalinf.infer.priors import fill

@@ -8,20 +8,18 @@ from typing import Any
 
 import jax
 import numpy as np
-import numpyro.distributions as dist
 import pandas as pd
 from scipy.stats import gaussian_kde
 
 from goalinf.agents import Agent
-from goalinf.agents.parts import entry_prior
 from goalinf.behavior import Behavior
 from goalinf.checks import check_key, check_kind, check_number
 from goalinf.identify.directions import Directions
-from goalinf.identify.frame import Frame, prior_draws
-from goalinf.infer.evidence import Evidence, evidence
+from goalinf.identify.frame import Frame, gaussian, prior_draws
+from goalinf.identify.rivals import fitted, of_nothing, widened
+from goalinf.infer.evidence import evidence
 from goalinf.infer.fit import Fit
 from goalinf.infer.priors import fill
-from goalinf.infer.sample import infer
 from goalinf.precision import computing_in
 
 _LOW = 3  # a density can be estimated at a point from draws in so many dimensions
@@ -30,11 +28,7 @@ _DRAWS = 20_000  # of a prior
 _SMALL = (0.05, 0.1, 0.2, 0.5, 1.0)  # distances from zero, in prior standard deviations
 _LARGE = (0.5, 0.9, 0.95, 0.99)  # of the prior's sizes
 _LARGER, _WORSE = (1.0, 10.0, 100.0), 0.01  # times the best draw; nats that count as no worse
-_SAME = 1e-9  # log-likelihoods this close are one
-_TRIED = 3  # draws of the agent, to see whether it matters for someone who wants nothing
 _WORDS = ((1.0, "barely worth a mention"), (3.0, "positive"), (5.0, "strong"), (np.inf, "very strong"))
-_NORMAL = (dist.Normal, dist.MultivariateNormal)
-_WIDENED = (dist.Normal, dist.Laplace, dist.StudentT, dist.Cauchy, dist.Logistic)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -177,96 +171,40 @@ def zero_reward(key: Any, fit: Fit, *, scales: Sequence[float | int] = (1 / 3, 1
     if not found.n_rewards:
         raise ValueError("this fit knows its reward, so that zero is not among the rewards it could be")
     own, null, *others = jax.random.split(key, 2 + len(scales))
-    nothing = _of_nothing(null, fit)
-    wider = {scale: _widened(fit, found, scale) for scale in sorted({*map(float, scales)} - {1.0})}
-    rows = [(1.0, evidence(own, fit), not fit.diagnosis.startswith("NOT"))]
+    nothing = of_nothing(null, fit)
+    wider = {scale: widened(fit, found, scale) for scale in sorted({*map(float, scales)} - {1.0})}
+    rows = [(1.0, evidence(own, fit), fit.converged)]
     for one, (scale, reward) in zip(others, wider.items(), strict=False):
         if reward is not None:
-            again = _fitted(one, fit, reward)
-            rows.append((scale, evidence(one, again), not again.diagnosis.startswith("NOT")))
+            again = fitted(one, fit, reward)
+            rows.append((scale, evidence(one, again), again.converged))
     table = pd.DataFrame(
-        [
-            (
-                scale,
-                e.log_evidence,
-                float(np.hypot(e.error, nothing.error)),
-                nothing.log_evidence - e.log_evidence,
-                fine,
-            )
-            for scale, e, fine in sorted(rows, key=lambda row: row[0])
-        ],
-        columns=["scale", "log_evidence", "error", "log_bayes_factor", "converged"],
-    )
+        [(scale, one.log_evidence, np.hypot(one.error, nothing.error), fine) for scale, one, fine in rows],
+        columns=["scale", "log_evidence", "error", "converged"],
+    ).sort_values("scale", ignore_index=True)
+    table.insert(3, "log_bayes_factor", nothing.log_evidence - table["log_evidence"])
     after, before = found.rewards().reshape(-1, found.n_rewards), prior_draws(found.priors(), _DRAWS)
     frame = Frame.of(found.priors(), found.null)
     ratio, slope, mass = None, None, None
     if frame is not None:
-        zero = np.concatenate(frame.split(np.zeros((1, found.n_rewards))), axis=1)
-        both = [np.concatenate(frame.split(one), axis=1) for one in (after, before)]
-        shown = [(one - zero)[:, len(found.null) :] for one in both]
+        at = [frame.split(one)[1] for one in (after, before)]
+        shown = [one - frame.split(np.zeros((1, found.n_rewards)))[1] for one in at]
         mass = _near(*shown)
         if not any(name.startswith("agent.") for name in found.sites):
             ratio = _densities(*shown)
-        if all(isinstance(entry_prior(prior), _NORMAL) for prior in found.priors()):
-            # d log evidence / d log width = E[z (z - z_0) - 1] over the posterior, summed over all directions; those
-            # that are blind bring nothing.
-            slope = -float((shown[0] * both[0][:, len(found.null) :]).sum(axis=1).mean() - shown[0].shape[1])
+        if gaussian(found.priors()):
+            # d log evidence / d log width = E[z (z - z_0) - 1] over the posterior, summed over the directions that
+            # show; the others bring nothing.
+            slope = shown[0].shape[1] - float((shown[0] * at[0]).sum(axis=1).mean())
     return ZeroReward(
-        table, _unbounded(fit, found), slope, nothing.log_evidence, ratio, mass, _far(found, after, before)
+        table=table,
+        unbounded=_unbounded(fit, found),
+        slope=slope,
+        log_evidence=nothing.log_evidence,
+        savage_dickey=ratio,
+        mass=mass,
+        runaway=_far(found, after, before),
     )
-
-
-def _of_nothing(key: Any, fit: Fit) -> Evidence:
-    """Evidence of the same agent with a reward of zero."""
-    zero = {s.name: np.zeros(s.prior.shape()) for s in fit.sites if s.name.startswith("reward.")}
-    _, reward = fill(fit.agent, fit.reward, zero)
-    sites = [site for site in fit.sites if site.name.startswith("agent.")]
-    logs = []
-    with computing_in("float64"):
-        for one in jax.random.split(key, _TRIED if sites else 1):
-            values = {
-                site.name: np.asarray(site.prior.sample(jax.random.fold_in(one, i))) for i, site in enumerate(sites)
-            }
-            agent, _ = fill(fit.agent, fit.reward, values)
-            assert isinstance(agent, Agent)
-            assert fit.world is not None
-            behavior = Behavior(fit.world, agent, reward, contexts=fit.data.context_names)
-            logs.append(float(behavior.log_prob(fit.data)))
-    if not np.isfinite(logs).all():
-        raise ValueError(
-            "an agent that wants nothing has no finite plan in this undiscounted world, or cannot have done what was "
-            "seen: use a discount below 1, or a lapse"
-        )
-    if np.ptp(logs) <= _SAME * max(1.0, abs(logs[0])):
-        return Evidence(logs[0], 0.0, "Exact: the agent does not matter to somebody who wants nothing.")
-    return evidence(key, _fitted(key, fit, reward))
-
-
-def _fitted(key: Any, fit: Fit, reward: Any) -> Fit:
-    """The same model with another reward or prior of it, drawn from as often."""
-    size = fit.posterior.sizes
-    return infer(
-        key, fit.world, agent=fit.agent, reward=reward, data=fit.data, chains=size["chain"], draws=size["draw"]
-    )
-
-
-def _widened(fit: Fit, found: Directions, scale: float) -> Any:
-    """The reward with priors so many times as wide; None where a prior has no scale."""
-    priors = {}
-    for name in found.reward_sites:
-        prior = found.sites[name].prior
-        entry = entry_prior(prior)
-        if isinstance(entry, dist.MultivariateNormal):
-            entry = dist.MultivariateNormal(scale * entry.loc, scale_tril=scale * entry.scale_tril)
-        elif isinstance(entry, _WIDENED):
-            change = {"loc": scale * entry.loc, "scale": scale * entry.scale}
-            kept = {"df": entry.df} if isinstance(entry, dist.StudentT) else {}
-            entry = type(entry)(**kept, **change)
-        else:
-            return None
-        batch = prior.shape()[: len(prior.shape()) - len(entry.event_shape)]
-        priors[name] = entry.expand(batch)
-    return fill(fit.agent, fit.reward, priors)[1]
 
 
 def _far(found: Directions, after: np.ndarray, before: np.ndarray) -> pd.DataFrame:

@@ -129,7 +129,7 @@ def evidence(key: Any, fit: Fit) -> Evidence:
         other = _log_density(form, proposed) - _normal(proposed, center, root)
     log_evidence, error = _bridge(own, other)
     said = f"Bridge sampling from {n_chains * (n_draws - half)} draws and {_PROPOSALS} proposals."
-    if fit.diagnosis.startswith("NOT"):
+    if not fit.converged:
         said += " The chains had NOT converged, so that neither the number nor its error can be trusted."
     return Evidence(log_evidence, error, said)
 

@@ -95,6 +95,11 @@ class Fit:
         """Number of kept draws at which the sampler diverged."""
         return int(self.sample_stats["diverging"].sum())
 
+    @property
+    def n_draws(self) -> int:
+        """Number of kept draws, of all chains together."""
+        return int(self.posterior.sizes["chain"] * self.posterior.sizes["draw"])
+
     def summary(self, name: str | None = None, *, subject: Hashable | None = None) -> pd.DataFrame:
         """One row per scalar: mean, sd, 94 % interval, effective sample sizes, R-hat, Monte Carlo errors.
 
@@ -132,12 +137,32 @@ class Fit:
         return table
 
     @property
+    def converged(self) -> bool:
+        """Whether nothing speaks against the draws; those that were made independently have converged."""
+        return not self._chained or not self._worries()[0]
+
+    @property
     def diagnosis(self) -> str:
         """Whether the chains converged, in words, with a remedy where they did not."""
-        if (algorithm := str(self.tree.attrs.get("algorithm"))) not in get_args(Algorithm):
-            said = str(self.tree.attrs.get("sampler", ""))
+        algorithm, ran = (str(self.tree.attrs.get(name, "")) for name in ("algorithm", "sampler"))
+        if not self._chained:
             known = "the exact posterior" if algorithm == "enumeration" else f"an approximation ({algorithm})"
-            return f"Independent draws from {known}. {said}"
+            return f"Independent draws from {known}. {ran}"
+        worries, figures = self._worries()
+        cut = " It was interrupted: these are the draws so far." if self.tree.attrs.get("interrupted", 0) else ""
+        if not worries:
+            return f"Converged: {figures}. {ran}{cut}"
+        other = "use method='hmc'" if algorithm == "IMH" else "warm up longer (warmup=)"
+        remedy = f"Draw more (draws=), {other}, or use tighter priors, before you trust these numbers."
+        return f"NOT converged: {'; '.join(worries)}. {remedy} {ran}{cut}"
+
+    @property
+    def _chained(self) -> bool:
+        """Whether Markov chains made the draws."""
+        return self.tree.attrs.get("algorithm") in get_args(Algorithm)
+
+    def _worries(self) -> tuple[list[str], str]:
+        """What speaks against the chains; and the figures that were looked at."""
         r_hat, ess = _arviz.worst(self.posterior.drop_vars(self._discrete))
         worries = []
         if np.isnan(r_hat):
@@ -153,15 +178,8 @@ class Fit:
             worries.append(f"the Pareto k of the proposals is {khat:.2f} (should be at most {KHAT})")
         if failures := int(self.tree.attrs.get("planner_failures", 0)):
             worries.append(f"the planner did not reach its residual at {failures} draws")
-        ran = str(self.tree.attrs.get("sampler", ""))
-        cut = " It was interrupted: these are the draws so far." if self.tree.attrs.get("interrupted", 0) else ""
-        if not worries:
-            figures = f"R-hat at most {r_hat:.3f}, smallest effective sample size {ess:.0f}, no divergences"
-            figures += f", Pareto k of the proposals {khat:.2f}" if khat is not None else ""
-            return f"Converged: {figures}. {ran}{cut}"
-        other = "use method='hmc'" if algorithm == "IMH" else "warm up longer (warmup=)"
-        remedy = f"Draw more (draws=), {other}, or use tighter priors, before you trust these numbers."
-        return f"NOT converged: {'; '.join(worries)}. {remedy} {ran}{cut}"
+        figures = f"R-hat at most {r_hat:.3f}, smallest effective sample size {ess:.0f}, no divergences"
+        return worries, figures + (f", Pareto k of the proposals {khat:.2f}" if khat is not None else "")
 
     # -- rewards and predictions ---------------------------------------------------------------
 

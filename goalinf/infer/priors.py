@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -119,6 +119,13 @@ def fill(agent: Any, reward: Any, values: Mapping[str, Any]) -> tuple[Any, Any]:
                 partial(_parameter, name=parameter), reward, value, is_leaf=lambda leaf: isinstance(leaf, Distribution)
             )
     return agent, reward
+
+
+def unflattened(sites: Sequence[Site], flat: np.ndarray) -> dict[str, np.ndarray]:
+    """The value of every site, from numbers ``(P,)`` side by side."""
+    shapes = [site.prior.shape() for site in sites]
+    parts = np.split(flat, np.cumsum([int(np.prod(shape, dtype=int)) for shape in shapes])[:-1])
+    return {site.name: part.reshape(shape) for site, part, shape in zip(sites, parts, shapes, strict=True)}
 
 
 def _parameter(reward: Any, name: str) -> Any:

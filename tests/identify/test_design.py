@@ -109,7 +109,7 @@ def test_a_posterior_is_taken_for_normal():
         jax.random.key(1), fit, {"more": gi.Demonstrations(ARMS, agent, steps=60)}, targets=ARMS, draws=20_000
     )
     gap = np.diff(fit.posterior["reward.values"].values.reshape(-1, 2), axis=1).ravel() * -1
-    mean, variance, chance = gap.mean(), gap.var(), expit(gap.mean())
+    mean, variance, chance = gap.mean(), gap.var(ddof=1), expit(gap.mean())
     left = 1 / (1 / variance + 60 * chance * (1 - chance))
 
     def value(moved):
@@ -117,9 +117,11 @@ def test_a_posterior_is_taken_for_normal():
         return 2 * (mean * stats.norm.cdf(mean / sd) + sd * stats.norm.pdf(mean / sd) - max(mean, 0.0))
 
     row = found.table.loc["more"]
-    assert row.information == pytest.approx(0.5 * np.log(variance / left), rel=0.02)
-    assert row.evsi == pytest.approx(value(variance - left), rel=0.05)
-    assert found.perfect == pytest.approx(value(variance), rel=0.05)
+    assert row.information == pytest.approx(0.5 * np.log(variance / left), rel=1e-6)
+    assert row.evsi == pytest.approx(value(variance - left), abs=4 * row.evsi_error)
+    wider = np.sqrt(variance / (variance - left))
+    assert found.perfect == pytest.approx(value(variance), abs=4 * wider * row.evsi_error)
+    assert row.evsi_error < 0.02 * row.evsi
     assert (row.nullity, found.nullity) == (1, 1)  # the constant
     # Asking for a preference between the arms is one more choice.
     walks = gi.Trajectories.of(np.zeros((2, 2), int), np.array([[0], [1]]))
@@ -127,6 +129,16 @@ def test_a_posterior_is_taken_for_normal():
     one = gi.Demonstrations(ARMS, agent, steps=1)
     table = gi.design_experiment(jax.random.key(1), fit, {"ask": ask, "one": one}, targets=ARMS, draws=100).table
     np.testing.assert_allclose(table.loc["ask"], table.loc["one"], rtol=1e-6)
+
+
+def test_features_are_no_unknowns():
+    """A linear reward is as many numbers as it has weights, whatever its features."""
+    features = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.0, 0.0]])
+    rewards = [gi.LinearReward(features, weights, on="arrival") for weights in ([0.0, 1.0], [1.0, 0.0])]
+    found = gi.design_experiment(
+        jax.random.key(0), rewards, {"watch": gi.Demonstrations(HALL, gi.soft_optimal(1.0))}, data_sets=2
+    )
+    assert (found.nullity, found.table["nullity"]["watch"]) == (2, 0)
 
 
 def test_comparisons_of_walks_have_the_rank_of_their_differences():
@@ -144,9 +156,8 @@ def test_refused():
     watch = gi.Demonstrations(ARMS, gi.soft_optimal(1.0))
     with pytest.raises(ValueError, match="rewards is 1 of them"):
         gi.design_experiment(jax.random.key(0), REWARDS[:1], {"watch": watch})
-    free = gi.Demonstrations(ARMS, gi.soft_optimal(dist.LogNormal(0.0, 1.0)))
     with pytest.raises(ValueError, match="prior"):
-        gi.design_experiment(jax.random.key(0), REWARDS, {"watch": free})
+        gi.Demonstrations(ARMS, gi.soft_optimal(dist.LogNormal(0.0, 1.0)))
     with pytest.raises(ValueError, match="walks holds 1 walks; expected the two"):
         gi.Comparison(ARMS, gi.Trajectories.of(np.zeros((1, 2), int), np.array([[0]])))
     with pytest.raises(ValueError, match="walk 0, step 1: the choice or what followed it is missing"):

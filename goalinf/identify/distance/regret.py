@@ -97,7 +97,7 @@ def regret(world: World, truth: Reward, reward: Reward) -> float:
     check_pair(world, truth, reward)
     best, worst = _range(world, truth)
     found = expected_return(world, truth, _greedy(world, reward))
-    return _share(best, found, worst)
+    return float(share_of_range(best, found, worst))
 
 
 def _greedy(world: World, reward: Reward, agent: Agent | None = None) -> np.ndarray:
@@ -147,11 +147,19 @@ def compatibility(world: World, reward: Reward, policy: Any) -> float:
     """
     found = expected_return(world, reward, policy)
     best, worst = _range(world, reward)
-    return _share(best, found, worst)
+    return float(share_of_range(best, found, worst))
 
 
 def _range(world: World, reward: Reward) -> tuple[float, float]:
     """The best and the worst expected return."""
+    check_range(world, reward)
+    opposite = anti_rational(1.0, negated=True)
+    best, worst = (expected_return(world, reward, _greedy(world, reward, agent)) for agent in (None, opposite))
+    return best, worst
+
+
+def check_range(world: World, reward: Reward) -> None:
+    """Refuse an undiscounted world in which there is no worst policy."""
     if float(world.mdp.discount) == 1.0:
         live = np.flatnonzero(~over(world, reward)).tolist()
         if not nx.is_directed_acyclic_graph(world.transition_graph().subgraph(live)):
@@ -159,13 +167,10 @@ def _range(world: World, reward: Reward) -> tuple[float, float]:
                 "with discount 1 there is no worst policy here, as one can go round and round and never end: use a "
                 "discount below 1"
             )
-    opposite = anti_rational(1.0, negated=True)
-    best, worst = (expected_return(world, reward, _greedy(world, reward, agent)) for agent in (None, opposite))
-    return best, worst
 
 
-def _share(best: float, found: float, worst: float) -> float:
-    """How much of the range is given away; 0 where there is none."""
-    if best - worst <= _FLAT * max(abs(best), abs(worst)):
-        return 0.0
-    return float(np.clip((best - found) / (best - worst), 0.0, 1.0))
+def share_of_range(best: Any, found: Any, worst: Any) -> np.ndarray:
+    """How much of the range of returns is given away, in [0, 1]; 0 where there is none."""
+    wide = np.asarray(best) - worst
+    some = wide > _FLAT * np.maximum(np.abs(best), np.abs(worst))
+    return np.where(some, np.clip((np.asarray(best) - found) / np.where(some, wide, 1.0), 0.0, 1.0), 0.0)

@@ -28,9 +28,9 @@ from goalinf.agents.agent import check_known
 from goalinf.agents.contexts import Worlds
 from goalinf.agents.derivatives import Jacobian, base_of, log_policy_jacobian
 from goalinf.checks import check_count, check_kind, check_number
-from goalinf.identify.closest import Search
 from goalinf.identify.income import check_own_ends
-from goalinf.identify.visits import long_run
+from goalinf.identify.planners.closest import Search
+from goalinf.identify.planners.visits import long_run
 from goalinf.infer.priors import fill
 from goalinf.rewards import Reward
 from goalinf.worlds import label
@@ -120,6 +120,9 @@ def planner_equivalence(
     check_count("seed", seed, 0)
     nats = check_number("nats", nats, 0.0, np.inf, "a number of at least 0")
     check_known(agent, reward)
+    if prior is not None and type(base_of(prior)) is not type(base_of(reward)):
+        kinds = (type(base_of(one)).__name__ for one in (prior, reward))
+        raise ValueError("prior is a {} and reward a {}; expected rewards of one kind".format(*kinds))
     if prior is None:
         prior = fill(agent, reward, {f"reward.{name}": dist.Normal(0.0, 1.0) for name in base_of(reward).parameters})[1]
     target = log_policy_jacobian(world, agent, reward)

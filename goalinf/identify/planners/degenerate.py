@@ -151,6 +151,11 @@ def score_pairs(
     ----------
     Armstrong and Mindermann (2018), propositions 7 and 8; Elias (1975) for the code.
     """
+    check_kind("world", world, World, "a World, such as gi.gridworld makes")
+    check_kind("pairs", pairs, Sequence, "pairs such as gi.degenerate_pairs makes")
+    for number, pair in enumerate(pairs):
+        check_kind(f"pair {number}", pair, Pair, "one such as gi.degenerate_pairs makes")
+    check_kind("data", data, Trajectories, "trajectories; read a table with gi.read_trajectories")
     if not check_number("precision", precision, 0.0, np.inf, "a number above 0") > 0:
         raise ValueError(f"precision is {precision!r}; expected a number above 0")
     logs = [float(Behavior(world, pair.agent, pair.reward).log_prob(data)) for pair in pairs]

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.special import expit, log_expit
 
 from goalinf.agents import Agent
+from goalinf.agents.agent import check_known
 from goalinf.agents.derivatives import TOLERANCE, base_of, log_policy_jacobian, reward_parameters
 from goalinf.behavior import simulate
 from goalinf.checks import check_count, check_kind, check_number
@@ -49,6 +50,7 @@ class Demonstrations:
         check_kind("agent", self.agent, Agent, "an agent, such as gi.soft_optimal(beta=1.0)")
         for name in ("trajectories", "steps"):
             check_count(name, getattr(self, name))
+        check_known(self.agent)
         if self.starts is not None:
             self.world.index(self.starts)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
 
 from goalinf.agents.contexts import Worlds
 from goalinf.agents.derivatives import Jacobian
@@ -25,23 +24,19 @@ def long_run(world: Worlds, behavior: Jacobian) -> np.ndarray:
     worlds = tuple(world.values()) if not isinstance(world, World) else (world,)
     shares = np.zeros(behavior.rows.shape[:2])
     for row, one, policy, rows in zip(shares, worlds, behavior.policy, behavior.rows, strict=True):
-        row[: one.n_states] = _one(one, policy[: one.n_states], rows[: one.n_states])
+        here = slice(one.n_states), slice(one.n_actions)  # worlds are padded to one shape
+        row[: one.n_states] = _one(one, policy[here], rows[here])
     return shares / shares.sum()
 
 
 def _one(world: World, policy: np.ndarray, rows: np.ndarray) -> np.ndarray:
     mdp, live = world.mdp, rows.any(1)
-    n_states, n_actions, width = mdp.successors.shape
-    chances = np.where(rows, policy[:, :n_actions], 0.0)[..., None] * mdp.probabilities
-    moves = sparse.csr_array(
-        (chances.ravel(), (np.repeat(np.arange(n_states), n_actions * width), mdp.successors.ravel())),
-        shape=(n_states, n_states),
-    ).toarray()
+    moves = np.einsum("sa,sat->st", np.where(rows, policy, 0.0), mdp.dense())
     start = np.where(live, mdp.initial, 0.0)
     if not start.any():
         return start
     start = start / start.sum()
     moves[:, live] += np.outer(moves[:, ~live].sum(1), start[live])
     moves[:, ~live] = 0.0
-    matrix = np.eye(n_states) - _GOES_ON * moves.T
+    matrix = np.eye(len(moves)) - _GOES_ON * moves.T
     return np.maximum(np.linalg.solve(matrix, (1.0 - _GOES_ON) * start), 0.0)

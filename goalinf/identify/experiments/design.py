@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from goalinf.checks import check_count, check_key, check_kind
-from goalinf.identify.experiments import Comparison, Demonstrations, Experiment
-from goalinf.identify.preposterior import Finite, Normal, open_directions
+from goalinf.identify.experiments.kinds import Comparison, Demonstrations, Experiment
+from goalinf.identify.experiments.preposterior import Finite, Normal, open_directions
 from goalinf.infer.fit import Fit
 from goalinf.infer.progress import Progress
 from goalinf.precision import computing_in

@@ -16,13 +16,13 @@ from goalinf.behavior import simulate
 from goalinf.checks import check_count, check_key, check_kind, check_number
 from goalinf.errors import ConvergenceError, PrecisionError
 from goalinf.identify.candidates import Place, log_likelihood, policies_of
+from goalinf.identify.distance.regret import share_of_range
 from goalinf.infer.progress import Progress
 from goalinf.precision import computing_in
 from goalinf.rewards import Reward
 from goalinf.worlds import World, label
 
 PRIOR = "prior"  # the column of somebody who sees no data
-_FLAT = 1e-12  # of the returns: with less to gain, all policies are worth the same
 _ALIKE = 1e-9  # relative difference of probabilities that is rounding
 _MEASURES = {
     "log_score": ("log posterior probability of the truth", "nats"),
@@ -137,7 +137,7 @@ def misspecification_matrix(
         """The measures of a posterior by data set, ``(measure, data set)``."""
         posterior = np.exp(log_posterior)
         found = there.returns(there.greedy(there.directions(posterior)), there.units[wanted])
-        losses = _share(extremes[0][wanted], found, extremes[1][wanted])
+        losses = share_of_range(extremes[0][wanted], found, extremes[1][wanted])
         distances = np.linalg.norm(here.directions(posterior) - here.units[wanted], axis=1) / 2
         log_score = log_posterior[np.arange(data_sets), wanted]
         return np.stack([log_score, losses, np.minimum(distances, 1.0), _covered(posterior, wanted, level)])
@@ -163,12 +163,6 @@ def misspecification_matrix(
                 bar.advance(1)
     found = _labeled(table, list(agents), names, wanted)
     return found.assign_attrs(trajectories=trajectories, steps=steps, level=float(level))
-
-
-def _share(best: np.ndarray, found: np.ndarray, worst: np.ndarray) -> np.ndarray:
-    """How much of the range is given away; 0 where there is none."""
-    some = best - worst > _FLAT * np.maximum(np.abs(best), np.abs(worst))
-    return np.where(some, np.clip((best - found) / np.where(some, best - worst, 1.0), 0.0, 1.0), 0.0)
 
 
 def _covered(posterior: np.ndarray, wanted: np.ndarray, level: float) -> np.ndarray:

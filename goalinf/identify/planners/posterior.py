@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 
 from goalinf.agents import Agent, Mixture
 from goalinf.agents.contexts import Rewards, Worlds
-from goalinf.checks import check_count, check_key, check_kind
+from goalinf.checks import check_count, check_key, check_kind, check_number
 from goalinf.infer.evidence import evidence
 from goalinf.infer.fit import Fit
 from goalinf.infer.sample import infer
@@ -51,9 +51,7 @@ class PlannerPosterior:
             Where a fit has fewer than n draws, or knows its reward.
         """
         check_count("n", n)
-        fewest = min(
-            int(np.prod([fit.posterior.sizes[dim] for dim in ("chain", "draw")])) for fit in self.fits.values()
-        )
+        fewest = min(fit.n_draws for fit in self.fits.values())
         if n > fewest:
             raise ValueError(f"n is {n}; the smallest of these fits has {fewest} draws")
         chances = self.table["probability"].to_numpy()
@@ -125,11 +123,16 @@ def planner_posterior(
         raise TypeError(f"agents is {agents!r}; expected a mapping such as {{'soft': gi.soft_optimal(beta=2.0)}}")
     for name, agent in agents.items():
         check_kind(repr(name), agent, (Agent, Mixture), "an agent, such as gi.soft_optimal(beta=1.0)")
-    before = dict.fromkeys(agents, 1.0) if weights is None else {name: float(w) for name, w in weights.items()}
-    if set(before) != set(agents) or min(before.values()) < 0 or not 0 < sum(before.values()) < np.inf:
-        raise ValueError(
-            f"weights are {before}; expected a number for each of {', '.join(agents)}, none negative, not all zero"
-        )
+    before = dict.fromkeys(agents, 1.0) if weights is None else weights
+    wrong = f"weights are {weights!r}; expected a number for each of {', '.join(agents)}, none negative, not all zero"
+    if not isinstance(before, Mapping) or set(before) != set(agents):
+        raise ValueError(wrong)
+    before = {
+        name: check_number(f"the weight of {name!r}", w, 0.0, np.inf, "a number of at least 0")
+        for name, w in before.items()
+    }
+    if not 0 < sum(before.values()) < np.inf:
+        raise ValueError(wrong)
     fits, found = {}, {}
     for one, (name, agent) in zip(jax.random.split(key, len(agents)), agents.items(), strict=True):
         first, second = jax.random.split(one)
@@ -140,7 +143,7 @@ def planner_posterior(
             "log_evidence": {name: one.log_evidence for name, one in found.items()},
             "error": {name: one.error for name, one in found.items()},
             "prior": {name: weight / sum(before.values()) for name, weight in before.items()},
-            "converged": {name: not fit.diagnosis.startswith("NOT") for name, fit in fits.items()},
+            "converged": {name: fit.converged for name, fit in fits.items()},
         }
     ).rename_axis("planner")
     table.insert(2, "log_bayes_factor", table["log_evidence"] - table["log_evidence"].max())

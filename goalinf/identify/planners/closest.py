@@ -8,17 +8,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpyro.distributions as dist
 from scipy import optimize, stats
 
 from goalinf.agents import Agent, Setting, soft_optimal
 from goalinf.agents.contexts import Worlds
 from goalinf.agents.derivatives import Jacobian, log_policy_jacobian
-from goalinf.agents.parts import entry_prior
 from goalinf.errors import ConvergenceError, PrecisionError
-from goalinf.identify.frame import Frame
+from goalinf.identify.frame import Frame, gaussian
 from goalinf.identify.kernel import kernel
-from goalinf.infer.priors import Site, fill, find_sites
+from goalinf.infer.priors import Site, fill, find_sites, unflattened
 from goalinf.rewards import Reward
 
 _FLAT = 1e-6  # a change of log-policy along a null space that is none
@@ -103,7 +101,7 @@ class Search:
     @property
     def normal(self) -> bool:
         """Whether the prior is."""
-        return all(isinstance(entry_prior(s.prior), (dist.Normal, dist.MultivariateNormal)) for s in self.sites)
+        return gaussian([site.prior for site in self.sites])
 
     def divergence(self, policy: np.ndarray) -> float:
         """Kullback–Leibler divergence of a policy from the target, nats per choice."""
@@ -112,10 +110,7 @@ class Search:
 
     def at(self, planner: Agent, z: np.ndarray) -> Jacobian:
         """Policy and derivatives of a planner with one reward."""
-        flat = self.frame.mean + self.frame.root @ z
-        shapes = [site.prior.shape() for site in self.sites]
-        parts = np.split(flat, np.cumsum([int(np.prod(shape, dtype=int)) for shape in shapes])[:-1])
-        values = {site.name: part.reshape(shape) for site, part, shape in zip(self.sites, parts, shapes, strict=True)}
+        values = unflattened(self.sites, self.frame.mean + self.frame.root @ z)
         return log_policy_jacobian(self.world, planner, fill(planner, self.prior, values)[1])
 
     def closest(self, planner: Agent, starts: Sequence[np.ndarray]) -> tuple[float, np.ndarray]:

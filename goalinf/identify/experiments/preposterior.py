@@ -10,10 +10,11 @@ import jax
 import numpy as np
 from scipy.special import logsumexp
 
+from goalinf.agents.derivatives import base_of
 from goalinf.checks import check_kind
-from goalinf.identify.candidates import Place
+from goalinf.identify.candidates import Place, Target
 from goalinf.identify.directions import Directions
-from goalinf.identify.experiments import Demonstrations, Experiment
+from goalinf.identify.experiments.kinds import Demonstrations, Experiment
 from goalinf.identify.kernel import kernel
 from goalinf.infer.fit import Fit
 from goalinf.rewards import Reward
@@ -23,43 +24,6 @@ from goalinf.worlds import World
 def open_directions(rows: Sequence[np.ndarray]) -> int:
     """Directions that no rows ``(R, P)`` show; every one is in units of its own tolerance."""
     return kernel(np.concatenate(rows), 1.0).dimension
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Target:
-    """A world in which somebody acts on what is known, and rewards of which each is as probable as the others.
-
-    Parameters
-    ----------
-    place : Place
-        The rewards there.
-    now : float (K,)
-        Return, under each, of the policy that is best for their mean.
-    best : float (K,)
-        Return of the policy that is best for each.
-    """
-
-    place: Place
-    now: np.ndarray
-    best: np.ndarray
-
-    @classmethod
-    def of(cls, place: Place) -> Target:
-        """Of the rewards of a place."""
-        count = len(place.forms)
-        made = place.greedy(place.directions(np.full((1, count), 1.0 / count)))
-        now = place.returns(np.repeat(made, count, axis=0), place.incomes)
-        return cls(place, now, place.returns(place.greedy(place.units), place.incomes))
-
-    @property
-    def gains(self) -> np.ndarray:
-        """What knowing each reward would be worth, ``(K,)``."""
-        return self.best - self.now
-
-    def gains_of(self, posterior: np.ndarray) -> np.ndarray:
-        """What knowing each posterior ``(D, K)`` is worth, ``(D,)``."""
-        made = self.place.greedy(self.place.directions(posterior))
-        return self.place.returns(made, posterior @ self.place.incomes) - posterior @ self.now
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -105,7 +69,8 @@ class Finite:
     @property
     def nullity(self) -> int:
         """Of all numbers of a reward: nothing is known yet."""
-        return sum(int(np.size(leaf)) for leaf in jax.tree.leaves(self.typical))
+        base = base_of(self.typical)
+        return sum(int(np.size(getattr(base, name))) for name in base.parameters)
 
     @property
     def perfect(self) -> float:
