@@ -37,8 +37,9 @@ def audit(
     right angles to it, where the generalized eigenvalues :math:`\mu_j` of posterior against prior variance tell how
     much was learned: :math:`d_{\mathrm{eff}} = \sum_j (1 - \mu_j)` directions' worth.
 
-    Then four questions are asked, each of a function of its own: do the data refuse that nothing is wanted
-    (:func:`~goalinf.zero_reward`)? Which other planners would act alike (:func:`~goalinf.planner_equivalence`)? What
+    Then five questions are asked, each of a function of its own: do the data refuse that nothing is wanted
+    (:func:`~goalinf.zero_reward`)? Which other planners would act alike (:func:`~goalinf.planner_equivalence`)? Which
+    degenerate pairs explain the data as well, and how long is their description (:func:`~goalinf.score_pairs`)? What
     would acting on this reward cost (:func:`~goalinf.cost_of_acting`)? Which further data would help most
     (:func:`~goalinf.design_experiment`)? Where one of them cannot be answered, the audit says why.
 
@@ -56,7 +57,7 @@ def audit(
         What could be observed next. Default: as many walks again; as many from the place that was seen least; as many
         of somebody like this with half the discount. An empty mapping leaves the question out.
     quick : bool
-        Leave the four questions out, which take some ten to sixty seconds.
+        Leave the five questions out, which take some ten to sixty seconds.
 
     Returns
     -------

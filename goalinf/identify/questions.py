@@ -16,6 +16,7 @@ from goalinf.errors import ConvergenceError, PrecisionError
 from goalinf.identify.acting import cost_of_acting, worlds_of
 from goalinf.identify.experiments.design import Design, design_experiment
 from goalinf.identify.experiments.kinds import Demonstrations, Experiment
+from goalinf.identify.planners.degenerate import degenerate_pairs, score_pairs
 from goalinf.identify.planners.equivalence import planner_equivalence
 from goalinf.identify.zero import ZeroReward, zero_reward
 from goalinf.infer.fit import Fit
@@ -40,6 +41,9 @@ class Answers:
     planners : DataFrame, str or None
         Which other planners act alike, from :func:`~goalinf.planner_equivalence`, at the posterior mean; None where
         none were to be compared.
+    pairs : DataFrame or str
+        Pairs of planner and reward that act alike everywhere in this world, from :func:`~goalinf.score_pairs`, made of
+        the posterior mean.
     acting : DataFrame or str
         From :func:`~goalinf.cost_of_acting`.
     design : Design, str or None
@@ -48,12 +52,14 @@ class Answers:
 
     zero: ZeroReward | str
     planners: pd.DataFrame | str | None
+    pairs: pd.DataFrame | str
     acting: pd.DataFrame | str
     design: Design | str | None
 
     def lines(self, n_choices: int) -> list[str]:
         """The answers in sentences."""
-        return [*_said(self.zero), *self._planners(n_choices), *self._acting(), *_said(self.design)]
+        planners = self._planners(n_choices)
+        return [*_said(self.zero), *planners, *self._pairs(), *self._acting(), *_said(self.design)]
 
     def _planners(self, n_choices: int) -> list[str]:
         if not isinstance(self.planners, pd.DataFrame):
@@ -70,6 +76,14 @@ class Answers:
                 )
             elif np.isnan(row["gap"]):
                 lines.append(f"  {name}: {row['meaning']}.")
+        return lines
+
+    def _pairs(self) -> list[str]:
+        if isinstance(self.pairs, str):
+            return [self.pairs]
+        lines = ["Pairs of planner and reward with the same policy (nats against the posterior mean; bits to say it):"]
+        for row in self.pairs.itertuples():
+            lines.append(f"  {row.Index}: {row.difference:+.2f} nats, {row.bits:,} bits; {row.meaning}.")
         return lines
 
     def _acting(self) -> list[str]:
@@ -93,6 +107,10 @@ class Answers:
         if isinstance(self.planners, pd.DataFrame):
             for name, gap in self.planners["gap"].items():
                 found.append((f"gap: {name}", float(gap), "nats per choice that speak against this planner"))
+        if isinstance(self.pairs, pd.DataFrame):
+            for name, row in self.pairs.iterrows():
+                found.append((f"difference: {name}", float(row["difference"]), "its log-likelihood over the mean's"))
+                found.append((f"bits: {name}", float(row["bits"]), "length of its description"))
         if isinstance(self.acting, pd.DataFrame):
             for name, row in self.acting.iterrows():
                 found.append((f"regret: {name}", float(row["regret"]), "mean regret of acting on the posterior mean"))
@@ -122,6 +140,7 @@ def answer(
         planners=_tried("which other planners act alike", lambda: _planners(fit, agent, reward, visits, planners))
         if compared
         else None,
+        pairs=_tried("which degenerate pairs act alike", lambda: _pairs(fit, agent, reward)),
         acting=_tried("what acting on this reward would cost", lambda: cost_of_acting(fit, everywhere)),
         design=_tried(
             "which further data would help", lambda: _design(key, fit, agent, visits, experiments, everywhere)
@@ -158,6 +177,12 @@ def _planners(
     given = visits if isinstance(world, Mapping) else next(iter(visits.values()))
     prior: Any = fit.reward
     return planner_equivalence(world, agent, reward, others, prior=prior, visits=given, starts=2)
+
+
+def _pairs(fit: Fit, agent: Agent, reward: Reward) -> pd.DataFrame:
+    if not isinstance(fit.world, World):
+        raise ValueError("these pairs are made for one world, and this fit is of several")
+    return score_pairs(fit.world, degenerate_pairs(fit.world, agent, reward), fit.data)
 
 
 def _usual(agent: Agent, discount: float) -> dict[str, Agent]:

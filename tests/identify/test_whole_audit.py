@@ -44,11 +44,13 @@ def test_every_question_is_answered(whole, fit):
     assert isinstance(answers.design, Design)
     assert list(answers.acting.index) == ["here", "hasty"]
     assert list(answers.planners.index) == ["hard", "keen"]
+    np.testing.assert_allclose(answers.pairs["difference"], 0.0, atol=1e-9)
     text = str(whole)
     for words in (
         "controllability deficit (1)",
         "Zero reward: log Bayes factor",
         "No behavior in these worlds speaks against hard, keen.",
+        "indifferent: +0.00 nats, ",
         "Acting on the posterior mean gives away",
         "hasty: ",
         "Best next: ",
@@ -59,6 +61,7 @@ def test_every_question_is_answered(whole, fit):
     assert table["regret: here"] == pytest.approx(gi.cost_of_acting(fit)["regret"]["here"])
     assert table["zero_log_bayes_factor"] == answers.zero.log_bayes_factor
     assert table["gap: hard"] < 1e-10
+    assert table["bits: opposite"] == table["bits: meant"] + 1
 
 
 def test_it_is_the_same_again(whole, fit):
@@ -140,6 +143,7 @@ def test_the_order_of_worlds_is_no_matter():
         found.append(gi.audit(fit, planners={"hasty": gi.soft_optimal(2.0, discount=0.1)}).answers)
     assert found[1].planners["gap"]["hasty"] == pytest.approx(found[0].planners["gap"]["hasty"], rel=1e-3)
     assert set(found[1].design.table.index) == {"more in x", "more in y"}
+    assert found[1].pairs.startswith("Not said: which degenerate pairs act alike; these pairs are made for one world")
     assert found[0].planners["gap"]["hasty"] > 1e-6
 
 
