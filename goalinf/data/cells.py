@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
 # Counting in a table of all possible cells beats sorting while the table is not much longer than the data.
 _TABLE_PER_CHOICE, _SMALL_TABLE = 4, 1 << 20
+_FEWEST = 64  # cells after padding; so few cost nothing
 
 
 class Cells(eqx.Module):
@@ -56,6 +58,11 @@ class Cells(eqx.Module):
             action=action.astype(np.int32),
             weight=counts.astype(np.float64),
         )
+
+    def padded(self) -> Cells:
+        """As many as a power of two, the last ones with weight zero: data of about one size share compiled programs."""
+        more = max(_FEWEST, 1 << (len(self.weight) - 1).bit_length()) - len(self.weight)
+        return Cells(*(np.pad(np.asarray(x), (0, more)) for x in jax.tree.leaves(self)))
 
     @classmethod
     def each(cls, states, actions, observed, subject, context) -> Cells:

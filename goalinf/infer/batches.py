@@ -27,10 +27,15 @@ def over_draws(function: Callable[..., Any], draws: Any, *args: Any) -> Any:
     pytree
         Results with a leading axis of draws.
     """
+    return jax.device_get(mapped(function)(draws, args))
+
+
+def mapped(function: Callable[..., Any]) -> Callable[[Any, tuple], Any]:
+    """The program of :func:`over_draws`, of the draws and a tuple of what is the same for all."""
     batch = None if jax.default_backend() == "cpu" else _BATCH
 
     @jax.jit
     def program(draws, args):
         return jax.lax.map(lambda draw: function(draw, *args), draws, batch_size=batch)
 
-    return jax.device_get(program(draws, args))
+    return program

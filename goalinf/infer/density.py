@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -17,8 +17,11 @@ from numpyro.infer.util import constrain_fn, potential_energy
 
 from goalinf.behavior import Behavior
 from goalinf.data import Trajectories
+from goalinf.infer.batches import mapped
+from goalinf.infer.programs import shared
 
 Model = Callable[[Any], None]
+_Program = TypeVar("_Program")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,19 +36,30 @@ class Density:
         Unconstrained coordinates of the prior medians.
     unravel : callable
         ``(D,)`` -> dictionary of unconstrained sites.
+    recipe : hashable
+        What the model is made of: densities with equal ones share their compiled programs.
     """
 
     model: Model
     start: np.ndarray
     unravel: Callable[[Any], dict[str, Any]]
+    recipe: Hashable = dataclasses.field(default_factory=object)
 
     @classmethod
     def of(
-        cls, model: Model, data: Any, key: Any, start: Mapping[str, Any] | None = None, *, unknown: bool = True
+        cls,
+        model: Model,
+        data: Any,
+        key: Any,
+        start: Mapping[str, Any] | None = None,
+        *,
+        unknown: bool = True,
+        recipe: Hashable | None = None,
     ) -> Density:
         """Trace the model once (inside the precision of the block), at the prior medians or where ``start`` says.
 
-        ``unknown`` is whether there has to be something to infer besides what is summed over.
+        ``unknown`` is whether there has to be something to infer besides what is summed over. Without a ``recipe`` the
+        model shares its programs with no other.
 
         Raises
         ------
@@ -72,7 +86,7 @@ class Density:
             )
         unconstrained = {site["name"]: biject_to(site["fn"].support).inv(site["value"]) for site in latent}
         flat, unravel = ravel_pytree(unconstrained)
-        return cls(model, np.asarray(flat), unravel)
+        return cls(model, np.asarray(flat), unravel, object() if recipe is None else recipe)
 
     @property
     def size(self) -> int:
@@ -86,6 +100,14 @@ class Density:
     def constrain(self, flat: Any, data: Any) -> dict[str, Any]:
         """Every site's value at a flat vector."""
         return constrain_fn(self.seeded, (data,), {}, self.unravel(flat), return_deterministic=True)
+
+    def program(self, name: Hashable, make: Callable[[], _Program]) -> _Program:
+        """The program of this name, made where no model of the same recipe has made it."""
+        return shared(self.recipe, name, make)
+
+    def over_draws(self, name: Hashable, function: Callable[..., Any], draws: Any, data: Any) -> Any:
+        """``function(draw, data)`` of every draw, on the host; the program is kept by that name."""
+        return jax.device_get(self.program(name, lambda: mapped(function))(draws, (data,)))
 
     @property
     def seeded(self) -> Model:

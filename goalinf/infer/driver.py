@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from goalinf.infer.geometry import Geometry, Kernel
+from goalinf.infer.programs import shapes
 from goalinf.infer.progress import Progress
 from goalinf.precision import Precision, computing_in
 
@@ -75,7 +76,8 @@ class Chains:
         if method == "vectorized":
             states = [jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)]
             block = jax.vmap(block, (0, None))
-        compiled = jax.jit(block).lower(states[0], args).compile()
+        name = (kernel.settings, warmup, method, shapes((states[0], args)))
+        compiled = kernel.density.program(name, lambda: jax.jit(block).lower(states[0], args).compile())
         self._block = lambda state: compiled(state, args)
         self._states = states
 

@@ -24,7 +24,6 @@ from scipy import linalg
 from scipy.special import logsumexp
 
 from goalinf.checks import check_key, check_kind
-from goalinf.infer.batches import over_draws
 from goalinf.infer.fit import Algorithm, Fit
 from goalinf.infer.problem import Form, Posterior
 from goalinf.infer.resume import posterior_of
@@ -154,7 +153,7 @@ def _coordinates(fit: Fit, posterior: Posterior, form: Form) -> np.ndarray:
     def coordinates(one: dict[str, Any], data: Any) -> Any:
         return ravel_pytree(unconstrain_fn(density.seeded, (data,), {}, one))[0]
 
-    return np.asarray(over_draws(coordinates, flat, form.data)).reshape(*shape, -1)
+    return np.asarray(density.over_draws("coordinates", coordinates, flat, form.data)).reshape(*shape, -1)
 
 
 def _log_density(form: Form, flat: np.ndarray) -> np.ndarray:
@@ -162,7 +161,7 @@ def _log_density(form: Form, flat: np.ndarray) -> np.ndarray:
     if form.closed is not None:
         return -form.closed.scores(flat)[0]
     density = form.density
-    found = -np.asarray(over_draws(lambda one, data: density.potential(one, data), flat, form.data))
+    found = -np.asarray(density.over_draws("potential", density.potential, flat, form.data))
     return np.where(np.isfinite(found), found, -np.inf)
 
 

@@ -82,8 +82,10 @@ class Kernel:
         block: int,
         target_accept: float,
     ):
+        self.density = density
         self.algorithm = algorithm
         self.block = block
+        self.settings = algorithm, block, target_accept
 
         def potential_of(data, center, scale):
             return lambda x: density.potential(center + scale @ x, data)

@@ -14,7 +14,6 @@ from scipy.special import softmax
 from goalinf.behavior import Behavior
 from goalinf.data import Trajectories
 from goalinf.infer import assemble
-from goalinf.infer.batches import over_draws
 from goalinf.infer.density import Density
 from goalinf.infer.fit import Fit
 from goalinf.infer.problem import Posterior
@@ -169,11 +168,8 @@ def pointwise(
     if not isinstance(data, Trajectories):
         return None, np.zeros(shape)
     flat = {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}
-    scored, residual = over_draws(partial(_one, density, by), flat, data)
+    score = partial(density.log_likelihood, by=by)
+    scored, residual = density.over_draws(("scores", by), score, flat, data)
     if scored.ndim == 1:  # the model scores nothing that goalinf can split
         return None, np.zeros(shape)
     return scored.reshape(*shape, *scored.shape[1:]), residual.reshape(shape)
-
-
-def _one(density: Density, by: str, draw: dict[str, Any], data: Trajectories) -> Any:
-    return density.log_likelihood(draw, data, by=by)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import partial
+from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
 import jax
@@ -70,10 +70,13 @@ class Compiled:
 
     def derivatives(self, flat: np.ndarray) -> tuple[float, np.ndarray, np.ndarray | None]:
         """Potential, gradient and Hessian (None beyond some 1,500 parameters)."""
-        if self.density.size > NEWTON_SIZE:
-            value, slope = jax.device_get(_to_first_order(self.density, flat, self.data))
+        density = self.density
+        if density.size > NEWTON_SIZE:
+            program = density.program("first order", lambda: jax.jit(jax.value_and_grad(density.potential)))
+            value, slope = jax.device_get(program(flat, self.data))
             return float(value), np.asarray(slope, float), None
-        value, slope, curvature = jax.device_get(_to_second_order(self.density, flat, self.data))
+        program = density.program("second order", lambda: jax.jit(_to_second_order(density.potential)))
+        value, slope, curvature = jax.device_get(program(flat, self.data))
         return float(value), np.asarray(slope, float), np.asarray(curvature, float)
 
 
@@ -102,19 +105,16 @@ class Remembered:
         return self._last[1]
 
 
-@partial(jax.jit, static_argnums=0)
-def _to_first_order(density: Density, flat: Any, data: Any) -> Any:
-    return jax.value_and_grad(density.potential)(flat, data)
-
-
-@partial(jax.jit, static_argnums=0)
-def _to_second_order(density: Density, flat: Any, data: Any) -> Any:
-    def gradient(flat):
-        value, slope = jax.value_and_grad(density.potential)(flat, data)
+def _to_second_order(potential: Callable[..., Any]) -> Callable[..., Any]:
+    def gradient(flat, data):
+        value, slope = jax.value_and_grad(potential)(flat, data)
         return slope, (value, slope)
 
-    curvature, (value, slope) = jax.jacfwd(gradient, has_aux=True)(flat)
-    return value, slope, curvature
+    def derivatives(flat, data):
+        curvature, (value, slope) = jax.jacfwd(gradient, has_aux=True)(flat, data)
+        return value, slope, curvature
+
+    return derivatives
 
 
 def climb(target: Target) -> Mode:

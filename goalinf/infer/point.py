@@ -190,8 +190,8 @@ def approximate(
         else:
             flat, said = _svi(key_fit, key_draw, posterior, draws, steps)
         density = posterior.plain.density
-        program = jax.jit(jax.vmap(lambda one: density.constrain(one, posterior.data)))
-        values = {name: one[None] for name, one in jax.device_get(program(flat)).items()}
+        found = density.over_draws("constrain", density.constrain, flat, posterior.data)
+        values = {name: one[None] for name, one in found.items()}
         stats = {"diverging": np.zeros((1, draws), bool)}
         return labeled_fit(key, posterior, values, stats, xr.Dataset(), {"sampler": said, "algorithm": by}, chosen)
 

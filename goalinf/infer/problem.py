@@ -26,6 +26,7 @@ from goalinf.infer.closed_form import ClosedForm, starting_values
 from goalinf.infer.density import Density, Model
 from goalinf.infer.mode import Compiled, Remembered
 from goalinf.infer.priors import Site, fill, find_sites, median, sample_sites
+from goalinf.infer.programs import recipe
 from goalinf.infer.scale import ScaleMixture, product_prior, sample_product, split_product
 from goalinf.rewards import Reward
 
@@ -109,8 +110,7 @@ class Posterior:
         if form.closed is not None:
             values = self._closed_values(flat)
         else:
-            density = form.density  # traced here, not inside of the program
-            values = over_draws(lambda one, data: density.constrain(one, data), flat, self.data)
+            values = form.density.over_draws("constrain", form.density.constrain, flat, self.data)
         if form is self.plain:
             return values
         assert self.scale is not None
@@ -138,7 +138,10 @@ class Posterior:
             return Behavior(world, agent, wanted, contexts=contexts).by_group(data)
 
         groups = {"subject": self.labeled.n_subjects, "trajectory": self.labeled.n_trajectories, "data": 1}
-        found = over_draws(one, dict(values), self.data) if values else jax.device_get(one({}, self.data))[None]
+        if values:
+            found = self.plain.density.over_draws("by group", one, dict(values), self.data)
+        else:
+            found = jax.device_get(one({}, self.data))[None]
         return found[..., : groups[mixture.by]]
 
     def _closed_values(self, flat: np.ndarray) -> dict[str, np.ndarray]:
@@ -200,18 +203,24 @@ def standard(
         def model(observed: Trajectories) -> None:
             filled_agent, filled_reward = fill(agent, reward, draw(sites))
             # The names of the contexts are on the host; inside compiled code only their order is left.
-            behavior = Behavior(world, filled_agent, filled_reward, contexts=data.context_names)
+            behavior = Behavior(world, filled_agent, filled_reward, contexts=contexts)
             numpyro.sample("choices", behavior, obs=observed)
 
         return model
 
-    bare = data.unlabeled()
+    contexts = data.context_names
+    bare = dataclasses.replace(data.unlabeled(), cells=data.cells.padded())
     scale = product_prior(sites, reward) if as_product and agent.scales else None
     start = starting_values(sites, scale)
 
     def form(draw: Any, prior: ScaleMixture | None) -> Form:
         closed = ClosedForm.of(setting, agent, reward, sites, data, prior)
-        return Form(lambda: Density.of(model_of(draw), bare, key, start, unknown=bool(sites)), bare, closed)
+        made_of = recipe(world, agent, reward, contexts, prior is not None)
+
+        def trace() -> Density:
+            return Density.of(model_of(draw), bare, key, start, unknown=bool(sites), recipe=made_of)
+
+        return Form(trace, bare, closed)
 
     plain = form(sample_sites, None)
     product = None if scale is None else form(partial(sample_product, prior=scale), scale)

@@ -56,6 +56,9 @@ def infer(
     0.95. ``print(fit)`` says which ran and why. Where all that is unknown is one of several (``gi.one_of``), nothing
     has to be sampled: ``fit.responsibilities`` are exact, and the draws independent.
 
+    Compiled programs are kept for the last 16 models: where the same world is given again with the same agent and
+    reward, priors included, further data of the same shape (trajectories, steps) start at once.
+
     Parameters
     ----------
     key : jax.random key

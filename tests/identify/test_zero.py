@@ -48,7 +48,9 @@ def test_a_vaguer_prior_favors_zero():
     assert found.savage_dickey == pytest.approx(found.log_bayes_factor, abs=4 * error)
     assert "The verdict depends on it." in str(found)
     # theta = (r1 - r2) / sqrt 2 is standard normal before the data: the probability of |theta| < 1.
-    assert found.mass.set_index("radius")["prior"][1.0] == pytest.approx(0.6827, abs=4 * np.sqrt(0.6827 * 0.3173 / 20_000))
+    assert found.mass.set_index("radius")["prior"][1.0] == pytest.approx(
+        0.6827, abs=4 * np.sqrt(0.6827 * 0.3173 / 20_000)
+    )
     assert found.mass["posterior"].is_monotonic_increasing
 
 

@@ -1,0 +1,117 @@
+"""Programs are compiled once for a model and a shape of data, and never used for another model."""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import jax
+import numpy as np
+import numpyro.distributions as dist
+import pytest
+
+import goalinf as gi
+from goalinf.infer.programs import _programs, recipe
+
+HALL = gi.gridworld("s..a", discount=0.9)
+WANTS = gi.StateReward(np.array([0.0, 1.0, 0.0, 2.0]), on="departure")
+
+SCRIPT = """
+    import jax, numpy as np, numpyro.distributions as dist
+    import goalinf as gi
+
+    hall = gi.gridworld("s..a", discount=0.9)
+    wants = gi.StateReward(np.array([0.0, 1.0, 0.0, 2.0]), on="departure")
+    compiled = []
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda event, *_, **__: compiled.append(event) if event.endswith("backend_compile_duration") else None
+    )
+    walks = [
+        gi.simulate(jax.random.key(k), hall, gi.boltzmann(2.0), wants, trajectories=4, steps=5) for k in range(3)
+    ]
+
+    def look(data, sd):
+        before = len(compiled)
+        prior = gi.StateReward(dist.Normal(0.0, sd), on="departure")
+        gi.infer(
+            jax.random.key(0), hall, agent=gi.boltzmann(2.0), reward=prior, data=data,
+            method="hmc", chains=2, warmup=50, draws=50, progress=False,
+        )
+        return len(compiled) - before
+
+    print(look(walks[0], 1.0) > 0, look(walks[1], 1.0), look(walks[2], 1.0), look(walks[2], 2.0) > 0)
+"""
+
+
+def test_other_data_of_a_model_compile_nothing():
+    """In a process of its own, where nothing has been compiled before."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+    run = [sys.executable, "-c", textwrap.dedent(SCRIPT)]
+    done = subprocess.run(run, capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.split() == ["True", "0", "0", "True"]
+
+
+def look(key, data, agent, sd):
+    prior = gi.StateReward(dist.Normal(0.0, sd), on="departure")
+    fit = gi.infer(key, HALL, agent=agent, reward=prior, data=data, method="hmc", chains=2, warmup=50, draws=50)
+    return fit.posterior["reward.values"].values, fit.tree["log_likelihood"]["choices"].values
+
+
+def test_shared_programs_change_nothing():
+    """Two sets of data, two priors, a known and a free beta: as where every one of them is compiled anew."""
+    cases = [
+        (data, agent, sd)
+        for agent, sd in ((gi.boltzmann(2.0), 1.0), (gi.boltzmann(2.0), 3.0), (gi.boltzmann(dist.LogNormal(0, 1)), 1.0))
+        for data in (
+            gi.simulate(jax.random.key(k), HALL, gi.boltzmann(2.0), WANTS, trajectories=4, steps=5) for k in range(2)
+        )
+    ]
+    together = [look(jax.random.key(1), *case) for case in cases]
+    for case, found in zip(cases, together, strict=True):
+        _programs.cache_clear()
+        for one, other in zip(look(jax.random.key(1), *case), found, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def parts(**changed):
+    agent = {"beta": dist.LogNormal(0.0, 1.0), "lapse": 0.1} | changed.pop("agent", {})
+    reward = gi.StateReward(changed.pop("prior", dist.Normal(0.0, 1.0)), on=changed.pop("on", "departure"))
+    return gi.boltzmann(**agent), reward, changed.pop("contexts", ("a", "b"))
+
+
+def test_what_is_made_anew_is_the_same_model():
+    assert recipe(HALL, parts()) == recipe(HALL, parts())
+    assert hash(recipe(HALL, parts())) == hash(recipe(HALL, parts()))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"agent": {"beta": dist.LogNormal(0.0, 2.0)}},
+        {"agent": {"beta": dist.Gamma(1.0, 1.0)}},
+        {"agent": {"beta": 1.0}},
+        {"agent": {"lapse": 0.2}},
+        {"agent": {"backup": "mean"}},
+        {"prior": dist.Normal(1.0, 1.0)},
+        {"prior": dist.Normal(np.zeros(4), 1.0)},
+        {"on": "arrival"},
+        {"contexts": ("b", "a")},
+    ],
+    ids=str,
+)
+def test_another_model_is_another_one(changed):
+    assert recipe(HALL, parts(**changed)) != recipe(HALL, parts())
+
+
+def test_worlds_are_told_apart_even_where_they_are_changed():
+    world = gi.gridworld("s..a", discount=0.9)
+    first = recipe(world, parts())
+    assert recipe(HALL, parts()) != first
+    assert recipe({"a": world, "b": HALL}, parts()) != recipe({"a": HALL, "b": world}, parts())
+    world.mdp.initial[:] = world.mdp.initial[::-1]
+    assert recipe(world, parts()) != first
+
+
+def test_what_cannot_be_compared_is_shared_with_nothing():
+    assert recipe(HALL, [1]) == recipe(HALL, [1])
+    assert recipe(HALL, {1}) != recipe(HALL, {1})  # a set cannot be hashed
