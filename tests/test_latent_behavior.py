@@ -31,11 +31,22 @@ def walks(name, trajectories=4, steps=STEPS, seed=0, agent=None):
     return gi.simulate(jax.random.key(seed), G3, agent, wanted(name), trajectories=trajectories, steps=steps)
 
 
+def over_all_modes_of_states(probs, initial, states, actions):
+    """The sum over all modes that the states could have, by that of the last state."""
+    total = np.zeros(len(probs))
+    for modes in itertools.product(range(len(probs)), repeat=probs.shape[1]):
+        chosen = (probs[modes[s], s, a] for s, a in zip(states[:-1], actions, strict=True))
+        total[modes[states[-2]]] += np.prod(initial[list(modes)]) * np.prod(list(chosen))
+    return total
+
+
 def over_all_paths(policy, states, actions):
     """The sum over all mode paths, by their last mode; jumps and kernels exactly as the record says."""
     probs = np.exp(policy.log_probs)
     count = len(probs)
     initial = np.exp(policy.modes.initial)
+    if policy.modes.by_state:
+        return over_all_modes_of_states(probs, initial, states, actions)
     kernel = np.eye(count) if policy.modes.kernel is None else np.exp(policy.modes.kernel)
     jump = policy.modes.jump
     total = np.zeros(count)
@@ -95,6 +106,26 @@ def test_all_action_sequences_add_up_to_one(name):
         first = gi.Trajectories.of(states[None, :2], [[0]])
         alone = gi.Behavior(G3, agent, reward).log_prob_by_step(missing)[0, 0]
         np.testing.assert_allclose(alone, gi.Behavior(G3, agent, reward).log_prob(first), rtol=1e-12)
+
+
+def test_a_noisy_plan_is_many_plans():
+    """Every state is averaged by itself; what is simulated repeats its errors as often as that says."""
+    ring = gi.from_arrays(np.roll(np.eye(2), 1, axis=0)[:, None].repeat(3, axis=1), initial=[1.0, 0.0], discount=0.5)
+    wants = gi.ActionReward([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    agent = gi.noisy_plan(1.0, beta=4.0, draws=7)
+    probs = np.exp(solve(agent, ring, wants).log_probs)  # (7, 2, 3)
+    expected = np.log([(probs[:, 0, 1] ** 2).mean() * (probs[:, 1, 1] * probs[:, 1, 2]).mean()])
+    walk = gi.Trajectories.of([[0, 1, 0, 1, 0]], [[1, 1, 1, 2]])
+    np.testing.assert_allclose(gi.Behavior(ring, agent, wants).log_prob_by_trajectory(walk), expected, rtol=1e-12)
+    data = gi.simulate(jax.random.key(0), ring, agent, wants, trajectories=4000, steps=4)
+    same = data.actions[:, :2] == data.actions[:, 2:]
+    chance = (probs**2).sum(axis=2).mean(axis=0)
+    assert (abs(same.mean(axis=0) - chance) < 4 * np.sqrt(chance * (1 - chance) / 4000)).all()
+    both = np.array(
+        [[np.mean((data.actions[:, 0] == a) & (data.actions[:, 1] == b)) for b in range(3)] for a in range(3)]
+    )
+    alone = np.multiply.outer(probs[:, 0].mean(0), probs[:, 1].mean(0))  # errors of two states are independent
+    assert (abs(both - alone) < 4 * np.sqrt(alone * (1 - alone) / 4000)).all()
 
 
 def test_one_policy_has_no_modes():

@@ -220,7 +220,8 @@ class PlanNoise(Part):
     r"""The plan itself is wrong, once per episode: :math:`\tilde Q = Q + \sigma \xi`, :math:`\xi \sim N(0, I)`.
 
     Errors are then consistent within an episode, as those of noisy choices are not. The integral over :math:`\xi` is
-    an average over so many draws that never change, so that the likelihood is exact for those.
+    an average over so many draws that never change. Errors of one state say nothing of those of another, so that every
+    state is averaged by itself: M draws stand for :math:`M^{|S|}` plans.
 
     Parameters
     ----------
@@ -246,8 +247,8 @@ class PlanNoise(Part):
         check_count("seed", self.seed, least=0)
 
     def enact(self, agent: Any, mdp: MDP, reward: Reward) -> Policy:
-        """One mode for each draw, for the whole trajectory."""
+        """One mode for each draw; which one holds in a state does so for the whole trajectory."""
         noise = np.random.default_rng(self.seed).normal(size=(self.draws, mdp.n_actions, mdp.n_states))
         policies = plan_with(agent, mdp, reward, self.plan_noise * cast(noise))
-        modes = Modes(jnp.full(self.draws, -jnp.log(self.draws)))
+        modes = Modes(jnp.full(self.draws, -jnp.log(self.draws)), by_state=True)
         return _each(policies, modes, policies.ended[0])

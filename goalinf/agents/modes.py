@@ -33,11 +33,19 @@ class Modes(eqx.Module):
     jump : int (S, M), optional
         Where arriving in a state changes the mode for sure: the mode it becomes, before the kernel moves it on. It
         holds for the first state as well.
+    by_state : bool
+        Whether every state has a mode of its own, drawn when it is first met, that stays: no kernel, no jump.
     """
 
     initial: Float[Array | np.ndarray, "*S M"]
     kernel: Float[Array | np.ndarray, "*S M M"] | None = None
     jump: Int[Array | np.ndarray, "S M"] | None = None
+    by_state: bool = eqx.field(static=True, default=False)
+
+    @property
+    def stays(self) -> bool:
+        """Whether the mode never changes."""
+        return self.kernel is None and self.jump is None
 
     def begin(self, state: Int[Array, ""]) -> Float[Array, " M"]:
         """Log-probability of each mode in the first state."""

@@ -165,7 +165,7 @@ _filter_compiled = jax.jit(_filter_all, static_argnums=1)
 def _filter(policy: Policy, wanted: Wanted, c: Any, states: Any, actions: Any, observed: Any) -> Any:
     """The scores of one trajectory, or its modes. Only what depends on the step before is in a loop."""
     modes, history = jax.tree.map(lambda leaf: leaf[c], (policy.modes, policy.history))
-    known, states, actions = states[1:] >= 0, jnp.maximum(states, 0), jnp.maximum(actions, 0)
+    places, known, states, actions = states, states[1:] >= 0, jnp.maximum(states, 0), jnp.maximum(actions, 0)
     now, following, times = states[:-1], states[1:], jnp.arange(actions.size)
     alive = ~lax.cummax(policy.ended[c, now].astype(jnp.int32)).astype(bool)
     counted = alive & observed
@@ -179,14 +179,28 @@ def _filter(policy: Policy, wanted: Wanted, c: Any, states: Any, actions: Any, o
     if modes is None:
         return scores[0]
 
-    def step(weights, at):
-        score, following, alive, counted = at
+    def told(weights, score, counted):
         joint = weights + score
         total = logsumexp(joint)
         possible = total > -jnp.inf
         weights = jnp.where(counted & possible, joint - jnp.where(possible, total, 0.0), weights)
-        moved = jnp.where(alive, modes.move(weights, following), weights)
-        return moved, jnp.where(counted, total, 0.0) if wanted == "scores" else weights
+        return weights, jnp.where(counted, total, 0.0) if wanted == "scores" else weights
+
+    if modes.by_state:
+        here = now[lax.cummax(jnp.where(places[:-1] >= 0, times, 0))]  # behind the end it stays
+
+        def revisit(weights, at):
+            state, score, counted = at
+            one, found = told(weights[state], score, counted)
+            return weights.at[state].set(one), found
+
+        begin = jnp.broadcast_to(modes.initial, (by_mode.shape[-2], modes.initial.size))
+        return lax.scan(revisit, begin, (here, scores.T, counted))[1]
+
+    def step(weights, at):
+        score, following, alive, counted = at
+        weights, found = told(weights, score, counted)
+        return jnp.where(alive, modes.move(weights, following), weights), found
 
     return lax.scan(step, modes.begin(states[0]), (scores.T, following, alive & known, counted))[1]
 

@@ -40,7 +40,7 @@ def roll_out(
     own = jax.tree.map(lambda leaf: leaf[numbers], (policy.modes, policy.history))
     each = 0 if policy.ended.shape[-2] > 1 else None
     modes, history = own
-    timed = horizon_of(policy) is not None
+    timed, walkers = horizon_of(policy) is not None, jnp.arange(len(starts))
 
     def per_walker(method: str, part: Any, *arguments: Any) -> Any:
         return jax.vmap(lambda part, *args: getattr(part, method)(*args), (each, *(0,) * len(arguments)))(
@@ -60,7 +60,8 @@ def roll_out(
         state, mode, past = carry
         key, t = now
         choose, move = jax.random.split(key)
-        place = (*((mode,) if modes is not None else ()), *((t,) if timed else ()), state)
+        in_mode = () if modes is None else (mode[walkers, state] if modes.by_state else mode,)
+        place = (*in_mode, *((t,) if timed else ()), state)
         log_probs = policy.log_probs[(numbers, *place)]
         if history is not None:
             log_probs = per_walker("bend", history, per_walker("look", history, past, state), log_probs)
@@ -70,7 +71,7 @@ def roll_out(
         slot = jax.random.categorical(move, jnp.log(probabilities[place]))
         alive = ~policy.ended[numbers, state]
         following = jnp.where(alive, successors[(*place, slot)], state)
-        if modes is not None:
+        if modes is not None and not modes.stays:
             here = jnp.where(jnp.arange(policy.log_probs.shape[1]) == mode[:, None], 0.0, -jnp.inf)
             mode = drawn(jax.random.fold_in(move, 1), per_walker("move", modes, here, following))
         if history is not None:
@@ -79,7 +80,11 @@ def roll_out(
         return (following, mode, past), (state, action, alive)
 
     mode = past = None
-    if modes is not None:
+    if modes is not None and modes.by_state:
+        each_state = len(starts), policy.log_probs.shape[-2], policy.log_probs.shape[1]
+        chances = jnp.broadcast_to(modes.initial[..., None, :], each_state)
+        mode = drawn(jax.random.fold_in(key, steps), chances)
+    elif modes is not None:
         mode = drawn(jax.random.fold_in(key, steps), per_walker("begin", modes, starts))
     if history is not None:
         past = jax.vmap(lambda part, _: part.start(policy.log_probs), (each, 0))(history, starts)

@@ -115,8 +115,10 @@ def noisy_plan(plan_noise: Any, beta: Any, *, draws: int = 64, seed: int = 0, **
     r"""The plan itself is wrong, once per episode: :math:`\tilde Q = Q + \sigma \xi`, :math:`\xi \sim N(0, I)`.
 
     Errors are then consistent within an episode, as those of noisy choices are not: the same wrong turn is taken when
-    a state is met again. The integral over :math:`\xi` is an average over draws that never change, so that the
-    likelihood is exact for those.
+    a state is met again. The integral over :math:`\xi` is an average over draws that never change, state by state, as
+    errors of one state say nothing of those of another. What is seen of a state has a relative error of
+    :math:`\mathrm{sd}(p)/(\bar p \sqrt{M})`, p being its probability under each of the M draws: compare evidence with
+    several ``draws`` where it matters.
 
     Parameters
     ----------
