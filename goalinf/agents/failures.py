@@ -5,7 +5,6 @@ Each is an execution with latent modes. ``inner`` is the execution of every mode
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -29,6 +28,9 @@ def _log(probabilities: Any) -> Any:
     """Logarithm with −inf, and no derivative, at zero."""
     some = probabilities > 0
     return jnp.where(some, jnp.log(jnp.where(some, probabilities, 1.0)), -jnp.inf)
+
+
+_plan_each = jax.jit(jax.vmap(plan, (None, None, 0)))  # compiled once, for rewards with a leading axis
 
 
 def _each(policies: Policy, modes: Modes, ended: Any) -> Policy:
@@ -120,7 +122,7 @@ class Switching(Part):
                 f"a switching agent wants one of several rewards; found a {type(reward).__name__}: "
                 "give reward=gi.one_of({name: reward, …})"
             )
-        policies = jax.vmap(partial(plan, agent), (None, 0))(mdp, stack_rewards(reward.options))
+        policies = _plan_each(agent, mdp, stack_rewards(reward.options))
         prior, s = jnp.asarray(reward.weights), jnp.asarray(self.switch)
         kernel = (1.0 - s) * jnp.eye(prior.size) + s * prior
         return _each(policies, Modes(_log(prior), _log(kernel)), policies.ended.all(axis=0))
@@ -164,7 +166,7 @@ class Subgoal(Part):
             GoalReward(place, dead, step_cost=reward.step_cost, bonus=reward.bonus, dead_end=reward.dead_end)
             for place, dead in zip(self.places, self.dead, strict=True)
         ]
-        policies = jax.vmap(partial(plan, agent), (None, 0))(mdp, stack_rewards([*wanted, reward]))
+        policies = _plan_each(agent, mdp, stack_rewards([*wanted, reward]))
         count = len(wanted)
         kappa = jnp.asarray(self.detour)
         initial = jnp.append(jnp.full(count, kappa / count), 1.0 - kappa)
