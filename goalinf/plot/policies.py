@@ -152,7 +152,7 @@ def _ways(ax: Axes, ground: Ground, world: World, weight: np.ndarray, colors: Sc
     s = np.broadcast_to(np.arange(world.n_states)[:, None, None], mdp.successors.shape)
     np.add.at(flow, (ground.fold[s], ground.fold[mdp.successors]), weight[:, :, None] * np.asarray(mdp.probabilities))
     flow /= np.maximum(np.bincount(ground.fold, minlength=n), 1)[:, None]
-    ground.draw(ax, np.diag(flow).copy(), colors=colors.get_cmap(), norm=colors.norm)
+    ground.draw(ax, np.diag(flow).copy(), colors=colors.get_cmap(), norm=Normalize(0, 1))
     tails, heads = np.nonzero((flow > _SHOWN) & ~np.eye(n, dtype=bool))
     likely = flow[tails, heads]
     order = np.argsort(likely)

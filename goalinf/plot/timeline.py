@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -72,6 +74,6 @@ def goal_timeline(posterior: xr.DataArray, trajectory: int = 0, *, ax: Axes | No
         ax.spines[side].set_visible(False)
     name = one.coords["trajectory"].item() if "trajectory" in one.coords else trajectory
     ax.set_title(f"trajectory {name}", loc="left", size=9.5, color=style.INK)
-    outside = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "frameon": False, "fontsize": 8}
+    outside: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "frameon": False, "fontsize": 8}
     ax.legend(title="goal", title_fontsize=8, labelcolor=style.INK, **outside)
     return style.figure_of(ax)

@@ -157,9 +157,9 @@ def design_experiment(
         rows: dict[str, dict[str, float]] = {}
         keys = jax.random.split(key, len(experiments))
         with Progress(f"{len(experiments)} experiments", len(experiments), divergences=False) as bar:
-            for one, (name, experiment) in zip(keys, experiments.items(), strict=True):
+            for own, (name, experiment) in zip(keys, experiments.items(), strict=True):
                 nullity = open_directions([*now.known, experiment.rows(now.typical)])
-                rows[name] = {"nullity": nullity, **now.judge(one, experiment)}
+                rows[name] = {"nullity": nullity, **now.judge(own, experiment)}
                 bar.advance(1)
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("experiment").astype({"nullity": int})
     table = table.sort_values("evsi" if named else "information", ascending=False, kind="stable")
