@@ -25,7 +25,7 @@ from scipy.special import logsumexp
 
 from goalinf.checks import check_key, check_kind
 from goalinf.infer.fit import Algorithm, Fit
-from goalinf.infer.problem import Form, Posterior
+from goalinf.infer.posterior import Form, Posterior
 from goalinf.infer.resume import posterior_of
 from goalinf.infer.scale import PRODUCT
 from goalinf.precision import computing_in

@@ -16,7 +16,7 @@ from goalinf.data import Trajectories
 from goalinf.infer import assemble
 from goalinf.infer.density import Density
 from goalinf.infer.fit import Fit
-from goalinf.infer.problem import Posterior
+from goalinf.infer.posterior import Posterior
 from goalinf.infer.run import Sampled
 from goalinf.precision import Precision
 from goalinf.worlds import label

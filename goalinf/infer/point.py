@@ -26,8 +26,9 @@ from goalinf.infer.fit import Fit
 from goalinf.infer.geometry import Geometry
 from goalinf.infer.labeled import labeled_fit
 from goalinf.infer.mode import climb
+from goalinf.infer.posterior import Posterior
 from goalinf.infer.priors import fill
-from goalinf.infer.problem import Posterior, own_model, standard
+from goalinf.infer.problem import own_model, standard
 from goalinf.precision import Precision, computing_in
 
 _NO_MODE = "the posterior may have no mode (try a tighter prior), or float32 may be too coarse"

@@ -15,7 +15,8 @@ from goalinf.infer.driver import default_chain_method
 from goalinf.infer.fit import Algorithm, Fit
 from goalinf.infer.geometry import Geometry
 from goalinf.infer.labeled import assembled
-from goalinf.infer.problem import Posterior, own_model, standard
+from goalinf.infer.posterior import Posterior
+from goalinf.infer.problem import own_model, standard
 from goalinf.infer.progress import Progress
 from goalinf.infer.run import BLOCK, Sampled, chains_of
 from goalinf.precision import computing_in

@@ -15,7 +15,7 @@ from goalinf.infer.fit import KHAT, Algorithm
 from goalinf.infer.geometry import Geometry, Kernel, spread_out
 from goalinf.infer.independence import FEW, IndependentChains
 from goalinf.infer.mode import climb
-from goalinf.infer.problem import Form, Posterior
+from goalinf.infer.posterior import Form, Posterior
 from goalinf.infer.progress import Progress
 from goalinf.precision import Precision
 

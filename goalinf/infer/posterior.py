@@ -1,0 +1,150 @@
+"""A posterior, in one form or two: its density for samplers, and the values and labels of what comes out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from goalinf.agents import Agent, Mixture
+from goalinf.agents.contexts import Rewards, Worlds
+from goalinf.behavior import Behavior
+from goalinf.data import Trajectories
+from goalinf.infer.batches import over_draws
+from goalinf.infer.closed_form import ClosedForm
+from goalinf.infer.density import Density
+from goalinf.infer.mode import Compiled, Remembered
+from goalinf.infer.priors import Site, fill
+from goalinf.infer.scale import ScaleMixture, split_product
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Form:
+    """One way to write a posterior.
+
+    Parameters
+    ----------
+    trace : callable
+        Nothing -> the density.
+    data : pytree
+        What enters compiled code.
+    closed : ClosedForm or None
+        The same density with derivatives in closed form, where there are any.
+    """
+
+    trace: Callable[[], Density]
+    data: Any
+    closed: ClosedForm | None = None
+
+    @cached_property
+    def density(self) -> Density:
+        """The density; traced where it is first needed."""
+        return self.trace()
+
+    @cached_property
+    def target(self) -> Remembered:
+        """Its potential with derivatives: in closed form where there is one, else compiled."""
+        return Remembered(self.closed or Compiled(self.density, self.data))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Posterior:
+    """A posterior ready for sampling.
+
+    Parameters
+    ----------
+    plain : Form
+        The model as it was written.
+    product : Form or None
+        The same model in beta times the reward, where that is possible; ``scale`` is the prior of that product.
+    labeled : pytree
+        What was observed, with its names.
+    dims, coords : mapping
+        Axis names of every site, and the labels along them.
+    sites : list of Site
+        Empty for a user's own model.
+    """
+
+    plain: Form
+    product: Form | None
+    scale: ScaleMixture | None
+    labeled: Any
+    dims: Mapping[str, Sequence[str]]
+    coords: Mapping[str, Any]
+    sites: list[Site]
+    world: Worlds | None = None
+    agent: Agent | Mixture | None = None
+    reward: Rewards | None = None
+
+    @property
+    def data(self) -> Any:
+        """What was observed, without names, as it enters compiled code."""
+        return self.plain.data
+
+    @property
+    def straightest(self) -> Form:
+        """The form without the ridge between beta and the reward, where there is one."""
+        return self.product or self.plain
+
+    def at(self, flat: np.ndarray) -> dict[str, np.ndarray]:
+        """Every site's value at one place in the unconstrained coordinates of the model as it was written."""
+        if self.plain.closed is not None:
+            return self._closed_values(flat)
+        return jax.device_get(self.plain.density.constrain(jnp.asarray(flat), self.data))
+
+    def values(self, key: Any, form: Form, flat: np.ndarray) -> dict[str, np.ndarray]:
+        """Every site's value at many places ``(B, D)`` in the coordinates of a form, drawn anew what it leaves out."""
+        if form.closed is not None:
+            values = self._closed_values(flat)
+        else:
+            values = form.density.over_draws("constrain", form.density.constrain, flat, self.data)
+        if form is self.plain:
+            return values
+        assert self.scale is not None
+        split = partial(split_product, sites=self.sites, prior=self.scale)
+        (product,) = values.values()
+        return over_draws(lambda draw: split(draw[0], product=draw[1]), (jax.random.split(key, len(flat)), product))
+
+    @property
+    def mixture(self) -> Mixture | None:
+        """The agents of which each is one, where that is not known."""
+        return self.agent if isinstance(self.agent, Mixture) else None
+
+    def by_group(self, values: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Log-likelihood ``(B, K, G)`` of each one who is one of several agents, under every option, at many values.
+
+        B is one where there are none.
+        """
+        contexts, reward, world = self.labeled.context_names, self.reward, self.world
+        mixture = self.mixture
+        assert mixture is not None
+        assert world is not None
+
+        def one(draw: Mapping[str, Any], data: Trajectories) -> Any:
+            agent, wanted = fill(mixture, reward, draw)
+            return Behavior(world, agent, wanted, contexts=contexts).by_group(data)
+
+        groups = {"subject": self.labeled.n_subjects, "trajectory": self.labeled.n_trajectories, "data": 1}
+        if values:
+            found = self.plain.density.over_draws("by group", one, dict(values), self.data)
+        else:
+            found = jax.device_get(one({}, self.data))[None]
+        return found[..., : groups[mixture.by]]
+
+    def _closed_values(self, flat: np.ndarray) -> dict[str, np.ndarray]:
+        (site,) = (site for site in self.sites if site.name != "agent.beta")
+        return {site.name: flat.reshape(*flat.shape[:-1], *site.prior.shape())}  # normal: coordinates are values
+
+    def by_trajectory(self, values: Mapping[str, np.ndarray]) -> np.ndarray | None:
+        """Log-likelihood ``(B, N)`` of every trajectory at values ``(B, …)`` of all sites; None without closed form."""
+        if (closed := self.straightest.closed) is None:
+            return None
+        beta = values["agent.beta"] if self.product else np.ones(1)
+        (linear,) = (site for site in values if site != "agent.beta")
+        flat = values[linear].reshape(len(values[linear]), -1)
+        return closed.scores(beta[:, None] * flat)[1]
