@@ -90,13 +90,13 @@ def fitted():
 
 
 if DATA is not None:
-    found = fitted()
+    found, far = fitted(), {}
     for name, fit in found.items():
-        far = gi.distance.posterior(fit, points, draws=100)
+        far[name] = gi.distance.posterior(fit, points, draws=100)
         cost = gi.distance.posterior(fit, points, metric=gi.distance.regret, draws=100)
-        print(
-            f"{name}: STARC {float(far.mean()):.2f}, regret of acting on it {float(cost.mean()):.2f}; {fit.diagnosis}"
-        )
+        print(f"{name}: regret of acting on it {float(cost.mean()):.2f}; {fit.diagnosis}")
+
+gi.plot.distances(far) if DATA is not None else None
 
 # %%
 # The audit

@@ -1,10 +1,11 @@
-"""Pictures: worlds, trajectories, policies, rewards, beliefs about goals, and audits.
+"""Pictures: worlds, trajectories, policies, rewards, their distances, beliefs about goals, and audits.
 
 Every function returns a Matplotlib figure that belongs to no window; save it with ``figure.savefig("name.png")``. Only
 `audit_page` writes a file.
 """
 
 from goalinf.plot.audits import audit
+from goalinf.plot.distances import distances
 from goalinf.plot.page import audit_page
 from goalinf.plot.paths import trajectories
 from goalinf.plot.policies import policy
@@ -12,4 +13,14 @@ from goalinf.plot.rewards import reward, reward_map
 from goalinf.plot.timeline import goal_timeline
 from goalinf.plot.worlds import world
 
-__all__ = ["audit", "audit_page", "goal_timeline", "policy", "reward", "reward_map", "trajectories", "world"]
+__all__ = [
+    "audit",
+    "audit_page",
+    "distances",
+    "goal_timeline",
+    "policy",
+    "reward",
+    "reward_map",
+    "trajectories",
+    "world",
+]

@@ -266,6 +266,33 @@ def test_goal_timeline_has_a_line_for_every_goal():
         gi.plot.goal_timeline(posterior.isel(trajectory=0))
 
 
+# -- distances -----------------------------------------------------------------------------------
+
+
+def test_distances_are_curves_of_their_probability():
+    regret = {
+        name: xr.DataArray(values, dims="sample", name="regret")
+        for name, values in {"here": np.linspace(0.0, 1.0, 101), "there": np.full(10, 0.5)}.items()
+    }
+    figure = gi.plot.distances(regret, level=0.8)
+    labeled(figure)
+    (ax,) = figure.axes
+    assert ax.get_xlabel() == "regret"
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+        "here  0.5 [0.1, 0.9]",
+        "there  0.5 [0.5, 0.5]",
+    ]
+    thick = next(line for line in ax.lines if line.get_label().startswith("here"))
+    np.testing.assert_allclose(thick.get_xdata()[[0, -1]], [0.1, 0.9])
+    np.testing.assert_allclose(thick.get_ydata(), np.arange(11, 92) / 101)
+    with pytest.raises(ValueError, match="found is empty"):
+        gi.plot.distances({})
+    with pytest.raises(ValueError, match="level is 1"):
+        gi.plot.distances(regret, level=1.0)
+    with pytest.raises(ValueError, match="here holds 2 distances; expected some, and all of them finite"):
+        gi.plot.distances({"here": xr.DataArray([0.1, np.nan], dims="sample")})
+
+
 def test_pictures_belong_to_no_window(room):
     import matplotlib.pyplot as plt
 

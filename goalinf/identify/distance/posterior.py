@@ -44,7 +44,7 @@ def posterior(
     -------
     DataArray (sample)
         With coordinates ``chain`` and ``draw``. Its quantiles are a posterior interval; ``(found < eps).mean()`` is the
-        posterior probability of being closer than that.
+        posterior probability of being closer than that, which :func:`goalinf.plot.distances` draws for all of them.
 
     Raises
     ------

@@ -1,0 +1,75 @@
+"""How probable it is that a reward is close: curves over the draws of a posterior."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from goalinf.checks import check_kind, check_number
+from goalinf.plot import style
+
+
+def distances(
+    found: xr.DataArray | Mapping[str, xr.DataArray], *, level: float = 0.9, ax: Axes | None = None
+) -> Figure:
+    r"""Draw :math:`P(d < \varepsilon)` of the distances, or regrets, of one posterior or several.
+
+    Parameters
+    ----------
+    found : DataArray or mapping from name to DataArray
+        From :func:`goalinf.distance.posterior`.
+    level : float
+        Of the interval between quantiles that is drawn thick and stands in the legend, in (0, 1).
+    ax : matplotlib Axes, optional
+        Where to draw; default: a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        Where there is nothing to draw, a distance is not finite, or the level is none.
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> import xarray as xr
+    >>> figure = gi.plot.distances({"here": xr.DataArray([0.1, 0.2, 0.4], dims="sample", name="regret")})
+    >>> figure.axes[0].get_xlabel()
+    'regret'
+    """
+    named = dict(found) if isinstance(found, Mapping) else {"": found}
+    if not named:
+        raise ValueError("found is empty; expected draws of a distance, as from gi.distance.posterior")
+    if not 0.0 < check_number("level", level, 0.0, 1.0, "a number in (0, 1)") < 1.0:
+        raise ValueError(f"level is {level!r}; expected a number in (0, 1)")
+    for name, one in named.items():
+        check_kind(f"found {name!r}" if name else "found", one, xr.DataArray, "draws, as from gi.distance.posterior")
+        if not one.size or not np.isfinite(one.values).all():
+            raise ValueError(f"{name or 'found'} holds {one.size} distances; expected some, and all of them finite")
+    if ax is None:
+        _, (ax,) = style.canvas(4.8, 2.6)
+    style.quiet(ax)
+    for i, (name, one) in enumerate(named.items()):
+        values = np.sort(one.values.ravel())
+        low, middle, high = np.quantile(values, [(1 - level) / 2, 0.5, (1 + level) / 2])
+        color = style.CYCLE[i % len(style.CYCLE)]
+        label = f"{name}  {middle:.2g} [{low:.2g}, {high:.2g}]".strip()
+        ax.ecdf(values, color=color, lw=1.0, zorder=2)
+        inner = values[(values >= low) & (values <= high)]
+        share = np.searchsorted(values, inner, side="right") / len(values)
+        ax.step(inner, share, where="post", color=color, lw=2.4, label=label, zorder=3)
+    kinds = {str(one.name or "distance") for one in named.values()}
+    ax.set(xlabel=" or ".join(sorted(kinds)), ylabel="posterior probability of less", ylim=(0, 1))
+    ax.set_xlim(left=min(0.0, *(float(one.min()) for one in named.values())))
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    title = f"median [{level:.0%} interval]"
+    ax.legend(title=title, title_fontsize=8, fontsize=8, labelcolor=style.INK, loc="lower right", frameon=False)
+    return style.figure_of(ax)
