@@ -87,7 +87,8 @@ def standard(
 
     def form(draw: Any, prior: ScaleMixture | None) -> Form:
         closed = ClosedForm.of(setting, agent, reward, sites, data, prior)
-        made_of = recipe(world, agent, reward, contexts, prior is not None)
+        # Priors may hold numbers of one precision, with which programs of the other cannot compute.
+        made_of = recipe(world, agent, reward, contexts, prior is not None, jnp.result_type(float).name)
 
         def trace() -> Density:
             return Density.of(model_of(draw), bare, key, start, unknown=bool(sites), recipe=made_of)
