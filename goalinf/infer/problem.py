@@ -25,7 +25,7 @@ from goalinf.infer.closed_form import ClosedForm, starting_values
 from goalinf.infer.density import Density, Model
 from goalinf.infer.posterior import Form, Posterior
 from goalinf.infer.priors import Site, fill, find_sites, median, sample_sites
-from goalinf.infer.programs import recipe
+from goalinf.infer.programs import recipe, shapes
 from goalinf.infer.scale import ScaleMixture, product_prior, sample_product
 from goalinf.rewards import Reward
 
@@ -87,8 +87,10 @@ def standard(
 
     def form(draw: Any, prior: ScaleMixture | None) -> Form:
         closed = ClosedForm.of(setting, agent, reward, sites, data, prior)
-        # Priors may hold numbers of one precision, with which programs of the other cannot compute.
-        made_of = recipe(world, agent, reward, contexts, prior is not None, jnp.result_type(float).name)
+        # Priors may hold numbers of one precision, with which programs of the other cannot compute. Data of another
+        # shape count as another model, so that their programs are forgotten, too.
+        precision = jnp.result_type(float).name
+        made_of = recipe(world, agent, reward, contexts, prior is not None, precision, shapes(bare))
 
         def trace() -> Density:
             return Density.of(model_of(draw), bare, key, start, unknown=bool(sites), recipe=made_of)

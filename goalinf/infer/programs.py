@@ -12,7 +12,7 @@ import numpy as np
 
 from goalinf.worlds import World
 
-_KEPT = 16  # models, the last ones that were used
+_KEPT = 16  # models with one shape of data, the last ones that were used
 _Program = TypeVar("_Program")
 
 

@@ -56,8 +56,8 @@ def infer(
     0.95. ``print(fit)`` says which ran and why. Where all that is unknown is one of several (``gi.one_of``), nothing
     has to be sampled: ``fit.responsibilities`` are exact, and the draws independent.
 
-    Compiled programs are kept for the last 16 models: where the same world is given again with the same agent and
-    reward, priors included, further data of the same shape (trajectories, steps) start at once.
+    Compiled programs of the last 16 models and shapes of data are kept: where the same world is given again with the
+    same agent and reward, priors included, further data of the same shape (trajectories, steps) start at once.
 
     Parameters
     ----------
