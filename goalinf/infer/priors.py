@@ -97,6 +97,8 @@ def _expanded(name: str, prior: Distribution, dims: tuple[str, ...], sizes: Mapp
             f"the prior of {name} is improper; what no data can see would have no posterior: take a wide one, "
             "such as numpyro.distributions.Normal(0.0, 10.0)"
         )
+    # A copy: JAX remembers the type that an array had as a constant of a program, which is wrong in another precision.
+    prior = jax.tree.map(lambda x: np.array(x) if isinstance(x, (np.ndarray, jax.Array)) else x, prior)
     shape = tuple(sizes[dim] for dim in dims)
     if prior.shape() == ():
         prior = prior.expand(shape)

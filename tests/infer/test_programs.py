@@ -114,3 +114,15 @@ def test_worlds_are_told_apart_even_where_they_are_changed():
 def test_what_cannot_be_compared_is_shared_with_nothing():
     assert recipe(HALL, [1]) == recipe(HALL, [1])
     assert recipe(HALL, {1}) != recipe(HALL, {1})  # a set cannot be hashed
+
+
+def test_one_prior_in_both_precisions():
+    """Its arrays are constants of a program of either precision."""
+    data = gi.simulate(jax.random.key(0), HALL, gi.boltzmann(2.0), WANTS, trajectories=4, steps=5)
+    prior = gi.StateReward(dist.Normal(np.zeros(4), 1.0), on="departure")
+    agent = gi.soft_optimal(2.0, discount=0.5)
+    single, double = (
+        gi.find_mode(jax.random.key(1), HALL, agent=agent, reward=prior, data=data, precision=precision).log_posterior
+        for precision in ("float32", "float64")
+    )
+    assert single == pytest.approx(double, rel=1e-5)
