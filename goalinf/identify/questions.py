@@ -180,9 +180,10 @@ def _planners(
 
 
 def _pairs(fit: Fit, agent: Agent, reward: Reward) -> pd.DataFrame:
-    if not isinstance(fit.world, World):
+    worlds = list(worlds_of(fit).values())
+    if len(worlds) > 1:
         raise ValueError("these pairs are made for one world, and this fit is of several")
-    return score_pairs(fit.world, degenerate_pairs(fit.world, agent, reward), fit.data)
+    return score_pairs(worlds[0], degenerate_pairs(worlds[0], agent, reward), fit.data)
 
 
 def _usual(agent: Agent, discount: float) -> dict[str, Agent]:

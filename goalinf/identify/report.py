@@ -188,7 +188,8 @@ class Audit:
                 False: "which differs from the prior by more than Monte Carlo error",
             }[found.equals_prior]
             ratio = f"{np.mean(found.unidentified):.0%} ± {_mean_error(found):.0%}"
-            lines.append(f"In the unidentified directions it is {ratio} of the prior's: {verdict}.")
+            what = "it" if lines else "the posterior variance"
+            lines.append(f"In the unidentified directions {what} is {ratio} of the prior's: {verdict}.")
             if found.equals_prior is False:
                 lines.append(f"  {_GAUSSIAN if found.gaussian else _NOT_GAUSSIAN}")
         return lines

@@ -252,7 +252,7 @@ def _prior(sites: Sequence[Site], product: ScaleMixture | None) -> Normal | Norm
 
 def _simple(agent: Any) -> bool:
     """Whether it is soft-optimal without end, and nothing else."""
-    if not isinstance(agent, Agent):
+    if not isinstance(agent, Agent) or agent.beta is None:
         return False
     simple = Agent(TrueBeliefs(), ValueIteration("soft"), Softmax(agent.beta), AsIntended(), agent.name)
     found, expected = map(jax.tree.structure, (agent, simple))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -12,6 +13,7 @@ import jax
 import numpy as np
 import numpyro
 from numpyro.distributions import Delta, Distribution, ImproperUniform
+from numpyro.distributions.transforms import Transform
 
 from goalinf.agents import Agent, Mixture
 from goalinf.agents.derivatives import base_of
@@ -97,8 +99,7 @@ def _expanded(name: str, prior: Distribution, dims: tuple[str, ...], sizes: Mapp
             f"the prior of {name} is improper; what no data can see would have no posterior: take a wide one, "
             "such as numpyro.distributions.Normal(0.0, 10.0)"
         )
-    # A copy: JAX remembers the type that an array had as a constant of a program, which is wrong in another precision.
-    prior = jax.tree.map(lambda x: np.array(x) if isinstance(x, (np.ndarray, jax.Array)) else x, prior)
+    prior = fresh(prior)
     shape = tuple(sizes[dim] for dim in dims)
     if prior.shape() == ():
         prior = prior.expand(shape)
@@ -108,6 +109,23 @@ def _expanded(name: str, prior: Distribution, dims: tuple[str, ...], sizes: Mapp
             f"the prior of {name} has shape {prior.shape()}; expected {shape} ({axes}), or a scalar prior for all"
         )
     return prior.to_event(len(shape) - len(prior.event_shape))
+
+
+def fresh(value: Any) -> Any:
+    """A prior, or anything else that holds known numbers, with arrays of its own.
+
+    Nobody can change them any more; and JAX remembers the type that an array had as a constant of a program, which is
+    wrong in another precision.
+    """
+    if isinstance(value, (np.ndarray, jax.Array)):
+        return np.array(value)
+    if isinstance(value, (Distribution, Transform)):
+        other = copy.copy(value)
+        other.__dict__.update({name: fresh(one) for name, one in vars(value).items()})
+        return other
+    if type(value) in (list, tuple):
+        return type(value)(fresh(one) for one in value)
+    return value
 
 
 def fill(agent: Any, reward: Any, values: Mapping[str, Any]) -> tuple[Any, Any]:

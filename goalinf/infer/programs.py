@@ -9,6 +9,9 @@ from typing import Any, TypeVar
 
 import jax
 import numpy as np
+from numpyro.distributions import Distribution
+from numpyro.distributions.constraints import Constraint
+from numpyro.distributions.transforms import Transform
 
 from goalinf.worlds import World
 
@@ -31,8 +34,10 @@ def recipe(world: World | Mapping[Any, World], *parts: Any) -> Hashable:
     hashable
         Equal only for equal models.
     """
-    worlds = (world,) if isinstance(world, World) else tuple(world.values())
-    leaves, structure = jax.tree.flatten(([one.mdp for one in worlds], parts))
+    worlds = (world,) if isinstance(world, World) else tuple(world.items())
+    mdps = [one.mdp for one in ([world] if isinstance(world, World) else world.values())]
+    # The structure of a prior of somebody's own need not say what is in it.
+    leaves, structure = jax.tree.flatten((mdps, parts), is_leaf=lambda x: isinstance(x, Distribution))
     found = (worlds, structure, tuple(_content(leaf) for leaf in leaves))
     try:
         hash(found)
@@ -64,4 +69,8 @@ def _content(leaf: Any) -> Hashable:
     if isinstance(leaf, (np.ndarray, jax.Array)):
         array = np.asarray(leaf)
         return array.shape, array.dtype.str, hashlib.blake2b(array.tobytes()).digest()
+    if isinstance(leaf, (list, tuple)):
+        return type(leaf), tuple(_content(one) for one in leaf)
+    if isinstance(leaf, (Distribution, Transform, Constraint)):
+        return type(leaf), tuple((name, _content(value)) for name, value in sorted(vars(leaf).items()))
     return type(leaf), leaf

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 import numpyro.distributions as dist
 import pytest
+from scipy import stats
 
 import goalinf as gi
 from goalinf.infer.programs import _programs, recipe
@@ -106,9 +107,72 @@ def test_worlds_are_told_apart_even_where_they_are_changed():
     world = gi.gridworld("s..a", discount=0.9)
     first = recipe(world, parts())
     assert recipe(HALL, parts()) != first
-    assert recipe({"a": world, "b": HALL}, parts()) != recipe({"a": HALL, "b": world}, parts())
+    both = recipe({"a": world, "b": HALL}, parts())
+    assert both != recipe({"a": HALL, "b": world}, parts())
+    assert both != recipe({"b": world, "a": HALL}, parts())
     world.mdp.initial[:] = world.mdp.initial[::-1]
     assert recipe(world, parts()) != first
+
+
+class Plain(dist.Distribution):
+    """A prior of somebody's own, whose number JAX does not know of."""
+
+    support = dist.constraints.real_vector
+
+    def __init__(self, width):
+        self.width = width
+        super().__init__((), (4,))
+
+    def log_prob(self, value):
+        return dist.Normal(0.0, self.width).log_prob(value).sum(-1)
+
+    def sample(self, key, sample_shape=()):
+        return self.width * jax.random.normal(key, (*sample_shape, 4))
+
+
+def test_a_prior_of_your_own():
+    assert recipe(HALL, Plain(1.0)) == recipe(HALL, Plain(1.0))
+    assert recipe(HALL, Plain(1.0)) != recipe(HALL, Plain(5.0))
+    data = gi.simulate(jax.random.key(0), HALL, gi.uniform(), WANTS, trajectories=2, steps=2)
+    agent = gi.soft_optimal(2.0)
+    for width in (1.0, 5.0):
+        prior = gi.StateReward(Plain(width), on="departure")
+        mode = gi.find_mode(jax.random.key(1), HALL, agent=agent, reward=prior, data=data)
+        values = mode.values["reward.values"].values
+        behavior = gi.Behavior(HALL, agent, gi.StateReward(values, on="departure"))
+        expected = float(behavior.log_prob(data)) + stats.norm(0.0, width).logpdf(values).sum()
+        assert mode.log_posterior == pytest.approx(expected, rel=1e-9)
+
+
+def test_arrays_that_are_changed_later():
+    """What was fitted is what the arrays held at that moment."""
+    data = gi.simulate(jax.random.key(0), HALL, gi.uniform(), WANTS, trajectories=2, steps=3)
+    features = np.array([[1.0], [0.0], [0.0], [2.0]])
+
+    def scores(features, draws):
+        reward = gi.LinearReward(features, dist.Normal(0.0, 1.0), on="departure")
+        options = {"chains": 1, "warmup": 50, "draws": draws, "method": "hmc"}
+        fit = gi.infer(jax.random.key(1), HALL, agent=gi.boltzmann(2.0), reward=reward, data=data, **options)
+        return fit.tree["log_likelihood"]["choices"].values
+
+    scores(features, 50)
+    features[:] = features[::-1]
+    found = scores(np.array([[1.0], [0.0], [0.0], [2.0]]), 100)
+    _programs.cache_clear()
+    np.testing.assert_array_equal(found, scores(np.array([[1.0], [0.0], [0.0], [2.0]]), 100))
+
+
+def test_names_of_contexts_of_two_types():
+    rewards, agent = {1: WANTS, "b": WANTS}, gi.soft_optimal(dist.LogNormal(0.0, 1.0))
+    data = gi.simulate(jax.random.key(0), HALL, gi.soft_optimal(2.0), rewards, trajectories=3, steps=4)
+    assert np.isfinite(gi.find_mode(jax.random.key(1), HALL, agent=agent, reward=rewards, data=data).log_posterior)
+
+
+def test_agents_without_a_beta_are_compiled():
+    data = gi.simulate(jax.random.key(0), HALL, gi.uniform(), WANTS, trajectories=3, steps=4)
+    agent, prior = gi.satisficing(0.5, 1.0), gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+    fit = gi.infer(jax.random.key(1), HALL, agent=agent, reward=prior, data=data, chains=1, warmup=50, draws=20)
+    assert fit.n_draws == 20
 
 
 def test_what_cannot_be_compared_is_shared_with_nothing():
