@@ -62,7 +62,7 @@ class Cells(eqx.Module):
     def padded(self) -> Cells:
         """As many as a power of two, the last ones with weight zero: data of about one size share compiled programs."""
         more = max(_FEWEST, 1 << (len(self.weight) - 1).bit_length()) - len(self.weight)
-        return Cells(*(np.pad(np.asarray(x), (0, more)) for x in jax.tree.leaves(self)))
+        return jax.tree.map(lambda x: np.pad(np.asarray(x), (0, more)), self)
 
     @classmethod
     def each(cls, states, actions, observed, subject, context) -> Cells:

@@ -26,7 +26,7 @@ from goalinf.worlds import World, label
 
 _DRAWS, _DATA_SETS = 100, 100
 _DEPTH = 3
-_WHY_NOT = (ValueError, TypeError, ConvergenceError, PrecisionError, NotImplementedError)
+_WHY_NOT = (ValueError, ConvergenceError, PrecisionError)  # what cannot be computed, in words
 _Answer = TypeVar("_Answer")
 
 

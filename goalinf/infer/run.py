@@ -25,8 +25,8 @@ _PILOT = 100
 _WARMUP = {"IMH": 50, "HMC": 200, "NUTS": 1000}
 _ACCEPT = {"HMC": 0.85, "NUTS": 0.95}
 _HALVINGS = 3  # of the step size, each of which begins the draws again
-_MAX_STEPS = 90  # gradients per draw in whitened coordinates, of 100 at most: beyond, chains hardly move
-_WORTH = 0.05  # effective draws per pilot draw below which it is, too
+_MAX_STEPS = 90  # gradients per draw, of 100 at most, beyond which chains in whitened coordinates hardly move
+_WORTH = 0.05  # effective draws per pilot draw below which plain NUTS is likely cheaper
 _ACCEPTED = 0.6  # rate of independent proposals below which chains stay in one place for long
 
 
