@@ -43,7 +43,7 @@ class Density:
     model: Model
     start: np.ndarray
     unravel: Callable[[Any], dict[str, Any]]
-    recipe: Hashable = dataclasses.field(default_factory=object)
+    recipe: Hashable
 
     @classmethod
     def of(
@@ -96,6 +96,14 @@ class Density:
     def potential(self, flat: Any, data: Any) -> Any:
         """Minus the log joint density at a flat vector; infinite where undefined."""
         return potential_energy(self.model, (data,), {}, self.unravel(flat))
+
+    def draw_prior(self, key: Any, data: Any) -> Any:
+        """Unconstrained coordinates of one draw of all sites from their priors; traceable."""
+        trace = handlers.trace(handlers.seed(self.model, key)).get_trace(data)
+        sites = {
+            name: biject_to(trace[name]["fn"].support).inv(trace[name]["value"]) for name in self.unravel(self.start)
+        }
+        return ravel_pytree(sites)[0]
 
     def constrain(self, flat: Any, data: Any) -> dict[str, Any]:
         """Every site's value at a flat vector."""

@@ -141,6 +141,17 @@ class Chains:
         return found
 
 
+def thinned(draws: Draws, every: int) -> Draws:
+    """Keep every k-th draw ``(chains, draws, …)``, with what its window of k has cost and whether one diverged."""
+    windows = {"diverging": np.any, "jumped": np.any, "n_steps": np.sum, "acceptance_rate": np.mean}
+    kept = {}
+    for name, values in draws.items():
+        whole = values[:, : values.shape[1] // every * every]
+        split = whole.reshape(len(values), -1, every, *values.shape[2:])
+        kept[name] = windows[name](split, axis=2) if name in windows and every > 1 else split[:, :, -1]
+    return kept
+
+
 def _unfinished(future: Future) -> bool:
     """Wait a little, so that Ctrl-C is heard, and say whether there is more to wait for."""
     try:

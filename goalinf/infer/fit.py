@@ -23,7 +23,8 @@ from goalinf.infer.priors import Site, fill, find_sites
 
 Algorithm = Literal["IMH", "HMC", "NUTS"]  # those that make Markov chains
 KHAT = 0.7  # Pareto k above which importance weights have too heavy a tail (Vehtari et al. 2024)
-_R_HAT, _ESS = 1.01, 400.0  # Vehtari et al. (2021): convergence, and draws enough for stable tails
+MISSED = 0.25  # probability that a further start of the search finds a new mode, above which modes are missing
+R_HAT, ESS = 1.01, 400.0  # Vehtari et al. (2021): convergence, and draws enough for stable tails
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -167,19 +168,39 @@ class Fit:
         worries = []
         if np.isnan(r_hat):
             worries.append("R-hat cannot tell: run more than one chain")
-        elif r_hat > _R_HAT:
-            worries.append(f"R-hat reaches {r_hat:.3f} (should be at most {_R_HAT})")
-        if not ess >= _ESS:
-            worries.append(f"the smallest effective sample size is {ess:.0f} (should be at least {_ESS:.0f})")
+        elif r_hat > R_HAT:
+            worries.append(f"R-hat reaches {r_hat:.3f} (should be at most {R_HAT})")
+        if not ess >= ESS:
+            worries.append(f"the smallest effective sample size is {ess:.0f} (should be at least {ESS:.0f})")
         if self.divergences:
             worries.append(f"{self.divergences} draws diverged")
         khat = self.tree.attrs.get("khat")
         if khat is not None and not khat <= KHAT:
             worries.append(f"the Pareto k of the proposals is {khat:.2f} (should be at most {KHAT})")
+        for number, share in self._shares_of_modes().items():
+            mode_r_hat, mode_ess = _arviz.worst(xr.Dataset({"mode": self.sample_stats["mode"] == number}))
+            if mode_r_hat > R_HAT or not mode_ess >= ESS:
+                worries.append(
+                    f"the probability of mode {number} ({share:.3g} of the draws) is known from {mode_ess:.0f} "
+                    f"effective draws, R-hat {mode_r_hat:.4g}"
+                )
+        if (missed := float(self.tree.attrs.get("modes_missed", 0.0))) > MISSED:
+            worries.append(
+                f"the posterior has more modes than the {self.tree.attrs['modes']} that were found: a further start of "
+                f"the search would reach a new one with probability {missed:.2g}"
+            )
         if failures := int(self.tree.attrs.get("planner_failures", 0)):
             worries.append(f"the planner did not reach its residual at {failures} draws")
         figures = f"R-hat at most {r_hat:.3f}, smallest effective sample size {ess:.0f}, no divergences"
         return worries, figures + (f", Pareto k of the proposals {khat:.2f}" if khat is not None else "")
+
+    def _shares_of_modes(self) -> dict[int, float]:
+        """Share of the draws near each mode, where there are several; modes with less than 1 % are left out."""
+        if "mode" not in self.sample_stats:
+            return {}
+        modes, counts = np.unique(self.sample_stats["mode"].values, return_counts=True)
+        shares = dict(zip(modes.tolist(), (counts / counts.sum()).tolist(), strict=True))
+        return {mode: share for mode, share in shares.items() if 0.01 <= share < 1.0}
 
     # -- rewards and predictions ---------------------------------------------------------------
 

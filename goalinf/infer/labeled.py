@@ -39,6 +39,10 @@ def assembled(key: Any, posterior: Posterior, sampled: Sampled, precision: Preci
             "inverse_mass": (("chain", "coordinate"), sampled.inverse_mass),
         }
     )
+    if (maps := geometry.maps) is not None:
+        standing["mode_center"] = ("mode", "coordinate"), maps.centers
+        standing["mode_scale"] = ("mode", "coordinate", "other"), maps.scales
+        standing["mode_log_mass"] = ("mode",), maps.log_mass
     attrs = {
         "sampler": sampled.sentence,
         "algorithm": sampled.algorithm,
@@ -46,6 +50,9 @@ def assembled(key: Any, posterior: Posterior, sampled: Sampled, precision: Preci
         "product": int(sampled.form is posterior.product),
         "warmup": sampled.warmup,
         "interrupted": int(sampled.interrupted),
+        "modes": 1 if maps is None else len(maps.centers),
+        "modes_missed": sampled.missed,
+        "every": sampled.every,
         **({} if sampled.khat is None else {"khat": sampled.khat}),
     }
     scores = sampled.draws.get("scores")

@@ -25,7 +25,8 @@ class Mode:
     flat : float (D,)
         Unconstrained coordinates.
     potential : float
-        Minus the log joint density there, in unconstrained coordinates.
+        Minus the log joint density there, in unconstrained coordinates; infinite where it is defined nowhere that was
+        tried.
     gradient : float
         Largest absolute entry of the gradient there.
     converged : bool
@@ -117,12 +118,29 @@ def _to_second_order(potential: Callable[..., Any]) -> Callable[..., Any]:
     return derivatives
 
 
-def climb(target: Target) -> Mode:
-    """Trust-region Newton from where the target says (L-BFGS beyond some 1,500 parameters).
+def climb(
+    target: Target,
+    start: np.ndarray | None = None,
+    *,
+    gradient: float = 1e-6,
+    until: Callable[[np.ndarray], bool] | None = None,
+) -> Mode:
+    """Climb by trust-region Newton steps until the gradient is so small (L-BFGS beyond 1,500 parameters).
 
     The potential can be infinite or undefined away from the start; such points are treated as a very high one.
+
+    Parameters
+    ----------
+    target : Target
+        A potential.
+    start : float (D,), optional
+        Where to begin; default: where the target says.
+    gradient : float
+        Largest absolute entry of the gradient at the end.
+    until : callable, optional
+        Ends the climb early at a point for which it is true.
     """
-    start = np.asarray(target.start, float)
+    start = np.asarray(target.start if start is None else start, float)
 
     def value_and_gradient(flat):
         value, slope, _ = target.derivatives(flat)
@@ -134,6 +152,10 @@ def climb(target: Target) -> Mode:
         found = target.derivatives(flat)[2]
         return found if found is not None and np.isfinite(found).all() else np.eye(flat.size)
 
+    def look(flat):
+        if until is not None and until(flat):
+            raise StopIteration
+
     if start.size <= NEWTON_SIZE:
         # First steps twice as long lead so far out that planners factorize a quarter more often (24 data sets, grids).
         found = optimize.minimize(
@@ -142,10 +164,14 @@ def climb(target: Target) -> Mode:
             jac=True,
             hess=curvature,
             method="trust-exact",
-            options={"gtol": 1e-6, "maxiter": 200, "initial_trust_radius": 0.5, "max_trust_radius": 100.0},
+            callback=look,
+            options={"gtol": gradient, "maxiter": 200, "initial_trust_radius": 0.5, "max_trust_radius": 100.0},
         )
     else:
-        found = optimize.minimize(value_and_gradient, start, jac=True, method="L-BFGS-B", options={"maxiter": 2000})
+        found = optimize.minimize(
+            value_and_gradient, start, jac=True, method="L-BFGS-B", callback=look, options={"maxiter": 2000}
+        )
     largest = float(np.max(np.abs(found.jac)))
-    converged = bool(largest < 1e-3 and found.fun < _UNDEFINED)
-    return Mode(found.x, float(found.fun), largest, converged, int(found.nit), target.derivatives(found.x)[2])
+    potential = float(found.fun) if found.fun < _UNDEFINED else np.inf
+    converged = bool(largest < 1e-3 and np.isfinite(potential))
+    return Mode(found.x, potential, largest, converged, int(found.nit), target.derivatives(found.x)[2])

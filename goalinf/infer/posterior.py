@@ -51,6 +51,26 @@ class Form:
         """Its potential with derivatives: in closed form where there is one, else compiled."""
         return Remembered(self.closed or Compiled(self.density, self.data))
 
+    @property
+    def size(self) -> int:
+        """Number of unconstrained coordinates, D."""
+        return self.target.start.size
+
+    def potentials(self, flats: np.ndarray) -> np.ndarray:
+        """Minus the log joint density ``(B,)`` at many places ``(B, D)``; infinite where undefined."""
+        if self.closed is not None:
+            return self.closed.scores(flats)[0]
+        found = np.asarray(self.density.over_draws("potential", self.density.potential, flats, self.data), float)
+        return np.where(np.isfinite(found), found, np.inf)
+
+    def draw_prior(self, key: Any, size: int) -> np.ndarray:
+        """Draws ``(size, D)`` from the prior."""
+        if self.closed is not None:
+            rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+            return self.closed.prior.sample(rng, size)
+        keys = jax.random.split(key, size)
+        return np.asarray(self.density.over_draws("prior", self.density.draw_prior, keys, self.data), float)
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Posterior:
@@ -135,6 +155,17 @@ class Posterior:
         else:
             found = jax.device_get(one({}, self.data))[None]
         return found[..., : groups[mixture.by]]
+
+    def favored(self, key: Any, form: Form, flat: np.ndarray) -> list[int]:
+        """Of many places ``(B, D)``, the one for every option at which it beats the best of the others by most."""
+        scores = self.by_group(self.values(key, form, flat)).sum(axis=-1)
+        scores = np.where(np.isfinite(scores), scores, -np.inf)
+        best = []
+        for option, own in enumerate(scores.T):
+            others = np.delete(scores, option, axis=1).max(axis=1, initial=-np.inf)
+            ahead = np.where(np.isfinite(own), own - np.where(np.isfinite(others), others, own), -np.inf)
+            best.append(int(ahead.argmax()))
+        return sorted(set(best))
 
     def _closed_values(self, flat: np.ndarray) -> dict[str, np.ndarray]:
         (site,) = (site for site in self.sites if site.name != "agent.beta")

@@ -11,9 +11,10 @@ import numpy as np
 from goalinf.data import Trajectories
 from goalinf.infer.checkpoint import joined
 from goalinf.infer.density import Model
-from goalinf.infer.driver import default_chain_method
+from goalinf.infer.driver import default_chain_method, thinned
 from goalinf.infer.fit import Algorithm, Fit
 from goalinf.infer.geometry import Geometry
+from goalinf.infer.jumps import Maps
 from goalinf.infer.labeled import assembled
 from goalinf.infer.posterior import Posterior
 from goalinf.infer.problem import own_model, standard
@@ -112,10 +113,14 @@ def _further(key: Any, posterior: Posterior, fit: Fit, draws: int, progress: boo
         raise ValueError(
             f"the chains stand in a space of {stand.sizes['coordinate']} coordinates, the model makes {other}"
         )
-    geometry = Geometry(stand["center"].values, stand["scale"].values, bool(attrs["whitened"]))
+    maps = None
+    if "mode_center" in stand:
+        maps = Maps.of(*(stand[f"mode_{name}"].values for name in ("center", "scale", "log_mass")))
+    geometry = Geometry(stand["center"].values, stand["scale"].values, bool(attrs["whitened"]), maps)
     algorithm = attrs["algorithm"]
-    n_chains = stand.sizes["chain"]
-    with Progress(f"{algorithm}, {n_chains} chains", n_chains * -(-draws // BLOCK) * BLOCK, show=progress) as bar:
+    n_chains, every = stand.sizes["chain"], int(attrs["every"])
+    steps = n_chains * -(-draws * every // BLOCK) * BLOCK
+    with Progress(f"{algorithm}, {n_chains} chains", steps, show=progress) as bar:
         chains = chains_of(
             key,
             algorithm,
@@ -129,7 +134,8 @@ def _further(key: Any, posterior: Posterior, fit: Fit, draws: int, progress: boo
             method=default_chain_method(),
             precision=attrs["precision"],
         )
-        found = chains.advance(draws, bar)
+        found = thinned(chains.advance(draws * every, bar), every)
     kept = {name: values[:, :draws] for name, values in found.items()}
-    standing = chains.interrupted, chains.step_size, chains.inverse_mass, chains.khat
-    return Sampled(kept, geometry, form, attrs["sampler"], algorithm, attrs["warmup"], *standing)
+    standing = chains.interrupted, chains.step_size, chains.inverse_mass, chains.khat, every
+    missed = float(attrs["modes_missed"])
+    return Sampled(kept, geometry, form, missed, attrs["sampler"], algorithm, attrs["warmup"], *standing)

@@ -145,7 +145,7 @@ class Divergence:
     start: np.ndarray
 
     def derivatives(self, flat: np.ndarray) -> tuple[float, np.ndarray, np.ndarray | None]:
-        """Divergence, gradient and expected Fisher information, to which the Hessian tends as the divergence vanishes."""
+        """Divergence, gradient and Fisher information, to which the Hessian tends as the divergence vanishes."""
         search, root = self.search, self.search.frame.root
         try:
             found = search.at(self.planner, flat)
