@@ -268,3 +268,13 @@ def test_starts_are_the_peaks_of_what_was_drawn():
     u = np.random.default_rng(0).uniform(-5.0, 5.0, 200)
     first = _ranked(u[:, None], -mixed(-3.0, 3.0, [0.3, 0.3], 0.5)(u))[:2]
     np.testing.assert_allclose(sorted(u[first]), [-3.0, 3.0], atol=0.2)
+
+
+def test_the_evidence_of_two_modes():
+    """By the sum on the grid; a single normal proposal across both modes would have a hundred times the error."""
+    u = np.linspace(-45.0, 45.0, 400_001)
+    fit = gi.infer(jax.random.key(3), model=far, data=jnp.array(1.2), **QUIET)
+    found = gi.evidence(jax.random.key(0), fit)
+    right = np.log(np.exp(LINES[far](u)).sum() * (u[1] - u[0])) + stats.norm.logpdf(1.2, 0.0, 1.0)
+    assert abs(found.log_evidence - right) < ERRORS * found.error
+    assert found.error < 0.05
