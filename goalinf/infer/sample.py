@@ -41,20 +41,34 @@ def infer(
     progress: bool | None = None,
     checkpoint: str | Path | None = None,
 ) -> Fit:
-    r"""Infer what someone wants, and how well they plan, from what they did.
+    r"""Sample the posterior of the reward and of the agent's parameters, given observed behavior.
 
     Give a world, an agent and a reward, in which every NumPyro distribution is a prior; or a NumPyro ``model`` of your
     own, a function of the data that calls ``numpyro.sample(name, gi.Behavior(...), obs=data)``.
 
-    The chains start around the posterior mode, in coordinates whitened by the curvature there. A soft-optimal agent's
-    linear reward of up to 20 parameters with a normal prior is sampled by independence Metropolis–Hastings: Student-t
-    proposals around the mode, planned for in batches, without gradients and with nothing to compile. Otherwise, or
-    where the Pareto k of the proposals is above 0.7 or a pilot accepts fewer than 60 % of them, the chains move by HMC
-    of fixed, jittered length and at most 100 gradients a draw. Where beta and the reward are both free, only their
-    product is sampled and beta is drawn afterwards from its exact conditional; the reported draws are those of the
-    model as written. A pilot decides whether this geometry fits; otherwise NUTS runs with a step size for acceptance
-    0.95. ``print(fit)`` says which ran and why. Where all that is unknown is one of several (``gi.one_of``), nothing
-    has to be sampled: ``fit.responsibilities`` are exact, and the draws independent.
+    The sampler first searches for the modes of the posterior: it climbs from the prior medians, from draws of the prior
+    (up to 20 parameters: those of 256 draws that are far from every draw of higher density), from the draw that most
+    favors each option of a mixture, and from the mirror images of the modes. The chains start around the modes, in
+    proportion to their Laplace mass, in coordinates whitened by the curvature at the heaviest one.
+
+    - One mode, a soft-optimal agent, a linear reward of up to 20 parameters with a normal prior: independence
+      Metropolis–Hastings with Student-t proposals around the mode, planned for in batches, without gradients and with
+      nothing to compile.
+    - Several modes, up to 20 parameters: the same with a mixture of proposals, one around each mode.
+    - Otherwise, or where the Pareto k of the proposals is above 0.7 or a pilot accepts fewer than 60 % of them: HMC of
+      fixed, jittered length, at most 100 gradients a draw. With several modes each draw is followed by the proposal of
+      a jump to another mode.
+    - Where a pilot finds that these coordinates do not fit: NUTS with a step size for acceptance 0.95, and the same
+      jumps.
+
+    Where beta and the reward are both free, only their product is sampled and beta is drawn afterwards from its exact
+    conditional; the reported draws are those of the model as written. Where all that is unknown is discrete
+    (``gi.one_of``), nothing is sampled: ``fit.responsibilities`` are exact, and the draws independent.
+
+    ``print(fit)`` says which sampler ran and why, and whether it converged: R-hat at most 1.01 and at least 400
+    effective draws of every parameter and of the indicator of every mode, no divergences. A fit does not converge
+    where more than a quarter of the climbs ended in a mode that no other climb had reached: the posterior then has
+    modes that the chains have not visited. No search can exclude a mode with a small basin of attraction.
 
     Compiled programs of the last 16 models and shapes of data are kept: where the same world is given again with the
     same agent and reward, priors included, further data of the same shape (trajectories, steps) start at once.
@@ -79,7 +93,8 @@ def infer(
         Steps of adaptation per chain. Default: 50 for independent proposals, which adapt nothing, 200 for HMC in
         whitened coordinates, 1000 for NUTS.
     draws : int
-        Kept draws per chain.
+        Kept draws per chain. Where these do not converge but nearly do (R-hat below 1.1), the chains go on, up to four
+        times as long, and every second or fourth draw is kept.
     method : {"auto", "independence", "hmc", "nuts"}
         ``"auto"`` lets the pilot decide.
     target_accept : float, optional
