@@ -212,6 +212,9 @@ def two_step(choice1, state2, choice2, reward, a1, a2, b1, b2, lam, p, w, common
 
         Q_MF[c1] += a1 (Q2[s, c2] - Q_MF[c1]) + a1 lam (reward - Q2[s, c2])
         Q2[s, c2] += a2 (reward - Q2[s, c2])
+
+    A choice of -1 is missing: its log-probability is 0. Without the second nothing is learned, without the first no
+    Q_MF, and rep stays.
     """
     reach = np.array([[common, 1 - common], [1 - common, common]])
     model_free, Q2, repeated = np.zeros(2), np.zeros((2, 2)), np.zeros(2)
@@ -219,9 +222,12 @@ def two_step(choice1, state2, choice2, reward, a1, a2, b1, b2, lam, p, w, common
     for c1, s, c2, R in zip(choice1, state2, choice2, reward, strict=True):
         stage1 = w * reach @ Q2.max(1) + (1 - w) * model_free + p * repeated
         first, second = agent_oracles.act(stage1, b1), agent_oracles.act(Q2[s], b2)
-        logs.append([math.log(first[c1]), math.log(second[c2])])
-        surprise = R - Q2[s, c2]
-        model_free[c1] += a1 * (Q2[s, c2] - model_free[c1]) + a1 * lam * surprise
-        Q2[s, c2] += a2 * surprise
-        repeated = np.eye(2)[c1]
+        logs.append([math.log(first[c1]) if c1 >= 0 else 0.0, math.log(second[c2]) if c2 >= 0 else 0.0])
+        if c2 >= 0:
+            surprise = R - Q2[s, c2]
+            if c1 >= 0:
+                model_free[c1] += a1 * (Q2[s, c2] - model_free[c1]) + a1 * lam * surprise
+            Q2[s, c2] += a2 * surprise
+        if c1 >= 0:
+            repeated = np.eye(2)[c1]
     return np.array(logs)
