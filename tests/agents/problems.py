@@ -15,6 +15,7 @@ G3_REWARD = gi.ActionReward(golden.G3_R)
 AGENTS = {"mce": gi.soft_optimal, "boltzmann_q": gi.boltzmann}
 seeds = st.integers(0, 2**32 - 1)
 
+
 def to_the_hub(states=60, discount=0.8):
     """From everywhere one can go home, to state 0, or on to a random place: one place that all lead to."""
     first = np.random.default_rng(4).integers(1, states, size=states)
