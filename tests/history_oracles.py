@@ -106,29 +106,6 @@ def via_points(goal, policies, places: Sequence[int], kappa: float) -> Modes:
     return Modes(np.array([goal, *policies]), initial, kernel)
 
 
-def subgoals(policies, places: Sequence[int], forget: float) -> Modes:
-    """A list of subgoals in order, then the goal; each subgoal is forgotten on its own with probability f [A34].
-
-    `policies` (n + 1, S, A): to the n subgoals, last the goal; `places` (n,) are the states of the subgoals. Mode i
-    heads for item i until it is first hit; then come the items after it, of which those forgotten, and those that are
-    in the very state, are passed over. The goal is never forgotten.
-    """
-    n, n_states = len(places), len(policies[0])
-
-    def heading(i: int, s: int) -> np.ndarray:
-        """Distribution of the mode in state s when items before i are done with."""
-        if i == n:
-            return np.eye(n + 1)[n]
-        remembered = heading(i + 1, s) if places[i] == s else np.eye(n + 1)[i]
-        return forget * heading(i + 1, s) + (1 - forget) * remembered
-
-    initial = np.array([heading(0, s) for s in range(n_states)])
-    kernel = np.tile(np.eye(n + 1), (n_states, 1, 1))
-    for i, place in enumerate(places):
-        kernel[place, i] = heading(i + 1, place)
-    return Modes(np.asarray(policies), initial, kernel)
-
-
 def option_values(P, R, discount, policies, ends, starts=None, terminal=None) -> np.ndarray:
     """Q(s, o) of starting option o in s and choosing the best option whenever one ends, without errors [A35].
 
