@@ -68,7 +68,7 @@ def bits(table, maps, weights):
     from goalinf_models import ashwood_2022
 
     predicted = ashwood_2022.behavior(ashwood_2022.labyrinth(6), maps, weights)
-    return float(predicted.log_prob_by_trajectory(ashwood_2022.steps(table)).mean() / np.log(2))
+    return float(predicted.log_prob_by_trajectory(ashwood_2022.steps(table, levels=6)).mean() / np.log(2))
 
 
 if DATA is not None:

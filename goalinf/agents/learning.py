@@ -1,7 +1,7 @@
 r"""Agents that learn: from trial to trial they know better what is good, and everybody can see what they saw.
 
 What they have learned is a history (:mod:`goalinf.agents.history`): a table of values that every step changes. A
-choice that was not observed leaves the table as it was.
+missing choice (not recorded, or a response that was missed) leaves the table as it was.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from goalinf.agents.checks import check_shapes, solved
 from goalinf.agents.contexts import Rewards, Setting, Worlds
 from goalinf.agents.policy import Policy
 from goalinf.behavior.scores import believed_modes, chained, score, score_steps, score_subjects
-from goalinf.behavior.simulation import drawn_options, hidden_slips, roll_out_one_of
+from goalinf.behavior.simulation import Gaps, drawn_options, hidden_slips, roll_out_one_of
 from goalinf.checks import check_kind
 from goalinf.data import Trajectories
 from goalinf.precision import exactly
@@ -220,9 +220,11 @@ class Behavior(dist.Distribution):
         option = drawn_options(key, self.agent, like.n_trajectories)
         if isinstance(self.agent, Mixture):
             option = option[self._group(like)]
-        where = jnp.asarray(like.states)[:, 0], jnp.asarray(like.context), steps, one_world
+        mdp = self.setting.mdp()
+        gaps = Gaps.of(mdp, like, one_world)
+        where = jnp.asarray(like.states)[:, 0], jnp.asarray(like.context), steps, one_world, gaps
         slips = hidden_slips(self.agent)
-        states, actions, alive = roll_out_one_of(key, self.setting.mdp(), self.policies, slips, option, *where)
+        states, actions, alive = roll_out_one_of(key, mdp, self.policies, slips, option, *where)
         alive = alive & (jnp.arange(like.actions.shape[1]) < jnp.asarray(like.lengths)[:, None])
         observed = alive & jnp.asarray(like.observed)
         lengths = alive.sum(1, dtype=jnp.int32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,13 +25,41 @@ from goalinf.precision import Precision, cast, computing_in
 from goalinf.worlds import MDP
 
 
+class Gaps(NamedTuple):
+    """Steps ``(N, T)`` whose choice is missing, and those of them at which nothing was done: the state stays."""
+
+    missing: Array
+    missed: Array
+
+    @classmethod
+    def of(cls, mdp: MDP, like: Trajectories, one_world: bool) -> Gaps:
+        """Gaps of a data set: nothing was done where no action leads from a state to itself and the state stays."""
+        states, steps = jnp.asarray(like.states), jnp.arange(like.actions.shape[1])
+        missing = ~jnp.asarray(like.observed) & (steps < jnp.asarray(like.lengths)[:, None])
+        here = jnp.arange(mdp.successors.shape[-3])[:, None, None]
+        loops = (mdp.successors == here) & (jnp.asarray(mdp.probabilities) > 0) & mdp.available[..., None]
+        returns = loops.any(axis=(-2, -1))
+        now = jnp.maximum(states[:, :-1], 0)
+        returns = returns[now] if one_world else returns[jnp.asarray(like.context)[:, None], now]
+        return cls(missing, missing & (states[:, 1:] == states[:, :-1]) & ~returns)
+
+
 def roll_out(
-    key: Array, mdp: MDP, policy: Policy, slip: Any, starts: Array, context: Array, steps: int, one_world: bool
+    key: Array,
+    mdp: MDP,
+    policy: Policy,
+    slip: Any,
+    starts: Array,
+    context: Array,
+    steps: int,
+    one_world: bool,
+    gaps: Gaps | None = None,
 ):
     """Simulate: states ``(N, T+1)``, actions ``(N, T)`` and whether each step was taken ``(N, T)``.
 
     Latent modes and histories move on by the same kernels that score them. ``slip`` is the probability that the world
-    moves by any available action in the place of the one that is recorded; None where it never does.
+    moves by any available action in the place of the one that is recorded; None where it never does. A choice that
+    is missing leaves a history as it was, here as where it is scored.
     """
     policy = cast(policy)
     successors, probabilities = jnp.asarray(mdp.successors), jnp.asarray(mdp.probabilities)
@@ -58,7 +86,7 @@ def roll_out(
 
     def step(carry, now):
         state, mode, past = carry
-        key, t = now
+        key, t, gap = now
         choose, move = jax.random.split(key)
         in_mode = () if modes is None else (mode[walkers, state] if modes.by_state else mode,)
         place = (*in_mode, *((t,) if timed else ()), state)
@@ -70,12 +98,13 @@ def roll_out(
         place = (state, done) if one_world else (context, state, done)
         slot = jax.random.categorical(move, jnp.log(probabilities[place]))
         alive = ~policy.ended[numbers, state]
-        following = jnp.where(alive, successors[(*place, slot)], state)
+        moves = alive if gap is None else alive & ~gap.missed
+        following = jnp.where(moves, successors[(*place, slot)], state)
         if modes is not None and not modes.stays:
             here = jnp.where(jnp.arange(policy.log_probs.shape[1]) == mode[:, None], 0.0, -jnp.inf)
             mode = drawn(jax.random.fold_in(move, 1), per_walker("move", modes, here, following))
         if history is not None:
-            taken = Step(state, action, following, alive)
+            taken = Step(state, action, following, alive if gap is None else alive & ~gap.missing)
             past = per_walker("after", history, past, taken, per_walker("brings", history, taken))
         return (following, mode, past), (state, action, alive)
 
@@ -89,7 +118,8 @@ def roll_out(
     if history is not None:
         past = jax.vmap(lambda part, _: part.start(policy.log_probs), (each, 0))(history, starts)
     keys = jax.random.split(key, steps)
-    (last, *_), (states, actions, alive) = lax.scan(step, (starts, mode, past), (keys, jnp.arange(steps)))
+    by_step = None if gaps is None else jax.tree.map(jnp.transpose, gaps)
+    (last, *_), (states, actions, alive) = lax.scan(step, (starts, mode, past), (keys, jnp.arange(steps), by_step))
     return jnp.concatenate([states, last[None]]).T, actions.T, alive.T
 
 
@@ -201,7 +231,7 @@ def simulate_like(
     groups = {"trajectory": np.arange(data.n_trajectories), "subject": np.asarray(data.subject)}
     group = groups.get(getattr(agent, "by", "data"), np.zeros(data.n_trajectories, np.int32))
     first, context = np.asarray(data.states)[:, 0], np.asarray(data.context)
-    states, actions, alive = _walk(key, setting, agent, first, context, group, steps, precision, option)
+    states, actions, alive = _walk(key, setting, agent, first, context, group, steps, precision, option, data)
     alive = alive & (np.arange(steps) < np.asarray(data.lengths)[:, None])
     labels = data.labels and dataclasses.replace(data.labels, table=None, rows=None)
     return Trajectories.of(
@@ -225,6 +255,7 @@ def _walk(
     steps: int,
     precision: Precision | None,
     option: np.ndarray | None = None,
+    like: Trajectories | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Plan and roll out on the host's behalf, with every check; each group draws which agent it is."""
     check_known(agent, setting.rewards)
@@ -236,7 +267,9 @@ def _walk(
         for policy in policies:
             check_solved(policy.residual, policy.values, chosen)
         which = drawn_options(key, agent, len(first))[group] if option is None else jnp.asarray(option)
-        walked = _roll_out(key, cast(mdp), policies, hidden_slips(agent), which, first, context, steps, one_world)
+        gaps = None if like is None else Gaps.of(mdp, like, one_world)
+        given = cast(mdp), policies, hidden_slips(agent), which, first, context, steps, one_world, gaps
+        walked = _roll_out(key, *given)
         return jax.device_get(walked)
 
 

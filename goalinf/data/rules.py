@@ -45,8 +45,25 @@ def check_available(rows: Rows, places: Places, state: np.ndarray, action: np.nd
     rows.refuse(wrong, say)
 
 
+def missed_steps(rows: Rows, places: Places, state: np.ndarray, action: np.ndarray) -> np.ndarray:
+    """Steps at which nothing was done, ``(R,)``: the action is missing, and the state stays, which no action can do.
+
+    A trial whose response was missed begins anew: its row and the next one hold the same state.
+    """
+    missed = np.zeros(len(state), bool)
+    for world, chosen in places.each():
+        chosen = chosen[(rows.following[chosen] >= 0) & (action[chosen] < 0)]
+        chosen = chosen[state[rows.following[chosen]] == state[chosen]]
+        possible, pair = _leading(base(world).mdp, state[chosen], state[chosen])
+        missed[chosen] = ~possible[pair].any(1)
+    return missed
+
+
 def check_moves(rows: Rows, places: Places, state: np.ndarray, action: np.ndarray) -> None:
-    """Raise where the next row's state cannot follow: under the chosen action, or, where it is missing, under any."""
+    """Raise where the next row's state cannot follow: under the chosen action, or, where it is missing, under any.
+
+    A missing action may also leave the state as it is (:func:`missed_steps`).
+    """
     wrong = np.zeros(len(state), bool)
     for world, chosen in places.each():
         chosen = chosen[rows.following[chosen] >= 0]
@@ -54,6 +71,7 @@ def check_moves(rows: Rows, places: Places, state: np.ndarray, action: np.ndarra
         taken = action[chosen]
         by_action, by_any = possible[pair, np.maximum(taken, 0)], possible[pair].any(1)
         wrong[chosen] = np.where(taken >= 0, ~by_action, ~by_any)
+    wrong &= ~missed_steps(rows, places, state, action)
 
     def say(i: int) -> str:
         if action[i] < 0:
@@ -109,11 +127,14 @@ def lift(rows: Rows, places: Places, state: np.ndarray, action: np.ndarray) -> n
     last, lifted = np.full(len(state), -1), state.copy()
     has_next = np.flatnonzero(rows.following >= 0)
     last[rows.following[has_next]] = state[has_next]
+    missed = missed_steps(rows, places, state, action)
+    for i in np.flatnonzero(missed)[np.argsort(rows.step[missed], kind="stable")]:  # nothing new is remembered
+        last[rows.following[i]] = last[i]
     for world, chosen in places.each():
         if isinstance(world.memory, Memory):
             lifted[chosen] = world.memory.number(last[chosen], state[chosen])
         elif isinstance(world.memory, Belief):
-            lifted[chosen] = _believed(world.mdp, world.memory, rows, chosen, state, action)
+            lifted[chosen] = _believed(world.mdp, world.memory, rows, chosen, state, action, missed)
 
     def say(i: int) -> str:
         name = places.name(i, state)
@@ -134,15 +155,26 @@ def lift(rows: Rows, places: Places, state: np.ndarray, action: np.ndarray) -> n
 
 
 def _believed(
-    mdp: MDP, belief: Belief, rows: Rows, chosen: np.ndarray, state: np.ndarray, action: np.ndarray
+    mdp: MDP,
+    belief: Belief,
+    rows: Rows,
+    chosen: np.ndarray,
+    state: np.ndarray,
+    action: np.ndarray,
+    missed: np.ndarray,
 ) -> np.ndarray:
-    """Number of the pair of state and belief of some rows; beliefs are followed along all trajectories at once."""
+    """Number of the pair of state and belief of some rows; beliefs are followed along all trajectories at once.
+
+    A step at which nothing was done leaves the pair as it is.
+    """
     pair = np.zeros(len(state), np.int64)  # behind a row that has no pair nothing is looked for
     now = np.setdiff1d(chosen, rows.following)
     pair[now] = belief.start(state[now])
     while (now := now[(pair[now] >= 0) & (rows.following[now] >= 0)]).size:
         after = rows.following[now]
-        pair[after] = belief.follow(mdp, pair[now], action[now], state[after])
+        moved = ~missed[now]
+        pair[after] = pair[now]
+        pair[after[moved]] = belief.follow(mdp, pair[now[moved]], action[now[moved]], state[after[moved]])
         now = after
     return pair[chosen]
 
@@ -163,7 +195,12 @@ def _forbidden(rows: Rows, places: Places, state: np.ndarray, i: int) -> str:
     world, s, after = places.base(i), int(state[i]), int(rows.following[i])
     possible = (world.mdp.probabilities[s] > 0) & world.mdp.available[s][:, None]
     reached = _listed([world.states[t] for t in np.unique(world.mdp.successors[s][possible])])
-    stay = ", give the world a stay action" if state[after] == s else ""
+    stay = ""
+    if state[after] == s:
+        stay = (
+            ", give the world a stay action if the agent can choose to stay, or name the action column (action=) and "
+            "leave its cell empty if no choice was made"
+        )
     return (
         f"no action leads from state {places.name(i, state)} to state {places.name(after, state)}, which comes next "
         f"({rows.owner(after)}); one step leads to {reached}. Correct the rows{stay}, or cut the trajectory there"

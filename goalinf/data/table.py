@@ -33,7 +33,9 @@ def read_trajectories(
 
     **With an action column** each row is a decision: the state and the action chosen there. The state after
     the last action was not seen, unless a last row with an empty action gives it. An empty action (NaN, None,
-    NA) before the last row is a missing choice: the state moves on, the likelihood gets nothing.
+    NA) before the last row is a missing choice: the state moves on, the likelihood gets nothing. Where nothing was done
+    at all, as in a trial whose response was missed, the state stays: the next row holds the same state, in whatever
+    world. A missing choice leaves habits and what an agent has learned as they were.
     **Without one** each row is a visit and the action is read off the next state.
 
     The rows may stand in any order. Trajectories, subjects and contexts are numbered in the order of their

@@ -25,8 +25,8 @@ class Trajectories(eqx.Module):
     from arrays. A pytree, so that it can be the value of a NumPyro distribution.
 
     Padding and a missing choice are different facts. A *missing choice* is a step before the end of its
-    trajectory where no action was recorded: the state moves on, the likelihood gets nothing. *Padding* lies
-    behind the end. `observed` is False for both.
+    trajectory where no action was recorded: the state moves on (or stays, where a response was missed and nothing was
+    done), the likelihood gets nothing. *Padding* lies behind the end. `observed` is False for both.
 
     Parameters
     ----------

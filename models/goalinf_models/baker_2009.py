@@ -32,6 +32,7 @@ import xarray as xr
 
 import goalinf as gi
 from goalinf_models.catalogue import Variant, choice, exact
+from goalinf_models.checks import check_behavior, check_variant
 
 BETA, SWITCH, DETOUR = 2.0, 0.1, 0.5
 
@@ -56,6 +57,7 @@ def walker(variant: str, where: gi.World) -> gi.Agent:
 
 def example(key: Any, variant: str = "M1") -> gi.Trajectories:
     """Three walks: to B; where it changes, to any."""
+    check_variant(variant, VARIANTS)
     wants = gi.one_of(places()) if variant == "M2" else places()["B"]
     return gi.simulate(key, world(), walker(variant, world()), wants, trajectories=3, steps=20)
 
@@ -68,7 +70,9 @@ def model(
     goals: Mapping[Any, gi.GoalReward] | None = None,
 ) -> dict[str, Any]:
     """Keyword arguments for :func:`exact`, of ``M2`` for :func:`present_goal`; ``where`` and ``goals`` are your own."""
+    check_variant(variant, VARIANTS)
     where, goals = where or world(), goals or places()
+    check_behavior(data, where)
     agent = walker(variant, where)
     if variant == "M2":
         return {"world": where, "agent": agent, "goals": goals, "data": data}

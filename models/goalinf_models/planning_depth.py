@@ -31,6 +31,7 @@ import pandas as pd
 
 import goalinf as gi
 from goalinf_models.catalogue import Variant
+from goalinf_models.checks import check_behavior, check_variant
 
 DEPTHS, SUBJECTS, BETA = (1, 2, 4, 8), (1, 1, 2, 4, 8), 6.0  # of whom each has this depth
 VARIANTS = {"depths": Variant(gi.infer, ("agent.beta", "agent.depth"), "how far ahead do they plan?")}
@@ -51,6 +52,7 @@ def layouts() -> dict[Any, gi.Reward]:
 
 def example(key: Any, variant: str = "depths") -> gi.Trajectories:
     """Five subjects of known depth, each of whom walks twenty steps in every layout."""
+    check_variant(variant, VARIANTS)
     walks = []
     for subject, (depth, own) in enumerate(zip(SUBJECTS, jax.random.split(key, len(SUBJECTS)), strict=True)):
         agent = gi.lookahead(depth, beta=BETA)
@@ -69,8 +71,11 @@ def model(
     rewards: Mapping[Any, gi.Reward] | None = None,
 ) -> dict[str, Any]:
     """Keyword arguments for ``gi.infer``; ``where`` and ``rewards`` (by context of the data) are your own."""
+    check_variant(variant, VARIANTS)
+    place = world() if where is None else where
+    check_behavior(data, place)
     return {
-        "world": world() if where is None else where,
+        "world": place,
         "agent": gi.lookahead(gi.one_of(DEPTHS, by="subject"), beta=dist.LogNormal(0.0, 1.0)),
         "reward": layouts() if rewards is None else rewards,
         "data": data,
