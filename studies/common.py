@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import math
-import os
 import platform
 import time
 from collections.abc import Callable
@@ -20,6 +19,8 @@ import pandas as pd
 import typer
 from matplotlib.figure import Figure
 from rich.console import Console
+
+from goalinf.files import written_whole
 
 INK, GRAY = "#222b35", "#6b7280"
 # Blue, vermilion, green, purple, orange, light blue: told apart with all common kinds of color blindness.
@@ -101,19 +102,21 @@ def run(file: str, study: Callable[[bool, int], Result]) -> None:
 
 
 def write(folder: Path, table: pd.DataFrame, figure: Figure, manifest: dict[str, Any]) -> None:
-    """Table, figure and manifest, all of them or none: written beside their places, then renamed."""
+    """Table, figure and manifest.
+
+    The manifest is removed first and written last: results without one are those of a study that was stopped between.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    parts = {name: folder / f".{name}.part" for name in ("table.csv", "figure.png", "manifest.json")}
-    try:
-        table.to_csv(parts["table.csv"], index=False, float_format="%.6g", lineterminator="\n")
-        figure.savefig(parts["figure.png"], format="png", dpi=110, metadata={"Software": None})
-        text = json.dumps(_plain(manifest), indent=2, ensure_ascii=False, allow_nan=False)
-        parts["manifest.json"].write_text(text + "\n", encoding="utf-8")
-        for name, part in parts.items():
-            os.replace(part, folder / name)
-    finally:
-        for part in parts.values():
-            part.unlink(missing_ok=True)
+    text = json.dumps(_plain(manifest), indent=2, ensure_ascii=False, allow_nan=False)
+    with (
+        written_whole(folder / "manifest.json") as manifest_file,
+        written_whole(folder / "figure.png") as figure_file,
+        written_whole(folder / "table.csv") as table_file,
+    ):
+        table.to_csv(table_file, index=False, float_format="%.6g", lineterminator="\n")
+        figure.savefig(figure_file, format="png", dpi=110, metadata={"Software": None})
+        manifest_file.write_text(text + "\n", encoding="utf-8")
+        (folder / "manifest.json").unlink(missing_ok=True)
 
 
 def show(checks: list[Check]) -> bool:

@@ -23,6 +23,8 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from goalinf.files import written_whole
+
 HERE = Path(__file__).resolve().parent
 FILES = ("table.csv", "figure.png", "manifest.json")
 _LAST = 12  # lines of a failed study that are shown
@@ -100,7 +102,8 @@ def run_one(name: str, folder: Path, quick: bool, progress: Progress, line: Task
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", env=environment, check=False
     )
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "output.txt").write_text(done.stdout, encoding="utf-8")
+    with written_whole(folder / "output.txt") as output:
+        output.write_text(done.stdout, encoding="utf-8")
     progress.update(line, state="[red]failed[/]" if done.returncode else "[green]done[/]", completed=1)
     return Outcome(done.returncode, time.perf_counter() - start, done.stdout)
 
@@ -111,14 +114,13 @@ def write_index(folder: Path, outcomes: dict[str, Outcome]) -> Path:
     sections = [section(name, folder / name, outcomes.get(name)) for name in shown]
     links = "".join(f'<li><a href="#{name}">{html.escape(readme(name)[0])}</a></li>' for name in shown)
     page = folder / "index.html"
-    part = page.with_suffix(".part")
-    part.write_text(
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Studies of goalinf</title>'
-        f"<style>{STYLE}</style></head>\n<body><h1>Studies of goalinf</h1><ol>{links}</ol>\n"
-        f"{''.join(sections)}</body></html>\n",
-        encoding="utf-8",
-    )
-    os.replace(part, page)
+    with written_whole(page) as partial:
+        partial.write_text(
+            f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Studies of goalinf</title>'
+            f"<style>{STYLE}</style></head>\n<body><h1>Studies of goalinf</h1><ol>{links}</ol>\n"
+            f"{''.join(sections)}</body></html>\n",
+            encoding="utf-8",
+        )
     return page
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -13,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from goalinf.cli import common
+from goalinf.files import written_whole
 
 _INPUTS = ("walks.csv", "town.toml")
 _OUTPUTS = ("fit.nc", "summary.csv", "audit.csv", "audit.html", "reward.png", "walks.png", *_INPUTS)
@@ -105,12 +107,8 @@ def check_folder(folder: Path, *, force: bool) -> None:
 
 
 def _deliver(scratch: Path, folder: Path) -> None:
-    """Move the finished files in: each appears whole, under its name."""
+    """Move the finished files in: first all of them under temporary names, then each under its own."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in _OUTPUTS:
-        half = folder / f".{name}.partial"
-        try:
-            shutil.copyfile(scratch / name, half)
-            half.replace(folder / name)
-        finally:
-            half.unlink(missing_ok=True)
+    with contextlib.ExitStack() as written:
+        for name in _OUTPUTS:
+            shutil.copyfile(scratch / name, written.enter_context(written_whole(folder / name)))

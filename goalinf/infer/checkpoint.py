@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,13 @@ class Checkpoint:
         self._fit, self._done = None, 0
 
     def write(self, sampled: Any) -> Fit:
-        """Add the draws that are new since the last call, and return the fit of all."""
+        """Add the draws that are new since the last call, and return the fit of all.
+
+        Warns
+        -----
+        UserWarning
+            Where the file cannot be written; the draws are kept in memory.
+        """
         draws = {name: values[:, self._done :] for name, values in sampled.draws.items()}
         if new := draws["x"].shape[1]:
             part = self._assemble(self._done, dataclasses.replace(sampled, draws=draws))
@@ -55,7 +62,14 @@ class Checkpoint:
         if sampled.khat is not None:  # of all proposals so far
             self._fit.tree.attrs["khat"] = sampled.khat
         if self._path is not None:
-            self._fit.save(self._path, overwrite=True)
+            try:
+                self._fit.save(self._path, overwrite=True)
+            except OSError as error:  # hours of sampling are worth more than a file
+                warnings.warn(
+                    f"the checkpoint was not written, and sampling goes on: {error.strerror or error}",
+                    UserWarning,
+                    stacklevel=2,
+                )
         self._since = time.monotonic()
         return self._fit
 
