@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 debugging = False
 LARGEST_SEED = 2**32 - 1
 _SHOWN = 40  # rows of a summary; of a longer one the most extreme
-_EXPECTED = (ValueError, KeyError, OSError, ArithmeticError, NotImplementedError)  # errors that speak to users
+_EXPECTED = (ValueError, KeyError, OSError, ArithmeticError, NotImplementedError, MemoryError)  # errors that speak to users
 
 
 def reported(command: Callable[..., None]) -> Callable[..., None]:

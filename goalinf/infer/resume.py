@@ -74,6 +74,7 @@ def resume(
     key_run, key_values = jax.random.split(jax.random.key(int(words[0])))
     with computing_in(attrs["precision"]) as precision:
         posterior = posterior_of(fit, model=model, data=data)
+        posterior.check_draws(fit.posterior.sizes["chain"], fit.posterior.sizes["draw"] + int(draws))
         sampled = _further(key_run, posterior, fit, int(draws), progress)
         return joined(fit, assembled(key_values, posterior, sampled, precision))
 

@@ -110,7 +110,8 @@ def infer(
     ------
     ValueError
         Where something is missing, a prior has the wrong shape, the data are empty or do not fit the world, a step has
-        probability zero under the agent, or the log density is undefined where the chains would start.
+        probability zero under the agent, the log density is undefined where the chains would start, or the memory of
+        this machine cannot hold the draws.
 
     Examples
     --------
@@ -140,6 +141,7 @@ def infer(
         else:
             posterior = standard(key_model, world, agent, reward, data)
             warn_unidentified(posterior)
+        posterior.check_draws(chains, draws)
         if model is None and not posterior.sites:
             if method != "auto":
                 raise ValueError(f"method is {method!r}, but nothing continuous is unknown: leave it out")
