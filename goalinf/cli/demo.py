@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from goalinf import interrupt
 from goalinf.cli import common
 from goalinf.files import written_whole
 
@@ -47,6 +48,7 @@ def demo(
     Nothing is written where something fails, and nothing is replaced without --force.
     """
     check_folder(folder, force=force)
+    common.listener.said = f"Interrupted: nothing was written to {folder}."
     common.compile_once()
     import jax
     import numpyro.distributions as dist
@@ -55,6 +57,7 @@ def demo(
 
     data = files("goalinf") / "demo_data"
     with tempfile.TemporaryDirectory() as scratch:
+        common.listener.scratch = Path(scratch)
         for name in _INPUTS:
             Path(scratch, name).write_bytes((data / name).read_bytes())
         town = gi.read_world(Path(scratch, "town.toml"))
@@ -83,6 +86,8 @@ def demo(
         gi.plot.audit_page(audit, Path(scratch, "audit.html"))
         gi.plot.reward_map(found).savefig(Path(scratch, "reward.png"))
         gi.plot.trajectories(walks).savefig(Path(scratch, "walks.png"))
+        interrupt.keep(True)
+        common.listener.keeps = f"Interrupted: the results are being written to {folder}."
         _deliver(Path(scratch), folder)
     common.show_summary(found.summary(), "What each place is worth (utility), and beta (1/utility)")
     common.say("", str(audit), "", f"Written to {folder}{os.sep}: {', '.join(_OUTPUTS)}")

@@ -27,11 +27,14 @@ class Checkpoint:
         The file, which only this run writes to; None to write nothing.
     assemble : callable
         From the number of the first draw and raw draws to a fit of these draws.
+    fit : Fit, optional
+        Draws of an earlier run, which come first.
     """
 
-    def __init__(self, path: str | Path | None, assemble: Callable[[int, Any], Fit]):
+    def __init__(self, path: str | Path | None, assemble: Callable[[int, Any], Fit], fit: Fit | None = None):
         self._path = path
         self._assemble = assemble
+        self._earlier = fit
         self._fit: Fit | None = None
         self._done = 0
         self._since = time.monotonic()
@@ -61,9 +64,10 @@ class Checkpoint:
         self._fit.tree.attrs["interrupted"] = int(sampled.interrupted)
         if sampled.khat is not None:  # of all proposals so far
             self._fit.tree.attrs["khat"] = sampled.khat
+        fit = self._fit if self._earlier is None else joined(self._earlier, self._fit)
         if self._path is not None:
             try:
-                self._fit.save(self._path, overwrite=True)
+                fit.save(self._path, overwrite=True)
             except OSError as error:  # hours of sampling are worth more than a file
                 warnings.warn(
                     f"the checkpoint was not written, and sampling goes on: {error.strerror or error}",
@@ -71,7 +75,7 @@ class Checkpoint:
                     stacklevel=2,
                 )
         self._since = time.monotonic()
-        return self._fit
+        return fit
 
 
 def joined(old: Fit, new: Fit) -> Fit:

@@ -1,0 +1,92 @@
+"""Ctrl-C on the command line: one sentence on the error stream and exit code 130."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from goalinf import interrupt
+
+EXIT = 130  # 128 + SIGINT
+
+
+class Listener:
+    """Ears for Ctrl-C, in a thread of their own: they hear it while JAX compiles, too.
+
+    A command that has nothing to keep ends where it is. One that keeps draws ends by itself: it finds the request at its
+    next step, writes what there is, and asks ``pressed`` for its exit code.
+
+    Attributes
+    ----------
+    keeps : str
+        What is said where the command ends by itself, because there are draws to keep; empty where it never does.
+    said : str
+        What is said where it ends at once.
+    scratch : Path or None
+        Temporary folder of the command, which is removed where it ends at once.
+    pressed : bool
+        Whether Ctrl-C was pressed.
+    """
+
+    def __init__(self) -> None:
+        self.keeps = ""
+        self.said = "Interrupted."
+        self.scratch: Path | None = None
+        self.pressed = False
+
+    def listen(self, presses: socket.socket) -> None:
+        """Hear until the other end is closed."""
+        with presses:
+            while number := presses.recv(1):
+                if number[0] == signal.SIGINT:
+                    self.hear()
+
+    def hear(self) -> None:
+        """End the process, or let it end by itself."""
+        if self.keeps and interrupt.keeping() and not self.pressed:
+            self.pressed = True
+            say(f"{self.keeps} Ctrl-C again stops at once.")
+            return
+        say("Stopped at once." if self.pressed else self.said)
+        if self.scratch is not None:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+        sys.stdout.flush()
+        os._exit(EXIT)  # the threads of a computation would not let the interpreter end in peace
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[Listener]:
+    """Hear Ctrl-C while the block runs: only in the main thread, and where the process does not ignore it."""
+    listener = Listener()
+    main = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT)
+    if not main or not callable(handler):
+        yield listener
+        return
+    ear, mouth = socket.socketpair()
+    mouth.setblocking(False)
+    interrupt.keep(False)
+    interrupt.forget()
+    threading.Thread(target=listener.listen, args=(ear,), daemon=True).start()
+    before = signal.set_wakeup_fd(mouth.fileno(), warn_on_full_buffer=False)
+    signal.signal(signal.SIGINT, lambda *_: interrupt.request())
+    try:
+        yield listener
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        signal.set_wakeup_fd(before)
+        mouth.close()
+
+
+def say(text: str) -> None:
+    """A line of its own; the cursor is back where a progress bar has hidden it."""
+    shown = "\r\x1b[K\x1b[?25h" if sys.stderr.isatty() else ""
+    sys.stderr.write(f"{shown}{text}\n")
+    sys.stderr.flush()
