@@ -20,6 +20,7 @@ import typer
 from matplotlib.figure import Figure
 from rich.console import Console
 
+from goalinf.cli.interrupt import listening
 from goalinf.files import written_whole
 
 INK, GRAY = "#222b35", "#6b7280"
@@ -69,7 +70,10 @@ def holds(name: str, found: Any, expected: str, fulfilled: bool) -> Check:
 
 
 def run(file: str, study: Callable[[bool, int], Result]) -> None:
-    """Do a study as its command line says, write its files, print its checks; exit code 1 where one does not hold."""
+    """Do a study as its command line says, write its files, print its checks; exit code 1 where one does not hold.
+
+    Ctrl-C is one sentence and exit code 130.
+    """
     folder = Path(file).resolve().parent
 
     def command(
@@ -80,7 +84,9 @@ def run(file: str, study: Callable[[bool, int], Result]) -> None:
         if quick and out is None:
             raise typer.BadParameter("--quick would write over the results of the real size: give --out, too")
         start = time.perf_counter()
-        found = study(quick, seed)
+        with listening() as listener:
+            listener.said = f"Interrupted: the results of {folder.name} are as they were."
+            found = study(quick, seed)
         versions = {name: importlib.metadata.version(name) for name in ("goalinf", "jax", "numpyro", "numpy")}
         manifest = {
             "name": folder.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
 from enum import StrEnum
@@ -61,7 +62,6 @@ def parse_beta(text: str) -> tuple[str, tuple[float, ...]]:
 
 @common.reported
 def fit(
-    context_: typer.Context,
     table: columns.OptionalTable = None,
     world: columns.OptionalWorld = None,
     *,
@@ -132,6 +132,7 @@ def fit(
 
         goalinf fit --resume run.nc --out whole.nc --draws 2000
     """
+    options = dict(locals())
     common.check_formats(out, ".nc", ".zarr")
     common.check_output(out, force=force)
     if checkpoint is not None:
@@ -139,7 +140,8 @@ def fit(
     common.listener.keeps = f"Interrupted: the draws so far are being written to {out}."
     common.listener.said = "Interrupted: nothing was written."
     if resume is not None:
-        refuse_others(context_, resume)
+        defaults = {name: option.default for name, option in inspect.signature(fit).parameters.items()}
+        refuse_others(options, {**defaults, "beta": parse_beta(defaults["beta"])}, resume)
         common.compile_once()
         _kept(resumed(resume, draws, checkpoint), out, draws, force=force)
         return

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from goalinf import interrupt
 
@@ -40,6 +41,7 @@ class Listener:
         self.said = "Interrupted."
         self.scratch: Path | None = None
         self.pressed = False
+        self._warned = False
 
     def listen(self, presses: socket.socket) -> None:
         """Hear until the other end is closed."""
@@ -48,16 +50,22 @@ class Listener:
                 if number[0] == signal.SIGINT:
                     self.hear()
 
+    def press(self, *_: Any) -> None:
+        """Ask the computation to stop: what the main thread does, when it comes to it."""
+        self.pressed = True
+        interrupt.request()
+
     def hear(self) -> None:
         """End the process, or let it end by itself."""
-        if self.keeps and interrupt.keeping() and not self.pressed:
-            self.pressed = True
+        if self.keeps and interrupt.keeping() and not self._warned:
+            self._warned = True
             say(f"{self.keeps} Ctrl-C again stops at once.")
             return
-        say("Stopped at once." if self.pressed else self.said)
+        say("Stopped at once." if self._warned else self.said)
         if self.scratch is not None:
             shutil.rmtree(self.scratch, ignore_errors=True)
         sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(EXIT)  # the threads of a computation would not let the interpreter end in peace
 
 
@@ -76,7 +84,7 @@ def listening() -> Iterator[Listener]:
     interrupt.forget()
     threading.Thread(target=listener.listen, args=(ear,), daemon=True).start()
     before = signal.set_wakeup_fd(mouth.fileno(), warn_on_full_buffer=False)
-    signal.signal(signal.SIGINT, lambda *_: interrupt.request())
+    signal.signal(signal.SIGINT, listener.press)
     try:
         yield listener
     finally:

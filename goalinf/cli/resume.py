@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +12,22 @@ import typer
 _ALLOWED = ("resume", "out", "draws", "checkpoint", "force")
 
 
-def refuse_others(context: typer.Context, source: Path) -> None:
-    """Refuse what the file says already: table, world, model, columns, seed."""
-    given = [
-        "TABLE" if parameter.name == "table" else parameter.opts[0]
-        for parameter in context.command.params
-        if parameter.name not in _ALLOWED
-        and parameter.name is not None
-        and str(context.get_parameter_source(parameter.name)).endswith("COMMANDLINE")
-    ]
+def refuse_others(options: Mapping[str, Any], defaults: Mapping[str, Any], source: Path) -> None:
+    """Refuse what the file says already: table, world, model, columns, seed.
+
+    Parameters
+    ----------
+    options, defaults : mapping
+        All arguments and options of the command by name, as they were given and as they are by default.
+    source : Path
+        The file.
+    """
+    given = [name for name, value in options.items() if name not in _ALLOWED and value != defaults[name]]
     if given:
+        words = ["TABLE" if name == "table" else f"--{name.replace('_', '-')}" for name in given]
         raise typer.BadParameter(
             f"--resume goes on with the table, world, model and settings that are in {source}: leave out "
-            f"{', '.join(given)}"
+            f"{', '.join(words)}"
         )
 
 
