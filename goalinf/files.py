@@ -16,10 +16,10 @@ _LEFTOVER = re.compile(r"\.(\d+)(?:\.[0-9a-f]+)?\.(partial|old)")  # after the n
 
 @contextlib.contextmanager
 def written_whole(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; what lies there takes the place of ``path`` when the block ends.
+    """Yield a temporary path beside ``path``; the file written there replaces ``path`` when the block ends.
 
-    A process that is killed in the block leaves the old file or folder as it was. What a symlink points to is
-    replaced, and the link stays. Temporary files that killed processes left beside ``path`` are removed.
+    A process that is killed in the block leaves the old file or folder as it was. The target of a symlink is replaced,
+    and the link stays. Temporary files that killed processes left beside ``path`` are removed.
 
     Parameters
     ----------
@@ -47,10 +47,10 @@ def written_whole(path: str | Path) -> Iterator[Path]:
 
 
 def restored(path: str | Path) -> Path:
-    """The file or folder that ``path`` means, through symlinks, after removing what killed processes left beside it.
+    """Resolve the symlinks of ``path``, and remove the temporary files of killed processes beside it.
 
     A folder cannot replace another in one move. A process that was killed between its two moves left the old folder
-    under a temporary name; it is put back.
+    under a temporary name; the old folder is put back.
     """
     target = Path(os.path.realpath(path))
     with contextlib.suppress(OSError):  # a folder that may only be read is left as it is
@@ -70,7 +70,7 @@ def _temporary(target: Path, kind: str) -> Path:
 
 
 def _alive(process: int) -> bool:
-    """Whether a process of this number runs; on Windows, where it cannot be asked without harm, always."""
+    """Whether a process of this number runs; on Windows always, because a signal would end the process."""
     if os.name == "nt":
         return True
     try:
@@ -83,7 +83,7 @@ def _alive(process: int) -> bool:
 
 
 def _to_disk(path: Path) -> None:
-    """Wait until the contents are on the disk: a rename must not get there before them."""
+    """Wait until the contents are on the disk, so that the rename does not precede them."""
     for file in path.rglob("*") if path.is_dir() else (path,):
         if file.is_file():
             with file.open("rb+") as opened:

@@ -46,7 +46,7 @@ def deferred() -> Iterator[None]:
 
 
 def heed() -> None:
-    """Raise KeyboardInterrupt where Ctrl-C was pressed: a place at which a computation may stop."""
+    """Raise KeyboardInterrupt if Ctrl-C was pressed; called where a computation may stop."""
     if _requested.is_set() and threading.current_thread() is threading.main_thread():
         _requested.clear()
         raise KeyboardInterrupt
@@ -58,17 +58,17 @@ def request() -> None:
 
 
 def forget() -> None:
-    """Forget a request: all that it could stop is done."""
+    """Discard a request, because the computation is complete."""
     _requested.clear()
 
 
 def keep(draws: bool) -> None:
-    """Say whether there are draws which a stop should keep."""
+    """Record whether there are draws that an interrupt must keep."""
     (_keeping.set if draws else _keeping.clear)()
 
 
 def keeping() -> bool:
-    """Whether there are draws which a stop should keep."""
+    """Whether there are draws that an interrupt must keep."""
     return _keeping.is_set()
 
 

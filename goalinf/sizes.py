@@ -17,11 +17,11 @@ def check_memory(what: str, size: float, remedy: str) -> None:
     Parameters
     ----------
     what : str
-        The arrays that are about to be made, in the plural, with the sizes that were asked for.
+        Arrays to allocate, in the plural, with their sizes.
     size : float
-        Their bytes.
+        Bytes of the arrays.
     remedy : str
-        What to do.
+        Advice that ends the message.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def check_memory(what: str, size: float, remedy: str) -> None:
 
 
 def world_bytes(states: int, actions: int, width: int = 1) -> float:
-    """Bytes that a world and one plan in it take, with ``width`` successors of every state and action.
+    """Estimate the bytes of a world and of one plan in it, with ``width`` successors of every state and action.
 
     Measured on open grids of 22,500 and 90,000 cells: 670 bytes for a state with four actions, and 1,800 more while a
     policy is computed.
@@ -53,7 +53,7 @@ def check_world(states: int, actions: int, width: int = 1) -> None:
 
 @cache
 def physical_memory() -> float | None:
-    """Bytes of memory of this machine, or of the container that the process runs in; None where it is unknown."""
+    """Return the bytes of memory of this machine, or of the container of the process; None where unknown."""
     try:
         memory = float(os.sysconf("SC_PAGE_SIZE")) * float(os.sysconf("SC_PHYS_PAGES"))
     except (AttributeError, ValueError, OSError):  # Windows
@@ -66,11 +66,9 @@ def physical_memory() -> float | None:
 
 
 def shown(size: float) -> str:
-    """Bytes as a reader would say them: ``"62.5 GB"``."""
-    for unit in ("kB", "MB", "GB"):
-        size /= 1000.0
-        if size < 1000.0:
-            break
-    else:
-        size, unit = size / 1000.0, "TB"
-    return f"{size:,.0f} {unit}" if size >= 999.5 else f"{size:.3g} {unit}"
+    """Format a number of bytes: ``"62.5 GB"``."""
+    scale, unit = next(
+        ((10.0**power, unit) for power, unit in ((3, "kB"), (6, "MB"), (9, "GB")) if size < 999.5 * 10.0**power),
+        (1e12, "TB"),
+    )
+    return f"{size / scale:,.0f} {unit}" if size >= 999.5 * scale else f"{size / scale:.3g} {unit}"

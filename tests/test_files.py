@@ -45,9 +45,14 @@ def test_new_and_replaced(path):
 @pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
 def test_a_block_that_fails_changes_nothing(path, error):
     put(path, "old")
-    with pytest.raises(type(error)), written_whole(path) as partial:
-        partial.write_text("half")
-        raise error
+
+    def fail():
+        with written_whole(path) as partial:
+            partial.write_text("half")
+            raise error
+
+    with pytest.raises(type(error)):
+        fail()
     assert got(path) == "old"
     assert os.listdir(path.parent) == [path.name]
 

@@ -203,7 +203,7 @@ class ValueIteration(Planner):
 
 
 def check_sweeps(name: str, count: int, problem: Problem) -> None:
-    """Refuse so many decisions ahead where their plans cannot be held, Q, V and policies of each."""
+    """Refuse a horizon or depth whose plans (Q, V and policy of every decision) do not fit into memory."""
     n_actions, n_states = problem.reward.shape[-2:]
     plans = problem.reward.size // (n_actions * n_states)
     what = f"the plans of {name}={count:,} decisions in {n_states:,} states with {n_actions:,} actions"

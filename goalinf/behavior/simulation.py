@@ -21,8 +21,8 @@ from goalinf.agents.policy import Policy
 from goalinf.behavior.scores import horizon_of, policy_number
 from goalinf.checks import check_key, check_kind
 from goalinf.data import Labels, Trajectories
-from goalinf.sizes import check_memory
 from goalinf.precision import Precision, cast, computing_in
+from goalinf.sizes import check_memory
 from goalinf.worlds import MDP
 
 _STEP_BYTES = 60.0  # of a simulated step: state, action and whether it was taken, here and on the device, and the keys

@@ -23,7 +23,8 @@ debugging = False
 listener = interrupt.Listener()  # of the command that runs
 LARGEST_SEED = 2**32 - 1
 _SHOWN = 40  # rows of a summary; of a longer one the most extreme
-_EXPECTED = (ValueError, KeyError, OSError, ArithmeticError, NotImplementedError, MemoryError)  # errors that speak to users
+# Errors that speak to users.
+_EXPECTED = (ValueError, KeyError, OSError, ArithmeticError, NotImplementedError, MemoryError)
 
 
 def reported(command: Callable[..., None]) -> Callable[..., None]:

@@ -181,7 +181,7 @@ def fit(
 
 
 def check_checkpoint(path: Path, out: Path, resume: Path | None) -> None:
-    """Refuse a checkpoint that would take the place of another file; it may be the one that a run goes on from."""
+    """Refuse a checkpoint that would replace another file than the one that is resumed."""
     common.check_formats(path, ".nc", ".zarr")
     if path.resolve() == out.resolve():
         raise ValueError(f"--checkpoint and --out are both {out}: give two names")

@@ -19,10 +19,10 @@ EXIT = 130  # 128 + SIGINT
 
 
 class Listener:
-    """Ears for Ctrl-C, in a thread of their own: they hear it while JAX compiles, too.
+    """Response of a command to Ctrl-C, in a thread of its own, which also runs while JAX compiles.
 
-    A command that has nothing to keep ends where it is. One that keeps draws ends by itself: it finds the request at its
-    next step, writes what there is, and asks ``pressed`` for its exit code.
+    A command that has nothing to keep ends where it is. A command that keeps draws ends by itself: it finds the request
+    at its next step, writes the draws, and exits with 130 where ``pressed`` is true.
 
     Attributes
     ----------
@@ -44,14 +44,14 @@ class Listener:
         self._warned = False
 
     def listen(self, presses: socket.socket) -> None:
-        """Hear until the other end is closed."""
+        """Respond to every SIGINT until the other end is closed."""
         with presses:
             while number := presses.recv(1):
                 if number[0] == signal.SIGINT:
                     self.hear()
 
     def press(self, *_: Any) -> None:
-        """Ask the computation to stop: what the main thread does, when it comes to it."""
+        """Ask the computation to stop; runs in the main thread, between two instructions of Python."""
         self.pressed = True
         interrupt.request()
 
@@ -71,7 +71,7 @@ class Listener:
 
 @contextlib.contextmanager
 def listening() -> Iterator[Listener]:
-    """Hear Ctrl-C while the block runs: only in the main thread, and where the process does not ignore it."""
+    """Respond to Ctrl-C while the block runs, in the main thread, unless the process ignores it."""
     listener = Listener()
     main = threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGINT)
@@ -94,7 +94,7 @@ def listening() -> Iterator[Listener]:
 
 
 def say(text: str) -> None:
-    """A line of its own; the cursor is back where a progress bar has hidden it."""
+    """Write a line to the error stream, and show the cursor that a progress bar has hidden."""
     shown = "\r\x1b[K\x1b[?25h" if sys.stderr.isatty() else ""
     sys.stderr.write(f"{shown}{text}\n")
     sys.stderr.flush()

@@ -8,12 +8,12 @@ from typing import Any
 
 import typer
 
-# What the file does not say, or what has a meaning of its own where a fit goes on.
+# Options that the file does not hold, or that have a meaning of their own with --resume.
 _ALLOWED = ("resume", "out", "draws", "checkpoint", "force")
 
 
 def refuse_others(options: Mapping[str, Any], defaults: Mapping[str, Any], source: Path) -> None:
-    """Refuse what the file says already: table, world, model, columns, seed.
+    """Refuse options whose values are in the file: table, world, model, columns, seed.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def refuse_others(options: Mapping[str, Any], defaults: Mapping[str, Any], sourc
 
 
 def resumed(source: Path, draws: int, checkpoint: Path | None) -> Any:
-    """The fit of a file, with as many more draws as are left to ``draws`` per chain.
+    """Resume the fit of a file until it has ``draws`` draws per chain.
 
     Raises
     ------

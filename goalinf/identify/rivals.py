@@ -52,8 +52,10 @@ def of_nothing(key: Any, fit: Fit) -> Evidence:
 def fitted(key: Any, fit: Fit, reward: Any) -> Fit:
     """The same model with another reward or prior of it, drawn from as often."""
     size = fit.posterior.sizes
-    settings = {"chains": size["chain"], "draws": size["draw"]}
-    return whole(infer(key, fit.world, agent=fit.agent, reward=reward, data=fit.data, **settings))
+    chains, draws = size["chain"], size["draw"]
+    return whole(
+        infer(key, fit.world, agent=fit.agent, reward=reward, data=fit.data, chains=chains, draws=draws)
+    )
 
 
 def widened(fit: Fit, found: Directions, scale: float) -> Any:

@@ -85,7 +85,7 @@ class Posterior:
     reward: Rewards | None = None
 
     def check_draws(self, chains: int, draws: int) -> None:
-        """Refuse so many draws where they cannot be held: coordinates, values, log-likelihoods by trajectory."""
+        """Refuse more draws than fit into memory: coordinates, values, log-likelihoods by trajectory."""
         free = self.straightest.target.start.size if self.sites or self.agent is None else 0
         scored = self.labeled.n_trajectories if isinstance(self.labeled, Trajectories) else 0
         numbers = 2 * free + scored + _STATISTICS

@@ -184,7 +184,8 @@ def _check_names(posterior: Posterior) -> None:
             )
     draws = {name: np.broadcast_to(0.0, (1, 1, *site.shape)) for name, site in sites.items()}
     try:
-        xr.DataTree.from_dict({"posterior": assemble.dataset(draws, posterior.dims, posterior.coords, ("chain", "draw"))})
+        labeled = assemble.dataset(draws, posterior.dims, posterior.coords, ("chain", "draw"))
+        xr.DataTree.from_dict({"posterior": labeled})
     except ValueError as error:
         shapes = ", ".join(f"{name} {site.shape}" for name, site in sites.items())
         raise ValueError(f"dims= and coords= do not fit the sites of the model ({shapes}): {error}") from error

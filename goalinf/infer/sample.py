@@ -167,7 +167,7 @@ def infer(
 
 
 def whole(fit: Fit) -> Fit:
-    """A fit that is one step of a larger computation, which must not go on with half of it.
+    """Return a complete fit, for computations of which a fit is one step.
 
     Raises
     ------

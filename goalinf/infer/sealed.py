@@ -1,4 +1,4 @@
-"""NetCDF files and Zarr stores with a checksum of all their bytes, which is verified before anything in them is read."""
+"""NetCDF files and Zarr stores with a checksum of all bytes, which is verified before they are parsed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SEAL_FILE = "goalinf.sha256"  # the same in a Zarr store
 
 
 def sealed(tree: xr.DataTree) -> bytes:
-    """The NetCDF file of a tree, and its checksum."""
+    """Serialize a tree to NetCDF, followed by the checksum."""
     buffer = io.BytesIO()
     tree.to_netcdf(buffer, engine="h5netcdf")
     content = buffer.getvalue()
@@ -21,13 +21,13 @@ def sealed(tree: xr.DataTree) -> bytes:
 
 
 def write_store(tree: xr.DataTree, folder: Path) -> None:
-    """The Zarr store of a tree, and its checksum."""
+    """Write a tree to a Zarr store, with its checksum in a file."""
     tree.to_zarr(folder, mode="w", zarr_format=2)  # the third format has no agreed form for text yet
     (folder / _SEAL_FILE).write_text(_digest(folder), encoding="ascii")
 
 
 def verified(path: Path) -> io.BytesIO | Path:
-    """What can be read of a file or a store: its bytes without the checksum, or the folder itself.
+    """Verify a file or a store; return the bytes of the file without the checksum, or the folder.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def _digest(folder: Path) -> str:
 
 
 def read(source: io.BytesIO | Path) -> dict[str, xr.Dataset]:
-    """All groups, in memory; the file is closed."""
+    """Load all groups into memory and close the file."""
     groups = xr.open_groups(source, engine="zarr" if isinstance(source, Path) else "h5netcdf")
     try:
         return {name: dataset.load() for name, dataset in groups.items()}

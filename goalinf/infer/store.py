@@ -232,7 +232,7 @@ def _clean(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def _not_written(path: Path, error: OSError, size: int) -> OSError:
-    """The error of a fit that could not be written: nothing is lost, and where else it can go."""
+    """Say that a fit could not be written, that it is still in memory, and where else to save it."""
     folder = path.absolute().parent
     takes = f"the file takes {size / 1e6:.3g} MB, " if size else ""
     text = (

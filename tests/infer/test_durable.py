@@ -71,7 +71,7 @@ def test_through_a_symlink(suffix, fit, tmp_path):
         assert gi.load(link).summary().equals(fit.summary())
     nowhere = tmp_path / f"nowhere.{suffix}"
     nowhere.symlink_to(tmp_path / "none" / f"fit.{suffix}")
-    with pytest.raises(FileNotFoundError, match="no folder .*none; create it first"):
+    with pytest.raises(FileNotFoundError, match=r"no folder .*none; create it first"):
         fit.save(nowhere)
 
 
@@ -118,7 +118,7 @@ def test_edited_labels_are_noticed(fit, tmp_path, unread):
     with h5py.File(path, "r+") as file:  # as a tool would, which leaves what it does not know
         states = file["posterior/state"]
         states[...] = states[...][::-1]
-    with pytest.raises(ValueError, match="is damaged or was edited|cannot be read as a fit"):
+    with pytest.raises(ValueError, match=r"is damaged or was edited|cannot be read as a fit"):
         gi.load(path)
 
 
