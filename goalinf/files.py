@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
+import platform
 import re
 import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-_LEFTOVER = re.compile(r"\.(\d+)(?:\.[0-9a-f]+)?\.(partial|old)")  # after the name: process, token, which of the two
+_HOST = re.sub(r"[^A-Za-z0-9-]", "-", platform.node())  # several machines may share a folder
+# After the name of the target: process, host, random token, and which of the two it is.
+_LEFTOVER = re.compile(r"\.(?P<process>\d+)(?:\.(?P<host>.*)-[0-9a-f]{8})?\.(?P<kind>partial|old)")
 
 
 @contextlib.contextmanager
@@ -37,6 +40,9 @@ def written_whole(path: str | Path) -> Iterator[Path]:
         Where the block cannot write (a full disk, say); nothing has changed then.
     """
     target = restored(path)
+    for leftover, _ in _leftovers(target):
+        with contextlib.suppress(OSError):  # one that belongs to another user
+            _remove(leftover)
     partial = _temporary(target, "partial")
     try:
         yield partial
@@ -47,26 +53,33 @@ def written_whole(path: str | Path) -> Iterator[Path]:
 
 
 def restored(path: str | Path) -> Path:
-    """Resolve the symlinks of ``path``, and remove the temporary files of killed processes beside it.
+    """Resolve the symlinks of ``path``, and put back an old folder that is missing there.
 
-    A folder cannot replace another in one move. A process that was killed between its two moves left the old folder
-    under a temporary name; the old folder is put back.
+    A folder cannot replace another in one move: a process that was killed between its two moves left the old folder
+    under a temporary name.
     """
     target = Path(os.path.realpath(path))
-    with contextlib.suppress(OSError):  # a folder that may only be read is left as it is
-        for leftover in sorted(target.parent.glob(f".{glob.escape(target.name)}.*")):
-            parts = _LEFTOVER.fullmatch(leftover.name.removeprefix(f".{target.name}"))
-            if parts is None or _alive(int(parts[1])):
-                continue
-            if parts[2] == "old" and not target.exists():
-                os.replace(leftover, target)
-            else:
-                _remove(leftover)
+    if not target.exists():
+        for leftover, kind in _leftovers(target):
+            if kind == "old":
+                with contextlib.suppress(OSError):  # a folder that may only be read
+                    os.replace(leftover, target)
+                break
     return target
 
 
+def _leftovers(target: Path) -> list[tuple[Path, str]]:
+    """Temporary files and folders that killed processes of this machine left beside a target, and their kinds."""
+    found = []
+    for file in sorted(target.parent.glob(f".{glob.escape(target.name)}.*")):
+        parts = _LEFTOVER.fullmatch(file.name.removeprefix(f".{target.name}"))
+        if parts and parts["host"] in (None, _HOST) and not _alive(int(parts["process"])):
+            found.append((file, parts["kind"]))
+    return found
+
+
 def _temporary(target: Path, kind: str) -> Path:
-    return target.with_name(f".{target.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.{kind}")
+    return target.with_name(f".{target.name}.{os.getpid()}.{_HOST}-{uuid.uuid4().hex[:8]}.{kind}")
 
 
 def _alive(process: int) -> bool:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from goalinf.files import restored, written_whole
+from goalinf.files import _HOST, restored, written_whole
 
 
 def put(path, text, kind=None):
@@ -90,24 +90,28 @@ def test_a_symlink_stays(path):
 @pytest.mark.skipif(os.name == "nt", reason="there, a running process cannot be told from one that has ended")
 def test_what_killed_processes_left_is_removed(tmp_path, dead):
     path, other = tmp_path / "a[1].nc", tmp_path / ".b.nc.1.0a.partial"
-    left = [tmp_path / f".a[1].nc.{dead}{token}.partial" for token in ("", ".0a1b2c3d")]
-    live = tmp_path / f".a[1].nc.{os.getppid()}.0a1b2c3d.partial"
+    left = [tmp_path / f".a[1].nc.{dead}{token}.partial" for token in ("", f".{_HOST}-0a1b2c3d")]
+    live = tmp_path / f".a[1].nc.{os.getppid()}.{_HOST}-0a1b2c3d.partial"
+    elsewhere = tmp_path / f".a[1].nc.{dead}.another.host-0a1b2c3d.partial"  # a folder that machines share
     mine = tmp_path / ".a[1].nc.notes.partial"
-    for file in (*left, live, mine, other):
+    for file in (*left, live, elsewhere, mine, other):
         file.write_text("half")
+    restored(path)  # who only reads removes nothing
+    assert len(list(tmp_path.iterdir())) == 6
     with written_whole(path) as partial:
         partial.write_text("new")
-    assert sorted(tmp_path.iterdir()) == sorted([path, live, mine, other])
+    assert sorted(tmp_path.iterdir()) == sorted([path, live, elsewhere, mine, other])
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there, a running process cannot be told from one that has ended")
 def test_a_folder_that_was_moved_aside_is_put_back(tmp_path, dead):
-    path, old = tmp_path / "a.zarr", tmp_path / f".a.zarr.{dead}.0a1b2c3d.old"
+    path, old = tmp_path / "a.zarr", tmp_path / f".a.zarr.{dead}.{_HOST}-0a1b2c3d.old"
     old.mkdir()
     (old / "x").write_text("whole")
     assert restored(path) == path
     assert (path / "x").read_text() == "whole"
     assert os.listdir(tmp_path) == ["a.zarr"]
     old.mkdir()  # killed after the second move: the new folder is there
-    restored(path)
+    with written_whole(path) as partial:
+        put(partial, "new", ".d")
     assert os.listdir(tmp_path) == ["a.zarr"]
