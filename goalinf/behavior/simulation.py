@@ -22,7 +22,10 @@ from goalinf.behavior.scores import horizon_of, policy_number
 from goalinf.checks import check_key, check_kind
 from goalinf.data import Labels, Trajectories
 from goalinf.precision import Precision, cast, computing_in
+from goalinf.sizes import check_memory
 from goalinf.worlds import MDP
+
+_STEP_BYTES = 60.0  # of a simulated step: state, action and whether it was taken, here and on the device, and the keys
 
 
 class Gaps(NamedTuple):
@@ -174,8 +177,8 @@ def simulate(
     Raises
     ------
     ValueError
-        Where a count is not positive, a start is unknown, agent or reward holds a prior, the horizon is too short,
-        or an undiscounted problem cannot end.
+        Where a count is not positive or larger than the memory of this machine, a start is unknown, agent or reward
+        holds a prior, the horizon is too short, or an undiscounted problem cannot end.
     ConvergenceError, PrecisionError
         Where the planner fails.
 
@@ -197,6 +200,12 @@ def simulate(
         horizon = option.planner.horizon
         if horizon is not None and steps > horizon:
             raise ValueError(f"steps is {steps}, beyond the agent's horizon of {horizon}: give it a longer horizon")
+    each = f" in each of {len(setting.contexts)} contexts" if len(setting.contexts) > 1 else ""
+    check_memory(
+        f"{trajectories:,} trajectories of {steps:,} steps{each}",
+        _STEP_BYTES * len(setting.contexts) * float(trajectories) * float(steps) * len(options_of(agent)),
+        "simulate fewer, or shorter ones",
+    )
     key_starts, key_walk = jax.random.split(key)
     context = np.repeat(np.arange(len(setting.contexts), dtype=np.int32), trajectories)
     first = _starts(key_starts, setting, context, starts)

@@ -35,6 +35,7 @@ def show(
             common.check_formats(path, *formats)
             common.check_output(path, force=force)
     import goalinf as gi
+    from goalinf.files import written_whole
 
     found = gi.load(fit)
     figure = gi.plot.reward_map(found) if plot is not None else None
@@ -53,7 +54,8 @@ def show(
     settings = [f"{name} {value}" for name, value in found.tree.attrs.items() if _plain(str(name), value)]
     common.say("Settings: " + "; ".join(settings))
     if figure is not None and plot is not None:
-        figure.savefig(plot)
+        with written_whole(plot) as partial:
+            figure.savefig(partial, format=plot.suffix.lower()[1:])
         common.say(f"Written: {plot}")
 
 

@@ -12,6 +12,7 @@ from goalinf.data import lookup, rules
 from goalinf.data.columns import Keys, Rows, constant, in_sequence, keys, require
 from goalinf.data.labels import Labels
 from goalinf.data.trajectories import Trajectories
+from goalinf.sizes import check_memory
 from goalinf.worlds.table_files import read_table
 from goalinf.worlds.world import World, label
 
@@ -127,6 +128,11 @@ def read_trajectories(
         )
     lengths = np.bincount(rows.trajectory[decision], minlength=len(rows.trajectories))
     shape = (len(rows.trajectories), int(lengths.max()))
+    check_memory(
+        f"{shape[0]:,} trajectories, padded to the longest of {shape[1]:,} steps,",
+        60.0 * shape[0] * shape[1],
+        "cut long trajectories into shorter ones",
+    )
     states, actions = np.full((shape[0], shape[1] + 1), -1, np.int32), np.full(shape, -1, np.int32)
     positions = np.full(states.shape, -1)
     states[rows.trajectory, rows.step] = at

@@ -14,6 +14,7 @@ import numpy as np
 from goalinf.infer.geometry import Geometry, Kernel
 from goalinf.infer.programs import shapes
 from goalinf.infer.progress import Progress
+from goalinf.interrupt import heed
 from goalinf.precision import Precision, computing_in
 
 ChainMethod = Literal["threads", "vectorized"]
@@ -107,7 +108,7 @@ class Chains:
             futures = [pool.submit(self._walk, index, blocks, progress, kept) for index in range(len(self._states))]
             try:
                 while any(_unfinished(future) for future in futures):
-                    pass
+                    heed()
             except KeyboardInterrupt:
                 self._stop.set()
                 self.interrupted = True

@@ -20,6 +20,7 @@ from goalinf.data import Trajectories
 from goalinf.infer import _arviz
 from goalinf.infer.density import Density
 from goalinf.infer.priors import Site, fill, find_sites
+from goalinf.sizes import check_memory
 
 Algorithm = Literal["IMH", "HMC", "NUTS"]  # those that make Markov chains
 KHAT = 0.7  # Pareto k above which importance weights have too heavy a tail (Vehtari et al. 2024)
@@ -241,6 +242,8 @@ class Fit:
                 "a model of your own is predicted from with numpyro.infer.Predictive and like= in gi.Behavior"
             )
         check_key(key)
+        what = f"{n:,} data sets of {self.data.n_trajectories:,} trajectories of {self.data.max_steps:,} steps"
+        check_memory(what, 20.0 * n * self.data.n_trajectories * self.data.max_steps, "predict fewer (n=)")
         worlds: Any = self.world
         predicted = []
         for one, sub in zip(self._some(n, seed), jax.random.split(key, n), strict=True):

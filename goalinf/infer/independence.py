@@ -23,6 +23,7 @@ from goalinf.infer.driver import Draws
 from goalinf.infer.geometry import Geometry
 from goalinf.infer.posterior import Form
 from goalinf.infer.progress import Progress
+from goalinf.interrupt import heed
 
 FEW = 20  # dimensions; beyond, the Laplace approximation of a posterior of rewards is never close enough
 _FREEDOM = 10.0  # degrees of freedom of the proposals
@@ -82,6 +83,7 @@ class IndependentChains:
         found: list[Draws] = []
         try:
             for _ in range(-(-steps // self._block)):
+                heed()
                 found.append(self._walk(self._block))
                 undefined = found[-1]["diverging"]
                 progress.advance(undefined.size, int(undefined.sum()) if kept else 0)

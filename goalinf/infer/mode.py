@@ -11,6 +11,7 @@ import numpy as np
 from scipy import optimize
 
 from goalinf.infer.density import Density
+from goalinf.interrupt import heed
 
 NEWTON_SIZE = 1500  # beyond this many parameters the Hessian costs more than it saves
 _UNDEFINED = 1e300  # potential of a point at which there is none
@@ -102,6 +103,7 @@ class Remembered:
     def derivatives(self, flat: np.ndarray) -> tuple[float, np.ndarray, np.ndarray | None]:
         """Potential, gradient and Hessian (None beyond some 1,500 parameters)."""
         if (point := flat.tobytes()) != self._last[0]:
+            heed()
             self._last = point, self.target.derivatives(flat)
         return self._last[1]
 

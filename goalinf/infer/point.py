@@ -186,6 +186,7 @@ def approximate(
     with computing_in(precision) as chosen:
         key_model, key_fit, key_draw = jax.random.split(key, 3)
         posterior = _posterior(key_model, world, agent, reward, data, model, dims or {}, coords or {})
+        posterior.check_draws(1, draws)
         if by == "laplace":
             flat, said = _laplace(key_draw, posterior, draws)
         else:

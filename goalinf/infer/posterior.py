@@ -21,6 +21,9 @@ from goalinf.infer.density import Density
 from goalinf.infer.mode import Compiled, Remembered
 from goalinf.infer.priors import Site, fill
 from goalinf.infer.scale import ScaleMixture, split_product
+from goalinf.sizes import check_memory
+
+_STATISTICS = 6  # of the sampler, for every draw
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -100,6 +103,15 @@ class Posterior:
     world: Worlds | None = None
     agent: Agent | Mixture | None = None
     reward: Rewards | None = None
+
+    def check_draws(self, chains: int, draws: int) -> None:
+        """Refuse more draws than fit into memory: coordinates, values, log-likelihoods by trajectory."""
+        free = self.straightest.target.start.size if self.sites or self.agent is None else 0
+        scored = self.labeled.n_trajectories if isinstance(self.labeled, Trajectories) else 0
+        numbers = 2 * free + scored + _STATISTICS
+        what = f"{draws:,} draws of each of {chains:,} chains, with {free:,} parameters and {scored:,} trajectories,"
+        # Three times: as they are drawn, joined, and labeled.
+        check_memory(what, 24.0 * numbers * float(draws) * float(chains), "draw fewer (draws=, chains=)")
 
     @property
     def data(self) -> Any:

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
+import xarray as xr
 from numpyro.distributions import Distribution
 
 from goalinf.agents import Agent, Mixture, Setting
@@ -154,13 +155,40 @@ def _typical(site: Site) -> np.ndarray:
 def own_model(
     key: Any, model: Model, data: Any, dims: Mapping[str, Sequence[str]], coords: Mapping[str, Any]
 ) -> Posterior:
-    """The posterior of a user's own NumPyro model."""
+    """The posterior of a user's own NumPyro model.
+
+    Raises
+    ------
+    ValueError
+        Where its sites or their axes cannot be named as asked for.
+    """
     bare = data.unlabeled() if isinstance(data, Trajectories) else data
     plain = Form(lambda: Density.of(model, bare, key), bare)
     posterior = Posterior(plain, None, None, data, dims, coords, [])
+    _check_names(posterior)
     if isinstance(data, Trajectories):
         _check_defined(posterior, data)
     return posterior
+
+
+def _check_names(posterior: Posterior) -> None:
+    """Label the sites of a model before anything is sampled, as its draws will be."""
+    density = posterior.plain.density
+    sites = jax.eval_shape(density.constrain, density.start, posterior.data)
+    axes = [axis for name in sites for axis in posterior.dims.get(name, ())]
+    for what, names in (("site", sites), ("axis", axes)):
+        if apart := next((name for name in names if "/" in str(name)), None):
+            raise ValueError(
+                f"{what} {apart!r} has a '/' in its name, which separates the groups of a file: use another character; "
+                "numpyro.handlers.scope takes divider='.'"
+            )
+    draws = {name: np.broadcast_to(0.0, (1, 1, *site.shape)) for name, site in sites.items()}
+    try:
+        labeled = assemble.dataset(draws, posterior.dims, posterior.coords, ("chain", "draw"))
+        xr.DataTree.from_dict({"posterior": labeled})
+    except ValueError as error:
+        shapes = ", ".join(f"{name} {site.shape}" for name, site in sites.items())
+        raise ValueError(f"dims= and coords= do not fit the sites of the model ({shapes}): {error}") from error
 
 
 def _check_defined(posterior: Posterior, data: Trajectories) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
 import jax
 import numpy as np
 
+from goalinf import interrupt
 from goalinf.data import Trajectories
-from goalinf.infer.checkpoint import joined
+from goalinf.infer.checkpoint import Checkpoint
 from goalinf.infer.density import Model
-from goalinf.infer.driver import default_chain_method, thinned
+from goalinf.infer.driver import Draws, default_chain_method, thinned
 from goalinf.infer.fit import Algorithm, Fit
 from goalinf.infer.geometry import Geometry
 from goalinf.infer.jumps import Maps
@@ -19,12 +21,18 @@ from goalinf.infer.labeled import assembled
 from goalinf.infer.posterior import Posterior
 from goalinf.infer.problem import own_model, standard
 from goalinf.infer.progress import Progress
-from goalinf.infer.run import BLOCK, Sampled, chains_of
+from goalinf.infer.run import BLOCK, PART, Sampled, chains_of
 from goalinf.precision import computing_in
 
 
 def resume(
-    fit: Fit | str | Path, *, draws: int, model: Model | None = None, data: Any = None, progress: bool | None = None
+    fit: Fit | str | Path,
+    *,
+    draws: int,
+    model: Model | None = None,
+    data: Any = None,
+    progress: bool | None = None,
+    checkpoint: str | Path | None = None,
 ) -> Fit:
     """Draw more, from where the chains stand, without warming up again.
 
@@ -38,11 +46,13 @@ def resume(
         Your own model and its data, which a file cannot hold. The data must be those of the fit.
     progress : bool, optional
         Show a progress bar; default: where the error stream is a terminal.
+    checkpoint : path, optional
+        Write all draws so far to this file about every minute. It may be the file that the run goes on from.
 
     Returns
     -------
     Fit
-        The old draws and the new ones.
+        The old draws and the new ones; as many of these as there are where Ctrl-C was pressed.
 
     Raises
     ------
@@ -61,10 +71,15 @@ def resume(
     >>> gi.resume(fit, draws=50).posterior.sizes["draw"]
     150
     """
+    source = None
     if not isinstance(fit, Fit):
         from goalinf.infer.store import load
 
-        fit = load(fit)
+        source, fit = fit, load(fit)
+    if checkpoint is not None:
+        from goalinf.infer.store import check_target
+
+        check_target(checkpoint, overwrite=source is not None and Path(source).resolve() == Path(checkpoint).resolve())
     if not isinstance(draws, (int, np.integer)) or draws < 1:
         raise ValueError(f"draws is {draws!r}; expected a whole number of at least 1")
     attrs = fit.tree.attrs
@@ -75,8 +90,16 @@ def resume(
     key_run, key_values = jax.random.split(jax.random.key(int(words[0])))
     with computing_in(attrs["precision"]) as precision:
         posterior = posterior_of(fit, model=model, data=data)
-        sampled = _further(key_run, posterior, fit, int(draws), progress)
-        return joined(fit, assembled(key_values, posterior, sampled, precision))
+        posterior.check_draws(fit.posterior.sizes["chain"], fit.posterior.sizes["draw"] + int(draws))
+        assembled_from = partial(_assembled, key_values, posterior, precision)
+        keep = Checkpoint(checkpoint, assembled_from, fit)
+        more = keep.write(_further(key_run, posterior, fit, int(draws), progress, keep))
+        interrupt.forget()
+        return more
+
+
+def _assembled(key: Any, posterior: Posterior, precision: Any, first: int, sampled: Sampled) -> Fit:
+    return assembled(jax.random.fold_in(key, first) if first else key, posterior, sampled, precision)
 
 
 def posterior_of(fit: Fit, *, model: Model | None = None, data: Any = None) -> Posterior:
@@ -104,7 +127,9 @@ def posterior_of(fit: Fit, *, model: Model | None = None, data: Any = None) -> P
     return own_model(key, model, fit.data if data is None else data, dims, coords)
 
 
-def _further(key: Any, posterior: Posterior, fit: Fit, draws: int, progress: bool | None) -> Sampled:
+def _further(
+    key: Any, posterior: Posterior, fit: Fit, draws: int, progress: bool | None, keep: Checkpoint
+) -> Sampled:
     """Further draws of the same kernel in the same coordinates."""
     attrs, stand = fit.tree.attrs, fit.tree["sampler"].to_dataset()
     form = posterior.product if attrs["product"] else posterior.plain
@@ -134,8 +159,25 @@ def _further(key: Any, posterior: Posterior, fit: Fit, draws: int, progress: boo
             method=default_chain_method(),
             precision=attrs["precision"],
         )
-        found = thinned(chains.advance(draws * every, bar), every)
-    kept = {name: values[:, :draws] for name, values in found.items()}
-    standing = chains.interrupted, chains.step_size, chains.inverse_mass, chains.khat, every
-    missed = float(attrs["modes_missed"])
-    return Sampled(kept, geometry, form, missed, attrs["sampler"], algorithm, attrs["warmup"], *standing)
+        interrupt.keep(True)
+        chunks: list[Draws] = []
+
+        def so_far() -> Sampled:
+            found = {name: np.concatenate([chunk[name] for chunk in chunks], 1) for name in chunks[0]}
+            found = {name: values[:, :draws] for name, values in thinned(found, every).items()}
+            standing = chains.interrupted, chains.step_size, chains.inverse_mass, chains.khat, every
+            missed = float(attrs["modes_missed"])
+            return Sampled(found, geometry, form, missed, attrs["sampler"], algorithm, attrs["warmup"], *standing)
+
+        count = 0
+        while count < draws * every and not chains.interrupted:
+            try:
+                if count and keep.due():
+                    keep.write(so_far())
+                chunks.append(chains.advance(min(PART, draws * every - count), bar))
+                count += chunks[-1]["potential"].shape[1]
+            except KeyboardInterrupt:
+                if not count:
+                    raise
+                chains.interrupted = True
+        return so_far()

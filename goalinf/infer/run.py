@@ -10,6 +10,7 @@ import jax
 import numpy as np
 import xarray as xr
 
+from goalinf import interrupt
 from goalinf.infer import _arviz
 from goalinf.infer.checkpoint import Checkpoint
 from goalinf.infer.driver import ChainMethod, Chains, Draws, thinned
@@ -23,7 +24,7 @@ from goalinf.precision import Precision
 
 Method = Literal["auto", "independence", "hmc", "nuts"]
 BLOCK = 50
-_PILOT = 100
+PART = 100  # draws between two looks at whether it is time to write; the first part is the pilot
 _WARMUP = {"IMH": 50, "HMC": 200, "NUTS": 1000}
 _ACCEPT = {"HMC": 0.85, "NUTS": 0.95}
 _HALVINGS = 3  # of the step size, each of which begins the draws again
@@ -195,6 +196,7 @@ def _run(
             chains.advance(warmup, bar, kept=False)
             if chains.interrupted:  # there are no draws to keep
                 raise KeyboardInterrupt
+        interrupt.keep(True)
         chunks: list[Draws] = []
         halved, count, every = 0, 0, 1
 
@@ -209,7 +211,7 @@ def _run(
             try:
                 if count and keep.due():
                     keep.write(so_far())
-                chunk = chains.advance(min(_PILOT, settings.draws * every - count), bar)
+                chunk = chains.advance(min(PART, settings.draws * every - count), bar)
             except KeyboardInterrupt:  # while writing, or before any chain had finished a block
                 if not count:
                     raise
@@ -225,6 +227,7 @@ def _run(
                 continue
             if judged and not chains.interrupted and (verdict := _verdict(chunk, count, chains.khat)):
                 keep.begin_again()
+                interrupt.keep(False)
                 return verdict
             chunks.append(chunk)
             count += chunk["potential"].shape[1]

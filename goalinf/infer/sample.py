@@ -9,6 +9,7 @@ from typing import Any, get_args
 import jax
 import numpy as np
 
+from goalinf import interrupt
 from goalinf.agents import Agent, Mixture
 from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.infer.checkpoint import Checkpoint
@@ -109,12 +110,14 @@ def infer(
     progress : bool, optional
         Show a progress bar; default: where the error stream is a terminal.
     checkpoint : path, optional
-        Write the fit so far to this NetCDF file about every minute (see :func:`resume`).
+        Write the fit so far to this file about every minute (see :func:`resume`). Where it cannot be written, a
+        warning says so and sampling goes on.
 
     Returns
     -------
     Fit
-        Ctrl-C returns the draws so far.
+        Ctrl-C returns the draws so far, or raises KeyboardInterrupt where there are none. It is heeded between two
+        steps, never while JAX compiles; pressed a second time it raises at once.
 
     Warns
     -----
@@ -125,7 +128,8 @@ def infer(
     ------
     ValueError
         Where something is missing, a prior has the wrong shape, the data are empty or do not fit the world, a step has
-        probability zero under the agent, or the log density is undefined where the chains would start.
+        probability zero under the agent, the log density is undefined where the chains would start, or the memory of
+        this machine cannot hold the draws.
 
     Examples
     --------
@@ -146,6 +150,7 @@ def infer(
         from goalinf.infer.store import check_target
 
         check_target(checkpoint, overwrite=False)
+    interrupt.keep(False)
     with computing_in(precision) as chosen:
         key_model, key_run = jax.random.split(key)
         if model is not None:
@@ -155,6 +160,7 @@ def infer(
         else:
             posterior = standard(key_model, world, agent, reward, data)
             warn_unidentified(posterior)
+        posterior.check_draws(chains, draws)
         if model is None and not posterior.sites:
             if method != "auto":
                 raise ValueError(f"method is {method!r}, but nothing continuous is unknown: leave it out")
@@ -170,7 +176,22 @@ def infer(
             return assembled(jax.random.fold_in(key, first) if first else key, posterior, sampled, chosen)
 
         keep = Checkpoint(checkpoint, assemble_from)
-        return keep.write(sample(key_run, posterior, settings, keep))
+        fit = keep.write(sample(key_run, posterior, settings, keep))
+        interrupt.forget()
+        return fit
+
+
+def whole(fit: Fit) -> Fit:
+    """Return a complete fit, for computations of which a fit is one step.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        Where Ctrl-C cut the fit short.
+    """
+    if fit.tree.attrs.get("interrupted", 0):
+        raise KeyboardInterrupt
+    return fit
 
 
 def _check_counts(**counts: int | None) -> None:

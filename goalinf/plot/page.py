@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from goalinf.checks import check_kind
+from goalinf.files import written_whole
 from goalinf.identify import Audit
 from goalinf.plot.audits import audit as draw_audit
 from goalinf.plot.audits import panels_of
@@ -71,12 +72,8 @@ def audit_page(audit: Audit, path: str | Path, *, overwrite: bool = False) -> Pa
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists already; give another name, or overwrite=True to replace it")
     text = _page(audit)
-    half = path.with_name(f".{path.name}.partial")
-    try:
-        half.write_text(text, encoding="utf-8")
-        half.replace(path)
-    finally:
-        half.unlink(missing_ok=True)
+    with written_whole(path) as partial:
+        partial.write_text(text, encoding="utf-8")
     return path
 
 

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from goalinf.checks import check_key
+from goalinf.sizes import check_world
 from goalinf.worlds.arrays import from_arrays
 from goalinf.worlds.world import World
 
@@ -37,7 +38,7 @@ def garnet(key: Any, *, states: int, actions: int, branching: int, discount: flo
     Raises
     ------
     ValueError
-        Where a number is out of range.
+        Where a number is out of range, or the memory of this machine cannot hold the world.
 
     References
     ----------
@@ -59,6 +60,7 @@ def garnet(key: Any, *, states: int, actions: int, branching: int, discount: flo
     ):
         if value < low or (high is not None and value > high):
             raise ValueError(f"{name} is {value}; expected {f'{low} or more' if high is None else f'{low} to {high}'}")
+    check_world(states, actions, branching)
     rng = _generator(key)
     rows = states * actions
     successors = np.sort(_distinct(rng, rows, states, branching), axis=1)

@@ -16,7 +16,7 @@ from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.checks import check_count, check_key, check_kind, check_number
 from goalinf.infer.evidence import evidence
 from goalinf.infer.fit import Fit
-from goalinf.infer.sample import infer
+from goalinf.infer.sample import infer, whole
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -136,7 +136,7 @@ def planner_posterior(
     fits, found = {}, {}
     for one, (name, agent) in zip(jax.random.split(key, len(agents)), agents.items(), strict=True):
         first, second = jax.random.split(one)
-        fits[name] = infer(first, world, agent=agent, reward=reward, data=data, **options)
+        fits[name] = whole(infer(first, world, agent=agent, reward=reward, data=data, **options))
         found[name] = evidence(second, fits[name])
     table = pd.DataFrame(
         {
