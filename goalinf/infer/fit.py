@@ -33,9 +33,10 @@ class Fit:
     Parameters
     ----------
     tree : DataTree
-        Groups ``posterior``, ``sample_stats``, ``log_likelihood`` (by trajectory), ``observed_data`` and
-        ``sampler`` (where the chains stand, so that a run can go on); settings, versions, seed, precision and
-        the hash of the data are its attributes.
+        Groups ``posterior``, ``sample_stats``, ``log_likelihood`` (by trajectory), ``observed_data``,
+        ``constant_data`` (on maps: ``row`` and ``col`` of every state) and ``sampler`` (where the chains stand, so that
+        a run can go on); settings, versions, seed, precision and the hash of the data are its attributes. ArviZ takes
+        it as it is: ``arviz.summary(fit.tree)``, on Python 3.11 ``arviz.preview.summary(fit.tree)``.
     data : Trajectories
         What was observed; for a user's own model whatever it takes.
     world, agent, reward
