@@ -146,4 +146,4 @@ def fit(
         warmup=warmup,
     )
     found.save(out, overwrite=force)
-    common.say("", repr(found), f"Written: {out}. Look at it with: goalinf show {out}")
+    common.say("", found.heading, f"Written: {out}. Look at it with: goalinf show {out}")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from goalinf import display
 from goalinf.identify.contraction import Contraction
 from goalinf.identify.naming import Direction
 from goalinf.identify.null_space import NullSpace
@@ -127,6 +128,18 @@ class Audit:
         known = f"{self.nullity} of {self.n_parameters} directions of reward unidentified"
         known = known if self.n_parameters else "reward known"
         return f"Audit({self.n_choices:,} choices, {known}; print it for the sentences)"
+
+    def _repr_html_(self) -> str:
+        head, *lines = str(self).splitlines()
+        parts = display.paragraphs("\n".join(lines)), display.table(self.readable(), index=False)
+        return display.card(head, *parts)
+
+    def readable(self) -> pd.DataFrame:
+        """The table of :meth:`to_frame` in words: ``quantity`` and ``value``."""
+        frame = self.to_frame()
+        items = [f"{item}: " if colon else "" for _, colon, item in (q.partition(": ") for q in frame["quantity"])]
+        words = [item + meaning for item, meaning in zip(items, frame["meaning"], strict=True)]
+        return pd.DataFrame({"quantity": words, "value": frame["value"]})
 
     def _with_agent(self) -> list[Direction]:
         return [one for one in self.null_space.directions if one.kind in _WITH_AGENT]

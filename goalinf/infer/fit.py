@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from goalinf import display
 from goalinf.agents import Agent, Mixture, Setting
 from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.behavior import simulate_like
@@ -19,10 +20,12 @@ from goalinf.checks import check_key
 from goalinf.data import Trajectories
 from goalinf.infer import _arviz
 from goalinf.infer.density import Density
+from goalinf.infer.numbers import as_text, numbers
 from goalinf.infer.priors import Site, fill, find_sites
 
 Algorithm = Literal["IMH", "HMC", "NUTS"]  # those that make Markov chains
 KHAT = 0.7  # Pareto k above which importance weights have too heavy a tail (Vehtari et al. 2024)
+_SHOWN = 10  # scalars that print and notebooks show
 _R_HAT, _ESS = 1.01, 400.0  # Vehtari et al. (2021): convergence, and draws enough for stable tails
 
 
@@ -292,7 +295,30 @@ class Fit:
 
         return save(self, path, overwrite=overwrite)
 
-    def __repr__(self) -> str:
+    # -- showing it ----------------------------------------------------------------------------
+
+    @property
+    def heading(self) -> str:
+        """Chains, draws and parameters, and the diagnosis: what print shows beside the first numbers."""
+        return f"{self._size}\n{self.diagnosis}"
+
+    @property
+    def _size(self) -> str:
         sizes = self.posterior.sizes
         what = ", ".join(f"{n}{list(self.posterior[n].shape[2:]) or ''}" for n in self.posterior.data_vars)
-        return f"Fit({sizes['chain']} chains x {sizes['draw']} draws of {what})\n{self.diagnosis}"
+        return f"Fit({sizes['chain']} chains x {sizes['draw']} draws of {what})"
+
+    def _numbers(self) -> tuple[pd.DataFrame, str]:
+        shares = self.responsibilities if self._discrete else None
+        table, total = numbers(self.posterior.drop_vars(self._discrete), shares, _SHOWN)
+        return table, f"… and {total - len(table)} more: fit.summary()" if total > len(table) else ""
+
+    def __repr__(self) -> str:
+        table, more = self._numbers()
+        return "\n".join(filter(None, [self._size, as_text(table), more, self.diagnosis]))
+
+    def _repr_html_(self) -> str:
+        table, more = self._numbers()
+        return display.card(
+            self._size, display.table(table), display.paragraphs(more), display.paragraphs(self.diagnosis)
+        )
