@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _ZERO = 1e-12  # rounding errors of sums of numbers of about unit size are smaller
+_COUNTS = 1e9  # whole numbers below are counts, of which every digit is shown
 _ENTRIES = 12  # of an array that is shown entry by entry
 _LONG = 160  # characters of the description of a part
 _WRAPPERS = ("ExpandedDistribution", "Independent", "MaskedDistribution")
@@ -26,13 +27,13 @@ _TEXT = "tex2jax_ignore mathjax_ignore"
 
 
 def number(value: Any) -> str:
-    """A number with three significant digits, integers with all of theirs; 0 for what is rounding error.
+    """A number with three significant digits, a whole one with all of its digits; 0 for a rounding error.
 
     Examples
     --------
     >>> from goalinf.display import number
-    >>> [number(value) for value in (1234, 0.123456, -2e-17, 98765.4, 1.5e-7, float("inf"))]
-    ['1,234', '0.123', '0', '98,800', '1.5e-07', 'infinite']
+    >>> [number(value) for value in (1234, 1065.0, 0.123456, -2e-17, 98765.4, 1.5e-7, float("inf"))]
+    ['1,234', '1,065', '0.123', '0', '98,800', '1.5e-07', 'infinite']
     """
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else "no"
@@ -43,6 +44,8 @@ def number(value: Any) -> str:
         return "unknown"
     if np.isinf(value):
         return "infinite" if value > 0 else "-infinite"
+    if value.is_integer() and abs(value) < _COUNTS:
+        return f"{int(value):,}"
     return "0" if abs(value) < _ZERO else f"{float(f'{value:.3g}'):,g}"
 
 

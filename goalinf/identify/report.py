@@ -84,10 +84,14 @@ class Audit:
         rows: list[tuple[str, float, str]] = [
             ("choices", self.n_choices, "choices that were scored"),
             ("states", self.n_places, "states in which a choice can be scored"),
-            ("unvisited", len(self.unvisited), "of these, states without a choice in the data"),
+            ("unvisited", len(self.unvisited), "states in which a choice can be scored and none was seen"),
             ("reward_parameters", self.n_parameters, "parameters of the reward that were inferred"),
             ("nullity", self.nullity, "directions of reward that no behavior shows, agent known, every state visited"),
-            ("nullity_joint", self.nullity_joint, "the same with the agent's free parameters added"),
+            (
+                "nullity_joint",
+                self.nullity_joint,
+                "directions of reward and free agent parameters that no behavior shows",
+            ),
             (
                 "nullity_visited",
                 self.nullity_visited,
@@ -101,7 +105,11 @@ class Audit:
                 ("effective_dimension", found.effective_dimension, "sum of contractions, identified directions"),
                 ("contraction_identified", _mean(1 - found.identified), f"{change}, identified directions"),
                 ("contraction_unidentified", _mean(1 - found.unidentified), f"{change}, unidentified directions"),
-                ("contraction_unidentified_error", _mean_error(found), "Monte Carlo standard error of the latter"),
+                (
+                    "contraction_unidentified_error",
+                    _mean_error(found),
+                    "Monte Carlo standard error of this mean, unidentified directions",
+                ),
             ]
         if self.ridge is not None:
             size = "size of the reward"
