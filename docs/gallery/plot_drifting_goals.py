@@ -113,6 +113,12 @@ visited = sorted(table["state"].value_counts().index[:13])
 reward = (weights @ maps)[:, visited]
 figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
 image = axes.imshow((reward - reward.mean(1, keepdims=True)).T, aspect="auto", cmap="RdBu_r")
-axes.set(xlabel="step", ylabel="node (0: home, 116: water)", yticks=range(len(visited)), yticklabels=visited)
+axes.set(
+    xlabel="step",
+    xticks=range(0, 22, 3),
+    ylabel="node (0: home, 116: water)",
+    yticks=range(len(visited)),
+    yticklabels=visited,
+)
 figure.colorbar(image, label="reward against the mean of the step (utility)")
 figure

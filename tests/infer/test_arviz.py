@@ -61,7 +61,10 @@ def test_rows_and_columns_come_back_from_a_file(town_fit, tmp_path):
 
 def test_a_summary_by_arviz_is_ours(town_fit):
     table = az.summary(town_fit.tree, round_to="none")
-    assert table.index.tolist() == ["agent.beta", *(f"reward.values[{name}]" for name in ("s", "0,1", "a", "1,0", "1,2"))]
+    assert table.index.tolist() == [
+        "agent.beta",
+        *(f"reward.values[{name}]" for name in ("s", "0,1", "a", "1,0", "1,2")),
+    ]
     pd.testing.assert_series_equal(table["mean"].astype(float), town_fit.summary()["mean"])
 
 
