@@ -194,6 +194,6 @@ def check_checkpoint(path: Path, out: Path, resume: Path | None) -> None:
 
 def _kept(found: Any, out: Path, draws: int, *, force: bool) -> None:
     common.keep(found, out, overwrite=force)
-    common.say("", repr(found), f"Written: {out}. Look at it with: goalinf show {out}")
+    common.say("", found.heading, f"Written: {out}. Look at it with: goalinf show {out}")
     if found.tree.attrs.get("interrupted", 0):
         common.say(f"Go on with: goalinf fit --resume {out} --out NEW{out.suffix} --draws {draws}")

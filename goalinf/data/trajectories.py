@@ -13,9 +13,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array, Bool, Int
 
+from goalinf import display
 from goalinf.data.arrays import check, check_shapes, chosen_numbers, default_lengths, integers, many
 from goalinf.data.cells import Cells
 from goalinf.data.labels import Labels
+
+_SHOWN = 5  # rows in a notebook
 
 
 class Trajectories(eqx.Module):
@@ -303,8 +306,21 @@ class Trajectories(eqx.Module):
         return digest.hexdigest()
 
     def __repr__(self) -> str:
-        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(self)) or np.ndim(self.lengths) != 1:
+        if self._traced:
             return f"Trajectories(states {jnp.shape(self.states)}, actions {jnp.shape(self.actions)})"
+        return "\n".join(self._lines())
+
+    def _repr_html_(self) -> str:
+        if self._traced:
+            return display.card(repr(self))
+        head, *lines = self._lines()
+        first = self.select([0]).to_frame() if self.n_trajectories else pd.DataFrame()
+        shown = f"The first {min(_SHOWN, len(first))} of its rows:" if len(first) else ""
+        parts = display.paragraphs("\n".join([*lines, shown]).rstrip()), display.table(first.head(_SHOWN), index=False)
+        return display.card(head, *parts)
+
+    def _lines(self) -> list[str]:
+        """How much there is, in sentences."""
         shortest, longest = int(np.min(self.lengths)), int(np.max(self.lengths))
         each = f"{shortest} to {longest}" if shortest < longest else f"{longest}"
         head = f"Trajectories: {many(self.n_trajectories, 'trajectory')}, {each} steps each, {self.n_steps:,} in all"
@@ -312,8 +328,12 @@ class Trajectories(eqx.Module):
         lines = [head, f"{missing or 'no'} missing choice{'s' * (missing != 1)}"]
         if empty:
             lines[1] += f"; {many(empty, 'trajectory')} without any choice"
-        lines.append(f"{many(self.n_subjects, 'subject')}, {many(self.n_contexts, 'context')}")
-        return "\n".join(lines)
+        return [*lines, f"{many(self.n_subjects, 'subject')}, {many(self.n_contexts, 'context')}"]
+
+    @property
+    def _traced(self) -> bool:
+        """Whether it is inside compiled code, or a batch of data sets."""
+        return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(self)) or np.ndim(self.lengths) != 1
 
 
 def _no_cells() -> Cells:

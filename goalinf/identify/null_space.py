@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from goalinf import display
 from goalinf.agents import Agent, Setting
 from goalinf.agents.checks import check_shapes
 from goalinf.agents.contexts import Rewards, Worlds
@@ -85,6 +86,11 @@ class NullSpace:
     def __repr__(self) -> str:
         kinds = ", ".join(f"{one.kind} {one.dimension}" for one in self.directions)
         return f"NullSpace(dimension {self.dimension} of {self.n_parameters}{': ' + kinds if kinds else ''})"
+
+    def _repr_html_(self) -> str:
+        head, *lines = str(self).splitlines()
+        named = display.table(self.to_frame(), index=False) if self.directions else ""
+        return display.card(head, named, display.paragraphs("\n".join(lines[len(self.directions) :])))
 
 
 def null_space(world: Worlds, agent: Agents, reward: Rewards, *, free: Sequence[str] = ()) -> NullSpace:

@@ -38,6 +38,23 @@ def dataset(
     return xr.Dataset({k: (axes, v) for k, (axes, v) in variables.items()}, coords={**extra, **kept})
 
 
+def split_coords(coords: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, tuple]]:
+    """Labels along an axis of its own name, and further columns such as the ``row`` and ``col`` of a cell.
+
+    In the posterior group an axis has its labels and nothing else: ArviZ selects one label after the other and joins
+    the selections, to which a further column contributes scalars that differ.
+    """
+    columns = {name: values for name, values in coords.items() if isinstance(values, tuple)}
+    return {name: values for name, values in coords.items() if name not in columns}, columns
+
+
+def constant_data(columns: Mapping[str, tuple], posterior: xr.Dataset) -> xr.Dataset:
+    """Further columns of the axes of a posterior, labeled like these axes; empty where there are none."""
+    kept = {name: column for name, column in columns.items() if column[0] in posterior.dims}
+    labels = {axis: posterior.coords[axis] for axis, _ in kept.values() if axis in posterior.coords}
+    return xr.Dataset(kept, coords=labels)
+
+
 def site_coords(
     sites: Sequence[Site], world: World, reward: Any, agent: Any = None, data: Trajectories | None = None
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, Any]]:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from goalinf import display
 from goalinf.agents import Agent, Mixture, Setting
 from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.behavior import simulate_like
@@ -19,6 +20,7 @@ from goalinf.checks import check_key
 from goalinf.data import Trajectories
 from goalinf.infer import _arviz
 from goalinf.infer.density import Density
+from goalinf.infer.numbers import as_text, numbers
 from goalinf.infer.priors import Site, fill, find_sites
 from goalinf.sizes import check_memory
 
@@ -26,6 +28,7 @@ Algorithm = Literal["IMH", "HMC", "NUTS"]  # those that make Markov chains
 KHAT = 0.7  # Pareto k above which importance weights have too heavy a tail (Vehtari et al. 2024)
 MISSED = 0.25  # probability that a further start of the search finds a new mode, above which modes are missing
 R_HAT, ESS = 1.01, 400.0  # Vehtari et al. (2021): convergence, and draws enough for stable tails
+_SHOWN = 10  # scalars that print and notebooks show
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -35,9 +38,10 @@ class Fit:
     Parameters
     ----------
     tree : DataTree
-        Groups ``posterior``, ``sample_stats``, ``log_likelihood`` (by trajectory), ``observed_data`` and
-        ``sampler`` (where the chains stand, so that a run can go on); settings, versions, seed, precision and
-        the hash of the data are its attributes.
+        Groups ``posterior``, ``sample_stats``, ``log_likelihood`` (by trajectory), ``observed_data``,
+        ``constant_data`` (on maps: ``row`` and ``col`` of every state) and ``sampler`` (where the chains stand, so that
+        a run can go on); settings, versions, seed, precision and the hash of the data are its attributes. ArviZ takes
+        it as it is: ``arviz.summary(fit.tree)``, on Python 3.11 ``arviz.preview.summary(fit.tree)``.
     data : Trajectories
         What was observed; for a user's own model whatever it takes.
     world, agent, reward
@@ -315,7 +319,30 @@ class Fit:
 
         return save(self, path, overwrite=overwrite)
 
-    def __repr__(self) -> str:
+    # -- showing it ----------------------------------------------------------------------------
+
+    @property
+    def heading(self) -> str:
+        """Chains, draws and parameters, and the diagnosis: what print shows beside the first numbers."""
+        return f"{self._size}\n{self.diagnosis}"
+
+    @property
+    def _size(self) -> str:
         sizes = self.posterior.sizes
         what = ", ".join(f"{n}{list(self.posterior[n].shape[2:]) or ''}" for n in self.posterior.data_vars)
-        return f"Fit({sizes['chain']} chains x {sizes['draw']} draws of {what})\n{self.diagnosis}"
+        return f"Fit({sizes['chain']} chains x {sizes['draw']} draws of {what})"
+
+    def _numbers(self) -> tuple[pd.DataFrame, str]:
+        shares = self.responsibilities if self._discrete else None
+        table, total = numbers(self.posterior.drop_vars(self._discrete), shares, _SHOWN)
+        return table, f"… and {total - len(table)} more: fit.summary()" if total > len(table) else ""
+
+    def __repr__(self) -> str:
+        table, more = self._numbers()
+        return "\n".join(filter(None, [self._size, as_text(table), more, self.diagnosis]))
+
+    def _repr_html_(self) -> str:
+        table, more = self._numbers()
+        return display.card(
+            self._size, display.table(table), display.paragraphs(more), display.paragraphs(self.diagnosis)
+        )

@@ -109,19 +109,22 @@ def labeled_fit(
     if posterior.mixture is not None:
         values, shares, discrete = _which(key, posterior, values, shape)
         dims |= discrete
+    labels, columns = assemble.split_coords(posterior.coords)
     groups = {
-        "posterior": assemble.dataset(values, dims, posterior.coords, ("chain", "draw")),
+        "posterior": assemble.dataset(values, dims, labels, ("chain", "draw")),
         "sample_stats": assemble.dataset(stats, {}, {}, ("chain", "draw")),
         "observed_data": assemble.observed(posterior.labeled),
         "sampler": standing,
     }
+    if constants := assemble.constant_data(columns, groups["posterior"]):
+        groups["constant_data"] = constants
     if log_likelihood is not None:
         coords = {"trajectory": assemble.trajectory_labels(posterior.labeled)}
         axes = {"choices": ("trajectory",)}
         groups["log_likelihood"] = assemble.dataset({"choices": log_likelihood}, axes, coords, ("chain", "draw"))
     if shares:
         by_value = {name: (*dims[name], "value") for name in shares}
-        groups["responsibilities"] = assemble.dataset(shares, by_value, posterior.coords, ("chain", "draw"))
+        groups["responsibilities"] = assemble.dataset(shares, by_value, labels, ("chain", "draw"))
     tree = xr.DataTree.from_dict(groups)
     tree.attrs = {**assemble.provenance(key, posterior.labeled, precision), **attrs, "planner_failures": failures}
     own = posterior.plain.density if posterior.agent is None else None

@@ -121,9 +121,12 @@ def posterior_of(fit: Fit, *, model: Model | None = None, data: Any = None) -> P
         model = fit.density.model
     draws = fit.posterior
     dims = {str(name): [str(dim) for dim in draws[name].dims[2:]] for name in draws.data_vars}
-    coords = {
-        str(name): (found.dims, found.values) for name, found in draws.coords.items() if name not in ("chain", "draw")
+    coords: dict[str, Any] = {
+        str(dim): draws[dim].values for dim in draws.dims if dim in draws.coords and dim not in ("chain", "draw")
     }
+    if "constant_data" in fit.tree:
+        constants = fit.tree["constant_data"].to_dataset()
+        coords |= {str(name): (column.dims[0], column.values) for name, column in constants.data_vars.items()}
     return own_model(key, model, fit.data if data is None else data, dims, coords)
 
 

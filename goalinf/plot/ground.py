@@ -213,6 +213,5 @@ class Ground:
                 color = style.contrast(drawn.to_rgba(values[i]))
             elif values is not None:
                 color = style.contrast(drawn.to_rgba(values[int(y), int(x)]))
-            ax.text(
-                x + shift, y + shift, text, ha="center", va="center", size=size, weight=weight, color=color, zorder=5
-            )
+            place = {"ha": "center", "va": "center", "zorder": 5}
+            ax.text(x + shift, y + shift, style.name(text), size=size, weight=weight, color=color, **place)

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 from numpyro.distributions import Distribution
 
+from goalinf import display
 from goalinf.worlds import MDP
 
 Leaf = Any  # an array, or a NumPyro distribution over one
@@ -37,6 +38,12 @@ class Reward(eqx.Module):
     @abc.abstractmethod
     def parameters(self) -> tuple[str, ...]:
         """Fields that may carry a prior."""
+
+    def __repr__(self) -> str:
+        return display.describe(self)
+
+    def _repr_html_(self) -> str:
+        return display.card(type(self).__name__, display.facts(display.settings(self)))
 
 
 def ended(reward: Reward, mdp: MDP) -> Bool[Array | np.ndarray, " S"]:
