@@ -1,22 +1,49 @@
-"""What the world allows: whether each row can have happened, and which action a transition gives away."""
+"""Rules of the world: each row can have happened; the action that a transition gives away.
+
+They hold for the rows of a table and for the visits of arrays (:mod:`goalinf.data.fitting`) alike.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import numpy as np
 
 from goalinf.data.columns import Rows
-from goalinf.data.lookup import Places, base
+from goalinf.data.lookup import Places
 from goalinf.worlds.mdp import MDP
-from goalinf.worlds.world import Belief, Memory, label
+from goalinf.worlds.world import Belief, Memory, World, label
 
 _UNCLEAR = -2  # what Belief.follow says where an action is missing that matters
 
 
-def check_ended(rows: Rows, places: Places, state: np.ndarray, decision: np.ndarray) -> None:
+class Sequence(Protocol):
+    """Rows in sequence: the position of the row that follows each, −1 at the end; their names; errors about them."""
+
+    @property
+    def following(self) -> np.ndarray: ...  # noqa: D102
+
+    def owner(self, position: int) -> str: ...  # noqa: D102
+
+    def refuse(self, wrong: np.ndarray, say: Callable[[int], str]) -> None: ...  # noqa: D102
+
+
+class Located(Protocol):
+    """The world whose states the numbers of each row are."""
+
+    def base(self, row: int) -> World: ...  # noqa: D102
+
+    def name(self, row: int, state: np.ndarray) -> str: ...  # noqa: D102
+
+    def bases(self) -> Iterator[tuple[World, np.ndarray]]: ...  # noqa: D102
+
+
+def check_ended(rows: Sequence, places: Located, state: np.ndarray, decision: np.ndarray) -> None:
     """Raise where something is decided in a terminal state."""
     ended = np.zeros(len(state), bool)
-    for world, chosen in places.each():
-        ended[chosen] = np.asarray(base(world).mdp.terminal)[state[chosen]]
+    for world, chosen in places.bases():
+        ended[chosen] = np.asarray(world.mdp.terminal)[state[chosen]]
     rows.refuse(
         ended & decision,
         lambda i: (
@@ -26,12 +53,12 @@ def check_ended(rows: Rows, places: Places, state: np.ndarray, decision: np.ndar
     )
 
 
-def check_available(rows: Rows, places: Places, state: np.ndarray, action: np.ndarray) -> None:
+def check_available(rows: Sequence, places: Located, state: np.ndarray, action: np.ndarray) -> None:
     """Raise where the chosen action is not available in its state."""
     wrong = np.zeros(len(state), bool)
-    for world, chosen in places.each():
+    for world, chosen in places.bases():
         chosen = chosen[action[chosen] >= 0]
-        wrong[chosen] = ~np.asarray(base(world).mdp.available)[state[chosen], action[chosen]]
+        wrong[chosen] = ~np.asarray(world.mdp.available)[state[chosen], action[chosen]]
 
     def say(i: int) -> str:
         world, s = places.base(i), int(state[i])
@@ -45,12 +72,12 @@ def check_available(rows: Rows, places: Places, state: np.ndarray, action: np.nd
     rows.refuse(wrong, say)
 
 
-def check_moves(rows: Rows, places: Places, state: np.ndarray, action: np.ndarray) -> None:
+def check_moves(rows: Sequence, places: Located, state: np.ndarray, action: np.ndarray) -> None:
     """Raise where the next row's state cannot follow: under the chosen action, or, where it is missing, under any."""
     wrong = np.zeros(len(state), bool)
-    for world, chosen in places.each():
+    for world, chosen in places.bases():
         chosen = chosen[rows.following[chosen] >= 0]
-        possible, pair = _leading(base(world).mdp, state[chosen], state[rows.following[chosen]])
+        possible, pair = _leading(world.mdp, state[chosen], state[rows.following[chosen]])
         taken = action[chosen]
         by_action, by_any = possible[pair, np.maximum(taken, 0)], possible[pair].any(1)
         wrong[chosen] = np.where(taken >= 0, ~by_action, ~by_any)
@@ -80,9 +107,9 @@ def read_off(rows: Rows, places: Places, state: np.ndarray) -> np.ndarray:
         Where no action leads there, or several do.
     """
     action, candidates = np.full(len(state), -1), np.ones(len(state), np.int64)
-    for world, chosen in places.each():
+    for world, chosen in places.bases():
         chosen = chosen[rows.following[chosen] >= 0]
-        possible, pair = _leading(base(world).mdp, state[chosen], state[rows.following[chosen]])
+        possible, pair = _leading(world.mdp, state[chosen], state[rows.following[chosen]])
         action[chosen] = possible.argmax(1)[pair]
         candidates[chosen] = possible.sum(1)[pair]
     rows.refuse(candidates == 0, lambda i: _forbidden(rows, places, state, i))
@@ -159,7 +186,7 @@ def _leading(mdp: MDP, state: np.ndarray, after: np.ndarray) -> tuple[np.ndarray
     return leads & np.asarray(mdp.available)[s], pair
 
 
-def _forbidden(rows: Rows, places: Places, state: np.ndarray, i: int) -> str:
+def _forbidden(rows: Sequence, places: Located, state: np.ndarray, i: int) -> str:
     world, s, after = places.base(i), int(state[i]), int(rows.following[i])
     possible = (world.mdp.probabilities[s] > 0) & world.mdp.available[s][:, None]
     reached = _listed([world.states[t] for t in np.unique(world.mdp.successors[s][possible])])
