@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -43,19 +43,21 @@ def check_fits(data: Trajectories, worlds: Sequence[World], *, slips: bool = Fal
     for number, context in enumerate(contexts):
         world = worlds[min(number, len(worlds) - 1)]
         which = f"the data of context {context!r}" if len(contexts) > 1 else "the data"
-        mine = np.asarray(cells.context) == number if len(contexts) > 1 else slice(None)
-        states, actions = np.asarray(cells.state)[mine], np.asarray(cells.action)[mine]
-        if states.size and states.max() >= world.n_states:
-            raise ValueError(f"{which} visit state number {states.max()}; the world has {world.n_states} states")
-        if actions.size and actions.max() >= world.n_actions:
-            raise ValueError(f"{which} hold action number {actions.max()}; the world has {world.n_actions} actions")
+        mine = np.asarray(data.context) == number if len(contexts) > 1 else slice(None)
+        highest, action = (int(np.max(x[mine], initial=-1)) for x in (data.states, data.actions))
+        if highest >= world.n_states:
+            raise ValueError(f"{which} visit state number {highest}; the world has {world.n_states} states")
+        if action >= world.n_actions:
+            raise ValueError(f"{which} hold action number {action}; the world has {world.n_actions} actions")
         read = data.labels.worlds[number] if data.labels is not None and data.labels.worlds else world
         if read is not world:
-            _check_names(which, read, world, states, actions)
-    visits = _Visits(data, tuple(worlds))
-    rules.check_ended(visits, visits, visits.state, visits.decision)
-    rules.check_available(visits, visits, visits.state, visits.action)
-    rules.check_moves(visits, visits, visits.state, np.full_like(visits.action, -1) if slips else visits.action)
+            chosen = np.asarray(cells.context) == number if len(contexts) > 1 else slice(None)
+            _check_names(which, read, world, np.asarray(cells.state)[chosen], np.asarray(cells.action)[chosen])
+    visits = _Visits.of(data, worlds)
+    state, action = visits.state, visits.action
+    rules.check_ended(visits, visits, state, visits.decision)
+    rules.check_available(visits, visits, state, action)
+    rules.check_moves(visits, visits, state, np.full_like(action, -1) if slips else action)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -63,55 +65,49 @@ class _Visits:
     """The visits of trajectories, one after the other, in the form in which the rules look at the rows of a table."""
 
     data: Trajectories
-    worlds: tuple[World, ...]
+    worlds: tuple[World, ...]  # one per context, or one for all
+    state: np.ndarray  # (N (T + 1),), −1 where there is no visit
+    action: np.ndarray  # (N (T + 1),), −1 where there is none or it is missing
+    decision: np.ndarray  # (N (T + 1),), missing choices included
+    following: np.ndarray  # (N (T + 1),) position of the visit after a decision, −1 where it was not seen
 
-    @cached_property
-    def state(self) -> np.ndarray:
-        """State of every visit, −1 where there is none, ``(N (T + 1),)``."""
-        return np.asarray(self.data.states).ravel()
-
-    @cached_property
-    def decision(self) -> np.ndarray:
-        """Visits in which something is decided, missing choices included."""
-        return (np.arange(self._width) < np.asarray(self.data.lengths)[:, None]).ravel()
-
-    @cached_property
-    def action(self) -> np.ndarray:
-        """Action of every visit, −1 where there is none or it is missing."""
-        chosen = np.where(self.data.observed, self.data.actions, -1)
-        return np.pad(chosen, ((0, 0), (0, 1)), constant_values=-1).ravel()
-
-    @cached_property
-    def following(self) -> np.ndarray:
-        """Position of the visit after each decision, −1 where it was not seen."""
-        after = np.arange(1, self.state.size + 1)
-        seen = self.decision.copy()
-        seen[seen] = self.state[after[seen]] >= 0
-        return np.where(seen, after, -1)
+    @classmethod
+    def of(cls, data: Trajectories, worlds: Sequence[World]) -> _Visits:
+        """All visits of these data."""
+        states = np.asarray(data.states)
+        width = states.shape[1]
+        decision = np.arange(width) < np.asarray(data.lengths)[:, None]
+        action, following = np.full(states.shape, -1), np.full(states.shape, -1)
+        np.copyto(action[:, :-1], data.actions, where=np.asarray(data.observed))
+        seen = decision[:, :-1] & (states[:, 1:] >= 0)
+        np.copyto(following[:, :-1], np.arange(1, states.size + 1).reshape(states.shape)[:, :-1], where=seen)
+        return cls(data, tuple(worlds), states.ravel(), action.ravel(), decision.ravel(), following.ravel())
 
     @property
     def _width(self) -> int:
         return self.data.states.shape[1]
 
-    def _number(self, position: int) -> int:
-        """Number of the world of a visit."""
-        return min(int(self.data.context[position // self._width]), len(self.worlds) - 1)
-
     def base(self, row: int) -> World:
         """The world of a visit."""
-        return self.worlds[self._number(row)]
+        return self.worlds[min(int(self.data.context[row // self._width]), len(self.worlds) - 1)]
 
     def name(self, row: int, state: np.ndarray) -> str:
         """Printed name of the state of a visit."""
         return label(self.base(row).states[state[row]])
 
-    def bases(self) -> Iterator[tuple[World, np.ndarray]]:
+    def bases(self) -> Sequence[tuple[World, np.ndarray]]:
         """Every world with the positions of its visits."""
-        different = {id(world): world for world in self.worlds}
-        of_context = np.array([list(different).index(id(world)) for world in self.worlds])
-        which = np.repeat(of_context[np.minimum(self.data.context, len(self.worlds) - 1)], self._width)
-        for number, world in enumerate(different.values()):
-            yield world, np.flatnonzero((which == number) & (self.state >= 0))
+        return self._located
+
+    @cached_property
+    def _located(self) -> list[tuple[World, np.ndarray]]:
+        visited = self.state >= 0
+        different = list({id(world): world for world in self.worlds}.values())
+        if len(different) == 1:
+            return [(different[0], np.flatnonzero(visited))]
+        of_context = np.array([[one is other for other in different].index(True) for one in self.worlds])
+        which = np.repeat(of_context[np.asarray(self.data.context)], self._width)
+        return [(world, np.flatnonzero((which == number) & visited)) for number, world in enumerate(different)]
 
     def owner(self, position: int) -> str:
         """``"trajectory 3, step 5"``; with its row where the data came from a table."""

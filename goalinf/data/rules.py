@@ -5,8 +5,8 @@ They hold for the rows of a table and for the visits of arrays (:mod:`goalinf.da
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -16,8 +16,10 @@ from goalinf.worlds.mdp import MDP
 from goalinf.worlds.world import Belief, Memory, World, label
 
 _UNCLEAR = -2  # what Belief.follow says where an action is missing that matters
+_SMALL_TABLE = 1 << 14
 
 
+@runtime_checkable
 class Sequence(Protocol):
     """Rows in sequence: the position of the row that follows each, −1 at the end; their names; errors about them."""
 
@@ -29,6 +31,7 @@ class Sequence(Protocol):
     def refuse(self, wrong: np.ndarray, say: Callable[[int], str]) -> None: ...  # noqa: D102
 
 
+@runtime_checkable
 class Located(Protocol):
     """The world whose states the numbers of each row are."""
 
@@ -36,7 +39,7 @@ class Located(Protocol):
 
     def name(self, row: int, state: np.ndarray) -> str: ...  # noqa: D102
 
-    def bases(self) -> Iterator[tuple[World, np.ndarray]]: ...  # noqa: D102
+    def bases(self) -> Iterable[tuple[World, np.ndarray]]: ...  # noqa: D102
 
 
 def check_ended(rows: Sequence, places: Located, state: np.ndarray, decision: np.ndarray) -> None:
@@ -179,11 +182,22 @@ def _leading(mdp: MDP, state: np.ndarray, after: np.ndarray) -> tuple[np.ndarray
 
     ``(pairs, A)`` over the unique pairs, and the pair of each row: tables repeat few transitions many times.
     """
-    unique, pair = np.unique(state * mdp.n_states + after, return_inverse=True)
+    unique, pair = _numbered(state * np.int64(mdp.n_states) + after, mdp.n_states**2)
     s, t = np.divmod(unique, mdp.n_states)
     hits = np.asarray(mdp.successors)[s] == t[:, None, None]
     leads = (hits & (np.asarray(mdp.probabilities)[s] > 0)).any(2)
     return leads & np.asarray(mdp.available)[s], pair
+
+
+def _numbered(keys: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The unique ones of keys below ``size``, and the number of each key among them."""
+    if size > keys.size + _SMALL_TABLE:
+        return np.unique(keys, return_inverse=True)
+    number = np.zeros(size, np.int64)  # a table of all possible keys beats sorting
+    number[keys] = 1
+    unique = np.flatnonzero(number)
+    number[unique] = np.arange(unique.size)
+    return unique, number[keys]
 
 
 def _forbidden(rows: Sequence, places: Located, state: np.ndarray, i: int) -> str:
