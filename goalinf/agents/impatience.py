@@ -111,7 +111,8 @@ class Hyperbolic(Planner):
     def __call__(self, problem: Problem, near: Any = None) -> Plan:
         """Plan: one policy per decision."""
         problem = cast(problem)
-        counts = 1.0 / (1.0 + self.k * jnp.arange(self.horizon, dtype=problem.reward.dtype))  # of every delay
+        # Weight of every delay; that of the horizon itself is met by dead ends behind the last decision.
+        counts = 1.0 / (1.0 + self.k * jnp.arange(self.horizon + 1, dtype=problem.reward.dtype))
         given = counts[:, None] * problem.pins
         habit = 0.0 if problem.default is None else problem.default
         undiscounted = dataclasses.replace(problem, discount=jnp.ones_like(problem.discount))

@@ -17,6 +17,7 @@ from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.behavior import simulate_like
 from goalinf.checks import check_key
 from goalinf.data import Trajectories
+from goalinf.data.arrays import many
 from goalinf.infer import _arviz
 from goalinf.infer.density import Density
 from goalinf.infer.priors import Site, fill, find_sites
@@ -34,8 +35,8 @@ class Fit:
     ----------
     tree : DataTree
         Groups ``posterior``, ``sample_stats``, ``log_likelihood`` (by trajectory), ``observed_data`` and
-        ``sampler`` (where the chains stand, so that a run can go on); settings, versions, seed, precision and
-        the hash of the data are its attributes.
+        ``sampler`` (where the chains stand, so that a run can go on); settings, versions, seed, precision, the
+        number of choices in the log-likelihood (``choices_scored``) and the hash of the data are its attributes.
     data : Trajectories
         What was observed; for a user's own model whatever it takes.
     world, agent, reward
@@ -294,4 +295,6 @@ class Fit:
     def __repr__(self) -> str:
         sizes = self.posterior.sizes
         what = ", ".join(f"{n}{list(self.posterior[n].shape[2:]) or ''}" for n in self.posterior.data_vars)
+        scored = self.tree.attrs.get("choices_scored")
+        what += f"; {many(int(scored), 'choice')} scored" if scored is not None else ""
         return f"Fit({sizes['chain']} chains x {sizes['draw']} draws of {what})\n{self.diagnosis}"

@@ -232,5 +232,6 @@ def _refuse_impossible(highest: np.ndarray, data: Trajectories) -> None:
     where = data.labels.where(n, t) if data.labels is not None else f"trajectory {n}, step {t}"
     raise ValueError(
         f"{where}: this choice has probability zero under every goal that was possible before it "
-        f"({impossible.any(axis=1).sum()} such trajectories): is the action available there?"
+        f"({impossible.any(axis=1).sum()} such trajectories). Add a goal under which it is possible, use an agent that "
+        "can lapse, or, where all goals had been reached with after_goal='impossible', let them go on: 'continue'"
     )
