@@ -69,7 +69,9 @@ def best_of_simple_paths(successors, terminal, goal, dead_end, discount, state, 
     return max(returns, default=-math.inf)
 
 
-def posterior(successors, terminal, goals, dead_end, discount, beta, states, actions, *, impossible=False, horizon=None):
+def posterior(
+    successors, terminal, goals, dead_end, discount, beta, states, actions, *, impossible=False, horizon=None
+):
     """Probability of every goal before the walk and after each of its steps, all goals alike at first."""
     weights, reached = [1.0] * len(goals), [False] * len(goals)
     found = [[1.0 / len(goals)] * len(goals)]

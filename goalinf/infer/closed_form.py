@@ -38,7 +38,7 @@ from goalinf.infer.normal import Normal, NormalProduct
 from goalinf.infer.priors import Site, fill
 from goalinf.infer.scale import PRODUCT, ScaleMixture
 from goalinf.rewards import ActionReward, LinearReward, Reward, StateReward, TransitionReward
-from goalinf.worlds import MDP, World
+from goalinf.worlds import MDP
 
 _LINEAR = (StateReward, ActionReward, TransitionReward, LinearReward)
 _LARGEST = 1e7  # numbers in the derivatives of Q

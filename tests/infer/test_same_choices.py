@@ -1,5 +1,7 @@
 """Every hypothesis is scored on the same choices: goals that were reached, rival ends, terminal states of the world."""
 
+import functools
+
 import goal_oracles
 import jax
 import numpy as np
@@ -7,8 +9,9 @@ import numpyro
 import numpyro.distributions as dist
 import pandas as pd
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 import goalinf as gi
 
@@ -70,9 +73,7 @@ def test_a_choice_that_was_not_observed_rules_out_nothing_until_the_next_one():
 
 def test_no_goal_may_be_left():
     with pytest.raises(ValueError, match=r"trajectory 0, step 2: .*every goal.*after_goal='impossible'"):
-        gi.goal_posterior(
-            HALL, gi.boltzmann(beta=1.0), {"a": HALL_GOALS["a"]}, THROUGH, after_goal="impossible"
-        )
+        gi.goal_posterior(HALL, gi.boltzmann(beta=1.0), {"a": HALL_GOALS["a"]}, THROUGH, after_goal="impossible")
 
 
 def test_a_rival_end_is_a_dead_end():
@@ -93,19 +94,23 @@ def test_the_value_of_a_dead_end_decides_results():
 # -- against enumeration, which shares no code -------------------------------------------------------
 
 
+STEPS = 5
+SIZES = st.tuples(st.integers(3, 5), st.integers(2, 3), st.integers(2, 3))  # states, actions, goals
+
+
 @st.composite
-def problems(draw):
-    """A deterministic world, two or three sets of goal states, and a walk that can happen in it."""
-    n_states, n_actions = draw(st.integers(3, 5)), draw(st.integers(2, 3))
-    numbers = st.integers(0, n_states - 1)
-    successors = draw(st.lists(st.lists(numbers, min_size=n_actions, max_size=n_actions), min_size=n_states, max_size=n_states))
+def problems(draw, sizes=SIZES):
+    """A deterministic world, some sets of goal states, and a walk that can happen in it."""
+    size, width, count = draw(sizes)
+    numbers = st.integers(0, size - 1)
+    row = st.lists(numbers, min_size=width, max_size=width)
+    successors = draw(st.lists(row, min_size=size, max_size=size))
     terminal = draw(st.sets(numbers, max_size=2))
-    assume(len(terminal) < n_states)
-    goals = draw(st.lists(st.frozensets(numbers, min_size=1, max_size=2), min_size=2, max_size=3))
-    state = draw(st.sampled_from(sorted(set(range(n_states)) - terminal)))
+    goals = draw(st.lists(st.frozensets(numbers, min_size=1, max_size=2), min_size=count, max_size=count))
+    state = draw(st.sampled_from(sorted(set(range(size)) - terminal)))
     states, actions = [state], []
-    while len(actions) < 5 and states[-1] not in terminal:
-        actions.append(draw(st.integers(0, n_actions - 1)))
+    while len(actions) < STEPS and states[-1] not in terminal:
+        actions.append(draw(st.integers(0, width - 1)))
         states.append(successors[states[-1]][actions[-1]])
     return successors, terminal, goals, states, actions
 
@@ -155,13 +160,15 @@ def test_goal_posteriors_with_a_horizon_against_every_sequence(problem, more):
     np.testing.assert_allclose(found[0], expected, rtol=0, atol=1e-10)
 
 
-@settings(max_examples=25, deadline=None)
-@given(problems())
+@settings(max_examples=12, deadline=None)
+@given(problems(st.just((4, 2, 2))))  # of one shape, compiled once
 def test_all_goals_are_scored_on_the_same_choices_in_every_way(problem):
     """Every observed choice has a score under every goal; totals, steps, trajectories and evidence agree."""
     successors, terminal, goals, states, actions = problem
     world, rewards = made(successors, terminal, goals, 0.9)
-    data, agent = gi.Trajectories.of([states] * 2, [actions] * 2), gi.boltzmann(beta=1.3)
+    missing = STEPS - len(actions)
+    data = gi.Trajectories.of([states + [-1] * missing] * 2, [actions + [-1] * missing] * 2)
+    agent = gi.boltzmann(beta=1.3)
     posterior = gi.goal_posterior(world, agent, rewards, data)
     for name, reward in rewards.items():
         behavior = gi.Behavior(world, agent, reward)
@@ -175,8 +182,8 @@ def test_all_goals_are_scored_on_the_same_choices_in_every_way(problem):
     np.testing.assert_allclose(never.mode_posterior(data)[0], posterior[0, 1:], atol=1e-10)
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.integers(4, 9), st.data(), st.floats(0.2, 3.0), st.sampled_from(["boltzmann", "soft_optimal"]))
+@settings(max_examples=15, deadline=None)
+@given(st.integers(4, 9), st.data(), st.floats(0.8, 3.0), st.sampled_from(["boltzmann", "soft_optimal"]))
 def test_moving_away_from_a_goal_that_was_reached_never_makes_it_likelier(length, data, beta, kind):
     """In a corridor from the goal to a rival on the other side, and between any two goals on the way there."""
     hall = gi.gridworld("." * length, discount=1.0)
@@ -239,7 +246,11 @@ def test_mixtures_and_rates_of_switching():
         [[4, 3, 2, 1, 0], [4, 3, 4, 3, 2]], [[2, 2, 2, 2], [2, 3, 2, 2]], subject=np.zeros(2, np.int32)
     )
     alone = np.stack([gi.Behavior(HALL, agent, wants).log_prob_by_step(data).sum(1) for agent in options.values()])
-    for by, groups in (("trajectory", alone), ("subject", alone.sum(1, keepdims=True)), ("data", alone.sum(1, keepdims=True))):
+    for by, groups in (
+        ("trajectory", alone),
+        ("subject", alone.sum(1, keepdims=True)),
+        ("data", alone.sum(1, keepdims=True)),
+    ):
         behavior = gi.Behavior(HALL, gi.one_of(options, by=by), wants)
         expected = np.log(0.5 * np.exp(groups).sum(0)).sum()
         np.testing.assert_allclose(behavior.log_prob(data), expected, rtol=1e-10)
@@ -256,9 +267,11 @@ def test_within_a_fit_lp_is_prior_and_log_likelihood():
     data = gi.simulate(jax.random.key(1), HALL, agent, HALL_GOALS["c"], trajectories=6, steps=8, starts="s")
     assert (np.asarray(data.states)[:, :-1] == 2).any()  # past a
     prior = gi.GoalReward(HALL_GOALS["a"].goal, HALL_GOALS["a"].dead, step_cost=dist.Normal(2.0, 0.2), dead_end=-7.0)
-    fit = gi.infer(jax.random.key(0), HALL, agent=agent, reward=prior, data=data, draws=50, warmup=50, chains=2, progress=False)
+    fit = gi.infer(
+        jax.random.key(0), HALL, agent=agent, reward=prior, data=data, draws=50, warmup=50, chains=2, progress=False
+    )
     scores = fit.tree["log_likelihood"]["choices"].sum("trajectory").values
-    expected = dist.Normal(2.0, 0.2).log_prob(fit.posterior["reward.step_cost"].values) + scores
+    expected = stats.norm(2.0, 0.2).logpdf(fit.posterior["reward.step_cost"].values) + scores
     np.testing.assert_allclose(fit.sample_stats["lp"].values, expected, rtol=0, atol=1e-8)
     assert fit.tree.attrs["choices_scored"] == data.n_choices
     assert f"{data.n_choices} choices scored)" in repr(fit)
@@ -286,7 +299,9 @@ def own(data):
     numpyro.sample("choices", gi.Behavior(END, AGENT, gi.StateReward(weight * np.arange(5.0), on="arrival")), obs=data)
 
 
-def fitted(**options):
+@functools.cache
+def fitted(kind):
+    options = {"model": own} if kind == "own" else {"world": END, "agent": AGENT, "reward": PRIOR}
     return gi.infer(KEY, data=POSSIBLE, draws=20, warmup=20, chains=1, progress=False, **options)
 
 
@@ -298,11 +313,11 @@ ENTRIES = {
     "mode_posterior": lambda data: gi.Behavior(END, gi.abandoning(0.1, 1.0), KNOWN).mode_posterior(data),
     "closed over": lambda data: jax.jit(lambda b: gi.Behavior(END, AGENT.at(beta=b), KNOWN).log_prob(data))(1.0),
     "goal_posterior": lambda data: gi.goal_posterior(END, AGENT.at(beta=2.0), gi.goals(END, {"b": "b"}), data),
-    "infer": lambda data: gi.infer(KEY, END, agent=AGENT, reward=PRIOR, data=data),
+    "infer": lambda data: gi.infer(KEY, END, agent=AGENT, reward=PRIOR, data=data, draws=20, chains=1, progress=False),
     "find_mode": lambda data: gi.find_mode(KEY, END, agent=AGENT, reward=PRIOR, data=data),
-    "own model": lambda data: gi.infer(KEY, model=own, data=data),
-    "held_out": lambda data: gi.held_out(fitted(world=END, agent=AGENT, reward=PRIOR), data),
-    "held_out of an own model": lambda data: gi.held_out(fitted(model=own), data),
+    "own model": lambda data: gi.infer(KEY, model=own, data=data, draws=20, warmup=20, chains=1, progress=False),
+    "held_out": lambda data: gi.held_out(fitted("standard"), data),
+    "held_out of an own model": lambda data: gi.held_out(fitted("own"), data),
 }
 
 
@@ -310,7 +325,9 @@ ENTRIES = {
 def test_what_cannot_happen_is_refused_at_every_entry(entry):
     with pytest.raises(ValueError, match=r"^trajectory 1, step 1: state a is terminal: the episode has ended there"):
         entry(BEHIND)
-    with pytest.raises(ValueError, match=r"^trajectory 0, step 0: action right in state s never leads to state b, which"):
+    with pytest.raises(
+        ValueError, match=r"^trajectory 0, step 0: action right in state s never leads to state b, which"
+    ):
         entry(JUMP)
     entry(POSSIBLE)
 
@@ -322,7 +339,9 @@ def test_arrays_are_refused_in_the_words_of_the_table_reader():
         gi.read_trajectories(table, END, **columns)
     with pytest.raises(ValueError, match="never leads to state b") as by_array:
         gi.Behavior(END, AGENT, KNOWN).log_prob(JUMP)
-    words = [str(error.value).split(": ", 1)[1].replace("row 1", "trajectory 0, step 1") for error in (by_table, by_array)]
+    words = [
+        str(error.value).split(": ", 1)[1].replace("row 1", "trajectory 0, step 1") for error in (by_table, by_array)
+    ]
     assert words[0] == words[1]
 
 
@@ -359,5 +378,7 @@ def test_worlds_with_memory_are_checked_by_their_pairs():
     walk = [memory.index(pair) for pair in [(None, "s"), ("s", (0, 3)), ((0, 3), "b")]]
     agent, wants = gi.soft_optimal(beta=1.0), gi.StateReward.zero(memory)
     assert np.isfinite(gi.Behavior(memory, agent, wants).log_prob(gi.Trajectories.of([walk], [[3, 3]])))
-    with pytest.raises(ValueError, match="trajectory 0, step 0: action left in state None,s never leads to state s,\\(0,3\\)"):
+    with pytest.raises(
+        ValueError, match="trajectory 0, step 0: action left in state None,s never leads to state s,\\(0,3\\)"
+    ):
         gi.Behavior(memory, agent, wants).log_prob(gi.Trajectories.of([walk], [[2, 3]]))
