@@ -40,19 +40,18 @@ def check_fits(data: Trajectories, worlds: Sequence[World], *, slips: bool = Fal
         where a rule is broken. Trajectory and step are named, and the row where the data came from a table.
     """
     cells, contexts = data.cells, data.context_names
+    highest_state, highest_action = (_highest(x, data.context, len(contexts)) for x in (data.states, data.actions))
     for number, context in enumerate(contexts):
         world = worlds[min(number, len(worlds) - 1)]
         which = f"the data of context {context!r}" if len(contexts) > 1 else "the data"
-        mine = np.asarray(data.context) == number if len(contexts) > 1 else slice(None)
-        highest, action = (int(np.max(x[mine], initial=-1)) for x in (data.states, data.actions))
-        if highest >= world.n_states:
-            raise ValueError(f"{which} visit state number {highest}; the world has {world.n_states} states")
-        if action >= world.n_actions:
+        if (state := highest_state[number]) >= world.n_states:
+            raise ValueError(f"{which} visit state number {state}; the world has {world.n_states} states")
+        if (action := highest_action[number]) >= world.n_actions:
             raise ValueError(f"{which} hold action number {action}; the world has {world.n_actions} actions")
         read = data.labels.worlds[number] if data.labels is not None and data.labels.worlds else world
         if read is not world:
-            chosen = np.asarray(cells.context) == number if len(contexts) > 1 else slice(None)
-            _check_names(which, read, world, np.asarray(cells.state)[chosen], np.asarray(cells.action)[chosen])
+            mine = np.asarray(cells.context) == number if len(contexts) > 1 else slice(None)
+            _check_names(which, read, world, np.asarray(cells.state)[mine], np.asarray(cells.action)[mine])
     visits = _Visits.of(data, worlds)
     state, action = visits.state, visits.action
     rules.check_ended(visits, visits, state, visits.decision)
@@ -121,6 +120,13 @@ class _Visits:
             first = int(wrong.argmax())
             more = f" ({wrong.sum():,} steps have this fault; this is the first)" if wrong.sum() > 1 else ""
             raise ValueError(f"{self.owner(first)}: {say(first)}{more}")
+
+
+def _highest(values: np.ndarray, context: np.ndarray, count: int) -> np.ndarray:
+    """The highest of the numbers ``(N, …)`` of every context, −1 where there is none."""
+    found = np.full(count, -1)
+    np.maximum.at(found, context, np.max(values, axis=1, initial=-1))
+    return found
 
 
 def _check_names(which: str, read: World, world: World, states: np.ndarray, actions: np.ndarray) -> None:
