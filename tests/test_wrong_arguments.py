@@ -70,6 +70,7 @@ CASES = {
     "gi.goal_posterior(HALL, AGENT, [WANTS], WALK)": "goals is a list; expected a mapping from name to reward",
     "gi.goal_posterior(HALL, AGENT, {'x': 3}, WALK)": "goal 'x' is a int; expected a reward",
     "gi.goal_posterior(HALL, AGENT, GOALS, TABLE)": "data is a DataFrame; expected trajectories; read a table with",
+    "gi.goal_posterior(HALL, AGENT, GOALS, WALK, after_goal='uniform')": "after_goal is 'uniform'; expected 'continue' or",
     "gi.goal_posterior(HALL, AGENT, GOALS, WALK, prior=[1.0])": "prior is a list; expected a mapping from goal to weight",
     "gi.find_mode(0, HALL, agent=AGENT, reward=PRIOR, data=WALK)": "key is 0; expected a JAX random key",
     "gi.approximate(KEY, HALL, agent=AGENT, reward=PRIOR, data=WALK, draws=0)": "draws is 0; expected a whole number",

@@ -112,7 +112,8 @@ class Hyperbolic(Planner):
         """Plan: one policy per decision."""
         problem = cast(problem)
         check_sweeps("horizon", self.horizon, problem)
-        counts = 1.0 / (1.0 + self.k * jnp.arange(self.horizon, dtype=problem.reward.dtype))  # of every delay
+        # Weight of every delay; that of the horizon itself is met by dead ends behind the last decision.
+        counts = 1.0 / (1.0 + self.k * jnp.arange(self.horizon + 1, dtype=problem.reward.dtype))
         given = counts[:, None] * problem.pins
         habit = 0.0 if problem.default is None else problem.default
         undiscounted = dataclasses.replace(problem, discount=jnp.ones_like(problem.discount))

@@ -23,6 +23,7 @@ from goalinf.behavior.scores import believed_modes, chained, score, score_steps,
 from goalinf.behavior.simulation import Gaps, drawn_options, hidden_slips, roll_out_one_of
 from goalinf.checks import check_kind
 from goalinf.data import Trajectories
+from goalinf.data.fitting import check_fits
 from goalinf.precision import exactly
 
 
@@ -31,8 +32,10 @@ class Behavior(dist.Distribution):
 
     Its value is a :class:`~goalinf.Trajectories`. The log-probability is that of the observed choices,
     :math:`\sum_{n,t} \log \pi(a_{nt} \mid s_{nt})`; how the world answered depends neither on agent nor on reward and
-    is left out. Missing choices, padding, and steps after the episode has ended contribute nothing. A stationary
-    policy is scored on the counts of unique choices, so that the cost does not grow with the data.
+    is left out. Missing choices and padding contribute nothing. All other choices are scored whatever the reward, those
+    in and behind a goal that has been reached, too: rewards are compared on the same choices. A simulated episode ends
+    at its goal. A stationary policy is scored on the counts of unique choices, so that the cost does not grow with the
+    data.
 
     Parameters
     ----------
@@ -101,6 +104,24 @@ class Behavior(dist.Distribution):
     def _exactly(self, function: Callable[[], Any], *more: Any) -> Any:
         return exactly(function, self.agent, self.setting.rewards, self._near, *more)
 
+    def _scored(self, function: Callable[[], Any], value: Trajectories) -> Any:
+        """The function, after a check of data that are not being traced."""
+        self.check(value)
+        return self._exactly(function, value)
+
+    def check(self, value: Trajectories) -> None:
+        """Refuse data that cannot come from these worlds; data that are being traced are not looked at.
+
+        Raises
+        ------
+        ValueError
+            Where a choice does not exist, is made behind a terminal state, or cannot have led where it did.
+        """
+        traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value))
+        if not traced and value.ndim == 0:
+            hidden = any(slip is not None for slip in hidden_slips(self.agent))
+            check_fits(jax.tree.map(np.asarray, value), self.setting.worlds, slips=hidden)
+
     @property
     def policy(self) -> Policy:
         """Policies of all contexts, where it is known which agent it is."""
@@ -114,13 +135,21 @@ class Behavior(dist.Distribution):
         return jnp.stack([jnp.max(policy.residual) for policy in self.policies]).max()
 
     def log_prob(self, value: Trajectories) -> Float[Array | np.ndarray, ""]:
-        """Log-probability of all observed choices, in nats; not a number where the planner failed."""
-        return self._exactly(partial(self._log_prob, value), value)
+        """Log-probability of all observed choices, in nats; not a number where the planner failed.
+
+        Raises
+        ------
+        ValueError
+            Where the data do not fit the worlds, or hold what cannot happen in them: a choice behind a terminal state,
+            an action that is not available, a transition of probability zero. Inside compiled code data are not
+            looked at; ``gi.infer`` checks those of a model before it is compiled.
+        """
+        return self._scored(partial(self._log_prob, value), value)
 
     def _log_prob(self, value: Trajectories) -> Any:
         policies = self.policies
         if isinstance(self.agent, Agent):
-            total = score(policies[0], value, episodic=self._episodic)
+            total = score(policies[0], value)
         else:
             total = logsumexp(self.agent.log_weights[:, None] + self.by_group(value), axis=0).sum()
         done = jnp.stack([solved(policy.residual, policy.values) for policy in policies]).all()
@@ -135,19 +164,19 @@ class Behavior(dist.Distribution):
         if self.agent.by == "trajectory":
             return jnp.stack([score_steps(policy, value).sum(-1) for policy in self.policies])
         if self.agent.by == "subject":
-            return jnp.stack([score_subjects(policy, value, episodic=self._episodic) for policy in self.policies])
-        return jnp.stack([score(policy, value, episodic=self._episodic) for policy in self.policies])[:, None]
+            return jnp.stack([score_subjects(policy, value) for policy in self.policies])
+        return jnp.stack([score(policy, value) for policy in self.policies])[:, None]
 
     def log_prob_by_trajectory(self, value: Trajectories) -> Float[Array | np.ndarray, " N"]:
         """Log-probability of the observed choices of each trajectory, in nats.
 
         Where a subject is one of several agents: given the earlier trajectories of the same subject.
         """
-        return self._exactly(lambda: self._chained(value, lambda policy: score_steps(policy, value).sum(-1)), value)
+        return self._scored(lambda: self._chained(value, lambda policy: score_steps(policy, value).sum(-1)), value)
 
     def log_prob_by_step(self, value: Trajectories) -> Float[Array | np.ndarray, "N T"]:
         """Log-probability of each choice, in nats, given those before it; zero where nothing is scored."""
-        return self._exactly(lambda: self._chained(value, lambda policy: score_steps(policy, value)), value)
+        return self._scored(lambda: self._chained(value, lambda policy: score_steps(policy, value)), value)
 
     def mode_posterior(self, value: Trajectories) -> Float[Array | np.ndarray, "N T M"]:
         r"""Which latent mode each is in at every step, :math:`p(m_t \mid s_{1:t}, a_{1:t})`, by the forward filter.
@@ -172,7 +201,7 @@ class Behavior(dist.Distribution):
         """
         if self.policy.modes is None:
             raise ValueError(f"{self.agent.name} acts by one policy: it has no latent modes, such as gi.switching has")
-        return self._exactly(lambda: jnp.exp(believed_modes(self.policy, value)), value)
+        return self._scored(lambda: jnp.exp(believed_modes(self.policy, value)), value)
 
     def _chained(self, value: Trajectories, scored: Callable[[Policy], Any]) -> Any:
         """Scores of items, given those before them where they depend on which agent it is."""
@@ -190,10 +219,6 @@ class Behavior(dist.Distribution):
         return {"trajectory": trajectories, "subject": jnp.asarray(value.subject), "data": 0 * trajectories}[
             self.agent.by
         ]
-
-    @property
-    def _episodic(self) -> bool:
-        return any(hasattr(reward, "ends") for reward in self.setting.rewards)
 
     def sample(self, key: Array, sample_shape: tuple[int, ...] = ()) -> Trajectories:
         """Trajectories with the starts, lengths and missing choices of ``like``.

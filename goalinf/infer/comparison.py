@@ -270,7 +270,9 @@ def _density_for(fit: Fit, data: Trajectories) -> Density:
     """The model of a fit with other data in it, whose contexts may be fewer or in another order."""
     if fit.agent is not None:
         return standard(jax.random.key(0), fit.world, fit.agent, fit.reward, data).plain.density
-    return _density(fit)
+    density = _density(fit)
+    density.check(data.unlabeled(), data)
+    return density
 
 
 def _density(fit: Fit) -> Density:

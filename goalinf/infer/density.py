@@ -55,16 +55,18 @@ class Density:
         *,
         unknown: bool = True,
         recipe: Hashable | None = None,
+        labeled: Any = None,
     ) -> Density:
         """Trace the model once (inside the precision of the block), at the prior medians or where ``start`` says.
 
         ``unknown`` is whether there has to be something to infer besides what is summed over. Without a ``recipe`` the
-        model shares its programs with no other.
+        model shares its programs with no other. ``labeled`` are the same data with their names, for messages.
 
         Raises
         ------
         ValueError
-            Where the model has nothing to infer or nothing was observed.
+            Where the model has nothing to infer or nothing was observed, or trajectories cannot come from the worlds
+            in which they are scored.
         """
         seeded = handlers.seed(model, key)
         known, median = start or {}, init_to_median()
@@ -84,6 +86,7 @@ class Density:
             raise ValueError(
                 "the model observes nothing: pass the data on, as in numpyro.sample(name, gi.Behavior(...), obs=data)"
             )
+        _check_observed(trace, data, labeled)
         unconstrained = {site["name"]: biject_to(site["fn"].support).inv(site["value"]) for site in latent}
         flat, unravel = ravel_pytree(unconstrained)
         return cls(model, np.asarray(flat), unravel, object() if recipe is None else recipe)
@@ -126,6 +129,16 @@ class Density:
         """Trace of the model with these values in place."""
         return handlers.trace(handlers.substitute(self.seeded, sites)).get_trace(data)
 
+    def check(self, data: Any, labeled: Any = None) -> None:
+        """Refuse trajectories that cannot come from the worlds in which the model scores them.
+
+        Raises
+        ------
+        ValueError
+            See :meth:`~goalinf.Behavior.check`.
+        """
+        _check_observed(self.replay(self.constrain(jnp.asarray(self.start), data), data), data, labeled)
+
     def log_likelihood(self, sites: dict[str, Any], data: Trajectories, *, by: str) -> tuple[Any, Any]:
         """Log-likelihood of the observed sites by ``trajectory`` or ``step``, and the planners' worst residual."""
         total, worst = jnp.zeros(()), jnp.zeros(())
@@ -138,3 +151,11 @@ class Density:
             scored = behavior.log_prob_by_trajectory(value) if by == "trajectory" else behavior.log_prob_by_step(value)
             total, worst = total + scored, jnp.maximum(worst, behavior.residual)
         return total, worst
+
+
+def _check_observed(trace: Mapping[str, Any], data: Any, labeled: Any) -> None:
+    """Check the trajectories that a traced model observes; those that are its data, with their names."""
+    for site in trace.values():
+        if site["type"] == "sample" and site["is_observed"] and isinstance(site["fn"], Behavior):
+            value = site["value"]
+            site["fn"].check(labeled if value is data and labeled is not None else value)

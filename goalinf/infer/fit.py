@@ -18,6 +18,7 @@ from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.behavior import simulate_like
 from goalinf.checks import check_key
 from goalinf.data import Trajectories
+from goalinf.data.arrays import many
 from goalinf.infer import _arviz
 from goalinf.infer.density import Density
 from goalinf.infer.numbers import as_text, numbers
@@ -40,8 +41,9 @@ class Fit:
     tree : DataTree
         Groups ``posterior``, ``sample_stats``, ``log_likelihood`` (by trajectory), ``observed_data``,
         ``constant_data`` (on maps: ``row`` and ``col`` of every state) and ``sampler`` (where the chains stand, so that
-        a run can go on); settings, versions, seed, precision and the hash of the data are its attributes. ArviZ takes
-        it as it is: ``arviz.summary(fit.tree)``, on Python 3.11 ``arviz.preview.summary(fit.tree)``.
+        a run can go on); settings, versions, seed, precision, the number of choices in the log-likelihood
+        (``choices_scored``) and the hash of the data are its attributes. ArviZ takes it as it is:
+        ``arviz.summary(fit.tree)``, on Python 3.11 ``arviz.preview.summary(fit.tree)``.
     data : Trajectories
         What was observed; for a user's own model whatever it takes.
     world, agent, reward
@@ -330,6 +332,8 @@ class Fit:
     def _size(self) -> str:
         sizes = self.posterior.sizes
         what = ", ".join(f"{n}{list(self.posterior[n].shape[2:]) or ''}" for n in self.posterior.data_vars)
+        scored = self.tree.attrs.get("choices_scored")
+        what += f"; {many(int(scored), 'choice')} scored" if scored is not None else ""
         return f"Fit({sizes['chain']} chains x {sizes['draw']} draws of {what})"
 
     def _numbers(self) -> tuple[pd.DataFrame, str]:

@@ -126,7 +126,9 @@ def labeled_fit(
         by_value = {name: (*dims[name], "value") for name in shares}
         groups["responsibilities"] = assemble.dataset(shares, by_value, labels, ("chain", "draw"))
     tree = xr.DataTree.from_dict(groups)
-    tree.attrs = {**assemble.provenance(key, posterior.labeled, precision), **attrs, "planner_failures": failures}
+    scored = {} if log_likelihood is None else {"choices_scored": posterior.labeled.n_choices}
+    provenance = assemble.provenance(key, posterior.labeled, precision)
+    tree.attrs = {**provenance, **scored, **attrs, "planner_failures": failures}
     own = posterior.plain.density if posterior.agent is None else None
     return Fit(tree, posterior.labeled, posterior.world, posterior.agent, posterior.reward, own)
 

@@ -16,6 +16,7 @@ import xarray as xr
 from numpyro.distributions import Distribution
 
 from goalinf.agents import Agent, Mixture, Setting
+from goalinf.agents.alternatives import options_of
 from goalinf.agents.checks import check_plannable
 from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.behavior import Behavior
@@ -60,7 +61,7 @@ def standard(
     if data.n_choices == 0:
         raise ValueError("the data hold no observed choice; there is nothing to learn from")
     setting = Setting.of(world, reward, data.context_names)
-    check_fits(data, setting.worlds)
+    check_fits(data, setting.worlds, slips=any(one.hidden_slip is not None for one in options_of(agent)))
     sites = find_sites(agent, reward, setting.world)
     if not sites and not isinstance(agent, Mixture):
         raise ValueError(
@@ -163,7 +164,7 @@ def own_model(
         Where its sites or their axes cannot be named as asked for.
     """
     bare = data.unlabeled() if isinstance(data, Trajectories) else data
-    plain = Form(lambda: Density.of(model, bare, key), bare)
+    plain = Form(lambda: Density.of(model, bare, key, labeled=data), bare)
     posterior = Posterior(plain, None, None, data, dims, coords, [])
     _check_names(posterior)
     if isinstance(data, Trajectories):

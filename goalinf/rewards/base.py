@@ -22,7 +22,7 @@ class Reward(eqx.Module):
     """What every reward answers.
 
     A reward may also declare ``ends(mdp) -> bool (S,)``, the states in which the episode ends under it, and
-    ``pinned(mdp) -> (bool (S,), value)``, states whose value is fixed though the episode goes on (dead ends).
+    ``pinned(mdp) -> (bool (S,), value)``, states whose value is fixed and need not be zero (dead ends).
     """
 
     @abc.abstractmethod
@@ -54,7 +54,7 @@ def ended(reward: Reward, mdp: MDP) -> Bool[Array | np.ndarray, " S"]:
 
 
 def pinned(reward: Reward, mdp: MDP) -> tuple[Bool[Array | np.ndarray, " S"], Float[Array | np.ndarray, ""]]:
-    """States whose value the reward fixes though the episode goes on, and that value."""
+    """States whose value the reward fixes (dead ends), and that value; ended states that are not among them have 0."""
     pins = getattr(type(reward), "pinned", None)
     return (np.zeros(mdp.n_states, bool), np.zeros(())) if pins is None else pins(reward, mdp)
 

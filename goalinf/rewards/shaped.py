@@ -16,8 +16,8 @@ from goalinf.worlds import MDP
 class Shaped(Reward):
     r"""A reward with potential shaping, :math:`R(s,a,t) + \gamma\,\Phi(t) - \Phi(s)` (Ng, Harada and Russell 1999).
 
-    The potential counts as zero on states that end the episode, so that shaping changes no soft-optimal or
-    Boltzmann policy of the same discount.
+    The potential counts as zero on states whose value is given, those that end the episode and dead ends, so that
+    shaping changes no soft-optimal or Boltzmann policy of the same discount.
 
     Parameters
     ----------
@@ -38,7 +38,8 @@ class Shaped(Reward):
     def __call__(self, mdp: MDP) -> Float[Array | np.ndarray, ...]:
         """``(S, A, K)``."""
         xp = namespace(self.base, self.potential, mdp)
-        phi = xp.where(ended(self.base, mdp), 0.0, self.potential)
+        given = ended(self.base, mdp) | pinned(self.base, mdp)[0]
+        phi = xp.where(given, 0.0, self.potential)
         return self.base(mdp) + mdp.discount * phi[mdp.successors] - phi[:, None, None]
 
     @property

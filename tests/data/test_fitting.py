@@ -35,7 +35,7 @@ def test_worlds_in_which_the_numbers_mean_the_same(walk, world):
 @pytest.mark.parametrize(
     ("world", "said"),
     [
-        (gi.gridworld("s", discount=0.9), "the data visit state number 1; the world has 1 states"),
+        (gi.gridworld("s", discount=0.9), "the data visit state number 2; the world has 1 states"),
         (gi.gridworld("s.a", discount=0.9, moves=("left",)), "the data hold action number 3; the world has 1 actions"),
         (gi.gridworld("s\n.\na", discount=0.9), "come from another world, where state number 1 is 0,1; here it is 1,0"),
         (
@@ -59,7 +59,7 @@ def test_every_context_has_a_world_of_its_own(walk):
 
 
 def test_data_without_names_are_measured_only():
-    check_fits(gi.Trajectories.of([[0, 1]], [[3]]), [gi.gridworld("s\n.", discount=0.9)])
+    check_fits(gi.Trajectories.of([[0, 1]], [[1]]), [gi.gridworld("s\n.", discount=0.9)])
 
 
 def test_actions_of_their_own_in_every_state():
