@@ -123,12 +123,12 @@ def annotations(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
 def sample(modules: list[Path], count: int, seed: int) -> list:
     """Draw mutants: places in the code uniformly, and one of the mutants of each place.
 
-    A longer sample with the same seed begins with the shorter one.
+    Their ids are their ranks: a longer sample with the same seed begins with the shorter one.
     """
     from cosmic_ray.commands.init import init
     from cosmic_ray.work_db import use_db
+    from cosmic_ray.work_item import WorkItem
 
-    WORK.mkdir(exist_ok=True)
     every = WORK / "every.sqlite"
     every.unlink(missing_ok=True)
     with use_db(str(every)) as database:
@@ -148,7 +148,8 @@ def sample(modules: list[Path], count: int, seed: int) -> list:
     order = sorted(places)
     draws.shuffle(order)
     key = lambda item: (item.mutations[0].operator_name, item.mutations[0].occurrence)  # noqa: E731
-    return [draws.choice(sorted(places[place], key=key)) for place in order][:count]
+    drawn = [draws.choice(sorted(places[place], key=key)) for place in order]
+    return [WorkItem(f"{rank:06}", item.mutations) for rank, item in enumerate(drawn[:count])]
 
 
 def copied() -> None:
@@ -222,34 +223,31 @@ def tested(room: str, modules: list[Path], options: argparse.Namespace) -> None:
     """Draw the sample of a room, test what has no result yet, print the rate and the survivors."""
     from cosmic_ray.mutating import mutate_and_test
     from cosmic_ray.work_db import use_db
-    from cosmic_ray.work_item import TestOutcome, WorkerOutcome, WorkResult
+    from cosmic_ray.work_item import TestOutcome
 
     # Results belong to one state of the code: a change of the room's modules begins a new database.
     state = hashlib.sha256(b"".join((REPOSITORY / module).read_bytes() for module in modules)).hexdigest()[:8]
     clock = Clock()
     with use_db(str(WORK / f"{room}-{options.seed}-{state}.sqlite")) as database:
-        known = {str(each.mutations[0]) for each in database.work_items}
-        drawn = sample(modules, options.sample, options.seed)
-        database.add_work_items(item for item in drawn if str(item.mutations[0]) not in known)
-        chosen = {str(item.mutations[0]) for item in drawn}
+        known = {item.job_id for item in database.work_items}
+        if len(known) < options.sample:
+            drawn = sample(modules, options.sample, options.seed)
+            database.add_work_items(item for item in drawn if item.job_id not in known)
+        chosen = [item for item in database.work_items if int(item.job_id) < options.sample]
         results = dict(database.results)
-        for item in sorted(database.work_items, key=lambda item: str(item.mutations[0].module_path)):
+        for item in sorted(chosen, key=lambda item: str(item.mutations[0].module_path)):
             (mutation,) = item.mutations
             result = results.get(item.job_id)
-            if str(mutation) not in chosen or (result and (result.is_killed or not options.again)):
+            if result and (result.is_killed or not options.again):
                 continue
             files, seconds = clock.affordable(mutation.module_path, options.seconds)
             result = mutate_and_test(item.mutations, command(files), timeout=60 + 5 * seconds)
             if result.test_outcome == TestOutcome.INCOMPETENT:
-                result = WorkResult(WorkerOutcome.SKIPPED, result.output, TestOutcome.SURVIVED, result.diff)
+                sys.exit(f"the mutant could not be tested: {result.output}")
             database.set_result(item.job_id, result)
             print(f"  {mutation.module_path} line {mutation.start_pos[0]}: {result.test_outcome.value}", flush=True)
-        judged = equivalent()
-        reported = [
-            (each.mutations[0], result)
-            for each, result in database.completed_work_items
-            if str(each.mutations[0]) in chosen
-        ]
+        results, judged = dict(database.results), equivalent()
+    reported = [(item.mutations[0], results[item.job_id]) for item in chosen]
     alike = [each for each, found in reported if (str(each.module_path), signature(found.diff or "")) in judged]
     survivors = [(each, found) for each, found in reported if not found.is_killed and each not in alike]
     hung = sum(found.output == "timeout" for _, found in reported)
