@@ -37,4 +37,3 @@ def test_the_error_is_the_standard_deviation_of_repeated_estimates(correlation):
     assert estimates.mean() == pytest.approx(LOG_Z, abs=5 * spread / np.sqrt(REPEATS))
     # The relative error of a standard deviation from 200 numbers is 5 %.
     assert np.sqrt((errors**2).mean()) == pytest.approx(spread, rel=0.2)
-
