@@ -21,18 +21,14 @@ def reaches(P, available, targets):
 
 
 def policy_for(drawn, goal, *, agent, beta, step_cost, bonus, dead_end):
-    """Choice probabilities of an agent with one goal; in a reached goal uniform over the available actions.
+    """Choice probabilities of an agent with one goal, in a reached goal too: being there is worth zero.
 
     A state that cannot reach the goal, and a rival end of the episode, are dead ends.
     """
-    counted = drawn.available & ~drawn.terminal[:, None]
-    dead = ~reaches(drawn.P, counted, goal)
+    dead = ~reaches(drawn.P, drawn.counted, goal)
     r = (drawn.P * (bonus * goal - step_cost)).sum(-1)
-    plan = getattr(oracles, agent)(
-        drawn.P, r, drawn.discount, beta, drawn.available, goal, np.where(dead, dead_end, np.nan)
-    )
-    even = drawn.available / drawn.available.sum(1, keepdims=True)
-    return np.where(goal[:, None], even, plan.policy)
+    values = np.where(goal, 0.0, np.where(dead, dead_end, np.nan))
+    return getattr(oracles, agent)(drawn.P, r, drawn.discount, beta, drawn.available, pinned=values).policy
 
 
 @st.composite
