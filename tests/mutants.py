@@ -208,16 +208,21 @@ class Clock:
         return chosen, total
 
 
-def signature(diff: str) -> tuple[str, ...]:
+def changed(diff: str) -> list[str]:
     """The lines that a mutant removes and adds, without their indentation."""
     lines = [line for line in diff.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
-    return tuple(line[0] + line[1:].strip() for line in lines)
+    return [f"{line[0]} {line[1:].strip()}" for line in lines]
 
 
-def equivalent() -> dict[tuple[str, tuple[str, ...]], str]:
-    """Mutants that were judged equivalent by hand, and why: no test can notice them."""
-    listed = tomllib.loads(EQUIVALENT.read_text())["mutant"] if EQUIVALENT.exists() else []
-    return {(each["module"], ("-" + each["was"], "+" + each["is"])): each["why"] for each in listed}
+def spaceless(*lines: str) -> tuple[str, ...]:
+    """Lines in which spaces do not count."""
+    return tuple("".join(line.split()) for line in lines)
+
+
+def equivalent() -> set[tuple[str, ...]]:
+    """Mutants that were judged equivalent by hand: no test can notice them."""
+    listed = tomllib.loads(EQUIVALENT.read_text())["mutant"]
+    return {spaceless(each["module"], "-" + each["was"], "+" + each["is"]) for each in listed}
 
 
 def tested(room: str, modules: list[Path], options: argparse.Namespace) -> None:
@@ -251,13 +256,13 @@ def tested(room: str, modules: list[Path], options: argparse.Namespace) -> None:
             print(f"  {mutation.module_path} line {mutation.start_pos[0]}: {result.test_outcome.value}", flush=True)
         results, judged = dict(database.results), equivalent()
     reported = [(item.mutations[0], results[item.job_id]) for item in chosen]
-    alike = [each for each, found in reported if (str(each.module_path), signature(found.diff or "")) in judged]
+    alike = [each for each, found in reported if spaceless(str(each.module_path), *changed(found.diff)) in judged]
     survivors = [(each, found) for each, found in reported if not found.is_killed and each not in alike]
     hung = sum(found.is_killed and not re.search(r"\d (failed|error)", found.output) for _, found in reported)
     counted = len(reported) - len(alike)
     for each, found in survivors:
-        changed = "\n    ".join(signature(found.diff or ""))
-        print(f"  unnoticed: {each.module_path}, line {each.start_pos[0]}, {each.definition_name}\n    {changed}")
+        lines = "\n    ".join(changed(found.diff))
+        print(f"  unnoticed: {each.module_path}, line {each.start_pos[0]}, {each.definition_name}\n    {lines}")
     print(
         f"{room}: {counted - len(survivors)} of {counted} noticed"
         f" ({(counted - len(survivors)) / max(counted, 1):.0%}), {hung} of them as they hang or crash; {len(alike)} equivalent",
