@@ -37,7 +37,7 @@ OTHERS = {
 
 def documented(name):
     """Further arguments that the docstring of a constructor names."""
-    (text,) = re.findall(r"\*\*others\n(.*?)\n\n    Returns", getattr(gi, name).__doc__, re.DOTALL)
+    (text,) = re.findall(r"\*\*others\n(.*?)\n\nReturns\n", inspect.getdoc(getattr(gi, name)), re.DOTALL)
     return set(re.findall(r"``(\w+)(?:=[\d.]+)?``", text))
 
 
