@@ -1,13 +1,17 @@
-"""Several worlds or rewards in one data set: a mapping from context, stacked so that one program plans them all."""
+"""Several worlds or rewards in one data set: mappings from context, stacked so that one program plans them all.
+
+Contexts of worlds, rewards and data are matched by name. The order of a mapping never matters.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import jax
+import numpy as np
 
 from goalinf.agents.agent import Agent
 from goalinf.agents.alternatives import Mixture
@@ -22,7 +26,7 @@ Rewards = Reward | Mapping[Any, Reward]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Setting:
-    """The worlds and rewards of a data set, in the order of its contexts.
+    """Worlds and rewards by context.
 
     Parameters
     ----------
@@ -32,15 +36,18 @@ class Setting:
         One per context, or one for all.
     rewards : tuple of Reward
         One per context, or one for all.
+    by_name : bool
+        True where worlds or rewards were given by context, so that data have to name their contexts.
     """
 
     contexts: tuple[Hashable, ...]
     worlds: tuple[World, ...]
     rewards: tuple[Reward, ...]
+    by_name: bool
 
     @classmethod
     def of(cls, world: Worlds, reward: Rewards, contexts: Sequence[Hashable] | None = None) -> Setting:
-        """Line worlds and rewards up with the contexts of the data (default: those of the mappings).
+        """Line up worlds and rewards with contexts, by name. Default: all contexts of the mappings.
 
         Raises
         ------
@@ -54,13 +61,7 @@ class Setting:
         if contexts is None:
             contexts = tuple(next(iter(mappings.values()))) if mappings else (0,)
         for name, mapping in mappings.items():
-            missing = [context for context in contexts if context not in mapping]
-            if missing and len(contexts) == 1 and contexts[0] in (0, None):
-                raise ValueError(f"several {name}s were given but the data name no context: read them with context=")
-            if missing:
-                raise ValueError(
-                    f"context {missing[0]!r} has no {name}; the mapping has {', '.join(map(str, mapping))}"
-                )
+            check_known_contexts(contexts, mapping, name)
         worlds = tuple(world[context] for context in contexts) if isinstance(world, Mapping) else (world,)
         rewards = tuple(reward[context] for context in contexts) if isinstance(reward, Mapping) else (reward,)
         for each in worlds:
@@ -73,7 +74,27 @@ class Setting:
                 raise TypeError(
                     f"expected a reward, found {type(one).__name__}; use gi.StateReward, gi.ActionReward, …"
                 )
-        return cls(tuple(contexts), worlds, rewards)
+        return cls(tuple(contexts), worlds, rewards, bool(mappings))
+
+    def places(self, names: Sequence[Hashable], used: Sequence[int] | None = None) -> np.ndarray:
+        """Number here of each of these contexts, found by name, ``(C,)``; -1 for contexts that are not used and unknown.
+
+        Parameters
+        ----------
+        names : sequence
+            Names of the contexts of the data, by number.
+        used : sequence of int, optional
+            Numbers of the contexts that occur in the data; default: all of them.
+
+        Raises
+        ------
+        ValueError
+            Where a context that is used is unknown here.
+        """
+        place = {context: number for number, context in enumerate(self.contexts)}
+        occurring = names if used is None else [names[number] for number in used]
+        check_known_contexts(occurring, self.contexts, "world or reward")
+        return np.array([place.get(name, -1) for name in names], np.int32)
 
     @property
     def world(self) -> World:
@@ -125,6 +146,26 @@ class Setting:
             start = None if values is None else values[0]
             return jax.tree.map(lambda leaf: leaf[None], plan(agent, mdp, reward, start))
         return plan_each(agent, mdp, reward, values, (*axes, None if values is None else 0))
+
+
+def check_known_contexts(contexts: Sequence[Hashable], known: Iterable[Hashable], what: str) -> None:
+    """Refuse contexts of the data that are not known by name; ``what`` is missing for them (``"world"``)."""
+    known = tuple(known)
+    missing = [context for context in contexts if context not in known]
+    if missing and len(contexts) == 1 and contexts[0] in (0, None):
+        raise ValueError(
+            f"{what.replace(' or ', 's or ')}s were given by context ({shown(known)}), but the data name no context: read "
+            "them with context="
+        )
+    if missing:
+        raise ValueError(
+            f"context {missing[0]!r} has no {what}; the mapping has {shown(known)}; the data have {shown(contexts)}"
+        )
+
+
+def shown(names: Iterable[Hashable]) -> str:
+    """Names in quotes where they are text, so that 1 and "1" differ."""
+    return ", ".join(map(repr, names))
 
 
 def _at_depth(every: Policy, depth: int) -> Policy:

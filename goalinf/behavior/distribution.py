@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,13 +18,13 @@ from numpyro.distributions import constraints
 from goalinf.agents.agent import Agent
 from goalinf.agents.alternatives import Mixture
 from goalinf.agents.checks import check_shapes, solved
-from goalinf.agents.contexts import Rewards, Setting, Worlds
+from goalinf.agents.contexts import Rewards, Setting, Worlds, shown
 from goalinf.agents.policy import Policy
 from goalinf.behavior.scores import believed_modes, chained, score, score_steps, score_subjects
 from goalinf.behavior.simulation import drawn_options, hidden_slips, roll_out_one_of
 from goalinf.checks import check_kind
 from goalinf.data import Trajectories
-from goalinf.precision import exactly
+from goalinf.precision import exactly, namespace
 
 
 class Behavior(dist.Distribution):
@@ -37,15 +38,16 @@ class Behavior(dist.Distribution):
     Parameters
     ----------
     world : World or mapping from context to World
-        Where they act.
+        Where they act. Contexts of worlds, rewards and data are matched by name; the order of a mapping does not matter.
     agent : Agent or Mixture
         How they plan and choose; parameters may be traced values. One of several, not known which, are summed over.
     reward : Reward or mapping from context to Reward
         What they want.
     like : Trajectories, optional
-        Gives starts, lengths, missing choices, subjects and contexts to what is sampled, and the order of contexts.
+        Gives starts, lengths, missing choices, subjects and contexts to what is sampled.
     contexts : sequence, optional
-        Order of the contexts of the data, where there is no ``like``; default: that of the mappings.
+        Names of the contexts that are planned for; default: those of ``like``, or all of the mappings. Data without
+        names of contexts number them in this order.
     near : Policy, optional
         ``policy`` of a behavior that is a little different, as from the last step of an optimization: a soft-optimal
         agent without a horizon plans from there in fewer steps. What is found is the same.
@@ -74,6 +76,7 @@ class Behavior(dist.Distribution):
         contexts: Sequence[Hashable] | None = None,
         near: Policy | None = None,
     ):
+        self._by_number = None if contexts is None else tuple(contexts)
         if contexts is None and like is not None:
             contexts = like.context_names
         self.setting = Setting.of(world, reward, contexts)
@@ -113,8 +116,35 @@ class Behavior(dist.Distribution):
         """Worst relative residual of the planners."""
         return jnp.stack([jnp.max(policy.residual) for policy in self.policies]).max()
 
+    def _matched(self, value: Trajectories) -> Trajectories:
+        """The same data with the setting's number of every context in the place of the data's own, found by name.
+
+        Raises
+        ------
+        ValueError
+            Where a context of the data has no world or no reward, or contexts without names meet those with names.
+        """
+        if not self.setting.by_name:
+            return value
+        here, names = self.setting.contexts, value.named_contexts
+        traced = isinstance(value.context, jax.core.Tracer)
+        used = None if traced else np.unique(np.asarray(value.context)).tolist()
+        if names is None:
+            names = self._by_number or tuple(range(len(here) if used is None else used[-1] + 1))
+        if used is not None and used[-1] >= len(names):
+            raise ValueError(
+                f"the data hold context number {used[-1]}; contexts= names {len(names)} of them: {shown(names)}"
+            )
+        places = self.setting.places(names, used)
+        if np.array_equal(places, np.arange(len(places))):
+            return value
+        xp = namespace(value.context, value.cells.context)
+        numbers = [xp.asarray(places)[number] for number in (value.context, value.cells.context)]
+        return eqx.tree_at(lambda data: [data.context, data.cells.context], value, numbers)
+
     def log_prob(self, value: Trajectories) -> Float[Array | np.ndarray, ""]:
         """Log-probability of all observed choices, in nats; not a number where the planner failed."""
+        value = self._matched(value)
         return self._exactly(partial(self._log_prob, value), value)
 
     def _log_prob(self, value: Trajectories) -> Any:
@@ -122,7 +152,7 @@ class Behavior(dist.Distribution):
         if isinstance(self.agent, Agent):
             total = score(policies[0], value, episodic=self._episodic)
         else:
-            total = logsumexp(self.agent.log_weights[:, None] + self.by_group(value), axis=0).sum()
+            total = logsumexp(self.agent.log_weights[:, None] + self._by_group(value), axis=0).sum()
         done = jnp.stack([solved(policy.residual, policy.values) for policy in policies]).all()
         return jnp.where(done, total, jnp.nan)
 
@@ -131,6 +161,9 @@ class Behavior(dist.Distribution):
 
         By number of the subject or trajectory; zero behind the last one.
         """
+        return self._by_group(self._matched(value))
+
+    def _by_group(self, value: Trajectories) -> Any:
         assert isinstance(self.agent, Mixture)
         if self.agent.by == "trajectory":
             return jnp.stack([score_steps(policy, value).sum(-1) for policy in self.policies])
@@ -143,10 +176,12 @@ class Behavior(dist.Distribution):
 
         Where a subject is one of several agents: given the earlier trajectories of the same subject.
         """
+        value = self._matched(value)
         return self._exactly(lambda: self._chained(value, lambda policy: score_steps(policy, value).sum(-1)), value)
 
     def log_prob_by_step(self, value: Trajectories) -> Float[Array | np.ndarray, "N T"]:
         """Log-probability of each choice, in nats, given those before it; zero where nothing is scored."""
+        value = self._matched(value)
         return self._exactly(lambda: self._chained(value, lambda policy: score_steps(policy, value)), value)
 
     def mode_posterior(self, value: Trajectories) -> Float[Array | np.ndarray, "N T M"]:
@@ -172,6 +207,7 @@ class Behavior(dist.Distribution):
         """
         if self.policy.modes is None:
             raise ValueError(f"{self.agent.name} acts by one policy: it has no latent modes, such as gi.switching has")
+        value = self._matched(value)
         return self._exactly(lambda: jnp.exp(believed_modes(self.policy, value)), value)
 
     def _chained(self, value: Trajectories, scored: Callable[[Policy], Any]) -> Any:
@@ -220,7 +256,7 @@ class Behavior(dist.Distribution):
         option = drawn_options(key, self.agent, like.n_trajectories)
         if isinstance(self.agent, Mixture):
             option = option[self._group(like)]
-        where = jnp.asarray(like.states)[:, 0], jnp.asarray(like.context), steps, one_world
+        where = jnp.asarray(like.states)[:, 0], jnp.asarray(self._matched(like).context), steps, one_world
         slips = hidden_slips(self.agent)
         states, actions, alive = roll_out_one_of(key, self.setting.mdp(), self.policies, slips, option, *where)
         alive = alive & (jnp.arange(like.actions.shape[1]) < jnp.asarray(like.lengths)[:, None])
@@ -233,4 +269,5 @@ class Behavior(dist.Distribution):
             observed=observed,
             subject=jnp.asarray(like.subject),
             context=jnp.asarray(like.context),
+            contexts=like.unlabeled().contexts,
         )

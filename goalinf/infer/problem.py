@@ -78,7 +78,6 @@ def standard(
     def model_of(draw: Any) -> Model:
         def model(observed: Trajectories) -> None:
             filled_agent, filled_reward = fill(own_agent, own_reward, draw(sites))
-            # The names of the contexts are on the host; inside compiled code only their order is left.
             behavior = Behavior(world, filled_agent, filled_reward, contexts=contexts)
             numpyro.sample("choices", behavior, obs=observed)
 

@@ -158,7 +158,7 @@ def test_repr_says_in_words_what_there_is(data):
 
 
 def test_it_is_a_pytree_inside_compiled_code(data):
-    labels = Labels(trajectories=("x", "y", "z"), subjects=("ann", "bob"), contexts=("day", "night"))
+    labels = Labels(trajectories=("x", "y", "z"), subjects=("ann", "bob"), contexts=(0, 1))
     named = Trajectories.of(STATES, ACTIONS, subject=[0, 1, 1], context=[0, 0, 1], labels=labels)
     seen = []
 
