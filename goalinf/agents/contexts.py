@@ -77,7 +77,7 @@ class Setting:
         return cls(tuple(contexts), worlds, rewards, bool(mappings))
 
     def places(self, names: Sequence[Hashable], used: Sequence[int] | None = None) -> np.ndarray:
-        """Number here of each of these contexts, found by name, ``(C,)``; -1 for contexts that are not used and unknown.
+        """Number here of each of these contexts, found by name, ``(C,)``; -1 for unknown ones that are not used.
 
         Parameters
         ----------
@@ -95,6 +95,13 @@ class Setting:
         occurring = names if used is None else [names[number] for number in used]
         check_known_contexts(occurring, self.contexts, "world or reward")
         return np.array([place.get(name, -1) for name in names], np.int32)
+
+    def pairs(self) -> list[tuple[World, Reward]]:
+        """World and reward of every context."""
+        count = range(len(self.contexts))
+        return [
+            (self.worlds[min(c, len(self.worlds) - 1)], self.rewards[min(c, len(self.rewards) - 1)]) for c in count
+        ]
 
     @property
     def world(self) -> World:
@@ -154,8 +161,8 @@ def check_known_contexts(contexts: Sequence[Hashable], known: Iterable[Hashable]
     missing = [context for context in contexts if context not in known]
     if missing and len(contexts) == 1 and contexts[0] in (0, None):
         raise ValueError(
-            f"{what.replace(' or ', 's or ')}s were given by context ({shown(known)}), but the data name no context: read "
-            "them with context="
+            f"{what.replace(' or ', 's or ')}s were given by context ({shown(known)}), but the data name no context: "
+            "read them with context="
         )
     if missing:
         raise ValueError(

@@ -38,7 +38,7 @@ class Behavior(dist.Distribution):
     Parameters
     ----------
     world : World or mapping from context to World
-        Where they act. Contexts of worlds, rewards and data are matched by name; the order of a mapping does not matter.
+        Where they act. Contexts of worlds, rewards and data are matched by name, whatever the order of a mapping.
     agent : Agent or Mixture
         How they plan and choose; parameters may be traced values. One of several, not known which, are summed over.
     reward : Reward or mapping from context to Reward
@@ -159,7 +159,7 @@ class Behavior(dist.Distribution):
     def by_group(self, value: Trajectories) -> Float[Array | np.ndarray, "K N"]:
         """Log-probability of what each one of those who are one of several agents did, under every option.
 
-        By number of the subject or trajectory; zero behind the last one.
+        In the order of their numbers, with those left out that no trajectory belongs to; zero behind the last one.
         """
         return self._by_group(self._matched(value))
 
@@ -170,6 +170,21 @@ class Behavior(dist.Distribution):
         if self.agent.by == "subject":
             return jnp.stack([score_subjects(policy, value, episodic=self._episodic) for policy in self.policies])
         return jnp.stack([score(policy, value, episodic=self._episodic) for policy in self.policies])[:, None]
+
+    def by_option(
+        self, value: Trajectories
+    ) -> tuple[Float[Array | np.ndarray, " K"], Float[Array | np.ndarray, "K N"]]:
+        """Log weights of the options of a mixture, and the log-probability of every trajectory under each, in nats.
+
+        One agent is one option of weight one.
+        """
+        value = self._matched(value)
+
+        def scored() -> Any:
+            log_weights = self.agent.log_weights if isinstance(self.agent, Mixture) else jnp.zeros(1)
+            return log_weights, jnp.stack([score_steps(policy, value).sum(-1) for policy in self.policies])
+
+        return self._exactly(scored, value)
 
     def log_prob_by_trajectory(self, value: Trajectories) -> Float[Array | np.ndarray, " N"]:
         """Log-probability of the observed choices of each trajectory, in nats.
