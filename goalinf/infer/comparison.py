@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from goalinf.data import Trajectories
+from goalinf.data.arrays import many
 from goalinf.infer import _arviz
 from goalinf.infer.density import Density
-from goalinf.infer.fit import KHAT, Fit
+from goalinf.infer.fit import KHAT, Algorithm, Fit
 from goalinf.infer.labeled import pointwise
 from goalinf.infer.resume import posterior_of
 from goalinf.precision import computing_in
@@ -50,7 +51,8 @@ def compare(fits: Mapping[str, Fit], *, unit: Unit = "trajectory") -> pd.DataFra
         - ``elpd_diff``: elpd minus that of the best, at most 0, and ``dse``, its standard error;
         - ``weight``: stacking weight;
         - ``max_k``, ``bad_k``: largest Pareto k and the number of units with k above 0.7;
-        - ``warning``: in words, where the estimate cannot be relied on; else empty.
+        - ``warning``: in words, where the estimate cannot be relied on, or where the draws of a fit are an
+          approximation and those of another fit are made by another algorithm; else empty.
 
     Raises
     ------
@@ -92,13 +94,16 @@ def compare(fits: Mapping[str, Fit], *, unit: Unit = "trajectory") -> pd.DataFra
     first, *others = fits
     for name in others:
         if _fingerprint(fits[name].data) != _fingerprint(fits[first].data):
+            one, other = _counted(fits[first].data), _counted(fits[name].data)
+            told = f"both are {one}, with other states or choices" if one == other else f"{one}, and {other}"
             raise ValueError(
-                f"the fits {first!r} and {name!r} are of different data: fit both to the same trajectories"
+                f"the fits {first!r} and {name!r} are of different data ({told}): fit both to the same trajectories"
             )
     loos = {name: loo(fit, unit) for name, fit in fits.items()}
     weights = _arviz.weights(loos)
     best = max(loos, key=lambda name: float(loos[name].elpd_i.sum()))
-    rows = {name: _row(found, loos[best]) for name, found in loos.items()}
+    notes = _approximations(fits)
+    rows = {name: _row(found, loos[best], notes[name]) for name, found in loos.items()}
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.insert(4, "weight", weights.reindex(table.index))
     table = table.sort_values("elpd", ascending=False, kind="stable")
@@ -106,7 +111,27 @@ def compare(fits: Mapping[str, Fit], *, unit: Unit = "trajectory") -> pd.DataFra
     return table
 
 
-def _row(found: Any, best: Any) -> dict[str, Any]:
+def _counted(data: Trajectories) -> str:
+    """Sizes of a data set in words."""
+    counts = ((data.n_choices, "choice"), (data.n_subjects, "subject"), (data.n_contexts, "context"))
+    return f"{many(data.n_trajectories, 'trajectory')} with {', '.join(many(*one) for one in counts)}"
+
+
+def _approximations(fits: Mapping[str, Fit]) -> dict[str, str]:
+    """For every fit a warning where its draws are an approximation and those of another fit are made otherwise."""
+    made = {name: str(fit.tree.attrs.get("algorithm", "")) for name, fit in fits.items()}
+    exact = (*get_args(Algorithm), "enumeration")
+    others = {name: ", ".join(f"{o!r} by {made[o]}" for o in made if made[o] != made[name]) for name in made}
+    return {
+        name: f"draws of an approximation ({algorithm}), those of {others[name]}: elpd_diff contains the error of the "
+        "approximation; sample all fits with gi.infer"
+        if algorithm not in exact and others[name]
+        else ""
+        for name, algorithm in made.items()
+    }
+
+
+def _row(found: Any, best: Any, note: str) -> dict[str, Any]:
     own, k = found.elpd_i.values, found.pareto_k.values
     behind, root = own - best.elpd_i.values, np.sqrt(len(own))
     bad = int((k > KHAT).sum())
@@ -121,7 +146,7 @@ def _row(found: Any, best: Any) -> dict[str, Any]:
         "dse": root * behind.std(),
         "max_k": k.max(),
         "bad_k": bad,
-        "warning": words if bad else "",
+        "warning": "; ".join(part for part in (words if bad else "", note) if part),
     }
 
 
