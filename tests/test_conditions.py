@@ -140,3 +140,24 @@ def test_names_of_contexts_have_to_name_all_of_them():
     labels = gi.data.Labels((0,), contexts=("a",))
     with pytest.raises(ValueError, match="give either labels= or contexts="):
         Trajectories.of([[0, 1]], [[0]], labels=labels, contexts=("a",))
+
+
+def test_rewards_with_labels_are_matched_by_name_or_refused():
+    """A reward does not know its world: what has labels is given by name, in any order."""
+    hall = gi.gridworld("s.a", discount=0.9)
+    series = pd.Series({"a": 1.0, "s": -1.0})
+    for order in (["a", "s"], ["s", "a"]):
+        found = gi.StateReward.at(hall, series[order].to_dict(), default=0.0, on="departure")
+        assert found.values.tolist() == [-1.0, 0.0, 1.0]
+    with pytest.raises(TypeError, match=r"values of a StateReward is a Series, .* by name with StateReward\.at\(world"):
+        gi.StateReward(series, on="departure")
+    frame = pd.DataFrame(np.zeros((3, 4)), index=list(hall.states), columns=list(hall.actions))
+    with pytest.raises(TypeError, match=r"an ActionReward is a DataFrame, .* by name with frame\.reindex\(index=world"):
+        gi.ActionReward(frame)
+    ordered = gi.ActionReward(frame.reindex(index=hall.states, columns=hall.actions).values)
+    assert ordered.values.shape == (3, 4)
+    policy = AGENT.policy(hall, gi.StateReward.zero(hall))
+    with pytest.raises(TypeError, match="features of a LinearReward is a DataFrame, whose labels a reward cannot match"):
+        gi.LinearReward(frame, np.zeros(4), on="departure")
+    with pytest.raises(TypeError, match="values of an ActionReward is a DataArray"):
+        gi.ActionReward(policy)
