@@ -161,3 +161,66 @@ def test_rewards_with_labels_are_matched_by_name_or_refused():
         gi.LinearReward(frame, np.zeros(4), on="departure")
     with pytest.raises(TypeError, match="values of an ActionReward is a DataArray"):
         gi.ActionReward(policy)
+
+
+# -- what is made of several worlds ------------------------------------------------------------------
+
+
+def test_null_spaces_do_not_depend_on_the_order_of_experts():
+    """The same subspace in any order, with what belongs to an expert under the expert's name."""
+    world = gi.from_arrays(LAWS[0], discount=0.9)
+    experts = {"patient": gi.soft_optimal(beta=2.0), "hasty": gi.soft_optimal(beta=1.0, discount=0.5)}
+    both = {name: gi.from_arrays(law, discount=0.9) for name, law in (("patient", LAWS[0]), ("hasty", LAWS[1]))}
+    reward = gi.ActionReward(VALUES[0])
+    for worlds in (world, both):
+        found = []
+        for order in (("patient", "hasty"), ("hasty", "patient")):
+            given = worlds if worlds is world else {name: worlds[name] for name in reversed(order)}
+            space = gi.null_space(given, {name: experts[name] for name in order}, reward, free=("beta",))
+            beta = space.agent["agent.beta"].sel(expert=["patient", "hasty"]).values
+            joint = np.concatenate([space.basis.values.reshape(space.dimension, -1), beta], axis=1)
+            found.append(joint.T @ joint)
+        np.testing.assert_allclose(*found, atol=1e-8)
+
+
+def test_null_spaces_do_not_depend_on_the_order_of_worlds():
+    worlds = {name: gi.from_arrays(law, discount=0.9) for name, law in zip("abc", LAWS, strict=True)}
+    reward = gi.ActionReward(VALUES[0])
+    first = gi.null_space(worlds, AGENT, reward)
+    second = gi.null_space(dict(reversed(worlds.items())), AGENT, reward)
+    bases = [space.basis.values.reshape(space.dimension, -1) for space in (first, second)]
+    np.testing.assert_allclose(*[basis.T @ basis for basis in bases], atol=1e-8)
+    np.testing.assert_allclose(first.singular_values, second.singular_values, atol=1e-10)
+
+
+def test_one_reward_for_worlds_with_states_in_another_order():
+    """Numbers of a shared reward mean the same states and actions everywhere, or are refused."""
+    here, there = (
+        gi.from_arrays(LAWS[0], discount=0.9, states=names, actions=["x", "y"]) for names in ("abc", "acb")
+    )
+    swapped = gi.from_arrays(LAWS[0], discount=0.9, states="abc", actions=["y", "x"])
+    departure = gi.StateReward(np.arange(3.0), on="departure")
+    with pytest.raises(ValueError, match="but state number 1 is 'b' in one and 'c' in another: give a mapping"):
+        gi.Behavior({"here": here, "there": there}, AGENT, departure)
+    gi.Behavior({"here": here, "there": swapped}, AGENT, departure)
+    with pytest.raises(ValueError, match="but action number 0 in state 'a' is 'x' in one and 'y' in another"):
+        gi.Behavior({"here": here, "there": swapped}, AGENT, gi.ActionReward(VALUES[0]))
+    gi.Behavior({"here": here, "there": there}, AGENT, {"here": departure, "there": departure})
+    marked, plain = gi.gridworld("s.a", discount=0.9), gi.gridworld("...", discount=0.9)
+    gi.Behavior({"here": marked, "there": plain}, AGENT, departure)
+
+
+def test_a_fit_of_some_of_the_worlds():
+    """Mappings may hold more than the data: nothing is read off the first world of a mapping."""
+    big, small = gi.open_grid(1, 5, discount=0.9), gi.open_grid(1, 3, discount=0.9)
+    prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+    known = gi.StateReward(np.array([0.0, 0.0, 1.0]), on="departure")
+    data = gi.simulate(jax.random.key(0), {"small": small}, AGENT, known, trajectories=5, steps=5)
+    fits = [
+        gi.approximate(jax.random.key(1), worlds, agent=AGENT, reward=prior, data=data, draws=20)
+        for worlds in ({"big": big, "small": small}, {"small": small})
+    ]
+    for fit in fits:
+        assert [site.prior.shape() for site in fit.sites] == [(3,)]
+        np.testing.assert_array_equal(fit.posterior["reward.values"], fits[1].posterior["reward.values"])
+        assert gi.cost_of_acting(fit, draws=5).index.tolist() == ["small"]

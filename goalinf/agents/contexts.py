@@ -19,6 +19,7 @@ from goalinf.agents.planning import plan, plan_each, plan_to_depths
 from goalinf.agents.policy import Policy
 from goalinf.rewards import Reward, pad_reward, stack_rewards
 from goalinf.worlds import MDP, World, stack
+from goalinf.worlds.alike import different_place
 
 Worlds = World | Mapping[Any, World]
 Rewards = Reward | Mapping[Any, Reward]
@@ -74,6 +75,7 @@ class Setting:
                 raise TypeError(
                     f"expected a reward, found {type(one).__name__}; use gi.StateReward, gi.ActionReward, …"
                 )
+        _check_shared(worlds, rewards)
         return cls(tuple(contexts), worlds, rewards, bool(mappings))
 
     def places(self, names: Sequence[Hashable], used: Sequence[int] | None = None) -> np.ndarray:
@@ -153,6 +155,24 @@ class Setting:
             start = None if values is None else values[0]
             return jax.tree.map(lambda leaf: leaf[None], plan(agent, mdp, reward, start))
         return plan_each(agent, mdp, reward, values, (*axes, None if values is None else 0))
+
+
+def _check_shared(worlds: Sequence[World], rewards: Sequence[Reward]) -> None:
+    """Refuse one reward for worlds in which its numbers mean different states or actions."""
+    if len(rewards) > 1:
+        return
+    (reward,) = rewards
+    parts = [*getattr(reward, "options", (reward,))]
+    parts += [part.base for part in parts if hasattr(part, "base")]
+    axes = frozenset(axis for part in parts for names in part.dims.values() for axis in names)
+    for other in worlds[1:]:
+        if other is worlds[0] or other.mdp.available.shape != worlds[0].mdp.available.shape:
+            continue  # other sizes are refused where they are stacked
+        if found := different_place(worlds[0], other, axes):
+            raise ValueError(
+                f"one reward for several worlds holds a number for each state of all of them, but {found}: give a "
+                "mapping from context to reward, or build the worlds with their states and actions in one order"
+            )
 
 
 def check_known_contexts(contexts: Sequence[Hashable], known: Iterable[Hashable], what: str) -> None:

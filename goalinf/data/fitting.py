@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from goalinf.worlds.alike import same_place
 from goalinf.worlds.world import World, label
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _changed(one: World, other: World) -> str:
 def _check_names(which: str, read: World, world: World, states: np.ndarray, actions: np.ndarray) -> None:
     remedy = "read or simulate them in the world that they are fitted in"
     for s in np.unique(states).tolist():
-        if not _same_place(read, world, s):
+        if not same_place(read, world, s):
             there, here = label(read.states[s]), label(world.states[s])
             raise ValueError(
                 f"{which} come from another world, where state number {s} is {there}; here it is {here}: {remedy}"
@@ -108,12 +109,3 @@ def _check_names(which: str, read: World, world: World, states: np.ndarray, acti
             raise ValueError(
                 f"{which} come from another world, where {place} is {label(there)}; here it is {label(here)}: {remedy}"
             )
-
-
-def _same_place(one: World, other: World, s: int) -> bool:
-    """Whether a number means one state in two worlds; on maps a cell may carry a mark in one of them only."""
-    if one.states[s] == other.states[s] or s in (one.names.find(other.states[s]), other.names.find(one.states[s])):
-        return True
-    if not one.layout == other.layout == "map" or one.positions is None or other.positions is None:
-        return False
-    return bool(np.array_equal(one.positions[s], other.positions[s]))

@@ -93,7 +93,11 @@ def present_goal(
     return xr.DataArray(
         belief,
         dims=("trajectory", "step", "goal"),
-        coords={"goal": axis_labels("goals", goals), "step": np.arange(t + 1), "evidence": (("trajectory", "step"), evidence)},
+        coords={
+            "goal": axis_labels("goals", goals),
+            "step": np.arange(t + 1),
+            "evidence": (("trajectory", "step"), evidence),
+        },
         name="probability",
     )
 
