@@ -108,8 +108,10 @@ def test_contexts_without_names():
         behavior.log_prob(plain)
     with pytest.raises(ValueError, match=said):
         jax.jit(behavior.log_prob)(plain)
-    by_number = [{number: mapping[name] for number, name in ((2, "later"), (0, "pre"), (1, "post"))}
-                 for mapping in (worlds, rewards)]
+    by_number = [
+        {number: mapping[name] for number, name in ((2, "later"), (0, "pre"), (1, "post"))}
+        for mapping in (worlds, rewards)
+    ]
     with computing_in("float64"):
         found = gi.Behavior(by_number[0], AGENT, by_number[1]).log_prob(plain)
         named = behavior.log_prob(
@@ -157,7 +159,9 @@ def test_rewards_with_labels_are_matched_by_name_or_refused():
     ordered = gi.ActionReward(frame.reindex(index=hall.states, columns=hall.actions).values)
     assert ordered.values.shape == (3, 4)
     policy = AGENT.policy(hall, gi.StateReward.zero(hall))
-    with pytest.raises(TypeError, match="features of a LinearReward is a DataFrame, whose labels a reward cannot match"):
+    with pytest.raises(
+        TypeError, match="features of a LinearReward is a DataFrame, whose labels a reward cannot match"
+    ):
         gi.LinearReward(frame, np.zeros(4), on="departure")
     with pytest.raises(TypeError, match="values of an ActionReward is a DataArray"):
         gi.ActionReward(policy)
@@ -195,9 +199,7 @@ def test_null_spaces_do_not_depend_on_the_order_of_worlds():
 
 def test_one_reward_for_worlds_with_states_in_another_order():
     """Numbers of a shared reward mean the same states and actions everywhere, or are refused."""
-    here, there = (
-        gi.from_arrays(LAWS[0], discount=0.9, states=names, actions=["x", "y"]) for names in ("abc", "acb")
-    )
+    here, there = (gi.from_arrays(LAWS[0], discount=0.9, states=names, actions=["x", "y"]) for names in ("abc", "acb"))
     swapped = gi.from_arrays(LAWS[0], discount=0.9, states="abc", actions=["y", "x"])
     departure = gi.StateReward(np.arange(3.0), on="departure")
     with pytest.raises(ValueError, match="but state number 1 is 'b' in one and 'c' in another: give a mapping"):

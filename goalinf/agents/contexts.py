@@ -101,9 +101,7 @@ class Setting:
     def pairs(self) -> list[tuple[World, Reward]]:
         """World and reward of every context."""
         count = range(len(self.contexts))
-        return [
-            (self.worlds[min(c, len(self.worlds) - 1)], self.rewards[min(c, len(self.rewards) - 1)]) for c in count
-        ]
+        return [(self.worlds[min(c, len(self.worlds) - 1)], self.rewards[min(c, len(self.rewards) - 1)]) for c in count]
 
     @property
     def world(self) -> World:

@@ -118,8 +118,6 @@ def held_out(
     return _table(fit, data, _log_mean(np.asarray(given), units))
 
 
-
-
 def _responsibilities(fit: Fit) -> np.ndarray | None:
     """Log posterior probabilities of the options of every unit of the fit, ``(D, G, K)``; None where units are new."""
     if not isinstance(fit.agent, Mixture) or fit.agent.by == "trajectory":

@@ -31,7 +31,6 @@ Draws = Mapping[str, np.ndarray]
 Scores = list[tuple[np.ndarray, np.ndarray]]  # of every behavior, log weights (D, K) and log-likelihoods (D, K, N)
 
 
-
 def options_of_agent(
     fit: Fit, values: Draws, data: Trajectories, world: Worlds | None, reward: Rewards | None
 ) -> tuple[list[str], Scores]:
@@ -55,9 +54,10 @@ def options_of_agent(
     def options(draw: Mapping[str, Any], seen: Trajectories) -> Any:
         return Behavior(world, *fill(agent, wanted, draw), contexts=contexts).by_option(seen)
 
-    by = [fit.agent.by if isinstance(fit.agent, Mixture) else "trajectory"]
+    by: list[str] = [fit.agent.by if isinstance(fit.agent, Mixture) else "trajectory"]
     if not draws:
-        return by, [tuple(np.asarray(part)[None] for part in jax.device_get(options({}, bare)))]
+        log_weights, found = jax.device_get(options({}, bare))
+        return by, [(log_weights[None], found[None])]
     listed = list(reward.items()) if isinstance(reward, Mapping) else reward
     made_of = recipe(world, agent, listed, contexts, jnp.result_type(float).name, shapes(bare))
     program = shared(made_of, "options", lambda: mapped(options))
@@ -92,7 +92,7 @@ def options_of_own_model(
     if any(one != "trajectory" for one in by):
         fitted = fit.density or density
         before = fitted.over_draws("options", fitted.options, values, fit.data.unlabeled())
-        known = [_members(one, *found, fit.data) for one, found in zip(by, before, strict=True)]
+        known = [_members(one, *found, data=fit.data) for one, found in zip(by, before, strict=True)]
     return by, scores, known
 
 
@@ -120,7 +120,7 @@ def _check_new_subjects(data: Trajectories, new: list[Hashable], scores: Scores,
             )
 
 
-def _members(by: str, log_weights: np.ndarray, scores: np.ndarray, data: Trajectories) -> np.ndarray | None:
+def _members(by: str, log_weights: np.ndarray, scores: np.ndarray, *, data: Trajectories) -> np.ndarray | None:
     """The same from log weights ``(D, K)`` and the scores ``(D, K, N)`` of the data that were fitted."""
     if by == "trajectory":
         return None

@@ -39,9 +39,7 @@ class StateReward(Reward):
     on: Literal["departure", "arrival"] = eqx.field(static=True)
 
     def __init__(self, values: Leaf, *, on: Literal["departure", "arrival"]):
-        self.values = leaf(
-            values, "values of a StateReward", "StateReward.at(world, dict(series), default=0.0, on=…)"
-        )
+        self.values = leaf(values, "values of a StateReward", "StateReward.at(world, dict(series), default=0.0, on=…)")
         self.on = _timing(on)
 
     @classmethod

@@ -142,7 +142,9 @@ def test_rewards_of_a_treated_arm(arm):
 
 def test_world_of_a_treated_arm(arm):
     data = some(gi.soft_optimal(beta=2.0), 1, 3, reward=CONTROL, world=SHARP)
-    with pytest.raises(ValueError, match=r"of another world than the fitted data of that name: discount differ. Give wor"):
+    with pytest.raises(
+        ValueError, match=r"of another world than the fitted data of that name: discount differ. Give wor"
+    ):
         gi.held_out(arm, data)
     found = gi.held_out(arm, data, world=SHARP)["log_density"]
     np.testing.assert_allclose(found, expected_density(arm, data, CONTROL, SHARP), atol=1e-10)
@@ -185,9 +187,9 @@ def test_conditions_of_own_models():
         found = gi.held_out(fit, part)["log_density"]
         np.testing.assert_allclose(found, expected_density(fit, part, CONTROL), atol=1e-10)
     treated = some(gi.soft_optimal(beta=2.0), 1, 3, reward=TREATED)
-    with pytest.raises(ValueError, match="simulated with another reward .* Give model=: your model with the reward of"):
+    with pytest.raises(ValueError, match=r"simulated with another reward .* Give model=: your model with the reward of"):
         gi.held_out(fit, treated)
-    with pytest.raises(ValueError, match="a model of your own holds its worlds and rewards itself: give model="):
+    with pytest.raises(ValueError, match=r"a model of your own holds its worlds and rewards itself: give model="):
         gi.held_out(fit, treated, reward=TREATED)
 
     def other(seen):
@@ -216,7 +218,9 @@ def test_subjects_of_own_models():
         for beta in fit.posterior["beta"].values[..., 2].ravel()
     ]
     np.testing.assert_allclose(found, logsumexp(by_draw, axis=0) - np.log(10), atol=1e-10)
-    with pytest.raises(ValueError, match=r"subject 'dan' was not fitted, and the model looks parameters up by data\.sub"):
+    with pytest.raises(
+        ValueError, match=r"subject 'dan' was not fitted, and the model looks parameters up by data\.sub"
+    ):
         gi.held_out(fit, named(walks_of(4, trajectories=2), ["dan", "dan"]))
 
 
