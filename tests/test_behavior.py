@@ -143,9 +143,9 @@ def test_worlds_of_several_sizes():
         behavior = gi.Behavior(worlds, AGENT, rewards, contexts=data.context_names)
         found = np.asarray(behavior.log_prob_by_step(data))
         total = float(behavior.log_prob(data))
-        swapped = gi.Behavior(worlds, AGENT, rewards, contexts=("small", "large"))
-        with pytest.raises(ValueError, match="the data of context 'large' visit state number 3; the world has 2 states"):
-            swapped.log_prob_by_step(data)
+        swapped = gi.Behavior(worlds, AGENT, rewards, contexts=("small", "large")).log_prob_by_step(data)
+        numbered = gi.Trajectories.of(data.states, data.actions, lengths=data.lengths, context=data.context)
+        by_number = gi.Behavior(worlds, AGENT, rewards, contexts=("large", "small")).log_prob_by_step(numbered)
     for number, name in enumerate(data.context_names):
         mine = np.asarray(data.context) == number
         ends = TERMINAL if name == "large" else None
@@ -159,6 +159,8 @@ def test_worlds_of_several_sizes():
         )
         np.testing.assert_allclose(found[mine], expected, atol=1e-12)
     assert total == pytest.approx(found.sum(), abs=1e-10)
+    np.testing.assert_array_equal(swapped, found)
+    np.testing.assert_array_equal(by_number, found)
 
 
 def test_one_world_with_several_rewards():
@@ -186,9 +188,9 @@ def test_one_reward_for_several_worlds():
 
 
 def test_contexts_that_do_not_fit():
-    with pytest.raises(ValueError, match="context 'b' has no world; the mapping has a"):
+    with pytest.raises(ValueError, match="context 'b' has no world; the mapping has 'a'; the data have 'a', 'b'"):
         gi.Behavior({"a": WORLD}, AGENT, REWARD, contexts=("a", "b"))
-    with pytest.raises(ValueError, match="several rewards were given but the data name no context"):
+    with pytest.raises(ValueError, match=r"rewards were given by context \('a', 'b'\), but the data name no"):
         gi.Behavior(WORLD, AGENT, {"a": REWARD, "b": REWARD}, like=walks())
     with pytest.raises(ValueError, match="the mapping from context to world is empty"):
         gi.Behavior({}, AGENT, REWARD)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,14 +18,14 @@ from numpyro.distributions import constraints
 from goalinf.agents.agent import Agent
 from goalinf.agents.alternatives import Mixture
 from goalinf.agents.checks import check_shapes, solved
-from goalinf.agents.contexts import Rewards, Setting, Worlds
+from goalinf.agents.contexts import Rewards, Setting, Worlds, shown
 from goalinf.agents.policy import Policy
 from goalinf.behavior.scores import believed_modes, chained, score, score_steps, score_subjects
 from goalinf.behavior.simulation import Gaps, drawn_options, hidden_slips, roll_out_one_of
 from goalinf.checks import check_kind
 from goalinf.data import Trajectories
 from goalinf.data.fitting import check_fits
-from goalinf.precision import exactly
+from goalinf.precision import exactly, namespace
 
 
 class Behavior(dist.Distribution):
@@ -40,15 +41,16 @@ class Behavior(dist.Distribution):
     Parameters
     ----------
     world : World or mapping from context to World
-        Where they act.
+        Where they act. Contexts of worlds, rewards and data are matched by name, whatever the order of a mapping.
     agent : Agent or Mixture
         How they plan and choose; parameters may be traced values. One of several, not known which, are summed over.
     reward : Reward or mapping from context to Reward
         What they want.
     like : Trajectories, optional
-        Gives starts, lengths, missing choices, subjects and contexts to what is sampled, and the order of contexts.
+        Gives starts, lengths, missing choices, subjects and contexts to what is sampled.
     contexts : sequence, optional
-        Order of the contexts of the data, where there is no ``like``; default: that of the mappings.
+        Names of the contexts that are planned for; default: those of ``like``, or all of the mappings. Data without
+        names of contexts number them in this order.
     near : Policy, optional
         ``policy`` of a behavior that is a little different, as from the last step of an optimization: a soft-optimal
         agent without a horizon plans from there in fewer steps. What is found is the same.
@@ -77,6 +79,7 @@ class Behavior(dist.Distribution):
         contexts: Sequence[Hashable] | None = None,
         near: Policy | None = None,
     ):
+        self._by_number = None if contexts is None else tuple(contexts)
         if contexts is None and like is not None:
             contexts = like.context_names
         self.setting = Setting.of(world, reward, contexts)
@@ -104,10 +107,11 @@ class Behavior(dist.Distribution):
     def _exactly(self, function: Callable[[], Any], *more: Any) -> Any:
         return exactly(function, self.agent, self.setting.rewards, self._near, *more)
 
-    def _scored(self, function: Callable[[], Any], value: Trajectories) -> Any:
-        """The function, after a check of data that are not being traced."""
+    def _scored(self, function: Callable[[Trajectories], Any], value: Trajectories) -> Any:
+        """The function of the data, checked where they are not being traced, with the numbers of contexts used here."""
         self.check(value)
-        return self._exactly(function, value)
+        matched = self._matched(value)
+        return self._exactly(partial(function, matched), matched)
 
     def check(self, value: Trajectories) -> None:
         """Refuse data that cannot come from these worlds; data that are being traced are not looked at.
@@ -120,7 +124,10 @@ class Behavior(dist.Distribution):
         traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value))
         if not traced and value.ndim == 0:
             hidden = any(slip is not None for slip in hidden_slips(self.agent))
-            check_fits(jax.tree.map(np.asarray, value), self.setting.worlds, slips=hidden)
+            places, worlds = self._places(value), self.setting.worlds
+            if places is not None and len(worlds) > 1:
+                worlds = tuple(worlds[place] for place in places)
+            check_fits(jax.tree.map(np.asarray, value), worlds, slips=hidden)
 
     @property
     def policy(self) -> Policy:
@@ -134,6 +141,37 @@ class Behavior(dist.Distribution):
         """Worst relative residual of the planners."""
         return jnp.stack([jnp.max(policy.residual) for policy in self.policies]).max()
 
+    def _places(self, value: Trajectories) -> np.ndarray | None:
+        """Number in the setting of every context of the data, found by name; None where contexts do not matter.
+
+        Raises
+        ------
+        ValueError
+            Where a context of the data has no world or no reward, or contexts without names meet those with names.
+        """
+        if not self.setting.by_name:
+            return None
+        names = value.named_contexts
+        traced = isinstance(value.context, jax.core.Tracer)
+        used = None if traced else np.unique(np.asarray(value.context)).tolist()
+        if names is None:
+            count = len(self.setting.contexts) if used is None else used[-1] + 1
+            names = self._by_number or tuple(range(count))
+        if used is not None and used[-1] >= len(names):
+            raise ValueError(
+                f"the data hold context number {used[-1]}; contexts= names {len(names)} of them: {shown(names)}"
+            )
+        return self.setting.places(names, used)
+
+    def _matched(self, value: Trajectories) -> Trajectories:
+        """The same data with the setting's number of every context, in the place of the data's own."""
+        places = self._places(value)
+        if places is None or np.array_equal(places, np.arange(len(places))):
+            return value
+        xp = namespace(value.context, value.cells.context)
+        numbers = [xp.asarray(places)[number] for number in (value.context, value.cells.context)]
+        return eqx.tree_at(lambda data: [data.context, data.cells.context], value, numbers)
+
     def log_prob(self, value: Trajectories) -> Float[Array | np.ndarray, ""]:
         """Log-probability of all observed choices, in nats; not a number where the planner failed.
 
@@ -144,22 +182,25 @@ class Behavior(dist.Distribution):
             an action that is not available, a transition of probability zero. Inside compiled code data are not
             looked at; ``gi.infer`` checks those of a model before it is compiled.
         """
-        return self._scored(partial(self._log_prob, value), value)
+        return self._scored(self._log_prob, value)
 
     def _log_prob(self, value: Trajectories) -> Any:
         policies = self.policies
         if isinstance(self.agent, Agent):
             total = score(policies[0], value)
         else:
-            total = logsumexp(self.agent.log_weights[:, None] + self.by_group(value), axis=0).sum()
+            total = logsumexp(self.agent.log_weights[:, None] + self._by_group(value), axis=0).sum()
         done = jnp.stack([solved(policy.residual, policy.values) for policy in policies]).all()
         return jnp.where(done, total, jnp.nan)
 
     def by_group(self, value: Trajectories) -> Float[Array | np.ndarray, "K N"]:
         """Log-probability of what each one of those who are one of several agents did, under every option.
 
-        By number of the subject or trajectory; zero behind the last one.
+        In the order of their numbers, with those left out that no trajectory belongs to; zero behind the last one.
         """
+        return self._by_group(self._matched(value))
+
+    def _by_group(self, value: Trajectories) -> Any:
         assert isinstance(self.agent, Mixture)
         if self.agent.by == "trajectory":
             return jnp.stack([score_steps(policy, value).sum(-1) for policy in self.policies])
@@ -167,16 +208,30 @@ class Behavior(dist.Distribution):
             return jnp.stack([score_subjects(policy, value) for policy in self.policies])
         return jnp.stack([score(policy, value) for policy in self.policies])[:, None]
 
+    def by_option(
+        self, value: Trajectories
+    ) -> tuple[Float[Array | np.ndarray, " K"], Float[Array | np.ndarray, "K N"]]:
+        """Log weights of the options of a mixture, and the log-probability of every trajectory under each, in nats.
+
+        One agent is one option of weight one.
+        """
+
+        def scored(value: Trajectories) -> Any:
+            log_weights = self.agent.log_weights if isinstance(self.agent, Mixture) else jnp.zeros(1)
+            return log_weights, jnp.stack([score_steps(policy, value).sum(-1) for policy in self.policies])
+
+        return self._scored(scored, value)
+
     def log_prob_by_trajectory(self, value: Trajectories) -> Float[Array | np.ndarray, " N"]:
         """Log-probability of the observed choices of each trajectory, in nats.
 
         Where a subject is one of several agents: given the earlier trajectories of the same subject.
         """
-        return self._scored(lambda: self._chained(value, lambda policy: score_steps(policy, value).sum(-1)), value)
+        return self._scored(lambda data: self._chained(data, lambda policy: score_steps(policy, data).sum(-1)), value)
 
     def log_prob_by_step(self, value: Trajectories) -> Float[Array | np.ndarray, "N T"]:
         """Log-probability of each choice, in nats, given those before it; zero where nothing is scored."""
-        return self._scored(lambda: self._chained(value, lambda policy: score_steps(policy, value)), value)
+        return self._scored(lambda data: self._chained(data, lambda policy: score_steps(policy, data)), value)
 
     def mode_posterior(self, value: Trajectories) -> Float[Array | np.ndarray, "N T M"]:
         r"""Which latent mode each is in at every step, :math:`p(m_t \mid s_{1:t}, a_{1:t})`, by the forward filter.
@@ -201,7 +256,7 @@ class Behavior(dist.Distribution):
         """
         if self.policy.modes is None:
             raise ValueError(f"{self.agent.name} acts by one policy: it has no latent modes, such as gi.switching has")
-        return self._scored(lambda: jnp.exp(believed_modes(self.policy, value)), value)
+        return self._scored(lambda data: jnp.exp(believed_modes(self.policy, data)), value)
 
     def _chained(self, value: Trajectories, scored: Callable[[Policy], Any]) -> Any:
         """Scores of items, given those before them where they depend on which agent it is."""
@@ -245,7 +300,7 @@ class Behavior(dist.Distribution):
         option = drawn_options(key, self.agent, like.n_trajectories)
         if isinstance(self.agent, Mixture):
             option = option[self._group(like)]
-        mdp = self.setting.mdp()
+        like, mdp = self._matched(like), self.setting.mdp()
         gaps = Gaps.of(mdp, like, one_world)
         where = jnp.asarray(like.states)[:, 0], jnp.asarray(like.context), steps, one_world, gaps
         slips = hidden_slips(self.agent)
@@ -260,4 +315,5 @@ class Behavior(dist.Distribution):
             observed=observed,
             subject=jnp.asarray(like.subject),
             context=jnp.asarray(like.context),
+            contexts=like.unlabeled().contexts,
         )

@@ -30,12 +30,18 @@ def score(policy: Policy, data: Trajectories) -> Any:
 
 
 def score_subjects(policy: Policy, data: Trajectories) -> Float[Array, " N"]:
-    """Log-probability of the observed choices of every subject, by number; zero behind the last one."""
+    """Log-probability of the observed choices of every subject with trajectories, in the order of their numbers.
+
+    There are no more subjects than trajectories; zero stands behind the last subject.
+    """
+    subject = jnp.asarray(data.subject)
+    # Numbers may have gaps, and be larger than the number of trajectories: after a selection, say.
+    numbers, rank = jnp.unique(subject, return_inverse=True, size=subject.size, fill_value=jnp.iinfo(jnp.int32).max)
     if _counts(policy):
-        scores, subject = _score_cells(policy, data), data.cells.subject
+        scores, rank = _score_cells(policy, data), jnp.searchsorted(numbers, jnp.asarray(data.cells.subject))
     else:
-        scores, subject = score_steps(policy, data).sum(-1), data.subject
-    return jax.ops.segment_sum(jnp.asarray(scores), jnp.asarray(subject), data.n_trajectories)
+        scores = score_steps(policy, data).sum(-1)
+    return jax.ops.segment_sum(jnp.asarray(scores), rank, data.n_trajectories)
 
 
 @jax.jit

@@ -22,6 +22,7 @@ from goalinf.behavior.scores import horizon_of, policy_number
 from goalinf.checks import check_key, check_kind
 from goalinf.data import Labels, Trajectories
 from goalinf.precision import Precision, cast, computing_in
+from goalinf.rewards import digest
 from goalinf.sizes import check_memory
 from goalinf.worlds import MDP
 
@@ -216,7 +217,7 @@ def simulate(
         tuple(range(len(states))),
         subjects=(0 if subject is None else subject,),
         contexts=setting.contexts,
-        worlds=tuple(setting.worlds[min(c, len(setting.worlds) - 1)] for c in range(len(setting.contexts))),
+        **_conditions(setting),
     )
     return Trajectories.of(states, actions, lengths=alive.sum(1), context=context, labels=labels)
 
@@ -242,7 +243,7 @@ def simulate_like(
     first, context = np.asarray(data.states)[:, 0], np.asarray(data.context)
     states, actions, alive = _walk(key, setting, agent, first, context, group, steps, precision, option, data)
     alive = alive & (np.arange(steps) < np.asarray(data.lengths)[:, None])
-    labels = data.labels and dataclasses.replace(data.labels, table=None, rows=None)
+    labels = data.labels and dataclasses.replace(data.labels, table=None, rows=None, **_conditions(setting))
     return Trajectories.of(
         states,
         actions,
@@ -251,7 +252,17 @@ def simulate_like(
         subject=data.subject,
         context=data.context,
         labels=labels,
+        contexts=data.contexts,
     )
+
+
+def _conditions(setting: Setting) -> dict[str, Any]:
+    """World and digest of the reward of every context, for the labels of what was simulated."""
+    pairs = setting.pairs()
+    return {
+        "worlds": tuple(world for world, _ in pairs),
+        "rewards": tuple(digest(reward, world.mdp) for world, reward in pairs),
+    }
 
 
 def _walk(
@@ -297,7 +308,7 @@ def drawn_options(key: Array, agent: Agent | Mixture, count: int) -> Array:
 def _starts(key: Array, setting: Setting, context: np.ndarray, starts: Any) -> np.ndarray:
     """Number of the first state of every walk."""
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
-    worlds = [setting.worlds[min(c, len(setting.worlds) - 1)] for c in range(len(setting.contexts))]
+    worlds = [world for world, _ in setting.pairs()]
     if starts is None:
         return np.array([rng.choice(worlds[c].n_states, p=worlds[c].mdp.initial) for c in context], np.int32)
     if isinstance(starts, list):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from goalinf.data import rules
+from goalinf.worlds.alike import same_place
 from goalinf.worlds.world import World, label
 
 if TYPE_CHECKING:
@@ -129,10 +130,60 @@ def _highest(values: np.ndarray, context: np.ndarray, count: int) -> np.ndarray:
     return found
 
 
+def check_same_conditions(
+    data: Trajectories, fitted: Trajectories, *, worlds: bool, rewards: bool, remedy: str
+) -> None:
+    """Contexts of one name are one condition in new data and in data that were fitted.
+
+    Parameters
+    ----------
+    data, fitted : Trajectories
+        New data, and those of the fit.
+    worlds, rewards : bool
+        True where the worlds, or the known rewards, of the fit are used for the new data.
+    remedy : str
+        What to give, with ``{0}`` for ``"world"`` or ``"reward"``.
+
+    Raises
+    ------
+    ValueError
+        Where the data were read or simulated in another world, or simulated with another reward.
+    """
+    if data.labels is None or fitted.labels is None:
+        return
+    known = {name: number for number, name in enumerate(fitted.context_names)}
+    for number, name in enumerate(data.context_names):
+        if name not in known:
+            continue
+        which = f"the data of context {name!r}" if len(known) > 1 or name != 0 else "the data"
+        if worlds and data.labels.worlds and fitted.labels.worlds:
+            here, there = data.labels.worlds[number], fitted.labels.worlds[known[name]]
+            if changed := _changed(here, there):
+                raise ValueError(
+                    f"{which} are of another world than the fitted data of that name: {changed} differ. Give "
+                    f"{remedy.format('world')} to score them in the fitted one"
+                )
+        simulated = data.labels.rewards and fitted.labels.rewards
+        if rewards and simulated and data.labels.rewards[number] != fitted.labels.rewards[known[name]]:
+            raise ValueError(
+                f"{which} were simulated with another reward than the fitted data of that name. Give "
+                f"{remedy.format('reward')} to score them with the fitted one"
+            )
+
+
+def _changed(one: World, other: World) -> str:
+    """What differs between two worlds in which an agent would plan; empty where nothing does."""
+    if one is other:
+        return ""
+    parts = ("successors", "probabilities", "available", "terminal", "discount")
+    found = [(np.asarray(getattr(one.mdp, name)), np.asarray(getattr(other.mdp, name))) for name in parts]
+    return ", ".join(name for name, pair in zip(parts, found, strict=True) if not np.array_equal(*pair))
+
+
 def _check_names(which: str, read: World, world: World, states: np.ndarray, actions: np.ndarray) -> None:
     remedy = "read or simulate them in the world that they are fitted in"
     for s in np.unique(states).tolist():
-        if not _same_place(read, world, s):
+        if not same_place(read, world, s):
             there, here = label(read.states[s]), label(world.states[s])
             raise ValueError(
                 f"{which} come from another world, where state number {s} is {there}; here it is {here}: {remedy}"
@@ -144,12 +195,3 @@ def _check_names(which: str, read: World, world: World, states: np.ndarray, acti
             raise ValueError(
                 f"{which} come from another world, where {place} is {label(there)}; here it is {label(here)}: {remedy}"
             )
-
-
-def _same_place(one: World, other: World, s: int) -> bool:
-    """Whether a number means one state in two worlds; on maps a cell may carry a mark in one of them only."""
-    if one.states[s] == other.states[s] or s in (one.names.find(other.states[s]), other.names.find(one.states[s])):
-        return True
-    if not one.layout == other.layout == "map" or one.positions is None or other.positions is None:
-        return False
-    return bool(np.array_equal(one.positions[s], other.positions[s]))

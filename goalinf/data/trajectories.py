@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -49,6 +49,9 @@ class Trajectories(eqx.Module):
         Counts of the observed choices.
     labels : Labels, optional
         Names, and the table the data came from; on the host only.
+    contexts : tuple, optional
+        Name of each context, by number, where there are no labels; compiled code reads it. None: a context is named by
+        its number.
 
     Raises
     ------
@@ -75,10 +78,20 @@ class Trajectories(eqx.Module):
     context: Int[Array | np.ndarray, " N"]
     cells: Cells
     labels: Labels | None = eqx.field(static=True, default=None)
+    contexts: tuple[Hashable, ...] | None = eqx.field(static=True, default=None)
 
     @classmethod
     def of(
-        cls, states, actions, *, lengths=None, observed=None, subject=None, context=None, labels: Labels | None = None
+        cls,
+        states,
+        actions,
+        *,
+        lengths=None,
+        observed=None,
+        subject=None,
+        context=None,
+        labels: Labels | None = None,
+        contexts: Sequence[Hashable] | None = None,
     ) -> Trajectories:
         """Assemble the record from arrays, on the host, and count the cells.
 
@@ -97,11 +110,13 @@ class Trajectories(eqx.Module):
             Default: one subject, one context.
         labels : Labels, optional
             Names.
+        contexts : sequence, optional
+            Name of each context, by number, where there are no labels.
 
         Raises
         ------
         ValueError
-            Where shapes do not fit, a number is not an integer, a decision has no state, or labels do not fit.
+            Where shapes do not fit, a number is not an integer, a decision has no state, or names do not fit.
         """
         states, actions = integers(states, "states"), integers(actions, "actions")
         if states.ndim != 2 or actions.ndim != 2 or states.shape != (actions.shape[0], actions.shape[1] + 1):
@@ -126,19 +141,20 @@ class Trajectories(eqx.Module):
             context=context,
             cells=_no_cells(),
             labels=labels,
+            contexts=None if contexts is None else tuple(contexts),
         )
         return _with_cells(data)
 
     @classmethod
-    def traced(cls, states, actions, *, lengths, observed, subject, context) -> Trajectories:
+    def traced(cls, states, actions, *, lengths, observed, subject, context, contexts=None) -> Trajectories:
         """Assemble the record inside compiled code: one cell per step, nothing checked, no labels."""
         cells = Cells.each(states, actions, observed, subject, context)
-        return cls(states, actions, lengths, observed, subject, context, cells)
+        return cls(states, actions, lengths, observed, subject, context, cells, contexts=contexts)
 
     def __check_init__(self):
         fields = (self.states, self.actions, self.lengths, self.observed, self.subject, self.context)
         if all(isinstance(field, np.ndarray) for field in fields):
-            check(self.labels, *[np.asarray(field) for field in fields])
+            check(self.labels, *[np.asarray(field) for field in fields], contexts=self.contexts)
 
     # -- what NumPyro asks of every value -------------------------------------------------------
 
@@ -206,8 +222,14 @@ class Trajectories(eqx.Module):
 
     @property
     def context_names(self) -> tuple[Hashable, ...]:
-        """Name of each context; its number where there are no labels."""
-        return self.labels.contexts if self.labels else tuple(range(int(np.max(self.context, initial=-1)) + 1))
+        """Name of each context; its number where contexts have no names."""
+        named = self.named_contexts
+        return tuple(range(int(np.max(self.context, initial=-1)) + 1)) if named is None else named
+
+    @property
+    def named_contexts(self) -> tuple[Hashable, ...] | None:
+        """Name of each context, in compiled code too; None where contexts have no names."""
+        return self.labels.contexts if self.labels else self.contexts
 
     def state_visits(self, n_states: int) -> np.ndarray:
         """How often each state was seen, ``(S,)``, before decisions, missing choices included, and at the end."""
@@ -229,9 +251,14 @@ class Trajectories(eqx.Module):
     # -- other forms of the same data -------------------------------------------------------------
 
     def unlabeled(self) -> Trajectories:
-        """The numbers alone, as compiled code wants them."""
+        """The numbers, as compiled code needs them, and of all names those of the contexts.
+
+        Worlds and rewards are matched with contexts by name. Contexts that are named by their numbers need no names.
+        """
         numbers = (self.states, self.actions, self.lengths, self.observed, self.subject, self.context)
-        return Trajectories(*numbers, self.cells)
+        named = self.named_contexts
+        by_number = named is None or all(type(name) is int and name == i for i, name in enumerate(named))
+        return Trajectories(*numbers, self.cells, contexts=None if by_number else named)
 
     def select(self, trajectories: Any) -> Trajectories:
         """Some of the trajectories, by mask ``(N,)``, by number, or by slice; repeats are allowed (bootstrap).
@@ -259,6 +286,7 @@ class Trajectories(eqx.Module):
             subject=subject,
             context=context,
             labels=labels,
+            contexts=self.contexts,
         )
 
     def to_frame(self, **columns: Any) -> pd.DataFrame:

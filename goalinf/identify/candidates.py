@@ -170,6 +170,6 @@ def policies_of(world: World, agent: Agent, rewards: Sequence[Reward]) -> Policy
 
 def log_likelihood(policies: Policy, data: Trajectories, data_sets: int) -> np.ndarray:
     """Of every candidate by data set, ``(D, K)``; the walks of a data set follow one another."""
-    data = dataclasses.replace(data, context=np.zeros_like(data.context), labels=None)
+    data = dataclasses.replace(data, context=np.zeros_like(data.context), labels=None, contexts=None)
     by_walk = np.asarray(score_steps(policies, data), float).sum(axis=-1)
     return by_walk.reshape(len(by_walk), data_sets, -1).sum(axis=-1).T

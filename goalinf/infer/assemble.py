@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -117,6 +117,34 @@ def labels(names: Sequence[Any]) -> np.ndarray:
     if all(issubclass(kind, (int, np.integer)) for kind in set(map(type, names))):
         return np.array(names, int)
     return np.array([label(name) for name in names], str)
+
+
+def axis_labels(what: str, names: Iterable[Hashable]) -> list[Hashable]:
+    """Names along an axis: as they are where all are text, numbers or flags, else as they print.
+
+    Parameters
+    ----------
+    what : str
+        The plural of what has these names, such as ``"goals"``.
+    names : iterable
+        Different names.
+
+    Raises
+    ------
+    ValueError
+        Where two names print alike, as 1 and "1" do.
+    """
+    found = list(names)
+    if any({type(name) for name in found} <= kinds for kinds in ({str}, {bool}, {int, float})):
+        return found
+    printed: dict[Hashable, Hashable] = {}
+    for name in found:
+        if label(name) in printed:
+            raise ValueError(
+                f"{what} {printed[label(name)]!r} and {name!r} print alike ({label(name)}): give them names that differ"
+            )
+        printed[label(name)] = name
+    return list(printed)
 
 
 def provenance(key: Any, data: Any, precision: str) -> dict[str, Any]:

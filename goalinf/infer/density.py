@@ -139,18 +139,30 @@ class Density:
         """
         _check_observed(self.replay(self.constrain(jnp.asarray(self.start), data), data), data, labeled)
 
+    def sites(self, data: Any) -> dict[str, Any]:
+        """A value of every site that is inferred, at the start."""
+        values = self.constrain(jnp.asarray(self.start), data)
+        return {name: values[name] for name in self.unravel(jnp.asarray(self.start))}
+
+    def behaviors(self, sites: dict[str, Any], data: Any) -> list[tuple[Behavior, Trajectories]]:
+        """The behaviors that the model observes, with these values in place, and what is observed of each."""
+        return [
+            (site["fn"], site["value"])
+            for site in self.replay(sites, data).values()
+            if site["type"] == "sample" and site["is_observed"] and isinstance(site["fn"], Behavior)
+        ]
+
     def log_likelihood(self, sites: dict[str, Any], data: Trajectories, *, by: str) -> tuple[Any, Any]:
         """Log-likelihood of the observed sites by ``trajectory`` or ``step``, and the planners' worst residual."""
         total, worst = jnp.zeros(()), jnp.zeros(())
-        for site in self.replay(sites, data).values():
-            if site["type"] != "sample" or not site["is_observed"]:
-                continue
-            behavior, value = site["fn"], site["value"]
-            if not isinstance(behavior, Behavior):
-                continue
+        for behavior, value in self.behaviors(sites, data):
             scored = behavior.log_prob_by_trajectory(value) if by == "trajectory" else behavior.log_prob_by_step(value)
             total, worst = total + scored, jnp.maximum(worst, behavior.residual)
         return total, worst
+
+    def options(self, sites: dict[str, Any], data: Trajectories) -> list[tuple[Any, Any]]:
+        """Of every behavior the log weights of its options and their scores; see :meth:`Behavior.by_option`."""
+        return [behavior.by_option(value) for behavior, value in self.behaviors(sites, data)]
 
 
 def _check_observed(trace: Mapping[str, Any], data: Any, labeled: Any) -> None:

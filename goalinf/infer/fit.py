@@ -96,7 +96,7 @@ class Fit:
         """The parameters that had priors; empty for a user's own model."""
         if self.agent is None or self.reward is None or self.world is None:
             return []
-        return find_sites(self.agent, self.reward, Setting.of(self.world, self.reward).world)
+        return find_sites(self.agent, self.reward, Setting.of(self.world, self.reward, self.data.context_names).world)
 
     @property
     def divergences(self) -> int:

@@ -19,7 +19,7 @@ from goalinf.behavior import acts_on, score_steps
 from goalinf.checks import check_kind
 from goalinf.data import Trajectories
 from goalinf.data.fitting import check_fits
-from goalinf.infer.assemble import trajectory_labels
+from goalinf.infer.assemble import axis_labels, trajectory_labels
 from goalinf.precision import Precision, cast, computing_in
 from goalinf.rewards import Reward, pad_reward, stack_rewards
 from goalinf.worlds import MDP, World, bucket, pad
@@ -55,7 +55,8 @@ def goal_posterior(
     agent : Agent
         How they plan and choose, without priors.
     goals : mapping
-        Name of the goal -> reward; see :func:`goals`. All rewards of one kind.
+        Name of the goal -> reward; see :func:`goals`. All rewards of one kind. Names other than text or numbers are
+        coordinates as they print (``("a", 1)`` as ``"a,1"``).
     data : Trajectories
         What was observed. Missing choices leave the posterior as it was.
     prior : mapping, optional
@@ -80,9 +81,9 @@ def goal_posterior(
     Raises
     ------
     ValueError
-        Where there is no goal or no choice, the prior or ``after_goal`` does not fit, the data do not fit the world or
-        cannot happen in it, a choice is impossible under every goal (it is named), or an undiscounted problem cannot
-        end.
+        Where there is no goal or no choice, two goals print alike, the prior or ``after_goal`` does not fit, the data
+        do not fit the world or cannot happen in it, a choice is impossible under every goal (it is named), or an
+        undiscounted problem cannot end.
     ConvergenceError, PrecisionError
         Where the planner fails.
 
@@ -113,6 +114,7 @@ def goal_posterior(
     if after_goal not in get_args(AfterGoal):
         raise ValueError(f"after_goal is {after_goal!r}; expected 'continue' or 'impossible'")
     check_fits(data, [world], slips=agent.hidden_slip is not None)
+    names = axis_labels("goals", goals)
     log_prior = _log_prior(goals, prior)
     with computing_in(precision) as chosen:
         policies = _policies(_Known(agent, world, tuple(goals.values())), chosen)
@@ -131,7 +133,7 @@ def goal_posterior(
     probabilities = np.exp(running, out=running)
     total = probabilities.sum(axis=0)
     probabilities /= total
-    labels = _labels(tuple(trajectory_labels(data).tolist()), t, *goals)
+    labels = _labels(tuple(trajectory_labels(data).tolist()), t, *names)
     found = labels.copy(deep=False, data=np.moveaxis(probabilities, 0, -1))
     found.coords.variables["evidence"].data = highest[:, -1] + np.log(total[:, -1])
     found.coords.variables["log_likelihood"].data = log_likelihood

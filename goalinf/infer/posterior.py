@@ -161,12 +161,15 @@ class Posterior:
             agent, wanted = fill(mixture, reward, draw)
             return Behavior(world, agent, wanted, contexts=contexts).by_group(data)
 
-        groups = {"subject": self.labeled.n_subjects, "trajectory": self.labeled.n_trajectories, "data": 1}
         if values:
             found = self.plain.density.over_draws("by group", one, dict(values), self.data)
         else:
             found = jax.device_get(one({}, self.data))[None]
-        return found[..., : groups[mixture.by]]
+        groups = {"subject": self.labeled.n_subjects, "trajectory": self.labeled.n_trajectories, "data": 1}[mixture.by]
+        numbers = np.unique(self.labeled.subject) if mixture.by == "subject" else np.arange(groups)
+        by_number = np.zeros((*found.shape[:-1], groups))
+        by_number[..., numbers] = found[..., : len(numbers)]
+        return by_number
 
     def favored(self, key: Any, form: Form, flat: np.ndarray) -> list[int]:
         """Of many places ``(B, D)``, the one for every option at which it beats the best of the others by most."""

@@ -13,7 +13,6 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro
 import xarray as xr
-from numpyro.distributions import Distribution
 
 from goalinf.agents import Agent, Mixture, Setting
 from goalinf.agents.alternatives import options_of
@@ -27,7 +26,7 @@ from goalinf.infer import assemble
 from goalinf.infer.closed_form import ClosedForm, starting_values
 from goalinf.infer.density import Density, Model
 from goalinf.infer.posterior import Form, Posterior
-from goalinf.infer.priors import Site, fill, find_sites, fresh, median, sample_sites
+from goalinf.infer.priors import Site, fill, find_sites, median, own_arrays, sample_sites
 from goalinf.infer.programs import recipe, shapes
 from goalinf.infer.scale import ScaleMixture, product_prior, sample_product
 from goalinf.rewards import Reward
@@ -74,13 +73,11 @@ def standard(
     for index, one in enumerate(known.worlds):
         check_plannable(known_agent, one, known.rewards[min(index, len(known.rewards) - 1)])
 
-    own_agent = _own(agent)
-    own_reward = {name: _own(one) for name, one in reward.items()} if isinstance(reward, Mapping) else _own(reward)
+    own_agent, own_reward = own_arrays(agent), own_arrays(reward)
 
     def model_of(draw: Any) -> Model:
         def model(observed: Trajectories) -> None:
             filled_agent, filled_reward = fill(own_agent, own_reward, draw(sites))
-            # The names of the contexts are on the host; inside compiled code only their order is left.
             behavior = Behavior(world, filled_agent, filled_reward, contexts=contexts)
             numpyro.sample("choices", behavior, obs=observed)
 
@@ -111,11 +108,6 @@ def standard(
     if sites:
         _check_defined(posterior, data)
     return posterior
-
-
-def _own(part: Any) -> Any:
-    """An agent or a reward with arrays of its own."""
-    return jax.tree.map(fresh, part, is_leaf=lambda x: isinstance(x, Distribution))
 
 
 def warn_unidentified(posterior: Posterior) -> None:

@@ -42,7 +42,7 @@ from goalinf.rewards import (
 )
 from goalinf.worlds import MDP, Belief, Memory, World
 
-_DATA = ("states", "actions", "lengths", "observed", "subject", "context", "labels")
+_DATA = ("states", "actions", "lengths", "observed", "subject", "context", "labels", "contexts")
 
 
 def _fields(kind: Any) -> tuple[str, ...]:
@@ -202,7 +202,8 @@ class Reader:
         for record in records:
             make, names = _BY_NAME[record["class"]]
             fields = {name: self.value(part) for name, part in record["fields"].items()}
-            self._made.append(make(**{name: fields[name] for name in names}))
+            # Files that were written before an argument existed leave it at its default.
+            self._made.append(make(**{name: fields[name] for name in names if name in fields}))
 
     def value(self, structure: Any) -> Any:
         """The value that has this structure."""

@@ -105,7 +105,7 @@ def _assembled(key: Any, posterior: Posterior, precision: Any, first: int, sampl
 def posterior_of(fit: Fit, *, model: Model | None = None, data: Any = None) -> Posterior:
     """The posterior that a fit has drawn from, made again; in the precision of the block."""
     key = jax.random.key(0)
-    if data is not None and (not isinstance(data, Trajectories) or data.data_hash() != fit.tree.attrs["data_hash"]):
+    if data is not None and not _same_data(fit, data):
         raise ValueError(
             "data= are not the data of the fit: the draws belong to one data set; start anew with gi.infer"
         )
@@ -128,6 +128,13 @@ def posterior_of(fit: Fit, *, model: Model | None = None, data: Any = None) -> P
         constants = fit.tree["constant_data"].to_dataset()
         coords |= {str(name): (column.dims[0], column.values) for name, column in constants.data_vars.items()}
     return own_model(key, model, fit.data if data is None else data, dims, coords)
+
+
+def _same_data(fit: Fit, data: Any) -> bool:
+    """Equal numbers, and equal names of contexts, by which a model finds worlds and rewards."""
+    if not isinstance(data, Trajectories) or data.data_hash() != fit.tree.attrs["data_hash"]:
+        return False
+    return not isinstance(fit.data, Trajectories) or data.context_names == fit.data.context_names
 
 
 def _further(

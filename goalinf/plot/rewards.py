@@ -159,7 +159,7 @@ def _world(fit: Fit, context: Hashable | None) -> tuple[World, int | None]:
     if context not in fit.world:
         raise ValueError(f"context {context!r} has no world; this fit has {', '.join(map(repr, fit.world))}")
     contexts = list(fit.data.context_names)
-    return fit.world[context], contexts.index(context) if context in contexts else None
+    return fit.world[context], contexts.index(context) if context in contexts else -1  # where no choice was recorded
 
 
 def _state_draws(fit: Fit, world: World) -> np.ndarray:

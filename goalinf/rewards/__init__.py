@@ -7,6 +7,7 @@ state. Values are in utility; a parameter may be a NumPyro distribution, which m
 """
 
 from goalinf.rewards.base import Reward, ended, pinned
+from goalinf.rewards.digest import digest
 from goalinf.rewards.goal import GoalReward, goals
 from goalinf.rewards.opposite import negated
 from goalinf.rewards.several import Alternatives, pad_reward, stack_rewards
@@ -22,6 +23,7 @@ __all__ = [
     "Shaped",
     "StateReward",
     "TransitionReward",
+    "digest",
     "ended",
     "goals",
     "negated",

@@ -9,6 +9,8 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
+import xarray as xr
 from jaxtyping import Array, Bool, Float
 from numpyro.distributions import Distribution
 
@@ -59,8 +61,18 @@ def pinned(reward: Reward, mdp: MDP) -> tuple[Bool[Array | np.ndarray, " S"], Fl
     return (np.zeros(mdp.n_states, bool), np.zeros(())) if pins is None else pins(reward, mdp)
 
 
-def leaf(value: Leaf, what: str) -> Leaf:
-    """A distribution as it is; numbers as a host array in float64; traced values untouched."""
+def leaf(value: Leaf, what: str, by_name: str | None = None) -> Leaf:
+    """A distribution as it is; numbers as a host array in float64; traced values untouched.
+
+    Numbers with labels are refused: a reward holds numbers in the order of its world, and does not know the world.
+    ``by_name`` says how to match them.
+    """
+    if isinstance(value, (pd.Series, pd.DataFrame, xr.DataArray)):
+        way = f"match them by name with {by_name}, or " if by_name else ""
+        raise TypeError(
+            f"{what} is a {type(value).__name__}, whose labels a reward cannot match with a world: {way}put it in the "
+            "order of the world (world.states, world.actions) and give its numbers, .values"
+        )
     if isinstance(value, (Distribution, jax.Array, jax.ShapeDtypeStruct)):
         return value
     try:

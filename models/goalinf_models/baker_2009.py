@@ -31,6 +31,7 @@ import numpyro
 import xarray as xr
 
 import goalinf as gi
+from goalinf.infer.assemble import axis_labels
 from goalinf_models.catalogue import Variant, choice, exact
 from goalinf_models.checks import check_behavior, check_variant
 
@@ -96,7 +97,11 @@ def present_goal(
     return xr.DataArray(
         belief,
         dims=("trajectory", "step", "goal"),
-        coords={"goal": list(goals), "step": np.arange(t + 1), "evidence": (("trajectory", "step"), evidence)},
+        coords={
+            "goal": axis_labels("goals", goals),
+            "step": np.arange(t + 1),
+            "evidence": (("trajectory", "step"), evidence),
+        },
         name="probability",
     )
 

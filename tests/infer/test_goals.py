@@ -209,6 +209,26 @@ def test_posteriors_share_no_numbers_and_no_names():
     np.testing.assert_allclose(longer[:, :2], kept[:, :2])
 
 
+def test_goals_of_every_sort_of_name():
+    """The posterior of a goal is found by its name: text, numbers, pairs; names that print alike are refused."""
+    hall, walk = one_walk()
+    rewards = list(gi.goals(hall, {"a": "a", "b": "b"}).values())
+    agent = gi.boltzmann(beta=1.0)
+    plain = goal_posterior(hall, agent, dict(zip("ab", rewards, strict=True)), walk)
+    for names, printed in (((2, 1), [2, 1]), ((("x", 1), ("x", 2)), ["x,1", "x,2"]), ((1, "b"), ["1", "b"])):
+        goals, even = dict(zip(names, rewards, strict=True)), dict.fromkeys(reversed(names), 1.0)
+        found = goal_posterior(hall, agent, goals, walk, prior=even)
+        assert found["goal"].values.tolist() == printed
+        np.testing.assert_array_equal(found.values, plain.values)
+        swapped = dict(zip(reversed(names), reversed(rewards), strict=True))
+        np.testing.assert_array_equal(
+            goal_posterior(hall, agent, swapped, walk).sel(goal=printed[0]), plain.sel(goal="a")
+        )
+    for names in ((1, "1"), ((0, 1), "0,1")):
+        with pytest.raises(ValueError, match=r"goals .* and .* print alike \(.*\): give them names that differ"):
+            goal_posterior(hall, agent, dict(zip(names, rewards, strict=True)), walk)
+
+
 def test_what_cannot_be_planned_is_refused_every_time():
     hall, walk = one_walk()
     endless = gi.gridworld("a.s.b", discount=1.0)
