@@ -9,6 +9,7 @@ from typing import SupportsIndex
 import numpy as np
 import pandas as pd
 
+from goalinf.worlds.names import check_alike, check_present
 from goalinf.worlds.table_files import row_name
 from goalinf.worlds.world import World, label
 
@@ -38,7 +39,12 @@ class Labels:
         Position in the table of every visit, −1 where there is none. Column ``t`` is decision ``t``; the
         column after a trajectory's last decision is the visit to its last state.
     source : str, optional
-        Name of the CSV file that the table was read from.
+        Name of the text file that the table was read from.
+
+    Raises
+    ------
+    ValueError
+        Where two names print alike (1 and ``"1"``), or a subject's name means a missing value.
     """
 
     trajectories: tuple[Hashable, ...]
@@ -49,6 +55,11 @@ class Labels:
     table: pd.DataFrame | None = None
     rows: np.ndarray | None = None
     source: str | None = None
+
+    def __post_init__(self):
+        check_present(self.subjects, "subjects")
+        for what in ("trajectories", "subjects", "contexts"):
+            check_alike(getattr(self, what), what)
 
     def select(self, trajectories: np.ndarray, subjects: np.ndarray, contexts: np.ndarray, width: int) -> Labels:
         """The names of some trajectories, subjects and contexts (all given by number), over `width` visits."""

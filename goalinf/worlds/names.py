@@ -34,9 +34,17 @@ def texts(name: Any) -> set[str]:
     return {label(name), str(name)}
 
 
-def alike(names: Iterable[Hashable]) -> tuple[Hashable, Hashable, str] | None:
-    """Two different names that print alike, such as 1 and ``"1"``, and the text; None where there are none."""
+def check_alike(names: Iterable[Hashable], what: str) -> None:
+    """Refuse different names that print alike, such as 1 and ``"1"``: labels and files could not tell them apart.
+
+    Raises
+    ------
+    ValueError
+        Where there are two; ``what`` says what they name.
+    """
     names = list(names)
+    if len(set(map(type, names)) - {int}) == 0 or set(map(type, names)) == {str}:
+        return
     # Positions, of which a map may have many, print with a comma: nothing without one can be taken for them.
     others = [name for name in names if not _is_place(name)]
     if any("," in text for name in others for text in texts(name)):
@@ -45,8 +53,23 @@ def alike(names: Iterable[Hashable]) -> tuple[Hashable, Hashable, str] | None:
     for name in others:
         for text in texts(name):
             if (first := seen.setdefault(text, name)) != name:
-                return first, name, text
-    return None
+                raise ValueError(
+                    f"the {what} {first!r} and {name!r} both print as {text}; rename one, so that print and files tell "
+                    "them apart"
+                )
+
+
+def check_present(names: Iterable[Any], what: str) -> None:
+    """Refuse names that mean a missing value in a table: None, not a number, empty text.
+
+    Raises
+    ------
+    ValueError
+        Where there is one.
+    """
+    for name in names:
+        if not isinstance(name, (int, tuple)) and (name == "" or (pd.api.types.is_scalar(name) and pd.isna(name))):
+            raise ValueError(f"a name of the {what} is {name!r}, which means a missing value in a table; rename it")
 
 
 def check_names(names: Sequence[Any], what: str) -> None:
@@ -55,11 +78,9 @@ def check_names(names: Sequence[Any], what: str) -> None:
     Raises
     ------
     ValueError
-        Where a name is None, not a number or empty text, or two names cannot be told apart in print or in a file.
+        Where that is so; ``what`` says what they name.
     """
-    for name in names:
-        if not isinstance(name, (int, tuple)) and (name == "" or (pd.api.types.is_scalar(name) and pd.isna(name))):
-            raise ValueError(f"a name of {what} is {name!r}, which means a missing value in a table; give it a name")
+    check_present(names, what)
     try:
         repeated = len(set(names)) < len(names)
     except TypeError:
@@ -67,11 +88,7 @@ def check_names(names: Sequence[Any], what: str) -> None:
     if repeated:
         twice = next(name for name, count in Counter(names).items() if count > 1)
         raise ValueError(f"two {what} are named {label(twice)}; names must be unique")
-    if (pair := alike(names)) is not None:
-        one, other, text = pair
-        raise ValueError(
-            f"the {what} {one!r} and {other!r} both print as {text}; rename one, so that print and files tell them apart"
-        )
+    check_alike(names, what)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -42,6 +42,24 @@ class Table:
             return [self.frame[column] for column in columns]
         return as_names([self.text[column] for column in columns])
 
+    def typed(self, names: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
+        """The columns, some of them as names and some as numbers; a data frame comes as it was given."""
+        if self.text is None:
+            return self.frame
+        found = {column: self.names([column])[0] for column in names}
+        return self.frame.assign(**found, **{column: self.numbers(column) for column in numbers})
+
+    def without(self, words: Sequence[Any], columns: Sequence[Hashable]) -> Table:
+        """The table in which some columns have missing values in the place of these words."""
+        if not len(words):
+            return self
+        printed = {_printed(word) for word in words}
+        part = "frame" if self.text is None else "text"
+        frame = getattr(self, part).copy()
+        for column in columns:
+            frame[column] = frame[column].mask(frame[column].map(_printed).isin(printed))
+        return dataclasses.replace(self, **{part: frame})
+
     def numbers(self, column: Hashable) -> pd.Series:
         """A column that is meant to hold numbers."""
         return self.frame[column] if self.text is None else as_numbers(self.text[column])
@@ -121,6 +139,11 @@ def _with_tuples(frame: pd.DataFrame) -> pd.DataFrame:
     for name in [name for name in frame if frame[name].dtype == object and frame[name].map(_is_list).any()]:
         frame[name] = frame[name].map(lambda cell: plain(list(cell)) if _is_list(cell) else cell)
     return frame
+
+
+def _printed(value: Any) -> str:
+    """A value as it is printed; a whole number among floats, as missing values make them, like one among integers."""
+    return label(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def _is_list(cell: Any) -> bool:
