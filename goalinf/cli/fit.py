@@ -91,6 +91,9 @@ def fit(
     action: columns.Action = None,
     subject: columns.Subject = None,
     context: columns.Context = None,
+    missing: columns.Missing = [],  # noqa: B006
+    rename: columns.Rename = [],  # noqa: B006
+    delimiter: columns.Delimiter = None,
     chains: Annotated[int, typer.Option(min=1, help="Chains, side by side.", rich_help_panel=_SAMPLER)] = 4,
     draws: Annotated[int, typer.Option(min=1, help="Kept draws per chain.", rich_help_panel=_SAMPLER)] = 1000,
     warmup: Annotated[
@@ -131,8 +134,9 @@ def fit(
     import goalinf as gi
 
     place = gi.read_world(world)
-    data = columns.read(table, place, trajectory, step, state, action, subject, context)
-    common.say(str(place), str(data))
+    parts = columns.Columns(trajectory, step, state, action, subject, context, missing, rename, delimiter)
+    data = columns.read(table, place, parts)
+    common.say(str(place), str(data), *columns.unnamed(data))
     name, numbers = beta
     prior = dist.Normal(0.0, prior_sd)
     found = gi.infer(
@@ -146,4 +150,4 @@ def fit(
         warmup=warmup,
     )
     found.save(out, overwrite=force)
-    common.say("", repr(found), f"Written: {out}. Look at it with: goalinf show {out}")
+    common.say("", common.in_options(repr(found)), f"Written: {out}. Look at it with: goalinf show {out}")

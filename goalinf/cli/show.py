@@ -38,7 +38,7 @@ def show(
 
     found = gi.load(fit)
     figure = gi.plot.reward_map(found) if plot is not None else None
-    common.say(repr(found), "")
+    common.say(common.in_options(repr(found)), "")
     common.show_summary(found.summary())
     common.say("")
     if found.agent is not None:

@@ -169,7 +169,7 @@ def in_sequence(
     # Where a row has no place in the sequence, a step that looks missing may be that row.
     whole = ~np.isin(codes[1:], trajectory.codes[~unnamed & ~numbered]) & (not unnamed.any())
     broken[order[1:][same & (gap > 1) & whole]] = True
-    times = f" {time_stamps(step)}" if broken.sum() > 0.5 * max(same.sum(), 1) else ""
+    times = f" {time_stamps(step, source)}" if broken.sum() > 0.5 * max(same.sum(), 1) else ""
     rows.refuse(
         twice,
         lambda i: (
@@ -189,12 +189,10 @@ def in_sequence(
     return rows
 
 
-def time_stamps(step: Hashable) -> str:
+def time_stamps(step: Hashable, source: str | None) -> str:
     """Remedy where times stand in the place of steps."""
-    return (
-        f"If column {step!r} holds time stamps, number the rows of each trajectory in their order, 0, 1, 2, …: in "
-        f"pandas table.groupby(trajectory)[{step!r}].rank(method='first')"
-    )
+    text = f"If column {step!r} holds time stamps, use their rank within the trajectory, 1, 2, 3, …"
+    return text if source is not None else f"{text}: table.groupby(trajectory)[{step!r}].rank(method='first')"
 
 
 def _present(
@@ -217,11 +215,11 @@ def _steps(
     wrong = ~number & ~missing
     if wrong.any():
         i = int(np.argmax(wrong))
-        kind = type(series.iloc[i]).__name__
-        remedy = f"expected integers: convert column {column!r}, for example with astype(int)"
+        kind = "a time stamp" if _is_time(series.iloc[i]) else f"a {type(series.iloc[i]).__name__}"
+        remedy = f": convert column {column!r}, for example with astype(int)" if source is None else ""
         if _is_time(series.iloc[i]):
-            remedy = f"expected integers. {time_stamps(column)}"
-        said = f"step {_shown(series.iloc[i])} is a {kind}; {remedy}"
+            remedy = f". {time_stamps(column, source)}"
+        said = f"step {_shown(series.iloc[i])} is {kind}; expected integers{remedy}"
         faults.add(f"{row_name(frame, i, source)}: {said}{count(wrong)}")
     values = np.full(len(series), np.nan)
     values[number & ~missing] = series[number & ~missing].to_numpy(float)
@@ -229,7 +227,7 @@ def _steps(
     if wrong.any():
         i = int(np.argmax(wrong))
         row = row_name(frame, i, source)
-        times = f". {time_stamps(column)}" if np.isfinite(values[i]) else ""
+        times = f". {time_stamps(column, source)}" if np.isfinite(values[i]) else ""
         said = f"step {values[i]:g} is not an integer; count steps 0, 1, 2, …{times}"
         faults.add(f"{row}: {said}{count(wrong)}")
     sound = number & ~missing & ~wrong

@@ -185,15 +185,15 @@ def _parts(columns: Mapping[str, Columns | None]) -> dict[str, list]:
 
 def _check_words(words: Sequence[Any], world: World | Mapping[Hashable, World]) -> None:
     """A value that means a missing one is not the name of a state or action too."""
-    worlds = list(world.values()) if isinstance(world, Mapping) else [world]
+    worlds = [one for one in (world.values() if isinstance(world, Mapping) else [world]) if isinstance(one, World)]
     printed = {label(word) for word in words}
     for here in map(lookup.base, worlds if printed else []):
         actions = [name for names in here.actions for name in names] if here.local_actions else here.actions
-        for what, names in (("state", here.states), ("action", actions)):
+        for what, names in (("a state", here.states), ("an action", actions)):
             known = printed & {text for name in names if name is not None for text in texts(name)}
             if known:
                 raise ValueError(
-                    f"missing= holds {sorted(known)[0]!r}, which is the name of a {what} of the world; leave it out, or "
+                    f"missing= holds {sorted(known)[0]!r}, which is the name of {what} of the world; leave it out, or "
                     "rename one of them"
                 )
 

@@ -68,7 +68,7 @@ def check_present(names: Iterable[Any], what: str) -> None:
         Where there is one.
     """
     for name in names:
-        if not isinstance(name, (int, tuple)) and (name == "" or (pd.api.types.is_scalar(name) and pd.isna(name))):
+        if not isinstance(name, (int, tuple)) and ((pd.api.types.is_scalar(name) and pd.isna(name)) or name == ""):
             raise ValueError(f"a name of the {what} is {name!r}, which means a missing value in a table; rename it")
 
 

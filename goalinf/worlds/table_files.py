@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,14 @@ class Table:
         frame = getattr(self, part).copy()
         for column in columns:
             frame[column] = frame[column].mask(frame[column].map(_printed).isin(printed))
+        return dataclasses.replace(self, **{part: frame})
+
+    def renamed(self, words: Mapping[Hashable, Mapping[str, str]]) -> Table:
+        """The table with other words in some columns, each replaced once: ``{"choice": {"L": "left"}}``."""
+        part = "frame" if self.text is None else "text"
+        frame = getattr(self, part).copy()
+        for column, new in words.items():
+            frame[column] = frame[column].astype(object).map(lambda cell, new=new: new.get(_printed(cell), cell))
         return dataclasses.replace(self, **{part: frame})
 
     def numbers(self, column: Hashable) -> pd.Series:
