@@ -23,6 +23,7 @@ from goalinf.behavior.scores import believed_modes, chained, score, score_steps,
 from goalinf.behavior.simulation import drawn_options, hidden_slips, roll_out_one_of
 from goalinf.checks import check_kind
 from goalinf.data import Trajectories
+from goalinf.data.fitting import check_numbers
 from goalinf.precision import exactly
 
 
@@ -81,6 +82,8 @@ class Behavior(dist.Distribution):
             check_shapes(self.setting.rewards[min(index, len(self.setting.rewards) - 1)], one)
         check_kind("agent", agent, (Agent, Mixture), "an agent, such as gi.soft_optimal(beta=1.0)")
         self.agent = agent
+        if like is not None:
+            check_numbers(like, self.setting.worlds)
         self.like = like
         self._near = near
         self._policies: tuple[Policy, ...] | None = None
@@ -114,8 +117,23 @@ class Behavior(dist.Distribution):
         return jnp.stack([jnp.max(policy.residual) for policy in self.policies]).max()
 
     def log_prob(self, value: Trajectories) -> Float[Array | np.ndarray, ""]:
-        """Log-probability of all observed choices, in nats; not a number where the planner failed."""
+        """Log-probability of all observed choices, in nats; not a number where the planner failed.
+
+        A state or action that the world does not have is refused; in traced data, whose numbers cannot be looked at,
+        the log-probability is not a number.
+        """
+        self.check(value)
         return self._exactly(partial(self._log_prob, value), value)
+
+    def check(self, value: Trajectories) -> None:
+        """Refuse data with states, actions or contexts that the worlds do not have.
+
+        Raises
+        ------
+        ValueError
+            Where there is one; traced data cannot be checked.
+        """
+        check_numbers(value, self.setting.worlds)
 
     def _log_prob(self, value: Trajectories) -> Any:
         policies = self.policies
@@ -143,10 +161,12 @@ class Behavior(dist.Distribution):
 
         Where a subject is one of several agents: given the earlier trajectories of the same subject.
         """
+        self.check(value)
         return self._exactly(lambda: self._chained(value, lambda policy: score_steps(policy, value).sum(-1)), value)
 
     def log_prob_by_step(self, value: Trajectories) -> Float[Array | np.ndarray, "N T"]:
         """Log-probability of each choice, in nats, given those before it; zero where nothing is scored."""
+        self.check(value)
         return self._exactly(lambda: self._chained(value, lambda policy: score_steps(policy, value)), value)
 
     def mode_posterior(self, value: Trajectories) -> Float[Array | np.ndarray, "N T M"]:
@@ -172,6 +192,7 @@ class Behavior(dist.Distribution):
         """
         if self.policy.modes is None:
             raise ValueError(f"{self.agent.name} acts by one policy: it has no latent modes, such as gi.switching has")
+        self.check(value)
         return self._exactly(lambda: jnp.exp(believed_modes(self.policy, value)), value)
 
     def _chained(self, value: Trajectories, scored: Callable[[Policy], Any]) -> Any:

@@ -75,8 +75,18 @@ def _score_cells(policy: Policy, data: Trajectories) -> Any:
     context = policy_number(policy, cells.context)
     xp = namespace(policy, cells)
     ended, log_probs = xp.asarray(policy.ended), xp.asarray(policy.log_probs)
-    counted = (xp.asarray(cells.weight) > 0) & ~ended[context, cells.state]
-    return cells.weight * xp.where(counted, log_probs[context, cells.state, cells.action], 0.0)
+    some = xp.asarray(cells.weight) > 0
+    counted = some & ~ended[context, cells.state]
+    scores = cells.weight * xp.where(counted, log_probs[context, cells.state, cells.action], 0.0)
+    if xp is np:
+        return scores
+    return jnp.where(some & _outside(policy, cells.state, cells.action), jnp.nan, scores)
+
+
+def _outside(policy: Policy, state: Any, action: Any) -> Any:
+    """Where a number is none of a state or an action: compiled code would read the last one in its place."""
+    n_states, n_actions = policy.log_probs.shape[-2:]
+    return (jnp.asarray(state) >= n_states) | (jnp.asarray(action) >= n_actions)
 
 
 def score_steps(policy: Policy, data: Trajectories) -> Float[Array | np.ndarray, "*G N T"]:
@@ -111,7 +121,7 @@ def score_steps(policy: Policy, data: Trajectories) -> Float[Array | np.ndarray,
     scores = _entries(log_probs, 3 if horizon is None else 4, (rows * n_states + states) * n_actions + actions)
     missing = xp.where(data.observed, np.arange(steps), steps) >= decisions
     if xp is jnp:
-        return jnp.where(missing, 0.0, scores)
+        return jnp.where(_outside(policy, states, actions), jnp.nan, jnp.where(missing, 0.0, scores))
     np.copyto(scores, 0.0, where=missing)
     return scores
 
@@ -176,6 +186,7 @@ def _filter(policy: Policy, wanted: Wanted, c: Any, states: Any, actions: Any, o
         before = lax.scan(partial(_pass, history), history.start(policy.log_probs), (steps, history.brings(steps)))[1]
         rows = jax.vmap(jax.vmap(history.bend), (None, 0))(before, rows)
     scores = jnp.where(counted, jnp.take_along_axis(rows, actions[None, :, None], axis=2)[..., 0], 0.0)
+    scores = jnp.where(_outside(policy, now, actions), jnp.nan, scores)
     if modes is None:
         return scores[0]
 

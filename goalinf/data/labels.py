@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable, Mapping
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 import numpy as np
 import pandas as pd
@@ -86,6 +86,13 @@ class Labels:
     def __repr__(self) -> str:
         counts = [len(names) for names in (self.trajectories, self.subjects, self.contexts)]
         return "Labels({} trajectories, {} subjects, {} contexts)".format(*counts)
+
+
+def decision_name(data: Any, trajectory: int, step: int) -> str:
+    """:meth:`Labels.where` of trajectories; by number where they have no labels."""
+    if data.labels is None:
+        return f"trajectory {trajectory}, step {step}"
+    return data.labels.where(trajectory, step)
 
 
 def step_name(trajectory: Hashable, step: object) -> str:

@@ -140,7 +140,7 @@ def _coded(world: World) -> bool:
 
 def _one_too_high(world: World, given: list[Hashable], coded: bool) -> str:
     """Remedy where the codes of actions are counted from 1 and the world's from 0."""
-    codes = {int(str(name)) for name in given if isinstance(name, (int, str)) and is_whole(str(name))}
+    codes = {number for name in given if isinstance(number := readings(label(name))[-1], int)}
     names = [str(name) for name in world.actions]
     if world.local_actions or not (coded or names == [str(i) for i in range(len(names))]):
         return ""

@@ -251,6 +251,7 @@ def held_out(fit: Fit, data: Trajectories) -> pd.DataFrame:
     _check_trajectories(fit)
     with computing_in(fit.tree.attrs["precision"]):
         density = _density_for(fit, data)
+        density.check(data.unlabeled())
         values = _thinned(fit, max(1, _DRAWS // fit.posterior.sizes["chain"]))
         scores, _ = pointwise(density, values, data.unlabeled(), by="trajectory")
     if scores is None:

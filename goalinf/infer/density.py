@@ -73,6 +73,7 @@ class Density:
             return jnp.asarray(known[site["name"]]) if site["name"] in known else median(site)
 
         trace = handlers.trace(handlers.substitute(seeded, substitute_fn=first)).get_trace(data)
+        _check_data(trace)
         sampled = [site for site in trace.values() if site["type"] == "sample"]
         latent = [site for site in sampled if not site["is_observed"]]
         for site in latent:
@@ -114,6 +115,10 @@ class Density:
         """The model with a key, which it never needs for a value that is given."""
         return handlers.seed(self.model, jax.random.key(0))
 
+    def check(self, data: Any) -> None:
+        """Refuse data with numbers that the worlds of the model do not have; as :meth:`of` does for its own."""
+        _check_data(self.replay(self.constrain(jnp.asarray(self.start), data), data))
+
     def replay(self, sites: dict[str, Any], data: Any) -> dict[str, Any]:
         """Trace of the model with these values in place."""
         return handlers.trace(handlers.substitute(self.seeded, sites)).get_trace(data)
@@ -130,3 +135,10 @@ class Density:
             scored = behavior.log_prob_by_trajectory(value) if by == "trajectory" else behavior.log_prob_by_step(value)
             total, worst = total + scored, jnp.maximum(worst, behavior.residual)
         return total, worst
+
+
+def _check_data(trace: Mapping[str, Any]) -> None:
+    """Every observed trajectory fits its world; here its numbers can be looked at, in compiled code they cannot."""
+    for site in trace.values():
+        if site["type"] == "sample" and site["is_observed"] and isinstance(site["fn"], Behavior):
+            site["fn"].check(site["value"])
