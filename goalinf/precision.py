@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import contextvars
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from goalinf.checks import check_choice
 
 Precision = Literal["float64", "float32"]
 _chosen: contextvars.ContextVar[Precision | None] = contextvars.ContextVar("precision of the block", default=None)
@@ -24,8 +26,7 @@ def default_precision() -> Precision:
 def computing_in(precision: Precision | None = None) -> Iterator[Precision]:
     """Run a block in this precision (default: that of the device); the setting is local to the thread."""
     chosen = default_precision() if precision is None else precision
-    if chosen not in ("float64", "float32"):
-        raise ValueError(f"precision is {chosen!r}; expected 'float64' or 'float32'")
+    check_choice("precision", chosen, get_args(Precision))
     token = _chosen.set(chosen)
     try:
         with jax.enable_x64(chosen == "float64"):

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array, Bool, Int
 
-from goalinf.data.arrays import check, check_shapes, chosen_numbers, default_lengths, integers, many
+from goalinf.data.arrays import check, check_shapes, chosen_numbers, default_lengths, integers, many, truths
 from goalinf.data.cells import Cells
 from goalinf.data.labels import Labels
 
@@ -108,7 +108,7 @@ class Trajectories(eqx.Module):
             )
         n, t = actions.shape
         lengths = default_lengths(states, actions) if lengths is None else integers(lengths, "lengths")
-        observed = np.ones((n, t), bool) if observed is None else np.asarray(observed, bool)
+        observed = np.ones((n, t), bool) if observed is None else truths(observed, "observed")
         subject = np.zeros(n, np.int32) if subject is None else integers(subject, "subject")
         context = np.zeros(n, np.int32) if context is None else integers(context, "context")
         check_shapes(actions, lengths=lengths, observed=observed, subject=subject, context=context)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jax
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 from scipy.special import logsumexp
 
+from goalinf.checks import check_choice
 from goalinf.data import Trajectories
 from goalinf.infer import _arviz
 from goalinf.infer.density import Density
@@ -131,8 +132,7 @@ def _row(found: Any, best: Any) -> dict[str, Any]:
 
 def loo(fit: Fit, unit: str = "trajectory") -> Any:
     """Leave-one-out predictive accuracy of one fit: ArviZ's ``ELPDData``; see :func:`compare`."""
-    if unit not in ("trajectory", "step", "subject"):
-        raise ValueError(f"unit is {unit!r}; expected 'trajectory', 'step' or 'subject'")
+    check_choice("unit", unit, get_args(Unit))
     _check_trajectories(fit)
     draws = fit.posterior
     scores = _by_step(fit) if unit == "step" else _by_trajectory(fit)

@@ -8,6 +8,7 @@ from typing import Any, get_args
 import jax
 import numpy as np
 
+from goalinf.checks import check_count, check_flag
 from goalinf.data import Trajectories
 from goalinf.infer.checkpoint import joined
 from goalinf.infer.density import Model
@@ -64,8 +65,9 @@ def resume(
         from goalinf.infer.store import load
 
         fit = load(fit)
-    if not isinstance(draws, (int, np.integer)) or draws < 1:
-        raise ValueError(f"draws is {draws!r}; expected a whole number of at least 1")
+    check_count("draws", draws)
+    if progress is not None:
+        check_flag("progress", progress)
     attrs = fit.tree.attrs
     if attrs.get("algorithm") not in get_args(Algorithm):
         raise ValueError("this fit was not sampled by chains, so that nothing can go on; start with gi.infer")

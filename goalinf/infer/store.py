@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from goalinf.checks import check_flag
 from goalinf.data import Trajectories
 from goalinf.infer.fit import Fit
 from goalinf.infer.registry import Reader, UnstorableError, Writer
@@ -133,6 +134,7 @@ def load(path: str | Path) -> Fit:
 
 def check_target(path: str | Path, *, overwrite: bool) -> Path:
     """Say at once, before hours of sampling, whether a fit can be written here; see :func:`save`."""
+    check_flag("overwrite", overwrite)
     path = Path(path)
     suffix = _suffix(path)
     if not path.parent.is_dir():
