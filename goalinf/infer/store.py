@@ -68,8 +68,9 @@ def save(fit: Fit, path: str | Path, *, overwrite: bool = False) -> Path:
 def load(path: str | Path) -> Fit:
     """Read a fit back. The file is closed afterwards.
 
-    World, agent, reward, priors and data come back as they were; the user's own table does not. Of a model of your
-    own come its draws and its data (arrays, and tuples, lists and dictionaries of them); the function cannot be kept in
+    World, agent, reward, priors and data come back as they were, with the table that the data were read from (values
+    that a file cannot hold, such as dates of an object column, come back as text). Of a model of your own come its
+    draws and its data (arrays, and tuples, lists and dictionaries of them); the function cannot be kept in
     a file.
 
     Parameters
