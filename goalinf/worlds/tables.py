@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from goalinf.worlds.assemble import initial_distribution, ordered, pack, place_nodes, terminal_mask
+from goalinf.worlds.assemble import initial_distribution, is_one_in_float32, ordered, pack, place_nodes, terminal_mask
 from goalinf.worlds.mdp import MDP
 from goalinf.worlds.names import Names, label, plain
 from goalinf.worlds.table_files import Table, open_table, row_name
@@ -81,7 +81,7 @@ def from_table(
     a = np.array([number[name] for name in chosen])
     rows.refuse_repeated(s, a, t, froms, chosen, certain=probability is None)
     ends = terminal_mask(names, terminal)
-    rows.refuse_unequal(s, a, p, ends, froms, chosen)
+    p = rows.normalized(s, a, p, ends, froms, chosen, probability)
     available = np.zeros((len(states), len(actions)), bool)
     available[s, a] = True
     mdp = MDP.of(
@@ -158,13 +158,18 @@ class _Rows:
                 said = "holds the same transition: drop one"
             raise ValueError(f"{self.name(second)}: {what} is already in {self.name(first)}, which {said}")
 
-    def refuse_unequal(self, s, a, p, ends, froms, chosen) -> None:
-        """Probabilities of a state and action sum to one."""
-        total = pd.Series(p).groupby([s, a]).transform("sum").to_numpy()
+    def normalized(self, s, a, p, ends, froms, chosen, column: str | None) -> np.ndarray:
+        """Probabilities of which those of a state and action sum to one; in float32 within its precision."""
+        groups = pd.Series(p).groupby([s, a])
+        total, size = (groups.transform(what).to_numpy() for what in ("sum", "size"))
+        if column is not None and self.table.frame[column].dtype == np.float32:
+            near = is_one_in_float32(total, size)
+            p, total = np.where(near, p / np.where(near, total, 1.0), p), np.where(near, 1.0, total)
         wrong = (np.abs(total - 1) > 1e-9) & ~ends[s]
         if wrong.any():
             row = int(wrong.argmax())
             raise ValueError(
                 f"{self.name(row)}: the probabilities of state {label(froms[row])}, action {label(chosen[row])} sum to "
-                f"{total[row]:.9g}; expected 1: add the missing transitions, or divide by the sum"
+                f"{total[row]:.12g}; expected 1: add the missing transitions, or divide by the sum"
             )
+        return p

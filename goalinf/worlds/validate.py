@@ -27,7 +27,7 @@ def validate(world: World) -> None:
         i = int(negative.argmax())
         raise ValueError(f"the initial probability of state {label(states[i])} is {mdp.initial[i]}; expected 0 or more")
     if abs(mdp.initial.sum() - 1) > _SUM_TOLERANCE:
-        raise ValueError(f"the initial probabilities sum to {mdp.initial.sum():.9g}; expected 1: divide by the sum")
+        raise ValueError(f"the initial probabilities sum to {mdp.initial.sum():.12g}; expected 1: divide by the sum")
     outside = (mdp.successors < 0) | (mdp.successors >= n_states)
     if outside.any():
         s, a, k = np.argwhere(outside)[0].tolist()
@@ -44,7 +44,7 @@ def validate(world: World) -> None:
         total = mdp.probabilities[s, a].sum()
         remedy = "make the action unavailable there" if total == 0 else "correct the row, or divide it by its sum"
         raise ValueError(
-            f"{_where(world, s, a)} has probabilities that sum to {total:.9g}; expected 1: {remedy}{_more(off)}"
+            f"{_where(world, s, a)} has probabilities that sum to {total:.12g}; expected 1: {remedy}{_more(off)}"
         )
     stuck = ~mdp.terminal & ~mdp.available.any(1)
     if stuck.any():
