@@ -38,7 +38,7 @@ class Rows:
     trajectory: np.ndarray  # (R,)
     step: np.ndarray  # (R,) counted from 0 in every trajectory
     following: np.ndarray  # (R,) position of the next row of the trajectory, −1 at its end
-    sound: np.ndarray  # (R,) no fault was found in the row so far; changed by refuse
+    sound: np.ndarray  # (R,) the row can be followed: its place, state and action are known; changed by refuse
     faults: Faults | Gathered
 
     def owner(self, position: int) -> str:
@@ -52,20 +52,24 @@ class Rows:
         where = step_name(self.trajectories[self.trajectory[position]], int(self.values[position]))
         return f"{self.owner(position)} ({where})"
 
-    def refuse(self, wrong: np.ndarray, say: Callable[[int], str], among: np.ndarray | None = None) -> None:
-        """Report the first row, from the top of the table, that is wrong, and count the others.
-
-        ``among`` are the rows of which that can be said; default: those in which no fault was found before.
-        """
-        wrong = wrong & (self.sound if among is None else among)
+    def report(self, wrong: np.ndarray, say: Callable[[int], str]) -> None:
+        """Report the first row, from the top of the table, that is wrong, and count the others."""
         if wrong.any():
             first = int(np.argmax(wrong))
             self.faults.add(f"{self.name(first)}: {say(first)}{count(wrong)}")
-            self.sound[wrong] = False
+
+    def refuse(self, wrong: np.ndarray, say: Callable[[int], str], among: np.ndarray | None = None) -> None:
+        """Report rows that cannot be followed any further.
+
+        ``among`` are the rows of which that can be said; default: those that could be followed so far.
+        """
+        wrong = wrong & (self.sound if among is None else among)
+        self.report(wrong, say)
+        self.sound[wrong] = False
 
     @property
     def sound_steps(self) -> np.ndarray:
-        """Rows in which, and in the row that follows, no fault was found so far (bool ``(R,)``)."""
+        """Rows that can be followed to the row that follows them, or have none (bool ``(R,)``)."""
         return self.sound & ((self.following < 0) | self.sound[self.following])
 
 
@@ -178,7 +182,7 @@ def in_sequence(
             "trajectory=['subject', 'episode']"
         ),
     )
-    rows.refuse(
+    rows.report(
         broken,
         lambda i: (
             f"the step before it is {values[before[i]]}; steps must be consecutive within a trajectory. Add what "
@@ -255,13 +259,12 @@ def _shown(value: Any) -> str:
 def constant(rows: Rows, key: Keys, part: str, remedy: str) -> np.ndarray:
     """The one value of a key in each trajectory, ``(N,)``; faults: it is missing, or there are several."""
     _present(rows.frame, rows.source, key.codes < 0, part, rows.faults)
-    rows.sound[key.codes < 0] = False
     first = np.flatnonzero(rows.step == 0)
     of_trajectory = np.full(len(rows.trajectories), -1)
     of_trajectory[rows.trajectory[first]] = key.codes[first]
     expected = of_trajectory[rows.trajectory]
-    rows.refuse(
-        (key.codes != expected) & (expected >= 0),
+    rows.report(
+        (key.codes != expected) & (key.codes >= 0) & (expected >= 0) & (rows.trajectory >= 0),
         lambda i: (
             f"the {part} is {label(key.names[key.codes[i]])}, at the start of the trajectory it is "
             f"{label(key.names[expected[i]])}. {remedy}"

@@ -60,9 +60,10 @@ def _whole(column: pd.Series, exact: bool) -> pd.Series:
 
 
 def as_numbers(column: pd.Series) -> pd.Series:
-    """A column that is meant to hold numbers: as numbers where every cell is one, else as it stands."""
+    """A column that is meant to hold numbers; a cell that is none stays text."""
     numbers = pd.to_numeric(column, errors="coerce")
-    return column if (numbers.isna() & column.notna()).any() else numbers
+    words = numbers.isna() & column.notna()
+    return numbers.astype(object).mask(words, column.astype(object)) if words.any() else numbers
 
 
 def as_values(column: pd.Series) -> pd.Series:
