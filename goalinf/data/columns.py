@@ -37,7 +37,7 @@ class Rows:
     values: np.ndarray  # (R,) steps as the table numbers them
     trajectory: np.ndarray  # (R,)
     step: np.ndarray  # (R,) counted from 0 in every trajectory
-    following: np.ndarray  # (R,) position of the next row of the trajectory, −1 at its end
+    following: np.ndarray  # (R,) position of the next row of the trajectory, −1 at its end or where that is refused
     sound: np.ndarray  # (R,) the row can be followed: its place, state and action are known; changed by refuse
     faults: Faults | Gathered
 
@@ -66,11 +66,7 @@ class Rows:
         wrong = wrong & (self.sound if among is None else among)
         self.report(wrong, say)
         self.sound[wrong] = False
-
-    @property
-    def sound_steps(self) -> np.ndarray:
-        """Rows that can be followed to the row that follows them, or have none (bool ``(R,)``)."""
-        return self.sound & ((self.following < 0) | self.sound[self.following])
+        self.following[(self.following >= 0) & wrong[self.following]] = -1
 
 
 def count(wrong: np.ndarray) -> str:

@@ -54,7 +54,6 @@ def check_moves(rows: Rows, places: Places, state: np.ndarray, action: np.ndarra
         taken = action[chosen]
         by_action, by_any = possible[pair, np.maximum(taken, 0)], possible[pair].any(1)
         wrong[chosen] = np.where(taken >= 0, ~by_action, ~by_any)
-    wrong &= rows.sound_steps
 
     def say(i: int) -> str:
         if action[i] < 0:
@@ -81,13 +80,12 @@ def read_off(rows: Rows, places: Places, state: np.ndarray) -> np.ndarray:
         Where no action leads there, or several do.
     """
     action, candidates = np.full(len(state), -1), np.ones(len(state), np.int64)
-    sound = rows.sound_steps
     for world, chosen in places.each():
         chosen = chosen[rows.following[chosen] >= 0]
         possible, pair = _leading(base(world).mdp, state[chosen], state[rows.following[chosen]])
         action[chosen] = possible.argmax(1)[pair]
         candidates[chosen] = possible.sum(1)[pair]
-    rows.refuse((candidates == 0) & sound, lambda i: _forbidden(rows, places, state, i))
+    rows.refuse(candidates == 0, lambda i: _forbidden(rows, places, state, i))
 
     def say(i: int) -> str:
         world, s, after = places.base(i), int(state[i]), int(rows.following[i])
@@ -98,7 +96,7 @@ def read_off(rows: Rows, places: Places, state: np.ndarray) -> np.ndarray:
             f"{places.name(after, state)}. Name the column that holds the action: action="
         )
 
-    rows.refuse((candidates > 1) & sound, say)
+    rows.refuse(candidates > 1, say)
     return action
 
 
