@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import jax
@@ -34,6 +35,22 @@ def check_flag(what: str, value: Any) -> None:
     """Refuse what is neither true nor false: a word would count as true."""
     if not isinstance(value, (bool, np.bool_)):
         raise ValueError(f"{what} is {value!r}; expected True or False")
+
+
+def check_choice(what: str, value: Any, choices: Sequence[Any]) -> None:
+    """Refuse a word that is none of those known: ``"by is 'mcmc'; expected 'laplace' or 'svi'"``."""
+    if not isinstance(value, Hashable) or value not in choices:
+        known = [repr(choice) for choice in choices]
+        raise ValueError(f"{what} is {value!r}; expected {', '.join(known[:-1])} or {known[-1]}")
+
+
+def check_share(what: str, value: Any) -> float:
+    """A single number between zero and one, both excluded, as a float."""
+    expected = "a number in (0, 1)"
+    number = check_number(what, value, 0.0, 1.0, expected)
+    if number in (0.0, 1.0):
+        raise ValueError(f"{what} is {value!r}; expected {expected}")
+    return number
 
 
 def check_key(key: Any) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import contextvars
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from goalinf.checks import check_choice
 from goalinf.interrupt import deferred
 
 Precision = Literal["float64", "float32"]
@@ -29,8 +30,7 @@ def computing_in(precision: Precision | None = None) -> Iterator[Precision]:
     Ctrl-C is deferred within it (see :mod:`goalinf.interrupt`).
     """
     chosen = default_precision() if precision is None else precision
-    if chosen not in ("float64", "float32"):
-        raise ValueError(f"precision is {chosen!r}; expected 'float64' or 'float32'")
+    check_choice("precision", chosen, get_args(Precision))
     token = _chosen.set(chosen)
     try:
         with deferred(), jax.enable_x64(chosen == "float64"):

@@ -259,7 +259,7 @@ def test_starts():
 
 def test_counts_are_checked():
     for wrong in (0, -1):
-        with pytest.raises(ValueError, match=f"trajectories is {wrong}; expected a positive whole number"):
+        with pytest.raises(ValueError, match=f"trajectories is {wrong}; expected a whole number of at least 1"):
             gi.simulate(jax.random.key(0), WORLD, AGENT, REWARD, trajectories=wrong, steps=2)
         with pytest.raises(ValueError, match=f"steps is {wrong}; expected"):
             gi.simulate(jax.random.key(0), WORLD, AGENT, REWARD, trajectories=2, steps=wrong)

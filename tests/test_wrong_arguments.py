@@ -24,7 +24,13 @@ CASES = {
     "gi.graph_world(nx.path_graph(2), probability='p', discount=0.9)": "edge 0 -> 1 has no attribute 'p'",
     "gi.with_memory(3)": "world is a int; expected a World",
     "gi.garnet(0, states=3, actions=2, branching=2, discount=0.9)": "key is 0; expected a JAX random key",
+    "gi.gridworld('s.', stay='no', discount=0.9)": "stay is 'no'; expected True or False",
+    "gi.gridworld('s.', blocked='wall', discount=0.9)": "blocked is 'wall'; expected 'stay' or 'unavailable'",
+    "gi.open_grid(2, 2, stay='no', discount=0.9)": "stay is 'no'; expected True or False",
+    "gi.graph_world(nx.path_graph(2), stay='no', discount=0.9)": "stay is 'no'; expected True or False",
     # data
+    "gi.Trajectories.of([[0, 1]], [[0]], observed=[['no']])": "observed holds <U2; expected True and False",
+    "gi.Trajectories.of([[0, 1]], [[0]], observed=[[2.0]])": "observed holds float64; expected True and False",
     "read(trajectory=None)": "trajectory= is None; expected the name of a column",
     "read(table=TABLE.set_index('walk'))": "'walk' (trajectory=) is an index of the table, not a column: call reset_index",
     "read(table=TABLE.assign(t=[0, 1e30]))": "row 1: step 1e+30 is not an integer",
@@ -53,6 +59,8 @@ CASES = {
     "gi.slipping(0.5, 2.0, foreseen='no')": "foreseen is 'no'; expected True or False",
     "gi.rational_inattention(2.0, foreseen='no')": "foreseen is 'no'; expected True or False",
     "gi.anti_rational(2.0, negated='no')": "negated is 'no'; expected True or False",
+    "gi.habitual(0.5, 2.0, by_state='no')": "by_state is 'no'; expected True or False",
+    "gi.one_of([AGENT, AGENT], by='person')": "by is 'person'; expected 'subject', 'trajectory' or 'data'",
     "gi.two_step(0.5, 0.5, 1.0, 1.0, first='s')": "first, the number of the first state, is 's'; expected a whole",
     "gi.lookahead(gi.one_of([1, 2]), 2.0).policy(HALL, WANTS)": "ask for one, such as agent.agents[0].policy",
     "gi.boltzmann(2.0).policy('hall', WANTS)": "world is a str; expected a World",
@@ -74,6 +82,22 @@ CASES = {
     "gi.goal_posterior(HALL, AGENT, GOALS, WALK, prior=[1.0])": "prior is a list; expected a mapping from goal to weight",
     "gi.find_mode(0, HALL, agent=AGENT, reward=PRIOR, data=WALK)": "key is 0; expected a JAX random key",
     "gi.approximate(KEY, HALL, agent=AGENT, reward=PRIOR, data=WALK, draws=0)": "draws is 0; expected a whole number",
+    "infer(progress='no')": "progress is 'no'; expected True or False",
+    "infer(chain_method='parallel')": "chain_method is 'parallel'; expected 'threads' or 'vectorized'",
+    "infer(target_accept=2)": "target_accept is 2; expected a number in (0, 1)",
+    "infer(target_accept=0)": "target_accept is 0; expected a number in (0, 1)",
+    "infer(target_accept=True)": "target_accept is True; expected a number in (0, 1)",
+    "infer(method='mcmc')": "method is 'mcmc'; expected 'auto', 'independence', 'hmc' or 'nuts'",
+    "infer(precision='double')": "precision is 'double'; expected 'float64' or 'float32'",
+    "infer(chains=True)": "chains is True; expected a whole number of at least 1",
+    "infer(draws=None)": "draws is None; expected a whole number of at least 1",
+    "infer(warmup=-1)": "warmup is -1; expected a whole number of at least 0",
+    "gi.approximate(KEY, HALL, agent=AGENT, reward=PRIOR, data=WALK, by='mcmc')": "by is 'mcmc'; expected 'laplace' or",
+    "gi.resume(FIT, draws=10, progress='no')": "progress is 'no'; expected True or False",
+    "gi.resume(FIT, draws=True)": "draws is True; expected a whole number of at least 1",
+    "FIT.save('x.nc', overwrite='no')": "overwrite is 'no'; expected True or False",
+    "gi.compare({'a': FIT, 'b': FIT}, unit='walk')": "unit is 'walk'; expected 'trajectory', 'step' or 'subject'",
+    "gi.plot.audit_page(gi.audit(FIT, quick=True), 'x.html', overwrite='no')": "overwrite is 'no'; expected True or False",
     # identification and pictures
     "gi.distance.starc(HALL, WANTS, 3)": "reward2 is a int; expected a reward",
     "gi.distance.starc(HALL, WANTS, WANTS, canonicalization='best')": "expected 'minimal' or 'value-adjusted'",
@@ -141,6 +165,11 @@ TABLE = pd.DataFrame({"walk": 0, "t": [0, 1], "row": 0, "col": [0, 1]})
 def read(table=TABLE, **options):
     columns = {"trajectory": "walk", "step": "t", "state": ["row", "col"]}
     return gi.read_trajectories(table, HALL, **{**columns, **options})
+
+def infer(**settings):
+    return gi.infer(KEY, HALL, agent=AGENT, reward=PRIOR, data=WALK, **settings)
+
+FIT = gi.approximate(KEY, HALL, agent=AGENT, reward=PRIOR, data=WALK, draws=10)
 
 said = {}
 for code in json.load(sys.stdin):

@@ -17,6 +17,7 @@ from numpyro.distributions import Distribution
 from goalinf import display
 from goalinf.agents.agent import Agent
 from goalinf.agents.parts import SHARE
+from goalinf.checks import check_choice
 from goalinf.rewards import Alternatives, Reward
 
 By = Literal["subject", "trajectory", "data"]
@@ -239,8 +240,7 @@ def mixture(agents: Sequence[Any] | Mapping[Hashable, Any], *, weights: Any = No
 def _options(what: str, options: Any, by: str) -> tuple[Any, ...]:
     if isinstance(options, (str, bytes)) or not isinstance(options, (Sequence, Mapping, np.ndarray)):
         raise TypeError(f"{what} takes a list of options, or a mapping from name to option; found {options!r}")
-    if by not in get_args(By):
-        raise ValueError(f"by is {by!r}; expected 'subject', 'trajectory' or 'data'")
+    check_choice("by", by, get_args(By))
     if not len(options):
         raise ValueError(f"{what} got no option; give at least one")
     return tuple(options.values()) if isinstance(options, Mapping) else tuple(options)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from goalinf.agents.parts import SHARE, Part, Ranges
+from goalinf.checks import check_choice
 from goalinf.precision import namespace
 
 LogProbs = Float[Array | np.ndarray, "*T S A"]
@@ -62,8 +63,7 @@ class Slip(Part):
     numpy: ClassVar[bool] = True
 
     def __check_init__(self) -> None:
-        if self.recorded not in ("executed", "intended"):
-            raise ValueError(f"recorded is {self.recorded!r}; expected 'executed' or 'intended'")
+        check_choice("recorded", self.recorded, ("executed", "intended"))
 
     def __call__(self, log_probs: LogProbs, available: Available) -> LogProbs:
         """Log-probabilities of what is recorded."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, get_args
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ from goalinf.agents.factors import Calm
 from goalinf.agents.linear import solve_linear
 from goalinf.agents.outlooks import Outlook
 from goalinf.agents.parts import INFINITY, SHARE, Part, Ranges, check_policy, check_shape
-from goalinf.checks import check_count
+from goalinf.checks import check_choice, check_count
 from goalinf.precision import cast, namespace, on_host
 from goalinf.rewards import Reward, ended
 from goalinf.sizes import check_memory
@@ -112,8 +112,7 @@ class ValueIteration(Planner):
     def __check_init__(self) -> None:
         if self.outlook is not None and (isinstance(self.outlook, type) or not callable(self.outlook)):
             raise ValueError(f"outlook is {self.outlook!r}; expected one such as goalinf.agents.Optimism(0.5)")
-        if self.backup not in ("soft", "hard", "mean"):
-            raise ValueError(f"backup is {self.backup!r}; expected 'soft', 'hard' or 'mean'")
+        check_choice("backup", self.backup, get_args(Backup))
         for name, count in (("horizon", self.horizon), ("depth", self.depth)):
             if count is not None:
                 check_count(name, count)

@@ -24,8 +24,9 @@ from goalinf.behavior.scores import believed_modes, chained, score, score_steps,
 from goalinf.behavior.simulation import Gaps, drawn_options, hidden_slips, roll_out_one_of
 from goalinf.checks import check_kind
 from goalinf.data import Trajectories
-from goalinf.data.fitting import check_fits
+from goalinf.data.fitting import check_fits, check_numbers
 from goalinf.precision import exactly, namespace
+from goalinf.worlds import World
 
 
 class Behavior(dist.Distribution):
@@ -87,6 +88,8 @@ class Behavior(dist.Distribution):
             check_shapes(self.setting.rewards[min(index, len(self.setting.rewards) - 1)], one)
         check_kind("agent", agent, (Agent, Mixture), "an agent, such as gi.soft_optimal(beta=1.0)")
         self.agent = agent
+        if like is not None:
+            check_numbers(like, self._worlds(like))
         self.like = like
         self._near = near
         self._policies: tuple[Policy, ...] | None = None
@@ -124,10 +127,12 @@ class Behavior(dist.Distribution):
         traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value))
         if not traced and value.ndim == 0:
             hidden = any(slip is not None for slip in hidden_slips(self.agent))
-            places, worlds = self._places(value), self.setting.worlds
-            if places is not None and len(worlds) > 1:
-                worlds = tuple(worlds[place] for place in places)
-            check_fits(jax.tree.map(np.asarray, value), worlds, slips=hidden)
+            check_fits(jax.tree.map(np.asarray, value), self._worlds(value), slips=hidden)
+
+    def _worlds(self, value: Trajectories) -> tuple[World, ...]:
+        """The worlds by number of the contexts of the data; one where there is only one."""
+        places, worlds = self._places(value), self.setting.worlds
+        return worlds if places is None or len(worlds) == 1 else tuple(worlds[place] for place in places)
 
     @property
     def policy(self) -> Policy:
@@ -179,8 +184,9 @@ class Behavior(dist.Distribution):
         ------
         ValueError
             Where the data do not fit the worlds, or hold what cannot happen in them: a choice behind a terminal state,
-            an action that is not available, a transition of probability zero. Inside compiled code data are not
-            looked at; ``gi.infer`` checks those of a model before it is compiled.
+            an action that is not available, a transition of probability zero. Inside compiled code data
+            cannot be looked at: there a number that the world does not have makes the log-probability not a number, and
+            ``gi.infer`` checks the data of a model before it is compiled.
         """
         return self._scored(self._log_prob, value)
 

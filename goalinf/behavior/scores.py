@@ -84,8 +84,18 @@ def _score_cells(policy: Policy, data: Trajectories) -> Any:
     cells = data.cells
     context = policy_number(policy, cells.context)
     xp = namespace(policy, cells)
+    some = xp.asarray(cells.weight) > 0
     log_probs = xp.asarray(policy.log_probs)[context, cells.state, cells.action]
-    return cells.weight * xp.where(xp.asarray(cells.weight) > 0, log_probs, 0.0)
+    scores = cells.weight * xp.where(some, log_probs, 0.0)
+    if xp is np:
+        return scores
+    return jnp.where(some & _outside(policy, cells.state, cells.action), jnp.nan, scores)
+
+
+def _outside(policy: Policy, state: Any, action: Any) -> Any:
+    """Where a number is none of a state or an action: compiled code would read the last one in its place."""
+    n_states, n_actions = policy.log_probs.shape[-2:]
+    return (jnp.asarray(state) >= n_states) | (jnp.asarray(action) >= n_actions)
 
 
 def score_steps(policy: Policy, data: Trajectories) -> Float[Array | np.ndarray, "*G N T"]:
@@ -114,7 +124,7 @@ def score_steps(policy: Policy, data: Trajectories) -> Float[Array | np.ndarray,
     rows = context if horizon is None else context * horizon + np.arange(steps)
     scores = _entries(log_probs, 3 if horizon is None else 4, (rows * n_states + states) * n_actions + data.actions)
     if xp is jnp:
-        return jnp.where(data.observed, scores, 0.0)
+        return jnp.where(_outside(policy, states, data.actions), jnp.nan, jnp.where(data.observed, scores, 0.0))
     np.copyto(scores, 0.0, where=~data.observed)
     return scores
 
@@ -188,6 +198,7 @@ def _filter(policy: Policy, wanted: Wanted, c: Any, states: Any, actions: Any, o
         before = lax.scan(partial(_pass, history), history.start(policy.log_probs), (steps, history.brings(steps)))[1]
         rows = jax.vmap(jax.vmap(history.bend), (None, 0))(before, rows)
     scores = jnp.where(observed, jnp.take_along_axis(rows, actions[None, :, None], axis=2)[..., 0], 0.0)
+    scores = jnp.where(_outside(policy, now, actions), jnp.nan, scores)
     if modes is None:
         return scores[0]
 

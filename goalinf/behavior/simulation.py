@@ -19,7 +19,7 @@ from goalinf.agents.contexts import Rewards, Setting, Worlds
 from goalinf.agents.history import Step
 from goalinf.agents.policy import Policy
 from goalinf.behavior.scores import horizon_of, policy_number
-from goalinf.checks import check_key, check_kind
+from goalinf.checks import check_count, check_key, check_kind
 from goalinf.data import Labels, Trajectories
 from goalinf.precision import Precision, cast, computing_in
 from goalinf.rewards import digest
@@ -193,8 +193,7 @@ def simulate(
     """
     check_key(key)
     for name, count in (("trajectories", trajectories), ("steps", steps)):
-        if not isinstance(count, (int, np.integer)) or count < 1:
-            raise ValueError(f"{name} is {count!r}; expected a positive whole number")
+        check_count(name, count)
     check_kind("agent", agent, (Agent, Mixture), "an agent, such as gi.soft_optimal(beta=1.0)")
     setting = Setting.of(world, reward)
     for option in options_of(agent):

@@ -18,11 +18,14 @@ def check(
     action: columns.Action = None,
     subject: columns.Subject = None,
     context: columns.Context = None,
+    missing: columns.Missing = [],  # noqa: B006
+    rename: columns.Rename = [],  # noqa: B006
+    delimiter: columns.Delimiter = None,
 ) -> None:
     r"""Check a table against a world, row by row, before anything is fitted.
 
     Prints the world, what deserves a second look in it (unreachable states, states that cannot be left), and what the
-    table holds. The first row that does not fit is an error that names the row and the remedy; exit code 1.
+    table holds. Rows that do not fit are an error: every kind of fault, with its first row and the remedy; exit code 1.
 
         goalinf check walks.csv --world town.toml --state row --state col \
           --action action
@@ -46,8 +49,13 @@ def check(
         Console(highlight=False).print(shown, markup=False)
     else:
         common.say("Nothing in this world needs a second look.")
-    data = columns.read(table, place, trajectory, step, state, action, subject, context)
+    parts = columns.Columns(trajectory, step, state, action, subject, context, missing, rename, delimiter)
+    data = columns.read(table, place, parts)
     visits = data.state_visits(place.n_states)
     common.say(
-        "", str(data), f"{int((visits > 0).sum())} of {place.n_states} states visited", "Every row fits the world."
+        "",
+        str(data),
+        f"{int((visits > 0).sum())} of {place.n_states} states visited",
+        *columns.unnamed(data),
+        "Every row fits the world.",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 debugging = False
 listener = interrupt.Listener()  # of the command that runs
 LARGEST_SEED = 2**32 - 1
+# Arguments of the library that are options of the command line.
+_OPTIONS = ("trajectory", "step", "state", "action", "subject", "context", "missing", "delimiter", "draws", "warmup",
+            "chains", "seed")  # fmt: skip
 _SHOWN = 40  # rows of a summary; of a longer one the most extreme
 # Errors that speak to users.
 _EXPECTED = (ValueError, KeyError, OSError, ArithmeticError, MemoryError)
@@ -61,9 +65,20 @@ def _say(error: Exception) -> None:
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     if not isinstance(error, (*_EXPECTED, ConvergenceError, PrecisionError)):
         text = f"unexpected {type(error).__name__}: {text} (goalinf --debug shows where; please report it)"
+    text = in_options(text)
     console = Console(stderr=True, soft_wrap=True)
     console.print("error: ", style="bold red", end="")
     console.print(text, style="red", markup=False, highlight=False)
+
+
+def in_options(text: str) -> str:
+    """A message of the library in the words of the command line: ``--state`` for ``state=``."""
+
+    def option(found: re.Match) -> str:
+        several = re.findall(r"'([^']*)'", found[2] or "")
+        return " ".join(f"--{found[1]} {word}" for word in several) or f"--{found[1]}"
+
+    return re.sub(rf"\b({'|'.join(_OPTIONS)})=(\[[^\]]*\])?", option, text).replace("overwrite=True", "--force")
 
 
 def say(*lines: str) -> None:

@@ -94,6 +94,9 @@ def fit(
     action: columns.Action = None,
     subject: columns.Subject = None,
     context: columns.Context = None,
+    missing: columns.Missing = [],  # noqa: B006
+    rename: columns.Rename = [],  # noqa: B006
+    delimiter: columns.Delimiter = None,
     chains: Annotated[int, typer.Option(min=1, help="Chains, side by side.", rich_help_panel=_SAMPLER)] = 4,
     draws: Annotated[int, typer.Option(min=1, help="Kept draws per chain.", rich_help_panel=_SAMPLER)] = 1000,
     warmup: Annotated[
@@ -162,8 +165,9 @@ def fit(
     import goalinf as gi
 
     place = gi.read_world(world)
-    data = columns.read(table, place, trajectory, step, state, action, subject, context)
-    common.say(str(place), str(data))
+    parts = columns.Columns(trajectory, step, state, action, subject, context, missing, rename, delimiter)
+    data = columns.read(table, place, parts)
+    common.say(str(place), str(data), *columns.unnamed(data))
     name, numbers = beta
     prior = dist.Normal(0.0, prior_sd)
     found = gi.infer(
@@ -194,6 +198,6 @@ def check_checkpoint(path: Path, out: Path, resume: Path | None) -> None:
 
 def _kept(found: Any, out: Path, draws: int, *, force: bool) -> None:
     common.keep(found, out, overwrite=force)
-    common.say("", found.heading, f"Written: {out}. Look at it with: goalinf show {out}")
+    common.say("", common.in_options(found.heading), f"Written: {out}. Look at it with: goalinf show {out}")
     if found.tree.attrs.get("interrupted", 0):
         common.say(f"Go on with: goalinf fit --resume {out} --out NEW{out.suffix} --draws {draws}")

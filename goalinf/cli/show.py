@@ -39,7 +39,7 @@ def show(
 
     found = gi.load(fit)
     figure = gi.plot.reward_map(found) if plot is not None else None
-    common.say(found.heading, "")
+    common.say(common.in_options(found.heading), "")
     common.show_summary(found.summary())
     common.say("")
     if found.agent is not None:

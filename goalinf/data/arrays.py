@@ -34,6 +34,14 @@ def integers(values: Any, name: str) -> np.ndarray:
     return array.astype(np.int32)
 
 
+def truths(values: Any, name: str) -> np.ndarray:
+    """An array of truth values; a word or a number would count as true."""
+    array = np.asarray(values)
+    if array.dtype != bool:
+        raise ValueError(f"{name} holds {array.dtype}; expected True and False")
+    return array
+
+
 def default_lengths(states: np.ndarray, actions: np.ndarray) -> np.ndarray:
     """Decisions per trajectory: visits before the first −1, without the last one unless a choice was made there."""
     if actions.shape[1] == 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import difflib
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from goalinf.data.faults import Faults, Gathered
 from goalinf.data.labels import step_name
 from goalinf.worlds.table_files import row_name
 from goalinf.worlds.world import label
@@ -35,22 +37,36 @@ class Rows:
     values: np.ndarray  # (R,) steps as the table numbers them
     trajectory: np.ndarray  # (R,)
     step: np.ndarray  # (R,) counted from 0 in every trajectory
-    following: np.ndarray  # (R,) position of the next row of the trajectory, −1 at its end
+    following: np.ndarray  # (R,) position of the next row of the trajectory, −1 at its end or where that is refused
+    sound: np.ndarray  # (R,) the row can be followed: its place, state and action are known; changed by refuse
+    faults: Faults | Gathered
 
     def owner(self, position: int) -> str:
         """``"row 17"``, as the owner of the table would find it."""
         return row_name(self.frame, position, self.source)
 
     def name(self, position: int) -> str:
-        """``"row 17 (trajectory 3, step 5)"``."""
+        """``"row 17 (trajectory 3, step 5)"``; the row alone where its trajectory or step is not known."""
+        if self.trajectory[position] < 0 or self.step[position] < 0:
+            return self.owner(position)
         where = step_name(self.trajectories[self.trajectory[position]], int(self.values[position]))
         return f"{self.owner(position)} ({where})"
 
-    def refuse(self, wrong: np.ndarray, say: Callable[[int], str]) -> None:
-        """Raise about the first row, from the top of the table, that is wrong, and count the others."""
+    def report(self, wrong: np.ndarray, say: Callable[[int], str]) -> None:
+        """Report the first row, from the top of the table, that is wrong, and count the others."""
         if wrong.any():
             first = int(np.argmax(wrong))
-            raise ValueError(f"{self.name(first)}: {say(first)}{count(wrong)}")
+            self.faults.add(f"{self.name(first)}: {say(first)}{count(wrong)}")
+
+    def refuse(self, wrong: np.ndarray, say: Callable[[int], str], among: np.ndarray | None = None) -> None:
+        """Report rows that cannot be followed any further.
+
+        ``among`` are the rows of which that can be said; default: those that could be followed so far.
+        """
+        wrong = wrong & (self.sound if among is None else among)
+        self.report(wrong, say)
+        self.sound[wrong] = False
+        self.following[(self.following >= 0) & wrong[self.following]] = -1
 
 
 def count(wrong: np.ndarray) -> str:
@@ -58,23 +74,29 @@ def count(wrong: np.ndarray) -> str:
     return f" ({wrong.sum():,} rows have this fault; this is the first)" if wrong.sum() > 1 else ""
 
 
-def require(frame: pd.DataFrame, parts: dict[str, list]) -> None:
-    """Raise where the table is empty, or a column is not there or there twice."""
+def require(frame: pd.DataFrame, parts: dict[str, list], faults: Faults | Gathered) -> bool:
+    """Report where the table is empty, or a column is not there or there twice; whether all is well."""
     if len(frame.columns) == 0 or len(frame) == 0:
         size = f"{len(frame)} rows, {len(frame.columns)} columns"
-        raise ValueError(f"the table is empty ({size}); expected one row per step")
+        faults.add(f"the table is empty ({size}); expected one row per step")
+        return False
     have = [str(name) for name in frame.columns]
+    well = True
     for part, columns in parts.items():
         for column in columns:
             found = int((frame.columns == column).sum())
+            if found == 1:
+                continue
+            well = False
             if found > 1:
-                raise ValueError(f"the table has {found} columns named {column!r} ({part}=); names must be unique")
-            if found == 0 and column in frame.index.names:
-                raise ValueError(f"{column!r} ({part}=) is an index of the table, not a column: call reset_index()")
-            if found == 0:
+                faults.add(f"the table has {found} columns named {column!r} ({part}=); names must be unique")
+            elif column in frame.index.names:
+                faults.add(f"{column!r} ({part}=) is an index of the table, not a column: call reset_index()")
+            else:
                 close = difflib.get_close_matches(str(column), have, n=3, cutoff=0.5)
                 hint = f"did you mean {' or '.join(close)}? " if close else ""
-                raise ValueError(f"no column {column!r} ({part}=): {hint}The table has {', '.join(have)}")
+                faults.add(f"no column {column!r} ({part}=): {hint}The table has {', '.join(have)}")
+    return well
 
 
 def keys(frame: pd.DataFrame, columns: Sequence[Hashable], part: str) -> Keys:
@@ -119,32 +141,35 @@ def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def in_sequence(frame: pd.DataFrame, source: str | None, trajectory: Keys, step: Hashable) -> Rows:
+def in_sequence(
+    frame: pd.DataFrame, source: str | None, trajectory: Keys, step: Hashable, faults: Faults | Gathered
+) -> Rows:
     """Find the step of every row and the row that follows it.
 
-    Raises
-    ------
-    ValueError
-        Where a trajectory or step is missing or no integer, or steps are duplicated or not consecutive.
+    Faults: a trajectory or step that is missing or no integer; steps that are duplicated or not consecutive.
     """
-    _present(frame, source, trajectory.codes < 0, "trajectory")
-    values = _steps(frame, source, step)
-    order = np.lexsort((values, trajectory.codes))
+    unnamed = trajectory.codes < 0
+    _present(frame, source, unnamed, "trajectory", faults)
+    values, numbered = _steps(frame, source, step, faults)
+    kept = np.flatnonzero(~unnamed & numbered)
+    order = kept[np.lexsort((values[kept], trajectory.codes[kept]))]
     codes, sorted_values = trajectory.codes[order], values[order]
     starts = np.flatnonzero(np.diff(codes, prepend=-1))
-    within = np.empty(len(order), np.int64)
+    within, before, following = (np.full(len(frame), -1) for _ in range(3))
     within[order] = np.arange(len(order)) - np.repeat(starts, np.diff(starts, append=len(order)))
-    same = codes[1:] == codes[:-1]
-    following = np.full(len(order), -1)
-    following[order[:-1][same]] = order[1:][same]
-    rows = Rows(frame, source, trajectory.names, values, trajectory.codes, within, following)
-
-    gap = np.diff(sorted_values)
-    twice, broken = np.zeros(len(order), bool), np.zeros(len(order), bool)
-    twice[order[1:][same & (gap == 0)]] = True
-    broken[order[1:][same & (gap > 1)]] = True
-    before = np.full(len(order), -1)
+    same, gap = codes[1:] == codes[:-1], np.diff(sorted_values)
     before[order[1:]] = order[:-1]
+    next_one = same & (gap == 1)
+    following[order[:-1][next_one]] = order[1:][next_one]
+    sound = ~unnamed & numbered
+    rows = Rows(frame, source, trajectory.names, values, trajectory.codes, within, following, sound, faults)
+
+    twice, broken = np.zeros(len(frame), bool), np.zeros(len(frame), bool)
+    twice[order[1:][same & (gap == 0)]] = True
+    # Where a row has no place in the sequence, a step that looks missing may be that row.
+    whole = ~np.isin(codes[1:], trajectory.codes[~unnamed & ~numbered]) & (not unnamed.any())
+    broken[order[1:][same & (gap > 1) & whole]] = True
+    times = f" {time_stamps(step, source)}" if broken.sum() > 0.5 * max(same.sum(), 1) else ""
     rows.refuse(
         twice,
         lambda i: (
@@ -153,52 +178,89 @@ def in_sequence(frame: pd.DataFrame, source: str | None, trajectory: Keys, step:
             "trajectory=['subject', 'episode']"
         ),
     )
-    rows.refuse(
+    rows.report(
         broken,
         lambda i: (
             f"the step before it is {values[before[i]]}; steps must be consecutive within a trajectory. Add what "
-            "is missing (a choice that was not recorded is a row with an empty action), or cut the trajectory there"
+            "is missing (a choice that was not recorded is a row with an empty action), or cut the trajectory "
+            f"there.{times}"
         ),
     )
     return rows
 
 
-def _present(frame: pd.DataFrame, source: str | None, missing: np.ndarray, part: str) -> None:
+def time_stamps(step: Hashable, source: str | None) -> str:
+    """Remedy where times stand in the place of steps."""
+    text = f"If column {step!r} holds time stamps, use their rank within the trajectory, 1, 2, 3, …"
+    return text if source is not None else f"{text}: table.groupby(trajectory)[{step!r}].rank(method='first')"
+
+
+def _present(
+    frame: pd.DataFrame, source: str | None, missing: np.ndarray, part: str, faults: Faults | Gathered
+) -> None:
     if missing.any():
         row = row_name(frame, int(np.argmax(missing)), source)
-        raise ValueError(f"{row}: the {part} is missing; every row needs one{count(missing)}")
+        faults.add(f"{row}: the {part} is missing; every row needs one{count(missing)}")
 
 
-def _steps(frame: pd.DataFrame, source: str | None, column: Hashable) -> np.ndarray:
+def _steps(
+    frame: pd.DataFrame, source: str | None, column: Hashable, faults: Faults | Gathered
+) -> tuple[np.ndarray, np.ndarray]:
+    """Steps as integers, ``(R,)``, and the rows in which they are that."""
     series = frame[column]
-    _present(frame, source, series.isna().to_numpy(bool), "step")
-    if not pd.api.types.is_numeric_dtype(series.dtype) or pd.api.types.is_bool_dtype(series.dtype):
-        numbers = series.map(lambda value: isinstance(value, (int, float, np.number)) and not isinstance(value, bool))
-        wrong = ~numbers.to_numpy(bool)
-        if wrong.any():
-            i = int(np.argmax(wrong))
-            raise ValueError(
-                f"{row_name(frame, i, source)}: step {series.iloc[i]!r} is a {type(series.iloc[i]).__name__}; expected "
-                f"integers: convert column {column!r}, for example with astype(int){count(wrong)}"
-            )
-    values = series.to_numpy(float)
-    wrong = ~np.isfinite(values) | (values != np.round(values)) | (np.abs(values) > _LARGEST)
+    missing = series.isna().to_numpy(bool)
+    _present(frame, source, missing, "step", faults)
+    numeric = pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_bool_dtype(series.dtype)
+    number = np.full(len(series), True) if numeric else series.map(_is_number).to_numpy(bool)
+    wrong = ~number & ~missing
+    if wrong.any():
+        i = int(np.argmax(wrong))
+        kind = "a time stamp" if _is_time(series.iloc[i]) else f"a {type(series.iloc[i]).__name__}"
+        remedy = f": convert column {column!r}, for example with astype(int)" if source is None else ""
+        if _is_time(series.iloc[i]):
+            remedy = f". {time_stamps(column, source)}"
+        said = f"step {_shown(series.iloc[i])} is {kind}; expected integers{remedy}"
+        faults.add(f"{row_name(frame, i, source)}: {said}{count(wrong)}")
+    values = np.full(len(series), np.nan)
+    values[number & ~missing] = series[number & ~missing].to_numpy(float)
+    wrong = number & ~missing & (~np.isfinite(values) | (values != np.round(values)) | (np.abs(values) > _LARGEST))
     if wrong.any():
         i = int(np.argmax(wrong))
         row = row_name(frame, i, source)
-        raise ValueError(f"{row}: step {values[i]:g} is not an integer; count steps 0, 1, 2, …{count(wrong)}")
-    return values.astype(np.int64)
+        times = f". {time_stamps(column, source)}" if np.isfinite(values[i]) else ""
+        said = f"step {values[i]:g} is not an integer; count steps 0, 1, 2, …{times}"
+        faults.add(f"{row}: {said}{count(wrong)}")
+    sound = number & ~missing & ~wrong
+    return np.where(sound, values, 0).astype(np.int64), sound
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+
+
+def _is_time(value: Any) -> bool:
+    """Whether it is a date or time, or text that reads like one."""
+    if isinstance(value, str):
+        try:
+            return any(mark in value for mark in "-:/") and not pd.isna(pd.Timestamp(value))
+        except ValueError:
+            return False
+    return isinstance(value, (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64))
+
+
+def _shown(value: Any) -> str:
+    return f"{str(value)!r}" if _is_time(value) else repr(value)
 
 
 def constant(rows: Rows, key: Keys, part: str, remedy: str) -> np.ndarray:
-    """The one value of a key in each trajectory, ``(N,)``; an error where it is missing or there are several."""
-    _present(rows.frame, rows.source, key.codes < 0, part)
+    """The one value of a key in each trajectory, ``(N,)``; faults: it is missing, or there are several."""
+    _present(rows.frame, rows.source, key.codes < 0, part, rows.faults)
     first = np.flatnonzero(rows.step == 0)
-    of_trajectory = np.empty(len(rows.trajectories), np.int64)
+    of_trajectory = np.full(len(rows.trajectories), -1)
     of_trajectory[rows.trajectory[first]] = key.codes[first]
     expected = of_trajectory[rows.trajectory]
-    rows.refuse(
-        key.codes != expected,
+    rows.report(
+        (key.codes != expected) & (key.codes >= 0) & (expected >= 0) & (rows.trajectory >= 0),
         lambda i: (
             f"the {part} is {label(key.names[key.codes[i]])}, at the start of the trajectory it is "
             f"{label(key.names[expected[i]])}. {remedy}"

@@ -7,14 +7,63 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import jax
 import numpy as np
 
 from goalinf.data import rules
+from goalinf.data.labels import decision_name
 from goalinf.worlds.alike import same_place
 from goalinf.worlds.world import World, label
 
 if TYPE_CHECKING:
     from goalinf.data.trajectories import Trajectories
+
+
+def check_numbers(data: Trajectories, worlds: Sequence[World]) -> None:
+    """Every state, action and context is a number of these worlds; compiled code would clamp others.
+
+    Parameters
+    ----------
+    data : Trajectories
+        What was observed. Nothing is checked where its arrays are traced, or hold a batch of data sets.
+    worlds : sequence of World
+        One per context of the data, or one for all.
+
+    Raises
+    ------
+    ValueError
+        Where a number is too large; the trajectory, the step (the row, where there is a table) and the numbers that
+        exist are named.
+    """
+    arrays = data.states, data.actions, data.context
+    if any(isinstance(array, jax.core.Tracer) for array in arrays) or np.ndim(data.states) != 2:
+        return
+    states, actions, context = map(np.asarray, arrays)
+    if len(worlds) == 1:
+        context = np.zeros_like(context)
+    elif context.max() >= len(worlds):
+        n = int((context >= len(worlds)).argmax())
+        raise ValueError(
+            f"trajectory {label(data.trajectory_names[n])} is of context number {context[n]}; expected 0 to "
+            f"{len(worlds) - 1}, because there are {len(worlds)} worlds"
+        )
+    for what, values, sizes in (
+        ("state", states, np.array([world.n_states for world in worlds])),
+        ("action", actions, np.array([world.n_actions for world in worlds])),
+    ):
+        if values.size == 0 or values.max() < sizes.min():
+            continue
+        wrong = values >= sizes[context][:, None]
+        if wrong.any():
+            n, t = np.argwhere(wrong)[0].tolist()
+            size = int(sizes[context[n]])
+            high = values[values >= 0].min() >= 1 and values.max() == size
+            hint = ". The numbers are one too high: subtract 1" if high else ""
+            more = f" ({wrong.sum():,} such entries)" if wrong.sum() > 1 else ""
+            raise ValueError(
+                f"{decision_name(data, n, t)}: {what} number {values[n, t]}; the world has {size} {what}s, numbers 0 "
+                f"to {size - 1}{hint}{more}"
+            )
 
 
 def check_fits(data: Trajectories, worlds: Sequence[World], *, slips: bool = False) -> None:
@@ -40,15 +89,11 @@ def check_fits(data: Trajectories, worlds: Sequence[World], *, slips: bool = Fal
         Where a state or an action does not exist, or is another one: first-order data in a world with memory, say; or
         where a rule is broken. Trajectory and step are named, and the row where the data came from a table.
     """
+    check_numbers(data, worlds)
     cells, contexts = data.cells, data.context_names
-    highest_state, highest_action = (_highest(x, data.context, len(contexts)) for x in (data.states, data.actions))
     for number, context in enumerate(contexts):
         world = worlds[min(number, len(worlds) - 1)]
         which = f"the data of context {context!r}" if len(contexts) > 1 else "the data"
-        if (state := highest_state[number]) >= world.n_states:
-            raise ValueError(f"{which} visit state number {state}; the world has {world.n_states} states")
-        if (action := highest_action[number]) >= world.n_actions:
-            raise ValueError(f"{which} hold action number {action}; the world has {world.n_actions} actions")
         read = data.labels.worlds[number] if data.labels is not None and data.labels.worlds else world
         if read is not world:
             mine = np.asarray(cells.context) == number if len(contexts) > 1 else slice(None)
@@ -121,13 +166,6 @@ class _Visits:
             first = int(wrong.argmax())
             more = f" ({wrong.sum():,} steps have this fault; this is the first)" if wrong.sum() > 1 else ""
             raise ValueError(f"{self.owner(first)}: {say(first)}{more}")
-
-
-def _highest(values: np.ndarray, context: np.ndarray, count: int) -> np.ndarray:
-    """The highest of the numbers ``(N, …)`` of every context, −1 where there is none."""
-    found = np.full(count, -1)
-    np.maximum.at(found, context, np.max(values, axis=1, initial=-1))
-    return found
 
 
 def check_same_conditions(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable, Mapping
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 import numpy as np
 import pandas as pd
 
+from goalinf.worlds.names import check_alike, check_present
 from goalinf.worlds.table_files import row_name
 from goalinf.worlds.world import World, label
 
@@ -41,7 +42,12 @@ class Labels:
         Position in the table of every visit, −1 where there is none. Column ``t`` is decision ``t``; the
         column after a trajectory's last decision is the visit to its last state.
     source : str, optional
-        Name of the CSV file that the table was read from.
+        Name of the text file that the table was read from.
+
+    Raises
+    ------
+    ValueError
+        Where two names print alike (1 and ``"1"``), or a subject's name means a missing value.
     """
 
     trajectories: tuple[Hashable, ...]
@@ -53,6 +59,11 @@ class Labels:
     table: pd.DataFrame | None = None
     rows: np.ndarray | None = None
     source: str | None = None
+
+    def __post_init__(self):
+        check_present(self.subjects, "subjects")
+        for what in ("trajectories", "subjects", "contexts"):
+            check_alike(getattr(self, what), what)
 
     def select(self, trajectories: np.ndarray, subjects: np.ndarray, contexts: np.ndarray, width: int) -> Labels:
         """The names of some trajectories, subjects and contexts (all given by number), over `width` visits."""
@@ -80,6 +91,13 @@ class Labels:
     def __repr__(self) -> str:
         counts = [len(names) for names in (self.trajectories, self.subjects, self.contexts)]
         return "Labels({} trajectories, {} subjects, {} contexts)".format(*counts)
+
+
+def decision_name(data: Any, trajectory: int, step: int) -> str:
+    """:meth:`Labels.where` of trajectories; by number where they have no labels."""
+    if data.labels is None:
+        return f"trajectory {trajectory}, step {step}"
+    return data.labels.where(trajectory, step)
 
 
 def step_name(trajectory: Hashable, step: object) -> str:

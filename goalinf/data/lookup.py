@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from goalinf.data.columns import Keys, Rows
+from goalinf.worlds.cells import is_whole, readings
+from goalinf.worlds.names import texts
 from goalinf.worlds.world import World, label
 
 
@@ -18,6 +20,7 @@ class Places:
 
     worlds: tuple[World, ...]  # the different ones
     which: np.ndarray  # (R,) numbers into worlds
+    known: np.ndarray  # (R,) the world of the row is known
 
     def base(self, row: int) -> World:
         """The first-order world of a row: the table holds its states."""
@@ -29,8 +32,9 @@ class Places:
 
     def each(self) -> Iterator[tuple[World, np.ndarray]]:
         """Every world with the positions of its rows."""
-        order = np.argsort(self.which, kind="stable")
-        ends = np.cumsum(np.bincount(self.which, minlength=len(self.worlds)))
+        known = np.flatnonzero(self.known)
+        order = known[np.argsort(self.which[known], kind="stable")]
+        ends = np.cumsum(np.bincount(self.which[known], minlength=len(self.worlds)))
         yield from zip(self.worlds, np.split(order, ends[:-1]), strict=True)
 
     def bases(self) -> Iterator[tuple[World, np.ndarray]]:
@@ -44,39 +48,50 @@ def base(world: World) -> World:
     return world if world.memory is None else world.memory.base
 
 
-def states(rows: Rows, places: Places, key: Keys, columns: list) -> np.ndarray:
-    """Number of the state of every row, ``(R,)``."""
-    rows.refuse(key.codes < 0, lambda i: f"the state is missing (column {_shown(columns)}); every row needs one")
-    found, said = np.empty(len(key.codes), np.int64), {}
+def states(rows: Rows, places: Places, key: Keys, columns: list, *, text: bool) -> np.ndarray:
+    """Number of the state of every row, ``(R,)``; −1 where there is none. ``text``: the names are cells of a file."""
+    rows.refuse(
+        key.codes < 0,
+        lambda i: f"the state is missing (column {_shown(columns)}); every row needs one",
+        among=places.known,
+    )
+    found, said = np.full(len(key.codes), -1), {}
     for world, chosen in places.each():
-        unique, inverse = np.unique(key.codes[chosen], return_inverse=True)
+        given = chosen[key.codes[chosen] >= 0]
+        unique, inverse = np.unique(key.codes[given], return_inverse=True)
         numbers = np.empty(len(unique), np.int64)
         for i, code in enumerate(unique):
             try:
-                numbers[i] = base(world).index(key.names[code])
+                numbers[i] = _state(base(world), key.names[code], columns, text=text)
             except ValueError as error:
-                numbers[i], said[id(world), code] = -1, _unknown(base(world), key.names[code], error, columns)
-        found[chosen] = numbers[inverse]
-    rows.refuse(found < 0, lambda i: said[id(places.worlds[places.which[i]]), key.codes[i]])
+                numbers[i], said[id(world), code] = -1, str(error)
+        found[given] = numbers[inverse]
+    rows.refuse(
+        (found < 0) & (key.codes >= 0),
+        lambda i: said[id(places.worlds[places.which[i]]), key.codes[i]],
+        among=places.known,
+    )
     return found
 
 
-def actions(rows: Rows, places: Places, state: np.ndarray, key: Keys) -> np.ndarray:
+def actions(rows: Rows, places: Places, state: np.ndarray, key: Keys, column: Hashable, *, text: bool) -> np.ndarray:
     """Number of the action of every row, ``(R,)``, −1 where it is missing."""
     found, said = np.full(len(key.codes), -1), {}
     for world, chosen in places.each():
         here = base(world)
-        recorded = chosen[key.codes[chosen] >= 0]
+        recorded = chosen[(key.codes[chosen] >= 0) & ((state[chosen] >= 0) | (not here.local_actions))]
         # Where every state has action names of its own, the name means something only together with the state.
         place = state[recorded] if here.local_actions else 0
         unique, inverse = np.unique(place * len(key.names) + key.codes[recorded], return_inverse=True)
         numbers = np.empty(len(unique), np.int64)
+        coded = _coded(here)
+        one_too_high = _one_too_high(here, [key.names[int(pair) % len(key.names)] for pair in unique], coded)
         for i, pair in enumerate(unique):
             s, code = divmod(int(pair), len(key.names))
             try:
-                numbers[i] = _action(here, key.names[code], s if here.local_actions else None)
+                numbers[i] = _action(here, key.names[code], s if here.local_actions else None, coded, text=text)
             except ValueError as error:
-                numbers[i], said[id(world), pair] = -2, str(error)
+                numbers[i], said[id(world), pair] = -2, f"{error} (column {column!r}){one_too_high}"
         found[recorded] = numbers[inverse]
 
     def say(i: int) -> str:
@@ -84,21 +99,59 @@ def actions(rows: Rows, places: Places, state: np.ndarray, key: Keys) -> np.ndar
         place = state[i] if base(world).local_actions else 0
         return said[id(world), place * len(key.names) + key.codes[i]]
 
-    rows.refuse(found < -1, say)
+    rows.refuse(found < -1, say, among=places.known)
     return found
 
 
-def _action(world: World, name: Hashable, state: int | None) -> int:
-    """Number of an action, given by name or, where no name is an integer, by number."""
+def _state(world: World, name: Any, columns: list, *, text: bool) -> int:
+    """Number of a state; in a text file a cell is whatever name is printed so."""
+    if not text:
+        try:
+            return world.index(name)
+        except ValueError as error:
+            raise ValueError(_unknown(world, name, error, columns)) from None
+    said = readings(name)
+    found = [number for reading in said if (number := world.names.find(reading)) is not None]
+    if found:
+        return found[0]
+    number = world.names.find_text(label(name))
+    return world.index(said[-1]) if number is None else number
+
+
+def _action(world: World, name: Any, state: int | None, coded: bool, *, text: bool) -> int:
+    """Number of an action, given by name or, where no name looks like a number, by number."""
     names = world.action_names(state)
-    numbered = not any(isinstance(known, int) for known in names)
-    if numbered and isinstance(name, int) and 0 <= name < len(names):
-        return name
+    said = readings(name) if text else [name]
+    for reading in said:
+        if reading in names:
+            return world.action_index(reading, state)
+    if text and (printed := [i for i, known in enumerate(names) if known is not None and name in texts(known)]):
+        return printed[0]
+    number = said[-1]
+    if coded and isinstance(number, int) and 0 <= number < len(names):
+        return number
     try:
-        return world.action_index(name, state)
+        return world.action_index(number, state)
     except ValueError as error:
-        hint = f" (or their numbers, 0 to {len(names) - 1})" if numbered else ""
+        hint = f" (or their numbers, 0 to {len(names) - 1})" if coded else ""
         raise ValueError(f"{error}{hint}") from None
+
+
+def _coded(world: World) -> bool:
+    """Whether actions may be given by number, because no name looks like one."""
+    every = [name for names in world.actions for name in names] if world.local_actions else world.actions
+    return not any(is_whole(label(name)) for name in every if name is not None)
+
+
+def _one_too_high(world: World, given: list[Hashable], coded: bool) -> str:
+    """Remedy where the codes of actions are counted from 1 and the world's from 0."""
+    codes = {number for name in given if isinstance(number := readings(label(name))[-1], int)}
+    names = [str(name) for name in world.actions]
+    if world.local_actions or not (coded or names == [str(i) for i in range(len(names))]):
+        return ""
+    if len(codes) < len(given) or codes != codes & set(range(1, len(names) + 1)) or len(names) not in codes:
+        return ""
+    return f". The codes are one too high: they run from {min(codes)} to {max(codes)}, expected 0 to {max(codes) - 1}"
 
 
 def _unknown(world: World, name: Any, error: ValueError, columns: list) -> str:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from goalinf.data import lookup, rules
 from goalinf.data.columns import Keys, Rows, constant, in_sequence, keys, require
+from goalinf.data.faults import Faults, Gathered
 from goalinf.data.labels import Labels
 from goalinf.data.trajectories import Trajectories
 from goalinf.sizes import check_memory
-from goalinf.worlds.table_files import read_table
+from goalinf.worlds.names import texts
+from goalinf.worlds.table_files import Table, open_table
 from goalinf.worlds.world import World, label
 
 Columns = Hashable | Sequence[Hashable]
@@ -29,15 +32,21 @@ def read_trajectories(
     action: Hashable | None = None,
     subject: Columns | None = None,
     context: Columns | None = None,
+    missing: Sequence[Any] = (),
+    delimiter: str | None = None,
 ) -> Trajectories:
     """Read observed behavior from a long table, and check every row against the world it happened in.
 
     **With an action column** each row is a decision: the state and the action chosen there. The state after
     the last action was not seen, unless a last row with an empty action gives it. An empty action (NaN, None,
-    NA) before the last row is a missing choice: the state moves on, the likelihood gets nothing. Where nothing was done
-    at all, as in a trial whose response was missed, the state stays: the next row holds the same state, in whatever
-    world. A missing choice leaves habits and what an agent has learned as they were.
+    pandas.NA, in a text file an empty cell) before the last row is a missing choice: the state moves on, the likelihood
+    gets nothing. Where nothing was done at all, as in a trial whose response was missed, the state stays: the next row
+    holds the same state, in whatever world. A missing choice leaves habits and what an agent has learned as they were.
     **Without one** each row is a visit and the action is read off the next state.
+
+    A word is a name: ``NA``, ``None`` or ``null`` in a text file is missing only where `missing` says so. Cells of a
+    text file are compared with names as they are printed, so that a file needs no types; identifiers are numbers where
+    all of them would be written the same again (``001`` is text, and another one than ``1``).
 
     The rows may stand in any order. Trajectories, subjects and contexts are numbered in the order of their
     names, so that shuffling the rows changes nothing. A trajectory without any choice (a single visit) is
@@ -46,7 +55,8 @@ def read_trajectories(
     Parameters
     ----------
     table : DataFrame or path
-        A data frame, or the path of a file ending in ``.csv``, ``.csv.gz`` or ``.parquet``. It is not changed.
+        A data frame, or the path of a file ending in ``.csv``, ``.tsv`` (both also with ``.gz``) or ``.parquet``. It is
+        not changed.
     world : World, or mapping of context to World
         Where it happened. With a mapping, `context` is required and each row is checked in its own world.
         On worlds with memory the table holds plain states; they become pairs (last state, this state), and in belief
@@ -63,6 +73,10 @@ def read_trajectories(
         Who acted; constant within a trajectory. Default: one subject.
     context : column or list of columns, optional
         The condition: which world, or which known reward; constant within a trajectory. Default: one context.
+    missing : sequence
+        Further values that mean a missing one in the columns named above, such as ``["NA", -99]``.
+    delimiter : str, optional
+        Character between the cells of a text file. Default: a comma, a tab in ``.tsv``.
 
     Returns
     -------
@@ -78,7 +92,8 @@ def read_trajectories(
         steps are not integers, duplicated or not consecutive; where the subject or context changes within a
         trajectory; where an action is not available in its state, something is decided in a terminal state,
         the world forbids a transition, or an action cannot be read off because several lead to the next
-        state. The message names the first such row, its trajectory and step, how many there are, and the remedy.
+        state; where two names print alike (1 and ``"1"``), or a value of `missing` is a name of the world. The message
+        names the first such row, its trajectory and step, how many there are, and the remedy.
     FileNotFoundError
         Where the file is not there.
 
@@ -99,33 +114,43 @@ def read_trajectories(
     1 missing choice
     1 subject, 1 context
     """
-    frame, source = read_table(table)
-    given = {"trajectory": trajectory, "step": step, "state": state}
-    given |= {"action": action, "subject": subject, "context": context}
-    for part in ("trajectory", "step", "state"):
-        if given[part] is None:
-            raise ValueError(f"{part}= is None; expected the name of a column")
-    parts = {part: _listed(columns) for part, columns in given.items() if columns is not None}
-    for part in ("step", "action"):
-        if len(parts.get(part, [0])) != 1:
-            raise ValueError(f"{part}= names {len(parts[part])} columns; expected one")
-    require(frame, parts)
+    columns = {"trajectory": trajectory, "step": step, "state": state}
+    columns |= {"action": action, "subject": subject, "context": context}
+    data = read_opened(open_table(table, delimiter=delimiter), world, columns, missing, Faults())
+    assert data is not None
+    return data
 
-    rows = in_sequence(frame, source, keys(frame, parts["trajectory"], "trajectory"), parts["step"][0])
+
+def read_opened(
+    table: Table,
+    world: World | Mapping[Hashable, World],
+    columns: Mapping[str, Columns | None],
+    missing: Sequence[Any],
+    faults: Faults | Gathered,
+) -> Trajectories | None:
+    """:func:`read_trajectories` of a table that was opened; None where faults were gathered."""
+    parts = _parts(columns)
+    if not require(table.frame, parts, faults):
+        return None
+    words = [missing] if isinstance(missing, str) else list(missing)
+    _check_words(words, world)
+    named = [column for part, several in parts.items() if part != "step" for column in several]
+    cleaned = table.without(words, [*named, *parts["step"]])
+    frame = cleaned.typed(named, parts["step"])
+
+    rows = in_sequence(frame, table.source, keys(frame, parts["trajectory"], "trajectory"), parts["step"][0], faults)
     who, subjects = _groups(rows, parts, "subject")
     task, contexts = _groups(rows, parts, "context")
-    worlds = _worlds(world, contexts, rows, task, parts)
-    different = list({id(one): one for one in worlds}.values())
-    number = np.array([[one is other for other in different].index(True) for one in worlds])
-    places = lookup.Places(tuple(different), number[task[rows.trajectory]])
-
-    at, chosen = _visits(rows, places, parts)
+    worlds, contexts, places = _worlds(world, contexts, rows, task, parts, text=table.text is not None)
+    at, chosen = _visits(rows, places, parts, cleaned)
     decision = (rows.following >= 0) | (chosen >= 0)
-    if not (chosen >= 0).any():
-        raise ValueError(
+    if not faults.messages and not (chosen >= 0).any():
+        faults.add(
             f"the table has no choice at all: {len(frame)} rows, {len(rows.trajectories)} trajectories; "
             "expected at least one recorded action, or one trajectory of two visits"
         )
+    if faults.messages:
+        return None
     lengths = np.bincount(rows.trajectory[decision], minlength=len(rows.trajectories))
     shape = (len(rows.trajectories), int(lengths.max()))
     check_memory(
@@ -144,29 +169,59 @@ def read_trajectories(
         contexts=contexts,
         worlds=worlds,
         columns={part: columns[0] if len(columns) == 1 else tuple(columns) for part, columns in parts.items()},
-        table=frame.copy(),
+        table=table.typed(named, parts["step"]).copy(),
         rows=positions,
-        source=source,
+        source=table.source,
     )
     return Trajectories.of(states, actions, lengths=lengths, subject=who, context=task, labels=labels)
 
 
-def _listed(columns: Columns) -> list:
-    return list(columns) if isinstance(columns, (list, tuple)) else [columns]
+def _parts(columns: Mapping[str, Columns | None]) -> dict[str, list]:
+    """The columns of every part that is given, as lists."""
+    for part in ("trajectory", "step", "state"):
+        if columns[part] is None:
+            raise ValueError(f"{part}= is None; expected the name of a column")
+    parts = {
+        part: list(given) if isinstance(given, (list, tuple)) else [given]
+        for part, given in columns.items()
+        if given is not None
+    }
+    for part in ("step", "action"):
+        if len(parts.get(part, [0])) != 1:
+            raise ValueError(f"{part}= names {len(parts[part])} columns; expected one")
+    return parts
 
 
-def _visits(rows: Rows, places: lookup.Places, parts: dict[str, list]) -> tuple[np.ndarray, np.ndarray]:
+def _check_words(words: Sequence[Any], world: World | Mapping[Hashable, World]) -> None:
+    """A value that means a missing one is not the name of a state or action too."""
+    worlds = [one for one in (world.values() if isinstance(world, Mapping) else [world]) if isinstance(one, World)]
+    printed = {label(word) for word in words}
+    for here in map(lookup.base, worlds if printed else []):
+        actions = [name for names in here.actions for name in names] if here.local_actions else here.actions
+        for what, names in (("a state", here.states), ("an action", actions)):
+            known = printed & {text for name in names if name is not None for text in texts(name)}
+            if known:
+                raise ValueError(
+                    f"missing= holds {sorted(known)[0]!r}, which is the name of {what} of the world; leave it out, or "
+                    "rename one of them"
+                )
+
+
+def _visits(rows: Rows, places: lookup.Places, parts: dict[str, list], table: Table) -> tuple[np.ndarray, np.ndarray]:
     """State and action numbers of every row, ``(R,)`` each, after all checks; action −1 where there is none."""
-    at = lookup.states(rows, places, keys(rows.frame, parts["state"], "state"), parts["state"])
+    text = table.text is not None
+    cells = rows.frame if table.text is None else table.text
+    at = lookup.states(rows, places, keys(cells, parts["state"], "state"), parts["state"], text=text)
     if "action" in parts:
-        chosen = lookup.actions(rows, places, at, keys(rows.frame, parts["action"], "action"))
+        key = keys(cells, parts["action"], "action")
+        chosen = lookup.actions(rows, places, at, key, parts["action"][0], text=text)
         rules.check_ended(rows, places, at, (rows.following >= 0) | (chosen >= 0))
         rules.check_available(rows, places, at, chosen)
         rules.check_moves(rows, places, at, chosen)
     else:
         rules.check_ended(rows, places, at, rows.following >= 0)
         chosen = rules.read_off(rows, places, at)
-    return rules.lift(rows, places, at, chosen), chosen
+    return (at if rows.faults.messages else rules.lift(rows, places, at, chosen)), chosen
 
 
 def _groups(rows: Rows, parts: dict[str, list], part: str) -> tuple[np.ndarray, tuple]:
@@ -180,21 +235,35 @@ def _groups(rows: Rows, parts: dict[str, list], part: str) -> tuple[np.ndarray, 
 
 
 def _worlds(
-    world: World | Mapping[Hashable, World], contexts: tuple, rows: Rows, task: np.ndarray, parts: dict[str, list]
-) -> tuple[World, ...]:
-    """The world of each context."""
+    world: World | Mapping[Hashable, World],
+    contexts: tuple,
+    rows: Rows,
+    task: np.ndarray,
+    parts: dict[str, list],
+    *,
+    text: bool,
+) -> tuple[tuple[World, ...], tuple, lookup.Places]:
+    """The world and name of each context, and the world of each row; names in a text file are compared as printed."""
+    n_rows = len(rows.trajectory)
     if isinstance(world, World):
-        return (world,) * len(contexts)
+        places = lookup.Places((world,), np.zeros(n_rows, np.int64), np.ones(n_rows, bool))
+        return (world,) * len(contexts), contexts, places
     if not isinstance(world, Mapping) or not world or not all(isinstance(one, World) for one in world.values()):
         raise ValueError(f"world is a {type(world).__name__}; expected a World, or a mapping from context to World")
     if "context" not in parts:
         raise ValueError("several worlds were given: name the column that tells the world of each row: context=")
-    known = np.array([context in world for context in contexts])
+    printed = {label(name): name for name in world} if text else {}
+    names = [name if name in world else printed.get(label(name), name) for name in contexts]
+    number = np.where(rows.trajectory < 0, -1, task[rows.trajectory])
+    known = np.array([name in world for name in names] + [False])
     rows.refuse(
-        ~known[task[rows.trajectory]],
+        ~known[number],
         lambda i: (
-            f"context {contexts[task[rows.trajectory[i]]]!r} has no world; the mapping has "
-            f"{', '.join(label(context) if not isinstance(context, str) else repr(context) for context in world)}"
+            f"context {contexts[number[i]]!r} has no world; the mapping has "
+            f"{', '.join(label(name) if not isinstance(name, str) else repr(name) for name in world)}"
         ),
     )
-    return tuple(world[context] for context in contexts)
+    different = list({id(world[name]): world[name] for name in names if name in world}.values())
+    which = [[world.get(name) is one for one in different].index(True) if name in world else 0 for name in names]
+    places = lookup.Places(tuple(different), np.array([*which, 0])[number], known[number])
+    return tuple(world[name] for name in names if name in world), tuple(names), places

@@ -14,9 +14,10 @@ import pandas as pd
 from jaxtyping import Array, Bool, Int
 
 from goalinf import display
-from goalinf.data.arrays import check, check_shapes, chosen_numbers, default_lengths, integers, many
+from goalinf.data.arrays import check, check_shapes, chosen_numbers, default_lengths, integers, many, truths
 from goalinf.data.cells import Cells
 from goalinf.data.labels import Labels
+from goalinf.worlds.world import World
 
 _SHOWN = 5  # rows in a notebook
 
@@ -24,8 +25,8 @@ _SHOWN = 5  # rows in a notebook
 class Trajectories(eqx.Module):
     """Observed behavior: N trajectories of up to T decisions, padded to a rectangle.
 
-    Made by :func:`~goalinf.read_trajectories` from a table, by :func:`~goalinf.simulate`, or by :meth:`of`
-    from arrays. A pytree, so that it can be the value of a NumPyro distribution.
+    Made by :func:`~goalinf.read_trajectories` from a table, by :func:`~goalinf.simulate`, by :meth:`of` from arrays, or
+    by :meth:`from_counts` from counts of choices. A pytree, so that it can be the value of a NumPyro distribution.
 
     Padding and a missing choice are different facts. A *missing choice* is a step before the end of its
     trajectory where no action was recorded: the state moves on (or stays, where a response was missed and nothing was
@@ -126,7 +127,7 @@ class Trajectories(eqx.Module):
             )
         n, t = actions.shape
         lengths = default_lengths(states, actions) if lengths is None else integers(lengths, "lengths")
-        observed = np.ones((n, t), bool) if observed is None else np.asarray(observed, bool)
+        observed = np.ones((n, t), bool) if observed is None else truths(observed, "observed")
         subject = np.zeros(n, np.int32) if subject is None else integers(subject, "subject")
         context = np.zeros(n, np.int32) if context is None else integers(context, "context")
         check_shapes(actions, lengths=lengths, observed=observed, subject=subject, context=context)
@@ -144,6 +145,50 @@ class Trajectories(eqx.Module):
             contexts=None if contexts is None else tuple(contexts),
         )
         return _with_cells(data)
+
+    @classmethod
+    def from_counts(cls, world: World, counts: Any) -> Trajectories:
+        """Assemble the record from counts of choices n(s, a).
+
+        Every choice becomes a trajectory of one step after which the next state was not seen, so that counts can be
+        given wherever trajectories are scored. Counts have no order: they are all that the likelihood of a stationary
+        policy needs. An agent with a memory starts anew at every choice, and one with a finite horizon is in its first
+        step at each.
+
+        Parameters
+        ----------
+        world : World
+            Where the choices were made.
+        counts : int (S, A), mapping, Series or DataFrame
+            How often each action was chosen in each state: an array in the order of the world's states and actions; a
+            mapping from (state, action), or from state to a mapping from action; a Series with such an index; a frame
+            with states as its index and actions as its columns, or with the columns ``state``, ``action``, ``count``.
+            By name, what is not listed was not chosen.
+
+        Returns
+        -------
+        Trajectories
+            As many as there are choices, at most 100,000.
+
+        Raises
+        ------
+        ValueError
+            Where a count is not a whole number of at least 0, a name is unknown or counted twice, an action is not
+            available or its state terminal, the shape does not fit, or there is no choice or too many.
+
+        Examples
+        --------
+        >>> import goalinf as gi
+        >>> hall = gi.gridworld("s.a", discount=0.9)
+        >>> data = gi.Trajectories.from_counts(hall, {("s", "right"): 3, ((0, 1), "left"): 1})
+        >>> data.choice_counts(3, 4)
+        array([[0., 0., 0., 3.],
+               [0., 0., 1., 0.],
+               [0., 0., 0., 0.]])
+        """
+        from goalinf.data.counts import from_counts  # here, because it needs this class
+
+        return from_counts(world, counts)
 
     @classmethod
     def traced(cls, states, actions, *, lengths, observed, subject, context, contexts=None) -> Trajectories:

@@ -158,7 +158,7 @@ class Audit:
         if self.unvisited:
             names = ", ".join(self.unvisited[:_NAMED]) + (", …" if len(self.unvisited) > _NAMED else "")
             text += f" No choice was seen in {names}."
-        return [text]
+        return [text, *filter(None, [getattr(self.fit, "pooled", "")])]
 
     def _reward(self) -> list[str]:
         if not self.n_parameters:

@@ -114,7 +114,7 @@ def trajectory_labels(data: Trajectories) -> np.ndarray:
 
 def labels(names: Sequence[Any]) -> np.ndarray:
     """Names along an axis: numbers where all are whole numbers, else text."""
-    if all(issubclass(kind, (int, np.integer)) for kind in set(map(type, names))):
+    if all(issubclass(kind, (int, np.integer)) and kind is not bool for kind in set(map(type, names))):
         return np.array(names, int)
     return np.array([label(name) for name in names], str)
 

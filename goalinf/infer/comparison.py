@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from goalinf.checks import check_choice
 from goalinf.data import Trajectories
 from goalinf.data.arrays import many
 from goalinf.infer import _arviz
@@ -152,8 +153,7 @@ def _row(found: Any, best: Any, note: str) -> dict[str, Any]:
 
 def loo(fit: Fit, unit: str = "trajectory") -> Any:
     """Leave-one-out predictive accuracy of one fit: ArviZ's ``ELPDData``; see :func:`compare`."""
-    if unit not in ("trajectory", "step", "subject"):
-        raise ValueError(f"unit is {unit!r}; expected 'trajectory', 'step' or 'subject'")
+    check_choice("unit", unit, get_args(Unit))
     check_trajectories(fit)
     draws = fit.posterior
     scores = _by_step(fit) if unit == "step" else _by_trajectory(fit)

@@ -24,6 +24,7 @@ from goalinf.infer.density import Density
 from goalinf.infer.numbers import as_text, numbers
 from goalinf.infer.priors import Site, fill, find_sites
 from goalinf.sizes import check_memory
+from goalinf.worlds.names import label, plain
 
 Algorithm = Literal["IMH", "HMC", "NUTS"]  # those that make Markov chains
 KHAT = 0.7  # Pareto k above which importance weights have too heavy a tail (Vehtari et al. 2024)
@@ -117,7 +118,7 @@ class Fit:
             Only this variable, such as ``"reward.values"``; its rows are then indexed by the labels alone
             (states, features, …), a frame as one would plot it.
         subject : hashable, optional
-            Only the parameters of this subject.
+            Only the parameters of this subject; its identifier as in the data, of any type.
 
         Raises
         ------
@@ -131,7 +132,7 @@ class Fit:
             draws = draws[[v for v in draws.data_vars if "subject" in draws[v].dims]]
             if not draws.data_vars:
                 raise KeyError("no parameter of this fit belongs to a subject")
-            draws = draws.sel(subject=subject)
+            draws = draws.isel(subject=_number_of(subject, draws["subject"].values))
         if name is None:
             return _arviz.summary(draws)
         table = _arviz.summary(draws[[name]])
@@ -163,6 +164,23 @@ class Fit:
         other = "use method='hmc'" if algorithm == "IMH" else "warm up longer (warmup=)"
         remedy = f"Draw more (draws=), {other}, or use tighter priors, before you trust these numbers."
         return f"NOT converged: {'; '.join(worries)}. {remedy} {ran}{cut}"
+
+    @property
+    def pooled(self) -> str:
+        """Statement that subjects or contexts share one set of parameters; empty where there is one of each."""
+        if self.agent is None or not isinstance(self.data, Trajectories):
+            return ""
+        counts = {"subject": len(np.unique(self.data.subject)), "context": len(np.unique(self.data.context))}
+        several = [f"{count:,} {what}s" for what, count in counts.items() if count > 1]
+        if not several:
+            return ""
+        own = ""
+        if isinstance(self.agent, Mixture) and self.agent.by != "data":
+            own = f", except for one agent.{self.agent.parameter} per {self.agent.by}"
+        return (
+            f"Pooled: {' and '.join(several)} share one set of parameters{own}; differences between them are not "
+            "modeled. Where they may differ, fit each one alone (data.select)."
+        )
 
     @property
     def _chained(self) -> bool:
@@ -343,10 +361,19 @@ class Fit:
 
     def __repr__(self) -> str:
         table, more = self._numbers()
-        return "\n".join(filter(None, [self._size, as_text(table), more, self.diagnosis]))
+        return "\n".join(filter(None, [self._size, as_text(table), more, self.diagnosis, self.pooled]))
 
     def _repr_html_(self) -> str:
         table, more = self._numbers()
-        return display.card(
-            self._size, display.table(table), display.paragraphs(more), display.paragraphs(self.diagnosis)
-        )
+        words = [display.paragraphs(text) for text in (more, self.diagnosis, self.pooled)]
+        return display.card(self._size, display.table(table), *words)
+
+
+def _number_of(subject: Hashable, coordinate: np.ndarray) -> int:
+    """Position of a subject along its axis, which holds identifiers as they are printed."""
+    printed = [str(name) for name in coordinate.tolist()]
+    name = label(plain(subject))
+    if name not in printed:
+        shown = ", ".join(printed[:8]) + (", …" if len(printed) > 8 else "")
+        raise KeyError(f"no subject {subject!r} in this fit; it has {shown}")
+    return printed.index(name)

@@ -18,7 +18,7 @@ from numpyro.optim import Adam
 from goalinf.agents import Agent, Mixture
 from goalinf.agents.alternatives import options_of
 from goalinf.agents.contexts import Rewards, Worlds
-from goalinf.checks import check_count, check_key
+from goalinf.checks import check_choice, check_count, check_key
 from goalinf.errors import ConvergenceError
 from goalinf.infer import assemble
 from goalinf.infer.density import Model
@@ -178,8 +178,7 @@ def approximate(
     >>> look.posterior.sizes["draw"]
     1000
     """
-    if by not in ("laplace", "svi"):
-        raise ValueError(f"by is {by!r}; expected 'laplace' or 'svi'")
+    check_choice("by", by, ("laplace", "svi"))
     check_key(key)
     for name, count in (("draws", draws), ("steps", steps)):
         check_count(name, count)

@@ -1,9 +1,9 @@
 """Records as plain structure and arrays, and back: what a file holds of a world, an agent, a reward, priors, data.
 
 Structure is what JSON knows (lists, numbers, text) with one-key objects for everything else: ``{"array": "a3"}``,
-``{"record": 5}``, ``{"distribution": ...}``, ``{"tuple": [...]}``, ``{"mapping": [[key, value], ...]}``. A record is
-one of the classes named below, by the arguments that make it; nothing outside these lists is ever called, so reading a
-file runs no code from it.
+``{"record": 5}``, ``{"distribution": ...}``, ``{"table": ...}``, ``{"tuple": [...]}``,
+``{"mapping": [[key, value], ...]}``. A record is one of the classes named below, by the
+arguments that make it; nothing outside these lists is ever called, so reading a file runs no code from it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import jax
 import networkx as nx
 import numpy as np
 import numpyro.distributions as dist
+import pandas as pd
 
 from goalinf.agents import Agent, Mixture, Option, Options
 from goalinf.agents.beliefs import FalseDynamics, ForeseesSlips, IllusionOfControl, TrueBeliefs
@@ -65,8 +66,7 @@ RECORDS: dict[type, tuple[Callable[..., Any], tuple[str, ...]]] = {
         *(StateReward, ActionReward, TransitionReward, LinearReward, GoalReward, Shaped, Alternatives),
     )
 }
-# The user's own table stays with the user; the rows say where things stand in it.
-RECORDS[Labels] = (Labels, tuple(name for name in _fields(Labels) if name not in ("table", "rows", "source")))
+RECORDS[Labels] = (Labels, _fields(Labels))
 RECORDS[Trajectories] = (Trajectories.of, _DATA)
 
 _BY_NAME = {kind.__name__: made for kind, made in RECORDS.items()}
@@ -119,6 +119,8 @@ class Writer:
             return {"mapping": [[self.structure(key), self.structure(part)] for key, part in value.items()]}
         if isinstance(value, nx.Graph):
             return self._graph(value)
+        if isinstance(value, pd.DataFrame):
+            return {"table": self._table(value)}
         if type(value) in RECORDS:
             return self._record(value)
         raise UnstorableError(f"a {type(value).__name__} cannot be written to a file")
@@ -152,6 +154,19 @@ class Writer:
         except UnstorableError:
             return str(name)
         return name
+
+    def _table(self, table: pd.DataFrame) -> dict[str, Any]:
+        """Names and values of the columns, those of the index first."""
+        columns = [(table.index.name, pd.Series(table.index.to_flat_index())), *table.items()]
+        return {"columns": [[self.structure(self._name(name)), self._column(values)] for name, values in columns]}
+
+    def _column(self, column: pd.Series) -> Any:
+        """Numbers as an array; anything else by its different values, as text where a file cannot hold them."""
+        if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
+            return self._array(column.to_numpy())
+        codes, values = pd.factorize(column)
+        names = [self.structure(self._name(_scalar(value))) for value in values]
+        return {"codes": self._array(codes), "values": names, "dtype": str(column.dtype)}
 
     def _graph(self, graph: nx.Graph) -> dict[str, Any]:
         """Nodes and edges with those attributes that a file can hold."""
@@ -222,7 +237,28 @@ class Reader:
         if "distribution" in structure:
             arguments = {name: self.value(part) for name, part in structure["arguments"].items()}
             return _distribution_named(structure["distribution"])(**arguments)
+        if "table" in structure:
+            return self._table(structure["table"])
         return self._graph(structure["graph"])
+
+    def _table(self, structure: dict[str, Any]) -> pd.DataFrame:
+        names = [self.value(name) for name, _ in structure["columns"]]
+        index, *columns = [self._column(values) for _, values in structure["columns"]]
+        table = pd.concat(columns, axis=1)
+        table.columns = pd.Index(names[1:], tupleize_cols=False)
+        return table.set_axis(pd.Index(index, name=names[0]))
+
+    def _column(self, structure: Any) -> pd.Series:
+        if "codes" not in structure:
+            return pd.Series(self.value(structure))
+        values = np.empty(len(structure["values"]) + 1, object)
+        values[:-1] = [self.value(value) for value in structure["values"]]
+        values[-1] = None  # where the code is −1
+        column = pd.Series(values[self.value(structure["codes"])], dtype=object)
+        try:
+            return column.astype(structure["dtype"])
+        except (TypeError, ValueError):  # values that came as text
+            return column
 
     def _graph(self, structure: dict[str, Any]) -> nx.Graph:
         graph = nx.DiGraph() if structure["directed"] else nx.Graph()
@@ -231,6 +267,10 @@ class Reader:
         for s, t, found in structure["edges"]:
             graph.add_edge(self.value(s), self.value(t), **{name: self.value(part) for name, part in found.items()})
         return nx.freeze(graph)
+
+
+def _scalar(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _distribution_named(name: str) -> Any:

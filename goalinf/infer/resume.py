@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from goalinf import interrupt
+from goalinf.checks import check_count, check_flag
 from goalinf.data import Trajectories
 from goalinf.infer.checkpoint import Checkpoint
 from goalinf.infer.density import Model
@@ -80,8 +81,9 @@ def resume(
         from goalinf.infer.store import check_target
 
         check_target(checkpoint, overwrite=source is not None and Path(source).resolve() == Path(checkpoint).resolve())
-    if not isinstance(draws, (int, np.integer)) or draws < 1:
-        raise ValueError(f"draws is {draws!r}; expected a whole number of at least 1")
+    check_count("draws", draws)
+    if progress is not None:
+        check_flag("progress", progress)
     attrs = fit.tree.attrs
     if attrs.get("algorithm") not in get_args(Algorithm):
         raise ValueError("this fit was not sampled by chains, so that nothing can go on; start with gi.infer")

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, get_args
 
 import jax
-import numpy as np
 
 from goalinf import interrupt
 from goalinf.agents import Agent, Mixture
 from goalinf.agents.contexts import Rewards, Worlds
+from goalinf.checks import check_choice, check_count, check_flag, check_share
 from goalinf.infer.checkpoint import Checkpoint
 from goalinf.infer.density import Model
 from goalinf.infer.driver import ChainMethod, default_chain_method
@@ -143,9 +143,16 @@ def infer(
     >>> fit.posterior["reward.values"].dims
     ('chain', 'draw', 'state')
     """
-    _check_counts(chains=chains, draws=draws, warmup=warmup)
-    if method not in get_args(Method):
-        raise ValueError(f"method is {method!r}; expected 'auto', 'independence', 'hmc' or 'nuts'")
+    for name, count, least in (("chains", chains, 1), ("draws", draws, 1), ("warmup", warmup, 0)):
+        if count is not None or name != "warmup":
+            check_count(name, count, least)
+    check_choice("method", method, get_args(Method))
+    if target_accept is not None:
+        check_share("target_accept", target_accept)
+    if chain_method is not None:
+        check_choice("chain_method", chain_method, get_args(ChainMethod))
+    if progress is not None:
+        check_flag("progress", progress)
     if checkpoint is not None:
         from goalinf.infer.store import check_target
 
@@ -192,10 +199,3 @@ def whole(fit: Fit) -> Fit:
     if fit.tree.attrs.get("interrupted", 0):
         raise KeyboardInterrupt
     return fit
-
-
-def _check_counts(**counts: int | None) -> None:
-    for name, count in counts.items():
-        least = 0 if name == "warmup" else 1
-        if count is not None and (not isinstance(count, (int, np.integer)) or count < least):
-            raise ValueError(f"{name} is {count!r}; expected a whole number of at least {least}")

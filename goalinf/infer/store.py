@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from goalinf.checks import check_flag
 from goalinf.data import Trajectories
 from goalinf.files import restored, written_whole
 from goalinf.infer.fit import Fit
@@ -75,8 +76,9 @@ def save(fit: Fit, path: str | Path, *, overwrite: bool = False) -> Path:
 def load(path: str | Path) -> Fit:
     """Read a fit back. The file is closed afterwards.
 
-    World, agent, reward, priors and data come back as they were; the user's own table does not. Of a model of your
-    own come its draws and its data (arrays, and tuples, lists and dictionaries of them); the function cannot be kept in
+    World, agent, reward, priors and data come back as they were, with the table that the data were read from (values
+    that a file cannot hold, such as dates of an object column, come back as text). Of a model of your own come its
+    draws and its data (arrays, and tuples, lists and dictionaries of them); the function cannot be kept in
     a file.
 
     Parameters
@@ -147,6 +149,7 @@ def load(path: str | Path) -> Fit:
 
 def check_target(path: str | Path, *, overwrite: bool) -> Path:
     """Say at once, before hours of sampling, whether a fit can be written here; see :func:`save`."""
+    check_flag("overwrite", overwrite)
     path = Path(path)
     suffix = _suffix(path)
     folder = path.parent

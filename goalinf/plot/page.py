@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from goalinf import display
-from goalinf.checks import check_kind
+from goalinf.checks import check_flag, check_kind
 from goalinf.files import written_whole
 from goalinf.identify import Audit
 from goalinf.plot.audits import audit as draw_audit
@@ -64,6 +64,7 @@ def audit_page(audit: Audit, path: str | Path, *, overwrite: bool = False) -> Pa
     """
     check_kind("audit", audit, Audit, "an Audit, such as gi.audit returns")
     check_kind("path", path, (str, Path), "the name of a file, such as 'audit.html'")
+    check_flag("overwrite", overwrite)
     path = Path(path)
     if path.suffix not in (".html", ".htm"):
         raise ValueError(f"{path}: the suffix is {path.suffix!r}; a page is written as .html")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from goalinf.worlds.assemble import initial_distribution, pack, place_nodes, terminal_mask
+from goalinf.worlds.assemble import initial_distribution, pack, place_nodes, renormalized, terminal_mask
 from goalinf.worlds.mdp import MDP
 from goalinf.worlds.names import Names, label, plain
 from goalinf.worlds.world import World
@@ -36,7 +36,8 @@ def from_arrays(
         after action a in s.
     successors, probabilities : int and float (S, A, K)
         In place of ``transitions``: the K states that may follow, and their probabilities. The order of the K
-        is kept, so that a reward for each of them fits.
+        is kept, so that a reward for each of them fits. Rows in float32 that sum to one within its precision are
+        divided by their sum in float64.
     available : bool (S, A), optional
         Which actions can be chosen. Default: all.
     terminal : names of states, or bool (S,)
@@ -105,6 +106,7 @@ def _packed(transitions: Any) -> tuple[np.ndarray, np.ndarray]:
         if dense.ndim == 3 and dense.shape[1] == dense.shape[2]:
             hint = "; this looks like (A, S, S): swap the first two axes with numpy.swapaxes(transitions, 0, 1)"
         raise ValueError(f"transitions: found shape {dense.shape}; expected (S, A, S){hint}")
+    dense = renormalized(dense, transitions)
     s, a, t = np.nonzero(dense)
     return pack(s, a, t, dense[s, a, t], *dense.shape[:2])
 
@@ -118,11 +120,14 @@ def _packed_sparse(transitions: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
     entries = [sparse.coo_array(matrix) for matrix in transitions]
     s, t = (np.concatenate([entry.coords[axis] for entry in entries]) for axis in (0, 1))
     a = np.repeat(np.arange(len(entries)), [entry.nnz for entry in entries])
-    return pack(s, a, t, np.concatenate([entry.data for entry in entries]), n_states, len(entries))
+    given = np.concatenate([entry.data for entry in entries])
+    after, chances = pack(s, a, t, given, n_states, len(entries))
+    return after, renormalized(chances, given)
 
 
 def _listed(successors: Any, probabilities: Any) -> tuple[np.ndarray, np.ndarray]:
     after, chances = np.asarray(successors), _numbers(probabilities, "probabilities")
+    chances = renormalized(chances, probabilities) if chances.ndim else chances
     if after.dtype.kind not in "iu" or after.ndim != 3:
         raise ValueError(f"successors: found {after.dtype} {after.shape}; expected whole numbers (S, A, K)")
     if chances.shape != after.shape:

@@ -12,6 +12,8 @@ import pandas as pd
 from goalinf.sizes import check_world
 from goalinf.worlds.names import Names, label, plain
 
+_ROUNDINGS = 8  # allowed of a row in float32, however short it is
+
 
 def pack(s: Any, a: Any, t: Any, p: Any, n_states: int, n_actions: int) -> tuple[np.ndarray, np.ndarray]:
     """Arrays ``successors`` and ``probabilities`` ``(S, A, K)`` from a list of steps s, a -> t with probability p.
@@ -34,6 +36,20 @@ def pack(s: Any, a: Any, t: Any, p: Any, n_states: int, n_actions: int) -> tuple
         probabilities[row, place] = np.add.reduceat(p[order], first)
     shape = (n_states, n_actions, width)
     return successors.reshape(shape), probabilities.reshape(shape)
+
+
+def renormalized(probabilities: np.ndarray, given: Any) -> np.ndarray:
+    """Rows in float64, divided by their sums where they were given in float32 and sum to one as exactly as that can."""
+    if getattr(given, "dtype", None) != np.float32:
+        return probabilities
+    total = probabilities.sum(axis=-1, keepdims=True)
+    near = is_one_in_float32(total, probabilities.shape[-1])
+    return np.divide(probabilities, total, out=probabilities.copy(), where=near)
+
+
+def is_one_in_float32(total: np.ndarray, count: Any) -> np.ndarray:
+    """Whether sums are one but for rounding: so many numbers, divided by their sum, miss one by as many roundings."""
+    return np.abs(total - 1) <= float(np.finfo(np.float32).eps) * np.maximum(_ROUNDINGS, count)
 
 
 def ordered(names: Iterable[Any]) -> list[Any]:
@@ -72,7 +88,7 @@ def initial_distribution(names: Names, initial: Any, otherwise: np.ndarray) -> n
         if isinstance(initial, (Mapping, pd.Series)):
             shares = [(names.cells(key), float(value)) for key, value in initial.items()]
         elif _are_probabilities(names, initial):
-            values = np.asarray(initial, np.float64)
+            values = renormalized(np.asarray(initial, np.float64), initial)
             if values.shape != (n_states,):
                 raise ValueError(f"{values.size} probabilities for {n_states} states; give one per state")
             return values

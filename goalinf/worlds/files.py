@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import networkx as nx
+import pandas as pd
 
 from goalinf.worlds.graph import graph_world
 from goalinf.worlds.gridworld import gridworld
 from goalinf.worlds.memory import with_memory
-from goalinf.worlds.table_files import read_table
+from goalinf.worlds.table_files import open_table
 from goalinf.worlds.tables import from_table
 from goalinf.worlds.world import World
 
@@ -120,20 +121,23 @@ def _map(text: str, options: dict[str, Any], folder: Path) -> World:
 
 
 def _edges(name: str, options: dict[str, Any], folder: Path) -> World:
-    table, _ = read_table(folder / name)
+    table = open_table(folder / name)
+    frame = table.frame if table.text is None else table.text
     ends = [options.pop("source", "source"), options.pop("target", "target")]
     directed = options.pop("directed", True)
     needed = ends + [options[key] for key in ("probability",) if key in options]
     for column in needed:
-        if column not in table:
-            found = ", ".join(map(str, table.columns))
+        if column not in frame:
+            found = ", ".join(map(str, frame.columns))
             said = f"{name} has no column {column!r}; it has {found}"
             raise ValueError(f"{said}: say which is which with the keys source, target, probability")
-        if table[column].isna().any():
-            row = int(table[column].isna().to_numpy().argmax())
+        if frame[column].isna().any():
+            row = int(frame[column].isna().to_numpy().argmax())
             raise ValueError(f"{name}: column {column!r} is missing in row {row}; fill it in or drop the row")
+    edges = pd.DataFrame(dict(zip(ends, table.names(ends), strict=True)))
+    edges = edges.assign(**{column: table.numbers(column) for column in needed[2:]})
     kind = nx.DiGraph if directed else nx.Graph
-    graph = nx.from_pandas_edgelist(table, *ends, edge_attr=needed[2:] or None, create_using=kind)
+    graph = nx.from_pandas_edgelist(edges, *ends, edge_attr=needed[2:] or None, create_using=kind)
     return graph_world(graph, **options)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from goalinf.checks import check_kind, check_number
+from goalinf.checks import check_flag, check_kind, check_number
 from goalinf.worlds.assemble import initial_distribution, ordered, pack, place_nodes, terminal_mask
 from goalinf.worlds.mdp import MDP
 from goalinf.worlds.names import Names, label, plain
@@ -72,6 +72,7 @@ def graph_world(
     array([2], dtype=int32)
     """
     check_kind("graph", graph, nx.Graph, "a networkx graph, such as networkx.DiGraph([('a', 'b')])")
+    check_flag("stay", stay)
     if graph.is_multigraph():
         raise ValueError(
             "the graph may have parallel edges; merge them: networkx.Graph(graph) or networkx.DiGraph(graph)"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from goalinf.checks import check_kind, check_number
+from goalinf.checks import check_choice, check_flag, check_kind, check_number
 from goalinf.sizes import check_world
 from goalinf.worlds.assemble import initial_distribution, terminal_mask
 from goalinf.worlds.mdp import MDP, neighbor_lists
@@ -92,10 +92,10 @@ def gridworld(
     array([0.1, 0.2, 0.7])
     """
     rows = _read(text)
+    check_flag("stay", stay)
     offsets = _offsets(moves, stay)
     slip = check_number("slip", slip, 0.0, 1.0, "a probability, in [0, 1]")
-    if blocked not in ("stay", "unavailable"):
-        raise ValueError(f"blocked is {blocked!r}; expected 'stay' or 'unavailable'")
+    check_choice("blocked", blocked, ("stay", "unavailable"))
     check_world(len(rows) * len(rows[0]), len(offsets))
     cells = np.array([list(row) for row in rows])
     free = cells != _WALL

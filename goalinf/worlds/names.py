@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Hashable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 
 def label(name: Any) -> str:
@@ -25,6 +27,68 @@ def plain(name: Any) -> Any:
     if isinstance(name, (tuple, list)):
         return tuple(plain(part) for part in name)
     return name
+
+
+def texts(name: Any) -> set[str]:
+    """Texts that a name appears as in print and in files: ``"0,1"`` and ``"(0, 1)"`` for a position."""
+    return {label(name), str(name)}
+
+
+def check_alike(names: Iterable[Hashable], what: str) -> None:
+    """Refuse different names that print alike, such as 1 and ``"1"``: labels and files could not tell them apart.
+
+    Raises
+    ------
+    ValueError
+        Where there are two; ``what`` says what they name.
+    """
+    names = list(names)
+    if len(set(map(type, names)) - {int}) == 0 or set(map(type, names)) == {str}:
+        return
+    # Positions, of which a map may have many, print with a comma: nothing without one can be taken for them.
+    others = [name for name in names if not _is_place(name)]
+    if any("," in text for name in others for text in texts(name)):
+        others = names
+    seen: dict[str, Hashable] = {}
+    for name in others:
+        for text in texts(name):
+            if (first := seen.setdefault(text, name)) != name:
+                raise ValueError(
+                    f"the {what} {first!r} and {name!r} both print as {text}; rename one, so that print and files tell "
+                    "them apart"
+                )
+
+
+def check_present(names: Iterable[Any], what: str) -> None:
+    """Refuse names that mean a missing value in a table: None, not a number, empty text.
+
+    Raises
+    ------
+    ValueError
+        Where there is one.
+    """
+    for name in names:
+        if not isinstance(name, (int, tuple)) and ((pd.api.types.is_scalar(name) and pd.isna(name)) or name == ""):
+            raise ValueError(f"a name of the {what} is {name!r}, which means a missing value in a table; rename it")
+
+
+def check_names(names: Sequence[Any], what: str) -> None:
+    """Refuse names that stand for a missing value, that occur twice, or that print alike.
+
+    Raises
+    ------
+    ValueError
+        Where that is so; ``what`` says what they name.
+    """
+    check_present(names, what)
+    try:
+        repeated = len(set(names)) < len(names)
+    except TypeError:
+        raise ValueError("a name cannot be hashed; expected integers, text, or tuples of them") from None
+    if repeated:
+        twice = next(name for name, count in Counter(names).items() if count > 1)
+        raise ValueError(f"two {what} are named {label(twice)}; names must be unique")
+    check_alike(names, what)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -54,7 +118,11 @@ class Names:
 
     @cached_property
     def _printed(self) -> dict[str, int]:
-        return {label(name): i for name, i in self._numbers.items() if isinstance(name, tuple)}
+        return {text: i for name, i in self._numbers.items() if isinstance(name, tuple) for text in texts(name)}
+
+    @cached_property
+    def _written(self) -> dict[str, int]:
+        return {text: i for name, i in self._numbers.items() for text in texts(name)}
 
     @cached_property
     def _marked(self) -> dict[str, list[int]]:
@@ -71,6 +139,10 @@ class Names:
         except TypeError:  # not hashable
             return None
         return self._printed.get(name) if found is None and isinstance(name, str) else found
+
+    def find_text(self, text: str) -> int | None:
+        """Number of the state whose name appears as this text in print or in a file, or None."""
+        return self._written.get(text)
 
     def index(self, state: Any) -> int:
         """Number of the state with this name; a ValueError with a suggestion where there is none."""
@@ -127,4 +199,8 @@ class Names:
 
 
 def _is_position(name: Any) -> bool:
-    return isinstance(name, tuple) and len(name) == 2 and all(isinstance(part, int) for part in name)
+    return _is_place(name) and len(name) == 2
+
+
+def _is_place(name: Any) -> bool:
+    return isinstance(name, tuple) and len(name) > 1 and all(isinstance(part, int) for part in name)

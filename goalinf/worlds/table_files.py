@@ -1,51 +1,161 @@
-"""Tables as people keep them, CSV or Parquet, and how to point at a row of one."""
+"""Tables as people keep them, CSV, TSV or Parquet, and how to point at a row of one."""
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from goalinf.worlds.names import label
+from goalinf.worlds.cells import as_names, as_numbers, as_values
+from goalinf.worlds.names import label, plain
+
+_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_PARQUET = (".parquet", ".pq")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Table:
+    """A table as it was given.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Its columns; those of a text file as values, by :func:`~goalinf.worlds.cells.as_values`.
+    source : str, optional
+        Name of the text file, where there is one with lines to point at.
+    text : DataFrame, optional
+        Cells of a text file as they stand there; only an empty cell is missing.
+    """
+
+    frame: pd.DataFrame
+    source: str | None = None
+    text: pd.DataFrame | None = None
+
+    def names(self, columns: Sequence[Hashable]) -> list[pd.Series]:
+        """Columns that hold names of one kind; in a text file they are numbers together or text together."""
+        if self.text is None:
+            return [self.frame[column] for column in columns]
+        return as_names([self.text[column] for column in columns])
+
+    def typed(self, names: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
+        """The columns, some of them as names and some as numbers; a data frame comes as it was given."""
+        if self.text is None:
+            return self.frame
+        found = {column: self.names([column])[0] for column in names}
+        return self.frame.assign(**found, **{column: self.numbers(column) for column in numbers})
+
+    def without(self, words: Sequence[Any], columns: Sequence[Hashable]) -> Table:
+        """The table in which some columns have missing values in the place of these words."""
+        if not len(words):
+            return self
+        printed = {_printed(word) for word in words}
+        part = "frame" if self.text is None else "text"
+        frame = getattr(self, part).copy()
+        for column in columns:
+            frame[column] = frame[column].mask(frame[column].map(_printed).isin(printed))
+        return dataclasses.replace(self, **{part: frame})
+
+    def renamed(self, words: Mapping[Hashable, Mapping[str, str]]) -> Table:
+        """The table with other words in some columns, each replaced once: ``{"choice": {"L": "left"}}``."""
+        part = "frame" if self.text is None else "text"
+        frame = getattr(self, part).copy()
+        for column, new in words.items():
+            frame[column] = frame[column].astype(object).map(lambda cell, new=new: new.get(_printed(cell), cell))
+        return dataclasses.replace(self, **{part: frame})
+
+    def numbers(self, column: Hashable) -> pd.Series:
+        """A column that is meant to hold numbers."""
+        return self.frame[column] if self.text is None else as_numbers(self.text[column])
 
 
 def read_table(table: pd.DataFrame | str | Path) -> tuple[pd.DataFrame, str | None]:
-    """The table, and the name of the file where it is text with lines to point at.
+    """The table, and the name of the file where it is text with lines to point at; see :func:`open_table`."""
+    opened = open_table(table)
+    return opened.frame, opened.source
+
+
+def open_table(table: pd.DataFrame | str | Path, *, delimiter: str | None = None) -> Table:
+    """Read a table.
+
+    Parameters
+    ----------
+    table : DataFrame or path
+        A data frame, or the path of a file that ends in ``.csv``, ``.tsv`` (both also with ``.gz``) or ``.parquet``.
+    delimiter : str, optional
+        Character between the cells of a text file. Default: a comma, a tab in ``.tsv``.
 
     Raises
     ------
     FileNotFoundError
         Where there is no such file.
     ValueError
-        Where it is neither a data frame nor a path, the name of the file does not say what it is, or the file is empty
-        or cannot be read.
+        Where it is neither a data frame nor a path, the name of the file does not say what it is, the file is empty or
+        cannot be read, or the delimiter is no single character.
     """
-    if isinstance(table, pd.DataFrame):
-        return table, None
-    if not isinstance(table, (str, Path)):
+    if delimiter is not None and (not isinstance(delimiter, str) or len(delimiter) != 1):
+        raise ValueError(f"delimiter is {delimiter!r}; expected one character, such as ';'")
+    if not isinstance(table, (pd.DataFrame, str, Path)):
         raise ValueError(f"table is a {type(table).__name__}; expected a pandas data frame or the path of a file")
+    suffix = None if isinstance(table, pd.DataFrame) else _suffix(Path(table))
+    if delimiter is not None and suffix not in _DELIMITERS:
+        raise ValueError("delimiter= is for text files (.csv, .tsv); leave it out")
+    if isinstance(table, pd.DataFrame):
+        return Table(table)
     path = Path(table)
-    name = path.name.lower()
-    parquet = name.endswith((".parquet", ".pq"))
-    if not parquet and not name.endswith((".csv", ".csv.gz")):
-        raise ValueError(f"cannot tell what {path.name} is; expected a name that ends in .csv, .csv.gz or .parquet")
     if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}; expected a CSV or Parquet file")
+        raise FileNotFoundError(f"there is no file {path}; expected a CSV, TSV or Parquet file")
     try:
-        if parquet:
-            return pd.read_parquet(path), None
-        found = pd.read_csv(path, low_memory=False)
-        plain = _lines(path) == len(found) + 1
-        return found, path.name if plain else f"{path.name} (blank lines and lines within quotes not counted)"
+        if suffix in _PARQUET:
+            return Table(_with_tuples(pd.read_parquet(path)))
+        return _read_text(path, delimiter or _DELIMITERS[str(suffix)])
     except pd.errors.EmptyDataError:
         raise ValueError(f"{path.name} is empty; expected a header and rows") from None
     except PermissionError:
         raise
     except Exception as error:  # parsers and decompressors fail in many ways on bytes that are not theirs
-        kind = "Parquet" if parquet else "CSV"
+        kind = "Parquet" if suffix in _PARQUET else str(suffix)[1:].upper()
         raise ValueError(f"{path.name} cannot be read as {kind}, or is truncated: {str(error).strip()}") from error
+
+
+def _suffix(path: Path) -> str:
+    name = path.name.lower()
+    for suffix in _DELIMITERS:
+        if name.endswith((suffix, f"{suffix}.gz")):
+            return suffix
+    if not name.endswith(_PARQUET):
+        raise ValueError(
+            f"cannot tell what {path.name} is; expected a name that ends in .csv, .csv.gz, .tsv, .tsv.gz or .parquet"
+        )
+    return path.suffix.lower()
+
+
+def _read_text(path: Path, delimiter: str) -> Table:
+    text = pd.read_csv(path, sep=delimiter, dtype=str, keep_default_na=False, na_values=[""])
+    frame = pd.DataFrame({name: as_values(text[name]) for name in text}, index=text.index)
+    line_by_line = _lines(path) == len(text) + 1
+    source = path.name if line_by_line else f"{path.name} (blank lines and lines within quotes not counted)"
+    return Table(frame, source, text)
+
+
+def _with_tuples(frame: pd.DataFrame) -> pd.DataFrame:
+    """Tuples again in the columns in which Parquet keeps lists."""
+    for name in [name for name in frame if frame[name].dtype == object and frame[name].map(_is_list).any()]:
+        frame[name] = frame[name].map(lambda cell: plain(list(cell)) if _is_list(cell) else cell)
+    return frame
+
+
+def _printed(value: Any) -> str:
+    """A value as it is printed; a whole number among floats, as missing values make them, like one among integers."""
+    return label(int(value) if isinstance(value, float) and value.is_integer() else value)
+
+
+def _is_list(cell: Any) -> bool:
+    return isinstance(cell, (list, np.ndarray))
 
 
 def _lines(path: Path) -> int:
@@ -56,7 +166,7 @@ def _lines(path: Path) -> int:
 
 
 def row_name(table: pd.DataFrame, position: int, source: str | None = None) -> str:
-    """A row as its owner would find it: by index label, and by line where it stands in a CSV file."""
+    """A row as its owner would find it: by index label, and by line where it stands in a text file."""
     if source is not None:
         return f"row {position}, line {position + 2} of {source}"
     name = f"row {label(table.index[position])}"

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from goalinf.worlds.assemble import initial_distribution, ordered, pack, place_nodes, terminal_mask
+from goalinf.worlds.assemble import initial_distribution, is_one_in_float32, ordered, pack, place_nodes, terminal_mask
 from goalinf.worlds.mdp import MDP
 from goalinf.worlds.names import Names, label, plain
-from goalinf.worlds.table_files import read_table, row_name
+from goalinf.worlds.table_files import Table, open_table, row_name
 from goalinf.worlds.world import World
 
 Column = str | Sequence[str]
@@ -34,8 +34,9 @@ def from_table(
 
     Parameters
     ----------
-    table : DataFrame, or path of a CSV or Parquet file
-        What can happen. An action that has no row in a state is not available there.
+    table : DataFrame, or path of a CSV, TSV or Parquet file
+        What can happen. An action that has no row in a state is not available there. In a text file only an empty cell
+        is missing, and names are numbers where all of them would be written the same again (``001`` is text).
     state, next_state : column, or several
         Names of states; several columns make a tuple, such as ``["row", "col"]``.
     action : column
@@ -69,11 +70,10 @@ def from_table(
     array([[0., 1.],
            [1., 0.]])
     """
-    table, source = read_table(table)
-    rows = _Rows(table, source)
-    froms, tos = rows.names(state, "state"), rows.names(next_state, "next_state")
-    chosen = rows.names(action, "action")
-    p = np.ones(len(table)) if probability is None else rows.probabilities(probability)
+    rows = _Rows(open_table(table))
+    froms, tos = rows.names({"state": state, "next_state": next_state})
+    (chosen,) = rows.names({"action": action})
+    p = np.ones(len(froms)) if probability is None else rows.probabilities(probability)
     states, actions = tuple(ordered([*froms, *tos])), tuple(ordered(chosen))
     names = Names(states)
     number = {name: a for a, name in enumerate(actions)}
@@ -81,7 +81,7 @@ def from_table(
     a = np.array([number[name] for name in chosen])
     rows.refuse_repeated(s, a, t, froms, chosen, certain=probability is None)
     ends = terminal_mask(names, terminal)
-    rows.refuse_unequal(s, a, p, ends, froms, chosen)
+    p = rows.normalized(s, a, p, ends, froms, chosen, probability)
     available = np.zeros((len(states), len(actions)), bool)
     available[s, a] = True
     mdp = MDP.of(
@@ -97,33 +97,44 @@ def from_table(
 class _Rows:
     """A table whose rows have names, to be used in errors."""
 
-    def __init__(self, table: pd.DataFrame, source: str | None):
-        if table.empty:
-            raise ValueError(
-                f"the table {'' if source is None else source + ' '}is empty; expected one row per transition"
-            )
-        self.table, self.source = table, source
+    def __init__(self, table: Table):
+        if table.frame.empty:
+            name = "" if table.source is None else f"{table.source} "
+            raise ValueError(f"the table {name}is empty; expected one row per transition")
+        self.table = table
 
     def name(self, position: int) -> str:
-        return row_name(self.table, position, self.source)
+        return row_name(self.table.frame, position, self.table.source)
 
-    def column(self, name: str, part: str) -> pd.Series:
-        if name not in self.table:
-            found = ", ".join(map(repr, self.table.columns))
+    def check(self, name: str, part: str) -> None:
+        frame = self.table.frame
+        if name not in frame:
+            found = ", ".join(map(repr, frame.columns))
             raise ValueError(f"the table has no column {name!r}; it has {found}: say which one with {part}=")
-        values = self.table[name]
-        if values.isna().any():
-            row = self.name(int(values.isna().to_numpy().argmax()))
+        missing = (frame if self.table.text is None else self.table.text)[name].isna()
+        if missing.any():
+            row = self.name(int(missing.to_numpy().argmax()))
             raise ValueError(f"{row}: column {name!r} is missing; fill it in or drop the row")
-        return values
 
-    def names(self, columns: Column, part: str) -> list[Hashable]:
-        if isinstance(columns, str):
-            return [plain(value) for value in self.column(columns, part).tolist()]
-        return list(zip(*(self.column(column, part).tolist() for column in columns), strict=True))
+    def names(self, parts: dict[str, Column]) -> list[list[Hashable]]:
+        """Names of the same things in one column each, or several: a list for every part."""
+        columns = {part: [given] if isinstance(given, str) else list(given) for part, given in parts.items()}
+        for part, several in columns.items():
+            for column in several:
+                self.check(column, part)
+        values = [
+            [[plain(cell) for cell in series] for series in self.table.names(alike)]
+            for alike in zip(*columns.values(), strict=True)
+        ]
+        found: list[list[Hashable]] = []
+        for number, given in enumerate(parts.values()):
+            cells = [alike[number] for alike in values]
+            found.append(cells[0] if isinstance(given, str) else list(zip(*cells, strict=True)))
+        return found
 
     def probabilities(self, column: str) -> np.ndarray:
-        values = self.column(column, "probability")
+        self.check(column, "probability")
+        values = self.table.numbers(column)
         if not pd.api.types.is_numeric_dtype(values):
             raise ValueError(f"column {column!r} holds {values.dtype}; expected probabilities")
         p = values.to_numpy(np.float64)
@@ -147,13 +158,18 @@ class _Rows:
                 said = "holds the same transition: drop one"
             raise ValueError(f"{self.name(second)}: {what} is already in {self.name(first)}, which {said}")
 
-    def refuse_unequal(self, s, a, p, ends, froms, chosen) -> None:
-        """Probabilities of a state and action sum to one."""
-        total = pd.Series(p).groupby([s, a]).transform("sum").to_numpy()
+    def normalized(self, s, a, p, ends, froms, chosen, column: str | None) -> np.ndarray:
+        """Probabilities of which those of a state and action sum to one; in float32 within its precision."""
+        groups = pd.Series(p).groupby([s, a])
+        total, size = (groups.transform(what).to_numpy() for what in ("sum", "size"))
+        if column is not None and self.table.frame[column].dtype == np.float32:
+            near = is_one_in_float32(total, size)
+            p, total = np.where(near, p / np.where(near, total, 1.0), p), np.where(near, 1.0, total)
         wrong = (np.abs(total - 1) > 1e-9) & ~ends[s]
         if wrong.any():
             row = int(wrong.argmax())
             raise ValueError(
                 f"{self.name(row)}: the probabilities of state {label(froms[row])}, action {label(chosen[row])} sum to "
-                f"{total[row]:.9g}; expected 1: add the missing transitions, or divide by the sum"
+                f"{total[row]:.12g}; expected 1: add the missing transitions, or divide by the sum"
             )
+        return p

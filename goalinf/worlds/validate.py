@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from goalinf.worlds.names import label
+from goalinf.worlds.names import check_names, label
 
 if TYPE_CHECKING:
     from goalinf.worlds.world import World
@@ -29,7 +27,7 @@ def validate(world: World) -> None:
         i = int(negative.argmax())
         raise ValueError(f"the initial probability of state {label(states[i])} is {mdp.initial[i]}; expected 0 or more")
     if abs(mdp.initial.sum() - 1) > _SUM_TOLERANCE:
-        raise ValueError(f"the initial probabilities sum to {mdp.initial.sum():.9g}; expected 1: divide by the sum")
+        raise ValueError(f"the initial probabilities sum to {mdp.initial.sum():.12g}; expected 1: divide by the sum")
     outside = (mdp.successors < 0) | (mdp.successors >= n_states)
     if outside.any():
         s, a, k = np.argwhere(outside)[0].tolist()
@@ -46,7 +44,7 @@ def validate(world: World) -> None:
         total = mdp.probabilities[s, a].sum()
         remedy = "make the action unavailable there" if total == 0 else "correct the row, or divide it by its sum"
         raise ValueError(
-            f"{_where(world, s, a)} has probabilities that sum to {total:.9g}; expected 1: {remedy}{_more(off)}"
+            f"{_where(world, s, a)} has probabilities that sum to {total:.12g}; expected 1: {remedy}{_more(off)}"
         )
     stuck = ~mdp.terminal & ~mdp.available.any(1)
     if stuck.any():
@@ -58,9 +56,7 @@ def _check_names(world: World) -> None:
     n_states, n_actions = world.mdp.available.shape
     if len(world.states) != n_states:
         raise ValueError(f"{len(world.states)} state names for {n_states} states; give one name per state")
-    twice = _first_repeated(world.states)
-    if twice is not None:
-        raise ValueError(f"two states are named {label(twice)}; names must be unique")
+    check_names(world.states, "states")
     if world.marks is not None and len(world.marks) != n_states:
         raise ValueError(f"{len(world.marks)} marks for {n_states} states; give one per state")
     if world.positions is not None and np.shape(world.positions) != (n_states, 2):
@@ -68,9 +64,7 @@ def _check_names(world: World) -> None:
     if not world.local_actions:
         if len(world.actions) != n_actions:
             raise ValueError(f"{len(world.actions)} action names for {n_actions} actions; give one name per action")
-        twice = _first_repeated(world.actions)
-        if twice is not None:
-            raise ValueError(f"two actions are named {label(twice)}; names must be unique")
+        check_names(world.actions, "actions")
         return
     if len(world.actions) != n_states:
         raise ValueError(
@@ -80,23 +74,12 @@ def _check_names(world: World) -> None:
     for i, names in enumerate(world.actions):
         if len(names) != n_actions:
             raise ValueError(f"state {label(world.states[i])} has {len(names)} action names; expected {n_actions}")
-        twice = _first_repeated([name for name in names if name is not None])
-        if twice is not None:
-            raise ValueError(f"two actions in state {label(world.states[i])} are named {label(twice)}")
+        check_names([name for name in names if name is not None], f"actions of state {label(world.states[i])}")
     named = np.array([[name is not None for name in names] for names in world.actions])
     if (named != world.mdp.available).any():
         s, a = np.argwhere(named != world.mdp.available)[0].tolist()
         said = "has a name but is not available" if named[s, a] else "is available but has no name"
         raise ValueError(f"action number {a} of state {label(world.states[s])} {said}; name what is available, no more")
-
-
-def _first_repeated(names: Sequence[Hashable]) -> Hashable | None:
-    try:
-        if len(set(names)) == len(names):
-            return None
-    except TypeError:
-        raise ValueError("a name cannot be hashed; expected integers, text, or tuples of them") from None
-    return next(name for name, count in Counter(names).items() if count > 1)
 
 
 def _more(wrong: Any) -> str:

@@ -160,7 +160,7 @@ class World:
 
     def coords(self) -> dict[str, Any]:
         """Coordinates for labeled arrays: ``state``, and on maps ``row`` and ``col`` beside it."""
-        if all(isinstance(name, int) for name in self.states):
+        if all(isinstance(name, int) and not isinstance(name, bool) for name in self.states):
             names = np.array(self.states)
         else:
             names = np.array([label(name) for name in self.states], dtype=str)

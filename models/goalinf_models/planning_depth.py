@@ -58,9 +58,9 @@ def example(key: Any, variant: str = "depths") -> gi.Trajectories:
         agent = gi.lookahead(depth, beta=BETA)
         seen = gi.simulate(own, world(), agent, layouts(), trajectories=1, steps=20, subject=f"p{subject}")
         walks.append(seen.to_frame())
-    columns = {"subject": "subject", "trajectory": ["subject", "context"], "step": "step", "context": "context"}
+    columns: dict[str, Any] = {"subject": "subject", "trajectory": ["subject", "context"], "step": "step"}
     table = pd.concat(walks, ignore_index=True)
-    return gi.read_trajectories(table, world(), **columns, state=["row", "col"], action="action")
+    return gi.read_trajectories(table, world(), **columns, context="context", state=["row", "col"], action="action")
 
 
 def model(

@@ -35,8 +35,8 @@ def test_worlds_in_which_the_numbers_mean_the_same(walk, world):
 @pytest.mark.parametrize(
     ("world", "said"),
     [
-        (gi.gridworld("s", discount=0.9), "the data visit state number 2; the world has 1 states"),
-        (gi.gridworld("s.a", discount=0.9, moves=("left",)), "the data hold action number 3; the world has 1 actions"),
+        (gi.gridworld("s", discount=0.9), r"row 1 \(trajectory 0, step 1\): state number 1; the world has 1 states, numbers 0 to 0"),
+        (gi.gridworld("s.a", discount=0.9, moves=("left",)), "step 0.: action number 3; the world has 1 actions, numbers 0 to 0"),
         (gi.gridworld("s\n.\na", discount=0.9), "come from another world, where state number 1 is 0,1; here it is 1,0"),
         (
             gi.gridworld("s.a", discount=0.9, moves=("right", "left", "up", "down")),

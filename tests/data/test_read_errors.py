@@ -114,6 +114,33 @@ def test_steps_that_are_no_integers(grid, steps, said):
     refuses(said, table(t=steps), grid)
 
 
+RANK = "use their rank within the trajectory, 1, 2, 3, …: table.groupby(trajectory)['t'].rank(method='first')"
+
+
+@pytest.mark.parametrize(
+    "stamps",
+    [
+        pd.to_datetime(["2026-01-01 10:00", "2026-01-01 10:01", "2026-01-01 10:05", "2026-01-01 10:06"]),
+        ["2026-01-01 10:00", "2026-01-01 10:01", "2026-01-01 10:05", "2026-01-01 10:06"],
+        ["10:00:01", "10:00:02", "10:00:05", "10:00:06"],
+        pd.to_timedelta([0, 61, 90, 99], unit="s"),
+        [0.35, 0.9, 1.25, 2.5],
+        [1767261600, 1767261660, 1767261900, 1767261960],
+    ],
+    ids=["datetimes", "text", "times of day", "durations", "seconds", "unix"],
+)
+def test_time_stamps_in_the_place_of_steps_point_to_ranks(grid, stamps):
+    frame = table(t=stamps)
+    said = refuses("row 10", frame, grid)
+    assert said.split("(3 rows")[0].split("(4 rows")[0].strip().endswith(RANK)
+    ranks = frame.groupby("walk")["t"].rank(method="first")
+    assert read_trajectories(frame.assign(t=ranks), grid, action="act", **GRID).n_choices == 4
+
+
+def test_a_single_gap_is_no_time_stamp(grid):
+    assert "rank" not in refuses("the step before it is 1", table(t=[0, 1, 5, 6]), grid)
+
+
 def test_trajectory_and_subject_must_be_there(grid):
     refuses("row 101: the trajectory is missing; every row needs one", table(walk=[7, None, 7, 7]), grid)
     refuses("row 101: the trajectory is missing", table(b=[1, None, 1, 1]), grid, trajectory=["walk", "b"])

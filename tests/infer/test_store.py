@@ -1,6 +1,7 @@
 """A fit in a file comes back as it was, or not at all."""
 
 import dataclasses
+import datetime
 import os
 
 import jax
@@ -41,6 +42,45 @@ def test_all_that_came_out_comes_back(saved, fit):
     assert list(again.tree.children) == list(fit.tree.children)
     assert again.tree.attrs == fit.tree.attrs
     assert repr(again) == repr(fit)
+
+
+TABLE = pd.DataFrame(
+    {
+        "walk": [0, 0, 1],
+        "t": [0, 1, 0],
+        "row": 0,
+        "col": [0, 1, 0],
+        "move": ["right", "right", None],
+        "rt": [0.31, np.nan, 0.5],
+        "note": ["first", None, "NA"],
+        "day": pd.to_datetime(["2026-01-01", "2026-01-02", None]),
+        "arm": pd.Categorical(["a", "b", "a"]),
+        "age": pd.array([31, None, 40], dtype="Int64"),
+        "odd": [(0, 1), 2, None],
+        "key": [True, False, True],
+    },
+    index=pd.Index([9, 7, 5], name="line"),
+)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_the_table_comes_back_with_the_columns_of_the_user(suffix, tmp_path):
+    read = gi.read_trajectories(TABLE, HALL, trajectory="walk", step="t", state=["row", "col"], action="move")
+    prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+    key = jax.random.key(0)
+    fit = gi.approximate(key, HALL, agent=gi.soft_optimal(beta=1.0), reward=prior, data=read, draws=10)
+    data = gi.load(fit.save(tmp_path / f"fit.{suffix}")).data
+    pd.testing.assert_frame_equal(data.to_frame(), TABLE)
+    pd.testing.assert_frame_equal(data.select([0]).to_frame(), TABLE.iloc[:2])
+    assert data.labels.where(0, 1) == "row 7 (trajectory 0, step 1)"
+
+
+def test_values_that_no_file_holds_come_back_as_text():
+    table = pd.DataFrame({"when": [datetime.date(2026, 1, 2)], ("two", 1): 3})
+    again = round_trip(table)
+    assert again["when"].tolist() == ["2026-01-02"]
+    assert list(again.columns) == ["when", ("two", 1)]
+    assert round_trip(table.iloc[:0]).shape == (0, 2)
 
 
 def test_the_model_comes_back(saved, fit):

@@ -111,7 +111,7 @@ def test_the_order_of_listed_successors_is_kept():
         ({"transitions": SWITCH, "actions": ["a", "a"]}, "two actions are named a"),
         ({"transitions": SWITCH[:, :1], "actions": [(0, 1)]}, "tuples mean one tuple per state: found 1 for 2 states"),
         ({"transitions": SWITCH, "actions": [("a",), ("b",)]}, "state 0 has 1 action names; expected 2"),
-        ({"transitions": SWITCH, "actions": [("a", "a"), ("b", "c")]}, "two actions in state 0 are named a"),
+        ({"transitions": SWITCH, "actions": [("a", "a"), ("b", "c")]}, "two actions of state 0 are named a"),
         (
             {"transitions": SWITCH, "actions": [("a", None), ("b", "c")]},
             "action number 1 of state 0 is available but has no name",
@@ -215,14 +215,14 @@ def test_wrong_files(tmp_path):
     TABLE.assign(p=[0.5, 1.5, 1.0]).to_csv(file, index=False)
     with pytest.raises(ValueError, match=r"row 1, line 3 of moves.csv: p is 1.5"):
         from_table(file, probability="p", discount=0.9)
-    with pytest.raises(FileNotFoundError, match=r"there is no file .*missing.csv; expected a CSV or Parquet file"):
+    with pytest.raises(FileNotFoundError, match=r"there is no file .*missing.csv; expected a CSV, TSV or Parquet file"):
         from_table(tmp_path / "missing.csv", discount=0.9)
     file.write_text("")
     with pytest.raises(ValueError, match=r"moves.csv is empty; expected a header and rows"):
         from_table(file, discount=0.9)
     other = tmp_path / "moves.xls"
     other.write_text("x")
-    with pytest.raises(ValueError, match=r"cannot tell what moves.xls is; expected a name that ends in .csv"):
+    with pytest.raises(ValueError, match=r"cannot tell what moves.xls is; expected a name that ends in .csv, .csv.gz, .tsv"):
         from_table(other, discount=0.9)
     file.write_text("state,action,next_state\n")
     with pytest.raises(ValueError, match=r"the table moves.csv is empty"):

@@ -46,7 +46,7 @@ def test_damaged_files(tmp_path, name, read):
 
 def test_what_is_no_table(tmp_path):
     (tmp_path / "folder.csv").mkdir()
-    with pytest.raises(FileNotFoundError, match=r"there is no file .*folder\.csv; expected a CSV or Parquet file"):
+    with pytest.raises(FileNotFoundError, match=r"there is no file .*folder\.csv; expected a CSV, TSV or Parquet file"):
         read_table(tmp_path / "folder.csv")
 
 

@@ -55,6 +55,7 @@ def habitual(persistence: Any, beta: Any, *, habit_rate: Any = 1.0, by_state: bo
     >>> gi.habitual(0.5, beta=2.0).parameters
     {'beta': array(2.), 'persistence': array(0.5), 'habit_rate': array(1.)}
     """
+    check_flag("by_state", by_state)
 
     def around(inner: Any) -> ChoiceKernel:
         return made(ChoiceKernel, persistence=persistence, habit_rate=habit_rate, inner=inner, by_state=by_state)

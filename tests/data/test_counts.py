@@ -1,0 +1,96 @@
+"""Counts n(s, a) in every form, and that they are scored as the choices that they count."""
+
+import jax
+import networkx as nx
+import numpy as np
+import numpyro.distributions as dist
+import oracles
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import goalinf as gi
+
+HALL = gi.gridworld("s.a", moves=("left", "right"), blocked="unavailable", terminal="a", discount=0.9)
+COUNTS = np.array([[0, 3], [1, 2], [0, 0]])
+FRAME = pd.DataFrame(COUNTS, index=pd.Index(["s", (0, 1), "a"], tupleize_cols=False), columns=["left", "right"])
+FORMS = {
+    "array": COUNTS,
+    "list": COUNTS.tolist(),
+    "floats": COUNTS.astype(float),
+    "pairs": {("s", "right"): 3, ((0, 1), "left"): 1, ((0, 1), "right"): 2},
+    "nested": {"s": {"right": 3}, (0, 1): {"right": 2, "left": 1}},
+    "frame": FRAME,
+    "frame in another order": FRAME.iloc[::-1, ::-1],
+    "long": pd.DataFrame({"state": ["s", (0, 1), (0, 1)], "action": ["right", "left", "right"], "count": [3, 1, 2]}),
+    "series": FRAME.iloc[[0]].stack().astype(float),  # noqa: PD013
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_says_the_same(form):
+    data = gi.Trajectories.from_counts(HALL, FORMS[form])
+    expected = COUNTS * [[1], [0], [0]] if form == "series" else COUNTS
+    assert data.choice_counts(3, 2).tolist() == expected.tolist()
+    assert data.lengths.tolist() == [1] * expected.sum()
+
+
+@given(st.integers(0, 10_000))
+def test_the_score_is_that_of_the_counted_choices(seed):
+    rng = np.random.default_rng(seed)
+    P, values = rng.dirichlet(np.ones(4), (4, 3)), rng.normal(size=4)
+    world = gi.from_arrays(P, discount=0.9)
+    counts = rng.poisson(1.0, (4, 3))
+    counts[0, 0] += 1
+    agent, wants = gi.soft_optimal(beta=2.0), gi.StateReward(values, on="departure")
+    policy = oracles.mce(P, np.tile(values[:, None], 3), 0.9, 2.0).policy
+    data = gi.Trajectories.from_counts(world, counts)
+    total = gi.Behavior(world, agent, wants).log_prob(data)
+    assert total == pytest.approx((counts * np.log(policy)).sum(), abs=1e-10)
+
+
+def test_they_can_be_given_wherever_trajectories_are_scored():
+    data = gi.Trajectories.from_counts(HALL, COUNTS)
+    key, agent = jax.random.key(0), gi.soft_optimal(beta=1.0)
+    prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+    fit = gi.approximate(key, HALL, agent=agent, reward=prior, data=data, draws=50)
+    assert fit.tree["log_likelihood"]["choices"].shape == (1, 50, 6)
+    assert gi.audit(fit, quick=True).n_choices == 6
+    assert gi.goal_posterior(HALL, agent, gi.goals(HALL, {"end": "a"}), data).sizes["trajectory"] == 6
+    assert len(gi.held_out(fit, data)) == 6
+    assert data.to_frame()["state"].tolist()[:3] == ["s"] * 3
+
+
+def test_on_graphs_and_in_worlds_with_memory():
+    ring = gi.graph_world(nx.cycle_graph(3), discount=0.9)
+    frame = pd.DataFrame([[np.nan, 2, 1], [1, np.nan, 0], [0, 4, np.nan]])
+    data = gi.Trajectories.from_counts(ring, frame)
+    assert data.choice_counts(3, 2).tolist() == [[2, 1], [1, 0], [0, 4]]
+    pairs = gi.with_memory(ring)
+    data = gi.Trajectories.from_counts(pairs, {((None, 0), 1): 2})
+    assert data.n_choices == 2
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        (COUNTS[:2], r"counts have shape \(2, 2\); expected \(3, 2\), one row per state, one column per action"),
+        (COUNTS - 1, "state s, action left: the count is -1; expected a whole number of at least 0"),
+        (COUNTS + 0.5, "state s, action left: the count is 0.5; expected a whole number"),
+        ([[0, np.nan], [1, 2], [0, 0]], "state s, action right: the count is nan; expected a whole number"),
+        ([[0, "3"], [1, 2], [0, 0]], "state s, action left: the count is '0'; expected a whole number"),
+        ({("s", "right"): True}, "the count is True; expected a whole number"),
+        ([[1, 0], [0, 0], [0, 0]], "state s, action left: the count is 1; the action is not available there"),
+        ([[0, 1], [0, 0], [2, 0]], "state a, action left: the count is 2, and the state is terminal"),
+        (COUNTS * 0, "the counts hold 0 choices; expected 1 to 100,000"),
+        (COUNTS * 100_000, "the counts hold 600,000 choices; expected 1 to 100,000"),
+        ({("x", "right"): 1}, "unknown state 'x'"),
+        ({("s", "up"): 1}, "unknown action 'up' in state s: the actions are left, right"),
+        ({"s": 3}, r"counts hold the key 's'; expected pairs \(state, action\)"),
+        ({("s", "right"): 1, ((0, 0), "right"): 2}, "state s, action right: two counts are given; add them up"),
+    ],
+)
+def test_wrong_counts(counts, said):
+    with pytest.raises(ValueError, match=said):
+        gi.Trajectories.from_counts(HALL, counts)
