@@ -21,7 +21,7 @@ from goalinf.agents.contexts import Rewards, Setting, Worlds
 from goalinf.agents.policy import Policy
 from goalinf.behavior.scores import believed_modes, chained, score, score_steps, score_subjects
 from goalinf.behavior.simulation import drawn_options, hidden_slips, roll_out_one_of
-from goalinf.checks import check_kind
+from goalinf.checks import PRNGKey, check_kind, takes_key
 from goalinf.data import Trajectories
 from goalinf.precision import exactly
 
@@ -195,7 +195,8 @@ class Behavior(dist.Distribution):
     def _episodic(self) -> bool:
         return any(hasattr(reward, "ends") for reward in self.setting.rewards)
 
-    def sample(self, key: Array, sample_shape: tuple[int, ...] = ()) -> Trajectories:
+    @takes_key
+    def sample(self, key: PRNGKey, sample_shape: tuple[int, ...] = ()) -> Trajectories:
         """Trajectories with the starts, lengths and missing choices of ``like``.
 
         Raises

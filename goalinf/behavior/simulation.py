@@ -19,7 +19,7 @@ from goalinf.agents.contexts import Rewards, Setting, Worlds
 from goalinf.agents.history import Step
 from goalinf.agents.policy import Policy
 from goalinf.behavior.scores import horizon_of, policy_number
-from goalinf.checks import check_key, check_kind
+from goalinf.checks import PRNGKey, check_kind, takes_key
 from goalinf.data import Labels, Trajectories
 from goalinf.precision import Precision, cast, computing_in
 from goalinf.worlds import MDP
@@ -104,8 +104,9 @@ def roll_out_one_of(
 _roll_out = jax.jit(roll_out_one_of, static_argnums=(7, 8))
 
 
+@takes_key
 def simulate(
-    key: Array,
+    key: PRNGKey,
     world: Worlds,
     agent: Agent | Mixture,
     reward: Rewards,
@@ -120,8 +121,8 @@ def simulate(
 
     Parameters
     ----------
-    key : jax.random key
-        Source of randomness; consumed.
+    key : int or jax.random key
+        A seed, or a source of randomness, which is consumed.
     world, reward : World and Reward, or mappings from context to them
         Where it acts and what it wants.
     agent : Agent or Mixture
@@ -157,7 +158,6 @@ def simulate(
     >>> gi.simulate(jax.random.key(0), hall, gi.soft_optimal(beta=1.0), wants, trajectories=2, steps=3).n_steps
     6
     """
-    check_key(key)
     for name, count in (("trajectories", trajectories), ("steps", steps)):
         if not isinstance(count, (int, np.integer)) or count < 1:
             raise ValueError(f"{name} is {count!r}; expected a positive whole number")

@@ -15,7 +15,7 @@ import xarray as xr
 from goalinf.agents import Agent, Mixture, Setting
 from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.behavior import simulate_like
-from goalinf.checks import check_key
+from goalinf.checks import PRNGKey, takes_key
 from goalinf.data import Trajectories
 from goalinf.infer import _arviz
 from goalinf.infer.density import Density
@@ -205,7 +205,8 @@ class Fit:
         """
         return [self._reward({k: v for k, v in one.items() if k.startswith("reward.")}) for one in self._some(n, seed)]
 
-    def predict(self, key: Any, n: int = 100, *, seed: int = 0) -> list[Trajectories]:
+    @takes_key
+    def predict(self, key: PRNGKey, n: int = 100, *, seed: int = 0) -> list[Trajectories]:
         """Behavior to expect: n data sets like the observed one (same starts, lengths and missing choices).
 
         Each is simulated from a draw of the posterior of its own.
@@ -219,7 +220,6 @@ class Fit:
             raise self._unknown(
                 "a model of your own is predicted from with numpyro.infer.Predictive and like= in gi.Behavior"
             )
-        check_key(key)
         worlds: Any = self.world
         predicted = []
         for one, sub in zip(self._some(n, seed), jax.random.split(key, n), strict=True):

@@ -18,7 +18,7 @@ from numpyro.optim import Adam
 from goalinf.agents import Agent, Mixture
 from goalinf.agents.alternatives import options_of
 from goalinf.agents.contexts import Rewards, Worlds
-from goalinf.checks import check_count, check_key
+from goalinf.checks import PRNGKey, check_count, takes_key
 from goalinf.errors import ConvergenceError
 from goalinf.infer import assemble
 from goalinf.infer.density import Model
@@ -61,8 +61,9 @@ class PointEstimate:
     reward: Any
 
 
+@takes_key
 def find_mode(
-    key: Any,
+    key: PRNGKey,
     world: Worlds | None = None,
     *,
     agent: Agent | Mixture | None = None,
@@ -107,7 +108,6 @@ def find_mode(
     >>> best.values["reward.values"].dims
     ('state',)
     """
-    check_key(key)
     with computing_in(precision):
         posterior = _posterior(key, world, agent, reward, data, model, dims or {}, coords or {})
         mode = climb(posterior.plain.target)
@@ -123,8 +123,9 @@ def find_mode(
         return PointEstimate(labeled, -mode.potential, mode.steps, *filled)
 
 
+@takes_key
 def approximate(
-    key: Any,
+    key: PRNGKey,
     world: Worlds | None = None,
     *,
     agent: Agent | Mixture | None = None,
@@ -180,7 +181,6 @@ def approximate(
     """
     if by not in ("laplace", "svi"):
         raise ValueError(f"by is {by!r}; expected 'laplace' or 'svi'")
-    check_key(key)
     for name, count in (("draws", draws), ("steps", steps)):
         check_count(name, count)
     with computing_in(precision) as chosen:

@@ -141,7 +141,7 @@ def warn_unidentified(posterior: Posterior) -> None:
                 f"The posterior of agent.{name} will say what the priors say. Way out: a known {name} "
                 f"(agent.at({name}=…)), {others}or known values of the reward{shown}",
                 UnidentifiedWarning,
-                stacklevel=3,
+                stacklevel=4,  # beyond gi.infer and what takes its key
             )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from goalinf.agents import Agent, Mixture
 from goalinf.agents.contexts import Rewards, Worlds
+from goalinf.checks import PRNGKey, takes_key
 from goalinf.infer.checkpoint import Checkpoint
 from goalinf.infer.density import Model
 from goalinf.infer.driver import ChainMethod, default_chain_method
@@ -21,8 +22,9 @@ from goalinf.infer.run import Method, Sampled, Settings, sample
 from goalinf.precision import Precision, computing_in
 
 
+@takes_key
 def infer(
-    key: Any,
+    key: PRNGKey,
     world: Worlds | None = None,
     *,
     agent: Agent | Mixture | None = None,
@@ -61,8 +63,8 @@ def infer(
 
     Parameters
     ----------
-    key : jax.random key
-        Source of randomness; consumed.
+    key : int or jax.random key
+        A seed, or a source of randomness, which is consumed.
     world : World or mapping from context to World
         Where they acted.
     agent : Agent or Mixture

@@ -39,6 +39,7 @@ import numpyro.distributions as dist
 import pandas as pd
 
 import goalinf as gi
+from goalinf.checks import PRNGKey, takes_key
 from goalinf_models.catalogue import Variant
 
 VARIANTS = {name: Variant(gi.infer, ("reward",), "what do they want now?") for name in ("two maps", "one map")}
@@ -79,7 +80,8 @@ def behavior(world: gi.World, maps: Any, weights: Any) -> gi.Behavior:
     return gi.Behavior(world, _AGENT, rewards, contexts=range(len(weights)))
 
 
-def example(key: Any, variant: str = "two maps") -> pd.DataFrame:
+@takes_key
+def example(key: PRNGKey, variant: str = "two maps") -> pd.DataFrame:
     """A hundred runs of eight steps in a small labyrinth: to the water at a leaf, and home."""
     world, n_steps, runs = labyrinth(2), 8, 100
     maps = np.zeros((2, world.n_states))

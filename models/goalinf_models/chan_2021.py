@@ -32,6 +32,7 @@ import numpy as np
 import numpyro
 
 import goalinf as gi
+from goalinf.checks import PRNGKey, takes_key
 from goalinf_models.catalogue import Variant, choice, exact
 
 BETA, WORTH = 4.0, (-1.0, -0.5, 0.0, 0.5, 1.0)
@@ -60,7 +61,8 @@ def world() -> gi.World:
     return gi.gridworld("s.b\n.#.\na..", slip=0.3, discount=0.9)
 
 
-def example(key: Any, variant: str = "one_of") -> gi.Trajectories:
+@takes_key
+def example(key: PRNGKey, variant: str = "one_of") -> gi.Trajectories:
     """Twenty walks of ten steps, by somebody to whom a is worth 1 and b -.5."""
     wants = gi.StateReward.at(world(), {"a": 1.0, "b": -0.5}, default=0.0, on="arrival")
     agent = BIASES.get(variant, BIASES[OF_THE_EXAMPLE])

@@ -32,6 +32,7 @@ import numpyro.distributions as dist
 import pandas as pd
 
 import goalinf as gi
+from goalinf.checks import PRNGKey, takes_key
 from goalinf_models.catalogue import Variant
 
 _SITES, _QUESTION = ("k", "beta"), "how impatient are they?"
@@ -81,7 +82,8 @@ def offers(table: pd.DataFrame) -> Offers:
     return Offers(world, data, delay, amount, np.append(subject, 0), list(names))
 
 
-def example(key: Any, variant: str = "hyperbolic") -> pd.DataFrame:
+@takes_key
+def example(key: PRNGKey, variant: str = "hyperbolic") -> pd.DataFrame:
     """Four subjects who discount by .005 to .1 a day, forty offers each."""
     rates, betas, days = np.array([0.005, 0.01, 0.03, 0.1]), np.array([1.0, 0.5, 1.0, 0.5]), [1, 7, 30, 90, 180]
     rows = [(p, 0, 10.0, days[i % 5], 11.0 + 1.5 * (i // 5) ** 1.5) for p in range(4) for i in range(40)]

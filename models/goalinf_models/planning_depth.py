@@ -30,6 +30,7 @@ import numpyro.distributions as dist
 import pandas as pd
 
 import goalinf as gi
+from goalinf.checks import PRNGKey, takes_key
 from goalinf_models.catalogue import Variant
 
 DEPTHS, SUBJECTS, BETA = (1, 2, 4, 8), (1, 1, 2, 4, 8), 6.0  # of whom each has this depth
@@ -49,7 +50,8 @@ def layouts() -> dict[Any, gi.Reward]:
     return {f"layout {i}": gi.StateReward(values, on="arrival") for i, values in enumerate(points)}
 
 
-def example(key: Any, variant: str = "depths") -> gi.Trajectories:
+@takes_key
+def example(key: PRNGKey, variant: str = "depths") -> gi.Trajectories:
     """Five subjects of known depth, each of whom walks twenty steps in every layout."""
     walks = []
     for subject, (depth, own) in enumerate(zip(SUBJECTS, jax.random.split(key, len(SUBJECTS)), strict=True)):

@@ -31,6 +31,7 @@ import jax
 import numpyro.distributions as dist
 
 import goalinf as gi
+from goalinf.checks import PRNGKey, takes_key
 from goalinf_models.catalogue import Variant
 
 ALPHA = 4.0
@@ -45,7 +46,8 @@ def world() -> gi.World:
     return gi.garnet(jax.random.key(2007), states=6, actions=3, branching=2, discount=0.9)
 
 
-def example(key: Any, variant: str = "uniform") -> gi.Trajectories:
+@takes_key
+def example(key: PRNGKey, variant: str = "uniform") -> gi.Trajectories:
     """Twenty walks of ten steps, towards the last state."""
     wants = gi.StateReward(TRUTH, on="departure")
     return gi.simulate(key, world(), gi.boltzmann(beta=ALPHA), wants, trajectories=20, steps=10)

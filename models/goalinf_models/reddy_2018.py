@@ -30,6 +30,7 @@ from typing import Any
 import numpyro.distributions as dist
 
 import goalinf as gi
+from goalinf.checks import PRNGKey, takes_key
 from goalinf_models.catalogue import Variant
 
 OPPOSITE = (1, 0, 3, 2)  # up, down, left, right
@@ -51,7 +52,8 @@ def tasks() -> dict[Any, gi.Reward]:
     return {mark: gi.StateReward.at(world(), {mark: 1.0}, default=0.0, on="arrival") for mark in "abc"}
 
 
-def example(key: Any, variant: str = "tasks") -> gi.Trajectories:
+@takes_key
+def example(key: PRNGKey, variant: str = "tasks") -> gi.Trajectories:
     """Walks of eight steps by somebody with m = .2: ten in each task, or a hundred in the first."""
     confused = gi.false_dynamics(CONFUSION, beta=BETA, alternative=OPPOSITE, backup="soft")
     wants, count = (tasks(), 10) if variant == "tasks" else (tasks()["a"], 100)

@@ -39,6 +39,7 @@ import numpyro.distributions as dist
 from jax.scipy.special import logsumexp
 
 import goalinf as gi
+from goalinf.checks import PRNGKey, takes_key
 from goalinf_models.catalogue import Variant
 
 HORIZON, TRUTH = 8, (-1.0, 0.7)
@@ -59,7 +60,8 @@ def features(where: gi.World) -> np.ndarray:
     return np.stack([where.indicator("m"), where.indicator("f")], axis=-1).astype(float)
 
 
-def example(key: Any, variant: str = "2008", *, where: gi.World | None = None) -> gi.Trajectories:
+@takes_key
+def example(key: PRNGKey, variant: str = "2008", *, where: gi.World | None = None) -> gi.Trajectories:
     """Thirty walks of eight steps by somebody who likes flowers and not mud."""
     place = world() if where is None else where
     wants = gi.LinearReward(features(place), TRUTH, on="arrival")
