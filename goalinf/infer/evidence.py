@@ -122,10 +122,10 @@ def evidence(key: PRNGKey, fit: Fit) -> Evidence:
         center, root = first.mean(0), np.linalg.cholesky(np.atleast_2d(np.cov(first.T)))
         rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
         proposed = center + rng.standard_normal((_PROPOSALS, size)) @ root.T
-        own = (_log_density(form, second.reshape(-1, size)) - _normal(second.reshape(-1, size), center, root)).reshape(
+        own = (form.log_density(second.reshape(-1, size)) - _normal(second.reshape(-1, size), center, root)).reshape(
             n_chains, -1
         )
-        other = _log_density(form, proposed) - _normal(proposed, center, root)
+        other = form.log_density(proposed) - _normal(proposed, center, root)
     log_evidence, error = _bridge(own, other)
     said = f"Bridge sampling from {n_chains * (n_draws - half)} draws and {_PROPOSALS} proposals."
     if not fit.converged:
@@ -154,15 +154,6 @@ def _coordinates(fit: Fit, posterior: Posterior, form: Form) -> np.ndarray:
         return ravel_pytree(unconstrain_fn(density.seeded, (data,), {}, one))[0]
 
     return np.asarray(density.over_draws("coordinates", coordinates, flat, form.data)).reshape(*shape, -1)
-
-
-def _log_density(form: Form, flat: np.ndarray) -> np.ndarray:
-    """Log of likelihood times prior at many places, minus infinity where undefined."""
-    if form.closed is not None:
-        return -form.closed.scores(flat)[0]
-    density = form.density
-    found = -np.asarray(density.over_draws("potential", density.potential, flat, form.data))
-    return np.where(np.isfinite(found), found, -np.inf)
 
 
 def _normal(flat: np.ndarray, center: np.ndarray, root: np.ndarray) -> np.ndarray:

@@ -138,8 +138,10 @@ class Fit:
 
     @property
     def converged(self) -> bool:
-        """Whether nothing speaks against the draws; those that were made independently have converged."""
-        return not self._chained or not self._worries()[0]
+        """Whether nothing speaks against the draws; of an approximation, whether their Pareto k is at most 0.7."""
+        if not self._chained:
+            return bool(self.tree.attrs.get("khat", 0.0) <= KHAT)
+        return not self._worries()[0]
 
     @property
     def diagnosis(self) -> str:

@@ -12,6 +12,7 @@ from scipy import optimize
 
 from goalinf.infer.density import Density
 
+STEPS = 200
 NEWTON_SIZE = 1500  # beyond this many parameters the Hessian costs more than it saves
 _UNDEFINED = 1e300  # potential of a point at which there is none
 
@@ -117,7 +118,7 @@ def _to_second_order(potential: Callable[..., Any]) -> Callable[..., Any]:
     return derivatives
 
 
-def climb(target: Target) -> Mode:
+def climb(target: Target, *, steps: int = STEPS) -> Mode:
     """Trust-region Newton from where the target says (L-BFGS beyond some 1,500 parameters).
 
     The potential can be infinite or undefined away from the start; such points are treated as a very high one.
@@ -142,7 +143,7 @@ def climb(target: Target) -> Mode:
             jac=True,
             hess=curvature,
             method="trust-exact",
-            options={"gtol": 1e-6, "maxiter": 200, "initial_trust_radius": 0.5, "max_trust_radius": 100.0},
+            options={"gtol": 1e-6, "maxiter": steps, "initial_trust_radius": 0.5, "max_trust_radius": 100.0},
         )
     else:
         found = optimize.minimize(value_and_gradient, start, jac=True, method="L-BFGS-B", options={"maxiter": 2000})

@@ -85,7 +85,9 @@ def standard(
         return model
 
     contexts = data.context_names
-    bare = dataclasses.replace(data.unlabeled(), cells=data.cells.padded())
+    n_pairs = max(one.mdp.available.size for one in setting.worlds)
+    most = min(data.observed.size, data.n_subjects * len(setting.contexts) * n_pairs)
+    bare = dataclasses.replace(data.unlabeled(), cells=data.cells.padded(most))
     scale = product_prior(sites, reward) if as_product and agent.scales else None
     start = starting_values(sites, scale)
 
@@ -100,7 +102,7 @@ def standard(
         def trace() -> Density:
             return Density.of(model_of(draw), bare, key, start, unknown=bool(sites), recipe=made_of)
 
-        return Form(trace, bare, closed)
+        return Form(trace, bare, closed, made_of)
 
     plain = form(sample_sites, None)
     product = None if scale is None else form(partial(sample_product, prior=scale), scale)
@@ -165,8 +167,7 @@ def own_model(
 
 def _check_defined(posterior: Posterior, data: Trajectories) -> None:
     """The density is finite where the search for its mode starts; otherwise it is said why not."""
-    target = posterior.straightest.target
-    if np.isfinite(target.derivatives(target.start)[0]):
+    if np.isfinite(posterior.straightest.start_value()):
         return
     density, bare = posterior.plain.density, posterior.data
     sites = jax.device_get(density.constrain(jnp.asarray(density.start), bare))
