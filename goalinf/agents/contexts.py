@@ -13,7 +13,7 @@ from goalinf.agents.agent import Agent
 from goalinf.agents.alternatives import Mixture
 from goalinf.agents.planning import plan, plan_each, plan_to_depths
 from goalinf.agents.policy import Policy
-from goalinf.rewards import Reward, pad_reward, stack_rewards
+from goalinf.rewards import Reward, check_reward, pad_reward, stack_rewards
 from goalinf.worlds import MDP, World, stack
 
 Worlds = World | Mapping[Any, World]
@@ -69,10 +69,7 @@ class Setting:
                     f"expected a World, found {type(each).__name__}; make one with gi.gridworld, gi.graph_world, …"
                 )
         for one in rewards:
-            if not isinstance(one, Reward):
-                raise TypeError(
-                    f"expected a reward, found {type(one).__name__}; use gi.StateReward, gi.ActionReward, …"
-                )
+            check_reward("reward", one)
         return cls(tuple(contexts), worlds, rewards)
 
     @property

@@ -92,7 +92,7 @@ class Place:
                 for start in range(0, len(tables), _TOGETHER)
             ]
         found = jax.tree.map(lambda *leaves: np.concatenate(leaves)[: len(rewards)], *parts)
-        check_solved(found.residual, found.values, "float64")
+        check_solved(found.residual, found.values, "float64", boltzmann(1.0), [self.world])
         best = as_good_as_best(found) & self.rows
         return best / np.maximum(best.sum(axis=2, keepdims=True), 1)
 
@@ -164,7 +164,7 @@ def policies_of(world: World, agent: Agent, rewards: Sequence[Reward]) -> Policy
     for reward in rewards:
         check_plannable(agent, world, reward)
     policies = Behavior(world, agent, dict(enumerate(rewards))).policy
-    check_solved(policies.residual, policies.values, "float64")
+    check_solved(policies.residual, policies.values, "float64", agent, [world])
     return jax.tree.map(lambda leaf: leaf[:, None], policies)
 
 

@@ -16,7 +16,7 @@ from goalinf.errors import ConvergenceError
 from goalinf.identify.income import check_own_ends, income_of
 from goalinf.identify.kernel import kernel
 from goalinf.precision import computing_in
-from goalinf.rewards import ActionReward, Reward, StateReward
+from goalinf.rewards import ActionReward, Reward, StateReward, check_reward
 from goalinf.worlds import World, label
 
 Class = Literal["departure", "arrival", "action"]
@@ -234,6 +234,7 @@ class FeasibleSet:
 
     def _vector(self, reward: Reward) -> np.ndarray:
         """A reward as numbers of this class: its values, or what every choice brings."""
+        check_reward("reward", reward)
         check_own_ends(self.world, reward)
         income, rows, _ = income_of(self.world, reward)
         if self.rewards == "action":

@@ -9,8 +9,9 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import linalg as splinalg
 
-from goalinf.agents.agent import check_known
+from goalinf.agents.agent import Agent, check_known
 from goalinf.agents.checks import check_shapes
+from goalinf.agents.policy import Policy
 from goalinf.precision import cast, computing_in
 from goalinf.rewards import Reward, ended
 from goalinf.worlds import World, label
@@ -78,6 +79,8 @@ def chances(world: World, policy: Any, rows: np.ndarray) -> np.ndarray:
     ValueError
         Where it is no policy of the world.
     """
+    if isinstance(policy, (Agent, Policy)):
+        raise TypeError(f"policy is a {type(policy).__name__}; expected its numbers: agent.policy(world, reward)")
     try:
         given: np.ndarray = np.asarray(policy)
     except ValueError:  # lists that are not alike

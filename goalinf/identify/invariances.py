@@ -20,7 +20,7 @@ from goalinf.checks import PRNGKey, check_kind, takes_key
 from goalinf.identify.income import check_own_ends
 from goalinf.identify.kernel import kernel
 from goalinf.precision import cast, computing_in
-from goalinf.rewards import Reward, TransitionReward
+from goalinf.rewards import Reward, TransitionReward, check_reward
 from goalinf.worlds import World
 
 Kind = Literal["constant", "potential", "zero-initial potential", "k-initial potential", "redistribution", "mask"]
@@ -194,7 +194,7 @@ def transitions(world: World) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _vector(world: World, reward: Reward) -> np.ndarray:
     """A reward on the transitions that can happen."""
-    check_kind("reward", reward, Reward, "a reward, such as gi.StateReward")
+    check_reward("reward", reward)
     check_known(reward)
     check_shapes(reward, world)
     check_own_ends(world, reward)

@@ -26,6 +26,13 @@ KHAT = 0.7  # Pareto k above which importance weights have too heavy a tail (Veh
 _R_HAT, _ESS = 1.01, 400.0  # Vehtari et al. (2021): convergence, and draws enough for stable tails
 
 
+def told_apart(number: float, limit: float, digits: int) -> str:
+    """A number beyond a limit, with at least so many digits and as many as show that it is beyond."""
+    while digits < 15 and float(f"{number:.{digits}f}") == limit:
+        digits += 1
+    return f"{number:.{digits}f}"
+
+
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Fit:
     """Draws from a posterior, and everything needed to say what they are.
@@ -155,8 +162,11 @@ class Fit:
         if not worries:
             return f"Converged: {figures}. {ran}{cut}"
         other = "use method='hmc'" if algorithm == "IMH" else "warm up longer (warmup=)"
-        remedy = f"Draw more (draws=), {other}, or use tighter priors, before you trust these numbers."
-        return f"NOT converged: {'; '.join(worries)}. {remedy} {ran}{cut}"
+        remedies = [f"draw more (draws=), {other}, or use tighter priors"] * (len(worries) > (self.divergences > 0))
+        if self.divergences:
+            smaller = "take smaller steps (target_accept=0.99), use tighter priors, or another parameterization"
+            remedies.append(f"draws that diverge are not mended by more of them: {smaller}")
+        return f"NOT converged: {'; '.join(worries)}. Before you trust these numbers, {'; '.join(remedies)}. {ran}{cut}"
 
     @property
     def _chained(self) -> bool:
@@ -170,14 +180,16 @@ class Fit:
         if np.isnan(r_hat):
             worries.append("R-hat cannot tell: run more than one chain")
         elif r_hat > _R_HAT:
-            worries.append(f"R-hat reaches {r_hat:.3f} (should be at most {_R_HAT})")
+            worries.append(f"R-hat reaches {told_apart(r_hat, _R_HAT, 3)} (should be at most {_R_HAT})")
         if not ess >= _ESS:
-            worries.append(f"the smallest effective sample size is {ess:.0f} (should be at least {_ESS:.0f})")
+            found = told_apart(ess, _ESS, 0)
+            worries.append(f"the smallest effective sample size is {found} (should be at least {_ESS:.0f})")
         if self.divergences:
             worries.append(f"{self.divergences} draws diverged")
         khat = self.tree.attrs.get("khat")
         if khat is not None and not khat <= KHAT:
-            worries.append(f"the Pareto k of the proposals is {khat:.2f} (should be at most {KHAT})")
+            found = told_apart(khat, KHAT, 2)
+            worries.append(f"the Pareto k of the proposals is {found} (should be at most {KHAT})")
         if failures := int(self.tree.attrs.get("planner_failures", 0)):
             worries.append(f"the planner did not reach its residual at {failures} draws")
         figures = f"R-hat at most {r_hat:.3f}, smallest effective sample size {ess:.0f}, no divergences"

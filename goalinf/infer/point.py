@@ -22,7 +22,7 @@ from goalinf.checks import PRNGKey, check_count, takes_key
 from goalinf.errors import ConvergenceError
 from goalinf.infer import _arviz, assemble, lbfgs
 from goalinf.infer.density import Density, Model
-from goalinf.infer.fit import KHAT, Fit
+from goalinf.infer.fit import KHAT, Fit, told_apart
 from goalinf.infer.geometry import Geometry
 from goalinf.infer.labeled import labeled_fit
 from goalinf.infer.mode import NEWTON_SIZE, STEPS, Mode, climb
@@ -237,10 +237,10 @@ def _tail(log_weights: np.ndarray) -> tuple[dict[str, float], str]:
     if len(log_weights) < _FEWEST:
         return {}, f"{len(log_weights)} draws are too few to tell how close it is to the posterior"
     khat = _arviz.khat(log_weights)
-    said = f"the Pareto k of its draws is {khat:.2f}"
-    if not khat <= KHAT:
-        said += f" (above {KHAT}): do not use them as a posterior, but gi.infer"
-    return {"khat": khat}, said
+    if khat <= KHAT:
+        return {"khat": khat}, f"the Pareto k of its draws is {khat:.2f}"
+    said = f"the Pareto k of its draws is {told_apart(khat, KHAT, 2)} (should be at most {KHAT})"
+    return {"khat": khat}, f"{said}: do not use them as a posterior, but gi.infer"
 
 
 def _has_kinks(agent: Any) -> bool:

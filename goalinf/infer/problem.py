@@ -15,12 +15,13 @@ import numpyro
 from numpyro.distributions import Distribution
 
 from goalinf.agents import Agent, Mixture, Setting
-from goalinf.agents.checks import check_plannable
+from goalinf.agents.alternatives import options_of
+from goalinf.agents.checks import check_plannable, discount_of
 from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.behavior import Behavior
 from goalinf.data import Trajectories
 from goalinf.data.fitting import check_fits
-from goalinf.errors import UnidentifiedWarning
+from goalinf.errors import PrecisionError, UnidentifiedWarning
 from goalinf.infer import assemble
 from goalinf.infer.closed_form import ClosedForm, starting_values
 from goalinf.infer.density import Density, Model
@@ -28,6 +29,7 @@ from goalinf.infer.posterior import Form, Posterior
 from goalinf.infer.priors import Site, fill, find_sites, fresh, median, sample_sites
 from goalinf.infer.programs import recipe, shapes
 from goalinf.infer.scale import ScaleMixture, product_prior, sample_product
+from goalinf.precision import computing_in
 from goalinf.rewards import Reward
 
 
@@ -71,6 +73,8 @@ def standard(
     known = Setting.of(world, known_reward, data.context_names)
     for index, one in enumerate(known.worlds):
         check_plannable(known_agent, one, known.rewards[min(index, len(known.rewards) - 1)])
+
+    _check_scale(agent, reward, sites, setting)
 
     own_agent = _own(agent)
     own_reward = {name: _own(one) for name, one in reward.items()} if isinstance(reward, Mapping) else _own(reward)
@@ -153,6 +157,28 @@ def _typical(site: Site) -> np.ndarray:
     return np.broadcast_to(median(site.prior) if site.name.startswith("agent.") else 0.0, shape)
 
 
+def _check_scale(agent: Agent | Mixture, reward: Rewards, sites: Sequence[Site], setting: Setting) -> None:
+    """Refuse a beta with which rewards of the size of their prior are beyond all precision."""
+    with computing_in("float64"):
+        drawn = {one.name: np.asarray(one.prior.sample(jax.random.key(0))) for one in sites}
+    eps = float(jnp.finfo(jnp.result_type(float)).eps)
+    filled, wanted = fill(agent, reward, drawn)
+    several = wanted.values() if isinstance(wanted, Mapping) else [wanted]
+    rewards = [option for one in several for option in getattr(one, "options", [one])]
+    for option in options_of(filled):
+        if option.beta is None:
+            continue
+        beta, discount = float(np.max(option.beta)), discount_of(option, setting.world)
+        size = max(float(np.abs(one(setting.world.mdp)).max(initial=0.0)) for one in rewards)
+        reach = beta * size / max(1.0 - discount, eps)
+        if reach * eps > 1.0 and discount < 1.0:
+            raise PrecisionError(
+                f"beta is {beta:.3g} and the reward reaches {size:.3g} in a draw of its prior: summed over the future at "
+                f"discount {discount!r} their product reaches {reach:.2g}, where a log-probability is uncertain by "
+                f"{reach * eps:.2g}; use a smaller beta, a smaller discount or a narrower prior"
+            )
+
+
 def own_model(
     key: Any, model: Model, data: Any, dims: Mapping[str, Sequence[str]], coords: Mapping[str, Any]
 ) -> Posterior:
@@ -180,9 +206,17 @@ def _check_defined(posterior: Posterior, data: Trajectories) -> None:
             f"{where}: this choice has probability zero under the agent ({len(wrong)} such steps). "
             "Is the action available there? Drop the step, mark the choice as missing, or use an agent that can lapse"
         )
+    remedy = (
+        "An undiscounted soft-optimal agent whose steps cost less than log(number of actions)/beta wanders for ever: use "
+        "a discount below 1, a horizon, or a prior whose center can be planned for"
+    )
+    if posterior.agent is not None:
+        assert posterior.world is not None
+        worlds = posterior.world.values() if isinstance(posterior.world, Mapping) else [posterior.world]
+        discount = max(discount_of(option, one) for option in options_of(posterior.agent) for one in worlds)
+        if discount < 1.0:
+            remedy = f"The discount is {discount!r}: use a smaller one, or a prior whose center can be planned for"
     raise ValueError(
         "the log density is not finite at the center of the prior, where the search for the mode starts "
-        f"(relative residual of the planner: {residual:.2g}). An undiscounted soft-optimal agent whose steps cost less "
-        "than log(number of actions)/beta wanders for ever: use a discount below 1, a horizon, or a prior whose center "
-        "can be planned for"
+        f"(relative residual of the planner: {residual:.2g}). {remedy}"
     )

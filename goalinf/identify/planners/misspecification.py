@@ -19,7 +19,7 @@ from goalinf.identify.candidates import Place, log_likelihood, policies_of
 from goalinf.identify.distance.regret import share_of_range
 from goalinf.infer.progress import Progress
 from goalinf.precision import computing_in
-from goalinf.rewards import Reward
+from goalinf.rewards import Reward, check_reward
 from goalinf.worlds import World, label
 
 PRIOR = "prior"  # the column of somebody who sees no data
@@ -221,7 +221,7 @@ def _checked(key: Any, world: Any, agents: Any, rewards: Any) -> tuple[list[Any]
     if len(named) < 2:
         raise ValueError(f"{len(named)} candidate rewards were given; expected two at least")
     for name, reward in named.items():
-        check_kind(f"reward {name!r}", reward, Reward, "a reward, such as gi.StateReward")
+        check_reward(f"reward {name!r}", reward)
     return list(named), list(named.values())
 
 
