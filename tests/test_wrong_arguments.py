@@ -78,7 +78,7 @@ CASES = {
     "gi.simulate(0, HALL, AGENT, [0, 0, 1], trajectories=1, steps=1)": "reward is a list of shape (3,); expected a reward",
     "gi.simulate(0, HALL, AGENT, np.zeros((3, 4)), trajectories=1, steps=1)": "gi.ActionReward(values)",
     "gi.infer(0, HALL, agent=AGENT, reward=np.zeros(3), data=WALK)": "gi.StateReward(values, on='departure') or on='arrival'",
-    "gi.infer(0, HALL, agent=AGENT, reward=dist.Normal(0, 1), data=WALK)": "reward is a Normal; expected a reward",
+    "gi.infer(0, HALL, agent=AGENT, reward=dist.Normal(0, 1), data=WALK)": "reward is a Normal; expected a reward that holds this prior",
     "gi.infer(0, HALL, agent=gi.boltzmann(1e15), reward=PRIOR, data=WALK)": "beta is 1e+15 and the reward reaches",
     "gi.Behavior(HALL, gi.soft_optimal, WANTS)": "agent is a function; expected an agent",
     "gi.goal_posterior('hall', AGENT, GOALS, WALK)": "world is a str; expected a World",

@@ -173,8 +173,8 @@ def _check_scale(agent: Agent | Mixture, reward: Rewards, sites: Sequence[Site],
         reach = beta * size / max(1.0 - discount, eps)
         if reach * eps > 1.0 and discount < 1.0:
             raise PrecisionError(
-                f"beta is {beta:.3g} and the reward reaches {size:.3g} in a draw of its prior: summed over the future at "
-                f"discount {discount!r} their product reaches {reach:.2g}, where a log-probability is uncertain by "
+                f"beta is {beta:.3g} and the reward reaches {size:.3g} in a draw of its prior: summed over the future "
+                f"at discount {discount!r} their product reaches {reach:.2g}, where a log-probability is uncertain by "
                 f"{reach * eps:.2g}; use a smaller beta, a smaller discount or a narrower prior"
             )
 
@@ -207,8 +207,8 @@ def _check_defined(posterior: Posterior, data: Trajectories) -> None:
             "Is the action available there? Drop the step, mark the choice as missing, or use an agent that can lapse"
         )
     remedy = (
-        "An undiscounted soft-optimal agent whose steps cost less than log(number of actions)/beta wanders for ever: use "
-        "a discount below 1, a horizon, or a prior whose center can be planned for"
+        "An undiscounted soft-optimal agent whose steps cost less than log(number of actions)/beta wanders for ever: "
+        "use a discount below 1, a horizon, or a prior whose center can be planned for"
     )
     if posterior.agent is not None:
         assert posterior.world is not None

@@ -105,6 +105,11 @@ def check_reward(what: str, value: Any) -> None:
         check_kind(what, value, Reward, "a reward, such as gi.StateReward")
     if isinstance(value, Mapping):
         raise TypeError(f"{what} is a mapping; expected one reward, such as gi.StateReward.at(world, mapping, …)")
+    if isinstance(value, Distribution):
+        raise TypeError(
+            f"{what} is a {type(value).__name__}; expected a reward that holds this prior, such as "
+            "gi.StateReward(prior, on='departure')"
+        )
     try:
         shape = np.shape(value)
     except ValueError:  # lists that are not alike
