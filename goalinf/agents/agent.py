@@ -22,7 +22,7 @@ from goalinf.agents.parts import Part, check_parameter, interval
 from goalinf.agents.planners import ValueIteration
 from goalinf.checks import check_kind
 from goalinf.precision import Precision
-from goalinf.rewards import Reward
+from goalinf.rewards import Reward, check_reward
 from goalinf.worlds import World
 from goalinf.worlds.world import label
 
@@ -256,7 +256,7 @@ class Agent(eqx.Module):
         from goalinf.agents.planning import solve
 
         check_kind("world", world, World, "a World, such as gi.gridworld makes")
-        check_kind("reward", reward, Reward, "a reward, such as gi.StateReward")
+        check_reward("reward", reward)
         policy = solve(self, world, reward, precision=precision)
         probs = np.exp(policy.log_probs)
         dims: tuple[str, ...] = ("state", "action")

@@ -17,7 +17,7 @@ from goalinf.agents.agent import Agent
 from goalinf.agents.alternatives import Mixture
 from goalinf.agents.planning import plan, plan_each, plan_to_depths
 from goalinf.agents.policy import Policy
-from goalinf.rewards import Reward, pad_reward, stack_rewards
+from goalinf.rewards import Reward, check_reward, pad_reward, stack_rewards
 from goalinf.worlds import MDP, World, stack
 from goalinf.worlds.alike import different_place
 
@@ -71,10 +71,7 @@ class Setting:
                     f"expected a World, found {type(each).__name__}; make one with gi.gridworld, gi.graph_world, …"
                 )
         for one in rewards:
-            if not isinstance(one, Reward):
-                raise TypeError(
-                    f"expected a reward, found {type(one).__name__}; use gi.StateReward, gi.ActionReward, …"
-                )
+            check_reward("reward", one)
         _check_shared(worlds, rewards)
         return cls(tuple(contexts), worlds, rewards, bool(mappings))
 

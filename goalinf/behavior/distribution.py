@@ -22,7 +22,7 @@ from goalinf.agents.contexts import Rewards, Setting, Worlds, shown
 from goalinf.agents.policy import Policy
 from goalinf.behavior.scores import believed_modes, chained, score, score_steps, score_subjects
 from goalinf.behavior.simulation import Gaps, drawn_options, hidden_slips, roll_out_one_of
-from goalinf.checks import check_kind
+from goalinf.checks import PRNGKey, check_kind, takes_key
 from goalinf.data import Trajectories
 from goalinf.data.fitting import check_fits, check_numbers
 from goalinf.precision import exactly, namespace
@@ -281,7 +281,8 @@ class Behavior(dist.Distribution):
             self.agent.by
         ]
 
-    def sample(self, key: Array, sample_shape: tuple[int, ...] = ()) -> Trajectories:
+    @takes_key
+    def sample(self, key: PRNGKey, sample_shape: tuple[int, ...] = ()) -> Trajectories:
         """Trajectories with the starts, lengths and missing choices of ``like``.
 
         Raises

@@ -19,7 +19,7 @@ from goalinf.agents.contexts import Rewards, Setting, Worlds
 from goalinf.agents.history import Step
 from goalinf.agents.policy import Policy
 from goalinf.behavior.scores import horizon_of, policy_number
-from goalinf.checks import check_count, check_key, check_kind
+from goalinf.checks import PRNGKey, check_count, check_kind, takes_key
 from goalinf.data import Labels, Trajectories
 from goalinf.precision import Precision, cast, computing_in
 from goalinf.rewards import digest
@@ -138,8 +138,9 @@ def roll_out_one_of(
 _roll_out = jax.jit(roll_out_one_of, static_argnums=(7, 8))
 
 
+@takes_key
 def simulate(
-    key: Array,
+    key: PRNGKey,
     world: Worlds,
     agent: Agent | Mixture,
     reward: Rewards,
@@ -154,8 +155,8 @@ def simulate(
 
     Parameters
     ----------
-    key : jax.random key
-        Source of randomness; consumed.
+    key : int or jax.random key
+        A seed, or a source of randomness, which is consumed.
     world, reward : World and Reward, or mappings from context to them
         Where it acts and what it wants.
     agent : Agent or Mixture
@@ -191,7 +192,6 @@ def simulate(
     >>> gi.simulate(jax.random.key(0), hall, gi.soft_optimal(beta=1.0), wants, trajectories=2, steps=3).n_steps
     6
     """
-    check_key(key)
     for name, count in (("trajectories", trajectories), ("steps", steps)):
         check_count(name, count)
     check_kind("agent", agent, (Agent, Mixture), "an agent, such as gi.soft_optimal(beta=1.0)")
@@ -283,8 +283,8 @@ def _walk(
     one_world = len(setting.worlds) == 1
     with computing_in(precision) as chosen:
         mdp, policies = setting.mdp(), setting.plan_all(agent)
-        for policy in policies:
-            check_solved(policy.residual, policy.values, chosen)
+        for one, policy in zip(options_of(agent), policies, strict=True):
+            check_solved(policy.residual, policy.values, chosen, one, setting.worlds)
         which = drawn_options(key, agent, len(first))[group] if option is None else jnp.asarray(option)
         gaps = None if like is None else Gaps.of(mdp, like, one_world)
         given = cast(mdp), policies, hidden_slips(agent), which, first, context, steps, one_world, gaps

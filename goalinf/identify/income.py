@@ -9,9 +9,10 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import linalg as splinalg
 
-from goalinf.agents.agent import check_known
+from goalinf.agents.agent import Agent, check_known
 from goalinf.agents.checks import check_shapes
-from goalinf.precision import cast, computing_in
+from goalinf.agents.policy import Policy
+from goalinf.precision import computing_in
 from goalinf.rewards import Reward, ended
 from goalinf.worlds import World, label
 
@@ -24,14 +25,14 @@ def income_of(world: World, reward: Reward) -> tuple[np.ndarray, np.ndarray, np.
     live = ~over(world, reward)
     rows = np.asarray(mdp.available & live[:, None])
     with computing_in("float64"):
-        values = np.broadcast_to(np.asarray(reward(cast(mdp))), mdp.probabilities.shape)
+        values = np.broadcast_to(np.asarray(reward(mdp)), mdp.probabilities.shape)
     return np.sum(mdp.probabilities * values, axis=2)[rows], rows, live
 
 
 def over(world: World, reward: Reward) -> np.ndarray:
     """Where the episode has ended, ``(S,)``."""
     with computing_in("float64"):
-        return np.asarray(ended(reward, cast(world.mdp)))
+        return np.asarray(ended(reward, world.mdp))
 
 
 def shapings(world: World, rows: np.ndarray) -> sparse.csr_array:
@@ -78,6 +79,8 @@ def chances(world: World, policy: Any, rows: np.ndarray) -> np.ndarray:
     ValueError
         Where it is no policy of the world.
     """
+    if isinstance(policy, (Agent, Policy)):
+        raise TypeError(f"policy is a {type(policy).__name__}; expected its numbers: agent.policy(world, reward)")
     try:
         given: np.ndarray = np.asarray(policy)
     except ValueError:  # lists that are not alike

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import numpy as np
@@ -13,7 +12,7 @@ from scipy.stats import gaussian_kde
 
 from goalinf.agents import Agent
 from goalinf.behavior import Behavior
-from goalinf.checks import check_key, check_kind, check_number
+from goalinf.checks import PRNGKey, check_kind, check_number, takes_key
 from goalinf.identify.directions import Directions
 from goalinf.identify.frame import Frame, gaussian, prior_draws
 from goalinf.identify.rivals import fitted, of_nothing, widened
@@ -118,7 +117,8 @@ class ZeroReward:
         return f"ZeroReward(log Bayes factor {self.log_bayes_factor:+.2f} nats; print it for the sentences)"
 
 
-def zero_reward(key: Any, fit: Fit, *, scales: Sequence[float | int] = (1 / 3, 1.0, 3.0)) -> ZeroReward:
+@takes_key
+def zero_reward(key: PRNGKey, fit: Fit, *, scales: Sequence[float | int] = (1 / 3, 1.0, 3.0)) -> ZeroReward:
     r"""Whether the data refuse that somebody wants nothing at all.
 
     Zero reward explains every choice as an accident: for most agents the probability of the data is then exactly
@@ -129,8 +129,8 @@ def zero_reward(key: Any, fit: Fit, *, scales: Sequence[float | int] = (1 / 3, 1
 
     Parameters
     ----------
-    key : jax.random key
-        Source of randomness; consumed.
+    key : int or jax.random key
+        A seed, or a source of randomness, which is consumed.
     fit : Fit
         From :func:`~goalinf.infer` with a prior of the reward.
     scales : sequence of float
@@ -163,7 +163,6 @@ def zero_reward(key: Any, fit: Fit, *, scales: Sequence[float | int] = (1 / 3, 1
     >>> gi.zero_reward(jax.random.key(2), fit, scales=(1.0,)).log_bayes_factor < -100
     True
     """
-    check_key(key)
     check_kind("fit", fit, Fit, "a Fit, such as gi.infer returns")
     if not isinstance(scales, (Sequence, np.ndarray)):
         raise TypeError(f"scales is {scales!r}; expected a sequence of positive numbers, such as (1/3, 1, 3)")

@@ -108,6 +108,10 @@ class Density:
         }
         return ravel_pytree(sites)[0]
 
+    def value(self, flat: Any, data: Any) -> Any:
+        """The potential at a flat vector, by a compiled program that computes nothing else."""
+        return self.program("value", lambda: jax.jit(self.potential))(flat, data)
+
     def constrain(self, flat: Any, data: Any) -> dict[str, Any]:
         """Every site's value at a flat vector."""
         return constrain_fn(self.seeded, (data,), {}, self.unravel(flat), return_deterministic=True)

@@ -23,7 +23,7 @@ from numpyro.infer.util import unconstrain_fn
 from scipy import linalg
 from scipy.special import logsumexp
 
-from goalinf.checks import check_key, check_kind
+from goalinf.checks import PRNGKey, check_kind, takes_key
 from goalinf.infer.fit import Algorithm, Fit
 from goalinf.infer.posterior import Form, Posterior
 from goalinf.infer.resume import posterior_of
@@ -57,7 +57,8 @@ class Evidence:
         return f"Evidence({self.log_evidence:.3f} ± {self.error:.3f} nats; {self.sentence})"
 
 
-def evidence(key: Any, fit: Fit) -> Evidence:
+@takes_key
+def evidence(key: PRNGKey, fit: Fit) -> Evidence:
     r"""Marginal likelihood :math:`p(D) = \int p(D \mid \theta)\,p(\theta)\,d\theta` of a fitted model.
 
     The difference of two is the logarithm of a Bayes factor. It depends on the width of the priors, whatever the amount
@@ -65,8 +66,8 @@ def evidence(key: Any, fit: Fit) -> Evidence:
 
     Parameters
     ----------
-    key : jax.random key
-        Source of randomness; consumed.
+    key : int or jax.random key
+        A seed, or a source of randomness, which is consumed.
     fit : Fit
         From :func:`~goalinf.infer`, sampled by chains, or exact where all that is unknown is discrete.
 
@@ -98,7 +99,6 @@ def evidence(key: Any, fit: Fit) -> Evidence:
     >>> round(gi.evidence(jax.random.key(1), fit).log_evidence, 1)
     -7.1
     """
-    check_key(key)
     check_kind("fit", fit, Fit, "a Fit, such as gi.infer returns")
     algorithm = fit.tree.attrs.get("algorithm")
     if algorithm == "enumeration":
@@ -119,9 +119,9 @@ def evidence(key: Any, fit: Fit) -> Evidence:
         modes = stats["mode"].values if "mode" in stats else np.zeros(draws.shape[:2], int)
         proposal = _Proposal.fitted(first, modes[:, :half].ravel())
         proposed = proposal.sample(rng, _PROPOSALS)
-        own = -form.potentials(second.reshape(-1, size)) - proposal.log_prob(second.reshape(-1, size))
+        own = form.log_density(second.reshape(-1, size)) - proposal.log_prob(second.reshape(-1, size))
         own = own.reshape(n_chains, -1)
-        other = -form.potentials(proposed) - proposal.log_prob(proposed)
+        other = form.log_density(proposed) - proposal.log_prob(proposed)
     log_evidence, error = _bridge(own, other)
     said = f"Bridge sampling from {n_chains * (n_draws - half)} draws and {_PROPOSALS} proposals."
     if not fit.converged:

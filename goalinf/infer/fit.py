@@ -16,7 +16,7 @@ from goalinf import display
 from goalinf.agents import Agent, Mixture, Setting
 from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.behavior import simulate_like
-from goalinf.checks import check_key
+from goalinf.checks import PRNGKey, takes_key
 from goalinf.data import Trajectories
 from goalinf.data.arrays import many
 from goalinf.infer import _arviz
@@ -31,6 +31,13 @@ KHAT = 0.7  # Pareto k above which importance weights have too heavy a tail (Veh
 MISSED = 0.25  # probability that a further start of the search finds a new mode, above which modes are missing
 R_HAT, ESS = 1.01, 400.0  # Vehtari et al. (2021): convergence, and draws enough for stable tails
 _SHOWN = 10  # scalars that print and notebooks show
+
+
+def told_apart(number: float, limit: float, digits: int) -> str:
+    """A number beyond a limit, with at least so many digits and as many as show that it is beyond."""
+    while digits < 15 and float(f"{number:.{digits}f}") == limit:
+        digits += 1
+    return f"{number:.{digits}f}"
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -147,8 +154,10 @@ class Fit:
 
     @property
     def converged(self) -> bool:
-        """Whether nothing speaks against the draws; those that were made independently have converged."""
-        return not self._chained or not self._worries()[0]
+        """Whether nothing speaks against the draws; of an approximation, whether their Pareto k is at most 0.7."""
+        if not self._chained:
+            return bool(self.tree.attrs.get("khat", 0.0) <= KHAT)
+        return not self._worries()[0]
 
     @property
     def diagnosis(self) -> str:
@@ -162,8 +171,11 @@ class Fit:
         if not worries:
             return f"Converged: {figures}. {ran}{cut}"
         other = "use method='hmc'" if algorithm == "IMH" else "warm up longer (warmup=)"
-        remedy = f"Draw more (draws=), {other}, or use tighter priors, before you trust these numbers."
-        return f"NOT converged: {'; '.join(worries)}. {remedy} {ran}{cut}"
+        remedies = [f"draw more (draws=), {other}, or use tighter priors"] * (len(worries) > (self.divergences > 0))
+        if self.divergences:
+            smaller = "take smaller steps (target_accept=0.99), use tighter priors, or another parameterization"
+            remedies.append(f"draws that diverge are not mended by more of them: {smaller}")
+        return f"NOT converged: {'; '.join(worries)}. Before you trust these numbers, {'; '.join(remedies)}. {ran}{cut}"
 
     @property
     def pooled(self) -> str:
@@ -194,14 +206,16 @@ class Fit:
         if np.isnan(r_hat):
             worries.append("R-hat cannot tell: run more than one chain")
         elif r_hat > R_HAT:
-            worries.append(f"R-hat reaches {r_hat:.3f} (should be at most {R_HAT})")
+            worries.append(f"R-hat reaches {told_apart(r_hat, R_HAT, 3)} (should be at most {R_HAT})")
         if not ess >= ESS:
-            worries.append(f"the smallest effective sample size is {ess:.0f} (should be at least {ESS:.0f})")
+            found = told_apart(ess, ESS, 0)
+            worries.append(f"the smallest effective sample size is {found} (should be at least {ESS:.0f})")
         if self.divergences:
             worries.append(f"{self.divergences} draws diverged")
         khat = self.tree.attrs.get("khat")
         if khat is not None and not khat <= KHAT:
-            worries.append(f"the Pareto k of the proposals is {khat:.2f} (should be at most {KHAT})")
+            found = told_apart(khat, KHAT, 2)
+            worries.append(f"the Pareto k of the proposals is {found} (should be at most {KHAT})")
         for number, share in self._shares_of_modes().items():
             mode_r_hat, mode_ess = _arviz.worst(xr.Dataset({"mode": self.sample_stats["mode"] == number}))
             if mode_r_hat > R_HAT or not mode_ess >= ESS:
@@ -251,7 +265,8 @@ class Fit:
         """
         return [self._reward({k: v for k, v in one.items() if k.startswith("reward.")}) for one in self._some(n, seed)]
 
-    def predict(self, key: Any, n: int = 100, *, seed: int = 0) -> list[Trajectories]:
+    @takes_key
+    def predict(self, key: PRNGKey, n: int = 100, *, seed: int = 0) -> list[Trajectories]:
         """Behavior to expect: n data sets like the observed one (same starts, lengths and missing choices).
 
         Each is simulated from a draw of the posterior of its own.
@@ -265,7 +280,6 @@ class Fit:
             raise self._unknown(
                 "a model of your own is predicted from with numpyro.infer.Predictive and like= in gi.Behavior"
             )
-        check_key(key)
         what = f"{n:,} data sets of {self.data.n_trajectories:,} trajectories of {self.data.max_steps:,} steps"
         check_memory(what, 20.0 * n * self.data.n_trajectories * self.data.max_steps, "predict fewer (n=)")
         worlds: Any = self.world

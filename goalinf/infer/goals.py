@@ -21,7 +21,7 @@ from goalinf.data import Trajectories
 from goalinf.data.fitting import check_fits
 from goalinf.infer.assemble import axis_labels, trajectory_labels
 from goalinf.precision import Precision, cast, computing_in
-from goalinf.rewards import Reward, pad_reward, stack_rewards
+from goalinf.rewards import Reward, check_reward, pad_reward, stack_rewards
 from goalinf.worlds import MDP, World, bucket, pad
 
 AfterGoal = Literal["continue", "impossible"]
@@ -106,7 +106,7 @@ def goal_posterior(
     check_kind("goals", goals, Mapping, "a mapping from name to reward, such as gi.goals(world, {'home': 'a'}) makes")
     check_kind("data", data, Trajectories, "trajectories; read a table with gi.read_trajectories first")
     for name, reward in goals.items():
-        check_kind(f"goal {name!r}", reward, Reward, "a reward, such as those of gi.goals")
+        check_reward(f"goal {name!r}", reward)
     if not goals:
         raise ValueError("no goals were given; make some with gi.goals(world, {'home': 'a', …})")
     if data.n_choices == 0:
@@ -192,7 +192,7 @@ def _policies(known: _Known, precision: Precision) -> Policy:
         check_plannable(agent, world, reward)
     plan_all = plan_goals if precision == "float64" and host_plans(agent) and factorable(world.mdp) else _compiled
     policies = plan_all(agent, world.mdp, rewards)
-    check_solved(policies.residual, policies.values, precision)
+    check_solved(policies.residual, policies.values, precision, agent, [world])
     return jax.tree.map(lambda leaf: leaf[:, None], policies)
 
 

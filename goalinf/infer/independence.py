@@ -133,7 +133,7 @@ class IndependentChains:
         if self._form.closed is not None:
             potential, known["scores"] = self._form.closed.scores(flats)
         else:
-            potential = self._form.potentials(flats)
+            potential = -self._form.log_density(flats)
         if (maps := self._geometry.maps) is None:
             log_proposal = -0.5 * (_FREEDOM + x.shape[-1]) * np.log1p((x**2).sum(axis=-1) / _FREEDOM)
         else:

@@ -13,6 +13,9 @@ from scipy import optimize
 from goalinf.infer.density import Density
 from goalinf.interrupt import heed
 
+STEPS = 200  # of Newton's method
+LBFGS_STEPS = 5000
+_REMEMBERED = 50  # changes of the gradient: SciPy's default of 10 takes half as many steps again
 NEWTON_SIZE = 1500  # beyond this many parameters the Hessian costs more than it saves
 _UNDEFINED = 1e300  # potential of a point at which there is none
 
@@ -124,10 +127,11 @@ def climb(
     target: Target,
     start: np.ndarray | None = None,
     *,
+    steps: int | None = None,
     gradient: float = 1e-6,
     until: Callable[[np.ndarray], bool] | None = None,
 ) -> Mode:
-    """Climb by trust-region Newton steps until the gradient is so small (L-BFGS beyond 1,500 parameters).
+    """Find a mode by trust-region Newton steps (L-BFGS beyond 1,500 parameters).
 
     The potential can be infinite or undefined away from the start; such points are treated as a very high one.
 
@@ -137,8 +141,10 @@ def climb(
         A potential.
     start : float (D,), optional
         Where to begin; default: where the target says.
+    steps : int, optional
+        Most steps; default: 200 of Newton's method, 5,000 of L-BFGS.
     gradient : float
-        Largest absolute entry of the gradient at the end.
+        Largest absolute entry of the gradient at which the climb ends (ten times as much for L-BFGS).
     until : callable, optional
         Ends the climb early at a point for which it is true.
     """
@@ -154,6 +160,8 @@ def climb(
         found = target.derivatives(flat)[2]
         return found if found is not None and np.isfinite(found).all() else np.eye(flat.size)
 
+    most = (STEPS if start.size <= NEWTON_SIZE else LBFGS_STEPS) if steps is None else steps
+
     def look(flat):
         if until is not None and until(flat):
             raise StopIteration
@@ -167,11 +175,13 @@ def climb(
             hess=curvature,
             method="trust-exact",
             callback=look,
-            options={"gtol": gradient, "maxiter": 200, "initial_trust_radius": 0.5, "max_trust_radius": 100.0},
+            options={"gtol": gradient, "maxiter": most, "initial_trust_radius": 0.5, "max_trust_radius": 100.0},
         )
     else:
+        # Only the gradient ends the climb: the potential of many choices changes by less than SciPy's tolerance.
+        options = {"maxiter": most, "maxfun": 20 * most, "maxcor": _REMEMBERED, "ftol": 0.0, "gtol": 10 * gradient}
         found = optimize.minimize(
-            value_and_gradient, start, jac=True, method="L-BFGS-B", callback=look, options={"maxiter": 2000}
+            value_and_gradient, start, jac=True, method="L-BFGS-B", callback=look, options=options
         )
     largest = float(np.max(np.abs(found.jac)))
     potential = float(found.fun) if found.fun < _UNDEFINED else np.inf

@@ -81,7 +81,7 @@ def find_modes(key: Any, form: Form, favored: Favored | None = None) -> Modes:
     search.climb_from(np.asarray(form.target.start, float))
     pool = form.draw_prior(key, POOL)
     scan = form.closed is None and form.size <= SCANNED
-    ranked = iter(_ranked(pool, form.potentials(pool)) if scan else range(len(pool)))
+    ranked = iter(_ranked(pool, -form.log_density(pool)) if scan else range(len(pool)))
     for index in favored(pool) if favored is not None else ():
         search.climb_from(pool[index])
     search.climb_from_some(pool, ranked, _STARTS if scan else _FEW_STARTS)
@@ -172,7 +172,7 @@ class _Search:
     def _apart(self, one: Mode, other: Mode) -> bool:
         """Whether the density drops on the line between two modes."""
         share = np.linspace(0.0, 1.0, _BETWEEN + 2)[1:-1, None]
-        between = self.form.potentials(one.flat + share * (other.flat - one.flat))
+        between = -self.form.log_density(one.flat + share * (other.flat - one.flat))
         return bool(between.max() > max(one.potential, other.potential) + _BARRIER)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -15,11 +15,12 @@ from goalinf.agents import Agent, Mixture
 from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.behavior import Behavior
 from goalinf.data import Trajectories
-from goalinf.infer.batches import over_draws
+from goalinf.infer.batches import mapped
 from goalinf.infer.closed_form import ClosedForm
 from goalinf.infer.density import Density
 from goalinf.infer.mode import Compiled, Remembered
 from goalinf.infer.priors import Site, fill
+from goalinf.infer.programs import shared
 from goalinf.infer.scale import ScaleMixture, split_product
 from goalinf.sizes import check_memory
 
@@ -38,11 +39,14 @@ class Form:
         What enters compiled code.
     closed : ClosedForm or None
         The same density with derivatives in closed form, where there are any.
+    recipe : hashable
+        What the posterior is made of: those with equal ones share their compiled programs.
     """
 
     trace: Callable[[], Density]
     data: Any
     closed: ClosedForm | None = None
+    recipe: Hashable = dataclasses.field(default_factory=object)
 
     @cached_property
     def density(self) -> Density:
@@ -59,12 +63,19 @@ class Form:
         """Number of unconstrained coordinates, D."""
         return self.target.start.size
 
-    def potentials(self, flats: np.ndarray) -> np.ndarray:
-        """Minus the log joint density ``(B,)`` at many places ``(B, D)``; infinite where undefined."""
+    def log_density(self, flat: np.ndarray) -> np.ndarray:
+        """Log of likelihood times prior ``(B,)`` at many points ``(B, D)``, minus infinity where undefined."""
         if self.closed is not None:
-            return self.closed.scores(flats)[0]
-        found = np.asarray(self.density.over_draws("potential", self.density.potential, flats, self.data), float)
-        return np.where(np.isfinite(found), found, np.inf)
+            return -self.closed.scores(flat)[0]
+        density = self.density
+        found = -np.asarray(density.over_draws("potential", density.potential, flat, self.data))
+        return np.where(np.isfinite(found), found, -np.inf)
+
+    def start_value(self) -> float:
+        """Its potential where the search for the mode starts; compiled, a Hessian would take minutes."""
+        if self.closed is not None:
+            return self.target.derivatives(self.target.start)[0]
+        return float(self.density.value(self.density.start, self.data))
 
     def draw_prior(self, key: Any, size: int) -> np.ndarray:
         """Draws ``(size, D)`` from the prior."""
@@ -140,7 +151,8 @@ class Posterior:
         assert self.scale is not None
         split = partial(split_product, sites=self.sites, prior=self.scale)
         (product,) = values.values()
-        return over_draws(lambda draw: split(draw[0], product=draw[1]), (jax.random.split(key, len(flat)), product))
+        program = shared(form.recipe, "split", lambda: mapped(lambda draw: split(draw[0], product=draw[1])))
+        return jax.device_get(program((jax.random.split(key, len(flat)), product), ()))
 
     @property
     def mixture(self) -> Mixture | None:

@@ -16,12 +16,12 @@ import xarray as xr
 
 from goalinf.agents import Agent, Mixture, Setting
 from goalinf.agents.alternatives import options_of
-from goalinf.agents.checks import check_plannable
+from goalinf.agents.checks import check_plannable, discount_of
 from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.behavior import Behavior
 from goalinf.data import Trajectories
 from goalinf.data.fitting import check_fits
-from goalinf.errors import UnidentifiedWarning
+from goalinf.errors import PrecisionError, UnidentifiedWarning
 from goalinf.infer import assemble
 from goalinf.infer.closed_form import ClosedForm, starting_values
 from goalinf.infer.density import Density, Model
@@ -29,6 +29,7 @@ from goalinf.infer.posterior import Form, Posterior
 from goalinf.infer.priors import Site, fill, find_sites, median, own_arrays, sample_sites
 from goalinf.infer.programs import recipe, shapes
 from goalinf.infer.scale import ScaleMixture, product_prior, sample_product
+from goalinf.precision import computing_in
 from goalinf.rewards import Reward
 
 
@@ -73,6 +74,8 @@ def standard(
     for index, one in enumerate(known.worlds):
         check_plannable(known_agent, one, known.rewards[min(index, len(known.rewards) - 1)])
 
+    _check_scale(agent, reward, sites, setting)
+
     own_agent, own_reward = own_arrays(agent), own_arrays(reward)
 
     def model_of(draw: Any) -> Model:
@@ -84,7 +87,9 @@ def standard(
         return model
 
     contexts = data.context_names
-    bare = dataclasses.replace(data.unlabeled(), cells=data.cells.padded())
+    n_pairs = max(one.mdp.available.size for one in setting.worlds)
+    most = min(data.observed.size, data.n_subjects * len(setting.contexts) * n_pairs)
+    bare = dataclasses.replace(data.unlabeled(), cells=data.cells.padded(most))
     scale = product_prior(sites, reward) if as_product and agent.scales else None
     start = starting_values(sites, scale)
 
@@ -99,7 +104,7 @@ def standard(
         def trace() -> Density:
             return Density.of(model_of(draw), bare, key, start, unknown=bool(sites), recipe=made_of)
 
-        return Form(trace, bare, closed)
+        return Form(trace, bare, closed, made_of)
 
     plain = form(sample_sites, None)
     product = None if scale is None else form(partial(sample_product, prior=scale), scale)
@@ -135,7 +140,7 @@ def warn_unidentified(posterior: Posterior) -> None:
                 f"The posterior of agent.{name} will say what the priors say. Way out: a known {name} "
                 f"(agent.at({name}=…)), {others}or known values of the reward{shown}",
                 UnidentifiedWarning,
-                stacklevel=3,
+                stacklevel=4,  # beyond gi.infer and what takes its key
             )
 
 
@@ -143,6 +148,28 @@ def _typical(site: Site) -> np.ndarray:
     """A value within the range of a parameter, to check with whether its owner can be planned for."""
     shape = site.prior.shape()
     return np.broadcast_to(median(site.prior) if site.name.startswith("agent.") else 0.0, shape)
+
+
+def _check_scale(agent: Agent | Mixture, reward: Rewards, sites: Sequence[Site], setting: Setting) -> None:
+    """Refuse a beta with which rewards of the size of their prior are beyond all precision."""
+    with computing_in("float64"):
+        drawn = {one.name: np.asarray(one.prior.sample(jax.random.key(0))) for one in sites}
+    eps = float(jnp.finfo(jnp.result_type(float)).eps)
+    filled, wanted = fill(agent, reward, drawn)
+    several = wanted.values() if isinstance(wanted, Mapping) else [wanted]
+    rewards = [option for one in several for option in getattr(one, "options", [one])]
+    for option in options_of(filled):
+        if option.beta is None:
+            continue
+        beta, discount = float(np.max(option.beta)), discount_of(option, setting.world)
+        size = max(float(np.abs(one(setting.world.mdp)).max(initial=0.0)) for one in rewards)
+        reach = beta * size / max(1.0 - discount, eps)
+        if reach * eps > 1.0 and discount < 1.0:
+            raise PrecisionError(
+                f"beta is {beta:.3g} and the reward reaches {size:.3g} in a draw of its prior: summed over the future "
+                f"at discount {discount!r} their product reaches {reach:.2g}, where a log-probability is uncertain by "
+                f"{reach * eps:.2g}; use a smaller beta, a smaller discount or a narrower prior"
+            )
 
 
 def own_model(
@@ -186,8 +213,7 @@ def _check_names(posterior: Posterior) -> None:
 
 def _check_defined(posterior: Posterior, data: Trajectories) -> None:
     """The density is finite where the search for its mode starts; otherwise it is said why not."""
-    target = posterior.straightest.target
-    if np.isfinite(target.derivatives(target.start)[0]):
+    if np.isfinite(posterior.straightest.start_value()):
         return
     density, bare = posterior.plain.density, posterior.data
     sites = jax.device_get(density.constrain(jnp.asarray(density.start), bare))
@@ -200,9 +226,17 @@ def _check_defined(posterior: Posterior, data: Trajectories) -> None:
             f"{where}: this choice has probability zero under the agent ({len(wrong)} such steps). "
             "Is the action available there? Drop the step, mark the choice as missing, or use an agent that can lapse"
         )
+    remedy = (
+        "An undiscounted soft-optimal agent whose steps cost less than log(number of actions)/beta wanders for ever: "
+        "use a discount below 1, a horizon, or a prior whose center can be planned for"
+    )
+    if posterior.agent is not None:
+        assert posterior.world is not None
+        worlds = posterior.world.values() if isinstance(posterior.world, Mapping) else [posterior.world]
+        discount = max(discount_of(option, one) for option in options_of(posterior.agent) for one in worlds)
+        if discount < 1.0:
+            remedy = f"The discount is {discount!r}: use a smaller one, or a prior whose center can be planned for"
     raise ValueError(
         "the log density is not finite at the center of the prior, where the search for the mode starts "
-        f"(relative residual of the planner: {residual:.2g}). An undiscounted soft-optimal agent whose steps cost less "
-        "than log(number of actions)/beta wanders for ever: use a discount below 1, a horizon, or a prior whose center "
-        "can be planned for"
+        f"(relative residual of the planner: {residual:.2g}). {remedy}"
     )

@@ -11,7 +11,7 @@ import jax
 from goalinf import interrupt
 from goalinf.agents import Agent, Mixture
 from goalinf.agents.contexts import Rewards, Worlds
-from goalinf.checks import check_choice, check_count, check_flag, check_share
+from goalinf.checks import PRNGKey, check_choice, check_count, check_flag, check_share, takes_key
 from goalinf.infer.checkpoint import Checkpoint
 from goalinf.infer.density import Model
 from goalinf.infer.driver import ChainMethod, default_chain_method
@@ -22,8 +22,9 @@ from goalinf.infer.run import Method, Sampled, Settings, sample
 from goalinf.precision import Precision, computing_in
 
 
+@takes_key
 def infer(
-    key: Any,
+    key: PRNGKey,
     world: Worlds | None = None,
     *,
     agent: Agent | Mixture | None = None,
@@ -76,8 +77,8 @@ def infer(
 
     Parameters
     ----------
-    key : jax.random key
-        Source of randomness; consumed.
+    key : int or jax.random key
+        A seed, or a source of randomness, which is consumed.
     world : World or mapping from context to World
         Where they acted.
     agent : Agent or Mixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
@@ -15,6 +16,7 @@ from jaxtyping import Array, Bool, Float
 from numpyro.distributions import Distribution
 
 from goalinf import display
+from goalinf.checks import check_kind
 from goalinf.worlds import MDP
 
 Leaf = Any  # an array, or a NumPyro distribution over one
@@ -73,10 +75,13 @@ def leaf(value: Leaf, what: str, by_name: str | None = None) -> Leaf:
             f"{what} is a {type(value).__name__}, whose labels a reward cannot match with a world: {way}put it in the "
             "order of the world (world.states, world.actions) and give its numbers, .values"
         )
-    if isinstance(value, (Distribution, jax.Array, jax.ShapeDtypeStruct)):
+    if isinstance(value, (Distribution, jax.core.Tracer, jax.ShapeDtypeStruct)):
+        return value
+    if isinstance(value, jax.Array):
+        _check_finite(np.asarray(value), what)
         return value
     try:
-        if isinstance(value, str):
+        if isinstance(value, str) or value is None:
             raise TypeError
         array = np.asarray(value, np.float64)
     except (TypeError, ValueError):
@@ -86,7 +91,52 @@ def leaf(value: Leaf, what: str, by_name: str | None = None) -> Leaf:
         raise TypeError(
             f"{what}: found {shown}; expected numbers, or a prior such as numpyro.distributions.Normal(0.0, 1.0)"
         ) from None
-    if not np.isfinite(array).all():
-        where = f"entry {np.argwhere(~np.isfinite(array))[0]}" if array.ndim else f"{value}"
-        raise ValueError(f"{what}: {where} is not a finite number")
+    _check_finite(array, what)
     return array
+
+
+def _check_finite(array: np.ndarray, what: str) -> None:
+    if np.isfinite(array).all():
+        return
+    wrong = np.argwhere(~np.isfinite(array))[0]
+    number = array[tuple(wrong)]
+    where = f"entry {wrong.tolist()} is {number}" if array.ndim else f"found {number}"
+    remedy = (
+        "; to forbid an action take it out of the world (available= of gi.from_arrays), not into the reward"
+        if number == -np.inf
+        else ""
+    )
+    raise ValueError(f"{what}: {where}; expected finite numbers{remedy}")
+
+
+_BY_AXES = {
+    1: "gi.StateReward(values, on='departure') or on='arrival'",
+    2: "gi.ActionReward(values)",
+    3: "gi.TransitionReward(values)",
+}
+
+
+def check_reward(what: str, value: Any) -> None:
+    """Refuse what is not a reward; of arrays, name the class that holds such."""
+    if isinstance(value, Reward):
+        return
+    if value is None or isinstance(value, (str, type)):
+        check_kind(what, value, Reward, "a reward, such as gi.StateReward")
+    if isinstance(value, Mapping):
+        raise TypeError(f"{what} is a mapping; expected one reward, such as gi.StateReward.at(world, mapping, …)")
+    if isinstance(value, Distribution):
+        raise TypeError(
+            f"{what} is a {type(value).__name__}; expected a reward that holds this prior, such as "
+            "gi.StateReward(prior, on='departure')"
+        )
+    try:
+        shape = np.shape(value)
+    except ValueError:  # lists that are not alike
+        shape = ()
+    if not shape:
+        check_kind(what, value, Reward, "a reward, such as gi.StateReward")
+    known = _BY_AXES.get(len(shape), "a reward, such as gi.StateReward")
+    raise TypeError(
+        f"{what} is a {type(value).__name__} of shape {shape}; expected a reward: numbers do not say when they are "
+        f"collected. Make one of them, {known}"
+    )

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from goalinf.checks import check_kind
 from goalinf.precision import namespace
-from goalinf.rewards.base import Reward, ended, leaf, pinned
+from goalinf.rewards.base import Reward, check_reward, ended, leaf, pinned
 from goalinf.worlds import MDP
 
 
@@ -31,7 +30,7 @@ class Shaped(Reward):
     potential: Float[Array | np.ndarray, " S"]
 
     def __init__(self, base: Reward, potential: Any):
-        check_kind("base", base, Reward, "a reward, such as gi.StateReward")
+        check_reward("base", base)
         self.base = base
         self.potential = leaf(potential, "potential")
 

@@ -7,13 +7,16 @@ from typing import Any
 import jax
 import numpy as np
 
-from goalinf.checks import check_key
+from goalinf.checks import PRNGKey, takes_key
 from goalinf.sizes import check_world
 from goalinf.worlds.arrays import from_arrays
 from goalinf.worlds.world import World
 
 
-def garnet(key: Any, *, states: int, actions: int, branching: int, discount: float | int, terminal: int = 0) -> World:
+@takes_key
+def garnet(
+    key: PRNGKey, *, states: int, actions: int, branching: int, discount: float | int, terminal: int = 0
+) -> World:
     r"""Random Garnet world: every state and action leads to a few states drawn at random.
 
     The ``branching`` different states that may follow are drawn uniformly; their probabilities are the lengths of the
@@ -75,7 +78,6 @@ def garnet(key: Any, *, states: int, actions: int, branching: int, discount: flo
 
 
 def _generator(key: Any) -> np.random.Generator:
-    check_key(key)
     return np.random.default_rng(np.asarray(jax.random.key_data(key)))
 
 

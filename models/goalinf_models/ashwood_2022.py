@@ -40,6 +40,7 @@ import numpyro.distributions as dist
 import pandas as pd
 
 import goalinf as gi
+from goalinf.checks import PRNGKey, takes_key
 from goalinf_models.catalogue import Variant
 from goalinf_models.checks import Code, Column, Label, Quantity, check_variant, checked_table
 
@@ -93,7 +94,8 @@ def behavior(world: gi.World, maps: Any, weights: Any) -> gi.Behavior:
     return gi.Behavior(world, _AGENT, rewards, contexts=range(len(weights)))
 
 
-def example(key: Any, variant: str = "two maps") -> pd.DataFrame:
+@takes_key
+def example(key: PRNGKey, variant: str = "two maps") -> pd.DataFrame:
     """A hundred runs of eight steps in a small labyrinth: to the water at a leaf, and home."""
     check_variant(variant, VARIANTS)
     world, n_steps, runs = labyrinth(2), 8, 100

@@ -31,6 +31,7 @@ import numpyro
 import xarray as xr
 
 import goalinf as gi
+from goalinf.checks import PRNGKey, takes_key
 from goalinf.infer.assemble import axis_labels
 from goalinf_models.catalogue import Variant, choice, exact
 from goalinf_models.checks import check_behavior, check_variant
@@ -56,7 +57,8 @@ def walker(variant: str, where: gi.World) -> gi.Agent:
     return gi.switching(SWITCH, beta=BETA) if variant == "M2" else gi.subgoal(DETOUR, beta=BETA, world=where)
 
 
-def example(key: Any, variant: str = "M1") -> gi.Trajectories:
+@takes_key
+def example(key: PRNGKey, variant: str = "M1") -> gi.Trajectories:
     """Three walks: to B; where it changes, to any."""
     check_variant(variant, VARIANTS)
     wants = gi.one_of(places()) if variant == "M2" else places()["B"]

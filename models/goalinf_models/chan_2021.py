@@ -32,6 +32,7 @@ import numpy as np
 import numpyro
 
 import goalinf as gi
+from goalinf.checks import PRNGKey, takes_key
 from goalinf_models.catalogue import Variant, choice, exact
 from goalinf_models.checks import check_behavior, check_variant
 
@@ -61,7 +62,8 @@ def world() -> gi.World:
     return gi.gridworld("s.b\n.#.\na..", slip=0.3, discount=0.9)
 
 
-def example(key: Any, variant: str = "one_of") -> gi.Trajectories:
+@takes_key
+def example(key: PRNGKey, variant: str = "one_of") -> gi.Trajectories:
     """Twenty walks of ten steps, by somebody to whom a is worth 1 and b -.5."""
     check_variant(variant, VARIANTS)
     wants = gi.StateReward.at(world(), {"a": 1.0, "b": -0.5}, default=0.0, on="arrival")

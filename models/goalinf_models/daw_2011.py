@@ -36,6 +36,7 @@ import numpyro.distributions as dist
 import pandas as pd
 
 import goalinf as gi
+from goalinf.checks import PRNGKey, takes_key
 from goalinf_models.catalogue import Variant
 from goalinf_models.checks import Code, Column, Label, Table, check_variant, checked_table
 
@@ -133,7 +134,8 @@ def log_likelihood(parameters: dict[str, Any], data: gi.Trajectories) -> Any:
     return jax.vmap(one)(parameters, *map(jnp.asarray, (data.states, data.actions, data.observed, data.lengths)))
 
 
-def example(key: Any, variant: str = "hybrid") -> pd.DataFrame:
+@takes_key
+def example(key: PRNGKey, variant: str = "hybrid") -> pd.DataFrame:
     """Four subjects from habit to plan, 150 trials each; three of four second choices win less often than not."""
     check_variant(variant, VARIANTS)
     world, reward = task(np.array([[0.2, 0.4], [0.8, 0.3]]))

@@ -33,6 +33,7 @@ import numpyro.distributions as dist
 import pandas as pd
 
 import goalinf as gi
+from goalinf.checks import PRNGKey, takes_key
 from goalinf_models.catalogue import Variant
 from goalinf_models.checks import Code, Column, Label, Quantity, check_variant, checked_table
 
@@ -100,7 +101,8 @@ def offers(table: pd.DataFrame) -> Offers:
     return Offers(world, data, delay, amount, np.append(subject, 0), list(read.names["subjID"]))
 
 
-def example(key: Any, variant: str = "hyperbolic") -> pd.DataFrame:
+@takes_key
+def example(key: PRNGKey, variant: str = "hyperbolic") -> pd.DataFrame:
     """Four subjects who discount by .005 to .1 a day, forty offers each."""
     check_variant(variant, VARIANTS)
     rates, betas, days = np.array([0.005, 0.01, 0.03, 0.1]), np.array([1.0, 0.5, 1.0, 0.5]), [1, 7, 30, 90, 180]

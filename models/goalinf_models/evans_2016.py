@@ -40,6 +40,7 @@ import numpyro
 import numpyro.distributions as dist
 
 import goalinf as gi
+from goalinf.checks import PRNGKey, takes_key
 from goalinf_models.catalogue import Variant, choice, exact
 from goalinf_models.checks import check_behavior, check_variant
 from goalinf_models.evans_worlds import procrastination, restaurants, street
@@ -57,7 +58,8 @@ VARIANTS = {
 COST, DELAY, TIME, NOODLE = -1.0, -0.1, -0.01, -10.0
 
 
-def example(key: Any, variant: str = "procrastination") -> gi.Trajectories:
+@takes_key
+def example(key: PRNGKey, variant: str = "procrastination") -> gi.Trajectories:
     """Naive with k = 1, wanting the reward at 4.5; liking donuts now, not later; believing that a shut shop is open."""
     check_variant(variant, VARIANTS)
     if variant == "ignorant":

@@ -30,6 +30,7 @@ import numpyro.distributions as dist
 import pandas as pd
 
 import goalinf as gi
+from goalinf.checks import PRNGKey, takes_key
 from goalinf_models.catalogue import Variant
 from goalinf_models.checks import check_behavior, check_variant
 
@@ -50,7 +51,8 @@ def layouts() -> dict[Any, gi.Reward]:
     return {f"layout {i}": gi.StateReward(values, on="arrival") for i, values in enumerate(points)}
 
 
-def example(key: Any, variant: str = "depths") -> gi.Trajectories:
+@takes_key
+def example(key: PRNGKey, variant: str = "depths") -> gi.Trajectories:
     """Five subjects of known depth, each of whom walks twenty steps in every layout."""
     check_variant(variant, VARIANTS)
     walks = []

@@ -31,6 +31,7 @@ import jax
 import numpyro.distributions as dist
 
 import goalinf as gi
+from goalinf.checks import PRNGKey, takes_key
 from goalinf_models.catalogue import Variant
 from goalinf_models.checks import check_behavior, check_variant
 
@@ -46,7 +47,8 @@ def world() -> gi.World:
     return gi.garnet(jax.random.key(2007), states=6, actions=3, branching=2, discount=0.9)
 
 
-def example(key: Any, variant: str = "uniform") -> gi.Trajectories:
+@takes_key
+def example(key: PRNGKey, variant: str = "uniform") -> gi.Trajectories:
     """Twenty walks of ten steps, towards the last state."""
     check_variant(variant, VARIANTS)
     wants = gi.StateReward(TRUTH, on="departure")

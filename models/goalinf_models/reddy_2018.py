@@ -30,6 +30,7 @@ from typing import Any
 import numpyro.distributions as dist
 
 import goalinf as gi
+from goalinf.checks import PRNGKey, takes_key
 from goalinf_models.catalogue import Variant
 from goalinf_models.checks import check_behavior, check_variant
 
@@ -52,7 +53,8 @@ def tasks() -> dict[Any, gi.Reward]:
     return {mark: gi.StateReward.at(world(), {mark: 1.0}, default=0.0, on="arrival") for mark in "abc"}
 
 
-def example(key: Any, variant: str = "tasks") -> gi.Trajectories:
+@takes_key
+def example(key: PRNGKey, variant: str = "tasks") -> gi.Trajectories:
     """Walks of eight steps by somebody with m = .2: ten in each task, or a hundred in the first."""
     check_variant(variant, VARIANTS)
     confused = gi.false_dynamics(CONFUSION, beta=BETA, alternative=OPPOSITE, backup="soft")

@@ -39,6 +39,7 @@ import numpyro.distributions as dist
 from jax.scipy.special import logsumexp
 
 import goalinf as gi
+from goalinf.checks import PRNGKey, takes_key
 from goalinf_models.catalogue import Variant
 from goalinf_models.checks import check_behavior, check_variant
 
@@ -60,7 +61,8 @@ def features(where: gi.World) -> np.ndarray:
     return np.stack([where.indicator("m"), where.indicator("f")], axis=-1).astype(float)
 
 
-def example(key: Any, variant: str = "2008", *, where: gi.World | None = None) -> gi.Trajectories:
+@takes_key
+def example(key: PRNGKey, variant: str = "2008", *, where: gi.World | None = None) -> gi.Trajectories:
     """Thirty walks of eight steps by somebody who likes flowers and not mud."""
     check_variant(variant, VARIANTS)
     place = world() if where is None else where

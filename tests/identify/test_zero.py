@@ -6,6 +6,8 @@ import jax
 import numpy as np
 import numpyro.distributions as dist
 import pytest
+from numpyro.diagnostics import effective_sample_size
+from scipy import special, stats
 from scipy.special import gammaln
 from scipy.stats import gaussian_kde, norm
 
@@ -108,6 +110,38 @@ def test_a_free_agent_that_does_not_matter():
     slope, error = np.diff(steps["log_bayes_factor"][[0.9, 1.1]]), np.hypot(*steps["error"][[0.9, 1.1]])
     assert found.slope == pytest.approx(slope[0] / np.log(1.1 / 0.9), abs=4 * error / np.log(1.1 / 0.9))
     assert found.savage_dickey is None
+
+
+@pytest.mark.parametrize("mean", [0.0, 0.8])
+def test_the_slope_of_a_prior_with_a_mean(mean):
+    """Against quadrature over one weight: the prior is widened about zero, its mean with it."""
+    sd, beta = 0.6, 2.0
+    features = HALL.indicator("a")[:, None]
+    walks = walks_of(beta)
+    agent = gi.soft_optimal(beta=beta)
+    prior = gi.LinearReward(features, dist.Normal(mean, sd), on="departure")
+    fit = gi.infer(1, HALL, agent=agent, reward=prior, data=walks, draws=2000)
+    found = gi.zero_reward(2, fit, scales=())
+    weights = np.linspace(-6.0, 6.0, 601)
+    logs = np.array(
+        [
+            float(gi.Behavior(HALL, agent, gi.LinearReward(features, [w], on="departure")).log_prob(walks))
+            for w in weights
+        ]
+    )
+
+    def evidence(scale):
+        return special.logsumexp(logs + stats.norm(scale * mean, scale * sd).logpdf(weights)) + np.log(
+            np.ptp(weights) / 600
+        )
+
+    assert found.log_bayes_factor == pytest.approx(logs[300] - evidence(1.0), abs=4 * found.table["error"].iloc[0])
+    exact = -(evidence(1.001) - evidence(0.999)) / np.log(1.001 / 0.999)
+    z = (fit.posterior["reward.weights"].values[..., 0] - mean) / sd
+    of_draw = z * (z + mean / sd)
+    error = of_draw.std() / np.sqrt(float(effective_sample_size(of_draw)))
+    assert error < 0.05
+    assert found.slope == pytest.approx(exact, abs=4 * error)
 
 
 @pytest.mark.slow
