@@ -293,6 +293,7 @@ class Behavior(dist.Distribution):
         if self.like is None:
             raise ValueError("to sample, say like= which trajectories (starts, lengths, contexts); or use gi.simulate")
         walk = self._sample_one
+        key = jnp.asarray(key)
         if not sample_shape:
             return walk(key)
         keys = jax.random.split(key, sample_shape)

@@ -283,8 +283,8 @@ def _walk(
     one_world = len(setting.worlds) == 1
     with computing_in(precision) as chosen:
         mdp, policies = setting.mdp(), setting.plan_all(agent)
-        for one, policy in zip(options_of(agent), policies, strict=True):
-            check_solved(policy.residual, policy.values, chosen, one, setting.worlds)
+        for actor, policy in zip(options_of(agent), policies, strict=True):
+            check_solved(policy.residual, policy.values, chosen, actor, setting.worlds)
         which = drawn_options(key, agent, len(first))[group] if option is None else jnp.asarray(option)
         gaps = None if like is None else Gaps.of(mdp, like, one_world)
         given = cast(mdp), policies, hidden_slips(agent), which, first, context, steps, one_world, gaps

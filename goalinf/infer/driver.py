@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, Literal
@@ -144,7 +145,8 @@ class Chains:
 
 def thinned(draws: Draws, every: int) -> Draws:
     """Keep every k-th draw ``(chains, draws, …)``, with what its window of k has cost and whether one diverged."""
-    windows = {"diverging": np.any, "jumped": np.any, "n_steps": np.sum, "acceptance_rate": np.mean}
+    windows: dict[str, Callable[..., Any]] = {"n_steps": np.sum, "acceptance_rate": np.mean}
+    windows |= {"diverging": np.any, "jumped": np.any}
     kept = {}
     for name, values in draws.items():
         whole = values[:, : values.shape[1] // every * every]

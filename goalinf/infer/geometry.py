@@ -137,7 +137,7 @@ class Kernel:
                 length = jnp.minimum(length, _MOST_STEPS * state.adapt_state.step_size)
                 state = state._replace(rng_key=key, trajectory_length=length)
             state = self._sample(state, args, {})
-            jumped = {}
+            jumped: dict[str, Any] = {}
             if len(args) > 3:
                 state, jumped = self._jump(state, args)
             draw = {
