@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from goalinf.data import rules
 from goalinf.worlds.world import World, label
@@ -122,10 +123,10 @@ class _Visits:
             raise ValueError(f"{self.owner(first)}: {say(first)}{more}")
 
 
-def _highest(values: np.ndarray, context: np.ndarray, count: int) -> np.ndarray:
+def _highest(values: ArrayLike, context: ArrayLike, count: int) -> np.ndarray:
     """The highest of the numbers ``(N, …)`` of every context, −1 where there is none."""
     found = np.full(count, -1)
-    np.maximum.at(found, context, np.max(values, axis=1, initial=-1))
+    np.maximum.at(found, np.asarray(context), np.max(np.asarray(values), axis=1, initial=-1))
     return found
 
 
