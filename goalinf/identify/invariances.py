@@ -17,9 +17,9 @@ import numpy as np
 from goalinf.agents.agent import check_known
 from goalinf.agents.checks import check_shapes
 from goalinf.checks import PRNGKey, check_kind, takes_key
-from goalinf.identify.income import check_own_ends
+from goalinf.identify.income import check_own_ends, collected
 from goalinf.identify.kernel import kernel
-from goalinf.precision import cast, computing_in
+from goalinf.precision import computing_in
 from goalinf.rewards import Reward, TransitionReward, check_reward
 from goalinf.worlds import World
 
@@ -198,9 +198,7 @@ def _vector(world: World, reward: Reward) -> np.ndarray:
     check_known(reward)
     check_shapes(reward, world)
     check_own_ends(world, reward)
-    with computing_in("float64"):
-        values = np.broadcast_to(np.asarray(reward(cast(world.mdp))), world.mdp.probabilities.shape)
-    return np.asarray(values[transitions(world)], float)
+    return np.asarray(collected(world.mdp, reward)[transitions(world)], float)
 
 
 def _reward(world: World, vector: np.ndarray) -> TransitionReward:

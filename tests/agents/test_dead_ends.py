@@ -101,3 +101,20 @@ def test_delayed_dead_ends_are_discounted_by_their_delay():
     found = chosen(gi.hyperbolic(1.0, BETA, horizon=1), world, reward)
     pay = np.array([-1.0 - 7.0 / 2.0, -1.0, -1.0 - 7.0 / 2.0])  # in state 1: the rival end, on, the pit
     np.testing.assert_allclose(found[0, 0], np.exp(BETA * pay) / np.exp(BETA * pay).sum(), atol=1e-12)
+
+
+def test_regret_counts_what_dead_ends_cost():
+    """A fork with an exit at either end, by hand: who leaves by the wrong one is charged minus four, twice discounted."""
+    fork = gi.from_arrays(
+        successors=np.array([[2, 1], [0, 3], [2, 2], [3, 3]])[:, :, None],
+        probabilities=np.ones((4, 2, 1)),
+        terminal=[2, 3],
+        initial=np.eye(4)[0],
+        discount=0.9,
+    )
+    left, right = gi.goals(fork, {"left": 2, "right": 3}, step_cost=1.0).values()
+    wrong = gi.distance.expected_return(fork, left, [1, 1, 0, 0])
+    assert wrong == pytest.approx(-1.0 + 0.9 * (-1.0 + 0.9 * -4.0), rel=1e-12)
+    best, worst = -1.0, -10.0  # at once, and never
+    assert gi.distance.regret(fork, left, right) == pytest.approx((best - wrong) / (best - worst), rel=1e-9)
+    assert gi.distance.regret(fork, left, left) == pytest.approx(0.0, abs=1e-12)

@@ -18,8 +18,8 @@ from goalinf.agents.checks import check_shapes
 from goalinf.agents.derivatives import base_of
 from goalinf.checks import check_kind
 from goalinf.identify.distance.canonical import TRIVIAL, canonical, levelled
-from goalinf.identify.income import income_of, over
-from goalinf.precision import cast, computing_in
+from goalinf.identify.income import collected, income_of, over
+from goalinf.precision import computing_in
 from goalinf.rewards import Reward, check_reward
 from goalinf.worlds import World, from_arrays, label
 
@@ -210,7 +210,7 @@ def everything(world: World, reward: Reward) -> np.ndarray:
                 discount=float(mdp.discount),
             ).mdp
             mdp = dataclasses.replace(mdp, terminal=world.mdp.terminal)  # where shaping is zero
-        values = np.broadcast_to(np.asarray(reward(cast(mdp))), mdp.successors.shape)
+    values = collected(mdp, reward)
     table = np.full(shape, np.nan)
     s, a, k = np.nonzero(np.asarray(mdp.probabilities) > 0)
     table[s, a, np.asarray(mdp.successors)[s, a, k]] = values[s, a, k]

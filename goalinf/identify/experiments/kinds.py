@@ -18,7 +18,7 @@ from goalinf.behavior import simulate
 from goalinf.checks import PRNGKey, check_count, check_kind, check_number, takes_key
 from goalinf.data import Trajectories
 from goalinf.identify.candidates import log_likelihood, policies_of
-from goalinf.precision import cast, computing_in
+from goalinf.identify.income import collected
 from goalinf.rewards import Reward
 from goalinf.worlds import World, label
 
@@ -179,8 +179,7 @@ class Comparison:
     def _difference(self, reward: Reward) -> float:
         """Return of the first walk minus that of the second."""
         mdp = self.world.mdp
-        with computing_in("float64"):
-            table = np.broadcast_to(np.asarray(reward(cast(mdp))), mdp.probabilities.shape)
+        table = collected(mdp, reward)
         one, two = (
             float(float(mdp.discount) ** np.arange(len(states)) @ table[states, actions, successors])
             for states, actions, successors in self._places()
