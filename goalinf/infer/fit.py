@@ -154,9 +154,11 @@ class Fit:
 
     @property
     def converged(self) -> bool:
-        """Whether nothing speaks against the draws; of an approximation, whether their Pareto k is at most 0.7."""
+        """Whether nothing speaks against the draws; of an approximation of the only mode, whether their Pareto k is
+        at most 0.7.
+        """
         if not self._chained:
-            return bool(self.tree.attrs.get("khat", 0.0) <= KHAT)
+            return bool(self.tree.attrs.get("khat", 0.0) <= KHAT and self.tree.attrs.get("modes", 1) == 1)
         return not self._worries()[0]
 
     @property

@@ -70,9 +70,7 @@ class Geometry:
         return (self.center, self.scale) if self.maps is None else (self.center, self.scale, self.maps)
 
     def among(self, centers: np.ndarray, scales: np.ndarray, log_mass: np.ndarray) -> Geometry:
-        """The same coordinates where there are these modes; with one there is nothing to jump to."""
-        if len(centers) < 2:
-            return self
+        """The same coordinates where there are these modes, several of them."""
         inner = np.linalg.solve(self.scale, (centers - self.center).T).T
         return dataclasses.replace(self, maps=Maps.of(inner, np.linalg.solve(self.scale, scales), log_mass))
 

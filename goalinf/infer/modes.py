@@ -42,10 +42,6 @@ class Modes:
     ----------
     peaks : tuple of Mode
         Where they are.
-    scales : float (M, D, D)
-        Square roots of the covariance of the Laplace approximation at each.
-    log_mass : float (M,)
-        Logarithm of the integral of each Laplace approximation, in nats.
     climbs : int
         Number of starts of the search.
     missed : float
@@ -53,18 +49,26 @@ class Modes:
     """
 
     peaks: tuple[Mode, ...]
-    scales: np.ndarray
-    log_mass: np.ndarray
-    climbs: int
-    missed: float
+    climbs: int = 1
+    missed: float = 0.0
 
     @property
     def centers(self) -> np.ndarray:
         """Where the modes are, ``(M, D)``."""
         return np.stack([peak.flat for peak in self.peaks])
 
+    @property
+    def scales(self) -> np.ndarray:
+        """Square roots of the covariance of the Laplace approximation at each mode, ``(M, D, D)``."""
+        return np.stack([_scale(peak) for peak in self.peaks])
 
-def find_modes(key: Any, form: Form, favored: Favored | None = None) -> Modes:
+    @property
+    def log_mass(self) -> np.ndarray:
+        """Logarithm of the integral of each Laplace approximation, in nats, ``(M,)``."""
+        return np.array([_log_mass(peak) for peak in self.peaks])
+
+
+def find_modes(key: Any, form: Form, favored: Favored | None = None, first: Mode | None = None) -> Modes:
     """Climb from the start of the target, from draws of the prior, and from mirror images of what was found.
 
     Parameters
@@ -76,9 +80,11 @@ def find_modes(key: Any, form: Form, favored: Favored | None = None) -> Modes:
     favored : callable, optional
         From draws of the prior ``(B, D)`` to the numbers of those at which each option of a mixture explains the data
         better than the others by most.
+    first : Mode, optional
+        Where a climb from the start of the target has ended, if that is known.
     """
     search = _Search(form)
-    search.climb_from(np.asarray(form.target.start, float))
+    search.ended(climb(form.target) if first is None else first)
     pool = form.draw_prior(key, POOL)
     scan = form.closed is None and form.size <= SCANNED
     ranked = iter(_ranked(pool, -form.log_density(pool)) if scan else range(len(pool)))
@@ -104,7 +110,10 @@ class _Search:
 
     def climb_from(self, flat: np.ndarray) -> None:
         """One more climb; what it reaches is a mode that is known, or a new one."""
-        end = climb(self.form.target, flat, until=lambda at: self._close_to(at) is not None)
+        self.ended(climb(self.form.target, flat, until=lambda at: self._close_to(at) is not None))
+
+    def ended(self, end: Mode) -> None:
+        """Count the end of a climb."""
         if not np.isfinite(end.potential):
             if not self.peaks:  # the caller says why nothing is defined at the start
                 self._add(end)
@@ -140,22 +149,18 @@ class _Search:
 
     def modes(self) -> Modes:
         """Those that matter, the heaviest first."""
-        log_mass = self._log_mass()
-        order = [int(i) for i in np.argsort(-log_mass) if self._matter()[i]]
-        peaks = tuple(self.peaks[i] for i in order)
-        scales = np.stack([_scale(peak) for peak in peaks])
+        matter = self._matter()
+        order = [int(i) for i in np.argsort(-self._log_mass()) if matter[i]]
         # With one mode that was climbed to once there is nothing that another climb could have confirmed.
         missed = self.missed if len(self.reached) > 1 else 0.0
-        return Modes(peaks, scales, log_mass[order], len(self.reached), missed)
+        return Modes(tuple(self.peaks[i] for i in order), len(self.reached), missed)
 
     def _add(self, end: Mode) -> None:
         self.peaks.append(end)
         self.reached.append(len(self.peaks) - 1)
 
     def _log_mass(self) -> np.ndarray:
-        size = 0.5 * self.form.size * np.log(2 * np.pi)
-        found = [-peak.potential + size + np.linalg.slogdet(_scale(peak))[1] for peak in self.peaks]
-        return np.array(found)
+        return np.array([_log_mass(peak) for peak in self.peaks])
 
     def _matter(self) -> np.ndarray:
         log_mass = self._log_mass()
@@ -194,6 +199,12 @@ def _bends(peak: Mode) -> bool:
     if curvature is None or not np.isfinite(curvature).all():
         return False
     return bool(np.linalg.eigvalsh(curvature)[0] > 0)
+
+
+def _log_mass(peak: Mode) -> float:
+    """Logarithm of the integral of the Laplace approximation at a mode, in nats."""
+    log_volume = 0.0 if peak.curvature is None else float(np.linalg.slogdet(_scale(peak))[1])
+    return -peak.potential + 0.5 * peak.flat.size * np.log(2 * np.pi) + log_volume
 
 
 def _scale(peak: Mode) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Literal
 
 import jax
@@ -14,6 +15,7 @@ import xarray as xr
 from numpyro import handlers
 from numpyro.infer import SVI, Trace_ELBO, autoguide, init_to_value
 from numpyro.optim import Adam
+from scipy.special import logsumexp
 
 from goalinf.agents import Agent, Mixture
 from goalinf.agents.alternatives import options_of
@@ -27,6 +29,7 @@ from goalinf.infer.fit import KHAT, Fit, told_apart
 from goalinf.infer.geometry import Geometry
 from goalinf.infer.labeled import labeled_fit
 from goalinf.infer.mode import LBFGS_STEPS, NEWTON_SIZE, STEPS, Mode, climb
+from goalinf.infer.modes import Modes, find_modes
 from goalinf.infer.posterior import Posterior
 from goalinf.infer.priors import fill
 from goalinf.infer.problem import own_model, standard
@@ -55,6 +58,8 @@ class PointEstimate:
         Log joint density there in nats, in the unconstrained coordinates in which it was climbed.
     steps : int
         Iterations it took.
+    modes : int
+        Number of modes that the search found; this one is the highest.
     agent, reward
         With the mode in the place of every prior; None for a model of your own.
     """
@@ -62,6 +67,7 @@ class PointEstimate:
     values: xr.Dataset
     log_posterior: float
     steps: int
+    modes: int
     agent: Agent | Mixture | None
     reward: Any
 
@@ -83,6 +89,9 @@ def find_mode(
     """Maximum a posteriori, by trust-region Newton steps with implicit derivatives; by L-BFGS beyond 1,500 parameters.
 
     The mode is that of the density over unconstrained coordinates (log beta, for one), in which the sampler starts too.
+    It is the highest of the modes that the search of :func:`infer` finds from many starts. A soft-optimal agent with a
+    linear reward and a normal prior is climbed once, from the prior mean, and so is a posterior of more than 1,500
+    parameters.
     A mode of an ill-posed problem says nothing about what else fits: use :func:`infer` and :func:`audit` for that.
 
     Parameters
@@ -120,14 +129,15 @@ def find_mode(
         check_count("steps", steps)
     with computing_in(precision):
         posterior = _posterior(key, world, agent, reward, data, model, dims or {}, coords or {})
-        mode = _mode(posterior, steps)
+        modes = _modes(key, posterior, steps)
+        mode = min(modes.peaks, key=lambda peak: peak.potential)
         if not mode.converged:
             raise _not_reached("gi.find_mode", mode, posterior, steps)
         values = posterior.at(mode.flat)
         labeled = assemble.dataset(values, posterior.dims, posterior.coords, ())
         sites = {site.name: values[site.name] for site in posterior.sites}
         filled = (None, None) if posterior.agent is None else fill(posterior.agent, posterior.reward, sites)
-        return PointEstimate(labeled, -mode.potential, mode.steps, *filled)
+        return PointEstimate(labeled, -mode.potential, mode.steps, len(modes.peaks), *filled)
 
 
 @takes_key
@@ -151,7 +161,8 @@ def approximate(
     ``"laplace"`` takes the curvature at the mode; ``"svi"`` fits a Gaussian of full rank by maximizing the evidence
     lower bound (NumPyro, Adam). The fit says that it is an approximation, and the Pareto k of its draws: the tail of
     their importance weights, the posterior density over that of the approximation. Above 0.7 the draws do not stand
-    for the posterior, ``fit.converged`` is False, and ``fit.diagnosis`` says so.
+    for the posterior, ``fit.converged`` is False, and ``fit.diagnosis`` says so. The same holds where Laplace's method
+    finds several modes: a Gaussian describes one of them. SVI does not look for others.
 
     Parameters
     ----------
@@ -203,13 +214,14 @@ def approximate(
         posterior = _posterior(key_model, world, agent, reward, data, model, dims or {}, coords or {})
         posterior.check_draws(1, draws)
         if by == "laplace":
-            gaussian, said = _laplace(posterior, steps)
+            gaussian, said, modes = _laplace(key_fit, posterior, steps)
         else:
+            modes = 1
             gaussian, said = _svi(key_fit, posterior, _STEPS if steps is None else steps)
         noise = np.asarray(jax.random.normal(key_draw, (draws, gaussian.center.size)))
         flat = gaussian.center + noise @ gaussian.scale.T
         quality, tail = _tail(posterior.plain.log_density(flat) + 0.5 * (noise**2).sum(axis=1))
-        attrs = {"sampler": f"{said}; {tail}.", "algorithm": by, **quality}
+        attrs = {"sampler": f"{said}; {tail}.", "algorithm": by, "modes": modes, **quality}
         density = posterior.plain.density
         found = density.over_draws("constrain", density.constrain, flat, posterior.data)
         values = {name: one[None] for name, one in found.items()}
@@ -217,8 +229,14 @@ def approximate(
         return labeled_fit(key, posterior, values, stats, xr.Dataset(), attrs, chosen)
 
 
-def _mode(posterior: Posterior, steps: int | None) -> Mode:
-    return climb(posterior.plain.target, steps=steps)
+def _modes(key: Any, posterior: Posterior, steps: int | None) -> Modes:
+    """Modes of the posterior, the heaviest first."""
+    form = posterior.plain
+    first = climb(form.target, steps=steps)
+    if form.closed is not None or form.size > NEWTON_SIZE or not first.converged:
+        return Modes((first,))
+    favored = partial(posterior.favored, key, form) if posterior.mixture is not None else None
+    return find_modes(key, form, favored, first)
 
 
 def _not_reached(function: str, mode: Mode, posterior: Posterior, steps: int | None) -> ConvergenceError:
@@ -256,10 +274,14 @@ def _posterior(
     return posterior
 
 
-def _laplace(posterior: Posterior, steps: int | None) -> tuple[Geometry, str]:
-    """A Gaussian with the curvature at the mode."""
-    form, mode = posterior.plain, _mode(posterior, steps)
+def _laplace(key: Any, posterior: Posterior, steps: int | None) -> tuple[Geometry, str, int]:
+    """A Gaussian with the curvature at the heaviest mode, and the number of modes."""
+    form, modes = posterior.plain, _modes(key, posterior, steps)
+    mode = modes.peaks[0]
     said = "A Laplace approximation, not MCMC"
+    if len(modes.peaks) > 1:
+        share = np.exp(modes.log_mass[0] - logsumexp(modes.log_mass))
+        said += f", around one of {len(modes.peaks)} modes, which holds about {share:.2g} of the probability"
     if not mode.converged:
         if not _has_kinks(posterior.agent):
             raise _not_reached("gi.approximate", mode, posterior, steps)
@@ -278,7 +300,7 @@ def _laplace(posterior: Posterior, steps: int | None) -> tuple[Geometry, str]:
             "gi.approximate: the mode was reached, but the curvature there is not positive definite: "
             "use gi.infer, or by='svi'"
         )
-    return geometry, said
+    return geometry, said, len(modes.peaks)
 
 
 def _svi(key: Any, posterior: Posterior, steps: int) -> tuple[Geometry, str]:

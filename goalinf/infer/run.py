@@ -124,7 +124,9 @@ def _find(key: Any, posterior: Posterior, form: Form) -> Modes:
 
 
 def _around(modes: Modes, geometry: Geometry | None) -> Any:
-    return None if geometry is None else geometry.among(modes.centers, modes.scales, modes.log_mass)
+    if geometry is None or len(modes.peaks) == 1:
+        return geometry  # with one mode there is nothing to jump to
+    return geometry.among(modes.centers, modes.scales, modes.log_mass)
 
 
 def chains_of(

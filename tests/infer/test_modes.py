@@ -278,3 +278,16 @@ def test_the_evidence_of_two_modes():
     right = np.log(np.exp(LINES[far](u)).sum() * (u[1] - u[0])) + stats.norm.logpdf(1.2, 0.0, 1.0)
     assert abs(found.log_evidence - right) < ERRORS * found.error
     assert found.error < 0.05
+
+
+def test_the_mode_is_the_highest_of_all():
+    """Narrow at -4 with weight 0.3 and wide at 3 with weight 0.7: the narrow one is higher, and the start between."""
+    best = gi.find_mode(jax.random.key(0), model=narrow, data=jnp.array(1.2))
+    assert best.modes == 2
+    assert float(best.values["u"]) == pytest.approx(-4.0, abs=1e-3)
+
+
+def test_a_gaussian_around_one_of_two_modes_is_not_certified():
+    look = gi.approximate(jax.random.key(0), model=humps, data=jnp.array(1.2))
+    assert not look.converged
+    assert "around one of 2 modes, which holds about 0.67 of the probability" in look.diagnosis
