@@ -83,6 +83,15 @@ def test_one_goal_is_the_goal_posterior_of_the_library():
     np.testing.assert_allclose(found.evidence[:, -1], other.evidence, atol=1e-9)
 
 
+def test_walking_past_a_place_speaks_against_it_in_the_model_as_in_the_library():
+    hall = gi.gridworld("c.a.s.b", discount=1.0)
+    places, walk = gi.goals(hall, {name: name for name in "abc"}), gi.Trajectories.of([[4, 3, 2, 1, 0]], [[2, 2, 2, 2]])
+    found = exact(**baker_2009.model(walk, where=hall, goals=places))
+    other = gi.goal_posterior(hall, baker_2009.walker("M1", hall), places, walk)
+    np.testing.assert_allclose(found.values, other.values, atol=1e-9)
+    assert (np.diff(found.sel(goal="a")[0, 2:]) < 0).all()
+
+
 def test_goals_that_change_by_enumerating_every_sequence_of_goals():
     walks = baker_2009.example(jax.random.key(3), "M2")
     arguments = baker_2009.model(walks, "M2")
