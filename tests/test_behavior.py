@@ -202,7 +202,7 @@ def test_contexts_that_do_not_fit():
         computing_in("float64"),
         pytest.raises(ValueError, match="must be of one kind and timing; found ActionReward, StateReward"),
     ):
-        gi.Behavior(WORLD, AGENT, mixed).log_prob(walks())
+        _ = gi.Behavior(WORLD, AGENT, mixed).policies
 
 
 # -- simulation ----------------------------------------------------------------------------------------

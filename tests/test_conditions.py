@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpyro.infer.util import log_density
+from scipy.stats import norm
 
 import goalinf as gi
 from goalinf.data import Trajectories
+from goalinf.infer.problem import standard
 from goalinf.precision import computing_in
 
 BETA, DISCOUNT = 1.5, 0.8
@@ -226,3 +228,16 @@ def test_a_fit_of_some_of_the_worlds():
         assert [site.prior.shape() for site in fit.sites] == [(3,)]
         np.testing.assert_array_equal(fit.posterior["reward.values"], fits[1].posterior["reward.values"])
         assert gi.cost_of_acting(fit, draws=5).index.tolist() == ["small"]
+
+
+def test_the_density_of_a_fit_has_no_order():
+    """Log joint density of ``gi.infer`` in the logarithm of beta, a standard normal; by the oracle of each condition."""
+    expected = EXPECTED.sum() + norm.logpdf(np.log(BETA))
+    for order, other in (((0, 1, 2), (0, 1, 2)), ((2, 0, 1), (1, 0, 2))):
+        worlds, rewards, data = case("numbers and text", order, other, range(len(TABLE)))
+        agent = gi.soft_optimal(beta=dist.LogNormal(0.0, 1.0))
+        with computing_in("float64"):
+            posterior = standard(jax.random.key(0), worlds, agent, rewards, data)
+            assert posterior.world is worlds
+            found = -posterior.plain.density.potential(np.array([np.log(BETA)]), posterior.data)
+        assert float(found) == pytest.approx(expected, abs=1e-9)

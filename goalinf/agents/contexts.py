@@ -172,16 +172,16 @@ def _check_shared(worlds: Sequence[World], rewards: Sequence[Reward]) -> None:
 
 def check_known_contexts(contexts: Sequence[Hashable], known: Iterable[Hashable], what: str) -> None:
     """Refuse contexts of the data that are not known by name; ``what`` is missing for them (``"world"``)."""
-    known = tuple(known)
-    missing = [context for context in contexts if context not in known]
+    there = dict.fromkeys(known)  # in their order, and found quickly
+    missing = [context for context in contexts if context not in there]
     if missing and len(contexts) == 1 and contexts[0] in (0, None):
         raise ValueError(
-            f"{what.replace(' or ', 's or ')}s were given by context ({shown(known)}), but the data name no context: "
+            f"{what.replace(' or ', 's or ')}s were given by context ({shown(there)}), but the data name no context: "
             "read them with context="
         )
     if missing:
         raise ValueError(
-            f"context {missing[0]!r} has no {what}; the mapping has {shown(known)}; the data have {shown(contexts)}"
+            f"context {missing[0]!r} has no {what}; the mapping has {shown(there)}; the data have {shown(contexts)}"
         )
 
 

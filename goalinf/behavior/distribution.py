@@ -274,12 +274,12 @@ class Behavior(dist.Distribution):
         return chained(self.agent.log_weights, flat, group).reshape(scores.shape[1:])
 
     def _group(self, value: Trajectories) -> Any:
-        """Number of the one who is one of several agents, by trajectory."""
+        """Number of the unit that is one of several agents, by trajectory; smaller than the number of trajectories."""
         assert isinstance(self.agent, Mixture)
         trajectories = jnp.arange(value.n_trajectories)
-        return {"trajectory": trajectories, "subject": jnp.asarray(value.subject), "data": 0 * trajectories}[
-            self.agent.by
-        ]
+        if self.agent.by == "subject":  # whose numbers may have gaps
+            return jnp.unique(jnp.asarray(value.subject), return_inverse=True, size=value.n_trajectories)[1]
+        return trajectories if self.agent.by == "trajectory" else 0 * trajectories
 
     @takes_key
     def sample(self, key: PRNGKey, sample_shape: tuple[int, ...] = ()) -> Trajectories:

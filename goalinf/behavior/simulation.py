@@ -237,7 +237,8 @@ def simulate_like(
     """
     setting = Setting.of(world, reward, data.context_names)
     steps = data.max_steps
-    groups = {"trajectory": np.arange(data.n_trajectories), "subject": np.asarray(data.subject)}
+    subject = np.unique(data.subject, return_inverse=True)[1]  # numbers of subjects may have gaps
+    groups = {"trajectory": np.arange(data.n_trajectories), "subject": subject}
     group = groups.get(getattr(agent, "by", "data"), np.zeros(data.n_trajectories, np.int32))
     first, context = np.asarray(data.states)[:, 0], np.asarray(data.context)
     states, actions, alive = _walk(key, setting, agent, first, context, group, steps, precision, option, data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -20,13 +21,8 @@ def aligned(data: Trajectories, subjects: Sequence[Hashable], contexts: Sequence
     subjects, contexts : sequence
         Names; every name of the data is among them.
     """
-    subject, context = (
-        np.array([list(order).index(name) for name in own])[np.asarray(numbers)]
-        for order, own, numbers in (
-            (subjects, data.subject_names, data.subject),
-            (contexts, data.context_names, data.context),
-        )
-    )
+    subject = _renumbered(data.subject, data.subject_names, subjects)
+    context = _renumbered(data.context, data.context_names, contexts)
     return Trajectories.of(
         data.states,
         data.actions,
@@ -38,6 +34,12 @@ def aligned(data: Trajectories, subjects: Sequence[Hashable], contexts: Sequence
     ).unlabeled()
 
 
+def _renumbered(numbers: Any, names: Sequence[Hashable], order: Sequence[Hashable]) -> np.ndarray:
+    """Numbers into an order of names, for numbers into these names."""
+    place = {name: number for number, name in enumerate(order)}
+    return np.array([place[names[number]] for number in np.asarray(numbers)])
+
+
 def new_names(what: str, names: Sequence[Hashable], known: Sequence[Hashable]) -> list[Hashable]:
     """Names that are not known, in their order.
 
@@ -46,7 +48,8 @@ def new_names(what: str, names: Sequence[Hashable], known: Sequence[Hashable]) -
     ValueError
         Where a new name prints like a known one, as 1 and "1" do.
     """
-    found = [name for name in names if name not in known]
+    among = set(known)
+    found = [name for name in names if name not in among]
     printed = {label(name): name for name in known}
     for name in found:
         if label(name) in printed:

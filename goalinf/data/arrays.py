@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -99,7 +98,7 @@ def check(
     subject: np.ndarray,
     context: np.ndarray,
     *,
-    contexts: tuple[Hashable, ...] | None = None,
+    contexts: tuple | None = None,
 ) -> None:
     """Raise where the fields of a :class:`~goalinf.Trajectories` contradict one another."""
     check_shapes(actions, states=states, lengths=lengths, observed=observed, subject=subject, context=context)

@@ -180,7 +180,7 @@ def check_same_conditions(
     worlds, rewards : bool
         True where the worlds, or the known rewards, of the fit are used for the new data.
     remedy : str
-        What to give, with ``{0}`` for ``"world"`` or ``"reward"``.
+        Arguments by which the error is avoided, with ``{0}`` for ``"world"`` or ``"reward"``.
 
     Raises
     ------

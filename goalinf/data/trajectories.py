@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable
 from typing import Any
 
 import equinox as eqx
@@ -79,7 +79,7 @@ class Trajectories(eqx.Module):
     context: Int[Array | np.ndarray, " N"]
     cells: Cells
     labels: Labels | None = eqx.field(static=True, default=None)
-    contexts: tuple[Hashable, ...] | None = eqx.field(static=True, default=None)
+    contexts: tuple | None = eqx.field(static=True, default=None)
 
     @classmethod
     def of(
@@ -92,7 +92,7 @@ class Trajectories(eqx.Module):
         subject=None,
         context=None,
         labels: Labels | None = None,
-        contexts: Sequence[Hashable] | None = None,
+        contexts: Collection[Hashable] | None = None,
     ) -> Trajectories:
         """Assemble the record from arrays, on the host, and count the cells.
 

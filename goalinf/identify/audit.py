@@ -11,6 +11,7 @@ from goalinf.agents import Agent, Setting
 from goalinf.agents.checks import check_shapes
 from goalinf.agents.derivatives import Jacobian
 from goalinf.checks import check_flag, check_kind
+from goalinf.identify.acting import worlds_of
 from goalinf.identify.contraction import Contraction, contraction
 from goalinf.identify.directions import Directions
 from goalinf.identify.experiments.kinds import Comparison, Demonstrations, Experiment
@@ -135,7 +136,10 @@ def _check_asked(fit: Any, worlds: Any, planners: Any, experiments: Any) -> None
         for name, one in given.items():
             check_kind(f"{what}: {name!r}", one, kind, expected)
     reward = getattr(fit, "reward", None)
+    taken = worlds_of(fit) if getattr(fit, "world", None) is not None else {}
     for name, world in worlds.items():
+        if name in taken:
+            raise ValueError(f"worlds: {name!r} is the name of a world of the data; give another name")
         if isinstance(reward, Reward):
             try:
                 check_shapes(fit.mean_reward(), world)

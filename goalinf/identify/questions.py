@@ -164,8 +164,6 @@ def answer(
 ) -> Answers:
     """Everything that can be said; ``visits (S,)`` by context, and see :func:`~goalinf.audit` for the others."""
     key = jax.random.key(0)  # an audit is of a fit, and the same for the same fit
-    if twice := sorted(set(worlds_of(fit)) & set(worlds)):
-        raise ValueError(f"worlds: {twice[0]!r} is the name of a world of the data; give another name")
     everywhere = {**worlds_of(fit), **worlds}
     agent, reward = _mean(fit)
     compared, tried = planners is None or len(planners) > 0, experiments is None or len(experiments) > 0

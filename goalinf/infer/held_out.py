@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-
 import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
@@ -109,7 +107,7 @@ def held_out(
             by, scores, known = options_of_own_model(fit, values, data, model, new)
     units = units_of(max(by, key=_COARSENESS.index), data)
     starts = [
-        _starts(one, log_weights, members, fit, data, new)
+        _starts(one, log_weights, members, fit, data)
         for one, (log_weights, _), members in zip(by, scores, known, strict=True)
     ]
     given = sum(
@@ -128,18 +126,17 @@ def _responsibilities(fit: Fit) -> np.ndarray | None:
 
 
 def _starts(
-    by: str, log_weights: np.ndarray, members: np.ndarray | None, fit: Fit, data: Trajectories, new: list[Hashable]
+    by: str, log_weights: np.ndarray, members: np.ndarray | None, fit: Fit, data: Trajectories
 ) -> np.ndarray:
     """Log probability of every option for every trajectory before any of these data, ``(D, K, N)``."""
     if members is None:
         return np.repeat(log_weights[:, :, None], data.n_trajectories, axis=2)
     if by == "data":
         return np.repeat(members[:, 0, :, None], data.n_trajectories, axis=2)
-    known = list(fit.data.subject_names)
+    place = {name: number for number, name in enumerate(fit.data.subject_names)}
     names = [data.subject_names[number] for number in np.asarray(data.subject)]
-    return np.stack(
-        np.broadcast_arrays(*[log_weights if name in new else members[:, known.index(name)] for name in names]), axis=2
-    )
+    each = [members[:, place[name]] if name in place else log_weights for name in names]
+    return np.stack(np.broadcast_arrays(*each), axis=2)
 
 
 def _log_mean(given: np.ndarray, units: np.ndarray) -> np.ndarray:

@@ -68,7 +68,7 @@ def options_of_agent(
 def options_of_own_model(
     fit: Fit, values: Draws, data: Trajectories, model: Model | None, new: list[Hashable]
 ) -> tuple[list[str], Scores, list[np.ndarray | None]]:
-    """Scores of every behavior in a user's own model; and what is known of the options by the data of the fit."""
+    """Scores of every behavior in a user's own model, and log posterior probabilities of its options by unit."""
     subjects, contexts = fit.data.subject_names, fit.data.context_names
     others = new_names("context", data.context_names, contexts)
     seen = aligned(data, (*subjects, *new), (*contexts, *others))
@@ -126,7 +126,19 @@ def _check_new_subjects(data: Trajectories, new: list[Hashable], scores: Scores,
 
 
 def _members(by: str, log_weights: np.ndarray, scores: np.ndarray, *, data: Trajectories) -> np.ndarray | None:
-    """The same from log weights ``(D, K)`` and the scores ``(D, K, N)`` of the data that were fitted."""
+    """Log posterior probabilities ``(D, G, K)`` of the options of every unit; None where new units are drawn.
+
+    Parameters
+    ----------
+    by : {"trajectory", "subject", "data"}
+        Units that are one of the options each.
+    log_weights : float (D, K)
+        Log prior probabilities.
+    scores : float (D, K, N)
+        Log-likelihoods of the data of the fit.
+    data : Trajectories
+        Data of the fit.
+    """
     if by == "trajectory":
         return None
     units = units_of(by, data)

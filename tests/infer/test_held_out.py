@@ -12,6 +12,8 @@ from scipy.special import logsumexp
 from small import HALL, walks_of
 
 import goalinf as gi
+from goalinf.behavior import simulate_like
+from goalinf.precision import computing_in
 
 WANTS = gi.StateReward.at(HALL, {"a": 1.0}, default=0.0, on="departure")
 AGENTS = {"keen": gi.soft_optimal(beta=3.0), "idle": gi.soft_optimal(beta=0.3), "contrary": gi.anti_rational(beta=1.0)}
@@ -235,6 +237,20 @@ def test_memberships_in_own_models():
     fit = gi.infer(jax.random.key(0), HALL, agent=gi.one_of(AGENTS), reward=WANTS, data=TRAIN, **SETTINGS)
     found, expected = (gi.held_out(one, TEST)["log_density"] for one in (own, fit))
     np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+def test_subjects_with_large_numbers_are_simulated_one_by_one():
+    """Each subject draws the agent it is, whatever its number; the trajectories of a subject share it."""
+    n, right = 40, np.full((40, 2), 3)
+    like = gi.Trajectories.of(np.zeros((n, 3), int), right, lengths=[2] * n, subject=np.repeat(np.arange(20), 2) + 100)
+    sure = gi.StateReward.at(HALL, {"a": 50.0}, default=0.0, on="arrival")
+    mixture = gi.one_of([gi.soft_optimal(beta=5.0), gi.anti_rational(beta=5.0)])
+    with computing_in("float64"):
+        sampled = gi.Behavior(HALL, mixture, sure, like=like).sample(jax.random.key(0))
+    for data in (sampled, simulate_like(jax.random.key(0), HALL, mixture, sure, like)):
+        forward = np.asarray(data.states)[:, 1].reshape(20, 2) == 1
+        assert (forward[:, 0] == forward[:, 1]).all()
+        assert 2 < forward[:, 0].sum() < 18
 
 
 def test_subjects_whose_numbers_have_gaps():
