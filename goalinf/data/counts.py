@@ -24,14 +24,16 @@ def from_counts(world: World, counts: Any) -> Trajectories:
     chosen = np.argwhere(table > 0)
     for s, a in chosen.tolist():
         if mdp.terminal[s]:
-            raise ValueError(f"{_cell(world, s, a)}: the count is {table[s, a]}; nothing is decided in a terminal state")
+            raise ValueError(
+                f"{_cell(world, s, a)}: the count is {table[s, a]}; nothing is decided in a terminal state"
+            )
         if not mdp.available[s, a]:
             raise ValueError(f"{_cell(world, s, a)}: the count is {table[s, a]}; the action is not available there")
     total = int(table.sum())
     if not 1 <= total <= _MOST:
         raise ValueError(
-            f"the counts hold {total:,} choices; expected 1 to {_MOST:,}, because each becomes a trajectory of one step: "
-            "draw some of them at random, or give the trajectories"
+            f"the counts hold {total:,} choices; expected 1 to {_MOST:,}, because each becomes a trajectory of one "
+            "step: draw some of them at random, or give the trajectories"
         )
     states, actions = np.repeat(chosen, table[tuple(chosen.T)], axis=0).T
     labels = Labels(tuple(range(total)), worlds=(world,))
@@ -67,8 +69,8 @@ def _entries(counts: Any) -> Iterator[tuple[Any, Any, Any]]:
             yield (*key, value)
         else:
             raise ValueError(
-                f"counts hold the key {key!r}; expected pairs (state, action), or a mapping from state to a mapping from "
-                "action to count"
+                f"counts hold the key {key!r}; expected pairs (state, action), or a mapping from state to a mapping "
+                "from action to count"
             )
 
 

@@ -2,8 +2,8 @@
 
 Structure is what JSON knows (lists, numbers, text) with one-key objects for everything else: ``{"array": "a3"}``,
 ``{"record": 5}``, ``{"distribution": ...}``, ``{"table": ...}``, ``{"tuple": [...]}``,
-``{"mapping": [[key, value], ...]}``. A record is one of the classes named below, by the arguments that make it; nothing outside these lists is ever called, so reading a
-file runs no code from it.
+``{"mapping": [[key, value], ...]}``. A record is one of the classes named below, by the arguments that make it; nothing
+outside these lists is ever called, so reading a file runs no code from it.
 """
 
 from __future__ import annotations

@@ -56,9 +56,17 @@ def example(key: Any, variant: str = "depths") -> gi.Trajectories:
         agent = gi.lookahead(depth, beta=BETA)
         seen = gi.simulate(own, world(), agent, layouts(), trajectories=1, steps=20, subject=f"p{subject}")
         walks.append(seen.to_frame())
-    columns: dict[str, Any] = {"subject": "subject", "trajectory": ["subject", "context"], "step": "step", "context": "context"}
     table = pd.concat(walks, ignore_index=True)
-    return gi.read_trajectories(table, world(), **columns, state=["row", "col"], action="action")
+    return gi.read_trajectories(
+        table,
+        world(),
+        trajectory=["subject", "context"],
+        step="step",
+        state=["row", "col"],
+        action="action",
+        subject="subject",
+        context="context",
+    )
 
 
 def model(

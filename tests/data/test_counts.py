@@ -24,7 +24,7 @@ FORMS = {
     "frame": FRAME,
     "frame in another order": FRAME.iloc[::-1, ::-1],
     "long": pd.DataFrame({"state": ["s", (0, 1), (0, 1)], "action": ["right", "left", "right"], "count": [3, 1, 2]}),
-    "series": FRAME.iloc[[0]].stack().astype(float),
+    "series": pd.Series([3.0], index=pd.MultiIndex.from_tuples([("s", "right")])),
 }
 
 

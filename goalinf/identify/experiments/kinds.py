@@ -17,6 +17,7 @@ from goalinf.agents.derivatives import TOLERANCE, base_of, log_policy_jacobian, 
 from goalinf.behavior import simulate
 from goalinf.checks import check_count, check_kind, check_number
 from goalinf.data import Trajectories
+from goalinf.data.fitting import check_numbers
 from goalinf.identify.candidates import log_likelihood, policies_of
 from goalinf.precision import cast, computing_in
 from goalinf.rewards import Reward
@@ -123,6 +124,7 @@ class Comparison:
         if self.walks.n_trajectories != 2:
             raise ValueError(f"walks holds {self.walks.n_trajectories} walks; expected the two to compare")
         check_number("beta", self.beta, 0.0, np.inf, "a number of at least 0")
+        check_numbers(self.walks, [self.world])
         self._places()
 
     def outcomes(self, key: Any, rewards: Sequence[Reward], data_sets: int) -> tuple[np.ndarray, np.ndarray]:
