@@ -14,7 +14,6 @@ from numpyro.distributions import Distribution
 from goalinf.precision import namespace
 from goalinf.rewards.base import Leaf, Reward, leaf
 from goalinf.worlds import MDP, World
-from goalinf.worlds.names import check_alike
 from goalinf.worlds.world import label
 
 
@@ -201,7 +200,6 @@ class LinearReward(Reward):
             raise ValueError(f"weights have shape {jnp.shape(self.weights)}; the features need ({n_features},)")
         if isinstance(names, str) or (names is not None and len(set(names)) < len(names)):
             raise ValueError(f"names is {names!r}; expected one name per feature, all of them different")
-        check_alike(names or (), "features")
         if names is not None and len(names) != n_features:
             raise ValueError(f"{len(names)} names for {n_features} features")
         self.on = _timing(on) if on is not None else None
