@@ -78,10 +78,11 @@ if TYPE_CHECKING:
     )
     from goalinf.identify.audit import audit
     from goalinf.identify.null_space import null_space
-    from goalinf.infer.comparison import compare, held_out
+    from goalinf.infer.comparison import compare
     from goalinf.infer.evidence import evidence
     from goalinf.infer.fit import Fit
     from goalinf.infer.goals import goal_posterior
+    from goalinf.infer.held_out import held_out
     from goalinf.infer.point import approximate, find_mode
     from goalinf.infer.resume import resume
     from goalinf.infer.sample import infer
@@ -275,7 +276,8 @@ _HOMES = {
     ),
     "goalinf.identify.audit": ("audit",),
     "goalinf.identify.null_space": ("null_space",),
-    "goalinf.infer.comparison": ("compare", "held_out"),
+    "goalinf.infer.comparison": ("compare",),
+    "goalinf.infer.held_out": ("held_out",),
     "goalinf.infer.fit": ("Fit",),
     "goalinf.infer.goals": ("goal_posterior",),
     "goalinf.infer.point": ("approximate", "find_mode"),

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import numbers
-from collections.abc import Hashable, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 import jax
 import numpy as np
+
+PRNGKey = jax.Array | np.ndarray | int  # a key of JAX, or the seed of one
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_SEEDS = 2**32
 
 
 def check_kind(what: str, value: Any, kind: type | tuple[type, ...], expected: str) -> None:
@@ -53,19 +60,51 @@ def check_share(what: str, value: Any) -> float:
     return number
 
 
-def check_key(key: Any) -> None:
-    """Refuse what is not one random key of JAX (the old kind, ``PRNGKey``, is one)."""
+def random_key(key: Any) -> jax.Array:
+    """A key of JAX (of either kind), or that of a seed: a whole number in [0, 2^32), as in ``jax.random.key(seed)``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where it is neither, because the key was forgotten, for one.
+    """
+    expected = f"expected a whole number in [0, {_SEEDS}) as a seed, or a JAX random key, such as jax.random.key(0)"
+    if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
+        if not 0 <= key < _SEEDS:  # beyond, JAX makes other keys in the other precision
+            raise ValueError(f"key is {key!r}; {expected}")
+        return jax.random.key(int(key))
     try:
         words = jax.random.key_data(key)
     except (TypeError, ValueError, AttributeError):
-        raise ValueError(f"key is {_shown(key)}; expected a JAX random key, such as jax.random.key(0)") from None
+        if isinstance(key, (float, str, bool)) or key is None:
+            raise ValueError(f"key is {key!r}; {expected}") from None
+        forgotten = "Was the key forgotten? It is an argument of its own"
+        raise TypeError(f"key is a {_kind(key)}; {expected}. {forgotten}") from None
     if words.ndim != 1:
         raise ValueError("key holds an array of keys; expected one key, such as jax.random.key(0)")
+    return key
+
+
+def takes_key(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Let the argument ``key`` be a seed, too, and check it before the number of the other arguments.
+
+    Where the key was forgotten, all other arguments stand one place too early, and Python names the last of them as
+    missing.
+    """
+    place = list(inspect.signature(function).parameters).index("key")
+
+    @functools.wraps(function)
+    def called(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        given: list[Any] = list(args)
+        if place < len(given):
+            given[place] = random_key(given[place])
+        elif "key" in kwargs:
+            kwargs["key"] = random_key(kwargs["key"])
+        return function(*given, **kwargs)
+
+    return called
 
 
 def _kind(value: Any) -> str:
     return f"class ({value.__name__})" if isinstance(value, type) else type(value).__name__
 
-
-def _shown(value: Any) -> str:
-    return repr(value) if isinstance(value, (int, float, str)) or value is None else f"a {_kind(value)}"

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from goalinf.checks import check_choice
+from goalinf.interrupt import deferred
 
 Precision = Literal["float64", "float32"]
 _chosen: contextvars.ContextVar[Precision | None] = contextvars.ContextVar("precision of the block", default=None)
@@ -24,12 +25,15 @@ def default_precision() -> Precision:
 
 @contextlib.contextmanager
 def computing_in(precision: Precision | None = None) -> Iterator[Precision]:
-    """Run a block in this precision (default: that of the device); the setting is local to the thread."""
+    """Run a block in this precision (default: that of the device); the setting is local to the thread.
+
+    Ctrl-C is deferred within it (see :mod:`goalinf.interrupt`).
+    """
     chosen = default_precision() if precision is None else precision
     check_choice("precision", chosen, get_args(Precision))
     token = _chosen.set(chosen)
     try:
-        with jax.enable_x64(chosen == "float64"):
+        with deferred(), jax.enable_x64(chosen == "float64"):
             yield chosen
     finally:
         _chosen.reset(token)

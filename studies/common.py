@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import math
-import os
 import platform
 import time
 from collections.abc import Callable
@@ -20,6 +19,9 @@ import pandas as pd
 import typer
 from matplotlib.figure import Figure
 from rich.console import Console
+
+from goalinf.cli.interrupt import listening
+from goalinf.files import written_whole
 
 INK, GRAY = "#222b35", "#6b7280"
 # Blue, vermilion, green, purple, orange, light blue: told apart with all common kinds of color blindness.
@@ -68,7 +70,10 @@ def holds(name: str, found: Any, expected: str, fulfilled: bool) -> Check:
 
 
 def run(file: str, study: Callable[[bool, int], Result]) -> None:
-    """Do a study as its command line says, write its files, print its checks; exit code 1 where one does not hold."""
+    """Do a study as its command line says, write its files, print its checks; exit code 1 where one does not hold.
+
+    Ctrl-C is one sentence and exit code 130.
+    """
     folder = Path(file).resolve().parent
 
     def command(
@@ -79,7 +84,9 @@ def run(file: str, study: Callable[[bool, int], Result]) -> None:
         if quick and out is None:
             raise typer.BadParameter("--quick would write over the results of the real size: give --out, too")
         start = time.perf_counter()
-        found = study(quick, seed)
+        with listening() as listener:
+            listener.said = f"Interrupted: the results of {folder.name} are as they were."
+            found = study(quick, seed)
         versions = {name: importlib.metadata.version(name) for name in ("goalinf", "jax", "numpyro", "numpy")}
         manifest = {
             "name": folder.name,
@@ -101,19 +108,21 @@ def run(file: str, study: Callable[[bool, int], Result]) -> None:
 
 
 def write(folder: Path, table: pd.DataFrame, figure: Figure, manifest: dict[str, Any]) -> None:
-    """Table, figure and manifest, all of them or none: written beside their places, then renamed."""
+    """Table, figure and manifest.
+
+    The manifest is removed first and written last: results without one are those of a study that was stopped between.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    parts = {name: folder / f".{name}.part" for name in ("table.csv", "figure.png", "manifest.json")}
-    try:
-        table.to_csv(parts["table.csv"], index=False, float_format="%.6g", lineterminator="\n")
-        figure.savefig(parts["figure.png"], format="png", dpi=110, metadata={"Software": None})
-        text = json.dumps(_plain(manifest), indent=2, ensure_ascii=False, allow_nan=False)
-        parts["manifest.json"].write_text(text + "\n", encoding="utf-8")
-        for name, part in parts.items():
-            os.replace(part, folder / name)
-    finally:
-        for part in parts.values():
-            part.unlink(missing_ok=True)
+    text = json.dumps(_plain(manifest), indent=2, ensure_ascii=False, allow_nan=False)
+    with (
+        written_whole(folder / "manifest.json") as manifest_file,
+        written_whole(folder / "figure.png") as figure_file,
+        written_whole(folder / "table.csv") as table_file,
+    ):
+        table.to_csv(table_file, index=False, float_format="%.6g", lineterminator="\n")
+        figure.savefig(figure_file, format="png", dpi=110, metadata={"Software": None})
+        manifest_file.write_text(text + "\n", encoding="utf-8")
+        (folder / "manifest.json").unlink(missing_ok=True)
 
 
 def show(checks: list[Check]) -> bool:

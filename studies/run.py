@@ -1,7 +1,7 @@
 """All studies side by side, and one page of what they found: `python studies/run.py [NAME ...] [--quick] [--out DIR]`.
 
-Every study runs in a process of its own, two at a time; where one fails the others go on. What a study printed is kept
-in output.txt beside its files.
+Every study runs in a process of its own, two at a time (a new interpreter each: a fork of one that has used JAX
+hangs); where one fails the others go on. What a study printed is kept in output.txt beside its files. Ctrl-C stops all.
 """
 
 from __future__ import annotations
@@ -12,19 +12,24 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import pandas as pd
 import typer
 from rich.console import Console
 from rich.progress import Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from goalinf.files import written_whole
+
 HERE = Path(__file__).resolve().parent
 FILES = ("table.csv", "figure.png", "manifest.json")
+RUNNING: set[subprocess.Popen] = set()  # processes that have to stop with this one
+STOPPED = threading.Event()  # by Ctrl-C
 _LAST = 12  # lines of a failed study that are shown
 _LONG = 24  # rows of a table, and checks, above which they are folded away
 
@@ -64,7 +69,11 @@ def main(
     if quick and out is None:
         raise typer.BadParameter("--quick would write over the results of the real size: give --out, too")
     folder = (out or HERE).resolve()
-    outcomes = side_by_side(list(dict.fromkeys(studies or known)), folder, quick, jobs)
+    try:
+        outcomes = side_by_side(list(dict.fromkeys(studies or known)), folder, quick, jobs)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"Interrupted: studies that were not done are as they were; {folder / 'index.html'}, too.\n")
+        raise typer.Exit(130) from None
     page = write_index(folder, outcomes)
     failed = [name for name, outcome in outcomes.items() if outcome.code]
     console = Console(highlight=False, soft_wrap=True)
@@ -86,7 +95,14 @@ def side_by_side(wanted: Sequence[str], folder: Path, quick: bool, jobs: int) ->
             return run_one(name, folder / name, quick, progress, lines[name])
 
         with ThreadPoolExecutor(jobs) as pool:
-            return dict(zip(wanted, pool.map(one, wanted), strict=True))
+            try:
+                return dict(zip(wanted, pool.map(one, wanted), strict=True))
+            except KeyboardInterrupt:
+                STOPPED.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                for process in list(RUNNING):
+                    process.terminate()
+                raise
 
 
 def run_one(name: str, folder: Path, quick: bool, progress: Progress, line: TaskID) -> Outcome:
@@ -96,13 +112,20 @@ def run_one(name: str, folder: Path, quick: bool, progress: Progress, line: Task
     start = time.perf_counter()
     command = [sys.executable, str(HERE / name / "study.py"), "--out", str(folder), *["--quick"] * quick]
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", env=environment, check=False
-    )
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "encoding": "utf-8"}
+    with subprocess.Popen(command, env=environment, **pipes) as process:
+        RUNNING.add(process)
+        if STOPPED.is_set():
+            process.terminate()
+        printed = process.communicate()[0]
+        RUNNING.discard(process)
+    if STOPPED.is_set():
+        return Outcome(process.returncode, time.perf_counter() - start, printed)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "output.txt").write_text(done.stdout, encoding="utf-8")
-    progress.update(line, state="[red]failed[/]" if done.returncode else "[green]done[/]", completed=1)
-    return Outcome(done.returncode, time.perf_counter() - start, done.stdout)
+    with written_whole(folder / "output.txt") as output:
+        output.write_text(printed, encoding="utf-8")
+    progress.update(line, state="[red]failed[/]" if process.returncode else "[green]done[/]", completed=1)
+    return Outcome(process.returncode, time.perf_counter() - start, printed)
 
 
 def write_index(folder: Path, outcomes: dict[str, Outcome]) -> Path:
@@ -111,14 +134,13 @@ def write_index(folder: Path, outcomes: dict[str, Outcome]) -> Path:
     sections = [section(name, folder / name, outcomes.get(name)) for name in shown]
     links = "".join(f'<li><a href="#{name}">{html.escape(readme(name)[0])}</a></li>' for name in shown)
     page = folder / "index.html"
-    part = page.with_suffix(".part")
-    part.write_text(
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Studies of goalinf</title>'
-        f"<style>{STYLE}</style></head>\n<body><h1>Studies of goalinf</h1><ol>{links}</ol>\n"
-        f"{''.join(sections)}</body></html>\n",
-        encoding="utf-8",
-    )
-    os.replace(part, page)
+    with written_whole(page) as partial:
+        partial.write_text(
+            f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Studies of goalinf</title>'
+            f"<style>{STYLE}</style></head>\n<body><h1>Studies of goalinf</h1><ol>{links}</ol>\n"
+            f"{''.join(sections)}</body></html>\n",
+            encoding="utf-8",
+        )
     return page
 
 

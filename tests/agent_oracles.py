@@ -327,11 +327,6 @@ def slip_aware(P, R, discount, beta, eta, available=None, terminal=None) -> Plan
     return linear(slipping, (1 - eta) * r + eta * mean(even, r)[:, None], discount, beta, hard, available, terminal)
 
 
-def negate(planner, P, R, *args, **kwargs) -> Plan:
-    """The planner run on the opposite reward [A6]."""
-    return planner(P, -np.asarray(R), *args, **kwargs)
-
-
 def satisficing(Q: np.ndarray, slack: float, sharpness: float) -> np.ndarray:
     """pi proportional to sigmoid(k (Q - max Q + c)) [A22]."""
     with np.errstate(invalid="ignore"):  # NaN where states are terminal

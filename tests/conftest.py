@@ -9,7 +9,8 @@ import jaxtyping
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-collect_ignore_glob = ["*conftest.py"]  # they hold no examples to run, and all have one name
+# They hold no examples to run; the conftests all have one name, and the driver of mutants needs an extra of its own.
+collect_ignore_glob = ["*conftest.py", "mutants.py"]
 
 # Environment variables rather than configuration calls, so that subprocesses (scripts, the command line) share them.
 # The tests keep a compilation cache; the library sets none. Delete it whenever you like.
@@ -42,6 +43,13 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.register_profile("explore", settings.get_profile("goalinf"), derandomize=False, max_examples=500)
+settings.register_profile(  # `make fuzz`: the properties marked fuzz, which have few examples in other runs
+    "fuzz",
+    settings.get_profile("explore"),
+    max_examples=int(os.environ.get("GOALINF_FUZZ_EXAMPLES", "2000")),
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "goalinf"))
 
 

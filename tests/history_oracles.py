@@ -106,29 +106,6 @@ def via_points(goal, policies, places: Sequence[int], kappa: float) -> Modes:
     return Modes(np.array([goal, *policies]), initial, kernel)
 
 
-def subgoals(policies, places: Sequence[int], forget: float) -> Modes:
-    """A list of subgoals in order, then the goal; each subgoal is forgotten on its own with probability f [A34].
-
-    `policies` (n + 1, S, A): to the n subgoals, last the goal; `places` (n,) are the states of the subgoals. Mode i
-    heads for item i until it is first hit; then come the items after it, of which those forgotten, and those that are
-    in the very state, are passed over. The goal is never forgotten.
-    """
-    n, n_states = len(places), len(policies[0])
-
-    def heading(i: int, s: int) -> np.ndarray:
-        """Distribution of the mode in state s when items before i are done with."""
-        if i == n:
-            return np.eye(n + 1)[n]
-        remembered = heading(i + 1, s) if places[i] == s else np.eye(n + 1)[i]
-        return forget * heading(i + 1, s) + (1 - forget) * remembered
-
-    initial = np.array([heading(0, s) for s in range(n_states)])
-    kernel = np.tile(np.eye(n + 1), (n_states, 1, 1))
-    for i, place in enumerate(places):
-        kernel[place, i] = heading(i + 1, place)
-    return Modes(np.asarray(policies), initial, kernel)
-
-
 def option_values(P, R, discount, policies, ends, starts=None, terminal=None) -> np.ndarray:
     """Q(s, o) of starting option o in s and choosing the best option whenever one ends, without errors [A35].
 
@@ -212,6 +189,9 @@ def two_step(choice1, state2, choice2, reward, a1, a2, b1, b2, lam, p, w, common
 
         Q_MF[c1] += a1 (Q2[s, c2] - Q_MF[c1]) + a1 lam (reward - Q2[s, c2])
         Q2[s, c2] += a2 (reward - Q2[s, c2])
+
+    A choice of -1 is missing: its log-probability is 0. Without the second nothing is learned, without the first no
+    Q_MF, and rep stays.
     """
     reach = np.array([[common, 1 - common], [1 - common, common]])
     model_free, Q2, repeated = np.zeros(2), np.zeros((2, 2)), np.zeros(2)
@@ -219,9 +199,12 @@ def two_step(choice1, state2, choice2, reward, a1, a2, b1, b2, lam, p, w, common
     for c1, s, c2, R in zip(choice1, state2, choice2, reward, strict=True):
         stage1 = w * reach @ Q2.max(1) + (1 - w) * model_free + p * repeated
         first, second = agent_oracles.act(stage1, b1), agent_oracles.act(Q2[s], b2)
-        logs.append([math.log(first[c1]), math.log(second[c2])])
-        surprise = R - Q2[s, c2]
-        model_free[c1] += a1 * (Q2[s, c2] - model_free[c1]) + a1 * lam * surprise
-        Q2[s, c2] += a2 * surprise
-        repeated = np.eye(2)[c1]
+        logs.append([math.log(first[c1]) if c1 >= 0 else 0.0, math.log(second[c2]) if c2 >= 0 else 0.0])
+        if c2 >= 0:
+            surprise = R - Q2[s, c2]
+            if c1 >= 0:
+                model_free[c1] += a1 * (Q2[s, c2] - model_free[c1]) + a1 * lam * surprise
+            Q2[s, c2] += a2 * surprise
+        if c1 >= 0:
+            repeated = np.eye(2)[c1]
     return np.array(logs)

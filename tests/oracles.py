@@ -145,11 +145,6 @@ def step_log_probabilities(policy, states, actions, lengths=None, observed=None,
     return result
 
 
-def log_likelihood(policy, states, actions, lengths=None, observed=None, terminal=None) -> float:
-    """Log-probability of the choices, given the states in which they were made."""
-    return float(step_log_probabilities(policy, states, actions, lengths, observed, terminal).sum())
-
-
 def goal_posterior(step_logs: Sequence[np.ndarray], prior: Sequence[float] | None = None) -> np.ndarray:
     """Probability of every goal after every step, (N, T, G), from the step log-probabilities (N, T) under each goal."""
     n, steps = step_logs[0].shape
@@ -188,7 +183,7 @@ def every_path(policy, P, initial, horizon: int, terminal=None) -> Iterator[Path
             yield from extend((start,), (), float(p))
 
 
-# -- derivatives and posteriors ---------------------------------------------------------------
+# -- derivatives -----------------------------------------------------------------------------
 
 
 def jacobian(f: Callable[[np.ndarray], np.ndarray], x: np.ndarray, step: float = 1e-3) -> np.ndarray:
@@ -219,27 +214,6 @@ def null_space(J: np.ndarray, tolerance: float = 1e-6) -> np.ndarray:
     _, size, Vt = np.linalg.svd(J, full_matrices=True)
     size = np.concatenate([size, np.zeros(J.shape[1] - len(size))])
     return Vt[size <= tolerance].T
-
-
-class GridPosterior(NamedTuple):
-    """Exact posterior on a product grid: weight of every point, means and sds of the parameters, log evidence."""
-
-    weights: np.ndarray
-    mean: np.ndarray
-    sd: np.ndarray
-    log_evidence: float
-
-
-def grid_posterior(log_density: Callable[[np.ndarray], float], axes: Sequence[np.ndarray]) -> GridPosterior:
-    """Evaluate a log density on the product of evenly spaced axes, by a loop, and sum."""
-    points = np.array(list(itertools.product(*axes)))
-    logs = np.array([log_density(point) for point in points])
-    cell = math.prod(axis[1] - axis[0] for axis in axes)
-    total = float(log_sum_exp(logs))
-    weights = np.exp(logs - total)
-    mean = weights @ points
-    sd = np.sqrt(weights @ (points - mean) ** 2)
-    return GridPosterior(weights.reshape([len(axis) for axis in axes]), mean, sd, total + math.log(cell))
 
 
 # -- what infinite data could say: closed forms -------------------------------------------------
@@ -332,8 +306,3 @@ def starc(P: np.ndarray, discount: float, r1: np.ndarray, r2: np.ndarray, tolera
 def random_law(rng: np.random.Generator, *shape: int) -> np.ndarray:
     """Generic probabilities along the last axis."""
     return rng.dirichlet(np.ones(shape[-1]), size=shape[:-1])
-
-
-def same(found, expected, atol: float = 1e-12) -> None:
-    """Equal up to an absolute error."""
-    np.testing.assert_allclose(found, expected, rtol=0, atol=atol)

@@ -15,6 +15,7 @@ from numpyro.infer import Predictive
 from numpyro.infer.util import log_density
 
 import goalinf as gi
+from goalinf.behavior import simulate_like
 from goalinf.precision import computing_in
 
 
@@ -53,6 +54,29 @@ def test_predictive():
             found = float(gi.Behavior(WORLD, gi.soft_optimal(beta=beta), REWARD).log_prob(one))
         assert found == pytest.approx(exact(one, policy).sum(), abs=1e-9)
         assert np.isfinite(found)
+
+
+def test_samples_are_as_long_as_what_they_are_like():
+    """In a world that never ends every length is that of ``like``; no step follows, and no state is left behind it."""
+    lengths = np.array([2, 7, 5, 1])
+    rewards = {"x": REWARD, "y": gi.ActionReward(-R)}
+    endless = gi.from_arrays(P, available=AVAILABLE, discount=DISCOUNT)
+    given = gi.simulate(jax.random.key(1), endless, AGENT, rewards, trajectories=2, steps=7)
+    cut = {"lengths": lengths, "subject": [0, 1, 1, 0], "context": given.context, "contexts": ("x", "y")}
+    like = gi.Trajectories.of(given.states, given.actions, **cut)
+    with computing_in("float64"):
+        sampled = gi.Behavior(endless, AGENT, dict(reversed(rewards.items())), like=like).sample(jax.random.key(0))
+    simulated = simulate_like(jax.random.key(0), endless, AGENT, rewards, like)
+    inside, visits = np.arange(7) < lengths[:, None], np.arange(8) <= lengths[:, None]
+    for found in (sampled, simulated):
+        np.testing.assert_array_equal(found.lengths, lengths)
+        np.testing.assert_array_equal(found.observed, inside)
+        np.testing.assert_array_equal(np.asarray(found.actions) >= 0, inside)
+        np.testing.assert_array_equal(np.asarray(found.states) >= 0, visits)
+        np.testing.assert_array_equal(found.context, like.context)
+        assert found.context_names == ("x", "y")
+    ending = gi.Behavior(WORLD, AGENT, REWARD, like=like.select([1, 1, 2])).sample(jax.random.key(2))
+    assert (np.asarray(ending.lengths) <= [7, 7, 5]).all()
 
 
 def test_sample_shape():

@@ -26,7 +26,7 @@ def test_log_posterior_of_a_task(tasks):
     reward = oracles.departure(world, theta[:-1])
     policy = oracles.mce(world, reward, task.discount, 1.5).policy
     prior = -0.5 * np.log(2 * np.pi * 0.25) * 10 - 2 * (theta[:-1] ** 2).sum() - 2 * np.log(1.5 / 2.0) ** 2
-    expected = oracles.log_likelihood(policy, task.states, task.actions) + prior
+    expected = oracles.step_log_probabilities(policy, task.states, task.actions).sum() + prior
     assert task.log_posterior(theta) == pytest.approx(expected, abs=1e-9)
 
 

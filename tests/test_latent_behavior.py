@@ -108,6 +108,24 @@ def test_all_action_sequences_add_up_to_one(name):
         np.testing.assert_allclose(alone, gi.Behavior(G3, agent, reward).log_prob(first), rtol=1e-12)
 
 
+@pytest.mark.parametrize("name", ["abandoning", "noisy_plan", "subgoal", "switching"])
+@pytest.mark.parametrize("seen", [True, False], ids=["last state seen", "last state not seen"])
+def test_behind_the_last_choice_nothing_is_learned_of_the_mode(name, seen):
+    """Padding moves no mode, whether or not the last state was seen; missing choices before the end do."""
+    data = walks(name, seed=1)
+    states = np.array(data.states)
+    if not seen:
+        states[np.arange(len(states)), data.lengths] = -1
+    pad = partial(np.pad, pad_width=((0, 0), (0, 3)), constant_values=-1)
+    wide = gi.Trajectories.of(pad(states), pad(data.actions), lengths=data.lengths)
+    behavior = gi.Behavior(G3, named_agents.AGENTS[name], wanted(name))
+    narrow, found = behavior.mode_posterior(data), behavior.mode_posterior(wide)
+    for n, length in enumerate(data.lengths):
+        np.testing.assert_allclose(found[n, :length], narrow[n, :length], rtol=1e-12)
+        np.testing.assert_array_equal(found[n, length:], np.tile(found[n, length - 1], (STEPS + 3 - length, 1)))
+    np.testing.assert_allclose(behavior.log_prob(wide), behavior.log_prob(data), rtol=1e-12)
+
+
 def test_a_noisy_plan_is_many_plans():
     """Every state is averaged by itself; what is simulated repeats its errors as often as that says."""
     ring = gi.from_arrays(np.roll(np.eye(2), 1, axis=0)[:, None].repeat(3, axis=1), initial=[1.0, 0.0], discount=0.5)

@@ -3,9 +3,12 @@
 import csv
 import importlib
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -141,3 +144,70 @@ def test_standard_errors(common):
     assert common.within("x", 1.39, 1.0, 0.1).holds
     assert not common.within("x", 1.41, 1.0, 0.1).holds
     assert not common.within("x", float("nan"), 1.0, 0.1).holds
+
+
+# -- stopped at any time ---------------------------------------------------------------------------
+
+
+def write(common, folder, number):
+    table, figure = common.pd.DataFrame({"x": [number]}), common.Figure()
+    manifest = {"name": "one", "seed": 0, "quick": False, "settings": {"x": number}, "versions": {}, "seconds": 0.0}
+    common.write(folder, table, figure, {**manifest, "checks": [common.same("x", 1, 1)._asdict()]})
+
+
+@pytest.mark.parametrize("moves", range(4))
+def test_results_of_two_runs_are_never_taken_for_one(common, tmp_path, monkeypatch, moves):
+    """However far the renames came: table and figure of one run never stand beside the manifest of another."""
+    write(common, tmp_path, 1)
+    replace, done = os.replace, []
+
+    def killed(source, target):
+        if len(done) == moves:
+            raise KeyboardInterrupt
+        done.append(target)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", killed)
+    if moves < 3:
+        with pytest.raises(KeyboardInterrupt):
+            write(common, tmp_path, 2)
+    else:
+        write(common, tmp_path, 2)
+    manifest = tmp_path / "manifest.json"
+    assert manifest.exists() == (moves == 3)
+    if moves == 3:
+        assert json.loads(manifest.read_text(encoding="utf-8"))["settings"] == {"x": 2}
+        assert (tmp_path / "table.csv").read_text(encoding="utf-8") == "x\n2\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are sent otherwise on Windows")
+def test_control_c_stops_all_studies(house):
+    """One sentence, exit code 130, no study left running, no results touched."""
+    started = house / "started"
+    (house / "fine" / "study.py").write_text(
+        f"import os, time\nopen({str(started)!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)\n", encoding="utf-8"
+    )
+    (house / "wrong" / "output.txt").write_text("as it was", encoding="utf-8")
+    command = [sys.executable, str(house / "run.py"), "fine", "wrong", "--jobs", "1"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not (started.exists() and started.read_text(encoding="utf-8")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert said.strip().splitlines()[-1].startswith("Interrupted: ")
+    assert "Traceback" not in said
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(started.read_text(encoding="utf-8")), 0)
+    assert (house / "wrong" / "output.txt").read_text(encoding="utf-8") == "as it was"
+    assert not (house / "index.html").exists()
+    assert not (house / "fine" / "output.txt").exists()
+
+
+def test_no_worker_is_forked():
+    """A fork of a process that has used JAX hangs: processes are started anew."""
+    root = STUDIES.parent
+    sources = [file for room in ("goalinf", "models", "studies", "benchmarks") for file in (root / room).rglob("*.py")]
+    forks = re.compile(r"os\.fork|multiprocessing|ProcessPoolExecutor|joblib")
+    assert [str(file) for file in sources if forks.search(file.read_text(encoding="utf-8"))] == []

@@ -23,11 +23,11 @@ CASES = {
     "gi.graph_world([(1, 2)], discount=0.9)": "graph is a list; expected a networkx graph",
     "gi.graph_world(nx.path_graph(2), probability='p', discount=0.9)": "edge 0 -> 1 has no attribute 'p'",
     "gi.with_memory(3)": "world is a int; expected a World",
-    "gi.garnet(0, states=3, actions=2, branching=2, discount=0.9)": "key is 0; expected a JAX random key",
     "gi.gridworld('s.', stay='no', discount=0.9)": "stay is 'no'; expected True or False",
     "gi.gridworld('s.', blocked='wall', discount=0.9)": "blocked is 'wall'; expected 'stay' or 'unavailable'",
     "gi.open_grid(2, 2, stay='no', discount=0.9)": "stay is 'no'; expected True or False",
     "gi.graph_world(nx.path_graph(2), stay='no', discount=0.9)": "stay is 'no'; expected True or False",
+    "gi.garnet(-1, states=3, actions=2, branching=2, discount=0.9)": "key is -1; expected a whole number in [0, 4294967296",
     # data
     "gi.Trajectories.of([[0, 1]], [[0]], observed=[['no']])": "observed holds <U2; expected True and False",
     "gi.Trajectories.of([[0, 1]], [[0]], observed=[[2.0]])": "observed holds float64; expected True and False",
@@ -42,8 +42,8 @@ CASES = {
     "gi.StateReward('abc', on='arrival')": "values of a StateReward: found 'abc'; expected numbers, or a prior such as",
     "gi.StateReward('1.0', on='arrival')": "found '1.0'; expected numbers",
     "gi.StateReward(dist.Normal, on='arrival')": "found Normal; expected numbers, or a prior",
-    "gi.StateReward(None, on='arrival')": "values of a StateReward: None is not a finite number",
-    "gi.goals(HALL, {'x': 'a'}, step_cost=float('nan'))": "step_cost of a GoalReward: nan is not a finite number",
+    "gi.StateReward(None, on='arrival')": "values of a StateReward: found None; expected numbers, or a prior",
+    "gi.goals(HALL, {'x': 'a'}, step_cost=float('nan'))": "step_cost of a GoalReward: found nan; expected finite numbers",
     "gi.goals(HALL, ['a'])": "places is a list; expected a mapping from name to place",
     "gi.Shaped(3, np.zeros(3))": "base is a int; expected a reward",
     "gi.LinearReward(np.ones((3, 2)), [1.0, 2.0], on='arrival', names='ab')": "names is 'ab'; expected one name per",
@@ -65,21 +65,44 @@ CASES = {
     "gi.lookahead(gi.one_of([1, 2]), 2.0).policy(HALL, WANTS)": "ask for one, such as agent.agents[0].policy",
     "gi.boltzmann(2.0).policy('hall', WANTS)": "world is a str; expected a World",
     "gi.boltzmann(2.0).policy(HALL, 3)": "reward is a int; expected a reward",
+    "gi.boltzmann(2.0).policy(HALL, np.zeros(3))": "reward is a ndarray of shape (3,); expected a reward: numbers do not say",
+    "gi.boltzmann(2.0).policy(HALL, jax.numpy.zeros((3, 4)))": "Make one of them, gi.ActionReward(values)",
+    "gi.soft_optimal(1e15).policy(HALL, GOOD)": "with beta 1e+15, discount 0.9, values reach",
+    "gi.boltzmann(1e15).policy(HALL, GOOD)": "with beta 1e+15, discount 0.9, values reach 1e+16 (beta times reward",
+    "gi.soft_optimal(1.0).policy(NEAR, GOOD)": "with beta 1, discount 0.999999999, the planner ended at values of",
+    "gi.soft_optimal(jax.numpy.asarray(np.nan))": "beta is nan; expected a finite number in [0, inf]",
+    "gi.StateReward(jax.numpy.array([0.0, np.nan, 1.0]), on='departure')": "entry [1] is nan; expected finite numbers",
+    "gi.StateReward([0.0, 1.0, -np.inf], on='departure')": "entry [2] is -inf; expected finite numbers; to forbid an action",
     "gi.subgoal(0.5, 2.0, world='hall')": "world is a str; expected a World",
     "gi.option(['left'], 2.0)": "options are a tuple of at least one goalinf.agents.Option",
     "gi.mixture(3)": "mixture takes a list of options, or a mapping from name to option; found 3",
     # behavior and inference
-    "gi.simulate(0, HALL, AGENT, WANTS, trajectories=1, steps=1)": "key is 0; expected a JAX random key",
+    "gi.simulate(0.5, HALL, AGENT, WANTS, trajectories=1, steps=1)": "key is 0.5; expected a whole number in [0, 429496",
+    "gi.simulate(True, HALL, AGENT, WANTS, trajectories=1, steps=1)": "key is True; expected a whole number",
+    "gi.simulate(HALL, AGENT, WANTS, trajectories=1, steps=1)": "key is a World; expected a whole number in [0, 4294967296",
     "gi.simulate(jax.random.split(KEY), HALL, AGENT, WANTS, trajectories=1, steps=1)": "key holds an array of keys",
     "gi.simulate(KEY, HALL, 'soft', WANTS, trajectories=1, steps=1)": "agent is a str; expected an agent, such as",
+    "gi.simulate(0, NEAR, AGENT, GOOD, trajectories=1, steps=1)": "with beta 1, discount 0.999999999, the planner ended",
+    "gi.simulate(0, HALL, AGENT, [0, 0, 1], trajectories=1, steps=1)": "reward is a list of shape (3,); expected a reward",
+    "gi.simulate(0, HALL, AGENT, np.zeros((3, 4)), trajectories=1, steps=1)": "gi.ActionReward(values)",
+    "gi.infer(0, HALL, agent=AGENT, reward=np.zeros(3), data=WALK)": "gi.StateReward(values, on='departure') or on='arrival'",
+    "gi.infer(0, HALL, agent=AGENT, reward=dist.Normal(0, 1), data=WALK)": "reward is a Normal; expected a reward that holds this prior",
+    "gi.infer(0, HALL, agent=gi.boltzmann(1e15), reward=PRIOR, data=WALK)": "beta is 1e+15 and the reward reaches",
     "gi.Behavior(HALL, gi.soft_optimal, WANTS)": "agent is a function; expected an agent",
     "gi.goal_posterior('hall', AGENT, GOALS, WALK)": "world is a str; expected a World",
     "gi.goal_posterior(HALL, None, GOALS, WALK)": "agent is not given; expected an agent",
     "gi.goal_posterior(HALL, AGENT, [WANTS], WALK)": "goals is a list; expected a mapping from name to reward",
     "gi.goal_posterior(HALL, AGENT, {'x': 3}, WALK)": "goal 'x' is a int; expected a reward",
     "gi.goal_posterior(HALL, AGENT, GOALS, TABLE)": "data is a DataFrame; expected trajectories; read a table with",
+    "gi.goal_posterior(HALL, AGENT, GOALS, WALK, after_goal='uniform')": "after_goal is 'uniform'; expected 'continue' or",
     "gi.goal_posterior(HALL, AGENT, GOALS, WALK, prior=[1.0])": "prior is a list; expected a mapping from goal to weight",
-    "gi.find_mode(0, HALL, agent=AGENT, reward=PRIOR, data=WALK)": "key is 0; expected a JAX random key",
+    "gi.find_mode(None, HALL, agent=AGENT, reward=PRIOR, data=WALK)": "key is None; expected a whole number",
+    "gi.find_mode(2**32, HALL, agent=AGENT, reward=PRIOR, data=WALK)": "key is 4294967296; expected a whole number in [0,",
+    "gi.infer(HALL, agent=AGENT, reward=PRIOR, data=WALK)": "or a JAX random key, such as jax.random.key(0). Was the key",
+    "gi.evidence(3)": "evidence() missing 1 required positional argument: 'fit'",
+    "gi.planner_posterior(HALL, {'x': AGENT}, PRIOR, WALK)": "key is a World; expected",
+    "gi.feasible_set(HALL, [0, 0, 0], rewards='departure').extreme('a')": "key is 'a'; expected a whole number",
+    "gi.invariance(HALL, 'constant').apply(WANTS, 'a')": "key is 'a'; expected a whole number",
     "gi.approximate(KEY, HALL, agent=AGENT, reward=PRIOR, data=WALK, draws=0)": "draws is 0; expected a whole number",
     "infer(progress='no')": "progress is 'no'; expected True or False",
     "infer(chain_method='parallel')": "chain_method is 'parallel'; expected 'threads' or 'vectorized'",
@@ -101,6 +124,12 @@ CASES = {
     "gi.distance.starc(HALL, WANTS, 3)": "reward2 is a int; expected a reward",
     "gi.distance.starc(HALL, WANTS, WANTS, canonicalization='best')": "expected 'minimal' or 'value-adjusted'",
     "gi.controllability_deficit(HALL, horizon=2.5)": "horizon is 2.5; expected a number of steps, at least 1",
+    "gi.distance.starc(HALL, WANTS, np.zeros(3))": "reward2 is a ndarray of shape (3,); expected a reward: numbers",
+    "gi.feasible_set(HALL, [0, 0, 0], rewards='departure').contains(np.zeros(3))": "reward is a ndarray of shape (3,)",
+    "gi.feasible_set(HALL, AGENT, rewards='departure')": "policy is a Agent; expected its numbers: agent.policy(world, reward)",
+    "gi.plot.reward(HALL, np.zeros(3))": "reward is a ndarray of shape (3,); expected a reward",
+    "gi.plot.policy(HALL, 'left')": "agent is a str; expected an agent, or probabilities (state, action)",
+    "gi.plot.policy(HALL, np.ones((3, 5)))": "the policy has shape (3, 5); this world needs (3, 4)",
     "gi.null_space(HALL, {'a': 3}, WANTS)": "the agent of context 'a' is a int; expected an agent",
     "gi.feasible_set(HALL, [0, 0, 0], rewards='state')": "rewards is 'state'; expected 'departure', 'arrival' or",
     "gi.feasible_set(HALL, ['left'] * 3, rewards='action')": "expected the number of an action in every state",
@@ -155,7 +184,8 @@ import json, sys
 import jax, networkx as nx, numpy as np, numpyro.distributions as dist, pandas as pd
 import goalinf as gi
 
-HALL = gi.gridworld("s.a", discount=0.9)
+HALL, NEAR = (gi.gridworld("s.a", discount=discount) for discount in (0.9, 1.0 - 1e-9))
+GOOD = gi.StateReward.at(HALL, {"a": 1.0}, default=0.0, on="departure")
 AGENT, WANTS, KEY = gi.soft_optimal(beta=1.0), gi.StateReward.zero(HALL), jax.random.key(0)
 PRIOR = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
 GOALS, WALK = gi.goals(HALL, {"end": "a"}), gi.Trajectories.of([[0, 1]], [[3]])
@@ -197,4 +227,4 @@ def said():
 def test_what_is_said(said, code):
     kind, message = said[code].split(": ", 1)
     assert CASES[code] in message
-    assert kind in ("TypeError", "ValueError")
+    assert kind in ("TypeError", "ValueError", "ConvergenceError", "PrecisionError")

@@ -10,13 +10,19 @@ of whom neither is known, what they want and how far they look?
 import os
 from pathlib import Path
 
+import jax
+import numpy as np
+import numpyro.distributions as dist
+import pandas as pd
+
 import goalinf as gi
 
 # %%
 # The data
 # --------
 # The data are not part of goalinf. They are looked for in ``shared/data`` beside the checkout, or in the folder that the
-# environment variable ``GOALINF_DATA`` names.
+# environment variable ``GOALINF_DATA`` names. Where they are not, the page shows a look-alike: thirty-five simulated people
+# who look one step ahead, on a grid of points that are drawn at random.
 
 NAME = "gridworld_bounded_planning"
 here = Path.cwd()
@@ -24,8 +30,7 @@ folders = [folder / "shared" / "data" / NAME for folder in (here, *here.parents)
 if "GOALINF_DATA" in os.environ:
     folders.insert(0, Path(os.environ["GOALINF_DATA"]) / NAME)
 DATA = next((folder for folder in folders if folder.is_dir()), None)
-if DATA is None:
-    print(f"The data are not here ({NAME}), so that this page ends without its results.")
+print("data of the experiment" if DATA else "simulated look-alike")
 
 # %%
 # All games in one layout. The points are on the scale of 100, and collected on entering a cell.
@@ -34,10 +39,14 @@ grid = gi.open_grid(10, 10, moves=("up", "down", "left", "right"), blocked="unav
 LAYOUT = "g0"
 
 
+def look_alike():
+    """Points that are drawn at random, and the walks of simulated people who look one step ahead."""
+    points = gi.StateReward(np.random.default_rng(0).integers(1, 100, grid.n_states) / 100, on="arrival")
+    return points, gi.simulate(jax.random.key(1), grid, gi.lookahead(1, beta=4.0), points, trajectories=35, steps=20)
+
+
 def games():
     """The points of the layout, and all walks over it."""
-    import pandas as pd
-
     cells = pd.read_csv(DATA / "rewards.csv").query("layout == @LAYOUT").drop_duplicates(["row", "col"])
     points = gi.StateReward(grid.align(cells.set_index(["row", "col"])["reward"] / 100), on="arrival")
     steps = pd.read_csv(DATA / "steps.csv").query("layout == @LAYOUT")
@@ -46,9 +55,8 @@ def games():
     return points, walks
 
 
-if DATA is not None:
-    points, walks = games()
-    print(walks)
+points, walks = games() if DATA else look_alike()
+walks
 
 # %%
 # Who could have done this
@@ -65,9 +73,8 @@ OTHERS = {
     "lapsing, one step": gi.lookahead(1, beta=4.0, lapse=0.2),
 }
 
-if DATA is not None:
-    equivalence = gi.planner_equivalence(grid, gi.lookahead(1, beta=4.0), points, OTHERS, starts=1)
-    print(equivalence[["gap", "choices"]])
+equivalence = gi.planner_equivalence(grid, gi.lookahead(1, beta=4.0), points, OTHERS, starts=1)
+equivalence[["choices", "meaning"]]
 
 # %%
 # What a posterior says all the same
@@ -76,27 +83,16 @@ if DATA is not None:
 # that a planner does what these short-sighted people did. The distance between the two rewards says by how much.
 
 
-def fitted():
-    """Posteriors of the reward for somebody who plans all the way, and for one step ahead."""
-    import jax
-    import numpyro.distributions as dist
+prior = gi.StateReward(dist.Normal(0.0, 1.0), on="arrival")
+agents = {"one step": gi.lookahead(1, beta=4.0), "all the way": gi.soft_optimal(beta=4.0)}
+found, far = {}, {}
+for name, agent in agents.items():
+    fit = gi.infer(jax.random.key(0), grid, agent=agent, reward=prior, data=walks, draws=500, progress=False)
+    found[name], far[name] = fit, gi.distance.posterior(fit, points, draws=100)
+    cost = gi.distance.posterior(fit, points, metric=gi.distance.regret, draws=100)
+    print(f"{name}: regret of acting on it {float(cost.mean()):.2f}; {fit.diagnosis}")
 
-    prior = gi.StateReward(dist.Normal(0.0, 1.0), on="arrival")
-    agents = {"one step": gi.lookahead(1, beta=4.0), "all the way": gi.soft_optimal(beta=4.0)}
-    return {
-        name: gi.infer(jax.random.key(0), grid, agent=agent, reward=prior, data=walks, draws=500, progress=False)
-        for name, agent in agents.items()
-    }
-
-
-if DATA is not None:
-    found, far = fitted(), {}
-    for name, fit in found.items():
-        far[name] = gi.distance.posterior(fit, points, draws=100)
-        cost = gi.distance.posterior(fit, points, metric=gi.distance.regret, draws=100)
-        print(f"{name}: regret of acting on it {float(cost.mean()):.2f}; {fit.diagnosis}")
-
-gi.plot.distances(far) if DATA is not None else None
+gi.plot.distances(far)
 
 # %%
 # The audit
@@ -104,8 +100,10 @@ gi.plot.distances(far) if DATA is not None else None
 # Read what it says of other planners and of zero reward: the walks are anything but chance, and yet they do not say who
 # walked. On a grid without staying the two colors of the board cannot be compared, either.
 
-if DATA is not None:
-    audit = gi.audit(found["one step"], planners=OTHERS)
-    print(audit)
+audit = gi.audit(found["one step"], planners=OTHERS)
+print(audit)
 
-gi.plot.audit(audit) if DATA is not None else None
+# %%
+# In figures:
+
+gi.plot.audit(audit)

@@ -10,11 +10,23 @@ Pillow (2022) let the weights of a few maps drift from step to step. The model i
 import os
 from pathlib import Path
 
+import jax
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from jax.flatten_util import ravel_pytree
+from numpyro.infer import init_to_sample
+from numpyro.infer.util import initialize_model
+from scipy.optimize import minimize
+
+from goalinf_models import ashwood_2022
+
 # %%
 # The data
 # --------
 # The data are not part of goalinf. They are looked for in ``shared/data`` beside the checkout, or in the folder that the
-# environment variable ``GOALINF_DATA`` names. There are 200 runs of 22 steps, 40 of which are kept for validation; these
+# environment variable ``GOALINF_DATA`` names. Where they are not, the page shows a look-alike: as many runs that are
+# simulated in the same labyrinth, by mice whose thirst gives way to the wish to go home. In the experiment there are 200 runs of 22 steps, 40 of which are kept for validation; these
 # runs were selected by the authors of the model and are easy, most of them straight to the water and back.
 
 NAME = "labyrinth_mice_rewarded"
@@ -23,28 +35,44 @@ folders = [folder / "shared" / "data" / NAME for folder in (here, *here.parents)
 if "GOALINF_DATA" in os.environ:
     folders.insert(0, Path(os.environ["GOALINF_DATA"]) / NAME)
 DATA = next((folder for folder in folders if folder.is_dir()), None)
-if DATA is None:
-    print(f"The data are not here ({NAME}), so that this page ends without its results.")
+print("data of the experiment" if DATA else "simulated look-alike")
+
+
+def look_alike():
+    """Runs of simulated mice: water at node 116 counts until about step 10, home (node 0) afterwards."""
+    maze, n_steps, runs = ashwood_2022.labyrinth(6), 22, 200
+    maps = np.zeros((2, maze.n_states))
+    maps[0, 116], maps[1, 0] = 6.0, 6.0
+    thirst = 1.0 / (1.0 + np.exp(2.0 * (np.arange(n_steps) - 10.0)))
+    policies = np.exp(ashwood_2022.behavior(maze, maps, np.stack([thirst, 1.0 - thirst], axis=1)).policy.log_probs)
+    rng = np.random.default_rng(0)
+    rows, state = [], np.zeros(runs, int)
+    for t in range(n_steps):
+        action = np.array([rng.choice(4, p=policies[t, here]) for here in state])
+        rows += [(run, t, state[run], action[run], "val" if run % 5 == 0 else "train") for run in range(runs)]
+        state = np.asarray(maze.mdp.successors)[state, action, 0]
+    return pd.DataFrame(rows, columns=["traj", "t", "state", "action", "split"])
+
+
+def experiment():
+    """Runs of the experiment, with the numbering of the model."""
+    table = pd.read_csv(DATA / "dirl_water_restricted.csv")[["traj", "t", "tree_state", "tree_action", "split"]]
+    return table.rename(columns={"tree_state": "state", "tree_action": "action"})
+
+
+table = experiment() if DATA else look_alike()
+table.groupby("split")["traj"].agg(["nunique", "size"]).set_axis(["runs", "steps"], axis=1)
 
 # %%
 # One map, one map whose weight drifts, two maps
 # ----------------------------------------------
 # Each variant is fitted by a posterior mode to the training runs (it is an ordinary NumPyro model, so that any
-# optimizer will do), and predicts the validation runs, in bits per decision. Four moves (left child, right child, back, stay) are possible everywhere, a move into a wall stays: guessing
-# costs 2 bits.
+# optimizer will do), and predicts the validation runs, in bits per decision. Four moves (left child, right child, back,
+# stay) are possible everywhere, a move into a wall stays: guessing costs 2 bits.
 
 
 def mode(table, variant):
     """Maps and weights at a posterior mode, from a start drawn from the prior: two maps that begin alike stay alike."""
-    import jax
-    import numpy as np
-    from jax.flatten_util import ravel_pytree
-    from numpyro.infer import init_to_sample
-    from numpyro.infer.util import initialize_model
-    from scipy.optimize import minimize
-
-    from goalinf_models import ashwood_2022
-
     made = ashwood_2022.model(table, variant, levels=6)
     with jax.enable_x64(True):
         data = (made["data"].unlabeled(),)
@@ -55,47 +83,42 @@ def mode(table, variant):
             lambda x: jax.device_get(climb(x)), flat, jac=True, method="L-BFGS-B", options={"maxiter": 200}
         )
         values = {name: np.asarray(value) for name, value in unravel(found.x).items()}
-    steps = table["t"].max() + 1
-    return values["maps"], ashwood_2022.drifted(values["innovations"]) if "innovations" in values else np.ones(
-        (steps, 1)
-    )
+    constant = np.ones((table["t"].max() + 1, 1))
+    return values["maps"], ashwood_2022.drifted(values["innovations"]) if "innovations" in values else constant
 
 
 def bits(table, maps, weights):
     """Mean log-probability of a decision."""
-    import numpy as np
-
-    from goalinf_models import ashwood_2022
-
     predicted = ashwood_2022.behavior(ashwood_2022.labyrinth(6), maps, weights)
-    return float(predicted.log_prob_by_trajectory(ashwood_2022.steps(table)).mean() / np.log(2))
+    return float(predicted.log_prob_by_trajectory(ashwood_2022.steps(table, levels=6)).mean() / np.log(2))
 
 
-if DATA is not None:
-    import pandas as pd
-
-    table = pd.read_csv(DATA / "dirl_water_restricted.csv")[["traj", "t", "tree_state", "tree_action", "split"]]
-    table = table.rename(columns={"tree_state": "state", "tree_action": "action"})
-    split = dict(list(table.groupby("split")))
-    fitted = {variant: mode(split["train"], variant) for variant in ("static", "one map", "two maps")}
-    for variant, found in fitted.items():
-        print(f"{variant}: {bits(split['val'], *found):.3f} bits per decision")
-    print("published: uniform -2.000, deep maximum entropy -1.708, one drifting map -0.876, two -0.827")
+split = dict(list(table.groupby("split")))
+fitted = {variant: mode(split["train"], variant) for variant in ("static", "one map", "two maps")}
+for variant, found in fitted.items():
+    print(f"{variant}: {bits(split['val'], *found):.3f} bits per decision")
 
 # %%
+# Published for the runs of the experiment: uniform -2.000, deep maximum entropy -1.708, one drifting map -0.876, two
+# -0.827.
+#
 # What the mice want when
 # -----------------------
 # A map by itself says little: two maps can be mixed, and only rewards as a whole, weights times maps, decide. So the
-# picture is of the reward of each moment, at the nodes that the runs visit. A constant added to all nodes changes
+# picture is of the reward of each moment, at the nodes that the runs visit most. A constant added to all nodes changes
 # nothing; each moment is shown against its own mean.
 
-if DATA is not None:
-    import matplotlib.pyplot as plt
-
-    maps, weights = fitted["two maps"]
-    visited = sorted(table["state"].unique())
-    reward = (weights @ maps)[:, visited]
-    figure, axes = plt.subplots(figsize=(8, 4))
-    image = axes.imshow((reward - reward.mean(1, keepdims=True)).T, aspect="auto", cmap="RdBu_r")
-    axes.set(xlabel="step", ylabel="node (0: home)", yticks=range(len(visited)), yticklabels=visited)
-    figure.colorbar(image, label="reward (against the mean of the step)")
+maps, weights = fitted["two maps"]
+visited = sorted(table["state"].value_counts().index[:13])
+reward = (weights @ maps)[:, visited]
+figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
+image = axes.imshow((reward - reward.mean(1, keepdims=True)).T, aspect="auto", cmap="RdBu_r")
+axes.set(
+    xlabel="step",
+    xticks=range(0, 22, 3),
+    ylabel="node (0: home, 116: water)",
+    yticks=range(len(visited)),
+    yticklabels=visited,
+)
+figure.colorbar(image, label="reward against the mean of the step (utility)")
+figure

@@ -10,13 +10,22 @@ chose shows how far they looked. One agent looks d steps ahead at every step; it
 import os
 from pathlib import Path
 
+import jax
+import matplotlib.pyplot as plt
+import numpy as np
+import numpyro.distributions as dist
+import pandas as pd
+from scipy.optimize import minimize_scalar
+
 import goalinf as gi
 
 # %%
 # The data
 # --------
 # The data are not part of goalinf. They are looked for in ``shared/data`` beside the checkout, or in the folder that the
-# environment variable ``GOALINF_DATA`` names.
+# environment variable ``GOALINF_DATA`` names. Where they are not, the page shows a look-alike: simulated people on grids of
+# points that are drawn at random (few cells have many), twenty in each condition who look one step ahead and ten who look
+# two.
 
 NAME = "gridworld_bounded_planning"
 here = Path.cwd()
@@ -24,8 +33,7 @@ folders = [folder / "shared" / "data" / NAME for folder in (here, *here.parents)
 if "GOALINF_DATA" in os.environ:
     folders.insert(0, Path(os.environ["GOALINF_DATA"]) / NAME)
 DATA = next((folder for folder in folders if folder.is_dir()), None)
-if DATA is None:
-    print(f"The data are not here ({NAME}), so that this page ends without its results.")
+print("data of the experiment" if DATA else "simulated look-alike")
 
 # %%
 # The grid offers two to four moves; the rewards of each layout are known. Rewards are on the scale of 100 points.
@@ -35,8 +43,6 @@ grid = gi.open_grid(10, 10, moves=("up", "down", "left", "right"), blocked="unav
 
 def games(para):
     """The games of one condition of the experiment: rewards by layout, and who did what."""
-    import pandas as pd
-
     cells = pd.read_csv(DATA / "rewards.csv").query("layout != 'practice' and bounded_para == @para")
     rewards = {
         layout: gi.StateReward(grid.align(one.set_index(["row", "col"])["reward"] / 100), on="arrival")
@@ -48,10 +54,25 @@ def games(para):
     return rewards, gi.read_trajectories(steps, grid, state=["row", "col"], action="action", **columns)
 
 
+def look_alike(para):
+    """The same of simulated people, on two layouts."""
+    rng = np.random.default_rng(para)
+    rewards = {f"{name}{para}": gi.StateReward(rng.random(100) ** 4, on="arrival") for name in "ab"}
+    seeds, tables = iter(jax.random.split(jax.random.key(para), 4)), []
+    for depth, people in ((1, range(20)), (2, range(20, 30))):
+        for layout, reward in rewards.items():
+            agent = gi.lookahead(depth, beta=12.0)
+            walks = gi.simulate(next(seeds), grid, agent, reward, trajectories=len(people), steps=20)
+            steps = walks.to_frame()
+            tables.append(steps.assign(uid=steps["trajectory"] + people[0], layout=layout))
+    columns = {"subject": "uid", "trajectory": ["uid", "layout"], "step": "step", "context": "layout"}
+    return rewards, gi.read_trajectories(pd.concat(tables), grid, state=["row", "col"], action="action", **columns)
+
+
 # %%
 # One depth for everybody
 # -----------------------
-# For each depth the inverse temperature that fits best, and how surprising each step is then, in nats. An agent that
+# For each depth the inverse temperature that fits best, and the surprise of each step then, in nats. An agent that
 # looks one step ahead takes whatever is best next to it. Uniform choice among the legal moves costs about 1.34 nats.
 
 DEPTHS = (1, 2, 3, 4, 6, 12, 20)
@@ -59,8 +80,6 @@ DEPTHS = (1, 2, 3, 4, 6, 12, 20)
 
 def surprise(rewards, people, depth):
     """Nats per step at the best beta, which a bounded search finds."""
-    import numpy as np
-    from scipy.optimize import minimize_scalar
 
     def cost(log_beta):
         agent = gi.lookahead(depth, beta=float(np.exp(log_beta)))
@@ -69,27 +88,20 @@ def surprise(rewards, people, depth):
     return minimize_scalar(cost, bounds=(-8, 5), method="bounded").fun / people.n_choices
 
 
-if DATA is not None:
-    import pandas as pd
-
-    conditions = {para: games(para) for para in (1, 2, 3)}
-    table = pd.DataFrame(
-        {depth: {para: surprise(*found, depth) for para, found in conditions.items()} for depth in DEPTHS}
-    )
-    print(table.rename_axis(index="condition", columns="depth").round(3))
+conditions = {para: games(para) if DATA else look_alike(para) for para in (1, 2, 3)}
+table = pd.DataFrame({depth: {para: surprise(*found, depth) for para, found in conditions.items()} for depth in DEPTHS})
+table.rename_axis(index="condition", columns="depth").round(3)
 
 # %%
-# One step ahead describes these people best in every condition, and planning all the way hardly better than chance. Who
-# assumes full planning would find a tiny inverse temperature instead, and call people noisy.
+# One step ahead describes the people of the experiment best in every condition, and planning all the way hardly better
+# than chance. Who assumes full planning would find a tiny inverse temperature instead, and call people noisy.
 
-if DATA is not None:
-    import matplotlib.pyplot as plt
-
-    axes = table.T.plot(marker="o", xlabel="steps that are looked ahead", ylabel="surprise (nats per step)", logx=True)
-    axes.set_xticks(DEPTHS, map(str, DEPTHS))
-    axes.axhline(1.34, color="0.6", linestyle=":")
-    axes.legend(title="condition")
-    plt.gcf()
+figure, axes = plt.subplots(layout="constrained")
+axes.plot(range(len(DEPTHS)), table.T, marker="o", label=table.index)
+axes.axhline(1.34, color="0.6", linestyle=":", label="uniform choice")
+axes.set(xlabel="lookahead (steps)", ylabel="surprise (nats per step)", xticks=range(len(DEPTHS)), xticklabels=DEPTHS)
+axes.legend(title="condition")
+figure
 
 # %%
 # Everybody with a depth of their own
@@ -98,22 +110,18 @@ if DATA is not None:
 # person the likelihood is a mixture of four, and ``responsibilities`` are the exact probabilities of the options. All
 # depths share their sweeps. Thirty people of the first condition:
 
-if DATA is not None:
-    import jax
-    import numpyro.distributions as dist
-
-    rewards, people = conditions[1]
-    agent = gi.lookahead(gi.one_of([1, 2, 4, 20], by="subject"), beta=dist.LogNormal(0.0, 1.0))
-    fit = gi.infer(jax.random.key(0), grid, agent=agent, reward=rewards, data=people, draws=500)
-    print(fit.diagnosis)
-    depths = fit.responsibilities["agent.depth"].mean(("chain", "draw"))
-    print(depths.mean("subject").to_pandas().round(2))
+rewards, people = conditions[1]
+agent = gi.lookahead(gi.one_of([1, 2, 4, 20], by="subject"), beta=dist.LogNormal(0.0, 1.0))
+fit = gi.infer(jax.random.key(0), grid, agent=agent, reward=rewards, data=people, draws=500, progress=False)
+fit
 
 # %%
-# Most people look one step ahead with near certainty; a minority looks two or more.
+# In the experiment most people look one step ahead with near certainty; a minority looks two or more.
 
-if DATA is not None:
-    order = depths.sortby(depths.sel(value=1), ascending=False).to_pandas()
-    axes = order.reset_index(drop=True).plot.bar(stacked=True, width=1.0, xlabel="person", ylabel="probability")
-    axes.set_xticks([])
-    axes.legend(title="depth")
+depths = fit.responsibilities["agent.depth"].mean(("chain", "draw"))
+order = depths.sortby(depths.sel(value=1), ascending=False).to_pandas()
+figure, axes = plt.subplots(layout="constrained")
+bars = {"stacked": True, "width": 1.0, "xticks": [], "xlabel": "person", "ylabel": "probability of the depth"}
+order.reset_index(drop=True).plot.bar(ax=axes, **bars)
+axes.legend(title="depth")
+figure

@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 from numpyro.distributions import Distribution
 
+from goalinf import display
 from goalinf.agents import metadata
 from goalinf.agents.beliefs import TrueBeliefs
 from goalinf.agents.execution import AsIntended
@@ -21,9 +22,11 @@ from goalinf.agents.parts import Part, check_parameter, interval
 from goalinf.agents.planners import ValueIteration
 from goalinf.checks import check_kind
 from goalinf.precision import Precision
-from goalinf.rewards import Reward
+from goalinf.rewards import Reward, check_reward
 from goalinf.worlds import World
 from goalinf.worlds.world import label
+
+_ROOMS = ("beliefs", "planner", "choice", "execution")
 
 
 class Agent(eqx.Module):
@@ -81,7 +84,7 @@ class Agent(eqx.Module):
         self.name = name
 
     def __check_init__(self) -> None:
-        for room in ("beliefs", "planner", "choice", "execution"):
+        for room in _ROOMS:
             part = getattr(self, room)
             if isinstance(part, type) or not (callable(part) or hasattr(part, "enact")):
                 raise ValueError(f"{room} is {part!r}; expected a part, such as those in goalinf.agents")
@@ -253,7 +256,7 @@ class Agent(eqx.Module):
         from goalinf.agents.planning import solve
 
         check_kind("world", world, World, "a World, such as gi.gridworld makes")
-        check_kind("reward", reward, Reward, "a reward, such as gi.StateReward")
+        check_reward("reward", reward)
         policy = solve(self, world, reward, precision=precision)
         probs = np.exp(policy.log_probs)
         dims: tuple[str, ...] = ("state", "action")
@@ -269,6 +272,17 @@ class Agent(eqx.Module):
             numbers = all(isinstance(name, int) for name in world.actions)
             coords["action"] = list(world.actions) if numbers else [label(name) for name in world.actions]
         return xr.DataArray(probs, dims=dims, coords=coords, name="probability")
+
+    def __repr__(self) -> str:
+        return f"{self.name}({', '.join(f'{name}={text}' for name, text in self._described().items())})"
+
+    def _repr_html_(self) -> str:
+        parts = {room: display.describe(getattr(self, room)) for room in _ROOMS}
+        rows = {f"parameter {name}": text for name, text in self._described().items()}
+        return display.card(f"Agent {self.name}", display.facts({**rows, **parts}))
+
+    def _described(self) -> dict[str, str]:
+        return {name: display.describe(value) for name, value in self.parameters.items()}
 
 
 def _chain(execution: Any) -> Iterator[Any]:

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from numpyro.distributions import Distribution
 
+from goalinf import display
 from goalinf.agents.agent import Agent
 from goalinf.agents.parts import SHARE
 from goalinf.checks import check_choice
@@ -98,6 +99,16 @@ class Mixture(eqx.Module):
         """Logarithms of the weights."""
         weights = jnp.asarray(self.weights)
         return jnp.where(weights > 0, jnp.log(jnp.where(weights > 0, weights, 1.0)), -jnp.inf)
+
+    def __repr__(self) -> str:
+        values = f"{self.parameter}=[{', '.join(map(str, self.names))}]"
+        options = ", ".join(map(repr, self.agents)) if self.parameter == "which" else values
+        return f"one_of({options}, weights={display.describe(self.weights)}, by={self.by!r})"
+
+    def _repr_html_(self) -> str:
+        rows = {str(name): repr(agent) for name, agent in zip(self.names, self.agents, strict=True)}
+        rows |= {"prior weights": display.describe(self.weights), "by": self.by}
+        return display.card(f"One of {len(self.agents)} agents", display.facts(rows))
 
     def policy(self, *_: Any, **__: Any) -> NoReturn:
         """There is none: each of the agents has one of its own.

@@ -68,7 +68,7 @@ class Problem(eqx.Module):
     available : bool (A, S) or (G, A, S)
         Choices that can be made; in pinned states all of them, so that nothing is ever undefined.
     pinned : bool (S,) or (G, S)
-        States whose value is given: ended ones (zero) and dead ends.
+        States whose value is given: dead ends, and ended states (zero).
     pins : float (S,) or (G, S)
         Their values, times beta.
     discount : float
@@ -144,7 +144,7 @@ def _posed(mdp: MDP, reward: rewards.Reward, beta: Any) -> dict[str, Any]:
         "reward": beta * xp.sum(mdp.probabilities * reward(mdp), axis=-1).T,
         "available": choosable(mdp, pinned).T,
         "pinned": pinned,
-        "pins": xp.where(dead & ~ended, beta * dead_value, 0.0),
+        "pins": xp.where(dead, beta * dead_value, 0.0),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -35,9 +36,8 @@ def check_plannable(agent: Any, world: World, reward: Reward) -> None:
     check_shapes(reward, world)
     agent.check(world, reward)
     mdp = world.mdp
-    own = getattr(agent.planner, "discount", None)
-    discount = float(mdp.discount if own is None else own)
-    if discount < 1.0 or not agent.planner.endless or not getattr(agent.planner.outlook, "discounts", True):
+    ends = discount_of(agent, world) < 1.0 or not agent.planner.endless
+    if ends or not getattr(agent.planner.outlook, "discounts", True):
         return
     fixed = np.asarray(ended(reward, mdp) | pinned(reward, mdp)[0])
     endless = [label(world.states[i]) for i in np.flatnonzero(~world.can_reach(fixed))]
@@ -87,8 +87,10 @@ def _error_allowed(dtype: Any) -> float:
     return _LOG_PROB_ERROR if np.dtype(dtype) == np.float64 else 0.1
 
 
-def check_solved(residual: Any, values: Any, precision: Precision) -> None:
+def check_solved(residual: Any, values: Any, precision: Precision, agent: Any, worlds: Sequence[World]) -> None:
     """Read the residual and the size of the values (on the scale of beta times reward).
+
+    ``agent`` planned in ``worlds``: its beta and the discount are part of the message.
 
     Raises
     ------
@@ -99,18 +101,34 @@ def check_solved(residual: Any, values: Any, precision: Precision) -> None:
     """
     eps = float(np.finfo(precision).eps)
     worst, largest = float(np.max(residual)), float(np.max(np.abs(values)))
-    if precision == "float32" and eps * largest > _LOG_PROB_ERROR:
+    beta = f"beta {float(np.max(agent.beta)):g}, " if getattr(agent, "beta", None) is not None else ""
+    discount = max(discount_of(agent, world) for world in worlds)
+    given = f"{beta}discount {discount!r}"
+    fixed = discount < 1.0 or not agent.planner.endless  # there is a finite fixed point
+    if eps * largest > _LOG_PROB_ERROR and (precision == "float32" or fixed):
+        wider = "precision='float64', " if precision == "float32" else ""
         raise PrecisionError(
-            f"values reach {largest:.3g} (beta times reward, summed over the future), where {precision} is exact "
-            f"to {eps * largest:.1g} only: use precision='float64', a smaller beta, or a smaller discount"
+            f"with {given}, values reach {largest:.3g} (beta times reward, summed over the future), where {precision} "
+            f"is exact to {eps * largest:.1g} only: use {wider}a smaller beta, or a smaller discount"
         )
-    if not solved(np.asarray(residual, precision), np.asarray(values, precision)):
+    if solved(np.asarray(residual, precision), np.asarray(values, precision)):
+        return
+    ended = f"with {given}, the planner ended at values of {largest:.3g} with a relative residual of {worst:.2g}: "
+    if fixed:
         raise ConvergenceError(
-            f"the planner ended at values of {largest:.3g} with a relative residual of {worst:.2g}: they have no "
-            "finite fixed point or it was not reached; undiscounted, a soft-optimal agent needs step costs above "
-            "log(number of actions)/beta, and no agent may collect reward in a loop: use a discount below 1, "
-            "a horizon, larger step costs, or a smaller beta"
+            f"{ended}its fixed point was not reached: use a smaller discount, a smaller beta, or a horizon"
         )
+    raise ConvergenceError(
+        f"{ended}they have no finite fixed point or it was not reached; undiscounted, a soft-optimal agent needs step "
+        "costs above log(number of actions)/beta, and no agent may collect reward in a loop: use a discount below 1, "
+        "a horizon, larger step costs, or a smaller beta"
+    )
+
+
+def discount_of(agent: Any, world: World) -> float:
+    """The discount that an agent plans with: its own, or that of the world."""
+    own = getattr(agent.planner, "discount", None)
+    return float(world.mdp.discount if own is None else own)
 
 
 def warn_of_others(policy: Any, other: Any, world: World, precision: Precision, ambiguity: Any) -> None:

@@ -1,20 +1,25 @@
-"""Several worlds or rewards in one data set: a mapping from context, stacked so that one program plans them all."""
+"""Several worlds or rewards in one data set: mappings from context, stacked so that one program plans them all.
+
+Contexts of worlds, rewards and data are matched by name. The order of a mapping never matters.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import jax
+import numpy as np
 
 from goalinf.agents.agent import Agent
 from goalinf.agents.alternatives import Mixture
 from goalinf.agents.planning import plan, plan_each, plan_to_depths
 from goalinf.agents.policy import Policy
-from goalinf.rewards import Reward, pad_reward, stack_rewards
+from goalinf.rewards import Reward, check_reward, pad_reward, stack_rewards
 from goalinf.worlds import MDP, World, stack
+from goalinf.worlds.alike import different_place
 
 Worlds = World | Mapping[Any, World]
 Rewards = Reward | Mapping[Any, Reward]
@@ -22,7 +27,7 @@ Rewards = Reward | Mapping[Any, Reward]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Setting:
-    """The worlds and rewards of a data set, in the order of its contexts.
+    """Worlds and rewards by context.
 
     Parameters
     ----------
@@ -32,15 +37,18 @@ class Setting:
         One per context, or one for all.
     rewards : tuple of Reward
         One per context, or one for all.
+    by_name : bool
+        True where worlds or rewards were given by context, so that data have to name their contexts.
     """
 
     contexts: tuple[Hashable, ...]
     worlds: tuple[World, ...]
     rewards: tuple[Reward, ...]
+    by_name: bool
 
     @classmethod
     def of(cls, world: Worlds, reward: Rewards, contexts: Sequence[Hashable] | None = None) -> Setting:
-        """Line worlds and rewards up with the contexts of the data (default: those of the mappings).
+        """Line up worlds and rewards with contexts, by name. Default: all contexts of the mappings.
 
         Raises
         ------
@@ -54,13 +62,7 @@ class Setting:
         if contexts is None:
             contexts = tuple(next(iter(mappings.values()))) if mappings else (0,)
         for name, mapping in mappings.items():
-            missing = [context for context in contexts if context not in mapping]
-            if missing and len(contexts) == 1 and contexts[0] in (0, None):
-                raise ValueError(f"several {name}s were given but the data name no context: read them with context=")
-            if missing:
-                raise ValueError(
-                    f"context {missing[0]!r} has no {name}; the mapping has {', '.join(map(str, mapping))}"
-                )
+            check_known_contexts(contexts, mapping, name)
         worlds = tuple(world[context] for context in contexts) if isinstance(world, Mapping) else (world,)
         rewards = tuple(reward[context] for context in contexts) if isinstance(reward, Mapping) else (reward,)
         for each in worlds:
@@ -69,11 +71,34 @@ class Setting:
                     f"expected a World, found {type(each).__name__}; make one with gi.gridworld, gi.graph_world, …"
                 )
         for one in rewards:
-            if not isinstance(one, Reward):
-                raise TypeError(
-                    f"expected a reward, found {type(one).__name__}; use gi.StateReward, gi.ActionReward, …"
-                )
-        return cls(tuple(contexts), worlds, rewards)
+            check_reward("reward", one)
+        _check_shared(worlds, rewards)
+        return cls(tuple(contexts), worlds, rewards, bool(mappings))
+
+    def places(self, names: Sequence[Hashable], used: Sequence[int] | None = None) -> np.ndarray:
+        """Number here of each of these contexts, found by name, ``(C,)``; -1 for unknown ones that are not used.
+
+        Parameters
+        ----------
+        names : sequence
+            Names of the contexts of the data, by number.
+        used : sequence of int, optional
+            Numbers of the contexts that occur in the data; default: all of them.
+
+        Raises
+        ------
+        ValueError
+            Where a context that is used is unknown here.
+        """
+        place = {context: number for number, context in enumerate(self.contexts)}
+        occurring = names if used is None else [names[number] for number in used]
+        check_known_contexts(occurring, self.contexts, "world or reward")
+        return np.array([place.get(name, -1) for name in names], np.int32)
+
+    def pairs(self) -> list[tuple[World, Reward]]:
+        """World and reward of every context."""
+        count = range(len(self.contexts))
+        return [(self.worlds[min(c, len(self.worlds) - 1)], self.rewards[min(c, len(self.rewards) - 1)]) for c in count]
 
     @property
     def world(self) -> World:
@@ -125,6 +150,44 @@ class Setting:
             start = None if values is None else values[0]
             return jax.tree.map(lambda leaf: leaf[None], plan(agent, mdp, reward, start))
         return plan_each(agent, mdp, reward, values, (*axes, None if values is None else 0))
+
+
+def _check_shared(worlds: Sequence[World], rewards: Sequence[Reward]) -> None:
+    """Refuse one reward for worlds in which its numbers mean different states or actions."""
+    if len(rewards) > 1:
+        return
+    (reward,) = rewards
+    parts = [*getattr(reward, "options", (reward,))]
+    parts += [part.base for part in parts if hasattr(part, "base")]
+    axes = frozenset(axis for part in parts for names in part.dims.values() for axis in names)
+    for other in worlds[1:]:
+        if other is worlds[0] or other.mdp.available.shape != worlds[0].mdp.available.shape:
+            continue  # other sizes are refused where they are stacked
+        if found := different_place(worlds[0], other, axes):
+            raise ValueError(
+                f"one reward for several worlds holds a number for each state of all of them, but {found}: give a "
+                "mapping from context to reward, or build the worlds with their states and actions in one order"
+            )
+
+
+def check_known_contexts(contexts: Sequence[Hashable], known: Iterable[Hashable], what: str) -> None:
+    """Refuse contexts of the data that are not known by name; ``what`` is missing for them (``"world"``)."""
+    known = tuple(known)
+    missing = [context for context in contexts if context not in known]
+    if missing and len(contexts) == 1 and contexts[0] in (0, None):
+        raise ValueError(
+            f"{what.replace(' or ', 's or ')}s were given by context ({shown(known)}), but the data name no context: "
+            "read them with context="
+        )
+    if missing:
+        raise ValueError(
+            f"context {missing[0]!r} has no {what}; the mapping has {shown(known)}; the data have {shown(contexts)}"
+        )
+
+
+def shown(names: Iterable[Hashable]) -> str:
+    """Names in quotes where they are text, so that 1 and "1" differ."""
+    return ", ".join(map(repr, names))
 
 
 def _at_depth(every: Policy, depth: int) -> Policy:

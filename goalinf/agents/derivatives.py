@@ -205,7 +205,7 @@ def log_policy_jacobian(
         several = (len(setting.worlds) > 1, len(setting.rewards) > 1)
         found = jax.device_get(_evaluate(*arguments, names=names, n_columns=n_columns, several=several))
     log_policy, income, policy, rows = found
-    check_solved(policy.residual, policy.values, "float64")
+    check_solved(policy.residual, policy.values, "float64", agent, setting.worlds)
     beta = float(np.max(agent.parameters.get("beta", 1.0)))
     return Jacobian(log_policy, np.exp(policy.log_probs), income, rows, columns, beta)
 

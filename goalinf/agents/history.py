@@ -61,7 +61,7 @@ class ChoiceKernel(History, Part):
     .. math:: \pi_t(a) \propto \pi(a \mid s_t)\,e^{\kappa K_t(a)},\quad
         K_{t+1} = K_t + \eta\,(\mathbb 1[a = a_t] - K_t),\quad K_0 = 0
 
-    A choice that was not observed leaves the kernel as it was.
+    A missing choice (not recorded, or a response that was missed) leaves the kernel as it was.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from jax import lax
 
 from goalinf.agents.bellman import Problem, action_values, biased_values
 from goalinf.agents.parts import INFINITY, SHARE, Ranges
-from goalinf.agents.planners import Ambiguity, Plan, Planner, stationary
+from goalinf.agents.planners import Ambiguity, Plan, Planner, check_sweeps, stationary
 from goalinf.checks import check_count, check_flag
 from goalinf.precision import cast
 
@@ -111,7 +111,9 @@ class Hyperbolic(Planner):
     def __call__(self, problem: Problem, near: Any = None) -> Plan:
         """Plan: one policy per decision."""
         problem = cast(problem)
-        counts = 1.0 / (1.0 + self.k * jnp.arange(self.horizon, dtype=problem.reward.dtype))  # of every delay
+        check_sweeps("horizon", self.horizon, problem)
+        # Weight of every delay; that of the horizon itself is met by dead ends behind the last decision.
+        counts = 1.0 / (1.0 + self.k * jnp.arange(self.horizon + 1, dtype=problem.reward.dtype))
         given = counts[:, None] * problem.pins
         habit = 0.0 if problem.default is None else problem.default
         undiscounted = dataclasses.replace(problem, discount=jnp.ones_like(problem.discount))

@@ -1,7 +1,7 @@
 r"""Agents that learn: from trial to trial they know better what is good, and everybody can see what they saw.
 
 What they have learned is a history (:mod:`goalinf.agents.history`): a table of values that every step changes. A
-choice that was not observed leaves the table as it was.
+missing choice (not recorded, or a response that was missed) leaves the table as it was.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from goalinf.agents.parts import INFINITY, SHARE, Ranges
 from goalinf.agents.planners import Plan, Planner
 from goalinf.checks import check_count
 from goalinf.precision import cast
-from goalinf.rewards import Reward, ended
+from goalinf.rewards import Reward, ended, pinned
 from goalinf.worlds import MDP, World, label
 
 _UNSEEN = -1  # in the place of a first choice that was not observed: no cell of the table
@@ -39,22 +39,27 @@ class Experience(eqx.Module):
         Where it leads.
     available : bool (S, A)
         What can be chosen.
-    ended : bool (S,)
-        Where nothing more happens.
+    given : bool (S,)
+        States whose value is not learned: ended states and dead ends.
+    values : float (S,)
+        Their values, in utility; zero elsewhere.
     """
 
     reward: Float[Array, "S A K"]
     probability: Float[Array, "S A K"]
     successors: Int[Array, "S A K"]
     available: Bool[Array, "S A"]
-    ended: Bool[Array, " S"]
+    given: Bool[Array, " S"]
+    values: Float[Array, " S"]
 
     @classmethod
     def of(cls, mdp: MDP, reward: Reward) -> Experience:
         """That of this world and reward."""
         mdp, reward = cast((mdp, reward))
         brings = jnp.broadcast_to(reward(mdp), mdp.probabilities.shape)
-        arrays = (mdp.probabilities, mdp.successors, mdp.available, ended(reward, mdp))
+        dead, value = pinned(reward, mdp)
+        given = ended(reward, mdp) | dead
+        arrays = (mdp.probabilities, mdp.successors, mdp.available, given, jnp.where(dead, value, jnp.zeros(())))
         return cls(brings, *map(jnp.asarray, arrays))
 
     def reward_of(self, steps: Step) -> Any:
@@ -67,9 +72,9 @@ class Experience(eqx.Module):
         return jnp.where(total > 0, mean, self.reward[place].mean(axis=-1))
 
     def best(self, row: Any, state: Any) -> Any:
-        """The highest of the values of the choices in a state; zero where nothing more happens."""
+        """The highest of the values of the choices in a state; the given value where that is not learned."""
         offered = jnp.where(self.available[state], row, -jnp.inf)
-        return jnp.where(self.ended[state], 0.0, highest(offered[:, None])[0])
+        return jnp.where(self.given[state], self.values[state], highest(offered[:, None])[0])
 
 
 class Learner(Planner):

@@ -58,6 +58,8 @@ def check_parameter(name: str, value: Any, low: float, high: float) -> Any:
     """
     if isinstance(value, Distribution):
         _check_support(name, value, low, high)
+    elif isinstance(value, jax.Array) and not isinstance(value, jax.core.Tracer):
+        _check_numbers(name, value, low, high)
     elif value is not None and not isinstance(value, (jax.Array, jax.ShapeDtypeStruct)):
         value = _check_numbers(name, value, low, high)
     shape = value.shape() if isinstance(value, Distribution) else np.shape(value)

@@ -20,6 +20,7 @@ from goalinf.agents.parts import INFINITY, SHARE, Part, Ranges, check_policy, ch
 from goalinf.checks import check_choice, check_count
 from goalinf.precision import cast, namespace, on_host
 from goalinf.rewards import Reward, ended
+from goalinf.sizes import check_memory
 from goalinf.worlds import World
 
 
@@ -185,6 +186,7 @@ class ValueIteration(Planner):
             now = backup(problem, values, self.backup)[0]
             return now, (biased_values(problem, action_values(problem, values)), now)
 
+        check_sweeps("depth" if self.horizon is None else "horizon", count, problem)
         xp = namespace(problem, self.leaf)
         leaf = 0.0 if self.leaf is None else self.leaf
         end = xp.where(problem.pinned, problem.pins, leaf)
@@ -197,6 +199,14 @@ class ValueIteration(Planner):
         else:
             _, (q, values) = lax.scan(back, end, None, length=count, reverse=True)
         return Plan(q, values, xp.zeros(end.shape[:-1], values.dtype))
+
+
+def check_sweeps(name: str, count: int, problem: Problem) -> None:
+    """Refuse a horizon or depth whose plans (Q, V and policy of every decision) do not fit into memory."""
+    n_actions, n_states = problem.reward.shape[-2:]
+    plans = problem.reward.size // (n_actions * n_states)
+    what = f"the plans of {name}={count:,} decisions in {n_states:,} states with {n_actions:,} actions"
+    check_memory(what, 8.0 * count * plans * n_states * (3 * n_actions + 2), f"give a shorter {name}, or none")
 
 
 def stationary(problem: Problem, kind: Backup, near: Any = None) -> Plan:

@@ -229,7 +229,7 @@ def solve(agent: Agent, world: World, reward: Reward, *, precision: Precision | 
         others = None
         if agent.planner.ambiguous is not None and policy.modes is None:
             others = jax.device_get(_plan_elsewhere(*cast((agent, world.mdp, reward))))
-    check_solved(policy.residual, policy.values, chosen)
+    check_solved(policy.residual, policy.values, chosen, agent, [world])
     if others is not None:
         warn_of_others(policy, others, world, chosen, agent.planner.ambiguous)
     return policy

@@ -18,11 +18,12 @@ class Policy(eqx.Module):
     ----------
     log_probs : float (S, A), (T, S, A), (M, S, A) or (M, T, S, A)
         Log-probability of each action, −inf where unavailable; in each latent mode where the agent has such, and
-        time-indexed with a finite horizon. In states that end the episode it is uniform and never scored.
+        time-indexed with a finite horizon. In a goal state it is the stationary policy of an agent that values being
+        there by zero; in a terminal state of the world nothing is chosen.
     values : float (S,), (T, S), (M, S) or (M, T, S)
         beta times the value that the planner assigns to a state.
     ended : bool (S,)
-        States in which the episode has ended.
+        States in which a simulated episode ends: terminal states of the world, and goal states.
     residual : float
         Relative residual of the planner's fixed point.
     modes : Modes, optional

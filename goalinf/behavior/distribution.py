@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,14 +18,15 @@ from numpyro.distributions import constraints
 from goalinf.agents.agent import Agent
 from goalinf.agents.alternatives import Mixture
 from goalinf.agents.checks import check_shapes, solved
-from goalinf.agents.contexts import Rewards, Setting, Worlds
+from goalinf.agents.contexts import Rewards, Setting, Worlds, shown
 from goalinf.agents.policy import Policy
 from goalinf.behavior.scores import believed_modes, chained, score, score_steps, score_subjects
-from goalinf.behavior.simulation import drawn_options, hidden_slips, roll_out_one_of
-from goalinf.checks import check_kind
+from goalinf.behavior.simulation import Gaps, drawn_options, hidden_slips, roll_out_one_of
+from goalinf.checks import PRNGKey, check_kind, takes_key
 from goalinf.data import Trajectories
-from goalinf.data.fitting import check_numbers
-from goalinf.precision import exactly
+from goalinf.data.fitting import check_fits, check_numbers
+from goalinf.precision import exactly, namespace
+from goalinf.worlds import World
 
 
 class Behavior(dist.Distribution):
@@ -32,21 +34,24 @@ class Behavior(dist.Distribution):
 
     Its value is a :class:`~goalinf.Trajectories`. The log-probability is that of the observed choices,
     :math:`\sum_{n,t} \log \pi(a_{nt} \mid s_{nt})`; how the world answered depends neither on agent nor on reward and
-    is left out. Missing choices, padding, and steps after the episode has ended contribute nothing. A stationary
-    policy is scored on the counts of unique choices, so that the cost does not grow with the data.
+    is left out. Missing choices and padding contribute nothing. All other choices are scored whatever the reward, those
+    in and behind a goal that has been reached, too: rewards are compared on the same choices. A simulated episode ends
+    at its goal. A stationary policy is scored on the counts of unique choices, so that the cost does not grow with the
+    data.
 
     Parameters
     ----------
     world : World or mapping from context to World
-        Where they act.
+        Where they act. Contexts of worlds, rewards and data are matched by name, whatever the order of a mapping.
     agent : Agent or Mixture
         How they plan and choose; parameters may be traced values. One of several, not known which, are summed over.
     reward : Reward or mapping from context to Reward
         What they want.
     like : Trajectories, optional
-        Gives starts, lengths, missing choices, subjects and contexts to what is sampled, and the order of contexts.
+        Gives starts, lengths, missing choices, subjects and contexts to what is sampled.
     contexts : sequence, optional
-        Order of the contexts of the data, where there is no ``like``; default: that of the mappings.
+        Names of the contexts that are planned for; default: those of ``like``, or all of the mappings. Data without
+        names of contexts number them in this order.
     near : Policy, optional
         ``policy`` of a behavior that is a little different, as from the last step of an optimization: a soft-optimal
         agent without a horizon plans from there in fewer steps. What is found is the same.
@@ -75,6 +80,7 @@ class Behavior(dist.Distribution):
         contexts: Sequence[Hashable] | None = None,
         near: Policy | None = None,
     ):
+        self._by_number = None if contexts is None else tuple(contexts)
         if contexts is None and like is not None:
             contexts = like.context_names
         self.setting = Setting.of(world, reward, contexts)
@@ -83,7 +89,7 @@ class Behavior(dist.Distribution):
         check_kind("agent", agent, (Agent, Mixture), "an agent, such as gi.soft_optimal(beta=1.0)")
         self.agent = agent
         if like is not None:
-            check_numbers(like, self.setting.worlds)
+            check_numbers(like, self._worlds(like))
         self.like = like
         self._near = near
         self._policies: tuple[Policy, ...] | None = None
@@ -104,6 +110,30 @@ class Behavior(dist.Distribution):
     def _exactly(self, function: Callable[[], Any], *more: Any) -> Any:
         return exactly(function, self.agent, self.setting.rewards, self._near, *more)
 
+    def _scored(self, function: Callable[[Trajectories], Any], value: Trajectories) -> Any:
+        """The function of the data, checked where they are not being traced, with the numbers of contexts used here."""
+        self.check(value)
+        matched = self._matched(value)
+        return self._exactly(partial(function, matched), matched)
+
+    def check(self, value: Trajectories) -> None:
+        """Refuse data that cannot come from these worlds; data that are being traced are not looked at.
+
+        Raises
+        ------
+        ValueError
+            Where a choice does not exist, is made behind a terminal state, or cannot have led where it did.
+        """
+        traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value))
+        if not traced and value.ndim == 0:
+            hidden = any(slip is not None for slip in hidden_slips(self.agent))
+            check_fits(jax.tree.map(np.asarray, value), self._worlds(value), slips=hidden)
+
+    def _worlds(self, value: Trajectories) -> tuple[World, ...]:
+        """The worlds by number of the contexts of the data; one where there is only one."""
+        places, worlds = self._places(value), self.setting.worlds
+        return worlds if places is None or len(worlds) == 1 else tuple(worlds[place] for place in places)
+
     @property
     def policy(self) -> Policy:
         """Policies of all contexts, where it is known which agent it is."""
@@ -116,58 +146,98 @@ class Behavior(dist.Distribution):
         """Worst relative residual of the planners."""
         return jnp.stack([jnp.max(policy.residual) for policy in self.policies]).max()
 
-    def log_prob(self, value: Trajectories) -> Float[Array | np.ndarray, ""]:
-        """Log-probability of all observed choices, in nats; not a number where the planner failed.
-
-        A state or action that the world does not have is refused; in traced data, whose numbers cannot be looked at,
-        the log-probability is not a number.
-        """
-        self.check(value)
-        return self._exactly(partial(self._log_prob, value), value)
-
-    def check(self, value: Trajectories) -> None:
-        """Refuse data with states, actions or contexts that the worlds do not have.
+    def _places(self, value: Trajectories) -> np.ndarray | None:
+        """Number in the setting of every context of the data, found by name; None where contexts do not matter.
 
         Raises
         ------
         ValueError
-            Where there is one; traced data cannot be checked.
+            Where a context of the data has no world or no reward, or contexts without names meet those with names.
         """
-        check_numbers(value, self.setting.worlds)
+        if not self.setting.by_name:
+            return None
+        names = value.named_contexts
+        traced = isinstance(value.context, jax.core.Tracer)
+        used = None if traced else np.unique(np.asarray(value.context)).tolist()
+        if names is None:
+            count = len(self.setting.contexts) if used is None else used[-1] + 1
+            names = self._by_number or tuple(range(count))
+        if used is not None and used[-1] >= len(names):
+            raise ValueError(
+                f"the data hold context number {used[-1]}; contexts= names {len(names)} of them: {shown(names)}"
+            )
+        return self.setting.places(names, used)
+
+    def _matched(self, value: Trajectories) -> Trajectories:
+        """The same data with the setting's number of every context, in the place of the data's own."""
+        places = self._places(value)
+        if places is None or np.array_equal(places, np.arange(len(places))):
+            return value
+        xp = namespace(value.context, value.cells.context)
+        numbers = [xp.asarray(places)[number] for number in (value.context, value.cells.context)]
+        return eqx.tree_at(lambda data: [data.context, data.cells.context], value, numbers)
+
+    def log_prob(self, value: Trajectories) -> Float[Array | np.ndarray, ""]:
+        """Log-probability of all observed choices, in nats; not a number where the planner failed.
+
+        Raises
+        ------
+        ValueError
+            Where the data do not fit the worlds, or hold what cannot happen in them: a choice behind a terminal state,
+            an action that is not available, a transition of probability zero. Inside compiled code data
+            cannot be looked at: there a number that the world does not have makes the log-probability not a number, and
+            ``gi.infer`` checks the data of a model before it is compiled.
+        """
+        return self._scored(self._log_prob, value)
 
     def _log_prob(self, value: Trajectories) -> Any:
         policies = self.policies
         if isinstance(self.agent, Agent):
-            total = score(policies[0], value, episodic=self._episodic)
+            total = score(policies[0], value)
         else:
-            total = logsumexp(self.agent.log_weights[:, None] + self.by_group(value), axis=0).sum()
+            total = logsumexp(self.agent.log_weights[:, None] + self._by_group(value), axis=0).sum()
         done = jnp.stack([solved(policy.residual, policy.values) for policy in policies]).all()
         return jnp.where(done, total, jnp.nan)
 
     def by_group(self, value: Trajectories) -> Float[Array | np.ndarray, "K N"]:
         """Log-probability of what each one of those who are one of several agents did, under every option.
 
-        By number of the subject or trajectory; zero behind the last one.
+        In the order of their numbers, with those left out that no trajectory belongs to; zero behind the last one.
         """
+        return self._by_group(self._matched(value))
+
+    def _by_group(self, value: Trajectories) -> Any:
         assert isinstance(self.agent, Mixture)
         if self.agent.by == "trajectory":
             return jnp.stack([score_steps(policy, value).sum(-1) for policy in self.policies])
         if self.agent.by == "subject":
-            return jnp.stack([score_subjects(policy, value, episodic=self._episodic) for policy in self.policies])
-        return jnp.stack([score(policy, value, episodic=self._episodic) for policy in self.policies])[:, None]
+            return jnp.stack([score_subjects(policy, value) for policy in self.policies])
+        return jnp.stack([score(policy, value) for policy in self.policies])[:, None]
+
+    def by_option(
+        self, value: Trajectories
+    ) -> tuple[Float[Array | np.ndarray, " K"], Float[Array | np.ndarray, "K N"]]:
+        """Log weights of the options of a mixture, and the log-probability of every trajectory under each, in nats.
+
+        One agent is one option of weight one.
+        """
+
+        def scored(value: Trajectories) -> Any:
+            log_weights = self.agent.log_weights if isinstance(self.agent, Mixture) else jnp.zeros(1)
+            return log_weights, jnp.stack([score_steps(policy, value).sum(-1) for policy in self.policies])
+
+        return self._scored(scored, value)
 
     def log_prob_by_trajectory(self, value: Trajectories) -> Float[Array | np.ndarray, " N"]:
         """Log-probability of the observed choices of each trajectory, in nats.
 
         Where a subject is one of several agents: given the earlier trajectories of the same subject.
         """
-        self.check(value)
-        return self._exactly(lambda: self._chained(value, lambda policy: score_steps(policy, value).sum(-1)), value)
+        return self._scored(lambda data: self._chained(data, lambda policy: score_steps(policy, data).sum(-1)), value)
 
     def log_prob_by_step(self, value: Trajectories) -> Float[Array | np.ndarray, "N T"]:
         """Log-probability of each choice, in nats, given those before it; zero where nothing is scored."""
-        self.check(value)
-        return self._exactly(lambda: self._chained(value, lambda policy: score_steps(policy, value)), value)
+        return self._scored(lambda data: self._chained(data, lambda policy: score_steps(policy, data)), value)
 
     def mode_posterior(self, value: Trajectories) -> Float[Array | np.ndarray, "N T M"]:
         r"""Which latent mode each is in at every step, :math:`p(m_t \mid s_{1:t}, a_{1:t})`, by the forward filter.
@@ -192,8 +262,7 @@ class Behavior(dist.Distribution):
         """
         if self.policy.modes is None:
             raise ValueError(f"{self.agent.name} acts by one policy: it has no latent modes, such as gi.switching has")
-        self.check(value)
-        return self._exactly(lambda: jnp.exp(believed_modes(self.policy, value)), value)
+        return self._scored(lambda data: jnp.exp(believed_modes(self.policy, data)), value)
 
     def _chained(self, value: Trajectories, scored: Callable[[Policy], Any]) -> Any:
         """Scores of items, given those before them where they depend on which agent it is."""
@@ -212,11 +281,8 @@ class Behavior(dist.Distribution):
             self.agent.by
         ]
 
-    @property
-    def _episodic(self) -> bool:
-        return any(hasattr(reward, "ends") for reward in self.setting.rewards)
-
-    def sample(self, key: Array, sample_shape: tuple[int, ...] = ()) -> Trajectories:
+    @takes_key
+    def sample(self, key: PRNGKey, sample_shape: tuple[int, ...] = ()) -> Trajectories:
         """Trajectories with the starts, lengths and missing choices of ``like``.
 
         Raises
@@ -227,6 +293,7 @@ class Behavior(dist.Distribution):
         if self.like is None:
             raise ValueError("to sample, say like= which trajectories (starts, lengths, contexts); or use gi.simulate")
         walk = self._sample_one
+        key = jnp.asarray(key)
         if not sample_shape:
             return walk(key)
         keys = jax.random.split(key, sample_shape)
@@ -241,9 +308,11 @@ class Behavior(dist.Distribution):
         option = drawn_options(key, self.agent, like.n_trajectories)
         if isinstance(self.agent, Mixture):
             option = option[self._group(like)]
-        where = jnp.asarray(like.states)[:, 0], jnp.asarray(like.context), steps, one_world
+        like, mdp = self._matched(like), self.setting.mdp()
+        gaps = Gaps.of(mdp, like, one_world)
+        where = jnp.asarray(like.states)[:, 0], jnp.asarray(like.context), steps, one_world, gaps
         slips = hidden_slips(self.agent)
-        states, actions, alive = roll_out_one_of(key, self.setting.mdp(), self.policies, slips, option, *where)
+        states, actions, alive = roll_out_one_of(key, mdp, self.policies, slips, option, *where)
         alive = alive & (jnp.arange(like.actions.shape[1]) < jnp.asarray(like.lengths)[:, None])
         observed = alive & jnp.asarray(like.observed)
         lengths = alive.sum(1, dtype=jnp.int32)
@@ -254,4 +323,5 @@ class Behavior(dist.Distribution):
             observed=observed,
             subject=jnp.asarray(like.subject),
             context=jnp.asarray(like.context),
+            contexts=like.unlabeled().contexts,
         )

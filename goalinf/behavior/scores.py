@@ -1,4 +1,8 @@
-"""Scores: the log-probability of choices under policies, and exactly so where a mode or a history lies behind them."""
+"""Scores: the log-probability of choices under policies, and exactly so where a mode or a history lies behind them.
+
+Every observed choice is scored under every policy, whatever ended under its reward: rewards are compared on the same
+choices. Choices behind a terminal state of the world do not exist: ``data.fitting.check_fits`` refuses them.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.scipy.special import logsumexp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from goalinf.agents.history import Step
 from goalinf.agents.policy import Policy
@@ -18,20 +22,26 @@ from goalinf.data import Trajectories
 from goalinf.precision import cast, namespace
 
 
-def score(policy: Policy, data: Trajectories, *, episodic: bool) -> Any:
+def score(policy: Policy, data: Trajectories) -> Any:
     """Log-probability of all observed choices under policies with a leading context axis."""
-    if not _counts(policy, episodic):
+    if not _counts(policy):
         return score_steps(policy, data).sum()
     return namespace(policy, data.cells).sum(_score_cells(policy, data))
 
 
-def score_subjects(policy: Policy, data: Trajectories, *, episodic: bool) -> Float[Array, " N"]:
-    """Log-probability of the observed choices of every subject, by number; zero behind the last one."""
-    if _counts(policy, episodic):
-        scores, subject = _score_cells(policy, data), data.cells.subject
+def score_subjects(policy: Policy, data: Trajectories) -> Float[Array, " N"]:
+    """Log-probability of the observed choices of every subject with trajectories, in the order of their numbers.
+
+    There are no more subjects than trajectories; zero stands behind the last subject.
+    """
+    subject = jnp.asarray(data.subject)
+    # Numbers may have gaps, and be larger than the number of trajectories: after a selection, say.
+    numbers, rank = jnp.unique(subject, return_inverse=True, size=subject.size, fill_value=jnp.iinfo(jnp.int32).max)
+    if _counts(policy):
+        scores, rank = _score_cells(policy, data), jnp.searchsorted(numbers, jnp.asarray(data.cells.subject))
     else:
-        scores, subject = score_steps(policy, data).sum(-1), data.subject
-    return jax.ops.segment_sum(jnp.asarray(scores), jnp.asarray(subject), data.n_trajectories)
+        scores = score_steps(policy, data).sum(-1)
+    return jax.ops.segment_sum(jnp.asarray(scores), rank, data.n_trajectories)
 
 
 @jax.jit
@@ -64,9 +74,9 @@ def chained(log_weights: Any, scores: Any, group: Any) -> Any:
     return jnp.zeros_like(total).at[order].set(jnp.where(possible, total - jnp.where(possible, given, 0.0), 0.0))
 
 
-def _counts(policy: Policy, episodic: bool) -> bool:
+def _counts(policy: Policy) -> bool:
     """Whether counts of equal choices are all that matters."""
-    return policy.simple and not episodic and policy.log_probs.ndim == policy.ended.ndim + 1
+    return policy.simple and horizon_of(policy) is None
 
 
 def _score_cells(policy: Policy, data: Trajectories) -> Any:
@@ -74,10 +84,9 @@ def _score_cells(policy: Policy, data: Trajectories) -> Any:
     cells = data.cells
     context = policy_number(policy, cells.context)
     xp = namespace(policy, cells)
-    ended, log_probs = xp.asarray(policy.ended), xp.asarray(policy.log_probs)
     some = xp.asarray(cells.weight) > 0
-    counted = some & ~ended[context, cells.state]
-    scores = cells.weight * xp.where(counted, log_probs[context, cells.state, cells.action], 0.0)
+    log_probs = xp.asarray(policy.log_probs)[context, cells.state, cells.action]
+    scores = cells.weight * xp.where(some, log_probs, 0.0)
     if xp is np:
         return scores
     return jnp.where(some & _outside(policy, cells.state, cells.action), jnp.nan, scores)
@@ -90,7 +99,7 @@ def _outside(policy: Policy, state: Any, action: Any) -> Any:
 
 
 def score_steps(policy: Policy, data: Trajectories) -> Float[Array | np.ndarray, "*G N T"]:
-    """Log-probability of every observed choice before the episode ends, given those before it; zero elsewhere.
+    """Log-probability of every observed choice, given those before it; zero elsewhere.
 
     The policies have an axis of contexts, and may have others in front of it.
     """
@@ -109,21 +118,26 @@ def score_steps(policy: Policy, data: Trajectories) -> Float[Array | np.ndarray,
         )
     if not policy.simple:
         return _filtered(policy, data, "scores")
-    xp = namespace(policy.log_probs, policy.ended, data.states, data.actions, data.observed, data.context)
-    ended, log_probs = xp.asarray(policy.ended), xp.asarray(policy.log_probs)
-    states, actions = data.states[:, :steps], data.actions
+    xp = namespace(policy.log_probs, data.states, data.actions, data.observed, data.context)
+    log_probs, states = xp.asarray(policy.log_probs), xp.maximum(data.states[:, :steps], 0)
     context = policy_number(policy, data.context[:, None])
-    states = xp.maximum(states, 0)
-    over = _entries(ended, 2, context * n_states + states)
-    over = xp.concatenate([over, xp.ones_like(over[..., :1])], axis=-1)
-    decisions = over.argmax(axis=-1)[..., None]  # before the first such state
     rows = context if horizon is None else context * horizon + np.arange(steps)
-    scores = _entries(log_probs, 3 if horizon is None else 4, (rows * n_states + states) * n_actions + actions)
-    missing = xp.where(data.observed, np.arange(steps), steps) >= decisions
+    scores = _entries(log_probs, 3 if horizon is None else 4, (rows * n_states + states) * n_actions + data.actions)
     if xp is jnp:
-        return jnp.where(_outside(policy, states, actions), jnp.nan, jnp.where(missing, 0.0, scores))
-    np.copyto(scores, 0.0, where=missing)
+        return jnp.where(_outside(policy, states, data.actions), jnp.nan, jnp.where(data.observed, scores, 0.0))
+    np.copyto(scores, 0.0, where=~data.observed)
     return scores
+
+
+def acts_on(policy: Policy, data: Trajectories) -> Bool[np.ndarray, "*G N T"]:
+    """Which observed choices are made in or behind a state that ends the episode; on the host.
+
+    The policies have an axis of contexts, and may have others in front of it.
+    """
+    states = np.maximum(data.states[:, :-1], 0)
+    context = policy_number(policy, data.context[:, None])
+    over = _entries(np.asarray(policy.ended), 2, context * policy.ended.shape[-1] + states)
+    return np.logical_or.accumulate(over, axis=-1) & data.observed
 
 
 def _entries(array: Any, axes: int, numbers: Any) -> Any:
@@ -155,37 +169,35 @@ def believed_modes(policy: Policy, data: Trajectories) -> Float[Array, "N T M"]:
 
 def _filtered(policy: Policy, data: Trajectories, wanted: Wanted) -> Any:
     """:func:`score_steps`, or what is believed of the modes, by a forward filter over modes, along with the history."""
-    policy, *steps = cast((policy, data.states, data.actions, data.observed, data.context))
+    policy, *steps = cast((policy, data.states, data.actions, data.observed, data.lengths, data.context))
     traced = isinstance(policy.log_probs, jax.core.Tracer) or isinstance(steps[0], jax.core.Tracer)
     return (_filter_all if traced else _filter_compiled)(policy, wanted, *steps)
 
 
-def _filter_all(policy: Policy, wanted: Wanted, states: Any, actions: Any, observed: Any, context: Any) -> Any:
+def _filter_all(policy: Policy, wanted: Wanted, *steps: Any) -> Any:
     if policy.ended.ndim > 2:
-        return jax.vmap(lambda one: _filter_all(one, wanted, states, actions, observed, context))(policy)
+        return jax.vmap(lambda one: _filter_all(one, wanted, *steps))(policy)
+    *each, context = steps
     several = policy.ended.shape[0] > 1
-    numbers = policy_number(policy, context)
-    one = jax.vmap(partial(_filter, policy, wanted), (0 if several else None, 0, 0, 0))
-    return one(numbers, states, actions, observed)
+    one = jax.vmap(partial(_filter, policy, wanted), (0 if several else None, 0, 0, 0, 0))
+    return one(policy_number(policy, context), *each)
 
 
 _filter_compiled = jax.jit(_filter_all, static_argnums=1)
 
 
-def _filter(policy: Policy, wanted: Wanted, c: Any, states: Any, actions: Any, observed: Any) -> Any:
+def _filter(policy: Policy, wanted: Wanted, c: Any, states: Any, actions: Any, observed: Any, length: Any) -> Any:
     """The scores of one trajectory, or its modes. Only what depends on the step before is in a loop."""
     modes, history = jax.tree.map(lambda leaf: leaf[c], (policy.modes, policy.history))
-    places, known, states, actions = states, states[1:] >= 0, jnp.maximum(states, 0), jnp.maximum(actions, 0)
+    states, actions = jnp.maximum(states, 0), jnp.maximum(actions, 0)
     now, following, times = states[:-1], states[1:], jnp.arange(actions.size)
-    alive = ~lax.cummax(policy.ended[c, now].astype(jnp.int32)).astype(bool)
-    counted = alive & observed
     by_mode = policy.log_probs[c] if modes is not None else policy.log_probs[c][None]
     rows = by_mode[:, now] if horizon_of(policy) is None else by_mode[:, times, now]
     if history is not None:
-        steps = Step(now, actions, following, counted)
+        steps = Step(now, actions, following, observed)
         before = lax.scan(partial(_pass, history), history.start(policy.log_probs), (steps, history.brings(steps)))[1]
         rows = jax.vmap(jax.vmap(history.bend), (None, 0))(before, rows)
-    scores = jnp.where(counted, jnp.take_along_axis(rows, actions[None, :, None], axis=2)[..., 0], 0.0)
+    scores = jnp.where(observed, jnp.take_along_axis(rows, actions[None, :, None], axis=2)[..., 0], 0.0)
     scores = jnp.where(_outside(policy, now, actions), jnp.nan, scores)
     if modes is None:
         return scores[0]
@@ -198,7 +210,7 @@ def _filter(policy: Policy, wanted: Wanted, c: Any, states: Any, actions: Any, o
         return weights, jnp.where(counted, total, 0.0) if wanted == "scores" else weights
 
     if modes.by_state:
-        here = now[lax.cummax(jnp.where(places[:-1] >= 0, times, 0))]  # behind the end it stays
+        here = now[jnp.clip(times, 0, jnp.maximum(length - 1, 0))]  # behind the end it stays
 
         def revisit(weights, at):
             state, score, counted = at
@@ -206,14 +218,14 @@ def _filter(policy: Policy, wanted: Wanted, c: Any, states: Any, actions: Any, o
             return weights.at[state].set(one), found
 
         begin = jnp.broadcast_to(modes.initial, (by_mode.shape[-2], modes.initial.size))
-        return lax.scan(revisit, begin, (here, scores.T, counted))[1]
+        return lax.scan(revisit, begin, (here, scores.T, observed))[1]
 
     def step(weights, at):
-        score, following, alive, counted = at
+        score, following, moves, counted = at
         weights, found = told(weights, score, counted)
-        return jnp.where(alive, modes.move(weights, following), weights), found
+        return jnp.where(moves, modes.move(weights, following), weights), found  # behind the end it stays
 
-    return lax.scan(step, modes.begin(states[0]), (scores.T, following, alive & known, counted))[1]
+    return lax.scan(step, modes.begin(states[0]), (scores.T, following, times + 1 < length, observed))[1]
 
 
 def _pass(history: Any, past: Any, now: tuple[Step, Any]) -> tuple[Any, Any]:

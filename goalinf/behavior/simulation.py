@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,19 +19,51 @@ from goalinf.agents.contexts import Rewards, Setting, Worlds
 from goalinf.agents.history import Step
 from goalinf.agents.policy import Policy
 from goalinf.behavior.scores import horizon_of, policy_number
-from goalinf.checks import check_count, check_key, check_kind
+from goalinf.checks import PRNGKey, check_count, check_kind, takes_key
 from goalinf.data import Labels, Trajectories
 from goalinf.precision import Precision, cast, computing_in
+from goalinf.rewards import digest
+from goalinf.sizes import check_memory
 from goalinf.worlds import MDP
+
+_STEP_BYTES = 60.0  # of a simulated step: state, action and whether it was taken, here and on the device, and the keys
+
+
+class Gaps(NamedTuple):
+    """Steps ``(N, T)`` whose choice is missing, and those of them at which nothing was done: the state stays."""
+
+    missing: Array
+    missed: Array
+
+    @classmethod
+    def of(cls, mdp: MDP, like: Trajectories, one_world: bool) -> Gaps:
+        """Gaps of a data set: nothing was done where no action leads from a state to itself and the state stays."""
+        states, steps = jnp.asarray(like.states), jnp.arange(like.actions.shape[1])
+        missing = ~jnp.asarray(like.observed) & (steps < jnp.asarray(like.lengths)[:, None])
+        here = jnp.arange(mdp.successors.shape[-3])[:, None, None]
+        loops = (mdp.successors == here) & (jnp.asarray(mdp.probabilities) > 0) & mdp.available[..., None]
+        returns = loops.any(axis=(-2, -1))
+        now = jnp.maximum(states[:, :-1], 0)
+        returns = returns[now] if one_world else returns[jnp.asarray(like.context)[:, None], now]
+        return cls(missing, missing & (states[:, 1:] == states[:, :-1]) & ~returns)
 
 
 def roll_out(
-    key: Array, mdp: MDP, policy: Policy, slip: Any, starts: Array, context: Array, steps: int, one_world: bool
+    key: Array,
+    mdp: MDP,
+    policy: Policy,
+    slip: Any,
+    starts: Array,
+    context: Array,
+    steps: int,
+    one_world: bool,
+    gaps: Gaps | None = None,
 ):
     """Simulate: states ``(N, T+1)``, actions ``(N, T)`` and whether each step was taken ``(N, T)``.
 
     Latent modes and histories move on by the same kernels that score them. ``slip`` is the probability that the world
-    moves by any available action in the place of the one that is recorded; None where it never does.
+    moves by any available action in the place of the one that is recorded; None where it never does. A choice that
+    is missing leaves a history as it was, here as where it is scored.
     """
     policy = cast(policy)
     successors, probabilities = jnp.asarray(mdp.successors), jnp.asarray(mdp.probabilities)
@@ -58,7 +90,7 @@ def roll_out(
 
     def step(carry, now):
         state, mode, past = carry
-        key, t = now
+        key, t, gap = now
         choose, move = jax.random.split(key)
         in_mode = () if modes is None else (mode[walkers, state] if modes.by_state else mode,)
         place = (*in_mode, *((t,) if timed else ()), state)
@@ -70,12 +102,13 @@ def roll_out(
         place = (state, done) if one_world else (context, state, done)
         slot = jax.random.categorical(move, jnp.log(probabilities[place]))
         alive = ~policy.ended[numbers, state]
-        following = jnp.where(alive, successors[(*place, slot)], state)
+        moves = alive if gap is None else alive & ~gap.missed
+        following = jnp.where(moves, successors[(*place, slot)], state)
         if modes is not None and not modes.stays:
             here = jnp.where(jnp.arange(policy.log_probs.shape[1]) == mode[:, None], 0.0, -jnp.inf)
             mode = drawn(jax.random.fold_in(move, 1), per_walker("move", modes, here, following))
         if history is not None:
-            taken = Step(state, action, following, alive)
+            taken = Step(state, action, following, alive if gap is None else alive & ~gap.missing)
             past = per_walker("after", history, past, taken, per_walker("brings", history, taken))
         return (following, mode, past), (state, action, alive)
 
@@ -89,7 +122,8 @@ def roll_out(
     if history is not None:
         past = jax.vmap(lambda part, _: part.start(policy.log_probs), (each, 0))(history, starts)
     keys = jax.random.split(key, steps)
-    (last, *_), (states, actions, alive) = lax.scan(step, (starts, mode, past), (keys, jnp.arange(steps)))
+    by_step = None if gaps is None else jax.tree.map(jnp.transpose, gaps)
+    (last, *_), (states, actions, alive) = lax.scan(step, (starts, mode, past), (keys, jnp.arange(steps), by_step))
     return jnp.concatenate([states, last[None]]).T, actions.T, alive.T
 
 
@@ -104,8 +138,9 @@ def roll_out_one_of(
 _roll_out = jax.jit(roll_out_one_of, static_argnums=(7, 8))
 
 
+@takes_key
 def simulate(
-    key: Array,
+    key: PRNGKey,
     world: Worlds,
     agent: Agent | Mixture,
     reward: Rewards,
@@ -120,8 +155,8 @@ def simulate(
 
     Parameters
     ----------
-    key : jax.random key
-        Source of randomness; consumed.
+    key : int or jax.random key
+        A seed, or a source of randomness, which is consumed.
     world, reward : World and Reward, or mappings from context to them
         Where it acts and what it wants.
     agent : Agent or Mixture
@@ -144,8 +179,8 @@ def simulate(
     Raises
     ------
     ValueError
-        Where a count is not positive, a start is unknown, agent or reward holds a prior, the horizon is too short,
-        or an undiscounted problem cannot end.
+        Where a count is not positive or larger than the memory of this machine, a start is unknown, agent or reward
+        holds a prior, the horizon is too short, or an undiscounted problem cannot end.
     ConvergenceError, PrecisionError
         Where the planner fails.
 
@@ -157,7 +192,6 @@ def simulate(
     >>> gi.simulate(jax.random.key(0), hall, gi.soft_optimal(beta=1.0), wants, trajectories=2, steps=3).n_steps
     6
     """
-    check_key(key)
     for name, count in (("trajectories", trajectories), ("steps", steps)):
         check_count(name, count)
     check_kind("agent", agent, (Agent, Mixture), "an agent, such as gi.soft_optimal(beta=1.0)")
@@ -166,6 +200,12 @@ def simulate(
         horizon = option.planner.horizon
         if horizon is not None and steps > horizon:
             raise ValueError(f"steps is {steps}, beyond the agent's horizon of {horizon}: give it a longer horizon")
+    each = f" in each of {len(setting.contexts)} contexts" if len(setting.contexts) > 1 else ""
+    check_memory(
+        f"{trajectories:,} trajectories of {steps:,} steps{each}",
+        _STEP_BYTES * len(setting.contexts) * float(trajectories) * float(steps) * len(options_of(agent)),
+        "simulate fewer, or shorter ones",
+    )
     key_starts, key_walk = jax.random.split(key)
     context = np.repeat(np.arange(len(setting.contexts), dtype=np.int32), trajectories)
     first = _starts(key_starts, setting, context, starts)
@@ -176,7 +216,7 @@ def simulate(
         tuple(range(len(states))),
         subjects=(0 if subject is None else subject,),
         contexts=setting.contexts,
-        worlds=tuple(setting.worlds[min(c, len(setting.worlds) - 1)] for c in range(len(setting.contexts))),
+        **_conditions(setting),
     )
     return Trajectories.of(states, actions, lengths=alive.sum(1), context=context, labels=labels)
 
@@ -200,9 +240,9 @@ def simulate_like(
     groups = {"trajectory": np.arange(data.n_trajectories), "subject": np.asarray(data.subject)}
     group = groups.get(getattr(agent, "by", "data"), np.zeros(data.n_trajectories, np.int32))
     first, context = np.asarray(data.states)[:, 0], np.asarray(data.context)
-    states, actions, alive = _walk(key, setting, agent, first, context, group, steps, precision, option)
+    states, actions, alive = _walk(key, setting, agent, first, context, group, steps, precision, option, data)
     alive = alive & (np.arange(steps) < np.asarray(data.lengths)[:, None])
-    labels = data.labels and dataclasses.replace(data.labels, table=None, rows=None)
+    labels = data.labels and dataclasses.replace(data.labels, table=None, rows=None, **_conditions(setting))
     return Trajectories.of(
         states,
         actions,
@@ -211,7 +251,17 @@ def simulate_like(
         subject=data.subject,
         context=data.context,
         labels=labels,
+        contexts=data.contexts,
     )
+
+
+def _conditions(setting: Setting) -> dict[str, Any]:
+    """World and digest of the reward of every context, for the labels of what was simulated."""
+    pairs = setting.pairs()
+    return {
+        "worlds": tuple(world for world, _ in pairs),
+        "rewards": tuple(digest(reward, world.mdp) for world, reward in pairs),
+    }
 
 
 def _walk(
@@ -224,6 +274,7 @@ def _walk(
     steps: int,
     precision: Precision | None,
     option: np.ndarray | None = None,
+    like: Trajectories | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Plan and roll out on the host's behalf, with every check; each group draws which agent it is."""
     check_known(agent, setting.rewards)
@@ -232,10 +283,12 @@ def _walk(
     one_world = len(setting.worlds) == 1
     with computing_in(precision) as chosen:
         mdp, policies = setting.mdp(), setting.plan_all(agent)
-        for policy in policies:
-            check_solved(policy.residual, policy.values, chosen)
+        for actor, policy in zip(options_of(agent), policies, strict=True):
+            check_solved(policy.residual, policy.values, chosen, actor, setting.worlds)
         which = drawn_options(key, agent, len(first))[group] if option is None else jnp.asarray(option)
-        walked = _roll_out(key, cast(mdp), policies, hidden_slips(agent), which, first, context, steps, one_world)
+        gaps = None if like is None else Gaps.of(mdp, like, one_world)
+        given = cast(mdp), policies, hidden_slips(agent), which, first, context, steps, one_world, gaps
+        walked = _roll_out(key, *given)
         return jax.device_get(walked)
 
 
@@ -254,7 +307,7 @@ def drawn_options(key: Array, agent: Agent | Mixture, count: int) -> Array:
 def _starts(key: Array, setting: Setting, context: np.ndarray, starts: Any) -> np.ndarray:
     """Number of the first state of every walk."""
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
-    worlds = [setting.worlds[min(c, len(setting.worlds) - 1)] for c in range(len(setting.contexts))]
+    worlds = [world for world, _ in setting.pairs()]
     if starts is None:
         return np.array([rng.choice(worlds[c].n_states, p=worlds[c].mdp.initial) for c in context], np.int32)
     if isinstance(starts, list):

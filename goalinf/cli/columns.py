@@ -28,6 +28,8 @@ World = Annotated[
         show_default=False,
     ),
 ]
+OptionalTable = Annotated[Path | None, *Table.__metadata__]
+OptionalWorld = Annotated[Path | None, *World.__metadata__]
 Trajectory = Annotated[
     list[str],
     typer.Option("--trajectory", help="What tells trajectories apart; repeat for several.", rich_help_panel=_TABLE),

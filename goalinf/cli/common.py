@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,27 +15,41 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from goalinf.cli import interrupt
+
 if TYPE_CHECKING:
     import pandas as pd
 
 debugging = False
+listener = interrupt.Listener()  # of the command that runs
 LARGEST_SEED = 2**32 - 1
 # Arguments of the library that are options of the command line.
 _OPTIONS = ("trajectory", "step", "state", "action", "subject", "context", "missing", "delimiter", "draws", "warmup",
             "chains", "seed")  # fmt: skip
 _SHOWN = 40  # rows of a summary; of a longer one the most extreme
-_EXPECTED = (ValueError, KeyError, OSError, ArithmeticError, NotImplementedError)  # errors that speak to users
+# Errors that speak to users.
+_EXPECTED = (ValueError, KeyError, OSError, ArithmeticError, MemoryError)
 
 
 def reported(command: Callable[..., None]) -> Callable[..., None]:
-    """A command whose errors become one message on the error stream and exit code 1; ``--debug`` shows all of it."""
+    """A command whose errors become one message on the error stream and exit code 1; ``--debug`` shows all of it.
+
+    Ctrl-C becomes one sentence and exit code 130.
+    """
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
+        global listener
         try:
-            command(*args, **kwargs)
-        except (typer.Exit, typer.Abort):
+            with interrupt.listening() as listener:
+                command(*args, **kwargs)
+            if listener.pressed:
+                raise typer.Exit(interrupt.EXIT)
+        except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
+        except KeyboardInterrupt:
+            interrupt.say("There are no draws yet; nothing was written." if listener.pressed else listener.said)
+            raise typer.Exit(interrupt.EXIT) from None
         except Exception as error:
             if debugging:
                 raise
@@ -110,6 +125,23 @@ def check_formats(path: Path, *suffixes: str) -> None:
     """Refuse a file whose name does not say how to write it."""
     if path.suffix.lower() not in suffixes:
         raise ValueError(f"{path}: expected a name that ends in {' or '.join(suffixes)}")
+
+
+def keep(fit: Any, out: Path, *, overwrite: bool) -> None:
+    """Save a fit; where that fails, in a temporary folder, so that it outlives the process.
+
+    Raises
+    ------
+    OSError
+        Where ``out`` could not be written; the message says where the fit is.
+    """
+    try:
+        fit.save(out, overwrite=overwrite)
+    except OSError as error:
+        elsewhere = Path(tempfile.mkdtemp(prefix="goalinf-"), out.name)
+        fit.save(elsewhere)
+        reason = getattr(error.__cause__, "strerror", None) or error
+        raise OSError(f"{out} was not written: {reason}. Nothing is lost: the fit is in {elsewhere}") from error
 
 
 def show_summary(summary: pd.DataFrame, title: str = "Posterior") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -12,7 +13,9 @@ from typing import Annotated, Any
 
 import typer
 
+from goalinf import interrupt
 from goalinf.cli import common
+from goalinf.files import written_whole
 
 _INPUTS = ("walks.csv", "town.toml")
 _OUTPUTS = ("fit.nc", "summary.csv", "audit.csv", "audit.html", "reward.png", "walks.png", *_INPUTS)
@@ -45,6 +48,7 @@ def demo(
     Nothing is written where something fails, and nothing is replaced without --force.
     """
     check_folder(folder, force=force)
+    common.listener.said = f"Interrupted: nothing was written to {folder}."
     common.compile_once()
     import jax
     import numpyro.distributions as dist
@@ -53,6 +57,7 @@ def demo(
 
     data = files("goalinf") / "demo_data"
     with tempfile.TemporaryDirectory() as scratch:
+        common.listener.scratch = Path(scratch)
         for name in _INPUTS:
             Path(scratch, name).write_bytes((data / name).read_bytes())
         town = gi.read_world(Path(scratch, "town.toml"))
@@ -81,6 +86,8 @@ def demo(
         gi.plot.audit_page(audit, Path(scratch, "audit.html"))
         gi.plot.reward_map(found).savefig(Path(scratch, "reward.png"))
         gi.plot.trajectories(walks).savefig(Path(scratch, "walks.png"))
+        interrupt.keep(True)
+        common.listener.keeps = f"Interrupted: the results are being written to {folder}."
         _deliver(Path(scratch), folder)
     common.show_summary(found.summary(), "What each place is worth (utility), and beta (1/utility)")
     common.say("", str(audit), "", f"Written to {folder}{os.sep}: {', '.join(_OUTPUTS)}")
@@ -105,12 +112,8 @@ def check_folder(folder: Path, *, force: bool) -> None:
 
 
 def _deliver(scratch: Path, folder: Path) -> None:
-    """Move the finished files in: each appears whole, under its name."""
+    """Move the finished files in: first all of them under temporary names, then each under its own."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in _OUTPUTS:
-        half = folder / f".{name}.partial"
-        try:
-            shutil.copyfile(scratch / name, half)
-            half.replace(folder / name)
-        finally:
-            half.unlink(missing_ok=True)
+    with contextlib.ExitStack() as written:
+        for name in _OUTPUTS:
+            shutil.copyfile(scratch / name, written.enter_context(written_whole(folder / name)))

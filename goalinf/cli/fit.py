@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
 from enum import StrEnum
@@ -11,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from goalinf.cli import columns, common
+from goalinf.cli.resume import refuse_others, resumed
 
 _SAMPLER, _MODEL = "Sampler", "Model"
 _PRIORS = {
@@ -60,8 +62,9 @@ def parse_beta(text: str) -> tuple[str, tuple[float, ...]]:
 
 @common.reported
 def fit(
-    table: columns.Table,
-    world: columns.World,
+    table: columns.OptionalTable = None,
+    world: columns.OptionalWorld = None,
+    *,
     out: Annotated[Path, typer.Option("--out", help="Where the fit goes: .nc or .zarr.", show_default=False)],
     agent: Annotated[AgentName, typer.Option(help="How they plan.", rich_help_panel=_MODEL)] = AgentName.soft_optimal,
     beta: Annotated[
@@ -100,6 +103,17 @@ def fit(
         int | None, typer.Option(min=0, help="Steps of adaptation per chain.", rich_help_panel=_SAMPLER)
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=common.LARGEST_SEED, help="Seed.", rich_help_panel=_SAMPLER)] = 0,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option("--checkpoint", help="Also keep the draws so far in this file, about every minute."),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            "--resume",
+            help="Go on with a fit or checkpoint, without TABLE and --world; --draws counts the draws that it has.",
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the fit if it is there already.")] = False,
 ) -> None:
     r"""Infer a reward, and how well someone plans, from a table of choices; save the posterior.
@@ -116,9 +130,26 @@ def fit(
 
     Departure and arrival are different rewards: --on departure counts the value of a state when acting in it,
     --on arrival when entering it. Then **goalinf show** says what was found, and what the data could not say.
+
+    A long run keeps its draws with --checkpoint, and Ctrl-C writes those so far to --out. Either file goes on with
+
+        goalinf fit --resume run.nc --out whole.nc --draws 2000
     """
+    options = dict(locals())
     common.check_formats(out, ".nc", ".zarr")
     common.check_output(out, force=force)
+    if checkpoint is not None:
+        check_checkpoint(checkpoint, out, resume)
+    common.listener.keeps = f"Interrupted: the draws so far are being written to {out}."
+    common.listener.said = "Interrupted: nothing was written."
+    if resume is not None:
+        defaults = {name: option.default for name, option in inspect.signature(fit).parameters.items()}
+        refuse_others(options, {**defaults, "beta": parse_beta(defaults["beta"])}, resume)
+        common.compile_once()
+        _kept(resumed(resume, draws, checkpoint), out, draws, force=force)
+        return
+    if table is None or world is None:
+        raise typer.BadParameter(f"{'TABLE' if table is None else '--world'} is missing; give it, or --resume")
     if reward is RewardKind.state and on is None:
         raise ValueError(
             "say when the value of a state is collected: --on departure (when acting in it) or --on arrival"
@@ -148,6 +179,25 @@ def fit(
         chains=chains,
         draws=draws,
         warmup=warmup,
+        checkpoint=checkpoint,
     )
-    found.save(out, overwrite=force)
-    common.say("", common.in_options(repr(found)), f"Written: {out}. Look at it with: goalinf show {out}")
+    _kept(found, out, draws, force=force)
+
+
+def check_checkpoint(path: Path, out: Path, resume: Path | None) -> None:
+    """Refuse a checkpoint that would replace another file than the one that is resumed."""
+    common.check_formats(path, ".nc", ".zarr")
+    if path.resolve() == out.resolve():
+        raise ValueError(f"--checkpoint and --out are both {out}: give two names")
+    if resume is not None and path.resolve() == resume.resolve():
+        return
+    if path.exists():
+        raise FileExistsError(f"{path} exists already; give another name, or go on from it with --resume {path}")
+    common.check_output(path, force=False)
+
+
+def _kept(found: Any, out: Path, draws: int, *, force: bool) -> None:
+    common.keep(found, out, overwrite=force)
+    common.say("", common.in_options(found.heading), f"Written: {out}. Look at it with: goalinf show {out}")
+    if found.tree.attrs.get("interrupted", 0):
+        common.say(f"Go on with: goalinf fit --resume {out} --out NEW{out.suffix} --draws {draws}")

@@ -35,10 +35,11 @@ def show(
             common.check_formats(path, *formats)
             common.check_output(path, force=force)
     import goalinf as gi
+    from goalinf.files import written_whole
 
     found = gi.load(fit)
     figure = gi.plot.reward_map(found) if plot is not None else None
-    common.say(common.in_options(repr(found)), "")
+    common.say(common.in_options(found.heading), "")
     common.show_summary(found.summary())
     common.say("")
     if found.agent is not None:
@@ -53,7 +54,8 @@ def show(
     settings = [f"{name} {value}" for name, value in found.tree.attrs.items() if _plain(str(name), value)]
     common.say("Settings: " + "; ".join(settings))
     if figure is not None and plot is not None:
-        figure.savefig(plot)
+        with written_whole(plot) as partial:
+            figure.savefig(partial, format=plot.suffix.lower()[1:])
         common.say(f"Written: {plot}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,8 @@ def check(
     observed: np.ndarray,
     subject: np.ndarray,
     context: np.ndarray,
+    *,
+    contexts: tuple[Hashable, ...] | None = None,
 ) -> None:
     """Raise where the fields of a :class:`~goalinf.Trajectories` contradict one another."""
     check_shapes(actions, states=states, lengths=lengths, observed=observed, subject=subject, context=context)
@@ -113,8 +116,16 @@ def check(
         if wrong.any():
             names = labels.trajectories if labels else range(n)
             raise ValueError(f"trajectory {names[int(wrong.argmax())]} has {what} ({wrong.sum()} of {n} trajectories)")
+    n_contexts = int(context.max()) + 1
     if labels is not None:
-        _check_names(labels, n, int(subject.max()) + 1, int(context.max()) + 1)
+        if contexts is not None:
+            raise ValueError("labels name the contexts already; give either labels= or contexts=")
+        _check_names(labels, n, int(subject.max()) + 1, n_contexts)
+    if contexts is not None and (len(contexts) < n_contexts or len(set(contexts)) < len(contexts)):
+        raise ValueError(
+            f"contexts= names {', '.join(map(repr, contexts))}; expected a different name for each of "
+            f"{many(n_contexts, 'context')}"
+        )
 
 
 def _check_names(labels: Labels, n: int, n_subjects: int, n_contexts: int) -> None:

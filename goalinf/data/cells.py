@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int
 
 # Counting in a table of all possible cells beats sorting while the table is not much longer than the data.
 _TABLE_PER_CHOICE, _SMALL_TABLE = 4, 1 << 20
-_FEWEST = 64  # cells after padding; so few cost nothing
+_FEW = 1024  # cells cost next to nothing
 
 
 class Cells(eqx.Module):
@@ -59,10 +59,15 @@ class Cells(eqx.Module):
             weight=counts.astype(np.float64),
         )
 
-    def padded(self) -> Cells:
-        """As many as a power of two, the last ones with weight zero: data of about one size share compiled programs."""
-        more = max(_FEWEST, 1 << (len(self.weight) - 1).bit_length()) - len(self.weight)
-        return Cells(*(np.pad(np.asarray(x), (0, more)) for x in jax.tree.leaves(self)))
+    def padded(self, most: int) -> Cells:
+        """With further cells of weight zero, so that data of one size share compiled programs.
+
+        To a power of two: above the number of cells that data of this size could have, ``most``, where these are few;
+        above the number that there are, otherwise.
+        """
+        size = most if len(self.weight) <= most <= _FEW else max(_FEW, len(self.weight))
+        more = (1 << max(0, size - 1).bit_length()) - len(self.weight)
+        return jax.tree.map(lambda x: np.pad(np.asarray(x), (0, more)), self)
 
     @classmethod
     def each(cls, states, actions, observed, subject, context) -> Cells:

@@ -24,9 +24,7 @@ def from_counts(world: World, counts: Any) -> Trajectories:
     chosen = np.argwhere(table > 0)
     for s, a in chosen.tolist():
         if mdp.terminal[s]:
-            raise ValueError(
-                f"{_cell(world, s, a)}: the count is {table[s, a]}; nothing is decided in a terminal state"
-            )
+            raise ValueError(f"{_cell(world, s, a)}: the count is {table[s, a]}, and the state is terminal")
         if not mdp.available[s, a]:
             raise ValueError(f"{_cell(world, s, a)}: the count is {table[s, a]}; the action is not available there")
     total = int(table.sum())

@@ -1,14 +1,18 @@
-"""Do these data belong to this world? Numbers mean what they say only where they were given."""
+"""Data against the worlds that they are scored in: the names behind the numbers, and what can happen there."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
 
+from goalinf.data import rules
 from goalinf.data.labels import decision_name
+from goalinf.worlds.alike import same_place
 from goalinf.worlds.world import World, label
 
 if TYPE_CHECKING:
@@ -62,8 +66,12 @@ def check_numbers(data: Trajectories, worlds: Sequence[World]) -> None:
             )
 
 
-def check_fits(data: Trajectories, worlds: Sequence[World]) -> None:
-    """Every choice exists in its world, under the name that it had where the data were read or simulated.
+def check_fits(data: Trajectories, worlds: Sequence[World], *, slips: bool = False) -> None:
+    """Refuse data that cannot come from these worlds, whether they were read from a table or given as arrays.
+
+    Every state and action exists, under the name that it had where the data were read or simulated. The rules of
+    :func:`~goalinf.read_trajectories` hold: nothing is decided in a terminal state, every chosen action is available,
+    and every transition has a positive probability.
 
     Parameters
     ----------
@@ -71,28 +79,149 @@ def check_fits(data: Trajectories, worlds: Sequence[World]) -> None:
         What was observed.
     worlds : sequence of World
         One per context of the data, or one for all.
+    slips : bool
+        Whether data hold intended actions where the world moves by executed ones: a transition is then possible where
+        any available action makes it.
 
     Raises
     ------
     ValueError
-        Where a state or an action does not exist, or is another one: first-order data in a world with memory, say.
+        Where a state or an action does not exist, or is another one: first-order data in a world with memory, say; or
+        where a rule is broken. Trajectory and step are named, and the row where the data came from a table.
     """
     check_numbers(data, worlds)
     cells, contexts = data.cells, data.context_names
     for number, context in enumerate(contexts):
         world = worlds[min(number, len(worlds) - 1)]
         which = f"the data of context {context!r}" if len(contexts) > 1 else "the data"
-        mine = np.asarray(cells.context) == number if len(contexts) > 1 else slice(None)
-        states, actions = np.asarray(cells.state)[mine], np.asarray(cells.action)[mine]
         read = data.labels.worlds[number] if data.labels is not None and data.labels.worlds else world
         if read is not world:
-            _check_names(which, read, world, states, actions)
+            mine = np.asarray(cells.context) == number if len(contexts) > 1 else slice(None)
+            _check_names(which, read, world, np.asarray(cells.state)[mine], np.asarray(cells.action)[mine])
+    visits = _Visits.of(data, worlds)
+    state, action = visits.state, visits.action
+    rules.check_ended(visits, visits, state, visits.decision)
+    rules.check_available(visits, visits, state, action)
+    rules.check_moves(visits, visits, state, np.full_like(action, -1) if slips else action)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Visits:
+    """The visits of trajectories, one after the other, in the form in which the rules look at the rows of a table."""
+
+    data: Trajectories
+    worlds: tuple[World, ...]  # one per context, or one for all
+    state: np.ndarray  # (N (T + 1),), −1 where there is no visit
+    action: np.ndarray  # (N (T + 1),), −1 where there is none or it is missing
+    decision: np.ndarray  # (N (T + 1),), missing choices included
+    following: np.ndarray  # (N (T + 1),) position of the visit after a decision, −1 where it was not seen
+
+    @classmethod
+    def of(cls, data: Trajectories, worlds: Sequence[World]) -> _Visits:
+        """All visits of these data."""
+        states = np.asarray(data.states)
+        width = states.shape[1]
+        decision = np.arange(width) < np.asarray(data.lengths)[:, None]
+        action, following = np.full(states.shape, -1), np.full(states.shape, -1)
+        np.copyto(action[:, :-1], data.actions, where=np.asarray(data.observed))
+        seen = decision[:, :-1] & (states[:, 1:] >= 0)
+        np.copyto(following[:, :-1], np.arange(1, states.size + 1).reshape(states.shape)[:, :-1], where=seen)
+        return cls(data, tuple(worlds), states.ravel(), action.ravel(), decision.ravel(), following.ravel())
+
+    @property
+    def _width(self) -> int:
+        return self.data.states.shape[1]
+
+    def base(self, row: int) -> World:
+        """The world of a visit."""
+        return self.worlds[min(int(self.data.context[row // self._width]), len(self.worlds) - 1)]
+
+    def name(self, row: int, state: np.ndarray) -> str:
+        """Printed name of the state of a visit."""
+        return label(self.base(row).states[state[row]])
+
+    def bases(self) -> Sequence[tuple[World, np.ndarray]]:
+        """Every world with the positions of its visits."""
+        return self._located
+
+    @cached_property
+    def _located(self) -> list[tuple[World, np.ndarray]]:
+        visited = self.state >= 0
+        different = list({id(world): world for world in self.worlds}.values())
+        if len(different) == 1:
+            return [(different[0], np.flatnonzero(visited))]
+        of_context = np.array([[one is other for other in different].index(True) for one in self.worlds])
+        which = np.repeat(of_context[np.asarray(self.data.context)], self._width)
+        return [(world, np.flatnonzero((which == number) & visited)) for number, world in enumerate(different)]
+
+    def owner(self, position: int) -> str:
+        """``"trajectory 3, step 5"``; with its row where the data came from a table."""
+        n, t = divmod(position, self._width)
+        labels = self.data.labels
+        return labels.where(n, t) if labels is not None else f"trajectory {n}, step {t}"
+
+    def refuse(self, wrong: np.ndarray, say: Callable[[int], str]) -> None:
+        """Raise about the first visit that is wrong, and count the others."""
+        if wrong.any():
+            first = int(wrong.argmax())
+            more = f" ({wrong.sum():,} steps have this fault; this is the first)" if wrong.sum() > 1 else ""
+            raise ValueError(f"{self.owner(first)}: {say(first)}{more}")
+
+
+def check_same_conditions(
+    data: Trajectories, fitted: Trajectories, *, worlds: bool, rewards: bool, remedy: str
+) -> None:
+    """Contexts of one name are one condition in new data and in data that were fitted.
+
+    Parameters
+    ----------
+    data, fitted : Trajectories
+        New data, and those of the fit.
+    worlds, rewards : bool
+        True where the worlds, or the known rewards, of the fit are used for the new data.
+    remedy : str
+        What to give, with ``{0}`` for ``"world"`` or ``"reward"``.
+
+    Raises
+    ------
+    ValueError
+        Where the data were read or simulated in another world, or simulated with another reward.
+    """
+    if data.labels is None or fitted.labels is None:
+        return
+    known = {name: number for number, name in enumerate(fitted.context_names)}
+    for number, name in enumerate(data.context_names):
+        if name not in known:
+            continue
+        which = f"the data of context {name!r}" if len(known) > 1 or name != 0 else "the data"
+        if worlds and data.labels.worlds and fitted.labels.worlds:
+            here, there = data.labels.worlds[number], fitted.labels.worlds[known[name]]
+            if changed := _changed(here, there):
+                raise ValueError(
+                    f"{which} are of another world than the fitted data of that name: {changed} differ. Give "
+                    f"{remedy.format('world')} to score them in the fitted one"
+                )
+        simulated = data.labels.rewards and fitted.labels.rewards
+        if rewards and simulated and data.labels.rewards[number] != fitted.labels.rewards[known[name]]:
+            raise ValueError(
+                f"{which} were simulated with another reward than the fitted data of that name. Give "
+                f"{remedy.format('reward')} to score them with the fitted one"
+            )
+
+
+def _changed(one: World, other: World) -> str:
+    """What differs between two worlds in which an agent would plan; empty where nothing does."""
+    if one is other:
+        return ""
+    parts = ("successors", "probabilities", "available", "terminal", "discount")
+    found = [(np.asarray(getattr(one.mdp, name)), np.asarray(getattr(other.mdp, name))) for name in parts]
+    return ", ".join(name for name, pair in zip(parts, found, strict=True) if not np.array_equal(*pair))
 
 
 def _check_names(which: str, read: World, world: World, states: np.ndarray, actions: np.ndarray) -> None:
     remedy = "read or simulate them in the world that they are fitted in"
     for s in np.unique(states).tolist():
-        if not _same_place(read, world, s):
+        if not same_place(read, world, s):
             there, here = label(read.states[s]), label(world.states[s])
             raise ValueError(
                 f"{which} come from another world, where state number {s} is {there}; here it is {here}: {remedy}"
@@ -104,12 +233,3 @@ def _check_names(which: str, read: World, world: World, states: np.ndarray, acti
             raise ValueError(
                 f"{which} come from another world, where {place} is {label(there)}; here it is {label(here)}: {remedy}"
             )
-
-
-def _same_place(one: World, other: World, s: int) -> bool:
-    """Whether a number means one state in two worlds; on maps a cell may carry a mark in one of them only."""
-    if one.states[s] == other.states[s] or s in (one.names.find(other.states[s]), other.names.find(one.states[s])):
-        return True
-    if not one.layout == other.layout == "map" or one.positions is None or other.positions is None:
-        return False
-    return bool(np.array_equal(one.positions[s], other.positions[s]))

@@ -29,6 +29,9 @@ class Labels:
         Their names; the single name 0 where the data have no such column.
     worlds : tuple of World, optional
         The world of each context, in the order of `contexts`; empty where unknown.
+    rewards : tuple of str, optional
+        Digest of the known reward of each context of simulated data, by which a changed reward is noticed; see
+        :func:`goalinf.rewards.digest`. Empty where unknown.
     columns : mapping, optional
         Which column of the table (a name, or a tuple of names) played which part: ``trajectory``, ``step``,
         ``state``, ``action``, ``subject``, ``context``. For simulated data without a table, the parts that
@@ -51,6 +54,7 @@ class Labels:
     subjects: tuple[Hashable, ...] = (0,)
     contexts: tuple[Hashable, ...] = (0,)
     worlds: tuple[World, ...] = ()
+    rewards: tuple[str, ...] = ()
     columns: Mapping[str, Hashable] = dataclasses.field(default_factory=dict)
     table: pd.DataFrame | None = None
     rows: np.ndarray | None = None
@@ -69,6 +73,7 @@ class Labels:
             subjects=tuple(self.subjects[i] for i in subjects),
             contexts=tuple(self.contexts[i] for i in contexts),
             worlds=tuple(self.worlds[i] for i in contexts) if self.worlds else (),
+            rewards=tuple(self.rewards[i] for i in contexts) if self.rewards else (),
             rows=None if self.rows is None else self.rows[trajectories, :width],
         )
 

@@ -37,6 +37,11 @@ class Places:
         ends = np.cumsum(np.bincount(self.which[known], minlength=len(self.worlds)))
         yield from zip(self.worlds, np.split(order, ends[:-1]), strict=True)
 
+    def bases(self) -> Iterator[tuple[World, np.ndarray]]:
+        """The first-order world of every world, with the positions of its rows."""
+        for world, chosen in self.each():
+            yield base(world), chosen
+
 
 def base(world: World) -> World:
     """The world whose states a table holds: on worlds with memory, the first-order one."""

@@ -1,22 +1,52 @@
-"""What the world allows: whether each row can have happened, and which action a transition gives away."""
+"""Rules of the world: each row can have happened; the action that a transition gives away.
+
+They hold for the rows of a table and for the visits of arrays (:mod:`goalinf.data.fitting`) alike.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from goalinf.data.columns import Rows
-from goalinf.data.lookup import Places, base
+from goalinf.data.lookup import Places
 from goalinf.worlds.mdp import MDP
-from goalinf.worlds.world import Belief, Memory, label
+from goalinf.worlds.world import Belief, Memory, World, label
 
 _UNCLEAR = -2  # what Belief.follow says where an action is missing that matters
+_SMALL_TABLE = 1 << 14
 
 
-def check_ended(rows: Rows, places: Places, state: np.ndarray, decision: np.ndarray) -> None:
+@runtime_checkable
+class Sequence(Protocol):
+    """Rows in sequence: the position of the row that follows each, −1 at the end; their names; errors about them."""
+
+    @property
+    def following(self) -> np.ndarray: ...  # noqa: D102
+
+    def owner(self, position: int) -> str: ...  # noqa: D102
+
+    def refuse(self, wrong: np.ndarray, say: Callable[[int], str]) -> None: ...  # noqa: D102
+
+
+@runtime_checkable
+class Located(Protocol):
+    """The world whose states the numbers of each row are."""
+
+    def base(self, row: int) -> World: ...  # noqa: D102
+
+    def name(self, row: int, state: np.ndarray) -> str: ...  # noqa: D102
+
+    def bases(self) -> Iterable[tuple[World, np.ndarray]]: ...  # noqa: D102
+
+
+def check_ended(rows: Sequence, places: Located, state: np.ndarray, decision: np.ndarray) -> None:
     """Raise where something is decided in a terminal state."""
     ended = np.zeros(len(state), bool)
-    for world, chosen in places.each():
-        ended[chosen] = np.asarray(base(world).mdp.terminal)[state[chosen]]
+    for world, chosen in places.bases():
+        ended[chosen] = np.asarray(world.mdp.terminal)[state[chosen]]
     rows.refuse(
         ended & decision,
         lambda i: (
@@ -26,12 +56,12 @@ def check_ended(rows: Rows, places: Places, state: np.ndarray, decision: np.ndar
     )
 
 
-def check_available(rows: Rows, places: Places, state: np.ndarray, action: np.ndarray) -> None:
+def check_available(rows: Sequence, places: Located, state: np.ndarray, action: np.ndarray) -> None:
     """Raise where the chosen action is not available in its state."""
     wrong = np.zeros(len(state), bool)
-    for world, chosen in places.each():
+    for world, chosen in places.bases():
         chosen = chosen[action[chosen] >= 0]
-        wrong[chosen] = ~np.asarray(base(world).mdp.available)[state[chosen], action[chosen]]
+        wrong[chosen] = ~np.asarray(world.mdp.available)[state[chosen], action[chosen]]
 
     def say(i: int) -> str:
         world, s = places.base(i), int(state[i])
@@ -45,15 +75,33 @@ def check_available(rows: Rows, places: Places, state: np.ndarray, action: np.nd
     rows.refuse(wrong, say)
 
 
-def check_moves(rows: Rows, places: Places, state: np.ndarray, action: np.ndarray) -> None:
-    """Raise where the next row's state cannot follow: under the chosen action, or, where it is missing, under any."""
+def missed_steps(rows: Sequence, places: Located, state: np.ndarray, action: np.ndarray) -> np.ndarray:
+    """Steps at which nothing was done, ``(R,)``: the action is missing, and the state stays, which no action can do.
+
+    A trial whose response was missed begins anew: its row and the next one hold the same state.
+    """
+    missed = np.zeros(len(state), bool)
+    for world, chosen in places.bases():
+        chosen = chosen[(rows.following[chosen] >= 0) & (action[chosen] < 0)]
+        chosen = chosen[state[rows.following[chosen]] == state[chosen]]
+        possible, pair = _leading(world.mdp, state[chosen], state[chosen])
+        missed[chosen] = ~possible[pair].any(1)
+    return missed
+
+
+def check_moves(rows: Sequence, places: Located, state: np.ndarray, action: np.ndarray) -> None:
+    """Raise where the next row's state cannot follow: under the chosen action, or, where it is missing, under any.
+
+    A missing action may also leave the state as it is (:func:`missed_steps`).
+    """
     wrong = np.zeros(len(state), bool)
-    for world, chosen in places.each():
+    for world, chosen in places.bases():
         chosen = chosen[rows.following[chosen] >= 0]
-        possible, pair = _leading(base(world).mdp, state[chosen], state[rows.following[chosen]])
+        possible, pair = _leading(world.mdp, state[chosen], state[rows.following[chosen]])
         taken = action[chosen]
         by_action, by_any = possible[pair, np.maximum(taken, 0)], possible[pair].any(1)
         wrong[chosen] = np.where(taken >= 0, ~by_action, ~by_any)
+    wrong &= ~missed_steps(rows, places, state, action)
 
     def say(i: int) -> str:
         if action[i] < 0:
@@ -80,9 +128,9 @@ def read_off(rows: Rows, places: Places, state: np.ndarray) -> np.ndarray:
         Where no action leads there, or several do.
     """
     action, candidates = np.full(len(state), -1), np.ones(len(state), np.int64)
-    for world, chosen in places.each():
+    for world, chosen in places.bases():
         chosen = chosen[rows.following[chosen] >= 0]
-        possible, pair = _leading(base(world).mdp, state[chosen], state[rows.following[chosen]])
+        possible, pair = _leading(world.mdp, state[chosen], state[rows.following[chosen]])
         action[chosen] = possible.argmax(1)[pair]
         candidates[chosen] = possible.sum(1)[pair]
     rows.refuse(candidates == 0, lambda i: _forbidden(rows, places, state, i))
@@ -109,11 +157,14 @@ def lift(rows: Rows, places: Places, state: np.ndarray, action: np.ndarray) -> n
     last, lifted = np.full(len(state), -1), state.copy()
     has_next = np.flatnonzero(rows.following >= 0)
     last[rows.following[has_next]] = state[has_next]
+    missed = missed_steps(rows, places, state, action)
+    for i in np.flatnonzero(missed)[np.argsort(rows.step[missed], kind="stable")]:  # nothing new is remembered
+        last[rows.following[i]] = last[i]
     for world, chosen in places.each():
         if isinstance(world.memory, Memory):
             lifted[chosen] = world.memory.number(last[chosen], state[chosen])
         elif isinstance(world.memory, Belief):
-            lifted[chosen] = _believed(world.mdp, world.memory, rows, chosen, state, action)
+            lifted[chosen] = _believed(world.mdp, world.memory, rows, chosen, state, action, missed)
 
     def say(i: int) -> str:
         name = places.name(i, state)
@@ -134,15 +185,26 @@ def lift(rows: Rows, places: Places, state: np.ndarray, action: np.ndarray) -> n
 
 
 def _believed(
-    mdp: MDP, belief: Belief, rows: Rows, chosen: np.ndarray, state: np.ndarray, action: np.ndarray
+    mdp: MDP,
+    belief: Belief,
+    rows: Rows,
+    chosen: np.ndarray,
+    state: np.ndarray,
+    action: np.ndarray,
+    missed: np.ndarray,
 ) -> np.ndarray:
-    """Number of the pair of state and belief of some rows; beliefs are followed along all trajectories at once."""
+    """Number of the pair of state and belief of some rows; beliefs are followed along all trajectories at once.
+
+    A step at which nothing was done leaves the pair as it is.
+    """
     pair = np.zeros(len(state), np.int64)  # behind a row that has no pair nothing is looked for
     now = np.setdiff1d(chosen, rows.following)
     pair[now] = belief.start(state[now])
     while (now := now[(pair[now] >= 0) & (rows.following[now] >= 0)]).size:
         after = rows.following[now]
-        pair[after] = belief.follow(mdp, pair[now], action[now], state[after])
+        moved = ~missed[now]
+        pair[after] = pair[now]
+        pair[after[moved]] = belief.follow(mdp, pair[now[moved]], action[now[moved]], state[after[moved]])
         now = after
     return pair[chosen]
 
@@ -152,18 +214,34 @@ def _leading(mdp: MDP, state: np.ndarray, after: np.ndarray) -> tuple[np.ndarray
 
     ``(pairs, A)`` over the unique pairs, and the pair of each row: tables repeat few transitions many times.
     """
-    unique, pair = np.unique(state * mdp.n_states + after, return_inverse=True)
+    unique, pair = _numbered(state * np.int64(mdp.n_states) + after, mdp.n_states**2)
     s, t = np.divmod(unique, mdp.n_states)
     hits = np.asarray(mdp.successors)[s] == t[:, None, None]
     leads = (hits & (np.asarray(mdp.probabilities)[s] > 0)).any(2)
     return leads & np.asarray(mdp.available)[s], pair
 
 
-def _forbidden(rows: Rows, places: Places, state: np.ndarray, i: int) -> str:
+def _numbered(keys: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The unique ones of keys below ``size``, and the number of each key among them."""
+    if size > keys.size + _SMALL_TABLE:
+        return np.unique(keys, return_inverse=True)
+    number = np.zeros(size, np.int64)  # a table of all possible keys beats sorting
+    number[keys] = 1
+    unique = np.flatnonzero(number)
+    number[unique] = np.arange(unique.size)
+    return unique, number[keys]
+
+
+def _forbidden(rows: Sequence, places: Located, state: np.ndarray, i: int) -> str:
     world, s, after = places.base(i), int(state[i]), int(rows.following[i])
     possible = (world.mdp.probabilities[s] > 0) & world.mdp.available[s][:, None]
     reached = _listed([world.states[t] for t in np.unique(world.mdp.successors[s][possible])])
-    stay = ", give the world a stay action" if state[after] == s else ""
+    stay = ""
+    if state[after] == s:
+        stay = (
+            ", give the world a stay action if the agent can choose to stay, or name the action column (action=) and "
+            "leave its cell empty if no choice was made"
+        )
     return (
         f"no action leads from state {places.name(i, state)} to state {places.name(after, state)}, which comes next "
         f"({rows.owner(after)}); one step leads to {reached}. Correct the rows{stay}, or cut the trajectory there"

@@ -14,6 +14,7 @@ from goalinf.data.columns import Keys, Rows, constant, in_sequence, keys, requir
 from goalinf.data.faults import Faults, Gathered
 from goalinf.data.labels import Labels
 from goalinf.data.trajectories import Trajectories
+from goalinf.sizes import check_memory
 from goalinf.worlds.names import texts
 from goalinf.worlds.table_files import Table, open_table
 from goalinf.worlds.world import World, label
@@ -39,7 +40,9 @@ def read_trajectories(
     **With an action column** each row is a decision: the state and the action chosen there. The state after
     the last action was not seen, unless a last row with an empty action gives it. An empty action (NaN, None,
     pandas.NA, in a text file an empty cell) before the last row is a missing choice: the state moves on, the likelihood
-    gets nothing. **Without one** each row is a visit and the action is read off the next state.
+    gets nothing. Where nothing was done at all, as in a trial whose response was missed, the state stays: the next row
+    holds the same state, in whatever world. A missing choice leaves habits and what an agent has learned as they were.
+    **Without one** each row is a visit and the action is read off the next state.
 
     A word is a name: ``NA``, ``None`` or ``null`` in a text file is missing only where `missing` says so. Cells of a
     text file are compared with names as they are printed, so that a file needs no types; identifiers are numbers where
@@ -150,6 +153,11 @@ def read_opened(
         return None
     lengths = np.bincount(rows.trajectory[decision], minlength=len(rows.trajectories))
     shape = (len(rows.trajectories), int(lengths.max()))
+    check_memory(
+        f"{shape[0]:,} trajectories, padded to the longest of {shape[1]:,} steps,",
+        60.0 * shape[0] * shape[1],
+        "cut long trajectories into shorter ones",
+    )
     states, actions = np.full((shape[0], shape[1] + 1), -1, np.int32), np.full(shape, -1, np.int32)
     positions = np.full(states.shape, -1)
     states[rows.trajectory, rows.step] = at

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -13,10 +13,13 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array, Bool, Int
 
+from goalinf import display
 from goalinf.data.arrays import check, check_shapes, chosen_numbers, default_lengths, integers, many, truths
 from goalinf.data.cells import Cells
 from goalinf.data.labels import Labels
 from goalinf.worlds.world import World
+
+_SHOWN = 5  # rows in a notebook
 
 
 class Trajectories(eqx.Module):
@@ -26,8 +29,8 @@ class Trajectories(eqx.Module):
     by :meth:`from_counts` from counts of choices. A pytree, so that it can be the value of a NumPyro distribution.
 
     Padding and a missing choice are different facts. A *missing choice* is a step before the end of its
-    trajectory where no action was recorded: the state moves on, the likelihood gets nothing. *Padding* lies
-    behind the end. `observed` is False for both.
+    trajectory where no action was recorded: the state moves on (or stays, where a response was missed and nothing was
+    done), the likelihood gets nothing. *Padding* lies behind the end. `observed` is False for both.
 
     Parameters
     ----------
@@ -47,6 +50,9 @@ class Trajectories(eqx.Module):
         Counts of the observed choices.
     labels : Labels, optional
         Names, and the table the data came from; on the host only.
+    contexts : tuple, optional
+        Name of each context, by number, where there are no labels; compiled code reads it. None: a context is named by
+        its number.
 
     Raises
     ------
@@ -73,10 +79,20 @@ class Trajectories(eqx.Module):
     context: Int[Array | np.ndarray, " N"]
     cells: Cells
     labels: Labels | None = eqx.field(static=True, default=None)
+    contexts: tuple[Hashable, ...] | None = eqx.field(static=True, default=None)
 
     @classmethod
     def of(
-        cls, states, actions, *, lengths=None, observed=None, subject=None, context=None, labels: Labels | None = None
+        cls,
+        states,
+        actions,
+        *,
+        lengths=None,
+        observed=None,
+        subject=None,
+        context=None,
+        labels: Labels | None = None,
+        contexts: Sequence[Hashable] | None = None,
     ) -> Trajectories:
         """Assemble the record from arrays, on the host, and count the cells.
 
@@ -95,11 +111,13 @@ class Trajectories(eqx.Module):
             Default: one subject, one context.
         labels : Labels, optional
             Names.
+        contexts : sequence, optional
+            Name of each context, by number, where there are no labels.
 
         Raises
         ------
         ValueError
-            Where shapes do not fit, a number is not an integer, a decision has no state, or labels do not fit.
+            Where shapes do not fit, a number is not an integer, a decision has no state, or names do not fit.
         """
         states, actions = integers(states, "states"), integers(actions, "actions")
         if states.ndim != 2 or actions.ndim != 2 or states.shape != (actions.shape[0], actions.shape[1] + 1):
@@ -124,6 +142,7 @@ class Trajectories(eqx.Module):
             context=context,
             cells=_no_cells(),
             labels=labels,
+            contexts=None if contexts is None else tuple(contexts),
         )
         return _with_cells(data)
 
@@ -172,15 +191,15 @@ class Trajectories(eqx.Module):
         return from_counts(world, counts)
 
     @classmethod
-    def traced(cls, states, actions, *, lengths, observed, subject, context) -> Trajectories:
+    def traced(cls, states, actions, *, lengths, observed, subject, context, contexts=None) -> Trajectories:
         """Assemble the record inside compiled code: one cell per step, nothing checked, no labels."""
         cells = Cells.each(states, actions, observed, subject, context)
-        return cls(states, actions, lengths, observed, subject, context, cells)
+        return cls(states, actions, lengths, observed, subject, context, cells, contexts=contexts)
 
     def __check_init__(self):
         fields = (self.states, self.actions, self.lengths, self.observed, self.subject, self.context)
         if all(isinstance(field, np.ndarray) for field in fields):
-            check(self.labels, *[np.asarray(field) for field in fields])
+            check(self.labels, *[np.asarray(field) for field in fields], contexts=self.contexts)
 
     # -- what NumPyro asks of every value -------------------------------------------------------
 
@@ -248,8 +267,14 @@ class Trajectories(eqx.Module):
 
     @property
     def context_names(self) -> tuple[Hashable, ...]:
-        """Name of each context; its number where there are no labels."""
-        return self.labels.contexts if self.labels else tuple(range(int(np.max(self.context, initial=-1)) + 1))
+        """Name of each context; its number where contexts have no names."""
+        named = self.named_contexts
+        return tuple(range(int(np.max(self.context, initial=-1)) + 1)) if named is None else named
+
+    @property
+    def named_contexts(self) -> tuple[Hashable, ...] | None:
+        """Name of each context, in compiled code too; None where contexts have no names."""
+        return self.labels.contexts if self.labels else self.contexts
 
     def state_visits(self, n_states: int) -> np.ndarray:
         """How often each state was seen, ``(S,)``, before decisions, missing choices included, and at the end."""
@@ -271,9 +296,14 @@ class Trajectories(eqx.Module):
     # -- other forms of the same data -------------------------------------------------------------
 
     def unlabeled(self) -> Trajectories:
-        """The numbers alone, as compiled code wants them."""
+        """The numbers, as compiled code needs them, and of all names those of the contexts.
+
+        Worlds and rewards are matched with contexts by name. Contexts that are named by their numbers need no names.
+        """
         numbers = (self.states, self.actions, self.lengths, self.observed, self.subject, self.context)
-        return Trajectories(*numbers, self.cells)
+        named = self.named_contexts
+        by_number = named is None or all(type(name) is int and name == i for i, name in enumerate(named))
+        return Trajectories(*numbers, self.cells, contexts=None if by_number else named)
 
     def select(self, trajectories: Any) -> Trajectories:
         """Some of the trajectories, by mask ``(N,)``, by number, or by slice; repeats are allowed (bootstrap).
@@ -301,6 +331,7 @@ class Trajectories(eqx.Module):
             subject=subject,
             context=context,
             labels=labels,
+            contexts=self.contexts,
         )
 
     def to_frame(self, **columns: Any) -> pd.DataFrame:
@@ -348,8 +379,21 @@ class Trajectories(eqx.Module):
         return digest.hexdigest()
 
     def __repr__(self) -> str:
-        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(self)) or np.ndim(self.lengths) != 1:
+        if self._traced:
             return f"Trajectories(states {jnp.shape(self.states)}, actions {jnp.shape(self.actions)})"
+        return "\n".join(self._lines())
+
+    def _repr_html_(self) -> str:
+        if self._traced:
+            return display.card(repr(self))
+        head, *lines = self._lines()
+        first = self.select([0]).to_frame() if self.n_trajectories else pd.DataFrame()
+        shown = f"The first {min(_SHOWN, len(first))} of its rows:" if len(first) else ""
+        parts = display.paragraphs("\n".join([*lines, shown]).rstrip()), display.table(first.head(_SHOWN), index=False)
+        return display.card(head, *parts)
+
+    def _lines(self) -> list[str]:
+        """How much there is, in sentences."""
         shortest, longest = int(np.min(self.lengths)), int(np.max(self.lengths))
         each = f"{shortest} to {longest}" if shortest < longest else f"{longest}"
         head = f"Trajectories: {many(self.n_trajectories, 'trajectory')}, {each} steps each, {self.n_steps:,} in all"
@@ -357,8 +401,12 @@ class Trajectories(eqx.Module):
         lines = [head, f"{missing or 'no'} missing choice{'s' * (missing != 1)}"]
         if empty:
             lines[1] += f"; {many(empty, 'trajectory')} without any choice"
-        lines.append(f"{many(self.n_subjects, 'subject')}, {many(self.n_contexts, 'context')}")
-        return "\n".join(lines)
+        return [*lines, f"{many(self.n_subjects, 'subject')}, {many(self.n_contexts, 'context')}"]
+
+    @property
+    def _traced(self) -> bool:
+        """Whether it is inside compiled code, or a batch of data sets."""
+        return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(self)) or np.ndim(self.lengths) != 1
 
 
 def _no_cells() -> Cells:

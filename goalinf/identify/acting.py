@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from goalinf.agents.contexts import shown
 from goalinf.checks import check_count, check_kind
 from goalinf.identify.candidates import Place, Target
 from goalinf.identify.distance.posterior import value_at_risk
@@ -81,8 +82,17 @@ def cost_of_acting(
 
 
 def worlds_of(fit: Fit) -> dict[str, World]:
-    """The worlds of a fit by name: ``"here"``, or those of its contexts."""
+    """The worlds of a fit by name: ``"here"``, or those of the contexts of its data, in their order.
+
+    Raises
+    ------
+    ValueError
+        Where the names of two contexts print alike.
+    """
     assert fit.world is not None
     if isinstance(fit.world, World):
         return {"here": fit.world}
-    return {label(name): world for name, world in fit.world.items()}
+    names = fit.data.context_names
+    if len({label(name) for name in names}) < len(names):
+        raise ValueError(f"contexts {shown(names)}: two names print alike; give them names that differ")
+    return {label(name): fit.world[name] for name in names}

@@ -16,7 +16,7 @@ from goalinf.agents.agent import check_known
 from goalinf.agents.checks import check_plannable, check_solved
 from goalinf.behavior import Behavior, score_steps
 from goalinf.data import Trajectories
-from goalinf.identify.distance.canonical import TRIVIAL, canonical
+from goalinf.identify.distance.canonical import TRIVIAL, shortest
 from goalinf.identify.distance.regret import check_range
 from goalinf.identify.income import check_own_ends, income_of, shapings
 from goalinf.identify.optimal import as_good_as_best
@@ -63,9 +63,9 @@ class Place:
             check_known(reward)
             check_own_ends(world, reward)
         check_range(world, rewards[0])
-        incomes = np.stack([income_of(world, reward)[0] for reward in rewards])
-        forms = np.stack([canonical(world, reward) for reward in rewards])
-        return cls(world, income_of(world, rewards[0])[1], forms, incomes)
+        each = [income_of(world, reward) for reward in rewards]
+        incomes, rows = np.stack([income for income, *_ in each]), each[0][1]
+        return cls(world, rows, shortest(world, rows, incomes), incomes)
 
     def combined(self, weights: np.ndarray) -> Place:
         """Linear combinations ``(B, K)`` of the candidates as candidates of their own."""
@@ -92,7 +92,7 @@ class Place:
                 for start in range(0, len(tables), _TOGETHER)
             ]
         found = jax.tree.map(lambda *leaves: np.concatenate(leaves)[: len(rewards)], *parts)
-        check_solved(found.residual, found.values, "float64")
+        check_solved(found.residual, found.values, "float64", boltzmann(1.0), [self.world])
         best = as_good_as_best(found) & self.rows
         return best / np.maximum(best.sum(axis=2, keepdims=True), 1)
 
@@ -164,12 +164,12 @@ def policies_of(world: World, agent: Agent, rewards: Sequence[Reward]) -> Policy
     for reward in rewards:
         check_plannable(agent, world, reward)
     policies = Behavior(world, agent, dict(enumerate(rewards))).policy
-    check_solved(policies.residual, policies.values, "float64")
+    check_solved(policies.residual, policies.values, "float64", agent, [world])
     return jax.tree.map(lambda leaf: leaf[:, None], policies)
 
 
 def log_likelihood(policies: Policy, data: Trajectories, data_sets: int) -> np.ndarray:
     """Of every candidate by data set, ``(D, K)``; the walks of a data set follow one another."""
-    data = dataclasses.replace(data, context=np.zeros_like(data.context), labels=None)
+    data = dataclasses.replace(data, context=np.zeros_like(data.context), labels=None, contexts=None)
     by_walk = np.asarray(score_steps(policies, data), float).sum(axis=-1)
     return by_walk.reshape(len(by_walk), data_sets, -1).sum(axis=-1).T

@@ -11,12 +11,12 @@ import numpy as np
 import xarray as xr
 from scipy.optimize import OptimizeResult, linprog
 
-from goalinf.checks import check_key, check_number
+from goalinf.checks import PRNGKey, check_number, takes_key
 from goalinf.errors import ConvergenceError
 from goalinf.identify.income import check_own_ends, income_of
 from goalinf.identify.kernel import kernel
 from goalinf.precision import computing_in
-from goalinf.rewards import ActionReward, Reward, StateReward
+from goalinf.rewards import ActionReward, Reward, StateReward, check_reward
 from goalinf.worlds import World, label
 
 Class = Literal["departure", "arrival", "action"]
@@ -179,17 +179,17 @@ class FeasibleSet:
         found = _solve(cost, np.column_stack([walls, radius]), equal, [*bounds, (0.0, limit)], limits)
         return self._reward(found.x[:-1]), float(found.x[-1])
 
-    def extreme(self, key: Any, *, bound: float | int = 1.0, margin: float | int = 0.0) -> Reward:
+    @takes_key
+    def extreme(self, key: PRNGKey, *, bound: float | int = 1.0, margin: float | int = 0.0) -> Reward:
         """A corner of the set: the reward that is largest in a direction drawn at random.
 
         Parameters
         ----------
-        key : jax.random key
-            Source of randomness; consumed.
+        key : int or jax.random key
+            A seed, or a source of randomness, which is consumed.
         bound, margin
             As of :meth:`intervals`.
         """
-        check_key(key)
         with computing_in("float64"):
             direction = np.asarray(jax.random.normal(key, (self._size,)), float)
         upper, limits, bounds = self._inside(bound, margin, None)
@@ -234,6 +234,7 @@ class FeasibleSet:
 
     def _vector(self, reward: Reward) -> np.ndarray:
         """A reward as numbers of this class: its values, or what every choice brings."""
+        check_reward("reward", reward)
         check_own_ends(self.world, reward)
         income, rows, _ = income_of(self.world, reward)
         if self.rewards == "action":

@@ -9,11 +9,12 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import linalg as splinalg
 
-from goalinf.agents.agent import check_known
+from goalinf.agents.agent import Agent, check_known
 from goalinf.agents.checks import check_shapes
+from goalinf.agents.policy import Policy
 from goalinf.precision import cast, computing_in
-from goalinf.rewards import Reward, ended
-from goalinf.worlds import World, label
+from goalinf.rewards import Reward, ended, pinned
+from goalinf.worlds import MDP, World, label
 
 
 def income_of(world: World, reward: Reward) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -23,15 +24,23 @@ def income_of(world: World, reward: Reward) -> tuple[np.ndarray, np.ndarray, np.
     mdp = world.mdp
     live = ~over(world, reward)
     rows = np.asarray(mdp.available & live[:, None])
+    return np.sum(mdp.probabilities * collected(mdp, reward), axis=2)[rows], rows, live
+
+
+def collected(mdp: MDP, reward: Reward) -> np.ndarray:
+    """Reward of every transition, ``(S, A, K)``, with the discounted value of the dead end that it leads to."""
     with computing_in("float64"):
-        values = np.broadcast_to(np.asarray(reward(cast(mdp))), mdp.probabilities.shape)
-    return np.sum(mdp.probabilities * values, axis=2)[rows], rows, live
+        mdp = cast(mdp)
+        dead, value = pinned(reward, mdp)
+        ahead = mdp.discount * np.where(np.asarray(dead), float(value), 0.0)
+        return np.broadcast_to(np.asarray(reward(mdp) + ahead[mdp.successors]), mdp.successors.shape)
 
 
 def over(world: World, reward: Reward) -> np.ndarray:
-    """Where the episode has ended, ``(S,)``."""
+    """States in which nothing more counts, ``(S,)``: ended states, and dead ends, whose value is given."""
     with computing_in("float64"):
-        return np.asarray(ended(reward, cast(world.mdp)))
+        mdp = cast(world.mdp)
+        return np.asarray(ended(reward, mdp) | pinned(reward, mdp)[0])
 
 
 def shapings(world: World, rows: np.ndarray) -> sparse.csr_array:
@@ -56,9 +65,12 @@ def shapings(world: World, rows: np.ndarray) -> sparse.csr_array:
 
 
 def check_own_ends(world: World, reward: Reward) -> None:
-    """Refuse a reward that ends the episode by itself."""
+    """Refuse a reward that ends the episode by itself, or has dead ends where the episode goes on."""
     if not np.array_equal(over(world, reward), world.mdp.terminal):
-        raise ValueError("this reward ends the episode by itself (as goals do): give it a world with terminal states")
+        raise ValueError(
+            "this reward ends the episode by itself (as goals do), or has dead ends in which it goes on: "
+            "give it a world with terminal states"
+        )
 
 
 def chances(world: World, policy: Any, rows: np.ndarray) -> np.ndarray:
@@ -78,6 +90,8 @@ def chances(world: World, policy: Any, rows: np.ndarray) -> np.ndarray:
     ValueError
         Where it is no policy of the world.
     """
+    if isinstance(policy, (Agent, Policy)):
+        raise TypeError(f"policy is a {type(policy).__name__}; expected its numbers: agent.policy(world, reward)")
     try:
         given: np.ndarray = np.asarray(policy)
     except ValueError:  # lists that are not alike

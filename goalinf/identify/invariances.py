@@ -16,11 +16,11 @@ import numpy as np
 
 from goalinf.agents.agent import check_known
 from goalinf.agents.checks import check_shapes
-from goalinf.checks import check_key, check_kind
-from goalinf.identify.income import check_own_ends
+from goalinf.checks import PRNGKey, check_kind, takes_key
+from goalinf.identify.income import check_own_ends, collected
 from goalinf.identify.kernel import kernel
-from goalinf.precision import cast, computing_in
-from goalinf.rewards import Reward, TransitionReward
+from goalinf.precision import computing_in
+from goalinf.rewards import Reward, TransitionReward, check_reward
 from goalinf.worlds import World
 
 Kind = Literal["constant", "potential", "zero-initial potential", "k-initial potential", "redistribution", "mask"]
@@ -59,19 +59,19 @@ class Invariance:
         kinds = tuple(dict.fromkeys((*self.kinds, *other.kinds)))
         return Invariance(self.world, kinds, np.concatenate([self.basis, more]))
 
-    def apply(self, reward: Reward, key: Any, *, size: float | int = 1.0) -> TransitionReward:
+    @takes_key
+    def apply(self, reward: Reward, key: PRNGKey, *, size: float | int = 1.0) -> TransitionReward:
         """The reward with a change drawn at random.
 
         Parameters
         ----------
         reward : Reward
             Any known reward.
-        key : jax.random key
-            Source of randomness; consumed.
+        key : int or jax.random key
+            A seed, or a source of randomness, which is consumed.
         size : float
             Standard deviation of the change along every direction, in utility.
         """
-        check_key(key)
         with computing_in("float64"):
             steps = np.asarray(jax.random.normal(key, (self.dimension,)), float)
         return _reward(self.world, _vector(self.world, reward) + float(size) * steps @ self.basis)
@@ -194,13 +194,11 @@ def transitions(world: World) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _vector(world: World, reward: Reward) -> np.ndarray:
     """A reward on the transitions that can happen."""
-    check_kind("reward", reward, Reward, "a reward, such as gi.StateReward")
+    check_reward("reward", reward)
     check_known(reward)
     check_shapes(reward, world)
     check_own_ends(world, reward)
-    with computing_in("float64"):
-        values = np.broadcast_to(np.asarray(reward(cast(world.mdp))), world.mdp.probabilities.shape)
-    return np.asarray(values[transitions(world)], float)
+    return np.asarray(collected(world.mdp, reward)[transitions(world)], float)
 
 
 def _reward(world: World, vector: np.ndarray) -> TransitionReward:

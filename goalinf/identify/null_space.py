@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from goalinf import display
 from goalinf.agents import Agent, Setting
 from goalinf.agents.checks import check_shapes
 from goalinf.agents.contexts import Rewards, Worlds
@@ -25,6 +26,7 @@ from goalinf.identify.experts import Agents, jacobians, line_up
 from goalinf.identify.kernel import Kernel, kernel
 from goalinf.identify.naming import Direction, name_directions
 from goalinf.identify.point import generic_rewards, reward_priors
+from goalinf.infer.assemble import axis_labels
 from goalinf.precision import computing_in
 from goalinf.rewards import Reward
 from goalinf.worlds import World, label
@@ -85,6 +87,11 @@ class NullSpace:
     def __repr__(self) -> str:
         kinds = ", ".join(f"{one.kind} {one.dimension}" for one in self.directions)
         return f"NullSpace(dimension {self.dimension} of {self.n_parameters}{': ' + kinds if kinds else ''})"
+
+    def _repr_html_(self) -> str:
+        head, *lines = str(self).splitlines()
+        named = display.table(self.to_frame(), index=False) if self.directions else ""
+        return display.card(head, named, display.paragraphs("\n".join(lines[len(self.directions) :])))
 
 
 def null_space(world: Worlds, agent: Agents, reward: Rewards, *, free: Sequence[str] = ()) -> NullSpace:
@@ -204,8 +211,22 @@ def null_space_at(found: Sequence[Jacobian], setting: Setting, agents: Sequence[
         )
         for column in columns[len(own) :]
     }
-    agent_part = xr.Dataset(others, coords={"kind": array.coords["kind"]} if others else None)
+    experts = _expert_coords(columns, setting, agents) if len(agents) > 1 else {}
+    agent_part = xr.Dataset(others, coords={"kind": array.coords["kind"], **experts} if others else None)
     return NullSpace(len(basis), array, agent_part, null.singular_values, directions, basis.shape[1], null.gap)
+
+
+def _expert_coords(
+    columns: Sequence[Column], setting: Setting, agents: Sequence[Agent]
+) -> dict[Hashable, list[Hashable]]:
+    """Names of the experts along the axes that have an entry for each of them, or for those with a parameter."""
+    coords: dict[Hashable, list[Hashable]] = {}
+    for column in columns:
+        if column.dims and column.dims[0].startswith("expert"):
+            name = column.name.removeprefix("agent.")
+            having = [c for c, agent in zip(setting.contexts, agents, strict=True) if name in agent.parameters]
+            coords[column.dims[0]] = axis_labels("experts", having)
+    return coords
 
 
 def _meant(name: str, agents: Sequence[Agent]) -> Iterator[str]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import jax
 import numpy as np
 
 from goalinf.agents import Agent, Policy, boltzmann, solve
-from goalinf.checks import check_key, check_kind
+from goalinf.checks import PRNGKey, check_kind, takes_key
 from goalinf.identify.distance.canonical import TRIVIAL, canonical
 from goalinf.identify.income import check_own_ends, income_of, over
 from goalinf.precision import computing_in
@@ -81,17 +80,17 @@ class OptimalityPreserving:
         """Whether a reward has these optimal choices and no others."""
         return bool(np.array_equal(optimal_choices(self.world, reward), self.optimal))
 
-    def draw(self, key: Any, *, size: float | int = 1.0) -> TransitionReward:
+    @takes_key
+    def draw(self, key: PRNGKey, *, size: float | int = 1.0) -> TransitionReward:
         """One of them: potentials from a normal, losses from an exponential distribution of that size.
 
         Parameters
         ----------
-        key : jax.random key
-            Source of randomness; consumed.
+        key : int or jax.random key
+            A seed, or a source of randomness, which is consumed.
         size : float
             In utility.
         """
-        check_key(key)
         mdp, live = self.world.mdp, np.asarray(~self.world.mdp.terminal)
         with computing_in("float64"):
             first, second = jax.random.split(key)

@@ -26,7 +26,7 @@ from goalinf.worlds import World, label
 
 _DRAWS, _DATA_SETS = 100, 100
 _DEPTH = 3
-_WHY_NOT = (ValueError, TypeError, ConvergenceError, PrecisionError, NotImplementedError)
+_WHY_NOT = (ValueError, ConvergenceError, PrecisionError)  # what cannot be computed, in words
 _Answer = TypeVar("_Answer")
 
 
@@ -101,25 +101,57 @@ class Answers:
         """The answers as rows of a table."""
         found: list[tuple[str, float, str]] = []
         if isinstance(self.zero, ZeroReward):
-            found.append(("zero_log_bayes_factor", self.zero.log_bayes_factor, "of zero reward over the fit, nats"))
+            found.append(
+                (
+                    "zero_log_bayes_factor",
+                    self.zero.log_bayes_factor,
+                    "log Bayes factor of zero reward over the fitted model (nats)",
+                )
+            )
             if self.zero.slope is not None:
-                found.append(("zero_slope", self.zero.slope, "its change per factor of e in the width of the prior"))
+                found.append(
+                    (
+                        "zero_slope",
+                        self.zero.slope,
+                        "change of this log Bayes factor per factor of e in the width of the prior (nats)",
+                    )
+                )
         if isinstance(self.planners, pd.DataFrame):
             for name, gap in self.planners["gap"].items():
-                found.append((f"gap: {name}", float(gap), "nats per choice that speak against this planner"))
+                found.append((f"gap: {name}", float(gap), "evidence against this planner (nats per choice)"))
         if isinstance(self.pairs, pd.DataFrame):
             for name, row in self.pairs.iterrows():
-                found.append((f"difference: {name}", float(row["difference"]), "its log-likelihood over the mean's"))
-                found.append((f"bits: {name}", float(row["bits"]), "length of its description"))
+                found.append(
+                    (
+                        f"difference: {name}",
+                        float(row["difference"]),
+                        "log-likelihood minus that of the posterior mean (nats)",
+                    )
+                )
+                found.append((f"bits: {name}", float(row["bits"]), "length of the description (bits)"))
         if isinstance(self.acting, pd.DataFrame):
             for name, row in self.acting.iterrows():
-                found.append((f"regret: {name}", float(row["regret"]), "mean regret of acting on the posterior mean"))
-                found.append((f"regret_at_risk: {name}", float(row["value_at_risk"]), "its 95 % quantile"))
+                found.append(
+                    (
+                        f"regret: {name}",
+                        float(row["regret"]),
+                        "mean regret of acting on the posterior mean (share of the range of returns)",
+                    )
+                )
+                found.append(
+                    (
+                        f"regret_at_risk: {name}",
+                        float(row["value_at_risk"]),
+                        "95 % quantile of this regret (share of the range of returns)",
+                    )
+                )
         if isinstance(self.design, Design):
             for name, one in self.design.table.iterrows():
-                found.append((f"information: {name}", float(one["information"]), "expected nats about the reward"))
+                found.append(
+                    (f"information: {name}", float(one["information"]), "expected information about the reward (nats)")
+                )
                 if "evsi" in one:
-                    found.append((f"evsi: {name}", float(one["evsi"]), "expected value of its data, utility"))
+                    found.append((f"evsi: {name}", float(one["evsi"]), "expected value of these data (utility)"))
         return found
 
 
@@ -132,6 +164,8 @@ def answer(
 ) -> Answers:
     """Everything that can be said; ``visits (S,)`` by context, and see :func:`~goalinf.audit` for the others."""
     key = jax.random.key(0)  # an audit is of a fit, and the same for the same fit
+    if twice := sorted(set(worlds_of(fit)) & set(worlds)):
+        raise ValueError(f"worlds: {twice[0]!r} is the name of a world of the data; give another name")
     everywhere = {**worlds_of(fit), **worlds}
     agent, reward = _mean(fit)
     compared, tried = planners is None or len(planners) > 0, experiments is None or len(experiments) > 0

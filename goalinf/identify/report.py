@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from goalinf import display
 from goalinf.identify.contraction import Contraction
 from goalinf.identify.naming import Direction
 from goalinf.identify.null_space import NullSpace
@@ -83,10 +84,14 @@ class Audit:
         rows: list[tuple[str, float, str]] = [
             ("choices", self.n_choices, "choices that were scored"),
             ("states", self.n_places, "states in which a choice can be scored"),
-            ("unvisited", len(self.unvisited), "of these, states without a choice in the data"),
+            ("unvisited", len(self.unvisited), "states in which a choice can be scored and none was seen"),
             ("reward_parameters", self.n_parameters, "parameters of the reward that were inferred"),
             ("nullity", self.nullity, "directions of reward that no behavior shows, agent known, every state visited"),
-            ("nullity_joint", self.nullity_joint, "the same with the agent's free parameters added"),
+            (
+                "nullity_joint",
+                self.nullity_joint,
+                "directions of reward and free agent parameters that no behavior shows",
+            ),
             (
                 "nullity_visited",
                 self.nullity_visited,
@@ -100,7 +105,11 @@ class Audit:
                 ("effective_dimension", found.effective_dimension, "sum of contractions, identified directions"),
                 ("contraction_identified", _mean(1 - found.identified), f"{change}, identified directions"),
                 ("contraction_unidentified", _mean(1 - found.unidentified), f"{change}, unidentified directions"),
-                ("contraction_unidentified_error", _mean_error(found), "Monte Carlo standard error of the latter"),
+                (
+                    "contraction_unidentified_error",
+                    _mean_error(found),
+                    "Monte Carlo standard error of this mean, unidentified directions",
+                ),
             ]
         if self.ridge is not None:
             size = "size of the reward"
@@ -127,6 +136,18 @@ class Audit:
         known = f"{self.nullity} of {self.n_parameters} directions of reward unidentified"
         known = known if self.n_parameters else "reward known"
         return f"Audit({self.n_choices:,} choices, {known}; print it for the sentences)"
+
+    def _repr_html_(self) -> str:
+        head, *lines = str(self).splitlines()
+        parts = display.paragraphs("\n".join(lines)), display.table(self.readable(), index=False)
+        return display.card(head, *parts)
+
+    def readable(self) -> pd.DataFrame:
+        """The table of :meth:`to_frame` in words: ``quantity`` and ``value``."""
+        frame = self.to_frame()
+        items = [f"{item}: " if colon else "" for _, colon, item in (q.partition(": ") for q in frame["quantity"])]
+        words = [item + meaning for item, meaning in zip(items, frame["meaning"], strict=True)]
+        return pd.DataFrame({"quantity": words, "value": frame["value"]})
 
     def _with_agent(self) -> list[Direction]:
         return [one for one in self.null_space.directions if one.kind in _WITH_AGENT]

@@ -15,7 +15,7 @@ from goalinf.identify.directions import Directions
 from goalinf.infer.evidence import Evidence, evidence
 from goalinf.infer.fit import Fit
 from goalinf.infer.priors import fill
-from goalinf.infer.sample import infer
+from goalinf.infer.sample import infer, whole
 from goalinf.precision import computing_in
 
 _SAME = 1e-9  # log-likelihoods this close are one
@@ -52,8 +52,9 @@ def of_nothing(key: Any, fit: Fit) -> Evidence:
 def fitted(key: Any, fit: Fit, reward: Any) -> Fit:
     """The same model with another reward or prior of it, drawn from as often."""
     size = fit.posterior.sizes
-    return infer(
-        key, fit.world, agent=fit.agent, reward=reward, data=fit.data, chains=size["chain"], draws=size["draw"]
+    chains, draws = size["chain"], size["draw"]
+    return whole(
+        infer(key, fit.world, agent=fit.agent, reward=reward, data=fit.data, chains=chains, draws=draws)
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import numpy as np
@@ -13,7 +12,7 @@ from scipy.stats import gaussian_kde
 
 from goalinf.agents import Agent
 from goalinf.behavior import Behavior
-from goalinf.checks import check_key, check_kind, check_number
+from goalinf.checks import PRNGKey, check_kind, check_number, takes_key
 from goalinf.identify.directions import Directions
 from goalinf.identify.frame import Frame, gaussian, prior_draws
 from goalinf.identify.rivals import fitted, of_nothing, widened
@@ -25,7 +24,9 @@ from goalinf.precision import computing_in
 _LOW = 3  # a density can be estimated at a point from draws in so many dimensions
 _AROUND = 20  # draws within a kernel's width of the point
 _DRAWS = 20_000  # of a prior
-_SMALL = (0.05, 0.1, 0.2, 0.5, 1.0)  # distances from zero, in prior standard deviations
+_WHEN = ("posterior", "prior")
+_INTERVAL = (0.025, 0.5, 0.975)
+_STEPS = 60  # of the sizes at which probabilities are said
 _LARGE = (0.5, 0.9, 0.95, 0.99)  # of the prior's sizes
 _LARGER, _WORSE = (1.0, 10.0, 100.0), 0.01  # times the best draw; nats that count as no worse
 _WORDS = ((1.0, "barely worth a mention"), (3.0, "positive"), (5.0, "strong"), (np.inf, "very strong"))
@@ -52,13 +53,15 @@ class ZeroReward:
         The same log Bayes factor as the ratio of posterior to prior density at zero in the directions that behavior
         shows, roughly, from kernel density estimates. None beyond three directions, where the agent was inferred, too,
         or where no draws lie around zero.
-    mass : DataFrame or None
-        By ``radius`` (in prior standard deviations, root mean square over the directions that behavior shows): the
-        ``posterior`` and ``prior`` probability of a reward closer to zero. None where a prior has no finite variance.
+    mass : DataFrame
+        By ``size`` of beta times the reward, on which behavior depends (the norm, in the directions that behavior
+        shows; from 0 to beyond the posterior): the ``posterior`` and ``prior`` probability of a smaller one.
+    interval : DataFrame
+        Quantiles of the same size, rows ``posterior`` and ``prior``, columns 0.025, 0.5 and 0.975.
     runaway : DataFrame
-        By ``size`` of the reward (beta times it, in the directions that behavior shows): the ``posterior`` and
-        ``prior`` probability of a larger one, and their ``ratio``. It falls to zero where the data bound the size, and
-        settles at a constant where the likelihood is flat towards infinity.
+        By the same ``size``, far out in the prior: the ``posterior`` and ``prior`` probability of a larger one, and
+        their ``ratio``. It falls to zero where the data bound the size, and settles at a constant where the likelihood
+        is flat towards infinity.
     """
 
     table: pd.DataFrame
@@ -66,7 +69,8 @@ class ZeroReward:
     slope: float | None
     log_evidence: float
     savage_dickey: float | None
-    mass: pd.DataFrame | None
+    mass: pd.DataFrame
+    interval: pd.DataFrame
     runaway: pd.DataFrame
 
     @property
@@ -96,12 +100,10 @@ class ZeroReward:
             lines.append(f"  A prior ten times as wide would change it by about {self.slope * np.log(10):+.1f} nats.")
         if not self.table["converged"].all():
             lines.append("  Not all of these fits converged: do not trust the numbers of those that did not.")
-        if self.mass is not None:
-            near = self.mass.iloc[-2]
-            lines.append(
-                f"  Closer to zero than {near.radius:g} prior standard deviations: probability {near.posterior:.2g}, "
-                f"{near.prior:.2g} before the data."
-            )
+        after, before = (
+            f"{self.interval.loc[name, 0.025]:.3g} to {self.interval.loc[name, 0.975]:.3g}" for name in _WHEN
+        )
+        lines.append(f"  Size of beta times the reward (95 % interval): {after}; prior {before}.")
         last = self.runaway.iloc[-1]
         lines.append(
             f"  Larger than {last['size']:.3g} (beta times the reward; the prior's 99 % point): probability "
@@ -115,7 +117,8 @@ class ZeroReward:
         return f"ZeroReward(log Bayes factor {self.log_bayes_factor:+.2f} nats; print it for the sentences)"
 
 
-def zero_reward(key: Any, fit: Fit, *, scales: Sequence[float | int] = (1 / 3, 1.0, 3.0)) -> ZeroReward:
+@takes_key
+def zero_reward(key: PRNGKey, fit: Fit, *, scales: Sequence[float | int] = (1 / 3, 1.0, 3.0)) -> ZeroReward:
     r"""Whether the data refuse that somebody wants nothing at all.
 
     Zero reward explains every choice as an accident: for most agents the probability of the data is then exactly
@@ -126,8 +129,8 @@ def zero_reward(key: Any, fit: Fit, *, scales: Sequence[float | int] = (1 / 3, 1
 
     Parameters
     ----------
-    key : jax.random key
-        Source of randomness; consumed.
+    key : int or jax.random key
+        A seed, or a source of randomness, which is consumed.
     fit : Fit
         From :func:`~goalinf.infer` with a prior of the reward.
     scales : sequence of float
@@ -160,7 +163,6 @@ def zero_reward(key: Any, fit: Fit, *, scales: Sequence[float | int] = (1 / 3, 1
     >>> gi.zero_reward(jax.random.key(2), fit, scales=(1.0,)).log_bayes_factor < -100
     True
     """
-    check_key(key)
     check_kind("fit", fit, Fit, "a Fit, such as gi.infer returns")
     if not isinstance(scales, (Sequence, np.ndarray)):
         raise TypeError(f"scales is {scales!r}; expected a sequence of positive numbers, such as (1/3, 1, 3)")
@@ -185,39 +187,52 @@ def zero_reward(key: Any, fit: Fit, *, scales: Sequence[float | int] = (1 / 3, 1
     table.insert(3, "log_bayes_factor", nothing.log_evidence - table["log_evidence"])
     after, before = found.rewards().reshape(-1, found.n_rewards), prior_draws(found.priors(), _DRAWS)
     frame = Frame.of(found.priors(), found.null)
-    ratio, slope, mass = None, None, None
+    ratio, slope = None, None
     if frame is not None:
         at = [frame.split(one)[1] for one in (after, before)]
         shown = [one - frame.split(np.zeros((1, found.n_rewards)))[1] for one in at]
-        mass = _near(*shown)
         if not any(name.startswith("agent.") for name in found.sites):
             ratio = _densities(*shown)
         if gaussian(found.priors()):
             # d log evidence / d log width = E[z (z - z_0) - 1] over the posterior, summed over the directions that
             # show; the others bring nothing.
             slope = shown[0].shape[1] - float((shown[0] * at[0]).sum(axis=1).mean())
+    sizes = _sizes(found, after, before)
     return ZeroReward(
         table=table,
         unbounded=_unbounded(fit, found),
         slope=slope,
         log_evidence=nothing.log_evidence,
         savage_dickey=ratio,
-        mass=mass,
-        runaway=_far(found, after, before),
+        mass=_near(sizes),
+        interval=pd.DataFrame([np.quantile(size, _INTERVAL) for size in sizes], index=_WHEN, columns=_INTERVAL),
+        runaway=_far(sizes),
     )
 
 
-def _far(found: Directions, after: np.ndarray, before: np.ndarray) -> pd.DataFrame:
-    """How likely large rewards are, beta times what behavior shows of them."""
+def _sizes(found: Directions, after: np.ndarray, before: np.ndarray) -> list[np.ndarray]:
+    """Posterior and prior draws of the size of beta times what behavior shows of the reward."""
     if "agent.beta" in found.sites and found.draws["agent.beta"].ndim == 2:
         beta = found.draws["agent.beta"].ravel(), prior_draws([found.sites["agent.beta"].prior], _DRAWS)[:, 0]
     else:
         beta = np.array(found.jacobian.beta), np.array(found.jacobian.beta)
     hidden = found.null.T @ found.null
-    sizes = [np.linalg.norm(one - one @ hidden, axis=1) * b for one, b in zip((after, before), beta, strict=True)]
+    return [np.linalg.norm(one - one @ hidden, axis=1) * b for one, b in zip((after, before), beta, strict=True)]
+
+
+def _near(sizes: Sequence[np.ndarray]) -> pd.DataFrame:
+    """How likely sizes are to be smaller, in equal steps from zero to beyond the posterior and most of the prior."""
+    posterior, prior = np.quantile(sizes[0], 0.995), np.quantile(sizes[1], 0.95)
+    bounds = np.linspace(0.0, max(1.2 * posterior, min(prior, 3.0 * posterior)), _STEPS + 1)
+    shares = {name: (size[:, None] < bounds).mean(axis=0) for name, size in zip(_WHEN, sizes, strict=True)}
+    return pd.DataFrame({"size": bounds, **shares})
+
+
+def _far(sizes: Sequence[np.ndarray]) -> pd.DataFrame:
+    """How likely large sizes are."""
     bounds = np.quantile(sizes[1], _LARGE)
     table = pd.DataFrame({"size": bounds})
-    for name, size in zip(("posterior", "prior"), sizes, strict=True):
+    for name, size in zip(_WHEN, sizes, strict=True):
         table[name] = (size[:, None] > bounds).mean(axis=0)
     return table.assign(ratio=table["posterior"] / table["prior"])
 
@@ -238,15 +253,6 @@ def _unbounded(fit: Fit, found: Directions) -> bool:
             assert fit.world is not None
             logs.append(float(Behavior(fit.world, agent, reward, contexts=fit.data.context_names).log_prob(fit.data)))
     return bool(np.isfinite(logs).all() and (np.diff(logs) > -_WORSE).all())
-
-
-def _near(after: np.ndarray, before: np.ndarray) -> pd.DataFrame:
-    """How likely rewards near zero are, from their distance to it by direction, in prior standard deviations."""
-    table = pd.DataFrame({"radius": _SMALL})
-    for name, one in (("posterior", after), ("prior", before)):
-        distance = np.sqrt((one**2).sum(axis=1) / max(one.shape[1], 1))
-        table[name] = (distance[:, None] < np.array(_SMALL)).mean(axis=0)
-    return table
 
 
 def _densities(after: np.ndarray, before: np.ndarray) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -36,6 +36,23 @@ def dataset(
     kept = {k: v for k, v in coords.items() if (v[0] if isinstance(v, tuple) else k) in used}
     extra = {dim: np.arange(sizes[dim]) for dim in lead}
     return xr.Dataset({k: (axes, v) for k, (axes, v) in variables.items()}, coords={**extra, **kept})
+
+
+def split_coords(coords: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, tuple]]:
+    """Labels along an axis of its own name, and further columns such as the ``row`` and ``col`` of a cell.
+
+    In the posterior group an axis has its labels and nothing else: ArviZ selects one label after the other and joins
+    the selections, to which a further column contributes scalars that differ.
+    """
+    columns = {name: values for name, values in coords.items() if isinstance(values, tuple)}
+    return {name: values for name, values in coords.items() if name not in columns}, columns
+
+
+def constant_data(columns: Mapping[str, tuple], posterior: xr.Dataset) -> xr.Dataset:
+    """Further columns of the axes of a posterior, labeled like these axes; empty where there are none."""
+    kept = {name: column for name, column in columns.items() if column[0] in posterior.dims}
+    labels = {axis: posterior.coords[axis] for axis, _ in kept.values() if axis in posterior.coords}
+    return xr.Dataset(kept, coords=labels)
 
 
 def site_coords(
@@ -100,6 +117,34 @@ def labels(names: Sequence[Any]) -> np.ndarray:
     if all(issubclass(kind, (int, np.integer)) and kind is not bool for kind in set(map(type, names))):
         return np.array(names, int)
     return np.array([label(name) for name in names], str)
+
+
+def axis_labels(what: str, names: Iterable[Hashable]) -> list[Hashable]:
+    """Names along an axis: as they are where all are text, numbers or flags, else as they print.
+
+    Parameters
+    ----------
+    what : str
+        The plural of what has these names, such as ``"goals"``.
+    names : iterable
+        Different names.
+
+    Raises
+    ------
+    ValueError
+        Where two names print alike, as 1 and "1" do.
+    """
+    found = list(names)
+    if any({type(name) for name in found} <= kinds for kinds in ({str}, {bool}, {int, float})):
+        return found
+    printed: dict[Hashable, Hashable] = {}
+    for name in found:
+        if label(name) in printed:
+            raise ValueError(
+                f"{what} {printed[label(name)]!r} and {name!r} print alike ({label(name)}): give them names that differ"
+            )
+        printed[label(name)] = name
+    return list(printed)
 
 
 def provenance(key: Any, data: Any, precision: str) -> dict[str, Any]:

@@ -10,28 +10,20 @@ import jax
 _BATCH = 64  # draws at a time on an accelerator; on a CPU a planner that iterates is faster one draw after the other
 
 
-def over_draws(function: Callable[..., Any], draws: Any, *args: Any) -> Any:
-    """``function(draw, *args)`` of every draw, on the host.
+def mapped(function: Callable[..., Any]) -> Callable[[Any, tuple], Any]:
+    """``function(draw, *args)`` of every draw, as a program of the draws and the tuple of further arguments.
 
     Parameters
     ----------
     function : callable
-        Traceable.
-    draws : pytree
-        Arrays with a leading axis of draws.
-    args
-        What is the same for all.
+        Traceable. A function made anew is compiled anew: keep the program (:func:`~goalinf.infer.programs.shared`).
 
     Returns
     -------
-    pytree
-        Results with a leading axis of draws.
+    callable
+        Draws, a pytree of arrays with a leading axis, and the arguments that all of them share -> results with a
+        leading axis of draws.
     """
-    return jax.device_get(mapped(function)(draws, args))
-
-
-def mapped(function: Callable[..., Any]) -> Callable[[Any, tuple], Any]:
-    """The program of :func:`over_draws`, of the draws and a tuple of what is the same for all."""
     batch = None if jax.default_backend() == "cpu" else _BATCH
 
     @jax.jit

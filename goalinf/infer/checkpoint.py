@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,11 +27,14 @@ class Checkpoint:
         The file, which only this run writes to; None to write nothing.
     assemble : callable
         From the number of the first draw and raw draws to a fit of these draws.
+    fit : Fit, optional
+        Draws of an earlier run, which come first.
     """
 
-    def __init__(self, path: str | Path | None, assemble: Callable[[int, Any], Fit]):
+    def __init__(self, path: str | Path | None, assemble: Callable[[int, Any], Fit], fit: Fit | None = None):
         self._path = path
         self._assemble = assemble
+        self._earlier = fit
         self._fit: Fit | None = None
         self._done = 0
         self._since = time.monotonic()
@@ -44,7 +48,13 @@ class Checkpoint:
         self._fit, self._done = None, 0
 
     def write(self, sampled: Any) -> Fit:
-        """Add the draws that are new since the last call, and return the fit of all."""
+        """Add the draws that are new since the last call, and return the fit of all.
+
+        Warns
+        -----
+        UserWarning
+            Where the file cannot be written; the draws are kept in memory.
+        """
         draws = {name: values[:, self._done :] for name, values in sampled.draws.items()}
         if new := draws["x"].shape[1]:
             part = self._assemble(self._done, dataclasses.replace(sampled, draws=draws))
@@ -54,10 +64,18 @@ class Checkpoint:
         self._fit.tree.attrs["interrupted"] = int(sampled.interrupted)
         if sampled.khat is not None:  # of all proposals so far
             self._fit.tree.attrs["khat"] = sampled.khat
+        fit = self._fit if self._earlier is None else joined(self._earlier, self._fit)
         if self._path is not None:
-            self._fit.save(self._path, overwrite=True)
+            try:
+                fit.save(self._path, overwrite=True)
+            except OSError as error:  # hours of sampling are worth more than a file
+                warnings.warn(
+                    f"the checkpoint was not written, and sampling goes on: {error.strerror or error}",
+                    UserWarning,
+                    stacklevel=2,
+                )
         self._since = time.monotonic()
-        return self._fit
+        return fit
 
 
 def joined(old: Fit, new: Fit) -> Fit:

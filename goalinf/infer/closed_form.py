@@ -38,7 +38,7 @@ from goalinf.infer.normal import Normal, NormalProduct
 from goalinf.infer.priors import Site, fill
 from goalinf.infer.scale import PRODUCT, ScaleMixture
 from goalinf.rewards import ActionReward, LinearReward, Reward, StateReward, TransitionReward
-from goalinf.worlds import MDP, World
+from goalinf.worlds import MDP
 
 _LINEAR = (StateReward, ActionReward, TransitionReward, LinearReward)
 _LARGEST = 1e7  # numbers in the derivatives of Q
@@ -159,7 +159,7 @@ class ClosedForm:
             return None
         if worlds[0].mdp.available.size * prior.mean.size > _LARGEST:
             return None
-        if not all(factorable(world.mdp) for world in worlds) or _go_on(data, worlds):
+        if not all(factorable(world.mdp) for world in worlds):
             return None
         likelihoods = []
         for number, world in enumerate(worlds):
@@ -167,7 +167,7 @@ class ClosedForm:
             problem = Problem.of(world.mdp, zero, float(beta))
             context = None if len(worlds) == 1 else number
             counts = data.choice_counts(world.n_states, world.n_actions, context=context).T
-            likelihoods.append(Likelihood(problem, float(beta) * income, np.where(problem.pinned, 0.0, counts)))
+            likelihoods.append(Likelihood(problem, float(beta) * income, counts))
         return cls(prior, likelihoods, data)
 
     @property
@@ -278,14 +278,3 @@ def _income(mdp: MDP, agent: Agent, reward: Reward, size: int) -> tuple[np.ndarr
     s, a, _ = np.indices(shape)
     np.add.at(income, (a, s, entry), mdp.probabilities)
     return income, of(np.zeros(full))
-
-
-def _go_on(data: Trajectories, worlds: Sequence[World]) -> bool:
-    """Whether something is chosen after the end of an episode, which the counts of choices would not know."""
-    for number, world in enumerate(worlds):
-        mine = slice(None) if len(worlds) == 1 else np.asarray(data.context) == number
-        states = np.asarray(data.states)[mine, :-1]
-        over = np.logical_or.accumulate(np.asarray(world.mdp.terminal)[states] & (states >= 0), axis=1)
-        if (over & np.asarray(data.observed)[mine]).any():
-            return True
-    return False

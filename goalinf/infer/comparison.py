@@ -1,4 +1,4 @@
-"""How well fits predict choices that they have not seen: leave-one-out, and data that were held out."""
+"""Comparison of fits by leave-one-out cross-validation."""
 
 from __future__ import annotations
 
@@ -6,22 +6,19 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
-import jax
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.special import logsumexp
 
 from goalinf.checks import check_choice
 from goalinf.data import Trajectories
+from goalinf.data.arrays import many
 from goalinf.infer import _arviz
 from goalinf.infer.density import Density
-from goalinf.infer.fit import KHAT, Fit
+from goalinf.infer.fit import KHAT, Algorithm, Fit
 from goalinf.infer.labeled import pointwise
-from goalinf.infer.problem import standard
 from goalinf.infer.resume import posterior_of
 from goalinf.precision import computing_in
-from goalinf.worlds.world import label
 
 Unit = Literal["trajectory", "step", "subject"]
 _DRAWS = 1000  # more draws add little to LOO
@@ -55,7 +52,8 @@ def compare(fits: Mapping[str, Fit], *, unit: Unit = "trajectory") -> pd.DataFra
         - ``elpd_diff``: elpd minus that of the best, at most 0, and ``dse``, its standard error;
         - ``weight``: stacking weight;
         - ``max_k``, ``bad_k``: largest Pareto k and the number of units with k above 0.7;
-        - ``warning``: in words, where the estimate cannot be relied on; else empty.
+        - ``warning``: in words, where the estimate cannot be relied on, or where the draws of a fit are an
+          approximation and those of another fit are made by another algorithm; else empty.
 
     Raises
     ------
@@ -93,17 +91,20 @@ def compare(fits: Mapping[str, Fit], *, unit: Unit = "trajectory") -> pd.DataFra
     for name, fit in fits.items():
         if not isinstance(fit, Fit):
             raise TypeError(f"{name!r} is a {type(fit).__name__}; expected a fit, as gi.infer or gi.load return it")
-        _check_trajectories(fit, f"the fit {name!r}")
+        check_trajectories(fit, f"the fit {name!r}")
     first, *others = fits
     for name in others:
         if _fingerprint(fits[name].data) != _fingerprint(fits[first].data):
+            one, other = _counted(fits[first].data), _counted(fits[name].data)
+            told = f"both are {one}, with other states or choices" if one == other else f"{one}, and {other}"
             raise ValueError(
-                f"the fits {first!r} and {name!r} are of different data: fit both to the same trajectories"
+                f"the fits {first!r} and {name!r} are of different data ({told}): fit both to the same trajectories"
             )
     loos = {name: loo(fit, unit) for name, fit in fits.items()}
     weights = _arviz.weights(loos)
     best = max(loos, key=lambda name: float(loos[name].elpd_i.sum()))
-    rows = {name: _row(found, loos[best]) for name, found in loos.items()}
+    notes = _approximations(fits)
+    rows = {name: _row(found, loos[best], notes[name]) for name, found in loos.items()}
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.insert(4, "weight", weights.reindex(table.index))
     table = table.sort_values("elpd", ascending=False, kind="stable")
@@ -111,7 +112,27 @@ def compare(fits: Mapping[str, Fit], *, unit: Unit = "trajectory") -> pd.DataFra
     return table
 
 
-def _row(found: Any, best: Any) -> dict[str, Any]:
+def _counted(data: Trajectories) -> str:
+    """Sizes of a data set in words."""
+    counts = ((data.n_choices, "choice"), (data.n_subjects, "subject"), (data.n_contexts, "context"))
+    return f"{many(data.n_trajectories, 'trajectory')} with {', '.join(many(*one) for one in counts)}"
+
+
+def _approximations(fits: Mapping[str, Fit]) -> dict[str, str]:
+    """For every fit a warning where its draws are an approximation and those of another fit are made otherwise."""
+    made = {name: str(fit.tree.attrs.get("algorithm", "")) for name, fit in fits.items()}
+    exact = (*get_args(Algorithm), "enumeration")
+    others = {name: ", ".join(f"{o!r} by {made[o]}" for o in made if made[o] != made[name]) for name in made}
+    return {
+        name: f"draws of an approximation ({algorithm}), those of {others[name]}: elpd_diff contains the error of the "
+        "approximation; sample all fits with gi.infer"
+        if algorithm not in exact and others[name]
+        else ""
+        for name, algorithm in made.items()
+    }
+
+
+def _row(found: Any, best: Any, note: str) -> dict[str, Any]:
     own, k = found.elpd_i.values, found.pareto_k.values
     behind, root = own - best.elpd_i.values, np.sqrt(len(own))
     bad = int((k > KHAT).sum())
@@ -126,14 +147,14 @@ def _row(found: Any, best: Any) -> dict[str, Any]:
         "dse": root * behind.std(),
         "max_k": k.max(),
         "bad_k": bad,
-        "warning": words if bad else "",
+        "warning": "; ".join(part for part in (words if bad else "", note) if part),
     }
 
 
 def loo(fit: Fit, unit: str = "trajectory") -> Any:
     """Leave-one-out predictive accuracy of one fit: ArviZ's ``ELPDData``; see :func:`compare`."""
     check_choice("unit", unit, get_args(Unit))
-    _check_trajectories(fit)
+    check_trajectories(fit)
     draws = fit.posterior
     scores = _by_step(fit) if unit == "step" else _by_trajectory(fit)
     if unit == "subject":
@@ -148,7 +169,7 @@ def loo(fit: Fit, unit: str = "trajectory") -> Any:
     return _arviz.loo(xr.DataArray(scores, dims=("chain", "draw", "unit"), coords=coords), kept)
 
 
-def _check_trajectories(fit: Fit, which: str = "this fit") -> None:
+def check_trajectories(fit: Fit, which: str = "this fit") -> None:
     """What is left out, or held out, has to be a part of the data that goalinf knows."""
     if not isinstance(fit.data, Trajectories):
         raise ValueError(
@@ -169,18 +190,17 @@ def _by_trajectory(fit: Fit) -> np.ndarray:
 def _by_step(fit: Fit) -> np.ndarray:
     """Log-likelihood of every observed choice, ``(chains, kept draws, choices)``."""
     with computing_in(fit.tree.attrs["precision"]):
-        density = _density(fit)
+        density = density_of(fit)
         n_chains, most = fit.posterior.sizes["chain"], _NUMBERS // np.asarray(fit.data.observed).size
-        values = _thinned(fit, max(1, min(_DRAWS, most) // n_chains))
+        values = thinned(fit.posterior, max(1, min(_DRAWS, most) // n_chains))
         scores, _ = pointwise(density, values, fit.data.unlabeled(), by="step")
     if scores is None:
         raise ValueError("this model scores nothing that goalinf can split: give it a site that is a gi.Behavior")
     return scores[:, :, np.asarray(fit.data.observed)]
 
 
-def _thinned(fit: Fit, most: int) -> dict[str, np.ndarray]:
-    """Evenly spaced draws of all parameters, at most so many per chain."""
-    draws = fit.posterior
+def thinned(draws: xr.Dataset, most: int) -> dict[str, np.ndarray]:
+    """Evenly spaced draws of all variables, ``(chain, draw, …)``, at most so many per chain."""
     every = -(-draws.sizes["draw"] // most)
     return {str(name): draws[name].values[:, ::every] for name in draws.data_vars}
 
@@ -203,78 +223,7 @@ def _fingerprint(data: Trajectories) -> str:
     return digest.hexdigest()
 
 
-def held_out(fit: Fit, data: Trajectories) -> pd.DataFrame:
-    r"""Score trajectories that were not fitted.
-
-    .. math:: \log p(y_n \mid y) = \log \frac1D \sum_d p(y_n \mid \theta_d)
-
-    over the draws :math:`\theta_d` (at most 1,000, evenly spaced). Bits per step are what is usually reported:
-    ``table.bits.sum() / table.steps.sum()``; guessing among k choices costs :math:`\log_2 k`, and less is better.
-
-    Parameters
-    ----------
-    fit : Fit
-        What was learned.
-    data : Trajectories
-        New data from the same worlds and contexts.
-
-    Returns
-    -------
-    DataFrame
-        One row per trajectory with an observed choice: ``steps`` (observed choices), ``log_density`` (nats), ``bits``
-        (minus the same, to base 2) and ``bits_per_step``.
-
-    Raises
-    ------
-    ValueError
-        Where the data do not fit the world or hold no choice, a choice has probability zero, or a model of your own was
-        loaded from a file.
-
-    Examples
-    --------
-    >>> import jax, goalinf as gi
-    >>> import numpyro.distributions as dist
-    >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> walks = gi.simulate(jax.random.key(0), hall, gi.soft_optimal(beta=2.0), wants, trajectories=6, steps=10)
-    >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
-    >>> agent = gi.soft_optimal(beta=2.0)
-    >>> fit = gi.infer(jax.random.key(1), hall, agent=agent, reward=prior, data=walks.select([0, 1, 2]), draws=100)
-    >>> table = gi.held_out(fit, walks.select([3, 4, 5]))
-    >>> bool(table.bits.sum() / table.steps.sum() < 2.0)
-    True
-    """
-    if not isinstance(data, Trajectories):
-        raise TypeError(f"data is a {type(data).__name__}; read a table with gi.read_trajectories first")
-    if data.n_choices == 0:
-        raise ValueError("the data hold no observed choice; there is nothing to score")
-    _check_trajectories(fit)
-    with computing_in(fit.tree.attrs["precision"]):
-        density = _density_for(fit, data)
-        density.check(data.unlabeled())
-        values = _thinned(fit, max(1, _DRAWS // fit.posterior.sizes["chain"]))
-        scores, _ = pointwise(density, values, data.unlabeled(), by="trajectory")
-    if scores is None:
-        raise ValueError("this model scores nothing that goalinf can split: give it a site that is a gi.Behavior")
-    steps = np.asarray(data.observed).sum(1)
-    some = steps > 0
-    flat = scores.reshape(-1, scores.shape[-1])[:, some]
-    nats = logsumexp(flat, axis=0) - np.log(len(flat))
-    bits = -nats / np.log(2.0)
-    names = [label(name) if isinstance(name, tuple) else name for name in data.trajectory_names]
-    index = pd.Index([name for name, kept in zip(names, some, strict=True) if kept], name="trajectory")
-    columns = {"steps": steps[some], "log_density": nats, "bits": bits, "bits_per_step": bits / steps[some]}
-    return pd.DataFrame(columns, index=index)
-
-
-def _density_for(fit: Fit, data: Trajectories) -> Density:
-    """The model of a fit with other data in it, whose contexts may be fewer or in another order."""
-    if fit.agent is not None:
-        return standard(jax.random.key(0), fit.world, fit.agent, fit.reward, data).plain.density
-    return _density(fit)
-
-
-def _density(fit: Fit) -> Density:
+def density_of(fit: Fit) -> Density:
     """The model of a fit, made again where it came from a file."""
     if fit.density is None and fit.agent is None:
         lost = fit.tree.attrs.get("not_kept", "the model of this fit is not known")

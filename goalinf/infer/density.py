@@ -43,7 +43,7 @@ class Density:
     model: Model
     start: np.ndarray
     unravel: Callable[[Any], dict[str, Any]]
-    recipe: Hashable = dataclasses.field(default_factory=object)
+    recipe: Hashable
 
     @classmethod
     def of(
@@ -55,16 +55,18 @@ class Density:
         *,
         unknown: bool = True,
         recipe: Hashable | None = None,
+        labeled: Any = None,
     ) -> Density:
         """Trace the model once (inside the precision of the block), at the prior medians or where ``start`` says.
 
         ``unknown`` is whether there has to be something to infer besides what is summed over. Without a ``recipe`` the
-        model shares its programs with no other.
+        model shares its programs with no other. ``labeled`` are the same data with their names, for messages.
 
         Raises
         ------
         ValueError
-            Where the model has nothing to infer or nothing was observed.
+            Where the model has nothing to infer or nothing was observed, or trajectories cannot come from the worlds
+            in which they are scored.
         """
         seeded = handlers.seed(model, key)
         known, median = start or {}, init_to_median()
@@ -73,7 +75,6 @@ class Density:
             return jnp.asarray(known[site["name"]]) if site["name"] in known else median(site)
 
         trace = handlers.trace(handlers.substitute(seeded, substitute_fn=first)).get_trace(data)
-        _check_data(trace)
         sampled = [site for site in trace.values() if site["type"] == "sample"]
         latent = [site for site in sampled if not site["is_observed"]]
         for site in latent:
@@ -85,6 +86,7 @@ class Density:
             raise ValueError(
                 "the model observes nothing: pass the data on, as in numpyro.sample(name, gi.Behavior(...), obs=data)"
             )
+        _check_observed(trace, data, labeled)
         unconstrained = {site["name"]: biject_to(site["fn"].support).inv(site["value"]) for site in latent}
         flat, unravel = ravel_pytree(unconstrained)
         return cls(model, np.asarray(flat), unravel, object() if recipe is None else recipe)
@@ -97,6 +99,18 @@ class Density:
     def potential(self, flat: Any, data: Any) -> Any:
         """Minus the log joint density at a flat vector; infinite where undefined."""
         return potential_energy(self.model, (data,), {}, self.unravel(flat))
+
+    def draw_prior(self, key: Any, data: Any) -> Any:
+        """Unconstrained coordinates of one draw of all sites from their priors; traceable."""
+        trace = handlers.trace(handlers.seed(self.model, key)).get_trace(data)
+        sites = {
+            name: biject_to(trace[name]["fn"].support).inv(trace[name]["value"]) for name in self.unravel(self.start)
+        }
+        return ravel_pytree(sites)[0]
+
+    def value(self, flat: Any, data: Any) -> Any:
+        """The potential at a flat vector, by a compiled program that computes nothing else."""
+        return self.program("value", lambda: jax.jit(self.potential))(flat, data)
 
     def constrain(self, flat: Any, data: Any) -> dict[str, Any]:
         """Every site's value at a flat vector."""
@@ -115,30 +129,49 @@ class Density:
         """The model with a key, which it never needs for a value that is given."""
         return handlers.seed(self.model, jax.random.key(0))
 
-    def check(self, data: Any) -> None:
-        """Refuse data with numbers that the worlds of the model do not have; as :meth:`of` does for its own."""
-        _check_data(self.replay(self.constrain(jnp.asarray(self.start), data), data))
-
     def replay(self, sites: dict[str, Any], data: Any) -> dict[str, Any]:
         """Trace of the model with these values in place."""
         return handlers.trace(handlers.substitute(self.seeded, sites)).get_trace(data)
 
+    def check(self, data: Any, labeled: Any = None) -> None:
+        """Refuse trajectories that cannot come from the worlds in which the model scores them.
+
+        Raises
+        ------
+        ValueError
+            See :meth:`~goalinf.Behavior.check`.
+        """
+        _check_observed(self.replay(self.constrain(jnp.asarray(self.start), data), data), data, labeled)
+
+    def sites(self, data: Any) -> dict[str, Any]:
+        """A value of every site that is inferred, at the start."""
+        values = self.constrain(jnp.asarray(self.start), data)
+        return {name: values[name] for name in self.unravel(jnp.asarray(self.start))}
+
+    def behaviors(self, sites: dict[str, Any], data: Any) -> list[tuple[Behavior, Trajectories]]:
+        """The behaviors that the model observes, with these values in place, and what is observed of each."""
+        return [
+            (site["fn"], site["value"])
+            for site in self.replay(sites, data).values()
+            if site["type"] == "sample" and site["is_observed"] and isinstance(site["fn"], Behavior)
+        ]
+
     def log_likelihood(self, sites: dict[str, Any], data: Trajectories, *, by: str) -> tuple[Any, Any]:
         """Log-likelihood of the observed sites by ``trajectory`` or ``step``, and the planners' worst residual."""
         total, worst = jnp.zeros(()), jnp.zeros(())
-        for site in self.replay(sites, data).values():
-            if site["type"] != "sample" or not site["is_observed"]:
-                continue
-            behavior, value = site["fn"], site["value"]
-            if not isinstance(behavior, Behavior):
-                continue
+        for behavior, value in self.behaviors(sites, data):
             scored = behavior.log_prob_by_trajectory(value) if by == "trajectory" else behavior.log_prob_by_step(value)
             total, worst = total + scored, jnp.maximum(worst, behavior.residual)
         return total, worst
 
+    def options(self, sites: dict[str, Any], data: Trajectories) -> list[tuple[Any, Any]]:
+        """Of every behavior the log weights of its options and their scores; see :meth:`Behavior.by_option`."""
+        return [behavior.by_option(value) for behavior, value in self.behaviors(sites, data)]
 
-def _check_data(trace: Mapping[str, Any]) -> None:
-    """Every observed trajectory fits its world; here its numbers can be looked at, in compiled code they cannot."""
+
+def _check_observed(trace: Mapping[str, Any], data: Any, labeled: Any) -> None:
+    """Check the trajectories that a traced model observes; those that are its data, with their names."""
     for site in trace.values():
         if site["type"] == "sample" and site["is_observed"] and isinstance(site["fn"], Behavior):
-            site["fn"].check(site["value"])
+            value = site["value"]
+            site["fn"].check(labeled if value is data and labeled is not None else value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, Literal
@@ -14,6 +15,7 @@ import numpy as np
 from goalinf.infer.geometry import Geometry, Kernel
 from goalinf.infer.programs import shapes
 from goalinf.infer.progress import Progress
+from goalinf.interrupt import heed
 from goalinf.precision import Precision, computing_in
 
 ChainMethod = Literal["threads", "vectorized"]
@@ -107,7 +109,7 @@ class Chains:
             futures = [pool.submit(self._walk, index, blocks, progress, kept) for index in range(len(self._states))]
             try:
                 while any(_unfinished(future) for future in futures):
-                    pass
+                    heed()
             except KeyboardInterrupt:
                 self._stop.set()
                 self.interrupted = True
@@ -139,6 +141,18 @@ class Chains:
                 diverged = found[-1]["diverging"]
                 progress.advance(diverged.size, int(diverged.sum()) if kept else 0)
         return found
+
+
+def thinned(draws: Draws, every: int) -> Draws:
+    """Keep every k-th draw ``(chains, draws, …)``, with what its window of k has cost and whether one diverged."""
+    windows: dict[str, Callable[..., Any]] = {"n_steps": np.sum, "acceptance_rate": np.mean}
+    windows |= {"diverging": np.any, "jumped": np.any}
+    kept = {}
+    for name, values in draws.items():
+        whole = values[:, : values.shape[1] // every * every]
+        split = whole.reshape(len(values), -1, every, *values.shape[2:])
+        kept[name] = windows[name](split, axis=2) if name in windows and every > 1 else split[:, :, -1]
+    return kept
 
 
 def _unfinished(future: Future) -> bool:

@@ -1,7 +1,7 @@
 r"""The evidence of a model: how probable it had called the data before it saw them.
 
-Bridge sampling from the draws of a fit. With a normal distribution q fitted to half of the draws, the evidence is the
-solution of
+Bridge sampling from the draws of a fit. With q a normal distribution fitted to half of the draws, or a mixture of them
+with one for each mode, the evidence is the solution of
 
 .. math:: \hat p = \frac{\frac{1}{N_2}\sum_j \frac{l_2(j)}{s_1 l_2(j) + s_2 \hat p}}
     {\frac{1}{N_1}\sum_i \frac{1}{s_1 l_1(i) + s_2 \hat p}},\qquad l = \frac{p(D \mid \theta)\,p(\theta)}{q(\theta)},
@@ -23,7 +23,7 @@ from numpyro.infer.util import unconstrain_fn
 from scipy import linalg
 from scipy.special import logsumexp
 
-from goalinf.checks import check_key, check_kind
+from goalinf.checks import PRNGKey, check_kind, takes_key
 from goalinf.infer.fit import Algorithm, Fit
 from goalinf.infer.posterior import Form, Posterior
 from goalinf.infer.resume import posterior_of
@@ -57,7 +57,8 @@ class Evidence:
         return f"Evidence({self.log_evidence:.3f} ± {self.error:.3f} nats; {self.sentence})"
 
 
-def evidence(key: Any, fit: Fit) -> Evidence:
+@takes_key
+def evidence(key: PRNGKey, fit: Fit) -> Evidence:
     r"""Marginal likelihood :math:`p(D) = \int p(D \mid \theta)\,p(\theta)\,d\theta` of a fitted model.
 
     The difference of two is the logarithm of a Bayes factor. It depends on the width of the priors, whatever the amount
@@ -65,8 +66,8 @@ def evidence(key: Any, fit: Fit) -> Evidence:
 
     Parameters
     ----------
-    key : jax.random key
-        Source of randomness; consumed.
+    key : int or jax.random key
+        A seed, or a source of randomness, which is consumed.
     fit : Fit
         From :func:`~goalinf.infer`, sampled by chains, or exact where all that is unknown is discrete.
 
@@ -98,7 +99,6 @@ def evidence(key: Any, fit: Fit) -> Evidence:
     >>> round(gi.evidence(jax.random.key(1), fit).log_evidence, 1)
     -7.1
     """
-    check_key(key)
     check_kind("fit", fit, Fit, "a Fit, such as gi.infer returns")
     algorithm = fit.tree.attrs.get("algorithm")
     if algorithm == "enumeration":
@@ -114,18 +114,14 @@ def evidence(key: Any, fit: Fit) -> Evidence:
         n_chains, n_draws, size = draws.shape
         half = n_draws // 2
         first, second = draws[:, :half].reshape(-1, size), draws[:, half:]
-        if len(first) < _PER_COORDINATE * size:
-            raise ValueError(
-                f"half of the draws are {len(first)}; a covariance of {size} coordinates needs at least "
-                f"{_PER_COORDINATE * size}: draw more with gi.resume(fit, draws=…)"
-            )
-        center, root = first.mean(0), np.linalg.cholesky(np.atleast_2d(np.cov(first.T)))
         rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
-        proposed = center + rng.standard_normal((_PROPOSALS, size)) @ root.T
-        own = (_log_density(form, second.reshape(-1, size)) - _normal(second.reshape(-1, size), center, root)).reshape(
-            n_chains, -1
-        )
-        other = _log_density(form, proposed) - _normal(proposed, center, root)
+        stats = fit.sample_stats
+        modes = stats["mode"].values if "mode" in stats else np.zeros(draws.shape[:2], int)
+        proposal = _Proposal.fitted(first, modes[:, :half].ravel())
+        proposed = proposal.sample(rng, _PROPOSALS)
+        own = form.log_density(second.reshape(-1, size)) - proposal.log_prob(second.reshape(-1, size))
+        own = own.reshape(n_chains, -1)
+        other = form.log_density(proposed) - proposal.log_prob(proposed)
     log_evidence, error = _bridge(own, other)
     said = f"Bridge sampling from {n_chains * (n_draws - half)} draws and {_PROPOSALS} proposals."
     if not fit.converged:
@@ -156,19 +152,50 @@ def _coordinates(fit: Fit, posterior: Posterior, form: Form) -> np.ndarray:
     return np.asarray(density.over_draws("coordinates", coordinates, flat, form.data)).reshape(*shape, -1)
 
 
-def _log_density(form: Form, flat: np.ndarray) -> np.ndarray:
-    """Log of likelihood times prior at many places, minus infinity where undefined."""
-    if form.closed is not None:
-        return -form.closed.scores(flat)[0]
-    density = form.density
-    found = -np.asarray(density.over_draws("potential", density.potential, flat, form.data))
-    return np.where(np.isfinite(found), found, -np.inf)
+@dataclasses.dataclass(frozen=True)
+class _Proposal:
+    """A mixture of normal distributions: shares ``(M,)``, centers ``(M, D)``, square roots of covariances."""
 
+    shares: np.ndarray
+    centers: np.ndarray
+    roots: np.ndarray
 
-def _normal(flat: np.ndarray, center: np.ndarray, root: np.ndarray) -> np.ndarray:
-    """Log density of the proposals."""
-    white = linalg.solve_triangular(root, (flat - center).T, lower=True)
-    return -0.5 * (white**2).sum(0) - np.log(np.diag(root)).sum() - 0.5 * len(center) * np.log(2 * np.pi)
+    @classmethod
+    def fitted(cls, draws: np.ndarray, modes: np.ndarray) -> _Proposal:
+        """One component for every mode that enough of the draws ``(N, D)`` are near; ``modes (N,)`` says which.
+
+        Raises
+        ------
+        ValueError
+            Where no mode has draws enough for a covariance.
+        """
+        size = draws.shape[1]
+        least = max(_PER_COORDINATE * size, 2)
+        numbers, counts = np.unique(modes, return_counts=True)
+        if counts.max() < least:
+            raise ValueError(
+                f"half of the draws are {len(draws)}; a covariance of {size} coordinates needs at least {least}, near "
+                "one mode: draw more with gi.resume(fit, draws=…)"
+            )
+        parts = [draws[modes == number] for number in numbers[counts >= least]]
+        shares = np.array([len(part) for part in parts], float)
+        roots = [np.linalg.cholesky(np.atleast_2d(np.cov(part.T))) for part in parts]
+        return cls(shares / shares.sum(), np.stack([part.mean(0) for part in parts]), np.stack(roots))
+
+    def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """Draws ``(size, D)``."""
+        which = rng.choice(len(self.shares), size, p=self.shares) if len(self.shares) > 1 else np.zeros(size, int)
+        noise = rng.standard_normal((size, self.centers.shape[1]))
+        return self.centers[which] + np.einsum("nij,nj->ni", self.roots[which], noise)
+
+    def log_prob(self, flat: np.ndarray) -> np.ndarray:
+        """Log density of places ``(N, D)``."""
+        found = []
+        for share, center, root in zip(self.shares, self.centers, self.roots, strict=True):
+            white = linalg.solve_triangular(root, (flat - center).T, lower=True)
+            log_volume = np.log(np.diag(root)).sum() + 0.5 * len(center) * np.log(2 * np.pi)
+            found.append(np.log(share) - 0.5 * (white**2).sum(0) - log_volume)
+        return logsumexp(found, axis=0)
 
 
 def _bridge(own: np.ndarray, other: np.ndarray) -> tuple[float, float]:

@@ -12,19 +12,32 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from goalinf import display
 from goalinf.agents import Agent, Mixture, Setting
 from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.behavior import simulate_like
-from goalinf.checks import check_key
+from goalinf.checks import PRNGKey, takes_key
 from goalinf.data import Trajectories
+from goalinf.data.arrays import many
 from goalinf.infer import _arviz
 from goalinf.infer.density import Density
+from goalinf.infer.numbers import as_text, numbers
 from goalinf.infer.priors import Site, fill, find_sites
+from goalinf.sizes import check_memory
 from goalinf.worlds.names import label, plain
 
 Algorithm = Literal["IMH", "HMC", "NUTS"]  # those that make Markov chains
 KHAT = 0.7  # Pareto k above which importance weights have too heavy a tail (Vehtari et al. 2024)
-_R_HAT, _ESS = 1.01, 400.0  # Vehtari et al. (2021): convergence, and draws enough for stable tails
+MISSED = 0.25  # probability that a further start of the search finds a new mode, above which modes are missing
+R_HAT, ESS = 1.01, 400.0  # Vehtari et al. (2021): convergence, and draws enough for stable tails
+_SHOWN = 10  # scalars that print and notebooks show
+
+
+def told_apart(number: float, limit: float, digits: int) -> str:
+    """A number beyond a limit, with at least so many digits and as many as show that it is beyond."""
+    while digits < 15 and float(f"{number:.{digits}f}") == limit:
+        digits += 1
+    return f"{number:.{digits}f}"
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -34,9 +47,11 @@ class Fit:
     Parameters
     ----------
     tree : DataTree
-        Groups ``posterior``, ``sample_stats``, ``log_likelihood`` (by trajectory), ``observed_data`` and
-        ``sampler`` (where the chains stand, so that a run can go on); settings, versions, seed, precision and
-        the hash of the data are its attributes.
+        Groups ``posterior``, ``sample_stats``, ``log_likelihood`` (by trajectory), ``observed_data``,
+        ``constant_data`` (on maps: ``row`` and ``col`` of every state) and ``sampler`` (where the chains stand, so that
+        a run can go on); settings, versions, seed, precision, the number of choices in the log-likelihood
+        (``choices_scored``) and the hash of the data are its attributes. ArviZ takes it as it is:
+        ``arviz.summary(fit.tree)``, on Python 3.11 ``arviz.preview.summary(fit.tree)``.
     data : Trajectories
         What was observed; for a user's own model whatever it takes.
     world, agent, reward
@@ -89,7 +104,7 @@ class Fit:
         """The parameters that had priors; empty for a user's own model."""
         if self.agent is None or self.reward is None or self.world is None:
             return []
-        return find_sites(self.agent, self.reward, Setting.of(self.world, self.reward).world)
+        return find_sites(self.agent, self.reward, Setting.of(self.world, self.reward, self.data.context_names).world)
 
     @property
     def divergences(self) -> int:
@@ -139,8 +154,12 @@ class Fit:
 
     @property
     def converged(self) -> bool:
-        """Whether nothing speaks against the draws; those that were made independently have converged."""
-        return not self._chained or not self._worries()[0]
+        """Whether nothing speaks against the draws; of an approximation of the only mode, whether their Pareto k is
+        at most 0.7.
+        """
+        if not self._chained:
+            return bool(self.tree.attrs.get("khat", 0.0) <= KHAT and self.tree.attrs.get("modes", 1) == 1)
+        return not self._worries()[0]
 
     @property
     def diagnosis(self) -> str:
@@ -154,8 +173,11 @@ class Fit:
         if not worries:
             return f"Converged: {figures}. {ran}{cut}"
         other = "use method='hmc'" if algorithm == "IMH" else "warm up longer (warmup=)"
-        remedy = f"Draw more (draws=), {other}, or use tighter priors, before you trust these numbers."
-        return f"NOT converged: {'; '.join(worries)}. {remedy} {ran}{cut}"
+        remedies = [f"draw more (draws=), {other}, or use tighter priors"] * (len(worries) > (self.divergences > 0))
+        if self.divergences:
+            smaller = "take smaller steps (target_accept=0.99), use tighter priors, or another parameterization"
+            remedies.append(f"draws that diverge are not mended by more of them: {smaller}")
+        return f"NOT converged: {'; '.join(worries)}. Before you trust these numbers, {'; '.join(remedies)}. {ran}{cut}"
 
     @property
     def pooled(self) -> str:
@@ -185,19 +207,41 @@ class Fit:
         worries = []
         if np.isnan(r_hat):
             worries.append("R-hat cannot tell: run more than one chain")
-        elif r_hat > _R_HAT:
-            worries.append(f"R-hat reaches {r_hat:.3f} (should be at most {_R_HAT})")
-        if not ess >= _ESS:
-            worries.append(f"the smallest effective sample size is {ess:.0f} (should be at least {_ESS:.0f})")
+        elif r_hat > R_HAT:
+            worries.append(f"R-hat reaches {told_apart(r_hat, R_HAT, 3)} (should be at most {R_HAT})")
+        if not ess >= ESS:
+            found = told_apart(ess, ESS, 0)
+            worries.append(f"the smallest effective sample size is {found} (should be at least {ESS:.0f})")
         if self.divergences:
             worries.append(f"{self.divergences} draws diverged")
         khat = self.tree.attrs.get("khat")
         if khat is not None and not khat <= KHAT:
-            worries.append(f"the Pareto k of the proposals is {khat:.2f} (should be at most {KHAT})")
+            found = told_apart(khat, KHAT, 2)
+            worries.append(f"the Pareto k of the proposals is {found} (should be at most {KHAT})")
+        for number, share in self._shares_of_modes().items():
+            mode_r_hat, mode_ess = _arviz.worst(xr.Dataset({"mode": self.sample_stats["mode"] == number}))
+            if mode_r_hat > R_HAT or not mode_ess >= ESS:
+                worries.append(
+                    f"the probability of mode {number} ({share:.3g} of the draws) is known from {mode_ess:.0f} "
+                    f"effective draws, R-hat {mode_r_hat:.4g}"
+                )
+        if (missed := float(self.tree.attrs.get("modes_missed", 0.0))) > MISSED:
+            worries.append(
+                f"the posterior has more modes than the {self.tree.attrs['modes']} that were found: a further start of "
+                f"the search would reach a new one with probability {missed:.2g}"
+            )
         if failures := int(self.tree.attrs.get("planner_failures", 0)):
             worries.append(f"the planner did not reach its residual at {failures} draws")
         figures = f"R-hat at most {r_hat:.3f}, smallest effective sample size {ess:.0f}, no divergences"
         return worries, figures + (f", Pareto k of the proposals {khat:.2f}" if khat is not None else "")
+
+    def _shares_of_modes(self) -> dict[int, float]:
+        """Share of the draws near each mode, where there are several; modes with less than 1 % are left out."""
+        if "mode" not in self.sample_stats:
+            return {}
+        modes, counts = np.unique(self.sample_stats["mode"].values, return_counts=True)
+        shares = dict(zip(modes.tolist(), (counts / counts.sum()).tolist(), strict=True))
+        return {mode: share for mode, share in shares.items() if 0.01 <= share < 1.0}
 
     # -- rewards and predictions ---------------------------------------------------------------
 
@@ -223,7 +267,8 @@ class Fit:
         """
         return [self._reward({k: v for k, v in one.items() if k.startswith("reward.")}) for one in self._some(n, seed)]
 
-    def predict(self, key: Any, n: int = 100, *, seed: int = 0) -> list[Trajectories]:
+    @takes_key
+    def predict(self, key: PRNGKey, n: int = 100, *, seed: int = 0) -> list[Trajectories]:
         """Behavior to expect: n data sets like the observed one (same starts, lengths and missing choices).
 
         Each is simulated from a draw of the posterior of its own.
@@ -237,7 +282,8 @@ class Fit:
             raise self._unknown(
                 "a model of your own is predicted from with numpyro.infer.Predictive and like= in gi.Behavior"
             )
-        check_key(key)
+        what = f"{n:,} data sets of {self.data.n_trajectories:,} trajectories of {self.data.max_steps:,} steps"
+        check_memory(what, 20.0 * n * self.data.n_trajectories * self.data.max_steps, "predict fewer (n=)")
         worlds: Any = self.world
         predicted = []
         for one, sub in zip(self._some(n, seed), jax.random.split(key, n), strict=True):
@@ -309,11 +355,34 @@ class Fit:
 
         return save(self, path, overwrite=overwrite)
 
-    def __repr__(self) -> str:
+    # -- showing it ----------------------------------------------------------------------------
+
+    @property
+    def heading(self) -> str:
+        """Chains, draws and parameters, and the diagnosis: what print shows beside the first numbers."""
+        return f"{self._size}\n{self.diagnosis}"
+
+    @property
+    def _size(self) -> str:
         sizes = self.posterior.sizes
         what = ", ".join(f"{n}{list(self.posterior[n].shape[2:]) or ''}" for n in self.posterior.data_vars)
-        lines = [f"Fit({sizes['chain']} chains x {sizes['draw']} draws of {what})", self.diagnosis, self.pooled]
-        return "\n".join(filter(None, lines))
+        scored = self.tree.attrs.get("choices_scored")
+        what += f"; {many(int(scored), 'choice')} scored" if scored is not None else ""
+        return f"Fit({sizes['chain']} chains x {sizes['draw']} draws of {what})"
+
+    def _numbers(self) -> tuple[pd.DataFrame, str]:
+        shares = self.responsibilities if self._discrete else None
+        table, total = numbers(self.posterior.drop_vars(self._discrete), shares, _SHOWN)
+        return table, f"… and {total - len(table)} more: fit.summary()" if total > len(table) else ""
+
+    def __repr__(self) -> str:
+        table, more = self._numbers()
+        return "\n".join(filter(None, [self._size, as_text(table), more, self.diagnosis, self.pooled]))
+
+    def _repr_html_(self) -> str:
+        table, more = self._numbers()
+        words = [display.paragraphs(text) for text in (more, self.diagnosis, self.pooled)]
+        return display.card(self._size, display.table(table), *words)
 
 
 def _number_of(subject: Hashable, coordinate: np.ndarray) -> int:

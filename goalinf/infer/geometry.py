@@ -12,6 +12,7 @@ from numpyro.infer.hmc import hmc
 from scipy import linalg
 
 from goalinf.infer.density import Density
+from goalinf.infer.jumps import Maps
 from goalinf.infer.mode import Mode, Target
 
 Algorithm = Literal["HMC", "NUTS"]
@@ -35,11 +36,14 @@ class Geometry:
         A square root of the Laplace covariance (triangular), or of the identity.
     whitened : bool
         Whether ``scale`` comes from a Laplace approximation.
+    maps : Maps or None
+        Where there are several modes: the affine map of each, in the coordinates x.
     """
 
     center: np.ndarray
     scale: np.ndarray
     whitened: bool
+    maps: Maps | None = None
 
     @classmethod
     def laplace(cls, mode: Mode) -> Geometry | None:
@@ -61,15 +65,21 @@ class Geometry:
         """The coordinates as they are."""
         return cls(center, np.eye(center.size), False)
 
-    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
+    def arrays(self) -> tuple[Any, ...]:
         """What compiled programs take."""
-        return self.center, self.scale
+        return (self.center, self.scale) if self.maps is None else (self.center, self.scale, self.maps)
+
+    def among(self, centers: np.ndarray, scales: np.ndarray, log_mass: np.ndarray) -> Geometry:
+        """The same coordinates where there are these modes, several of them."""
+        inner = np.linalg.solve(self.scale, (centers - self.center).T).T
+        return dataclasses.replace(self, maps=Maps.of(inner, np.linalg.solve(self.scale, scales), log_mass))
 
 
 class Kernel:
     """A NumPyro kernel over a flat density, as compiled programs of an initial state and of a block of steps.
 
     Fixed-length HMC runs for a fixed, jittered length in whitened coordinates; NUTS adapts a mass matrix of its own.
+    Where there are several modes, every move is followed by the proposal of a jump to another one.
     The data and the geometry are arguments, so that one compiled block serves every data set of a shape.
     """
 
@@ -87,9 +97,10 @@ class Kernel:
         self.block = block
         self.settings = algorithm, block, target_accept
 
-        def potential_of(data, center, scale):
+        def potential_of(data, center, scale, *_):
             return lambda x: density.potential(center + scale @ x, data)
 
+        self._potential_of = potential_of
         self._init, self._sample = hmc(potential_fn_gen=potential_of, algo=algorithm)
         self._options = {
             "adapt_mass_matrix": algorithm == "NUTS",
@@ -124,7 +135,11 @@ class Kernel:
                 length = jnp.minimum(length, _MOST_STEPS * state.adapt_state.step_size)
                 state = state._replace(rng_key=key, trajectory_length=length)
             state = self._sample(state, args, {})
+            jumped: dict[str, Any] = {}
+            if len(args) > 3:
+                state, jumped = self._jump(state, args)
             draw = {
+                **jumped,
                 "x": state.z,
                 "potential": state.potential_energy,
                 "diverging": state.diverging,
@@ -137,13 +152,27 @@ class Kernel:
 
         return jax.lax.scan(step, state, None, length=self.block)
 
+    def _jump(self, state: Any, args: Any) -> tuple[Any, dict[str, Any]]:
+        """The state after the proposal of a jump, and the number of its mode."""
+        maps: Maps = args[3]
+        key, key_jump, key_accept = jax.random.split(state.rng_key, 3)
+        there, log_volume, possible = maps.propose(key_jump, state.z)
+        value, slope = jax.value_and_grad(self._potential_of(*args))(there)
+        accept = possible & (jnp.log(jax.random.uniform(key_accept)) < state.potential_energy - value + log_volume)
+        accept &= jnp.isfinite(value) & jnp.isfinite(slope).all()
+        moved = state._replace(z=there, potential_energy=value, z_grad=slope)
+        state = jax.tree.map(lambda new, old: jnp.where(accept, new, old), moved, state)
+        return state._replace(rng_key=key), {"mode": maps.nearest(state.z), "jumped": accept}
+
 
 def spread_out(key: Any, geometry: Geometry, chains: int) -> np.ndarray:
     """Starting points of the chains around the mode, ``(chains, D)``, in the coordinates of the sampler.
 
-    Half as far out as the draws: in many dimensions the Laplace approximation itself reaches into places where a
-    posterior of rewards, which is cut off by steep walls, has no mass and chains get stuck.
+    With several modes the chains are shared out in proportion to the modes' mass, and each mode has at least one while
+    there are enough chains. Half as far out as the draws: in many dimensions the Laplace approximation itself reaches
+    into places where a posterior of rewards, which is cut off by steep walls, has no mass and chains get stuck.
     """
     spread = 0.5 if geometry.whitened else 0.1
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
-    return spread * rng.standard_normal((chains, geometry.center.size))
+    noise = spread * rng.standard_normal((chains, geometry.center.size))
+    return noise if geometry.maps is None else geometry.maps.shared_out(noise)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, Literal, get_args
 
 import jax
 import numpy as np
@@ -15,14 +15,16 @@ from goalinf.agents.agent import check_known
 from goalinf.agents.checks import check_plannable, check_solved
 from goalinf.agents.factors import factorable
 from goalinf.agents.planning import host_plans, plan_goals
-from goalinf.behavior import score_steps
+from goalinf.behavior import acts_on, score_steps
 from goalinf.checks import check_kind
 from goalinf.data import Trajectories
 from goalinf.data.fitting import check_fits
-from goalinf.infer.assemble import trajectory_labels
+from goalinf.infer.assemble import axis_labels, trajectory_labels
 from goalinf.precision import Precision, cast, computing_in
-from goalinf.rewards import Reward, pad_reward, stack_rewards
+from goalinf.rewards import Reward, check_reward, pad_reward, stack_rewards
 from goalinf.worlds import MDP, World, bucket, pad
+
+AfterGoal = Literal["continue", "impossible"]
 
 
 def goal_posterior(
@@ -32,11 +34,14 @@ def goal_posterior(
     data: Trajectories,
     *,
     prior: Mapping[Hashable, float] | None = None,
+    after_goal: AfterGoal = "continue",
     precision: Precision | None = None,
 ) -> xr.DataArray:
-    r"""Which of these goals is someone pursuing? The exact posterior after every step.
+    r"""Exact posterior over a finite set of goals after every step.
 
     .. math:: p(g \mid s_{0:t}, a_{0:t}) \propto p(g) \prod_{k \le t} \pi_g(a_k \mid s_k)
+
+    Every goal is scored on the same choices, those after it has been reached, too.
 
     In float64 every goal is planned for on the host, where nothing has to be compiled, in worlds of up to 1,500 states
     and in larger ones whose steps are short. Elsewhere they are planned for in one compiled batch, in which worlds are
@@ -50,11 +55,18 @@ def goal_posterior(
     agent : Agent
         How they plan and choose, without priors.
     goals : mapping
-        Name of the goal -> reward; see :func:`goals`. All rewards of one kind.
+        Name of the goal -> reward; see :func:`goals`. All rewards of one kind. Names other than text or numbers are
+        coordinates as they print (``("a", 1)`` as ``"a,1"``).
     data : Trajectories
         What was observed. Missing choices leave the posterior as it was.
     prior : mapping, optional
         Goal -> prior weight, at least zero and not all zero; default: all alike.
+    after_goal : {"continue", "impossible"}
+        What a goal that has been reached says of later choices. ``"continue"``: the stationary policy of that goal goes
+        on, in the goal state by the same choice rule, :math:`\pi_g(a \mid s) \propto e^{\beta Q_g(s,a)}` with
+        :math:`V_g(g) = 0`; the posterior is that of :func:`~goalinf.switching` with a rate of zero.
+        ``"impossible"``: the episode would have ended, so that the goal has probability zero as soon as another choice
+        is observed.
     precision : {"float64", "float32"}, optional
         Default: float64 on a CPU, float32 on an accelerator.
 
@@ -69,8 +81,9 @@ def goal_posterior(
     Raises
     ------
     ValueError
-        Where there is no goal or no choice, the prior does not fit, the data do not fit the world, a choice is
-        impossible under every goal (it is named), or an undiscounted problem cannot end.
+        Where there is no goal or no choice, two goals print alike, the prior or ``after_goal`` does not fit, the data
+        do not fit the world or cannot happen in it, a choice is impossible under every goal (it is named), or an
+        undiscounted problem cannot end.
     ConvergenceError, PrecisionError
         Where the planner fails.
 
@@ -93,16 +106,21 @@ def goal_posterior(
     check_kind("goals", goals, Mapping, "a mapping from name to reward, such as gi.goals(world, {'home': 'a'}) makes")
     check_kind("data", data, Trajectories, "trajectories; read a table with gi.read_trajectories first")
     for name, reward in goals.items():
-        check_kind(f"goal {name!r}", reward, Reward, "a reward, such as those of gi.goals")
+        check_reward(f"goal {name!r}", reward)
     if not goals:
         raise ValueError("no goals were given; make some with gi.goals(world, {'home': 'a', …})")
     if data.n_choices == 0:
         raise ValueError("the data hold no observed choice; there is nothing to learn from")
-    check_fits(data, [world])
+    if after_goal not in get_args(AfterGoal):
+        raise ValueError(f"after_goal is {after_goal!r}; expected 'continue' or 'impossible'")
+    check_fits(data, [world], slips=agent.hidden_slip is not None)
+    names = axis_labels("goals", goals)
     log_prior = _log_prior(goals, prior)
     with computing_in(precision) as chosen:
         policies = _policies(_Known(agent, world, tuple(goals.values())), chosen)
         scores = np.asarray(score_steps(policies, data), float)
+    if after_goal == "impossible":
+        scores = np.where(acts_on(policies, data), -np.inf, scores)
     n, t = data.actions.shape
     running = np.zeros((len(goals), n, t + 1))
     np.cumsum(scores, axis=-1, out=running[..., 1:])
@@ -115,7 +133,7 @@ def goal_posterior(
     probabilities = np.exp(running, out=running)
     total = probabilities.sum(axis=0)
     probabilities /= total
-    labels = _labels(tuple(trajectory_labels(data).tolist()), t, *goals)
+    labels = _labels(tuple(trajectory_labels(data).tolist()), t, *names)
     found = labels.copy(deep=False, data=np.moveaxis(probabilities, 0, -1))
     found.coords.variables["evidence"].data = highest[:, -1] + np.log(total[:, -1])
     found.coords.variables["log_likelihood"].data = log_likelihood
@@ -174,7 +192,7 @@ def _policies(known: _Known, precision: Precision) -> Policy:
         check_plannable(agent, world, reward)
     plan_all = plan_goals if precision == "float64" and host_plans(agent) and factorable(world.mdp) else _compiled
     policies = plan_all(agent, world.mdp, rewards)
-    check_solved(policies.residual, policies.values, precision)
+    check_solved(policies.residual, policies.values, precision, agent, [world])
     return jax.tree.map(lambda leaf: leaf[:, None], policies)
 
 
@@ -216,5 +234,6 @@ def _refuse_impossible(highest: np.ndarray, data: Trajectories) -> None:
     where = data.labels.where(n, t) if data.labels is not None else f"trajectory {n}, step {t}"
     raise ValueError(
         f"{where}: this choice has probability zero under every goal that was possible before it "
-        f"({impossible.any(axis=1).sum()} such trajectories): is the action available there?"
+        f"({impossible.any(axis=1).sum()} such trajectories). Add a goal under which it is possible, use an agent that "
+        "can lapse, or, where all goals had been reached with after_goal='impossible', let them go on: 'continue'"
     )

@@ -7,7 +7,8 @@ one; no gradient is needed, and nothing has to be compiled or warmed up. With we
 Tierney 1994). Where the proposal misses part of the posterior the weights have a heavy tail, which their Pareto
 :math:`\hat k` tells (Vehtari et al. 2024): above 0.7 the chains cannot be trusted. Where it reaches a part too rarely,
 chains stay in one place for long; proposals around a normal mode are accepted at a rate of 0.9 in three dimensions and
-0.66 in twenty, so that 0.6 is asked for.
+0.66 in twenty, so that 0.6 is asked for. With several modes the proposals are a mixture of Student-t distributions, one
+around each.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ import jax
 import numpy as np
 
 from goalinf.infer import _arviz
-from goalinf.infer.closed_form import ClosedForm
 from goalinf.infer.driver import Draws
 from goalinf.infer.geometry import Geometry
+from goalinf.infer.posterior import Form
 from goalinf.infer.progress import Progress
+from goalinf.interrupt import heed
 
 FEW = 20  # dimensions; beyond, the Laplace approximation of a posterior of rewards is never close enough
 _FREEDOM = 10.0  # degrees of freedom of the proposals
@@ -34,8 +36,8 @@ class IndependentChains:
     ----------
     key : jax.random key
         Source of randomness.
-    target : ClosedForm
-        What is sampled.
+    form : Form
+        The posterior.
     geometry : Geometry
         Coordinates whitened at the mode.
     start : float (chains, D)
@@ -51,13 +53,14 @@ class IndependentChains:
         Ones: nothing is adapted.
     """
 
-    def __init__(self, key: Any, target: ClosedForm, geometry: Geometry, start: np.ndarray, *, block: int):
+    def __init__(self, key: Any, form: Form, geometry: Geometry, start: np.ndarray, *, block: int):
         self._rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
-        self._target, self._geometry, self._block = target, geometry, block
+        self._form, self._geometry, self._block = form, geometry, block
         self._log_weights = np.empty(0)
         self.interrupted = False
         self.step_size, self.inverse_mass = np.ones(len(start)), np.ones(start.shape)
-        target.derivatives(geometry.center)  # from where everything is planned
+        if form.closed is not None:
+            form.closed.derivatives(geometry.center)  # from where everything is planned
         state = self._weighed(start)
         defined = np.isfinite(state["potential"])[:, None]
         self._state = state if defined.all() else self._weighed(np.where(defined, start, 0.0))
@@ -80,6 +83,7 @@ class IndependentChains:
         found: list[Draws] = []
         try:
             for _ in range(-(-steps // self._block)):
+                heed()
                 found.append(self._walk(self._block))
                 undefined = found[-1]["diverging"]
                 progress.advance(undefined.size, int(undefined.sum()) if kept else 0)
@@ -113,11 +117,30 @@ class IndependentChains:
         """So many proposals for every chain, weighed."""
         shape = steps, *self._state["x"].shape
         spread = np.sqrt(_FREEDOM / self._rng.chisquare(_FREEDOM, shape[:2]))
-        return self._weighed(self._rng.standard_normal(shape) * spread[..., None])
+        noise = self._rng.standard_normal(shape) * spread[..., None]
+        if (maps := self._geometry.maps) is None:
+            return self._weighed(noise)
+        mode = self._rng.choice(len(maps.centers), shape[:2], p=np.exp(maps.log_defensive))
+        return self._weighed(maps.centers[mode] + np.einsum("...ij,...j->...i", maps.scales[mode], noise))
 
     def _weighed(self, x: np.ndarray) -> Draws:
-        """Coordinates ``(…, D)`` with their potential, log-likelihood by trajectory, and log-weight."""
+        """Coordinates ``(…, D)`` with their potential and log-weight, and what else is known at them.
+
+        That is the log-likelihood by trajectory, in closed form, and the number of the mode, of several.
+        """
         flats = (self._geometry.center + x @ self._geometry.scale.T).reshape(-1, x.shape[-1])
-        potential, scores = (values.reshape(*x.shape[:-1], *values.shape[1:]) for values in self._target.scores(flats))
-        log_proposal = -0.5 * (_FREEDOM + x.shape[-1]) * np.log1p((x**2).sum(axis=-1) / _FREEDOM)
-        return {"x": x, "potential": potential, "scores": scores, "log_weight": -potential - log_proposal}
+        known = {}
+        if self._form.closed is not None:
+            potential, known["scores"] = self._form.closed.scores(flats)
+        else:
+            potential = -self._form.log_density(flats)
+        if (maps := self._geometry.maps) is None:
+            log_proposal = -0.5 * (_FREEDOM + x.shape[-1]) * np.log1p((x**2).sum(axis=-1) / _FREEDOM)
+        else:
+            log_proposal = maps.log_density(x, _FREEDOM)
+            known["mode"] = maps.nearest(x).ravel()
+        shaped = {
+            name: values.reshape(*x.shape[:-1], *values.shape[1:])
+            for name, values in {"potential": potential, **known}.items()
+        }
+        return {"x": x, **shaped, "log_weight": -shaped["potential"] - log_proposal}

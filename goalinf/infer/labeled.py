@@ -39,6 +39,10 @@ def assembled(key: Any, posterior: Posterior, sampled: Sampled, precision: Preci
             "inverse_mass": (("chain", "coordinate"), sampled.inverse_mass),
         }
     )
+    if (maps := geometry.maps) is not None:
+        standing["mode_center"] = ("mode", "coordinate"), maps.centers
+        standing["mode_scale"] = ("mode", "coordinate", "other"), maps.scales
+        standing["mode_log_mass"] = ("mode",), maps.log_mass
     attrs = {
         "sampler": sampled.sentence,
         "algorithm": sampled.algorithm,
@@ -46,6 +50,9 @@ def assembled(key: Any, posterior: Posterior, sampled: Sampled, precision: Preci
         "product": int(sampled.form is posterior.product),
         "warmup": sampled.warmup,
         "interrupted": int(sampled.interrupted),
+        "modes": 1 if maps is None else len(maps.centers),
+        "modes_missed": sampled.missed,
+        "every": sampled.every,
         **({} if sampled.khat is None else {"khat": sampled.khat}),
     }
     scores = sampled.draws.get("scores")
@@ -102,21 +109,26 @@ def labeled_fit(
     if posterior.mixture is not None:
         values, shares, discrete = _which(key, posterior, values, shape)
         dims |= discrete
+    labels, columns = assemble.split_coords(posterior.coords)
     groups = {
-        "posterior": assemble.dataset(values, dims, posterior.coords, ("chain", "draw")),
+        "posterior": assemble.dataset(values, dims, labels, ("chain", "draw")),
         "sample_stats": assemble.dataset(stats, {}, {}, ("chain", "draw")),
         "observed_data": assemble.observed(posterior.labeled),
         "sampler": standing,
     }
+    if constants := assemble.constant_data(columns, groups["posterior"]):
+        groups["constant_data"] = constants
     if log_likelihood is not None:
         coords = {"trajectory": assemble.trajectory_labels(posterior.labeled)}
         axes = {"choices": ("trajectory",)}
         groups["log_likelihood"] = assemble.dataset({"choices": log_likelihood}, axes, coords, ("chain", "draw"))
     if shares:
         by_value = {name: (*dims[name], "value") for name in shares}
-        groups["responsibilities"] = assemble.dataset(shares, by_value, posterior.coords, ("chain", "draw"))
+        groups["responsibilities"] = assemble.dataset(shares, by_value, labels, ("chain", "draw"))
     tree = xr.DataTree.from_dict(groups)
-    tree.attrs = {**assemble.provenance(key, posterior.labeled, precision), **attrs, "planner_failures": failures}
+    scored = {} if log_likelihood is None else {"choices_scored": posterior.labeled.n_choices}
+    provenance = assemble.provenance(key, posterior.labeled, precision)
+    tree.attrs = {**provenance, **scored, **attrs, "planner_failures": failures}
     own = posterior.plain.density if posterior.agent is None else None
     return Fit(tree, posterior.labeled, posterior.world, posterior.agent, posterior.reward, own)
 

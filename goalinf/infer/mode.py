@@ -11,7 +11,11 @@ import numpy as np
 from scipy import optimize
 
 from goalinf.infer.density import Density
+from goalinf.interrupt import heed
 
+STEPS = 200  # of Newton's method
+LBFGS_STEPS = 5000
+_REMEMBERED = 50  # changes of the gradient: SciPy's default of 10 takes half as many steps again
 NEWTON_SIZE = 1500  # beyond this many parameters the Hessian costs more than it saves
 _UNDEFINED = 1e300  # potential of a point at which there is none
 
@@ -25,7 +29,8 @@ class Mode:
     flat : float (D,)
         Unconstrained coordinates.
     potential : float
-        Minus the log joint density there, in unconstrained coordinates.
+        Minus the log joint density there, in unconstrained coordinates; infinite where it is defined nowhere that was
+        tried.
     gradient : float
         Largest absolute entry of the gradient there.
     converged : bool
@@ -101,6 +106,7 @@ class Remembered:
     def derivatives(self, flat: np.ndarray) -> tuple[float, np.ndarray, np.ndarray | None]:
         """Potential, gradient and Hessian (None beyond some 1,500 parameters)."""
         if (point := flat.tobytes()) != self._last[0]:
+            heed()
             self._last = point, self.target.derivatives(flat)
         return self._last[1]
 
@@ -117,12 +123,32 @@ def _to_second_order(potential: Callable[..., Any]) -> Callable[..., Any]:
     return derivatives
 
 
-def climb(target: Target) -> Mode:
-    """Trust-region Newton from where the target says (L-BFGS beyond some 1,500 parameters).
+def climb(
+    target: Target,
+    start: np.ndarray | None = None,
+    *,
+    steps: int | None = None,
+    gradient: float = 1e-6,
+    until: Callable[[np.ndarray], bool] | None = None,
+) -> Mode:
+    """Find a mode by trust-region Newton steps (L-BFGS beyond 1,500 parameters).
 
     The potential can be infinite or undefined away from the start; such points are treated as a very high one.
+
+    Parameters
+    ----------
+    target : Target
+        A potential.
+    start : float (D,), optional
+        Where to begin; default: where the target says.
+    steps : int, optional
+        Most steps; default: 200 of Newton's method, 5,000 of L-BFGS.
+    gradient : float
+        Largest absolute entry of the gradient at which the climb ends (ten times as much for L-BFGS).
+    until : callable, optional
+        Ends the climb early at a point for which it is true.
     """
-    start = np.asarray(target.start, float)
+    start = np.asarray(target.start if start is None else start, float)
 
     def value_and_gradient(flat):
         value, slope, _ = target.derivatives(flat)
@@ -134,6 +160,12 @@ def climb(target: Target) -> Mode:
         found = target.derivatives(flat)[2]
         return found if found is not None and np.isfinite(found).all() else np.eye(flat.size)
 
+    most = (STEPS if start.size <= NEWTON_SIZE else LBFGS_STEPS) if steps is None else steps
+
+    def look(flat):
+        if until is not None and until(flat):
+            raise StopIteration
+
     if start.size <= NEWTON_SIZE:
         # First steps twice as long lead so far out that planners factorize a quarter more often (24 data sets, grids).
         found = optimize.minimize(
@@ -142,10 +174,16 @@ def climb(target: Target) -> Mode:
             jac=True,
             hess=curvature,
             method="trust-exact",
-            options={"gtol": 1e-6, "maxiter": 200, "initial_trust_radius": 0.5, "max_trust_radius": 100.0},
+            callback=look,
+            options={"gtol": gradient, "maxiter": most, "initial_trust_radius": 0.5, "max_trust_radius": 100.0},
         )
     else:
-        found = optimize.minimize(value_and_gradient, start, jac=True, method="L-BFGS-B", options={"maxiter": 2000})
+        # Only the gradient ends the climb: the potential of many choices changes by less than SciPy's tolerance.
+        options = {"maxiter": most, "maxfun": 20 * most, "maxcor": _REMEMBERED, "ftol": 0.0, "gtol": 10 * gradient}
+        found = optimize.minimize(
+            value_and_gradient, start, jac=True, method="L-BFGS-B", callback=look, options=options
+        )
     largest = float(np.max(np.abs(found.jac)))
-    converged = bool(largest < 1e-3 and found.fun < _UNDEFINED)
-    return Mode(found.x, float(found.fun), largest, converged, int(found.nit), target.derivatives(found.x)[2])
+    potential = float(found.fun) if found.fun < _UNDEFINED else np.inf
+    converged = bool(largest < 1e-3 and np.isfinite(potential))
+    return Mode(found.x, potential, largest, converged, int(found.nit), target.derivatives(found.x)[2])

@@ -36,6 +36,10 @@ class Normal:
         """Log density, gradient and Hessian."""
         return float(self.log_prob(x)), -(x - self.mean) / self.sd**2, np.diag(-1 / self.sd**2)
 
+    def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """Draws ``(size, F)``."""
+        return self.mean + self.sd * rng.standard_normal((size, self.mean.size))
+
 
 @dataclasses.dataclass(frozen=True)
 class NormalProduct:
@@ -73,3 +77,9 @@ class NormalProduct:
         gradient = weights @ slope
         hessian = np.diag(weights @ bend) + (slope.T * weights) @ slope - np.outer(gradient, gradient)
         return float(value), gradient, hessian
+
+    def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """Draws ``(size, F)``."""
+        share = np.exp(self.log_weight - log_sum_exp(self.log_weight, axis=-1))
+        log_beta = rng.choice(self.log_beta, size, p=share / share.sum())
+        return self.reward.sample(rng, size) * np.exp(log_beta)[:, None]

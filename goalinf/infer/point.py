@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Literal
 
 import jax
@@ -14,28 +15,35 @@ import xarray as xr
 from numpyro import handlers
 from numpyro.infer import SVI, Trace_ELBO, autoguide, init_to_value
 from numpyro.optim import Adam
+from scipy.special import logsumexp
 
 from goalinf.agents import Agent, Mixture
 from goalinf.agents.alternatives import options_of
 from goalinf.agents.contexts import Rewards, Worlds
-from goalinf.checks import check_choice, check_count, check_key
+from goalinf.checks import PRNGKey, check_choice, check_count, takes_key
 from goalinf.errors import ConvergenceError
-from goalinf.infer import assemble
-from goalinf.infer.density import Model
-from goalinf.infer.fit import Fit
+from goalinf.infer import _arviz, assemble
+from goalinf.infer.curvature import curvature
+from goalinf.infer.density import Density, Model
+from goalinf.infer.fit import KHAT, Fit, told_apart
 from goalinf.infer.geometry import Geometry
 from goalinf.infer.labeled import labeled_fit
-from goalinf.infer.mode import climb
+from goalinf.infer.mode import LBFGS_STEPS, NEWTON_SIZE, STEPS, Mode, climb
+from goalinf.infer.modes import Modes, find_modes
 from goalinf.infer.posterior import Posterior
 from goalinf.infer.priors import fill
 from goalinf.infer.problem import own_model, standard
 from goalinf.precision import Precision, computing_in
 
 _NO_MODE = "the posterior may have no mode (try a tighter prior), or float32 may be too coarse"
+_MORE = "give it more (steps=), or a tighter prior; the posterior may have no mode"
 _KINKS = (
     "this agent plans with a hard maximum: its posterior has kinks where best actions tie, and the mode may lie "
     "on one, where no gradient vanishes: use gi.infer, or gi.soft_optimal, whose posterior is smooth"
 )
+_STEPS = 2000  # of SVI
+_FEWEST = 25  # draws from which the tail of the weights can be told
+_LARGEST = 1e9  # bytes of a dense curvature
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -50,6 +58,8 @@ class PointEstimate:
         Log joint density there in nats, in the unconstrained coordinates in which it was climbed.
     steps : int
         Iterations it took.
+    modes : int
+        Number of modes that the search found; this one is the highest.
     agent, reward
         With the mode in the place of every prior; None for a model of your own.
     """
@@ -57,12 +67,14 @@ class PointEstimate:
     values: xr.Dataset
     log_posterior: float
     steps: int
+    modes: int
     agent: Agent | Mixture | None
     reward: Any
 
 
+@takes_key
 def find_mode(
-    key: Any,
+    key: PRNGKey,
     world: Worlds | None = None,
     *,
     agent: Agent | Mixture | None = None,
@@ -71,17 +83,23 @@ def find_mode(
     model: Model | None = None,
     dims: Mapping[str, Any] | None = None,
     coords: Mapping[str, Any] | None = None,
+    steps: int | None = None,
     precision: Precision | None = None,
 ) -> PointEstimate:
-    """Maximum a posteriori, by trust-region Newton steps with implicit derivatives.
+    """Maximum a posteriori, by trust-region Newton steps with implicit derivatives; by L-BFGS beyond 1,500 parameters.
 
     The mode is that of the density over unconstrained coordinates (log beta, for one), in which the sampler starts too.
+    It is the highest of the modes that the search of :func:`infer` finds from many starts. A soft-optimal agent with a
+    linear reward and a normal prior is climbed once, from the prior mean, and so is a posterior of more than 1,500
+    parameters.
     A mode of an ill-posed problem says nothing about what else fits: use :func:`infer` and :func:`audit` for that.
 
     Parameters
     ----------
     key, world, agent, reward, data, model, dims, coords, precision
         As for :func:`infer`.
+    steps : int, optional
+        Most steps of the search. Default: 200 of Newton's method, 5,000 of L-BFGS.
 
     Returns
     -------
@@ -107,24 +125,24 @@ def find_mode(
     >>> best.values["reward.values"].dims
     ('state',)
     """
-    check_key(key)
+    if steps is not None:
+        check_count("steps", steps)
     with computing_in(precision):
         posterior = _posterior(key, world, agent, reward, data, model, dims or {}, coords or {})
-        mode = climb(posterior.plain.target)
+        modes = _modes(key, posterior, steps)
+        mode = min(modes.peaks, key=lambda peak: peak.potential)
         if not mode.converged:
-            raise ConvergenceError(
-                f"the mode was not reached in {mode.steps} steps: a gradient of {mode.gradient:.2g} is left; "
-                + (_KINKS if _has_kinks(posterior.agent) else _NO_MODE)
-            )
+            raise _not_reached("gi.find_mode", mode, posterior, steps)
         values = posterior.at(mode.flat)
         labeled = assemble.dataset(values, posterior.dims, posterior.coords, ())
         sites = {site.name: values[site.name] for site in posterior.sites}
         filled = (None, None) if posterior.agent is None else fill(posterior.agent, posterior.reward, sites)
-        return PointEstimate(labeled, -mode.potential, mode.steps, *filled)
+        return PointEstimate(labeled, -mode.potential, mode.steps, len(modes.peaks), *filled)
 
 
+@takes_key
 def approximate(
-    key: Any,
+    key: PRNGKey,
     world: Worlds | None = None,
     *,
     agent: Agent | Mixture | None = None,
@@ -133,7 +151,7 @@ def approximate(
     model: Model | None = None,
     by: Literal["laplace", "svi"] = "laplace",
     draws: int = 1000,
-    steps: int = 2000,
+    steps: int | None = None,
     dims: Mapping[str, Any] | None = None,
     coords: Mapping[str, Any] | None = None,
     precision: Precision | None = None,
@@ -141,7 +159,10 @@ def approximate(
     """A Gaussian approximation of the posterior in unconstrained coordinates: seconds instead of minutes.
 
     ``"laplace"`` takes the curvature at the mode; ``"svi"`` fits a Gaussian of full rank by maximizing the evidence
-    lower bound (NumPyro, Adam). The fit says that it is an approximation; nothing guards its quality.
+    lower bound (NumPyro, Adam). The fit says that it is an approximation, and the Pareto k of its draws: the tail of
+    their importance weights, the posterior density over that of the approximation. Above 0.7 the draws do not stand
+    for the posterior, ``fit.converged`` is False, and ``fit.diagnosis`` says so. The same holds where Laplace's method
+    finds several modes: a Gaussian describes one of them. SVI does not look for others.
 
     Parameters
     ----------
@@ -151,8 +172,8 @@ def approximate(
         The method.
     draws : int
         Independent draws from the approximation.
-    steps : int
-        Optimization steps of SVI.
+    steps : int, optional
+        Most steps of the search for the mode (default: as of :func:`find_mode`), or steps of SVI (default: 2,000).
 
     Returns
     -------
@@ -164,7 +185,13 @@ def approximate(
     ValueError
         As :func:`infer`; or where ``by`` is neither method.
     ConvergenceError
-        Where the curvature at the mode is not positive definite (Laplace), or the bound is not finite (SVI).
+        Where the mode is not reached or the curvature there is not positive definite (Laplace), or the bound is not
+        finite (SVI).
+
+    References
+    ----------
+    Vehtari, Simpson, Gelman, Yao and Gabry (2024), "Pareto smoothed importance sampling", for k; Yao, Vehtari, Simpson
+    and Gelman (2018), "Yes, but did it work? Evaluating variational inference", for its use here.
 
     Examples
     --------
@@ -179,21 +206,57 @@ def approximate(
     1000
     """
     check_choice("by", by, ("laplace", "svi"))
-    check_key(key)
     for name, count in (("draws", draws), ("steps", steps)):
-        check_count(name, count)
+        if count is not None:
+            check_count(name, count)
     with computing_in(precision) as chosen:
         key_model, key_fit, key_draw = jax.random.split(key, 3)
         posterior = _posterior(key_model, world, agent, reward, data, model, dims or {}, coords or {})
+        posterior.check_draws(1, draws)
         if by == "laplace":
-            flat, said = _laplace(key_draw, posterior, draws)
+            gaussian, said, modes = _laplace(key_fit, posterior, steps)
         else:
-            flat, said = _svi(key_fit, key_draw, posterior, draws, steps)
+            modes = 1
+            gaussian, said = _svi(key_fit, posterior, _STEPS if steps is None else steps)
+        noise = np.asarray(jax.random.normal(key_draw, (draws, gaussian.center.size)))
+        flat = gaussian.center + noise @ gaussian.scale.T
+        quality, tail = _tail(posterior.plain.log_density(flat) + 0.5 * (noise**2).sum(axis=1))
+        attrs = {"sampler": f"{said}; {tail}.", "algorithm": by, "modes": modes, **quality}
         density = posterior.plain.density
         found = density.over_draws("constrain", density.constrain, flat, posterior.data)
         values = {name: one[None] for name, one in found.items()}
         stats = {"diverging": np.zeros((1, draws), bool)}
-        return labeled_fit(key, posterior, values, stats, xr.Dataset(), {"sampler": said, "algorithm": by}, chosen)
+        return labeled_fit(key, posterior, values, stats, xr.Dataset(), attrs, chosen)
+
+
+def _modes(key: Any, posterior: Posterior, steps: int | None) -> Modes:
+    """Modes of the posterior, the heaviest first."""
+    form = posterior.plain
+    first = climb(form.target, steps=steps)
+    if form.closed is not None or form.size > NEWTON_SIZE or not first.converged:
+        return Modes((first,))
+    favored = partial(posterior.favored, key, form) if posterior.mixture is not None else None
+    return find_modes(key, form, favored, first)
+
+
+def _not_reached(function: str, mode: Mode, posterior: Posterior, steps: int | None) -> ConvergenceError:
+    """The error of a search that ended where the gradient does not vanish."""
+    method, most = ("Newton's method", STEPS) if mode.flat.size <= NEWTON_SIZE else ("L-BFGS", LBFGS_STEPS)
+    used_up = mode.steps >= (most if steps is None else steps)
+    why = _MORE if used_up else _KINKS if _has_kinks(posterior.agent) else _NO_MODE
+    left = f"a gradient of {mode.gradient:.2g} is left" if np.isfinite(mode.gradient) else "the gradient is undefined"
+    return ConvergenceError(f"{function}: the mode was not reached in {mode.steps} steps of {method}: {left}; {why}")
+
+
+def _tail(log_weights: np.ndarray) -> tuple[dict[str, float], str]:
+    """Pareto k of importance weights, and in words."""
+    if len(log_weights) < _FEWEST:
+        return {}, f"{len(log_weights)} draws are too few to tell how close it is to the posterior"
+    khat = _arviz.khat(log_weights)
+    if khat <= KHAT:
+        return {"khat": khat}, f"the Pareto k of its draws is {khat:.2f}"
+    said = f"the Pareto k of its draws is {told_apart(khat, KHAT, 2)} (should be at most {KHAT})"
+    return {"khat": khat}, f"{said}: do not use them as a posterior, but gi.infer"
 
 
 def _has_kinks(agent: Any) -> bool:
@@ -211,29 +274,65 @@ def _posterior(
     return posterior
 
 
-def _laplace(key: Any, posterior: Posterior, draws: int) -> tuple[Any, str]:
-    geometry = Geometry.laplace(climb(posterior.plain.target))
+def _laplace(key: Any, posterior: Posterior, steps: int | None) -> tuple[Geometry, str, int]:
+    """A Gaussian with the curvature at the heaviest mode, and the number of modes."""
+    form, modes = posterior.plain, _modes(key, posterior, steps)
+    mode = modes.peaks[0]
+    said = "A Laplace approximation, not MCMC"
+    if len(modes.peaks) > 1:
+        share = np.exp(modes.log_mass[0] - logsumexp(modes.log_mass))
+        said += f", around one of {len(modes.peaks)} modes, which holds about {share:.2g} of the probability"
+    if not mode.converged:
+        if not _has_kinks(posterior.agent):
+            raise _not_reached("gi.approximate", mode, posterior, steps)
+        said += f", around a point at which a gradient of {mode.gradient:.2g} is left (the posterior has kinks)"
+    if mode.curvature is None:
+        size = 8 * mode.flat.size**2
+        if size > _LARGEST:
+            raise ValueError(
+                f"gi.approximate: the covariance of {mode.flat.size:,} parameters would take {size / 1e9:.1f} GB, more "
+                f"than {_LARGEST / 1e9:.0f} GB; use fewer parameters, or gi.find_mode, which needs none"
+            )
+        mode = dataclasses.replace(mode, curvature=curvature(form.density, mode.flat, form.data))
+    geometry = Geometry.laplace(mode)
     if geometry is None:
-        raise ConvergenceError("the curvature at the mode is not positive definite; use gi.infer, or by='svi'")
-    noise = jax.random.normal(key, (draws, geometry.center.size))
-    return geometry.center + noise @ geometry.scale.T, "A Laplace approximation, not MCMC."
+        raise ConvergenceError(
+            "gi.approximate: the mode was reached, but the curvature there is not positive definite: "
+            "use gi.infer, or by='svi'"
+        )
+    return geometry, said, len(modes.peaks)
 
 
-def _svi(key: Any, key_draw: Any, posterior: Posterior, draws: int, steps: int) -> tuple[Any, str]:
-    density = posterior.plain.density
+def _svi(key: Any, posterior: Posterior, steps: int) -> tuple[Geometry, str]:
+    """The Gaussian with the largest evidence lower bound."""
+    form = posterior.plain
+    guide, run = form.density.program(("svi", steps), lambda: _optimizer(form.density, steps))
+    params, losses = run(key, form.data)
+    bound = -float(np.mean(np.asarray(losses)[-100:]))
+    if not np.isfinite(bound):
+        raise ConvergenceError(
+            "gi.approximate: the evidence lower bound of SVI is not finite; use tighter priors, or gi.infer"
+        )
+    fitted = guide.get_posterior(params)
+    geometry = Geometry(np.asarray(fitted.loc), np.asarray(fitted.scale_tril), True)
+    return geometry, f"Variational inference, not MCMC, with an evidence lower bound of {bound:.1f} nats"
+
+
+def _optimizer(density: Density, steps: int) -> tuple[Any, Callable[[Any, Any], tuple[Any, Any]]]:
+    """A guide, and so many steps towards its best parameters as a function of a key and the data."""
 
     def flat_model(data: Any) -> None:
         flat = numpyro.sample("flat", dist.ImproperUniform(dist.constraints.real_vector, (), (density.size,)))
         with handlers.block():  # the sites of the model itself are none of the guide's business
-            potential = density.potential(flat, data)
+            potential = density.value(flat, data)
         numpyro.factor("log_density", -potential)
 
     guide = autoguide.AutoMultivariateNormal(flat_model, init_loc_fn=init_to_value(values={"flat": density.start}))
     svi = SVI(flat_model, guide, Adam(0.02), Trace_ELBO())
-    result = svi.run(key, steps, posterior.data, progress_bar=False)
-    bound = -float(np.mean(np.asarray(result.losses)[-100:]))
-    if not np.isfinite(bound):
-        raise ConvergenceError("the evidence lower bound is not finite; use tighter priors, or gi.infer")
-    return guide.get_posterior(result.params).sample(
-        key_draw, (draws,)
-    ), f"Variational inference, not MCMC; evidence lower bound {bound:.1f} nats."
+    update = jax.jit(lambda state, data: jax.lax.scan(lambda s, _: svi.update(s, data), state, length=steps))
+
+    def run(key: Any, data: Any) -> tuple[Any, Any]:
+        state, losses = update(svi.init(key, data), data)
+        return svi.get_params(state), losses
+
+    return guide, run

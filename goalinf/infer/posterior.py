@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -15,12 +15,16 @@ from goalinf.agents import Agent, Mixture
 from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.behavior import Behavior
 from goalinf.data import Trajectories
-from goalinf.infer.batches import over_draws
+from goalinf.infer.batches import mapped
 from goalinf.infer.closed_form import ClosedForm
 from goalinf.infer.density import Density
 from goalinf.infer.mode import Compiled, Remembered
 from goalinf.infer.priors import Site, fill
+from goalinf.infer.programs import shared
 from goalinf.infer.scale import ScaleMixture, split_product
+from goalinf.sizes import check_memory
+
+_STATISTICS = 6  # of the sampler, for every draw
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -35,11 +39,14 @@ class Form:
         What enters compiled code.
     closed : ClosedForm or None
         The same density with derivatives in closed form, where there are any.
+    recipe : hashable
+        What the posterior is made of: those with equal ones share their compiled programs.
     """
 
     trace: Callable[[], Density]
     data: Any
     closed: ClosedForm | None = None
+    recipe: Hashable = dataclasses.field(default_factory=object)
 
     @cached_property
     def density(self) -> Density:
@@ -50,6 +57,33 @@ class Form:
     def target(self) -> Remembered:
         """Its potential with derivatives: in closed form where there is one, else compiled."""
         return Remembered(self.closed or Compiled(self.density, self.data))
+
+    @property
+    def size(self) -> int:
+        """Number of unconstrained coordinates, D."""
+        return self.target.start.size
+
+    def log_density(self, flat: np.ndarray) -> np.ndarray:
+        """Log of likelihood times prior ``(B,)`` at many points ``(B, D)``, minus infinity where undefined."""
+        if self.closed is not None:
+            return -self.closed.scores(flat)[0]
+        density = self.density
+        found = -np.asarray(density.over_draws("potential", density.potential, flat, self.data))
+        return np.where(np.isfinite(found), found, -np.inf)
+
+    def start_value(self) -> float:
+        """Its potential where the search for the mode starts; compiled, a Hessian would take minutes."""
+        if self.closed is not None:
+            return self.target.derivatives(self.target.start)[0]
+        return float(self.density.value(self.density.start, self.data))
+
+    def draw_prior(self, key: Any, size: int) -> np.ndarray:
+        """Draws ``(size, D)`` from the prior."""
+        if self.closed is not None:
+            rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+            return self.closed.prior.sample(rng, size)
+        keys = jax.random.split(key, size)
+        return np.asarray(self.density.over_draws("prior", self.density.draw_prior, keys, self.data), float)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -81,6 +115,15 @@ class Posterior:
     agent: Agent | Mixture | None = None
     reward: Rewards | None = None
 
+    def check_draws(self, chains: int, draws: int) -> None:
+        """Refuse more draws than fit into memory: coordinates, values, log-likelihoods by trajectory."""
+        free = self.straightest.target.start.size if self.sites or self.agent is None else 0
+        scored = self.labeled.n_trajectories if isinstance(self.labeled, Trajectories) else 0
+        numbers = 2 * free + scored + _STATISTICS
+        what = f"{draws:,} draws of each of {chains:,} chains, with {free:,} parameters and {scored:,} trajectories,"
+        # Three times: as they are drawn, joined, and labeled.
+        check_memory(what, 24.0 * numbers * float(draws) * float(chains), "draw fewer (draws=, chains=)")
+
     @property
     def data(self) -> Any:
         """What was observed, without names, as it enters compiled code."""
@@ -108,7 +151,8 @@ class Posterior:
         assert self.scale is not None
         split = partial(split_product, sites=self.sites, prior=self.scale)
         (product,) = values.values()
-        return over_draws(lambda draw: split(draw[0], product=draw[1]), (jax.random.split(key, len(flat)), product))
+        program = shared(form.recipe, "split", lambda: mapped(lambda draw: split(draw[0], product=draw[1])))
+        return jax.device_get(program((jax.random.split(key, len(flat)), product), ()))
 
     @property
     def mixture(self) -> Mixture | None:
@@ -129,12 +173,26 @@ class Posterior:
             agent, wanted = fill(mixture, reward, draw)
             return Behavior(world, agent, wanted, contexts=contexts).by_group(data)
 
-        groups = {"subject": self.labeled.n_subjects, "trajectory": self.labeled.n_trajectories, "data": 1}
         if values:
             found = self.plain.density.over_draws("by group", one, dict(values), self.data)
         else:
             found = jax.device_get(one({}, self.data))[None]
-        return found[..., : groups[mixture.by]]
+        groups = {"subject": self.labeled.n_subjects, "trajectory": self.labeled.n_trajectories, "data": 1}[mixture.by]
+        numbers = np.unique(self.labeled.subject) if mixture.by == "subject" else np.arange(groups)
+        by_number = np.zeros((*found.shape[:-1], groups))
+        by_number[..., numbers] = found[..., : len(numbers)]
+        return by_number
+
+    def favored(self, key: Any, form: Form, flat: np.ndarray) -> list[int]:
+        """Of many places ``(B, D)``, the one for every option at which it beats the best of the others by most."""
+        scores = self.by_group(self.values(key, form, flat)).sum(axis=-1)
+        scores = np.where(np.isfinite(scores), scores, -np.inf)
+        best = []
+        for option, own in enumerate(scores.T):
+            others = np.delete(scores, option, axis=1).max(axis=1, initial=-np.inf)
+            ahead = np.where(np.isfinite(own), own - np.where(np.isfinite(others), others, own), -np.inf)
+            best.append(int(ahead.argmax()))
+        return sorted(set(best))
 
     def _closed_values(self, flat: np.ndarray) -> dict[str, np.ndarray]:
         (site,) = (site for site in self.sites if site.name != "agent.beta")

@@ -128,6 +128,13 @@ def fresh(value: Any) -> Any:
     return value
 
 
+def own_arrays(part: Any) -> Any:
+    """An agent, a reward, or a mapping of rewards, with arrays of its own."""
+    if isinstance(part, Mapping):  # not as a pytree, whose keys would have to be sorted
+        return {name: own_arrays(one) for name, one in part.items()}
+    return jax.tree.map(fresh, part, is_leaf=lambda x: isinstance(x, Distribution))
+
+
 def fill(agent: Any, reward: Any, values: Mapping[str, Any]) -> tuple[Any, Any]:
     """Agent and reward with a value in the place of every prior; ``values`` is keyed by site name."""
     for name, value in values.items():

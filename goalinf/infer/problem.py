@@ -12,22 +12,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
-from numpyro.distributions import Distribution
+import xarray as xr
 
 from goalinf.agents import Agent, Mixture, Setting
-from goalinf.agents.checks import check_plannable
+from goalinf.agents.alternatives import options_of
+from goalinf.agents.checks import check_plannable, discount_of
 from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.behavior import Behavior
 from goalinf.data import Trajectories
 from goalinf.data.fitting import check_fits
-from goalinf.errors import UnidentifiedWarning
+from goalinf.errors import PrecisionError, UnidentifiedWarning
 from goalinf.infer import assemble
 from goalinf.infer.closed_form import ClosedForm, starting_values
 from goalinf.infer.density import Density, Model
 from goalinf.infer.posterior import Form, Posterior
-from goalinf.infer.priors import Site, fill, find_sites, fresh, median, sample_sites
+from goalinf.infer.priors import Site, fill, find_sites, median, own_arrays, sample_sites
 from goalinf.infer.programs import recipe, shapes
 from goalinf.infer.scale import ScaleMixture, product_prior, sample_product
+from goalinf.precision import computing_in
 from goalinf.rewards import Reward
 
 
@@ -59,7 +61,7 @@ def standard(
     if data.n_choices == 0:
         raise ValueError("the data hold no observed choice; there is nothing to learn from")
     setting = Setting.of(world, reward, data.context_names)
-    check_fits(data, setting.worlds)
+    check_fits(data, setting.worlds, slips=any(one.hidden_slip is not None for one in options_of(agent)))
     sites = find_sites(agent, reward, setting.world)
     if not sites and not isinstance(agent, Mixture):
         raise ValueError(
@@ -72,20 +74,22 @@ def standard(
     for index, one in enumerate(known.worlds):
         check_plannable(known_agent, one, known.rewards[min(index, len(known.rewards) - 1)])
 
-    own_agent = _own(agent)
-    own_reward = {name: _own(one) for name, one in reward.items()} if isinstance(reward, Mapping) else _own(reward)
+    _check_scale(agent, reward, sites, setting)
+
+    own_agent, own_reward = own_arrays(agent), own_arrays(reward)
 
     def model_of(draw: Any) -> Model:
         def model(observed: Trajectories) -> None:
             filled_agent, filled_reward = fill(own_agent, own_reward, draw(sites))
-            # The names of the contexts are on the host; inside compiled code only their order is left.
             behavior = Behavior(world, filled_agent, filled_reward, contexts=contexts)
             numpyro.sample("choices", behavior, obs=observed)
 
         return model
 
     contexts = data.context_names
-    bare = dataclasses.replace(data.unlabeled(), cells=data.cells.padded())
+    n_pairs = max(one.mdp.available.size for one in setting.worlds)
+    most = min(data.observed.size, data.n_subjects * len(setting.contexts) * n_pairs)
+    bare = dataclasses.replace(data.unlabeled(), cells=data.cells.padded(most))
     scale = product_prior(sites, reward) if as_product and agent.scales else None
     start = starting_values(sites, scale)
 
@@ -100,7 +104,7 @@ def standard(
         def trace() -> Density:
             return Density.of(model_of(draw), bare, key, start, unknown=bool(sites), recipe=made_of)
 
-        return Form(trace, bare, closed)
+        return Form(trace, bare, closed, made_of)
 
     plain = form(sample_sites, None)
     product = None if scale is None else form(partial(sample_product, prior=scale), scale)
@@ -109,11 +113,6 @@ def standard(
     if sites:
         _check_defined(posterior, data)
     return posterior
-
-
-def _own(part: Any) -> Any:
-    """An agent or a reward with arrays of its own."""
-    return jax.tree.map(fresh, part, is_leaf=lambda x: isinstance(x, Distribution))
 
 
 def warn_unidentified(posterior: Posterior) -> None:
@@ -141,7 +140,7 @@ def warn_unidentified(posterior: Posterior) -> None:
                 f"The posterior of agent.{name} will say what the priors say. Way out: a known {name} "
                 f"(agent.at({name}=…)), {others}or known values of the reward{shown}",
                 UnidentifiedWarning,
-                stacklevel=3,
+                stacklevel=4,  # beyond gi.infer and what takes its key
             )
 
 
@@ -151,22 +150,70 @@ def _typical(site: Site) -> np.ndarray:
     return np.broadcast_to(median(site.prior) if site.name.startswith("agent.") else 0.0, shape)
 
 
+def _check_scale(agent: Agent | Mixture, reward: Rewards, sites: Sequence[Site], setting: Setting) -> None:
+    """Refuse a beta with which rewards of the size of their prior are beyond all precision."""
+    with computing_in("float64"):
+        drawn = {one.name: np.asarray(one.prior.sample(jax.random.key(0))) for one in sites}
+    eps = float(jnp.finfo(jnp.result_type(float)).eps)
+    filled, wanted = fill(agent, reward, drawn)
+    several = wanted.values() if isinstance(wanted, Mapping) else [wanted]
+    rewards = [option for one in several for option in getattr(one, "options", [one])]
+    for option in options_of(filled):
+        if option.beta is None:
+            continue
+        beta, discount = float(np.max(option.beta)), discount_of(option, setting.world)
+        size = max(float(np.abs(one(setting.world.mdp)).max(initial=0.0)) for one in rewards)
+        reach = beta * size / max(1.0 - discount, eps)
+        if reach * eps > 1.0 and discount < 1.0:
+            raise PrecisionError(
+                f"beta is {beta:.3g} and the reward reaches {size:.3g} in a draw of its prior: summed over the future "
+                f"at discount {discount!r} their product reaches {reach:.2g}, where a log-probability is uncertain by "
+                f"{reach * eps:.2g}; use a smaller beta, a smaller discount or a narrower prior"
+            )
+
+
 def own_model(
     key: Any, model: Model, data: Any, dims: Mapping[str, Sequence[str]], coords: Mapping[str, Any]
 ) -> Posterior:
-    """The posterior of a user's own NumPyro model."""
+    """The posterior of a user's own NumPyro model.
+
+    Raises
+    ------
+    ValueError
+        Where its sites or their axes cannot be named as asked for.
+    """
     bare = data.unlabeled() if isinstance(data, Trajectories) else data
-    plain = Form(lambda: Density.of(model, bare, key), bare)
+    plain = Form(lambda: Density.of(model, bare, key, labeled=data), bare)
     posterior = Posterior(plain, None, None, data, dims, coords, [])
+    _check_names(posterior)
     if isinstance(data, Trajectories):
         _check_defined(posterior, data)
     return posterior
 
 
+def _check_names(posterior: Posterior) -> None:
+    """Label the sites of a model before anything is sampled, as its draws will be."""
+    density = posterior.plain.density
+    sites = jax.eval_shape(density.constrain, density.start, posterior.data)
+    axes = [axis for name in sites for axis in posterior.dims.get(name, ())]
+    for what, names in (("site", sites), ("axis", axes)):
+        if apart := next((name for name in names if "/" in str(name)), None):
+            raise ValueError(
+                f"{what} {apart!r} has a '/' in its name, which separates the groups of a file: use another character; "
+                "numpyro.handlers.scope takes divider='.'"
+            )
+    draws = {name: np.broadcast_to(0.0, (1, 1, *site.shape)) for name, site in sites.items()}
+    try:
+        labeled = assemble.dataset(draws, posterior.dims, posterior.coords, ("chain", "draw"))
+        xr.DataTree.from_dict({"posterior": labeled})
+    except ValueError as error:
+        shapes = ", ".join(f"{name} {site.shape}" for name, site in sites.items())
+        raise ValueError(f"dims= and coords= do not fit the sites of the model ({shapes}): {error}") from error
+
+
 def _check_defined(posterior: Posterior, data: Trajectories) -> None:
     """The density is finite where the search for its mode starts; otherwise it is said why not."""
-    target = posterior.straightest.target
-    if np.isfinite(target.derivatives(target.start)[0]):
+    if np.isfinite(posterior.straightest.start_value()):
         return
     density, bare = posterior.plain.density, posterior.data
     sites = jax.device_get(density.constrain(jnp.asarray(density.start), bare))
@@ -179,9 +226,17 @@ def _check_defined(posterior: Posterior, data: Trajectories) -> None:
             f"{where}: this choice has probability zero under the agent ({len(wrong)} such steps). "
             "Is the action available there? Drop the step, mark the choice as missing, or use an agent that can lapse"
         )
+    remedy = (
+        "An undiscounted soft-optimal agent whose steps cost less than log(number of actions)/beta wanders for ever: "
+        "use a discount below 1, a horizon, or a prior whose center can be planned for"
+    )
+    if posterior.agent is not None:
+        assert posterior.world is not None
+        worlds = posterior.world.values() if isinstance(posterior.world, Mapping) else [posterior.world]
+        discount = max(discount_of(option, one) for option in options_of(posterior.agent) for one in worlds)
+        if discount < 1.0:
+            remedy = f"The discount is {discount!r}: use a smaller one, or a prior whose center can be planned for"
     raise ValueError(
         "the log density is not finite at the center of the prior, where the search for the mode starts "
-        f"(relative residual of the planner: {residual:.2g}). An undiscounted soft-optimal agent whose steps cost less "
-        "than log(number of actions)/beta wanders for ever: use a discount below 1, a horizon, or a prior whose center "
-        "can be planned for"
+        f"(relative residual of the planner: {residual:.2g}). {remedy}"
     )

@@ -71,6 +71,8 @@ def _content(leaf: Any) -> Hashable:
         return array.shape, array.dtype.str, hashlib.blake2b(array.tobytes()).digest()
     if isinstance(leaf, (list, tuple)):
         return type(leaf), tuple(_content(one) for one in leaf)
+    if isinstance(leaf, dict):  # an expanded prior holds one
+        return type(leaf), tuple((name, _content(value)) for name, value in leaf.items())
     if isinstance(leaf, (Distribution, Transform, Constraint)):
         return type(leaf), tuple((name, _content(value)) for name, value in sorted(vars(leaf).items()))
     return type(leaf), leaf

@@ -47,6 +47,11 @@ class Progress:
             self._divergences = 0
             self._bar.update(self._task, advance=-steps, divergences=0)
 
+    def lengthen(self, steps: int) -> None:
+        """Add steps to those that are to be done."""
+        with self._lock:
+            self._bar.update(self._task, total=(self._bar.tasks[self._task].total or 0) + steps)
+
     def __enter__(self) -> Progress:
         self._bar.start()
         return self

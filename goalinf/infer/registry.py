@@ -2,8 +2,8 @@
 
 Structure is what JSON knows (lists, numbers, text) with one-key objects for everything else: ``{"array": "a3"}``,
 ``{"record": 5}``, ``{"distribution": ...}``, ``{"table": ...}``, ``{"tuple": [...]}``,
-``{"mapping": [[key, value], ...]}``. A record is one of the classes named below, by the arguments that make it; nothing
-outside these lists is ever called, so reading a file runs no code from it.
+``{"mapping": [[key, value], ...]}``. A record is one of the classes named below, by the
+arguments that make it; nothing outside these lists is ever called, so reading a file runs no code from it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from goalinf.rewards import (
 )
 from goalinf.worlds import MDP, Belief, Memory, World
 
-_DATA = ("states", "actions", "lengths", "observed", "subject", "context", "labels")
+_DATA = ("states", "actions", "lengths", "observed", "subject", "context", "labels", "contexts")
 
 
 def _fields(kind: Any) -> tuple[str, ...]:
@@ -217,6 +217,7 @@ class Reader:
         for record in records:
             make, names = _BY_NAME[record["class"]]
             fields = {name: self.value(part) for name, part in record["fields"].items()}
+            # Files that were written before an argument existed leave it at its default.
             self._made.append(make(**{name: fields[name] for name in names if name in fields}))
 
     def value(self, structure: Any) -> Any:

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
 import jax
 import numpy as np
 
+from goalinf import interrupt
 from goalinf.checks import check_count, check_flag
 from goalinf.data import Trajectories
-from goalinf.infer.checkpoint import joined
+from goalinf.infer.checkpoint import Checkpoint
 from goalinf.infer.density import Model
-from goalinf.infer.driver import default_chain_method
+from goalinf.infer.driver import Draws, default_chain_method, thinned
 from goalinf.infer.fit import Algorithm, Fit
 from goalinf.infer.geometry import Geometry
+from goalinf.infer.jumps import Maps
 from goalinf.infer.labeled import assembled
 from goalinf.infer.posterior import Posterior
 from goalinf.infer.problem import own_model, standard
 from goalinf.infer.progress import Progress
-from goalinf.infer.run import BLOCK, Sampled, chains_of
+from goalinf.infer.run import BLOCK, PART, Sampled, chains_of
 from goalinf.precision import computing_in
 
 
 def resume(
-    fit: Fit | str | Path, *, draws: int, model: Model | None = None, data: Any = None, progress: bool | None = None
+    fit: Fit | str | Path,
+    *,
+    draws: int,
+    model: Model | None = None,
+    data: Any = None,
+    progress: bool | None = None,
+    checkpoint: str | Path | None = None,
 ) -> Fit:
     """Draw more, from where the chains stand, without warming up again.
 
@@ -38,11 +47,13 @@ def resume(
         Your own model and its data, which a file cannot hold. The data must be those of the fit.
     progress : bool, optional
         Show a progress bar; default: where the error stream is a terminal.
+    checkpoint : path, optional
+        Write all draws so far to this file about every minute. It may be the file that the run goes on from.
 
     Returns
     -------
     Fit
-        The old draws and the new ones.
+        The old draws and the new ones; as many of these as there are where Ctrl-C was pressed.
 
     Raises
     ------
@@ -61,10 +72,15 @@ def resume(
     >>> gi.resume(fit, draws=50).posterior.sizes["draw"]
     150
     """
+    source = None
     if not isinstance(fit, Fit):
         from goalinf.infer.store import load
 
-        fit = load(fit)
+        source, fit = fit, load(fit)
+    if checkpoint is not None:
+        from goalinf.infer.store import check_target
+
+        check_target(checkpoint, overwrite=source is not None and Path(source).resolve() == Path(checkpoint).resolve())
     check_count("draws", draws)
     if progress is not None:
         check_flag("progress", progress)
@@ -76,14 +92,22 @@ def resume(
     key_run, key_values = jax.random.split(jax.random.key(int(words[0])))
     with computing_in(attrs["precision"]) as precision:
         posterior = posterior_of(fit, model=model, data=data)
-        sampled = _further(key_run, posterior, fit, int(draws), progress)
-        return joined(fit, assembled(key_values, posterior, sampled, precision))
+        posterior.check_draws(fit.posterior.sizes["chain"], fit.posterior.sizes["draw"] + int(draws))
+        assembled_from = partial(_assembled, key_values, posterior, precision)
+        keep = Checkpoint(checkpoint, assembled_from, fit)
+        more = keep.write(_further(key_run, posterior, fit, int(draws), progress, keep))
+        interrupt.forget()
+        return more
+
+
+def _assembled(key: Any, posterior: Posterior, precision: Any, first: int, sampled: Sampled) -> Fit:
+    return assembled(jax.random.fold_in(key, first) if first else key, posterior, sampled, precision)
 
 
 def posterior_of(fit: Fit, *, model: Model | None = None, data: Any = None) -> Posterior:
     """The posterior that a fit has drawn from, made again; in the precision of the block."""
     key = jax.random.key(0)
-    if data is not None and (not isinstance(data, Trajectories) or data.data_hash() != fit.tree.attrs["data_hash"]):
+    if data is not None and not _same_data(fit, data):
         raise ValueError(
             "data= are not the data of the fit: the draws belong to one data set; start anew with gi.infer"
         )
@@ -99,13 +123,25 @@ def posterior_of(fit: Fit, *, model: Model | None = None, data: Any = None) -> P
         model = fit.density.model
     draws = fit.posterior
     dims = {str(name): [str(dim) for dim in draws[name].dims[2:]] for name in draws.data_vars}
-    coords = {
-        str(name): (found.dims, found.values) for name, found in draws.coords.items() if name not in ("chain", "draw")
+    coords: dict[str, Any] = {
+        str(dim): draws[dim].values for dim in draws.dims if dim in draws.coords and dim not in ("chain", "draw")
     }
+    if "constant_data" in fit.tree:
+        constants = fit.tree["constant_data"].to_dataset()
+        coords |= {str(name): (column.dims[0], column.values) for name, column in constants.data_vars.items()}
     return own_model(key, model, fit.data if data is None else data, dims, coords)
 
 
-def _further(key: Any, posterior: Posterior, fit: Fit, draws: int, progress: bool | None) -> Sampled:
+def _same_data(fit: Fit, data: Any) -> bool:
+    """Equal numbers, and equal names of contexts, by which a model finds worlds and rewards."""
+    if not isinstance(data, Trajectories) or data.data_hash() != fit.tree.attrs["data_hash"]:
+        return False
+    return not isinstance(fit.data, Trajectories) or data.context_names == fit.data.context_names
+
+
+def _further(
+    key: Any, posterior: Posterior, fit: Fit, draws: int, progress: bool | None, keep: Checkpoint
+) -> Sampled:
     """Further draws of the same kernel in the same coordinates."""
     attrs, stand = fit.tree.attrs, fit.tree["sampler"].to_dataset()
     form = posterior.product if attrs["product"] else posterior.plain
@@ -114,10 +150,14 @@ def _further(key: Any, posterior: Posterior, fit: Fit, draws: int, progress: boo
         raise ValueError(
             f"the chains stand in a space of {stand.sizes['coordinate']} coordinates, the model makes {other}"
         )
-    geometry = Geometry(stand["center"].values, stand["scale"].values, bool(attrs["whitened"]))
+    maps = None
+    if "mode_center" in stand:
+        maps = Maps.of(*(stand[f"mode_{name}"].values for name in ("center", "scale", "log_mass")))
+    geometry = Geometry(stand["center"].values, stand["scale"].values, bool(attrs["whitened"]), maps)
     algorithm = attrs["algorithm"]
-    n_chains = stand.sizes["chain"]
-    with Progress(f"{algorithm}, {n_chains} chains", n_chains * -(-draws // BLOCK) * BLOCK, show=progress) as bar:
+    n_chains, every = stand.sizes["chain"], int(attrs["every"])
+    steps = n_chains * -(-draws * every // BLOCK) * BLOCK
+    with Progress(f"{algorithm}, {n_chains} chains", steps, show=progress) as bar:
         chains = chains_of(
             key,
             algorithm,
@@ -131,7 +171,25 @@ def _further(key: Any, posterior: Posterior, fit: Fit, draws: int, progress: boo
             method=default_chain_method(),
             precision=attrs["precision"],
         )
-        found = chains.advance(draws, bar)
-    kept = {name: values[:, :draws] for name, values in found.items()}
-    standing = chains.interrupted, chains.step_size, chains.inverse_mass, chains.khat
-    return Sampled(kept, geometry, form, attrs["sampler"], algorithm, attrs["warmup"], *standing)
+        interrupt.keep(True)
+        chunks: list[Draws] = []
+
+        def so_far() -> Sampled:
+            found = {name: np.concatenate([chunk[name] for chunk in chunks], 1) for name in chunks[0]}
+            found = {name: values[:, :draws] for name, values in thinned(found, every).items()}
+            standing = chains.interrupted, chains.step_size, chains.inverse_mass, chains.khat, every
+            missed = float(attrs["modes_missed"])
+            return Sampled(found, geometry, form, missed, attrs["sampler"], algorithm, attrs["warmup"], *standing)
+
+        count = 0
+        while count < draws * every and not chains.interrupted:
+            try:
+                if count and keep.due():
+                    keep.write(so_far())
+                chunks.append(chains.advance(min(PART, draws * every - count), bar))
+                count += chunks[-1]["potential"].shape[1]
+            except KeyboardInterrupt:
+                if not count:
+                    raise
+                chains.interrupted = True
+        return so_far()

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from typing import Any, Literal
 
 import jax
 import numpy as np
+import xarray as xr
 
+from goalinf import interrupt
 from goalinf.infer import _arviz
 from goalinf.infer.checkpoint import Checkpoint
-from goalinf.infer.driver import ChainMethod, Chains, Draws
-from goalinf.infer.fit import KHAT, Algorithm
+from goalinf.infer.driver import ChainMethod, Chains, Draws, thinned
+from goalinf.infer.fit import ESS, KHAT, R_HAT, Algorithm
 from goalinf.infer.geometry import Geometry, Kernel, spread_out
 from goalinf.infer.independence import FEW, IndependentChains
-from goalinf.infer.mode import climb
+from goalinf.infer.modes import Modes, find_modes
 from goalinf.infer.posterior import Form, Posterior
 from goalinf.infer.progress import Progress
 from goalinf.precision import Precision
 
 Method = Literal["auto", "independence", "hmc", "nuts"]
 BLOCK = 50
-_PILOT = 100
+PART = 100  # draws between two looks at whether it is time to write; the first part is the pilot
 _WARMUP = {"IMH": 50, "HMC": 200, "NUTS": 1000}
 _ACCEPT = {"HMC": 0.85, "NUTS": 0.95}
 _HALVINGS = 3  # of the step size, each of which begins the draws again
-_MAX_STEPS = 90  # gradients per draw in whitened coordinates, of 100 at most: beyond, chains hardly move
-_WORTH = 0.05  # effective draws per pilot draw below which it is, too
+_MAX_STEPS = 90  # gradients per draw, of 100 at most, beyond which chains in whitened coordinates hardly move
+_WORTH = 0.05  # effective draws per pilot draw below which plain NUTS is likely cheaper
+_LONGEST = 4  # times as many draws as were asked for, where these are not enough
+_HOPEFUL = 1.1  # R-hat above which longer chains would not help
 _ACCEPTED = 0.6  # rate of independent proposals below which chains stay in one place for long
 
 
@@ -48,13 +53,15 @@ class Settings:
 class Sampled:
     """Raw draws, the coordinates they are in, and what ran.
 
-    ``step_size (chains,)`` and ``inverse_mass (chains, D)`` are what the chains need to go on; ``khat`` is the Pareto
-    k of independent proposals.
+    ``missed`` is the estimated probability that a further search would find a mode that the chains have not visited;
+    ``step_size (chains,)`` and ``inverse_mass (chains, D)`` are what the chains need to go on; ``khat`` is the Pareto k
+    of independent proposals; ``every`` is k where every k-th draw was kept.
     """
 
     draws: Draws
     geometry: Geometry
     form: Form
+    missed: float
     sentence: str
     algorithm: Algorithm
     warmup: int
@@ -62,6 +69,7 @@ class Sampled:
     step_size: np.ndarray
     inverse_mass: np.ndarray
     khat: float | None
+    every: int = 1
 
 
 def sample(key: Any, posterior: Posterior, settings: Settings, keep: Checkpoint) -> Sampled:
@@ -74,34 +82,51 @@ def sample(key: Any, posterior: Posterior, settings: Settings, keep: Checkpoint)
     """
     key_start, key_hmc, key_nuts = jax.random.split(key, 3)
     reasons = []
+    modes = None
     if settings.method != "nuts":
         form = posterior.straightest
-        geometry = Geometry.laplace(climb(form.target))
+        modes = _find(key, posterior, form)
+        geometry = _around(modes, Geometry.laplace(modes.peaks[0]))
+        several = geometry is not None and geometry.maps is not None
         independent = jax.random.fold_in(key, 3)
         candidates: list[tuple[Algorithm, Any]] = [("HMC", key_hmc)]
         if settings.method == "independence":
-            if form.closed is None:
+            if form.closed is None and not several:
                 raise ValueError(
                     "independent proposals need a soft-optimal agent, a linear reward with a normal prior, float64 and "
                     "a world that can be planned for on the host; use method='auto'"
                 )
             candidates = [("IMH", independent)]
-        elif settings.method == "auto" and form.closed is not None and form.closed.start.size <= FEW:
+        elif settings.method == "auto" and (form.closed is not None or several) and form.size <= FEW:
             candidates.insert(0, ("IMH", independent))
         if geometry is None:
             reasons = ["the curvature at the mode is not positive definite"]
         else:
             for algorithm, key_run in candidates:
-                done = _run(key_run, key_start, posterior, form, geometry, algorithm, settings, keep, reasons)
+                done = _run(key_run, key_start, posterior, form, modes, geometry, algorithm, settings, keep, reasons)
                 if isinstance(done, Sampled):
                     return done
                 reasons.append(done)
         if settings.method != "auto":
             raise ValueError(f"coordinates cannot be whitened: {' and '.join(reasons)}; use method='nuts'")
-    geometry = Geometry.plain(climb(posterior.plain.target).flat)
-    done = _run(key_nuts, key_start, posterior, posterior.plain, geometry, "NUTS", settings, keep, reasons)
+    if modes is None or posterior.straightest is not posterior.plain:
+        modes = _find(key, posterior, posterior.plain)
+    geometry = _around(modes, Geometry.plain(modes.peaks[0].flat))
+    done = _run(key_nuts, key_start, posterior, posterior.plain, modes, geometry, "NUTS", settings, keep, reasons)
     assert isinstance(done, Sampled)
     return done
+
+
+def _find(key: Any, posterior: Posterior, form: Form) -> Modes:
+    key_search, key_split = jax.random.split(jax.random.fold_in(key, 4))
+    favored = partial(posterior.favored, key_split, form) if posterior.mixture is not None else None
+    return find_modes(key_search, form, favored)
+
+
+def _around(modes: Modes, geometry: Geometry | None) -> Any:
+    if geometry is None or len(modes.peaks) == 1:
+        return geometry  # with one mode there is nothing to jump to
+    return geometry.among(modes.centers, modes.scales, modes.log_mass)
 
 
 def chains_of(
@@ -120,8 +145,7 @@ def chains_of(
 ) -> Chains | IndependentChains:
     """Chains of any kind, about to start; see :class:`~goalinf.infer.driver.Chains`."""
     if algorithm == "IMH":
-        assert form.closed is not None
-        return IndependentChains(key, form.closed, geometry, start, block=BLOCK)
+        return IndependentChains(key, form, geometry, start, block=BLOCK)
     kernel = Kernel(form.density, form.target, algorithm, block=BLOCK, target_accept=target_accept)
     return Chains(
         key,
@@ -142,6 +166,7 @@ def _run(
     key_start: Any,
     posterior: Posterior,
     form: Form,
+    modes: Modes,
     geometry: Geometry,
     algorithm: Algorithm,
     settings: Settings,
@@ -173,21 +198,22 @@ def _run(
             chains.advance(warmup, bar, kept=False)
             if chains.interrupted:  # there are no draws to keep
                 raise KeyboardInterrupt
+        interrupt.keep(True)
         chunks: list[Draws] = []
-        halved, count = 0, 0
+        halved, count, every = 0, 0, 1
 
         def so_far() -> Sampled:
             kept = {name: np.concatenate([chunk[name] for chunk in chunks], 1) for name in chunks[0]}
-            kept = {name: values[:, : settings.draws] for name, values in kept.items()}
-            said = _sentence(algorithm, form is posterior.product, halved, reasons)
+            kept = {name: values[:, : settings.draws] for name, values in thinned(kept, every).items()}
+            said = _sentence(algorithm, form is posterior.product, len(modes.peaks), halved, every, reasons)
             standing = chains.interrupted, chains.step_size, chains.inverse_mass, chains.khat
-            return Sampled(kept, geometry, form, said, algorithm, warmup, *standing)
+            return Sampled(kept, geometry, form, modes.missed, said, algorithm, warmup, *standing, every)
 
-        while count < settings.draws and not chains.interrupted:
+        while count < settings.draws * every and not chains.interrupted:
             try:
                 if count and keep.due():
                     keep.write(so_far())
-                chunk = chains.advance(min(_PILOT, settings.draws - count), bar)
+                chunk = chains.advance(min(PART, settings.draws * every - count), bar)
             except KeyboardInterrupt:  # while writing, or before any chain had finished a block
                 if not count:
                     raise
@@ -203,20 +229,36 @@ def _run(
                 continue
             if judged and not chains.interrupted and (verdict := _verdict(chunk, count, chains.khat)):
                 keep.begin_again()
+                interrupt.keep(False)
                 return verdict
             chunks.append(chunk)
             count += chunk["potential"].shape[1]
+            if count >= settings.draws * every and not chains.interrupted and _longer(so_far().draws, settings, every):
+                bar.lengthen(settings.chains * settings.draws * every)
+                every *= 2
+                keep.begin_again()
     return so_far()
 
 
-def _sentence(algorithm: Algorithm, product: bool, halved: int, reasons: list[str]) -> str:
+def _longer(draws: Draws, settings: Settings, every: int) -> bool:
+    """Whether twice as many draws are likely to be enough where these are not."""
+    if every >= _LONGEST or settings.chains * settings.draws < 2 * ESS:
+        return False  # so few were asked for that they cannot be enough
+    r_hat, ess = _arviz.worst(xr.Dataset({"x": (("chain", "draw", "coordinate"), draws["x"])}))
+    return (r_hat > R_HAT or ess < ESS) and not r_hat > _HOPEFUL
+
+
+def _sentence(algorithm: Algorithm, product: bool, modes: int, halved: int, every: int, reasons: list[str]) -> str:
     because = f", because {' and '.join(reasons)}" if reasons else ""
     target = "beta times the reward" if product else "all parameters"
-    if algorithm == "NUTS":
-        return f"NUTS{because}."
     if algorithm == "IMH":
-        return f"Independence Metropolis–Hastings on {target}, with Student-t proposals around the mode."
-    said = f"HMC of fixed length on {target}, whitened at the mode{because}"
+        around = "the mode" if modes == 1 else f"{modes} modes"
+        return f"Independence Metropolis–Hastings on {target}, with Student-t proposals around {around}."
+    jumps = f", with jumps between {modes} modes" if modes > 1 else ""
+    jumps += f", every {every}th draw kept".replace("2th", "2nd").replace("3th", "3rd") if every > 1 else ""
+    if algorithm == "NUTS":
+        return f"NUTS{jumps}{because}."
+    said = f"HMC of fixed length on {target}, whitened at the {'heaviest ' * (modes > 1)}mode{jumps}{because}"
     if halved:
         said += f", begun again with a step size {2**halved} times smaller because draws had diverged"
     return said + "."

@@ -8,9 +8,10 @@ from typing import Any, get_args
 
 import jax
 
+from goalinf import interrupt
 from goalinf.agents import Agent, Mixture
 from goalinf.agents.contexts import Rewards, Worlds
-from goalinf.checks import check_choice, check_count, check_flag, check_share
+from goalinf.checks import PRNGKey, check_choice, check_count, check_flag, check_share, takes_key
 from goalinf.infer.checkpoint import Checkpoint
 from goalinf.infer.density import Model
 from goalinf.infer.driver import ChainMethod, default_chain_method
@@ -21,8 +22,9 @@ from goalinf.infer.run import Method, Sampled, Settings, sample
 from goalinf.precision import Precision, computing_in
 
 
+@takes_key
 def infer(
-    key: Any,
+    key: PRNGKey,
     world: Worlds | None = None,
     *,
     agent: Agent | Mixture | None = None,
@@ -41,28 +43,42 @@ def infer(
     progress: bool | None = None,
     checkpoint: str | Path | None = None,
 ) -> Fit:
-    r"""Infer what someone wants, and how well they plan, from what they did.
+    r"""Sample the posterior of the reward and of the agent's parameters, given observed behavior.
 
     Give a world, an agent and a reward, in which every NumPyro distribution is a prior; or a NumPyro ``model`` of your
     own, a function of the data that calls ``numpyro.sample(name, gi.Behavior(...), obs=data)``.
 
-    The chains start around the posterior mode, in coordinates whitened by the curvature there. A soft-optimal agent's
-    linear reward of up to 20 parameters with a normal prior is sampled by independence Metropolis–Hastings: Student-t
-    proposals around the mode, planned for in batches, without gradients and with nothing to compile. Otherwise, or
-    where the Pareto k of the proposals is above 0.7 or a pilot accepts fewer than 60 % of them, the chains move by HMC
-    of fixed, jittered length and at most 100 gradients a draw. Where beta and the reward are both free, only their
-    product is sampled and beta is drawn afterwards from its exact conditional; the reported draws are those of the
-    model as written. A pilot decides whether this geometry fits; otherwise NUTS runs with a step size for acceptance
-    0.95. ``print(fit)`` says which ran and why. Where all that is unknown is one of several (``gi.one_of``), nothing
-    has to be sampled: ``fit.responsibilities`` are exact, and the draws independent.
+    The sampler first searches for the modes of the posterior: it climbs from the prior medians, from draws of the prior
+    (up to 20 parameters: those of 256 draws that are far from every draw of higher density), from the draw that most
+    favors each option of a mixture, and from the mirror images of the modes. The chains start around the modes, in
+    proportion to their Laplace mass, in coordinates whitened by the curvature at the heaviest one.
+
+    - One mode, a soft-optimal agent, a linear reward of up to 20 parameters with a normal prior: independence
+      Metropolis–Hastings with Student-t proposals around the mode, planned for in batches, without gradients and with
+      nothing to compile.
+    - Several modes, up to 20 parameters: the same with a mixture of proposals, one around each mode.
+    - Otherwise, or where the Pareto k of the proposals is above 0.7 or a pilot accepts fewer than 60 % of them: HMC of
+      fixed, jittered length, at most 100 gradients a draw. With several modes each draw is followed by the proposal of
+      a jump to another mode.
+    - Where a pilot finds that these coordinates do not fit: NUTS with a step size for acceptance 0.95, and the same
+      jumps.
+
+    Where beta and the reward are both free, only their product is sampled and beta is drawn afterwards from its exact
+    conditional; the reported draws are those of the model as written. Where all that is unknown is discrete
+    (``gi.one_of``), nothing is sampled: ``fit.responsibilities`` are exact, and the draws independent.
+
+    ``print(fit)`` says which sampler ran and why, and whether it converged: R-hat at most 1.01 and at least 400
+    effective draws of every parameter and of the indicator of every mode, no divergences. A fit does not converge
+    where more than a quarter of the climbs ended in a mode that no other climb had reached: the posterior then has
+    modes that the chains have not visited. No search can exclude a mode with a small basin of attraction.
 
     Compiled programs of the last 16 models and shapes of data are kept: where the same world is given again with the
     same agent and reward, priors included, further data of the same shape (trajectories, steps) start at once.
 
     Parameters
     ----------
-    key : jax.random key
-        Source of randomness; consumed.
+    key : int or jax.random key
+        A seed, or a source of randomness, which is consumed.
     world : World or mapping from context to World
         Where they acted.
     agent : Agent or Mixture
@@ -79,7 +95,8 @@ def infer(
         Steps of adaptation per chain. Default: 50 for independent proposals, which adapt nothing, 200 for HMC in
         whitened coordinates, 1000 for NUTS.
     draws : int
-        Kept draws per chain.
+        Kept draws per chain. Where these do not converge but nearly do (R-hat below 1.1), the chains go on, up to four
+        times as long, and every second or fourth draw is kept.
     method : {"auto", "independence", "hmc", "nuts"}
         ``"auto"`` lets the pilot decide.
     target_accept : float, optional
@@ -94,12 +111,14 @@ def infer(
     progress : bool, optional
         Show a progress bar; default: where the error stream is a terminal.
     checkpoint : path, optional
-        Write the fit so far to this NetCDF file about every minute (see :func:`resume`).
+        Write the fit so far to this file about every minute (see :func:`resume`). Where it cannot be written, a
+        warning says so and sampling goes on.
 
     Returns
     -------
     Fit
-        Ctrl-C returns the draws so far.
+        Ctrl-C returns the draws so far, or raises KeyboardInterrupt where there are none. It is heeded between two
+        steps, never while JAX compiles; pressed a second time it raises at once.
 
     Warns
     -----
@@ -110,7 +129,8 @@ def infer(
     ------
     ValueError
         Where something is missing, a prior has the wrong shape, the data are empty or do not fit the world, a step has
-        probability zero under the agent, or the log density is undefined where the chains would start.
+        probability zero under the agent, the log density is undefined where the chains would start, or the memory of
+        this machine cannot hold the draws.
 
     Examples
     --------
@@ -138,6 +158,7 @@ def infer(
         from goalinf.infer.store import check_target
 
         check_target(checkpoint, overwrite=False)
+    interrupt.keep(False)
     with computing_in(precision) as chosen:
         key_model, key_run = jax.random.split(key)
         if model is not None:
@@ -147,6 +168,7 @@ def infer(
         else:
             posterior = standard(key_model, world, agent, reward, data)
             warn_unidentified(posterior)
+        posterior.check_draws(chains, draws)
         if model is None and not posterior.sites:
             if method != "auto":
                 raise ValueError(f"method is {method!r}, but nothing continuous is unknown: leave it out")
@@ -162,4 +184,19 @@ def infer(
             return assembled(jax.random.fold_in(key, first) if first else key, posterior, sampled, chosen)
 
         keep = Checkpoint(checkpoint, assemble_from)
-        return keep.write(sample(key_run, posterior, settings, keep))
+        fit = keep.write(sample(key_run, posterior, settings, keep))
+        interrupt.forget()
+        return fit
+
+
+def whole(fit: Fit) -> Fit:
+    """Return a complete fit, for computations of which a fit is one step.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        Where Ctrl-C cut the fit short.
+    """
+    if fit.tree.attrs.get("interrupted", 0):
+        raise KeyboardInterrupt
+    return fit

@@ -12,7 +12,8 @@ mixture's conditional :math:`p(\beta \mid R)`. That conditional is then drawn fr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import jax
@@ -25,6 +26,7 @@ from scipy.special import ndtr
 
 from goalinf.agents.parts import entry_prior
 from goalinf.infer.priors import Site
+from goalinf.infer.programs import recipe
 from goalinf.precision import computing_in
 from goalinf.rewards import Shaped
 
@@ -47,15 +49,28 @@ def product_prior(sites: list[Site], reward: Any) -> ScaleMixture | None:
     entry = getattr(linear.prior.support, "base_constraint", linear.prior.support)
     if not (entry is constraints.real or entry is constraints.positive):
         return None
-    quantiles = _log_quantiles(beta.prior)
+    known = _grids(recipe({}, linear.prior, beta.prior))
+    if "grid" not in known:
+        known["grid"] = _grid(linear.prior, beta.prior)
+    return None if known["grid"] is None else ScaleMixture(linear.prior, beta.prior, *known["grid"])
+
+
+@lru_cache(maxsize=64)
+def _grids(_recipe: Hashable) -> dict[str, Any]:
+    return {}
+
+
+def _grid(reward: dist.Distribution, beta: dist.Distribution) -> tuple[np.ndarray, int] | None:
+    """Log betas and number of nodes of a grid that is fine enough; None where there is none."""
+    quantiles = _log_quantiles(beta)
     if quantiles is None:
         return None
-    size = _first_size(linear.prior, quantiles)
-    normal = isinstance(entry_prior(linear.prior), dist.Normal) and isinstance(entry_prior(beta.prior), dist.LogNormal)
+    size = _first_size(reward, quantiles)
+    normal = isinstance(entry_prior(reward), dist.Normal) and isinstance(entry_prior(beta), dist.LogNormal)
     while size <= _MOST:
-        found = ScaleMixture(linear.prior, beta.prior, quantiles, size)
-        if normal or _settled(found, ScaleMixture(linear.prior, beta.prior, quantiles, 2 * size)):
-            return found
+        coarse, fine = (ScaleMixture(reward, beta, quantiles, nodes) for nodes in (size, 2 * size))
+        if normal or _settled(coarse, fine):
+            return quantiles, size
         size *= 2
     return None
 
@@ -153,7 +168,7 @@ class ScaleMixture(dist.Distribution):
     def nodes(self) -> tuple[np.ndarray, np.ndarray]:
         """The log betas summed over, and the logarithm of the prior probability that each stands for."""
         log_beta, step = np.linspace(*self._range, self._size, retstep=True)
-        weight = np.array(jax.jit(lambda: self.beta.log_prob(jnp.exp(log_beta)))()) + log_beta + np.log(step)
+        weight = np.array(self.beta.log_prob(jnp.exp(log_beta))) + log_beta + np.log(step)
         weight[[0, -1]] += np.log(0.5)
         return log_beta, weight
 

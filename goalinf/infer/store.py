@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -16,11 +16,13 @@ import xarray as xr
 
 from goalinf.checks import check_flag
 from goalinf.data import Trajectories
+from goalinf.files import restored, written_whole
 from goalinf.infer.fit import Fit
 from goalinf.infer.registry import Reader, UnstorableError, Writer
+from goalinf.infer.sealed import read, sealed, verified, write_store
 from goalinf.precision import computing_in
 
-FORMAT = 1
+FORMAT = 2
 _FITTED = "fitted"  # the group that holds world, agent, reward and data
 _OWN = (
     "this fit is of a model of your own, and a function cannot be kept in a file: world, agent and reward are not "
@@ -32,7 +34,8 @@ def save(fit: Fit, path: str | Path, *, overwrite: bool = False) -> Path:
     """Write a fit to one NetCDF (``.nc``) or Zarr (``.zarr``) file.
 
     The draws are ordinary groups that xarray and ArviZ can read; worlds, agents, rewards, priors and data lie beside
-    them as arrays and JSON. Nothing is pickled. The file appears under its name when it is complete, not before.
+    them as arrays and JSON. Nothing is pickled. The file appears under its name when it is complete, not before, and
+    ends with a SHA-256 checksum of everything in it. A symlink stays, and the file that it points to is replaced.
 
     Parameters
     ----------
@@ -52,16 +55,21 @@ def save(fit: Fit, path: str | Path, *, overwrite: bool = False) -> Path:
     FileExistsError
         Where there is something at that path already and ``overwrite`` was not given.
     OSError, ValueError
-        Where the folder is missing or cannot be written to, or the suffix is another one.
+        Where the folder is missing or cannot be written to, the disk is full, or the suffix is another one. The fit
+        stays in memory, and an earlier file stays as it was.
     """
     path = check_target(path, overwrite=overwrite)
-    groups = _groups(fit)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    tree = xr.DataTree.from_dict(_groups(fit))
+    # In memory first: the library of HDF5 ends the process where it meets a full disk.
+    content = None if path.suffix == ".zarr" else sealed(tree)
     try:
-        _write(xr.DataTree.from_dict(groups), partial, zarr=path.suffix == ".zarr")
-        _replace(partial, path)
-    finally:
-        _remove(partial)
+        with written_whole(path) as partial:
+            if content is None:
+                write_store(tree, partial)
+            else:
+                partial.write_bytes(content)
+    except OSError as error:
+        raise _not_written(path, error, 0 if content is None else len(content)) from error
     return path
 
 
@@ -87,7 +95,8 @@ def load(path: str | Path) -> Fit:
     FileNotFoundError
         Where there is no such file.
     ValueError
-        Where it is truncated or damaged, no fit, or of another format.
+        Where it is truncated, damaged or edited (its checksum is verified before anything in it is read), no fit, or of
+        another format.
 
     Examples
     --------
@@ -105,12 +114,17 @@ def load(path: str | Path) -> Fit:
     """
     path = Path(path)
     zarr = _suffix(path) == ".zarr"
-    if not path.exists():
+    target = restored(path)
+    if not target.exists():
         raise FileNotFoundError(f"there is no file {path}")
-    if path.is_dir() and not zarr:
+    if target.is_dir() and not zarr:
         raise IsADirectoryError(f"{path} is a folder; a fit in NetCDF is one file")
     try:
-        groups = _read(path, zarr=zarr)
+        source = verified(target)
+    except ValueError as error:
+        raise ValueError(f"{path} {error}. Save the fit again, or use a copy of the file") from None
+    try:
+        groups = read(source)
         attrs = groups["/"].attrs
         if "format" not in attrs:
             raise ValueError("there is no format number")
@@ -138,10 +152,13 @@ def check_target(path: str | Path, *, overwrite: bool) -> Path:
     check_flag("overwrite", overwrite)
     path = Path(path)
     suffix = _suffix(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path} cannot be written: there is no folder {path.parent}; create it first")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise PermissionError(f"{path} cannot be written: the folder {path.parent} is not yours to write to")
+    folder = path.parent
+    if folder.is_dir():
+        folder = restored(path).parent  # of what a symlink points to
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{path} cannot be written: there is no folder {folder}; create it first")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(f"{path} cannot be written: the folder {folder} is not yours to write to")
     if not path.exists():
         return path
     if not overwrite:
@@ -185,7 +202,6 @@ def _groups(fit: Fit) -> dict[str, xr.Dataset]:
         contents["data"] = writer.structure(fit.data.unlabeled()) if named else None
         attrs["not_kept"] = f"{known}The {'names of the ' * named}data were not kept in the file: {lost}"
     contents |= {"records": writer.records, "attrs": attrs, "order": {k: list(v.data_vars) for k, v in groups.items()}}
-    contents["checksum"] = _checksum(groups, writer.arrays)
     text = json.dumps(contents, default=lambda value: np.asarray(value).tolist())
     # As bytes, since an attribute of HDF5 ends at 64 kB.
     fitted: dict[str, tuple] = {"structure": ("structure_byte", np.frombuffer(text.encode(), np.uint8))}
@@ -201,8 +217,6 @@ def _fit(groups: Mapping[str, xr.Dataset]) -> Fit:
     contents = json.loads(fitted["structure"].values.tobytes())
     found = {name: groups[f"/{name}"][names] for name, names in contents["order"].items()}
     arrays = {str(name): fitted[name].values for name in fitted.data_vars if name != "structure"}
-    if _checksum(found, arrays) != contents["checksum"]:
-        raise ValueError("its numbers are not those that were written")
     tree = xr.DataTree.from_dict({name: _clean(dataset) for name, dataset in found.items()})
     tree.attrs = contents["attrs"]
     with computing_in("float64"):  # parameters of priors keep their digits
@@ -217,55 +231,16 @@ def _clean(dataset: xr.Dataset) -> xr.Dataset:
     return dataset.assign_coords(text).drop_encoding().drop_attrs()
 
 
-def _checksum(groups: Mapping[str, xr.Dataset], arrays: Mapping[str, np.ndarray]) -> str:
-    """SHA-256 of all numbers: a chunk that is gone from a Zarr store would else read as zeros."""
-    digest = hashlib.sha256()
-    drawn = [
-        groups[group][name].values for group in sorted(groups) for name in sorted(groups[group].data_vars, key=str)
-    ]
-    for values in [*drawn, *(arrays[name] for name in sorted(arrays))]:
-        if values.dtype.kind in "biuf":
-            digest.update(np.ascontiguousarray(values, np.float64).tobytes())
-    return digest.hexdigest()
-
-
 # -- files ------------------------------------------------------------------------------------
 
 
-def _write(tree: xr.DataTree, path: Path, *, zarr: bool) -> None:
-    if zarr:
-        tree.to_zarr(path, mode="w", zarr_format=2)  # the third format has no agreed form for text yet
-    else:
-        tree.to_netcdf(path, engine="h5netcdf")
-
-
-def _read(path: Path, *, zarr: bool) -> dict[str, xr.Dataset]:
-    """All groups, in memory; the file is closed."""
-    groups = xr.open_groups(path, engine="zarr" if zarr else "h5netcdf")
-    try:
-        return {name: dataset.load() for name, dataset in groups.items()}
-    finally:
-        for dataset in groups.values():
-            dataset.close()
-
-
-def _replace(partial: Path, path: Path) -> None:
-    """Put the complete file in its place; a folder cannot replace another in one move."""
-    if not path.is_dir():
-        os.replace(partial, path)
-        return
-    old = path.with_name(f".{path.name}.{os.getpid()}.old")
-    os.replace(path, old)
-    try:
-        os.replace(partial, path)
-    except OSError:
-        os.replace(old, path)
-        raise
-    _remove(old)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def _not_written(path: Path, error: OSError, size: int) -> OSError:
+    """Say that a fit could not be written, that it is still in memory, and where else to save it."""
+    folder = path.absolute().parent
+    takes = f"the file takes {size / 1e6:.3g} MB, " if size else ""
+    text = (
+        f"{path} was not written: {error.strerror or error} ({takes}{shutil.disk_usage(folder).free / 1e6:.3g} MB are "
+        f"free in {folder}). Nothing is lost: the fit is still in memory, and a file that was there is as it was. Make "
+        f"room, or save to another folder, such as fit.save({str(Path(tempfile.gettempdir(), path.name))!r})"
+    )
+    return OSError(text) if error.errno is None else OSError(error.errno, text)

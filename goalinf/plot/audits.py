@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import MaxNLocator
 
 from goalinf.checks import check_kind
+from goalinf.display import number
 from goalinf.identify import Audit, Contraction, Design, ZeroReward
 from goalinf.plot import style
+from goalinf.worlds import label
 
-_SMALLEST = 1e-7  # nats per choice; a smaller gap is drawn as none
 _WIDTH, _HEIGHT = 4.6, 3.0  # inches of a panel
 
 
@@ -54,10 +55,9 @@ def audit(audit: Audit) -> Figure:
         raise ValueError("this audit holds nothing to draw: the reward was known, or its prior has no variance")
     columns = min(len(panels), 2)
     rows = -(-len(panels) // columns)
-    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)
-    figure = Figure(figsize=(_WIDTH * columns, _HEIGHT * rows), layout=layout, dpi=150)
-    for number, draw in enumerate(panels):
-        ax = figure.add_subplot(rows, columns, number + 1)
+    figure = style.sheet(_WIDTH * columns, _HEIGHT * rows)
+    for place, draw in enumerate(panels, start=1):
+        ax = figure.add_subplot(rows, columns, place)
         draw(ax)
         style.quiet(ax)
     return figure
@@ -69,8 +69,8 @@ def panels_of(audit: Audit) -> list[Callable[[Axes], None]]:
     if audit.contraction is not None:
         panels.append(partial(_narrowed, found=audit.contraction))
     if (found := audit.answers) is not None:
-        if isinstance(found.zero, ZeroReward) and found.zero.mass is not None:
-            panels.append(partial(_near_zero, mass=found.zero.mass))
+        if isinstance(found.zero, ZeroReward):
+            panels.append(partial(_zero_reward, zero=found.zero))
         if isinstance(found.planners, pd.DataFrame):
             panels.append(partial(_planners, planners=found.planners))
         if isinstance(found.acting, pd.DataFrame):
@@ -83,52 +83,76 @@ def panels_of(audit: Audit) -> list[Callable[[Axes], None]]:
 def _narrowed(ax: Axes, found: Contraction) -> None:
     shown, hidden = np.sort(found.identified), found.unidentified
     place = np.arange(len(shown))
-    ax.bar(place, shown, color=style.START, label="directions that behavior shows")
+    ax.bar(place, shown, color=style.START, label="identified")
     after = len(shown) + np.arange(len(hidden))
-    ax.bar(after, hidden, yerr=2 * found.error, color=style.END, ecolor=style.GRAY, label="directions that it does not")
+    ax.bar(after, hidden, yerr=2 * found.error, color=style.END, ecolor=style.GRAY, label="not identified")
     ax.axhline(1.0, color=style.GRAY, lw=0.8, ls="--")
     ax.set(title="What the data narrowed", xlabel="direction of reward", ylabel="posterior / prior variance")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_ylim(0.0, 1.35 * max(1.0, hidden.max(initial=0.0), shown.max(initial=0.0)))
     ax.legend(fontsize=7, frameon=False)
 
 
-def _near_zero(ax: Axes, mass: pd.DataFrame) -> None:
-    ax.plot(mass["radius"], mass["prior"], color=style.GRAY, marker="o", ms=3, label="prior")
-    ax.plot(mass["radius"], mass["posterior"], color=style.START, marker="o", ms=3, label="posterior")
-    ax.set(xscale="log", ylim=(-0.03, 1.03), title="How near to wanting nothing", ylabel="probability of being nearer")
-    ax.set_xlabel("distance from zero reward (prior standard deviations)")
+def _zero_reward(ax: Axes, zero: ZeroReward) -> None:
+    """How far beta times the reward is from zero; behavior depends on nothing else of the two."""
+    edges = zero.mass["size"].to_numpy()
+    width = np.diff(edges)
+    for name, color in (("prior", style.GRAY), ("posterior", style.START)):
+        density = np.diff(zero.mass[name]) / width
+        ax.stairs(density, edges, color=color, fill=name == "posterior", alpha=0.8, label=name)
+    ax.axvline(0.0, color=style.END, lw=1.6, label="zero reward")
+    ax.set(xlim=(-0.03 * edges[-1], edges[-1]), xlabel="size of beta x reward", ylabel="probability density")
+    ax.set_ylim(bottom=0.0)
+    ax.set_title(f"Zero reward: log Bayes factor {number(zero.log_bayes_factor)} nats")
     ax.legend(fontsize=7, frameon=False)
 
 
 def _planners(ax: Axes, planners: pd.DataFrame) -> None:
-    gaps = planners["gap"].to_numpy()
+    """One bar per planner, and beside it what would tell the planner from the one that was fitted."""
+    gaps, choices = (planners[name].to_numpy(float) for name in ("gap", "choices"))
+    told = np.isfinite(choices)
     place = np.arange(len(gaps))
-    told = gaps > _SMALLEST
-    ax.barh(place[told], gaps[told], left=0.0, color=style.START)
-    ax.plot(np.full((~told).sum(), _SMALLEST), place[~told], "o", color=style.END, label="none: no behavior tells")
-    ax.set_yticks(place, [str(name) for name in planners.index])
+    smallest = gaps[told].min(initial=np.inf)
+    low, high = (smallest / 10, gaps[told].max()) if told.any() else (0.1, 1.0)
+    ax.barh(place[told], gaps[told] - low, left=low, height=0.5, color=style.START)
+    for row, (gap, count) in enumerate(zip(gaps, choices, strict=True)):
+        words = _told_by(gap, count)
+        at = gap if np.isfinite(count) else low
+        ax.annotate(words, (at, row), (3, 0), textcoords="offset points", va="center", size=7, color=style.INK)
+    ax.set_yticks(place, [style.name(label(name)) for name in planners.index])
     ax.set_ylim(len(gaps) - 0.4, -0.6)
-    ax.set(xscale="log", title="Who else would act alike", xlabel="what speaks against them (nats per choice)")
-    ax.set_xlim(_SMALLEST / 3, max(gaps.max(initial=0.0) * 3, 10 * _SMALLEST))
-    if (~told).any():
-        ax.legend(fontsize=7, frameon=False)
+    # Room for the words to the right of the longest bar: they take about half of the panel.
+    ax.set(xscale="log", xlim=(low, high * (high / low) ** 1.2), title="Other planners with their own rewards")
+    if told.any():
+        ax.set_xlabel("evidence against the planner (nats per choice)")
+    else:
+        ax.set_xticks([])
+        ax.set_xticks([], minor=True)
+        ax.set_xlabel("evidence against the planner: none from any choice")
+
+
+def _told_by(gap: float, choices: float) -> str:
+    if np.isnan(gap):
+        return "could not be planned for"
+    return f"5 nats after about {number(int(choices))} choices" if np.isfinite(choices) else "fits equally well"
 
 
 def _acting(ax: Axes, acting: pd.DataFrame) -> None:
     place = np.arange(len(acting))
     ax.barh(place, acting["regret"], height=0.5, color=style.START, label="mean")
     ax.plot(acting["value_at_risk"], place, "|", ms=14, mew=2, color=style.INK, label="95 % quantile")
-    ax.plot(acting["chance"], place, "x", color=style.END, label="choosing evenly")
-    ax.set_yticks(place, [str(name) for name in acting.index])
-    ax.invert_yaxis()
-    ax.set(title="What acting on it would cost", xlabel="regret (share of the range of returns)", xlim=(-0.02, 1.02))
+    ax.plot(acting["chance"], place, "x", color=style.END, label="uniform choice")
+    ax.set_yticks(place, [style.name(label(name)) for name in acting.index])
+    ax.set_ylim(len(acting) - 0.4, -0.6)
+    ax.set(title="Expected regret of the posterior mean", xlabel="regret (share of the range of returns)")
+    ax.set_xlim(-0.02, 1.02)
     ax.legend(fontsize=7, frameon=False)
 
 
 def _design(ax: Axes, table: pd.DataFrame) -> None:
     place = np.arange(len(table))
     what, unit = ("evsi", "value of the data (utility)") if "evsi" in table else ("information", "information (nats)")
-    ax.barh(place, table[what], xerr=2 * table[f"{what}_error"], color=style.START, ecolor=style.GRAY)
-    ax.set_yticks(place, [str(name) for name in table.index])
-    ax.invert_yaxis()
-    ax.set(title="Which further data would help", xlabel=f"expected {unit}")
+    ax.barh(place, table[what], xerr=2 * table[f"{what}_error"], height=0.5, color=style.START, ecolor=style.GRAY)
+    ax.set_yticks(place, [style.name(label(name)) for name in table.index])
+    ax.set_ylim(len(table) - 0.4, -0.6)
+    ax.set(title="Further data", xlabel=f"expected {unit}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 
 from goalinf.checks import check_kind, check_number
 from goalinf.plot import style
+from goalinf.worlds import label
 
 
 def distances(
@@ -56,20 +58,23 @@ def distances(
     if ax is None:
         _, (ax,) = style.canvas(4.8, 2.6)
     style.quiet(ax)
+    curves, legend = [], []
     for i, (name, one) in enumerate(named.items()):
         values = np.sort(one.values.ravel())
         low, middle, high = np.quantile(values, [(1 - level) / 2, 0.5, (1 + level) / 2])
         color = style.CYCLE[i % len(style.CYCLE)]
-        label = f"{name}  {middle:.2g} [{low:.2g}, {high:.2g}]".strip()
+        said = f"{label(name)}  {middle:.2g} [{low:.2g}, {high:.2g}]".strip()
         ax.ecdf(values, color=color, lw=1.0, zorder=2)
         inner = values[(values >= low) & (values <= high)]
         share = np.searchsorted(values, inner, side="right") / len(values)
-        ax.step(inner, share, where="post", color=color, lw=2.4, label=label, zorder=3)
-    kinds = {str(one.name or "distance") for one in named.values()}
+        curves += ax.step(inner, share, where="post", color=color, lw=2.4, label=style.name(said), zorder=3)
+        legend.append(said)
+    kinds = {style.name(one.name or "distance") for one in named.values()}
     ax.set(xlabel=" or ".join(sorted(kinds)), ylabel="posterior probability of less", ylim=(0, 1))
     ax.set_xlim(left=min(0.0, *(float(one.min()) for one in named.values())))
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     title = f"median [{level:.0%} interval]"
-    ax.legend(title=title, title_fontsize=8, fontsize=8, labelcolor=style.INK, loc="lower right", frameon=False)
+    look: dict[str, Any] = {"fontsize": 8, "labelcolor": style.INK, "loc": "lower right", "frameon": False}
+    style.legend(ax, curves, legend, title=title, title_fontsize=8, **look)
     return style.figure_of(ax)

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import base64
-import html
 import io
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from goalinf import display
 from goalinf.checks import check_flag, check_kind
+from goalinf.files import written_whole
 from goalinf.identify import Audit
 from goalinf.plot.audits import audit as draw_audit
 from goalinf.plot.audits import panels_of
 from goalinf.plot.rewards import reward as draw_reward
 from goalinf.plot.rewards import reward_map
 from goalinf.rewards import StateReward
-from goalinf.worlds import World
+from goalinf.worlds import World, label
 
-_DIRECTIONS = 4  # blind directions that are drawn
+_LIBRARIES = ("goalinf", "jax", "numpyro", "arviz")  # whose versions the page names
+_DIRECTIONS = 4  # null directions that are drawn
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222b35; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
@@ -72,41 +75,44 @@ def audit_page(audit: Audit, path: str | Path, *, overwrite: bool = False) -> Pa
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists already; give another name, or overwrite=True to replace it")
     text = _page(audit)
-    half = path.with_name(f".{path.name}.partial")
-    try:
-        half.write_text(text, encoding="utf-8")
-        half.replace(path)
-    finally:
-        half.unlink(missing_ok=True)
+    with written_whole(path) as partial:
+        partial.write_text(text, encoding="utf-8")
     return path
 
 
 def _page(audit: Audit) -> str:
     head, *lines = str(audit).splitlines()
-    sections = [f"<pre>{html.escape(chr(10).join(lines))}</pre>"]
+    sections = [display.paragraphs("\n".join(lines))]
     if audit.n_parameters:
-        sections += ["<h2>The reward</h2>", *_maps(audit)]
+        sections += ["<h2>Reward</h2>", *_maps(audit)]
     if panels_of(audit):
-        sections += ["<h2>In pictures</h2>", _image(draw_audit(audit), "panels of the audit")]
+        sections += ["<h2>Figures</h2>", _image(draw_audit(audit), "panels of the audit")]
     if blind := _blind(audit):
-        sections += ["<h2>What no behavior shows</h2>", *blind]
-    table = audit.to_frame()
-    table["value"] = [f"{value:.6g}" for value in table["value"]]
-    sections += ["<h2>The numbers</h2>", table.to_html(index=False, border=0)]
-    made = {name: audit.fit.tree.attrs.get(name) for name in ("goalinf", "seed", "sampler")}
-    said = "; ".join(f"{name} {value}" for name, value in made.items() if value is not None)
-    sections.append(f'<p class="small">{html.escape(said)}</p>')
+        sections += ["<h2>Null directions</h2>", *blind]
+    sections += ["<h2>Numbers</h2>", display.table(audit.readable(), index=False)]
+    sections.append(f'<p class="small">{display.escape(_provenance(audit))}</p>')
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Audit</title><style>{_STYLE}</style></head>'
-        f"<body><h1>{html.escape(head)}</h1>{''.join(sections)}</body></html>"
+        f"<body><h1>{display.escape(head)}</h1>{''.join(sections)}</body></html>"
     )
+
+
+def _provenance(audit: Audit) -> str:
+    """Versions, seed and sampler in a sentence each."""
+    attrs = audit.fit.tree.attrs
+    versions = [f"{name} {attrs[f'version_{name}']}" for name in _LIBRARIES if f"version_{name}" in attrs]
+    sentences = [f"Audit by goalinf {version('goalinf')}", f"Fit by {', '.join(versions)}" if versions else ""]
+    if "seed" in attrs:
+        sentences.append(f"Seed {', '.join(map(str, np.ravel(attrs['seed'])))}")
+    sentences.append(str(attrs.get("sampler", "")))
+    return " ".join(f"{sentence.rstrip('.')}." for sentence in sentences if sentence)
 
 
 def _image(figure: Figure, words: str) -> str:
     with io.BytesIO() as file:
         figure.savefig(file, format="png", dpi=110)
         data = base64.b64encode(file.getvalue()).decode()
-    return f'<img alt="{html.escape(words)}" src="data:image/png;base64,{data}">'
+    return f'<img alt="{display.escape(words)}" src="data:image/png;base64,{data}">'
 
 
 def _maps(audit: Audit) -> list[str]:
@@ -115,7 +121,8 @@ def _maps(audit: Audit) -> list[str]:
     if isinstance(worlds, World):
         return [_image(reward_map(audit.fit), "posterior mean and standard deviation of the reward")]
     return [
-        f"<h3>{html.escape(str(name))}</h3>" + _image(reward_map(audit.fit, context=name), f"reward in {name}")
+        f"<h3>{display.escape(label(name))}</h3>"
+        + _image(reward_map(audit.fit, context=name), f"reward in {label(name)}")
         for name in worlds
     ]
 

@@ -15,7 +15,7 @@ from goalinf.checks import check_kind
 from goalinf.data import Trajectories
 from goalinf.plot import style
 from goalinf.plot.ground import Ground
-from goalinf.worlds import World
+from goalinf.worlds import World, label
 
 _JITTER = 0.2  # of the distance between neighbors
 
@@ -82,7 +82,7 @@ def trajectories(
             continue
         wobble = rng.uniform(-width, width, 2) + rng.uniform(-width / 3, width / 3, (len(seen), 2))
         _path(ax, ground.places[seen] + wobble, single, alpha)
-    title = f"trajectory {chosen.trajectory_names[0]}" if single else f"{len(states)} trajectories"
+    title = f"trajectory {style.name(label(chosen.trajectory_names[0]))}" if single else f"{len(states)} trajectories"
     ax.set_title(title, loc="left", size=9.5, color=style.INK)
     if single:
         longest = int((states >= 0).sum()) - 1

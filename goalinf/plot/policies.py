@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -21,7 +23,12 @@ _REACH = 0.46  # of a cell: length of the arrow of a certain choice
 
 
 def policy(
-    world: World, agent: Agent | xr.DataArray, reward: Reward | None = None, *, step: int = 0, ax: Axes | None = None
+    world: World,
+    agent: Agent | xr.DataArray | np.ndarray,
+    reward: Reward | None = None,
+    *,
+    step: int = 0,
+    ax: Axes | None = None,
 ) -> Figure:
     """Draw what an agent does in every state.
 
@@ -33,8 +40,8 @@ def policy(
     ----------
     world : World
         Where the agent acts.
-    agent : Agent or DataArray
-        Who acts; or the probabilities that :meth:`Agent.policy <goalinf.Agent.policy>` gives.
+    agent : Agent, DataArray or float (S, A)
+        Who acts; or the probabilities that :meth:`Agent.policy <goalinf.Agent.policy>` gives, or their numbers.
     reward : Reward, optional
         What the agent wants; needed with an agent.
     step : int
@@ -68,6 +75,8 @@ def policy(
             raise ValueError("what does the agent want? Give the reward: gi.plot.policy(world, agent, reward)")
         over = np.asarray(ended(reward, world.mdp))
         agent = agent.policy(world, reward)
+    elif not isinstance(agent, xr.DataArray):
+        agent = _labeled(agent)
     probability, title = _at_step(agent, world, step)
     if ax is None:
         _, (ax,) = ground.sheet(bar=True)
@@ -95,6 +104,18 @@ def _at_step(policy: xr.DataArray, world: World, step: int) -> tuple[np.ndarray,
     if policy.shape != expected:
         raise ValueError(f"the policy has shape {policy.shape}; this world needs {expected} (state, action)")
     return np.asarray(policy.values, float), title
+
+
+def _labeled(policy: Any) -> xr.DataArray:
+    """Numbers as the probabilities of a policy."""
+    try:
+        numbers = np.asarray(policy, float)
+    except (TypeError, ValueError):
+        numbers = np.empty(0)
+    if numbers.ndim != 2:
+        given = "is not given" if policy is None else f"is a {type(policy).__name__}"
+        raise TypeError(f"agent {given}; expected an agent, or probabilities (state, action), as agent.policy gives")
+    return xr.DataArray(numbers, dims=("state", "action"))
 
 
 def _folded(weight: np.ndarray, ground: Ground) -> np.ndarray:

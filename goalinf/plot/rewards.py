@@ -19,7 +19,7 @@ from goalinf.infer.priors import fill
 from goalinf.plot import style
 from goalinf.plot.ground import Ground
 from goalinf.precision import computing_in
-from goalinf.rewards import LinearReward, Reward, StateReward
+from goalinf.rewards import LinearReward, Reward, StateReward, check_reward
 from goalinf.worlds import World
 
 _UNIT = "utility"
@@ -57,6 +57,7 @@ def reward(world: World, reward: Reward, *, ax: Axes | None = None) -> Figure:
     >>> figure.axes[1].get_ylabel()
     'reward on departure (utility)'
     """
+    check_reward("reward", reward)
     check_known(reward)
     ground = Ground.of(world)
     with computing_in():
@@ -159,7 +160,7 @@ def _world(fit: Fit, context: Hashable | None) -> tuple[World, int | None]:
     if context not in fit.world:
         raise ValueError(f"context {context!r} has no world; this fit has {', '.join(map(repr, fit.world))}")
     contexts = list(fit.data.context_names)
-    return fit.world[context], contexts.index(context) if context in contexts else None
+    return fit.world[context], contexts.index(context) if context in contexts else -1  # where no choice was recorded
 
 
 def _state_draws(fit: Fit, world: World) -> np.ndarray:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import struct
 from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
+import matplotlib.figure
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, ListedColormap, Normalize, TwoSlopeNorm
-from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from goalinf.display import printable
 
 INK = "#222b35"  # walls, marks, lines of text
 GROUND = "#f3f1ec"  # free cells and quiet nodes
@@ -26,19 +30,55 @@ AMOUNT = ListedColormap(matplotlib.colormaps["viridis"](np.linspace(0.22, 1.0, 2
 CHANCE = "YlGnBu"  # 0 pale, 1 dark
 TIME = "viridis"
 
+_SCREEN = 96  # pixels of an inch in a browser
+
+
+class Figure(matplotlib.figure.Figure):
+    """A Matplotlib figure that notebooks show.
+
+    It belongs to no window and pyplot does not know of it. Notebooks therefore show it once, where it is the value of a
+    cell, and never a second time when the cell ends.
+    """
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        """The picture, and the size at which a notebook shows it: inches are inches, whatever the resolution."""
+        with io.BytesIO() as file:
+            self.savefig(file, format="png", bbox_inches="tight")
+            picture = file.getvalue()
+        width, height = struct.unpack(">II", picture[16:24])  # the header of a PNG
+        scale = _SCREEN / self.dpi
+        return picture, {"width": round(width * scale), "height": round(height * scale)}
+
+
+def sheet(width: float, height: float) -> Figure:
+    """An empty figure, in inches, that makes room for everything in it."""
+    return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08), dpi=150)
+
 
 def canvas(width: float, height: float, panels: int = 1) -> tuple[Figure, Sequence[Axes]]:
-    """A figure that belongs to no window, with a row of axes, in inches."""
-    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08), dpi=150)
+    """A figure with a row of axes, in inches."""
+    figure = sheet(width, height)
     return figure, list(figure.subplots(1, panels, squeeze=False)[0])
 
 
-def figure_of(ax: Axes) -> Figure:
+def figure_of(ax: Axes) -> matplotlib.figure.Figure:
     """The figure that axes lie in (its outermost one)."""
     figure: Any = ax.figure
-    while not isinstance(figure, Figure):
+    while not isinstance(figure, matplotlib.figure.Figure):
         figure = figure.figure
     return figure
+
+
+def name(text: Any) -> str:
+    r"""A name as Matplotlib shows it unchanged: a ``$`` begins no formula, a line break no line."""
+    return printable(text).replace("$", r"\$")
+
+
+def legend(ax: Axes, handles: Sequence[Any], names: Sequence[Any], **options: Any) -> None:
+    """A legend of names, of which one may begin with ``_``, by which Matplotlib marks what it leaves out."""
+    shown = ax.legend(handles, [str(number) for number in range(len(names))], **options)
+    for entry, text in zip(shown.get_texts(), names, strict=True):
+        entry.set_text(name(text))
 
 
 def quiet(ax: Axes) -> None:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from goalinf.plot import style
+from goalinf.worlds import label
 
 
 def goal_timeline(posterior: xr.DataArray, trajectory: int = 0, *, ax: Axes | None = None) -> Figure:
@@ -56,24 +57,23 @@ def goal_timeline(posterior: xr.DataArray, trajectory: int = 0, *, ax: Axes | No
     known = np.isfinite(values).all(1)  # a shorter trajectory is padded behind its end
     steps = np.asarray(one["step"].values if "step" in one.coords else np.arange(len(values)))[known]
     values = values[known]
-    goals = [str(goal) for goal in (one["goal"].values if "goal" in one.coords else range(values.shape[1]))]
+    goals = [label(goal) for goal in (one["goal"].values if "goal" in one.coords else range(values.shape[1]))]
     if ax is None:
         _, (ax,) = style.canvas(4.8, 2.6)
     style.quiet(ax)
+    lines = []
     for i, goal in enumerate(goals):
         dashed = "-" if i < len(style.CYCLE) else "--"
-        color = style.CYCLE[i % len(style.CYCLE)]
-        ax.plot(
-            steps, values[:, i], dashed, color=color, lw=1.8, marker="o", ms=2.6, label=goal, clip_on=False, zorder=3
-        )
+        look: dict[str, Any] = {"color": style.CYCLE[i % len(style.CYCLE)], "lw": 1.8, "marker": "o", "ms": 2.6}
+        lines += ax.plot(steps, values[:, i], dashed, label=style.name(goal), clip_on=False, zorder=3, **look)
     ax.axhline(1 / len(goals), color=style.GRID, lw=0.8, zorder=1)
     ax.set(xlabel="steps seen", ylabel="probability of the goal", ylim=(0, 1))
     ax.margins(x=0.02)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
-    name = one.coords["trajectory"].item() if "trajectory" in one.coords else trajectory
-    ax.set_title(f"trajectory {name}", loc="left", size=9.5, color=style.INK)
+    number = one.coords["trajectory"].item() if "trajectory" in one.coords else trajectory
+    ax.set_title(f"trajectory {style.name(label(number))}", loc="left", size=9.5, color=style.INK)
     outside: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "frameon": False, "fontsize": 8}
-    ax.legend(title="goal", title_fontsize=8, labelcolor=style.INK, **outside)
+    style.legend(ax, lines, goals, title="goal", title_fontsize=8, labelcolor=style.INK, **outside)
     return style.figure_of(ax)

@@ -6,7 +6,8 @@ it, :math:`r(s,a) = \sum_t P(t \mid s,a)\,\rho(t)`. There is no default. Nothing
 state. Values are in utility; a parameter may be a NumPyro distribution, which makes the reward a prior.
 """
 
-from goalinf.rewards.base import Reward, ended, pinned
+from goalinf.rewards.base import Reward, check_reward, ended, pinned
+from goalinf.rewards.digest import digest
 from goalinf.rewards.goal import GoalReward, goals
 from goalinf.rewards.opposite import negated
 from goalinf.rewards.several import Alternatives, pad_reward, stack_rewards
@@ -22,6 +23,8 @@ __all__ = [
     "Shaped",
     "StateReward",
     "TransitionReward",
+    "check_reward",
+    "digest",
     "ended",
     "goals",
     "negated",

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
+import xarray as xr
 from jaxtyping import Array, Bool, Float
 from numpyro.distributions import Distribution
 
+from goalinf import display
+from goalinf.checks import check_kind
 from goalinf.worlds import MDP
 
 Leaf = Any  # an array, or a NumPyro distribution over one
@@ -21,7 +26,7 @@ class Reward(eqx.Module):
     """What every reward answers.
 
     A reward may also declare ``ends(mdp) -> bool (S,)``, the states in which the episode ends under it, and
-    ``pinned(mdp) -> (bool (S,), value)``, states whose value is fixed though the episode goes on (dead ends).
+    ``pinned(mdp) -> (bool (S,), value)``, states whose value is fixed and need not be zero (dead ends).
     """
 
     @abc.abstractmethod
@@ -38,6 +43,12 @@ class Reward(eqx.Module):
     def parameters(self) -> tuple[str, ...]:
         """Fields that may carry a prior."""
 
+    def __repr__(self) -> str:
+        return display.describe(self)
+
+    def _repr_html_(self) -> str:
+        return display.card(type(self).__name__, display.facts(display.settings(self)))
+
 
 def ended(reward: Reward, mdp: MDP) -> Bool[Array | np.ndarray, " S"]:
     """Where nothing more happens: the terminal states, and those in which this reward ends the episode."""
@@ -47,17 +58,30 @@ def ended(reward: Reward, mdp: MDP) -> Bool[Array | np.ndarray, " S"]:
 
 
 def pinned(reward: Reward, mdp: MDP) -> tuple[Bool[Array | np.ndarray, " S"], Float[Array | np.ndarray, ""]]:
-    """States whose value the reward fixes though the episode goes on, and that value."""
+    """States whose value the reward fixes (dead ends), and that value; ended states that are not among them have 0."""
     pins = getattr(type(reward), "pinned", None)
     return (np.zeros(mdp.n_states, bool), np.zeros(())) if pins is None else pins(reward, mdp)
 
 
-def leaf(value: Leaf, what: str) -> Leaf:
-    """A distribution as it is; numbers as a host array in float64; traced values untouched."""
-    if isinstance(value, (Distribution, jax.Array, jax.ShapeDtypeStruct)):
+def leaf(value: Leaf, what: str, by_name: str | None = None) -> Leaf:
+    """A distribution as it is; numbers as a host array in float64; traced values untouched.
+
+    Numbers with labels are refused: a reward holds numbers in the order of its world, and does not know the world.
+    ``by_name`` says how to match them.
+    """
+    if isinstance(value, (pd.Series, pd.DataFrame, xr.DataArray)):
+        way = f"match them by name with {by_name}, or " if by_name else ""
+        raise TypeError(
+            f"{what} is a {type(value).__name__}, whose labels a reward cannot match with a world: {way}put it in the "
+            "order of the world (world.states, world.actions) and give its numbers, .values"
+        )
+    if isinstance(value, (Distribution, jax.core.Tracer, jax.ShapeDtypeStruct)):
+        return value
+    if isinstance(value, jax.Array):
+        _check_finite(np.asarray(value), what)
         return value
     try:
-        if isinstance(value, str):
+        if isinstance(value, str) or value is None:
             raise TypeError
         array = np.asarray(value, np.float64)
     except (TypeError, ValueError):
@@ -67,7 +91,52 @@ def leaf(value: Leaf, what: str) -> Leaf:
         raise TypeError(
             f"{what}: found {shown}; expected numbers, or a prior such as numpyro.distributions.Normal(0.0, 1.0)"
         ) from None
-    if not np.isfinite(array).all():
-        where = f"entry {np.argwhere(~np.isfinite(array))[0]}" if array.ndim else f"{value}"
-        raise ValueError(f"{what}: {where} is not a finite number")
+    _check_finite(array, what)
     return array
+
+
+def _check_finite(array: np.ndarray, what: str) -> None:
+    if np.isfinite(array).all():
+        return
+    wrong = np.argwhere(~np.isfinite(array))[0]
+    number = array[tuple(wrong)]
+    where = f"entry {wrong.tolist()} is {number}" if array.ndim else f"found {number}"
+    remedy = (
+        "; to forbid an action take it out of the world (available= of gi.from_arrays), not into the reward"
+        if number == -np.inf
+        else ""
+    )
+    raise ValueError(f"{what}: {where}; expected finite numbers{remedy}")
+
+
+_BY_AXES = {
+    1: "gi.StateReward(values, on='departure') or on='arrival'",
+    2: "gi.ActionReward(values)",
+    3: "gi.TransitionReward(values)",
+}
+
+
+def check_reward(what: str, value: Any) -> None:
+    """Refuse what is not a reward; of arrays, name the class that holds such."""
+    if isinstance(value, Reward):
+        return
+    if value is None or isinstance(value, (str, type)):
+        check_kind(what, value, Reward, "a reward, such as gi.StateReward")
+    if isinstance(value, Mapping):
+        raise TypeError(f"{what} is a mapping; expected one reward, such as gi.StateReward.at(world, mapping, …)")
+    if isinstance(value, Distribution):
+        raise TypeError(
+            f"{what} is a {type(value).__name__}; expected a reward that holds this prior, such as "
+            "gi.StateReward(prior, on='departure')"
+        )
+    try:
+        shape = np.shape(value)
+    except ValueError:  # lists that are not alike
+        shape = ()
+    if not shape:
+        check_kind(what, value, Reward, "a reward, such as gi.StateReward")
+    known = _BY_AXES.get(len(shape), "a reward, such as gi.StateReward")
+    raise TypeError(
+        f"{what} is a {type(value).__name__} of shape {shape}; expected a reward: numbers do not say when they are "
+        f"collected. Make one of them, {known}"
+    )

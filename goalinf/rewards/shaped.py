@@ -7,17 +7,16 @@ from typing import Any
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from goalinf.checks import check_kind
 from goalinf.precision import namespace
-from goalinf.rewards.base import Reward, ended, leaf, pinned
+from goalinf.rewards.base import Reward, check_reward, ended, leaf, pinned
 from goalinf.worlds import MDP
 
 
 class Shaped(Reward):
     r"""A reward with potential shaping, :math:`R(s,a,t) + \gamma\,\Phi(t) - \Phi(s)` (Ng, Harada and Russell 1999).
 
-    The potential counts as zero on states that end the episode, so that shaping changes no soft-optimal or
-    Boltzmann policy of the same discount.
+    The potential counts as zero on states whose value is given, those that end the episode and dead ends, so that
+    shaping changes no soft-optimal or Boltzmann policy of the same discount.
 
     Parameters
     ----------
@@ -31,14 +30,15 @@ class Shaped(Reward):
     potential: Float[Array | np.ndarray, " S"]
 
     def __init__(self, base: Reward, potential: Any):
-        check_kind("base", base, Reward, "a reward, such as gi.StateReward")
+        check_reward("base", base)
         self.base = base
         self.potential = leaf(potential, "potential")
 
     def __call__(self, mdp: MDP) -> Float[Array | np.ndarray, ...]:
         """``(S, A, K)``."""
         xp = namespace(self.base, self.potential, mdp)
-        phi = xp.where(ended(self.base, mdp), 0.0, self.potential)
+        given = ended(self.base, mdp) | pinned(self.base, mdp)[0]
+        phi = xp.where(given, 0.0, self.potential)
         return self.base(mdp) + mdp.discount * phi[mdp.successors] - phi[:, None, None]
 
     @property

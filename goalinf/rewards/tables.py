@@ -39,7 +39,7 @@ class StateReward(Reward):
     on: Literal["departure", "arrival"] = eqx.field(static=True)
 
     def __init__(self, values: Leaf, *, on: Literal["departure", "arrival"]):
-        self.values = leaf(values, "values of a StateReward")
+        self.values = leaf(values, "values of a StateReward", "StateReward.at(world, dict(series), default=0.0, on=…)")
         self.on = _timing(on)
 
     @classmethod
@@ -96,7 +96,9 @@ class ActionReward(Reward):
     values: Leaf
 
     def __init__(self, values: Leaf):
-        self.values = leaf(values, "values of an ActionReward")
+        self.values = leaf(
+            values, "values of an ActionReward", "frame.reindex(index=world.states, columns=world.actions).values"
+        )
 
     def __call__(self, mdp: MDP) -> Float[Array | np.ndarray, ...]:
         """``(S, A, 1)``."""

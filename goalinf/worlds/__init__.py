@@ -4,7 +4,7 @@ from goalinf.worlds.arrays import from_arrays
 from goalinf.worlds.belief import belief_world
 from goalinf.worlds.files import read_world
 from goalinf.worlds.graph import graph_world
-from goalinf.worlds.gridworld import gridworld, open_grid
+from goalinf.worlds.grids import gridworld, open_grid
 from goalinf.worlds.gym import from_gymnasium, gymnasium_reward
 from goalinf.worlds.mdp import MDP
 from goalinf.worlds.memory import with_memory

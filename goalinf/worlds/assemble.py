@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from goalinf.sizes import check_world
 from goalinf.worlds.names import Names, label, plain
 
 _ROUNDINGS = 8  # allowed of a row in float32, however short it is
@@ -27,6 +28,7 @@ def pack(s: Any, a: Any, t: Any, p: Any, n_states: int, n_actions: int) -> tuple
     row, target = np.divmod(key[first], n_states)
     place = np.arange(len(row)) - np.searchsorted(row, row)
     width = int(place.max(initial=0)) + 1
+    check_world(n_states, n_actions, width)
     successors = np.repeat(np.arange(n_states, dtype=np.int32), n_actions * width).reshape(-1, width)
     probabilities = np.zeros((n_states * n_actions, width))
     if len(first):

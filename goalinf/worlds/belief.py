@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from goalinf.checks import check_count
+from goalinf.sizes import check_world
 from goalinf.worlds.assemble import pack
 from goalinf.worlds.latent import check_prior, check_worlds
 from goalinf.worlds.mdp import MDP
@@ -67,7 +68,8 @@ def belief_world(
     Raises
     ------
     ValueError
-        Where the worlds differ in more than their transitions, the prior is none, or there are too many states.
+        Where the worlds differ in more than their transitions, the prior is none, or there are too many states, for
+        ``limit`` or for the memory of this machine.
 
     Notes
     -----
@@ -170,6 +172,7 @@ def _explore(
                 f"steps in {n_states} states; give horizon= (the most decisions of an episode), or fewer worlds, or "
                 "transitions that tell them apart in fewer places, or a larger limit"
             )
+        check_world(len(known), *successors.shape[1:])
         past, here = np.divmod(layer, n_states)
         counts = np.stack(histories.found)[past].reshape(-1, 2, count).max(axis=1)  # believed, or not refuted
         possible = np.einsum("nw,wnak->nak", counts, laws[:, here]) > 0

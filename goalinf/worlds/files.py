@@ -12,7 +12,7 @@ import networkx as nx
 import pandas as pd
 
 from goalinf.worlds.graph import graph_world
-from goalinf.worlds.gridworld import gridworld
+from goalinf.worlds.grids import gridworld
 from goalinf.worlds.memory import with_memory
 from goalinf.worlds.table_files import open_table
 from goalinf.worlds.tables import from_table

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from goalinf.sizes import check_memory, check_world
+
 _HUB = 8  # times as many predecessors as successors make padded lists of them a waste
 
 
@@ -76,7 +78,8 @@ class MDP(eqx.Module):
         probabilities = np.asarray(probabilities, np.float64)
         available = np.array(available, bool)
         terminal = np.asarray(terminal, bool)
-        n_states, _, width = successors.shape
+        n_states, n_actions, width = successors.shape
+        check_world(n_states, n_actions, width)
         idle = (terminal[:, None] | ~available)[:, :, None]
         successors = np.where(idle, np.arange(n_states, dtype=np.int32)[:, None, None], successors)
         probabilities = np.where(idle, np.arange(width) == 0, probabilities)
@@ -119,6 +122,8 @@ class MDP(eqx.Module):
     def dense(self) -> np.ndarray:
         """Transition probabilities as a dense host array ``(S, A, S)``; a view for small worlds."""
         n_states, n_actions, width = self.successors.shape
+        what = f"dense transition probabilities of {n_states:,} states and {n_actions:,} actions"
+        check_memory(what, 8.0 * n_actions * n_states**2, "use successors and probabilities, which are sparse")
         dense = np.zeros((n_states, n_actions, n_states))
         rows, columns, _ = np.indices((n_states, n_actions, width))
         np.add.at(dense, (rows, columns, np.asarray(self.successors)), np.asarray(self.probabilities))

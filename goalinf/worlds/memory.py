@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from goalinf.checks import check_kind
+from goalinf.sizes import check_world
 from goalinf.worlds.mdp import MDP
 from goalinf.worlds.world import Memory, World
 
@@ -33,6 +34,11 @@ def with_memory(world: World) -> World:
         a state of ``world`` names every pair that ends there, wherever a reward or goal is given by name. Data are
         read with the names of ``world``.
 
+    Raises
+    ------
+    ValueError
+        Where the memory of this machine cannot hold the pairs.
+
     Examples
     --------
     >>> import networkx as nx
@@ -49,6 +55,7 @@ def with_memory(world: World) -> World:
     keys = np.unique(np.concatenate([(s + 1) * n_states + t, starts]))  # the last state counted from 1; 0 is none
     pairs = np.stack(np.divmod(keys, n_states), axis=1) - [1, 0]
     last, this = pairs.T
+    check_world(len(pairs), *mdp.successors.shape[1:])
     memory = Memory(world, pairs)
     after = memory.number(this[:, None, None], mdp.successors[this])  # −1 where a successor is impossible
     second = MDP.of(

@@ -7,12 +7,16 @@ from typing import Any
 import jax
 import numpy as np
 
-from goalinf.checks import check_key
+from goalinf.checks import PRNGKey, takes_key
+from goalinf.sizes import check_world
 from goalinf.worlds.arrays import from_arrays
 from goalinf.worlds.world import World
 
 
-def garnet(key: Any, *, states: int, actions: int, branching: int, discount: float | int, terminal: int = 0) -> World:
+@takes_key
+def garnet(
+    key: PRNGKey, *, states: int, actions: int, branching: int, discount: float | int, terminal: int = 0
+) -> World:
     r"""Random Garnet world: every state and action leads to a few states drawn at random.
 
     The ``branching`` different states that may follow are drawn uniformly; their probabilities are the lengths of the
@@ -37,7 +41,7 @@ def garnet(key: Any, *, states: int, actions: int, branching: int, discount: flo
     Raises
     ------
     ValueError
-        Where a number is out of range.
+        Where a number is out of range, or the memory of this machine cannot hold the world.
 
     References
     ----------
@@ -59,6 +63,7 @@ def garnet(key: Any, *, states: int, actions: int, branching: int, discount: flo
     ):
         if value < low or (high is not None and value > high):
             raise ValueError(f"{name} is {value}; expected {f'{low} or more' if high is None else f'{low} to {high}'}")
+    check_world(states, actions, branching)
     rng = _generator(key)
     rows = states * actions
     successors = np.sort(_distinct(rng, rows, states, branching), axis=1)
@@ -73,7 +78,6 @@ def garnet(key: Any, *, states: int, actions: int, branching: int, discount: flo
 
 
 def _generator(key: Any) -> np.random.Generator:
-    check_key(key)
     return np.random.default_rng(np.asarray(jax.random.key_data(key)))
 
 

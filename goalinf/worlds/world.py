@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ import pandas as pd
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order
 
+from goalinf import display
 from goalinf.worlds.mdp import MDP
 from goalinf.worlds.names import Names, label, plain
 from goalinf.worlds.pairs import Belief, Memory
@@ -21,6 +22,7 @@ from goalinf.worlds.validate import validate
 __all__ = ["Belief", "Memory", "World", "label"]
 
 _ROWS_SHOWN = 40
+_NAMED = 8  # so many names of states are shown in a notebook
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -275,8 +277,33 @@ class World:
         if ends:
             parts.append(f"{ends} terminal")
         head = f"World({self.layout}: " + ", ".join(parts) + ")"
-        drawn = self.names.rows is not None and len(self.names.rows) <= _ROWS_SHOWN
-        return f"{head}\n{self.source}" if drawn else head
+        return f"{head}\n{self.source}" if self._drawn else head
+
+    def _repr_html_(self) -> str:
+        starts, ends = np.flatnonzero(self.mdp.initial > 0), np.flatnonzero(self.mdp.terminal)
+        rows = {
+            "states": self._named(np.arange(self.n_states)),
+            "actions": f"up to {self.n_actions} in a state" if self.local_actions else self._some(self.actions),
+            "discount": float(self.mdp.discount),
+            "starts": self._named(starts),
+            "terminal": self._named(ends),
+        }
+        drawn = display.drawing(str(self.source)) if self._drawn else ""
+        return display.card(f"World ({self.layout})", display.facts(rows), drawn)
+
+    @property
+    def _drawn(self) -> bool:
+        """Whether its map is short enough to be shown with it."""
+        return self.names.rows is not None and len(self.names.rows) <= _ROWS_SHOWN
+
+    def _named(self, states: np.ndarray) -> str:
+        return self._some([self.states[i] for i in states.tolist()])
+
+    @staticmethod
+    def _some(names: Sequence[Any]) -> str:
+        """How many names there are, and the first of them."""
+        shown = ", ".join(label(name) for name in names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
+        return f"{len(names):,}: {shown}" if shown else "none"
 
 
 def _graph(tails: np.ndarray, heads: np.ndarray, n: int) -> csr_array:

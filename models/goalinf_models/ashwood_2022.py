@@ -20,6 +20,7 @@ places, and weights be traded for maps, so that it is the reward whose posterior
 
 The data are a table with one row per step: ``traj``, ``t``, ``state`` and ``action``, nodes numbered like a heap (0 the
 root, 2s+1 and 2s+2 the children of s), actions 0 left child, 1 right child, 2 back, 3 stay; a move into a wall stays.
+Steps are counted from 0 and consecutive in a run; an empty action is not scored.
 
 References
 ----------
@@ -39,10 +40,18 @@ import numpyro.distributions as dist
 import pandas as pd
 
 import goalinf as gi
+from goalinf.checks import PRNGKey, takes_key
 from goalinf_models.catalogue import Variant
+from goalinf_models.checks import Code, Column, Label, Quantity, check_variant, checked_table
 
 VARIANTS = {name: Variant(gi.infer, ("reward",), "what do they want now?") for name in ("two maps", "one map")}
 VARIANTS["static"] = Variant(gi.infer, ("maps",), "what do they want, if that never changes?")
+COLUMNS: dict[str, Column] = {
+    "traj": Label(),
+    "t": Quantity(0, "steps", whole=True),
+    "state": Quantity(0, "number of a node", whole=True),
+    "action": Code({0: "left child", 1: "right child", 2: "back", 3: "stay"}, empty="no choice was recorded"),
+}
 _AGENT = gi.soft_optimal(beta=1.0)
 _DRIFT = 0.5
 
@@ -62,10 +71,16 @@ def labyrinth(levels: int) -> gi.World:
     )
 
 
-def steps(table: pd.DataFrame) -> gi.Trajectories:
-    """Every step of a table as a trajectory of its own, whose context is when it was taken."""
-    states = np.stack([table["state"], np.full(len(table), -1)], axis=1)
-    return gi.Trajectories.of(states, table[["action"]].to_numpy(), context=table["t"].to_numpy(np.int32))
+def steps(table: pd.DataFrame, *, levels: int = 2) -> gi.Trajectories:
+    """Check the table; every step is a trajectory of its own, whose context is when it was taken."""
+    read = checked_table(table, COLUMNS, choices=["action"])
+    if read["t"].min() > 0:
+        raise ValueError(f"column 't' begins at {read['t'].min()}; expected steps that are counted from 0")
+    # As a table of whole runs: every move is possible in this labyrinth, and no step is missing or there twice.
+    gi.read_trajectories(table, labyrinth(levels), trajectory="traj", step="t", state="state", action="action")
+    count = len(table)
+    states = np.stack([read["state"], np.full(count, -1)], axis=1)
+    return gi.Trajectories.of(states, read["action"][:, None], lengths=np.ones(count, int), context=read["t"])
 
 
 def drifted(innovations: Any) -> Any:
@@ -79,8 +94,10 @@ def behavior(world: gi.World, maps: Any, weights: Any) -> gi.Behavior:
     return gi.Behavior(world, _AGENT, rewards, contexts=range(len(weights)))
 
 
-def example(key: Any, variant: str = "two maps") -> pd.DataFrame:
+@takes_key
+def example(key: PRNGKey, variant: str = "two maps") -> pd.DataFrame:
     """A hundred runs of eight steps in a small labyrinth: to the water at a leaf, and home."""
+    check_variant(variant, VARIANTS)
     world, n_steps, runs = labyrinth(2), 8, 100
     maps = np.zeros((2, world.n_states))
     maps[0, 5], maps[1, 0] = 2.0, 2.0
@@ -97,7 +114,9 @@ def example(key: Any, variant: str = "two maps") -> pd.DataFrame:
 
 def model(data: pd.DataFrame, variant: str = "two maps", *, levels: int = 2) -> dict[str, Any]:
     """Keyword arguments for ``gi.infer``; ``levels`` are those of the labyrinth."""
-    world, n_steps = labyrinth(levels), int(data["t"].max()) + 1
+    check_variant(variant, VARIANTS)
+    world, seen_steps = labyrinth(levels), steps(data, levels=levels)
+    n_steps = int(seen_steps.context.max()) + 1
     n_maps = 2 if variant == "two maps" else 1
 
     def drifting(seen: gi.Trajectories | None = None) -> None:
@@ -114,4 +133,4 @@ def model(data: pd.DataFrame, variant: str = "two maps", *, levels: int = 2) -> 
     coords = {"map": range(n_maps), "state": list(world.states), "step": range(n_steps)}
     # Where maps are traded for weights the posterior bends sharply, which takes small steps.
     steady = {"method": "nuts", "target_accept": 0.99} if variant == "two maps" else {}
-    return {"model": drifting, "data": steps(data), "dims": dims, "coords": coords, **steady}
+    return {"model": drifting, "data": seen_steps, "dims": dims, "coords": coords, **steady}

@@ -31,7 +31,10 @@ import numpyro
 import xarray as xr
 
 import goalinf as gi
+from goalinf.checks import PRNGKey, takes_key
+from goalinf.infer.assemble import axis_labels
 from goalinf_models.catalogue import Variant, choice, exact
+from goalinf_models.checks import check_behavior, check_variant
 
 BETA, SWITCH, DETOUR = 2.0, 0.1, 0.5
 
@@ -54,8 +57,10 @@ def walker(variant: str, where: gi.World) -> gi.Agent:
     return gi.switching(SWITCH, beta=BETA) if variant == "M2" else gi.subgoal(DETOUR, beta=BETA, world=where)
 
 
-def example(key: Any, variant: str = "M1") -> gi.Trajectories:
+@takes_key
+def example(key: PRNGKey, variant: str = "M1") -> gi.Trajectories:
     """Three walks: to B; where it changes, to any."""
+    check_variant(variant, VARIANTS)
     wants = gi.one_of(places()) if variant == "M2" else places()["B"]
     return gi.simulate(key, world(), walker(variant, world()), wants, trajectories=3, steps=20)
 
@@ -68,7 +73,9 @@ def model(
     goals: Mapping[Any, gi.GoalReward] | None = None,
 ) -> dict[str, Any]:
     """Keyword arguments for :func:`exact`, of ``M2`` for :func:`present_goal`; ``where`` and ``goals`` are your own."""
+    check_variant(variant, VARIANTS)
     where, goals = where or world(), goals or places()
+    check_behavior(data, where)
     agent = walker(variant, where)
     if variant == "M2":
         return {"world": where, "agent": agent, "goals": goals, "data": data}
@@ -92,7 +99,11 @@ def present_goal(
     return xr.DataArray(
         belief,
         dims=("trajectory", "step", "goal"),
-        coords={"goal": list(goals), "step": np.arange(t + 1), "evidence": (("trajectory", "step"), evidence)},
+        coords={
+            "goal": axis_labels("goals", goals),
+            "step": np.arange(t + 1),
+            "evidence": (("trajectory", "step"), evidence),
+        },
         name="probability",
     )
 

@@ -15,6 +15,7 @@ import xarray as xr
 from numpyro import handlers
 
 import goalinf as gi
+from goalinf.infer.assemble import axis_labels
 from goalinf.precision import Precision, computing_in
 
 _RESIDUAL = 1e-6  # of a planner, relative; above it nothing is exact
@@ -151,7 +152,7 @@ def exact(
         coords={
             "trajectory": np.arange(n),
             "step": np.arange(t + 1),
-            **{name: list(values) for name, values in labels.items()},
+            **{name: axis_labels(f"values of {name}", values) for name, values in labels.items()},
             "evidence": (("trajectory", "step"), evidence),
         },
         name="probability",

@@ -32,7 +32,9 @@ import numpy as np
 import numpyro
 
 import goalinf as gi
+from goalinf.checks import PRNGKey, takes_key
 from goalinf_models.catalogue import Variant, choice, exact
+from goalinf_models.checks import check_behavior, check_variant
 
 BETA, WORTH = 4.0, (-1.0, -0.5, 0.0, 0.5, 1.0)
 BIASES: dict[Any, Any] = {
@@ -60,8 +62,10 @@ def world() -> gi.World:
     return gi.gridworld("s.b\n.#.\na..", slip=0.3, discount=0.9)
 
 
-def example(key: Any, variant: str = "one_of") -> gi.Trajectories:
+@takes_key
+def example(key: PRNGKey, variant: str = "one_of") -> gi.Trajectories:
     """Twenty walks of ten steps, by somebody to whom a is worth 1 and b -.5."""
+    check_variant(variant, VARIANTS)
     wants = gi.StateReward.at(world(), {"a": 1.0, "b": -0.5}, default=0.0, on="arrival")
     agent = BIASES.get(variant, BIASES[OF_THE_EXAMPLE])
     return gi.simulate(key, world(), agent, wants, trajectories=20, steps=10)
@@ -69,7 +73,9 @@ def example(key: Any, variant: str = "one_of") -> gi.Trajectories:
 
 def model(data: gi.Trajectories, variant: str = "one_of", *, where: gi.World | None = None) -> dict[str, Any]:
     """Keyword arguments for :func:`exact`; ``where`` is your own world, with cells marked a and b."""
+    check_variant(variant, VARIANTS)
     place = world() if where is None else where
+    check_behavior(data, place)
     marks = np.stack([place.indicator("a"), place.indicator("b")], axis=-1).astype(float)
 
     def walks(seen: Any = None) -> None:

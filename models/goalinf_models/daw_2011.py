@@ -14,7 +14,9 @@ For each subject by itself: ``learning_rate_1``, ``learning_rate_2``, ``eligibil
 ``beta_1``, ``beta_2`` ~ LogNormal(1, 0.8), in 1/reward; ``repetition`` ~ Normal(0, 0.5), in reward.
 
 The data are a table with one row per trial, in order: ``subject``, ``choice1`` (0, 1), ``state2`` (0, 1; commonly that
-of ``choice1``), ``choice2`` (0, 1 within the state), ``reward`` (0, 1).
+of ``choice1``), ``choice2`` (0, 1 within the state), ``reward`` (0, 1). A missed response is an empty cell: of
+``choice1``, and of what follows it where the trial ended there; or of ``choice2``, and ``reward``. It is not scored and
+nothing is learned from it. Rewards on another scale are refused: values begin at 0 and the priors of beta are per 1.
 
 References
 ----------
@@ -34,7 +36,9 @@ import numpyro.distributions as dist
 import pandas as pd
 
 import goalinf as gi
+from goalinf.checks import PRNGKey, takes_key
 from goalinf_models.catalogue import Variant
+from goalinf_models.checks import Code, Column, Label, Table, check_variant, checked_table
 
 COMMON = 0.7
 PRIORS = {
@@ -47,7 +51,15 @@ PRIORS = {
     "model_based": dist.Beta(1.1, 1.1),
 }
 VARIANTS = {"hybrid": Variant(gi.infer, tuple(PRIORS), "habit or plan?")}
+COLUMNS: dict[str, Column] = {
+    "subject": Label(),
+    "choice1": Code({0: "", 1: ""}, empty="no response"),
+    "state2": Code({0: "", 1: ""}, empty="the trial ended before"),
+    "choice2": Code({0: "", 1: ""}, empty="no response"),
+    "reward": Code({0: "none", 1: "a reward"}, "no second choice", "code rewards as 1 and everything else as 0"),
+}
 _WON, _LOST = 3, 4
+_AGAINST = 1e6  # odds at which the states are taken to be numbered the other way round
 
 
 def task(odds: Any = 0.5) -> tuple[gi.World, gi.StateReward]:
@@ -64,21 +76,48 @@ def task(odds: Any = 0.5) -> tuple[gi.World, gi.StateReward]:
     return world, gi.StateReward(np.eye(5)[_WON], on="arrival")
 
 
+def checked(table: pd.DataFrame) -> Table:
+    """Check every row, and that first choices lead to the second states that they commonly lead to.
+
+    Raises
+    ------
+    ValueError
+        As :func:`goalinf_models.checks.checked_table`; where a second choice, its state and its reward contradict one
+        another; where states look numbered the other way round.
+    """
+    read = checked_table(table, COLUMNS, choices=["choice1", "choice2"])
+    state, second, won = (read[name] for name in ("state2", "choice2", "reward"))
+    read.refuse((second >= 0) & (state < 0), lambda i: "state2 is empty; expected 0 or 1, for choice2 is given")
+    read.refuse((second >= 0) & (won < 0), lambda i: "reward is empty; expected 0 or 1, for choice2 is given")
+    read.refuse((second < 0) & (won > 0), lambda i: "choice2 is empty, but reward is 1; expected a choice or no reward")
+    moved, own = (read["choice1"] >= 0) & (state >= 0), read["choice1"] == state
+    for number, name in enumerate(read.names["subject"]):
+        common = own[moved & (read["subject"] == number)]
+        if (common.size - 2 * common.sum()) * np.log(COMMON / (1.0 - COMMON)) > np.log(_AGAINST):
+            raise ValueError(
+                f"subject {name!r}: choice1 leads to state2 of the same number in {common.sum()} of {common.size} "
+                f"trials; expected about {COMMON:.0%}: number the second states the other way round (1 - state2)"
+            )
+    return read
+
+
 def lives(table: pd.DataFrame) -> tuple[gi.Trajectories, list[Any]]:
-    """All trials of a subject as one trajectory of three steps each, and the names of the subjects."""
-    names, each = zip(*table.groupby("subject", sort=True), strict=True)
-    longest = max(map(len, each))
-    states = np.full((len(each), 3 * longest + 1), -1)
-    actions = np.full((len(each), 3 * longest), -1)
-    for n, trials in enumerate(each):
-        won = np.where(trials["reward"] > 0, _WON, _LOST)
-        visited = np.stack([np.zeros(len(trials), int), 1 + trials["state2"], won], axis=1)
-        done = np.stack([trials["choice1"], trials["choice2"], np.zeros(len(trials), int)], axis=1)
-        states[n, : visited.size] = visited.ravel()
-        actions[n, : done.size] = done.ravel()
-        states[n, visited.size] = 0
-    lengths = np.array([3 * len(trials) for trials in each], np.int32)
-    data = gi.Trajectories.of(states, actions, lengths=lengths, subject=np.arange(len(each), dtype=np.int32))
+    """All trials of a subject as one trajectory of three steps each, and the names of the subjects.
+
+    A trial that ended early goes on without a choice: nothing of that is scored or learned from.
+    """
+    read = checked(table)
+    names, count = read.names["subject"], np.bincount(read["subject"])
+    first, second = read["choice1"], read["choice2"]
+    came = np.where(read["reward"] > 0, _WON, _LOST)
+    visited = np.stack([0 * first, 1 + np.maximum(read["state2"], 0), came], axis=1)
+    done, longest = np.stack([first, second, 0 * first], axis=1), 3 * count.max()
+    states, actions = np.full((len(names), longest + 1), -1), np.full((len(names), longest), -1)
+    for n in range(len(names)):
+        own = read["subject"] == n
+        actions[n, : 3 * count[n]] = done[own].ravel()
+        states[n, : 3 * count[n] + 1] = [*visited[own].ravel(), 0]
+    data = gi.Trajectories.of(states, actions, lengths=3 * count, subject=np.arange(len(names)))
     return data, list(names)
 
 
@@ -95,8 +134,10 @@ def log_likelihood(parameters: dict[str, Any], data: gi.Trajectories) -> Any:
     return jax.vmap(one)(parameters, *map(jnp.asarray, (data.states, data.actions, data.observed, data.lengths)))
 
 
-def example(key: Any, variant: str = "hybrid") -> pd.DataFrame:
+@takes_key
+def example(key: PRNGKey, variant: str = "hybrid") -> pd.DataFrame:
     """Four subjects from habit to plan, 150 trials each; three of four second choices win less often than not."""
+    check_variant(variant, VARIANTS)
     world, reward = task(np.array([[0.2, 0.4], [0.8, 0.3]]))
     tables = []
     for subject, w in enumerate([0.0, 0.3, 0.7, 1.0]):
@@ -110,6 +151,7 @@ def example(key: Any, variant: str = "hybrid") -> pd.DataFrame:
 
 def model(data: pd.DataFrame, variant: str = "hybrid") -> dict[str, Any]:
     """Keyword arguments for ``gi.infer``."""
+    check_variant(variant, VARIANTS)
     seen, names = lives(data)
 
     def learns(life: gi.Trajectories) -> None:

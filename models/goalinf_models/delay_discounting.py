@@ -12,7 +12,8 @@ Sites
 ``k`` ~ LogNormal(-4, 2), per day, and ``beta`` ~ LogNormal(-1, 1), in 1/amount, both for each subject by itself.
 
 The data are a table with one row per choice: ``subjID``, ``delay_later``, ``amount_later``, ``delay_sooner``,
-``amount_sooner``, ``choice`` (1: later), the columns of hBayesDM.
+``amount_sooner``, ``choice`` (0: sooner, 1: later, empty: no response), the columns of hBayesDM. Delays are at least 0
+and the sooner one is not the longer one. An offer without a response is not scored.
 
 References
 ----------
@@ -32,11 +33,19 @@ import numpyro.distributions as dist
 import pandas as pd
 
 import goalinf as gi
+from goalinf.checks import PRNGKey, takes_key
 from goalinf_models.catalogue import Variant
+from goalinf_models.checks import Code, Column, Label, Quantity, check_variant, checked_table
 
 _SITES, _QUESTION = ("k", "beta"), "how impatient are they?"
 VARIANTS = {kind: Variant(gi.infer, _SITES, _QUESTION) for kind in ("hyperbolic", "exponential")}
-_OFFER = ["subjID", "delay_sooner", "amount_sooner", "delay_later", "amount_later"]
+COLUMNS: dict[str, Column] = {
+    "subjID": Label(),
+    **{f"delay_{when}": Quantity(0.0, "days") for when in ("sooner", "later")},
+    **{f"amount_{when}": Quantity(-np.inf, "amount") for when in ("sooner", "later")},
+    "choice": Code({0: "sooner", 1: "later"}, empty="no response"),
+}
+_OFFER = [name for name in COLUMNS if name != "choice"]
 
 
 class Offers(NamedTuple):
@@ -51,6 +60,7 @@ class Offers(NamedTuple):
 
     def behavior(self, k: Any, beta: Any, variant: str, like: gi.Trajectories | None = None) -> gi.Behavior:
         """Choices of subjects with these parameters, one each."""
+        check_variant(variant, VARIANTS)
         own = jnp.asarray(k)[self.subject][:, None]
         factor = 1.0 / (1.0 + own * self.delay) if variant == "hyperbolic" else jnp.exp(-own * self.delay)
         agent = gi.boltzmann(beta=jnp.asarray(beta)[self.subject], depth=1)
@@ -58,8 +68,17 @@ class Offers(NamedTuple):
 
 
 def offers(table: pd.DataFrame) -> Offers:
-    """Every different offer to a subject is a state; the last state is the end."""
-    different = table[_OFFER].drop_duplicates().reset_index(drop=True)
+    """Check the table; every different offer to a subject is a state, and the last state is the end."""
+    read = checked_table(table, COLUMNS, choices=["choice"])
+    read.refuse(
+        read["delay_sooner"] > read["delay_later"],
+        lambda i: (
+            f"delay_sooner is {read['delay_sooner'][i]:g} and delay_later is {read['delay_later'][i]:g}; expected the "
+            "sooner delay to be the shorter one: exchange the columns of the two offers"
+        ),
+    )
+    rows = pd.DataFrame({name: read[name] for name in _OFFER})
+    different = rows.drop_duplicates().reset_index(drop=True)
     count = len(different)
     world = gi.from_arrays(
         successors=np.full((count + 1, 2, 1), count),
@@ -69,23 +88,26 @@ def offers(table: pd.DataFrame) -> Offers:
         actions=["sooner", "later"],
     )
     number = different.reset_index(names="state")
-    state = table[_OFFER].merge(number, how="left", on=_OFFER)["state"].to_numpy()
-    subject, names = pd.factorize(different["subjID"], sort=True)
+    state = rows.merge(number, how="left", on=_OFFER)["state"].to_numpy()
+    subject = different["subjID"].to_numpy()
     states = np.stack([state, np.full(len(state), count)], axis=1)
-    data = gi.Trajectories.of(states, table[["choice"]].to_numpy(), subject=subject[state].astype(np.int32))
+    owner = rows["subjID"].to_numpy(np.int32)
+    data = gi.Trajectories.of(states, read["choice"][:, None], lengths=np.ones(len(state), int), subject=owner)
     end = np.zeros((1, 2))
     delay, amount = (
         np.concatenate([different[[f"{what}_sooner", f"{what}_later"]].to_numpy(float), end])
         for what in ("delay", "amount")
     )
-    return Offers(world, data, delay, amount, np.append(subject, 0), list(names))
+    return Offers(world, data, delay, amount, np.append(subject, 0), list(read.names["subjID"]))
 
 
-def example(key: Any, variant: str = "hyperbolic") -> pd.DataFrame:
+@takes_key
+def example(key: PRNGKey, variant: str = "hyperbolic") -> pd.DataFrame:
     """Four subjects who discount by .005 to .1 a day, forty offers each."""
+    check_variant(variant, VARIANTS)
     rates, betas, days = np.array([0.005, 0.01, 0.03, 0.1]), np.array([1.0, 0.5, 1.0, 0.5]), [1, 7, 30, 90, 180]
     rows = [(p, 0, 10.0, days[i % 5], 11.0 + 1.5 * (i // 5) ** 1.5) for p in range(4) for i in range(40)]
-    table = pd.DataFrame(rows, columns=_OFFER)
+    table = pd.DataFrame(rows, columns=["subjID", "delay_sooner", "amount_sooner", "delay_later", "amount_later"])
     drawn = offers(table.assign(choice=0))
     sampled = drawn.behavior(rates, betas, variant, like=drawn.data).sample(key)
     return table.assign(choice=np.asarray(sampled.actions)[:, 0])
@@ -93,6 +115,7 @@ def example(key: Any, variant: str = "hyperbolic") -> pd.DataFrame:
 
 def model(data: pd.DataFrame, variant: str = "hyperbolic") -> dict[str, Any]:
     """Keyword arguments for ``gi.infer``."""
+    check_variant(variant, VARIANTS)
     made = offers(data)
 
     def prefers(seen: gi.Trajectories | None = None) -> None:

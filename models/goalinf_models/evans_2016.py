@@ -40,7 +40,9 @@ import numpyro
 import numpyro.distributions as dist
 
 import goalinf as gi
+from goalinf.checks import PRNGKey, takes_key
 from goalinf_models.catalogue import Variant, choice, exact
+from goalinf_models.checks import check_behavior, check_variant
 from goalinf_models.evans_worlds import procrastination, restaurants, street
 
 _WORK = ("reward", "alpha", "k")
@@ -56,8 +58,10 @@ VARIANTS = {
 COST, DELAY, TIME, NOODLE = -1.0, -0.1, -0.01, -10.0
 
 
-def example(key: Any, variant: str = "procrastination") -> gi.Trajectories:
+@takes_key
+def example(key: PRNGKey, variant: str = "procrastination") -> gi.Trajectories:
     """Naive with k = 1, wanting the reward at 4.5; liking donuts now, not later; believing that a shut shop is open."""
+    check_variant(variant, VARIANTS)
     if variant == "ignorant":
         sure = gi.ignorant(street(), beta=2.0, prior=0.95, about="open")
         return gi.simulate(key, street(shut=True), sure, _shops(6.0, 6.0), trajectories=1, steps=8)
@@ -83,7 +87,9 @@ def _shops(noodle: Any, veg: Any) -> gi.StateReward:
 
 def model(data: gi.Trajectories, variant: str = "procrastination") -> dict[str, Any]:
     """Keyword arguments for :func:`exact`; of ``continuous`` for ``gi.infer``."""
+    check_variant(variant, VARIANTS)
     work, town = procrastination(), restaurants()
+    check_behavior(data, {"restaurant": town.world, "ignorant": street(shut=True)}.get(variant, work.world))
 
     def behaves(paid: Any, weights: list[Any], k: Any, alpha: Any, naive: bool, seen: Any) -> None:
         agent = gi.hyperbolic(k, beta=alpha, horizon=paid.horizon, sophisticated=not naive)

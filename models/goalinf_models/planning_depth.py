@@ -30,7 +30,9 @@ import numpyro.distributions as dist
 import pandas as pd
 
 import goalinf as gi
+from goalinf.checks import PRNGKey, takes_key
 from goalinf_models.catalogue import Variant
+from goalinf_models.checks import check_behavior, check_variant
 
 DEPTHS, SUBJECTS, BETA = (1, 2, 4, 8), (1, 1, 2, 4, 8), 6.0  # of whom each has this depth
 VARIANTS = {"depths": Variant(gi.infer, ("agent.beta", "agent.depth"), "how far ahead do they plan?")}
@@ -49,24 +51,18 @@ def layouts() -> dict[Any, gi.Reward]:
     return {f"layout {i}": gi.StateReward(values, on="arrival") for i, values in enumerate(points)}
 
 
-def example(key: Any, variant: str = "depths") -> gi.Trajectories:
+@takes_key
+def example(key: PRNGKey, variant: str = "depths") -> gi.Trajectories:
     """Five subjects of known depth, each of whom walks twenty steps in every layout."""
+    check_variant(variant, VARIANTS)
     walks = []
     for subject, (depth, own) in enumerate(zip(SUBJECTS, jax.random.split(key, len(SUBJECTS)), strict=True)):
         agent = gi.lookahead(depth, beta=BETA)
         seen = gi.simulate(own, world(), agent, layouts(), trajectories=1, steps=20, subject=f"p{subject}")
         walks.append(seen.to_frame())
+    columns: dict[str, Any] = {"subject": "subject", "trajectory": ["subject", "context"], "step": "step"}
     table = pd.concat(walks, ignore_index=True)
-    return gi.read_trajectories(
-        table,
-        world(),
-        trajectory=["subject", "context"],
-        step="step",
-        state=["row", "col"],
-        action="action",
-        subject="subject",
-        context="context",
-    )
+    return gi.read_trajectories(table, world(), **columns, context="context", state=["row", "col"], action="action")
 
 
 def model(
@@ -77,8 +73,11 @@ def model(
     rewards: Mapping[Any, gi.Reward] | None = None,
 ) -> dict[str, Any]:
     """Keyword arguments for ``gi.infer``; ``where`` and ``rewards`` (by context of the data) are your own."""
+    check_variant(variant, VARIANTS)
+    place = world() if where is None else where
+    check_behavior(data, place)
     return {
-        "world": world() if where is None else where,
+        "world": place,
         "agent": gi.lookahead(gi.one_of(DEPTHS, by="subject"), beta=dist.LogNormal(0.0, 1.0)),
         "reward": layouts() if rewards is None else rewards,
         "data": data,

@@ -31,7 +31,9 @@ import jax
 import numpyro.distributions as dist
 
 import goalinf as gi
+from goalinf.checks import PRNGKey, takes_key
 from goalinf_models.catalogue import Variant
+from goalinf_models.checks import check_behavior, check_variant
 
 ALPHA = 4.0
 PRIORS = {"uniform": dist.Uniform(-1.0, 1.0), "normal": dist.Normal(0.0, 0.5), "laplace": dist.Laplace(0.0, 0.3)}
@@ -45,16 +47,21 @@ def world() -> gi.World:
     return gi.garnet(jax.random.key(2007), states=6, actions=3, branching=2, discount=0.9)
 
 
-def example(key: Any, variant: str = "uniform") -> gi.Trajectories:
+@takes_key
+def example(key: PRNGKey, variant: str = "uniform") -> gi.Trajectories:
     """Twenty walks of ten steps, towards the last state."""
+    check_variant(variant, VARIANTS)
     wants = gi.StateReward(TRUTH, on="departure")
     return gi.simulate(key, world(), gi.boltzmann(beta=ALPHA), wants, trajectories=20, steps=10)
 
 
 def model(data: gi.Trajectories, variant: str = "uniform", *, where: gi.World | None = None) -> dict[str, Any]:
     """Keyword arguments for ``gi.infer``; ``where`` is your own world."""
+    check_variant(variant, VARIANTS)
+    place = world() if where is None else where
+    check_behavior(data, place)
     return {
-        "world": world() if where is None else where,
+        "world": place,
         "agent": gi.boltzmann(beta=ALPHA),
         "reward": gi.StateReward(PRIORS[variant], on="departure"),
         "data": data,

@@ -30,7 +30,9 @@ from typing import Any
 import numpyro.distributions as dist
 
 import goalinf as gi
+from goalinf.checks import PRNGKey, takes_key
 from goalinf_models.catalogue import Variant
+from goalinf_models.checks import check_behavior, check_variant
 
 OPPOSITE = (1, 0, 3, 2)  # up, down, left, right
 CONFUSION, BETA = 0.2, 3.0
@@ -51,8 +53,10 @@ def tasks() -> dict[Any, gi.Reward]:
     return {mark: gi.StateReward.at(world(), {mark: 1.0}, default=0.0, on="arrival") for mark in "abc"}
 
 
-def example(key: Any, variant: str = "tasks") -> gi.Trajectories:
+@takes_key
+def example(key: PRNGKey, variant: str = "tasks") -> gi.Trajectories:
     """Walks of eight steps by somebody with m = .2: ten in each task, or a hundred in the first."""
+    check_variant(variant, VARIANTS)
     confused = gi.false_dynamics(CONFUSION, beta=BETA, alternative=OPPOSITE, backup="soft")
     wants, count = (tasks(), 10) if variant == "tasks" else (tasks()["a"], 100)
     return gi.simulate(key, world(), confused, wants, trajectories=count, steps=8)
@@ -60,6 +64,8 @@ def example(key: Any, variant: str = "tasks") -> gi.Trajectories:
 
 def model(data: gi.Trajectories, variant: str = "tasks") -> dict[str, Any]:
     """Keyword arguments for ``gi.infer``."""
+    check_variant(variant, VARIANTS)
+    check_behavior(data, world())
     confusion, beta = dist.Uniform(0.0, 1.0), dist.LogNormal(0.0, 1.0) if variant == "tasks" else BETA
     return {
         "world": world(),

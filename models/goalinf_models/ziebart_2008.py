@@ -39,7 +39,9 @@ import numpyro.distributions as dist
 from jax.scipy.special import logsumexp
 
 import goalinf as gi
+from goalinf.checks import PRNGKey, takes_key
 from goalinf_models.catalogue import Variant
+from goalinf_models.checks import check_behavior, check_variant
 
 HORIZON, TRUTH = 8, (-1.0, 0.7)
 VARIANTS = {
@@ -59,8 +61,10 @@ def features(where: gi.World) -> np.ndarray:
     return np.stack([where.indicator("m"), where.indicator("f")], axis=-1).astype(float)
 
 
-def example(key: Any, variant: str = "2008", *, where: gi.World | None = None) -> gi.Trajectories:
+@takes_key
+def example(key: PRNGKey, variant: str = "2008", *, where: gi.World | None = None) -> gi.Trajectories:
     """Thirty walks of eight steps by somebody who likes flowers and not mud."""
+    check_variant(variant, VARIANTS)
     place = world() if where is None else where
     wants = gi.LinearReward(features(place), TRUTH, on="arrival")
     return gi.simulate(key, place, gi.finite_horizon(HORIZON, beta=1.0), wants, trajectories=30, steps=HORIZON)
@@ -68,13 +72,18 @@ def example(key: Any, variant: str = "2008", *, where: gi.World | None = None) -
 
 def model(data: gi.Trajectories, variant: str = "2008", *, where: gi.World | None = None) -> dict[str, Any]:
     """Keyword arguments for ``gi.infer``; ``where`` is your own world, with cells marked m and f."""
+    check_variant(variant, VARIANTS)
     place = world() if where is None else where
+    check_behavior(data, place)
     prior = dist.Normal(0.0, 1.0).expand([2]).to_event(1)
     if variant == "2010":
         reward = gi.LinearReward(features(place), prior, on="arrival", names=("mud", "flowers"))
         return {"world": place, "agent": gi.finite_horizon(HORIZON, beta=1.0), "reward": reward, "data": data}
-    if not (data.lengths == HORIZON).all():
-        raise ValueError(f"a path without its end has no probability: every walk has to be of {HORIZON} steps")
+    if not ((data.lengths == HORIZON) & (data.states >= 0).all(axis=1)).all():
+        raise ValueError(
+            f"a path without its end has no probability: every walk has to be of {HORIZON} steps, and its last state "
+            "has to be given (a last row with an empty action)"
+        )
 
     def paths(seen: Any) -> None:
         worth = jnp.asarray(features(place)) @ numpyro.sample("reward.weights", prior)

@@ -25,6 +25,7 @@ import xarray as xr
 
 import goalinf as gi
 import goalinf_models
+from goalinf.files import written_whole
 
 FOLDER = Path(__file__).parent
 SEEDS = {"data": 0, "fit": 1}
@@ -147,7 +148,8 @@ def main(names: list[str]) -> int:
             if not ok
         ]
         failed += len(wrong)
-        (FOLDER / f"{name}.json").write_text(json.dumps(entry, indent=1) + "\n", encoding="utf-8")
+        with written_whole(FOLDER / f"{name}.json") as partial:
+            partial.write_text(json.dumps(entry, indent=1) + "\n", encoding="utf-8")
         sys.stdout.write(f"{name}: {len(entry['variants'])} variants; {', '.join(wrong) or 'every check holds'}\n")
     return failed
 

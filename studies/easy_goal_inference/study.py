@@ -86,11 +86,14 @@ def expected_counts(size, most):
     policy = TRUTH.policy(SMALL, WANTS).values
     visits = np.linalg.matrix_power(np.einsum("sa,sat->st", policy, SMALL.mdp.dense()), 1000)[0]
     counts = np.rint(size * visits[:, None] * policy).astype(int)
-    # The likelihood knows counts only: one trajectory holds all choices, in no particular order.
+    # The likelihood knows counts only: one trajectory holds all choices, in no particular order. Between two of them
+    # one was not observed, by which every state can be reached from wherever the first one led.
     states, actions = (np.repeat(numbers.ravel(), counts.ravel()) for numbers in np.indices(counts.shape))
-    spare = most + counts.size - len(states)
-    padded = [np.pad(one, (0, spare + more), constant_values=-1)[None] for one, more in ((states, 1), (actions, 0))]
-    return gi.Trajectories.of(*padded, lengths=[len(states)])
+    visits = np.stack([states, SMALL.mdp.dense().argmax(axis=2)[states, actions]], axis=1).ravel()
+    actions = np.stack([actions, np.full_like(actions, -1)], axis=1).ravel()
+    spare = 2 * (most + counts.size) - len(visits)
+    padded = [np.pad(one, (0, spare + more), constant_values=-1)[None] for one, more in ((visits, 1), (actions, 0))]
+    return gi.Trajectories.of(*padded, lengths=[len(visits)])
 
 
 def posteriors(seed, names, sizes):

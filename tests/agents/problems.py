@@ -15,12 +15,23 @@ G3_REWARD = gi.ActionReward(golden.G3_R)
 AGENTS = {"mce": gi.soft_optimal, "boltzmann_q": gi.boltzmann}
 seeds = st.integers(0, 2**32 - 1)
 
+
+def to_the_hub(states=60, discount=0.8):
+    """From everywhere one can go home, to state 0, or on to a random place: one place that all lead to."""
+    first = np.random.default_rng(4).integers(1, states, size=states)
+    onward = np.stack([first, 1 + (first + 6) % (states - 1)], axis=1)
+    successors = np.stack([np.stack([np.zeros(states, int), onward[:, 0]], axis=1), onward], axis=1)
+    probabilities = np.broadcast_to([[0.7, 0.3], [0.6, 0.4]], successors.shape)
+    return gi.from_arrays(successors=successors, probabilities=probabilities, initial=[0], discount=discount)
+
+
 WORLDS = {
     "maze": gi.gridworld("s..#\n.#..\n..ab", discount=0.95, slip=0.2, terminal="b"),
     "graph": gi.graph_world(nx.balanced_tree(2, 3), initial=0, discount=0.9),
     "memory": gi.with_memory(gi.gridworld("s..\n...", discount=0.9)),
     "garnet": gi.garnet(jax.random.key(1), states=40, actions=3, branching=4, discount=0.999),
-    "hub": gi.graph_world(nx.star_graph(40), initial=0, discount=0.8),
+    "star": gi.graph_world(nx.star_graph(40), initial=0, discount=0.8),
+    "hub": to_the_hub(),
 }
 
 GRID = gi.gridworld("\n".join(["." * 19 + "b"] + ["..#.." * 4] * 12), discount=0.999, slip=0.2, terminal="b")

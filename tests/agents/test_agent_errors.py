@@ -94,7 +94,7 @@ def test_linear_rewards():
 
 
 def test_numbers_are_finite():
-    with pytest.raises(ValueError, match=r"values of a StateReward: entry \[1\] is not a finite number"):
+    with pytest.raises(ValueError, match=r"values of a StateReward: entry \[1\] is nan; expected finite numbers"):
         gi.StateReward([0.0, float("nan"), 0.0, 0.0, 0.0], on="departure")
     with pytest.raises(ValueError, match="step_cost of a GoalReward"):
         gi.goals(HALL, {"a": "a"}, step_cost=float("inf"))

@@ -19,74 +19,6 @@ from goalinf import agents
 from goalinf.agents import CVaR, IllusionOfControl, Lapse, Optimism, Softmax, ValueIteration, solve
 
 BETA = golden.G3_BETA
-GOLDEN = {
-    "boltzmann_q": gi.boltzmann(BETA),
-    "mce": gi.soft_optimal(BETA),
-    "mce_horizon_4": gi.finite_horizon(4, BETA),
-    "boltzmann_horizon_4": gi.finite_horizon(4, BETA, backup="hard"),
-    "boltz_operator": gi.boltzmann(BETA, backup="mean"),
-    "lookahead 2": gi.lookahead(2, BETA),
-    "greedy": gi.lookahead(1, BETA),
-    "myopic discount .5": gi.myopic(0.5, BETA),
-    "hyperbolic naive k=1 H=6": gi.hyperbolic(1.0, BETA, horizon=6),
-    "hyperbolic sophisticated k=1 H=6": gi.hyperbolic(1.0, BETA, horizon=6, sophisticated=True),
-    "quasi-hyperbolic naive .6": gi.quasi_hyperbolic(0.6, BETA),
-    "quasi-hyperbolic sophisticated .6": gi.quasi_hyperbolic(0.6, BETA, sophisticated=True),
-    "chan_hyperbolic .1": gi.chan_hyperbolic(0.1, BETA),
-    "KL default (.8, .2)": gi.kl_bounded(BETA, [0.8, 0.2]),
-    "rational inattention 1/3": gi.rational_inattention(BETA, visits=[1.0, 1.0, 1.0]),
-    "entropic -1": gi.risk_sensitive(-1.0, BETA),
-    "entropic +1": gi.risk_sensitive(1.0, BETA),
-    "CVaR .5": gi.cvar(0.5, BETA),
-    "prospect log 2": gi.prospect(2.0, BETA),
-    "prospect power .88 2.25": gi.prospect(2.25, BETA, exponent=0.88),
-    "optimism +1": gi.optimistic(1.0, BETA),
-    "optimism -1": gi.optimistic(-1.0, BETA),
-    "illusion 2": gi.illusion_of_control(2.0, BETA),
-    "illusion 0": gi.illusion_of_control(0.0, BETA),
-    "extremal .5": gi.extremal(0.5, BETA),
-    "false dynamics: swapped .2": gi.false_dynamics(0.2, BETA, alternative=[1, 0]),
-    "lapse .1": gi.boltzmann(BETA, lapse=0.1),
-    "anti_boltzmann": gi.anti_rational(BETA),
-    "perseveration .5 after 0": gi.habitual(0.5, BETA),
-    "successor": gi.successor_representation(BETA),
-    "hybrid .5": gi.successor_representation(BETA, model_based=0.5),
-    "satisficing .2 10": gi.satisficing(0.2, 10.0),
-    "slip aware .2": gi.slipping(0.2, BETA, foreseen=True, recorded="intended"),
-    "slip unaware .2": gi.slipping(0.2, BETA),
-}
-
-
-def first_step(policy):
-    return policy[0] if policy.ndim == 3 else policy
-
-
-# -- the golden table -------------------------------------------------------------------------
-
-
-def test_every_golden_row_has_a_named_agent():
-    assert GOLDEN.keys() == golden.G3_POLICY.keys() | golden.G3_AGENT_POLICY.keys()
-
-
-@pytest.mark.parametrize("name", sorted(set(GOLDEN) - {"perseveration .5 after 0"}))
-def test_golden(name):
-    found = first_step(GOLDEN[name].policy(G3, G3_REWARD).values)[:, 0]
-    np.testing.assert_allclose(found, (golden.G3_POLICY | golden.G3_AGENT_POLICY)[name], rtol=0, atol=1e-6)
-
-
-def test_golden_habit():
-    name = "perseveration .5 after 0"
-    twice = gi.Trajectories.of([[s, s, s] for s in range(3)], [[0, 0]] * 3)  # 0 once more, where it was done before
-    scores = gi.Behavior(G3, GOLDEN[name], G3_REWARD).log_prob_by_step(twice)
-    np.testing.assert_allclose(np.exp(scores)[:, 1], golden.G3_AGENT_POLICY[name], rtol=0, atol=1e-6)
-    np.testing.assert_allclose(np.exp(scores)[:, 0], golden.G3_POLICY["boltzmann_q"], rtol=0, atol=1e-6)
-
-
-def test_golden_values():
-    values = solve(GOLDEN["chan_hyperbolic .1"], G3, G3_REWARD).values / BETA
-    np.testing.assert_allclose(values, golden.G3_V_CHAN_HYPERBOLIC, atol=1e-6)
-    inattentive = GOLDEN["rational inattention 1/3"].policy(G3, G3_REWARD)
-    np.testing.assert_allclose(inattentive.mean("state"), golden.G3_INATTENTIVE_HABIT, atol=1e-6)
 
 
 # -- the other parts --------------------------------------------------------------------------
@@ -105,7 +37,7 @@ OTHERS = {
 
 def documented(name):
     """Further arguments that the docstring of a constructor names."""
-    (text,) = re.findall(r"\*\*others\n(.*?)\n\n    Returns", getattr(gi, name).__doc__, re.DOTALL)
+    (text,) = re.findall(r"\*\*others\n(.*?)\n\nReturns\n", inspect.getdoc(getattr(gi, name)), re.DOTALL)
     return set(re.findall(r"``(\w+)(?:=[\d.]+)?``", text))
 
 

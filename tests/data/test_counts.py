@@ -24,7 +24,7 @@ FORMS = {
     "frame": FRAME,
     "frame in another order": FRAME.iloc[::-1, ::-1],
     "long": pd.DataFrame({"state": ["s", (0, 1), (0, 1)], "action": ["right", "left", "right"], "count": [3, 1, 2]}),
-    "series": pd.Series([3.0], index=pd.MultiIndex.from_tuples([("s", "right")])),
+    "series": FRAME.iloc[[0]].stack().astype(float),  # noqa: PD013
 }
 
 
@@ -82,7 +82,7 @@ def test_on_graphs_and_in_worlds_with_memory():
         ([[0, "3"], [1, 2], [0, 0]], "state s, action left: the count is '0'; expected a whole number"),
         ({("s", "right"): True}, "the count is True; expected a whole number"),
         ([[1, 0], [0, 0], [0, 0]], "state s, action left: the count is 1; the action is not available there"),
-        ([[0, 1], [0, 0], [2, 0]], "state a, action left: the count is 2; nothing is decided in a terminal state"),
+        ([[0, 1], [0, 0], [2, 0]], "state a, action left: the count is 2, and the state is terminal"),
         (COUNTS * 0, "the counts hold 0 choices; expected 1 to 100,000"),
         (COUNTS * 100_000, "the counts hold 600,000 choices; expected 1 to 100,000"),
         ({("x", "right"): 1}, "unknown state 'x'"),

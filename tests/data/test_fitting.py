@@ -59,7 +59,7 @@ def test_every_context_has_a_world_of_its_own(walk):
 
 
 def test_data_without_names_are_measured_only():
-    check_fits(gi.Trajectories.of([[0, 1]], [[3]]), [gi.gridworld("s\n.", discount=0.9)])
+    check_fits(gi.Trajectories.of([[0, 1]], [[1]]), [gi.gridworld("s\n.", discount=0.9)])
 
 
 def test_actions_of_their_own_in_every_state():

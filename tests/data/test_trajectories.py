@@ -1,5 +1,6 @@
 """The record: hand-worked counts, padding against missing choices, subsets, and life as a pytree."""
 
+import dataclasses
 from collections import Counter
 
 import equinox as eqx
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import goalinf as gi
 from goalinf.data import Cells, Labels, Trajectories
 
 STATES = [[0, 1, 0, 2], [2, 2, 1, -1], [1, -1, -1, -1]]
@@ -131,6 +133,12 @@ def test_select_by_mask_number_and_slice(data):
 def test_select_leaves_out_names_that_no_longer_occur():
     labels = Labels(trajectories=("x", "y", "z"), subjects=("ann", "bob"), contexts=("day", "night"))
     data = Trajectories.of(STATES, ACTIONS, subject=[0, 1, 1], context=[0, 0, 1], labels=labels)
+    assert data.unlabeled().contexts == ("day", "night")
+    worlds = gi.open_grid(2, 2, discount=0.9), gi.open_grid(2, 2, discount=0.5)
+    placed = dataclasses.replace(labels, worlds=worlds, rewards=("first", "second"))
+    there = Trajectories.of(STATES, ACTIONS, subject=[0, 1, 1], context=[0, 0, 1], labels=placed).select([2]).labels
+    assert there.worlds == worlds[1:]
+    assert there.rewards == ("second",)
     part = data.select([2])
     assert part.trajectory_names == ("z",)
     assert part.subject_names == ("bob",)
@@ -144,8 +152,17 @@ def test_data_hash_follows_the_numbers_and_nothing_else(data):
     assert named.data_hash() == data.data_hash()
     on_device = jax.tree.map(jnp.asarray, data)
     assert on_device.data_hash() == data.data_hash()
-    other = Trajectories.of(STATES, ACTIONS, subject=[0, 1, 0], context=[0, 0, 1])
-    assert other.data_hash() != data.data_hash()
+    changed = {
+        "subject": {"subject": [0, 1, 0]},
+        "context": {"context": [0, 1, 1]},
+        "lengths": {"lengths": [2, 2, 1]},
+        "observed": {"observed": np.arange(9).reshape(3, 3) > 0},
+    }
+    for name, change in changed.items():
+        other = Trajectories.of(STATES, ACTIONS, **{"subject": [0, 1, 1], "context": [0, 0, 1]} | change)
+        assert other.data_hash() != data.data_hash(), name
+    actions = np.where(np.array(ACTIONS) == 1, 0, ACTIONS)
+    assert Trajectories.of(STATES, actions, subject=[0, 1, 1], context=[0, 0, 1]).data_hash() != data.data_hash()
 
 
 def test_repr_says_in_words_what_there_is(data):
@@ -158,7 +175,7 @@ def test_repr_says_in_words_what_there_is(data):
 
 
 def test_it_is_a_pytree_inside_compiled_code(data):
-    labels = Labels(trajectories=("x", "y", "z"), subjects=("ann", "bob"), contexts=("day", "night"))
+    labels = Labels(trajectories=("x", "y", "z"), subjects=("ann", "bob"), contexts=(0, 1))
     named = Trajectories.of(STATES, ACTIONS, subject=[0, 1, 1], context=[0, 0, 1], labels=labels)
     seen = []
 

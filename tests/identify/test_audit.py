@@ -10,10 +10,11 @@ import oracles
 import pytest
 import specimens
 import xarray as xr
+from scipy import stats
 
 import goalinf as gi
 from goalinf.identify import null_space
-from goalinf.identify.contraction import contraction
+from goalinf.identify.contraction import Contraction, contraction
 from goalinf.identify.frame import prior_moments
 from goalinf.infer.priors import find_sites
 
@@ -114,6 +115,22 @@ def test_a_null_space_that_moved_is_told():
     found = audit(make_fit(WORLD, SOFT, cauchy, data_of(range(5)), values=narrow))
     assert found.contraction is None
     assert "no finite variance" in str(found)
+
+
+def test_equal_to_the_prior_at_both_sides_of_the_limit():
+    """Bonferroni over a variance and a mean in each direction, two-sided, at 1 % for all together."""
+    n = 3
+    bound = stats.norm.isf(0.01 / (4 * n))
+    exact = {"unidentified": np.ones(n), "shift": np.zeros(n), "effective_draws": 100.0}
+    for inside, verdict in ((0.999, True), (1.001, False)):
+        for sign in (-1.0, 1.0):
+            for direction in np.eye(n):
+                away = sign * inside * bound * direction
+                for change in ({"unidentified": 1.0 + 0.1 * away}, {"shift": 0.2 * away}):
+                    told = {"error": np.full(n, 0.1), "shift_error": np.full(n, 0.2), **exact, **change}
+                    assert Contraction(np.zeros(0), gaussian=True, **told).equals_prior is verdict
+    few = {**exact, "effective_draws": 99.9, "error": np.full(n, 0.1), "shift_error": np.full(n, 0.2)}
+    assert Contraction(np.zeros(0), gaussian=True, **few).equals_prior is None
 
 
 def test_visits():

@@ -9,7 +9,7 @@ import pytest
 import specimens
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.optimize import minimize
+from scipy.optimize import linprog, minimize
 
 import goalinf as gi
 from goalinf.identify import controllability_deficit, feasible_set
@@ -195,6 +195,33 @@ def test_intervals_center_and_corners():
     named = gi.gridworld("s.a", discount=0.9)
     stay = feasible_set(named, [3, 3, 3], rewards="action").intervals(margin=0.1, known={("a", "right"): 1.0})
     assert float(stay.sel(state="a", action="up", end="high")) <= 0.9 + 1e-9
+
+
+@pytest.mark.parametrize("known", [{}, {0: 0.3}, {0: 0.3, 1: -0.2}, {1: 0.0, 2: 0.1, 3: 0.5}])
+@pytest.mark.parametrize("margin", [0.0, 0.05])
+def test_the_radius_is_that_of_the_entries_that_are_not_known(known, margin):
+    """Against the Chebyshev center of the same cone with the known entries put in: there are no others then."""
+    world = gi.from_arrays(ZOO["random"].P, discount=0.7)
+    values = np.array([0.4, -0.3, 0.2, 0.6, -0.5])
+    choice = oracles.boltzmann_q(ZOO["random"].P, values[:, None] + np.zeros((5, 2)), 0.7, 1.0).Q.argmax(1)
+    found = feasible_set(world, choice, rewards="departure")
+    free = [i for i in range(5) if i not in known]
+    fixed = sum((found.losses[:, i] * value for i, value in known.items()), np.zeros(len(found.losses)))
+    box = np.concatenate([np.eye(len(free)), -np.eye(len(free))])
+    walls = np.concatenate([-found.losses[:, free], box])
+    limits = np.concatenate([fixed - margin, np.ones(len(box))])
+    lengths = np.sqrt((walls**2).sum(axis=1))
+    cost = np.r_[np.zeros(len(free)), -1.0]
+    exact = linprog(cost, np.c_[walls, lengths], limits, bounds=[(-1, 1)] * len(free) + [(0, None)])
+    if exact.status == 2:
+        with pytest.raises(ValueError, match="no reward is left"):
+            found.center(margin=margin, known=known)
+        return
+    center, radius = found.center(margin=margin, known=known)
+    assert radius == pytest.approx(-exact.fun, abs=1e-9)
+    assert (limits - walls @ center.values[free] >= radius * lengths - 1e-9).all()
+    for i, value in known.items():
+        assert center.values[i] == pytest.approx(value)
 
 
 def test_rewards_of_other_classes():

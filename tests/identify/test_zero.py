@@ -1,11 +1,15 @@
 """Zero reward against what was fitted."""
 
+import warnings
+
 import jax
 import numpy as np
 import numpyro.distributions as dist
 import pytest
+from numpyro.diagnostics import effective_sample_size
+from scipy import special, stats
 from scipy.special import gammaln
-from scipy.stats import gaussian_kde
+from scipy.stats import gaussian_kde, norm
 
 import goalinf as gi
 
@@ -47,11 +51,31 @@ def test_a_vaguer_prior_favors_zero():
     error = np.hypot(kernel_error(theta), kernel_error(prior))
     assert found.savage_dickey == pytest.approx(found.log_bayes_factor, abs=4 * error)
     assert "The verdict depends on it." in str(found)
-    # theta = (r1 - r2) / sqrt 2 is standard normal before the data: the probability of |theta| < 1.
-    assert found.mass.set_index("radius")["prior"][1.0] == pytest.approx(
-        0.6827, abs=4 * np.sqrt(0.6827 * 0.3173 / 20_000)
-    )
+    # theta = (r1 - r2) / sqrt 2 is standard normal before the data.
+    expected = 2 * norm.cdf(found.mass["size"]) - 1
+    np.testing.assert_allclose(found.mass["prior"], expected, atol=4 * np.sqrt(0.25 / 20_000))
     assert found.mass["posterior"].is_monotonic_increasing
+    posterior = np.mean(np.abs(theta)[:, None] < found.mass["size"].to_numpy(), axis=0)
+    np.testing.assert_allclose(found.mass["posterior"], posterior, atol=2 / len(theta))  # draws on the edge
+
+
+def test_distance_from_zero_is_that_of_beta_times_the_reward():
+    """The same choices as of beta 4 and a small reward: what behavior depends on is as far from zero as before."""
+    made = np.array([[0] * 28 + [1] * 2])
+    data = gi.Trajectories.of(np.zeros((1, 31), int), made)
+    intervals = []
+    for beta in (1.0, dist.Uniform(3.9999, 4.0001)):
+        scale = 1.0 if beta == 1.0 else 0.25
+        prior = gi.ActionReward(dist.Normal(0.0, scale))
+        agent = gi.soft_optimal(beta=beta)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fit = gi.infer(jax.random.key(0), ARMS, agent=agent, reward=prior, data=data, draws=500)
+        found = gi.zero_reward(jax.random.key(1), fit, scales=())
+        assert found.log_bayes_factor < -5
+        intervals.append(found.interval.loc["posterior"].to_numpy())
+        assert (found.mass["prior"] > found.mass["posterior"] - 0.02)[found.mass["size"] < 0.5].all()
+    np.testing.assert_allclose(*intervals, atol=0.2)
 
 
 def test_choices_without_an_error_bound_nothing():
@@ -86,6 +110,38 @@ def test_a_free_agent_that_does_not_matter():
     slope, error = np.diff(steps["log_bayes_factor"][[0.9, 1.1]]), np.hypot(*steps["error"][[0.9, 1.1]])
     assert found.slope == pytest.approx(slope[0] / np.log(1.1 / 0.9), abs=4 * error / np.log(1.1 / 0.9))
     assert found.savage_dickey is None
+
+
+@pytest.mark.parametrize("mean", [0.0, 0.8])
+def test_the_slope_of_a_prior_with_a_mean(mean):
+    """Against quadrature over one weight: the prior is widened about zero, its mean with it."""
+    sd, beta = 0.6, 2.0
+    features = HALL.indicator("a")[:, None]
+    walks = walks_of(beta)
+    agent = gi.soft_optimal(beta=beta)
+    prior = gi.LinearReward(features, dist.Normal(mean, sd), on="departure")
+    fit = gi.infer(1, HALL, agent=agent, reward=prior, data=walks, draws=2000)
+    found = gi.zero_reward(2, fit, scales=())
+    weights = np.linspace(-6.0, 6.0, 601)
+    logs = np.array(
+        [
+            float(gi.Behavior(HALL, agent, gi.LinearReward(features, [w], on="departure")).log_prob(walks))
+            for w in weights
+        ]
+    )
+
+    def evidence(scale):
+        return special.logsumexp(logs + stats.norm(scale * mean, scale * sd).logpdf(weights)) + np.log(
+            np.ptp(weights) / 600
+        )
+
+    assert found.log_bayes_factor == pytest.approx(logs[300] - evidence(1.0), abs=4 * found.table["error"].iloc[0])
+    exact = -(evidence(1.001) - evidence(0.999)) / np.log(1.001 / 0.999)
+    z = (fit.posterior["reward.weights"].values[..., 0] - mean) / sd
+    of_draw = z * (z + mean / sd)
+    error = of_draw.std() / np.sqrt(float(effective_sample_size(of_draw)))
+    assert error < 0.05
+    assert found.slope == pytest.approx(exact, abs=4 * error)
 
 
 @pytest.mark.slow

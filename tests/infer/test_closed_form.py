@@ -116,7 +116,7 @@ def test_float32_is_compiled():
 def test_an_impossible_choice_is_named():
     hall = gi.gridworld("s.a", discount=0.9, blocked="unavailable")
     walk = gi.Trajectories.of([[0, 0]], [[0]])
-    with pytest.raises(ValueError, match=r"trajectory 0, step 0.*probability zero"):
+    with pytest.raises(ValueError, match=r"trajectory 0, step 0: action up is not available in state s"):
         gi.find_mode(KEY, hall, agent=gi.soft_optimal(beta=1.0), reward=PRIORS["departure"], data=walk)
 
 

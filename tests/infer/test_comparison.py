@@ -27,6 +27,34 @@ def test_a_table_best_first(fit, own, unit):
     assert ((table["warning"] == "") == (table["bad_k"] == 0)).all()
 
 
+def test_standard_errors_by_hand(fit, own):
+    """Both are those of a sum of n terms: the root of n times the standard deviation of a term."""
+    fits = {"tabular": fit, "one weight": own}
+    table = gi.compare(fits)
+    by_unit = {name: one.loo().elpd_i.values for name, one in fits.items()}
+    best = by_unit[table.index[0]]
+    for name, terms in by_unit.items():
+        n, behind = len(terms), terms - best
+        assert table.loc[name, "elpd"] == pytest.approx(terms.sum(), rel=1e-12)
+        se = np.sqrt(n * ((terms - terms.mean()) ** 2).sum() / n)
+        assert table.loc[name, "se"] == pytest.approx(se, rel=1e-12)
+        assert table.loc[name, "se"] == pytest.approx(float(fits[name].loo().se), rel=1e-9)
+        dse = np.sqrt(((behind - behind.mean()) ** 2).sum())
+        assert table.loc[name, "dse"] == pytest.approx(dse, abs=1e-12)
+    assert table["dse"].iloc[0] == 0
+    assert 0 < table["dse"].iloc[1] != table["se"].iloc[1]
+
+
+def test_approximations_beside_samples(fit, own):
+    """Fits by different algorithms are compared, and the table says so at the approximation."""
+    rough = dataclasses.replace(own, tree=own.tree.copy())
+    rough.tree.attrs["algorithm"] = "laplace"
+    table = gi.compare({"sampled": fit, "rough": rough})
+    assert f"(laplace), those of 'sampled' by {fit.tree.attrs['algorithm']}: elpd_diff" in table.loc["rough", "warning"]
+    assert "approximation" not in table.loc["sampled", "warning"]
+    assert not gi.compare({"a": rough, "b": rough})["warning"].str.contains("approximation").any()
+
+
 def test_units_count_what_was_observed(fit, walks):
     assert fit.loo("step").n_data_points == walks.n_choices == 47
     assert fit.loo().n_data_points == 8
@@ -72,8 +100,12 @@ def some_fit(world, data):
 def test_other_data_and_worlds_with_memory(fit):
     one = walks_of(seed=5)
     first = some_fit(HALL, one)
-    with pytest.raises(ValueError, match="the fits 'a' and 'b' are of different data"):
+    said = r"'a' and 'b' are of different data \(8 trajectories with 47 choices, 2 subjects, 1 context, and 8 traj\w+ with 48"
+    with pytest.raises(ValueError, match=said):
         gi.compare({"a": fit, "b": first})
+    elsewhere = dataclasses.replace(first, data=walks_of(seed=6))
+    with pytest.raises(ValueError, match=r"both are 8 trajectories with 48 choices, .*, with other states or choices"):
+        gi.compare({"a": first, "b": elsewhere})
     with pytest.raises(ValueError, match="a single subject"):
         first.loo("subject")
     pairs = gi.with_memory(HALL)

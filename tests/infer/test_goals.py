@@ -53,13 +53,11 @@ def expected_steps(world, goal, agent, kind, walks):
     P = np.asarray(world.mdp.dense())
     reached = np.asarray(goal.goal)
     income = (P * (-goal.step_cost + goal.bonus * reached)).sum(-1)
-    pinned = np.where(np.asarray(goal.dead), float(goal.dead_end), np.nan)
+    pinned = np.where(reached, 0.0, np.where(np.asarray(goal.dead), float(goal.dead_end), np.nan))
     planned = getattr(oracles, kind)(
-        P, income, float(world.mdp.discount), float(agent.choice.beta), np.asarray(world.mdp.available), reached, pinned
+        P, income, float(world.mdp.discount), float(agent.choice.beta), np.asarray(world.mdp.available), None, pinned
     )
-    return oracles.step_log_probabilities(
-        planned.policy, walks.states, walks.actions, walks.lengths, walks.observed, reached
-    )
+    return oracles.step_log_probabilities(planned.policy, walks.states, walks.actions, walks.lengths, walks.observed)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -96,21 +94,24 @@ def test_a_horizon_that_no_power_of_two_fits(precision):
 
 def test_an_impossible_choice_is_named():
     hall = gi.gridworld("a.b", discount=1.0, blocked="unavailable")
-    walk = gi.Trajectories.of([[1, 1]], [[0]])
-    with pytest.raises(ValueError, match=r"trajectory 0, step 0: this choice has probability zero under every goal"):
-        goal_posterior(hall, gi.boltzmann(beta=1.0), gi.goals(hall, {"a": "a", "b": "b"}), walk)
+    wants, agent = gi.goals(hall, {"a": "a", "b": "b"}), gi.boltzmann(beta=1.0)
+    with pytest.raises(ValueError, match=r"trajectory 0, step 0: action up is not available in state 0,1"):
+        goal_posterior(hall, agent, wants, gi.Trajectories.of([[1, 1]], [[0]]))
+    walk = gi.Trajectories.of([[1, 2, 1, 0]], [[3, 2, 2]])
+    with pytest.raises(ValueError, match=r"trajectory 0, step 2: this choice has probability zero under every goal"):
+        goal_posterior(hall, gi.uniform(default=np.eye(4)[[3, 3, 2]]), wants, walk)
 
 
 def test_a_choice_that_only_excluded_goals_allow_is_named():
-    """Goal A ends the episode where the last choice is impossible, so that nothing is scored there."""
-    available = np.array([[True, True], [True, True], [False, True]])
-    world = gi.from_arrays(np.eye(3)[[[0, 1], [0, 2], [1, 2]]], available=available, discount=1.0)
+    world = gi.from_arrays(np.eye(3)[[[0, 1], [0, 2], [1, 2]]], discount=1.0)
     goals = gi.goals(world, {"A": 2, "B": 0})
-    walk = gi.Trajectories.of([[1, 2, 2]], [[1, 0]])
-    found = goal_posterior(world, gi.boltzmann(beta=1.0), goals, walk)
-    assert found.sel(goal="A").values[0].tolist()[-1] == 1.0
+    walk = gi.Trajectories.of([[1, 2, 2]], [[1, 1]])
+    found = goal_posterior(world, gi.boltzmann(beta=1.0), goals, walk, after_goal="impossible")
+    assert found.sel(goal="B").values[0].tolist()[-1] == 1.0
     with pytest.raises(ValueError, match=r"trajectory 0, step 1: .* zero under every goal that was possible before it"):
-        goal_posterior(world, gi.boltzmann(beta=1.0), goals, walk, prior={"A": 0.0, "B": 1.0})
+        goal_posterior(
+            world, gi.boltzmann(beta=1.0), goals, walk, prior={"A": 1.0, "B": 0.0}, after_goal="impossible"
+        )
 
 
 @pytest.mark.parametrize("side", [9, 14])
@@ -166,7 +167,7 @@ def test_plans_are_kept_for_equal_numbers_only(monkeypatch):
 
     hall, walk = one_walk()
     agent, goals = gi.boltzmann(beta=1.0), gi.goals(hall, {"left": "a", "right": "b"})
-    more = gi.Trajectories.of([[2, 1, 0], [2, 1, 1]], [[2, 2], [2, 3]])
+    more = gi.Trajectories.of([[2, 1, 0], [2, 1, 2]], [[2, 2], [2, 3]])
     copies = one_walk()[0], gi.boltzmann(beta=1.0), gi.goals(hall, {"west": "a", "east": "b"})
     assert posterior(hall, agent, goals, walk)[0] == 1
     assert posterior(hall, agent, goals, more)[0] == 0
@@ -206,6 +207,26 @@ def test_posteriors_share_no_numbers_and_no_names():
     longer = goal_posterior(hall, agent, named(1, 2), gi.Trajectories.of([[2, 3, 2, 3]], [[3, 2, 3]]))
     assert longer.shape == (1, 4, 2)
     np.testing.assert_allclose(longer[:, :2], kept[:, :2])
+
+
+def test_goals_of_every_sort_of_name():
+    """The posterior of a goal is found by its name: text, numbers, pairs; names that print alike are refused."""
+    hall, walk = one_walk()
+    rewards = list(gi.goals(hall, {"a": "a", "b": "b"}).values())
+    agent = gi.boltzmann(beta=1.0)
+    plain = goal_posterior(hall, agent, dict(zip("ab", rewards, strict=True)), walk)
+    for names, printed in (((2, 1), [2, 1]), ((("x", 1), ("x", 2)), ["x,1", "x,2"]), ((1, "b"), ["1", "b"])):
+        goals, even = dict(zip(names, rewards, strict=True)), dict.fromkeys(reversed(names), 1.0)
+        found = goal_posterior(hall, agent, goals, walk, prior=even)
+        assert found["goal"].values.tolist() == printed
+        np.testing.assert_array_equal(found.values, plain.values)
+        swapped = dict(zip(reversed(names), reversed(rewards), strict=True))
+        np.testing.assert_array_equal(
+            goal_posterior(hall, agent, swapped, walk).sel(goal=printed[0]), plain.sel(goal="a")
+        )
+    for names in ((1, "1"), ((0, 1), "0,1")):
+        with pytest.raises(ValueError, match=r"goals .* and .* print alike \(.*\): give them names that differ"):
+            goal_posterior(hall, agent, dict(zip(names, rewards, strict=True)), walk)
 
 
 def test_what_cannot_be_planned_is_refused_every_time():

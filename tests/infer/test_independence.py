@@ -116,11 +116,9 @@ def test_places_that_cannot_be_planned_for_are_told(walks):
     assert "draws diverged" in fit.diagnosis
 
 
-def test_what_goes_on_after_the_end_is_left_to_the_compiled_density():
+def test_terminal_states_have_a_closed_form():
     hall = gi.gridworld("s.a", stay=True, discount=0.9, terminal="a")
     with computing_in("float64"):
-        goes_on = gi.Trajectories.of([[0, 2, 1, 0]], [[3, -1, 2]], observed=[[True, False, True]])
-        assert standard(jax.random.key(0), hall, AGENT, PRIOR, goes_on).plain.closed is None
         ends = gi.Trajectories.of([[0, 1, 2]], [[3, 3]])
         assert standard(jax.random.key(0), hall, AGENT, PRIOR, ends).plain.closed is not None
 

@@ -10,6 +10,7 @@ import pytest
 from small import walks_of
 
 import goalinf as gi
+from goalinf.infer import point, run
 from goalinf.infer.assemble import data_hash
 
 TIMES = np.array([1.0, 2.0, 3.0])
@@ -95,3 +96,60 @@ def test_the_hash_tells_data_apart():
     assert data_hash({"times": TIMES}) == data_hash({"times": TIMES.copy()})
     walks = walks_of()
     assert data_hash(walks) == walks.data_hash()
+
+
+def scoped(data):
+    """Two sites, of which one is named within a scope."""
+    inside = numpyro.handlers.scope(lambda: numpyro.sample("mean", dist.Normal(0.0, 1.0)), "who")
+    weights = numpyro.sample("weights", dist.Normal(0.0, 1.0).expand([2]).to_event(1))
+    numpyro.sample("times", dist.Normal(inside() + weights.sum(), 1.0), obs=jnp.asarray(data))
+
+
+def dotted(data):
+    inside = numpyro.handlers.scope(lambda: numpyro.sample("mean", dist.Normal(0.0, 1.0)), "who", divider=".")
+    numpyro.sample("times", dist.Normal(inside(), 1.0), obs=jnp.asarray(data))
+
+
+def derived(data):
+    mean = numpyro.sample("mean", dist.Normal(0.0, 1.0))
+    numpyro.deterministic("mean/twice", 2.0 * mean)
+    numpyro.sample("times", dist.Normal(mean, 1.0), obs=jnp.asarray(data))
+
+
+def chained(data):
+    numpyro.sample("times", dist.Normal(numpyro.sample("chain", dist.Normal(0.0, 1.0)), 1.0), obs=jnp.asarray(data))
+
+
+@pytest.mark.parametrize("entry", [gi.infer, gi.find_mode, gi.approximate])
+@pytest.mark.parametrize(
+    ("model", "options", "said"),
+    [
+        (scoped, {}, r"site 'who/mean' has a '/'.*divider='\.'"),
+        (derived, {}, "site 'mean/twice' has a '/'"),
+        (chained, {}, r"do not fit the sites of the model \(chain \(\)\)"),
+        (waiting, {"dims": {"mean": ["a/b"]}}, "axis 'a/b' has a '/'"),
+        (waiting, {"dims": {"mean": ["a"]}}, r"do not fit the sites of the model \(mean \(\)\)"),
+    ],
+)
+def test_names_that_no_file_can_hold_are_refused_before_sampling(entry, model, options, said, monkeypatch):
+    def fail(*_, **__):
+        raise AssertionError("it has begun")
+
+    for module in (run, point):
+        monkeypatch.setattr(module, "climb", fail)
+    with pytest.raises(ValueError, match=said):
+        entry(KEY, model=model, data=TIMES, **options)
+
+
+def test_labels_of_another_length_are_refused_before_sampling():
+    def weighted(data):
+        weights = numpyro.sample("weights", dist.Normal(0.0, 1.0).expand([2]).to_event(1))
+        numpyro.sample("times", dist.Normal(weights.sum(), 1.0), obs=jnp.asarray(data))
+
+    with pytest.raises(ValueError, match=r"dims= and coords= do not fit the sites of the model \(weights \(2,\)\)"):
+        gi.infer(KEY, model=weighted, data=TIMES, dims={"weights": ["kind"]}, coords={"kind": ["a", "b", "c"]})
+
+
+def test_another_divider_is_fine(tmp_path):
+    fit = gi.infer(KEY, model=dotted, data=TIMES, chains=2, warmup=50, draws=50)
+    assert list(gi.load(fit.save(tmp_path / "fit.nc")).posterior.data_vars) == ["who.mean"]

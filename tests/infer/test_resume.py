@@ -140,7 +140,7 @@ SCRIPT = """
         calls.append(options.get("kept", True))
         if sum(calls) == 2:
             threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
-            args = (10_000_000, *args[1:])
+            args = (1_000_000, *args[1:])
         return advance(chains, *args, **options)
 
     kind.advance = interrupted
@@ -150,7 +150,7 @@ SCRIPT = """
     prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
     fit = gi.infer(
         jax.random.key(1), hall, agent=gi.soft_optimal(beta=2.0), reward=prior, data=walks, chains=2, warmup=100,
-        draws=10_000_000, checkpoint=path, method=method,
+        draws=1_000_000, checkpoint=path, method=method,
     )
     assert "It was interrupted: these are the draws so far." in fit.diagnosis, fit.diagnosis
 """

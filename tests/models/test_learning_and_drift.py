@@ -36,12 +36,22 @@ def test_every_step_is_planned_for_with_the_reward_of_that_step():
     table = ashwood_2022.example(jax.random.key(0))
     world, data = ashwood_2022.labyrinth(3), ashwood_2022.steps(table)
     rng = np.random.default_rng(0)
-    maps, weights = rng.normal(size=(2, world.n_states)), ashwood_2022.drifted(rng.normal(size=(16, 2)))
+    maps, weights = rng.normal(size=(2, world.n_states)), rng.normal(size=(16, 2))
     found = ashwood_2022.behavior(world, maps, weights).log_prob_by_trajectory(data)
     rewards = [gi.StateReward(weight @ maps, on="departure") for weight in weights]
     policies = [solve(gi.soft_optimal(beta=1.0), world, reward).log_probs for reward in rewards]
     expected = [policies[t][s, a] for t, s, a in table[["t", "state", "action"]].to_numpy()]
     np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_weights_are_a_random_walk_in_time():
+    """Every map has a walk of its own, from an even share, with steps of half a unit; by a loop."""
+    innovations = np.random.default_rng(1).normal(size=(5, 3))
+    expected, weight = [], np.full(3, 1.0 / 3.0)
+    for innovation in innovations:
+        weight = weight + 0.5 * innovation
+        expected.append(weight)
+    np.testing.assert_allclose(ashwood_2022.drifted(innovations), expected, rtol=1e-12)
 
 
 def test_the_example_goes_to_the_water_and_home():

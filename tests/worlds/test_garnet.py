@@ -49,7 +49,7 @@ def test_successors_are_uniform_and_pieces_of_the_interval_too():
         ({"branching": 6}, "branching is 6; expected 1 to 5"),
         ({"branching": 0}, "branching is 0; expected 1 to 5"),
         ({"terminal": 5}, "terminal is 5; expected 0 to 4"),
-        ({"key": 3}, "key is 3; expected a JAX random key"),
+        ({"key": -3}, "key is -3; expected a whole number in"),
         ({"key": jax.numpy.zeros((2, 2), jax.numpy.uint32)}, "key holds an array of keys; expected one"),
     ],
 )

@@ -21,7 +21,9 @@ def q_learning(
         Q(s,a) \leftarrow Q(s,a) + \alpha\,[R + \gamma \max_b Q(s',b) - Q(s,a)]
 
     Every trajectory is a life of its own, in which what was seen is learned from; the likelihood is one scan over its
-    steps. The reward has to be known, or to be inferred together with what was learned from it.
+    steps. The reward has to be known, or to be inferred together with what was learned from it. A missing choice
+    changes no value and is not scored: in a table, a trial whose response was missed is a row with an empty action,
+    and the next row holds the same state.
 
     Parameters
     ----------
@@ -63,6 +65,19 @@ def q_learning(
     >>> scores = gi.Behavior(hall, learner, reward).log_prob_by_step(walks)
     >>> bool(scores[:, 30:].mean() > scores[:, :10].mean())
     True
+
+    A bandit of two arms; the response of the second trial (step 2) was missed:
+
+    >>> import pandas as pd
+    >>> arms = [("cue", "left", "good"), ("cue", "right", "bad"), ("good", "next", "cue"), ("bad", "next", "cue")]
+    >>> bandit = gi.from_table(pd.DataFrame(arms, columns=["state", "action", "next_state"]), discount=0.0)
+    >>> pays = gi.StateReward.at(bandit, {"good": 1.0, "bad": -1.0}, default=0.0, on="arrival")
+    >>> table = pd.DataFrame({"trial": 0, "t": range(7)})
+    >>> table["state"] = ["cue", "good", "cue", "cue", "bad", "cue", "good"]
+    >>> table["action"] = ["left", "next", None, "right", "next", "left", None]
+    >>> data = gi.read_trajectories(table, bandit, trajectory="trial", step="t", state="state", action="action")
+    >>> round(float(gi.Behavior(bandit, gi.q_learning(0.3, 2.0), pays).log_prob(data)), 6)
+    -1.993918
     """
     planner = made(QLearning, learning_rate=learning_rate, discount=discount, initial=initial)
     choice = made(Softmax, beta=beta, default=default)
@@ -92,7 +107,8 @@ def two_step(
         Q_2 &\leftarrow Q_2 + \alpha_2\,[R - Q_2]
 
     A trajectory is all the trials of one person: first state, second state, what came of it, first state, … The
-    transitions of the world are what the agent knows of the first stage; those of the second stage it learns.
+    transitions of the world are what the agent knows of the first stage; those of the second stage it learns. A missing
+    choice changes no value and is not scored; the first choice that is liked stays the last one that was seen.
 
     Parameters
     ----------

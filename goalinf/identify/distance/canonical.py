@@ -44,9 +44,14 @@ def canonical(world: World, reward: Reward) -> np.ndarray:
     ValueError, ConvergenceError
         As :func:`starc`.
     """
-    income, rows, live = income_of(world, reward)
-    shaping = shapings(world, rows)[:, live]
-    return income - shaping @ _least_squares(shaping, income)
+    income, rows, _ = income_of(world, reward)
+    return shortest(world, rows, income[None])[0]
+
+
+def shortest(world: World, rows: np.ndarray, incomes: np.ndarray) -> np.ndarray:
+    """:func:`canonical` of many expected rewards ``(K, R)`` of the choices ``rows (S, A)``, by one factorization."""
+    shaping = shapings(world, rows)[:, rows.any(axis=1)]
+    return incomes - (shaping @ _least_squares(shaping, incomes.T)).T
 
 
 def levelled(world: World, reward: Reward) -> np.ndarray:
@@ -77,6 +82,10 @@ def levelled(world: World, reward: Reward) -> np.ndarray:
 def _least_squares(matrix: sparse.csr_array, right: np.ndarray) -> np.ndarray:
     if matrix.shape[1] <= _DENSE_STATES:
         return np.linalg.lstsq(matrix.toarray(), right, rcond=None)[0]
+    return np.stack([_iterated(matrix, column) for column in right.T], axis=1)
+
+
+def _iterated(matrix: sparse.csr_array, right: np.ndarray) -> np.ndarray:
     found, reason, *_ = splinalg.lsqr(matrix, right, atol=1e-13, btol=1e-13, conlim=0, iter_lim=50 * matrix.shape[1])
     if reason == 7:
         raise ConvergenceError(

@@ -18,9 +18,9 @@ from goalinf.agents.checks import check_shapes
 from goalinf.agents.derivatives import base_of
 from goalinf.checks import check_kind
 from goalinf.identify.distance.canonical import TRIVIAL, canonical, levelled
-from goalinf.identify.income import income_of, over
-from goalinf.precision import cast, computing_in
-from goalinf.rewards import Reward
+from goalinf.identify.income import collected, income_of, over
+from goalinf.precision import computing_in
+from goalinf.rewards import Reward, check_reward
 from goalinf.worlds import World, from_arrays, label
 
 Canonicalization = Literal["minimal", "value-adjusted"]
@@ -188,7 +188,7 @@ def check_pair(world: World, reward1: Reward, reward2: Reward) -> None:
     """Two known rewards of one problem, or an error that says which is not."""
     check_kind("world", world, World, "a World, such as gi.gridworld makes")
     for name, reward in (("reward1", reward1), ("reward2", reward2)):
-        check_kind(name, reward, Reward, "a reward, such as gi.StateReward")
+        check_reward(name, reward)
         check_known(reward)
         check_shapes(reward, world)
     if not np.array_equal(over(world, reward1), over(world, reward2)):
@@ -210,7 +210,7 @@ def everything(world: World, reward: Reward) -> np.ndarray:
                 discount=float(mdp.discount),
             ).mdp
             mdp = dataclasses.replace(mdp, terminal=world.mdp.terminal)  # where shaping is zero
-        values = np.broadcast_to(np.asarray(reward(cast(mdp))), mdp.successors.shape)
+    values = collected(mdp, reward)
     table = np.full(shape, np.nan)
     s, a, k = np.nonzero(np.asarray(mdp.probabilities) > 0)
     table[s, a, np.asarray(mdp.successors)[s, a, k]] = values[s, a, k]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import jax
 import numpy as np
 import pandas as pd
 
-from goalinf.checks import check_count, check_key, check_kind
+from goalinf.checks import PRNGKey, check_count, check_kind, takes_key
 from goalinf.identify.experiments.kinds import Comparison, Demonstrations, Experiment
 from goalinf.identify.experiments.preposterior import Finite, Normal, open_directions
 from goalinf.infer.fit import Fit
@@ -70,8 +69,9 @@ class Design:
         return f"Design(best next: {self.table.index[0]}; print it for the sentences)"
 
 
+@takes_key
 def design_experiment(
-    key: Any,
+    key: PRNGKey,
     rewards: Fit | Sequence[Reward],
     experiments: Mapping[str, Experiment],
     *,
@@ -97,8 +97,8 @@ def design_experiment(
 
     Parameters
     ----------
-    key : jax.random key
-        Source of randomness; consumed.
+    key : int or jax.random key
+        A seed, or a source of randomness, which is consumed.
     rewards : Fit, or sequence of Reward
         A posterior, or equally probable rewards, such as draws from a prior: at least two.
     experiments : mapping from name to Demonstrations or Comparison
@@ -140,7 +140,6 @@ def design_experiment(
     >>> found.table["information"].round(2).abs().to_dict()
     {'watch': 0.69, 'idle': 0.0}
     """
-    check_key(key)
     check_count("data_sets", data_sets)
     check_count("draws", draws, 2)
     if not isinstance(experiments, Mapping) or not experiments:

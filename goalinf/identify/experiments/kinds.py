@@ -15,11 +15,11 @@ from goalinf.agents import Agent
 from goalinf.agents.agent import check_known
 from goalinf.agents.derivatives import TOLERANCE, base_of, log_policy_jacobian, reward_parameters
 from goalinf.behavior import simulate
-from goalinf.checks import check_count, check_kind, check_number
+from goalinf.checks import PRNGKey, check_count, check_kind, check_number, takes_key
 from goalinf.data import Trajectories
 from goalinf.data.fitting import check_numbers
 from goalinf.identify.candidates import log_likelihood, policies_of
-from goalinf.precision import cast, computing_in
+from goalinf.identify.income import collected
 from goalinf.rewards import Reward
 from goalinf.worlds import World, label
 
@@ -55,7 +55,8 @@ class Demonstrations:
         if self.starts is not None:
             self.world.index(self.starts)
 
-    def outcomes(self, key: Any, rewards: Sequence[Reward], data_sets: int) -> tuple[np.ndarray, np.ndarray]:
+    @takes_key
+    def outcomes(self, key: PRNGKey, rewards: Sequence[Reward], data_sets: int) -> tuple[np.ndarray, np.ndarray]:
         """Log-likelihood ``(D, K)`` of every candidate for simulated data, and the weight ``(D,)`` of each data set.
 
         At least so many data sets, equally many of every candidate; or of as many candidates, where there are more.
@@ -127,7 +128,8 @@ class Comparison:
         check_numbers(self.walks, [self.world])
         self._places()
 
-    def outcomes(self, key: Any, rewards: Sequence[Reward], data_sets: int) -> tuple[np.ndarray, np.ndarray]:
+    @takes_key
+    def outcomes(self, key: PRNGKey, rewards: Sequence[Reward], data_sets: int) -> tuple[np.ndarray, np.ndarray]:
         """Log-likelihood ``(2, K)`` of both answers under every candidate, and how probable they are: exact."""
         gap = float(self.beta) * np.array([self._difference(reward) for reward in rewards])
         found = log_expit(np.stack([gap, -gap]))
@@ -179,8 +181,7 @@ class Comparison:
     def _difference(self, reward: Reward) -> float:
         """Return of the first walk minus that of the second."""
         mdp = self.world.mdp
-        with computing_in("float64"):
-            table = np.broadcast_to(np.asarray(reward(cast(mdp))), mdp.probabilities.shape)
+        table = collected(mdp, reward)
         one, two = (
             float(float(mdp.discount) ** np.arange(len(states)) @ table[states, actions, successors])
             for states, actions, successors in self._places()

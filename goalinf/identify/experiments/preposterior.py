@@ -11,13 +11,12 @@ import numpy as np
 from scipy.special import logsumexp
 
 from goalinf.agents.derivatives import base_of
-from goalinf.checks import check_kind
 from goalinf.identify.candidates import Place, Target
 from goalinf.identify.directions import Directions
 from goalinf.identify.experiments.kinds import Demonstrations, Experiment
 from goalinf.identify.kernel import kernel
 from goalinf.infer.fit import Fit
-from goalinf.rewards import Reward
+from goalinf.rewards import Reward, check_reward
 from goalinf.worlds import World
 
 
@@ -58,7 +57,7 @@ class Finite:
             count = f"{len(rewards)} of them" if isinstance(rewards, Sequence) else f"a {type(rewards).__name__}"
             raise ValueError(f"rewards is {count}; expected a Fit, or two known rewards at least")
         for number, reward in enumerate(rewards):
-            check_kind(f"reward {number}", reward, Reward, "a reward, such as gi.StateReward")
+            check_reward(f"reward {number}", reward)
         return cls(rewards, {name: Target.of(Place.of(world, rewards)) for name, world in worlds.items()}, data_sets)
 
     @property

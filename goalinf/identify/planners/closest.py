@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import stats
 
 from goalinf.agents import Agent, Setting, soft_optimal
 from goalinf.agents.contexts import Worlds
@@ -16,13 +14,13 @@ from goalinf.agents.derivatives import Jacobian, log_policy_jacobian
 from goalinf.errors import ConvergenceError, PrecisionError
 from goalinf.identify.frame import Frame, gaussian
 from goalinf.identify.kernel import kernel
+from goalinf.infer.mode import Remembered, climb
 from goalinf.infer.priors import Site, fill, find_sites, unflattened
 from goalinf.rewards import Reward
 
 _FLAT = 1e-6  # a change of log-policy along a null space that is none
 _ENOUGH = 1e-13  # nats per choice; no other start is tried
-_STEPS = 300
-_UNDEFINED = 1e300  # divergence where a planner fails
+_GRADIENT = 1e-9  # nats per choice and prior standard deviation, at which a search ends
 _SMALLEST = 1e-300  # of a probability, before its logarithm
 
 
@@ -115,43 +113,12 @@ class Search:
 
     def closest(self, planner: Agent, starts: Sequence[np.ndarray]) -> tuple[float, np.ndarray]:
         """The smallest divergence that was found, and where; infinite where none of the rewards can be planned for."""
-        root = self.frame.root
-        last: dict[str, Any] = {}
-
-        def at(z: np.ndarray) -> Jacobian | None:
-            if last.get("z") != z.tobytes():
-                last.update(z=z.tobytes(), found=None)
-                with contextlib.suppress(ConvergenceError, PrecisionError):
-                    last["found"] = self.at(planner, z)
-            return last["found"]
-
-        def value_and_gradient(z: np.ndarray) -> tuple[float, np.ndarray]:
-            if (found := at(z)) is None:
-                return _UNDEFINED, np.zeros(z.shape)
-            slope = np.einsum("csa,csap->p", self.weights[..., None] * self.target, found.log_policy)
-            value = self.divergence(found.policy)
-            if not (np.isfinite(value) and np.isfinite(slope).all()):
-                return _UNDEFINED, np.zeros(z.shape)
-            return value, -slope @ root
-
-        def curvature(z: np.ndarray) -> np.ndarray:
-            found = at(z)
-            bend = np.eye(z.size) if found is None else root.T @ found.fisher(self.weights) @ root
-            return bend if np.isfinite(bend).all() else np.eye(z.size)
-
         best = np.inf, starts[0]
         for start in starts:
             with np.errstate(all="ignore"):  # steps away from where a planner fails overflow
-                found = optimize.minimize(
-                    value_and_gradient,
-                    start,
-                    jac=True,
-                    hess=curvature,
-                    method="trust-exact",
-                    options={"gtol": 1e-9, "maxiter": _STEPS},
-                )
-            if found.fun < min(best[0], _UNDEFINED):
-                best = max(float(found.fun), 0.0), found.x
+                found = climb(Remembered(Divergence(self, planner, start)), gradient=_GRADIENT)
+            if found.potential < best[0]:
+                best = max(found.potential, 0.0), found.flat
             if best[0] < _ENOUGH:
                 break
         return best
@@ -167,3 +134,22 @@ class Search:
         moved = np.where(found.rows, np.log(np.maximum(away.policy, _SMALLEST)) - np.log(found.policy), 0.0)
         log_density = float(stats.norm.logpdf(0.0) * len(shown) - 0.5 * smallest @ smallest - np.log(shown).sum())
         return PolicyDensity(len(shown), log_density, bool(np.abs(moved).max() < _FLAT))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Divergence:
+    """That of a planner's policy from the target, as a function of its reward; infinite where it cannot plan."""
+
+    search: Search
+    planner: Agent
+    start: np.ndarray
+
+    def derivatives(self, flat: np.ndarray) -> tuple[float, np.ndarray, np.ndarray | None]:
+        """Divergence, gradient and Fisher information, to which the Hessian tends as the divergence vanishes."""
+        search, root = self.search, self.search.frame.root
+        try:
+            found = search.at(self.planner, flat)
+        except (ConvergenceError, PrecisionError):
+            return np.inf, np.zeros(flat.shape), None
+        slope = np.einsum("csa,csap->p", search.weights[..., None] * search.target, found.log_policy)
+        return search.divergence(found.policy), -slope @ root, root.T @ found.fisher(search.weights) @ root

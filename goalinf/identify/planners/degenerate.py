@@ -14,7 +14,7 @@ from goalinf.checks import check_kind, check_number
 from goalinf.data import Trajectories
 from goalinf.identify.distance.canonical import canonical
 from goalinf.identify.income import over
-from goalinf.rewards import ActionReward, Reward, StateReward, negated
+from goalinf.rewards import ActionReward, Reward, StateReward, check_reward, negated
 from goalinf.worlds import World
 
 
@@ -91,7 +91,7 @@ def degenerate_pairs(world: World, agent: Agent, reward: Reward) -> tuple[Pair, 
     """
     check_kind("world", world, World, "a World, such as gi.gridworld makes")
     check_kind("agent", agent, Agent, "an agent, such as gi.soft_optimal(beta=1.0)")
-    check_kind("reward", reward, Reward, "a reward, such as gi.StateReward")
+    check_reward("reward", reward)
     if not agent.one_policy or agent.planner.horizon is not None:
         raise ValueError(
             f"{agent.name} does not act by one stationary policy, and these pairs have one: ask about the agent "

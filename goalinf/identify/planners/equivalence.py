@@ -32,7 +32,7 @@ from goalinf.identify.income import check_own_ends
 from goalinf.identify.planners.closest import Search
 from goalinf.identify.planners.visits import long_run
 from goalinf.infer.priors import fill
-from goalinf.rewards import Reward
+from goalinf.rewards import Reward, check_reward
 from goalinf.worlds import label
 
 _ZERO = 1e-8  # nats per choice; a smaller gap is none: a search ends within so much of the best
@@ -109,7 +109,7 @@ def planner_equivalence(
     {'hard': inf, 'lapsing': 4000.0}
     """
     check_kind("agent", agent, Agent, "an agent, such as gi.soft_optimal(beta=1.0)")
-    check_kind("reward", reward, Reward, "a reward, such as gi.StateReward")
+    check_reward("reward", reward)
     if not isinstance(others, Mapping) or not others:
         raise TypeError(f"others is {others!r}; expected a mapping such as {{'hard': gi.boltzmann(beta=2.0)}}")
     for name, one in {"agent": agent, **others}.items():

@@ -13,13 +13,13 @@ from scipy.special import logsumexp
 
 from goalinf.agents import Agent
 from goalinf.behavior import simulate
-from goalinf.checks import check_count, check_key, check_kind, check_number
+from goalinf.checks import PRNGKey, check_count, check_kind, check_number, takes_key
 from goalinf.errors import ConvergenceError, PrecisionError
 from goalinf.identify.candidates import Place, log_likelihood, policies_of
 from goalinf.identify.distance.regret import share_of_range
 from goalinf.infer.progress import Progress
 from goalinf.precision import computing_in
-from goalinf.rewards import Reward
+from goalinf.rewards import Reward, check_reward
 from goalinf.worlds import World, label
 
 PRIOR = "prior"  # the column of somebody who sees no data
@@ -32,8 +32,9 @@ _MEASURES = {
 }
 
 
+@takes_key
 def misspecification_matrix(
-    key: Any,
+    key: PRNGKey,
     world: World,
     agents: Mapping[str, Agent],
     rewards: Sequence[Reward] | Mapping[Any, Reward],
@@ -56,8 +57,8 @@ def misspecification_matrix(
 
     Parameters
     ----------
-    key : jax.random key
-        Source of randomness; consumed.
+    key : int or jax.random key
+        A seed, or a source of randomness, which is consumed.
     world : World
         Where they act.
     agents : mapping from str to Agent
@@ -206,7 +207,6 @@ def _labeled(table: np.ndarray, agents: list[str], names: Sequence[Any], wanted:
 
 def _checked(key: Any, world: Any, agents: Any, rewards: Any) -> tuple[list[Any], list[Reward]]:
     """Names of the candidates, and the candidates; or an error in words."""
-    check_key(key)
     check_kind("world", world, World, "a World, such as gi.gridworld makes")
     check_kind("agents", agents, Mapping, "a mapping from name to agent, such as {'keen': gi.boltzmann(beta=3.0)}")
     if not agents:
@@ -221,7 +221,7 @@ def _checked(key: Any, world: Any, agents: Any, rewards: Any) -> tuple[list[Any]
     if len(named) < 2:
         raise ValueError(f"{len(named)} candidate rewards were given; expected two at least")
     for name, reward in named.items():
-        check_kind(f"reward {name!r}", reward, Reward, "a reward, such as gi.StateReward")
+        check_reward(f"reward {name!r}", reward)
     return list(named), list(named.values())
 
 

@@ -13,10 +13,10 @@ from scipy.special import logsumexp
 
 from goalinf.agents import Agent, Mixture
 from goalinf.agents.contexts import Rewards, Worlds
-from goalinf.checks import check_count, check_key, check_kind, check_number
+from goalinf.checks import PRNGKey, check_count, check_kind, check_number, takes_key
 from goalinf.infer.evidence import evidence
 from goalinf.infer.fit import Fit
-from goalinf.infer.sample import infer
+from goalinf.infer.sample import infer, whole
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -67,8 +67,9 @@ class PlannerPosterior:
         return f"PlannerPosterior({shares})"
 
 
+@takes_key
 def planner_posterior(
-    key: Any,
+    key: PRNGKey,
     world: Worlds,
     agents: Mapping[str, Agent | Mixture],
     reward: Rewards,
@@ -86,8 +87,8 @@ def planner_posterior(
 
     Parameters
     ----------
-    key : jax.random key
-        Source of randomness; consumed.
+    key : int or jax.random key
+        A seed, or a source of randomness, which is consumed.
     world, reward, data
         As for :func:`~goalinf.infer`; the same for all.
     agents : mapping from name to Agent
@@ -118,7 +119,6 @@ def planner_posterior(
     >>> gi.planner_posterior(jax.random.key(1), hall, agents, prior, walks, draws=100).table.index[0]
     'decided'
     """
-    check_key(key)
     if not isinstance(agents, Mapping) or not agents:
         raise TypeError(f"agents is {agents!r}; expected a mapping such as {{'soft': gi.soft_optimal(beta=2.0)}}")
     for name, agent in agents.items():
@@ -136,7 +136,7 @@ def planner_posterior(
     fits, found = {}, {}
     for one, (name, agent) in zip(jax.random.split(key, len(agents)), agents.items(), strict=True):
         first, second = jax.random.split(one)
-        fits[name] = infer(first, world, agent=agent, reward=reward, data=data, **options)
+        fits[name] = whole(infer(first, world, agent=agent, reward=reward, data=data, **options))
         found[name] = evidence(second, fits[name])
     table = pd.DataFrame(
         {

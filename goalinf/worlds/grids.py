@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from goalinf.checks import check_choice, check_flag, check_kind, check_number
+from goalinf.sizes import check_world
 from goalinf.worlds.assemble import initial_distribution, terminal_mask
 from goalinf.worlds.mdp import MDP, neighbor_lists
 from goalinf.worlds.names import Names, plain
@@ -75,8 +76,8 @@ def gridworld(
     Raises
     ------
     ValueError
-        Where the map is empty or ragged, a move is unknown, ``slip`` is not a probability, or ``terminal`` or
-        ``initial`` names a wall or no cell.
+        Where the map is empty or ragged, a move is unknown, ``slip`` is not a probability, ``terminal`` or
+        ``initial`` names a wall or no cell, or the memory of this machine cannot hold the world.
 
     Examples
     --------
@@ -95,6 +96,7 @@ def gridworld(
     offsets = _offsets(moves, stay)
     slip = check_number("slip", slip, 0.0, 1.0, "a probability, in [0, 1]")
     check_choice("blocked", blocked, ("stay", "unavailable"))
+    check_world(len(rows) * len(rows[0]), len(offsets))
     cells = np.array([list(row) for row in rows])
     free = cells != _WALL
     if not free.any():
@@ -153,6 +155,7 @@ def open_grid(rows: int, cols: int, **options: Any) -> World:
     """
     if not all(isinstance(size, (int, np.integer)) and size >= 1 for size in (rows, cols)):
         raise ValueError(f"a grid of {rows!r} rows and {cols!r} columns; expected at least one of each")
+    check_world(int(rows) * int(cols), len(_offsets(options.get("moves", _STRAIGHT), options.get("stay", False))))
     return gridworld("\n".join([_FREE * cols] * rows), **options)
 
 

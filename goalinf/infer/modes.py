@@ -1,0 +1,217 @@
+"""The modes of a posterior: climbed to from many starts, and told apart by the barriers between them.
+
+Chains that start around one mode agree with one another whether or not there is a second one, so R-hat, effective
+sample sizes and importance weights cannot see it. The search therefore starts from draws of the prior: those whose
+nearest neighbor of higher density is far away ("nearest-better" distances, Preuss 2010), those that favor one option of
+a mixture of agents most, and the mirror images of the modes found so far. Two climbs that end apart have found one mode
+where the density hardly drops between them. The share of climbs whose mode no other climb has found estimates the
+probability that a further start would reach a new mode (Good 1953).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from scipy.spatial.distance import cdist
+
+from goalinf.infer.fit import MISSED
+from goalinf.infer.mode import Mode, climb
+from goalinf.infer.posterior import Form
+
+Favored = Callable[[np.ndarray], list[int]]
+
+POOL = 256  # draws of the prior among which starts are chosen
+SCANNED = 20  # dimensions up to which the density of all of them is computed: beyond, all neighbors are far apart
+_STARTS, _FEW_STARTS = 8, 4  # climbs from the prior: of a scanned pool, and of others
+_MOST_STARTS = 40
+_BARRIER = 1.0  # nats that the density has to drop between two modes
+_BETWEEN = 15  # places looked at on the line between two modes
+_CLOSE = 0.5  # Laplace standard deviations within which two climbs have met
+_NEGLIGIBLE = 12.0  # nats of Laplace mass below the heaviest mode, beyond which a mode has no part in the posterior
+_FLATTEST = 1e-8  # smallest curvature relative to the largest: kinks have none, or a negative one
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Modes:
+    """The modes that matter, the heaviest first.
+
+    Parameters
+    ----------
+    peaks : tuple of Mode
+        Where they are.
+    climbs : int
+        Number of starts of the search.
+    missed : float
+        Estimated probability that a further start would reach a mode that is not among these.
+    """
+
+    peaks: tuple[Mode, ...]
+    climbs: int = 1
+    missed: float = 0.0
+
+    @property
+    def centers(self) -> np.ndarray:
+        """Where the modes are, ``(M, D)``."""
+        return np.stack([peak.flat for peak in self.peaks])
+
+    @property
+    def scales(self) -> np.ndarray:
+        """Square roots of the covariance of the Laplace approximation at each mode, ``(M, D, D)``."""
+        return np.stack([_scale(peak) for peak in self.peaks])
+
+    @property
+    def log_mass(self) -> np.ndarray:
+        """Logarithm of the integral of each Laplace approximation, in nats, ``(M,)``."""
+        return np.array([_log_mass(peak) for peak in self.peaks])
+
+
+def find_modes(key: Any, form: Form, favored: Favored | None = None, first: Mode | None = None) -> Modes:
+    """Climb from the start of the target, from draws of the prior, and from mirror images of what was found.
+
+    Parameters
+    ----------
+    key : jax.random key
+        Of the draws of the prior.
+    form : Form
+        The posterior.
+    favored : callable, optional
+        From draws of the prior ``(B, D)`` to the numbers of those at which each option of a mixture explains the data
+        better than the others by most.
+    first : Mode, optional
+        Where a climb from the start of the target has ended, if that is known.
+    """
+    search = _Search(form)
+    search.ended(climb(form.target) if first is None else first)
+    pool = form.draw_prior(key, POOL)
+    scan = form.closed is None and form.size <= SCANNED
+    ranked = iter(_ranked(pool, -form.log_density(pool)) if scan else range(len(pool)))
+    for index in favored(pool) if favored is not None else ():
+        search.climb_from(pool[index])
+    search.climb_from_some(pool, ranked, _STARTS if scan else _FEW_STARTS)
+    search.climb_from_mirrors()
+    while search.missed > MISSED and len(search.reached) < _MOST_STARTS:
+        before = len(search.reached)
+        search.climb_from_some(pool, ranked, _FEW_STARTS)
+        if len(search.reached) == before:
+            break
+    return search.modes()
+
+
+class _Search:
+    """A search under way: the modes so far, and which of them each climb has reached."""
+
+    def __init__(self, form: Form):
+        self.form = form
+        self.peaks: list[Mode] = []
+        self.reached: list[int] = []
+
+    def climb_from(self, flat: np.ndarray) -> None:
+        """One more climb; what it reaches is a mode that is known, or a new one."""
+        self.ended(climb(self.form.target, flat, until=lambda at: self._close_to(at) is not None))
+
+    def ended(self, end: Mode) -> None:
+        """Count the end of a climb."""
+        if not np.isfinite(end.potential):
+            if not self.peaks:  # the caller says why nothing is defined at the start
+                self._add(end)
+            return
+        number = self._close_to(end.flat)
+        if number is None:
+            number = next((i for i, peak in enumerate(self.peaks) if not self._apart(peak, end)), None)
+        if number is None:
+            self._add(end)
+            return
+        if end.potential < self.peaks[number].potential - 1e-3:
+            self.peaks[number] = end
+        self.reached.append(number)
+
+    def climb_from_some(self, pool: np.ndarray, ranked: Iterator[int], count: int) -> None:
+        """Climbs from the next draws of the prior."""
+        for _, index in zip(range(count), ranked, strict=False):
+            self.climb_from(pool[index])
+
+    def climb_from_mirrors(self) -> None:
+        """Climbs from the mirror images of the modes, in the origin and in the start of the search."""
+        middle = np.asarray(self.form.target.start, float)
+        for peak in self.peaks[:_FEW_STARTS]:
+            self.climb_from(-peak.flat)
+            if middle.any():
+                self.climb_from(2 * middle - peak.flat)
+
+    @property
+    def missed(self) -> float:
+        """Share of the climbs that have reached a mode, of those that matter, which no other climb has."""
+        counts = np.bincount(self.reached, minlength=len(self.peaks))
+        return float(((counts == 1) & self._matter()).sum() / max(len(self.reached), 1))
+
+    def modes(self) -> Modes:
+        """Those that matter, the heaviest first."""
+        matter = self._matter()
+        order = [int(i) for i in np.argsort(-self._log_mass()) if matter[i]]
+        # With one mode that was climbed to once there is nothing that another climb could have confirmed.
+        missed = self.missed if len(self.reached) > 1 else 0.0
+        return Modes(tuple(self.peaks[i] for i in order), len(self.reached), missed)
+
+    def _add(self, end: Mode) -> None:
+        self.peaks.append(end)
+        self.reached.append(len(self.peaks) - 1)
+
+    def _log_mass(self) -> np.ndarray:
+        return np.array([_log_mass(peak) for peak in self.peaks])
+
+    def _matter(self) -> np.ndarray:
+        log_mass = self._log_mass()
+        return log_mass >= log_mass.max() - _NEGLIGIBLE if len(log_mass) > 1 else np.ones(len(log_mass), bool)
+
+    def _close_to(self, flat: np.ndarray) -> int | None:
+        """Number of the mode that a place is next to; where a mode is a kink, none is."""
+        for number, peak in enumerate(self.peaks):
+            step = flat - peak.flat
+            if _bends(peak) and step @ peak.curvature @ step < _CLOSE**2:
+                return number
+        return None
+
+    def _apart(self, one: Mode, other: Mode) -> bool:
+        """Whether the density drops on the line between two modes."""
+        share = np.linspace(0.0, 1.0, _BETWEEN + 2)[1:-1, None]
+        between = -self.form.log_density(one.flat + share * (other.flat - one.flat))
+        return bool(between.max() > max(one.potential, other.potential) + _BARRIER)
+
+
+def _ranked(pool: np.ndarray, potentials: np.ndarray) -> list[int]:
+    """Draws by their distance from the nearest one of higher density, the farthest first; undefined ones left out."""
+    order = [int(i) for i in np.argsort(potentials, kind="stable") if np.isfinite(potentials[i])]
+    if len(order) < 2:
+        return order
+    white = pool[order] / np.maximum(pool[order].std(axis=0), 1e-300)
+    distance = cdist(white, white)
+    distance[np.triu_indices(len(order))] = np.inf
+    nearest = distance[1:].min(axis=1)
+    return [order[0], *(order[1 + int(i)] for i in np.argsort(-nearest, kind="stable"))]
+
+
+def _bends(peak: Mode) -> bool:
+    """Whether the density drops in every direction from a mode."""
+    curvature = peak.curvature
+    if curvature is None or not np.isfinite(curvature).all():
+        return False
+    return bool(np.linalg.eigvalsh(curvature)[0] > 0)
+
+
+def _log_mass(peak: Mode) -> float:
+    """Logarithm of the integral of the Laplace approximation at a mode, in nats."""
+    log_volume = 0.0 if peak.curvature is None else float(np.linalg.slogdet(_scale(peak))[1])
+    return -peak.potential + 0.5 * peak.flat.size * np.log(2 * np.pi) + log_volume
+
+
+def _scale(peak: Mode) -> np.ndarray:
+    """A square root of the inverse of the curvature; directions that bend the other way count by their size."""
+    curvature = peak.curvature
+    if curvature is None or not np.isfinite(curvature).all():
+        return np.eye(peak.flat.size)
+    bends, axes = np.linalg.eigh(0.5 * (curvature + curvature.T))
+    bends = np.abs(bends)
+    return axes / np.sqrt(np.maximum(bends, max(_FLATTEST * bends.max(), 1e-300)))

@@ -1,0 +1,238 @@
+"""Checks of what a model of the catalogue is given: its table, its behavior, the name of its variant."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import numbers
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+import goalinf as gi
+from goalinf.checks import check_kind
+from goalinf.data.columns import count, keys
+from goalinf.data.fitting import check_fits
+from goalinf.worlds import World, label
+from goalinf.worlds.table_files import row_name
+
+
+class Label(NamedTuple):
+    """Column of names, such as those of subjects; every row has one."""
+
+
+class Code(NamedTuple):
+    """Column of whole numbers that stand for something.
+
+    Parameters
+    ----------
+    meanings : mapping
+        Number -> what it stands for, as it is printed.
+    empty : str, optional
+        What an empty cell stands for. None: every row has a number.
+    remedy : str
+        What to do about any other number.
+    """
+
+    meanings: Mapping[int, str]
+    empty: str | None = None
+    remedy: str = ""
+
+    def expected(self) -> str:
+        """``"0 (sooner) or 1 (later), or an empty cell (no choice)"``."""
+        names = [f"{number} ({meaning})" if meaning else str(number) for number, meaning in self.meanings.items()]
+        told = " or ".join(names) if len(names) < 5 else f"{names[0]} to {names[-1]}"
+        return told + (f", or an empty cell ({self.empty})" if self.empty else "")
+
+    def allows(self, values: np.ndarray) -> np.ndarray:
+        """Which numbers stand for something."""
+        return np.isin(values, list(self.meanings))
+
+    def hint(self, values: np.ndarray) -> str:
+        """What to do; codes that are all one too high are named."""
+        shifted = sorted(number + 1 for number in self.meanings)
+        if np.isin(values, shifted).all() and (values == shifted[-1]).any():
+            return f": the codes begin at {shifted[0]}; subtract {shifted[0] - min(self.meanings)} from the column"
+        return f": {self.remedy}" if self.remedy else ""
+
+
+class Quantity(NamedTuple):
+    """Column of finite numbers.
+
+    Parameters
+    ----------
+    low : float
+        Smallest number that makes sense.
+    unit : str
+        As it is printed.
+    whole : bool
+        Whether the numbers are whole.
+    """
+
+    low: float
+    unit: str
+    whole: bool = False
+
+    @property
+    def empty(self) -> None:
+        """Nothing: every row has a number."""
+        return
+
+    def expected(self) -> str:
+        """``"a finite number of at least 0 (days)"``."""
+        least = "" if self.low == -np.inf else f" of at least {self.low:g}"
+        return f"a {'whole' if self.whole else 'finite'} number{least} ({self.unit})"
+
+    def allows(self, values: np.ndarray) -> np.ndarray:
+        """Which numbers make sense."""
+        makes_sense = np.isfinite(values) & (values >= self.low)
+        return makes_sense & (values == np.round(values)) if self.whole else makes_sense
+
+    def hint(self, values: np.ndarray) -> str:
+        """Nothing to add."""
+        return ""
+
+
+Column = Label | Code | Quantity
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Table:
+    """Checked table.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As it was given.
+    values : mapping
+        Column -> numbers ``(R,)``: of labels numbers into ``names``; of codes integers, -1 where empty; of quantities
+        floats, or integers where they are whole.
+    names : mapping
+        Column of labels -> names in sorted order.
+    """
+
+    frame: pd.DataFrame
+    values: dict[str, np.ndarray]
+    names: dict[str, tuple[Hashable, ...]]
+
+    def __getitem__(self, column: str) -> np.ndarray:
+        """The numbers of a column."""
+        return self.values[column]
+
+    def refuse(self, wrong: np.ndarray, say: Callable[[int], str]) -> None:
+        """Raise about the first row that is wrong, as the owner of the table would find it, and count the others."""
+        if wrong.any():
+            first = int(np.argmax(wrong))
+            raise ValueError(f"{row_name(self.frame, first)}: {say(first)}{count(wrong)}")
+
+
+def checked_table(frame: pd.DataFrame, columns: Mapping[str, Column], *, choices: Iterable[str]) -> Table:
+    """Check every cell of the columns of a model.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row per trial, offer or step. It is not changed; further columns are ignored.
+    columns : mapping
+        Name -> what its cells may hold.
+    choices : iterable of str
+        Columns of which at least one cell has to be filled.
+
+    Raises
+    ------
+    ValueError
+        Where the table is empty, a column is not there or there twice, a cell holds what the model cannot use, or no
+        choice is given at all. The message names the first such row, its column, what was found, what was expected,
+        and the number of such rows.
+    """
+    check_kind("the table", frame, pd.DataFrame, "a pandas data frame")
+    _require(frame, columns)
+    table = Table(frame, {}, {})
+    for name, kind in columns.items():
+        if isinstance(kind, Label):
+            _read_labels(table, name)
+        else:
+            _read_numbers(table, name, kind)
+    if not any((table[name] >= 0).any() for name in choices):
+        raise ValueError(f"the table has no choice at all: every cell of {' and '.join(choices)} is empty")
+    return table
+
+
+def check_behavior(data: gi.Trajectories, world: World) -> None:
+    """Refuse what is no record of behavior, or holds states or actions that this world does not have."""
+    check_kind("data", data, gi.Trajectories, "Trajectories, such as gi.read_trajectories(...) makes of a table")
+    check_fits(data, [world])
+    if data.states.max() >= world.n_states:
+        raise ValueError(f"the data visit state number {data.states.max()}; the world has {world.n_states} states")
+
+
+def check_variant(variant: str, variants: Iterable[str]) -> None:
+    """Refuse a variant that the model does not have."""
+    names = list(variants)
+    if variant not in names:
+        close = difflib.get_close_matches(str(variant), names, n=1, cutoff=0.5)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        raise ValueError(f"variant is {variant!r}{hint}; expected {' or '.join(map(repr, names))}")
+
+
+def _require(frame: pd.DataFrame, columns: Iterable[str]) -> None:
+    have = [str(name) for name in frame.columns]
+    for name in columns:
+        found = have.count(name)
+        if found > 1:
+            raise ValueError(f"the table has {found} columns named {name!r}; names must be unique")
+        if found == 0 and name in frame.index.names:
+            raise ValueError(f"{name!r} is an index of the table, not a column: call reset_index()")
+        if found == 0:
+            spelled = {other.lower(): other for other in have}
+            close = [spelled[one] for one in difflib.get_close_matches(name.lower(), spelled, n=3, cutoff=0.5)]
+            hint = f"did you mean {' or '.join(close)}? Rename it to {name!r}. " if close else ""
+            raise ValueError(f"no column {name!r}: {hint}The table has {', '.join(have) or 'no columns'}")
+    if len(frame) == 0:
+        raise ValueError(f"the table is empty (0 rows, {len(have)} columns)")
+
+
+def _read_labels(table: Table, name: str) -> None:
+    key = keys(table.frame, [name], name)
+    table.refuse(key.codes < 0, lambda i: f"{name} is missing; every row needs one")
+    printed: dict[str, Hashable] = {}
+    for one in key.names:
+        other = printed.setdefault(label(one), one)
+        if other is not one:
+            raise ValueError(f"column {name!r} holds {other!r} and {one!r}, which print alike: use one type of name")
+    table.values[name], table.names[name] = key.codes, key.names
+
+
+def _read_numbers(table: Table, name: str, kind: Code | Quantity) -> None:
+    series = table.frame[name]
+    empty = series.isna().to_numpy(bool)
+    if pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_bool_dtype(series.dtype):
+        other = np.zeros(len(series), bool)
+    else:
+        cells = series.to_numpy(object)
+        other = ~empty & np.array([isinstance(cell, (bool, np.bool_)) or not _is_real(cell) for cell in cells])
+
+    def convert(i: int) -> str:
+        cell = series.iloc[i]
+        return (
+            f"{name} is {cell!r} ({type(cell).__name__}); expected {kind.expected()}: convert the column to numbers, "
+            f"for example with table[{name!r}].astype(float)"
+        )
+
+    table.refuse(other, convert)
+    values = np.full(len(series), np.nan)
+    values[~empty] = series[~empty].to_numpy(float)
+    filled = values[~empty]
+    if kind.empty is None:
+        table.refuse(empty, lambda i: f"{name} is missing; expected {kind.expected()}")
+    wrong = np.zeros(len(series), bool)
+    wrong[~empty] = ~kind.allows(filled)
+    table.refuse(wrong, lambda i: f"{name} is {values[i]:g}; expected {kind.expected()}{kind.hint(filled)}")
+    whole = isinstance(kind, Code) or kind.whole
+    table.values[name] = np.where(empty, -1, values).astype(int) if whole else values
+
+
+def _is_real(cell: Any) -> bool:
+    return isinstance(cell, (numbers.Real, np.number))

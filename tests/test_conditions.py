@@ -1,0 +1,228 @@
+"""Worlds, rewards and data are matched by the name of the context: no order of anything changes a score."""
+
+import itertools
+
+import jax
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+import oracles
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpyro.infer.util import log_density
+
+import goalinf as gi
+from goalinf.data import Trajectories
+from goalinf.precision import computing_in
+
+BETA, DISCOUNT = 1.5, 0.8
+AGENT = gi.soft_optimal(beta=BETA)
+_RNG = np.random.default_rng(3)
+LAWS = [oracles.random_law(_RNG, 3, 2, 3) for _ in range(3)]
+VALUES = [_RNG.normal(size=(3, 2)) for _ in range(3)]
+POLICIES = [oracles.mce(law, value, DISCOUNT, BETA).policy for law, value in zip(LAWS, VALUES, strict=True)]
+NAMES = {
+    "text": ("pre", "post", "later"),
+    "numbers": (10, 2, 5),
+    "fractions": (0.5, 0.25, 2),
+    "numbers and text": (1, "1", "a"),
+    "pairs": (("a", 2), ("a", 1), ("b", 0)),
+}
+TABLE = pd.DataFrame(
+    [
+        (walk, walk % 3, step, state, action)
+        for walk, (states, actions) in enumerate(
+            zip(_RNG.integers(0, 3, (7, 4)).tolist(), _RNG.integers(0, 2, (7, 4)).tolist(), strict=True)
+        )
+        for step, (state, action) in enumerate(zip(states, actions, strict=True))
+    ],
+    columns=["walk", "condition", "step", "state", "action"],
+)
+EXPECTED = np.array(
+    [
+        np.log([POLICIES[row.condition][row.state, row.action] for row in rows.itertuples()]).sum()
+        for _, rows in TABLE.groupby("walk")
+    ]
+)
+
+
+def case(kind, order, other, rows):
+    """Worlds, rewards and data of three conditions, each in an order of its own."""
+    names = NAMES[kind]
+    worlds = {names[c]: gi.from_arrays(LAWS[c], discount=DISCOUNT) for c in order}
+    rewards = {names[c]: gi.ActionReward(VALUES[c]) for c in other}
+    table = TABLE.iloc[rows].copy()
+    table["condition"] = pd.Series([names[c] for c in table["condition"]], index=table.index, dtype=object)
+    columns = {"trajectory": "walk", "step": "step", "state": "state", "action": "action"}
+    return worlds, rewards, gi.read_trajectories(table, worlds, context="condition", **columns)
+
+
+ORDERS = st.permutations(range(3))
+
+
+@given(st.sampled_from(sorted(NAMES)), ORDERS, ORDERS, st.permutations(range(len(TABLE))), st.sets(st.integers(0, 6)))
+def test_no_order_changes_a_score(kind, order, other, rows, left_out):
+    """Mappings, rows and subsets in any order, against the policy of each condition by the oracle."""
+    worlds, rewards, data = case(kind, order, other, rows)
+    chosen = [n for n in range(7) if n not in left_out] or [0]
+    part, expected = data.select(chosen), EXPECTED[chosen]
+    with computing_in("float64"):
+        behavior = gi.Behavior(worlds, AGENT, rewards)
+        for value in (part, part.unlabeled()):
+            np.testing.assert_allclose(behavior.log_prob_by_trajectory(value), expected, atol=1e-10)
+            np.testing.assert_allclose(np.sum(behavior.log_prob_by_step(value), axis=1), expected, atol=1e-10)
+            assert float(behavior.log_prob(value)) == pytest.approx(expected.sum(), abs=1e-10)
+        like_all = gi.Behavior(worlds, AGENT, rewards, like=data).log_prob(part)
+        like_part = gi.Behavior(worlds, AGENT, rewards, like=part).log_prob(part)
+    assert float(like_all) == pytest.approx(expected.sum(), abs=1e-10)
+    assert float(like_part) == pytest.approx(expected.sum(), abs=1e-10)
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_compiled_models_know_the_names(kind):
+    """The log density of a user's own model, traced with data as its argument, of all data and of a part."""
+    for order, other in itertools.islice(zip(itertools.permutations(range(3)), [(2, 0, 1)] * 6, strict=True), 0, 6, 2):
+        worlds, rewards, data = case(kind, order, other, range(len(TABLE)))
+
+        def model(seen, worlds=worlds, rewards=rewards):
+            beta = numpyro.sample("beta", dist.Delta(BETA))
+            numpyro.sample("choices", gi.Behavior(worlds, gi.soft_optimal(beta=beta), rewards), obs=seen)
+
+        with computing_in("float64"):
+            for chosen in (slice(None), [1, 4, 2], [5]):
+                value = data.select(chosen).unlabeled()
+                found = jax.jit(lambda seen, model=model: log_density(model, (seen,), {}, {"beta": BETA})[0])(value)
+                assert float(found) == pytest.approx(EXPECTED[chosen].sum(), abs=1e-10)
+
+
+def test_contexts_without_names():
+    """Numbers are names where the mapping has numbers; otherwise contexts without names are refused."""
+    worlds, rewards, data = case("text", (0, 1, 2), (0, 1, 2), range(len(TABLE)))
+    numbers = TABLE.groupby("walk")["condition"].first().to_numpy()
+    plain = Trajectories.of(data.states, data.actions, lengths=data.lengths, context=numbers)
+    said = r"context 0 has no world or reward; the mapping has 'pre', 'post', 'later'; the data have 0, 1, 2"
+    behavior = gi.Behavior(worlds, AGENT, rewards)
+    with pytest.raises(ValueError, match=said):
+        behavior.log_prob(plain)
+    with pytest.raises(ValueError, match=said):
+        jax.jit(behavior.log_prob)(plain)
+    by_number = [
+        {number: mapping[name] for number, name in ((2, "later"), (0, "pre"), (1, "post"))}
+        for mapping in (worlds, rewards)
+    ]
+    with computing_in("float64"):
+        found = gi.Behavior(by_number[0], AGENT, by_number[1]).log_prob(plain)
+        named = behavior.log_prob(
+            Trajectories.of(plain.states, plain.actions, context=numbers, contexts=("pre", "post", "later"))
+        )
+        ordered = gi.Behavior(worlds, AGENT, rewards, contexts=("pre", "post", "later")).log_prob(plain)
+    assert [float(x) for x in (found, named, ordered)] == pytest.approx([EXPECTED.sum()] * 3, abs=1e-10)
+    with pytest.raises(ValueError, match=r"the data hold context number 2; contexts= names 2 of them: 'pre', 'post'"):
+        gi.Behavior(worlds, AGENT, rewards, contexts=("pre", "post")).log_prob(plain)
+
+
+def test_contexts_that_nothing_is_known_of():
+    worlds, rewards, data = case("text", (0, 1, 2), (0, 1, 2), range(len(TABLE)))
+    some = {name: rewards[name] for name in ("post", "pre")}
+    with pytest.raises(ValueError, match=r"context 'later' has no world or reward; the mapping has 'post', 'pre'; the"):
+        gi.Behavior(worlds["pre"], AGENT, some).log_prob(data)
+    one = {"pre": rewards["pre"]}
+    with pytest.raises(ValueError, match=r"the mapping has 'pre'; the data have 'later', 'post', 'pre'"):
+        gi.Behavior(worlds["pre"], AGENT, one).log_prob_by_step(data)
+    assert np.isfinite(float(gi.Behavior(worlds["pre"], AGENT, one).log_prob(data.select([0, 3]))))
+
+
+def test_names_of_contexts_have_to_name_all_of_them():
+    with pytest.raises(ValueError, match="contexts= names 'a'; expected a different name for each of 2 contexts"):
+        Trajectories.of([[0, 1], [0, 1]], [[0], [0]], context=[0, 1], contexts=("a",))
+    with pytest.raises(ValueError, match="contexts= names 'a', 'a'; expected a different name for each of 2 contexts"):
+        Trajectories.of([[0, 1], [0, 1]], [[0], [0]], context=[0, 1], contexts=("a", "a"))
+    labels = gi.data.Labels((0,), contexts=("a",))
+    with pytest.raises(ValueError, match="give either labels= or contexts="):
+        Trajectories.of([[0, 1]], [[0]], labels=labels, contexts=("a",))
+
+
+def test_rewards_with_labels_are_matched_by_name_or_refused():
+    """A reward does not know its world: what has labels is given by name, in any order."""
+    hall = gi.gridworld("s.a", discount=0.9)
+    series = pd.Series({"a": 1.0, "s": -1.0})
+    for order in (["a", "s"], ["s", "a"]):
+        found = gi.StateReward.at(hall, series[order].to_dict(), default=0.0, on="departure")
+        assert found.values.tolist() == [-1.0, 0.0, 1.0]
+    with pytest.raises(TypeError, match=r"values of a StateReward is a Series, .* by name with StateReward\.at\(world"):
+        gi.StateReward(series, on="departure")
+    frame = pd.DataFrame(np.zeros((3, 4)), index=list(hall.states), columns=list(hall.actions))
+    with pytest.raises(TypeError, match=r"an ActionReward is a DataFrame, .* by name with frame\.reindex\(index=world"):
+        gi.ActionReward(frame)
+    ordered = gi.ActionReward(frame.reindex(index=hall.states, columns=hall.actions).values)
+    assert ordered.values.shape == (3, 4)
+    policy = AGENT.policy(hall, gi.StateReward.zero(hall))
+    with pytest.raises(
+        TypeError, match="features of a LinearReward is a DataFrame, whose labels a reward cannot match"
+    ):
+        gi.LinearReward(frame, np.zeros(4), on="departure")
+    with pytest.raises(TypeError, match="values of an ActionReward is a DataArray"):
+        gi.ActionReward(policy)
+
+
+# -- what is made of several worlds ------------------------------------------------------------------
+
+
+def test_null_spaces_do_not_depend_on_the_order_of_experts():
+    """The same subspace in any order, with what belongs to an expert under the expert's name."""
+    world = gi.from_arrays(LAWS[0], discount=0.9)
+    experts = {"patient": gi.soft_optimal(beta=2.0), "hasty": gi.soft_optimal(beta=1.0, discount=0.5)}
+    both = {name: gi.from_arrays(law, discount=0.9) for name, law in (("patient", LAWS[0]), ("hasty", LAWS[1]))}
+    reward = gi.ActionReward(VALUES[0])
+    for worlds in (world, both):
+        found = []
+        for order in (("patient", "hasty"), ("hasty", "patient")):
+            given = worlds if worlds is world else {name: worlds[name] for name in reversed(order)}
+            space = gi.null_space(given, {name: experts[name] for name in order}, reward, free=("beta",))
+            beta = space.agent["agent.beta"].sel(expert=["patient", "hasty"]).values
+            joint = np.concatenate([space.basis.values.reshape(space.dimension, -1), beta], axis=1)
+            found.append(joint.T @ joint)
+        np.testing.assert_allclose(*found, atol=1e-8)
+
+
+def test_null_spaces_do_not_depend_on_the_order_of_worlds():
+    worlds = {name: gi.from_arrays(law, discount=0.9) for name, law in zip("abc", LAWS, strict=True)}
+    reward = gi.ActionReward(VALUES[0])
+    first = gi.null_space(worlds, AGENT, reward)
+    second = gi.null_space(dict(reversed(worlds.items())), AGENT, reward)
+    bases = [space.basis.values.reshape(space.dimension, -1) for space in (first, second)]
+    np.testing.assert_allclose(*[basis.T @ basis for basis in bases], atol=1e-8)
+    np.testing.assert_allclose(first.singular_values, second.singular_values, atol=1e-10)
+
+
+def test_one_reward_for_worlds_with_states_in_another_order():
+    """Numbers of a shared reward mean the same states and actions everywhere, or are refused."""
+    here, there = (gi.from_arrays(LAWS[0], discount=0.9, states=names, actions=["x", "y"]) for names in ("abc", "acb"))
+    swapped = gi.from_arrays(LAWS[0], discount=0.9, states="abc", actions=["y", "x"])
+    departure = gi.StateReward(np.arange(3.0), on="departure")
+    with pytest.raises(ValueError, match="but state number 1 is 'b' in one and 'c' in another: give a mapping"):
+        gi.Behavior({"here": here, "there": there}, AGENT, departure)
+    gi.Behavior({"here": here, "there": swapped}, AGENT, departure)
+    with pytest.raises(ValueError, match="but action number 0 in state 'a' is 'x' in one and 'y' in another"):
+        gi.Behavior({"here": here, "there": swapped}, AGENT, gi.ActionReward(VALUES[0]))
+    gi.Behavior({"here": here, "there": there}, AGENT, {"here": departure, "there": departure})
+    marked, plain = gi.gridworld("s.a", discount=0.9), gi.gridworld("...", discount=0.9)
+    gi.Behavior({"here": marked, "there": plain}, AGENT, departure)
+
+
+def test_a_fit_of_some_of_the_worlds():
+    """Mappings may hold more than the data: nothing is read off the first world of a mapping."""
+    big, small = gi.open_grid(1, 5, discount=0.9), gi.open_grid(1, 3, discount=0.9)
+    prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+    known = gi.StateReward(np.array([0.0, 0.0, 1.0]), on="departure")
+    data = gi.simulate(jax.random.key(0), {"small": small}, AGENT, known, trajectories=5, steps=5)
+    fits = [
+        gi.approximate(jax.random.key(1), worlds, agent=AGENT, reward=prior, data=data, draws=20)
+        for worlds in ({"big": big, "small": small}, {"small": small})
+    ]
+    for fit in fits:
+        assert [site.prior.shape() for site in fit.sites] == [(3,)]
+        np.testing.assert_array_equal(fit.posterior["reward.values"], fits[1].posterior["reward.values"])
+        assert gi.cost_of_acting(fit, draws=5).index.tolist() == ["small"]
