@@ -180,6 +180,19 @@ def test_force_replaces_a_fit_and_nothing_else_does(folder, monkeypatch):
     assert (folder / "new.nc").read_text() == "new"
 
 
+def test_fit_says_that_subjects_and_contexts_are_pooled(folder, monkeypatch):
+    def quick(key, world, *, agent, reward, data, **_):
+        return gi.approximate(key, world, agent=agent, reward=reward, data=data, draws=10)
+
+    monkeypatch.setattr(gi, "infer", quick)
+    base = ["fit", folder / "walks.csv", "--world", folder / "hall.toml", *BASE, "--beta", "1.0"]
+    words = ["--subject", "who", "--context", "day", "--out", folder / "pooled.nc"]
+    said = " ".join(run(*base, *words).output.split())
+    assert "Pooled: 2 subjects and 2 contexts share one set of parameters" in said
+    assert "Pooled" not in run(*base, "--out", folder / "alone.nc").output
+    assert "Pooled: 2 subjects and 2 contexts" in " ".join(run("show", folder / "pooled.nc").output.split())
+
+
 def test_options_of_demo(tmp_path, asked):
     for words, seed in (([], 0), (["--seed", "3"], 3)):
         refused(run("demo", tmp_path / "demo", *words), "nothing is sampled here")

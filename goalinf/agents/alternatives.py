@@ -19,6 +19,7 @@ from goalinf.agents.agent import Agent
 from goalinf.agents.parts import SHARE
 from goalinf.checks import check_choice
 from goalinf.rewards import Alternatives, Reward
+from goalinf.worlds.names import check_alike
 
 By = Literal["subject", "trajectory", "data"]
 
@@ -191,6 +192,7 @@ def one_of(options: Sequence[Any] | Mapping[Hashable, Any], *, weights: Any = No
         names = tuple(range(len(values))) if kinds[0] is Reward else tuple(map(_name, values))
     if len(set(names)) < len(names):
         names = tuple(range(len(names)))
+    check_alike(names, "options")
     if kinds[0] is Agent:
         return Mixture(values, prior, names, "which", by)
     if kinds[0] is Reward:

@@ -263,7 +263,8 @@ def _worlds(
             f"{', '.join(label(name) if not isinstance(name, str) else repr(name) for name in world)}"
         ),
     )
-    different = list({id(world[name]): world[name] for name in names if name in world}.values())
+    used = [world[name] for name in names if name in world] or list(world.values())[:1]
+    different = list({id(one): one for one in used}.values())
     which = [[world.get(name) is one for one in different].index(True) if name in world else 0 for name in names]
     places = lookup.Places(tuple(different), np.array([*which, 0])[number], known[number])
     return tuple(world[name] for name in names if name in world), tuple(names), places

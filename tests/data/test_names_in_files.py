@@ -184,6 +184,12 @@ def test_names_that_print_alike_are_refused(pair):
         gi.read_trajectories(table, world, trajectory="walk", step="t", state="at", action="act", subject="who")
 
 
+def test_options_that_print_alike_are_refused():
+    one = gi.soft_optimal(beta=1.0)
+    with pytest.raises(ValueError, match="the options 1 and '1' both print as 1"):
+        gi.one_of({1: one, "1": one})
+
+
 @pytest.mark.parametrize("name", ["", None, float("nan"), pd.NA])
 def test_names_that_mean_missing_are_refused(name):
     with pytest.raises(ValueError, match="which means a missing value in a table; rename it"):

@@ -90,6 +90,11 @@ def test_every_entry_of_inference_refuses_them(fault):
             entry()
 
 
+def test_walks_that_are_compared():
+    with pytest.raises(ValueError, match=SAID["action 7"][1]):
+        gi.Comparison(TWO, gi.Trajectories.of(*ACTION_7))
+
+
 def test_held_out_data_of_a_model_of_your_own():
     right = gi.Trajectories.of(STATE_9[0][:1], STATE_9[1][:1])
     fit = gi.infer(jax.random.key(0), model=own_model, data=right, chains=1, draws=20, warmup=50, method="nuts")

@@ -8,6 +8,9 @@ import pytest
 from hand_worlds import graph_of, grid_world, second_order
 
 from goalinf.data import read_trajectories
+from goalinf.data.faults import Gathered
+from goalinf.data.table import read_opened
+from goalinf.worlds.table_files import open_table
 
 GRID = {"trajectory": "walk", "step": "t", "state": ["row", "col"]}
 
@@ -25,10 +28,22 @@ def table(**changed):
 
 
 def refuses(said, frame, world, **options):
-    """Reading raises a ValueError whose message holds these words."""
+    """Reading raises a ValueError whose message holds these words, and gathering finds the same fault."""
+    columns = {**GRID, "action": "act", **options}
     with pytest.raises(ValueError, match=re.escape(said)) as caught:
-        read_trajectories(frame, world, **{**GRID, "action": "act", **options})
+        read_trajectories(frame, world, **columns)
+    assert str(caught.value) in gathered(frame, world, **columns)
     return str(caught.value)
+
+
+def gathered(frame, world, **columns):
+    """All faults of a table; where the question itself is wrong, that error."""
+    faults, unnamed = Gathered(), dict.fromkeys(("action", "subject", "context"))
+    try:
+        assert read_opened(open_table(frame), world, unnamed | columns, (), faults) is None
+    except (ValueError, FileNotFoundError) as error:
+        return [str(error)]
+    return faults.messages
 
 
 def test_the_table_itself_is_right(grid):

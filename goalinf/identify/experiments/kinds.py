@@ -17,6 +17,7 @@ from goalinf.agents.derivatives import TOLERANCE, base_of, log_policy_jacobian, 
 from goalinf.behavior import simulate
 from goalinf.checks import PRNGKey, check_count, check_kind, check_number, takes_key
 from goalinf.data import Trajectories
+from goalinf.data.fitting import check_numbers
 from goalinf.identify.candidates import log_likelihood, policies_of
 from goalinf.identify.income import collected
 from goalinf.rewards import Reward
@@ -124,6 +125,7 @@ class Comparison:
         if self.walks.n_trajectories != 2:
             raise ValueError(f"walks holds {self.walks.n_trajectories} walks; expected the two to compare")
         check_number("beta", self.beta, 0.0, np.inf, "a number of at least 0")
+        check_numbers(self.walks, [self.world])
         self._places()
 
     @takes_key
