@@ -1,6 +1,8 @@
 """Trials whose response was missed: the table has a row with an empty action, and learners stay as they were."""
 
 import itertools
+import re
+import textwrap
 
 import history_oracles
 import jax
@@ -53,6 +55,18 @@ def test_an_action_to_stay_is_another_task():
     world, reward = bandit(("cue", "stay", "cue"))
     data = gi.read_trajectories(trials([*SEEN, None]), world, **READ)
     assert float(gi.Behavior(world, LEARNER, reward).log_prob(data)) == pytest.approx(-3.054606, abs=5e-7)
+
+
+def test_what_the_page_on_data_shows_runs(repository, tmp_path, monkeypatch):
+    page = (repository / "docs" / "concepts" / "data.rst").read_text(encoding="utf-8")
+    blocks = dict(re.findall(r"code-block:: (\w+)\n\n((?: {3}.*\n|\n)+)", page))
+    (tmp_path / "trials.csv").write_text(textwrap.dedent(blocks["text"]).strip() + "\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    code, _, told = textwrap.dedent(blocks["python"]).strip().rpartition("  # ")
+    head, last = code.rsplit("\n", 1)
+    scope = {"gi": gi, "pd": pd}
+    exec(head, scope)
+    assert f"{float(eval(last, scope)):.6f}" == told == "-1.993918"
 
 
 AGENTS = {

@@ -1,4 +1,4 @@
-"""Checks of what a model of the catalogue is given: its table, its behavior, the name of its variant."""
+"""Checks of the data and the variant that a model of the catalogue is given."""
 
 from __future__ import annotations
 
@@ -41,20 +41,19 @@ class Code(NamedTuple):
     remedy: str = ""
 
     def expected(self) -> str:
-        """``"0 (sooner) or 1 (later), or an empty cell (no choice)"``."""
+        """Describe the cells that are allowed: ``"0 (sooner) or 1 (later), or an empty cell (no response)"``."""
         names = [f"{number} ({meaning})" if meaning else str(number) for number, meaning in self.meanings.items()]
-        told = " or ".join(names) if len(names) < 5 else f"{names[0]} to {names[-1]}"
-        return told + (f", or an empty cell ({self.empty})" if self.empty else "")
+        return " or ".join(names) + (f", or an empty cell ({self.empty})" if self.empty else "")
 
     def allows(self, values: np.ndarray) -> np.ndarray:
-        """Which numbers stand for something."""
+        """Mark the numbers that stand for something."""
         return np.isin(values, list(self.meanings))
 
     def hint(self, values: np.ndarray) -> str:
-        """What to do; codes that are all one too high are named."""
+        """Suggest a remedy; codes that are all one too high are named."""
         shifted = sorted(number + 1 for number in self.meanings)
         if np.isin(values, shifted).all() and (values == shifted[-1]).any():
-            return f": the codes begin at {shifted[0]}; subtract {shifted[0] - min(self.meanings)} from the column"
+            return f": the codes begin at {shifted[0]}; subtract 1 from the column"
         return f": {self.remedy}" if self.remedy else ""
 
 
@@ -64,7 +63,7 @@ class Quantity(NamedTuple):
     Parameters
     ----------
     low : float
-        Smallest number that makes sense.
+        Smallest number that is allowed.
     unit : str
         As it is printed.
     whole : bool
@@ -77,21 +76,21 @@ class Quantity(NamedTuple):
 
     @property
     def empty(self) -> None:
-        """Nothing: every row has a number."""
-        return
+        """No meaning of an empty cell: every row has a number."""
+        return None
 
     def expected(self) -> str:
-        """``"a finite number of at least 0 (days)"``."""
+        """Describe the cells that are allowed: ``"a finite number of at least 0 (days)"``."""
         least = "" if self.low == -np.inf else f" of at least {self.low:g}"
         return f"a {'whole' if self.whole else 'finite'} number{least} ({self.unit})"
 
     def allows(self, values: np.ndarray) -> np.ndarray:
-        """Which numbers make sense."""
-        makes_sense = np.isfinite(values) & (values >= self.low)
-        return makes_sense & (values == np.round(values)) if self.whole else makes_sense
+        """Mark the numbers in range."""
+        in_range = np.isfinite(values) & (values >= self.low)
+        return in_range & (values == np.round(values)) if self.whole else in_range
 
     def hint(self, values: np.ndarray) -> str:
-        """Nothing to add."""
+        """No remedy beyond the range."""
         return ""
 
 
@@ -118,7 +117,7 @@ class Table:
     names: dict[str, tuple[Hashable, ...]]
 
     def __getitem__(self, column: str) -> np.ndarray:
-        """The numbers of a column."""
+        """Numbers of a column."""
         return self.values[column]
 
     def refuse(self, wrong: np.ndarray, say: Callable[[int], str]) -> None:
