@@ -23,7 +23,7 @@ PROGRAM = [
     "from goalinf.infer import checkpoint; checkpoint.SECONDS = 0.0; from goalinf.__main__ import main; main()",
 ]
 FIT = ["walks.csv", "--world", "town.toml", "--state", "row", "--state", "col", "--action", "action", "--on", "arrival"]
-TIMES = 6
+TIMES = 4
 
 
 def stopped(command, folder, number, seconds):
@@ -58,7 +58,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["kill", "control_c"])
 def test_fit(folder, number):
     command = [*PROGRAM, "fit", *FIT, "--beta", "2.0", "--draws", "2000", "--force", "--out", "fit.nc"]
     whole = lasts(command, folder)
@@ -74,7 +74,7 @@ def test_fit(folder, number):
     assert [name for name in os.listdir(folder) if name.startswith(".fit.nc")] == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["kill", "control_c"])
 def test_demo(folder, number):
     command = [*PROGRAM, "demo", "out", "--force"]
     whole = lasts(command, folder)
