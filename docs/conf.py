@@ -58,7 +58,7 @@ def shown(block, variables, settings, **_):
 
 sphinx_gallery_conf = {
     "image_scrapers": (shown,),
-    "ignore_repr_types": r"matplotlib",
+    "ignore_repr_types": r"matplotlib|goalinf\.plot",
     "examples_dirs": "gallery",
     "gallery_dirs": "auto_gallery",
     "filename_pattern": "plot_",

@@ -173,7 +173,7 @@ def test_show_writes_the_whole_audit(fitted, tmp_path):
     result = run("show", folder / "hall.nc", "--page", page)
     assert result.exit_code == 0, result.output
     assert "Best next" in result.output or "Not said" in result.output
-    assert "<h2>In pictures</h2>" in page.read_text(encoding="utf-8")
+    assert "<h2>Figures</h2>" in page.read_text(encoding="utf-8")
     refused(run("show", folder / "hall.nc", "--page", page), "audit.html", "exists already", "--force")
     refused(run("show", folder / "hall.nc", "--page", tmp_path / "audit.pdf"), ".html")
 

@@ -65,7 +65,7 @@ audit = gi.audit(fit, worlds={"flood": flood}, experiments=experiments)
 print(audit)
 
 # %%
-# In pictures:
+# In figures:
 
 gi.plot.audit(audit)
 

@@ -26,6 +26,7 @@ _AROUND = 20  # draws within a kernel's width of the point
 _DRAWS = 20_000  # of a prior
 _WHEN = ("posterior", "prior")
 _INTERVAL = (0.025, 0.5, 0.975)
+_NOTHING = 1e-12  # sizes below are rounding errors: behavior shows no direction of the reward
 _STEPS = 60  # of the sizes at which probabilities are said
 _LARGE = (0.5, 0.9, 0.95, 0.99)  # of the prior's sizes
 _LARGER, _WORSE = (1.0, 10.0, 100.0), 0.01  # times the best draw; nats that count as no worse
@@ -223,7 +224,8 @@ def _sizes(found: Directions, after: np.ndarray, before: np.ndarray) -> list[np.
 def _near(sizes: Sequence[np.ndarray]) -> pd.DataFrame:
     """How likely sizes are to be smaller, in equal steps from zero to beyond the posterior and most of the prior."""
     posterior, prior = np.quantile(sizes[0], 0.995), np.quantile(sizes[1], 0.95)
-    bounds = np.linspace(0.0, max(1.2 * posterior, min(prior, 3.0 * posterior)), _STEPS + 1)
+    top = max(1.2 * posterior, min(prior, 3.0 * posterior))
+    bounds = np.linspace(0.0, top if top > _NOTHING else 1.0, _STEPS + 1)
     shares = {name: (size[:, None] < bounds).mean(axis=0) for name, size in zip(_WHEN, sizes, strict=True)}
     return pd.DataFrame({"size": bounds, **shares})
 

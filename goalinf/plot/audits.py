@@ -89,7 +89,7 @@ def _narrowed(ax: Axes, found: Contraction) -> None:
     ax.axhline(1.0, color=style.GRAY, lw=0.8, ls="--")
     ax.set(title="What the data narrowed", xlabel="direction of reward", ylabel="posterior / prior variance")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set_ylim(0.0, 1.35 * max(1.0, hidden.max(initial=0.0), shown.max(initial=0.0)))
+    ax.set_ylim(0.0, 1.35 * max(1.0, (hidden + 2 * found.error).max(initial=0.0), shown.max(initial=0.0)))
     ax.legend(fontsize=7, frameon=False)
 
 

@@ -26,7 +26,7 @@ def labeled(figure):
         assert ax.get_xlabel() or ax.get_ylabel()
         if ax.get_label() != "<colorbar>":
             assert ax.get_xlabel()
-    figure.canvas.draw()
+    figure.draw_without_rendering()
 
 
 def bars(figure):

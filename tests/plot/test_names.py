@@ -1,30 +1,25 @@
 """Names are data: formulas, markup and line breaks in them are drawn and written as they are."""
 
 import dataclasses
-import functools
 from html.parser import HTMLParser
 
 import jax
-import networkx as nx
 import numpy as np
-import numpyro.distributions as dist
 import pandas as pd
 import pytest
 import xarray as xr
 from matplotlib.cbook import is_math_text
 from matplotlib.text import Text
+from named import PRIOR, audit_of, data_of, fit_of, ring
 from pictures import hand_fit
 
 import goalinf as gi
 from goalinf.cli import common
 from goalinf.data import Labels
 from goalinf.display import printable
-from goalinf.identify.questions import Answers
-from goalinf.worlds import label
 
 # The second formula is none that Matplotlib can read; the third name begins as those that it leaves out of legends.
 NAMES = ["$x_1$ {0}", r"$^$ \frac 100 %", "_hidden $5", "<b>bold</b> & [red]x", "two\nlines"]
-PRIOR = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
 
 
 class Page(HTMLParser):
@@ -52,41 +47,9 @@ def name(request):
     return request.param
 
 
-def ring(name):
-    """A world of three states, one of which has the name, and whose actions are named after the states."""
-    return gi.graph_world(nx.cycle_graph([name, "other", "third"]), stay=True, discount=0.9)
-
-
-def data_of(name, world=None):
-    labels = Labels((name,), subjects=(name,), worlds=(world,) if world is not None else ())
-    return gi.Trajectories.of([[0, 1, 2]], [[0, 1]], labels=labels)
-
-
-def fit_of(name, world):
-    fit = hand_fit(world, PRIOR, np.random.default_rng(0).normal(size=(40, 3)), data=data_of(name, world))
-    posterior = fit.posterior.rename({"d0": "state"}).assign_coords(state=[label(state) for state in world.states])
-    return dataclasses.replace(fit, tree=xr.DataTree.from_dict({"posterior": posterior}))
-
-
-@functools.cache
-def plain_audit():
-    return gi.audit(fit_of("first", ring("first")), quick=True)
-
-
-def audit_of(name):
-    """An audit with answers for a world, a planner and an experiment of this name."""
-    index = [name, "other"]
-    planners = pd.DataFrame({"gap": [0.0, 0.01], "choices": [np.inf, 500.0], "meaning": "…"}, index=index)
-    acting = pd.DataFrame({"regret": 0.1, "value_at_risk": 0.2, "tail": 0.2, "chance": 0.5}, index=index)
-    columns = {"nullity": 1, "information": 1.0, "information_error": 0.1}
-    design = gi.identify.experiments.design.Design(pd.DataFrame(columns, index=index), 1, np.inf, np.inf)
-    answers = Answers("Not said.", planners, "Not said.", acting, design)
-    return dataclasses.replace(plain_audit(), fit=fit_of(name, ring(name)), answers=answers, unvisited=(name,))
-
-
 def said(figure):
     """All texts of a figure after it was drawn, as they are read."""
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     return [text.get_text().replace(r"\$", "$") for text in figure.findobj(Text)]
 
 
