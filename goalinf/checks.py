@@ -12,7 +12,8 @@ import jax
 import numpy as np
 
 PRNGKey = jax.Array | np.ndarray | int  # a key of JAX, or the seed of one
-_P, _R = ParamSpec("_P"), TypeVar("_R")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 _SEEDS = 2**32
 
 
@@ -52,7 +53,7 @@ def random_key(key: Any) -> jax.Array:
         Where it is neither, because the key was forgotten, for one.
     """
     expected = f"expected a whole number in [0, {_SEEDS}) as a seed, or a JAX random key, such as jax.random.key(0)"
-    if isinstance(key, numbers.Integral) and not isinstance(key, bool):
+    if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
         if not 0 <= key < _SEEDS:  # beyond, JAX makes other keys in the other precision
             raise ValueError(f"key is {key!r}; {expected}")
         return jax.random.key(int(key))

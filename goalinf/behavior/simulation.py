@@ -233,8 +233,8 @@ def _walk(
     one_world = len(setting.worlds) == 1
     with computing_in(precision) as chosen:
         mdp, policies = setting.mdp(), setting.plan_all(agent)
-        for one, policy in zip(options_of(agent), policies, strict=True):
-            check_solved(policy.residual, policy.values, chosen, one, setting.worlds)
+        for each, policy in zip(options_of(agent), policies, strict=True):
+            check_solved(policy.residual, policy.values, chosen, each, setting.worlds)
         which = drawn_options(key, agent, len(first))[group] if option is None else jnp.asarray(option)
         walked = _roll_out(key, cast(mdp), policies, hidden_slips(agent), which, first, context, steps, one_world)
         return jax.device_get(walked)

@@ -63,7 +63,7 @@ KINDS = {
     "free beta, hard maximum": (gi.boltzmann(FREE), STATES, "hmc"),
     "priors that are not normal": (
         gi.soft_optimal(dist.Gamma(4.0, 2.0)),
-        gi.StateReward(dist.Laplace(0.0, 1.0), on="departure"),
+        gi.StateReward(dist.StudentT(5.0, 0.0, 1.0), on="departure"),
         "hmc",
     ),
     "an expanded prior": (
