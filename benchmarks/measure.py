@@ -89,6 +89,20 @@ def counts(module, clock: CompileClock, quick: bool) -> dict:
     }
 
 
+def audit(module, clock: CompileClock, quick: bool) -> dict:
+    if module.__name__ == "naive":
+        return {}
+    fit, look = module.auditor(tasks.t1(quick=quick))
+    result, found = {}, None
+    for name, call in {"fit": lambda _: fit(), "first": look, "second": look}.items():
+        clock.reset()
+        start = time.perf_counter()
+        made = call(found)
+        found = made if name == "fit" else found
+        result |= {f"{name}_s": time.perf_counter() - start, f"{name}_compilation_s": clock.seconds()}
+    return result
+
+
 MEASURES = {
     "T1": t1,
     "T2": t2,
@@ -99,6 +113,7 @@ MEASURES = {
     "T6 states": t6_states,
     "T6 features": t6_features,
     "counts": counts,
+    "audit": audit,
 }
 
 

@@ -112,6 +112,13 @@ def sampler(task: tasks.Task):
     return run
 
 
+def auditor(task: tasks.Task):
+    """A function without arguments that fits, and one of the fit that audits."""
+    world, prior = world_of(task), prior_of(task)
+    key = jax.random.key(0)
+    return lambda: gi.infer(key, world, **prior, chains=CHAINS, progress=False), lambda fit: gi.audit(fit)
+
+
 def mode_finder(task: tasks.Task):
     """Posterior mode of the weights, beta known. A function without arguments."""
     world, prior, find_mode = world_of(task), prior_of(task), gi.find_mode  # the last imports what it needs

@@ -1,4 +1,4 @@
-"""All benchmarks in one table: `python benchmarks/run.py [T1 T2 T3 T5 T6 counts] [--quick] [--naive] [--out FILE]`.
+"""All benchmarks in one table: `python benchmarks/run.py [TASK …] [--quick] [--naive] [--out FILE]`.
 
 Every task runs in two processes, one per side, one after the other, and every goal is a ratio between the two. Tasks
 that take seconds are run several times, the sides in turn, because the speed of a machine drifts.
@@ -27,6 +27,7 @@ PARTS = {
     "T5": ["T5"],
     "T6": ["T6 states", "T6 features"],
     "counts": ["counts"],
+    "audit": ["audit"],
 }
 # Of which every number is the median; one of the others.
 ROUNDS = {"T3": 3, "T3 MAP": 3, "T5": 5, "T6 states": 5, "T6 features": 5}
@@ -260,6 +261,17 @@ def counts_rows(naive: dict, ours: dict) -> list[Row]:
     ]
 
 
+def audit_rows(naive: dict, ours: dict) -> list[Row]:
+    rows = []
+    for name in ("first", "second"):
+        notes = ["no naive side"]
+        if f"{name}_s" in ours:
+            times = ours[f"{name}_s"] / ours["fit_s"]
+            notes.append(f"{times:.1f} times the fit, of it compilation {ours[f'{name}_compilation_s']:.1f} s")
+        rows.append(row(f"audit of T1, {name}", "s", f"{name}_s", naive, ours, "", "", *notes))
+    return rows
+
+
 ROWS = {
     "T1": t1_rows,
     "T2": t2_rows,
@@ -270,6 +282,7 @@ ROWS = {
     "T6 states": t6_states_rows,
     "T6 features": t6_features_rows,
     "counts": counts_rows,
+    "audit": audit_rows,
 }
 
 if __name__ == "__main__":

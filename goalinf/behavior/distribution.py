@@ -301,7 +301,7 @@ class Behavior(dist.Distribution):
             walk = jax.vmap(walk)
         return walk(keys)
 
-    def _sample_one(self, key: Array) -> Trajectories:
+    def _sample_one(self, key: Any) -> Trajectories:
         like = self.like
         assert like is not None
         steps, one_world = like.actions.shape[1], len(self.setting.worlds) == 1

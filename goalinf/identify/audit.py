@@ -16,9 +16,10 @@ from goalinf.identify.contraction import Contraction, contraction
 from goalinf.identify.directions import Directions
 from goalinf.identify.experiments.kinds import Comparison, Demonstrations, Experiment
 from goalinf.identify.kernel import kernel
-from goalinf.identify.questions import answer
+from goalinf.identify.questions import QUESTIONS, answer
 from goalinf.identify.report import Audit
 from goalinf.identify.ridge import Ridge, ridge
+from goalinf.infer.progress import Progress
 from goalinf.rewards import Reward
 from goalinf.worlds import World, label
 
@@ -30,6 +31,7 @@ def audit(
     planners: Mapping[str, Agent] | None = None,
     experiments: Mapping[str, Experiment] | None = None,
     quick: bool = False,
+    progress: bool | None = None,
 ) -> Audit:
     r"""Say what a posterior owes to the data and what it owes to the prior.
 
@@ -58,7 +60,9 @@ def audit(
         What could be observed next. Default: as many walks again; as many from the place that was seen least; as many
         of somebody like this with half the discount. An empty mapping leaves the question out.
     quick : bool
-        Leave the five questions out, which take some ten to sixty seconds.
+        Leave the five questions out, which take some ten to sixty seconds, and longer in large worlds.
+    progress : bool, optional
+        Show a progress bar; default: where the error stream is a terminal.
 
     Returns
     -------
@@ -90,7 +94,22 @@ def audit(
     check_flag("quick", quick)
     elsewhere = {"elsewhere": worlds} if isinstance(worlds, World) else worlds or {}
     _check_asked(fit, elsewhere, planners, experiments)
-    found = Directions.of(fit, "an audit")
+    with Progress("audit: directions", 1 if quick else 1 + QUESTIONS, divergences=False, show=progress) as bar:
+        found = Directions.of(fit, "an audit")
+        bar.advance(1)
+        return _audited(fit, found, elsewhere, planners, experiments, quick, bar)
+
+
+def _audited(
+    fit: Any,
+    found: Directions,
+    elsewhere: Mapping[str, World],
+    planners: Mapping[str, Agent] | None,
+    experiments: Mapping[str, Experiment] | None,
+    quick: bool,
+    bar: Progress,
+) -> Audit:
+    """The audit of a fit whose directions are known."""
     setting, jacobian, joint = found.setting, found.jacobian, found.joint
     visited, n_choices = _visits(fit.data, jacobian)
     seen = np.asarray(visited.any(1)) if visited.ndim == 3 else visited
@@ -104,7 +123,7 @@ def audit(
         for number, name in enumerate(names):
             shape = setting.worlds[number].mdp.available.shape
             visits[name] = fit.data.choice_counts(*shape, context=number if several else None).sum(1)
-        answers = answer(fit, visits, elsewhere, planners, experiments)
+        answers = answer(fit, visits, elsewhere, planners, experiments, bar)
     return Audit(
         fit=fit,
         answers=answers,

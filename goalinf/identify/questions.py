@@ -21,9 +21,11 @@ from goalinf.identify.planners.equivalence import planner_equivalence
 from goalinf.identify.zero import ZeroReward, zero_reward
 from goalinf.infer.fit import Fit
 from goalinf.infer.priors import fill
+from goalinf.infer.progress import Progress
 from goalinf.rewards import Reward
 from goalinf.worlds import World, label
 
+QUESTIONS = 5
 _DRAWS, _DATA_SETS = 100, 100
 _DEPTH = 3
 _WHY_NOT = (ValueError, ConvergenceError, PrecisionError)  # what cannot be computed, in words
@@ -161,24 +163,37 @@ def answer(
     worlds: Mapping[str, World],
     planners: Mapping[str, Agent] | None,
     experiments: Mapping[str, Experiment] | None,
+    bar: Progress,
 ) -> Answers:
     """Everything that can be said; ``visits (S,)`` by context, and see :func:`~goalinf.audit` for the others."""
+
+    def always(what: str, ask: Callable[[], _Answer]) -> _Answer | str:
+        bar.say(f"audit: {what}")
+        found = _tried(what, ask)
+        bar.advance(1)
+        return found
+
+    def maybe(what: str, ask: Callable[[], _Answer], others: Mapping[str, Any] | None) -> _Answer | str | None:
+        if others is None or len(others):
+            return always(what, ask)
+        bar.advance(1)  # an empty mapping leaves the question out
+        return None
+
     key = jax.random.key(0)  # an audit is of a fit, and the same for the same fit
     everywhere = {**worlds_of(fit), **worlds}
     agent, reward = _mean(fit)
-    compared, tried = planners is None or len(planners) > 0, experiments is None or len(experiments) > 0
     return Answers(
-        zero=_tried("whether nothing at all is wanted", lambda: zero_reward(key, fit, scales=())),
-        planners=_tried("which other planners act alike", lambda: _planners(fit, agent, reward, visits, planners))
-        if compared
-        else None,
-        pairs=_tried("which degenerate pairs act alike", lambda: _pairs(fit, agent, reward)),
-        acting=_tried("what acting on this reward would cost", lambda: cost_of_acting(fit, everywhere)),
-        design=_tried(
-            "which further data would help", lambda: _design(key, fit, agent, visits, experiments, everywhere)
-        )
-        if tried
-        else None,
+        zero=always("whether nothing at all is wanted", lambda: zero_reward(key, fit, scales=())),
+        planners=maybe(
+            "which other planners act alike", lambda: _planners(fit, agent, reward, visits, planners), planners
+        ),
+        pairs=always("which degenerate pairs act alike", lambda: _pairs(fit, agent, reward)),
+        acting=always("what acting on this reward would cost", lambda: cost_of_acting(fit, everywhere)),
+        design=maybe(
+            "which further data would help",
+            lambda: _design(key, fit, agent, visits, experiments, everywhere),
+            experiments,
+        ),
     )
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 import xarray as xr
 
 _WIDEST = 500.0  # nats; weights further apart cannot be told from zero
+_ALIKE = 1e-9  # nats; weights closer together differ by rounding
 VERSION = metadata.version("arviz")
 
 
@@ -71,6 +72,8 @@ def khat(log_weights: np.ndarray) -> float:
     """Pareto k of importance weights; infinite where the largest dwarf the rest of the tail."""
     n = log_weights.size
     tail = np.sort(log_weights)[-max(1, int(min(n / 5, 3 * np.sqrt(n)))) :]
+    if tail[-1] - tail[0] < _ALIKE:  # no tail, which PSIS refuses to rank
+        return 0.0
     if not tail[0] > tail[-1] - _WIDEST:  # exponentials of the others are zero, and the fit of the tail undefined
         return np.inf
     # Takes log-likelihoods, whose negatives are the log weights of leaving one out.

@@ -233,7 +233,7 @@ def starting_values(sites: Sequence[Site], product: ScaleMixture | None) -> dict
     found = {site.name: (Normal.of(site.prior), site.prior.shape()) for site in sites}
     start = {name: normal.mean.reshape(shape) for name, (normal, shape) in found.items() if normal is not None}
     if product is not None:
-        start["agent.beta"] = np.exp(product.middle)
+        start["agent.beta"] = np.asarray(np.exp(product.middle))
         if rewards := [value for name, value in start.items() if name.startswith("reward.")]:
             start[PRODUCT] = rewards[0] * start["agent.beta"]
     return start

@@ -22,11 +22,13 @@ class Progress:
     divergences : bool
         Whether there can be any.
     show : bool, optional
-        Default: only where the error stream is a terminal.
+        Default: only where the error stream is a terminal. Inside another bar nothing is shown: a terminal has one.
     """
 
+    _shown = False  # whether a bar of this process is on the screen
+
     def __init__(self, title: str, total: int, *, divergences: bool = True, show: bool | None = None):
-        shown = sys.stderr.isatty() if show is None else show
+        shown = (sys.stderr.isatty() if show is None else show) and not Progress._shown
         columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
         if divergences:
             columns.append(TextColumn("{task.fields[divergences]} divergences"))
@@ -41,6 +43,10 @@ class Progress:
             self._divergences += divergences
             self._bar.update(self._task, advance=steps, divergences=self._divergences)
 
+    def say(self, title: str) -> None:
+        """Name what is running now."""
+        self._bar.update(self._task, description=title)
+
     def restart(self, steps: int) -> None:
         """Take back steps whose draws were discarded."""
         with self._lock:
@@ -53,8 +59,12 @@ class Progress:
             self._bar.update(self._task, total=(self._bar.tasks[self._task].total or 0) + steps)
 
     def __enter__(self) -> Progress:
+        if not self._bar.disable:
+            Progress._shown = True
         self._bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
+        if not self._bar.disable:
+            Progress._shown = False

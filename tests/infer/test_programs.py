@@ -52,6 +52,98 @@ def test_other_data_of_a_model_compile_nothing():
     assert done.stdout.split() == ["True", "0", "0", "True"]
 
 
+STATES = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+FEATURES = gi.LinearReward(np.arange(8.0).reshape(4, 2), dist.Normal(0.0, 1.0), on="departure")
+EITHER = gi.one_of([gi.soft_optimal(2.0), gi.myopic(0.5, 2.0)])
+FREE = dist.LogNormal(0.0, 0.5)
+KINDS = {
+    "linear": (gi.soft_optimal(2.0), FEATURES, "auto"),
+    "tabular": (gi.soft_optimal(2.0), STATES, "hmc"),
+    "free beta": (gi.soft_optimal(FREE), STATES, "auto"),
+    "free beta, hard maximum": (gi.boltzmann(FREE), STATES, "hmc"),
+    "priors that are not normal": (
+        gi.soft_optimal(dist.Gamma(4.0, 2.0)),
+        gi.StateReward(dist.StudentT(5.0, 0.0, 1.0), on="departure"),
+        "hmc",
+    ),
+    "an expanded prior": (
+        gi.boltzmann(FREE),
+        gi.StateReward(dist.Normal(0.0, 1.0).expand([4]), on="departure"),
+        "hmc",
+    ),
+    "known reward": (gi.boltzmann(FREE), WANTS, "auto"),
+    "one of two agents": (EITHER, WANTS, "auto"),
+    "one of two agents and a reward": (EITHER, STATES, "hmc"),
+    "hidden modes": (gi.abandoning(0.05, 2.0, recovery=0.05), STATES, "hmc"),
+    "habits": (gi.habitual(0.5, FREE, habit_rate=0.5), WANTS, "hmc"),
+    "NUTS": (gi.boltzmann(2.0), STATES, "nuts"),
+}
+
+
+@pytest.fixture
+def lowered():
+    """Programs that were lowered, for compilation or for the cache of it, since the test began."""
+    found = []
+
+    def hear(event, *_, **__):
+        if event.endswith("jaxpr_to_mlir_module_duration"):
+            found.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(hear)
+    yield found
+    jax.monitoring.unregister_event_duration_listener(hear)
+
+
+def walks_with(cells_from):
+    """Walks of one shape, in which few or many different choices are made."""
+    return gi.simulate(cells_from, HALL, gi.boltzmann(2.0), WANTS, trajectories=4, steps=5)
+
+
+@pytest.mark.filterwarnings("ignore::goalinf.UnidentifiedWarning")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_second_fit_lowers_nothing(kind, lowered):
+    """Of other data of the same shape, with agents and rewards as they are, by any sampler."""
+    agent, reward, method = KINDS[kind]
+    options = {"chains": 2, "warmup": 50, "draws": 50, "method": method, "progress": False}
+    for seed in range(2):
+        lowered.clear()
+        gi.infer(seed, HALL, agent=agent, reward=reward, data=walks_with(seed), **options)
+    assert lowered == []
+
+
+@pytest.mark.parametrize("by", ["find_mode", "laplace", "svi"])
+def test_a_second_quick_look_lowers_nothing(by, lowered):
+    for seed in range(2):
+        lowered.clear()
+        parts = {"agent": gi.boltzmann(2.0), "reward": STATES, "data": walks_with(seed)}
+        if by == "find_mode":
+            gi.find_mode(seed, HALL, **parts)
+        else:
+            gi.approximate(seed, HALL, **parts, by=by, draws=50, steps=50 if by == "svi" else None)
+    assert lowered == []
+
+
+def test_a_second_goal_posterior_lowers_nothing(lowered):
+    for seed in range(2):
+        lowered.clear()
+        goals = gi.goals(HALL, {"left": "s", "right": "a"})
+        gi.goal_posterior(HALL, gi.boltzmann(2.0 + seed), goals, walks_with(seed))
+    assert lowered == []
+
+
+def test_data_of_one_shape_share_programs_whatever_was_chosen():
+    """A cell is a different choice: their number depends on the data, what is compiled for must not."""
+    once, often = walks_with(0), walks_with(1)
+    repeated = gi.Trajectories.of(np.repeat(once.states[:1], 4, axis=0), np.repeat(once.actions[:1], 4, axis=0))
+    for most in (20, 64, 1000):
+        sizes = {len(data.cells.padded(most).weight) for data in (once, often, repeated)}
+        assert len(sizes) == 1
+    assert len(once.cells.padded(5000).weight) == 1024
+    for padded in (once.cells.padded(20), once.cells.padded(5000)):
+        assert padded.weight.sum() == once.cells.weight.sum()
+        assert (padded.weight[len(once.cells.weight) :] == 0).all()
+
+
 def look(key, data, agent, sd):
     prior = gi.StateReward(dist.Normal(0.0, sd), on="departure")
     fit = gi.infer(key, HALL, agent=agent, reward=prior, data=data, method="hmc", chains=2, warmup=50, draws=50)
