@@ -57,6 +57,18 @@ def test_newton_from_below_takes_four_steps_after_ten_sweeps(calls, discount, be
     np.testing.assert_allclose(compiled, found, rtol=1e-12)
 
 
+def test_policy_iteration_factorizes_every_policy(calls):
+    """In a grid in which the news of a reward travels further than the ten sweeps: old factors would mislead it."""
+    grid = gi.open_grid(12, 12, discount=0.999)
+    reward = gi.StateReward(np.random.default_rng(0).normal(size=grid.n_states), on="departure")
+    problem = Problem.of(grid.mdp, reward, 1.0)
+    with computing_in("float64"):
+        factors, backups = calls(host, "Factors"), calls(host, "backup")
+        values = host.fixed_point(problem, "hard")
+    assert 5 <= len(factors) == len(backups) - 10
+    assert solver.residual(problem, values, "hard") < 1e-14
+
+
 @pytest.mark.parametrize("discount", WORLDS)
 @pytest.mark.parametrize("beta", [0.1, 100.0])
 def test_newton_from_nearby_takes_no_sweep(calls, discount, beta):

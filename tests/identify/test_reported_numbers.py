@@ -1,0 +1,73 @@
+"""Numbers that reports print, and the limits of what is taken, exactly."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import goalinf as gi
+from goalinf.identify.distance.posterior import value_at_risk
+from goalinf.identify.kernel import kernel
+from goalinf.identify.zero import ZeroReward
+
+HALL = gi.gridworld("s..a", discount=0.9)
+
+
+def test_the_gap_is_the_weakest_kept_over_the_strongest_dropped():
+    sizes = [3.0, 2e-3, 4e-10, 1e-12]
+    found = kernel(np.diag(sizes), 1e-8)
+    assert found.dimension == 2
+    np.testing.assert_allclose(found.singular_values, sizes, rtol=1e-12)
+    assert found.gap == pytest.approx(2e-3 / 4e-10, rel=1e-9)
+    for tolerance, dimension in ((4e-10, 2), (3.9e-10, 1), (1e-12, 1), (9e-13, 0), (3.0, 4)):
+        assert kernel(np.diag(sizes), tolerance).dimension == dimension
+    assert kernel(np.diag([1.0, 0.0]), 1e-8).gap == np.inf
+    assert kernel(np.diag([1e-9, 1e-10]), 1e-8).gap == np.inf
+
+
+@pytest.mark.parametrize("level", [-0.1, 0.0, 1.0, 1.1, np.nan])
+def test_levels_lie_between_zero_and_one(level):
+    with pytest.raises(ValueError, match=r"level is .*expected a number in \(0, 1\)"):
+        value_at_risk([0.0, 1.0], level=level)
+    with pytest.raises(ValueError, match="of 0 losses"):
+        value_at_risk([], level=0.5)
+
+
+@pytest.mark.parametrize("level", [1e-6, 0.3, 0.5, 0.875, 1 - 1e-6])
+def test_conditional_value_at_risk_is_the_mean_of_the_worst_share(level):
+    """By sorting and adding up, the loss at the border with the part of it that belongs to the share."""
+    losses = np.random.default_rng(0).exponential(size=40)
+    worst, left, total = np.sort(losses)[::-1], (1 - level) * 40, 0.0
+    for loss in worst:
+        total += min(left, 1.0) * loss
+        left -= min(left, 1.0)
+    quantile, conditional = value_at_risk(losses, level=level)
+    assert conditional == pytest.approx(total / ((1 - level) * 40), rel=1e-9)
+    assert (losses <= quantile).mean() >= level > (losses < quantile).mean()
+
+
+def test_a_walk_that_is_compared_is_whole():
+    whole = {"states": [[0, 1, 2], [0, 0, 1]], "actions": [[3, 3], [2, 3]]}
+    gi.Comparison(HALL, gi.Trajectories.of(**whole))
+    for walk, step, what, at in ((0, 0, "actions", 0), (1, 1, "actions", 1), (0, 1, "states", 2), (1, 1, "states", 2)):
+        broken = {name: np.array(rows) for name, rows in whole.items()}
+        broken[what][walk, at] = -1
+        with pytest.raises(ValueError, match=f"walk {walk}, step {step}: the choice or what followed it is missing"):
+            gi.Comparison(HALL, gi.Trajectories.of(**broken, lengths=[2, 2]))
+
+
+def zero_reward(scales):
+    table = pd.DataFrame(
+        {"scale": scales, "log_bayes_factor": [-1.0 - scale for scale in scales], "error": 0.25, "converged": True}
+    )
+    runaway = pd.DataFrame({"size": [2.0, 4.0], "posterior": [0.25, 0.125], "prior": [0.1, 0.01]})
+    return ZeroReward(table, False, 2.0, -9.0, None, None, runaway)
+
+
+def test_every_width_is_reported():
+    assert zero_reward([1.0]).log_bayes_factor == -2.0
+    assert zero_reward([0.5, 1.0, 3.0]).log_bayes_factor == -2.0
+    text = str(zero_reward([0.5, 1.0, 3.0]))
+    assert all(each in text for each in ("-1.50 at 0.5", "-2.00 at 1", "-4.00 at 3", "-2.00 ± 0.25"))
+    alone = str(zero_reward([1.0]))
+    assert " at 1" not in alone
+    assert all(each in alone for each in (f"{2.0 * np.log(10):+.1f} nats", "Larger than 4", "0.12", "0.01"))
