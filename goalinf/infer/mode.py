@@ -186,4 +186,5 @@ def climb(
     largest = float(np.max(np.abs(found.jac)))
     potential = float(found.fun) if found.fun < _UNDEFINED else np.inf
     converged = bool(largest < 1e-3 and np.isfinite(potential))
-    return Mode(found.x, potential, largest, converged, int(found.nit), target.derivatives(found.x)[2])
+    bends = target.derivatives(found.x)[2] if start.size <= NEWTON_SIZE else None
+    return Mode(found.x, potential, largest, converged, int(found.nit), bends)

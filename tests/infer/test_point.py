@@ -7,7 +7,8 @@ import numpyro.distributions as dist
 import pytest
 
 import goalinf as gi
-from goalinf.infer import lbfgs, point
+from goalinf.infer import mode as modes
+from goalinf.infer import point
 from goalinf.infer.mode import climb
 
 KEY = jax.random.key(0)
@@ -76,10 +77,15 @@ WALKS = gi.simulate(KEY, HALL, SOFT, WANTS, trajectories=10, steps=10)
 PARTS = {"agent": SOFT, "reward": PRIOR, "data": WALKS}
 
 
+def newton_up_to(size, monkeypatch):
+    for module in (modes, point):
+        monkeypatch.setattr(module, "NEWTON_SIZE", size)
+
+
 @pytest.fixture
 def large(monkeypatch):
     """As if three parameters were too many for a dense Hessian at every step."""
-    monkeypatch.setattr(point, "NEWTON_SIZE", 0)
+    newton_up_to(0, monkeypatch)
 
 
 def test_lbfgs_finds_the_mode_and_the_covariance_of_newton(request):
@@ -93,8 +99,8 @@ def test_lbfgs_finds_the_mode_and_the_covariance_of_newton(request):
     np.testing.assert_allclose(same.posterior["reward.values"], look.posterior["reward.values"], atol=1e-4)
 
 
-def test_lbfgs_comes_back_from_where_nothing_is_defined():
-    mode = lbfgs.climb(Cliff())
+def test_lbfgs_comes_back_from_where_nothing_is_defined(large):
+    mode = climb(Cliff())
     assert mode.converged
     assert mode.curvature is None
     np.testing.assert_allclose(mode.flat, 0.0, atol=1e-4)
@@ -103,7 +109,7 @@ def test_lbfgs_comes_back_from_where_nothing_is_defined():
 @pytest.mark.parametrize(("size", "method"), [(1500, "Newton's method"), (0, "L-BFGS")])
 @pytest.mark.parametrize("function", [gi.find_mode, gi.approximate])
 def test_too_few_steps_are_named(monkeypatch, size, method, function):
-    monkeypatch.setattr(point, "NEWTON_SIZE", size)
+    newton_up_to(size, monkeypatch)
     said = rf"gi\.{function.__name__}: the mode was not reached in 1 steps of {method}: .* give it more \(steps=\)"
     with pytest.raises(gi.ConvergenceError, match=said):
         function(0, HALL, **PARTS, steps=1)
