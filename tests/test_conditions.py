@@ -17,6 +17,7 @@ from scipy.stats import norm
 import goalinf as gi
 from goalinf.data import Trajectories
 from goalinf.infer.problem import standard
+from goalinf.infer.registry import Reader, Writer
 from goalinf.precision import computing_in
 
 BETA, DISCOUNT = 1.5, 0.8
@@ -123,6 +124,19 @@ def test_contexts_without_names():
     assert [float(x) for x in (found, named, ordered)] == pytest.approx([EXPECTED.sum()] * 3, abs=1e-10)
     with pytest.raises(ValueError, match=r"the data hold context number 2; contexts= names 2 of them: 'pre', 'post'"):
         gi.Behavior(worlds, AGENT, rewards, contexts=("pre", "post")).log_prob(plain)
+
+
+def test_names_of_contexts_are_kept_in_files():
+    """Of data without labels too; dates as text, which a file can hold."""
+    for names, kept in ((("pre", 2), ("pre", 2)), ((pd.Timestamp("2020-01-01"), "b"), ("2020-01-01 00:00:00", "b"))):
+        data = Trajectories.of([[0, 1], [1, 0]], [[0], [1]], context=[0, 1], contexts=names)
+        writer = Writer()
+        structure = writer.structure(data)
+        again = Reader(writer.arrays, writer.records).value(structure)
+        assert again.contexts == kept
+        assert again.context.tolist() == [0, 1]
+    del writer.records[-1]["fields"]["contexts"]  # as in a file of before
+    assert Reader(writer.arrays, writer.records).value(structure).contexts is None
 
 
 def test_contexts_that_nothing_is_known_of():
