@@ -1,5 +1,7 @@
 """Every option of the command line changes what it says, and nothing else; faults come all at once, in its words."""
 
+import types
+
 import jax
 import numpy as np
 import pandas as pd
@@ -162,12 +164,12 @@ def test_check_reads_as_fit_does(folder, asked, monkeypatch, option):
 
 def test_force_replaces_a_fit_and_nothing_else_does(folder, monkeypatch):
     class Found:
+        heading = "found"
+        tree = types.SimpleNamespace(attrs={})
+
         def save(self, path, *, overwrite):
             assert overwrite == (path.name == "old.nc")
             path.write_text("new")
-
-        def __repr__(self):
-            return "found"
 
     monkeypatch.setattr(gi, "infer", lambda *_, **__: Found())
     (folder / "old.nc").write_text("old")

@@ -359,8 +359,8 @@ class Fit:
 
     @property
     def heading(self) -> str:
-        """Chains, draws and parameters, and the diagnosis: what print shows beside the first numbers."""
-        return f"{self._size}\n{self.diagnosis}"
+        """Chains, draws and parameters, the diagnosis and pooling: what print shows beside the first numbers."""
+        return "\n".join(filter(None, [self._size, self.diagnosis, self.pooled]))
 
     @property
     def _size(self) -> str:
