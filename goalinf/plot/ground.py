@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -213,5 +214,5 @@ class Ground:
                 color = style.contrast(drawn.to_rgba(values[i]))
             elif values is not None:
                 color = style.contrast(drawn.to_rgba(values[int(y), int(x)]))
-            place = {"ha": "center", "va": "center", "zorder": 5}
+            place: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 5}
             ax.text(x + shift, y + shift, style.name(text), size=size, weight=weight, color=color, **place)
