@@ -61,9 +61,10 @@ walks
 # %%
 # Who could have done this
 # ------------------------
-# Somebody who looks one step ahead and wants these points. Could others have done the same with other wishes? All of
-# them, exactly: for rewards of states every look-ahead makes the same family of policies (in a single world), and the
-# discount, the depth and even the sign of the plan are exchanged for another reward.
+# Somebody who looks one step ahead and wants these points. Could others have done the same with other wishes? All who
+# do not lapse, exactly: for rewards of states every look-ahead makes the same family of policies (in a single world), and
+# the discount, the depth and even the sign of the plan are exchanged for another reward. The search for that reward is
+# local; where it ends in a gap, further starts (``starts=``) may close it.
 
 OTHERS = {
     "two steps": gi.lookahead(2, beta=4.0),

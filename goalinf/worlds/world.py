@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order
 
-from goalinf import display
+from goalinf.display import card, drawing, facts
 from goalinf.worlds.mdp import MDP
 from goalinf.worlds.names import Names, label, plain
 from goalinf.worlds.pairs import Belief, Memory
@@ -288,8 +288,8 @@ class World:
             "starts": self._named(starts),
             "terminal": self._named(ends),
         }
-        drawn = display.drawing(str(self.source)) if self._drawn else ""
-        return display.card(f"World ({self.layout})", display.facts(rows), drawn)
+        drawn = drawing(str(self.source)) if self._drawn else ""
+        return card(f"World ({self.layout})", facts(rows), drawn)
 
     @property
     def _drawn(self) -> bool:
