@@ -18,6 +18,7 @@ from goalinf.behavior import simulate
 from goalinf.checks import check_count, check_kind, check_number
 from goalinf.data import Trajectories
 from goalinf.identify.candidates import log_likelihood, policies_of
+from goalinf.identify.income import collected
 from goalinf.rewards import Reward
 from goalinf.worlds import World, label
 
