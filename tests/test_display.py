@@ -72,11 +72,9 @@ def test_a_fit_prints_its_first_numbers():
     text = repr(fit).splitlines()
     assert text[0] == "Fit(2 chains x 50 draws of reward.values[12])"
     assert text[1].split() == ["mean", "sd", "3", "%", "97", "%"]
-    row = fit.summary().iloc[0]
-    assert text[2].split() == [
-        "reward.values[s]",
-        *(number(row[name]) for name in ("mean", "sd", "eti94_lb", "eti94_ub")),
-    ]
+    draws = fit.posterior["reward.values"].sel(state="s").values
+    expected = draws.mean(), draws.std(), *np.quantile(draws, [0.03, 0.97])
+    assert text[2].split() == ["reward.values[s]", *map(number, expected)]
     assert text[12] == "… and 2 more: fit.summary()"
     assert text[13] == fit.diagnosis
     assert fit.heading == f"{text[0]}\n{fit.diagnosis}"
