@@ -47,8 +47,7 @@ def numbers(posterior: xr.Dataset, shares: xr.Dataset | None, most: int) -> tupl
 
 def _moments(draws: Any) -> list[float]:
     values = np.asarray(draws, float)
-    spread = values.std(ddof=1) if values.size > 1 else float("nan")
-    return [values.mean(), spread, *np.quantile(values, [_TAIL, 1 - _TAIL])]
+    return [values.mean(), values.std(), *np.quantile(values, [_TAIL, 1 - _TAIL])]
 
 
 def as_text(table: pd.DataFrame) -> str:
