@@ -72,10 +72,10 @@ def khat(log_weights: np.ndarray) -> float:
     """Pareto k of importance weights; infinite where the largest dwarf the rest of the tail."""
     n = log_weights.size
     tail = np.sort(log_weights)[-max(1, int(min(n / 5, 3 * np.sqrt(n)))) :]
-    if tail[-1] - tail[0] < _ALIKE:  # no tail, which PSIS refuses to rank
-        return 0.0
     if not tail[0] > tail[-1] - _WIDEST:  # exponentials of the others are zero, and the fit of the tail undefined
         return np.inf
+    if tail[-1] - tail[0] < _ALIKE:  # no tail, which PSIS refuses to rank
+        return 0.0
     # Takes log-likelihoods, whose negatives are the log weights of leaving one out.
     return float(importlib.import_module("arviz_stats.base").array_stats.psislw(-log_weights)[1])
 

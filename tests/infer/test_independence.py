@@ -37,6 +37,12 @@ def test_weights_too_far_apart_for_a_fit_are_the_worst():
     assert _arviz.khat(np.where(np.arange(600) < 500, alike, -np.inf)) < 0.7
 
 
+def test_weights_that_are_all_alike_have_no_tail():
+    """PSIS refuses to rank them: so the weights are where a posterior is its prior."""
+    for log_weights in (np.zeros(600), np.full(600, -7.0), 1e-12 * np.arange(600.0)):
+        assert _arviz.khat(log_weights) == 0.0
+
+
 def test_few_normal_parameters_need_no_gradient(walks):
     fit = gi.infer(jax.random.key(0), HALL, agent=AGENT, reward=PRIOR, data=walks, **SIZE)
     assert fit.tree.attrs["algorithm"] == "IMH"
