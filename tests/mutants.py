@@ -27,6 +27,7 @@ import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 WORK = REPOSITORY / ".mutants"
@@ -41,7 +42,7 @@ PLANNING = {
 # No plausible slips: the language or the first call refuses them, or, as a cache that is gone, only time would tell.
 IMPLAUSIBLE = re.compile(
     r"ReplaceBinaryOperator_(?!Bit)\w+_(Bit\w+|\w+Shift|Mod|Pow)$|ReplaceBinaryOperator_Bit\w+_(?!Bit)"
-    r"|ReplaceComparisonOperator_\w+_Is|ReplaceUnaryOperator_\w+_(Not|Invert)|RemoveDecorator"
+    r"|ReplaceComparisonOperator_(Is|\w+_Is)|ReplaceUnaryOperator_\w+_(Not|Invert)|RemoveDecorator"
 )
 # Reading a compiled program from the cache is welcome; the programs of mutants stay out of it.
 QUIET = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "1e9", "HYPOTHESIS_PROFILE": "goalinf"}
@@ -149,8 +150,30 @@ def sample(modules: list[Path], count: int, seed: int) -> list:
     order = sorted(places)
     draws.shuffle(order)
     key = lambda item: (item.mutations[0].operator_name, item.mutations[0].occurrence)  # noqa: E731
-    drawn = [draws.choice(sorted(places[place], key=key)) for place in order]
-    return [WorkItem(f"{rank:06}", item.mutations) for rank, item in enumerate(drawn[:count])]
+    drawn: list = []
+    for place in order:
+        if len(drawn) == count:
+            break
+        items = sorted(places[place], key=key)
+        draws.shuffle(items)
+        one = next((item for item in items if compiles(*item.mutations)), None)
+        if one is not None:
+            drawn.append(WorkItem(f"{len(drawn):06}", one.mutations))
+    return drawn
+
+
+def compiles(mutation: Any) -> bool:
+    """Whether the mutant is a program: Cosmic Ray takes the stars of arguments for operators."""
+    from cosmic_ray.mutating import mutate_code
+    from cosmic_ray.plugins import get_operator
+
+    source = (REPOSITORY / mutation.module_path).read_text()
+    code = mutate_code(source, get_operator(mutation.operator_name)(**mutation.operator_args), mutation.occurrence)
+    try:
+        ast.parse(code)
+    except SyntaxError:
+        return False
+    return True
 
 
 def copied() -> None:

@@ -18,8 +18,8 @@ discounts = st.sampled_from([0.0, 0.5, 0.9, 0.99])
 
 
 def fuzzed(test):
-    """A property with 2,000 examples in `make fuzz`, eight in a usual run, and as many as any other profile says."""
-    return pytest.mark.fuzz(settings(max_examples=_EXAMPLES if _EXAMPLES > 25 else 8)(test))
+    """A property with 2,000 examples in `make fuzz`, five in a usual run, and as many as any other profile says."""
+    return pytest.mark.fuzz(settings(max_examples=_EXAMPLES if _EXAMPLES > 25 else 5)(test))
 
 
 @dataclass(frozen=True)
