@@ -308,9 +308,9 @@ class Behavior(dist.Distribution):
         option = drawn_options(key, self.agent, like.n_trajectories)
         if isinstance(self.agent, Mixture):
             option = option[self._group(like)]
-        like, mdp = self._matched(like), self.setting.mdp()
-        gaps = Gaps.of(mdp, like, one_world)
-        where = jnp.asarray(like.states)[:, 0], jnp.asarray(like.context), steps, one_world, gaps
+        matched, mdp = self._matched(like), self.setting.mdp()
+        gaps = Gaps.of(mdp, matched, one_world)
+        where = jnp.asarray(like.states)[:, 0], jnp.asarray(matched.context), steps, one_world, gaps
         slips = hidden_slips(self.agent)
         states, actions, alive = roll_out_one_of(key, mdp, self.policies, slips, option, *where)
         alive = alive & (jnp.arange(like.actions.shape[1]) < jnp.asarray(like.lengths)[:, None])

@@ -27,6 +27,7 @@ from goalinf.interrupt import heed
 
 FEW = 20  # dimensions; beyond, the Laplace approximation of a posterior of rewards is never close enough
 _FREEDOM = 10.0  # degrees of freedom of the proposals
+_FEWEST = 50  # weights from which the tail around one mode can be told
 
 
 class IndependentChains:
@@ -56,7 +57,7 @@ class IndependentChains:
     def __init__(self, key: Any, form: Form, geometry: Geometry, start: np.ndarray, *, block: int):
         self._rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
         self._form, self._geometry, self._block = form, geometry, block
-        self._log_weights = np.empty(0)
+        self._log_weights, self._modes = np.empty(0), np.empty(0, int)
         self.interrupted = False
         self.step_size, self.inverse_mass = np.ones(len(start)), np.ones(start.shape)
         if form.closed is not None:
@@ -67,8 +68,12 @@ class IndependentChains:
 
     @property
     def khat(self) -> float:
-        r"""Pareto :math:`\hat k` of the weights of all proposals so far."""
-        return _arviz.khat(self._log_weights)
+        r"""Pareto :math:`\hat k` of the weights of all proposals so far; of several modes, the largest.
+
+        Weights around a mode to which its Laplace approximation gives too little mass hide among those of the others.
+        """
+        by_mode = [self._log_weights[self._modes == number] for number in np.unique(self._modes)]
+        return max(map(_arviz.khat, [self._log_weights, *(one for one in by_mode if one.size >= _FEWEST)]))
 
     def advance(self, steps: int, progress: Progress, *, kept: bool = True) -> Draws:
         """At least this many steps (whole blocks) of every chain: arrays ``(chains, steps, …)``.
@@ -96,6 +101,7 @@ class IndependentChains:
     def _walk(self, steps: int) -> Draws:
         proposed = self._proposed(steps)
         self._log_weights = np.append(self._log_weights, proposed["log_weight"])
+        self._modes = np.append(self._modes, proposed.get("mode", np.zeros(proposed["log_weight"].shape, int)))
         thresholds = self._rng.uniform(size=proposed["log_weight"].shape)
         rates, states = [], []
         for step, threshold in enumerate(thresholds):

@@ -2,8 +2,9 @@
 
 Chains that start around one mode agree with one another whether or not there is a second one, so R-hat, effective
 sample sizes and importance weights cannot see it. The search therefore starts from draws of the prior: those whose
-nearest neighbor of higher density is far away ("nearest-better" distances, Preuss 2010), those that favor one option of
-a mixture of agents most, and the mirror images of the modes found so far. Two climbs that end apart have found one mode
+nearest neighbor of higher density is far away ("nearest-better" distances, Preuss 2010), those that are likelier than the
+modes found so far would have them by most, those that favor one option of a mixture of agents most, and the mirror
+images of the modes. Two climbs that end apart have found one mode
 where the density hardly drops between them. The share of climbs whose mode no other climb has found estimates the
 probability that a further start would reach a new mode (Good 1953).
 """
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from scipy.spatial.distance import cdist
+from scipy.stats import norm
 
 from goalinf.infer.fit import MISSED
 from goalinf.infer.mode import Mode, climb
@@ -30,8 +32,9 @@ _MOST_STARTS = 40
 _BARRIER = 1.0  # nats that the density has to drop between two modes
 _BETWEEN = 15  # places looked at on the line between two modes
 _CLOSE = 0.5  # Laplace standard deviations within which two climbs have met
-_NEGLIGIBLE = 12.0  # nats of Laplace mass below the heaviest mode, beyond which a mode has no part in the posterior
+_NEGLIGIBLE = 12.0  # nats below the heaviest mode, in mass and density, beyond which a mode has no part in the posterior
 _FLATTEST = 1e-8  # smallest curvature relative to the largest: kinks have none, or a negative one
+_WIDEST = 2.0  # spreads of the prior: a Laplace approximation that is wider is that of a kink, or of a plateau
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -46,11 +49,14 @@ class Modes:
         Number of starts of the search.
     missed : float
         Estimated probability that a further start would reach a mode that is not among these.
+    spread : float (D,), optional
+        Standard deviations of the prior, as far as they are known.
     """
 
     peaks: tuple[Mode, ...]
     climbs: int = 1
     missed: float = 0.0
+    spread: np.ndarray | None = None
 
     @property
     def centers(self) -> np.ndarray:
@@ -60,12 +66,12 @@ class Modes:
     @property
     def scales(self) -> np.ndarray:
         """Square roots of the covariance of the Laplace approximation at each mode, ``(M, D, D)``."""
-        return np.stack([_scale(peak) for peak in self.peaks])
+        return np.stack([_scale(peak, self.spread) for peak in self.peaks])
 
     @property
     def log_mass(self) -> np.ndarray:
         """Logarithm of the integral of each Laplace approximation, in nats, ``(M,)``."""
-        return np.array([_log_mass(peak) for peak in self.peaks])
+        return np.array([_log_mass(peak, self.spread) for peak in self.peaks])
 
 
 def find_modes(key: Any, form: Form, favored: Favored | None = None, first: Mode | None = None) -> Modes:
@@ -83,14 +89,17 @@ def find_modes(key: Any, form: Form, favored: Favored | None = None, first: Mode
     first : Mode, optional
         Where a climb from the start of the target has ended, if that is known.
     """
-    search = _Search(form)
-    search.ended(climb(form.target) if first is None else first)
     pool = form.draw_prior(key, POOL)
+    search = _Search(form, _spread(pool))
+    search.ended(climb(form.target) if first is None else first)
     scan = form.closed is None and form.size <= SCANNED
-    ranked = iter(_ranked(pool, -form.log_density(pool)) if scan else range(len(pool)))
+    potentials = -form.log_density(pool) if scan else None
+    ranked = iter(range(len(pool)) if potentials is None else _ranked(pool, potentials))
     for index in favored(pool) if favored is not None else ():
         search.climb_from(pool[index])
     search.climb_from_some(pool, ranked, _STARTS if scan else _FEW_STARTS)
+    if potentials is not None:
+        search.climb_from_unexplained(pool, potentials, _STARTS)
     search.climb_from_mirrors()
     while search.missed > MISSED and len(search.reached) < _MOST_STARTS:
         before = len(search.reached)
@@ -103,8 +112,9 @@ def find_modes(key: Any, form: Form, favored: Favored | None = None, first: Mode
 class _Search:
     """A search under way: the modes so far, and which of them each climb has reached."""
 
-    def __init__(self, form: Form):
+    def __init__(self, form: Form, spread: np.ndarray | None = None):
         self.form = form
+        self.spread = spread
         self.peaks: list[Mode] = []
         self.reached: list[int] = []
 
@@ -133,6 +143,18 @@ class _Search:
         for _, index in zip(range(count), ranked, strict=False):
             self.climb_from(pool[index])
 
+    def climb_from_unexplained(self, pool: np.ndarray, potentials: np.ndarray, count: int) -> None:
+        """Climbs from the draws that are likelier than under the Laplace approximations so far, by most."""
+        left = np.isfinite(potentials)
+        for _ in range(min(count, int(left.sum()))):
+            explained = [
+                peak.potential + 0.5 * (np.linalg.solve(_scale(peak, self.spread), (pool - peak.flat).T) ** 2).sum(0)
+                for peak in self.peaks
+            ]
+            index = int(np.where(left, np.min(explained, axis=0) - potentials, -np.inf).argmax())
+            left[index] = False
+            self.climb_from(pool[index])
+
     def climb_from_mirrors(self) -> None:
         """Climbs from the mirror images of the modes, in the origin and in the start of the search."""
         middle = np.asarray(self.form.target.start, float)
@@ -153,18 +175,22 @@ class _Search:
         order = [int(i) for i in np.argsort(-self._log_mass()) if matter[i]]
         # With one mode that was climbed to once there is nothing that another climb could have confirmed.
         missed = self.missed if len(self.reached) > 1 else 0.0
-        return Modes(tuple(self.peaks[i] for i in order), len(self.reached), missed)
+        return Modes(tuple(self.peaks[i] for i in order), len(self.reached), missed, self.spread)
 
     def _add(self, end: Mode) -> None:
         self.peaks.append(end)
         self.reached.append(len(self.peaks) - 1)
 
     def _log_mass(self) -> np.ndarray:
-        return np.array([_log_mass(peak) for peak in self.peaks])
+        return np.array([_log_mass(peak, self.spread) for peak in self.peaks])
 
     def _matter(self) -> np.ndarray:
-        log_mass = self._log_mass()
-        return log_mass >= log_mass.max() - _NEGLIGIBLE if len(log_mass) > 1 else np.ones(len(log_mass), bool)
+        """Modes that are heavy, or high: the mass of a peak with wide flanks is far from that at its curvature."""
+        log_mass, potential = self._log_mass(), np.array([peak.potential for peak in self.peaks])
+        if len(log_mass) == 1:
+            return np.ones(1, bool)
+        heavy = log_mass >= log_mass.max() - _NEGLIGIBLE
+        return heavy | (potential <= potential[heavy].min() + _NEGLIGIBLE)
 
     def _close_to(self, flat: np.ndarray) -> int | None:
         """Number of the mode that a place is next to; where a mode is a kink, none is."""
@@ -186,7 +212,8 @@ def _ranked(pool: np.ndarray, potentials: np.ndarray) -> list[int]:
     order = [int(i) for i in np.argsort(potentials, kind="stable") if np.isfinite(potentials[i])]
     if len(order) < 2:
         return order
-    white = pool[order] / np.maximum(pool[order].std(axis=0), 1e-300)
+    # By ranks: the outliers of a prior with heavy tails are far from everything.
+    white = pool[order].argsort(axis=0, kind="stable").argsort(axis=0, kind="stable").astype(float)
     distance = cdist(white, white)
     distance[np.triu_indices(len(order))] = np.inf
     nearest = distance[1:].min(axis=1)
@@ -201,17 +228,29 @@ def _bends(peak: Mode) -> bool:
     return bool(np.linalg.eigvalsh(curvature)[0] > 0)
 
 
-def _log_mass(peak: Mode) -> float:
+def _log_mass(peak: Mode, spread: np.ndarray | None = None) -> float:
     """Logarithm of the integral of the Laplace approximation at a mode, in nats."""
-    log_volume = 0.0 if peak.curvature is None else float(np.linalg.slogdet(_scale(peak))[1])
+    log_volume = 0.0 if peak.curvature is None else float(np.linalg.slogdet(_scale(peak, spread))[1])
     return -peak.potential + 0.5 * peak.flat.size * np.log(2 * np.pi) + log_volume
 
 
-def _scale(peak: Mode) -> np.ndarray:
-    """A square root of the inverse of the curvature; directions that bend the other way count by their size."""
+def _scale(peak: Mode, spread: np.ndarray | None = None) -> np.ndarray:
+    """A square root of the inverse of the curvature, not much wider than the prior.
+
+    Directions that bend the other way count by their size.
+    """
     curvature = peak.curvature
     if curvature is None or not np.isfinite(curvature).all():
         return np.eye(peak.flat.size)
-    bends, axes = np.linalg.eigh(0.5 * (curvature + curvature.T))
+    unit = np.ones(peak.flat.size) if spread is None else spread
+    bends, axes = np.linalg.eigh(0.5 * (curvature + curvature.T) * np.outer(unit, unit))
     bends = np.abs(bends)
-    return axes / np.sqrt(np.maximum(bends, max(_FLATTEST * bends.max(), 1e-300)))
+    least = max(_FLATTEST * bends.max(), 1e-300) if spread is None else _WIDEST**-2
+    return unit[:, None] * axes / np.sqrt(np.maximum(bends, least))
+
+
+def _spread(pool: np.ndarray) -> np.ndarray | None:
+    """Standard deviations of draws of the prior, whose outliers do not count."""
+    low, high = np.quantile(pool, [0.25, 0.75], axis=0)
+    spread = (high - low) / (2 * norm.ppf(0.75))
+    return spread if np.isfinite(spread).all() and (spread > 0).all() else None
