@@ -83,6 +83,19 @@ def test_no_order_changes_a_score(kind, order, other, rows, left_out):
     assert float(like_part) == pytest.approx(expected.sum(), abs=1e-10)
 
 
+def test_sampled_contexts_keep_their_names():
+    """Three states against four: a condition that is taken for another one would hold numbers that do not exist."""
+    worlds = {"pre": gi.gridworld("s.a", discount=DISCOUNT), "post": gi.gridworld("b..s", discount=DISCOUNT)}
+    rewards = {name: gi.StateReward(np.ones(world.n_states), on="departure") for name, world in worlds.items()}
+    walks = gi.simulate(jax.random.key(0), worlds, AGENT, rewards, trajectories=2, steps=3)
+    for order in itertools.permutations(worlds):
+        again = gi.Behavior(worlds, AGENT, rewards, like=walks, contexts=order).sample(jax.random.key(1))
+        assert [again.named_contexts[n] for n in np.asarray(again.context)] == ["pre", "pre", "post", "post"]
+        assert np.isfinite(gi.Behavior(worlds, AGENT, rewards).log_prob(again))
+        np.testing.assert_array_equal(again.states[:, 0], walks.states[:, 0])
+
+
+
 @pytest.mark.parametrize("kind", NAMES)
 def test_compiled_models_know_the_names(kind):
     """The log density of a user's own model, traced with data as its argument, of all data and of a part."""

@@ -49,8 +49,9 @@ def infer(
     own, a function of the data that calls ``numpyro.sample(name, gi.Behavior(...), obs=data)``.
 
     The sampler first searches for the modes of the posterior: it climbs from the prior medians, from draws of the prior
-    (up to 20 parameters: those of 256 draws that are far from every draw of higher density), from the draw that most
-    favors each option of a mixture, and from the mirror images of the modes. The chains start around the modes, in
+    (up to 20 parameters: those of 256 draws that are far from every draw of higher density, and those that are likelier
+    than the modes so far say), from the draw that most favors each option of a mixture, and from the mirror images of
+    the modes. The chains start around the modes, in
     proportion to their Laplace mass, in coordinates whitened by the curvature at the heaviest one.
 
     - One mode, a soft-optimal agent, a linear reward of up to 20 parameters with a normal prior: independence
@@ -70,7 +71,9 @@ def infer(
     ``print(fit)`` says which sampler ran and why, and whether it converged: R-hat at most 1.01 and at least 400
     effective draws of every parameter and of the indicator of every mode, no divergences. A fit does not converge
     where more than a quarter of the climbs ended in a mode that no other climb had reached: the posterior then has
-    modes that the chains have not visited. No search can exclude a mode with a small basin of attraction.
+    modes that the chains have not visited. No search can exclude a mode with a small basin of attraction: a mode that
+    is much narrower than the others, in more than some five dimensions, is missed where none of 256 draws of the prior
+    lies nearer to it than to the others, in their own widths.
 
     Compiled programs of the last 16 models and shapes of data are kept: where the same world is given again with the
     same agent and reward, priors included, further data of the same shape (trajectories, steps) start at once.

@@ -13,7 +13,9 @@ from scipy import stats
 
 import goalinf as gi
 from goalinf.infer.jumps import Maps
-from goalinf.infer.modes import _ranked
+from goalinf.infer.modes import _ranked, find_modes
+from goalinf.infer.problem import own_model
+from goalinf.precision import computing_in
 
 QUIET = {"progress": False}
 ERRORS = 4.0  # standard errors allowed in one comparison
@@ -230,6 +232,82 @@ def test_posterior_odds_of_opposite_planners_are_the_prior_odds(walks):
     shares = fit.responsibilities["agent.which"].values[:, :, 0, 0]
     assert fit.converged, fit.diagnosis
     assert abs(shares.mean() - 0.7) < ERRORS * shares.std() / np.sqrt(effective_sample_size(shares))
+
+
+# -- what a search overlooks ------------------------------------------------------------------------------------------
+
+
+def hills(centers, sds):
+    """Normal hills of equal mass under a wide prior."""
+    centers, sds = np.array(centers), np.array(sds)
+
+    def model(y):
+        prior = dist.Normal(0.0, 3.0).expand([centers.shape[1]]).to_event(1)
+        u = numpyro.sample("u", prior)
+        log_p = dist.Normal(centers, sds[:, None]).log_prob(u).sum(axis=1)
+        numpyro.factor("hills", jax.nn.logsumexp(log_p) - prior.log_prob(u))
+        numpyro.sample("y", dist.Normal(0.0, 1.0), obs=y)
+
+    return model
+
+
+def modes_of(model, seed=0):
+    """Modes that the search finds, whether or not a gradient vanishes there."""
+    with computing_in("float64"):
+        return find_modes(jax.random.key(seed), own_model(jax.random.key(0), model, jnp.array(0.0), {}, {}).plain)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("size", "sds"), [(4, [0.3, 0.5, 0.8]), (8, [0.5, 0.6, 0.7])])
+def test_three_modes_of_unequal_width_are_found(size, sds, seed):
+    """Most draws of the prior are nearer to the wide ones; those that are not are likelier than the wide ones say."""
+    centers = np.random.default_rng([size, seed]).normal(size=(3, size)) * np.sqrt(size)
+    assert len(modes_of(hills(centers, sds), seed).peaks) == 3
+
+
+def used_or_not(z, u):
+    """Around 4 two further entries are known from data, around -4 only by a prior that has a kink and no curvature."""
+    unused = dist.Normal(-4.0, 1.0).log_prob(z)
+    used = dist.Normal(4.0, 1.0).log_prob(z) + dist.Normal(1.0, 0.1).log_prob(u).sum() + 2.0 * (1.0 + np.log(2.0))
+    return jnp.logaddexp(unused, used)
+
+
+def test_a_flat_mode_does_not_outweigh_all_others():
+    def model(y):
+        z = numpyro.sample("z", dist.Normal(0.0, 3.0))
+        u = numpyro.sample("u", dist.Laplace(0.0, 1.0).expand([2]).to_event(1))
+        numpyro.factor("either", used_or_not(z, u) - dist.Normal(0.0, 3.0).log_prob(z))
+        numpyro.sample("y", dist.Normal(0.0, 1.0), obs=y)
+
+    found = modes_of(model)
+    assert len(found.peaks) == 2
+    assert np.ptp(found.log_mass) < 4.0  # they have the same mass; without a limit of width it would be 20 nats
+
+
+def pointed(size):
+    """A normal hill at -4 and one with the flanks of a Laplace distribution at 4, of equal mass."""
+
+    def model(y):
+        prior = dist.Normal(0.0, 4.0).expand([size]).to_event(1)
+        u = numpyro.sample("u", prior)
+        flanks = -(jnp.sqrt((u - 4.0) ** 2 + 1e-6) + np.log(2.0)).sum()
+        numpyro.factor("hills", jnp.logaddexp(dist.Normal(-4.0, 1.0).log_prob(u).sum(), flanks) - prior.log_prob(u))
+        numpyro.sample("y", dist.Normal(0.0, 1.0), obs=y)
+
+    return model
+
+
+def test_a_pointed_mode_with_wide_flanks_is_not_negligible():
+    """Its curvature gives it e^-18 of the mass that it has."""
+    assert len(modes_of(pointed(4)).peaks) == 2
+
+
+def test_proposals_too_narrow_for_one_mode_are_noticed():
+    """Of all weights together, those around the normal hill hide the others."""
+    fit = gi.infer(jax.random.key(0), model=pointed(3), data=jnp.array(0.0), method="independence", **QUIET)
+    assert fit.tree.attrs["modes"] == 2
+    assert fit.tree.attrs["khat"] > 0.7
+    assert not fit.converged
 
 
 # -- the parts --------------------------------------------------------------------------------------------------------
