@@ -39,6 +39,8 @@ PLANNING = {
     *("bellman", "derivatives", "frontier", "host", "inattention", "linear", "outlooks", "planners", "planning"),
     "solver",
 }
+_CLOSEST = 12  # test files of a module that are tried, within the seconds
+
 # No plausible slips: the language or the first call refuses them, or, as a cache that is gone, only time would tell.
 IMPLAUSIBLE = re.compile(
     r"ReplaceBinaryOperator_(?!Bit)\w+_(Bit\w+|\w+Shift|Mod|Pow)$|ReplaceBinaryOperator_Bit\w+_(?!Bit)"
@@ -224,7 +226,7 @@ class Clock:
     def affordable(self, module: Path, limit: float) -> tuple[list[Path], float]:
         """Doctests of the module and its closest test files, and the seconds they take together."""
         chosen, total = [module], self(module, 3600.0)
-        for path in closest(module):
+        for path in closest(module)[:_CLOSEST]:
             if total < 0.8 * limit and self(path, limit - total) <= limit - total:
                 chosen.append(path)
                 total += self(path, limit)

@@ -169,7 +169,7 @@ class Behavior(dist.Distribution):
         return self.setting.places(names, used)
 
     def _matched(self, value: Trajectories) -> Trajectories:
-        """The same data with the setting's number of every context, in the place of the data's own."""
+        """The same data with the setting's number of every context instead of the data's own."""
         places = self._places(value)
         if places is None or np.array_equal(places, np.arange(len(places))):
             return value

@@ -62,7 +62,7 @@ def roll_out(
     """Simulate: states ``(N, T+1)``, actions ``(N, T)`` and whether each step was taken ``(N, T)``.
 
     Latent modes and histories move on by the same kernels that score them. ``slip`` is the probability that the world
-    moves by any available action in the place of the one that is recorded; None where it never does. A choice that
+    moves by any available action instead of the one that is recorded; None where it never does. A choice that
     is missing leaves a history as it was, here as where it is scored.
     """
     policy = cast(policy)

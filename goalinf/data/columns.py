@@ -190,7 +190,7 @@ def in_sequence(
 
 
 def time_stamps(step: Hashable, source: str | None) -> str:
-    """Remedy where times stand in the place of steps."""
+    """Remedy where a column of times is given as steps."""
     text = f"If column {step!r} holds time stamps, use their rank within the trajectory, 1, 2, 3, …"
     return text if source is not None else f"{text}: table.groupby(trajectory)[{step!r}].rank(method='first')"
 
@@ -239,7 +239,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_time(value: Any) -> bool:
-    """Whether it is a date or time, or text that reads like one."""
+    """True for a date or time, and for text that reads like one."""
     if isinstance(value, str):
         try:
             return any(mark in value for mark in "-:/") and not pd.isna(pd.Timestamp(value))

@@ -210,7 +210,7 @@ def check_same_conditions(
 
 
 def _changed(one: World, other: World) -> str:
-    """What differs between two worlds in which an agent would plan; empty where nothing does."""
+    """Name what differs between two worlds in which an agent would plan; empty where nothing does."""
     if one is other:
         return ""
     parts = ("successors", "probabilities", "available", "terminal", "discount")

@@ -138,7 +138,7 @@ def _action(world: World, name: Any, state: int | None, coded: bool, *, text: bo
 
 
 def _coded(world: World) -> bool:
-    """Whether actions may be given by number, because no name looks like one."""
+    """True where actions may be given by number, because no name looks like one."""
     every = [name for names in world.actions for name in names] if world.local_actions else world.actions
     return not any(is_whole(label(name)) for name in every if name is not None)
 

@@ -405,7 +405,7 @@ class Trajectories(eqx.Module):
 
     @property
     def _traced(self) -> bool:
-        """Whether it is inside compiled code, or a batch of data sets."""
+        """True inside compiled code, and for a batch of data sets."""
         return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(self)) or np.ndim(self.lengths) != 1
 
 

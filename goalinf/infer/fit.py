@@ -154,7 +154,7 @@ class Fit:
 
     @property
     def converged(self) -> bool:
-        """Whether nothing speaks against the draws; of an approximation of the only mode, whether their Pareto k is
+        """True where nothing speaks against the draws; for an approximation, where there is one mode and Pareto k is
         at most 0.7.
         """
         if not self._chained:

@@ -170,7 +170,7 @@ class _Search:
         return float(((counts == 1) & self._matter()).sum() / max(len(self.reached), 1))
 
     def modes(self) -> Modes:
-        """Those that matter, the heaviest first."""
+        """Modes that matter, the heaviest first."""
         matter = self._matter()
         order = [int(i) for i in np.argsort(-self._log_mass()) if matter[i]]
         # With one mode that was climbed to once there is nothing that another climb could have confirmed.
@@ -201,7 +201,7 @@ class _Search:
         return None
 
     def _apart(self, one: Mode, other: Mode) -> bool:
-        """Whether the density drops on the line between two modes."""
+        """True where the density drops on the line between two modes."""
         share = np.linspace(0.0, 1.0, _BETWEEN + 2)[1:-1, None]
         between = -self.form.log_density(one.flat + share * (other.flat - one.flat))
         return bool(between.max() > max(one.potential, other.potential) + _BARRIER)
@@ -221,7 +221,7 @@ def _ranked(pool: np.ndarray, potentials: np.ndarray) -> list[int]:
 
 
 def _bends(peak: Mode) -> bool:
-    """Whether the density drops in every direction from a mode."""
+    """True where the density drops in every direction from a mode."""
     curvature = peak.curvature
     if curvature is None or not np.isfinite(curvature).all():
         return False

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Literal
 
 import jax
 import numpy as np
-import numpyro
-import numpyro.distributions as dist
 import xarray as xr
-from numpyro import handlers
-from numpyro.infer import SVI, Trace_ELBO, autoguide, init_to_value
-from numpyro.optim import Adam
 from scipy.special import logsumexp
 
 from goalinf.agents import Agent, Mixture
@@ -22,9 +17,9 @@ from goalinf.agents.alternatives import options_of
 from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.checks import PRNGKey, check_choice, check_count, takes_key
 from goalinf.errors import ConvergenceError
-from goalinf.infer import _arviz, assemble
+from goalinf.infer import _arviz, assemble, svi
 from goalinf.infer.curvature import curvature
-from goalinf.infer.density import Density, Model
+from goalinf.infer.density import Model
 from goalinf.infer.fit import KHAT, Fit, told_apart
 from goalinf.infer.geometry import Geometry
 from goalinf.infer.labeled import labeled_fit
@@ -41,7 +36,6 @@ _KINKS = (
     "this agent plans with a hard maximum: its posterior has kinks where best actions tie, and the mode may lie "
     "on one, where no gradient vanishes: use gi.infer, or gi.soft_optimal, whose posterior is smooth"
 )
-_STEPS = 2000  # of SVI
 _FEWEST = 25  # draws from which the tail of the weights can be told
 _LARGEST = 1e9  # bytes of a dense curvature
 
@@ -217,7 +211,7 @@ def approximate(
             gaussian, said, modes = _laplace(key_fit, posterior, steps)
         else:
             modes = 1
-            gaussian, said = _svi(key_fit, posterior, _STEPS if steps is None else steps)
+            gaussian, said = svi.gaussian(key_fit, posterior.plain, svi.STEPS if steps is None else steps)
         noise = np.asarray(jax.random.normal(key_draw, (draws, gaussian.center.size)))
         flat = gaussian.center + noise @ gaussian.scale.T
         quality, tail = _tail(posterior.plain.log_density(flat) + 0.5 * (noise**2).sum(axis=1))
@@ -301,38 +295,3 @@ def _laplace(key: Any, posterior: Posterior, steps: int | None) -> tuple[Geometr
             "use gi.infer, or by='svi'"
         )
     return geometry, said, len(modes.peaks)
-
-
-def _svi(key: Any, posterior: Posterior, steps: int) -> tuple[Geometry, str]:
-    """The Gaussian with the largest evidence lower bound."""
-    form = posterior.plain
-    guide, run = form.density.program(("svi", steps), lambda: _optimizer(form.density, steps))
-    params, losses = run(key, form.data)
-    bound = -float(np.mean(np.asarray(losses)[-100:]))
-    if not np.isfinite(bound):
-        raise ConvergenceError(
-            "gi.approximate: the evidence lower bound of SVI is not finite; use tighter priors, or gi.infer"
-        )
-    fitted = guide.get_posterior(params)
-    geometry = Geometry(np.asarray(fitted.loc), np.asarray(fitted.scale_tril), True)
-    return geometry, f"Variational inference, not MCMC, with an evidence lower bound of {bound:.1f} nats"
-
-
-def _optimizer(density: Density, steps: int) -> tuple[Any, Callable[[Any, Any], tuple[Any, Any]]]:
-    """A guide, and so many steps towards its best parameters as a function of a key and the data."""
-
-    def flat_model(data: Any) -> None:
-        flat = numpyro.sample("flat", dist.ImproperUniform(dist.constraints.real_vector, (), (density.size,)))
-        with handlers.block():  # the sites of the model itself are none of the guide's business
-            potential = density.value(flat, data)
-        numpyro.factor("log_density", -potential)
-
-    guide = autoguide.AutoMultivariateNormal(flat_model, init_loc_fn=init_to_value(values={"flat": density.start}))
-    svi = SVI(flat_model, guide, Adam(0.02), Trace_ELBO())
-    update = jax.jit(lambda state, data: jax.lax.scan(lambda s, _: svi.update(s, data), state, length=steps))
-
-    def run(key: Any, data: Any) -> tuple[Any, Any]:
-        state, losses = update(svi.init(key, data), data)
-        return svi.get_params(state), losses
-
-    return guide, run

@@ -241,7 +241,7 @@ def _run(
 
 
 def _longer(draws: Draws, settings: Settings, every: int) -> bool:
-    """Whether twice as many draws are likely to be enough where these are not."""
+    """True where these draws are not enough and twice as many are likely to be."""
     if every >= _LONGEST or settings.chains * settings.draws < 2 * ESS:
         return False  # so few were asked for that they cannot be enough
     r_hat, ess = _arviz.worst(xr.Dataset({"x": (("chain", "draw", "coordinate"), draws["x"])}))

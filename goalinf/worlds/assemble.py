@@ -48,7 +48,7 @@ def renormalized(probabilities: np.ndarray, given: Any) -> np.ndarray:
 
 
 def is_one_in_float32(total: np.ndarray, count: Any) -> np.ndarray:
-    """Whether sums are one but for rounding: so many numbers, divided by their sum, miss one by as many roundings."""
+    """True where sums are one but for rounding: numbers divided by their sum miss one by as many roundings."""
     return np.abs(total - 1) <= float(np.finfo(np.float32).eps) * np.maximum(_ROUNDINGS, count)
 
 

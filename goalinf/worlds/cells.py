@@ -17,7 +17,7 @@ _EXACT = 2**53  # whole numbers up to here are exact as floats
 
 
 def is_whole(text: str) -> bool:
-    """Whether a text is a whole number as it would be written again: ``"1"``, but not ``"01"`` or ``"1e3"``."""
+    """True for text that is a whole number as it would be written again: ``"1"``, but not ``"01"`` or ``"1e3"``."""
     return _WHOLE.fullmatch(text) is not None
 
 

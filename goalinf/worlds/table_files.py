@@ -50,7 +50,7 @@ class Table:
         return self.frame.assign(**found, **{column: self.numbers(column) for column in numbers})
 
     def without(self, words: Sequence[Any], columns: Sequence[Hashable]) -> Table:
-        """The table in which some columns have missing values in the place of these words."""
+        """The table in which missing values replace these words in some columns."""
         if not len(words):
             return self
         printed = {_printed(word) for word in words}

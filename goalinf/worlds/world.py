@@ -293,7 +293,7 @@ class World:
 
     @property
     def _drawn(self) -> bool:
-        """Whether its map is short enough to be shown with it."""
+        """True where the map is short enough to be shown with the world."""
         return self.names.rows is not None and len(self.names.rows) <= _ROWS_SHOWN
 
     def _named(self, states: np.ndarray) -> str:

@@ -83,7 +83,7 @@ GOLDEN = {
 
 
 def policy_of(agent):
-    """That of the first step."""
+    """Value at the first step."""
     policy = agent.policy(G3, G3_REWARD).values
     return policy[0] if policy.ndim == 3 else policy
 

@@ -138,7 +138,7 @@ class Search:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Divergence:
-    """That of a planner's policy from the target, as a function of its reward; infinite where it cannot plan."""
+    """Divergence of a planner's policy from the target, by its reward; infinite where the planner fails."""
 
     search: Search
     planner: Agent
