@@ -135,8 +135,8 @@ def test_names_that_no_file_can_hold_are_refused_before_sampling(entry, model, o
     def fail(*_, **__):
         raise AssertionError("it has begun")
 
-    for module in (run, point):
-        monkeypatch.setattr(module, "climb", fail)
+    monkeypatch.setattr(run, "find_modes", fail)
+    monkeypatch.setattr(point, "climb", fail)
     with pytest.raises(ValueError, match=said):
         entry(KEY, model=model, data=TIMES, **options)
 
