@@ -30,7 +30,7 @@ NAMES = {
     "text": ("pre", "post", "later"),
     "numbers": (10, 2, 5),
     "fractions": (0.5, 0.25, 2),
-    "numbers and text": (1, "1", "a"),
+    "numbers and text": (1, "2", "a"),
     "pairs": (("a", 2), ("a", 1), ("b", 0)),
 }
 TABLE = pd.DataFrame(

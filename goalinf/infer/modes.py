@@ -2,11 +2,11 @@
 
 Chains that start around one mode agree with one another whether or not there is a second one, so R-hat, effective
 sample sizes and importance weights cannot see it. The search therefore starts from draws of the prior: those whose
-nearest neighbor of higher density is far away ("nearest-better" distances, Preuss 2010), those that are likelier than the
-modes found so far would have them by most, those that favor one option of a mixture of agents most, and the mirror
-images of the modes. Two climbs that end apart have found one mode
-where the density hardly drops between them. The share of climbs whose mode no other climb has found estimates the
-probability that a further start would reach a new mode (Good 1953).
+nearest neighbor of higher density is far away ("nearest-better" distances, Preuss 2010), those that are likelier than
+the modes found so far would have them by most, those that favor one option of a mixture of agents most, and the mirror
+images of the modes. Two climbs that end apart have found one mode where the density hardly drops between them. The
+share of climbs whose mode no other climb has found estimates the probability that a further start would reach a new
+mode (Good 1953).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MOST_STARTS = 40
 _BARRIER = 1.0  # nats that the density has to drop between two modes
 _BETWEEN = 15  # places looked at on the line between two modes
 _CLOSE = 0.5  # Laplace standard deviations within which two climbs have met
-_NEGLIGIBLE = 12.0  # nats below the heaviest mode, in mass and density, beyond which a mode has no part in the posterior
+_NEGLIGIBLE = 12.0  # nats of mass and of density below the heaviest mode, beyond which a mode has no part
 _FLATTEST = 1e-8  # smallest curvature relative to the largest: kinks have none, or a negative one
 _WIDEST = 2.0  # spreads of the prior: a Laplace approximation that is wider is that of a kink, or of a plateau
 

@@ -12,6 +12,7 @@ import numpy as np
 from goalinf import interrupt
 from goalinf.checks import check_count, check_flag
 from goalinf.data import Trajectories
+from goalinf.infer.assemble import data_hash
 from goalinf.infer.checkpoint import Checkpoint
 from goalinf.infer.density import Model
 from goalinf.infer.driver import Draws, default_chain_method, thinned
@@ -134,9 +135,10 @@ def posterior_of(fit: Fit, *, model: Model | None = None, data: Any = None) -> P
 
 def _same_data(fit: Fit, data: Any) -> bool:
     """Equal numbers, and equal names of contexts, by which a model finds worlds and rewards."""
-    if not isinstance(data, Trajectories) or data.data_hash() != fit.tree.attrs["data_hash"]:
+    if data_hash(data) != fit.tree.attrs["data_hash"]:
         return False
-    return not isinstance(fit.data, Trajectories) or data.context_names == fit.data.context_names
+    both = isinstance(data, Trajectories) and isinstance(fit.data, Trajectories)
+    return not both or data.context_names == fit.data.context_names
 
 
 def _further(

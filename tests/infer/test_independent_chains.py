@@ -8,6 +8,7 @@ from scipy import stats
 from goalinf.infer.closed_form import ClosedForm
 from goalinf.infer.geometry import Geometry
 from goalinf.infer.independence import IndependentChains
+from goalinf.infer.posterior import Form
 from goalinf.infer.progress import Progress
 
 CENTER, SCALE = np.array([1.0, -1.0]), np.array([[1.5, 0.0], [0.5, 1.2]])
@@ -38,7 +39,8 @@ class Counter(Progress):
 
 def chains(count=4, block=500, target=None, start=None):
     start = np.zeros((count, 2)) if start is None else start
-    return IndependentChains(jax.random.key(0), target or Target(), Geometry(CENTER, SCALE, True), start, block=block)
+    form = Form(trace=lambda: pytest.fail("nothing is compiled"), data=None, closed=target or Target())
+    return IndependentChains(jax.random.key(0), form, Geometry(CENTER, SCALE, True), start, block=block)
 
 
 def test_draws_have_the_density_of_the_target():

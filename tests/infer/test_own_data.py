@@ -36,6 +36,18 @@ FORMS = {
 }
 
 
+def test_a_fit_of_a_file_goes_on_with_its_data_alone(tmp_path):
+    """Equal data may be given again; others are refused."""
+    fit = fitted({"times": TIMES})
+    path = fit.save(tmp_path / "waiting.nc")
+    given = jax.tree.map(np.array, fit.data)
+    further = gi.resume(path, draws=50, model=waiting, data=given)
+    assert further.posterior.identical(gi.resume(fit, draws=50).posterior)
+    with pytest.raises(ValueError, match="data= are not the data of the fit"):
+        gi.resume(path, draws=50, model=waiting, data=jax.tree.map(lambda leaf: np.array(leaf) + 1, fit.data))
+
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_from_sampling_to_a_file_and_back(form, tmp_path):
     data, names = FORMS[form]
