@@ -70,7 +70,7 @@ def test_a_fit_prints_its_first_numbers():
         jax.random.key(0), hall, agent=gi.soft_optimal(beta=1.0), reward=prior, data=data, draws=50, chains=2
     )
     text = repr(fit).splitlines()
-    assert text[0] == "Fit(2 chains x 50 draws of reward.values[12])"
+    assert text[0] == "Fit(2 chains x 50 draws of reward.values[12]; 2 choices scored)"
     assert text[1].split() == ["mean", "sd", "3", "%", "97", "%"]
     draws = fit.posterior["reward.values"].sel(state="s").values
     expected = draws.mean(), draws.std(), *np.quantile(draws, [0.03, 0.97])

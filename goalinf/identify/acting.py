@@ -81,7 +81,7 @@ def cost_of_acting(
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("world")
 
 
-def worlds_of(fit: Fit) -> dict[str, World]:
+def worlds_of(fit: Any) -> dict[str, World]:
     """The worlds of a fit by name: ``"here"``, or those of the contexts of its data, in their order.
 
     Raises

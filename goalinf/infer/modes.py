@@ -203,8 +203,8 @@ class _Search:
     def _apart(self, one: Mode, other: Mode) -> bool:
         """True where the density drops on the line between two modes."""
         share = np.linspace(0.0, 1.0, _BETWEEN + 2)[1:-1, None]
-        between = -self.form.log_density(one.flat + share * (other.flat - one.flat))
-        return bool(between.max() > max(one.potential, other.potential) + _BARRIER)
+        between = [self.form.value(flat) for flat in one.flat + share * (other.flat - one.flat)]
+        return not max(between) <= max(one.potential, other.potential) + _BARRIER
 
 
 def _ranked(pool: np.ndarray, potentials: np.ndarray) -> list[int]:

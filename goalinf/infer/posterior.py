@@ -75,7 +75,13 @@ class Form:
         """Its potential where the search for the mode starts; compiled, a Hessian would take minutes."""
         if self.closed is not None:
             return self.target.derivatives(self.target.start)[0]
-        return float(self.density.value(self.density.start, self.data))
+        return self.value(self.density.start)
+
+    def value(self, flat: np.ndarray) -> float:
+        """Minus the log joint density at one place ``(D,)``; not a number or infinite where undefined."""
+        if self.closed is not None:
+            return float(self.closed.scores(flat[None])[0][0])
+        return float(self.density.value(flat, self.data))
 
     def draw_prior(self, key: Any, size: int) -> np.ndarray:
         """Draws ``(size, D)`` from the prior."""

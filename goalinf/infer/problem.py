@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro
 import xarray as xr
+from numpyro.distributions import Distribution
 
 from goalinf.agents import Agent, Mixture, Setting
 from goalinf.agents.alternatives import options_of
@@ -25,6 +26,7 @@ from goalinf.errors import PrecisionError, UnidentifiedWarning
 from goalinf.infer import assemble
 from goalinf.infer.closed_form import ClosedForm, starting_values
 from goalinf.infer.density import Density, Model
+from goalinf.infer.normal import Normal
 from goalinf.infer.posterior import Form, Posterior
 from goalinf.infer.priors import Site, fill, find_sites, median, own_arrays, sample_sites
 from goalinf.infer.programs import recipe, shapes
@@ -150,10 +152,17 @@ def _typical(site: Site) -> np.ndarray:
     return np.broadcast_to(median(site.prior) if site.name.startswith("agent.") else 0.0, shape)
 
 
+def _usual(prior: Distribution) -> np.ndarray:
+    """A value of the size that a prior has: one standard deviation above the mean of a normal one, else a draw."""
+    if (normal := Normal.of(prior)) is not None:
+        return (normal.mean + normal.sd).reshape(prior.shape())
+    with computing_in("float64"):
+        return np.asarray(prior.sample(jax.random.key(0)))
+
+
 def _check_scale(agent: Agent | Mixture, reward: Rewards, sites: Sequence[Site], setting: Setting) -> None:
     """Refuse a beta with which rewards of the size of their prior are beyond all precision."""
-    with computing_in("float64"):
-        drawn = {one.name: np.asarray(one.prior.sample(jax.random.key(0))) for one in sites}
+    drawn = {one.name: _usual(one.prior) for one in sites}
     eps = float(jnp.finfo(jnp.result_type(float)).eps)
     filled, wanted = fill(agent, reward, drawn)
     several = wanted.values() if isinstance(wanted, Mapping) else [wanted]

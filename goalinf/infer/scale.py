@@ -168,7 +168,7 @@ class ScaleMixture(dist.Distribution):
     def nodes(self) -> tuple[np.ndarray, np.ndarray]:
         """The log betas summed over, and the logarithm of the prior probability that each stands for."""
         log_beta, step = np.linspace(*self._range, self._size, retstep=True)
-        weight = np.array(self.beta.log_prob(jnp.exp(log_beta))) + log_beta + np.log(step)
+        weight = np.array(_log_prob(self.beta, np.exp(log_beta))) + log_beta + np.log(step)
         weight[[0, -1]] += np.log(0.5)
         return log_beta, weight
 
@@ -186,6 +186,12 @@ class ScaleMixture(dist.Distribution):
         finer, step = jnp.linspace(log_beta[1], log_beta[-2], 10 * (self._size - 3) + 1), step / 10
         node = jax.random.categorical(key_node, _refined(self.log_joint(value, log_beta)))
         return jnp.exp(finer[node] + step * jax.random.uniform(key_place, minval=-0.5, maxval=0.5))
+
+
+@jax.jit
+def _log_prob(prior: Any, value: Any) -> Any:
+    """Log density of a prior; compiled, NumPyro does not warn of ends that rounding has put beyond the support."""
+    return prior.log_prob(value)
 
 
 def _refined(y: Any) -> Any:

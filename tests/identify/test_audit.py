@@ -193,7 +193,7 @@ def test_frame():
 
 
 def test_several_worlds_and_features():
-    other = gi.from_arrays(oracles.random_law(np.random.default_rng(8), 5, 2, 5), discount=0.5)
+    other = gi.from_arrays(oracles.random_law(np.random.default_rng(8), 5, 2, 5), discount=0.5, states=WORLD.states)
     reward = gi.LinearReward(normal(5, 2, 3), NORMAL, names=("x", "y", "z"))
     walks = gi.simulate(
         jax.random.key(0),

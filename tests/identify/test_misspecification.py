@@ -287,7 +287,7 @@ def test_credible_sets(posterior, level, expected):
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"key": 0}, "key is 0"),
+        ({"key": -1}, "key is -1"),
         ({"agents": {}}, "no agents were given"),
         ({"agents": {"prior": gi.boltzmann(1.0)}}, "rename it"),
         ({"agents": {"old": gi.hyperbolic(1.0, beta=1.0, horizon=5)}}, "agent 'old': steps is 20"),

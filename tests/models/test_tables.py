@@ -118,9 +118,9 @@ def test_behavior_of_another_world_is_refused(name):
     length = ziebart_2008.HORIZON
     states, actions = np.zeros((1, length + 1), int), np.zeros((1, length), int)
     far = np.where(np.arange(length + 1) == length, 10_000, states)
-    with pytest.raises(ValueError, match="the data visit state number 10000; the world has"):
+    with pytest.raises(ValueError, match="state number 10000; the world has"):
         module.model(gi.Trajectories.of(far, actions))
-    with pytest.raises(ValueError, match=r"the data hold action number 99; the world has \d actions"):
+    with pytest.raises(ValueError, match=r"action number 99; the world has \d actions"):
         module.model(gi.Trajectories.of(states, actions + 99))
 
 
