@@ -11,7 +11,8 @@ the last first choice is liked for its own sake by the repetition.
 Sites
 -----
 For each subject by itself: ``learning_rate_1``, ``learning_rate_2``, ``eligibility``, ``model_based`` ~ Beta(1.1, 1.1);
-``beta_1``, ``beta_2`` ~ LogNormal(1, 0.8), in 1/reward; ``repetition`` ~ Normal(0, 0.5), in reward. The data are a table with one row per trial, in order: ``subject``, ``choice1`` (0, 1), ``state2`` (0, 1; commonly that
+``beta_1``, ``beta_2`` ~ LogNormal(1, 0.8), in 1/reward; ``repetition`` ~ Normal(0, 0.5), in reward.
+The data are a table with one row per trial, in order: ``subject``, ``choice1`` (0, 1), ``state2`` (0, 1; commonly that
 of ``choice1``), ``choice2`` (0, 1 within the state), ``reward`` (0, 1). A missed response is an empty cell, and so is
 what follows it in the trial; it is not scored and nothing is learned from it.
 

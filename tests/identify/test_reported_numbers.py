@@ -60,8 +60,8 @@ def zero_reward(scales):
         {"scale": scales, "log_bayes_factor": [-1.0 - scale for scale in scales], "error": 0.25, "converged": True}
     )
     runaway = pd.DataFrame({"size": [2.0, 4.0], "posterior": [0.25, 0.125], "prior": [0.1, 0.01]})
-    none = pd.DataFrame()
-    return ZeroReward(table, False, 2.0, -9.0, None, none, none, runaway)
+    interval = pd.DataFrame({0.025: [0.5, 0.25], 0.975: [2.0, 4.0]}, index=["posterior", "prior"])
+    return ZeroReward(table, False, 2.0, -9.0, None, pd.DataFrame(), interval, runaway)
 
 
 def test_every_width_is_reported():
