@@ -43,7 +43,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.register_profile("explore", settings.get_profile("goalinf"), derandomize=False, max_examples=500)
-settings.register_profile(  # `make fuzz`: the properties marked fuzz, which have few examples in other runs
+settings.register_profile(  # `make fuzz`: the properties marked fuzz, which no other run has
     "fuzz",
     settings.get_profile("explore"),
     max_examples=int(os.environ.get("GOALINF_FUZZ_EXAMPLES", "2000")),

@@ -18,7 +18,7 @@ discounts = st.sampled_from([0.0, 0.5, 0.9, 0.99])
 
 
 def fuzzed(test):
-    """A property with 2,000 examples in `make fuzz`, five in a usual run, and as many as any other profile says."""
+    """A property with 2,000 examples in `make fuzz`, which alone runs it; five where it is asked for by name."""
     return pytest.mark.fuzz(settings(max_examples=_EXAMPLES if _EXAMPLES > 25 else 5)(test))
 
 

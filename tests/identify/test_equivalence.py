@@ -41,7 +41,11 @@ PUBLISHED = {
 
 
 @pytest.mark.parametrize(
-    ("worlds", "column"), [(ONE, 1), ({"one": ONE, "two": TWO}, 2)], ids=["one world", "two worlds"]
+    ("worlds", "column"),
+    [
+        pytest.param(ONE, 1, marks=pytest.mark.slow, id="one world"),
+        pytest.param({"one": ONE, "two": TWO}, 2, id="two worlds"),
+    ],
 )
 def test_the_table_of_planner_equivalence(worlds, column):
     """Zeros in one environment; the rest to 10 %."""

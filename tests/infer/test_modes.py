@@ -195,8 +195,8 @@ ANTI["opposite reward"] = gi.anti_rational(beta=3.0, negated=True)
     ("anti", "mean", "right"),
     [
         ("values of the opposite action", 0.3, 0.569),
-        ("values of the opposite action", 1.0, 0.921),
-        ("opposite reward", 0.3, 0.828),
+        pytest.param("values of the opposite action", 1.0, 0.921, marks=pytest.mark.slow),
+        pytest.param("opposite reward", 0.3, 0.828, marks=pytest.mark.slow),
     ],
 )
 def test_rational_or_anti_rational(walks, anti, mean, right):
