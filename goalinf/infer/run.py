@@ -31,6 +31,7 @@ _HALVINGS = 3  # of the step size, each of which begins the draws again
 _MAX_STEPS = 90  # gradients per draw, of 100 at most, beyond which chains in whitened coordinates hardly move
 _WORTH = 0.05  # effective draws per pilot draw below which plain NUTS is likely cheaper
 _LONGEST = 4  # times as many draws as were asked for, where these are not enough
+_ORDINAL = {2: "2nd", 4: "4th"}
 _HOPEFUL = 1.1  # R-hat above which longer chains would not help
 _ACCEPTED = 0.6  # rate of independent proposals below which chains stay in one place for long
 
@@ -86,7 +87,8 @@ def sample(key: Any, posterior: Posterior, settings: Settings, keep: Checkpoint)
     if settings.method != "nuts":
         form = posterior.straightest
         modes = _find(key, posterior, form)
-        geometry = _around(modes, Geometry.laplace(modes.peaks[0]))
+        whitened = Geometry.laplace(modes.peaks[0])
+        geometry = None if whitened is None else _around(modes, whitened)
         several = geometry is not None and geometry.maps is not None
         independent = jax.random.fold_in(key, 3)
         candidates: list[tuple[Algorithm, Any]] = [("HMC", key_hmc)]
@@ -118,15 +120,15 @@ def sample(key: Any, posterior: Posterior, settings: Settings, keep: Checkpoint)
 
 
 def _find(key: Any, posterior: Posterior, form: Form) -> Modes:
+    """The modes of a posterior in one of its forms."""
     key_search, key_split = jax.random.split(jax.random.fold_in(key, 4))
     favored = partial(posterior.favored, key_split, form) if posterior.mixture is not None else None
     return find_modes(key_search, form, favored)
 
 
-def _around(modes: Modes, geometry: Geometry | None) -> Any:
-    if geometry is None or len(modes.peaks) == 1:
-        return geometry  # with one mode there is nothing to jump to
-    return geometry.among(modes.centers, modes.scales, modes.log_mass)
+def _around(modes: Modes, geometry: Geometry) -> Geometry:
+    """The same coordinates with the maps of all modes; with one mode there is nothing to jump to."""
+    return geometry if len(modes.peaks) == 1 else geometry.among(modes.centers, modes.scales, modes.log_mass)
 
 
 def chains_of(
@@ -203,11 +205,13 @@ def _run(
         halved, count, every = 0, 0, 1
 
         def so_far() -> Sampled:
+            # While chains go on for longer, what they had before is a whole run.
+            thinning = every if count >= settings.draws * every else max(every // 2, 1)
             kept = {name: np.concatenate([chunk[name] for chunk in chunks], 1) for name in chunks[0]}
-            kept = {name: values[:, : settings.draws] for name, values in thinned(kept, every).items()}
-            said = _sentence(algorithm, form is posterior.product, len(modes.peaks), halved, every, reasons)
+            kept = {name: values[:, : settings.draws] for name, values in thinned(kept, thinning).items()}
+            said = _sentence(algorithm, form is posterior.product, len(modes.peaks), halved, thinning, reasons)
             standing = chains.interrupted, chains.step_size, chains.inverse_mass, chains.khat
-            return Sampled(kept, geometry, form, modes.missed, said, algorithm, warmup, *standing, every)
+            return Sampled(kept, geometry, form, modes.missed, said, algorithm, warmup, *standing, thinning)
 
         while count < settings.draws * every and not chains.interrupted:
             try:
@@ -224,7 +228,7 @@ def _run(
                 # Posteriors of rewards are curved sharply in places that warm-up rarely meets.
                 chains.scale_step_size(0.5)
                 bar.restart(settings.chains * (count + chunk["potential"].shape[1]))
-                chunks, halved, count = [], halved + 1, 0
+                chunks, halved, count, every = [], halved + 1, 0, 1
                 keep.begin_again()
                 continue
             if judged and not chains.interrupted and (verdict := _verdict(chunk, count, chains.khat)):
@@ -236,7 +240,9 @@ def _run(
             if count >= settings.draws * every and not chains.interrupted and _longer(so_far().draws, settings, every):
                 bar.lengthen(settings.chains * settings.draws * every)
                 every *= 2
-                keep.begin_again()
+                keep.begin_again()  # other draws are kept than those that were written so far
+        if every > 1:
+            keep.begin_again()
     return so_far()
 
 
@@ -255,7 +261,7 @@ def _sentence(algorithm: Algorithm, product: bool, modes: int, halved: int, ever
         around = "the mode" if modes == 1 else f"{modes} modes"
         return f"Independence Metropolis–Hastings on {target}, with Student-t proposals around {around}."
     jumps = f", with jumps between {modes} modes" if modes > 1 else ""
-    jumps += f", every {every}th draw kept".replace("2th", "2nd").replace("3th", "3rd") if every > 1 else ""
+    jumps += f", every {_ORDINAL[every]} draw kept" if every > 1 else ""
     if algorithm == "NUTS":
         return f"NUTS{jumps}{because}."
     said = f"HMC of fixed length on {target}, whitened at the {'heaviest ' * (modes > 1)}mode{jumps}{because}"

@@ -12,6 +12,7 @@ from numpyro.diagnostics import effective_sample_size
 from scipy import stats
 
 import goalinf as gi
+from goalinf.infer import run
 from goalinf.infer.jumps import Maps
 from goalinf.infer.modes import _ranked, find_modes
 from goalinf.infer.problem import own_model
@@ -369,3 +370,43 @@ def test_a_gaussian_around_one_of_two_modes_is_not_certified():
     look = gi.approximate(jax.random.key(0), model=humps, data=jnp.array(1.2))
     assert not look.converged
     assert "around one of 2 modes, which holds about 0.67 of the probability" in look.diagnosis
+
+
+# -- longer chains ----------------------------------------------------------------------------------------------------
+
+
+def sticky(y):
+    """Strongly correlated and bent: some hundred effective draws in a thousand of each chain."""
+    u = numpyro.sample("u", dist.Normal(0.0, 1.0))
+    v = numpyro.sample("v", dist.Normal(u**2, 0.3))
+    numpyro.sample("y", dist.Normal(v, 1.0), obs=y)
+
+
+def test_an_interrupt_while_chains_go_on_loses_no_whole_run(monkeypatch):
+    """Ctrl-C in the third hundred of the longer part: the draws that were asked for are all there."""
+    parts = []
+    advance = run.Chains.advance
+
+    def interrupted(self, steps, bar, *, kept=True):
+        found = advance(self, steps, bar, kept=kept)
+        parts.append(kept)
+        if sum(parts) == 5:
+            self.interrupted = True
+        return found
+
+    monkeypatch.setattr(run.Chains, "advance", interrupted)
+    monkeypatch.setattr(run, "_longer", lambda *_: True)
+    fit = gi.infer(jax.random.key(0), model=sticky, data=jnp.array(1.2), draws=300, method="hmc", **QUIET)
+    assert fit.tree.attrs["interrupted"] == 1
+    assert fit.posterior.sizes["draw"] == 300
+    assert fit.tree.attrs["every"] == 1
+    assert "draw kept" not in fit.diagnosis
+
+
+def test_longer_chains_keep_every_second_draw(monkeypatch):
+    answers = iter([True, False])
+    monkeypatch.setattr(run, "_longer", lambda *_: next(answers))
+    fit = gi.infer(jax.random.key(0), model=sticky, data=jnp.array(1.2), draws=300, method="hmc", **QUIET)
+    assert fit.posterior.sizes["draw"] == 300
+    assert fit.tree.attrs["every"] == 2
+    assert "every 2nd draw kept" in fit.diagnosis
