@@ -165,7 +165,7 @@ def sample(modules: list[Path], count: int, seed: int) -> list:
 
 
 def compiles(mutation: Any) -> bool:
-    """Whether the mutant is a program: Cosmic Ray takes the stars of arguments for operators."""
+    """True where the mutant is a program: Cosmic Ray takes the stars of arguments for operators."""
     from cosmic_ray.mutating import mutate_code
     from cosmic_ray.plugins import get_operator
 
@@ -193,7 +193,7 @@ def copied() -> None:
 
 
 def command(files: Iterable[Path], seconds: float) -> str:
-    """What tests these files, stops at the first failure, and is killed after so many seconds of the processor."""
+    """Command that tests these files, stops at the first failure, and is killed after a number of processor seconds."""
     tests = f"{sys.executable} -m pytest -x -q -n0 -p no:cacheprovider {' '.join(map(str, files))}"
     return f"bash -c {shlex.quote(f'ulimit -t {math.ceil(seconds)}; exec {tests}')}"
 

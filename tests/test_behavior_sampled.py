@@ -1,4 +1,4 @@
-"""What a behavior samples, step by step: gaps and ends are marked as in data that were read; each draw is its own."""
+"""Samples of a behavior, step by step: gaps and ends are marked as in data that were read; draws are independent."""
 
 import itertools
 

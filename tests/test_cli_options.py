@@ -38,7 +38,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def asked(monkeypatch):
-    """What gi.infer is asked for; nothing is sampled."""
+    """Arguments that gi.infer receives; nothing is sampled."""
     found = {}
 
     def infer(key, world, **given):
@@ -261,9 +261,9 @@ def test_check_lists_all_kinds_of_faults_in_the_words_of_the_command_line(folder
 
 
 def test_check_names_every_column_that_is_not_there(folder):
-    words = ["--state", "rwo", "--state", "cl", "--action", "move", "--subject", "nobody"]
+    words = ["--state", "rwo", "--state", "cl", "--action", "move", "--subject", "zoe"]
     result = run("check", folder / "walks.csv", "--world", folder / "hall.toml", *words)
-    refused(result, "4 kinds", "'rwo' (--state): did you mean who or row?", "'move' (--action)", "'nobody' (--subject)")
+    refused(result, "4 kinds", "'rwo' (--state): did you mean who or row?", "'move' (--action)", "'zoe' (--subject)")
 
 
 def test_a_gap_in_the_steps_is_told_where_all_steps_are_numbers(folder):

@@ -196,7 +196,7 @@ def test_half_a_fit_does_not_pass_for_a_whole_one_within_an_audit(walks, monkeyp
 
 @pytest.fixture
 def ended(monkeypatch):
-    """Exit codes of the process, in the place of its end."""
+    """Exit codes of the process, which does not end."""
     codes = []
     monkeypatch.setattr(os, "_exit", codes.append)
     return codes

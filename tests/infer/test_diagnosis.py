@@ -1,4 +1,4 @@
-"""What a fit says of its draws: the limits at both sides, digits that tell them apart, and remedies that help."""
+"""Diagnosis of a fit: limits at both sides, digits that tell numbers from limits, remedies."""
 
 import numpy as np
 import pytest

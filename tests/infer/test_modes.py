@@ -79,7 +79,7 @@ def moments(log_density, values=None):
 
 
 def agrees(draws, right):
-    """Whether draws ``(chains, draws)`` have these moments, within their own Monte Carlo errors."""
+    """True where draws ``(chains, draws)`` have these moments, within their own Monte Carlo errors."""
     below = np.asarray(draws < 0, float)
     errors = [
         (draws.mean() - right.mean) / (draws.std() / np.sqrt(effective_sample_size(draws))),

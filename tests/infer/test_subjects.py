@@ -47,8 +47,8 @@ def test_summary_finds_identifiers_of_any_type(subjects):
     expected = fit.posterior.isel(subject=0).to_array().mean().item()
     assert tables[0]["mean"].item() == pytest.approx(expected)
     assert not tables[0]["mean"].equals(tables[1]["mean"])
-    with pytest.raises(KeyError, match="no subject 'nobody' in this fit; it has "):
-        fit.summary(subject="nobody")
+    with pytest.raises(KeyError, match="no subject 'zoe' in this fit; it has "):
+        fit.summary(subject="zoe")
 
 
 def test_summary_takes_numpy_numbers():

@@ -32,7 +32,7 @@ def example(module):
 
 
 def wrong_values(kind):
-    """What no cell of such a column may hold."""
+    """Values that no cell of such a column may hold."""
     if isinstance(kind, Label):
         return [None, np.nan, pd.NA]
     values = ["1", "x", True, [1], np.inf, -np.inf]

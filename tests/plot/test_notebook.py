@@ -27,7 +27,7 @@ CELLS = {
 
 @pytest.fixture(scope="module")
 def outputs():
-    """What each cell shows: its outputs by name."""
+    """Outputs of each cell, by name."""
     cells = [nbformat.v4.new_code_cell(code) for code in CELLS.values()]
     notebook = nbformat.v4.new_notebook(cells=cells)
     nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
