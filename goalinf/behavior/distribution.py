@@ -20,11 +20,12 @@ from goalinf.agents.alternatives import Mixture
 from goalinf.agents.checks import check_shapes, solved
 from goalinf.agents.contexts import Rewards, Setting, Worlds, shown
 from goalinf.agents.policy import Policy
+from goalinf.behavior.admission import check_data
 from goalinf.behavior.scores import believed_modes, chained, score, score_steps, score_subjects
 from goalinf.behavior.simulation import Gaps, drawn_options, hidden_slips, roll_out_one_of
 from goalinf.checks import PRNGKey, check_kind, takes_key
 from goalinf.data import Trajectories
-from goalinf.data.fitting import check_fits, check_numbers
+from goalinf.data.fitting import check_numbers
 from goalinf.precision import exactly, namespace
 from goalinf.worlds import World
 
@@ -122,12 +123,12 @@ class Behavior(dist.Distribution):
         Raises
         ------
         ValueError
-            Where a choice does not exist, is made behind a terminal state, or cannot have led where it did.
+            Where a choice does not exist, is made behind a terminal state, or cannot have led where it did; or where
+            the data are counts and the choices of the agent have an order.
         """
         traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value))
         if not traced and value.ndim == 0:
-            hidden = any(slip is not None for slip in hidden_slips(self.agent))
-            check_fits(jax.tree.map(np.asarray, value), self._worlds(value), slips=hidden)
+            check_data(jax.tree.map(np.asarray, value), self._worlds(value), self.agent)
 
     def _worlds(self, value: Trajectories) -> tuple[World, ...]:
         """The worlds by number of the contexts of the data; one where there is only one."""

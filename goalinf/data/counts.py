@@ -34,7 +34,7 @@ def from_counts(world: World, counts: Any) -> Trajectories:
             "step: draw some of them at random, or give the trajectories"
         )
     states, actions = np.repeat(chosen, table[tuple(chosen.T)], axis=0).T
-    labels = Labels(tuple(range(total)), worlds=(world,))
+    labels = Labels(tuple(range(total)), worlds=(world,), counted=True)
     return Trajectories.of(np.stack([states, np.full(total, -1)], axis=1), actions[:, None], labels=labels)
 
 

@@ -43,6 +43,8 @@ class Labels:
         column after a trajectory's last decision is the visit to its last state.
     source : str, optional
         Name of the text file that the table was read from.
+    counted : bool
+        True where the trajectories are choices of one step each that were given as counts.
 
     Raises
     ------
@@ -59,6 +61,7 @@ class Labels:
     table: pd.DataFrame | None = None
     rows: np.ndarray | None = None
     source: str | None = None
+    counted: bool = False
 
     def __post_init__(self):
         check_present(self.subjects, "subjects")

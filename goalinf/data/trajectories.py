@@ -152,8 +152,7 @@ class Trajectories(eqx.Module):
 
         Every choice becomes a trajectory of one step after which the next state was not seen, so that counts can be
         given wherever trajectories are scored. Counts have no order: they are all that the likelihood of a stationary
-        policy needs. An agent with a memory starts anew at every choice, and one with a finite horizon is in its first
-        step at each.
+        policy needs. Agents with latent modes, a memory or a finite horizon refuse them.
 
         Parameters
         ----------

@@ -15,10 +15,9 @@ from goalinf.agents.agent import check_known
 from goalinf.agents.checks import check_plannable, check_solved
 from goalinf.agents.factors import factorable
 from goalinf.agents.planning import host_plans, plan_goals
-from goalinf.behavior import acts_on, score_steps
+from goalinf.behavior import acts_on, check_data, score_steps
 from goalinf.checks import check_kind
 from goalinf.data import Trajectories
-from goalinf.data.fitting import check_fits
 from goalinf.infer.assemble import axis_labels, trajectory_labels
 from goalinf.precision import Precision, cast, computing_in
 from goalinf.rewards import Reward, check_reward, pad_reward, stack_rewards
@@ -113,7 +112,7 @@ def goal_posterior(
         raise ValueError("the data hold no observed choice; there is nothing to learn from")
     if after_goal not in get_args(AfterGoal):
         raise ValueError(f"after_goal is {after_goal!r}; expected 'continue' or 'impossible'")
-    check_fits(data, [world], slips=agent.hidden_slip is not None)
+    check_data(data, [world], agent)
     names = axis_labels("goals", goals)
     log_prior = _log_prior(goals, prior)
     with computing_in(precision) as chosen:

@@ -14,13 +14,11 @@ import numpy as np
 from scipy.special import log_softmax
 
 from goalinf.agents import Mixture, Setting
-from goalinf.agents.alternatives import options_of
 from goalinf.agents.checks import check_plannable
 from goalinf.agents.contexts import Rewards, Worlds
-from goalinf.behavior import Behavior
+from goalinf.behavior import Behavior, check_data
 from goalinf.data import Trajectories
 from goalinf.data.align import aligned, new_names
-from goalinf.data.fitting import check_fits
 from goalinf.infer.batches import mapped
 from goalinf.infer.comparison import density_of
 from goalinf.infer.density import Density, Model
@@ -42,7 +40,7 @@ def options_of_agent(
     assert reward is not None
     contexts = data.context_names
     setting = Setting.of(world, reward, contexts)
-    check_fits(data, setting.worlds, slips=any(one.hidden_slip is not None for one in options_of(fit.agent)))
+    check_data(data, setting.worlds, fit.agent)
     sites = find_sites(fit.agent, reward, setting.world)
     _check_drawn({site.name: site.prior.shape() for site in sites}, values)
     draws = {site.name: values[site.name] for site in sites}

@@ -19,9 +19,8 @@ from goalinf.agents import Agent, Mixture, Setting
 from goalinf.agents.alternatives import options_of
 from goalinf.agents.checks import check_plannable, discount_of
 from goalinf.agents.contexts import Rewards, Worlds
-from goalinf.behavior import Behavior
+from goalinf.behavior import Behavior, check_data
 from goalinf.data import Trajectories
-from goalinf.data.fitting import check_fits
 from goalinf.errors import PrecisionError, UnidentifiedWarning
 from goalinf.infer import assemble
 from goalinf.infer.closed_form import ClosedForm, starting_values
@@ -63,7 +62,7 @@ def standard(
     if data.n_choices == 0:
         raise ValueError("the data hold no observed choice; there is nothing to learn from")
     setting = Setting.of(world, reward, data.context_names)
-    check_fits(data, setting.worlds, slips=any(one.hidden_slip is not None for one in options_of(agent)))
+    check_data(data, setting.worlds, agent)
     sites = find_sites(agent, reward, setting.world)
     if not sites and not isinstance(agent, Mixture):
         raise ValueError(

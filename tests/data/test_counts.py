@@ -94,3 +94,30 @@ def test_on_graphs_and_in_worlds_with_memory():
 def test_wrong_counts(counts, said):
     with pytest.raises(ValueError, match=said):
         gi.Trajectories.from_counts(HALL, counts)
+
+
+ORDERED = {
+    "modes": (gi.switching(0.1, beta=2.0), gi.one_of(gi.goals(HALL, {"s": "s", "a": "a"}))),
+    "memory": (gi.habitual(1.0, beta=2.0), gi.StateReward.zero(HALL)),
+    "horizon": (gi.soft_optimal(beta=2.0, horizon=3), gi.StateReward.zero(HALL)),
+}
+
+
+@pytest.mark.parametrize("kind", ORDERED)
+def test_agents_whose_choices_have_an_order_refuse_counts(kind):
+    agent, reward = ORDERED[kind]
+    counts = gi.Trajectories.from_counts(HALL, COUNTS)
+    for data in (counts, counts.select([0, 1])):
+        with pytest.raises(ValueError, match="counts of choices have no order, and the choices of .* depend on it"):
+            gi.Behavior(HALL, agent, reward).log_prob(data)
+    same = gi.Trajectories.of(counts.states, counts.actions)  # episodes of one step, which have been observed as such
+    assert np.isfinite(gi.Behavior(HALL, agent, reward).log_prob(same))
+
+
+def test_fits_and_goals_refuse_counts_of_ordered_choices():
+    counts = gi.Trajectories.from_counts(HALL, COUNTS)
+    prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+    with pytest.raises(ValueError, match="counts of choices have no order"):
+        gi.infer(0, HALL, agent=gi.habitual(1.0, beta=2.0), reward=prior, data=counts)
+    with pytest.raises(ValueError, match="counts of choices have no order"):
+        gi.goal_posterior(HALL, gi.boltzmann(beta=1.0, horizon=3), gi.goals(HALL, {"a": "a"}), counts)
