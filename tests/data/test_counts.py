@@ -108,7 +108,7 @@ def test_agents_whose_choices_have_an_order_refuse_counts(kind):
     agent, reward = ORDERED[kind]
     counts = gi.Trajectories.from_counts(HALL, COUNTS)
     for data in (counts, counts.select([0, 1])):
-        with pytest.raises(ValueError, match="counts of choices have no order, and the choices of .* depend on it"):
+        with pytest.raises(ValueError, match=r"counts of choices have no order, and the choices of .* depend on it"):
             gi.Behavior(HALL, agent, reward).log_prob(data)
     same = gi.Trajectories.of(counts.states, counts.actions)  # episodes of one step, which have been observed as such
     assert np.isfinite(gi.Behavior(HALL, agent, reward).log_prob(same))
