@@ -68,6 +68,18 @@ def worst(dataset: xr.Dataset) -> tuple[float, float]:
     return max(float(values.max(skipna=True)) for values in az.rhat(dataset).values()), bulk
 
 
+def of_indicator(indicator: np.ndarray) -> tuple[float, float]:
+    """R-hat and effective sample size of draws ``(chains, draws)`` that are true or false, not all of them alike.
+
+    Ranks say no more than such draws themselves, and draws folded at their median can all be alike: R-hat is that of
+    split chains.
+    """
+    dataset = xr.Dataset({"x": (("chain", "draw"), np.asarray(indicator, float))})
+    with np.errstate(all="ignore"):  # chains that never change have no variance
+        r_hat, ess = (float(one["x"]) for one in (az.rhat(dataset, method="split"), az.ess(dataset, method="mean")))
+    return r_hat, ess
+
+
 def khat(log_weights: np.ndarray) -> float:
     """Pareto k of importance weights; infinite where the largest dwarf the rest of the tail."""
     n = log_weights.size

@@ -15,7 +15,8 @@ from goalinf.data import Trajectories
 from goalinf.data.arrays import many
 from goalinf.infer import _arviz
 from goalinf.infer.density import Density
-from goalinf.infer.fit import KHAT, Algorithm, Fit
+from goalinf.infer.diagnostics import KHAT, Algorithm
+from goalinf.infer.fit import Fit
 from goalinf.infer.labeled import pointwise
 from goalinf.infer.resume import posterior_of
 from goalinf.precision import computing_in

@@ -24,7 +24,8 @@ from scipy import linalg
 from scipy.special import logsumexp
 
 from goalinf.checks import PRNGKey, check_kind, takes_key
-from goalinf.infer.fit import Algorithm, Fit
+from goalinf.infer.diagnostics import Algorithm
+from goalinf.infer.fit import Fit
 from goalinf.infer.posterior import Form, Posterior
 from goalinf.infer.resume import posterior_of
 from goalinf.infer.scale import PRODUCT

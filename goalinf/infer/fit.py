@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Hashable
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import jax
 import numpy as np
@@ -21,23 +21,13 @@ from goalinf.data import Trajectories
 from goalinf.data.arrays import many
 from goalinf.infer import _arviz
 from goalinf.infer.density import Density
+from goalinf.infer.diagnostics import Diagnosis
 from goalinf.infer.numbers import as_text, numbers
 from goalinf.infer.priors import Site, fill, find_sites
 from goalinf.sizes import check_memory
 from goalinf.worlds.names import label, plain
 
-Algorithm = Literal["IMH", "HMC", "NUTS"]  # those that make Markov chains
-KHAT = 0.7  # Pareto k above which importance weights have too heavy a tail (Vehtari et al. 2024)
-MISSED = 0.25  # probability that a further start of the search finds a new mode, above which modes are missing
-R_HAT, ESS = 1.01, 400.0  # Vehtari et al. (2021): convergence, and draws enough for stable tails
 _SHOWN = 10  # scalars that print and notebooks show
-
-
-def told_apart(number: float, limit: float, digits: int) -> str:
-    """A number beyond a limit, with at least so many digits and as many as show that it is beyond."""
-    while digits < 15 and float(f"{number:.{digits}f}") == limit:
-        digits += 1
-    return f"{number:.{digits}f}"
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -154,30 +144,17 @@ class Fit:
 
     @property
     def converged(self) -> bool:
-        """True where nothing speaks against the draws; for an approximation, where there is one mode and Pareto k is
-        at most 0.7.
-        """
-        if not self._chained:
-            return bool(self.tree.attrs.get("khat", 0.0) <= KHAT and self.tree.attrs.get("modes", 1) == 1)
-        return not self._worries()[0]
+        """True where no figure is beyond its limit; an approximation needs a single mode and Pareto k at most 0.7."""
+        return self._diagnosis.converged
 
     @property
     def diagnosis(self) -> str:
-        """Whether the chains converged, in words, with a remedy where they did not."""
-        algorithm, ran = (str(self.tree.attrs.get(name, "")) for name in ("algorithm", "sampler"))
-        if not self._chained:
-            known = "the exact posterior" if algorithm == "enumeration" else f"an approximation ({algorithm})"
-            return f"Independent draws from {known}. {ran}"
-        worries, figures = self._worries()
-        cut = " It was interrupted: these are the draws so far." if self.tree.attrs.get("interrupted", 0) else ""
-        if not worries:
-            return f"Converged: {figures}. {ran}{cut}"
-        other = "use method='hmc'" if algorithm == "IMH" else "warm up longer (warmup=)"
-        remedies = [f"draw more (draws=), {other}, or use tighter priors"] * (len(worries) > (self.divergences > 0))
-        if self.divergences:
-            smaller = "take smaller steps (target_accept=0.99), use tighter priors, or another parameterization"
-            remedies.append(f"draws that diverge are not mended by more of them: {smaller}")
-        return f"NOT converged: {'; '.join(worries)}. Before you trust these numbers, {'; '.join(remedies)}. {ran}{cut}"
+        """Convergence of the draws in words, with a remedy for each figure that is beyond its limit."""
+        return str(self._diagnosis)
+
+    @property
+    def _diagnosis(self) -> Diagnosis:
+        return Diagnosis(self.tree, self.posterior.drop_vars(self._discrete))
 
     @property
     def pooled(self) -> str:
@@ -195,53 +172,6 @@ class Fit:
             f"Pooled: {' and '.join(several)} share one set of parameters{own}; differences between them are not "
             "modeled. Where they may differ, fit each one alone (data.select)."
         )
-
-    @property
-    def _chained(self) -> bool:
-        """Whether Markov chains made the draws."""
-        return self.tree.attrs.get("algorithm") in get_args(Algorithm)
-
-    def _worries(self) -> tuple[list[str], str]:
-        """What speaks against the chains; and the figures that were looked at."""
-        r_hat, ess = _arviz.worst(self.posterior.drop_vars(self._discrete))
-        worries = []
-        if np.isnan(r_hat):
-            worries.append("R-hat cannot tell: run more than one chain")
-        elif r_hat > R_HAT:
-            worries.append(f"R-hat reaches {told_apart(r_hat, R_HAT, 3)} (should be at most {R_HAT})")
-        if not ess >= ESS:
-            found = told_apart(ess, ESS, 0)
-            worries.append(f"the smallest effective sample size is {found} (should be at least {ESS:.0f})")
-        if self.divergences:
-            worries.append(f"{self.divergences} draws diverged")
-        khat = self.tree.attrs.get("khat")
-        if khat is not None and not khat <= KHAT:
-            found = told_apart(khat, KHAT, 2)
-            worries.append(f"the Pareto k of the proposals is {found} (should be at most {KHAT})")
-        for number, share in self._shares_of_modes().items():
-            mode_r_hat, mode_ess = _arviz.worst(xr.Dataset({"mode": self.sample_stats["mode"] == number}))
-            if mode_r_hat > R_HAT or not mode_ess >= ESS:
-                worries.append(
-                    f"the probability of mode {number} ({share:.3g} of the draws) is known from {mode_ess:.0f} "
-                    f"effective draws, R-hat {mode_r_hat:.4g}"
-                )
-        if (missed := float(self.tree.attrs.get("modes_missed", 0.0))) > MISSED:
-            worries.append(
-                f"the posterior has more modes than the {self.tree.attrs['modes']} that were found: a further start of "
-                f"the search would reach a new one with probability {missed:.2g}"
-            )
-        if failures := int(self.tree.attrs.get("planner_failures", 0)):
-            worries.append(f"the planner did not reach its residual at {failures} draws")
-        figures = f"R-hat at most {r_hat:.3f}, smallest effective sample size {ess:.0f}, no divergences"
-        return worries, figures + (f", Pareto k of the proposals {khat:.2f}" if khat is not None else "")
-
-    def _shares_of_modes(self) -> dict[int, float]:
-        """Share of the draws near each mode, where there are several; modes with less than 1 % are left out."""
-        if "mode" not in self.sample_stats:
-            return {}
-        modes, counts = np.unique(self.sample_stats["mode"].values, return_counts=True)
-        shares = dict(zip(modes.tolist(), (counts / counts.sum()).tolist(), strict=True))
-        return {mode: share for mode, share in shares.items() if 0.01 <= share < 1.0}
 
     # -- rewards and predictions ---------------------------------------------------------------
 

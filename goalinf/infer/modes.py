@@ -19,7 +19,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from scipy.stats import norm
 
-from goalinf.infer.fit import MISSED
+from goalinf.infer.diagnostics import MISSED
 from goalinf.infer.mode import Mode, climb
 from goalinf.infer.posterior import Form
 

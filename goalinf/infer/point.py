@@ -20,7 +20,8 @@ from goalinf.errors import ConvergenceError
 from goalinf.infer import _arviz, assemble, svi
 from goalinf.infer.curvature import curvature
 from goalinf.infer.density import Model
-from goalinf.infer.fit import KHAT, Fit, told_apart
+from goalinf.infer.diagnostics import KHAT, told_apart
+from goalinf.infer.fit import Fit
 from goalinf.infer.geometry import Geometry
 from goalinf.infer.labeled import labeled_fit
 from goalinf.infer.mode import LBFGS_STEPS, NEWTON_SIZE, STEPS, Mode, climb

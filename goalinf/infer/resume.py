@@ -15,8 +15,9 @@ from goalinf.data import Trajectories
 from goalinf.infer.assemble import data_hash
 from goalinf.infer.checkpoint import Checkpoint
 from goalinf.infer.density import Model
+from goalinf.infer.diagnostics import Algorithm
 from goalinf.infer.driver import Draws, default_chain_method, thinned
-from goalinf.infer.fit import Algorithm, Fit
+from goalinf.infer.fit import Fit
 from goalinf.infer.geometry import Geometry
 from goalinf.infer.jumps import Maps
 from goalinf.infer.labeled import assembled

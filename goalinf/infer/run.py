@@ -13,8 +13,8 @@ import xarray as xr
 from goalinf import interrupt
 from goalinf.infer import _arviz
 from goalinf.infer.checkpoint import Checkpoint
+from goalinf.infer.diagnostics import ESS, KHAT, R_HAT, Algorithm
 from goalinf.infer.driver import ChainMethod, Chains, Draws, thinned
-from goalinf.infer.fit import ESS, KHAT, R_HAT, Algorithm
 from goalinf.infer.geometry import Geometry, Kernel, spread_out
 from goalinf.infer.independence import FEW, IndependentChains
 from goalinf.infer.modes import Modes, find_modes

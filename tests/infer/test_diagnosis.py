@@ -6,7 +6,7 @@ import xarray as xr
 
 import goalinf as gi
 from goalinf.infer import _arviz
-from goalinf.infer.fit import told_apart
+from goalinf.infer.diagnostics import told_apart
 
 
 def fit_of(diverging=0, **attrs):
@@ -33,6 +33,8 @@ CASES = [
     (1.0, 400.0, {"khat": 0.71}, "the Pareto k of the proposals is 0.71 (should be at most 0.7)"),
     (1.0, 400.0, {"diverging": 1}, "1 draws diverged"),
     (1.0, 400.0, {"planner_failures": 1}, "the planner did not reach its residual at 1 draws"),
+    (1.0, 400.0, {"modes": 9, "modes_missed": 0.25}, None),
+    (1.0, 400.0, {"modes": 9, "modes_missed": 0.26}, "the posterior has more modes than the 9 that were found"),
 ]
 
 
@@ -64,6 +66,32 @@ def test_remedies_are_those_of_what_is_wrong(monkeypatch):
     assert "draw more (draws=)" in both
     assert "target_accept=0.99" in both
     assert "use method='hmc'" in fit_of(algorithm="IMH").diagnosis
+
+
+def test_more_draws_are_no_remedy_for_modes_that_were_missed(monkeypatch):
+    monkeypatch.setattr(_arviz, "worst", lambda _: (1.0, 400.0))
+    said = fit_of(modes=9, modes_missed=0.5).diagnosis
+    assert "use a prior that rules out most of the modes (more draws do not reach the others)" in said
+    assert "draw more" not in said
+
+
+@pytest.mark.parametrize(("visits", "known"), [("by turns", True), ("one after the other", False), ("rarely", True)])
+def test_the_probability_of_every_mode_is_known(visits, known):
+    """From independent indicators; from one change in every chain; not judged below one draw in a hundred."""
+    rng = np.random.default_rng(0)
+    mode = {
+        "by turns": rng.integers(0, 2, (4, 500)),
+        "one after the other": (np.arange(500) >= np.array([[100], [200], [300], [400]])).astype(int),
+        "rarely": (np.arange(500) == 499).astype(int) * np.ones((4, 1), int),
+    }[visits]
+    fit = fit_of(modes=2)
+    stats = {"diverging": (("chain", "draw"), np.zeros((4, 500), bool)), "mode": (("chain", "draw"), mode)}
+    draws = {"u": (("chain", "draw"), rng.normal(size=(4, 500)))}
+    tree = xr.DataTree.from_dict({"posterior": xr.Dataset(draws), "sample_stats": xr.Dataset(stats)})
+    tree.attrs = fit.tree.attrs
+    fit = gi.Fit(tree, None)
+    assert fit.converged is known
+    assert ("the probability of mode 0" in fit.diagnosis) is not known
 
 
 def test_digits_tell_a_number_from_its_limit():
