@@ -98,7 +98,7 @@ class Diagnosis:
         """Modes whose probability is not known, and modes that the search has missed."""
         faults = []
         for number, share in self._shares_of_modes().items():
-            r_hat, ess = _arviz.of_indicator(np.equal(self.tree["sample_stats"]["mode"].values, number))
+            r_hat, ess = _arviz.of_indicator(self.tree["sample_stats"].to_dataset()["mode"].values == number)
             if r_hat > R_HAT or not ess >= ESS:
                 text = (
                     f"the probability of mode {number} ({share:.3g} of the draws) is known from {ess:.0f} effective "
