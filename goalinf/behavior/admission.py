@@ -12,7 +12,7 @@ from goalinf.worlds import World
 
 
 def check_data(data: Trajectories, worlds: Sequence[World], agent: Agent | Mixture) -> None:
-    """Refuse data that cannot come from these worlds, and counts for an agent whose choices have an order.
+    """Refuse data that cannot come from these worlds, and counts where more than they say is scored.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def check_data(data: Trajectories, worlds: Sequence[World], agent: Agent | Mixtu
     ------
     ValueError
         As :func:`~goalinf.data.fitting.check_fits`; or where the data are counts and the agent acts by latent modes, by
-        what came before, or by the time that is left.
+        what came before, or by the time that is left, or every trajectory is one of several agents.
     """
     options = options_of(agent)
     check_fits(data, worlds, slips=any(one.hidden_slip is not None for one in options))
@@ -40,3 +40,8 @@ def check_data(data: Trajectories, worlds: Sequence[World], agent: Agent | Mixtu
                 f"counts of choices have no order, and the choices of {one.name} depend on it (latent modes, habits, "
                 "learning, or a horizon): give the trajectories, or use an agent with a stationary policy"
             )
+    if isinstance(agent, Mixture) and agent.by == "trajectory":
+        raise ValueError(
+            "counts of choices do not say which of them belong to one trajectory, and every trajectory is one of "
+            "several agents (by='trajectory'): give the trajectories, or use by='subject' or by='data'"
+        )

@@ -124,7 +124,8 @@ class Behavior(dist.Distribution):
         ------
         ValueError
             Where a choice does not exist, is made behind a terminal state, or cannot have led where it did; or where
-            the data are counts and the choices of the agent have an order.
+            the data are counts and the choices of the agent have an order, or every trajectory is one of several
+            agents.
         """
         traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value))
         if not traced and value.ndim == 0:

@@ -59,7 +59,9 @@ def _entries(counts: Any) -> Iterator[tuple[Any, Any, Any]]:
         yield from zip(counts["state"], counts["action"], counts["count"], strict=True)
         return
     if isinstance(counts, pd.DataFrame):
-        counts = {state: row.dropna().to_dict() for state, row in counts.iterrows()}  # NaN: no such action there
+        for state, row in counts.iterrows():
+            yield from ((state, action, count) for action, count in row.dropna().items())  # NaN: no such action there
+        return
     for key, value in counts.items():
         if isinstance(value, Mapping):
             yield from ((key, action, count) for action, count in value.items())

@@ -102,7 +102,7 @@ def check_fits(data: Trajectories, worlds: Sequence[World], *, slips: bool = Fal
     state, action = visits.state, visits.action
     rules.check_ended(visits, visits, state, visits.decision)
     rules.check_available(visits, visits, state, action)
-    rules.check_moves(visits, visits, state, np.full_like(action, -1) if slips else action)
+    rules.check_moves(visits, visits, state, action, slips=slips)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

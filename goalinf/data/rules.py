@@ -89,10 +89,13 @@ def missed_steps(rows: Sequence, places: Located, state: np.ndarray, action: np.
     return missed
 
 
-def check_moves(rows: Sequence, places: Located, state: np.ndarray, action: np.ndarray) -> None:
+def check_moves(
+    rows: Sequence, places: Located, state: np.ndarray, action: np.ndarray, *, slips: bool = False
+) -> None:
     """Raise where the next row's state cannot follow: under the chosen action, or, where it is missing, under any.
 
-    A missing action may also leave the state as it is (:func:`missed_steps`).
+    A missing action may also leave the state as it is (:func:`missed_steps`). With ``slips``, the chosen action is the
+    intended one, and the world moves by any that is available.
     """
     wrong = np.zeros(len(state), bool)
     for world, chosen in places.bases():
@@ -100,11 +103,11 @@ def check_moves(rows: Sequence, places: Located, state: np.ndarray, action: np.n
         possible, pair = _leading(world.mdp, state[chosen], state[rows.following[chosen]])
         taken = action[chosen]
         by_action, by_any = possible[pair, np.maximum(taken, 0)], possible[pair].any(1)
-        wrong[chosen] = np.where(taken >= 0, ~by_action, ~by_any)
+        wrong[chosen] = ~by_any if slips else np.where(taken >= 0, ~by_action, ~by_any)
     wrong &= ~missed_steps(rows, places, state, action)
 
     def say(i: int) -> str:
-        if action[i] < 0:
+        if slips or action[i] < 0:
             return _forbidden(rows, places, state, i)
         world, s, a = places.base(i), int(state[i]), int(action[i])
         after = int(rows.following[i])

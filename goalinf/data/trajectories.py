@@ -152,7 +152,8 @@ class Trajectories(eqx.Module):
 
         Every choice becomes a trajectory of one step after which the next state was not seen, so that counts can be
         given wherever trajectories are scored. Counts have no order: they are all that the likelihood of a stationary
-        policy needs. Agents with latent modes, a memory or a finite horizon refuse them.
+        policy needs. Agents with latent modes, a memory or a finite horizon refuse them, and so do mixtures with
+        ``by="trajectory"``.
 
         Parameters
         ----------

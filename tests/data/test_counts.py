@@ -89,6 +89,8 @@ def test_on_graphs_and_in_worlds_with_memory():
         ({("s", "up"): 1}, "unknown action 'up' in state s: the actions are left, right"),
         ({"s": 3}, r"counts hold the key 's'; expected pairs \(state, action\)"),
         ({("s", "right"): 1, ((0, 0), "right"): 2}, "state s, action right: two counts are given; add them up"),
+        (pd.concat([FRAME, FRAME]), "state s, action left: two counts are given; add them up"),
+        (FRAME.iloc[:, [1, 0, 1]], "state s, action right: two counts are given; add them up"),
     ],
 )
 def test_wrong_counts(counts, said):
@@ -112,6 +114,19 @@ def test_agents_whose_choices_have_an_order_refuse_counts(kind):
             gi.Behavior(HALL, agent, reward).log_prob(data)
     same = gi.Trajectories.of(counts.states, counts.actions)  # episodes of one step, which have been observed as such
     assert np.isfinite(gi.Behavior(HALL, agent, reward).log_prob(same))
+
+
+def test_mixtures_by_trajectory_refuse_counts():
+    """By subject, all choices are those of one agent, as in one trajectory."""
+    counts, reward = gi.Trajectories.from_counts(HALL, COUNTS), gi.StateReward.at(HALL, {"a": 1.0}, default=0.0, on="arrival")
+    agents = [gi.boltzmann(beta=1.0), gi.boltzmann(beta=3.0)]
+    tables = [np.log(agent.policy(HALL, reward).values) for agent in agents]
+    scores = [(COUNTS[COUNTS > 0] * table[COUNTS > 0]).sum() for table in tables]
+    for by in ("subject", "data"):
+        found = gi.Behavior(HALL, gi.one_of(agents, by=by), reward).log_prob(counts)
+        assert float(found) == pytest.approx(np.logaddexp(*scores) - np.log(2), abs=1e-10)
+    with pytest.raises(ValueError, match=r"do not say which of them belong to one trajectory.* by='subject' or by='da"):
+        gi.Behavior(HALL, gi.one_of(agents, by="trajectory"), reward).log_prob(counts)
 
 
 def test_fits_and_goals_refuse_counts_of_ordered_choices():

@@ -365,6 +365,15 @@ def test_slips_that_are_not_recorded_lead_elsewhere():
         gi.Behavior(END, agent, KNOWN).log_prob(JUMP)
 
 
+def test_an_unrecorded_slip_does_not_stay_where_no_action_stays():
+    """Nothing was done only where the choice is missing."""
+    agent, steps = gi.slipping(0.5, 1.0, recorded="intended"), [[FORK.index("s")] * 2]
+    behavior = gi.Behavior(FORK, agent, FORK_GOALS["A"])
+    with pytest.raises(ValueError, match="no action leads from state s to state s"):
+        behavior.log_prob(gi.Trajectories.of(steps, [[0]]))
+    assert behavior.log_prob(gi.Trajectories.of(steps, [[-1]], lengths=[1])) == 0.0
+
+
 def test_worlds_of_several_conditions_are_each_checked_with_their_own_data():
     worlds = {"open": gi.gridworld("a.s.b", discount=0.9), "end": END}
     data = gi.Trajectories.of(BEHIND.states, BEHIND.actions, context=np.array([1, 0], np.int32))
