@@ -162,7 +162,7 @@ class Trajectories(eqx.Module):
             How often each action was chosen in each state: an array in the order of the world's states and actions; a
             mapping from (state, action), or from state to a mapping from action; a Series with such an index; a frame
             with states as its index and actions as its columns, or with the columns ``state``, ``action``, ``count``.
-            By name, what is not listed was not chosen.
+            By name, what is not listed was not chosen, and neither is an empty cell of a frame.
 
         Returns
         -------
@@ -174,6 +174,8 @@ class Trajectories(eqx.Module):
         ValueError
             Where a count is not a whole number of at least 0, a name is unknown or counted twice, an action is not
             available or its state terminal, the shape does not fit, or there is no choice or too many.
+        TypeError
+            Where ``counts`` is an xarray array, whose labels would be lost, or ``world`` is no world.
 
         Examples
         --------
