@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import re
 from enum import StrEnum
@@ -62,6 +61,7 @@ def parse_beta(text: str) -> tuple[str, tuple[float, ...]]:
 
 @common.reported
 def fit(
+    invocation: typer.Context,
     table: columns.OptionalTable = None,
     world: columns.OptionalWorld = None,
     *,
@@ -135,7 +135,6 @@ def fit(
 
         goalinf fit --resume run.nc --out whole.nc --draws 2000
     """
-    options = dict(locals())
     common.check_formats(out, ".nc", ".zarr")
     common.check_output(out, force=force)
     if checkpoint is not None:
@@ -143,8 +142,7 @@ def fit(
     common.listener.keeps = f"Interrupted: the draws so far are being written to {out}."
     common.listener.said = "Interrupted: nothing was written."
     if resume is not None:
-        defaults = {name: option.default for name, option in inspect.signature(fit).parameters.items()}
-        refuse_others(options, {**defaults, "beta": parse_beta(defaults["beta"])}, resume)
+        refuse_others(invocation, resume)
         common.compile_once()
         _kept(resumed(resume, draws, checkpoint), out, draws, force=force)
         return

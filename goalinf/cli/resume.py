@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +11,31 @@ import typer
 _ALLOWED = ("resume", "out", "draws", "checkpoint", "force")
 
 
-def refuse_others(options: Mapping[str, Any], defaults: Mapping[str, Any], source: Path) -> None:
+def refuse_others(invocation: typer.Context, source: Path) -> None:
     """Refuse options whose values are in the file: table, world, model, columns, seed.
 
     Parameters
     ----------
-    options, defaults : mapping
-        All arguments and options of the command by name, as they were given and as they are by default.
+    invocation : Context
+        Of the command; it tells an option that was given from a default.
     source : Path
         The file.
     """
-    given = [name for name, value in options.items() if name not in _ALLOWED and value != defaults[name]]
-    if given:
-        words = ["TABLE" if name == "table" else f"--{name.replace('_', '-')}" for name in given]
+    refused = [
+        "TABLE" if option.name == "table" else option.opts[0]
+        for option in invocation.command.params
+        if option.name not in _ALLOWED and _given(invocation, option.name)
+    ]
+    if refused:
         raise typer.BadParameter(
             f"--resume goes on with the table, world, model and settings that are in {source}: leave out "
-            f"{', '.join(words)}"
+            f"{', '.join(refused)}"
         )
+
+
+def _given(invocation: typer.Context, name: str | None) -> bool:
+    origin = invocation.get_parameter_source(name or "")
+    return origin is not None and origin.name == "COMMANDLINE"
 
 
 def resumed(source: Path, draws: int, checkpoint: Path | None) -> Any:
