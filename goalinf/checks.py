@@ -107,4 +107,3 @@ def takes_key(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
 def _kind(value: Any) -> str:
     return f"class ({value.__name__})" if isinstance(value, type) else type(value).__name__
-

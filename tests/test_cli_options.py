@@ -280,6 +280,10 @@ def test_a_gap_in_the_steps_is_told_where_all_steps_are_numbers(folder):
         (["--rename", "R"], "--rename R: expected OLD=NEW, or COLUMN:OLD=NEW"),
         (["--rename", "R=right"], "--rename R=right: no cell of column trajectory or row or col or action holds 'R'"),
         (["--rename", "0=zero"], "columns trajectory, row, col hold '0'; say which one, as in --rename trajectory:0=zero"),
+        (
+            ["--action", "code", "--rename", "R=right", "--rename", "code:R=left"],
+            "--rename code:R=left: another --rename calls it right; leave one of them out",
+        ),
         (["--action", "code"], "unknown action 'R'"),
         (["--action", "rare"], "unknown action 'NA'"),
     ],
@@ -312,8 +316,8 @@ def test_columns_that_look_like_subjects_are_pointed_out(folder):
     TABLE.rename(columns={"who": "participant", "day": "Condition"}).to_csv(folder / "walks.csv", index=False)
     base = ["check", folder / "walks.csv", "--world", folder / "hall.toml", *BASE[:-2]]
     said = " ".join(run(*base).output.split())
-    assert "Column 'participant' (2 values) is not named: all rows count as one subject. Name it with --subject" in said
-    assert "Column 'Condition' (2 values) is not named: all rows count as one context." in said
+    assert "'participant' (2 values) is not named as the subject: all rows count as one subject. Name it with --" in said
+    assert "'Condition' (2 values) is not named as the context: all rows count as one context." in said
     said = " ".join(run(*base, "--subject", "participant", "--context", "Condition").output.split())
     assert "is not named" not in said
 

@@ -269,6 +269,7 @@ def test_wrong_ways_to_go_on(folder, walks):
         (["--resume", done, "--draws", 60], 1, "has 60 draws per chain; --draws is 60, theirs included"),
         (["--resume", folder / "none.nc"], 1, "there is no file"),
         (["--resume", done, "--seed", 1, "--beta", "2.0"], 2, "leave out --beta, --seed"),
+        ([folder / "walks.csv", "--resume", done, "--seed", 0], 2, "leave out TABLE, --seed"),  # the seed of the file may be another
         ([], 2, "TABLE is missing"),
         (["--resume", done, "--checkpoint", out], 1, "--checkpoint and --out are both"),
         ([*fit_words(folder)[1:-2], "--checkpoint", done], 1, "done.nc exists already; give another name, or go on"),

@@ -127,8 +127,7 @@ class Behavior(dist.Distribution):
             the data are counts and the choices of the agent have an order, or every trajectory is one of several
             agents.
         """
-        traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value))
-        if not traced and value.ndim == 0:
+        if value.concrete:
             check_data(jax.tree.map(np.asarray, value), self._worlds(value), self.agent)
 
     def _worlds(self, value: Trajectories) -> tuple[World, ...]:

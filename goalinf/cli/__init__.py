@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from goalinf.cli import check, common, demo, fit, show
+from goalinf.cli.resume import Resumable
 
 app = typer.Typer(
     name="goalinf",
@@ -44,6 +45,6 @@ def main(
 
 
 app.command("demo")(demo.demo)
-app.command("fit")(fit.fit)
+app.command("fit", cls=Resumable)(fit.fit)
 app.command("show")(show.show)
 app.command("check")(check.check)

@@ -130,15 +130,14 @@ def unnamed(data: Any) -> list[str]:
             values = labels.table[column].nunique()
             if str(column).lower() in looks and values > 1 and column not in labels.columns.values():
                 sentences.append(
-                    f"Column {column!r} ({values} values) is not named: all rows count as one {part}. Name it with "
-                    f"--{part} {column}"
+                    f"Column {column!r} ({values} values) is not named as the {part}: all rows count as one {part}. "
+                    f"Name it with --{part} {column}"
                 )
     return sentences
 
 
 def _renamed(table: Any, columns: Columns) -> Any:
     """The table with words replaced as --rename says."""
-    cells = table.frame if table.text is None else table.text
     words: dict[str, dict[str, str]] = {}
     for rule in columns.rename:
         old, equals, new = rule.partition("=")
@@ -147,10 +146,15 @@ def _renamed(table: Any, columns: Columns) -> Any:
         column, colon, word = old.partition(":")
         among = [column] if colon and column in columns.named else columns.named
         old = word if colon and column in columns.named else old
-        holding = [name for name in among if name in cells and old in set(map(str, cells[name].dropna().unique()))]
+        holding = [
+            name for name in among if name in table.cells and old in set(map(str, table.cells[name].dropna().unique()))
+        ]
         if len(holding) != 1:
             where = f"columns {', '.join(holding)} hold" if holding else f"no cell of column {' or '.join(among)} holds"
             remedy = f"say which one, as in --rename {holding[0]}:{rule}" if holding else "correct the word"
             raise ValueError(f"--rename {rule}: {where} {old!r}; {remedy}")
-        words.setdefault(holding[0], {})[old] = new
+        if words.setdefault(holding[0], {}).setdefault(old, new) != new:
+            raise ValueError(
+                f"--rename {rule}: another --rename calls it {words[holding[0]][old]}; leave one of them out"
+            )
     return table.renamed(words) if words else table

@@ -146,6 +146,8 @@ def keep(fit: Any, out: Path, *, overwrite: bool) -> None:
 
 def show_summary(summary: pd.DataFrame, title: str = "Posterior") -> None:
     """A summary as a table; of a long one, the parameters that are not an array and the most extreme values."""
+    from goalinf.display import printable
+
     table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     table.add_column("parameter")
     columns = {"mean": "mean", "sd": "sd", "eti94_lb": "3 %", "eti94_ub": "97 %", "ess_bulk": "ESS", "r_hat": "R-hat"}
@@ -161,5 +163,5 @@ def show_summary(summary: pd.DataFrame, title: str = "Posterior") -> None:
         table.caption_justify = "left"
     for name, row in shown.iterrows():
         digits = {"ess_bulk": ".0f", "r_hat": ".3f"}
-        table.add_row(str(name), *[format(row[column], digits.get(column, ".2f")) for column in columns])
+        table.add_row(printable(name), *[format(row[column], digits.get(column, ".2f")) for column in columns])
     Console(highlight=False).print(table, markup=False)

@@ -17,6 +17,7 @@ from goalinf import interrupt
 from goalinf.cli import common
 from goalinf.files import written_whole
 
+DRAWS = 250  # per chain
 _INPUTS = ("walks.csv", "town.toml")
 _OUTPUTS = ("fit.nc", "summary.csv", "audit.csv", "audit.html", "reward.png", "walks.png", *_INPUTS)
 
@@ -91,9 +92,6 @@ def demo(
         _deliver(Path(scratch), folder)
     common.show_summary(found.summary(), "What each place is worth (utility), and beta (1/utility)")
     common.say("", str(audit), "", f"Written to {folder}{os.sep}: {', '.join(_OUTPUTS)}")
-
-
-DRAWS = 250  # per chain
 
 
 def check_folder(folder: Path, *, force: bool) -> None:

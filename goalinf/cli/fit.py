@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import re
 from enum import StrEnum
@@ -12,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from goalinf.cli import columns, common
-from goalinf.cli.resume import refuse_others, resumed
+from goalinf.cli.resume import resumed
 
 _SAMPLER, _MODEL = "Sampler", "Model"
 _PRIORS = {
@@ -135,7 +134,6 @@ def fit(
 
         goalinf fit --resume run.nc --out whole.nc --draws 2000
     """
-    options = dict(locals())
     common.check_formats(out, ".nc", ".zarr")
     common.check_output(out, force=force)
     if checkpoint is not None:
@@ -143,8 +141,6 @@ def fit(
     common.listener.keeps = f"Interrupted: the draws so far are being written to {out}."
     common.listener.said = "Interrupted: nothing was written."
     if resume is not None:
-        defaults = {name: option.default for name, option in inspect.signature(fit).parameters.items()}
-        refuse_others(options, {**defaults, "beta": parse_beta(defaults["beta"])}, resume)
         common.compile_once()
         _kept(resumed(resume, draws, checkpoint), out, draws, force=force)
         return

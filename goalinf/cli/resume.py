@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import typer
+from typer.core import TyperCommand
 
 # Options that the file does not hold, or that have a meaning of their own with --resume.
 _ALLOWED = ("resume", "out", "draws", "checkpoint", "force")
 
 
-def refuse_others(options: Mapping[str, Any], defaults: Mapping[str, Any], source: Path) -> None:
-    """Refuse options whose values are in the file: table, world, model, columns, seed.
+class Resumable(TyperCommand):
+    """A command with ``--resume FILE``, which refuses options whose values are in the file: table, model, seed."""
 
-    Parameters
-    ----------
-    options, defaults : mapping
-        All arguments and options of the command by name, as they were given and as they are by default.
-    source : Path
-        The file.
-    """
-    given = [name for name, value in options.items() if name not in _ALLOWED and value != defaults[name]]
-    if given:
-        words = ["TABLE" if name == "table" else f"--{name.replace('_', '-')}" for name in given]
-        raise typer.BadParameter(
-            f"--resume goes on with the table, world, model and settings that are in {source}: leave out "
-            f"{', '.join(words)}"
-        )
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command after the check: here, an option that was given can be told from a default."""
+        source = ctx.params["resume"]
+        refused = [
+            "TABLE" if option.name == "table" else option.opts[0]
+            for option in self.params
+            if option.name not in _ALLOWED and ctx.get_parameter_source(option.name).name == "COMMANDLINE"
+        ]
+        if source is not None and refused:
+            raise typer.BadParameter(
+                f"--resume goes on with the table, world, model and settings that are in {source}: leave out "
+                f"{', '.join(refused)}"
+            )
+        return super().invoke(ctx)
 
 
 def resumed(source: Path, draws: int, checkpoint: Path | None) -> Any:

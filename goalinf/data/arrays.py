@@ -17,6 +17,33 @@ def many(count: int, what: str) -> str:
     return f"{count:,} {what if count == 1 else plural}"
 
 
+def completed(
+    states: Any, actions: Any, lengths: Any, observed: Any, subject: Any, context: Any
+) -> dict[str, np.ndarray]:
+    """The arrays of a :class:`~goalinf.Trajectories` by name, by the rules of :meth:`goalinf.Trajectories.of`."""
+    states, actions = integers(states, "states"), integers(actions, "actions")
+    if states.ndim != 2 or actions.ndim != 2 or states.shape != (actions.shape[0], actions.shape[1] + 1):
+        raise ValueError(
+            f"states has shape {states.shape} and actions {actions.shape}; expected (N, T+1) and (N, T): "
+            "append a column of -1 to states where the last state was not seen"
+        )
+    n, t = actions.shape
+    lengths = default_lengths(states, actions) if lengths is None else integers(lengths, "lengths")
+    observed = np.ones((n, t), bool) if observed is None else truths(observed, "observed")
+    subject = np.zeros(n, np.int32) if subject is None else integers(subject, "subject")
+    context = np.zeros(n, np.int32) if context is None else integers(context, "context")
+    check_shapes(actions, lengths=lengths, observed=observed, subject=subject, context=context)
+    observed = observed & (np.arange(t) < lengths[:, None]) & (actions >= 0)
+    return {
+        "states": np.where(np.arange(t + 1) <= lengths[:, None], states, -1).astype(np.int32),
+        "actions": np.where(observed, actions, -1).astype(np.int32),
+        "lengths": lengths,
+        "observed": observed,
+        "subject": subject,
+        "context": context,
+    }
+
+
 def integers(values: Any, name: str) -> np.ndarray:
     """An int32 array of these values, which must be whole numbers, −1 or more."""
     try:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from goalinf.data.faults import Faults, Gathered
 from goalinf.data.labels import step_name
+from goalinf.worlds.names import canonical
 from goalinf.worlds.table_files import row_name
 from goalinf.worlds.world import label
 
@@ -121,7 +122,7 @@ def _sorted_codes(series: pd.Series, part: str) -> tuple[np.ndarray, list]:
         raise ValueError(
             f"column {series.name!r} ({part}=) holds values that cannot be compared, such as lists; use tuples or text"
         ) from None
-    names = [_plain(value) for value in unique.tolist()]
+    names = [canonical(value) for value in unique.tolist()]
     try:
         order = sorted(range(len(names)), key=names.__getitem__)
     except TypeError:  # text beside numbers
@@ -130,15 +131,6 @@ def _sorted_codes(series: pd.Series, part: str) -> tuple[np.ndarray, list]:
     rank[order] = np.arange(len(names))
     rank[-1] = -1  # where the code is −1: missing
     return rank[codes], [names[i] for i in order]
-
-
-def _plain(value: Any) -> Any:
-    """Python's scalars for NumPy's, and 5 for 5.0: integers become floats as soon as one entry is missing."""
-    if isinstance(value, tuple):
-        return tuple(_plain(part) for part in value)
-    if isinstance(value, np.generic):
-        value = value.item()
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def in_sequence(

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
+from goalinf.checks import check_kind
 from goalinf.data.labels import Labels
 from goalinf.data.trajectories import Trajectories
 from goalinf.worlds.names import label
@@ -19,7 +21,8 @@ _LONG = {"state", "action", "count"}
 
 def from_counts(world: World, counts: Any) -> Trajectories:
     """See :meth:`goalinf.Trajectories.from_counts`."""
-    table = _array(world, counts) if _is_array(counts) else _by_name(world, _entries(counts))
+    check_kind("world", world, World, "a World, such as gi.gridworld makes")
+    table = _by_name(world, _entries(counts)) if _has_names(counts) else _array(world, counts)
     mdp = world.mdp
     chosen = np.argwhere(table > 0)
     for s, a in chosen.tolist():
@@ -38,15 +41,21 @@ def from_counts(world: World, counts: Any) -> Trajectories:
     return Trajectories.of(np.stack([states, np.full(total, -1)], axis=1), actions[:, None], labels=labels)
 
 
-def _is_array(counts: Any) -> bool:
-    return not isinstance(counts, (Mapping, pd.DataFrame, pd.Series))
+def _has_names(counts: Any) -> bool:
+    if isinstance(counts, xr.DataArray):
+        raise TypeError("counts are a DataArray; give counts.to_pandas(), which is matched with the world by name")
+    return isinstance(counts, (Mapping, pd.DataFrame, pd.Series))
 
 
 def _array(world: World, counts: Any) -> np.ndarray:
     shape = (world.n_states, world.n_actions)
-    found = np.asarray(counts)
+    expected = f"expected {shape}, one row per state, one column per action"
+    try:
+        found = np.asarray(counts)
+    except ValueError:
+        raise ValueError(f"counts have rows of different lengths; {expected}") from None
     if found.shape != shape:
-        raise ValueError(f"counts have shape {found.shape}; expected {shape}, one row per state, one column per action")
+        raise ValueError(f"counts have shape {found.shape}; {expected}")
     table = np.zeros(shape, np.int64)
     for s, a in np.ndindex(shape):
         table[s, a] = _whole(found[s, a], _cell(world, s, a))

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import jax
 import numpy as np
 
 from goalinf.data import rules
@@ -25,7 +24,7 @@ def check_numbers(data: Trajectories, worlds: Sequence[World]) -> None:
     Parameters
     ----------
     data : Trajectories
-        What was observed. Nothing is checked where its arrays are traced, or hold a batch of data sets.
+        Observed behavior. Nothing is checked where its arrays are traced, or hold a batch of data sets.
     worlds : sequence of World
         One per context of the data, or one for all.
 
@@ -35,10 +34,9 @@ def check_numbers(data: Trajectories, worlds: Sequence[World]) -> None:
         Where a number is too large; the trajectory, the step (the row, where there is a table) and the numbers that
         exist are named.
     """
-    arrays = data.states, data.actions, data.context
-    if any(isinstance(array, jax.core.Tracer) for array in arrays) or np.ndim(data.states) != 2:
+    if not data.concrete:
         return
-    states, actions, context = map(np.asarray, arrays)
+    states, actions, context = map(np.asarray, (data.states, data.actions, data.context))
     if len(worlds) == 1:
         context = np.zeros_like(context)
     elif context.max() >= len(worlds):
@@ -76,11 +74,11 @@ def check_fits(data: Trajectories, worlds: Sequence[World], *, slips: bool = Fal
     Parameters
     ----------
     data : Trajectories
-        What was observed.
+        Observed behavior.
     worlds : sequence of World
         One per context of the data, or one for all.
     slips : bool
-        Whether data hold intended actions where the world moves by executed ones: a transition is then possible where
+        True where data hold intended actions and the world moves by executed ones: a transition is then possible where
         any available action makes it.
 
     Raises
@@ -156,9 +154,7 @@ class _Visits:
 
     def owner(self, position: int) -> str:
         """``"trajectory 3, step 5"``; with its row where the data came from a table."""
-        n, t = divmod(position, self._width)
-        labels = self.data.labels
-        return labels.where(n, t) if labels is not None else f"trajectory {n}, step {t}"
+        return decision_name(self.data, *divmod(position, self._width))
 
     def refuse(self, wrong: np.ndarray, say: Callable[[int], str]) -> None:
         """Raise about the first visit that is wrong, and count the others."""

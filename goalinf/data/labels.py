@@ -9,7 +9,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 import pandas as pd
 
-from goalinf.worlds.names import check_alike, check_present
+from goalinf.worlds.names import canonical, check_alike, check_present
 from goalinf.worlds.table_files import row_name
 from goalinf.worlds.world import World, label
 
@@ -105,5 +105,4 @@ def decision_name(data: Any, trajectory: int, step: int) -> str:
 
 def step_name(trajectory: Hashable, step: object) -> str:
     """``"trajectory 3, step 5"``; a step stored as 5.0 is step 5."""
-    whole = int(step) if isinstance(step, (float, np.floating)) and float(step).is_integer() else step
-    return f"trajectory {label(trajectory)}, step {whole}"
+    return f"trajectory {label(trajectory)}, step {canonical(step)}"

@@ -210,10 +210,9 @@ def _check_words(words: Sequence[Any], world: World | Mapping[Hashable, World]) 
 def _visits(rows: Rows, places: lookup.Places, parts: dict[str, list], table: Table) -> tuple[np.ndarray, np.ndarray]:
     """State and action numbers of every row, ``(R,)`` each, after all checks; action −1 where there is none."""
     text = table.text is not None
-    cells = rows.frame if table.text is None else table.text
-    at = lookup.states(rows, places, keys(cells, parts["state"], "state"), parts["state"], text=text)
+    at = lookup.states(rows, places, keys(table.cells, parts["state"], "state"), parts["state"], text=text)
     if "action" in parts:
-        key = keys(cells, parts["action"], "action")
+        key = keys(table.cells, parts["action"], "action")
         chosen = lookup.actions(rows, places, at, key, parts["action"][0], text=text)
         rules.check_ended(rows, places, at, (rows.following >= 0) | (chosen >= 0))
         rules.check_available(rows, places, at, chosen)

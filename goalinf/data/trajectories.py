@@ -13,13 +13,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array, Bool, Int
 
-from goalinf import display
-from goalinf.data.arrays import check, check_shapes, chosen_numbers, default_lengths, integers, many, truths
+from goalinf.data.arrays import check, chosen_numbers, completed
 from goalinf.data.cells import Cells
 from goalinf.data.labels import Labels
 from goalinf.worlds.world import World
-
-_SHOWN = 5  # rows in a notebook
 
 
 class Trajectories(eqx.Module):
@@ -119,31 +116,9 @@ class Trajectories(eqx.Module):
         ValueError
             Where shapes do not fit, a number is not an integer, a decision has no state, or names do not fit.
         """
-        states, actions = integers(states, "states"), integers(actions, "actions")
-        if states.ndim != 2 or actions.ndim != 2 or states.shape != (actions.shape[0], actions.shape[1] + 1):
-            raise ValueError(
-                f"states has shape {states.shape} and actions {actions.shape}; expected (N, T+1) and (N, T): "
-                "append a column of -1 to states where the last state was not seen"
-            )
-        n, t = actions.shape
-        lengths = default_lengths(states, actions) if lengths is None else integers(lengths, "lengths")
-        observed = np.ones((n, t), bool) if observed is None else truths(observed, "observed")
-        subject = np.zeros(n, np.int32) if subject is None else integers(subject, "subject")
-        context = np.zeros(n, np.int32) if context is None else integers(context, "context")
-        check_shapes(actions, lengths=lengths, observed=observed, subject=subject, context=context)
-        decision = np.arange(t) < lengths[:, None]
-        observed = observed & decision & (actions >= 0)
-        data = cls(
-            states=np.where(np.arange(t + 1) <= lengths[:, None], states, -1).astype(np.int32),
-            actions=np.where(observed, actions, -1).astype(np.int32),
-            lengths=lengths,
-            observed=observed,
-            subject=subject,
-            context=context,
-            cells=_no_cells(),
-            labels=labels,
-            contexts=None if contexts is None else tuple(contexts),
-        )
+        arrays = completed(states, actions, lengths, observed, subject, context)
+        named = None if contexts is None else tuple(contexts)
+        data = cls(**arrays, cells=_no_cells(), labels=labels, contexts=named)
         return _with_cells(data)
 
     @classmethod
@@ -163,7 +138,7 @@ class Trajectories(eqx.Module):
             How often each action was chosen in each state: an array in the order of the world's states and actions; a
             mapping from (state, action), or from state to a mapping from action; a Series with such an index; a frame
             with states as its index and actions as its columns, or with the columns ``state``, ``action``, ``count``.
-            By name, what is not listed was not chosen.
+            By name, what is not listed was not chosen, and neither is an empty cell of a frame.
 
         Returns
         -------
@@ -175,6 +150,8 @@ class Trajectories(eqx.Module):
         ValueError
             Where a count is not a whole number of at least 0, a name is unknown or counted twice, an action is not
             available or its state terminal, the shape does not fit, or there is no choice or too many.
+        TypeError
+            Where ``counts`` is an xarray array, whose labels would be lost, or ``world`` is no world.
 
         Examples
         --------
@@ -222,6 +199,11 @@ class Trajectories(eqx.Module):
             Always: data are a record, not an array.
         """
         raise TypeError("Trajectories is a record of several arrays, not an array: use its fields, such as data.states")
+
+    @property
+    def concrete(self) -> bool:
+        """True for one data set whose numbers can be looked at; False inside compiled code and for a batch."""
+        return self.ndim == 0 and not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(self))
 
     # -- how much there is ----------------------------------------------------------------------
 
@@ -379,34 +361,14 @@ class Trajectories(eqx.Module):
         return digest.hexdigest()
 
     def __repr__(self) -> str:
-        if self._traced:
-            return f"Trajectories(states {jnp.shape(self.states)}, actions {jnp.shape(self.actions)})"
-        return "\n".join(self._lines())
+        from goalinf.data.summary import in_words  # here, because it needs this class
+
+        return in_words(self)
 
     def _repr_html_(self) -> str:
-        if self._traced:
-            return display.card(repr(self))
-        head, *lines = self._lines()
-        first = self.select([0]).to_frame() if self.n_trajectories else pd.DataFrame()
-        shown = f"The first {min(_SHOWN, len(first))} of its rows:" if len(first) else ""
-        parts = display.paragraphs("\n".join([*lines, shown]).rstrip()), display.table(first.head(_SHOWN), index=False)
-        return display.card(head, *parts)
+        from goalinf.data.summary import as_html
 
-    def _lines(self) -> list[str]:
-        """How much there is, in sentences."""
-        shortest, longest = int(np.min(self.lengths)), int(np.max(self.lengths))
-        each = f"{shortest} to {longest}" if shortest < longest else f"{longest}"
-        head = f"Trajectories: {many(self.n_trajectories, 'trajectory')}, {each} steps each, {self.n_steps:,} in all"
-        missing, empty = self.n_steps - self.n_choices, int(np.sum(np.sum(self.observed, 1) == 0))
-        lines = [head, f"{missing or 'no'} missing choice{'s' * (missing != 1)}"]
-        if empty:
-            lines[1] += f"; {many(empty, 'trajectory')} without any choice"
-        return [*lines, f"{many(self.n_subjects, 'subject')}, {many(self.n_contexts, 'context')}"]
-
-    @property
-    def _traced(self) -> bool:
-        """True inside compiled code, and for a batch of data sets."""
-        return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(self)) or np.ndim(self.lengths) != 1
+        return as_html(self)
 
 
 def _no_cells() -> Cells:

@@ -14,7 +14,7 @@ import pandas as pd
 from goalinf.worlds.graph import graph_world
 from goalinf.worlds.grids import gridworld
 from goalinf.worlds.memory import with_memory
-from goalinf.worlds.table_files import open_table
+from goalinf.worlds.table_files import open_table, row_name
 from goalinf.worlds.tables import from_table
 from goalinf.worlds.world import World
 
@@ -122,18 +122,18 @@ def _map(text: str, options: dict[str, Any], folder: Path) -> World:
 
 def _edges(name: str, options: dict[str, Any], folder: Path) -> World:
     table = open_table(folder / name)
-    frame = table.frame if table.text is None else table.text
     ends = [options.pop("source", "source"), options.pop("target", "target")]
     directed = options.pop("directed", True)
     needed = ends + [options[key] for key in ("probability",) if key in options]
     for column in needed:
-        if column not in frame:
-            found = ", ".join(map(str, frame.columns))
+        if column not in table.cells:
+            found = ", ".join(map(str, table.cells.columns))
             said = f"{name} has no column {column!r}; it has {found}"
             raise ValueError(f"{said}: say which is which with the keys source, target, probability")
-        if frame[column].isna().any():
-            row = int(frame[column].isna().to_numpy().argmax())
-            raise ValueError(f"{name}: column {column!r} is missing in row {row}; fill it in or drop the row")
+        missing = table.cells[column].isna().to_numpy()
+        if missing.any():
+            row = row_name(table.cells, int(missing.argmax()), table.source)
+            raise ValueError(f"{name}: column {column!r} is missing in {row}; fill it in or drop the row")
     edges = pd.DataFrame(dict(zip(ends, table.names(ends), strict=True)))
     edges = edges.assign(**{column: table.numbers(column) for column in needed[2:]})
     kind = nx.DiGraph if directed else nx.Graph

@@ -29,6 +29,14 @@ def plain(name: Any) -> Any:
     return name
 
 
+def canonical(name: Any) -> Any:
+    """A name as :func:`plain` gives it, and 5 for 5.0: integers become floats where an entry of a column is missing."""
+    name = plain(name)
+    if isinstance(name, tuple):
+        return tuple(canonical(part) for part in name)
+    return int(name) if isinstance(name, float) and name.is_integer() else name
+
+
 def texts(name: Any) -> set[str]:
     """Texts that a name appears as in print and in files: ``"0,1"`` and ``"(0, 1)"`` for a position."""
     return {label(name), str(name)}

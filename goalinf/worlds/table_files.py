@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from goalinf.worlds.cells import as_names, as_numbers, as_values
-from goalinf.worlds.names import label, plain
+from goalinf.worlds.names import canonical, label, plain
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _PARQUET = (".parquet", ".pq")
@@ -36,11 +36,15 @@ class Table:
     source: str | None = None
     text: pd.DataFrame | None = None
 
+    @property
+    def cells(self) -> pd.DataFrame:
+        """The columns as they stand in the file, or in the data frame."""
+        return self.frame if self.text is None else self.text
+
     def names(self, columns: Sequence[Hashable]) -> list[pd.Series]:
         """Columns that hold names of one kind; in a text file they are numbers together or text together."""
-        if self.text is None:
-            return [self.frame[column] for column in columns]
-        return as_names([self.text[column] for column in columns])
+        given = [self.cells[column] for column in columns]
+        return given if self.text is None else as_names(given)
 
     def typed(self, names: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
         """The columns, some of them as names and some as numbers; a data frame comes as it was given."""
@@ -53,20 +57,22 @@ class Table:
         """The table in which missing values replace these words in some columns."""
         if not len(words):
             return self
-        printed = {_printed(word) for word in words}
-        part = "frame" if self.text is None else "text"
-        frame = getattr(self, part).copy()
+        printed = {label(canonical(word)) for word in words}
+        cells = self.cells.copy()
         for column in columns:
-            frame[column] = frame[column].mask(frame[column].map(_printed).isin(printed))
-        return dataclasses.replace(self, **{part: frame})
+            cells[column] = cells[column].mask(cells[column].map(lambda cell: label(canonical(cell))).isin(printed))
+        return self._with(cells)
 
     def renamed(self, words: Mapping[Hashable, Mapping[str, str]]) -> Table:
         """The table with other words in some columns, each replaced once: ``{"choice": {"L": "left"}}``."""
-        part = "frame" if self.text is None else "text"
-        frame = getattr(self, part).copy()
+        cells = self.cells.copy()
         for column, new in words.items():
-            frame[column] = frame[column].astype(object).map(lambda cell, new=new: new.get(_printed(cell), cell))
-        return dataclasses.replace(self, **{part: frame})
+            old = cells[column].astype(object)
+            cells[column] = old.map(lambda cell, new=new: new.get(label(canonical(cell)), cell))
+        return self._with(cells)
+
+    def _with(self, cells: pd.DataFrame) -> Table:
+        return dataclasses.replace(self, **{"frame" if self.text is None else "text": cells})
 
     def numbers(self, column: Hashable) -> pd.Series:
         """A column that is meant to hold numbers."""
@@ -147,11 +153,6 @@ def _with_tuples(frame: pd.DataFrame) -> pd.DataFrame:
     for name in [name for name in frame if frame[name].dtype == object and frame[name].map(_is_list).any()]:
         frame[name] = frame[name].map(lambda cell: plain(list(cell)) if _is_list(cell) else cell)
     return frame
-
-
-def _printed(value: Any) -> str:
-    """A value as it is printed; a whole number among floats, as missing values make them, like one among integers."""
-    return label(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def _is_list(cell: Any) -> bool:

@@ -107,13 +107,13 @@ class _Rows:
         return row_name(self.table.frame, position, self.table.source)
 
     def check(self, name: str, part: str) -> None:
-        frame = self.table.frame
-        if name not in frame:
-            found = ", ".join(map(repr, frame.columns))
+        cells = self.table.cells
+        if name not in cells:
+            found = ", ".join(map(repr, cells.columns))
             raise ValueError(f"the table has no column {name!r}; it has {found}: say which one with {part}=")
-        missing = (frame if self.table.text is None else self.table.text)[name].isna()
+        missing = cells[name].isna().to_numpy()
         if missing.any():
-            row = self.name(int(missing.to_numpy().argmax()))
+            row = self.name(int(missing.argmax()))
             raise ValueError(f"{row}: column {name!r} is missing; fill it in or drop the row")
 
     def names(self, parts: dict[str, Column]) -> list[list[Hashable]]:
@@ -122,6 +122,12 @@ class _Rows:
         for part, several in columns.items():
             for column in several:
                 self.check(column, part)
+        if len(set(map(len, columns.values()))) > 1:
+            counts = " and ".join(f"{part}= names {len(several)}" for part, several in columns.items())
+            raise ValueError(
+                f"{counts} columns; expected the same number, such as state=['row', 'col'] and "
+                "next_state=['to_row', 'to_col']"
+            )
         values = [
             [[plain(cell) for cell in series] for series in self.table.names(alike)]
             for alike in zip(*columns.values(), strict=True)

@@ -7,6 +7,7 @@ import numpyro.distributions as dist
 import oracles
 import pandas as pd
 import pytest
+import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,13 +90,22 @@ def test_on_graphs_and_in_worlds_with_memory():
         ({("s", "up"): 1}, "unknown action 'up' in state s: the actions are left, right"),
         ({"s": 3}, r"counts hold the key 's'; expected pairs \(state, action\)"),
         ({("s", "right"): 1, ((0, 0), "right"): 2}, "state s, action right: two counts are given; add them up"),
-        (pd.concat([FRAME, FRAME]), "state s, action left: two counts are given; add them up"),
+        (FRAME.iloc[[0, 0, 1]], "state s, action left: two counts are given; add them up"),
         (FRAME.iloc[:, [1, 0, 1]], "state s, action right: two counts are given; add them up"),
+        ([[0, 1], [1]], r"counts have rows of different lengths; expected \(3, 2\), one row per state"),
     ],
 )
 def test_wrong_counts(counts, said):
     with pytest.raises(ValueError, match=said):
         gi.Trajectories.from_counts(HALL, counts)
+
+
+def test_labels_of_xarray_are_not_matched_by_position():
+    labeled = xr.DataArray(COUNTS, dims=("state", "action"), coords={"state": ["s", "0,1", "a"], "action": ["left", "right"]})
+    with pytest.raises(TypeError, match=r"counts are a DataArray; give counts.to_pandas\(\)"):
+        gi.Trajectories.from_counts(HALL, labeled)
+    data = gi.Trajectories.from_counts(HALL, labeled[::-1, ::-1].to_pandas())
+    assert data.choice_counts(3, 2).tolist() == COUNTS.tolist()
 
 
 ORDERED = {

@@ -125,7 +125,7 @@ def test_the_page_of_an_audit_reads_as_its_names(name, tmp_path):
 def test_tables_in_the_terminal_show_the_name_as_it_is(name, capsys):
     row = {"mean": 1.0, "sd": 1.0, "eti94_lb": 0.0, "eti94_ub": 2.0, "ess_bulk": 400.0, "r_hat": 1.0}
     common.show_summary(pd.DataFrame(row, index=[f"reward.values[{name}]"]))
-    assert f"reward.values[{name}]".split("\n")[0] in capsys.readouterr().out
+    assert f"reward.values[{printable(name)}]" in capsys.readouterr().out
 
 
 def test_simulated_walks_in_such_a_world_are_shown(name):

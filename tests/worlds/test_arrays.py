@@ -201,6 +201,7 @@ TABLE = pd.DataFrame(
         ),
         (TABLE.assign(p="half"), {"probability": "p"}, "column 'p' holds .* expected probabilities"),
         (TABLE.assign(next_state=["a", None, "a"]), {"probability": "p"}, "row 11: column 'next_state' is missing"),
+        (TABLE, {"state": ["state", "p"]}, r"state= names 2 and next_state= names 1 columns; expected the same number"),
         (TABLE[:2], {"probability": "p"}, "no action is available in state b: mark it terminal, or give it a way on"),
         (TABLE[:2], {"probability": "p", "terminal": "c"}, "terminal: unknown state 'c'"),
     ],

@@ -71,7 +71,7 @@ def test_transitions(write, tmp_path):
         ('edges = "bad.csv"\ndiscount = 0.9', "town.toml: bad.csv has no column 'source'; it has a, b: say which"),
         (
             'edges = "bad.csv"\nsource = "a"\ntarget = "b"\ndiscount = 0.9',
-            "town.toml: bad.csv: column 'b' is missing in row 1; fill",
+            "town.toml: bad.csv: column 'b' is missing in row 1, line 3 of bad.csv; fill",
         ),
         ('transitions = "bad.csv"\ndiscount = 0.9', "town.toml: the table has no column 'state'; it has 'a', 'b'"),
     ],
