@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import jaxprs_in_params
 from jax.flatten_util import ravel_pytree
 from numpyro import handlers
 from numpyro.distributions import biject_to
@@ -22,6 +23,7 @@ from goalinf.infer.programs import shared
 
 Model = Callable[[Any], None]
 _Program = TypeVar("_Program")
+_UNBOUNDED = ("while", "pure_callback", "io_callback")  # primitives of which no program says how long they take
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -110,7 +112,15 @@ class Density:
 
     def value(self, flat: Any, data: Any) -> Any:
         """The potential at a flat vector, by a compiled program that computes nothing else."""
-        return self.program("value", lambda: jax.jit(self.potential))(flat, data)
+        return self._value(flat, data)
+
+    @property
+    def _value(self) -> Any:
+        return self.program("value", lambda: jax.jit(self.potential))
+
+    def operations(self, data: Any) -> float:
+        """Estimated number of operations of one value; infinite where it depends on a condition, as a planner's."""
+        return _operations(self._value.trace(self.start, data).jaxpr.jaxpr)
 
     def constrain(self, flat: Any, data: Any) -> dict[str, Any]:
         """Every site's value at a flat vector."""
@@ -175,3 +185,16 @@ def _check_observed(trace: Mapping[str, Any], data: Any, labeled: Any) -> None:
         if site["type"] == "sample" and site["is_observed"] and isinstance(site["fn"], Behavior):
             value = site["value"]
             site["fn"].check(labeled if value is data and labeled is not None else value)
+
+
+def _operations(jaxpr: Any) -> float:
+    """Operations of all equations: of n numbers n^1.5, as where a matrix of n entries is multiplied or factorized."""
+    total = 0.0
+    for equation in jaxpr.eqns:
+        if equation.primitive.name in _UNBOUNDED:
+            return np.inf
+        if inner := list(jaxprs_in_params(equation.params)):
+            total += equation.params.get("length", 1) * sum(map(_operations, inner))
+        else:
+            total += sum(variable.aval.size**1.5 for variable in (*equation.invars, *equation.outvars))
+    return total

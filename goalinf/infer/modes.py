@@ -4,9 +4,9 @@ Chains that start around one mode agree with one another whether or not there is
 sample sizes and importance weights cannot see it. The search therefore starts from draws of the prior: those whose
 nearest neighbor of higher density is far away ("nearest-better" distances, Preuss 2010), those that are likelier than
 the modes found so far would have them by most, those that favor one option of a mixture of agents most, and the mirror
-images of the modes. Two climbs that end apart have found one mode where the density hardly drops between them. The
-share of climbs whose mode no other climb has found estimates the probability that a further start would reach a new
-mode (Good 1953).
+images of the modes. Where a density is cheap, thousands of draws are looked at, some of them stretched beyond the
+prior. Two climbs that end apart have found one mode where the density hardly drops between them. The share of climbs
+whose mode no other climb has found estimates the probability that a further start would reach a new mode (Good 1953).
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from goalinf.infer.posterior import Form
 Favored = Callable[[np.ndarray], list[int]]
 
 POOL = 256  # draws of the prior among which starts are chosen
+_LARGEST_POOL = 2**14  # where a density is cheap: in eight dimensions a mode of half the width has 1/256 of the volume
+_OPERATIONS = 4e9  # for the density of a larger pool, some tenths of a second
+_STRETCHES = (1.0, 1.5, 1.0, 2.0)  # of its draws beyond the first, from the median
 SCANNED = 20  # dimensions up to which the density of all of them is computed: beyond, all neighbors are far apart
 _STARTS, _FEW_STARTS = 8, 4  # climbs from the prior: of a scanned pool, and of others
 _MOST_STARTS = 40
@@ -89,16 +92,20 @@ def find_modes(key: Any, form: Form, favored: Favored | None = None, first: Mode
     first : Mode, optional
         Where a climb from the start of the target has ended, if that is known.
     """
-    pool = form.draw_prior(key, POOL)
+    scan = form.closed is None and form.size <= SCANNED
+    size = int(np.clip(_OPERATIONS / form.operations(), POOL, _LARGEST_POOL)) if scan else POOL
+    pool = _stretched(form.draw_prior(key, size))
     search = _Search(form, _spread(pool))
     search.ended(climb(form.target) if first is None else first)
-    scan = form.closed is None and form.size <= SCANNED
     potentials = -form.log_density(pool) if scan else None
-    ranked = iter(range(len(pool)) if potentials is None else _ranked(pool, potentials))
-    for index in favored(pool) if favored is not None else ():
+    few = pool[:POOL]  # of which all are compared with one another, or planned for by every option
+    ranked = iter(range(len(few)) if potentials is None else _ranked(few, potentials[:POOL]))
+    for index in favored(few) if favored is not None else ():
         search.climb_from(pool[index])
     search.climb_from_some(pool, ranked, _STARTS if scan else _FEW_STARTS)
     if potentials is not None:
+        search.climb_from_unexplained(few, potentials[:POOL], _STARTS)
+    if potentials is not None and size > POOL:
         search.climb_from_unexplained(pool, potentials, _STARTS)
     search.climb_from_mirrors()
     while search.missed > MISSED and len(search.reached) < _MOST_STARTS:
@@ -247,6 +254,13 @@ def _scale(peak: Mode, spread: np.ndarray | None = None) -> np.ndarray:
     bends = np.abs(bends)
     least = max(_FLATTEST * bends.max(), 1e-300) if spread is None else _WIDEST**-2
     return unit[:, None] * axes / np.sqrt(np.maximum(bends, least))
+
+
+def _stretched(pool: np.ndarray) -> np.ndarray:
+    """Draws of the prior, many of those beyond the first farther out: modes lie in the tails where data disagree."""
+    by = np.where(np.arange(len(pool)) < POOL, 1.0, np.resize(_STRETCHES, len(pool)))
+    center = np.median(pool, axis=0)
+    return center + (pool - center) * by[:, None]
 
 
 def _spread(pool: np.ndarray) -> np.ndarray | None:

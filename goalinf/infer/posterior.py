@@ -83,6 +83,10 @@ class Form:
             return float(self.closed.scores(flat[None])[0][0])
         return float(self.density.value(flat, self.data))
 
+    def operations(self) -> float:
+        """Estimated number of operations of one value; infinite where it depends on a condition, as a planner's."""
+        return np.inf if self.closed is not None else self.density.operations(self.data)
+
     def draw_prior(self, key: Any, size: int) -> np.ndarray:
         """Draws ``(size, D)`` from the prior."""
         if self.closed is not None:
