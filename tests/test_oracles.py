@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
-ORACLES = ("oracles", "agent_oracles", "history_oracles", "evans_oracles")
+ORACLES = tuple(sorted(path.stem for path in TESTS.glob("*oracles.py") if not path.stem.startswith("test_")))
 LIBRARY = {"goalinf", "goalinf_models"}
 
 
