@@ -41,10 +41,12 @@ def reward_of(task: tasks.Task, weights):
 
 
 def prior_of(task: tasks.Task) -> dict:
-    """Agent and reward with their priors: what `gi.infer` and `gi.find_mode` are handed."""
+    """Agent and reward with their priors: what `gi.infer` and `gi.inference.find_map` are handed."""
     free = task.log_beta_sd is not None
     return {
-        "agent": gi.soft_optimal(beta=dist.LogNormal(np.log(task.beta), task.log_beta_sd) if free else task.beta),
+        "agent": gi.agents.soft_optimal(
+            beta=dist.LogNormal(np.log(task.beta), task.log_beta_sd) if free else task.beta
+        ),
         "reward": reward_of(task, dist.Normal(0.0, task.weight_sd)),
         "data": data_of(task),
     }
@@ -64,7 +66,7 @@ def gradient(task: tasks.Task):
 
     def density(theta):
         weights, beta = (theta, task.beta) if task.log_beta_sd is None else (theta[:-1], jax.numpy.exp(theta[-1]))
-        return gi.Behavior(world, gi.soft_optimal(beta=beta), reward_of(task, weights)).log_prob(data)
+        return gi.Behavior(world, gi.agents.soft_optimal(beta=beta), reward_of(task, weights)).log_prob(data)
 
     compiled = jax.jit(jax.value_and_grad(density))
 
@@ -80,7 +82,7 @@ def gradient_warm(task: tasks.Task):
     world, data = world_of(task), data_of(task)
 
     def density(weights, near):
-        behavior = gi.Behavior(world, gi.soft_optimal(beta=task.beta), reward_of(task, weights), near=near)
+        behavior = gi.Behavior(world, gi.agents.soft_optimal(beta=task.beta), reward_of(task, weights), near=near)
         return behavior.log_prob(data), behavior.policy
 
     compiled = jax.jit(jax.value_and_grad(density, has_aux=True))
@@ -121,9 +123,9 @@ def auditor(task: tasks.Task):
 
 def mode_finder(task: tasks.Task):
     """Posterior mode of the weights, beta known. A function without arguments."""
-    world, prior, find_mode = world_of(task), prior_of(task), gi.find_mode  # the last imports what it needs
+    world, prior, find_map = world_of(task), prior_of(task), gi.inference.find_map  # the last imports what it needs
     key = jax.random.key(0)
-    return lambda: find_mode(key, world, **prior).values[site_of(task)].values
+    return lambda: find_map(key, world, **prior).values[site_of(task)].values
 
 
 fitter = mode_finder
@@ -137,10 +139,10 @@ def goal_posterior(task: tasks.GoalTask):
     goals = gi.goals(maze, places, step_cost=1.0)
     data = gi.Trajectories.of(np.where(task.states >= 0, number[task.states], -1), task.actions, lengths=task.lengths)
     goal_posterior = gi.goal_posterior  # imports what it needs
-    own = gi.boltzmann(beta=task.beta)
+    own = gi.agents.boltzmann(beta=task.beta)
     return lambda walker=own: goal_posterior(maze, walker, goals, data).values
 
 
 def walkers(task: tasks.GoalTask, n: int) -> list:
     """Agents that differ a little."""
-    return [gi.boltzmann(beta=task.beta + 1e-6 * (i + 1)) for i in range(n)]
+    return [gi.agents.boltzmann(beta=task.beta + 1e-6 * (i + 1)) for i in range(n)]

@@ -16,7 +16,7 @@ TERMINAL = np.array([False, False, False, True])
 WORLD = gi.from_arrays(P, available=AVAILABLE, terminal=TERMINAL, discount=DISCOUNT, initial=[0.5, 0.5, 0.0, 0.0])
 R = RNG.normal(size=(S, A))
 REWARD = gi.ActionReward(R)
-AGENT = gi.soft_optimal(beta=BETA)
+AGENT = gi.agents.soft_optimal(beta=BETA)
 POLICY = oracles.mce(P, R, DISCOUNT, BETA, AVAILABLE, TERMINAL).policy
 
 

@@ -72,7 +72,6 @@ def test_missing_choices_are_missing():
         assert float(behavior.log_prob(wide)) == pytest.approx(float(behavior.log_prob(data)), abs=1e-10)
 
 
-
 def test_order_does_not_matter():
     data = with_gaps(walks())
     order = np.random.default_rng(1).permutation(data.n_trajectories)
@@ -82,7 +81,7 @@ def test_order_does_not_matter():
     assert one == pytest.approx(other, abs=1e-10)
 
 
-@pytest.mark.parametrize("agent", [AGENT, gi.boltzmann(beta=2.0, horizon=3)])
+@pytest.mark.parametrize("agent", [AGENT, gi.agents.boltzmann(beta=2.0, horizon=3)])
 def test_all_action_sequences_together(agent):
     """Exp of the score, times the moves of the world, sums to one over everything that can happen."""
     steps = 3
@@ -108,7 +107,7 @@ def test_all_action_sequences_together(agent):
 
 
 def test_finite_horizons_are_scored_by_time():
-    agent = gi.soft_optimal(beta=BETA, horizon=8)
+    agent = gi.agents.soft_optimal(beta=BETA, horizon=8)
     data = with_gaps(walks())
     policy = oracles.finite(P, R, DISCOUNT, BETA, 8, oracles.soft(BETA), AVAILABLE, TERMINAL).policy
     with computing_in("float64"):
@@ -118,7 +117,7 @@ def test_finite_horizons_are_scored_by_time():
 
 
 def test_a_horizon_that_is_too_short():
-    agent = gi.soft_optimal(beta=BETA, horizon=4)
+    agent = gi.agents.soft_optimal(beta=BETA, horizon=4)
     with (
         computing_in("float64"),
         pytest.raises(ValueError, match="the data have up to 7 steps, the agent's horizon is 4"),
@@ -236,7 +235,7 @@ def test_walks_end_where_the_episode_does():
         assert (row[length + 1 :] == -1).all()
     hall = gi.gridworld("a..s", discount=1.0)
     goal = gi.goals(hall, {"a": "a"}, step_cost=3.0)["a"]
-    home = gi.simulate(jax.random.key(0), hall, gi.boltzmann(beta=50.0), goal, trajectories=3, steps=9)
+    home = gi.simulate(jax.random.key(0), hall, gi.agents.boltzmann(beta=50.0), goal, trajectories=3, steps=9)
     np.testing.assert_array_equal(home.lengths, [3, 3, 3])
     np.testing.assert_array_equal(np.asarray(home.states)[:, 3], [0, 0, 0])
 

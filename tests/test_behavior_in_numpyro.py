@@ -21,7 +21,7 @@ from goalinf.precision import computing_in
 
 def model(data=None, like=None):
     beta = numpyro.sample("beta", dist.LogNormal(0.0, 0.5))
-    numpyro.sample("choices", gi.Behavior(WORLD, gi.soft_optimal(beta=beta), REWARD, like=like), obs=data)
+    numpyro.sample("choices", gi.Behavior(WORLD, gi.agents.soft_optimal(beta=beta), REWARD, like=like), obs=data)
 
 
 @pytest.mark.parametrize("precision", ["float64", "float32"])
@@ -51,7 +51,7 @@ def test_predictive():
         beta = float(draws["beta"][number])
         policy = oracles.mce(P, R, DISCOUNT, beta, AVAILABLE, TERMINAL).policy
         with computing_in("float64"):
-            found = float(gi.Behavior(WORLD, gi.soft_optimal(beta=beta), REWARD).log_prob(one))
+            found = float(gi.Behavior(WORLD, gi.agents.soft_optimal(beta=beta), REWARD).log_prob(one))
         assert found == pytest.approx(exact(one, policy).sum(), abs=1e-9)
         assert np.isfinite(found)
 
@@ -104,7 +104,7 @@ def test_data_are_no_array():
 def test_data_as_an_argument_of_compiled_code():
     data = with_gaps(walks())
     with computing_in("float64"):
-        program = jax.jit(lambda data, beta: gi.Behavior(WORLD, gi.boltzmann(beta=beta), REWARD).log_prob(data))
+        program = jax.jit(lambda data, beta: gi.Behavior(WORLD, gi.agents.boltzmann(beta=beta), REWARD).log_prob(data))
         found = float(program(data.unlabeled(), 2.0))
         slope = float(jax.grad(program, argnums=1)(data.unlabeled(), 2.0))
     policy = lambda beta: oracles.boltzmann_q(P, R, DISCOUNT, beta, AVAILABLE, TERMINAL).policy  # noqa: E731
@@ -120,9 +120,9 @@ def test_a_failed_planner_is_not_a_number():
     data = gi.Trajectories.of([[0, 1, 2]], [[3, 3]])
 
     def score(cost):
-        return gi.Behavior(hall, gi.soft_optimal(beta=1.0), eqx.tree_at(lambda r: r.step_cost, goal, cost)).log_prob(
-            data
-        )
+        return gi.Behavior(
+            hall, gi.agents.soft_optimal(beta=1.0), eqx.tree_at(lambda r: r.step_cost, goal, cost)
+        ).log_prob(data)
 
     with computing_in("float64"):
         scores = jax.jit(jax.vmap(score))(jnp.array([2.0, 1.0, 0.5, 0.0, -1.0]))
@@ -133,7 +133,7 @@ def test_a_failed_planner_is_not_a_number():
 def test_several_known_contexts_in_single_precision():
     """Outside the calls of the library JAX computes in float32, inside a program of the user's too."""
     worlds = {"a": gi.open_grid(2, 3, discount=0.9), "b": gi.open_grid(2, 3, discount=0.5)}
-    agent, reward = gi.soft_optimal(beta=1.0), gi.StateReward(np.arange(6.0), on="arrival")
+    agent, reward = gi.agents.soft_optimal(beta=1.0), gi.StateReward(np.arange(6.0), on="arrival")
     walks = gi.simulate(jax.random.key(0), worlds, agent, reward, trajectories=4, steps=9)
     here = gi.Behavior(worlds, agent, reward).log_prob(walks)
     there = jax.jit(lambda data: gi.Behavior(worlds, agent, reward).log_prob(data))(walks.unlabeled())

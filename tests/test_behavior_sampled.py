@@ -34,7 +34,7 @@ def test_choices_moves_and_walks_are_independent():
     """A fair choice, a fair move, and the same of the next step and of the next walk: every pair is as often as chance."""
     world = gi.from_arrays(np.full((2, 2, 2), 0.5), discount=0.5)
     idle = gi.ActionReward(np.zeros((2, 2)))
-    data = gi.simulate(jax.random.key(3), world, gi.uniform(), idle, trajectories=4000, steps=2, starts=0)
+    data = gi.simulate(jax.random.key(3), world, gi.agents.uniform(), idle, trajectories=4000, steps=2, starts=0)
     states, actions = np.asarray(data.states), np.asarray(data.actions)
     bits = {
         "choice": actions[:, 0],

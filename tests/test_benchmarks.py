@@ -39,7 +39,9 @@ def test_walks_obey_the_maze(tasks):
         assert (actions[length:] == -1).all()
 
 
-@pytest.mark.parametrize("task", [pytest.param("T3", marks=pytest.mark.slow), "T5", pytest.param("audit", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "task", [pytest.param("T3", marks=pytest.mark.slow), "T5", pytest.param("audit", marks=pytest.mark.slow)]
+)
 def test_table(task, repository, tmp_path):
     command = [sys.executable, "-W", "error", str(repository / "benchmarks" / "run.py"), task, "--quick"]
     environment = {key: value for key, value in os.environ.items() if key != "XLA_FLAGS"}
@@ -49,6 +51,10 @@ def test_table(task, repository, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     with (tmp_path / "table.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert all(float(row["naive"]) > 0 for row in rows if not any(why in row["notes"] for why in ("would need", "no naive side")))
+    assert all(
+        float(row["naive"]) > 0
+        for row in rows
+        if not any(why in row["notes"] for why in ("would need", "no naive side"))
+    )
     assert all(float(row["goalinf"]) > 0 for row in rows if "warm-started" not in row["task"])
     assert not any("too far" in row["notes"] or "worse fit" in row["notes"] for row in rows)

@@ -127,7 +127,9 @@ def test_the_state_the_reward_and_the_delimiter(folder, asked):
     refused(run("fit", folder / "walks.csv", *across, "--on", "arrival", "--out", folder / "fit.nc"), "sampled here")
     assert told(asked)["states"] == default["states"]
     words = ["--state", "row", "--state", "col", "--action", "action", "--reward", "action"]
-    refused(run("fit", folder / "walks.csv", "--world", folder / "hall.toml", *words, "--out", folder / "fit.nc"), "here")
+    refused(
+        run("fit", folder / "walks.csv", "--world", folder / "hall.toml", *words, "--out", folder / "fit.nc"), "here"
+    )
     assert (told(asked)["reward"], told(asked)["on"]) == ("ActionReward", None)
 
 
@@ -184,7 +186,7 @@ def test_force_replaces_a_fit_and_nothing_else_does(folder, monkeypatch):
 
 def test_fit_says_that_subjects_and_contexts_are_pooled(folder, monkeypatch):
     def quick(key, world, *, agent, reward, data, **_):
-        return gi.approximate(key, world, agent=agent, reward=reward, data=data, draws=10)
+        return gi.inference.approximate(key, world, agent=agent, reward=reward, data=data, draws=10)
 
     monkeypatch.setattr(gi, "infer", quick)
     base = ["fit", folder / "walks.csv", "--world", folder / "hall.toml", *BASE, "--beta", "1.0"]
@@ -269,7 +271,9 @@ def test_check_names_every_column_that_is_not_there(folder):
 def test_a_gap_in_the_steps_is_told_where_all_steps_are_numbers(folder):
     (folder / "walks.csv").write_text("trajectory,step,row,col,action\n0,0,0,0,right\n0,3,0,1,right\n0,4,0,1,right\n")
     result = run("check", folder / "walks.csv", "--world", folder / "hall.toml", *BASE[:-2])
-    refused(result, "2 kinds", "row 1, line 3 of walks.csv (trajectory 0, step 3): the step before it is 0", "never leads")
+    refused(
+        result, "2 kinds", "row 1, line 3 of walks.csv (trajectory 0, step 3): the step before it is 0", "never leads"
+    )
 
 
 @pytest.mark.parametrize(
@@ -279,7 +283,10 @@ def test_a_gap_in_the_steps_is_told_where_all_steps_are_numbers(folder):
         (["--delimiter", "ab"], "delimiter is 'ab'; expected one character"),
         (["--rename", "R"], "--rename R: expected OLD=NEW, or COLUMN:OLD=NEW"),
         (["--rename", "R=right"], "--rename R=right: no cell of column trajectory or row or col or action holds 'R'"),
-        (["--rename", "0=zero"], "columns trajectory, row, col hold '0'; say which one, as in --rename trajectory:0=zero"),
+        (
+            ["--rename", "0=zero"],
+            "columns trajectory, row, col hold '0'; say which one, as in --rename trajectory:0=zero",
+        ),
         (
             ["--action", "code", "--rename", "R=right", "--rename", "code:R=left"],
             "--rename code:R=left: another --rename calls it right; leave one of them out",
@@ -316,7 +323,9 @@ def test_columns_that_look_like_subjects_are_pointed_out(folder):
     TABLE.rename(columns={"who": "participant", "day": "Condition"}).to_csv(folder / "walks.csv", index=False)
     base = ["check", folder / "walks.csv", "--world", folder / "hall.toml", *BASE[:-2]]
     said = " ".join(run(*base).output.split())
-    assert "'participant' (2 values) is not named as the subject: all rows count as one subject. Name it with --" in said
+    assert (
+        "'participant' (2 values) is not named as the subject: all rows count as one subject. Name it with --" in said
+    )
     assert "'Condition' (2 values) is not named as the context: all rows count as one context." in said
     said = " ".join(run(*base, "--subject", "participant", "--context", "Condition").output.split())
     assert "is not named" not in said

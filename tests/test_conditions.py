@@ -16,12 +16,12 @@ from scipy.stats import norm
 
 import goalinf as gi
 from goalinf.data import Trajectories
-from goalinf.infer.problem import standard
-from goalinf.infer.registry import Reader, Writer
+from goalinf.inference.model.build import standard
+from goalinf.inference.results.serialize import Reader, Writer
 from goalinf.precision import computing_in
 
 BETA, DISCOUNT = 1.5, 0.8
-AGENT = gi.soft_optimal(beta=BETA)
+AGENT = gi.agents.soft_optimal(beta=BETA)
 _RNG = np.random.default_rng(3)
 LAWS = [oracles.random_law(_RNG, 3, 2, 3) for _ in range(3)]
 VALUES = [_RNG.normal(size=(3, 2)) for _ in range(3)]
@@ -96,7 +96,6 @@ def test_sampled_contexts_keep_their_names():
         np.testing.assert_array_equal(again.states[:, 0], walks.states[:, 0])
 
 
-
 @pytest.mark.parametrize("kind", NAMES)
 def test_compiled_models_know_the_names(kind):
     """The log density of a user's own model, traced with data as its argument, of all data and of a part."""
@@ -105,7 +104,7 @@ def test_compiled_models_know_the_names(kind):
 
         def model(seen, worlds=worlds, rewards=rewards):
             beta = numpyro.sample("beta", dist.Delta(BETA))
-            numpyro.sample("choices", gi.Behavior(worlds, gi.soft_optimal(beta=beta), rewards), obs=seen)
+            numpyro.sample("choices", gi.Behavior(worlds, gi.agents.soft_optimal(beta=beta), rewards), obs=seen)
 
         with computing_in("float64"):
             for chosen in (slice(None), [1, 4, 2], [5]):
@@ -203,14 +202,14 @@ def test_rewards_with_labels_are_matched_by_name_or_refused():
 def test_null_spaces_do_not_depend_on_the_order_of_experts():
     """The same subspace in any order, with what belongs to an expert under the expert's name."""
     world = gi.from_arrays(LAWS[0], discount=0.9)
-    experts = {"patient": gi.soft_optimal(beta=2.0), "hasty": gi.soft_optimal(beta=1.0, discount=0.5)}
+    experts = {"patient": gi.agents.soft_optimal(beta=2.0), "hasty": gi.agents.soft_optimal(beta=1.0, discount=0.5)}
     both = {name: gi.from_arrays(law, discount=0.9) for name, law in (("patient", LAWS[0]), ("hasty", LAWS[1]))}
     reward = gi.ActionReward(VALUES[0])
     for worlds in (world, both):
         found = []
         for order in (("patient", "hasty"), ("hasty", "patient")):
             given = worlds if worlds is world else {name: worlds[name] for name in reversed(order)}
-            space = gi.null_space(given, {name: experts[name] for name in order}, reward, free=("beta",))
+            space = gi.identify.null_space(given, {name: experts[name] for name in order}, reward, free=("beta",))
             beta = space.agent["agent.beta"].sel(expert=["patient", "hasty"]).values
             joint = np.concatenate([space.basis.values.reshape(space.dimension, -1), beta], axis=1)
             found.append(joint.T @ joint)
@@ -220,8 +219,8 @@ def test_null_spaces_do_not_depend_on_the_order_of_experts():
 def test_null_spaces_do_not_depend_on_the_order_of_worlds():
     worlds = {name: gi.from_arrays(law, discount=0.9) for name, law in zip("abc", LAWS, strict=True)}
     reward = gi.ActionReward(VALUES[0])
-    first = gi.null_space(worlds, AGENT, reward)
-    second = gi.null_space(dict(reversed(worlds.items())), AGENT, reward)
+    first = gi.identify.null_space(worlds, AGENT, reward)
+    second = gi.identify.null_space(dict(reversed(worlds.items())), AGENT, reward)
     bases = [space.basis.values.reshape(space.dimension, -1) for space in (first, second)]
     np.testing.assert_allclose(*[basis.T @ basis for basis in bases], atol=1e-8)
     np.testing.assert_allclose(first.singular_values, second.singular_values, atol=1e-10)
@@ -249,13 +248,13 @@ def test_a_fit_of_some_of_the_worlds():
     known = gi.StateReward(np.array([0.0, 0.0, 1.0]), on="departure")
     data = gi.simulate(jax.random.key(0), {"small": small}, AGENT, known, trajectories=5, steps=5)
     fits = [
-        gi.approximate(jax.random.key(1), worlds, agent=AGENT, reward=prior, data=data, draws=20)
+        gi.inference.approximate(jax.random.key(1), worlds, agent=AGENT, reward=prior, data=data, draws=20)
         for worlds in ({"big": big, "small": small}, {"small": small})
     ]
     for fit in fits:
         assert [site.prior.shape() for site in fit.sites] == [(3,)]
         np.testing.assert_array_equal(fit.posterior["reward.values"], fits[1].posterior["reward.values"])
-        assert gi.cost_of_acting(fit, draws=5).index.tolist() == ["small"]
+        assert gi.identify.expected_regret(fit, draws=5).index.tolist() == ["small"]
 
 
 def test_the_density_of_a_fit_has_no_order():
@@ -263,7 +262,7 @@ def test_the_density_of_a_fit_has_no_order():
     expected = EXPECTED.sum() + norm.logpdf(np.log(BETA))
     for order, other in (((0, 1, 2), (0, 1, 2)), ((2, 0, 1), (1, 0, 2))):
         worlds, rewards, data = case("numbers and text", order, other, range(len(TABLE)))
-        agent = gi.soft_optimal(beta=dist.LogNormal(0.0, 1.0))
+        agent = gi.agents.soft_optimal(beta=dist.LogNormal(0.0, 1.0))
         with computing_in("float64"):
             posterior = standard(jax.random.key(0), worlds, agent, rewards, data)
             assert posterior.world is worlds

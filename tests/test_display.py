@@ -51,10 +51,10 @@ def test_what_is_traced_is_described_by_its_shape():
 
 
 def test_agents_and_rewards_print_their_numbers():
-    assert repr(gi.soft_optimal(beta=2.0, lapse=0.05)) == "soft_optimal(beta=2, lapse=0.05)"
-    assert repr(gi.soft_optimal(beta=dist.LogNormal(0.0, 1.0))) == "soft_optimal(beta=LogNormal(loc=0, scale=1))"
+    assert repr(gi.agents.soft_optimal(beta=2.0, lapse=0.05)) == "soft_optimal(beta=2, lapse=0.05)"
+    assert repr(gi.agents.soft_optimal(beta=dist.LogNormal(0.0, 1.0))) == "soft_optimal(beta=LogNormal(loc=0, scale=1))"
     assert repr(gi.StateReward([0.0, 2.5], on="arrival")) == "StateReward(values=[0, 2.5], on='arrival')"
-    several = gi.lookahead(gi.one_of([1, 2]), beta=1.0)
+    several = gi.agents.lookahead(gi.one_of([1, 2]), beta=1.0)
     assert repr(several) == "one_of(depth=[1, 2], weights=[0.5, 0.5], by='subject')"
 
 
@@ -67,7 +67,7 @@ def test_a_fit_prints_its_first_numbers():
     data = gi.Trajectories.of([[0, 1, 2]], [[3, 3]])
     prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
     fit = gi.infer(
-        jax.random.key(0), hall, agent=gi.soft_optimal(beta=1.0), reward=prior, data=data, draws=50, chains=2
+        jax.random.key(0), hall, agent=gi.agents.soft_optimal(beta=1.0), reward=prior, data=data, draws=50, chains=2
     )
     text = repr(fit).splitlines()
     assert text[0] == "Fit(2 chains x 50 draws of reward.values[12]; 2 choices scored)"

@@ -15,9 +15,9 @@ import pytest
 
 import goalinf as gi
 from goalinf import cli
-from goalinf.agents.beliefs import TrueBeliefs
-from goalinf.agents.choice import Softmax
-from goalinf.agents.planners import ValueIteration
+from goalinf.agents.parts.beliefs import TrueBeliefs
+from goalinf.agents.parts.choice import Softmax
+from goalinf.agents.parts.planners import ValueIteration
 from goalinf.cli import common
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -41,7 +41,7 @@ def lapsing():
 def test_the_example_of_a_new_agent_does_what_it_says(lapsing):
     for lapse in (0.0, 0.3, 1.0):
         policy = lapsing(np.array(lapse)).policy(HALL, WANTS).values
-        meant = gi.soft_optimal(beta=5.0).policy(HALL, WANTS).values
+        meant = gi.agents.soft_optimal(beta=5.0).policy(HALL, WANTS).values
         anything = HALL.mdp.available / HALL.mdp.available.sum(1, keepdims=True)
         np.testing.assert_allclose(policy, (1 - lapse) * meant + lapse * anything, atol=1e-12)
     assert lapsing(np.array(0.3)).at(lapse=0.5).parameters == {"beta": 5.0, "lapse": 0.5}
@@ -69,8 +69,10 @@ def test_what_the_page_on_agents_shows_runs():
     scope = {"Any": Any, "ClassVar": ClassVar, "dist": dist, "gi": gi, "goalinf": gi, "jnp": jnp}
     for block in code:
         exec(block, scope)
-    wary, careless = (gi.boltzmann(beta=2.0, outlook=scope["Wary"](caution)) for caution in (0.5, 0.0))
-    np.testing.assert_allclose(careless.policy(HALL, WANTS), gi.boltzmann(beta=2.0).policy(HALL, WANTS), atol=1e-9)
+    wary, careless = (gi.agents.boltzmann(beta=2.0, outlook=scope["Wary"](caution)) for caution in (0.5, 0.0))
+    np.testing.assert_allclose(
+        careless.policy(HALL, WANTS), gi.agents.boltzmann(beta=2.0).policy(HALL, WANTS), atol=1e-9
+    )
     assert wary.parameters == {"caution": 0.5, "beta": 2.0}
 
 

@@ -67,7 +67,9 @@ def test_a_world_needs_no_picture():
     assert run(program).strip() == "False"
 
 
-@pytest.mark.parametrize("first", ["goalinf.infer", "goalinf.infer.fit", "goalinf.infer.sample", "goalinf.identify"])
+@pytest.mark.parametrize(
+    "first", ["goalinf.infer", "goalinf.inference.results.fit", "goalinf.inference.infer", "goalinf.identify"]
+)
 def test_infer_is_the_function_whatever_is_imported_first(first):
     assert run(f"import {first}; import goalinf; print(type(goalinf.infer).__name__)").strip() == "function"
 

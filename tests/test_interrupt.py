@@ -18,13 +18,13 @@ import goalinf as gi
 from goalinf import cli, interrupt
 from goalinf.cli import common
 from goalinf.cli.interrupt import Listener
-from goalinf.identify import rivals
-from goalinf.infer.checkpoint import Checkpoint
-from goalinf.infer.independence import IndependentChains
+from goalinf.identify.audit.audit import refits
+from goalinf.inference.results.checkpoint import Checkpoint
+from goalinf.inference.samplers.imh import IndependentChains
 from goalinf.precision import computing_in
 
 HALL = gi.gridworld("s.a", discount=0.9)
-AGENT = gi.soft_optimal(beta=2.0)
+AGENT = gi.agents.soft_optimal(beta=2.0)
 PRIOR = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
 SIZE = {"chains": 2, "draws": 250}
 
@@ -188,7 +188,7 @@ def test_half_a_fit_does_not_pass_for_a_whole_one_within_an_audit(walks, monkeyp
     fit = gi.infer(jax.random.key(0), HALL, agent=AGENT, reward=PRIOR, data=walks, **SIZE)
     pressed_in_part(monkeypatch, 2)
     with pytest.raises(KeyboardInterrupt):
-        rivals.fitted(jax.random.key(1), fit, PRIOR)
+        refits.fitted(jax.random.key(1), fit, PRIOR)
 
 
 # -- the command line ------------------------------------------------------------------------------
@@ -269,11 +269,19 @@ def test_wrong_ways_to_go_on(folder, walks):
         (["--resume", done, "--draws", 60], 1, "has 60 draws per chain; --draws is 60, theirs included"),
         (["--resume", folder / "none.nc"], 1, "there is no file"),
         (["--resume", done, "--seed", 1, "--beta", "2.0"], 2, "leave out --beta, --seed"),
-        ([folder / "walks.csv", "--resume", done, "--seed", 0], 2, "leave out TABLE, --seed"),  # the seed of the file may be another
+        (
+            [folder / "walks.csv", "--resume", done, "--seed", 0],
+            2,
+            "leave out TABLE, --seed",
+        ),  # the seed of the file may be another
         ([], 2, "TABLE is missing"),
         (["--resume", done, "--checkpoint", out], 1, "--checkpoint and --out are both"),
         ([*fit_words(folder)[1:-2], "--checkpoint", done], 1, "done.nc exists already; give another name, or go on"),
-        ([*fit_words(folder)[1:-2], "--checkpoint", folder / "run.csv"], 1, "expected a name that ends in .nc or .zarr"),
+        (
+            [*fit_words(folder)[1:-2], "--checkpoint", folder / "run.csv"],
+            1,
+            "expected a name that ends in .nc or .zarr",
+        ),
     ):
         result = run("fit", "--out", out, *words)
         assert result.exit_code == code, result.output

@@ -13,7 +13,7 @@ import goalinf_models
 from goalinf.checks import random_key
 
 HALL = gi.gridworld("s.a", discount=0.9)
-AGENT = gi.soft_optimal(beta=1.0)
+AGENT = gi.agents.soft_optimal(beta=1.0)
 WANTS = gi.StateReward.at(HALL, {"a": 1.0}, default=0.0, on="departure")
 WALK = gi.simulate(0, HALL, AGENT, WANTS, trajectories=3, steps=4)
 
@@ -37,7 +37,7 @@ def public():
 
 
 def test_there_are_such():
-    expected = {"infer", "simulate", "approximate", "find_mode", "evidence", "garnet", "zero_reward", "Fit.predict"}
+    expected = {"infer", "simulate", "approximate", "find_map", "evidence", "garnet", "zero_reward", "Fit.predict"}
     assert expected | {"Behavior.sample", "OptimalityPreserving.draw", "ashwood_2022.example"} <= set(public())
 
 
@@ -69,7 +69,9 @@ def test_a_seed_draws_what_its_key_draws():
         assert walk.data_hash() == gi.simulate(3, HALL, AGENT, WANTS, trajectories=3, steps=4).data_hash()
     one, other = (gi.Behavior(HALL, AGENT, WANTS, like=WALK).sample(key) for key in (3, jax.random.key(3)))
     np.testing.assert_array_equal(one.actions, other.actions)
-    one, other = (gi.feasible_set(HALL, [3, 3, 3], rewards="action").extreme(key) for key in (3, jax.random.key(3)))
+    one, other = (
+        gi.identify.feasible_set(HALL, [3, 3, 3], rewards="action").extreme(key) for key in (3, jax.random.key(3))
+    )
     np.testing.assert_array_equal(one.values, other.values)
 
 

@@ -13,7 +13,7 @@ from goalinf import sizes
 KEY = jax.random.key(0)
 HALL = gi.gridworld("s.a", discount=0.9)
 WANTS = gi.StateReward([0.0, 0.0, 1.0], on="departure")
-SOFT = gi.soft_optimal(beta=1.0)
+SOFT = gi.agents.soft_optimal(beta=1.0)
 PRIOR = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
 
 
@@ -51,16 +51,20 @@ TOO_LARGE = {
         "104 GB",
     ),
     "dense": (lambda walks: gi.open_grid(200, 200, discount=0.9).mdp.dense(), "40,000 states and 4 actions", "51.2 GB"),
-    "horizon": (acts(gi.finite_horizon(10**9, beta=1.0)), "plans of horizon=1,000,000,000 decisions in 3 states", "336"),
-    "depth": (acts(gi.lookahead(beta=1.0, depth=10**9)), "depth=1,000,000,000", "336 GB"),
-    "delays": (acts(gi.hyperbolic(1.0, beta=1.0, horizon=10**9)), "horizon=1,000,000,000", "336 GB"),
+    "horizon": (
+        acts(gi.agents.finite_horizon(10**9, beta=1.0)),
+        "plans of horizon=1,000,000,000 decisions in 3 states",
+        "336",
+    ),
+    "depth": (acts(gi.agents.lookahead(beta=1.0, depth=10**9)), "depth=1,000,000,000", "336 GB"),
+    "delays": (acts(gi.agents.hyperbolic(1.0, beta=1.0, horizon=10**9)), "horizon=1,000,000,000", "336 GB"),
     "a horizon of a density": (
-        lambda walks: gi.Behavior(HALL, gi.finite_horizon(10**9, beta=1.0), WANTS).log_prob(walks),
+        lambda walks: gi.Behavior(HALL, gi.agents.finite_horizon(10**9, beta=1.0), WANTS).log_prob(walks),
         "horizon=1,000,000,000",
         "336 GB",
     ),
     "a horizon of a posterior": (
-        lambda walks: gi.infer(KEY, HALL, agent=gi.finite_horizon(10**9, beta=1.0), reward=PRIOR, data=walks),
+        lambda walks: gi.infer(KEY, HALL, agent=gi.agents.finite_horizon(10**9, beta=1.0), reward=PRIOR, data=walks),
         "horizon=1,000,000,000",
         "336 GB",
     ),
@@ -72,7 +76,7 @@ TOO_LARGE = {
     "draws": (learns(draws=10**9), "1,000,000,000 draws of each of 4 chains, with 3 parameters", "1.44 TB"),
     "chains": (learns(chains=10**9), "1,000 draws of each of 1,000,000,000 chains", "360 TB"),
     "approximate": (
-        lambda walks: gi.approximate(KEY, HALL, agent=SOFT, reward=PRIOR, data=walks, draws=10**8),
+        lambda walks: gi.inference.approximate(KEY, HALL, agent=SOFT, reward=PRIOR, data=walks, draws=10**8),
         "100,000,000 draws of each of 1 chains",
         "36 GB",
     ),
@@ -122,7 +126,8 @@ def test_what_fits_is_made(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("size", "said"), [(10.0, "0.01 kB"), (999.4e3, "999 kB"), (62.5e9, "62.5 GB"), (1.6e12, "1.6 TB"), (4e18, "4,000,000 TB")]
+    ("size", "said"),
+    [(10.0, "0.01 kB"), (999.4e3, "999 kB"), (62.5e9, "62.5 GB"), (1.6e12, "1.6 TB"), (4e18, "4,000,000 TB")],
 )
 def test_bytes_as_they_are_said(size, said):
     assert sizes.shown(size) == said

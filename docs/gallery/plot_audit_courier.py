@@ -22,12 +22,12 @@ TOWN = """
 
 town = gi.gridworld(TOWN, slip=0.1, discount=0.95)
 truth = gi.StateReward.at(town, {"a": 2.0, "b": 1.0}, default=0.0, on="departure")
-walks = gi.simulate(jax.random.key(0), town, gi.soft_optimal(beta=3.0), truth, trajectories=20, steps=30)
+walks = gi.simulate(jax.random.key(0), town, gi.agents.soft_optimal(beta=3.0), truth, trajectories=20, steps=30)
 
 fit = gi.infer(
     jax.random.key(1),
     town,
-    agent=gi.soft_optimal(beta=3.0),
+    agent=gi.agents.soft_optimal(beta=3.0),
     reward=gi.StateReward(dist.Normal(0.0, 1.0), on="departure"),
     data=walks,
     draws=500,
@@ -48,12 +48,16 @@ flood = gi.gridworld(TOWN, slip=0.3, discount=0.9)
 # More of the same; walks that begin in the far corner; somebody with another discount; or asking the courier which of
 # two walks they prefer.
 
-pair = gi.simulate(jax.random.key(5), town, gi.uniform(), truth, trajectories=2, steps=15)
+pair = gi.simulate(jax.random.key(5), town, gi.agents.uniform(), truth, trajectories=2, steps=15)
 experiments = {
-    "more of the same": gi.Demonstrations(town, gi.soft_optimal(beta=3.0), trajectories=20, steps=30),
-    "from the far corner": gi.Demonstrations(town, gi.soft_optimal(beta=3.0), trajectories=20, steps=30, starts="a"),
-    "somebody hasty": gi.Demonstrations(town, gi.soft_optimal(beta=3.0, discount=0.5), trajectories=20, steps=30),
-    "one question": gi.Comparison(town, pair, beta=3.0),
+    "more of the same": gi.identify.Demonstrations(town, gi.agents.soft_optimal(beta=3.0), trajectories=20, steps=30),
+    "from the far corner": gi.identify.Demonstrations(
+        town, gi.agents.soft_optimal(beta=3.0), trajectories=20, steps=30, starts="a"
+    ),
+    "somebody hasty": gi.identify.Demonstrations(
+        town, gi.agents.soft_optimal(beta=3.0, discount=0.5), trajectories=20, steps=30
+    ),
+    "one question": gi.identify.PreferenceQuery(town, pair, beta=3.0),
 }
 
 # %%
@@ -75,7 +79,7 @@ gi.plot.audit(audit)
 # The truth is known here. Acting on the posterior mean costs, in the town and in the flood:
 
 for name, world in {"town": town, "flood": flood}.items():
-    print(name, round(gi.distance.regret(world, truth, fit.mean_reward()), 3))
+    print(name, round(gi.identify.distance.regret(world, truth, fit.mean_reward()), 3))
 
 # %%
 # In the flood it costs more than the audit thought likely. The audit speaks for rewards that the prior holds possible, in

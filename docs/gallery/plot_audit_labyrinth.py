@@ -48,7 +48,7 @@ def look_alike():
     return (
         graph,
         maze,
-        gi.simulate(jax.random.key(2), maze, gi.soft_optimal(beta=1.0), truth, trajectories=300, steps=30),
+        gi.simulate(jax.random.key(2), maze, gi.agents.soft_optimal(beta=1.0), truth, trajectories=300, steps=30),
     )
 
 
@@ -72,9 +72,9 @@ walks
 # What infinite data could show follows from the graph alone. Two directions stay open: a constant, and the chessboard.
 
 
-print(gi.graph_criteria(maze))
+print(gi.identify.graph_criteria(maze))
 prior = gi.StateReward(dist.Normal(0.0, 1.0), on="arrival")
-blind = gi.null_space(maze, gi.soft_optimal(beta=1.0), prior)
+blind = gi.identify.null_space(maze, gi.agents.soft_optimal(beta=1.0), prior)
 blind
 
 # %%
@@ -88,7 +88,12 @@ gi.plot.reward(maze, gi.StateReward(chessboard, on="arrival"))
 # may wait at a node removes this direction; more data of the same kind never will.
 
 waiting = gi.graph_world(graph, stay=True, discount=0.9)
-print("without staying:", gi.controllability_deficit(maze), " with staying:", gi.controllability_deficit(waiting))
+print(
+    "without staying:",
+    gi.identify.controllability_deficit(maze),
+    " with staying:",
+    gi.identify.controllability_deficit(waiting),
+)
 
 # %%
 # The fit and its audit
@@ -97,7 +102,7 @@ print("without staying:", gi.controllability_deficit(maze), " with staying:", gi
 
 
 fit = gi.infer(
-    jax.random.key(0), maze, agent=gi.soft_optimal(beta=1.0), reward=prior, data=walks, draws=400, progress=False
+    jax.random.key(0), maze, agent=gi.agents.soft_optimal(beta=1.0), reward=prior, data=walks, draws=400, progress=False
 )
 audit = gi.audit(fit)
 print(audit)

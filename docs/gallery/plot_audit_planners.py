@@ -42,7 +42,9 @@ LAYOUT = "g0"
 def look_alike():
     """Points that are drawn at random, and the walks of simulated people who look one step ahead."""
     points = gi.StateReward(np.random.default_rng(0).integers(1, 100, grid.n_states) / 100, on="arrival")
-    return points, gi.simulate(jax.random.key(1), grid, gi.lookahead(1, beta=4.0), points, trajectories=35, steps=20)
+    return points, gi.simulate(
+        jax.random.key(1), grid, gi.agents.lookahead(1, beta=4.0), points, trajectories=35, steps=20
+    )
 
 
 def games():
@@ -67,14 +69,14 @@ walks
 # local; where it ends in a gap, further starts (``starts=``) may close it.
 
 OTHERS = {
-    "two steps": gi.lookahead(2, beta=4.0),
-    "four steps": gi.lookahead(4, beta=4.0),
-    "all the way": gi.boltzmann(beta=4.0),
-    "soft": gi.soft_optimal(beta=4.0),
-    "lapsing, one step": gi.lookahead(1, beta=4.0, lapse=0.2),
+    "two steps": gi.agents.lookahead(2, beta=4.0),
+    "four steps": gi.agents.lookahead(4, beta=4.0),
+    "all the way": gi.agents.boltzmann(beta=4.0),
+    "soft": gi.agents.soft_optimal(beta=4.0),
+    "lapsing, one step": gi.agents.lookahead(1, beta=4.0, lapse=0.2),
 }
 
-equivalence = gi.planner_equivalence(grid, gi.lookahead(1, beta=4.0), points, OTHERS, starts=1)
+equivalence = gi.identify.agent_equivalence(grid, gi.agents.lookahead(1, beta=4.0), points, OTHERS, starts=1)
 equivalence[["choices", "meaning"]]
 
 # %%
@@ -85,12 +87,12 @@ equivalence[["choices", "meaning"]]
 
 
 prior = gi.StateReward(dist.Normal(0.0, 1.0), on="arrival")
-agents = {"one step": gi.lookahead(1, beta=4.0), "all the way": gi.soft_optimal(beta=4.0)}
+agents = {"one step": gi.agents.lookahead(1, beta=4.0), "all the way": gi.agents.soft_optimal(beta=4.0)}
 found, far = {}, {}
 for name, agent in agents.items():
     fit = gi.infer(jax.random.key(0), grid, agent=agent, reward=prior, data=walks, draws=500, progress=False)
-    found[name], far[name] = fit, gi.distance.posterior(fit, points, draws=100)
-    cost = gi.distance.posterior(fit, points, metric=gi.distance.regret, draws=100)
+    found[name], far[name] = fit, gi.identify.distance.posterior(fit, points, draws=100)
+    cost = gi.identify.distance.posterior(fit, points, metric=gi.identify.distance.regret, draws=100)
     print(f"{name}: regret of acting on it {float(cost.mean()):.2f}; {fit.diagnosis}")
 
 gi.plot.distances(far)

@@ -32,7 +32,7 @@ gi.plot.world(hall)
 # -----------------------------
 # A Boltzmann-rational walker mostly takes shortest paths; the smaller beta, the more it strays.
 
-walker = gi.boltzmann(beta=1.5)
+walker = gi.agents.boltzmann(beta=1.5)
 walks = gi.simulate(jax.random.key(3), hall, walker, goals["right exit"], trajectories=3, steps=25)
 gi.plot.trajectories(walks)
 
@@ -59,6 +59,6 @@ belief.to_pandas().round(2).iloc[:, :12]
 # where it is unknown it should be a prior of :func:`goalinf.infer`.
 
 for beta in (0.2, 0.5, 1.5, 5.0):
-    other = gi.goal_posterior(hall, gi.boltzmann(beta=beta), goals, walks).sel(goal="right exit")
+    other = gi.goal_posterior(hall, gi.agents.boltzmann(beta=beta), goals, walks).sel(goal="right exit")
     after = other.isel(trajectory=0, step=1).item()
     print(f"beta {beta}: probability {after:.3f} of the right exit after one step")

@@ -98,7 +98,7 @@ def look_alike():
     far = nx.single_source_shortest_path_length(nx.balanced_tree(2, 6), WATER)
     weights = [1.0 * (far[following] < far[this]) - 2.0 * (following == last) for last, this, following in names]
     truth = gi.LinearReward(features, np.array(weights))
-    walks = gi.simulate(jax.random.key(1), maze, gi.soft_optimal(beta=1.0), truth, trajectories=60, steps=120)
+    walks = gi.simulate(jax.random.key(1), maze, gi.agents.soft_optimal(beta=1.0), truth, trajectories=60, steps=120)
     table = walks.to_frame().rename(columns={"trajectory": "traj", "step": "t"})
     return table.assign(split=np.where(table["traj"] % 5 == 0, "test", "train"))
 
@@ -125,15 +125,15 @@ def fits():
             split: gi.read_trajectories(rows, maze, trajectory="traj", step="t", state="state")
             for split, rows in table.groupby("split")
         }
-        found[name] = gi.approximate(
+        found[name] = gi.inference.approximate(
             jax.random.key(0),
             maze,
-            agent=gi.soft_optimal(beta=1.0),
+            agent=gi.agents.soft_optimal(beta=1.0),
             reward=rewards[name],
             data=read["train"],
             draws=200,
         )
-        scores[name] = gi.held_out(found[name], read["test"])
+        scores[name] = gi.inference.log_predictive_density(found[name], read["test"])
     return found, scores
 
 

@@ -35,7 +35,7 @@ town = gi.gridworld(TOWN, slip=0.1, discount=0.95)
 # spent in a place.
 
 truth = gi.StateReward.at(town, {"a": 2.0, "b": 1.0}, default=0.0, on="departure")
-courier = gi.soft_optimal(beta=3.0)
+courier = gi.agents.soft_optimal(beta=3.0)
 walks = gi.simulate(jax.random.key(0), town, courier, truth, trajectories=20, steps=30)
 gi.plot.trajectories(walks)
 
@@ -48,7 +48,7 @@ gi.plot.trajectories(walks)
 fit = gi.infer(
     jax.random.key(1),
     town,
-    agent=gi.soft_optimal(beta=dist.LogNormal(1.0, 0.5)),
+    agent=gi.agents.soft_optimal(beta=dist.LogNormal(1.0, 0.5)),
     reward=gi.StateReward(dist.Normal(0.0, 1.0), on="departure"),
     data=walks,
     draws=600,
@@ -75,4 +75,4 @@ print(gi.audit(fit))
 # preference, 1 the opposite one.
 
 for name, reward in {"posterior mean": fit.mean_reward(), "no reward": gi.StateReward.zero(town)}.items():
-    print(f"{name}: {gi.distance.starc(town, truth, reward):.2f} from the truth")
+    print(f"{name}: {gi.identify.distance.starc(town, truth, reward):.2f} from the truth")

@@ -1,17 +1,11 @@
 """Agents: beliefs, planners, choice rules and execution, and the named agents made of them."""
 
 from goalinf.agents.agent import Agent
-from goalinf.agents.alternatives import Mixture, mixture, one_of
-from goalinf.agents.beliefs import FalseDynamics, ForeseesSlips, IllusionOfControl, TrueBeliefs
-from goalinf.agents.choice import DefaultPolicy, Satisficing, Softmax
-from goalinf.agents.contexts import Setting
-from goalinf.agents.execution import AsIntended, Lapse, Slip
-from goalinf.agents.failures import Abandoning, PlanCommitment, PlanNoise, Subgoal, Switching
-from goalinf.agents.history import ChoiceKernel
-from goalinf.agents.ignorance import Ignorance
-from goalinf.agents.impatience import Hyperbolic, QuasiHyperbolic
-from goalinf.agents.inattention import Inattentive, RationalInattention, policy_complexity
-from goalinf.agents.learning import QLearning, TwoStep
+from goalinf.agents.hidden.failures import Abandoning, PlanCommitment, PlanNoise, Subgoal, Switching
+from goalinf.agents.hidden.options import Option, Options
+from goalinf.agents.memory.habits import ChoiceKernel
+from goalinf.agents.memory.learners import QLearning, TwoStep
+from goalinf.agents.mixtures import Mixture, mixture, one_of
 from goalinf.agents.named import (
     abandoning,
     anti_rational,
@@ -29,7 +23,7 @@ from goalinf.agents.named import (
     myopic,
     noisy_plan,
     optimistic,
-    option,
+    options,
     plan_commitment,
     prospect,
     q_learning,
@@ -45,12 +39,17 @@ from goalinf.agents.named import (
     two_step,
     uniform,
 )
-from goalinf.agents.options import Option, Options
-from goalinf.agents.outlooks import CVaR, EntropicRisk, Extremal, HyperbolicBellman, Optimism, Prospect
-from goalinf.agents.planners import Negated, SuccessorRepresentation, ValueIteration
-from goalinf.agents.planning import plan, solve
+from goalinf.agents.named.uncertain import ignorant
+from goalinf.agents.parts.belief_state import Ignorance
+from goalinf.agents.parts.beliefs import FalseDynamics, ForeseesSlips, IllusionOfControl, TrueBeliefs
+from goalinf.agents.parts.choice import DefaultPolicy, Satisficing, Softmax
+from goalinf.agents.parts.discounting import Hyperbolic, QuasiHyperbolic
+from goalinf.agents.parts.noise import AsIntended, Lapse, Slip
+from goalinf.agents.parts.planners import Negated, SuccessorRepresentation, ValueIteration
+from goalinf.agents.parts.rational_inattention import Inattentive, RationalInattention, policy_complexity
+from goalinf.agents.planning_agent import plan, solve
 from goalinf.agents.policy import Policy
-from goalinf.agents.uncertain import ignorant
+from goalinf.planning.risk import CVaR, EntropicRisk, Extremal, HyperbolicBellman, Optimism, Prospect
 
 __all__ = [
     "Abandoning",
@@ -82,7 +81,6 @@ __all__ = [
     "QuasiHyperbolic",
     "RationalInattention",
     "Satisficing",
-    "Setting",
     "Slip",
     "Softmax",
     "Subgoal",
@@ -110,7 +108,7 @@ __all__ = [
     "noisy_plan",
     "one_of",
     "optimistic",
-    "option",
+    "options",
     "plan",
     "plan_commitment",
     "policy_complexity",

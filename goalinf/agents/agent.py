@@ -14,13 +14,13 @@ import xarray as xr
 from numpyro.distributions import Distribution
 
 from goalinf import display
-from goalinf.agents import metadata
-from goalinf.agents.beliefs import TrueBeliefs
-from goalinf.agents.execution import AsIntended
-from goalinf.agents.inattention import RationalInattention
-from goalinf.agents.parts import Part, check_parameter, interval
-from goalinf.agents.planners import ValueIteration
+from goalinf.agents import facts
+from goalinf.agents.parts.beliefs import TrueBeliefs
+from goalinf.agents.parts.noise import AsIntended
+from goalinf.agents.parts.planners import ValueIteration
+from goalinf.agents.parts.rational_inattention import RationalInattention
 from goalinf.checks import check_kind
+from goalinf.planning.parameters import Part, check_parameter, interval
 from goalinf.precision import Precision
 from goalinf.rewards import Reward, check_reward
 from goalinf.worlds import World
@@ -32,17 +32,18 @@ _ROOMS = ("beliefs", "planner", "choice", "execution")
 class Agent(eqx.Module):
     """Beliefs + planner + choice + execution: someone who acts.
 
-    The named constructors (:func:`~goalinf.boltzmann`, :func:`~goalinf.optimistic`, …) make the usual ones; any other
-    is put together from the parts in ``goalinf.agents``. A parameter that is a NumPyro distribution makes the agent a
-    prior over agents.
+    The named constructors (:func:`~goalinf.agents.boltzmann`, :func:`~goalinf.agents.optimistic`, …) make the usual
+    ones; any other is put together from the parts in ``goalinf.agents``. A parameter that is a NumPyro distribution
+    makes the agent a prior over agents.
 
     Parameters
     ----------
     beliefs : callable, optional
         MDP -> the MDP that is planned in. Default: the truth.
     planner : Planner, optional
-        :class:`~goalinf.agents.bellman.Problem`, and values nearby or None -> :class:`~goalinf.agents.planners.Plan`.
-        On the host the problem may be that of several rewards. Default: optimal planning.
+        :class:`~goalinf.planning.bellman.Problem`, and values nearby or None ->
+        :class:`~goalinf.agents.parts.planners.Plan`. On the host the problem may be that of several rewards. Default:
+        optimal planning.
     choice : callable
         Q-values -> log-probabilities; holds ``beta``.
     execution : callable, optional
@@ -131,21 +132,21 @@ class Agent(eqx.Module):
     @property
     def default_priors(self) -> dict[str, Distribution]:
         """The usual prior of every parameter, for rewards of about unit size: ``agent.at(**agent.default_priors)``."""
-        return {name: metadata.PRIORS[name]() for name in self.parameters if name in metadata.PRIORS}
+        return {name: facts.PRIORS[name]() for name in self.parameters if name in facts.PRIORS}
 
     @property
-    def invariances(self) -> dict[metadata.Invariance, bool]:
+    def invariances(self) -> dict[facts.Invariance, bool]:
         r"""Which changes of the reward leave the policy as it is, in worlds where no episode ends.
 
         ``constant``: :math:`R + c`; ``potential``: :math:`R + \gamma\Phi(s') - \Phi(s)` with the agent's own discount;
         ``redistribution``: another R with the same :math:`\sum_t P\,R`.
         """
-        return metadata.invariances(self.parts)
+        return facts.invariances(self.parts)
 
     @property
     def onto(self) -> bool | None:
         """Whether every policy of full support is that of some reward r(s, a); None where nobody knows."""
-        return metadata.onto(self.parts)
+        return facts.onto(self.parts)
 
     def confounded(self, reward: Reward, n_worlds: int = 1, *, ends: bool = False) -> dict[str, str]:
         """Parameters that no behavior tells from a reward of this class, all of whose entries are unknown: name -> why.
@@ -159,7 +160,7 @@ class Agent(eqx.Module):
         ends : bool
             Whether episodes can end there.
         """
-        return metadata.confounded(self, reward, n_worlds, ends=ends)
+        return facts.confounded(self, reward, n_worlds, ends=ends)
 
     @property
     def one_policy(self) -> bool:
@@ -253,7 +254,7 @@ class Agent(eqx.Module):
         ConvergenceError, PrecisionError
             Where the planner did not reach its residual, or the precision cannot hold the values.
         """
-        from goalinf.agents.planning import solve
+        from goalinf.agents.planning_agent import solve
 
         check_kind("world", world, World, "a World, such as gi.gridworld makes")
         check_reward("reward", reward)

@@ -8,7 +8,7 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from goalinf.agents.modes import Modes
+from goalinf.agents.hidden.modes import Modes
 
 
 class Policy(eqx.Module):
@@ -29,7 +29,7 @@ class Policy(eqx.Module):
     modes : Modes, optional
         How the latent mode begins and moves.
     history : optional
-        How what happened bends the log-probabilities; see :mod:`goalinf.agents.history`.
+        How what happened bends the log-probabilities; see :mod:`goalinf.agents.memory.habits`.
     """
 
     log_probs: Float[Array | np.ndarray, "*M S A"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from goalinf.agents.agent import Agent
-from goalinf.agents.alternatives import Mixture, options_of
+from goalinf.agents.mixtures import Mixture, options_of
 from goalinf.data import Trajectories
 from goalinf.data.fitting import check_fits
 from goalinf.worlds import World

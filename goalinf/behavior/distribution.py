@@ -16,16 +16,17 @@ from jaxtyping import Array, Float
 from numpyro.distributions import constraints
 
 from goalinf.agents.agent import Agent
-from goalinf.agents.alternatives import Mixture
-from goalinf.agents.checks import check_shapes, solved
-from goalinf.agents.contexts import Rewards, Setting, Worlds, shown
+from goalinf.agents.mixtures import Mixture
+from goalinf.agents.plannable import check_shapes
 from goalinf.agents.policy import Policy
 from goalinf.behavior.admission import check_data
+from goalinf.behavior.conditions import Rewards, Setting, Worlds, shown
 from goalinf.behavior.scores import believed_modes, chained, score, score_steps, score_subjects
 from goalinf.behavior.simulation import Gaps, drawn_options, hidden_slips, roll_out_one_of
 from goalinf.checks import PRNGKey, check_kind, takes_key
 from goalinf.data import Trajectories
 from goalinf.data.fitting import check_numbers
+from goalinf.planning.solution import solved
 from goalinf.precision import exactly, namespace
 from goalinf.worlds import World
 
@@ -62,8 +63,8 @@ class Behavior(dist.Distribution):
     >>> import jax, goalinf as gi
     >>> hall = gi.gridworld("s.a", discount=0.9)
     >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> walks = gi.simulate(jax.random.key(0), hall, gi.soft_optimal(beta=1.0), wants, trajectories=2, steps=3)
-    >>> bool(gi.Behavior(hall, gi.soft_optimal(beta=1.0), wants).log_prob(walks) < 0)
+    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=1.0), wants, trajectories=2, steps=3)
+    >>> bool(gi.Behavior(hall, gi.agents.soft_optimal(beta=1.0), wants).log_prob(walks) < 0)
     True
     """
 
@@ -87,7 +88,7 @@ class Behavior(dist.Distribution):
         self.setting = Setting.of(world, reward, contexts)
         for index, one in enumerate(self.setting.worlds):
             check_shapes(self.setting.rewards[min(index, len(self.setting.rewards) - 1)], one)
-        check_kind("agent", agent, (Agent, Mixture), "an agent, such as gi.soft_optimal(beta=1.0)")
+        check_kind("agent", agent, (Agent, Mixture), "an agent, such as gi.agents.soft_optimal(beta=1.0)")
         self.agent = agent
         if like is not None:
             check_numbers(like, self._worlds(like))
@@ -243,9 +244,10 @@ class Behavior(dist.Distribution):
     def mode_posterior(self, value: Trajectories) -> Float[Array | np.ndarray, "N T M"]:
         r"""Which latent mode each is in at every step, :math:`p(m_t \mid s_{1:t}, a_{1:t})`, by the forward filter.
 
-        The modes are those of the agent: the goals of :func:`~goalinf.switching` in their order, pursuing and having
-        given up (:func:`~goalinf.abandoning`), the places and the goal itself (:func:`~goalinf.subgoal`), options.
-        A choice that was not observed changes it by the kernel only; behind the end it stays.
+        The modes are those of the agent: the goals of :func:`~goalinf.agents.switching` in their order, pursuing and
+        having given up (:func:`~goalinf.agents.abandoning`), the places and the goal itself
+        (:func:`~goalinf.agents.subgoal`), options. A choice that was not observed changes it by the kernel only; behind
+        the end it stays.
 
         Raises
         ------
@@ -258,11 +260,13 @@ class Behavior(dist.Distribution):
         >>> hall = gi.gridworld("a.s.b", discount=1.0)
         >>> wants = gi.one_of(gi.goals(hall, {"left": "a", "right": "b"}, step_cost=1.0))
         >>> walk = gi.Trajectories.of([[2, 3, 2, 1]], [[3, 2, 2]])  # right, then left and left
-        >>> gi.Behavior(hall, gi.switching(0.2, beta=2.0), wants).mode_posterior(walk)[0].round(2).tolist()
+        >>> gi.Behavior(hall, gi.agents.switching(0.2, beta=2.0), wants).mode_posterior(walk)[0].round(2).tolist()
         [[0.02, 0.98], [0.88, 0.12], [1.0, 0.0]]
         """
         if self.policy.modes is None:
-            raise ValueError(f"{self.agent.name} acts by one policy: it has no latent modes, such as gi.switching has")
+            raise ValueError(
+                f"{self.agent.name} acts by one policy: it has no latent modes, such as gi.agents.switching has"
+            )
         return self._scored(lambda data: jnp.exp(believed_modes(self.policy, data)), value)
 
     def _chained(self, value: Trajectories, scored: Callable[[Policy], Any]) -> Any:

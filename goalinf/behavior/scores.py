@@ -16,7 +16,7 @@ from jax import lax
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Bool, Float
 
-from goalinf.agents.history import Step
+from goalinf.agents.memory.habits import Step
 from goalinf.agents.policy import Policy
 from goalinf.data import Trajectories
 from goalinf.precision import cast, namespace

@@ -13,11 +13,11 @@ from jax import lax
 from jaxtyping import Array
 
 from goalinf.agents.agent import Agent, check_known
-from goalinf.agents.alternatives import Mixture, options_of
-from goalinf.agents.checks import check_plannable, check_solved
-from goalinf.agents.contexts import Rewards, Setting, Worlds
-from goalinf.agents.history import Step
+from goalinf.agents.memory.habits import Step
+from goalinf.agents.mixtures import Mixture, options_of
+from goalinf.agents.plannable import check_plannable, check_solved
 from goalinf.agents.policy import Policy
+from goalinf.behavior.conditions import Rewards, Setting, Worlds
 from goalinf.behavior.scores import horizon_of, policy_number
 from goalinf.checks import PRNGKey, check_count, check_kind, takes_key
 from goalinf.data import Labels, Trajectories
@@ -189,12 +189,12 @@ def simulate(
     >>> import jax, goalinf as gi
     >>> hall = gi.gridworld("s.a", discount=0.9)
     >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> gi.simulate(jax.random.key(0), hall, gi.soft_optimal(beta=1.0), wants, trajectories=2, steps=3).n_steps
+    >>> gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=1.0), wants, trajectories=2, steps=3).n_steps
     6
     """
     for name, count in (("trajectories", trajectories), ("steps", steps)):
         check_count(name, count)
-    check_kind("agent", agent, (Agent, Mixture), "an agent, such as gi.soft_optimal(beta=1.0)")
+    check_kind("agent", agent, (Agent, Mixture), "an agent, such as gi.agents.soft_optimal(beta=1.0)")
     setting = Setting.of(world, reward)
     for option in options_of(agent):
         horizon = option.planner.horizon

@@ -71,11 +71,11 @@ def demo(
         walks = gi.read_trajectories(Path(scratch, "walks.csv"), town, **columns)
         common.say("Simulated walks through a small town, which come with goalinf:", str(town), str(walks), "")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", gi.UnidentifiedWarning)  # the audit below says it at length
+            warnings.simplefilter("ignore", gi.errors.UnidentifiedWarning)  # the audit below says it at length
             found = gi.infer(
                 jax.random.key(seed),
                 town,
-                agent=gi.soft_optimal(beta=dist.LogNormal(1.0, 0.5)),
+                agent=gi.agents.soft_optimal(beta=dist.LogNormal(1.0, 0.5)),
                 reward=gi.StateReward(dist.Normal(0.0, 1.0), on="departure"),
                 data=walks,
                 draws=DRAWS,

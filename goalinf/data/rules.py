@@ -89,9 +89,7 @@ def missed_steps(rows: Sequence, places: Located, state: np.ndarray, action: np.
     return missed
 
 
-def check_moves(
-    rows: Sequence, places: Located, state: np.ndarray, action: np.ndarray, *, slips: bool = False
-) -> None:
+def check_moves(rows: Sequence, places: Located, state: np.ndarray, action: np.ndarray, *, slips: bool = False) -> None:
     """Raise where the next row's state cannot follow: under the chosen action, or, where it is missing, under any.
 
     A missing action may also leave the state as it is (:func:`missed_steps`). With ``slips``, the chosen action is the

@@ -13,13 +13,13 @@ from scipy.sparse import linalg as splinalg
 
 from goalinf.agents import Agent, Policy, boltzmann, plan
 from goalinf.agents.agent import check_known
-from goalinf.agents.checks import check_plannable, check_solved
+from goalinf.agents.plannable import check_plannable, check_solved
 from goalinf.behavior import Behavior, score_steps
 from goalinf.data import Trajectories
 from goalinf.identify.distance.canonical import TRIVIAL, shortest
 from goalinf.identify.distance.regret import check_range
-from goalinf.identify.income import check_own_ends, income_of, shapings
-from goalinf.identify.optimal import as_good_as_best
+from goalinf.identify.optimal_actions import as_good_as_best
+from goalinf.identify.policy_evaluation import check_own_ends, income_of, shapings
 from goalinf.precision import cast, computing_in
 from goalinf.rewards import ActionReward, Reward
 from goalinf.worlds import MDP, World

@@ -23,7 +23,7 @@ def distances(
     Parameters
     ----------
     found : DataArray or mapping from name to DataArray
-        From :func:`goalinf.distance.posterior`.
+        From :func:`goalinf.identify.distance.posterior`.
     level : float
         Of the interval between quantiles that is drawn thick and stands in the legend, in (0, 1).
     ax : matplotlib Axes, optional
@@ -48,11 +48,13 @@ def distances(
     """
     named = dict(found) if isinstance(found, Mapping) else {"": found}
     if not named:
-        raise ValueError("found is empty; expected draws of a distance, as from gi.distance.posterior")
+        raise ValueError("found is empty; expected draws of a distance, as from gi.identify.distance.posterior")
     if not 0.0 < check_number("level", level, 0.0, 1.0, "a number in (0, 1)") < 1.0:
         raise ValueError(f"level is {level!r}; expected a number in (0, 1)")
     for name, one in named.items():
-        check_kind(f"found {name!r}" if name else "found", one, xr.DataArray, "draws, as from gi.distance.posterior")
+        check_kind(
+            f"found {name!r}" if name else "found", one, xr.DataArray, "draws, as from gi.identify.distance.posterior"
+        )
         if not one.size or not np.isfinite(one.values).all():
             raise ValueError(f"{name or 'found'} holds {one.size} distances; expected some, and all of them finite")
     if ax is None:

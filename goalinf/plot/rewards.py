@@ -14,8 +14,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from goalinf.agents.agent import check_known
-from goalinf.infer.fit import Fit
-from goalinf.infer.priors import fill
+from goalinf.inference.model.priors import fill
+from goalinf.inference.results.fit import Fit
 from goalinf.plot import style
 from goalinf.plot.ground import Ground
 from goalinf.precision import computing_in
@@ -105,9 +105,9 @@ def reward_map(fit: Fit, *, context: Hashable | None = None, axes: Sequence[Axes
     >>> import numpyro.distributions as dist
     >>> hall = gi.gridworld("s.a", discount=0.9)
     >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> walks = gi.simulate(jax.random.key(0), hall, gi.soft_optimal(beta=2.0), wants, trajectories=5, steps=10)
+    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), wants, trajectories=5, steps=10)
     >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
-    >>> fit = gi.infer(jax.random.key(1), hall, agent=gi.soft_optimal(beta=2.0), reward=prior, data=walks, draws=100)
+    >>> fit = gi.infer(1, hall, agent=gi.agents.soft_optimal(beta=2.0), reward=prior, data=walks, draws=100)
     >>> [ax.get_title() for ax in gi.plot.reward_map(fit).axes[:2]]
     ['posterior mean', 'posterior sd']
     """

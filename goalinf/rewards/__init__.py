@@ -6,12 +6,12 @@ it, :math:`r(s,a) = \sum_t P(t \mid s,a)\,\rho(t)`. There is no default. Nothing
 state. Values are in utility; a parameter may be a NumPyro distribution, which makes the reward a prior.
 """
 
-from goalinf.rewards.base import Reward, check_reward, ended, pinned
+from goalinf.rewards.base import Reward, base_of, check_reward, ended, pinned, reward_parameters
 from goalinf.rewards.digest import digest
 from goalinf.rewards.goal import GoalReward, goals
 from goalinf.rewards.opposite import negated
 from goalinf.rewards.several import Alternatives, pad_reward, stack_rewards
-from goalinf.rewards.shaped import Shaped
+from goalinf.rewards.shaped import ShapedReward
 from goalinf.rewards.tables import ActionReward, LinearReward, StateReward, TransitionReward
 
 __all__ = [
@@ -20,9 +20,10 @@ __all__ = [
     "GoalReward",
     "LinearReward",
     "Reward",
-    "Shaped",
+    "ShapedReward",
     "StateReward",
     "TransitionReward",
+    "base_of",
     "check_reward",
     "digest",
     "ended",
@@ -30,5 +31,6 @@ __all__ = [
     "negated",
     "pad_reward",
     "pinned",
+    "reward_parameters",
     "stack_rewards",
 ]

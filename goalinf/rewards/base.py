@@ -63,6 +63,16 @@ def pinned(reward: Reward, mdp: MDP) -> tuple[Bool[Array | np.ndarray, " S"], Fl
     return (np.zeros(mdp.n_states, bool), np.zeros(())) if pins is None else pins(reward, mdp)
 
 
+def base_of(reward: Any) -> Any:
+    """Reward that holds the parameters: the base of a shaped reward, or the reward itself."""
+    return base_of(reward.base) if hasattr(reward, "base") else reward
+
+
+def reward_parameters(reward: Reward) -> tuple[str, ...]:
+    """Names of a reward's parameters, as in a fit: ``("reward.values",)``."""
+    return tuple(f"reward.{name}" for name in base_of(reward).parameters)
+
+
 def leaf(value: Leaf, what: str, by_name: str | None = None) -> Leaf:
     """A distribution as it is; numbers as a host array in float64; traced values untouched.
 

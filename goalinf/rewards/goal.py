@@ -126,7 +126,7 @@ def goals(
     >>> ends = gi.gridworld("asb", terminal="ab", discount=1.0)
     >>> for dead_end in (0.0, -1.0, -3.0):
     ...     left = gi.goals(ends, {"left": "a"}, dead_end=dead_end)["left"]
-    ...     policy = gi.boltzmann(beta=1.0).policy(ends, left)
+    ...     policy = gi.agents.boltzmann(beta=1.0).policy(ends, left)
     ...     print(round(policy.sel(state="s", action="right").item(), 3))
     0.366
     0.175

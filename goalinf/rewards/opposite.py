@@ -6,7 +6,7 @@ import equinox as eqx
 import numpy as np
 
 from goalinf.rewards.base import Reward
-from goalinf.rewards.shaped import Shaped
+from goalinf.rewards.shaped import ShapedReward
 from goalinf.rewards.tables import LinearReward
 
 
@@ -18,8 +18,8 @@ def negated(reward: Reward) -> Reward:
     ValueError
         Where its values are no table and no sum of features.
     """
-    if isinstance(reward, Shaped):
-        return Shaped(negated(reward.base), -np.asarray(reward.potential))
+    if isinstance(reward, ShapedReward):
+        return ShapedReward(negated(reward.base), -np.asarray(reward.potential))
     name = "weights" if isinstance(reward, LinearReward) else "values"
     if not hasattr(reward, name):
         raise ValueError(

@@ -12,7 +12,7 @@ from goalinf.rewards.base import Reward, check_reward, ended, leaf, pinned
 from goalinf.worlds import MDP
 
 
-class Shaped(Reward):
+class ShapedReward(Reward):
     r"""A reward with potential shaping, :math:`R(s,a,t) + \gamma\,\Phi(t) - \Phi(s)` (Ng, Harada and Russell 1999).
 
     The potential counts as zero on states whose value is given, those that end the episode and dead ends, so that

@@ -168,7 +168,7 @@ class LinearReward(Reward):
     >>> features = np.stack([field.indicator("a"), -field.indicator("!")], axis=1)
     >>> for price in (0.1, 1.0):
     ...     wants = gi.LinearReward(features, [1.0, price], on="arrival", names=("gain", "danger"))
-    ...     gi.boltzmann(beta=50.0).policy(field, wants).sel(state="s").idxmax("action").item()
+    ...     gi.agents.boltzmann(beta=50.0).policy(field, wants).sel(state="s").idxmax("action").item()
     'right'
     'down'
     """

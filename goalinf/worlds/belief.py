@@ -48,8 +48,8 @@ def belief_world(
         What is believed at first; sums to one.
     truth : name, optional
         The world that it really is: what happens, :math:`P((s', b') \mid (s, b), a)`, is then
-        :math:`P_{\text{truth}}(s' \mid s, a)`. The states are the same; who lives there is :func:`~goalinf.ignorant`.
-        Default: what happens is what is expected.
+        :math:`P_{\text{truth}}(s' \mid s, a)`. The states are the same; who lives there is
+        :func:`~goalinf.agents.ignorant`. Default: what happens is what is expected.
     horizon : int, optional
         Number of steps after which beliefs stay as they are, where there would be too many. It changes nothing for
         episodes of at most so many decisions. Default: everybody learns for ever.

@@ -16,7 +16,7 @@ Sites
 ``maps`` (map, state) ~ Normal(0, 1), utility; ``innovations`` (step, map) ~ Normal(0, 1); ``weights`` (step, map) is
 what they add up to, with :math:`\tau = 0.5` and :math:`\alpha_0 = 1/K`; ``reward`` (step, state) is r. Maps can change
 places, and weights be traded for maps, so that it is the reward whose posterior is reported. beta is 1 and the discount
-0.9: only beta times the reward shows, and in one world the discount does not (``gi.null_space``).
+0.9: only beta times the reward shows, and in one world the discount does not (``gi.identify.null_space``).
 
 The data are a table with one row per step: ``traj``, ``t``, ``state`` and ``action``, nodes numbered like a heap (0 the
 root, 2s+1 and 2s+2 the children of s), actions 0 left child, 1 right child, 2 back, 3 stay; a move into a wall stays.
@@ -52,7 +52,7 @@ COLUMNS: dict[str, Column] = {
     "state": Quantity(0, "number of a node", whole=True),
     "action": Code({0: "left child", 1: "right child", 2: "back", 3: "stay"}, empty="no choice was recorded"),
 }
-_AGENT = gi.soft_optimal(beta=1.0)
+_AGENT = gi.agents.soft_optimal(beta=1.0)
 _DRIFT = 0.5
 
 

@@ -32,7 +32,7 @@ import xarray as xr
 
 import goalinf as gi
 from goalinf.checks import PRNGKey, takes_key
-from goalinf.infer.assemble import axis_labels
+from goalinf.inference.model.site_labels import axis_labels
 from goalinf_models.catalogue import Variant, choice, exact
 from goalinf_models.checks import check_behavior, check_variant
 
@@ -53,8 +53,10 @@ def places() -> dict[Any, gi.GoalReward]:
 def walker(variant: str, where: gi.World) -> gi.Agent:
     """How they plan."""
     if variant == "M1":
-        return gi.boltzmann(beta=BETA)
-    return gi.switching(SWITCH, beta=BETA) if variant == "M2" else gi.subgoal(DETOUR, beta=BETA, world=where)
+        return gi.agents.boltzmann(beta=BETA)
+    return (
+        gi.agents.switching(SWITCH, beta=BETA) if variant == "M2" else gi.agents.subgoal(DETOUR, beta=BETA, world=where)
+    )
 
 
 @takes_key

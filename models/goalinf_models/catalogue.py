@@ -15,7 +15,7 @@ import xarray as xr
 from numpyro import handlers
 
 import goalinf as gi
-from goalinf.infer.assemble import axis_labels
+from goalinf.inference.model.site_labels import axis_labels
 from goalinf.precision import Precision, computing_in
 
 _RESIDUAL = 1e-6  # of a planner, relative; above it nothing is exact
@@ -130,7 +130,7 @@ def exact(
             known = dict(zip(static, fixed, strict=True))
             prior, steps, residual = jax.device_get(jax.jit(jax.vmap(_scored(model, data, known, moving)))(grid))
             if not residual.max() <= _RESIDUAL:
-                raise gi.ConvergenceError(f"a planner stopped at a relative residual of {residual.max():.1e}")
+                raise gi.errors.ConvergenceError(f"a planner stopped at a relative residual of {residual.max():.1e}")
             steps = steps if by == "trajectory" else steps.sum(axis=1, keepdims=True)
             summed = np.concatenate([np.zeros_like(steps[..., :1]), np.cumsum(steps, axis=-1)], axis=-1)
             tables.append(np.moveaxis(prior[:, None, None] + summed, 0, -1))

@@ -38,16 +38,16 @@ from goalinf_models.checks import check_behavior, check_variant
 
 BETA, WORTH = 4.0, (-1.0, -0.5, 0.0, 0.5, 1.0)
 BIASES: dict[Any, Any] = {
-    "rational": gi.boltzmann(beta=BETA),
-    "boltzmann": gi.boltzmann(beta=BETA, backup="mean"),  # in the place of the maximum
-    "illusion_of_control": gi.illusion_of_control(3.0, beta=BETA),  # transitions
-    "optimism": gi.optimistic(2.0, beta=BETA),
-    "pessimism": gi.optimistic(-2.0, beta=BETA),
-    "prospect": gi.prospect(2.0, beta=BETA),  # reward
-    "extremal": gi.extremal(0.7, beta=BETA),  # now and later
-    "myopic_discount": gi.myopic(0.5, beta=BETA),  # discount
-    "myopic_planning": gi.lookahead(2, beta=BETA),
-    "hyperbolic": gi.chan_hyperbolic(0.05, beta=BETA),
+    "rational": gi.agents.boltzmann(beta=BETA),
+    "boltzmann": gi.agents.boltzmann(beta=BETA, backup="mean"),  # in the place of the maximum
+    "illusion_of_control": gi.agents.illusion_of_control(3.0, beta=BETA),  # transitions
+    "optimism": gi.agents.optimistic(2.0, beta=BETA),
+    "pessimism": gi.agents.optimistic(-2.0, beta=BETA),
+    "prospect": gi.agents.prospect(2.0, beta=BETA),  # reward
+    "extremal": gi.agents.extremal(0.7, beta=BETA),  # now and later
+    "myopic_discount": gi.agents.myopic(0.5, beta=BETA),  # discount
+    "myopic_planning": gi.agents.lookahead(2, beta=BETA),
+    "hyperbolic": gi.agents.chan_hyperbolic(0.05, beta=BETA),
 }
 VARIANTS = {
     "one_of": Variant(exact, ("bias", "a", "b"), "which bias do they have?"),

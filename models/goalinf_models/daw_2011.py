@@ -1,12 +1,10 @@
 r"""Habit or plan? Model-based and model-free learning in the two-step task.
 
-Story
------
-A trial has two choices. The first leads to one of two second states, mostly (7 in 10) to the one of the same number;
-the second is rewarded or not, by odds that drift and have to be learned. The learner mixes two values of the first
-choice: what its likely second state is worth by now (model-based, w) and what the choice itself brought (model-free,
-1 - w); see :func:`goalinf.two_step` for every update. A reward reaches back to the first choice by the eligibility, and
-the last first choice is liked for its own sake by the repetition.
+Story ----- A trial has two choices. The first leads to one of two second states, mostly (7 in 10) to the one of the
+same number; the second is rewarded or not, by odds that drift and have to be learned. The learner mixes two values of
+the first choice: what its likely second state is worth by now (model-based, w) and what the choice itself brought
+(model-free, 1 - w); see :func:`goalinf.agents.two_step` for every update. A reward reaches back to the first choice by
+the eligibility, and the last first choice is liked for its own sake by the repetition.
 
 Sites
 -----
@@ -127,7 +125,7 @@ def log_likelihood(parameters: dict[str, Any], data: gi.Trajectories) -> Any:
     def one(values: dict[str, Any], states: Any, actions: Any, observed: Any, length: Any) -> Any:
         alone = {"lengths": length[None], "observed": observed[None], **dict.fromkeys(("subject", "context"), zero)}
         life = gi.Trajectories.traced(states[None], actions[None], **alone)
-        return gi.Behavior(world, gi.two_step(**values), reward).log_prob(life)
+        return gi.Behavior(world, gi.agents.two_step(**values), reward).log_prob(life)
 
     return jax.vmap(one)(parameters, *map(jnp.asarray, (data.states, data.actions, data.observed, data.lengths)))
 
@@ -139,7 +137,7 @@ def example(key: PRNGKey, variant: str = "hybrid") -> pd.DataFrame:
     world, reward = task(np.array([[0.2, 0.4], [0.8, 0.3]]))
     tables = []
     for subject, w in enumerate([0.0, 0.3, 0.7, 1.0]):
-        learner = gi.two_step(0.5, 0.5, beta_1=5.0, beta_2=4.0, eligibility=0.6, repetition=0.1, model_based=w)
+        learner = gi.agents.two_step(0.5, 0.5, beta_1=5.0, beta_2=4.0, eligibility=0.6, repetition=0.1, model_based=w)
         life = gi.simulate(jax.random.fold_in(key, subject), world, learner, reward, trajectories=1, steps=450)
         done, visited = (np.reshape(steps, (150, 3)).T for steps in (life.actions[0], life.states[0, :450]))
         trials = {"choice1": done[0], "state2": visited[1] - 1, "choice2": done[1], "reward": visited[2] == _WON}

@@ -63,7 +63,7 @@ class Offers(NamedTuple):
         check_variant(variant, VARIANTS)
         own = jnp.asarray(k)[self.subject][:, None]
         factor = 1.0 / (1.0 + own * self.delay) if variant == "hyperbolic" else jnp.exp(-own * self.delay)
-        agent = gi.boltzmann(beta=jnp.asarray(beta)[self.subject], depth=1)
+        agent = gi.agents.boltzmann(beta=jnp.asarray(beta)[self.subject], depth=1)
         return gi.Behavior(self.world, agent, gi.ActionReward(self.amount * factor), like=like)
 
 

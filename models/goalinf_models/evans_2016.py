@@ -63,16 +63,16 @@ def example(key: PRNGKey, variant: str = "procrastination") -> gi.Trajectories:
     """Naive with k = 1, wanting the reward at 4.5; liking donuts now, not later; believing that a shut shop is open."""
     check_variant(variant, VARIANTS)
     if variant == "ignorant":
-        sure = gi.ignorant(street(), beta=2.0, prior=0.95, about="open")
+        sure = gi.agents.ignorant(street(), beta=2.0, prior=0.95, about="open")
         return gi.simulate(key, street(shut=True), sure, _shops(6.0, 6.0), trajectories=1, steps=8)
     if variant == "restaurant":
         town = restaurants()
         wants = town.reward([TIME, 10.0, -10.0, -10.0, 20.0, 0.0, 0.0])
-        tempted = gi.hyperbolic(1.0, beta=500.0, horizon=town.horizon)
+        tempted = gi.agents.hyperbolic(1.0, beta=500.0, horizon=town.horizon)
         return gi.simulate(key, town.world, tempted, wants, trajectories=1, steps=town.horizon)
     work = procrastination()
     count, k = (40 if variant == "continuous" else 1), (0.0 if variant == "rational" else 1.0)
-    lazy = gi.hyperbolic(k, beta=2.0, horizon=work.horizon)
+    lazy = gi.agents.hyperbolic(k, beta=2.0, horizon=work.horizon)
     wants = work.reward([4.5, COST, DELAY])
     return gi.simulate(key, work.world, lazy, wants, trajectories=count, steps=work.horizon)
 
@@ -92,7 +92,7 @@ def model(data: gi.Trajectories, variant: str = "procrastination") -> dict[str, 
     check_behavior(data, {"restaurant": town.world, "ignorant": street(shut=True)}.get(variant, work.world))
 
     def behaves(paid: Any, weights: list[Any], k: Any, alpha: Any, naive: bool, seen: Any) -> None:
-        agent = gi.hyperbolic(k, beta=alpha, horizon=paid.horizon, sophisticated=not naive)
+        agent = gi.agents.hyperbolic(k, beta=alpha, horizon=paid.horizon, sophisticated=not naive)
         behavior = gi.Behavior(paid.world, agent, paid.reward(jnp.stack([*map(jnp.asarray, weights)])), like=data)
         numpyro.sample("choices", behavior, obs=seen)
 
@@ -109,7 +109,7 @@ def model(data: gi.Trajectories, variant: str = "procrastination") -> dict[str, 
 
     def searches(seen: Any = None) -> None:
         noodle, veg = (choice(name, (0.0, 2.0, 4.0, 6.0)) for name in ("noodle", "veg"))
-        agent = gi.ignorant(street(), beta=2.0, prior=choice("open", (0.05, 0.5, 0.95)), about="open")
+        agent = gi.agents.ignorant(street(), beta=2.0, prior=choice("open", (0.05, 0.5, 0.95)), about="open")
         numpyro.sample("choices", gi.Behavior(street(shut=True), agent, _shops(noodle, veg), like=data), obs=seen)
 
     def puts_off_somehow(seen: Any = None) -> None:

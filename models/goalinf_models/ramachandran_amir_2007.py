@@ -52,7 +52,7 @@ def example(key: PRNGKey, variant: str = "uniform") -> gi.Trajectories:
     """Twenty walks of ten steps, towards the last state."""
     check_variant(variant, VARIANTS)
     wants = gi.StateReward(TRUTH, on="departure")
-    return gi.simulate(key, world(), gi.boltzmann(beta=ALPHA), wants, trajectories=20, steps=10)
+    return gi.simulate(key, world(), gi.agents.boltzmann(beta=ALPHA), wants, trajectories=20, steps=10)
 
 
 def model(data: gi.Trajectories, variant: str = "uniform", *, where: gi.World | None = None) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def model(data: gi.Trajectories, variant: str = "uniform", *, where: gi.World | 
     check_behavior(data, place)
     return {
         "world": place,
-        "agent": gi.boltzmann(beta=ALPHA),
+        "agent": gi.agents.boltzmann(beta=ALPHA),
         "reward": gi.StateReward(PRIORS[variant], on="departure"),
         "data": data,
     }

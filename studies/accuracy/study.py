@@ -24,13 +24,13 @@ PLACES = {
     "discount 0.5": gi.open_grid(3, 3, slip=SLIP, discount=0.5),
 }
 SHOWN = ("same room", "controls turned")
-TRUTH = gi.soft_optimal(beta=2.0)
+TRUTH = gi.agents.soft_optimal(beta=2.0)
 WRONG = {
-    "discount 0.5": gi.soft_optimal(2.0, discount=0.5),
-    "hard maximum": gi.boltzmann(2.0),
-    "present bias, naive": gi.quasi_hyperbolic(0.6, 2.0, sophisticated=False),
-    "three steps ahead": gi.lookahead(3, 2.0),
-    "anti-rational": gi.anti_rational(2.0),
+    "discount 0.5": gi.agents.soft_optimal(2.0, discount=0.5),
+    "hard maximum": gi.agents.boltzmann(2.0),
+    "present bias, naive": gi.agents.quasi_hyperbolic(0.6, 2.0, sophisticated=False),
+    "three steps ahead": gi.agents.lookahead(3, 2.0),
+    "anti-rational": gi.agents.anti_rational(2.0),
 }
 PRIOR = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
 GUESS = "guessing"
@@ -38,13 +38,17 @@ GUESS = "guessing"
 
 def models(key, walks, wrong):
     """Name, agent and reward of every model: the right planner fitted, its degenerate pairs, wrong planners fitted."""
-    right = gi.find_mode(key, ROOM, agent=TRUTH, reward=PRIOR, data=walks)
-    for pair in gi.degenerate_pairs(ROOM, right.agent, right.reward):
+    right = gi.inference.find_map(key, ROOM, agent=TRUTH, reward=PRIOR, data=walks)
+    for pair in gi.identify.degenerate_pairs(ROOM, right.agent, right.reward):
         yield pair.name, pair.agent, pair.reward
     for name in wrong:
-        found = gi.find_mode(key, ROOM, agent=WRONG[name], reward=PRIOR, data=walks)
+        found = gi.inference.find_map(key, ROOM, agent=WRONG[name], reward=PRIOR, data=walks)
         yield name, found.agent, found.reward
-    yield GUESS, gi.uniform(), gi.StateReward.zero(ROOM)  # no model of anything: how far predictions can be apart
+    yield (
+        GUESS,
+        gi.agents.uniform(),
+        gi.StateReward.zero(ROOM),
+    )  # no model of anything: how far predictions can be apart
 
 
 def by_walk(agent, reward, data):
@@ -67,7 +71,9 @@ def scored(number, walks, wrong, seed):
             "log likelihood": (own + behind).mean(),
             "above the truth": behind.mean(),
             "error": behind.std(ddof=1) / np.sqrt(walks),
-            **{f"regret, {place}": gi.distance.regret(world, wants, reward) for place, world in PLACES.items()},
+            **{
+                f"regret, {place}": gi.identify.distance.regret(world, wants, reward) for place, world in PLACES.items()
+            },
         }
 
 

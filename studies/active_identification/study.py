@@ -19,7 +19,7 @@ STATES, ACTIONS, ROOM, DISCOUNT = 12, 3, 4, 0.9  # every environment is a room o
 USED = 6  # the tasks are rooms of the first of them
 POOL, TASKS, CHOSEN, REPEATS = 20, 5, 3, 10
 WALKS, STEPS, DRAWS = 4, 20, 40  # in every environment; draws of the mean after an experiment
-AGENT = gi.soft_optimal(beta=2.0)
+AGENT = gi.agents.soft_optimal(beta=2.0)
 PRIOR = gi.StateReward(dist.Normal(0.0, 1.0), on="arrival")
 CRITERIA = {"value": "evsi", "information": "information", "rank": "nullity", "chance": None}
 
@@ -39,15 +39,15 @@ def useful(world):
 
 def value(task, truth, reward):
     """Expected return of whoever acts on a reward, evenly between equally good choices."""
-    best = gi.OptimalityPreserving.of(task, reward).optimal
-    return gi.distance.expected_return(task, truth, best / best.sum(axis=1, keepdims=True))
+    best = gi.identify.OptimalityPreserving.of(task, reward).optimal
+    return gi.identify.distance.expected_return(task, truth, best / best.sum(axis=1, keepdims=True))
 
 
 def learned(key, pool, tasks, data, truth, ends, names):
     """Posterior after some environments; the regret of acting on its mean, as a share of what there is to gain."""
     known = data.select(np.isin(np.array(data.context_names)[data.context], names))
     worlds = {name: pool[name] for name in names}
-    fit = gi.approximate(key, worlds, agent=AGENT, reward=PRIOR, data=known)
+    fit = gi.inference.approximate(key, worlds, agent=AGENT, reward=PRIOR, data=known)
     mean = fit.mean_reward()
     returns = {name: value(task, truth, mean) for name, task in tasks.items()}
     return fit, np.mean([(ends[name][0] - returns[name]) / np.ptp(ends[name]) for name in tasks])
@@ -63,7 +63,7 @@ def followed(key, rng, pool, tasks, criterion, chosen, after):
             name = rng.choice(list(left))
             left = {name: left[name]}
         valued = criterion == "value" and step < chosen
-        design = gi.design_experiment(
+        design = gi.identify.design_experiment(
             jax.random.fold_in(key, step), fit, left, targets=tasks if valued else None, draws=DRAWS
         )
         yield {
@@ -75,7 +75,7 @@ def followed(key, rng, pool, tasks, criterion, chosen, after):
 
 
 def watch(world):
-    return gi.Demonstrations(world, AGENT, trajectories=WALKS, steps=STEPS)
+    return gi.identify.Demonstrations(world, AGENT, trajectories=WALKS, steps=STEPS)
 
 
 def next_one(rng, table, column):

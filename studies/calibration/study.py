@@ -44,7 +44,7 @@ def random_world(rng, side):
 
 def optimal(world, values):
     """The best choice in every state, as its number."""
-    chances = gi.boltzmann(beta=1.0).policy(world, gi.StateReward(values, on="departure")).values
+    chances = gi.agents.boltzmann(beta=1.0).policy(world, gi.StateReward(values, on="departure")).values
     return np.where(world.mdp.terminal, 0, np.nan_to_num(chances).argmax(1))
 
 
@@ -106,7 +106,7 @@ def one_world(key, rng, side, expert, sampler):
     policies = [optimal(world, one) for one in (draws.mean(0), *kept)]
     visits = np.array([occupancy(world, policy) for policy in policies])
     returns = visits @ draws.T
-    cautious = np.argmin([gi.distance.value_at_risk(-one, TAIL)[1] for one in returns])
+    cautious = np.argmin([gi.identify.distance.value_at_risk(-one, TAIL)[1] for one in returns])
     row["promised by the mean"], row["return of the mean"] = returns[0].mean(), visits[0] @ truth
     expected = {
         "best": optimal(world, truth),
@@ -118,7 +118,7 @@ def one_world(key, rng, side, expert, sampler):
     }
     for name, policy in expected.items():
         row[f"return, {name}"] = occupancy(world, policy) @ truth
-        row[f"lost, {name}"] = gi.distance.compatibility(world, wants, policy)
+        row[f"lost, {name}"] = gi.identify.distance.compatibility(world, wants, policy)
     sizes |= {name: 1 for name in row if name.startswith("coverage") and name not in sizes}
     return row, sizes, np.column_stack([truth, draws.mean(0), draws.std(0), live & seen])[live]
 
@@ -170,9 +170,9 @@ def drawn(points, rows):
 
 
 def study(quick, seed):
-    side, worlds, beta, expert, sampler = 8, options.worlds, BETA, gi.boltzmann, SAMPLER
+    side, worlds, beta, expert, sampler = 8, options.worlds, BETA, gi.agents.boltzmann, SAMPLER
     if quick:  # an easier agent, for whom nothing has to be compiled
-        side, worlds, beta, expert = 3, 2, 0.5, gi.soft_optimal
+        side, worlds, beta, expert = 3, 2, 0.5, gi.agents.soft_optimal
         sampler = {"method": "independence", "draws": 1000}
     rng, key, expert = np.random.default_rng(seed), jax.random.key(seed), expert(beta=beta)
     found = [one_world(jax.random.fold_in(key, number), rng, side, expert, sampler) for number in range(worlds)]

@@ -16,7 +16,7 @@ import common
 import goalinf as gi
 
 SIDE, DISCOUNT, BETA = 4, 0.9, 2.0
-AGENT = gi.soft_optimal(beta=BETA)
+AGENT = gi.agents.soft_optimal(beta=BETA)
 PRIOR = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
 STEPS = 10  # of a walk
 ENOUGH = 100.0  # times the prior's precision: where the data decide alone
@@ -61,7 +61,7 @@ def divergence(draws, directions):
 def studied(name, world, sizes, draws, seed):
     """Rows of the table, and checks, of one world."""
     truth = gi.StateReward(np.random.default_rng(seed).normal(size=SIDE**2), on="departure")
-    null = gi.null_space(world, AGENT, PRIOR).basis.values
+    null = gi.identify.null_space(world, AGENT, PRIOR).basis.values
     board = np.where(np.indices((SIDE, SIDE)).sum(0).ravel() % 2 == 0, 1.0, -DISCOUNT)
     hidden = np.linalg.norm(null @ board) ** 2 / (board @ board)  # share of the checkerboard that is hidden
     checks = [common.same(f"{name}, hidden dimensions", len(null), 2 if name == "torus" else 1)]

@@ -40,13 +40,15 @@ def bits(*tables):
 
 def explained(truth, values, noise, beta, size, seed):
     """One row for every pair that explains the behavior."""
-    agent, wants = gi.boltzmann(beta=beta), gi.StateReward(values, on="departure")
+    agent, wants = gi.agents.boltzmann(beta=beta), gi.StateReward(values, on="departure")
     data = gi.simulate(jax.random.key(seed), HALL, agent, wants, trajectories=size, steps=10)
     policy = agent.policy(HALL, wants).values
     habits = np.log(policy) / beta
-    soft = Pair("soft-optimal", gi.soft_optimal(beta=beta), gi.ActionReward(habits), "each choice pays its logarithm")
-    pairs = (*gi.degenerate_pairs(HALL, agent, wants), soft)
-    scores = gi.score_pairs(HALL, pairs, data)
+    soft = Pair(
+        "soft-optimal", gi.agents.soft_optimal(beta=beta), gi.ActionReward(habits), "each choice pays its logarithm"
+    )
+    pairs = (*gi.identify.degenerate_pairs(HALL, agent, wants), soft)
+    scores = gi.identify.score_pairs(HALL, pairs, data)
     lengths = {  # a planner that has a name costs nothing; its opposite one bit; a policy is a table
         "meant": bits(values),
         "opposite": bits(values) + 1,
@@ -63,8 +65,8 @@ def explained(truth, values, noise, beta, size, seed):
             "log likelihood": scores.log_likelihood[pair.name],
             "difference": scores.difference[pair.name],
             "bits": lengths[pair.name],
-            "regret here": gi.distance.regret(HALL, wants, pair.reward),
-            "regret, controls turned": gi.distance.regret(TURNED, wants, pair.reward),
+            "regret here": gi.identify.distance.regret(HALL, wants, pair.reward),
+            "regret, controls turned": gi.identify.distance.regret(TURNED, wants, pair.reward),
         }
 
 

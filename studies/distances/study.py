@@ -27,10 +27,10 @@ def uncanonical(world, one, two):
 
 METRICS = {
     "none": uncanonical,
-    "EPIC": gi.distance.epic,
-    "DARD": gi.distance.dard,
-    "STARC, value-adjusted": partial(gi.distance.starc, canonicalization="value-adjusted"),
-    "STARC, minimal": gi.distance.starc,
+    "EPIC": gi.identify.distance.epic,
+    "DARD": gi.identify.distance.dard,
+    "STARC, value-adjusted": partial(gi.identify.distance.starc, canonicalization="value-adjusted"),
+    "STARC, minimal": gi.identify.distance.starc,
 }
 
 
@@ -57,7 +57,7 @@ def compared(rng, worlds, steps):
             for step in range(1, steps + 1):
                 two = gi.TransitionReward(first + (last - first) * step / steps)
                 distances = {name: metric(world, one, two) for name, metric in METRICS.items()}
-                regret = gi.distance.regret(world, one, two)
+                regret = gi.identify.distance.regret(world, one, two)
                 yield {"world": number, "pair": pair, "step": step, **distances, "regret": regret}
 
 

@@ -17,22 +17,22 @@ import common
 import goalinf as gi
 
 DISCOUNT, DRAWS, ZERO = 0.9, 1000, 1e-12
-TRUTH = gi.soft_optimal(beta=2.0)
+TRUTH = gi.agents.soft_optimal(beta=2.0)
 VALUES = [1.0, 0.0, -0.5, 0.5]
 # Planner, and its expected gap in nats per choice: in one world, and in both.
 GAPS = {
-    "other beta": (gi.soft_optimal(1.0), "0", "0"),
-    "other discount": (gi.soft_optimal(2.0, discount=0.5), "0", "2.0e-5"),
-    "hard maximum": (gi.boltzmann(2.0), "0", "7.7e-5"),
-    "present bias, naive": (gi.quasi_hyperbolic(0.6, 2.0, sophisticated=False), "0", "7.7e-5"),
-    "three steps ahead": (gi.lookahead(3, 2.0), "0", "1.3e-4"),
-    "anti-rational": (gi.anti_rational(2.0), "0", "6.3e-5"),
-    "hard maximum, lapses": (gi.boltzmann(2.0, lapse=0.1), "1.8e-6", "7.8e-5"),
-    "afraid of risk": (gi.risk_sensitive(-1.0, 2.0), "1.4e-4", "3.5e-4"),
-    "illusion of control": (gi.illusion_of_control(2.0, 2.0), "1.1e-3", "1.1e-3"),
-    "false dynamics": (gi.false_dynamics(0.3, 2.0, alternative=[2, 0, 1]), "2.4e-3", "2.5e-3"),
-    "optimistic": (gi.optimistic(1.0, 2.0), "3.4e-3", "2.4e-3"),
-    "one step ahead": (gi.lookahead(1, 2.0), "3.14e-2", "2.4e-2"),
+    "other beta": (gi.agents.soft_optimal(1.0), "0", "0"),
+    "other discount": (gi.agents.soft_optimal(2.0, discount=0.5), "0", "2.0e-5"),
+    "hard maximum": (gi.agents.boltzmann(2.0), "0", "7.7e-5"),
+    "present bias, naive": (gi.agents.quasi_hyperbolic(0.6, 2.0, sophisticated=False), "0", "7.7e-5"),
+    "three steps ahead": (gi.agents.lookahead(3, 2.0), "0", "1.3e-4"),
+    "anti-rational": (gi.agents.anti_rational(2.0), "0", "6.3e-5"),
+    "hard maximum, lapses": (gi.agents.boltzmann(2.0, lapse=0.1), "1.8e-6", "7.8e-5"),
+    "afraid of risk": (gi.agents.risk_sensitive(-1.0, 2.0), "1.4e-4", "3.5e-4"),
+    "illusion of control": (gi.agents.illusion_of_control(2.0, 2.0), "1.1e-3", "1.1e-3"),
+    "false dynamics": (gi.agents.false_dynamics(0.3, 2.0, alternative=[2, 0, 1]), "2.4e-3", "2.5e-3"),
+    "optimistic": (gi.agents.optimistic(1.0, 2.0), "3.4e-3", "2.4e-3"),
+    "one step ahead": (gi.agents.lookahead(1, 2.0), "3.14e-2", "2.4e-2"),
 }
 SMALL = gi.from_arrays(
     [
@@ -45,13 +45,13 @@ SMALL = gi.from_arrays(
 WANTS = gi.ActionReward([[1.0, 0.0], [0.0, 0.5], [-0.5, 0.25]])
 # Planner, and the expected log Bayes factor over the truth after infinite data.
 LIMITS = {
-    "hard maximum": (gi.boltzmann(2.0), "-.334"),
-    "discount 0.5": (gi.soft_optimal(2.0, discount=0.5), ".261"),
-    "hard maximum, discount 0.5": (gi.boltzmann(2.0, discount=0.5), ".167"),
-    "discount 0": (gi.soft_optimal(2.0, discount=0.0), ".379"),
-    "beta 1": (gi.soft_optimal(1.0), ".454"),
-    "beta 4": (gi.soft_optimal(4.0), "-1.673"),
-    "beta 0.5": (gi.soft_optimal(0.5), "-3.967"),
+    "hard maximum": (gi.agents.boltzmann(2.0), "-.334"),
+    "discount 0.5": (gi.agents.soft_optimal(2.0, discount=0.5), ".261"),
+    "hard maximum, discount 0.5": (gi.agents.boltzmann(2.0, discount=0.5), ".167"),
+    "discount 0": (gi.agents.soft_optimal(2.0, discount=0.0), ".379"),
+    "beta 1": (gi.agents.soft_optimal(1.0), ".454"),
+    "beta 4": (gi.agents.soft_optimal(4.0), "-1.673"),
+    "beta 0.5": (gi.agents.soft_optimal(0.5), "-3.967"),
 }
 FITTED = ("hard maximum", "discount 0", "beta 4")  # by samplers, beside the truth
 
@@ -69,7 +69,7 @@ def gaps(names):
     wants = gi.StateReward(VALUES, on="departure")
     others = {name: GAPS[name][0] for name in names}
     for column, worlds in enumerate((one, {"one": one, "two": two}), start=1):
-        found = gi.planner_equivalence(worlds, TRUTH, wants, others, starts=2)
+        found = gi.identify.agent_equivalence(worlds, TRUTH, wants, others, starts=2)
         for name, row in found.iterrows():
             title, expected = f"{name}, gap in {('one world', 'two worlds')[column - 1]}", GAPS[name][column]
             if expected == "0":
@@ -102,7 +102,7 @@ def posteriors(seed, names, sizes):
     prior = gi.ActionReward(dist.Normal(0.0, 1.0))
     for size in sizes:
         data = expected_counts(size, max(sizes))
-        found = gi.planner_posterior(
+        found = gi.identify.agent_posterior(
             jax.random.key(seed), SMALL, agents, prior, data, draws=DRAWS, progress=False
         ).table.loc[list(agents)]
         truth = found.loc["truth"]
@@ -168,7 +168,7 @@ def study(quick, seed):
         jax.config.update("jax_compilation_cache_dir", folder)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         pairs = list(gaps(names))
-        limits = gi.planner_equivalence(SMALL, TRUTH, WANTS, others)["log_bayes_factor"].to_dict()
+        limits = gi.identify.agent_equivalence(SMALL, TRUTH, WANTS, others)["log_bayes_factor"].to_dict()
         grown = pd.DataFrame(posteriors(seed, fitted, sizes))
         jax.config.update("jax_compilation_cache_dir", None)
     table = pd.DataFrame([row for row, _ in pairs])

@@ -18,7 +18,7 @@ import goalinf as gi
 STATES, ACTIONS, DISCOUNT, BETA, STEPS = 6, 3, 0.9, 2.0, 50
 MIXED, DISCOUNTS = (0.05, 0.2, 0.5, 1.0), (0.85, 0.6, 0.3)
 SIZES, REPEATS = (300, 3000, 30_000, 300_000), 10  # choices in both environments together; true rewards
-AGENT = gi.soft_optimal(beta=BETA)
+AGENT = gi.agents.soft_optimal(beta=BETA)
 PRIOR = gi.ActionReward(dist.Normal(0.0, 1.0))
 
 
@@ -68,11 +68,13 @@ def zoo(rng, quick):
 def open_directions(rng, quick):
     """Rows of nullities, by closed form, by the geometry of shapings, and by the Jacobian of the policies."""
     for name, pair, expected in zoo(rng, quick):
-        found = gi.transferability(pair)
+        found = gi.identify.transferability(pair)
         jacobian = np.nan
         if pair[0].n_states <= 20:  # the Jacobian of the largest would not fit in a few minutes
             worlds = dict(enumerate(pair))
-            jacobian = gi.null_space(worlds, AGENT, gi.ActionReward(np.ones(pair[0].mdp.available.shape))).dimension
+            jacobian = gi.identify.null_space(
+                worlds, AGENT, gi.ActionReward(np.ones(pair[0].mdp.available.shape))
+            ).dimension
         yield {"environments": name, "closed form": expected, "nullity": found.nullity, "rank": found.rank,
                "by the Jacobian": jacobian, "sine": found.weakest}  # fmt: skip
 
@@ -92,7 +94,7 @@ def learned(rng, key, sizes, repeats):
     P, other, third = (law(rng, STATES, ACTIONS, STATES) for _ in range(3))
     first, target = (gi.from_arrays(one, discount=DISCOUNT) for one in (P, third))
     for name, second in neighbors(P, other):
-        angle = gi.transferability([first, second], target=target)
+        angle = gi.identify.transferability([first, second], target=target)
         worlds = {"first": first, "second": second}
         for choices in sizes:
             for repeat in range(repeats):
@@ -100,11 +102,11 @@ def learned(rng, key, sizes, repeats):
                 truth = gi.ActionReward(np.asarray(jax.random.normal(one, (STATES, ACTIONS)), float))
                 walks = choices // STEPS // 2
                 data = gi.simulate(two, worlds, AGENT, truth, trajectories=walks, steps=STEPS)
-                mode = gi.find_mode(three, worlds, agent=AGENT, reward=PRIOR, data=data).reward
+                mode = gi.inference.find_map(three, worlds, agent=AGENT, reward=PRIOR, data=data).reward
                 yield {
                     "second": name, "nullity": angle.nullity, "rank": angle.rank, "sine": angle.weakest,
-                    "choices": choices, "repeat": repeat, "error here": gi.distance.starc(first, truth, mode),
-                    "error elsewhere": gi.distance.starc(target, truth, mode),
+                    "choices": choices, "repeat": repeat, "error here": gi.identify.distance.starc(first, truth, mode),
+                    "error elsewhere": gi.identify.distance.starc(target, truth, mode),
                 }  # fmt: skip
 
 
@@ -114,7 +116,7 @@ def level(key, rng):
     one, two, three = jax.random.split(key, 3)
     truth = gi.ActionReward(np.asarray(jax.random.normal(one, (STATES, ACTIONS)), float))
     data = gi.simulate(two, worlds, AGENT, truth, trajectories=300, steps=STEPS)
-    look = gi.approximate(three, worlds, agent=AGENT, reward=PRIOR, data=data, draws=4000)
+    look = gi.inference.approximate(three, worlds, agent=AGENT, reward=PRIOR, data=data, draws=4000)
     values = look.posterior["reward.values"].values.reshape(4000, -1)
     variance = (values.sum(axis=1) / np.sqrt(values.shape[1])).var(ddof=1)
     return common.within("variance of the level after 30 000 choices, before 1", variance, 1.0, np.sqrt(2 / 4000))

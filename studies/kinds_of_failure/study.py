@@ -56,7 +56,9 @@ def noises(want, draws, seed):
     """How noisy plans have to be for as many mistakes as slips make."""
 
     def excess(sigma, share):
-        return right(gi.noisy_plan(sigma, BETA, draws=draws, seed=seed), want) - right(gi.slipping(share, BETA), want)
+        return right(gi.agents.noisy_plan(sigma, BETA, draws=draws, seed=seed), want) - right(
+            gi.agents.slipping(share, BETA), want
+        )
 
     return [brentq(excess, 0.01, 10.0, args=(share,), xtol=1e-6) for share in SHARES]
 
@@ -64,11 +66,11 @@ def noises(want, draws, seed):
 def agents(sigmas, draws, seed):
     """Every model with every value that its rate may have."""
     return {
-        "slip": [gi.slipping(share, BETA) for share in SHARES],
-        "lapse": [gi.boltzmann(BETA, lapse=share) for share in SHARES],
-        "planning noise": [gi.noisy_plan(sigma, BETA, draws=draws, seed=seed) for sigma in sigmas],
-        "abandonment": [gi.abandoning(hazard, BETA) for hazard in HAZARDS],
-        "switching": [gi.switching(hazard, BETA) for hazard in HAZARDS],
+        "slip": [gi.agents.slipping(share, BETA) for share in SHARES],
+        "lapse": [gi.agents.boltzmann(BETA, lapse=share) for share in SHARES],
+        "planning noise": [gi.agents.noisy_plan(sigma, BETA, draws=draws, seed=seed) for sigma in sigmas],
+        "abandonment": [gi.agents.abandoning(hazard, BETA) for hazard in HAZARDS],
+        "switching": [gi.agents.switching(hazard, BETA) for hazard in HAZARDS],
     }
 
 
@@ -155,13 +157,13 @@ def as_the_library(key, makers, rivals):
     one, two = jax.random.split(key)
     data = gi.simulate(one, RING, makers["planning noise"][1], want, trajectories=4, steps=STEPS)
     models = {model: gi.one_of(rivals[model]) for model in MODELS if model != "switching"}
-    table = gi.planner_posterior(two, RING, models, want, data).table
+    table = gi.identify.agent_posterior(two, RING, models, want, data).table
     for model in models:
         own = average(over_rates(rivals[model], [want], data)[:, :, -1].sum(axis=1))
         off = abs(table.loc[model, "log_evidence"] - own)
         yield common.holds(f"evidence of {model}: off the library's by", off, "below 1e-9", off < 1e-9)
     # Not to know the goal is as if it were drawn, and never switched.
-    either = gi.Behavior(RING, gi.switching(0.0, BETA, lapse=SHARES[1]), gi.one_of(wants))
+    either = gi.Behavior(RING, gi.agents.switching(0.0, BETA, lapse=SHARES[1]), gi.one_of(wants))
     off = abs(float(either.log_prob(data)) - scored(rivals["lapse"][1], wants, data)[:, -1].sum())
     yield common.holds("goal not known: off the library's by", off, "below 1e-9", off < 1e-9)
 
@@ -195,10 +197,14 @@ def one_and_the_same(rivals):
     yield common.holds(name, furthest, "at most 4", furthest <= 4)
     share = SHARES[-1]
     for name, slips, others in (
-        ("foreseen, and lapses of a lower beta", {"foreseen": True}, gi.boltzmann((1 - share) * BETA, lapse=share)),
-        ("recorded as intended, and none", {"recorded": "intended"}, gi.boltzmann(BETA)),
+        (
+            "foreseen, and lapses of a lower beta",
+            {"foreseen": True},
+            gi.agents.boltzmann((1 - share) * BETA, lapse=share),
+        ),
+        ("recorded as intended, and none", {"recorded": "intended"}, gi.agents.boltzmann(BETA)),
     ):
-        off = float(abs(gi.slipping(share, BETA, **slips).policy(RING, want) - others.policy(RING, want)).max())
+        off = float(abs(gi.agents.slipping(share, BETA, **slips).policy(RING, want) - others.policy(RING, want)).max())
         yield common.holds(f"slips that are {name}: difference", off, "below 1e-12", off < 1e-12)
 
 

@@ -30,7 +30,7 @@ PUBLISHED = {  # Bayes factors by choices of the first arm, all choices, and wid
 GRID = gi.open_grid(3, 3, discount=0.9)
 WANTS = gi.StateReward([0.0] * 8 + [1.0], on="departure")  # one corner
 PRIOR = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
-OBSERVER = gi.soft_optimal(beta=1.0)
+OBSERVER = gi.agents.soft_optimal(beta=1.0)
 SIZES = {0.0: (100, 1000, 10_000), 0.1: (100, 1000, 10_000, 100_000)}  # choices by beta
 SIZES |= {1.0: (100, 1000, 10_000), 10.0: (100, 10_000)}
 STEPS, WIDER = 50, 3.0  # of a walk; times as wide a prior
@@ -54,7 +54,7 @@ def arms(key, counts, widths):
         made = gi.Trajectories.of(np.zeros((1, total + 1), int), [[0] * first + [1] * (total - first)])
         prior = gi.ActionReward(dist.Normal(0.0, 1.0))
         fit = gi.infer(key, ARMS, agent=OBSERVER, reward=prior, data=made, draws=4000)
-        found = gi.zero_reward(key, fit, scales=widths).table
+        found = gi.identify.zero_reward(key, fit, scales=widths).table
         for row in found.itertuples():
             exact = -total * np.log(2) - np.log(by_quadrature(row.scale, first, total))
             yield {
@@ -64,13 +64,13 @@ def arms(key, counts, widths):
 
 
 def walks(key, beta, choices):
-    agent = gi.soft_optimal(beta=beta)
+    agent = gi.agents.soft_optimal(beta=beta)
     return gi.simulate(key, GRID, agent, WANTS, trajectories=choices // STEPS, steps=STEPS)
 
 
 def where_zero_is_true(choices):
     """Mean and standard deviation of the log Bayes factor: likelihood and prior are both normal around zero."""
-    watched = gi.Demonstrations(GRID, OBSERVER, trajectories=choices // STEPS, steps=STEPS)
+    watched = gi.identify.Demonstrations(GRID, OBSERVER, trajectories=choices // STEPS, steps=STEPS)
     seen = np.maximum(np.linalg.eigvalsh(watched.fisher(gi.StateReward.zero(GRID))), 0.0)
     share = seen / (1 + seen)
     return (np.log1p(seen) - share).sum() / 2, np.sqrt((share**2).sum() / 2)
@@ -83,7 +83,7 @@ def on_grid(key, sizes, repeats):
             one, two, three = jax.random.split(jax.random.fold_in(key, repeat), 3)
             data = walks(one, beta, choices)
             fit = gi.infer(two, GRID, agent=OBSERVER, reward=PRIOR, data=data, draws=1000)
-            found = gi.zero_reward(three, fit, scales=() if repeat else (WIDER,))
+            found = gi.identify.zero_reward(three, fit, scales=() if repeat else (WIDER,))
             for row in found.table.itertuples():
                 yield {
                     "world": "grid", "beta": beta, "choices": choices, "width": row.scale, "repeat": repeat,
@@ -99,7 +99,7 @@ def optimality(rng, count):
         drawn = rng.normal(size=(count, size))
         inside = {}
         for policy in product(range(2), repeat=size):
-            losses = gi.feasible_set(world, np.array(policy), rewards="departure").losses
+            losses = gi.identify.feasible_set(world, np.array(policy), rewards="departure").losses
             inside[policy] = (losses @ drawn.T >= 0).all(axis=0)
         shares = {policy: float(one.mean()) for policy, one in inside.items() if one.any()}
         yield common.same(f"ring of {size}: policies that can be optimal", len(shares), several)
@@ -114,7 +114,7 @@ def optimality(rng, count):
         toward = shown.mean(axis=0) / np.linalg.norm(shown.mean(axis=0))
         along = shown @ toward
         yield common.within(f"ring of {size}: posterior mean", along.mean(), length, along.std() / np.sqrt(len(along)))
-        losses = gi.feasible_set(world, np.array(policy), rewards="departure").losses
+        losses = gi.identify.feasible_set(world, np.array(policy), rewards="departure").losses
         mode = mode_of(losses, kept[0])
         yield common.holds(f"ring of {size}: size of the mode", mode, "at most 1e-6", mode <= 1e-6)
 
@@ -128,8 +128,8 @@ def mode_of(losses, start):
 
 def penalties():
     """Ng and Russell's reward on the grid by penalty, and the penalty from which on it is zero."""
-    best = gi.soft_optimal(beta=50.0).policy(GRID, WANTS).values.argmax(axis=1)
-    cone = gi.feasible_set(GRID, best, rewards="departure")
+    best = gi.agents.soft_optimal(beta=50.0).policy(GRID, WANTS).values.argmax(axis=1)
+    cone = gi.identify.feasible_set(GRID, best, rewards="departure")
     critical = cone.critical_penalty()
     shares = np.array([0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.99, 1.01, 1.2])
     return cone, critical, [(share * critical, size_at(cone, share * critical)) for share in shares]

@@ -19,7 +19,7 @@ DISCOUNT, OTHER_DISCOUNT, BETA = 0.7, 0.5, 2.0
 NORMAL = dist.Normal(0.0, 1.0)
 ACTION, TRANSITION = gi.ActionReward(NORMAL), gi.TransitionReward(NORMAL)
 DEPARTURE, ARRIVAL = (gi.StateReward(NORMAL, on=on) for on in ("departure", "arrival"))
-SOFT, HARD = gi.soft_optimal(beta=BETA), gi.boltzmann(beta=BETA)
+SOFT, HARD = gi.agents.soft_optimal(beta=BETA), gi.agents.boltzmann(beta=BETA)
 QUICK = ("ring of 3", "triangle", "absorbing end")  # all of one size
 CHORD = [[1, 1], [2, 2], [3, 3], [0, 1]]
 
@@ -94,26 +94,31 @@ def cells(P, kappa, endless, rng):
         "departure, Boltzmann": (world, HARD, DEPARTURE, kappa),
         "arrival": (world, SOFT, ARRIVAL, kappa),
         "r(s, a), two discounts": ({DISCOUNT: world, OTHER_DISCOUNT: hasty}, SOFT, ACTION, kappa),
-        "r(s, a), finite horizon": (world, gi.soft_optimal(beta=BETA, horizon=S + 1), ACTION, endless),
+        "r(s, a), finite horizon": (world, gi.agents.soft_optimal(beta=BETA, horizon=S + 1), ACTION, endless),
     }
     for name, (place, agent, reward, expected) in seen.items():
-        found = gi.null_space(place, agent, reward)
+        found = gi.identify.null_space(place, agent, reward)
         yield name, found.dimension, int(expected), found.dimension / found.n_parameters
 
 
 def others(rng):
     """What no column shows: short horizons, weather under two laws, agents of whom something is unknown."""
     chord = gi.from_arrays(moves(CHORD), discount=DISCOUNT)
-    found = [gi.null_space(chord, gi.soft_optimal(beta=BETA, horizon=H), ACTION).dimension for H in (1, 2, 3, 4)]
+    found = [
+        gi.identify.null_space(chord, gi.agents.soft_optimal(beta=BETA, horizon=H), ACTION).dimension
+        for H in (1, 2, 3, 4)
+    ]
     yield common.same("cycle of 4, a chord, r(s, a), horizons 1 to 4", found, [4, 3, 2, 1])
     laws = {i: gi.from_arrays(exogenous(3, law(rng, 2, 2)), discount=DISCOUNT) for i in range(2)}
     yield common.same(
-        "room of 3, weather of 2 under two laws, r(s, a)", gi.null_space(laws, SOFT, ACTION).dimension, 3 + 2 - 1
+        "room of 3, weather of 2 under two laws, r(s, a)",
+        gi.identify.null_space(laws, SOFT, ACTION).dimension,
+        3 + 2 - 1,
     )
     world = gi.from_arrays(law(rng, 6, 3, 6), discount=DISCOUNT)
     for title, reward, alone in (("r(s, a)", ACTION, 6), ("departure", DEPARTURE, 1)):
         for free in (("beta",), ("discount",), ("beta", "discount")):
-            found = gi.null_space(world, SOFT, reward, free=free).dimension
+            found = gi.identify.null_space(world, SOFT, reward, free=free).dimension
             yield common.same(f"random, {title}, unknown {' and '.join(free)}", found, alone + len(free))
 
 

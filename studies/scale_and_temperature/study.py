@@ -28,7 +28,7 @@ NORMAL = dist.Normal(0.0, 1.0)
 def observed(key, truth, size):
     """Walks of somebody who wants this."""
     wants = gi.StateReward(truth, on="departure")
-    return gi.simulate(key, ROOM, gi.soft_optimal(beta=BETA), wants, trajectories=size // STEPS, steps=STEPS)
+    return gi.simulate(key, ROOM, gi.agents.soft_optimal(beta=BETA), wants, trajectories=size // STEPS, steps=STEPS)
 
 
 def corners_known(data):
@@ -36,7 +36,7 @@ def corners_known(data):
     beta = numpyro.sample("beta", dist.LogNormal(0.0, SPREAD))
     others = numpyro.sample("others", NORMAL.expand([SIDE**2 - 2]).to_event(1))
     values = jnp.concatenate([jnp.zeros(1), others, jnp.ones(1)])
-    behavior = gi.Behavior(ROOM, gi.soft_optimal(beta=beta), gi.StateReward(values, on="departure"))
+    behavior = gi.Behavior(ROOM, gi.agents.soft_optimal(beta=beta), gi.StateReward(values, on="departure"))
     numpyro.sample("choices", behavior, obs=data)
 
 
@@ -47,11 +47,11 @@ def sampled(key, data, known, draws):
         values = np.pad(drawn["others"].values, ((0, 0), (0, 0), (1, 1)))
         values[..., LAST] = 1.0
         return drawn["beta"].values, values
-    agent = gi.soft_optimal(beta=dist.LogNormal(0.0, SPREAD))
+    agent = gi.agents.soft_optimal(beta=dist.LogNormal(0.0, SPREAD))
     # A feature for every cell but the first: the first is worth 0.
     others = gi.LinearReward(np.eye(SIDE**2)[:, 1:], NORMAL, on="departure")
     with warnings.catch_warnings():  # that beta is not identified beside the reward is what this is about
-        warnings.simplefilter("ignore", gi.UnidentifiedWarning)
+        warnings.simplefilter("ignore", gi.errors.UnidentifiedWarning)
         reward = others if known else gi.StateReward(NORMAL, on="departure")
         drawn = gi.infer(key, ROOM, agent=agent, reward=reward, data=data, draws=draws).posterior
     if known:
@@ -139,7 +139,7 @@ def study(quick, seed):
     columns = ("known values", "steps", "sd log beta", "error", "limit", "sd log size", "sd log product", "correlation")
     table = pd.DataFrame(rows, columns=columns)
     wants = gi.StateReward(truth, on="departure")
-    joint = gi.null_space(ROOM, gi.soft_optimal(beta=BETA), wants, free=("beta",)).dimension
+    joint = gi.identify.null_space(ROOM, gi.agents.soft_optimal(beta=BETA), wants, free=("beta",)).dimension
     checks = [common.same("hidden dimensions of reward and beta together", joint, 2)]
     settings = {"discount": DISCOUNT, "beta": BETA, "sd of log beta, prior": SPREAD, "chains": 4, "draws": draws}
     return common.Result(table, drawn(table, clouds), checks + list(checked(table)), settings)

@@ -8,5 +8,5 @@ def route(request):
     """Both solvers: SciPy's factorization on the host, and the compiled one."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "compiled":
-            patch.setattr("goalinf.agents.planning.factorable", lambda mdp: False)
+            patch.setattr("goalinf.agents.planning_agent.factorable", lambda mdp: False)
         yield request.param

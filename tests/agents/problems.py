@@ -12,7 +12,7 @@ import goalinf as gi
 S, A = 6, 3
 G3 = gi.from_arrays(golden.G3_P, discount=golden.G3_DISCOUNT)
 G3_REWARD = gi.ActionReward(golden.G3_R)
-AGENTS = {"mce": gi.soft_optimal, "boltzmann_q": gi.boltzmann}
+AGENTS = {"mce": gi.agents.soft_optimal, "boltzmann_q": gi.agents.boltzmann}
 seeds = st.integers(0, 2**32 - 1)
 
 

@@ -11,7 +11,7 @@ HALL = gi.gridworld("a.s\n#.a", discount=0.9)
 REWARD = gi.StateReward(np.zeros(5), on="departure")
 
 
-@pytest.mark.parametrize("make", [gi.soft_optimal, gi.boltzmann])
+@pytest.mark.parametrize("make", [gi.agents.soft_optimal, gi.agents.boltzmann])
 @pytest.mark.parametrize("beta", [-1.0, float("nan"), float("inf")])
 def test_beta_out_of_range(make, beta):
     with pytest.raises(ValueError, match=rf"beta is {beta:g}; expected a finite number in \[0, inf\]"):
@@ -21,7 +21,7 @@ def test_beta_out_of_range(make, beta):
 
 
 def test_parameters_by_name():
-    agent = gi.soft_optimal(beta=1.0)
+    agent = gi.agents.soft_optimal(beta=1.0)
     assert agent.at(beta=3.0).parameters == {"beta": 3.0}
     assert agent.parameters == {"beta": 1.0}
     with pytest.raises(ValueError, match="soft_optimal has no parameter 'gamma'; it has beta"):
@@ -31,14 +31,14 @@ def test_parameters_by_name():
 @pytest.mark.parametrize("horizon", [0, -3, True])
 def test_horizon(horizon):
     with pytest.raises(ValueError, match=rf"horizon is {horizon!r}; expected a whole number of at least 1"):
-        gi.soft_optimal(beta=1.0, horizon=horizon)
+        gi.agents.soft_optimal(beta=1.0, horizon=horizon)
 
 
 def test_prior_where_a_number_is_needed():
     with pytest.raises(ValueError, match=r"a LogNormal prior stands where a number is needed; .*agent\.at"):
-        gi.soft_optimal(beta=dist.LogNormal(0.0, 1.0)).policy(HALL, REWARD)
+        gi.agents.soft_optimal(beta=dist.LogNormal(0.0, 1.0)).policy(HALL, REWARD)
     with pytest.raises(ValueError, match="a Normal prior stands where a number is needed"):
-        gi.soft_optimal(beta=1.0).policy(HALL, gi.StateReward(dist.Normal(0.0, 1.0), on="departure"))
+        gi.agents.soft_optimal(beta=1.0).policy(HALL, gi.StateReward(dist.Normal(0.0, 1.0), on="departure"))
 
 
 @pytest.mark.parametrize(
@@ -57,9 +57,9 @@ def test_prior_where_a_number_is_needed():
             gi.LinearReward(np.zeros((4, 2)), [1, 2], on="arrival"),
             r"features .* has shape \(4, 2\); this world needs \(5, 2\)",
         ),
-        (gi.Shaped(REWARD, np.zeros(4)), r"potential of the Shaped has shape \(4,\)"),
+        (gi.ShapedReward(REWARD, np.zeros(4)), r"potential of the ShapedReward has shape \(4,\)"),
         (
-            gi.Shaped(gi.StateReward(np.zeros(4), on="arrival"), np.zeros(5)),
+            gi.ShapedReward(gi.StateReward(np.zeros(4), on="arrival"), np.zeros(5)),
             r"values of the StateReward has shape \(4,\)",
         ),
         (gi.StateReward(3.0, on="arrival"), r"values of the StateReward has shape \(\); this world needs \(5,\)"),
@@ -67,7 +67,7 @@ def test_prior_where_a_number_is_needed():
 )
 def test_shapes(reward, message):
     with pytest.raises(ValueError, match=message):
-        gi.soft_optimal(beta=1.0).policy(HALL, reward)
+        gi.agents.soft_optimal(beta=1.0).policy(HALL, reward)
 
 
 def test_timing_has_no_default():
@@ -127,10 +127,10 @@ def test_goals():
 
 
 def test_labels_of_a_policy():
-    policy = gi.boltzmann(beta=1.0).policy(HALL, REWARD)
+    policy = gi.agents.boltzmann(beta=1.0).policy(HALL, REWARD)
     assert policy.dims == ("state", "action")
     assert list(policy.action.values) == ["up", "down", "left", "right"]
     assert {"row", "col"} <= set(policy.coords)
     numbered = gi.from_arrays(np.ones((1, 2, 1)), discount=0.5)
-    policy = gi.boltzmann(beta=1.0).policy(numbered, gi.ActionReward([[0.0, 1.0]]))
+    policy = gi.agents.boltzmann(beta=1.0).policy(numbered, gi.ActionReward([[0.0, 1.0]]))
     assert policy.sel(state=0, action=1).item() == pytest.approx(1 / (1 + np.exp(-1)))  # integers stay integers

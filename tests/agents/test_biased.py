@@ -89,7 +89,7 @@ def test_chan_hyperbolic(seed, discount):
 def test_where_the_hyperbola_ends():
     """Beyond 1 + kV = 0 the update means nothing, which is said, unless no choice leads there."""
     d = positive(4)
-    with pytest.raises(gi.ConvergenceError):
+    with pytest.raises(gi.errors.ConvergenceError):
         CHAN.solve(d, 2.0, 5.0, R=-d.R)
     agent = Agent(planner=ValueIteration(outlook=HyperbolicBellman(0.5)), choice=Softmax(1.0))
     # From "lost", to which nothing leads, everything costs 10; but it stands in empty places of the lists.

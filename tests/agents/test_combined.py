@@ -209,5 +209,5 @@ def test_who_counts_on_the_worst_may_never_arrive():
         if fine:  # V = -1 + 0.6 / 0.9 V
             assert solve(agent, world, reward).values[0] == pytest.approx(-3.0)
         else:
-            with pytest.raises(gi.ConvergenceError):
+            with pytest.raises(gi.errors.ConvergenceError):
                 solve(agent, world, reward)

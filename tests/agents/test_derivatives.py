@@ -7,7 +7,7 @@ import oracles
 import pytest
 
 import goalinf as gi
-from goalinf.agents.derivatives import log_policy_jacobian
+from goalinf.identify.local.jacobian import log_policy_jacobian
 
 RNG = np.random.default_rng(5)
 S, A, BETA, DISCOUNT = 4, 3, 2.0, 0.9
@@ -25,18 +25,21 @@ KINDS = {
     "transition": (gi.TransitionReward(RNG.normal(size=(S, A, S))), lambda x: oracles.expected(P, x)),
     "linear": (gi.LinearReward(FEATURES, RNG.normal(size=2)), lambda x: FEATURES @ x),
     "shaped": (
-        gi.Shaped(gi.StateReward(RNG.normal(size=S), on="departure"), POTENTIAL),
+        gi.ShapedReward(gi.StateReward(RNG.normal(size=S), on="departure"), POTENTIAL),
         lambda x: oracles.departure(P, x) + oracles.shaping(P, DISCOUNT, POTENTIAL),
     ),
 }
 AGENTS = {
-    "soft": (gi.soft_optimal(beta=BETA), lambda r, beta, g: oracles.mce(P, r, g, beta, AVAILABLE, TERMINAL).policy),
+    "soft": (
+        gi.agents.soft_optimal(beta=BETA),
+        lambda r, beta, g: oracles.mce(P, r, g, beta, AVAILABLE, TERMINAL).policy,
+    ),
     "boltzmann": (
-        gi.boltzmann(beta=BETA),
+        gi.agents.boltzmann(beta=BETA),
         lambda r, beta, g: oracles.boltzmann_q(P, r, g, beta, AVAILABLE, TERMINAL).policy,
     ),
     "horizon": (
-        gi.soft_optimal(beta=BETA, horizon=3),
+        gi.agents.soft_optimal(beta=BETA, horizon=3),
         lambda r, beta, g: oracles.finite(P, r, g, beta, 3, oracles.soft(beta), AVAILABLE, TERMINAL).policy,
     ),
 }
@@ -94,7 +97,7 @@ def test_fisher_information():
     for s in range(S):
         rows = G[s * A : (s + 1) * A]
         expected += BETA**2 * visits[s] * rows.T @ (np.diag(policy[s]) - np.outer(policy[s], policy[s])) @ rows
-    found = log_policy_jacobian(world, gi.soft_optimal(beta=BETA), gi.ActionReward(r))
+    found = log_policy_jacobian(world, gi.agents.soft_optimal(beta=BETA), gi.ActionReward(r))
     np.testing.assert_allclose(found.log_policy.reshape(S * A, S * A), BETA * G, atol=1e-10)
     np.testing.assert_allclose(found.fisher(visits), expected, atol=1e-10)
     assert np.linalg.matrix_rank(expected, 1e-8) == 3 * (A - 1)  # three of the four states are visited
@@ -104,7 +107,7 @@ def test_several_worlds():
     """Worlds of different shapes and discounts are stacked; each part is that of the world alone."""
     other = gi.from_arrays(oracles.random_law(RNG, S, 2, S), discount=0.5)
     reward = gi.StateReward(RNG.normal(size=S), on="arrival")
-    agent = gi.soft_optimal(beta=BETA)
+    agent = gi.agents.soft_optimal(beta=BETA)
     both = log_policy_jacobian({"x": WORLD, "y": other}, agent, reward)
     assert both.log_policy.shape == (2, S, A, S)
     for i, world in enumerate((WORLD, other)):
@@ -117,13 +120,13 @@ def test_several_worlds():
 
 def test_known_rewards_of_several_contexts():
     rewards = {name: gi.StateReward(RNG.normal(size=S), on="departure") for name in "ab"}
-    found = log_policy_jacobian(WORLD, gi.soft_optimal(beta=BETA), rewards, wrt=("agent.beta",))
+    found = log_policy_jacobian(WORLD, gi.agents.soft_optimal(beta=BETA), rewards, wrt=("agent.beta",))
     assert found.log_policy.shape == (2, S, A, 1)
     for i, reward in enumerate(rewards.values()):
-        alone = log_policy_jacobian(WORLD, gi.soft_optimal(beta=BETA), reward, wrt=("agent.beta",))
+        alone = log_policy_jacobian(WORLD, gi.agents.soft_optimal(beta=BETA), reward, wrt=("agent.beta",))
         np.testing.assert_allclose(found.log_policy[i], alone.log_policy[0], atol=1e-12)
     with pytest.raises(ValueError, match="several rewards have to be known"):
-        log_policy_jacobian(WORLD, gi.soft_optimal(beta=BETA), rewards)
+        log_policy_jacobian(WORLD, gi.agents.soft_optimal(beta=BETA), rewards)
 
 
 def test_refusals():
@@ -131,20 +134,20 @@ def test_refusals():
     with pytest.raises(
         ValueError, match=r"no parameter 'agent\.gamma'; there are reward\.values, agent\.beta, discount"
     ):
-        log_policy_jacobian(WORLD, gi.soft_optimal(beta=1.0), reward, wrt=("agent.gamma",))
+        log_policy_jacobian(WORLD, gi.agents.soft_optimal(beta=1.0), reward, wrt=("agent.gamma",))
     with pytest.raises(ValueError, match="prior stands where a number is needed"):
-        log_policy_jacobian(WORLD, gi.soft_optimal(beta=dist.LogNormal(0.0, 1.0)), reward)
+        log_policy_jacobian(WORLD, gi.agents.soft_optimal(beta=dist.LogNormal(0.0, 1.0)), reward)
     big = gi.open_grid(100, 100, discount=0.9)
     with pytest.raises(ValueError, match=r"GB\): use a smaller world, or features"):
-        log_policy_jacobian(big, gi.soft_optimal(beta=1.0), gi.StateReward.zero(big))
+        log_policy_jacobian(big, gi.agents.soft_optimal(beta=1.0), gi.StateReward.zero(big))
     endless = gi.from_arrays(P, discount=1.0)
     with pytest.raises(ValueError, match="cannot end"):
-        log_policy_jacobian(endless, gi.soft_optimal(beta=1.0), reward)
+        log_policy_jacobian(endless, gi.agents.soft_optimal(beta=1.0), reward)
     hall = gi.gridworld("s.a", terminal="a", discount=1.0)
-    with pytest.raises(gi.ConvergenceError):  # walking to and fro pays for ever
-        log_policy_jacobian(hall, gi.soft_optimal(beta=1.0), gi.StateReward(np.ones(3), on="departure"))
+    with pytest.raises(gi.errors.ConvergenceError):  # walking to and fro pays for ever
+        log_policy_jacobian(hall, gi.agents.soft_optimal(beta=1.0), gi.StateReward(np.ones(3), on="departure"))
 
 
 def test_precision_outside_is_left_alone():
-    log_policy_jacobian(WORLD, gi.soft_optimal(beta=1.0), gi.StateReward(np.zeros(S), on="departure"))
+    log_policy_jacobian(WORLD, gi.agents.soft_optimal(beta=1.0), gi.StateReward(np.zeros(S), on="departure"))
     assert not jax.config.jax_enable_x64

@@ -9,14 +9,14 @@ from problems import LARGE, WORLDS
 from scipy.sparse.linalg import spilu
 
 import goalinf as gi
-from goalinf.agents import factors
-from goalinf.agents.bellman import Problem
+from goalinf.planning.bellman import Problem
+from goalinf.planning.solvers import sparse_lu
 
 
 def test_which_worlds_factorize():
-    assert factors.factorable(gi.garnet(jax.random.key(0), states=300, actions=3, branching=5, discount=0.9).mdp)
-    assert factors.factorable(gi.open_grid(60, 60, discount=0.9).mdp)
-    assert not factors.factorable(gi.garnet(jax.random.key(0), states=3000, actions=2, branching=5, discount=0.9).mdp)
+    assert sparse_lu.factorable(gi.garnet(jax.random.key(0), states=300, actions=3, branching=5, discount=0.9).mdp)
+    assert sparse_lu.factorable(gi.open_grid(60, 60, discount=0.9).mdp)
+    assert not sparse_lu.factorable(gi.garnet(jax.random.key(0), states=3000, actions=2, branching=5, discount=0.9).mdp)
 
 
 @pytest.mark.parametrize("name", ["maze", *LARGE])
@@ -30,7 +30,7 @@ def test_factors_solve(name):
     matrix = np.eye(world.n_states)
     for u, row in enumerate(problem.neighbors):
         np.add.at(matrix, (np.arange(world.n_states), row), -problem.discount * (policy * problem.weights[:, u]).sum(0))
-    found = factors.Factors(problem, policy)
+    found = sparse_lu.Factors(problem, policy)
     for right in rng.normal(size=world.n_states), rng.normal(size=(world.n_states, 3)):
         np.testing.assert_allclose(found.solve(right), np.linalg.solve(matrix, right), rtol=1e-9, atol=1e-9)
         transposed = found.solve_transposed(right)
@@ -39,15 +39,15 @@ def test_factors_solve(name):
 
 def test_the_order_of_elimination_is_found_once_per_world(monkeypatch):
     searches = []
-    monkeypatch.setattr(factors, "spilu", lambda *args, **kwargs: searches.append(1) or spilu(*args, **kwargs))
+    monkeypatch.setattr(sparse_lu, "spilu", lambda *args, **kwargs: searches.append(1) or spilu(*args, **kwargs))
     for _ in range(2):
         world = gi.open_grid(20, 20, discount=0.9)
         for seed in range(3):
             reward = gi.StateReward(np.random.default_rng(seed).normal(size=400), on="departure")
-            gi.soft_optimal(beta=1.0).policy(world, reward)
+            gi.agents.soft_optimal(beta=1.0).policy(world, reward)
     assert len(searches) == 2
     known = id(world.mdp.neighbors)
-    assert known in factors._Pattern._known
+    assert known in sparse_lu._Pattern._known
     del world, reward
     gc.collect()
-    assert known not in factors._Pattern._known
+    assert known not in sparse_lu._Pattern._known

@@ -12,7 +12,7 @@ from goalinf.agents import plan
 from goalinf.precision import cast, computing_in, on_host
 
 S, A = 4, 3
-AGENTS = {"mce": gi.soft_optimal, "boltzmann_q": gi.boltzmann}
+AGENTS = {"mce": gi.agents.soft_optimal, "boltzmann_q": gi.agents.boltzmann}
 compiled = jax.jit(plan)
 problems = {
     "drawn": worlds(S, A, one_shape=True),

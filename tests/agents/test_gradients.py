@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import goalinf as gi
-from goalinf.agents import linear
+from goalinf.planning.solvers import bicgstab
 from goalinf.precision import cast, computing_in
 
 S, A = 5, 3
@@ -106,7 +106,7 @@ def test_hessian(discount):
 def test_large_worlds(name, discount):
     """The iterative solver: directional derivatives, first and second, against differences of its own values."""
     world = gi.garnet(jax.random.key(2), states=70, actions=2, branching=3, discount=discount, terminal=2)
-    assert world.n_states > linear.DENSE_STATES
+    assert world.n_states > bicgstab.DENSE_STATES
     rng = np.random.default_rng(0)
     x = np.concatenate([[0.3], rng.normal(size=140)])
     direction = rng.normal(size=x.size)
@@ -136,9 +136,9 @@ def test_a_maximum_that_is_rounded_in_two_ways():
     options = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
     def score(values):
-        return gi.agents.plan(gi.boltzmann(beta=1.0), mdp, gi.StateReward(values, on="departure")).values @ np.arange(
-            3.0
-        )
+        return gi.agents.plan(
+            gi.agents.boltzmann(beta=1.0), mdp, gi.StateReward(values, on="departure")
+        ).values @ np.arange(3.0)
 
     def expected(values):
         P, r = hall.mdp.dense(), np.repeat(values[:, None], hall.n_actions, axis=1)

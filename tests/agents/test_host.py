@@ -12,15 +12,16 @@ import pytest
 from problems import LARGE, WORLDS
 
 import goalinf as gi
-from goalinf.agents import host, plan, solve, solver
-from goalinf.agents.bellman import Problem, backup
-from goalinf.agents.planning import plan_goals
-from goalinf.agents.solver import residual
+from goalinf.agents import plan, solve
+from goalinf.agents.planning_agent import plan_goals
+from goalinf.planning.bellman import Problem, backup
+from goalinf.planning.solution import residual
+from goalinf.planning.solvers import newton, newton_numpy
 from goalinf.precision import cast, computing_in, on_host
 
 
 @pytest.mark.parametrize("name", WORLDS)
-@pytest.mark.parametrize("make", [gi.soft_optimal, gi.boltzmann])
+@pytest.mark.parametrize("make", [gi.agents.soft_optimal, gi.agents.boltzmann])
 @pytest.mark.parametrize("horizon", [None, 7])
 def test_host_agrees_with_compiled_code(name, make, horizon):
     world = WORLDS[name]
@@ -45,11 +46,11 @@ def test_a_start_anywhere_with_factors_of_any_policy(name, beta):
         Problem.of(world.mdp, gi.StateReward(rng.normal(size=world.n_states), on="departure"), beta) for _ in range(2)
     )
     with np.errstate(all="ignore"):
-        expected, elsewhere = host.fixed_point(one, "soft"), host.fixed_point(other, "soft")
+        expected, elsewhere = newton_numpy.fixed_point(one, "soft"), newton_numpy.fixed_point(other, "soft")
         assert residual(one, expected, "soft") < 1e-13
-        factors = host.Factors(other, backup(other, elsewhere, "soft")[1])
+        factors = newton_numpy.Factors(other, backup(other, elsewhere, "soft")[1])
         for start in elsewhere, elsewhere + 10 * rng.normal(size=world.n_states), np.zeros(world.n_states):
-            found = host.fixed_point(one, "soft", start, factors)
+            found = newton_numpy.fixed_point(one, "soft", start, factors)
             np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10 * np.abs(expected).max())
 
 
@@ -64,7 +65,7 @@ def test_an_undiscounted_maze_of_many_states():
     steps = nx.single_source_shortest_path_length(maze.transition_graph().reverse(), maze.index("g"))
     expected = [-steps.get(i, maze.n_states) for i in range(maze.n_states)]
     with computing_in("float64"):
-        agent = gi.boltzmann(beta=2.0)
+        agent = gi.agents.boltzmann(beta=2.0)
         for found in (plan(agent, maze.mdp, goal), jax.jit(plan)(*cast((agent, maze.mdp, goal)))):
             np.testing.assert_allclose(np.asarray(found.values), 2.0 * np.array(expected), atol=1e-9)
 
@@ -89,7 +90,7 @@ MAZES = {
 @pytest.mark.parametrize("name", MAZES)
 @pytest.mark.parametrize("slip", [0.0, 0.3])
 @pytest.mark.parametrize("discount", [1.0, 0.9, 0.0])
-@pytest.mark.parametrize("make", [gi.soft_optimal, gi.boltzmann])
+@pytest.mark.parametrize("make", [gi.agents.soft_optimal, gi.agents.boltzmann])
 @pytest.mark.parametrize("horizon", [None, 4])
 def test_several_goals_at_once_and_one_by_one(name, slip, discount, make, horizon, monkeypatch):
     """One by one they are left to the factorizations."""
@@ -97,10 +98,10 @@ def test_several_goals_at_once_and_one_by_one(name, slip, discount, make, horizo
     agent, rewards = make(beta=3.0, horizon=horizon), goals_of(world)
     with computing_in("float64"):
         together = plan_goals(agent, world.mdp, rewards)
-        monkeypatch.setattr(host, "_best_ways", lambda problem: np.full(problem.pinned.shape, np.nan))
+        monkeypatch.setattr(newton_numpy, "_best_ways", lambda problem: np.full(problem.pinned.shape, np.nan))
         alone = [plan(agent, world.mdp, reward) for reward in rewards]
     assert on_host(together)
-    assert (together.residual <= solver.tolerance(np.dtype(float))).all()
+    assert (together.residual <= newton.tolerance(np.dtype(float))).all()
     for field in ("log_probs", "values", "ended", "residual"):
         each = np.stack([getattr(policy, field) for policy in alone])
         np.testing.assert_allclose(getattr(together, field), each, rtol=1e-12, atol=1e-12)
@@ -108,26 +109,26 @@ def test_several_goals_at_once_and_one_by_one(name, slip, discount, make, horizo
 
 @pytest.mark.parametrize("discount", [1.0, 0.95])
 def test_choices_of_one_outcome_need_no_linear_system(discount, monkeypatch):
-    monkeypatch.setattr(host, "Factors", None)
+    monkeypatch.setattr(newton_numpy, "Factors", None)
     maze = gi.gridworld(MAZES["open"]["text"], discount=discount)
-    found = plan_goals(gi.boltzmann(beta=1.0), maze.mdp, goals_of(maze))
+    found = plan_goals(gi.agents.boltzmann(beta=1.0), maze.mdp, goals_of(maze))
     np.testing.assert_array_equal(found.residual, 0.0)
     with pytest.raises(TypeError):
-        plan_goals(gi.soft_optimal(beta=1.0), maze.mdp, goals_of(maze))
+        plan_goals(gi.agents.soft_optimal(beta=1.0), maze.mdp, goals_of(maze))
 
 
 def test_circles_that_pay_have_values():
     """Value iteration from below does not end there; discounted, the linear systems say what they are worth."""
     hall = gi.gridworld("s..x", discount=0.9, terminal="x")
-    values = solve(gi.boltzmann(beta=1.0), hall, gi.StateReward([1.0, 0.0, 0.0, 0.0], on="arrival")).values
+    values = solve(gi.agents.boltzmann(beta=1.0), hall, gi.StateReward([1.0, 0.0, 0.0, 0.0], on="arrival")).values
     np.testing.assert_allclose(values, [10.0, 10.0, 9.0, 0.0], atol=1e-12)
 
 
 def test_a_problem_without_fixed_point():
     """A soft-optimal agent whose steps cost too little would rather wander for ever."""
     hall = gi.gridworld("s...a", discount=1.0)
-    with pytest.raises(gi.ConvergenceError, match="step costs above"):
-        gi.soft_optimal(beta=1.0).policy(hall, gi.goals(hall, {"end": "a"}, step_cost=0.1)["end"])
+    with pytest.raises(gi.errors.ConvergenceError, match="step costs above"):
+        gi.agents.soft_optimal(beta=1.0).policy(hall, gi.goals(hall, {"end": "a"}, step_cost=0.1)["end"])
 
 
 SCRIPT = """
@@ -144,9 +145,9 @@ SCRIPT = """
     jax.monitoring.register_event_duration_secs_listener(
         lambda event, *_, **__: compiled.append(event) if event.endswith("backend_compile_duration") else None
     )
-    gi.boltzmann(beta=1.0).policy(maze, goals["a"])
-    gi.goal_posterior(maze, gi.boltzmann(beta=1.0), goals, walk)
-    gi.find_mode(key, slow, agent=gi.soft_optimal(beta=1.0), reward=prior, data=walk)
+    gi.agents.boltzmann(beta=1.0).policy(maze, goals["a"])
+    gi.goal_posterior(maze, gi.agents.boltzmann(beta=1.0), goals, walk)
+    gi.inference.find_map(key, slow, agent=gi.agents.soft_optimal(beta=1.0), reward=prior, data=walk)
     print("without", len(compiled))
     jax.jit(lambda x: x + 1)(np.zeros(3))
     print("with", len(compiled))

@@ -20,7 +20,7 @@ def test_shaping_shift_and_scale(name, seed):
     endless, *_ = random_problem(seed, 0.9, terminal=False)
     make, r = AGENTS[name], gi.ActionReward(rng.normal(size=(S, A)))
     policy = solve(make(beta=2.0), world, r).log_probs
-    shaped = gi.Shaped(r, rng.normal(size=S) + 3.0)  # not zero on the terminal state: it counts as zero there
+    shaped = gi.ShapedReward(r, rng.normal(size=S) + 3.0)  # not zero on the terminal state: it counts as zero there
     np.testing.assert_allclose(solve(make(beta=2.0), world, shaped).log_probs, policy, atol=1e-11)
     scaled = gi.ActionReward(r.values / 4.0)
     np.testing.assert_allclose(solve(make(beta=8.0), world, scaled).log_probs, policy, atol=1e-11)
@@ -32,14 +32,16 @@ def test_shaping_shift_and_scale(name, seed):
 def test_a_shift_matters_where_episodes_end():
     world, *_, rng = random_problem(1, 0.9)
     r = rng.normal(size=(S, A))
-    before, after = (solve(gi.soft_optimal(beta=1.0), world, gi.ActionReward(one)).log_probs for one in (r, r + 2.5))
+    before, after = (
+        solve(gi.agents.soft_optimal(beta=1.0), world, gi.ActionReward(one)).log_probs for one in (r, r + 2.5)
+    )
     assert np.abs(np.exp(after) - np.exp(before)).max() > 0.01
 
 
 def test_shaping_matters_with_a_finite_horizon():
     """Theory 1.8: the leaf is not shaped. The invariance is not claimed where it does not hold."""
-    shaped = gi.Shaped(G3_REWARD, np.array([1.0, -2.0, 0.5]))
-    short = gi.soft_optimal(beta=2.0, horizon=3)
+    shaped = gi.ShapedReward(G3_REWARD, np.array([1.0, -2.0, 0.5]))
+    short = gi.agents.soft_optimal(beta=2.0, horizon=3)
     difference = solve(short, G3, shaped).log_probs - solve(short, G3, G3_REWARD).log_probs
     assert np.abs(difference).max() > 0.1
 
@@ -48,8 +50,8 @@ def test_shaping_matters_with_a_finite_horizon():
 def test_shaping_of_goals(seed):
     world = gi.gridworld("s..\n.#.\n..a", slip=0.2, discount=1.0)
     goal = gi.goals(world, {"a": "a"}, step_cost=3.0)["a"]
-    shaped = gi.Shaped(goal, np.random.default_rng(seed).normal(size=world.n_states))
-    one, other = (solve(gi.soft_optimal(beta=1.0), world, reward).log_probs for reward in (goal, shaped))
+    shaped = gi.ShapedReward(goal, np.random.default_rng(seed).normal(size=world.n_states))
+    one, other = (solve(gi.agents.soft_optimal(beta=1.0), world, reward).log_probs for reward in (goal, shaped))
     np.testing.assert_allclose(one, other, atol=1e-10)
 
 
@@ -61,7 +63,7 @@ def test_every_policy_has_its_rewards(seed, beta):
     policy = oracles.random_law(rng, S, A)
     V = rng.normal(size=S)
     r = np.log(policy) / beta + (oracles.shaping_map(P, 0.9) @ V).reshape(S, A)
-    found = solve(gi.soft_optimal(beta=beta), gi.from_arrays(P, discount=0.9), gi.ActionReward(r))
+    found = solve(gi.agents.soft_optimal(beta=beta), gi.from_arrays(P, discount=0.9), gi.ActionReward(r))
     np.testing.assert_allclose(found.log_probs, np.log(policy), atol=1e-10)
     np.testing.assert_allclose(found.values, beta * V, atol=1e-9)
 

@@ -248,7 +248,7 @@ def test_invariances(name):
     for kind, change, same in zip("csd", (0.7, shaping, spread), bias.invariant, strict=True):
         if kind == "s" and not bias.transitions:  # what a potential is worth is for the agent to believe
             base = gi.ActionReward(oracles.expected(d.P, d.R))
-            after = solve(bias.agent(BETA, *x), d.world, gi.Shaped(base, potential)).log_probs
+            after = solve(bias.agent(BETA, *x), d.world, gi.ShapedReward(base, potential)).log_probs
         else:
             after = bias.solve(d, BETA, *x, R=d.R + change).log_probs
         seen = np.abs(np.exp(after) - np.exp(before)).max()

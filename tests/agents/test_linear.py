@@ -8,8 +8,9 @@ import pytest
 from problems import WORLDS, to_the_hub
 
 import goalinf as gi
-from goalinf.agents import linear, plan
-from goalinf.agents.bellman import Problem, passed_on
+from goalinf.agents import plan
+from goalinf.planning.bellman import Problem, passed_on
+from goalinf.planning.solvers import bicgstab
 from goalinf.precision import cast, computing_in
 
 # Few states are factorized; many are swept, transposed by predecessors or, where one place has very many, by scattering.
@@ -22,11 +23,11 @@ SYSTEMS = {
 
 def test_every_way_is_taken():
     sizes = {name: world.n_states for name, world in SYSTEMS.items()}
-    assert sizes["factorized"] <= linear.DENSE_STATES < min(sizes["predecessors"], sizes["scattered"])
+    assert sizes["factorized"] <= bicgstab.DENSE_STATES < min(sizes["predecessors"], sizes["scattered"])
     assert len(SYSTEMS["predecessors"].mdp.origins) > 0
     assert len(SYSTEMS["scattered"].mdp.origins) == 0
     assert len(WORLDS["hub"].mdp.origins) == 0
-    assert WORLDS["hub"].n_states > linear.DENSE_STATES
+    assert WORLDS["hub"].n_states > bicgstab.DENSE_STATES
 
 
 @pytest.mark.parametrize("rescued", [False, True])
@@ -34,7 +35,7 @@ def test_every_way_is_taken():
 def test_systems_and_transposed_systems(name, rescued, monkeypatch):
     """(I - discount P_pi) x = b and its transposed; by iteration, and by the matrix where that stalls."""
     if rescued:
-        monkeypatch.setattr(linear, "_PATIENCE", 1)
+        monkeypatch.setattr(bicgstab, "_PATIENCE", 1)
     world, rng = SYSTEMS[name], np.random.default_rng(0)
     mdp = world.mdp
     shares = rng.dirichlet(np.ones(world.n_actions), size=world.n_states)
@@ -46,7 +47,7 @@ def test_systems_and_transposed_systems(name, rescued, monkeypatch):
         weights = passed_on(problem, jnp.zeros(world.n_states), jnp.asarray(shares.T))
 
         def solve(b):
-            return linear.solve_linear(problem, weights, b)
+            return bicgstab.solve_linear(problem, weights, b)
 
         def both(b, c):
             return solve(b), jax.linear_transpose(solve, b)(c)[0]
@@ -68,7 +69,7 @@ def test_gradient_where_all_lead_to_one_place():
 
     def score(rho, mdp):
         reward = gi.StateReward(rho, on="departure")
-        return (counts * plan(gi.soft_optimal(beta=2.0), mdp, reward).log_probs).sum()
+        return (counts * plan(gi.agents.soft_optimal(beta=2.0), mdp, reward).log_probs).sum()
 
     with computing_in("float64"):
         gradient = np.asarray(jax.jit(jax.grad(score))(jnp.asarray(values), cast(world.mdp)))

@@ -67,11 +67,11 @@ def test_docstrings_name_the_other_arguments(name):
     said = documented(name) - own
     if name == "anti_rational":
         assert eqx.tree_equal(
-            gi.anti_rational(BETA, negated=True, backup="soft").planner.planner, ValueIteration("soft")
+            gi.agents.anti_rational(BETA, negated=True, backup="soft").planner.planner, ValueIteration("soft")
         )
         said -= {"backup"}
     if name == "slipping":
-        assert eqx.tree_equal(gi.slipping(0.1, BETA, beliefs=OTHERS["beliefs"]).beliefs, OTHERS["beliefs"])
+        assert eqx.tree_equal(gi.agents.slipping(0.1, BETA, beliefs=OTHERS["beliefs"]).beliefs, OTHERS["beliefs"])
         said -= {"beliefs"}
     assert taken == said
 
@@ -85,7 +85,7 @@ def test_a_lapse_is_the_same_for_everybody(name):
 
 
 def test_three_arguments_make_an_optimistic_agent_of_bounded_depth_that_lapses():
-    named = gi.optimistic(0.5, beta=2.0, depth=3, lapse=0.05)
+    named = gi.agents.optimistic(0.5, beta=2.0, depth=3, lapse=0.05)
     parts = gi.Agent(planner=ValueIteration(depth=3, outlook=Optimism(0.5)), choice=Softmax(2.0), execution=Lapse(0.05))
     assert named.parameters == parts.parameters
     np.testing.assert_array_equal(named.policy(G3, G3_REWARD), parts.policy(G3, G3_REWARD))
@@ -102,7 +102,7 @@ def test_three_arguments_make_an_optimistic_agent_of_bounded_depth_that_lapses()
 
 def test_a_failing_plan_with_a_habit_and_a_lapse():
     habit = agents.ChoiceKernel(0.5, 1.0, inner=Lapse(0.1))
-    agent = gi.abandoning(0.1, BETA, execution=habit)
+    agent = gi.agents.abandoning(0.1, BETA, execution=habit)
     assert list(agent.parameters) == ["beta", "hazard", "recovery", "persistence", "habit_rate", "lapse"]
     assert np.isfinite(solve(agent, G3, G3_REWARD).log_probs).all()
     slip = gi.Agent(
@@ -152,31 +152,35 @@ def test_a_parameter_says_what_it_is_wherever_it_stands():
 
 
 def test_one_of_several_in_the_place_of_any_argument():
-    depths = gi.lookahead(gi.one_of([1, 2, 4], weights=[2.0, 1.0, 1.0]), BETA)
+    depths = gi.agents.lookahead(gi.one_of([1, 2, 4], weights=[2.0, 1.0, 1.0]), BETA)
     assert (depths.parameter, depths.names, depths.by) == ("depth", (1, 2, 4), "subject")
     np.testing.assert_allclose(depths.weights, [0.5, 0.25, 0.25])
     assert [agent.planner.depth for agent in depths.agents] == [1, 2, 4]
 
-    shared = gi.optimistic(0.5, BETA, depth=gi.one_of([2, 3], by="data"), lapse=0.1)  # one that it does not set itself
+    shared = gi.agents.optimistic(
+        0.5, BETA, depth=gi.one_of([2, 3], by="data"), lapse=0.1
+    )  # one that it does not set itself
     assert (shared.parameter, shared.by) == ("depth", "data")
     assert [agent.parameters["lapse"] for agent in shared.agents] == [0.1, 0.1]
 
-    named = gi.hyperbolic(1.0, BETA, horizon=6, sophisticated=gi.one_of({"naive": False, "wise": True}))
+    named = gi.agents.hyperbolic(1.0, BETA, horizon=6, sophisticated=gi.one_of({"naive": False, "wise": True}))
     assert named.names == ("naive", "wise")
-    kinds = gi.boltzmann(BETA, outlook=gi.one_of([CVaR(0.5), Optimism(1.0)]))
+    kinds = gi.agents.boltzmann(BETA, outlook=gi.one_of([CVaR(0.5), Optimism(1.0)]))
     assert kinds.names == ("CVaR", "Optimism")
-    assert gi.false_dynamics(0.1, BETA, alternative=gi.one_of([[0, 1], [1, 0]])).names == (0, 1)
+    assert gi.agents.false_dynamics(0.1, BETA, alternative=gi.one_of([[0, 1], [1, 0]])).names == (0, 1)
     with pytest.raises(ValueError, match="depth and lapse are both one_of"):
-        gi.optimistic(0.5, BETA, depth=gi.one_of([1, 2]), lapse=gi.one_of([0.0, 0.1]))
+        gi.agents.optimistic(0.5, BETA, depth=gi.one_of([1, 2]), lapse=gi.one_of([0.0, 0.1]))
 
 
 def test_mixtures():
-    who = gi.mixture({"planner": gi.boltzmann(BETA), "idler": gi.uniform()}, weights=dist.Dirichlet(np.ones(2)))
+    who = gi.agents.mixture(
+        {"planner": gi.agents.boltzmann(BETA), "idler": gi.agents.uniform()}, weights=dist.Dirichlet(np.ones(2))
+    )
     assert (who.names, who.parameter) == (("planner", "idler"), "which")
-    assert gi.mixture([gi.boltzmann(BETA), gi.uniform()]).names == ("boltzmann", "uniform")
+    assert gi.agents.mixture([gi.agents.boltzmann(BETA), gi.agents.uniform()]).names == ("boltzmann", "uniform")
     with pytest.raises(ValueError, match="mixture got a Mixture; expected agents, such as"):
-        gi.mixture({"both": who, "one": gi.uniform()})
+        gi.agents.mixture({"both": who, "one": gi.agents.uniform()})
     with pytest.raises(ValueError, match=r"weights have shape \(3,\); expected a prior over 2 shares"):
-        gi.mixture([gi.boltzmann(BETA), gi.uniform()], weights=dist.Dirichlet(np.ones(3)))
+        gi.agents.mixture([gi.agents.boltzmann(BETA), gi.agents.uniform()], weights=dist.Dirichlet(np.ones(3)))
     with pytest.raises(ValueError, match="mixture got no option"):
-        gi.mixture([])
+        gi.agents.mixture([])

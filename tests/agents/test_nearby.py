@@ -13,7 +13,7 @@ import goalinf as gi
 from goalinf.precision import computing_in
 
 
-@pytest.mark.parametrize("make", [gi.soft_optimal, gi.boltzmann])
+@pytest.mark.parametrize("make", [gi.agents.soft_optimal, gi.agents.boltzmann])
 def test_planning_from_a_policy_nearby(make):
     """What is found does not depend on where planning starts, and neither do its derivatives."""
     world = gi.open_grid(3, 4, discount=0.95)
@@ -38,7 +38,7 @@ def test_planning_from_a_policy_nearby(make):
 
 def test_planning_recovers_from_a_policy_that_is_none():
     world, reward = gi.open_grid(3, 3, discount=0.9), gi.StateReward(np.arange(9.0), on="departure")
-    behavior = functools.partial(gi.Behavior, world, gi.soft_optimal(beta=1.0), reward)
+    behavior = functools.partial(gi.Behavior, world, gi.agents.soft_optimal(beta=1.0), reward)
     with computing_in("float64"):
         nothing = jax.tree.map(lambda leaf: leaf * np.nan, behavior().policy)
         for policy in (behavior(near=nothing).policy, jax.jit(lambda near: behavior(near=near).policy)(nothing)):
@@ -47,7 +47,7 @@ def test_planning_recovers_from_a_policy_that_is_none():
 
 def test_a_policy_nearby_in_another_precision():
     hall = gi.gridworld("s.a", discount=0.9)
-    agent, wants = gi.soft_optimal(beta=1.0), gi.StateReward(np.zeros(3), on="departure")
+    agent, wants = gi.agents.soft_optimal(beta=1.0), gi.StateReward(np.zeros(3), on="departure")
     walks = gi.simulate(jax.random.key(0), hall, agent, wants, trajectories=5, steps=5)
     with computing_in("float32"):
         near = gi.Behavior(hall, agent, wants).policy
@@ -58,14 +58,14 @@ def test_a_policy_nearby_in_another_precision():
         behavior = gi.Behavior(hall, agent, gi.StateReward(values, on="departure"), near=near)
         numpyro.sample("choices", behavior, obs=data)
 
-    found = gi.find_mode(jax.random.key(0), model=model, data=walks)
+    found = gi.inference.find_map(jax.random.key(0), model=model, data=walks)
     assert np.isfinite(found.log_posterior)
 
 
 def test_planning_from_policies_nearby_in_several_contexts():
     worlds = {"a": gi.open_grid(2, 3, discount=0.9), "b": gi.open_grid(2, 3, discount=0.5)}
     reward = gi.StateReward(np.arange(6.0), on="arrival")
-    agent = gi.soft_optimal(beta=1.0)
+    agent = gi.agents.soft_optimal(beta=1.0)
     walks = gi.simulate(jax.random.key(0), worlds, agent, reward, trajectories=4, steps=9)
     with computing_in("float64"):
         policy = gi.Behavior(worlds, agent.at(beta=2.0), reward).policy

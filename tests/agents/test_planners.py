@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from problems import AGENTS, G3, G3_REWARD, A, S, random_problem, seeds
 
 import goalinf as gi
-from goalinf.agents import linear, plan, solve, solver
-from goalinf.agents.choice import Softmax
+from goalinf.agents import plan, solve
+from goalinf.agents.parts.choice import Softmax
+from goalinf.planning.solvers import bicgstab, newton
 from goalinf.precision import cast, computing_in
 
 pytestmark = pytest.mark.usefixtures("route")
@@ -52,7 +53,7 @@ def assert_policy(found, exact, discount):
 @pytest.mark.parametrize("name", golden.G3_POLICY)
 def test_golden_policies(name):
     kind, _, horizon = name.partition("_horizon_")
-    make = gi.soft_optimal if kind == "mce" else gi.boltzmann
+    make = gi.agents.soft_optimal if kind == "mce" else gi.agents.boltzmann
     agent = make(beta=golden.G3_BETA, horizon=int(horizon) if horizon else None)
     policy = agent.policy(G3, G3_REWARD)
     first = policy.isel(step=0) if horizon else policy
@@ -61,9 +62,9 @@ def test_golden_policies(name):
 
 
 def test_golden_values():
-    hard = solve(gi.boltzmann(beta=golden.G3_BETA), G3, G3_REWARD)
+    hard = solve(gi.agents.boltzmann(beta=golden.G3_BETA), G3, G3_REWARD)
     np.testing.assert_allclose(hard.values / golden.G3_BETA, golden.G3_V_HARD, atol=5e-7)
-    soft = solve(gi.soft_optimal(beta=golden.G3_BETA), G3, G3_REWARD)
+    soft = solve(gi.agents.soft_optimal(beta=golden.G3_BETA), G3, G3_REWARD)
     np.testing.assert_allclose(soft.values / golden.G3_BETA, golden.G3_V_SOFT, atol=5e-7)
     q = golden.G3_Q_HARD - golden.G3_V_HARD[:, None]  # log-probabilities show Q up to a constant per state
     np.testing.assert_allclose(np.diff(hard.log_probs), np.diff(golden.G3_BETA * q), atol=5e-6)
@@ -85,7 +86,7 @@ def test_random_worlds(name, discount, seed, beta):
         r = 100 * r  # else the sweeps of the oracle end at values of order log A / beta
     found = solve(AGENTS[name](beta=beta), world, gi.ActionReward(r))
     assert_policy(found, plan_of_oracle(name, P, r, discount, beta, available, terminal), discount)
-    assert found.residual <= solver.tolerance(np.dtype(float))
+    assert found.residual <= newton.tolerance(np.dtype(float))
     assert (found.log_probs[~available & ~terminal[:, None]] == -np.inf).all()
     np.testing.assert_array_equal(found.ended, terminal)
 
@@ -125,11 +126,11 @@ def test_grids(name, blocked):
 def test_sparse_and_dense_agree(name, discount, monkeypatch):
     """More states than the dense solver takes, against the same problem with the limit raised, and the oracle."""
     world = gi.garnet(jax.random.key(1), states=200, actions=3, branching=4, discount=discount, terminal=3)
-    assert world.n_states > linear.DENSE_STATES
+    assert world.n_states > bicgstab.DENSE_STATES
     reward = gi.StateReward(np.random.default_rng(0).normal(size=200), on="departure")
     agent = AGENTS[name](beta=5.0)
     sparse = solve(agent, world, reward)
-    monkeypatch.setattr(linear, "DENSE_STATES", 10_000)
+    monkeypatch.setattr(bicgstab, "DENSE_STATES", 10_000)
     with computing_in("float64"):
         dense = jax.device_get(jax.jit(lambda *args: plan(*args))(*cast((agent, world.mdp, reward))))
     np.testing.assert_allclose(sparse.log_probs, dense.log_probs, atol=1e-9 / (1 - discount) ** 0.5)
@@ -167,7 +168,7 @@ def test_derivatives_at_dead_ends_are_finite():
 
     def score(cost):
         wants = eqx.tree_at(lambda r: r.step_cost, reward, cost)
-        return plan(gi.soft_optimal(beta=1.0), world.mdp, wants).log_probs.sum()
+        return plan(gi.agents.soft_optimal(beta=1.0), world.mdp, wants).log_probs.sum()
 
     with computing_in("float64"):
         slope, curvature = jax.jit(lambda cost: (jax.grad(score)(cost), jax.hessian(score)(cost)))(jnp.asarray(2.0))
@@ -179,7 +180,7 @@ def test_derivatives_at_dead_ends_are_finite():
 def test_values_of_dead_ends_leave_their_policy_uniform():
     world = gi.gridworld("a.s#..", discount=1.0)
     reward = gi.goals(world, {"a": "a"})["a"]
-    policy = gi.soft_optimal(beta=4.0).policy(world, reward)
+    policy = gi.agents.soft_optimal(beta=4.0).policy(world, reward)
     np.testing.assert_allclose(policy.values[np.asarray(reward.dead)], 0.25)
     assert np.asarray(reward.dead).sum() == 2
 
@@ -196,14 +197,14 @@ def test_no_finite_value():
     """Undiscounted, walking to and fro may gain more than it costs: no fixed point, said in words."""
     hall = gi.gridworld("s.a", discount=1.0, stay=True)
     cheap = gi.goals(hall, {"a": "a"}, step_cost=0.5)["a"]
-    with pytest.raises(gi.ConvergenceError, match=r"step costs above log\(number of actions\)/beta"):
-        gi.soft_optimal(beta=1.0).policy(hall, cheap)
-    gi.boltzmann(beta=1.0).policy(hall, cheap)  # needs no more than a cost
+    with pytest.raises(gi.errors.ConvergenceError, match=r"step costs above log\(number of actions\)/beta"):
+        gi.agents.soft_optimal(beta=1.0).policy(hall, cheap)
+    gi.agents.boltzmann(beta=1.0).policy(hall, cheap)  # needs no more than a cost
     dear = gi.goals(hall, {"a": "a"}, step_cost=2.0)["a"]
-    assert np.isfinite(gi.soft_optimal(beta=1.0).policy(hall, dear)).all()
+    assert np.isfinite(gi.agents.soft_optimal(beta=1.0).policy(hall, dear)).all()
     gain = gi.goals(hall, {"a": "a"}, step_cost=-1.0)["a"]
-    with pytest.raises(gi.ConvergenceError):
-        gi.boltzmann(beta=1.0).policy(hall, gain)
+    with pytest.raises(gi.errors.ConvergenceError):
+        gi.agents.boltzmann(beta=1.0).policy(hall, gain)
 
 
 # -- limits -----------------------------------------------------------------------------------------
@@ -243,7 +244,7 @@ def test_long_horizons_are_stationary(make):
     longest = solve(make(beta=2.0, horizon=400), G3, G3_REWARD)
     np.testing.assert_allclose(longest.log_probs[0], endless.log_probs, atol=1e-12)
     # |difference| <= discount^H max|r| / (1 - discount) in Q, for the hard backup
-    if make is gi.boltzmann:
+    if make is gi.agents.boltzmann:
         short = solve(make(beta=2.0, horizon=20), G3, G3_REWARD)
         assert np.abs(short.values[0] - endless.values).max() <= 2.0 * 0.9**20 * 1.0 / (1 - 0.9)
 
@@ -303,8 +304,8 @@ def test_derivatives_are_finite(make):
 
 
 def test_single_precision_within_its_range():
-    exact = solve(gi.soft_optimal(beta=2.0), G3, G3_REWARD)
-    rough = solve(gi.soft_optimal(beta=2.0), G3, G3_REWARD, precision="float32")
+    exact = solve(gi.agents.soft_optimal(beta=2.0), G3, G3_REWARD)
+    rough = solve(gi.agents.soft_optimal(beta=2.0), G3, G3_REWARD, precision="float32")
     assert rough.log_probs.dtype == np.float32
     np.testing.assert_allclose(rough.log_probs, exact.log_probs, atol=2e-4)
     assert not jax.config.jax_enable_x64
@@ -312,7 +313,7 @@ def test_single_precision_within_its_range():
 
 def test_single_precision_is_refused_beyond():
     slow = gi.from_arrays(golden.G3_P, discount=0.999)
-    with pytest.raises(gi.PrecisionError, match=r"values reach .* float32 .* use precision='float64'"):
-        solve(gi.soft_optimal(beta=1000.0), slow, G3_REWARD, precision="float32")
+    with pytest.raises(gi.errors.PrecisionError, match=r"values reach .* float32 .* use precision='float64'"):
+        solve(gi.agents.soft_optimal(beta=1000.0), slow, G3_REWARD, precision="float32")
     exact = oracles.mce(golden.G3_P, golden.G3_R, 0.999, 1000.0)
-    assert_policy(solve(gi.soft_optimal(beta=1000.0), slow, G3_REWARD), exact, 0.999)
+    assert_policy(solve(gi.agents.soft_optimal(beta=1000.0), slow, G3_REWARD), exact, 0.999)

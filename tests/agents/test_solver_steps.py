@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import goalinf as gi
-from goalinf.agents import host, solver
-from goalinf.agents.bellman import Problem, backup
-from goalinf.agents.factors import transitions
+from goalinf.planning.bellman import Problem, backup
+from goalinf.planning.solvers import newton, newton_numpy
+from goalinf.planning.solvers.sparse_lu import transitions
 from goalinf.precision import cast, computing_in
 
 S = 12
@@ -45,13 +45,13 @@ def calls(monkeypatch):
 def test_newton_from_below_takes_four_steps_after_ten_sweeps(calls, discount, beta, kind):
     problem, _ = problems(discount, beta)
     with computing_in("float64"):
-        linear, backups = calls(solver, "solve_linear"), calls(solver, "backup")
+        linear, backups = calls(newton, "solve_linear"), calls(newton, "backup")
         with jax.disable_jit():
-            compiled = np.asarray(solver.fixed_point(cast(problem), kind))
+            compiled = np.asarray(newton.fixed_point(cast(problem), kind))
         assert len(linear) <= 4
         assert len(backups) == len(linear) + 10
-        factors, backups = calls(host, "Factors"), calls(host, "backup")
-        found = host.fixed_point(problem, kind)
+        factors, backups = calls(newton_numpy, "Factors"), calls(newton_numpy, "backup")
+        found = newton_numpy.fixed_point(problem, kind)
         assert len(factors) <= 2
         assert len(backups) <= 16
     np.testing.assert_allclose(compiled, found, rtol=1e-12)
@@ -63,10 +63,10 @@ def test_policy_iteration_factorizes_every_policy(calls):
     reward = gi.StateReward(np.random.default_rng(0).normal(size=grid.n_states), on="departure")
     problem = Problem.of(grid.mdp, reward, 1.0)
     with computing_in("float64"):
-        factors, backups = calls(host, "Factors"), calls(host, "backup")
-        values = host.fixed_point(problem, "hard")
+        factors, backups = calls(newton_numpy, "Factors"), calls(newton_numpy, "backup")
+        values = newton_numpy.fixed_point(problem, "hard")
     assert 5 <= len(factors) == len(backups) - 10
-    assert solver.residual(problem, values, "hard") < 1e-14
+    assert newton.residual(problem, values, "hard") < 1e-14
 
 
 @pytest.mark.parametrize("discount", WORLDS)
@@ -74,14 +74,14 @@ def test_policy_iteration_factorizes_every_policy(calls):
 def test_newton_from_nearby_takes_no_sweep(calls, discount, beta):
     problem, other = problems(discount, beta)
     with computing_in("float64"):
-        near = host.fixed_point(other, "soft")
-        linear, backups = calls(solver, "solve_linear"), calls(solver, "backup")
+        near = newton_numpy.fixed_point(other, "soft")
+        linear, backups = calls(newton, "solve_linear"), calls(newton, "backup")
         with jax.disable_jit():
-            compiled = np.asarray(solver.fixed_point(cast(problem), "soft", cast(near)))
+            compiled = np.asarray(newton.fixed_point(cast(problem), "soft", cast(near)))
         assert len(linear) <= 3
         assert len(backups) == len(linear) + 1
-        factors, backups = calls(host, "Factors"), calls(host, "backup")
-        found = host.fixed_point(problem, "soft", near)
+        factors, backups = calls(newton_numpy, "Factors"), calls(newton_numpy, "backup")
+        found = newton_numpy.fixed_point(problem, "soft", near)
         assert len(factors) == 1
         assert len(backups) <= 6
     np.testing.assert_allclose(compiled, found, rtol=1e-12)
@@ -90,25 +90,25 @@ def test_newton_from_nearby_takes_no_sweep(calls, discount, beta):
 def test_the_mean_takes_newton_steps_and_few_sweeps(calls):
     problem, _ = problems(0.95, 3.0)
     with computing_in("float64"), jax.disable_jit():
-        linear, backups = calls(solver, "solve_linear"), calls(solver, "backup")
-        values = solver.fixed_point(cast(problem), "mean")
+        linear, backups = calls(newton, "solve_linear"), calls(newton, "backup")
+        values = newton.fixed_point(cast(problem), "mean")
         assert len(linear) <= 4
         assert len(backups) <= 16
-        assert solver.residual(cast(problem), values, "mean") < solver.tolerance(np.dtype(float))
+        assert newton.residual(cast(problem), values, "mean") < newton.tolerance(np.dtype(float))
 
 
 def test_steps_with_old_factors_are_combined(calls):
     """Each with the two before it (Anderson 1965): at most 12 steps for all rewards, where the furthest takes 14."""
     problem, other = problems(0.95, 3.0)
     sizes = (1.0, 0.6, 1.5)
-    near = host.fixed_point(other, "soft")
-    factors = host.Factors(other, backup(other, near, "soft")[1])
-    steps, solve, renewed = [], factors.solve, calls(host, "Factors")
+    near = newton_numpy.fixed_point(other, "soft")
+    factors = newton_numpy.Factors(other, backup(other, near, "soft")[1])
+    steps, solve, renewed = [], factors.solve, calls(newton_numpy, "Factors")
 
     def plain(size):
         one, values = dataclasses.replace(problem, reward=size * problem.reward), near
         for step in range(100):
-            if solver.residual(one, values, "soft") < solver.tolerance(np.dtype(float)):
+            if newton.residual(one, values, "soft") < newton.tolerance(np.dtype(float)):
                 return step
             values = values + solve(backup(one, values, "soft")[0] - values)
         return 100
@@ -116,9 +116,9 @@ def test_steps_with_old_factors_are_combined(calls):
     factors.solve = lambda right: (steps.append(right.shape), solve(right))[1]
     rewards = np.stack([problem.reward * size for size in sizes], axis=-1)
     start = np.repeat(near[:, None], len(sizes), axis=1)
-    found = host.fixed_points(problem, transitions(problem), rewards, start, factors)
+    found = newton_numpy.fixed_points(problem, transitions(problem), rewards, start, factors)
     assert not renewed
     assert len(steps) <= 12 < 14 <= max(map(plain, sizes))
     for number, size in enumerate(sizes):
-        alone = host.fixed_point(dataclasses.replace(problem, reward=size * problem.reward), "soft")
+        alone = newton_numpy.fixed_point(dataclasses.replace(problem, reward=size * problem.reward), "soft")
         np.testing.assert_allclose(found[:, number], alone, rtol=1e-12)

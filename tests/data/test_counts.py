@@ -44,7 +44,7 @@ def test_the_score_is_that_of_the_counted_choices(seed):
     world = gi.from_arrays(P, discount=0.9)
     counts = rng.poisson(1.0, (4, 3))
     counts[0, 0] += 1
-    agent, wants = gi.soft_optimal(beta=2.0), gi.StateReward(values, on="departure")
+    agent, wants = gi.agents.soft_optimal(beta=2.0), gi.StateReward(values, on="departure")
     policy = oracles.mce(P, np.tile(values[:, None], 3), 0.9, 2.0).policy
     data = gi.Trajectories.from_counts(world, counts)
     total = gi.Behavior(world, agent, wants).log_prob(data)
@@ -53,13 +53,13 @@ def test_the_score_is_that_of_the_counted_choices(seed):
 
 def test_they_can_be_given_wherever_trajectories_are_scored():
     data = gi.Trajectories.from_counts(HALL, COUNTS)
-    key, agent = jax.random.key(0), gi.soft_optimal(beta=1.0)
+    key, agent = jax.random.key(0), gi.agents.soft_optimal(beta=1.0)
     prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
-    fit = gi.approximate(key, HALL, agent=agent, reward=prior, data=data, draws=50)
+    fit = gi.inference.approximate(key, HALL, agent=agent, reward=prior, data=data, draws=50)
     assert fit.tree["log_likelihood"]["choices"].shape == (1, 50, 6)
     assert gi.audit(fit, quick=True).n_choices == 6
     assert gi.goal_posterior(HALL, agent, gi.goals(HALL, {"end": "a"}), data).sizes["trajectory"] == 6
-    assert len(gi.held_out(fit, data)) == 6
+    assert len(gi.inference.log_predictive_density(fit, data)) == 6
     assert data.to_frame()["state"].tolist()[:3] == ["s"] * 3
 
 
@@ -101,7 +101,9 @@ def test_wrong_counts(counts, said):
 
 
 def test_labels_of_xarray_are_not_matched_by_position():
-    labeled = xr.DataArray(COUNTS, dims=("state", "action"), coords={"state": ["s", "0,1", "a"], "action": ["left", "right"]})
+    labeled = xr.DataArray(
+        COUNTS, dims=("state", "action"), coords={"state": ["s", "0,1", "a"], "action": ["left", "right"]}
+    )
     with pytest.raises(TypeError, match=r"counts are a DataArray; give counts.to_pandas\(\)"):
         gi.Trajectories.from_counts(HALL, labeled)
     data = gi.Trajectories.from_counts(HALL, labeled[::-1, ::-1].to_pandas())
@@ -109,9 +111,9 @@ def test_labels_of_xarray_are_not_matched_by_position():
 
 
 ORDERED = {
-    "modes": (gi.switching(0.1, beta=2.0), gi.one_of(gi.goals(HALL, {"s": "s", "a": "a"}))),
-    "memory": (gi.habitual(1.0, beta=2.0), gi.StateReward.zero(HALL)),
-    "horizon": (gi.soft_optimal(beta=2.0, horizon=3), gi.StateReward.zero(HALL)),
+    "modes": (gi.agents.switching(0.1, beta=2.0), gi.one_of(gi.goals(HALL, {"s": "s", "a": "a"}))),
+    "memory": (gi.agents.habitual(1.0, beta=2.0), gi.StateReward.zero(HALL)),
+    "horizon": (gi.agents.soft_optimal(beta=2.0, horizon=3), gi.StateReward.zero(HALL)),
 }
 
 
@@ -128,8 +130,11 @@ def test_agents_whose_choices_have_an_order_refuse_counts(kind):
 
 def test_mixtures_by_trajectory_refuse_counts():
     """By subject, all choices are those of one agent, as in one trajectory."""
-    counts, reward = gi.Trajectories.from_counts(HALL, COUNTS), gi.StateReward.at(HALL, {"a": 1.0}, default=0.0, on="arrival")
-    agents = [gi.boltzmann(beta=1.0), gi.boltzmann(beta=3.0)]
+    counts, reward = (
+        gi.Trajectories.from_counts(HALL, COUNTS),
+        gi.StateReward.at(HALL, {"a": 1.0}, default=0.0, on="arrival"),
+    )
+    agents = [gi.agents.boltzmann(beta=1.0), gi.agents.boltzmann(beta=3.0)]
     tables = [np.log(agent.policy(HALL, reward).values) for agent in agents]
     scores = [(COUNTS[COUNTS > 0] * table[COUNTS > 0]).sum() for table in tables]
     for by in ("subject", "data"):
@@ -143,6 +148,6 @@ def test_fits_and_goals_refuse_counts_of_ordered_choices():
     counts = gi.Trajectories.from_counts(HALL, COUNTS)
     prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
     with pytest.raises(ValueError, match="counts of choices have no order"):
-        gi.infer(0, HALL, agent=gi.habitual(1.0, beta=2.0), reward=prior, data=counts)
+        gi.infer(0, HALL, agent=gi.agents.habitual(1.0, beta=2.0), reward=prior, data=counts)
     with pytest.raises(ValueError, match="counts of choices have no order"):
-        gi.goal_posterior(HALL, gi.boltzmann(beta=1.0, horizon=3), gi.goals(HALL, {"a": "a"}), counts)
+        gi.goal_posterior(HALL, gi.agents.boltzmann(beta=1.0, horizon=3), gi.goals(HALL, {"a": "a"}), counts)

@@ -35,8 +35,14 @@ def test_worlds_in_which_the_numbers_mean_the_same(walk, world):
 @pytest.mark.parametrize(
     ("world", "said"),
     [
-        (gi.gridworld("s", discount=0.9), r"row 1 \(trajectory 0, step 1\): state number 1; the world has 1 states, numbers 0 to 0"),
-        (gi.gridworld("s.a", discount=0.9, moves=("left",)), "step 0.: action number 3; the world has 1 actions, numbers 0 to 0"),
+        (
+            gi.gridworld("s", discount=0.9),
+            r"row 1 \(trajectory 0, step 1\): state number 1; the world has 1 states, numbers 0 to 0",
+        ),
+        (
+            gi.gridworld("s.a", discount=0.9, moves=("left",)),
+            "step 0.: action number 3; the world has 1 actions, numbers 0 to 0",
+        ),
         (gi.gridworld("s\n.\na", discount=0.9), "come from another world, where state number 1 is 0,1; here it is 1,0"),
         (
             gi.gridworld("s.a", discount=0.9, moves=("right", "left", "up", "down")),
@@ -77,4 +83,4 @@ def test_actions_of_their_own_in_every_state():
 def test_goals_are_not_inferred_in_a_world_that_is_not_theirs(walk):
     tall = gi.gridworld("s\n.\na", discount=0.9)
     with pytest.raises(ValueError, match="come from another world"):
-        gi.goal_posterior(tall, gi.boltzmann(beta=1.0), gi.goals(tall, {"end": "a"}), walk)
+        gi.goal_posterior(tall, gi.agents.boltzmann(beta=1.0), gi.goals(tall, {"end": "a"}), walk)

@@ -164,7 +164,9 @@ def test_contexts_in_a_file_are_those_of_the_mapping(tmp_path):
 # -- names that print alike ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("pair", [(1, "1"), ((0, 1), "0,1"), ((0, 1), "(0, 1)"), (True, "True"), (("a", "b"), ("a,b",))])
+@pytest.mark.parametrize(
+    "pair", [(1, "1"), ((0, 1), "0,1"), ((0, 1), "(0, 1)"), (True, "True"), (("a", "b"), ("a,b",))]
+)
 def test_names_that_print_alike_are_refused(pair):
     one, other = pair
     with pytest.raises(ValueError, match=r"the states .* and .* both print as .*; rename one"):
@@ -185,7 +187,7 @@ def test_names_that_print_alike_are_refused(pair):
 
 
 def test_options_that_print_alike_are_refused():
-    one = gi.soft_optimal(beta=1.0)
+    one = gi.agents.soft_optimal(beta=1.0)
     with pytest.raises(ValueError, match="the options 1 and '1' both print as 1"):
         gi.one_of({1: one, "1": one})
 

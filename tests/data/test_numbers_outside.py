@@ -15,10 +15,10 @@ TWO = gi.from_arrays(np.full((4, 2, 4), 0.25), discount=0.9)  # four states, two
 WANTS = gi.StateReward(np.arange(4.0), on="departure")
 PRIOR = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
 AGENTS = {
-    "counts": gi.soft_optimal(beta=1.0),
-    "steps": gi.soft_optimal(beta=1.0, horizon=5),
-    "filter": gi.habitual(0.5, 1.0),
-    "one of": gi.one_of([gi.soft_optimal(beta=1.0), gi.boltzmann(beta=1.0)]),
+    "counts": gi.agents.soft_optimal(beta=1.0),
+    "steps": gi.agents.soft_optimal(beta=1.0, horizon=5),
+    "filter": gi.agents.habitual(0.5, 1.0),
+    "one of": gi.one_of([gi.agents.soft_optimal(beta=1.0), gi.agents.boltzmann(beta=1.0)]),
 }
 ACTION_7 = [[0, 1, 2, 3], [0, 1, 2, 3]], [[0, 1, 0], [1, 7, 1]]
 STATE_9 = [[0, 1, 2, 3], [0, 9, 2, 3]], [[0, 1, 0], [1, 0, 1]]
@@ -61,30 +61,30 @@ def test_traced_numbers_make_the_score_undefined(agent):
 
 def own_model(data):
     beta = numpyro.sample("beta", dist.LogNormal(0.0, 1.0))
-    numpyro.sample("choices", gi.Behavior(TWO, gi.soft_optimal(beta=beta), WANTS), obs=data)
+    numpyro.sample("choices", gi.Behavior(TWO, gi.agents.soft_optimal(beta=beta), WANTS), obs=data)
 
 
 def own_factor(data):
     beta = numpyro.sample("beta", dist.LogNormal(0.0, 1.0))
-    numpyro.factor("choices", gi.Behavior(TWO, gi.soft_optimal(beta=beta), WANTS).log_prob(data["walks"]))
+    numpyro.factor("choices", gi.Behavior(TWO, gi.agents.soft_optimal(beta=beta), WANTS).log_prob(data["walks"]))
 
 
 @pytest.mark.parametrize("fault", SAID)
 def test_every_entry_of_inference_refuses_them(fault):
     arrays, said = SAID[fault]
     data, key = gi.Trajectories.of(*arrays), jax.random.key(0)
-    agent = gi.soft_optimal(beta=1.0)
+    agent = gi.agents.soft_optimal(beta=1.0)
     own = {"model": own_model, "data": data}
     entries = [
         lambda: gi.infer(key, TWO, agent=agent, reward=PRIOR, data=data),
         lambda: gi.infer(key, **own),
         lambda: gi.infer(key, model=own_factor, data={"walks": data}),
-        lambda: gi.find_mode(key, **own),
-        lambda: gi.find_mode(key, TWO, agent=agent, reward=PRIOR, data=data),
-        lambda: gi.approximate(key, **own),
+        lambda: gi.inference.find_map(key, **own),
+        lambda: gi.inference.find_map(key, TWO, agent=agent, reward=PRIOR, data=data),
+        lambda: gi.inference.approximate(key, **own),
         lambda: gi.goal_posterior(TWO, agent, {"a": WANTS}, data),
-        lambda: gi.planner_posterior(key, TWO, {"soft": agent}, PRIOR, data),
-        lambda: gi.score_pairs(TWO, gi.degenerate_pairs(TWO, agent, WANTS), data),
+        lambda: gi.identify.agent_posterior(key, TWO, {"soft": agent}, PRIOR, data),
+        lambda: gi.identify.score_pairs(TWO, gi.identify.degenerate_pairs(TWO, agent, WANTS), data),
     ]
     for entry in entries:
         with pytest.raises(ValueError, match=said):
@@ -93,14 +93,14 @@ def test_every_entry_of_inference_refuses_them(fault):
 
 def test_walks_that_are_compared():
     with pytest.raises(ValueError, match=SAID["action 7"][1]):
-        gi.Comparison(TWO, gi.Trajectories.of(*ACTION_7))
+        gi.identify.PreferenceQuery(TWO, gi.Trajectories.of(*ACTION_7))
 
 
 def test_held_out_data_of_a_model_of_your_own():
     right = gi.Trajectories.of(STATE_9[0][:1], STATE_9[1][:1])
     fit = gi.infer(jax.random.key(0), model=own_model, data=right, chains=1, draws=20, warmup=50, method="nuts")
     with pytest.raises(ValueError, match=SAID["action 7"][1]):
-        gi.held_out(fit, gi.Trajectories.of(*ACTION_7))
+        gi.inference.log_predictive_density(fit, gi.Trajectories.of(*ACTION_7))
 
 
 def test_a_world_that_is_smaller_than_another_of_the_same_data():
@@ -109,7 +109,7 @@ def test_a_world_that_is_smaller_than_another_of_the_same_data():
     wants = {name: gi.StateReward(np.zeros(world.n_states), on="departure") for name, world in worlds.items()}
     data = gi.Trajectories.of([[3, 3], [3, 3]], [[1], [0]], context=[0, 1], contexts=("large", "small"))
     with pytest.raises(ValueError, match="trajectory 1, step 0: state number 3; the world has 2 states"):
-        gi.Behavior(worlds, gi.soft_optimal(beta=1.0), wants).log_prob(data)
+        gi.Behavior(worlds, gi.agents.soft_optimal(beta=1.0), wants).log_prob(data)
     data = gi.Trajectories.of([[3, 3], [1, 1]], [[1], [0]], context=[0, 2])
     with pytest.raises(ValueError, match="trajectory 1 is of context number 2; expected 0 to 1"):
         check_numbers(data, list(worlds.values()))
@@ -146,4 +146,4 @@ def test_a_number_is_no_code_where_names_are_numbers(tmp_path):
 def test_numbers_that_fit_are_let_pass():
     ring = gi.graph_world(nx.cycle_graph(4), discount=0.9)
     data = gi.Trajectories.of([[3, 0, -1]], [[0, 0]])
-    assert np.isfinite(gi.Behavior(ring, gi.soft_optimal(beta=1.0), WANTS).log_prob(data))
+    assert np.isfinite(gi.Behavior(ring, gi.agents.soft_optimal(beta=1.0), WANTS).log_prob(data))

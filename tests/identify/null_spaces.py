@@ -7,7 +7,7 @@ import specimens
 import goalinf as gi
 
 ZOO = specimens.zoo()
-SOFT = gi.soft_optimal(beta=2.0)
+SOFT = gi.agents.soft_optimal(beta=2.0)
 NORMAL = dist.Normal(0.0, 1.0)
 DEPARTURE, ARRIVAL = (gi.StateReward(NORMAL, on=on) for on in ("departure", "arrival"))
 ACTION, TRANSITION = gi.ActionReward(NORMAL), gi.TransitionReward(NORMAL)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import goalinf as gi
 from goalinf.identify import OptimalityPreserving, ambiguity, invariance
-from goalinf.identify.invariances import transitions
-from goalinf.identify.sources import SOURCES
+from goalinf.identify.exact.data_sources import SOURCES
+from goalinf.identify.exact.invariances import transitions
 
 DISCOUNT, BETA = 0.8, 1.5
 
@@ -134,7 +134,7 @@ def test_spaces(seed):
     changed = both.apply(reward, jax.random.key(seed))
     one, other = (both.remove(each) for each in (reward, changed))
     np.testing.assert_allclose(one.values, other.values, atol=1e-9)
-    assert gi.distance.starc(world, reward, changed) == pytest.approx(0.0, abs=1e-7)
+    assert gi.identify.distance.starc(world, reward, changed) == pytest.approx(0.0, abs=1e-7)
     double = gi.TransitionReward(2.0 * changed.values)
     assert both.relates(reward, double, scale=True)
     assert not both.relates(reward, double)
@@ -152,7 +152,7 @@ def test_the_same_optimal_choices(seed):
     assert same.contains(drawn)
     assert same.contains((invariance(world, "potential")).apply(reward, jax.random.key(1)))
     assert not same.contains(gi.StateReward.zero(world))  # under which all choices are
-    assert gi.distance.regret(world, reward, drawn) == pytest.approx(0.0, abs=1e-9)
+    assert gi.identify.distance.regret(world, reward, drawn) == pytest.approx(0.0, abs=1e-9)
 
 
 def test_ties_are_kept():

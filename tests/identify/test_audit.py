@@ -13,14 +13,14 @@ import xarray as xr
 from scipy import stats
 
 import goalinf as gi
-from goalinf.identify import null_space
-from goalinf.identify.contraction import Contraction, contraction
-from goalinf.identify.frame import prior_moments
-from goalinf.infer.priors import find_sites
+from goalinf.identify.audit.contraction import Contraction, contraction
+from goalinf.identify.local import null_space
+from goalinf.identify.local.whitening import prior_moments
+from goalinf.inference.model.priors import find_sites
 
 audit = partial(gi.audit, quick=True)
 NORMAL = dist.Normal(0.0, 1.0)
-SOFT = gi.soft_optimal(beta=2.0)
+SOFT = gi.agents.soft_optimal(beta=2.0)
 P = specimens.zoo()["random"].P  # 5 states, 2 actions
 WORLD = gi.from_arrays(P, discount=0.9, states=list("abcde"))
 
@@ -160,7 +160,7 @@ def test_missing_choices_and_ended_states_count_for_nothing():
 
 def test_ridge():
     """Only beta times the size of the reward is known: correlation -1, no spread of the product."""
-    agent, reward = gi.soft_optimal(beta=dist.LogNormal(0.0, 0.5)), gi.StateReward(NORMAL, on="departure")
+    agent, reward = gi.agents.soft_optimal(beta=dist.LogNormal(0.0, 0.5)), gi.StateReward(NORMAL, on="departure")
     null = np.full((1, 5), 5**-0.5)
     log_beta = 0.5 * normal(4, 1000, seed=3)
     shape = np.array([1.0, -1, 2, 0, -2]) / np.sqrt(10)
@@ -178,7 +178,7 @@ def test_ridge():
 
 
 def test_frame():
-    agent, reward = gi.soft_optimal(beta=dist.LogNormal(0.0, 0.5)), gi.StateReward(NORMAL, on="arrival")
+    agent, reward = gi.agents.soft_optimal(beta=dist.LogNormal(0.0, 0.5)), gi.StateReward(NORMAL, on="arrival")
     fit = make_fit(WORLD, agent, reward, data_of([0, 1]), values=normal(2, 200, 5), beta=np.exp(normal(2, 200)))
     found = audit(fit)
     table = found.to_frame()
@@ -214,7 +214,7 @@ def test_several_worlds_and_features():
 
 def test_finite_horizon():
     """Policies of every time step are seen where someone chose at that step."""
-    agent = gi.soft_optimal(beta=1.0, horizon=2)
+    agent = gi.agents.soft_optimal(beta=1.0, horizon=2)
     data = gi.Trajectories.of([[0, 1, -1]], [[0, 1]])
     found = audit(make_fit(WORLD, agent, gi.ActionReward(NORMAL), data, values=normal(2, 20, 5, 2)))
     assert found.nullity == oracles.kappa_horizon(P, 2)
@@ -225,7 +225,7 @@ def test_finite_horizon():
 def test_known_reward():
     """Nothing about the reward is claimed; the agent's own parameters are looked at."""
     rewards = {name: gi.StateReward(normal(5, seed=i), on="departure") for i, name in enumerate(("x", "y"))}
-    agent = gi.soft_optimal(beta=dist.LogNormal(0.0, 1.0))
+    agent = gi.agents.soft_optimal(beta=dist.LogNormal(0.0, 1.0))
     walks = gi.simulate(jax.random.key(0), WORLD, SOFT, rewards, trajectories=2, steps=3)
     found = audit(make_fit(WORLD, agent, rewards, walks, beta=np.exp(normal(2, 100))))
     assert (found.n_parameters, found.nullity, found.nullity_joint, found.contraction, found.ridge) == (

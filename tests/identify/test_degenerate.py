@@ -19,7 +19,7 @@ REWARDS = {
     "state": gi.StateReward(RNG.normal(size=3), on="arrival"),
     "action": gi.ActionReward(RNG.normal(size=(3, 2))),
     "linear": gi.LinearReward(RNG.normal(size=(3, 2, 2)), RNG.normal(size=2)),
-    "shaped": gi.Shaped(gi.StateReward(RNG.normal(size=3), on="departure"), RNG.normal(size=3)),
+    "shaped": gi.ShapedReward(gi.StateReward(RNG.normal(size=3), on="departure"), RNG.normal(size=3)),
 }
 
 
@@ -31,7 +31,7 @@ SOME = [("cvar", "action"), ("quasi_hyperbolic", "action"), ("soft_optimal", "sh
     ("name", "kind"), [one if one in SOME else pytest.param(*one, marks=pytest.mark.slow) for one in CASES]
 )
 def test_every_pair_makes_the_policy(name, kind):
-    pairs = gi.degenerate_pairs(G3, AGENTS[name], REWARDS[kind])
+    pairs = gi.identify.degenerate_pairs(G3, AGENTS[name], REWARDS[kind])
     assert [one.name for one in pairs] == ["meant", "opposite", "indifferent", "greedy", "greedy opposite"]
     policies = [one.agent.policy(G3, one.reward).values for one in pairs]
     for policy in policies[1:]:
@@ -41,19 +41,19 @@ def test_every_pair_makes_the_policy(name, kind):
 def test_no_data_tell_them_apart_and_another_world_does():
     hall = gi.gridworld("s..\n.#a", terminal="a", blocked="unavailable", slip=0.1, discount=0.9)
     wants = gi.StateReward.at(hall, {"a": 2.0}, default=-0.1, on="arrival")
-    walks = gi.simulate(jax.random.key(0), hall, gi.soft_optimal(3.0), wants, trajectories=20, steps=10)
-    pairs = gi.degenerate_pairs(hall, gi.soft_optimal(3.0), wants)
-    table = gi.score_pairs(hall, pairs, walks)
+    walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(3.0), wants, trajectories=20, steps=10)
+    pairs = gi.identify.degenerate_pairs(hall, gi.agents.soft_optimal(3.0), wants)
+    table = gi.identify.score_pairs(hall, pairs, walks)
     np.testing.assert_allclose(table.difference, 0.0, atol=1e-9)
     assert table.log_likelihood["meant"] == pytest.approx(
-        float(gi.Behavior(hall, gi.soft_optimal(3.0), wants).log_prob(walks))
+        float(gi.Behavior(hall, gi.agents.soft_optimal(3.0), wants).log_prob(walks))
     )
     # The opposite takes one bit more to say; a coarser pencil takes fewer bits for all.
     assert table.bits["opposite"] == table.bits["meant"] + 1
     assert table.bits["greedy opposite"] == table.bits["greedy"] + 1
-    assert (gi.score_pairs(hall, pairs, walks, precision=0.1).bits < table.bits).all()
+    assert (gi.identify.score_pairs(hall, pairs, walks, precision=0.1).bits < table.bits).all()
     with pytest.raises(ValueError, match="precision is 0; expected a number above 0"):
-        gi.score_pairs(hall, pairs, walks, precision=0)
+        gi.identify.score_pairs(hall, pairs, walks, precision=0)
     blown = gi.gridworld("s..\n.#a", terminal="a", blocked="unavailable", slip=0.9, discount=0.5)
     there = [one.agent.policy(blown, one.reward).values for one in pairs]
     np.testing.assert_allclose(there[1], there[0], atol=1e-9)  # who is opposite twice is so everywhere
@@ -63,9 +63,11 @@ def test_no_data_tell_them_apart_and_another_world_does():
 def test_bits_by_hand():
     """One arm of value 1/2 - (-1/2) after centering: numbers 1, -1 and beta 2 in halves."""
     arms = gi.from_arrays(np.ones((1, 2, 1)), discount=0.5)
-    pairs = gi.degenerate_pairs(arms, gi.soft_optimal(beta=2.0), gi.ActionReward(np.array([[1.0, 0.0]])))
+    pairs = gi.identify.degenerate_pairs(
+        arms, gi.agents.soft_optimal(beta=2.0), gi.ActionReward(np.array([[1.0, 0.0]]))
+    )
     data = gi.Trajectories.of(np.zeros((1, 2), int), np.array([[0]]))
-    table = gi.score_pairs(arms, pairs[:1], data, precision=0.5)
+    table = gi.identify.score_pairs(arms, pairs[:1], data, precision=0.5)
     # 4 is written as 8 (7 bits), 1 as 2 (3 bits), -1 as 3 (3 bits).
     assert table.bits["meant"] == 7 + 3 + 3
 
@@ -80,10 +82,10 @@ def test_refusals():
     hall = gi.gridworld("a.s.b", discount=0.9)
     goal = gi.goals(hall, {"a": "a"}, step_cost=1.0)["a"]
     with pytest.raises(ValueError, match="a GoalReward has no opposite of its kind"):
-        gi.degenerate_pairs(hall, gi.boltzmann(2.0), goal)
+        gi.identify.degenerate_pairs(hall, gi.agents.boltzmann(2.0), goal)
     zero = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
     with pytest.raises(ValueError, match="abandoning does not act by one stationary policy"):
-        gi.degenerate_pairs(hall, gi.abandoning(0.1, 2.0), zero)
-    never = gi.uniform(default=[0.0, 0.0, 0.5, 0.5])
+        gi.identify.degenerate_pairs(hall, gi.agents.abandoning(0.1, 2.0), zero)
+    never = gi.agents.uniform(default=[0.0, 0.0, 0.5, 0.5])
     with pytest.raises(ValueError, match="uniform never makes choice 0 in state 'a'"):
-        gi.degenerate_pairs(hall, never, zero)
+        gi.identify.degenerate_pairs(hall, never, zero)

@@ -32,8 +32,10 @@ def brute_force(beta, n=20):
 def test_noise_informs():
     """Information of twenty choices peaks at a middle beta: the published numbers, and the value beside them."""
     published = {0.1: 0.0588, 0.5: 0.6344, 1.0: 0.9491, 2.0: 1.0197, 5.0: 0.7364, 20.0: 0.6931}
-    experiments = {str(beta): gi.Demonstrations(ARMS, gi.soft_optimal(beta), steps=20) for beta in published}
-    found = gi.design_experiment(jax.random.key(0), REWARDS, experiments, targets=ARMS, data_sets=1000)
+    experiments = {
+        str(beta): gi.identify.Demonstrations(ARMS, gi.agents.soft_optimal(beta), steps=20) for beta in published
+    }
+    found = gi.identify.design_experiment(jax.random.key(0), REWARDS, experiments, targets=ARMS, data_sets=1000)
     for beta, expected in published.items():
         row, (information, value) = found.table.loc[str(beta)], brute_force(beta)
         assert information == pytest.approx(expected, abs=1e-4)
@@ -46,8 +48,8 @@ def test_noise_informs():
 
 def test_comparisons_are_summed_over():
     walks = gi.Trajectories.of(np.zeros((2, 3), int), np.array([[0, 1], [1, 1]]))
-    ask = gi.Comparison(ARMS, walks, beta=3.0)
-    found = gi.design_experiment(jax.random.key(0), REWARDS, {"ask": ask}, targets=ARMS, data_sets=10)
+    ask = gi.identify.PreferenceQuery(ARMS, walks, beta=3.0)
+    found = gi.identify.design_experiment(jax.random.key(0), REWARDS, {"ask": ask}, targets=ARMS, data_sets=10)
     information, value = brute_force(3.0, 1)
     assert found.table["information"]["ask"] == pytest.approx(information)
     assert found.table["evsi"]["ask"] == pytest.approx(value)
@@ -62,13 +64,15 @@ def test_value_is_not_information():
     rng = np.random.default_rng(0)
     values = [dict(zip("sab", (0.0, *rng.normal(0, 1, 2)), strict=True)) for _ in range(60)]
     rewards = [gi.StateReward.at(fork, one, default=0.0, on="arrival") for one in values]
-    keen, vague = (gi.soft_optimal(beta) for beta in (3.0, 0.1))
+    keen, vague = (gi.agents.soft_optimal(beta) for beta in (3.0, 0.1))
     experiments = {
-        "keen": gi.Demonstrations(fork, keen, trajectories=3),
-        "vague": gi.Demonstrations(fork, vague, trajectories=3),
-        "nobody": gi.Demonstrations(fork, gi.uniform(), trajectories=3),
+        "keen": gi.identify.Demonstrations(fork, keen, trajectories=3),
+        "vague": gi.identify.Demonstrations(fork, vague, trajectories=3),
+        "nobody": gi.identify.Demonstrations(fork, gi.agents.uniform(), trajectories=3),
     }
-    found = gi.design_experiment(jax.random.key(0), rewards, experiments, targets={"same": fork, "again": fork})
+    found = gi.identify.design_experiment(
+        jax.random.key(0), rewards, experiments, targets={"same": fork, "again": fork}
+    )
     assert list(found.table.index) == ["keen", "vague", "nobody"]
     np.testing.assert_allclose(found.table["evsi: same"], found.table["evsi"])
     np.testing.assert_allclose(found.table["evsi: again"], found.table["evsi"])
@@ -80,17 +84,17 @@ def test_value_is_not_information():
 
 def test_ranks_beside_those_of_a_fit():
     """A second discount resolves the rewards of choices up to a constant; more of the same resolves nothing."""
-    agent = gi.soft_optimal(beta=2.0)
+    agent = gi.agents.soft_optimal(beta=2.0)
     wants = gi.ActionReward(np.linspace(0.0, 1.0, 16).reshape(4, 4))
     walks = gi.simulate(jax.random.key(0), HALL, agent, wants, trajectories=4, steps=10)
     prior = gi.ActionReward(dist.Normal(0.0, 1.0))
     fit = gi.infer(jax.random.key(1), HALL, agent=agent, reward=prior, data=walks, draws=100)
     experiments = {
-        "more": gi.Demonstrations(HALL, agent),
-        "from the end": gi.Demonstrations(HALL, agent, starts="a"),
-        "hasty": gi.Demonstrations(HALL, gi.soft_optimal(beta=2.0, discount=0.5)),
+        "more": gi.identify.Demonstrations(HALL, agent),
+        "from the end": gi.identify.Demonstrations(HALL, agent, starts="a"),
+        "hasty": gi.identify.Demonstrations(HALL, gi.agents.soft_optimal(beta=2.0, discount=0.5)),
     }
-    found = gi.design_experiment(jax.random.key(2), fit, experiments, draws=50, data_sets=50)
+    found = gi.identify.design_experiment(jax.random.key(2), fit, experiments, draws=50, data_sets=50)
     assert found.nullity == 4
     assert found.table["nullity"].to_dict() == {"more": 4, "from the end": 4, "hasty": 1}
     assert "evsi" not in found.table
@@ -103,10 +107,10 @@ def test_a_posterior_is_taken_for_normal():
     made = np.array([[0] * 103 + [1] * 100])
     data = gi.Trajectories.of(np.zeros((1, 204), int), made)
     prior = gi.ActionReward(dist.Normal(0.0, 1.0))
-    agent = gi.soft_optimal(beta=1.0)
+    agent = gi.agents.soft_optimal(beta=1.0)
     fit = gi.infer(jax.random.key(0), ARMS, agent=agent, reward=prior, data=data, draws=2000)
-    found = gi.design_experiment(
-        jax.random.key(1), fit, {"more": gi.Demonstrations(ARMS, agent, steps=60)}, targets=ARMS, draws=20_000
+    found = gi.identify.design_experiment(
+        jax.random.key(1), fit, {"more": gi.identify.Demonstrations(ARMS, agent, steps=60)}, targets=ARMS, draws=20_000
     )
     gap = np.diff(fit.posterior["reward.values"].values.reshape(-1, 2), axis=1).ravel() * -1
     mean, variance, chance = gap.mean(), gap.var(ddof=1), expit(gap.mean())
@@ -125,9 +129,11 @@ def test_a_posterior_is_taken_for_normal():
     assert (row.nullity, found.nullity) == (1, 1)  # the constant
     # Asking for a preference between the arms is one more choice.
     walks = gi.Trajectories.of(np.zeros((2, 2), int), np.array([[0], [1]]))
-    ask = gi.Comparison(ARMS, walks)
-    one = gi.Demonstrations(ARMS, agent, steps=1)
-    table = gi.design_experiment(jax.random.key(1), fit, {"ask": ask, "one": one}, targets=ARMS, draws=100).table
+    ask = gi.identify.PreferenceQuery(ARMS, walks)
+    one = gi.identify.Demonstrations(ARMS, agent, steps=1)
+    table = gi.identify.design_experiment(
+        jax.random.key(1), fit, {"ask": ask, "one": one}, targets=ARMS, draws=100
+    ).table
     np.testing.assert_allclose(table.loc["ask"], table.loc["one"], rtol=1e-6)
 
 
@@ -135,16 +141,19 @@ def test_features_are_no_unknowns():
     """A linear reward is as many numbers as it has weights, whatever its features."""
     features = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.0, 0.0]])
     rewards = [gi.LinearReward(features, weights, on="arrival") for weights in ([0.0, 1.0], [1.0, 0.0])]
-    found = gi.design_experiment(
-        jax.random.key(0), rewards, {"watch": gi.Demonstrations(HALL, gi.soft_optimal(1.0))}, data_sets=2
+    found = gi.identify.design_experiment(
+        jax.random.key(0),
+        rewards,
+        {"watch": gi.identify.Demonstrations(HALL, gi.agents.soft_optimal(1.0))},
+        data_sets=2,
     )
     assert (found.nullity, found.table["nullity"]["watch"]) == (2, 0)
 
 
 def test_comparisons_of_walks_have_the_rank_of_their_differences():
     wants = [gi.StateReward(np.array(v), on="departure") for v in ([0.0, 1.0, 0.0, 1.0], [1.0, 0.0, 0.0, 2.0])]
-    walks = gi.simulate(jax.random.key(4), HALL, gi.uniform(), wants[0], trajectories=2, steps=6)
-    ask = gi.Comparison(HALL, walks)
+    walks = gi.simulate(jax.random.key(4), HALL, gi.agents.uniform(), wants[0], trajectories=2, steps=6)
+    ask = gi.identify.PreferenceQuery(HALL, walks)
     visits = np.zeros((2, 4))
     for n in range(2):
         np.add.at(visits[n], np.asarray(walks.states)[n, :6], 0.9 ** np.arange(6))
@@ -153,17 +162,17 @@ def test_comparisons_of_walks_have_the_rank_of_their_differences():
 
 
 def test_refused():
-    watch = gi.Demonstrations(ARMS, gi.soft_optimal(1.0))
+    watch = gi.identify.Demonstrations(ARMS, gi.agents.soft_optimal(1.0))
     with pytest.raises(ValueError, match="rewards is 1 of them"):
-        gi.design_experiment(jax.random.key(0), REWARDS[:1], {"watch": watch})
+        gi.identify.design_experiment(jax.random.key(0), REWARDS[:1], {"watch": watch})
     with pytest.raises(ValueError, match="prior"):
-        gi.Demonstrations(ARMS, gi.soft_optimal(dist.LogNormal(0.0, 1.0)))
+        gi.identify.Demonstrations(ARMS, gi.agents.soft_optimal(dist.LogNormal(0.0, 1.0)))
     with pytest.raises(ValueError, match="walks holds 1 walks; expected the two"):
-        gi.Comparison(ARMS, gi.Trajectories.of(np.zeros((1, 2), int), np.array([[0]])))
+        gi.identify.PreferenceQuery(ARMS, gi.Trajectories.of(np.zeros((1, 2), int), np.array([[0]])))
     with pytest.raises(ValueError, match="walk 0, step 1: the choice or what followed it is missing"):
-        gi.Comparison(ARMS, gi.Trajectories.of(np.zeros((2, 3), int), np.array([[0, -1], [1, 1]])))
+        gi.identify.PreferenceQuery(ARMS, gi.Trajectories.of(np.zeros((2, 3), int), np.array([[0, -1], [1, 1]])))
     with pytest.raises(ValueError, match="steps is 0"):
-        gi.Demonstrations(ARMS, gi.soft_optimal(1.0), steps=0)
+        gi.identify.Demonstrations(ARMS, gi.agents.soft_optimal(1.0), steps=0)
     jump = gi.Trajectories.of(np.array([[0, 3], [0, 1]]), np.array([[0], [0]]))
     with pytest.raises(ValueError, match="walk 0, step 0: this world does not lead from s to a by that action"):
-        gi.Comparison(HALL, jump)
+        gi.identify.PreferenceQuery(HALL, jump)

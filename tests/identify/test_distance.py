@@ -32,7 +32,7 @@ def test_golden(pair):
 def test_identities():
     sparse = EPIC["sparse"]
     rows, columns = np.divmod(np.arange(9), 3)
-    dense = gi.Shaped(sparse, -((2 - rows) + (2 - columns)).astype(float))
+    dense = gi.ShapedReward(sparse, -((2 - rows) + (2 - columns)).astype(float))
     assert starc(GRID, sparse, dense) == pytest.approx(0.0, abs=1e-9)
     assert starc(GRID, sparse, gi.StateReward(3 * sparse.values + 7, on="departure")) == pytest.approx(0.0, abs=1e-9)
     assert starc(GRID, sparse, gi.StateReward(-sparse.values, on="departure")) == pytest.approx(1.0, abs=1e-12)
@@ -62,11 +62,11 @@ def test_what_all_distances_ignore_and_see(name, seed):
     metric, rng = METRICS[name], np.random.default_rng(seed)
     world = gi.from_arrays(oracles.random_law(rng, 4, 2, 4), discount=0.8)
     one, two = (gi.ActionReward(rng.normal(size=(4, 2))) for _ in range(2))
-    changed = gi.Shaped(gi.ActionReward(3.0 * one.values + 1.0), rng.normal(size=4))
+    changed = gi.ShapedReward(gi.ActionReward(3.0 * one.values + 1.0), rng.normal(size=4))
     assert metric(world, one, changed) == pytest.approx(0.0, abs=2e-7)
     assert metric(world, one, gi.ActionReward(-one.values)) == pytest.approx(1.0, abs=1e-12)
     assert metric(world, two, one) == pytest.approx(metric(world, two, changed), abs=1e-7)
-    trivial = gi.Shaped(gi.StateReward(np.ones(4), on="departure"), rng.normal(size=4))
+    trivial = gi.ShapedReward(gi.StateReward(np.ones(4), on="departure"), rng.normal(size=4))
     assert metric(world, trivial, gi.StateReward.zero(world)) == 0.0
     apart = np.sqrt(0.5) if name in ("epic", "dard") else 0.5
     assert metric(world, trivial, one) == pytest.approx(apart, abs=1e-12)
@@ -127,7 +127,7 @@ def test_regret():
     for name, truth in EPIC.items():
         assert regret(GRID, truth, truth) == pytest.approx(0.0, abs=1e-12), name
         assert regret(GRID, truth, gi.StateReward(-truth.values, on="departure")) == pytest.approx(1.0), name
-        assert regret(GRID, gi.Shaped(gi.StateReward.zero(GRID), np.arange(9.0)), truth) == 0.0
+        assert regret(GRID, gi.ShapedReward(gi.StateReward.zero(GRID), np.arange(9.0)), truth) == 0.0
     rng = np.random.default_rng(0)
     P = oracles.random_law(rng, 3, 2, 3)
     world, r, q = gi.from_arrays(P, initial=[0.2, 0.3, 0.5], discount=0.8), *rng.normal(size=(2, 3, 2))
@@ -161,7 +161,7 @@ def test_all_transitions_where_episodes_end():
     assert epic(hall, one, two) == pytest.approx(np.sqrt((1 - np.corrcoef(one.values, two.values)[0, 1]) / 2))
     for metric in (epic, dard):
         for reward in (one, gi.StateReward(one.values, on="arrival"), gi.ActionReward(rng.normal(size=(4, 4)))):
-            assert metric(hall, reward, gi.Shaped(reward, rng.normal(size=4))) == pytest.approx(0.0, abs=1e-7)
+            assert metric(hall, reward, gi.ShapedReward(reward, rng.normal(size=4))) == pytest.approx(0.0, abs=1e-7)
 
 
 def test_returns_without_an_end():
@@ -196,7 +196,7 @@ def test_distances_refused():
 def test_trivial_rewards():
     """Constants and shapings have no direction: 0 from one another, 1/2 from any other reward."""
     constant = gi.StateReward(np.full(9, 1e6), on="departure")
-    shaping = gi.Shaped(gi.StateReward.zero(GRID), np.arange(9.0))
+    shaping = gi.ShapedReward(gi.StateReward.zero(GRID), np.arange(9.0))
     trivial = [gi.StateReward.zero(GRID), constant, shaping]
     assert all(starc(GRID, one, two) == 0.0 for one in trivial for two in trivial)
     assert all(starc(GRID, one, EPIC["path"]) == 0.5 for one in trivial)
@@ -225,7 +225,9 @@ def test_random_worlds(seed):
     hidden = gi.ActionReward(np.where(rows.reshape(4, 3), r, 1e3))  # entries that nobody collects
     assert starc(limited, hidden, gi.ActionReward(r)) == pytest.approx(0.0, abs=1e-9)
     potential = rng.normal(size=4)  # worth nothing at the end
-    assert starc(limited, gi.Shaped(gi.ActionReward(r), potential), gi.ActionReward(r)) == pytest.approx(0.0, abs=1e-9)
+    assert starc(limited, gi.ShapedReward(gi.ActionReward(r), potential), gi.ActionReward(r)) == pytest.approx(
+        0.0, abs=1e-9
+    )
 
 
 @pytest.mark.parametrize("discount", [0.9, 0.999])
@@ -237,7 +239,7 @@ def test_large_worlds(discount, monkeypatch):
     exact = starc(grid, one, two)
     monkeypatch.setattr(forms, "_DENSE_STATES", 10)
     assert starc(grid, one, two) == pytest.approx(exact, abs=1e-8)
-    assert starc(grid, one, gi.Shaped(one, 10 * rng.normal(size=144))) == pytest.approx(0.0, abs=1e-7)
+    assert starc(grid, one, gi.ShapedReward(one, 10 * rng.normal(size=144))) == pytest.approx(0.0, abs=1e-7)
     assert starc(grid, one, gi.StateReward(np.ones(144), on="departure")) == 0.5
 
 
@@ -264,8 +266,8 @@ def test_refusals():
 def fit():
     hall = gi.gridworld("s.a", discount=0.9)
     wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    walks = gi.simulate(jax.random.key(0), hall, gi.soft_optimal(beta=5.0), wants, trajectories=30, steps=10)
-    prior, agent = gi.StateReward(dist.Normal(0.0, 1.0), on="departure"), gi.soft_optimal(beta=5.0)
+    walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=5.0), wants, trajectories=30, steps=10)
+    prior, agent = gi.StateReward(dist.Normal(0.0, 1.0), on="departure"), gi.agents.soft_optimal(beta=5.0)
     arguments = {"agent": agent, "reward": prior, "data": walks, "chains": 2, "draws": 50}
     return wants, gi.infer(jax.random.key(1), hall, **arguments, progress=False)
 
@@ -273,43 +275,43 @@ def fit():
 def test_distances_of_a_posterior(fit):
     """Of every draw by itself; in another world, another regret."""
     wants, fit = fit
-    found = gi.distance.posterior(fit, wants)
+    found = gi.identify.distance.posterior(fit, wants)
     assert found.dims == ("sample",)
     assert found.sizes["sample"] == 100
     for i in (0, 57, 99):
         values = fit.posterior["reward.values"].values[int(found.chain[i]), int(found.draw[i])]
         assert float(found[i]) == starc(fit.world, wants, gi.StateReward(values, on="departure"))
-    some = gi.distance.posterior(fit, wants, metric=regret, draws=10)
+    some = gi.identify.distance.posterior(fit, wants, metric=regret, draws=10)
     assert some.sizes["sample"] == 10
     assert some.name == "regret"
     shut = gi.gridworld("s.a", discount=0.1)
-    there = gi.distance.posterior(fit, wants, metric=regret, world=shut, draws=10)
+    there = gi.identify.distance.posterior(fit, wants, metric=regret, world=shut, draws=10)
     assert not np.allclose(some, there)
 
 
 def test_value_at_risk():
     rng = np.random.default_rng(0)
     losses = rng.exponential(size=200_000)  # memoryless: one more beyond every quantile
-    quantile, beyond = gi.distance.value_at_risk(losses, 0.95)
+    quantile, beyond = gi.identify.distance.value_at_risk(losses, 0.95)
     assert quantile == pytest.approx(np.log(20), abs=0.05)
     assert beyond == pytest.approx(quantile + 1, abs=0.05)
     for level in (0.1, 0.5, 0.9):  # of few draws: the mean of the worst share, the last of them in part
         few = np.sort(rng.normal(size=7))
         share = np.clip(np.arange(7, 0, -1) - 7 * (1 - level), 0, 1)
         expected = (few * (1 - share)).sum() / (7 * (1 - level))
-        assert gi.distance.value_at_risk(few, level)[1] == pytest.approx(expected)
+        assert gi.identify.distance.value_at_risk(few, level)[1] == pytest.approx(expected)
     with pytest.raises(ValueError, match=r"level is 1; expected a number in \(0, 1\)|level is 1 of 7 losses"):
-        gi.distance.value_at_risk(few, 1.0)
+        gi.identify.distance.value_at_risk(few, 1.0)
 
 
 def test_a_posterior_that_has_no_distances(fit):
     wants, fit = fit
-    data = gi.simulate(jax.random.key(2), fit.world, gi.boltzmann(2.0), wants, trajectories=3, steps=3)
-    agent = gi.boltzmann(beta=dist.LogNormal(0.0, 1.0))
+    data = gi.simulate(jax.random.key(2), fit.world, gi.agents.boltzmann(2.0), wants, trajectories=3, steps=3)
+    agent = gi.agents.boltzmann(beta=dist.LogNormal(0.0, 1.0))
     known = gi.infer(
         jax.random.key(3), fit.world, agent=agent, reward=wants, data=data, chains=1, draws=4, progress=False
     )
     with pytest.raises(ValueError, match="this fit knows its reward"):
-        gi.distance.posterior(known, wants)
+        gi.identify.distance.posterior(known, wants)
     with pytest.raises(ValueError, match="draws is 0"):
-        gi.distance.posterior(fit, wants, draws=0)
+        gi.identify.distance.posterior(fit, wants, draws=0)

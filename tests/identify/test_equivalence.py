@@ -6,12 +6,12 @@ import numpyro.distributions as dist
 import pytest
 
 import goalinf as gi
-from goalinf.agents.derivatives import log_policy_jacobian
-from goalinf.identify.planners.visits import long_run
+from goalinf.identify.agents.visits import long_run
+from goalinf.identify.local.jacobian import log_policy_jacobian
 
 G3 = gi.from_arrays(golden.G3_P, discount=golden.G3_DISCOUNT)
 G3_REWARD = gi.ActionReward(golden.G3_R)
-RATIONAL = gi.soft_optimal(beta=2.0)
+RATIONAL = gi.agents.soft_optimal(beta=2.0)
 
 
 def formula_law(c):
@@ -25,18 +25,18 @@ ONE, TWO = (gi.from_arrays(formula_law(c), discount=0.9) for c in (0, 1))
 WANTS = gi.StateReward(np.array([1.0, 0.0, -0.5, 0.5]), on="departure")
 # The table of planner equivalence: the planner, its gap in one environment, and in both.
 PUBLISHED = {
-    "other beta": (gi.soft_optimal(beta=1.0), 0.0, 0.0),
-    "other discount": (gi.soft_optimal(beta=2.0, discount=0.5), 0.0, 2.0e-5),
-    "hard": (gi.boltzmann(beta=2.0), 0.0, 7.7e-5),
-    "present bias": (gi.quasi_hyperbolic(0.6, 2.0, sophisticated=False), 0.0, 7.7e-5),
-    "three steps": (gi.lookahead(3, 2.0), 0.0, 1.3e-4),
-    "anti-Boltzmann": (gi.anti_rational(2.0), 0.0, 6.3e-5),
-    "lapse": (gi.boltzmann(2.0, lapse=0.1), 1.8e-6, 7.8e-5),
-    "entropic": (gi.risk_sensitive(-1.0, 2.0), 1.4e-4, 3.5e-4),
-    "illusion": (gi.illusion_of_control(2.0, 2.0), 1.1e-3, 1.1e-3),
-    "false dynamics": (gi.false_dynamics(0.3, 2.0, alternative=[2, 0, 1]), 2.4e-3, 2.5e-3),
-    "optimism": (gi.optimistic(1.0, 2.0), 3.4e-3, 2.4e-3),
-    "greedy": (gi.lookahead(1, 2.0), 3.14e-2, 2.4e-2),
+    "other beta": (gi.agents.soft_optimal(beta=1.0), 0.0, 0.0),
+    "other discount": (gi.agents.soft_optimal(beta=2.0, discount=0.5), 0.0, 2.0e-5),
+    "hard": (gi.agents.boltzmann(beta=2.0), 0.0, 7.7e-5),
+    "present bias": (gi.agents.quasi_hyperbolic(0.6, 2.0, sophisticated=False), 0.0, 7.7e-5),
+    "three steps": (gi.agents.lookahead(3, 2.0), 0.0, 1.3e-4),
+    "anti-Boltzmann": (gi.agents.anti_rational(2.0), 0.0, 6.3e-5),
+    "lapse": (gi.agents.boltzmann(2.0, lapse=0.1), 1.8e-6, 7.8e-5),
+    "entropic": (gi.agents.risk_sensitive(-1.0, 2.0), 1.4e-4, 3.5e-4),
+    "illusion": (gi.agents.illusion_of_control(2.0, 2.0), 1.1e-3, 1.1e-3),
+    "false dynamics": (gi.agents.false_dynamics(0.3, 2.0, alternative=[2, 0, 1]), 2.4e-3, 2.5e-3),
+    "optimism": (gi.agents.optimistic(1.0, 2.0), 3.4e-3, 2.4e-3),
+    "greedy": (gi.agents.lookahead(1, 2.0), 3.14e-2, 2.4e-2),
 }
 
 
@@ -49,7 +49,7 @@ PUBLISHED = {
 )
 def test_the_table_of_planner_equivalence(worlds, column):
     """Zeros in one environment; the rest to 10 %."""
-    table = gi.planner_equivalence(worlds, RATIONAL, WANTS, {name: row[0] for name, row in PUBLISHED.items()})
+    table = gi.identify.agent_equivalence(worlds, RATIONAL, WANTS, {name: row[0] for name, row in PUBLISHED.items()})
     for name, row in PUBLISHED.items():
         if row[column] == 0.0:
             assert table["gap"][name] < 1e-12
@@ -67,16 +67,16 @@ def test_the_table_of_planner_equivalence(worlds, column):
 def test_bayes_factors_after_infinite_data():
     """On G3, where a reward of choices can make every planner act alike; the wrong one may be preferred."""
     others = {
-        "hard": (gi.boltzmann(2.0), -0.334),
-        "other discount": (gi.soft_optimal(2.0, discount=0.5), 0.261),
-        "hard, other discount": (gi.boltzmann(2.0, discount=0.5), 0.167),
-        "greedy": (gi.soft_optimal(2.0, discount=0.0), 0.379),
-        "beta 1": (gi.soft_optimal(1.0), 0.454),
-        "beta 4": (gi.soft_optimal(4.0), -1.673),
-        "beta 1/2": (gi.soft_optimal(0.5), -3.967),
+        "hard": (gi.agents.boltzmann(2.0), -0.334),
+        "other discount": (gi.agents.soft_optimal(2.0, discount=0.5), 0.261),
+        "hard, other discount": (gi.agents.boltzmann(2.0, discount=0.5), 0.167),
+        "greedy": (gi.agents.soft_optimal(2.0, discount=0.0), 0.379),
+        "beta 1": (gi.agents.soft_optimal(1.0), 0.454),
+        "beta 4": (gi.agents.soft_optimal(4.0), -1.673),
+        "beta 1/2": (gi.agents.soft_optimal(0.5), -3.967),
         "itself": (RATIONAL, 0.0),
     }
-    table = gi.planner_equivalence(G3, RATIONAL, G3_REWARD, {name: one for name, (one, _) in others.items()})
+    table = gi.identify.agent_equivalence(G3, RATIONAL, G3_REWARD, {name: one for name, (one, _) in others.items()})
     assert (table["gap"] < 1e-12).all()
     assert (table["dimension"] == 3).all()
     for name, (_, expected) in others.items():
@@ -88,7 +88,9 @@ def test_a_bayes_factor_by_integration():
     arms = gi.from_arrays(np.ones((1, 2, 1)), discount=0.5)
     reward = gi.ActionReward(np.array([[0.7, 0.0]]))
     prior = gi.ActionReward(dist.Normal(0.3, 1.5))  # its mean is no matter to a difference
-    table = gi.planner_equivalence(arms, gi.soft_optimal(2.0), reward, {"calm": gi.soft_optimal(1.0)}, prior=prior)
+    table = gi.identify.agent_equivalence(
+        arms, gi.agents.soft_optimal(2.0), reward, {"calm": gi.agents.soft_optimal(1.0)}, prior=prior
+    )
     odds = 1.4
     density = [dist.Normal(0.0, beta * 1.5 * np.sqrt(2)).log_prob(odds) for beta in (1.0, 2.0)]
     assert table["log_bayes_factor"]["calm"] == pytest.approx(float(density[0] - density[1]), abs=1e-6)
@@ -96,8 +98,8 @@ def test_a_bayes_factor_by_integration():
 
 def test_curved_fibers_have_no_number():
     """The rewards with which a prospect theorist has one policy lie on no plane: no density of this kind."""
-    others = {"prospect": gi.prospect(2.25, 2.0, exponent=0.88)}
-    found = gi.planner_equivalence(G3, RATIONAL, G3_REWARD, others).loc["prospect"]
+    others = {"prospect": gi.agents.prospect(2.25, 2.0, exponent=0.88)}
+    found = gi.identify.agent_equivalence(G3, RATIONAL, G3_REWARD, others).loc["prospect"]
     assert found["gap"] < 1e-10
     assert np.isnan(found["log_bayes_factor"])
     assert found["choices"] == np.inf
@@ -117,18 +119,18 @@ def test_long_run_visits():
 
 def test_visits_that_are_given():
     """Only visits where choices differ can speak against a planner."""
-    others = {"optimism": gi.optimistic(1.0, 2.0)}
-    even = gi.planner_equivalence(ONE, RATIONAL, WANTS, others, visits=np.ones(4))
-    single = gi.planner_equivalence(ONE, RATIONAL, WANTS, others, visits=[1.0, 0.0, 0.0, 0.0])
+    others = {"optimism": gi.agents.optimistic(1.0, 2.0)}
+    even = gi.identify.agent_equivalence(ONE, RATIONAL, WANTS, others, visits=np.ones(4))
+    single = gi.identify.agent_equivalence(ONE, RATIONAL, WANTS, others, visits=[1.0, 0.0, 0.0, 0.0])
     assert even["gap"]["optimism"] > 1e-4
     assert single["gap"]["optimism"] < 1e-10  # two numbers, four rewards
 
 
 def test_visits_belong_to_worlds_by_name():
-    others = {"optimism": gi.optimistic(1.0, 2.0)}
+    others = {"optimism": gi.agents.optimistic(1.0, 2.0)}
     worlds, visits = {"x": ONE, "y": TWO}, {"x": np.array([9.0, 1, 1, 1]), "y": np.array([1.0, 1, 1, 9])}
     gaps = [
-        gi.planner_equivalence(worlds, RATIONAL, WANTS, others, visits=given)["gap"]["optimism"]
+        gi.identify.agent_equivalence(worlds, RATIONAL, WANTS, others, visits=given)["gap"]["optimism"]
         for given in (visits, dict(reversed(visits.items())))
     ]
     assert gaps[0] == gaps[1]
@@ -136,27 +138,33 @@ def test_visits_belong_to_worlds_by_name():
 
 def test_refused():
     with pytest.raises(ValueError, match="has a horizon"):
-        gi.planner_equivalence(G3, RATIONAL, G3_REWARD, {"short": gi.finite_horizon(3, 2.0)})
+        gi.identify.agent_equivalence(G3, RATIONAL, G3_REWARD, {"short": gi.agents.finite_horizon(3, 2.0)})
     with pytest.raises(ValueError, match="prior holds no distribution"):
-        gi.planner_equivalence(G3, RATIONAL, G3_REWARD, {"hard": gi.boltzmann(2.0)}, prior=G3_REWARD)
+        gi.identify.agent_equivalence(G3, RATIONAL, G3_REWARD, {"hard": gi.agents.boltzmann(2.0)}, prior=G3_REWARD)
     prior = gi.ActionReward(dist.Cauchy(0.0, 1.0))
     with pytest.raises(ValueError, match="no finite variance"):
-        gi.planner_equivalence(G3, RATIONAL, G3_REWARD, {"hard": gi.boltzmann(2.0)}, prior=prior)
+        gi.identify.agent_equivalence(G3, RATIONAL, G3_REWARD, {"hard": gi.agents.boltzmann(2.0)}, prior=prior)
     with pytest.raises(
         ValueError, match=r"visits have shape \(5,\) and type float64; expected a number for each of 3 states"
     ):
-        gi.planner_equivalence(G3, RATIONAL, G3_REWARD, {"hard": gi.boltzmann(2.0)}, visits=np.ones(5))
+        gi.identify.agent_equivalence(G3, RATIONAL, G3_REWARD, {"hard": gi.agents.boltzmann(2.0)}, visits=np.ones(5))
     with pytest.raises(ValueError, match=r"visits have shape \(\) and type object"):
-        gi.planner_equivalence(G3, RATIONAL, G3_REWARD, {"hard": gi.boltzmann(2.0)}, visits={0: [1], 1: [1]})
+        gi.identify.agent_equivalence(
+            G3, RATIONAL, G3_REWARD, {"hard": gi.agents.boltzmann(2.0)}, visits={0: [1], 1: [1]}
+        )
     several = {"x": ONE, "y": TWO}
     with pytest.raises(ValueError, match="expected numbers for each of the worlds x, y"):
-        gi.planner_equivalence(several, RATIONAL, WANTS, {"hard": gi.boltzmann(2.0)}, visits={"x": np.ones(4)})
+        gi.identify.agent_equivalence(
+            several, RATIONAL, WANTS, {"hard": gi.agents.boltzmann(2.0)}, visits={"x": np.ones(4)}
+        )
     goal = gi.goals(ONE, {"end": 2})["end"]
     with pytest.raises(ValueError, match="ends the episode by itself"):
-        gi.planner_equivalence(ONE, RATIONAL, goal, {"hard": gi.boltzmann(2.0)})
+        gi.identify.agent_equivalence(ONE, RATIONAL, goal, {"hard": gi.agents.boltzmann(2.0)})
     with pytest.raises(ValueError, match="visits are zero"):
-        gi.planner_equivalence(G3, RATIONAL, G3_REWARD, {"hard": gi.boltzmann(2.0)}, visits=np.zeros(3))
+        gi.identify.agent_equivalence(G3, RATIONAL, G3_REWARD, {"hard": gi.agents.boltzmann(2.0)}, visits=np.zeros(3))
     with pytest.raises(ValueError, match="does not act by one policy"):
-        gi.planner_equivalence(G3, RATIONAL, G3_REWARD, {"habit": gi.habitual(0.5, 2.0)})
+        gi.identify.agent_equivalence(G3, RATIONAL, G3_REWARD, {"habit": gi.agents.habitual(0.5, 2.0)})
     with pytest.raises(ValueError, match="prior"):
-        gi.planner_equivalence(G3, gi.soft_optimal(dist.LogNormal(0.0, 1.0)), G3_REWARD, {"hard": gi.boltzmann(2.0)})
+        gi.identify.agent_equivalence(
+            G3, gi.agents.soft_optimal(dist.LogNormal(0.0, 1.0)), G3_REWARD, {"hard": gi.agents.boltzmann(2.0)}
+        )

@@ -229,7 +229,7 @@ def test_rewards_of_other_classes():
     hall = gi.gridworld("s..a", discount=0.9)
     wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
     right = feasible_set(hall, [3] * 4, rewards="action")
-    for reward in (wants, gi.Shaped(wants, [3.0, -1.0, 0.0, 2.0]), gi.StateReward(wants.values, on="arrival")):
+    for reward in (wants, gi.ShapedReward(wants, [3.0, -1.0, 0.0, 2.0]), gi.StateReward(wants.values, on="arrival")):
         assert right.contains(reward)
         assert not feasible_set(hall, [2] * 4, rewards="action").contains(reward)
     near = gi.open_grid(4, 4, discount=0.9999999)

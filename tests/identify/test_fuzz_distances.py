@@ -45,7 +45,7 @@ def test_distances_are_pseudometrics(name, drawn, values, kind, potential, scale
     assert d(x, x) <= ROUNDING
     assert d(y, x) == pytest.approx(xy, abs=ROUNDING)
     assert xz <= xy + yz + ROUNDING
-    changed = gi.Shaped(reward(kind[0], scale * values[0]), potential)
+    changed = gi.ShapedReward(reward(kind[0], scale * values[0]), potential)
     assert d(changed, y) == pytest.approx(xy, abs=ROUNDING)
     opposite = reward(kind[0], -values[0])
     assume(d(x, opposite) > ROUNDING)  # a trivial reward is its own opposite
@@ -63,6 +63,6 @@ def test_regret_is_a_share(drawn, truth, other, potential):
     regret = partial(distance.regret, drawn.world)
     assert 0.0 <= regret(true, wrong) <= 1.0
     assert regret(true, true) == pytest.approx(0.0, abs=1e-9)
-    assert regret(true, gi.Shaped(true, potential)) == pytest.approx(0.0, abs=1e-9)
+    assert regret(true, gi.ShapedReward(true, potential)) == pytest.approx(0.0, abs=1e-9)
     assert regret(true, gi.ActionReward(-truth)) in (0.0, pytest.approx(1.0, abs=1e-9))
-    assert np.isclose(regret(gi.Shaped(true, potential), wrong), regret(true, wrong), atol=1e-9)
+    assert np.isclose(regret(gi.ShapedReward(true, potential), wrong), regret(true, wrong), atol=1e-9)

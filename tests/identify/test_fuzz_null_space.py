@@ -43,7 +43,7 @@ def hidden(drawn, kind):
 )
 def test_null_spaces_are_those_of_the_formulas(drawn, kind):
     reward = {"action": ACTION, "departure": DEPARTURE, "arrival": ARRIVAL}[kind]
-    found = gi.null_space(drawn.world, gi.soft_optimal(beta=1.5), reward)
+    found = gi.identify.null_space(drawn.world, gi.agents.soft_optimal(beta=1.5), reward)
     check(found)
     expected = projection(hidden(drawn, kind))
     assert found.dimension == round(np.trace(expected))
@@ -60,8 +60,8 @@ def test_linear_features_and_horizons_have_the_rank_of_the_formulas(drawn, featu
     )
     linear = gi.LinearReward(Phi.reshape(S, A, 3), NORMAL, names=("a", "b", "c"))
     W = oracles.shaping_map(drawn.P, drawn.discount)
-    found = gi.null_space(drawn.world, gi.soft_optimal(beta=1.5), linear)
+    found = gi.identify.null_space(drawn.world, gi.agents.soft_optimal(beta=1.5), linear)
     assert found.dimension == 3 + S - oracles.rank(np.column_stack([Phi, W]))
     for horizon in (1, 2, 3):
-        found = gi.null_space(drawn.world, gi.soft_optimal(beta=1.5, horizon=horizon), ACTION)
+        found = gi.identify.null_space(drawn.world, gi.agents.soft_optimal(beta=1.5, horizon=horizon), ACTION)
         assert found.dimension == oracles.kappa_horizon(drawn.P, horizon)

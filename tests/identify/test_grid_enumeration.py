@@ -83,7 +83,7 @@ def case(request):
     """A loop, behavior in it, the grid, and the fit."""
     following, blind = (np.array(x) for x in LOOPS[request.param])
     world = gi.from_arrays(np.eye(4)[following], discount=DISCOUNT)
-    agent = gi.boltzmann(beta=BETA)
+    agent = gi.agents.boltzmann(beta=BETA)
     truth = gi.StateReward(TRUTH, on="departure")
     walks = gi.simulate(jax.random.key(0), world, agent, truth, trajectories=8, steps=5)
     counts = np.zeros(following.shape)

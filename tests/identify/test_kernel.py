@@ -5,8 +5,8 @@ import pytest
 import specimens
 
 import goalinf as gi
-from goalinf.agents.derivatives import log_policy_jacobian
-from goalinf.identify.kernel import kernel
+from goalinf.identify.linear_algebra import kernel
+from goalinf.identify.local.jacobian import log_policy_jacobian
 
 RNG = np.random.default_rng(9)
 
@@ -27,7 +27,7 @@ def test_large_worlds_iterate_to_the_same():
     """Above the size at which the solver turns to sparse iterations: G W = 0, shapings change nothing."""
     grid = gi.open_grid(13, 13, discount=0.95)
     reward = gi.StateReward(RNG.normal(size=169), on="departure")
-    found = log_policy_jacobian(grid, gi.soft_optimal(beta=1.0), reward)
+    found = log_policy_jacobian(grid, gi.agents.soft_optimal(beta=1.0), reward)
     null = kernel(found.matrix(), found.tolerance)
     assert null.dimension == 1
     assert null.gap > 1e6
@@ -40,5 +40,5 @@ def test_units_do_not_matter():
     features = RNG.normal(size=(5, 2, 2))
     for beta, unit in [(1.0, 1.0), (1e-6, 1.0), (1e3, 1.0), (1.0, 1e-9), (1.0, 1e6)]:
         reward = gi.LinearReward(unit * features, RNG.normal(size=2) / unit)
-        found = log_policy_jacobian(world, gi.soft_optimal(beta=beta), reward)
+        found = log_policy_jacobian(world, gi.agents.soft_optimal(beta=beta), reward)
         assert kernel(found.matrix(), found.tolerance).dimension == 0

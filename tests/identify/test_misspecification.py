@@ -12,10 +12,10 @@ import goalinf as gi
 from goalinf.identify.planners import misspecification
 
 DISCOUNT, BETA, NEAR = 0.8, 2.0, 0.3
-PAIR = {"far": gi.boltzmann(BETA), "near": gi.myopic(NEAR, beta=BETA)}
+PAIR = {"far": gi.agents.boltzmann(BETA), "near": gi.agents.myopic(NEAR, beta=BETA)}
 HALL = gi.gridworld("a.s.b", discount=0.9)
 HALL_WANTS = [gi.StateReward.at(HALL, {mark: 1.0}, default=0.0, on="departure") for mark in "ab"]
-KEEN = {"keen": gi.boltzmann(3.0)}
+KEEN = {"keen": gi.agents.boltzmann(3.0)}
 MEASURES = ("log_score", "regret", "starc", "coverage")
 
 
@@ -100,7 +100,7 @@ def test_every_number_by_loops(monkeypatch):
         return seen[-1]
 
     monkeypatch.setattr(misspecification, "simulate", recorded)
-    found = gi.misspecification_matrix(
+    found = gi.identify.misspecification_matrix(
         jax.random.key(0), hand.world, PAIR, hand.candidates,
         trajectories=2, steps=3, data_sets=6, transfer=hand.transfer, level=hand.level,
     )  # fmt: skip
@@ -132,7 +132,7 @@ def test_means_are_those_of_all_possible_data():
             policy = hand.policies[true][truth]
             chance = hand.start[s] * policy[s, a] * hand.P[s, a, t] * policy[t, b] / 3
             expected[true, assumed] += chance * np.array(hand.judge([(s, a), (t, b)], assumed, truth))
-    found = gi.misspecification_matrix(
+    found = gi.identify.misspecification_matrix(
         jax.random.key(3), hand.world, PAIR, hand.candidates,
         trajectories=1, steps=2, data_sets=400, transfer=hand.transfer, level=hand.level,
     )  # fmt: skip
@@ -153,15 +153,17 @@ def grid():
     rng = np.random.default_rng(5)
     wants = {f"reward {k}": gi.StateReward(rng.normal(size=8), on="departure") for k in range(12)}
     agents = {
-        "soft": gi.soft_optimal(3.0),
-        "keen": gi.boltzmann(3.0),
-        "greedy": gi.lookahead(1, beta=3.0),
-        "hopeful": gi.optimistic(2.0, beta=3.0),
-        "contrary": gi.anti_rational(3.0, negated=True),
-        "gives up": gi.abandoning(0.2, beta=3.0),
-        "stubborn": gi.abandoning(0.0, beta=3.0),
+        "soft": gi.agents.soft_optimal(3.0),
+        "keen": gi.agents.boltzmann(3.0),
+        "greedy": gi.agents.lookahead(1, beta=3.0),
+        "hopeful": gi.agents.optimistic(2.0, beta=3.0),
+        "contrary": gi.agents.anti_rational(3.0, negated=True),
+        "gives up": gi.agents.abandoning(0.2, beta=3.0),
+        "stubborn": gi.agents.abandoning(0.0, beta=3.0),
     }
-    found = gi.misspecification_matrix(jax.random.key(1), world, agents, wants, trajectories=3, steps=8, data_sets=100)
+    found = gi.identify.misspecification_matrix(
+        jax.random.key(1), world, agents, wants, trajectories=3, steps=8, data_sets=100
+    )
     return world, agents, wants, found
 
 
@@ -197,7 +199,7 @@ def test_the_column_of_the_prior_is_the_mean_of_all_candidates(grid):
     world, _, wants, found = grid
     mean = gi.StateReward(np.mean([reward.values for reward in wants.values()], axis=0), on="departure")
     assert set(found.candidate.values) <= set(wants)
-    for measure, metric in (("regret", gi.distance.regret), ("starc", gi.distance.starc)):
+    for measure, metric in (("regret", gi.identify.distance.regret), ("starc", gi.identify.distance.starc)):
         costs = {name: metric(world, reward, mean) for name, reward in wants.items()}
         expected = [costs[truth] for truth in found.candidate.values]
         column = found[f"{measure}_each"].sel(assumed="prior")
@@ -206,9 +208,9 @@ def test_the_column_of_the_prior_is_the_mean_of_all_candidates(grid):
 
 def test_choices_that_are_equally_good():
     """Somebody who does not know left from right goes either way, as in the regret of two rewards."""
-    found = gi.misspecification_matrix(jax.random.key(0), HALL, KEEN, HALL_WANTS, data_sets=4)
+    found = gi.identify.misspecification_matrix(jax.random.key(0), HALL, KEEN, HALL_WANTS, data_sets=4)
     both = gi.StateReward(np.mean([reward.values for reward in HALL_WANTS], axis=0), on="departure")
-    assert gi.distance.regret(HALL, HALL_WANTS[0], both) == pytest.approx(0.5)
+    assert gi.identify.distance.regret(HALL, HALL_WANTS[0], both) == pytest.approx(0.5)
     np.testing.assert_allclose(found.regret.sel(assumed="prior"), 0.5)
 
 
@@ -218,8 +220,10 @@ def test_an_agent_and_its_opposite():
     world = gi.from_arrays(rng.dirichlet(np.ones(4), size=(4, 2)), discount=0.8)
     tables = rng.normal(size=(4, 4, 2))
     wants = [gi.ActionReward(sign * table) for table in tables for sign in (1.0, -1.0)]
-    agents = {"keen": gi.boltzmann(2.0), "contrary": gi.anti_rational(2.0, negated=True)}
-    found = gi.misspecification_matrix(jax.random.key(2), world, agents, wants, trajectories=5, steps=10, data_sets=30)
+    agents = {"keen": gi.agents.boltzmann(2.0), "contrary": gi.agents.anti_rational(2.0, negated=True)}
+    found = gi.identify.misspecification_matrix(
+        jax.random.key(2), world, agents, wants, trajectories=5, steps=10, data_sets=30
+    )
     for true, other in (("keen", "contrary"), ("contrary", "keen")):
         row = found.sel(true=true)
         right, wrong = (row.starc_each.sel(assumed=one) for one in (true, other))
@@ -256,8 +260,8 @@ def test_never_giving_up_is_no_hidden_mode(grid):
 
 def test_another_agent_at_the_end_changes_nothing_before_it():
     one, two = (
-        gi.misspecification_matrix(jax.random.key(0), HALL, agents, HALL_WANTS, data_sets=5)
-        for agents in (KEEN, KEEN | {"dull": gi.boltzmann(0.1)})
+        gi.identify.misspecification_matrix(jax.random.key(0), HALL, agents, HALL_WANTS, data_sets=5)
+        for agents in (KEEN, KEEN | {"dull": gi.agents.boltzmann(0.1)})
     )
     for name in MEASURES:
         np.testing.assert_array_equal(
@@ -289,8 +293,8 @@ def test_credible_sets(posterior, level, expected):
     [
         ({"key": -1}, "key is -1"),
         ({"agents": {}}, "no agents were given"),
-        ({"agents": {"prior": gi.boltzmann(1.0)}}, "rename it"),
-        ({"agents": {"old": gi.hyperbolic(1.0, beta=1.0, horizon=5)}}, "agent 'old': steps is 20"),
+        ({"agents": {"prior": gi.agents.boltzmann(1.0)}}, "rename it"),
+        ({"agents": {"old": gi.agents.hyperbolic(1.0, beta=1.0, horizon=5)}}, "agent 'old': steps is 20"),
         ({"rewards": HALL_WANTS[:1]}, "1 candidate rewards were given"),
         ({"rewards": gi.goals(HALL, {"left": "a", "right": "b"})}, "ends the episode by itself"),
         ({"rewards": [HALL_WANTS[0], gi.ActionReward(np.zeros((5, 4)))]}, "must be of one kind"),
@@ -304,18 +308,18 @@ def test_wrong_input(changed, words):
     given = {"key": jax.random.key(0), "world": HALL, "agents": KEEN, "rewards": HALL_WANTS} | changed
     positional = [given.pop(name) for name in ("key", "world", "agents", "rewards")]
     with pytest.raises(ValueError, match=words):
-        gi.misspecification_matrix(*positional, **given)
+        gi.identify.misspecification_matrix(*positional, **given)
 
 
 def test_priors_are_refused():
-    unsure = {"unsure": gi.boltzmann(dist.LogNormal(0.0, 1.0))}
+    unsure = {"unsure": gi.agents.boltzmann(dist.LogNormal(0.0, 1.0))}
     with pytest.raises(ValueError, match="agent 'unsure': a LogNormal prior"):
-        gi.misspecification_matrix(jax.random.key(0), HALL, unsure, HALL_WANTS)
+        gi.identify.misspecification_matrix(jax.random.key(0), HALL, unsure, HALL_WANTS)
 
 
 def test_what_somebody_never_does():
-    agents = KEEN | {"left only": gi.uniform(default=[0.0, 0.0, 1.0, 0.0])}
+    agents = KEEN | {"left only": gi.agents.uniform(default=[0.0, 0.0, 1.0, 0.0])}
     with pytest.raises(
         ValueError, match=r"agent 'left only' never does what agent 'keen' did in data set .* lapse=0\.01"
     ):
-        gi.misspecification_matrix(jax.random.key(0), HALL, agents, HALL_WANTS, data_sets=3)
+        gi.identify.misspecification_matrix(jax.random.key(0), HALL, agents, HALL_WANTS, data_sets=3)

@@ -23,8 +23,9 @@ from null_spaces import (
 )
 
 import goalinf as gi
-from goalinf.agents.derivatives import log_policy_jacobian
-from goalinf.identify import co_successor_components, controllability_deficit, null_space
+from goalinf.identify import co_successor_components, controllability_deficit
+from goalinf.identify.local import null_space
+from goalinf.identify.local.jacobian import log_policy_jacobian
 
 WHATEVER = "whatever is chosen"
 SOME = ("ring of 4", "triangle", "two disconnected switches", "no choice", "exogenous", "torus of 3")
@@ -76,7 +77,9 @@ def test_departure_at_discount_zero():
     assert kinds(null_space(world_of("random", 0.0), SOFT, ACTION)) == {WHATEVER: 5}
 
 
-@pytest.mark.parametrize("agent", [gi.boltzmann(beta=0.5), gi.soft_optimal(beta=50.0)], ids=["boltzmann", "beta 50"])
+@pytest.mark.parametrize(
+    "agent", [gi.agents.boltzmann(beta=0.5), gi.agents.soft_optimal(beta=50.0)], ids=["boltzmann", "beta 50"]
+)
 def test_independent_of_planner_beta_and_discount(agent):
     for discount in (0.3, 0.99):
         for reward, dimension in ((ACTION, 4), (DEPARTURE, 3)):
@@ -87,7 +90,9 @@ def test_known_rewards_are_examined_where_they_are():
     """For these agents the place does not matter: ties, zero, and a reward drawn at random."""
     world = world_of("ring of 4")
     known = [gi.StateReward(np.array(x), on="departure") for x in ([1.0, 0, 0, 0], [0.0, 0, 0, 0], [5.0, -3, 2, 1])]
-    spaces = [flat(null_space(world, agent, reward)) for reward in known for agent in (SOFT, gi.boltzmann(beta=2.0))]
+    spaces = [
+        flat(null_space(world, agent, reward)) for reward in known for agent in (SOFT, gi.agents.boltzmann(beta=2.0))
+    ]
     for space in spaces[1:]:
         np.testing.assert_allclose(space.T @ space, spaces[0].T @ spaces[0], atol=1e-8)
 
@@ -131,12 +136,12 @@ def test_linear_features():
 def test_finite_horizon(name, by_horizon):
     """kappa_H: what choices influence at longer and longer lags."""
     for horizon, dimension in enumerate(by_horizon, start=1):
-        found = null_space(world_of(name), gi.soft_optimal(beta=1.0, horizon=horizon), ACTION)
+        found = null_space(world_of(name), gi.agents.soft_optimal(beta=1.0, horizon=horizon), ACTION)
         check(found)
         assert found.dimension == dimension == oracles.kappa_horizon(ZOO[name].P, horizon)
         expected = {WHATEVER: dimension} if horizon == 1 else {"constant": 1, "controllability deficit": dimension - 1}
         assert kinds(found) == {kind: n for kind, n in expected.items() if n}
-    assert null_space(world_of("ring of 4"), gi.boltzmann(beta=1.0, horizon=6), ACTION).dimension == 2
+    assert null_space(world_of("ring of 4"), gi.agents.boltzmann(beta=1.0, horizon=6), ACTION).dimension == 2
 
 
 def test_saturation():
@@ -165,7 +170,7 @@ def test_saturation():
 def test_priors_of_beta_whose_quantiles_numpyro_lacks(free):
     """Where the null space is examined depends on the prior; its dimension does not."""
     gamma, log_normal = (
-        null_space(world_of("ring of 4", 0.9), gi.soft_optimal(beta=prior), DEPARTURE, free=free)
+        null_space(world_of("ring of 4", 0.9), gi.agents.soft_optimal(beta=prior), DEPARTURE, free=free)
         for prior in (dist.Gamma(2.0, 1.0), dist.LogNormal(0.0, 1.0))
     )
     check(gamma)
@@ -236,27 +241,27 @@ def test_undiscounted_with_an_end():
     """A prior whose draws allow no finite plan is examined at one with a cost for every step."""
     hall = gi.gridworld("s..a", terminal="a", discount=1.0)
     for reward in (DEPARTURE, gi.StateReward.zero(hall)):
-        assert kinds(null_space(hall, gi.soft_optimal(beta=dist.LogNormal(0.0, 1.0)), reward)) == {"inert": 1}
+        assert kinds(null_space(hall, gi.agents.soft_optimal(beta=dist.LogNormal(0.0, 1.0)), reward)) == {"inert": 1}
     goal = gi.goals(hall, {"a": "a"}, step_cost=2.0, bonus=1.0)["a"]
-    found = null_space(hall, gi.soft_optimal(beta=2.0), goal)  # the bonus comes in any case
+    found = null_space(hall, gi.agents.soft_optimal(beta=2.0), goal)  # the bonus comes in any case
     assert found.basis.parameter.values.tolist() == ["reward.step_cost", "reward.bonus"]
     np.testing.assert_allclose(np.abs(found.basis.values), [[0.0, 1.0]], atol=1e-9)
 
 
 def test_no_preference():
-    assert kinds(null_space(world_of("random"), gi.soft_optimal(beta=0.0), ACTION)) == {"no preference": 10}
+    assert kinds(null_space(world_of("random"), gi.agents.soft_optimal(beta=0.0), ACTION)) == {"no preference": 10}
 
 
 def test_town_of_the_quickstart():
     town = gi.gridworld("#########\n#s..#..a#\n#.#.#.#.#\n#.#...#.#\n#..b....#\n#########", slip=0.1, discount=0.95)
     truth = gi.StateReward.at(town, {"a": 2.0, "b": 1.0}, default=0.0, on="departure")
-    found = null_space(town, gi.soft_optimal(beta=3.0), truth)
+    found = null_space(town, gi.agents.soft_optimal(beta=3.0), truth)
     check(found)
     assert repr(found) == "NullSpace(dimension 1 of 22: constant 1)"
     assert found.gap > 1e9
     np.testing.assert_allclose(found.basis.sel(state="a").values, 22**-0.5, atol=1e-9)
     assert {"row", "col", "state", "kind"} <= set(found.basis.coords)
-    joint = null_space(town, gi.soft_optimal(beta=dist.LogNormal(1.0, 0.5)), DEPARTURE, free=("beta",))
+    joint = null_space(town, gi.agents.soft_optimal(beta=dist.LogNormal(1.0, 0.5)), DEPARTURE, free=("beta",))
     assert kinds(joint) == {"constant": 1, "scale": 1}
     assert str(joint).startswith(
         "2 of 23 parameters (reward, beta) cannot be shown by any amount of behavior:\n  constant (1): "
@@ -266,7 +271,7 @@ def test_town_of_the_quickstart():
 def test_shaped_rewards_and_graphs():
     ring = gi.graph_world(nx.cycle_graph(6), discount=0.9)
     potential = np.random.default_rng(7).normal(size=6)
-    found = null_space(ring, SOFT, gi.Shaped(DEPARTURE, potential))
+    found = null_space(ring, SOFT, gi.ShapedReward(DEPARTURE, potential))
     assert kinds(found) == {"constant": 1, "controllability deficit": 1}
     board = found.basis.values[1]
     np.testing.assert_allclose(board, np.resize([board[0], -board[0]], 6), atol=1e-9)
@@ -301,5 +306,5 @@ def test_refusals():
         null_space(world, SOFT, gi.StateReward(np.zeros(4), on="departure"))
     hall = gi.gridworld("s..a", terminal="a", discount=1.0)
     pays = gi.LinearReward(np.ones((4, 1)), dist.LogNormal(0.0, 1.0), on="departure")
-    with pytest.raises(gi.ConvergenceError, match="or give a known reward with which the problem can be solved"):
+    with pytest.raises(gi.errors.ConvergenceError, match="or give a known reward with which the problem can be solved"):
         null_space(hall, SOFT, pays)

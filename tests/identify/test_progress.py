@@ -7,16 +7,16 @@ import numpyro.distributions as dist
 import pytest
 
 import goalinf as gi
-from goalinf.infer.progress import Progress
+from goalinf.inference.samplers.progress import Progress
 
 
 @pytest.fixture(scope="module")
 def fit():
     hall = gi.gridworld("s.a", discount=0.9)
     wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    walks = gi.simulate(jax.random.key(0), hall, gi.soft_optimal(beta=2.0), wants, trajectories=5, steps=10)
+    walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), wants, trajectories=5, steps=10)
     prior = gi.LinearReward(hall.indicator("a")[:, None], dist.Normal(0.0, 1.0), on="departure")
-    return gi.infer(1, hall, agent=gi.soft_optimal(beta=2.0), reward=prior, data=walks, draws=200)
+    return gi.infer(1, hall, agent=gi.agents.soft_optimal(beta=2.0), reward=prior, data=walks, draws=200)
 
 
 @pytest.mark.parametrize(("quick", "count"), [(True, 1), (False, 6)])
@@ -36,7 +36,7 @@ def test_an_audit_tells_what_it_does(fit, monkeypatch, quick, count):
             told.append(steps)
             super().advance(steps, divergences)
 
-    monkeypatch.setattr(importlib.import_module("goalinf.identify.audit"), "Progress", Heard)
+    monkeypatch.setattr(importlib.import_module("goalinf.identify.audit.audit"), "Progress", Heard)
     gi.audit(fit, quick=quick, planners={}, experiments={}, progress=False)
     assert made == [(count, False)]
     assert sum(one for one in told if one == 1) == count

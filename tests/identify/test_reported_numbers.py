@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 import goalinf as gi
+from goalinf.identify.audit.zero_reward import ZeroReward
 from goalinf.identify.distance.posterior import value_at_risk
-from goalinf.identify.kernel import kernel
-from goalinf.identify.zero import ZeroReward
+from goalinf.identify.linear_algebra import kernel
 
 HALL = gi.gridworld("s..a", discount=0.9)
 
@@ -47,12 +47,12 @@ def test_conditional_value_at_risk_is_the_mean_of_the_worst_share(level):
 
 def test_a_walk_that_is_compared_is_whole():
     whole = {"states": [[0, 1, 2], [0, 0, 1]], "actions": [[3, 3], [2, 3]]}
-    gi.Comparison(HALL, gi.Trajectories.of(**whole))
+    gi.identify.PreferenceQuery(HALL, gi.Trajectories.of(**whole))
     for walk, step, what, at in ((0, 0, "actions", 0), (1, 1, "actions", 1), (0, 1, "states", 2), (1, 1, "states", 2)):
         broken = {name: np.array(rows) for name, rows in whole.items()}
         broken[what][walk, at] = -1
         with pytest.raises(ValueError, match=f"walk {walk}, step {step}: the choice or what followed it is missing"):
-            gi.Comparison(HALL, gi.Trajectories.of(**broken, lengths=[2, 2]))
+            gi.identify.PreferenceQuery(HALL, gi.Trajectories.of(**broken, lengths=[2, 2]))
 
 
 def zero_reward(scales):

@@ -25,11 +25,15 @@ def marginal(beta, first, total):
 
 
 def test_against_quadrature():
-    agents = {"calm": gi.soft_optimal(beta=0.3), "keen": gi.soft_optimal(beta=2.0), "idle": gi.uniform()}
+    agents = {
+        "calm": gi.agents.soft_optimal(beta=0.3),
+        "keen": gi.agents.soft_optimal(beta=2.0),
+        "idle": gi.agents.uniform(),
+    }
     weights = {"calm": 1, "keen": 2.0, "idle": 1}
     data = choices(17, 20)
     fitted = {name: agents[name] for name in ("calm", "keen")}
-    found = gi.planner_posterior(
+    found = gi.identify.agent_posterior(
         jax.random.key(0), ARMS, fitted, PRIOR, data, weights={n: weights[n] for n in fitted}, draws=2000
     )
     expected = {name: weights[name] * marginal(float(one.beta), 17, 20) for name, one in fitted.items()}
@@ -51,18 +55,18 @@ def test_against_quadrature():
 def test_it_tends_to_the_bayes_factor_of_infinite_data():
     """The wrong beta keeps a finite weight, and the limit is the one that the densities of policies give."""
     truth = gi.ActionReward(np.array([[0.7, 0.0]]))
-    others = {"calm": gi.soft_optimal(beta=1.0)}
-    limit = gi.planner_equivalence(ARMS, gi.soft_optimal(beta=2.0), truth, others, prior=PRIOR)
+    others = {"calm": gi.agents.soft_optimal(beta=1.0)}
+    limit = gi.identify.agent_equivalence(ARMS, gi.agents.soft_optimal(beta=2.0), truth, others, prior=PRIOR)
     n = 40_000
     data = choices(round(n / (1 + np.exp(-1.4))), n)
-    agents = {"true": gi.soft_optimal(beta=2.0), **others}
-    table = gi.planner_posterior(jax.random.key(0), ARMS, agents, PRIOR, data, draws=2000).table
+    agents = {"true": gi.agents.soft_optimal(beta=2.0), **others}
+    table = gi.identify.agent_posterior(jax.random.key(0), ARMS, agents, PRIOR, data, draws=2000).table
     found = table["log_evidence"]["calm"] - table["log_evidence"]["true"]
     assert found == pytest.approx(limit["log_bayes_factor"]["calm"], abs=4 * np.hypot(*table["error"]) + 1e-3)
 
 
 def test_refused():
-    agents = {"calm": gi.soft_optimal(beta=0.3)}
+    agents = {"calm": gi.agents.soft_optimal(beta=0.3)}
     for weights, words in (
         ({}, "weights are"),
         ({"other": 1.0}, "weights are"),
@@ -70,4 +74,4 @@ def test_refused():
         ({"calm": -1.0}, "the weight of 'calm' is -1.0; expected a number of at least 0"),
     ):
         with pytest.raises(ValueError, match=words):
-            gi.planner_posterior(jax.random.key(0), ARMS, agents, PRIOR, choices(1, 2), weights=weights)
+            gi.identify.agent_posterior(jax.random.key(0), ARMS, agents, PRIOR, choices(1, 2), weights=weights)

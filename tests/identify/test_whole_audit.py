@@ -12,7 +12,7 @@ from goalinf.display import number
 from goalinf.identify import Design, ZeroReward
 
 RING = gi.from_arrays(specimens.ring(4), discount=0.9)
-SOFT = gi.soft_optimal(beta=2.0)
+SOFT = gi.agents.soft_optimal(beta=2.0)
 PRIOR = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
 
 
@@ -30,7 +30,9 @@ def fit(walks):
 def asked(fit):
     elsewhere = gi.from_arrays(specimens.ring(4), discount=0.5)
     return gi.audit(
-        fit, worlds={"hasty": elsewhere}, planners={"hard": gi.boltzmann(2.0), "keen": gi.soft_optimal(8.0)}
+        fit,
+        worlds={"hasty": elsewhere},
+        planners={"hard": gi.agents.boltzmann(2.0), "keen": gi.agents.soft_optimal(8.0)},
     )
 
 
@@ -59,7 +61,7 @@ def test_every_question_is_answered(whole, fit):
     ):
         assert words in text
     table = whole.to_frame().set_index("quantity")["value"]
-    assert table["regret: here"] == pytest.approx(gi.cost_of_acting(fit)["regret"]["here"])
+    assert table["regret: here"] == pytest.approx(gi.identify.expected_regret(fit)["regret"]["here"])
     assert table["zero_log_bayes_factor"] == answers.zero.log_bayes_factor
     assert table["gap: hard"] < 1e-10
     assert table["bits: opposite"] == table["bits: meant"] + 1
@@ -99,7 +101,7 @@ def test_the_checkerboard_is_drawn(whole, tmp_path):
 
 def test_what_cannot_be_said_is_said():
     """A goal that ends the episode by itself, and a horizon: no policy of one kind, and no returns."""
-    agent = gi.soft_optimal(beta=2.0, horizon=3)
+    agent = gi.agents.soft_optimal(beta=2.0, horizon=3)
     walks = gi.simulate(
         jax.random.key(0),
         RING,
@@ -113,15 +115,19 @@ def test_what_cannot_be_said_is_said():
     assert "Not said: which other planners act alike" in str(found)
     assert "has a horizon" in str(found)
     assert isinstance(found.answers.acting, pd.DataFrame)
-    look = gi.approximate(jax.random.key(1), RING, agent=SOFT, reward=PRIOR, data=walks)
+    look = gi.inference.approximate(jax.random.key(1), RING, agent=SOFT, reward=PRIOR, data=walks)
     text = str(
-        gi.audit(look, planners={"hard": gi.boltzmann(2.0)}, experiments={"more": gi.Demonstrations(RING, SOFT)})
+        gi.audit(
+            look,
+            planners={"hard": gi.agents.boltzmann(2.0)},
+            experiments={"more": gi.identify.Demonstrations(RING, SOFT)},
+        )
     )
     assert "Not said: whether nothing at all is wanted; these are draws of an approximation" in text
 
 
 def test_known_rewards_have_no_such_questions(walks):
-    agent = gi.soft_optimal(beta=dist.LogNormal(0.0, 0.5))
+    agent = gi.agents.soft_optimal(beta=dist.LogNormal(0.0, 0.5))
     known = gi.StateReward(np.array([1.0, 0.0, -1.0, 0.0]), on="departure")
     fit = gi.infer(jax.random.key(1), RING, agent=agent, reward=known, data=walks, chains=2, draws=200)
     found = gi.audit(fit)
@@ -141,7 +147,7 @@ def test_the_order_of_worlds_is_no_matter():
     for order in ("xy", "yxz"):
         given = {name: worlds.get(name, hall) for name in order}
         fit = gi.infer(jax.random.key(1), given, agent=SOFT, reward=PRIOR, data=walks, chains=2, draws=200)
-        found.append(gi.audit(fit, planners={"hasty": gi.soft_optimal(2.0, discount=0.1)}).answers)
+        found.append(gi.audit(fit, planners={"hasty": gi.agents.soft_optimal(2.0, discount=0.1)}).answers)
     assert found[1].planners["gap"]["hasty"] == pytest.approx(found[0].planners["gap"]["hasty"], rel=1e-3)
     assert set(found[1].design.table.index) == {"more in x", "more in y"}
     assert found[1].pairs.startswith("Not said: which degenerate pairs act alike; these pairs are made for one world")

@@ -22,12 +22,12 @@ def bandit(first, total, **options):
     made = np.array([[0] * first + [1] * (total - first)])
     data = gi.Trajectories.of(np.zeros((1, total + 1), int), made)
     prior = gi.ActionReward(dist.Normal(0.0, 1.0))
-    return gi.infer(jax.random.key(0), ARMS, agent=gi.soft_optimal(beta=1.0), reward=prior, data=data, **options)
+    return gi.infer(jax.random.key(0), ARMS, agent=gi.agents.soft_optimal(beta=1.0), reward=prior, data=data, **options)
 
 
 def walks_of(beta, n=20):
     wants = gi.StateReward.at(HALL, {"a": 1.0}, default=0.0, on="departure")
-    return gi.simulate(jax.random.key(3), HALL, gi.soft_optimal(beta=beta), wants, trajectories=n, steps=10)
+    return gi.simulate(jax.random.key(3), HALL, gi.agents.soft_optimal(beta=beta), wants, trajectories=n, steps=10)
 
 
 def kernel_error(values):
@@ -40,7 +40,7 @@ def kernel_error(values):
 def test_a_vaguer_prior_favors_zero():
     """Lindley's drift, to the digits of the exact table; and the densities at zero agree with the evidence."""
     fit = bandit(8, 10, draws=2000)
-    found = gi.zero_reward(jax.random.key(1), fit, scales=(1, 3, 10))
+    found = gi.identify.zero_reward(jax.random.key(1), fit, scales=(1, 3, 10))
     off = found.table["log_bayes_factor"] - np.log([0.4534, 0.8164, 2.5132])
     assert (abs(off) <= 4 * found.table["error"] + 2e-4).all()  # and half of the last digit
     assert (found.table["error"] < 5e-3).all()
@@ -67,11 +67,11 @@ def test_distance_from_zero_is_that_of_beta_times_the_reward():
     for beta in (1.0, dist.Uniform(3.9999, 4.0001)):
         scale = 1.0 if beta == 1.0 else 0.25
         prior = gi.ActionReward(dist.Normal(0.0, scale))
-        agent = gi.soft_optimal(beta=beta)
+        agent = gi.agents.soft_optimal(beta=beta)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             fit = gi.infer(jax.random.key(0), ARMS, agent=agent, reward=prior, data=data, draws=500)
-        found = gi.zero_reward(jax.random.key(1), fit, scales=())
+        found = gi.identify.zero_reward(jax.random.key(1), fit, scales=())
         assert found.log_bayes_factor < -5
         intervals.append(found.interval.loc["posterior"].to_numpy())
         assert (found.mass["prior"] > found.mass["posterior"] - 0.02)[found.mass["size"] < 0.5].all()
@@ -80,7 +80,7 @@ def test_distance_from_zero_is_that_of_beta_times_the_reward():
 
 def test_choices_without_an_error_bound_nothing():
     separable, mixed = (
-        gi.zero_reward(jax.random.key(1), bandit(n, 30, draws=2000), scales=(1,)).runaway for n in (30, 20)
+        gi.identify.zero_reward(jax.random.key(1), bandit(n, 30, draws=2000), scales=(1,)).runaway for n in (30, 20)
     )
     assert separable["ratio"].is_monotonic_increasing
     assert separable["ratio"].iloc[-1] > 1
@@ -88,8 +88,8 @@ def test_choices_without_an_error_bound_nothing():
 
 
 def test_someone_who_wants_something():
-    fit = gi.infer(jax.random.key(1), HALL, agent=gi.soft_optimal(beta=5.0), reward=PRIOR, data=walks_of(5.0))
-    found = gi.zero_reward(jax.random.key(2), fit)
+    fit = gi.infer(jax.random.key(1), HALL, agent=gi.agents.soft_optimal(beta=5.0), reward=PRIOR, data=walks_of(5.0))
+    found = gi.identify.zero_reward(jax.random.key(2), fit)
     assert (found.table["log_bayes_factor"] < -20).all()
     assert list(found.table["scale"]) == [pytest.approx(1 / 3), 1.0, 3.0]
     assert "against wanting nothing, very strong" in str(found)
@@ -98,15 +98,15 @@ def test_someone_who_wants_something():
 
 
 def test_a_free_agent_that_does_not_matter():
-    agent = gi.soft_optimal(beta=dist.LogNormal(0.0, 0.5))
+    agent = gi.agents.soft_optimal(beta=dist.LogNormal(0.0, 0.5))
     fit = gi.infer(jax.random.key(1), HALL, agent=agent, reward=PRIOR, data=walks_of(0.01))
-    found = gi.zero_reward(jax.random.key(2), fit, scales=())
+    found = gi.identify.zero_reward(jax.random.key(2), fit, scales=())
     choices = np.asarray(HALL.mdp.available)[fit.data.states[:, :-1]].sum(-1)
     assert found.log_evidence == pytest.approx(-np.log(choices).sum())
     assert found.log_bayes_factor > 0
     assert "A prior ten times as wide would change it" in str(found)
     # The slope is that of fits with other priors.
-    steps = gi.zero_reward(jax.random.key(2), fit, scales=(0.9, 1.1)).table.set_index("scale")
+    steps = gi.identify.zero_reward(jax.random.key(2), fit, scales=(0.9, 1.1)).table.set_index("scale")
     slope, error = np.diff(steps["log_bayes_factor"][[0.9, 1.1]]), np.hypot(*steps["error"][[0.9, 1.1]])
     assert found.slope == pytest.approx(slope[0] / np.log(1.1 / 0.9), abs=4 * error / np.log(1.1 / 0.9))
     assert found.savage_dickey is None
@@ -118,10 +118,10 @@ def test_the_slope_of_a_prior_with_a_mean(mean):
     sd, beta = 0.6, 2.0
     features = HALL.indicator("a")[:, None]
     walks = walks_of(beta)
-    agent = gi.soft_optimal(beta=beta)
+    agent = gi.agents.soft_optimal(beta=beta)
     prior = gi.LinearReward(features, dist.Normal(mean, sd), on="departure")
     fit = gi.infer(1, HALL, agent=agent, reward=prior, data=walks, draws=2000)
-    found = gi.zero_reward(2, fit, scales=())
+    found = gi.identify.zero_reward(2, fit, scales=())
     weights = np.linspace(-6.0, 6.0, 601)
     logs = np.array(
         [
@@ -130,7 +130,7 @@ def test_the_slope_of_a_prior_with_a_mean(mean):
         ]
     )
 
-    def evidence(scale):
+    def marginal_likelihood(scale):
         return special.logsumexp(logs + stats.norm(scale * mean, scale * sd).logpdf(weights)) + np.log(
             np.ptp(weights) / 600
         )
@@ -149,10 +149,10 @@ def test_a_free_agent_that_matters():
     """A habit shows in somebody who wants nothing; its evidence is that of a Dirichlet prior of four shares."""
     corner = gi.gridworld("s.\n..", discount=0.9, stay=False)
     wants = gi.StateReward.zero(corner)
-    walks = gi.simulate(jax.random.key(3), corner, gi.uniform(), wants, trajectories=4, steps=5)
-    agent = gi.kl_bounded(beta=1.0, default=dist.Dirichlet(np.ones(4)))
+    walks = gi.simulate(jax.random.key(3), corner, gi.agents.uniform(), wants, trajectories=4, steps=5)
+    agent = gi.agents.kl_bounded(beta=1.0, default=dist.Dirichlet(np.ones(4)))
     fit = gi.infer(jax.random.key(1), corner, agent=agent, reward=PRIOR, data=walks, draws=500)
-    found = gi.zero_reward(jax.random.key(2), fit, scales=())
+    found = gi.identify.zero_reward(jax.random.key(2), fit, scales=())
     counts = np.bincount(np.asarray(walks.actions).ravel(), minlength=4)
     expected = gammaln(4) - gammaln(counts.sum() + 4) + gammaln(counts + 1).sum()
     assert found.log_evidence == pytest.approx(expected, abs=4 * float(found.table["error"].max()))
@@ -161,14 +161,14 @@ def test_a_free_agent_that_matters():
 def test_refused():
     fit = bandit(8, 10, draws=100)
     with pytest.raises(ValueError, match="a scale is 0; expected a positive number"):
-        gi.zero_reward(jax.random.key(0), fit, scales=(0,))
+        gi.identify.zero_reward(jax.random.key(0), fit, scales=(0,))
     known = gi.infer(
         jax.random.key(1),
         HALL,
-        agent=gi.soft_optimal(beta=dist.LogNormal(0.0, 0.5)),
+        agent=gi.agents.soft_optimal(beta=dist.LogNormal(0.0, 0.5)),
         reward=gi.StateReward.at(HALL, {"a": 1.0}, default=0.0, on="departure"),
         data=walks_of(2.0, 4),
         draws=100,
     )
     with pytest.raises(ValueError, match="knows its reward"):
-        gi.zero_reward(jax.random.key(0), known)
+        gi.identify.zero_reward(jax.random.key(0), known)

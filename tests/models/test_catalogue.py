@@ -15,7 +15,7 @@ from numpyro.infer.util import log_density
 
 import goalinf as gi
 import goalinf_models
-from goalinf.infer.priors import fill, find_sites
+from goalinf.inference.model.priors import fill, find_sites
 from goalinf_models import Variant, exact
 
 MODELS = {n: m for n in goalinf_models.__all__ if isinstance(m := getattr(goalinf_models, n), ModuleType)}

@@ -12,7 +12,7 @@ from pictures import hand_fit
 
 import goalinf as gi
 from goalinf.data import Labels
-from goalinf.identify.questions import Answers
+from goalinf.identify.audit.questions import Answers
 from goalinf.worlds import label
 
 PRIOR = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")

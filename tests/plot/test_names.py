@@ -57,7 +57,7 @@ DRAWINGS = {
     "world": lambda name: gi.plot.world(ring(name)),
     "trajectories": lambda name: gi.plot.trajectories(data_of(name, ring(name))),
     "policy": lambda name: gi.plot.policy(
-        ring(name), gi.soft_optimal(beta=1.0), gi.StateReward(np.arange(3.0), on="departure")
+        ring(name), gi.agents.soft_optimal(beta=1.0), gi.StateReward(np.arange(3.0), on="departure")
     ),
     "reward": lambda name: gi.plot.reward(ring(name), gi.StateReward(np.arange(3.0), on="departure")),
     "reward_map": lambda name: gi.plot.reward_map(fit_of(name, ring(name))),
@@ -83,7 +83,7 @@ def test_every_figure_shows_the_name_as_it_is(name, drawing):
 def test_marks_of_a_map_are_drawn_as_they_are(mark):
     world = gi.gridworld(f"s.{mark}", discount=0.9)
     assert mark in said(gi.plot.world(world))
-    assert mark in said(gi.plot.policy(world, gi.uniform(), gi.StateReward.zero(world)))
+    assert mark in said(gi.plot.policy(world, gi.agents.uniform(), gi.StateReward.zero(world)))
 
 
 def test_all_figures_are_tried():
@@ -100,7 +100,7 @@ def test_a_name_with_an_underscore_stays_in_the_legend(what):
 def test_every_record_is_html_that_reads_as_its_text(name):
     world = ring(name)
     fit = fit_of(name, world)
-    mixture = gi.one_of({name: gi.soft_optimal(beta=1.0), "other": gi.boltzmann(beta=1.0)})
+    mixture = gi.one_of({name: gi.agents.soft_optimal(beta=1.0), "other": gi.agents.boltzmann(beta=1.0)})
     for record in (world, fit.data, fit, mixture, audit_of(name)):
         page = Page(record._repr_html_())
         assert printable(name) in page.text
@@ -130,6 +130,6 @@ def test_tables_in_the_terminal_show_the_name_as_it_is(name, capsys):
 
 def test_simulated_walks_in_such_a_world_are_shown(name):
     walks = gi.simulate(
-        jax.random.key(0), ring(name), gi.uniform(), gi.StateReward.zero(ring(name)), trajectories=1, steps=2
+        jax.random.key(0), ring(name), gi.agents.uniform(), gi.StateReward.zero(ring(name)), trajectories=1, steps=2
     )
     assert Page(walks._repr_html_()).tags <= {"div", "b", "table", "thead", "tbody", "tr", "th", "td"}

@@ -193,13 +193,13 @@ def test_arrows_point_and_stretch_with_probability():
 
 def test_ended_states_have_no_arrows(room):
     wants = gi.StateReward.at(room, {"a": 1.0}, default=0.0, on="departure")
-    arrows = the(Quiver, gi.plot.policy(room, gi.soft_optimal(beta=2.0), wants).axes[0])
+    arrows = the(Quiver, gi.plot.policy(room, gi.agents.soft_optimal(beta=2.0), wants).axes[0])
     assert [1.0, 3.0] not in arrows.XY.tolist()
     assert {tuple(place) for place in arrows.XY.tolist()} == {tuple(place) for place in room.positions.tolist()} - {
         (1, 3)
     }
     goal = gi.goals(room, {"home": "a"})["home"]
-    arrows = the(Quiver, gi.plot.policy(room, gi.boltzmann(beta=2.0), goal).axes[0])
+    arrows = the(Quiver, gi.plot.policy(room, gi.agents.boltzmann(beta=2.0), goal).axes[0])
     assert [3.0, 1.0] not in arrows.XY.tolist()
 
 
@@ -222,26 +222,26 @@ def test_ways_out_of_nodes_are_as_wide_as_likely(ring):
 
 def test_policy_with_memory_is_the_mean_over_last_states(memory):
     wants = gi.StateReward.at(memory, {2: 1.0}, default=0.0, on="departure")
-    figure = gi.plot.policy(memory, gi.soft_optimal(beta=2.0), wants)
+    figure = gi.plot.policy(memory, gi.agents.soft_optimal(beta=2.0), wants)
     labeled(figure)
     assert figure.axes[0].get_title("left") == "mean over the last states"
     nodes = the(collections.PathCollection, figure.axes[0]).get_array()
-    policy = gi.soft_optimal(beta=2.0).policy(memory, wants).values
+    policy = gi.agents.soft_optimal(beta=2.0).policy(memory, wants).values
     at_end = [i for i, (_, this) in enumerate(memory.states) if this == 2]
     np.testing.assert_allclose(nodes[2], policy[at_end, 1].mean())  # actions at node 2: to 1, stay
 
 
 def test_policies_of_finite_horizon_show_one_decision(room):
     wants = gi.StateReward.at(room, {"a": 1.0}, default=0.0, on="departure")
-    figure = gi.plot.policy(room, gi.soft_optimal(beta=2.0, horizon=3), wants, step=2)
+    figure = gi.plot.policy(room, gi.agents.soft_optimal(beta=2.0, horizon=3), wants, step=2)
     assert figure.axes[0].get_title("left") == "decision 2 of 3"
     with pytest.raises(ValueError, match="decisions 0 to 2"):
-        gi.plot.policy(room, gi.soft_optimal(beta=2.0, horizon=3), wants, step=3)
+        gi.plot.policy(room, gi.agents.soft_optimal(beta=2.0, horizon=3), wants, step=3)
 
 
 def test_policy_errors(room, ring):
     with pytest.raises(ValueError, match="what does the agent want"):
-        gi.plot.policy(room, gi.soft_optimal(beta=1.0))
+        gi.plot.policy(room, gi.agents.soft_optimal(beta=1.0))
     with pytest.raises(ValueError, match=r"this world needs \(7, 4\)|this world needs"):
         gi.plot.policy(room, by_hand(ring, np.ones((4, 3)) / 3))
 

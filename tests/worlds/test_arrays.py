@@ -223,7 +223,9 @@ def test_wrong_files(tmp_path):
         from_table(file, discount=0.9)
     other = tmp_path / "moves.xls"
     other.write_text("x")
-    with pytest.raises(ValueError, match=r"cannot tell what moves.xls is; expected a name that ends in .csv, .csv.gz, .tsv"):
+    with pytest.raises(
+        ValueError, match=r"cannot tell what moves.xls is; expected a name that ends in .csv, .csv.gz, .tsv"
+    ):
         from_table(other, discount=0.9)
     file.write_text("state,action,next_state\n")
     with pytest.raises(ValueError, match=r"the table moves.csv is empty"):

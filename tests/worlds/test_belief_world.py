@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import goalinf as gi
-from goalinf.infer.registry import Reader, Writer
+from goalinf.inference.results.serialize import Reader, Writer
 from goalinf.worlds import Belief
 
 NAMES = ("start", "left?", "right?", "end")
@@ -207,7 +207,9 @@ def test_graphs_keep_their_places_and_action_names():
     assert world.actions == line.actions
     np.testing.assert_array_equal(world.positions, line.positions)
     wants = gi.StateReward.zero(world)
-    assert "mean over beliefs" in gi.plot.policy(world, gi.boltzmann(beta=1.0), wants).axes[0].get_title(loc="left")
+    assert "mean over beliefs" in gi.plot.policy(world, gi.agents.boltzmann(beta=1.0), wants).axes[0].get_title(
+        loc="left"
+    )
 
 
 WRONG = {
@@ -246,4 +248,4 @@ def test_rewards_of_another_shape_are_refused():
     world = gi.belief_world(SURE, {"a": 0.5, "b": 0.5})
     for wants in (gi.TransitionReward(np.zeros((4, 2, 2))), gi.StateReward(np.zeros(4), on="arrival")):
         with pytest.raises(ValueError, match=r"has shape \(4.*; this world needs \(8"):
-            gi.boltzmann(beta=1.0).policy(world, wants)
+            gi.agents.boltzmann(beta=1.0).policy(world, wants)

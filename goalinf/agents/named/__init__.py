@@ -9,7 +9,7 @@ from goalinf.agents.named.bounded import (
     successor_representation,
 )
 from goalinf.agents.named.clumsy import habitual, noisy_plan, slipping
-from goalinf.agents.named.failing import abandoning, option, plan_commitment, subgoal, switching
+from goalinf.agents.named.failing import abandoning, options, plan_commitment, subgoal, switching
 from goalinf.agents.named.impatient import hyperbolic, myopic, quasi_hyperbolic
 from goalinf.agents.named.learning import q_learning, two_step
 from goalinf.agents.named.mistaken import false_dynamics, illusion_of_control
@@ -32,7 +32,7 @@ __all__ = [
     "myopic",
     "noisy_plan",
     "optimistic",
-    "option",
+    "options",
     "plan_commitment",
     "prospect",
     "q_learning",

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from goalinf.agents.agent import Agent
-from goalinf.agents.choice import Softmax
-from goalinf.agents.execution import AsIntended, Lapse
-from goalinf.agents.parts import Part, check_parameter
-from goalinf.agents.planners import Planner, ValueIteration
+from goalinf.agents.parts.choice import Softmax
+from goalinf.agents.parts.noise import AsIntended, Lapse
+from goalinf.agents.parts.planners import Planner, ValueIteration
+from goalinf.planning.parameters import Part, check_parameter
 
 P = TypeVar("P", bound=Part)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from goalinf.agents.agent import Agent
-from goalinf.agents.alternatives import constructor
+from goalinf.agents.mixtures import constructor
 from goalinf.agents.named.assembly import assembled, made
-from goalinf.agents.outlooks import CVaR, EntropicRisk, Extremal, HyperbolicBellman, Optimism, Prospect
+from goalinf.planning.risk import CVaR, EntropicRisk, Extremal, HyperbolicBellman, Optimism, Prospect
 
 
 @constructor
@@ -45,7 +45,7 @@ def risk_sensitive(risk: Any, beta: Any, **others: Any) -> Agent:
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.risk_sensitive(-1.0, beta=2.0).parameters
+    >>> gi.agents.risk_sensitive(-1.0, beta=2.0).parameters
     {'risk': array(-1.), 'beta': array(2.)}
     """
     return assembled("risk_sensitive", beta, others, outlook=made(EntropicRisk, risk=risk))
@@ -86,7 +86,7 @@ def cvar(tail: Any, beta: Any, **others: Any) -> Agent:
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.cvar(0.5, beta=2.0).parameters
+    >>> gi.agents.cvar(0.5, beta=2.0).parameters
     {'tail': array(0.5), 'beta': array(2.)}
     """
     return assembled("cvar", beta, others, outlook=made(CVaR, tail=tail))
@@ -137,7 +137,7 @@ def prospect(loss_aversion: Any, beta: Any, *, exponent: Any = None, weighting: 
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.prospect(2.25, beta=2.0, exponent=0.88).parameters
+    >>> gi.agents.prospect(2.25, beta=2.0, exponent=0.88).parameters
     {'loss_aversion': array(2.25), 'exponent': array(0.88), 'beta': array(2.)}
     """
     outlook = made(Prospect, loss_aversion=loss_aversion, exponent=exponent, weighting=weighting)
@@ -180,7 +180,7 @@ def optimistic(optimism: Any, beta: Any, **others: Any) -> Agent:
     One that looks three steps ahead and lapses now and then:
 
     >>> import goalinf as gi
-    >>> gi.optimistic(0.5, beta=2.0, depth=3, lapse=0.05).parameters
+    >>> gi.agents.optimistic(0.5, beta=2.0, depth=3, lapse=0.05).parameters
     {'optimism': array(0.5), 'beta': array(2.), 'lapse': array(0.05)}
     """
     return assembled("optimistic", beta, others, outlook=made(Optimism, optimism=optimism))
@@ -220,7 +220,7 @@ def extremal(peak: Any, beta: Any, **others: Any) -> Agent:
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.extremal(0.5, beta=2.0).parameters
+    >>> gi.agents.extremal(0.5, beta=2.0).parameters
     {'peak': array(0.5), 'beta': array(2.)}
     """
     without = {"discount": "peak takes its place"}
@@ -260,7 +260,7 @@ def chan_hyperbolic(curvature: Any, beta: Any, **others: Any) -> Agent:
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.chan_hyperbolic(0.1, beta=2.0).parameters
+    >>> gi.agents.chan_hyperbolic(0.1, beta=2.0).parameters
     {'curvature': array(0.1), 'beta': array(2.)}
     """
     return assembled("chan_hyperbolic", beta, others, outlook=made(HyperbolicBellman, curvature=curvature))

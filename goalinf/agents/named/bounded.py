@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from goalinf.agents.agent import Agent
-from goalinf.agents.alternatives import constructor
-from goalinf.agents.choice import Satisficing, Softmax
-from goalinf.agents.inattention import Inattentive, RationalInattention
+from goalinf.agents.mixtures import constructor
 from goalinf.agents.named.assembly import assembled, made
-from goalinf.agents.planners import SuccessorRepresentation
+from goalinf.agents.parts.choice import Satisficing, Softmax
+from goalinf.agents.parts.planners import SuccessorRepresentation
+from goalinf.agents.parts.rational_inattention import Inattentive, RationalInattention
 from goalinf.checks import check_count, check_flag
 
 
@@ -53,7 +53,7 @@ def lookahead(depth: int, beta: Any, *, leaf: Any = None, **others: Any) -> Agen
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s..a", discount=0.9)
     >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> gi.lookahead(2, beta=5.0).policy(hall, reward).sel(state="s").values  # too far to see
+    >>> gi.agents.lookahead(2, beta=5.0).policy(hall, reward).sel(state="s").values  # too far to see
     array([0.25, 0.25, 0.25, 0.25])
     """
     check_count("depth", depth)
@@ -96,7 +96,7 @@ def kl_bounded(beta: Any, default: Any, **others: Any) -> Agent:
     --------
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> lazy = gi.kl_bounded(beta=0.0, default=[0.1, 0.1, 0.4, 0.4])
+    >>> lazy = gi.agents.kl_bounded(beta=0.0, default=[0.1, 0.1, 0.4, 0.4])
     >>> lazy.policy(hall, gi.StateReward.zero(hall)).sel(state="s").values.round(3)
     array([0.1, 0.1, 0.4, 0.4])
     """
@@ -125,8 +125,8 @@ def rational_inattention(beta: Any, *, visits: Any = None, foreseen: bool = Fals
         Not where the price is foreseen: they are those of the policy, from where the world starts.
     foreseen : bool
         Whether it plans for the price (mutual-information regularization). There can be several such policies; this one
-        is found by a search that starts from a uniform habit, and :class:`~goalinf.SeveralSolutionsWarning` tells of
-        others. Such an agent has neither ``horizon`` nor ``depth`` nor ``outlook``.
+        is found by a search that starts from a uniform habit, and :class:`~goalinf.errors.SeveralSolutionsWarning`
+        tells of others. Such an agent has neither ``horizon`` nor ``depth`` nor ``outlook``.
     **others
         ``horizon``, ``depth``, ``discount``, ``outlook``, ``beliefs``, ``execution`` or ``lapse``; see
         :func:`boltzmann`.
@@ -152,8 +152,8 @@ def rational_inattention(beta: Any, *, visits: Any = None, foreseen: bool = Fals
     >>> hall = gi.gridworld("s.a.", moves=("left", "right"), discount=0.9)
     >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
     >>> for foreseen in (False, True):
-    ...     policy = gi.rational_inattention(2.0, foreseen=foreseen).policy(hall, reward)
-    ...     print(policy.sel(action="right").values.round(2), round(gi.policy_complexity(policy), 2), "nats")
+    ...     policy = gi.agents.rational_inattention(2.0, foreseen=foreseen).policy(hall, reward)
+    ...     print(policy.sel(action="right").values.round(2), round(gi.agents.policy_complexity(policy), 2), "nats")
     [0.98 0.99 0.95 0.88] 0.02 nats
     [0.79 0.92 0.58 0.32] 0.12 nats
     """
@@ -199,7 +199,7 @@ def satisficing(aspiration: Any, sharpness: Any, **others: Any) -> Agent:
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.satisficing(aspiration=0.5, sharpness=10.0).parameters
+    >>> gi.agents.satisficing(aspiration=0.5, sharpness=10.0).parameters
     {'aspiration': array(0.5), 'sharpness': array(10.)}
     """
     return assembled("satisficing", made(Satisficing, aspiration=aspiration, sharpness=sharpness), others)
@@ -240,7 +240,7 @@ def successor_representation(beta: Any, *, default: Any = None, model_based: Any
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.successor_representation(beta=2.0, model_based=0.5).parameters
+    >>> gi.agents.successor_representation(beta=2.0, model_based=0.5).parameters
     {'model_based': array(0.5), 'beta': array(2.)}
     """
     default = None if default is None else np.asarray(default, float)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from goalinf.agents.agent import Agent
-from goalinf.agents.alternatives import constructor
-from goalinf.agents.beliefs import ForeseesSlips
-from goalinf.agents.execution import Slip
-from goalinf.agents.failures import PlanNoise
-from goalinf.agents.history import ChoiceKernel
+from goalinf.agents.hidden.failures import PlanNoise
+from goalinf.agents.memory.habits import ChoiceKernel
+from goalinf.agents.mixtures import constructor
 from goalinf.agents.named.assembly import assembled, made
+from goalinf.agents.parts.beliefs import ForeseesSlips
+from goalinf.agents.parts.noise import Slip
 from goalinf.checks import check_flag
 
 
@@ -52,7 +52,7 @@ def habitual(persistence: Any, beta: Any, *, habit_rate: Any = 1.0, by_state: bo
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.habitual(0.5, beta=2.0).parameters
+    >>> gi.agents.habitual(0.5, beta=2.0).parameters
     {'beta': array(2.), 'persistence': array(0.5), 'habit_rate': array(1.)}
     """
     check_flag("by_state", by_state)
@@ -103,7 +103,7 @@ def slipping(
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.slipping(0.2, beta=2.0, foreseen=True).parameters
+    >>> gi.agents.slipping(0.2, beta=2.0, foreseen=True).parameters
     {'beta': array(2.), 'slip': array(0.2)}
     """
     hand = made(Slip, slip=slip, recorded=recorded)
@@ -147,7 +147,7 @@ def noisy_plan(plan_noise: Any, beta: Any, *, draws: int = 64, seed: int = 0, **
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.noisy_plan(0.5, beta=10.0, draws=16).parameters
+    >>> gi.agents.noisy_plan(0.5, beta=10.0, draws=16).parameters
     {'beta': array(10.), 'plan_noise': array(0.5)}
     """
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from goalinf.agents.agent import Agent
-from goalinf.agents.alternatives import constructor
-from goalinf.agents.failures import Abandoning, PlanCommitment, Subgoal, Switching
+from goalinf.agents.hidden.failures import Abandoning, PlanCommitment, Subgoal, Switching
+from goalinf.agents.hidden.options import Option, Options
+from goalinf.agents.mixtures import constructor
 from goalinf.agents.named.assembly import assembled, made
-from goalinf.agents.options import Option, Options
 from goalinf.checks import check_count, check_kind
 from goalinf.rewards import goals
 from goalinf.worlds import World
@@ -50,7 +50,7 @@ def abandoning(hazard: Any, beta: Any, *, recovery: Any = 0.0, default: Any = No
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.abandoning(0.05, beta=2.0, lapse=0.1).parameters
+    >>> gi.agents.abandoning(0.05, beta=2.0, lapse=0.1).parameters
     {'beta': array(2.), 'hazard': array(0.05), 'recovery': array(0.), 'lapse': array(0.1)}
     """
 
@@ -97,7 +97,7 @@ def switching(switch: Any, beta: Any, **others: Any) -> Agent:
     >>> import goalinf as gi
     >>> hall = gi.gridworld("a.s.b", discount=1.0)
     >>> either = gi.one_of(gi.goals(hall, {"left": "a", "right": "b"}))
-    >>> gi.switching(0.1, beta=2.0).policy(hall, either).sizes["mode"]
+    >>> gi.agents.switching(0.1, beta=2.0).policy(hall, either).sizes["mode"]
     2
     """
     return assembled("switching", beta, others, around=lambda inner: made(Switching, switch=switch, inner=inner))
@@ -142,7 +142,7 @@ def subgoal(detour: Any, beta: Any, *, world: World, places: Any = None, **other
     --------
     >>> import goalinf as gi
     >>> hall = gi.gridworld("a.s.b", discount=1.0)
-    >>> agent = gi.subgoal(0.5, beta=2.0, world=hall, places=["a"])
+    >>> agent = gi.agents.subgoal(0.5, beta=2.0, world=hall, places=["a"])
     >>> agent.policy(hall, gi.goals(hall, {"right": "b"})["right"]).sizes["mode"]
     2
     """
@@ -200,7 +200,7 @@ def plan_commitment(replan: Any, beta: Any, *, depths: Any, commitment: int | No
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.plan_commitment(0.1, beta=2.0, depths=3).execution.depths.round(3)
+    >>> gi.agents.plan_commitment(0.1, beta=2.0, depths=3).execution.depths.round(3)
     array([0.571, 0.286, 0.143])
     """
     if isinstance(depths, int):
@@ -222,7 +222,7 @@ def plan_commitment(replan: Any, beta: Any, *, depths: Any, commitment: int | No
 
 
 @constructor
-def option(options: Sequence[Option], beta: Any, *, early: Any = 0.0, overshoot: Any = 0.0, **others: Any) -> Agent:
+def options(options: Sequence[Option], beta: Any, *, early: Any = 0.0, overshoot: Any = 0.0, **others: Any) -> Agent:
     r"""Follows one option at a time, and may end it too early or too late.
 
     Options are chosen by :math:`\mathrm{softmax}_o(\beta\,Q_O(s,o))` among those that may begin, where :math:`Q_O`
@@ -266,7 +266,7 @@ def option(options: Sequence[Option], beta: Any, *, early: Any = 0.0, overshoot:
     >>> walks = [Option(np.tile(np.eye(4)[a], (4, 1)), np.eye(4)[end], name=name)
     ...          for name, a, end in [("left", 2, 0), ("right", 3, 3)]]
     >>> reward = gi.StateReward.at(hall, {"b": 1.0}, default=0.0, on="departure")
-    >>> gi.option(walks, beta=2.0, overshoot=0.1).policy(hall, reward).dims
+    >>> gi.agents.options(walks, beta=2.0, overshoot=0.1).policy(hall, reward).dims
     ('mode', 'state', 'action')
     """
     chosen = tuple(options) if isinstance(options, Sequence) else options

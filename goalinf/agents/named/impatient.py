@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from goalinf.agents.agent import Agent
-from goalinf.agents.alternatives import constructor
-from goalinf.agents.impatience import Hyperbolic, QuasiHyperbolic
+from goalinf.agents.mixtures import constructor
 from goalinf.agents.named.assembly import assembled, made
+from goalinf.agents.parts.discounting import Hyperbolic, QuasiHyperbolic
 
 
 @constructor
@@ -43,7 +43,7 @@ def myopic(discount: Any, beta: Any, **others: Any) -> Agent:
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s..a", discount=0.9)
     >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> gi.myopic(0.0, beta=5.0).policy(hall, reward).sel(state="s").values
+    >>> gi.agents.myopic(0.0, beta=5.0).policy(hall, reward).sel(state="s").values
     array([0.25, 0.25, 0.25, 0.25])
     """
     return assembled("myopic", beta, others, discount=discount)
@@ -91,11 +91,13 @@ def hyperbolic(k: Any, beta: Any, *, horizon: int, sophisticated: bool = False, 
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.hyperbolic(1.0, beta=2.0, horizon=6).parameters
+    >>> gi.agents.hyperbolic(1.0, beta=2.0, horizon=6).parameters
     {'k': array(1.), 'beta': array(2.)}
     """
     planner = made(Hyperbolic, k=k, horizon=horizon, sophisticated=sophisticated)
-    without = {"discount": "it counts delays, 1 / (1 + k d), and has no discount factor (gi.quasi_hyperbolic does)"}
+    without = {
+        "discount": "it counts delays, 1 / (1 + k d), and has no discount factor (gi.agents.quasi_hyperbolic does)"
+    }
     return assembled("hyperbolic", beta, others, planner=planner, without=without)
 
 
@@ -143,7 +145,7 @@ def quasi_hyperbolic(
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.quasi_hyperbolic(0.6, beta=2.0, sophisticated=True).parameters
+    >>> gi.agents.quasi_hyperbolic(0.6, beta=2.0, sophisticated=True).parameters
     {'present_bias': array(0.6), 'beta': array(2.)}
     """
     planner = made(QuasiHyperbolic, present_bias=present_bias, discount=discount, sophisticated=sophisticated)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from goalinf.agents.agent import Agent
-from goalinf.agents.alternatives import constructor
-from goalinf.agents.choice import DefaultPolicy, Softmax
-from goalinf.agents.learning import QLearning, TwoStep
+from goalinf.agents.memory.learners import QLearning, TwoStep
+from goalinf.agents.mixtures import constructor
 from goalinf.agents.named.assembly import assembled, made
+from goalinf.agents.parts.choice import DefaultPolicy, Softmax
 
 
 @constructor
@@ -60,7 +60,7 @@ def q_learning(
     >>> import jax, goalinf as gi
     >>> hall = gi.gridworld("s.a", discount=0.9)
     >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="arrival")
-    >>> learner = gi.q_learning(learning_rate=0.5, beta=5.0)
+    >>> learner = gi.agents.q_learning(learning_rate=0.5, beta=5.0)
     >>> walks = gi.simulate(jax.random.key(0), hall, learner, reward, trajectories=20, steps=40)
     >>> scores = gi.Behavior(hall, learner, reward).log_prob_by_step(walks)
     >>> bool(scores[:, 30:].mean() > scores[:, :10].mean())
@@ -76,7 +76,7 @@ def q_learning(
     >>> table["state"] = ["cue", "good", "cue", "cue", "bad", "cue", "good"]
     >>> table["action"] = ["left", "next", None, "right", "next", "left", None]
     >>> data = gi.read_trajectories(table, bandit, trajectory="trial", step="t", state="state", action="action")
-    >>> round(float(gi.Behavior(bandit, gi.q_learning(0.3, 2.0), pays).log_prob(data)), 6)
+    >>> round(float(gi.Behavior(bandit, gi.agents.q_learning(0.3, 2.0), pays).log_prob(data)), 6)
     -1.993918
     """
     planner = made(QLearning, learning_rate=learning_rate, discount=discount, initial=initial)
@@ -144,7 +144,7 @@ def two_step(
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.two_step(0.5, 0.4, 5.0, 3.0, eligibility=0.6, model_based=0.4).parameters["model_based"].item()
+    >>> gi.agents.two_step(0.5, 0.4, 5.0, 3.0, eligibility=0.6, model_based=0.4).parameters["model_based"].item()
     0.4
     """
     planner = made(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from goalinf.agents.agent import Agent
-from goalinf.agents.alternatives import constructor
-from goalinf.agents.beliefs import FalseDynamics, IllusionOfControl
+from goalinf.agents.mixtures import constructor
 from goalinf.agents.named.assembly import assembled, made
+from goalinf.agents.parts.beliefs import FalseDynamics, IllusionOfControl
 
 
 @constructor
@@ -45,7 +45,7 @@ def illusion_of_control(control: Any, beta: Any, **others: Any) -> Agent:
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.illusion_of_control(2.0, beta=2.0).parameters
+    >>> gi.agents.illusion_of_control(2.0, beta=2.0).parameters
     {'control': array(2.), 'beta': array(2.)}
     """
     return assembled("illusion_of_control", beta, others, beliefs=made(IllusionOfControl, control=control))
@@ -94,7 +94,7 @@ def false_dynamics(confusion: Any, beta: Any, *, alternative: Any, **others: Any
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s.a", discount=0.9)
     >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> confused = gi.false_dynamics(1.0, beta=5.0, alternative=[0, 1, 3, 2])
+    >>> confused = gi.agents.false_dynamics(1.0, beta=5.0, alternative=[0, 1, 3, 2])
     >>> confused.policy(hall, reward).sel(state="0,1").idxmax("action").item()
     'left'
     """

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from goalinf.agents.agent import Agent
-from goalinf.agents.alternatives import constructor
-from goalinf.agents.bellman import Backup
-from goalinf.agents.choice import DefaultPolicy, Softmax
+from goalinf.agents.mixtures import constructor
 from goalinf.agents.named.assembly import assembled, made
-from goalinf.agents.planners import Negated, ValueIteration
+from goalinf.agents.parts.choice import DefaultPolicy, Softmax
+from goalinf.agents.parts.planners import Negated, ValueIteration
 from goalinf.checks import check_count, check_flag
+from goalinf.planning.bellman import Backup
 
 
 @constructor
@@ -58,9 +58,10 @@ def boltzmann(beta: Any, *, backup: Backup = "hard", **others: Any) -> Agent:
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s.a", discount=0.9)
     >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> gi.boltzmann(beta=2.0).policy(hall, reward).dims
+    >>> gi.agents.boltzmann(beta=2.0).policy(hall, reward).dims
     ('state', 'action')
-    >>> gi.boltzmann(beta=2.0, depth=3, lapse=0.1).policy(hall, reward).sel(state="s", action="right").round(3).item()
+    >>> short_sighted = gi.agents.boltzmann(beta=2.0, depth=3, lapse=0.1)
+    >>> short_sighted.policy(hall, reward).sel(state="s", action="right").round(3).item()
     0.59
     """
     return assembled("boltzmann", beta, others, backup=backup)
@@ -103,7 +104,7 @@ def soft_optimal(beta: Any, **others: Any) -> Agent:
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s.a", discount=0.9)
     >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> gi.soft_optimal(beta=2.0).policy(hall, reward).sel(state="s", action="right").item() > 0.25
+    >>> gi.agents.soft_optimal(beta=2.0).policy(hall, reward).sel(state="s", action="right").item() > 0.25
     True
     """
     return assembled("soft_optimal", beta, others, backup="soft")
@@ -144,7 +145,7 @@ def finite_horizon(horizon: int, beta: Any, *, backup: Backup = "soft", **others
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s.a", discount=1.0)
     >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> gi.finite_horizon(4, beta=2.0).policy(hall, reward).sizes["step"]
+    >>> gi.agents.finite_horizon(4, beta=2.0).policy(hall, reward).sizes["step"]
     4
     """
     check_count("horizon", horizon)
@@ -179,7 +180,7 @@ def uniform(*, default: Any = None, **others: Any) -> Agent:
     --------
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s.a", discount=0.9, blocked="unavailable")
-    >>> gi.uniform().policy(hall, gi.StateReward.zero(hall)).sel(state="s").values
+    >>> gi.agents.uniform().policy(hall, gi.StateReward.zero(hall)).sel(state="s").values
     array([0., 0., 0., 1.])
     """
     planning = ("horizon", "depth", "discount", "backup", "outlook", "beliefs")
@@ -195,7 +196,7 @@ def anti_rational(beta: Any, *, negated: bool = False, **others: Any) -> Agent:
     These are two agents. With ``negated=False`` it sabotages now and believes that everything later will be optimal.
     With ``negated=True`` it is rational about :math:`-r`, the planner :math:`(-p)(r) = p(-r)`: it works towards what is
     worst in the long run. They would agree only if a maximum were a minimum. Where it is not known of somebody, ask
-    which: ``gi.mixture([gi.boltzmann(beta), gi.anti_rational(beta)])``.
+    which: ``gi.agents.mixture([gi.agents.boltzmann(beta), gi.agents.anti_rational(beta)])``.
 
     Parameters
     ----------
@@ -226,7 +227,7 @@ def anti_rational(beta: Any, *, negated: bool = False, **others: Any) -> Agent:
     >>> import goalinf as gi
     >>> hall = gi.gridworld("a.b", discount=0.9)
     >>> reward = gi.StateReward.at(hall, {"a": 1.0, "b": -1.0}, default=0.0, on="departure")
-    >>> gi.anti_rational(beta=2.0, negated=True).policy(hall, reward).sel(state="0,1").argmax("action").item()
+    >>> gi.agents.anti_rational(beta=2.0, negated=True).policy(hall, reward).sel(state="0,1").argmax("action").item()
     3
     """
     check_flag("negated", negated)

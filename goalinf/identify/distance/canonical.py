@@ -16,7 +16,7 @@ from scipy import sparse
 from scipy.sparse import linalg as splinalg
 
 from goalinf.errors import ConvergenceError
-from goalinf.identify.income import income_of, shapings, values_of
+from goalinf.identify.policy_evaluation import income_of, shapings, values_of
 from goalinf.rewards import Reward
 from goalinf.worlds import World
 

@@ -10,8 +10,8 @@ import xarray as xr
 
 from goalinf.checks import check_count, check_kind, check_number
 from goalinf.identify.distance.pseudometrics import starc
-from goalinf.infer.fit import Fit
-from goalinf.infer.priors import fill
+from goalinf.inference.model.priors import fill
+from goalinf.inference.results.fit import Fit
 from goalinf.rewards import Reward
 from goalinf.worlds import World
 
@@ -33,8 +33,8 @@ def posterior(
     reward : Reward
         The other reward, such as the truth of a simulation.
     metric : callable
-        A distance of ``(world, reward, draw)``: ``gi.distance.starc``, ``epic``, ``dard``; or ``gi.distance.regret``,
-        what acting on the draw costs who wants the other reward.
+        A distance of ``(world, reward, draw)``: ``gi.identify.distance.starc``, ``epic`` or ``dard``; or
+        ``gi.identify.distance.regret``, the normalized regret under ``reward`` of acting on the draw.
     world : World, optional
         Where they are compared: another one tells what they are worth there. Default: that of the fit.
     draws : int
@@ -57,10 +57,10 @@ def posterior(
     >>> import numpyro.distributions as dist
     >>> hall = gi.gridworld("s.a", discount=0.9)
     >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> walks = gi.simulate(jax.random.key(0), hall, gi.soft_optimal(beta=5.0), wants, trajectories=50, steps=10)
+    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=5.0), wants, trajectories=50, steps=10)
     >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
-    >>> fit = gi.infer(jax.random.key(1), hall, agent=gi.soft_optimal(beta=5.0), reward=prior, data=walks, draws=100)
-    >>> found = gi.distance.posterior(fit, wants, draws=100)
+    >>> fit = gi.infer(1, hall, agent=gi.agents.soft_optimal(beta=5.0), reward=prior, data=walks, draws=100)
+    >>> found = gi.identify.distance.posterior(fit, wants, draws=100)
     >>> bool(found.quantile(0.05) < 0.1 < found.quantile(0.95) < 0.5)
     True
     """

@@ -14,13 +14,12 @@ from typing import Literal, get_args
 import numpy as np
 
 from goalinf.agents.agent import check_known
-from goalinf.agents.checks import check_shapes
-from goalinf.agents.derivatives import base_of
+from goalinf.agents.plannable import check_shapes
 from goalinf.checks import check_kind
 from goalinf.identify.distance.canonical import TRIVIAL, canonical, levelled
-from goalinf.identify.income import collected, income_of, over
+from goalinf.identify.policy_evaluation import collected, income_of, over
 from goalinf.precision import computing_in
-from goalinf.rewards import Reward, check_reward
+from goalinf.rewards import Reward, base_of, check_reward
 from goalinf.worlds import World, from_arrays, label
 
 Canonicalization = Literal["minimal", "value-adjusted"]
@@ -68,7 +67,7 @@ def starc(world: World, reward1: Reward, reward2: Reward, *, canonicalization: C
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s..a", discount=0.9)
     >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> same = gi.Shaped(wants, [0.0, 3.0, -1.0, 2.0])
+    >>> same = gi.ShapedReward(wants, [0.0, 3.0, -1.0, 2.0])
     >>> opposite = gi.StateReward(-wants.values, on="departure")
     >>> [round(starc(hall, wants, other), 6) for other in (same, opposite, gi.StateReward.zero(hall))]
     [0.0, 1.0, 0.5]
@@ -118,7 +117,7 @@ def epic(world: World, reward1: Reward, reward2: Reward) -> float:
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s..a", discount=0.9)
     >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> same = gi.Shaped(wants, [0.0, 3.0, -1.0, 2.0])
+    >>> same = gi.ShapedReward(wants, [0.0, 3.0, -1.0, 2.0])
     >>> opposite = gi.StateReward(-wants.values, on="departure")
     >>> [round(epic(hall, wants, other), 6) for other in (same, opposite)]
     [0.0, 1.0]
@@ -169,7 +168,7 @@ def dard(world: World, reward1: Reward, reward2: Reward) -> float:
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s..a", discount=0.9)
     >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> round(dard(hall, wants, gi.Shaped(wants, [0.0, 3.0, -1.0, 2.0])), 6)
+    >>> round(dard(hall, wants, gi.ShapedReward(wants, [0.0, 3.0, -1.0, 2.0])), 6)
     0.0
     """
     check_pair(world, reward1, reward2)
@@ -220,7 +219,7 @@ def everything(world: World, reward: Reward) -> np.ndarray:
         raise ValueError(
             f"this distance compares rewards of all transitions, and the reward of going from "
             f"{label(world.states[state])} to {label(world.states[following])} (action {action}) is not given, as the "
-            "world does not allow it: use gi.distance.starc, or a state or action reward"
+            "world does not allow it: use gi.identify.distance.starc, or a state or action reward"
         )
     return table
 

@@ -10,8 +10,8 @@ import numpy as np
 from goalinf.agents import Agent, anti_rational
 from goalinf.checks import check_kind
 from goalinf.identify.distance.pseudometrics import check_pair
-from goalinf.identify.income import chances, income_of, over, values_of
-from goalinf.identify.optimal import optimal_choices
+from goalinf.identify.optimal_actions import optimal_choices
+from goalinf.identify.policy_evaluation import chances, income_of, over, values_of
 from goalinf.rewards import Reward
 from goalinf.worlds import World
 
@@ -111,7 +111,8 @@ def compatibility(world: World, reward: Reward, policy: Any) -> float:
 
     .. math:: \frac{\max_{\pi'} J(\pi') - J(\pi)}{\max_{\pi'} J(\pi') - \min_{\pi'} J(\pi')}
 
-    0: the reward is feasible, for whoever starts where the world starts; compare :func:`~goalinf.feasible_set`.
+    0: the reward is feasible, for whoever starts where the world starts; compare
+    :func:`~goalinf.identify.feasible_set`.
 
     Parameters
     ----------
@@ -142,7 +143,8 @@ def compatibility(world: World, reward: Reward, policy: Any) -> float:
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s..a", discount=0.9)
     >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> [round(compatibility(hall, wants, gi.boltzmann(beta).policy(hall, wants)), 3) for beta in (0.0, 2.0, 50.0)]
+    >>> policies = [gi.agents.boltzmann(beta).policy(hall, wants) for beta in (0.0, 2.0, 50.0)]
+    >>> [round(compatibility(hall, wants, policy), 3) for policy in policies]
     [0.859, 0.196, 0.0]
     """
     found = expected_return(world, reward, policy)

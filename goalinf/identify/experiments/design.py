@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from goalinf.checks import PRNGKey, check_count, check_kind, takes_key
-from goalinf.identify.experiments.kinds import Comparison, Demonstrations, Experiment
+from goalinf.identify.experiments.kinds import Demonstrations, Experiment, PreferenceQuery
 from goalinf.identify.experiments.preposterior import Finite, Normal, open_directions
-from goalinf.infer.fit import Fit
-from goalinf.infer.progress import Progress
+from goalinf.inference.results.fit import Fit
+from goalinf.inference.samplers.progress import Progress
 from goalinf.precision import computing_in
 from goalinf.rewards import Reward
 from goalinf.worlds import World
@@ -101,7 +101,7 @@ def design_experiment(
         A seed, or a source of randomness, which is consumed.
     rewards : Fit, or sequence of Reward
         A posterior, or equally probable rewards, such as draws from a prior: at least two.
-    experiments : mapping from name to Demonstrations or Comparison
+    experiments : mapping from name to Demonstrations or PreferenceQuery
         What could be done.
     targets : World or mapping from name to World, optional
         Where somebody will act on what is learned. Default: no values, only information and rank.
@@ -134,18 +134,25 @@ def design_experiment(
     >>> hall = gi.gridworld("b.s.a", discount=0.9)
     >>> left, right = ({"b": 1.0}, {"a": 1.0})
     >>> rewards = [gi.StateReward.at(hall, one, default=0.0, on="departure") for one in (left, right)]
-    >>> watch = gi.Demonstrations(hall, gi.soft_optimal(beta=5.0), trajectories=3)
-    >>> idle = gi.Demonstrations(hall, gi.uniform(), trajectories=3)
-    >>> found = gi.design_experiment(jax.random.key(0), rewards, {"watch": watch, "idle": idle}, targets=hall)
+    >>> watch = gi.identify.Demonstrations(hall, gi.agents.soft_optimal(beta=5.0), trajectories=3)
+    >>> idle = gi.identify.Demonstrations(hall, gi.agents.uniform(), trajectories=3)
+    >>> found = gi.identify.design_experiment(jax.random.key(0), rewards, {"watch": watch, "idle": idle}, targets=hall)
     >>> found.table["information"].round(2).abs().to_dict()
     {'watch': 0.69, 'idle': 0.0}
     """
     check_count("data_sets", data_sets)
     check_count("draws", draws, 2)
     if not isinstance(experiments, Mapping) or not experiments:
-        raise TypeError(f"experiments is {experiments!r}; expected a mapping from name to gi.Demonstrations or so")
+        raise TypeError(
+            f"experiments is {experiments!r}; expected a mapping from name to gi.identify.Demonstrations or so"
+        )
     for name, one in experiments.items():
-        check_kind(repr(name), one, (Demonstrations, Comparison), "gi.Demonstrations or gi.Comparison")
+        check_kind(
+            repr(name),
+            one,
+            (Demonstrations, PreferenceQuery),
+            "gi.identify.Demonstrations or gi.identify.PreferenceQuery",
+        )
     named = {} if targets is None else dict(targets) if isinstance(targets, Mapping) else {"target": targets}
     for name, world in named.items():
         check_kind(f"the target {name!r}", world, World, "a World, such as gi.gridworld makes")

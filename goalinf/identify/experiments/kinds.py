@@ -13,14 +13,14 @@ from scipy.special import expit, log_expit
 
 from goalinf.agents import Agent
 from goalinf.agents.agent import check_known
-from goalinf.agents.derivatives import TOLERANCE, base_of, log_policy_jacobian, reward_parameters
 from goalinf.behavior import simulate
 from goalinf.checks import PRNGKey, check_count, check_kind, check_number, takes_key
 from goalinf.data import Trajectories
 from goalinf.data.fitting import check_numbers
 from goalinf.identify.candidates import log_likelihood, policies_of
-from goalinf.identify.income import collected
-from goalinf.rewards import Reward
+from goalinf.identify.local.jacobian import TOLERANCE, log_policy_jacobian
+from goalinf.identify.policy_evaluation import collected
+from goalinf.rewards import Reward, base_of, reward_parameters
 from goalinf.worlds import World, label
 
 
@@ -48,7 +48,7 @@ class Demonstrations:
 
     def __post_init__(self) -> None:
         check_kind("world", self.world, World, "a World, such as gi.gridworld makes")
-        check_kind("agent", self.agent, Agent, "an agent, such as gi.soft_optimal(beta=1.0)")
+        check_kind("agent", self.agent, Agent, "an agent, such as gi.agents.soft_optimal(beta=1.0)")
         for name in ("trajectories", "steps"):
             check_count(name, getattr(self, name))
         check_known(self.agent)
@@ -100,7 +100,7 @@ class Demonstrations:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Comparison:
+class PreferenceQuery:
     r"""Ask which of two walks is preferred: the first with probability :math:`1/(1 + e^{-\beta(G_1 - G_2)})`.
 
     :math:`G = \sum_t \gamma^t R(s_t, a_t, s_{t+1})` is the return of a walk (Bradley and Terry 1952).
@@ -189,4 +189,4 @@ class Comparison:
         return one - two
 
 
-Experiment = Demonstrations | Comparison
+Experiment = Demonstrations | PreferenceQuery

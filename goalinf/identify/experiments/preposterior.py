@@ -10,13 +10,12 @@ import jax
 import numpy as np
 from scipy.special import logsumexp
 
-from goalinf.agents.derivatives import base_of
 from goalinf.identify.candidates import Place, Target
-from goalinf.identify.directions import Directions
 from goalinf.identify.experiments.kinds import Demonstrations, Experiment
-from goalinf.identify.kernel import kernel
-from goalinf.infer.fit import Fit
-from goalinf.rewards import Reward, check_reward
+from goalinf.identify.linear_algebra import kernel
+from goalinf.identify.local.unidentified import Directions
+from goalinf.inference.results.fit import Fit
+from goalinf.rewards import Reward, base_of, check_reward
 from goalinf.worlds import World
 
 

@@ -1,0 +1,200 @@
+"""Options: ways to go about things that are begun, followed for a while, and ended, not always when they should be."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from goalinf.agents.hidden.modes import Modes
+from goalinf.agents.parts.noise import AsIntended
+from goalinf.agents.parts.planners import stationary
+from goalinf.agents.policy import Policy
+from goalinf.planning.bellman import Problem
+from goalinf.planning.parameters import SHARE, Part, Ranges, check_shape
+from goalinf.precision import cast
+from goalinf.rewards import Reward, ended
+from goalinf.worlds import MDP, World
+
+
+class Option(eqx.Module):
+    """Somewhere to begin, something to do, and when to stop (Sutton, Precup and Singh 1999).
+
+    Parameters
+    ----------
+    policy : float (S, A)
+        Probability of each action in each state.
+    termination : float (S,)
+        Probability of stopping on arriving in each state.
+    initiation : bool (S,), optional
+        Where it may begin. None: everywhere.
+    name : str
+        What it is called in messages.
+
+    Raises
+    ------
+    ValueError
+        Where numbers are not probabilities or shapes do not fit each other.
+    """
+
+    policy: Float[Array | np.ndarray, "S A"]
+    termination: Float[Array | np.ndarray, " S"]
+    initiation: Bool[Array | np.ndarray, " S"]
+    name: str = eqx.field(static=True)
+
+    def __init__(self, policy: Any, termination: Any, initiation: Any = None, name: str = "option"):
+        self.policy = np.asarray(policy, float)
+        self.termination = np.asarray(termination, float)
+        self.initiation = np.ones(self.termination.shape, bool) if initiation is None else np.asarray(initiation, bool)
+        self.name = name
+
+    def __check_init__(self) -> None:
+        if self.policy.ndim != 2:
+            raise ValueError(f"policy of {self.name!r} has shape {self.policy.shape}; expected (state, action)")
+        n_states = len(self.policy)
+        for part, value in (("termination", self.termination), ("initiation", self.initiation)):
+            if value.shape != (n_states,):
+                raise ValueError(f"{part} of {self.name!r} has shape {value.shape}; its policy is of {n_states} states")
+        for part, value in (("policy", self.policy), ("termination", self.termination)):
+            if not ((value >= 0) & (value <= 1)).all():
+                raise ValueError(f"{part} of {self.name!r} holds numbers that are no probabilities, in [0, 1]")
+
+
+class Options(Part):
+    r"""Follows one option at a time, and may end it too early or too late.
+
+    An option is chosen by its value, which takes no errors into account,
+
+    .. math:: Q_O(s,o) &= \sum_a \pi_o(a \mid s) \Big[r(s,a) + \gamma \sum_t P(t \mid s,a)\,U(t,o)\Big]\\
+        U(t,o) &= (1 - \beta_o(t))\,Q_O(t,o) + \beta_o(t) \max_{o' \text{ that may begin in } t} Q_O(t,o')
+
+    by the agent's choice rule over the options that may begin. On arriving in s an option ends with probability
+    :math:`(1 - \zeta_o)\,\beta_o(s) + \zeta_e\,(1 - \beta_o(s))`, and the next one is chosen, which may be the same.
+    Which option is followed is a latent mode.
+
+    Parameters
+    ----------
+    options : tuple of Option
+        The options.
+    early : float or Distribution
+        :math:`\zeta_e`, in [0, 1]: probability of ending where it should go on.
+    overshoot : float or Distribution
+        :math:`\zeta_o`, in [0, 1]: probability of going on where it should end.
+    inner : execution
+        That of every option: slips, lapses, habits.
+    """
+
+    options: tuple[Option, ...]
+    early: Any = 0.0
+    overshoot: Any = 0.0
+    inner: Any = AsIntended()
+    parameters: ClassVar[Ranges] = {"early": SHARE, "overshoot": SHARE}
+
+    def __check_init__(self) -> None:
+        if not self.options or not all(isinstance(option, Option) for option in self.options):
+            raise ValueError("options are a tuple of at least one goalinf.agents.Option")
+
+    def check(self, world: World, reward: Reward) -> None:
+        """Refuse options that do not fit the world, or leave a state in which none may begin."""
+        going = ~np.asarray(ended(reward, world.mdp))
+        for option in self.options:
+            check_shape(f"policy of {option.name!r}", option.policy, world.mdp.available.shape, "state, action")
+            done = np.where(world.mdp.available, option.policy, 0.0).sum(axis=1)
+            if (wrong := going & (abs(done - 1.0) > 1e-6)).any():
+                state = int(wrong.argmax())
+                raise ValueError(
+                    f"policy of {option.name!r} in state {world.states[state]!r} gives the available actions "
+                    f"{done[state]:g} in total; expected 1"
+                )
+        begun = np.any([option.initiation for option in self.options], axis=0)
+        if (idle := going & ~begun).any():
+            raise ValueError(f"no option may begin in state {world.states[int(idle.argmax())]!r}; give one for it")
+
+    def enact(self, agent: Any, mdp: MDP, reward: Reward) -> Policy:
+        """One mode for each option."""
+        problem = Problem.of(agent.beliefs(mdp), reward, 1.0)
+        if hasattr(agent.beliefs, "foresee"):
+            problem = agent.beliefs.foresee(problem, agent.slip)
+        if agent.planner.discount is not None:
+            problem = dataclasses.replace(problem, discount=jnp.asarray(agent.planner.discount))
+        policies, ends, starts = self._stacked()
+        q, residual = _option_values(problem, policies, ends, starts)
+
+        beta = 1.0 if agent.beta is None else agent.beta
+        over = jnp.asarray(ended(reward, mdp))
+        may = starts | ~starts.any(axis=0)  # where nothing may begin the episode has ended
+        drawn = agent.choice(beta * q, may, ~over)
+        stop = ((1.0 - self.overshoot) * ends + self.early * (1.0 - ends)).T[..., None]
+        stays = jnp.eye(len(self.options), dtype=q.dtype)
+        available = jnp.asarray(mdp.available)
+        done = jnp.where((over | ~available.any(1))[:, None], available / available.sum(1, keepdims=True), policies)
+        return Policy(
+            jax.vmap(lambda one: self.inner(_log(one), available))(done),
+            beta * q,
+            over,
+            residual,
+            modes=Modes(drawn, _log(stop * jnp.exp(drawn)[:, None] + (1.0 - stop) * stays)),
+            history=self.inner if hasattr(self.inner, "bend") else None,
+        )
+
+    def _stacked(self) -> tuple[Any, Any, Any]:
+        """Policies (O, S, A), probabilities of ending (O, S), and where each may begin (O, S)."""
+        found = [[getattr(o, part) for o in self.options] for part in ("policy", "termination", "initiation")]
+        return tuple(cast(np.stack(each) if isinstance(each[0], np.ndarray) else jnp.stack(each)) for each in found)
+
+
+def _option_values(problem: Problem, policies: Any, ends: Any, starts: Any) -> tuple[Any, Any]:
+    """Q of following each option from each state (O, S), and the residual.
+
+    They are the values of a larger problem. Its states are those of following each option, (O, S), which go on or end,
+    and those of choosing, (S,), where an action is an option that begins at once. The discount is in its weights.
+    """
+    problem = cast(problem)
+    (n_options, n_states), n_neighbors = ends.shape, len(problem.neighbors)
+    own, size = jnp.arange(n_options), n_options * n_states
+    begun = n_states * own[:, None] + jnp.arange(n_states)  # (O, S): numbers of the states of following
+    done = jnp.where(problem.pinned, 0.0, policies.swapaxes(1, 2))  # (O, A, S)
+    onward = problem.discount * jnp.einsum("oas,aus->uos", done, problem.weights)
+    over = jnp.moveaxis(ends[:, problem.neighbors], 0, 1)  # (U, O, S)
+
+    def rows(following, choosing):
+        """What follows where an option is followed (2 U, O, S) and chosen (O, S), as (U', O S + S)."""
+        both = following.reshape(2 * n_neighbors, size), choosing
+        return jnp.concatenate(
+            [jnp.pad(one, ((0, max(2 * n_neighbors, n_options) - len(one)), (0, 0))) for one in both], axis=1
+        )
+
+    def weights(option):
+        """Those of one action: the first goes on where an option is followed."""
+        going = jnp.where(option == 0, jnp.concatenate([onward * (1.0 - over), onward * over]), 0.0)
+        return rows(going, jnp.broadcast_to((own == option)[:, None], ends.shape).astype(onward.dtype))
+
+    still = begun[:, :1] + problem.neighbors[:, None]
+    neighbors = rows(jnp.concatenate([still, jnp.broadcast_to(size + problem.neighbors[:, None], still.shape)]), begun)
+    income = jnp.where(own[:, None] == 0, (done * problem.reward).sum(axis=1).ravel(), 0.0)
+    pinned = jnp.tile(problem.pinned, n_options + 1)
+    going_on = jnp.broadcast_to(own[:, None] == 0, (n_options, size))
+    larger = Problem(
+        reward=jnp.concatenate([income, jnp.zeros_like(ends)], axis=1),
+        weights=jax.vmap(weights)(own),
+        neighbors=neighbors,
+        origins=jnp.zeros((0, pinned.size), int),
+        available=jnp.concatenate([going_on, starts], axis=1) | pinned,
+        pinned=pinned,
+        pins=jnp.tile(problem.pins, n_options + 1),
+        discount=jnp.ones_like(problem.discount),
+        initial=jnp.zeros(pinned.size),
+    )
+    plan = stationary(larger, "hard")
+    return plan.values[:size].reshape(ends.shape), plan.residual
+
+
+def _log(probabilities: Any) -> Any:
+    """Logarithm with −inf, and no derivative, at zero."""
+    some = probabilities > 0
+    return jnp.where(some, jnp.log(jnp.where(some, probabilities, 1.0)), -jnp.inf)

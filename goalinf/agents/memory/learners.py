@@ -1,0 +1,291 @@
+r"""Agents that learn: from trial to trial they know better what is good, and everybody can see what they saw.
+
+What they have learned is a history (:mod:`goalinf.agents.memory.habits`): a table of values that every step changes. A
+missing choice (not recorded, or a response that was missed) leaves the table as it was.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+from numpyro.distributions import Distribution
+
+from goalinf.agents.memory.habits import History, Row, Step, done
+from goalinf.agents.parts.noise import AsIntended
+from goalinf.agents.parts.planners import Planner
+from goalinf.checks import check_count
+from goalinf.planning.bellman import Problem, highest
+from goalinf.planning.parameters import INFINITY, SHARE, Ranges
+from goalinf.planning.solution import Plan
+from goalinf.precision import cast
+from goalinf.rewards import Reward, ended, pinned
+from goalinf.worlds import MDP, World, label
+
+_UNSEEN = -1  # in the place of a first choice that was not observed: no cell of the table
+
+
+class Experience(eqx.Module):
+    """What a step brings: the rewards of a world, to be looked up.
+
+    Parameters
+    ----------
+    reward, probability : float (S, A, K)
+        Of every outcome.
+    successors : int (S, A, K)
+        Where it leads.
+    available : bool (S, A)
+        What can be chosen.
+    given : bool (S,)
+        States whose value is not learned: ended states and dead ends.
+    values : float (S,)
+        Their values, in utility; zero elsewhere.
+    """
+
+    reward: Float[Array, "S A K"]
+    probability: Float[Array, "S A K"]
+    successors: Int[Array, "S A K"]
+    available: Bool[Array, "S A"]
+    given: Bool[Array, " S"]
+    values: Float[Array, " S"]
+
+    @classmethod
+    def of(cls, mdp: MDP, reward: Reward) -> Experience:
+        """That of this world and reward."""
+        mdp, reward = cast((mdp, reward))
+        brings = jnp.broadcast_to(reward(mdp), mdp.probabilities.shape)
+        dead, value = pinned(reward, mdp)
+        given = ended(reward, mdp) | dead
+        arrays = (mdp.probabilities, mdp.successors, mdp.available, given, jnp.where(dead, value, jnp.zeros(())))
+        return cls(brings, *map(jnp.asarray, arrays))
+
+    def reward_of(self, steps: Step) -> Any:
+        """The reward of each step; the expected one of those that lead to the same state."""
+        place = steps.state, steps.action
+        leads = self.successors[place] == steps.following[..., None]
+        weight = jnp.where(leads, self.probability[place], 0.0)
+        total = weight.sum(axis=-1)
+        mean = (weight * self.reward[place]).sum(axis=-1) / jnp.where(total > 0, total, 1.0)
+        return jnp.where(total > 0, mean, self.reward[place].mean(axis=-1))
+
+    def best(self, row: Any, state: Any) -> Any:
+        """The highest of the values of the choices in a state; the given value where that is not learned."""
+        offered = jnp.where(self.available[state], row, -jnp.inf)
+        return jnp.where(self.given[state], self.values[state], highest(offered[:, None])[0])
+
+
+class Learner(Planner):
+    """A planner that plans nothing: what it knows is in its history."""
+
+    horizon: ClassVar[None] = None
+    outlook: ClassVar[None] = None
+    endless: ClassVar[bool] = False
+
+    def __call__(self, problem: Problem, near: Any = None) -> Plan:
+        """No values yet."""
+        nothing = jnp.zeros_like(cast(problem).reward)
+        return Plan(nothing, nothing[0], nothing[0, 0])
+
+
+class QLearning(Learner):
+    r"""Learns from the difference between what it expected and what came (Watkins 1989).
+
+    .. math:: \pi_t = \mathrm{softmax}_a(\beta\,Q_t(s_t, a)),\quad
+        Q(s,a) \leftarrow Q(s,a) + \alpha\,[R + \gamma \max_b Q(s',b) - Q(s,a)]
+
+    Along a trajectory, from ``initial`` everywhere.
+
+    Parameters
+    ----------
+    learning_rate : float or Distribution
+        :math:`\alpha`, in [0, 1].
+    discount : float or Distribution, optional
+        :math:`\gamma`. None: that of the world.
+    initial : float or Distribution
+        Every value before the first step, in utility.
+    """
+
+    learning_rate: Any
+    discount: Any = None
+    initial: Any = 0.0
+    parameters: ClassVar[Ranges] = {"learning_rate": SHARE, "discount": SHARE, "initial": (-INFINITY, INFINITY)}
+
+    @property
+    def scales(self) -> bool:
+        """Whether c times the reward has c times the values: what is expected at first does not grow with it."""
+        return not isinstance(self.initial, (Distribution, jax.core.Tracer)) and not np.any(self.initial)
+
+    def history(self, mdp: MDP, reward: Reward, beta: Any, inner: Any) -> LearnedValues:
+        """What is learned along a trajectory."""
+        discount = mdp.discount if self.discount is None else self.discount
+        rate, discount, initial, beta = (
+            jnp.asarray(x, float) for x in (self.learning_rate, discount, self.initial, beta)
+        )
+        return LearnedValues(Experience.of(mdp, reward), rate, discount, initial, beta, inner)
+
+
+class LearnedValues(History, eqx.Module):
+    """The table of a Q-learner; see :class:`QLearning`."""
+
+    experience: Experience
+    learning_rate: Any
+    discount: Any
+    initial: Any
+    beta: Any
+    inner: Any = AsIntended()
+
+    def start(self, log_probs: Float[Array, "*T S A"]) -> Any:
+        """Nothing learned."""
+        return jnp.full(log_probs.shape[-2:], self.initial, log_probs.dtype)
+
+    def look(self, values: Any, state: Int[Array, ""]) -> Any:
+        """What was learned of the choices in a state."""
+        return values[state]
+
+    def bend(self, learned: Any, row: Row) -> Row:
+        """Log-probabilities of the choices in a state by what was learned."""
+        return done(self.inner, jax.nn.log_softmax(row + self.beta * learned))
+
+    def brings(self, steps: Step) -> Any:
+        """Rewards."""
+        return self.experience.reward_of(steps)
+
+    def after(self, values: Any, step: Step, brought: Any) -> Any:
+        """The table after one more step."""
+        place = step.state, step.action
+        target = brought + self.discount * self.experience.best(values[step.following], step.following)
+        rate = jnp.where(step.observed, self.learning_rate, 0.0)
+        return values.at[place].add(rate * (target - values[place]))
+
+
+class TwoStep(Learner):
+    r"""The hybrid of model-based and model-free learning in the two-step task (Daw et al. 2011).
+
+    In the first state it chooses by :math:`\beta_1\,[w\,Q_{MB} + (1 - w)\,Q_{MF} + p\,\mathrm{rep}]`, in a second one
+    by :math:`\beta_2\,Q_2`, where :math:`Q_{MB}(a) = \sum_{s'} P(s' \mid a) \max_b Q_2(s', b)` and rep marks the last
+    first choice. After the reward R of a trial, both with :math:`Q_2` as it was before,
+
+    .. math:: Q_{MF}(a) &\leftarrow Q_{MF}(a) + \alpha_1\,[Q_2 - Q_{MF}(a)] + \alpha_1 \lambda\,[R - Q_2]\\
+        Q_2 &\leftarrow Q_2 + \alpha_2\,[R - Q_2]
+
+    Parameters
+    ----------
+    learning_rate_1, learning_rate_2 : float or Distribution
+        :math:`\alpha_1` and :math:`\alpha_2`, in [0, 1].
+    beta_1, beta_2 : float or Distribution
+        Inverse temperatures of both stages, at least 0.
+    eligibility : float or Distribution
+        :math:`\lambda`, in [0, 1]: how far a reward reaches back to the first choice.
+    repetition : float or Distribution
+        p, in utility: how much the last first choice is liked.
+    model_based : float or Distribution
+        w, in [0, 1]. 0: model-free; 1: model-based.
+    first : int (static)
+        Number of the first state; the second ones are those that follow it.
+    """
+
+    learning_rate_1: Any
+    learning_rate_2: Any
+    beta_1: Any
+    beta_2: Any
+    eligibility: Any
+    repetition: Any
+    model_based: Any
+    first: int = eqx.field(static=True, default=0)
+    scales: ClassVar[bool] = False
+    parameters: ClassVar[Ranges] = {
+        "learning_rate_1": SHARE,
+        "learning_rate_2": SHARE,
+        "beta_1": (0.0, INFINITY),
+        "beta_2": (0.0, INFINITY),
+        "eligibility": SHARE,
+        "repetition": (-INFINITY, INFINITY),
+        "model_based": SHARE,
+    }
+
+    def __check_init__(self) -> None:
+        check_count("first, the number of the first state,", self.first, least=0)
+
+    def check(self, world: World, reward: Reward) -> None:
+        """Refuse a first state in which no trial can begin."""
+        if self.first >= world.n_states:
+            raise ValueError(f"first is {self.first}; expected the number of a state, below {world.n_states}")
+        if ended(reward, world.mdp)[self.first]:
+            raise ValueError(
+                f"first is {self.first}, state {label(world.states[self.first])}, where the episode has ended: give "
+                "the number of the state in which trials begin"
+            )
+
+    def history(self, mdp: MDP, reward: Reward, beta: Any, inner: Any) -> Trials:
+        """What is learned from trial to trial."""
+        numbers = {name: jnp.asarray(getattr(self, name), float) for name in self.parameters}
+        return Trials(experience=Experience.of(mdp, reward), inner=inner, first=self.first, **numbers)
+
+
+class Trials(History, eqx.Module):
+    """What a :class:`TwoStep` agent carries: its table, its last first choice, and the one it likes to repeat."""
+
+    experience: Experience
+    learning_rate_1: Any
+    learning_rate_2: Any
+    beta_1: Any
+    beta_2: Any
+    eligibility: Any
+    repetition: Any
+    model_based: Any
+    inner: Any
+    first: int = eqx.field(static=True)
+
+    def start(self, log_probs: Float[Array, "*T S A"]) -> Any:
+        """Nothing learned, nothing chosen."""
+        n_states, n_actions = log_probs.shape[-2:]
+        table, repeated = jnp.zeros((n_states, n_actions), log_probs.dtype), jnp.zeros(n_actions, log_probs.dtype)
+        return table, jnp.asarray(_UNSEEN), repeated
+
+    def look(self, past: Any, state: Int[Array, ""]) -> Any:
+        """All that was learned, which is little in this task, and what is repeated."""
+        values, _, repeated = past
+        return state, values, repeated
+
+    def bend(self, seen: Any, row: Row) -> Row:
+        """Log-probabilities of the choices in a state by what was learned."""
+        state, values, repeated = seen
+        world = self.experience
+        best = jax.vmap(world.best)(values, jnp.arange(len(values)))
+        planned = (world.probability[self.first] * best[world.successors[self.first]]).sum(axis=-1)
+        mixed = self.model_based * planned + (1.0 - self.model_based) * values[self.first]
+        first = self.beta_1 * (mixed + self.repetition * repeated)
+        liking = jnp.where(state == self.first, first, self.beta_2 * values[state])
+        return done(self.inner, jax.nn.log_softmax(row + liking))
+
+    def brings(self, steps: Step) -> Any:
+        """Rewards; whether a trial begins; whether it was a second choice."""
+        world, begins = self.experience, steps.state == self.first
+        follows = (world.successors[self.first] == steps.state[..., None, None]) & (world.probability[self.first] > 0)
+        return world.reward_of(steps), begins, steps.observed & ~begins & follows.any(axis=(-2, -1))
+
+    def after(self, past: Any, step: Step, brought: Any) -> Any:
+        """What is carried on after one more step."""
+        (values, chosen, repeated), (reward, begins, second) = past, brought
+        # Both lines read the value of the second choice as it was before.
+        at_first, at_second = _cell(values, self.first, chosen), _cell(values, step.state, step.action)
+        expected = (values * at_second).sum()
+        before = expected - (values * at_first).sum()
+        rate_1, rate_2 = (jnp.where(second, rate, 0.0) for rate in (self.learning_rate_1, self.learning_rate_2))
+        surprise = reward - expected
+        first_learned = at_first * rate_1 * (before + self.eligibility * surprise)
+        return (
+            values + first_learned + at_second * rate_2 * surprise,
+            jnp.where(begins, jnp.where(step.observed, step.action, _UNSEEN), chosen),
+            jnp.where(begins & step.observed, jnp.arange(len(repeated)) == step.action, repeated),
+        )
+
+
+def _cell(table: Any, row: Any, column: Any) -> Any:
+    """One at a place of a small table, zero elsewhere: quicker than places that differ between walkers."""
+    rows, columns = map(jnp.arange, table.shape)
+    return ((rows == row)[:, None] & (columns == column)).astype(table.dtype)

@@ -1,0 +1,1 @@
+"""Parts of a planning agent: beliefs, planners, choice rules, noise."""

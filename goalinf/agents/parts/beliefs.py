@@ -1,0 +1,185 @@
+"""Beliefs: what the agent thinks is true of the world. A belief maps an MDP to the MDP that is planned in."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from goalinf.planning.bellman import Problem
+from goalinf.planning.parameters import INFINITY, SHARE, Part, Ranges
+from goalinf.precision import namespace
+from goalinf.rewards import Reward
+from goalinf.worlds import MDP, World
+
+
+class TrueBeliefs(Part):
+    """The agent knows the world."""
+
+    numpy: ClassVar[bool] = True
+
+    def __call__(self, mdp: MDP) -> MDP:
+        """The world itself."""
+        return mdp
+
+
+class IllusionOfControl(Part):
+    r"""Likely outcomes seem more likely, or less, than they are (Chan, Critch and Dragan 2021).
+
+    .. math:: \tilde P(t \mid s,a) \propto P(t \mid s,a)^n \text{ over the possible outcomes}
+
+    Parameters
+    ----------
+    control : float or Distribution
+        :math:`n`, at least 0. 0: all possible outcomes seem alike; 1: the truth; towards infinity: only the most
+        likely one.
+    """
+
+    control: Any
+    parameters: ClassVar[Ranges] = {"control": (0.0, INFINITY)}
+
+    def __call__(self, mdp: MDP) -> MDP:
+        """The same outcomes with other probabilities."""
+        given = jnp.asarray(mdp.probabilities)
+        # A successor can stand in several places: what is distorted is the probability of them all together.
+        same = mdp.slots[..., :, None] == mdp.slots[..., None, :]
+        total = jnp.sum(jnp.where(same, given[..., None, :], 0.0), axis=-1)
+        possible = given > 0
+        share = jnp.where(possible, given / jnp.where(possible, total, 1.0), 0.0)
+        highest = jnp.where(possible, total, 0.0).max(axis=-1, keepdims=True)
+        ratio = jnp.where(possible, total / highest, 1.0)
+        distorted = share * ratio**self.control
+        return dataclasses.replace(mdp, probabilities=distorted / distorted.sum(axis=-1, keepdims=True))
+
+
+class FalseDynamics(Part):
+    r"""The agent believes in a mixture of the world and another one (Reddy, Dragan and Levine 2018).
+
+    .. math:: \tilde P = (1 - m) P + m P'
+
+    Parameters
+    ----------
+    confusion : float or Distribution
+        :math:`m`, in [0, 1]. 0: the truth.
+    alternative : World, MDP or int (A,)
+        :math:`P'`: another world with the same states and actions; or for every action the number of the one whose
+        outcomes it is taken to have (those of an action that is not available are to stay).
+    """
+
+    confusion: Any
+    alternative: Any = eqx.field(converter=lambda value: _alternative(value))
+    parameters: ClassVar[Ranges] = {"confusion": SHARE}
+    numpy: ClassVar[bool] = True
+
+    def check(self, world: World, reward: Reward) -> None:
+        """Refuse an alternative of another size, and a reward that is not defined for other outcomes."""
+        n_states, n_actions = world.n_states, world.n_actions
+        if isinstance(self.alternative, MDP):
+            found = self.alternative.n_states, self.alternative.n_actions
+            if found != (n_states, n_actions):
+                raise ValueError(
+                    f"alternative is a world of {found[0]} states and {found[1]} actions; "
+                    f"this world has {n_states} and {n_actions}"
+                )
+        elif len(self.alternative) != n_actions or not (self.alternative < n_actions).all():
+            raise ValueError(
+                f"alternative is {self.alternative.tolist()}; expected the numbers of {n_actions} actions, "
+                f"each from 0 to {n_actions - 1}"
+            )
+        if "successor" in {axis for axes in _all_dims(reward) for axis in axes}:
+            raise ValueError(
+                "a reward by outcome says nothing of outcomes that this agent only believes in: "
+                "use a StateReward, ActionReward, LinearReward of these, or a goal"
+            )
+
+    def __call__(self, mdp: MDP) -> MDP:
+        """The outcomes of both worlds side by side."""
+        xp = namespace(mdp, self.confusion, self.alternative)
+        other, slots, joined = self._other(mdp, xp)
+        both = [(1.0 - self.confusion) * mdp.probabilities, self.confusion * other.probabilities]
+        return dataclasses.replace(
+            mdp,
+            successors=xp.concatenate([mdp.successors, other.successors], axis=-1),
+            probabilities=xp.concatenate(both, axis=-1),
+            slots=xp.concatenate([mdp.slots, slots], axis=-1),
+            **joined,
+        )
+
+    def _other(self, mdp: MDP, xp: Any) -> tuple[MDP, Any, dict[str, Any]]:
+        """The other world, where its successors stand among the neighbors of both, and those."""
+        if not isinstance(self.alternative, MDP):
+            swapped = {name: getattr(mdp, name)[:, self.alternative] for name in ("successors", "probabilities")}
+            return dataclasses.replace(mdp, **swapped), mdp.slots[:, self.alternative], {}
+        other = self.alternative
+        (width, n_states), width_other = mdp.neighbors.shape, other.neighbors.shape[0]
+        beyond = (width + width_other) * n_states
+        origins = xp.zeros((0, n_states), np.int32)
+        if len(mdp.origins) and len(other.origins):
+            mine = xp.where(mdp.origins == width * n_states, beyond, mdp.origins)
+            theirs = xp.where(other.origins == width_other * n_states, beyond, other.origins + width * n_states)
+            origins = xp.concatenate([mine, theirs])
+        neighbors = xp.concatenate([mdp.neighbors, other.neighbors])
+        return other, other.slots + width, {"neighbors": neighbors, "origins": origins}
+
+
+def _alternative(value: Any) -> Any:
+    """A world's MDP, or an order of actions as an array."""
+    if isinstance(value, (MDP, jax.Array)):
+        return value
+    if isinstance(value, World):
+        return value.mdp
+    order = np.asarray(value)
+    if order.ndim != 1 or order.dtype.kind not in "iu" or not (order >= 0).all():
+        raise ValueError(
+            f"alternative is {value!r}; expected a World, or for every action the number of one, such as [1, 0]"
+        )
+    return order
+
+
+def _all_dims(reward: Any) -> list[tuple[str, ...]]:
+    base = getattr(reward, "base", None)
+    return [*reward.dims.values(), *([] if base is None else _all_dims(base))]
+
+
+class ForeseesSlips(Part):
+    r"""The agent knows the world, and that it will not always do what it means to do.
+
+    .. math:: \tilde P(\cdot \mid s,a) = \sum_{a'} e(a' \mid s,a)\,P(\cdot \mid s,a'),\quad
+        e = (1 - \eta)\,\delta_a + \eta\,/\,|A(s)|
+
+    and in the same way for the reward. The probability of a slip is that of its execution.
+    """
+
+    def __call__(self, mdp: MDP) -> MDP:
+        """The world itself."""
+        return mdp
+
+    def foresee(self, problem: Problem, slip: Any) -> Problem:
+        """The problem in which every choice has the outcomes of what is done."""
+        done = problem.available / problem.available.sum(axis=0)  # by a slip, (A, S)
+
+        def mixed(x):
+            axes = (slice(None), *(None,) * (x.ndim - 2), slice(None))
+            return (1.0 - slip) * x + slip * (done[axes] * x).sum(axis=0)
+
+        reward, weights = mixed(problem.reward), mixed(problem.weights)
+        outcomes = problem.outcomes
+        if outcomes is not None:
+            n_actions, width, n_states = outcomes.reward.shape
+            spread = lambda x: jnp.broadcast_to(  # noqa: E731
+                x.reshape(1, n_actions * width, n_states), (n_actions, n_actions * width, n_states)
+            )
+            join = lambda x: jnp.concatenate([x, spread(x)], axis=1)  # noqa: E731
+            by_slip = spread(slip * done[:, None] * outcomes.probability)
+            outcomes = dataclasses.replace(
+                outcomes,
+                reward=join(outcomes.reward),
+                successors=join(outcomes.successors),
+                slots=join(outcomes.slots),
+                probability=jnp.concatenate([(1.0 - slip) * outcomes.probability, by_slip], axis=1),
+            )
+        return dataclasses.replace(problem, reward=reward, weights=weights, outcomes=outcomes)

@@ -1,0 +1,138 @@
+"""Choice: from Q-values to log-probabilities of actions."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from goalinf.planning.bellman import highest, log_sum_exp
+from goalinf.planning.parameters import INFINITY, SHARE, Part, Ranges, check_policy, check_shape
+from goalinf.precision import namespace
+from goalinf.rewards import Reward, ended
+from goalinf.worlds import World
+
+Utilities = Float[Array | np.ndarray, "*T A S"]
+Available = Bool[Array | np.ndarray, "A S"]
+Acting = Bool[Array | np.ndarray, " S"]
+LogProbs = Float[Array | np.ndarray, "*T S A"]
+
+
+class Softmax(Part):
+    r"""Luce's choice rule over the available actions.
+
+    .. math:: \pi(a \mid s) \propto \pi_0(a \mid s)\,e^{\pm\beta\,Q(s,a)}
+
+    Parameters
+    ----------
+    beta : float, (S,) or Distribution
+        Inverse temperature, in 1/utility, at least zero; one number, or one for each state.
+    default : float (A,), (S, A) or Distribution, optional
+        :math:`\pi_0`, the policy that is followed where nothing matters, cut to the available actions. None: uniform.
+    sign : {1, -1}
+        -1: the worse, the likelier.
+    """
+
+    beta: Any
+    default: Any = None
+    sign: Literal[1, -1] = eqx.field(static=True, default=1)
+    parameters: ClassVar[Ranges] = {"beta": (0.0, INFINITY), "default": SHARE}
+    numpy: ClassVar[bool] = True
+
+    def __check_init__(self) -> None:
+        if self.sign not in (1, -1):
+            raise ValueError(f"sign is {self.sign!r}; expected 1, or -1 for choices that are the likelier the worse")
+
+    def check(self, world: World, reward: Reward) -> None:
+        """Refuse a default policy or inverse temperatures that do not fit the world."""
+        if self.default is not None:
+            check_policy("default", self.default, world, ended(reward, world.mdp))
+        if np.ndim(self.beta):
+            check_shape("beta", self.beta, (world.n_states,), "state")
+
+    def log_default(self, available: Available) -> Any:
+        """Log-probability of each available choice under the default policy, ``(A, S)``; None where it is uniform.
+
+        What it gives to actions that are not available goes to the others. Where nothing is left, as where an episode
+        has ended, it is uniform.
+        """
+        if self.default is None:
+            return None
+        xp = namespace(self.default, available)
+        default = xp.asarray(self.default)
+        default = xp.where(available, default.T if default.ndim == 2 else default[:, None], 0.0)
+        default = xp.where(default.any(axis=0), default, available)
+        possible = default > 0
+        default = default / default.sum(axis=0)
+        return xp.where(possible, xp.log(xp.where(possible, default, 1.0)), -xp.inf)
+
+    def __call__(self, q: Utilities, available: Available, acting: Acting) -> LogProbs:
+        """Log-probabilities from ``q``, which is already multiplied by beta; −inf where unavailable."""
+        q = self.sign * q
+        default = self.log_default(available)
+        return log_policy(q if default is None else q + default, available)
+
+
+def log_policy(q: Any, available: Available) -> LogProbs:
+    """Log-probabilities of a softmax over the available actions, ``(*T, S, A)``, of values ``(*T, A, S)``."""
+    xp = namespace(q, available)
+    q = xp.where(available, q, -xp.inf)
+    if xp is not np:
+        return xp.swapaxes(jax.nn.log_softmax(q, axis=-2), -1, -2)
+    q = q - q.max(axis=-2, keepdims=True)  # first, so that every row sums to one however large the values are
+    return np.swapaxes(q - np.expand_dims(log_sum_exp(q, axis=-2), -2), -1, -2)
+
+
+class Satisficing(Part):
+    r"""Anything that is good enough will do (Simon 1956), softened.
+
+    .. math:: \pi(a \mid s) \propto \sigma\big(k\,(Q(s,a) - \max_b Q(s,b) + c)\big)
+
+    Parameters
+    ----------
+    aspiration : float or Distribution
+        :math:`c`, in utility, at least 0: how much less than the best is good enough.
+    sharpness : float or Distribution
+        :math:`k`, in 1/utility, above 0. With :math:`c = 0` and large :math:`k` only the best will do.
+    """
+
+    aspiration: Any
+    sharpness: Any
+    scales: ClassVar[bool] = False
+    parameters: ClassVar[Ranges] = {
+        "aspiration": (0.0, INFINITY),
+        "sharpness": (1e-9, INFINITY),
+    }
+
+    def __call__(self, q: Utilities, available: Available, acting: Acting) -> LogProbs:
+        """Log-probabilities from ``q`` in utility; −inf where unavailable."""
+        q, available = jnp.asarray(q), jnp.asarray(available)
+        short = q - highest(jnp.where(available, q, -jnp.inf))[..., None, :]
+        good = jax.nn.log_sigmoid(self.sharpness * (jnp.where(available, short, 0.0) + self.aspiration))
+        return log_policy(good, available)
+
+
+class DefaultPolicy(Part):
+    """What is done does not depend on what is wanted: uniform, or a given policy.
+
+    Parameters
+    ----------
+    default : float (A,), (S, A) or Distribution, optional
+        The policy. None: uniform over the available actions.
+    """
+
+    default: Any = None
+    parameters: ClassVar[Ranges] = {"default": SHARE}
+    numpy: ClassVar[bool] = True
+
+    def check(self, world: World, reward: Reward) -> None:
+        """Refuse a policy that does not fit the world."""
+        Softmax(0.0, self.default).check(world, reward)
+
+    def __call__(self, q: Utilities, available: Available, acting: Acting) -> LogProbs:
+        """Log-probabilities whatever ``q`` is."""
+        return Softmax(0.0, self.default)(0.0 * q, available, acting)

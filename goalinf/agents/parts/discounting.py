@@ -1,0 +1,135 @@
+"""Planners that discount by delay: what is now weighs more than it will have weighed."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from goalinf.agents.parts.planners import Ambiguity, Planner, check_sweeps, stationary
+from goalinf.checks import check_count, check_flag
+from goalinf.planning.bellman import Problem, action_values, biased_values
+from goalinf.planning.parameters import INFINITY, SHARE, Ranges
+from goalinf.planning.solution import Plan
+from goalinf.precision import cast
+
+
+class QuasiHyperbolic(Planner):
+    r"""Everything later counts for :math:`b` times less than it will then (Laibson 1997).
+
+    Naive: :math:`Q = r + b\,\delta P V_\delta` with :math:`V_\delta` the optimal values at discount :math:`\delta`: it
+    believes that it will not be biased later. Sophisticated: :math:`Q = r + b\,\delta P U` and
+    :math:`U = \sum_a \pi_a (r + \delta P U)_a` with :math:`\pi = \mathrm{softmax}(\beta Q)`: a stationary
+    Markov-perfect equilibrium with its later selves, of which there can be several at high beta.
+
+    Parameters
+    ----------
+    present_bias : float or Distribution
+        :math:`b`, in [0, 1]. 1: no bias.
+    discount : float or Distribution, optional
+        :math:`\delta`. None: that of the world.
+    sophisticated : bool
+        Whether it knows.
+    """
+
+    present_bias: Any
+    discount: Any = None
+    sophisticated: bool = eqx.field(static=True, default=False)
+    parameters: ClassVar[Ranges] = {"present_bias": SHARE, "discount": SHARE}
+    horizon: ClassVar[None] = None
+    outlook: ClassVar[None] = None
+
+    def __check_init__(self) -> None:
+        check_flag("sophisticated", self.sophisticated)
+
+    @property
+    def uses_beta(self) -> bool:
+        """Whether it foresees its own choices."""
+        return self.sophisticated
+
+    @property
+    def smooth(self) -> bool:
+        """Whether no maximum is taken."""
+        return self.sophisticated
+
+    @property
+    def ambiguous(self) -> Ambiguity | None:
+        """There can be several equilibria with its later selves."""
+        return Ambiguity() if self.sophisticated else None
+
+    def __call__(self, problem: Problem, near: Any = None) -> Plan:
+        """Plan."""
+        problem = cast(problem)
+        discount = problem.discount if self.discount is None else jnp.asarray(self.discount)
+        bias = jnp.asarray(self.present_bias, problem.reward.dtype)
+        biased = dataclasses.replace(problem, discount=discount, present_bias=bias)
+        if self.sophisticated:
+            return stationary(biased, "mean", near)
+        plan = stationary(dataclasses.replace(problem, discount=discount), "hard")
+        return Plan(biased_values(biased, plan.q), plan.values, plan.residual)
+
+
+class Hyperbolic(Planner):
+    r"""Utility after a delay d counts :math:`D(d) = 1/(1 + k d)` (Evans, Stuhlmüller and Goodman 2016).
+
+    With n decisions left and at a delay d from where the plan is made,
+
+    .. math:: EU_n(s,a,d) &= D(d)\,r(s,a) + \sum_t P(t \mid s,a) \sum_{a'} C_{n-1}(a' \mid t, d')\,EU_{n-1}(t,a',d+1)\\
+        C_n(a \mid s,d) &= \mathrm{softmax}_a(\beta\,EU_n(s,a,d))
+
+    and what is done is :math:`C_n(a \mid s, 0)`. Naive: :math:`d' = d + 1`, later selves are thought to see the delays
+    of today. Sophisticated: :math:`d' = 0`. The discount factor of the world plays no part.
+
+    Parameters
+    ----------
+    k : float or Distribution
+        Discount rate per step, at least 0. 0: no discounting.
+    horizon : int
+        Number of decisions.
+    sophisticated : bool
+        Whether it knows that later selves will see things differently.
+    """
+
+    k: Any
+    horizon: int = eqx.field(static=True)
+    sophisticated: bool = eqx.field(static=True, default=False)
+    parameters: ClassVar[Ranges] = {"k": (0.0, INFINITY)}
+    outlook: ClassVar[None] = None
+    endless: ClassVar[bool] = False
+    uses_beta: ClassVar[bool] = True
+    smooth: ClassVar[bool] = True
+
+    def __check_init__(self) -> None:
+        if self.horizon is None:
+            raise ValueError("horizon is None; delays are counted up to an end: give a whole number of decisions")
+        check_count("horizon", self.horizon)
+        check_flag("sophisticated", self.sophisticated)
+
+    def __call__(self, problem: Problem, near: Any = None) -> Plan:
+        """Plan: one policy per decision."""
+        problem = cast(problem)
+        check_sweeps("horizon", self.horizon, problem)
+        # Weight of every delay; that of the horizon itself is met by dead ends behind the last decision.
+        counts = 1.0 / (1.0 + self.k * jnp.arange(self.horizon + 1, dtype=problem.reward.dtype))
+        given = counts[:, None] * problem.pins
+        habit = 0.0 if problem.default is None else problem.default
+        undiscounted = dataclasses.replace(problem, discount=jnp.ones_like(problem.discount))
+        ahead_of = jax.vmap(lambda values: action_values(undiscounted, values) - problem.reward)
+
+        def back(values, _):
+            """Values ``(D, S)`` at every delay with one decision more; its Q-values at no delay."""
+            later = jnp.concatenate([values[1:], values[-1:]])  # nobody asks for the last one
+            utility = counts[:, None, None] * problem.reward + ahead_of(later)
+            seen = (utility[:1] if self.sophisticated else utility) + habit
+            seen = jnp.where(problem.available, seen, -jnp.inf)
+            expected = (jax.nn.softmax(seen, axis=1) * utility).sum(axis=1)
+            now = jnp.where(problem.pinned, given, expected)
+            return now, (utility[0], now[0])
+
+        end = jnp.where(problem.pinned, given, 0.0)
+        _, (q, values) = lax.scan(back, end, None, length=self.horizon, reverse=True)
+        return Plan(q, values, jnp.zeros((), values.dtype))

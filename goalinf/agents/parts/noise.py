@@ -1,0 +1,81 @@
+"""Execution: from the action that was chosen to the action that is done, log-probabilities to log-probabilities."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from goalinf.checks import check_choice
+from goalinf.planning.parameters import SHARE, Part, Ranges
+from goalinf.precision import namespace
+
+LogProbs = Float[Array | np.ndarray, "*T S A"]
+Available = Bool[Array | np.ndarray, "S A"]
+
+
+class AsIntended(Part):
+    """What is chosen is done."""
+
+    numpy: ClassVar[bool] = True
+
+    def __call__(self, log_probs: LogProbs, available: Available) -> LogProbs:
+        """The same log-probabilities."""
+        return log_probs
+
+
+class Lapse(Part):
+    r"""Now and then anything is done: :math:`\pi' = (1 - \epsilon)\,\pi + \epsilon\,/\,|A(s)|`.
+
+    The usual cure where a single impossible choice would drive beta to zero (Wichmann and Hill 2001).
+
+    Parameters
+    ----------
+    lapse : float or Distribution
+        :math:`\epsilon`, in [0, 1].
+    """
+
+    lapse: Any
+    parameters: ClassVar[Ranges] = {"lapse": SHARE}
+    numpy: ClassVar[bool] = True
+
+    def __call__(self, log_probs: LogProbs, available: Available) -> LogProbs:
+        """Log-probabilities of what is done."""
+        return _blurred(log_probs, available, self.lapse)
+
+
+class Slip(Part):
+    r"""The hand slips: what is done is :math:`(1 - \eta)\,\delta_a + \eta\,/\,|A(s)|`, whatever was meant.
+
+    Parameters
+    ----------
+    slip : float or Distribution
+        :math:`\eta`, in [0, 1].
+    recorded : {"executed", "intended"}
+        Whether the data say what was done, or what was meant.
+    """
+
+    slip: Any
+    recorded: Literal["executed", "intended"] = eqx.field(static=True, default="executed")
+    parameters: ClassVar[Ranges] = {"slip": SHARE}
+    numpy: ClassVar[bool] = True
+
+    def __check_init__(self) -> None:
+        check_choice("recorded", self.recorded, ("executed", "intended"))
+
+    def __call__(self, log_probs: LogProbs, available: Available) -> LogProbs:
+        """Log-probabilities of what is recorded."""
+        return log_probs if self.recorded == "intended" else _blurred(log_probs, available, self.slip)
+
+
+def _blurred(log_probs: Any, available: Any, share: Any) -> Any:
+    """log((1 - share) exp(log_probs) + share / |A|), exact and differentiable at shares of zero and one, too."""
+    xp = namespace(log_probs, available, share)
+    anything = -xp.log(available.sum(axis=-1, keepdims=True).astype(log_probs.dtype))
+    tiny = log_probs < -0.8 * np.log(np.finfo(log_probs.dtype).max)  # such a probability has no inverse
+    usual = xp.where(tiny, anything, log_probs)
+    usual = usual + xp.log1p(share * xp.expm1(anything - usual))
+    rare = anything + xp.log(xp.where(tiny & (share > 0), share, 1.0))
+    return xp.where(available, xp.where(tiny, xp.where(share > 0, rare, log_probs), usual), -xp.inf)

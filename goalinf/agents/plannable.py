@@ -1,0 +1,129 @@
+"""What the host checks before planning and after it, in the user's words."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from goalinf.errors import ConvergenceError, PrecisionError, SeveralSolutionsWarning
+from goalinf.planning.solution import LOG_PROB_ERROR, solved
+from goalinf.precision import Precision
+from goalinf.rewards import Reward, ended, pinned
+from goalinf.worlds import World
+from goalinf.worlds.world import label
+
+
+def check_plannable(agent: Any, world: World, reward: Reward) -> None:
+    """The parts of the agent fit the world, and an undiscounted problem without a horizon can end from everywhere.
+
+    Raises
+    ------
+    ValueError
+        Where that is not so; the parameter or the state is named.
+    """
+    several = [
+        (one, wanted) for one in getattr(agent, "agents", [agent]) for wanted in getattr(reward, "options", [reward])
+    ]
+    if several != [(agent, reward)]:
+        for one, wanted in several:
+            check_plannable(one, world, wanted)
+        return
+    check_shapes(reward, world)
+    agent.check(world, reward)
+    mdp = world.mdp
+    ends = discount_of(agent, world) < 1.0 or not agent.planner.endless
+    if ends or not getattr(agent.planner.outlook, "discounts", True):
+        return
+    fixed = np.asarray(ended(reward, mdp) | pinned(reward, mdp)[0])
+    endless = [label(world.states[i]) for i in np.flatnonzero(~world.can_reach(fixed))]
+    if endless:
+        shown = ", ".join(endless[:5]) + (", …" if len(endless) > 5 else "")
+        raise ValueError(
+            f"with discount 1 this problem cannot end from state {shown}: "
+            "use a discount below 1, a horizon, terminal states, or a goal (gi.goals)"
+        )
+
+
+def check_shapes(reward: Any, world: World) -> None:
+    """Every array of a reward fits the world.
+
+    Raises
+    ------
+    ValueError
+        Where one does not; both shapes are said.
+    """
+    mdp = world.mdp
+    sizes = {"state": mdp.n_states, "action": mdp.n_actions, "successor": mdp.successors.shape[2]}
+    for name, axes in reward.dims.items():
+        shape = np.shape(getattr(reward, name))
+        expected = tuple(sizes.get(axis, shape[-1] if shape else 1) for axis in axes)
+        if shape != expected:
+            raise ValueError(
+                f"{name} of the {type(reward).__name__} has shape {shape}; "
+                f"this world needs {expected} ({', '.join(axes)})"
+            )
+    if hasattr(reward, "base"):
+        check_shapes(reward.base, world)
+
+
+def check_solved(residual: Any, values: Any, precision: Precision, agent: Any, worlds: Sequence[World]) -> None:
+    """Read the residual and the size of the values (on the scale of beta times reward).
+
+    ``agent`` planned in ``worlds``: its beta and the discount are part of the message.
+
+    Raises
+    ------
+    ConvergenceError
+        Where the fixed point was not reached.
+    PrecisionError
+        Where rounding alone can move a log-probability by more than 0.001.
+    """
+    eps = float(np.finfo(precision).eps)
+    worst, largest = float(np.max(residual)), float(np.max(np.abs(values)))
+    beta = f"beta {float(np.max(agent.beta)):g}, " if getattr(agent, "beta", None) is not None else ""
+    discount = max(discount_of(agent, world) for world in worlds)
+    given = f"{beta}discount {discount!r}"
+    fixed = discount < 1.0 or not agent.planner.endless  # there is a finite fixed point
+    if eps * largest > LOG_PROB_ERROR and (precision == "float32" or fixed):
+        wider = "precision='float64', " if precision == "float32" else ""
+        raise PrecisionError(
+            f"with {given}, values reach {largest:.3g} (beta times reward, summed over the future), where {precision} "
+            f"is exact to {eps * largest:.1g} only: use {wider}a smaller beta, or a smaller discount"
+        )
+    if solved(np.asarray(residual, precision), np.asarray(values, precision)):
+        return
+    ended = f"with {given}, the planner ended at values of {largest:.3g} with a relative residual of {worst:.2g}: "
+    if fixed:
+        raise ConvergenceError(
+            f"{ended}its fixed point was not reached: use a smaller discount, a smaller beta, or a horizon"
+        )
+    raise ConvergenceError(
+        f"{ended}they have no finite fixed point or it was not reached; undiscounted, a soft-optimal agent needs step "
+        "costs above log(number of actions)/beta, and no agent may collect reward in a loop: use a discount below 1, "
+        "a horizon, larger step costs, or a smaller beta"
+    )
+
+
+def discount_of(agent: Any, world: World) -> float:
+    """The discount that an agent plans with: its own, or that of the world."""
+    own = getattr(agent.planner, "discount", None)
+    return float(world.mdp.discount if own is None else own)
+
+
+def warn_of_others(policy: Any, other: Any, world: World, precision: Precision, ambiguity: Any) -> None:
+    """Warn where a search that began elsewhere ended at another policy."""
+    if not solved(other.residual, other.values).all():
+        return
+    difference = abs(np.exp(policy.log_probs) - np.exp(other.log_probs)).max(axis=-1)
+    state = int(difference.argmax())
+    if difference[state] > {"float64": 1e-6, "float32": 1e-2}[precision]:
+        warnings.warn(
+            f"these choices are one of several solutions: this one was found from {ambiguity.start}; from the values "
+            f"of optimal planning another is found, in which choices differ by up to {difference[state]:.2g}, in state "
+            f"{label(world.states[state])}; with {ambiguity.way_out}, there is one",
+            SeveralSolutionsWarning,
+            stacklevel=5,
+        )

@@ -1,0 +1,196 @@
+"""Several worlds or rewards in one data set: mappings from context, stacked so that one program plans them all.
+
+Contexts of worlds, rewards and data are matched by name. The order of a mapping never matters.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+
+from goalinf.agents.agent import Agent
+from goalinf.agents.mixtures import Mixture
+from goalinf.agents.planning_agent import plan, plan_each, plan_to_depths
+from goalinf.agents.policy import Policy
+from goalinf.rewards import Reward, check_reward, pad_reward, stack_rewards
+from goalinf.worlds import MDP, World, stack
+from goalinf.worlds.alike import different_place
+
+Worlds = World | Mapping[Any, World]
+Rewards = Reward | Mapping[Any, Reward]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Setting:
+    """Worlds and rewards by context.
+
+    Parameters
+    ----------
+    contexts : tuple
+        Names of the contexts.
+    worlds : tuple of World
+        One per context, or one for all.
+    rewards : tuple of Reward
+        One per context, or one for all.
+    by_name : bool
+        True where worlds or rewards were given by context, so that data have to name their contexts.
+    """
+
+    contexts: tuple[Hashable, ...]
+    worlds: tuple[World, ...]
+    rewards: tuple[Reward, ...]
+    by_name: bool
+
+    @classmethod
+    def of(cls, world: Worlds, reward: Rewards, contexts: Sequence[Hashable] | None = None) -> Setting:
+        """Line up worlds and rewards with contexts, by name. Default: all contexts of the mappings.
+
+        Raises
+        ------
+        ValueError
+            Where a context has no world or no reward, or data without contexts meets a mapping.
+        """
+        mappings = {name: given for name, given in (("world", world), ("reward", reward)) if isinstance(given, Mapping)}
+        for name, mapping in mappings.items():
+            if not mapping:
+                raise ValueError(f"the mapping from context to {name} is empty")
+        if contexts is None:
+            contexts = tuple(next(iter(mappings.values()))) if mappings else (0,)
+        for name, mapping in mappings.items():
+            check_known_contexts(contexts, mapping, name)
+        worlds = tuple(world[context] for context in contexts) if isinstance(world, Mapping) else (world,)
+        rewards = tuple(reward[context] for context in contexts) if isinstance(reward, Mapping) else (reward,)
+        for each in worlds:
+            if not isinstance(each, World):
+                raise TypeError(
+                    f"expected a World, found {type(each).__name__}; make one with gi.gridworld, gi.graph_world, …"
+                )
+        for one in rewards:
+            check_reward("reward", one)
+        _check_shared(worlds, rewards)
+        return cls(tuple(contexts), worlds, rewards, bool(mappings))
+
+    def places(self, names: Sequence[Hashable], used: Sequence[int] | None = None) -> np.ndarray:
+        """Number here of each of these contexts, found by name, ``(C,)``; -1 for unknown ones that are not used.
+
+        Parameters
+        ----------
+        names : sequence
+            Names of the contexts of the data, by number.
+        used : sequence of int, optional
+            Numbers of the contexts that occur in the data; default: all of them.
+
+        Raises
+        ------
+        ValueError
+            Where a context that is used is unknown here.
+        """
+        place = {context: number for number, context in enumerate(self.contexts)}
+        occurring = names if used is None else [names[number] for number in used]
+        check_known_contexts(occurring, self.contexts, "world or reward")
+        return np.array([place.get(name, -1) for name in names], np.int32)
+
+    def pairs(self) -> list[tuple[World, Reward]]:
+        """World and reward of every context."""
+        count = range(len(self.contexts))
+        return [(self.worlds[min(c, len(self.worlds) - 1)], self.rewards[min(c, len(self.rewards) - 1)]) for c in count]
+
+    @property
+    def world(self) -> World:
+        """The world of the first context."""
+        return self.worlds[0]
+
+    def mdp(self) -> MDP:
+        """The MDP, with a leading axis where there are several worlds."""
+        return self.worlds[0].mdp if len(self.worlds) == 1 else stack([world.mdp for world in self.worlds])
+
+    def stacked_reward(self) -> Reward:
+        """The reward, with a leading axis where there are several, padded to the sizes of :meth:`mdp`."""
+        mdps = [world.mdp for world in self.worlds]
+        sizes = {
+            "state": max(mdp.n_states for mdp in mdps),
+            "action": max(mdp.n_actions for mdp in mdps),
+            "successor": max(mdp.successors.shape[2] for mdp in mdps),
+        }
+        if len(self.rewards) == 1:
+            if len({mdp.n_states for mdp in mdps}) > 1:
+                raise ValueError(
+                    "worlds of different sizes cannot share one reward: give a mapping from context to reward"
+                )
+            return self.rewards[0]
+        return stack_rewards([pad_reward(reward, sizes) for reward in self.rewards])
+
+    def plan_all(self, agent: Agent | Mixture) -> tuple[Policy, ...]:
+        """Policies of all contexts, one for every agent that it may be."""
+        if isinstance(agent, Agent):
+            return (self.plan(agent),)
+        if agent.parameter == "depth":
+            depths = [option.planner.depth for option in agent.agents]
+            every = plan_to_depths(agent.agents[0], max(depths), self.plan)
+            return tuple(map(partial(_at_depth, every), depths))
+        return tuple(map(self.plan, agent.agents))
+
+    def plan(
+        self, agent: Agent, mdp: MDP | None = None, reward: Reward | None = None, near: Policy | None = None
+    ) -> Policy:
+        """Policies of all contexts, ``(C, …)``; traceable. ``mdp`` and ``reward`` stand in for the setting's own.
+
+        Planning starts from the values of the policies ``near``.
+        """
+        mdp = self.mdp() if mdp is None else mdp
+        reward = self.stacked_reward() if reward is None else reward
+        values = None if near is None else near.values
+        axes = (0 if len(self.worlds) > 1 else None, 0 if len(self.rewards) > 1 else None)
+        if axes == (None, None):
+            start = None if values is None else values[0]
+            return jax.tree.map(lambda leaf: leaf[None], plan(agent, mdp, reward, start))
+        return plan_each(agent, mdp, reward, values, (*axes, None if values is None else 0))
+
+
+def _check_shared(worlds: Sequence[World], rewards: Sequence[Reward]) -> None:
+    """Refuse one reward for worlds in which its numbers mean different states or actions."""
+    if len(rewards) > 1:
+        return
+    (reward,) = rewards
+    parts = [*getattr(reward, "options", (reward,))]
+    parts += [part.base for part in parts if hasattr(part, "base")]
+    axes = frozenset(axis for part in parts for names in part.dims.values() for axis in names)
+    for other in worlds[1:]:
+        if other is worlds[0] or other.mdp.available.shape != worlds[0].mdp.available.shape:
+            continue  # other sizes are refused where they are stacked
+        if found := different_place(worlds[0], other, axes):
+            raise ValueError(
+                f"one reward for several worlds holds a number for each state of all of them, but {found}: give a "
+                "mapping from context to reward, or build the worlds with their states and actions in one order"
+            )
+
+
+def check_known_contexts(contexts: Sequence[Hashable], known: Iterable[Hashable], what: str) -> None:
+    """Refuse contexts of the data that are not known by name; ``what`` is missing for them (``"world"``)."""
+    there = dict.fromkeys(known)  # in their order, and found quickly
+    missing = [context for context in contexts if context not in there]
+    if missing and len(contexts) == 1 and contexts[0] in (0, None):
+        raise ValueError(
+            f"{what.replace(' or ', 's or ')}s were given by context ({shown(there)}), but the data name no context: "
+            "read them with context="
+        )
+    if missing:
+        raise ValueError(
+            f"context {missing[0]!r} has no {what}; the mapping has {shown(there)}; the data have {shown(contexts)}"
+        )
+
+
+def shown(names: Iterable[Hashable]) -> str:
+    """Names in quotes where they are text, so that 1 and "1" differ."""
+    return ", ".join(map(repr, names))
+
+
+def _at_depth(every: Policy, depth: int) -> Policy:
+    """One of the policies of all depths, which stand on the axis of time."""
+    log_probs, values = every.log_probs[..., depth - 1, :, :], every.values[..., depth - 1, :]
+    return dataclasses.replace(every, log_probs=log_probs, values=values)

@@ -1,0 +1,155 @@
+"""The reward with which a planner comes closest to a policy, and the density that its prior gives the policy."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+from goalinf.agents import Agent, soft_optimal
+from goalinf.behavior.conditions import Setting, Worlds
+from goalinf.errors import ConvergenceError, PrecisionError
+from goalinf.identify.linear_algebra import kernel
+from goalinf.identify.local.jacobian import Jacobian, log_policy_jacobian
+from goalinf.identify.local.whitening import Frame, gaussian
+from goalinf.inference.model.mode import Remembered, climb
+from goalinf.inference.model.priors import Site, fill, find_sites, unflattened
+from goalinf.rewards import Reward
+
+_FLAT = 1e-6  # a change of log-policy along a null space that is none
+_ENOUGH = 1e-13  # nats per choice; no other start is tried
+_GRADIENT = 1e-9  # nats per choice and prior standard deviation, at which a search ends
+_SMALLEST = 1e-300  # of a probability, before its logarithm
+
+
+@dataclasses.dataclass(frozen=True)
+class PolicyDensity:
+    """Of a policy, under a planner whose reward has a prior.
+
+    Parameters
+    ----------
+    dimension : int
+        Directions of reward that the planner shows.
+    log_density : float
+        Nats, in the coordinates of the log-policy.
+    plane : bool
+        Whether all rewards with this policy differ by the null space at one of them, which the density takes for given.
+    """
+
+    dimension: int
+    log_density: float
+    plane: bool
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Search:
+    """Among the rewards of a prior, in its standard deviations from the mean, ``z``.
+
+    Parameters
+    ----------
+    world : World or mapping from context to World
+        Where is acted.
+    prior : Reward
+        With distributions.
+    sites : sequence of Site
+        These.
+    frame : Frame
+        Their mean and covariance.
+    target : float (C, S, A)
+        The policy to come close to.
+    weights : float (C, S)
+        Share of the choices in each state.
+    """
+
+    world: Worlds
+    prior: Reward
+    sites: Sequence[Site]
+    frame: Frame
+    target: np.ndarray
+    weights: np.ndarray
+
+    @classmethod
+    def of(cls, world: Worlds, prior: Reward, target: Jacobian, weights: np.ndarray) -> Search:
+        """For the policy of a Jacobian.
+
+        Raises
+        ------
+        ValueError
+            Where the reward holds no prior, or one without a finite variance.
+        """
+        sites = find_sites(soft_optimal(1.0), prior, Setting.of(world, prior).world)
+        if not sites:
+            raise ValueError(
+                "prior holds no distribution: give it one, such as gi.StateReward(dist.Normal(0, 1), on=…)"
+            )
+        priors = [site.prior for site in sites]
+        size = sum(int(np.prod(one.shape(), dtype=int)) for one in priors)
+        frame = Frame.of(priors, np.zeros((0, size)))
+        if frame is None:
+            raise ValueError("the prior has no finite variance, in the units of which rewards are compared")
+        return cls(world, prior, sites, frame, target.policy, weights)
+
+    @property
+    def size(self) -> int:
+        """Numbers of a reward, P."""
+        return len(self.frame.mean)
+
+    @property
+    def normal(self) -> bool:
+        """Whether the prior is."""
+        return gaussian([site.prior for site in self.sites])
+
+    def divergence(self, policy: np.ndarray) -> float:
+        """Kullback–Leibler divergence of a policy from the target, nats per choice."""
+        ratio = np.log(np.maximum(self.target, _SMALLEST)) - np.log(np.maximum(policy, _SMALLEST))
+        return float((self.weights[..., None] * self.target * ratio).sum())
+
+    def at(self, planner: Agent, z: np.ndarray) -> Jacobian:
+        """Policy and derivatives of a planner with one reward."""
+        values = unflattened(self.sites, self.frame.mean + self.frame.root @ z)
+        return log_policy_jacobian(self.world, planner, fill(planner, self.prior, values)[1])
+
+    def closest(self, planner: Agent, starts: Sequence[np.ndarray]) -> tuple[float, np.ndarray]:
+        """The smallest divergence that was found, and where; infinite where none of the rewards can be planned for."""
+        best = np.inf, starts[0]
+        for start in starts:
+            with np.errstate(all="ignore"):  # steps away from where a planner fails overflow
+                found = climb(Remembered(Divergence(self, planner, start)), gradient=_GRADIENT)
+            if found.potential < best[0]:
+                best = max(found.potential, 0.0), found.flat
+            if best[0] < _ENOUGH:
+                break
+        return best
+
+    def density(self, planner: Agent, z: np.ndarray) -> PolicyDensity:
+        """Of the policy that the planner has with a reward."""
+        found = self.at(planner, z)
+        matrix = found.matrix() @ self.frame.root
+        null = kernel(matrix, found.tolerance * np.abs(self.frame.root).max())
+        smallest = z - null.basis.T @ (null.basis @ z)
+        shown = null.singular_values[: self.size - null.dimension]
+        away = self.at(planner, smallest + null.basis.T @ np.random.default_rng(0).standard_normal(null.dimension))
+        moved = np.where(found.rows, np.log(np.maximum(away.policy, _SMALLEST)) - np.log(found.policy), 0.0)
+        log_density = float(stats.norm.logpdf(0.0) * len(shown) - 0.5 * smallest @ smallest - np.log(shown).sum())
+        return PolicyDensity(len(shown), log_density, bool(np.abs(moved).max() < _FLAT))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Divergence:
+    """Divergence of a planner's policy from the target, by its reward; infinite where the planner fails."""
+
+    search: Search
+    planner: Agent
+    start: np.ndarray
+
+    def derivatives(self, flat: np.ndarray) -> tuple[float, np.ndarray, np.ndarray | None]:
+        """Divergence, gradient and Fisher information, to which the Hessian tends as the divergence vanishes."""
+        search, root = self.search, self.search.frame.root
+        try:
+            found = search.at(self.planner, flat)
+        except (ConvergenceError, PrecisionError):
+            return np.inf, np.zeros(flat.shape), None
+        slope = np.einsum("csa,csap->p", search.weights[..., None] * search.target, found.log_policy)
+        return search.divergence(found.policy), -slope @ root, root.T @ found.fisher(search.weights) @ root

@@ -1,0 +1,156 @@
+"""Which planner, and which reward with it: the posterior over pairs of both, from the evidence of each planner."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+import pandas as pd
+from scipy.special import logsumexp
+
+from goalinf.agents import Agent, Mixture
+from goalinf.behavior.conditions import Rewards, Worlds
+from goalinf.checks import PRNGKey, check_count, check_kind, check_number, takes_key
+from goalinf.inference.bridge_sampling import marginal_likelihood
+from goalinf.inference.infer import infer, whole
+from goalinf.inference.results.fit import Fit
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class PlannerPosterior:
+    """A posterior over planners, each with its own posterior of the reward.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row per planner, most probable first: ``log_evidence`` and its Monte Carlo ``error`` (nats),
+        ``log_bayes_factor`` over the most probable by evidence alone, ``prior`` and ``probability``, ``converged``.
+    fits : dict of Fit
+        What was inferred under each.
+    """
+
+    table: pd.DataFrame
+    fits: dict[str, Fit]
+
+    def draws(self, n: int = 100, *, seed: int = 0) -> list[tuple[str, Any]]:
+        """Pairs of planner and reward from the posterior over both.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        seed : int
+            Of the draws.
+
+        Raises
+        ------
+        ValueError
+            Where a fit has fewer than n draws, or knows its reward.
+        """
+        check_count("n", n)
+        fewest = min(fit.n_draws for fit in self.fits.values())
+        if n > fewest:
+            raise ValueError(f"n is {n}; the smallest of these fits has {fewest} draws")
+        chances = self.table["probability"].to_numpy()
+        counts = np.random.default_rng(seed).multinomial(n, chances / chances.sum())
+        return [
+            (name, reward)
+            for name, count in zip(self.table.index, counts.tolist(), strict=True)
+            for reward in (self.fits[name].rewards(count, seed=seed) if count else ())
+        ]
+
+    def __repr__(self) -> str:
+        shares = ", ".join(f"{name} {row.probability:.3f}" for name, row in self.table.iterrows())
+        return f"PlannerPosterior({shares})"
+
+
+@takes_key
+def agent_posterior(
+    key: PRNGKey,
+    world: Worlds,
+    agents: Mapping[str, Agent | Mixture],
+    reward: Rewards,
+    data: Any,
+    *,
+    weights: Mapping[str, float | int] | None = None,
+    **options: Any,
+) -> PlannerPosterior:
+    r"""Posterior over planners, the reward unknown under each.
+
+    .. math:: p(k \mid D) \propto p(k) \int p(D \mid k, \theta_k, r)\,p(\theta_k)\,p(r)\,d\theta_k\,dr
+
+    What it converges to is not the true planner: :func:`agent_equivalence` says which ones no amount of data tells
+    apart, and what the priors of the rewards then decide.
+
+    Parameters
+    ----------
+    key : int or jax.random key
+        A seed, or a source of randomness, which is consumed.
+    world, reward, data
+        As for :func:`~goalinf.infer`; the same for all.
+    agents : mapping from name to Agent
+        The planners, with priors where they are not known.
+    weights : mapping from name to float, optional
+        Prior weights, such as :math:`2^{-\text{bits}}`; default: all alike.
+    **options
+        For :func:`~goalinf.infer`: ``draws``, ``chains``, ``method``, …
+
+    Returns
+    -------
+    PlannerPosterior
+
+    Raises
+    ------
+    ValueError
+        As :func:`~goalinf.infer` and :func:`~goalinf.inference.marginal_likelihood`; or where weights are missing,
+        negative or all zero.
+
+    Examples
+    --------
+    >>> import jax, goalinf as gi
+    >>> import numpyro.distributions as dist
+    >>> hall = gi.gridworld("s.a", discount=0.9)
+    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=5.0), wants, trajectories=5, steps=10)
+    >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+    >>> agents = {"decided": gi.agents.soft_optimal(beta=5.0), "undecided": gi.agents.soft_optimal(beta=0.1)}
+    >>> gi.identify.agent_posterior(jax.random.key(1), hall, agents, prior, walks, draws=100).table.index[0]
+    'decided'
+    """
+    if not isinstance(agents, Mapping) or not agents:
+        raise TypeError(
+            f"agents is {agents!r}; expected a mapping such as {{'soft': gi.agents.soft_optimal(beta=2.0)}}"
+        )
+    for name, agent in agents.items():
+        check_kind(repr(name), agent, (Agent, Mixture), "an agent, such as gi.agents.soft_optimal(beta=1.0)")
+    before = dict.fromkeys(agents, 1.0) if weights is None else weights
+    wrong = f"weights are {weights!r}; expected a number for each of {', '.join(agents)}, none negative, not all zero"
+    if not isinstance(before, Mapping) or set(before) != set(agents):
+        raise ValueError(wrong)
+    before = {
+        name: check_number(f"the weight of {name!r}", w, 0.0, np.inf, "a number of at least 0")
+        for name, w in before.items()
+    }
+    if not 0 < sum(before.values()) < np.inf:
+        raise ValueError(wrong)
+    fits, found = {}, {}
+    for one, (name, agent) in zip(jax.random.split(key, len(agents)), agents.items(), strict=True):
+        first, second = jax.random.split(one)
+        fits[name] = whole(infer(first, world, agent=agent, reward=reward, data=data, **options))
+        found[name] = marginal_likelihood(second, fits[name])
+    table = pd.DataFrame(
+        {
+            "log_evidence": {name: one.log_evidence for name, one in found.items()},
+            "error": {name: one.error for name, one in found.items()},
+            "prior": {name: weight / sum(before.values()) for name, weight in before.items()},
+            "converged": {name: fit.converged for name, fit in fits.items()},
+        }
+    ).rename_axis("planner")
+    table.insert(2, "log_bayes_factor", table["log_evidence"] - table["log_evidence"].max())
+    with np.errstate(divide="ignore"):
+        joint = table["log_evidence"] + np.log(table["prior"])
+    table.insert(4, "probability", np.exp(joint - logsumexp(joint)))
+    return PlannerPosterior(table.sort_values("probability", ascending=False, kind="stable"), fits)

@@ -1,0 +1,99 @@
+"""What it would cost to act on an inferred reward, here and elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from goalinf.behavior.conditions import shown
+from goalinf.checks import check_count, check_kind
+from goalinf.identify.candidates import Place, Target
+from goalinf.identify.distance.posterior import value_at_risk
+from goalinf.identify.distance.regret import share_of_range
+from goalinf.inference.results.fit import Fit
+from goalinf.worlds import World, label
+
+
+def expected_regret(
+    fit: Fit, worlds: World | Mapping[str, World] | None = None, *, draws: int = 200, level: float = 0.95
+) -> pd.DataFrame:
+    r"""Regret of acting on the posterior mean of the reward, over what the reward may be.
+
+    .. math:: \frac{\max_\pi J_R(\pi) - J_R(\pi_{\bar R})}{\max_\pi J_R(\pi) - \min_\pi J_R(\pi)},
+        \qquad \bar R = E[R \mid D],\quad R \sim p(R \mid D)
+
+    As returns are linear in the reward, nothing else that knows the posterior only does better in expectation.
+
+    Parameters
+    ----------
+    fit : Fit
+        From :func:`~goalinf.infer` with a prior of the reward.
+    worlds : World or mapping from name to World, optional
+        Where somebody would act; default: where the data come from.
+    draws : int
+        How many draws of the reward.
+    level : float
+        Of the value at risk.
+
+    Returns
+    -------
+    DataFrame
+        One row per world, in shares of the range of returns from its starts: ``regret``, the mean; ``value_at_risk``
+        and ``tail``, its quantile and the mean beyond it; ``chance``, the mean regret of choosing evenly, to compare.
+
+    Raises
+    ------
+    ValueError
+        Where the fit does not say what was fitted or knows the reward, a reward ends the episode by itself, or there is
+        no best or no worst policy.
+
+    Examples
+    --------
+    >>> import jax, goalinf as gi
+    >>> import numpyro.distributions as dist
+    >>> hall = gi.gridworld("b.s.a", discount=0.9)
+    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=5.0), wants, trajectories=50, steps=10)
+    >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+    >>> fit = gi.infer(1, hall, agent=gi.agents.soft_optimal(beta=5.0), reward=prior, data=walks, draws=100)
+    >>> bool(gi.identify.expected_regret(fit)["regret"].iloc[0] < 0.05)
+    True
+    """
+    check_kind("fit", fit, Fit, "a Fit, such as gi.infer returns")
+    check_count("draws", draws, 2)
+    rewards = fit.rewards(min(draws, fit.n_draws))
+    named = worlds_of(fit) if worlds is None else worlds if isinstance(worlds, Mapping) else {"there": worlds}
+    if not named:
+        raise ValueError("worlds is empty; expected a world, or a mapping from name to World")
+    rows = {}
+    for name, world in named.items():
+        check_kind(f"the world {name!r}", world, World, "a World, such as gi.gridworld makes")
+        target = Target.of(Place.of(world, rewards))
+        place = target.place
+        worst = place.returns(place.greedy(-place.units), place.incomes)
+        even = place.rows / np.maximum(place.rows.sum(axis=1, keepdims=True), 1)
+        evenly = place.returns(np.repeat(even[None], len(rewards), axis=0), place.incomes)
+        losses, chance = (share_of_range(target.best, found, worst) for found in (target.now, evenly))
+        at_risk, tail = value_at_risk(losses, level)
+        rows[name] = {"regret": losses.mean(), "value_at_risk": at_risk, "tail": tail, "chance": chance.mean()}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("world")
+
+
+def worlds_of(fit: Any) -> dict[str, World]:
+    """The worlds of a fit by name: ``"here"``, or those of the contexts of its data, in their order.
+
+    Raises
+    ------
+    ValueError
+        Where the names of two contexts print alike.
+    """
+    assert fit.world is not None
+    if isinstance(fit.world, World):
+        return {"here": fit.world}
+    names = fit.data.context_names
+    if len({label(name) for name in names}) < len(names):
+        raise ValueError(f"contexts {shown(names)}: two names print alike; give them names that differ")
+    return {label(name): fit.world[name] for name in names}

@@ -1,0 +1,294 @@
+"""The questions of an audit that take their own computations; each is answered, or it is said why it cannot be."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import equinox as eqx
+import jax
+import numpy as np
+import pandas as pd
+
+from goalinf.agents import Agent, boltzmann, lookahead, soft_optimal
+from goalinf.errors import ConvergenceError, PrecisionError
+from goalinf.identify.agents.degenerate import degenerate_pairs, score_pairs
+from goalinf.identify.agents.equivalence import agent_equivalence
+from goalinf.identify.audit.expected_regret import expected_regret, worlds_of
+from goalinf.identify.audit.zero_reward import ZeroReward, zero_reward
+from goalinf.identify.experiments.design import Design, design_experiment
+from goalinf.identify.experiments.kinds import Demonstrations, Experiment
+from goalinf.inference.model.priors import fill
+from goalinf.inference.results.fit import Fit
+from goalinf.inference.samplers.progress import Progress
+from goalinf.rewards import Reward
+from goalinf.worlds import World, label
+
+QUESTIONS = 5
+_DRAWS, _DATA_SETS = 100, 100
+_DEPTH = 3
+_WHY_NOT = (ValueError, ConvergenceError, PrecisionError)  # what cannot be computed, in words
+_Answer = TypeVar("_Answer")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Answers:
+    """What was found, or in its place a sentence that says why it was not.
+
+    Parameters
+    ----------
+    zero : ZeroReward or str
+        Whether the data refuse that nothing is wanted.
+    planners : DataFrame, str or None
+        Which other planners act alike, from :func:`~goalinf.identify.agent_equivalence`, at the posterior mean; None
+        where none were to be compared.
+    pairs : DataFrame or str
+        Pairs of planner and reward that act alike everywhere in this world, from :func:`~goalinf.identify.score_pairs`,
+        made of the posterior mean.
+    acting : DataFrame or str
+        From :func:`~goalinf.identify.expected_regret`.
+    design : Design, str or None
+        Which further data would help; None where none were to be compared.
+    """
+
+    zero: ZeroReward | str
+    planners: pd.DataFrame | str | None
+    pairs: pd.DataFrame | str
+    acting: pd.DataFrame | str
+    design: Design | str | None
+
+    def lines(self, n_choices: int) -> list[str]:
+        """The answers in sentences."""
+        planners = self._planners(n_choices)
+        return [*_said(self.zero), *planners, *self._pairs(), *self._acting(), *_said(self.design)]
+
+    def _planners(self, n_choices: int) -> list[str]:
+        if not isinstance(self.planners, pd.DataFrame):
+            return _said(self.planners)
+        alike = [str(name) for name, row in self.planners.iterrows() if np.isposinf(row["choices"])]
+        lines = ["Other planners, each with a reward of its own:"]
+        if alike:
+            lines.append(f"  No behavior in these worlds speaks against {', '.join(alike)}.")
+        for name, row in self.planners.iterrows():
+            if np.isfinite(row["choices"]):
+                lines.append(
+                    f"  Some {row['choices']:,.0f} choices would speak against {name} by 5 nats; these are "
+                    f"{n_choices:,}."
+                )
+            elif np.isnan(row["gap"]):
+                lines.append(f"  {name}: {row['meaning']}.")
+        return lines
+
+    def _pairs(self) -> list[str]:
+        if isinstance(self.pairs, str):
+            return [self.pairs]
+        lines = ["Pairs of planner and reward with the same policy (nats against the posterior mean; bits to say it):"]
+        for row in self.pairs.itertuples():
+            lines.append(f"  {row.Index}: {row.difference:+.2f} nats, {row.bits:,} bits; {row.meaning}.")
+        return lines
+
+    def _acting(self) -> list[str]:
+        if isinstance(self.acting, str):
+            return [self.acting]
+        lines = ["Acting on the posterior mean gives away, of the range between best and worst:"]
+        for row in self.acting.itertuples():
+            lines.append(
+                f"  {row.Index}: {row.regret:.1%} on average, {row.value_at_risk:.1%} at the 95 % quantile (choosing "
+                f"evenly: {row.chance:.1%})."
+            )
+        return lines
+
+    def rows(self) -> list[tuple[str, float, str]]:
+        """The answers as rows of a table."""
+        found: list[tuple[str, float, str]] = []
+        if isinstance(self.zero, ZeroReward):
+            found.append(
+                (
+                    "zero_log_bayes_factor",
+                    self.zero.log_bayes_factor,
+                    "log Bayes factor of zero reward over the fitted model (nats)",
+                )
+            )
+            if self.zero.slope is not None:
+                found.append(
+                    (
+                        "zero_slope",
+                        self.zero.slope,
+                        "change of this log Bayes factor per factor of e in the width of the prior (nats)",
+                    )
+                )
+        if isinstance(self.planners, pd.DataFrame):
+            for name, gap in self.planners["gap"].items():
+                found.append((f"gap: {name}", float(gap), "evidence against this planner (nats per choice)"))
+        if isinstance(self.pairs, pd.DataFrame):
+            for name, row in self.pairs.iterrows():
+                found.append(
+                    (
+                        f"difference: {name}",
+                        float(row["difference"]),
+                        "log-likelihood minus that of the posterior mean (nats)",
+                    )
+                )
+                found.append((f"bits: {name}", float(row["bits"]), "length of the description (bits)"))
+        if isinstance(self.acting, pd.DataFrame):
+            for name, row in self.acting.iterrows():
+                found.append(
+                    (
+                        f"regret: {name}",
+                        float(row["regret"]),
+                        "mean regret of acting on the posterior mean (share of the range of returns)",
+                    )
+                )
+                found.append(
+                    (
+                        f"regret_at_risk: {name}",
+                        float(row["value_at_risk"]),
+                        "95 % quantile of this regret (share of the range of returns)",
+                    )
+                )
+        if isinstance(self.design, Design):
+            for name, one in self.design.table.iterrows():
+                found.append(
+                    (f"information: {name}", float(one["information"]), "expected information about the reward (nats)")
+                )
+                if "evsi" in one:
+                    found.append((f"evsi: {name}", float(one["evsi"]), "expected value of these data (utility)"))
+        return found
+
+
+def answer(
+    fit: Fit,
+    visits: Mapping[Any, np.ndarray],
+    worlds: Mapping[str, World],
+    planners: Mapping[str, Agent] | None,
+    experiments: Mapping[str, Experiment] | None,
+    bar: Progress,
+) -> Answers:
+    """Everything that can be said; ``visits (S,)`` by context, and see :func:`~goalinf.audit` for the others."""
+
+    def always(what: str, ask: Callable[[], _Answer]) -> _Answer | str:
+        bar.say(f"audit: {what}")
+        found = _tried(what, ask)
+        bar.advance(1)
+        return found
+
+    def maybe(what: str, ask: Callable[[], _Answer], others: Mapping[str, Any] | None) -> _Answer | str | None:
+        if others is None or len(others):
+            return always(what, ask)
+        bar.advance(1)  # an empty mapping leaves the question out
+        return None
+
+    key = jax.random.key(0)  # an audit is of a fit, and the same for the same fit
+    everywhere = {**worlds_of(fit), **worlds}
+    agent, reward = _mean(fit)
+    return Answers(
+        zero=always("whether nothing at all is wanted", lambda: zero_reward(key, fit, scales=())),
+        planners=maybe(
+            "which other planners act alike", lambda: _planners(fit, agent, reward, visits, planners), planners
+        ),
+        pairs=always("which degenerate pairs act alike", lambda: _pairs(fit, agent, reward)),
+        acting=always("what acting on this reward would cost", lambda: expected_regret(fit, everywhere)),
+        design=maybe(
+            "which further data would help",
+            lambda: _design(key, fit, agent, visits, experiments, everywhere),
+            experiments,
+        ),
+    )
+
+
+def _tried(what: str, ask: Callable[[], _Answer]) -> _Answer | str:
+    try:
+        return ask()
+    except _WHY_NOT as error:
+        return f"Not said: {what}; {error}."
+
+
+def _said(found: Any) -> list[str]:
+    return [str(found)] if found is not None else []
+
+
+def _mean(fit: Fit) -> tuple[Agent, Reward]:
+    """Agent and reward at the posterior mean."""
+    means = {site.name: fit.posterior[site.name].mean(("chain", "draw")).values for site in fit.sites}
+    return fill(fit.agent, fit.reward, means)
+
+
+def _planners(
+    fit: Fit, agent: Agent, reward: Reward, visits: Mapping[Any, np.ndarray], others: Mapping[str, Agent] | None
+) -> pd.DataFrame:
+    if others is None:
+        others = _usual(agent, float(next(iter(worlds_of(fit).values())).mdp.discount))
+    assert fit.world is not None
+    world: Any = fit.world if isinstance(fit.world, World) else {name: fit.world[name] for name in visits}
+    given = visits if isinstance(world, Mapping) else next(iter(visits.values()))
+    prior: Any = fit.reward
+    return agent_equivalence(world, agent, reward, others, prior=prior, visits=given, starts=2)
+
+
+def _pairs(fit: Fit, agent: Agent, reward: Reward) -> pd.DataFrame:
+    worlds = list(worlds_of(fit).values())
+    if len(worlds) > 1:
+        raise ValueError("these pairs are made for one world, and this fit is of several")
+    return score_pairs(worlds[0], degenerate_pairs(worlds[0], agent, reward), fit.data)
+
+
+def _usual(agent: Agent, discount: float) -> dict[str, Agent]:
+    """Other planners with the same beliefs, choice rule and execution; not the agent itself."""
+    half = soft_optimal(1.0, discount=discount / 2)
+    found = {
+        name: dataclasses.replace(agent, planner=like.planner, name=name)
+        for name, like in {
+            "soft_optimal": soft_optimal(1.0),
+            "boltzmann": boltzmann(1.0),
+            "half the discount": half,
+            f"{_DEPTH} steps ahead": lookahead(_DEPTH, 1.0),
+        }.items()
+    }
+    if hasattr(agent.choice, "sign"):
+        worst = dataclasses.replace(agent.choice, sign=-agent.choice.sign)
+        found["whatever is worst now"] = dataclasses.replace(agent, planner=boltzmann(1.0).planner, choice=worst)
+    return {name: one for name, one in found.items() if not _alike(one, agent)}
+
+
+def _alike(one: Agent, other: Agent) -> bool:
+    """Whether they plan and choose in the same way."""
+    return bool(eqx.tree_equal((one.planner, one.choice), (other.planner, other.choice)))
+
+
+def _design(
+    key: Any,
+    fit: Fit,
+    agent: Agent,
+    visits: Mapping[Any, np.ndarray],
+    experiments: Mapping[str, Experiment] | None,
+    targets: Mapping[str, World],
+) -> Design:
+    if experiments is None:
+        experiments = _further(fit, agent, visits)
+    return design_experiment(key, fit, experiments, targets=targets, data_sets=_DATA_SETS, draws=_DRAWS)
+
+
+def _further(fit: Fit, agent: Agent, visits: Mapping[Any, np.ndarray]) -> dict[str, Experiment]:
+    """As many walks again; from where was seen least; of somebody with half the discount."""
+    worlds, steps = worlds_of(fit), fit.data.max_steps
+    if len(worlds) > 1:
+        counts = np.bincount(np.asarray(fit.data.context), minlength=len(visits))
+        return {
+            f"more in {label(name)}": Demonstrations(worlds[label(name)], agent, trajectories=int(count), steps=steps)
+            for name, count in zip(visits, counts, strict=True)
+            if count
+        }
+    (world,), (seen,) = worlds.values(), visits.values()
+    live = np.flatnonzero(~np.asarray(world.mdp.terminal))
+    rarest = world.states[int(live[seen[live].argmin()])]
+    hasty = dataclasses.replace(agent.planner, discount=np.asarray(float(world.mdp.discount) / 2))
+    makers = {
+        "more of the same": (agent, None),
+        f"more from {label(rarest)}": (agent, rarest),
+        "with half the discount": (dataclasses.replace(agent, planner=hasty), None),
+    }
+    return {
+        name: Demonstrations(world, one, trajectories=fit.data.n_trajectories, steps=steps, starts=start)
+        for name, (one, start) in makers.items()
+    }

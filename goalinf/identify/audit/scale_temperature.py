@@ -1,0 +1,77 @@
+r"""The scale–temperature ridge: how far beta and the size of the reward are known apart from one another.
+
+Behavior depends on their product. Along the posterior, :math:`\log\beta` and :math:`\log\|B_2^\top r\|` (the size of
+the reward in the directions that behavior can show) therefore trade off, correlation near −1, while the logarithm of
+the product is narrow; which part of it is whose, only the priors say.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from goalinf.identify.local.whitening import prior_draws
+
+_SEED, _DRAWS = 1, 4000
+
+
+@dataclasses.dataclass(frozen=True)
+class Ridge:
+    """Standard deviations of logarithms, posterior and prior.
+
+    Parameters
+    ----------
+    correlation : float
+        Between log beta and the log of the size of the reward, in the posterior.
+    beta, size, product : float
+        Posterior standard deviations of log beta, of the log of the size, and of the log of their product.
+    prior_beta, prior_size, prior_product : float
+        The same under the prior.
+    """
+
+    correlation: float
+    beta: float
+    size: float
+    product: float
+    prior_beta: float
+    prior_size: float
+    prior_product: float
+
+    def __str__(self) -> str:
+        return (
+            f"Scale against temperature: log beta has a standard deviation of {self.beta:.2f} (prior "
+            f"{self.prior_beta:.2f}), the log of the size of the reward {self.size:.2f} (prior {self.prior_size:.2f}), "
+            f"correlation {self.correlation:.2f}. Only their product shows: its log has {self.product:.2f} (prior "
+            f"{self.prior_product:.2f})."
+        )
+
+
+def ridge(beta: np.ndarray, reward: np.ndarray, priors: tuple[Any, list[Any]], null: np.ndarray) -> Ridge:
+    """The ridge of a posterior.
+
+    Parameters
+    ----------
+    beta : float (n,)
+        Draws of beta.
+    reward : float (n, P)
+        Draws of the reward.
+    priors : Distribution and list of Distribution
+        Of beta, and of the parts of the reward.
+    null : float (n1, P)
+        What behavior cannot show of the reward: orthonormal rows.
+    """
+    drawn = prior_draws([priors[0], *priors[1]], _DRAWS, seed=_SEED)
+    beta_before, before = drawn[:, 0], drawn[:, 1:]
+    posterior = np.log([beta, _size(reward, null)])
+    prior = np.log([beta_before, _size(before, null)])
+    return Ridge(
+        float(np.corrcoef(posterior)[0, 1]),
+        *(float(x.std()) for x in (*posterior, posterior.sum(0))),
+        *(float(x.std()) for x in (*prior, prior.sum(0))),
+    )
+
+
+def _size(reward: np.ndarray, null: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(reward - reward @ null.T @ null, axis=1)

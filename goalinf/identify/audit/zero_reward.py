@@ -1,0 +1,269 @@
+"""Does the data refuse "wants nothing"? The zero reward against the one that was fitted."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+import pandas as pd
+from scipy.stats import gaussian_kde
+
+from goalinf.agents import Agent
+from goalinf.behavior import Behavior
+from goalinf.checks import PRNGKey, check_kind, check_number, takes_key
+from goalinf.identify.audit.refits import fitted, of_nothing, widened
+from goalinf.identify.local.unidentified import Directions
+from goalinf.identify.local.whitening import Frame, gaussian, prior_draws
+from goalinf.inference.bridge_sampling import marginal_likelihood
+from goalinf.inference.model.priors import fill
+from goalinf.inference.results.fit import Fit
+from goalinf.precision import computing_in
+
+_LOW = 3  # a density can be estimated at a point from draws in so many dimensions
+_AROUND = 20  # draws within a kernel's width of the point
+_DRAWS = 20_000  # of a prior
+_WHEN = ("posterior", "prior")
+_INTERVAL = (0.025, 0.5, 0.975)
+_NOTHING = 1e-12  # sizes below are rounding errors: behavior shows no direction of the reward
+_STEPS = 60  # of the sizes at which probabilities are said
+_LARGE = (0.5, 0.9, 0.95, 0.99)  # of the prior's sizes
+_LARGER, _WORSE = (1.0, 10.0, 100.0), 0.01  # times the best draw; nats that count as no worse
+_WORDS = ((1.0, "barely worth a mention"), (3.0, "positive"), (5.0, "strong"), (np.inf, "very strong"))
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class ZeroReward:
+    r"""What the data say of a reward of zero; ``print`` it, or read the fields.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row per width of the prior: ``scale`` (times the prior that was fitted), ``log_evidence`` and its ``error``,
+        ``log_bayes_factor`` of zero reward over that prior, in nats, and ``converged``.
+    unbounded : bool
+        Whether the likelihood of the best draw does not fall when its reward is made a hundred times larger: no choice
+        was an error, as it were.
+    slope : float or None
+        How the log Bayes factor changes at the prior that was fitted, nats per factor of e in its width: an expectation
+        over the posterior. None where the prior is not normal.
+    log_evidence : float
+        Of zero reward: exact where the agent's parameters do not matter to somebody who wants nothing.
+    savage_dickey : float or None
+        The same log Bayes factor as the ratio of posterior to prior density at zero in the directions that behavior
+        shows, roughly, from kernel density estimates. None beyond three directions, where the agent was inferred, too,
+        or where no draws lie around zero.
+    mass : DataFrame
+        By ``size`` of beta times the reward, on which behavior depends (the norm, in the directions that behavior
+        shows; from 0 to beyond the posterior): the ``posterior`` and ``prior`` probability of a smaller one.
+    interval : DataFrame
+        Quantiles of the same size, rows ``posterior`` and ``prior``, columns 0.025, 0.5 and 0.975.
+    runaway : DataFrame
+        By the same ``size``, far out in the prior: the ``posterior`` and ``prior`` probability of a larger one, and
+        their ``ratio``. It falls to zero where the data bound the size, and settles at a constant where the likelihood
+        is flat towards infinity.
+    """
+
+    table: pd.DataFrame
+    unbounded: bool
+    slope: float | None
+    log_evidence: float
+    savage_dickey: float | None
+    mass: pd.DataFrame
+    interval: pd.DataFrame
+    runaway: pd.DataFrame
+
+    @property
+    def log_bayes_factor(self) -> float:
+        """Of zero reward over the model that was fitted, in nats: positive where wanting nothing explains more."""
+        return float(self.table.loc[self.table["scale"] == 1.0, "log_bayes_factor"].iloc[0])
+
+    def __str__(self) -> str:
+        factor = self.log_bayes_factor
+        strength = next(word for bound, word in _WORDS if abs(factor) <= bound)
+        verdict = f"for wanting nothing, {strength}" if factor > 0 else f"against wanting nothing, {strength}"
+        error = float(self.table.loc[self.table["scale"] == 1.0, "error"].iloc[0])
+        lines = [f"Zero reward: log Bayes factor {factor:+.2f} ± {error:.2f} nats; {verdict}."]
+        if self.savage_dickey is not None:
+            lines.append(f"  By the densities at zero (Savage and Dickey) it is {self.savage_dickey:+.2f}.")
+        if len(self.table) > 1:
+            by = ", ".join(f"{row.log_bayes_factor:+.2f} at {row.scale:g}" for row in self.table.itertuples())
+            signs = self.table["log_bayes_factor"] > 0
+            same = signs.all() or not signs.any()
+            lines.append(
+                f"  With priors of other widths (times the one that was fitted): {by}. "
+                + ("The verdict is the same for all." if same else "The verdict depends on it.")
+            )
+        elif self.slope is None:
+            lines.append("  How it depends on the width of this prior was not tried.")
+        if self.slope is not None:
+            lines.append(f"  A prior ten times as wide would change it by about {self.slope * np.log(10):+.1f} nats.")
+        if not self.table["converged"].all():
+            lines.append("  Not all of these fits converged: do not trust the numbers of those that did not.")
+        after, before = (
+            f"{self.interval.loc[name, 0.025]:.3g} to {self.interval.loc[name, 0.975]:.3g}" for name in _WHEN
+        )
+        lines.append(f"  Size of beta times the reward (95 % interval): {after}; prior {before}.")
+        last = self.runaway.iloc[-1]
+        lines.append(
+            f"  Larger than {last['size']:.3g} (beta times the reward; the prior's 99 % point): probability "
+            f"{last.posterior:.2g}, {last.prior:.2g} before the data."
+        )
+        if self.unbounded:
+            lines.append("  The data never speak against a larger reward: how large it is, only the prior says.")
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"ZeroReward(log Bayes factor {self.log_bayes_factor:+.2f} nats; print it for the sentences)"
+
+
+@takes_key
+def zero_reward(key: PRNGKey, fit: Fit, *, scales: Sequence[float | int] = (1 / 3, 1.0, 3.0)) -> ZeroReward:
+    r"""Whether the data refuse that somebody wants nothing at all.
+
+    Zero reward explains every choice as an accident: for most agents the probability of the data is then exactly
+    :math:`\prod_t 1/|A(s_t)|`. The evidence of the fitted model, by bridge sampling, is compared with that. The answer
+    depends on the width of the prior: a vaguer prior wastes more on rewards that fit nothing, and favors zero
+    (Lindley). Therefore the model is fitted again with other widths, and the table shows them all; for normal priors
+    the slope is known without.
+
+    Parameters
+    ----------
+    key : int or jax.random key
+        A seed, or a source of randomness, which is consumed.
+    fit : Fit
+        From :func:`~goalinf.infer` with a prior of the reward.
+    scales : sequence of float
+        Widths of the prior, times that of the fit, which is always among them. Each other one costs a fit. Priors with
+        a location and a scale can be widened (normal, Laplace, Student's t, Cauchy, logistic), their location with it.
+
+    Returns
+    -------
+    ZeroReward
+
+    Raises
+    ------
+    ValueError
+        Where the fit does not say what was fitted, knows the reward or is of one of several agents; or a scale is no
+        positive number.
+
+    References
+    ----------
+    Dickey (1971) for the ratio of densities; Lindley (1957) for the paradox; Kass and Raftery (1995) for the words.
+
+    Examples
+    --------
+    >>> import jax, goalinf as gi
+    >>> import numpyro.distributions as dist
+    >>> hall = gi.gridworld("s.a", discount=0.9)
+    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=5.0), wants, trajectories=50, steps=10)
+    >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+    >>> fit = gi.infer(1, hall, agent=gi.agents.soft_optimal(beta=5.0), reward=prior, data=walks, draws=200)
+    >>> gi.identify.zero_reward(jax.random.key(2), fit, scales=(1.0,)).log_bayes_factor < -100
+    True
+    """
+    check_kind("fit", fit, Fit, "a Fit, such as gi.infer returns")
+    if not isinstance(scales, (Sequence, np.ndarray)):
+        raise TypeError(f"scales is {scales!r}; expected a sequence of positive numbers, such as (1/3, 1, 3)")
+    for scale in scales:
+        if check_number("a scale", scale, 0.0, np.inf, "a positive number") in (0.0, np.inf):
+            raise ValueError(f"a scale is {scale!r}; expected a positive number")
+    found = Directions.of(fit, "this question")
+    if not found.n_rewards:
+        raise ValueError("this fit knows its reward, so that zero is not among the rewards it could be")
+    own, null, *others = jax.random.split(key, 2 + len(scales))
+    nothing = of_nothing(null, fit)
+    wider = {scale: widened(fit, found, scale) for scale in sorted({*map(float, scales)} - {1.0})}
+    rows = [(1.0, marginal_likelihood(own, fit), fit.converged)]
+    for one, (scale, reward) in zip(others, wider.items(), strict=False):
+        if reward is not None:
+            again = fitted(one, fit, reward)
+            rows.append((scale, marginal_likelihood(one, again), again.converged))
+    table = pd.DataFrame(
+        [(scale, one.log_evidence, np.hypot(one.error, nothing.error), fine) for scale, one, fine in rows],
+        columns=["scale", "log_evidence", "error", "converged"],
+    ).sort_values("scale", ignore_index=True)
+    table.insert(3, "log_bayes_factor", nothing.log_evidence - table["log_evidence"])
+    after, before = found.rewards().reshape(-1, found.n_rewards), prior_draws(found.priors(), _DRAWS)
+    frame = Frame.of(found.priors(), found.null)
+    ratio, slope = None, None
+    if frame is not None:
+        at = [frame.split(one)[1] for one in (after, before)]
+        shown = [one - frame.split(np.zeros((1, found.n_rewards)))[1] for one in at]
+        if not any(name.startswith("agent.") for name in found.sites):
+            ratio = _densities(*shown)
+        if gaussian(found.priors()):
+            # d log evidence / d log width = E[z (z - z_0) - 1] over the posterior, summed over the directions that
+            # show; the others bring nothing.
+            slope = shown[0].shape[1] - float((shown[0] * at[0]).sum(axis=1).mean())
+    sizes = _sizes(found, after, before)
+    return ZeroReward(
+        table=table,
+        unbounded=_unbounded(fit, found),
+        slope=slope,
+        log_evidence=nothing.log_evidence,
+        savage_dickey=ratio,
+        mass=_near(sizes),
+        interval=pd.DataFrame([np.quantile(size, _INTERVAL) for size in sizes], index=_WHEN, columns=_INTERVAL),
+        runaway=_far(sizes),
+    )
+
+
+def _sizes(found: Directions, after: np.ndarray, before: np.ndarray) -> list[np.ndarray]:
+    """Posterior and prior draws of the size of beta times what behavior shows of the reward."""
+    if "agent.beta" in found.sites and found.draws["agent.beta"].ndim == 2:
+        beta = found.draws["agent.beta"].ravel(), prior_draws([found.sites["agent.beta"].prior], _DRAWS)[:, 0]
+    else:
+        beta = np.array(found.jacobian.beta), np.array(found.jacobian.beta)
+    hidden = found.null.T @ found.null
+    return [np.linalg.norm(one - one @ hidden, axis=1) * b for one, b in zip((after, before), beta, strict=True)]
+
+
+def _near(sizes: Sequence[np.ndarray]) -> pd.DataFrame:
+    """How likely sizes are to be smaller, in equal steps from zero to beyond the posterior and most of the prior."""
+    posterior, prior = np.quantile(sizes[0], 0.995), np.quantile(sizes[1], 0.95)
+    top = max(1.2 * posterior, min(prior, 3.0 * posterior))
+    bounds = np.linspace(0.0, top if top > _NOTHING else 1.0, _STEPS + 1)
+    shares = {name: (size[:, None] < bounds).mean(axis=0) for name, size in zip(_WHEN, sizes, strict=True)}
+    return pd.DataFrame({"size": bounds, **shares})
+
+
+def _far(sizes: Sequence[np.ndarray]) -> pd.DataFrame:
+    """How likely large sizes are."""
+    bounds = np.quantile(sizes[1], _LARGE)
+    table = pd.DataFrame({"size": bounds})
+    for name, size in zip(_WHEN, sizes, strict=True):
+        table[name] = (size[:, None] > bounds).mean(axis=0)
+    return table.assign(ratio=table["posterior"] / table["prior"])
+
+
+def _unbounded(fit: Fit, found: Directions) -> bool:
+    """Whether larger and larger rewards explain the data no worse, along the draw that explains them best."""
+    if "log_likelihood" not in fit.tree:
+        return False
+    total = fit.tree["log_likelihood"].to_dataset()["choices"].sum("trajectory").values
+    chain, draw = np.unravel_index(int(total.argmax()), total.shape)
+    values = {name: one[chain, draw] for name, one in found.draws.items() if name.startswith("agent.")}
+    logs = []
+    with computing_in("float64"):
+        for size in _LARGER:
+            agent = fill(fit.agent, fit.reward, values)[0]
+            reward = found.reward(fit, size * found.rewards()[chain, draw])
+            assert isinstance(agent, Agent)
+            assert fit.world is not None
+            logs.append(float(Behavior(fit.world, agent, reward, contexts=fit.data.context_names).log_prob(fit.data)))
+    return bool(np.isfinite(logs).all() and (np.diff(logs) > -_WORSE).all())
+
+
+def _densities(after: np.ndarray, before: np.ndarray) -> float | None:
+    """Log of the density at zero after the data over that before; None where it cannot be estimated."""
+    if not 1 <= after.shape[1] <= _LOW:
+        return None
+    kernels = [gaussian_kde(one.T) for one in (after, before)]
+    widths = np.sqrt(np.diag(kernels[0].covariance))
+    if (np.abs(after) < widths).all(axis=1).sum() < _AROUND:
+        return None
+    logs = [float(kernel.logpdf(np.zeros(after.shape[1]))[0]) for kernel in kernels]
+    return logs[0] - logs[1]

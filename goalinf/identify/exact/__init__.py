@@ -1,0 +1,1 @@
+"""Exact identifiability: invariances, transfer, feasible sets."""

@@ -1,0 +1,86 @@
+r"""All rewards under which a policy is optimal: a cone, and what can be said of it by linear programs.
+
+With the advantages :math:`A^\pi = r - W V^\pi`, :math:`W = E - \gamma P`, of a policy, a reward is feasible where no
+choice has a positive one and those that the policy makes have none. For departure rewards and a policy that makes one
+choice in every state this is Ng and Russell's :math:`(P_\pi - P_a)(I - \gamma P_\pi)^{-1} R \ge 0`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import numpy as np
+
+from goalinf.checks import check_kind
+from goalinf.identify.exact.cone import Class, FeasibleSet
+from goalinf.identify.policy_evaluation import chances, shapings, values_of
+from goalinf.worlds import World
+
+
+def feasible_set(world: World, policy: Any, *, rewards: Class) -> FeasibleSet:
+    r"""All rewards of a class under which a policy is optimal.
+
+    Zero is always among them, and so is every constant where no episode ends: a policy alone says nothing of whether
+    there is anything to want (Ng and Russell 2000). With :math:`V` any function of states and :math:`A \ge 0`,
+
+    .. math:: r(s, a) = -A(s, a)\,\mathbb 1\{\pi(a \mid s) = 0\} + V(s) - \gamma \sum_t P(t \mid s, a)\,V(t)
+
+    runs through all feasible rewards of choices (Metelli et al. 2021).
+
+    Parameters
+    ----------
+    world : World
+        Where the policy is followed.
+    policy : int (S,), float (S, A) or DataArray
+        The number of the choice in every state; or probabilities, of which it counts what is above zero: all of that
+        has to be optimal. Rows of states that have ended do not count.
+    rewards : {"departure", "arrival", "action"}
+        Of states, collected on departure or arrival, or of choices.
+
+    Returns
+    -------
+    FeasibleSet
+
+    Raises
+    ------
+    ValueError
+        Where the policy does not fit the world, or an undiscounted episode need not end under it.
+
+    References
+    ----------
+    Ng and Russell (2000), "Algorithms for inverse reinforcement learning", theorem 3 and section 3.2; Metelli, Ramponi,
+    Concetti and Restelli (2021), "Provably efficient learning of transferable rewards".
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> hall = gi.gridworld("s..a", discount=0.9)
+    >>> right = gi.identify.feasible_set(hall, [3, 3, 3, 3], rewards="departure")
+    >>> right.lineality, right.contains(gi.StateReward.zero(hall))
+    (1, True)
+    >>> right.ng_russell(penalty=0.1).values.round(2)
+    array([-1., -1., -1.,  1.])
+    >>> round(right.critical_penalty(), 2), right.ng_russell(penalty=10.0).values.any()
+    (2.44, np.False_)
+    """
+    check_kind("world", world, World, "a World, such as gi.gridworld makes")
+    if rewards not in get_args(Class):
+        raise ValueError(f"rewards is {rewards!r}; expected 'departure', 'arrival' or 'action'")
+    mdp = world.mdp
+    live = np.asarray(~mdp.terminal)
+    rows = np.asarray(mdp.available) & live[:, None]
+    made, income = chances(world, policy, rows), _income_map(world, rows, rewards)
+    advantage = income - shapings(world, rows)[:, live] @ values_of(world, made, rows, income)
+    chosen = made[rows] > 0
+    alone = (made > 0).sum(1)[np.nonzero(rows)[0]] == 1
+    # The advantage of the only choice that a policy makes in a state is zero whatever is rewarded.
+    return FeasibleSet(world, rewards, -advantage[~chosen], advantage[chosen & ~alone], np.argwhere(rows)[~chosen])
+
+
+def _income_map(world: World, rows: np.ndarray, rewards: Class) -> np.ndarray:
+    """What every choice brings, as a linear map of the reward, ``(R, P)``."""
+    if rewards == "action":
+        return np.eye(rows.size)[rows.ravel()]
+    if rewards == "arrival":
+        return world.mdp.dense()[rows]
+    return np.eye(world.n_states)[np.nonzero(rows)[0]]

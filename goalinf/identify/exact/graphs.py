@@ -1,0 +1,136 @@
+"""What the graph of a world says before anything is computed: components, period, time to get around."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import networkx as nx
+import numpy as np
+
+from goalinf.checks import check_kind
+from goalinf.worlds import World
+
+_A_WORLD = "a World, such as gi.gridworld makes"
+
+
+@dataclasses.dataclass(frozen=True)
+class GraphCriteria:
+    """Properties of the graph of possible moves that decide what behavior can show.
+
+    Parameters
+    ----------
+    n_states : int
+        S.
+    strongly_connected : bool
+        Whether every state can be reached from every other.
+    closed_components : int
+        Sets of states that are never left again (a terminal state is one).
+    period : int, optional
+        Greatest common divisor of the lengths of all round trips; None where not strongly connected.
+    coverage_time : int, optional
+        Steps after which every state can have been reached from some start; None where one cannot be.
+    co_successor_components : int
+        See :func:`co_successor_components`.
+    """
+
+    n_states: int
+    strongly_connected: bool
+    closed_components: int
+    period: int | None
+    coverage_time: int | None
+    co_successor_components: int
+
+    def __str__(self) -> str:
+        joined = (
+            "Every state can be reached from every other"
+            if self.strongly_connected
+            else f"{self.closed_components} set{'s' * (self.closed_components != 1)} of states cannot be left again"
+        )
+        around = "" if self.period is None else f", round trips have the period {self.period}"
+        covered = (
+            "Some states cannot be reached from where episodes start."
+            if self.coverage_time is None
+            else f"From the starts every state can be reached within {self.coverage_time} steps."
+        )
+        apart = self.co_successor_components
+        alternatives = f"States that are alternatives to one another form {apart} component{'s' * (apart != 1)}."
+        return f"{joined}{around}.\n{covered}\n{alternatives}"
+
+
+def graph_criteria(world: World) -> GraphCriteria:
+    r"""Properties of the graph of possible moves that decide what behavior can show.
+
+    In a deterministic world, of a state reward a stationary policy hides as many directions as there are co-successor
+    components, and of a reward r(s, a) the policies of a long finite horizon hide as many as the period, where the
+    graph is strongly connected (compare :func:`~goalinf.identify.controllability_deficit`).
+
+    Parameters
+    ----------
+    world : World
+        The world; moves are those of available actions in states that are not terminal.
+
+    Returns
+    -------
+    GraphCriteria
+
+    References
+    ----------
+    Kim, Garg, Shiragur and Ermon (2021), "Reward identification in inverse reinforcement learning", for coverage and
+    period; Fu, Luo and Levine (2018) for components.
+
+    Examples
+    --------
+    >>> import networkx as nx, goalinf as gi
+    >>> print(gi.identify.graph_criteria(gi.graph_world(nx.cycle_graph(6), initial=0, discount=0.9)))
+    Every state can be reached from every other, round trips have the period 2.
+    From the starts every state can be reached within 3 steps.
+    States that are alternatives to one another form 2 components.
+    """
+    check_kind("world", world, World, _A_WORLD)
+    moves = world.transition_graph()
+    strong = nx.is_strongly_connected(moves)
+    starts = np.nonzero(world.mdp.initial)[0].tolist()
+    distance = nx.multi_source_dijkstra_path_length(moves, starts, weight=None)
+    return GraphCriteria(
+        n_states=world.n_states,
+        strongly_connected=strong,
+        closed_components=sum(1 for _ in nx.attracting_components(moves)),
+        period=_period(moves) if strong else None,
+        coverage_time=max(distance.values()) if len(distance) == world.n_states else None,
+        co_successor_components=co_successor_components(world),
+    )
+
+
+def co_successor_components(world: World) -> int:
+    """Number of connected components of the graph that joins two states if some state can lead to both in one step.
+
+    For deterministic worlds it equals :func:`controllability_deficit`; for stochastic ones it is a lower bound.
+
+    Parameters
+    ----------
+    world : World
+        The world.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> import networkx as nx, goalinf as gi
+    >>> co_successor_components(gi.graph_world(nx.cycle_graph(6), discount=0.9))
+    2
+    """
+    check_kind("world", world, World, _A_WORLD)
+    graph = nx.empty_graph(world.n_states)
+    after, into = world.edges()
+    for state in np.unique(after):
+        nx.add_path(graph, np.unique(into[after == state]).tolist())
+    return nx.number_connected_components(graph)
+
+
+def _period(moves: nx.DiGraph) -> int:
+    """Of a strongly connected graph: every move from level to level of a search closes round trips of known length."""
+    level = nx.single_source_shortest_path_length(moves, next(iter(moves)))
+    return math.gcd(*(level[s] + 1 - level[t] for s, t in moves.edges))

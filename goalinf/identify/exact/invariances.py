@@ -1,0 +1,244 @@
+r"""Changes of a reward that some data do not show, as objects: apply them, recognize them, take them out.
+
+Rewards are numbers on the transitions (s, a, t) that can happen. Constants, shapings, redistributions and masks are
+linear: whole directions, which add up. What keeps the optimal choices alone is no linear space: see
+:mod:`goalinf.identify.optimal_actions`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal, get_args
+
+import jax
+import networkx as nx
+import numpy as np
+
+from goalinf.agents.agent import check_known
+from goalinf.agents.plannable import check_shapes
+from goalinf.checks import PRNGKey, check_kind, takes_key
+from goalinf.identify.linear_algebra import kernel
+from goalinf.identify.policy_evaluation import check_own_ends, collected
+from goalinf.precision import computing_in
+from goalinf.rewards import Reward, TransitionReward, check_reward
+from goalinf.worlds import World
+
+Kind = Literal["constant", "potential", "zero-initial potential", "k-initial potential", "redistribution", "mask"]
+_INSIDE = 1e-9  # of a difference, so much may stick out
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Invariance:
+    r"""A linear space of changes of a reward.
+
+    Parameters
+    ----------
+    world : World
+        Whose transitions.
+    kinds : tuple of str
+        What it is the sum of.
+    basis : float (n, N)
+        Orthonormal rows over the transitions that can happen, in the order of :func:`transitions`.
+    """
+
+    world: World
+    kinds: tuple[Kind, ...]
+    basis: np.ndarray
+
+    @property
+    def dimension(self) -> int:
+        """How many independent changes there are."""
+        return len(self.basis)
+
+    def __add__(self, other: Invariance) -> Invariance:
+        """Changes of both kinds, together."""
+        if other.world is not self.world:
+            raise ValueError("these invariances are of two worlds; take those of one")
+        beside = other.basis - (other.basis @ self.basis.T) @ self.basis
+        more = _orthonormal(beside)
+        kinds = tuple(dict.fromkeys((*self.kinds, *other.kinds)))
+        return Invariance(self.world, kinds, np.concatenate([self.basis, more]))
+
+    @takes_key
+    def apply(self, reward: Reward, key: PRNGKey, *, size: float | int = 1.0) -> TransitionReward:
+        """The reward with a change drawn at random.
+
+        Parameters
+        ----------
+        reward : Reward
+            Any known reward.
+        key : int or jax.random key
+            A seed, or a source of randomness, which is consumed.
+        size : float
+            Standard deviation of the change along every direction, in utility.
+        """
+        with computing_in("float64"):
+            steps = np.asarray(jax.random.normal(key, (self.dimension,)), float)
+        return _reward(self.world, _vector(self.world, reward) + float(size) * steps @ self.basis)
+
+    def relates(self, reward1: Reward, reward2: Reward, *, scale: bool = False) -> bool:
+        """Whether two rewards differ by such a change only; with ``scale``, after one of them is multiplied.
+
+        Parameters
+        ----------
+        reward1, reward2 : Reward
+            Known rewards.
+        scale : bool
+            Whether any positive factor is allowed.
+        """
+        one, two = (_vector(self.world, reward) for reward in (reward1, reward2))
+        rest = [vector - self.basis.T @ (self.basis @ vector) for vector in (one, two)]
+        sizes = [float(np.linalg.norm(vector)) for vector in rest]
+        whole = max(float(np.linalg.norm(one)), float(np.linalg.norm(two)), np.finfo(float).tiny)
+        if scale and min(sizes) > _INSIDE * whole:
+            return bool(np.linalg.norm(rest[0] / sizes[0] - rest[1] / sizes[1]) <= _INSIDE * whole / min(sizes))
+        return bool(np.linalg.norm(rest[0] - rest[1]) <= _INSIDE * whole)
+
+    def remove(self, reward: Reward) -> TransitionReward:
+        """The shortest reward that differs from this one by such a change only: one for all of them.
+
+        Parameters
+        ----------
+        reward : Reward
+            Any known reward.
+        """
+        vector = _vector(self.world, reward)
+        return _reward(self.world, vector - self.basis.T @ (self.basis @ vector))
+
+    def __repr__(self) -> str:
+        return f"Invariance({' + '.join(self.kinds) or 'none'}, {self.dimension} of {self.basis.shape[1]} dimensions)"
+
+
+def invariance(world: World, kind: Kind, *, masked: Any = None) -> Invariance:
+    r"""A space of changes of a reward R(s, a, t).
+
+    =========================  =================================================================================
+    constant                   :math:`R + c`
+    potential                  :math:`R + \gamma\Phi(t) - \Phi(s)`, with :math:`\Phi = 0` where episodes have ended
+    zero-initial potential     the same with :math:`\Phi = 0` where episodes start
+    k-initial potential        the same with :math:`\Phi = k`, any number, where episodes start
+    redistribution             R with the same :math:`\sum_t P(t \mid s, a) R(s, a, t)` for every choice
+    mask                       any R where no episode gets to, or on the transitions that are given
+    =========================  =================================================================================
+
+    Parameters
+    ----------
+    world : World
+        Transitions, discount and starts.
+    kind : str
+        As above.
+    masked : bool (S, A, K), optional
+        The transitions of a mask, aligned with ``world.mdp.successors``. Default: those that cannot be reached from
+        where episodes start.
+
+    Returns
+    -------
+    Invariance
+        They add up: ``invariance(world, "potential") + invariance(world, "redistribution")``.
+
+    Raises
+    ------
+    ValueError
+        Where the kind is none of these, or the transitions do not fit the world.
+
+    References
+    ----------
+    Skalse, Farrugia-Roberts, Russell, Abate and Gleave (2023), "Invariance in policy optimisation and partial
+    identifiability in reward learning", definitions 2.3 to 2.7; Ng, Harada and Russell (1999).
+
+    Examples
+    --------
+    >>> import jax, goalinf as gi
+    >>> hall = gi.gridworld("s..a", slip=0.2, discount=0.9)
+    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="arrival")
+    >>> shaping = gi.identify.invariance(hall, "potential")
+    >>> shaping.dimension, shaping.relates(wants, gi.ShapedReward(wants, [0.0, 3.0, -1.0, 2.0]))
+    (4, True)
+    >>> changed = (shaping + gi.identify.invariance(hall, "redistribution")).apply(wants, jax.random.key(0))
+    >>> shaping.relates(wants, changed), round(gi.identify.distance.starc(hall, wants, changed), 6)
+    (False, 0.0)
+    """
+    check_kind("world", world, World, "a World, such as gi.gridworld makes")
+    if kind not in get_args(Kind):
+        raise ValueError(f"kind is {kind!r}; expected one of {', '.join(map(repr, get_args(Kind)))}")
+    if masked is not None and kind != "mask":
+        raise ValueError(f"masked names the transitions of a mask, and kind is {kind!r}: leave it out")
+    s, a, k = transitions(world)
+    mdp = world.mdp
+    if kind == "constant":
+        rows = np.ones((1, len(s)))
+    elif kind == "redistribution":
+        choice = s * world.n_actions + a
+        chances = np.where(choice[None] == np.unique(choice)[:, None], np.asarray(mdp.probabilities)[s, a, k], 0.0)
+        return Invariance(world, (kind,), kernel(chances, _INSIDE).basis)
+    elif kind == "mask":
+        rows = np.eye(len(s))[_unreached(world) if masked is None else _given(world, masked)]
+    else:
+        potentials = _potentials(world, kind)
+        rows = float(mdp.discount) * potentials[:, np.asarray(mdp.successors)[s, a, k]] - potentials[:, s]
+    return Invariance(world, (kind,), _orthonormal(rows))
+
+
+def nothing(world: World) -> Invariance:
+    """The space of no change at all."""
+    return Invariance(world, (), np.zeros((0, len(transitions(world)[0]))))
+
+
+def transitions(world: World) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """State, action and slot of every transition that can happen, ``(N,)`` each."""
+    mdp = world.mdp
+    possible = (mdp.probabilities > 0) & mdp.available[:, :, None] & ~mdp.terminal[:, None, None]
+    s, a, k = np.nonzero(np.asarray(possible))
+    return s, a, k
+
+
+def _vector(world: World, reward: Reward) -> np.ndarray:
+    """A reward on the transitions that can happen."""
+    check_reward("reward", reward)
+    check_known(reward)
+    check_shapes(reward, world)
+    check_own_ends(world, reward)
+    return np.asarray(collected(world.mdp, reward)[transitions(world)], float)
+
+
+def _reward(world: World, vector: np.ndarray) -> TransitionReward:
+    table = np.zeros(world.mdp.probabilities.shape)
+    table[transitions(world)] = vector
+    return TransitionReward(table)
+
+
+def _potentials(world: World, kind: Kind) -> np.ndarray:
+    """Rows that span the potentials, ``(n, S)``."""
+    free = np.asarray(~world.mdp.terminal)
+    if kind == "potential":
+        return np.eye(world.n_states)[free]
+    starts = np.asarray(world.mdp.initial) > 0
+    rows = np.eye(world.n_states)[free & ~starts]
+    # The same at all starts: not possible where an episode may have ended before it began.
+    same = [starts.astype(float)] if kind == "k-initial potential" and not (starts & ~free).any() else []
+    return np.array([*rows, *same]).reshape(-1, world.n_states)
+
+
+def _unreached(world: World) -> np.ndarray:
+    """Which transitions start where no episode gets to, bool ``(N,)``."""
+    starts = np.flatnonzero(np.asarray(world.mdp.initial)).tolist()
+    reached = list(nx.multi_source_dijkstra_path_length(world.transition_graph(), starts, weight=None))
+    return ~np.isin(transitions(world)[0], reached)
+
+
+def _given(world: World, masked: Any) -> np.ndarray:
+    shape = world.mdp.probabilities.shape
+    if np.shape(masked) != shape or np.asarray(masked).dtype != bool:
+        raise ValueError(
+            f"masked has shape {np.shape(masked)} and type {np.asarray(masked).dtype}; expected bool {shape}, aligned "
+            "with world.mdp.successors"
+        )
+    return np.asarray(masked)[transitions(world)]
+
+
+def _orthonormal(rows: np.ndarray) -> np.ndarray:
+    """Orthonormal rows that span the same."""
+    if not len(rows):
+        return rows
+    _, sizes, directions = np.linalg.svd(rows, full_matrices=False)
+    return directions[sizes > _INSIDE * max(1.0, float(sizes.max(initial=0.0)))]

@@ -1,0 +1,1 @@
+"""Local identifiability: Jacobians, null spaces and their directions."""

@@ -1,0 +1,95 @@
+"""Several experts with one reward: their Jacobians side by side, each with parameters of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from goalinf.agents import Agent
+from goalinf.behavior.conditions import Rewards, Setting, Worlds
+from goalinf.checks import check_kind
+from goalinf.identify.local.jacobian import Column, Jacobian, log_policy_jacobian
+from goalinf.identify.local.linearization_point import typical_agent
+from goalinf.rewards import Reward
+
+Agents = Agent | Mapping[Any, Agent]
+_AN_AGENT = "an agent, such as gi.agents.soft_optimal(beta=1.0), or a mapping from context to agent"
+
+
+def line_up(world: Worlds, agent: Agents, reward: Rewards) -> tuple[Setting, tuple[Agent, ...]]:
+    """The world of every context, and who acts in it: one agent for all, or one each. Priors are at their medians.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where something is not an agent, or worlds and agents do not name the same contexts.
+    """
+    if not isinstance(agent, Mapping):
+        check_kind("agent", agent, Agent, _AN_AGENT)
+        return Setting.of(world, reward), (typical_agent(agent),)
+    if not agent:
+        raise ValueError("the mapping from context to agent is empty")
+    for context, one in agent.items():
+        check_kind(f"the agent of context {context!r}", one, Agent, _AN_AGENT)
+    worlds = world if isinstance(world, Mapping) else dict.fromkeys(agent, world)
+    if lonely := set(worlds) ^ set(agent):
+        raise ValueError(
+            f"worlds and agents must name the same contexts; {', '.join(sorted(map(repr, lonely)))} is in one of them "
+            "only"
+        )
+    return Setting.of(worlds, reward, tuple(agent)), tuple(map(typical_agent, agent.values()))
+
+
+def jacobians(setting: Setting, agents: Sequence[Agent], reward: Reward, wrt: Sequence[str]) -> tuple[Jacobian, ...]:
+    """One Jacobian for one agent in all worlds, or one for each expert in its own, with the same columns.
+
+    Parameters of the agents are counted for every expert who has them, on an axis ``expert`` (``expert_with_…`` where
+    some have not); the discount of the worlds is one for all.
+    """
+    if len(agents) == 1:
+        worlds = dict(zip(setting.contexts, setting.worlds, strict=True))
+        return (log_policy_jacobian(worlds, agents[0], reward, wrt=wrt),)
+    own = [[name for name in wrt if name.partition("agent.")[2] in ("", *one.parameters)] for one in agents]
+    if unknown := [name for name in wrt if not any(name in names for names in own)]:
+        known = dict.fromkeys(f"agent.{name}" for one in agents for name in one.parameters)
+        raise ValueError(f"there is no parameter {unknown[0]!r}; there are {', '.join(known)}")
+    found = [
+        log_policy_jacobian(world, agent, reward, wrt=names)
+        for world, agent, names in zip(setting.worlds, agents, own, strict=True)
+    ]
+    named = [{column.name: column for column in one.columns} for one in found]
+    every = sorted({name: None for one in named for name in one}, key=lambda name: not name.startswith("reward."))
+    columns: list[Column] = []
+    places: list[list[np.ndarray]] = [[] for _ in agents]
+    start = 0
+    for name in every:
+        each, having = name.startswith("agent."), [k for k, one in enumerate(named) if name in one]
+        first = named[having[0]][name]
+        if any(named[k][name].shape != first.shape for k in having):
+            raise ValueError(
+                f"{name} is one number for some experts and one per state for others: give all of them the same"
+            )
+        for number, k in enumerate(having):
+            places[k].append(start + each * number * first.size + np.arange(first.size))
+        axis = "expert" if len(having) == len(agents) else f"expert_with_{name.removeprefix('agent.')}"
+        shape, dims = ((len(having), *first.shape), (axis, *first.dims)) if each else (first.shape, first.dims)
+        columns.append(Column(name, shape, dims, start))
+        start += columns[-1].size
+    return tuple(_widened(one, np.concatenate(place), columns) for one, place in zip(found, places, strict=True))
+
+
+def _widened(jacobian: Jacobian, place: np.ndarray, columns: Sequence[Column]) -> Jacobian:
+    """The same derivatives among more columns."""
+    total = columns[-1].start + columns[-1].size
+
+    def widen(array: np.ndarray) -> np.ndarray:
+        wide = np.zeros((*array.shape[:-1], total))
+        wide[..., place] = array
+        return wide
+
+    return dataclasses.replace(
+        jacobian, log_policy=widen(jacobian.log_policy), income=widen(jacobian.income), columns=tuple(columns)
+    )

@@ -1,0 +1,292 @@
+r"""How a policy moves with the reward and the agent: its exact Jacobian and Fisher information.
+
+The derivative of the log-policy goes through the planner's fixed point by implicit differentiation, in forward mode
+and float64: :math:`\partial\log\pi/\partial r = \beta G` with
+:math:`G = (I - E\Pi)(I - \gamma P\,\Pi)^{-1}` for the soft planner (:math:`\Pi` averages over the policy and
+:math:`E` copies a state's value to its actions), and by the same route for every other planner. What no row of it
+sees, no amount of behavior can show.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable, Sequence
+from functools import partial
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from goalinf.agents.agent import Agent, check_known
+from goalinf.agents.plannable import check_plannable, check_solved
+from goalinf.agents.planning_agent import plan
+from goalinf.behavior.conditions import Rewards, Setting, Worlds
+from goalinf.planning.bellman import choosable
+from goalinf.precision import cast, computing_in
+from goalinf.rewards import Reward, base_of, ended, pinned, reward_parameters
+from goalinf.worlds import MDP, stack
+
+TOLERANCE = 1e-8  # a singular value below this, in units of beta times the reward, moves no policy
+_LARGEST = 1e8  # numbers in a Jacobian, 0.8 GB; making it takes several times that
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """The place of one parameter among the columns of a Jacobian.
+
+    Parameters
+    ----------
+    name : str
+        ``"reward.<parameter>"``, ``"agent.<parameter>"`` (derivative in the logarithm where it is positive and
+        unbounded, as beta is), or ``"discount"``.
+    shape : tuple of int
+        Shape of the parameter.
+    dims : tuple of str
+        Names of its axes.
+    start : int
+        Number of its first column.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dims: tuple[str, ...]
+    start: int
+
+    @property
+    def size(self) -> int:
+        """How many columns it has."""
+        return int(np.prod(self.shape, dtype=int))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Jacobian:
+    r"""Derivatives of the log-policies of one agent in C worlds with respect to P numbers.
+
+    Parameters
+    ----------
+    log_policy : float (C, S, A, P) or (C, T, S, A, P)
+        :math:`\partial \log\pi(a \mid s) / \partial\theta`; zero in rows that do not count.
+    policy : float (C, S, A) or (C, T, S, A)
+        The policy itself.
+    income : float (C, S, A, P)
+        :math:`\partial r(s,a) / \partial\theta`, derivative of the expected reward of a choice; zero in rows
+        that do not count.
+    rows : bool (C, S, A)
+        The rows that count: available actions of states whose value is not given (ended, dead ends, padding).
+    columns : tuple of Column
+        What the P numbers are.
+    beta : float
+        The agent's inverse temperature (1 where it has none): the unit of the derivatives.
+    """
+
+    log_policy: np.ndarray
+    policy: np.ndarray
+    income: np.ndarray
+    rows: np.ndarray
+    columns: tuple[Column, ...]
+    beta: float
+
+    @property
+    def tolerance(self) -> float:
+        """Singular values up to this one count as zero: 1e-8 times beta times the largest derivative of a reward."""
+        rewards = sum(column.size for column in self.columns if column.name.startswith("reward."))
+        largest = float(np.abs(self.income[..., :rewards]).max(initial=0.0)) if rewards else 1.0
+        return TOLERANCE * self.beta * largest
+
+    def matrix(self, visited: np.ndarray | None = None) -> np.ndarray:
+        """The rows that count, ``(R, P)``; only those of visited states (bool ``(C, S)`` or ``(C, T, S)``) if given."""
+        counted = np.broadcast_to(_over_time(self.rows, self.log_policy.ndim), self.log_policy.shape[:-1])
+        if visited is not None:
+            if visited.ndim == 2:
+                visited = _over_time(visited, self.log_policy.ndim)
+            counted = counted & visited[..., None]
+        return self.log_policy[counted]
+
+    def fisher(self, visits: np.ndarray) -> np.ndarray:
+        r"""Fisher information of that many visits to every state, ``(P, P)``.
+
+        .. math:: I(\theta) = \sum_s d(s) \sum_a \pi(a \mid s)\,
+            \frac{\partial\log\pi(a \mid s)}{\partial\theta} \frac{\partial\log\pi(a \mid s)}{\partial\theta}^{\!\top}
+
+        which for a reward r(s, a) is :math:`\beta^2 \sum_s d(s)\,G_s^\top(\mathrm{diag}\,\pi_s - \pi_s\pi_s^\top)G_s`.
+
+        Parameters
+        ----------
+        visits : float (S,), (C, S) or (C, T, S)
+            :math:`d(s)`, how often a choice is made in each state.
+        """
+        visits = np.atleast_2d(np.asarray(visits, float))
+        if visits.ndim == 2:
+            visits = _over_time(visits, self.log_policy.ndim)
+        weights = (visits[..., None] * self.policy).ravel()
+        flat = self.log_policy.reshape(-1, self.log_policy.shape[-1])
+        return flat.T @ (weights[:, None] * flat)
+
+
+def log_policy_jacobian(
+    world: Worlds,
+    agent: Agent,
+    reward: Rewards,
+    *,
+    wrt: Sequence[str] | None = None,
+    contexts: Sequence[Hashable] | None = None,
+) -> Jacobian:
+    """Exact derivatives of what an agent does, at a known agent and a known reward.
+
+    Parameters
+    ----------
+    world : World or mapping from context to World
+        Where it acts; several worlds are stacked.
+    agent : Agent
+        How it plans and chooses.
+    reward : Reward or mapping from context to Reward
+        What it wants. Several rewards are taken as known: no derivatives with respect to them.
+    wrt : sequence of str, optional
+        Names of the parameters: ``"reward.values"``, ``"agent.beta"``, ``"discount"``, … Default: all parameters
+        of the reward.
+    contexts : sequence, optional
+        Order of the worlds and rewards. Default: that of the mapping.
+
+    Returns
+    -------
+    Jacobian
+
+    Raises
+    ------
+    ValueError
+        Where a parameter does not exist or is still a prior, an undiscounted problem cannot end, or the Jacobian
+        would not fit in memory.
+    ConvergenceError, PrecisionError
+        Where the planner fails.
+
+    References
+    ----------
+    Cao, Cohen and Szpruch (2021), theorem 1, for the null space that follows; Rust (1988) for the implicit derivative.
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> hall = gi.gridworld("s.a", discount=0.9)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> jacobian = log_policy_jacobian(hall, gi.agents.soft_optimal(beta=2.0), reward)
+    >>> jacobian.log_policy.shape
+    (1, 3, 4, 3)
+    """
+    setting = Setting.of(world, reward, contexts)
+    check_known(agent, setting.rewards)
+    for index, one in enumerate(setting.worlds):
+        check_plannable(agent, one, setting.rewards[min(index, len(setting.rewards) - 1)])
+    if not agent.one_policy:
+        raise ValueError(
+            f"{agent.name} does not act by one policy: what it does depends on a hidden mode, or on what came before: "
+            "ask about the agent without these, such as gi.agents.boltzmann(beta=…)"
+        )
+    names = tuple(wrt) if wrt is not None else reward_parameters(setting.rewards[0])
+    if len(setting.rewards) > 1 and any(name.startswith("reward.") for name in names):
+        raise ValueError(
+            "several rewards have to be known; derivatives are taken with respect to one reward of all contexts"
+        )
+    columns = _columns(agent, setting.rewards[0], names)
+    n_columns = sum(column.size for column in columns)
+    n_numbers = (
+        len(setting.worlds) * (agent.planner.horizon or 1) * np.prod(setting.world.mdp.available.shape) * n_columns
+    )
+    if n_numbers > _LARGEST:
+        raise ValueError(
+            f"the Jacobian of {n_columns} parameters would hold {n_numbers:.2g} numbers ({8e-9 * n_numbers:.0f} GB): "
+            "use a smaller world, or features (gi.LinearReward)"
+        )
+    # Padded to one shape and stacked, so that many worlds need one program.
+    mdps = stack([one.mdp for one in setting.worlds])
+    with computing_in("float64"):
+        arguments = cast((agent, mdps, setting.stacked_reward()))
+        several = (len(setting.worlds) > 1, len(setting.rewards) > 1)
+        found = jax.device_get(_evaluate(*arguments, names=names, n_columns=n_columns, several=several))
+    log_policy, income, policy, rows = found
+    check_solved(policy.residual, policy.values, "float64", agent, setting.worlds)
+    beta = float(np.max(agent.parameters.get("beta", 1.0)))
+    return Jacobian(log_policy, np.exp(policy.log_probs), income, rows, columns, beta)
+
+
+def _columns(agent: Agent, reward: Reward, names: Sequence[str]) -> tuple[Column, ...]:
+    known = {name: base_of(reward).dims[name.split(".", 1)[1]] for name in reward_parameters(reward)}
+    known |= {f"agent.{name}": ("state",) * np.ndim(value) for name, value in agent.parameters.items()} | {
+        "discount": ()
+    }
+    columns: list[Column] = []
+    for name in sorted(names, key=lambda name: not name.startswith("reward.")):
+        if name not in known:
+            raise ValueError(f"there is no parameter {name!r}; there are {', '.join(known)}")
+        start = columns[-1].start + columns[-1].size if columns else 0
+        columns.append(Column(name, _shape(agent, reward, name), known[name], start))
+    return tuple(columns)
+
+
+def _shape(agent: Agent, reward: Reward, name: str) -> tuple[int, ...]:
+    if name == "discount":
+        return ()
+    owner, parameter = name.split(".", 1)
+    return np.shape(getattr(base_of(reward), parameter) if owner == "reward" else agent.parameters[parameter])
+
+
+def _move(agent: Agent, mdp: MDP, reward: Any, columns: Sequence[Column], x: Any) -> tuple[Agent, MDP, Any]:
+    """Agent, world and reward with every parameter moved by its part of x."""
+    for column in columns:
+        step = x[column.start : column.start + column.size].reshape(column.shape)
+        owner, _, parameter = column.name.partition(".")
+        if owner == "discount":
+            mdp = eqx.tree_at(lambda m: m.discount, mdp, mdp.discount + step)
+        elif owner == "reward":
+            place = partial(_parameter, name=parameter)
+            reward = eqx.tree_at(place, reward, place(reward) + step)
+        else:
+            value = agent.parameters[parameter]
+            moved = value * jnp.exp(step) if _positive(agent, parameter) else value + step
+            agent = agent.at(**{parameter: moved})
+    return agent, mdp, reward
+
+
+def _parameter(reward: Any, name: str) -> Any:
+    return getattr(base_of(reward), name)
+
+
+def _positive(agent: Agent, parameter: str) -> bool:
+    return agent.ranges[parameter] == (0.0, float("inf"))
+
+
+@partial(jax.jit, static_argnames=("names", "n_columns", "several"))
+def _evaluate(agent: Agent, mdps: MDP, rewards: Any, *, names, n_columns, several):
+    def one(mdp: MDP, reward: Any):
+        columns = _columns(agent, reward, names)
+
+        def log_policy(x):
+            policy = plan(*_move(agent, mdp, reward, columns, x))
+            return policy.log_probs, policy
+
+        def income(x):
+            _, moved, wanted = _move(agent, mdp, reward, columns, x)
+            probabilities = jnp.asarray(moved.probabilities)
+            return jnp.sum(probabilities * jnp.broadcast_to(wanted(moved), probabilities.shape), axis=-1)
+
+        here = jnp.zeros(n_columns)
+        derivative, policy = jax.jacfwd(log_policy, has_aux=True)(here)
+        given = ended(reward, mdp) | pinned(reward, mdp)[0]
+        rows = choosable(mdp, given) & ~given[:, None]
+        return (
+            jnp.where(rows[..., None], derivative, 0.0),
+            jnp.where(rows[..., None], jax.jacfwd(income)(here), 0.0),
+            policy,
+            rows,
+        )
+
+    worlds, wanted = several
+    if wanted and not worlds:
+        mdps = jax.tree.map(lambda leaf: leaf[0], mdps)
+    return jax.vmap(one, (0 if worlds or not wanted else None, 0 if wanted else None))(mdps, rewards)
+
+
+def _over_time(array: np.ndarray, ndim: int) -> np.ndarray:
+    """An array by world and state, with an axis for time where the Jacobian has one."""
+    return array[:, None] if ndim == 5 else array

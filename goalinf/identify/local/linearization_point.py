@@ -1,0 +1,81 @@
+"""Where a prior is examined: one typical agent and one generic reward for which the problem can be solved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from numpyro.distributions import Distribution
+
+from goalinf.agents import Agent
+from goalinf.inference.model.priors import median
+from goalinf.precision import computing_in
+from goalinf.rewards import base_of
+from goalinf.worlds import World
+
+_SEED, _TRIES = 0, 8
+
+
+def typical_agent(agent: Agent) -> Agent:
+    """The agent with the median of its prior in the place of every prior."""
+    priors = {name: value for name, value in agent.parameters.items() if isinstance(value, Distribution)}
+    return agent.at(**{name: median(prior) for name, prior in priors.items()}) if priors else agent
+
+
+def reward_priors(reward: Any) -> tuple[str, ...]:
+    """Names of the reward's parameters that are priors."""
+    base = base_of(reward)
+    return tuple(name for name in base.parameters if isinstance(getattr(base, name), Distribution))
+
+
+def generic_rewards(reward: Any, world: World, beta: float) -> Iterator[Any]:
+    """Known rewards to examine a reward at, to be tried in this order until a planner succeeds.
+
+    A known reward is taken as it is, unless it is zero everywhere, a special point. A prior, and a standard normal
+    in the place of zeros, is drawn from with a fixed seed. Undiscounted planning may be impossible there; then come
+    the same draws with a cost for every step that lets it succeed, where the reward has values that can carry one.
+    """
+    base = base_of(reward)
+    priors = reward_priors(reward)
+    zero = not priors and all(not np.any(getattr(base, name)) for name in base.parameters)
+    if not priors and not zero:
+        yield reward
+        return
+    replaced = priors or base.parameters
+    tries = [_drawn(base, replaced, world, seed) for seed in range(_SEED, _SEED + _TRIES)]
+    yield from (_put(reward, values) for values in tries)
+    if replaced == ("values",):
+        cost = np.log(world.n_actions) / max(beta, 1e-12) + 1.0
+        yield from (_put(reward, {"values": values["values"] - values["values"].max() - cost}) for values in tries)
+
+
+def _drawn(base: Any, names: tuple[str, ...], world: World, seed: int) -> dict[str, np.ndarray]:
+    sizes: Mapping[str, int] = {
+        "state": world.n_states,
+        "action": world.n_actions,
+        "successor": world.mdp.successors.shape[2],
+        "feature": np.shape(getattr(base, "features", (0,)))[-1],
+    }
+    values = {}
+    with computing_in("float64"):
+        for key, name in zip(jax.random.split(jax.random.key(seed), len(names)), names, strict=True):
+            shape, prior = tuple(sizes[axis] for axis in base.dims[name]), getattr(base, name)
+            if not isinstance(prior, Distribution):
+                values[name] = np.asarray(jax.random.normal(key, shape))
+            else:
+                scalar = prior.shape() == ()
+                values[name] = np.asarray(prior.sample(key, shape if scalar else ()), float)
+    return values
+
+
+def _put(reward: Any, values: Mapping[str, np.ndarray]) -> Any:
+    names = list(values)
+    return eqx.tree_at(
+        lambda r: [getattr(base_of(r), name) for name in names],
+        reward,
+        list(values.values()),
+        is_leaf=lambda leaf: isinstance(leaf, Distribution),
+    )

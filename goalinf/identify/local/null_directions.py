@@ -1,0 +1,187 @@
+r"""Names for the directions of reward that behavior cannot show.
+
+Every name is a formula: a family of rewards that should change no policy. The null space found from the Jacobian is
+cut with these families one after the other; what belongs to none is called ``other``. So the dimensions add up to
+the whole, and a direction carries a name only where the numbers agree with the formula.
+
+=========================  =====================================================================================
+inert                      entries that are never collected: :math:`\partial r(s,a)/\partial\theta = 0` for all s, a
+redistribution             :math:`\theta` with :math:`r(s,a) = 0` for all s, a
+whatever is chosen         :math:`r(s,a) = g(s)`, at discount 0 or where a single decision is made
+constant                   :math:`r(s,a) = c`
+potential shaping          :math:`r = (E - \gamma P)\Phi` with :math:`\Phi = 0` where the episode has ended
+controllability deficit    the same for state rewards: :math:`\rho = (I - \gamma P_1)v` with v in ker D, whether
+                           they are collected on departure or on arrival; with a finite horizon, :math:`r(s,a) = g(s)`
+=========================  =====================================================================================
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from goalinf.identify.linear_algebra import kernel
+from goalinf.identify.local.jacobian import Jacobian
+from goalinf.identify.policy_evaluation import shapings
+from goalinf.rewards import ActionReward, StateReward, TransitionReward, base_of
+from goalinf.worlds import World
+
+_INSIDE = 1e-6  # a direction of length one is in a family if this little of it sticks out
+
+
+@dataclasses.dataclass(frozen=True)
+class Direction:
+    """Directions that behavior cannot show, under one name.
+
+    Parameters
+    ----------
+    kind : str
+        The name.
+    dimension : int
+        How many independent ones.
+    sentence : str
+        What they are, in words.
+    """
+
+    kind: str
+    dimension: int
+    sentence: str
+
+
+def name_directions(
+    null: np.ndarray,
+    jacobians: Sequence[Jacobian],
+    worlds: tuple[World, ...],
+    reward: Any,
+    horizons: tuple[int | None, ...],
+) -> tuple[np.ndarray, list[Direction]]:
+    """Rotate a null space so that its directions have names, and give the names.
+
+    Parameters
+    ----------
+    null : float (n, P)
+        Orthonormal rows: what moves no policy.
+    jacobians : sequence of Jacobian
+        Where it comes from, with columns for the reward alone.
+    worlds : tuple of World
+        In the order of the Jacobians.
+    reward : Reward
+        The kind of reward.
+    horizons : tuple of int or None
+        Those of the agents in these worlds.
+
+    Returns
+    -------
+    basis : float (n, P)
+        Orthonormal rows that span the same, in the order of the names.
+    directions : list of Direction
+        Their dimensions add up to n.
+    """
+    basis, directions, left = [], [], np.eye(len(null))
+    for kind, outside, sentence in _families(null, jacobians, worlds, reward, horizons):
+        if not left.shape[1]:
+            break
+        # Of what has no name yet, the combinations of which nothing sticks out of the family.
+        found = kernel(outside @ left, _INSIDE).basis
+        if len(found):
+            rows = found @ left.T @ null
+            basis.append(_unit_vectors(rows) if kind == "inert" else _signed(rows))
+            directions.append(Direction(kind, len(found), sentence))
+            left = left @ kernel(found, 0.5).basis.T  # the singular values of orthonormal rows are ones
+    return np.concatenate([*basis, np.zeros((0, null.shape[1]))]), directions
+
+
+def _families(
+    null: np.ndarray,
+    jacobians: Sequence[Jacobian],
+    worlds: tuple[World, ...],
+    reward: Any,
+    horizons: tuple[int | None, ...],
+) -> Iterator[tuple[str, np.ndarray, str]]:
+    """Name, what sticks out of the family of each null direction (a column), and the sentence."""
+    kind = type(base_of(reward))
+    incomes = [income for one in jacobians for income in one.income]
+    rows = [own for one in jacobians for own in one.rows]
+    largest = max(max(float(np.abs(income).max(initial=0.0)) for income in incomes), np.finfo(float).tiny)
+    # What each null direction pays for each choice, by world, and the states in which the choices are made.
+    pays = [income[own] @ null.T / largest for income, own in zip(incomes, rows, strict=True)]
+    made_in = [np.nonzero(own)[0] for own in rows]
+    everything = np.concatenate(pays)
+    none = np.zeros((0, len(null)))
+
+    if all(one.beta == 0 for one in jacobians):
+        yield "no preference", none, "beta is 0: the agent chooses uniformly, whatever it wants"
+    inert = ~np.any([income.any(axis=(0, 1)) for income in incomes], axis=0)
+    yield "inert", null[:, ~inert].T, _INERT
+    yield "redistribution", everything, _REDISTRIBUTION.get(kind, _COLLINEAR)
+    on_arrival = kind is StateReward and base_of(reward).on == "arrival"
+    greedy = [horizon == 1 or float(one.mdp.discount) == 0.0 for one, horizon in zip(worlds, horizons, strict=True)]
+    if not on_arrival and all(greedy):
+        yield "whatever is chosen", np.concatenate(list(map(_besides_states, pays, made_in))), _MYOPIC
+    yield "constant", everything - everything.mean(0), "the same amount added to every reward changes no choice"
+    outside = np.concatenate(
+        [
+            _besides_shapings(own, world, row) if horizon is None else _besides_states(own, states)
+            for own, world, row, states, horizon in zip(pays, worlds, rows, made_in, horizons, strict=True)
+        ]
+    )
+    if any(horizon is not None for horizon in horizons):
+        yield "controllability deficit", outside, _DEFICIT_HORIZON
+    elif kind is StateReward:
+        yield "controllability deficit", outside, _DEFICIT
+    else:
+        yield "potential shaping", outside, _SHAPING
+    yield "other", none, "they change no choice; goalinf has no name for them"
+
+
+def _besides_states(pays: np.ndarray, states: np.ndarray) -> np.ndarray:
+    """What is left of r(s, a) beside its mean over the choices of each state."""
+    copies = (states[:, None] == np.unique(states)[None]).astype(float)
+    return pays - copies @ ((copies.T @ pays) / copies.sum(0)[:, None])
+
+
+def _besides_shapings(pays: np.ndarray, world: World, rows: np.ndarray) -> np.ndarray:
+    """What is left of r(s, a) beside the nearest shaping, with potentials on states whose value is not given."""
+    rows = rows[: world.n_states, : world.n_actions]  # without padding
+    family = shapings(world, rows)[:, rows.any(1)].toarray()
+    return pays - family @ np.linalg.lstsq(family, pays, rcond=None)[0]
+
+
+def _signed(rows: np.ndarray) -> np.ndarray:
+    """The largest entry of every row made positive, so that equal worlds give equal bases."""
+    largest = np.abs(rows).argmax(1)
+    return rows * np.where(rows[np.arange(len(rows)), largest] < 0, -1.0, 1.0)[:, None]
+
+
+def _unit_vectors(rows: np.ndarray) -> np.ndarray:
+    """Rows that span some of the axes, one axis per row."""
+    axes = np.argsort(-(rows**2).sum(0), kind="stable")[: len(rows)]
+    return np.eye(rows.shape[1])[np.sort(axes)]
+
+
+_INERT = (
+    "entries that are never collected (of terminal states, unavailable actions, impossible transitions, "
+    "or states that no choice leads to)"
+)
+_REDISTRIBUTION: dict[Any, str] = {
+    TransitionReward: "reward moved between the states that may follow a choice, its expectation unchanged",
+    StateReward: "values of states that are entered by chance and average out after every choice",
+    ActionReward: "values that no choice collects",
+}
+_COLLINEAR = "features that say the same: combinations that pay nothing for any choice"
+_MYOPIC = (
+    "rewards of being in a state: nothing later counts and they are collected whatever is chosen, "
+    "so the policy is the same whatever they are"
+)
+_SHAPING = (
+    "discount * Phi(next state) - Phi(state), for any potential Phi over the states "
+    "(beside the constant; Ng, Harada and Russell 1999)"
+)
+_DEFICIT = (
+    "values built from features of the next state that no choice influences "
+    "(such as the color of the square, where every move changes it)"
+)
+_DEFICIT_HORIZON = "rewards of being in a state that no choice influences, neither now nor later before the horizon"

@@ -1,0 +1,322 @@
+r"""What infinite data could not say: the directions of reward that change no policy.
+
+The null space of the exact Jacobian of the log-policy, as if every state were visited and every choice probability
+known. For a reward r(s, a) it is the shapings, :math:`\mathrm{im}(E - \gamma P)`, of dimension S, whatever the policy
+(Cao, Cohen and Szpruch 2021, theorem 1); for smaller classes of reward it is what of that lies in the class.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from goalinf import display
+from goalinf.agents import Agent
+from goalinf.agents.plannable import check_shapes
+from goalinf.behavior.conditions import Rewards, Setting, Worlds
+from goalinf.errors import ConvergenceError, PrecisionError
+from goalinf.identify.linear_algebra import Kernel, kernel
+from goalinf.identify.local.experts import Agents, jacobians, line_up
+from goalinf.identify.local.jacobian import Column, Jacobian
+from goalinf.identify.local.linearization_point import generic_rewards, reward_priors
+from goalinf.identify.local.null_directions import Direction, name_directions
+from goalinf.inference.model.site_labels import axis_labels
+from goalinf.precision import computing_in
+from goalinf.rewards import Reward, base_of, reward_parameters
+from goalinf.worlds import World, label
+
+_BLURRED = 1e3  # a smaller gap between what counts as zero and what does not deserves a remark
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class NullSpace:
+    """The directions in which a reward, and free parameters of the agent with it, can move unseen.
+
+    Parameters
+    ----------
+    dimension : int
+        How many independent directions there are.
+    basis : DataArray (direction, ...)
+        Orthonormal rows, the reward's part: dimensions ``(direction, state)``, ``(direction, state, action)``,
+        ``(direction, feature)``, … ; the coordinate ``kind`` names each direction.
+    agent : Dataset (direction)
+        The part of the free parameters in the same rows (``agent.beta`` as its logarithm); empty without any.
+    singular_values : float (P,)
+        Of the Jacobian of the log-policy, largest first, in 1/utility.
+    directions : list of Direction
+        The same directions under their names; their dimensions add up to `dimension`.
+    n_parameters : int
+        P, parameters of the reward and free ones of the agent.
+    gap : float
+        Smallest singular value that counts over the largest that does not.
+    """
+
+    dimension: int
+    basis: xr.DataArray
+    agent: xr.Dataset
+    singular_values: np.ndarray
+    directions: list[Direction]
+    n_parameters: int
+    gap: float
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per name: ``kind``, ``dimension``, ``meaning``."""
+        rows = [(one.kind, one.dimension, one.sentence) for one in self.directions]
+        return pd.DataFrame(rows, columns=["kind", "dimension", "meaning"])
+
+    def __str__(self) -> str:
+        free = "".join(f", {_spoken(name)}" for name in map(str, self.agent.data_vars))
+        of = f"{self.n_parameters} parameters (reward{free})" if free else f"{self.n_parameters} directions of reward"
+        if not self.dimension:
+            return f"Behavior, if there were enough of it, would show all {of}."
+        head = f"{self.dimension} of {of} cannot be shown by any amount of behavior:"
+        lines = [f"  {one.kind} ({one.dimension}): {one.sentence}" for one in self.directions]
+        if self.gap < _BLURRED:
+            lines.append(
+                f"  The border is not sharp: the weakest direction that shows is only {self.gap:.3g} times stronger "
+                "than the strongest that counts as hidden."
+            )
+        return "\n".join([head, *lines])
+
+    def __repr__(self) -> str:
+        kinds = ", ".join(f"{one.kind} {one.dimension}" for one in self.directions)
+        return f"NullSpace(dimension {self.dimension} of {self.n_parameters}{': ' + kinds if kinds else ''})"
+
+    def _repr_html_(self) -> str:
+        head, *lines = str(self).splitlines()
+        named = display.table(self.to_frame(), index=False) if self.directions else ""
+        return display.card(head, named, display.paragraphs("\n".join(lines[len(self.directions) :])))
+
+
+def null_space(world: Worlds, agent: Agents, reward: Rewards, *, free: Sequence[str] = ()) -> NullSpace:
+    r"""What no amount of behavior could tell about a reward, in words and as a basis.
+
+    As if every state were visited and every choice probability known exactly:
+
+    .. math:: \mathcal N = \{\theta : \partial \log\pi / \partial\theta \cdot \theta = 0\}
+
+    found by singular values of the exact Jacobian up to an absolute tolerance (1e-8 in units of beta times reward).
+
+    Parameters
+    ----------
+    world : World or mapping from context to World
+        Where the agent is watched; several worlds see more than one.
+    agent : Agent or mapping from context to Agent
+        How it plans and chooses; several experts, in one world or in as many, who want the same: with another discount
+        or another horizon each shows what the others hide. A prior stands for the agent at its medians.
+    reward : Reward
+        The class of rewards: all parameters, or those that are priors. For soft-optimal and Boltzmann agents without
+        free parameters the answer is the same for every reward of the class. In general it is that at this reward;
+        for a prior, or zero everywhere, at a generic one drawn with a fixed seed.
+    free : sequence of str
+        Parameters of the agent that are not known either: ``"beta"``, ``"discount"`` (its own, or else that of the
+        world). With ``("beta",)`` there is
+        one more direction, the scale: only beta times the reward matters. Several experts have one each.
+
+    Returns
+    -------
+    NullSpace
+
+    Raises
+    ------
+    ValueError
+        Where several rewards are given, a free parameter does not exist, an undiscounted problem cannot end, or the
+        Jacobian would not fit in memory.
+    ConvergenceError, PrecisionError
+        Where the planner fails.
+
+    References
+    ----------
+    Cao, Cohen and Szpruch (2021), "Identifiability in inverse reinforcement learning", theorem 1; Skalse et al. (2023),
+    "Invariance in policy optimisation and partial identifiability in reward learning"; Ng, Harada and Russell (1999).
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> hall = gi.gridworld("s..a", discount=0.9)
+    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> print(gi.identify.null_space(hall, gi.agents.soft_optimal(beta=1.0), wants))
+    1 of 4 directions of reward cannot be shown by any amount of behavior:
+      constant (1): the same amount added to every reward changes no choice
+    >>> gi.identify.null_space(hall, gi.agents.soft_optimal(beta=1.0), wants, free=("beta",)).dimension
+    2
+
+    Whoever thinks less of the future shows which part of a reward r(s, a) was shaping:
+
+    >>> choices = gi.ActionReward(np.ones((4, 4)))
+    >>> experts = {"patient": gi.agents.soft_optimal(beta=1.0), "hasty": gi.agents.myopic(0.5, beta=1.0)}
+    >>> [gi.identify.null_space(hall, one, choices).dimension for one in (experts["patient"], experts)]
+    [4, 1]
+    """
+    if isinstance(reward, Mapping):
+        raise ValueError("a null space belongs to one reward: give the reward that all contexts share, not a mapping")
+    setting, known = line_up(world, agent, reward)
+    if not reward_priors(reward):
+        check_shapes(reward, setting.world)
+    free = (free,) if isinstance(free, str) else free
+    free = tuple(dict.fromkeys(name for one in free for name in _meant(one, known)))
+    wanted = tuple(f"reward.{name}" for name in reward_priors(reward)) or reward_parameters(reward)
+    failure: Exception | None = None
+    beta = max(float(np.max(one.parameters.get("beta", 1.0))) for one in known)
+    for candidate in generic_rewards(reward, setting.world, beta):
+        try:
+            found = jacobians(setting, known, candidate, (*wanted, *free))
+        except (ConvergenceError, PrecisionError) as error:
+            failure = error
+        else:
+            return null_space_at(found, setting, known, candidate)
+    assert failure is not None
+    raise type(failure)(f"{failure}; or give a known reward with which the problem can be solved") from failure
+
+
+def null_space_at(found: Sequence[Jacobian], setting: Setting, agents: Sequence[Agent], reward: Reward) -> NullSpace:
+    """The null space of Jacobians that are already there, one of each agent; arguments as they were made with."""
+    alone = tuple(map(reward_part, found))
+    columns, n_reward = found[0].columns, alone[0].log_policy.shape[-1]
+    null = stacked_kernel(alone)
+    planners = tuple(agents) * (len(setting.worlds) if len(agents) == 1 else 1)
+    planned = tuple(map(_as_planned, setting.worlds, planners))
+    horizons = tuple(one.planner.horizon or getattr(one.planner, "depth", None) for one in planners)
+    told = alone
+    if len(agents) > 1 and any(one.log_policy.any() for one in alone):  # who shows nothing hides everything
+        kept = [k for k, one in enumerate(alone) if one.log_policy.any()]
+        told, planned = tuple(alone[k] for k in kept), tuple(planned[k] for k in kept)
+        horizons = tuple(horizons[k] for k in kept)
+    basis, directions = name_directions(null.basis, told, planned, reward, horizons)
+    if n_reward < found[0].log_policy.shape[-1]:
+        null = stacked_kernel(found)
+        basis = np.concatenate([basis, np.zeros((len(basis), null.basis.shape[1] - n_reward))], axis=1)
+        # What is new with the free parameters: the part of the joint null space beside that of the reward alone.
+        more = kernel(basis @ null.basis.T, 0.5).basis @ null.basis
+        more, named = _name_more(more, found, reward)
+        basis, directions = np.concatenate([basis, more]), directions + named
+    kinds = [one.kind for one in directions for _ in range(one.dimension)]
+    own = alone[0].columns
+    array = xr.DataArray(
+        basis[:, :n_reward].reshape(len(basis), *_reward_shape(own)),
+        dims=("direction", *_reward_dims(own)),
+        coords={**_coords(setting.world, reward, own), "kind": ("direction", np.array(kinds, str))},
+        name="reward",
+    )
+    others = {
+        column.name: (
+            ("direction", *column.dims),
+            basis[:, column.start : column.start + column.size].reshape(len(basis), *column.shape),
+        )
+        for column in columns[len(own) :]
+    }
+    experts = _expert_coords(columns, setting, agents) if len(agents) > 1 else {}
+    agent_part = xr.Dataset(others, coords={"kind": array.coords["kind"], **experts} if others else None)
+    return NullSpace(len(basis), array, agent_part, null.singular_values, directions, basis.shape[1], null.gap)
+
+
+def _expert_coords(
+    columns: Sequence[Column], setting: Setting, agents: Sequence[Agent]
+) -> dict[Hashable, list[Hashable]]:
+    """Names of the experts along the axes that have an entry for each of them, or for those with a parameter."""
+    coords: dict[Hashable, list[Hashable]] = {}
+    for column in columns:
+        if column.dims and column.dims[0].startswith("expert"):
+            name = column.name.removeprefix("agent.")
+            having = [c for c, agent in zip(setting.contexts, agents, strict=True) if name in agent.parameters]
+            coords[column.dims[0]] = axis_labels("experts", having)
+    return coords
+
+
+def _meant(name: str, agents: Sequence[Agent]) -> Iterator[str]:
+    """The parameter that somebody calls by this name: the discount is an agent's own, or else that of the world."""
+    own = ["discount" in agent.parameters for agent in agents]
+    if name != "discount" or any(own):
+        yield f"agent.{name.removeprefix('agent.')}"
+    if name == "discount" and not all(own):
+        yield name
+
+
+def stacked_kernel(found: Sequence[Jacobian]) -> Kernel:
+    """What none of several experts shows: each in its own units, in which the same is too little to count."""
+    largest = max(one.tolerance for one in found)
+    seen = [one.matrix() * (largest / one.tolerance) for one in found if one.tolerance > 0]
+    return kernel(np.concatenate(seen or [found[0].matrix()]), largest)
+
+
+def _as_planned(world: World, agent: Agent) -> World:
+    """The world as the agent sees it: what it believes, with its own discount."""
+    with computing_in("float64"):
+        mdp = jax.device_get(agent.beliefs(world.mdp))
+    own = getattr(agent.planner, "discount", None)
+    return dataclasses.replace(world, mdp=mdp if own is None else dataclasses.replace(mdp, discount=np.asarray(own)))
+
+
+def reward_part(jacobian: Jacobian) -> Jacobian:
+    """The columns of the reward alone."""
+    columns = tuple(column for column in jacobian.columns if column.name.startswith("reward."))
+    n = sum(column.size for column in columns)
+    return dataclasses.replace(
+        jacobian, log_policy=jacobian.log_policy[..., :n], income=jacobian.income[..., :n], columns=columns
+    )
+
+
+def _name_more(more: np.ndarray, found: Sequence[Jacobian], reward: Any) -> tuple[np.ndarray, list[Direction]]:
+    """Names for what the free parameters of the agent add: the scale first, then trade-offs."""
+    directions: list[Direction] = []
+    rows: list[np.ndarray] = []
+    columns = found[0].columns
+    scale = np.concatenate([_scale(column, reward) for column in columns])
+    inside = more.T @ (more @ scale)
+    if len(more) and any(column.name == "agent.beta" for column in columns):
+        # Within the rows, beside what the reward alone leaves open, the scale is a single direction.
+        size = np.linalg.norm(inside)
+        unseen = [
+            np.abs(one.matrix() @ scale).max(initial=0.0) <= one.tolerance * max(1.0, float(np.linalg.norm(scale)))
+            for one in found
+        ]
+        if size > 0 and all(unseen):
+            rows.append(inside[None] / size)
+            directions.append(Direction("scale", 1, "beta against the size of the reward: only their product shows"))
+            more = kernel((more @ inside)[None] / size, 0.5).basis @ more
+    if len(more):
+        involved = [_spoken(column.name) for column in columns if not column.name.startswith("reward.")]
+        others = [name for name in involved if name != "beta" or not rows] or involved
+        sentence = f"another {' or '.join(others)} with another reward gives the same behavior"
+        rows.append(more)
+        directions.append(Direction("trade-off", len(more), sentence))
+    return np.concatenate([*rows, np.zeros((0, more.shape[1]))]), directions
+
+
+def _scale(column: Column, reward: Any) -> np.ndarray:
+    """A larger reward with a smaller beta: the value of a reward's parameter, minus one for log beta."""
+    if column.name.startswith("reward."):
+        return np.asarray(getattr(base_of(reward), column.name.removeprefix("reward.")), float).ravel()
+    return np.full(column.size, -1.0 if column.name == "agent.beta" else 0.0)
+
+
+def _reward_shape(columns: Sequence[Column]) -> tuple[int, ...]:
+    return columns[0].shape if len(columns) == 1 and columns[0].dims else (sum(column.size for column in columns),)
+
+
+def _reward_dims(columns: Sequence[Column]) -> tuple[str, ...]:
+    return columns[0].dims if len(columns) == 1 and columns[0].dims else ("parameter",)
+
+
+def _coords(world: World, reward: Any, columns: Sequence[Column]) -> dict[Hashable, Any]:
+    """Labels along the axes of the reward's parameter."""
+    dims = _reward_dims(columns)
+    if dims == ("parameter",):
+        return {"parameter": [column.name for column in columns]}
+    coords: dict[Hashable, Any] = dict(world.coords().items()) if "state" in dims else {}
+    if "action" in dims and not world.local_actions:
+        coords["action"] = [label(name) for name in world.actions]
+    if dims == ("feature",):
+        names = base_of(reward).names
+        coords["feature"] = list(names) if names else list(range(columns[0].size))
+    return coords
+
+
+def _spoken(name: str) -> str:
+    return name.removeprefix("agent.")

@@ -1,0 +1,146 @@
+"""What every choice that can occur brings, the shapings of that, and what it is worth to a policy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import networkx as nx
+import numpy as np
+from scipy import sparse
+from scipy.sparse import linalg as splinalg
+
+from goalinf.agents.agent import Agent, check_known
+from goalinf.agents.plannable import check_shapes
+from goalinf.agents.policy import Policy
+from goalinf.precision import cast, computing_in
+from goalinf.rewards import Reward, ended, pinned
+from goalinf.worlds import MDP, World, label
+
+
+def income_of(world: World, reward: Reward) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Expected reward of every choice that can occur, which choices these are, and in which states one is made."""
+    check_known(reward)
+    check_shapes(reward, world)
+    mdp = world.mdp
+    live = ~over(world, reward)
+    rows = np.asarray(mdp.available & live[:, None])
+    return np.sum(mdp.probabilities * collected(mdp, reward), axis=2)[rows], rows, live
+
+
+def collected(mdp: MDP, reward: Reward) -> np.ndarray:
+    """Reward of every transition, ``(S, A, K)``, with the discounted value of the dead end that it leads to."""
+    with computing_in("float64"):
+        mdp = cast(mdp)
+        dead, value = pinned(reward, mdp)
+        ahead = mdp.discount * np.where(np.asarray(dead), float(value), 0.0)
+        return np.broadcast_to(np.asarray(reward(mdp) + ahead[mdp.successors]), mdp.successors.shape)
+
+
+def over(world: World, reward: Reward) -> np.ndarray:
+    """States in which nothing more counts, ``(S,)``: ended states, and dead ends, whose value is given."""
+    with computing_in("float64"):
+        mdp = cast(world.mdp)
+        return np.asarray(ended(reward, mdp) | pinned(reward, mdp)[0])
+
+
+def shapings(world: World, rows: np.ndarray) -> sparse.csr_array:
+    r"""W = E - gamma P on some choices, ``(R, S)``.
+
+    Parameters
+    ----------
+    world : World
+        Transitions and discount.
+    rows : bool (S, A)
+        Which choices.
+    """
+    mdp = world.mdp
+    s, a = np.nonzero(rows)
+    width = mdp.successors.shape[2]
+    number = np.arange(len(s))
+    stays = sparse.csr_array((np.ones(len(s)), (number, s)), shape=(len(s), mdp.n_states))
+    moves = sparse.csr_array(
+        (mdp.probabilities[s, a].ravel(), (np.repeat(number, width), mdp.successors[s, a].ravel())), shape=stays.shape
+    )
+    return sparse.csr_array(stays - float(mdp.discount) * moves)
+
+
+def check_own_ends(world: World, reward: Reward) -> None:
+    """Refuse a reward that ends the episode by itself, or has dead ends where the episode goes on."""
+    if not np.array_equal(over(world, reward), world.mdp.terminal):
+        raise ValueError(
+            "this reward ends the episode by itself (as goals do), or has dead ends in which it goes on: "
+            "give it a world with terminal states"
+        )
+
+
+def chances(world: World, policy: Any, rows: np.ndarray) -> np.ndarray:
+    """A policy as probabilities of the choices that can occur, ``(S, A)``, zero in states that have ended.
+
+    Parameters
+    ----------
+    world : World
+        Where it is followed.
+    policy : int (S,), float (S, A) or DataArray
+        The number of the choice in every state, or probabilities.
+    rows : bool (S, A)
+        Which choices can occur.
+
+    Raises
+    ------
+    ValueError
+        Where it is no policy of the world.
+    """
+    if isinstance(policy, (Agent, Policy)):
+        raise TypeError(f"policy is a {type(policy).__name__}; expected its numbers: agent.policy(world, reward)")
+    try:
+        given: np.ndarray = np.asarray(policy)
+    except ValueError:  # lists that are not alike
+        given = np.asarray(None)
+    live = np.asarray(rows.any(axis=1))
+    if given.shape == (world.n_states,):
+        if given.dtype.kind not in "iu" or not np.isin(given[live], np.arange(world.n_actions)).all():
+            raise ValueError(f"policy is {given.tolist()}; expected the number of an action in every state")
+        given = np.eye(world.n_actions)[np.where(live, given, 0)]
+    if given.shape != rows.shape or given.dtype.kind not in "biuf":
+        raise ValueError(
+            f"policy has shape {given.shape} and type {given.dtype}; expected the number of an action in every state, "
+            f"({world.n_states},), or probabilities, {rows.shape}"
+        )
+    made = np.where(live[:, None], given, 0.0)
+    possible = (made >= 0).all(1) & ~(np.where(rows, 0.0, made) > 0).any(1)
+    wrong = np.flatnonzero(live & ~(possible & np.isclose(made.sum(1), 1.0)))
+    if len(wrong):
+        state = int(wrong[0])
+        raise ValueError(
+            f"policy gives the choices in state {label(world.states[state])} the probabilities {made[state].tolist()}; "
+            "expected numbers that are not negative, add up to 1, and are 0 where an action is not available"
+        )
+    return made
+
+
+def values_of(world: World, made: np.ndarray, rows: np.ndarray, income: np.ndarray) -> np.ndarray:
+    """What states that have not ended are worth to a policy, ``(S', ...)``; linear in the income ``(R, ...)``.
+
+    Raises
+    ------
+    ValueError
+        Where an undiscounted episode can go on for ever under the policy.
+    """
+    live, of = np.asarray(rows.any(axis=1)), np.nonzero(rows)[0]
+    if float(world.mdp.discount) == 1.0:
+        _check_ends(world, made, live)
+    average = sparse.csr_array((made[rows], (of, np.arange(len(of)))), shape=(len(rows), len(of)))[live]
+    # The mean advantage over the choices of a policy is zero: the mean of W V is that of the income.
+    return splinalg.splu((average @ shapings(world, rows)[:, live]).tocsc()).solve(average @ income)
+
+
+def _check_ends(world: World, made: np.ndarray, live: np.ndarray) -> None:
+    """Refuse a policy under which an undiscounted episode can go on for ever."""
+    moves = nx.from_numpy_array((world.mdp.dense() * (made > 0)[..., None]).sum(1) > 0, create_using=nx.DiGraph)
+    ending = {state for end in np.flatnonzero(~live).tolist() for state in nx.ancestors(moves, end)}
+    stuck = [state for state in np.flatnonzero(live).tolist() if state not in ending]
+    if stuck:
+        raise ValueError(
+            f"with discount 1 this policy never ends the episode from state {label(world.states[stuck[0]])}, so that "
+            "nothing has a value under it: use a discount below 1"
+        )

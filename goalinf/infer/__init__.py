@@ -1,1 +1,0 @@
-"""Inference: priors as leaves, MCMC, exact goal posteriors, quick looks, and the fit."""

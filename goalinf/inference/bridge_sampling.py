@@ -1,0 +1,218 @@
+r"""The evidence of a model: how probable it had called the data before it saw them.
+
+Bridge sampling from the draws of a fit. With q a normal distribution fitted to half of the draws, or a mixture of them
+with one for each mode, the evidence is the solution of
+
+.. math:: \hat p = \frac{\frac{1}{N_2}\sum_j \frac{l_2(j)}{s_1 l_2(j) + s_2 \hat p}}
+    {\frac{1}{N_1}\sum_i \frac{1}{s_1 l_1(i) + s_2 \hat p}},\qquad l = \frac{p(D \mid \theta)\,p(\theta)}{q(\theta)},
+
+where :math:`l_1` is taken at the other half of the draws, :math:`l_2` at draws of q, and :math:`s_1, s_2` are the
+shares of the effective numbers of the two.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, get_args
+
+import jax
+import numpy as np
+from jax.flatten_util import ravel_pytree
+from numpyro.diagnostics import effective_sample_size
+from numpyro.infer.util import unconstrain_fn
+from scipy import linalg
+from scipy.special import logsumexp
+
+from goalinf.checks import PRNGKey, check_kind, takes_key
+from goalinf.inference.model.posterior import Form, Posterior
+from goalinf.inference.model.scale_mixture import PRODUCT
+from goalinf.inference.results.diagnostics import Algorithm
+from goalinf.inference.results.fit import Fit
+from goalinf.inference.resume import posterior_of
+from goalinf.precision import computing_in
+
+_STEPS, _SETTLED = 1000, 1e-10  # of the fixed point, in nats
+_PROPOSALS = 4000
+_PER_COORDINATE = 4  # draws in half of the chains, for each coordinate of a covariance
+
+
+@dataclasses.dataclass(frozen=True)
+class Evidence:
+    r"""The marginal likelihood of a model.
+
+    Parameters
+    ----------
+    log_evidence : float
+        :math:`\log p(D)`, in nats: of the choices, given the states in which they were made.
+    error : float
+        Its Monte Carlo standard error, in nats; zero where it is exact.
+    sentence : str
+        How it was found, and whether to trust it.
+    """
+
+    log_evidence: float
+    error: float
+    sentence: str
+
+    def __repr__(self) -> str:
+        return f"Evidence({self.log_evidence:.3f} ± {self.error:.3f} nats; {self.sentence})"
+
+
+@takes_key
+def marginal_likelihood(key: PRNGKey, fit: Fit) -> Evidence:
+    r"""Marginal likelihood :math:`p(D) = \int p(D \mid \theta)\,p(\theta)\,d\theta` of a fitted model.
+
+    The difference of two is the logarithm of a Bayes factor. It depends on the width of the priors, whatever the amount
+    of data (Lindley): :func:`goalinf.identify.zero_reward` shows by how much.
+
+    Parameters
+    ----------
+    key : int or jax.random key
+        A seed, or a source of randomness, which is consumed.
+    fit : Fit
+        From :func:`~goalinf.infer`, sampled by chains, or exact where all that is unknown is discrete.
+
+    Returns
+    -------
+    Evidence
+
+    Raises
+    ------
+    ValueError
+        Where the draws are those of an approximation, or too few for their covariance; or the model is a user's own
+        that was loaded from a file.
+
+    References
+    ----------
+    Meng and Wong (1996), "Simulating ratios of normalizing constants"; Gronau et al. (2017), "A tutorial on bridge
+    sampling", equation 15; Frühwirth-Schnatter (2004) for the error.
+
+    Examples
+    --------
+    Two arms, of which the first is chosen seven times in ten; the uniform choice has -6.93 nats.
+
+    >>> import jax, numpy as np, goalinf as gi
+    >>> import numpyro.distributions as dist
+    >>> arms = gi.from_arrays(np.ones((1, 2, 1)), discount=0.5)
+    >>> choices = gi.Trajectories.of(np.zeros((1, 11), int), np.array([[0] * 7 + [1] * 3]))
+    >>> prior = gi.ActionReward(dist.Normal(0.0, 1.0))
+    >>> fit = gi.infer(jax.random.key(0), arms, agent=gi.agents.soft_optimal(beta=1.0), reward=prior, data=choices)
+    >>> round(gi.inference.marginal_likelihood(jax.random.key(1), fit).log_evidence, 1)
+    -7.1
+    """
+    check_kind("fit", fit, Fit, "a Fit, such as gi.infer returns")
+    algorithm = fit.tree.attrs.get("algorithm")
+    if algorithm == "enumeration":
+        return Evidence(float(fit.sample_stats["lp"][0, 0]), 0.0, "Exact: a sum over what is unknown.")
+    if algorithm not in get_args(Algorithm):
+        raise ValueError(
+            f"these are draws of an approximation ({algorithm}), not of the posterior: fit with gi.infer first"
+        )
+    with computing_in("float64"):
+        posterior = posterior_of(fit)
+        form = posterior.straightest
+        draws = _coordinates(fit, posterior, form)
+        n_chains, n_draws, size = draws.shape
+        half = n_draws // 2
+        first, second = draws[:, :half].reshape(-1, size), draws[:, half:]
+        rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+        stats = fit.sample_stats
+        modes = stats["mode"].values if "mode" in stats else np.zeros(draws.shape[:2], int)
+        proposal = _Proposal.fitted(first, modes[:, :half].ravel())
+        proposed = proposal.sample(rng, _PROPOSALS)
+        own = form.log_density(second.reshape(-1, size)) - proposal.log_prob(second.reshape(-1, size))
+        own = own.reshape(n_chains, -1)
+        other = form.log_density(proposed) - proposal.log_prob(proposed)
+    log_evidence, error = _bridge(own, other)
+    said = f"Bridge sampling from {n_chains * (n_draws - half)} draws and {_PROPOSALS} proposals."
+    if not fit.converged:
+        said += " The chains had NOT converged, so that neither the number nor its error can be trusted."
+    return Evidence(log_evidence, error, said)
+
+
+def _coordinates(fit: Fit, posterior: Posterior, form: Form) -> np.ndarray:
+    """The draws in the unconstrained coordinates of a form, ``(chains, draws, D)``."""
+    values = {str(name): np.asarray(found.values) for name, found in fit.posterior.data_vars.items()}
+    if form is posterior.product:
+        (linear,) = (site.name for site in posterior.sites if site.name != "agent.beta")
+        beta = values["agent.beta"]
+        values = {PRODUCT: values[linear] * beta.reshape(*beta.shape, *[1] * (values[linear].ndim - 2))}
+    elif posterior.sites:
+        values = {site.name: values[site.name] for site in posterior.sites}
+    if form.closed is not None:
+        (only,) = values.values()
+        return only.reshape(*only.shape[:2], -1)  # normal priors: the values are the coordinates
+    density = form.density
+    values = {name: values[name] for name in density.unravel(density.start)}
+    shape = next(iter(values.values())).shape[:2]
+    flat = {name: one.reshape(-1, *one.shape[2:]) for name, one in values.items()}
+
+    def coordinates(one: dict[str, Any], data: Any) -> Any:
+        return ravel_pytree(unconstrain_fn(density.seeded, (data,), {}, one))[0]
+
+    return np.asarray(density.over_draws("coordinates", coordinates, flat, form.data)).reshape(*shape, -1)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Proposal:
+    """A mixture of normal distributions: shares ``(M,)``, centers ``(M, D)``, square roots of covariances."""
+
+    shares: np.ndarray
+    centers: np.ndarray
+    roots: np.ndarray
+
+    @classmethod
+    def fitted(cls, draws: np.ndarray, modes: np.ndarray) -> _Proposal:
+        """One component for every mode that enough of the draws ``(N, D)`` are near; ``modes (N,)`` says which.
+
+        Raises
+        ------
+        ValueError
+            Where no mode has draws enough for a covariance.
+        """
+        size = draws.shape[1]
+        least = max(_PER_COORDINATE * size, 2)
+        numbers, counts = np.unique(modes, return_counts=True)
+        if counts.max() < least:
+            raise ValueError(
+                f"half of the draws are {len(draws)}; a covariance of {size} coordinates needs at least {least}, near "
+                "one mode: draw more with gi.resume(fit, draws=…)"
+            )
+        parts = [draws[modes == number] for number in numbers[counts >= least]]
+        shares = np.array([len(part) for part in parts], float)
+        roots = [np.linalg.cholesky(np.atleast_2d(np.cov(part.T))) for part in parts]
+        return cls(shares / shares.sum(), np.stack([part.mean(0) for part in parts]), np.stack(roots))
+
+    def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """Draws ``(size, D)``."""
+        which = rng.choice(len(self.shares), size, p=self.shares) if len(self.shares) > 1 else np.zeros(size, int)
+        noise = rng.standard_normal((size, self.centers.shape[1]))
+        return self.centers[which] + np.einsum("nij,nj->ni", self.roots[which], noise)
+
+    def log_prob(self, flat: np.ndarray) -> np.ndarray:
+        """Log density of places ``(N, D)``."""
+        found = []
+        for share, center, root in zip(self.shares, self.centers, self.roots, strict=True):
+            white = linalg.solve_triangular(root, (flat - center).T, lower=True)
+            log_volume = np.log(np.diag(root)).sum() + 0.5 * len(center) * np.log(2 * np.pi)
+            found.append(np.log(share) - 0.5 * (white**2).sum(0) - log_volume)
+        return logsumexp(found, axis=0)
+
+
+def _bridge(own: np.ndarray, other: np.ndarray) -> tuple[float, float]:
+    """Log evidence and its standard error from log ratios at draws ``(chains, draws)`` and at proposals ``(N,)``."""
+    effective = float(np.clip(effective_sample_size(own), 1.0, own.size))
+    log_s1, log_s2 = np.log([effective, len(other)]) - np.log(effective + len(other))
+    estimate = float(np.median(own))
+    for _ in range(_STEPS):
+        above = other - np.logaddexp(log_s1 + other, log_s2 + estimate)
+        below = -np.logaddexp(log_s1 + own, log_s2 + estimate)
+        new = float(logsumexp(above) - np.log(other.size) - logsumexp(below) + np.log(own.size))
+        settled = abs(new - estimate) < _SETTLED
+        estimate = new
+        if settled:
+            break
+    weights, inverse = np.exp(above - above.max()), np.exp(below - below.max())
+    spread = weights.var() / weights.mean() ** 2 / len(weights)
+    drawn = float(np.clip(effective_sample_size(inverse), 1.0, inverse.size)) if inverse.std() > 0 else inverse.size
+    return estimate, float(np.sqrt(spread + inverse.var() / inverse.mean() ** 2 / drawn))

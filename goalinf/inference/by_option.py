@@ -1,0 +1,150 @@
+"""Log-likelihoods of further data by draw of a fit and by option of its mixture.
+
+Of each behavior of a model there are scores of every trajectory under every option. An agent is one option.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.special import log_softmax
+
+from goalinf.agents import Mixture
+from goalinf.agents.plannable import check_plannable
+from goalinf.behavior import Behavior, check_data
+from goalinf.behavior.conditions import Rewards, Setting, Worlds
+from goalinf.data import Trajectories
+from goalinf.data.align import aligned, new_names
+from goalinf.inference.comparison import density_of
+from goalinf.inference.model.log_density import Density, Model
+from goalinf.inference.model.map_draws import mapped
+from goalinf.inference.model.priors import fill, find_sites, own_arrays
+from goalinf.inference.model.program_cache import recipe, shapes, shared
+from goalinf.inference.results.fit import Fit
+
+Draws = Mapping[str, np.ndarray]
+Scores = list[tuple[np.ndarray, np.ndarray]]  # of every behavior, log weights (D, K) and log-likelihoods (D, K, N)
+
+
+def options_of_agent(
+    fit: Fit, values: Draws, data: Trajectories, world: Worlds | None, reward: Rewards | None
+) -> tuple[list[str], Scores]:
+    """Scores of the agent that was fitted, in these worlds and with these rewards."""
+    world, reward = fit.world if world is None else world, fit.reward if reward is None else reward
+    assert fit.agent is not None
+    assert world is not None
+    assert reward is not None
+    contexts = data.context_names
+    setting = Setting.of(world, reward, contexts)
+    check_data(data, setting.worlds, fit.agent)
+    sites = find_sites(fit.agent, reward, setting.world)
+    _check_drawn({site.name: site.prior.shape() for site in sites}, values)
+    draws = {site.name: values[site.name] for site in sites}
+    one_agent, one_reward = fill(fit.agent, reward, {name: found[0] for name, found in draws.items()})
+    known = Setting.of(world, one_reward, contexts)
+    for place, known_reward in known.pairs():
+        check_plannable(one_agent, place, known_reward)
+    agent, wanted, bare = own_arrays(fit.agent), own_arrays(reward), data.unlabeled()
+
+    def options(draw: Mapping[str, Any], seen: Trajectories) -> Any:
+        return Behavior(world, *fill(agent, wanted, draw), contexts=contexts).by_option(seen)
+
+    by: list[str] = [fit.agent.by if isinstance(fit.agent, Mixture) else "trajectory"]
+    if not draws:
+        log_weights, found = jax.device_get(options({}, bare))
+        return by, [(log_weights[None], found[None])]
+    listed = list(reward.items()) if isinstance(reward, Mapping) else reward
+    made_of = recipe(world, agent, listed, contexts, jnp.result_type(float).name, shapes(bare))
+    program = shared(made_of, "options", lambda: mapped(options))
+    return by, [jax.device_get(program(draws, (bare,)))]
+
+
+def options_of_own_model(
+    fit: Fit, values: Draws, data: Trajectories, model: Model | None, new: list[Hashable]
+) -> tuple[list[str], Scores, list[np.ndarray | None]]:
+    """Scores of every behavior in a user's own model, and log posterior probabilities of its options by unit."""
+    subjects, contexts = fit.data.subject_names, fit.data.context_names
+    others = new_names("context", data.context_names, contexts)
+    seen = aligned(data, (*subjects, *new), (*contexts, *others))
+    if model is None:
+        density = density_of(fit)
+        density.check(seen)
+    else:
+        density = Density.of(model, seen, jax.random.key(0))
+    _check_drawn({name: np.shape(start) for name, start in density.sites(seen).items()}, values)
+    by: list[str] = []
+
+    def look(draw: Mapping[str, Any], data: Trajectories) -> None:  # traced: subjects may have no parameter
+        agents = [behavior.agent for behavior, _ in density.behaviors(dict(draw), data)]
+        by.extend(agent.by if isinstance(agent, Mixture) else "trajectory" for agent in agents)
+
+    jax.eval_shape(look, {name: found[0] for name, found in values.items()}, seen)
+    if not by:
+        raise ValueError("this model scores nothing that goalinf can split: give it a site that is a gi.Behavior")
+    scores = density.over_draws("options", density.options, values, seen)
+    if new and len(subjects) > 1:
+        swapped = density.over_draws(
+            "options", density.options, values, aligned(data, (*new, *subjects), (*contexts, *others))
+        )
+        _check_new_subjects(data, new, scores, swapped)
+    known: list[np.ndarray | None] = [None] * len(by)
+    if any(one != "trajectory" for one in by):
+        fitted = fit.density or density
+        before = fitted.over_draws("options", fitted.options, values, fit.data.unlabeled())
+        known = [_members(one, *found, data=fit.data) for one, found in zip(by, before, strict=True)]
+    return by, scores, known
+
+
+def _check_drawn(needed: Mapping[str, tuple[int, ...]], values: Draws) -> None:
+    """Every parameter that a model needs was drawn, in its shape."""
+    for name, shape in needed.items():
+        if name not in values or values[name].shape[1:] != shape:
+            found = f"in shape {values[name].shape[1:]}" if name in values else "not"
+            raise ValueError(
+                f"{name} of shape {shape} is needed for these data, and the fit has drawn it {found}: held-out data "
+                f"are scored with the draws of the fit, which has {', '.join(values)}"
+            )
+
+
+def _check_new_subjects(data: Trajectories, new: list[Hashable], scores: Scores, swapped: Scores) -> None:
+    """Refuse subjects that were not fitted where their scores depend on the number that stands for them."""
+    names = [data.subject_names[number] for number in np.asarray(data.subject)]
+    mine = np.array([name in new for name in names])
+    for (_, one), (_, other) in zip(scores, swapped, strict=True):
+        if not np.allclose(one[..., mine], other[..., mine], equal_nan=True):
+            raise ValueError(
+                f"subject {new[0]!r} was not fitted, and the model looks parameters up by data.subject: there is none "
+                "for this subject. Score subjects of the fit, or give model= a model in which a new subject has a "
+                "distribution of its own"
+            )
+
+
+def _members(by: str, log_weights: np.ndarray, scores: np.ndarray, *, data: Trajectories) -> np.ndarray | None:
+    """Log posterior probabilities ``(D, G, K)`` of the options of every unit; None where new units are drawn.
+
+    Parameters
+    ----------
+    by : {"trajectory", "subject", "data"}
+        Units that are one of the options each.
+    log_weights : float (D, K)
+        Log prior probabilities.
+    scores : float (D, K, N)
+        Log-likelihoods of the data of the fit.
+    data : Trajectories
+        Data of the fit.
+    """
+    if by == "trajectory":
+        return None
+    units = units_of(by, data)
+    joint = np.stack([scores[..., units == unit].sum(-1) for unit in range(units.max() + 1)], axis=1)
+    return log_softmax(joint + log_weights[:, None], axis=2)
+
+
+def units_of(by: str, data: Trajectories) -> np.ndarray:
+    """Number of the unit that every trajectory belongs to, ``(N,)``."""
+    each = np.arange(data.n_trajectories)
+    return {"trajectory": each, "subject": np.asarray(data.subject), "data": 0 * each}[by]

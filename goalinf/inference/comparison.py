@@ -1,0 +1,233 @@
+"""Comparison of fits by leave-one-out cross-validation."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from goalinf.checks import check_choice
+from goalinf.data import Trajectories
+from goalinf.data.arrays import many
+from goalinf.inference import _arviz
+from goalinf.inference.model.log_density import Density
+from goalinf.inference.results.assemble import pointwise
+from goalinf.inference.results.diagnostics import KHAT, Algorithm
+from goalinf.inference.results.fit import Fit
+from goalinf.inference.resume import posterior_of
+from goalinf.precision import computing_in
+
+Unit = Literal["trajectory", "step", "subject"]
+_DRAWS = 1000  # more draws add little to LOO
+_NUMBERS = 50_000_000  # numbers by draw and step that are held in memory at once
+
+
+def compare(fits: Mapping[str, Fit], *, unit: Unit = "trajectory") -> pd.DataFrame:
+    r"""Compare fits of the same data by leave-one-out cross-validation.
+
+    .. math:: \mathrm{elpd} = \sum_i \log p(y_i \mid y_{-i})
+
+    by Pareto-smoothed importance sampling. The unit i is what a new observation would be: another choice in the same
+    walks (``"step"``), another walk of the same people, or another person. Fits of a world and of the same world with
+    memory have the same data.
+
+    Parameters
+    ----------
+    fits : mapping from name to Fit
+        At least two.
+    unit : {"trajectory", "step", "subject"}
+        What is left out.
+
+    Returns
+    -------
+    DataFrame
+        One row per fit, best first:
+
+        - ``rank``: 0 for the best;
+        - ``elpd``: expected log predictive density, in nats, and ``se``, its standard error;
+        - ``p``: effective number of parameters;
+        - ``elpd_diff``: elpd minus that of the best, at most 0, and ``dse``, its standard error;
+        - ``weight``: stacking weight;
+        - ``max_k``, ``bad_k``: largest Pareto k and the number of units with k above 0.7;
+        - ``warning``: in words, where the estimate cannot be relied on, or where the draws of a fit are an
+          approximation and those of another fit are made by another algorithm; else empty.
+
+    Raises
+    ------
+    ValueError
+        Where there are fewer than two fits, their data differ or are not trajectories, there is a single unit, or a
+        model of your own was loaded from a file and steps are asked for.
+
+    References
+    ----------
+    Vehtari, Gelman and Gabry (2017); Vehtari et al. (2024), "Pareto smoothed importance sampling"; Yao et al. (2018)
+    for the weights.
+
+    Examples
+    --------
+    >>> import jax, goalinf as gi
+    >>> import numpyro.distributions as dist
+    >>> hall = gi.gridworld("s.a", discount=0.9)
+    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), wants, trajectories=5, steps=10)
+    >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+    >>> agents = {"soft": gi.agents.soft_optimal(beta=2.0), "hard": gi.agents.boltzmann(beta=2.0)}
+    >>> fits = {
+    ...     name: gi.infer(jax.random.key(1), hall, agent=agent, reward=prior, data=walks, draws=100)
+    ...     for name, agent in agents.items()
+    ... }
+    >>> sorted(gi.compare(fits).index)
+    ['hard', 'soft']
+    """
+    if not isinstance(fits, Mapping):
+        raise TypeError(
+            f"fits is a {type(fits).__name__}; expected a mapping such as {{'tabular': fit, 'linear': other}}"
+        )
+    if len(fits) < 2:
+        raise ValueError(f"{len(fits)} fit{'s' * (len(fits) != 1)} cannot be compared: give two or more, by name")
+    for name, fit in fits.items():
+        if not isinstance(fit, Fit):
+            raise TypeError(f"{name!r} is a {type(fit).__name__}; expected a fit, as gi.infer or gi.load return it")
+        check_trajectories(fit, f"the fit {name!r}")
+    first, *others = fits
+    for name in others:
+        if _fingerprint(fits[name].data) != _fingerprint(fits[first].data):
+            one, other = _counted(fits[first].data), _counted(fits[name].data)
+            told = f"both are {one}, with other states or choices" if one == other else f"{one}, and {other}"
+            raise ValueError(
+                f"the fits {first!r} and {name!r} are of different data ({told}): fit both to the same trajectories"
+            )
+    loos = {name: loo(fit, unit) for name, fit in fits.items()}
+    weights = _arviz.weights(loos)
+    best = max(loos, key=lambda name: float(loos[name].elpd_i.sum()))
+    notes = _approximations(fits)
+    rows = {name: _row(found, loos[best], notes[name]) for name, found in loos.items()}
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    table.insert(4, "weight", weights.reindex(table.index))
+    table = table.sort_values("elpd", ascending=False, kind="stable")
+    table.insert(0, "rank", np.arange(len(table)))
+    return table
+
+
+def _counted(data: Trajectories) -> str:
+    """Sizes of a data set in words."""
+    counts = ((data.n_choices, "choice"), (data.n_subjects, "subject"), (data.n_contexts, "context"))
+    return f"{many(data.n_trajectories, 'trajectory')} with {', '.join(many(*one) for one in counts)}"
+
+
+def _approximations(fits: Mapping[str, Fit]) -> dict[str, str]:
+    """For every fit a warning where its draws are an approximation and those of another fit are made otherwise."""
+    made = {name: str(fit.tree.attrs.get("algorithm", "")) for name, fit in fits.items()}
+    exact = (*get_args(Algorithm), "enumeration")
+    others = {name: ", ".join(f"{o!r} by {made[o]}" for o in made if made[o] != made[name]) for name in made}
+    return {
+        name: f"draws of an approximation ({algorithm}), those of {others[name]}: elpd_diff contains the error of the "
+        "approximation; sample all fits with gi.infer"
+        if algorithm not in exact and others[name]
+        else ""
+        for name, algorithm in made.items()
+    }
+
+
+def _row(found: Any, best: Any, note: str) -> dict[str, Any]:
+    own, k = found.elpd_i.values, found.pareto_k.values
+    behind, root = own - best.elpd_i.values, np.sqrt(len(own))
+    bad = int((k > KHAT).sum())
+    words = (
+        f"{bad} of {len(k)} units have Pareto k above {KHAT}: leave out smaller units, or hold data out "
+        "(gi.inference.log_predictive_density)"
+    )
+    return {
+        "elpd": own.sum(),
+        "p": float(found.p),
+        "elpd_diff": behind.sum(),
+        "se": root * own.std(),
+        "dse": root * behind.std(),
+        "max_k": k.max(),
+        "bad_k": bad,
+        "warning": "; ".join(part for part in (words if bad else "", note) if part),
+    }
+
+
+def loo(fit: Fit, unit: str = "trajectory") -> Any:
+    """Leave-one-out predictive accuracy of one fit: ArviZ's ``ELPDData``; see :func:`compare`."""
+    check_choice("unit", unit, get_args(Unit))
+    check_trajectories(fit)
+    draws = fit.posterior
+    scores = _by_step(fit) if unit == "step" else _by_trajectory(fit)
+    if unit == "subject":
+        subject = np.asarray(fit.data.subject)[np.asarray(fit.data.observed).any(1)]
+        scores = np.stack([scores[:, :, subject == one].sum(-1) for one in np.unique(subject)], axis=-1)
+    if scores.shape[-1] < 2:
+        raise ValueError(
+            f"the data hold a single {unit}, and nothing is left when it is left out; choose a smaller unit"
+        )
+    kept = draws.isel(draw=slice(None, None, -(-draws.sizes["draw"] // scores.shape[1])))
+    coords = {"chain": kept["chain"], "draw": kept["draw"]}
+    return _arviz.loo(xr.DataArray(scores, dims=("chain", "draw", "unit"), coords=coords), kept)
+
+
+def check_trajectories(fit: Fit, which: str = "this fit") -> None:
+    """What is left out, or held out, has to be a part of the data that goalinf knows."""
+    if not isinstance(fit.data, Trajectories):
+        raise ValueError(
+            f"{which} has no pointwise log-likelihood: its model is your own and its data ({type(fit.data).__name__}) "
+            "are not gi.Trajectories, so that goalinf cannot tell units apart. Pass Trajectories as data= to a model "
+            "with a site that is a gi.Behavior, or compare with ArviZ on numpyro.infer.log_likelihood"
+        )
+
+
+def _by_trajectory(fit: Fit) -> np.ndarray:
+    """Log-likelihood of every trajectory with an observed choice, ``(chains, draws, N)``."""
+    if "log_likelihood" not in fit.tree.children:
+        raise ValueError("this model scores nothing that goalinf can split: give it a site that is a gi.Behavior")
+    scores = fit.tree["log_likelihood"].to_dataset()["choices"].values
+    return scores[:, :, np.asarray(fit.data.observed).any(1)]
+
+
+def _by_step(fit: Fit) -> np.ndarray:
+    """Log-likelihood of every observed choice, ``(chains, kept draws, choices)``."""
+    with computing_in(fit.tree.attrs["precision"]):
+        density = density_of(fit)
+        n_chains, most = fit.posterior.sizes["chain"], _NUMBERS // np.asarray(fit.data.observed).size
+        values = thinned(fit.posterior, max(1, min(_DRAWS, most) // n_chains))
+        scores, _ = pointwise(density, values, fit.data.unlabeled(), by="step")
+    if scores is None:
+        raise ValueError("this model scores nothing that goalinf can split: give it a site that is a gi.Behavior")
+    return scores[:, :, np.asarray(fit.data.observed)]
+
+
+def thinned(draws: xr.Dataset, most: int) -> dict[str, np.ndarray]:
+    """Evenly spaced draws of all variables, ``(chain, draw, …)``, at most so many per chain."""
+    every = -(-draws.sizes["draw"] // most)
+    return {str(name): draws[name].values[:, ::every] for name in draws.data_vars}
+
+
+def _fingerprint(data: Trajectories) -> str:
+    """Hash of who chose what where; states of worlds with memory count as the node they stand for."""
+    states = np.array(data.states)
+    worlds = data.labels.worlds if data.labels is not None else ()
+    for number, world in enumerate(worlds):
+        mine = np.asarray(data.context)[:, None] == number
+        while world.memory is not None:
+            states = np.where(
+                mine & (states >= 0), world.memory.pairs[np.maximum(states, 0) % world.n_states, 1], states
+            )
+            world = world.memory.base
+    digest = hashlib.sha256()
+    for values in (states, data.actions, data.lengths, data.observed, data.subject, data.context):
+        array = np.asarray(values, "<i8")
+        digest.update(f"{array.shape}".encode() + array.tobytes())
+    return digest.hexdigest()
+
+
+def density_of(fit: Fit) -> Density:
+    """The model of a fit, made again where it came from a file."""
+    if fit.density is None and fit.agent is None:
+        lost = fit.tree.attrs.get("not_kept", "the model of this fit is not known")
+        raise ValueError(f"{lost}. For this the fit is needed that gi.infer returned")
+    return fit.density or posterior_of(fit).plain.density

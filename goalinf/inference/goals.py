@@ -1,0 +1,238 @@
+"""Discrete goals, exactly: the posterior over a finite set of goals after every step."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from functools import lru_cache, partial
+from typing import Any, Literal, get_args
+
+import jax
+import numpy as np
+import xarray as xr
+
+from goalinf.agents import Agent, Policy, plan
+from goalinf.agents.agent import check_known
+from goalinf.agents.plannable import check_plannable, check_solved
+from goalinf.agents.planning_agent import host_plans, plan_goals
+from goalinf.behavior import acts_on, check_data, score_steps
+from goalinf.checks import check_kind
+from goalinf.data import Trajectories
+from goalinf.inference.model.site_labels import axis_labels, trajectory_labels
+from goalinf.planning.solvers.sparse_lu import factorable
+from goalinf.precision import Precision, cast, computing_in
+from goalinf.rewards import Reward, check_reward, pad_reward, stack_rewards
+from goalinf.worlds import MDP, World, bucket, pad
+
+AfterGoal = Literal["continue", "impossible"]
+
+
+def goal_posterior(
+    world: World,
+    agent: Agent,
+    goals: Mapping[Hashable, Reward],
+    data: Trajectories,
+    *,
+    prior: Mapping[Hashable, float] | None = None,
+    after_goal: AfterGoal = "continue",
+    precision: Precision | None = None,
+) -> xr.DataArray:
+    r"""Exact posterior over a finite set of goals after every step.
+
+    .. math:: p(g \mid s_{0:t}, a_{0:t}) \propto p(g) \prod_{k \le t} \pi_g(a_k \mid s_k)
+
+    Every goal is scored on the same choices, those after it has been reached, too.
+
+    In float64 every goal is planned for on the host, where nothing has to be compiled, in worlds of up to 1,500 states
+    and in larger ones whose steps are short. Elsewhere they are planned for in one compiled batch, in which worlds are
+    padded to powers of two, so that many differently shaped worlds share one program. The plans of the last call are
+    kept: more steps, or other people, with the same world, agent and goals need no planning.
+
+    Parameters
+    ----------
+    world : World
+        Where they act.
+    agent : Agent
+        How they plan and choose, without priors.
+    goals : mapping
+        Name of the goal -> reward; see :func:`goals`. All rewards of one kind. Names other than text or numbers are
+        coordinates as they print (``("a", 1)`` as ``"a,1"``).
+    data : Trajectories
+        What was observed. Missing choices leave the posterior as it was.
+    prior : mapping, optional
+        Goal -> prior weight, at least zero and not all zero; default: all alike.
+    after_goal : {"continue", "impossible"}
+        What a goal that has been reached says of later choices. ``"continue"``: the stationary policy of that goal goes
+        on, in the goal state by the same choice rule, :math:`\pi_g(a \mid s) \propto e^{\beta Q_g(s,a)}` with
+        :math:`V_g(g) = 0`; the posterior is that of :func:`~goalinf.agents.switching` with a rate of zero.
+        ``"impossible"``: the episode would have ended, so that the goal has probability zero as soon as another choice
+        is observed.
+    precision : {"float64", "float32"}, optional
+        Default: float64 on a CPU, float32 on an accelerator.
+
+    Returns
+    -------
+    DataArray
+        Probabilities with dimensions ``(trajectory, step, goal)``; ``step`` counts the observed steps, 0 is the prior.
+        Behind the end of a trajectory the last posterior stays. The coordinate ``evidence (trajectory,)`` is the log
+        marginal likelihood of the choices in nats, :math:`\log \sum_g p(g) \prod_t \pi_g(a_t \mid s_t)`;
+        ``log_likelihood (trajectory, goal)`` are its parts.
+
+    Raises
+    ------
+    ValueError
+        Where there is no goal or no choice, two goals print alike, the prior or ``after_goal`` does not fit, the data
+        do not fit the world or cannot happen in it, a choice is impossible under every goal (it is named), or an
+        undiscounted problem cannot end.
+    ConvergenceError, PrecisionError
+        Where the planner fails.
+
+    References
+    ----------
+    Baker, Saxe and Tenenbaum (2009), model M1.
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> hall = gi.gridworld("a.s.b", discount=1.0)
+    >>> walk = gi.Trajectories.of([[2, 3, 4]], [[3, 3]])
+    >>> goals = gi.goals(hall, {"left": "a", "right": "b"}, step_cost=1.0)
+    >>> posterior = gi.goal_posterior(hall, gi.agents.boltzmann(beta=1.0), goals, walk)
+    >>> posterior.sel(trajectory=0, step=2, goal="right").item() > 0.9
+    True
+    """
+    check_kind("world", world, World, "a World, such as gi.gridworld makes")
+    check_kind("agent", agent, Agent, "an agent, such as gi.agents.boltzmann(beta=1.0)")
+    check_kind("goals", goals, Mapping, "a mapping from name to reward, such as gi.goals(world, {'home': 'a'}) makes")
+    check_kind("data", data, Trajectories, "trajectories; read a table with gi.read_trajectories first")
+    for name, reward in goals.items():
+        check_reward(f"goal {name!r}", reward)
+    if not goals:
+        raise ValueError("no goals were given; make some with gi.goals(world, {'home': 'a', …})")
+    if data.n_choices == 0:
+        raise ValueError("the data hold no observed choice; there is nothing to learn from")
+    if after_goal not in get_args(AfterGoal):
+        raise ValueError(f"after_goal is {after_goal!r}; expected 'continue' or 'impossible'")
+    check_data(data, [world], agent)
+    names = axis_labels("goals", goals)
+    log_prior = _log_prior(goals, prior)
+    with computing_in(precision) as chosen:
+        policies = _policies(_Known(agent, world, tuple(goals.values())), chosen)
+        scores = np.asarray(score_steps(policies, data), float)
+    if after_goal == "impossible":
+        scores = np.where(acts_on(policies, data), -np.inf, scores)
+    n, t = data.actions.shape
+    running = np.zeros((len(goals), n, t + 1))
+    np.cumsum(scores, axis=-1, out=running[..., 1:])
+    log_likelihood = running[..., -1].T.copy()
+    running += log_prior[:, None, None]
+    highest = running.max(axis=0)
+    if not np.isfinite(highest).all():
+        _refuse_impossible(highest, data)
+    running -= highest
+    probabilities = np.exp(running, out=running)
+    total = probabilities.sum(axis=0)
+    probabilities /= total
+    labels = _labels(tuple(trajectory_labels(data).tolist()), t, *names)
+    found = labels.copy(deep=False, data=np.moveaxis(probabilities, 0, -1))
+    found.coords.variables["evidence"].data = highest[:, -1] + np.log(total[:, -1])
+    found.coords.variables["log_likelihood"].data = log_likelihood
+    return found
+
+
+@lru_cache(maxsize=1, typed=True)  # to label the posterior takes longer than to compute it
+def _labels(trajectories: tuple[int | str, ...], steps: int, *goals: Hashable) -> xr.DataArray:
+    """A posterior with all of its labels and no numbers."""
+    none = np.broadcast_to(np.nan, (len(trajectories), steps + 1, len(goals)))
+    return xr.DataArray(
+        none,
+        dims=("trajectory", "step", "goal"),
+        coords={
+            "trajectory": np.array(trajectories),
+            "step": np.arange(steps + 1),
+            "goal": list(goals),
+            "evidence": ("trajectory", none[:, 0, 0]),
+            "log_likelihood": (("trajectory", "goal"), none[:, 0]),
+        },
+        name="probability",
+        attrs={"long_name": "posterior probability of the goal"},
+    )
+
+
+class _Known:
+    """An agent, a world and goals; equal to others where all of their numbers are, whoever holds them."""
+
+    def __init__(self, agent: Agent, world: World, rewards: tuple[Reward, ...]):
+        self.agent, self.world, self.rewards = agent, world, rewards
+        leaves, structure = jax.tree.flatten((agent, world.mdp, rewards))
+        self._content = structure, tuple(map(_content, leaves))
+        self._hash = hash(self._content)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Known) and self._content == other._content
+
+    def __hash__(self) -> int:
+        return self._hash
+
+
+def _content(leaf: Any) -> Hashable:
+    """The numbers of an array as they are now: arrays can be changed. Anything else stands for itself."""
+    if not isinstance(leaf, (np.ndarray, jax.Array)):
+        return leaf
+    array = np.asarray(leaf)
+    return array.shape, array.dtype, array.tobytes()
+
+
+@lru_cache(maxsize=1)  # more steps, or other people, with the same goals: nothing has to be planned again
+def _policies(known: _Known, precision: Precision) -> Policy:
+    """The policies under all goals, on the host, with an axis of contexts ``(G, 1, …)``; every check of planning."""
+    agent, world, rewards = known.agent, known.world, known.rewards
+    check_known(agent, rewards)
+    for reward in rewards:
+        check_plannable(agent, world, reward)
+    plan_all = plan_goals if precision == "float64" and host_plans(agent) and factorable(world.mdp) else _compiled
+    policies = plan_all(agent, world.mdp, rewards)
+    check_solved(policies.residual, policies.values, precision, agent, [world])
+    return jax.tree.map(lambda leaf: leaf[:, None], policies)
+
+
+def _compiled(agent: Agent, mdp: MDP, rewards: Sequence[Reward]) -> Policy:
+    """The policies on a device, in a world that is padded to powers of two unless the agent knows its very states."""
+    padded = mdp
+    if not any(np.ndim(leaf) for leaf in jax.tree.leaves(agent)):
+        states, width, neighbors = map(bucket, (mdp.n_states, mdp.successors.shape[2], mdp.neighbors.shape[0]))
+        padded = pad(mdp, states=states, width=width, neighbors=neighbors)
+    sizes = {"state": padded.n_states, "action": padded.n_actions, "successor": padded.successors.shape[2]}
+    stacked = stack_rewards([pad_reward(reward, sizes) for reward in rewards])
+    return jax.device_get(_plan_each(*cast((agent, padded, stacked))))
+
+
+@jax.jit
+def _plan_each(agent: Agent, mdp: Any, rewards: Any) -> Policy:
+    return jax.vmap(partial(plan, agent, mdp))(rewards)
+
+
+def _log_prior(goals: Mapping[Hashable, Reward], prior: Mapping[Hashable, float] | None) -> np.ndarray:
+    if prior is None:
+        return np.full(len(goals), -np.log(len(goals)))
+    check_kind("prior", prior, Mapping, "a mapping from goal to weight")
+    if set(prior) != set(goals):
+        raise ValueError(f"the prior names {sorted(map(str, prior))}; the goals are {sorted(map(str, goals))}")
+    weights = np.array([prior[name] for name in goals], float)
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):
+        raise ValueError(
+            f"prior weights are {weights.tolist()}; expected finite numbers of at least zero, not all zero"
+        )
+    with np.errstate(divide="ignore"):
+        return np.log(weights / weights.sum())
+
+
+def _refuse_impossible(highest: np.ndarray, data: Trajectories) -> None:
+    impossible = np.isneginf(highest)
+    n = int(impossible.any(axis=1).argmax())
+    t = int(impossible[n].argmax()) - 1
+    where = data.labels.where(n, t) if data.labels is not None else f"trajectory {n}, step {t}"
+    raise ValueError(
+        f"{where}: this choice has probability zero under every goal that was possible before it "
+        f"({impossible.any(axis=1).sum()} such trajectories). Add a goal under which it is possible, use an agent that "
+        "can lapse, or, where all goals had been reached with after_goal='impossible', let them go on: 'continue'"
+    )

@@ -1,0 +1,205 @@
+"""``gi.infer``: from world, agent, reward and data to a posterior by MCMC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import jax
+
+from goalinf import interrupt
+from goalinf.agents import Agent, Mixture
+from goalinf.behavior.conditions import Rewards, Worlds
+from goalinf.checks import PRNGKey, check_choice, check_count, check_flag, check_share, takes_key
+from goalinf.inference.model.build import own_model, standard, warn_unidentified
+from goalinf.inference.model.log_density import Model
+from goalinf.inference.results.assemble import assembled, enumerated
+from goalinf.inference.results.checkpoint import Checkpoint
+from goalinf.inference.results.fit import Fit
+from goalinf.inference.samplers.chains import ChainMethod, default_chain_method
+from goalinf.inference.samplers.select import Method, Sampled, Settings, sample
+from goalinf.precision import Precision, computing_in
+
+
+@takes_key
+def infer(
+    key: PRNGKey,
+    world: Worlds | None = None,
+    *,
+    agent: Agent | Mixture | None = None,
+    reward: Rewards | None = None,
+    data: Any,
+    model: Model | None = None,
+    chains: int = 4,
+    warmup: int | None = None,
+    draws: int = 1000,
+    method: Method = "auto",
+    target_accept: float | None = None,
+    dims: Mapping[str, Sequence[str]] | None = None,
+    coords: Mapping[str, Any] | None = None,
+    precision: Precision | None = None,
+    chain_method: ChainMethod | None = None,
+    progress: bool | None = None,
+    checkpoint: str | Path | None = None,
+) -> Fit:
+    r"""Sample the posterior of the reward and of the agent's parameters, given observed behavior.
+
+    Give a world, an agent and a reward, in which every NumPyro distribution is a prior; or a NumPyro ``model`` of your
+    own, a function of the data that calls ``numpyro.sample(name, gi.Behavior(...), obs=data)``.
+
+    The sampler first searches for the modes of the posterior: it climbs from the prior medians, from draws of the prior
+    (up to 20 parameters: those of 256 draws that are far from every draw of higher density, and those that are likelier
+    than the modes so far say), from the draw that most favors each option of a mixture, and from the mirror images of
+    the modes. The chains start around the modes, in
+    proportion to their Laplace mass, in coordinates whitened by the curvature at the heaviest one.
+
+    - One mode, a soft-optimal agent, a linear reward of up to 20 parameters with a normal prior: independence
+      Metropolis–Hastings with Student-t proposals around the mode, planned for in batches, without gradients and with
+      nothing to compile.
+    - Several modes, up to 20 parameters: the same with a mixture of proposals, one around each mode.
+    - Otherwise, or where the Pareto k of the proposals is above 0.7 or a pilot accepts fewer than 60 % of them: HMC of
+      fixed, jittered length, at most 100 gradients a draw. With several modes each draw is followed by the proposal of
+      a jump to another mode.
+    - Where a pilot finds that these coordinates do not fit: NUTS with a step size for acceptance 0.95, and the same
+      jumps.
+
+    Where beta and the reward are both free, only their product is sampled and beta is drawn afterwards from its exact
+    conditional; the reported draws are those of the model as written. Where all that is unknown is discrete
+    (``gi.one_of``), nothing is sampled: ``fit.responsibilities`` are exact, and the draws independent.
+
+    ``print(fit)`` says which sampler ran and why, and whether it converged: R-hat at most 1.01 and at least 400
+    effective draws of every parameter and of the indicator of every mode, no divergences. A fit does not converge
+    where more than a quarter of the climbs ended in a mode that no other climb had reached: the posterior then has
+    modes that the chains have not visited. No search can exclude a mode with a small basin of attraction: a mode that
+    is much narrower than the others, in more than some five dimensions, is missed where none of 256 draws of the prior
+    lies nearer to it than to the others, in their own widths.
+
+    Compiled programs of the last 16 models and shapes of data are kept: where the same world is given again with the
+    same agent and reward, priors included, further data of the same shape (trajectories, steps) start at once.
+
+    Parameters
+    ----------
+    key : int or jax.random key
+        A seed, or a source of randomness, which is consumed.
+    world : World or mapping from context to World
+        Where they acted.
+    agent : Agent or Mixture
+        How they plan, with priors as parameters where unknown; ``gi.one_of`` in the place of what is discrete.
+    reward : reward or mapping from context to known rewards
+        What they want, with a prior where unknown.
+    data : Trajectories
+        What was observed. For a model of your own: its argument.
+    model : callable, optional
+        A NumPyro model of your own, in place of world, agent and reward.
+    chains : int
+        Number of chains, run side by side.
+    warmup : int, optional
+        Steps of adaptation per chain. Default: 50 for independent proposals, which adapt nothing, 200 for HMC in
+        whitened coordinates, 1000 for NUTS.
+    draws : int
+        Kept draws per chain. Where these do not converge but nearly do (R-hat below 1.1), the chains go on, up to four
+        times as long, and every second or fourth draw is kept.
+    method : {"auto", "independence", "hmc", "nuts"}
+        ``"auto"`` lets the pilot decide.
+    target_accept : float, optional
+        Acceptance that the step size is adapted to; default 0.85 for HMC, 0.95 for NUTS. Independent proposals have no
+        step size.
+    dims, coords : mapping, optional
+        Names of axes, and labels along them, of the variables of your own model.
+    precision : {"float64", "float32"}, optional
+        Default: float64 on a CPU, float32 on an accelerator.
+    chain_method : {"threads", "vectorized"}, optional
+        Default: threads on a CPU, vectorized on an accelerator. Independent proposals are made on the host.
+    progress : bool, optional
+        Show a progress bar; default: where the error stream is a terminal.
+    checkpoint : path, optional
+        Write the fit so far to this file about every minute (see :func:`resume`). Where it cannot be written, a
+        warning says so and sampling goes on.
+
+    Returns
+    -------
+    Fit
+        Ctrl-C returns the draws so far, or raises KeyboardInterrupt where there are none. It is heeded between two
+        steps, never while JAX compiles; pressed a second time it raises at once.
+
+    Warns
+    -----
+    UnidentifiedWarning
+        Where a parameter of the agent has a prior that no behavior can change beside that of the reward.
+
+    Raises
+    ------
+    ValueError
+        Where something is missing, a prior has the wrong shape, the data are empty or do not fit the world, a step has
+        probability zero under the agent, the log density is undefined where the chains would start, or the memory of
+        this machine cannot hold the draws.
+
+    Examples
+    --------
+    >>> import jax, goalinf as gi
+    >>> import numpyro.distributions as dist
+    >>> hall = gi.gridworld("s.a", discount=0.9)
+    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), wants, trajectories=5, steps=10)
+    >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+    >>> fit = gi.infer(1, hall, agent=gi.agents.soft_optimal(beta=2.0), reward=prior, data=walks, draws=100)
+    >>> fit.posterior["reward.values"].dims
+    ('chain', 'draw', 'state')
+    """
+    for name, count, least in (("chains", chains, 1), ("draws", draws, 1), ("warmup", warmup, 0)):
+        if count is not None or name != "warmup":
+            check_count(name, count, least)
+    check_choice("method", method, get_args(Method))
+    if target_accept is not None:
+        check_share("target_accept", target_accept)
+    if chain_method is not None:
+        check_choice("chain_method", chain_method, get_args(ChainMethod))
+    if progress is not None:
+        check_flag("progress", progress)
+    if checkpoint is not None:
+        from goalinf.inference.results.files import check_target
+
+        check_target(checkpoint, overwrite=False)
+    interrupt.keep(False)
+    with computing_in(precision) as chosen:
+        key_model, key_run = jax.random.split(key)
+        if model is not None:
+            if agent is not None or reward is not None or world is not None:
+                raise ValueError("give either model=, or world, agent and reward, not both")
+            posterior = own_model(key_model, model, data, dims or {}, coords or {})
+        else:
+            posterior = standard(key_model, world, agent, reward, data)
+            warn_unidentified(posterior)
+        posterior.check_draws(chains, draws)
+        if model is None and not posterior.sites:
+            if method != "auto":
+                raise ValueError(f"method is {method!r}, but nothing continuous is unknown: leave it out")
+            fit = enumerated(key_run, posterior, chains, draws, chosen)
+            if checkpoint is not None:
+                fit.save(checkpoint)
+            return fit
+        settings = Settings(
+            chains, warmup, draws, method, target_accept, chosen, chain_method or default_chain_method(), progress
+        )
+
+        def assemble_from(first: int, sampled: Sampled) -> Fit:
+            return assembled(jax.random.fold_in(key, first) if first else key, posterior, sampled, chosen)
+
+        keep = Checkpoint(checkpoint, assemble_from)
+        fit = keep.write(sample(key_run, posterior, settings, keep))
+        interrupt.forget()
+        return fit
+
+
+def whole(fit: Fit) -> Fit:
+    """Return a complete fit, for computations of which a fit is one step.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        Where Ctrl-C cut the fit short.
+    """
+    if fit.tree.attrs.get("interrupted", 0):
+        raise KeyboardInterrupt
+    return fit

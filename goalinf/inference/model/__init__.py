@@ -1,0 +1,1 @@
+"""Models: priors, log densities and their parameterizations."""

@@ -1,0 +1,252 @@
+"""What is to be inferred: from agent, reward and data, or a user's own model, to a posterior."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import xarray as xr
+from numpyro.distributions import Distribution
+
+from goalinf.agents import Agent, Mixture
+from goalinf.agents.mixtures import options_of
+from goalinf.agents.plannable import check_plannable, discount_of
+from goalinf.behavior import Behavior, check_data
+from goalinf.behavior.conditions import Rewards, Setting, Worlds
+from goalinf.data import Trajectories
+from goalinf.errors import PrecisionError, UnidentifiedWarning
+from goalinf.inference.model import site_labels
+from goalinf.inference.model.closed_form import ClosedForm, starting_values
+from goalinf.inference.model.log_density import Density, Model
+from goalinf.inference.model.normal_prior import Normal
+from goalinf.inference.model.posterior import Form, Posterior
+from goalinf.inference.model.priors import Site, fill, find_sites, median, own_arrays, sample_sites
+from goalinf.inference.model.program_cache import recipe, shapes
+from goalinf.inference.model.scale_mixture import ScaleMixture, product_prior, sample_product
+from goalinf.precision import computing_in
+from goalinf.rewards import Reward
+
+
+def standard(
+    key: Any,
+    world: Worlds | None,
+    agent: Agent | Mixture | None,
+    reward: Rewards | None,
+    data: Any,
+    *,
+    as_product: bool = True,
+) -> Posterior:
+    """The posterior of an agent and a reward that hold priors, in beta times the reward, too, where that is possible.
+
+    Raises
+    ------
+    ValueError
+        See :func:`~goalinf.infer`.
+    """
+    missing = [name for name, given in (("world", world), ("agent=", agent), ("reward=", reward)) if given is None]
+    if missing:
+        raise ValueError(f"gi.infer needs {', '.join(missing)}; or a model of your own as model=")
+    if not isinstance(agent, (Agent, Mixture)):
+        raise TypeError(
+            f"agent is a {type(agent).__name__}; expected an agent such as gi.agents.soft_optimal(beta=1.0)"
+        )
+    assert world is not None
+    assert reward is not None
+    if not isinstance(data, Trajectories):
+        raise TypeError(f"data is a {type(data).__name__}; read a table with gi.read_trajectories first")
+    if data.n_choices == 0:
+        raise ValueError("the data hold no observed choice; there is nothing to learn from")
+    setting = Setting.of(world, reward, data.context_names)
+    check_data(data, setting.worlds, agent)
+    sites = find_sites(agent, reward, setting.world)
+    if not sites and not isinstance(agent, Mixture):
+        raise ValueError(
+            "nothing is unknown: give a parameter of the agent or the reward a distribution, "
+            "such as gi.StateReward(dist.Normal(0, 1), on='departure')"
+        )
+    typical = {site.name: _typical(site) for site in sites}
+    known_agent, known_reward = fill(agent, reward, typical)
+    known = Setting.of(world, known_reward, data.context_names)
+    for index, one in enumerate(known.worlds):
+        check_plannable(known_agent, one, known.rewards[min(index, len(known.rewards) - 1)])
+
+    _check_scale(agent, reward, sites, setting)
+
+    own_agent, own_reward = own_arrays(agent), own_arrays(reward)
+
+    def model_of(draw: Any) -> Model:
+        def model(observed: Trajectories) -> None:
+            filled_agent, filled_reward = fill(own_agent, own_reward, draw(sites))
+            behavior = Behavior(world, filled_agent, filled_reward, contexts=contexts)
+            numpyro.sample("choices", behavior, obs=observed)
+
+        return model
+
+    contexts = data.context_names
+    n_pairs = max(one.mdp.available.size for one in setting.worlds)
+    most = min(data.observed.size, data.n_subjects * len(setting.contexts) * n_pairs)
+    bare = dataclasses.replace(data.unlabeled(), cells=data.cells.padded(most))
+    scale = product_prior(sites, reward) if as_product and agent.scales else None
+    start = starting_values(sites, scale)
+
+    def form(draw: Any, prior: ScaleMixture | None) -> Form:
+        closed = ClosedForm.of(setting, agent, reward, sites, data, prior)
+        # Priors may hold numbers of one precision, with which programs of the other cannot compute. Data of another
+        # shape count as another model, so that their programs are forgotten, too.
+        precision = jnp.result_type(float).name
+        wanted = list(reward.items()) if isinstance(reward, Mapping) else reward
+        made_of = recipe(world, agent, wanted, contexts, prior is not None, precision, shapes(bare))
+
+        def trace() -> Density:
+            return Density.of(model_of(draw), bare, key, start, unknown=bool(sites), recipe=made_of)
+
+        return Form(trace, bare, closed, made_of)
+
+    plain = form(sample_sites, None)
+    product = None if scale is None else form(partial(sample_product, prior=scale), scale)
+    dims, coords = site_labels.site_coords(sites, setting.world, reward, agent, data)
+    posterior = Posterior(plain, product, scale, data, dims, coords, sites, world, agent, reward)
+    if sites:
+        _check_defined(posterior, data)
+    return posterior
+
+
+def warn_unidentified(posterior: Posterior) -> None:
+    """Say before anything is sampled which priors the data cannot change, however many they are."""
+    agent, reward = posterior.agent, posterior.reward
+    unknown = {site.parameter for site in posterior.sites if site.name.startswith("agent.")}
+    free = [site.name for site in posterior.sites if site.name.startswith("reward.")]
+    if not isinstance(reward, Reward) or not unknown or not free:
+        return
+    assert posterior.world is not None
+    assert agent is not None
+    worlds = Setting.of(posterior.world, reward, posterior.labeled.context_names).worlds
+    ends = any(world.mdp.terminal.any() for world in worlds)
+    one = agent.agents[0] if isinstance(agent, Mixture) else agent
+    found = one.confounded(reward, len(worlds), ends=ends)
+    if isinstance(agent, Mixture):  # what makes up for another value of one option need not do so for the next
+        found = {name: why for name, why in found.items() if name == "beta" and agent.scales}
+    shows = one is agent and one.one_policy
+    for name, why in found.items():
+        if name in unknown:
+            others = "gi.LinearReward with few features, several worlds, " if name != "beta" else ""
+            shown = f"; gi.identify.null_space(world, agent, reward, free=({name!r},)) shows it" if shows else ""
+            warnings.warn(
+                f"agent.{name} and {free[0]} both have a prior, and no amount of behavior tells them apart: {why}. "
+                f"The posterior of agent.{name} will say what the priors say. Way out: a known {name} "
+                f"(agent.at({name}=…)), {others}or known values of the reward{shown}",
+                UnidentifiedWarning,
+                stacklevel=4,  # beyond gi.infer and what takes its key
+            )
+
+
+def _typical(site: Site) -> np.ndarray:
+    """A value within the range of a parameter, to check with whether its owner can be planned for."""
+    shape = site.prior.shape()
+    return np.broadcast_to(median(site.prior) if site.name.startswith("agent.") else 0.0, shape)
+
+
+def _usual(prior: Distribution) -> np.ndarray:
+    """A value of the size that a prior has: one standard deviation above the mean of a normal one, else a draw."""
+    if (normal := Normal.of(prior)) is not None:
+        return (normal.mean + normal.sd).reshape(prior.shape())
+    with computing_in("float64"):
+        return np.asarray(prior.sample(jax.random.key(0)))
+
+
+def _check_scale(agent: Agent | Mixture, reward: Rewards, sites: Sequence[Site], setting: Setting) -> None:
+    """Refuse a beta with which rewards of the size of their prior are beyond all precision."""
+    drawn = {one.name: _usual(one.prior) for one in sites}
+    eps = float(jnp.finfo(jnp.result_type(float)).eps)
+    filled, wanted = fill(agent, reward, drawn)
+    several = wanted.values() if isinstance(wanted, Mapping) else [wanted]
+    rewards = [option for one in several for option in getattr(one, "options", [one])]
+    for option in options_of(filled):
+        if option.beta is None:
+            continue
+        beta, discount = float(np.max(option.beta)), discount_of(option, setting.world)
+        size = max(float(np.abs(one(setting.world.mdp)).max(initial=0.0)) for one in rewards)
+        reach = beta * size / max(1.0 - discount, eps)
+        if reach * eps > 1.0 and discount < 1.0:
+            raise PrecisionError(
+                f"beta is {beta:.3g} and the reward reaches {size:.3g} in a draw of its prior: summed over the future "
+                f"at discount {discount!r} their product reaches {reach:.2g}, where a log-probability is uncertain by "
+                f"{reach * eps:.2g}; use a smaller beta, a smaller discount or a narrower prior"
+            )
+
+
+def own_model(
+    key: Any, model: Model, data: Any, dims: Mapping[str, Sequence[str]], coords: Mapping[str, Any]
+) -> Posterior:
+    """The posterior of a user's own NumPyro model.
+
+    Raises
+    ------
+    ValueError
+        Where its sites or their axes cannot be named as asked for.
+    """
+    bare = data.unlabeled() if isinstance(data, Trajectories) else data
+    plain = Form(lambda: Density.of(model, bare, key, labeled=data), bare)
+    posterior = Posterior(plain, None, None, data, dims, coords, [])
+    _check_names(posterior)
+    if isinstance(data, Trajectories):
+        _check_defined(posterior, data)
+    return posterior
+
+
+def _check_names(posterior: Posterior) -> None:
+    """Label the sites of a model before anything is sampled, as its draws will be."""
+    density = posterior.plain.density
+    sites = jax.eval_shape(density.constrain, density.start, posterior.data)
+    axes = [axis for name in sites for axis in posterior.dims.get(name, ())]
+    for what, names in (("site", sites), ("axis", axes)):
+        if apart := next((name for name in names if "/" in str(name)), None):
+            raise ValueError(
+                f"{what} {apart!r} has a '/' in its name, which separates the groups of a file: use another character; "
+                "numpyro.handlers.scope takes divider='.'"
+            )
+    draws = {name: np.broadcast_to(0.0, (1, 1, *site.shape)) for name, site in sites.items()}
+    try:
+        labeled = site_labels.dataset(draws, posterior.dims, posterior.coords, ("chain", "draw"))
+        xr.DataTree.from_dict({"posterior": labeled})
+    except ValueError as error:
+        shapes = ", ".join(f"{name} {site.shape}" for name, site in sites.items())
+        raise ValueError(f"dims= and coords= do not fit the sites of the model ({shapes}): {error}") from error
+
+
+def _check_defined(posterior: Posterior, data: Trajectories) -> None:
+    """The density is finite where the search for its mode starts; otherwise it is said why not."""
+    if np.isfinite(posterior.straightest.start_value()):
+        return
+    density, bare = posterior.plain.density, posterior.data
+    sites = jax.device_get(density.constrain(jnp.asarray(density.start), bare))
+    scored, residual = jax.device_get(jax.jit(lambda s, d: density.log_likelihood(s, d, by="step"))(sites, bare))
+    wrong = np.argwhere(np.isneginf(scored)) if np.ndim(scored) else np.empty((0, 2), int)
+    if len(wrong):
+        n, t = wrong[0]
+        where = data.labels.where(int(n), int(t)) if data.labels is not None else f"trajectory {n}, step {t}"
+        raise ValueError(
+            f"{where}: this choice has probability zero under the agent ({len(wrong)} such steps). "
+            "Is the action available there? Drop the step, mark the choice as missing, or use an agent that can lapse"
+        )
+    remedy = (
+        "An undiscounted soft-optimal agent whose steps cost less than log(number of actions)/beta wanders for ever: "
+        "use a discount below 1, a horizon, or a prior whose center can be planned for"
+    )
+    if posterior.agent is not None:
+        assert posterior.world is not None
+        worlds = posterior.world.values() if isinstance(posterior.world, Mapping) else [posterior.world]
+        discount = max(discount_of(option, one) for option in options_of(posterior.agent) for one in worlds)
+        if discount < 1.0:
+            remedy = f"The discount is {discount!r}: use a smaller one, or a prior whose center can be planned for"
+    raise ValueError(
+        "the log density is not finite at the center of the prior, where the search for the mode starts "
+        f"(relative residual of the planner: {residual:.2g}). {remedy}"
+    )

@@ -1,0 +1,200 @@
+"""A posterior as samplers see it: a potential over one flat, unconstrained vector, with the data as an argument."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import jaxprs_in_params
+from jax.flatten_util import ravel_pytree
+from numpyro import handlers
+from numpyro.distributions import biject_to
+from numpyro.infer import init_to_median
+from numpyro.infer.util import constrain_fn, potential_energy
+
+from goalinf.behavior import Behavior
+from goalinf.data import Trajectories
+from goalinf.inference.model.map_draws import mapped
+from goalinf.inference.model.program_cache import shared
+
+Model = Callable[[Any], None]
+_Program = TypeVar("_Program")
+_UNBOUNDED = ("while", "pure_callback", "io_callback")  # primitives of which no program says how long they take
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Density:
+    """A NumPyro model, flattened.
+
+    Parameters
+    ----------
+    model : callable
+        A NumPyro model of one argument, the data.
+    start : float (D,)
+        Unconstrained coordinates of the prior medians.
+    unravel : callable
+        ``(D,)`` -> dictionary of unconstrained sites.
+    recipe : hashable
+        What the model is made of: densities with equal ones share their compiled programs.
+    """
+
+    model: Model
+    start: np.ndarray
+    unravel: Callable[[Any], dict[str, Any]]
+    recipe: Hashable
+
+    @classmethod
+    def of(
+        cls,
+        model: Model,
+        data: Any,
+        key: Any,
+        start: Mapping[str, Any] | None = None,
+        *,
+        unknown: bool = True,
+        recipe: Hashable | None = None,
+        labeled: Any = None,
+    ) -> Density:
+        """Trace the model once (inside the precision of the block), at the prior medians or where ``start`` says.
+
+        ``unknown`` is whether there has to be something to infer besides what is summed over. Without a ``recipe`` the
+        model shares its programs with no other. ``labeled`` are the same data with their names, for messages.
+
+        Raises
+        ------
+        ValueError
+            Where the model has nothing to infer or nothing was observed, or trajectories cannot come from the worlds
+            in which they are scored.
+        """
+        seeded = handlers.seed(model, key)
+        known, median = start or {}, init_to_median()
+
+        def first(site):
+            return jnp.asarray(known[site["name"]]) if site["name"] in known else median(site)
+
+        trace = handlers.trace(handlers.substitute(seeded, substitute_fn=first)).get_trace(data)
+        sampled = [site for site in trace.values() if site["type"] == "sample"]
+        latent = [site for site in sampled if not site["is_observed"]]
+        for site in latent:
+            if site["fn"].support.is_discrete:
+                raise ValueError(f"site {site['name']!r} is discrete; marginalize it, or give it a continuous prior")
+        if not latent and unknown:
+            raise ValueError("the model has no parameter to infer: give some parameter a distribution as its prior")
+        if len(latent) == len(sampled):
+            raise ValueError(
+                "the model observes nothing: pass the data on, as in numpyro.sample(name, gi.Behavior(...), obs=data)"
+            )
+        _check_observed(trace, data, labeled)
+        unconstrained = {site["name"]: biject_to(site["fn"].support).inv(site["value"]) for site in latent}
+        flat, unravel = ravel_pytree(unconstrained)
+        return cls(model, np.asarray(flat), unravel, object() if recipe is None else recipe)
+
+    @property
+    def size(self) -> int:
+        """Number of unconstrained coordinates, D."""
+        return self.start.size
+
+    def potential(self, flat: Any, data: Any) -> Any:
+        """Minus the log joint density at a flat vector; infinite where undefined."""
+        return potential_energy(self.model, (data,), {}, self.unravel(flat))
+
+    def draw_prior(self, key: Any, data: Any) -> Any:
+        """Unconstrained coordinates of one draw of all sites from their priors; traceable."""
+        trace = handlers.trace(handlers.seed(self.model, key)).get_trace(data)
+        sites = {
+            name: biject_to(trace[name]["fn"].support).inv(trace[name]["value"]) for name in self.unravel(self.start)
+        }
+        return ravel_pytree(sites)[0]
+
+    def value(self, flat: Any, data: Any) -> Any:
+        """The potential at a flat vector, by a compiled program that computes nothing else."""
+        return self._value(flat, data)
+
+    @property
+    def _value(self) -> Any:
+        return self.program("value", lambda: jax.jit(self.potential))
+
+    def operations(self, data: Any) -> float:
+        """Estimated number of operations of one value; infinite where it depends on a condition, as a planner's."""
+        return _operations(self._value.trace(self.start, data).jaxpr.jaxpr)
+
+    def constrain(self, flat: Any, data: Any) -> dict[str, Any]:
+        """Every site's value at a flat vector."""
+        return constrain_fn(self.seeded, (data,), {}, self.unravel(flat), return_deterministic=True)
+
+    def program(self, name: Hashable, make: Callable[[], _Program]) -> _Program:
+        """The program of this name, made where no model of the same recipe has made it."""
+        return shared(self.recipe, name, make)
+
+    def over_draws(self, name: Hashable, function: Callable[..., Any], draws: Any, data: Any) -> Any:
+        """``function(draw, data)`` of every draw, on the host; the program is kept by that name."""
+        return jax.device_get(self.program(name, lambda: mapped(function))(draws, (data,)))
+
+    @property
+    def seeded(self) -> Model:
+        """The model with a key, which it never needs for a value that is given."""
+        return handlers.seed(self.model, jax.random.key(0))
+
+    def replay(self, sites: dict[str, Any], data: Any) -> dict[str, Any]:
+        """Trace of the model with these values in place."""
+        return handlers.trace(handlers.substitute(self.seeded, sites)).get_trace(data)
+
+    def check(self, data: Any, labeled: Any = None) -> None:
+        """Refuse trajectories that cannot come from the worlds in which the model scores them.
+
+        Raises
+        ------
+        ValueError
+            See :meth:`~goalinf.Behavior.check`.
+        """
+        _check_observed(self.replay(self.constrain(jnp.asarray(self.start), data), data), data, labeled)
+
+    def sites(self, data: Any) -> dict[str, Any]:
+        """A value of every site that is inferred, at the start."""
+        values = self.constrain(jnp.asarray(self.start), data)
+        return {name: values[name] for name in self.unravel(jnp.asarray(self.start))}
+
+    def behaviors(self, sites: dict[str, Any], data: Any) -> list[tuple[Behavior, Trajectories]]:
+        """The behaviors that the model observes, with these values in place, and what is observed of each."""
+        return [
+            (site["fn"], site["value"])
+            for site in self.replay(sites, data).values()
+            if site["type"] == "sample" and site["is_observed"] and isinstance(site["fn"], Behavior)
+        ]
+
+    def log_likelihood(self, sites: dict[str, Any], data: Trajectories, *, by: str) -> tuple[Any, Any]:
+        """Log-likelihood of the observed sites by ``trajectory`` or ``step``, and the planners' worst residual."""
+        total, worst = jnp.zeros(()), jnp.zeros(())
+        for behavior, value in self.behaviors(sites, data):
+            scored = behavior.log_prob_by_trajectory(value) if by == "trajectory" else behavior.log_prob_by_step(value)
+            total, worst = total + scored, jnp.maximum(worst, behavior.residual)
+        return total, worst
+
+    def options(self, sites: dict[str, Any], data: Trajectories) -> list[tuple[Any, Any]]:
+        """Of every behavior the log weights of its options and their scores; see :meth:`Behavior.by_option`."""
+        return [behavior.by_option(value) for behavior, value in self.behaviors(sites, data)]
+
+
+def _check_observed(trace: Mapping[str, Any], data: Any, labeled: Any) -> None:
+    """Check the trajectories that a traced model observes; those that are its data, with their names."""
+    for site in trace.values():
+        if site["type"] == "sample" and site["is_observed"] and isinstance(site["fn"], Behavior):
+            value = site["value"]
+            site["fn"].check(labeled if value is data and labeled is not None else value)
+
+
+def _operations(jaxpr: Any) -> float:
+    """Operations of all equations: of n numbers n^1.5, as where a matrix of n entries is multiplied or factorized."""
+    total = 0.0
+    for equation in jaxpr.eqns:
+        if equation.primitive.name in _UNBOUNDED:
+            return np.inf
+        if inner := list(jaxprs_in_params(equation.params)):
+            total += equation.params.get("length", 1) * sum(map(_operations, inner))
+        else:
+            total += sum(variable.aval.size**1.5 for variable in (*equation.invars, *equation.outvars))
+    return total

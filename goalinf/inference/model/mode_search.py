@@ -1,0 +1,270 @@
+"""The modes of a posterior: climbed to from many starts, and told apart by the barriers between them.
+
+Chains that start around one mode agree with one another whether or not there is a second one, so R-hat, effective
+sample sizes and importance weights cannot see it. The search therefore starts from draws of the prior: those whose
+nearest neighbor of higher density is far away ("nearest-better" distances, Preuss 2010), those that are likelier than
+the modes found so far would have them by most, those that favor one option of a mixture of agents most, and the mirror
+images of the modes. Where a density is cheap, thousands of draws are looked at, some of them stretched beyond the
+prior. Two climbs that end apart have found one mode where the density hardly drops between them. The share of climbs
+whose mode no other climb has found estimates the probability that a further start would reach a new mode (Good 1953).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from scipy.spatial.distance import cdist
+from scipy.stats import norm
+
+from goalinf.inference.model.mode import Mode, climb
+from goalinf.inference.model.posterior import Form
+from goalinf.inference.results.diagnostics import MISSED
+
+Favored = Callable[[np.ndarray], list[int]]
+
+POOL = 256  # draws of the prior among which starts are chosen
+_LARGEST_POOL = 2**14  # where a density is cheap: in eight dimensions a mode of half the width has 1/256 of the volume
+_OPERATIONS = 4e9  # for the density of a larger pool, some tenths of a second
+_STRETCHES = (1.0, 1.5, 1.0, 2.0)  # of its draws beyond the first, from the median
+SCANNED = 20  # dimensions up to which the density of all of them is computed: beyond, all neighbors are far apart
+_STARTS, _FEW_STARTS = 8, 4  # climbs from the prior: of a scanned pool, and of others
+_MOST_STARTS = 40
+_BARRIER = 1.0  # nats that the density has to drop between two modes
+_BETWEEN = 15  # places looked at on the line between two modes
+_CLOSE = 0.5  # Laplace standard deviations within which two climbs have met
+_NEGLIGIBLE = 12.0  # nats of mass and of density below the heaviest mode, beyond which a mode has no part
+_FLATTEST = 1e-8  # smallest curvature relative to the largest: kinks have none, or a negative one
+_WIDEST = 2.0  # spreads of the prior: a Laplace approximation that is wider is that of a kink, or of a plateau
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Modes:
+    """The modes that matter, the heaviest first.
+
+    Parameters
+    ----------
+    peaks : tuple of Mode
+        Where they are.
+    climbs : int
+        Number of starts of the search.
+    missed : float
+        Estimated probability that a further start would reach a mode that is not among these.
+    spread : float (D,), optional
+        Standard deviations of the prior, as far as they are known.
+    """
+
+    peaks: tuple[Mode, ...]
+    climbs: int = 1
+    missed: float = 0.0
+    spread: np.ndarray | None = None
+
+    @property
+    def centers(self) -> np.ndarray:
+        """Where the modes are, ``(M, D)``."""
+        return np.stack([peak.flat for peak in self.peaks])
+
+    @property
+    def scales(self) -> np.ndarray:
+        """Square roots of the covariance of the Laplace approximation at each mode, ``(M, D, D)``."""
+        return np.stack([_scale(peak, self.spread) for peak in self.peaks])
+
+    @property
+    def log_mass(self) -> np.ndarray:
+        """Logarithm of the integral of each Laplace approximation, in nats, ``(M,)``."""
+        return np.array([_log_mass(peak, self.spread) for peak in self.peaks])
+
+
+def find_modes(key: Any, form: Form, favored: Favored | None = None, first: Mode | None = None) -> Modes:
+    """Climb from the start of the target, from draws of the prior, and from mirror images of what was found.
+
+    Parameters
+    ----------
+    key : jax.random key
+        Of the draws of the prior.
+    form : Form
+        The posterior.
+    favored : callable, optional
+        From draws of the prior ``(B, D)`` to the numbers of those at which each option of a mixture explains the data
+        better than the others by most.
+    first : Mode, optional
+        Where a climb from the start of the target has ended, if that is known.
+    """
+    scan = form.closed is None and form.size <= SCANNED
+    size = int(np.clip(_OPERATIONS / form.operations(), POOL, _LARGEST_POOL)) if scan else POOL
+    pool = _stretched(form.draw_prior(key, size))
+    search = _Search(form, _spread(pool))
+    search.ended(climb(form.target) if first is None else first)
+    potentials = -form.log_density(pool) if scan else None
+    few = pool[:POOL]  # of which all are compared with one another, or planned for by every option
+    ranked = iter(range(len(few)) if potentials is None else _ranked(few, potentials[:POOL]))
+    for index in favored(few) if favored is not None else ():
+        search.climb_from(pool[index])
+    search.climb_from_some(pool, ranked, _STARTS if scan else _FEW_STARTS)
+    if potentials is not None:
+        search.climb_from_unexplained(few, potentials[:POOL], _STARTS)
+    if potentials is not None and size > POOL:
+        search.climb_from_unexplained(pool, potentials, _STARTS)
+    search.climb_from_mirrors()
+    while search.missed > MISSED and len(search.reached) < _MOST_STARTS:
+        before = len(search.reached)
+        search.climb_from_some(pool, ranked, _FEW_STARTS)
+        if len(search.reached) == before:
+            break
+    return search.modes()
+
+
+class _Search:
+    """A search under way: the modes so far, and which of them each climb has reached."""
+
+    def __init__(self, form: Form, spread: np.ndarray | None = None):
+        self.form = form
+        self.spread = spread
+        self.peaks: list[Mode] = []
+        self.reached: list[int] = []
+
+    def climb_from(self, flat: np.ndarray) -> None:
+        """One more climb; what it reaches is a mode that is known, or a new one."""
+        self.ended(climb(self.form.target, flat, until=lambda at: self._close_to(at) is not None))
+
+    def ended(self, end: Mode) -> None:
+        """Count the end of a climb."""
+        if not np.isfinite(end.potential):
+            if not self.peaks:  # the caller says why nothing is defined at the start
+                self._add(end)
+            return
+        number = self._close_to(end.flat)
+        if number is None:
+            number = next((i for i, peak in enumerate(self.peaks) if not self._apart(peak, end)), None)
+        if number is None:
+            self._add(end)
+            return
+        if end.potential < self.peaks[number].potential - 1e-3:
+            self.peaks[number] = end
+        self.reached.append(number)
+
+    def climb_from_some(self, pool: np.ndarray, ranked: Iterator[int], count: int) -> None:
+        """Climbs from the next draws of the prior."""
+        for _, index in zip(range(count), ranked, strict=False):
+            self.climb_from(pool[index])
+
+    def climb_from_unexplained(self, pool: np.ndarray, potentials: np.ndarray, count: int) -> None:
+        """Climbs from the draws that are likelier than under the Laplace approximations so far, by most."""
+        left = np.isfinite(potentials)
+        for _ in range(min(count, int(left.sum()))):
+            explained = [
+                peak.potential + 0.5 * (np.linalg.solve(_scale(peak, self.spread), (pool - peak.flat).T) ** 2).sum(0)
+                for peak in self.peaks
+            ]
+            index = int(np.where(left, np.min(explained, axis=0) - potentials, -np.inf).argmax())
+            left[index] = False
+            self.climb_from(pool[index])
+
+    def climb_from_mirrors(self) -> None:
+        """Climbs from the mirror images of the modes, in the origin and in the start of the search."""
+        middle = np.asarray(self.form.target.start, float)
+        for peak in self.peaks[:_FEW_STARTS]:
+            self.climb_from(-peak.flat)
+            if middle.any():
+                self.climb_from(2 * middle - peak.flat)
+
+    @property
+    def missed(self) -> float:
+        """Share of the climbs that have reached a mode, of those that matter, which no other climb has."""
+        counts = np.bincount(self.reached, minlength=len(self.peaks))
+        return float(((counts == 1) & self._matter()).sum() / max(len(self.reached), 1))
+
+    def modes(self) -> Modes:
+        """Modes that matter, the heaviest first."""
+        matter = self._matter()
+        order = [int(i) for i in np.argsort(-self._log_mass()) if matter[i]]
+        # With one mode that was climbed to once there is nothing that another climb could have confirmed.
+        missed = self.missed if len(self.reached) > 1 else 0.0
+        return Modes(tuple(self.peaks[i] for i in order), len(self.reached), missed, self.spread)
+
+    def _add(self, end: Mode) -> None:
+        self.peaks.append(end)
+        self.reached.append(len(self.peaks) - 1)
+
+    def _log_mass(self) -> np.ndarray:
+        return np.array([_log_mass(peak, self.spread) for peak in self.peaks])
+
+    def _matter(self) -> np.ndarray:
+        """Modes that are heavy, or high: the mass of a peak with wide flanks is far from that at its curvature."""
+        log_mass, potential = self._log_mass(), np.array([peak.potential for peak in self.peaks])
+        if len(log_mass) == 1:
+            return np.ones(1, bool)
+        heavy = log_mass >= log_mass.max() - _NEGLIGIBLE
+        return heavy | (potential <= potential[heavy].min() + _NEGLIGIBLE)
+
+    def _close_to(self, flat: np.ndarray) -> int | None:
+        """Number of the mode that a place is next to; where a mode is a kink, none is."""
+        for number, peak in enumerate(self.peaks):
+            step = flat - peak.flat
+            if _bends(peak) and step @ peak.curvature @ step < _CLOSE**2:
+                return number
+        return None
+
+    def _apart(self, one: Mode, other: Mode) -> bool:
+        """True where the density drops on the line between two modes."""
+        share = np.linspace(0.0, 1.0, _BETWEEN + 2)[1:-1, None]
+        between = [self.form.value(flat) for flat in one.flat + share * (other.flat - one.flat)]
+        return not max(between) <= max(one.potential, other.potential) + _BARRIER
+
+
+def _ranked(pool: np.ndarray, potentials: np.ndarray) -> list[int]:
+    """Draws by their distance from the nearest one of higher density, the farthest first; undefined ones left out."""
+    order = [int(i) for i in np.argsort(potentials, kind="stable") if np.isfinite(potentials[i])]
+    if len(order) < 2:
+        return order
+    # By ranks: the outliers of a prior with heavy tails are far from everything.
+    white = pool[order].argsort(axis=0, kind="stable").argsort(axis=0, kind="stable").astype(float)
+    distance = cdist(white, white)
+    distance[np.triu_indices(len(order))] = np.inf
+    nearest = distance[1:].min(axis=1)
+    return [order[0], *(order[1 + int(i)] for i in np.argsort(-nearest, kind="stable"))]
+
+
+def _bends(peak: Mode) -> bool:
+    """True where the density drops in every direction from a mode."""
+    curvature = peak.curvature
+    if curvature is None or not np.isfinite(curvature).all():
+        return False
+    return bool(np.linalg.eigvalsh(curvature)[0] > 0)
+
+
+def _log_mass(peak: Mode, spread: np.ndarray | None = None) -> float:
+    """Logarithm of the integral of the Laplace approximation at a mode, in nats."""
+    log_volume = 0.0 if peak.curvature is None else float(np.linalg.slogdet(_scale(peak, spread))[1])
+    return -peak.potential + 0.5 * peak.flat.size * np.log(2 * np.pi) + log_volume
+
+
+def _scale(peak: Mode, spread: np.ndarray | None = None) -> np.ndarray:
+    """A square root of the inverse of the curvature, not much wider than the prior.
+
+    Directions that bend the other way count by their size.
+    """
+    curvature = peak.curvature
+    if curvature is None or not np.isfinite(curvature).all():
+        return np.eye(peak.flat.size)
+    unit = np.ones(peak.flat.size) if spread is None else spread
+    bends, axes = np.linalg.eigh(0.5 * (curvature + curvature.T) * np.outer(unit, unit))
+    bends = np.abs(bends)
+    least = max(_FLATTEST * bends.max(), 1e-300) if spread is None else _WIDEST**-2
+    return unit[:, None] * axes / np.sqrt(np.maximum(bends, least))
+
+
+def _stretched(pool: np.ndarray) -> np.ndarray:
+    """Draws of the prior, many of those beyond the first farther out: modes lie in the tails where data disagree."""
+    by = np.where(np.arange(len(pool)) < POOL, 1.0, np.resize(_STRETCHES, len(pool)))
+    center = np.median(pool, axis=0)
+    return center + (pool - center) * by[:, None]
+
+
+def _spread(pool: np.ndarray) -> np.ndarray | None:
+    """Standard deviations of draws of the prior, whose outliers do not count."""
+    low, high = np.quantile(pool, [0.25, 0.75], axis=0)
+    spread = (high - low) / (2 * norm.ppf(0.75))
+    return spread if np.isfinite(spread).all() and (spread > 0).all() else None

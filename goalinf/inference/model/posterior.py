@@ -1,0 +1,218 @@
+"""A posterior, in one form or two: its density for samplers, and the values and labels of what comes out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import cached_property, partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from goalinf.agents import Agent, Mixture
+from goalinf.behavior import Behavior
+from goalinf.behavior.conditions import Rewards, Worlds
+from goalinf.data import Trajectories
+from goalinf.inference.model.closed_form import ClosedForm
+from goalinf.inference.model.log_density import Density
+from goalinf.inference.model.map_draws import mapped
+from goalinf.inference.model.mode import Compiled, Remembered
+from goalinf.inference.model.priors import Site, fill
+from goalinf.inference.model.program_cache import shared
+from goalinf.inference.model.scale_mixture import ScaleMixture, split_product
+from goalinf.sizes import check_memory
+
+_STATISTICS = 6  # of the sampler, for every draw
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Form:
+    """One way to write a posterior.
+
+    Parameters
+    ----------
+    trace : callable
+        Nothing -> the density.
+    data : pytree
+        What enters compiled code.
+    closed : ClosedForm or None
+        The same density with derivatives in closed form, where there are any.
+    recipe : hashable
+        What the posterior is made of: those with equal ones share their compiled programs.
+    """
+
+    trace: Callable[[], Density]
+    data: Any
+    closed: ClosedForm | None = None
+    recipe: Hashable = dataclasses.field(default_factory=object)
+
+    @cached_property
+    def density(self) -> Density:
+        """The density; traced where it is first needed."""
+        return self.trace()
+
+    @cached_property
+    def target(self) -> Remembered:
+        """Its potential with derivatives: in closed form where there is one, else compiled."""
+        return Remembered(self.closed or Compiled(self.density, self.data))
+
+    @property
+    def size(self) -> int:
+        """Number of unconstrained coordinates, D."""
+        return self.target.start.size
+
+    def log_density(self, flat: np.ndarray) -> np.ndarray:
+        """Log of likelihood times prior ``(B,)`` at many points ``(B, D)``, minus infinity where undefined."""
+        if self.closed is not None:
+            return -self.closed.scores(flat)[0]
+        density = self.density
+        found = -np.asarray(density.over_draws("potential", density.potential, flat, self.data))
+        return np.where(np.isfinite(found), found, -np.inf)
+
+    def start_value(self) -> float:
+        """Its potential where the search for the mode starts; compiled, a Hessian would take minutes."""
+        if self.closed is not None:
+            return self.target.derivatives(self.target.start)[0]
+        return self.value(self.density.start)
+
+    def value(self, flat: np.ndarray) -> float:
+        """Minus the log joint density at one place ``(D,)``; not a number or infinite where undefined."""
+        if self.closed is not None:
+            return float(self.closed.scores(flat[None])[0][0])
+        return float(self.density.value(flat, self.data))
+
+    def operations(self) -> float:
+        """Estimated number of operations of one value; infinite where it depends on a condition, as a planner's."""
+        return np.inf if self.closed is not None else self.density.operations(self.data)
+
+    def draw_prior(self, key: Any, size: int) -> np.ndarray:
+        """Draws ``(size, D)`` from the prior."""
+        if self.closed is not None:
+            rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+            return self.closed.prior.sample(rng, size)
+        keys = jax.random.split(key, size)
+        return np.asarray(self.density.over_draws("prior", self.density.draw_prior, keys, self.data), float)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Posterior:
+    """A posterior ready for sampling.
+
+    Parameters
+    ----------
+    plain : Form
+        The model as it was written.
+    product : Form or None
+        The same model in beta times the reward, where that is possible; ``scale`` is the prior of that product.
+    labeled : pytree
+        What was observed, with its names.
+    dims, coords : mapping
+        Axis names of every site, and the labels along them.
+    sites : list of Site
+        Empty for a user's own model.
+    """
+
+    plain: Form
+    product: Form | None
+    scale: ScaleMixture | None
+    labeled: Any
+    dims: Mapping[str, Sequence[str]]
+    coords: Mapping[str, Any]
+    sites: list[Site]
+    world: Worlds | None = None
+    agent: Agent | Mixture | None = None
+    reward: Rewards | None = None
+
+    def check_draws(self, chains: int, draws: int) -> None:
+        """Refuse more draws than fit into memory: coordinates, values, log-likelihoods by trajectory."""
+        free = self.straightest.target.start.size if self.sites or self.agent is None else 0
+        scored = self.labeled.n_trajectories if isinstance(self.labeled, Trajectories) else 0
+        numbers = 2 * free + scored + _STATISTICS
+        what = f"{draws:,} draws of each of {chains:,} chains, with {free:,} parameters and {scored:,} trajectories,"
+        # Three times: as they are drawn, joined, and labeled.
+        check_memory(what, 24.0 * numbers * float(draws) * float(chains), "draw fewer (draws=, chains=)")
+
+    @property
+    def data(self) -> Any:
+        """What was observed, without names, as it enters compiled code."""
+        return self.plain.data
+
+    @property
+    def straightest(self) -> Form:
+        """The form without the ridge between beta and the reward, where there is one."""
+        return self.product or self.plain
+
+    def at(self, flat: np.ndarray) -> dict[str, np.ndarray]:
+        """Every site's value at one place in the unconstrained coordinates of the model as it was written."""
+        if self.plain.closed is not None:
+            return self._closed_values(flat)
+        return jax.device_get(self.plain.density.constrain(jnp.asarray(flat), self.data))
+
+    def values(self, key: Any, form: Form, flat: np.ndarray) -> dict[str, np.ndarray]:
+        """Every site's value at many places ``(B, D)`` in the coordinates of a form, drawn anew what it leaves out."""
+        if form.closed is not None:
+            values = self._closed_values(flat)
+        else:
+            values = form.density.over_draws("constrain", form.density.constrain, flat, self.data)
+        if form is self.plain:
+            return values
+        assert self.scale is not None
+        split = partial(split_product, sites=self.sites, prior=self.scale)
+        (product,) = values.values()
+        program = shared(form.recipe, "split", lambda: mapped(lambda draw: split(draw[0], product=draw[1])))
+        return jax.device_get(program((jax.random.split(key, len(flat)), product), ()))
+
+    @property
+    def mixture(self) -> Mixture | None:
+        """The agents of which each is one, where that is not known."""
+        return self.agent if isinstance(self.agent, Mixture) else None
+
+    def by_group(self, values: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Log-likelihood ``(B, K, G)`` of each one who is one of several agents, under every option, at many values.
+
+        B is one where there are none.
+        """
+        contexts, reward, world = self.labeled.context_names, self.reward, self.world
+        mixture = self.mixture
+        assert mixture is not None
+        assert world is not None
+
+        def one(draw: Mapping[str, Any], data: Trajectories) -> Any:
+            agent, wanted = fill(mixture, reward, draw)
+            return Behavior(world, agent, wanted, contexts=contexts).by_group(data)
+
+        if values:
+            found = self.plain.density.over_draws("by group", one, dict(values), self.data)
+        else:
+            found = jax.device_get(one({}, self.data))[None]
+        groups = {"subject": self.labeled.n_subjects, "trajectory": self.labeled.n_trajectories, "data": 1}[mixture.by]
+        numbers = np.unique(self.labeled.subject) if mixture.by == "subject" else np.arange(groups)
+        by_number = np.zeros((*found.shape[:-1], groups))
+        by_number[..., numbers] = found[..., : len(numbers)]
+        return by_number
+
+    def favored(self, key: Any, form: Form, flat: np.ndarray) -> list[int]:
+        """Of many places ``(B, D)``, the one for every option at which it beats the best of the others by most."""
+        scores = self.by_group(self.values(key, form, flat)).sum(axis=-1)
+        scores = np.where(np.isfinite(scores), scores, -np.inf)
+        best = []
+        for option, own in enumerate(scores.T):
+            others = np.delete(scores, option, axis=1).max(axis=1, initial=-np.inf)
+            ahead = np.where(np.isfinite(own), own - np.where(np.isfinite(others), others, own), -np.inf)
+            best.append(int(ahead.argmax()))
+        return sorted(set(best))
+
+    def _closed_values(self, flat: np.ndarray) -> dict[str, np.ndarray]:
+        (site,) = (site for site in self.sites if site.name != "agent.beta")
+        return {site.name: flat.reshape(*flat.shape[:-1], *site.prior.shape())}  # normal: coordinates are values
+
+    def by_trajectory(self, values: Mapping[str, np.ndarray]) -> np.ndarray | None:
+        """Log-likelihood ``(B, N)`` of every trajectory at values ``(B, …)`` of all sites; None without closed form."""
+        if (closed := self.straightest.closed) is None:
+            return None
+        beta = values["agent.beta"] if self.product else np.ones(1)
+        (linear,) = (site for site in values if site != "agent.beta")
+        flat = values[linear].reshape(len(values[linear]), -1)
+        return closed.scores(beta[:, None] * flat)[1]

@@ -1,0 +1,172 @@
+"""Priors as leaves: every distribution inside an agent or a reward becomes a sample site."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+import numpyro
+from numpyro.distributions import Delta, Distribution, ImproperUniform
+from numpyro.distributions.transforms import Transform
+
+from goalinf.agents import Agent, Mixture
+from goalinf.planning.parameters import entry_prior
+from goalinf.precision import computing_in
+from goalinf.rewards import LinearReward, Reward, base_of
+from goalinf.worlds import World
+
+_DRAWS = 1001  # for a median without a formula
+# Axes of the parameters that are no numbers, the last ones where a prior has fewer; all others have one of states.
+_AXES = {"default": ("state", "action"), "weights": ("value",)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Site:
+    """One sampled parameter.
+
+    Parameters
+    ----------
+    name : str
+        ``agent.<parameter>`` or ``reward.<parameter>``.
+    prior : Distribution
+        Over the whole array.
+    dims : tuple of str
+        Names of its axes.
+    """
+
+    name: str
+    prior: Distribution
+    dims: tuple[str, ...]
+
+    @property
+    def parameter(self) -> str:
+        """The name within the agent or the reward."""
+        return self.name.split(".", 1)[1]
+
+
+def find_sites(agent: Agent | Mixture, reward: Reward | Mapping[Any, Reward], world: World) -> list[Site]:
+    """Every prior in an agent and a reward, expanded to the shape that the world needs.
+
+    Raises
+    ------
+    ValueError
+        Where a prior has the wrong shape, is discrete or improper, or stands in one of several rewards.
+    """
+    sizes = {"state": world.n_states, "action": world.n_actions, "successor": world.mdp.successors.shape[2]}
+    if isinstance(agent, Mixture):
+        sizes["value"] = len(agent.agents)
+    sites = []
+    for name, value in agent.parameters.items():
+        if isinstance(value, Distribution):
+            dims = _AXES.get(name.rsplit(".", 1)[-1], ("state",))[-len(value.shape()) :] if value.shape() else ()
+            sites.append(Site(f"agent.{name}", _expanded(f"agent.{name}", value, dims, sizes), dims))
+    if isinstance(reward, Mapping):
+        for context, one in reward.items():
+            if _reward_priors(one):
+                raise ValueError(
+                    f"the reward of context {context!r} holds a prior: several rewards have to be known; "
+                    "to learn one reward from all contexts pass it by itself instead of in a mapping"
+                )
+        return sites
+    for name, (value, axes) in _reward_priors(reward).items():
+        own = sizes
+        if isinstance(base_of(reward), LinearReward):
+            own = {**sizes, "feature": base_of(reward).features.shape[-1]}
+        sites.append(Site(f"reward.{name}", _expanded(f"reward.{name}", value, axes, own), axes))
+    return sites
+
+
+def _reward_priors(reward: Reward) -> dict[str, tuple[Distribution, tuple[str, ...]]]:
+    base = base_of(reward)
+    fields = {name: getattr(base, name) for name in base.parameters}
+    return {name: (value, base.dims[name]) for name, value in fields.items() if isinstance(value, Distribution)}
+
+
+def _expanded(name: str, prior: Distribution, dims: tuple[str, ...], sizes: Mapping[str, int]) -> Distribution:
+    if prior.support.is_discrete:
+        raise ValueError(f"the prior of {name} is discrete ({type(prior).__name__}); expected a continuous one")
+    if isinstance(entry_prior(prior), Delta):
+        raise ValueError(f"the prior of {name} is a Delta, which is a known value: give the number in its place")
+    if isinstance(prior, ImproperUniform):
+        raise ValueError(
+            f"the prior of {name} is improper; what no data can see would have no posterior: take a wide one, "
+            "such as numpyro.distributions.Normal(0.0, 10.0)"
+        )
+    prior = fresh(prior)
+    shape = tuple(sizes[dim] for dim in dims)
+    if prior.shape() == ():
+        prior = prior.expand(shape)
+    elif prior.shape() != shape:
+        axes = " x ".join(dims) or "a number"
+        raise ValueError(
+            f"the prior of {name} has shape {prior.shape()}; expected {shape} ({axes}), or a scalar prior for all"
+        )
+    return prior.to_event(len(shape) - len(prior.event_shape))
+
+
+def fresh(value: Any) -> Any:
+    """A prior, or anything else that holds known numbers, with arrays of its own.
+
+    Nobody can change them any more; and JAX remembers the type that an array had as a constant of a program, which is
+    wrong in another precision.
+    """
+    if isinstance(value, (np.ndarray, jax.Array)):
+        return np.array(value)
+    if isinstance(value, (Distribution, Transform)):
+        other = copy.copy(value)
+        other.__dict__.update({name: fresh(one) for name, one in vars(value).items()})
+        return other
+    if type(value) in (list, tuple):
+        return type(value)(fresh(one) for one in value)
+    return value
+
+
+def own_arrays(part: Any) -> Any:
+    """An agent, a reward, or a mapping of rewards, with arrays of its own."""
+    if isinstance(part, Mapping):  # not as a pytree, whose keys would have to be sorted
+        return {name: own_arrays(one) for name, one in part.items()}
+    return jax.tree.map(fresh, part, is_leaf=lambda x: isinstance(x, Distribution))
+
+
+def fill(agent: Any, reward: Any, values: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Agent and reward with a value in the place of every prior; ``values`` is keyed by site name."""
+    for name, value in values.items():
+        owner, parameter = name.split(".", 1)
+        if owner == "agent":
+            agent = agent.at(**{parameter: value})
+        elif owner == "reward":
+            reward = eqx.tree_at(
+                partial(_parameter, name=parameter), reward, value, is_leaf=lambda leaf: isinstance(leaf, Distribution)
+            )
+    return agent, reward
+
+
+def unflattened(sites: Sequence[Site], flat: np.ndarray) -> dict[str, np.ndarray]:
+    """The value of every site, from numbers ``(P,)`` side by side."""
+    shapes = [site.prior.shape() for site in sites]
+    parts = np.split(flat, np.cumsum([int(np.prod(shape, dtype=int)) for shape in shapes])[:-1])
+    return {site.name: part.reshape(shape) for site, part, shape in zip(sites, parts, shapes, strict=True)}
+
+
+def _parameter(reward: Any, name: str) -> Any:
+    return getattr(base_of(reward), name)
+
+
+def sample_sites(sites: list[Site]) -> dict[str, Any]:
+    """Draw every parameter from its prior: the generative story in NumPyro."""
+    return {site.name: numpyro.sample(site.name, site.prior) for site in sites}
+
+
+def median(prior: Distribution) -> np.ndarray:
+    """Median of every entry of a prior; from draws with a fixed seed where it has no quantile function."""
+    with computing_in("float64"):
+        try:
+            return np.broadcast_to(np.asarray(prior.icdf(0.5), float), prior.shape())
+        except (NotImplementedError, ImportError):  # NumPyro has none, or takes it from a library that we lack
+            return np.asarray(np.median(np.asarray(prior.sample(jax.random.key(0), (_DRAWS,)), float), axis=0))

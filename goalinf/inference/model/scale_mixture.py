@@ -1,0 +1,225 @@
+r"""The scale–temperature ridge, removed: sample :math:`R = \beta r` with beta summed out, draw beta afterwards.
+
+Behavior depends on beta and the reward only through their product. Sampling (beta, r) therefore runs along a long
+curved ridge; the product alone is well determined. Its prior is a scale mixture,
+
+.. math:: p(R) = \int p(\beta)\,\beta^{-n}\,p_r(R/\beta)\,d\beta,
+
+(the factor :math:`\beta^{-n}` is the volume of the change of variables), summed here on a grid that is finer than the
+mixture's conditional :math:`p(\beta \mid R)`. That conditional is then drawn from for every kept R, and
+:math:`r = R/\beta`: the draws of (beta, r) have exactly the posterior of the model as it was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from functools import lru_cache
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+from numpyro.distributions import constraints
+from scipy.special import ndtr
+
+from goalinf.inference.model.priors import Site
+from goalinf.inference.model.program_cache import recipe
+from goalinf.planning.parameters import entry_prior
+from goalinf.precision import computing_in
+from goalinf.rewards import ShapedReward
+
+PRODUCT = "reward*beta"
+_REACH = 7.0  # the grid spans this many standard deviations of the prior of beta to either side, in normal scores
+_MOST = 5_000  # nodes; an entry that is known so well ties beta to the data by itself
+_TRIED, _SETTLED = 128, 1e-3  # draws at which two grids are compared, and how close they have to be, in nats
+_WIDEST, _HALVINGS = 700.0, 50  # log beta lies within, wherever it is a number, and is found to 1e-12 by so many
+
+
+def product_prior(sites: list[Site], reward: Any) -> ScaleMixture | None:
+    """The prior of beta times the reward, where beta (a positive number) and one linear parameter are all unknowns."""
+    if isinstance(reward, (Mapping, ShapedReward)) or len(sites) != 2:
+        return None
+    beta = next((site for site in sites if site.name == "agent.beta"), None)
+    linear = next((site for site in sites if site.name in ("reward.values", "reward.weights")), None)
+    if beta is None or linear is None or beta.dims:
+        return None
+    # Beta times the reward has to live where the reward does: on the whole line, or above zero.
+    entry = getattr(linear.prior.support, "base_constraint", linear.prior.support)
+    if not (entry is constraints.real or entry is constraints.positive):
+        return None
+    known = _grids(recipe({}, linear.prior, beta.prior))
+    if "grid" not in known:
+        known["grid"] = _grid(linear.prior, beta.prior)
+    return None if known["grid"] is None else ScaleMixture(linear.prior, beta.prior, *known["grid"])
+
+
+@lru_cache(maxsize=64)
+def _grids(_recipe: Hashable) -> dict[str, Any]:
+    return {}
+
+
+def _grid(reward: dist.Distribution, beta: dist.Distribution) -> tuple[np.ndarray, int] | None:
+    """Log betas and number of nodes of a grid that is fine enough; None where there is none."""
+    quantiles = _log_quantiles(beta)
+    if quantiles is None:
+        return None
+    size = _first_size(reward, quantiles)
+    normal = isinstance(entry_prior(reward), dist.Normal) and isinstance(entry_prior(beta), dist.LogNormal)
+    while size <= _MOST:
+        coarse, fine = (ScaleMixture(reward, beta, quantiles, nodes) for nodes in (size, 2 * size))
+        if normal or _settled(coarse, fine):
+            return quantiles, size
+        size *= 2
+    return None
+
+
+def _first_size(reward: dist.Distribution, log_beta: np.ndarray) -> int:
+    r"""Nodes that are enough for normal entries and a log-normal beta.
+
+    Log beta given R has a precision near :math:`2n + \sum (m/s)^2 + 1/\sigma^2`, with m and s the mean and the standard
+    deviation of each entry and :math:`\sigma` that of log beta. Steps of 0.7 standard deviations make the sum exact to
+    rounding, but for products so large that only a beta beyond the grid explains them.
+    """
+    span = log_beta[2] - log_beta[0]
+    entry, size = entry_prior(reward), float(np.prod(reward.shape()))
+    pull = 0.0
+    if hasattr(entry, "loc") and hasattr(entry, "scale"):
+        with computing_in("float64"):
+            ratio = np.asarray(entry.loc, float) / np.asarray(entry.scale, float)
+        pull = float(np.broadcast_to(ratio**2, reward.shape()).sum())
+    return int(np.ceil(span * np.sqrt(2.0 * size + 8.0 + pull + (2 * _REACH / span) ** 2) / 0.7)) + 4
+
+
+def _settled(coarse: ScaleMixture, fine: ScaleMixture) -> bool:
+    """Whether the density of the product no longer depends on the grid, where the prior puts it."""
+    with computing_in("float64"):
+        drawn = coarse.sample(jax.random.key(0), (_TRIED,))
+        one, other = (np.asarray(jax.jit(jax.vmap(prior.log_prob))(drawn)) for prior in (coarse, fine))
+    return bool(np.all(np.abs(one - other) <= _SETTLED))
+
+
+def _log_quantiles(beta: dist.Distribution) -> np.ndarray | None:
+    """Logs of beta's lowest, middle and highest value on the grid; None where they are no positive numbers.
+
+    By bisection of the distribution function, which NumPyro has for more distributions than it has quantiles. In
+    float64 whatever the sampler computes in: float32 cannot tell the upper end from one.
+    """
+    ends = ndtr([-_REACH, 0.0, _REACH])
+    low, high = np.full(3, -_WIDEST), np.full(3, _WIDEST)
+    with computing_in("float64"):
+        cdf = jax.jit(lambda log_beta: beta.cdf(jnp.exp(log_beta)))
+        try:
+            if not ((np.asarray(cdf(low)) < ends) & (ends <= np.asarray(cdf(high)))).all():
+                return None
+        except NotImplementedError:  # so NumPyro says that a distribution has no distribution function
+            return None
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            below = np.asarray(cdf(middle)) < ends
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return high if (np.diff(high) > 0).all() else None
+
+
+class ScaleMixture(dist.Distribution):
+    """Prior of beta times the reward, with beta summed out on a grid.
+
+    Parameters
+    ----------
+    reward : Distribution
+        Prior of the reward parameter, over the whole array.
+    beta : Distribution
+        Prior of beta.
+    log_beta : float (3,)
+        The lowest, middle and highest log beta of the grid.
+    size : int
+        Its number of nodes.
+    """
+
+    arg_constraints: ClassVar[dict] = {}
+    reparametrized_params: ClassVar[list] = []
+
+    def __init__(self, reward: dist.Distribution, beta: dist.Distribution, log_beta: np.ndarray, size: int):
+        self.reward, self.beta = reward, beta
+        low, self.middle, high = log_beta
+        self._range, self._size = (low, high), size
+        super().__init__(reward.batch_shape, reward.event_shape, validate_args=False)
+
+    @property
+    def support(self) -> Any:
+        """That of the reward's prior."""
+        return self.reward.support
+
+    def log_joint(self, value: Any, log_beta: Any) -> Any:
+        """Log of p(R, log beta) at each of the given log betas."""
+        scaled = value / jnp.exp(log_beta).reshape(-1, *[1] * jnp.ndim(value))
+        # The prior of log beta is that of beta times beta; R spreads each of its n entries by beta.
+        return (
+            jax.vmap(self.reward.log_prob)(scaled) + self.beta.log_prob(jnp.exp(log_beta)) + (1 - value.size) * log_beta
+        )
+
+    def log_prob(self, value: Any) -> Any:
+        """Log of p(R)."""
+        log_beta, step = jnp.linspace(*self._range, self._size, retstep=True)
+        joint = self.log_joint(value, log_beta).at[jnp.array([0, -1])].add(jnp.log(0.5))  # trapezoids
+        return jax.nn.logsumexp(joint) + jnp.log(step)
+
+    def nodes(self) -> tuple[np.ndarray, np.ndarray]:
+        """The log betas summed over, and the logarithm of the prior probability that each stands for."""
+        log_beta, step = np.linspace(*self._range, self._size, retstep=True)
+        weight = np.array(_log_prob(self.beta, np.exp(log_beta))) + log_beta + np.log(step)
+        weight[[0, -1]] += np.log(0.5)
+        return log_beta, weight
+
+    def sample(self, key: Any, sample_shape: tuple[int, ...] = ()) -> Any:
+        """Draws of beta times draws of the reward."""
+        key_beta, key_reward = jax.random.split(key)
+        beta = self.beta.sample(key_beta, sample_shape)
+        reward = self.reward.sample(key_reward, sample_shape)
+        return reward * jnp.reshape(beta, (*sample_shape, *[1] * (jnp.ndim(reward) - len(sample_shape))))
+
+    def draw_beta(self, key: Any, value: Any) -> Any:
+        """Draw beta given the product, on a grid ten times finer, spread evenly between its nodes."""
+        key_node, key_place = jax.random.split(key)
+        log_beta, step = jnp.linspace(*self._range, self._size, retstep=True)
+        finer, step = jnp.linspace(log_beta[1], log_beta[-2], 10 * (self._size - 3) + 1), step / 10
+        node = jax.random.categorical(key_node, _refined(self.log_joint(value, log_beta)))
+        return jnp.exp(finer[node] + step * jax.random.uniform(key_place, minval=-0.5, maxval=0.5))
+
+
+@jax.jit
+def _log_prob(prior: Any, value: Any) -> Any:
+    """Log density of a prior; compiled, NumPyro does not warn of ends that rounding has put beyond the support."""
+    return prior.log_prob(value)
+
+
+def _refined(y: Any) -> Any:
+    """Values on a grid ten times finer between the second and the last but one, by cubic interpolation (Catmull–Rom).
+
+    Exact for parabolas, which is what the log of a density looks like from node to node.
+    """
+    t = jnp.arange(10) / 10
+    before, left, right, after = y[:-3, None], y[1:-2, None], y[2:-1, None], y[3:, None]
+    slope, last_slope = (right - before) / 2, (after - left) / 2
+    bend = 3 * (right - left) - 2 * slope - last_slope
+    twist = 2 * (left - right) + slope + last_slope
+    return jnp.append((left + t * (slope + t * (bend + t * twist))).ravel(), y[-2])
+
+
+def sample_product(sites: list[Site], prior: ScaleMixture) -> dict[str, Any]:
+    """Draw the product; beta is one, the reward is the product."""
+    beta, linear = _roles(sites)
+    return {beta.name: jnp.ones(()), linear.name: numpyro.sample(PRODUCT, prior)}
+
+
+def split_product(key: Any, sites: list[Site], prior: ScaleMixture, product: Any) -> dict[str, Any]:
+    """Values of beta and the reward given the product, beta drawn from its conditional."""
+    beta, linear = _roles(sites)
+    value = prior.draw_beta(key, product)
+    return {beta.name: value, linear.name: product / value}
+
+
+def _roles(sites: list[Site]) -> tuple[Site, Site]:
+    beta = next(site for site in sites if site.name == "agent.beta")
+    return beta, next(site for site in sites if site is not beta)

@@ -1,0 +1,158 @@
+"""From raw draws to the labeled tree of a fit."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import jax
+import numpy as np
+import xarray as xr
+
+from goalinf.agents import Mixture
+from goalinf.data import Trajectories
+from goalinf.inference.model.priors import Site
+from goalinf.rewards import LinearReward, base_of
+from goalinf.worlds import World, label
+
+VERSIONS = ("goalinf", "jax", "numpyro", "arviz", "xarray", "numpy")
+
+
+def dataset(
+    draws: Mapping[str, np.ndarray], dims: Mapping[str, Sequence[str]], coords: Mapping[str, Any], lead: tuple[str, ...]
+) -> xr.Dataset:
+    """Labeled arrays; axes without a name are called ``<variable>_dim_<number>``."""
+    variables = {}
+    for name, values in draws.items():
+        own = list(dims.get(name, ()))
+        own += [f"{name}_dim_{i}" for i in range(len(own), values.ndim - len(lead))]
+        variables[name] = (*lead, *own), np.asarray(values)
+    used = {dim for axes, _ in variables.values() for dim in axes}
+    sizes = {dim: size for axes, values in variables.values() for dim, size in zip(axes, values.shape, strict=True)}
+    kept = {k: v for k, v in coords.items() if (v[0] if isinstance(v, tuple) else k) in used}
+    extra = {dim: np.arange(sizes[dim]) for dim in lead}
+    return xr.Dataset({k: (axes, v) for k, (axes, v) in variables.items()}, coords={**extra, **kept})
+
+
+def split_coords(coords: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, tuple]]:
+    """Labels along an axis of its own name, and further columns such as the ``row`` and ``col`` of a cell.
+
+    In the posterior group an axis has its labels and nothing else: ArviZ selects one label after the other and joins
+    the selections, to which a further column contributes scalars that differ.
+    """
+    columns = {name: values for name, values in coords.items() if isinstance(values, tuple)}
+    return {name: values for name, values in coords.items() if name not in columns}, columns
+
+
+def constant_data(columns: Mapping[str, tuple], posterior: xr.Dataset) -> xr.Dataset:
+    """Further columns of the axes of a posterior, labeled like these axes; empty where there are none."""
+    kept = {name: column for name, column in columns.items() if column[0] in posterior.dims}
+    labels = {axis: posterior.coords[axis] for axis, _ in kept.values() if axis in posterior.coords}
+    return xr.Dataset(kept, coords=labels)
+
+
+def site_coords(
+    sites: Sequence[Site], world: World, reward: Any, agent: Any = None, data: Trajectories | None = None
+) -> tuple[dict[str, tuple[str, ...]], dict[str, Any]]:
+    """Axis names of every site, and the labels along them."""
+    coords: dict[str, Any] = dict(world.coords())
+    if not world.local_actions:
+        coords["action"] = [label(name) for name in world.actions]
+    linear = base_of(reward)
+    if isinstance(linear, LinearReward):
+        coords["feature"] = list(linear.names) if linear.names else list(range(linear.features.shape[-1]))
+    if isinstance(agent, Mixture) and data is not None:
+        coords["value"] = labels(agent.names)
+        coords["subject"], coords["trajectory"] = labels(data.subject_names), labels(data.trajectory_names)
+    return {site.name: site.dims for site in sites}, coords
+
+
+def observed(data: Any) -> xr.Dataset:
+    """The data as arrays: those of trajectories by name, those of a model of one's own by where they stand."""
+    if not isinstance(data, Trajectories):
+        return dataset(leaves(data), {}, {}, ())
+    fields = {
+        "states": (("trajectory", "visit"), data.states),
+        "actions": (("trajectory", "step"), data.actions),
+        "observed": (("trajectory", "step"), data.observed),
+        "lengths": (("trajectory",), data.lengths),
+        "subject_number": (("trajectory",), data.subject),
+        "context_number": (("trajectory",), data.context),
+    }
+    return xr.Dataset(
+        {name: (dims, np.asarray(values)) for name, (dims, values) in fields.items()},
+        coords={"trajectory": trajectory_labels(data)},
+    )
+
+
+def leaves(data: Any) -> dict[str, np.ndarray]:
+    """Every array in what a model of one's own takes: ``data``, ``data.y`` in a dictionary, ``data.0`` in a tuple."""
+    found, _ = jax.tree_util.tree_flatten_with_path(data)
+    named = {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in found}
+    # NetCDF keeps "/" for its groups.
+    return {f"data.{path}".rstrip(".").replace("/", "|"): np.asarray(leaf) for path, leaf in named.items()}
+
+
+def data_hash(data: Any) -> str:
+    """SHA-256 of the arrays: equal data have equal hashes."""
+    if isinstance(data, Trajectories):
+        return data.data_hash()
+    digest = hashlib.sha256()
+    for name, array in leaves(data).items():
+        digest.update(f"{name}{array.shape}{array.dtype}".encode() + np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def trajectory_labels(data: Trajectories) -> np.ndarray:
+    """One label per trajectory."""
+    return labels(data.trajectory_names)
+
+
+def labels(names: Sequence[Any]) -> np.ndarray:
+    """Names along an axis: numbers where all are whole numbers, else text."""
+    if all(issubclass(kind, (int, np.integer)) and kind is not bool for kind in set(map(type, names))):
+        return np.array(names, int)
+    return np.array([label(name) for name in names], str)
+
+
+def axis_labels(what: str, names: Iterable[Hashable]) -> list[Hashable]:
+    """Names along an axis: as they are where all are text, numbers or flags, else as they print.
+
+    Parameters
+    ----------
+    what : str
+        The plural of what has these names, such as ``"goals"``.
+    names : iterable
+        Different names.
+
+    Raises
+    ------
+    ValueError
+        Where two names print alike, as 1 and "1" do.
+    """
+    found = list(names)
+    if any({type(name) for name in found} <= kinds for kinds in ({str}, {bool}, {int, float})):
+        return found
+    printed: dict[Hashable, Hashable] = {}
+    for name in found:
+        if label(name) in printed:
+            raise ValueError(
+                f"{what} {printed[label(name)]!r} and {name!r} print alike ({label(name)}): give them names that differ"
+            )
+        printed[label(name)] = name
+    return list(printed)
+
+
+def provenance(key: Any, data: Any, precision: str) -> dict[str, Any]:
+    """Versions, seed, precision and the hash of the data."""
+    return {
+        **{f"version_{name}": version(name) for name in VERSIONS},
+        "python": platform.python_version(),
+        "device": jax.default_backend(),
+        "seed": np.asarray(jax.random.key_data(key)).ravel().tolist(),
+        "precision": precision,
+        "data_hash": data_hash(data),
+    }

@@ -1,0 +1,217 @@
+"""The log predictive density of data that were not fitted, given who acted and where."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.special import logsumexp
+
+from goalinf.agents import Mixture
+from goalinf.behavior.conditions import Rewards, Worlds
+from goalinf.data import Trajectories
+from goalinf.data.align import new_names
+from goalinf.data.fitting import check_same_conditions
+from goalinf.inference.by_option import options_of_agent, options_of_own_model, units_of
+from goalinf.inference.comparison import check_trajectories, thinned
+from goalinf.inference.model.log_density import Model
+from goalinf.inference.results.fit import Fit
+from goalinf.precision import computing_in
+from goalinf.worlds.world import label
+
+_DRAWS = 1000  # more draws add little to the mean of a density
+_COARSENESS = ("trajectory", "subject", "data")
+
+
+def log_predictive_density(
+    fit: Fit,
+    data: Trajectories,
+    *,
+    world: Worlds | None = None,
+    reward: Rewards | None = None,
+    model: Model | None = None,
+) -> pd.DataFrame:
+    r"""Score trajectories that were not fitted.
+
+    .. math:: \log p(y_n \mid y) = \log \frac1D \sum_d p(y_n \mid \theta_d)
+
+    over the draws :math:`\theta_d` (at most 1,000, evenly spaced). Bits per step are what is usually reported:
+    ``table.bits.sum() / table.steps.sum()``; guessing among k choices costs :math:`\log_2 k`, and less is better.
+
+    Where each subject is one of several agents (``gi.one_of``, ``gi.agents.mixture`` with ``by="subject"``), the
+    density of the new trajectories of subject i is
+
+    .. math:: \frac1D \sum_d \sum_k m_{dik} \prod_{n \in i} p_k(y_n \mid \theta_d),
+
+    with :math:`m_{dik}` the posterior probability that a subject of the fit is agent k, and the weight :math:`w_{dk}`
+    of agent k for a new subject. The density of a trajectory is given the earlier trajectories of its subject in
+    ``data``, so that the rows of a subject add up to the joint density. With ``by="data"`` all trajectories are of one
+    such unit; with ``by="trajectory"`` each new trajectory is a new unit.
+
+    Parameters
+    ----------
+    fit : Fit
+        Posterior draws.
+    data : Trajectories
+        New data. Subjects and contexts are matched with those of the fit by name.
+    world : World or mapping from context to World, optional
+        Worlds of the new data. Default: those of the fit.
+    reward : reward or mapping from context to reward, optional
+        Rewards of the new data; priors in them are filled with the draws of the fit. Default: those of the fit.
+    model : callable, optional
+        Your own model with the worlds and rewards of the new data, and the sites of the model that was fitted. Default:
+        the model that was fitted.
+
+    Returns
+    -------
+    DataFrame
+        One row per trajectory with an observed choice: ``steps`` (observed choices), ``log_density`` (nats), ``bits``
+        (minus the same, to base 2), ``bits_per_step``, and ``algorithm``, which made the draws. Scores of draws of an
+        approximation (``"laplace"``, ``"svi"``) contain its error.
+
+    Raises
+    ------
+    ValueError
+        Where the data do not fit the world or hold no choice; a choice has probability zero at every draw; a context
+        has no world or reward; the data were read in another world, or simulated with another known reward, than the
+        fitted data of the same context, and ``world=`` or ``reward=`` is not given; a user's own model has no
+        parameter for a new subject, or was loaded from a file.
+
+    Examples
+    --------
+    >>> import jax, goalinf as gi
+    >>> import numpyro.distributions as dist
+    >>> hall = gi.gridworld("s.a", discount=0.9)
+    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), wants, trajectories=6, steps=10)
+    >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+    >>> agent = gi.agents.soft_optimal(beta=2.0)
+    >>> fit = gi.infer(jax.random.key(1), hall, agent=agent, reward=prior, data=walks.select([0, 1, 2]), draws=100)
+    >>> table = gi.inference.log_predictive_density(fit, walks.select([3, 4, 5]))
+    >>> bool(table.bits.sum() / table.steps.sum() < 2.0)
+    True
+    """
+    if not isinstance(data, Trajectories):
+        raise TypeError(f"data is a {type(data).__name__}; read a table with gi.read_trajectories first")
+    if data.n_choices == 0:
+        raise ValueError("the data hold no observed choice; there is nothing to score")
+    check_trajectories(fit)
+    _check_arguments(fit, data, world, reward, model)
+    new = new_names("subject", data.subject_names, fit.data.subject_names)
+    with computing_in(fit.tree.attrs["precision"]):
+        values = thinned(fit.posterior, max(1, _DRAWS // fit.posterior.sizes["chain"]))
+        values = {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}
+        if fit.agent is not None:
+            by, scores = options_of_agent(fit, values, data, world, reward)
+            known = [_responsibilities(fit)]
+        else:
+            by, scores, known = options_of_own_model(fit, values, data, model, new)
+    units = units_of(max(by, key=_COARSENESS.index), data)
+    starts = [
+        _starts(one, log_weights, members, fit, data)
+        for one, (log_weights, _), members in zip(by, scores, known, strict=True)
+    ]
+    given = sum(
+        _chained(start, found, units_of(one, data)) for one, start, (_, found) in zip(by, starts, scores, strict=True)
+    )
+    return _table(fit, data, _log_mean(np.asarray(given), units))
+
+
+def _responsibilities(fit: Fit) -> np.ndarray | None:
+    """Log posterior probabilities of the options of every unit of the fit, ``(D, G, K)``; None where units are new."""
+    if not isinstance(fit.agent, Mixture) or fit.agent.by == "trajectory":
+        return None
+    (shares,) = thinned(fit.responsibilities, max(1, _DRAWS // fit.posterior.sizes["chain"])).values()
+    with np.errstate(divide="ignore"):
+        return np.log(shares.reshape(shares.shape[0] * shares.shape[1], -1, shares.shape[-1]))
+
+
+def _starts(by: str, log_weights: np.ndarray, members: np.ndarray | None, fit: Fit, data: Trajectories) -> np.ndarray:
+    """Log probability of every option for every trajectory before any of these data, ``(D, K, N)``."""
+    if members is None:
+        return np.repeat(log_weights[:, :, None], data.n_trajectories, axis=2)
+    if by == "data":
+        return np.repeat(members[:, 0, :, None], data.n_trajectories, axis=2)
+    place = {name: number for number, name in enumerate(fit.data.subject_names)}
+    names = [data.subject_names[number] for number in np.asarray(data.subject)]
+    each = [members[:, place[name]] if name in place else log_weights for name in names]
+    return np.stack(np.broadcast_arrays(*each), axis=2)
+
+
+def _log_mean(given: np.ndarray, units: np.ndarray) -> np.ndarray:
+    """Log density of every trajectory given those before it in its unit, ``(N,)``, from scores by draw ``(D, N)``."""
+    nats = np.empty(given.shape[1])
+    for unit in np.unique(units):
+        mine = np.flatnonzero(units == unit)
+        until = logsumexp(np.cumsum(given[:, mine], axis=1), axis=0) - np.log(len(given))
+        nats[mine] = _differences(until[None])[0]
+    return nats
+
+
+def _chained(start: np.ndarray, scores: np.ndarray, units: np.ndarray) -> np.ndarray:
+    r"""Log-likelihood of every trajectory given those before it in its unit, by draw, ``(D, N)``.
+
+    Parameters
+    ----------
+    start : float (D, K, N)
+        Log probability that the unit of a trajectory is option k, before any of these trajectories.
+    scores : float (D, K, N)
+        Log-likelihood under every option.
+    units : int (N,)
+        Which unit a trajectory belongs to.
+    """
+    given = np.empty((max(len(start), len(scores)), scores.shape[2]))
+    for unit in np.unique(units):
+        mine = np.flatnonzero(units == unit)
+        given[:, mine] = _differences(logsumexp(start[:, :, mine] + np.cumsum(scores[:, :, mine], axis=2), axis=1))
+    return given
+
+
+def _differences(until: np.ndarray) -> np.ndarray:
+    """Differences along the last axis, from zero; zero after what is impossible."""
+    before = np.concatenate([np.zeros((len(until), 1)), until[:, :-1]], axis=1)
+    possible = before > -np.inf
+    return np.where(possible | np.isnan(before), until - np.where(possible, before, 0.0), 0.0)
+
+
+# -- arguments and result -------------------------------------------------------------------------
+
+
+def _check_arguments(
+    fit: Fit, data: Trajectories, world: Worlds | None, reward: Rewards | None, model: Model | None
+) -> None:
+    """Refuse arguments of the other kind of fit, and data of changed conditions that nothing is said of."""
+    own = fit.agent is None
+    if own and (world is not None or reward is not None):
+        raise ValueError(
+            "a model of your own holds its worlds and rewards itself: give model=, your model with those of the new "
+            "data"
+        )
+    if not own and model is not None:
+        raise ValueError("model= is for a model of your own; this fit takes world= and reward=")
+    known = not own and not any(site.name.startswith("reward.") for site in fit.sites)
+    check_same_conditions(
+        data,
+        fit.data,
+        worlds=model is None if own else world is None,
+        rewards=model is None if own else reward is None and known,
+        remedy="model=: your model with the {0} of the new data, or the fitted model"
+        if own
+        else "{0}= with the {0} of the new data, or {0}=fit.{0}",
+    )
+
+
+def _table(fit: Fit, data: Trajectories, nats: np.ndarray) -> pd.DataFrame:
+    steps = np.asarray(data.observed).sum(1)
+    some = steps > 0
+    names = [label(name) if isinstance(name, tuple) else name for name in data.trajectory_names]
+    if (impossible := np.flatnonzero(some & np.isneginf(nats))).size:
+        raise ValueError(
+            f"trajectory {label(data.trajectory_names[impossible[0]])}: these choices have probability zero at every "
+            f"draw ({impossible.size} such trajectories). Are all actions available there? Drop the step, mark the "
+            "choice as missing, or use an agent that can lapse"
+        )
+    index = pd.Index([name for name, kept in zip(names, some, strict=True) if kept], name="trajectory")
+    bits = -nats / np.log(2.0)
+    columns = {"steps": steps, "log_density": nats, "bits": bits, "bits_per_step": bits / np.maximum(steps, 1)}
+    table = pd.DataFrame({name: values[some] for name, values in columns.items()}, index=index)
+    return table.assign(algorithm=str(fit.tree.attrs.get("algorithm", "")))

@@ -1,0 +1,1 @@
+"""Fits: draws with labels, diagnostics and files."""

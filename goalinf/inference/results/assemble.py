@@ -1,0 +1,187 @@
+"""From raw draws to a fit: values of the model as it was written, labels, and the log-likelihood of the choices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+import xarray as xr
+from scipy.special import softmax
+
+from goalinf.behavior import Behavior
+from goalinf.data import Trajectories
+from goalinf.inference.model import site_labels
+from goalinf.inference.model.log_density import Density
+from goalinf.inference.model.posterior import Posterior
+from goalinf.inference.results.fit import Fit
+from goalinf.inference.samplers.select import Sampled
+from goalinf.precision import Precision
+from goalinf.worlds import label
+
+
+def assembled(key: Any, posterior: Posterior, sampled: Sampled, precision: Precision) -> Fit:
+    """Values, statistics and standing of the chains: the fit."""
+    x, geometry = sampled.draws["x"], sampled.geometry
+    flat = geometry.center + x.reshape(-1, x.shape[-1]) @ geometry.scale.T
+    values = posterior.values(jax.random.fold_in(key, 1), sampled.form, flat)
+    values = {name: draws.reshape(*x.shape[:2], *draws.shape[1:]) for name, draws in values.items()}
+    stats = {name: sampled.draws[name] for name in sampled.draws if name not in ("x", "scores")}
+    stats["lp"] = -stats.pop("potential")
+    standing = xr.Dataset(
+        {
+            "x": (("chain", "coordinate"), sampled.draws["x"][:, -1]),
+            "step_size": (("chain",), sampled.step_size),
+            "center": (("coordinate",), sampled.geometry.center),
+            "scale": (("coordinate", "other"), sampled.geometry.scale),
+            "inverse_mass": (("chain", "coordinate"), sampled.inverse_mass),
+        }
+    )
+    if (maps := geometry.maps) is not None:
+        standing["mode_center"] = ("mode", "coordinate"), maps.centers
+        standing["mode_scale"] = ("mode", "coordinate", "other"), maps.scales
+        standing["mode_log_mass"] = ("mode",), maps.log_mass
+    attrs = {
+        "sampler": sampled.sentence,
+        "algorithm": sampled.algorithm,
+        "whitened": int(sampled.geometry.whitened),
+        "product": int(sampled.form is posterior.product),
+        "warmup": sampled.warmup,
+        "interrupted": int(sampled.interrupted),
+        "modes": 1 if maps is None else len(maps.centers),
+        "modes_missed": sampled.missed,
+        "every": sampled.every,
+        **({} if sampled.khat is None else {"khat": sampled.khat}),
+    }
+    scores = sampled.draws.get("scores")
+    return labeled_fit(key, posterior, values, stats, standing, attrs, precision, scores=scores)
+
+
+def enumerated(key: Any, posterior: Posterior, chains: int, draws: int, precision: Precision) -> Fit:
+    """The fit where all that is unknown is which of several agents someone is: independent draws.
+
+    Raises
+    ------
+    ValueError
+        Where none of the agents can have done what somebody did.
+    """
+    mixture, data = posterior.mixture, posterior.labeled
+    assert mixture is not None
+    assert posterior.world is not None
+    assert posterior.reward is not None
+    behavior = Behavior(posterior.world, mixture, posterior.reward, contexts=data.context_names)
+    scores = np.asarray(jax.device_get(behavior.log_prob_by_trajectory(posterior.data)))[: data.n_trajectories]
+    if impossible := np.flatnonzero(~np.isfinite(scores)).tolist():
+        name = label(data.trajectory_names[impossible[0]])
+        raise ValueError(
+            f"trajectory {name}: these choices have probability zero under every option of {mixture.name} "
+            f"({len(impossible)} such trajectories). Are all actions available there? Use agents that can lapse"
+        )
+    shape = chains, draws
+    stats = {"diverging": np.zeros(shape, bool), "lp": np.full(shape, scores.sum())}
+    said = "All that is unknown is discrete: the responsibilities are its exact posterior."
+    attrs = {"sampler": said, "algorithm": "enumeration"}
+    everywhere = np.broadcast_to(scores, (*shape, len(scores)))
+    return labeled_fit(key, posterior, {}, stats, xr.Dataset(), attrs, precision, scores=everywhere)
+
+
+def labeled_fit(
+    key: Any,
+    posterior: Posterior,
+    values: Mapping[str, np.ndarray],
+    stats: Mapping[str, np.ndarray],
+    standing: xr.Dataset,
+    attrs: Mapping[str, Any],
+    precision: Precision,
+    *,
+    scores: np.ndarray | None = None,
+) -> Fit:
+    """Draws ``(chains, draws, …)`` with their labels, their pointwise log-likelihood and where they come from.
+
+    ``scores (chains, draws, N)`` is the log-likelihood by trajectory, where it is known already.
+    """
+    shape = next(iter(stats.values())).shape[:2]
+    log_likelihood, failures = (scores, 0) if scores is not None else _by_trajectory(posterior, values, precision)
+    dims: dict[str, Sequence[str]] = dict(posterior.dims)
+    shares: dict[str, np.ndarray] = {}
+    if posterior.mixture is not None:
+        values, shares, discrete = _which(key, posterior, values, shape)
+        dims |= discrete
+    labels, columns = site_labels.split_coords(posterior.coords)
+    groups = {
+        "posterior": site_labels.dataset(values, dims, labels, ("chain", "draw")),
+        "sample_stats": site_labels.dataset(stats, {}, {}, ("chain", "draw")),
+        "observed_data": site_labels.observed(posterior.labeled),
+        "sampler": standing,
+    }
+    if constants := site_labels.constant_data(columns, groups["posterior"]):
+        groups["constant_data"] = constants
+    if log_likelihood is not None:
+        coords = {"trajectory": site_labels.trajectory_labels(posterior.labeled)}
+        axes = {"choices": ("trajectory",)}
+        groups["log_likelihood"] = site_labels.dataset({"choices": log_likelihood}, axes, coords, ("chain", "draw"))
+    if shares:
+        by_value = {name: (*dims[name], "value") for name in shares}
+        groups["responsibilities"] = site_labels.dataset(shares, by_value, labels, ("chain", "draw"))
+    tree = xr.DataTree.from_dict(groups)
+    scored = {} if log_likelihood is None else {"choices_scored": posterior.labeled.n_choices}
+    provenance = site_labels.provenance(key, posterior.labeled, precision)
+    tree.attrs = {**provenance, **scored, **attrs, "planner_failures": failures}
+    own = posterior.plain.density if posterior.agent is None else None
+    return Fit(tree, posterior.labeled, posterior.world, posterior.agent, posterior.reward, own)
+
+
+def _which(
+    key: Any, posterior: Posterior, values: Mapping[str, np.ndarray], shape: tuple[int, ...]
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, tuple[str, ...]]]:
+    """Draws of which of several agents each one is, from their exact conditional; its probabilities; and its axes."""
+    mixture = posterior.mixture
+    assert mixture is not None
+    flat = {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}
+    weights = flat["agent.weights"] if "agent.weights" in flat else np.asarray(mixture.weights)[None]
+    with np.errstate(divide="ignore"):
+        joint = np.log(weights)[..., None] + posterior.by_group(flat)
+    joint = np.broadcast_to(joint, (shape[0] * shape[1], *joint.shape[1:]))
+    shares = softmax(joint, axis=1)  # (B, K, G)
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+    drawn = (shares.cumsum(axis=1) < rng.random((len(shares), 1, shares.shape[2]))).sum(axis=1)
+    drawn = np.minimum(drawn, shares.shape[1] - 1)
+    if mixture.numeric:
+        drawn = np.array(mixture.names)[drawn]
+    dims = {"subject": ("subject",), "trajectory": ("trajectory",), "data": ()}[mixture.by]
+    shares = np.moveaxis(shares, 1, -1)
+    if mixture.by == "data":
+        shares, drawn = shares[:, 0], drawn[:, 0]
+    name = f"agent.{mixture.parameter}"
+    found = {**values, name: drawn.reshape(*shape, *drawn.shape[1:])}
+    return found, {name: shares.reshape(*shape, *shares.shape[1:])}, {name: dims}
+
+
+def _by_trajectory(
+    posterior: Posterior, values: Mapping[str, np.ndarray], precision: Precision
+) -> tuple[np.ndarray | None, int]:
+    """Log-likelihood ``(chains, draws, N)`` of every trajectory; and at how many draws the planner failed."""
+    shape = next(iter(values.values())).shape[:2]
+    flat = {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}
+    scored = posterior.by_trajectory(flat)
+    if scored is not None:
+        return scored.reshape(*shape, -1), int(np.isnan(scored).any(axis=-1).sum())
+    log_likelihood, residual = pointwise(posterior.plain.density, values, posterior.data, by="trajectory")
+    return log_likelihood, int((residual > 1e3 * 64 * np.finfo(precision).eps).sum())
+
+
+def pointwise(
+    density: Density, values: Mapping[str, np.ndarray], data: Any, *, by: str
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """Log-likelihood of every draw, ``(chains, draws, N[, T])``, in batches; and the planners' residuals."""
+    shape = next(iter(values.values())).shape[:2]
+    if not isinstance(data, Trajectories):
+        return None, np.zeros(shape)
+    flat = {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}
+    score = partial(density.log_likelihood, by=by)
+    scored, residual = density.over_draws(("scores", by), score, flat, data)
+    if scored.ndim == 1:  # the model scores nothing that goalinf can split
+        return None, np.zeros(shape)
+    return scored.reshape(*shape, *scored.shape[1:]), residual.reshape(shape)

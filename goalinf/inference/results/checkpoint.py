@@ -1,0 +1,96 @@
+"""The fit so far, put together as the draws come, and written down about every minute."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from goalinf.inference.results.fit import Fit
+
+SECONDS = 60.0  # between two writes
+_DRAWN = ("posterior", "sample_stats", "log_likelihood")
+
+
+class Checkpoint:
+    """Assembles draws in parts; where there is a path, each part is written when it is there.
+
+    Parameters
+    ----------
+    path : path or None
+        The file, which only this run writes to; None to write nothing.
+    assemble : callable
+        From the number of the first draw and raw draws to a fit of these draws.
+    fit : Fit, optional
+        Draws of an earlier run, which come first.
+    """
+
+    def __init__(self, path: str | Path | None, assemble: Callable[[int, Any], Fit], fit: Fit | None = None):
+        self._path = path
+        self._assemble = assemble
+        self._earlier = fit
+        self._fit: Fit | None = None
+        self._done = 0
+        self._since = time.monotonic()
+
+    def due(self) -> bool:
+        """Whether it is time to write."""
+        return self._path is not None and time.monotonic() - self._since > SECONDS
+
+    def begin_again(self) -> None:
+        """Forget all draws; the file stays as it is until the next write."""
+        self._fit, self._done = None, 0
+
+    def write(self, sampled: Any) -> Fit:
+        """Add the draws that are new since the last call, and return the fit of all.
+
+        Warns
+        -----
+        UserWarning
+            Where the file cannot be written; the draws are kept in memory.
+        """
+        draws = {name: values[:, self._done :] for name, values in sampled.draws.items()}
+        if new := draws["x"].shape[1]:
+            part = self._assemble(self._done, dataclasses.replace(sampled, draws=draws))
+            self._fit = part if self._fit is None else joined(self._fit, part)
+            self._done += new
+        assert self._fit is not None
+        self._fit.tree.attrs["interrupted"] = int(sampled.interrupted)
+        if sampled.khat is not None:  # of all proposals so far
+            self._fit.tree.attrs["khat"] = sampled.khat
+        fit = self._fit if self._earlier is None else joined(self._earlier, self._fit)
+        if self._path is not None:
+            try:
+                fit.save(self._path, overwrite=True)
+            except OSError as error:  # hours of sampling are worth more than a file
+                warnings.warn(
+                    f"the checkpoint was not written, and sampling goes on: {error.strerror or error}",
+                    UserWarning,
+                    stacklevel=2,
+                )
+        self._since = time.monotonic()
+        return fit
+
+
+def joined(old: Fit, new: Fit) -> Fit:
+    """Draws of one run, one part after the other; the chains stand where the second ends."""
+    groups = {name: node.to_dataset() for name, node in new.tree.children.items()}
+    for name in _DRAWN:
+        if name in groups:
+            parts = [old.tree[name].to_dataset(), groups[name]]
+            both = xr.concat(
+                parts, dim="draw", data_vars="minimal", coords="minimal", compat="override", join="override"
+            )
+            groups[name] = both.assign_coords(draw=np.arange(both.sizes["draw"]))
+    tree = xr.DataTree.from_dict({name: groups[name] for name in old.tree.children})
+    failures = sum(int(fit.tree.attrs["planner_failures"]) for fit in (old, new))
+    tree.attrs = {**old.tree.attrs, "interrupted": new.tree.attrs["interrupted"], "planner_failures": failures}
+    if "khat" in old.tree.attrs:  # the longer part knows it better
+        tree.attrs["khat"] = max((old, new), key=lambda fit: fit.posterior.sizes["draw"]).tree.attrs["khat"]
+    return dataclasses.replace(old, tree=tree, density=old.density or new.density)

@@ -1,0 +1,325 @@
+"""Fit: a posterior with what was fitted, its labels and its diagnosis."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from goalinf import display
+from goalinf.agents import Agent, Mixture
+from goalinf.behavior import simulate_like
+from goalinf.behavior.conditions import Rewards, Setting, Worlds
+from goalinf.checks import PRNGKey, takes_key
+from goalinf.data import Trajectories
+from goalinf.data.arrays import many
+from goalinf.inference import _arviz
+from goalinf.inference.model.log_density import Density
+from goalinf.inference.model.priors import Site, fill, find_sites
+from goalinf.inference.results.diagnostics import Diagnosis
+from goalinf.inference.results.overview import as_text, numbers
+from goalinf.sizes import check_memory
+from goalinf.worlds.names import label, plain
+
+_SHOWN = 10  # scalars that print and notebooks show
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Fit:
+    """Draws from a posterior, and everything needed to say what they are.
+
+    Parameters
+    ----------
+    tree : DataTree
+        Groups ``posterior``, ``sample_stats``, ``log_likelihood`` (by trajectory), ``observed_data``,
+        ``constant_data`` (on maps: ``row`` and ``col`` of every state) and ``sampler`` (where the chains stand, so that
+        a run can go on); settings, versions, seed, precision, the number of choices in the log-likelihood
+        (``choices_scored``) and the hash of the data are its attributes. ArviZ takes it as it is:
+        ``arviz.summary(fit.tree)``, on Python 3.11 ``arviz.preview.summary(fit.tree)``.
+    data : Trajectories
+        What was observed; for a user's own model whatever it takes.
+    world, agent, reward
+        What was fitted, priors in place; None for a user's own model.
+    density : Density, optional
+        A user's own model; None after loading.
+    """
+
+    tree: xr.DataTree
+    data: Any
+    world: Worlds | None = None
+    agent: Agent | Mixture | None = None
+    reward: Rewards | None = None
+    density: Density | None = None
+
+    # -- what came out ------------------------------------------------------------------------
+
+    @property
+    def posterior(self) -> xr.Dataset:
+        """Draws, with dimensions ``chain``, ``draw`` and those of the parameter."""
+        return self.tree["posterior"].to_dataset()
+
+    @property
+    def responsibilities(self) -> xr.Dataset:
+        """Probability of every option of a discrete parameter (``gi.one_of``) at every draw of the others.
+
+        Dimensions ``chain``, ``draw``, those who have one of them (``subject``, ``trajectory`` or none) and ``value``.
+
+        Raises
+        ------
+        ValueError
+            Where nothing discrete was inferred.
+        """
+        if "responsibilities" not in self.tree:
+            raise ValueError("nothing discrete was inferred in this fit; gi.one_of makes a parameter discrete")
+        return self.tree["responsibilities"].to_dataset()
+
+    @property
+    def _discrete(self) -> list[str]:
+        """What does not move in the chains, but is drawn given what does."""
+        return list(map(str, self.tree["responsibilities"].data_vars)) if "responsibilities" in self.tree else []
+
+    @property
+    def sample_stats(self) -> xr.Dataset:
+        """The sampler's own figures for every draw."""
+        return self.tree["sample_stats"].to_dataset()
+
+    @property
+    def sites(self) -> list[Site]:
+        """The parameters that had priors; empty for a user's own model."""
+        if self.agent is None or self.reward is None or self.world is None:
+            return []
+        return find_sites(self.agent, self.reward, Setting.of(self.world, self.reward, self.data.context_names).world)
+
+    @property
+    def divergences(self) -> int:
+        """Number of kept draws at which the sampler diverged."""
+        return int(self.sample_stats["diverging"].sum())
+
+    @property
+    def n_draws(self) -> int:
+        """Number of kept draws, of all chains together."""
+        return int(self.posterior.sizes["chain"] * self.posterior.sizes["draw"])
+
+    def summary(self, name: str | None = None, *, subject: Hashable | None = None) -> pd.DataFrame:
+        """One row per scalar: mean, sd, 94 % interval, effective sample sizes, R-hat, Monte Carlo errors.
+
+        Parameters
+        ----------
+        name : str, optional
+            Only this variable, such as ``"reward.values"``; its rows are then indexed by the labels alone
+            (states, features, …), a frame as one would plot it.
+        subject : hashable, optional
+            Only the parameters of this subject; its identifier as in the data, of any type.
+
+        Raises
+        ------
+        KeyError
+            Where there is no such variable or no such subject.
+        """
+        draws = self.posterior
+        if name is not None and name not in draws:
+            raise KeyError(f"no variable {name!r} in this fit; it has {', '.join(map(str, draws.data_vars))}")
+        if subject is not None:
+            draws = draws[[v for v in draws.data_vars if "subject" in draws[v].dims]]
+            if not draws.data_vars:
+                raise KeyError("no parameter of this fit belongs to a subject")
+            draws = draws.isel(subject=_number_of(subject, draws["subject"].values))
+        if name is None:
+            return _arviz.summary(draws)
+        table = _arviz.summary(draws[[name]])
+        dims = [dim for dim in draws[name].dims if dim not in ("chain", "draw")]
+        if not dims:
+            return table
+        labels = [draws[name][dim].values.tolist() for dim in dims]
+        table.index = (
+            pd.MultiIndex.from_product(labels, names=dims) if len(dims) > 1 else pd.Index(labels[0], name=dims[0])
+        )
+        return table
+
+    @property
+    def converged(self) -> bool:
+        """True where no figure is beyond its limit; an approximation needs a single mode and Pareto k at most 0.7."""
+        return self._diagnosis.converged
+
+    @property
+    def diagnosis(self) -> str:
+        """Convergence of the draws in words, with a remedy for each figure that is beyond its limit."""
+        return str(self._diagnosis)
+
+    @property
+    def _diagnosis(self) -> Diagnosis:
+        return Diagnosis(self.tree, self.posterior.drop_vars(self._discrete))
+
+    @property
+    def pooled(self) -> str:
+        """Statement that subjects or contexts share one set of parameters; empty where there is one of each."""
+        if self.agent is None or not isinstance(self.data, Trajectories):
+            return ""
+        counts = {"subject": len(np.unique(self.data.subject)), "context": len(np.unique(self.data.context))}
+        several = [f"{count:,} {what}s" for what, count in counts.items() if count > 1]
+        if not several:
+            return ""
+        own = ""
+        if isinstance(self.agent, Mixture) and self.agent.by != "data":
+            own = f", except for one agent.{self.agent.parameter} per {self.agent.by}"
+        return (
+            f"Pooled: {' and '.join(several)} share one set of parameters{own}; differences between them are not "
+            "modeled. Where they may differ, fit each one alone (data.select)."
+        )
+
+    # -- rewards and predictions ---------------------------------------------------------------
+
+    def mean_reward(self) -> Any:
+        """The posterior mean of the reward, as a reward.
+
+        Raises
+        ------
+        ValueError
+            Where the reward was known, or the model is a user's own.
+        """
+        return self._reward(
+            {name: draws.mean(("chain", "draw")).values for name, draws in self._reward_draws().items()}
+        )
+
+    def rewards(self, n: int = 100, *, seed: int = 0) -> list[Any]:
+        """Draws of the reward, as rewards: n of them, chosen at random without repetition.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`mean_reward`; or where there are fewer than n draws.
+        """
+        return [self._reward({k: v for k, v in one.items() if k.startswith("reward.")}) for one in self._some(n, seed)]
+
+    @takes_key
+    def predict(self, key: PRNGKey, n: int = 100, *, seed: int = 0) -> list[Trajectories]:
+        """Behavior to expect: n data sets like the observed one (same starts, lengths and missing choices).
+
+        Each is simulated from a draw of the posterior of its own.
+
+        Raises
+        ------
+        ValueError
+            Where the model is a user's own (use ``numpyro.infer.Predictive`` on it), or n exceeds the draws.
+        """
+        if self.agent is None:
+            raise self._unknown(
+                "a model of your own is predicted from with numpyro.infer.Predictive and like= in gi.Behavior"
+            )
+        what = f"{n:,} data sets of {self.data.n_trajectories:,} trajectories of {self.data.max_steps:,} steps"
+        check_memory(what, 20.0 * n * self.data.n_trajectories * self.data.max_steps, "predict fewer (n=)")
+        worlds: Any = self.world
+        predicted = []
+        for one, sub in zip(self._some(n, seed), jax.random.split(key, n), strict=True):
+            options = {name: one.pop(name) for name in self._discrete}
+            agent, reward = fill(self.agent, self.reward, one)
+            predicted.append(
+                simulate_like(
+                    sub,
+                    worlds,
+                    agent,
+                    reward,
+                    self.data,
+                    option=self._options(**options) if options else None,
+                    precision=self.tree.attrs["precision"],
+                )
+            )
+        return predicted
+
+    def _options(self, **drawn: np.ndarray) -> np.ndarray:
+        """Which option made each trajectory, from the values that were drawn for those who have one."""
+        mixture = self.agent
+        assert isinstance(mixture, Mixture)
+        (value,) = drawn.values()
+        by = {"subject": self.data.subject, "trajectory": np.arange(self.data.n_trajectories)}
+        names = mixture.names if mixture.numeric else range(len(mixture.names))
+        return np.array([list(names).index(x) for x in np.atleast_1d(value).tolist()])[
+            np.asarray(by.get(mixture.by, np.zeros(self.data.n_trajectories, int)))
+        ]
+
+    def _some(self, n: int, seed: int) -> list[dict[str, np.ndarray]]:
+        names = [*(site.name for site in self.sites), *self._discrete]
+        draws = self.posterior[names].stack(sample=("chain", "draw"))  # noqa: PD013
+        total = draws.sizes["sample"]
+        if not 1 <= n <= total:
+            raise ValueError(f"n is {n}; this fit has {total} draws")
+        chosen = np.sort(np.random.default_rng(seed).choice(total, n, replace=False))
+        columns = {name: np.moveaxis(draws[name].values, -1, 0)[chosen] for name in draws.data_vars}
+        return [{str(name): np.asarray(values[i]) for name, values in columns.items()} for i in range(n)]
+
+    def _reward_draws(self) -> dict[str, xr.DataArray]:
+        if self.reward is None:
+            raise self._unknown("a model of your own has no reward that goalinf knows of; read fit.posterior")
+        found = {str(n): self.posterior[n] for n in self.posterior.data_vars if str(n).startswith("reward.")}
+        if not found:
+            raise ValueError("the reward of this fit was known; nothing about it was inferred")
+        return found
+
+    def _reward(self, values: dict[str, np.ndarray]) -> Any:
+        assert self.agent is not None
+        return fill(self.agent, self.reward, values)[1]
+
+    def _unknown(self, sentence: str) -> ValueError:
+        """The error where world, agent and reward are not known; after loading it says why."""
+        return ValueError(self.tree.attrs.get("not_kept", sentence))
+
+    # -- comparing it --------------------------------------------------------------------------
+
+    def loo(self, unit: str = "trajectory") -> Any:
+        """Leave-one-out predictive accuracy at a unit (ArviZ's ``ELPDData``); see :func:`~goalinf.compare`."""
+        from goalinf.inference.comparison import loo
+
+        return loo(self, unit)
+
+    # -- keeping it ----------------------------------------------------------------------------
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the fit to one NetCDF (``.nc``) or Zarr (``.zarr``) file; see :func:`~goalinf.load`."""
+        from goalinf.inference.results.files import save
+
+        return save(self, path, overwrite=overwrite)
+
+    # -- showing it ----------------------------------------------------------------------------
+
+    @property
+    def heading(self) -> str:
+        """Chains, draws and parameters, the diagnosis and pooling: what print shows beside the first numbers."""
+        return "\n".join(filter(None, [self._size, self.diagnosis, self.pooled]))
+
+    @property
+    def _size(self) -> str:
+        sizes = self.posterior.sizes
+        what = ", ".join(f"{n}{list(self.posterior[n].shape[2:]) or ''}" for n in self.posterior.data_vars)
+        scored = self.tree.attrs.get("choices_scored")
+        what += f"; {many(int(scored), 'choice')} scored" if scored is not None else ""
+        return f"Fit({sizes['chain']} chains x {sizes['draw']} draws of {what})"
+
+    def _numbers(self) -> tuple[pd.DataFrame, str]:
+        shares = self.responsibilities if self._discrete else None
+        table, total = numbers(self.posterior.drop_vars(self._discrete), shares, _SHOWN)
+        return table, f"… and {total - len(table)} more: fit.summary()" if total > len(table) else ""
+
+    def __repr__(self) -> str:
+        table, more = self._numbers()
+        return "\n".join(filter(None, [self._size, as_text(table), more, self.diagnosis, self.pooled]))
+
+    def _repr_html_(self) -> str:
+        table, more = self._numbers()
+        words = [display.paragraphs(text) for text in (more, self.diagnosis, self.pooled)]
+        return display.card(self._size, display.table(table), *words)
+
+
+def _number_of(subject: Hashable, coordinate: np.ndarray) -> int:
+    """Position of a subject along its axis, which holds identifiers as they are printed."""
+    printed = [str(name) for name in coordinate.tolist()]
+    name = label(plain(subject))
+    if name not in printed:
+        shown = ", ".join(printed[:8]) + (", …" if len(printed) > 8 else "")
+        raise KeyError(f"no subject {subject!r} in this fit; it has {shown}")
+    return printed.index(name)

@@ -1,0 +1,305 @@
+"""Records as plain structure and arrays, and back: what a file holds of a world, an agent, a reward, priors, data.
+
+Structure is what JSON knows (lists, numbers, text) with one-key objects for everything else: ``{"array": "a3"}``,
+``{"record": 5}``, ``{"distribution": ...}``, ``{"table": ...}``, ``{"tuple": [...]}``,
+``{"mapping": [[key, value], ...]}``. A record is one of the classes named below, by the
+arguments that make it; nothing outside these lists is ever called, so reading a file runs no code from it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import networkx as nx
+import numpy as np
+import numpyro.distributions as dist
+import pandas as pd
+
+from goalinf.agents import Agent, Mixture, Option, Options
+from goalinf.agents.hidden.failures import Abandoning, PlanCommitment, PlanNoise, Subgoal, Switching
+from goalinf.agents.memory.habits import ChoiceKernel
+from goalinf.agents.memory.learners import QLearning, TwoStep
+from goalinf.agents.parts.belief_state import Ignorance
+from goalinf.agents.parts.beliefs import FalseDynamics, ForeseesSlips, IllusionOfControl, TrueBeliefs
+from goalinf.agents.parts.choice import DefaultPolicy, Satisficing, Softmax
+from goalinf.agents.parts.discounting import Hyperbolic, QuasiHyperbolic
+from goalinf.agents.parts.noise import AsIntended, Lapse, Slip
+from goalinf.agents.parts.planners import Negated, SuccessorRepresentation, ValueIteration
+from goalinf.agents.parts.rational_inattention import Inattentive, RationalInattention
+from goalinf.data import Labels, Trajectories
+from goalinf.planning.risk import CVaR, EntropicRisk, Expectation, Extremal, HyperbolicBellman, Optimism, Prospect
+from goalinf.rewards import (
+    ActionReward,
+    Alternatives,
+    GoalReward,
+    LinearReward,
+    ShapedReward,
+    StateReward,
+    TransitionReward,
+)
+from goalinf.worlds import MDP, Belief, Memory, World
+
+_DATA = ("states", "actions", "lengths", "observed", "subject", "context", "labels", "contexts")
+
+
+def _fields(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
+
+
+# Class -> what makes one, and the names of the arguments, which are attributes too.
+RECORDS: dict[type, tuple[Callable[..., Any], tuple[str, ...]]] = {
+    kind: (kind, _fields(kind))
+    for kind in (
+        *(MDP, World, Memory, Belief),
+        *(Agent, Mixture),
+        *(TrueBeliefs, IllusionOfControl, FalseDynamics, ForeseesSlips, Ignorance),
+        *(ValueIteration, QuasiHyperbolic, Hyperbolic, SuccessorRepresentation, Inattentive, Negated),
+        *(QLearning, TwoStep),
+        *(Expectation, EntropicRisk, CVaR, Optimism, Extremal, Prospect, HyperbolicBellman),
+        *(Softmax, RationalInattention, Satisficing, DefaultPolicy),
+        *(AsIntended, Lapse, Slip, ChoiceKernel),
+        *(Abandoning, Switching, Subgoal, PlanCommitment, PlanNoise, Options, Option),
+        *(StateReward, ActionReward, TransitionReward, LinearReward, GoalReward, ShapedReward, Alternatives),
+    )
+}
+RECORDS[Labels] = (Labels, _fields(Labels))
+RECORDS[Trajectories] = (Trajectories.of, _DATA)
+
+_BY_NAME = {kind.__name__: made for kind, made in RECORDS.items()}
+
+
+class UnstorableError(ValueError):
+    """Something that no file can hold; the message says what."""
+
+
+class Writer:
+    """Takes records apart.
+
+    A record met twice (the world of a fit and of its data) is written once.
+
+    Attributes
+    ----------
+    arrays : dict
+        Name -> array.
+    records : list
+        Structure of every record, those inside others first.
+    """
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, np.ndarray] = {}
+        self.records: list[dict[str, Any]] = []
+        self._known: dict[int, int] = {}
+        self._kept: list[Any] = []  # keeps the ids in `_known` from being used again
+
+    def structure(self, value: Any) -> Any:
+        """The structure of a value; its arrays and records are put aside.
+
+        Raises
+        ------
+        UnstorableError
+            Where it holds something that is neither data nor a record that goalinf knows.
+        """
+        if value is None or isinstance(value, (bool, int, float, str)):
+            return value
+        if isinstance(value, np.generic):
+            return value.item()
+        if isinstance(value, dist.Distribution):
+            return self._distribution(value)
+        if isinstance(value, (np.ndarray, jax.Array)):
+            return self._array(np.asarray(value))
+        if isinstance(value, tuple):
+            return {"tuple": [self.structure(part) for part in value]}
+        if isinstance(value, list):
+            return [self.structure(part) for part in value]
+        if isinstance(value, Mapping):
+            return {"mapping": [[self.structure(key), self.structure(part)] for key, part in value.items()]}
+        if isinstance(value, nx.Graph):
+            return self._graph(value)
+        if isinstance(value, pd.DataFrame):
+            return {"table": self._table(value)}
+        if type(value) in RECORDS:
+            return self._record(value)
+        raise UnstorableError(f"a {type(value).__name__} cannot be written to a file")
+
+    def _array(self, value: np.ndarray) -> dict[str, str]:
+        if value.dtype.kind not in "biuf":
+            raise UnstorableError(f"an array of {value.dtype} cannot be written to a file")
+        name = f"a{len(self.arrays)}"
+        self.arrays[name] = value
+        return {"array": name}
+
+    def _record(self, value: Any) -> dict[str, int]:
+        if id(value) not in self._known:
+            names = RECORDS[type(value)][1]
+            given = {name: getattr(value, name) for name in names}
+            if isinstance(value, Labels):
+                given |= {
+                    name: tuple(map(self._name, given[name])) for name in ("trajectories", "subjects", "contexts")
+                }
+                given["columns"] = {part: self._name(column) for part, column in given["columns"].items()}
+            if isinstance(value, Trajectories) and value.contexts is not None:
+                given["contexts"] = tuple(map(self._name, value.contexts))
+            fields = {name: self.structure(part) for name, part in given.items()}
+            self.records.append({"class": type(value).__name__, "fields": fields})
+            self._known[id(value)] = len(self.records) - 1
+            self._kept.append(value)
+        return {"record": self._known[id(value)]}
+
+    def _name(self, name: Any) -> Any:
+        """A name of the user's as it is; as text where a file cannot hold it (dates, say)."""
+        try:
+            self.structure(name)
+        except UnstorableError:
+            return str(name)
+        return name
+
+    def _table(self, table: pd.DataFrame) -> dict[str, Any]:
+        """Names and values of the columns, those of the index first."""
+        columns = [(table.index.name, pd.Series(table.index.to_flat_index())), *table.items()]
+        return {"columns": [[self.structure(self._name(name)), self._column(values)] for name, values in columns]}
+
+    def _column(self, column: pd.Series) -> Any:
+        """Numbers as an array; anything else by its different values, as text where a file cannot hold them."""
+        if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
+            return self._array(column.to_numpy())
+        codes, values = pd.factorize(column)
+        names = [self.structure(self._name(_scalar(value))) for value in values]
+        return {"codes": self._array(codes), "values": names, "dtype": str(column.dtype)}
+
+    def _graph(self, graph: nx.Graph) -> dict[str, Any]:
+        """Nodes and edges with those attributes that a file can hold."""
+        nodes = [[self.structure(node), self._attributes(found)] for node, found in graph.nodes(data=True)]
+        edges = [
+            [self.structure(s), self.structure(t), self._attributes(found)] for s, t, found in graph.edges(data=True)
+        ]
+        return {"graph": {"directed": graph.is_directed(), "nodes": nodes, "edges": edges}}
+
+    def _attributes(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        kept = {}
+        for name, value in found.items():
+            try:
+                kept[str(name)] = self.structure(value)
+            except UnstorableError:
+                continue  # an attribute of somebody's graph that goalinf never reads
+        return kept
+
+    def _distribution(self, value: dist.Distribution) -> dict[str, Any]:
+        """Class and arguments, checked: what is written down must make the same distribution."""
+        name = type(value).__name__
+        if _distribution_named(name) is not type(value):
+            raise UnstorableError(f"a prior of class {name} is not one of NumPyro's and cannot be written to a file")
+        arguments = {parameter: _argument(value, parameter) for parameter in _parameters(type(value))}
+        try:
+            same = _same(value, type(value)(**arguments))
+        except Exception:  # a constructor that wants other arguments may fail in any way
+            same = False
+        if not same:
+            raise UnstorableError(f"a prior of class {name} cannot be written to a file by its parameters")
+        return {"distribution": name, "arguments": {k: self.structure(v) for k, v in arguments.items()}}
+
+
+class Reader:
+    """Puts records together again.
+
+    Parameters
+    ----------
+    arrays : mapping
+        Name -> array.
+    records : list
+        Structure of every record, as a :class:`Writer` left it.
+    """
+
+    def __init__(self, arrays: Mapping[str, np.ndarray], records: list[dict[str, Any]]) -> None:
+        self._arrays = arrays
+        self._made: list[Any] = []
+        for record in records:
+            make, names = _BY_NAME[record["class"]]
+            fields = {name: self.value(part) for name, part in record["fields"].items()}
+            # Files that were written before an argument existed leave it at its default.
+            self._made.append(make(**{name: fields[name] for name in names if name in fields}))
+
+    def value(self, structure: Any) -> Any:
+        """The value that has this structure."""
+        if isinstance(structure, list):
+            return [self.value(part) for part in structure]
+        if not isinstance(structure, dict):
+            return structure
+        if "array" in structure:
+            return self._arrays[structure["array"]]
+        if "record" in structure:
+            return self._made[structure["record"]]
+        if "tuple" in structure:
+            return tuple(self.value(part) for part in structure["tuple"])
+        if "mapping" in structure:
+            return {self.value(key): self.value(part) for key, part in structure["mapping"]}
+        if "distribution" in structure:
+            arguments = {name: self.value(part) for name, part in structure["arguments"].items()}
+            return _distribution_named(structure["distribution"])(**arguments)
+        if "table" in structure:
+            return self._table(structure["table"])
+        return self._graph(structure["graph"])
+
+    def _table(self, structure: dict[str, Any]) -> pd.DataFrame:
+        names = [self.value(name) for name, _ in structure["columns"]]
+        index, *columns = [self._column(values) for _, values in structure["columns"]]
+        table = pd.concat(columns, axis=1)
+        table.columns = pd.Index(names[1:], tupleize_cols=False)
+        return table.set_axis(pd.Index(index, name=names[0]))
+
+    def _column(self, structure: Any) -> pd.Series:
+        if "codes" not in structure:
+            return pd.Series(self.value(structure))
+        values = np.empty(len(structure["values"]) + 1, object)
+        values[:-1] = [self.value(value) for value in structure["values"]]
+        values[-1] = None  # where the code is −1
+        column = pd.Series(values[self.value(structure["codes"])], dtype=object)
+        try:
+            return column.astype(structure["dtype"])
+        except (TypeError, ValueError):  # values that came as text
+            return column
+
+    def _graph(self, structure: dict[str, Any]) -> nx.Graph:
+        graph = nx.DiGraph() if structure["directed"] else nx.Graph()
+        for node, found in structure["nodes"]:
+            graph.add_node(self.value(node), **{name: self.value(part) for name, part in found.items()})
+        for s, t, found in structure["edges"]:
+            graph.add_edge(self.value(s), self.value(t), **{name: self.value(part) for name, part in found.items()})
+        return nx.freeze(graph)
+
+
+def _scalar(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _distribution_named(name: str) -> Any:
+    """NumPyro's distribution of this name; those that only its functions make are not among its exported names."""
+    for module in (dist, dist.distribution, dist.truncated):
+        found = getattr(module, name, None)
+        if isinstance(found, type) and issubclass(found, dist.Distribution):
+            return found
+    return None
+
+
+def _parameters(kind: type) -> list[str]:
+    if kind is dist.MultivariateNormal:  # it takes any one of three matrices and computes the others
+        return ["loc", "scale_tril"]
+    found = list(inspect.signature(kind).parameters.values())
+    return [one.name for one in found if one.name != "validate_args" and one.kind is not one.VAR_KEYWORD]
+
+
+def _argument(value: Any, name: str) -> Any:
+    found = getattr(value, name) if hasattr(value, name) else getattr(value, f"_{name}", None)
+    return tuple(found) if isinstance(found, tuple) else found
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Two distributions of one class have the same shape and the same parameters."""
+    leaves, others = jax.tree.leaves(one), jax.tree.leaves(other)
+    shapes = (one.batch_shape, one.event_shape) == (other.batch_shape, other.event_shape)
+    if not shapes or len(leaves) != len(others):
+        return False
+    return all(np.array_equal(np.asarray(a), np.asarray(b)) for a, b in zip(leaves, others, strict=True))

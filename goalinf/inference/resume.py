@@ -1,0 +1,196 @@
+"""Go on where a run stopped: from the fit, or from the file it was kept in."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any, get_args
+
+import jax
+import numpy as np
+
+from goalinf import interrupt
+from goalinf.checks import check_count, check_flag
+from goalinf.data import Trajectories
+from goalinf.inference.model.build import own_model, standard
+from goalinf.inference.model.log_density import Model
+from goalinf.inference.model.posterior import Posterior
+from goalinf.inference.model.site_labels import data_hash
+from goalinf.inference.results.assemble import assembled
+from goalinf.inference.results.checkpoint import Checkpoint
+from goalinf.inference.results.diagnostics import Algorithm
+from goalinf.inference.results.fit import Fit
+from goalinf.inference.samplers.chains import Draws, default_chain_method, thinned
+from goalinf.inference.samplers.hmc import Geometry
+from goalinf.inference.samplers.jumps import Maps
+from goalinf.inference.samplers.progress import Progress
+from goalinf.inference.samplers.select import BLOCK, PART, Sampled, chains_of
+from goalinf.precision import computing_in
+
+
+def resume(
+    fit: Fit | str | Path,
+    *,
+    draws: int,
+    model: Model | None = None,
+    data: Any = None,
+    progress: bool | None = None,
+    checkpoint: str | Path | None = None,
+) -> Fit:
+    """Draw more, from where the chains stand, without warming up again.
+
+    Parameters
+    ----------
+    fit : Fit or path
+        What was drawn so far, or the file it lies in (which stays as it is).
+    draws : int
+        Further draws of every chain.
+    model, data : optional
+        Your own model and its data, which a file cannot hold. The data must be those of the fit.
+    progress : bool, optional
+        Show a progress bar; default: where the error stream is a terminal.
+    checkpoint : path, optional
+        Write all draws so far to this file about every minute. It may be the file that the run goes on from.
+
+    Returns
+    -------
+    Fit
+        The old draws and the new ones; as many of these as there are where Ctrl-C was pressed.
+
+    Raises
+    ------
+    ValueError
+        Where a model of your own is needed and was not given, or model or data are not those of the fit.
+
+    Examples
+    --------
+    >>> import jax, goalinf as gi
+    >>> import numpyro.distributions as dist
+    >>> hall = gi.gridworld("s.a", discount=0.9)
+    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), wants, trajectories=5, steps=10)
+    >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+    >>> fit = gi.infer(1, hall, agent=gi.agents.soft_optimal(beta=2.0), reward=prior, data=walks, draws=100)
+    >>> gi.resume(fit, draws=50).posterior.sizes["draw"]
+    150
+    """
+    source = None
+    if not isinstance(fit, Fit):
+        from goalinf.inference.results.files import load
+
+        source, fit = fit, load(fit)
+    if checkpoint is not None:
+        from goalinf.inference.results.files import check_target
+
+        check_target(checkpoint, overwrite=source is not None and Path(source).resolve() == Path(checkpoint).resolve())
+    check_count("draws", draws)
+    if progress is not None:
+        check_flag("progress", progress)
+    attrs = fit.tree.attrs
+    if attrs.get("algorithm") not in get_args(Algorithm):
+        raise ValueError("this fit was not sampled by chains, so that nothing can go on; start with gi.infer")
+    # Every part of a run has a key of its own, made of the seed and of where the part starts.
+    words = np.random.SeedSequence([*attrs["seed"], fit.posterior.sizes["draw"]]).generate_state(1)
+    key_run, key_values = jax.random.split(jax.random.key(int(words[0])))
+    with computing_in(attrs["precision"]) as precision:
+        posterior = posterior_of(fit, model=model, data=data)
+        posterior.check_draws(fit.posterior.sizes["chain"], fit.posterior.sizes["draw"] + int(draws))
+        assembled_from = partial(_assembled, key_values, posterior, precision)
+        keep = Checkpoint(checkpoint, assembled_from, fit)
+        more = keep.write(_further(key_run, posterior, fit, int(draws), progress, keep))
+        interrupt.forget()
+        return more
+
+
+def _assembled(key: Any, posterior: Posterior, precision: Any, first: int, sampled: Sampled) -> Fit:
+    return assembled(jax.random.fold_in(key, first) if first else key, posterior, sampled, precision)
+
+
+def posterior_of(fit: Fit, *, model: Model | None = None, data: Any = None) -> Posterior:
+    """The posterior that a fit has drawn from, made again; in the precision of the block."""
+    key = jax.random.key(0)
+    if data is not None and not _same_data(fit, data):
+        raise ValueError(
+            "data= are not the data of the fit: the draws belong to one data set; start anew with gi.infer"
+        )
+    if fit.agent is not None:
+        if model is not None:
+            raise ValueError("model= is for a model of your own; this fit knows its world, agent and reward")
+        return standard(key, fit.world, fit.agent, fit.reward, fit.data)
+    if model is None:
+        if fit.density is None:
+            raise ValueError(
+                f"{fit.tree.attrs.get('not_kept', 'the model of this fit is not known')}: give model= and data="
+            )
+        model = fit.density.model
+    draws = fit.posterior
+    dims = {str(name): [str(dim) for dim in draws[name].dims[2:]] for name in draws.data_vars}
+    coords: dict[str, Any] = {
+        str(dim): draws[dim].values for dim in draws.dims if dim in draws.coords and dim not in ("chain", "draw")
+    }
+    if "constant_data" in fit.tree:
+        constants = fit.tree["constant_data"].to_dataset()
+        coords |= {str(name): (column.dims[0], column.values) for name, column in constants.data_vars.items()}
+    return own_model(key, model, fit.data if data is None else data, dims, coords)
+
+
+def _same_data(fit: Fit, data: Any) -> bool:
+    """Equal numbers, and equal names of contexts, by which a model finds worlds and rewards."""
+    if data_hash(data) != fit.tree.attrs["data_hash"]:
+        return False
+    both = isinstance(data, Trajectories) and isinstance(fit.data, Trajectories)
+    return not both or data.context_names == fit.data.context_names
+
+
+def _further(key: Any, posterior: Posterior, fit: Fit, draws: int, progress: bool | None, keep: Checkpoint) -> Sampled:
+    """Further draws of the same kernel in the same coordinates."""
+    attrs, stand = fit.tree.attrs, fit.tree["sampler"].to_dataset()
+    form = posterior.product if attrs["product"] else posterior.plain
+    if form is None or form.target.start.size != stand.sizes["coordinate"]:
+        other = "another one" if form is None else f"one of {form.target.start.size}"
+        raise ValueError(
+            f"the chains stand in a space of {stand.sizes['coordinate']} coordinates, the model makes {other}"
+        )
+    maps = None
+    if "mode_center" in stand:
+        maps = Maps.of(*(stand[f"mode_{name}"].values for name in ("center", "scale", "log_mass")))
+    geometry = Geometry(stand["center"].values, stand["scale"].values, bool(attrs["whitened"]), maps)
+    algorithm = attrs["algorithm"]
+    n_chains, every = stand.sizes["chain"], int(attrs["every"])
+    steps = n_chains * -(-draws * every // BLOCK) * BLOCK
+    with Progress(f"{algorithm}, {n_chains} chains", steps, show=progress) as bar:
+        chains = chains_of(
+            key,
+            algorithm,
+            form,
+            geometry,
+            stand["x"].values,
+            stand["step_size"].values,
+            stand["inverse_mass"].values,
+            warmup=0,
+            target_accept=0.9,  # nothing adapts any more, so that it does not matter
+            method=default_chain_method(),
+            precision=attrs["precision"],
+        )
+        interrupt.keep(True)
+        chunks: list[Draws] = []
+
+        def so_far() -> Sampled:
+            found = {name: np.concatenate([chunk[name] for chunk in chunks], 1) for name in chunks[0]}
+            found = {name: values[:, :draws] for name, values in thinned(found, every).items()}
+            standing = chains.interrupted, chains.step_size, chains.inverse_mass, chains.khat, every
+            missed = float(attrs["modes_missed"])
+            return Sampled(found, geometry, form, missed, attrs["sampler"], algorithm, attrs["warmup"], *standing)
+
+        count = 0
+        while count < draws * every and not chains.interrupted:
+            try:
+                if count and keep.due():
+                    keep.write(so_far())
+                chunks.append(chains.advance(min(PART, draws * every - count), bar))
+                count += chunks[-1]["potential"].shape[1]
+            except KeyboardInterrupt:
+                if not count:
+                    raise
+                chains.interrupted = True
+        return so_far()

@@ -1,0 +1,1 @@
+"""Samplers and the choice among them."""

@@ -1,0 +1,178 @@
+"""Geometry: the affine map under which a posterior is nearly a standard normal, and the kernels that use it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpyro.infer.hmc import hmc
+from scipy import linalg
+
+from goalinf.inference.model.log_density import Density
+from goalinf.inference.model.mode import Mode, Target
+from goalinf.inference.samplers.jumps import Maps
+
+Algorithm = Literal["HMC", "NUTS"]
+# 1.25 times the quarter period of a standard normal, after which the next draw would be independent of the last: the
+# posteriors are wider than their Laplace approximations.
+_LENGTH = 1.25 * np.pi / 2
+_MOST_STEPS = (
+    100  # per draw: where the geometry does not fit, steps become tiny, and the pilot has to come to its verdict
+)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Geometry:
+    """``flat = center + scale @ x``; samplers move x.
+
+    Parameters
+    ----------
+    center : float (D,)
+        The mode.
+    scale : float (D, D)
+        A square root of the Laplace covariance (triangular), or of the identity.
+    whitened : bool
+        Whether ``scale`` comes from a Laplace approximation.
+    maps : Maps or None
+        Where there are several modes: the affine map of each, in the coordinates x.
+    """
+
+    center: np.ndarray
+    scale: np.ndarray
+    whitened: bool
+    maps: Maps | None = None
+
+    @classmethod
+    def laplace(cls, mode: Mode) -> Geometry | None:
+        """From the curvature at the mode; None where that is unknown or not positive definite."""
+        curvature = mode.curvature
+        if curvature is None or not np.isfinite(curvature).all():
+            return None
+        try:
+            # H = U'U, so that x = U (flat - mode) has unit covariance: flat = mode + U^-1 x.
+            upper = linalg.cholesky(0.5 * (curvature + curvature.T))
+        except linalg.LinAlgError:
+            return None
+        # In the layout in which a file returns it, so that a run goes on from there to the last bit.
+        scale = np.ascontiguousarray(linalg.solve_triangular(upper, np.eye(len(upper))))
+        return cls(mode.flat, scale, True)
+
+    @classmethod
+    def plain(cls, center: np.ndarray) -> Geometry:
+        """The coordinates as they are."""
+        return cls(center, np.eye(center.size), False)
+
+    def arrays(self) -> tuple[Any, ...]:
+        """What compiled programs take."""
+        return (self.center, self.scale) if self.maps is None else (self.center, self.scale, self.maps)
+
+    def among(self, centers: np.ndarray, scales: np.ndarray, log_mass: np.ndarray) -> Geometry:
+        """The same coordinates where there are these modes, several of them."""
+        inner = np.linalg.solve(self.scale, (centers - self.center).T).T
+        return dataclasses.replace(self, maps=Maps.of(inner, np.linalg.solve(self.scale, scales), log_mass))
+
+
+class Kernel:
+    """A NumPyro kernel over a flat density, as compiled programs of an initial state and of a block of steps.
+
+    Fixed-length HMC runs for a fixed, jittered length in whitened coordinates; NUTS adapts a mass matrix of its own.
+    Where there are several modes, every move is followed by the proposal of a jump to another one.
+    The data and the geometry are arguments, so that one compiled block serves every data set of a shape.
+    """
+
+    def __init__(
+        self,
+        density: Density,
+        target: Target,
+        algorithm: Algorithm,
+        *,
+        block: int,
+        target_accept: float,
+    ):
+        self.density = density
+        self.algorithm = algorithm
+        self.block = block
+        self.settings = algorithm, block, target_accept
+
+        def potential_of(data, center, scale, *_):
+            return lambda x: density.potential(center + scale @ x, data)
+
+        self._potential_of = potential_of
+        self._init, self._sample = hmc(potential_fn_gen=potential_of, algo=algorithm)
+        self._options = {
+            "adapt_mass_matrix": algorithm == "NUTS",
+            "target_accept_prob": target_accept,
+            "trajectory_length": _LENGTH if algorithm == "HMC" else None,
+            "find_heuristic_step_size": False,
+        }
+        self._target = target
+
+    def start(self, key: Any, x: Any, step_size: float, mass: Any, geometry: Geometry, *, warmup: int) -> Any:
+        """The state of a chain at x.
+
+        NumPyro would compile the potential once more to evaluate it here; what found the mode does it.
+        """
+        value, slope, _ = self._target.derivatives(geometry.center + geometry.scale @ x)
+        flat_kernel = hmc(potential_fn=lambda x: jnp.zeros(()), algo=self.algorithm)
+        given = {"step_size": step_size, "inverse_mass_matrix": mass, "rng_key": key}
+        state = flat_kernel[0](jnp.asarray(x), warmup, **given, **self._options)
+        here = state._replace(potential_energy=jnp.asarray(value), z_grad=jnp.asarray(geometry.scale.T @ slope))
+        return jax.tree.map(jnp.asarray, here)
+
+    def run(self, state: Any, args: Any, *, warmup: int) -> tuple[Any, dict[str, Any]]:
+        """A block of steps; traceable."""
+        self._init(
+            state.z, warmup, model_args=args, rng_key=state.rng_key, **self._options
+        )  # sets the kernel's schedule
+
+        def step(state, _):
+            if self.algorithm == "HMC":
+                key, jitter = jax.random.split(state.rng_key)
+                length = _LENGTH * jax.random.uniform(jitter, minval=0.7, maxval=1.3)
+                length = jnp.minimum(length, _MOST_STEPS * state.adapt_state.step_size)
+                state = state._replace(rng_key=key, trajectory_length=length)
+            state = self._sample(state, args, {})
+            jumped: dict[str, Any] = {}
+            if len(args) > 3:
+                state, jumped = self._jump(state, args)
+            draw = {
+                **jumped,
+                "x": state.z,
+                "potential": state.potential_energy,
+                "diverging": state.diverging,
+                "n_steps": state.num_steps,
+                "acceptance_rate": state.accept_prob,
+                "step_size": state.adapt_state.step_size,
+                "energy": state.energy,
+            }
+            return state, draw
+
+        return jax.lax.scan(step, state, None, length=self.block)
+
+    def _jump(self, state: Any, args: Any) -> tuple[Any, dict[str, Any]]:
+        """The state after the proposal of a jump, and the number of its mode."""
+        maps: Maps = args[3]
+        key, key_jump, key_accept = jax.random.split(state.rng_key, 3)
+        there, log_volume, possible = maps.propose(key_jump, state.z)
+        value, slope = jax.value_and_grad(self._potential_of(*args))(there)
+        accept = possible & (jnp.log(jax.random.uniform(key_accept)) < state.potential_energy - value + log_volume)
+        accept &= jnp.isfinite(value) & jnp.isfinite(slope).all()
+        moved = state._replace(z=there, potential_energy=value, z_grad=slope)
+        state = jax.tree.map(lambda new, old: jnp.where(accept, new, old), moved, state)
+        return state._replace(rng_key=key), {"mode": maps.nearest(state.z), "jumped": accept}
+
+
+def spread_out(key: Any, geometry: Geometry, chains: int) -> np.ndarray:
+    """Starting points of the chains around the mode, ``(chains, D)``, in the coordinates of the sampler.
+
+    With several modes the chains are shared out in proportion to the modes' mass, and each mode has at least one while
+    there are enough chains. Half as far out as the draws: in many dimensions the Laplace approximation itself reaches
+    into places where a posterior of rewards, which is cut off by steep walls, has no mass and chains get stuck.
+    """
+    spread = 0.5 if geometry.whitened else 0.1
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+    noise = spread * rng.standard_normal((chains, geometry.center.size))
+    return noise if geometry.maps is None else geometry.maps.shared_out(noise)

@@ -1,0 +1,1 @@
+"""Planning: what is solved, and how. Knows no agent."""

@@ -1,0 +1,255 @@
+"""The Bellman problem in the layout that planners sweep over, and one sweep of it.
+
+Everything is on the scale of beta times the reward, at temperature one. Arrays put the state last. On the host the
+problems of several rewards in one world are one problem, whose arrays have a leading axis G.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import operator
+from collections.abc import Callable, Sequence
+from functools import reduce
+from typing import Any, Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Bool, Float, Int
+
+from goalinf import rewards
+from goalinf.planning.risk import Outlook
+from goalinf.precision import cast, namespace, on_host
+from goalinf.worlds import MDP
+
+Backup = Literal["soft", "hard", "mean"]
+_UNROLLED = 16
+
+
+class Outcomes(eqx.Module):
+    """The outcomes of every choice one by one, for an outlook that is not the expectation.
+
+    Parameters
+    ----------
+    outlook : Outlook
+        How they are put together.
+    reward, probability : float (A, K, S)
+        What each brings, and how likely it is.
+    successors, slots : int (A, K, S)
+        The state it leads to, and the place of that among the neighbors.
+    """
+
+    outlook: Any
+    reward: Float[Array | np.ndarray, "A K S"]
+    probability: Float[Array | np.ndarray, "A K S"]
+    successors: Int[Array | np.ndarray, "A K S"]
+    slots: Int[Array | np.ndarray, "A K S"]
+
+    def __call__(self, ahead: Any, discount: Any) -> Any:
+        """Q ``(A, S)`` from the values after each outcome."""
+        return self.outlook(self.reward, ahead, self.probability, discount)
+
+
+class Problem(eqx.Module):
+    """What a planner solves.
+
+    Parameters
+    ----------
+    reward : float (A, S) or (G, A, S)
+        Expected reward of each choice, times beta.
+    weights : float (A, U, S)
+        Probability of each neighbor.
+    neighbors : int (U, S)
+        States that may follow.
+    origins : int (I, S)
+        Places in the flattened ``(U, S)`` from which each state is reached; see :class:`~goalinf.worlds.MDP`.
+    available : bool (A, S) or (G, A, S)
+        Choices that can be made; in pinned states all of them, so that nothing is ever undefined.
+    pinned : bool (S,) or (G, S)
+        States whose value is given: dead ends, and ended states (zero).
+    pins : float (S,) or (G, S)
+        Their values, times beta.
+    discount : float
+        Discount factor.
+    initial : float (S,)
+        Where it starts.
+    outcomes : Outcomes, optional
+        What :math:`Q` is made of where that is not the expectation.
+    beta : float (S,), optional
+        Inverse temperature of every state, where the reward is not on the scale of beta.
+    default : float (A, S), optional
+        Log-probability of each choice under the default policy, which soft values count from.
+    present_bias : float, optional
+        What everything later is multiplied by where a choice is made, but not where it is valued.
+    """
+
+    reward: Float[Array | np.ndarray, "*G A S"]
+    weights: Float[Array | np.ndarray, "A U S"]
+    neighbors: Int[Array | np.ndarray, "U S"]
+    origins: Int[Array | np.ndarray, "I S"]
+    available: Bool[Array | np.ndarray, "*G A S"]
+    pinned: Bool[Array | np.ndarray, "*G S"]
+    pins: Float[Array | np.ndarray, "*G S"]
+    discount: Float[Array | np.ndarray, ""]
+    initial: Float[Array | np.ndarray, " S"]
+    outcomes: Outcomes | None = None
+    beta: Float[Array | np.ndarray, " S"] | None = None
+    default: Float[Array | np.ndarray, "A S"] | None = None
+    present_bias: Float[Array | np.ndarray, ""] | None = None
+
+    @classmethod
+    def of(cls, mdp: MDP, reward: rewards.Reward, beta: Any, outlook: Outlook | None = None) -> Problem:
+        """The problem that this reward, times beta, poses in this MDP to an agent of this outlook (expectation)."""
+        host = on_host(mdp, reward, beta)
+        weights = mdp.weights()
+        if not host:
+            mdp, reward, beta = cast((mdp, reward, beta))
+        fields = {**_shared(mdp), **_posed(mdp, reward, beta), "weights": weights}
+        if outlook is not None:
+            arrays: tuple[Any, ...] = (
+                beta * np.broadcast_to(1.0, mdp.probabilities.shape) * reward(mdp),
+                mdp.probabilities,
+            )
+            arrays += (mdp.successors, mdp.slots)
+            fields["outcomes"] = Outcomes(outlook, *(array.transpose(1, 2, 0) for array in arrays))
+        return cls(**(fields if host else cast(fields)))
+
+    @classmethod
+    def of_each(cls, mdp: MDP, several: Sequence[rewards.Reward], beta: Any) -> Problem:
+        """The problems of several rewards in one world, on the host."""
+        posed = [_posed(mdp, reward, beta) for reward in several]
+        stacked: dict[str, Any] = {name: np.stack([each[name] for each in posed]) for name in posed[0]}
+        return cls(**_shared(mdp), **stacked, weights=mdp.weights())
+
+    def one(self, g: int) -> Problem:
+        """One of several problems."""
+        own = {name: getattr(self, name)[g] for name in ("reward", "available", "pinned", "pins")}
+        return dataclasses.replace(self, **own)
+
+
+def _shared(mdp: MDP) -> dict[str, Any]:
+    """What a problem takes from the world as it stands."""
+    return {"neighbors": mdp.neighbors, "origins": mdp.origins, "discount": mdp.discount, "initial": mdp.initial}
+
+
+def _posed(mdp: MDP, reward: rewards.Reward, beta: Any) -> dict[str, Any]:
+    """What a reward makes of a world."""
+    xp = namespace(mdp, reward, beta)
+    ended = rewards.ended(reward, mdp)
+    dead, dead_value = rewards.pinned(reward, mdp)
+    pinned = ended | dead
+    return {
+        "reward": beta * xp.sum(mdp.probabilities * reward(mdp), axis=-1).T,
+        "available": choosable(mdp, pinned).T,
+        "pinned": pinned,
+        "pins": xp.where(dead, beta * dead_value, 0.0),
+    }
+
+
+def choosable(mdp: MDP, pinned: Bool[Array | np.ndarray, " S"]) -> Bool[Array | np.ndarray, "S A"]:
+    """Available actions; all of them in a state whose value is given and that offers none."""
+    return mdp.available | (pinned & ~mdp.available.any(1))[:, None]
+
+
+def action_values(problem: Problem, values: Float[Array | np.ndarray, "*G S"]) -> Float[Array | np.ndarray, "*G A S"]:
+    r""":math:`Q(s,a) = r(s,a) + \gamma \sum_t P(t \mid s,a) V(t)`, or what the outlook makes of the outcomes."""
+    if problem.outcomes is not None:
+        return problem.outcomes(jnp.asarray(values)[problem.outcomes.successors], problem.discount)
+    weights, neighbors = problem.weights, problem.neighbors
+    if on_host(problem.reward, values):
+        ahead = np.einsum("aus,...us->...as", weights, values[..., neighbors])
+        return problem.reward + problem.discount * ahead
+    ahead = add_up(lambda u: weights[:, u] * values[neighbors[u]], len(neighbors))
+    return problem.reward + problem.discount * ahead
+
+
+def biased_values(problem: Problem, q: Any) -> Any:
+    """The Q-values by which a choice is made: everything later times the present bias, where there is one."""
+    return q if problem.present_bias is None else problem.reward + problem.present_bias * (q - problem.reward)
+
+
+def passed_on(problem: Problem, values: Float[Array, " S"], shares: Float[Array, "A S"]) -> Float[Array, "U S"]:
+    r"""Derivative of the backed-up values with respect to those of every neighbor.
+
+    ``shares`` are the derivatives of a state's value with respect to its Q-values (see :func:`backup`).
+    """
+    if problem.outcomes is None:
+        return problem.discount * add_up(lambda a: shares[a] * problem.weights[a], len(shares))
+    outcomes = problem.outcomes
+    slopes = jax.grad(lambda ahead: outcomes(ahead, problem.discount).sum())(values[outcomes.successors])
+    slopes = shares[:, None] * slopes
+    count = len(problem.neighbors)
+    if count <= _UNROLLED:  # faster than scattering
+        return jnp.stack([jnp.where(outcomes.slots == u, slopes, 0.0).sum(axis=(0, 1)) for u in range(count)])
+    return jnp.zeros_like(problem.weights[0]).at[outcomes.slots, jnp.arange(values.size)].add(slopes)
+
+
+def add_up(term: Callable[[Any], Any], count: int) -> Any:
+    """Sum of ``term(0)`` … ``term(count - 1)``, written out where they are few: that compiles to far faster code."""
+    if count <= _UNROLLED:
+        return reduce(operator.add, map(term, range(count)))
+    return lax.fori_loop(1, count, lambda index, total: total + term(index), term(0))
+
+
+def log_sum_exp(x: Any, axis: int = 0) -> Any:
+    """Logarithm of a sum of exponentials, on the host or in compiled code; not all of the terms are minus infinity."""
+    if not on_host(x):
+        return jax.nn.logsumexp(x, axis=axis)
+    highest = x.max(axis=axis, keepdims=True)
+    return np.log(np.exp(x - highest).sum(axis=axis)) + highest.squeeze(axis)
+
+
+def _greedy(q: Any) -> Any:
+    """Uniform over the actions of highest value, (A, S).
+
+    Compiled code may compute Q twice and round it in two ways, so that a maximum need not be equal to any entry.
+    """
+    xp = namespace(q)
+    first = xp.arange(q.shape[-2])[:, None] == q.argmax(axis=-2)[..., None, :]
+    best = first | (q == q.max(axis=-2, keepdims=True))
+    return best / best.sum(axis=-2, keepdims=True)
+
+
+@jax.custom_jvp
+def highest(q: Any) -> Any:
+    """The maximum over actions, whose derivative is the mean over the maximizers: JAX's own compares for equality."""
+    return q.max(axis=-2)
+
+
+@highest.defjvp
+def _highest_jvp(primals: Any, tangents: Any) -> Any:
+    (q,), (change,) = primals, tangents
+    return q.max(axis=-2), (_greedy(q) * change).sum(axis=-2)
+
+
+def backup(problem: Problem, values: Float[Array | np.ndarray, "*G S"], kind: Backup) -> tuple[Any, Any]:
+    """Values backed up once, and their derivatives with respect to the Q-values of each state.
+
+    Soft: log-sum-exp, and the softmax of Q. Hard: maximum, and uniform over the maximizers. In both the derivatives are
+    the policy that the backup follows. Mean: what the softmax of Q collects; it is not monotone, and its derivatives
+    need not be probabilities. Pinned states keep their value, and a row of zeros in the derivatives.
+    """
+    xp = namespace(problem.reward, values)
+    q = action_values(problem, values)
+    beta = 1.0 if problem.beta is None else problem.beta
+    if kind == "hard":
+        q = xp.where(problem.available, q, -xp.inf)
+        backed_up = q.max(axis=-2) if xp is np else highest(q)
+        shares = _greedy(q)
+    else:
+        score = beta * biased_values(problem, q) + (0.0 if problem.default is None else problem.default)
+        score = xp.where(problem.available, score, -xp.inf)
+        total = log_sum_exp(score, axis=-2)
+        policy = xp.exp(score - total[..., None, :])
+        if kind == "soft":
+            backed_up, shares = total / beta, policy
+        else:
+            backed_up = (policy * q).sum(axis=-2)
+            later = 1.0 if problem.present_bias is None else problem.present_bias
+            shares = policy * (1.0 + beta * later * (q - backed_up[..., None, :]))
+    return (
+        xp.where(problem.pinned, problem.pins, backed_up),
+        xp.where(problem.pinned[..., None, :], 0.0, shares),
+    )

@@ -1,0 +1,225 @@
+r"""Outlooks: how an agent puts the outcomes of a choice together.
+
+An outlook makes Q-values of what each outcome of a choice brings, :math:`R(s,a,t)` now and :math:`V(t)` later.
+The rational one is the expectation :math:`\sum_t P(t \mid s,a)\,[R + \gamma V(t)]`; every other is a bias in this one
+slot of the Bellman update. All are in units of utility: these agents plan without beta.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+from goalinf.planning.parameters import INFINITY, Part, Ranges
+
+Outcomes = Float[Array, "A K S"]
+
+
+class Outlook(Part):
+    """What every outlook answers: outcomes ``(A, K, S)`` -> Q ``(A, S)``.
+
+    Called with the reward of each outcome, the value after it, its probability, and the discount factor. Outcomes of
+    probability zero count for nothing.
+    """
+
+    discounts: ClassVar[bool] = True  # whether the discount factor plays a part
+
+
+class Expectation(Outlook):
+    r""":math:`Q = \sum_t P\,(R + \gamma V)`: the outlook of a rational agent."""
+
+    def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
+        """Q of every choice."""
+        return jnp.sum(probability * (reward + discount * ahead), axis=1)
+
+
+class EntropicRisk(Outlook):
+    r"""Exponential utility, nested (Howard and Matheson 1972).
+
+    .. math:: Q = \tfrac1\theta \log \sum_t P\,e^{\theta (R + \gamma V)}
+
+    Parameters
+    ----------
+    risk : float or Distribution
+        :math:`\theta` in 1/utility. Below zero: averse; 0: the expectation; above: seeking; towards ±infinity: the
+        best or worst possible outcome.
+    """
+
+    risk: Any
+    scales: ClassVar[bool] = False
+    parameters: ClassVar[Ranges] = {"risk": (-INFINITY, INFINITY)}
+
+    def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
+        """Q of every choice."""
+        outcome = reward + discount * ahead
+        mean = jnp.sum(probability * outcome, axis=1)
+        spread = jnp.where(probability > 0, outcome - mean[:, None], 0.0)
+        theta = jnp.asarray(self.risk)
+        # Where all outcomes are within so few nats, the cumulants are exact, and the quotient is not.
+        nats = lax.stop_gradient(jnp.abs(theta * spread).max(axis=1))
+        small = nats < jnp.finfo(mean.dtype).eps ** 0.25
+        safe = jnp.where(small, 1.0, theta)
+        exact = jax.nn.logsumexp(safe[:, None] * spread, axis=1, b=probability) / safe
+        variance = jnp.sum(probability * spread**2, axis=1)
+        skewness = jnp.sum(probability * spread**3, axis=1)
+        return mean + jnp.where(small, theta / 2 * variance + theta**2 / 6 * skewness, exact)
+
+
+class CVaR(Outlook):
+    r"""Conditional value at risk, nested: the mean of the worst share of the outcomes.
+
+    .. math:: Q = \tfrac1\alpha \int_0^\alpha F^{-1}(u)\,du,\quad F \text{ the distribution of } R + \gamma V
+
+    (Majumdar et al. 2017). The static measure over whole returns is time-inconsistent and no such agent.
+
+    Parameters
+    ----------
+    tail : float or Distribution
+        :math:`\alpha`, above 0 and up to 1. 1: the expectation; towards 0: the worst possible outcome.
+    """
+
+    tail: Any
+    parameters: ClassVar[Ranges] = {"tail": (1e-9, 1.0)}
+
+    def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
+        """Q of every choice."""
+        outcome, mass = lax.sort((reward + discount * ahead, probability), dimension=1)
+        share = jnp.clip(self.tail - (jnp.cumsum(mass, axis=1) - mass), 0.0, mass) / self.tail
+        return jnp.sum(share * outcome, axis=1)
+
+
+class Optimism(Outlook):
+    r"""Better outcomes seem more likely than they are (Chan, Critch and Dragan 2021).
+
+    .. math:: T(t) \propto P\,e^{w (R + \gamma V)},\quad Q = \sum_t T\,(R + \gamma V)
+
+    Not monotone in the values: for large :math:`|w|` there can be several fixed points.
+
+    Parameters
+    ----------
+    optimism : float or Distribution
+        :math:`w` in 1/utility. 0: the expectation; below: pessimism; towards ±infinity: the best or worst outcome.
+    """
+
+    optimism: Any
+    scales: ClassVar[bool] = False
+    parameters: ClassVar[Ranges] = {"optimism": (-INFINITY, INFINITY)}
+
+    def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
+        """Q of every choice."""
+        outcome = reward + discount * ahead
+        possible = probability > 0
+        tilt = jnp.where(possible, self.optimism * outcome, -jnp.inf)
+        # The same number everywhere changes nothing, and derivatives of a maximum do not survive being compiled twice.
+        tilted = probability * jnp.exp(tilt - lax.stop_gradient(tilt.max(axis=1, keepdims=True)))
+        return jnp.sum(tilted * outcome, axis=1) / tilted.sum(axis=1)
+
+
+class Extremal(Outlook):
+    r"""What counts is the best moment of an outcome (Chan, Critch and Dragan 2021): peak-end, duration neglected.
+
+    .. math:: Q = \sum_t P \max\{R,\ (1 - a) R + a V(t)\}
+
+    The discount of the world plays no part: :math:`a` does what it does.
+
+    Parameters
+    ----------
+    peak : float or Distribution
+        :math:`a`, in [0, 1). 0: greedy.
+    """
+
+    peak: Any
+    discounts: ClassVar[bool] = False
+    parameters: ClassVar[Ranges] = {"peak": (0.0, 1.0 - 1e-9)}
+
+    def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
+        """Q of every choice."""
+        return jnp.sum(probability * (reward + self.peak * jnp.maximum(ahead - reward, 0.0)), axis=1)
+
+
+class Prospect(Outlook):
+    r"""Losses weigh more than gains, and both less the larger they are (Kahneman and Tversky 1979; Chan et al. 2021).
+
+    .. math:: Q = \sum_t P\,[u(R) + \gamma V(t)],\quad
+        u(x) = x^a \text{ for gains},\ -\lambda |x|^a \text{ for losses}
+
+    The reference point is zero, so that a constant added to all rewards changes behavior.
+
+    With a weighting c, outcomes :math:`x = u(R) + \gamma V` count by decision weights of their rank, gains from the
+    best on and losses from the worst on (cumulative prospect theory, Tversky and Kahneman 1992):
+
+    .. math:: Q = \sum_{x \ge 0} [w(P(X \ge x)) - w(P(X > x))]\,x + \sum_{x < 0} [w(P(X \le x)) - w(P(X < x))]\,x,\quad
+        w(p) = \frac{p^c}{(p^c + (1-p)^c)^{1/c}}
+
+    Parameters
+    ----------
+    loss_aversion : float or Distribution
+        :math:`\lambda`, at least 0; the usual estimate is 2.25.
+    exponent : float, Distribution or None
+        :math:`a`, above 0; the usual estimate is 0.88. None: :math:`\log(1 + |x|)` in the place of :math:`|x|^a`.
+    weighting : float, Distribution or None
+        :math:`c`, from 0.28, below which w is not monotone, to 1, where weights are probabilities; the usual estimate
+        is 0.61 to 0.69. None: probabilities.
+    """
+
+    loss_aversion: Any
+    exponent: Any = None
+    weighting: Any = None
+    scales: ClassVar[bool] = False
+    parameters: ClassVar[Ranges] = {
+        "loss_aversion": (0.0, INFINITY),
+        "exponent": (1e-9, INFINITY),
+        "weighting": (0.28, 1.0),
+    }
+
+    def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
+        """Q of every choice."""
+        size = jnp.abs(reward)
+        if self.exponent is None:
+            felt = jnp.log1p(size)
+        else:  # where nothing is lost or gained, the derivative is taken to be one: it is zero or infinite there
+            felt = size * jnp.where(size > 0, size, 1.0) ** (self.exponent - 1.0)
+        outcome = jnp.where(reward < 0, -self.loss_aversion * felt, felt) + discount * ahead
+        if self.weighting is None:
+            return jnp.sum(probability * outcome, axis=1)
+        # Sums from both ends: a small probability is not the difference of two large ones.
+        outcome, mass = lax.sort((outcome, probability), dimension=1)
+        upto, onward = jnp.cumsum(mass, axis=1), lax.cumsum(mass, axis=1, reverse=True)
+        before = jnp.pad(upto[:, :-1], ((0, 0), (1, 0), (0, 0)))
+        after = jnp.pad(onward[:, 1:], ((0, 0), (0, 1), (0, 0)))
+        loss = self._weight(upto, after) - self._weight(before, onward)
+        gain = self._weight(onward, before) - self._weight(after, upto)
+        return jnp.sum(jnp.where(outcome < 0, loss, gain) * outcome, axis=1)
+
+    def _weight(self, probability: Any, other: Any) -> Any:
+        """w(p) of a probability and that of everything else."""
+        c = self.weighting
+        power, rest = (jnp.where(p > 0, jnp.where(p > 0, p, 1.0) ** c, 0.0) for p in (probability, other))
+        return power / (power + rest) ** (1.0 / c)
+
+
+class HyperbolicBellman(Outlook):
+    r"""A Bellman update with a hyperbola in it (Alexander and Brown 2010; Chan, Critch and Dragan 2021).
+
+    .. math:: Q = \sum_t P\,\frac{R + \gamma V(t)}{1 + k V(t)}
+
+    It is not about delays (that is :func:`~goalinf.agents.hyperbolic`) and needs :math:`1 + k V > 0`.
+
+    Parameters
+    ----------
+    curvature : float or Distribution
+        :math:`k` in 1/utility, at least 0. 0: the expectation.
+    """
+
+    curvature: Any
+    scales: ClassVar[bool] = False
+    parameters: ClassVar[Ranges] = {"curvature": (0.0, INFINITY)}
+
+    def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
+        """Q of every choice; not a number where :math:`1 + kV` is not above zero."""
+        scale = jnp.where(probability > 0, 1.0 + self.curvature * ahead, 1.0)
+        return jnp.sum(probability * (reward + discount * ahead) / jnp.where(scale > 0, scale, jnp.nan), axis=1)

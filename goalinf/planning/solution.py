@@ -1,0 +1,72 @@
+"""Solutions of planning problems: the plan record, its residual, and the tolerance of a solver."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Float
+
+from goalinf.planning.bellman import Backup, Problem, backup
+from goalinf.precision import on_host
+
+LOG_PROB_ERROR = 1e-3  # largest accepted rounding error of a log-probability
+
+
+class Plan(eqx.Module):
+    """Values and action values that a planner returns; with a finite horizon both have a time axis.
+
+    The plans of several problems have a leading axis G.
+
+    Parameters
+    ----------
+    q : float (A, S) or (T, A, S)
+        beta times Q.
+    values : float (S,) or (T, S)
+        beta times V.
+    residual : float
+        Relative residual of the fixed point; zero with a finite horizon.
+    """
+
+    q: Float[Array | np.ndarray, "*T A S"]
+    values: Float[Array | np.ndarray, "*T S"]
+    residual: Float[Array | np.ndarray, "*G"]
+
+
+def residual(
+    problem: Problem, values: Float[Array | np.ndarray, "*G S"], kind: Backup
+) -> Float[Array | np.ndarray, "*G"]:
+    r"""How far the values are from a fixed point: :math:`\max|T(V) - V| / (1 + \max|V|)`; no derivative."""
+    if not on_host(problem.reward, values):
+        problem, values = lax.stop_gradient((problem, values))
+    found = size(backup(problem, values, kind)[0] - values) / (1.0 + size(values))
+    return np.asarray(found) if isinstance(found, float) else found
+
+
+def tolerance(dtype: jnp.dtype) -> float:
+    """Residual that counts as solved: 64 units of rounding."""
+    return 64 * float(jnp.finfo(dtype).eps)
+
+
+def size(x: Any) -> Any:
+    """Largest absolute value along the last axis."""
+    return abs(x).max(axis=-1)
+
+
+def solved(residual: Any, values: Any) -> Any:
+    """Whether every fixed point was reached; traceable.
+
+    The relative residual has to be within a thousand times the tolerance the solver aims at. Where values run away
+    because there is no fixed point, it shrinks as they grow: the residual itself has to be small as well.
+    """
+    worst = residual.max()
+    error = worst * (1.0 + abs(values).max())
+    return (worst <= 1e3 * tolerance(worst.dtype)) & (error <= _error_allowed(worst.dtype))
+
+
+def _error_allowed(dtype: Any) -> float:
+    # float32 rounds values of a few thousand by more than float64's share: there the relative residual decides.
+    return LOG_PROB_ERROR if np.dtype(dtype) == np.float64 else 0.1

@@ -1,0 +1,113 @@
+r"""The linear systems behind every derivative and every step of policy iteration: :math:`(I - \gamma P_\pi)\,x = b`.
+
+Small worlds factorize the matrix. Others iterate with BiCGSTAB (van der Vorst 1992) on sparse sweeps, a sweep of a few
+hundred states being a thousand times cheaper than their factorization; where that stalls, worlds of up to
+``RESCUED_STATES`` are factorized after all. Transposed systems, those of reverse mode, gather over predecessors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Float
+
+from goalinf.planning.bellman import Problem, add_up
+
+DENSE_STATES = 48  # up to here a factorization is cheaper than iterating
+RESCUED_STATES = 1500  # up to here a factorization is bearable
+_PATIENCE = 100  # iterations before a rescue
+_LAST_RESORT = 1000  # iterations where there is none
+
+
+def solve_linear(
+    problem: Problem, weights: Float[Array, "U S"], right: Float[Array, " S"], accuracy: Any = 1e-11
+) -> Float[Array, " S"]:
+    r"""Solve :math:`(I - \gamma P_\pi)\,x = b`; rows of pinned states are those of the identity.
+
+    ``weights`` are the entries of :math:`\gamma P_\pi`: what the neighbors of each state pass on to it.
+
+    ``accuracy`` is the residual, relative to b, that suffices where the solution is iterated; the default leaves
+    derivatives exact to about 1e-8 even where it is amplified by :math:`1/(1-\gamma)` = 1000.
+    """
+    n_states = right.shape[0]
+
+    def matrix(weights):
+        rows = jnp.arange(n_states)
+        return jnp.eye(n_states, dtype=weights.dtype).at[rows[None], problem.neighbors].add(-weights)
+
+    if n_states <= DENSE_STATES:
+        return jnp.linalg.solve(matrix(weights), right)
+
+    def sweep(factors, places):
+        return lambda x: x - add_up(lambda u: factors[u] * x[places[u]], len(factors))
+
+    def transposed():
+        if not len(problem.origins):  # a place that very many lead to: scattering is cheaper than padded lists
+            return lambda x: x.at[problem.neighbors].add(-weights * x)
+        # Weights are gathered once, so that a sweep over predecessors costs what one over successors does.
+        return sweep(jnp.append(weights.ravel(), 0.0)[problem.origins], problem.origins % n_states)
+
+    def iterate(apply, matrix, b):
+        precision = jnp.maximum(accuracy, 64 * jnp.finfo(b.dtype).eps)
+        if n_states > RESCUED_STATES:
+            return bicgstab(apply, b, precision, _LAST_RESORT)[0]
+
+        # A loop of at most one round: nothing is factorized where, in a batch, nobody needs it. The barrier ties the
+        # matrix to the round; the compiler would take the factorization out of the loop otherwise.
+        def rescue(carry):
+            _, known = lax.optimization_barrier((carry, weights))
+            return jnp.linalg.solve(matrix(known), b), True
+
+        found = bicgstab(apply, b, precision, _PATIENCE)
+        return lax.while_loop(lambda carry: ~carry[1], rescue, found)[0]
+
+    apply = sweep(weights, problem.neighbors)
+    return lax.custom_linear_solve(
+        apply,
+        right,
+        solve=lambda _, b: iterate(apply, matrix, b),
+        transpose_solve=lambda _, b: iterate(transposed(), lambda weights: matrix(weights).T, b),
+    )
+
+
+def bicgstab(
+    apply: Callable[[Any], Any], b: Float[Array, " S"], accuracy: Any, patience: int
+) -> tuple[Float[Array, " S"], Any]:
+    """Iterate to a residual of ``accuracy`` relative to b; also whether it was reached.
+
+    The shadow residual is a fixed random vector. The usual one, b itself, breaks down on right-hand sides that are
+    symmetric or sparse, such as ones and unit vectors, which are just what derivatives ask for.
+    """
+
+    def dot(x, y):
+        return jnp.sum(x * y)
+
+    shadow = jnp.asarray(np.random.default_rng(0).normal(size=b.shape), b.dtype)
+    goal = accuracy**2 * dot(b, b)
+
+    def unfinished(carry):
+        _, residual, _, _, step = carry
+        size = dot(residual, residual)
+        return (size > goal) & jnp.isfinite(size) & (step < patience)
+
+    def improve(carry):
+        x, residual, direction, rho, step = carry
+        along = apply(direction)
+        alpha = rho / dot(shadow, along)
+        half = residual - alpha * along
+        after = apply(half)
+        length = dot(after, after)
+        omega = jnp.where(length > 0.0, dot(after, half) / length, 0.0)
+        x = x + alpha * direction + omega * half
+        residual = half - omega * after
+        last, rho = rho, dot(shadow, residual)
+        direction = residual + rho / last * alpha / omega * (direction - omega * along)
+        # The residual decides when to stop, so that a direction that is undefined after the last step does no harm.
+        return x, residual, direction, rho, step + 1
+
+    x, residual, *_ = lax.while_loop(unfinished, improve, (jnp.zeros_like(b), b, b, dot(shadow, b), 0))
+    return x, dot(residual, residual) <= goal

@@ -1,0 +1,159 @@
+r"""Planning on the host: the same backups with SciPy's sparse factorization, nothing to compile.
+
+A policy, a mode or the posterior over a few goals takes milliseconds here, and seconds to compile. The steps are those
+of :mod:`goalinf.planning.solvers.newton`; every linear system is factorized (LAPACK, SuperLU) instead of iterated.
+Where every choice has one outcome, hard planning needs no linear system at all.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from goalinf.planning.bellman import Backup, Problem, backup, log_sum_exp
+from goalinf.planning.solution import residual, solved
+from goalinf.planning.solvers.sparse_lu import Factors
+
+_MAX_STEPS = 100
+_MAX_SWEEPS = 500  # steps of the longest way that is looked for; linear systems find longer ones
+_SWEEPS = 10
+_NEAR = 0.1  # residual in nats up to which factors may be old: further out they can lead in circles
+_FAST = 0.3  # factor by which a step with old factors has to shrink the residual: ten of them cost one factorization
+_RUNAWAY = 1e9  # values so large are looked at closely
+_STEPS_TOGETHER = 40  # with old factors for many problems at once, where they cost as much as solving one by itself
+
+
+def fixed_point(
+    problem: Problem, kind: Backup, start: np.ndarray | None = None, factors: Factors | None = None
+) -> np.ndarray:
+    """Values at which the backup changes nothing, to rounding; not a number where there are none.
+
+    ``start`` are values nearby, such as those of a reward that is a little different (ignored where they are not
+    finite); ``factors`` those of a policy nearby. Soft backups use them, and go on with the same factors while these
+    bring them closer fast enough. Where the problem is that of several rewards, so are the values.
+    """
+    values = _best_ways(problem) if kind == "hard" else np.full(problem.pinned.shape, np.nan)
+    if values.ndim == 1:
+        return values if np.isfinite(values).all() else _newton(problem, kind, start, factors)
+    for g in np.flatnonzero(~np.isfinite(values).all(axis=1)).tolist():
+        values[g] = _newton(problem.one(g), kind, None if start is None else start[g], factors)
+    return values
+
+
+def _best_ways(problem: Problem) -> np.ndarray:
+    """Hard values where every choice has one outcome, by value iteration from below; elsewhere not finite.
+
+    A state is worth minus infinity until a way to a pinned one is known; each sweep learns the ways of one more step.
+    When all of the best ways are known nothing changes any more, not even in rounding, unless it pays to go round in
+    circles. What is found are the values of a policy that gets to an end, as undiscounted planning needs them.
+    """
+    discount, n_states = problem.discount, problem.neighbors.shape[1]
+    sure = discount > 0 and (problem.weights.max(axis=1) == 1.0).all()
+    if not (sure and problem.pinned.any()):
+        return np.full(problem.pinned.shape, np.nan)
+    following = problem.neighbors[problem.weights.argmax(axis=1), np.arange(n_states)]
+    # The rewards come last here: what is gathered are then whole rows.
+    income = np.where(problem.available, problem.reward, -np.inf).reshape(-1, *following.shape)
+    income = np.ascontiguousarray(np.moveaxis(income, 0, -1))
+    pinned, pins = (np.ascontiguousarray(x.reshape(-1, n_states).T) for x in (problem.pinned, problem.pins))
+    values: Any = np.where(pinned, pins, -np.inf)
+    for _ in range(min(n_states, _MAX_SWEEPS)):
+        last = values
+        ahead = (discount * last).take(following, axis=0)
+        ahead += income
+        values = ahead.max(axis=0)
+        np.copyto(values, pins, where=pinned)
+        if (values == last).all():
+            return values.T.reshape(problem.pinned.shape)
+    return np.full(problem.pinned.shape, np.nan)
+
+
+def _newton(problem: Problem, kind: Backup, start: np.ndarray | None, factors: Factors | None) -> np.ndarray:
+    try:
+        if start is None or kind == "hard" or not np.isfinite(start).all():
+            start = _from_below(problem, kind)
+        values = start
+        last, renewed = np.inf, False
+        for step in range(_MAX_STEPS):
+            backed_up, policy = backup(problem, values, kind)
+            change = backed_up - values
+            size, scale = np.abs(change).max(), 1.0 + np.abs(values).max()
+            # Quadratic convergence ends at rounding level, where the change stops shrinking.
+            stalled = renewed and step > 3 and last <= 2 * size <= 2e-6 * scale
+            if not size > 64 * np.finfo(float).eps * scale or stalled:
+                break
+            if renewed := factors is None or kind == "hard" or size > min(_NEAR, _FAST * last):
+                factors = Factors(problem, policy)
+            values, last = values + factors.solve(change), size
+    except RuntimeError:  # a singular matrix: the problem does not end
+        return np.full(problem.pinned.size, np.nan)
+    return values
+
+
+def _from_below(problem: Problem, kind: Backup) -> Any:
+    """Values of the uniform policy, and some sweeps: finite wherever the problem can end, and below the fixed point."""
+    choices = problem.available.sum(axis=0)
+    uniform = np.where(problem.pinned, 0.0, problem.available / choices)
+    income = (uniform * problem.reward).sum(axis=0) + (np.log(choices) if kind == "soft" else 0.0)
+    values: Any = Factors(problem, uniform).solve(np.where(problem.pinned, problem.pins, income))
+    for _ in range(_SWEEPS):
+        values = backup(problem, values, kind)[0]
+    return values
+
+
+def fixed_points(
+    problem: Problem, moves: sparse.csr_array, rewards: np.ndarray, start: np.ndarray, factors: Factors
+) -> np.ndarray:
+    """Soft values ``(S, B)`` of many rewards ``(A, S, B)`` at once; not a number where there are none.
+
+    The rewards come last here, so that all that is gathered or solved for are whole rows; in a :class:`Problem` of
+    several rewards they come first, so that it can be taken apart.
+
+    ``moves`` are the :func:`transitions`, ``start (S, B)`` values nearby, ``factors`` those of a policy nearby. All
+    rewards take steps with these factors, each of which is combined with the two before it (Anderson 1965); what they
+    do not reach is solved by itself.
+    """
+    available = problem.available[..., None]
+    found = np.full_like(start, np.nan)
+    column, income, values = np.arange(start.shape[1]), rewards, start
+    before: list[tuple[np.ndarray, np.ndarray]] = []  # values and the steps from there
+    for _ in range(_STEPS_TOGETHER):
+        q = income + problem.discount * (moves @ values).reshape(income.shape)
+        backed_up = log_sum_exp(np.where(available, q, -np.inf))
+        backed_up[problem.pinned] = problem.pins[problem.pinned, None]
+        change = backed_up - values
+        left = np.abs(change).max(axis=0) > 64 * np.finfo(float).eps * (1.0 + np.abs(values).max(axis=0))
+        if not left.all():
+            found[:, column[~left]] = values[:, ~left]
+            column, income, values, change = column[left], income[..., left], values[:, left], change[:, left]
+            before = [(v[:, left], f[:, left]) for v, f in before]
+        if not column.size:
+            break
+        step = factors.solve(change)
+        following = values + step
+        if before:
+            bends = np.stack([step - f for _, f in before])
+            gram = np.einsum("isb,jsb->bij", bends, bends)
+            ridge = 1e-14 * np.trace(gram, axis1=1, axis2=2) + 1e-300
+            gram += ridge[:, None, None] * np.eye(len(before))
+            share = np.linalg.solve(gram, np.einsum("isb,sb->bi", bends, step)[..., None])[..., 0].T
+            for bend, (v, _), weight in zip(bends, before, share, strict=True):
+                following = following - weight * (values - v + bend)
+        before = [*before[-1:], (values, step)]
+        values = following
+    # Where there is no fixed point values can run away until every change is within their rounding.
+    for number in np.flatnonzero(~(np.abs(found).max(axis=0) < _RUNAWAY)):
+        one = dataclasses.replace(problem, reward=rewards[..., number])
+        found[:, number] = soft_values(one, start[:, number], factors)
+    return found
+
+
+def soft_values(problem: Problem, start: np.ndarray | None = None, factors: Factors | None = None) -> np.ndarray:
+    """The soft fixed point, from values nearby or, where those lead nowhere, from below; not a number without one."""
+    for values in (fixed_point(problem, "soft", *near) for near in ((start, factors), ())):
+        if solved(residual(problem, values, "soft"), values):
+            return values
+    return np.full(problem.pinned.size, np.nan)

@@ -1,0 +1,136 @@
+"""Fits compared by what they predict."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import numpyro.distributions as dist
+import pytest
+from scipy.special import logsumexp
+from small import HALL, walks_of
+
+import goalinf as gi
+
+COLUMNS = ["rank", "elpd", "p", "elpd_diff", "se", "weight", "dse", "max_k", "bad_k", "warning"]
+
+
+@pytest.mark.parametrize("unit", ["trajectory", pytest.param("step", marks=pytest.mark.slow), "subject"])
+def test_a_table_best_first(fit, own, unit):
+    table = gi.compare({"tabular": fit, "one weight": own}, unit=unit)
+    assert list(table.columns) == COLUMNS
+    assert set(table.index) == {"tabular", "one weight"}
+    assert table["rank"].tolist() == [0, 1]
+    assert table["elpd_diff"].iloc[0] == 0
+    assert table["elpd_diff"].iloc[1] == pytest.approx(table["elpd"].iloc[1] - table["elpd"].iloc[0])
+    assert table["elpd_diff"].iloc[1] <= 0
+    assert table["weight"].sum() == pytest.approx(1.0, abs=1e-6)
+    assert ((table["warning"] == "") == (table["bad_k"] == 0)).all()
+
+
+def test_standard_errors_by_hand(fit, own):
+    """Both are those of a sum of n terms: the root of n times the standard deviation of a term."""
+    fits = {"tabular": fit, "one weight": own}
+    table = gi.compare(fits)
+    by_unit = {name: one.loo().elpd_i.values for name, one in fits.items()}
+    best = by_unit[table.index[0]]
+    for name, terms in by_unit.items():
+        n, behind = len(terms), terms - best
+        assert table.loc[name, "elpd"] == pytest.approx(terms.sum(), rel=1e-12)
+        se = np.sqrt(n * ((terms - terms.mean()) ** 2).sum() / n)
+        assert table.loc[name, "se"] == pytest.approx(se, rel=1e-12)
+        assert table.loc[name, "se"] == pytest.approx(float(fits[name].loo().se), rel=1e-9)
+        dse = np.sqrt(((behind - behind.mean()) ** 2).sum())
+        assert table.loc[name, "dse"] == pytest.approx(dse, abs=1e-12)
+    assert table["dse"].iloc[0] == 0
+    assert 0 < table["dse"].iloc[1] != table["se"].iloc[1]
+
+
+def test_approximations_beside_samples(fit, own):
+    """Fits by different algorithms are compared, and the table says so at the approximation."""
+    rough = dataclasses.replace(own, tree=own.tree.copy())
+    rough.tree.attrs["algorithm"] = "laplace"
+    table = gi.compare({"sampled": fit, "rough": rough})
+    assert f"(laplace), those of 'sampled' by {fit.tree.attrs['algorithm']}: elpd_diff" in table.loc["rough", "warning"]
+    assert "approximation" not in table.loc["sampled", "warning"]
+    assert not gi.compare({"a": rough, "b": rough})["warning"].str.contains("approximation").any()
+
+
+def test_units_count_what_was_observed(fit, walks):
+    assert fit.loo("step").n_data_points == walks.n_choices == 47
+    assert fit.loo().n_data_points == 8
+    assert fit.loo("subject").n_data_points == 2
+
+
+def test_leave_one_out_is_that_of_importance_sampling(own):
+    # With one well determined parameter plain importance sampling is accurate, and shares no code with PSIS.
+    scores = own.tree["log_likelihood"]["choices"].values.reshape(-1, 8)
+    exact = -(logsumexp(-scores, axis=0) - np.log(len(scores)))
+    assert float(own.loo().elpd) == pytest.approx(exact.sum(), abs=0.05)
+
+
+def test_steps_sum_to_trajectories(fit):
+    from goalinf.inference.comparison import _by_step, _by_trajectory
+
+    assert np.allclose(_by_step(fit).sum(-1), _by_trajectory(fit).sum(-1))
+
+
+def test_loaded_fits(fit, own, tmp_path):
+    again = {"tabular": gi.load(fit.save(tmp_path / "fit.nc")), "one weight": gi.load(own.save(tmp_path / "own.nc"))}
+    assert gi.compare(again).equals(gi.compare({"tabular": fit, "one weight": own}))
+    assert np.allclose(again["tabular"].loo("step").elpd, fit.loo("step").elpd)
+    with pytest.raises(
+        ValueError, match=r"a function cannot be kept in a file.*the fit is needed that gi\.infer returned"
+    ):
+        gi.compare(again, unit="step")
+
+
+def test_errors(fit):
+    with pytest.raises(ValueError, match="1 fit cannot be compared"):
+        gi.compare({"only": fit})
+    with pytest.raises(ValueError, match="unit is 'day'; expected 'trajectory', 'step' or 'subject'"):
+        fit.loo("day")
+
+
+def some_fit(world, data):
+    reward = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+    agent = gi.agents.soft_optimal(beta=2.0)
+    return gi.infer(jax.random.key(4), world, agent=agent, reward=reward, data=data, chains=2, warmup=100, draws=100)
+
+
+def test_other_data_and_worlds_with_memory(fit):
+    one = walks_of(seed=5)
+    first = some_fit(HALL, one)
+    said = r"'a' and 'b' are of different data \(8 trajectories with 47 choices, 2 subjects, 1 context, and 8 traj\w+ with 48"
+    with pytest.raises(ValueError, match=said):
+        gi.compare({"a": fit, "b": first})
+    elsewhere = dataclasses.replace(first, data=walks_of(seed=6))
+    with pytest.raises(ValueError, match=r"both are 8 trajectories with 48 choices, .*, with other states or choices"):
+        gi.compare({"a": first, "b": elsewhere})
+    with pytest.raises(ValueError, match="a single subject"):
+        first.loo("subject")
+    pairs = gi.with_memory(HALL)
+    table = one.to_frame()
+    names = {"trajectory": "trajectory", "step": "step", "state": "state", "action": "action"}
+    data = [gi.read_trajectories(table, world, **names) for world in (HALL, pairs)]
+    found = gi.compare({"first order": some_fit(HALL, data[0]), "second order": some_fit(pairs, data[1])})
+    assert set(found.index) == {"first order", "second order"}
+
+
+def test_held_out(fit, own, tmp_path):
+    fit = dataclasses.replace(fit, tree=fit.tree.isel(draw=slice(10), missing_dims="ignore"))
+    data = walks_of(seed=9, trajectories=3)
+    table = gi.inference.log_predictive_density(fit, data)
+    assert table["steps"].tolist() == [6, 6, 6]
+    assert np.allclose(table["bits"], -table["log_density"] / np.log(2))
+    assert np.allclose(table["bits_per_step"] * 6, table["bits"])
+    # By hand: the mean over draws of what each draw's agent gives to the walks.
+    draws = fit.posterior.stack(sample=("chain", "draw"))
+    density = []
+    for i in range(20):
+        agent = gi.agents.soft_optimal(beta=float(draws["agent.beta"][i]))
+        reward = gi.StateReward(draws["reward.values"].values[:, i], on="departure")
+        policy = agent.policy(HALL, reward).values
+        density.append(np.log(policy[data.states[:, :-1], data.actions]).sum(1))
+    assert np.allclose(table["log_density"], logsumexp(density, axis=0) - np.log(20))
+    assert gi.inference.log_predictive_density(gi.load(fit.save(tmp_path / "fit.nc")), data).equals(table)
+    assert (gi.inference.log_predictive_density(own, data)["bits"] > 0).all()

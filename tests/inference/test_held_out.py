@@ -1,0 +1,283 @@
+"""Held-out scores against sums by hand: known and new subjects, changed worlds and rewards, models of the user's own."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+import pytest
+from scipy.special import logsumexp
+from small import HALL, walks_of
+
+import goalinf as gi
+from goalinf.behavior import simulate_like
+from goalinf.precision import computing_in
+
+WANTS = gi.StateReward.at(HALL, {"a": 1.0}, default=0.0, on="departure")
+AGENTS = {
+    "keen": gi.agents.soft_optimal(beta=3.0),
+    "idle": gi.agents.soft_optimal(beta=0.3),
+    "contrary": gi.agents.anti_rational(beta=1.0),
+}
+SETTINGS = {"chains": 2, "warmup": 100, "draws": 100}
+
+
+def named(data, subjects, **labels):
+    """The same trajectories, made by these subjects."""
+    names = tuple(sorted(set(subjects), key=str))
+    known = dataclasses.replace(data.labels, subjects=names, **labels)
+    numbers = np.array([names.index(one) for one in subjects])
+    return gi.Trajectories.of(
+        data.states, data.actions, lengths=data.lengths, subject=numbers, context=data.context, labels=known
+    )
+
+
+def some(agent, seed, trajectories, steps=6, reward=WANTS, world=HALL):
+    return gi.simulate(jax.random.key(seed), world, agent, reward, trajectories=trajectories, steps=steps)
+
+
+def scores(agents, data, reward=WANTS, world=HALL):
+    """Log-likelihood of every trajectory under every agent, ``(K, N)``, from their policies."""
+    tables = [np.log(agent.policy(world, reward).values) for agent in agents]
+    return np.array([table[data.states[:, :-1], data.actions].sum(1) for table in tables])
+
+
+TRAIN = named(some(AGENTS["idle"], 0, 5), ["ann", "ann", "bob", "bob", "cyd"])
+TEST = named(some(AGENTS["contrary"], 1, 6), ["bob", "eve", "bob", "dan", "eve", "eve"])
+
+
+@pytest.mark.parametrize("by", ["subject", "data", "trajectory"])
+def test_memberships(by):
+    """Where only the option is unknown: the posterior by hand, and the new data of a unit jointly."""
+    weights = np.array([0.5, 0.3, 0.2])
+    mixture = gi.one_of(AGENTS, weights=weights, by=by)
+    fit = gi.infer(jax.random.key(0), HALL, agent=mixture, reward=WANTS, data=TRAIN, **SETTINGS)
+    table = gi.inference.log_predictive_density(fit, TEST)
+    before, after = scores(AGENTS.values(), TRAIN), scores(AGENTS.values(), TEST)
+    owners = [TRAIN.subject_names[n] for n in TRAIN.subject]
+    people = [TEST.subject_names[n] for n in TEST.subject]
+    expected = []
+    for n, who in enumerate(people):
+        known = {"subject": [o == who for o in owners], "data": [True] * 5, "trajectory": [False] * 5}[by]
+        unit = {"subject": [p == who for p in people], "data": [True] * 6, "trajectory": np.arange(6) == n}[by]
+        earlier = np.array(unit) & (np.arange(6) < n)
+        prior = np.log(weights) + before[:, known].sum(1) + after[:, earlier].sum(1)
+        expected.append(logsumexp(prior + after[:, n]) - logsumexp(prior))
+    np.testing.assert_allclose(table["log_density"], expected, atol=1e-10)
+    # Independent of the chain rule: the rows of a subject add up to its joint density.
+    if by == "subject":
+        for who in ("bob", "eve", "dan"):
+            own, known = np.array([p == who for p in people]), np.array([o == who for o in owners])
+            prior = np.log(weights) + before[:, known].sum(1)
+            joint = logsumexp(prior + after[:, own].sum(1)) - logsumexp(prior)
+            assert table["log_density"][own].sum() == pytest.approx(joint, abs=1e-10)
+
+
+def test_memberships_by_draw():
+    """With an unknown beta and unknown shares: the mean over draws of what is known by each draw."""
+    mixture = gi.agents.mixture(
+        {"soft": gi.agents.soft_optimal(beta=dist.LogNormal(0.0, 1.0)), "contrary": AGENTS["contrary"]},
+        weights=dist.Dirichlet(jnp.ones(2)),
+    )
+    fit = gi.infer(jax.random.key(0), HALL, agent=mixture, reward=WANTS, data=TRAIN, **SETTINGS)
+    fit = dataclasses.replace(fit, tree=fit.tree.isel(draw=slice(6), missing_dims="ignore"))
+    table = gi.inference.log_predictive_density(fit, TEST)
+    draws = fit.posterior.stack(sample=("chain", "draw"))
+    owners = np.array([TRAIN.subject_names[n] for n in TRAIN.subject])
+    people = np.array([TEST.subject_names[n] for n in TEST.subject])
+    for who in ("bob", "eve", "dan"):
+        joint = []
+        for i in range(12):
+            agents = (gi.agents.soft_optimal(beta=float(draws["agent.soft.beta"][i])), AGENTS["contrary"])
+            prior = np.log(draws["agent.weights"].values[:, i]) + scores(agents, TRAIN)[:, owners == who].sum(1)
+            joint.append(logsumexp(prior + scores(agents, TEST)[:, people == who].sum(1)) - logsumexp(prior))
+        expected = logsumexp(joint) - np.log(12)
+        assert table["log_density"][people == who].sum() == pytest.approx(expected, abs=1e-9)
+
+
+def test_subjects_that_print_alike():
+    train, test = named(walks_of(), [1] * 8), named(walks_of(2), ["1"] * 8)
+    fit = gi.infer(jax.random.key(0), HALL, agent=gi.one_of(AGENTS), reward=WANTS, data=train, **SETTINGS)
+    with pytest.raises(ValueError, match="subject '1' of the data and subject 1 of the fit print alike: convert one"):
+        gi.inference.log_predictive_density(fit, test)
+
+
+# -- changed conditions -----------------------------------------------------------------------------
+
+
+def by_condition(first, second):
+    return {"a": gi.StateReward(first, on="departure"), "b": gi.StateReward(second, on="departure")}
+
+
+CONTROL, TREATED = by_condition([0.0, 0.0, 1.0], [1.0, 0.0, 0.0]), by_condition([0.0, 3.0, 0.0], [0.0, 0.0, 2.0])
+SHARP = gi.gridworld("s.a", stay=True, discount=0.5)
+
+
+@pytest.fixture(scope="module")
+def arm():
+    """An unknown beta, fitted in two conditions with known rewards; the first draws."""
+    data = some(gi.agents.soft_optimal(beta=2.0), 0, 4, reward=CONTROL)
+    agent = gi.agents.soft_optimal(beta=dist.LogNormal(0.0, 1.0))
+    fit = gi.infer(jax.random.key(0), HALL, agent=agent, reward=CONTROL, data=data, **SETTINGS)
+    return dataclasses.replace(fit, tree=fit.tree.isel(draw=slice(5), missing_dims="ignore"))
+
+
+def expected_density(fit, data, rewards, world=HALL):
+    betas = fit.posterior["agent.beta"].values.ravel()
+    names = [data.context_names[n] for n in data.context]
+    by_draw = [
+        [
+            scores([gi.agents.soft_optimal(beta=float(beta))], data, rewards[name], world)[0, n]
+            for n, name in enumerate(names)
+        ]
+        for beta in betas
+    ]
+    return logsumexp(by_draw, axis=0) - np.log(len(betas))
+
+
+def test_rewards_of_a_treated_arm(arm):
+    """Conditions that share their names with those of the fit are scored with the rewards that are given."""
+    data = some(gi.agents.soft_optimal(beta=2.0), 1, 3, reward=TREATED)
+    with pytest.raises(ValueError, match=r"context 'a' were simulated with another reward.* Give reward= with the rew"):
+        gi.inference.log_predictive_density(arm, data)
+    for part, rewards in ((data, dict(reversed(TREATED.items()))), (data.select([5]), TREATED)):
+        found = gi.inference.log_predictive_density(arm, part, reward=rewards)["log_density"]
+        np.testing.assert_allclose(found, expected_density(arm, part, TREATED), atol=1e-10)
+    old = gi.inference.log_predictive_density(arm, data, reward=arm.reward)["log_density"]
+    np.testing.assert_allclose(old, expected_density(arm, data, CONTROL), atol=1e-10)
+
+
+def test_world_of_a_treated_arm(arm):
+    data = some(gi.agents.soft_optimal(beta=2.0), 1, 3, reward=CONTROL, world=SHARP)
+    with pytest.raises(
+        ValueError, match=r"of another world than the fitted data of that name: discount differ. Give wor"
+    ):
+        gi.inference.log_predictive_density(arm, data)
+    found = gi.inference.log_predictive_density(arm, data, world=SHARP)["log_density"]
+    np.testing.assert_allclose(found, expected_density(arm, data, CONTROL, SHARP), atol=1e-10)
+
+
+def test_what_the_fit_did_not_draw(arm):
+    data = some(gi.agents.soft_optimal(beta=2.0), 1, 3, reward=CONTROL)
+    prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+    with pytest.raises(ValueError, match=r"reward\.values of shape \(3,\) is needed .* the fit has drawn it not: held"):
+        gi.inference.log_predictive_density(arm, data, reward=prior)
+    with pytest.raises(ValueError, match="model= is for a model of your own"):
+        gi.inference.log_predictive_density(arm, data, model=lambda seen: None)
+    with pytest.raises(ValueError, match=r"context 'c' has no reward; the mapping has 'a', 'b'; the data have 'c'"):
+        gi.inference.log_predictive_density(
+            arm, some(gi.agents.soft_optimal(beta=2.0), 1, 3, reward={"c": CONTROL["a"]})
+        )
+
+
+def test_algorithms_are_named(arm):
+    data = some(gi.agents.soft_optimal(beta=2.0), 1, 3, reward=CONTROL)
+    rough = gi.inference.approximate(jax.random.key(0), HALL, agent=arm.agent, reward=CONTROL, data=arm.data, draws=20)
+    assert set(gi.inference.log_predictive_density(arm, data)["algorithm"]) == {arm.tree.attrs["algorithm"]}
+    assert set(gi.inference.log_predictive_density(rough, data)["algorithm"]) == {"laplace"}
+
+
+# -- models of the user's own ---------------------------------------------------------------------
+
+
+def test_conditions_of_own_models():
+    """Rewards by context in a model of the user's own, in any order, for any part of the data."""
+    data = some(gi.agents.soft_optimal(beta=2.0), 0, 4, reward=CONTROL)
+    backwards = dict(reversed(CONTROL.items()))
+
+    def model(seen):
+        beta = numpyro.sample("agent.beta", dist.LogNormal(0.0, 1.0))
+        numpyro.sample("choices", gi.Behavior(HALL, gi.agents.soft_optimal(beta=beta), backwards, like=data), obs=seen)
+
+    fit = gi.infer(jax.random.key(0), model=model, data=data, chains=2, warmup=50, draws=50)
+    fit = dataclasses.replace(fit, tree=fit.tree.isel(draw=slice(5), missing_dims="ignore"))
+    new = some(gi.agents.soft_optimal(beta=2.0), 1, 3, reward=CONTROL)
+    for part in (new.select([4, 1]), new.select([5])):
+        found = gi.inference.log_predictive_density(fit, part)["log_density"]
+        np.testing.assert_allclose(found, expected_density(fit, part, CONTROL), atol=1e-10)
+    treated = some(gi.agents.soft_optimal(beta=2.0), 1, 3, reward=TREATED)
+    with pytest.raises(
+        ValueError, match=r"simulated with another reward .* Give model=: your model with the reward of"
+    ):
+        gi.inference.log_predictive_density(fit, treated)
+    with pytest.raises(ValueError, match=r"a model of your own holds its worlds and rewards itself: give model="):
+        gi.inference.log_predictive_density(fit, treated, reward=TREATED)
+
+    def other(seen):
+        beta = numpyro.sample("agent.beta", dist.LogNormal(0.0, 1.0))
+        numpyro.sample("choices", gi.Behavior(HALL, gi.agents.soft_optimal(beta=beta), TREATED), obs=seen)
+
+    found = gi.inference.log_predictive_density(fit, treated, model=other)["log_density"]
+    np.testing.assert_allclose(found, expected_density(fit, treated, TREATED), atol=1e-10)
+
+
+def test_subjects_of_own_models():
+    """Parameters that a model looks up by number belong to the subject of that name; there are none for new ones."""
+    train = named(walks_of(), ["ann"] * 3 + ["bob"] * 3 + ["cyd"] * 2)
+
+    def looked_up(seen):
+        beta = numpyro.sample("beta", dist.LogNormal(0.0, 1.0).expand([3]).to_event(1))
+        mixture = gi.agents.mixture(
+            {"a": gi.agents.soft_optimal(beta=beta[seen.subject[0]]), "b": gi.agents.uniform()}, by="trajectory"
+        )
+        numpyro.sample("choices", gi.Behavior(HALL, mixture, WANTS), obs=seen)
+
+    fit = gi.infer(jax.random.key(0), model=looked_up, data=train, chains=2, warmup=50, draws=50)
+    fit = dataclasses.replace(fit, tree=fit.tree.isel(draw=slice(5), missing_dims="ignore"))
+    test = named(walks_of(4, trajectories=2), ["cyd", "cyd"])
+    found = gi.inference.log_predictive_density(fit, test)["log_density"]
+    by_draw = [
+        logsumexp(scores([gi.agents.soft_optimal(beta=float(beta)), gi.agents.uniform()], test) + np.log(0.5), axis=0)
+        for beta in fit.posterior["beta"].values[..., 2].ravel()
+    ]
+    np.testing.assert_allclose(found, logsumexp(by_draw, axis=0) - np.log(10), atol=1e-10)
+    with pytest.raises(
+        ValueError, match=r"subject 'dan' was not fitted, and the model looks parameters up by data\.sub"
+    ):
+        gi.inference.log_predictive_density(fit, named(walks_of(4, trajectories=2), ["dan", "dan"]))
+
+
+def test_memberships_in_own_models():
+    """A mixture inside a model of the user's own: known subjects and new ones, as in a fit by agent and reward."""
+
+    def model(seen):
+        numpyro.sample("nothing", dist.Normal(0.0, 1.0))
+        numpyro.sample("choices", gi.Behavior(HALL, gi.one_of(AGENTS), WANTS), obs=seen)
+
+    own = gi.infer(jax.random.key(0), model=model, data=TRAIN, chains=2, warmup=50, draws=50)
+    fit = gi.infer(jax.random.key(0), HALL, agent=gi.one_of(AGENTS), reward=WANTS, data=TRAIN, **SETTINGS)
+    found, expected = (gi.inference.log_predictive_density(one, TEST)["log_density"] for one in (own, fit))
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+def test_subjects_with_large_numbers_are_simulated_one_by_one():
+    """Each subject draws the agent it is, whatever its number; the trajectories of a subject share it."""
+    n, right = 40, np.full((40, 2), 3)
+    like = gi.Trajectories.of(np.zeros((n, 3), int), right, lengths=[2] * n, subject=np.repeat(np.arange(20), 2) + 100)
+    sure = gi.StateReward.at(HALL, {"a": 50.0}, default=0.0, on="arrival")
+    mixture = gi.one_of([gi.agents.soft_optimal(beta=5.0), gi.agents.anti_rational(beta=5.0)])
+    with computing_in("float64"):
+        sampled = gi.Behavior(HALL, mixture, sure, like=like).sample(jax.random.key(0))
+    for data in (sampled, simulate_like(jax.random.key(0), HALL, mixture, sure, like)):
+        forward = np.asarray(data.states)[:, 1].reshape(20, 2) == 1
+        assert (forward[:, 0] == forward[:, 1]).all()
+        assert 2 < forward[:, 0].sum() < 18
+
+
+def test_subjects_whose_numbers_have_gaps():
+    """Data without names keep their numbers when trajectories are selected: each subject is one of the agents still."""
+    plain = gi.Trajectories.of(TRAIN.states, TRAIN.actions, subject=[0, 0, 3, 3, 7])
+    mixture, weights = gi.one_of(AGENTS), np.full(3, 1 / 3)
+    for chosen, groups in ([4], [[0]]), ([2, 4, 3], [[0, 2], [1]]):
+        part = plain.select(chosen)
+        joint = scores(AGENTS.values(), part)
+        expected = sum(logsumexp(np.log(weights) + joint[:, group].sum(1)) for group in groups)
+        assert float(gi.Behavior(HALL, mixture, WANTS).log_prob(part)) == pytest.approx(expected, abs=1e-10)
+    fit = gi.infer(jax.random.key(0), HALL, agent=mixture, reward=WANTS, data=plain.select([2, 4, 3]), **SETTINGS)
+    shares = fit.responsibilities["agent.which"].isel(chain=0, draw=0).values
+    part = scores(AGENTS.values(), plain.select([2, 4, 3]))
+    for number, group in ((3, [0, 2]), (7, [1])):
+        joint = part[:, group].sum(1)
+        np.testing.assert_allclose(shares[number], np.exp(joint - logsumexp(joint)), atol=1e-10)
