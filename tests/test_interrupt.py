@@ -18,7 +18,7 @@ import goalinf as gi
 from goalinf import cli, interrupt
 from goalinf.cli import common
 from goalinf.cli.interrupt import Listener
-from goalinf.identify.audit.audit import refits
+from goalinf.identify.audit import refits
 from goalinf.inference.results.checkpoint import Checkpoint
 from goalinf.inference.samplers.imh import IndependentChains
 from goalinf.precision import computing_in

@@ -169,7 +169,7 @@ def fit(
     found = gi.infer(
         jax.random.key(seed),
         place,
-        agent=getattr(gi, agent.value)(beta=getattr(dist, name)(*numbers) if name else numbers[0]),
+        agent=getattr(gi.agents, agent.value)(beta=getattr(dist, name)(*numbers) if name else numbers[0]),
         reward=gi.ActionReward(prior) if on is None else gi.StateReward(prior, on=on.value),
         data=data,
         chains=chains,

@@ -22,9 +22,9 @@ from goalinf.agents import (
     Satisficing,
     Softmax,
     ValueIteration,
-    linear,
     plan,
 )
+from goalinf.planning.solvers import bicgstab
 from goalinf.precision import cast, computing_in
 
 BETA, STEP = 2.0, 1e-5
@@ -143,7 +143,7 @@ def test_large_worlds(name):
     world, other = (
         gi.garnet(jax.random.key(i), states=70, actions=2, branching=3, discount=0.9, terminal=2) for i in (1, 2)
     )
-    assert world.n_states > linear.DENSE_STATES
+    assert world.n_states > bicgstab.DENSE_STATES
     rng = np.random.default_rng(0)
     make = {
         "optimism": lambda beta, w: Agent(planner=ValueIteration(outlook=Optimism(w)), choice=Softmax(beta)),

@@ -24,7 +24,7 @@ def program(name, order):
     """One compiled program for all worlds of a shape: the parameters are log beta and the reward."""
 
     def log_likelihood(x, mdp, weights):
-        agent = getattr(gi, name)(beta=jnp.exp(x[0]))
+        agent = getattr(gi.agents, name)(beta=jnp.exp(x[0]))
         log_probs = gi.agents.plan(agent, mdp, gi.ActionReward(x[1:].reshape(weights.shape))).log_probs
         return jnp.sum(jnp.where(weights > 0, weights * jnp.where(weights > 0, log_probs, 0.0), 0.0))
 

@@ -37,7 +37,7 @@ OTHERS = {
 
 def documented(name):
     """Further arguments that the docstring of a constructor names."""
-    (text,) = re.findall(r"\*\*others\n(.*?)\n\nReturns\n", inspect.getdoc(getattr(gi, name)), re.DOTALL)
+    (text,) = re.findall(r"\*\*others\n(.*?)\n\nReturns\n", inspect.getdoc(getattr(gi.agents, name)), re.DOTALL)
     return set(re.findall(r"``(\w+)(?:=[\d.]+)?``", text))
 
 
@@ -49,7 +49,7 @@ def test_every_constructor_is_here():
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_docstrings_name_the_other_arguments(name):
-    taken, own = set(), set(inspect.signature(getattr(gi, name)).parameters)
+    taken, own = set(), set(inspect.signature(getattr(gi.agents, name)).parameters)
     for key, value in OTHERS.items():
         if key in own:
             continue
@@ -122,7 +122,7 @@ def test_every_number_can_be_a_prior(name):
     prior = dist.Uniform(0.1, 0.9)
     skipped = {"default"}
     agent = known.at(**dict.fromkeys(set(known.parameters) - skipped, prior))
-    function = getattr(gi, name)
+    function = getattr(gi.agents, name)
     own = [key for key in inspect.signature(function).parameters if key in known.parameters and key not in skipped]
     fixed = {
         "option": {"options": [named_agents.FIRST, named_agents.SECOND]},

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 import goalinf as gi
-from goalinf.identify.planners import misspecification
+from goalinf.identify.agents import misspecification
 
 DISCOUNT, BETA, NEAR = 0.8, 2.0, 0.3
 PAIR = {"far": gi.agents.boltzmann(BETA), "near": gi.agents.myopic(NEAR, beta=BETA)}

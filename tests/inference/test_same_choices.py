@@ -195,7 +195,7 @@ def test_moving_away_from_a_goal_that_was_reached_never_makes_it_likelier(length
     start = data.draw(st.integers(0, near))
     rewards = gi.goals(hall, {"reached": (0, near), "rival": (0, length - 1)}, step_cost=2.0)
     walk = list(range(start, length))
-    agent = getattr(gi, kind)(beta=beta)
+    agent = getattr(gi.agents, kind)(beta=beta)
     found = gi.goal_posterior(hall, agent, rewards, gi.Trajectories.of([walk], [[3] * (len(walk) - 1)]))
     reached = found.sel(goal="reached")[0].values[near - start :]
     assert (np.diff(reached) <= 1e-12).all()
