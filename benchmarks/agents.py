@@ -38,40 +38,44 @@ def makers(world: gi.World) -> dict[str, Callable[[Any], Any]]:
     corners = [world.states[0], world.states[-1]]
     swapped = [0, 2, 1, 4, 3]
     return {
-        "boltzmann": lambda b: gi.agents.boltzmann(b),
-        "soft_optimal": lambda b: gi.agents.soft_optimal(b),
-        "finite_horizon": lambda b: gi.agents.finite_horizon(STEPS, b),
-        "lookahead": lambda b: gi.agents.lookahead(5, b),
-        "lookahead (one of 1 to 8)": lambda b: gi.agents.lookahead(gi.one_of(list(range(1, 9))), beta=b),
-        "myopic": lambda b: gi.agents.myopic(0.5, b),
-        "hyperbolic": lambda b: gi.agents.hyperbolic(0.5, b, horizon=STEPS),
-        "quasi_hyperbolic": lambda b: gi.agents.quasi_hyperbolic(0.6, b),
-        "quasi_hyperbolic (sophisticated)": lambda b: gi.agents.quasi_hyperbolic(0.6, b, sophisticated=True),
-        "boltzmann (mean backup)": lambda b: gi.agents.boltzmann(b, backup="mean"),
-        "kl_bounded": lambda b: gi.agents.kl_bounded(b, np.full(n_actions, 1.0 / n_actions)),
-        "rational_inattention": lambda b: gi.agents.rational_inattention(b),
-        "rational_inattention (foreseen)": lambda b: gi.agents.rational_inattention(b, foreseen=True),
-        "satisficing": lambda b: gi.agents.satisficing(0.2, 5.0 * b),
-        "successor_representation": lambda b: gi.agents.successor_representation(b),
-        "risk_sensitive": lambda b: gi.agents.risk_sensitive(-0.5, b),
-        "cvar": lambda b: gi.agents.cvar(0.5, b),
-        "prospect": lambda b: gi.agents.prospect(2.0, b),
-        "prospect (cumulative)": lambda b: gi.agents.prospect(2.0, b, weighting=0.65),
-        "optimistic": lambda b: gi.agents.optimistic(0.5, b),
-        "illusion_of_control": lambda b: gi.agents.illusion_of_control(2.0, b),
-        "extremal": lambda b: gi.agents.extremal(0.5, b),
-        "false_dynamics": lambda b: gi.agents.false_dynamics(0.2, b, alternative=swapped),
-        "slipping (foreseen)": lambda b: gi.agents.slipping(0.2, b, foreseen=True),
-        "boltzmann (lapse)": lambda b: gi.agents.boltzmann(b, lapse=0.1),
-        "habitual": lambda b: gi.agents.habitual(0.5, b, habit_rate=0.5),
-        "noisy_plan (16 draws)": lambda b: gi.agents.noisy_plan(0.3, b, draws=16),
-        "abandoning": lambda b: gi.agents.abandoning(0.05, b, recovery=0.05),
-        "switching (2 goals)": lambda b: gi.agents.switching(0.1, b),
-        "subgoal (2 places)": lambda b: gi.agents.subgoal(0.5, b, world=world, places=corners),
-        "option (4 options)": lambda b: gi.agents.options(options, b, early=0.1),
-        "plan_commitment (depths to 4)": lambda b: gi.agents.plan_commitment(0.1, b, depths=4, commitment=3),
-        "q_learning": lambda b: gi.agents.q_learning(0.3, b),
-        "anti_rational": lambda b: gi.agents.anti_rational(b),
+        "boltzmann": lambda b: gi.agents.boltzmann(beta=b),
+        "soft_optimal": lambda b: gi.agents.soft_optimal(beta=b),
+        "finite_horizon": lambda b: gi.agents.finite_horizon(horizon=STEPS, beta=b),
+        "lookahead": lambda b: gi.agents.lookahead(depth=5, beta=b),
+        "lookahead (one of 1 to 8)": lambda b: gi.agents.lookahead(depth=gi.one_of(list(range(1, 9))), beta=b),
+        "myopic": lambda b: gi.agents.myopic(discount=0.5, beta=b),
+        "hyperbolic": lambda b: gi.agents.hyperbolic(k=0.5, beta=b, horizon=STEPS),
+        "quasi_hyperbolic": lambda b: gi.agents.quasi_hyperbolic(present_bias=0.6, beta=b),
+        "quasi_hyperbolic (sophisticated)": lambda b: gi.agents.quasi_hyperbolic(
+            present_bias=0.6, beta=b, sophisticated=True
+        ),
+        "boltzmann (mean backup)": lambda b: gi.agents.boltzmann(beta=b, backup="mean"),
+        "kl_bounded": lambda b: gi.agents.kl_bounded(beta=b, default=np.full(n_actions, 1.0 / n_actions)),
+        "rational_inattention": lambda b: gi.agents.rational_inattention(beta=b),
+        "rational_inattention (foreseen)": lambda b: gi.agents.rational_inattention(beta=b, foreseen=True),
+        "satisficing": lambda b: gi.agents.satisficing(aspiration=0.2, sharpness=5.0 * b),
+        "successor_representation": lambda b: gi.agents.successor_representation(beta=b),
+        "risk_sensitive": lambda b: gi.agents.risk_sensitive(risk=-0.5, beta=b),
+        "cvar": lambda b: gi.agents.cvar(tail=0.5, beta=b),
+        "prospect": lambda b: gi.agents.prospect(loss_aversion=2.0, beta=b),
+        "prospect (cumulative)": lambda b: gi.agents.prospect(loss_aversion=2.0, beta=b, weighting=0.65),
+        "optimistic": lambda b: gi.agents.optimistic(optimism=0.5, beta=b),
+        "illusion_of_control": lambda b: gi.agents.illusion_of_control(control=2.0, beta=b),
+        "extremal": lambda b: gi.agents.extremal(peak=0.5, beta=b),
+        "false_dynamics": lambda b: gi.agents.false_dynamics(confusion=0.2, beta=b, alternative=swapped),
+        "slipping (foreseen)": lambda b: gi.agents.slipping(slip=0.2, beta=b, foreseen=True),
+        "boltzmann (lapse)": lambda b: gi.agents.boltzmann(beta=b, lapse=0.1),
+        "habitual": lambda b: gi.agents.habitual(persistence=0.5, beta=b, habit_rate=0.5),
+        "noisy_plan (16 draws)": lambda b: gi.agents.noisy_plan(plan_noise=0.3, beta=b, draws=16),
+        "abandoning": lambda b: gi.agents.abandoning(hazard=0.05, beta=b, recovery=0.05),
+        "switching (2 goals)": lambda b: gi.agents.switching(switch=0.1, beta=b),
+        "subgoal (2 places)": lambda b: gi.agents.subgoal(detour=0.5, beta=b, world=world, places=corners),
+        "options (4)": lambda b: gi.agents.options(options=options, beta=b, early=0.1),
+        "plan_commitment (depths to 4)": lambda b: gi.agents.plan_commitment(
+            replan=0.1, beta=b, depths=4, commitment=3
+        ),
+        "q_learning": lambda b: gi.agents.q_learning(learning_rate=0.3, beta=b),
+        "anti_rational": lambda b: gi.agents.anti_rational(beta=b),
     }
 
 
@@ -108,7 +112,7 @@ def table(side: int, calls: int) -> pd.DataFrame:
     rng = np.random.default_rng(side)
     values = 0.5 * rng.normal(size=side**2)
     truth = gi.StateReward(values, on="departure")
-    walks = gi.simulate(jax.random.key(0), world, gi.agents.boltzmann(2.0), truth, trajectories=WALKS, steps=STEPS)
+    walks = gi.simulate(jax.random.key(0), world, gi.agents.boltzmann(beta=2.0), truth, trajectories=WALKS, steps=STEPS)
     data = walks.unlabeled()
     rows = []
     for name, make in makers(world).items():

@@ -54,7 +54,7 @@ def test_agents_and_rewards_print_their_numbers():
     assert repr(gi.agents.soft_optimal(beta=2.0, lapse=0.05)) == "soft_optimal(beta=2, lapse=0.05)"
     assert repr(gi.agents.soft_optimal(beta=dist.LogNormal(0.0, 1.0))) == "soft_optimal(beta=LogNormal(loc=0, scale=1))"
     assert repr(gi.StateReward([0.0, 2.5], on="arrival")) == "StateReward(values=[0, 2.5], on='arrival')"
-    several = gi.agents.lookahead(gi.one_of([1, 2]), beta=1.0)
+    several = gi.agents.lookahead(depth=gi.one_of([1, 2]), beta=1.0)
     assert repr(several) == "one_of(depth=[1, 2], weights=[0.5, 0.5], by='subject')"
 
 

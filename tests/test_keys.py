@@ -21,8 +21,10 @@ WALK = gi.simulate(0, HALL, AGENT, WANTS, trajectories=3, steps=4)
 def public():
     """Every public function and method with a random key, by name; the keys of a world are names of states."""
     found = {}
-    for name in sorted(set(gi.__all__) - {"World"}):
-        thing = getattr(gi, name)
+    rooms = [gi.agents, gi.identify, gi.inference]
+    things = {name: getattr(gi, name) for name in sorted(set(gi.__all__) - {"World"})}
+    things |= {name: getattr(room, name) for room in rooms for name in room.__all__}
+    for name, thing in things.items():
         members = vars(thing).items() if inspect.isclass(thing) else [("", thing)]
         found.update({f"{name}.{member}".rstrip("."): one for member, one in members if not member.startswith("_")})
     for module in pkgutil.iter_modules(goalinf_models.__path__):
@@ -37,7 +39,16 @@ def public():
 
 
 def test_there_are_such():
-    expected = {"infer", "simulate", "approximate", "find_map", "evidence", "garnet", "zero_reward", "Fit.predict"}
+    expected = {
+        "infer",
+        "simulate",
+        "approximate",
+        "find_map",
+        "marginal_likelihood",
+        "garnet",
+        "zero_reward",
+        "Fit.predict",
+    }
     assert expected | {"Behavior.sample", "OptimalityPreserving.draw", "ashwood_2022.example"} <= set(public())
 
 

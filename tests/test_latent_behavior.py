@@ -17,7 +17,7 @@ import goalinf as gi
 from goalinf.agents import solve
 
 G3, REWARD = named_agents.G3, named_agents.G3_REWARD
-MODAL = ["abandoning", "noisy_plan", "option", "plan_commitment", "subgoal", "switching"]
+MODAL = ["abandoning", "noisy_plan", "options", "plan_commitment", "subgoal", "switching"]
 STEPS = 5
 slow = partial(pytest.param, marks=pytest.mark.slow)
 
@@ -130,7 +130,7 @@ def test_a_noisy_plan_is_many_plans():
     """Every state is averaged by itself; what is simulated repeats its errors as often as that says."""
     ring = gi.from_arrays(np.roll(np.eye(2), 1, axis=0)[:, None].repeat(3, axis=1), initial=[1.0, 0.0], discount=0.5)
     wants = gi.ActionReward([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
-    agent = gi.agents.noisy_plan(1.0, beta=4.0, draws=7)
+    agent = gi.agents.noisy_plan(plan_noise=1.0, beta=4.0, draws=7)
     probs = np.exp(solve(agent, ring, wants).log_probs)  # (7, 2, 3)
     expected = np.log([(probs[:, 0, 1] ** 2).mean() * (probs[:, 1, 1] * probs[:, 1, 2]).mean()])
     walk = gi.Trajectories.of([[0, 1, 0, 1, 0]], [[1, 1, 1, 2]])
@@ -148,14 +148,14 @@ def test_a_noisy_plan_is_many_plans():
 
 def test_one_policy_has_no_modes():
     with pytest.raises(ValueError, match="no latent modes"):
-        gi.Behavior(G3, gi.agents.habitual(0.5, 2.0), REWARD).mode_posterior(walks("habitual"))
+        gi.Behavior(G3, gi.agents.habitual(persistence=0.5, beta=2.0), REWARD).mode_posterior(walks("habitual"))
 
 
 def test_habits():
-    agent = gi.agents.habitual(0.5, golden.G3_BETA, habit_rate=0.3)
+    agent = gi.agents.habitual(persistence=0.5, beta=golden.G3_BETA, habit_rate=0.3)
     data = walks("habitual", agent=agent, steps=9)
     scores = gi.Behavior(G3, agent, REWARD).log_prob_by_step(data)
-    Q = solve(gi.agents.boltzmann(golden.G3_BETA), G3, REWARD).log_probs / golden.G3_BETA
+    Q = solve(gi.agents.boltzmann(beta=golden.G3_BETA), G3, REWARD).log_probs / golden.G3_BETA
     for n in range(len(scores)):
         for t, (s, a) in enumerate(zip(data.states[n], data.actions[n], strict=False)):
             expected = history_oracles.persevering(Q, golden.G3_BETA, 0.5, data.actions[n][:t], rate=0.3)
@@ -163,7 +163,7 @@ def test_habits():
 
 
 def test_learning():
-    agent = gi.agents.q_learning(0.3, 2.0)
+    agent = gi.agents.q_learning(learning_rate=0.3, beta=2.0)
     data = walks("q_learning", agent=agent, steps=12)
     scores = gi.Behavior(G3, agent, REWARD).log_prob_by_step(data)
     for n in range(len(scores)):
@@ -175,7 +175,7 @@ def test_learning():
 def test_what_a_learner_expects_at_first_trades_with_the_scale_and_level_of_the_reward():
     """r -> c r + d, beta -> beta / c, initial -> c initial + d / (1 - discount): the same, where nothing ends."""
     scale, level, first = 1.7, 0.4, 0.6
-    one = gi.agents.q_learning(0.3, 2.0, initial=first)
+    one = gi.agents.q_learning(learning_rate=0.3, beta=2.0, initial=first)
     other = one.at(beta=2.0 / scale, initial=scale * first + level / (1 - golden.G3_DISCOUNT))
     kept = one.at(beta=2.0 / scale)  # its first values are given, so that only one level of the reward makes up for c
     moved = gi.ActionReward(scale * golden.G3_R + level)
@@ -207,7 +207,7 @@ def two_step_world():
 def test_the_two_step_task():
     world, reward = two_step_world()
     numbers = {"eligibility": 0.6, "repetition": 0.1, "model_based": 0.4}
-    agent = gi.agents.two_step(0.5, 0.4, 5.0, 3.0, **numbers)
+    agent = gi.agents.two_step(learning_rate_1=0.5, learning_rate_2=0.4, beta_1=5.0, beta_2=3.0, **numbers)
     data = gi.simulate(jax.random.key(0), world, agent, reward, trajectories=1, steps=90)
     scores = gi.Behavior(world, agent, reward).log_prob_by_step(data).reshape(-1, 3)
     states, actions = data.states[0][:-1].reshape(-1, 3), data.actions[0].reshape(-1, 3)
@@ -221,7 +221,15 @@ def test_the_two_step_task():
 def test_nothing_is_learned_for_a_first_choice_that_nobody_saw():
     """Not for the choice of the trial before, nor for any other; what came of the second one is learned all the same."""
     world, reward = two_step_world()
-    agent = gi.agents.two_step(0.5, 0.4, 5.0, 3.0, eligibility=0.6, repetition=0.3, model_based=0.4)
+    agent = gi.agents.two_step(
+        learning_rate_1=0.5,
+        learning_rate_2=0.4,
+        beta_1=5.0,
+        beta_2=3.0,
+        eligibility=0.6,
+        repetition=0.3,
+        model_based=0.4,
+    )
     states = [0, 1, 3, 0, 2, 3, 0, 1, 4, 0]
     scores = {}
     for name, first in {"seen": [0, 1, 0], "second unseen": [0, -1, 0], "two unseen": [-1, -1, 0]}.items():
@@ -246,7 +254,7 @@ def test_nothing_is_learned_for_a_first_choice_that_nobody_saw():
 
 def test_a_first_choice_is_repeated_whatever_was_seen_of_the_second():
     world, reward = two_step_world()
-    agent = gi.agents.two_step(0.5, 0.4, 5.0, 3.0, repetition=0.6)
+    agent = gi.agents.two_step(learning_rate_1=0.5, learning_rate_2=0.4, beta_1=5.0, beta_2=3.0, repetition=0.6)
     for last, second in itertools.product((0, 1), (0, -1)):
         data = gi.Trajectories.of([[0, 1, 4, 0, 1]], [[last, second, 0, 0]])
         score = gi.Behavior(world, agent, reward).log_prob_by_step(data)[0, 3]
@@ -261,7 +269,7 @@ def test_a_slip_that_is_not_recorded_moves_the_world_all_the_same():
         recorded: gi.simulate(
             jax.random.key(0),
             room,
-            gi.agents.slipping(0.6, beta=20.0, recorded=recorded),
+            gi.agents.slipping(slip=0.6, beta=20.0, recorded=recorded),
             reward,
             trajectories=2000,
             steps=4,
@@ -269,7 +277,7 @@ def test_a_slip_that_is_not_recorded_moves_the_world_all_the_same():
         for recorded in ("executed", "intended")
     }
     meant = walks["intended"]
-    again = gi.Behavior(room, gi.agents.slipping(0.6, beta=20.0, recorded="intended"), reward, like=meant)
+    again = gi.Behavior(room, gi.agents.slipping(slip=0.6, beta=20.0, recorded="intended"), reward, like=meant)
     there = [np.mean(np.asarray(each.states)[:, -1] == room.index("a")) for each in walks.values()]
     there.append(np.mean(np.asarray(again.sample(jax.random.key(1)).states)[:, -1] == room.index("a")))
     assert np.ptp(there) < 5 * np.sqrt(2 * there[0] * (1 - there[0]) / 2000)
@@ -278,13 +286,13 @@ def test_a_slip_that_is_not_recorded_moves_the_world_all_the_same():
     chance = 0.4 + 0.6 * (leads[meant.states[:, :-1]] == as_meant[..., None]).mean(-1)  # a slip may lead there, too
     spread = np.sqrt((chance * (1 - chance)).sum())
     assert abs((as_meant == meant.states[:, 1:]).sum() - chance.sum()) < 5 * spread
-    policy = gi.agents.slipping(0.6, beta=20.0, recorded="intended").policy(room, reward).values
+    policy = gi.agents.slipping(slip=0.6, beta=20.0, recorded="intended").policy(room, reward).values
     first = meant.actions[meant.states[:, 0] == room.index("s"), 0]
     chances = np.bincount(first, minlength=4) / len(first)
     np.testing.assert_allclose(chances, policy[room.index("s")], atol=5 * 0.5 / np.sqrt(len(first)))
 
 
-@pytest.mark.parametrize("name", ["abandoning", slow("habitual"), slow("switching"), "option", slow("q_learning")])
+@pytest.mark.parametrize("name", ["abandoning", slow("habitual"), slow("switching"), "options", slow("q_learning")])
 def test_simulation_follows_the_same_law(name):
     """How often each sequence of actions comes up against how likely it was, given the states that came up."""
     data = walks(name, trajectories=4000, steps=3, seed=1)
@@ -301,7 +309,9 @@ def test_gradients_and_batches():
     data = walks("abandoning", steps=8)
 
     def density(hazard, persistence):
-        agent = gi.agents.abandoning(hazard, 2.0, execution=gi.agents.habitual(persistence, 2.0).execution)
+        agent = gi.agents.abandoning(
+            hazard=hazard, beta=2.0, execution=gi.agents.habitual(persistence=persistence, beta=2.0).execution
+        )
         return gi.Behavior(G3, agent, REWARD).log_prob(data)
 
     with jax.enable_x64(True):
@@ -320,7 +330,10 @@ def test_gradients_and_batches():
 @pytest.fixture(scope="module")
 def people():
     """Two subjects with three walks each."""
-    each = [walks("lookahead", trajectories=3, steps=6, agent=gi.agents.lookahead(d, 2.0), seed=d) for d in (1, 4)]
+    each = [
+        walks("lookahead", trajectories=3, steps=6, agent=gi.agents.lookahead(depth=d, beta=2.0), seed=d)
+        for d in (1, 4)
+    ]
     subject = np.repeat([0, 1], 3)
     order = [0, 3, 1, 4, 2, 5]  # subjects take turns
     states, actions = (np.concatenate([getattr(one, x) for one in each])[order] for x in ("states", "actions"))
@@ -330,9 +343,9 @@ def people():
 @pytest.mark.parametrize("by", ["subject", "trajectory", "data"])
 def test_one_of_is_a_sum_over_options(people, by):
     depths, weights = [1, 2, 4], np.array([0.5, 0.3, 0.2])
-    mixture = gi.agents.lookahead(gi.one_of(depths, weights=weights, by=by), beta=2.0)
+    mixture = gi.agents.lookahead(depth=gi.one_of(depths, weights=weights, by=by), beta=2.0)
     alone = np.array(
-        [gi.Behavior(G3, gi.agents.lookahead(d, 2.0), REWARD).log_prob_by_trajectory(people) for d in depths]
+        [gi.Behavior(G3, gi.agents.lookahead(depth=d, beta=2.0), REWARD).log_prob_by_trajectory(people) for d in depths]
     )
     group = {"subject": people.subject, "trajectory": np.arange(6), "data": np.zeros(6, int)}[by]
     scores = np.stack([alone[:, group == g].sum(1) for g in np.unique(group)], axis=1)
@@ -341,7 +354,7 @@ def test_one_of_is_a_sum_over_options(people, by):
     np.testing.assert_allclose(behavior.log_prob(people), expected, rtol=1e-12)
     np.testing.assert_allclose(behavior.log_prob_by_trajectory(people).sum(), expected, rtol=1e-12)
     np.testing.assert_allclose(behavior.log_prob_by_step(people).sum(), expected, rtol=1e-12)
-    whole = gi.one_of({str(d): gi.agents.lookahead(d, 2.0) for d in depths}, weights=weights, by=by)
+    whole = gi.one_of({str(d): gi.agents.lookahead(depth=d, beta=2.0) for d in depths}, weights=weights, by=by)
     np.testing.assert_allclose(gi.Behavior(G3, whole, REWARD).log_prob(people), expected, rtol=1e-12)
 
 
@@ -374,22 +387,22 @@ def test_unknown_options_are_refused():
     with pytest.raises((ValueError, TypeError), match="person"):
         gi.one_of([1, 2], by="person")
     with pytest.raises(ValueError, match="different sorts"):
-        gi.one_of([gi.agents.boltzmann(1.0), REWARD])
+        gi.one_of([gi.agents.boltzmann(beta=1.0), REWARD])
     with pytest.raises(ValueError, match="both one_of"):
-        gi.agents.lookahead(gi.one_of([1, 2]), beta=gi.one_of([1.0, 2.0]))
+        gi.agents.lookahead(depth=gi.one_of([1, 2]), beta=gi.one_of([1.0, 2.0]))
     with pytest.raises(ValueError, match="depth is 0"):
-        gi.agents.lookahead(gi.one_of([0, 2]), beta=1.0)
+        gi.agents.lookahead(depth=gi.one_of([0, 2]), beta=1.0)
     with pytest.raises(ValueError, match="several policies"):
-        gi.Behavior(G3, gi.agents.lookahead(gi.one_of([1, 2]), beta=1.0), REWARD).policy  # noqa: B018
+        gi.Behavior(G3, gi.agents.lookahead(depth=gi.one_of([1, 2]), beta=1.0), REWARD).policy  # noqa: B018
 
 
 def test_numeric_options_of_any_parameter():
-    mixture = gi.agents.quasi_hyperbolic(gi.one_of([0.3, 1.0]), 2.0)
+    mixture = gi.agents.quasi_hyperbolic(present_bias=gi.one_of([0.3, 1.0]), beta=2.0)
     assert mixture.names == (0.3, 1.0)
     assert mixture.parameter == "present_bias"
     assert set(mixture.parameters) == {"beta"}
     assert mixture.at(beta=dist.LogNormal(0.0, 1.0)).agents[1].parameters["beta"] is not None
-    whole = gi.one_of({"a": gi.agents.boltzmann(1.0), "b": gi.agents.lookahead(2, 1.0)})
+    whole = gi.one_of({"a": gi.agents.boltzmann(beta=1.0), "b": gi.agents.lookahead(depth=2, beta=1.0)})
     assert set(whole.parameters) == {"a.beta", "b.beta"}
     assert whole.at(**{"b.beta": 3.0}).agents[1].parameters["beta"] == 3.0
     with pytest.raises(ValueError, match=r"no parameter 'beta'"):

@@ -70,9 +70,12 @@ def test_what_the_page_on_data_shows_runs(repository, tmp_path, monkeypatch):
 
 
 AGENTS = {
-    "q_learning": (gi.agents.q_learning(0.3, 2.0), bandit(discount=0.9)),
-    "habitual": (gi.agents.habitual(0.7, 1.5, habit_rate=0.4), bandit(discount=0.9)),
-    "habits of states": (gi.agents.habitual(0.7, 1.5, habit_rate=0.4, by_state=True), bandit(discount=0.9)),
+    "q_learning": (gi.agents.q_learning(learning_rate=0.3, beta=2.0), bandit(discount=0.9)),
+    "habitual": (gi.agents.habitual(persistence=0.7, beta=1.5, habit_rate=0.4), bandit(discount=0.9)),
+    "habits of states": (
+        gi.agents.habitual(persistence=0.7, beta=1.5, habit_rate=0.4, by_state=True),
+        bandit(discount=0.9),
+    ),
 }
 
 
@@ -96,8 +99,8 @@ def test_an_unseen_choice_feeds_no_habit(by_state):
     P = np.array([[[0.6, 0.4], [0.3, 0.7]], [[0.5, 0.5], [0.2, 0.8]]])
     r = np.array([[0.4, 0.0], [0.0, 0.3]])
     world, reward, beta = gi.from_arrays(P, discount=0.5), gi.ActionReward(r), 2.0
-    agent = gi.agents.habitual(0.8, beta, habit_rate=0.6, by_state=by_state)
-    Q = np.log(gi.agents.boltzmann(beta).policy(world, reward).values) / beta
+    agent = gi.agents.habitual(persistence=0.8, beta=beta, habit_rate=0.6, by_state=by_state)
+    Q = np.log(gi.agents.boltzmann(beta=beta).policy(world, reward).values) / beta
     states, actions = np.array([0, 1, 0, 0, 1, 1]), np.array([0, 1, 1, 0, 1])
     for seen in itertools.product([False, True], repeat=5):
         observed = np.array(seen)

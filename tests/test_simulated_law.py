@@ -44,11 +44,11 @@ def assert_frequencies(counts, expected):
 ONE, OTHER = map(gi.ActionReward, rewards())
 AGENTS = {
     "boltzmann": (gi.agents.boltzmann(beta=1.0), ONE),
-    "habitual": (gi.agents.habitual(1.0, 1.0), ONE),
-    "q_learning": (gi.agents.q_learning(0.5, 2.0), ONE),
-    "switching": (gi.agents.switching(0.5, beta=3.0), gi.one_of({"one": ONE, "other": OTHER})),
-    "abandoning": (gi.agents.abandoning(0.5, beta=3.0), ONE),
-    "noisy_plan": (gi.agents.noisy_plan(1.0, beta=3.0, draws=2), ONE),
+    "habitual": (gi.agents.habitual(persistence=1.0, beta=1.0), ONE),
+    "q_learning": (gi.agents.q_learning(learning_rate=0.5, beta=2.0), ONE),
+    "switching": (gi.agents.switching(switch=0.5, beta=3.0), gi.one_of({"one": ONE, "other": OTHER})),
+    "abandoning": (gi.agents.abandoning(hazard=0.5, beta=3.0), ONE),
+    "noisy_plan": (gi.agents.noisy_plan(plan_noise=1.0, beta=3.0, draws=2), ONE),
 }
 
 
@@ -73,7 +73,7 @@ def test_hidden_slips_take_available_actions_only_and_are_drawn_apart(slip, forb
     """What was meant, what was done and what came of it; where a third action is there, it cannot be chosen."""
     world = fork(forbidden)
     reward = gi.ActionReward(rewards(world.n_actions)[0])
-    agent = gi.agents.slipping(slip, beta=1.0, recorded="intended")
+    agent = gi.agents.slipping(slip=slip, beta=1.0, recorded="intended")
     data = gi.simulate(jax.random.key(5), world, agent, reward, trajectories=COUNT, steps=1)
     meant, came = np.asarray(data.actions)[:, 0], np.asarray(data.states)[:, 1]
     assert (came != 0).all()  # where the third action would have led

@@ -52,19 +52,21 @@ TOO_LARGE = {
     ),
     "dense": (lambda walks: gi.open_grid(200, 200, discount=0.9).mdp.dense(), "40,000 states and 4 actions", "51.2 GB"),
     "horizon": (
-        acts(gi.agents.finite_horizon(10**9, beta=1.0)),
+        acts(gi.agents.finite_horizon(horizon=10**9, beta=1.0)),
         "plans of horizon=1,000,000,000 decisions in 3 states",
         "336",
     ),
     "depth": (acts(gi.agents.lookahead(beta=1.0, depth=10**9)), "depth=1,000,000,000", "336 GB"),
-    "delays": (acts(gi.agents.hyperbolic(1.0, beta=1.0, horizon=10**9)), "horizon=1,000,000,000", "336 GB"),
+    "delays": (acts(gi.agents.hyperbolic(k=1.0, beta=1.0, horizon=10**9)), "horizon=1,000,000,000", "336 GB"),
     "a horizon of a density": (
-        lambda walks: gi.Behavior(HALL, gi.agents.finite_horizon(10**9, beta=1.0), WANTS).log_prob(walks),
+        lambda walks: gi.Behavior(HALL, gi.agents.finite_horizon(horizon=10**9, beta=1.0), WANTS).log_prob(walks),
         "horizon=1,000,000,000",
         "336 GB",
     ),
     "a horizon of a posterior": (
-        lambda walks: gi.infer(KEY, HALL, agent=gi.agents.finite_horizon(10**9, beta=1.0), reward=PRIOR, data=walks),
+        lambda walks: gi.infer(
+            KEY, HALL, agent=gi.agents.finite_horizon(horizon=10**9, beta=1.0), reward=PRIOR, data=walks
+        ),
         "horizon=1,000,000,000",
         "336 GB",
     ),

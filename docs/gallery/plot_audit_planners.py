@@ -43,7 +43,7 @@ def look_alike():
     """Points that are drawn at random, and the walks of simulated people who look one step ahead."""
     points = gi.StateReward(np.random.default_rng(0).integers(1, 100, grid.n_states) / 100, on="arrival")
     return points, gi.simulate(
-        jax.random.key(1), grid, gi.agents.lookahead(1, beta=4.0), points, trajectories=35, steps=20
+        jax.random.key(1), grid, gi.agents.lookahead(depth=1, beta=4.0), points, trajectories=35, steps=20
     )
 
 
@@ -69,14 +69,14 @@ walks
 # local; where it ends in a gap, further starts (``starts=``) may close it.
 
 OTHERS = {
-    "two steps": gi.agents.lookahead(2, beta=4.0),
-    "four steps": gi.agents.lookahead(4, beta=4.0),
+    "two steps": gi.agents.lookahead(depth=2, beta=4.0),
+    "four steps": gi.agents.lookahead(depth=4, beta=4.0),
     "all the way": gi.agents.boltzmann(beta=4.0),
     "soft": gi.agents.soft_optimal(beta=4.0),
-    "lapsing, one step": gi.agents.lookahead(1, beta=4.0, lapse=0.2),
+    "lapsing, one step": gi.agents.lookahead(depth=1, beta=4.0, lapse=0.2),
 }
 
-equivalence = gi.identify.agent_equivalence(grid, gi.agents.lookahead(1, beta=4.0), points, OTHERS, starts=1)
+equivalence = gi.identify.agent_equivalence(grid, gi.agents.lookahead(depth=1, beta=4.0), points, OTHERS, starts=1)
 equivalence[["choices", "meaning"]]
 
 # %%
@@ -87,7 +87,7 @@ equivalence[["choices", "meaning"]]
 
 
 prior = gi.StateReward(dist.Normal(0.0, 1.0), on="arrival")
-agents = {"one step": gi.agents.lookahead(1, beta=4.0), "all the way": gi.agents.soft_optimal(beta=4.0)}
+agents = {"one step": gi.agents.lookahead(depth=1, beta=4.0), "all the way": gi.agents.soft_optimal(beta=4.0)}
 found, far = {}, {}
 for name, agent in agents.items():
     fit = gi.infer(jax.random.key(0), grid, agent=agent, reward=prior, data=walks, draws=500, progress=False)

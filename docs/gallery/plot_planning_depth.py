@@ -61,7 +61,7 @@ def look_alike(para):
     seeds, tables = iter(jax.random.split(jax.random.key(para), 4)), []
     for depth, people in ((1, range(20)), (2, range(20, 30))):
         for layout, reward in rewards.items():
-            agent = gi.agents.lookahead(depth, beta=12.0)
+            agent = gi.agents.lookahead(depth=depth, beta=12.0)
             walks = gi.simulate(next(seeds), grid, agent, reward, trajectories=len(people), steps=20)
             steps = walks.to_frame()
             tables.append(steps.assign(uid=steps["trajectory"] + people[0], layout=layout))
@@ -82,7 +82,7 @@ def surprise(rewards, people, depth):
     """Nats per step at the best beta, which a bounded search finds."""
 
     def cost(log_beta):
-        agent = gi.agents.lookahead(depth, beta=float(np.exp(log_beta)))
+        agent = gi.agents.lookahead(depth=depth, beta=float(np.exp(log_beta)))
         return -float(gi.Behavior(grid, agent, rewards, contexts=people.context_names).log_prob(people))
 
     return minimize_scalar(cost, bounds=(-8, 5), method="bounded").fun / people.n_choices
@@ -111,7 +111,7 @@ figure
 # depths share their sweeps. Thirty people of the first condition:
 
 rewards, people = conditions[1]
-agent = gi.agents.lookahead(gi.one_of([1, 2, 4, 20], by="subject"), beta=dist.LogNormal(0.0, 1.0))
+agent = gi.agents.lookahead(depth=gi.one_of([1, 2, 4, 20], by="subject"), beta=dist.LogNormal(0.0, 1.0))
 fit = gi.infer(jax.random.key(0), grid, agent=agent, reward=rewards, data=people, draws=500, progress=False)
 fit
 

@@ -260,7 +260,8 @@ class Behavior(dist.Distribution):
         >>> hall = gi.gridworld("a.s.b", discount=1.0)
         >>> wants = gi.one_of(gi.goals(hall, {"left": "a", "right": "b"}, step_cost=1.0))
         >>> walk = gi.Trajectories.of([[2, 3, 2, 1]], [[3, 2, 2]])  # right, then left and left
-        >>> gi.Behavior(hall, gi.agents.switching(0.2, beta=2.0), wants).mode_posterior(walk)[0].round(2).tolist()
+        >>> agent = gi.agents.switching(switch=0.2, beta=2.0)
+        >>> gi.Behavior(hall, agent, wants).mode_posterior(walk)[0].round(2).tolist()
         [[0.02, 0.98], [0.88, 0.12], [1.0, 0.0]]
         """
         if self.policy.modes is None:

@@ -92,7 +92,7 @@ class Place:
                 for start in range(0, len(tables), _TOGETHER)
             ]
         found = jax.tree.map(lambda *leaves: np.concatenate(leaves)[: len(rewards)], *parts)
-        check_solved(found.residual, found.values, "float64", boltzmann(1.0), [self.world])
+        check_solved(found.residual, found.values, "float64", boltzmann(beta=1.0), [self.world])
         best = as_good_as_best(found) & self.rows
         return best / np.maximum(best.sum(axis=2, keepdims=True), 1)
 
@@ -155,7 +155,7 @@ class Target:
 
 @jax.jit
 def _plan_each(mdp: MDP, tables: Any) -> Policy:
-    return jax.vmap(lambda table: plan(boltzmann(1.0), mdp, ActionReward(table)))(tables)
+    return jax.vmap(lambda table: plan(boltzmann(beta=1.0), mdp, ActionReward(table)))(tables)
 
 
 def policies_of(world: World, agent: Agent, rewards: Sequence[Reward]) -> Policy:

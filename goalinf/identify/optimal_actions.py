@@ -30,7 +30,7 @@ def optimal_choices(world: World, reward: Reward, agent: Agent | None = None) ->
     agent : Agent, optional
         Who finds some choices likelier than others; default: who knows their optimal values.
     """
-    agent, live = boltzmann(1.0) if agent is None else agent, ~over(world, reward)
+    agent, live = boltzmann(beta=1.0) if agent is None else agent, ~over(world, reward)
     if np.array_equal(~live, world.mdp.terminal):
         # The same for all rewards of one order, so that neither scale nor level decides what counts as equally good.
         income, rows, _ = income_of(world, reward)

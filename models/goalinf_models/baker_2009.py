@@ -55,7 +55,9 @@ def walker(variant: str, where: gi.World) -> gi.Agent:
     if variant == "M1":
         return gi.agents.boltzmann(beta=BETA)
     return (
-        gi.agents.switching(SWITCH, beta=BETA) if variant == "M2" else gi.agents.subgoal(DETOUR, beta=BETA, world=where)
+        gi.agents.switching(switch=SWITCH, beta=BETA)
+        if variant == "M2"
+        else gi.agents.subgoal(detour=DETOUR, beta=BETA, world=where)
     )
 
 

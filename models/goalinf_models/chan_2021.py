@@ -40,14 +40,14 @@ BETA, WORTH = 4.0, (-1.0, -0.5, 0.0, 0.5, 1.0)
 BIASES: dict[Any, Any] = {
     "rational": gi.agents.boltzmann(beta=BETA),
     "boltzmann": gi.agents.boltzmann(beta=BETA, backup="mean"),  # in the place of the maximum
-    "illusion_of_control": gi.agents.illusion_of_control(3.0, beta=BETA),  # transitions
-    "optimism": gi.agents.optimistic(2.0, beta=BETA),
-    "pessimism": gi.agents.optimistic(-2.0, beta=BETA),
-    "prospect": gi.agents.prospect(2.0, beta=BETA),  # reward
-    "extremal": gi.agents.extremal(0.7, beta=BETA),  # now and later
-    "myopic_discount": gi.agents.myopic(0.5, beta=BETA),  # discount
-    "myopic_planning": gi.agents.lookahead(2, beta=BETA),
-    "hyperbolic": gi.agents.chan_hyperbolic(0.05, beta=BETA),
+    "illusion_of_control": gi.agents.illusion_of_control(control=3.0, beta=BETA),  # transitions
+    "optimism": gi.agents.optimistic(optimism=2.0, beta=BETA),
+    "pessimism": gi.agents.optimistic(optimism=-2.0, beta=BETA),
+    "prospect": gi.agents.prospect(loss_aversion=2.0, beta=BETA),  # reward
+    "extremal": gi.agents.extremal(peak=0.7, beta=BETA),  # now and later
+    "myopic_discount": gi.agents.myopic(discount=0.5, beta=BETA),  # discount
+    "myopic_planning": gi.agents.lookahead(depth=2, beta=BETA),
+    "hyperbolic": gi.agents.chan_hyperbolic(curvature=0.05, beta=BETA),
 }
 VARIANTS = {
     "one_of": Variant(exact, ("bias", "a", "b"), "which bias do they have?"),

@@ -68,11 +68,11 @@ def example(key: PRNGKey, variant: str = "procrastination") -> gi.Trajectories:
     if variant == "restaurant":
         town = restaurants()
         wants = town.reward([TIME, 10.0, -10.0, -10.0, 20.0, 0.0, 0.0])
-        tempted = gi.agents.hyperbolic(1.0, beta=500.0, horizon=town.horizon)
+        tempted = gi.agents.hyperbolic(k=1.0, beta=500.0, horizon=town.horizon)
         return gi.simulate(key, town.world, tempted, wants, trajectories=1, steps=town.horizon)
     work = procrastination()
     count, k = (40 if variant == "continuous" else 1), (0.0 if variant == "rational" else 1.0)
-    lazy = gi.agents.hyperbolic(k, beta=2.0, horizon=work.horizon)
+    lazy = gi.agents.hyperbolic(k=k, beta=2.0, horizon=work.horizon)
     wants = work.reward([4.5, COST, DELAY])
     return gi.simulate(key, work.world, lazy, wants, trajectories=count, steps=work.horizon)
 
@@ -92,7 +92,7 @@ def model(data: gi.Trajectories, variant: str = "procrastination") -> dict[str, 
     check_behavior(data, {"restaurant": town.world, "ignorant": street(shut=True)}.get(variant, work.world))
 
     def behaves(paid: Any, weights: list[Any], k: Any, alpha: Any, naive: bool, seen: Any) -> None:
-        agent = gi.agents.hyperbolic(k, beta=alpha, horizon=paid.horizon, sophisticated=not naive)
+        agent = gi.agents.hyperbolic(k=k, beta=alpha, horizon=paid.horizon, sophisticated=not naive)
         behavior = gi.Behavior(paid.world, agent, paid.reward(jnp.stack([*map(jnp.asarray, weights)])), like=data)
         numpyro.sample("choices", behavior, obs=seen)
 

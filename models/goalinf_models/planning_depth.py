@@ -57,7 +57,7 @@ def example(key: PRNGKey, variant: str = "depths") -> gi.Trajectories:
     check_variant(variant, VARIANTS)
     walks = []
     for subject, (depth, own) in enumerate(zip(SUBJECTS, jax.random.split(key, len(SUBJECTS)), strict=True)):
-        agent = gi.agents.lookahead(depth, beta=BETA)
+        agent = gi.agents.lookahead(depth=depth, beta=BETA)
         seen = gi.simulate(own, world(), agent, layouts(), trajectories=1, steps=20, subject=f"p{subject}")
         walks.append(seen.to_frame())
     columns: dict[str, Any] = {"subject": "subject", "trajectory": ["subject", "context"], "step": "step"}
@@ -78,7 +78,7 @@ def model(
     check_behavior(data, place)
     return {
         "world": place,
-        "agent": gi.agents.lookahead(gi.one_of(DEPTHS, by="subject"), beta=dist.LogNormal(0.0, 1.0)),
+        "agent": gi.agents.lookahead(depth=gi.one_of(DEPTHS, by="subject"), beta=dist.LogNormal(0.0, 1.0)),
         "reward": layouts() if rewards is None else rewards,
         "data": data,
     }

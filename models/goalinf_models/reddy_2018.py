@@ -57,7 +57,7 @@ def tasks() -> dict[Any, gi.Reward]:
 def example(key: PRNGKey, variant: str = "tasks") -> gi.Trajectories:
     """Walks of eight steps by somebody with m = .2: ten in each task, or a hundred in the first."""
     check_variant(variant, VARIANTS)
-    confused = gi.agents.false_dynamics(CONFUSION, beta=BETA, alternative=OPPOSITE, backup="soft")
+    confused = gi.agents.false_dynamics(confusion=CONFUSION, beta=BETA, alternative=OPPOSITE, backup="soft")
     wants, count = (tasks(), 10) if variant == "tasks" else (tasks()["a"], 100)
     return gi.simulate(key, world(), confused, wants, trajectories=count, steps=8)
 
@@ -69,7 +69,7 @@ def model(data: gi.Trajectories, variant: str = "tasks") -> dict[str, Any]:
     confusion, beta = dist.Uniform(0.0, 1.0), dist.LogNormal(0.0, 1.0) if variant == "tasks" else BETA
     return {
         "world": world(),
-        "agent": gi.agents.false_dynamics(confusion, beta=beta, alternative=OPPOSITE, backup="soft"),
+        "agent": gi.agents.false_dynamics(confusion=confusion, beta=beta, alternative=OPPOSITE, backup="soft"),
         "reward": tasks() if variant == "tasks" else gi.StateReward(dist.Normal(0.0, 1.0), on="arrival"),
         "data": data,
     }

@@ -67,7 +67,9 @@ def example(key: PRNGKey, variant: str = "2008", *, where: gi.World | None = Non
     check_variant(variant, VARIANTS)
     place = world() if where is None else where
     wants = gi.LinearReward(features(place), TRUTH, on="arrival")
-    return gi.simulate(key, place, gi.agents.finite_horizon(HORIZON, beta=1.0), wants, trajectories=30, steps=HORIZON)
+    return gi.simulate(
+        key, place, gi.agents.finite_horizon(horizon=HORIZON, beta=1.0), wants, trajectories=30, steps=HORIZON
+    )
 
 
 def model(data: gi.Trajectories, variant: str = "2008", *, where: gi.World | None = None) -> dict[str, Any]:
@@ -78,7 +80,12 @@ def model(data: gi.Trajectories, variant: str = "2008", *, where: gi.World | Non
     prior = dist.Normal(0.0, 1.0).expand([2]).to_event(1)
     if variant == "2010":
         reward = gi.LinearReward(features(place), prior, on="arrival", names=("mud", "flowers"))
-        return {"world": place, "agent": gi.agents.finite_horizon(HORIZON, beta=1.0), "reward": reward, "data": data}
+        return {
+            "world": place,
+            "agent": gi.agents.finite_horizon(horizon=HORIZON, beta=1.0),
+            "reward": reward,
+            "data": data,
+        }
     if not ((data.lengths == HORIZON) & (data.states >= 0).all(axis=1)).all():
         raise ValueError(
             f"a path without its end has no probability: every walk has to be of {HORIZON} steps, and its last state "

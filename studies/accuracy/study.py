@@ -26,11 +26,11 @@ PLACES = {
 SHOWN = ("same room", "controls turned")
 TRUTH = gi.agents.soft_optimal(beta=2.0)
 WRONG = {
-    "discount 0.5": gi.agents.soft_optimal(2.0, discount=0.5),
-    "hard maximum": gi.agents.boltzmann(2.0),
-    "present bias, naive": gi.agents.quasi_hyperbolic(0.6, 2.0, sophisticated=False),
-    "three steps ahead": gi.agents.lookahead(3, 2.0),
-    "anti-rational": gi.agents.anti_rational(2.0),
+    "discount 0.5": gi.agents.soft_optimal(beta=2.0, discount=0.5),
+    "hard maximum": gi.agents.boltzmann(beta=2.0),
+    "present bias, naive": gi.agents.quasi_hyperbolic(present_bias=0.6, beta=2.0, sophisticated=False),
+    "three steps ahead": gi.agents.lookahead(depth=3, beta=2.0),
+    "anti-rational": gi.agents.anti_rational(beta=2.0),
 }
 PRIOR = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
 GUESS = "guessing"

@@ -21,18 +21,18 @@ TRUTH = gi.agents.soft_optimal(beta=2.0)
 VALUES = [1.0, 0.0, -0.5, 0.5]
 # Planner, and its expected gap in nats per choice: in one world, and in both.
 GAPS = {
-    "other beta": (gi.agents.soft_optimal(1.0), "0", "0"),
-    "other discount": (gi.agents.soft_optimal(2.0, discount=0.5), "0", "2.0e-5"),
-    "hard maximum": (gi.agents.boltzmann(2.0), "0", "7.7e-5"),
-    "present bias, naive": (gi.agents.quasi_hyperbolic(0.6, 2.0, sophisticated=False), "0", "7.7e-5"),
-    "three steps ahead": (gi.agents.lookahead(3, 2.0), "0", "1.3e-4"),
-    "anti-rational": (gi.agents.anti_rational(2.0), "0", "6.3e-5"),
-    "hard maximum, lapses": (gi.agents.boltzmann(2.0, lapse=0.1), "1.8e-6", "7.8e-5"),
-    "afraid of risk": (gi.agents.risk_sensitive(-1.0, 2.0), "1.4e-4", "3.5e-4"),
-    "illusion of control": (gi.agents.illusion_of_control(2.0, 2.0), "1.1e-3", "1.1e-3"),
-    "false dynamics": (gi.agents.false_dynamics(0.3, 2.0, alternative=[2, 0, 1]), "2.4e-3", "2.5e-3"),
-    "optimistic": (gi.agents.optimistic(1.0, 2.0), "3.4e-3", "2.4e-3"),
-    "one step ahead": (gi.agents.lookahead(1, 2.0), "3.14e-2", "2.4e-2"),
+    "other beta": (gi.agents.soft_optimal(beta=1.0), "0", "0"),
+    "other discount": (gi.agents.soft_optimal(beta=2.0, discount=0.5), "0", "2.0e-5"),
+    "hard maximum": (gi.agents.boltzmann(beta=2.0), "0", "7.7e-5"),
+    "present bias, naive": (gi.agents.quasi_hyperbolic(present_bias=0.6, beta=2.0, sophisticated=False), "0", "7.7e-5"),
+    "three steps ahead": (gi.agents.lookahead(depth=3, beta=2.0), "0", "1.3e-4"),
+    "anti-rational": (gi.agents.anti_rational(beta=2.0), "0", "6.3e-5"),
+    "hard maximum, lapses": (gi.agents.boltzmann(beta=2.0, lapse=0.1), "1.8e-6", "7.8e-5"),
+    "afraid of risk": (gi.agents.risk_sensitive(risk=-1.0, beta=2.0), "1.4e-4", "3.5e-4"),
+    "illusion of control": (gi.agents.illusion_of_control(control=2.0, beta=2.0), "1.1e-3", "1.1e-3"),
+    "false dynamics": (gi.agents.false_dynamics(confusion=0.3, beta=2.0, alternative=[2, 0, 1]), "2.4e-3", "2.5e-3"),
+    "optimistic": (gi.agents.optimistic(optimism=1.0, beta=2.0), "3.4e-3", "2.4e-3"),
+    "one step ahead": (gi.agents.lookahead(depth=1, beta=2.0), "3.14e-2", "2.4e-2"),
 }
 SMALL = gi.from_arrays(
     [
@@ -45,13 +45,13 @@ SMALL = gi.from_arrays(
 WANTS = gi.ActionReward([[1.0, 0.0], [0.0, 0.5], [-0.5, 0.25]])
 # Planner, and the expected log Bayes factor over the truth after infinite data.
 LIMITS = {
-    "hard maximum": (gi.agents.boltzmann(2.0), "-.334"),
-    "discount 0.5": (gi.agents.soft_optimal(2.0, discount=0.5), ".261"),
-    "hard maximum, discount 0.5": (gi.agents.boltzmann(2.0, discount=0.5), ".167"),
-    "discount 0": (gi.agents.soft_optimal(2.0, discount=0.0), ".379"),
-    "beta 1": (gi.agents.soft_optimal(1.0), ".454"),
-    "beta 4": (gi.agents.soft_optimal(4.0), "-1.673"),
-    "beta 0.5": (gi.agents.soft_optimal(0.5), "-3.967"),
+    "hard maximum": (gi.agents.boltzmann(beta=2.0), "-.334"),
+    "discount 0.5": (gi.agents.soft_optimal(beta=2.0, discount=0.5), ".261"),
+    "hard maximum, discount 0.5": (gi.agents.boltzmann(beta=2.0, discount=0.5), ".167"),
+    "discount 0": (gi.agents.soft_optimal(beta=2.0, discount=0.0), ".379"),
+    "beta 1": (gi.agents.soft_optimal(beta=1.0), ".454"),
+    "beta 4": (gi.agents.soft_optimal(beta=4.0), "-1.673"),
+    "beta 0.5": (gi.agents.soft_optimal(beta=0.5), "-3.967"),
 }
 FITTED = ("hard maximum", "discount 0", "beta 4")  # by samplers, beside the truth
 

@@ -56,8 +56,8 @@ def noises(want, draws, seed):
     """How noisy plans have to be for as many mistakes as slips make."""
 
     def excess(sigma, share):
-        return right(gi.agents.noisy_plan(sigma, BETA, draws=draws, seed=seed), want) - right(
-            gi.agents.slipping(share, BETA), want
+        return right(gi.agents.noisy_plan(plan_noise=sigma, beta=BETA, draws=draws, seed=seed), want) - right(
+            gi.agents.slipping(slip=share, beta=BETA), want
         )
 
     return [brentq(excess, 0.01, 10.0, args=(share,), xtol=1e-6) for share in SHARES]
@@ -66,11 +66,13 @@ def noises(want, draws, seed):
 def agents(sigmas, draws, seed):
     """Every model with every value that its rate may have."""
     return {
-        "slip": [gi.agents.slipping(share, BETA) for share in SHARES],
-        "lapse": [gi.agents.boltzmann(BETA, lapse=share) for share in SHARES],
-        "planning noise": [gi.agents.noisy_plan(sigma, BETA, draws=draws, seed=seed) for sigma in sigmas],
-        "abandonment": [gi.agents.abandoning(hazard, BETA) for hazard in HAZARDS],
-        "switching": [gi.agents.switching(hazard, BETA) for hazard in HAZARDS],
+        "slip": [gi.agents.slipping(slip=share, beta=BETA) for share in SHARES],
+        "lapse": [gi.agents.boltzmann(beta=BETA, lapse=share) for share in SHARES],
+        "planning noise": [
+            gi.agents.noisy_plan(plan_noise=sigma, beta=BETA, draws=draws, seed=seed) for sigma in sigmas
+        ],
+        "abandonment": [gi.agents.abandoning(hazard=hazard, beta=BETA) for hazard in HAZARDS],
+        "switching": [gi.agents.switching(switch=hazard, beta=BETA) for hazard in HAZARDS],
     }
 
 
@@ -163,7 +165,7 @@ def as_the_library(key, makers, rivals):
         off = abs(table.loc[model, "log_evidence"] - own)
         yield common.holds(f"evidence of {model}: off the library's by", off, "below 1e-9", off < 1e-9)
     # Not to know the goal is as if it were drawn, and never switched.
-    either = gi.Behavior(RING, gi.agents.switching(0.0, BETA, lapse=SHARES[1]), gi.one_of(wants))
+    either = gi.Behavior(RING, gi.agents.switching(switch=0.0, beta=BETA, lapse=SHARES[1]), gi.one_of(wants))
     off = abs(float(either.log_prob(data)) - scored(rivals["lapse"][1], wants, data)[:, -1].sum())
     yield common.holds("goal not known: off the library's by", off, "below 1e-9", off < 1e-9)
 
@@ -200,11 +202,13 @@ def one_and_the_same(rivals):
         (
             "foreseen, and lapses of a lower beta",
             {"foreseen": True},
-            gi.agents.boltzmann((1 - share) * BETA, lapse=share),
+            gi.agents.boltzmann(beta=(1 - share) * BETA, lapse=share),
         ),
-        ("recorded as intended, and none", {"recorded": "intended"}, gi.agents.boltzmann(BETA)),
+        ("recorded as intended, and none", {"recorded": "intended"}, gi.agents.boltzmann(beta=BETA)),
     ):
-        off = float(abs(gi.agents.slipping(share, BETA, **slips).policy(RING, want) - others.policy(RING, want)).max())
+        off = float(
+            abs(gi.agents.slipping(slip=share, beta=BETA, **slips).policy(RING, want) - others.policy(RING, want)).max()
+        )
         yield common.holds(f"slips that are {name}: difference", off, "below 1e-12", off < 1e-12)
 
 

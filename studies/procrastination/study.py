@@ -45,7 +45,7 @@ def works(posterior):
     """P(work on the last day that counts) under every hypothesis, with the axes of the posterior."""
 
     def chance(reward, alpha, k=0.0):
-        agent = gi.agents.hyperbolic(float(k), beta=float(alpha), horizon=WORK.horizon)
+        agent = gi.agents.hyperbolic(k=float(k), beta=float(alpha), horizon=WORK.horizon)
         policy = agent.policy(WORK.world, WORK.reward([float(reward), evans_2016.COST, evans_2016.DELAY]))
         return float(policy.sel(state="day 8", action="work")[8])
 

@@ -62,7 +62,7 @@ def believed(name):
 
 def chance_of(name):
     """Probability that an agent that is naive, or sophisticated, about its temptation walks this way."""
-    agent = gi.agents.hyperbolic(1.0, beta=500.0, horizon=TOWN.horizon, sophisticated=name == "sophisticated")
+    agent = gi.agents.hyperbolic(k=1.0, beta=500.0, horizon=TOWN.horizon, sophisticated=name == "sophisticated")
     wants = TOWN.reward(TEMPTED)
     return float(np.exp(gi.Behavior(TOWN.world, agent, wants).log_prob(walked(PATHS[name]))))
 
@@ -71,7 +71,7 @@ def after_one_step():
     """Which shop somebody likes best who does not discount and whose first step is to the left."""
     likes = {kind: [-0.04, *np.repeat(1.0 + np.eye(3)[i], 2)] for i, kind in enumerate(PUBLISHED_GOALS)}
     goals = {kind: TOWN.reward(np.array(weights)) for kind, weights in likes.items()}
-    agent = gi.agents.hyperbolic(0.0, beta=2.0, horizon=TOWN.horizon)
+    agent = gi.agents.hyperbolic(k=0.0, beta=2.0, horizon=TOWN.horizon)
     return gi.goal_posterior(TOWN.world, agent, goals, walked("l"))[0, -1].values
 
 

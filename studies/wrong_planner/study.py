@@ -28,20 +28,20 @@ SLIP, OTHER_SLIP, DISCOUNT = 0.1, 0.3, 0.95
 BETA, NOISY, STEPS = 4.0, 1.0, 15
 SPREAD = {"a": 1.0, "b": 1.0, "~": 1.0, "elsewhere": 0.1}  # of what it is worth to arrive there, normal around zero
 AGENTS = {
-    "rational": gi.agents.boltzmann(BETA),
-    "rational, noisy": gi.agents.boltzmann(NOISY),
-    "two steps ahead": gi.agents.lookahead(2, beta=BETA),
-    "impatient": gi.agents.myopic(0.5, beta=BETA),
-    "hyperbolic, naive": gi.agents.hyperbolic(1.0, beta=BETA, horizon=STEPS),
-    "hyperbolic, sophisticated": gi.agents.hyperbolic(1.0, beta=BETA, horizon=STEPS, sophisticated=True),
-    "afraid of risk": gi.agents.risk_sensitive(-2.0, beta=BETA),
-    "fond of risk": gi.agents.risk_sensitive(2.0, beta=BETA),
-    "afraid of losses": gi.agents.prospect(2.25, beta=BETA, exponent=0.88),
-    "optimistic": gi.agents.optimistic(0.5, beta=BETA),
-    "pessimistic": gi.agents.optimistic(-0.5, beta=BETA),
-    "illusion of control": gi.agents.illusion_of_control(3.0, beta=BETA),
-    "extremal": gi.agents.extremal(0.8, beta=BETA),
-    "left for right": gi.agents.false_dynamics(0.8, beta=BETA, alternative=[0, 1, 3, 2]),
+    "rational": gi.agents.boltzmann(beta=BETA),
+    "rational, noisy": gi.agents.boltzmann(beta=NOISY),
+    "two steps ahead": gi.agents.lookahead(depth=2, beta=BETA),
+    "impatient": gi.agents.myopic(discount=0.5, beta=BETA),
+    "hyperbolic, naive": gi.agents.hyperbolic(k=1.0, beta=BETA, horizon=STEPS),
+    "hyperbolic, sophisticated": gi.agents.hyperbolic(k=1.0, beta=BETA, horizon=STEPS, sophisticated=True),
+    "afraid of risk": gi.agents.risk_sensitive(risk=-2.0, beta=BETA),
+    "fond of risk": gi.agents.risk_sensitive(risk=2.0, beta=BETA),
+    "afraid of losses": gi.agents.prospect(loss_aversion=2.25, beta=BETA, exponent=0.88),
+    "optimistic": gi.agents.optimistic(optimism=0.5, beta=BETA),
+    "pessimistic": gi.agents.optimistic(optimism=-0.5, beta=BETA),
+    "illusion of control": gi.agents.illusion_of_control(control=3.0, beta=BETA),
+    "extremal": gi.agents.extremal(peak=0.8, beta=BETA),
+    "left for right": gi.agents.false_dynamics(confusion=0.8, beta=BETA, alternative=[0, 1, 3, 2]),
 }
 QUICK = ("rational", "impatient", "optimistic")
 THETAS, CHOICES = np.array([-2.0, -1.0, 1.0, 2.0]), 20
@@ -70,7 +70,7 @@ def noise_informs(key, data_sets):
     """The same with somebody who chooses between two arms: exact, and as the log score of simulated data."""
     arms = gi.from_arrays(np.ones((1, 2, 1)), discount=0.5)
     wants = [gi.ActionReward([[theta, 0.0]]) for theta in THETAS]
-    agents = {f"{beta:g}": gi.agents.boltzmann(beta) for beta in INFORMATION}
+    agents = {f"{beta:g}": gi.agents.boltzmann(beta=beta) for beta in INFORMATION}
     found = gi.identify.misspecification_matrix(
         key, arms, agents, wants, trajectories=CHOICES, steps=1, data_sets=data_sets
     )

@@ -34,19 +34,21 @@ def made(name, world, beta=2.0):
     n_states, n_actions = world.n_states, world.mdp.n_actions
     uniform = np.full(n_actions, 1.0 / n_actions)
     own = {
-        "false_dynamics": lambda: gi.agents.false_dynamics(0.2, beta, alternative=np.roll(np.arange(n_actions), 1)),
-        "kl_bounded": lambda: gi.agents.kl_bounded(
-            beta, uniform + 0.1 * (np.arange(n_actions) == 0) / 1.1 - 0.1 * uniform / 1.1
+        "false_dynamics": lambda: gi.agents.false_dynamics(
+            confusion=0.2, beta=beta, alternative=np.roll(np.arange(n_actions), 1)
         ),
-        "option": lambda: gi.agents.options(
-            [
+        "kl_bounded": lambda: gi.agents.kl_bounded(
+            beta=beta, default=uniform + 0.1 * (np.arange(n_actions) == 0) / 1.1 - 0.1 * uniform / 1.1
+        ),
+        "options": lambda: gi.agents.options(
+            options=[
                 Option(np.tile(uniform, (n_states, 1)), np.full(n_states, 0.5), name="any"),
                 Option(np.asarray(world.mdp.available) / world.mdp.available.sum(1, keepdims=True), np.ones(n_states)),
             ],
-            beta,
+            beta=beta,
             early=0.1,
         ),
-        "subgoal": lambda: gi.agents.subgoal(0.5, beta, world=world, places=[world.states[1]]),
+        "subgoal": lambda: gi.agents.subgoal(detour=0.5, beta=beta, world=world, places=[world.states[1]]),
         "uniform": gi.agents.uniform,
     }
     return own[name]() if name in own else named_agents.MAKERS[name](beta)
@@ -163,36 +165,68 @@ def test_invariances_are_as_declared(name):
 
 
 CONFOUNDED = {
-    "discount": (gi.agents.myopic(0.5, 2.0), "action", {"beta", "discount"}),
-    "lapse": (gi.agents.boltzmann(2.0, lapse=0.1), "action", {"beta", "lapse"}),
-    "risk": (gi.agents.risk_sensitive(-1.0, 2.0), "action", {"beta", "risk"}),
-    "depth": (gi.agents.lookahead(3, 2.0, discount=0.7, lapse=0.1), "action", {"beta", "discount", "lapse"}),
-    "negated": (gi.agents.anti_rational(2.0, negated=True, discount=0.7), "action", {"beta", "discount"}),
-    "discount, by state": (gi.agents.myopic(0.5, 2.0), "departure", {"beta", "discount"}),
-    "present bias, by state": (gi.agents.quasi_hyperbolic(0.6, 2.0), "departure", {"beta", "present_bias"}),
-    "present bias, on arrival": (gi.agents.quasi_hyperbolic(0.6, 2.0), "arrival", {"beta", "present_bias"}),
-    "risk, by state": (gi.agents.risk_sensitive(-1.0, 2.0), "departure", set()),
-    "depth, by state": (gi.agents.lookahead(3, 2.0, discount=0.7), "departure", {"beta", "discount"}),
-    "depth, on arrival": (gi.agents.lookahead(3, 2.0, discount=0.7), "arrival", {"beta", "discount"}),
+    "discount": (gi.agents.myopic(discount=0.5, beta=2.0), "action", {"beta", "discount"}),
+    "lapse": (gi.agents.boltzmann(beta=2.0, lapse=0.1), "action", {"beta", "lapse"}),
+    "risk": (gi.agents.risk_sensitive(risk=-1.0, beta=2.0), "action", {"beta", "risk"}),
+    "depth": (gi.agents.lookahead(depth=3, beta=2.0, discount=0.7, lapse=0.1), "action", {"beta", "discount", "lapse"}),
+    "negated": (gi.agents.anti_rational(beta=2.0, negated=True, discount=0.7), "action", {"beta", "discount"}),
+    "discount, by state": (gi.agents.myopic(discount=0.5, beta=2.0), "departure", {"beta", "discount"}),
+    "present bias, by state": (
+        gi.agents.quasi_hyperbolic(present_bias=0.6, beta=2.0),
+        "departure",
+        {"beta", "present_bias"},
+    ),
+    "present bias, on arrival": (
+        gi.agents.quasi_hyperbolic(present_bias=0.6, beta=2.0),
+        "arrival",
+        {"beta", "present_bias"},
+    ),
+    "risk, by state": (gi.agents.risk_sensitive(risk=-1.0, beta=2.0), "departure", set()),
+    "depth, by state": (gi.agents.lookahead(depth=3, beta=2.0, discount=0.7), "departure", {"beta", "discount"}),
+    "depth, on arrival": (gi.agents.lookahead(depth=3, beta=2.0, discount=0.7), "arrival", {"beta", "discount"}),
     "known leaves": (
-        gi.agents.lookahead(3, 2.0, discount=0.7, leaf=[0.1, 0.5, 0.2]),
+        gi.agents.lookahead(depth=3, beta=2.0, discount=0.7, leaf=[0.1, 0.5, 0.2]),
         "departure",
         {"beta", "discount"},
     ),
-    "leaves alone": (gi.agents.lookahead(1, 2.0, discount=0.7, leaf=[0.1, 0.5, 0.2]), "departure", set()),
-    "negated, by state": (gi.agents.anti_rational(2.0, negated=True, discount=0.7), "departure", {"beta", "discount"}),
-    "slip meant": (gi.agents.slipping(0.2, 2.0, foreseen=True, recorded="intended"), "departure", {"beta", "slip"}),
-    "slip done": (gi.agents.slipping(0.2, 2.0, foreseen=True), "departure", {"beta"}),
-    "SR, by state": (gi.agents.successor_representation(2.0, model_based=0.4), "departure", {"beta", "model_based"}),
-    "two worlds": (gi.agents.myopic(0.5, 2.0, lapse=0.1), "two departure", {"beta"}),
-    "two worlds, present bias": (gi.agents.quasi_hyperbolic(0.6, 2.0), "two departure", {"beta", "present_bias"}),
-    "two worlds, equilibrium": (
-        gi.agents.quasi_hyperbolic(0.6, 2.0, sophisticated=True),
+    "leaves alone": (gi.agents.lookahead(depth=1, beta=2.0, discount=0.7, leaf=[0.1, 0.5, 0.2]), "departure", set()),
+    "negated, by state": (
+        gi.agents.anti_rational(beta=2.0, negated=True, discount=0.7),
+        "departure",
+        {"beta", "discount"},
+    ),
+    "slip meant": (
+        gi.agents.slipping(slip=0.2, beta=2.0, foreseen=True, recorded="intended"),
+        "departure",
+        {"beta", "slip"},
+    ),
+    "slip done": (gi.agents.slipping(slip=0.2, beta=2.0, foreseen=True), "departure", {"beta"}),
+    "SR, by state": (
+        gi.agents.successor_representation(beta=2.0, model_based=0.4),
+        "departure",
+        {"beta", "model_based"},
+    ),
+    "two worlds": (gi.agents.myopic(discount=0.5, beta=2.0, lapse=0.1), "two departure", {"beta"}),
+    "two worlds, present bias": (
+        gi.agents.quasi_hyperbolic(present_bias=0.6, beta=2.0),
         "two departure",
         {"beta", "present_bias"},
     ),
-    "two worlds, present bias on arrival": (gi.agents.quasi_hyperbolic(0.6, 2.0), "two arrival", {"beta"}),
-    "features": (gi.agents.quasi_hyperbolic(0.6, 2.0, discount=0.8), "features", {"beta", "present_bias"}),
+    "two worlds, equilibrium": (
+        gi.agents.quasi_hyperbolic(present_bias=0.6, beta=2.0, sophisticated=True),
+        "two departure",
+        {"beta", "present_bias"},
+    ),
+    "two worlds, present bias on arrival": (
+        gi.agents.quasi_hyperbolic(present_bias=0.6, beta=2.0),
+        "two arrival",
+        {"beta"},
+    ),
+    "features": (
+        gi.agents.quasi_hyperbolic(present_bias=0.6, beta=2.0, discount=0.8),
+        "features",
+        {"beta", "present_bias"},
+    ),
 }
 WIDE = gi.from_arrays(oracles.random_law(np.random.default_rng(10), 6, 2, 6), discount=golden.G3_DISCOUNT)
 SECOND = gi.from_arrays(oracles.random_law(np.random.default_rng(9), 3, 2, 3), discount=golden.G3_DISCOUNT)
@@ -222,7 +256,7 @@ def test_confounded_parameters_are_those_that_the_null_space_finds(case):
 def test_the_discount_is_that_of_the_agent_who_has_one():
     """Few features buy it; that of the world, which nobody uses, is not what is asked for."""
     features = gi.LinearReward(np.eye(6)[:, :2], np.array([1.0, -0.5]), on="departure")
-    own, theirs = gi.agents.myopic(0.6, 2.0), gi.agents.boltzmann(2.0)
+    own, theirs = gi.agents.myopic(discount=0.6, beta=2.0), gi.agents.boltzmann(beta=2.0)
     found = gi.identify.null_space(WIDE, own, features, free=("discount",))
     assert (found.dimension, list(found.agent)) == (0, ["agent.discount"])
     assert list(gi.identify.null_space(WIDE, theirs, features, free=("discount",)).agent) == ["discount"]
@@ -231,7 +265,7 @@ def test_the_discount_is_that_of_the_agent_who_has_one():
 
 
 def test_a_peak_of_what_is_near_rises_with_the_rewards_and_the_end_does_not():
-    for agent in (gi.agents.extremal(0.5, 2.0, depth=2), gi.agents.extremal(0.5, 2.0, horizon=2)):
+    for agent in (gi.agents.extremal(peak=0.5, beta=2.0, depth=2), gi.agents.extremal(peak=0.5, beta=2.0, horizon=2)):
         assert agent.invariances == {"constant": False, "potential": False, "redistribution": False}
         before, after = (agent.policy(ENDLESS, gi.ActionReward(golden.G3_R + c)).values for c in (0.0, -2.0))
         assert np.abs(after - before).max() > 1e-3
@@ -264,7 +298,7 @@ def test_every_policy_is_that_of_some_reward_where_it_says_so(name):
 
 
 @pytest.mark.parametrize(
-    "agent", [gi.agents.boltzmann(2.0, lapse=0.2), gi.agents.slipping(0.2, 2.0), gi.agents.uniform()]
+    "agent", [gi.agents.boltzmann(beta=2.0, lapse=0.2), gi.agents.slipping(slip=0.2, beta=2.0), gi.agents.uniform()]
 )
 def test_no_reward_makes_unlikely_what_is_done_by_mistake(agent):
     assert agent.onto is False
@@ -274,7 +308,7 @@ def test_no_reward_makes_unlikely_what_is_done_by_mistake(agent):
 
 def test_priors_that_no_data_can_change_are_warned_of_before_sampling():
     walks = gi.simulate(
-        jax.random.key(0), ENDLESS, gi.agents.boltzmann(2.0), named_agents.G3_REWARD, trajectories=5, steps=5
+        jax.random.key(0), ENDLESS, gi.agents.boltzmann(beta=2.0), named_agents.G3_REWARD, trajectories=5, steps=5
     )
     prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
     agent = gi.agents.soft_optimal(beta=dist.LogNormal(0.0, 1.0))
@@ -283,7 +317,7 @@ def test_priors_that_no_data_can_change_are_warned_of_before_sampling():
         warnings.simplefilter("error", gi.errors.UnidentifiedWarning)
         with pytest.raises(gi.errors.UnidentifiedWarning, match=says):
             gi.infer(jax.random.key(1), ENDLESS, agent=agent, reward=prior, data=walks, progress=False)
-        either = gi.agents.lookahead(gi.one_of([1, 2]), dist.LogNormal(0.0, 1.0))
+        either = gi.agents.lookahead(depth=gi.one_of([1, 2]), beta=dist.LogNormal(0.0, 1.0))
         with pytest.raises(gi.errors.UnidentifiedWarning, match=says):
             gi.infer(jax.random.key(1), ENDLESS, agent=either, reward=prior, data=walks, progress=False)
 
@@ -301,4 +335,4 @@ def test_usual_priors():
 
 def test_agents_without_one_policy_have_no_null_space():
     with pytest.raises(ValueError, match="does not act by one policy"):
-        gi.identify.null_space(ENDLESS, gi.agents.abandoning(0.1, 2.0), named_agents.G3_REWARD)
+        gi.identify.null_space(ENDLESS, gi.agents.abandoning(hazard=0.1, beta=2.0), named_agents.G3_REWARD)

@@ -42,10 +42,10 @@ def chosen(agent, world, reward):
 @pytest.mark.parametrize("horizon", [1, 2, 4])
 def test_dead_ends_keep_their_value_at_the_end_of_a_horizon(terminal, dead_end, horizon):
     world, reward = made(terminal, 0.9, dead_end=dead_end)
-    found = chosen(gi.agents.boltzmann(BETA, horizon=horizon), world, reward)
+    found = chosen(gi.agents.boltzmann(beta=BETA, horizon=horizon), world, reward)
     for t in range(horizon):
         np.testing.assert_allclose(found[t], expected(terminal, 0.9, dead_end, horizon - t), atol=1e-12)
-    looking = chosen(gi.agents.lookahead(horizon, BETA), world, reward)
+    looking = chosen(gi.agents.lookahead(depth=horizon, beta=BETA), world, reward)
     np.testing.assert_allclose(looking, expected(terminal, 0.9, dead_end, horizon), atol=1e-12)
 
 
@@ -54,7 +54,7 @@ def test_dead_ends_keep_their_value_at_the_end_of_a_horizon(terminal, dead_end, 
 def test_dead_ends_without_a_horizon(terminal, discount):
     world, reward = made(terminal, discount)
     assert reward.pinned(world.mdp)[0].tolist() == [0 in terminal, False, False, False, True]
-    found = chosen(gi.agents.boltzmann(BETA), world, reward)
+    found = chosen(gi.agents.boltzmann(beta=BETA), world, reward)
     np.testing.assert_allclose(found, expected(terminal, discount, -5.0), atol=1e-12)
 
 
@@ -63,13 +63,14 @@ def test_dead_ends_without_a_horizon(terminal, discount):
 def test_the_opposite_planner_values_dead_ends_by_the_opposite(dead_end, horizon):
     """It plans for -R: steps bring one each, and a dead end minus what it costs."""
     world, reward = made({0}, 0.9, dead_end=dead_end)
-    found = chosen(gi.agents.anti_rational(BETA, negated=True, horizon=horizon), world, reward)
+    found = chosen(gi.agents.anti_rational(beta=BETA, negated=True, horizon=horizon), world, reward)
     for t in range(horizon):
         np.testing.assert_allclose(found[t], expected({0}, 0.9, dead_end, horizon - t, sign=-1.0), atol=1e-12)
 
 
 @pytest.mark.parametrize(
-    "agent", [gi.agents.boltzmann(BETA), gi.agents.soft_optimal(BETA), gi.agents.boltzmann(BETA, horizon=4)]
+    "agent",
+    [gi.agents.boltzmann(beta=BETA), gi.agents.soft_optimal(beta=BETA), gi.agents.boltzmann(beta=BETA, horizon=4)],
 )
 @pytest.mark.parametrize("terminal", [set(), {0}, {0, 3}])
 def test_shaping_changes_no_policy_though_goals_and_dead_ends_have_a_value_of_their_own(agent, terminal):
@@ -87,7 +88,7 @@ def test_who_learns_is_charged_for_dead_ends_too():
     """One step to a rival end is worth the step and what the dead end is worth."""
     world, reward = made({0, 3}, 0.9, dead_end=-7.0)
     data = gi.Trajectories.of([[1, 0, -1], [2, 3, -1]], [[0, -1], [1, -1]])
-    agent = gi.agents.q_learning(0.5, beta=BETA)
+    agent = gi.agents.q_learning(learning_rate=0.5, beta=BETA)
     # Both walks are of one subject's own: what was learned shows where the state is met again.
     again = gi.Trajectories.of([[1, 4, 4, 4]], [[2, 0, 0]])
     scores = np.exp(gi.Behavior(world, agent, reward).log_prob_by_step(again)[0])
@@ -100,7 +101,7 @@ def test_who_learns_is_charged_for_dead_ends_too():
 def test_delayed_dead_ends_are_discounted_by_their_delay():
     """Two steps ahead of a hyperbolic agent, by hand."""
     world, reward = made({0, 3}, 1.0, dead_end=-7.0)
-    found = chosen(gi.agents.hyperbolic(1.0, BETA, horizon=1), world, reward)
+    found = chosen(gi.agents.hyperbolic(k=1.0, beta=BETA, horizon=1), world, reward)
     pay = np.array([-1.0 - 7.0 / 2.0, -1.0, -1.0 - 7.0 / 2.0])  # in state 1: the rival end, on, the pit
     np.testing.assert_allclose(found[0, 0], np.exp(BETA * pay) / np.exp(BETA * pay).sum(), atol=1e-12)
 

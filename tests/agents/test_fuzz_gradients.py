@@ -17,7 +17,7 @@ from goalinf.precision import cast, computing_in
 
 S, A = 3, 2
 # Not of this kind: rewards that are one goal or several, learners, a policy without parameters, choices of probability 0.
-APART = {"subgoal", "switching", "two_step", "q_learning", "uniform", "option"}
+APART = {"subgoal", "switching", "two_step", "q_learning", "uniform", "options"}
 QUICK = {"soft_optimal", "boltzmann"}
 FAMILIES = [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in sorted(MAKERS.keys() - APART)]
 

@@ -29,58 +29,70 @@ def planned(planner, *parameters):
 HABIT = "perseveration .5 after 0"  # what was done before counts: see below
 # Row of the table -> the agent, and its policy by the oracle.
 GOLDEN = {
-    "boltzmann_q": (gi.agents.boltzmann(BETA), OPTIMAL.policy),
-    "mce": (gi.agents.soft_optimal(BETA), oracles.mce(P, R, DISCOUNT, BETA).policy),
+    "boltzmann_q": (gi.agents.boltzmann(beta=BETA), OPTIMAL.policy),
+    "mce": (gi.agents.soft_optimal(beta=BETA), oracles.mce(P, R, DISCOUNT, BETA).policy),
     "mce_horizon_4": (
-        gi.agents.finite_horizon(4, BETA),
+        gi.agents.finite_horizon(horizon=4, beta=BETA),
         oracles.finite(P, R, DISCOUNT, BETA, 4, oracles.soft(BETA)).policy[0],
     ),
     "boltzmann_horizon_4": (
-        gi.agents.finite_horizon(4, BETA, backup="hard"),
+        gi.agents.finite_horizon(horizon=4, beta=BETA, backup="hard"),
         oracles.finite(P, R, DISCOUNT, BETA, 4, oracles.hard).policy[0],
     ),
-    "boltz_operator": (gi.agents.boltzmann(BETA, backup="mean"), planned(exact.boltz_operator)),
-    "lookahead 2": (gi.agents.lookahead(2, BETA), planned(exact.lookahead, 2)),
-    "greedy": (gi.agents.lookahead(1, BETA), planned(exact.lookahead, 1)),
-    "myopic discount .5": (gi.agents.myopic(0.5, BETA), exact.linear(P, R, 0.5, BETA).policy),
-    "hyperbolic naive k=1 H=6": (gi.agents.hyperbolic(1.0, BETA, horizon=6), delayed(False)),
-    "hyperbolic sophisticated k=1 H=6": (gi.agents.hyperbolic(1.0, BETA, horizon=6, sophisticated=True), delayed(True)),
-    "quasi-hyperbolic naive .6": (gi.agents.quasi_hyperbolic(0.6, BETA), planned(exact.quasi_naive, 0.6)),
+    "boltz_operator": (gi.agents.boltzmann(beta=BETA, backup="mean"), planned(exact.boltz_operator)),
+    "lookahead 2": (gi.agents.lookahead(depth=2, beta=BETA), planned(exact.lookahead, 2)),
+    "greedy": (gi.agents.lookahead(depth=1, beta=BETA), planned(exact.lookahead, 1)),
+    "myopic discount .5": (gi.agents.myopic(discount=0.5, beta=BETA), exact.linear(P, R, 0.5, BETA).policy),
+    "hyperbolic naive k=1 H=6": (gi.agents.hyperbolic(k=1.0, beta=BETA, horizon=6), delayed(False)),
+    "hyperbolic sophisticated k=1 H=6": (
+        gi.agents.hyperbolic(k=1.0, beta=BETA, horizon=6, sophisticated=True),
+        delayed(True),
+    ),
+    "quasi-hyperbolic naive .6": (
+        gi.agents.quasi_hyperbolic(present_bias=0.6, beta=BETA),
+        planned(exact.quasi_naive, 0.6),
+    ),
     "quasi-hyperbolic sophisticated .6": (
-        gi.agents.quasi_hyperbolic(0.6, BETA, sophisticated=True),
+        gi.agents.quasi_hyperbolic(present_bias=0.6, beta=BETA, sophisticated=True),
         planned(exact.quasi_sophisticated, 0.6),
     ),
-    "chan_hyperbolic .1": (gi.agents.chan_hyperbolic(0.1, BETA), planned(exact.chan_hyperbolic, 0.1)),
-    "KL default (.8, .2)": (gi.agents.kl_bounded(BETA, [0.8, 0.2]), planned(exact.kl_default, [0.8, 0.2])),
+    "chan_hyperbolic .1": (gi.agents.chan_hyperbolic(curvature=0.1, beta=BETA), planned(exact.chan_hyperbolic, 0.1)),
+    "KL default (.8, .2)": (gi.agents.kl_bounded(beta=BETA, default=[0.8, 0.2]), planned(exact.kl_default, [0.8, 0.2])),
     "rational inattention 1/3": (
-        gi.agents.rational_inattention(BETA, visits=[1.0, 1.0, 1.0]),
+        gi.agents.rational_inattention(beta=BETA, visits=[1.0, 1.0, 1.0]),
         exact.rational_inattention(OPTIMAL.Q, BETA, THIRDS)[0],
     ),
-    "entropic -1": (gi.agents.risk_sensitive(-1.0, BETA), planned(exact.entropic, -1.0)),
-    "entropic +1": (gi.agents.risk_sensitive(1.0, BETA), planned(exact.entropic, 1.0)),
-    "CVaR .5": (gi.agents.cvar(0.5, BETA), planned(exact.cvar, 0.5)),
-    "prospect log 2": (gi.agents.prospect(2.0, BETA), planned(exact.prospect_log, 2.0)),
-    "prospect power .88 2.25": (gi.agents.prospect(2.25, BETA, exponent=0.88), planned(exact.prospect_power, 0.88, 2.25)),
-    "optimism +1": (gi.agents.optimistic(1.0, BETA), planned(exact.optimism, 1.0)),
-    "optimism -1": (gi.agents.optimistic(-1.0, BETA), planned(exact.optimism, -1.0)),
-    "illusion 2": (gi.agents.illusion_of_control(2.0, BETA), planned(exact.illusion_of_control, 2.0)),
-    "illusion 0": (gi.agents.illusion_of_control(0.0, BETA), planned(exact.illusion_of_control, 0.0)),
-    "extremal .5": (gi.agents.extremal(0.5, BETA), exact.extremal(P, R, BETA, 0.5).policy),
+    "entropic -1": (gi.agents.risk_sensitive(risk=-1.0, beta=BETA), planned(exact.entropic, -1.0)),
+    "entropic +1": (gi.agents.risk_sensitive(risk=1.0, beta=BETA), planned(exact.entropic, 1.0)),
+    "CVaR .5": (gi.agents.cvar(tail=0.5, beta=BETA), planned(exact.cvar, 0.5)),
+    "prospect log 2": (gi.agents.prospect(loss_aversion=2.0, beta=BETA), planned(exact.prospect_log, 2.0)),
+    "prospect power .88 2.25": (
+        gi.agents.prospect(loss_aversion=2.25, beta=BETA, exponent=0.88),
+        planned(exact.prospect_power, 0.88, 2.25),
+    ),
+    "optimism +1": (gi.agents.optimistic(optimism=1.0, beta=BETA), planned(exact.optimism, 1.0)),
+    "optimism -1": (gi.agents.optimistic(optimism=-1.0, beta=BETA), planned(exact.optimism, -1.0)),
+    "illusion 2": (gi.agents.illusion_of_control(control=2.0, beta=BETA), planned(exact.illusion_of_control, 2.0)),
+    "illusion 0": (gi.agents.illusion_of_control(control=0.0, beta=BETA), planned(exact.illusion_of_control, 0.0)),
+    "extremal .5": (gi.agents.extremal(peak=0.5, beta=BETA), exact.extremal(P, R, BETA, 0.5).policy),
     "false dynamics: swapped .2": (
-        gi.agents.false_dynamics(0.2, BETA, alternative=[1, 0]),
+        gi.agents.false_dynamics(confusion=0.2, beta=BETA, alternative=[1, 0]),
         planned(exact.false_dynamics, P[:, [1, 0]], 0.2),
     ),
-    "lapse .1": (gi.agents.boltzmann(BETA, lapse=0.1), exact.lapse(OPTIMAL.policy, 0.1)),
-    "anti_boltzmann": (gi.agents.anti_rational(BETA), exact.act(OPTIMAL.Q, -BETA)),
-    HABIT: (gi.agents.habitual(0.5, BETA), histories.persevering(OPTIMAL.Q, BETA, 0.5, [1, 1, 0])),
-    "successor": (gi.agents.successor_representation(BETA), planned(exact.successor)),
-    "hybrid .5": (gi.agents.successor_representation(BETA, model_based=0.5), planned(exact.successor, 0.5)),
-    "satisficing .2 10": (gi.agents.satisficing(0.2, 10.0), exact.satisficing(OPTIMAL.Q, 0.2, 10.0)),
+    "lapse .1": (gi.agents.boltzmann(beta=BETA, lapse=0.1), exact.lapse(OPTIMAL.policy, 0.1)),
+    "anti_boltzmann": (gi.agents.anti_rational(beta=BETA), exact.act(OPTIMAL.Q, -BETA)),
+    HABIT: (gi.agents.habitual(persistence=0.5, beta=BETA), histories.persevering(OPTIMAL.Q, BETA, 0.5, [1, 1, 0])),
+    "successor": (gi.agents.successor_representation(beta=BETA), planned(exact.successor)),
+    "hybrid .5": (gi.agents.successor_representation(beta=BETA, model_based=0.5), planned(exact.successor, 0.5)),
+    "satisficing .2 10": (
+        gi.agents.satisficing(aspiration=0.2, sharpness=10.0),
+        exact.satisficing(OPTIMAL.Q, 0.2, 10.0),
+    ),
     "slip aware .2": (
-        gi.agents.slipping(0.2, BETA, foreseen=True, recorded="intended"),
+        gi.agents.slipping(slip=0.2, beta=BETA, foreseen=True, recorded="intended"),
         planned(exact.slip_aware, 0.2),
     ),
-    "slip unaware .2": (gi.agents.slipping(0.2, BETA), exact.lapse(OPTIMAL.policy, 0.2)),
+    "slip unaware .2": (gi.agents.slipping(slip=0.2, beta=BETA), exact.lapse(OPTIMAL.policy, 0.2)),
 }
 
 
@@ -133,8 +145,8 @@ def test_values():
 
 # Those whose parameters have an entry for every action, with a third one.
 WIDE = {
-    "KL default (.8, .2)": gi.agents.kl_bounded(BETA, [0.8, 0.2, 0.0]),
-    "false dynamics: swapped .2": gi.agents.false_dynamics(0.2, BETA, alternative=[1, 0, 2]),
+    "KL default (.8, .2)": gi.agents.kl_bounded(beta=BETA, default=[0.8, 0.2, 0.0]),
+    "false dynamics: swapped .2": gi.agents.false_dynamics(confusion=0.2, beta=BETA, alternative=[1, 0, 2]),
 }
 ENDS = np.array([False, False, True])
 PLANNED = [name for name in GOLDEN if name != HABIT]

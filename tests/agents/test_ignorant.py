@@ -106,14 +106,14 @@ def compare(agent, world, oracle, truth, b0):
 
 
 AGENTS = {
-    "boltzmann": (lambda beliefs: gi.agents.boltzmann(BETA, horizon=HORIZON, beliefs=beliefs), {"backup": "hard"}),
+    "boltzmann": (lambda beliefs: gi.agents.boltzmann(beta=BETA, horizon=HORIZON, beliefs=beliefs), {"backup": "hard"}),
     "soft_optimal": (
-        lambda beliefs: gi.agents.soft_optimal(BETA, horizon=HORIZON, beliefs=beliefs),
+        lambda beliefs: gi.agents.soft_optimal(beta=BETA, horizon=HORIZON, beliefs=beliefs),
         {"backup": "soft"},
     ),
-    "naive": (lambda beliefs: gi.agents.hyperbolic(0.5, BETA, horizon=HORIZON, beliefs=beliefs), {"k": 0.5}),
+    "naive": (lambda beliefs: gi.agents.hyperbolic(k=0.5, beta=BETA, horizon=HORIZON, beliefs=beliefs), {"k": 0.5}),
     "sophisticated": (
-        lambda beliefs: gi.agents.hyperbolic(0.5, BETA, horizon=HORIZON, sophisticated=True, beliefs=beliefs),
+        lambda beliefs: gi.agents.hyperbolic(k=0.5, beta=BETA, horizon=HORIZON, sophisticated=True, beliefs=beliefs),
         {"k": 0.5, "sophisticated": True},
     ),
 }
@@ -140,7 +140,7 @@ def test_outcomes_that_no_belief_expects_have_no_reward():
     """Who is in state 1 knows the world, as the first step tells; who learns nothing thinks it may be the other one."""
     _, R, _, worlds = random_worlds(14)
     world = gi.belief_world(worlds, {"v": 0.7, "w": 0.3}, horizon=HORIZON)
-    agent = gi.agents.boltzmann(BETA, horizon=HORIZON, beliefs=Ignorance.of(world, updates=0))
+    agent = gi.agents.boltzmann(beta=BETA, horizon=HORIZON, beliefs=Ignorance.of(world, updates=0))
     with pytest.raises(
         ValueError, match=r"expects what no belief of the belief world expects in state .*TransitionRew"
     ):
@@ -153,13 +153,13 @@ def test_outcomes_that_no_belief_expects_have_no_reward():
 def test_who_has_nothing_to_learn_is_an_mdp_agent(seed):
     _, _, _, worlds = random_worlds(seed, holes=0.0)
     wants = gi.StateReward(np.random.default_rng(seed).normal(size=3), on="arrival")
-    expected = gi.agents.soft_optimal(BETA).policy(worlds["v"], wants).values
+    expected = gi.agents.soft_optimal(beta=BETA).policy(worlds["v"], wants).values
     same = {"v": worlds["v"], "again": worlds["v"]}
     for worlds_, prior in ((worlds, {"v": 1.0, "w": 0.0}), (same, {"v": 0.4, "again": 0.6})):
         world = gi.belief_world(worlds_, prior)
         lifted = gi.StateReward(wants.values[world.memory.pairs[:, 1]], on="arrival")
         for updates in (None, 0, 2):
-            agent = gi.agents.ignorant(world, BETA, backup="soft", updates=updates)
+            agent = gi.agents.ignorant(world, beta=BETA, backup="soft", updates=updates)
             np.testing.assert_allclose(agent.policy(world, lifted), expected, atol=1e-9)
 
 
@@ -185,19 +185,19 @@ PRIZE = gi.StateReward.at(HALL, {"prize": 1.0}, default=0.0, on="arrival")
 
 @pytest.mark.parametrize(("updates", "reads"), [(None, True), (3, True), (1, True), (0, False)])
 def test_information_has_a_value_for_those_who_expect_to_learn(updates, reads):
-    agent = gi.agents.ignorant(HALL, 100.0, updates=updates)
+    agent = gi.agents.ignorant(HALL, beta=100.0, updates=updates)
     policy = agent.policy(HALL, PRIZE)
     assert policy.sel(state="hall,left 0.6, right 0.4").idxmax("action").item() == ("read" if reads else "left")
     assert policy.sel(state="note right,right 1").idxmax("action").item() == "right"  # what it learned it knows
 
 
 def test_which_updates_can_be_summed_over_and_goals_planned_together():
-    agent = gi.agents.ignorant(HALL, 5.0, updates=gi.one_of([0, None], weights=[0.5, 0.5]))
-    data = gi.simulate(jax.random.key(0), HALL, gi.agents.ignorant(HALL, 5.0), PRIZE, trajectories=5, steps=3)
+    agent = gi.agents.ignorant(HALL, beta=5.0, updates=gi.one_of([0, None], weights=[0.5, 0.5]))
+    data = gi.simulate(jax.random.key(0), HALL, gi.agents.ignorant(HALL, beta=5.0), PRIZE, trajectories=5, steps=3)
     each = [gi.Behavior(HALL, option, PRIZE).log_prob(data) for option in agent.agents]
     both = gi.Behavior(HALL, agent, PRIZE).log_prob(data)
     np.testing.assert_allclose(both, np.logaddexp(*each) - np.log(2.0), rtol=1e-6)
-    places, one = gi.goals(HALL, {"prize": "prize", "left": "left"}), gi.agents.ignorant(HALL, 2.0, updates=1)
+    places, one = gi.goals(HALL, {"prize": "prize", "left": "left"}), gi.agents.ignorant(HALL, beta=2.0, updates=1)
     found = gi.goal_posterior(HALL, one, places, data).isel(step=-1)
     scores = [gi.Behavior(HALL, one, goal).log_prob_by_trajectory(data) for goal in places.values()]
     np.testing.assert_allclose(np.log(found[:, 0] / found[:, 1]), np.subtract(*scores), atol=1e-6)
@@ -207,8 +207,8 @@ def test_a_prior_of_its_own():
     """Reweighting the beliefs of one world is the same as building another with that prior."""
     other = gi.belief_world(TREASURE, {"left": 0.2, "right": 0.8})
     for updates in (None, 1):
-        expected = solve(gi.agents.ignorant(other, 3.0, updates=updates), other, PRIZE).log_probs
-        agent = gi.agents.ignorant(HALL, 3.0, prior=0.2, about="left", updates=updates)
+        expected = solve(gi.agents.ignorant(other, beta=3.0, updates=updates), other, PRIZE).log_probs
+        agent = gi.agents.ignorant(HALL, beta=3.0, prior=0.2, about="left", updates=updates)
         np.testing.assert_allclose(solve(agent, HALL, PRIZE).log_probs, expected, atol=1e-9)
     data = gi.simulate(jax.random.key(1), HALL, agent, PRIZE, trajectories=20, steps=3)
 
@@ -220,14 +220,14 @@ def test_a_prior_of_its_own():
         slope = jax.jit(jax.grad(score))(np.float64(0.3))
         *scores, above, below = np.asarray(jax.jit(jax.vmap(score))(grid))
         assert float(slope) == pytest.approx((above - below) / 2e-5, rel=1e-4)
-    free = gi.agents.ignorant(HALL, 3.0, prior=dist.Uniform(0.0, 1.0))
+    free = gi.agents.ignorant(HALL, beta=3.0, prior=dist.Uniform(0.0, 1.0))
     mode = gi.inference.find_map(jax.random.key(2), HALL, agent=free, reward=PRIZE, data=data)
     density = scores + np.log(grid * (1.0 - grid))[:99]
     assert abs(float(mode.values["agent.prior"]) - grid[np.argmax(density)]) < 0.02
 
 
 def test_ignorance_is_stored():
-    agent = gi.agents.ignorant(HALL, 3.0, updates=1)
+    agent = gi.agents.ignorant(HALL, beta=3.0, updates=1)
     writer = Writer()
     structure = writer.structure(agent)
     again = Reader(writer.arrays, writer.records).value(structure)
@@ -271,7 +271,7 @@ def test_a_wrong_prior_walks_to_the_closed_shop_and_turns(believed, path):
     prior = {"open": believed, "closed": 1.0 - believed}
     world, true = gi.belief_world(SHOPS, prior), gi.belief_world(SHOPS, prior, truth="closed")
     wants = gi.StateReward.at(world, TASTES, default=-0.01, on="departure")
-    agent = gi.agents.ignorant(world, 1000.0, horizon=11)
+    agent = gi.agents.ignorant(world, beta=1000.0, horizon=11)
     walk = gi.simulate(jax.random.key(0), true, agent, wants, trajectories=1, steps=11).to_frame()
     assert "".join(walk.action) == path
     again = gi.read_trajectories(walk, true, trajectory="trajectory", step="step", state="state", action="action")
@@ -283,18 +283,18 @@ def test_a_wrong_prior_walks_to_the_closed_shop_and_turns(believed, path):
 # -- what is refused --------------------------------------------------------------------------
 
 WRONG = {
-    "the states of this world hold no beliefs": lambda: gi.agents.ignorant(TREASURE["left"], 1.0),
-    "updates is -1; expected a whole number of at least 0": lambda: gi.agents.ignorant(HALL, 1.0, updates=-1),
+    "the states of this world hold no beliefs": lambda: gi.agents.ignorant(TREASURE["left"], beta=1.0),
+    "updates is -1; expected a whole number of at least 0": lambda: gi.agents.ignorant(HALL, beta=1.0, updates=-1),
     "about is 'up'; expected one of the worlds, 'left', 'right'": lambda: gi.agents.ignorant(
-        HALL, 1.0, prior=0.5, about="up"
+        HALL, beta=1.0, prior=0.5, about="up"
     ),
-    r"prior is 1; expected a finite number in \(0, 1\)": lambda: gi.agents.ignorant(HALL, 1.0, prior=1.0),
-    "ignorant has an Ignorance already": lambda: gi.agents.ignorant(HALL, 1.0, beliefs=Ignorance.of(HALL)),
+    r"prior is 1; expected a finite number in \(0, 1\)": lambda: gi.agents.ignorant(HALL, beta=1.0, prior=1.0),
+    "ignorant has an Ignorance already": lambda: gi.agents.ignorant(HALL, beta=1.0, beliefs=Ignorance.of(HALL)),
     "ignorant in a belief world of .* states and 3 actions; the world, of 7 and 3, is another": lambda: (
-        gi.agents.ignorant(HALL, 1.0).policy(TREASURE["left"], gi.StateReward.zero(TREASURE["left"]))
+        gi.agents.ignorant(HALL, beta=1.0).policy(TREASURE["left"], gi.StateReward.zero(TREASURE["left"]))
     ),
     "the prior of 'left' in the belief world is 1, so that nothing is learned": lambda: gi.agents.ignorant(
-        gi.belief_world(TREASURE, {"left": 1.0, "right": 0.0}), 1.0, prior=0.5
+        gi.belief_world(TREASURE, {"left": 1.0, "right": 0.0}), beta=1.0, prior=0.5
     ),
 }
 

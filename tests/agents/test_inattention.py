@@ -27,19 +27,19 @@ def asked(d, beta):
 @pytest.mark.parametrize("seed", range(3))
 def test_the_habit_is_the_marginal_of_the_policy(seed, beta):
     d = random_dense(seed, 0.9)
-    found = gi.agents.rational_inattention(beta, foreseen=True).policy(d.world, d.reward()).values
+    found = gi.agents.rational_inattention(beta=beta, foreseen=True).policy(d.world, d.reward()).values
     expected = asked(d, beta)[0]
     np.testing.assert_allclose(found[~d.terminal], expected[~d.terminal], atol=1e-8)
 
 
 def test_dear_attention_is_not_paid_at_all_and_cheap_attention_is_optimal():
-    dear = gi.agents.rational_inattention(0.1, foreseen=True).policy(G3, G3_REWARD)
+    dear = gi.agents.rational_inattention(beta=0.1, foreseen=True).policy(G3, G3_REWARD)
     assert gi.agents.policy_complexity(dear) == pytest.approx(0.0, abs=1e-9)
     fixed = [
         START @ np.linalg.solve(np.eye(3) - golden.G3_DISCOUNT * golden.G3_P[:, a], golden.G3_R[:, a]) for a in (0, 1)
     ]
     assert dear.values.argmax(1).tolist() == [int(np.argmax(fixed))] * 3
-    cheap = gi.agents.rational_inattention(500.0, foreseen=True).policy(G3, G3_REWARD)
+    cheap = gi.agents.rational_inattention(beta=500.0, foreseen=True).policy(G3, G3_REWARD)
     best = oracles.boltzmann_q(golden.G3_P, golden.G3_R, golden.G3_DISCOUNT, 1.0).Q.argmax(1)
     np.testing.assert_allclose(cheap, np.eye(2)[best], atol=1e-6)
 
@@ -48,7 +48,7 @@ def test_a_nat_more_is_worth_one_over_beta():
     """On the frontier of discounted reward and discounted information."""
 
     def frontier(beta):
-        policy = gi.agents.rational_inattention(beta, foreseen=True).policy(G3, G3_REWARD)
+        policy = gi.agents.rational_inattention(beta=beta, foreseen=True).policy(G3, G3_REWARD)
         moves = np.einsum("sa,sat->st", policy.values, golden.G3_P)
         visits = np.linalg.solve(np.eye(3) - golden.G3_DISCOUNT * moves.T, START)
         reward = visits @ (policy.values * golden.G3_R).sum(1)
@@ -66,7 +66,7 @@ def test_derivatives():
         def policy(x):
             return jnp.exp(
                 plan(
-                    gi.agents.rational_inattention(jnp.exp(x[0]), foreseen=True),
+                    gi.agents.rational_inattention(beta=jnp.exp(x[0]), foreseen=True),
                     mdp,
                     gi.ActionReward(x[1:].reshape(d.counted.shape)),
                 ).log_probs
@@ -89,18 +89,18 @@ def test_where_one_habit_is_as_good_as_another():
     with pytest.warns(
         gi.errors.SeveralSolutionsWarning, match="from a uniform habit.*with a larger beta, there is one"
     ):
-        found = gi.agents.rational_inattention(1.0, foreseen=True).policy(hall, both)
+        found = gi.agents.rational_inattention(beta=1.0, foreseen=True).policy(hall, both)
     np.testing.assert_allclose(found, found.values[::-1, ::-1], atol=1e-9)  # neither is preferred
 
 
 def test_complexity():
     hall = gi.gridworld("s.a.", moves=("left", "right"), discount=0.9)
     reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    optimal = gi.agents.boltzmann(1e4).policy(hall, reward)
+    optimal = gi.agents.boltzmann(beta=1e4).policy(hall, reward)
     assert gi.agents.policy_complexity(optimal, [1, 1, 0, 0]) == pytest.approx(0.0, abs=1e-12)  # always right
     assert gi.agents.policy_complexity(optimal, [1, 0, 0, 1]) == pytest.approx(np.log(2))
     with pytest.raises(ValueError, match="axes step, state, action; expected state and action"):
-        gi.agents.policy_complexity(gi.agents.finite_horizon(2, beta=1.0).policy(hall, reward))
+        gi.agents.policy_complexity(gi.agents.finite_horizon(horizon=2, beta=1.0).policy(hall, reward))
     with pytest.raises(ValueError, match=r"visits has shape \(3,\); this world needs \(4,\)"):
         gi.agents.policy_complexity(optimal, [1, 1, 1])
     with pytest.raises(ValueError, match="visits are how often each state is met"):
@@ -111,11 +111,11 @@ def test_complexity():
     ("ask", "message"),
     [
         (
-            lambda: gi.agents.rational_inattention(1.0, foreseen=True, visits=[1, 1, 1]),
+            lambda: gi.agents.rational_inattention(beta=1.0, foreseen=True, visits=[1, 1, 1]),
             "visits are given; where the price is",
         ),
         (
-            lambda: gi.agents.rational_inattention(1.0, foreseen=True, horizon=3),
+            lambda: gi.agents.rational_inattention(beta=1.0, foreseen=True, horizon=3),
             "horizon is 3, but rational_inattention has",
         ),
         (
@@ -123,7 +123,7 @@ def test_complexity():
             "are two habits: give one of them",
         ),
         (
-            lambda: gi.agents.rational_inattention(1.0, foreseen=True).policy(
+            lambda: gi.agents.rational_inattention(beta=1.0, foreseen=True).policy(
                 gi.from_arrays(golden.G3_P, discount=0.9, initial=2), GOAL
             ),
             "starts only where nothing is chosen",

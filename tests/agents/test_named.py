@@ -16,7 +16,10 @@ from named_agents import AGENTS, G3, G3_REWARD, MAKERS, REWARDS
 
 import goalinf as gi
 from goalinf import agents
-from goalinf.agents import CVaR, IllusionOfControl, Lapse, Optimism, Softmax, ValueIteration, solve
+from goalinf.agents import CVaR, IllusionOfControl, Lapse, Optimism, Softmax, ValueIteration, parts, solve
+from goalinf.agents.hidden import failures, options
+from goalinf.agents.memory import habits
+from goalinf.planning import Part, risk
 
 BETA = golden.G3_BETA
 
@@ -67,16 +70,18 @@ def test_docstrings_name_the_other_arguments(name):
     said = documented(name) - own
     if name == "anti_rational":
         assert eqx.tree_equal(
-            gi.agents.anti_rational(BETA, negated=True, backup="soft").planner.planner, ValueIteration("soft")
+            gi.agents.anti_rational(beta=BETA, negated=True, backup="soft").planner.planner, ValueIteration("soft")
         )
         said -= {"backup"}
     if name == "slipping":
-        assert eqx.tree_equal(gi.agents.slipping(0.1, BETA, beliefs=OTHERS["beliefs"]).beliefs, OTHERS["beliefs"])
+        assert eqx.tree_equal(
+            gi.agents.slipping(slip=0.1, beta=BETA, beliefs=OTHERS["beliefs"]).beliefs, OTHERS["beliefs"]
+        )
         said -= {"beliefs"}
     assert taken == said
 
 
-@pytest.mark.parametrize("name", quick(set(MAKERS) - {"slipping", "habitual"}, ("boltzmann", "option", "q_learning")))
+@pytest.mark.parametrize("name", quick(set(MAKERS) - {"slipping", "habitual"}, ("boltzmann", "options", "q_learning")))
 def test_a_lapse_is_the_same_for_everybody(name):
     reward = REWARDS.get(name, G3_REWARD)
     plain = AGENTS[name].policy(G3, reward)
@@ -85,7 +90,7 @@ def test_a_lapse_is_the_same_for_everybody(name):
 
 
 def test_three_arguments_make_an_optimistic_agent_of_bounded_depth_that_lapses():
-    named = gi.agents.optimistic(0.5, beta=2.0, depth=3, lapse=0.05)
+    named = gi.agents.optimistic(optimism=0.5, beta=2.0, depth=3, lapse=0.05)
     parts = gi.Agent(planner=ValueIteration(depth=3, outlook=Optimism(0.5)), choice=Softmax(2.0), execution=Lapse(0.05))
     assert named.parameters == parts.parameters
     np.testing.assert_array_equal(named.policy(G3, G3_REWARD), parts.policy(G3, G3_REWARD))
@@ -102,7 +107,7 @@ def test_three_arguments_make_an_optimistic_agent_of_bounded_depth_that_lapses()
 
 def test_a_failing_plan_with_a_habit_and_a_lapse():
     habit = agents.ChoiceKernel(0.5, 1.0, inner=Lapse(0.1))
-    agent = gi.agents.abandoning(0.1, BETA, execution=habit)
+    agent = gi.agents.abandoning(hazard=0.1, beta=BETA, execution=habit)
     assert list(agent.parameters) == ["beta", "hazard", "recovery", "persistence", "habit_rate", "lapse"]
     assert np.isfinite(solve(agent, G3, G3_REWARD).log_probs).all()
     slip = gi.Agent(
@@ -125,7 +130,7 @@ def test_every_number_can_be_a_prior(name):
     function = getattr(gi.agents, name)
     own = [key for key in inspect.signature(function).parameters if key in known.parameters and key not in skipped]
     fixed = {
-        "option": {"options": [named_agents.FIRST, named_agents.SECOND]},
+        "options": {"options": [named_agents.FIRST, named_agents.SECOND]},
         "false_dynamics": {"alternative": [1, 0]},
         "finite_horizon": {"horizon": 4},
         "hyperbolic": {"horizon": 6},
@@ -142,45 +147,46 @@ def test_every_number_can_be_a_prior(name):
 
 def test_a_parameter_says_what_it_is_wherever_it_stands():
     owners = {}
-    for room in ("beliefs", "planners", "outlooks", "choice", "execution", "history", "failures", "options"):
-        for part in vars(getattr(agents, room)).values():
-            if inspect.isclass(part) and issubclass(part, agents.parts.Part) and part.__module__.endswith(room):
+    rooms = [parts.beliefs, parts.planners, risk, parts.choice, parts.noise, habits, failures, options]
+    for room in rooms:
+        for part in vars(room).values():
+            if inspect.isclass(part) and issubclass(part, Part) and part.__module__ == room.__name__:
                 for name in part.parameters:
-                    owners.setdefault(name, set()).add(room)
+                    owners.setdefault(name, set()).add(room.__name__)
     assert {"beta", "lapse", "hazard", "optimism", "discount"} <= set(owners)
     assert {name: rooms for name, rooms in owners.items() if len(rooms) > 1} == {}
 
 
 def test_one_of_several_in_the_place_of_any_argument():
-    depths = gi.agents.lookahead(gi.one_of([1, 2, 4], weights=[2.0, 1.0, 1.0]), BETA)
+    depths = gi.agents.lookahead(depth=gi.one_of([1, 2, 4], weights=[2.0, 1.0, 1.0]), beta=BETA)
     assert (depths.parameter, depths.names, depths.by) == ("depth", (1, 2, 4), "subject")
     np.testing.assert_allclose(depths.weights, [0.5, 0.25, 0.25])
     assert [agent.planner.depth for agent in depths.agents] == [1, 2, 4]
 
     shared = gi.agents.optimistic(
-        0.5, BETA, depth=gi.one_of([2, 3], by="data"), lapse=0.1
+        optimism=0.5, beta=BETA, depth=gi.one_of([2, 3], by="data"), lapse=0.1
     )  # one that it does not set itself
     assert (shared.parameter, shared.by) == ("depth", "data")
     assert [agent.parameters["lapse"] for agent in shared.agents] == [0.1, 0.1]
 
-    named = gi.agents.hyperbolic(1.0, BETA, horizon=6, sophisticated=gi.one_of({"naive": False, "wise": True}))
+    named = gi.agents.hyperbolic(k=1.0, beta=BETA, horizon=6, sophisticated=gi.one_of({"naive": False, "wise": True}))
     assert named.names == ("naive", "wise")
-    kinds = gi.agents.boltzmann(BETA, outlook=gi.one_of([CVaR(0.5), Optimism(1.0)]))
+    kinds = gi.agents.boltzmann(beta=BETA, outlook=gi.one_of([CVaR(0.5), Optimism(1.0)]))
     assert kinds.names == ("CVaR", "Optimism")
-    assert gi.agents.false_dynamics(0.1, BETA, alternative=gi.one_of([[0, 1], [1, 0]])).names == (0, 1)
+    assert gi.agents.false_dynamics(confusion=0.1, beta=BETA, alternative=gi.one_of([[0, 1], [1, 0]])).names == (0, 1)
     with pytest.raises(ValueError, match="depth and lapse are both one_of"):
-        gi.agents.optimistic(0.5, BETA, depth=gi.one_of([1, 2]), lapse=gi.one_of([0.0, 0.1]))
+        gi.agents.optimistic(optimism=0.5, beta=BETA, depth=gi.one_of([1, 2]), lapse=gi.one_of([0.0, 0.1]))
 
 
 def test_mixtures():
     who = gi.agents.mixture(
-        {"planner": gi.agents.boltzmann(BETA), "idler": gi.agents.uniform()}, weights=dist.Dirichlet(np.ones(2))
+        {"planner": gi.agents.boltzmann(beta=BETA), "idler": gi.agents.uniform()}, weights=dist.Dirichlet(np.ones(2))
     )
     assert (who.names, who.parameter) == (("planner", "idler"), "which")
-    assert gi.agents.mixture([gi.agents.boltzmann(BETA), gi.agents.uniform()]).names == ("boltzmann", "uniform")
+    assert gi.agents.mixture([gi.agents.boltzmann(beta=BETA), gi.agents.uniform()]).names == ("boltzmann", "uniform")
     with pytest.raises(ValueError, match="mixture got a Mixture; expected agents, such as"):
         gi.agents.mixture({"both": who, "one": gi.agents.uniform()})
     with pytest.raises(ValueError, match=r"weights have shape \(3,\); expected a prior over 2 shares"):
-        gi.agents.mixture([gi.agents.boltzmann(BETA), gi.agents.uniform()], weights=dist.Dirichlet(np.ones(3)))
+        gi.agents.mixture([gi.agents.boltzmann(beta=BETA), gi.agents.uniform()], weights=dist.Dirichlet(np.ones(3)))
     with pytest.raises(ValueError, match="mixture got no option"):
         gi.agents.mixture([])

@@ -41,7 +41,11 @@ def oracle(P, r, discount, options, over):
 
 def made(options, **others):
     return gi.agents.options(
-        [Option(*each) for each in zip(*options, strict=True)], BETA, early=EARLY, overshoot=OVERSHOOT, **others
+        options=[Option(*each) for each in zip(*options, strict=True)],
+        beta=BETA,
+        early=EARLY,
+        overshoot=OVERSHOOT,
+        **others,
     )
 
 
@@ -87,9 +91,9 @@ def test_options_of_one_action_that_end_everywhere_are_actions(overshoot):
     ]
     with computing_in("float64"):
         policy = jax.device_get(
-            plan(gi.agents.options(actions, BETA, overshoot=overshoot), world.mdp, gi.ActionReward(r))
+            plan(gi.agents.options(options=actions, beta=BETA, overshoot=overshoot), world.mdp, gi.ActionReward(r))
         )
-    boltzmann = gi.agents.boltzmann(BETA).policy(world, gi.ActionReward(r)).values
+    boltzmann = gi.agents.boltzmann(beta=BETA).policy(world, gi.ActionReward(r)).values
     first = np.einsum("so,osa->sa", np.exp(policy.modes.initial), np.exp(policy.log_probs))
     np.testing.assert_allclose(first[~over], boltzmann[~over], atol=1e-10)
     if overshoot == 0.0:
@@ -121,7 +125,7 @@ def test_an_undiscounted_walk_to_a_goal():
     hall = gi.gridworld("a..b", discount=1.0)
     goal = gi.goals(hall, {"b": "b"}, step_cost=1.0)["b"]
     with computing_in("float64"):
-        policy = plan(gi.agents.options([LEFT, RIGHT], beta=1.0), hall.mdp, goal)
+        policy = plan(gi.agents.options(options=[LEFT, RIGHT], beta=1.0), hall.mdp, goal)
     # Walking right costs its steps; walking left gets to the wall, and then one walks right.
     np.testing.assert_allclose(policy.values[1, :3], [-3.0, -2.0, -1.0], atol=1e-12)
     np.testing.assert_allclose(policy.values[0, 1:3], [-4.0, -5.0], atol=1e-12)
@@ -129,13 +133,16 @@ def test_an_undiscounted_walk_to_a_goal():
 
 @pytest.mark.slow
 def test_others_take_part():
-    plain = gi.agents.options([LEFT, RIGHT], BETA)
-    lapsing = gi.agents.options([LEFT, RIGHT], BETA, lapse=0.2).policy(HALL, WANTS)
+    plain = gi.agents.options(options=[LEFT, RIGHT], beta=BETA)
+    lapsing = gi.agents.options(options=[LEFT, RIGHT], beta=BETA, lapse=0.2).policy(HALL, WANTS)
     np.testing.assert_allclose(lapsing, 0.8 * plain.policy(HALL, WANTS) + 0.05, atol=1e-12)
     world = named_agents.G3
     options = [named_agents.FIRST, named_agents.SECOND]
     swapped = gi.agents.options(
-        options, BETA, beliefs=gi.agents.false_dynamics(1.0, BETA, alternative=[1, 0]).beliefs, discount=0.5
+        options=options,
+        beta=BETA,
+        beliefs=gi.agents.false_dynamics(confusion=1.0, beta=BETA, alternative=[1, 0]).beliefs,
+        discount=0.5,
     )
     P = world.mdp.dense()[:, [1, 0]]
     parts = [np.stack([getattr(o, part) for o in options]) for part in ("policy", "termination", "initiation")]
@@ -157,22 +164,29 @@ def test_others_take_part():
             lambda: Option(np.full((3, 2), 2.0), np.ones(3)),
             r"policy of 'option' holds numbers that are no probabilities",
         ),
-        (lambda: gi.agents.options([], 2.0), "options are a tuple of at least one"),
-        (lambda: gi.agents.options([LEFT], 2.0, early=1.5), r"early is 1.5; expected a finite number in \[0, 1\]"),
+        (lambda: gi.agents.options(options=[], beta=2.0), "options are a tuple of at least one"),
         (
-            lambda: gi.agents.options([LEFT], 2.0, depth=3),
+            lambda: gi.agents.options(options=[LEFT], beta=2.0, early=1.5),
+            r"early is 1.5; expected a finite number in \[0, 1\]",
+        ),
+        (
+            lambda: gi.agents.options(options=[LEFT], beta=2.0, depth=3),
             "depth is 3, but options are planned for in a way of their own",
         ),
         (
-            lambda: gi.agents.options([named_agents.FIRST], 2.0).policy(HALL, WANTS),
+            lambda: gi.agents.options(options=[named_agents.FIRST], beta=2.0).policy(HALL, WANTS),
             r"policy of 'first' has shape \(3, 2\); this world needs \(4, 4\) \(state, action\)",
         ),
         (
-            lambda: gi.agents.options([Option(np.zeros((4, 4)), np.ones(4), name="idle")], 2.0).policy(HALL, WANTS),
+            lambda: gi.agents.options(options=[Option(np.zeros((4, 4)), np.ones(4), name="idle")], beta=2.0).policy(
+                HALL, WANTS
+            ),
             "policy of 'idle' in state 'a' gives the available actions 0 in total; expected 1",
         ),
         (
-            lambda: gi.agents.options([Option(LEFT.policy, LEFT.termination, np.eye(4)[0])], 2.0).policy(HALL, WANTS),
+            lambda: gi.agents.options(options=[Option(LEFT.policy, LEFT.termination, np.eye(4)[0])], beta=2.0).policy(
+                HALL, WANTS
+            ),
             r"no option may begin in state \(0, 1\); give one for it",
         ),
     ],
@@ -186,6 +200,6 @@ def test_options_of_one_step_in_a_large_world():
     world = gi.open_grid(32, 32, slip=0.1, discount=0.9)
     reward = gi.StateReward(np.random.default_rng(0).normal(size=1024), on="departure")
     steps = [Option(np.tile(np.eye(4)[a], (1024, 1)), np.ones(1024), name=str(a)) for a in range(4)]
-    found = solve(gi.agents.options(steps, 2.0), world, reward)
-    expected = gi.agents.boltzmann(2.0).policy(world, reward).values
+    found = solve(gi.agents.options(options=steps, beta=2.0), world, reward)
+    expected = gi.agents.boltzmann(beta=2.0).policy(world, reward).values
     np.testing.assert_allclose(np.exp(found.modes.initial), expected, atol=1e-9)

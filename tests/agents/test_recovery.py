@@ -34,12 +34,12 @@ OPTIONS = [
 MAKERS = {
     **{name: make for name, make in named_agents.MAKERS.items() if name not in ("uniform", "two_step")},
     "false_dynamics": partial(gi.agents.false_dynamics, 0.2, alternative=[1, 2, 0]),
-    "kl_bounded": lambda beta: gi.agents.kl_bounded(beta, [0.7, 0.2, 0.1]),
-    "option": lambda beta: gi.agents.options(OPTIONS, beta, early=0.1, overshoot=0.2),
-    "subgoal": lambda beta: gi.agents.subgoal(0.5, beta, world=PLACES, places=["x"]),
-    "plan_commitment": lambda beta: gi.agents.plan_commitment(0.1, beta, depths=[0.5, 0.0, 0.0, 0.5]),
-    "own discount": lambda beta: gi.agents.soft_optimal(beta, discount=0.8),
-    "lapsing": lambda beta: gi.agents.boltzmann(beta, lapse=0.1),
+    "kl_bounded": lambda beta: gi.agents.kl_bounded(beta=beta, default=[0.7, 0.2, 0.1]),
+    "options": lambda beta: gi.agents.options(options=OPTIONS, beta=beta, early=0.1, overshoot=0.2),
+    "subgoal": lambda beta: gi.agents.subgoal(detour=0.5, beta=beta, world=PLACES, places=["x"]),
+    "plan_commitment": lambda beta: gi.agents.plan_commitment(replan=0.1, beta=beta, depths=[0.5, 0.0, 0.0, 0.5]),
+    "own discount": lambda beta: gi.agents.soft_optimal(beta=beta, discount=0.8),
+    "lapsing": lambda beta: gi.agents.boltzmann(beta=beta, lapse=0.1),
 }
 # Moderate ranges, in which a thousand choices can say something; the usual priors reach beyond. Others: Uniform(0, 1).
 PRIORS = {
@@ -66,7 +66,7 @@ WALKS = {
     "finite_horizon": 300,
     "habitual": 240,
     "hyperbolic": 200,
-    "option": 300,
+    "options": 300,
     "plan_commitment": 200,
 }
 STEPS = {"finite_horizon": 4, "hyperbolic": 6}

@@ -111,8 +111,8 @@ def test_labels_of_xarray_are_not_matched_by_position():
 
 
 ORDERED = {
-    "modes": (gi.agents.switching(0.1, beta=2.0), gi.one_of(gi.goals(HALL, {"s": "s", "a": "a"}))),
-    "memory": (gi.agents.habitual(1.0, beta=2.0), gi.StateReward.zero(HALL)),
+    "modes": (gi.agents.switching(switch=0.1, beta=2.0), gi.one_of(gi.goals(HALL, {"s": "s", "a": "a"}))),
+    "memory": (gi.agents.habitual(persistence=1.0, beta=2.0), gi.StateReward.zero(HALL)),
     "horizon": (gi.agents.soft_optimal(beta=2.0, horizon=3), gi.StateReward.zero(HALL)),
 }
 
@@ -148,6 +148,6 @@ def test_fits_and_goals_refuse_counts_of_ordered_choices():
     counts = gi.Trajectories.from_counts(HALL, COUNTS)
     prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
     with pytest.raises(ValueError, match="counts of choices have no order"):
-        gi.infer(0, HALL, agent=gi.agents.habitual(1.0, beta=2.0), reward=prior, data=counts)
+        gi.infer(0, HALL, agent=gi.agents.habitual(persistence=1.0, beta=2.0), reward=prior, data=counts)
     with pytest.raises(ValueError, match="counts of choices have no order"):
         gi.goal_posterior(HALL, gi.agents.boltzmann(beta=1.0, horizon=3), gi.goals(HALL, {"a": "a"}), counts)

@@ -17,7 +17,7 @@ PRIOR = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
 AGENTS = {
     "counts": gi.agents.soft_optimal(beta=1.0),
     "steps": gi.agents.soft_optimal(beta=1.0, horizon=5),
-    "filter": gi.agents.habitual(0.5, 1.0),
+    "filter": gi.agents.habitual(persistence=0.5, beta=1.0),
     "one of": gi.one_of([gi.agents.soft_optimal(beta=1.0), gi.agents.boltzmann(beta=1.0)]),
 }
 ACTION_7 = [[0, 1, 2, 3], [0, 1, 2, 3]], [[0, 1, 0], [1, 7, 1]]

@@ -41,12 +41,12 @@ def test_every_pair_makes_the_policy(name, kind):
 def test_no_data_tell_them_apart_and_another_world_does():
     hall = gi.gridworld("s..\n.#a", terminal="a", blocked="unavailable", slip=0.1, discount=0.9)
     wants = gi.StateReward.at(hall, {"a": 2.0}, default=-0.1, on="arrival")
-    walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(3.0), wants, trajectories=20, steps=10)
-    pairs = gi.identify.degenerate_pairs(hall, gi.agents.soft_optimal(3.0), wants)
+    walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=3.0), wants, trajectories=20, steps=10)
+    pairs = gi.identify.degenerate_pairs(hall, gi.agents.soft_optimal(beta=3.0), wants)
     table = gi.identify.score_pairs(hall, pairs, walks)
     np.testing.assert_allclose(table.difference, 0.0, atol=1e-9)
     assert table.log_likelihood["meant"] == pytest.approx(
-        float(gi.Behavior(hall, gi.agents.soft_optimal(3.0), wants).log_prob(walks))
+        float(gi.Behavior(hall, gi.agents.soft_optimal(beta=3.0), wants).log_prob(walks))
     )
     # The opposite takes one bit more to say; a coarser pencil takes fewer bits for all.
     assert table.bits["opposite"] == table.bits["meant"] + 1
@@ -82,10 +82,10 @@ def test_refusals():
     hall = gi.gridworld("a.s.b", discount=0.9)
     goal = gi.goals(hall, {"a": "a"}, step_cost=1.0)["a"]
     with pytest.raises(ValueError, match="a GoalReward has no opposite of its kind"):
-        gi.identify.degenerate_pairs(hall, gi.agents.boltzmann(2.0), goal)
+        gi.identify.degenerate_pairs(hall, gi.agents.boltzmann(beta=2.0), goal)
     zero = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
     with pytest.raises(ValueError, match="abandoning does not act by one stationary policy"):
-        gi.identify.degenerate_pairs(hall, gi.agents.abandoning(0.1, 2.0), zero)
+        gi.identify.degenerate_pairs(hall, gi.agents.abandoning(hazard=0.1, beta=2.0), zero)
     never = gi.agents.uniform(default=[0.0, 0.0, 0.5, 0.5])
     with pytest.raises(ValueError, match="uniform never makes choice 0 in state 'a'"):
         gi.identify.degenerate_pairs(hall, never, zero)

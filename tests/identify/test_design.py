@@ -33,7 +33,7 @@ def test_noise_informs():
     """Information of twenty choices peaks at a middle beta: the published numbers, and the value beside them."""
     published = {0.1: 0.0588, 0.5: 0.6344, 1.0: 0.9491, 2.0: 1.0197, 5.0: 0.7364, 20.0: 0.6931}
     experiments = {
-        str(beta): gi.identify.Demonstrations(ARMS, gi.agents.soft_optimal(beta), steps=20) for beta in published
+        str(beta): gi.identify.Demonstrations(ARMS, gi.agents.soft_optimal(beta=beta), steps=20) for beta in published
     }
     found = gi.identify.design_experiment(jax.random.key(0), REWARDS, experiments, targets=ARMS, data_sets=1000)
     for beta, expected in published.items():
@@ -64,7 +64,7 @@ def test_value_is_not_information():
     rng = np.random.default_rng(0)
     values = [dict(zip("sab", (0.0, *rng.normal(0, 1, 2)), strict=True)) for _ in range(60)]
     rewards = [gi.StateReward.at(fork, one, default=0.0, on="arrival") for one in values]
-    keen, vague = (gi.agents.soft_optimal(beta) for beta in (3.0, 0.1))
+    keen, vague = (gi.agents.soft_optimal(beta=beta) for beta in (3.0, 0.1))
     experiments = {
         "keen": gi.identify.Demonstrations(fork, keen, trajectories=3),
         "vague": gi.identify.Demonstrations(fork, vague, trajectories=3),
@@ -144,7 +144,7 @@ def test_features_are_no_unknowns():
     found = gi.identify.design_experiment(
         jax.random.key(0),
         rewards,
-        {"watch": gi.identify.Demonstrations(HALL, gi.agents.soft_optimal(1.0))},
+        {"watch": gi.identify.Demonstrations(HALL, gi.agents.soft_optimal(beta=1.0))},
         data_sets=2,
     )
     assert (found.nullity, found.table["nullity"]["watch"]) == (2, 0)
@@ -162,17 +162,17 @@ def test_comparisons_of_walks_have_the_rank_of_their_differences():
 
 
 def test_refused():
-    watch = gi.identify.Demonstrations(ARMS, gi.agents.soft_optimal(1.0))
+    watch = gi.identify.Demonstrations(ARMS, gi.agents.soft_optimal(beta=1.0))
     with pytest.raises(ValueError, match="rewards is 1 of them"):
         gi.identify.design_experiment(jax.random.key(0), REWARDS[:1], {"watch": watch})
     with pytest.raises(ValueError, match="prior"):
-        gi.identify.Demonstrations(ARMS, gi.agents.soft_optimal(dist.LogNormal(0.0, 1.0)))
+        gi.identify.Demonstrations(ARMS, gi.agents.soft_optimal(beta=dist.LogNormal(0.0, 1.0)))
     with pytest.raises(ValueError, match="walks holds 1 walks; expected the two"):
         gi.identify.PreferenceQuery(ARMS, gi.Trajectories.of(np.zeros((1, 2), int), np.array([[0]])))
     with pytest.raises(ValueError, match="walk 0, step 1: the choice or what followed it is missing"):
         gi.identify.PreferenceQuery(ARMS, gi.Trajectories.of(np.zeros((2, 3), int), np.array([[0, -1], [1, 1]])))
     with pytest.raises(ValueError, match="steps is 0"):
-        gi.identify.Demonstrations(ARMS, gi.agents.soft_optimal(1.0), steps=0)
+        gi.identify.Demonstrations(ARMS, gi.agents.soft_optimal(beta=1.0), steps=0)
     jump = gi.Trajectories.of(np.array([[0, 3], [0, 1]]), np.array([[0], [0]]))
     with pytest.raises(ValueError, match="walk 0, step 0: this world does not lead from s to a by that action"):
         gi.identify.PreferenceQuery(HALL, jump)

@@ -306,7 +306,7 @@ def test_value_at_risk():
 
 def test_a_posterior_that_has_no_distances(fit):
     wants, fit = fit
-    data = gi.simulate(jax.random.key(2), fit.world, gi.agents.boltzmann(2.0), wants, trajectories=3, steps=3)
+    data = gi.simulate(jax.random.key(2), fit.world, gi.agents.boltzmann(beta=2.0), wants, trajectories=3, steps=3)
     agent = gi.agents.boltzmann(beta=dist.LogNormal(0.0, 1.0))
     known = gi.infer(
         jax.random.key(3), fit.world, agent=agent, reward=wants, data=data, chains=1, draws=4, progress=False

@@ -16,7 +16,7 @@ def test_two_experts_in_one_world(name):
     experts = {
         "patient": SOFT,
         "hasty": gi.agents.soft_optimal(beta=1.0, discount=0.5),
-        "too": gi.agents.boltzmann(2.0, discount=0.5),
+        "too": gi.agents.boltzmann(beta=2.0, discount=0.5),
     }
     found = null_space(world, experts, ACTION)
     check(found)
@@ -51,7 +51,7 @@ def test_experts_have_parameters_of_their_own():
 def test_experts_with_and_without_a_horizon():
     """What one who looks ahead for ever and one who looks two steps ahead both hide: U_P and all r(s, a) = g(s)."""
     P = ZOO["random"].P
-    experts = {"ever": SOFT, "two": gi.agents.finite_horizon(2, 2.0)}
+    experts = {"ever": SOFT, "two": gi.agents.finite_horizon(horizon=2, beta=2.0)}
     found = null_space(world_of("random", 0.7), experts, ACTION)
     check(found)
     W, E = oracles.shaping_map(P, 0.7), np.kron(np.eye(5), np.ones((2, 1)))
@@ -63,7 +63,7 @@ def test_experts_who_show_nothing_hide_nothing_of_the_others():
     """However little one shows beside another, in its own units or not at all."""
     world = world_of("random", 0.9)
     alone = flat(null_space(world, SOFT, ACTION))
-    for other in (gi.agents.boltzmann(0.0), gi.agents.uniform(), gi.agents.boltzmann(1e-9)):
+    for other in (gi.agents.boltzmann(beta=0.0), gi.agents.uniform(), gi.agents.boltzmann(beta=1e-9)):
         found = null_space(world, {"x": SOFT, "y": other}, ACTION)
         check(found)
         assert kinds(found) == {"constant": 1, "potential shaping": 4}
@@ -71,7 +71,7 @@ def test_experts_who_show_nothing_hide_nothing_of_the_others():
 
 
 def test_experts_with_other_parameters_than_one_another():
-    experts = {"x": SOFT, "y": gi.agents.quasi_hyperbolic(0.7, 1.0)}
+    experts = {"x": SOFT, "y": gi.agents.quasi_hyperbolic(present_bias=0.7, beta=1.0)}
     reward = gi.ActionReward(np.random.default_rng(5).normal(size=(5, 2)))
     found = null_space(world_of("random", 0.9), experts, reward, free=("beta", "present_bias"))
     check(found)

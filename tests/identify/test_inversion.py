@@ -73,7 +73,7 @@ def test_a_discount_that_is_a_little_wrong():
     """Off by .01, some reward that explains everything makes a wrong choice optimal: here is one."""
     rng = np.random.default_rng(0)
     reward = gi.ActionReward(rng.normal(size=(3, 2)))
-    agent, elsewhere = gi.agents.soft_optimal(G3_BETA), gi.from_arrays(G3_P, discount=G3_DISCOUNT + 0.01)
+    agent, elsewhere = gi.agents.soft_optimal(beta=G3_BETA), gi.from_arrays(G3_P, discount=G3_DISCOUNT + 0.01)
     policy = agent.policy(G3, reward).values
     explained = np.log(policy) / G3_BETA
     for _ in range(100):  # all of im(E - gamma P) explains as much: look along random directions

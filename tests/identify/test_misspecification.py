@@ -12,10 +12,10 @@ import goalinf as gi
 from goalinf.identify.agents import misspecification
 
 DISCOUNT, BETA, NEAR = 0.8, 2.0, 0.3
-PAIR = {"far": gi.agents.boltzmann(BETA), "near": gi.agents.myopic(NEAR, beta=BETA)}
+PAIR = {"far": gi.agents.boltzmann(beta=BETA), "near": gi.agents.myopic(discount=NEAR, beta=BETA)}
 HALL = gi.gridworld("a.s.b", discount=0.9)
 HALL_WANTS = [gi.StateReward.at(HALL, {mark: 1.0}, default=0.0, on="departure") for mark in "ab"]
-KEEN = {"keen": gi.agents.boltzmann(3.0)}
+KEEN = {"keen": gi.agents.boltzmann(beta=3.0)}
 MEASURES = ("log_score", "regret", "starc", "coverage")
 
 
@@ -153,13 +153,13 @@ def grid():
     rng = np.random.default_rng(5)
     wants = {f"reward {k}": gi.StateReward(rng.normal(size=8), on="departure") for k in range(12)}
     agents = {
-        "soft": gi.agents.soft_optimal(3.0),
-        "keen": gi.agents.boltzmann(3.0),
-        "greedy": gi.agents.lookahead(1, beta=3.0),
-        "hopeful": gi.agents.optimistic(2.0, beta=3.0),
-        "contrary": gi.agents.anti_rational(3.0, negated=True),
-        "gives up": gi.agents.abandoning(0.2, beta=3.0),
-        "stubborn": gi.agents.abandoning(0.0, beta=3.0),
+        "soft": gi.agents.soft_optimal(beta=3.0),
+        "keen": gi.agents.boltzmann(beta=3.0),
+        "greedy": gi.agents.lookahead(depth=1, beta=3.0),
+        "hopeful": gi.agents.optimistic(optimism=2.0, beta=3.0),
+        "contrary": gi.agents.anti_rational(beta=3.0, negated=True),
+        "gives up": gi.agents.abandoning(hazard=0.2, beta=3.0),
+        "stubborn": gi.agents.abandoning(hazard=0.0, beta=3.0),
     }
     found = gi.identify.misspecification_matrix(
         jax.random.key(1), world, agents, wants, trajectories=3, steps=8, data_sets=100
@@ -220,7 +220,7 @@ def test_an_agent_and_its_opposite():
     world = gi.from_arrays(rng.dirichlet(np.ones(4), size=(4, 2)), discount=0.8)
     tables = rng.normal(size=(4, 4, 2))
     wants = [gi.ActionReward(sign * table) for table in tables for sign in (1.0, -1.0)]
-    agents = {"keen": gi.agents.boltzmann(2.0), "contrary": gi.agents.anti_rational(2.0, negated=True)}
+    agents = {"keen": gi.agents.boltzmann(beta=2.0), "contrary": gi.agents.anti_rational(beta=2.0, negated=True)}
     found = gi.identify.misspecification_matrix(
         jax.random.key(2), world, agents, wants, trajectories=5, steps=10, data_sets=30
     )
@@ -261,7 +261,7 @@ def test_never_giving_up_is_no_hidden_mode(grid):
 def test_another_agent_at_the_end_changes_nothing_before_it():
     one, two = (
         gi.identify.misspecification_matrix(jax.random.key(0), HALL, agents, HALL_WANTS, data_sets=5)
-        for agents in (KEEN, KEEN | {"dull": gi.agents.boltzmann(0.1)})
+        for agents in (KEEN, KEEN | {"dull": gi.agents.boltzmann(beta=0.1)})
     )
     for name in MEASURES:
         np.testing.assert_array_equal(
@@ -293,8 +293,8 @@ def test_credible_sets(posterior, level, expected):
     [
         ({"key": -1}, "key is -1"),
         ({"agents": {}}, "no agents were given"),
-        ({"agents": {"prior": gi.agents.boltzmann(1.0)}}, "rename it"),
-        ({"agents": {"old": gi.agents.hyperbolic(1.0, beta=1.0, horizon=5)}}, "agent 'old': steps is 20"),
+        ({"agents": {"prior": gi.agents.boltzmann(beta=1.0)}}, "rename it"),
+        ({"agents": {"old": gi.agents.hyperbolic(k=1.0, beta=1.0, horizon=5)}}, "agent 'old': steps is 20"),
         ({"rewards": HALL_WANTS[:1]}, "1 candidate rewards were given"),
         ({"rewards": gi.goals(HALL, {"left": "a", "right": "b"})}, "ends the episode by itself"),
         ({"rewards": [HALL_WANTS[0], gi.ActionReward(np.zeros((5, 4)))]}, "must be of one kind"),
@@ -312,7 +312,7 @@ def test_wrong_input(changed, words):
 
 
 def test_priors_are_refused():
-    unsure = {"unsure": gi.agents.boltzmann(dist.LogNormal(0.0, 1.0))}
+    unsure = {"unsure": gi.agents.boltzmann(beta=dist.LogNormal(0.0, 1.0))}
     with pytest.raises(ValueError, match="agent 'unsure': a LogNormal prior"):
         gi.identify.misspecification_matrix(jax.random.key(0), HALL, unsure, HALL_WANTS)
 

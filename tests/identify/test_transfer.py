@@ -38,7 +38,9 @@ def test_kappa_of_a_horizon_is_the_null_space_of_its_policies_where_episodes_end
     P[1, 1] = P[1, 0]
     world = gi.from_arrays(P, terminal=[4], discount=0.9)
     for horizon in (1, 2, 3):
-        found = gi.identify.null_space(world, gi.agents.finite_horizon(horizon, 1.0), gi.ActionReward(np.ones((5, 2))))
+        found = gi.identify.null_space(
+            world, gi.agents.finite_horizon(horizon=horizon, beta=1.0), gi.ActionReward(np.ones((5, 2)))
+        )
         inert = 2  # of the terminal state
         assert found.dimension == inert + controllability_deficit(world, horizon=horizon)
 
@@ -154,6 +156,6 @@ def test_published_ranks_of_the_investment_model():
     assert with_target.rank - 400 == found.rank  # what is learned holds in the target (Rolland et al. 2022)
     features = np.random.default_rng(0).normal(size=(400, 20, 3))
     hidden = gi.identify.null_space(
-        {1: one, 2: two}, gi.agents.soft_optimal(1.0), gi.LinearReward(features, np.ones(3))
+        {1: one, 2: two}, gi.agents.soft_optimal(beta=1.0), gi.LinearReward(features, np.ones(3))
     )
     assert 2 * 400 + 3 - hidden.dimension == 803

@@ -32,7 +32,7 @@ def asked(fit):
     return gi.audit(
         fit,
         worlds={"hasty": elsewhere},
-        planners={"hard": gi.agents.boltzmann(2.0), "keen": gi.agents.soft_optimal(8.0)},
+        planners={"hard": gi.agents.boltzmann(beta=2.0), "keen": gi.agents.soft_optimal(beta=8.0)},
     )
 
 
@@ -119,7 +119,7 @@ def test_what_cannot_be_said_is_said():
     text = str(
         gi.audit(
             look,
-            planners={"hard": gi.agents.boltzmann(2.0)},
+            planners={"hard": gi.agents.boltzmann(beta=2.0)},
             experiments={"more": gi.identify.Demonstrations(RING, SOFT)},
         )
     )
@@ -147,7 +147,7 @@ def test_the_order_of_worlds_is_no_matter():
     for order in ("xy", "yxz"):
         given = {name: worlds.get(name, hall) for name in order}
         fit = gi.infer(jax.random.key(1), given, agent=SOFT, reward=PRIOR, data=walks, chains=2, draws=200)
-        found.append(gi.audit(fit, planners={"hasty": gi.agents.soft_optimal(2.0, discount=0.1)}).answers)
+        found.append(gi.audit(fit, planners={"hasty": gi.agents.soft_optimal(beta=2.0, discount=0.1)}).answers)
     assert found[1].planners["gap"]["hasty"] == pytest.approx(found[0].planners["gap"]["hasty"], rel=1e-3)
     assert set(found[1].design.table.index) == {"more in x", "more in y"}
     assert found[1].pairs.startswith("Not said: which degenerate pairs act alike; these pairs are made for one world")

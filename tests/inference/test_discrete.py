@@ -17,7 +17,10 @@ GROUPS = {"subject": [0, 0, 0, 0, 1, 1, 1, 1], "trajectory": list(range(8)), "da
 def scores(walks, beta):
     """Log-likelihood (K, N) of every walk under every depth."""
     return np.array(
-        [gi.Behavior(HALL, gi.agents.lookahead(d, beta), WANTS).log_prob_by_trajectory(walks) for d in DEPTHS]
+        [
+            gi.Behavior(HALL, gi.agents.lookahead(depth=d, beta=beta), WANTS).log_prob_by_trajectory(walks)
+            for d in DEPTHS
+        ]
     )
 
 
@@ -27,7 +30,7 @@ def by_group(values, by):
 
 
 def inferred(walks, beta=1.0, by="data", agent=None, **more):
-    agent = gi.agents.lookahead(gi.one_of(DEPTHS, weights=WEIGHTS, by=by), beta) if agent is None else agent
+    agent = gi.agents.lookahead(depth=gi.one_of(DEPTHS, weights=WEIGHTS, by=by), beta=beta) if agent is None else agent
     return gi.infer(jax.random.key(0), HALL, agent=agent, reward=WANTS, data=walks, **more)
 
 
@@ -75,7 +78,11 @@ def test_a_depth_and_a_temperature_against_quadrature(walks):
 
 
 def test_whole_agents_by_name(walks):
-    agents = {"soft": gi.agents.soft_optimal(2.0), "greedy": gi.agents.lookahead(1, 2.0), "idle": gi.agents.uniform()}
+    agents = {
+        "soft": gi.agents.soft_optimal(beta=2.0),
+        "greedy": gi.agents.lookahead(depth=1, beta=2.0),
+        "idle": gi.agents.uniform(),
+    }
     fit = inferred(walks, agent=gi.agents.mixture(agents, by="trajectory"))
     values = [gi.Behavior(HALL, agent, WANTS).log_prob_by_trajectory(walks) for agent in agents.values()]
     (shares,) = fit.responsibilities.data_vars.values()
@@ -90,7 +97,11 @@ def test_nothing_to_sample(walks, tmp_path):
         inferred(walks, method="nuts")
     with pytest.raises(ValueError, match=r"nothing continuous is unknown.*gi\.infer"):
         gi.inference.find_map(
-            jax.random.key(0), HALL, agent=gi.agents.lookahead(gi.one_of([1, 2]), 1.0), reward=WANTS, data=walks
+            jax.random.key(0),
+            HALL,
+            agent=gi.agents.lookahead(depth=gi.one_of([1, 2]), beta=1.0),
+            reward=WANTS,
+            data=walks,
         )
     fit = inferred(walks, checkpoint=tmp_path / "kept.nc", draws=10)
     assert gi.load(tmp_path / "kept.nc").posterior.equals(fit.posterior)

@@ -91,7 +91,9 @@ def large(monkeypatch):
 
 
 def test_lbfgs_finds_the_mode_and_the_covariance_of_newton(request):
-    agent = gi.agents.myopic(0.5, beta=2.0)  # no closed form, so that derivatives are those of the compiled density
+    agent = gi.agents.myopic(
+        discount=0.5, beta=2.0
+    )  # no closed form, so that derivatives are those of the compiled density
     parts = {**PARTS, "agent": agent}
     mode, look = gi.inference.find_map(0, HALL, **parts), gi.inference.approximate(0, HALL, **parts, draws=50)
     request.getfixturevalue("large")

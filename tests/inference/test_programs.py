@@ -28,14 +28,14 @@ SCRIPT = """
         lambda event, *_, **__: compiled.append(event) if event.endswith("backend_compile_duration") else None
     )
     walks = [
-        gi.simulate(jax.random.key(k), hall, gi.agents.boltzmann(2.0), wants, trajectories=4, steps=5) for k in range(3)
+        gi.simulate(jax.random.key(k), hall, gi.agents.boltzmann(beta=2.0), wants, trajectories=4, steps=5) for k in range(3)
     ]
 
     def look(data, sd):
         before = len(compiled)
         prior = gi.StateReward(dist.Normal(0.0, sd), on="departure")
         gi.infer(
-            jax.random.key(0), hall, agent=gi.agents.boltzmann(2.0), reward=prior, data=data,
+            jax.random.key(0), hall, agent=gi.agents.boltzmann(beta=2.0), reward=prior, data=data,
             method="hmc", chains=2, warmup=50, draws=50, progress=False,
         )
         return len(compiled) - before
@@ -54,29 +54,29 @@ def test_other_data_of_a_model_compile_nothing():
 
 STATES = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
 FEATURES = gi.LinearReward(np.arange(8.0).reshape(4, 2), dist.Normal(0.0, 1.0), on="departure")
-EITHER = gi.one_of([gi.agents.soft_optimal(2.0), gi.agents.myopic(0.5, 2.0)])
+EITHER = gi.one_of([gi.agents.soft_optimal(beta=2.0), gi.agents.myopic(discount=0.5, beta=2.0)])
 FREE = dist.LogNormal(0.0, 0.5)
 KINDS = {
-    "linear": (gi.agents.soft_optimal(2.0), FEATURES, "auto"),
-    "tabular": (gi.agents.soft_optimal(2.0), STATES, "hmc"),
-    "free beta": (gi.agents.soft_optimal(FREE), STATES, "auto"),
-    "free beta, hard maximum": (gi.agents.boltzmann(FREE), STATES, "hmc"),
+    "linear": (gi.agents.soft_optimal(beta=2.0), FEATURES, "auto"),
+    "tabular": (gi.agents.soft_optimal(beta=2.0), STATES, "hmc"),
+    "free beta": (gi.agents.soft_optimal(beta=FREE), STATES, "auto"),
+    "free beta, hard maximum": (gi.agents.boltzmann(beta=FREE), STATES, "hmc"),
     "priors that are not normal": (
-        gi.agents.soft_optimal(dist.Gamma(4.0, 2.0)),
+        gi.agents.soft_optimal(beta=dist.Gamma(4.0, 2.0)),
         gi.StateReward(dist.StudentT(5.0, 0.0, 1.0), on="departure"),
         "hmc",
     ),
     "an expanded prior": (
-        gi.agents.boltzmann(FREE),
+        gi.agents.boltzmann(beta=FREE),
         gi.StateReward(dist.Normal(0.0, 1.0).expand([4]), on="departure"),
         "hmc",
     ),
-    "known reward": (gi.agents.boltzmann(FREE), WANTS, "auto"),
+    "known reward": (gi.agents.boltzmann(beta=FREE), WANTS, "auto"),
     "one of two agents": (EITHER, WANTS, "auto"),
     "one of two agents and a reward": (EITHER, STATES, "hmc"),
-    "hidden modes": (gi.agents.abandoning(0.05, 2.0, recovery=0.05), STATES, "hmc"),
-    "habits": (gi.agents.habitual(0.5, FREE, habit_rate=0.5), WANTS, "hmc"),
-    "NUTS": (gi.agents.boltzmann(2.0), STATES, "nuts"),
+    "hidden modes": (gi.agents.abandoning(hazard=0.05, beta=2.0, recovery=0.05), STATES, "hmc"),
+    "habits": (gi.agents.habitual(persistence=0.5, beta=FREE, habit_rate=0.5), WANTS, "hmc"),
+    "NUTS": (gi.agents.boltzmann(beta=2.0), STATES, "nuts"),
 }
 
 
@@ -96,7 +96,7 @@ def lowered():
 
 def walks_with(cells_from):
     """Walks of one shape, in which few or many different choices are made."""
-    return gi.simulate(cells_from, HALL, gi.agents.boltzmann(2.0), WANTS, trajectories=4, steps=5)
+    return gi.simulate(cells_from, HALL, gi.agents.boltzmann(beta=2.0), WANTS, trajectories=4, steps=5)
 
 
 @pytest.mark.filterwarnings("ignore::goalinf.errors.UnidentifiedWarning")
@@ -115,7 +115,7 @@ def test_a_second_fit_lowers_nothing(kind, lowered):
 def test_a_second_quick_look_lowers_nothing(by, lowered):
     for seed in range(2):
         lowered.clear()
-        parts = {"agent": gi.agents.boltzmann(2.0), "reward": STATES, "data": walks_with(seed)}
+        parts = {"agent": gi.agents.boltzmann(beta=2.0), "reward": STATES, "data": walks_with(seed)}
         if by == "find_map":
             gi.inference.find_map(seed, HALL, **parts)
         else:
@@ -127,7 +127,7 @@ def test_a_second_goal_posterior_lowers_nothing(lowered):
     for seed in range(2):
         lowered.clear()
         goals = gi.goals(HALL, {"left": "s", "right": "a"})
-        gi.goal_posterior(HALL, gi.agents.boltzmann(2.0 + seed), goals, walks_with(seed))
+        gi.goal_posterior(HALL, gi.agents.boltzmann(beta=2.0 + seed), goals, walks_with(seed))
     assert lowered == []
 
 
@@ -155,12 +155,12 @@ def test_shared_programs_change_nothing():
     cases = [
         (data, agent, sd)
         for agent, sd in (
-            (gi.agents.boltzmann(2.0), 1.0),
-            (gi.agents.boltzmann(2.0), 3.0),
-            (gi.agents.boltzmann(dist.LogNormal(0, 1)), 1.0),
+            (gi.agents.boltzmann(beta=2.0), 1.0),
+            (gi.agents.boltzmann(beta=2.0), 3.0),
+            (gi.agents.boltzmann(beta=dist.LogNormal(0, 1)), 1.0),
         )
         for data in (
-            gi.simulate(jax.random.key(k), HALL, gi.agents.boltzmann(2.0), WANTS, trajectories=4, steps=5)
+            gi.simulate(jax.random.key(k), HALL, gi.agents.boltzmann(beta=2.0), WANTS, trajectories=4, steps=5)
             for k in range(2)
         )
     ]
@@ -231,7 +231,7 @@ def test_a_prior_of_your_own():
     assert recipe(HALL, Plain(1.0)) == recipe(HALL, Plain(1.0))
     assert recipe(HALL, Plain(1.0)) != recipe(HALL, Plain(5.0))
     data = gi.simulate(jax.random.key(0), HALL, gi.agents.uniform(), WANTS, trajectories=2, steps=2)
-    agent = gi.agents.soft_optimal(2.0)
+    agent = gi.agents.soft_optimal(beta=2.0)
     for width in (1.0, 5.0):
         prior = gi.StateReward(Plain(width), on="departure")
         mode = gi.inference.find_map(jax.random.key(1), HALL, agent=agent, reward=prior, data=data)
@@ -249,7 +249,9 @@ def test_arrays_that_are_changed_later():
     def scores(features, draws):
         reward = gi.LinearReward(features, dist.Normal(0.0, 1.0), on="departure")
         options = {"chains": 1, "warmup": 50, "draws": draws, "method": "hmc"}
-        fit = gi.infer(jax.random.key(1), HALL, agent=gi.agents.boltzmann(2.0), reward=reward, data=data, **options)
+        fit = gi.infer(
+            jax.random.key(1), HALL, agent=gi.agents.boltzmann(beta=2.0), reward=reward, data=data, **options
+        )
         return fit.tree["log_likelihood"]["choices"].values
 
     scores(features, 50)
@@ -260,8 +262,8 @@ def test_arrays_that_are_changed_later():
 
 
 def test_names_of_contexts_of_two_types():
-    rewards, agent = {1: WANTS, "b": WANTS}, gi.agents.soft_optimal(dist.LogNormal(0.0, 1.0))
-    data = gi.simulate(jax.random.key(0), HALL, gi.agents.soft_optimal(2.0), rewards, trajectories=3, steps=4)
+    rewards, agent = {1: WANTS, "b": WANTS}, gi.agents.soft_optimal(beta=dist.LogNormal(0.0, 1.0))
+    data = gi.simulate(jax.random.key(0), HALL, gi.agents.soft_optimal(beta=2.0), rewards, trajectories=3, steps=4)
     assert np.isfinite(
         gi.inference.find_map(jax.random.key(1), HALL, agent=agent, reward=rewards, data=data).log_posterior
     )
@@ -269,7 +271,10 @@ def test_names_of_contexts_of_two_types():
 
 def test_agents_without_a_beta_are_compiled():
     data = gi.simulate(jax.random.key(0), HALL, gi.agents.uniform(), WANTS, trajectories=3, steps=4)
-    agent, prior = gi.agents.satisficing(0.5, 1.0), gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+    agent, prior = (
+        gi.agents.satisficing(aspiration=0.5, sharpness=1.0),
+        gi.StateReward(dist.Normal(0.0, 1.0), on="departure"),
+    )
     fit = gi.infer(jax.random.key(1), HALL, agent=agent, reward=prior, data=data, chains=1, warmup=50, draws=20)
     assert fit.n_draws == 20
 
@@ -281,9 +286,9 @@ def test_what_cannot_be_compared_is_shared_with_nothing():
 
 def test_one_prior_in_both_precisions():
     """Its arrays are constants of a program of either precision."""
-    data = gi.simulate(jax.random.key(0), HALL, gi.agents.boltzmann(2.0), WANTS, trajectories=4, steps=5)
+    data = gi.simulate(jax.random.key(0), HALL, gi.agents.boltzmann(beta=2.0), WANTS, trajectories=4, steps=5)
     prior = gi.StateReward(dist.Normal(np.zeros(4), 1.0), on="departure")
-    agent = gi.agents.soft_optimal(2.0, discount=0.5)
+    agent = gi.agents.soft_optimal(beta=2.0, discount=0.5)
     single, double = (
         gi.inference.find_map(
             jax.random.key(1), HALL, agent=agent, reward=prior, data=data, precision=precision

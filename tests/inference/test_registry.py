@@ -12,23 +12,29 @@ import goalinf as gi
 from goalinf.inference.results.serialize import RECORDS, Reader, Writer
 from goalinf.rewards import Reward
 
-PUBLIC = {name: getattr(gi, name) for name in gi.__all__}
+PUBLIC = {name: getattr(gi.agents, name) for name in gi.agents.__all__}
 CONSTRUCTORS = {
     name
     for name, thing in PUBLIC.items()
     if inspect.isfunction(thing) and inspect.signature(thing).return_annotation == "Agent"
 }
 MIXTURES = {
-    "one_of": gi.agents.lookahead(gi.one_of([1, 2]), 2.0),
+    "one_of": gi.agents.lookahead(depth=gi.one_of([1, 2]), beta=2.0),
     "mixture": gi.agents.mixture(
-        {"planner": gi.agents.soft_optimal(2.0), "idler": gi.agents.uniform()}, weights=[3.0, 1.0], by="trajectory"
+        {"planner": gi.agents.soft_optimal(beta=2.0), "idler": gi.agents.uniform()}, weights=[3.0, 1.0], by="trajectory"
     ),
-    "negated": gi.agents.anti_rational(2.0, negated=True, depth=2),
-    "another world": gi.agents.false_dynamics(0.1, 2.0, alternative=gi.gridworld("s.a", discount=0.9)),
-    "unknown": gi.agents.optimistic(dist.Normal(0.0, 1.0), dist.LogNormal(0.0, 1.0), discount=dist.Beta(2.0, 1.0)),
+    "negated": gi.agents.anti_rational(beta=2.0, negated=True, depth=2),
+    "another world": gi.agents.false_dynamics(confusion=0.1, beta=2.0, alternative=gi.gridworld("s.a", discount=0.9)),
+    "unknown": gi.agents.optimistic(
+        optimism=dist.Normal(0.0, 1.0), beta=dist.LogNormal(0.0, 1.0), discount=dist.Beta(2.0, 1.0)
+    ),
 }
 AGENTS = named_agents.AGENTS | MIXTURES
-REWARDS = {name: thing for name, thing in PUBLIC.items() if inspect.isclass(thing) and issubclass(thing, Reward)}
+REWARDS = {
+    name: thing
+    for name, thing in vars(gi.rewards).items()
+    if inspect.isclass(thing) and issubclass(thing, Reward) and thing is not Reward
+}
 
 
 def records_in(thing):
@@ -56,10 +62,20 @@ def test_every_agent_comes_back(name):
 
 
 @pytest.mark.parametrize(
-    "room", ["beliefs", "planners", "outlooks", "choice", "execution", "history", "failures", "options"]
+    "module",
+    [
+        *(
+            "agents.parts.beliefs",
+            "agents.parts.planners",
+            "planning.risk",
+            "agents.parts.choice",
+            "agents.parts.noise",
+        ),
+        *("agents.memory.habits", "agents.hidden.failures", "agents.hidden.options"),
+    ],
 )
-def test_every_part_of_an_agent_is_known(room):
-    module = importlib.import_module(f"goalinf.agents.{room}")
+def test_every_part_of_an_agent_is_known(module):
+    module = importlib.import_module(f"goalinf.{module}")
     mine = [thing for thing in vars(module).values() if inspect.isclass(thing) and thing.__module__ == module.__name__]
     parts = {thing for thing in mine if issubclass(thing, eqx.Module) and {"__call__", "enact"} & set(vars(thing))}
     assert parts

@@ -49,7 +49,7 @@ def test_walking_past_a_goal_speaks_against_it():
 
 def test_a_goal_that_never_changes_is_a_goal():
     """The forward filter over goals that are switched with rate zero."""
-    behavior = gi.Behavior(HALL, gi.agents.switching(0.0, beta=1.0), gi.one_of(HALL_GOALS))
+    behavior = gi.Behavior(HALL, gi.agents.switching(switch=0.0, beta=1.0), gi.one_of(HALL_GOALS))
     np.testing.assert_allclose(behavior.mode_posterior(THROUGH)[0], THROUGH_POSTERIOR, rtol=0, atol=5e-7)
     found = gi.goal_posterior(HALL, gi.agents.boltzmann(beta=1.0), HALL_GOALS, THROUGH)
     assert float(behavior.log_prob(THROUGH)) == pytest.approx(found["evidence"].item(), rel=1e-12)
@@ -181,7 +181,7 @@ def test_all_goals_are_scored_on_the_same_choices_in_every_way(problem):
         np.testing.assert_allclose(behavior.log_prob_by_trajectory(data), by_step.sum(1), rtol=1e-12)
         np.testing.assert_allclose(behavior.log_prob(data), by_step.sum(), rtol=1e-12)
         np.testing.assert_allclose(posterior["log_likelihood"].sel(goal=name), by_step.sum(1), rtol=1e-12)
-    never = gi.Behavior(world, gi.agents.switching(0.0, beta=1.3), gi.one_of(rewards))
+    never = gi.Behavior(world, gi.agents.switching(switch=0.0, beta=1.3), gi.one_of(rewards))
     np.testing.assert_allclose(never.log_prob_by_trajectory(data), posterior["evidence"], rtol=1e-9)
     np.testing.assert_allclose(never.mode_posterior(data)[0], posterior[0, 1:], atol=1e-10)
 
@@ -213,14 +213,14 @@ RING = gi.gridworld("a..\n.#.\n..b", discount=0.9, terminal="b")
     [
         gi.agents.soft_optimal(beta=1.5),
         gi.agents.boltzmann(beta=1.5, horizon=9),
-        gi.agents.lookahead(2, beta=1.5),
-        gi.agents.abandoning(0.2, beta=1.5),
-        gi.agents.habitual(0.5, beta=1.5),
-        gi.agents.q_learning(0.3, beta=1.5),
-        gi.agents.subgoal(0.5, beta=1.5, world=RING, places=[(0, 2)]),
-        gi.agents.noisy_plan(0.5, beta=1.5, draws=5),
-        gi.agents.plan_commitment(0.3, beta=1.5, depths=3),
-        gi.agents.hyperbolic(0.5, beta=1.5, horizon=9),
+        gi.agents.lookahead(depth=2, beta=1.5),
+        gi.agents.abandoning(hazard=0.2, beta=1.5),
+        gi.agents.habitual(persistence=0.5, beta=1.5),
+        gi.agents.q_learning(learning_rate=0.3, beta=1.5),
+        gi.agents.subgoal(detour=0.5, beta=1.5, world=RING, places=[(0, 2)]),
+        gi.agents.noisy_plan(plan_noise=0.5, beta=1.5, draws=5),
+        gi.agents.plan_commitment(replan=0.3, beta=1.5, depths=3),
+        gi.agents.hyperbolic(k=0.5, beta=1.5, horizon=9),
     ],
     ids=lambda agent: agent.name,
 )
@@ -313,8 +313,12 @@ ENTRIES = {
     "log_prob": lambda data: gi.Behavior(END, AGENT, KNOWN).log_prob(data),
     "log_prob_by_step": lambda data: gi.Behavior(END, AGENT, KNOWN).log_prob_by_step(data),
     "log_prob_by_trajectory": lambda data: gi.Behavior(END, AGENT, KNOWN).log_prob_by_trajectory(data),
-    "mixture": lambda data: gi.Behavior(END, gi.agents.lookahead(gi.one_of([1, 2]), 1.0), KNOWN).log_prob(data),
-    "mode_posterior": lambda data: gi.Behavior(END, gi.agents.abandoning(0.1, 1.0), KNOWN).mode_posterior(data),
+    "mixture": lambda data: gi.Behavior(END, gi.agents.lookahead(depth=gi.one_of([1, 2]), beta=1.0), KNOWN).log_prob(
+        data
+    ),
+    "mode_posterior": lambda data: gi.Behavior(END, gi.agents.abandoning(hazard=0.1, beta=1.0), KNOWN).mode_posterior(
+        data
+    ),
     "closed over": lambda data: jax.jit(lambda b: gi.Behavior(END, AGENT.at(beta=b), KNOWN).log_prob(data))(1.0),
     "goal_posterior": lambda data: gi.goal_posterior(END, AGENT.at(beta=2.0), gi.goals(END, {"b": "b"}), data),
     "infer": lambda data: gi.infer(KEY, END, agent=AGENT, reward=PRIOR, data=data, draws=20, chains=1, progress=False),
@@ -360,7 +364,7 @@ def test_a_row_of_the_table_is_named_where_the_world_is_another_one():
 
 def test_slips_that_are_not_recorded_lead_elsewhere():
     """The data hold the intended action; the world moved by another one that is available."""
-    agent = gi.agents.slipping(0.5, 1.0, recorded="intended")
+    agent = gi.agents.slipping(slip=0.5, beta=1.0, recorded="intended")
     data = gi.simulate(KEY, END, agent, KNOWN, trajectories=30, steps=6)
     assert np.isfinite(gi.Behavior(END, agent, KNOWN).log_prob(data))
     with pytest.raises(ValueError, match="never leads to state"):
@@ -371,7 +375,7 @@ def test_slips_that_are_not_recorded_lead_elsewhere():
 
 def test_an_unrecorded_slip_does_not_stay_where_no_action_stays():
     """Nothing was done only where the choice is missing."""
-    agent, steps = gi.agents.slipping(0.5, 1.0, recorded="intended"), [[FORK.index("s")] * 2]
+    agent, steps = gi.agents.slipping(slip=0.5, beta=1.0, recorded="intended"), [[FORK.index("s")] * 2]
     behavior = gi.Behavior(FORK, agent, FORK_GOALS["A"])
     with pytest.raises(ValueError, match="no action leads from state s to state s"):
         behavior.log_prob(gi.Trajectories.of(steps, [[0]]))

@@ -60,7 +60,7 @@ def last_day():
     rewards, alphas, ks = ((0.5, 2, 3, 4, 5, 6, 7, 8), (0.1, 1, 10, 100, 1000), (0, 0.5, 1, 2, 4))
 
     def one(reward, alpha, k):
-        agent = gi.agents.hyperbolic(k, beta=alpha, horizon=work.horizon)
+        agent = gi.agents.hyperbolic(k=k, beta=alpha, horizon=work.horizon)
         wants = work.reward(jax.numpy.stack([reward, -1.0, -0.1]))
         return jax.numpy.exp(gi.Behavior(work.world, agent, wants).policy.log_probs[0, 8, state, action])
 
@@ -117,7 +117,7 @@ def test_restaurant(path):
 @pytest.mark.parametrize("kind", PATHS)
 def test_restaurant_path(kind):
     town = restaurants()
-    agent = gi.agents.hyperbolic(1.0, beta=500.0, horizon=town.horizon, sophisticated=kind == "sophisticated")
+    agent = gi.agents.hyperbolic(k=1.0, beta=500.0, horizon=town.horizon, sophisticated=kind == "sophisticated")
     policy = agent.policy(town.world, town.reward(np.array(TEMPTING)))
     walk = walked(town, "3,1", [WAYS[step] for step in PATHS[kind]])
     steps = [float(policy[t, s, a]) for t, (s, a) in enumerate(zip(walk.states[0, :-1], walk.actions[0], strict=True))]
@@ -128,7 +128,7 @@ def test_a_single_step_to_the_left():
     town = restaurants()
     walk = walked(town, "3,1", ["left"])
     likes = [np.array([-0.04, *np.repeat(1.0 + np.eye(3)[kind], 2)]) for kind in (0, 1, 2)]  # donut, veg, noodle
-    agent = gi.agents.hyperbolic(0.0, beta=2.0, horizon=town.horizon)
+    agent = gi.agents.hyperbolic(k=0.0, beta=2.0, horizon=town.horizon)
     goals = {name: town.reward(like) for name, like in zip(("donut", "veg", "noodle"), likes, strict=True)}
     found = gi.goal_posterior(town.world, agent, goals, walk)[0, -1]
     for value, digits in zip(found.values, (".9106", ".0604", ".0290"), strict=True):
@@ -142,7 +142,7 @@ def test_the_worlds_are_those_of_the_oracle(sophisticated):
         (restaurants(), "3,1", oracle.restaurant_mdp(), TEMPTING, PATHS["naive"]),
     ):
         assert paid.world.n_states == len(problem.states)
-        agent = gi.agents.hyperbolic(0.7, beta=1.3, horizon=paid.horizon, sophisticated=sophisticated)
+        agent = gi.agents.hyperbolic(k=0.7, beta=1.3, horizon=paid.horizon, sophisticated=sophisticated)
         walk = walked(paid, start, [WAYS.get(step, step) for step in path])
         mine = gi.Behavior(paid.world, agent, paid.reward(np.array(weights))).log_prob_by_trajectory(walk)[0]
         policy = problem.plan(weights, 1.3, 0.7, sophisticated).policy

@@ -90,7 +90,7 @@ def restaurant_told(weights: dict[str, float], horizon: int = 11, start: tuple[i
 
 def compared(paid, start, told, weights, alpha, k, sophisticated) -> int:
     """Compare the choices in every state that the told problem can reach at every time; how many there were."""
-    agent = gi.agents.hyperbolic(k, beta=alpha, horizon=paid.horizon, sophisticated=sophisticated)
+    agent = gi.agents.hyperbolic(k=k, beta=alpha, horizon=paid.horizon, sophisticated=sophisticated)
     policy = agent.policy(paid.world, paid.reward(np.array(weights))).values
     act, names = told_choices(told, alpha, k, sophisticated), [WAYS.get(a, a) for a in paid.world.actions]
     waiting, seen = [(0, paid.world.states.index(start), told.start)], set()

@@ -29,9 +29,9 @@ def test_maximum_entropy_of_2008_and_2010_agree_only_where_nothing_is_random(sli
     data = ziebart_2008.example(jax.random.key(2), where=town)
     weights = np.array([-0.8, 0.5])
     reward = gi.LinearReward(ziebart_2008.features(town), weights, on="arrival")
-    causal = gi.Behavior(town, gi.agents.finite_horizon(ziebart_2008.HORIZON, beta=1.0), reward).log_prob_by_trajectory(
-        data
-    )
+    causal = gi.Behavior(
+        town, gi.agents.finite_horizon(horizon=ziebart_2008.HORIZON, beta=1.0), reward
+    ).log_prob_by_trajectory(data)
     acausal = log_likelihood(ziebart_2008.model(data, "2008", where=town), data, weights)
     assert (abs(acausal - float(causal.sum())) < 1e-8) == (slip == 0.0)
 
@@ -174,7 +174,9 @@ def test_depths_by_enumeration():
     found = gi.Behavior(grid, arguments["agent"].at(beta=beta), layouts, like=data).by_group(data)
     scores = np.array(
         [
-            gi.Behavior(grid, gi.agents.lookahead(depth, beta=beta), layouts, like=data).log_prob_by_trajectory(data)
+            gi.Behavior(grid, gi.agents.lookahead(depth=depth, beta=beta), layouts, like=data).log_prob_by_trajectory(
+                data
+            )
             for depth in planning_depth.DEPTHS
         ]
     )

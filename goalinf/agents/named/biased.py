@@ -11,7 +11,7 @@ from goalinf.planning.risk import CVaR, EntropicRisk, Extremal, HyperbolicBellma
 
 
 @constructor
-def risk_sensitive(risk: Any, beta: Any, **others: Any) -> Agent:
+def risk_sensitive(*, risk: Any, beta: Any, **others: Any) -> Agent:
     r"""Avoids or seeks risk, by exponential utility of what each step brings.
 
     .. math:: Q = \tfrac1\theta \log \sum_t P(t \mid s,a)\,e^{\theta (R + \gamma V(t))},\quad V = \max_a Q
@@ -45,14 +45,14 @@ def risk_sensitive(risk: Any, beta: Any, **others: Any) -> Agent:
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.agents.risk_sensitive(-1.0, beta=2.0).parameters
+    >>> gi.agents.risk_sensitive(risk=-1.0, beta=2.0).parameters
     {'risk': array(-1.), 'beta': array(2.)}
     """
     return assembled("risk_sensitive", beta, others, outlook=made(EntropicRisk, risk=risk))
 
 
 @constructor
-def cvar(tail: Any, beta: Any, **others: Any) -> Agent:
+def cvar(*, tail: Any, beta: Any, **others: Any) -> Agent:
     r"""Plans for the worst share of the outcomes of every step (conditional value at risk, nested).
 
     .. math:: Q = \tfrac1\alpha \int_0^\alpha F^{-1}(u)\,du,\quad F \text{ the distribution of } R + \gamma V
@@ -86,14 +86,14 @@ def cvar(tail: Any, beta: Any, **others: Any) -> Agent:
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.agents.cvar(0.5, beta=2.0).parameters
+    >>> gi.agents.cvar(tail=0.5, beta=2.0).parameters
     {'tail': array(0.5), 'beta': array(2.)}
     """
     return assembled("cvar", beta, others, outlook=made(CVaR, tail=tail))
 
 
 @constructor
-def prospect(loss_aversion: Any, beta: Any, *, exponent: Any = None, weighting: Any = None, **others: Any) -> Agent:
+def prospect(*, loss_aversion: Any, beta: Any, exponent: Any = None, weighting: Any = None, **others: Any) -> Agent:
     r"""Losses weigh more than gains, and both less the larger they are.
 
     .. math:: Q = \sum_t P\,[u(R) + \gamma V(t)],\quad
@@ -137,7 +137,7 @@ def prospect(loss_aversion: Any, beta: Any, *, exponent: Any = None, weighting: 
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.agents.prospect(2.25, beta=2.0, exponent=0.88).parameters
+    >>> gi.agents.prospect(loss_aversion=2.25, beta=2.0, exponent=0.88).parameters
     {'loss_aversion': array(2.25), 'exponent': array(0.88), 'beta': array(2.)}
     """
     outlook = made(Prospect, loss_aversion=loss_aversion, exponent=exponent, weighting=weighting)
@@ -145,7 +145,7 @@ def prospect(loss_aversion: Any, beta: Any, *, exponent: Any = None, weighting: 
 
 
 @constructor
-def optimistic(optimism: Any, beta: Any, **others: Any) -> Agent:
+def optimistic(*, optimism: Any, beta: Any, **others: Any) -> Agent:
     r"""Takes better outcomes to be likelier than they are.
 
     .. math:: T(t) \propto P(t \mid s,a)\,e^{w (R + \gamma V(t))},\quad Q = \sum_t T(t)\,(R + \gamma V(t))
@@ -180,14 +180,14 @@ def optimistic(optimism: Any, beta: Any, **others: Any) -> Agent:
     One that looks three steps ahead and lapses now and then:
 
     >>> import goalinf as gi
-    >>> gi.agents.optimistic(0.5, beta=2.0, depth=3, lapse=0.05).parameters
+    >>> gi.agents.optimistic(optimism=0.5, beta=2.0, depth=3, lapse=0.05).parameters
     {'optimism': array(0.5), 'beta': array(2.), 'lapse': array(0.05)}
     """
     return assembled("optimistic", beta, others, outlook=made(Optimism, optimism=optimism))
 
 
 @constructor
-def extremal(peak: Any, beta: Any, **others: Any) -> Agent:
+def extremal(*, peak: Any, beta: Any, **others: Any) -> Agent:
     r"""What counts is the best moment and not how long it lasts (peak-end rule, duration neglect).
 
     .. math:: Q = \sum_t P(t \mid s,a) \max\{R,\ (1 - a) R + a V(t)\}
@@ -220,7 +220,7 @@ def extremal(peak: Any, beta: Any, **others: Any) -> Agent:
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.agents.extremal(0.5, beta=2.0).parameters
+    >>> gi.agents.extremal(peak=0.5, beta=2.0).parameters
     {'peak': array(0.5), 'beta': array(2.)}
     """
     without = {"discount": "peak takes its place"}
@@ -228,7 +228,7 @@ def extremal(peak: Any, beta: Any, **others: Any) -> Agent:
 
 
 @constructor
-def chan_hyperbolic(curvature: Any, beta: Any, **others: Any) -> Agent:
+def chan_hyperbolic(*, curvature: Any, beta: Any, **others: Any) -> Agent:
     r"""A Bellman update with a hyperbola in it. It is not about delays: that is :func:`hyperbolic`.
 
     .. math:: Q = \sum_t P(t \mid s,a)\,\frac{R + \gamma V(t)}{1 + k V(t)}
@@ -260,7 +260,7 @@ def chan_hyperbolic(curvature: Any, beta: Any, **others: Any) -> Agent:
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.agents.chan_hyperbolic(0.1, beta=2.0).parameters
+    >>> gi.agents.chan_hyperbolic(curvature=0.1, beta=2.0).parameters
     {'curvature': array(0.1), 'beta': array(2.)}
     """
     return assembled("chan_hyperbolic", beta, others, outlook=made(HyperbolicBellman, curvature=curvature))

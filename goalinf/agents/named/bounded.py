@@ -16,7 +16,7 @@ from goalinf.checks import check_count, check_flag
 
 
 @constructor
-def lookahead(depth: int, beta: Any, *, leaf: Any = None, **others: Any) -> Agent:
+def lookahead(*, depth: int, beta: Any, leaf: Any = None, **others: Any) -> Agent:
     r"""Looks so many decisions ahead, anew at every step (receding horizon, model-predictive control).
 
     .. math:: Q = r + \gamma P V_{d-1},\quad V_{k+1} = \max_a (r + \gamma P V_k),\quad V_0 = h
@@ -53,7 +53,7 @@ def lookahead(depth: int, beta: Any, *, leaf: Any = None, **others: Any) -> Agen
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s..a", discount=0.9)
     >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> gi.agents.lookahead(2, beta=5.0).policy(hall, reward).sel(state="s").values  # too far to see
+    >>> gi.agents.lookahead(depth=2, beta=5.0).policy(hall, reward).sel(state="s").values  # too far to see
     array([0.25, 0.25, 0.25, 0.25])
     """
     check_count("depth", depth)
@@ -61,7 +61,7 @@ def lookahead(depth: int, beta: Any, *, leaf: Any = None, **others: Any) -> Agen
 
 
 @constructor
-def kl_bounded(beta: Any, default: Any, **others: Any) -> Agent:
+def kl_bounded(*, beta: Any, default: Any, **others: Any) -> Agent:
     r"""Departs from a default policy only as far as it pays: 1/beta utility for every nat of divergence.
 
     .. math:: Q = r + \gamma P V,\quad V = \tfrac1\beta \log \sum_a \pi_0(a \mid s)\,e^{\beta Q},\quad
@@ -106,7 +106,7 @@ def kl_bounded(beta: Any, default: Any, **others: Any) -> Agent:
 
 
 @constructor
-def rational_inattention(beta: Any, *, visits: Any = None, foreseen: bool = False, **others: Any) -> Agent:
+def rational_inattention(*, beta: Any, visits: Any = None, foreseen: bool = False, **others: Any) -> Agent:
     r"""Telling states apart costs 1/beta utility per nat, so that much is done alike everywhere.
 
     .. math:: \pi(a \mid s) = \frac{q(a)\,e^{\beta Q(s,a)}}{\sum_b q(b)\,e^{\beta Q(s,b)}},\quad
@@ -152,7 +152,7 @@ def rational_inattention(beta: Any, *, visits: Any = None, foreseen: bool = Fals
     >>> hall = gi.gridworld("s.a.", moves=("left", "right"), discount=0.9)
     >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
     >>> for foreseen in (False, True):
-    ...     policy = gi.agents.rational_inattention(2.0, foreseen=foreseen).policy(hall, reward)
+    ...     policy = gi.agents.rational_inattention(beta=2.0, foreseen=foreseen).policy(hall, reward)
     ...     print(policy.sel(action="right").values.round(2), round(gi.agents.policy_complexity(policy), 2), "nats")
     [0.98 0.99 0.95 0.88] 0.02 nats
     [0.79 0.92 0.58 0.32] 0.12 nats
@@ -168,7 +168,7 @@ def rational_inattention(beta: Any, *, visits: Any = None, foreseen: bool = Fals
 
 
 @constructor
-def satisficing(aspiration: Any, sharpness: Any, **others: Any) -> Agent:
+def satisficing(*, aspiration: Any, sharpness: Any, **others: Any) -> Agent:
     r"""Anything that is good enough will do.
 
     .. math:: \pi(a \mid s) \propto \sigma\big(k\,(Q^*(s,a) - \max_b Q^*(s,b) + c)\big)
@@ -206,7 +206,7 @@ def satisficing(aspiration: Any, sharpness: Any, **others: Any) -> Agent:
 
 
 @constructor
-def successor_representation(beta: Any, *, default: Any = None, model_based: Any = 0.0, **others: Any) -> Agent:
+def successor_representation(*, beta: Any, default: Any = None, model_based: Any = 0.0, **others: Any) -> Agent:
     r"""Improves on a habit by one step, from where the habit leads, or mixes that with planning.
 
     .. math:: Q = w\,Q^* + (1 - w)\,(r + \gamma P M r_{\pi_0}),\quad M = (I - \gamma P_{\pi_0})^{-1}

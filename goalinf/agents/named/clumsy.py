@@ -15,7 +15,7 @@ from goalinf.checks import check_flag
 
 
 @constructor
-def habitual(persistence: Any, beta: Any, *, habit_rate: Any = 1.0, by_state: bool = False, **others: Any) -> Agent:
+def habitual(*, persistence: Any, beta: Any, habit_rate: Any = 1.0, by_state: bool = False, **others: Any) -> Agent:
     r"""Does again what it did before (perseveration, a kernel of past choices).
 
     .. math:: \pi_t(a) \propto \pi(a \mid s_t)\,e^{\kappa K_t(a)},\quad
@@ -52,7 +52,7 @@ def habitual(persistence: Any, beta: Any, *, habit_rate: Any = 1.0, by_state: bo
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.agents.habitual(0.5, beta=2.0).parameters
+    >>> gi.agents.habitual(persistence=0.5, beta=2.0).parameters
     {'beta': array(2.), 'persistence': array(0.5), 'habit_rate': array(1.)}
     """
     check_flag("by_state", by_state)
@@ -65,9 +65,9 @@ def habitual(persistence: Any, beta: Any, *, habit_rate: Any = 1.0, by_state: bo
 
 @constructor
 def slipping(
+    *,
     slip: Any,
     beta: Any,
-    *,
     foreseen: bool = False,
     recorded: Literal["executed", "intended"] = "executed",
     **others: Any,
@@ -103,7 +103,7 @@ def slipping(
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.agents.slipping(0.2, beta=2.0, foreseen=True).parameters
+    >>> gi.agents.slipping(slip=0.2, beta=2.0, foreseen=True).parameters
     {'beta': array(2.), 'slip': array(0.2)}
     """
     hand = made(Slip, slip=slip, recorded=recorded)
@@ -112,7 +112,7 @@ def slipping(
 
 
 @constructor
-def noisy_plan(plan_noise: Any, beta: Any, *, draws: int = 64, seed: int = 0, **others: Any) -> Agent:
+def noisy_plan(*, plan_noise: Any, beta: Any, draws: int = 64, seed: int = 0, **others: Any) -> Agent:
     r"""The plan itself is wrong, once per episode: :math:`\tilde Q = Q + \sigma \xi`, :math:`\xi \sim N(0, I)`.
 
     Errors are then consistent within an episode, as those of noisy choices are not: the same wrong turn is taken when
@@ -147,7 +147,7 @@ def noisy_plan(plan_noise: Any, beta: Any, *, draws: int = 64, seed: int = 0, **
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.agents.noisy_plan(0.5, beta=10.0, draws=16).parameters
+    >>> gi.agents.noisy_plan(plan_noise=0.5, beta=10.0, draws=16).parameters
     {'beta': array(10.), 'plan_noise': array(0.5)}
     """
 

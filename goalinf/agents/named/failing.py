@@ -18,7 +18,7 @@ from goalinf.worlds import World
 
 
 @constructor
-def abandoning(hazard: Any, beta: Any, *, recovery: Any = 0.0, default: Any = None, **others: Any) -> Agent:
+def abandoning(*, hazard: Any, beta: Any, recovery: Any = 0.0, default: Any = None, **others: Any) -> Agent:
     r"""Gives its plan up, or forgets it, at some point, and perhaps takes it up again.
 
     At every step the one who pursues gives up with probability h and acts by the default policy; the one who has given
@@ -50,7 +50,7 @@ def abandoning(hazard: Any, beta: Any, *, recovery: Any = 0.0, default: Any = No
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.agents.abandoning(0.05, beta=2.0, lapse=0.1).parameters
+    >>> gi.agents.abandoning(hazard=0.05, beta=2.0, lapse=0.1).parameters
     {'beta': array(2.), 'hazard': array(0.05), 'recovery': array(0.), 'lapse': array(0.1)}
     """
 
@@ -61,7 +61,7 @@ def abandoning(hazard: Any, beta: Any, *, recovery: Any = 0.0, default: Any = No
 
 
 @constructor
-def switching(switch: Any, beta: Any, **others: Any) -> Agent:
+def switching(*, switch: Any, beta: Any, **others: Any) -> Agent:
     r"""Changes now and then what it wants.
 
     .. math:: g_{t+1} = g_t \text{ with probability } 1 - s,\text{ else } g_{t+1} \sim p(g)
@@ -97,14 +97,14 @@ def switching(switch: Any, beta: Any, **others: Any) -> Agent:
     >>> import goalinf as gi
     >>> hall = gi.gridworld("a.s.b", discount=1.0)
     >>> either = gi.one_of(gi.goals(hall, {"left": "a", "right": "b"}))
-    >>> gi.agents.switching(0.1, beta=2.0).policy(hall, either).sizes["mode"]
+    >>> gi.agents.switching(switch=0.1, beta=2.0).policy(hall, either).sizes["mode"]
     2
     """
     return assembled("switching", beta, others, around=lambda inner: made(Switching, switch=switch, inner=inner))
 
 
 @constructor
-def subgoal(detour: Any, beta: Any, *, world: World, places: Any = None, **others: Any) -> Agent:
+def subgoal(*, detour: Any, beta: Any, world: World, places: Any = None, **others: Any) -> Agent:
     r"""Goes by way of somewhere else first: with probability :math:`\kappa` one of the places, each as likely.
 
     The place is the goal until it is reached; then, or from the start, the goal is the goal. The reward has to be a
@@ -142,7 +142,7 @@ def subgoal(detour: Any, beta: Any, *, world: World, places: Any = None, **other
     --------
     >>> import goalinf as gi
     >>> hall = gi.gridworld("a.s.b", discount=1.0)
-    >>> agent = gi.agents.subgoal(0.5, beta=2.0, world=hall, places=["a"])
+    >>> agent = gi.agents.subgoal(detour=0.5, beta=2.0, world=hall, places=["a"])
     >>> agent.policy(hall, gi.goals(hall, {"right": "b"})["right"]).sizes["mode"]
     2
     """
@@ -165,7 +165,7 @@ def subgoal(detour: Any, beta: Any, *, world: World, places: Any = None, **other
 
 
 @constructor
-def plan_commitment(replan: Any, beta: Any, *, depths: Any, commitment: int | None = None, **others: Any) -> Agent:
+def plan_commitment(*, replan: Any, beta: Any, depths: Any, commitment: int | None = None, **others: Any) -> Agent:
     r"""Plans to some depth, follows that plan for a while, and plans anew.
 
     When it plans, the depth d is drawn, and the policy of looking d steps ahead is followed for :math:`\min(d, L)`
@@ -200,7 +200,7 @@ def plan_commitment(replan: Any, beta: Any, *, depths: Any, commitment: int | No
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.agents.plan_commitment(0.1, beta=2.0, depths=3).execution.depths.round(3)
+    >>> gi.agents.plan_commitment(replan=0.1, beta=2.0, depths=3).execution.depths.round(3)
     array([0.571, 0.286, 0.143])
     """
     if isinstance(depths, int):
@@ -222,7 +222,7 @@ def plan_commitment(replan: Any, beta: Any, *, depths: Any, commitment: int | No
 
 
 @constructor
-def options(options: Sequence[Option], beta: Any, *, early: Any = 0.0, overshoot: Any = 0.0, **others: Any) -> Agent:
+def options(*, options: Sequence[Option], beta: Any, early: Any = 0.0, overshoot: Any = 0.0, **others: Any) -> Agent:
     r"""Follows one option at a time, and may end it too early or too late.
 
     Options are chosen by :math:`\mathrm{softmax}_o(\beta\,Q_O(s,o))` among those that may begin, where :math:`Q_O`
@@ -266,7 +266,7 @@ def options(options: Sequence[Option], beta: Any, *, early: Any = 0.0, overshoot
     >>> walks = [Option(np.tile(np.eye(4)[a], (4, 1)), np.eye(4)[end], name=name)
     ...          for name, a, end in [("left", 2, 0), ("right", 3, 3)]]
     >>> reward = gi.StateReward.at(hall, {"b": 1.0}, default=0.0, on="departure")
-    >>> gi.agents.options(walks, beta=2.0, overshoot=0.1).policy(hall, reward).dims
+    >>> gi.agents.options(options=walks, beta=2.0, overshoot=0.1).policy(hall, reward).dims
     ('mode', 'state', 'action')
     """
     chosen = tuple(options) if isinstance(options, Sequence) else options
@@ -275,7 +275,7 @@ def options(options: Sequence[Option], beta: Any, *, early: Any = 0.0, overshoot
     def around(inner: Any) -> Options:
         return made(Options, options=chosen, early=early, overshoot=overshoot, inner=inner)
 
-    return assembled("option", beta, others, around=around, without=without)
+    return assembled("options", beta, others, around=around, without=without)
 
 
 def _geometric(depth: int) -> np.ndarray:

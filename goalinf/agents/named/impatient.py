@@ -11,7 +11,7 @@ from goalinf.agents.parts.discounting import Hyperbolic, QuasiHyperbolic
 
 
 @constructor
-def myopic(discount: Any, beta: Any, **others: Any) -> Agent:
+def myopic(*, discount: Any, beta: Any, **others: Any) -> Agent:
     r"""Discounts the future by a factor of its own, :math:`\gamma'` in the place of :math:`\gamma`.
 
     .. math:: Q = r + \gamma' P \max_a Q,\quad \pi = \mathrm{softmax}_a(\beta\,Q)
@@ -43,14 +43,14 @@ def myopic(discount: Any, beta: Any, **others: Any) -> Agent:
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s..a", discount=0.9)
     >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> gi.agents.myopic(0.0, beta=5.0).policy(hall, reward).sel(state="s").values
+    >>> gi.agents.myopic(discount=0.0, beta=5.0).policy(hall, reward).sel(state="s").values
     array([0.25, 0.25, 0.25, 0.25])
     """
     return assembled("myopic", beta, others, discount=discount)
 
 
 @constructor
-def hyperbolic(k: Any, beta: Any, *, horizon: int, sophisticated: bool = False, **others: Any) -> Agent:
+def hyperbolic(*, k: Any, beta: Any, horizon: int, sophisticated: bool = False, **others: Any) -> Agent:
     r"""Utility after d steps counts :math:`D(d) = 1/(1 + k d)`: tempted by what is near.
 
     With n decisions left and at a delay d from where the plan is made,
@@ -91,7 +91,7 @@ def hyperbolic(k: Any, beta: Any, *, horizon: int, sophisticated: bool = False, 
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.agents.hyperbolic(1.0, beta=2.0, horizon=6).parameters
+    >>> gi.agents.hyperbolic(k=1.0, beta=2.0, horizon=6).parameters
     {'k': array(1.), 'beta': array(2.)}
     """
     planner = made(Hyperbolic, k=k, horizon=horizon, sophisticated=sophisticated)
@@ -103,7 +103,7 @@ def hyperbolic(k: Any, beta: Any, *, horizon: int, sophisticated: bool = False, 
 
 @constructor
 def quasi_hyperbolic(
-    present_bias: Any, beta: Any, *, discount: Any = None, sophisticated: bool = False, **others: Any
+    *, present_bias: Any, beta: Any, discount: Any = None, sophisticated: bool = False, **others: Any
 ) -> Agent:
     r"""Everything later counts for b times less than it will then: the present is special.
 
@@ -145,7 +145,7 @@ def quasi_hyperbolic(
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.agents.quasi_hyperbolic(0.6, beta=2.0, sophisticated=True).parameters
+    >>> gi.agents.quasi_hyperbolic(present_bias=0.6, beta=2.0, sophisticated=True).parameters
     {'present_bias': array(0.6), 'beta': array(2.)}
     """
     planner = made(QuasiHyperbolic, present_bias=present_bias, discount=discount, sophisticated=sophisticated)

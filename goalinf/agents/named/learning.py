@@ -13,7 +13,7 @@ from goalinf.agents.parts.choice import DefaultPolicy, Softmax
 
 @constructor
 def q_learning(
-    learning_rate: Any, beta: Any, *, discount: Any = None, initial: Any = 0.0, default: Any = None, **others: Any
+    *, learning_rate: Any, beta: Any, discount: Any = None, initial: Any = 0.0, default: Any = None, **others: Any
 ) -> Agent:
     r"""Learns the values of choices from the rewards it gets; knows nothing of the world.
 
@@ -76,7 +76,7 @@ def q_learning(
     >>> table["state"] = ["cue", "good", "cue", "cue", "bad", "cue", "good"]
     >>> table["action"] = ["left", "next", None, "right", "next", "left", None]
     >>> data = gi.read_trajectories(table, bandit, trajectory="trial", step="t", state="state", action="action")
-    >>> round(float(gi.Behavior(bandit, gi.agents.q_learning(0.3, 2.0), pays).log_prob(data)), 6)
+    >>> round(float(gi.Behavior(bandit, gi.agents.q_learning(learning_rate=0.3, beta=2.0), pays).log_prob(data)), 6)
     -1.993918
     """
     planner = made(QLearning, learning_rate=learning_rate, discount=discount, initial=initial)
@@ -86,11 +86,11 @@ def q_learning(
 
 @constructor
 def two_step(
+    *,
     learning_rate_1: Any,
     learning_rate_2: Any,
     beta_1: Any,
     beta_2: Any,
-    *,
     eligibility: Any = 1.0,
     repetition: Any = 0.0,
     model_based: Any = 0.0,
@@ -144,7 +144,10 @@ def two_step(
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.agents.two_step(0.5, 0.4, 5.0, 3.0, eligibility=0.6, model_based=0.4).parameters["model_based"].item()
+    >>> learner = gi.agents.two_step(
+    ...     learning_rate_1=0.5, learning_rate_2=0.4, beta_1=5.0, beta_2=3.0, eligibility=0.6, model_based=0.4
+    ... )
+    >>> learner.parameters["model_based"].item()
     0.4
     """
     planner = made(

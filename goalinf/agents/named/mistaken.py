@@ -11,7 +11,7 @@ from goalinf.agents.parts.beliefs import FalseDynamics, IllusionOfControl
 
 
 @constructor
-def illusion_of_control(control: Any, beta: Any, **others: Any) -> Agent:
+def illusion_of_control(*, control: Any, beta: Any, **others: Any) -> Agent:
     r"""Takes likely outcomes to be likelier than they are, or less so.
 
     .. math:: \tilde P(t \mid s,a) \propto P(t \mid s,a)^n \text{ over the possible outcomes}
@@ -45,14 +45,14 @@ def illusion_of_control(control: Any, beta: Any, **others: Any) -> Agent:
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.agents.illusion_of_control(2.0, beta=2.0).parameters
+    >>> gi.agents.illusion_of_control(control=2.0, beta=2.0).parameters
     {'control': array(2.), 'beta': array(2.)}
     """
     return assembled("illusion_of_control", beta, others, beliefs=made(IllusionOfControl, control=control))
 
 
 @constructor
-def false_dynamics(confusion: Any, beta: Any, *, alternative: Any, **others: Any) -> Agent:
+def false_dynamics(*, confusion: Any, beta: Any, alternative: Any, **others: Any) -> Agent:
     r"""Believes in a mixture of the world and another one, and is rational in that.
 
     .. math:: \tilde P = (1 - m) P + m P'
@@ -94,7 +94,7 @@ def false_dynamics(confusion: Any, beta: Any, *, alternative: Any, **others: Any
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s.a", discount=0.9)
     >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> confused = gi.agents.false_dynamics(1.0, beta=5.0, alternative=[0, 1, 3, 2])
+    >>> confused = gi.agents.false_dynamics(confusion=1.0, beta=5.0, alternative=[0, 1, 3, 2])
     >>> confused.policy(hall, reward).sel(state="0,1").idxmax("action").item()
     'left'
     """

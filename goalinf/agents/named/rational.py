@@ -14,7 +14,7 @@ from goalinf.planning.bellman import Backup
 
 
 @constructor
-def boltzmann(beta: Any, *, backup: Backup = "hard", **others: Any) -> Agent:
+def boltzmann(*, beta: Any, backup: Backup = "hard", **others: Any) -> Agent:
     r"""The Boltzmann-rational agent: knows the optimal Q-values and chooses among them with a softmax.
 
     .. math:: Q^* = r + \gamma P \max_a Q^*,\quad \pi = \mathrm{softmax}_a(\beta\,Q^*)
@@ -68,7 +68,7 @@ def boltzmann(beta: Any, *, backup: Backup = "hard", **others: Any) -> Agent:
 
 
 @constructor
-def soft_optimal(beta: Any, **others: Any) -> Agent:
+def soft_optimal(*, beta: Any, **others: Any) -> Agent:
     r"""The maximum-causal-entropy agent: plans with the log-sum-exp backup and acts on it.
 
     .. math:: Q = r + \gamma P V,\quad V = \tfrac1\beta \log\sum_a e^{\beta Q},\quad \pi = e^{\beta (Q - V)}
@@ -111,7 +111,7 @@ def soft_optimal(beta: Any, **others: Any) -> Agent:
 
 
 @constructor
-def finite_horizon(horizon: int, beta: Any, *, backup: Backup = "soft", **others: Any) -> Agent:
+def finite_horizon(*, horizon: int, beta: Any, backup: Backup = "soft", **others: Any) -> Agent:
     r"""Plans for so many decisions, after which nothing is collected; what it does depends on the time that is left.
 
     .. math:: Q_t = r + \gamma P V_{t+1},\quad V_t = \text{backup of } Q_t,\quad V_H = 0,\quad
@@ -145,7 +145,7 @@ def finite_horizon(horizon: int, beta: Any, *, backup: Backup = "soft", **others
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s.a", discount=1.0)
     >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> gi.agents.finite_horizon(4, beta=2.0).policy(hall, reward).sizes["step"]
+    >>> gi.agents.finite_horizon(horizon=4, beta=2.0).policy(hall, reward).sizes["step"]
     4
     """
     check_count("horizon", horizon)
@@ -190,13 +190,13 @@ def uniform(*, default: Any = None, **others: Any) -> Agent:
 
 
 @constructor
-def anti_rational(beta: Any, *, negated: bool = False, **others: Any) -> Agent:
+def anti_rational(*, beta: Any, negated: bool = False, **others: Any) -> Agent:
     r"""Chooses the worst: :math:`\pi = \mathrm{softmax}_a(-\beta\,Q^*)`, or plans for the opposite of the reward.
 
     These are two agents. With ``negated=False`` it sabotages now and believes that everything later will be optimal.
     With ``negated=True`` it is rational about :math:`-r`, the planner :math:`(-p)(r) = p(-r)`: it works towards what is
     worst in the long run. They would agree only if a maximum were a minimum. Where it is not known of somebody, ask
-    which: ``gi.agents.mixture([gi.agents.boltzmann(beta), gi.agents.anti_rational(beta)])``.
+    which: ``gi.agents.mixture([gi.agents.boltzmann(beta=beta), gi.agents.anti_rational(beta=beta)])``.
 
     Parameters
     ----------

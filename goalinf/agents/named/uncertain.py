@@ -15,7 +15,7 @@ from goalinf.worlds import World
 
 @constructor
 def ignorant(
-    world: World, beta: Any, *, updates: int | None = None, prior: Any = None, about: Hashable = None, **others: Any
+    world: World, *, beta: Any, updates: int | None = None, prior: Any = None, about: Hashable = None, **others: Any
 ) -> Agent:
     r"""Does not know in which of several worlds it is, learns from what happens, and may have a wrong prior.
 

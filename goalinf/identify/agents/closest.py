@@ -79,7 +79,7 @@ class Search:
         ValueError
             Where the reward holds no prior, or one without a finite variance.
         """
-        sites = find_sites(soft_optimal(1.0), prior, Setting.of(world, prior).world)
+        sites = find_sites(soft_optimal(beta=1.0), prior, Setting.of(world, prior).world)
         if not sites:
             raise ValueError(
                 "prior holds no distribution: give it one, such as gi.StateReward(dist.Normal(0, 1), on=…)"

@@ -235,19 +235,19 @@ def _pairs(fit: Fit, agent: Agent, reward: Reward) -> pd.DataFrame:
 
 def _usual(agent: Agent, discount: float) -> dict[str, Agent]:
     """Other planners with the same beliefs, choice rule and execution; not the agent itself."""
-    half = soft_optimal(1.0, discount=discount / 2)
+    half = soft_optimal(beta=1.0, discount=discount / 2)
     found = {
         name: dataclasses.replace(agent, planner=like.planner, name=name)
         for name, like in {
-            "soft_optimal": soft_optimal(1.0),
-            "boltzmann": boltzmann(1.0),
+            "soft_optimal": soft_optimal(beta=1.0),
+            "boltzmann": boltzmann(beta=1.0),
             "half the discount": half,
-            f"{_DEPTH} steps ahead": lookahead(_DEPTH, 1.0),
+            f"{_DEPTH} steps ahead": lookahead(depth=_DEPTH, beta=1.0),
         }.items()
     }
     if hasattr(agent.choice, "sign"):
         worst = dataclasses.replace(agent.choice, sign=-agent.choice.sign)
-        found["whatever is worst now"] = dataclasses.replace(agent, planner=boltzmann(1.0).planner, choice=worst)
+        found["whatever is worst now"] = dataclasses.replace(agent, planner=boltzmann(beta=1.0).planner, choice=worst)
     return {name: one for name, one in found.items() if not _alike(one, agent)}
 
 

@@ -143,7 +143,7 @@ def compatibility(world: World, reward: Reward, policy: Any) -> float:
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s..a", discount=0.9)
     >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> policies = [gi.agents.boltzmann(beta).policy(hall, wants) for beta in (0.0, 2.0, 50.0)]
+    >>> policies = [gi.agents.boltzmann(beta=beta).policy(hall, wants) for beta in (0.0, 2.0, 50.0)]
     >>> [round(compatibility(hall, wants, policy), 3) for policy in policies]
     [0.859, 0.196, 0.0]
     """
@@ -155,7 +155,7 @@ def compatibility(world: World, reward: Reward, policy: Any) -> float:
 def _range(world: World, reward: Reward) -> tuple[float, float]:
     """The best and the worst expected return."""
     check_range(world, reward)
-    opposite = anti_rational(1.0, negated=True)
+    opposite = anti_rational(beta=1.0, negated=True)
     best, worst = (expected_return(world, reward, _greedy(world, reward, agent)) for agent in (None, opposite))
     return best, worst
 

@@ -150,7 +150,7 @@ def null_space(world: Worlds, agent: Agents, reward: Rewards, *, free: Sequence[
     Whoever thinks less of the future shows which part of a reward r(s, a) was shaping:
 
     >>> choices = gi.ActionReward(np.ones((4, 4)))
-    >>> experts = {"patient": gi.agents.soft_optimal(beta=1.0), "hasty": gi.agents.myopic(0.5, beta=1.0)}
+    >>> experts = {"patient": gi.agents.soft_optimal(beta=1.0), "hasty": gi.agents.myopic(discount=0.5, beta=1.0)}
     >>> [gi.identify.null_space(hall, one, choices).dimension for one in (experts["patient"], experts)]
     [4, 1]
     """
