@@ -1,10 +1,16 @@
-"""Agents: beliefs, planners, choice rules and execution, and the named agents made of them."""
+"""Agents: beliefs, planners, choice rules and noise, hidden modes and memories, and the named agents made of them."""
 
-from goalinf.agents.agent import Agent
-from goalinf.agents.hidden.failures import Abandoning, PlanCommitment, PlanNoise, Subgoal, Switching
+from goalinf.agents.agent import Agent, solve
+from goalinf.agents.hidden.abandonment import Abandoning
+from goalinf.agents.hidden.commitment import PlanCommitment
+from goalinf.agents.hidden.goal_switching import Switching
+from goalinf.agents.hidden.hidden_mode_agent import HiddenModeAgent, ModeProcess
 from goalinf.agents.hidden.options import Option, Options
+from goalinf.agents.hidden.plan_noise import PlanNoise
+from goalinf.agents.hidden.subgoals import Subgoal
 from goalinf.agents.memory.habits import ChoiceKernel
-from goalinf.agents.memory.learners import QLearning, TwoStep
+from goalinf.agents.memory.learners import NoPlanning, QLearning, TwoStep
+from goalinf.agents.memory.memory_agent import MemoryAgent, MemoryProcess
 from goalinf.agents.mixtures import Mixture, mixture, one_of
 from goalinf.agents.named import (
     abandoning,
@@ -41,45 +47,56 @@ from goalinf.agents.named import (
 )
 from goalinf.agents.named.uncertain import ignorant
 from goalinf.agents.parts.belief_state import Ignorance
-from goalinf.agents.parts.beliefs import FalseDynamics, ForeseesSlips, IllusionOfControl, TrueBeliefs
-from goalinf.agents.parts.choice import DefaultPolicy, Satisficing, Softmax
+from goalinf.agents.parts.beliefs import Beliefs, FalseDynamics, ForeseesSlips, IllusionOfControl, TrueBeliefs
+from goalinf.agents.parts.choice import ChoiceRule, DefaultPolicy, Satisficing, Softmax
 from goalinf.agents.parts.discounting import Hyperbolic, QuasiHyperbolic
-from goalinf.agents.parts.noise import AsIntended, Lapse, Slip
-from goalinf.agents.parts.planners import Negated, SuccessorRepresentation, ValueIteration
+from goalinf.agents.parts.noise import Lapse, Noise, NoNoise, Slip
+from goalinf.agents.parts.planners import Negated, Planner, SuccessorRepresentation, ValueIteration
 from goalinf.agents.parts.rational_inattention import Inattentive, RationalInattention, policy_complexity
-from goalinf.agents.planning_agent import plan, solve
+from goalinf.agents.planning_agent import PlanningAgent
 from goalinf.agents.policy import Policy
-from goalinf.planning.risk import CVaR, EntropicRisk, Extremal, HyperbolicBellman, Optimism, Prospect
+from goalinf.planning.risk import CVaR, EntropicRisk, Extremal, HyperbolicBellman, Optimism, Prospect, RiskMeasure
 
 __all__ = [
     "Abandoning",
     "Agent",
-    "AsIntended",
+    "Beliefs",
     "CVaR",
     "ChoiceKernel",
+    "ChoiceRule",
     "DefaultPolicy",
     "EntropicRisk",
     "Extremal",
     "FalseDynamics",
     "ForeseesSlips",
+    "HiddenModeAgent",
     "Hyperbolic",
     "HyperbolicBellman",
     "Ignorance",
     "IllusionOfControl",
     "Inattentive",
     "Lapse",
+    "MemoryAgent",
+    "MemoryProcess",
     "Mixture",
+    "ModeProcess",
     "Negated",
+    "NoNoise",
+    "NoPlanning",
+    "Noise",
     "Optimism",
     "Option",
     "Options",
     "PlanCommitment",
     "PlanNoise",
+    "Planner",
+    "PlanningAgent",
     "Policy",
     "Prospect",
     "QLearning",
     "QuasiHyperbolic",
     "RationalInattention",
+    "RiskMeasure",
     "Satisficing",
     "Slip",
     "Softmax",
@@ -109,7 +126,6 @@ __all__ = [
     "one_of",
     "optimistic",
     "options",
-    "plan",
     "plan_commitment",
     "policy_complexity",
     "prospect",

@@ -1,11 +1,12 @@
-"""Agent: beliefs, planner, choice and execution put together."""
+"""Agent: the interface of everything that acts, and the computation of a policy at the edge."""
 
 from __future__ import annotations
 
+import abc
+import dataclasses
 from collections.abc import Iterator
 from functools import partial
-from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import equinox as eqx
 import jax
@@ -15,109 +16,141 @@ from numpyro.distributions import Distribution
 
 from goalinf import display
 from goalinf.agents import facts
-from goalinf.agents.parts.beliefs import TrueBeliefs
-from goalinf.agents.parts.noise import AsIntended
-from goalinf.agents.parts.planners import ValueIteration
-from goalinf.agents.parts.rational_inattention import RationalInattention
+from goalinf.agents.plannable import check_plannable, check_solved, warn_of_others
+from goalinf.agents.policy import Memory, Policy
 from goalinf.checks import check_kind
 from goalinf.planning.parameters import Part, check_parameter, interval
-from goalinf.precision import Precision
-from goalinf.rewards import Reward, check_reward
-from goalinf.worlds import World
+from goalinf.planning.solvers.sparse_lu import factorable
+from goalinf.precision import Precision, cast, computing_in
+from goalinf.rewards import (
+    ActionReward,
+    LinearReward,
+    Reward,
+    StateReward,
+    TransitionReward,
+    base_of,
+    check_reward,
+)
+from goalinf.worlds import MDP, World
 from goalinf.worlds.world import label
 
-_ROOMS = ("beliefs", "planner", "choice", "execution")
+Axes = tuple[int | None, int | None, int | None]
 
 
 class Agent(eqx.Module):
-    """Beliefs + planner + choice + execution: someone who acts.
+    """Map from a world and a reward to a policy; abstract.
 
-    The named constructors (:func:`~goalinf.agents.boltzmann`, :func:`~goalinf.agents.optimistic`, …) make the usual
-    ones; any other is put together from the parts in ``goalinf.agents``. A parameter that is a NumPyro distribution
-    makes the agent a prior over agents.
-
-    Parameters
-    ----------
-    beliefs : callable, optional
-        MDP -> the MDP that is planned in. Default: the truth.
-    planner : Planner, optional
-        :class:`~goalinf.planning.bellman.Problem`, and values nearby or None ->
-        :class:`~goalinf.agents.parts.planners.Plan`. On the host the problem may be that of several rewards. Default:
-        optimal planning.
-    choice : callable
-        Q-values -> log-probabilities; holds ``beta``.
-    execution : callable, optional
-        Log-probabilities of what is chosen -> of what is done; or, of a plan that can fail, ``enact``. Default: what is
-        chosen is done.
-    name : str
-        What it is called in messages.
-
-    Raises
-    ------
-    ValueError
-        Where a parameter is outside its range, or the parts mean nothing together.
-
-    Examples
-    --------
-    An optimistic agent that looks three steps ahead and lapses now and then:
-
-    >>> from goalinf.agents import Agent, Lapse, Optimism, Softmax, ValueIteration
-    >>> planner = ValueIteration(depth=3, outlook=Optimism(0.5))
-    >>> Agent(planner=planner, choice=Softmax(2.0), execution=Lapse(0.05)).parameters
-    {'optimism': 0.5, 'beta': 2.0, 'lapse': 0.05}
+    The kinds of agents are :class:`~goalinf.agents.PlanningAgent`, which the others contain;
+    :class:`~goalinf.agents.HiddenModeAgent`, which acts by one of several policies at a time; and
+    :class:`~goalinf.agents.MemoryAgent`, whose policy depends on what happened before. The named constructors
+    (:func:`~goalinf.agents.boltzmann`, :func:`~goalinf.agents.optimistic`, …) make the usual ones. A parameter that is
+    a NumPyro distribution makes the agent a prior over agents.
     """
 
-    beliefs: Any
-    planner: Any
-    choice: Any
-    execution: Any
-    name: str = eqx.field(static=True)
+    @property
+    @abc.abstractmethod
+    def name(self) -> str:
+        """Name in messages."""
 
-    def __init__(
-        self, beliefs: Any = None, planner: Any = None, choice: Any = None, execution: Any = None, name: str = "agent"
-    ):
-        if choice is None:
-            raise ValueError("an agent needs a choice rule, such as choice=goalinf.agents.Softmax(beta=2.0)")
-        self.beliefs = TrueBeliefs() if beliefs is None else beliefs
-        self.planner = ValueIteration() if planner is None else planner
-        self.choice = choice
-        self.execution = AsIntended() if execution is None else execution
-        self.name = name
+    @property
+    @abc.abstractmethod
+    def planning(self) -> Any:
+        """The :class:`~goalinf.agents.PlanningAgent` inside; itself for a planning agent."""
 
-    def __check_init__(self) -> None:
-        for room in _ROOMS:
-            part = getattr(self, room)
-            if isinstance(part, type) or not (callable(part) or hasattr(part, "enact")):
-                raise ValueError(f"{room} is {part!r}; expected a part, such as those in goalinf.agents")
-        _check_nesting(self.execution)
-        names = [name for _, name in self._owners()]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"{', '.join(twice)}: two parts of the agent have a parameter of this name")
-        if hasattr(self.beliefs, "foresee") and self.slip is None:
-            raise ValueError("slips are foreseen but the hand never slips: give execution=goalinf.agents.Slip(…)")
-        if not self.planner.uses_beta:
-            return
-        if self.beta is None:
-            raise ValueError(
-                f"this planner foresees the agent's own choices and needs their beta, which a "
-                f"{type(self.choice).__name__} does not have: use Softmax(beta=…), or a planner with backup='hard'"
-            )
-        if isinstance(self.choice, RationalInattention) or getattr(self.choice, "sign", 1) == -1:
-            raise ValueError(
-                "this planner foresees that choices follow a softmax of beta Q, and they do not: use backup='hard'"
-            )
-        shape = self.beta.shape() if isinstance(self.beta, Distribution) else np.shape(self.beta)
-        if shape and not isinstance(self.planner, ValueIteration):
-            raise ValueError(f"beta has shape {shape}; this agent plans with one temperature: give one number")
+    @property
+    @abc.abstractmethod
+    def parts(self) -> tuple[Part, ...]:
+        """The parts, and the parts of parts."""
+
+    @abc.abstractmethod
+    def policies(self, mdp: MDP, reward: Reward, *, initial: Any = None) -> Policy:
+        """Policy in a world under a reward, traceable.
+
+        ``initial`` are the values of a similar policy, from which a solver may start.
+        """
+
+    @abc.abstractmethod
+    def policies_each(self, mdp: MDP, reward: Reward, initial: Any, axes: Axes) -> Policy:
+        """Policies under several conditions; ``axes`` are the leading axes of MDP, reward and values, 0 or None."""
+
+    def policies_with_errors(self, mdp: MDP, reward: Reward, errors: Any) -> Policy:
+        """Policies of a plan with these errors of Q (M, A, S), in utility, with a leading axis."""
+        raise NotImplementedError
+
+    def idle(self, mdp: MDP, reward: Reward, default: Any) -> Any:
+        """Log-probabilities of following a default policy, None for a uniform one, whatever the reward."""
+        raise NotImplementedError
+
+    def recorded(self, log_probs: Any, available: Any) -> Any:
+        """Log-probabilities of the recorded actions, from those of the choices."""
+        raise NotImplementedError
+
+    def memory(self, mdp: MDP, reward: Reward) -> Memory | None:
+        """Memory before the first step; None without a memory."""
+        return None
+
+    @abc.abstractmethod
+    def with_planning(self, planning: Any) -> Agent:
+        """The same kind of agent around another planning agent."""
+
+    @property
+    @abc.abstractmethod
+    def one_policy(self) -> bool:
+        """True where the policy depends on nothing but the state and the time."""
+
+    @property
+    @abc.abstractmethod
+    def host_plans(self) -> bool:
+        """True where every part also works on the host, with NumPy arrays."""
+
+    # -- properties of the planning agent inside ------------------------------------------------
+
+    @property
+    def beta(self) -> Any:
+        """Inverse temperature; None where choices do not depend on it."""
+        return self.planning.beta
+
+    @property
+    def horizon(self) -> int | None:
+        """Number of decisions; None: the policy is stationary."""
+        return self.planning.horizon
+
+    @property
+    def depth(self) -> int | None:
+        """Number of decisions of a lookahead; None without one."""
+        return self.planning.depth
+
+    @property
+    def discount(self) -> Any:
+        """The agent's own discount factor; None: that of the world."""
+        return self.planning.discount
+
+    @property
+    def endless(self) -> bool:
+        """True where values are infinite sums, which have to be finite."""
+        return self.planning.endless
+
+    @property
+    def smooth(self) -> bool:
+        """True where the policy is a smooth function of the reward."""
+        return self.planning.smooth
+
+    @property
+    def slip(self) -> Any:
+        """Probability of a slip of execution; None without slips."""
+        return self.planning.slip
+
+    @property
+    def hidden_slip(self) -> Any:
+        """Probability of a slip that data do not record: the world moves by the executed action. None without."""
+        return self.planning.hidden_slip
+
+    # -- parameters -----------------------------------------------------------------------------
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Every parameter of every part: name -> value or distribution."""
+        """Value or prior of every parameter of every part, by name."""
         return {name: getattr(part, name) for part, name in self._owners()}
-
-    def _owners(self) -> list[tuple[Any, str]]:
-        named = [(part, name) for part in self.parts for name in getattr(part, "parameters", {})]
-        return [(part, name) for part, name in named if getattr(part, name) is not None]
 
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:
@@ -125,88 +158,11 @@ class Agent(eqx.Module):
         return {name: part.parameters[name] for part, name in self._owners()}
 
     @property
-    def parts(self) -> tuple[Any, ...]:
-        """Beliefs, planner, choice and execution, and the parts that they are made of."""
-        return tuple(_parts((self.beliefs, self.planner, self.choice, self.execution)))
-
-    @property
     def default_priors(self) -> dict[str, Distribution]:
         """The usual prior of every parameter, for rewards of about unit size: ``agent.at(**agent.default_priors)``."""
         return {name: facts.PRIORS[name]() for name in self.parameters if name in facts.PRIORS}
 
-    @property
-    def invariances(self) -> dict[facts.Invariance, bool]:
-        r"""Which changes of the reward leave the policy as it is, in worlds where no episode ends.
-
-        ``constant``: :math:`R + c`; ``potential``: :math:`R + \gamma\Phi(s') - \Phi(s)` with the agent's own discount;
-        ``redistribution``: another R with the same :math:`\sum_t P\,R`.
-        """
-        return facts.invariances(self.parts)
-
-    @property
-    def onto(self) -> bool | None:
-        """Whether every policy of full support is that of some reward r(s, a); None where nobody knows."""
-        return facts.onto(self.parts)
-
-    def confounded(self, reward: Reward, n_worlds: int = 1, *, ends: bool = False) -> dict[str, str]:
-        """Parameters that no behavior tells from a reward of this class, all of whose entries are unknown: name -> why.
-
-        Parameters
-        ----------
-        reward : Reward
-            The class of reward.
-        n_worlds : int
-            In how many worlds the agent is watched.
-        ends : bool
-            Whether episodes can end there.
-        """
-        return facts.confounded(self, reward, n_worlds, ends=ends)
-
-    @property
-    def one_policy(self) -> bool:
-        """Whether it acts by one policy: not by one of several hidden modes, and not by what came before."""
-        moving = hasattr(self.execution, "enact") or hasattr(self.execution, "bend")
-        return not moving and not hasattr(self.planner, "history")
-
-    @property
-    def scales(self) -> bool:
-        """Whether beta and the reward matter only as their product."""
-        return all(getattr(part, "scales", True) for part in self.parts)
-
-    @property
-    def beta(self) -> Any:
-        """Inverse temperature; None where choices do not depend on it."""
-        return getattr(self.choice, "beta", None)
-
-    @property
-    def slip(self) -> Any:
-        """Probability that the hand slips; None where it never does."""
-        found = [part.slip for part in _chain(self.execution) if hasattr(part, "slip")]
-        return found[0] if found else None
-
-    @property
-    def hidden_slip(self) -> Any:
-        """Probability of a slip that is not recorded: the world moves by what is done. None where data say that."""
-        hidden = any(getattr(part, "recorded", "executed") == "intended" for part in _chain(self.execution))
-        return self.slip if hidden else None
-
-    def check(self, world: World, reward: Reward) -> None:
-        """Refuse a world or a reward that a part of the agent does not fit.
-
-        Raises
-        ------
-        ValueError
-            Where it does not; the parameter and both shapes are said.
-        """
-        for part in self.parts:
-            if isinstance(part, Part):
-                part.check(world, reward)
-        # One beta is the scale of the reward, which may be 0; otherwise soft values are divided by it.
-        divided = getattr(self.planner, "backup", None) == "soft" and (np.ndim(self.beta) or self.planner.outlook)
-        if divided and not np.all(np.asarray(self.beta) > 0):
-            raise ValueError("beta is 0 somewhere, where soft values are infinite: give numbers above 0")
-
-    def at(self, **parameters: Any) -> Agent:
+    def at(self, **parameters: Any) -> Self:
         """The same agent with other parameter values: ``agent.at(beta=2.0)``.
 
         Raises
@@ -227,17 +183,116 @@ class Agent(eqx.Module):
             )
         return agent
 
-    def policy(self, world: World, reward: Reward, *, precision: Precision | None = None) -> xr.DataArray:
-        """Probability of each action in each state, labeled; by decision with a horizon, by latent mode with such.
+    def _owners(self) -> list[tuple[Part, str]]:
+        named = [(part, name) for part in self.parts for name in part.parameters]
+        return [(part, name) for part, name in named if getattr(part, name) is not None]
 
-        With a history these are the probabilities of the first step, before anything has happened.
+    def check_names(self) -> None:
+        """Refuse two parts with a parameter of the same name."""
+        names = [name for _, name in self._owners()]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"{', '.join(twice)}: two parts of the agent have a parameter of this name")
+
+    def check(self, world: World, reward: Reward) -> None:
+        """Refuse a world or a reward that a part of the agent does not fit.
+
+        Raises
+        ------
+        ValueError
+            Where it does not; the message has the parameter and both shapes.
+        """
+        for part in self.parts:
+            part.check(world, reward)
+
+    # -- facts ----------------------------------------------------------------------------------
+
+    @property
+    def invariances(self) -> dict[facts.Invariance, bool | None]:
+        r"""Changes of the reward that leave the policy as it is, in worlds where no episode ends; None where unknown.
+
+        ``constant``: :math:`R + c`; ``potential``: :math:`R + \gamma\Phi(s') - \Phi(s)` with the agent's own discount;
+        ``redistribution``: another R with the same :math:`\sum_t P\,R`.
+        """
+        return facts.invariances(self.parts)
+
+    @property
+    def onto(self) -> bool | None:
+        """True where every policy of full support is the policy of some reward r(s, a); None where unknown."""
+        return facts.onto(self.parts)
+
+    @property
+    def scales(self) -> bool:
+        """True where beta and the reward are known to matter only as their product."""
+        return all(part.facts.scales is True for part in self.parts)
+
+    def confounded(self, reward: Reward, n_worlds: int = 1, *, ends: bool = False) -> dict[str, str]:
+        """Parameters that no behavior tells from a reward of this class with all entries unknown: name -> reason.
+
+        Parameters
+        ----------
+        reward : Reward
+            Of the class of the unknown reward.
+        n_worlds : int
+            Number of worlds in which the agent is observed.
+        ends : bool
+            True where episodes can end there.
+
+        Returns
+        -------
+        dict
+            Only what is known to be unidentified: a parameter that is missing need not be identified.
+
+        References
+        ----------
+        For the discount: Rust (1994), Magnac and Thesmar (2002). The rest follows from :attr:`onto`: where the rewards
+        of a class attain all policies that an agent can have, a reward compensates for every other parameter.
+        """
+        reward = base_of(reward)
+        if not isinstance(reward, (ActionReward, StateReward, TransitionReward, LinearReward)):
+            return {}
+        found: dict[str, str] = {}
+        if "beta" in self.parameters and self.scales:
+            found["beta"] = "only beta times the reward shows in behavior"
+        for part in self.parts:
+            found |= part.confounded(reward, ends=ends)
+        if not (n_worlds > 1 or self.horizon is not None or isinstance(reward, LinearReward)):
+            if isinstance(reward, StateReward):
+                names = self._compensated_by_states(reward)
+                reason = "with any other value of it other values of the states give the same behavior"
+            else:
+                names = self._compensated_by_actions()
+                reason = "with any other value of it some reward r(s, a) gives the same behavior"
+            found = {**dict.fromkeys(names, reason), **found}
+        return {name: reason for name, reason in found.items() if name in self.parameters}
+
+    def _compensated_by_states(self, reward: StateReward) -> set[str]:
+        """Parameters for which a reward of states compensates: the policies are all softmaxes of P u, for any u."""
+        return self.planning._compensated_by_states(reward)
+
+    def _compensated_by_actions(self) -> set[str]:
+        """Parameters for which a reward r(s, a) compensates, where rewards move the policy in every direction."""
+        if any(part.facts.saturated is not True for part in self.parts):
+            return set()
+        return self._bending
+
+    @property
+    @abc.abstractmethod
+    def _bending(self) -> set[str]:
+        """Parameters that change the policy without hidden modes and memory."""
+
+    # -- policies at the edge -------------------------------------------------------------------
+
+    def policy(self, world: World, reward: Reward, *, precision: Precision | None = None) -> xr.DataArray:
+        """Probability of each action in each state, labeled; by decision with a horizon, by hidden mode with such.
+
+        For an agent with a memory these are the probabilities of the first step.
 
         Parameters
         ----------
         world : World
             Where the agent acts.
         reward : Reward
-            What it wants.
+            Reward that the agent plans for.
         precision : {"float64", "float32"}, optional
             Default: float64 on a CPU, float32 on an accelerator.
 
@@ -254,14 +309,12 @@ class Agent(eqx.Module):
         ConvergenceError, PrecisionError
             Where the planner did not reach its residual, or the precision cannot hold the values.
         """
-        from goalinf.agents.planning_agent import solve
-
         check_kind("world", world, World, "a World, such as gi.gridworld makes")
         check_reward("reward", reward)
         policy = solve(self, world, reward, precision=precision)
         probs = np.exp(policy.log_probs)
         dims: tuple[str, ...] = ("state", "action")
-        if self.planner.horizon is not None:
+        if self.horizon is not None:
             dims = ("step", *dims)
         if policy.modes is not None:
             dims = ("mode", *dims)
@@ -274,11 +327,16 @@ class Agent(eqx.Module):
             coords["action"] = list(world.actions) if numbers else [label(name) for name in world.actions]
         return xr.DataArray(probs, dims=dims, coords=coords, name="probability")
 
+    def alternative(self, mdp: MDP, reward: Reward) -> Policy | None:
+        """Policy found from another start of the search, where there can be several; None where there is one."""
+        return None
+
     def __repr__(self) -> str:
         return f"{self.name}({', '.join(f'{name}={text}' for name, text in self._described().items())})"
 
     def _repr_html_(self) -> str:
-        parts = {room: display.describe(getattr(self, room)) for room in _ROOMS}
+        fields = [field.name for field in dataclasses.fields(self) if field.name != "name"]
+        parts = {name: display.describe(getattr(self, name)) for name in fields}
         rows = {f"parameter {name}": text for name, text in self._described().items()}
         return display.card(f"Agent {self.name}", display.facts({**rows, **parts}))
 
@@ -286,41 +344,73 @@ class Agent(eqx.Module):
         return {name: display.describe(value) for name, value in self.parameters.items()}
 
 
-def _chain(execution: Any) -> Iterator[Any]:
-    """An execution, the one inside it, and so on."""
-    while execution is not None:
-        yield execution
-        execution = getattr(execution, "inner", None)
-
-
-def _check_nesting(execution: Any) -> None:
-    """Failing plans are outermost, habits within them, and what is left is a function of the log-probabilities."""
-    ranks = [(2 if hasattr(part, "enact") else 1 if hasattr(part, "bend") else 0, part) for part in _chain(execution)]
-    for (outer, one), (inner, other) in pairwise(ranks):
-        if inner and inner >= outer:
-            raise ValueError(
-                f"a {type(other).__name__} cannot stand inside a {type(one).__name__}: one failure of plans is "
-                "outermost, one habit inside it, then slips or lapses"
-            )
-
-
-def _parts(tree: Any) -> Iterator[Any]:
-    """Every part of an agent, and the parts of parts."""
+def parts_of(tree: Any) -> Iterator[Part]:
+    """Every part in a tree, and the parts of parts."""
     for part in jax.tree.leaves(tree, is_leaf=lambda node: node is not tree and isinstance(node, eqx.Module)):
-        if isinstance(part, eqx.Module):
+        if isinstance(part, Part):
             yield part
-            yield from _parts(part)
+        if isinstance(part, eqx.Module):
+            yield from parts_of(part)
 
 
 def _owned(agent: Agent, name: str) -> Any:
     return next(getattr(part, name) for part, owned in agent._owners() if owned == name)
 
 
+def plan_to_depths(agent: Agent, depth: int, plan_one: Any) -> Policy:
+    """Policies of looking 1, 2, … steps ahead, on the axis of time; every sweep is done once.
+
+    They are those of a finite horizon in reverse, of which ``plan_one`` makes one.
+    """
+    planning = agent.planning
+    longer = agent.with_planning(dataclasses.replace(planning, planner=planning.planner.looking(depth)))
+    policy = plan_one(longer)
+    return dataclasses.replace(policy, log_probs=policy.log_probs[..., ::-1, :, :], values=policy.values[..., ::-1, :])
+
+
 def check_known(*records: Any) -> None:
-    """Planning needs numbers: a prior in their place is an error that says how to replace it."""
+    """Refuse a prior where planning needs a number; the error says how to replace it."""
     for leaf in jax.tree.leaves(records, is_leaf=lambda x: isinstance(x, Distribution)):
         if isinstance(leaf, Distribution):
             raise ValueError(
                 f"a {type(leaf).__name__} prior stands where a number is needed; "
                 "give the parameter a value (agent.at(...)), or use gi.infer to learn it"
             )
+
+
+@jax.jit
+def _policies(agent: Agent, mdp: MDP, reward: Reward) -> Policy:
+    return agent.policies(mdp, reward)
+
+
+@jax.jit
+def _alternative(agent: Agent, mdp: MDP, reward: Reward) -> Policy | None:
+    return agent.alternative(mdp, reward)
+
+
+def solve(agent: Agent, world: World, reward: Reward, *, precision: Precision | None = None) -> Policy:
+    """Policy as host arrays: checks of agent, world and reward, computation, check of the residual.
+
+    Raises
+    ------
+    ValueError
+        Where agent, world and reward do not fit together.
+    ConvergenceError, PrecisionError
+        Where the planner did not reach its residual, or the precision cannot hold the values.
+    """
+    check_known(agent, reward)
+    check_plannable(agent, world, reward)
+    with computing_in(precision) as chosen:
+        if chosen == "float64" and agent.host_plans and factorable(world.mdp):
+            on_host, mdp, known = jax.device_get((agent, world.mdp, reward))
+            policy = jax.device_get(on_host.policies(mdp, known))
+        else:
+            policy = jax.device_get(_policies(*cast((agent, world.mdp, reward))))
+        ambiguous = agent.planning.planner.ambiguous
+        other = None
+        if ambiguous is not None and policy.modes is None:
+            other = jax.device_get(_alternative(*cast((agent, world.mdp, reward))))
+    check_solved(policy.residual, policy.values, chosen, agent, [world])
+    if other is not None:
+        warn_of_others(policy, other, world, chosen, ambiguous)
+    return policy

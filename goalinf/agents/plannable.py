@@ -34,8 +34,7 @@ def check_plannable(agent: Any, world: World, reward: Reward) -> None:
     check_shapes(reward, world)
     agent.check(world, reward)
     mdp = world.mdp
-    ends = discount_of(agent, world) < 1.0 or not agent.planner.endless
-    if ends or not getattr(agent.planner.outlook, "discounts", True):
+    if discount_of(agent, world) < 1.0 or not agent.endless:
         return
     fixed = np.asarray(ended(reward, mdp) | pinned(reward, mdp)[0])
     endless = [label(world.states[i]) for i in np.flatnonzero(~world.can_reach(fixed))]
@@ -86,7 +85,7 @@ def check_solved(residual: Any, values: Any, precision: Precision, agent: Any, w
     beta = f"beta {float(np.max(agent.beta)):g}, " if getattr(agent, "beta", None) is not None else ""
     discount = max(discount_of(agent, world) for world in worlds)
     given = f"{beta}discount {discount!r}"
-    fixed = discount < 1.0 or not agent.planner.endless  # there is a finite fixed point
+    fixed = discount < 1.0 or not agent.endless  # there is a finite fixed point
     if eps * largest > LOG_PROB_ERROR and (precision == "float32" or fixed):
         wider = "precision='float64', " if precision == "float32" else ""
         raise PrecisionError(
@@ -109,8 +108,7 @@ def check_solved(residual: Any, values: Any, precision: Precision, agent: Any, w
 
 def discount_of(agent: Any, world: World) -> float:
     """The discount that an agent plans with: its own, or that of the world."""
-    own = getattr(agent.planner, "discount", None)
-    return float(world.mdp.discount if own is None else own)
+    return float(world.mdp.discount if agent.discount is None else agent.discount)
 
 
 def warn_of_others(policy: Any, other: Any, world: World, precision: Precision, ambiguity: Any) -> None:

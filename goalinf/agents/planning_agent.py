@@ -1,4 +1,4 @@
-"""From an agent, a world and a reward to the policy that comes out: beliefs, planner, choice, execution in turn."""
+"""Planning agents: beliefs, planner, choice rule and noise in turn."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpyro.distributions import Distribution
 
-from goalinf.agents.agent import Agent, check_known
-from goalinf.agents.parts.choice import Softmax
-from goalinf.agents.parts.noise import AsIntended
-from goalinf.agents.parts.planners import ValueIteration
-from goalinf.agents.plannable import check_plannable, check_solved, warn_of_others
+from goalinf.agents.agent import Agent, Axes, parts_of
+from goalinf.agents.parts.beliefs import Beliefs, TrueBeliefs
+from goalinf.agents.parts.choice import ChoiceRule, Softmax
+from goalinf.agents.parts.noise import Noise, NoNoise
+from goalinf.agents.parts.planners import Planner, ValueIteration
 from goalinf.agents.policy import Policy
 from goalinf.planning.bellman import Problem, choosable
+from goalinf.planning.parameters import Part
 from goalinf.planning.solution import Plan
 from goalinf.planning.solvers.sparse_lu import factorable
-from goalinf.precision import Precision, cast, computing_in, namespace, on_host
-from goalinf.rewards import Reward, ended, pinned
+from goalinf.precision import cast, namespace, on_host
+from goalinf.rewards import Reward, StateReward, ended, pinned
 from goalinf.worlds import MDP, World
-
-Axes = tuple[int | None, int | None, int | None]
 
 
 class _Told(eqx.Module):
-    """What choice and execution tell the planner, each parameter of which belongs to them alone.
+    """Parameters of choice rule and noise that the planner needs.
 
     Parameters
     ----------
     scale
-        What the reward is multiplied by before it is planned for.
+        Factor of the reward in the problem.
     beta
         Inverse temperature of every state, where beta is not the scale.
     choice
-        The choice rule, where planning is for its default policy.
+        Choice rule, where planning is for its default policy.
     slip
         Probability of a slip that is foreseen.
     """
@@ -50,102 +50,291 @@ class _Told(eqx.Module):
     slip: Any = None
 
 
-def _told(agent: Agent) -> tuple[_Told, Any]:
-    """What the parts of an agent tell its planner; and what the plan is multiplied by afterwards."""
-    beta = 1.0 if agent.beta is None else agent.beta
-    slip = agent.slip if hasattr(agent.beliefs, "foresee") else None
-    if not agent.planner.uses_beta:
-        return _Told(1.0, slip=slip), beta
-    choice = agent.choice if getattr(agent.choice, "default", None) is not None else None
-    # Planning that knows beta is for beta times the reward at temperature one, unless that is not the same.
-    if agent.planner.outlook is None and not np.ndim(beta):
-        return _Told(beta, choice=choice, slip=slip), 1.0
-    return _Told(1.0, beta, choice, slip), beta
+class PlanningAgent(Agent):
+    """Agent of four parts: beliefs, planner, choice rule and noise.
 
+    The named constructors (:func:`~goalinf.agents.boltzmann`, :func:`~goalinf.agents.optimistic`, …) make the usual
+    ones; any other is put together from the parts in ``goalinf.agents``. A parameter that is a NumPyro distribution
+    makes the agent a prior over agents.
 
-def plan(agent: Agent, mdp: MDP, reward: Reward, near: Any = None) -> Policy:
-    """The policy of an agent: beliefs, then planner, then choice, then execution. Traceable.
+    Parameters
+    ----------
+    beliefs : Beliefs, optional
+        MDP -> the MDP that is planned in. Default: the true one.
+    planner : Planner, optional
+        :class:`~goalinf.planning.Problem`, and an initial guess of the values or None ->
+        :class:`~goalinf.planning.Plan`. On the host the problem may be that of several rewards. Default: optimal
+        planning.
+    choice : ChoiceRule
+        Q-values -> log-probabilities; holds ``beta``.
+    noise : Noise, optional
+        Log-probabilities of choices -> of recorded actions. Default: none.
+    name : str
+        Name in messages.
 
-    A planner that scales with the reward plans at beta 1; where nothing traced enters it, it does so once, on the host
-    in float64, while the program around it is being compiled. ``near`` are the values of a similar policy.
+    Raises
+    ------
+    ValueError
+        Where a parameter is outside its range, or the parts contradict one another.
+
+    Examples
+    --------
+    An optimistic agent that looks three steps ahead and sometimes lapses:
+
+    >>> from goalinf.agents import Lapse, Optimism, PlanningAgent, Softmax, ValueIteration
+    >>> planner = ValueIteration(depth=3, outlook=Optimism(0.5))
+    >>> PlanningAgent(planner=planner, choice=Softmax(2.0), noise=Lapse(0.05)).parameters
+    {'optimism': 0.5, 'beta': 2.0, 'lapse': 0.05}
     """
-    if hasattr(agent.execution, "enact"):
-        within = dataclasses.replace(agent, execution=agent.execution.inner)
-        return agent.execution.enact(within, *cast((mdp, reward)))
-    told, left = _told(agent)
-    return _act(agent, mdp, reward, left, _planned(agent.planner, agent.beliefs, told, mdp, reward, near))
+
+    beliefs: Beliefs
+    planner: Planner
+    choice: ChoiceRule
+    noise: Noise
+    name: str = eqx.field(static=True, default="agent")
+
+    def __init__(
+        self,
+        beliefs: Beliefs | None = None,
+        planner: Planner | None = None,
+        choice: ChoiceRule | None = None,
+        noise: Noise | None = None,
+        name: str = "agent",
+    ):
+        if choice is None:
+            raise ValueError("an agent needs a choice rule, such as choice=goalinf.agents.Softmax(beta=2.0)")
+        self.beliefs = TrueBeliefs() if beliefs is None else beliefs
+        self.planner = ValueIteration() if planner is None else planner
+        self.choice = choice
+        self.noise = NoNoise() if noise is None else noise
+        self.name = name
+
+    def __check_init__(self) -> None:
+        for room, kind in (("beliefs", Beliefs), ("planner", Planner), ("choice", ChoiceRule), ("noise", Noise)):
+            part = getattr(self, room)
+            if not isinstance(part, kind):
+                article = "an" if kind.__name__[0] in "AEIOU" else "a"
+                raise ValueError(f"{room} is {part!r}; expected {article} {kind.__name__}, as in goalinf.agents")
+        self.check_names()
+        if self.beliefs.foresees and self.slip is None:
+            raise ValueError("slips are foreseen but never made: give noise=goalinf.agents.Slip(…)")
+        if not self.planner.uses_beta:
+            return
+        if self.beta is None:
+            raise ValueError(
+                f"this planner foresees the agent's own choices and needs their beta, which a "
+                f"{type(self.choice).__name__} does not have: use Softmax(beta=…), or a planner with backup='hard'"
+            )
+        if not self.choice.softmax:
+            raise ValueError(
+                "this planner foresees that choices follow a softmax of beta Q, and they do not: use backup='hard'"
+            )
+        shape = self.beta.shape() if isinstance(self.beta, Distribution) else np.shape(self.beta)
+        if shape and not isinstance(self.planner, ValueIteration):
+            raise ValueError(f"beta has shape {shape}; this agent plans with one temperature: give one number")
+
+    @property
+    def planning(self) -> PlanningAgent:
+        """The agent itself."""
+        return self
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Beliefs, planner, choice rule and noise, and the parts inside them."""
+        return tuple(parts_of((self.beliefs, self.planner, self.choice, self.noise)))
+
+    @property
+    def one_policy(self) -> bool:
+        """True: the policy depends on the state and the time alone."""
+        return True
+
+    @property
+    def host_plans(self) -> bool:
+        """True where every part also works on the host, with NumPy arrays."""
+        return all(part.numpy for part in (self.beliefs, self.planner, self.choice, self.noise))
+
+    @property
+    def beta(self) -> Any:
+        """Inverse temperature; None where choices do not depend on it."""
+        return self.choice.inverse_temperature
+
+    @property
+    def horizon(self) -> int | None:
+        """Horizon of the planner."""
+        return self.planner.horizon
+
+    @property
+    def depth(self) -> int | None:
+        """Lookahead of the planner."""
+        return self.planner.depth
+
+    @property
+    def discount(self) -> Any:
+        """Discount factor of the planner."""
+        return self.planner.discount
+
+    @property
+    def endless(self) -> bool:
+        """True where values are infinite sums of discounted rewards, which have to be finite."""
+        return self.planner.endless and (self.planner.outlook is None or self.planner.outlook.discounts)
+
+    @property
+    def smooth(self) -> bool:
+        """True where the policy is a smooth function of the reward."""
+        return self.planner.smooth
+
+    @property
+    def slip(self) -> Any:
+        """Probability of a slip of the noise."""
+        return self.noise.slip_probability
+
+    @property
+    def hidden_slip(self) -> Any:
+        """Probability of a slip that is not recorded."""
+        return self.slip if self.noise.hides_slips else None
+
+    def with_planning(self, planning: PlanningAgent) -> PlanningAgent:
+        """The other planning agent."""
+        return planning
+
+    def check(self, world: World, reward: Reward) -> None:
+        """Refuse a world or a reward that a part of the agent does not fit.
+
+        Raises
+        ------
+        ValueError
+            Where it does not; the message has the parameter and both shapes.
+        """
+        super().check(world, reward)
+        # One beta is the scale of the reward, which may be 0; otherwise soft values are divided by it.
+        soft = isinstance(self.planner, ValueIteration) and self.planner.backup == "soft"
+        divided = soft and (np.ndim(self.beta) or self.planner.outlook)
+        if divided and not np.all(np.asarray(self.beta) > 0):
+            raise ValueError("beta is 0 somewhere, where soft values are infinite: give numbers above 0")
+
+    @property
+    def _bending(self) -> set[str]:
+        planner = self.planner.innermost
+        outlook = () if planner.outlook is None else (planner.outlook,)
+        return {name for part in (self.beliefs, planner, *outlook, self.choice, self.noise) for name in part.parameters}
+
+    def _compensated_by_states(self, reward: StateReward) -> set[str]:
+        planner, outlook = self.planner.innermost, self.planner.innermost.outlook
+        felt = outlook is not None and outlook.separable and reward.on == "departure"
+        # A lookahead of one step to leaves whose values are known does not depend on the rewards of later states.
+        known = planner.leaf is not None
+        plain = (outlook is None or felt) and not (known and planner.depth == 1)
+        family = planner.facts.state_values and self.beliefs.facts.state_values and self.choice.facts.onto is True
+        if not (plain and family and self.beta is not None):
+            return set()
+        owned = set(planner.parameters)
+        if self.beliefs.foresees and self.hidden_slip is not None:
+            owned |= {"slip"}
+        if felt or known:
+            owned |= {"beta"}
+        if felt and outlook is not None:
+            owned |= set(outlook.parameters)
+        return owned
+
+    # -- policies -------------------------------------------------------------------------------
+
+    def policies(self, mdp: MDP, reward: Reward, *, initial: Any = None) -> Policy:
+        """Policy: beliefs, then planner, then choice rule, then noise. Traceable.
+
+        A planner that scales with the reward plans at beta 1; where nothing traced enters it, it does so once, on the
+        host in float64, while the program around it is being compiled.
+        """
+        told, factor = self._told()
+        return self._act(mdp, reward, factor, _planned(self.planner, self.beliefs, told, mdp, reward, initial))
+
+    def policies_each(self, mdp: MDP, reward: Reward, initial: Any, axes: Axes) -> Policy:
+        """Policies under several conditions."""
+        several = (mdp, reward, initial)
+        if on_host(self, several) and self.host_plans:
+            return one_by_one(lambda mdp, reward, start: self.policies(mdp, reward, initial=start), several, axes)
+        told, factor = self._told()
+        parts = (self.planner, self.beliefs, told)
+        if not on_host(parts, several):
+            return over_conditions(self, several, axes)
+        planned = one_by_one(partial(_planned, *parts), several, axes)
+        act = lambda agent, *args: agent._act(*args)  # noqa: E731
+        return jax.vmap(act, (None, *axes[:2], None, 0))(self, mdp, reward, factor, planned)
+
+    def policies_of_goals(self, mdp: MDP, rewards: Sequence[Reward]) -> Policy:
+        """Policies for several rewards in one world, planned together on the host, with a leading axis."""
+        agent, mdp, rewards = jax.device_get((self, mdp, list(rewards)))
+        told, factor = agent._told()
+        unfolded = [agent.beliefs.unfold(reward) for reward in rewards]
+        told = dataclasses.replace(told, beta=agent.beliefs.unfold(told.beta))
+        problem = _informed(Problem.of_each(agent.beliefs(mdp), unfolded, told.scale), told)
+        planned = agent.beliefs.fold(agent.planner(problem))
+        acted = [agent.acts(mdp, reward, q) for reward, q in zip(rewards, factor * planned.q, strict=True)]
+        log_probs, over = (np.stack(each) for each in zip(*acted, strict=True))
+        return Policy(log_probs, factor * planned.values, over, planned.residual)
+
+    def policies_with_errors(self, mdp: MDP, reward: Reward, errors: Any) -> Policy:
+        """Policies of a plan with these errors of Q (M, A, S), in utility, with a leading axis."""
+        told, factor = self._told()
+        planned = _planned(self.planner, self.beliefs, told, mdp, reward, None)
+
+        def wrong(error: Any) -> Policy:
+            q = jnp.asarray(planned.q) + told.scale * error
+            return self._act(mdp, reward, factor, dataclasses.replace(planned, q=q))
+
+        return jax.vmap(wrong)(errors)
+
+    def idle(self, mdp: MDP, reward: Reward, default: Any) -> Any:
+        """Log-probabilities of following a default policy, None for a uniform one, whatever the reward."""
+        agent = dataclasses.replace(self, choice=Softmax(1.0, default))
+        return agent.acts(mdp, reward, jnp.zeros((mdp.n_actions, mdp.n_states)))[0]
+
+    def alternative(self, mdp: MDP, reward: Reward) -> Policy | None:
+        """Policy found from the values of optimal planning rather than from zero."""
+        planner = ValueIteration(discount=self.discount)
+        best = dataclasses.replace(self, planner=planner, choice=Softmax(1.0), noise=NoNoise())
+        return self.policies(mdp, reward, initial=self._told()[0].scale * best.policies(mdp, reward).values)
+
+    def acts(self, mdp: MDP, reward: Reward, q: Any) -> tuple[Any, Any]:
+        """Log-probabilities of the recorded actions, and states in which the episode has ended."""
+        over = ended(reward, mdp)
+        available = choosable(mdp, over | pinned(reward, mdp)[0])
+        return self.noise(self.choice(q, available.T, ~over), available), over
+
+    def recorded(self, log_probs: Any, available: Any) -> Any:
+        """Log-probabilities of the recorded actions, from those of the choices."""
+        return self.noise(log_probs, available)
+
+    def memory(self, mdp: MDP, reward: Reward) -> None:
+        """None: there is no memory."""
+        return
+
+    def _told(self) -> tuple[_Told, Any]:
+        """Parameters that the planner needs, and the factor of its plan afterwards."""
+        beta = 1.0 if self.beta is None else self.beta
+        slip = self.slip if self.beliefs.foresees else None
+        if not self.planner.uses_beta:
+            return _Told(1.0, slip=slip), beta
+        choice = self.choice if isinstance(self.choice, Softmax) and self.choice.default is not None else None
+        # Planning that knows beta is for beta times the reward at temperature one, unless that is not the same.
+        if self.planner.outlook is None and not np.ndim(beta):
+            return _Told(beta, choice=choice, slip=slip), 1.0
+        return _Told(1.0, beta, choice, slip), beta
+
+    def _act(self, mdp: MDP, reward: Reward, factor: Any, planned: Plan) -> Policy:
+        agent = self
+        if not on_host(agent, mdp, reward, planned):
+            agent, reward, factor, planned = cast((agent, reward, factor, planned))
+        log_probs, over = agent.acts(mdp, reward, factor * planned.q)
+        return Policy(log_probs, factor * planned.values, over, planned.residual)
 
 
-def plan_to_depths(agent: Agent, depth: int, plan_one: Callable[[Agent], Policy]) -> Policy:
-    """The policies of looking 1, 2, … steps ahead, on the axis of time; every sweep is done once.
-
-    They are those of a finite horizon in reverse, of which ``plan_one`` makes one.
-    """
-    if not hasattr(agent.planner, "looking"):
-        raise ValueError(f"{type(agent.planner).__name__} does not look some steps ahead: plan by a ValueIteration")
-    policy = plan_one(dataclasses.replace(agent, planner=agent.planner.looking(depth)))
-    return dataclasses.replace(policy, log_probs=policy.log_probs[..., ::-1, :, :], values=policy.values[..., ::-1, :])
+def over_conditions(agent: Agent, several: tuple[Any, Any, Any], axes: Axes) -> Policy:
+    """Policies under several conditions, in one compiled batch."""
+    return jax.vmap(lambda mdp, reward, start: agent.policies(mdp, reward, initial=start), axes)(*cast(several))
 
 
-def follow(agent: Agent, mdp: MDP, reward: Reward, default: Any) -> Any:
-    """Log-probabilities of an agent that follows a default policy, None for a uniform one, and wants nothing."""
-    idle = dataclasses.replace(agent, choice=Softmax(1.0, default))
-    return _acts(idle, mdp, reward, jnp.zeros((mdp.n_actions, mdp.n_states)))[0]
-
-
-def plan_with(agent: Agent, mdp: MDP, reward: Reward, errors: Any) -> Policy:
-    """The policies of a plan with these errors of Q (M, A, S), in utility, with a leading axis."""
-    told, left = _told(agent)
-    planned = _planned(agent.planner, agent.beliefs, told, mdp, reward, None)
-    wrong = lambda error: dataclasses.replace(planned, q=jnp.asarray(planned.q) + told.scale * error)  # noqa: E731
-    return jax.vmap(lambda error: _act(agent, mdp, reward, left, wrong(error)))(errors)
-
-
-def plan_goals(agent: Agent, mdp: MDP, rewards: Sequence[Reward]) -> Policy:
-    """:func:`plan` on the host for several rewards in one world, together: policies with a leading axis."""
-    agent, mdp, rewards = jax.device_get((agent, mdp, list(rewards)))
-    told, left = _told(agent)
-    wanted = [_unfold(agent.beliefs, reward) for reward in rewards]
-    told = dataclasses.replace(told, beta=_unfold(agent.beliefs, told.beta))
-    planned = agent.planner(_informed(Problem.of_each(agent.beliefs(mdp), wanted, told.scale), told))
-    planned = _fold(agent.beliefs, planned)
-    acted = [_acts(agent, mdp, reward, q) for reward, q in zip(rewards, left * planned.q, strict=True)]
-    log_probs, over = (np.stack(each) for each in zip(*acted, strict=True))
-    return Policy(log_probs, left * planned.values, over, planned.residual)
-
-
-def plan_each(agent: Agent, mdp: MDP, reward: Reward, near: Any, axes: Axes) -> Policy:
-    """:func:`plan` for several contexts at once; ``axes`` tells whether MDP, reward and values have a leading axis."""
-    several = (mdp, reward, near)
-    if on_host(agent, several) and host_plans(agent):
-        return _one_by_one(partial(plan, agent), several, axes)
-    told, left = _told(agent)
-    parts = (agent.planner, agent.beliefs, told)
-    if hasattr(agent.execution, "enact") or not on_host(parts, several):
-        return jax.vmap(partial(plan, agent), axes)(*cast(several))
-    planned = _one_by_one(partial(_planned, *parts), several, axes)
-    return jax.vmap(_act, (None, *axes[:2], None, 0))(agent, mdp, reward, left, planned)
-
-
-def host_plans(agent: Agent) -> bool:
-    """Whether every part of the agent also works on the host, where there is nothing to compile."""
-    parts = (agent.beliefs, agent.choice, agent.execution)
-    return agent.planner.numpy and all(getattr(part, "numpy", False) for part in parts)
-
-
-def _planned(planner: Any, beliefs: Any, told: _Told, mdp: MDP, reward: Reward, near: Any) -> Plan:
-    inputs = (planner, beliefs, told, mdp, reward, near)
-    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(inputs)):
-        return _think(*inputs)
-    on_host = planner.numpy and getattr(beliefs, "numpy", False)
-    if jnp.result_type(float) == np.float64 and on_host and factorable(mdp):
-        return _think(*jax.device_get(inputs))
-    with jax.ensure_compile_time_eval():
-        return jax.jit(_think)(*cast(inputs))
-
-
-def _one_by_one(function: Callable, several: tuple[Any, ...], axes: Axes) -> Any:
-    """The function of every context, its results stacked."""
+def one_by_one(function: Callable, several: tuple[Any, ...], axes: Axes) -> Any:
+    """Function of every condition, its results stacked."""
     pairs = list(zip(several, axes, strict=True))
     count = next(len(jax.tree.leaves(tree)[0]) for tree, axis in pairs if axis is not None)
     found = [
@@ -155,32 +344,27 @@ def _one_by_one(function: Callable, several: tuple[Any, ...], axes: Axes) -> Any
     return jax.tree.map(lambda *leaves: namespace(leaves).stack(leaves), *found)
 
 
-def _think(planner: Any, beliefs: Any, told: _Told, mdp: MDP, reward: Reward, near: Any) -> Plan:
-    told = dataclasses.replace(told, beta=_unfold(beliefs, told.beta))
-    reward, near = _unfold(beliefs, reward), _unfold(beliefs, near)
-    return _fold(beliefs, planner(_problem(planner, beliefs, told, mdp, reward), near))
+def _planned(planner: Planner, beliefs: Beliefs, told: _Told, mdp: MDP, reward: Reward, initial: Any) -> Plan:
+    inputs = (planner, beliefs, told, mdp, reward, initial)
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(inputs)):
+        return _plan(*inputs)
+    if jnp.result_type(float) == np.float64 and planner.numpy and beliefs.numpy and factorable(mdp):
+        return _plan(*jax.device_get(inputs))
+    with jax.ensure_compile_time_eval():
+        return jax.jit(_plan)(*cast(inputs))
 
 
-def _unfold(beliefs: Any, tree: Any) -> Any:
-    """A reward, or numbers by state, for the states that are planned in, which may be more than there are."""
-    return beliefs.unfold(tree) if hasattr(beliefs, "unfold") else tree
-
-
-def _fold(beliefs: Any, planned: Plan) -> Plan:
-    """The plan for the states that there are."""
-    return beliefs.fold(planned) if hasattr(beliefs, "fold") else planned
-
-
-def _problem(planner: Any, beliefs: Any, told: _Told, mdp: MDP, reward: Reward) -> Problem:
-    """What the planner is to solve, by what the agent believes."""
+def _plan(planner: Planner, beliefs: Beliefs, told: _Told, mdp: MDP, reward: Reward, initial: Any) -> Plan:
+    told = dataclasses.replace(told, beta=beliefs.unfold(told.beta))
+    reward, initial = beliefs.unfold(reward), beliefs.unfold(initial)
     problem = Problem.of(beliefs(mdp), reward, told.scale, planner.outlook)
     if told.slip is not None:
         problem = beliefs.foresee(problem, told.slip)
-    return _informed(problem, told)
+    return beliefs.fold(planner(_informed(problem, told), initial))
 
 
 def _informed(problem: Problem, told: _Told) -> Problem:
-    """The problem with what it takes to foresee one's own choices."""
+    """The problem with the parameters that a planner needs to foresee the agent's own choices."""
     if told.beta is not None:
         beta = namespace(told.beta).broadcast_to(told.beta, problem.pinned.shape[-1:])
         problem = dataclasses.replace(problem, beta=beta)
@@ -188,57 +372,3 @@ def _informed(problem: Problem, told: _Told) -> Problem:
         available = problem.available.reshape(-1, *problem.available.shape[-2:])[0]  # the same whatever the reward
         problem = dataclasses.replace(problem, default=told.choice.log_default(available))
     return problem
-
-
-def _act(agent: Agent, mdp: MDP, reward: Reward, left: Any, planned: Plan) -> Policy:
-    if not on_host(agent, mdp, reward, planned):
-        agent, reward, left, planned = cast((agent, reward, left, planned))
-    log_probs, over = _acts(agent, mdp, reward, left * planned.q)
-    history = None
-    if hasattr(agent.planner, "history"):
-        history = agent.planner.history(mdp, reward, agent.beta, agent.execution)
-    elif hasattr(agent.execution, "bend"):
-        history = jax.tree.map(_array, agent.execution)
-    return Policy(log_probs, left * planned.values, over, planned.residual, history=history)
-
-
-def _array(leaf: Any) -> Any:
-    """A number as an array, an array or traced value as it is."""
-    return leaf if hasattr(leaf, "shape") else np.asarray(leaf, float)
-
-
-def _acts(agent: Agent, mdp: MDP, reward: Reward, q: Any) -> tuple[Any, Any]:
-    """Log-probabilities of what is done, and where the episode has ended."""
-    over = ended(reward, mdp)
-    available = choosable(mdp, over | pinned(reward, mdp)[0])
-    chosen = agent.choice(q, available.T, ~over)
-    return agent.execution(chosen, available), over
-
-
-_plan = jax.jit(plan)
-
-
-def solve(agent: Agent, world: World, reward: Reward, *, precision: Precision | None = None) -> Policy:
-    """:func:`plan` at the edge: checks what can be checked, computes, reads the residual, returns host arrays."""
-    check_known(agent, reward)
-    check_plannable(agent, world, reward)
-    with computing_in(precision) as chosen:
-        if chosen == "float64" and host_plans(agent) and factorable(world.mdp):
-            policy = jax.device_get(plan(*jax.device_get((agent, world.mdp, reward))))
-        else:
-            policy = jax.device_get(_plan(*cast((agent, world.mdp, reward))))
-        others = None
-        if agent.planner.ambiguous is not None and policy.modes is None:
-            others = jax.device_get(_plan_elsewhere(*cast((agent, world.mdp, reward))))
-    check_solved(policy.residual, policy.values, chosen, agent, [world])
-    if others is not None:
-        warn_of_others(policy, others, world, chosen, agent.planner.ambiguous)
-    return policy
-
-
-@jax.jit
-def _plan_elsewhere(agent: Agent, mdp: MDP, reward: Reward) -> Policy:
-    """:func:`plan`, where the search begins at the values of optimal planning rather than at zero."""
-    planner = ValueIteration(discount=getattr(agent.planner, "discount", None))
-    best = dataclasses.replace(agent, planner=planner, choice=Softmax(1.0), execution=AsIntended())
-    return plan(agent, mdp, reward, _told(agent)[0].scale * plan(best, mdp, reward).values)

@@ -1,23 +1,40 @@
-"""Policy: what comes out of an agent."""
+r"""Policy, and the records that it may carry: hidden modes and a memory.
+
+With hidden modes the agent acts in mode m by the policy :math:`\pi_m`; from step to step the mode moves by a kernel.
+Trajectories are scored exactly by summing over all paths of modes, in log space and forward in time (Baum and Petrie
+1966):
+
+.. math:: \alpha_1(m) = p_1(m),\quad
+    p(a_t \mid \text{past}) = \sum_m \hat\alpha_t(m)\,\pi_m(a_t \mid s_t),\quad
+    \alpha_{t+1}(m') = \sum_m \hat\alpha_t(m)\,\pi_m(a_t \mid s_t)\,\mathrm{Tr}(m' \mid m, s_{t+1})
+
+A memory changes from step to step along a trajectory and adjusts the action probabilities of the next one. Scores go
+through the steps in a loop of :meth:`Memory.read` and :meth:`Memory.update` alone: the rest is computed for all steps
+at once.
+"""
 
 from __future__ import annotations
 
+import abc
 from typing import Any
 
 import equinox as eqx
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
-from goalinf.agents.hidden.modes import Modes
+from goalinf.planning.bellman import log_sum_exp
+
+Row = Float[Array, "*M A"]
 
 
 class Policy(eqx.Module):
-    """What an agent does, everywhere; several policies have a leading axis.
+    """Action probabilities of an agent in every state; several policies have a leading axis.
 
     Parameters
     ----------
     log_probs : float (S, A), (T, S, A), (M, S, A) or (M, T, S, A)
-        Log-probability of each action, −inf where unavailable; in each latent mode where the agent has such, and
+        Log-probability of each action, −inf where unavailable; in each hidden mode where the agent has such, and
         time-indexed with a finite horizon. In a goal state it is the stationary policy of an agent that values being
         there by zero; in a terminal state of the world nothing is chosen.
     values : float (S,), (T, S), (M, S) or (M, T, S)
@@ -26,20 +43,112 @@ class Policy(eqx.Module):
         States in which a simulated episode ends: terminal states of the world, and goal states.
     residual : float
         Relative residual of the planner's fixed point.
-    modes : Modes, optional
-        How the latent mode begins and moves.
-    history : optional
-        How what happened bends the log-probabilities; see :mod:`goalinf.agents.memory.habits`.
+    modes : HiddenModes, optional
+        How the hidden mode begins and moves.
+    memory : Memory, optional
+        How earlier steps change the log-probabilities.
     """
 
     log_probs: Float[Array | np.ndarray, "*M S A"]
     values: Float[Array | np.ndarray, "*M S"]
     ended: Bool[Array | np.ndarray, "*G S"]
     residual: Float[Array | np.ndarray, "*G"]
-    modes: Modes | None = None
-    history: Any = None
+    modes: HiddenModes | None = None
+    memory: Memory | None = None
 
     @property
     def simple(self) -> bool:
-        """Whether what is done depends on nothing but the state and the time."""
-        return self.modes is None and self.history is None
+        """True where action probabilities depend on nothing but the state and the time."""
+        return self.modes is None and self.memory is None
+
+
+class Step(eqx.Module):
+    """One step of a trajectory; of several with a leading axis.
+
+    Parameters
+    ----------
+    state, action, following : int
+        State, action and next state.
+    observed : bool
+        True where the action was observed.
+    """
+
+    state: Int[Array, "*N"]
+    action: Int[Array, "*N"]
+    following: Int[Array, "*N"]
+    observed: Bool[Array, "*N"]
+
+
+class Memory(eqx.Module):
+    """Memory of one trajectory, as parameters of its updates; what is remembered is passed from step to step."""
+
+    @abc.abstractmethod
+    def start(self, log_probs: Float[Array, "*T S A"]) -> Any:
+        """Content of the memory before the first step."""
+
+    @abc.abstractmethod
+    def read(self, memory: Any, state: Int[Array, ""]) -> Any:
+        """Part of the memory that matters in a state."""
+
+    @abc.abstractmethod
+    def adjust(self, seen: Any, row: Row) -> Row:
+        """Log-probabilities of the recorded actions in a state, given those without a memory."""
+
+    def signals(self, steps: Step) -> Any:
+        """Signals of the steps that do not depend on the memory, with the leading axis of the steps."""
+        return ()
+
+    @abc.abstractmethod
+    def update(self, memory: Any, step: Step, signal: Any) -> Any:
+        """Content of the memory after one more step."""
+
+
+class HiddenModes(eqx.Module):
+    """Distribution of the mode at the first step, and its kernel.
+
+    Parameters
+    ----------
+    initial : float (M,) or (S, M)
+        Log-probability of each mode at the first step; by first state where it depends on that.
+    kernel : float (M, M) or (S, M, M), optional
+        Log-probability of each mode given the one before; by the state of arrival where it depends on that. None: the
+        mode stays.
+    jump : int (S, M), optional
+        Mode that arriving in a state changes each mode to, before the kernel moves it on. It holds for the first state
+        as well.
+    by_state : bool
+        True where every state has a mode of its own, drawn when it is first met, that stays: no kernel, no jump.
+    """
+
+    initial: Float[Array | np.ndarray, "*S M"]
+    kernel: Float[Array | np.ndarray, "*S M M"] | None = None
+    jump: Int[Array | np.ndarray, "S M"] | None = None
+    by_state: bool = eqx.field(static=True, default=False)
+
+    @property
+    def stays(self) -> bool:
+        """True where the mode never changes."""
+        return self.kernel is None and self.jump is None
+
+    def begin(self, state: Int[Array, ""]) -> Float[Array, " M"]:
+        """Log-probability of each mode in the first state."""
+        return self._jumped(self.initial[state] if self.initial.ndim == 2 else self.initial, state)
+
+    def move(self, log_weights: Float[Array, " M"], state: Int[Array, ""]) -> Float[Array, " M"]:
+        """Log-weights of the modes after arriving in a state."""
+        landed = self._jumped(log_weights, state)
+        if self.kernel is None:
+            return landed
+        return _sums(landed[:, None] + (self.kernel[state] if self.kernel.ndim == 3 else self.kernel))
+
+    def _jumped(self, log_weights: Any, state: Any) -> Any:
+        if self.jump is None:
+            return log_weights
+        landed = self.jump[state][:, None] == jnp.arange(log_weights.size)
+        return _sums(jnp.where(landed, log_weights[:, None], -jnp.inf))
+
+
+def _sums(terms: Any) -> Any:
+    """Log-sum-exp over the first axis, in which all terms may be minus infinity."""
+    some = (terms > -jnp.inf).any(axis=0)
+    return jnp.where(some, log_sum_exp(jnp.where(some, terms, 0.0)), -jnp.inf)

@@ -35,7 +35,7 @@ def check_data(data: Trajectories, worlds: Sequence[World], agent: Agent | Mixtu
     if data.labels is None or not data.labels.counted:
         return
     for one in options:
-        if not one.one_policy or one.planner.horizon is not None:
+        if not one.one_policy or one.horizon is not None:
             raise ValueError(
                 f"counts of choices have no order, and the choices of {one.name} depend on it (latent modes, habits, "
                 "learning, or a horizon): give the trajectories, or use an agent with a stationary policy"

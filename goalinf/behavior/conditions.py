@@ -13,9 +13,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from goalinf.agents.agent import Agent
+from goalinf.agents.agent import Agent, plan_to_depths
 from goalinf.agents.mixtures import Mixture
-from goalinf.agents.planning_agent import plan, plan_each, plan_to_depths
 from goalinf.agents.policy import Policy
 from goalinf.rewards import Reward, check_reward, pad_reward, stack_rewards
 from goalinf.worlds import MDP, World, stack
@@ -130,7 +129,7 @@ class Setting:
         if isinstance(agent, Agent):
             return (self.plan(agent),)
         if agent.parameter == "depth":
-            depths = [option.planner.depth for option in agent.agents]
+            depths = [option.depth or 0 for option in agent.agents]
             every = plan_to_depths(agent.agents[0], max(depths), self.plan)
             return tuple(map(partial(_at_depth, every), depths))
         return tuple(map(self.plan, agent.agents))
@@ -148,8 +147,8 @@ class Setting:
         axes = (0 if len(self.worlds) > 1 else None, 0 if len(self.rewards) > 1 else None)
         if axes == (None, None):
             start = None if values is None else values[0]
-            return jax.tree.map(lambda leaf: leaf[None], plan(agent, mdp, reward, start))
-        return plan_each(agent, mdp, reward, values, (*axes, None if values is None else 0))
+            return jax.tree.map(lambda leaf: leaf[None], agent.policies(mdp, reward, initial=start))
+        return agent.policies_each(mdp, reward, values, (*axes, None if values is None else 0))
 
 
 def _check_shared(worlds: Sequence[World], rewards: Sequence[Reward]) -> None:

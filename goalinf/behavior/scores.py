@@ -1,4 +1,4 @@
-"""Scores: the log-probability of choices under policies, and exactly so where a mode or a history lies behind them.
+"""Scores: the log-probability of choices under policies, and exactly so where a mode or a memory lies behind them.
 
 Every observed choice is scored under every policy, whatever ended under its reward: rewards are compared on the same
 choices. Choices behind a terminal state of the world do not exist: ``data.fitting.check_fits`` refuses them.
@@ -16,8 +16,7 @@ from jax import lax
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Bool, Float
 
-from goalinf.agents.memory.habits import Step
-from goalinf.agents.policy import Policy
+from goalinf.agents.policy import Policy, Step
 from goalinf.data import Trajectories
 from goalinf.precision import cast, namespace
 
@@ -157,7 +156,7 @@ def horizon_of(policy: Policy) -> int | None:
     return policy.log_probs.shape[-3] if axes == 2 else None
 
 
-# -- latent modes and histories -------------------------------------------------------------------
+# -- latent modes and memories -------------------------------------------------------------------
 
 Wanted = Literal["scores", "modes"]
 
@@ -168,7 +167,7 @@ def believed_modes(policy: Policy, data: Trajectories) -> Float[Array, "N T M"]:
 
 
 def _filtered(policy: Policy, data: Trajectories, wanted: Wanted) -> Any:
-    """:func:`score_steps`, or what is believed of the modes, by a forward filter over modes, along with the history."""
+    """:func:`score_steps`, or what is believed of the modes, by a forward filter over modes, along with the memory."""
     policy, *steps = cast((policy, data.states, data.actions, data.observed, data.lengths, data.context))
     traced = isinstance(policy.log_probs, jax.core.Tracer) or isinstance(steps[0], jax.core.Tracer)
     return (_filter_all if traced else _filter_compiled)(policy, wanted, *steps)
@@ -188,15 +187,15 @@ _filter_compiled = jax.jit(_filter_all, static_argnums=1)
 
 def _filter(policy: Policy, wanted: Wanted, c: Any, states: Any, actions: Any, observed: Any, length: Any) -> Any:
     """The scores of one trajectory, or its modes. Only what depends on the step before is in a loop."""
-    modes, history = jax.tree.map(lambda leaf: leaf[c], (policy.modes, policy.history))
+    modes, memory = jax.tree.map(lambda leaf: leaf[c], (policy.modes, policy.memory))
     states, actions = jnp.maximum(states, 0), jnp.maximum(actions, 0)
     now, following, times = states[:-1], states[1:], jnp.arange(actions.size)
     by_mode = policy.log_probs[c] if modes is not None else policy.log_probs[c][None]
     rows = by_mode[:, now] if horizon_of(policy) is None else by_mode[:, times, now]
-    if history is not None:
+    if memory is not None:
         steps = Step(now, actions, following, observed)
-        before = lax.scan(partial(_pass, history), history.start(policy.log_probs), (steps, history.brings(steps)))[1]
-        rows = jax.vmap(jax.vmap(history.bend), (None, 0))(before, rows)
+        before = lax.scan(partial(_pass, memory), memory.start(policy.log_probs), (steps, memory.signals(steps)))[1]
+        rows = jax.vmap(jax.vmap(memory.adjust), (None, 0))(before, rows)
     scores = jnp.where(observed, jnp.take_along_axis(rows, actions[None, :, None], axis=2)[..., 0], 0.0)
     scores = jnp.where(_outside(policy, now, actions), jnp.nan, scores)
     if modes is None:
@@ -228,7 +227,7 @@ def _filter(policy: Policy, wanted: Wanted, c: Any, states: Any, actions: Any, o
     return lax.scan(step, modes.begin(states[0]), (scores.T, following, times + 1 < length, observed))[1]
 
 
-def _pass(history: Any, past: Any, now: tuple[Step, Any]) -> tuple[Any, Any]:
+def _pass(memory: Any, past: Any, now: tuple[Step, Any]) -> tuple[Any, Any]:
     """What is carried on after a step, and what the choice at that step was bent by."""
     step, brought = now
-    return history.after(past, step, brought), history.look(past, step.state)
+    return memory.update(past, step, brought), memory.read(past, step.state)

@@ -61,17 +61,17 @@ def roll_out(
 ):
     """Simulate: states ``(N, T+1)``, actions ``(N, T)`` and whether each step was taken ``(N, T)``.
 
-    Latent modes and histories move on by the same kernels that score them. ``slip`` is the probability that the world
+    Latent modes and memories move on by the same kernels that score them. ``slip`` is the probability that the world
     moves by any available action instead of the one that is recorded; None where it never does. A choice that
-    is missing leaves a history as it was, here as where it is scored.
+    is missing leaves a memory as it was, here as where it is scored.
     """
     policy = cast(policy)
     successors, probabilities = jnp.asarray(mdp.successors), jnp.asarray(mdp.probabilities)
     numbers = policy_number(policy, context)
-    # Every walker has modes and a history of its own, with the parameters of its context.
-    own = jax.tree.map(lambda leaf: leaf[numbers], (policy.modes, policy.history))
+    # Every walker has modes and a memory of its own, with the parameters of its context.
+    own = jax.tree.map(lambda leaf: leaf[numbers], (policy.modes, policy.memory))
     each = 0 if policy.ended.shape[-2] > 1 else None
-    modes, history = own
+    modes, memory = own
     timed, walkers = horizon_of(policy) is not None, jnp.arange(len(starts))
 
     def per_walker(method: str, part: Any, *arguments: Any) -> Any:
@@ -95,8 +95,8 @@ def roll_out(
         in_mode = () if modes is None else (mode[walkers, state] if modes.by_state else mode,)
         place = (*in_mode, *((t,) if timed else ()), state)
         log_probs = policy.log_probs[(numbers, *place)]
-        if history is not None:
-            log_probs = per_walker("bend", history, per_walker("look", history, past, state), log_probs)
+        if memory is not None:
+            log_probs = per_walker("adjust", memory, per_walker("read", memory, past, state), log_probs)
         action = jax.random.categorical(choose, log_probs)
         done = action if slip is None else slipped(move, action, state)
         place = (state, done) if one_world else (context, state, done)
@@ -107,9 +107,9 @@ def roll_out(
         if modes is not None and not modes.stays:
             here = jnp.where(jnp.arange(policy.log_probs.shape[1]) == mode[:, None], 0.0, -jnp.inf)
             mode = drawn(jax.random.fold_in(move, 1), per_walker("move", modes, here, following))
-        if history is not None:
+        if memory is not None:
             taken = Step(state, action, following, alive if gap is None else alive & ~gap.missing)
-            past = per_walker("after", history, past, taken, per_walker("brings", history, taken))
+            past = per_walker("update", memory, past, taken, per_walker("signals", memory, taken))
         return (following, mode, past), (state, action, alive)
 
     mode = past = None
@@ -119,8 +119,8 @@ def roll_out(
         mode = drawn(jax.random.fold_in(key, steps), chances)
     elif modes is not None:
         mode = drawn(jax.random.fold_in(key, steps), per_walker("begin", modes, starts))
-    if history is not None:
-        past = jax.vmap(lambda part, _: part.start(policy.log_probs), (each, 0))(history, starts)
+    if memory is not None:
+        past = jax.vmap(lambda part, _: part.start(policy.log_probs), (each, 0))(memory, starts)
     keys = jax.random.split(key, steps)
     by_step = None if gaps is None else jax.tree.map(jnp.transpose, gaps)
     (last, *_), (states, actions, alive) = lax.scan(step, (starts, mode, past), (keys, jnp.arange(steps), by_step))
@@ -197,7 +197,7 @@ def simulate(
     check_kind("agent", agent, (Agent, Mixture), "an agent, such as gi.agents.soft_optimal(beta=1.0)")
     setting = Setting.of(world, reward)
     for option in options_of(agent):
-        horizon = option.planner.horizon
+        horizon = option.horizon
         if horizon is not None and steps > horizon:
             raise ValueError(f"steps is {steps}, beyond the agent's horizon of {horizon}: give it a longer horizon")
     each = f" in each of {len(setting.contexts)} contexts" if len(setting.contexts) > 1 else ""

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import linalg as splinalg
 
-from goalinf.agents import Agent, Policy, boltzmann, plan
+from goalinf.agents import Agent, Policy, boltzmann
 from goalinf.agents.agent import check_known
 from goalinf.agents.plannable import check_plannable, check_solved
 from goalinf.behavior import Behavior, score_steps
@@ -155,7 +155,7 @@ class Target:
 
 @jax.jit
 def _plan_each(mdp: MDP, tables: Any) -> Policy:
-    return jax.vmap(lambda table: plan(boltzmann(beta=1.0), mdp, ActionReward(table)))(tables)
+    return jax.vmap(lambda table: boltzmann(beta=1.0).policies(mdp, ActionReward(table)))(tables)
 
 
 def policies_of(world: World, agent: Agent, rewards: Sequence[Reward]) -> Policy:

@@ -257,7 +257,7 @@ def _tail(log_weights: np.ndarray) -> tuple[dict[str, float], str]:
 
 
 def _has_kinks(agent: Any) -> bool:
-    return agent is not None and not all(one.planner.smooth for one in options_of(agent))
+    return agent is not None and not all(one.smooth for one in options_of(agent))
 
 
 def _posterior(

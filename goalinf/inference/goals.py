@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, Literal, get_args
 
 import jax
 import numpy as np
 import xarray as xr
 
-from goalinf.agents import Agent, Policy, plan
+from goalinf.agents import Agent, Policy
 from goalinf.agents.agent import check_known
 from goalinf.agents.plannable import check_plannable, check_solved
-from goalinf.agents.planning_agent import host_plans, plan_goals
 from goalinf.behavior import acts_on, check_data, score_steps
 from goalinf.checks import check_kind
 from goalinf.data import Trajectories
@@ -189,8 +188,8 @@ def _policies(known: _Known, precision: Precision) -> Policy:
     check_known(agent, rewards)
     for reward in rewards:
         check_plannable(agent, world, reward)
-    plan_all = plan_goals if precision == "float64" and host_plans(agent) and factorable(world.mdp) else _compiled
-    policies = plan_all(agent, world.mdp, rewards)
+    on_host = precision == "float64" and agent.host_plans and factorable(world.mdp)
+    policies = agent.planning.policies_of_goals(world.mdp, rewards) if on_host else _compiled(agent, world.mdp, rewards)
     check_solved(policies.residual, policies.values, precision, agent, [world])
     return jax.tree.map(lambda leaf: leaf[:, None], policies)
 
@@ -208,7 +207,7 @@ def _compiled(agent: Agent, mdp: MDP, rewards: Sequence[Reward]) -> Policy:
 
 @jax.jit
 def _plan_each(agent: Agent, mdp: Any, rewards: Any) -> Policy:
-    return jax.vmap(partial(plan, agent, mdp))(rewards)
+    return jax.vmap(lambda reward: agent.policies(mdp, reward))(rewards)
 
 
 def _log_prior(goals: Mapping[Hashable, Reward], prior: Mapping[Hashable, float] | None) -> np.ndarray:

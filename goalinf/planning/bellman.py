@@ -20,7 +20,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
 from goalinf import rewards
-from goalinf.planning.risk import Outlook
+from goalinf.planning.risk import RiskMeasure
 from goalinf.precision import cast, namespace, on_host
 from goalinf.worlds import MDP
 
@@ -33,7 +33,7 @@ class Outcomes(eqx.Module):
 
     Parameters
     ----------
-    outlook : Outlook
+    outlook : RiskMeasure
         How they are put together.
     reward, probability : float (A, K, S)
         What each brings, and how likely it is.
@@ -100,7 +100,7 @@ class Problem(eqx.Module):
     present_bias: Float[Array | np.ndarray, ""] | None = None
 
     @classmethod
-    def of(cls, mdp: MDP, reward: rewards.Reward, beta: Any, outlook: Outlook | None = None) -> Problem:
+    def of(cls, mdp: MDP, reward: rewards.Reward, beta: Any, outlook: RiskMeasure | None = None) -> Problem:
         """The problem that this reward, times beta, poses in this MDP to an agent of this outlook (expectation)."""
         host = on_host(mdp, reward, beta)
         weights = mdp.weights()

@@ -9,6 +9,8 @@ import jax
 import numpy as np
 from numpyro.distributions import Delta, Distribution, ExpandedDistribution, Independent
 
+from goalinf.planning.facts import UNKNOWN, Facts
+
 INFINITY = float("inf")
 SHARE = (0.0, 1.0)
 Ranges = dict[str, tuple[float, float]]
@@ -17,7 +19,7 @@ _BESIDE = 1e-5  # so far outside its range nothing of a prior may lie
 
 
 class Part(eqx.Module):
-    """A part of an agent.
+    """Part of an agent.
 
     ``parameters`` are the fields that may carry a prior, with their smallest and largest value. A name belongs to
     exactly one part, so that it says what it is wherever the part stands. ``known`` are other fields of numbers.
@@ -27,13 +29,13 @@ class Part(eqx.Module):
     known: ClassVar[Ranges] = {}
 
     @property
-    def scales(self) -> bool:
-        """Whether beta and the reward matter only as their product."""
-        return True
+    def facts(self) -> Facts:
+        """Facts about agents with this part; unknown by default."""
+        return UNKNOWN
 
     @property
     def numpy(self) -> bool:
-        """Whether it also works on the host, where there is nothing to compile."""
+        """True where the part also works on the host, with NumPy arrays."""
         return False
 
     def __check_init__(self) -> None:
@@ -46,6 +48,10 @@ class Part(eqx.Module):
 
     def check(self, world: Any, reward: Any) -> None:
         """Refuse a world or a reward that the part does not fit, before anything is planned."""
+
+    def confounded(self, reward: Any, *, ends: bool) -> dict[str, str]:
+        """Parameters that are unidentified for a reason of this part's own: name -> reason."""
+        return {}
 
 
 def check_parameter(name: str, value: Any, low: float, high: float) -> Any:

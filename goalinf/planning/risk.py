@@ -1,4 +1,4 @@
-r"""Outlooks: how an agent puts the outcomes of a choice together.
+r"""RiskMeasures: how an agent puts the outcomes of a choice together.
 
 An outlook makes Q-values of what each outcome of a choice brings, :math:`R(s,a,t)` now and :math:`V(t)` later.
 The rational one is the expectation :math:`\sum_t P(t \mid s,a)\,[R + \gamma V(t)]`; every other is a bias in this one
@@ -7,6 +7,7 @@ slot of the Bellman update. All are in units of utility: these agents plan witho
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, ClassVar
 
 import jax
@@ -14,30 +15,38 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from goalinf.planning.facts import INVARIANCES, REGULAR, Facts
 from goalinf.planning.parameters import INFINITY, Part, Ranges
 
 Outcomes = Float[Array, "A K S"]
 
 
-class Outlook(Part):
-    """What every outlook answers: outcomes ``(A, K, S)`` -> Q ``(A, S)``.
+class RiskMeasure(Part):
+    """Functional of the outcomes of an action ``(A, K, S)`` that gives Q ``(A, S)``.
 
     Called with the reward of each outcome, the value after it, its probability, and the discount factor. Outcomes of
     probability zero count for nothing.
     """
 
-    discounts: ClassVar[bool] = True  # whether the discount factor plays a part
+    discounts: ClassVar[bool] = True  # the discount factor plays a part
+
+    @property
+    def separable(self) -> bool:
+        """True where Q is the expectation of a function of the reward plus the discounted value."""
+        return False
 
 
-class Expectation(Outlook):
+class Expectation(RiskMeasure):
     r""":math:`Q = \sum_t P\,(R + \gamma V)`: the outlook of a rational agent."""
+
+    facts: ClassVar[Facts] = REGULAR
 
     def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
         """Q of every choice."""
         return jnp.sum(probability * (reward + discount * ahead), axis=1)
 
 
-class EntropicRisk(Outlook):
+class EntropicRisk(RiskMeasure):
     r"""Exponential utility, nested (Howard and Matheson 1972).
 
     .. math:: Q = \tfrac1\theta \log \sum_t P\,e^{\theta (R + \gamma V)}
@@ -50,7 +59,7 @@ class EntropicRisk(Outlook):
     """
 
     risk: Any
-    scales: ClassVar[bool] = False
+    facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("redistribution",), scales=False)
     parameters: ClassVar[Ranges] = {"risk": (-INFINITY, INFINITY)}
 
     def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
@@ -69,7 +78,7 @@ class EntropicRisk(Outlook):
         return mean + jnp.where(small, theta / 2 * variance + theta**2 / 6 * skewness, exact)
 
 
-class CVaR(Outlook):
+class CVaR(RiskMeasure):
     r"""Conditional value at risk, nested: the mean of the worst share of the outcomes.
 
     .. math:: Q = \tfrac1\alpha \int_0^\alpha F^{-1}(u)\,du,\quad F \text{ the distribution of } R + \gamma V
@@ -83,6 +92,7 @@ class CVaR(Outlook):
     """
 
     tail: Any
+    facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("redistribution",))
     parameters: ClassVar[Ranges] = {"tail": (1e-9, 1.0)}
 
     def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
@@ -92,7 +102,7 @@ class CVaR(Outlook):
         return jnp.sum(share * outcome, axis=1)
 
 
-class Optimism(Outlook):
+class Optimism(RiskMeasure):
     r"""Better outcomes seem more likely than they are (Chan, Critch and Dragan 2021).
 
     .. math:: T(t) \propto P\,e^{w (R + \gamma V)},\quad Q = \sum_t T\,(R + \gamma V)
@@ -106,7 +116,7 @@ class Optimism(Outlook):
     """
 
     optimism: Any
-    scales: ClassVar[bool] = False
+    facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("redistribution",), scales=False)
     parameters: ClassVar[Ranges] = {"optimism": (-INFINITY, INFINITY)}
 
     def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
@@ -119,7 +129,7 @@ class Optimism(Outlook):
         return jnp.sum(tilted * outcome, axis=1) / tilted.sum(axis=1)
 
 
-class Extremal(Outlook):
+class Extremal(RiskMeasure):
     r"""What counts is the best moment of an outcome (Chan, Critch and Dragan 2021): peak-end, duration neglected.
 
     .. math:: Q = \sum_t P \max\{R,\ (1 - a) R + a V(t)\}
@@ -134,6 +144,7 @@ class Extremal(Outlook):
 
     peak: Any
     discounts: ClassVar[bool] = False
+    facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("potential", "redistribution"))
     parameters: ClassVar[Ranges] = {"peak": (0.0, 1.0 - 1e-9)}
 
     def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
@@ -141,7 +152,7 @@ class Extremal(Outlook):
         return jnp.sum(probability * (reward + self.peak * jnp.maximum(ahead - reward, 0.0)), axis=1)
 
 
-class Prospect(Outlook):
+class Prospect(RiskMeasure):
     r"""Losses weigh more than gains, and both less the larger they are (Kahneman and Tversky 1979; Chan et al. 2021).
 
     .. math:: Q = \sum_t P\,[u(R) + \gamma V(t)],\quad
@@ -169,12 +180,17 @@ class Prospect(Outlook):
     loss_aversion: Any
     exponent: Any = None
     weighting: Any = None
-    scales: ClassVar[bool] = False
+    facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=INVARIANCES, scales=False)
     parameters: ClassVar[Ranges] = {
         "loss_aversion": (0.0, INFINITY),
         "exponent": (1e-9, INFINITY),
         "weighting": (0.28, 1.0),
     }
+
+    @property
+    def separable(self) -> bool:
+        """True without a weighting of probabilities."""
+        return self.weighting is None
 
     def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
         """Q of every choice."""
@@ -202,7 +218,7 @@ class Prospect(Outlook):
         return power / (power + rest) ** (1.0 / c)
 
 
-class HyperbolicBellman(Outlook):
+class HyperbolicBellman(RiskMeasure):
     r"""A Bellman update with a hyperbola in it (Alexander and Brown 2010; Chan, Critch and Dragan 2021).
 
     .. math:: Q = \sum_t P\,\frac{R + \gamma V(t)}{1 + k V(t)}
@@ -216,7 +232,7 @@ class HyperbolicBellman(Outlook):
     """
 
     curvature: Any
-    scales: ClassVar[bool] = False
+    facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=INVARIANCES, onto=None, scales=False)
     parameters: ClassVar[Ranges] = {"curvature": (0.0, INFINITY)}
 
     def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:

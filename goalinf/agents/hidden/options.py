@@ -11,12 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from goalinf.agents.hidden.modes import Modes
-from goalinf.agents.parts.noise import AsIntended
+from goalinf.agents.agent import Agent
+from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, log_or_minus_infinity
 from goalinf.agents.parts.planners import stationary
-from goalinf.agents.policy import Policy
+from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.bellman import Problem
-from goalinf.planning.parameters import SHARE, Part, Ranges, check_shape
+from goalinf.planning.facts import REGULAR, Facts
+from goalinf.planning.parameters import SHARE, Ranges, check_shape
 from goalinf.precision import cast
 from goalinf.rewards import Reward, ended
 from goalinf.worlds import MDP, World
@@ -65,7 +66,7 @@ class Option(eqx.Module):
                 raise ValueError(f"{part} of {self.name!r} holds numbers that are no probabilities, in [0, 1]")
 
 
-class Options(Part):
+class Options(ModeProcess):
     r"""Follows one option at a time, and may end it too early or too late.
 
     An option is chosen by its value, which takes no errors into account,
@@ -85,19 +86,24 @@ class Options(Part):
         :math:`\zeta_e`, in [0, 1]: probability of ending where it should go on.
     overshoot : float or Distribution
         :math:`\zeta_o`, in [0, 1]: probability of going on where it should end.
-    inner : execution
-        That of every option: slips, lapses, habits.
     """
 
     options: tuple[Option, ...]
     early: Any = 0.0
     overshoot: Any = 0.0
-    inner: Any = AsIntended()
+    facts: ClassVar[Facts] = REGULAR
     parameters: ClassVar[Ranges] = {"early": SHARE, "overshoot": SHARE}
 
     def __check_init__(self) -> None:
         if not self.options or not all(isinstance(option, Option) for option in self.options):
             raise ValueError("options are a tuple of at least one goalinf.agents.Option")
+
+    def check_agent(self, agent: Agent) -> None:
+        """Refuse an agent that plans in other states than those of the world."""
+        if not agent.planning.beliefs.same_states:
+            raise ValueError(
+                "options are not planned for an agent that thinks it will stop learning: leave updates out"
+            )
 
     def check(self, world: World, reward: Reward) -> None:
         """Refuse options that do not fit the world, or leave a state in which none may begin."""
@@ -115,31 +121,32 @@ class Options(Part):
         if (idle := going & ~begun).any():
             raise ValueError(f"no option may begin in state {world.states[int(idle.argmax())]!r}; give one for it")
 
-    def enact(self, agent: Any, mdp: MDP, reward: Reward) -> Policy:
+    def policies(self, agent: Agent, mdp: MDP, reward: Reward) -> Policy:
         """One mode for each option."""
-        problem = Problem.of(agent.beliefs(mdp), reward, 1.0)
-        if hasattr(agent.beliefs, "foresee"):
-            problem = agent.beliefs.foresee(problem, agent.slip)
-        if agent.planner.discount is not None:
-            problem = dataclasses.replace(problem, discount=jnp.asarray(agent.planner.discount))
+        planning = agent.planning
+        problem = Problem.of(planning.beliefs(mdp), reward, 1.0)
+        if planning.beliefs.foresees:
+            problem = planning.beliefs.foresee(problem, agent.slip)
+        if planning.discount is not None:
+            problem = dataclasses.replace(problem, discount=jnp.asarray(planning.discount))
         policies, ends, starts = self._stacked()
         q, residual = _option_values(problem, policies, ends, starts)
 
         beta = 1.0 if agent.beta is None else agent.beta
         over = jnp.asarray(ended(reward, mdp))
         may = starts | ~starts.any(axis=0)  # where nothing may begin the episode has ended
-        drawn = agent.choice(beta * q, may, ~over)
+        drawn = planning.choice(beta * q, may, ~over)
         stop = ((1.0 - self.overshoot) * ends + self.early * (1.0 - ends)).T[..., None]
         stays = jnp.eye(len(self.options), dtype=q.dtype)
         available = jnp.asarray(mdp.available)
         done = jnp.where((over | ~available.any(1))[:, None], available / available.sum(1, keepdims=True), policies)
         return Policy(
-            jax.vmap(lambda one: self.inner(_log(one), available))(done),
+            jax.vmap(lambda one: agent.recorded(log_or_minus_infinity(one), available))(done),
             beta * q,
             over,
             residual,
-            modes=Modes(drawn, _log(stop * jnp.exp(drawn)[:, None] + (1.0 - stop) * stays)),
-            history=self.inner if hasattr(self.inner, "bend") else None,
+            modes=HiddenModes(drawn, log_or_minus_infinity(stop * jnp.exp(drawn)[:, None] + (1.0 - stop) * stays)),
+            memory=agent.memory(mdp, reward),
         )
 
     def _stacked(self) -> tuple[Any, Any, Any]:
@@ -192,9 +199,3 @@ def _option_values(problem: Problem, policies: Any, ends: Any, starts: Any) -> t
     )
     plan = stationary(larger, "hard")
     return plan.values[:size].reshape(ends.shape), plan.residual
-
-
-def _log(probabilities: Any) -> Any:
-    """Logarithm with −inf, and no derivative, at zero."""
-    some = probabilities > 0
-    return jnp.where(some, jnp.log(jnp.where(some, probabilities, 1.0)), -jnp.inf)

@@ -1,11 +1,11 @@
-r"""Agents that learn: from trial to trial they know better what is good, and everybody can see what they saw.
+"""Model-free learners: a table of values is the memory of the rewards of a trajectory.
 
-What they have learned is a history (:mod:`goalinf.agents.memory.habits`): a table of values that every step changes. A
-missing choice (not recorded, or a response that was missed) leaves the table as it was.
+A missing choice (not recorded, or a response that was missed) leaves the table as it was.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -15,22 +15,26 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 from numpyro.distributions import Distribution
 
-from goalinf.agents.memory.habits import History, Row, Step, done
-from goalinf.agents.parts.noise import AsIntended
+from goalinf.agents.memory.memory_agent import MemoryProcess, after_noise
+from goalinf.agents.parts.noise import Noise
 from goalinf.agents.parts.planners import Planner
+from goalinf.agents.planning_agent import PlanningAgent
+from goalinf.agents.policy import Memory, Row, Step
 from goalinf.checks import check_count
 from goalinf.planning.bellman import Problem, highest
+from goalinf.planning.facts import INVARIANCES, REGULAR, Facts
 from goalinf.planning.parameters import INFINITY, SHARE, Ranges
 from goalinf.planning.solution import Plan
 from goalinf.precision import cast
-from goalinf.rewards import Reward, ended, pinned
+from goalinf.rewards import LinearReward, Reward, ended, pinned
 from goalinf.worlds import MDP, World, label
 
+LEARNS = Facts(breaks=INVARIANCES, onto=True, saturated=False, learns=True)
 _UNSEEN = -1  # in the place of a first choice that was not observed: no cell of the table
 
 
 class Experience(eqx.Module):
-    """What a step brings: the rewards of a world, to be looked up.
+    """Rewards of a world, by step.
 
     Parameters
     ----------
@@ -39,7 +43,7 @@ class Experience(eqx.Module):
     successors : int (S, A, K)
         Where it leads.
     available : bool (S, A)
-        What can be chosen.
+        Available actions.
     given : bool (S,)
         States whose value is not learned: ended states and dead ends.
     values : float (S,)
@@ -55,7 +59,7 @@ class Experience(eqx.Module):
 
     @classmethod
     def of(cls, mdp: MDP, reward: Reward) -> Experience:
-        """That of this world and reward."""
+        """Rewards of this world under this reward."""
         mdp, reward = cast((mdp, reward))
         brings = jnp.broadcast_to(reward(mdp), mdp.probabilities.shape)
         dead, value = pinned(reward, mdp)
@@ -78,20 +82,19 @@ class Experience(eqx.Module):
         return jnp.where(self.given[state], self.values[state], highest(offered[:, None])[0])
 
 
-class Learner(Planner):
-    """A planner that plans nothing: what it knows is in its history."""
+class NoPlanning(Planner):
+    """Planner whose values are zero: values are learned."""
 
-    horizon: ClassVar[None] = None
-    outlook: ClassVar[None] = None
     endless: ClassVar[bool] = False
+    facts: ClassVar[Facts] = REGULAR
 
     def __call__(self, problem: Problem, near: Any = None) -> Plan:
-        """No values yet."""
+        """Values of zero."""
         nothing = jnp.zeros_like(cast(problem).reward)
         return Plan(nothing, nothing[0], nothing[0, 0])
 
 
-class QLearning(Learner):
+class QLearning(MemoryProcess):
     r"""Learns from the difference between what it expected and what came (Watkins 1989).
 
     .. math:: \pi_t = \mathrm{softmax}_a(\beta\,Q_t(s_t, a)),\quad
@@ -115,54 +118,64 @@ class QLearning(Learner):
     parameters: ClassVar[Ranges] = {"learning_rate": SHARE, "discount": SHARE, "initial": (-INFINITY, INFINITY)}
 
     @property
-    def scales(self) -> bool:
-        """Whether c times the reward has c times the values: what is expected at first does not grow with it."""
-        return not isinstance(self.initial, (Distribution, jax.core.Tracer)) and not np.any(self.initial)
+    def facts(self) -> Facts:
+        """Initial values other than zero do not grow with the reward."""
+        known = not isinstance(self.initial, (Distribution, jax.core.Tracer)) and not np.any(self.initial)
+        return dataclasses.replace(LEARNS, scales=known)
 
-    def history(self, mdp: MDP, reward: Reward, beta: Any, inner: Any) -> LearnedValues:
-        """What is learned along a trajectory."""
+    def confounded(self, reward: Any, *, ends: bool) -> dict[str, str]:
+        """Initial values and beta, where a constant added to the reward compensates."""
+        if ends or isinstance(reward, LinearReward):
+            return {}
+        return {
+            "beta": "only beta times the reward shows in behavior",
+            "initial": "adding c to every reward and c / (1 - discount) to it changes no action probability",
+        }
+
+    def memory(self, agent: PlanningAgent, mdp: MDP, reward: Reward) -> LearnedValues:
+        """Values before the first step."""
         discount = mdp.discount if self.discount is None else self.discount
         rate, discount, initial, beta = (
-            jnp.asarray(x, float) for x in (self.learning_rate, discount, self.initial, beta)
+            jnp.asarray(x, float) for x in (self.learning_rate, discount, self.initial, agent.beta)
         )
-        return LearnedValues(Experience.of(mdp, reward), rate, discount, initial, beta, inner)
+        return LearnedValues(Experience.of(mdp, reward), rate, discount, initial, beta, agent.noise)
 
 
-class LearnedValues(History, eqx.Module):
-    """The table of a Q-learner; see :class:`QLearning`."""
+class LearnedValues(Memory):
+    """Table of the values of a Q-learner; see :class:`QLearning`."""
 
     experience: Experience
     learning_rate: Any
     discount: Any
     initial: Any
     beta: Any
-    inner: Any = AsIntended()
+    noise: Noise
 
     def start(self, log_probs: Float[Array, "*T S A"]) -> Any:
         """Nothing learned."""
         return jnp.full(log_probs.shape[-2:], self.initial, log_probs.dtype)
 
-    def look(self, values: Any, state: Int[Array, ""]) -> Any:
-        """What was learned of the choices in a state."""
-        return values[state]
+    def read(self, memory: Any, state: Int[Array, ""]) -> Any:
+        """Values of the actions in a state."""
+        return memory[state]
 
-    def bend(self, learned: Any, row: Row) -> Row:
-        """Log-probabilities of the choices in a state by what was learned."""
-        return done(self.inner, jax.nn.log_softmax(row + self.beta * learned))
+    def adjust(self, seen: Any, row: Row) -> Row:
+        """Log-probabilities of the recorded actions by their learned values."""
+        return after_noise(self.noise, jax.nn.log_softmax(row + self.beta * seen))
 
-    def brings(self, steps: Step) -> Any:
+    def signals(self, steps: Step) -> Any:
         """Rewards."""
         return self.experience.reward_of(steps)
 
-    def after(self, values: Any, step: Step, brought: Any) -> Any:
-        """The table after one more step."""
+    def update(self, memory: Any, step: Step, signal: Any) -> Any:
+        """Table after one more step."""
         place = step.state, step.action
-        target = brought + self.discount * self.experience.best(values[step.following], step.following)
+        target = signal + self.discount * self.experience.best(memory[step.following], step.following)
         rate = jnp.where(step.observed, self.learning_rate, 0.0)
-        return values.at[place].add(rate * (target - values[place]))
+        return memory.at[place].add(rate * (target - memory[place]))
 
 
-class TwoStep(Learner):
+class TwoStep(MemoryProcess):
     r"""The hybrid of model-based and model-free learning in the two-step task (Daw et al. 2011).
 
     In the first state it chooses by :math:`\beta_1\,[w\,Q_{MB} + (1 - w)\,Q_{MF} + p\,\mathrm{rep}]`, in a second one
@@ -196,7 +209,7 @@ class TwoStep(Learner):
     repetition: Any
     model_based: Any
     first: int = eqx.field(static=True, default=0)
-    scales: ClassVar[bool] = False
+    facts: ClassVar[Facts] = dataclasses.replace(LEARNS, scales=False)
     parameters: ClassVar[Ranges] = {
         "learning_rate_1": SHARE,
         "learning_rate_2": SHARE,
@@ -220,14 +233,14 @@ class TwoStep(Learner):
                 "the number of the state in which trials begin"
             )
 
-    def history(self, mdp: MDP, reward: Reward, beta: Any, inner: Any) -> Trials:
-        """What is learned from trial to trial."""
+    def memory(self, agent: PlanningAgent, mdp: MDP, reward: Reward) -> Trials:
+        """Values before the first trial."""
         numbers = {name: jnp.asarray(getattr(self, name), float) for name in self.parameters}
-        return Trials(experience=Experience.of(mdp, reward), inner=inner, first=self.first, **numbers)
+        return Trials(experience=Experience.of(mdp, reward), noise=agent.noise, first=self.first, **numbers)
 
 
-class Trials(History, eqx.Module):
-    """What a :class:`TwoStep` agent carries: its table, its last first choice, and the one it likes to repeat."""
+class Trials(Memory):
+    """Memory of a :class:`TwoStep` agent: its table, its last first choice, and the first choice it repeats."""
 
     experience: Experience
     learning_rate_1: Any
@@ -237,7 +250,7 @@ class Trials(History, eqx.Module):
     eligibility: Any
     repetition: Any
     model_based: Any
-    inner: Any
+    noise: Noise
     first: int = eqx.field(static=True)
 
     def start(self, log_probs: Float[Array, "*T S A"]) -> Any:
@@ -246,13 +259,13 @@ class Trials(History, eqx.Module):
         table, repeated = jnp.zeros((n_states, n_actions), log_probs.dtype), jnp.zeros(n_actions, log_probs.dtype)
         return table, jnp.asarray(_UNSEEN), repeated
 
-    def look(self, past: Any, state: Int[Array, ""]) -> Any:
-        """All that was learned, which is little in this task, and what is repeated."""
-        values, _, repeated = past
+    def read(self, memory: Any, state: Int[Array, ""]) -> Any:
+        """The whole table, which is small in this task, and the first choice that is repeated."""
+        values, _, repeated = memory
         return state, values, repeated
 
-    def bend(self, seen: Any, row: Row) -> Row:
-        """Log-probabilities of the choices in a state by what was learned."""
+    def adjust(self, seen: Any, row: Row) -> Row:
+        """Log-probabilities of the recorded actions by their learned values."""
         state, values, repeated = seen
         world = self.experience
         best = jax.vmap(world.best)(values, jnp.arange(len(values)))
@@ -260,17 +273,17 @@ class Trials(History, eqx.Module):
         mixed = self.model_based * planned + (1.0 - self.model_based) * values[self.first]
         first = self.beta_1 * (mixed + self.repetition * repeated)
         liking = jnp.where(state == self.first, first, self.beta_2 * values[state])
-        return done(self.inner, jax.nn.log_softmax(row + liking))
+        return after_noise(self.noise, jax.nn.log_softmax(row + liking))
 
-    def brings(self, steps: Step) -> Any:
-        """Rewards; whether a trial begins; whether it was a second choice."""
+    def signals(self, steps: Step) -> Any:
+        """Rewards; true where a trial begins; true for a second choice."""
         world, begins = self.experience, steps.state == self.first
         follows = (world.successors[self.first] == steps.state[..., None, None]) & (world.probability[self.first] > 0)
         return world.reward_of(steps), begins, steps.observed & ~begins & follows.any(axis=(-2, -1))
 
-    def after(self, past: Any, step: Step, brought: Any) -> Any:
-        """What is carried on after one more step."""
-        (values, chosen, repeated), (reward, begins, second) = past, brought
+    def update(self, memory: Any, step: Step, signal: Any) -> Any:
+        """Content of the memory after one more step."""
+        (values, chosen, repeated), (reward, begins, second) = memory, signal
         # Both lines read the value of the second choice as it was before.
         at_first, at_second = _cell(values, self.first, chosen), _cell(values, step.state, step.action)
         expected = (values * at_second).sum()

@@ -6,15 +6,18 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from goalinf.agents.agent import Agent
-from goalinf.agents.parts.choice import Softmax
-from goalinf.agents.parts.noise import AsIntended, Lapse
+from goalinf.agents.hidden.hidden_mode_agent import HiddenModeAgent, ModeProcess
+from goalinf.agents.memory.memory_agent import MemoryAgent, MemoryProcess
+from goalinf.agents.parts.choice import ChoiceRule, Softmax
+from goalinf.agents.parts.noise import Lapse, Noise, NoNoise
 from goalinf.agents.parts.planners import Planner, ValueIteration
+from goalinf.agents.planning_agent import PlanningAgent
 from goalinf.planning.parameters import Part, check_parameter
 
 P = TypeVar("P", bound=Part)
 
 _PLANNING = ("horizon", "depth", "discount", "backup", "outlook")
-_OTHERS = (*_PLANNING, "beliefs", "execution", "lapse")
+_OTHERS = (*_PLANNING, "beliefs", "noise", "lapse")
 
 
 def made(kind: Callable[..., P], **fields: Any) -> P:
@@ -30,9 +33,9 @@ def assembled(
     *,
     planner: Planner | None = None,
     beliefs: Any = None,
-    execution: Any = None,
+    noise: Noise | None = None,
     wrapped: Callable[[Planner], Planner] | None = None,
-    around: Callable[[Any], Any] | None = None,
+    process: ModeProcess | MemoryProcess | None = None,
     without: Mapping[str, str] | None = None,
     **planning: Any,
 ) -> Agent:
@@ -46,12 +49,12 @@ def assembled(
         The choice rule; or beta, for a softmax.
     others : mapping
         What the user gave besides the constructor's own arguments.
-    planner, beliefs, execution : optional
+    planner, beliefs, noise : optional
         Parts that the constructor sets.
     wrapped : callable, optional
         Makes the planner from the one that the user gave.
-    around : callable, optional
-        Makes the execution from the one that the user gave.
+    process : ModeProcess or MemoryProcess, optional
+        Hidden modes or memory of the agent.
     without : mapping, optional
         Arguments that mean nothing to this agent, and why.
     **planning
@@ -65,7 +68,7 @@ def assembled(
         Where an argument would set what the constructor sets.
     """
     own = {key: f"{name} has {key} {_shown(value)} already" for key, value in planning.items()}
-    for part, keys in ((planner, _PLANNING), (beliefs, ("beliefs",)), (execution, ("execution", "lapse"))):
+    for part, keys in ((planner, _PLANNING), (beliefs, ("beliefs",)), (noise, ("noise", "lapse"))):
         own |= {} if part is None else dict.fromkeys(keys, f"{name} has {_shown(part)} already")
     own |= dict(without or {})
     for key, value in others.items():
@@ -74,30 +77,33 @@ def assembled(
             raise TypeError(f"{name} takes no argument {key!r}; besides its own it takes {free}")
         if key in own:
             raise ValueError(
-                f"{key} is {_shown(value)}, but {own[key]}: leave {key} out, or compose the agent from parts (gi.Agent)"
+                f"{key} is {_shown(value)}, but {own[key]}: leave {key} out, or compose the agent from parts "
+                "(gi.agents.PlanningAgent)"
             )
     for key in ("horizon", "depth", "discount"):
         if key in planning and planning[key] is None:
             raise ValueError(f"{key} is None; {name} needs a number")
     given = {**{key: others[key] for key in _PLANNING if key in others}, **planning}
     plans = made(ValueIteration, **given) if planner is None else planner
-    hand = _execution(others) if execution is None else execution
-    return Agent(
+    agent = PlanningAgent(
         beliefs=others.get("beliefs", beliefs),
         planner=plans if wrapped is None else wrapped(plans),
-        choice=choice if isinstance(choice, Part) else made(Softmax, beta=choice),
-        execution=hand if around is None else around(hand),
+        choice=choice if isinstance(choice, ChoiceRule) else made(Softmax, beta=choice),
+        noise=_noise(others) if noise is None else noise,
         name=name,
     )
+    if isinstance(process, MemoryProcess):
+        return MemoryAgent(agent, process, name)
+    return agent if process is None else HiddenModeAgent(agent, process, name)
 
 
-def _execution(others: Mapping[str, Any]) -> Any:
+def _noise(others: Mapping[str, Any]) -> Any:
     if "lapse" not in others:
-        return others.get("execution", AsIntended())
-    if "execution" in others:
+        return others.get("noise", NoNoise())
+    if "noise" in others:
         raise ValueError(
-            f"lapse and execution are both given, and lapse={_shown(others['lapse'])} is short for "
-            "execution=goalinf.agents.Lapse(…): give one of them"
+            f"lapse and noise are both given, and lapse={_shown(others['lapse'])} is short for "
+            "noise=goalinf.agents.Lapse(…): give one of them"
         )
     return made(Lapse, lapse=others["lapse"])
 

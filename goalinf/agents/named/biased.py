@@ -26,7 +26,7 @@ def risk_sensitive(*, risk: Any, beta: Any, **others: Any) -> Agent:
     beta : float, (S,) or Distribution
         Inverse temperature in 1/utility, at least 0.
     **others
-        ``horizon``, ``depth``, ``discount``, ``backup``, ``beliefs``, ``execution`` or ``lapse``; see
+        ``horizon``, ``depth``, ``discount``, ``backup``, ``beliefs``, ``noise`` or ``lapse``; see
         :func:`boltzmann`.
 
     Returns
@@ -67,7 +67,7 @@ def cvar(*, tail: Any, beta: Any, **others: Any) -> Agent:
     beta : float, (S,) or Distribution
         Inverse temperature in 1/utility, at least 0.
     **others
-        ``horizon``, ``depth``, ``discount``, ``backup``, ``beliefs``, ``execution`` or ``lapse``; see
+        ``horizon``, ``depth``, ``discount``, ``backup``, ``beliefs``, ``noise`` or ``lapse``; see
         :func:`boltzmann`.
 
     Returns
@@ -118,7 +118,7 @@ def prospect(*, loss_aversion: Any, beta: Any, exponent: Any = None, weighting: 
         :math:`c`, from 0.28 to 1, of cumulative decision weights :math:`w(p) = p^c / (p^c + (1-p)^c)^{1/c}`; the usual
         estimate is 0.61 to 0.69. None, or 1: probabilities.
     **others
-        ``horizon``, ``depth``, ``discount``, ``backup``, ``beliefs``, ``execution`` or ``lapse``; see
+        ``horizon``, ``depth``, ``discount``, ``backup``, ``beliefs``, ``noise`` or ``lapse``; see
         :func:`boltzmann`.
 
     Returns
@@ -159,7 +159,7 @@ def optimistic(*, optimism: Any, beta: Any, **others: Any) -> Agent:
     beta : float, (S,) or Distribution
         Inverse temperature in 1/utility, at least 0.
     **others
-        ``horizon``, ``depth``, ``discount``, ``backup``, ``beliefs``, ``execution`` or ``lapse``; see
+        ``horizon``, ``depth``, ``discount``, ``backup``, ``beliefs``, ``noise`` or ``lapse``; see
         :func:`boltzmann`.
 
     Returns
@@ -201,7 +201,7 @@ def extremal(*, peak: Any, beta: Any, **others: Any) -> Agent:
     beta : float, (S,) or Distribution
         Inverse temperature in 1/utility, at least 0.
     **others
-        ``horizon``, ``depth``, ``backup``, ``beliefs``, ``execution`` or ``lapse``; see
+        ``horizon``, ``depth``, ``backup``, ``beliefs``, ``noise`` or ``lapse``; see
         :func:`boltzmann`.
 
     Returns
@@ -241,7 +241,7 @@ def chan_hyperbolic(*, curvature: Any, beta: Any, **others: Any) -> Agent:
     beta : float, (S,) or Distribution
         Inverse temperature in 1/utility, at least 0.
     **others
-        ``horizon``, ``depth``, ``discount``, ``backup``, ``beliefs``, ``execution`` or ``lapse``; see
+        ``horizon``, ``depth``, ``discount``, ``backup``, ``beliefs``, ``noise`` or ``lapse``; see
         :func:`boltzmann`.
 
     Returns

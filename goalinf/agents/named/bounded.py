@@ -32,7 +32,7 @@ def lookahead(*, depth: int, beta: Any, leaf: Any = None, **others: Any) -> Agen
     leaf : float (S,), optional
         :math:`h`, value in utility of where looking ahead ends. None: 0. The optimal values: :func:`boltzmann`.
     **others
-        ``discount``, ``backup``, ``outlook``, ``beliefs``, ``execution`` or ``lapse``; see :func:`boltzmann`.
+        ``discount``, ``backup``, ``outlook``, ``beliefs``, ``noise`` or ``lapse``; see :func:`boltzmann`.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def kl_bounded(*, beta: Any, default: Any, **others: Any) -> Agent:
         :math:`\pi_0`, cut to the available actions. Uniform: the policy is that of :func:`soft_optimal` where all
         states offer equally many actions.
     **others
-        ``horizon``, ``depth``, ``discount``, ``outlook``, ``beliefs``, ``execution`` or ``lapse``; see
+        ``horizon``, ``depth``, ``discount``, ``outlook``, ``beliefs``, ``noise`` or ``lapse``; see
         :func:`boltzmann`.
 
     Returns
@@ -128,7 +128,7 @@ def rational_inattention(*, beta: Any, visits: Any = None, foreseen: bool = Fals
         is found by a search that starts from a uniform habit, and :class:`~goalinf.errors.SeveralSolutionsWarning`
         tells of others. Such an agent has neither ``horizon`` nor ``depth`` nor ``outlook``.
     **others
-        ``horizon``, ``depth``, ``discount``, ``outlook``, ``beliefs``, ``execution`` or ``lapse``; see
+        ``horizon``, ``depth``, ``discount``, ``outlook``, ``beliefs``, ``noise`` or ``lapse``; see
         :func:`boltzmann`.
 
     Returns
@@ -180,7 +180,7 @@ def satisficing(*, aspiration: Any, sharpness: Any, **others: Any) -> Agent:
     sharpness : float or Distribution
         :math:`k` in 1/utility, above 0. With :math:`c = 0` and large :math:`k` only the best will do.
     **others
-        ``horizon``, ``depth``, ``discount``, ``outlook``, ``beliefs``, ``execution`` or ``lapse``; see
+        ``horizon``, ``depth``, ``discount``, ``outlook``, ``beliefs``, ``noise`` or ``lapse``; see
         :func:`boltzmann`.
 
     Returns
@@ -222,7 +222,7 @@ def successor_representation(*, beta: Any, default: Any = None, model_based: Any
     model_based : float or Distribution
         :math:`w`, in [0, 1]. 0: only the successor representation; 1: :func:`boltzmann`.
     **others
-        ``beliefs``, ``execution`` or ``lapse``; see :func:`boltzmann`.
+        ``beliefs``, ``noise`` or ``lapse``; see :func:`boltzmann`.
 
     Returns
     -------

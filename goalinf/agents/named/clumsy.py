@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from goalinf.agents.agent import Agent
-from goalinf.agents.hidden.failures import PlanNoise
+from goalinf.agents.hidden.plan_noise import PlanNoise
 from goalinf.agents.memory.habits import ChoiceKernel
 from goalinf.agents.mixtures import constructor
 from goalinf.agents.named.assembly import assembled, made
@@ -33,7 +33,7 @@ def habitual(*, persistence: Any, beta: Any, habit_rate: Any = 1.0, by_state: bo
         Whether every state has habits of its own. On graphs, where an action means something else in every state, it
         had better.
     **others
-        ``horizon``, ``depth``, ``discount``, ``backup``, ``outlook``, ``beliefs``, ``execution`` or ``lapse``, which
+        ``horizon``, ``depth``, ``discount``, ``backup``, ``outlook``, ``beliefs``, ``noise`` or ``lapse``, which
         come after the habit; see :func:`boltzmann`.
 
     Returns
@@ -57,10 +57,8 @@ def habitual(*, persistence: Any, beta: Any, habit_rate: Any = 1.0, by_state: bo
     """
     check_flag("by_state", by_state)
 
-    def around(inner: Any) -> ChoiceKernel:
-        return made(ChoiceKernel, persistence=persistence, habit_rate=habit_rate, inner=inner, by_state=by_state)
-
-    return assembled("habitual", beta, others, around=around)
+    process = made(ChoiceKernel, persistence=persistence, habit_rate=habit_rate, by_state=by_state)
+    return assembled("habitual", beta, others, process=process)
 
 
 @constructor
@@ -106,9 +104,9 @@ def slipping(
     >>> gi.agents.slipping(slip=0.2, beta=2.0, foreseen=True).parameters
     {'beta': array(2.), 'slip': array(0.2)}
     """
-    hand = made(Slip, slip=slip, recorded=recorded)
+    noise = made(Slip, slip=slip, recorded=recorded)
     check_flag("foreseen", foreseen)
-    return assembled("slipping", beta, others, beliefs=ForeseesSlips() if foreseen else None, execution=hand)
+    return assembled("slipping", beta, others, beliefs=ForeseesSlips() if foreseen else None, noise=noise)
 
 
 @constructor
@@ -132,7 +130,7 @@ def noisy_plan(*, plan_noise: Any, beta: Any, draws: int = 64, seed: int = 0, **
     seed : int
         Which.
     **others
-        ``horizon``, ``depth``, ``discount``, ``backup``, ``outlook``, ``beliefs``, ``execution`` or ``lapse``; see
+        ``horizon``, ``depth``, ``discount``, ``backup``, ``outlook``, ``beliefs``, ``noise`` or ``lapse``; see
         :func:`boltzmann`.
 
     Returns
@@ -150,8 +148,5 @@ def noisy_plan(*, plan_noise: Any, beta: Any, draws: int = 64, seed: int = 0, **
     >>> gi.agents.noisy_plan(plan_noise=0.5, beta=10.0, draws=16).parameters
     {'beta': array(10.), 'plan_noise': array(0.5)}
     """
-
-    def around(inner: Any) -> PlanNoise:
-        return made(PlanNoise, plan_noise=plan_noise, inner=inner, draws=draws, seed=seed)
-
-    return assembled("noisy_plan", beta, others, around=around)
+    process = made(PlanNoise, plan_noise=plan_noise, draws=draws, seed=seed)
+    return assembled("noisy_plan", beta, others, process=process)

@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 
 from goalinf.agents.agent import Agent
-from goalinf.agents.hidden.failures import Abandoning, PlanCommitment, Subgoal, Switching
+from goalinf.agents.hidden.abandonment import Abandoning
+from goalinf.agents.hidden.commitment import PlanCommitment
+from goalinf.agents.hidden.goal_switching import Switching
 from goalinf.agents.hidden.options import Option, Options
+from goalinf.agents.hidden.subgoals import Subgoal
 from goalinf.agents.mixtures import constructor
 from goalinf.agents.named.assembly import assembled, made
 from goalinf.checks import check_count, check_kind
@@ -35,7 +38,7 @@ def abandoning(*, hazard: Any, beta: Any, recovery: Any = 0.0, default: Any = No
     default : float (A,) or (S, A), optional
         What is done after giving up, cut to what is available. None: any available action alike.
     **others
-        ``horizon``, ``depth``, ``discount``, ``backup``, ``outlook``, ``beliefs``, ``execution`` or ``lapse``, the last
+        ``horizon``, ``depth``, ``discount``, ``backup``, ``outlook``, ``beliefs``, ``noise`` or ``lapse``, the last
         two in either state of mind; see :func:`boltzmann`.
 
     Returns
@@ -53,11 +56,8 @@ def abandoning(*, hazard: Any, beta: Any, recovery: Any = 0.0, default: Any = No
     >>> gi.agents.abandoning(hazard=0.05, beta=2.0, lapse=0.1).parameters
     {'beta': array(2.), 'hazard': array(0.05), 'recovery': array(0.), 'lapse': array(0.1)}
     """
-
-    def around(inner: Any) -> Abandoning:
-        return made(Abandoning, hazard=hazard, recovery=recovery, default=default, inner=inner)
-
-    return assembled("abandoning", beta, others, around=around)
+    process = made(Abandoning, hazard=hazard, recovery=recovery, default=default)
+    return assembled("abandoning", beta, others, process=process)
 
 
 @constructor
@@ -76,7 +76,7 @@ def switching(*, switch: Any, beta: Any, **others: Any) -> Agent:
     beta : float, (S,) or Distribution
         Inverse temperature in 1/utility, at least 0.
     **others
-        ``horizon``, ``depth``, ``discount``, ``backup``, ``outlook``, ``beliefs``, ``execution`` or ``lapse``; see
+        ``horizon``, ``depth``, ``discount``, ``backup``, ``outlook``, ``beliefs``, ``noise`` or ``lapse``; see
         :func:`boltzmann`.
 
     Returns
@@ -100,7 +100,7 @@ def switching(*, switch: Any, beta: Any, **others: Any) -> Agent:
     >>> gi.agents.switching(switch=0.1, beta=2.0).policy(hall, either).sizes["mode"]
     2
     """
-    return assembled("switching", beta, others, around=lambda inner: made(Switching, switch=switch, inner=inner))
+    return assembled("switching", beta, others, process=made(Switching, switch=switch))
 
 
 @constructor
@@ -122,7 +122,7 @@ def subgoal(*, detour: Any, beta: Any, world: World, places: Any = None, **other
         Each a state, a mark that several cells carry, or a list of states; names are for messages. None: every state
         that is not terminal. Each is planned for.
     **others
-        ``horizon``, ``depth``, ``discount``, ``backup``, ``outlook``, ``beliefs``, ``execution`` or ``lapse``; see
+        ``horizon``, ``depth``, ``discount``, ``backup``, ``outlook``, ``beliefs``, ``noise`` or ``lapse``; see
         :func:`boltzmann`.
 
     Returns
@@ -158,10 +158,8 @@ def subgoal(*, detour: Any, beta: Any, world: World, places: Any = None, **other
         raise ValueError(f"places: {error}") from None
     where, dead = (np.stack([getattr(goal, part) for goal in found]) for part in ("goal", "dead"))
 
-    def around(inner: Any) -> Subgoal:
-        return made(Subgoal, detour=detour, places=where, dead=dead, inner=inner)
-
-    return assembled("subgoal", beta, others, around=around)
+    process = made(Subgoal, detour=detour, places=where, dead=dead)
+    return assembled("subgoal", beta, others, process=process)
 
 
 @constructor
@@ -182,7 +180,7 @@ def plan_commitment(*, replan: Any, beta: Any, depths: Any, commitment: int | No
     commitment : int, optional
         L. None: a plan ends only by chance; with ``replan=0``, there is one depth for the whole episode.
     **others
-        ``discount``, ``backup``, ``outlook``, ``beliefs``, ``execution`` or ``lapse``; see :func:`boltzmann`.
+        ``discount``, ``backup``, ``outlook``, ``beliefs``, ``noise`` or ``lapse``; see :func:`boltzmann`.
 
     Returns
     -------
@@ -200,7 +198,7 @@ def plan_commitment(*, replan: Any, beta: Any, depths: Any, commitment: int | No
     Examples
     --------
     >>> import goalinf as gi
-    >>> gi.agents.plan_commitment(replan=0.1, beta=2.0, depths=3).execution.depths.round(3)
+    >>> gi.agents.plan_commitment(replan=0.1, beta=2.0, depths=3).process.depths.round(3)
     array([0.571, 0.286, 0.143])
     """
     if isinstance(depths, int):
@@ -215,10 +213,8 @@ def plan_commitment(*, replan: Any, beta: Any, depths: Any, commitment: int | No
         check_count("commitment", commitment)
     without = dict.fromkeys(("horizon", "depth"), "depths say how far a plan looks")
 
-    def around(inner: Any) -> PlanCommitment:
-        return made(PlanCommitment, replan=replan, depths=shares, commitment=commitment, inner=inner)
-
-    return assembled("plan_commitment", beta, others, around=around, without=without)
+    process = made(PlanCommitment, replan=replan, depths=shares, commitment=commitment)
+    return assembled("plan_commitment", beta, others, process=process, without=without)
 
 
 @constructor
@@ -241,7 +237,7 @@ def options(*, options: Sequence[Option], beta: Any, early: Any = 0.0, overshoot
     overshoot : float or Distribution
         :math:`\zeta_o`, in [0, 1]: probability of going on where the option ends. 0: never.
     **others
-        ``discount``, ``beliefs``, ``execution`` or ``lapse``; see :func:`boltzmann`.
+        ``discount``, ``beliefs``, ``noise`` or ``lapse``; see :func:`boltzmann`.
 
     Returns
     -------
@@ -272,10 +268,8 @@ def options(*, options: Sequence[Option], beta: Any, early: Any = 0.0, overshoot
     chosen = tuple(options) if isinstance(options, Sequence) else options
     without = dict.fromkeys(("horizon", "depth", "backup", "outlook"), "options are planned for in a way of their own")
 
-    def around(inner: Any) -> Options:
-        return made(Options, options=chosen, early=early, overshoot=overshoot, inner=inner)
-
-    return assembled("options", beta, others, around=around, without=without)
+    process = made(Options, options=chosen, early=early, overshoot=overshoot)
+    return assembled("options", beta, others, process=process, without=without)
 
 
 def _geometric(depth: int) -> np.ndarray:

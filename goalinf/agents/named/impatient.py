@@ -26,7 +26,7 @@ def myopic(*, discount: Any, beta: Any, **others: Any) -> Agent:
     beta : float, (S,) or Distribution
         Inverse temperature in 1/utility, at least 0.
     **others
-        ``horizon``, ``depth``, ``backup``, ``outlook``, ``beliefs``, ``execution`` or ``lapse``; see
+        ``horizon``, ``depth``, ``backup``, ``outlook``, ``beliefs``, ``noise`` or ``lapse``; see
         :func:`boltzmann`.
 
     Returns
@@ -73,7 +73,7 @@ def hyperbolic(*, k: Any, beta: Any, horizon: int, sophisticated: bool = False, 
     sophisticated : bool
         Whether it knows that later selves will see things differently.
     **others
-        ``beliefs``, ``execution`` or ``lapse``; see :func:`boltzmann`. The discount of the world plays no part.
+        ``beliefs``, ``noise`` or ``lapse``; see :func:`boltzmann`. The discount of the world plays no part.
 
     Returns
     -------
@@ -127,7 +127,7 @@ def quasi_hyperbolic(
     sophisticated : bool
         Whether it knows that it will be biased later as well.
     **others
-        ``beliefs``, ``execution`` or ``lapse``; see :func:`boltzmann`.
+        ``beliefs``, ``noise`` or ``lapse``; see :func:`boltzmann`.
 
     Returns
     -------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from goalinf.agents.agent import Agent
-from goalinf.agents.memory.learners import QLearning, TwoStep
+from goalinf.agents.memory.learners import NoPlanning, QLearning, TwoStep
 from goalinf.agents.mixtures import constructor
 from goalinf.agents.named.assembly import assembled, made
 from goalinf.agents.parts.choice import DefaultPolicy, Softmax
@@ -40,7 +40,7 @@ def q_learning(
     default : float (A,), (S, A) or Distribution, optional
         The policy before anything was learned. None: uniform.
     **others
-        ``execution`` or ``lapse``; see :func:`boltzmann`.
+        ``noise`` or ``lapse``; see :func:`boltzmann`.
 
     Returns
     -------
@@ -79,9 +79,10 @@ def q_learning(
     >>> round(float(gi.Behavior(bandit, gi.agents.q_learning(learning_rate=0.3, beta=2.0), pays).log_prob(data)), 6)
     -1.993918
     """
-    planner = made(QLearning, learning_rate=learning_rate, discount=discount, initial=initial)
+    process = made(QLearning, learning_rate=learning_rate, discount=discount, initial=initial)
     choice = made(Softmax, beta=beta, default=default)
-    return assembled("q_learning", choice, others, planner=planner, without={"beliefs": "it learns from what happens"})
+    without = {"beliefs": "it learns from what happens"}
+    return assembled("q_learning", choice, others, planner=NoPlanning(), process=process, without=without)
 
 
 @constructor
@@ -125,7 +126,7 @@ def two_step(
     first : int
         Number of the first state.
     **others
-        ``execution`` or ``lapse``; see :func:`boltzmann`.
+        ``noise`` or ``lapse``; see :func:`boltzmann`.
 
     Returns
     -------
@@ -150,7 +151,7 @@ def two_step(
     >>> learner.parameters["model_based"].item()
     0.4
     """
-    planner = made(
+    process = made(
         TwoStep,
         learning_rate_1=learning_rate_1,
         learning_rate_2=learning_rate_2,
@@ -162,4 +163,4 @@ def two_step(
         first=first,
     )
     without = {"beliefs": "it knows the first stage and learns of the second from what happens"}
-    return assembled("two_step", DefaultPolicy(), others, planner=planner, without=without)
+    return assembled("two_step", DefaultPolicy(), others, planner=NoPlanning(), process=process, without=without)

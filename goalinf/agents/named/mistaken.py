@@ -26,7 +26,7 @@ def illusion_of_control(*, control: Any, beta: Any, **others: Any) -> Agent:
     beta : float, (S,) or Distribution
         Inverse temperature in 1/utility, at least 0.
     **others
-        ``horizon``, ``depth``, ``discount``, ``backup``, ``outlook``, ``execution`` or ``lapse``; see
+        ``horizon``, ``depth``, ``discount``, ``backup``, ``outlook``, ``noise`` or ``lapse``; see
         :func:`boltzmann`.
 
     Returns
@@ -70,7 +70,7 @@ def false_dynamics(*, confusion: Any, beta: Any, alternative: Any, **others: Any
         (a choice that it does not offer, or that comes after its end, is believed to lead nowhere else); or for every
         action the number of the one whose outcomes it is taken to have, such as ``[1, 0]`` for two that are mixed up.
     **others
-        ``horizon``, ``depth``, ``discount``, ``backup``, ``outlook``, ``execution`` or ``lapse``; see
+        ``horizon``, ``depth``, ``discount``, ``backup``, ``outlook``, ``noise`` or ``lapse``; see
         :func:`boltzmann`.
 
     Returns

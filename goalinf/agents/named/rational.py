@@ -35,7 +35,7 @@ def boltzmann(*, beta: Any, backup: Backup = "hard", **others: Any) -> Agent:
         which nothing is collected; the policy then depends on the time step), ``depth`` (number of decisions that are
         looked ahead, anew at every step), ``discount`` (the agent's own factor, in [0, 1]), ``backup``, ``outlook``
         (such as ``goalinf.agents.Optimism(0.5)``), ``beliefs`` (such as ``goalinf.agents.IllusionOfControl(2.0)``),
-        ``execution`` (such as ``goalinf.agents.Lapse(0.1)``, for which ``lapse=0.1`` is short).
+        ``noise`` (such as ``goalinf.agents.Lapse(0.1)``, for which ``lapse=0.1`` is short).
 
     Returns
     -------
@@ -82,7 +82,7 @@ def soft_optimal(*, beta: Any, **others: Any) -> Agent:
         (uniform where all states offer equally many actions and no episode ends); towards infinity: optimal. Only beta
         times the reward can be identified. A distribution is a prior.
     **others
-        ``horizon``, ``depth``, ``discount``, ``outlook``, ``beliefs``, ``execution`` or ``lapse``; see
+        ``horizon``, ``depth``, ``discount``, ``outlook``, ``beliefs``, ``noise`` or ``lapse``; see
         :func:`boltzmann`.
 
     Returns
@@ -129,7 +129,7 @@ def finite_horizon(*, horizon: int, beta: Any, backup: Backup = "soft", **others
     backup : {"soft", "hard", "mean"}
         As for :func:`boltzmann`.
     **others
-        ``discount``, ``outlook``, ``beliefs``, ``execution`` or ``lapse``; see :func:`boltzmann`.
+        ``discount``, ``outlook``, ``beliefs``, ``noise`` or ``lapse``; see :func:`boltzmann`.
 
     Returns
     -------
@@ -165,7 +165,7 @@ def uniform(*, default: Any = None, **others: Any) -> Agent:
     default : float (A,), (S, A) or Distribution, optional
         :math:`\pi_0`, cut to the available actions. None: uniform.
     **others
-        ``execution`` or ``lapse``; see :func:`boltzmann`. There is nothing to plan.
+        ``noise`` or ``lapse``; see :func:`boltzmann`. There is nothing to plan.
 
     Returns
     -------
@@ -206,7 +206,7 @@ def anti_rational(*, beta: Any, negated: bool = False, **others: Any) -> Agent:
         Whether the planner is run on :math:`-r`.
     **others
         ``horizon``, ``depth``, ``discount``, ``backup`` (only with ``negated=True``), ``outlook``, ``beliefs``,
-        ``execution`` or ``lapse``; see :func:`boltzmann`.
+        ``noise`` or ``lapse``; see :func:`boltzmann`.
 
     Returns
     -------

@@ -6,7 +6,6 @@ from collections.abc import Hashable
 from typing import Any
 
 from goalinf.agents.agent import Agent
-from goalinf.agents.hidden.options import Options
 from goalinf.agents.mixtures import constructor
 from goalinf.agents.named.assembly import assembled
 from goalinf.agents.parts.belief_state import Ignorance
@@ -41,7 +40,7 @@ def ignorant(
     about : name, optional
         Which world that is. Default: the first, where there are two.
     **others
-        ``horizon``, ``depth``, ``discount``, ``backup``, ``outlook``, ``execution`` or ``lapse``; see
+        ``horizon``, ``depth``, ``discount``, ``backup``, ``outlook``, ``noise`` or ``lapse``; see
         :func:`boltzmann`.
 
     Returns
@@ -84,7 +83,4 @@ def ignorant(
     [['corner', 'shop'], ['shut', 'home']]
     """
     beliefs = Ignorance.of(world, updates=updates, prior=prior, about=about)
-    agent = assembled("ignorant", beta, others, beliefs=beliefs)
-    if updates is not None and isinstance(agent.execution, Options):
-        raise ValueError("options are not planned for an agent that thinks it will stop learning: leave updates out")
-    return agent
+    return assembled("ignorant", beta, others, beliefs=beliefs)

@@ -10,8 +10,10 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from goalinf.agents.parts.beliefs import Beliefs
 from goalinf.checks import check_count, check_kind
-from goalinf.planning.parameters import Part, Ranges, check_parameter
+from goalinf.planning.facts import REGULAR, Facts
+from goalinf.planning.parameters import Ranges, check_parameter
 from goalinf.precision import namespace
 from goalinf.rewards import Reward
 from goalinf.worlds import MDP, World
@@ -20,7 +22,7 @@ from goalinf.worlds.world import Belief, label
 _OPEN = (1e-9, 1.0 - 1e-9)  # who is certain from the first needs a world of that prior: :func:`belief_world`
 
 
-class Ignorance(Part):
+class Ignorance(Beliefs):
     r"""The agent expects what its belief says, and not what happens; see :func:`~goalinf.agents.ignorant`.
 
     .. math:: \tilde P((s', b') \mid (s, b), a) = \sum_w b(w)\,P_w(s' \mid s, a)
@@ -57,6 +59,7 @@ class Ignorance(Part):
     chance: Float[Array | np.ndarray, ""]
     prior: Any = None
     parameters: ClassVar[Ranges] = {"prior": _OPEN}
+    facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("redistribution",), onto=None)
 
     @classmethod
     def of(cls, world: World, *, updates: int | None = None, prior: Any = None, about: Hashable = None) -> Ignorance:
@@ -106,6 +109,11 @@ class Ignorance(Part):
         )
 
     @property
+    def same_states(self) -> bool:
+        """False for an agent that expects to stop learning: the updates that are left are part of a state."""
+        return len(self.place) == len(self.after)
+
+    @property
     def numpy(self) -> bool:
         """It also works on the host."""
         return True
@@ -139,7 +147,7 @@ class Ignorance(Part):
 
     def unfold(self, tree: Any) -> Any:
         """A reward, or numbers by state (or a single one, or None), for the states that are planned in."""
-        if len(self.place) == len(self.after) or tree is None or not (isinstance(tree, Reward) or np.ndim(tree)):
+        if self.same_states or tree is None or not (isinstance(tree, Reward) or np.ndim(tree)):
             return tree
         return _taken(tree, self.place, self.slots) if isinstance(tree, Reward) else _at(tree, self.place)
 

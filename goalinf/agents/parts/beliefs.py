@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 from typing import Any, ClassVar
 
@@ -11,23 +12,53 @@ import jax.numpy as jnp
 import numpy as np
 
 from goalinf.planning.bellman import Problem
+from goalinf.planning.facts import REGULAR, Facts
 from goalinf.planning.parameters import INFINITY, SHARE, Part, Ranges
+from goalinf.planning.solution import Plan
 from goalinf.precision import namespace
 from goalinf.rewards import Reward
 from goalinf.worlds import MDP, World
 
 
-class TrueBeliefs(Part):
+class Beliefs(Part):
+    """Map from the MDP of a world to the MDP that the agent plans in."""
+
+    foresees: ClassVar[bool] = False  # slips of the agent's own noise are part of the plan
+
+    @property
+    def same_states(self) -> bool:
+        """True where the states of the believed MDP are those of the world."""
+        return True
+
+    @abc.abstractmethod
+    def __call__(self, mdp: MDP) -> MDP:
+        """Believed MDP."""
+
+    def foresee(self, problem: Problem, slip: Any) -> Problem:
+        """Problem in which slips of this probability are foreseen."""
+        return problem
+
+    def unfold(self, tree: Any) -> Any:
+        """Reward, or numbers by state, for the states of the believed MDP."""
+        return tree
+
+    def fold(self, plan: Plan) -> Plan:
+        """Plan for the states of the world, from a plan for those of the believed MDP."""
+        return plan
+
+
+class TrueBeliefs(Beliefs):
     """The agent knows the world."""
 
     numpy: ClassVar[bool] = True
+    facts: ClassVar[Facts] = dataclasses.replace(REGULAR, state_values=True)
 
     def __call__(self, mdp: MDP) -> MDP:
         """The world itself."""
         return mdp
 
 
-class IllusionOfControl(Part):
+class IllusionOfControl(Beliefs):
     r"""Likely outcomes seem more likely, or less, than they are (Chan, Critch and Dragan 2021).
 
     .. math:: \tilde P(t \mid s,a) \propto P(t \mid s,a)^n \text{ over the possible outcomes}
@@ -40,6 +71,7 @@ class IllusionOfControl(Part):
     """
 
     control: Any
+    facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("redistribution",))
     parameters: ClassVar[Ranges] = {"control": (0.0, INFINITY)}
 
     def __call__(self, mdp: MDP) -> MDP:
@@ -56,7 +88,7 @@ class IllusionOfControl(Part):
         return dataclasses.replace(mdp, probabilities=distorted / distorted.sum(axis=-1, keepdims=True))
 
 
-class FalseDynamics(Part):
+class FalseDynamics(Beliefs):
     r"""The agent believes in a mixture of the world and another one (Reddy, Dragan and Levine 2018).
 
     .. math:: \tilde P = (1 - m) P + m P'
@@ -72,6 +104,7 @@ class FalseDynamics(Part):
 
     confusion: Any
     alternative: Any = eqx.field(converter=lambda value: _alternative(value))
+    facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("redistribution",))
     parameters: ClassVar[Ranges] = {"confusion": SHARE}
     numpy: ClassVar[bool] = True
 
@@ -145,14 +178,17 @@ def _all_dims(reward: Any) -> list[tuple[str, ...]]:
     return [*reward.dims.values(), *([] if base is None else _all_dims(base))]
 
 
-class ForeseesSlips(Part):
+class ForeseesSlips(Beliefs):
     r"""The agent knows the world, and that it will not always do what it means to do.
 
     .. math:: \tilde P(\cdot \mid s,a) = \sum_{a'} e(a' \mid s,a)\,P(\cdot \mid s,a'),\quad
         e = (1 - \eta)\,\delta_a + \eta\,/\,|A(s)|
 
-    and in the same way for the reward. The probability of a slip is that of its execution.
+    and in the same way for the reward. The probability of a slip is that of the agent's noise.
     """
+
+    foresees: ClassVar[bool] = True
+    facts: ClassVar[Facts] = dataclasses.replace(REGULAR, onto=None, state_values=True)
 
     def __call__(self, mdp: MDP) -> MDP:
         """The world itself."""

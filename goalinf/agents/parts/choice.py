@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import abc
+import dataclasses
 from typing import Any, ClassVar, Literal
 
 import equinox as eqx
@@ -11,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from goalinf.planning.bellman import highest, log_sum_exp
+from goalinf.planning.facts import REGULAR, Facts
 from goalinf.planning.parameters import INFINITY, SHARE, Part, Ranges, check_policy, check_shape
 from goalinf.precision import namespace
 from goalinf.rewards import Reward, ended
@@ -22,7 +25,34 @@ Acting = Bool[Array | np.ndarray, " S"]
 LogProbs = Float[Array | np.ndarray, "*T S A"]
 
 
-class Softmax(Part):
+class ChoiceRule(Part):
+    """Map from Q-values to log-probabilities of the available actions."""
+
+    @property
+    def inverse_temperature(self) -> Any:
+        """Factor beta of the Q-values; None for a rule without one."""
+        return None
+
+    @property
+    def softmax(self) -> bool:
+        """True where action probabilities are proportional to exp(beta Q), as a planner that foresees them assumes."""
+        return False
+
+    @property
+    def opposite(self) -> ChoiceRule | None:
+        """The rule with the preferences reversed; None where there is none."""
+        return None
+
+    def log_default(self, available: Available) -> Any:
+        """Log-probabilities ``(A, S)`` of the default policy that Q-values compete with; None where it is uniform."""
+        return None
+
+    @abc.abstractmethod
+    def __call__(self, q: Utilities, available: Available, acting: Acting) -> LogProbs:
+        """Log-probabilities from ``q``, in units of 1/beta where the rule has a beta; −inf where unavailable."""
+
+
+class Softmax(ChoiceRule):
     r"""Luce's choice rule over the available actions.
 
     .. math:: \pi(a \mid s) \propto \pi_0(a \mid s)\,e^{\pm\beta\,Q(s,a)}
@@ -42,6 +72,22 @@ class Softmax(Part):
     sign: Literal[1, -1] = eqx.field(static=True, default=1)
     parameters: ClassVar[Ranges] = {"beta": (0.0, INFINITY), "default": SHARE}
     numpy: ClassVar[bool] = True
+    facts: ClassVar[Facts] = REGULAR
+
+    @property
+    def inverse_temperature(self) -> Any:
+        """Beta."""
+        return self.beta
+
+    @property
+    def softmax(self) -> bool:
+        """True for a positive sign."""
+        return self.sign == 1
+
+    @property
+    def opposite(self) -> Softmax:
+        """Softmax with the other sign."""
+        return dataclasses.replace(self, sign=-self.sign)
 
     def __check_init__(self) -> None:
         if self.sign not in (1, -1):
@@ -87,7 +133,7 @@ def log_policy(q: Any, available: Available) -> LogProbs:
     return np.swapaxes(q - np.expand_dims(log_sum_exp(q, axis=-2), -2), -1, -2)
 
 
-class Satisficing(Part):
+class Satisficing(ChoiceRule):
     r"""Anything that is good enough will do (Simon 1956), softened.
 
     .. math:: \pi(a \mid s) \propto \sigma\big(k\,(Q(s,a) - \max_b Q(s,b) + c)\big)
@@ -102,7 +148,7 @@ class Satisficing(Part):
 
     aspiration: Any
     sharpness: Any
-    scales: ClassVar[bool] = False
+    facts: ClassVar[Facts] = dataclasses.replace(REGULAR, scales=False)
     parameters: ClassVar[Ranges] = {
         "aspiration": (0.0, INFINITY),
         "sharpness": (1e-9, INFINITY),
@@ -116,8 +162,8 @@ class Satisficing(Part):
         return log_policy(good, available)
 
 
-class DefaultPolicy(Part):
-    """What is done does not depend on what is wanted: uniform, or a given policy.
+class DefaultPolicy(ChoiceRule):
+    """Reward-independent policy; uniform over the available actions by default.
 
     Parameters
     ----------
@@ -128,6 +174,7 @@ class DefaultPolicy(Part):
     default: Any = None
     parameters: ClassVar[Ranges] = {"default": SHARE}
     numpy: ClassVar[bool] = True
+    facts: ClassVar[Facts] = dataclasses.replace(REGULAR, onto=False, saturated=False, ignores_reward=True)
 
     def check(self, world: World, reward: Reward) -> None:
         """Refuse a policy that does not fit the world."""

@@ -13,9 +13,11 @@ from jax import lax
 from goalinf.agents.parts.planners import Ambiguity, Planner, check_sweeps, stationary
 from goalinf.checks import check_count, check_flag
 from goalinf.planning.bellman import Problem, action_values, biased_values
+from goalinf.planning.facts import REGULAR, Facts
 from goalinf.planning.parameters import INFINITY, SHARE, Ranges
 from goalinf.planning.solution import Plan
 from goalinf.precision import cast
+from goalinf.rewards import LinearReward, StateReward
 
 
 class QuasiHyperbolic(Planner):
@@ -40,11 +42,16 @@ class QuasiHyperbolic(Planner):
     discount: Any = None
     sophisticated: bool = eqx.field(static=True, default=False)
     parameters: ClassVar[Ranges] = {"present_bias": SHARE, "discount": SHARE}
-    horizon: ClassVar[None] = None
-    outlook: ClassVar[None] = None
+    facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("potential",), state_values=True)
 
     def __check_init__(self) -> None:
         check_flag("sophisticated", self.sophisticated)
+
+    def confounded(self, reward: Any, *, ends: bool) -> dict[str, str]:
+        """Present bias: a reward of departure is the same for all actions now, and counts b times later."""
+        if isinstance(reward, StateReward | LinearReward) and reward.on == "departure":
+            return {"present_bias": "only its product with the reward shows in behavior"}
+        return {}
 
     @property
     def uses_beta(self) -> bool:
@@ -95,10 +102,10 @@ class Hyperbolic(Planner):
     """
 
     k: Any
-    horizon: int = eqx.field(static=True)
+    horizon: int = eqx.field(static=True, default=0)
     sophisticated: bool = eqx.field(static=True, default=False)
     parameters: ClassVar[Ranges] = {"k": (0.0, INFINITY)}
-    outlook: ClassVar[None] = None
+    facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("potential",), onto=None)
     endless: ClassVar[bool] = False
     uses_beta: ClassVar[bool] = True
     smooth: ClassVar[bool] = True

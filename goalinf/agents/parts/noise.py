@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import abc
+import dataclasses
 from typing import Any, ClassVar, Literal
 
 import equinox as eqx
@@ -9,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from goalinf.checks import check_choice
+from goalinf.planning.facts import REGULAR, Facts
 from goalinf.planning.parameters import SHARE, Part, Ranges
 from goalinf.precision import namespace
 
@@ -16,17 +19,36 @@ LogProbs = Float[Array | np.ndarray, "*T S A"]
 Available = Bool[Array | np.ndarray, "S A"]
 
 
-class AsIntended(Part):
-    """What is chosen is done."""
+class Noise(Part):
+    """Map from the log-probabilities of choices to those of executed actions."""
+
+    @property
+    def slip_probability(self) -> Any:
+        """Probability of a slip of execution; None without slips."""
+        return None
+
+    @property
+    def hides_slips(self) -> bool:
+        """True where data record the intended action and the world moves by the executed one."""
+        return False
+
+    @abc.abstractmethod
+    def __call__(self, log_probs: LogProbs, available: Available) -> LogProbs:
+        """Log-probabilities of the recorded actions."""
+
+
+class NoNoise(Noise):
+    """The chosen action is executed."""
 
     numpy: ClassVar[bool] = True
+    facts: ClassVar[Facts] = REGULAR
 
     def __call__(self, log_probs: LogProbs, available: Available) -> LogProbs:
         """The same log-probabilities."""
         return log_probs
 
 
-class Lapse(Part):
+class Lapse(Noise):
     r"""Now and then anything is done: :math:`\pi' = (1 - \epsilon)\,\pi + \epsilon\,/\,|A(s)|`.
 
     The usual cure where a single impossible choice would drive beta to zero (Wichmann and Hill 2001).
@@ -38,6 +60,7 @@ class Lapse(Part):
     """
 
     lapse: Any
+    facts: ClassVar[Facts] = dataclasses.replace(REGULAR, onto=False)
     parameters: ClassVar[Ranges] = {"lapse": SHARE}
     numpy: ClassVar[bool] = True
 
@@ -46,7 +69,7 @@ class Lapse(Part):
         return _blurred(log_probs, available, self.lapse)
 
 
-class Slip(Part):
+class Slip(Noise):
     r"""The hand slips: what is done is :math:`(1 - \eta)\,\delta_a + \eta\,/\,|A(s)|`, whatever was meant.
 
     Parameters
@@ -58,9 +81,20 @@ class Slip(Part):
     """
 
     slip: Any
+    facts: ClassVar[Facts] = dataclasses.replace(REGULAR, onto=False)
     recorded: Literal["executed", "intended"] = eqx.field(static=True, default="executed")
     parameters: ClassVar[Ranges] = {"slip": SHARE}
     numpy: ClassVar[bool] = True
+
+    @property
+    def slip_probability(self) -> Any:
+        """Probability of a slip."""
+        return self.slip
+
+    @property
+    def hides_slips(self) -> bool:
+        """True where data record the intended action."""
+        return self.recorded == "intended"
 
     def __check_init__(self) -> None:
         check_choice("recorded", self.recorded, ("executed", "intended"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 from typing import Any, ClassVar, NamedTuple, get_args
 
@@ -12,8 +13,9 @@ from jax import lax
 
 from goalinf.checks import check_choice, check_count
 from goalinf.planning.bellman import Backup, Problem, action_values, backup, biased_values, passed_on
+from goalinf.planning.facts import REGULAR, Facts, Invariance
 from goalinf.planning.parameters import INFINITY, SHARE, Part, Ranges, check_policy, check_shape
-from goalinf.planning.risk import Outlook
+from goalinf.planning.risk import Extremal, RiskMeasure
 from goalinf.planning.solution import Plan, residual
 from goalinf.planning.solvers import newton, newton_numpy
 from goalinf.planning.solvers.bicgstab import solve_linear
@@ -32,32 +34,74 @@ class Ambiguity(NamedTuple):
 
 
 class Planner(Part):
-    """What every planner answers: :class:`~goalinf.planning.bellman.Problem`, and values nearby or None ->
-    :class:`Plan`.
+    """Map from a Bellman problem, and an initial guess of the values or None, to a :class:`~goalinf.planning.Plan`.
 
-    It has a ``horizon`` (None: the policy is stationary) and an ``outlook`` (None: expectations). What it does not say
-    of itself holds for one that plans for ever and knows nothing of beta.
+    A planner plans in units of utility with expected values unless it says otherwise.
     """
 
     @property
+    def horizon(self) -> int | None:
+        """Number of decisions; None: the policy is stationary."""
+        return None
+
+    @property
+    def depth(self) -> int | None:
+        """Number of decisions of a lookahead; None: no lookahead."""
+        return None
+
+    @property
+    def outlook(self) -> RiskMeasure | None:
+        """Risk measure of the outcomes of an action; None: the expectation."""
+        return None
+
+    @property
+    def discount(self) -> Any:
+        """The agent's own discount factor; None: that of the world."""
+        return None
+
+    @property
+    def leaf(self) -> Any:
+        """Known values at the end of a lookahead, in utility; None: zero."""
+        return None
+
+    @property
     def endless(self) -> bool:
-        """Whether values are sums without end, which have to be finite."""
+        """True where values are infinite sums, which have to be finite."""
         return True
 
     @property
     def uses_beta(self) -> bool:
-        """Whether it plans differently at another inverse temperature."""
+        """True where the plan depends on the inverse temperature."""
         return False
 
     @property
     def smooth(self) -> bool:
-        """Whether the policy is a smooth function of the reward."""
+        """True where the policy is a smooth function of the reward."""
         return False
 
     @property
     def ambiguous(self) -> Ambiguity | None:
-        """Where the search starts and what leaves one plan, where there can be several; None where there is one."""
+        """Start of the search and a remedy, where there can be several plans; None where there is one."""
         return None
+
+    @property
+    def innermost(self) -> Planner:
+        """The planner that plans; another one than itself for a planner that wraps one."""
+        return self
+
+    def looking(self, depth: int) -> Planner:
+        """Planner with a horizon of this many decisions, whose plans are those of every shorter lookahead.
+
+        Raises
+        ------
+        ValueError
+            Where the planner has no lookahead.
+        """
+        raise ValueError(f"{type(self).__name__} does not look some steps ahead: plan by a ValueIteration")
+
+    @abc.abstractmethod
+    def __call__(self, problem: Problem, near: Any = None) -> Plan:
+        """Plan for the problem, or for each of several."""
 
 
 class ValueIteration(Planner):
@@ -73,7 +117,7 @@ class ValueIteration(Planner):
         Number of decisions, after which nothing is collected. None: infinite.
     depth : int, optional
         Number of decisions that are looked ahead, anew at every step, so that the policy is stationary.
-    outlook : Outlook, optional
+    outlook : RiskMeasure, optional
         How outcomes are put together. None: by their expectation.
     discount : float or Distribution, optional
         The agent's own discount factor. None: that of the world.
@@ -84,14 +128,23 @@ class ValueIteration(Planner):
     backup: Backup = eqx.field(static=True, default="hard")
     horizon: int | None = eqx.field(static=True, default=None)
     depth: int | None = eqx.field(static=True, default=None)
-    outlook: Outlook | None = None
+    outlook: RiskMeasure | None = None
     discount: Any = None
     leaf: Any = None
     parameters: ClassVar[Ranges] = {"discount": SHARE}
     known: ClassVar[Ranges] = {"leaf": (-INFINITY, INFINITY)}
 
+    @property
+    def facts(self) -> Facts:
+        """A value of zero at the end breaks shaping; a given value at the leaves does not grow with the reward."""
+        broken: tuple[Invariance, ...] = ()
+        if not self.endless:
+            # A value of zero at the end is no part of a peak, and does not rise with the rewards.
+            broken = ("constant", "potential") if isinstance(self.outlook, Extremal) else ("potential",)
+        return dataclasses.replace(REGULAR, breaks=broken, scales=self.leaf is None, state_values=True)
+
     def __check_init__(self) -> None:
-        if self.outlook is not None and (isinstance(self.outlook, type) or not callable(self.outlook)):
+        if self.outlook is not None and not isinstance(self.outlook, RiskMeasure):
             raise ValueError(f"outlook is {self.outlook!r}; expected one such as goalinf.agents.Optimism(0.5)")
         check_choice("backup", self.backup, get_args(Backup))
         for name, count in (("horizon", self.horizon), ("depth", self.depth)):
@@ -101,18 +154,13 @@ class ValueIteration(Planner):
             raise ValueError("horizon and depth both say how far the agent plans: give one of them")
         if self.leaf is not None and (self.endless or self.backup != "hard"):
             raise ValueError("leaf is what the end of looking ahead is worth, in utility: give depth, backup='hard'")
-        if self.discount is not None and not getattr(self.outlook, "discounts", True):
+        if self.discount is not None and self.outlook is not None and not self.outlook.discounts:
             raise ValueError(f"discount has no part in the outlook {type(self.outlook).__name__}: leave it out")
 
     def check(self, world: World, reward: Reward) -> None:
         """Refuse values at the end of looking ahead that do not fit the world."""
         if self.leaf is not None:
             check_shape("leaf", self.leaf, (world.n_states,), "state")
-
-    @property
-    def scales(self) -> bool:
-        """Whether c times the reward has c times the values: a given value at the leaves does not grow with it."""
-        return self.leaf is None
 
     @property
     def endless(self) -> bool:
@@ -221,8 +269,7 @@ class SuccessorRepresentation(Planner):
     model_based: Any = 0.0
     parameters: ClassVar[Ranges] = {"model_based": SHARE}
     known: ClassVar[Ranges] = {"default": SHARE}
-    horizon: ClassVar[None] = None
-    outlook: ClassVar[None] = None
+    facts: ClassVar[Facts] = dataclasses.replace(REGULAR, onto=None, state_values=True)
 
     def check(self, world: World, reward: Reward) -> None:
         """Refuse a default policy that does not fit the world."""
@@ -255,22 +302,33 @@ class Negated(Planner):
         How.
     """
 
-    planner: Any
+    planner: Planner
+    facts: ClassVar[Facts] = REGULAR
 
     @property
     def horizon(self) -> Any:
-        """That of the planner."""
+        """Horizon of the wrapped planner."""
         return self.planner.horizon
 
     @property
     def depth(self) -> Any:
-        """That of the planner."""
+        """Lookahead of the wrapped planner."""
         return self.planner.depth
 
     @property
     def discount(self) -> Any:
-        """That of the planner."""
-        return getattr(self.planner, "discount", None)
+        """Discount factor of the wrapped planner."""
+        return self.planner.discount
+
+    @property
+    def leaf(self) -> Any:
+        """Known values at the end of the wrapped planner's lookahead."""
+        return self.planner.leaf
+
+    @property
+    def innermost(self) -> Planner:
+        """Innermost planner of the wrapped planner."""
+        return self.planner.innermost
 
     @property
     def endless(self) -> bool:
@@ -299,7 +357,7 @@ class Negated(Planner):
 
     @property
     def outlook(self) -> Any:
-        """That of the planner."""
+        """Risk measure of the wrapped planner."""
         return self.planner.outlook
 
     def looking(self, depth: int) -> Negated:

@@ -16,10 +16,11 @@ import xarray as xr
 from jax import lax
 from scipy.special import rel_entr
 
-from goalinf.agents.parts.choice import Acting, Available, LogProbs, Utilities, log_policy
+from goalinf.agents.parts.choice import Acting, Available, ChoiceRule, LogProbs, Utilities, log_policy
 from goalinf.agents.parts.planners import Ambiguity, Planner
 from goalinf.planning.bellman import Problem, action_values
-from goalinf.planning.parameters import INFINITY, SHARE, Part, Ranges, check_shape
+from goalinf.planning.facts import REGULAR, Facts
+from goalinf.planning.parameters import INFINITY, SHARE, Ranges, check_shape
 from goalinf.planning.solution import Plan, residual
 from goalinf.planning.solvers.blahut_arimoto import Foreseen, Given, best_habit, with_habit
 from goalinf.planning.solvers.newton import fixed_point
@@ -28,7 +29,7 @@ from goalinf.rewards import Reward, ended, pinned
 from goalinf.worlds import World
 
 
-class RationalInattention(Part):
+class RationalInattention(ChoiceRule):
     r"""Telling states apart costs 1/beta utility per nat (Sims 2003; Matějka and McKay 2015).
 
     .. math:: \pi(a \mid s) = \frac{q(a)\,e^{\beta Q(s,a)}}{\sum_b q(b)\,e^{\beta Q(s,b)}},\quad
@@ -47,6 +48,12 @@ class RationalInattention(Part):
     beta: Any
     visits: Any = None
     parameters: ClassVar[Ranges] = {"beta": (0.0, INFINITY)}
+    facts: ClassVar[Facts] = REGULAR
+
+    @property
+    def inverse_temperature(self) -> Any:
+        """Beta."""
+        return self.beta
 
     def __check_init__(self) -> None:
         if self.visits is not None and not _are_weights(self.visits):
@@ -150,8 +157,7 @@ class Inattentive(Planner):
 
     discount: Any = None
     parameters: ClassVar[Ranges] = {"discount": SHARE}
-    horizon: ClassVar[None] = None
-    outlook: ClassVar[None] = None
+    facts: ClassVar[Facts] = dataclasses.replace(REGULAR, onto=None)
     uses_beta: ClassVar[bool] = True
     smooth: ClassVar[bool] = True
     ambiguous: ClassVar[Ambiguity] = Ambiguity("a uniform habit", "a larger beta")

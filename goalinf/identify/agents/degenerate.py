@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from goalinf.agents import Agent, Negated, lookahead, solve, uniform
+from goalinf.agents import Agent, Negated, PlanningAgent, lookahead, solve, uniform
 from goalinf.behavior import Behavior
 from goalinf.checks import check_kind, check_number
 from goalinf.data import Trajectories
@@ -92,7 +92,7 @@ def degenerate_pairs(world: World, agent: Agent, reward: Reward) -> tuple[Pair, 
     check_kind("world", world, World, "a World, such as gi.gridworld makes")
     check_kind("agent", agent, Agent, "an agent, such as gi.agents.soft_optimal(beta=1.0)")
     check_reward("reward", reward)
-    if not agent.one_policy or agent.planner.horizon is not None:
+    if not agent.one_policy or agent.horizon is not None:
         raise ValueError(
             f"{agent.name} does not act by one stationary policy, and these pairs have one: ask about the agent "
             "without hidden modes, history or horizon, such as gi.agents.boltzmann(beta=…)"
@@ -108,10 +108,10 @@ def degenerate_pairs(world: World, agent: Agent, reward: Reward) -> tuple[Pair, 
         )
     liking = ActionReward(np.where(offered, logs, 0.0))
     habit = np.where(offered, np.exp(logs), np.asarray(world.mdp.available, float))
-    turned = dataclasses.replace(agent, planner=Negated(agent.planner))
+    turned = agent.with_planning(_against(agent.planning))
     indifferent = uniform(default=habit / habit.sum(1, keepdims=True))
     greedy = lookahead(depth=1, beta=1.0)
-    against = dataclasses.replace(greedy, planner=Negated(greedy.planner))
+    against = greedy.with_planning(_against(greedy.planning))
     return (
         Pair("meant", agent, reward, f"{agent.name}, with the reward"),
         Pair("opposite", turned, opposite, f"{agent.name} that plans for the opposite, with the opposite reward"),
@@ -119,6 +119,11 @@ def degenerate_pairs(world: World, agent: Agent, reward: Reward) -> tuple[Pair, 
         Pair("greedy", greedy, liking, "looks one step ahead and likes every choice for itself"),
         Pair("greedy opposite", against, negated(liking), "the opposite of the greedy planner and of what it likes"),
     )
+
+
+def _against(planning: PlanningAgent) -> PlanningAgent:
+    """Agent that plans for the opposite of its reward."""
+    return dataclasses.replace(planning, planner=Negated(planning.planner))
 
 
 def score_pairs(
@@ -173,4 +178,4 @@ def _bits(world: World, pair: Pair, precision: float) -> int:
     numbers = [np.ravel(value) for value in pair.agent.parameters.values() if value is not None]
     rounded = np.rint(np.concatenate([*numbers, canonical(world, pair.reward)]) / precision).astype(np.int64)
     positive = np.where(rounded > 0, 2 * rounded, 1 - 2 * rounded)
-    return int((2 * np.floor(np.log2(positive)) + 1).sum()) + isinstance(pair.agent.planner, Negated)
+    return int((2 * np.floor(np.log2(positive)) + 1).sum()) + isinstance(pair.agent.planning.planner, Negated)

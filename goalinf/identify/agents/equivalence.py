@@ -116,7 +116,7 @@ def agent_equivalence(
         check_kind(
             repr(name) if one is not agent else "agent", one, Agent, "an agent, such as gi.agents.boltzmann(beta=1.0)"
         )
-        if one.planner.horizon is not None:
+        if one.horizon is not None:
             raise ValueError(
                 f"{one.name} has a horizon, and these policies are stationary: use gi.agents.lookahead(depth=…)"
             )

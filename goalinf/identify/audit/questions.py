@@ -237,7 +237,7 @@ def _usual(agent: Agent, discount: float) -> dict[str, Agent]:
     """Other planners with the same beliefs, choice rule and execution; not the agent itself."""
     half = soft_optimal(beta=1.0, discount=discount / 2)
     found = {
-        name: dataclasses.replace(agent, planner=like.planner, name=name)
+        name: _named(agent.with_planning(dataclasses.replace(agent.planning, planner=like.planning.planner)), name)
         for name, like in {
             "soft_optimal": soft_optimal(beta=1.0),
             "boltzmann": boltzmann(beta=1.0),
@@ -245,15 +245,21 @@ def _usual(agent: Agent, discount: float) -> dict[str, Agent]:
             f"{_DEPTH} steps ahead": lookahead(depth=_DEPTH, beta=1.0),
         }.items()
     }
-    if hasattr(agent.choice, "sign"):
-        worst = dataclasses.replace(agent.choice, sign=-agent.choice.sign)
-        found["whatever is worst now"] = dataclasses.replace(agent, planner=boltzmann(beta=1.0).planner, choice=worst)
+    if (opposite := agent.planning.choice.opposite) is not None:
+        contrary = dataclasses.replace(agent.planning, planner=boltzmann(beta=1.0).planning.planner, choice=opposite)
+        found["whatever is worst now"] = _named(agent.with_planning(contrary), "whatever is worst now")
     return {name: one for name, one in found.items() if not _alike(one, agent)}
+
+
+def _named(agent: Agent, name: str) -> Agent:
+    renamed: Any = dataclasses.replace
+    return renamed(agent, name=name)
 
 
 def _alike(one: Agent, other: Agent) -> bool:
     """Whether they plan and choose in the same way."""
-    return bool(eqx.tree_equal((one.planner, one.choice), (other.planner, other.choice)))
+    mine, theirs = one.planning, other.planning
+    return bool(eqx.tree_equal((mine.planner, mine.choice), (theirs.planner, theirs.choice)))
 
 
 def _design(
@@ -282,11 +288,13 @@ def _further(fit: Fit, agent: Agent, visits: Mapping[Any, np.ndarray]) -> dict[s
     (world,), (seen,) = worlds.values(), visits.values()
     live = np.flatnonzero(~np.asarray(world.mdp.terminal))
     rarest = world.states[int(live[seen[live].argmin()])]
-    hasty = dataclasses.replace(agent.planner, discount=np.asarray(float(world.mdp.discount) / 2))
+    planning = agent.planning
+    planner = dataclasses.replace(planning.planner, discount=np.asarray(float(world.mdp.discount) / 2))
+    hasty = agent.with_planning(dataclasses.replace(planning, planner=planner))
     makers = {
         "more of the same": (agent, None),
         f"more from {label(rarest)}": (agent, rarest),
-        "with half the discount": (dataclasses.replace(agent, planner=hasty), None),
+        "with half the discount": (hasty, None),
     }
     return {
         name: Demonstrations(world, one, trajectories=fit.data.n_trajectories, steps=steps, starts=start)

@@ -21,7 +21,6 @@ import numpy as np
 
 from goalinf.agents.agent import Agent, check_known
 from goalinf.agents.plannable import check_plannable, check_solved
-from goalinf.agents.planning_agent import plan
 from goalinf.behavior.conditions import Rewards, Setting, Worlds
 from goalinf.planning.bellman import choosable
 from goalinf.precision import cast, computing_in
@@ -190,9 +189,7 @@ def log_policy_jacobian(
         )
     columns = _columns(agent, setting.rewards[0], names)
     n_columns = sum(column.size for column in columns)
-    n_numbers = (
-        len(setting.worlds) * (agent.planner.horizon or 1) * np.prod(setting.world.mdp.available.shape) * n_columns
-    )
+    n_numbers = len(setting.worlds) * (agent.horizon or 1) * np.prod(setting.world.mdp.available.shape) * n_columns
     if n_numbers > _LARGEST:
         raise ValueError(
             f"the Jacobian of {n_columns} parameters would hold {n_numbers:.2g} numbers ({8e-9 * n_numbers:.0f} GB): "
@@ -262,7 +259,8 @@ def _evaluate(agent: Agent, mdps: MDP, rewards: Any, *, names, n_columns, severa
         columns = _columns(agent, reward, names)
 
         def log_policy(x):
-            policy = plan(*_move(agent, mdp, reward, columns, x))
+            moved, there, wanted = _move(agent, mdp, reward, columns, x)
+            policy = moved.policies(there, wanted)
             return policy.log_probs, policy
 
         def income(x):

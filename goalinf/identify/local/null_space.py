@@ -182,7 +182,7 @@ def null_space_at(found: Sequence[Jacobian], setting: Setting, agents: Sequence[
     null = stacked_kernel(alone)
     planners = tuple(agents) * (len(setting.worlds) if len(agents) == 1 else 1)
     planned = tuple(map(_as_planned, setting.worlds, planners))
-    horizons = tuple(one.planner.horizon or getattr(one.planner, "depth", None) for one in planners)
+    horizons = tuple(one.horizon or one.depth for one in planners)
     told = alone
     if len(agents) > 1 and any(one.log_policy.any() for one in alone):  # who shows nothing hides everything
         kept = [k for k, one in enumerate(alone) if one.log_policy.any()]
@@ -248,8 +248,8 @@ def stacked_kernel(found: Sequence[Jacobian]) -> Kernel:
 def _as_planned(world: World, agent: Agent) -> World:
     """The world as the agent sees it: what it believes, with its own discount."""
     with computing_in("float64"):
-        mdp = jax.device_get(agent.beliefs(world.mdp))
-    own = getattr(agent.planner, "discount", None)
+        mdp = jax.device_get(agent.planning.beliefs(world.mdp))
+    own = agent.discount
     return dataclasses.replace(world, mdp=mdp if own is None else dataclasses.replace(mdp, discount=np.asarray(own)))
 
 

@@ -24,10 +24,10 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import sparse
 
-from goalinf.agents import Agent
+from goalinf.agents import Agent, PlanningAgent
 from goalinf.agents.parts.beliefs import TrueBeliefs
 from goalinf.agents.parts.choice import Softmax
-from goalinf.agents.parts.noise import AsIntended
+from goalinf.agents.parts.noise import NoNoise
 from goalinf.agents.parts.planners import ValueIteration
 from goalinf.behavior.conditions import Setting
 from goalinf.data import Trajectories
@@ -154,7 +154,7 @@ class ClosedForm:
         prior = _prior(sites, product)
         if prior is None or prior.mean.size > NEWTON_SIZE:
             return None
-        beta = agent.choice.beta if product is None else 1.0
+        beta = agent.beta if product is None else 1.0
         worlds = setting.worlds
         if np.ndim(beta) or len({world.n_states for world in worlds}) > 1:
             return None
@@ -253,9 +253,9 @@ def _prior(sites: Sequence[Site], product: ScaleMixture | None) -> Normal | Norm
 
 def _simple(agent: Any) -> bool:
     """Whether it is soft-optimal without end, and nothing else."""
-    if not isinstance(agent, Agent) or agent.beta is None:
+    if not isinstance(agent, PlanningAgent) or agent.beta is None:
         return False
-    simple = Agent(TrueBeliefs(), ValueIteration("soft"), Softmax(agent.beta), AsIntended(), agent.name)
+    simple = PlanningAgent(TrueBeliefs(), ValueIteration("soft"), Softmax(agent.beta), NoNoise(), agent.name)
     found, expected = map(jax.tree.structure, (agent, simple))
     return found is not None and bool(found == expected)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -19,28 +19,10 @@ import numpy as np
 import numpyro.distributions as dist
 import pandas as pd
 
-from goalinf.agents import Agent, Mixture, Option, Options
-from goalinf.agents.hidden.failures import Abandoning, PlanCommitment, PlanNoise, Subgoal, Switching
-from goalinf.agents.memory.habits import ChoiceKernel
-from goalinf.agents.memory.learners import QLearning, TwoStep
-from goalinf.agents.parts.belief_state import Ignorance
-from goalinf.agents.parts.beliefs import FalseDynamics, ForeseesSlips, IllusionOfControl, TrueBeliefs
-from goalinf.agents.parts.choice import DefaultPolicy, Satisficing, Softmax
-from goalinf.agents.parts.discounting import Hyperbolic, QuasiHyperbolic
-from goalinf.agents.parts.noise import AsIntended, Lapse, Slip
-from goalinf.agents.parts.planners import Negated, SuccessorRepresentation, ValueIteration
-from goalinf.agents.parts.rational_inattention import Inattentive, RationalInattention
+from goalinf.agents import Agent, Mixture, Option
 from goalinf.data import Labels, Trajectories
-from goalinf.planning.risk import CVaR, EntropicRisk, Expectation, Extremal, HyperbolicBellman, Optimism, Prospect
-from goalinf.rewards import (
-    ActionReward,
-    Alternatives,
-    GoalReward,
-    LinearReward,
-    ShapedReward,
-    StateReward,
-    TransitionReward,
-)
+from goalinf.planning import Part
+from goalinf.rewards import Alternatives, Reward
 from goalinf.worlds import MDP, Belief, Memory, World
 
 _DATA = ("states", "actions", "lengths", "observed", "subject", "context", "labels", "contexts")
@@ -50,26 +32,55 @@ def _fields(kind: Any) -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(kind))
 
 
-# Class -> what makes one, and the names of the arguments, which are attributes too.
-RECORDS: dict[type, tuple[Callable[..., Any], tuple[str, ...]]] = {
-    kind: (kind, _fields(kind))
-    for kind in (
-        *(MDP, World, Memory, Belief),
-        *(Agent, Mixture),
-        *(TrueBeliefs, IllusionOfControl, FalseDynamics, ForeseesSlips, Ignorance),
-        *(ValueIteration, QuasiHyperbolic, Hyperbolic, SuccessorRepresentation, Inattentive, Negated),
-        *(QLearning, TwoStep),
-        *(Expectation, EntropicRisk, CVaR, Optimism, Extremal, Prospect, HyperbolicBellman),
-        *(Softmax, RationalInattention, Satisficing, DefaultPolicy),
-        *(AsIntended, Lapse, Slip, ChoiceKernel),
-        *(Abandoning, Switching, Subgoal, PlanCommitment, PlanNoise, Options, Option),
-        *(StateReward, ActionReward, TransitionReward, LinearReward, GoalReward, ShapedReward, Alternatives),
-    )
-}
-RECORDS[Labels] = (Labels, _fields(Labels))
-RECORDS[Trajectories] = (Trajectories.of, _DATA)
+# Classes that are written field by field, besides all agents, parts and rewards, whose subclasses register themselves.
+_FIXED = (MDP, World, Memory, Belief, Mixture, Option, Alternatives, Labels, Trajectories)
+_OPEN = (Agent, Part, Reward)
 
-_BY_NAME = {kind.__name__: made for kind, made in RECORDS.items()}
+
+def _subclasses(kind: type) -> Iterator[type]:
+    for one in kind.__subclasses__():
+        yield one
+        yield from _subclasses(one)
+
+
+def _class_name(kind: type) -> str:
+    """Name of a class in a file: with its module, unless the class is goalinf's own."""
+    own = kind.__module__.split(".")[0] == "goalinf"
+    return kind.__name__ if own else f"{kind.__module__}:{kind.__qualname__}"
+
+
+def _storable(kind: type) -> bool:
+    return kind in _FIXED or issubclass(kind, _OPEN)
+
+
+def _class_named(name: str) -> type:
+    """The class with this name in a file.
+
+    Raises
+    ------
+    UnknownClassError
+        Where no such class has been defined or imported.
+    """
+    known = {_class_name(kind): kind for base in _OPEN for kind in _subclasses(base)}
+    known |= {_class_name(kind): kind for kind in _FIXED}
+    if name in known:
+        return known[name]
+    module, _, qualified = name.partition(":")
+    if "__main__" in (module, *(other.partition(":")[0] for other in known)):  # a script that became a module, or back
+        same = [kind for other, kind in known.items() if other.partition(":")[2] == qualified]
+        if qualified and len(same) == 1:
+            return same[0]
+    where = f"import {module}" if qualified and module != "__main__" else f"define {qualified or name}"
+    raise UnknownClassError(f"the class {qualified or name} is not known here: {where} before loading the file")
+
+
+def _made(kind: type) -> tuple[Callable[..., Any], tuple[str, ...]]:
+    """Constructor of a class, and the names of its arguments, which are attributes too."""
+    return (Trajectories.of, _DATA) if kind is Trajectories else (kind, _fields(kind))
+
+
+class UnknownClassError(ValueError):
+    """A class of a file is not known in this program; the message says what to do."""
 
 
 class UnstorableError(ValueError):
@@ -121,7 +132,7 @@ class Writer:
             return self._graph(value)
         if isinstance(value, pd.DataFrame):
             return {"table": self._table(value)}
-        if type(value) in RECORDS:
+        if _storable(type(value)):
             return self._record(value)
         raise UnstorableError(f"a {type(value).__name__} cannot be written to a file")
 
@@ -134,7 +145,7 @@ class Writer:
 
     def _record(self, value: Any) -> dict[str, int]:
         if id(value) not in self._known:
-            names = RECORDS[type(value)][1]
+            names = _made(type(value))[1]
             given = {name: getattr(value, name) for name in names}
             if isinstance(value, Labels):
                 given |= {
@@ -144,7 +155,7 @@ class Writer:
             if isinstance(value, Trajectories) and value.contexts is not None:
                 given["contexts"] = tuple(map(self._name, value.contexts))
             fields = {name: self.structure(part) for name, part in given.items()}
-            self.records.append({"class": type(value).__name__, "fields": fields})
+            self.records.append({"class": _class_name(type(value)), "fields": fields})
             self._known[id(value)] = len(self.records) - 1
             self._kept.append(value)
         return {"record": self._known[id(value)]}
@@ -217,7 +228,7 @@ class Reader:
         self._arrays = arrays
         self._made: list[Any] = []
         for record in records:
-            make, names = _BY_NAME[record["class"]]
+            make, names = _made(_class_named(record["class"]))
             fields = {name: self.value(part) for name, part in record["fields"].items()}
             # Files that were written before an argument existed leave it at its default.
             self._made.append(make(**{name: fields[name] for name in names if name in fields}))

@@ -1,0 +1,59 @@
+"""Abandonment: the plan is given up at some point, and perhaps taken up again."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+
+from goalinf.agents.agent import Agent
+from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, log_or_minus_infinity
+from goalinf.agents.policy import HiddenModes, Policy
+from goalinf.planning.facts import REGULAR, Facts
+from goalinf.planning.parameters import SHARE, Ranges, check_policy
+from goalinf.rewards import Reward, ended
+from goalinf.worlds import MDP, World
+
+
+class Abandoning(ModeProcess):
+    r"""The plan is given up, or forgotten, at some point, and perhaps taken up again.
+
+    From step to step the one who pursues gives up with probability h and acts by the default policy; the one who has
+    given up comes back with probability :math:`\rho`.
+
+    Parameters
+    ----------
+    hazard : float or Distribution
+        h, in [0, 1], per step.
+    recovery : float or Distribution
+        :math:`\rho`, in [0, 1], per step.
+    default : float (A,) or (S, A), optional
+        What is done then, cut to the available actions. None: uniform over them.
+    """
+
+    hazard: Any
+    recovery: Any = 0.0
+    default: Any = None
+    facts: ClassVar[Facts] = REGULAR
+    parameters: ClassVar[Ranges] = {"hazard": SHARE, "recovery": SHARE}
+    known: ClassVar[Ranges] = {"default": SHARE}
+
+    def check(self, world: World, reward: Reward) -> None:
+        """Refuse a default policy that does not fit the world."""
+        if self.default is not None:
+            check_policy("default", self.default, world, ended(reward, world.mdp))
+
+    def policies(self, agent: Agent, mdp: MDP, reward: Reward) -> Policy:
+        """Two modes: pursuing, and not."""
+        pursuing = agent.policies(mdp, reward)
+        idle = jnp.broadcast_to(agent.idle(mdp, reward, self.default), pursuing.log_probs.shape)
+        h, rho = jnp.asarray(self.hazard), jnp.asarray(self.recovery)
+        kernel = log_or_minus_infinity(jnp.stack([jnp.stack([1.0 - h, h]), jnp.stack([rho, 1.0 - rho])]))
+        return Policy(
+            jnp.stack([jnp.asarray(pursuing.log_probs), idle]),
+            jnp.stack([jnp.asarray(pursuing.values), jnp.zeros_like(pursuing.values)]),
+            pursuing.ended,
+            pursuing.residual,
+            modes=HiddenModes(log_or_minus_infinity(jnp.array([1.0, 0.0])), kernel),
+            memory=pursuing.memory,
+        )

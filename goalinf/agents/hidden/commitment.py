@@ -1,0 +1,59 @@
+"""Commitment: a plan is made to some depth, followed for a while, and made anew."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from goalinf.agents.agent import Agent, plan_to_depths
+from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, log_or_minus_infinity
+from goalinf.agents.policy import HiddenModes, Policy
+from goalinf.planning.facts import REGULAR, Facts
+from goalinf.planning.parameters import SHARE, Ranges
+from goalinf.rewards import Reward
+from goalinf.worlds import MDP
+
+
+class PlanCommitment(ModeProcess):
+    r"""A plan is made to some depth, followed for a while, and made anew.
+
+    At a planning event the depth d is drawn from ``depths`` and the agent follows the policy of depth-d lookahead for
+    :math:`\min(d, L)` steps; then, or at every step with probability p, it plans again. Hidden are the depth and the
+    steps since planning.
+
+    Parameters
+    ----------
+    replan : float or Distribution
+        p, in [0, 1], per step.
+    depths : float (D,)
+        Probability of planning to depth 1, 2, …, D.
+    commitment : int, optional
+        L, the most steps that a plan is followed. None: a plan never ends by itself.
+    """
+
+    replan: Any
+    depths: Float[Array | np.ndarray, " D"]
+    commitment: int | None = eqx.field(static=True, default=None)
+    facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("potential",))
+    parameters: ClassVar[Ranges] = {"replan": SHARE}
+
+    def policies(self, agent: Agent, mdp: MDP, reward: Reward) -> Policy:
+        """One mode for each depth and number of steps since planning."""
+        by_depth = plan_to_depths(agent, len(self.depths), lambda one: one.policies(mdp, reward))
+        depths = np.arange(len(self.depths))
+        lasts = np.ones_like(depths) if self.commitment is None else np.minimum(depths + 1, self.commitment)
+        depth, since = np.array([(d, j) for d in depths for j in range(lasts[d])]).T
+        fresh = jnp.where(since == 0, jnp.asarray(self.depths)[depth], 0.0)
+        p = jnp.asarray(self.replan)
+        follows = since[:, None] + (self.commitment is not None) == since
+        on = (depth[:, None] == depth) & follows
+        last = ~on.any(axis=1)
+        kernel = jnp.where(last[:, None], fresh, (1.0 - p) * on + p * fresh)
+        modes = HiddenModes(log_or_minus_infinity(fresh), log_or_minus_infinity(kernel))
+        log_probs, values = jnp.asarray(by_depth.log_probs)[depth], jnp.asarray(by_depth.values)[depth]
+        return Policy(log_probs, values, by_depth.ended, by_depth.residual, modes, by_depth.memory)

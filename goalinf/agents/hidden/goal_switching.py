@@ -1,0 +1,49 @@
+"""Switching: the reward that the agent plans for changes from step to step."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+
+from goalinf.agents.agent import Agent
+from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, log_or_minus_infinity, of_modes, policies_of_rewards
+from goalinf.agents.policy import HiddenModes, Policy
+from goalinf.planning.facts import REGULAR, Facts
+from goalinf.planning.parameters import SHARE, Ranges
+from goalinf.rewards import Alternatives, Reward, stack_rewards
+from goalinf.worlds import MDP
+
+
+class Switching(ModeProcess):
+    r"""What is wanted changes now and then (Baker, Saxe and Tenenbaum 2009, model M2).
+
+    .. math:: g_{t+1} = g_t \text{ with probability } 1 - s, \text{ else } g_{t+1} \sim p(g)
+
+    The reward has to be one of several, ``gi.one_of({name: reward, …})``, whose weights are :math:`p(g)`.
+
+    Parameters
+    ----------
+    switch : float or Distribution
+        s, in [0, 1], per step.
+    """
+
+    switch: Any
+    facts: ClassVar[Facts] = REGULAR
+    parameters: ClassVar[Ranges] = {"switch": SHARE}
+
+    def policies(self, agent: Agent, mdp: MDP, reward: Reward) -> Policy:
+        """One mode for each reward."""
+        if not isinstance(reward, Alternatives):
+            raise ValueError(
+                f"a switching agent wants one of several rewards; found a {type(reward).__name__}: "
+                "give reward=gi.one_of({name: reward, …})"
+            )
+        policies = policies_of_rewards(agent, mdp, stack_rewards(reward.options))
+        prior, s = jnp.asarray(reward.weights), jnp.asarray(self.switch)
+        kernel = (1.0 - s) * jnp.eye(prior.size) + s * prior
+        return of_modes(
+            policies,
+            HiddenModes(log_or_minus_infinity(prior), log_or_minus_infinity(kernel)),
+            policies.ended.all(axis=0),
+        )

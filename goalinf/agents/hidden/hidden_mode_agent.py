@@ -1,0 +1,129 @@
+"""Agents with hidden modes: one of several policies is followed at a time."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from goalinf.agents.agent import Agent, Axes, parts_of
+from goalinf.agents.planning_agent import over_conditions
+from goalinf.agents.policy import HiddenModes, Policy
+from goalinf.planning.parameters import Part
+from goalinf.precision import cast
+from goalinf.rewards import Reward
+from goalinf.worlds import MDP, World
+
+
+class ModeProcess(Part):
+    """Policies of the hidden modes of an agent, and the process by which the mode begins and moves."""
+
+    def check_agent(self, agent: Agent) -> None:
+        """Refuse an agent that the process does not fit."""
+
+    @abc.abstractmethod
+    def policies(self, agent: Agent, mdp: MDP, reward: Reward) -> Policy:
+        """Policy of every mode, with the modes; ``agent`` is the agent without modes."""
+
+
+class HiddenModeAgent(Agent):
+    """Agent that follows one of several policies at a time; the mode is hidden and moves by a process.
+
+    Parameters
+    ----------
+    agent : PlanningAgent or MemoryAgent
+        The agent without modes.
+    process : ModeProcess
+        Such as :class:`~goalinf.agents.Abandoning`, :class:`~goalinf.agents.Switching` or
+        :class:`~goalinf.agents.Options`.
+    name : str
+        Name in messages.
+
+    Raises
+    ------
+    ValueError
+        Where the agent has hidden modes already, or two parts have a parameter of the same name.
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> from goalinf.agents import Abandoning, HiddenModeAgent
+    >>> HiddenModeAgent(gi.agents.boltzmann(beta=2.0), Abandoning(hazard=0.1)).parameters
+    {'beta': 2.0, 'hazard': 0.1, 'recovery': 0.0}
+    """
+
+    agent: Agent
+    process: ModeProcess
+    name: str = eqx.field(static=True, default="agent")
+
+    def __check_init__(self) -> None:
+        if not isinstance(self.agent, Agent) or isinstance(self.agent, HiddenModeAgent):
+            raise ValueError(f"agent is {self.agent!r}; expected an agent without hidden modes")
+        if not isinstance(self.process, ModeProcess):
+            raise ValueError(f"process is {self.process!r}; expected one such as goalinf.agents.Abandoning(hazard=0.1)")
+        self.check_names()
+        self.process.check_agent(self.agent)
+
+    @property
+    def planning(self) -> Any:
+        """The planning agent inside."""
+        return self.agent.planning
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts of the agent without modes, and the process."""
+        return (*self.agent.parts, *parts_of((self.process,)))
+
+    @property
+    def one_policy(self) -> bool:
+        """False: the policy depends on the hidden mode."""
+        return False
+
+    @property
+    def host_plans(self) -> bool:
+        """False: hidden modes are compiled."""
+        return False
+
+    @property
+    def _bending(self) -> set[str]:
+        planning = self.planning
+        return planning._bending - set(planning.noise.parameters)
+
+    def with_planning(self, planning: Any) -> HiddenModeAgent:
+        """The same modes around another planning agent."""
+        return HiddenModeAgent(self.agent.with_planning(planning), self.process, self.name)
+
+    def check(self, world: World, reward: Reward) -> None:
+        """Refuse a world or a reward that a part of the agent does not fit."""
+        self.agent.check(world, reward)
+        for part in parts_of((self.process,)):
+            part.check(world, reward)
+
+    def policies(self, mdp: MDP, reward: Reward, *, initial: Any = None) -> Policy:
+        """Policy of every mode, and the modes."""
+        return self.process.policies(self.agent, *cast((mdp, reward)))
+
+    def policies_each(self, mdp: MDP, reward: Reward, initial: Any, axes: Axes) -> Policy:
+        """Policies under several conditions."""
+        return over_conditions(self, (mdp, reward, initial), axes)
+
+
+@jax.jit
+def policies_of_rewards(agent: Agent, mdp: MDP, rewards: Reward) -> Policy:
+    """Policies for rewards with a leading axis; compiled once."""
+    return jax.vmap(lambda reward: agent.policies(mdp, reward))(rewards)
+
+
+def of_modes(policies: Policy, modes: HiddenModes, ended: Any) -> Policy:
+    """Policies with a leading axis as those of the modes of one agent, all of which share one memory."""
+    memory = jax.tree.map(lambda leaf: leaf[0], policies.memory)
+    return Policy(policies.log_probs, policies.values, ended, policies.residual.max(), modes=modes, memory=memory)
+
+
+def log_or_minus_infinity(probabilities: Any) -> Any:
+    """Logarithm with −inf, and no derivative, at zero."""
+    some = probabilities > 0
+    return jnp.where(some, jnp.log(jnp.where(some, probabilities, 1.0)), -jnp.inf)

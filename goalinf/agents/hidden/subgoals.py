@@ -1,0 +1,63 @@
+"""Subgoals: a state is visited on the way to the goal."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool
+
+from goalinf.agents.agent import Agent
+from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, log_or_minus_infinity, of_modes, policies_of_rewards
+from goalinf.agents.policy import HiddenModes, Policy
+from goalinf.planning.facts import REGULAR, Facts
+from goalinf.planning.parameters import SHARE, Ranges, check_shape
+from goalinf.rewards import GoalReward, Reward, stack_rewards
+from goalinf.worlds import MDP, World
+
+
+class Subgoal(ModeProcess):
+    r"""On the way to the goal a place is visited first (Baker, Saxe and Tenenbaum 2009, model M3).
+
+    With probability :math:`\kappa` one of the places, each as likely as the others, is the goal until it is reached;
+    then, or from the start, the goal is the goal.
+
+    Parameters
+    ----------
+    detour : float or Distribution
+        :math:`\kappa`, in [0, 1].
+    places : bool (V, S)
+        Where the places are.
+    dead : bool (V, S)
+        From where each cannot be reached.
+    """
+
+    detour: Any
+    places: Bool[Array | np.ndarray, "V S"]
+    dead: Bool[Array | np.ndarray, "V S"]
+    facts: ClassVar[Facts] = REGULAR
+    parameters: ClassVar[Ranges] = {"detour": SHARE}
+
+    def check(self, world: World, reward: Reward) -> None:
+        """Refuse places of another world."""
+        for name in ("places", "dead"):
+            check_shape(name, getattr(self, name), (len(self.places), world.n_states), "place, state")
+
+    def policies(self, agent: Agent, mdp: MDP, reward: Reward) -> Policy:
+        """One mode for each place, and the last one for the goal."""
+        if not isinstance(reward, GoalReward):
+            raise ValueError(f"an agent with subgoals wants a goal; found a {type(reward).__name__}: use gi.goals")
+        # Going by way of a dead end is as good as impossible; it is indifferent there.
+        wanted = [
+            GoalReward(place, dead, step_cost=reward.step_cost, bonus=reward.bonus, dead_end=reward.dead_end)
+            for place, dead in zip(self.places, self.dead, strict=True)
+        ]
+        policies = policies_of_rewards(agent, mdp, stack_rewards([*wanted, reward]))
+        count = len(wanted)
+        kappa = jnp.asarray(self.detour)
+        initial = jnp.append(jnp.full(count, kappa / count), 1.0 - kappa)
+        arrived = jnp.append(jnp.asarray(self.places), jnp.zeros_like(self.places[:1]), axis=0).T
+        jump = jnp.where(arrived, count, jnp.arange(count + 1))
+        modes = HiddenModes(log_or_minus_infinity(initial), jump=jump)
+        return of_modes(policies, modes, policies.ended[-1])

@@ -1,0 +1,173 @@
+"""Agents with a memory: action probabilities depend on the earlier steps of the trajectory."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from goalinf.agents.agent import Agent, Axes, parts_of
+from goalinf.agents.parts.noise import Noise
+from goalinf.agents.planning_agent import PlanningAgent
+from goalinf.agents.policy import Memory, Policy, Row
+from goalinf.planning.facts import REGULAR, Facts
+from goalinf.planning.parameters import Part
+from goalinf.precision import cast
+from goalinf.rewards import Reward
+from goalinf.worlds import MDP, World
+
+
+class MemoryProcess(Part):
+    """Parameters of a memory."""
+
+    @abc.abstractmethod
+    def memory(self, agent: PlanningAgent, mdp: MDP, reward: Reward) -> Memory:
+        """Memory of this agent in a world under a reward; it applies the noise of the agent."""
+
+
+class MemoryAgent(Agent):
+    """Agent whose action probabilities are adjusted by a memory of the earlier steps of the trajectory.
+
+    Parameters
+    ----------
+    agent : PlanningAgent
+        The agent without a memory. Its noise acts after the memory.
+    process : MemoryProcess
+        Such as :class:`~goalinf.agents.ChoiceKernel` or :class:`~goalinf.agents.QLearning`.
+    name : str
+        Name in messages.
+
+    Raises
+    ------
+    ValueError
+        Where the agent is no planning agent, or two parts have a parameter of the same name.
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> from goalinf.agents import ChoiceKernel, MemoryAgent
+    >>> MemoryAgent(gi.agents.boltzmann(beta=2.0), ChoiceKernel(persistence=0.5, habit_rate=1.0)).parameters
+    {'beta': 2.0, 'persistence': 0.5, 'habit_rate': 1.0}
+    """
+
+    agent: PlanningAgent
+    process: MemoryProcess
+    name: str = eqx.field(static=True, default="agent")
+
+    def __check_init__(self) -> None:
+        if not isinstance(self.agent, PlanningAgent):
+            raise ValueError(f"agent is {self.agent!r}; expected a planning agent, without a memory or hidden modes")
+        if not isinstance(self.process, MemoryProcess):
+            raise ValueError(f"process is {self.process!r}; expected one such as goalinf.agents.ChoiceKernel(0.5, 1.0)")
+        self.check_names()
+
+    @property
+    def planning(self) -> PlanningAgent:
+        """The planning agent inside."""
+        return self.agent
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts of the agent without a memory, and the process."""
+        return (*self.agent.parts, *parts_of((self.process,)))
+
+    @property
+    def one_policy(self) -> bool:
+        """False: action probabilities depend on earlier steps."""
+        return False
+
+    @property
+    def host_plans(self) -> bool:
+        """False: memories are compiled."""
+        return False
+
+    @property
+    def _bending(self) -> set[str]:
+        return self.agent._bending - set(self.agent.noise.parameters)
+
+    @property
+    def _before_noise(self) -> PlanningAgent:
+        return dataclasses.replace(self.agent, noise=Deferred(self.agent.noise))
+
+    def with_planning(self, planning: PlanningAgent) -> MemoryAgent:
+        """The same memory around another planning agent."""
+        return MemoryAgent(planning, self.process, self.name)
+
+    def check(self, world: World, reward: Reward) -> None:
+        """Refuse a world or a reward that a part of the agent does not fit."""
+        self.agent.check(world, reward)
+        for part in parts_of((self.process,)):
+            part.check(world, reward)
+
+    def policies(self, mdp: MDP, reward: Reward, *, initial: Any = None) -> Policy:
+        """Policy of the first step, and the memory."""
+        policy = self._before_noise.policies(mdp, reward, initial=initial)
+        return dataclasses.replace(policy, memory=self.memory(mdp, reward))
+
+    def policies_each(self, mdp: MDP, reward: Reward, initial: Any, axes: Axes) -> Policy:
+        """Policies under several conditions."""
+        policy = self._before_noise.policies_each(mdp, reward, initial, axes)
+        return dataclasses.replace(policy, memory=jax.vmap(self.memory, axes[:2])(*cast((mdp, reward))))
+
+    def policies_with_errors(self, mdp: MDP, reward: Reward, errors: Any) -> Policy:
+        """Policies of a plan with these errors of Q (M, A, S), in utility, with a leading axis, and the memory."""
+        policies = self._before_noise.policies_with_errors(mdp, reward, errors)
+        several = jax.vmap(lambda _: self.memory(mdp, reward))(errors)
+        return dataclasses.replace(policies, memory=several)
+
+    def idle(self, mdp: MDP, reward: Reward, default: Any) -> Any:
+        """Log-probabilities of following a default policy, before memory and noise."""
+        return self._before_noise.idle(mdp, reward, default)
+
+    def recorded(self, log_probs: Any, available: Any) -> Any:
+        """The same log-probabilities: noise comes after the memory."""
+        return log_probs
+
+    def memory(self, mdp: MDP, reward: Reward) -> Memory:
+        """Memory in a world under a reward."""
+        return jax.tree.map(jnp.asarray, self.process.memory(self.agent, mdp, reward))
+
+    def alternative(self, mdp: MDP, reward: Reward) -> Policy | None:
+        """Policy of the first step, found from another start of the search."""
+        return self._before_noise.alternative(mdp, reward)
+
+
+class Deferred(Noise):
+    """Noise that acts later, after a memory; its slips are foreseen as they are.
+
+    Parameters
+    ----------
+    noise : Noise
+        The noise.
+    """
+
+    noise: Noise
+    facts: ClassVar[Facts] = REGULAR
+
+    @property
+    def numpy(self) -> bool:
+        """True: nothing is computed."""
+        return True
+
+    @property
+    def slip_probability(self) -> Any:
+        """Probability of a slip of the noise."""
+        return self.noise.slip_probability
+
+    @property
+    def hides_slips(self) -> bool:
+        """True where the noise hides slips."""
+        return self.noise.hides_slips
+
+    def __call__(self, log_probs: Any, available: Any) -> Any:
+        """The same log-probabilities."""
+        return log_probs
+
+
+def after_noise(noise: Noise, row: Row) -> Row:
+    """Log-probabilities of the recorded actions in a state, given those of the choices."""
+    return noise(row[None], row[None] > -jnp.inf)[0]
