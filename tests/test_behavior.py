@@ -87,7 +87,7 @@ def test_all_action_sequences_together(agent):
     steps = 3
     policy = (
         POLICY
-        if agent.planner.horizon is None
+        if agent.horizon is None
         else oracles.finite(P, R, DISCOUNT, 2.0, 3, oracles.hard, AVAILABLE, TERMINAL).policy
     )
     paths = list(oracles.every_path(np.nan_to_num(policy), P, WORLD.mdp.initial, steps, TERMINAL))

@@ -33,7 +33,7 @@ def lapsing():
     (code,) = re.findall(r"```python\n(.*?)```", CONTRIBUTING, re.DOTALL)
     scope = {"eqx": eqx, "jnp": jnp, "Any": Any, "ClassVar": ClassVar}
     exec("\n".join(line.removeprefix("   ") for line in code.splitlines()), scope)
-    return lambda lapse: gi.Agent(
+    return lambda lapse: gi.agents.PlanningAgent(
         TrueBeliefs(), ValueIteration("soft"), Softmax(np.array(5.0)), scope["Lapse"](lapse), "lapsing"
     )
 

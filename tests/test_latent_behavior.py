@@ -309,9 +309,8 @@ def test_gradients_and_batches():
     data = walks("abandoning", steps=8)
 
     def density(hazard, persistence):
-        agent = gi.agents.abandoning(
-            hazard=hazard, beta=2.0, execution=gi.agents.habitual(persistence=persistence, beta=2.0).execution
-        )
+        habitual = gi.agents.habitual(persistence=persistence, beta=2.0)
+        agent = gi.agents.HiddenModeAgent(habitual, gi.agents.Abandoning(hazard))
         return gi.Behavior(G3, agent, REWARD).log_prob(data)
 
     with jax.enable_x64(True):

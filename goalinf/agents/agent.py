@@ -6,7 +6,7 @@ import abc
 import dataclasses
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, Self
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
@@ -35,6 +35,7 @@ from goalinf.worlds import MDP, World
 from goalinf.worlds.world import label
 
 Axes = tuple[int | None, int | None, int | None]
+_Agent = TypeVar("_Agent", bound="Agent")
 
 
 class Agent(eqx.Module):
@@ -162,7 +163,7 @@ class Agent(eqx.Module):
         """The usual prior of every parameter, for rewards of about unit size: ``agent.at(**agent.default_priors)``."""
         return {name: facts.PRIORS[name]() for name in self.parameters if name in facts.PRIORS}
 
-    def at(self, **parameters: Any) -> Self:
+    def at(self: _Agent, **parameters: Any) -> _Agent:
         """The same agent with other parameter values: ``agent.at(beta=2.0)``.
 
         Raises

@@ -21,7 +21,7 @@ from goalinf.agents.parts.noise import Noise, NoNoise
 from goalinf.agents.parts.planners import Planner, ValueIteration
 from goalinf.agents.policy import Policy
 from goalinf.planning.bellman import Problem, choosable
-from goalinf.planning.parameters import Part
+from goalinf.planning.parameters import Part, part_of_kind
 from goalinf.planning.solution import Plan
 from goalinf.planning.solvers.sparse_lu import factorable
 from goalinf.precision import cast, namespace, on_host
@@ -95,26 +95,21 @@ class PlanningAgent(Agent):
 
     def __init__(
         self,
-        beliefs: Beliefs | None = None,
-        planner: Planner | None = None,
-        choice: ChoiceRule | None = None,
-        noise: Noise | None = None,
+        beliefs: object = None,
+        planner: object = None,
+        choice: object = None,
+        noise: object = None,
         name: str = "agent",
     ):
         if choice is None:
             raise ValueError("an agent needs a choice rule, such as choice=goalinf.agents.Softmax(beta=2.0)")
-        self.beliefs = TrueBeliefs() if beliefs is None else beliefs
-        self.planner = ValueIteration() if planner is None else planner
-        self.choice = choice
-        self.noise = NoNoise() if noise is None else noise
+        self.beliefs = part_of_kind("beliefs", TrueBeliefs() if beliefs is None else beliefs, Beliefs)
+        self.planner = part_of_kind("planner", ValueIteration() if planner is None else planner, Planner)
+        self.choice = part_of_kind("choice", choice, ChoiceRule)
+        self.noise = part_of_kind("noise", NoNoise() if noise is None else noise, Noise)
         self.name = name
 
     def __check_init__(self) -> None:
-        for room, kind in (("beliefs", Beliefs), ("planner", Planner), ("choice", ChoiceRule), ("noise", Noise)):
-            part = getattr(self, room)
-            if not isinstance(part, kind):
-                article = "an" if kind.__name__[0] in "AEIOU" else "a"
-                raise ValueError(f"{room} is {part!r}; expected {article} {kind.__name__}, as in goalinf.agents")
         self.check_names()
         if self.beliefs.foresees and self.slip is None:
             raise ValueError("slips are foreseen but never made: give noise=goalinf.agents.Slip(…)")

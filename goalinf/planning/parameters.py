@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import equinox as eqx
 import jax
@@ -10,6 +10,8 @@ import numpy as np
 from numpyro.distributions import Delta, Distribution, ExpandedDistribution, Independent
 
 from goalinf.planning.facts import UNKNOWN, Facts
+
+_Kind = TypeVar("_Kind", bound="Part")
 
 INFINITY = float("inf")
 SHARE = (0.0, 1.0)
@@ -52,6 +54,20 @@ class Part(eqx.Module):
     def confounded(self, reward: Any, *, ends: bool) -> dict[str, str]:
         """Parameters that are unidentified for a reason of this part's own: name -> reason."""
         return {}
+
+
+def part_of_kind(name: str, part: object, kind: type[_Kind]) -> _Kind:
+    """The part, if it is of this kind.
+
+    Raises
+    ------
+    ValueError
+        Where it is not.
+    """
+    if not isinstance(part, kind):
+        article = "an" if kind.__name__[0] in "AEIOU" else "a"
+        raise ValueError(f"{name} is {part!r}; expected {article} {kind.__name__}, as in goalinf.agents")
+    return part
 
 
 def check_parameter(name: str, value: Any, low: float, high: float) -> Any:

@@ -13,7 +13,6 @@ from problems import random_problem
 
 import goalinf as gi
 from goalinf.agents import (
-    Agent,
     CVaR,
     DefaultPolicy,
     EntropicRisk,
@@ -26,6 +25,7 @@ from goalinf.agents import (
     Lapse,
     Negated,
     Optimism,
+    PlanningAgent,
     Prospect,
     QuasiHyperbolic,
     RationalInattention,
@@ -103,9 +103,9 @@ ORDER = np.array([1, 2, 0])
 OTHER = random_problem(77, 0.5)[0].mdp
 
 
-def planned(planner: Callable[..., Any], execution: Any = None) -> Callable[..., Agent]:
+def planned(planner: Callable[..., Any], noise: Any = None) -> Callable[..., Agent]:
     """An agent that plans in this way and follows a softmax."""
-    return lambda beta, *x: Agent(planner=planner(*x), choice=Softmax(beta), execution=execution)
+    return lambda beta, *x: PlanningAgent(planner=planner(*x), choice=Softmax(beta), noise=noise)
 
 
 def looking(outlook: type) -> Callable[..., Agent]:
@@ -140,7 +140,7 @@ def false(alternative: Any, believed: Callable[[Dense], np.ndarray]) -> Bias:
     def policy(d, beta, m):
         return d.ask(exact.false_dynamics, d.discount, beta, believed(d), m, R=oracles.expected(d.P, d.R)).policy
 
-    agent = lambda beta, m: Agent(FalseDynamics(m, alternative), choice=Softmax(beta))  # noqa: E731
+    agent = lambda beta, m: PlanningAgent(FalseDynamics(m, alternative), choice=Softmax(beta))  # noqa: E731
     return Bias(agent, policy, (SHARE,), transitions=False)
 
 
@@ -172,18 +172,18 @@ BIASES: dict[str, Bias] = {
         NO_SHAPING,
     ),
     "default": Bias(
-        lambda beta: Agent(planner=ValueIteration("soft"), choice=Softmax(beta, HABIT)),
+        lambda beta: PlanningAgent(planner=ValueIteration("soft"), choice=Softmax(beta, HABIT)),
         lambda d, beta: d.ask(exact.kl_default, d.discount, beta, HABIT).policy,
     ),
     "default of actions": Bias(
-        lambda beta: Agent(planner=ValueIteration("soft"), choice=Softmax(beta, HABIT[0])),
+        lambda beta: PlanningAgent(planner=ValueIteration("soft"), choice=Softmax(beta, HABIT[0])),
         lambda d, beta: d.ask(exact.kl_default, d.discount, beta, HABIT[0]).policy,
     ),
     "default, hard": Bias(
-        lambda beta: Agent(choice=Softmax(beta, HABIT)),
+        lambda beta: PlanningAgent(choice=Softmax(beta, HABIT)),
         lambda d, beta: exact.act(optimal_q(d), beta, np.log(HABIT)),
     ),
-    "rational inattention": Bias(lambda beta: Agent(choice=RationalInattention(beta)), inattentive),
+    "rational inattention": Bias(lambda beta: PlanningAgent(choice=RationalInattention(beta)), inattentive),
     "entropic": Bias(looking(EntropicRisk), answered(exact.entropic), (SIGNED,), NO_SPREAD, slow=True),
     "CVaR": Bias(looking(CVaR), answered(exact.cvar), ((0.1, 1.0),), NO_SPREAD, slow=True),
     "optimism": Bias(looking(Optimism), answered(exact.optimism), (SIGNED,), NO_SPREAD, slow=True),
@@ -205,7 +205,7 @@ BIASES: dict[str, Bias] = {
         slow=True,
     ),
     "illusion": Bias(
-        lambda beta, n: Agent(IllusionOfControl(n), choice=Softmax(beta)),
+        lambda beta, n: PlanningAgent(IllusionOfControl(n), choice=Softmax(beta)),
         answered(exact.illusion_of_control),
         ((0.0, 3.0),),
         NO_SPREAD,
@@ -234,35 +234,35 @@ BIASES: dict[str, Bias] = {
         slow=True,
     ),
     "anti-Boltzmann": Bias(
-        lambda beta: Agent(choice=Softmax(beta, sign=-1)), lambda d, beta: exact.act(optimal_q(d), -beta)
+        lambda beta: PlanningAgent(choice=Softmax(beta, sign=-1)), lambda d, beta: exact.act(optimal_q(d), -beta)
     ),
     "satisficing": Bias(
-        lambda _, c, k: Agent(choice=Satisficing(c, k)),
+        lambda _, c, k: PlanningAgent(choice=Satisficing(c, k)),
         lambda d, _, c, k: exact.satisficing(optimal_q(d), c, k),
         ((0.0, 1.0), (0.1, 10.0)),
     ),
     "lapse": Bias(
-        lambda beta, eps: Agent(choice=Softmax(beta), execution=Lapse(eps)),
+        lambda beta, eps: PlanningAgent(choice=Softmax(beta), noise=Lapse(eps)),
         lambda d, beta, eps: exact.lapse(exact.act(optimal_q(d), beta), eps, d.available),
         (SHARE,),
     ),
     "slip, unaware": Bias(
-        lambda beta, eta: Agent(choice=Softmax(beta), execution=Slip(eta)),
+        lambda beta, eta: PlanningAgent(choice=Softmax(beta), noise=Slip(eta)),
         lambda d, beta, eta: exact.lapse(exact.act(optimal_q(d), beta), eta, d.available),
         (SHARE,),
     ),
     "slip, aware": Bias(
-        lambda beta, eta: Agent(ForeseesSlips(), choice=Softmax(beta), execution=Slip(eta, "intended")),
+        lambda beta, eta: PlanningAgent(ForeseesSlips(), choice=Softmax(beta), noise=Slip(eta, "intended")),
         answered(exact.slip_aware),
         (SHARE,),
     ),
     "slip, aware, executed": Bias(
-        lambda beta, eta: Agent(ForeseesSlips(), choice=Softmax(beta), execution=Slip(eta)),
+        lambda beta, eta: PlanningAgent(ForeseesSlips(), choice=Softmax(beta), noise=Slip(eta)),
         lambda d, beta, eta: exact.lapse(answered(exact.slip_aware)(d, beta, eta), eta, d.available),
         (SHARE,),
     ),
     "default policy": Bias(
-        lambda _: Agent(choice=DefaultPolicy(HABIT)),
+        lambda _: PlanningAgent(choice=DefaultPolicy(HABIT)),
         lambda d, _: np.where(d.terminal[:, None], np.nan, cut(HABIT, d)),
     ),
 }

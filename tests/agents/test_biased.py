@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from problems import A, S, seeds
 
 import goalinf as gi
-from goalinf.agents import Agent, HyperbolicBellman, Softmax, ValueIteration, solve
+from goalinf.agents import HyperbolicBellman, PlanningAgent, Softmax, ValueIteration, solve
 from goalinf.worlds import MDP
 
 OUTLOOKS = ["CVaR", "entropic", "extremal", "illusion", "optimism", "prospect, power"]
@@ -91,7 +91,7 @@ def test_where_the_hyperbola_ends():
     d = positive(4)
     with pytest.raises(gi.errors.ConvergenceError):
         CHAN.solve(d, 2.0, 5.0, R=-d.R)
-    agent = Agent(planner=ValueIteration(outlook=HyperbolicBellman(0.5)), choice=Softmax(1.0))
+    agent = PlanningAgent(planner=ValueIteration(outlook=HyperbolicBellman(0.5)), choice=Softmax(1.0))
     # From "lost", to which nothing leads, everything costs 10; but it stands in empty places of the lists.
     successors, probabilities = np.array([[[2, 0]], [[1, 0]], [[2, 0]]]), np.array([[[1.0, 0.0]]] * 3)
     mdp = MDP.of(successors, probabilities, [[True]] * 3, [False, True, True], [0, 1, 0], 0.9)

@@ -10,19 +10,18 @@ from specimens import moves
 
 import goalinf as gi
 from goalinf.agents import (
-    Agent,
     CVaR,
     EntropicRisk,
     Extremal,
     FalseDynamics,
     IllusionOfControl,
     Optimism,
+    PlanningAgent,
     Prospect,
     RationalInattention,
     Satisficing,
     Softmax,
     ValueIteration,
-    plan,
 )
 from goalinf.planning.solvers import bicgstab
 from goalinf.precision import cast, computing_in
@@ -37,7 +36,7 @@ def scored(make, mdp, weights, shape, count, kind=gi.TransitionReward):
 
     def score(x):
         reward = kind(x[1 + count :].reshape(shape))
-        log_probs = plan(make(x[0], *x[1 : 1 + count]), mdp, reward).log_probs
+        log_probs = make(x[0], *x[1 : 1 + count]).policies(mdp, reward).log_probs
         return jnp.sum(jnp.where(weights > 0, weights * jnp.where(weights > 0, log_probs, 0.0), 0.0))
 
     return score
@@ -56,7 +55,7 @@ def test_gradients(name):
         mdp, x = cast((d.world.mdp, x))
         weights = np.where(d.counted, rng.uniform(0.5, 1.5, (S, A)), 0.0)
         if name == "rational inattention":  # how small what is never done is, nobody says
-            weights = np.where(np.exp(plan(bias.agent(BETA), mdp, d.reward(R)).log_probs) > 1e-3, weights, 0.0)
+            weights = np.where(np.exp(bias.agent(BETA).policies(mdp, d.reward(R)).log_probs) > 1e-3, weights, 0.0)
         kind = gi.TransitionReward if bias.transitions else gi.ActionReward
         score = scored(bias.agent, mdp, weights, values.shape, len(bias.ranges), kind)
         along = np.where(np.arange(x.size) < len(parameters), 0.0, rng.normal(size=x.size))
@@ -99,7 +98,7 @@ def test_derivatives_at_ties_are_numbers(name):
 
         @jax.jit
         def gradient(x, mdp):
-            agent = lambda beta, a: Agent(planner=make(a), choice=Softmax(beta))  # noqa: E731
+            agent = lambda beta, a: PlanningAgent(planner=make(a), choice=Softmax(beta))  # noqa: E731
             return jax.grad(scored(agent, mdp, weights, (3, 3, 1), 1))(x)
 
         x = cast(np.concatenate([[BETA, parameter], np.zeros(9)]))
@@ -114,14 +113,14 @@ def test_derivatives_at_ties_are_numbers(name):
 VANISHING = {
     "extremal": (lambda a: looks(Extremal(a)), 0.0),
     "entropic": (lambda a: looks(EntropicRisk(a)), 0.0),
-    "illusion": (lambda a: Agent(IllusionOfControl(a), choice=Softmax(BETA)), 0.0),
-    "large illusion": (lambda a: Agent(IllusionOfControl(a), choice=Softmax(BETA)), 2000.0),
-    "satisficing": (lambda a: Agent(choice=Satisficing(a, 2.0)), 0.0),
+    "illusion": (lambda a: PlanningAgent(IllusionOfControl(a), choice=Softmax(BETA)), 0.0),
+    "large illusion": (lambda a: PlanningAgent(IllusionOfControl(a), choice=Softmax(BETA)), 2000.0),
+    "satisficing": (lambda a: PlanningAgent(choice=Satisficing(a, 2.0)), 0.0),
 }
 
 
 def looks(outlook):
-    return Agent(planner=ValueIteration(outlook=outlook), choice=Softmax(BETA))
+    return PlanningAgent(planner=ValueIteration(outlook=outlook), choice=Softmax(BETA))
 
 
 @pytest.mark.parametrize("name", quick(VANISHING, ("extremal", "entropic", "large illusion")))
@@ -132,7 +131,7 @@ def test_derivatives_where_a_bias_vanishes(name):
     make, parameter = VANISHING[name]
     with computing_in("float64"):
         mdp, reward = cast((d.world.mdp, d.reward()))
-        program = jax.jit(jax.value_and_grad(lambda a: plan(make(a), mdp, reward).log_probs[0, 0]))
+        program = jax.jit(jax.value_and_grad(lambda a: make(a).policies(mdp, reward).log_probs[0, 0]))
         (value, found), (near, _) = program(parameter), program(parameter + 1e-6)
     assert float(found) == pytest.approx(float(near - value) / 1e-6, rel=1e-3, abs=1e-4)
 
@@ -146,8 +145,8 @@ def test_large_worlds(name):
     assert world.n_states > bicgstab.DENSE_STATES
     rng = np.random.default_rng(0)
     make = {
-        "optimism": lambda beta, w: Agent(planner=ValueIteration(outlook=Optimism(w)), choice=Softmax(beta)),
-        "false: world": lambda beta, m: Agent(FalseDynamics(m, other), ValueIteration("soft"), Softmax(beta)),
+        "optimism": lambda beta, w: PlanningAgent(planner=ValueIteration(outlook=Optimism(w)), choice=Softmax(beta)),
+        "false: world": lambda beta, m: PlanningAgent(FalseDynamics(m, other), ValueIteration("soft"), Softmax(beta)),
     }[name]
     weights = np.where(np.arange(70)[:, None] < 68, rng.integers(0, 3, (70, 2)), 0)
     x, direction = np.append([2.0, 0.4], rng.normal(size=140)), rng.normal(size=142)
@@ -169,7 +168,7 @@ def test_actions_that_are_alike_are_done_alike_without_attention():
     same = hall.actions.index("up"), hall.actions.index("down")
     with computing_in("float64"):
         mdp, wants = cast((hall.mdp, reward))
-        policy = jax.jit(lambda beta: plan(Agent(choice=RationalInattention(beta)), mdp, wants).log_probs)
+        policy = jax.jit(lambda beta: PlanningAgent(choice=RationalInattention(beta)).policies(mdp, wants).log_probs)
         jacobian = jax.jit(jax.jacfwd(lambda beta: policy(beta)))
         for beta in (5.0, 20.0):
             found, changes = np.asarray(policy(beta)), np.asarray(jacobian(beta))
@@ -190,7 +189,7 @@ def test_temperatures_of_states():
         @jax.jit
         def score(betas):
             planner = ValueIteration("soft", outlook=Optimism(0.5))
-            log_probs = plan(Agent(planner=planner, choice=Softmax(betas)), mdp, reward).log_probs
+            log_probs = PlanningAgent(planner=planner, choice=Softmax(betas)).policies(mdp, reward).log_probs
             return jnp.sum(jnp.where(weights > 0, weights * jnp.where(weights > 0, log_probs, 0.0), 0.0))
 
         gradient = jax.jit(jax.grad(score))(x)
@@ -211,7 +210,7 @@ def test_batches(name):
     betas = np.array([0.5, 2.0, 3.0])
     with computing_in("float64"):
         mdp, reward = cast((d.world.mdp, d.reward()))
-        one = lambda beta, *x: plan(bias.agent(beta, *x), mdp, reward).log_probs  # noqa: E731
+        one = lambda beta, *x: bias.agent(beta, *x).policies(mdp, reward).log_probs  # noqa: E731
         found = jax.jit(jax.vmap(one))(*cast([betas, *xs]))
     for i in range(3):
         expected = bias.solve(d, betas[i], *(x[i] for x in xs)).log_probs

@@ -9,7 +9,6 @@ from problems import A, S
 
 import goalinf as gi
 from goalinf.agents import (
-    Agent,
     CVaR,
     EntropicRisk,
     Extremal,
@@ -17,6 +16,7 @@ from goalinf.agents import (
     IllusionOfControl,
     Lapse,
     Optimism,
+    PlanningAgent,
     QuasiHyperbolic,
     Slip,
     Softmax,
@@ -87,12 +87,18 @@ def test_outlook_with_a_soft_backup_and_a_temperature_for_every_state():
     for outlook, judge in ((Optimism(0.7), tilted(0.7, 0.9)), (CVaR(0.4), worst(0.4, 0.9))):
         Q = exact.solve(judged(d, judge), softly, S, d.terminal)[1]
         assert_same(
-            solve(Agent(planner=ValueIteration("soft", outlook=outlook), choice=Softmax(BETAS)), d.world, d.reward()),
+            solve(
+                PlanningAgent(planner=ValueIteration("soft", outlook=outlook), choice=Softmax(BETAS)),
+                d.world,
+                d.reward(),
+            ),
             act(Q),
             d,
         )
     Q = exact.solve(judged(d, lambda p, R, V: p @ (R + 0.9 * V)), softly, S, d.terminal)[1]
-    assert_same(solve(Agent(planner=ValueIteration("soft"), choice=Softmax(BETAS)), d.world, d.reward()), act(Q), d)
+    assert_same(
+        solve(PlanningAgent(planner=ValueIteration("soft"), choice=Softmax(BETAS)), d.world, d.reward()), act(Q), d
+    )
 
 
 def test_outlook_with_a_horizon_a_depth_and_a_discount_of_its_own():
@@ -101,14 +107,14 @@ def test_outlook_with_a_horizon_a_depth_and_a_discount_of_its_own():
     ways = {"horizon": swept(q_of, softly, d, 4), "depth": swept(q_of, softly, d, 4)[0]}
     for way, Q in ways.items():
         planner = ValueIteration("soft", **{way: 4}, outlook=Optimism(-0.8), discount=0.7)
-        assert_same(solve(Agent(planner=planner, choice=Softmax(BETAS)), d.world, d.reward()), act(Q), d)
+        assert_same(solve(PlanningAgent(planner=planner, choice=Softmax(BETAS)), d.world, d.reward()), act(Q), d)
 
 
 def test_illusion_and_optimism_and_lapses():
     d = random_dense(9, 0.9)
     believed = d.P**2 / (d.P**2).sum(-1, keepdims=True)
     Q = exact.solve(judged(d, tilted(0.6, 0.9), believed), oracles.hard, S, d.terminal)[1]
-    agent = Agent(IllusionOfControl(2.0), ValueIteration(outlook=Optimism(0.6)), Softmax(2.0), Lapse(0.2))
+    agent = PlanningAgent(IllusionOfControl(2.0), ValueIteration(outlook=Optimism(0.6)), Softmax(2.0), Lapse(0.2))
     assert_same(solve(agent, d.world, d.reward()), exact.lapse(exact.act(Q, 2.0), 0.2, d.available), d)
 
 
@@ -117,7 +123,7 @@ def test_foreseen_slips_with_an_outlook(outlook, judge):
     """A slip is one more chance that the outlook sees."""
     d = random_dense(10, 0.9)
     Q = exact.solve(judged(d, judge, slip=0.3), oracles.hard, S, d.terminal)[1]
-    agent = Agent(ForeseesSlips(), ValueIteration(outlook=outlook), Softmax(2.0), Slip(0.3, "intended"))
+    agent = PlanningAgent(ForeseesSlips(), ValueIteration(outlook=outlook), Softmax(2.0), Slip(0.3, "intended"))
     assert_same(solve(agent, d.world, d.reward()), exact.act(Q, 2.0), d)
 
 
@@ -128,7 +134,7 @@ def test_default_of_its_own_choices_with_an_outlook():
         log_habit = np.log(habit / habit.sum(1, keepdims=True))
     q_of = judged(d, tilted(0.6, 0.9))
     Q = exact.solve(q_of, lambda Q: oracles.log_sum_exp(2.0 * Q + log_habit) / 2.0, S, d.terminal)[1]
-    agent = Agent(planner=ValueIteration("soft", outlook=Optimism(0.6)), choice=Softmax(2.0, HABIT))
+    agent = PlanningAgent(planner=ValueIteration("soft", outlook=Optimism(0.6)), choice=Softmax(2.0, HABIT))
     assert_same(solve(agent, d.world, d.reward()), exact.act(Q, 2.0, log_habit), d)
 
 
@@ -141,7 +147,7 @@ def test_far_sighted(outlook, discount):
     """The fixed point is one: its values are backed up by other code."""
     d = random_dense(12, discount)
     beta = 3.0
-    found = solve(Agent(planner=ValueIteration(outlook=outlook), choice=Softmax(beta)), d.world, d.reward())
+    found = solve(PlanningAgent(planner=ValueIteration(outlook=outlook), choice=Softmax(beta)), d.world, d.reward())
     V = found.values / beta
     judges = {
         CVaR: lambda o: worst(float(o.tail), discount),
@@ -168,7 +174,9 @@ def test_cold_agents_that_foresee_their_choices(beta, sophisticated):
     planner = QuasiHyperbolic(b, sophisticated=True) if sophisticated else ValueIteration("mean")
     for seed in range(6):
         d = random_dense(seed, 0.9)
-        found, again = (solve(Agent(planner=planner, choice=Softmax(beta)), d.world, d.reward()) for _ in range(2))
+        found, again = (
+            solve(PlanningAgent(planner=planner, choice=Softmax(beta)), d.world, d.reward()) for _ in range(2)
+        )
         np.testing.assert_array_equal(found.log_probs, again.log_probs)
         policy = np.exp(found.log_probs)
         U = exact.worth(d.P, d.R, d.discount, policy, d.terminal)
@@ -204,7 +212,7 @@ def test_who_counts_on_the_worst_may_never_arrive():
     P = np.array([[[0.6, 0.4]], [[0.0, 1.0]]])
     world = gi.from_arrays(P, terminal=[False, True], discount=1.0)
     for tail, fine in ((0.5, False), (0.9, True)):
-        agent = Agent(planner=ValueIteration(outlook=CVaR(tail)), choice=Softmax(1.0))
+        agent = PlanningAgent(planner=ValueIteration(outlook=CVaR(tail)), choice=Softmax(1.0))
         reward = gi.ActionReward(np.array([[-1.0], [0.0]]))
         if fine:  # V = -1 + 0.6 / 0.9 V
             assert solve(agent, world, reward).values[0] == pytest.approx(-3.0)

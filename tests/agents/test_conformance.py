@@ -134,7 +134,7 @@ ENDLESS = gi.from_arrays(LAW, discount=golden.G3_DISCOUNT)
 
 def one_policy(agent):
     """Whether it acts by one stationary policy."""
-    return agent.one_policy and agent.planner.horizon is None
+    return agent.one_policy and agent.horizon is None
 
 
 TABLES = [name for name in AGENTS if name not in ("subgoal", "switching", "uniform")]
@@ -145,7 +145,7 @@ def test_invariances_are_as_declared(name):
     """Rewards by outcome, so that agents who look at outcomes see what is moved between them."""
     agent = named_agents.AGENTS[name]
     outcomes = np.random.default_rng(4).uniform(0.2, 1.0, size=(3, 2, 3))
-    discount = getattr(agent.planner, "discount", None)
+    discount = agent.discount
     discount = golden.G3_DISCOUNT if discount is None else float(discount)
     potential = np.array([1.0, -2.0, 0.5])
     noise = np.random.default_rng(5).normal(size=(3, 2, 3))

@@ -78,7 +78,7 @@ def test_shaping_changes_no_policy_though_goals_and_dead_ends_have_a_value_of_th
     world, reward = made(terminal, 0.9)
     plain = chosen(agent, world, reward)
     potential = np.array([3.0, -2.0, 1.0, 5.0, -4.0])
-    if agent.planner.horizon is None:  # at the end of a horizon the potential is no longer made up for
+    if agent.horizon is None:  # at the end of a horizon the potential is no longer made up for
         np.testing.assert_allclose(chosen(agent, world, gi.ShapedReward(reward, potential)), plain, atol=1e-9)
     given = potential * np.array([0 in terminal, False, False, True, True])
     np.testing.assert_allclose(chosen(agent, world, gi.ShapedReward(reward, given)), plain, atol=1e-12)

@@ -15,19 +15,19 @@ from problems import A, S, seeds
 import goalinf as gi
 from goalinf.agents import (
     Abandoning,
-    Agent,
     ForeseesSlips,
+    HiddenModeAgent,
     Lapse,
     Negated,
     Optimism,
     PlanCommitment,
+    PlanningAgent,
     PlanNoise,
     Slip,
     Softmax,
     Subgoal,
     Switching,
     ValueIteration,
-    plan,
     solve,
 )
 from goalinf.precision import cast, computing_in
@@ -57,8 +57,9 @@ def boltzmann(d: Dense, r=None, terminal=None, pinned=None) -> np.ndarray:
     return oracles.boltzmann_q(d.P, r, d.discount, BETA, d.available, terminal, pinned).policy
 
 
-def failing(execution, planner=None) -> Agent:
-    return Agent(planner=planner, choice=Softmax(BETA), execution=execution)
+def failing(process, planner=None, noise=None) -> Agent:
+    agent = PlanningAgent(planner=planner, choice=Softmax(BETA), noise=noise)
+    return agent if process is None else HiddenModeAgent(agent, process)
 
 
 # -- giving up ----------------------------------------------------------------------------------------
@@ -79,8 +80,8 @@ def test_abandoning_for_a_habit():
     habit = cut(HABIT, d)
     soft = oracles.mce(d.P, oracles.expected(d.P, d.R), 0.9, BETA, d.available, d.terminal).policy
     for inner, blurred in ((None, lambda p: p), (Lapse(0.3), lambda p: exact.lapse(p, 0.3, d.available))):
-        execution = Abandoning(0.1, 0.2, habit) if inner is None else Abandoning(0.1, 0.2, habit, inner)
-        found = solve(failing(execution, ValueIteration("soft")), d.world, d.reward())
+        agent = failing(Abandoning(0.1, 0.2, habit), ValueIteration("soft"), inner)
+        found = solve(agent, d.world, d.reward())
         assert_modes(found, histories.abandonment(blurred(soft), blurred(habit), 0.1, 0.2), d)
 
 
@@ -181,19 +182,19 @@ def test_plan_commitment_of_every_planner():
         lambda depth: ValueIteration(depth=depth, leaf=leaf),
     ):
         inner = Slip(0.2)
-        agent = Agent(
-            ForeseesSlips(), planner(2), Softmax(BETA), PlanCommitment(0.5, np.array([0.4, 0.6]), None, inner)
+        agent = HiddenModeAgent(
+            PlanningAgent(ForeseesSlips(), planner(2), Softmax(BETA), inner), PlanCommitment(0.5, np.array([0.4, 0.6]))
         )
         found = solve(agent, d.world, d.reward())
         for depth in (1, 2):
-            alone = solve(Agent(ForeseesSlips(), planner(depth), Softmax(BETA), inner), d.world, d.reward())
+            alone = solve(PlanningAgent(ForeseesSlips(), planner(depth), Softmax(BETA), inner), d.world, d.reward())
             np.testing.assert_allclose(found.log_probs[depth - 1], alone.log_probs, atol=1e-10)
 
 
 def test_plan_commitment_to_the_opposite():
     d = random_dense(4, 0.9)
     committed, alone = (
-        failing(execution, Negated(ValueIteration(depth=1))) for execution in (PlanCommitment(0.5, np.ones(1)), None)
+        failing(process, Negated(ValueIteration(depth=1))) for process in (PlanCommitment(0.5, np.ones(1)), None)
     )
     expected = solve(alone, d.world, d.reward()).log_probs
     np.testing.assert_allclose(solve(committed, d.world, d.reward()).log_probs[0], expected, atol=1e-12)
@@ -238,14 +239,14 @@ def test_plan_noise_is_the_same_for_everybody():
 
 # -- derivatives ---------------------------------------------------------------------------------------------
 
-EXECUTIONS = {
+PROCESSES = {
     "abandoning": lambda x: Abandoning(x, 0.5 * x),
     "plan commitment": lambda x: PlanCommitment(x, np.array([0.5, 0.5]), 2),
     "plan noise": lambda x: PlanNoise(x, draws=3),
 }
 
 
-@pytest.mark.parametrize("name", EXECUTIONS)
+@pytest.mark.parametrize("name", PROCESSES)
 def test_derivatives(name):
     """By beta and the parameter of the failure."""
     d = random_dense(6, 0.9)
@@ -255,7 +256,8 @@ def test_derivatives(name):
         @jax.jit
         def score(x):
             planner = ValueIteration(depth=2)
-            policy = plan(Agent(planner=planner, choice=Softmax(x[0]), execution=EXECUTIONS[name](x[1])), mdp, reward)
+            agent = PlanningAgent(planner=planner, choice=Softmax(x[0]))
+            policy = HiddenModeAgent(agent, PROCESSES[name](x[1])).policies(mdp, reward)
             kernel = jnp.eye(3) if policy.modes.kernel is None else jnp.exp(policy.modes.kernel)
             probs = jnp.exp(policy.log_probs)
             return jnp.sum(jnp.sin(jnp.arange(probs.size)) * probs.ravel()) + jnp.sum(

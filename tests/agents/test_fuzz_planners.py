@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from random_worlds import fuzzed, rewards, worlds
 
 import goalinf as gi
-from goalinf.agents import plan
 from goalinf.precision import cast, computing_in, on_host
 
 S, A = 4, 3
@@ -41,7 +40,7 @@ def expected(drawn, reward, name, beta, horizon):
 def test_host_and_compiled_planners_are_those_of_the_oracle(drawn, reward, name, beta, horizon):
     agent, wants = AGENTS[name](beta=beta, horizon=horizon), gi.ActionReward(reward)
     with computing_in("float64"):
-        here = plan(agent, drawn.world.mdp, wants)
+        here = agent.policies(drawn.world.mdp, wants)
         there = jax.device_get(compiled(*cast((agent, drawn.world.mdp, wants))))
     assert on_host(here)
     log_probs, values = expected(drawn, reward, name, beta, horizon)

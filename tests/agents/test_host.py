@@ -12,7 +12,7 @@ import pytest
 from problems import LARGE, WORLDS
 
 import goalinf as gi
-from goalinf.agents import plan, solve
+from goalinf.agents import solve
 from goalinf.agents.planning_agent import plan_goals
 from goalinf.planning.bellman import Problem, backup
 from goalinf.planning.solution import residual
@@ -29,7 +29,7 @@ def test_host_agrees_with_compiled_code(name, make, horizon):
     reward = gi.StateReward(rng.normal(size=world.n_states), on="arrival")
     agent = make(beta=3.0, horizon=horizon)
     with computing_in("float64"):
-        here = plan(agent, world.mdp, reward)
+        here = agent.policies(world.mdp, reward)
         there = jax.device_get(jax.jit(plan)(*cast((agent, world.mdp, reward))))
     assert on_host(here)
     np.testing.assert_allclose(here.log_probs, there.log_probs, atol=1e-9)
@@ -66,7 +66,7 @@ def test_an_undiscounted_maze_of_many_states():
     expected = [-steps.get(i, maze.n_states) for i in range(maze.n_states)]
     with computing_in("float64"):
         agent = gi.agents.boltzmann(beta=2.0)
-        for found in (plan(agent, maze.mdp, goal), jax.jit(plan)(*cast((agent, maze.mdp, goal)))):
+        for found in (agent.policies(maze.mdp, goal), jax.jit(plan)(*cast((agent, maze.mdp, goal)))):
             np.testing.assert_allclose(np.asarray(found.values), 2.0 * np.array(expected), atol=1e-9)
 
 
@@ -99,7 +99,7 @@ def test_several_goals_at_once_and_one_by_one(name, slip, discount, make, horizo
     with computing_in("float64"):
         together = plan_goals(agent, world.mdp, rewards)
         monkeypatch.setattr(newton_numpy, "_best_ways", lambda problem: np.full(problem.pinned.shape, np.nan))
-        alone = [plan(agent, world.mdp, reward) for reward in rewards]
+        alone = [agent.policies(world.mdp, reward) for reward in rewards]
     assert on_host(together)
     assert (together.residual <= newton.tolerance(np.dtype(float))).all()
     for field in ("log_probs", "values", "ended", "residual"):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import goalinf as gi
-from goalinf.agents import Agent, Hyperbolic, Negated, Softmax, ValueIteration, plan, solve
+from goalinf.agents import Hyperbolic, Negated, PlanningAgent, Softmax, ValueIteration, solve
 from goalinf.precision import cast, computing_in
 
 PROBLEMS = {"procrastination": evans.procrastination_mdp(), "restaurants": evans.restaurant_mdp()}
@@ -34,7 +34,7 @@ def reachable(problem):
 
 
 def hyperbolic(problem, beta, k, sophisticated):
-    return Agent(planner=Hyperbolic(k, problem.horizon, sophisticated), choice=Softmax(beta))
+    return PlanningAgent(planner=Hyperbolic(k, problem.horizon, sophisticated), choice=Softmax(beta))
 
 
 @pytest.mark.parametrize("sophisticated", [False, True])
@@ -88,7 +88,7 @@ def test_the_time_left_is_all_that_matters():
     world, reward = world_of(problem), gi.LinearReward(problem.features, weights)
     for sophisticated in (False, True):
         long, short = (
-            solve(Agent(planner=Hyperbolic(1.0, horizon, sophisticated), choice=Softmax(5.0)), world, reward)
+            solve(PlanningAgent(planner=Hyperbolic(1.0, horizon, sophisticated), choice=Softmax(5.0)), world, reward)
             for horizon in (7, 4)
         )
         np.testing.assert_allclose(long.log_probs[3:], short.log_probs, atol=1e-12)
@@ -99,15 +99,17 @@ def test_dead_ends_and_the_opposite(sophisticated):
     """A state of a given value is worth it at the delay at which it is entered."""
     world = gi.from_arrays(np.array([[[0.0, 1, 0], [0, 0, 1]], [[0, 1, 0]] * 2, [[0, 0, 1]] * 2]), discount=1.0)
     goal = gi.GoalReward(np.array([False, True, False]), np.array([False, False, True]), step_cost=1.0, dead_end=-3.0)
-    found = solve(Agent(planner=Hyperbolic(1.0, 2, sophisticated), choice=Softmax(2.0)), world, goal)
+    found = solve(PlanningAgent(planner=Hyperbolic(1.0, 2, sophisticated), choice=Softmax(2.0)), world, goal)
     for t in range(2):  # both cost a step; the dead end three more, one step from now
         Q = np.array([-1.0, -1.0 - 3.0 / 2])
         np.testing.assert_allclose(found.log_probs[t, 0], 2 * Q - np.log(np.exp(2 * Q).sum()), atol=1e-12)
     problem = PROBLEMS["procrastination"]
     wants = problem.reward(WEIGHTS["procrastination"])
     planner = Hyperbolic(1.0, problem.horizon, sophisticated)
-    one = solve(Agent(planner=planner, choice=Softmax(2.0)), world_of(problem), gi.ActionReward(wants))
-    other = solve(Agent(planner=Negated(planner), choice=Softmax(2.0)), world_of(problem), gi.ActionReward(-wants))
+    one = solve(PlanningAgent(planner=planner, choice=Softmax(2.0)), world_of(problem), gi.ActionReward(wants))
+    other = solve(
+        PlanningAgent(planner=Negated(planner), choice=Softmax(2.0)), world_of(problem), gi.ActionReward(-wants)
+    )
     np.testing.assert_array_equal(one.log_probs, other.log_probs)
 
 
@@ -117,7 +119,7 @@ def test_habits_are_foreseen(sophisticated):
     problem, habit = PROBLEMS["procrastination"], np.array([0.8, 0.15, 0.05])
     reward = gi.LinearReward(problem.features, WEIGHTS["procrastination"])
     found, expected = (
-        solve(Agent(planner=planner, choice=Softmax(0.5, habit)), world_of(problem), reward).log_probs
+        solve(PlanningAgent(planner=planner, choice=Softmax(0.5, habit)), world_of(problem), reward).log_probs
         for planner in (Hyperbolic(0.0, 5, sophisticated), ValueIteration("mean", 5))
     )
     np.testing.assert_allclose(found, expected, atol=1e-12)
@@ -132,8 +134,8 @@ def test_derivatives_of_hypotheses(sophisticated):
         mdp = cast(world_of(problem).mdp)
 
         def score(x):
-            agent = Agent(planner=Hyperbolic(x[1], problem.horizon, sophisticated), choice=Softmax(x[0]))
-            log_probs = plan(agent, mdp, gi.LinearReward(problem.features, x[2:])).log_probs
+            agent = PlanningAgent(planner=Hyperbolic(x[1], problem.horizon, sophisticated), choice=Softmax(x[0]))
+            log_probs = agent.policies(mdp, gi.LinearReward(problem.features, x[2:])).log_probs
             return log_probs[jnp.arange(len(steps)), steps[:, 0], steps[:, 1]].sum()
 
         xs = jnp.asarray([[2.0, 1.0, 4.0, -1.0, -0.1], [0.5, 0.0, 2.0, -1.0, -0.1], [10.0, 4.0, 1.0, -1.0, -0.1]])

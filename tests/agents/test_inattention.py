@@ -11,7 +11,7 @@ from biases import random_dense
 from named_agents import G3, G3_REWARD, GOAL
 
 import goalinf as gi
-from goalinf.agents import Agent, Inattentive, Softmax, plan
+from goalinf.agents import Inattentive, PlanningAgent, Softmax
 from goalinf.precision import cast, computing_in
 
 START = np.asarray(G3.mdp.initial)
@@ -65,11 +65,9 @@ def test_derivatives():
 
         def policy(x):
             return jnp.exp(
-                plan(
-                    gi.agents.rational_inattention(beta=jnp.exp(x[0]), foreseen=True),
-                    mdp,
-                    gi.ActionReward(x[1:].reshape(d.counted.shape)),
-                ).log_probs
+                gi.agents.rational_inattention(beta=jnp.exp(x[0]), foreseen=True)
+                .policies(mdp, gi.ActionReward(x[1:].reshape(d.counted.shape)))
+                .log_probs
             )
 
         x = np.append(np.log(4.0), oracles.expected(d.P, d.R).ravel())
@@ -119,7 +117,7 @@ def test_complexity():
             "horizon is 3, but rational_inattention has",
         ),
         (
-            lambda: Agent(planner=Inattentive(), choice=Softmax(1.0, [0.3, 0.7])).policy(G3, G3_REWARD),
+            lambda: PlanningAgent(planner=Inattentive(), choice=Softmax(1.0, [0.3, 0.7])).policy(G3, G3_REWARD),
             "are two habits: give one of them",
         ),
         (

@@ -10,7 +10,6 @@ from problems import G3, G3_REWARD, A, S, seeds
 
 import goalinf as gi
 from goalinf.agents import (
-    Agent,
     CVaR,
     DefaultPolicy,
     EntropicRisk,
@@ -23,6 +22,7 @@ from goalinf.agents import (
     Lapse,
     Negated,
     Optimism,
+    PlanningAgent,
     Prospect,
     QuasiHyperbolic,
     RationalInattention,
@@ -38,14 +38,18 @@ BETA, DISCOUNT = 2.0, 0.9
 
 
 def looks(outlook, **planning):
-    return Agent(planner=ValueIteration(outlook=outlook, **planning), choice=Softmax(BETA))
+    return PlanningAgent(planner=ValueIteration(outlook=outlook, **planning), choice=Softmax(BETA))
 
 
 def plans(planner):
-    return Agent(planner=planner, choice=Softmax(BETA))
+    return PlanningAgent(planner=planner, choice=Softmax(BETA))
 
 
-HARD, GREEDY, UNIFORM = plans(ValueIteration()), plans(ValueIteration(discount=0.0)), Agent(choice=DefaultPolicy())
+HARD, GREEDY, UNIFORM = (
+    plans(ValueIteration()),
+    plans(ValueIteration(discount=0.0)),
+    PlanningAgent(choice=DefaultPolicy()),
+)
 MEAN_4 = plans(ValueIteration("mean", 4, discount=1.0))
 SOFT = plans(ValueIteration("soft"))
 
@@ -54,7 +58,7 @@ SAME = {
     "hardly any risk": (looks(EntropicRisk(1e-13)), HARD),
     "all of the tail": (looks(CVaR(1.0)), HARD),
     "no optimism": (looks(Optimism(0.0)), HARD),
-    "no illusion": (Agent(IllusionOfControl(1.0), choice=Softmax(BETA)), HARD),
+    "no illusion": (PlanningAgent(IllusionOfControl(1.0), choice=Softmax(BETA)), HARD),
     "no peak": (looks(Extremal(0.0)), GREEDY),
     "gains as they are": (looks(Prospect(1.0, 1.0)), HARD),
     "no hyperbola": (looks(HyperbolicBellman(0.0)), HARD),
@@ -68,20 +72,20 @@ SAME = {
     "one decision": (plans(ValueIteration(depth=1)), GREEDY),
     "far ahead": (plans(ValueIteration(depth=400)), HARD),
     "far ahead, softly": (plans(ValueIteration("soft", depth=400)), SOFT),
-    "one temperature": (Agent(planner=ValueIteration("soft"), choice=Softmax(np.full(S, BETA))), SOFT),
-    "all is good enough": (Agent(choice=Satisficing(1e4, 1.0)), UNIFORM),
-    "no lapse": (Agent(choice=Softmax(BETA), execution=Lapse(0.0)), HARD),
-    "only lapses": (Agent(choice=Softmax(BETA), execution=Lapse(1.0)), UNIFORM),
-    "no slip": (Agent(choice=Softmax(BETA), execution=Slip(0.0)), HARD),
-    "only slips": (Agent(choice=Softmax(BETA), execution=Slip(1.0)), UNIFORM),
-    "no slip foreseen": (Agent(ForeseesSlips(), choice=Softmax(BETA), execution=Slip(0.0)), HARD),
-    "only slips foreseen": (Agent(ForeseesSlips(), choice=Softmax(BETA), execution=Slip(1.0, "intended")), UNIFORM),
+    "one temperature": (PlanningAgent(planner=ValueIteration("soft"), choice=Softmax(np.full(S, BETA))), SOFT),
+    "all is good enough": (PlanningAgent(choice=Satisficing(1e4, 1.0)), UNIFORM),
+    "no lapse": (PlanningAgent(choice=Softmax(BETA), noise=Lapse(0.0)), HARD),
+    "only lapses": (PlanningAgent(choice=Softmax(BETA), noise=Lapse(1.0)), UNIFORM),
+    "no slip": (PlanningAgent(choice=Softmax(BETA), noise=Slip(0.0)), HARD),
+    "only slips": (PlanningAgent(choice=Softmax(BETA), noise=Slip(1.0)), UNIFORM),
+    "no slip foreseen": (PlanningAgent(ForeseesSlips(), choice=Softmax(BETA), noise=Slip(0.0)), HARD),
+    "only slips foreseen": (PlanningAgent(ForeseesSlips(), choice=Softmax(BETA), noise=Slip(1.0, "intended")), UNIFORM),
     "all of it model-based": (plans(SuccessorRepresentation(model_based=1.0)), HARD),
     "no temperature": (
-        Agent(planner=ValueIteration("soft"), choice=Softmax(1e-14, HABIT)),
-        Agent(choice=DefaultPolicy(HABIT)),
+        PlanningAgent(planner=ValueIteration("soft"), choice=Softmax(1e-14, HABIT)),
+        PlanningAgent(choice=DefaultPolicy(HABIT)),
     ),
-    "only a habit": (Agent(choice=Softmax(0.0, HABIT)), Agent(choice=DefaultPolicy(HABIT))),
+    "only a habit": (PlanningAgent(choice=Softmax(0.0, HABIT)), PlanningAgent(choice=DefaultPolicy(HABIT))),
     "the opposite of the opposite": (plans(Negated(Negated(ValueIteration("soft")))), SOFT),
 }
 
@@ -98,8 +102,8 @@ def test_limits(name):
 ENDS = {
     "best": ([looks(Optimism(1e6)), looks(EntropicRisk(1e8))], lambda p, x: x.max()),
     "worst": ([looks(Optimism(-1e6)), looks(EntropicRisk(-1e8)), looks(CVaR(1e-9))], lambda p, x: x.min()),
-    "likeliest": ([Agent(IllusionOfControl(1e5), choice=Softmax(BETA))], lambda p, x: x[p.argmax()]),
-    "any": ([Agent(IllusionOfControl(0.0), choice=Softmax(BETA))], lambda p, x: x.mean()),
+    "likeliest": ([PlanningAgent(IllusionOfControl(1e5), choice=Softmax(BETA))], lambda p, x: x[p.argmax()]),
+    "any": ([PlanningAgent(IllusionOfControl(0.0), choice=Softmax(BETA))], lambda p, x: x.mean()),
 }
 
 
@@ -117,7 +121,7 @@ def test_risk_has_a_unit():
     d = random_dense(2, DISCOUNT)
     for risk in (0.05, -0.02, 1e-4):
         policy = d.ask(exact.entropic, DISCOUNT, BETA, risk).policy
-        agent = Agent(planner=ValueIteration(outlook=EntropicRisk(risk / 1e3)), choice=Softmax(BETA / 1e3))
+        agent = PlanningAgent(planner=ValueIteration(outlook=EntropicRisk(risk / 1e3)), choice=Softmax(BETA / 1e3))
         assert_same(solve(agent, d.world, d.reward(1e3 * d.R)), policy, d)
 
 
@@ -141,18 +145,18 @@ def test_looking_ahead_to_optimal_values(seed):
 
 def test_a_uniform_default_is_the_largest_entropy():
     """Where everything is available and nothing ends: values differ by a constant."""
-    other = solve(Agent(planner=ValueIteration("soft"), choice=Softmax(BETA, np.full(2, 0.5))), G3, G3_REWARD)
+    other = solve(PlanningAgent(planner=ValueIteration("soft"), choice=Softmax(BETA, np.full(2, 0.5))), G3, G3_REWARD)
     soft = solve(SOFT, G3, G3_REWARD)
     np.testing.assert_allclose(other.log_probs, soft.log_probs, atol=1e-12)
     np.testing.assert_allclose(soft.values - other.values, np.log(2) / (1 - 0.9), rtol=1e-12)
 
 
 def test_cold_agents_are_optimal():
-    hard = solve(Agent(choice=Softmax(1e3)), G3, G3_REWARD)
+    hard = solve(PlanningAgent(choice=Softmax(1e3)), G3, G3_REWARD)
     for backup in ("mean", "soft"):
-        found = solve(Agent(planner=ValueIteration(backup), choice=Softmax(1e3)), G3, G3_REWARD)
+        found = solve(PlanningAgent(planner=ValueIteration(backup), choice=Softmax(1e3)), G3, G3_REWARD)
         np.testing.assert_allclose(np.exp(found.log_probs), np.exp(hard.log_probs), atol=1e-12)
-    choosy = solve(Agent(choice=Satisficing(0.0, 1e6)), G3, G3_REWARD)
+    choosy = solve(PlanningAgent(choice=Satisficing(0.0, 1e6)), G3, G3_REWARD)
     np.testing.assert_allclose(np.exp(choosy.log_probs), np.exp(hard.log_probs), atol=1e-12)
 
 
@@ -160,17 +164,17 @@ def test_attention():
     """Without any, every state is alike; where only one state is met, or all is told apart, nothing need be learned."""
     r = gi.ActionReward(np.array([[1.0, 0.0], [0.0, 0.5], [-0.5, 0.25]]))
     for beta in (0.0, 1e-6, 1e-4):
-        probs = np.exp(solve(Agent(choice=RationalInattention(beta)), G3, r).log_probs)
+        probs = np.exp(solve(PlanningAgent(choice=RationalInattention(beta)), G3, r).log_probs)
         np.testing.assert_allclose(probs, probs[[0, 0, 0]], atol=1e-3 if beta else 0.0)
     Q = oracles.boltzmann_q(G3.mdp.dense(), r.values, 0.9, 1.0).Q
     for beta in (1e-4, 1e-2, 1.0):  # without differences one always does what is best on average
         if beta < 0.1:
-            probs = np.exp(solve(Agent(choice=RationalInattention(beta)), G3, r).log_probs)
+            probs = np.exp(solve(PlanningAgent(choice=RationalInattention(beta)), G3, r).log_probs)
             np.testing.assert_allclose(probs[:, Q.mean(0).argmax()], 1.0, atol=1e-6)
         for met in range(3):
-            found = solve(Agent(choice=RationalInattention(beta, np.eye(3)[met])), G3, r)
+            found = solve(PlanningAgent(choice=RationalInattention(beta, np.eye(3)[met])), G3, r)
             np.testing.assert_allclose(np.exp(found.log_probs[met]), np.eye(2)[Q[met].argmax()], atol=1e-6)
-    cold = solve(Agent(choice=RationalInattention(1e3)), G3, r)
+    cold = solve(PlanningAgent(choice=RationalInattention(1e3)), G3, r)
     np.testing.assert_allclose(np.exp(cold.log_probs), np.eye(2)[Q.argmax(1)], atol=1e-12)
 
 
@@ -181,14 +185,14 @@ def test_inattention_where_an_action_is_known_from_the_end_only():
     r = np.array([[0.5, 0.0, 0.0], [0.2, 0.5, 0.0], [0.0, 0.0, 0.0]])
     Q = exact.linear(P, r, 0.9, 1.0, oracles.hard, available, np.array([False, False, True])).Q
     expected = exact.rational_inattention(Q, 2.0, np.array([0.5, 0.5, 0.0]))[0]
-    found = solve(Agent(choice=RationalInattention(2.0)), world, gi.ActionReward(r))
+    found = solve(PlanningAgent(choice=RationalInattention(2.0)), world, gi.ActionReward(r))
     np.testing.assert_allclose(np.exp(found.log_probs[:2]), expected[:2], atol=1e-9)
 
 
 def test_another_world_altogether():
     d = random_dense(4, DISCOUNT)
     r = oracles.expected(d.P, d.R)
-    found = solve(Agent(FalseDynamics(1.0, OTHER), choice=Softmax(BETA)), d.world, gi.ActionReward(r))
+    found = solve(PlanningAgent(FalseDynamics(1.0, OTHER), choice=Softmax(BETA)), d.world, gi.ActionReward(r))
     assert_same(found, exact.linear(OTHER.dense(), r, DISCOUNT, BETA, oracles.hard, d.available, d.terminal).policy, d)
 
 
@@ -217,8 +221,8 @@ def test_the_opposite(name):
     """(-p)(-R) = p(R), exactly; and the twice negated is the same."""
     d, bias = random_dense(6, DISCOUNT), BIASES[name]
     agent = bias.agent(BETA, *bias.draw(np.random.default_rng(6)))
-    negated = Agent(agent.beliefs, Negated(agent.planner), agent.choice, agent.execution)
-    twice = Agent(agent.beliefs, Negated(negated.planner), agent.choice, agent.execution)
+    negated = PlanningAgent(agent.beliefs, Negated(agent.planner), agent.choice, agent.noise)
+    twice = PlanningAgent(agent.beliefs, Negated(negated.planner), agent.choice, agent.noise)
     expected = solve(agent, d.world, d.reward())
     np.testing.assert_array_equal(solve(negated, d.world, d.reward(-d.R)).log_probs, expected.log_probs)
     np.testing.assert_array_equal(solve(twice, d.world, d.reward()).log_probs, expected.log_probs)
@@ -226,7 +230,8 @@ def test_the_opposite(name):
 
 def test_two_ways_to_be_anti_rational():
     negated, anti = (
-        solve(a, G3, G3_REWARD) for a in (plans(Negated(ValueIteration())), Agent(choice=Softmax(BETA, sign=-1)))
+        solve(a, G3, G3_REWARD)
+        for a in (plans(Negated(ValueIteration())), PlanningAgent(choice=Softmax(BETA, sign=-1)))
     )
     assert np.abs(np.exp(negated.log_probs) - np.exp(anti.log_probs)).max() > 0.01
 

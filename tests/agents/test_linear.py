@@ -8,7 +8,6 @@ import pytest
 from problems import WORLDS, to_the_hub
 
 import goalinf as gi
-from goalinf.agents import plan
 from goalinf.planning.bellman import Problem, passed_on
 from goalinf.planning.solvers import bicgstab
 from goalinf.precision import cast, computing_in
@@ -69,7 +68,7 @@ def test_gradient_where_all_lead_to_one_place():
 
     def score(rho, mdp):
         reward = gi.StateReward(rho, on="departure")
-        return (counts * plan(gi.agents.soft_optimal(beta=2.0), mdp, reward).log_probs).sum()
+        return (counts * gi.agents.soft_optimal(beta=2.0).policies(mdp, reward).log_probs).sum()
 
     with computing_in("float64"):
         gradient = np.asarray(jax.jit(jax.grad(score))(jnp.asarray(values), cast(world.mdp)))

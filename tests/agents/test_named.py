@@ -17,7 +17,7 @@ from named_agents import AGENTS, G3, G3_REWARD, MAKERS, REWARDS
 import goalinf as gi
 from goalinf import agents
 from goalinf.agents import CVaR, IllusionOfControl, Lapse, Optimism, Softmax, ValueIteration, parts, solve
-from goalinf.agents.hidden import failures, options
+from goalinf.agents.hidden import abandonment, options
 from goalinf.agents.memory import habits
 from goalinf.planning import Part, risk
 
@@ -33,7 +33,7 @@ OTHERS = {
     "backup": "mean",
     "outlook": CVaR(0.5),
     "beliefs": IllusionOfControl(2.0),
-    "execution": Lapse(0.1),
+    "noise": Lapse(0.1),
     "lapse": 0.1,
 }
 
@@ -62,9 +62,9 @@ def test_docstrings_name_the_other_arguments(name):
             assert re.search(rf"{key}.*(leave {key} out|give one of them)|backup='hard'", str(error))  # noqa: PT017
         else:
             taken.add(key)
-            planner = getattr(agent.planner, "planner", agent.planner)
-            hand = getattr(agent.execution, "inner", agent.execution)
-            held = {"beliefs": agent.beliefs, "execution": hand, "lapse": getattr(hand, "lapse", None)}
+            planning = agent.planning
+            planner, noise = planning.planner.innermost, planning.noise
+            held = {"beliefs": planning.beliefs, "noise": noise, "lapse": getattr(noise, "lapse", None)}
             found = held[key] if key in held else getattr(planner, key)
             assert eqx.tree_equal(jax.tree.map(np.asarray, found), jax.tree.map(np.asarray, value))
     said = documented(name) - own
@@ -91,7 +91,9 @@ def test_a_lapse_is_the_same_for_everybody(name):
 
 def test_three_arguments_make_an_optimistic_agent_of_bounded_depth_that_lapses():
     named = gi.agents.optimistic(optimism=0.5, beta=2.0, depth=3, lapse=0.05)
-    parts = gi.Agent(planner=ValueIteration(depth=3, outlook=Optimism(0.5)), choice=Softmax(2.0), execution=Lapse(0.05))
+    parts = gi.agents.PlanningAgent(
+        planner=ValueIteration(depth=3, outlook=Optimism(0.5)), choice=Softmax(2.0), noise=Lapse(0.05)
+    )
     assert named.parameters == parts.parameters
     np.testing.assert_array_equal(named.policy(G3, G3_REWARD), parts.policy(G3, G3_REWARD))
 
@@ -106,15 +108,14 @@ def test_three_arguments_make_an_optimistic_agent_of_bounded_depth_that_lapses()
 
 
 def test_a_failing_plan_with_a_habit_and_a_lapse():
-    habit = agents.ChoiceKernel(0.5, 1.0, inner=Lapse(0.1))
-    agent = gi.agents.abandoning(hazard=0.1, beta=BETA, execution=habit)
-    assert list(agent.parameters) == ["beta", "hazard", "recovery", "persistence", "habit_rate", "lapse"]
+    habitual = gi.agents.habitual(persistence=0.5, beta=BETA, lapse=0.1)
+    agent = agents.HiddenModeAgent(habitual, agents.Abandoning(0.1))
+    assert list(agent.parameters) == ["beta", "lapse", "persistence", "habit_rate", "hazard", "recovery"]
     assert np.isfinite(solve(agent, G3, G3_REWARD).log_probs).all()
-    slip = gi.Agent(
-        beliefs=agents.ForeseesSlips(),
-        choice=Softmax(BETA),
-        execution=agents.ChoiceKernel(0.0, 1.0, inner=agents.Slip(0.2, recorded="intended")),
+    slipping = agents.PlanningAgent(
+        beliefs=agents.ForeseesSlips(), choice=Softmax(BETA), noise=agents.Slip(0.2, recorded="intended")
     )
+    slip = agents.MemoryAgent(slipping, agents.ChoiceKernel(0.0, 1.0))
     np.testing.assert_allclose(slip.policy(G3, G3_REWARD)[:, 0], golden.G3_AGENT_POLICY["slip aware .2"], atol=1e-6)
 
 
@@ -147,7 +148,7 @@ def test_every_number_can_be_a_prior(name):
 
 def test_a_parameter_says_what_it_is_wherever_it_stands():
     owners = {}
-    rooms = [parts.beliefs, parts.planners, risk, parts.choice, parts.noise, habits, failures, options]
+    rooms = [parts.beliefs, parts.planners, risk, parts.choice, parts.noise, habits, abandonment, options]
     for room in rooms:
         for part in vars(room).values():
             if inspect.isclass(part) and issubclass(part, Part) and part.__module__ == room.__name__:

@@ -9,7 +9,7 @@ from named_agents import G3, G3_REWARD
 from problems import A, S, random_problem
 
 import goalinf as gi
-from goalinf.agents import CVaR, plan, solve
+from goalinf.agents import CVaR, solve
 from goalinf.agents.planning_agent import plan_goals
 from goalinf.precision import computing_in
 
@@ -78,26 +78,24 @@ def test_a_negated_planner_is_the_planner_of_the_negated_reward():
 
 def test_places_on_the_way():
     maze = gi.gridworld("a.a\n.#.\n..b", discount=1.0, terminal="b")
-    everywhere = gi.agents.subgoal(detour=0.5, beta=BETA, world=maze).execution
+    everywhere = gi.agents.subgoal(detour=0.5, beta=BETA, world=maze).process
     assert everywhere.places.shape == (7, 8)
     assert (everywhere.places.sum(1) == 1).all()
     assert (everywhere.dead == maze.mdp.terminal).all()  # no place on the way can be reached from the end
-    marks = gi.agents.subgoal(
-        detour=0.5, beta=BETA, world=maze, places={"corners": "a", "exit": ["b", (1, 0)]}
-    ).execution
+    marks = gi.agents.subgoal(detour=0.5, beta=BETA, world=maze, places={"corners": "a", "exit": ["b", (1, 0)]}).process
     np.testing.assert_array_equal(marks.places.sum(1), [2, 2])
     oneway = gi.from_arrays(successors=[[[1]], [[1]]], probabilities=[[[1.0]], [[1.0]]], discount=0.9)
     np.testing.assert_array_equal(
-        gi.agents.subgoal(detour=0.5, beta=BETA, world=oneway, places=[0]).execution.dead, [[False, True]]
+        gi.agents.subgoal(detour=0.5, beta=BETA, world=oneway, places=[0]).process.dead, [[False, True]]
     )
 
 
 def test_plans_that_are_followed():
     halves = gi.agents.plan_commitment(replan=0.0, beta=BETA, depths=2)
-    np.testing.assert_allclose(halves.execution.depths, [2 / 3, 1 / 3])
+    np.testing.assert_allclose(halves.process.depths, [2 / 3, 1 / 3])
     with computing_in("float64"):
-        policy = plan(
-            gi.agents.plan_commitment(replan=0.0, beta=BETA, depths=[0.0, 1.0], discount=0.5), G3.mdp, G3_REWARD
+        policy = gi.agents.plan_commitment(replan=0.0, beta=BETA, depths=[0.0, 1.0], discount=0.5).policies(
+            G3.mdp, G3_REWARD
         )
     expected = gi.agents.lookahead(depth=2, beta=BETA, discount=0.5).policy(G3, G3_REWARD)
     np.testing.assert_allclose(np.exp(policy.log_probs[1]), expected, atol=1e-12)

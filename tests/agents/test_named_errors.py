@@ -8,8 +8,18 @@ from named_agents import G3, G3_REWARD
 
 import goalinf as gi
 from goalinf import agents
-from goalinf.agents import Agent, CVaR, ForeseesSlips, IllusionOfControl, Lapse, Slip, Softmax, ValueIteration
-from goalinf.planning import Part
+from goalinf.agents import (
+    ChoiceKernel,
+    CVaR,
+    ForeseesSlips,
+    IllusionOfControl,
+    Lapse,
+    Noise,
+    PlanningAgent,
+    Slip,
+    Softmax,
+    ValueIteration,
+)
 
 HALL = gi.gridworld("a.b", discount=0.9)
 OUTCOMES = gi.TransitionReward(np.zeros(G3.mdp.successors.shape))
@@ -162,8 +172,8 @@ TWICE = {
     "lapse is 0.1, but slipping has a Slip already: leave lapse out": lambda: gi.agents.slipping(
         slip=0.1, beta=2.0, lapse=0.1
     ),
-    "lapse and execution are both given, and lapse=0.1 is short for execution=goalinf.agents.Lapse(…)": (
-        lambda: gi.agents.boltzmann(beta=2.0, lapse=0.1, execution=Slip(0.1))
+    "lapse and noise are both given, and lapse=0.1 is short for noise=goalinf.agents.Lapse(…)": (
+        lambda: gi.agents.boltzmann(beta=2.0, lapse=0.1, noise=Slip(0.1))
     ),
     "horizon and depth both say how far the agent plans: give one of them": lambda: gi.agents.lookahead(
         depth=3, beta=2.0, horizon=4
@@ -180,7 +190,7 @@ TWICE = {
 
 MEANINGLESS = {
     "discount has no part in the outlook Extremal": lambda: ValueIteration(outlook=agents.Extremal(0.5), discount=0.9),
-    "slips are foreseen but the hand never slips": lambda: gi.agents.boltzmann(beta=2.0, beliefs=ForeseesSlips()),
+    "slips are foreseen but never made": lambda: gi.agents.boltzmann(beta=2.0, beliefs=ForeseesSlips()),
     "this planner foresees the agent's own choices and needs their beta": lambda: gi.agents.satisficing(
         aspiration=0.1, sharpness=5.0, backup="soft"
     ),
@@ -197,25 +207,25 @@ MEANINGLESS = {
     "leaf has shape (2,); this world needs (3,) (state)": lambda: gi.agents.lookahead(
         depth=2, beta=2.0, leaf=[0.0, 1.0]
     ).policy(G3, G3_REWARD),
-    "a Abandoning cannot stand inside a ChoiceKernel": (
-        lambda: gi.agents.habitual(
-            persistence=0.5, beta=2.0, execution=gi.agents.abandoning(hazard=0.1, beta=2.0).execution
-        )
+    "agent is abandoning(beta=2, hazard=0.1, recovery=0); expected a planning agent": (
+        lambda: agents.MemoryAgent(gi.agents.abandoning(hazard=0.1, beta=2.0), ChoiceKernel(0.5, 1.0))
     ),
-    "a Switching cannot stand inside a Abandoning": (
-        lambda: gi.agents.abandoning(
-            hazard=0.1, beta=2.0, execution=gi.agents.switching(switch=0.1, beta=2.0).execution
-        )
+    "agent is switching(beta=2, switch=0.1); expected an agent without hidden modes": (
+        lambda: agents.HiddenModeAgent(gi.agents.switching(switch=0.1, beta=2.0), agents.Abandoning(0.1))
     ),
-    "a ChoiceKernel cannot stand inside a ChoiceKernel": (
-        lambda: gi.agents.habitual(
-            persistence=0.5, beta=2.0, execution=gi.agents.habitual(persistence=0.5, beta=2.0).execution
-        )
+    "agent is habitual(beta=2, persistence=0.5, habit_rate=1); expected a planning agent": (
+        lambda: agents.MemoryAgent(gi.agents.habitual(persistence=0.5, beta=2.0), ChoiceKernel(0.5, 1.0))
+    ),
+    "; expected a ModeProcess, as in goalinf.agents": (
+        lambda: agents.HiddenModeAgent(gi.agents.boltzmann(beta=2.0), Lapse(0.1))
+    ),
+    "; expected a MemoryProcess, as in goalinf.agents": (
+        lambda: agents.MemoryAgent(gi.agents.boltzmann(beta=2.0), Lapse(0.1))
     ),
     "beta: two parts of the agent have a parameter of this name": (
-        lambda: Agent(choice=Softmax(2.0), execution=_Outer(Softmax(1.0)))
+        lambda: PlanningAgent(choice=Softmax(2.0), noise=_Outer(Softmax(1.0)))
     ),
-    "execution is 'lapse'; expected a part": lambda: gi.agents.boltzmann(beta=2.0, execution="lapse"),
+    "noise is 'lapse'; expected a Noise, as in goalinf.agents": lambda: gi.agents.boltzmann(beta=2.0, noise="lapse"),
     "beliefs is <class": lambda: gi.agents.boltzmann(beta=2.0, beliefs=ForeseesSlips),
 }
 
@@ -270,7 +280,7 @@ WORLDS = {
 }
 
 
-class _Outer(Part):
+class _Outer(Noise):
     inner: object
     slip: float = 0.1
 
@@ -300,8 +310,8 @@ def test_unknown_arguments():
         gi.agents.subgoal(detour=0.5, beta=2.0, world=HALL, places="ab")
 
 
-def test_a_lapse_stands_inside_anything():
-    assert gi.agents.habitual(persistence=0.5, beta=2.0, execution=Lapse(0.1)).execution.inner.lapse == 0.1
+def test_the_noise_of_an_agent_with_a_memory_is_that_of_its_planning_agent():
+    assert gi.agents.habitual(persistence=0.5, beta=2.0, noise=Lapse(0.1)).planning.noise.lapse == 0.1
 
 
 def test_one_of_several_equilibria_says_so():

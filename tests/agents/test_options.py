@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from problems import A, S, random_problem, seeds
 
 import goalinf as gi
-from goalinf.agents import Option, plan, solve
+from goalinf.agents import Option, solve
 from goalinf.precision import computing_in
 
 BETA, EARLY, OVERSHOOT = 1.5, 0.1, 0.3
@@ -91,7 +91,7 @@ def test_options_of_one_action_that_end_everywhere_are_actions(overshoot):
     ]
     with computing_in("float64"):
         policy = jax.device_get(
-            plan(gi.agents.options(options=actions, beta=BETA, overshoot=overshoot), world.mdp, gi.ActionReward(r))
+            gi.agents.options(options=actions, beta=BETA, overshoot=overshoot).policies(world.mdp, gi.ActionReward(r))
         )
     boltzmann = gi.agents.boltzmann(beta=BETA).policy(world, gi.ActionReward(r)).values
     first = np.einsum("so,osa->sa", np.exp(policy.modes.initial), np.exp(policy.log_probs))
@@ -107,7 +107,7 @@ def test_gradients_are_those_of_finite_differences():
 
     def score(r, early):
         agent = made(options).at(early=early)
-        policy = plan(agent, world.mdp, gi.ActionReward(r))
+        policy = agent.policies(world.mdp, gi.ActionReward(r))
         return jnp.where(jnp.isfinite(policy.modes.kernel), policy.modes.kernel, 0.0)[np.flatnonzero(~over)].sum()
 
     with computing_in("float64"):
@@ -125,7 +125,7 @@ def test_an_undiscounted_walk_to_a_goal():
     hall = gi.gridworld("a..b", discount=1.0)
     goal = gi.goals(hall, {"b": "b"}, step_cost=1.0)["b"]
     with computing_in("float64"):
-        policy = plan(gi.agents.options(options=[LEFT, RIGHT], beta=1.0), hall.mdp, goal)
+        policy = gi.agents.options(options=[LEFT, RIGHT], beta=1.0).policies(hall.mdp, goal)
     # Walking right costs its steps; walking left gets to the wall, and then one walks right.
     np.testing.assert_allclose(policy.values[1, :3], [-3.0, -2.0, -1.0], atol=1e-12)
     np.testing.assert_allclose(policy.values[0, 1:3], [-4.0, -5.0], atol=1e-12)
@@ -148,7 +148,7 @@ def test_others_take_part():
     parts = [np.stack([getattr(o, part) for o in options]) for part in ("policy", "termination", "initiation")]
     Q = histories.option_values(P, named_agents.golden.G3_R, 0.5, *parts)
     with computing_in("float64"):
-        found = plan(swapped, world.mdp, named_agents.G3_REWARD)
+        found = swapped.policies(world.mdp, named_agents.G3_REWARD)
     np.testing.assert_allclose(np.exp(found.modes.initial), agent_oracles.act(Q, BETA), atol=1e-10)
     assert oracles.boltzmann_q(P, named_agents.golden.G3_R, 0.5, BETA).V.max() >= Q[np.isfinite(Q)].max()
 

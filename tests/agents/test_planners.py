@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from problems import AGENTS, G3, G3_REWARD, A, S, random_problem, seeds
 
 import goalinf as gi
-from goalinf.agents import plan, solve
+from goalinf.agents import solve
 from goalinf.agents.parts.choice import Softmax
 from goalinf.planning.solvers import bicgstab, newton
 from goalinf.precision import cast, computing_in
@@ -168,7 +168,7 @@ def test_derivatives_at_dead_ends_are_finite():
 
     def score(cost):
         wants = eqx.tree_at(lambda r: r.step_cost, reward, cost)
-        return plan(gi.agents.soft_optimal(beta=1.0), world.mdp, wants).log_probs.sum()
+        return gi.agents.soft_optimal(beta=1.0).policies(world.mdp, wants).log_probs.sum()
 
     with computing_in("float64"):
         slope, curvature = jax.jit(lambda cost: (jax.grad(score)(cost), jax.hessian(score)(cost)))(jnp.asarray(2.0))
@@ -275,10 +275,12 @@ def generic():
 def test_vmap_and_jit(make):
     mdp, rewards = generic()
     with computing_in("float64"):
-        program = jax.jit(jax.vmap(lambda beta, r: plan(make(beta=beta), mdp, gi.ActionReward(r)).log_probs))
+        program = jax.jit(jax.vmap(lambda beta, r: make(beta=beta).policies(mdp, gi.ActionReward(r)).log_probs))
         found = program(jnp.arange(4.0), rewards)
         for beta, r, one in zip(range(4), rewards, found, strict=True):
-            np.testing.assert_allclose(plan(make(beta=float(beta)), mdp, gi.ActionReward(r)).log_probs, one, atol=1e-12)
+            np.testing.assert_allclose(
+                make(beta=float(beta)).policies(mdp, gi.ActionReward(r)).log_probs, one, atol=1e-12
+            )
 
 
 @pytest.mark.parametrize("make", AGENTS.values())
@@ -288,7 +290,7 @@ def test_derivatives_are_finite(make):
     weights = np.where(mdp.available, np.linspace(0.5, 1.5, A), 0.0)
 
     def score(x):
-        log_probs = plan(make(beta=x[0]), mdp, gi.ActionReward(x[1:].reshape(S, A))).log_probs
+        log_probs = make(beta=x[0]).policies(mdp, gi.ActionReward(x[1:].reshape(S, A))).log_probs
         return jnp.sum(jnp.where(mdp.available, log_probs, 0.0) * weights)
 
     with computing_in("float64"):

@@ -12,7 +12,7 @@ from goalinf.rewards import negated
 AGENTS = {
     name: agent
     for name, agent in named_agents.AGENTS.items()
-    if agent.one_policy and agent.planner.horizon is None and name not in ("uniform", "subgoal", "chan_hyperbolic")
+    if agent.one_policy and agent.horizon is None and name not in ("uniform", "subgoal", "chan_hyperbolic")
 }
 RNG = np.random.default_rng(0)
 REWARDS = {

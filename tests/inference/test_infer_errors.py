@@ -79,7 +79,7 @@ def test_impossible_choices():
     up = gi.Trajectories.of([[0, 1, 2], [1, 1, 2]], [[3, 3], [0, 3]])
     with pytest.raises(ValueError, match=r"trajectory 1, step 0: action up is not available in state 0,1"):
         infer(world=corridor, data=up)
-    never = gi.agents.Agent(choice=gi.agents.Softmax(dist.LogNormal(0.0, 1.0), np.eye(4)[[3, 3, 2]]))
+    never = gi.agents.PlanningAgent(choice=gi.agents.Softmax(dist.LogNormal(0.0, 1.0), np.eye(4)[[3, 3, 2]]))
     back = gi.Trajectories.of([[0, 1, 2], [1, 0, 1]], [[3, 3], [2, 3]])
     with pytest.raises(ValueError, match=r"probability zero under the agent \(1 such steps\).*an agent that can lapse"):
         infer(agent=never, reward=KNOWN, data=back)

@@ -1,15 +1,21 @@
-"""Whatever can be fitted can be written to a file: no agent and no reward without a place in the registry."""
+"""Whatever can be fitted can be written to a file and comes back, classes of users included."""
 
-import importlib
+import dataclasses
 import inspect
+import subprocess
+import sys
+from typing import Any, ClassVar
 
 import equinox as eqx
+import jax.numpy as jnp
 import named_agents
+import numpy as np
 import numpyro.distributions as dist
 import pytest
 
 import goalinf as gi
-from goalinf.inference.results.serialize import RECORDS, Reader, Writer
+from goalinf.inference.results.serialize import Reader, Writer
+from goalinf.planning import Part
 from goalinf.rewards import Reward
 
 PUBLIC = {name: getattr(gi.agents, name) for name in gi.agents.__all__}
@@ -37,15 +43,6 @@ REWARDS = {
 }
 
 
-def records_in(thing):
-    """Classes of a record and of every record inside it."""
-    if isinstance(thing, tuple):
-        return set().union(*map(records_in, thing))
-    if not isinstance(thing, eqx.Module):
-        return set()
-    return {type(thing)}.union(*[records_in(getattr(thing, name)) for name in thing.__dataclass_fields__])
-
-
 def test_there_is_something_to_look_at():
     assert set(named_agents.AGENTS) == CONSTRUCTORS
     assert {"StateReward", "ShapedReward"} <= set(REWARDS)
@@ -54,38 +51,96 @@ def test_there_is_something_to_look_at():
 @pytest.mark.parametrize("name", AGENTS)
 def test_every_agent_comes_back(name):
     agent = AGENTS[name]
-    assert records_in(agent) <= set(RECORDS)
     writer = Writer()
     structure = writer.structure(agent)
     again = Reader(writer.arrays, writer.records).value(structure)
     assert eqx.tree_equal(again, agent, typematch=True)
 
 
-@pytest.mark.parametrize(
-    "module",
-    [
-        *(
-            "agents.parts.beliefs",
-            "agents.parts.planners",
-            "planning.risk",
-            "agents.parts.choice",
-            "agents.parts.noise",
-        ),
-        *("agents.memory.habits", "agents.hidden.failures", "agents.hidden.options"),
-    ],
-)
-def test_every_part_of_an_agent_is_known(module):
-    module = importlib.import_module(f"goalinf.{module}")
-    mine = [thing for thing in vars(module).values() if inspect.isclass(thing) and thing.__module__ == module.__name__]
-    parts = {thing for thing in mine if issubclass(thing, eqx.Module) and {"__call__", "enact"} & set(vars(thing))}
-    assert parts
-    assert parts <= set(RECORDS)
+class Tremble(gi.agents.Noise):
+    """Noise of a user: a share of all choices goes to the first available action."""
+
+    tremble: Any
+    parameters: ClassVar[dict] = {"tremble": (0.0, 1.0)}
+
+    def __call__(self, log_probs, available):
+        first = available & (jnp.cumsum(available, axis=-1) == 1)
+        return jnp.log((1.0 - self.tremble) * jnp.exp(log_probs) + self.tremble * first)
 
 
-def test_every_reward_is_known():
-    assert set(REWARDS.values()) <= set(RECORDS)
-    assert {one for one in Reward.__subclasses__() if one.__module__.startswith("goalinf.rewards.")} <= set(RECORDS)
+class Squared(Reward):
+    """Reward of a user: the square of a value of each state, collected on departure."""
+
+    values: Any
+    dims: ClassVar[dict] = {"values": ("state",)}
+    parameters: ClassVar[tuple] = ("values",)
+
+    def __call__(self, mdp):
+        return (self.values**2)[:, None, None]
+
+
+@pytest.fixture
+def users():
+    """A fit whose agent and reward are of classes of a user."""
+    hall = gi.gridworld("s.a", discount=0.9)
+    parts = {"planner": gi.agents.ValueIteration("soft"), "choice": gi.agents.Softmax(2.0)}
+    known = gi.agents.PlanningAgent(**parts, noise=Tremble(0.2), name="trembling")
+    walks = gi.simulate(0, hall, known, Squared(jnp.array([0.0, 0.0, 1.0])), trajectories=5, steps=6)
+    prior = dist.Normal(0.0, 1.0).expand([3])
+    return gi.infer(1, hall, agent=known, reward=Squared(prior), data=walks, chains=2, warmup=50, draws=50)
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+def test_what_users_make_comes_back(users, suffix, tmp_path):
+    again = gi.load(users.save(tmp_path / f"fit{suffix}"))
+    assert type(again.agent.noise) is Tremble
+    assert type(again.reward) is Squared
+    assert "not_kept" not in again.tree.attrs
+    assert again.agent.parameters == users.agent.parameters
+
+
+def test_a_class_that_is_not_known_here_costs_the_model_and_not_the_draws(users, tmp_path):
+    path = users.save(tmp_path / "fit.nc")
+    program = f"""
+import goalinf as gi
+fit = gi.load({str(path)!r})
+assert fit.posterior.sizes["draw"] == 50
+assert fit.agent is None
+print(fit.tree.attrs["not_kept"])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "could not be read: the class" in done.stdout
+    assert "import test_registry before loading the file" in done.stdout
+
+
+def test_what_no_file_can_hold_is_a_warning(users, tmp_path):
+    class Lost(gi.agents.Noise):
+        rule: Any = None
+
+        def __call__(self, log_probs, available):
+            return log_probs
+
+    agent = dataclasses.replace(users.agent, noise=Lost(rule=print))
+    lost = dataclasses.replace(users, agent=agent)
+    with pytest.warns(UserWarning, match="world, agent and reward were not kept in the file"):
+        path = lost.save(tmp_path / "fit.nc")
+    assert gi.load(path).agent is None
+
+
+def test_facts_of_a_part_of_a_user_are_unknown(users):
+    agent = users.agent
+    assert agent.invariances == dict.fromkeys(["constant", "potential", "redistribution"])
+    assert agent.onto is None
+    assert not agent.scales
+    assert agent.confounded(gi.ActionReward(np.zeros((3, 4)))) == {}
 
 
 def test_names_in_a_file_mean_one_class():
-    assert len({kind.__name__ for kind in RECORDS}) == len(RECORDS)
+    kinds = [kind for base in (gi.agents.Agent, Part, Reward) for kind in every_subclass(base)]
+    own = [kind.__name__ for kind in set(kinds) if kind.__module__.startswith("goalinf.")]
+    assert len(set(own)) == len(own)
+
+
+def every_subclass(kind):
+    return {kind, *(one for each in kind.__subclasses__() for one in every_subclass(each))}

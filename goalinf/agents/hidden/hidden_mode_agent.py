@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from goalinf.agents.agent import Agent, Axes, parts_of
 from goalinf.agents.planning_agent import over_conditions
 from goalinf.agents.policy import HiddenModes, Policy
-from goalinf.planning.parameters import Part
+from goalinf.planning.parameters import Part, part_of_kind
 from goalinf.precision import cast
 from goalinf.rewards import Reward
 from goalinf.worlds import MDP, World
@@ -59,11 +59,12 @@ class HiddenModeAgent(Agent):
     process: ModeProcess
     name: str = eqx.field(static=True, default="agent")
 
+    def __init__(self, agent: object, process: object, name: str = "agent"):
+        if not isinstance(agent, Agent) or isinstance(agent, HiddenModeAgent):
+            raise ValueError(f"agent is {agent!r}; expected an agent without hidden modes")
+        self.agent, self.process, self.name = agent, part_of_kind("process", process, ModeProcess), name
+
     def __check_init__(self) -> None:
-        if not isinstance(self.agent, Agent) or isinstance(self.agent, HiddenModeAgent):
-            raise ValueError(f"agent is {self.agent!r}; expected an agent without hidden modes")
-        if not isinstance(self.process, ModeProcess):
-            raise ValueError(f"process is {self.process!r}; expected one such as goalinf.agents.Abandoning(hazard=0.1)")
         self.check_names()
         self.process.check_agent(self.agent)
 

@@ -15,7 +15,7 @@ from goalinf.agents.parts.noise import Noise
 from goalinf.agents.planning_agent import PlanningAgent
 from goalinf.agents.policy import Memory, Policy, Row
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import Part
+from goalinf.planning.parameters import Part, part_of_kind
 from goalinf.precision import cast
 from goalinf.rewards import Reward
 from goalinf.worlds import MDP, World
@@ -58,11 +58,12 @@ class MemoryAgent(Agent):
     process: MemoryProcess
     name: str = eqx.field(static=True, default="agent")
 
+    def __init__(self, agent: object, process: object, name: str = "agent"):
+        if not isinstance(agent, PlanningAgent):
+            raise ValueError(f"agent is {agent!r}; expected a planning agent, without a memory or hidden modes")
+        self.agent, self.process, self.name = agent, part_of_kind("process", process, MemoryProcess), name
+
     def __check_init__(self) -> None:
-        if not isinstance(self.agent, PlanningAgent):
-            raise ValueError(f"agent is {self.agent!r}; expected a planning agent, without a memory or hidden modes")
-        if not isinstance(self.process, MemoryProcess):
-            raise ValueError(f"process is {self.process!r}; expected one such as goalinf.agents.ChoiceKernel(0.5, 1.0)")
         self.check_names()
 
     @property

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -19,10 +20,10 @@ from goalinf.data import Trajectories
 from goalinf.files import restored, written_whole
 from goalinf.inference.results.checksum import read, sealed, verified, write_store
 from goalinf.inference.results.fit import Fit
-from goalinf.inference.results.serialize import Reader, UnstorableError, Writer
+from goalinf.inference.results.serialize import Reader, UnknownClassError, UnstorableError, Writer
 from goalinf.precision import computing_in
 
-FORMAT = 2
+FORMAT = 3  # of the file; 3: agents by kind
 _FITTED = "fitted"  # the group that holds world, agent, reward and data
 _OWN = (
     "this fit is of a model of your own, and a function cannot be kept in a file: world, agent and reward are not "
@@ -192,6 +193,7 @@ def _groups(fit: Fit) -> dict[str, xr.Dataset]:
             contents["model"] = {name: writer.structure(getattr(fit, name)) for name in ("world", "agent", "reward")}
         except UnstorableError as lost:
             attrs["not_kept"] = f"world, agent and reward were not kept in the file: {lost}"
+            warnings.warn(f"{attrs['not_kept']}. Draws, labels and data are kept", UserWarning)
     else:
         attrs.setdefault("not_kept", _OWN)
     try:
@@ -221,7 +223,11 @@ def _fit(groups: Mapping[str, xr.Dataset]) -> Fit:
     tree.attrs = contents["attrs"]
     with computing_in("float64"):  # parameters of priors keep their digits
         reader = Reader(arrays, contents["records"])
-        model = {name: reader.value(part) for name, part in contents.get("model", {}).items()}
+        try:
+            model = {name: reader.value(part) for name, part in contents.get("model", {}).items()}
+        except UnknownClassError as lost:
+            model = {}
+            tree.attrs["not_kept"] = f"world, agent and reward of the file could not be read: {lost}"
     return Fit(tree, reader.value(contents["data"]), **model)
 
 

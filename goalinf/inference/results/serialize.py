@@ -38,9 +38,10 @@ _OPEN = (Agent, Part, Reward)
 
 
 def _subclasses(kind: type) -> Iterator[type]:
-    for one in kind.__subclasses__():
-        yield one
-        yield from _subclasses(one)
+    subclass: type
+    for subclass in kind.__subclasses__():
+        yield subclass
+        yield from _subclasses(subclass)
 
 
 def _class_name(kind: type) -> str:
@@ -61,8 +62,8 @@ def _class_named(name: str) -> type:
     UnknownClassError
         Where no such class has been defined or imported.
     """
-    known = {_class_name(kind): kind for base in _OPEN for kind in _subclasses(base)}
-    known |= {_class_name(kind): kind for kind in _FIXED}
+    known: dict[str, type] = {_class_name(kind): kind for base in _OPEN for kind in _subclasses(base)}
+    known.update({_class_name(kind): kind for kind in _FIXED})
     if name in known:
         return known[name]
     module, _, qualified = name.partition(":")
@@ -228,13 +229,25 @@ class Reader:
         self._arrays = arrays
         self._made: list[Any] = []
         for record in records:
-            make, names = _made(_class_named(record["class"]))
-            fields = {name: self.value(part) for name, part in record["fields"].items()}
-            # Files that were written before an argument existed leave it at its default.
-            self._made.append(make(**{name: fields[name] for name in names if name in fields}))
+            try:
+                self._made.append(self._record(record))
+            except UnknownClassError as error:  # matters only where the record is asked for
+                self._made.append(error)
+
+    def _record(self, record: dict[str, Any]) -> Any:
+        make, names = _made(_class_named(record["class"]))
+        fields = {name: self.value(part) for name, part in record["fields"].items()}
+        # Files that were written before an argument existed leave it at its default.
+        return make(**{name: fields[name] for name in names if name in fields})
 
     def value(self, structure: Any) -> Any:
-        """The value that has this structure."""
+        """The value that has this structure.
+
+        Raises
+        ------
+        UnknownClassError
+            Where it holds a record of a class that is not known in this program.
+        """
         if isinstance(structure, list):
             return [self.value(part) for part in structure]
         if not isinstance(structure, dict):
@@ -242,7 +255,10 @@ class Reader:
         if "array" in structure:
             return self._arrays[structure["array"]]
         if "record" in structure:
-            return self._made[structure["record"]]
+            made = self._made[structure["record"]]
+            if isinstance(made, UnknownClassError):
+                raise made
+            return made
         if "tuple" in structure:
             return tuple(self.value(part) for part in structure["tuple"])
         if "mapping" in structure:
