@@ -8,5 +8,6 @@ def route(request):
     """Both solvers: SciPy's factorization on the host, and the compiled one."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "compiled":
-            patch.setattr("goalinf.agents.planning_agent.factorable", lambda mdp: False)
+            for module in ("agent", "planning_agent"):
+                patch.setattr(f"goalinf.agents.{module}.factorable", lambda mdp: False)
         yield request.param

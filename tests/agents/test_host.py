@@ -13,7 +13,6 @@ from problems import LARGE, WORLDS
 
 import goalinf as gi
 from goalinf.agents import solve
-from goalinf.agents.planning_agent import plan_goals
 from goalinf.planning.bellman import Problem, backup
 from goalinf.planning.solution import residual
 from goalinf.planning.solvers import newton, newton_numpy
@@ -97,7 +96,7 @@ def test_several_goals_at_once_and_one_by_one(name, slip, discount, make, horizo
     world = gi.gridworld(**MAZES[name], discount=discount, slip=slip)
     agent, rewards = make(beta=3.0, horizon=horizon), goals_of(world)
     with computing_in("float64"):
-        together = plan_goals(agent, world.mdp, rewards)
+        together = agent.planning.policies_of_goals(world.mdp, rewards)
         monkeypatch.setattr(newton_numpy, "_best_ways", lambda problem: np.full(problem.pinned.shape, np.nan))
         alone = [agent.policies(world.mdp, reward) for reward in rewards]
     assert on_host(together)
@@ -111,10 +110,10 @@ def test_several_goals_at_once_and_one_by_one(name, slip, discount, make, horizo
 def test_choices_of_one_outcome_need_no_linear_system(discount, monkeypatch):
     monkeypatch.setattr(newton_numpy, "Factors", None)
     maze = gi.gridworld(MAZES["open"]["text"], discount=discount)
-    found = plan_goals(gi.agents.boltzmann(beta=1.0), maze.mdp, goals_of(maze))
+    found = gi.agents.boltzmann(beta=1.0).policies_of_goals(maze.mdp, goals_of(maze))
     np.testing.assert_array_equal(found.residual, 0.0)
     with pytest.raises(TypeError):
-        plan_goals(gi.agents.soft_optimal(beta=1.0), maze.mdp, goals_of(maze))
+        gi.agents.soft_optimal(beta=1.0).policies_of_goals(maze.mdp, goals_of(maze))
 
 
 def test_circles_that_pay_have_values():

@@ -10,7 +10,6 @@ from problems import A, S, random_problem
 
 import goalinf as gi
 from goalinf.agents import CVaR, solve
-from goalinf.agents.planning_agent import plan_goals
 from goalinf.precision import computing_in
 
 BETA = golden.G3_BETA
@@ -49,7 +48,7 @@ def test_default_policies_are_cut_to_what_is_available(default):
 def test_goals_are_planned_for_together_as_one_by_one(agent):
     rewards = [G3_REWARD, gi.ActionReward(-golden.G3_R)]
     with computing_in("float64"):
-        together = plan_goals(agent, G3.mdp, rewards)
+        together = agent.planning.policies_of_goals(G3.mdp, rewards)
     for log_probs, reward in zip(together.log_probs, rewards, strict=True):
         np.testing.assert_allclose(np.exp(log_probs), agent.policy(G3, reward), atol=1e-12)
 
