@@ -13,6 +13,7 @@ from problems import random_problem
 
 import goalinf as gi
 from goalinf.agents import (
+    Agent,
     CVaR,
     DefaultPolicy,
     EntropicRisk,

@@ -15,6 +15,7 @@ from problems import A, S, seeds
 import goalinf as gi
 from goalinf.agents import (
     Abandoning,
+    Agent,
     ForeseesSlips,
     HiddenModeAgent,
     Lapse,

@@ -12,7 +12,7 @@ from goalinf.precision import cast, computing_in, on_host
 
 S, A = 4, 3
 AGENTS = {"mce": gi.agents.soft_optimal, "boltzmann_q": gi.agents.boltzmann}
-compiled = jax.jit(plan)
+compiled = jax.jit(lambda agent, *args: agent.policies(*args))
 problems = {
     "drawn": worlds(S, A, one_shape=True),
     "reward": rewards((S, A)),

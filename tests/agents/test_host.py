@@ -29,7 +29,7 @@ def test_host_agrees_with_compiled_code(name, make, horizon):
     agent = make(beta=3.0, horizon=horizon)
     with computing_in("float64"):
         here = agent.policies(world.mdp, reward)
-        there = jax.device_get(jax.jit(plan)(*cast((agent, world.mdp, reward))))
+        there = jax.device_get(jax.jit(lambda agent, *args: agent.policies(*args))(*cast((agent, world.mdp, reward))))
     assert on_host(here)
     np.testing.assert_allclose(here.log_probs, there.log_probs, atol=1e-9)
     np.testing.assert_allclose(here.values, there.values, atol=1e-9)
@@ -65,7 +65,10 @@ def test_an_undiscounted_maze_of_many_states():
     expected = [-steps.get(i, maze.n_states) for i in range(maze.n_states)]
     with computing_in("float64"):
         agent = gi.agents.boltzmann(beta=2.0)
-        for found in (agent.policies(maze.mdp, goal), jax.jit(plan)(*cast((agent, maze.mdp, goal)))):
+        for found in (
+            agent.policies(maze.mdp, goal),
+            jax.jit(lambda agent, *args: agent.policies(*args))(*cast((agent, maze.mdp, goal))),
+        ):
             np.testing.assert_allclose(np.asarray(found.values), 2.0 * np.array(expected), atol=1e-9)
 
 

@@ -130,7 +130,7 @@ def test_the_slope_of_a_prior_with_a_mean(mean):
         ]
     )
 
-    def marginal_likelihood(scale):
+    def evidence(scale):
         return special.logsumexp(logs + stats.norm(scale * mean, scale * sd).logpdf(weights)) + np.log(
             np.ptp(weights) / 600
         )
