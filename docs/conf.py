@@ -101,19 +101,20 @@ intersphinx_mapping = {
 
 # The reference lists what `goalinf.__all__` lists, by room: the module that defines a name is the room it belongs to.
 ROOMS = {
-    "worlds": ("Worlds", "Where someone acts: states, actions, what follows what. No reward."),
-    "rewards": ("Rewards", "What someone wants. The thing that is inferred."),
-    "agents": ("Agents", "How someone plans and chooses: beliefs, planner, choice, execution."),
+    "worlds": ("Worlds", "States, actions and transition probabilities, without a reward."),
+    "rewards": ("Rewards", "Rewards of states, actions, transitions, features and goals."),
+    "agents": ("Agents", "Beliefs, planner, choice rule and noise; hidden modes and memories."),
+    "planning": ("Planning", "Bellman problems, risk measures and solvers."),
     "behavior": ("Behavior", "Trajectories as a distribution, given a world, an agent and a reward."),
     "data": ("Data", "From tables to trajectories and back, every row checked."),
-    "infer": ("Inference", "Posteriors over rewards, goals and the parameters of agents."),
-    "identify": ("Identification", "What the data could say, what they did say, and how far two rewards are apart."),
-    "imitation": ("Imitation", "Doing as the demonstrator did."),
+    "inference": ("Inference", "Posteriors over rewards, goals and the parameters of agents."),
+    "identify": ("Identification", "Identifiability, distances between rewards, and the audit of a posterior."),
+    "imitation": ("Imitation", "Policies from demonstrations."),
     "preferences": ("Preferences", "Rewards from comparisons."),
-    "assistance": ("Assistance", "Helping someone whose goal is uncertain."),
+    "assistance": ("Assistance", "Assistance under uncertainty about the goal."),
     "workflow": ("Workflow", "Recovery, calibration, predictive checks, comparison."),
     "plot": ("Plots", "Every function returns a matplotlib figure or axes."),
-    "": ("Everywhere", "Errors and settings that every room shares."),
+    "": ("Errors", "Errors and warnings of all modules."),
 }
 
 
@@ -138,17 +139,29 @@ def catalogue():
     return text + "\n".join(tools)
 
 
+DOCUMENTED = ("agents", "errors", "identify", "inference", "planning", "plot")  # rooms with names beyond the main path
+
+
+def public_names(module, prefix="", seen=None):
+    """Public names of a module with what they name, and those of the rooms beyond the main path, each once."""
+    seen = {} if seen is None else seen
+    things = [(name, getattr(module, name)) for name in module.__all__]
+    for name, thing in things:
+        if not isinstance(thing, types.ModuleType) and id(thing) not in seen:
+            seen[id(thing)] = thing
+            yield prefix + name, thing
+    for name, thing in things:
+        if isinstance(thing, types.ModuleType) and (prefix or name in DOCUMENTED):
+            yield from public_names(thing, f"{prefix}{name}.", seen)
+
+
 def write_reference():
-    """Write ``api/index.rst`` from ``goalinf.__all__``; a public module stands for the names it lists itself."""
+    """Write ``api/index.rst``: the main path, and the names of the rooms beyond it."""
     rooms = {room: [] for room in ROOMS}
-    for name in goalinf.__all__:
-        thing = getattr(goalinf, name)
+    for name, thing in public_names(goalinf):
         defined = getattr(thing, "__module__", None) or getattr(thing, "__name__", "")
-        if not defined.startswith("goalinf"):
-            continue  # a constant
         room = (defined.split(".") + [""])[1]
-        names = [f"{name}.{inner}" for inner in getattr(thing, "__all__", ())] or [name]
-        rooms[room if room in rooms else ""] += names
+        rooms[room if room in rooms else ""].append(name)
     text = "API reference\n=============\n\n.. currentmodule:: goalinf\n"
     for room, names in rooms.items():
         if names:

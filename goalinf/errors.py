@@ -1,4 +1,6 @@
-"""Errors that are not simply a wrong value; warnings that no data can tell, and that there are several answers."""
+"""Errors of solvers and precision; warnings about unidentified parameters and several solutions."""
+
+__all__ = ["ConvergenceError", "PrecisionError", "SeveralSolutionsWarning", "UnidentifiedWarning"]
 
 
 class ConvergenceError(RuntimeError):

@@ -1,7 +1,9 @@
 """Planning: Bellman problems, risk measures and solvers. Nothing here knows an agent."""
 
 from goalinf.planning.bellman import Problem
+from goalinf.planning.facts import Facts
 from goalinf.planning.parameters import Part
+from goalinf.planning.risk import RiskMeasure
 from goalinf.planning.solution import Plan
 
-__all__ = ["Part", "Plan", "Problem"]
+__all__ = ["Facts", "Part", "Plan", "Problem", "RiskMeasure"]
