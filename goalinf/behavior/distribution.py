@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 import jax
@@ -216,16 +216,17 @@ class Behavior(dist.Distribution):
         return jnp.stack([score(policy, value) for policy in self.policies])[:, None]
 
     def by_option(
-        self, value: Trajectories
-    ) -> tuple[Float[Array | np.ndarray, " K"], Float[Array | np.ndarray, "K N"]]:
+        self, value: Trajectories, *, each: Literal["trajectory", "step"] = "trajectory"
+    ) -> tuple[Float[Array | np.ndarray, " K"], Float[Array | np.ndarray, "K N *T"]]:
         """Log weights of the options of a mixture, and the log-probability of every trajectory under each, in nats.
 
-        One agent is one option of weight one.
+        One agent is one option of weight one. With ``each="step"``: the log-probability of every choice.
         """
 
         def scored(value: Trajectories) -> Any:
             log_weights = self.agent.log_weights if isinstance(self.agent, Mixture) else jnp.zeros(1)
-            return log_weights, jnp.stack([score_steps(policy, value).sum(-1) for policy in self.policies])
+            scores = jnp.stack([score_steps(policy, value) for policy in self.policies])
+            return log_weights, scores if each == "step" else scores.sum(-1)
 
         return self._scored(scored, value)
 

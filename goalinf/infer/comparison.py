@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from goalinf.agents import Mixture
 from goalinf.checks import check_choice
 from goalinf.data import Trajectories
 from goalinf.data.arrays import many
 from goalinf.infer import _arviz
-from goalinf.infer.density import Density
 from goalinf.infer.diagnostics import KHAT, Algorithm
 from goalinf.infer.fit import Fit
 from goalinf.infer.labeled import pointwise
-from goalinf.infer.resume import posterior_of
+from goalinf.infer.left_out import Unit, depend, given_the_rest
+from goalinf.infer.resume import density_of
 from goalinf.precision import computing_in
 
-Unit = Literal["trajectory", "step", "subject"]
 _DRAWS = 1000  # more draws add little to LOO
 _NUMBERS = 50_000_000  # numbers by draw and step that are held in memory at once
 
@@ -34,6 +34,11 @@ def compare(fits: Mapping[str, Fit], *, unit: Unit = "trajectory") -> pd.DataFra
     by Pareto-smoothed importance sampling. The unit i is what a new observation would be: another choice in the same
     walks (``"step"``), another walk of the same people, or another person. Fits of a world and of the same world with
     memory have the same data.
+
+    Where each trajectory, each subject, or all of the data are one of several agents (``gi.one_of``, ``gi.mixture``),
+    the density of a unit is given all others: the other choices of a subject say which agent the subject is. With
+    latent modes, habits or learning, the density of a choice (``"step"``) is given the earlier choices of its
+    trajectory.
 
     Parameters
     ----------
@@ -60,7 +65,8 @@ def compare(fits: Mapping[str, Fit], *, unit: Unit = "trajectory") -> pd.DataFra
     ------
     ValueError
         Where there are fewer than two fits, their data differ or are not trajectories, there is a single unit, or a
-        model of your own was loaded from a file and steps are asked for.
+        model of your own was loaded from a file and steps are asked for, or smaller units than those that are one of
+        several agents each.
 
     References
     ----------
@@ -157,8 +163,11 @@ def loo(fit: Fit, unit: str = "trajectory") -> Any:
     check_choice("unit", unit, get_args(Unit))
     check_trajectories(fit)
     draws = fit.posterior
-    scores = _by_step(fit) if unit == "step" else _by_trajectory(fit)
-    if unit == "subject":
+    if depend(fit, unit):
+        scores = _given_the_rest(fit, unit)
+    else:
+        scores = _by_step(fit) if unit == "step" else _by_trajectory(fit)
+    if unit == "subject" and not depend(fit, unit):
         subject = np.asarray(fit.data.subject)[np.asarray(fit.data.observed).any(1)]
         scores = np.stack([scores[:, :, subject == one].sum(-1) for one in np.unique(subject)], axis=-1)
     if scores.shape[-1] < 2:
@@ -186,6 +195,15 @@ def _by_trajectory(fit: Fit) -> np.ndarray:
         raise ValueError("this model scores nothing that goalinf can split: give it a site that is a gi.Behavior")
     scores = fit.tree["log_likelihood"].to_dataset()["choices"].values
     return scores[:, :, np.asarray(fit.data.observed).any(1)]
+
+
+def _given_the_rest(fit: Fit, unit: Unit) -> np.ndarray:
+    """Log density of every unit given all other data, ``(chains, kept draws, units)``."""
+    options = len(fit.agent.agents) if isinstance(fit.agent, Mixture) else 1
+    numbers = options * np.asarray(fit.data.observed).size
+    with computing_in(fit.tree.attrs["precision"]):
+        values = thinned(fit.posterior, max(1, min(_DRAWS, _NUMBERS // numbers) // fit.posterior.sizes["chain"]))
+        return given_the_rest(fit, values, unit)
 
 
 def _by_step(fit: Fit) -> np.ndarray:
@@ -222,11 +240,3 @@ def _fingerprint(data: Trajectories) -> str:
         array = np.asarray(values, "<i8")
         digest.update(f"{array.shape}".encode() + array.tobytes())
     return digest.hexdigest()
-
-
-def density_of(fit: Fit) -> Density:
-    """The model of a fit, made again where it came from a file."""
-    if fit.density is None and fit.agent is None:
-        lost = fit.tree.attrs.get("not_kept", "the model of this fit is not known")
-        raise ValueError(f"{lost}. For this the fit is needed that gi.infer returned")
-    return fit.density or posterior_of(fit).plain.density

@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.special import logsumexp
 
 from goalinf.agents import Mixture
+from goalinf.agents.alternatives import UNITS
 from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.data import Trajectories
 from goalinf.data.align import new_names
@@ -19,7 +20,6 @@ from goalinf.precision import computing_in
 from goalinf.worlds.world import label
 
 _DRAWS = 1000  # more draws add little to the mean of a density
-_COARSENESS = ("trajectory", "subject", "data")
 
 
 def held_out(
@@ -105,7 +105,7 @@ def held_out(
             known = [_responsibilities(fit)]
         else:
             by, scores, known = options_of_own_model(fit, values, data, model, new)
-    units = units_of(max(by, key=_COARSENESS.index), data)
+    units = units_of(max(by, key=UNITS.index), data)
     starts = [
         _starts(one, log_weights, members, fit, data)
         for one, (log_weights, _), members in zip(by, scores, known, strict=True)
