@@ -88,5 +88,5 @@ def test_own_models_and_what_draws_differ_in(tmp_path):
     assert float(fit.loo().elpd) == pytest.approx(plain.sum(), abs=0.1)
     again = gi.load(fit.save(tmp_path / "fit.nc"))
     assert again.loo("subject").elpd == fit.loo("subject").elpd
-    with pytest.raises(ValueError, match="the fit is needed that gi.infer returned"):
+    with pytest.raises(ValueError, match=r"the fit is needed that gi\.infer returned"):
         again.loo("trajectory")
