@@ -85,8 +85,8 @@ class Behavior(dist.Distribution):
         if contexts is None and like is not None:
             contexts = like.context_names
         self.setting = Setting.of(world, reward, contexts)
-        for index, one in enumerate(self.setting.worlds):
-            check_shapes(self.setting.rewards[min(index, len(self.setting.rewards) - 1)], one)
+        for one, wanted in self.setting.distinct():
+            check_shapes(wanted, one)
         check_kind("agent", agent, (Agent, Mixture), "an agent, such as gi.soft_optimal(beta=1.0)")
         self.agent = agent
         if like is not None:

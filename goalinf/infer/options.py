@@ -53,7 +53,7 @@ def options_of_agent(
     draws = {site.name: values[site.name] for site in sites}
     one_agent, one_reward = fill(fit.agent, reward, {name: found[0] for name, found in draws.items()})
     known = Setting.of(world, one_reward, contexts)
-    for place, known_reward in known.pairs():
+    for place, known_reward in known.distinct():
         check_plannable(one_agent, place, known_reward)
     agent, wanted, bare = own_arrays(fit.agent), own_arrays(reward), data.unlabeled()
 

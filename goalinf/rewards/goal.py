@@ -76,7 +76,7 @@ class GoalReward(Reward):
 
     def pinned(self, mdp: MDP) -> tuple[Bool[Array | np.ndarray, " S"], Float[Array | np.ndarray, ""]]:
         """The dead ends, terminal states that are not the goal among them, and their value."""
-        return (self.dead | mdp.terminal) & ~self.goal, self.dead_end
+        return (self.dead | mdp.terminal) & ~self.goal, namespace(self.dead_end).asarray(self.dead_end)
 
 
 def goals(
