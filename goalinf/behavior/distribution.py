@@ -205,7 +205,7 @@ class Behavior(dist.Distribution):
 
         In the order of their numbers, with those left out that no trajectory belongs to; zero behind the last one.
         """
-        return self._by_group(self._matched(value))
+        return self._scored(self._by_group, value)
 
     def _by_group(self, value: Trajectories) -> Any:
         assert isinstance(self.agent, Mixture)

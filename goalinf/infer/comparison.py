@@ -21,6 +21,7 @@ from goalinf.infer.labeled import pointwise
 from goalinf.infer.left_out import Unit, depend, given_the_rest
 from goalinf.infer.resume import density_of
 from goalinf.precision import computing_in
+from goalinf.worlds import label
 
 _DRAWS = 1000  # more draws add little to LOO
 _NUMBERS = 50_000_000  # numbers by draw and step that are held in memory at once
@@ -101,9 +102,12 @@ def compare(fits: Mapping[str, Fit], *, unit: Unit = "trajectory") -> pd.DataFra
         check_trajectories(fit, f"the fit {name!r}")
     first, *others = fits
     for name in others:
-        if _fingerprint(fits[name].data) != _fingerprint(fits[first].data):
-            one, other = _counted(fits[first].data), _counted(fits[name].data)
-            told = f"both are {one}, with other states or choices" if one == other else f"{one}, and {other}"
+        data, reference = fits[name].data, fits[first].data
+        alike = _fingerprint(data) == _fingerprint(reference)
+        if not alike or not _same_names(data, reference):
+            one, other = _counted(reference), _counted(data)
+            what = "names of contexts" if alike else "states or choices"
+            told = f"both are {one}, with other {what}" if one == other else f"{one}, and {other}"
             raise ValueError(
                 f"the fits {first!r} and {name!r} are of different data ({told}): fit both to the same trajectories"
             )
@@ -225,7 +229,10 @@ def thinned(draws: xr.Dataset, most: int) -> dict[str, np.ndarray]:
 
 
 def _fingerprint(data: Trajectories) -> str:
-    """Hash of who chose what where; states of worlds with memory count as the node they stand for."""
+    """Hash of who chose what where; states of worlds with memory count as the node they stand for.
+
+    Contexts are numbered by where they occur first: data that are read again may number them in another order.
+    """
     states = np.array(data.states)
     worlds = data.labels.worlds if data.labels is not None else ()
     for number, world in enumerate(worlds):
@@ -236,7 +243,16 @@ def _fingerprint(data: Trajectories) -> str:
             )
             world = world.memory.base
     digest = hashlib.sha256()
-    for values in (states, data.actions, data.lengths, data.observed, data.subject, data.context):
+    context = pd.factorize(np.asarray(data.context))[0]
+    for values in (states, data.actions, data.lengths, data.observed, data.subject, context):
         array = np.asarray(values, "<i8")
         digest.update(f"{array.shape}".encode() + array.tobytes())
     return digest.hexdigest()
+
+
+def _same_names(one: Trajectories, other: Trajectories) -> bool:
+    """Tell whether every trajectory has the same context in both, where contexts have names."""
+    if one.named_contexts is None or other.named_contexts is None:
+        return True
+    named = [[label(data.context_names[number]) for number in data.context] for data in (one, other)]
+    return named[0] == named[1]

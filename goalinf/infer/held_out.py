@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+
 import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
 
 from goalinf.agents import Mixture
 from goalinf.agents.alternatives import UNITS
+from goalinf.agents.checks import check_shapes
 from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.data import Trajectories
 from goalinf.data.align import new_names
@@ -17,7 +20,8 @@ from goalinf.infer.density import Model
 from goalinf.infer.fit import Fit
 from goalinf.infer.options import options_of_agent, options_of_own_model, units_of
 from goalinf.precision import computing_in
-from goalinf.worlds.world import label
+from goalinf.rewards import digest
+from goalinf.worlds.world import World, label
 
 _DRAWS = 1000  # more draws add little to the mean of a density
 
@@ -191,6 +195,13 @@ def _check_arguments(
     if not own and model is not None:
         raise ValueError("model= is for a model of your own; this fit takes world= and reward=")
     known = not own and not any(site.name.startswith("reward.") for site in fit.sites)
+
+    def digest_in(name: Hashable, place: World) -> str:
+        wanted = fit.reward[name] if isinstance(fit.reward, Mapping) else fit.reward
+        assert wanted is not None
+        check_shapes(wanted, place)
+        return digest(wanted, place.mdp)
+
     check_same_conditions(
         data,
         fit.data,
@@ -199,6 +210,9 @@ def _check_arguments(
         remedy="model=: your model with the {0} of the new data, or the fitted model"
         if own
         else "{0}= with the {0} of the new data, or {0}=fit.{0}",
+        one_world=isinstance(fit.world, World),
+        one_reward=known and not isinstance(fit.reward, Mapping),
+        digest_in=digest_in if known else None,
     )
 
 

@@ -351,6 +351,8 @@ ENTRIES = {
     "log_prob_by_step": lambda data: gi.Behavior(END, AGENT, KNOWN).log_prob_by_step(data),
     "log_prob_by_trajectory": lambda data: gi.Behavior(END, AGENT, KNOWN).log_prob_by_trajectory(data),
     "mixture": lambda data: gi.Behavior(END, gi.lookahead(gi.one_of([1, 2]), 1.0), KNOWN).log_prob(data),
+    "by_option": lambda data: gi.Behavior(END, AGENT, KNOWN).by_option(data),
+    "by_group": lambda data: gi.Behavior(END, gi.lookahead(gi.one_of([1, 2]), 1.0), KNOWN).by_group(data),
     "mode_posterior": lambda data: gi.Behavior(END, gi.abandoning(0.1, 1.0), KNOWN).mode_posterior(data),
     "closed over": lambda data: jax.jit(lambda b: gi.Behavior(END, AGENT.at(beta=b), KNOWN).log_prob(data))(1.0),
     "goal_posterior": lambda data: gi.goal_posterior(END, AGENT.at(beta=2.0), gi.goals(END, {"b": "b"}), data),
