@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -18,11 +18,12 @@ from goalinf.infer import _arviz
 from goalinf.infer.diagnostics import KHAT, Algorithm
 from goalinf.infer.fit import Fit
 from goalinf.infer.labeled import pointwise
-from goalinf.infer.left_out import Unit, depend, given_the_rest
+from goalinf.infer.left_out import depend, given_the_rest
 from goalinf.infer.resume import density_of
 from goalinf.precision import computing_in
 from goalinf.worlds import label
 
+Unit = Literal["trajectory", "step", "subject"]
 _DRAWS = 1000  # more draws add little to LOO
 _NUMBERS = 50_000_000  # numbers by draw and step that are held in memory at once
 
@@ -169,11 +170,13 @@ def loo(fit: Fit, unit: str = "trajectory") -> Any:
     draws = fit.posterior
     if depend(fit, unit):
         scores = _given_the_rest(fit, unit)
+    elif unit == "step":
+        scores = _by_step(fit)
     else:
-        scores = _by_step(fit) if unit == "step" else _by_trajectory(fit)
-    if unit == "subject" and not depend(fit, unit):
-        subject = np.asarray(fit.data.subject)[np.asarray(fit.data.observed).any(1)]
-        scores = np.stack([scores[:, :, subject == one].sum(-1) for one in np.unique(subject)], axis=-1)
+        scores = _by_trajectory(fit)
+        if unit == "subject":
+            subject = np.asarray(fit.data.subject)[np.asarray(fit.data.observed).any(1)]
+            scores = np.stack([scores[:, :, subject == one].sum(-1) for one in np.unique(subject)], axis=-1)
     if scores.shape[-1] < 2:
         raise ValueError(
             f"the data hold a single {unit}, and nothing is left when it is left out; choose a smaller unit"
@@ -201,7 +204,7 @@ def _by_trajectory(fit: Fit) -> np.ndarray:
     return scores[:, :, np.asarray(fit.data.observed).any(1)]
 
 
-def _given_the_rest(fit: Fit, unit: Unit) -> np.ndarray:
+def _given_the_rest(fit: Fit, unit: str) -> np.ndarray:
     """Log density of every unit given all other data, ``(chains, kept draws, units)``."""
     options = len(fit.agent.agents) if isinstance(fit.agent, Mixture) else 1
     numbers = options * np.asarray(fit.data.observed).size

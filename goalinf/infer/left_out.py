@@ -21,16 +21,14 @@ from goalinf.infer.fit import Fit
 from goalinf.infer.options import Scores, options_of_agent, units_of
 from goalinf.infer.resume import density_of
 
-Unit = Literal["trajectory", "step", "subject"]
 
-
-def depend(fit: Fit, unit: Unit) -> bool:
+def depend(fit: Fit, unit: str) -> bool:
     """True where several units of this kind are choices of one of several agents, not known which."""
     order = ("step", *UNITS)
     return order.index(fit.tree.attrs.get("one_of_several", "step")) > order.index(unit)
 
 
-def given_the_rest(fit: Fit, values: Mapping[str, np.ndarray], unit: Unit) -> np.ndarray:
+def given_the_rest(fit: Fit, values: Mapping[str, np.ndarray], unit: str) -> np.ndarray:
     """Log density of every unit with an observed choice given all other data, by draw, ``(chains, draws, I)``.
 
     Parameters
@@ -97,10 +95,9 @@ def _given_others(log_weights: np.ndarray, scores: np.ndarray, units: np.ndarray
 
 def _sums(values: np.ndarray, group: np.ndarray) -> np.ndarray:
     """Sums over the last axis by group, in the order of the numbers of groups."""
-    ranks = _ranks(group)
-    sums = np.zeros((*values.shape[:-1], ranks.max() + 1))
-    np.add.at(sums, (..., ranks), values)
-    return sums
+    order = np.argsort(group, kind="stable")
+    first = np.unique(group[order], return_index=True)[1]
+    return np.add.reduceat(values[..., order].astype(float), first, axis=-1)
 
 
 def _ranks(numbers: np.ndarray) -> np.ndarray:
