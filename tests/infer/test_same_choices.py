@@ -307,7 +307,9 @@ def test_within_a_fit_lp_is_prior_and_log_likelihood():
     agent = gi.boltzmann(beta=1.0)
     data = gi.simulate(jax.random.key(1), HALL, agent, HALL_GOALS["c"], trajectories=6, steps=8, starts="s")
     assert (np.asarray(data.states)[:, :-1] == 2).any()  # past a
-    prior = gi.GoalReward(HALL_GOALS["a"].goal, HALL_GOALS["a"].dead, step_cost=dist.Normal(2.0, 0.2), dead_end=-7.0)
+    with pytest.raises(ValueError, match=r"step_cost is a prior \(Normal\), .*: give dead_end=, a number"):
+        gi.goals(HALL, {"a": "a"}, step_cost=dist.Normal(2.0, 0.2))
+    prior = gi.goals(HALL, {"a": "a"}, step_cost=dist.Normal(2.0, 0.2), dead_end=-7.0)["a"]
     fit = gi.infer(
         jax.random.key(0), HALL, agent=agent, reward=prior, data=data, draws=50, warmup=50, chains=2, progress=False
     )
