@@ -19,6 +19,7 @@ from goalinf.infer.comparison import check_trajectories, thinned
 from goalinf.infer.density import Model
 from goalinf.infer.fit import Fit
 from goalinf.infer.options import options_of_agent, options_of_own_model, units_of
+from goalinf.infer.resume import density_of
 from goalinf.precision import computing_in
 from goalinf.rewards import digest
 from goalinf.worlds.world import World, label
@@ -202,6 +203,7 @@ def _check_arguments(
         check_shapes(wanted, place)
         return digest(wanted, place.mdp)
 
+    one_world, one_reward = _one_for_all(fit) if model is None else (False, False)
     check_same_conditions(
         data,
         fit.data,
@@ -210,10 +212,19 @@ def _check_arguments(
         remedy="model=: your model with the {0} of the new data, or the fitted model"
         if own
         else "{0}= with the {0} of the new data, or {0}=fit.{0}",
-        one_world=isinstance(fit.world, World),
-        one_reward=known and not isinstance(fit.reward, Mapping),
+        one_world=one_world,
+        one_reward=one_reward,
         digest_in=digest_in if known else None,
     )
+
+
+def _one_for_all(fit: Fit) -> tuple[bool, bool]:
+    """Tell whether all contexts have one world, and one reward, in the model of a fit."""
+    if fit.agent is not None:
+        return isinstance(fit.world, World), not isinstance(fit.reward, Mapping)
+    density, data = density_of(fit), fit.data.unlabeled()
+    settings = [behavior.setting for behavior, _ in density.behaviors(density.sites(data), data)]
+    return all(len(one.worlds) == 1 for one in settings), all(len(one.rewards) == 1 for one in settings)
 
 
 def _table(fit: Fit, data: Trajectories, nats: np.ndarray) -> pd.DataFrame:

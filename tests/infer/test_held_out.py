@@ -170,6 +170,25 @@ def test_conditions_of_another_name(arm):
     assert np.isfinite(found).all()
 
 
+def test_conditions_of_another_name_in_own_models(arm):
+    """A model with one world and one reward says nothing of conditions with others."""
+    data = arm.data.select(np.asarray(arm.data.context) == 0)
+
+    def model(observed):
+        agent = gi.soft_optimal(beta=numpyro.sample("beta", dist.LogNormal(0.0, 1.0)))
+        numpyro.sample("choices", gi.Behavior(HALL, agent, CONTROL["a"]), obs=observed)
+
+    fit = gi.infer(0, model=model, data=data, **SETTINGS)
+    for reward, world, message in (
+        (TREATED["a"], HALL, "context 'c' were simulated with another reward than the fitted data.*model="),
+        (CONTROL["a"], SHARP, "context 'c' are of another world than the fitted data: discount differ.*model="),
+    ):
+        new = some(gi.soft_optimal(beta=2.0), 1, 3, reward={"c": reward}, world=world)
+        with pytest.raises(ValueError, match=message):
+            gi.held_out(fit, new)
+        assert np.isfinite(gi.held_out(fit, new, model=model)["log_density"]).all()
+
+
 def test_a_reward_that_is_the_same_in_another_world(arm):
     """The reward of the fit is known in a world in which other states end the episode."""
     ending = gi.gridworld("s.a", stay=True, terminal="a", discount=0.9)
