@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float
 
 from goalinf.agents.execution import AsIntended
 from goalinf.agents.modes import Modes
-from goalinf.agents.parts import INFINITY, SHARE, Part, Ranges, check_policy, check_shape
+from goalinf.agents.parts import INFINITY, SHARE, Part, Ranges, check_dead_ends, check_policy, check_shape
 from goalinf.agents.planning import follow, plan, plan_to_depths, plan_with
 from goalinf.agents.policy import Policy
 from goalinf.checks import check_count
@@ -156,6 +156,8 @@ class Subgoal(Part):
         """Refuse places of another world."""
         for name in ("places", "dead"):
             check_shape(name, getattr(self, name), (len(self.places), world.n_states), "place, state")
+        for place, dead in zip(self.places, self.dead, strict=True):
+            check_dead_ends("a subgoal", np.asarray(place), np.asarray(dead), world)
 
     def enact(self, agent: Any, mdp: MDP, reward: Reward) -> Policy:
         """One mode for each place, and the last one for the goal."""
@@ -250,7 +252,9 @@ class PlanNoise(Part):
 
     def enact(self, agent: Any, mdp: MDP, reward: Reward) -> Policy:
         """One mode for each draw; which one holds in a state does so for the whole trajectory."""
-        noise = np.random.default_rng(self.seed).normal(size=(self.draws, mdp.n_actions, mdp.n_states))
+        # By action, then by state: a world that is padded to the size of another has the same errors as by itself.
+        sources = (np.random.default_rng([self.seed, action]) for action in range(mdp.n_actions))
+        noise = np.stack([rng.normal(size=(mdp.n_states, self.draws)) for rng in sources]).transpose(2, 0, 1)
         policies = plan_with(agent, mdp, reward, self.plan_noise * cast(noise))
         modes = Modes(jnp.full(self.draws, -jnp.log(self.draws)), by_state=True)
         return _each(policies, modes, policies.ended[0])

@@ -9,6 +9,8 @@ import jax
 import numpy as np
 from numpyro.distributions import Delta, Distribution, ExpandedDistribution, Independent
 
+from goalinf.worlds.world import World, label
+
 INFINITY = float("inf")
 SHARE = (0.0, 1.0)
 Ranges = dict[str, tuple[float, float]]
@@ -127,3 +129,17 @@ def check_policy(name: str, policy: Any, world: Any, over: Any) -> None:
     if idle.any():
         state = world.states[int(idle.argmax())]
         raise ValueError(f"{name} gives no available action a probability above 0 in state {state!r}")
+
+
+def check_dead_ends(whose: str, goal: np.ndarray, dead: np.ndarray, world: World) -> None:
+    """Refuse dead ends of another world, in which other states cannot reach the goal."""
+    lost = ~world.can_reach(goal)
+    wrong = (((dead | world.mdp.terminal) & ~goal) != lost).nonzero()[0]
+    if wrong.size:
+        here, there = ("is", "is not") if lost[wrong[0]] else ("is not", "is")
+        more = f" ({wrong.size} such states)" if wrong.size > 1 else ""
+        raise ValueError(
+            f"the dead ends of {whose} are those of another world: state {label(world.states[wrong[0]])} {here} a dead "
+            f"end in this world and {there} one of them{more}. Make goals from the world that they are used in, "
+            "gi.goals(world, …), and give a mapping from context to reward where there are several worlds"
+        )
