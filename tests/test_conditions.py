@@ -226,6 +226,29 @@ def test_null_spaces_do_not_depend_on_the_order_of_worlds():
     np.testing.assert_allclose(first.singular_values, second.singular_values, atol=1e-10)
 
 
+@pytest.mark.parametrize(
+    "agent",
+    [
+        gi.agents.noisy_plan(plan_noise=0.7, beta=BETA, draws=3),
+        gi.agents.habitual(persistence=1.0, beta=BETA, by_state=True),
+    ],
+)
+def test_conditions_beside_larger_ones(agent):
+    """A world that is padded to more states and actions has the scores that it has by itself."""
+    worlds = {"small": gi.from_arrays(LAWS[0], discount=0.9), "large": gi.gridworld("....", discount=0.9)}
+    wants = {"small": VALUES[0][:, 0], "large": np.eye(4)[3]}
+    rewards = {name: gi.StateReward(values, on="arrival") for name, values in wants.items()}
+    walks = {"small": ([0, 1, 2, 1], [0, 1, 1]), "large": ([0, 1, 2, 3], [3, 3, 3])}
+    alone = [
+        float(gi.Behavior(worlds[name], agent, rewards[name]).log_prob(gi.Trajectories.of([states], [actions])))
+        for name, (states, actions) in walks.items()
+    ]
+    states, actions = zip(*walks.values(), strict=True)
+    together = gi.Trajectories.of(states, actions, context=[0, 1], contexts=list(walks))
+    found = gi.Behavior(worlds, agent, rewards).log_prob_by_trajectory(together)
+    np.testing.assert_allclose(found, alone, rtol=1e-10)
+
+
 def test_one_reward_for_worlds_with_states_in_another_order():
     """Numbers of a shared reward mean the same states and actions everywhere, or are refused."""
     here, there = (gi.from_arrays(LAWS[0], discount=0.9, states=names, actions=["x", "y"]) for names in ("abc", "acb"))

@@ -22,6 +22,7 @@ from goalinf.rewards import Alternatives, Reward
 from goalinf.worlds.names import check_alike
 
 By = Literal["subject", "trajectory", "data"]
+UNITS: tuple[By, ...] = ("trajectory", "subject", "data")  # from the finest to the coarsest
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

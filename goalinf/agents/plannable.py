@@ -6,12 +6,14 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from goalinf.errors import ConvergenceError, PrecisionError, SeveralSolutionsWarning
+from goalinf.planning.parameters import check_dead_ends
 from goalinf.planning.solution import LOG_PROB_ERROR, solved
 from goalinf.precision import Precision
-from goalinf.rewards import Reward, ended, pinned
+from goalinf.rewards import GoalReward, Reward, ended, pinned
 from goalinf.worlds import World
 from goalinf.worlds.world import label
 
@@ -47,13 +49,15 @@ def check_plannable(agent: Any, world: World, reward: Reward) -> None:
 
 
 def check_shapes(reward: Any, world: World) -> None:
-    """Every array of a reward fits the world.
+    """Every array of a reward fits the world, and so do the dead ends of a goal.
 
     Raises
     ------
     ValueError
-        Where one does not; both shapes are said.
+        Where a shape does not fit (both shapes are said), or dead ends are those of another world (a state is named).
     """
+    for option in getattr(reward, "options", ()):
+        check_shapes(option, world)
     mdp = world.mdp
     sizes = {"state": mdp.n_states, "action": mdp.n_actions, "successor": mdp.successors.shape[2]}
     for name, axes in reward.dims.items():
@@ -66,6 +70,8 @@ def check_shapes(reward: Any, world: World) -> None:
             )
     if hasattr(reward, "base"):
         check_shapes(reward.base, world)
+    if isinstance(reward, GoalReward) and not isinstance(reward.dead, jax.core.Tracer):
+        check_dead_ends("the GoalReward", np.asarray(reward.goal), np.asarray(reward.dead), world)
 
 
 def check_solved(residual: Any, values: Any, precision: Precision, agent: Any, worlds: Sequence[World]) -> None:

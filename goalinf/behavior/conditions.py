@@ -99,6 +99,10 @@ class Setting:
         count = range(len(self.contexts))
         return [(self.worlds[min(c, len(self.worlds) - 1)], self.rewards[min(c, len(self.rewards) - 1)]) for c in count]
 
+    def distinct(self) -> list[tuple[World, Reward]]:
+        """Every world with every reward that a context pairs it with, once."""
+        return list({(id(world), id(reward)): (world, reward) for world, reward in self.pairs()}.values())
+
     @property
     def world(self) -> World:
         """The world of the first context."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 import jax
@@ -86,8 +86,8 @@ class Behavior(dist.Distribution):
         if contexts is None and like is not None:
             contexts = like.context_names
         self.setting = Setting.of(world, reward, contexts)
-        for index, one in enumerate(self.setting.worlds):
-            check_shapes(self.setting.rewards[min(index, len(self.setting.rewards) - 1)], one)
+        for one, wanted in self.setting.distinct():
+            check_shapes(wanted, one)
         check_kind("agent", agent, (Agent, Mixture), "an agent, such as gi.agents.soft_optimal(beta=1.0)")
         self.agent = agent
         if like is not None:
@@ -206,7 +206,7 @@ class Behavior(dist.Distribution):
 
         In the order of their numbers, with those left out that no trajectory belongs to; zero behind the last one.
         """
-        return self._by_group(self._matched(value))
+        return self._scored(self._by_group, value)
 
     def _by_group(self, value: Trajectories) -> Any:
         assert isinstance(self.agent, Mixture)
@@ -217,16 +217,17 @@ class Behavior(dist.Distribution):
         return jnp.stack([score(policy, value) for policy in self.policies])[:, None]
 
     def by_option(
-        self, value: Trajectories
-    ) -> tuple[Float[Array | np.ndarray, " K"], Float[Array | np.ndarray, "K N"]]:
+        self, value: Trajectories, *, each: Literal["trajectory", "step"] = "trajectory"
+    ) -> tuple[Float[Array | np.ndarray, " K"], Float[Array | np.ndarray, "K N *T"]]:
         """Log weights of the options of a mixture, and the log-probability of every trajectory under each, in nats.
 
-        One agent is one option of weight one.
+        One agent is one option of weight one. With ``each="step"``: the log-probability of every choice.
         """
 
         def scored(value: Trajectories) -> Any:
             log_weights = self.agent.log_weights if isinstance(self.agent, Mixture) else jnp.zeros(1)
-            return log_weights, jnp.stack([score_steps(policy, value).sum(-1) for policy in self.policies])
+            scores = jnp.stack([score_steps(policy, value) for policy in self.policies])
+            return log_weights, scores if each == "step" else scores.sum(-1)
 
         return self._scored(scored, value)
 

@@ -279,8 +279,8 @@ def _walk(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Plan and roll out on the host's behalf, with every check; each group draws which agent it is."""
     check_known(agent, setting.rewards)
-    for index, one in enumerate(setting.worlds):
-        check_plannable(agent, one, setting.rewards[min(index, len(setting.rewards) - 1)])
+    for one, wanted in setting.distinct():
+        check_plannable(agent, one, wanted)
     one_world = len(setting.worlds) == 1
     with computing_in(precision) as chosen:
         mdp, policies = setting.mdp(), setting.plan_all(agent)

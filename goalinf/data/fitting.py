@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -165,7 +165,15 @@ class _Visits:
 
 
 def check_same_conditions(
-    data: Trajectories, fitted: Trajectories, *, worlds: bool, rewards: bool, remedy: str
+    data: Trajectories,
+    fitted: Trajectories,
+    *,
+    worlds: bool,
+    rewards: bool,
+    remedy: str,
+    one_world: bool = False,
+    one_reward: bool = False,
+    digest_in: Callable[[Hashable, World], str] | None = None,
 ) -> None:
     """Contexts of one name are one condition in new data and in data that were fitted.
 
@@ -177,6 +185,10 @@ def check_same_conditions(
         True where the worlds, or the known rewards, of the fit are used for the new data.
     remedy : str
         Arguments by which the error is avoided, with ``{0}`` for ``"world"`` or ``"reward"``.
+    one_world, one_reward : bool
+        True where the fit has one world, or one reward, for all contexts: those of other names are compared, too.
+    digest_in : callable, optional
+        Name of a fitted context, and a world -> digest of the reward of the fit in that world.
 
     Raises
     ------
@@ -185,22 +197,32 @@ def check_same_conditions(
     """
     if data.labels is None or fitted.labels is None:
         return
-    known = {name: number for number, name in enumerate(fitted.context_names)}
+    names, places, new_places = fitted.context_names, fitted.labels.worlds, data.labels.worlds
+    known = {name: number for number, name in enumerate(names)}
     for number, name in enumerate(data.context_names):
-        if name not in known:
-            continue
+        same, everywhere = [known[name]] if name in known else [], list(known.values())
         which = f"the data of context {name!r}" if len(known) > 1 or name != 0 else "the data"
-        if worlds and data.labels.worlds and fitted.labels.worlds:
-            here, there = data.labels.worlds[number], fitted.labels.worlds[known[name]]
-            if changed := _changed(here, there):
-                raise ValueError(
-                    f"{which} are of another world than the fitted data of that name: {changed} differ. Give "
-                    f"{remedy.format('world')} to score them in the fitted one"
-                )
-        simulated = data.labels.rewards and fitted.labels.rewards
-        if rewards and simulated and data.labels.rewards[number] != fitted.labels.rewards[known[name]]:
+        whose = "data of that name" if same else "data"
+        changes = {
+            k: _changed(new_places[number], places[k]) if places and new_places else ""
+            for k in same or (everywhere if one_world or one_reward else [])
+        }
+        compared = same or (everywhere if one_world else [])
+        if worlds and compared and all(changes[k] for k in compared):
             raise ValueError(
-                f"{which} were simulated with another reward than the fitted data of that name. Give "
+                f"{which} are of another world than the fitted {whose}: {changes[compared[0]]} differ. Give "
+                f"{remedy.format('world')} to score them in the fitted one"
+            )
+        compared = same or (everywhere if one_reward else [])
+        if not (rewards and data.labels.rewards and fitted.labels.rewards and compared):
+            continue
+        allowed = {fitted.labels.rewards[k] for k in compared}
+        for k in compared:  # the digest of a reward is another one in another world
+            if digest_in and changes[k] and digest_in(names[k], places[k]) == fitted.labels.rewards[k]:
+                allowed.add(digest_in(names[k], new_places[number]))
+        if data.labels.rewards[number] not in allowed:
+            raise ValueError(
+                f"{which} were simulated with another reward than the fitted {whose}. Give "
                 f"{remedy.format('reward')} to score them with the fitted one"
             )
 

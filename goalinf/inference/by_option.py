@@ -6,7 +6,7 @@ Of each behavior of a model there are scores of every trajectory under every opt
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -14,26 +14,33 @@ import numpy as np
 from scipy.special import log_softmax
 
 from goalinf.agents import Mixture
+from goalinf.agents.mixtures import By
 from goalinf.agents.plannable import check_plannable
 from goalinf.behavior import Behavior, check_data
 from goalinf.behavior.conditions import Rewards, Setting, Worlds
 from goalinf.data import Trajectories
 from goalinf.data.align import aligned, new_names
-from goalinf.inference.comparison import density_of
 from goalinf.inference.model.log_density import Density, Model
 from goalinf.inference.model.map_draws import mapped
 from goalinf.inference.model.priors import fill, find_sites, own_arrays
 from goalinf.inference.model.program_cache import recipe, shapes, shared
 from goalinf.inference.results.fit import Fit
+from goalinf.inference.resume import density_of
 
 Draws = Mapping[str, np.ndarray]
 Scores = list[tuple[np.ndarray, np.ndarray]]  # of every behavior, log weights (D, K) and log-likelihoods (D, K, N)
 
 
 def options_of_agent(
-    fit: Fit, values: Draws, data: Trajectories, world: Worlds | None, reward: Rewards | None
-) -> tuple[list[str], Scores]:
-    """Scores of the agent that was fitted, in these worlds and with these rewards."""
+    fit: Fit,
+    values: Draws,
+    data: Trajectories,
+    world: Worlds | None = None,
+    reward: Rewards | None = None,
+    *,
+    each: Literal["trajectory", "step"] = "trajectory",
+) -> tuple[list[By], Scores]:
+    """Scores of the agent that was fitted, in these worlds and with these rewards; default: those of the fit."""
     world, reward = fit.world if world is None else world, fit.reward if reward is None else reward
     assert fit.agent is not None
     assert world is not None
@@ -46,26 +53,26 @@ def options_of_agent(
     draws = {site.name: values[site.name] for site in sites}
     one_agent, one_reward = fill(fit.agent, reward, {name: found[0] for name, found in draws.items()})
     known = Setting.of(world, one_reward, contexts)
-    for place, known_reward in known.pairs():
+    for place, known_reward in known.distinct():
         check_plannable(one_agent, place, known_reward)
     agent, wanted, bare = own_arrays(fit.agent), own_arrays(reward), data.unlabeled()
 
     def options(draw: Mapping[str, Any], seen: Trajectories) -> Any:
-        return Behavior(world, *fill(agent, wanted, draw), contexts=contexts).by_option(seen)
+        return Behavior(world, *fill(agent, wanted, draw), contexts=contexts).by_option(seen, each=each)
 
-    by: list[str] = [fit.agent.by if isinstance(fit.agent, Mixture) else "trajectory"]
+    by: list[By] = [fit.agent.by if isinstance(fit.agent, Mixture) else "trajectory"]
     if not draws:
         log_weights, found = jax.device_get(options({}, bare))
         return by, [(log_weights[None], found[None])]
     listed = list(reward.items()) if isinstance(reward, Mapping) else reward
     made_of = recipe(world, agent, listed, contexts, jnp.result_type(float).name, shapes(bare))
-    program = shared(made_of, "options", lambda: mapped(options))
+    program = shared(made_of, ("options", each), lambda: mapped(options))
     return by, [jax.device_get(program(draws, (bare,)))]
 
 
 def options_of_own_model(
     fit: Fit, values: Draws, data: Trajectories, model: Model | None, new: list[Hashable]
-) -> tuple[list[str], Scores, list[np.ndarray | None]]:
+) -> tuple[list[By], Scores, list[np.ndarray | None]]:
     """Scores of every behavior in a user's own model, and log posterior probabilities of its options by unit."""
     subjects, contexts = fit.data.subject_names, fit.data.context_names
     others = new_names("context", data.context_names, contexts)
@@ -76,13 +83,8 @@ def options_of_own_model(
     else:
         density = Density.of(model, seen, jax.random.key(0))
     _check_drawn({name: np.shape(start) for name, start in density.sites(seen).items()}, values)
-    by: list[str] = []
-
-    def look(draw: Mapping[str, Any], data: Trajectories) -> None:  # traced: subjects may have no parameter
-        agents = [behavior.agent for behavior, _ in density.behaviors(dict(draw), data)]
-        by.extend(agent.by if isinstance(agent, Mixture) else "trajectory" for agent in agents)
-
-    jax.eval_shape(look, {name: found[0] for name, found in values.items()}, seen)
+    units = density.units({name: found[0] for name, found in values.items()}, seen)
+    by: list[By] = [one or "trajectory" for one in units]  # one agent is one option
     if not by:
         raise ValueError("this model scores nothing that goalinf can split: give it a site that is a gi.Behavior")
     scores = density.over_draws("options", density.options, values, seen)

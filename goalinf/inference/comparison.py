@@ -10,16 +10,18 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from goalinf.agents import Mixture
 from goalinf.checks import check_choice
 from goalinf.data import Trajectories
 from goalinf.data.arrays import many
 from goalinf.inference import _arviz
-from goalinf.inference.model.log_density import Density
+from goalinf.inference.left_out import depend, given_the_rest
 from goalinf.inference.results.assemble import pointwise
 from goalinf.inference.results.diagnostics import KHAT, Algorithm
 from goalinf.inference.results.fit import Fit
-from goalinf.inference.resume import posterior_of
+from goalinf.inference.resume import density_of
 from goalinf.precision import computing_in
+from goalinf.worlds import label
 
 Unit = Literal["trajectory", "step", "subject"]
 _DRAWS = 1000  # more draws add little to LOO
@@ -34,6 +36,12 @@ def compare(fits: Mapping[str, Fit], *, unit: Unit = "trajectory") -> pd.DataFra
     by Pareto-smoothed importance sampling. The unit i is what a new observation would be: another choice in the same
     walks (``"step"``), another walk of the same people, or another person. Fits of a world and of the same world with
     memory have the same data.
+
+    Where each trajectory, each subject, or all of the data are one of several agents (``gi.one_of``,
+    ``gi.agents.mixture``), the density of a unit is given all others: the other choices of a subject say which agent the
+    subject is. With
+    latent modes, habits or learning, the density of a choice (``"step"``) is given the earlier choices of its
+    trajectory.
 
     Parameters
     ----------
@@ -60,7 +68,8 @@ def compare(fits: Mapping[str, Fit], *, unit: Unit = "trajectory") -> pd.DataFra
     ------
     ValueError
         Where there are fewer than two fits, their data differ or are not trajectories, there is a single unit, or a
-        model of your own was loaded from a file and steps are asked for.
+        model of your own was loaded from a file and steps are asked for, or smaller units than those that are one of
+        several agents each.
 
     References
     ----------
@@ -95,9 +104,12 @@ def compare(fits: Mapping[str, Fit], *, unit: Unit = "trajectory") -> pd.DataFra
         check_trajectories(fit, f"the fit {name!r}")
     first, *others = fits
     for name in others:
-        if _fingerprint(fits[name].data) != _fingerprint(fits[first].data):
-            one, other = _counted(fits[first].data), _counted(fits[name].data)
-            told = f"both are {one}, with other states or choices" if one == other else f"{one}, and {other}"
+        data, reference = fits[name].data, fits[first].data
+        alike = _fingerprint(data) == _fingerprint(reference)
+        if not alike or not _same_names(data, reference):
+            one, other = _counted(reference), _counted(data)
+            what = "names of contexts" if alike else "states or choices"
+            told = f"both are {one}, with other {what}" if one == other else f"{one}, and {other}"
             raise ValueError(
                 f"the fits {first!r} and {name!r} are of different data ({told}): fit both to the same trajectories"
             )
@@ -158,10 +170,15 @@ def loo(fit: Fit, unit: str = "trajectory") -> Any:
     check_choice("unit", unit, get_args(Unit))
     check_trajectories(fit)
     draws = fit.posterior
-    scores = _by_step(fit) if unit == "step" else _by_trajectory(fit)
-    if unit == "subject":
-        subject = np.asarray(fit.data.subject)[np.asarray(fit.data.observed).any(1)]
-        scores = np.stack([scores[:, :, subject == one].sum(-1) for one in np.unique(subject)], axis=-1)
+    if depend(fit, unit):
+        scores = _given_the_rest(fit, unit)
+    elif unit == "step":
+        scores = _by_step(fit)
+    else:
+        scores = _by_trajectory(fit)
+        if unit == "subject":
+            subject = np.asarray(fit.data.subject)[np.asarray(fit.data.observed).any(1)]
+            scores = np.stack([scores[:, :, subject == one].sum(-1) for one in np.unique(subject)], axis=-1)
     if scores.shape[-1] < 2:
         raise ValueError(
             f"the data hold a single {unit}, and nothing is left when it is left out; choose a smaller unit"
@@ -189,6 +206,15 @@ def _by_trajectory(fit: Fit) -> np.ndarray:
     return scores[:, :, np.asarray(fit.data.observed).any(1)]
 
 
+def _given_the_rest(fit: Fit, unit: str) -> np.ndarray:
+    """Log density of every unit given all other data, ``(chains, kept draws, units)``."""
+    options = len(fit.agent.agents) if isinstance(fit.agent, Mixture) else 1
+    numbers = options * np.asarray(fit.data.observed).size
+    with computing_in(fit.tree.attrs["precision"]):
+        values = thinned(fit.posterior, max(1, min(_DRAWS, _NUMBERS // numbers) // fit.posterior.sizes["chain"]))
+        return given_the_rest(fit, values, unit)
+
+
 def _by_step(fit: Fit) -> np.ndarray:
     """Log-likelihood of every observed choice, ``(chains, kept draws, choices)``."""
     with computing_in(fit.tree.attrs["precision"]):
@@ -208,7 +234,10 @@ def thinned(draws: xr.Dataset, most: int) -> dict[str, np.ndarray]:
 
 
 def _fingerprint(data: Trajectories) -> str:
-    """Hash of who chose what where; states of worlds with memory count as the node they stand for."""
+    """Hash of who chose what where; states of worlds with memory count as the node they stand for.
+
+    Contexts are numbered by where they occur first: data that are read again may number them in another order.
+    """
     states = np.array(data.states)
     worlds = data.labels.worlds if data.labels is not None else ()
     for number, world in enumerate(worlds):
@@ -219,15 +248,16 @@ def _fingerprint(data: Trajectories) -> str:
             )
             world = world.memory.base
     digest = hashlib.sha256()
-    for values in (states, data.actions, data.lengths, data.observed, data.subject, data.context):
+    context = pd.factorize(np.asarray(data.context))[0]
+    for values in (states, data.actions, data.lengths, data.observed, data.subject, context):
         array = np.asarray(values, "<i8")
         digest.update(f"{array.shape}".encode() + array.tobytes())
     return digest.hexdigest()
 
 
-def density_of(fit: Fit) -> Density:
-    """The model of a fit, made again where it came from a file."""
-    if fit.density is None and fit.agent is None:
-        lost = fit.tree.attrs.get("not_kept", "the model of this fit is not known")
-        raise ValueError(f"{lost}. For this the fit is needed that gi.infer returned")
-    return fit.density or posterior_of(fit).plain.density
+def _same_names(one: Trajectories, other: Trajectories) -> bool:
+    """Tell whether every trajectory has the same context in both, where contexts have names."""
+    if one.named_contexts is None or other.named_contexts is None:
+        return True
+    named = [[label(data.context_names[number]) for number in data.context] for data in (one, other)]
+    return named[0] == named[1]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+
 import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
 
 from goalinf.agents import Mixture
+from goalinf.agents.mixtures import UNITS
+from goalinf.agents.plannable import check_shapes
 from goalinf.behavior.conditions import Rewards, Worlds
 from goalinf.data import Trajectories
 from goalinf.data.align import new_names
@@ -15,11 +19,12 @@ from goalinf.inference.by_option import options_of_agent, options_of_own_model, 
 from goalinf.inference.comparison import check_trajectories, thinned
 from goalinf.inference.model.log_density import Model
 from goalinf.inference.results.fit import Fit
+from goalinf.inference.resume import density_of
 from goalinf.precision import computing_in
-from goalinf.worlds.world import label
+from goalinf.rewards import digest
+from goalinf.worlds.world import World, label
 
 _DRAWS = 1000  # more draws add little to the mean of a density
-_COARSENESS = ("trajectory", "subject", "data")
 
 
 def log_predictive_density(
@@ -105,7 +110,7 @@ def log_predictive_density(
             known = [_responsibilities(fit)]
         else:
             by, scores, known = options_of_own_model(fit, values, data, model, new)
-    units = units_of(max(by, key=_COARSENESS.index), data)
+    units = units_of(max(by, key=UNITS.index), data)
     starts = [
         _starts(one, log_weights, members, fit, data)
         for one, (log_weights, _), members in zip(by, scores, known, strict=True)
@@ -189,6 +194,14 @@ def _check_arguments(
     if not own and model is not None:
         raise ValueError("model= is for a model of your own; this fit takes world= and reward=")
     known = not own and not any(site.name.startswith("reward.") for site in fit.sites)
+
+    def digest_in(name: Hashable, place: World) -> str:
+        wanted = fit.reward[name] if isinstance(fit.reward, Mapping) else fit.reward
+        assert wanted is not None
+        check_shapes(wanted, place)
+        return digest(wanted, place.mdp)
+
+    one_world, one_reward = _one_for_all(fit) if model is None else (False, False)
     check_same_conditions(
         data,
         fit.data,
@@ -197,7 +210,19 @@ def _check_arguments(
         remedy="model=: your model with the {0} of the new data, or the fitted model"
         if own
         else "{0}= with the {0} of the new data, or {0}=fit.{0}",
+        one_world=one_world,
+        one_reward=one_reward,
+        digest_in=digest_in if known else None,
     )
+
+
+def _one_for_all(fit: Fit) -> tuple[bool, bool]:
+    """Tell whether all contexts have one world, and one reward, in the model of a fit."""
+    if fit.agent is not None:
+        return isinstance(fit.world, World), not isinstance(fit.reward, Mapping)
+    density, data = density_of(fit), fit.data.unlabeled()
+    settings = [behavior.setting for behavior, _ in density.behaviors(density.sites(data), data)]
+    return all(len(one.worlds) == 1 for one in settings), all(len(one.rewards) == 1 for one in settings)
 
 
 def _table(fit: Fit, data: Trajectories, nats: np.ndarray) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from goalinf import interrupt
 from goalinf.checks import check_count, check_flag
 from goalinf.data import Trajectories
 from goalinf.inference.model.build import own_model, standard
-from goalinf.inference.model.log_density import Model
+from goalinf.inference.model.log_density import Density, Model
 from goalinf.inference.model.posterior import Posterior
 from goalinf.inference.model.site_labels import data_hash
 from goalinf.inference.results.assemble import assembled
@@ -132,6 +132,14 @@ def posterior_of(fit: Fit, *, model: Model | None = None, data: Any = None) -> P
         constants = fit.tree["constant_data"].to_dataset()
         coords |= {str(name): (column.dims[0], column.values) for name, column in constants.data_vars.items()}
     return own_model(key, model, fit.data if data is None else data, dims, coords)
+
+
+def density_of(fit: Fit) -> Density:
+    """The model of a fit, made again where it came from a file."""
+    if fit.density is None and fit.agent is None:
+        lost = fit.tree.attrs.get("not_kept", "the model of this fit is not known")
+        raise ValueError(f"{lost}. For this the fit is needed that gi.infer returned")
+    return fit.density or posterior_of(fit).plain.density
 
 
 def _same_data(fit: Fit, data: Any) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from numpyro.distributions import Delta, Distribution, ExpandedDistribution, Independent
 
 from goalinf.planning.facts import UNKNOWN, Facts
+from goalinf.worlds.world import World, label
 
 _Kind = TypeVar("_Kind", bound="Part")
 
@@ -149,3 +150,17 @@ def check_policy(name: str, policy: Any, world: Any, over: Any) -> None:
     if idle.any():
         state = world.states[int(idle.argmax())]
         raise ValueError(f"{name} gives no available action a probability above 0 in state {state!r}")
+
+
+def check_dead_ends(whose: str, goal: np.ndarray, dead: np.ndarray, world: World) -> None:
+    """Refuse dead ends of another world, in which other states cannot reach the goal."""
+    lost = ~world.can_reach(goal)
+    wrong = (((dead | world.mdp.terminal) & ~goal) != lost).nonzero()[0]
+    if wrong.size:
+        here, there = ("is", "is not") if lost[wrong[0]] else ("is not", "is")
+        more = f" ({wrong.size} such states)" if wrong.size > 1 else ""
+        raise ValueError(
+            f"the dead ends of {whose} are those of another world: state {label(world.states[wrong[0]])} {here} a dead "
+            f"end in this world and {there} one of them{more}. Make goals from the world that they are used in, "
+            "gi.goals(world, …), and give a mapping from context to reward where there are several worlds"
+        )

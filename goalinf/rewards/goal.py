@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Array, Bool, Float
+from numpyro.distributions import Distribution
 
 from goalinf.checks import check_kind
 from goalinf.precision import namespace
@@ -76,15 +77,15 @@ class GoalReward(Reward):
 
     def pinned(self, mdp: MDP) -> tuple[Bool[Array | np.ndarray, " S"], Float[Array | np.ndarray, ""]]:
         """The dead ends, terminal states that are not the goal among them, and their value."""
-        return (self.dead | mdp.terminal) & ~self.goal, self.dead_end
+        return (self.dead | mdp.terminal) & ~self.goal, namespace(self.dead_end).asarray(self.dead_end)
 
 
 def goals(
     world: World,
     places: Mapping[str, Any],
     *,
-    step_cost: float = 1.0,
-    bonus: float = 0.0,
+    step_cost: Leaf = 1.0,
+    bonus: Leaf = 0.0,
     dead_end: float | None = None,
 ) -> dict[str, GoalReward]:
     r"""One :class:`GoalReward` per named place.
@@ -95,14 +96,14 @@ def goals(
         Where the goals lie.
     places : mapping
         Name of the goal -> a state, a mark that several cells carry, or a list of states.
-    step_cost : float
+    step_cost : float or Distribution
         Utility lost per step, :math:`c`.
-    bonus : float
+    bonus : float or Distribution
         Utility of arriving, :math:`b`.
     dead_end : float, optional
         Value, in utility, of a state from which the goal cannot be reached, and of a terminal state of the world that
         is not the goal. Default: :math:`-c\,S`, as bad as a walk through every state of the world. Results depend on
-        it; see :class:`GoalReward`.
+        it; see :class:`GoalReward`. It has to be given where ``step_cost`` is a prior.
 
     Returns
     -------
@@ -112,7 +113,8 @@ def goals(
     Raises
     ------
     ValueError
-        Where there is no goal, a place is no state (a wall, outside the map), or a number is not finite.
+        Where there is no goal, a place is no state (a wall, outside the map), a number is not finite, or the step cost
+        is a prior and ``dead_end`` is not given.
 
     Examples
     --------
@@ -136,6 +138,13 @@ def goals(
     check_kind("places", places, Mapping, "a mapping from name to place, such as {'home': 'a'}")
     if not places:
         raise ValueError("no goals were given; name at least one place, such as {'home': 'a'}")
+    if dead_end is None:
+        if isinstance(step_cost, Distribution):
+            raise ValueError(
+                f"step_cost is a prior ({type(step_cost).__name__}), and the default value of a dead end is a multiple "
+                "of the step cost: give dead_end=, a number"
+            )
+        dead_end = -abs(step_cost) * world.n_states
     rewards = {}
     for name, place in places.items():
         several = isinstance(place, (list, set, frozenset))
@@ -148,11 +157,5 @@ def goals(
         goal = np.zeros(world.n_states, bool)
         goal[cells] = True
         dead = ~world.can_reach(goal)
-        rewards[name] = GoalReward(
-            goal,
-            dead,
-            step_cost=step_cost,
-            bonus=bonus,
-            dead_end=-abs(step_cost) * world.n_states if dead_end is None else dead_end,
-        )
+        rewards[name] = GoalReward(goal, dead, step_cost=step_cost, bonus=bonus, dead_end=dead_end)
     return rewards

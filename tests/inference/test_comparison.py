@@ -134,3 +134,19 @@ def test_held_out(fit, own, tmp_path):
     assert np.allclose(table["log_density"], logsumexp(density, axis=0) - np.log(20))
     assert gi.inference.log_predictive_density(gi.load(fit.save(tmp_path / "fit.nc")), data).equals(table)
     assert (gi.inference.log_predictive_density(own, data)["bits"] > 0).all()
+
+
+def test_contexts_of_compared_data_are_matched_by_name():
+    """Data that number their contexts in another order are the same data; with names exchanged they are others."""
+    rewards = {name: gi.StateReward(np.eye(3)[s], on="arrival") for name, s in (("pre", 0), ("post", 2))}
+    agent = gi.agents.soft_optimal(beta=1.0)
+    data = gi.simulate(0, HALL, agent, rewards, trajectories=2, steps=3)
+    arrays = {"lengths": data.lengths, "context": 1 - np.asarray(data.context)}
+    read = gi.Trajectories.of(data.states, data.actions, **arrays, contexts=("post", "pre"))
+    exchanged = gi.Trajectories.of(data.states, data.actions, **arrays, contexts=("pre", "post"))
+    mixture = gi.agents.mixture([agent, gi.agents.uniform()], by="trajectory")
+    fits = [gi.infer(0, HALL, agent=mixture, reward=rewards, data=d, chains=1) for d in (data, read, exchanged)]
+    table = gi.compare({"simulated": fits[0], "read": fits[1]})
+    np.testing.assert_allclose(table["elpd_diff"], 0.0, atol=1e-12)
+    with pytest.raises(ValueError, match="2 contexts, with other names of contexts"):
+        gi.compare({"simulated": fits[0], "exchanged": fits[2]})

@@ -41,7 +41,8 @@ def some(agent, seed, trajectories, steps=6, reward=WANTS, world=HALL):
 def scores(agents, data, reward=WANTS, world=HALL):
     """Log-likelihood of every trajectory under every agent, ``(K, N)``, from their policies."""
     tables = [np.log(agent.policy(world, reward).values) for agent in agents]
-    return np.array([table[data.states[:, :-1], data.actions].sum(1) for table in tables])
+    chosen = np.array([table[data.states[:, :-1], data.actions] for table in tables])
+    return np.where(data.observed, chosen, 0.0).sum(-1)
 
 
 TRAIN = named(some(AGENTS["idle"], 0, 5), ["ann", "ann", "bob", "bob", "cyd"])
@@ -157,6 +158,55 @@ def test_world_of_a_treated_arm(arm):
         gi.inference.log_predictive_density(arm, data)
     found = gi.inference.log_predictive_density(arm, data, world=SHARP)["log_density"]
     np.testing.assert_allclose(found, expected_density(arm, data, CONTROL, SHARP), atol=1e-10)
+
+
+def test_conditions_of_another_name(arm):
+    """One reward or one world for all contexts is that of the new ones, unless these come from others."""
+    (control,) = {name: reward for name, reward in CONTROL.items() if name == "a"}.values()
+    data = arm.data.select(np.asarray(arm.data.context) == 0)
+    fit = gi.infer(0, HALL, agent=arm.agent, reward=control, data=data, **SETTINGS)
+    treated = some(gi.agents.soft_optimal(beta=2.0), 1, 3, reward={"c": TREATED["a"]})
+    with pytest.raises(ValueError, match=r"context 'c' were simulated with another reward than the fitted data\. Give"):
+        gi.inference.log_predictive_density(fit, treated)
+    found = gi.inference.log_predictive_density(fit, treated, reward=TREATED["a"])["log_density"]
+    np.testing.assert_allclose(found, expected_density(fit, treated, {"c": TREATED["a"]}), atol=1e-10)
+    sharp = some(gi.agents.soft_optimal(beta=2.0), 1, 3, reward={"c": control}, world=SHARP)
+    with pytest.raises(ValueError, match=r"context 'c' are of another world than the fitted data: discount differ"):
+        gi.inference.log_predictive_density(fit, sharp)
+    found = gi.inference.log_predictive_density(
+        fit, some(gi.agents.soft_optimal(beta=2.0), 1, 3, reward={"c": control})
+    )["log_density"]
+    assert np.isfinite(found).all()
+
+
+def test_conditions_of_another_name_in_own_models(arm):
+    """A model with one world and one reward says nothing of conditions with others."""
+    data = arm.data.select(np.asarray(arm.data.context) == 0)
+
+    def model(observed):
+        agent = gi.agents.soft_optimal(beta=numpyro.sample("beta", dist.LogNormal(0.0, 1.0)))
+        numpyro.sample("choices", gi.Behavior(HALL, agent, CONTROL["a"]), obs=observed)
+
+    fit = gi.infer(0, model=model, data=data, **SETTINGS)
+    for reward, world, message in (
+        (TREATED["a"], HALL, "context 'c' were simulated with another reward than the fitted data.*model="),
+        (CONTROL["a"], SHARP, "context 'c' are of another world than the fitted data: discount differ.*model="),
+    ):
+        new = some(gi.agents.soft_optimal(beta=2.0), 1, 3, reward={"c": reward}, world=world)
+        with pytest.raises(ValueError, match=message):
+            gi.inference.log_predictive_density(fit, new)
+        assert np.isfinite(gi.inference.log_predictive_density(fit, new, model=model)["log_density"]).all()
+
+
+def test_a_reward_that_is_the_same_in_another_world(arm):
+    """The reward of the fit is known in a world in which other states end the episode."""
+    ending = gi.gridworld("s.a", stay=True, terminal="a", discount=0.9)
+    data = some(gi.agents.soft_optimal(beta=2.0), 1, 3, reward=CONTROL, world=ending)
+    found = gi.inference.log_predictive_density(arm, data, world=ending)["log_density"]
+    np.testing.assert_allclose(found, expected_density(arm, data, CONTROL, ending), atol=1e-10)
+    data = some(gi.agents.soft_optimal(beta=2.0), 1, 3, reward=TREATED, world=ending)
+    with pytest.raises(ValueError, match="context 'a' were simulated with another reward"):
+        gi.inference.log_predictive_density(arm, data, world=ending)
 
 
 def test_what_the_fit_did_not_draw(arm):

@@ -82,6 +82,49 @@ def test_a_rival_end_is_a_dead_end():
     np.testing.assert_allclose(found[0, 1:], [[0.017711, 0.982289], [0.000045, 0.999955]], rtol=0, atol=5e-7)
 
 
+def door(*, locked):
+    """A hall s with a door to the goal and a way to b and back; a locked door leads nowhere."""
+    rows = [("s", "door", "s" if locked else "goal"), ("s", "right", "b"), ("b", "left", "s"), ("goal", "right", "s")]
+    return gi.from_table(pd.DataFrame(rows, columns=["state", "action", "next_state"]), discount=0.9)
+
+
+def test_dead_ends_belong_to_a_world():
+    """Where a door is locked in one condition only, dead ends of one world are none of the other."""
+    worlds = {"open": door(locked=False), "locked": door(locked=True)}
+    assert worlds["open"].states == worlds["locked"].states
+    wants = {name: gi.goals(world, {"goal": "goal"}, dead_end=-50.0)["goal"] for name, world in worlds.items()}
+    one = worlds["open"]
+    walks = [[one.index(name) for name in "sbs"]] * 2
+    moves = [[one.action_index(name) for name in ("right", "left")]] * 2
+    data = gi.Trajectories.of(walks, moves, context=[0, 1], contexts=["open", "locked"])
+    agent = gi.agents.boltzmann(beta=1.0)
+    # By hand. Open: the door costs 1; to b and back 1 + .9 + .81. Locked: both moves end in a dead end, and b has one.
+    expected = [-np.log1p(np.exp(-1.0 + 1.0 + 0.9 + 0.81)), -np.log(2.0)]
+    found = gi.Behavior(worlds, agent, wants).log_prob_by_trajectory(data)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    message = "state b is not a dead end in this world and is one of them .2 such states.*gi.goals"
+    for wrong in (
+        lambda: gi.Behavior(worlds["open"], agent, wants["locked"]),
+        lambda: gi.Behavior(worlds, agent, wants["locked"]),
+        lambda: agent.policy(worlds["open"], wants["locked"]),
+        lambda: gi.goal_posterior(worlds["open"], agent, {"goal": wants["locked"]}, data.select([0])),
+        lambda: gi.Behavior(
+            worlds["open"], gi.agents.switching(switch=0.1, beta=1.0), gi.one_of({"goal": wants["locked"]})
+        ),
+        lambda: gi.Behavior(worlds, agent, {"open": wants["locked"], "locked": wants["locked"]}),
+    ):
+        with pytest.raises(ValueError, match=message):
+            wrong()
+    with pytest.raises(ValueError, match="state b is a dead end in this world and is not one of them"):
+        gi.Behavior(worlds["locked"], agent, wants["open"])
+    one_world = {"a": wants["open"], "b": wants["locked"]}
+    with pytest.raises(ValueError, match=message):
+        gi.simulate(0, worlds["open"], agent, one_world, trajectories=1, steps=1)
+    detour = gi.agents.subgoal(detour=0.5, beta=1.0, world=worlds["locked"], places=["goal"])
+    with pytest.raises(ValueError, match="dead ends of a subgoal are those of another world"):
+        detour.policy(worlds["open"], wants["open"])
+
+
 def test_the_value_of_a_dead_end_decides_results():
     """Both moves of the fork under goal A, by hand: the way back to a takes two steps, b is worth what dead_end says."""
     for dead_end in (0.0, -1.0, -4.0, -50.0):
@@ -270,7 +313,9 @@ def test_within_a_fit_lp_is_prior_and_log_likelihood():
     agent = gi.agents.boltzmann(beta=1.0)
     data = gi.simulate(jax.random.key(1), HALL, agent, HALL_GOALS["c"], trajectories=6, steps=8, starts="s")
     assert (np.asarray(data.states)[:, :-1] == 2).any()  # past a
-    prior = gi.GoalReward(HALL_GOALS["a"].goal, HALL_GOALS["a"].dead, step_cost=dist.Normal(2.0, 0.2), dead_end=-7.0)
+    with pytest.raises(ValueError, match=r"step_cost is a prior \(Normal\), .*: give dead_end=, a number"):
+        gi.goals(HALL, {"a": "a"}, step_cost=dist.Normal(2.0, 0.2))
+    prior = gi.goals(HALL, {"a": "a"}, step_cost=dist.Normal(2.0, 0.2), dead_end=-7.0)["a"]
     fit = gi.infer(
         jax.random.key(0), HALL, agent=agent, reward=prior, data=data, draws=50, warmup=50, chains=2, progress=False
     )
@@ -314,6 +359,10 @@ ENTRIES = {
     "log_prob_by_step": lambda data: gi.Behavior(END, AGENT, KNOWN).log_prob_by_step(data),
     "log_prob_by_trajectory": lambda data: gi.Behavior(END, AGENT, KNOWN).log_prob_by_trajectory(data),
     "mixture": lambda data: gi.Behavior(END, gi.agents.lookahead(depth=gi.one_of([1, 2]), beta=1.0), KNOWN).log_prob(
+        data
+    ),
+    "by_option": lambda data: gi.Behavior(END, AGENT, KNOWN).by_option(data),
+    "by_group": lambda data: gi.Behavior(END, gi.agents.lookahead(depth=gi.one_of([1, 2]), beta=1.0), KNOWN).by_group(
         data
     ),
     "mode_posterior": lambda data: gi.Behavior(END, gi.agents.abandoning(hazard=0.1, beta=1.0), KNOWN).mode_posterior(

@@ -49,7 +49,9 @@ class PlanNoise(ModeProcess):
 
     def policies(self, agent: Agent, mdp: MDP, reward: Reward) -> Policy:
         """One mode for each draw; which one holds in a state does so for the whole trajectory."""
-        noise = np.random.default_rng(self.seed).normal(size=(self.draws, mdp.n_actions, mdp.n_states))
+        # By action, then by state: a world that is padded to the size of another has the same errors as by itself.
+        sources = (np.random.default_rng([self.seed, action]) for action in range(mdp.n_actions))
+        noise = np.stack([rng.normal(size=(mdp.n_states, self.draws)) for rng in sources]).transpose(2, 0, 1)
         policies = agent.policies_with_errors(mdp, reward, self.plan_noise * cast(noise))
         modes = HiddenModes(jnp.full(self.draws, -jnp.log(self.draws)), by_state=True)
         return of_modes(policies, modes, policies.ended[0])

@@ -12,7 +12,7 @@ from goalinf.agents.agent import Agent
 from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, log_or_minus_infinity, of_modes, policies_of_rewards
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import SHARE, Ranges, check_shape
+from goalinf.planning.parameters import SHARE, Ranges, check_dead_ends, check_shape
 from goalinf.rewards import GoalReward, Reward, stack_rewards
 from goalinf.worlds import MDP, World
 
@@ -43,6 +43,8 @@ class Subgoal(ModeProcess):
         """Refuse places of another world."""
         for name in ("places", "dead"):
             check_shape(name, getattr(self, name), (len(self.places), world.n_states), "place, state")
+        for place, dead in zip(self.places, self.dead, strict=True):
+            check_dead_ends("a subgoal", np.asarray(place), np.asarray(dead), world)
 
     def policies(self, agent: Agent, mdp: MDP, reward: Reward) -> Policy:
         """One mode for each place, and the last one for the goal."""

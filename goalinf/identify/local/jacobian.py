@@ -175,8 +175,8 @@ def log_policy_jacobian(
     """
     setting = Setting.of(world, reward, contexts)
     check_known(agent, setting.rewards)
-    for index, one in enumerate(setting.worlds):
-        check_plannable(agent, one, setting.rewards[min(index, len(setting.rewards) - 1)])
+    for one, wanted in setting.distinct():
+        check_plannable(agent, one, wanted)
     if not agent.one_policy:
         raise ValueError(
             f"{agent.name} does not act by one policy: what it does depends on a hidden mode, or on what came before: "

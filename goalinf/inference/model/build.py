@@ -74,8 +74,8 @@ def standard(
     typical = {site.name: _typical(site) for site in sites}
     known_agent, known_reward = fill(agent, reward, typical)
     known = Setting.of(world, known_reward, data.context_names)
-    for index, one in enumerate(known.worlds):
-        check_plannable(known_agent, one, known.rewards[min(index, len(known.rewards) - 1)])
+    for one, wanted in known.distinct():
+        check_plannable(known_agent, one, wanted)
 
     _check_scale(agent, reward, sites, setting)
 

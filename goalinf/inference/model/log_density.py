@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Hashable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,8 @@ from numpyro.distributions import biject_to
 from numpyro.infer import init_to_median
 from numpyro.infer.util import constrain_fn, potential_energy
 
+from goalinf.agents import Mixture
+from goalinf.agents.mixtures import By
 from goalinf.behavior import Behavior
 from goalinf.data import Trajectories
 from goalinf.inference.model.map_draws import mapped
@@ -174,9 +176,22 @@ class Density:
             total, worst = total + scored, jnp.maximum(worst, behavior.residual)
         return total, worst
 
-    def options(self, sites: dict[str, Any], data: Trajectories) -> list[tuple[Any, Any]]:
+    def options(
+        self, sites: dict[str, Any], data: Trajectories, *, each: Literal["trajectory", "step"] = "trajectory"
+    ) -> list[tuple[Any, Any]]:
         """Of every behavior the log weights of its options and their scores; see :meth:`Behavior.by_option`."""
-        return [behavior.by_option(value) for behavior, value in self.behaviors(sites, data)]
+        return [behavior.by_option(value, each=each) for behavior, value in self.behaviors(sites, data)]
+
+    def units(self, sites: Mapping[str, Any], data: Trajectories) -> list[By | None]:
+        """Units that are one of several agents each, of every behavior; None where there is one agent."""
+        found: list[By | None] = []
+
+        def look(sites: Mapping[str, Any], data: Trajectories) -> None:  # traced: subjects may have no parameter
+            agents = [behavior.agent for behavior, _ in self.behaviors(dict(sites), data)]
+            found.extend(agent.by if isinstance(agent, Mixture) else None for agent in agents)
+
+        jax.eval_shape(look, dict(sites), data)
+        return found
 
 
 def _check_observed(trace: Mapping[str, Any], data: Any, labeled: Any) -> None:

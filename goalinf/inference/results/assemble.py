@@ -11,6 +11,8 @@ import numpy as np
 import xarray as xr
 from scipy.special import softmax
 
+from goalinf.agents import Mixture
+from goalinf.agents.mixtures import UNITS, By
 from goalinf.behavior import Behavior
 from goalinf.data import Trajectories
 from goalinf.inference.model import site_labels
@@ -126,7 +128,11 @@ def labeled_fit(
         by_value = {name: (*dims[name], "value") for name in shares}
         groups["responsibilities"] = site_labels.dataset(shares, by_value, labels, ("chain", "draw"))
     tree = xr.DataTree.from_dict(groups)
-    scored = {} if log_likelihood is None else {"choices_scored": posterior.labeled.n_choices}
+    scored: dict[str, Any] = {}
+    if log_likelihood is not None:
+        scored["choices_scored"] = posterior.labeled.n_choices
+        if units := _units(posterior, values):
+            scored["one_of_several"] = max(units, key=UNITS.index)
     provenance = site_labels.provenance(key, posterior.labeled, precision)
     tree.attrs = {**provenance, **scored, **attrs, "planner_failures": failures}
     own = posterior.plain.density if posterior.agent is None else None
@@ -157,6 +163,14 @@ def _which(
     name = f"agent.{mixture.parameter}"
     found = {**values, name: drawn.reshape(*shape, *drawn.shape[1:])}
     return found, {name: shares.reshape(*shape, *shares.shape[1:])}, {name: dims}
+
+
+def _units(posterior: Posterior, values: Mapping[str, np.ndarray]) -> list[By]:
+    """Units that are one of several agents each: of the agent, or of the behaviors of an own model."""
+    if posterior.agent is not None:
+        return [posterior.agent.by] if isinstance(posterior.agent, Mixture) else []
+    units = posterior.plain.density.units({name: draws[0, 0] for name, draws in values.items()}, posterior.data)
+    return [unit for unit in units if unit is not None]
 
 
 def _by_trajectory(

@@ -1,0 +1,105 @@
+r"""Predictive densities of what is left out, where every unit is one of several agents.
+
+The option k of a unit is summed over, so that its choices depend on one another, whatever the parameters are. With
+:math:`w_k` the weights of the options and j the other items (trajectories, steps) of the same unit,
+
+.. math:: p(y_i \mid y_{-i}, \theta) =
+    \frac{\sum_k w_k\,p_k(y_i)\,\prod_j p_k(y_j)}{\sum_k w_k\,\prod_j p_k(y_j)}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Literal
+
+import numpy as np
+from scipy.special import logsumexp
+
+from goalinf.agents.mixtures import UNITS
+from goalinf.inference.by_option import Scores, options_of_agent, units_of
+from goalinf.inference.results.fit import Fit
+from goalinf.inference.resume import density_of
+
+
+def depend(fit: Fit, unit: str) -> bool:
+    """True where several units of this kind are choices of one of several agents, not known which."""
+    order = ("step", *UNITS)
+    return order.index(fit.tree.attrs.get("one_of_several", "step")) > order.index(unit)
+
+
+def given_the_rest(fit: Fit, values: Mapping[str, np.ndarray], unit: str) -> np.ndarray:
+    """Log density of every unit with an observed choice given all other data, by draw, ``(chains, draws, I)``.
+
+    Parameters
+    ----------
+    fit : Fit
+        Posterior draws.
+    values : mapping from name to array (chains, draws, …)
+        Draws of all sites.
+    unit : {"trajectory", "step", "subject"}
+        What is left out.
+
+    Raises
+    ------
+    ValueError
+        Where the model is a user's own and was loaded from a file.
+    """
+    data = fit.data
+    shape = next(iter(values.values())).shape[:2]
+    flat = {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}
+    each: Literal["trajectory", "step"] = "step" if unit == "step" else "trajectory"
+    scores: Scores
+    if fit.agent is not None:
+        by, scores = options_of_agent(fit, flat, data, each=each)
+    else:
+        density, bare = density_of(fit), data.unlabeled()
+        units = density.units({name: draws[0] for name, draws in flat.items()}, bare)
+        by = [one or "trajectory" for one in units]  # one agent is one option
+        scores = density.over_draws(("options", each), partial(density.options, each=each), flat, bare)
+    observed = np.asarray(data.observed)
+    trajectory = np.nonzero(observed)[0] if unit == "step" else np.flatnonzero(observed.any(1))
+    items = np.asarray(data.subject)[trajectory] if unit == "subject" else np.arange(trajectory.size)
+    which = observed if unit == "step" else trajectory
+    total = sum(
+        _given_others(log_weights, found[:, :, which], units_of(one, data)[trajectory], items)
+        for one, (log_weights, found) in zip(by, scores, strict=True)
+    )
+    total = np.asarray(total)
+    return np.broadcast_to(total, (shape[0] * shape[1], total.shape[1])).reshape(*shape, -1)
+
+
+def _given_others(log_weights: np.ndarray, scores: np.ndarray, units: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """Log density of every item given all others, by draw, ``(D, I)``.
+
+    Parameters
+    ----------
+    log_weights : float (D, K)
+        Log prior probabilities of the options.
+    scores : float (D, K, M)
+        Log-likelihoods of parts under every option.
+    units : int (M,)
+        Which unit, of those that are one of the options each, a part belongs to.
+    items : int (M,)
+        Which item, of those that are left out, a part belongs to.
+    """
+    (of_unit, of_item), part = np.unique(np.stack([units, items]), axis=1, return_inverse=True)
+    impossible = np.isneginf(scores)
+    added = [_sums(each, part.ravel()) for each in (np.where(impossible, 0.0, scores), impossible)]
+    whole = [_sums(each, of_unit)[..., _ranks(of_unit)] for each in added]
+    rest = [total - own for total, own in zip(whole, added, strict=True)]
+    given = [np.where(count > 0, -np.inf, total) for total, count in (whole, rest)]
+    density = np.subtract(*[logsumexp(log_weights[..., None] + each, axis=1) for each in given])
+    return _sums(density, of_item)
+
+
+def _sums(values: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Sums over the last axis by group, in the order of the numbers of groups."""
+    order = np.argsort(group, kind="stable")
+    first = np.unique(group[order], return_index=True)[1]
+    return np.add.reduceat(values[..., order].astype(float), first, axis=-1)
+
+
+def _ranks(numbers: np.ndarray) -> np.ndarray:
+    """Numbers without gaps, in the same order."""
+    return np.unique(numbers, return_inverse=True)[1].ravel()
