@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from goalinf.cli import interrupt
+from goalinf.files import check_replaceable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,6 +120,7 @@ def check_output(path: Path, *, force: bool) -> None:
         raise PermissionError(f"{path} cannot be written: you may not write to the folder {parent}")
     if path.exists() and not force:
         raise FileExistsError(f"{path} exists already; give another name, or --force to replace it")
+    check_replaceable(path)
 
 
 def check_formats(path: Path, *suffixes: str) -> None:
