@@ -102,7 +102,7 @@ def test_refused_at_once(case, walks):
 
 
 def test_depths_whose_probability_is_zero_are_refused():
-    with pytest.raises(ValueError, match="depths is 1,000,000,000; depths beyond 1,074 have probability zero"):
+    with pytest.raises(ValueError, match="depths is 1,000,000,000; beyond 1,074 their probability is zero"):
         gi.plan_commitment(0.3, beta=1.0, depths=10**9)
 
 

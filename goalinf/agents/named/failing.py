@@ -208,7 +208,7 @@ def plan_commitment(replan: Any, beta: Any, *, depths: Any, commitment: int | No
     if isinstance(depths, int):
         check_count("depths", depths)
         if depths > _DEEPEST:
-            raise ValueError(f"depths is {depths:,}; depths beyond {_DEEPEST:,} have probability zero: give at most that")
+            raise ValueError(f"depths is {depths:,}; beyond {_DEEPEST:,} their probability is zero: give at most that")
     try:
         shares = _geometric(depths) if isinstance(depths, int) else np.asarray(depths, float)
     except (TypeError, ValueError):
