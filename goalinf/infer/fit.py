@@ -16,7 +16,7 @@ from goalinf import display
 from goalinf.agents import Agent, Mixture, Setting
 from goalinf.agents.contexts import Rewards, Worlds
 from goalinf.behavior import simulate_like
-from goalinf.checks import PRNGKey, takes_key
+from goalinf.checks import PRNGKey, check_count, takes_key
 from goalinf.data import Trajectories
 from goalinf.data.arrays import many
 from goalinf.infer import _arviz
@@ -212,6 +212,7 @@ class Fit:
             raise self._unknown(
                 "a model of your own is predicted from with numpyro.infer.Predictive and like= in gi.Behavior"
             )
+        check_count("n", n)
         what = f"{n:,} data sets of {self.data.n_trajectories:,} trajectories of {self.data.max_steps:,} steps"
         check_memory(what, 20.0 * n * self.data.n_trajectories * self.data.max_steps, "predict fewer (n=)")
         worlds: Any = self.world
@@ -247,7 +248,9 @@ class Fit:
         names = [*(site.name for site in self.sites), *self._discrete]
         draws = self.posterior[names].stack(sample=("chain", "draw"))  # noqa: PD013
         total = draws.sizes["sample"]
-        if not 1 <= n <= total:
+        check_count("n", n)
+        check_count("seed", seed, 0)
+        if n > total:
             raise ValueError(f"n is {n}; this fit has {total} draws")
         chosen = np.sort(np.random.default_rng(seed).choice(total, n, replace=False))
         columns = {name: np.moveaxis(draws[name].values, -1, 0)[chosen] for name in draws.data_vars}
