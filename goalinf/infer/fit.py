@@ -40,8 +40,10 @@ class Fit:
         Groups ``posterior``, ``sample_stats``, ``log_likelihood`` (by trajectory), ``observed_data``,
         ``constant_data`` (on maps: ``row`` and ``col`` of every state) and ``sampler`` (where the chains stand, so that
         a run can go on); settings, versions, seed, precision, the number of choices in the log-likelihood
-        (``choices_scored``) and the hash of the data are its attributes. ArviZ takes it as it is:
-        ``arviz.summary(fit.tree)``, on Python 3.11 ``arviz.preview.summary(fit.tree)``.
+        (``choices_scored``) and the hash of the data are its attributes. ArviZ 1 takes it as it is:
+        ``arviz.summary(fit.tree)``. ArviZ 0.23, the last for Python 3.11, takes no tree but in ``arviz.preview``
+        (``arviz.preview.summary(fit.tree)``, ``arviz.preview.plot_trace(fit.tree)``); its other functions take
+        ``fit.posterior`` or a saved fit (``arviz.from_netcdf("fit.nc")``).
     data : Trajectories
         What was observed; for a user's own model whatever it takes.
     world, agent, reward
