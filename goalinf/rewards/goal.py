@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Array, Bool, Float
+from numpyro.distributions import Distribution
 
 from goalinf.checks import check_kind
 from goalinf.precision import namespace
@@ -136,6 +137,11 @@ def goals(
     check_kind("places", places, Mapping, "a mapping from name to place, such as {'home': 'a'}")
     if not places:
         raise ValueError("no goals were given; name at least one place, such as {'home': 'a'}")
+    cost = leaf(step_cost, "step_cost of a GoalReward")
+    if dead_end is None:
+        if isinstance(cost, Distribution):
+            raise ValueError("the default of dead_end is computed from step_cost, which is a prior here: give dead_end=")
+        dead_end = -abs(cost) * world.n_states
     rewards = {}
     for name, place in places.items():
         several = isinstance(place, (list, set, frozenset))
@@ -148,11 +154,5 @@ def goals(
         goal = np.zeros(world.n_states, bool)
         goal[cells] = True
         dead = ~world.can_reach(goal)
-        rewards[name] = GoalReward(
-            goal,
-            dead,
-            step_cost=step_cost,
-            bonus=bonus,
-            dead_end=-abs(step_cost) * world.n_states if dead_end is None else dead_end,
-        )
+        rewards[name] = GoalReward(goal, dead, step_cost=cost, bonus=bonus, dead_end=dead_end)
     return rewards
