@@ -47,7 +47,7 @@ CASES = {
     "gi.goals(HALL, {'x': 'a'}, step_cost=float('nan'))": "step_cost of a GoalReward: found nan; expected finite numbers",
     "gi.goals(HALL, ['a'])": "places is a list; expected a mapping from name to place",
     "gi.goals(HALL, {'x': 'a'}, step_cost='1')": "step_cost of a GoalReward: found '1'; expected numbers",
-    "gi.goals(HALL, {'x': 'a'}, step_cost=dist.HalfNormal(1.0))": "which is a prior here: give dead_end=",
+    "gi.goals(HALL, {'x': 'a'}, step_cost=dist.HalfNormal(1.0))": "step_cost is a prior, from which no default of dead_end follows",
     "gi.StateReward.at(HALL, {'a': 'x'}, default=0.0, on='arrival')": "the value of 'a' is 'x'; expected a number",
     "gi.StateReward.at(HALL, {'a': 1.0}, default=None, on='arrival')": "default is None; expected a number",
     "gi.TransitionReward(np.full((3, 4, 3), 1j))": "expected numbers, or a prior",

@@ -140,7 +140,7 @@ def goals(
     cost = leaf(step_cost, "step_cost of a GoalReward")
     if dead_end is None:
         if isinstance(cost, Distribution):
-            raise ValueError("the default of dead_end is computed from step_cost, which is a prior here: give dead_end=")
+            raise ValueError("step_cost is a prior, from which no default of dead_end follows: give dead_end=")
         dead_end = -abs(cost) * world.n_states
     rewards = {}
     for name, place in places.items():
