@@ -372,3 +372,16 @@ def test_a_world_file_is_corrected_by_its_own_keys(folder):
     (folder / "moves.toml").write_text('transitions = "moves.csv"\nstate = ["from", "action"]\ndiscount = 0.9\n')
     result = run("check", folder / "walks.csv", "--world", folder / "moves.toml")
     refused(result, "such as state = ['row', 'col'] and next_state = ['to_row', 'to_col']")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--target-accept", "2"], "--target-accept is 2.0; expected a number in (0, 1)"),
+        (["--beta", "-1"], "--beta is -1"),
+        (["--delimiter", ";;"], "--delimiter is ';;'; expected one character"),
+    ],
+)
+def test_a_refused_value_is_named_by_its_option(folder, words, said):
+    result = run("fit", folder / "walks.csv", "--world", folder / "hall.toml", *BASE, *words, "--out", folder / "fit.nc")
+    refused(result, f"error: {said}")
