@@ -21,6 +21,7 @@ from goalinf.agents.policy import Policy
 from goalinf.checks import check_count
 from goalinf.precision import cast
 from goalinf.rewards import Alternatives, GoalReward, Reward, ended, stack_rewards
+from goalinf.sizes import check_memory
 from goalinf.worlds import MDP, World
 
 
@@ -208,6 +209,8 @@ class PlanCommitment(Part):
         by_depth = plan_to_depths(agent, len(self.depths), lambda one: plan(one, mdp, reward))
         depths = np.arange(len(self.depths))
         lasts = np.ones_like(depths) if self.commitment is None else np.minimum(depths + 1, self.commitment)
+        what = f"the changes between {lasts.sum():,} hidden modes, one for each depth and step since planning,"
+        check_memory(what, 32.0 * float(lasts.sum()) ** 2, "give fewer depths, or a smaller commitment")
         depth, since = np.array([(d, j) for d in depths for j in range(lasts[d])]).T
         fresh = jnp.where(since == 0, jnp.asarray(self.depths)[depth], 0.0)
         p = jnp.asarray(self.replan)
@@ -252,6 +255,8 @@ class PlanNoise(Part):
 
     def enact(self, agent: Any, mdp: MDP, reward: Reward) -> Policy:
         """One mode for each draw; which one holds in a state does so for the whole trajectory."""
+        what = f"plans with {self.draws:,} draws of the noise in {mdp.n_states:,} states with {mdp.n_actions:,} actions"
+        check_memory(what, 32.0 * self.draws * mdp.n_actions * mdp.n_states, "take fewer draws")
         # By action, then by state: a world that is padded to the size of another has the same errors as by itself.
         sources = (np.random.default_rng([self.seed, action]) for action in range(mdp.n_actions))
         noise = np.stack([rng.normal(size=(mdp.n_states, self.draws)) for rng in sources]).transpose(2, 0, 1)

@@ -12,6 +12,7 @@ from goalinf.agents import Mixture
 from goalinf.agents.alternatives import UNITS
 from goalinf.agents.checks import check_shapes
 from goalinf.agents.contexts import Rewards, Worlds
+from goalinf.checks import check_kind
 from goalinf.data import Trajectories
 from goalinf.data.align import new_names
 from goalinf.data.fitting import check_same_conditions
@@ -95,8 +96,8 @@ def held_out(
     >>> bool(table.bits.sum() / table.steps.sum() < 2.0)
     True
     """
-    if not isinstance(data, Trajectories):
-        raise TypeError(f"data is a {type(data).__name__}; read a table with gi.read_trajectories first")
+    check_kind("fit", fit, Fit, "a Fit, such as gi.infer returns")
+    check_kind("data", data, Trajectories, "trajectories; read a table with gi.read_trajectories first")
     if data.n_choices == 0:
         raise ValueError("the data hold no observed choice; there is nothing to score")
     check_trajectories(fit)
