@@ -32,6 +32,16 @@ def check_number(what: str, value: Any, low: float, high: float, expected: str) 
     return float(value)
 
 
+def as_number(what: str, value: Any) -> float:
+    """A single number of any kind (Python, NumPy, JAX) as a float; text is none."""
+    try:
+        if isinstance(value, str):
+            raise TypeError
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{what} is {value!r}; expected a number") from None
+
+
 def check_count(what: str, value: Any, least: int = 1) -> None:
     """Refuse what is not a whole number of at least so many."""
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:

@@ -37,9 +37,10 @@ def written_whole(path: str | Path) -> Iterator[Path]:
     Raises
     ------
     OSError
-        Where the block cannot write (a full disk, say); nothing has changed then.
+        Where the block cannot write (a full disk, say), or the path is a device or a pipe; nothing has changed then.
     """
     target = restored(path)
+    check_replaceable(target)
     for leftover, _ in _leftovers(target):
         with contextlib.suppress(OSError):  # one that belongs to another user
             _remove(leftover)
@@ -50,6 +51,18 @@ def written_whole(path: str | Path) -> Iterator[Path]:
         _replace(partial, target)
     finally:
         _remove(partial)
+
+
+def check_replaceable(path: Path) -> None:
+    """Refuse a device, pipe or socket (also behind a symlink): moving a file to its name would delete it.
+
+    Raises
+    ------
+    OSError
+        Where the path is such a thing.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(f"{path} is a device, pipe or socket, which a file would replace; give the name of a file")
 
 
 def restored(path: str | Path) -> Path:

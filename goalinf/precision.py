@@ -58,10 +58,13 @@ def on_host(*trees: Any) -> bool:
 
 
 def exactly(function: Callable[[], Any], *trees: Any) -> Any:
-    """``function()``; where every number of these lies on the host, in the precision of the block and back there."""
+    """``function()``; where every number of these lies on the host, in the precision of the block and back there.
+
+    Within a program of the user that JAX is tracing, possibly in another precision, it is computed then and there.
+    """
     if not on_host(*trees):
         return function()
-    with computing_in(_chosen.get()):
+    with computing_in(_chosen.get()), jax.ensure_compile_time_eval():
         return jax.device_get(function())
 
 

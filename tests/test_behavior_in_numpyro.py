@@ -138,3 +138,26 @@ def test_several_known_contexts_in_single_precision():
     here = gi.Behavior(worlds, agent, reward).log_prob(walks)
     there = jax.jit(lambda data: gi.Behavior(worlds, agent, reward).log_prob(data))(walks.unlabeled())
     np.testing.assert_allclose(here, there, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("agent", "goals"),
+    [
+        (gi.agents.abandoning(hazard=0.3, beta=1.0), False),
+        (gi.agents.switching(switch=0.3, beta=1.0), True),
+        (gi.agents.noisy_plan(plan_noise=0.3, beta=1.0, draws=4), False),
+        (gi.agents.plan_commitment(replan=0.3, beta=1.0, depths=3), False),
+    ],
+    ids=["abandoning", "switching", "noisy_plan", "plan_commitment"],
+)
+def test_a_known_agent_in_a_program_of_the_user_in_float32(agent, goals):
+    """Plans of known agents are made in float64 while the program, which is in float32, is traced."""
+    hall = gi.gridworld("b.s.a", discount=0.9)
+    reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    if goals:
+        reward = gi.one_of(gi.goals(hall, {"left": "b", "right": "a"}))
+    walk = gi.Trajectories.of([[2, 3, 2, 1]], [[3, 2, 2]])
+    with jax.enable_x64(False):
+        traced = jax.jit(lambda data: gi.Behavior(hall, agent, reward).log_prob(data))(walk)
+    assert traced.dtype == np.float32
+    np.testing.assert_allclose(traced, gi.Behavior(hall, agent, reward).log_prob(walk), rtol=1e-5)

@@ -1,6 +1,7 @@
 """Every option of the command line changes what it says, and nothing else; faults come all at once, in its words."""
 
 import types
+import warnings
 
 import jax
 import numpy as np
@@ -12,6 +13,8 @@ from test_cli import HALL, WALKS, refused, run
 import goalinf as gi
 from goalinf import cli
 from goalinf.cli import common, demo
+from goalinf.cli.words import in_options
+from goalinf.inference.model.build import standard, warn_unidentified
 
 TABLE = WALKS.drop(columns="state").assign(
     other=lambda t: t.trajectory + 5,
@@ -68,7 +71,7 @@ def told(asked):
         "steps": data.labels.columns["step"],
         "subjects": data.subject_names,
         "contexts": data.context_names,
-        **{name: asked[name] for name in ("chains", "draws", "warmup")},
+        **{name: asked[name] for name in ("chains", "draws", "warmup", "method", "target_accept")},
     }
 
 
@@ -83,6 +86,7 @@ DEFAULT = {
     "seed": [0, 0], "discount": 0.9, "agent": "ValueIterationsoft", "beta": ("LogNormal", 0.0, 1.0),
     "reward": "StateReward", "on": "departure", "prior": ("Normal", 0.0, 1.0), "trajectories": (0, 1, 2),
     "steps": "step", "subjects": (0,), "contexts": (0,), "chains": 4, "draws": 1000, "warmup": None,
+    "method": "auto", "target_accept": None,
 }  # fmt: skip
 CHANGES = {
     "seed": (["--seed", "7"], {"seed": [0, 7]}),
@@ -94,6 +98,8 @@ CHANGES = {
     "chains": (["--chains", "3"], {"chains": 3}),
     "draws": (["--draws", "77"], {"draws": 77}),
     "warmup": (["--warmup", "55"], {"warmup": 55}),
+    "method": (["--method", "nuts"], {"method": "nuts"}),
+    "target-accept": (["--target-accept", "0.99"], {"target_accept": 0.99}),
     "trajectory": (["--trajectory", "other"], {"trajectories": (5, 6, 7)}),
     "step": (["--step", "time"], {"steps": "time"}),
     "action": (["--action", "act"], {"actions": [[3, 3, 3, 1]] * 3}),
@@ -333,6 +339,62 @@ def test_columns_that_look_like_subjects_are_pointed_out(folder):
 
 def test_messages_of_the_library_in_the_words_of_the_command_line():
     text = "Draw more (draws=), warm up longer (warmup=): trajectory=['who', 'walk']; action=; overwrite=True; a == b"
-    assert common.in_options(text) == (
+    assert in_options(text) == (
         "Draw more (--draws), warm up longer (--warmup): --trajectory who --trajectory walk; --action; --force; a == b"
     )
+
+
+def test_a_warning_is_one_line_in_the_words_of_the_command_line(folder, monkeypatch):
+    def infer(key, world, *, agent, reward, data, **_):
+        warn_unidentified(standard(key, world, agent, reward, data))
+        raise ValueError("nothing is sampled here")
+
+    monkeypatch.setattr(gi, "infer", infer)
+    words = ["--world", folder / "hall.toml", *BASE, "--out", folder / "fit.nc"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        warning, error = run("fit", folder / "walks.csv", *words).stderr.splitlines()
+    assert warning.startswith("warning: agent.beta and reward.values both have a prior")
+    assert "Way out: a known beta (--beta NUMBER), or known values of the reward; goalinf show shows it" in warning
+    assert ".py" not in warning
+    assert error == "error: nothing is sampled here"
+
+
+@pytest.mark.parametrize(
+    ("name", "mark", "said"),
+    [
+        ("walks.csv", ";", "its cells are separated by semicolons (--delimiter ';')"),
+        ("walks.csv", "\t", "its cells are separated by tabs: let the name of the file end in .tsv"),
+        ("walks.tsv", ",", "its cells are separated by commas: let the name of the file end in .csv"),
+    ],
+)
+def test_another_delimiter_is_named(folder, name, mark, said):
+    TABLE.to_csv(folder / name, index=False, sep=mark)
+    refused(run("check", folder / name, "--world", folder / "hall.toml", *BASE[:-2]), "the table has one column", said)
+
+
+def test_a_world_file_is_corrected_by_its_own_keys(folder):
+    pd.DataFrame({"from": ["a", "b"], "action": "go", "next_state": ["b", "a"]}).to_csv(
+        folder / "moves.csv", index=False
+    )
+    (folder / "moves.toml").write_text('transitions = "moves.csv"\ndiscount = 0.9\n')
+    result = run("check", folder / "walks.csv", "--world", folder / "moves.toml")
+    refused(result, "moves.toml: the table has no column 'state'", "say which one with the key state")
+    (folder / "moves.toml").write_text('transitions = "moves.csv"\nstate = ["from", "action"]\ndiscount = 0.9\n')
+    result = run("check", folder / "walks.csv", "--world", folder / "moves.toml")
+    refused(result, "such as state = ['row', 'col'] and next_state = ['to_row', 'to_col']")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--target-accept", "2"], "--target-accept is 2.0; expected a number in (0, 1)"),
+        (["--beta", "-1"], "--beta is -1"),
+        (["--delimiter", ";;"], "--delimiter is ';;'; expected one character"),
+    ],
+)
+def test_a_refused_value_is_named_by_its_option(folder, words, said):
+    result = run(
+        "fit", folder / "walks.csv", "--world", folder / "hall.toml", *BASE, *words, "--out", folder / "fit.nc"
+    )
+    refused(result, f"error: {said}")

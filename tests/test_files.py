@@ -87,6 +87,18 @@ def test_a_symlink_stays(path):
     assert got(real) == "new"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there are no named pipes")
+def test_a_pipe_or_device_is_not_replaced(tmp_path):
+    pipe, link = tmp_path / "pipe", tmp_path / "a.nc"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for path in (pipe, link):
+        with pytest.raises(OSError, match="is a device, pipe or socket"), written_whole(path) as partial:
+            partial.write_text("new")
+    assert pipe.is_fifo()
+    assert sorted(os.listdir(tmp_path)) == ["a.nc", "pipe"]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="there, a running process cannot be told from one that has ended")
 def test_what_killed_processes_left_is_removed(tmp_path, dead):
     path, other = tmp_path / "a[1].nc", tmp_path / ".b.nc.1.0a.partial"

@@ -58,6 +58,23 @@ TOO_LARGE = {
     ),
     "depth": (acts(gi.agents.lookahead(beta=1.0, depth=10**9)), "depth=1,000,000,000", "336 GB"),
     "delays": (acts(gi.agents.hyperbolic(k=1.0, beta=1.0, horizon=10**9)), "horizon=1,000,000,000", "336 GB"),
+    "draws of a wrong plan": (
+        acts(gi.agents.noisy_plan(plan_noise=0.3, beta=1.0, draws=10**9)),
+        "1,000,000,000 draws of the noise",
+        "384 GB",
+    ),
+    "commitment": (
+        acts(gi.agents.plan_commitment(replan=0.3, beta=1.0, depths=1000, commitment=1000)),
+        "the changes between 500,500 hidden modes",
+        "8.02 TB",
+    ),
+    "epic": (
+        lambda walks: gi.identify.distance.epic(
+            gi.open_grid(100, 100, discount=0.9), *[gi.StateReward(np.arange(10.0**4), on="departure")] * 2
+        ),
+        "two rewards of all transitions between 10,000 states by 4 actions",
+        "19.2 GB",
+    ),
     "a horizon of a density": (
         lambda walks: gi.Behavior(HALL, gi.agents.finite_horizon(horizon=10**9, beta=1.0), WANTS).log_prob(walks),
         "horizon=1,000,000,000",
@@ -92,6 +109,11 @@ def test_refused_at_once(case, walks):
         attempt(walks)
     assert what in str(caught.value)
     assert size in str(caught.value)
+
+
+def test_depths_whose_probability_is_zero_are_refused():
+    with pytest.raises(ValueError, match="depths is 1,000,000,000; beyond 1,074 their probability is zero"):
+        gi.agents.plan_commitment(replan=0.3, beta=1.0, depths=10**9)
 
 
 def test_a_belief_world_is_refused_as_it_grows(monkeypatch):

@@ -128,6 +128,7 @@ class Behavior(dist.Distribution):
             the data are counts and the choices of the agent have an order, or every trajectory is one of several
             agents.
         """
+        check_kind("value, the data to score,", value, Trajectories, "trajectories, such as gi.simulate makes")
         if value.concrete:
             check_data(jax.tree.map(np.asarray, value), self._worlds(value), self.agent)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import re
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 from goalinf.cli import interrupt
+from goalinf.cli.words import in_options
+from goalinf.files import check_replaceable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,9 +25,6 @@ if TYPE_CHECKING:
 debugging = False
 listener = interrupt.Listener()  # of the command that runs
 LARGEST_SEED = 2**32 - 1
-# Arguments of the library that are options of the command line.
-_OPTIONS = ("trajectory", "step", "state", "action", "subject", "context", "missing", "delimiter", "draws", "warmup",
-            "chains", "seed")  # fmt: skip
 _SHOWN = 40  # rows of a summary; of a longer one the most extreme
 # Errors that speak to users.
 _EXPECTED = (ValueError, KeyError, OSError, ArithmeticError, MemoryError)
@@ -41,7 +40,8 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
     def run(*args: Any, **kwargs: Any) -> None:
         global listener
         try:
-            with interrupt.listening() as listener:
+            with interrupt.listening() as listener, warnings.catch_warnings():
+                warnings.showwarning = _warn
                 command(*args, **kwargs)
             if listener.pressed:
                 raise typer.Exit(interrupt.EXIT)
@@ -59,6 +59,13 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Write a warning as one line, without the place in the code that it was raised for."""
+    console = Console(stderr=True, soft_wrap=True)
+    console.print("warning: ", style="bold yellow", end="")
+    console.print(in_options(str(message)), markup=False, highlight=False)
+
+
 def _say(error: Exception) -> None:
     from goalinf.errors import ConvergenceError, PrecisionError
 
@@ -69,16 +76,6 @@ def _say(error: Exception) -> None:
     console = Console(stderr=True, soft_wrap=True)
     console.print("error: ", style="bold red", end="")
     console.print(text, style="red", markup=False, highlight=False)
-
-
-def in_options(text: str) -> str:
-    """A message of the library in the words of the command line: ``--state`` for ``state=``."""
-
-    def option(found: re.Match) -> str:
-        several = re.findall(r"'([^']*)'", found[2] or "")
-        return " ".join(f"--{found[1]} {word}" for word in several) or f"--{found[1]}"
-
-    return re.sub(rf"\b({'|'.join(_OPTIONS)})=(\[[^\]]*\])?", option, text).replace("overwrite=True", "--force")
 
 
 def say(*lines: str) -> None:
@@ -119,6 +116,7 @@ def check_output(path: Path, *, force: bool) -> None:
         raise PermissionError(f"{path} cannot be written: you may not write to the folder {parent}")
     if path.exists() and not force:
         raise FileExistsError(f"{path} exists already; give another name, or --force to replace it")
+    check_replaceable(path)
 
 
 def check_formats(path: Path, *suffixes: str) -> None:

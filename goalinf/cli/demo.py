@@ -15,6 +15,7 @@ import typer
 
 from goalinf import interrupt
 from goalinf.cli import common
+from goalinf.cli.words import in_options
 from goalinf.files import written_whole
 
 DRAWS = 250  # per chain
@@ -91,7 +92,7 @@ def demo(
         common.listener.keeps = f"Interrupted: the results are being written to {folder}."
         _deliver(Path(scratch), folder)
     common.show_summary(found.summary(), "What each place is worth (utility), and beta (1/utility)")
-    common.say("", str(audit), "", f"Written to {folder}{os.sep}: {', '.join(_OUTPUTS)}")
+    common.say("", in_options(str(audit)), "", f"Written to {folder}{os.sep}: {', '.join(_OUTPUTS)}")
 
 
 def check_folder(folder: Path, *, force: bool) -> None:

@@ -12,6 +12,7 @@ import typer
 
 from goalinf.cli import columns, common
 from goalinf.cli.resume import resumed
+from goalinf.cli.words import in_options
 
 _SAMPLER, _MODEL = "Sampler", "Model"
 _PRIORS = {
@@ -42,6 +43,15 @@ class When(StrEnum):
 
     departure = "departure"
     arrival = "arrival"
+
+
+class Method(StrEnum):
+    """Sampler."""
+
+    auto = "auto"
+    independence = "independence"
+    hmc = "hmc"
+    nuts = "nuts"
 
 
 def parse_beta(text: str) -> tuple[str, tuple[float, ...]]:
@@ -100,6 +110,13 @@ def fit(
     draws: Annotated[int, typer.Option(min=1, help="Kept draws per chain.", rich_help_panel=_SAMPLER)] = 1000,
     warmup: Annotated[
         int | None, typer.Option(min=0, help="Steps of adaptation per chain.", rich_help_panel=_SAMPLER)
+    ] = None,
+    method: Annotated[
+        Method, typer.Option(help="Sampler; auto lets a pilot run decide.", rich_help_panel=_SAMPLER)
+    ] = Method.auto,
+    target_accept: Annotated[
+        float | None,
+        typer.Option(help="Acceptance that steps of HMC and NUTS adapt to, in (0, 1).", rich_help_panel=_SAMPLER),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=common.LARGEST_SEED, help="Seed.", rich_help_panel=_SAMPLER)] = 0,
     checkpoint: Annotated[
@@ -175,6 +192,8 @@ def fit(
         chains=chains,
         draws=draws,
         warmup=warmup,
+        method=method.value,
+        target_accept=target_accept,
         checkpoint=checkpoint,
     )
     _kept(found, out, draws, force=force)
@@ -194,6 +213,6 @@ def check_checkpoint(path: Path, out: Path, resume: Path | None) -> None:
 
 def _kept(found: Any, out: Path, draws: int, *, force: bool) -> None:
     common.keep(found, out, overwrite=force)
-    common.say("", common.in_options(found.heading), f"Written: {out}. Look at it with: goalinf show {out}")
+    common.say("", in_options(found.heading), f"Written: {out}. Look at it with: goalinf show {out}")
     if found.tree.attrs.get("interrupted", 0):
         common.say(f"Go on with: goalinf fit --resume {out} --out NEW{out.suffix} --draws {draws}")

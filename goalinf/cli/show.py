@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from goalinf.cli import common
+from goalinf.cli.words import in_options
 
 _HIDDEN = ("planner_failures",)
 
@@ -39,13 +40,13 @@ def show(
 
     found = gi.load(fit)
     figure = gi.plot.reward_map(found) if plot is not None else None
-    common.say(common.in_options(found.heading), "")
+    common.say(in_options(found.heading), "")
     common.show_summary(found.summary())
     common.say("")
     if found.agent is not None:
         common.compile_once()
         audit = gi.audit(found, quick=page is None)
-        common.say(str(audit), "")
+        common.say(in_options(str(audit)), "")
         if page is not None:
             gi.plot.audit_page(audit, page, overwrite=force)
             common.say(f"Written: {page}")

@@ -18,6 +18,13 @@ from goalinf.worlds.table_files import row_name
 from goalinf.worlds.world import label
 
 _LARGEST = 2.0**53  # beyond this a float has no neighbors one apart
+# Characters between cells of a text file that was read with another one, and the remedy.
+_MARKS = {
+    ";": "semicolons (delimiter=';')",
+    "\t": "tabs: let the name of the file end in .tsv",
+    "|": "bars (delimiter='|')",
+    ",": "commas: let the name of the file end in .csv",
+}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -82,6 +89,9 @@ def require(frame: pd.DataFrame, parts: dict[str, list], faults: Faults | Gather
         faults.add(f"the table is empty ({size}); expected one row per step")
         return False
     have = [str(name) for name in frame.columns]
+    if len(have) == 1 and (mark := next((mark for mark in _MARKS if mark in have[0]), None)):
+        faults.add(f"the table has one column, {have[0]!r}: its cells are separated by {_MARKS[mark]}")
+        return False
     well = True
     for part, columns in parts.items():
         for column in columns:

@@ -4,17 +4,34 @@ from __future__ import annotations
 
 import copy
 import importlib
+import sys
 import warnings
 from importlib import metadata
 from typing import Any
 
 import numpy as np
+import numpyro.distributions  # noqa: F401 (completed below)
 import pandas as pd
 import xarray as xr
 
 _WIDEST = 500.0  # nats; weights further apart cannot be told from zero
 _ALIKE = 1e-9  # nats; weights closer together differ by rounding
 VERSION = metadata.version("arviz")
+
+
+def _complete_numpyro() -> None:
+    """Give the packages of NumPyro their modules as attributes, on which NumPyro itself relies.
+
+    ArviZ 1 loads NumPyro lazily. Where it was imported first, Python runs a package of NumPyro twice (the first that is
+    imported, such as ``numpyro.distributions``), and the second has only the names that it imports from its modules.
+    """
+    for name, module in list(sys.modules.items()):
+        package, _, own = name.rpartition(".")
+        if package.startswith("numpyro") and own not in vars(sys.modules[package]):
+            setattr(sys.modules[package], own, module)
+
+
+_complete_numpyro()
 
 
 class _Lazy:

@@ -12,6 +12,7 @@ from goalinf.agents import Mixture
 from goalinf.agents.mixtures import UNITS
 from goalinf.agents.plannable import check_shapes
 from goalinf.behavior.conditions import Rewards, Worlds
+from goalinf.checks import check_kind
 from goalinf.data import Trajectories
 from goalinf.data.align import new_names
 from goalinf.data.fitting import check_same_conditions
@@ -95,8 +96,8 @@ def log_predictive_density(
     >>> bool(table.bits.sum() / table.steps.sum() < 2.0)
     True
     """
-    if not isinstance(data, Trajectories):
-        raise TypeError(f"data is a {type(data).__name__}; read a table with gi.read_trajectories first")
+    check_kind("fit", fit, Fit, "a Fit, such as gi.infer returns")
+    check_kind("data", data, Trajectories, "trajectories; read a table with gi.read_trajectories first")
     if data.n_choices == 0:
         raise ValueError("the data hold no observed choice; there is nothing to score")
     check_trajectories(fit)
@@ -220,8 +221,9 @@ def _one_for_all(fit: Fit) -> tuple[bool, bool]:
     """Tell whether all contexts have one world, and one reward, in the model of a fit."""
     if fit.agent is not None:
         return isinstance(fit.world, World), not isinstance(fit.reward, Mapping)
-    density, data = density_of(fit), fit.data.unlabeled()
-    settings = [behavior.setting for behavior, _ in density.behaviors(density.sites(data), data)]
+    with computing_in(fit.tree.attrs["precision"]):
+        density, data = density_of(fit), fit.data.unlabeled()
+        settings = [behavior.setting for behavior, _ in density.behaviors(density.sites(data), data)]
     return all(len(one.worlds) == 1 for one in settings), all(len(one.rewards) == 1 for one in settings)
 
 

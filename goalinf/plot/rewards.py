@@ -14,6 +14,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from goalinf.agents.agent import check_known
+from goalinf.agents.plannable import check_shapes
 from goalinf.inference.model.priors import fill
 from goalinf.inference.results.fit import Fit
 from goalinf.plot import style
@@ -59,11 +60,10 @@ def reward(world: World, reward: Reward, *, ax: Axes | None = None) -> Figure:
     """
     check_reward("reward", reward)
     check_known(reward)
+    check_shapes(reward, world)
     ground = Ground.of(world)
     with computing_in():
         values = np.asarray(_by_state(reward, world.mdp), float)
-    if values.shape != (world.n_states,):
-        raise ValueError(f"the reward has {len(values)} states, this world {world.n_states}: draw it on its own world")
     values = _folded(values[None], ground)[0]
     if ax is None:
         _, (ax,) = ground.sheet(bar=True)

@@ -91,7 +91,7 @@ def leaf(value: Leaf, what: str, by_name: str | None = None) -> Leaf:
         _check_finite(np.asarray(value), what)
         return value
     try:
-        if isinstance(value, str) or value is None:
+        if isinstance(value, str) or value is None or np.iscomplexobj(value):
             raise TypeError
         array = np.asarray(value, np.float64)
     except (TypeError, ValueError):

@@ -138,13 +138,14 @@ def goals(
     check_kind("places", places, Mapping, "a mapping from name to place, such as {'home': 'a'}")
     if not places:
         raise ValueError("no goals were given; name at least one place, such as {'home': 'a'}")
+    cost = leaf(step_cost, "step_cost of a GoalReward")
     if dead_end is None:
-        if isinstance(step_cost, Distribution):
+        if isinstance(cost, Distribution):
             raise ValueError(
-                f"step_cost is a prior ({type(step_cost).__name__}), and the default value of a dead end is a multiple "
+                f"step_cost is a prior ({type(cost).__name__}), and the default value of a dead end is a multiple "
                 "of the step cost: give dead_end=, a number"
             )
-        dead_end = -abs(step_cost) * world.n_states
+        dead_end = -abs(cost) * world.n_states
     rewards = {}
     for name, place in places.items():
         several = isinstance(place, (list, set, frozenset))
@@ -157,5 +158,5 @@ def goals(
         goal = np.zeros(world.n_states, bool)
         goal[cells] = True
         dead = ~world.can_reach(goal)
-        rewards[name] = GoalReward(goal, dead, step_cost=step_cost, bonus=bonus, dead_end=dead_end)
+        rewards[name] = GoalReward(goal, dead, step_cost=cost, bonus=bonus, dead_end=dead_end)
     return rewards

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from numpyro.distributions import Distribution
 
+from goalinf.checks import as_number
 from goalinf.precision import namespace
 from goalinf.rewards.base import Leaf, Reward, leaf
 from goalinf.worlds import MDP, World
@@ -53,14 +54,15 @@ class StateReward(Reward):
         ValueError
             Where a name is unknown or two names give one state two values.
         """
-        array = np.full(world.n_states, float(default))
+        array = np.full(world.n_states, as_number("default", default))
         given: dict[int, Any] = {}
         for key, value in values.items():
+            number = as_number(f"the value of {key!r}", value)
             for i in world.cells(key):
                 if i in given:
                     raise ValueError(f"state {label(world.states[i])} gets a value from both {given[i]!r} and {key!r}")
                 given[i] = key
-                array[i] = value
+                array[i] = number
         return cls(array, on=on)
 
     @classmethod

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from goalinf.checks import as_number
 from goalinf.sizes import check_world
 from goalinf.worlds.names import Names, label, plain
 
@@ -86,7 +87,7 @@ def initial_distribution(names: Names, initial: Any, otherwise: np.ndarray) -> n
         return otherwise / otherwise.sum()
     try:
         if isinstance(initial, (Mapping, pd.Series)):
-            shares = [(names.cells(key), float(value)) for key, value in initial.items()]
+            shares = [(names.cells(key), as_number(f"the probability of {key!r}", p)) for key, p in initial.items()]
         elif _are_probabilities(names, initial):
             values = renormalized(np.asarray(initial, np.float64), initial)
             if values.shape != (n_states,):

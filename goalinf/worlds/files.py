@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -80,7 +81,13 @@ def read_world(path: str | Path) -> World:
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{path.name}: {error}") from None
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{path.name}: {error}") from None
+        raise ValueError(f"{path.name}: {_in_keys(str(error))}") from None
+
+
+def _in_keys(text: str) -> str:
+    """A message of a builder in the words of the file: the key ``state`` for ``state=``."""
+    keys = "|".join(set().union(_ALWAYS, *_OPTIONS.values()))
+    return re.sub(rf"\b({keys})=(?=(\[)?)", lambda found: f"{found[1]} = " if found[2] else f"the key {found[1]}", text)
 
 
 def _build(settings: dict[str, Any], folder: Path) -> World:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from goalinf.checks import check_choice, check_flag, check_kind, check_number
+from goalinf.checks import check_choice, check_count, check_flag, check_kind, check_number
 from goalinf.sizes import check_world
 from goalinf.worlds.assemble import initial_distribution, terminal_mask
 from goalinf.worlds.mdp import MDP, neighbor_lists
@@ -145,7 +145,7 @@ def open_grid(rows: int, cols: int, **options: Any) -> World:
     Raises
     ------
     ValueError
-        Where a size is below 1, and as for :func:`gridworld`.
+        Where a size is no whole number of at least 1, and as for :func:`gridworld`.
 
     Examples
     --------
@@ -153,8 +153,8 @@ def open_grid(rows: int, cols: int, **options: Any) -> World:
     >>> grid.n_states, grid.n_actions, grid.index((1, 2))
     (6, 9, 5)
     """
-    if not all(isinstance(size, (int, np.integer)) and size >= 1 for size in (rows, cols)):
-        raise ValueError(f"a grid of {rows!r} rows and {cols!r} columns; expected at least one of each")
+    check_count("rows", rows)
+    check_count("cols", cols)
     check_world(int(rows) * int(cols), len(_offsets(options.get("moves", _STRAIGHT), options.get("stay", False))))
     return gridworld("\n".join([_FREE * cols] * rows), **options)
 

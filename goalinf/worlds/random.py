@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from goalinf.checks import PRNGKey, takes_key
+from goalinf.checks import PRNGKey, check_count, takes_key
 from goalinf.sizes import check_world
 from goalinf.worlds.arrays import from_arrays
 from goalinf.worlds.world import World
@@ -55,14 +55,12 @@ def garnet(
     >>> world.mdp.successors.shape
     (20, 3, 2)
     """
-    for name, value, low, high in (
-        ("states", states, 1, None),
-        ("actions", actions, 1, None),
-        ("branching", branching, 1, states),
-        ("terminal", terminal, 0, states - 1),
-    ):
-        if value < low or (high is not None and value > high):
-            raise ValueError(f"{name} is {value}; expected {f'{low} or more' if high is None else f'{low} to {high}'}")
+    check_count("states", states)
+    check_count("actions", actions)
+    for name, value, low, high in (("branching", branching, 1, states), ("terminal", terminal, 0, states - 1)):
+        check_count(name, value, low)
+        if value > high:
+            raise ValueError(f"{name} is {value}; expected {low} to {high}")
     check_world(states, actions, branching)
     rng = _generator(key)
     rows = states * actions

@@ -195,7 +195,8 @@ def _require(frame: pd.DataFrame, columns: Iterable[str]) -> None:
 
 def _read_labels(table: Table, name: str) -> None:
     key = keys(table.frame, [name], name)
-    table.refuse(key.codes < 0, lambda i: f"{name} is missing; every row needs one")
+    missing = np.array([one == "" for one in key.names] + [True])  # the last one where the code is −1
+    table.refuse(missing[key.codes], lambda i: f"{name} is missing; every row needs one")
     printed: dict[str, Hashable] = {}
     for one in key.names:
         other = printed.setdefault(label(one), one)

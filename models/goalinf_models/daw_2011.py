@@ -1,10 +1,12 @@
 r"""Habit or plan? Model-based and model-free learning in the two-step task.
 
-Story ----- A trial has two choices. The first leads to one of two second states, mostly (7 in 10) to the one of the
-same number; the second is rewarded or not, by odds that drift and have to be learned. The learner mixes two values of
-the first choice: what its likely second state is worth by now (model-based, w) and what the choice itself brought
-(model-free, 1 - w); see :func:`goalinf.agents.two_step` for every update. A reward reaches back to the first choice by
-the eligibility, and the last first choice is liked for its own sake by the repetition.
+Story
+-----
+A trial has two choices. The first leads to one of two second states, mostly (7 in 10) to the one of the same number;
+the second is rewarded or not, by odds that drift and have to be learned. The learner mixes two values of the first
+choice: what its likely second state is worth by now (model-based, w) and what the choice itself brought (model-free,
+1 - w); see :func:`goalinf.agents.two_step` for every update. A reward reaches back to the first choice by the
+eligibility, and the last first choice is liked for its own sake by the repetition.
 
 Sites
 -----

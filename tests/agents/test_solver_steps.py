@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import goalinf as gi
+from goalinf.planning import solution
 from goalinf.planning.bellman import Problem, backup
 from goalinf.planning.solvers import newton, newton_numpy
 from goalinf.planning.solvers.sparse_lu import transitions
@@ -66,7 +67,7 @@ def test_policy_iteration_factorizes_every_policy(calls):
         factors, backups = calls(newton_numpy, "Factors"), calls(newton_numpy, "backup")
         values = newton_numpy.fixed_point(problem, "hard")
     assert 5 <= len(factors) == len(backups) - 10
-    assert newton.residual(problem, values, "hard") < 1e-14
+    assert solution.residual(problem, values, "hard") < 1e-14
 
 
 @pytest.mark.parametrize("discount", WORLDS)
@@ -94,7 +95,7 @@ def test_the_mean_takes_newton_steps_and_few_sweeps(calls):
         values = newton.fixed_point(cast(problem), "mean")
         assert len(linear) <= 4
         assert len(backups) <= 16
-        assert newton.residual(cast(problem), values, "mean") < newton.tolerance(np.dtype(float))
+        assert solution.residual(cast(problem), values, "mean") < solution.tolerance(np.dtype(float))
 
 
 def test_steps_with_old_factors_are_combined(calls):
@@ -108,7 +109,7 @@ def test_steps_with_old_factors_are_combined(calls):
     def plain(size):
         one, values = dataclasses.replace(problem, reward=size * problem.reward), near
         for step in range(100):
-            if newton.residual(one, values, "soft") < newton.tolerance(np.dtype(float)):
+            if solution.residual(one, values, "soft") < solution.tolerance(np.dtype(float)):
                 return step
             values = values + solve(backup(one, values, "soft")[0] - values)
         return 100

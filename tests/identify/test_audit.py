@@ -13,8 +13,8 @@ import xarray as xr
 from scipy import stats
 
 import goalinf as gi
+from goalinf.identify import null_space
 from goalinf.identify.audit.contraction import Contraction, contraction
-from goalinf.identify.local import null_space
 from goalinf.identify.local.whitening import prior_moments
 from goalinf.inference.model.priors import find_sites
 

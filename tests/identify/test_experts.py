@@ -6,7 +6,7 @@ import pytest
 from null_spaces import ACTION, SOFT, ZOO, check, flat, kinds, world_of
 
 import goalinf as gi
-from goalinf.identify.local import null_space
+from goalinf.identify import null_space
 
 
 @pytest.mark.parametrize("name", ["ring of 4", "random", "no choice"])

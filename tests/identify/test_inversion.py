@@ -50,7 +50,7 @@ def test_what_noise_does_to_the_inverse_of_a_planner():
 def test_the_inverses_are_inverses():
     policy = np.array([[0.9, 0.1], [0.4, 0.6], [0.3, 0.7]])
     for agent in ("boltzmann", "soft_optimal"):
-        found = getattr(gi.agents, agent)(G3_BETA).policy(G3, invert(policy, agent))
+        found = getattr(gi.agents, agent)(beta=G3_BETA).policy(G3, invert(policy, agent))
         np.testing.assert_allclose(found, policy, atol=1e-9)
 
 

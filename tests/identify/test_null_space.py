@@ -23,8 +23,7 @@ from null_spaces import (
 )
 
 import goalinf as gi
-from goalinf.identify import co_successor_components, controllability_deficit
-from goalinf.identify.local import null_space
+from goalinf.identify import co_successor_components, controllability_deficit, null_space
 from goalinf.identify.local.jacobian import log_policy_jacobian
 
 WHATEVER = "whatever is chosen"

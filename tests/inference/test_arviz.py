@@ -1,5 +1,7 @@
 """ArviZ takes the tree of a fit as it is, in the interface of every supported Python."""
 
+import subprocess
+import sys
 import warnings
 
 import arviz
@@ -97,3 +99,31 @@ def test_columns_of_an_own_model_survive_resuming():
         assert one.posterior["feature"].values.tolist() == ["near", "far"]
         constants = one.tree["constant_data"].to_dataset()
         assert constants["distance"].sel(feature="far").item() == 2.0
+
+
+def test_functions_that_take_no_tree_take_the_posterior_and_the_file(town_fit, tmp_path):
+    rows = len(town_fit.summary())
+    assert len(arviz.summary(town_fit.posterior)) == rows
+    path = town_fit.save(tmp_path / "town.nc")
+    assert len(arviz.summary(arviz.from_netcdf(path), group="posterior")) == rows
+
+
+FIRST = """
+import sys, warnings
+import arviz
+import numpyro.distributions as dist
+import goalinf as gi
+
+hall = gi.gridworld("s.a", discount=0.9)
+prior = gi.StateReward(dist.TruncatedNormal(0.0, 1.0, low=-1.0), on="departure")
+walk = gi.Trajectories.of([[0, 1, 2]], [[3, 3]])
+warnings.simplefilter("ignore")
+fit = gi.infer(0, hall, agent=gi.agents.soft_optimal(beta=1.0), reward=prior, data=walk, draws=20, chains=2, warmup=20, method="hmc")
+print(gi.load(fit.save(sys.argv[1])).summary().equals(fit.summary()))
+"""
+
+
+def test_a_fit_is_loaded_where_arviz_was_imported_first(tmp_path):
+    """ArviZ 1 loads JAX and NumPyro lazily, which leaves modules of NumPyro without attributes."""
+    done = subprocess.run([sys.executable, "-c", FIRST, str(tmp_path / "fit.nc")], capture_output=True, text=True)
+    assert done.stdout.strip().endswith("True"), done.stderr

@@ -1,10 +1,15 @@
 """Diagnosis of a fit: limits at both sides, digits that tell numbers from limits, remedies."""
 
+import re
+
 import numpy as np
 import pytest
+import typer.main
 import xarray as xr
 
 import goalinf as gi
+from goalinf.cli import app
+from goalinf.cli.words import in_options
 from goalinf.inference import _arviz
 from goalinf.inference.results.diagnostics import told_apart
 
@@ -99,3 +104,17 @@ def test_digits_tell_a_number_from_its_limit():
     assert told_apart(1.5, 1.01, 3) == "1.500"
     assert told_apart(float("inf"), 1.01, 3) == "inf"
     assert told_apart(0.7, 0.7, 2) == f"{0.7:.15f}"  # equal: every digit
+
+
+def test_remedies_of_a_diagnosis_are_options_that_exist(monkeypatch):
+    """Every figure beyond its limit, of every sampler: no argument of Python is left, and every option is one of fit."""
+    options = {param.opts[0].removeprefix("--") for param in typer.main.get_command(app).commands["fit"].params}
+    monkeypatch.setattr(_arviz, "worst", lambda _: (1.2, 50.0))
+    for algorithm in ("IMH", "HMC", "NUTS"):
+        said = in_options(fit_of(algorithm=algorithm, diverging=2, khat=0.9, modes=9, modes_missed=0.5).diagnosis)
+        assert "--target-accept 0.99" in said
+        assert ("--method hmc" in said) == (algorithm == "IMH")
+        assert "=" not in said
+        assert {"draws", "target-accept"} <= set(re.findall(r"--([a-z-]+)", said)) <= options
+    monkeypatch.setattr(_arviz, "worst", lambda _: (np.nan, 50.0))
+    assert "run several chains (--chains)" in in_options(fit_of().diagnosis)

@@ -135,6 +135,26 @@ def test_an_edited_store_is_noticed(file, fit, tmp_path, unread):
         gi.load(path)
 
 
+def test_a_store_of_another_program_is_not_replaced(fit, tmp_path):
+    other = tmp_path / "other.zarr"
+    xr.Dataset({"x": ("i", [1.0])}).to_zarr(other, zarr_format=2)
+    before = sorted(file.relative_to(other) for file in other.rglob("*"))
+    with pytest.raises(IsADirectoryError, match="goalinf did not write"):
+        fit.save(other, overwrite=True)
+    assert sorted(file.relative_to(other) for file in other.rglob("*")) == before
+
+
+def test_a_device_behind_a_symlink_is_refused_at_once(fit, tmp_path):
+    """A file that replaces ``/dev/null`` would break the machine."""
+    os.mkfifo(tmp_path / "pipe")
+    link = tmp_path / "link.nc"
+    link.symlink_to(tmp_path / "pipe")
+    for attempt in (lambda: fit.save(link, overwrite=True), lambda: files.check_target(link, overwrite=True)):
+        with pytest.raises(OSError, match="is a device, pipe or socket"):
+            attempt()
+    assert (tmp_path / "pipe").is_fifo()
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_other_programs_read_the_file(suffix, fit, tmp_path):
     path = fit.save(tmp_path / f"fit.{suffix}")

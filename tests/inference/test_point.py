@@ -114,7 +114,7 @@ def test_lbfgs_comes_back_from_where_nothing_is_defined(large):
 @pytest.mark.parametrize("function", [gi.inference.find_map, gi.inference.approximate])
 def test_too_few_steps_are_named(monkeypatch, size, method, function):
     newton_up_to(size, monkeypatch)
-    said = rf"gi\.{function.__name__}: the mode was not reached in 1 steps of {method}: .* give it more \(steps=\)"
+    said = rf"gi\.inference\.{function.__name__}: the mode was not reached in 1 steps of {method}: .* give it more \(steps=\)"
     with pytest.raises(gi.errors.ConvergenceError, match=said):
         function(0, HALL, **PARTS, steps=1)
     with pytest.raises(ValueError, match="steps is 0; expected a whole number of at least 1"):

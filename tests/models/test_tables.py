@@ -34,7 +34,7 @@ def example(module):
 def wrong_values(kind):
     """Values that no cell of such a column may hold."""
     if isinstance(kind, Label):
-        return [None, np.nan, pd.NA]
+        return [None, np.nan, pd.NA, ""]
     values = ["1", "x", True, [1], np.inf, -np.inf]
     values += [] if kind.empty else [None, np.nan, pd.NA]
     if isinstance(kind, Code):

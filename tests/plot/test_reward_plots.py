@@ -113,5 +113,7 @@ def test_a_known_reward(room, ring):
     np.testing.assert_allclose(nodes[1], -1 + 5 / 3)  # three actions, one of which arrives
     with pytest.raises(ValueError, match="Normal prior stands"):
         gi.plot.reward(room, gi.StateReward(dist.Normal(0, 1), on="arrival"))
-    with pytest.raises(ValueError, match="draw it on its own world"):
+    with pytest.raises(ValueError, match=r"has shape \(\d+,\); this world needs \(\d+,\)"):
         gi.plot.reward(ring, wants)
+    with pytest.raises(ValueError, match=r"values of the ActionReward has shape \(4,\); this world needs"):
+        gi.plot.reward(room, gi.ActionReward(np.arange(4.0)))

@@ -44,10 +44,11 @@ def test_successors_are_uniform_and_pieces_of_the_interval_too():
 @pytest.mark.parametrize(
     ("numbers", "said"),
     [
-        ({"states": 0}, "states is 0; expected 1 or more"),
-        ({"actions": 0}, "actions is 0; expected 1 or more"),
+        ({"states": 0}, "states is 0; expected a whole number of at least 1"),
+        ({"actions": 0}, "actions is 0; expected a whole number of at least 1"),
         ({"branching": 6}, "branching is 6; expected 1 to 5"),
-        ({"branching": 0}, "branching is 0; expected 1 to 5"),
+        ({"branching": 0}, "branching is 0; expected a whole number of at least 1"),
+        ({"actions": True}, "actions is True; expected a whole number"),
         ({"terminal": 5}, "terminal is 5; expected 0 to 4"),
         ({"key": -3}, "key is -3; expected a whole number in"),
         ({"key": jax.numpy.zeros((2, 2), jax.numpy.uint32)}, "key holds an array of keys; expected one"),

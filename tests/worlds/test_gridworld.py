@@ -213,9 +213,10 @@ def test_wrong_input(text, options, said):
         gridworld(text, **{"discount": 0.9, **options})
 
 
-def test_wrong_grid():
-    with pytest.raises(ValueError, match="a grid of 0 rows and 3 columns; expected at least one of each"):
-        open_grid(0, 3, discount=0.9)
+@pytest.mark.parametrize("rows", [0, True])
+def test_wrong_grid(rows):
+    with pytest.raises(ValueError, match=f"rows is {rows}; expected a whole number of at least 1"):
+        open_grid(rows, 3, discount=0.9)
 
 
 def test_unknown_names():

@@ -16,6 +16,7 @@ from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.facts import REGULAR, Facts
 from goalinf.planning.parameters import SHARE, Ranges
 from goalinf.rewards import Reward
+from goalinf.sizes import check_memory
 from goalinf.worlds import MDP
 
 
@@ -47,6 +48,8 @@ class PlanCommitment(ModeProcess):
         by_depth = plan_to_depths(agent, len(self.depths), lambda one: one.policies(mdp, reward))
         depths = np.arange(len(self.depths))
         lasts = np.ones_like(depths) if self.commitment is None else np.minimum(depths + 1, self.commitment)
+        what = f"the changes between {lasts.sum():,} hidden modes, one for each depth and step since planning,"
+        check_memory(what, 32.0 * float(lasts.sum()) ** 2, "give fewer depths, or a smaller commitment")
         depth, since = np.array([(d, j) for d in depths for j in range(lasts[d])]).T
         fresh = jnp.where(since == 0, jnp.asarray(self.depths)[depth], 0.0)
         p = jnp.asarray(self.replan)

@@ -17,6 +17,7 @@ from goalinf.planning.facts import REGULAR, Facts
 from goalinf.planning.parameters import INFINITY, Ranges
 from goalinf.precision import cast
 from goalinf.rewards import Reward
+from goalinf.sizes import check_memory
 from goalinf.worlds import MDP
 
 
@@ -49,6 +50,8 @@ class PlanNoise(ModeProcess):
 
     def policies(self, agent: Agent, mdp: MDP, reward: Reward) -> Policy:
         """One mode for each draw; which one holds in a state does so for the whole trajectory."""
+        what = f"plans with {self.draws:,} draws of the noise in {mdp.n_states:,} states with {mdp.n_actions:,} actions"
+        check_memory(what, 32.0 * self.draws * mdp.n_actions * mdp.n_states, "take fewer draws")
         # By action, then by state: a world that is padded to the size of another has the same errors as by itself.
         sources = (np.random.default_rng([self.seed, action]) for action in range(mdp.n_actions))
         noise = np.stack([rng.normal(size=(mdp.n_states, self.draws)) for rng in sources]).transpose(2, 0, 1)

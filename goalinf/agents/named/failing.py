@@ -19,6 +19,8 @@ from goalinf.checks import check_count, check_kind
 from goalinf.rewards import goals
 from goalinf.worlds import World
 
+_DEEPEST = 1074  # 0.5**1075 is zero in float64
+
 
 @constructor
 def abandoning(*, hazard: Any, beta: Any, recovery: Any = 0.0, default: Any = None, **others: Any) -> Agent:
@@ -203,6 +205,8 @@ def plan_commitment(*, replan: Any, beta: Any, depths: Any, commitment: int | No
     """
     if isinstance(depths, int):
         check_count("depths", depths)
+        if depths > _DEEPEST:
+            raise ValueError(f"depths is {depths:,}; beyond {_DEEPEST:,} their probability is zero: give at most that")
     try:
         shares = _geometric(depths) if isinstance(depths, int) else np.asarray(depths, float)
     except (TypeError, ValueError):

@@ -51,6 +51,7 @@ class PlannerPosterior:
             Where a fit has fewer than n draws, or knows its reward.
         """
         check_count("n", n)
+        check_count("seed", seed, 0)
         fewest = min(fit.n_draws for fit in self.fits.values())
         if n > fewest:
             raise ValueError(f"n is {n}; the smallest of these fits has {fewest} draws")

@@ -20,9 +20,11 @@ from goalinf.identify.distance.canonical import TRIVIAL, canonical, levelled
 from goalinf.identify.policy_evaluation import collected, income_of, over
 from goalinf.precision import computing_in
 from goalinf.rewards import Reward, base_of, check_reward
+from goalinf.sizes import check_memory
 from goalinf.worlds import World, from_arrays, label
 
 Canonicalization = Literal["minimal", "value-adjusted"]
+_TABLES = 6  # arrays (S, A, S) that a distance of all transitions holds at once
 _FORMS = {"minimal": canonical, "value-adjusted": levelled}
 
 
@@ -124,13 +126,13 @@ def epic(world: World, reward1: Reward, reward2: Reward) -> float:
     """
     check_pair(world, reward1, reward2)
     discount = float(world.mdp.discount)
-    everywhere = np.ones((world.n_states, world.n_actions, world.n_states))
+    tables = [everything(world, one) for one in (reward1, reward2)]
 
     def form(R: np.ndarray) -> np.ndarray:
         mean = R.mean((1, 2))
         return R + discount * mean - mean[:, None, None] - discount * mean.mean()
 
-    return _pearson(form, [everything(world, one) for one in (reward1, reward2)], everywhere)
+    return _pearson(form, tables, np.ones_like(tables[0]))
 
 
 def dard(world: World, reward1: Reward, reward2: Reward) -> float:
@@ -201,6 +203,10 @@ def everything(world: World, reward: Reward) -> np.ndarray:
     """The reward of every transition, ``(S, A, S)``, impossible ones included."""
     n_states, n_actions, mdp = world.n_states, world.n_actions, world.mdp
     shape = (n_states, n_actions, n_states)
+    what = f"two rewards of all transitions between {n_states:,} states by {n_actions:,} actions"
+    check_memory(
+        what, _TABLES * 8.0 * np.prod(shape, dtype=float), "use gi.identify.distance.starc, or a smaller world"
+    )
     with computing_in("float64"):
         if not any("successor" in axes for axes in base_of(reward).dims.values()):
             mdp = from_arrays(

@@ -26,6 +26,11 @@ def write_store(tree: xr.DataTree, folder: Path) -> None:
     (folder / _SEAL_FILE).write_text(_digest(folder), encoding="ascii")
 
 
+def is_store(folder: Path) -> bool:
+    """True for a folder that :func:`write_store` wrote, whole or damaged."""
+    return (folder / _SEAL_FILE).is_file()
+
+
 def verified(path: Path) -> io.BytesIO | Path:
     """Verify a file or a store; return the bytes of the file without the checksum, or the folder.
 
@@ -48,10 +53,9 @@ def _verified_file(content: bytes) -> io.BytesIO:
 
 
 def _verified_store(folder: Path) -> Path:
-    seal = folder / _SEAL_FILE
-    if not seal.is_file():
+    if not is_store(folder):
         raise ValueError(f"cannot be read as a fit: it is incomplete, or goalinf did not write it (no {_SEAL_FILE})")
-    if seal.read_bytes() != _digest(folder).encode():
+    if (folder / _SEAL_FILE).read_bytes() != _digest(folder).encode():
         raise ValueError("is damaged or was edited: its checksum is not that of its contents")
     return folder
 

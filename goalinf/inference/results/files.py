@@ -17,8 +17,8 @@ import xarray as xr
 
 from goalinf.checks import check_flag
 from goalinf.data import Trajectories
-from goalinf.files import restored, written_whole
-from goalinf.inference.results.checksum import read, sealed, verified, write_store
+from goalinf.files import check_replaceable, restored, written_whole
+from goalinf.inference.results.checksum import is_store, read, sealed, verified, write_store
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.results.serialize import Reader, UnknownClassError, UnstorableError, Writer
 from goalinf.precision import computing_in
@@ -164,7 +164,8 @@ def check_target(path: str | Path, *, overwrite: bool) -> Path:
         return path
     if not overwrite:
         raise FileExistsError(f"{path} exists already; give another name, or overwrite=True to replace it")
-    if path.is_dir() and (suffix == ".nc" or not ((path / ".zgroup").exists() or (path / "zarr.json").exists())):
+    check_replaceable(path)
+    if path.is_dir() and (suffix == ".nc" or not is_store(path)):
         raise IsADirectoryError(f"{path} is a folder that goalinf did not write, and is left alone; give another name")
     if path.is_file() and suffix == ".zarr":
         raise FileExistsError(f"{path} is a file, not a Zarr store, and is left alone; give another name")

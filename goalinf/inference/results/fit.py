@@ -16,7 +16,7 @@ from goalinf import display
 from goalinf.agents import Agent, Mixture
 from goalinf.behavior import simulate_like
 from goalinf.behavior.conditions import Rewards, Setting, Worlds
-from goalinf.checks import PRNGKey, takes_key
+from goalinf.checks import PRNGKey, check_count, takes_key
 from goalinf.data import Trajectories
 from goalinf.data.arrays import many
 from goalinf.inference import _arviz
@@ -40,8 +40,10 @@ class Fit:
         Groups ``posterior``, ``sample_stats``, ``log_likelihood`` (by trajectory), ``observed_data``,
         ``constant_data`` (on maps: ``row`` and ``col`` of every state) and ``sampler`` (where the chains stand, so that
         a run can go on); settings, versions, seed, precision, the number of choices in the log-likelihood
-        (``choices_scored``) and the hash of the data are its attributes. ArviZ takes it as it is:
-        ``arviz.summary(fit.tree)``, on Python 3.11 ``arviz.preview.summary(fit.tree)``.
+        (``choices_scored``) and the hash of the data are its attributes. ArviZ 1 takes it as it is:
+        ``arviz.summary(fit.tree)``. ArviZ 0.23, the last for Python 3.11, takes no tree but in ``arviz.preview``
+        (``arviz.preview.summary(fit.tree)``, ``arviz.preview.plot_trace(fit.tree)``); its other functions take
+        ``fit.posterior`` or a saved fit (``arviz.from_netcdf("fit.nc")``).
     data : Trajectories
         What was observed; for a user's own model whatever it takes.
     world, agent, reward
@@ -212,6 +214,7 @@ class Fit:
             raise self._unknown(
                 "a model of your own is predicted from with numpyro.infer.Predictive and like= in gi.Behavior"
             )
+        check_count("n", n)
         what = f"{n:,} data sets of {self.data.n_trajectories:,} trajectories of {self.data.max_steps:,} steps"
         check_memory(what, 20.0 * n * self.data.n_trajectories * self.data.max_steps, "predict fewer (n=)")
         worlds: Any = self.world
@@ -247,7 +250,9 @@ class Fit:
         names = [*(site.name for site in self.sites), *self._discrete]
         draws = self.posterior[names].stack(sample=("chain", "draw"))  # noqa: PD013
         total = draws.sizes["sample"]
-        if not 1 <= n <= total:
+        check_count("n", n)
+        check_count("seed", seed, 0)
+        if n > total:
             raise ValueError(f"n is {n}; this fit has {total} draws")
         chosen = np.sort(np.random.default_rng(seed).choice(total, n, replace=False))
         columns = {name: np.moveaxis(draws[name].values, -1, 0)[chosen] for name in draws.data_vars}

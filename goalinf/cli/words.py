@@ -1,0 +1,37 @@
+"""Messages of the library in the words of the command line."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+# Arguments of the library that are options of the command line.
+_OPTIONS = ("trajectory", "step", "state", "action", "subject", "context", "missing", "delimiter", "draws", "warmup",
+            "chains", "seed", "method", "target_accept")  # fmt: skip
+# A list of words, one word, or a number may follow: ['row', 'col'], 'hmc', 0.99.
+_GIVEN = re.compile(rf"\b({'|'.join(_OPTIONS)})=(\[[^\]]*\]|'[^']*'|[\d.]*\d)?")
+_VALUE = re.compile(rf"^({'|'.join(_OPTIONS)}|beta) is ")  # a number or word that is refused
+_REMEDIES = {
+    "overwrite=True": "--force",
+    "agent.at(beta=…)": "--beta NUMBER",
+    "gi.identify.null_space(world, agent, reward, free=('beta',)) shows it": "goalinf show shows it",
+    "(data.select)": "(a table of its own)",
+}
+
+
+def in_options(text: str) -> str:
+    """A message of the library in the words of the command line: ``--state`` for ``state=``."""
+    for said, meant in _REMEDIES.items():
+        text = text.replace(said, meant)
+    text = _VALUE.sub(lambda found: f"{_named(found[1])} is ", text)
+    return re.sub(r"\bgi\.infer\b(?!\()", "goalinf fit", _GIVEN.sub(_option, text))
+
+
+def _named(argument: str) -> str:
+    return f"--{argument.replace('_', '-')}"
+
+
+def _option(found: re.Match) -> str:
+    name, given = _named(found[1]), found[2] or ""
+    values = re.findall(r"'([^']*)'", given) or [given] * bool(given)
+    return " ".join(f"{name} {shlex.quote(value)}" for value in values) or name
