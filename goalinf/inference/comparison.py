@@ -39,8 +39,8 @@ def compare(fits: Mapping[str, Fit], *, unit: Unit = "trajectory") -> pd.DataFra
 
     Where each trajectory, each subject, or all of the data are one of several agents (``gi.one_of``,
     ``gi.agents.mixture``), the density of a unit is given all others: the other choices of a subject say which agent
-    the subject is. With latent modes, habits or learning, the density of a choice (``"step"``) is given the earlier choices of its
-    trajectory.
+    the subject is. With latent modes, habits or learning, the density of a choice (``"step"``) is given the earlier
+    choices of its trajectory.
 
     Parameters
     ----------
