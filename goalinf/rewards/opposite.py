@@ -21,7 +21,7 @@ def negated(reward: Reward) -> Reward:
     if isinstance(reward, ShapedReward):
         return ShapedReward(negated(reward.base), -np.asarray(reward.potential))
     name = "weights" if isinstance(reward, LinearReward) else "values"
-    if not hasattr(reward, name):
+    if name not in reward.dims:
         raise ValueError(
             f"a {type(reward).__name__} has no opposite of its kind; expected a table of rewards, or features"
         )

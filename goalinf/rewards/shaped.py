@@ -51,6 +51,11 @@ class ShapedReward(Reward):
         """None of its own: put the prior on the reward that is shaped."""
         return ()
 
+    @property
+    def unshaped(self) -> Reward:
+        """Unshaped reward of the base."""
+        return self.base.unshaped
+
     def ends(self, mdp: MDP) -> Bool[Array | np.ndarray, " S"]:
         """Those of the reward that is shaped."""
         return ended(self.base, mdp)
