@@ -70,7 +70,7 @@ def pinned(reward: Reward, mdp: MDP) -> tuple[Bool[Array | np.ndarray, " S"], Fl
 
 def base_of(reward: Any) -> Any:
     """Reward that holds the parameters: the base of a shaped reward, or the reward itself."""
-    return reward.unshaped
+    return reward.unshaped if isinstance(reward, Reward) else reward
 
 
 def reward_parameters(reward: Reward) -> tuple[str, ...]:
