@@ -1,4 +1,4 @@
-"""What all studies share: their options, their checks, and how their files are written.
+"""Options, checks and files of all studies.
 
 A study is a function of (quick, seed) that returns a `Result`; its last line is `common.run(__file__, study)`.
 """
@@ -29,7 +29,7 @@ COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
 
 class Check(NamedTuple):
-    """Something that was expected, what was found in its place, and whether that will do."""
+    """Check: a quantity, its value, the expected value, and True where the check holds."""
 
     name: str
     found: Any
@@ -38,7 +38,7 @@ class Check(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What a study found; `settings` are the numbers that somebody needs to do it again."""
+    """Result of a study; `settings` are the numbers that reproduce it."""
 
     table: pd.DataFrame
     figure: Figure
@@ -47,45 +47,45 @@ class Result(NamedTuple):
 
 
 def same(name: str, found: Any, expected: Any) -> Check:
-    """Exactly this."""
+    """Check that a value equals the expected one."""
     return Check(name, found, expected, bool(found == expected))
 
 
 def reads(name: str, found: float, digits: str) -> Check:
-    """A number as it is printed, such as ".0056" or "4.966e-4": off by half of its last digit at most."""
+    """Check a number against printed digits, such as ".0056" or "4.966e-4": off by half of its last digit at most."""
     mantissa, _, exponent = digits.partition("e")
     last = 10.0 ** (int(exponent or 0) - len(mantissa.partition(".")[2]))
     return Check(name, float(found), digits, bool(abs(found - float(digits)) <= 0.5 * last * (1 + 1e-9)))
 
 
 def within(name: str, found: float, expected: float, error: float, *, errors: float = 4.0) -> Check:
-    """A random number, so many of its standard errors from what is expected at most."""
-    wanted = f"{expected:.6g} ± {errors:g} x {error:.2g}"
-    return Check(name, float(found), wanted, bool(abs(found - expected) <= errors * error))
+    """Check that a random number is within a number of standard errors of its expected value."""
+    interval = f"{expected:.6g} ± {errors:g} x {error:.2g}"
+    return Check(name, float(found), interval, bool(abs(found - expected) <= errors * error))
 
 
 def holds(name: str, found: Any, expected: str, fulfilled: bool) -> Check:
-    """Any other condition, in words."""
+    """Check any other condition, stated in words."""
     return Check(name, found, expected, bool(fulfilled))
 
 
 def run(file: str, study: Callable[[bool, int], Result]) -> None:
-    """Do a study as its command line says, write its files, print its checks; exit code 1 where one does not hold.
+    """Run a study with the options of the command line, write its files and print its checks.
 
-    Ctrl-C is one sentence and exit code 130.
+    The exit code is 1 where a check does not hold. Ctrl-C prints one sentence and has exit code 130.
     """
     folder = Path(file).resolve().parent
 
     def command(
         quick: Annotated[bool, typer.Option("--quick", help="Toy size, in seconds; needs --out.")] = False,
-        out: Annotated[Path | None, typer.Option(help="Where the files go. Default: beside the script.")] = None,
-        seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of everything that is random.")] = 0,
+        out: Annotated[Path | None, typer.Option(help="Folder of the files. Default: beside the script.")] = None,
+        seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of all random numbers.")] = 0,
     ) -> None:
         if quick and out is None:
-            raise typer.BadParameter("--quick would write over the results of the real size: give --out, too")
+            raise typer.BadParameter("--quick would overwrite the results of the full size: give --out, too")
         start = time.perf_counter()
         with listening() as listener:
-            listener.said = f"Interrupted: the results of {folder.name} are as they were."
+            listener.said = f"Interrupted: the results of {folder.name} are unchanged."
             found = study(quick, seed)
         versions = {name: importlib.metadata.version(name) for name in ("goalinf", "jax", "numpyro", "numpy")}
         manifest = {
@@ -108,9 +108,9 @@ def run(file: str, study: Callable[[bool, int], Result]) -> None:
 
 
 def write(folder: Path, table: pd.DataFrame, figure: Figure, manifest: dict[str, Any]) -> None:
-    """Table, figure and manifest.
+    """Write table, figure and manifest.
 
-    The manifest is removed first and written last: results without one are those of a study that was stopped between.
+    The manifest is removed first and written last: results without a manifest are from an interrupted study.
     """
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(_plain(manifest), indent=2, ensure_ascii=False, allow_nan=False)
@@ -126,7 +126,7 @@ def write(folder: Path, table: pd.DataFrame, figure: Figure, manifest: dict[str,
 
 
 def show(checks: list[Check]) -> bool:
-    """Print the checks; whether all of them hold."""
+    """Print the checks and return True where all of them hold."""
     console = Console(highlight=False, soft_wrap=True)
     for check in checks:
         text = f"{check.name}: {_plain(check.found)}, expected {_plain(check.expected)}"
@@ -138,11 +138,11 @@ def show(checks: list[Check]) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON can hold; numbers to six digits, so that the last ones of a float are no change."""
+    """Convert to JSON types, with floats to six digits, so that rounding errors do not change the file."""
     if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float):

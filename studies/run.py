@@ -1,7 +1,7 @@
-"""All studies side by side, and one page of what they found: `python studies/run.py [NAME ...] [--quick] [--out DIR]`.
+"""Run all studies, and make one page of their results: `python studies/run.py [NAME ...] [--quick] [--out DIR]`.
 
 Every study runs in a process of its own, two at a time (a new interpreter each: a fork of one that has used JAX
-hangs); where one fails the others go on. What a study printed is kept in output.txt beside its files. Ctrl-C stops all.
+hangs); where one fails the others continue. The output of a study is in output.txt beside its files. Ctrl-C stops all.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ ul.checks { list-style: none; padding-left: 0; font-size: .85rem }
 
 
 class Outcome(NamedTuple):
-    """How a study ended: the exit code, seconds with start-up, everything it printed."""
+    """Outcome of a study: exit code, seconds including start-up, output."""
 
     code: int
     seconds: float
@@ -52,7 +52,7 @@ class Outcome(NamedTuple):
 
 
 def names() -> list[str]:
-    """Every folder beside this file that holds a study."""
+    """List the folders beside this file that hold a study."""
     return sorted(script.parent.name for script in HERE.glob("*/study.py"))
 
 
@@ -60,19 +60,19 @@ def main(
     studies: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Default: all of them.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Toy sizes, in seconds; needs --out.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for the results. Default: beside the scripts.")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="How many run at the same time.")] = 2,
+    jobs: Annotated[int, typer.Option(min=1, help="Number of studies in parallel.")] = 2,
 ) -> None:
-    """Run the studies side by side; leaves index.html, a page of what they found. Exit code 1 where one fails."""
+    """Run the studies in parallel and write index.html, a page of their results. Exit code 1 where one fails."""
     known = names()
     if unknown := sorted(set(studies or ()) - set(known)):
         raise typer.BadParameter(f"unknown study {', '.join(unknown)}: the studies are {', '.join(known)}")
     if quick and out is None:
-        raise typer.BadParameter("--quick would write over the results of the real size: give --out, too")
+        raise typer.BadParameter("--quick would overwrite the results of the full size: give --out, too")
     folder = (out or HERE).resolve()
     try:
         outcomes = side_by_side(list(dict.fromkeys(studies or known)), folder, quick, jobs)
     except KeyboardInterrupt:
-        sys.stderr.write(f"Interrupted: studies that were not done are as they were; {folder / 'index.html'}, too.\n")
+        sys.stderr.write(f"Interrupted: unfinished studies and {folder / 'index.html'} are unchanged.\n")
         raise typer.Exit(130) from None
     page = write_index(folder, outcomes)
     failed = [name for name, outcome in outcomes.items() if outcome.code]
@@ -85,18 +85,18 @@ def main(
         raise typer.Exit(1)
 
 
-def side_by_side(wanted: Sequence[str], folder: Path, quick: bool, jobs: int) -> dict[str, Outcome]:
-    """Run these studies, so many at a time, with a line for each."""
+def side_by_side(studies: Sequence[str], folder: Path, quick: bool, jobs: int) -> dict[str, Outcome]:
+    """Run these studies, `jobs` at a time, with a progress line for each."""
     columns = (TextColumn("{task.description:28}"), TextColumn("{task.fields[state]:8}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        lines = {name: progress.add_task(name, start=False, total=1, state="waits") for name in wanted}
+        lines = {name: progress.add_task(name, start=False, total=1, state="waits") for name in studies}
 
-        def one(name: str) -> Outcome:
+        def run_study(name: str) -> Outcome:
             return run_one(name, folder / name, quick, progress, lines[name])
 
         with ThreadPoolExecutor(jobs) as pool:
             try:
-                return dict(zip(wanted, pool.map(one, wanted), strict=True))
+                return dict(zip(studies, pool.map(run_study, studies), strict=True))
             except KeyboardInterrupt:
                 STOPPED.set()
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -106,7 +106,7 @@ def side_by_side(wanted: Sequence[str], folder: Path, quick: bool, jobs: int) ->
 
 
 def run_one(name: str, folder: Path, quick: bool, progress: Progress, line: TaskID) -> Outcome:
-    """One study in its own process; what it prints goes to output.txt."""
+    """Run one study in its own process; its output goes to output.txt."""
     progress.start_task(line)
     progress.update(line, state="runs")
     start = time.perf_counter()
@@ -129,7 +129,7 @@ def run_one(name: str, folder: Path, quick: bool, progress: Progress, line: Task
 
 
 def write_index(folder: Path, outcomes: dict[str, Outcome]) -> Path:
-    """The page of all studies that have results in this folder, or were run just now."""
+    """Write the page of all studies that have results in this folder, or were just run."""
     shown = [name for name in names() if name in outcomes or (folder / name / "manifest.json").exists()]
     sections = [section(name, folder / name, outcomes.get(name)) for name in shown]
     links = "".join(f'<li><a href="#{name}">{html.escape(readme(name)[0])}</a></li>' for name in shown)
@@ -145,7 +145,7 @@ def write_index(folder: Path, outcomes: dict[str, Outcome]) -> Path:
 
 
 def section(name: str, folder: Path, outcome: Outcome | None) -> str:
-    """Question, figure, table and checks of one study; what it said in the end where it failed."""
+    """Make the section of one study: question, figure, table, checks; the end of its output where it failed."""
     title, question = readme(name)
     text = f'<section id="{name}"><h2>{html.escape(title)}</h2>\n<p>{html.escape(question)}</p>\n'
     if outcome is not None and outcome.code:
@@ -171,19 +171,19 @@ def section(name: str, folder: Path, outcome: Outcome | None) -> str:
 
 
 def check_line(check: dict) -> str:
-    """One check with its tick."""
+    """Make the line of one check."""
     mark = "✓" if check["holds"] else '<b class="failed">✗</b>'
     found = html.escape(f"{check['name']}: {check['found']}, expected {check['expected']}")
     return f"<li>{mark} {found}</li>"
 
 
 def folded(title: str, inside: str, length: int) -> str:
-    """Something long under a line that opens it."""
+    """Make a block that is folded where it is long."""
     return f"<details{'' if length > _LONG else ' open'}><summary>{title}</summary>{inside}</details>\n"
 
 
 def readme(name: str) -> tuple[str, str]:
-    """Title of a study, and its question in one paragraph; where there is none yet, the page says so."""
+    """Return title and question of a study; where the README has none, a sentence that states this."""
     path = HERE / name / "README.md"
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     title, question = re.search(r"# (.+)", text), re.search(r"## Question\s+(.+?)\n\n", text, re.DOTALL)
@@ -193,8 +193,8 @@ def readme(name: str) -> tuple[str, str]:
 
 
 def last_lines(output: str) -> str:
-    """What somebody needs to see of a study that failed: checks that do not hold, and how it ended."""
-    lines = output.strip().splitlines() or ["It said nothing."]
+    """Return the relevant output of a failed study: checks that do not hold, and the last lines."""
+    lines = output.strip().splitlines() or ["No output."]
     broken = [line for line in lines[:-_LAST] if line.startswith("✗")]
     return "\n".join(broken + lines[-_LAST:])
 

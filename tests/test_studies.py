@@ -121,7 +121,7 @@ def test_wrong_input_is_an_error_in_words(house):
     for script in (house / "run.py", house / "fine" / "study.py"):
         done = python(script, "--quick")
         assert done.returncode == 2
-        assert "--quick would write over the results of the real size: give --out, too" in done.stderr
+        assert "--quick would overwrite the results of the full size: give --out, too" in done.stderr
     assert [path for path in sorted(house.rglob("*")) if "__pycache__" not in path.parts] == before
 
 

@@ -1,10 +1,11 @@
 """
-Water first, home later: goals that drift
-=========================================
+Drifting goals: water first, home later
+=======================================
 
-Thirsty mice ran through a labyrinth of 127 nodes to its water port and back (Rosenberg et al. 2021, eLife 10:e66175). One
-map of rewards cannot say both: on the way in it is the water that counts, on the way out it is home. Ashwood, Jha and
-Pillow (2022) let the weights of a few maps drift from step to step. The model is :mod:`goalinf_models.ashwood_2022`.
+Thirsty mice ran through a labyrinth of 127 nodes to its water port and back (Rosenberg et al. 2021, eLife 10:e66175).
+One stationary reward does not describe both: the goal on the way in is the water, on the way out it is home. In the
+model of Ashwood, Jha and Pillow (2022) the weights of a few reward maps drift from step to step. The model is
+:mod:`goalinf_models.ashwood_2022`.
 """
 
 import os
@@ -24,10 +25,11 @@ from goalinf_models import ashwood_2022
 # %%
 # The data
 # --------
-# The data are not part of goalinf. They are looked for in ``shared/data`` beside the checkout, or in the folder that the
-# environment variable ``GOALINF_DATA`` names. Where they are not, the page shows a look-alike: as many runs that are
-# simulated in the same labyrinth, by mice whose thirst gives way to the wish to go home. In the experiment there are 200 runs of 22 steps, 40 of which are kept for validation; these
-# runs were selected by the authors of the model and are easy, most of them straight to the water and back.
+# The data are not part of goalinf. They are read from ``shared/data`` beside the checkout, or from the folder in the
+# environment variable ``GOALINF_DATA``. Where both are missing, the page shows a simulated look-alike: the same number
+# of runs in the same labyrinth, with a reward at the water that decreases and a reward at home that increases. The
+# experiment has 200 runs of 22 steps, 40 of which are for validation. These runs were selected by the authors of the
+# model; most of them lead directly to the water and back.
 
 NAME = "labyrinth_mice_rewarded"
 here = Path.cwd()
@@ -39,7 +41,7 @@ print("data of the experiment" if DATA else "simulated look-alike")
 
 
 def look_alike():
-    """Runs of simulated mice: water at node 116 counts until about step 10, home (node 0) afterwards."""
+    """Simulate runs: reward at the water (node 116) until about step 10, at home (node 0) afterwards."""
     maze, n_steps, runs = ashwood_2022.labyrinth(6), 22, 200
     maps = np.zeros((2, maze.n_states))
     maps[0, 116], maps[1, 0] = 6.0, 6.0
@@ -55,7 +57,7 @@ def look_alike():
 
 
 def experiment():
-    """Runs of the experiment, with the numbering of the model."""
+    """Read the runs of the experiment, with the numbering of the model."""
     table = pd.read_csv(DATA / "dirl_water_restricted.csv")[["traj", "t", "tree_state", "tree_action", "split"]]
     return table.rename(columns={"tree_state": "state", "tree_action": "action"})
 
@@ -66,47 +68,47 @@ table.groupby("split")["traj"].agg(["nunique", "size"]).set_axis(["runs", "steps
 # %%
 # One map, one map whose weight drifts, two maps
 # ----------------------------------------------
-# Each variant is fitted by a posterior mode to the training runs (it is an ordinary NumPyro model, so that any
-# optimizer will do), and predicts the validation runs, in bits per decision. Four moves (left child, right child, back,
-# stay) are possible everywhere, a move into a wall stays: guessing costs 2 bits.
+# Each variant is fitted to the training runs by its posterior mode (it is a NumPyro model, so that any optimizer can be
+# used). The held-out log predictive density of the validation runs is in bits per decision. Four moves (left child,
+# right child, back, stay) are available everywhere, a move into a wall stays: the uniform policy has -2 bits.
 
 
 def mode(table, variant):
-    """Maps and weights at a posterior mode, from a start drawn from the prior: two maps that begin alike stay alike."""
-    made = ashwood_2022.model(table, variant, levels=6)
+    """Compute maps and weights at a posterior mode; starts from a prior draw, as equal maps would stay equal."""
+    arguments = ashwood_2022.model(table, variant, levels=6)
     with jax.enable_x64(True):
-        data = (made["data"].unlabeled(),)
-        start = initialize_model(jax.random.key(1), made["model"], model_args=data, init_strategy=init_to_sample)
+        data = (arguments["data"].unlabeled(),)
+        start = initialize_model(jax.random.key(1), arguments["model"], model_args=data, init_strategy=init_to_sample)
         flat, unravel = ravel_pytree(start.param_info.z)
-        climb = jax.jit(jax.value_and_grad(lambda x: start.potential_fn(unravel(x))))
-        found = minimize(
-            lambda x: jax.device_get(climb(x)), flat, jac=True, method="L-BFGS-B", options={"maxiter": 200}
+        objective = jax.jit(jax.value_and_grad(lambda x: start.potential_fn(unravel(x))))
+        optimum = minimize(
+            lambda x: jax.device_get(objective(x)), flat, jac=True, method="L-BFGS-B", options={"maxiter": 200}
         )
-        values = {name: np.asarray(value) for name, value in unravel(found.x).items()}
+        values = {name: np.asarray(value) for name, value in unravel(optimum.x).items()}
     constant = np.ones((table["t"].max() + 1, 1))
     return values["maps"], ashwood_2022.drifted(values["innovations"]) if "innovations" in values else constant
 
 
 def bits(table, maps, weights):
-    """Mean log-probability of a decision."""
+    """Compute the mean log-probability of a decision in bits."""
     predicted = ashwood_2022.behavior(ashwood_2022.labyrinth(6), maps, weights)
     return float(predicted.log_prob_by_trajectory(ashwood_2022.steps(table, levels=6)).mean() / np.log(2))
 
 
 split = dict(list(table.groupby("split")))
 fitted = {variant: mode(split["train"], variant) for variant in ("static", "one map", "two maps")}
-for variant, found in fitted.items():
-    print(f"{variant}: {bits(split['val'], *found):.3f} bits per decision")
+for variant, mode_values in fitted.items():
+    print(f"{variant}: {bits(split['val'], *mode_values):.3f} bits per decision")
 
 # %%
 # Published for the runs of the experiment: uniform -2.000, deep maximum entropy -1.708, one drifting map -0.876, two
 # -0.827.
 #
-# What the mice want when
-# -----------------------
-# A map by itself says little: two maps can be mixed, and only rewards as a whole, weights times maps, decide. So the
-# picture is of the reward of each moment, at the nodes that the runs visit most. A constant added to all nodes changes
-# nothing; each moment is shown against its own mean.
+# The reward at every step
+# ------------------------
+# A single map is not identified: two maps can be exchanged for mixtures of them, and behavior depends only on the
+# reward, weights times maps. The figure shows the reward at every step, at the most visited nodes. A constant added to
+# all nodes changes no action probability; the mean of every step is subtracted.
 
 maps, weights = fitted["two maps"]
 visited = sorted(table["state"].value_counts().index[:13])
@@ -120,5 +122,5 @@ axes.set(
     yticks=range(len(visited)),
     yticklabels=visited,
 )
-figure.colorbar(image, label="reward against the mean of the step (utility)")
+figure.colorbar(image, label="reward minus the mean of the step (utility)")
 figure

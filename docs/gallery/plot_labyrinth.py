@@ -1,10 +1,10 @@
 """
-Mice in a labyrinth: does the last node matter?
-===============================================
+Mice in a labyrinth: does the previous node matter?
+===================================================
 
 Thirsty mice ran freely in a labyrinth of 127 nodes, a binary tree with water at one leaf (Rosenberg et al. 2021, eLife
-10:e66175). A reward for every node is the usual model. Does it describe them? The test is to predict walks that were not
-fitted, in bits per step, and to compare it with a model in which a choice may depend on the node before.
+10:e66175). The usual model has a reward for every node. The test of this model is the held-out log predictive density
+of trajectories, in bits per step, compared with a model in which actions may depend on the previous node.
 """
 
 import os
@@ -21,10 +21,10 @@ import goalinf as gi
 # %%
 # The data
 # --------
-# The data are not part of goalinf. They are looked for in ``shared/data`` beside the checkout, or in the folder that the
-# environment variable ``GOALINF_DATA`` names. Where they are not, the page shows a look-alike: mice that are simulated in
-# a labyrinth of the same form, know where the water is, and dislike to turn back. The line below says which of the two
-# you see.
+# The data are not part of goalinf. They are read from ``shared/data`` beside the checkout, or from the folder in the
+# environment variable ``GOALINF_DATA``. Where both are missing, the page shows a simulated look-alike: agents in
+# a labyrinth with the same graph, with rewards for moves towards the water and costs of turning back. The line below
+# states which of the two the page shows.
 
 NAME = "labyrinth_mice_rewarded"
 here = Path.cwd()
@@ -36,11 +36,11 @@ print("data of the experiment" if DATA else "simulated look-alike")
 
 # %%
 # The maze is a graph with an action for every edge. Where two visits to the maze were joined, the root repeats: it gets
-# an edge to itself. The second world remembers the last node: its states are pairs (last node, this node).
+# an edge to itself. The states of the second world are pairs (previous node, current node).
 
 
 def worlds():
-    """The labyrinth, and the labyrinth with memory."""
+    """Make the labyrinth, and the labyrinth with memory."""
     if DATA is None:
         graph = nx.balanced_tree(
             2, 6
@@ -58,17 +58,17 @@ for name, maze in mazes.items():
     print(f"{name}: {maze}")
 
 # %%
-# What can be rewarded
-# --------------------
-# In the first world a reward is collected on arrival at each node. In the second, a reward of states would not do: on
-# arrival at the pair (this, next) it is a reward of the directed move, whatever came before, and so is all that follows.
-# The last node would not matter to any choice. The reward must depend on the turn (last, this, next): one weight for each,
-# wherever there is a choice. Beta is fixed at 1, since only its product with the reward shows, and the priors are
-# Normal(0, 1).
+# The rewards
+# -----------
+# In the first world a reward is collected on arrival at each node. In the second, a reward of states is not sufficient:
+# on arrival at the pair (current, next) it is a reward of the directed move, which does not depend on the previous
+# node, and neither do later rewards. No action probability would depend on the previous node. The reward must depend on
+# the turn (previous, current, next): one weight for each, in every state with several actions. Beta is fixed at 1,
+# since only its product with the reward is identified, and the priors are Normal(0, 1).
 
 
 def turns(maze):
-    """Every turn (last node, this node, next node) where there is a choice, and a feature for each: ``(S, A, F)``."""
+    """List every turn (previous, current, next node) in states with several actions; features ``(S, A, F)``."""
     chosen = [
         (state, action)
         for state, names in enumerate(maze.actions)
@@ -86,20 +86,22 @@ def turns(maze):
 # %%
 # The sequences
 # -------------
-# Each has one row per visit of a node. The split is the published one: every fifth sequence is held out.
+# Each has one row per visit of a node. The split is the published one: every fifth sequence is test data.
 
 WATER = 116  # the node of the water port
 
 
 def look_alike():
-    """Simulated mice: a turn is worth less if it leads away from the water or back."""
+    """Simulate agents with a lower reward for turns away from the water or back."""
     maze = mazes["second order"]
     names, features = turns(maze)
-    far = nx.single_source_shortest_path_length(nx.balanced_tree(2, 6), WATER)
-    weights = [1.0 * (far[following] < far[this]) - 2.0 * (following == last) for last, this, following in names]
+    distance = nx.single_source_shortest_path_length(nx.balanced_tree(2, 6), WATER)
+    weights = [
+        1.0 * (distance[following] < distance[this]) - 2.0 * (following == last) for last, this, following in names
+    ]
     truth = gi.LinearReward(features, np.array(weights))
-    walks = gi.simulate(jax.random.key(1), maze, gi.agents.soft_optimal(beta=1.0), truth, trajectories=60, steps=120)
-    table = walks.to_frame().rename(columns={"trajectory": "traj", "step": "t"})
+    data = gi.simulate(jax.random.key(1), maze, gi.agents.soft_optimal(beta=1.0), truth, trajectories=60, steps=120)
+    table = data.to_frame().rename(columns={"trajectory": "traj", "step": "t"})
     return table.assign(split=np.where(table["traj"] % 5 == 0, "test", "train"))
 
 
@@ -107,25 +109,25 @@ table = look_alike() if DATA is None else pd.read_csv(DATA / "trajectories_500.c
 print(table.groupby("split")["traj"].agg(["nunique", "size"]).set_axis(["sequences", "steps"], axis=1))
 
 # %%
-# Fit and hold out
-# ----------------
-# With hundreds of parameters, and many choices for most of them, a Laplace approximation at the mode stands in for MCMC
-# on this page.
+# Fit and held-out log predictive density
+# ---------------------------------------
+# With hundreds of parameters, and many actions for most of them, this page uses a Laplace approximation at the mode
+# instead of MCMC.
 
 
 def fits():
-    """Fit both models to the training sequences; score the others."""
+    """Fit both models to the training sequences and score the test sequences."""
     rewards = {
         "first order": gi.StateReward(dist.Normal(0.0, 1.0), on="arrival"),
         "second order": gi.LinearReward(turns(mazes["second order"])[1], dist.Normal(0.0, 1.0)),
     }
-    found, scores = {}, {}
+    fitted, scores = {}, {}
     for name, maze in mazes.items():
         read = {
             split: gi.read_trajectories(rows, maze, trajectory="traj", step="t", state="state")
             for split, rows in table.groupby("split")
         }
-        found[name] = gi.inference.approximate(
+        fitted[name] = gi.inference.approximate(
             jax.random.key(0),
             maze,
             agent=gi.agents.soft_optimal(beta=1.0),
@@ -133,32 +135,33 @@ def fits():
             data=read["train"],
             draws=200,
         )
-        scores[name] = gi.inference.log_predictive_density(found[name], read["test"])
-    return found, scores
+        scores[name] = gi.inference.log_predictive_density(fitted[name], read["test"])
+    return fitted, scores
 
 
-found, scores = fits()
+fitted, scores = fits()
 for name, score in scores.items():
     print(f"{name}: {score.bits.sum() / score.steps.sum():.3f} bits per step")
 
 # %%
-# For comparison, from counts of the training sequences of the experiment: guessing among the moves that are possible costs 1.304 bits
-# per step, the best policy that knows only the node 1.260, and the best that knows the last node too 0.981.
+# For comparison, in the experiment: the uniform policy over the possible moves has -1.304 bits per step. Policies from
+# counts of the training sequences have -1.260 bits if they depend on the node, and -0.981 if they depend on the
+# previous node as well.
 #
-# Leave one sequence out
-# ----------------------
-# The same question without a split. Read the warnings: where a sequence weighs so much that leaving it out would move
-# the posterior, the estimate says so, and the held-out bits above are the better answer.
+# Leave-one-sequence-out cross-validation
+# ---------------------------------------
+# The same comparison without a split. A warning marks sequences with so much influence that the posterior without them
+# would differ; there the held-out log predictive density above is more reliable.
 
-gi.compare(found).round(1)
+gi.compare(fitted).round(1)
 
 # %%
-# What a first-order model calls the value of a node
-# --------------------------------------------------
-# In the experiment the reward of nodes does not peak at the water port (node 116) but around it: a mouse that leaves the
-# port must pass them again, and a model without memory can only explain that by their worth.
+# Rewards of nodes in the first-order model
+# -----------------------------------------
+# In the experiment the rewards are largest not at the water port (node 116) but at the nodes around it: a mouse that
+# leaves the port must pass them again, and a model without memory can only explain this by their rewards.
 
-mean = found["first order"].posterior["reward.values"].mean(("chain", "draw")).to_series()
+mean = fitted["first order"].posterior["reward.values"].mean(("chain", "draw")).to_series()
 print(mean.sort_values(ascending=False).head(5).round(2))
 
-gi.plot.reward_map(found["first order"])
+gi.plot.reward_map(fitted["first order"])

@@ -3,17 +3,17 @@
 Every model is a module with the same parts:
 
 ``VARIANTS``
-    Name of a form of the model -> :class:`~goalinf_models.catalogue.Variant`: what computes its posterior, the sites,
-    the question it answers. The first is the default.
+    Name of a variant of the model -> :class:`~goalinf_models.catalogue.Variant`: the function that computes its
+    posterior, the sites, the question that it answers. The first is the default.
 ``example(key, variant)``
     Small data from known values.
 ``model(data, variant)``
-    Keyword arguments for ``gi.infer``, or for :func:`exact` where everything unknown is one of finitely many.
+    Keyword arguments for ``gi.infer``, or for :func:`exact` where every unknown has finitely many values.
 
 >>> import jax, goalinf as gi
 >>> from goalinf_models import evans_2016, exact
->>> walk = evans_2016.example(jax.random.key(0))
->>> posterior = exact(**evans_2016.model(walk))
+>>> data = evans_2016.example(jax.random.key(0))
+>>> posterior = exact(**evans_2016.model(data))
 >>> posterior.sel(step=0).sum(("reward", "alpha")).values.round(2)  # the prior of k
 array([[0.2, 0.2, 0.2, 0.2, 0.2]])
 """

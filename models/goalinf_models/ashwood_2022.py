@@ -1,22 +1,23 @@
-r"""What do they want now? Goals whose weights drift in the course of a run.
+r"""Ashwood, Jha and Pillow (2022): rewards whose weights drift in the course of a run.
 
 Story
 -----
-A mouse in a labyrinth wants water at first and home later. K maps give a reward to every node; the weight of each map
-drifts from step to step, and at each step the animal acts as if the reward of this moment,
+A mouse in a labyrinth runs to water first and home later. K maps give a reward to every node; the weight of each map
+drifts from step to step, and at each step the agent plans with the current reward,
 
 .. math:: r_t(s) = \sum_k \alpha_{tk}\,u_k(s),\quad
     \alpha_{tk} = \alpha_0 + \tau \sum_{i \le t} z_{ik},\quad z \sim N(0, 1),
 
-would stay: it plans softly with a discount, and its policy is that of the step. So every step is a context of its own,
-and the maps are shared by all of them.
+as if it were constant: it is soft-optimal with a discount. Every step is a context, and all of them
+share the maps.
 
 Sites
 -----
 ``maps`` (map, state) ~ Normal(0, 1), utility; ``innovations`` (step, map) ~ Normal(0, 1); ``weights`` (step, map) is
-what they add up to, with :math:`\tau = 0.5` and :math:`\alpha_0 = 1/K`; ``reward`` (step, state) is r. Maps can change
-places, and weights be traded for maps, so that it is the reward whose posterior is reported. beta is 1 and the discount
-0.9: only beta times the reward shows, and in one world the discount does not (``gi.identify.null_space``).
+their cumulative sum, with :math:`\tau = 0.5` and :math:`\alpha_0 = 1/K`; ``reward`` (step, state) is r. Maps can be
+exchanged and mixed with compensating weights, so that the posterior of the reward is reported. beta is 1 and the
+discount 0.9: only beta times the reward is identified, and in one world the discount is not
+(``gi.identify.null_space``).
 
 The data are a table with one row per step: ``traj``, ``t``, ``state`` and ``action``, nodes numbered like a heap (0 the
 root, 2s+1 and 2s+2 the children of s), actions 0 left child, 1 right child, 2 back, 3 stay; a move into a wall stays.
@@ -44,8 +45,10 @@ from goalinf.checks import PRNGKey, takes_key
 from goalinf_models.catalogue import Variant
 from goalinf_models.checks import Code, Column, Label, Quantity, check_variant, checked_table
 
-VARIANTS = {name: Variant(gi.infer, ("reward",), "what do they want now?") for name in ("two maps", "one map")}
-VARIANTS["static"] = Variant(gi.infer, ("maps",), "what do they want, if that never changes?")
+VARIANTS = {
+    name: Variant(gi.infer, ("reward",), "what is the reward at every step?") for name in ("two maps", "one map")
+}
+VARIANTS["static"] = Variant(gi.infer, ("maps",), "what is the reward, if it is constant?")
 COLUMNS: dict[str, Column] = {
     "traj": Label(),
     "t": Quantity(0, "steps", whole=True),
@@ -57,7 +60,7 @@ _DRIFT = 0.5
 
 
 def labyrinth(levels: int) -> gi.World:
-    """A binary tree in which one can also go back and stay; nodes are numbered like a heap."""
+    """Make a binary tree with moves back and staying; nodes are numbered like a heap."""
     count = 2 ** (levels + 1) - 1
     node = np.arange(count)
     moves = [2 * node + 1, 2 * node + 2, (node - 1) // 2, node]
@@ -72,11 +75,11 @@ def labyrinth(levels: int) -> gi.World:
 
 
 def steps(table: pd.DataFrame, *, levels: int = 2) -> gi.Trajectories:
-    """Check the table; every step is a trajectory of its own, whose context is when it was taken."""
+    """Check the table and make every step a trajectory whose context is the step number."""
     read = checked_table(table, COLUMNS, choices=["action"])
     if read["t"].min() > 0:
         raise ValueError(f"column 't' begins at {read['t'].min()}; expected steps that are counted from 0")
-    # As a table of whole runs: every move is possible in this labyrinth, and no step is missing or there twice.
+    # As a table of whole runs: every move is possible in this labyrinth, and no step is missing or duplicate.
     gi.read_trajectories(table, labyrinth(levels), trajectory="traj", step="t", state="state", action="action")
     count = len(table)
     states = np.stack([read["state"], np.full(count, -1)], axis=1)
@@ -84,19 +87,19 @@ def steps(table: pd.DataFrame, *, levels: int = 2) -> gi.Trajectories:
 
 
 def drifted(innovations: Any) -> Any:
-    """Weights of the maps at every step, ``(T, K)``."""
+    """Compute the weights of the maps at every step, ``(T, K)``."""
     return 1.0 / innovations.shape[1] + _DRIFT * innovations.cumsum(axis=0)
 
 
 def behavior(world: gi.World, maps: Any, weights: Any) -> gi.Behavior:
-    """Choices at every step, given the maps ``(K, S)`` and their weights ``(T, K)``."""
+    """Make the distribution of actions at every step, given the maps ``(K, S)`` and their weights ``(T, K)``."""
     rewards: dict[Any, Any] = {t: gi.StateReward(weights[t] @ maps, on="departure") for t in range(len(weights))}
     return gi.Behavior(world, _AGENT, rewards, contexts=range(len(weights)))
 
 
 @takes_key
 def example(key: PRNGKey, variant: str = "two maps") -> pd.DataFrame:
-    """A hundred runs of eight steps in a small labyrinth: to the water at a leaf, and home."""
+    """Simulate a hundred runs of eight steps in a small labyrinth: to the water at a leaf, and home."""
     check_variant(variant, VARIANTS)
     world, n_steps, runs = labyrinth(2), 8, 100
     maps = np.zeros((2, world.n_states))
@@ -113,7 +116,7 @@ def example(key: PRNGKey, variant: str = "two maps") -> pd.DataFrame:
 
 
 def model(data: pd.DataFrame, variant: str = "two maps", *, levels: int = 2) -> dict[str, Any]:
-    """Keyword arguments for ``gi.infer``; ``levels`` are those of the labyrinth."""
+    """Return keyword arguments for ``gi.infer``; ``levels`` are those of the labyrinth."""
     check_variant(variant, VARIANTS)
     world, seen_steps = labyrinth(levels), steps(data, levels=levels)
     n_steps = int(seen_steps.context.max()) + 1
@@ -131,6 +134,6 @@ def model(data: pd.DataFrame, variant: str = "two maps", *, levels: int = 2) -> 
     dims = {"maps": ["map", "state"], "innovations": ["step", "map"], "weights": ["step", "map"]}
     dims["reward"] = ["step", "state"]
     coords = {"map": range(n_maps), "state": list(world.states), "step": range(n_steps)}
-    # Where maps are traded for weights the posterior bends sharply, which takes small steps.
+    # The trade-off between maps and weights makes the posterior strongly curved, which requires small steps.
     steady = {"method": "nuts", "target_accept": 0.99} if variant == "two maps" else {}
     return {"model": drifting, "data": seen_steps, "dims": dims, "coords": coords, **steady}

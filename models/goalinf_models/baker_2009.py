@@ -2,15 +2,15 @@ r"""Baker, Saxe and Tenenbaum (2009): action understanding as inverse planning.
 
 Story
 -----
-Somebody walks to one of a few places, at a cost for every step, and chooses by a softmax of the optimal values. Which
-place do they want? ``M1``: one goal, once and for all. ``M2``: before every step but the first a goal is drawn anew
-with probability ``SWITCH``; the posterior is that of the goal they have at present. ``M3``: with probability ``DETOUR``
-the goal is reached by way of another place, any one as likely; the posterior is that of the goal at the end.
+An agent moves to one of a few goal states, at a cost for every step, and chooses actions by a softmax of the optimal
+values. The goal is inferred. ``M1``: one constant goal. ``M2``: before every step but the first a goal is drawn again
+with probability ``SWITCH``; the posterior is that of the current goal. ``M3``: with probability ``DETOUR``
+the agent visits another goal state first, uniformly distributed; the posterior is that of the final goal.
 
 Sites
 -----
 ``goal``: uniform. The cost of a step is 1, in the units of beta = 2; switching .1, detours .5. The numbers are ours,
-as is the map: the paper fits them to what people judge.
+as is the map: the paper fits them to judgments of people.
 
 Departures: four directions instead of eight; no staying.
 
@@ -41,17 +41,17 @@ BETA, SWITCH, DETOUR = 2.0, 0.1, 0.5
 
 @cache
 def world() -> gi.World:
-    """A room with a wall and three places."""
+    """Make a room with a wall and three goal states."""
     return gi.gridworld("a..#..b\n...#...\n.......\ns.....c", discount=1.0)
 
 
 def places() -> dict[Any, gi.GoalReward]:
-    """What may be wanted."""
+    """Make the goals."""
     return gi.goals(world(), {"A": "a", "B": "b", "C": "c"}, step_cost=1.0)
 
 
 def walker(variant: str, where: gi.World) -> gi.Agent:
-    """How they plan."""
+    """Make the agent of a variant."""
     if variant == "M1":
         return gi.agents.boltzmann(beta=BETA)
     return (
@@ -63,10 +63,10 @@ def walker(variant: str, where: gi.World) -> gi.Agent:
 
 @takes_key
 def example(key: PRNGKey, variant: str = "M1") -> gi.Trajectories:
-    """Three walks: to B; where it changes, to any."""
+    """Simulate three trajectories with goal B; in ``M2`` with changing goals."""
     check_variant(variant, VARIANTS)
-    wants = gi.one_of(places()) if variant == "M2" else places()["B"]
-    return gi.simulate(key, world(), walker(variant, world()), wants, trajectories=3, steps=20)
+    goal = gi.one_of(places()) if variant == "M2" else places()["B"]
+    return gi.simulate(key, world(), walker(variant, world()), goal, trajectories=3, steps=20)
 
 
 def model(
@@ -76,7 +76,7 @@ def model(
     where: gi.World | None = None,
     goals: Mapping[Any, gi.GoalReward] | None = None,
 ) -> dict[str, Any]:
-    """Keyword arguments for :func:`exact`, of ``M2`` for :func:`present_goal`; ``where`` and ``goals`` are your own."""
+    """Return keyword arguments for :func:`exact` (``M2``: :func:`present_goal`), also of a custom world and goals."""
     check_variant(variant, VARIANTS)
     where, goals = where or world(), goals or places()
     check_behavior(data, where)
@@ -94,7 +94,7 @@ def model(
 def present_goal(
     *, world: gi.World, agent: gi.Agent, goals: Mapping[Any, gi.GoalReward], data: gi.Trajectories
 ) -> xr.DataArray:
-    """What a switching agent wants after every step, by the forward algorithm; like the result of :func:`exact`."""
+    """Compute the posterior of the current goal after every step by the forward algorithm; result as :func:`exact`."""
     behavior = gi.Behavior(world, agent, gi.one_of(goals), contexts=data.context_names)
     n, t = data.actions.shape
     first = np.full((n, 1, len(goals)), 1.0 / len(goals))
@@ -113,7 +113,7 @@ def present_goal(
 
 
 VARIANTS = {
-    "M1": Variant(exact, ("goal",), "what does someone want?"),
-    "M2": Variant(present_goal, ("goal",), "what does someone want by now?"),
-    "M3": Variant(exact, ("goal",), "what does someone want, if they make detours?"),
+    "M1": Variant(exact, ("goal",), "what is the goal?"),
+    "M2": Variant(present_goal, ("goal",), "what is the current goal?"),
+    "M3": Variant(exact, ("goal",), "what is the goal, if the agent makes detours?"),
 }

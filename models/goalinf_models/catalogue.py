@@ -1,4 +1,4 @@
-"""What every model of the catalogue consists of, and exact posteriors where all unknowns are one of finitely many."""
+"""Variants of the models of the catalogue, and exact posteriors of models with finitely many hypotheses."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _RESIDUAL = 1e-6  # of a planner, relative; above it nothing is exact
 
 
 class Variant(NamedTuple):
-    """One form of a model.
+    """Variant of a model.
 
     Parameters
     ----------
     by : callable
-        What takes the keyword arguments that ``model`` returns: ``gi.infer`` (after a random key), :func:`exact`, or
-        another function that the module names.
+        Function that takes the keyword arguments that ``model`` returns: ``gi.infer`` (after a random key),
+        :func:`exact`, or another function that the module names.
     sites : tuple of str
-        What has a posterior.
+        Sites that have a posterior.
     question : str
-        What it answers.
+        Question that its posterior answers.
     """
 
     by: Callable[..., Any]
@@ -47,18 +47,18 @@ def choice(
     *,
     static: bool = False,
 ) -> Any:
-    """One of finitely many values, in a NumPyro model for :func:`exact`.
+    """Sample one of finitely many values, in a NumPyro model for :func:`exact`.
 
     Parameters
     ----------
     name : str
-        Of the site, whose value is the place in ``values``.
+        Name of the site, whose value is the index into ``values``.
     values : sequence or mapping
         Numbers or records of one kind; with ``static`` anything. The keys of a mapping are their names.
     weights : sequence of float, optional
-        Prior weights; default: all alike.
+        Prior weights; default: uniform.
     static : bool
-        Whether the value decides what is computed, as a flag does, and not only with which numbers.
+        True where the value changes the program, as a flag does, and not only its numbers.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def exact(
     by: Literal["trajectory", "data"] = "trajectory",
     precision: Precision | None = None,
 ) -> xr.DataArray:
-    r"""Posterior after every step, by enumerating whatever :func:`choice` may choose.
+    r"""Compute the posterior after every step by enumerating all values of the sites made by :func:`choice`.
 
     .. math:: p(h \mid a_{1:t}) \propto p(h) \prod_{k \le t} \pi_h(a_k \mid s_k)
 
@@ -93,10 +93,10 @@ def exact(
     model : callable
         A NumPyro model of the data: sites made by :func:`choice`, and one observed ``gi.Behavior``.
     data : Trajectories
-        What was observed.
+        Observed trajectories.
     by : {"trajectory", "data"}
-        Whether every trajectory is taken by itself, or one hypothesis holds for all: then ``trajectory`` has one entry,
-        and a step is that of all of them.
+        ``"trajectory"``: every trajectory has a posterior of its own. ``"data"``: one hypothesis holds for all
+        trajectories; then ``trajectory`` has one entry, and a step includes that step of all trajectories.
     precision : {"float64", "float32"}, optional
         Default: float64 on a CPU, float32 on an accelerator.
 
@@ -104,12 +104,13 @@ def exact(
     -------
     DataArray
         Probabilities ``(trajectory, step, *sites)``, step 0 being the prior. The coordinate ``evidence (trajectory,
-        step)`` is the log marginal likelihood of the choices so far, in nats.
+        step)`` is the log marginal likelihood of the actions so far, in nats.
 
     Raises
     ------
     ValueError
-        Where a site is not one of finitely many (use ``gi.infer``), or all hypotheses exclude what was done.
+        Where a site has not finitely many values (use ``gi.infer``), or the actions have probability zero under every
+        hypothesis.
     ConvergenceError
         Where a planner did not reach its residual.
     """
@@ -140,7 +141,9 @@ def exact(
     axes = tuple(range(2, joint.ndim))
     highest = joint.max(axis=axes, keepdims=True)
     if not np.isfinite(highest).all():
-        raise ValueError("what was done has probability zero under every hypothesis")
+        raise ValueError(
+            "the actions have probability zero under every hypothesis; expected one under which they are possible"
+        )
     weights = np.exp(joint - highest)
     total = weights.sum(axis=axes, keepdims=True)
     names = (*static, *moving)

@@ -2,19 +2,19 @@
 
 Story
 -----
-Biases change one place of the Bellman update each: the maximum, the transitions, the reward, the sum of now and later,
-or the discount. Somebody with one of them walks in a slippery room in which two places are worth something. With the
-bias known (a variant for each), it is inferred what they are worth; with ``one_of`` it is not known which bias they
-have, either. Rewards are few, as in the paper, so that the posterior is exact.
+Each bias changes one term of the Bellman update: the maximum, the transitions, the reward, the sum of reward and later
+value, or the discount. An agent with one of them acts in a slippery room in which two states have a reward. With the
+bias known (a variant for each), the rewards are inferred; with ``one_of`` the bias is unknown, too. The rewards have
+finitely many values, as in the paper, so that the posterior is exact.
 
 Sites
 -----
-``a`` and ``b`` ∈ {-1, -.5, 0, .5, 1}, the worth of the two places, collected on arrival; of ``one_of`` also ``bias``,
-one of ``BIASES``, each as likely. beta = 4 in 1/reward.
+``a`` and ``b`` ∈ {-1, -.5, 0, .5, 1}, the rewards of the two states, collected on arrival; of ``one_of`` also ``bias``,
+one of ``BIASES``, uniform. beta = 4 in 1/reward.
 
 Departures: the paper looks at many strengths of each bias; one strength of each, rewards, world and beta are ours.
-``rational`` is there for comparison. Transitions that optimism tilts are normalized. For a reward of every state, and
-people of different biases, put ``gi.one_of(BIASES, by="subject")`` into ``gi.infer``.
+``rational`` is for comparison. The transitions of optimistic agents are normalized. For a reward of every state, and
+subjects with different biases, put ``gi.one_of(BIASES, by="subject")`` into ``gi.infer``.
 
 References
 ----------
@@ -36,43 +36,43 @@ from goalinf.checks import PRNGKey, takes_key
 from goalinf_models.catalogue import Variant, choice, exact
 from goalinf_models.checks import check_behavior, check_variant
 
-BETA, WORTH = 4.0, (-1.0, -0.5, 0.0, 0.5, 1.0)
+BETA, VALUES = 4.0, (-1.0, -0.5, 0.0, 0.5, 1.0)
 BIASES: dict[Any, Any] = {
     "rational": gi.agents.boltzmann(beta=BETA),
-    "boltzmann": gi.agents.boltzmann(beta=BETA, backup="mean"),  # in the place of the maximum
+    "boltzmann": gi.agents.boltzmann(beta=BETA, backup="mean"),  # replaces the maximum
     "illusion_of_control": gi.agents.illusion_of_control(control=3.0, beta=BETA),  # transitions
     "optimism": gi.agents.optimistic(optimism=2.0, beta=BETA),
     "pessimism": gi.agents.optimistic(optimism=-2.0, beta=BETA),
     "prospect": gi.agents.prospect(loss_aversion=2.0, beta=BETA),  # reward
-    "extremal": gi.agents.extremal(peak=0.7, beta=BETA),  # now and later
+    "extremal": gi.agents.extremal(peak=0.7, beta=BETA),  # sum of reward and later value
     "myopic_discount": gi.agents.myopic(discount=0.5, beta=BETA),  # discount
     "myopic_planning": gi.agents.lookahead(depth=2, beta=BETA),
     "hyperbolic": gi.agents.chan_hyperbolic(curvature=0.05, beta=BETA),
 }
 VARIANTS = {
-    "one_of": Variant(exact, ("bias", "a", "b"), "which bias do they have?"),
-    **{bias: Variant(exact, ("a", "b"), "what does someone want, whose bias is known?") for bias in BIASES},
+    "one_of": Variant(exact, ("bias", "a", "b"), "which bias does the agent have?"),
+    **{bias: Variant(exact, ("a", "b"), "what is the reward, if the bias is known?") for bias in BIASES},
 }
 OF_THE_EXAMPLE = "extremal"  # the bias behind the data of one_of
 
 
 @cache
 def world() -> gi.World:
-    """A small slippery room."""
+    """Make a small slippery room."""
     return gi.gridworld("s.b\n.#.\na..", slip=0.3, discount=0.9)
 
 
 @takes_key
 def example(key: PRNGKey, variant: str = "one_of") -> gi.Trajectories:
-    """Twenty walks of ten steps, by somebody to whom a is worth 1 and b -.5."""
+    """Simulate twenty trajectories of ten steps, with rewards 1 at a and -.5 at b."""
     check_variant(variant, VARIANTS)
-    wants = gi.StateReward.at(world(), {"a": 1.0, "b": -0.5}, default=0.0, on="arrival")
+    reward = gi.StateReward.at(world(), {"a": 1.0, "b": -0.5}, default=0.0, on="arrival")
     agent = BIASES.get(variant, BIASES[OF_THE_EXAMPLE])
-    return gi.simulate(key, world(), agent, wants, trajectories=20, steps=10)
+    return gi.simulate(key, world(), agent, reward, trajectories=20, steps=10)
 
 
 def model(data: gi.Trajectories, variant: str = "one_of", *, where: gi.World | None = None) -> dict[str, Any]:
-    """Keyword arguments for :func:`exact`; ``where`` is your own world, with cells marked a and b."""
+    """Return keyword arguments for :func:`exact`; ``where`` is a custom world, with cells marked a and b."""
     check_variant(variant, VARIANTS)
     place = world() if where is None else where
     check_behavior(data, place)
@@ -80,7 +80,7 @@ def model(data: gi.Trajectories, variant: str = "one_of", *, where: gi.World | N
 
     def walks(seen: Any = None) -> None:
         agent = choice("bias", BIASES, static=True) if variant == "one_of" else BIASES[variant]
-        reward = gi.LinearReward(marks, jnp.stack([choice("a", WORTH), choice("b", WORTH)]), on="arrival")
+        reward = gi.LinearReward(marks, jnp.stack([choice("a", VALUES), choice("b", VALUES)]), on="arrival")
         numpyro.sample("choices", gi.Behavior(place, agent, reward, like=data), obs=seen)
 
     return {"model": walks, "data": data, "by": "data"}

@@ -24,16 +24,16 @@ class Label(NamedTuple):
 
 
 class Code(NamedTuple):
-    """Column of whole numbers that stand for something.
+    """Column of integer codes.
 
     Parameters
     ----------
     meanings : mapping
-        Number -> what it stands for, as it is printed.
+        Number -> its meaning, as it is printed.
     empty : str, optional
-        What an empty cell stands for. None: every row has a number.
+        Meaning of an empty cell. None: every row has a number.
     remedy : str
-        What to do about any other number.
+        Remedy for any other number.
     """
 
     meanings: Mapping[int, str]
@@ -46,11 +46,11 @@ class Code(NamedTuple):
         return " or ".join(names) + (f", or an empty cell ({self.empty})" if self.empty else "")
 
     def allows(self, values: np.ndarray) -> np.ndarray:
-        """Mark the numbers that stand for something."""
+        """Mark the valid codes."""
         return np.isin(values, list(self.meanings))
 
     def hint(self, values: np.ndarray) -> str:
-        """Suggest a remedy; codes that are all one too high are named."""
+        """Suggest a remedy; says so where all codes are one too high."""
         shifted = sorted(number + 1 for number in self.meanings)
         if np.isin(values, shifted).all() and (values == shifted[-1]).any():
             return f": the codes begin at {shifted[0]}; subtract 1 from the column"
@@ -67,7 +67,7 @@ class Quantity(NamedTuple):
     unit : str
         As it is printed.
     whole : bool
-        Whether the numbers are whole.
+        True where the numbers are integers.
     """
 
     low: float
@@ -76,7 +76,7 @@ class Quantity(NamedTuple):
 
     @property
     def empty(self) -> None:
-        """No meaning of an empty cell: every row has a number."""
+        """Meaning of an empty cell: None, as every row has a number."""
         return None
 
     def expected(self) -> str:
@@ -90,7 +90,7 @@ class Quantity(NamedTuple):
         return in_range & (values == np.round(values)) if self.whole else in_range
 
     def hint(self, values: np.ndarray) -> str:
-        """No remedy beyond the range."""
+        """Return no remedy: the range says enough."""
         return ""
 
 
@@ -104,7 +104,7 @@ class Table:
     Parameters
     ----------
     frame : DataFrame
-        As it was given.
+        Unchanged input.
     values : mapping
         Column -> numbers ``(R,)``: of labels numbers into ``names``; of codes integers, -1 where empty; of quantities
         floats, or integers where they are whole.
@@ -121,7 +121,7 @@ class Table:
         return self.values[column]
 
     def refuse(self, wrong: np.ndarray, say: Callable[[int], str]) -> None:
-        """Raise about the first row that is wrong, as the owner of the table would find it, and count the others."""
+        """Raise an error about the first wrong row, by its name in the table, with the number of wrong rows."""
         if wrong.any():
             first = int(np.argmax(wrong))
             raise ValueError(f"{row_name(self.frame, first)}: {say(first)}{count(wrong)}")
@@ -135,14 +135,14 @@ def checked_table(frame: pd.DataFrame, columns: Mapping[str, Column], *, choices
     frame : DataFrame
         One row per trial, offer or step. It is not changed; further columns are ignored.
     columns : mapping
-        Name -> what its cells may hold.
+        Name -> valid cells.
     choices : iterable of str
         Columns of which at least one cell has to be filled.
 
     Raises
     ------
     ValueError
-        Where the table is empty, a column is not there or there twice, a cell holds what the model cannot use, or no
+        Where the table is empty, a column is missing or duplicate, a cell holds an invalid value, or no
         choice is given at all. The message names the first such row, its column, what was found, what was expected,
         and the number of such rows.
     """
@@ -160,7 +160,7 @@ def checked_table(frame: pd.DataFrame, columns: Mapping[str, Column], *, choices
 
 
 def check_behavior(data: gi.Trajectories, world: World) -> None:
-    """Refuse what is no record of behavior, or holds states or actions that this world does not have."""
+    """Refuse data that are no trajectories, or that hold states or actions outside this world."""
     check_kind("data", data, gi.Trajectories, "Trajectories, such as gi.read_trajectories(...) makes of a table")
     check_fits(data, [world])
     if data.states.max() >= world.n_states:

@@ -1,20 +1,20 @@
-r"""Habit or plan? Model-based and model-free learning in the two-step task.
+r"""Daw et al. (2011): model-based and model-free learning in the two-step task.
 
 Story
 -----
 A trial has two choices. The first leads to one of two second states, mostly (7 in 10) to the one of the same number;
-the second is rewarded or not, by odds that drift and have to be learned. The learner mixes two values of the first
-choice: what its likely second state is worth by now (model-based, w) and what the choice itself brought (model-free,
-1 - w); see :func:`goalinf.agents.two_step` for every update. A reward reaches back to the first choice by the
-eligibility, and the last first choice is liked for its own sake by the repetition.
+the second is rewarded or not, with probabilities that drift and are learned. The learner mixes two values of the first
+choice: the expected value of the second state (model-based, weight w) and the value learned from past rewards of the
+choice (model-free, weight 1 - w); see :func:`goalinf.agents.two_step` for every update. The eligibility is the weight
+of the reward in the update of the first choice, and the repetition is a bonus for the last first choice.
 
 Sites
 -----
-For each subject by itself: ``learning_rate_1``, ``learning_rate_2``, ``eligibility``, ``model_based`` ~ Beta(1.1, 1.1);
-``beta_1``, ``beta_2`` ~ LogNormal(1, 0.8), in 1/reward; ``repetition`` ~ Normal(0, 0.5), in reward.
-The data are a table with one row per trial, in order: ``subject``, ``choice1`` (0, 1), ``state2`` (0, 1; commonly that
-of ``choice1``), ``choice2`` (0, 1 within the state), ``reward`` (0, 1). A missed response is an empty cell, and so is
-what follows it in the trial; it is not scored and nothing is learned from it.
+For each subject separately: ``learning_rate_1``, ``learning_rate_2``, ``eligibility``, ``model_based`` ~ Beta(1.1,
+1.1); ``beta_1``, ``beta_2`` ~ LogNormal(1, 0.8), in 1/reward; ``repetition`` ~ Normal(0, 0.5), in reward. The data are
+a table with one row per trial, in order: ``subject``, ``choice1`` (0, 1), ``state2`` (0, 1; commonly that of
+``choice1``), ``choice2`` (0, 1 within the state), ``reward`` (0, 1). A missed response is an empty cell, and so are the
+cells after it in the trial; it is not scored and nothing is learned from it.
 
 References
 ----------
@@ -48,7 +48,7 @@ PRIORS = {
     "repetition": dist.Normal(0.0, 0.5),
     "model_based": dist.Beta(1.1, 1.1),
 }
-VARIANTS = {"hybrid": Variant(gi.infer, tuple(PRIORS), "habit or plan?")}
+VARIANTS = {"hybrid": Variant(gi.infer, tuple(PRIORS), "is learning model-based or model-free?")}
 COLUMNS: dict[str, Column] = {
     "subject": Label(),
     "choice1": Code({0: "", 1: ""}, empty="no response"),
@@ -57,13 +57,13 @@ COLUMNS: dict[str, Column] = {
     "reward": Code({0: "none", 1: "a reward"}, "no second choice", "code rewards as 1 and everything else as 0"),
 }
 _WON, _LOST = 3, 4
-_AGAINST = 1e6  # odds at which the states are taken to be numbered the other way round
+_AGAINST = 1e6  # odds above which the states count as numbered in reverse order
 
 
 def task(odds: Any = 0.5) -> tuple[gi.World, gi.StateReward]:
-    """First state 0, second ones 1 and 2, won 3 and lost 4, after which the next trial begins; a win is worth 1.
+    """Make the world: first state 0, second states 1 and 2, won 3 and lost 4, then the next trial; a win has reward 1.
 
-    ``odds`` of winning by second state and choice; nobody plans with them.
+    ``odds`` are the probabilities of winning by second state and choice; the learner does not plan with them.
     """
     P = np.zeros((5, 2, 5))
     P[0, :, 1:3] = [[COMMON, 1 - COMMON], [1 - COMMON, COMMON]]
@@ -75,34 +75,34 @@ def task(odds: Any = 0.5) -> tuple[gi.World, gi.StateReward]:
 
 
 def checked(table: pd.DataFrame) -> Table:
-    """Check every row, and that first choices lead to the second states that they commonly lead to.
+    """Check every row, and that first choices mostly lead to their common second states.
 
     Raises
     ------
     ValueError
         As :func:`goalinf_models.checks.checked_table`; where a second choice, its state and its reward contradict one
-        another; where states look numbered the other way round.
+        another; where states seem to be numbered in reverse order.
     """
     read = checked_table(table, COLUMNS, choices=["choice1", "choice2"])
     state, second, won = (read[name] for name in ("state2", "choice2", "reward"))
     read.refuse((second >= 0) & (state < 0), lambda i: "state2 is empty; expected 0 or 1, for choice2 is given")
     read.refuse((second >= 0) & (won < 0), lambda i: "reward is empty; expected 0 or 1, for choice2 is given")
     read.refuse((second < 0) & (won > 0), lambda i: "choice2 is empty, but reward is 1; expected a choice or no reward")
-    moved, own = (read["choice1"] >= 0) & (state >= 0), read["choice1"] == state
+    moved, is_common = (read["choice1"] >= 0) & (state >= 0), read["choice1"] == state
     for number, name in enumerate(read.names["subject"]):
-        common = own[moved & (read["subject"] == number)]
+        common = is_common[moved & (read["subject"] == number)]
         if (common.size - 2 * common.sum()) * np.log(COMMON / (1.0 - COMMON)) > np.log(_AGAINST):
             raise ValueError(
                 f"subject {name!r}: choice1 leads to state2 of the same number in {common.sum()} of {common.size} "
-                f"trials; expected about {COMMON:.0%}: number the second states the other way round (1 - state2)"
+                f"trials; expected about {COMMON:.0%}: number the second states in reverse order (1 - state2)"
             )
     return read
 
 
 def lives(table: pd.DataFrame) -> tuple[gi.Trajectories, list[Any]]:
-    """All trials of a subject as one trajectory of three steps each, and the names of the subjects.
+    """Make one trajectory per subject, with three steps per trial, and return the names of the subjects.
 
-    A trial that ended early goes on without a choice: nothing of that is scored or learned from.
+    A trial that ended early continues without a choice: these steps are neither scored nor learned from.
     """
     read = checked(table)
     names, count = read.names["subject"], np.bincount(read["subject"])
@@ -112,15 +112,15 @@ def lives(table: pd.DataFrame) -> tuple[gi.Trajectories, list[Any]]:
     done, longest = np.stack([first, second, 0 * first], axis=1), 3 * count.max()
     states, actions = np.full((len(names), longest + 1), -1), np.full((len(names), longest), -1)
     for n in range(len(names)):
-        own = read["subject"] == n
-        actions[n, : 3 * count[n]] = done[own].ravel()
-        states[n, : 3 * count[n] + 1] = [*visited[own].ravel(), 0]
+        rows = read["subject"] == n
+        actions[n, : 3 * count[n]] = done[rows].ravel()
+        states[n, : 3 * count[n] + 1] = [*visited[rows].ravel(), 0]
     data = gi.Trajectories.of(states, actions, lengths=3 * count, subject=np.arange(len(names)))
     return data, list(names)
 
 
 def log_likelihood(parameters: dict[str, Any], data: gi.Trajectories) -> Any:
-    """Log-probability of every subject's choices, ``(P,)``, given parameters ``(P,)``."""
+    """Compute the log-probability of the choices of every subject, ``(P,)``, given parameters ``(P,)``."""
     world, reward = task()
     zero = jnp.zeros(1, int)
 
@@ -134,13 +134,12 @@ def log_likelihood(parameters: dict[str, Any], data: gi.Trajectories) -> Any:
 
 @takes_key
 def example(key: PRNGKey, variant: str = "hybrid") -> pd.DataFrame:
-    """Four subjects from habit to plan, 150 trials each; three of four second choices win less often than not."""
+    """Simulate four subjects from model-free to model-based, 150 trials each; one of four choices mostly wins."""
     check_variant(variant, VARIANTS)
     world, reward = task(np.array([[0.2, 0.4], [0.8, 0.3]]))
-    tables = []
+    tables, rates = [], {"learning_rate_1": 0.5, "learning_rate_2": 0.5, "beta_1": 5.0, "beta_2": 4.0}
     for subject, w in enumerate([0.0, 0.3, 0.7, 1.0]):
-        known = {"learning_rate_1": 0.5, "learning_rate_2": 0.5, "beta_1": 5.0, "beta_2": 4.0, "eligibility": 0.6}
-        learner = gi.agents.two_step(**known, repetition=0.1, model_based=w)
+        learner = gi.agents.two_step(**rates, eligibility=0.6, repetition=0.1, model_based=w)
         life = gi.simulate(jax.random.fold_in(key, subject), world, learner, reward, trajectories=1, steps=450)
         done, visited = (np.reshape(steps, (150, 3)).T for steps in (life.actions[0], life.states[0, :450]))
         trials = {"choice1": done[0], "state2": visited[1] - 1, "choice2": done[1], "reward": visited[2] == _WON}
@@ -149,7 +148,7 @@ def example(key: PRNGKey, variant: str = "hybrid") -> pd.DataFrame:
 
 
 def model(data: pd.DataFrame, variant: str = "hybrid") -> dict[str, Any]:
-    """Keyword arguments for ``gi.infer``."""
+    """Return keyword arguments for ``gi.infer``."""
     check_variant(variant, VARIANTS)
     seen, names = lives(data)
 

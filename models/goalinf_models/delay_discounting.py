@@ -1,15 +1,14 @@
-r"""Now or later? Hyperbolic against exponential discounting of delayed amounts.
+r"""Hyperbolic and exponential discounting of delayed amounts.
 
 Story
 -----
-Everybody is offered a smaller amount sooner and a larger one later, many times. An amount x after d days is worth
-:math:`x / (1 + k d)` (``hyperbolic``) or :math:`x\,e^{-k d}` (``exponential``), and the choice is a softmax with
-inverse temperature beta. Every offer to a subject is a state with two actions, and nothing comes after: a choice of one
-step.
+Every subject chooses repeatedly between a smaller amount sooner and a larger one later. An amount x after d days has
+the value :math:`x / (1 + k d)` (``hyperbolic``) or :math:`x\,e^{-k d}` (``exponential``), and the choice is a softmax
+with inverse temperature beta. Every offer to a subject is a state with two actions, after which the episode ends.
 
 Sites
 -----
-``k`` ~ LogNormal(-4, 2), per day, and ``beta`` ~ LogNormal(-1, 1), in 1/amount, both for each subject by itself.
+``k`` ~ LogNormal(-4, 2), per day, and ``beta`` ~ LogNormal(-1, 1), in 1/amount, both for each subject separately.
 
 The data are a table with one row per choice: ``subjID``, ``delay_later``, ``amount_later``, ``delay_sooner``,
 ``amount_sooner``, ``choice`` (0: sooner, 1: later, empty: no response), the columns of hBayesDM. Delays are at least 0
@@ -37,7 +36,7 @@ from goalinf.checks import PRNGKey, takes_key
 from goalinf_models.catalogue import Variant
 from goalinf_models.checks import Code, Column, Label, Quantity, check_variant, checked_table
 
-_SITES, _QUESTION = ("k", "beta"), "how impatient are they?"
+_SITES, _QUESTION = ("k", "beta"), "what is the discount rate?"
 VARIANTS = {kind: Variant(gi.infer, _SITES, _QUESTION) for kind in ("hyperbolic", "exponential")}
 COLUMNS: dict[str, Column] = {
     "subjID": Label(),
@@ -49,7 +48,7 @@ _OFFER = [name for name in COLUMNS if name != "choice"]
 
 
 class Offers(NamedTuple):
-    """The offers of a table as a world, what was chosen, and ``(S, 2)`` delays and amounts (sooner, later)."""
+    """Offers of a table as a world, the choices, and ``(S, 2)`` delays and amounts (sooner, later)."""
 
     world: gi.World
     data: gi.Trajectories
@@ -59,16 +58,16 @@ class Offers(NamedTuple):
     names: list[Any]
 
     def behavior(self, k: Any, beta: Any, variant: str, like: gi.Trajectories | None = None) -> gi.Behavior:
-        """Choices of subjects with these parameters, one each."""
+        """Make the distribution of choices, given one k and one beta per subject."""
         check_variant(variant, VARIANTS)
-        own = jnp.asarray(k)[self.subject][:, None]
-        factor = 1.0 / (1.0 + own * self.delay) if variant == "hyperbolic" else jnp.exp(-own * self.delay)
+        rate = jnp.asarray(k)[self.subject][:, None]
+        factor = 1.0 / (1.0 + rate * self.delay) if variant == "hyperbolic" else jnp.exp(-rate * self.delay)
         agent = gi.agents.boltzmann(beta=jnp.asarray(beta)[self.subject], depth=1)
         return gi.Behavior(self.world, agent, gi.ActionReward(self.amount * factor), like=like)
 
 
 def offers(table: pd.DataFrame) -> Offers:
-    """Check the table; every different offer to a subject is a state, and the last state is the end."""
+    """Check the table and make the world: a state for every distinct offer to a subject; the last state is terminal."""
     read = checked_table(table, COLUMNS, choices=["choice"])
     read.refuse(
         read["delay_sooner"] > read["delay_later"],
@@ -103,7 +102,7 @@ def offers(table: pd.DataFrame) -> Offers:
 
 @takes_key
 def example(key: PRNGKey, variant: str = "hyperbolic") -> pd.DataFrame:
-    """Four subjects who discount by .005 to .1 a day, forty offers each."""
+    """Simulate four subjects with discount rates from .005 to .1 per day, forty offers each."""
     check_variant(variant, VARIANTS)
     rates, betas, days = np.array([0.005, 0.01, 0.03, 0.1]), np.array([1.0, 0.5, 1.0, 0.5]), [1, 7, 30, 90, 180]
     rows = [(p, 0, 10.0, days[i % 5], 11.0 + 1.5 * (i // 5) ** 1.5) for p in range(4) for i in range(40)]
@@ -114,7 +113,7 @@ def example(key: PRNGKey, variant: str = "hyperbolic") -> pd.DataFrame:
 
 
 def model(data: pd.DataFrame, variant: str = "hyperbolic") -> dict[str, Any]:
-    """Keyword arguments for ``gi.infer``."""
+    """Return keyword arguments for ``gi.infer``."""
     check_variant(variant, VARIANTS)
     made = offers(data)
 

@@ -1,25 +1,26 @@
-"""Evans, Stuhlmüller and Goodman (2016): preferences of people who discount hyperbolically.
+"""Evans, Stuhlmüller and Goodman (2016): preferences of agents that discount hyperbolically.
 
-They put things off, and are tempted; an observer who takes that for what they want is wrong about their preferences.
+Such agents procrastinate and act against their long-term preferences; an observer who assumes rational agents infers
+wrong preferences.
 
 Story
 -----
-``procrastination``: somebody waits or works, day after day, until a deadline. Unknown are what the reward for the work
-is worth, the discount rate k of a naive agent, and the inverse temperature alpha. ``rational``: the same without
-discounting, k = 0. ``restaurant``: on the way to a restaurant of their choice, which is worth something now and
-something later, people pass others; unknown are these values, and whether they are naive about their temptations.
-``ignorant``: the near shop may be shut, which is seen only at its door; unknown are what both shops are worth, and what
-people think the odds are: who walks to a shut door need not want what is elsewhere. ``continuous``: procrastination
+``procrastination``: an agent waits or works on every day until a deadline. Unknown are the reward of the work, the
+discount rate k of a naive agent, and the inverse temperature alpha. ``rational``: the same without discounting, k = 0.
+``restaurant``: on the way to the restaurant of its choice, which has an immediate and a delayed reward, the agent
+passes other restaurants; unknown are these rewards, and whether the agent is naive or sophisticated. ``ignorant``: the
+near shop may be shut, which is observed only at its door; unknown are the rewards of both shops and the belief of the
+agent. An agent that leaves the shut door for the other shop need not prefer that shop. ``continuous``: procrastination
 with continuous priors, for many days.
 
 Sites
 -----
 ``procrastination``: ``reward`` ∈ {.5, 2, 3, …, 8}, ``alpha`` ∈ {.1, 1, 10, 100, 1000} with weights (1, 2, 2, 2, 3),
-``k`` ∈ {0, .5, 1, 2, 4}. ``restaurant``: ``donut.now``, ``donut.later``, ``veg.now``, ``veg.later`` ∈ {-10, 0, 10,
-20}; ``naive``; k = 1, alpha = 1000, noodles are worth -10 at both times. ``ignorant``: ``noodle``, ``veg`` ∈ {0, 2, 4,
-6}; ``open`` ∈ {.05, .5, .95}, their probability that the near shop is open; a step costs 1, alpha = 2. ``continuous``:
-``reward`` ~ Uniform(0, 8), ``alpha`` ~ LogNormal(0, 1), ``k`` ~ LogNormal(0, 1). Utility is in units of what work, or a
-step, costs; alpha is its inverse.
+``k`` ∈ {0, .5, 1, 2, 4}. ``restaurant``: ``donut.now``, ``donut.later``, ``veg.now``, ``veg.later`` ∈ {-10, 0, 10, 20};
+``naive``; k = 1, alpha = 1000, noodles have the reward -10 at both times. ``ignorant``: ``noodle``, ``veg`` ∈ {0, 2, 4,
+6}; ``open`` ∈ {.05, .5, .95}, the belief that the near shop is open; a step costs 1, alpha = 2. ``continuous``:
+``reward`` ~ Uniform(0, 8), ``alpha`` ~ LogNormal(0, 1), ``k`` ~ LogNormal(0, 1). Utility is in units of the cost of
+work, or of a step; alpha is in 1/utility.
 
 The priors are those of the chapters of agentmodels.org; ``ignorant`` and ``continuous`` are ours.
 
@@ -47,38 +48,38 @@ from goalinf_models.evans_worlds import procrastination, restaurants, street
 
 _WORK = ("reward", "alpha", "k")
 VARIANTS = {
-    "procrastination": Variant(exact, _WORK, "how impatient are they?"),
-    "rational": Variant(exact, _WORK[:2], "what does someone want?"),
+    "procrastination": Variant(exact, _WORK, "what is the discount rate?"),
+    "rational": Variant(exact, _WORK[:2], "what is the reward, without discounting?"),
     "restaurant": Variant(
-        exact, ("donut.now", "donut.later", "veg.now", "veg.later", "naive"), "do they foresee their temptations?"
+        exact, ("donut.now", "donut.later", "veg.now", "veg.later", "naive"), "is the agent naive or sophisticated?"
     ),
-    "ignorant": Variant(exact, ("noodle", "veg", "open"), "what does someone want, who does not know everything?"),
-    "continuous": Variant(gi.infer, _WORK, "how impatient are they?"),
+    "ignorant": Variant(exact, ("noodle", "veg", "open"), "what is the reward, if beliefs are unknown?"),
+    "continuous": Variant(gi.infer, _WORK, "what is the discount rate?"),
 }
 COST, DELAY, TIME, NOODLE = -1.0, -0.1, -0.01, -10.0
 
 
 @takes_key
 def example(key: PRNGKey, variant: str = "procrastination") -> gi.Trajectories:
-    """Naive with k = 1, wanting the reward at 4.5; liking donuts now, not later; believing that a shut shop is open."""
+    """Simulate a naive agent, k = 1, reward 4.5; or with donuts good now, bad later; or with a wrong belief."""
     check_variant(variant, VARIANTS)
     if variant == "ignorant":
         sure = gi.agents.ignorant(street(), beta=2.0, prior=0.95, about="open")
         return gi.simulate(key, street(shut=True), sure, _shops(6.0, 6.0), trajectories=1, steps=8)
     if variant == "restaurant":
         town = restaurants()
-        wants = town.reward([TIME, 10.0, -10.0, -10.0, 20.0, 0.0, 0.0])
+        reward = town.reward([TIME, 10.0, -10.0, -10.0, 20.0, 0.0, 0.0])
         tempted = gi.agents.hyperbolic(k=1.0, beta=500.0, horizon=town.horizon)
-        return gi.simulate(key, town.world, tempted, wants, trajectories=1, steps=town.horizon)
+        return gi.simulate(key, town.world, tempted, reward, trajectories=1, steps=town.horizon)
     work = procrastination()
     count, k = (40 if variant == "continuous" else 1), (0.0 if variant == "rational" else 1.0)
     lazy = gi.agents.hyperbolic(k=k, beta=2.0, horizon=work.horizon)
-    wants = work.reward([4.5, COST, DELAY])
-    return gi.simulate(key, work.world, lazy, wants, trajectories=count, steps=work.horizon)
+    reward = work.reward([4.5, COST, DELAY])
+    return gi.simulate(key, work.world, lazy, reward, trajectories=count, steps=work.horizon)
 
 
 def _shops(noodle: Any, veg: Any) -> gi.StateReward:
-    """What the shops are worth on arrival; every other step costs 1."""
+    """Make the reward of the shops on arrival; every other step costs 1."""
     values = jnp.full(street().n_states, -1.0)
     for shop, worth in (("noodle", noodle), ("veg", veg)):
         values = values.at[np.array(street().cells(shop))].set(worth)
@@ -86,7 +87,7 @@ def _shops(noodle: Any, veg: Any) -> gi.StateReward:
 
 
 def model(data: gi.Trajectories, variant: str = "procrastination") -> dict[str, Any]:
-    """Keyword arguments for :func:`exact`; of ``continuous`` for ``gi.infer``."""
+    """Return keyword arguments for :func:`exact`; of ``continuous`` for ``gi.infer``."""
     check_variant(variant, VARIANTS)
     work, town = procrastination(), restaurants()
     check_behavior(data, {"restaurant": town.world, "ignorant": street(shut=True)}.get(variant, work.world))

@@ -1,7 +1,7 @@
 """The worlds of Evans, Stuhlmüller and Goodman (2016) as finite MDPs: procrastination, and ways to a restaurant.
 
-As told in chapters 4 and 5 of agentmodels.org. Time that is left is in the horizon of the agent, not in the state;
-rewards are linear in features, of choices where they are paid on acting. The street with a door is ours.
+As described in chapters 4 and 5 of agentmodels.org. The remaining time is in the horizon of the agent, not in the
+state; rewards are linear in features of actions. The street with a door is ours.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pandas as pd
 
 import goalinf as gi
 
-# What can be done in a state: action -> (state that follows, what is paid for).
+# Available actions of a state: action -> (next state, features).
 _Options = Mapping[str, tuple[str, Mapping[str, float]]]
 
 _TOWN = (  # 7 rows up and 5 columns to the right of (0, 0), which is at the lower left; blanks are walls
@@ -33,7 +33,7 @@ _STEPS = {"left": (-1, 0), "right": (1, 0), "up": (0, 1), "down": (0, -1)}
 
 
 class Paid(NamedTuple):
-    """A world, the features of its choices ``(S, A, F)`` with their names, and how many decisions there are."""
+    """World, features of its actions ``(S, A, F)`` with their names, and number of decisions."""
 
     world: gi.World
     features: np.ndarray
@@ -41,15 +41,15 @@ class Paid(NamedTuple):
     horizon: int
 
     def reward(self, weights: Any) -> gi.LinearReward:
-        """What these weights want."""
+        """Make the linear reward with these weights."""
         return gi.LinearReward(self.features, weights, names=self.names)
 
 
 @cache
 def procrastination(deadline: int = 10) -> Paid:
-    """Wait, or work once and collect the reward on the day after.
+    """Make the procrastination world: wait, or work once and collect the reward on the day after.
 
-    Work costs ``cost`` at once; on the next day the only choice is to relax, which pays ``reward`` and ``delay`` for
+    Work costs ``cost`` at once; on the next day the only action is to relax, which pays ``reward`` and ``delay`` for
     every day waited. Work on the last of the days (time left 1) costs and pays nothing.
     """
 
@@ -69,10 +69,10 @@ def procrastination(deadline: int = 10) -> Paid:
 
 @cache
 def restaurants(horizon: int = 11) -> Paid:
-    """Walk from (3, 1) to a restaurant and spend two steps there, the first paid at once, the second later.
+    """Make the restaurant world: from (3, 1) to a restaurant; two steps there with the immediate and delayed reward.
 
-    Nobody turns back at once; at a dead end the only choice is to stay, after which one may. Both donut shops are
-    worth the same. The horizon binds: who arrives too late collects less.
+    Moves back to the previous cell are unavailable; at a dead end the only action is to stay, after which they are
+    available. Both donut shops have the same reward. The horizon binds: a late arrival collects less.
     """
     cells = {(x, 7 - row): mark for row, line in enumerate(_TOWN) for x, mark in enumerate(line) if mark != " "}
 
@@ -97,9 +97,10 @@ def restaurants(horizon: int = 11) -> Paid:
 
 @cache
 def street(shut: bool | None = None) -> gi.World:
-    """A noodle shop round the corner, whose door may be shut, and a longer walk to vegetables: a belief world.
+    """Make a belief world: a near noodle shop, whose door may be shut, and a farther vegetable shop.
 
-    ``shut`` tells whether it really is; None: what is expected happens. Nobody sees the door before it.
+    ``shut``: the true state of the door; None: transitions are those expected under the belief. The door is observed
+    only in front of it.
     """
 
     def when(door: str) -> gi.World:
@@ -119,7 +120,7 @@ def street(shut: bool | None = None) -> gi.World:
 def _explored(
     start: str, options: Callable[[str], _Options], actions: tuple[str, ...], names: tuple[str, ...], horizon: int
 ) -> Paid:
-    """All that can be reached from the start, as arrays; the last state is the end."""
+    """Collect all states that can be reached from the start, as arrays; the last state is terminal."""
     found = {start: options(start)}
     waiting = [start]
     while waiting:

@@ -1,15 +1,15 @@
-"""How far ahead does everybody plan? Depth-limited lookahead, a depth for each subject.
+"""Depth-limited lookahead with a planning depth for each subject.
 
 Story
 -----
-Several people collect points on grids whose points they can see. Everybody looks some number of steps ahead, anew at
-every step, and nothing beyond counts; how noisy choices are is the same for all. The depths are summed over, exactly,
-and what is reported for each subject are their probabilities.
+Several subjects collect points on grids with visible points. Each has a lookahead of a fixed number of steps, planned
+again at every step, with zero value beyond it; all share one inverse temperature. The depths are marginalized exactly,
+and the posterior probabilities of the depths are reported for each subject.
 
 Sites
 -----
-``agent.beta`` ~ LogNormal(0, 1), in 1/utility, the same for all; ``agent.depth`` ∈ {1, 2, 4, 8} for each subject, each
-as likely (``fit.responsibilities`` has the probabilities). Rewards are known and collected on arrival, in hundreds of
+``agent.beta`` ~ LogNormal(0, 1), in 1/utility, shared by all; ``agent.depth`` ∈ {1, 2, 4, 8} for each subject,
+uniform (``fit.responsibilities`` has the probabilities). Rewards are known and collected on arrival, in hundreds of
 points.
 
 References
@@ -34,34 +34,34 @@ from goalinf.checks import PRNGKey, takes_key
 from goalinf_models.catalogue import Variant
 from goalinf_models.checks import check_behavior, check_variant
 
-DEPTHS, SUBJECTS, BETA = (1, 2, 4, 8), (1, 1, 2, 4, 8), 6.0  # of whom each has this depth
-VARIANTS = {"depths": Variant(gi.infer, ("agent.beta", "agent.depth"), "how far ahead do they plan?")}
+DEPTHS, SUBJECTS, BETA = (1, 2, 4, 8), (1, 1, 2, 4, 8), 6.0  # the depth of each subject
+VARIANTS = {"depths": Variant(gi.infer, ("agent.beta", "agent.depth"), "what is the planning depth?")}
 
 
 @cache
 def world() -> gi.World:
-    """A grid of five by five."""
+    """Make a grid of five by five cells."""
     return gi.open_grid(5, 5, moves=("up", "down", "left", "right"), blocked="unavailable", discount=1.0)
 
 
 @cache
 def layouts() -> dict[Any, gi.Reward]:
-    """Five layouts of points that everybody sees."""
+    """Make five layouts of points."""
     points = np.random.default_rng(2022).uniform(-1.0, 1.0, size=(5, 25)).round(1)
     return {f"layout {i}": gi.StateReward(values, on="arrival") for i, values in enumerate(points)}
 
 
 @takes_key
 def example(key: PRNGKey, variant: str = "depths") -> gi.Trajectories:
-    """Five subjects of known depth, each of whom walks twenty steps in every layout."""
+    """Simulate five subjects of known depth, with twenty steps in every layout."""
     check_variant(variant, VARIANTS)
-    walks = []
-    for subject, (depth, own) in enumerate(zip(SUBJECTS, jax.random.split(key, len(SUBJECTS)), strict=True)):
+    frames = []
+    for subject, (depth, subject_key) in enumerate(zip(SUBJECTS, jax.random.split(key, len(SUBJECTS)), strict=True)):
         agent = gi.agents.lookahead(depth=depth, beta=BETA)
-        seen = gi.simulate(own, world(), agent, layouts(), trajectories=1, steps=20, subject=f"p{subject}")
-        walks.append(seen.to_frame())
+        seen = gi.simulate(subject_key, world(), agent, layouts(), trajectories=1, steps=20, subject=f"p{subject}")
+        frames.append(seen.to_frame())
     columns: dict[str, Any] = {"subject": "subject", "trajectory": ["subject", "context"], "step": "step"}
-    table = pd.concat(walks, ignore_index=True)
+    table = pd.concat(frames, ignore_index=True)
     return gi.read_trajectories(table, world(), **columns, context="context", state=["row", "col"], action="action")
 
 
@@ -72,7 +72,7 @@ def model(
     where: gi.World | None = None,
     rewards: Mapping[Any, gi.Reward] | None = None,
 ) -> dict[str, Any]:
-    """Keyword arguments for ``gi.infer``; ``where`` and ``rewards`` (by context of the data) are your own."""
+    """Return keyword arguments for ``gi.infer``, also of a custom world and custom rewards by context of the data."""
     check_variant(variant, VARIANTS)
     place = world() if where is None else where
     check_behavior(data, place)

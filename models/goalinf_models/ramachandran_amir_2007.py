@@ -3,18 +3,18 @@
 Story
 -----
 The reward of every state is drawn independently from a prior. An expert knows the optimal Q-values under it and chooses
-with probabilities proportional to exp(alpha Q*), alpha being our confidence that they choose well. The choices are
-seen, and the reward is inferred.
+with probabilities proportional to exp(alpha Q*), alpha being the confidence that the expert chooses well. The actions
+are observed, and the reward is inferred.
 
-The variants are priors of the paper: ``uniform`` where nothing is known, ``normal`` and ``laplace`` where most
-rewards are taken to be small, the latter with a few large ones.
+The variants are priors of the paper: ``uniform`` without prior knowledge, ``normal`` and ``laplace`` where most
+rewards are small, the latter with a few large ones.
 
 Sites
 -----
 ``reward.values`` ~ Uniform(-1, 1), Normal(0, .5) or Laplace(0, .3), one for each state, collected on departure. alpha
 is known (4 per unit of reward). The numbers are ours, and so is the world, one of the random MDPs the paper tests on.
 
-Departures: HMC in the place of the random walk over a grid of rewards (PolicyWalk).
+Departures: HMC instead of the random walk over a grid of rewards (PolicyWalk).
 
 References
 ----------
@@ -37,26 +37,26 @@ from goalinf_models.checks import check_behavior, check_variant
 
 ALPHA = 4.0
 PRIORS = {"uniform": dist.Uniform(-1.0, 1.0), "normal": dist.Normal(0.0, 0.5), "laplace": dist.Laplace(0.0, 0.3)}
-VARIANTS = {prior: Variant(gi.infer, ("reward.values",), "what does someone want?") for prior in PRIORS}
+VARIANTS = {prior: Variant(gi.infer, ("reward.values",), "what is the reward of every state?") for prior in PRIORS}
 TRUTH = (0.0, 0.4, 0.0, -0.4, 0.0, 0.9)
 
 
 @cache
 def world() -> gi.World:
-    """A random MDP of six states."""
+    """Make a random MDP of six states."""
     return gi.garnet(jax.random.key(2007), states=6, actions=3, branching=2, discount=0.9)
 
 
 @takes_key
 def example(key: PRNGKey, variant: str = "uniform") -> gi.Trajectories:
-    """Twenty walks of ten steps, towards the last state."""
+    """Simulate twenty trajectories of ten steps; the last state has the largest reward."""
     check_variant(variant, VARIANTS)
-    wants = gi.StateReward(TRUTH, on="departure")
-    return gi.simulate(key, world(), gi.agents.boltzmann(beta=ALPHA), wants, trajectories=20, steps=10)
+    reward = gi.StateReward(TRUTH, on="departure")
+    return gi.simulate(key, world(), gi.agents.boltzmann(beta=ALPHA), reward, trajectories=20, steps=10)
 
 
 def model(data: gi.Trajectories, variant: str = "uniform", *, where: gi.World | None = None) -> dict[str, Any]:
-    """Keyword arguments for ``gi.infer``; ``where`` is your own world."""
+    """Return keyword arguments for ``gi.infer``; ``where`` is a custom world."""
     check_variant(variant, VARIANTS)
     place = world() if where is None else where
     check_behavior(data, place)

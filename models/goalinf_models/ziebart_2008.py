@@ -2,22 +2,22 @@ r"""Ziebart et al. (2008): maximum entropy inverse reinforcement learning; and m
 
 Story
 -----
-Places have features, and what someone wants is a weighted sum of them. Of all distributions over paths that meet the
-same features as often as they do, one has the largest entropy. ``2008``: paths of H steps from the same start have
+States have features, and the reward is a weighted sum of them. Among all distributions over paths with the observed
+expected feature counts, one has the largest entropy. ``2008``: paths of H steps from the same start have
 probabilities
 
 .. math:: p(\zeta) \propto \exp\Big(w^\top \sum_t \phi(s_t)\Big) \prod_t P(s_{t+1} \mid s_t, a_t).
 
-``2010``: choices have the largest causal entropy, so that nobody chooses by how chance will turn out; this is the
-soft-optimal agent. Where every choice has one outcome the two are the same; elsewhere 2008 is optimistic, for it weighs
-chance by its reward (``model`` takes such a world).
+``2010``: actions have the largest causal entropy, so that they do not depend on future random transitions; this is the
+soft-optimal agent. Where every action has one outcome the two are the same; elsewhere 2008 is optimistic, as it weights
+transitions by their reward (``model`` takes such a world).
 
 Sites
 -----
-``reward.weights`` ~ Normal(0, 1), for the features ``mud`` and ``flowers`` of the place that is entered; in units of
+``reward.weights`` ~ Normal(0, 1), for the features ``mud`` and ``flowers`` of the state on arrival; in units of
 reward at temperature 1.
 
-Departures: a posterior in the place of the maximum of the likelihood; the prior is ours.
+Departures: a posterior instead of maximum likelihood; the prior is ours.
 
 References
 ----------
@@ -45,35 +45,35 @@ from goalinf_models.checks import check_behavior, check_variant
 
 HORIZON, TRUTH = 8, (-1.0, 0.7)
 VARIANTS = {
-    "2008": Variant(gi.infer, ("reward.weights",), "what does someone want?"),
-    "2010": Variant(gi.infer, ("reward.weights",), "what does someone want?"),
+    "2008": Variant(gi.infer, ("reward.weights",), "what are the weights of the features?"),
+    "2010": Variant(gi.infer, ("reward.weights",), "what are the weights of the features?"),
 }
 
 
 @cache
 def world(slip: float = 0.0) -> gi.World:
-    """A meadow with mud and flowers."""
+    """Make a meadow with mud and flowers."""
     return gi.gridworld("s.m.\n.mmf\n...f\nf.m.", slip=slip, discount=1.0)
 
 
 def features(where: gi.World) -> np.ndarray:
-    """Mud and flowers, ``(S, 2)``."""
+    """Make the features mud and flowers, ``(S, 2)``."""
     return np.stack([where.indicator("m"), where.indicator("f")], axis=-1).astype(float)
 
 
 @takes_key
 def example(key: PRNGKey, variant: str = "2008", *, where: gi.World | None = None) -> gi.Trajectories:
-    """Thirty walks of eight steps by somebody who likes flowers and not mud."""
+    """Simulate thirty trajectories of eight steps with a positive weight of flowers and a negative one of mud."""
     check_variant(variant, VARIANTS)
     place = world() if where is None else where
-    wants = gi.LinearReward(features(place), TRUTH, on="arrival")
+    reward = gi.LinearReward(features(place), TRUTH, on="arrival")
     return gi.simulate(
-        key, place, gi.agents.finite_horizon(horizon=HORIZON, beta=1.0), wants, trajectories=30, steps=HORIZON
+        key, place, gi.agents.finite_horizon(horizon=HORIZON, beta=1.0), reward, trajectories=30, steps=HORIZON
     )
 
 
 def model(data: gi.Trajectories, variant: str = "2008", *, where: gi.World | None = None) -> dict[str, Any]:
-    """Keyword arguments for ``gi.infer``; ``where`` is your own world, with cells marked m and f."""
+    """Return keyword arguments for ``gi.infer``; ``where`` is a custom world, with cells marked m and f."""
     check_variant(variant, VARIANTS)
     place = world() if where is None else where
     check_behavior(data, place)
@@ -88,21 +88,21 @@ def model(data: gi.Trajectories, variant: str = "2008", *, where: gi.World | Non
         }
     if not ((data.lengths == HORIZON) & (data.states >= 0).all(axis=1)).all():
         raise ValueError(
-            f"a path without its end has no probability: every walk has to be of {HORIZON} steps, and its last state "
-            "has to be given (a last row with an empty action)"
+            f"a trajectory is not of {HORIZON} steps or has no last state; expected trajectories of {HORIZON} steps "
+            "whose last state is given (a last row with an empty action)"
         )
 
     def paths(seen: Any) -> None:
-        worth = jnp.asarray(features(place)) @ numpyro.sample("reward.weights", prior)
-        sums = worth[seen.states[:, 1:]].sum(axis=1)
-        numpyro.factor("paths", (sums - log_partition(place, worth)[seen.states[:, 0]]).sum())
+        state_reward = jnp.asarray(features(place)) @ numpyro.sample("reward.weights", prior)
+        sums = state_reward[seen.states[:, 1:]].sum(axis=1)
+        numpyro.factor("paths", (sums - log_partition(place, state_reward)[seen.states[:, 0]]).sum())
 
     labels = {"dims": {"reward.weights": ["feature"]}, "coords": {"feature": ["mud", "flowers"]}}
     return {"model": paths, "data": data, **labels}
 
 
 def log_partition(where: gi.World, worth: Any) -> Any:
-    """Logarithm of the sum over all paths of H steps from each state, chance included, ``(S,)``."""
+    """Compute the logarithm of the sum over all paths of H steps from each state, transitions included, ``(S,)``."""
     mdp, total = where.mdp, jnp.zeros(where.n_states)
     with np.errstate(divide="ignore"):
         chance = np.log(np.where(mdp.available[:, :, None], mdp.probabilities, 0.0))

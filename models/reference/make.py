@@ -3,7 +3,7 @@
     python models/reference/make.py                       # all models; minutes
     python models/reference/make.py baker_2009 reddy_2018 # some of them
 
-Each goes to one JSON file: settings, seeds and versions; for every number that has a posterior its mean, sd, quantiles,
+Each model has one JSON file: settings, seeds and versions; for every quantity with a posterior its mean, sd, quantiles,
 effective sample sizes, R-hat and Monte Carlo error of the mean; and the checks that it passed. Exact posteriors have
 neither sampling errors nor seeds.
 """
@@ -35,18 +35,18 @@ LIMITS = {"r_hat_at_most": 1.01, "ess_at_least": 400.0, "divergences": 0, "plann
 
 
 def catalogue() -> dict[str, ModuleType]:
-    """The models by name."""
+    """Return the models by name."""
     found = {name: getattr(goalinf_models, name) for name in goalinf_models.__all__}
     return {name: thing for name, thing in found.items() if isinstance(thing, ModuleType)}
 
 
 def example(module: ModuleType, variant: str) -> Any:
-    """The data of a reference posterior."""
+    """Make the data of a reference posterior."""
     return module.example(jax.random.key(SEEDS["data"]), variant)
 
 
 def fitted(module: ModuleType, variant: str, *, seed: int = SEEDS["fit"], **settings: Any) -> Any:
-    """The posterior of a variant given its example, as its own function computes it."""
+    """Compute the posterior of a variant given its example data."""
     by, arguments = module.VARIANTS[variant].by, module.model(example(module, variant), variant)
     if by is gi.infer:
         return by(jax.random.key(seed), **arguments, **{**SETTINGS, **settings}, progress=False)
@@ -54,7 +54,7 @@ def fitted(module: ModuleType, variant: str, *, seed: int = SEEDS["fit"], **sett
 
 
 def sampled(fit: gi.Fit, sites: tuple[str, ...]) -> dict[str, Any]:
-    """The entry of a posterior from chains."""
+    """Make the entry of a posterior from chains."""
     numbers: dict[str, Any] = {}
     draws = fit.posterior
     for site in sites:
@@ -94,7 +94,7 @@ def sampled(fit: gi.Fit, sites: tuple[str, ...]) -> dict[str, Any]:
 
 
 def enumerated(posterior: xr.DataArray, sites: tuple[str, ...]) -> dict[str, Any]:
-    """The entry of an exact posterior: of every trajectory, halfway and after its last step."""
+    """Make the entry of an exact posterior: of every trajectory, halfway and after its last step."""
     numbers: dict[str, Any] = {}
     steps = posterior.sizes["step"] - 1
     for n, step in product(range(posterior.sizes["trajectory"]), (steps // 2, steps)):
@@ -115,7 +115,7 @@ def enumerated(posterior: xr.DataArray, sites: tuple[str, ...]) -> dict[str, Any
 
 
 def labels(values: xr.DataArray) -> list[str]:
-    """What stands behind the name of each entry, in order: labels in brackets."""
+    """Make the labels of the entries, in brackets and in order."""
     if not values.dims:
         return [""]
     named = [values[dim].values.tolist() for dim in values.dims]
@@ -125,7 +125,7 @@ def labels(values: xr.DataArray) -> list[str]:
 
 
 def reference(module: ModuleType) -> dict[str, Any]:
-    """All variants of a model."""
+    """Make the entries of all variants of a model."""
     variants = {}
     for name, variant in module.VARIANTS.items():
         posterior = fitted(module, name)
@@ -137,7 +137,7 @@ def reference(module: ModuleType) -> dict[str, Any]:
 
 
 def main(names: list[str]) -> int:
-    """Write the files of these models; the number of checks that failed."""
+    """Write the files of these models and return the number of failed checks."""
     failed = 0
     for name in names or catalogue():
         entry = reference(catalogue()[name])

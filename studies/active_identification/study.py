@@ -1,4 +1,4 @@
-"""Where to watch somebody next? Environments chosen by value, by information, by rank, and at random."""
+"""Sequential choice of environments by value, by information, by rank, and at random."""
 
 import functools
 import sys
@@ -25,7 +25,7 @@ CRITERIA = {"value": "evsi", "information": "information", "rank": "nullity", "c
 
 
 def room(rng, among):
-    """A random world on some of the states; in all others, which are never entered, nothing can be chosen."""
+    """Make a random world on some of the states; all others are never visited and absorbing."""
     inside = rng.choice(among, ROOM, replace=False)
     P = np.broadcast_to(np.eye(STATES)[:, None], (STATES, ACTIONS, STATES)).copy()
     P[np.ix_(inside, range(ACTIONS), inside)] = rng.dirichlet(np.ones(ROOM), size=(ROOM, ACTIONS))
@@ -33,18 +33,18 @@ def room(rng, among):
 
 
 def useful(world):
-    """Share of a room's states that tasks could have, too."""
+    """Compute the share of a room's states that belong to the tasks."""
     return float(np.asarray(world.mdp.initial)[:USED].sum())
 
 
 def value(task, truth, reward):
-    """Expected return of whoever acts on a reward, evenly between equally good choices."""
+    """Compute the expected return of the optimal policy for a reward, uniform over optimal actions."""
     best = gi.identify.OptimalityPreserving.of(task, reward).optimal
     return gi.identify.distance.expected_return(task, truth, best / best.sum(axis=1, keepdims=True))
 
 
 def learned(key, pool, tasks, data, truth, ends, names):
-    """Posterior after some environments; the regret of acting on its mean, as a share of what there is to gain."""
+    """Compute the posterior after some environments, and the normalized regret of acting on its mean."""
     known = data.select(np.isin(np.array(data.context_names)[data.context], names))
     worlds = {name: pool[name] for name in names}
     fit = gi.inference.approximate(key, worlds, agent=AGENT, reward=PRIOR, data=known)
@@ -54,14 +54,14 @@ def learned(key, pool, tasks, data, truth, ends, names):
 
 
 def followed(key, rng, pool, tasks, criterion, chosen, after):
-    """Rows: what is known after each environment when the next one is always the best by a criterion."""
+    """Yield rows after each environment, when the next one is the best by a criterion."""
     names = ["first"]
     for step in range(chosen + 1):
         fit, regret = after(tuple(sorted(names)))
-        left = {name: watch(world) for name, world in pool.items() if name not in names}
-        if criterion == "chance" or step == chosen:  # any one will do to say what is open now
-            name = rng.choice(list(left))
-            left = {name: left[name]}
+        remaining = {name: watch(world) for name, world in pool.items() if name not in names}
+        if criterion == "chance" or step == chosen:  # one candidate is enough for the current nullity
+            name = rng.choice(list(remaining))
+            remaining = {name: remaining[name]}
         valued = criterion == "value" and step < chosen
         design = gi.identify.design_experiment(
             jax.random.fold_in(key, step), fit, left, targets=tasks if valued else None, draws=DRAWS
@@ -79,7 +79,7 @@ def watch(world):
 
 
 def next_one(rng, table, column):
-    """The best by a column of a design; the first of several, after a shuffle."""
+    """Return the best by a column of a design; ties at random."""
     table = table.loc[rng.permutation(table.index.to_numpy())]
     if column is None:
         return table.index[0]
@@ -104,8 +104,8 @@ def compared(rng, key, repeats, count, chosen):
 def drawn(rows):
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     panels = figure.subplots(1, 3)
-    titles = {"regret": "regret in the tasks", "nullity": "directions of reward left open",
-              "useful": "share of the new room that tasks use"}  # fmt: skip
+    titles = {"regret": "regret in the tasks", "nullity": "null directions of the reward",
+              "useful": "share of the new room in the tasks"}  # fmt: skip
     for axes, (column, title) in zip(panels, titles.items(), strict=True):
         for number, (name, color) in enumerate(zip(CRITERIA, common.COLORS, strict=False)):
             some = rows[rows.criterion == name].groupby("environments")[column].agg(["mean", "sem"]).dropna()
@@ -124,9 +124,9 @@ def checked(rows, quick):
     yield common.holds("least expected value of an environment", least, "at least 0", least >= -1e-9)
     one = rows[rows.environments == 1].pivot_table(index="repeat", columns="criterion", values="nullity")
     worse = int((one["rank"] > one.min(axis=1)).sum())
-    yield common.same("pools in which rank is not first in directions after one environment", worse, 0)
+    yield common.same("pools in which rank does not have the fewest null directions after one environment", worse, 0)
     order = rows.sort_values("environments").groupby(["criterion", "repeat"])["nullity"]
-    yield common.same("criteria and pools in which directions open again", int((order.diff() > 0).sum()), 0)
+    yield common.same("criteria and pools in which null directions reappear", int((order.diff() > 0).sum()), 0)
     if quick:
         return
     later = rows[rows.environments > 0]
@@ -135,11 +135,11 @@ def checked(rows, quick):
         less, more = (errors_of(one["value"] - one[other]) for one in (regret, use))
         name = f"value against {other}, in standard errors"
         yield common.holds(f"{name}: regret", less, "below 2", less < 2)
-        yield common.holds(f"{name}: states that tasks use", more, "above 2", more > 2)
+        yield common.holds(f"{name}: states of the tasks", more, "above 2", more > 2)
 
 
 def errors_of(gains):
-    """A mean in its standard errors."""
+    """Compute a mean in units of its standard error."""
     return float(gains.mean() / gains.sem())
 
 
@@ -152,8 +152,8 @@ def study(quick, seed):
     )
     table.columns = [" ".join(one).replace(" mean", "").replace("sem", "(standard error)") for one in table.columns]
     settings = {
-        "states": STATES, "states of a room": ROOM, "states that tasks use": USED, "discount": DISCOUNT, "beta": 2.0,
-        "candidates": count, "tasks": TASKS, "walks": WALKS, "steps": STEPS, "true rewards": repeats,
+        "states": STATES, "states of a room": ROOM, "states of the tasks": USED, "discount": DISCOUNT, "beta": 2.0,
+        "candidates": count, "tasks": TASKS, "trajectories": WALKS, "steps": STEPS, "true rewards": repeats,
     }  # fmt: skip
     return common.Result(table.reset_index(), drawn(rows), list(checked(rows, quick)), settings)
 

@@ -1,4 +1,4 @@
-"""Is a posterior of rewards as sure as it should be, and what is it worth to act on it? Worlds drawn from the prior."""
+"""Calibration of the posterior of rewards, and regret of acting on it, for worlds drawn from the prior."""
 
 import argparse
 import sys
@@ -20,7 +20,7 @@ parser = argparse.ArgumentParser(add_help=False)
 parser.add_argument("--worlds", type=int, default=5)
 options, sys.argv[1:] = parser.parse_known_args()
 if options.worlds < 2:
-    parser.error(f"--worlds is {options.worlds}; expected 2 or more, as their spread is the standard error")
+    parser.error(f"--worlds is {options.worlds}; expected 2 or more, as the standard error is that over worlds")
 
 SLIP, DISCOUNT, BETA = 0.1, 0.9, 2.0
 MEAN, SD = -1.0, 3.0  # of the prior of every state's reward
@@ -29,13 +29,13 @@ DEMONSTRATIONS, STEPS = 5, 5
 # and the second largest draw with probability 36/40, exactly.
 KEPT, EDGE, LEVEL = 39, 1, 0.9
 SAMPLER = {"method": "hmc", "chains": 2, "warmup": 100, "draws": 300}
-MIXED, MOST = 1.1, 1200  # chains go on until R-hat is below the one, or they have so many draws as the other
+MIXED, MOST = 1.1, 1200  # chains continue until R-hat is below MIXED, or they have MOST draws
 TAIL = 0.8  # the conditional value at risk is the mean of the worst fifth of the returns
 STATES = ("all states", "states that behavior can show", "states where a choice was seen", "terminal states")
 
 
 def random_world(rng, side):
-    """Slippery grid, open but for a tenth of its cells where the episode ends; and what is wanted there."""
+    """Draw a grid in which a tenth of the cells is terminal, and its reward."""
     ends = rng.choice(side * side, round(side * side / 10), replace=False)
     terminal = [tuple(divmod(int(cell), side)) for cell in ends]
     world = gi.open_grid(side, side, stay=True, slip=SLIP, terminal=terminal, discount=DISCOUNT)
@@ -43,13 +43,13 @@ def random_world(rng, side):
 
 
 def optimal(world, values):
-    """The best choice in every state, as its number."""
+    """Compute an optimal action in every state, as its number."""
     chances = gi.agents.boltzmann(beta=1.0).policy(world, gi.StateReward(values, on="departure")).values
     return np.where(world.mdp.terminal, 0, np.nan_to_num(chances).argmax(1))
 
 
 def occupancy(world, policy):
-    """Expected discounted visits of every state (S,); the return of a state reward is their product."""
+    """Compute expected discounted visits of every state (S,); the return of a state reward is their product."""
     chances = policy if policy.ndim == 2 else np.eye(world.n_actions)[policy]
     live = ~world.mdp.terminal
     moves = np.einsum("sa,sat->st", np.nan_to_num(chances), world.mdp.dense()) * live[:, None]
@@ -57,7 +57,7 @@ def occupancy(world, policy):
 
 
 def values_of(world, expert, values):
-    """What every state is worth to the expert whose reward this is."""
+    """Compute the value of every state under the expert's policy for this reward."""
     reward = gi.StateReward(values, on="departure")
     chances = np.nan_to_num(expert.policy(world, reward).values)
     moves = np.einsum("sa,sat->st", chances, world.mdp.dense())
@@ -66,18 +66,18 @@ def values_of(world, expert, values):
 
 
 def covered(truth, draws):
-    """Whether a truth (...) lies in the 90 % interval of draws (39, ...)."""
+    """Return True where a truth (...) lies in the 90 % interval of draws (39, ...)."""
     ordered = np.sort(draws, axis=0)
     return (truth > ordered[EDGE]) & (truth < ordered[-1 - EDGE])
 
 
 def one_world(key, rng, side, expert, sampler):
-    """Draw a world, watch its expert, infer: a row of the table, and rewards with their posterior for the figure."""
+    """Draw a world, simulate its expert, infer; return a row of the table, and rewards with their posterior."""
     world, wants = random_world(rng, side)
     truth, live = np.asarray(wants.values), ~world.mdp.terminal
-    walks = gi.simulate(key, world, expert, wants, trajectories=DEMONSTRATIONS, steps=STEPS)
+    data = gi.simulate(key, world, expert, wants, trajectories=DEMONSTRATIONS, steps=STEPS)
     prior = gi.StateReward(dist.Normal(MEAN, SD), on="departure")
-    fit = gi.infer(key, world, agent=expert, reward=prior, data=walks, progress=False, **sampler)
+    fit = gi.infer(key, world, agent=expert, reward=prior, data=data, progress=False, **sampler)
     summary = fit.summary("reward.values")
     while summary["r_hat"].max() >= MIXED and fit.posterior.sizes["draw"] < MOST:
         fit = gi.resume(fit, draws=sampler["draws"], progress=False)
@@ -85,19 +85,19 @@ def one_world(key, rng, side, expert, sampler):
     draws = fit.posterior["reward.values"].values.reshape(-1, world.n_states)
     kept = draws[np.linspace(0, len(draws) - 1, KEPT).astype(int)]
     seen = np.zeros(world.n_states, bool)
-    seen[np.asarray(walks.states)[:, :-1][np.asarray(walks.observed)]] = True
+    seen[np.asarray(data.states)[:, :-1][np.asarray(data.observed)]] = True
 
     inside, sizes = covered(truth, kept), {}
     row = {"largest R-hat": summary["r_hat"].max(), "smallest ESS": summary["ess_bulk"].min()}
-    row |= {"diverged": fit.divergences, "draws": fit.n_draws, "choices": walks.n_choices}
+    row |= {"diverged": fit.divergences, "draws": fit.n_draws, "choices": data.n_choices}
     for name, which in zip(STATES, (live | True, live, live & seen, ~live), strict=True):
         name = f"coverage, rewards of {name}"
         row[name], sizes[name] = inside[which].mean(), int(which.sum())
     values = np.array([values_of(world, expert, one) for one in kept])
-    worth = values_of(world, expert, truth)
-    row["coverage, values of the expert's policy"] = covered(worth, values)[live].mean()
+    true_values = values_of(world, expert, truth)
+    row["coverage, values of the expert's policy"] = covered(true_values, values)[live].mean()
     start = np.asarray(world.mdp.initial)
-    row["coverage, expected return of the expert"] = float(covered(start @ worth, values @ start))
+    row["coverage, expected return of the expert"] = float(covered(start @ true_values, values @ start))
 
     # Against the prior, state by state: normal densities with the mean and sd of the draws.
     gain = stats.norm.logpdf(truth, draws.mean(0), draws.std(0)) - stats.norm.logpdf(truth, MEAN, SD)
@@ -124,24 +124,24 @@ def one_world(key, rng, side, expert, sampler):
 
 
 def with_error(column):
-    """Mean over worlds and its standard error."""
+    """Compute the mean over worlds and its standard error."""
     return column.mean(), column.std(ddof=1) / np.sqrt(len(column))
 
 
 def checked(rows, sizes):
-    """Coverage, and that the posterior keeps its promise; three standard errors, as Student has them for few worlds."""
+    """Check coverage and expected return, at three standard errors (Student quantiles for few worlds)."""
     errors = stats.t.ppf(stats.norm.cdf(3.0), len(rows) - 1)
     for name in rows.columns[rows.columns.str.startswith("coverage")]:
         found, error = with_error(rows[name].astype(float))
-        # Of one world states are alike, and few worlds may happen to agree: the larger of two standard errors.
+        # States of one world are dependent, and few worlds may agree by chance: the larger of two standard errors.
         binomial = np.sqrt(LEVEL * (1 - LEVEL) / sizes[name])
         yield common.within(name, found, LEVEL, max(error, binomial), errors=errors)
     kept, error = with_error(rows["return of the mean"] - rows["promised by the mean"])
-    yield common.within("return of the mean's policy less what the posterior promises", kept, 0.0, error, errors=errors)
+    yield common.within("return of the mean's policy minus its posterior expectation", kept, 0.0, error, errors=errors)
     gain = rows["log density of the truth over the prior's"].mean()
-    yield common.holds("nats by which the truth is more probable than before", gain, "above 0", gain > 0)
+    yield common.holds("log density of the truth minus that under the prior, nats", gain, "above 0", gain > 0)
     better = (rows["return, posterior mean"] - rows["return, uniform"]).mean()
-    yield common.holds("return of the mean's policy less that of chance", better, "above 0", better > 0)
+    yield common.holds("return of the mean's policy minus that of the uniform policy", better, "above 0", better > 0)
     mixed = int((rows["largest R-hat"] < MIXED).sum())
     yield common.holds(f"fits with R-hat below {MIXED}", mixed, f"9 of 10 ({len(rows)} fits)", mixed >= 0.9 * len(rows))
 
@@ -149,29 +149,29 @@ def checked(rows, sizes):
 def drawn(points, rows):
     figure = Figure(figsize=(8.6, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.1))
-    for seen, color, label in ((0, common.COLORS[5], "no choice seen there"), (1, common.COLORS[1], "choice seen")):
+    for seen, color, label in ((0, common.COLORS[5], "no action observed"), (1, common.COLORS[1], "action observed")):
         truth, mean, sd, _ = points[points[:, 3] == seen].T
         left.scatter((truth - mean) / sd, mean, s=8, color=color, label=label, alpha=0.7, linewidths=0)
     for edge in (-1.645, 1.645):
         label = "90 %" if edge > 0 else None
         left.axvline(edge, color=common.GRAY, linewidth=1, linestyle="--", label=label)
-    left.set(xlabel="(truth less posterior mean) / posterior sd", ylabel="posterior mean of a reward")
+    left.set(xlabel="(truth minus posterior mean) / posterior sd", ylabel="posterior mean of a reward")
     left.legend(fontsize=8, loc="upper left", bbox_to_anchor=(0, 1.17), ncols=3, frameon=False, columnspacing=1)
     names = [name.removeprefix("lost, ") for name in rows.columns if name.startswith("lost")]
     found = np.array([with_error(rows[f"lost, {name}"]) for name in names])
     right.errorbar(found[:, 0], range(len(names)), xerr=found[:, 1], fmt="o", color=common.COLORS[0], capsize=3)
     right.set_yticks(range(len(names)), names)
     right.invert_yaxis()
-    right.set(xlabel="share of all there is to gain that is lost", ylabel="who acts", xlim=(-0.02, None))
+    right.set(xlabel="normalized regret", ylabel="policy", xlim=(-0.02, None))
     figure.suptitle(
-        f"{len(rows)} worlds drawn from the prior, {DEMONSTRATIONS} walks of {STEPS} steps in each", size=10
+        f"{len(rows)} worlds drawn from the prior, {DEMONSTRATIONS} trajectories of {STEPS} steps in each", size=10
     )
     return figure
 
 
 def study(quick, seed):
     side, worlds, beta, expert, sampler = 8, options.worlds, BETA, gi.agents.boltzmann, SAMPLER
-    if quick:  # an easier agent, for whom nothing has to be compiled
+    if quick:  # an agent that plans without compilation
         side, worlds, beta, expert = 3, 2, 0.5, gi.agents.soft_optimal
         sampler = {"method": "independence", "draws": 1000}
     rng, key, expert = np.random.default_rng(seed), jax.random.key(seed), expert(beta=beta)

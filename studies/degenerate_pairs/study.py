@@ -1,4 +1,4 @@
-"""Planners and rewards that explain the same behavior: are the absurd ones at least more complicated?"""
+"""Likelihood, description length and regret of degenerate pairs of planner and reward."""
 
 import sys
 from pathlib import Path
@@ -17,12 +17,12 @@ from goalinf.identify import Pair
 DISCOUNT, PRECISION, LETTER = 0.9, 0.05, 8.0
 BETAS = {"noisy": 2.0, "nearly deterministic": 100.0}
 HALL = gi.open_grid(3, 3, discount=DISCOUNT)
-# The same cells with a joystick that is the wrong way round: what was a habit now leads astray.
+# The same cells with permuted controls, under which a habit has other consequences.
 TURNED = gi.open_grid(3, 3, moves={"up": (1, 0), "down": (-1, 0), "left": (0, 1), "right": (0, -1)}, discount=DISCOUNT)
 
 
 def rewards(seed):
-    """A reward with one goal, and one in which every cell is worth something else."""
+    """Make a reward with one goal, and one with a different value in every cell."""
     goal = np.zeros(9)
     goal[8] = 1.0
     rich = np.random.default_rng(seed).permutation(np.linspace(-1.0, 1.0, 9))
@@ -30,7 +30,7 @@ def rewards(seed):
 
 
 def bits(*tables):
-    """Length of a description: the different values, at a precision, and for every entry which one it is."""
+    """Compute the description length: the distinct values, at a precision, and an index for every entry."""
     total = 0.0
     for table in tables:
         distinct = len(np.unique(np.round(np.asarray(table) / PRECISION)))
@@ -39,17 +39,20 @@ def bits(*tables):
 
 
 def explained(truth, values, noise, beta, size, seed):
-    """One row for every pair that explains the behavior."""
+    """Yield one row per pair."""
     agent, wants = gi.agents.boltzmann(beta=beta), gi.StateReward(values, on="departure")
     data = gi.simulate(jax.random.key(seed), HALL, agent, wants, trajectories=size, steps=10)
     policy = agent.policy(HALL, wants).values
     habits = np.log(policy) / beta
     soft = Pair(
-        "soft-optimal", gi.agents.soft_optimal(beta=beta), gi.ActionReward(habits), "each choice pays its logarithm"
+        "soft-optimal",
+        gi.agents.soft_optimal(beta=beta),
+        gi.ActionReward(habits),
+        "reward of an action: its log-probability",
     )
     pairs = (*gi.identify.degenerate_pairs(HALL, agent, wants), soft)
     scores = gi.identify.score_pairs(HALL, pairs, data)
-    lengths = {  # a planner that has a name costs nothing; its opposite one bit; a policy is a table
+    lengths = {  # named planners have no bits; negations one bit; a policy is a table
         "meant": bits(values),
         "opposite": bits(values) + 1,
         "indifferent": bits(policy),
@@ -71,7 +74,7 @@ def explained(truth, values, noise, beta, size, seed):
 
 
 def checked(table):
-    """Same likelihood, for twins exactly; who is cheapest; regrets from one end to the other."""
+    """Check equal likelihoods, the shortest description, and regrets from 0 to 1."""
     for (truth, noise), one in table.groupby(["truth", "choices"], sort=False):
         name, by = f"{truth}, {noise}", one.set_index("pair")
         worst = float(by["difference"].abs().max())
@@ -80,12 +83,12 @@ def checked(table):
         yield common.same(f"{name}, opposite against meant", by.loc["opposite", "difference"], 0.0)
         cheapest = by["bits"].drop(["meant", "opposite"]).min() < by.loc["meant", "bits"]
         simple = truth == "nine values" and noise == "nearly deterministic"
-        yield common.same(f"{name}, a pair that is not meant is cheaper", bool(cheapest), simple)
+        yield common.same(f"{name}, a degenerate pair has a shorter description", bool(cheapest), simple)
         lost = by["regret, controls turned"]
-        yield common.holds(f"{name}, regret of what is meant", lost["meant"], "0", lost["meant"] < 1e-9)
+        yield common.holds(f"{name}, regret of the meant pair", lost["meant"], "0", lost["meant"] < 1e-9)
         yield common.holds(f"{name}, regret of the opposite", lost["opposite"], "1", lost["opposite"] > 1 - 1e-9)
         between = bool(0.01 < lost["indifferent"] < 0.99)
-        yield common.holds(f"{name}, regret of wanting nothing", lost["indifferent"], "between 0 and 1", between)
+        yield common.holds(f"{name}, regret of zero reward", lost["indifferent"], "between 0 and 1", between)
 
 
 def drawn(table):
@@ -96,8 +99,8 @@ def drawn(table):
         for row in one.to_dict("records"):
             color = common.COLORS[list(BETAS).index(row["choices"])]
             axes.scatter(row["bits"], row["regret, controls turned"], color=color, marker=marks[row["pair"]], s=42)
-        axes.set(title=f"the truth: {truth}", xlabel="length of the description (bits)", ylim=(-0.05, 1.05))
-    panels[0].set_ylabel("regret where the controls are turned")
+        axes.set(title=f"the truth: {truth}", xlabel="description length (bits)", ylim=(-0.05, 1.05))
+    panels[0].set_ylabel("regret with permuted controls")
     for pair, mark in marks.items():
         panels[1].scatter([], [], color=common.GRAY, marker=mark, label=pair)
     for color, noise in zip(common.COLORS, BETAS, strict=False):
@@ -113,7 +116,7 @@ def study(quick, seed):
         cases = cases[:1]
     size = 5 if quick else 100
     table = pd.DataFrame([row for *case, noise in cases for row in explained(*case, noise, BETAS[noise], size, seed)])
-    settings = {"discount": DISCOUNT, "beta": BETAS, "walks": size, "steps": 10, "precision": PRECISION}
+    settings = {"discount": DISCOUNT, "beta": BETAS, "trajectories": size, "steps": 10, "precision": PRECISION}
     return common.Result(table, drawn(table), list(checked(table)), {**settings, "bits of a value": LETTER})
 
 

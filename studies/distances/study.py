@@ -1,4 +1,4 @@
-"""Which distance between two rewards tells what acting on one costs under the other? Random worlds."""
+"""Correlation of distances between rewards with regret, in random worlds."""
 
 import sys
 from functools import partial
@@ -16,12 +16,12 @@ import goalinf as gi
 WORLDS, PAIRS, STEPS = 24, 3, 16  # pairs of rewards in each world, steps from the first to the second
 STATES, ACTIONS, DISCOUNT = 32, 4, 0.95
 SPREAD = 0.2  # Dirichlet concentration of the transitions: all are possible, a few are likely
-SIZE, LEVEL, SHAPED, MOVED = 10.0, 30.0, 40.0, 10.0  # largest amounts of what a reward is made of
-RESAMPLED, SURE = 2000, 0.01  # bootstrap over worlds; share of it in which a gap may be the other way round
+SIZE, LEVEL, SHAPED, MOVED = 10.0, 30.0, 40.0, 10.0  # largest scales of the components of a reward
+RESAMPLED, SURE = 2000, 0.01  # bootstrap over worlds; share of it in which a gap may have the opposite sign
 
 
 def uncanonical(world, one, two):
-    """Half the distance between the rewards themselves, each of length one."""
+    """Compute half the distance between the unchanged rewards, each scaled to length one."""
     return np.linalg.norm(one.values / np.linalg.norm(one.values) - two.values / np.linalg.norm(two.values)) / 2
 
 
@@ -35,7 +35,7 @@ METRICS = {
 
 
 def random_reward(rng, P):
-    """R(s, a, s'), normal, of any size; with a level, and by the toss of coins shaping and redistribution."""
+    """Draw R(s, a, s'), normal, of random scale, with a constant, and at random with shaping and redistribution."""
     R = rng.uniform(0, SIZE) * rng.normal(size=P.shape) + rng.uniform(0, LEVEL)
     if rng.random() < 0.5:
         potential = rng.uniform(0, SHAPED) * rng.normal(size=len(P))
@@ -47,7 +47,7 @@ def random_reward(rng, P):
 
 
 def compared(rng, worlds, steps):
-    """A row for each comparison: distances by every metric, and the regret of acting on the second reward."""
+    """Yield a row for each comparison: distances by every metric, and the regret of acting on the second reward."""
     for number in range(worlds):
         P = rng.dirichlet(np.full(STATES, SPREAD), size=(STATES, ACTIONS))
         world = gi.from_arrays(P, discount=DISCOUNT)
@@ -62,12 +62,12 @@ def compared(rng, worlds, steps):
 
 
 def correlations(rows):
-    """Of every metric with regret, from (comparisons, metrics + 1)."""
+    """Compute the correlation of every metric with regret, from (comparisons, metrics + 1)."""
     return np.corrcoef(rows.T)[-1, :-1]
 
 
 def checked(again):
-    """Gaps between kinds of metric, and between these and what is alike, in sets of worlds drawn again."""
+    """Check gaps between correlations of metrics in bootstrap samples of worlds."""
     none, epic, dard, adjusted, minimal = again.T
     gaps = {
         "EPIC over none": epic - none,

@@ -1,4 +1,4 @@
-"""With the whole policy in hand, what is learned of who planned it? Gaps, Bayes factors, and limits of posteriors."""
+"""Identification of the planner by infinite data: gaps, Bayes factors, and limits of posteriors."""
 
 import sys
 import tempfile
@@ -28,7 +28,7 @@ GAPS = {
     "three steps ahead": (gi.agents.lookahead(depth=3, beta=2.0), "0", "1.3e-4"),
     "anti-rational": (gi.agents.anti_rational(beta=2.0), "0", "6.3e-5"),
     "hard maximum, lapses": (gi.agents.boltzmann(beta=2.0, lapse=0.1), "1.8e-6", "7.8e-5"),
-    "afraid of risk": (gi.agents.risk_sensitive(risk=-1.0, beta=2.0), "1.4e-4", "3.5e-4"),
+    "risk-averse": (gi.agents.risk_sensitive(risk=-1.0, beta=2.0), "1.4e-4", "3.5e-4"),
     "illusion of control": (gi.agents.illusion_of_control(control=2.0, beta=2.0), "1.1e-3", "1.1e-3"),
     "false dynamics": (gi.agents.false_dynamics(confusion=0.3, beta=2.0, alternative=[2, 0, 1]), "2.4e-3", "2.5e-3"),
     "optimistic": (gi.agents.optimistic(optimism=1.0, beta=2.0), "3.4e-3", "2.4e-3"),
@@ -57,14 +57,14 @@ FITTED = ("hard maximum", "discount 0", "beta 4")  # by samplers, beside the tru
 
 
 def mixing(shift):
-    """Four states, three choices, every transition possible; the shift makes another world."""
+    """Make a world of four states and three actions with all transitions possible; the shift makes another world."""
     s, a, t = np.ogrid[:4, :3, :4]
     law = 1.0 + (2 * s + 3 * a + 5 * t + s * t * (a + 1) + shift * (s + 2 * a * t + 1)) % 7
     return gi.from_arrays(law / law.sum(2, keepdims=True), discount=DISCOUNT)
 
 
 def gaps(names):
-    """How close every planner comes to the truth with a state reward of its own, in one world and in two."""
+    """Yield the gap of every planner with a state reward of its own, in one world and in two."""
     one, two = mixing(0), mixing(1)
     wants = gi.StateReward(VALUES, on="departure")
     others = {name: GAPS[name][0] for name in names}
@@ -76,18 +76,18 @@ def gaps(names):
                 check = common.holds(title, row.gap, f"below {ZERO:g}", row.gap < ZERO)
             else:
                 check = common.reads(title, row.gap, expected)
-            # What is left of a gap of zero is rounding, which differs between machines.
+            # A gap of zero is computed up to rounding errors, which differ between machines.
             found_gap = row.gap if row.gap >= ZERO else 0.0
             yield {"worlds": column, "planner": name, "gap": found_gap, "choices for 5 nats": row.choices}, check
 
 
 def expected_counts(size, most):
-    """So many choices as they fall on average in the long run; padded, so that all sizes share their programs."""
+    """Make a number of actions with expected counts in the long run; padded, so that all sizes share their programs."""
     policy = TRUTH.policy(SMALL, WANTS).values
     visits = np.linalg.matrix_power(np.einsum("sa,sat->st", policy, SMALL.mdp.dense()), 1000)[0]
     counts = np.rint(size * visits[:, None] * policy).astype(int)
-    # The likelihood knows counts only: one trajectory holds all choices, in no particular order. Between two of them
-    # one was not observed, by which every state can be reached from wherever the first one led.
+    # The likelihood depends on counts only: one trajectory holds all actions, in arbitrary order. Between two of them
+    # there is an unobserved action, so that every state can be reached from the outcome of the first one.
     states, actions = (np.repeat(numbers.ravel(), counts.ravel()) for numbers in np.indices(counts.shape))
     visits = np.stack([states, SMALL.mdp.dense().argmax(axis=2)[states, actions]], axis=1).ravel()
     actions = np.stack([actions, np.full_like(actions, -1)], axis=1).ravel()
@@ -97,7 +97,7 @@ def expected_counts(size, most):
 
 
 def posteriors(seed, names, sizes):
-    """Log Bayes factors over the truth, and the posterior, as data grow: an action reward is unknown under each."""
+    """Compute log Bayes factors over the truth and the posterior by sample size, with unknown action rewards."""
     agents = {"truth": TRUTH, **{name: LIMITS[name][0] for name in names}}
     prior = gi.ActionReward(dist.Normal(0.0, 1.0))
     for size in sizes:
@@ -118,7 +118,7 @@ def posteriors(seed, names, sizes):
 
 
 def checked(limits, grown):
-    """Limits as expected, posteriors that tend to them, and somebody else ahead of the truth."""
+    """Check the limits, the convergence of the posteriors, and a wrong planner that is preferred to the truth."""
     for name, factor in limits.items():
         yield common.reads(f"{name}, log Bayes factor of infinite data", factor, LIMITS[name][1])
     yield common.same("fits that converged", int(grown["converged"].sum()), len(grown))
@@ -139,7 +139,7 @@ def drawn(table, grown, limits):
         height = [names.index(name) for name in rows["planner"]]
         label = ("one world", "two worlds")[worlds - 1]
         left.scatter(shown, height, color=common.COLORS[worlds - 1], marker="so"[worlds - 1], s=30, label=label)
-    left.set(xscale="log", xlabel="gap (nats per choice)", title="How far other planners stay from the behavior")
+    left.set(xscale="log", xlabel="gap (nats per action)", title="Gaps of other planners")
     left.set_xticks([1e-7, *10.0 ** np.arange(-6, -1)], ["0", *(f"$10^{{{k}}}$" for k in range(-6, -1))])
     left.set_yticks(range(len(names)), names)
     left.invert_yaxis()
@@ -151,7 +151,7 @@ def drawn(table, grown, limits):
         right.plot(rows["choices"], rows["probability"], "o-", color=color, ms=4, label=name)
         right.axhline(limit, color=color, linestyle=":", linewidth=1.2)
     right.set(xscale="log", xlabel="choices", ylabel="posterior probability", ylim=(0, None))
-    right.set_title("Who planned? Dotted: after infinite data")
+    right.set_title("Posterior over planners. Dotted: infinite data")
     right.legend(frameon=False, fontsize=8, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 0.2))
     for axes in (left, right):
         axes.title.set_size(10)
@@ -160,11 +160,11 @@ def drawn(table, grown, limits):
 
 
 def study(quick, seed):
-    jax.config.update("jax_disable_most_optimizations", True)  # programs that run in no time: compile them soon
+    jax.config.update("jax_disable_most_optimizations", True)  # short programs: compile fast
     sizes = (300, 100_000) if quick else (300, 1000, 10_000, 100_000)
     names, fitted = (("three steps ahead",), ("beta 1",)) if quick else (GAPS, FITTED)
     others = {name: LIMITS[name][0] for name in (fitted if quick else LIMITS)}
-    with tempfile.TemporaryDirectory() as folder:  # many programs are the same: compile them for the first time alone
+    with tempfile.TemporaryDirectory() as folder:  # many programs are equal: compile each once
         jax.config.update("jax_compilation_cache_dir", folder)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         pairs = list(gaps(names))

@@ -1,4 +1,4 @@
-"""Which second environment is worth having? What is left open by rank, and how fast it closes by angle."""
+"""Identification by a second environment: nullities by rank, and errors by principal angle."""
 
 import sys
 from pathlib import Path
@@ -23,7 +23,7 @@ PRIOR = gi.ActionReward(dist.Normal(0.0, 1.0))
 
 
 def law(rng, *shape):
-    """Random transition probabilities."""
+    """Draw random transition probabilities."""
     return rng.dirichlet(np.ones(shape[-1]), size=shape[:-1])
 
 
@@ -34,14 +34,14 @@ def torus(side):
 
 
 def exogenous(controlled, chances):
-    """State (k, z): the action is the next k, and z moves by its own law."""
+    """Make transitions of states (k, z): the action is the next k, and z has its own transition law."""
     own = np.broadcast_to(np.eye(controlled)[None], (controlled, controlled, controlled))
     joint = np.einsum("kal,zy->kzaly", own, chances)
     return joint.reshape(controlled * len(chances), controlled, -1)
 
 
 def zoo(rng, quick):
-    """Name: two environments, and how many directions of r(s, a) they leave open by a closed form."""
+    """Yield a name, two environments, and the nullity of r(s, a) in closed form."""
     world = gi.from_arrays
 
     def discounts(P):
@@ -66,11 +66,11 @@ def zoo(rng, quick):
 
 
 def open_directions(rng, quick):
-    """Rows of nullities, by closed form, by the geometry of shapings, and by the Jacobian of the policies."""
+    """Yield nullities in closed form, by the geometry of shapings, and by the Jacobian of the policies."""
     for name, pair, expected in zoo(rng, quick):
         found = gi.identify.transferability(pair)
         jacobian = np.nan
-        if pair[0].n_states <= 20:  # the Jacobian of the largest would not fit in a few minutes
+        if pair[0].n_states <= 20:  # the Jacobian of the largest takes too long
             worlds = dict(enumerate(pair))
             jacobian = gi.identify.null_space(
                 worlds, AGENT, gi.ActionReward(np.ones(pair[0].mdp.available.shape))
@@ -80,7 +80,7 @@ def open_directions(rng, quick):
 
 
 def neighbors(P, other):
-    """Second environments for a first one: nearer and farther, and the first one itself."""
+    """Make second environments for a first one: the same one, mixtures with another, and other discounts."""
     yield "the same", gi.from_arrays(P, discount=DISCOUNT)
     for share in MIXED:
         mixed = (1 - share) * P + share * other
@@ -90,7 +90,7 @@ def neighbors(P, other):
 
 
 def learned(rng, key, sizes, repeats):
-    """Rows: error of the mode in the first environment and in a third one, by second environment and data."""
+    """Yield the error of the mode in the first environment and in a third one, by second environment and data."""
     P, other, third = (law(rng, STATES, ACTIONS, STATES) for _ in range(3))
     first, target = (gi.from_arrays(one, discount=DISCOUNT) for one in (P, third))
     for name, second in neighbors(P, other):
@@ -111,7 +111,7 @@ def learned(rng, key, sizes, repeats):
 
 
 def level(key, rng):
-    """Check: the level of a reward stays as uncertain as it was, however different the two environments are."""
+    """Check that the variance of the constant equals its prior variance for every pair of environments."""
     worlds = {k: gi.from_arrays(law(rng, STATES, ACTIONS, STATES), discount=DISCOUNT) for k in range(2)}
     one, two, three = jax.random.split(key, 3)
     truth = gi.ActionReward(np.asarray(jax.random.normal(one, (STATES, ACTIONS)), float))
@@ -137,8 +137,8 @@ def drawn(table):
     left.set(xscale="log", yscale="log", xlabel="choices", ylabel="STARC distance in a third environment")
     left.legend(frameon=False, fontsize=7, title="second environment (sine)", title_fontsize=7)
     right.set(xscale="log", xlabel="choices times sine squared")
-    left.set_title("Same rank, other angles", size=10)
-    right.set_title("The angle accounts for most of it", size=10)
+    left.set_title("Equal rank, different angles", size=10)
+    right.set_title("Scaled by the angle", size=10)
     return figure
 
 

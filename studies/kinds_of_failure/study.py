@@ -1,4 +1,4 @@
-"""Slips, lapses, noisy plans, plans given up, goals switched: can an observer tell which, and what do revisits add?"""
+"""Identification of the cause of errors: slips, lapses, noisy plans, abandoned plans, switched goals."""
 
 import sys
 from itertools import combinations
@@ -23,7 +23,7 @@ GOALS = {"a": [0, 1, 2, 0], "b": [1, 2, 0, 2]}  # the right way at every crossin
 WORTH = {"equally wrong": (1.0, 0.0, 0.0), "one nearly right": (1.0, 0.6, 0.0)}
 SHARES, HAZARDS = (0.1, 0.2, 0.3, 0.4), (0.02, 0.05, 0.1, 0.2)
 ROUNDS, EPISODES = (1, 2, 4, 8), (1, 2, 4, 8, 16, 32)
-STEPS, TOTAL = CROSSINGS * ROUNDS[-1], 32  # so many rounds in all where long episodes are compared with short ones
+STEPS, TOTAL = CROSSINGS * ROUNDS[-1], 32  # TOTAL rounds where long episodes are compared with short ones
 BARE, STRONG = 1.0, 3.0  # log Bayes factors: not worth more than a bare mention; strong (Kass and Raftery 1995)
 MODELS = ("slip", "lapse", "planning noise", "abandonment", "switching")
 PANELS = (("equally wrong", 1), ("equally wrong", ROUNDS[-1]), ("one nearly right", 1))
@@ -33,7 +33,7 @@ RING = gi.from_arrays(successors=_NEXT, probabilities=np.ones(_NEXT.shape), init
 
 
 class Size(NamedTuple):
-    """Data sets for each value of a rate; plans that the observer averages over, and that those who act have one of."""
+    """Data sets for each value of a rate; plans that the observer averages over; plans of the simulated agents."""
 
     data_sets: int
     draws: int
@@ -41,19 +41,19 @@ class Size(NamedTuple):
 
 
 def wanted(worth):
-    """The rewards of the two goals; worth are those of the right way, of the next one, and of the last."""
+    """Make the rewards of the two goals, from the rewards of the correct way, of the next one, and of the last."""
     place = (np.arange(WAYS) - np.array(list(GOALS.values()))[..., None]) % WAYS
     return [gi.ActionReward(values) for values in np.array(worth)[place]]
 
 
 def right(agent, want):
-    """Probability of the right way to goal a on a first visit, over all crossings."""
+    """Compute the probability of the correct way to goal a on a first visit, over all crossings."""
     policy = agent.policy(RING, want).values.reshape(-1, CROSSINGS, WAYS)
     return policy[:, np.arange(CROSSINGS), GOALS["a"]].mean()
 
 
 def noises(want, draws, seed):
-    """How noisy plans have to be for as many mistakes as slips make."""
+    """Compute the planning noise with as many errors as the slips."""
 
     def excess(sigma, share):
         return right(gi.agents.noisy_plan(plan_noise=sigma, beta=BETA, draws=draws, seed=seed), want) - right(
@@ -64,7 +64,7 @@ def noises(want, draws, seed):
 
 
 def agents(sigmas, draws, seed):
-    """Every model with every value that its rate may have."""
+    """Make every model with every value of its rate."""
     return {
         "slip": [gi.agents.slipping(slip=share, beta=BETA) for share in SHARES],
         "lapse": [gi.agents.boltzmann(beta=BETA, lapse=share) for share in SHARES],
@@ -77,7 +77,7 @@ def agents(sigmas, draws, seed):
 
 
 def acted(key, agent, wants, count):
-    """Long episodes, each with either goal."""
+    """Simulate long episodes, each with one of the goals."""
     both, *each = jax.random.split(key, 3)
     options = {"trajectories": count, "steps": STEPS}
     if agent.name == "switching":
@@ -88,7 +88,7 @@ def acted(key, agent, wants, count):
 
 
 def by_plans(agent, want, data):
-    """Log-likelihood after every number of rounds, as the library has it, but from the counts of each crossing."""
+    """Compute the log-likelihood after every number of rounds from the counts at each crossing."""
     logs = np.log(agent.policy(RING, want).values)
     total = np.zeros((data.n_trajectories, len(ROUNDS)))
     for crossing in range(CROSSINGS):
@@ -101,7 +101,7 @@ def by_plans(agent, want, data):
 
 
 def scored(agent, wants, data):
-    """Log-likelihood of every episode after every number of rounds; nobody says which goal it had."""
+    """Compute the log-likelihood of every episode after every number of rounds; the goal is unknown."""
 
     def by_steps(want):
         scores = gi.Behavior(RING, agent, want).log_prob_by_step(data)
@@ -114,20 +114,20 @@ def scored(agent, wants, data):
 
 
 def over_rates(options, wants, data):
-    """Log-likelihood (rate, episode, number of rounds) of one model."""
+    """Compute the log-likelihood (rate, episode, number of rounds) of one model."""
     return np.stack([scored(agent, wants, data) for agent in options])
 
 
 def average(logs):
-    """Logarithm of the mean over the first axis."""
+    """Compute the logarithm of the mean over the first axis."""
     return logsumexp(logs, axis=0) - np.log(len(logs))
 
 
 def followed(key, kind, size, seed):
-    """Log evidence (true model, model, data set, episodes, rounds) of growing data sets; who acted, who might have."""
+    """Compute log marginal likelihoods (true model, model, data set, episodes, rounds); return both sets of agents."""
     wants = wanted(WORTH[kind])
     sigmas = noises(wants[0], size.draws, 2 * seed)
-    # Those who act have other plans than the observer knows, or each plan could be told by its very errors.
+    # The simulated agents have other plans than the observer's draws; otherwise the errors would identify the plan.
     makers, rivals = agents(sigmas, size.plans, 2 * seed + 1), agents(sigmas, size.draws, 2 * seed)
     who = [agent for options in makers.values() for agent in options]
     keys = jax.random.split(key, len(who))
@@ -142,7 +142,7 @@ def followed(key, kind, size, seed):
 
 
 def rows(kind, found):
-    """Mean posterior probability of every model, by true model and amount of data."""
+    """Compute the mean posterior probability of every model, by true model and sample size."""
     chances = softmax(found, axis=1)
     mean, count = chances.mean(axis=2), chances.shape[2]
     error = chances.std(axis=2, ddof=1) / np.sqrt(count)
@@ -154,7 +154,7 @@ def rows(kind, found):
 
 
 def as_the_library(key, makers, rivals):
-    """The same evidence from the library by itself, of one person."""
+    """Check the marginal likelihoods of one subject against the library."""
     want, *_ = wants = wanted(WORTH["equally wrong"])
     one, two = jax.random.split(key)
     data = gi.simulate(one, RING, makers["planning noise"][1], want, trajectories=4, steps=STEPS)
@@ -164,14 +164,14 @@ def as_the_library(key, makers, rivals):
         own = average(over_rates(rivals[model], [want], data)[:, :, -1].sum(axis=1))
         off = abs(table.loc[model, "log_evidence"] - own)
         yield common.holds(f"evidence of {model}: off the library's by", off, "below 1e-9", off < 1e-9)
-    # Not to know the goal is as if it were drawn, and never switched.
+    # An unknown goal is equivalent to a random goal that never switches.
     either = gi.Behavior(RING, gi.agents.switching(switch=0.0, beta=BETA, lapse=SHARES[1]), gi.one_of(wants))
     off = abs(float(either.log_prob(data)) - scored(rivals["lapse"][1], wants, data)[:, -1].sum())
     yield common.holds("goal not known: off the library's by", off, "below 1e-9", off < 1e-9)
 
 
 def again(key, makers):
-    """How often the mistake of the first visit is made on the next one: as simulated, and as the policies say."""
+    """Check how often an error of the first visit is repeated on the next one: simulated, and from the policies."""
     want, _ = wanted(WORTH["equally wrong"])
     for model in ("slip", "planning noise"):
         agent = makers[model][1]
@@ -182,11 +182,11 @@ def again(key, makers):
         before, after = np.asarray(walks.actions)[:, [0, CROSSINGS]].T
         same = (before == after)[before != GOALS["a"][0]]
         error = np.sqrt(exact * (1 - exact) / len(same))
-        yield common.within(f"{model}: the same mistake again", same.mean(), exact, error)
+        yield common.within(f"{model}: the same error again", same.mean(), exact, error)
 
 
 def one_and_the_same(rivals):
-    """What no data tell apart: slips and lapses always, noisy plans where nothing is met twice."""
+    """Check equivalent models: slips and lapses always, noisy plans without repeated visits."""
     want, _ = wanted(WORTH["equally wrong"])
     apart, furthest = 0.0, 0.0
     for options in zip(*(rivals[model] for model in MODELS[:3]), strict=True):
@@ -213,7 +213,7 @@ def one_and_the_same(rivals):
 
 
 def checks_of(found, quick):
-    """What the evidence says; it is found (true model, model, data set, episodes, rounds) for both kinds."""
+    """Check the log marginal likelihoods (true model, model, data set, episodes, rounds) of both kinds."""
     slip, lapse, noise = (MODELS.index(name) for name in ("slip", "lapse", "planning noise"))
     for kind, logs in found.items():
         off = float(np.abs(logs[:, slip] - logs[:, lapse]).max())
@@ -230,9 +230,9 @@ def checks_of(found, quick):
         if (kind, rounds) != PANELS[0]:
             against, favor = factor[kind][[slip, noise], :, n, k].mean(axis=1)
             name = f"{about}, mean log Bayes factor of planning noise and slip"
-            yield common.holds(f"{name}, who slips", against, f"below {-STRONG:g}", against < -STRONG)
-            yield common.holds(f"{name}, whose plans are noisy", favor, f"above {STRONG:g}", favor > STRONG)
-        # With equal priors, to take one model for another is as likely as the reverse, on average.
+            yield common.holds(f"{name}, true model: slips", against, f"below {-STRONG:g}", against < -STRONG)
+            yield common.holds(f"{name}, true model: noisy plans", favor, f"above {STRONG:g}", favor > STRONG)
+        # With equal priors, to mistake one model for another is as likely as the reverse, on average.
         chances = softmax(found[kind][..., n, k], axis=1)
         mean, error = chances.mean(axis=2), chances.std(axis=2, ddof=1) / np.sqrt(chances.shape[2])
         off = max(
@@ -244,7 +244,7 @@ def checks_of(found, quick):
 
 
 def drawn(table):
-    """Who is taken for whom after 32 rounds, and how the truth comes out."""
+    """Draw the confusion matrix after 32 rounds, and the probability of the true model."""
     shown = [(kind, rounds) for kind, rounds in PANELS if kind in set(table["wrong ways"])]
     figure = Figure(figsize=(10, 6.2), layout="constrained")
     panels = figure.subplots(2, len(shown), sharey="row")
@@ -261,7 +261,7 @@ def drawn(table):
         above.set_yticks(range(len(MODELS)), MODELS, size=8)
         each = "one round: no revisits" if rounds == 1 else f"{rounds} rounds: {rounds - 1} revisits"
         above.set_title(f"wrong ways: {kind}\n{final['episodes'].iloc[0]} episodes of {each}", size=9)
-        above.set_xlabel("taken for", size=9)
+        above.set_xlabel("inferred model", size=9)
         for color, mark, model in zip(common.COLORS, "osD^v", MODELS, strict=False):
             truth = here[(here["true"] == model) & (here["model"] == model)]
             below.errorbar(truth["episodes"], truth["probability"], truth["error"], color=color, marker=mark,
@@ -269,8 +269,8 @@ def drawn(table):
         below.set_xscale("log", base=2)
         below.set(xlabel="episodes", ylim=(0, 1.03), xticks=EPISODES, xticklabels=EPISODES)
         below.axhline(1 / len(MODELS), color=common.GRAY, linewidth=0.8, linestyle=":")
-    panels[0, 0].set_ylabel("who acts")
-    panels[1, 0].set_ylabel("probability of the truth")
+    panels[0, 0].set_ylabel("true model")
+    panels[1, 0].set_ylabel("probability of the true model")
     figure.legend(*panels[1, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
     return figure
 
@@ -291,7 +291,7 @@ def study(quick, seed):
         "plan noise": {kind: [float(a.parameters["plan_noise"]) for a in rivals["planning noise"]]
                        for kind, (_, rivals) in people.items()},
         "data sets of each model": size.data_sets * len(SHARES), "plans averaged over": size.draws,
-        "plans of those who act": size.plans,
+        "plans of the simulated agents": size.plans,
     }  # fmt: skip
     return common.Result(table, drawn(table), checks + list(checks_of(found, quick)), settings)
 

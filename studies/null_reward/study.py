@@ -1,4 +1,4 @@
-"""When do data refuse "wants nothing"? Bayes factors of a reward of zero, and what optimality alone says of it."""
+"""Bayes factors of zero reward, and the posterior given optimality alone."""
 
 import sys
 from itertools import product
@@ -33,13 +33,13 @@ PRIOR = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
 OBSERVER = gi.agents.soft_optimal(beta=1.0)
 SIZES = {0.0: (100, 1000, 10_000), 0.1: (100, 1000, 10_000, 100_000)}  # choices by beta
 SIZES |= {1.0: (100, 1000, 10_000), 10.0: (100, 10_000)}
-STEPS, WIDER = 50, 3.0  # of a walk; times as wide a prior
+STEPS, WIDER = 50, 3.0  # of a trajectory; factor of the width of the prior
 SHOWN = 8  # directions of reward: all but the constant
 RINGS = {2: ([[0, 1], [0, 1]], 0.5, 2), 3: ([[2, 1], [0, 2], [1, 0]], 1 / 6, 6)}  # successors, chance, policies
 
 
 def by_quadrature(sigma, first, total):
-    """Marginal likelihood of the choices, over the difference between the arms."""
+    """Compute the marginal likelihood of the actions by quadrature over the difference between the arms."""
 
     def density(gap):
         likelihood = -first * np.logaddexp(0, -gap) - (total - first) * np.logaddexp(0, gap)
@@ -49,7 +49,7 @@ def by_quadrature(sigma, first, total):
 
 
 def arms(key, counts, widths):
-    """Rows: Bayes factors of zero for two arms, by the library and by quadrature."""
+    """Yield Bayes factors of zero reward for two arms, by the library and by quadrature."""
     for first, total in counts:
         made = gi.Trajectories.of(np.zeros((1, total + 1), int), [[0] * first + [1] * (total - first)])
         prior = gi.ActionReward(dist.Normal(0.0, 1.0))
@@ -69,7 +69,7 @@ def walks(key, beta, choices):
 
 
 def where_zero_is_true(choices):
-    """Mean and standard deviation of the log Bayes factor: likelihood and prior are both normal around zero."""
+    """Compute mean and standard deviation of the log Bayes factor for normal likelihood and prior around zero."""
     watched = gi.identify.Demonstrations(GRID, OBSERVER, trajectories=choices // STEPS, steps=STEPS)
     seen = np.maximum(np.linalg.eigvalsh(watched.fisher(gi.StateReward.zero(GRID))), 0.0)
     share = seen / (1 + seen)
@@ -77,7 +77,7 @@ def where_zero_is_true(choices):
 
 
 def on_grid(key, sizes, repeats):
-    """Rows: log Bayes factors of zero on the grid; the observer takes everybody's beta for 1."""
+    """Yield log Bayes factors of zero reward on the grid; the observer assumes beta 1."""
     for beta, choices in ((beta, choices) for beta, some in sizes.items() for choices in some):
         for repeat in range(repeats if beta == 0 else 1):
             one, two, three = jax.random.split(jax.random.fold_in(key, repeat), 3)
@@ -93,7 +93,7 @@ def on_grid(key, sizes, repeats):
 
 
 def optimality(rng, count):
-    """Checks of what a policy alone says: chances of cones, their modes and means, and Ng and Russell's program."""
+    """Check optimality alone: probabilities of cones, their modes and means, and Ng and Russell's program."""
     for size, (successors, chance, several) in RINGS.items():
         world = gi.from_arrays(np.eye(size)[np.array(successors)], discount=0.9)
         drawn = rng.normal(size=(count, size))
@@ -106,7 +106,7 @@ def optimality(rng, count):
         error = np.sqrt(chance * (1 - chance) / count)
         for policy, share in shares.items():
             yield common.within(f"ring of {size}: chance of policy {policy}", share, chance, error, errors=3)
-        # In the plane that shows, the cone is a wedge: the mean has a length of its own.
+        # In the plane of the identified directions the cone is a wedge, whose mean has a known length.
         policy = next(iter(shares))
         kept = drawn[inside[policy]]
         length = np.sqrt(2 / np.pi) if size == 2 else np.sqrt(np.pi / 2) * 3 / np.pi
@@ -120,14 +120,14 @@ def optimality(rng, count):
 
 
 def mode_of(losses, start):
-    """Size of the most probable reward of a normal prior under optimality constraints."""
+    """Compute the size of the most probable reward of a normal prior under optimality constraints."""
     inside = {"type": "ineq", "fun": lambda reward: losses @ reward, "jac": lambda _: losses}
     found = minimize(lambda r: r @ r / 2, start, jac=lambda r: r, constraints=inside, method="SLSQP", tol=1e-16)
     return float(np.linalg.norm(found.x))
 
 
 def penalties():
-    """Ng and Russell's reward on the grid by penalty, and the penalty from which on it is zero."""
+    """Compute Ng and Russell's reward on the grid by penalty, and the penalty from which on it is zero."""
     best = gi.agents.soft_optimal(beta=50.0).policy(GRID, WANTS).values.argmax(axis=1)
     cone = gi.identify.feasible_set(GRID, best, rewards="departure")
     critical = cone.critical_penalty()
@@ -140,7 +140,7 @@ def size_at(cone, penalty):
 
 
 def snap(cone, low, high):
-    """The same penalty by bisection."""
+    """Compute this penalty by bisection."""
     while high - low > 1e-7:
         middle = (low + high) / 2
         low, high = (low, middle) if size_at(cone, middle) < 1e-9 else (middle, high)
@@ -155,7 +155,7 @@ def drawn(table, prices, critical):
         some = bandit[(bandit.choices == total) & (bandit["first"] == first)]
         left.plot(some.width, some["exact"], color=color, label=f"{first} of {total}")
         left.plot(some.width, some["log Bayes factor"], "o", color=color)
-    left.set(xscale="log", xlabel="width of the prior", ylabel="log Bayes factor of zero")
+    left.set(xscale="log", xlabel="width of the prior", ylabel="log Bayes factor of zero reward")
     left.set_title("Two arms, lines by quadrature", size=9)
     for (beta, some), color in zip(grid.groupby("beta"), common.COLORS, strict=False):
         middle.plot(some.choices, some["log Bayes factor"], "o", color=color, label=f"beta {beta:g}", markersize=3)
@@ -163,9 +163,9 @@ def drawn(table, prices, critical):
         middle.plot(means.index, means, color=color, linewidth=1)
     nothing = grid[grid.beta == 0].groupby("choices").exact.mean()
     middle.plot(nothing.index, nothing, "--", color=common.INK, label="expected at beta 0")
-    middle.set(xscale="log", xlabel="choices", ylabel="log Bayes factor of zero")
+    middle.set(xscale="log", xlabel="actions", ylabel="log Bayes factor of zero reward")
     middle.set_yscale("symlog", linthresh=20)
-    middle.set_title("Grid of 3 x 3, by who is watched", size=9)
+    middle.set_title("Grid of 3 x 3, by beta of the agent", size=9)
     right.plot(*zip(*prices, strict=True), "o-", color=common.COLORS[0], markersize=3)
     right.axvline(critical, color=common.COLORS[1], linestyle="--", label="critical penalty")
     right.set(xlabel="penalty", ylabel="size of Ng and Russell's reward")
@@ -177,7 +177,7 @@ def drawn(table, prices, critical):
 
 
 def checked(table, quick):
-    """Of the Bayes factors: against quadrature, against what is expected where zero is true, and which way they go."""
+    """Check the Bayes factors against quadrature, their expectation where zero is true, and their trend."""
     bandit, grid = table[table.world == "arms"], table[table.world == "grid"]
     for row in bandit.to_dict("records"):
         name = f"arms, {row['first']:g} of {row['choices']}, width {row['width']:g}"
@@ -219,11 +219,11 @@ def study(quick, seed):
     checks = [
         *checked(table, quick),
         *optimality(np.random.default_rng(seed), 4000 if quick else 100_000),
-        common.holds("penalty at which the reward snaps to zero", bisected, near, abs(bisected - critical) < 1e-6),
+        common.holds("penalty from which on the reward is zero", bisected, near, abs(bisected - critical) < 1e-6),
     ]
     settings = {
         "discount": 0.9, "widths of the arms": widths, "beta": list(sizes), "choices": list(sizes.values()),
-        "steps of a walk": STEPS, "data sets at beta 0": repeats, "wider prior": WIDER,
+        "steps of a trajectory": STEPS, "data sets at beta 0": repeats, "wider prior": WIDER,
     }  # fmt: skip
     return common.Result(table, drawn(table, prices, critical), checks, settings)
 

@@ -1,4 +1,4 @@
-"""How much of a reward can behavior reveal? Null spaces of small worlds, against closed forms."""
+"""Null spaces of rewards in small worlds, against closed forms."""
 
 import sys
 from pathlib import Path
@@ -25,7 +25,7 @@ CHORD = [[1, 1], [2, 2], [3, 3], [0, 1]]
 
 
 def moves(successors):
-    """Transitions (S, A, S) from the state that each choice leads to."""
+    """Make transitions (S, A, S) from the next state of each action."""
     return np.eye(len(successors))[np.array(successors)]
 
 
@@ -34,7 +34,7 @@ def ring(n):
 
 
 def square(side, wrap=False):
-    """Four moves on a square of cells, which wraps around or has walls to bump into."""
+    """Make four moves on a square of cells, a torus or with walls."""
     place = np.arange(side * side).reshape(side, side)
     padded = np.pad(place, 1, mode="wrap" if wrap else "edge")
     around = [padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]]
@@ -42,20 +42,20 @@ def square(side, wrap=False):
 
 
 def law(rng, *shape):
-    """Random transition probabilities."""
+    """Draw random transition probabilities."""
     drawn = rng.random(shape) + 0.1
     return drawn / drawn.sum(-1, keepdims=True)
 
 
 def exogenous(controlled, chances):
-    """State (k, z): the action is the next k, and z moves by its own law."""
+    """Make transitions of states (k, z): the action is the next k, and z has its own transition law."""
     own = np.broadcast_to(np.eye(controlled)[None], (controlled, controlled, controlled))
     joint = np.einsum("kal,zy->kzaly", own, chances)
     return joint.reshape(controlled * len(chances), controlled, -1)
 
 
 def zoo(rng):
-    """World: transitions, hidden dimensions of a state reward (kappa), and of r(s, a) with an endless horizon.
+    """Yield worlds: transitions, nullity of a state reward (kappa), and of r(s, a) with a long horizon.
 
     Worlds of equal size share the programs that JAX compiles, which is what takes the time.
     """
@@ -78,11 +78,11 @@ def zoo(rng):
 
 
 def cells(P, kappa, endless, rng):
-    """Column: dimension of the null space, and its closed form."""
+    """Yield columns: dimension of the null space, and its closed form."""
     S, A, _ = P.shape
     world, hasty = (gi.from_arrays(P, discount=discount) for discount in (DISCOUNT, OTHER_DISCOUNT))
     W = (np.eye(S)[:, None] - DISCOUNT * P).reshape(S * A, S)
-    # Three features: anything, a constant, a shaping.
+    # Three features: an arbitrary one, a constant, a shaping.
     Phi = np.stack([rng.normal(size=S * A), np.ones(S * A), W @ rng.normal(size=S)], axis=1)
     linear = gi.LinearReward(Phi.reshape(S, A, 3), NORMAL)
     possible = int((P > 0).sum())
@@ -102,7 +102,7 @@ def cells(P, kappa, endless, rng):
 
 
 def others(rng):
-    """What no column shows: short horizons, weather under two laws, agents of whom something is unknown."""
+    """Check short horizons, an exogenous variable under two laws, and agents with unknown parameters."""
     chord = gi.from_arrays(moves(CHORD), discount=DISCOUNT)
     found = [
         gi.identify.null_space(chord, gi.agents.soft_optimal(beta=BETA, horizon=H), ACTION).dimension
@@ -123,7 +123,7 @@ def others(rng):
 
 
 def drawn(shares, table):
-    """The share of every reward that is hidden, as color; its dimension, as number."""
+    """Draw the share of null directions as color and their number as text."""
     figure = Figure(figsize=(8.6, 6.2), layout="constrained")
     axes = figure.subplots()
     colors = matplotlib.colormaps["YlGnBu"]
@@ -133,15 +133,15 @@ def drawn(shares, table):
         axes.text(column, row, number, ha="center", va="center", color="white" if share > 0.55 else common.INK, size=9)
     axes.set_xticks(range(shares.shape[1]), shares.columns, rotation=30, ha="right", rotation_mode="anchor", size=8)
     axes.set_yticks(range(len(shares)), shares.index, size=8)
-    axes.set(xlabel="class of rewards (and who is watched)", ylabel="world")
-    axes.set_title("Dimensions of a reward that no behavior reveals", size=10)
+    axes.set(xlabel="class of rewards (and agents)", ylabel="world")
+    axes.set_title("Null directions of a reward", size=10)
     bar = figure.colorbar(matplotlib.cm.ScalarMappable(cmap=colors), ax=axes, shrink=0.8)
     bar.set_label("share of the reward that is hidden", size=8)
     return figure
 
 
 def study(quick, seed):
-    jax.config.update("jax_disable_most_optimizations", True)  # programs that run once, in no time: compile them soon
+    jax.config.update("jax_disable_most_optimizations", True)  # short programs: compile fast
     rng = np.random.default_rng(seed)
     rows, shares, checks = {}, {}, []
     for name, (P, kappa, endless) in zoo(rng).items():

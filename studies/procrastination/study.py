@@ -1,4 +1,4 @@
-"""Somebody waits day after day and works on the last: do they not care, or do they put things off?"""
+"""Procrastination: a low reward of the work, or present bias."""
 
 import sys
 from pathlib import Path
@@ -35,14 +35,14 @@ COLUMNS = ("E reward", "P(work on the last day)", "E alpha", "E k", "evidence")
 
 
 def observed():
-    """What somebody did, as a table: they wait for eight days, work on the last that counts, and relax."""
+    """Make the trajectory as a table: eight days of waiting, work on the last effective day, relaxing."""
     states = [f"day {day}" for day in range(9)] + ["done 8"]
     table = pd.DataFrame({"person": 0, "day": range(10), "state": states, "action": DAYS})
     return gi.read_trajectories(table, WORK.world, trajectory="person", step="day", state="state", action="action")
 
 
 def works(posterior):
-    """P(work on the last day that counts) under every hypothesis, with the axes of the posterior."""
+    """Compute P(work on the last effective day) under every hypothesis, with the axes of the posterior."""
 
     def chance(reward, alpha, k=0.0):
         agent = gi.agents.hyperbolic(k=float(k), beta=float(alpha), horizon=WORK.horizon)
@@ -54,7 +54,7 @@ def works(posterior):
 
 
 def followed(variant, data):
-    """One row after every observation."""
+    """Yield one row after every observation."""
     posterior = exact(**evans_2016.model(data, variant))[0]
     chance = works(posterior[0])
     for n, after in enumerate(posterior):
@@ -75,11 +75,11 @@ def drawn(table):
     for axes, column, label in panels:
         for color, (model, one) in zip(common.COLORS, table.groupby("model", sort=False), strict=False):
             axes.plot(one["observations"], one[column], marker="o", markersize=3.5, color=color, label=model)
-        axes.set(xlabel="choices observed", ylabel=label, xticks=range(0, 11, 2))
+        axes.set(xlabel="actions observed", ylabel=label, xticks=range(0, 11, 2))
         axes.axvspan(8, 10, color="#f3f1ec", zorder=0)
     axes.set_yscale("log")
     axes.legend(title="observer's model", frameon=False, loc="lower left")
-    figure.suptitle("Eight days of waiting, then work: what an observer believes (shaded: after the work)", size=10)
+    figure.suptitle("Posterior of two observers: eight days of waiting, then work (shaded: after the work)", size=10)
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Somebody ends up with a donut on the way to a vegetarian restaurant: what did they want?"""
+"""Restaurant temptation: preferences of naive and sophisticated agents with present bias."""
 
 import sys
 from pathlib import Path
@@ -16,7 +16,7 @@ from goalinf_models.evans_worlds import restaurants
 
 TOWN = restaurants()
 MOVES = {"l": "left", "r": "right", "u": "up", "d": "down"}
-PATHS = {"naive": "uuuulll", "sophisticated": "uurruuulull"}  # to the donuts on the way; the long way to vegetables
+PATHS = {"naive": "uuuulll", "sophisticated": "uurruuulull"}  # to the donuts on the way; the long way to the vegetables
 TEMPTED = np.array([evans_2016.TIME, 10.0, -10.0, -10.0, 20.0, 0.0, 0.0])  # time; donut, veg, noodle: now, later
 COLUMNS = ("evidence", "P(naive)", "P(donut tempts)", "E veg - donut")
 PUBLISHED = {
@@ -26,8 +26,8 @@ PUBLISHED = {
 PUBLISHED_GOALS = {"donut": ".9106", "veg": ".0604", "noodle": ".0290"}
 
 
-def walked(moves):
-    """The walk that begins at the crossing, as a table of states and actions."""
+def trajectory_of(moves):
+    """Make the trajectory that starts at the crossing."""
     world, state, rows = TOWN.world, "3,1", []
     for step, move in enumerate(moves):
         rows.append({"walk": 0, "step": step, "state": state, "action": MOVES[move]})
@@ -39,7 +39,7 @@ def walked(moves):
 
 
 def tempting(beliefs):
-    """Whether vegetables are better from afar, four and six steps away, and donuts when one stands before them."""
+    """Return True where vegetables are preferred four and six steps away, and donuts next to the shop."""
 
     def worth(kind, delay):  # at k = 1
         return beliefs[f"{kind}.now"] / (1 + delay) + beliefs[f"{kind}.later"] / (2 + delay)
@@ -48,8 +48,8 @@ def tempting(beliefs):
 
 
 def believed(name):
-    """One row after every step of a walk."""
-    for n, beliefs in enumerate(exact(**evans_2016.model(walked(PATHS[name]), "restaurant"))[0]):
+    """Yield one row after every step of a trajectory."""
+    for n, beliefs in enumerate(exact(**evans_2016.model(trajectory_of(PATHS[name]), "restaurant"))[0]):
         veg, donut = (beliefs[f"{kind}.now"] + beliefs[f"{kind}.later"] for kind in ("veg", "donut"))
         numbers = (
             np.exp(beliefs.evidence),
@@ -61,18 +61,18 @@ def believed(name):
 
 
 def chance_of(name):
-    """Probability that an agent that is naive, or sophisticated, about its temptation walks this way."""
+    """Compute the probability of the trajectory under the naive or the sophisticated agent."""
     agent = gi.agents.hyperbolic(k=1.0, beta=500.0, horizon=TOWN.horizon, sophisticated=name == "sophisticated")
     wants = TOWN.reward(TEMPTED)
-    return float(np.exp(gi.Behavior(TOWN.world, agent, wants).log_prob(walked(PATHS[name]))))
+    return float(np.exp(gi.Behavior(TOWN.world, agent, wants).log_prob(trajectory_of(PATHS[name]))))
 
 
 def after_one_step():
-    """Which shop somebody likes best who does not discount and whose first step is to the left."""
+    """Compute the posterior of the preferred shop for an agent without discounting, after one step to the left."""
     likes = {kind: [-0.04, *np.repeat(1.0 + np.eye(3)[i], 2)] for i, kind in enumerate(PUBLISHED_GOALS)}
     goals = {kind: TOWN.reward(np.array(weights)) for kind, weights in likes.items()}
     agent = gi.agents.hyperbolic(k=0.0, beta=2.0, horizon=TOWN.horizon)
-    return gi.goal_posterior(TOWN.world, agent, goals, walked("l"))[0, -1].values
+    return gi.goal_posterior(TOWN.world, agent, goals, trajectory_of("l"))[0, -1].values
 
 
 def drawn(table):
@@ -81,29 +81,31 @@ def drawn(table):
     labels = ("P(naive)", "P(donuts tempt)", "E (vegetables − donuts), utility")
     for axes, column, label in zip(panels, COLUMNS[1:], labels, strict=True):
         for color, (walk, one) in zip(common.COLORS, table.groupby("walk", sort=False), strict=False):
-            axes.plot(one["steps"], one[column], marker="o", markersize=3.5, color=color, label=f"{walk} walk")
+            axes.plot(one["steps"], one[column], marker="o", markersize=3.5, color=color, label=f"{walk} agent")
         axes.set(xlabel="steps observed", ylabel=label, xticks=range(0, 12, 2))
     panels[0].set_ylim(0, 1)
     panels[1].set_ylim(0, 1)
     panels[0].legend(frameon=False, fontsize=8, loc="lower left")
-    figure.suptitle("Two ways through the town, and what an observer believes about who walks them", size=10)
+    figure.suptitle("Two trajectories through the town, and the posterior after every step", size=10)
     return figure
 
 
 def study(quick, seed):
     walks = ["naive"] if quick else list(PATHS)
     table = pd.DataFrame([row for name in walks for row in believed(name)])
-    checks = [common.reads("P(donut tempts) before the walk", table["P(donut tempts)"][0], ".0898")]
+    checks = [common.reads("P(donut tempts) before the first step", table["P(donut tempts)"][0], ".0898")]
     for name in walks:
         last = table[table["walk"] == name].iloc[-1]
         for column, digits in zip(COLUMNS, PUBLISHED[name], strict=True):
-            checks.append(common.reads(f"walk of the {name}, {column}", last[column], digits))
+            checks.append(common.reads(f"trajectory of the {name}, {column}", last[column], digits))
         chance = chance_of(name)
-        checks.append(common.holds(f"the {name} agent walks this way, probability", chance, "> 0.95", chance > 0.95))
+        checks.append(
+            common.holds(f"the {name} agent takes this trajectory, probability", chance, "> 0.95", chance > 0.95)
+        )
     for (kind, digits), found in zip(PUBLISHED_GOALS.items(), after_one_step(), strict=True):
         checks.append(common.reads(f"one step to the left, P({kind})", found, digits))
-    settings = {"horizon": TOWN.horizon, "utilities of the walker": dict(zip(TOWN.names, TEMPTED, strict=True))}
-    return common.Result(table, drawn(table), checks, {**settings, "k": 1.0, "beta of the walker": 500.0})
+    settings = {"horizon": TOWN.horizon, "utilities of the agent": dict(zip(TOWN.names, TEMPTED, strict=True))}
+    return common.Result(table, drawn(table), checks, {**settings, "k": 1.0, "beta of the agent": 500.0})
 
 
 common.run(__file__, study)

@@ -1,4 +1,4 @@
-"""Is the agent noisy or indifferent? Inverse temperature against the size of the reward, with some values known."""
+"""Inverse temperature and size of the reward, with some values known."""
 
 import sys
 import warnings
@@ -20,19 +20,19 @@ import goalinf as gi
 
 SIDE, DISCOUNT, BETA, SPREAD = 3, 0.9, 2.0, 1.0
 ROOM = gi.open_grid(SIDE, SIDE, discount=DISCOUNT)
-STEPS = 10  # of a walk
+STEPS = 10  # of a trajectory
 FIRST, LAST = 0, SIDE**2 - 1  # two corners: cells whose value may be known, to be 0 and to be 1
 NORMAL = dist.Normal(0.0, 1.0)
 
 
 def observed(key, truth, size):
-    """Walks of somebody who wants this."""
+    """Simulate trajectories of an agent with this reward."""
     wants = gi.StateReward(truth, on="departure")
     return gi.simulate(key, ROOM, gi.agents.soft_optimal(beta=BETA), wants, trajectories=size // STEPS, steps=STEPS)
 
 
 def corners_known(data):
-    """The story in which both corners are known."""
+    """Model with known rewards of both corners."""
     beta = numpyro.sample("beta", dist.LogNormal(0.0, SPREAD))
     others = numpyro.sample("others", NORMAL.expand([SIDE**2 - 2]).to_event(1))
     values = jnp.concatenate([jnp.zeros(1), others, jnp.ones(1)])
@@ -41,16 +41,16 @@ def corners_known(data):
 
 
 def sampled(key, data, known, draws):
-    """Draws of beta (chain, draw) and of the reward (chain, draw, state)."""
+    """Sample beta (chain, draw) and the reward (chain, draw, state)."""
     if known == 2:
         drawn = gi.infer(key, model=corners_known, data=data, draws=draws).posterior
         values = np.pad(drawn["others"].values, ((0, 0), (0, 0), (1, 1)))
         values[..., LAST] = 1.0
         return drawn["beta"].values, values
     agent = gi.agents.soft_optimal(beta=dist.LogNormal(0.0, SPREAD))
-    # A feature for every cell but the first: the first is worth 0.
+    # A feature for every cell but the first, whose reward is 0.
     others = gi.LinearReward(np.eye(SIDE**2)[:, 1:], NORMAL, on="departure")
-    with warnings.catch_warnings():  # that beta is not identified beside the reward is what this is about
+    with warnings.catch_warnings():  # beta is not identified beside the reward, on purpose
         warnings.simplefilter("ignore", gi.errors.UnidentifiedWarning)
         reward = others if known else gi.StateReward(NORMAL, on="departure")
         drawn = gi.infer(key, ROOM, agent=agent, reward=reward, data=data, draws=draws).posterior
@@ -60,11 +60,11 @@ def sampled(key, data, known, draws):
 
 
 def limit(product, known):
-    """Standard deviation of log beta where beta times the shown part of the reward is known, but nothing else is.
+    """Compute the standard deviation of log beta, given beta times the identified part of the reward.
 
-    The reward is then a function of beta: the shown part is product / beta, and the constant is what the known value
-    requires, or has its prior. The density of log beta is that of its prior, times the prior of this reward, times the
-    volume beta ** -(S - 1) of the change from reward to product.
+    The reward is then a function of beta: the identified part is product / beta, and the constant is what the known
+    value requires, or has its prior. The density of log beta is that of its prior, times the prior of this reward,
+    times the volume beta ** -(S - 1) of the change from reward to product.
     """
     grid = np.linspace(-6.0, 6.0, 20_001)
     reward = product / np.exp(grid)[:, None]
@@ -77,14 +77,14 @@ def limit(product, known):
 
 
 def spread(draws):
-    """Standard deviation and its Monte Carlo standard error; draws are (chain, draw)."""
+    """Compute the standard deviation and its Monte Carlo standard error; draws are (chain, draw)."""
     square = (draws - draws.mean()) ** 2
     sd = np.sqrt(square.mean())
     return float(sd), float(square.std() / np.sqrt(effective_sample_size(square)) / (2 * sd))
 
 
 def checked(table):
-    """The spread of log beta is at its limit where nothing or one value is known, and beyond where two are."""
+    """Check that the sd of log beta is at its limit with no or one known value, and decreases with two."""
     most = table[table["steps"] == table["steps"].max()].set_index("known values")
     for known in most.index.intersection([0, 1]):
         row = most.loc[known]
@@ -112,7 +112,7 @@ def drawn(table, clouds):
         if known < 2:
             lines.axhline(one["limit"].iloc[-1], color=color, linestyle=":", linewidth=1)
     lines.plot([], [], color=common.GRAY, linestyle=":", label="limit without end of data")
-    scatter.set(xlabel="log beta", ylabel="log size of the shown part of the reward")
+    scatter.set(xlabel="log beta", ylabel="log size of the identified part of the reward")
     scatter.set_title(f"posterior after {table['steps'].max():,} steps", size=9)
     lines.set(xscale="log", yscale="log", xlabel="steps observed", ylabel="posterior sd of log beta")
     lines.legend(title="values of cells", frameon=False, fontsize=8)
@@ -128,7 +128,7 @@ def study(quick, seed):
         for size in sizes:
             key_walks, key_fit = jax.random.split(jax.random.fold_in(jax.random.key(seed), size))
             beta, reward = sampled(key_fit, observed(key_walks, truth, size), known, draws)
-            shown = reward - reward.mean(-1, keepdims=True)  # the constant is hidden, and nothing else
+            shown = reward - reward.mean(-1, keepdims=True)  # the constant is the only null direction
             log_beta, log_size = np.log(beta), np.log(np.linalg.norm(shown, axis=-1))
             sd, error = spread(log_beta)
             expected = limit((beta[..., None] * shown).mean((0, 1)), known) if known < 2 else np.nan
@@ -140,7 +140,7 @@ def study(quick, seed):
     table = pd.DataFrame(rows, columns=columns)
     wants = gi.StateReward(truth, on="departure")
     joint = gi.identify.null_space(ROOM, gi.agents.soft_optimal(beta=BETA), wants, free=("beta",)).dimension
-    checks = [common.same("hidden dimensions of reward and beta together", joint, 2)]
+    checks = [common.same("null dimensions of reward and beta together", joint, 2)]
     settings = {"discount": DISCOUNT, "beta": BETA, "sd of log beta, prior": SPREAD, "chains": 4, "draws": draws}
     return common.Result(table, drawn(table, clouds), checks + list(checked(table)), settings)
 

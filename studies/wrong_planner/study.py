@@ -1,4 +1,4 @@
-"""What does it cost to assume the wrong planner? Exact posteriors for every pair of true and assumed agent."""
+"""Log score and regret of wrong planners: exact posteriors for every pair of true and assumed agent."""
 
 import sys
 from pathlib import Path
@@ -26,7 +26,7 @@ a.....
 """
 SLIP, OTHER_SLIP, DISCOUNT = 0.1, 0.3, 0.95
 BETA, NOISY, STEPS = 4.0, 1.0, 15
-SPREAD = {"a": 1.0, "b": 1.0, "~": 1.0, "elsewhere": 0.1}  # of what it is worth to arrive there, normal around zero
+SPREAD = {"a": 1.0, "b": 1.0, "~": 1.0, "elsewhere": 0.1}  # sd of the reward on arrival, normal around zero
 AGENTS = {
     "rational": gi.agents.boltzmann(beta=BETA),
     "rational, noisy": gi.agents.boltzmann(beta=NOISY),
@@ -34,14 +34,14 @@ AGENTS = {
     "impatient": gi.agents.myopic(discount=0.5, beta=BETA),
     "hyperbolic, naive": gi.agents.hyperbolic(k=1.0, beta=BETA, horizon=STEPS),
     "hyperbolic, sophisticated": gi.agents.hyperbolic(k=1.0, beta=BETA, horizon=STEPS, sophisticated=True),
-    "afraid of risk": gi.agents.risk_sensitive(risk=-2.0, beta=BETA),
-    "fond of risk": gi.agents.risk_sensitive(risk=2.0, beta=BETA),
-    "afraid of losses": gi.agents.prospect(loss_aversion=2.25, beta=BETA, exponent=0.88),
+    "risk-averse": gi.agents.risk_sensitive(risk=-2.0, beta=BETA),
+    "risk-seeking": gi.agents.risk_sensitive(risk=2.0, beta=BETA),
+    "loss-averse": gi.agents.prospect(loss_aversion=2.25, beta=BETA, exponent=0.88),
     "optimistic": gi.agents.optimistic(optimism=0.5, beta=BETA),
     "pessimistic": gi.agents.optimistic(optimism=-0.5, beta=BETA),
     "illusion of control": gi.agents.illusion_of_control(control=3.0, beta=BETA),
     "extremal": gi.agents.extremal(peak=0.8, beta=BETA),
-    "left for right": gi.agents.false_dynamics(confusion=0.8, beta=BETA, alternative=[0, 1, 3, 2]),
+    "left and right exchanged": gi.agents.false_dynamics(confusion=0.8, beta=BETA, alternative=[0, 1, 3, 2]),
 }
 QUICK = ("rational", "impatient", "optimistic")
 THETAS, CHOICES = np.array([-2.0, -1.0, 1.0, 2.0]), 20
@@ -53,7 +53,7 @@ def town(slip):
 
 
 def drawn(rng, world, count):
-    """Candidates: what it is worth to arrive at either end, in the lava, or anywhere else."""
+    """Draw candidates: rewards on arrival at either terminal state, in the lava, and elsewhere."""
     for _ in range(count):
         values = {place: rng.normal(0.0, spread) for place, spread in SPREAD.items()}
         default = values.pop("elsewhere")
@@ -61,13 +61,13 @@ def drawn(rng, world, count):
 
 
 def information(beta):
-    """What so many choices between theta and nothing tell of theta, in nats, by summing over all counts."""
+    """Compute the information of the actions about theta, in nats, by summing over all counts."""
     counts = binom.pmf(np.arange(CHOICES + 1), CHOICES, expit(beta * THETAS)[:, None])
     return float(rel_entr(counts, counts.mean(axis=0)).sum() / len(THETAS))
 
 
 def noise_informs(key, data_sets):
-    """The same with somebody who chooses between two arms: exact, and as the log score of simulated data."""
+    """Check the information in a two-armed bandit: exact, and from the log score of simulated data."""
     arms = gi.from_arrays(np.ones((1, 2, 1)), discount=0.5)
     wants = [gi.ActionReward([[theta, 0.0]]) for theta in THETAS]
     agents = {f"{beta:g}": gi.agents.boltzmann(beta=beta) for beta in INFORMATION}
@@ -75,16 +75,16 @@ def noise_informs(key, data_sets):
         key, arms, agents, wants, trajectories=CHOICES, steps=1, data_sets=data_sets
     )
     for name, digits in zip(agents, INFORMATION.values(), strict=True):
-        exact, own = information(float(name)), {"true": name, "assumed": name}
+        exact, pair = information(float(name)), {"true": name, "assumed": name}
         yield common.reads(f"information at beta {name}, exact", exact, digits)
-        if float(name) * np.ptp(THETAS) < 50:  # beyond that no choice is random any more
-            score = float(found.log_score.sel(own)) + np.log(len(THETAS))
-            error = float(found.log_score_error.sel(own))
+        if float(name) * np.ptp(THETAS) < 50:  # beyond it actions are deterministic
+            score = float(found.log_score.sel(pair)) + np.log(len(THETAS))
+            error = float(found.log_score_error.sel(pair))
             yield common.within(f"information at beta {name}, simulated", score, exact, error)
 
 
 def gains(found, measure, other):
-    """How much larger a measure is than with another assumption, by true and assumed agent; and in standard errors."""
+    """Compute the gain of a measure over another assumption, and the gain in standard errors."""
     gain = found[f"{measure}_each"] - other
     error = gain.std("data_set", ddof=1) / np.sqrt(gain.sizes["data_set"])
     mean = gain.mean("data_set")
@@ -117,17 +117,19 @@ def checks_of(found, quick):
     gain = right["log_score"] - rational
     z = gain.mean("data_set") / np.maximum(gain.std("data_set", ddof=1) / np.sqrt(gain.sizes["data_set"]), 1e-9)
     ahead = [name for name in names if float(z.sel(true=name)) > 4]
-    yield common.holds("known for what they are, tell more than the rational one", ahead, "at least 1", bool(ahead))
+    yield common.holds(
+        "right assumption: agents with a higher log score than the rational one", ahead, "at least 1", bool(ahead)
+    )
 
 
 def figure_of(found):
-    """Two matrices, with their numbers."""
+    """Draw two matrices with their numbers."""
     figure = Figure(figsize=(9.6, 5), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
     prior = float(found.log_score.sel(assumed="prior")[0])
     drawn = (
         ("log_score", "log posterior probability of the truth (nats)", "RdYlBu", (2 * prior, 0.0)),
-        ("regret", "regret where the hand slips more often", "YlGnBu_r", (0.0, float(found.regret.max()))),
+        ("regret", "regret with a higher slip probability", "YlGnBu_r", (0.0, float(found.regret.max()))),
     )
     for axes, (name, title, colors, (low, high)) in zip(panels, drawn, strict=True):
         values = found[name].values
@@ -146,9 +148,9 @@ def figure_of(found):
         )
         axes.set_yticks(range(values.shape[0]), found["true"].values, size=7)
         axes.axvline(values.shape[1] - 1.5, color=common.INK, linewidth=1)
-        axes.set_xlabel("who is assumed")
+        axes.set_xlabel("assumed agent")
         axes.set_title(title, size=10)
-    panels[0].set_ylabel("who acts")
+    panels[0].set_ylabel("true agent")
     return figure
 
 
@@ -169,7 +171,7 @@ def study(quick, seed):
     checks = [*checks_of(found, quick), *noise_informs(two, 50 if quick else 400)]
     settings = {
         "map": MAP.split(), "slip": SLIP, "slip of the transfer": OTHER_SLIP, "discount": DISCOUNT, "beta": BETA,
-        "candidates": count, "data sets": data_sets, "walks": walks, "steps": STEPS, "spread": SPREAD,
+        "candidates": count, "data sets": data_sets, "trajectories": walks, "steps": STEPS, "spread": SPREAD,
     }  # fmt: skip
     return common.Result(pd.DataFrame(table), figure_of(found), checks, settings)
 

@@ -69,7 +69,7 @@ def test_a_path_without_its_end_is_refused():
         trajectories=2,
         steps=5,
     )
-    with pytest.raises(ValueError, match="every walk has to be of 8 steps"):
+    with pytest.raises(ValueError, match="expected trajectories of 8 steps"):
         ziebart_2008.model(data)
 
 

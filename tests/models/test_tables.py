@@ -272,7 +272,7 @@ def test_a_path_whose_last_state_was_not_seen_is_refused():
     states = data.states.copy()
     states[0, -1] = -1
     cut = gi.Trajectories.of(states, data.actions, lengths=data.lengths)
-    with pytest.raises(ValueError, match="its last state has to be given"):
+    with pytest.raises(ValueError, match="whose last state is given"):
         ziebart_2008.model(cut)
 
 
