@@ -56,10 +56,10 @@ CASES = {
     "gi.LinearReward(np.ones((3, 2)), [1.0, 2.0], on='arrival', names='ab')": "names is 'ab'; expected one name per",
     "gi.LinearReward(np.ones((3, 2)), [1.0, 2.0], on='arrival', names=['a', 'a'])": "all of them different",
     # agents
-    "gi.agents.hyperbolic(k=1.0, beta=2.0, horizon=None)": "horizon is None; delays are counted up to an end",
+    "gi.agents.hyperbolic(k=1.0, beta=2.0, horizon=None)": "horizon is None; hyperbolic planning needs an end",
     "gi.agents.lookahead(depth=2.5, beta=2.0)": "depth is 2.5; expected a whole number of at least 1",
     "gi.agents.boltzmann(beta=2.0, backup='max')": "backup is 'max'; expected 'soft', 'hard' or 'mean'",
-    "gi.agents.boltzmann(beta=2.0, outlook=gi.agents.Optimism)": "expected one such as goalinf.agents.Optimism(0.5)",
+    "gi.agents.boltzmann(beta=2.0, outlook=gi.agents.Optimism)": "expected a risk measure such as goalinf.agents.Optimism(0.5)",
     "gi.agents.slipping(slip=0.1, beta=2.0, recorded='done')": "recorded is 'done'; expected 'executed' or 'intended'",
     "gi.agents.hyperbolic(k=1.0, beta=2.0, horizon=3, sophisticated='no')": "sophisticated is 'no'; expected True or False",
     "gi.agents.quasi_hyperbolic(present_bias=0.5, beta=2.0, sophisticated=1)": "sophisticated is 1; expected True or False",

@@ -171,7 +171,7 @@ def test_others_take_part():
         ),
         (
             lambda: gi.agents.options(options=[LEFT], beta=2.0, depth=3),
-            "depth is 3, but options are planned for in a way of their own",
+            "depth is 3, but options have their own planner",
         ),
         (
             lambda: gi.agents.options(options=[named_agents.FIRST], beta=2.0).policy(HALL, WANTS),
