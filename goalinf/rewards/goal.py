@@ -16,13 +16,13 @@ from goalinf.worlds import MDP, World
 
 
 class GoalReward(Reward):
-    r"""Reward of reaching a goal, with a cost per step: :math:`R(s,a,t) = -c + b\,[t \in G]`; the goal is an end.
+    r"""Reward of reaching a goal: :math:`R(s,a,t) = -c + b\,[t \in G]`; reaching the goal ends the episode.
 
     The value of a goal state is zero. A *dead end* is a state from which the goal cannot be reached, or a terminal
     state of the world that is not a goal. Its value is ``dead_end``, charged on arrival at every horizon, so that an
     undiscounted agent there is indifferent rather than undefined. **Results depend on this number**: it sets how much
-    worse another terminal state is than a long path to the goal, and in one experiment a change of it alone changed the
-    correlation of goal posteriors with human judgments from -.06 to .91. Report it, and compare several values.
+    worse another terminal state is than a long path to the goal, and a change of it alone changed the correlation of
+    goal posteriors with human judgments from -.06 to .91. Report it, and compare several values.
 
     A simulated episode ends in a goal state. Observed actions in and after a goal state are scored like all others, by
     the stationary policy, for which the value of the goal state is zero: every goal is scored on the same actions. See

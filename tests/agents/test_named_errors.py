@@ -91,13 +91,19 @@ NUMBERS = {
     "the prior of lapse, Normal, has support outside [0, 1]: use a prior": lambda: gi.agents.boltzmann(
         beta=2.0, lapse=dist.Normal(0.0, 1.0)
     ),
-    "the prior of hazard, Normal, has support outside": lambda: gi.agents.abandoning(hazard=dist.Normal(0.0, 1.0), beta=2.0),
-    "the prior of tail, Uniform, has support outside (0, 1]": lambda: gi.agents.cvar(tail=dist.Uniform(0.0, 2.0), beta=2.0),
+    "the prior of hazard, Normal, has support outside": lambda: gi.agents.abandoning(
+        hazard=dist.Normal(0.0, 1.0), beta=2.0
+    ),
+    "the prior of tail, Uniform, has support outside (0, 1]": lambda: gi.agents.cvar(
+        tail=dist.Uniform(0.0, 2.0), beta=2.0
+    ),
     "the prior of k, Normal, has support outside [0, inf]": lambda: gi.agents.hyperbolic(
         k=dist.Normal(0.0, 1.0), beta=2.0, horizon=4
     ),
     "the prior of beta is a Delta, which is a known value": lambda: gi.agents.boltzmann(beta=dist.Delta(2.0)),
-    "the prior of lapse, Uniform, has support outside": lambda: gi.agents.boltzmann(beta=2.0, lapse=dist.Uniform(2.0, 3.0)),
+    "the prior of lapse, Uniform, has support outside": lambda: gi.agents.boltzmann(
+        beta=2.0, lapse=dist.Uniform(2.0, 3.0)
+    ),
     "the prior of beta is a Delta, which is a known": lambda: gi.agents.boltzmann(beta=dist.Delta(2.0).expand([3])),
     "the prior of beta, TwoSidedTruncatedDistribution, reaches": lambda: gi.agents.boltzmann(
         beta=dist.TruncatedNormal(-2.0, 1.0, low=-3.0, high=-1.0)

@@ -98,7 +98,7 @@ def chance(value):
     [
         (nx.MultiDiGraph([(0, 1)]), {}, "parallel edges; merge them: networkx.Graph"),
         (nx.Graph(), {}, "the graph has no nodes; add some"),
-        (nx.DiGraph([(0, 1)]), {}, "node 1 has no way out: name it in terminal= .* stay=True, or add an edge"),
+        (nx.DiGraph([(0, 1)]), {}, "node 1 has no outgoing edge: name it in terminal= .* stay=True, or add an edge"),
         (
             nx.DiGraph([(0, 0)]),
             {"stay": True},
