@@ -96,7 +96,7 @@ def _temporary(target: Path, kind: str) -> Path:
 
 
 def _alive(process: int) -> bool:
-    """True where a process of this number runs; on Windows always, because a signal would end the process."""
+    """Return True where a process of this number runs; on Windows always, because a signal would end the process."""
     if os.name == "nt":
         return True
     try:

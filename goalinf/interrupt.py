@@ -68,7 +68,7 @@ def keep(draws: bool) -> None:
 
 
 def keeping() -> bool:
-    """True where there are draws that an interrupt must keep."""
+    """Return True where there are draws that an interrupt must keep."""
     return _keeping.is_set()
 
 

@@ -169,8 +169,8 @@ def _explore(
         if len(known) > limit:
             raise ValueError(
                 f"the belief world has more than {limit} states: {len(histories.found)} beliefs after {len(layers)} "
-                f"steps in {n_states} states; give horizon= (the most decisions of an episode), or fewer worlds, or "
-                "transitions that tell them apart in fewer places, or a larger limit"
+                f"steps in {n_states} states; give horizon= (largest number of decisions of an episode), fewer worlds, "
+                "transitions that differ in fewer states, or a larger limit"
             )
         check_world(len(known), *successors.shape[1:])
         past, here = np.divmod(layer, n_states)

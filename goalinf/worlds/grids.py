@@ -234,6 +234,8 @@ def _slip(land: np.ndarray, available: np.ndarray, slip: float) -> tuple[np.ndar
     # With slips the same cells may follow every move: K is the largest number of different cells around one cell.
     around, place = neighbor_lists(land[:, :, None], available[:, :, None].astype(float))
     meant = place == np.arange(len(around))  # (S, A, K)
-    instead = available / np.maximum(available.sum(1, keepdims=True), 1)  # (S, A): the move drawn in place of another
+    instead = available / np.maximum(
+        available.sum(1, keepdims=True), 1
+    )  # (S, A): distribution of the move drawn by a slip
     probabilities = (1 - slip) * meant + slip * np.einsum("sb,sbk->sk", instead, meant)[:, None, :]
     return np.broadcast_to(around.T[:, None, :], meant.shape), probabilities

@@ -73,7 +73,7 @@ def pad(
     more = [(0, new - old) for old, new in zip(shape, sizes, strict=True)]
     by_action, by_state = more[:2], more[:1]
     padded = MDP.of(
-        # Rows of added states and actions are turned into self loops by MDP.of.
+        # MDP.of converts rows of added states and actions to self loops.
         successors=np.pad(np.pad(mdp.successors, [(0, 0), (0, 0), more[2]], mode="edge"), [*by_action, (0, 0)]),
         probabilities=np.pad(mdp.probabilities, more),
         available=np.pad(mdp.available, by_action),

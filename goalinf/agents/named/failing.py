@@ -56,7 +56,7 @@ def abandoning(*, hazard: Any, beta: Any, recovery: Any = 0.0, default: Any = No
     --------
     >>> import goalinf as gi
     >>> gi.agents.abandoning(hazard=0.05, beta=2.0, lapse=0.1).parameters
-    {'beta': array(2.), 'hazard': array(0.05), 'recovery': array(0.), 'lapse': array(0.1)}
+    {'beta': array(2.), 'lapse': array(0.1), 'hazard': array(0.05), 'recovery': array(0.)}
     """
     process = made(Abandoning, hazard=hazard, recovery=recovery, default=default)
     return assembled("abandoning", beta, others, process=process)

@@ -20,7 +20,7 @@ from goalinf.planning.solvers.bicgstab import solve_linear
 from goalinf.planning.solvers.newton import fixed_point
 
 _ROUNDS = 1000  # forty rounds suffice in practice
-_GAP = 64  # accepted error of the growth rate, in units of rounding of a nat
+_GAP = 64  # largest accepted log growth factor, in units of the rounding error of the objective
 _FARTHEST = 8.0  # largest change of a log-probability in a round, in nats
 
 

@@ -47,7 +47,7 @@ def _solve(problem: Problem, near: Any, kind: Backup) -> Float[Array, " S"]:
     def unfinished(carry):
         values, change, _, last, step = carry
         scale = 1.0 + size(values)
-        # Quadratic convergence ends at rounding level, where the change stops shrinking.
+        # Quadratic convergence ends at rounding level, where the change stops decreasing.
         stalled = (step > 3) & (size(change) >= 0.5 * last) & (size(change) <= 1e-6 * scale)
         return (step == 0) | ((step < _MAX_STEPS) & (size(change) > goal * scale) & ~stalled)
 

@@ -82,7 +82,7 @@ def _newton(problem: Problem, kind: Backup, start: np.ndarray | None, factors: F
             backed_up, policy = backup(problem, values, kind)
             change = backed_up - values
             size, scale = np.abs(change).max(), 1.0 + np.abs(values).max()
-            # Quadratic convergence ends at rounding level, where the change stops shrinking.
+            # Quadratic convergence ends at rounding level, where the change stops decreasing.
             stalled = renewed and step > 3 and last <= 2 * size <= 2e-6 * scale
             if not size > 64 * np.finfo(float).eps * scale or stalled:
                 break
@@ -118,19 +118,24 @@ def fixed_points(
     rewards that do not converge are solved one by one.
     """
     available = problem.available[..., None]
-    found = np.full_like(start, np.nan)
-    column, income, values = np.arange(start.shape[1]), rewards, start
+    solution = np.full_like(start, np.nan)
+    column, reward, values = np.arange(start.shape[1]), rewards, start
     before: list[tuple[np.ndarray, np.ndarray]] = []  # values and the steps from there
     for _ in range(_STEPS_TOGETHER):
-        q = income + problem.discount * (moves @ values).reshape(income.shape)
+        q = reward + problem.discount * (moves @ values).reshape(reward.shape)
         backed_up = log_sum_exp(np.where(available, q, -np.inf))
         backed_up[problem.pinned] = problem.pins[problem.pinned, None]
         change = backed_up - values
-        left = np.abs(change).max(axis=0) > 64 * np.finfo(float).eps * (1.0 + np.abs(values).max(axis=0))
-        if not left.all():
-            found[:, column[~left]] = values[:, ~left]
-            column, income, values, change = column[left], income[..., left], values[:, left], change[:, left]
-            before = [(v[:, left], f[:, left]) for v, f in before]
+        unsolved = np.abs(change).max(axis=0) > 64 * np.finfo(float).eps * (1.0 + np.abs(values).max(axis=0))
+        if not unsolved.all():
+            solution[:, column[~unsolved]] = values[:, ~unsolved]
+            column, reward, values, change = (
+                column[unsolved],
+                reward[..., unsolved],
+                values[:, unsolved],
+                change[:, unsolved],
+            )
+            before = [(v[:, unsolved], f[:, unsolved]) for v, f in before]
         if not column.size:
             break
         step = factors.solve(change)
@@ -146,10 +151,10 @@ def fixed_points(
         before = [*before[-1:], (values, step)]
         values = following
     # Where there is no fixed point, values can diverge until every change is within their rounding.
-    for number in np.flatnonzero(~(np.abs(found).max(axis=0) < _RUNAWAY)):
-        one = dataclasses.replace(problem, reward=rewards[..., number])
-        found[:, number] = soft_values(one, start[:, number], factors)
-    return found
+    for number in np.flatnonzero(~(np.abs(solution).max(axis=0) < _RUNAWAY)):
+        single = dataclasses.replace(problem, reward=rewards[..., number])
+        solution[:, number] = soft_values(single, start[:, number], factors)
+    return solution
 
 
 def soft_values(problem: Problem, start: np.ndarray | None = None, factors: Factors | None = None) -> np.ndarray:
