@@ -63,7 +63,7 @@ def test_the_example_of_a_new_agent_can_be_inferred(lapsing, tmp_path):
 def test_what_the_page_on_agents_shows_runs():
     page = (REPOSITORY / "docs" / "concepts" / "agents.rst").read_text(encoding="utf-8")
     code = [textwrap.dedent(found) for found in re.findall(r"(?<!math):: ?\n\n((?: {3}.*\n|\n)+)", page)]
-    assert len(code) == 4
+    assert len(code) == 5
     scope = {"Any": Any, "ClassVar": ClassVar, "dist": dist, "gi": gi, "goalinf": gi, "jnp": jnp}
     for block in code:
         exec(block, scope)

@@ -13,7 +13,7 @@ from goalinf.errors import ConvergenceError, PrecisionError, SeveralSolutionsWar
 from goalinf.planning.parameters import check_dead_ends
 from goalinf.planning.solution import LOG_PROB_ERROR, solved
 from goalinf.precision import Precision
-from goalinf.rewards import GoalReward, Reward, ended, pinned
+from goalinf.rewards import GoalReward, Reward, ShapedReward, ended, pinned
 from goalinf.worlds import World
 from goalinf.worlds.world import label
 
@@ -69,7 +69,7 @@ def check_shapes(reward: Any, world: World) -> None:
                 f"{name} of the {type(reward).__name__} has shape {shape}; "
                 f"this world needs {expected} ({', '.join(axes)})"
             )
-    if hasattr(reward, "base"):
+    if isinstance(reward, ShapedReward):
         check_shapes(reward.base, world)
     if isinstance(reward, GoalReward) and not isinstance(reward.dead, jax.core.Tracer):
         check_dead_ends("the GoalReward", np.asarray(reward.goal), np.asarray(reward.dead), world)

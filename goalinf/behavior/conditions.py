@@ -16,7 +16,7 @@ import numpy as np
 from goalinf.agents.agent import Agent, plan_to_depths
 from goalinf.agents.mixtures import Mixture
 from goalinf.agents.policy import Policy
-from goalinf.rewards import Reward, check_reward, pad_reward, stack_rewards
+from goalinf.rewards import Reward, ShapedReward, check_reward, pad_reward, stack_rewards
 from goalinf.worlds import MDP, World, stack
 from goalinf.worlds.alike import different_place
 
@@ -161,7 +161,7 @@ def _check_shared(worlds: Sequence[World], rewards: Sequence[Reward]) -> None:
         return
     (reward,) = rewards
     parts = [*getattr(reward, "options", (reward,))]
-    parts += [part.base for part in parts if hasattr(part, "base")]
+    parts += [part.base for part in parts if isinstance(part, ShapedReward)]
     axes = frozenset(axis for part in parts for names in part.dims.values() for axis in names)
     for other in worlds[1:]:
         if other is worlds[0] or other.mdp.available.shape != worlds[0].mdp.available.shape:

@@ -11,6 +11,9 @@ from goalinf.data.labels import Labels
 _LARGEST = np.iinfo(np.int32).max
 
 
+Recorded = Any  # a goalinf.Trajectories, whose class is built on this module
+
+
 def many(count: int, what: str) -> str:
     """``"1 subject"``, ``"2 trajectories"``."""
     plural = "trajectories" if what == "trajectory" else f"{what}s"

@@ -11,7 +11,6 @@ import xarray as xr
 
 from goalinf.checks import check_kind
 from goalinf.data.labels import Labels
-from goalinf.data.trajectories import Trajectories
 from goalinf.worlds.names import label
 from goalinf.worlds.world import World
 
@@ -19,8 +18,8 @@ _MOST = 100_000  # choices: a fit of 4,000 draws keeps the log-likelihood of eac
 _LONG = {"state", "action", "count"}
 
 
-def from_counts(world: World, counts: Any) -> Trajectories:
-    """See :meth:`goalinf.Trajectories.from_counts`."""
+def from_counts(world: World, counts: Any) -> dict[str, Any]:
+    """Arguments of :meth:`goalinf.Trajectories.of` that make each choice a trajectory of one step."""
     check_kind("world", world, World, "a World, such as gi.gridworld makes")
     table = _by_name(world, _entries(counts)) if _has_names(counts) else _array(world, counts)
     mdp = world.mdp
@@ -38,7 +37,7 @@ def from_counts(world: World, counts: Any) -> Trajectories:
         )
     states, actions = np.repeat(chosen, table[tuple(chosen.T)], axis=0).T
     labels = Labels(tuple(range(total)), worlds=(world,), counted=True)
-    return Trajectories.of(np.stack([states, np.full(total, -1)], axis=1), actions[:, None], labels=labels)
+    return {"states": np.stack([states, np.full(total, -1)], axis=1), "actions": actions[:, None], "labels": labels}
 
 
 def _has_names(counts: Any) -> bool:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from goalinf.data.trajectories import Trajectories
+from goalinf.data.arrays import Recorded
 from goalinf.worlds.world import World
 
 
-def to_frame(data: Trajectories, columns: Mapping[str, Any]) -> pd.DataFrame:
+def to_frame(data: Recorded, columns: Mapping[str, Any]) -> pd.DataFrame:
     """See :meth:`goalinf.Trajectories.to_frame`."""
     labels = data.labels
     if labels is not None and labels.table is not None and labels.rows is not None:
@@ -31,7 +31,7 @@ def to_frame(data: Trajectories, columns: Mapping[str, Any]) -> pd.DataFrame:
     return frame
 
 
-def _aligned(name: str, values: Any, data: Trajectories, trajectory: np.ndarray, step: np.ndarray) -> np.ndarray:
+def _aligned(name: str, values: Any, data: Recorded, trajectory: np.ndarray, step: np.ndarray) -> np.ndarray:
     """Values of the decisions in these rows; NaN (None for text) where no choice was recorded."""
     values = np.asarray(values)
     shape = (data.n_trajectories, data.max_steps)
@@ -45,7 +45,7 @@ def _aligned(name: str, values: Any, data: Trajectories, trajectory: np.ndarray,
     return aligned
 
 
-def _decisions(data: Trajectories, trajectory: np.ndarray, step: np.ndarray) -> pd.DataFrame:
+def _decisions(data: Recorded, trajectory: np.ndarray, step: np.ndarray) -> pd.DataFrame:
     """One row per decision, for data that came from no table."""
     labels = data.labels
     context: list[int] = np.asarray(data.context)[trajectory].tolist()

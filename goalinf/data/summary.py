@@ -6,13 +6,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from goalinf import display
-from goalinf.data.arrays import many
-from goalinf.data.trajectories import Trajectories
+from goalinf.data.arrays import Recorded, many
 
 _SHOWN = 5  # rows in a notebook
 
 
-def in_words(data: Trajectories) -> str:
+def in_words(data: Recorded) -> str:
     """Say how much behavior there is; the shapes of arrays that cannot be looked at."""
     if not data.concrete:
         return f"Trajectories(states {jnp.shape(data.states)}, actions {jnp.shape(data.actions)})"
@@ -26,7 +25,7 @@ def in_words(data: Trajectories) -> str:
     return "\n".join([head, gaps, f"{many(data.n_subjects, 'subject')}, {many(data.n_contexts, 'context')}"])
 
 
-def as_html(data: Trajectories) -> str:
+def as_html(data: Recorded) -> str:
     """The same for a notebook, with the first rows of the first trajectory."""
     head, *lines = in_words(data).splitlines()
     if not data.concrete:

@@ -15,7 +15,10 @@ from jaxtyping import Array, Bool, Int
 
 from goalinf.data.arrays import check, chosen_numbers, completed
 from goalinf.data.cells import Cells
+from goalinf.data.counts import from_counts
+from goalinf.data.frame import to_frame
 from goalinf.data.labels import Labels
+from goalinf.data.summary import as_html, in_words
 from goalinf.worlds.world import World
 
 
@@ -163,9 +166,7 @@ class Trajectories(eqx.Module):
                [0., 0., 1., 0.],
                [0., 0., 0., 0.]])
         """
-        from goalinf.data.counts import from_counts  # here, because it needs this class
-
-        return from_counts(world, counts)
+        return cls.of(**from_counts(world, counts))
 
     @classmethod
     def traced(cls, states, actions, *, lengths, observed, subject, context, contexts=None) -> Trajectories:
@@ -347,8 +348,6 @@ class Trajectories(eqx.Module):
         2        0           1     0      1       1         1.0       2.0
         3        0           1     1      1       0         0.0       0.0
         """
-        from goalinf.data.frame import to_frame  # here, because it needs this class
-
         return to_frame(self, columns)
 
     def data_hash(self) -> str:
@@ -361,13 +360,9 @@ class Trajectories(eqx.Module):
         return digest.hexdigest()
 
     def __repr__(self) -> str:
-        from goalinf.data.summary import in_words  # here, because it needs this class
-
         return in_words(self)
 
     def _repr_html_(self) -> str:
-        from goalinf.data.summary import as_html
-
         return as_html(self)
 
 

@@ -16,6 +16,7 @@ from goalinf.inference.model.build import own_model, standard, warn_unidentified
 from goalinf.inference.model.log_density import Model
 from goalinf.inference.results.assemble import assembled, enumerated
 from goalinf.inference.results.checkpoint import Checkpoint
+from goalinf.inference.results.files import check_target
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.samplers.chains import ChainMethod, default_chain_method
 from goalinf.inference.samplers.select import Method, Sampled, Settings, sample
@@ -158,8 +159,6 @@ def infer(
     if progress is not None:
         check_flag("progress", progress)
     if checkpoint is not None:
-        from goalinf.inference.results.files import check_target
-
         check_target(checkpoint, overwrite=False)
     interrupt.keep(False)
     with computing_in(precision) as chosen:

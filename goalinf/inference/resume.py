@@ -19,7 +19,9 @@ from goalinf.inference.model.site_labels import data_hash
 from goalinf.inference.results.assemble import assembled
 from goalinf.inference.results.checkpoint import Checkpoint
 from goalinf.inference.results.diagnostics import Algorithm
+from goalinf.inference.results.files import check_target
 from goalinf.inference.results.fit import Fit
+from goalinf.inference.results.loading import load
 from goalinf.inference.samplers.chains import Draws, default_chain_method, thinned
 from goalinf.inference.samplers.hmc import Geometry
 from goalinf.inference.samplers.jumps import Maps
@@ -76,12 +78,8 @@ def resume(
     """
     source = None
     if not isinstance(fit, Fit):
-        from goalinf.inference.results.files import load
-
         source, fit = fit, load(fit)
     if checkpoint is not None:
-        from goalinf.inference.results.files import check_target
-
         check_target(checkpoint, overwrite=source is not None and Path(source).resolve() == Path(checkpoint).resolve())
     check_count("draws", draws)
     if progress is not None:

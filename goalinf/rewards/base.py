@@ -43,6 +43,11 @@ class Reward(eqx.Module):
     def parameters(self) -> tuple[str, ...]:
         """Fields that may carry a prior."""
 
+    @property
+    def unshaped(self) -> Reward:
+        """Reward without potential shaping."""
+        return self
+
     def __repr__(self) -> str:
         return display.describe(self)
 
@@ -65,7 +70,7 @@ def pinned(reward: Reward, mdp: MDP) -> tuple[Bool[Array | np.ndarray, " S"], Fl
 
 def base_of(reward: Any) -> Any:
     """Return the reward that holds the parameters: the base of a shaped reward, or the reward itself."""
-    return base_of(reward.base) if hasattr(reward, "base") else reward
+    return reward.unshaped if isinstance(reward, Reward) else reward
 
 
 def reward_parameters(reward: Reward) -> tuple[str, ...]:

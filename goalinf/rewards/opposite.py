@@ -21,7 +21,7 @@ def negated(reward: Reward) -> Reward:
     if isinstance(reward, ShapedReward):
         return ShapedReward(negated(reward.base), -np.asarray(reward.potential))
     name = "weights" if isinstance(reward, LinearReward) else "values"
-    if not hasattr(reward, name):
+    if name not in reward.dims:
         raise ValueError(
             f"a {type(reward).__name__} cannot be negated as a reward of its class; expected a table, or a LinearReward"
         )

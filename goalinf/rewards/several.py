@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Float
 
 from goalinf.precision import namespace
 from goalinf.rewards.base import Reward, ended
+from goalinf.rewards.shaped import ShapedReward
 from goalinf.worlds import MDP
 
 
@@ -65,7 +66,7 @@ def pad_reward(reward: Any, sizes: Mapping[str, int]) -> Any:
         return Alternatives(tuple(pad_reward(option, sizes) for option in reward.options), reward.weights, reward.names)
     names = [name for name, axes in reward.dims.items() if axes]
     fields = {name: padded(name, reward.dims[name]) for name in names}
-    if hasattr(reward, "base"):
+    if isinstance(reward, ShapedReward):
         fields["base"] = pad_reward(reward.base, sizes)
     return eqx.tree_at(lambda r: [getattr(r, name) for name in fields], reward, list(fields.values()))
 

@@ -51,6 +51,11 @@ class ShapedReward(Reward):
         """Empty: a prior belongs to the base."""
         return ()
 
+    @property
+    def unshaped(self) -> Reward:
+        """Unshaped reward of the base."""
+        return self.base.unshaped
+
     def ends(self, mdp: MDP) -> Bool[Array | np.ndarray, " S"]:
         """Return the states in which the episode ends under the base."""
         return ended(self.base, mdp)

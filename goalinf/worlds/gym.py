@@ -190,7 +190,7 @@ def _tabular(env: Any) -> Any:
             raise ImportError(f"making {env!r} needs Gymnasium: pip install 'goalinf[gym]'") from None
         env = gymnasium.make(env)
     env = getattr(env, "unwrapped", env)
-    if not hasattr(env, "P"):
+    if getattr(env, "P", None) is None:
         raise ValueError(
             f"{_name(env)} has no table of transitions P (FrozenLake, CliffWalking and Taxi have one); build the world "
             "with from_arrays or from_table"

@@ -5,21 +5,20 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Hashable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from goalinf.worlds.mdp import MDP
 
-if TYPE_CHECKING:
-    from goalinf.worlds.world import World
+_World = Any  # a World, whose class is built on this module
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Memory:
     """What a second-order world remembers: its first-order world and which pair each state stands for."""
 
-    base: World
+    base: _World
     pairs: np.ndarray  # (S, 2): last state (−1 at the start) and this state, as numbers of the base world
     mean: ClassVar[str] = "mean over the last states"  # what is drawn where the base world is
 
@@ -57,7 +56,7 @@ class Belief:
         Names of the worlds.
     """
 
-    base: World
+    base: _World
     pairs: np.ndarray
     beliefs: np.ndarray
     successors: np.ndarray

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from goalinf.worlds.names import check_names, label
 
-if TYPE_CHECKING:
-    from goalinf.worlds.world import World
-
+_World = Any  # a World, whose class is built on this module
 _SUM_TOLERANCE = 1e-9
 
 
-def validate(world: World) -> None:
+def validate(world: _World) -> None:
     """Raise a ValueError where the names do not fit the numbers or the numbers are no MDP."""
     _check_names(world)
     mdp, states = world.mdp, world.states
@@ -52,7 +50,7 @@ def validate(world: World) -> None:
         raise ValueError(f"no action is available in state {shown}: mark it terminal, or give it a way on")
 
 
-def _check_names(world: World) -> None:
+def _check_names(world: _World) -> None:
     n_states, n_actions = world.mdp.available.shape
     if len(world.states) != n_states:
         raise ValueError(f"{len(world.states)} state names for {n_states} states; give one name per state")
@@ -86,5 +84,5 @@ def _more(wrong: Any) -> str:
     return f" ({wrong.sum()} rows have this fault; this is the first)" if wrong.sum() > 1 else ""
 
 
-def _where(world: World, s: int, a: int) -> str:
+def _where(world: _World, s: int, a: int) -> str:
     return f"state {label(world.states[s])}, action {label(world.action_names(s)[a])}"

@@ -25,7 +25,7 @@ def program(name, order):
 
     def log_likelihood(x, mdp, weights):
         agent = getattr(gi.agents, name)(beta=jnp.exp(x[0]))
-        log_probs = gi.agents.plan(agent, mdp, gi.ActionReward(x[1:].reshape(weights.shape))).log_probs
+        log_probs = agent.policies(mdp, gi.ActionReward(x[1:].reshape(weights.shape))).log_probs
         return jnp.sum(jnp.where(weights > 0, weights * jnp.where(weights > 0, log_probs, 0.0), 0.0))
 
     return jax.jit(
@@ -136,9 +136,9 @@ def test_a_maximum_that_is_rounded_in_two_ways():
     options = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
     def score(values):
-        return gi.agents.plan(
-            gi.agents.boltzmann(beta=1.0), mdp, gi.StateReward(values, on="departure")
-        ).values @ np.arange(3.0)
+        return gi.agents.boltzmann(beta=1.0).policies(mdp, gi.StateReward(values, on="departure")).values @ np.arange(
+            3.0
+        )
 
     def expected(values):
         P, r = hall.mdp.dense(), np.repeat(values[:, None], hall.n_actions, axis=1)

@@ -133,7 +133,9 @@ def test_delimiters(tmp_path):
     columns = {"trajectory": "walk", "step": "t", "state": "at", "action": "act"}
     file = write(tmp_path / "walks.csv", "walk;t;at;act\n0;0;0;1\n")
     assert gi.read_trajectories(file, world, **columns, delimiter=";").actions.tolist() == [[1]]
-    with pytest.raises(ValueError, match=r"no column 'walk' \(trajectory=\)"):
+    with pytest.raises(
+        ValueError, match=r"one column, 'walk;t;at;act': its cells are separated by semicolons \(delimiter=';'\)"
+    ):
         gi.read_trajectories(file, world, **columns)
     with pytest.raises(ValueError, match="delimiter is ';;'; expected one character"):
         gi.read_trajectories(file, world, **columns, delimiter=";;")

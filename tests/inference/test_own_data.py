@@ -79,7 +79,7 @@ def test_what_needs_trajectories_says_so():
     said = r"no pointwise log-likelihood: its model is your own and its data \(ndarray\) are not gi\.Trajectories"
     for unit in ("trajectory", "step", "subject"):
         with pytest.raises(ValueError, match=f"this fit has {said}"):
-            fit.loo(unit)
+            gi.inference.loo(fit, unit)
     with pytest.raises(ValueError, match=f"the fit 'a' has {said}"):
         gi.compare({"a": fit, "b": fit})
     with pytest.raises(ValueError, match=said):

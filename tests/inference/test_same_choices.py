@@ -324,7 +324,7 @@ def test_within_a_fit_lp_is_prior_and_log_likelihood():
     np.testing.assert_allclose(fit.sample_stats["lp"].values, expected, rtol=0, atol=1e-8)
     assert fit.tree.attrs["choices_scored"] == data.n_choices
     assert f"{data.n_choices} choices scored)" in repr(fit)
-    step, cost = fit.loo("step"), float(fit.posterior["reward.step_cost"][0, 0])
+    step, cost = gi.inference.loo(fit, "step"), float(fit.posterior["reward.step_cost"][0, 0])
     assert len(step.elpd_i) == data.n_choices
     one = gi.GoalReward(prior.goal, prior.dead, step_cost=cost, dead_end=-7.0)
     np.testing.assert_allclose(scores[0, 0], gi.Behavior(HALL, agent, one).log_prob(data), rtol=1e-10)

@@ -96,7 +96,7 @@ def test_the_order_of_listed_successors_is_kept():
         ),
         ({"successors": [[[1.0]]], "probabilities": [[[1.0]]]}, "successors: found float64 .* expected whole numbers"),
         ({"successors": [[[0, 0]]], "probabilities": [[[1.0]]]}, "probabilities: found shape"),
-        ({"successors": np.zeros((1, 1, 0), int), "probabilities": np.zeros((1, 1, 0))}, "no place for a successor"),
+        ({"successors": np.zeros((1, 1, 0), int), "probabilities": np.zeros((1, 1, 0))}, "the last axis is empty"),
         (
             {"successors": [[[4]]], "probabilities": [[[1.0]]]},
             "state 0, action 0 leads to state number 4; expected a number from 0 to 0",

@@ -108,7 +108,7 @@ def chance(value):
         (
             chance(None),
             {"probability": "p", "stay": True},
-            "edge a -> b has no attribute 'p'; give every edge the chance",
+            "edge a -> b has no attribute 'p'; give every edge its probability",
         ),
         (chance(1.5), {"probability": "p", "stay": True}, "p of edge a -> b is 1.5; expected a probability"),
         (chance(1.0), {"stay": True, "terminal": "c"}, "terminal: unknown state 'c'"),

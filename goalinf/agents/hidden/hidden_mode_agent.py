@@ -52,7 +52,7 @@ class HiddenModeAgent(Agent):
     >>> import goalinf as gi
     >>> from goalinf.agents import Abandoning, HiddenModeAgent
     >>> HiddenModeAgent(gi.agents.boltzmann(beta=2.0), Abandoning(hazard=0.1)).parameters
-    {'beta': 2.0, 'hazard': 0.1, 'recovery': 0.0}
+    {'beta': array(2.), 'hazard': 0.1, 'recovery': 0.0}
     """
 
     agent: Agent

@@ -51,7 +51,7 @@ class MemoryAgent(Agent):
     >>> import goalinf as gi
     >>> from goalinf.agents import ChoiceKernel, MemoryAgent
     >>> MemoryAgent(gi.agents.boltzmann(beta=2.0), ChoiceKernel(persistence=0.5, habit_rate=1.0)).parameters
-    {'beta': 2.0, 'persistence': 0.5, 'habit_rate': 1.0}
+    {'beta': array(2.), 'persistence': 0.5, 'habit_rate': 1.0}
     """
 
     agent: PlanningAgent

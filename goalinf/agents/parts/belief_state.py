@@ -15,7 +15,7 @@ from goalinf.checks import check_count, check_kind
 from goalinf.planning.facts import REGULAR, Facts
 from goalinf.planning.parameters import Ranges, check_parameter
 from goalinf.precision import namespace
-from goalinf.rewards import Reward
+from goalinf.rewards import Reward, ShapedReward
 from goalinf.worlds import MDP, World
 from goalinf.worlds.world import Belief, label
 
@@ -226,7 +226,7 @@ def _taken(reward: Any, place: Any, slots: Any) -> Any:
             fields[name] = xp.where(known, xp.asarray(values)[outcomes], np.nan)  # no reward: not a number
         elif "state" in axes:
             fields[name] = _at(values, place)
-    if hasattr(reward, "base"):
+    if isinstance(reward, ShapedReward):
         fields["base"] = _taken(reward.base, place, slots)
     return eqx.tree_at(lambda r: [getattr(r, name) for name in fields], reward, list(fields.values()))
 

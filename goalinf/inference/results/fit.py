@@ -23,6 +23,7 @@ from goalinf.inference import _arviz
 from goalinf.inference.model.log_density import Density
 from goalinf.inference.model.priors import Site, fill, find_sites
 from goalinf.inference.results.diagnostics import Diagnosis
+from goalinf.inference.results.files import save
 from goalinf.inference.results.overview import as_text, numbers
 from goalinf.sizes import check_memory
 from goalinf.worlds.names import label, plain
@@ -274,20 +275,10 @@ class Fit:
         """The error where world, agent and reward are not known; after loading it says why."""
         return ValueError(self.tree.attrs.get("not_kept", sentence))
 
-    # -- comparing it --------------------------------------------------------------------------
-
-    def loo(self, unit: str = "trajectory") -> Any:
-        """Leave-one-out predictive accuracy at a unit (ArviZ's ``ELPDData``); see :func:`~goalinf.compare`."""
-        from goalinf.inference.comparison import loo
-
-        return loo(self, unit)
-
     # -- keeping it ----------------------------------------------------------------------------
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write the fit to one NetCDF (``.nc``) or Zarr (``.zarr``) file; see :func:`~goalinf.load`."""
-        from goalinf.inference.results.files import save
-
         return save(self, path, overwrite=overwrite)
 
     # -- showing it ----------------------------------------------------------------------------

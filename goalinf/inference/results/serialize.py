@@ -319,7 +319,7 @@ def _parameters(kind: type) -> list[str]:
 
 
 def _argument(value: Any, name: str) -> Any:
-    found = getattr(value, name) if hasattr(value, name) else getattr(value, f"_{name}", None)
+    found = getattr(value, name, getattr(value, f"_{name}", None))
     return tuple(found) if isinstance(found, tuple) else found
 
 
