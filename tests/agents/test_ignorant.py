@@ -290,7 +290,7 @@ WRONG = {
     ),
     r"prior is 1; expected a finite number in \(0, 1\)": lambda: gi.agents.ignorant(HALL, beta=1.0, prior=1.0),
     "ignorant has an Ignorance already": lambda: gi.agents.ignorant(HALL, beta=1.0, beliefs=Ignorance.of(HALL)),
-    "ignorant in a belief world of .* states and 3 actions; the world, of 7 and 3, is another": lambda: (
+    "has beliefs for a belief world of .* states and 3 actions; the world, of 7 and 3, is another": lambda: (
         gi.agents.ignorant(HALL, beta=1.0).policy(TREASURE["left"], gi.StateReward.zero(TREASURE["left"]))
     ),
     "the prior of 'left' in the belief world is 1, so that its probability never": lambda: gi.agents.ignorant(

@@ -110,7 +110,7 @@ def test_complexity():
     [
         (
             lambda: gi.agents.rational_inattention(beta=1.0, foreseen=True, visits=[1, 1, 1]),
-            "visits are given; where the price is",
+            "visits are given; with foreseen=True",
         ),
         (
             lambda: gi.agents.rational_inattention(beta=1.0, foreseen=True, horizon=3),
