@@ -9,7 +9,7 @@ from typing import Any
 
 
 def main() -> None:
-    """Run the command line. Ctrl-C ends it with one sentence; commands hear it in their own way while they run."""
+    """Run the command line; Ctrl-C ends it with one sentence, unless a running command handles the interrupt."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _end)
     from goalinf.cli import app

@@ -1,7 +1,7 @@
-"""How records are shown: numbers with three digits, priors with theirs, names as data, and compact HTML.
+"""Display of records: numbers with three digits, priors with their parameters, names as data, and compact HTML.
 
-Notebooks ask a record for ``_repr_html_``. All HTML of the library is put together here, where everything that is given
-is escaped, so that a name such as ``<b>`` or ``a & b`` is read as it was written.
+Notebooks call ``_repr_html_`` of a record. All HTML of the library is made in this module, which escapes every text, so
+that a name such as ``<b>`` or ``a & b`` is displayed as it was written.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _ZERO = 1e-12  # rounding errors of sums of numbers of about unit size are smaller
-_COUNTS = 1e9  # whole numbers below are counts, of which every digit is shown
-_ENTRIES = 12  # of an array that is shown entry by entry
+_COUNTS = 1e9  # whole numbers below are counts, shown with every digit
+_ENTRIES = 12  # largest size of an array that is shown entry by entry
 _LONG = 160  # characters of the description of a part
 _WRAPPERS = ("ExpandedDistribution", "Independent", "MaskedDistribution")
 # Notebooks typeset $…$ in HTML unless one of these classes says that it is text.
@@ -27,7 +27,7 @@ _TEXT = "tex2jax_ignore mathjax_ignore"
 
 
 def number(value: Any) -> str:
-    """A number with three significant digits, a whole one with all of its digits; 0 for a rounding error.
+    """Format a number with three significant digits, a whole number with all digits, a rounding error as 0.
 
     Examples
     --------
@@ -50,12 +50,12 @@ def number(value: Any) -> str:
 
 
 def printable(name: Any) -> str:
-    r"""A name in one line: control characters, line breaks among them, as their escapes (``\n``)."""
+    r"""Format a name on one line: control characters, line breaks among them, become their escapes (``\n``)."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(name))
 
 
 def describe(value: Any) -> str:
-    """A parameter in words: a number, the entries of an array or its range, a prior with its parameters, a part.
+    """Describe a parameter: a number, the entries of an array or its range, a prior with its parameters, a part.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def describe(value: Any) -> str:
 
 
 def settings(record: Any) -> dict[str, str]:
-    """The fields of a record that differ from their defaults, in words."""
+    """Describe the fields of a record that differ from their defaults."""
     fields = {field.name: (getattr(record, field.name), field.default) for field in dataclasses.fields(record)}
     return {name: describe(value) for name, (value, default) in fields.items() if value is not default}
 
@@ -116,34 +116,34 @@ def _short(text: str) -> str:
 
 
 def escape(name: Any) -> str:
-    """Text as HTML that reads as the text does."""
+    """Escape a text for HTML."""
     return html.escape(printable(name))
 
 
 def card(head: str, *parts: str) -> str:
-    """A record as HTML: its name in bold, then parts that the functions below made."""
+    """Return a record as HTML: its name in bold, then parts made by the functions below."""
     return f'<div class="{_TEXT}"><div><b>{escape(head)}</b></div>{"".join(parts)}</div>'
 
 
 def paragraphs(text: str) -> str:
-    """Lines of text, with their indentation, as HTML."""
+    """Return lines of text, with their indentation, as HTML."""
     shown = "\n".join(escape(line) for line in text.split("\n"))
     return f'<div style="white-space: pre-wrap; text-align: left">{shown}</div>' if text else ""
 
 
 def drawing(text: str) -> str:
-    """Lines of a map as HTML, every character as wide as the others."""
+    """Return lines of a map as HTML, in characters of equal width."""
     shown = "\n".join(escape(line) for line in text.split("\n"))
     return f'<pre style="line-height: 1.1; margin: 0.3em 0">{shown}</pre>'
 
 
 def facts(rows: Mapping[str, Any]) -> str:
-    """Name and value by row as HTML; numbers with three digits."""
+    """Return a table of name and value by row as HTML; numbers with three digits."""
     return _table([], [[name, value] for name, value in rows.items()])
 
 
 def table(frame: pd.DataFrame, *, index: bool = True) -> str:
-    """A data frame as HTML, numbers with three digits and nothing cut off."""
+    """Return a data frame as HTML, numbers with three digits and no text cut off."""
     heads = ([frame.index.name or ""] if index else []) + list(frame.columns)
     columns = [frame.index.tolist()] * index + [frame[name].tolist() for name in frame.columns]
     return _table(heads, list(zip(*columns, strict=True)))

@@ -8,7 +8,7 @@ class ConvergenceError(RuntimeError):
 
 
 class PrecisionError(ArithmeticError):
-    """The numbers are beyond what the chosen precision can hold; the message says what to change."""
+    """The chosen precision cannot represent the numbers; the message says what to change."""
 
 
 class UnidentifiedWarning(UserWarning):
@@ -16,4 +16,4 @@ class UnidentifiedWarning(UserWarning):
 
 
 class SeveralSolutionsWarning(UserWarning):
-    """A fixed point is one of several; the message says where the search began, and how much another one differs."""
+    """A fixed point is one of several; the message says where the search started, and how much another one differs."""

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole under their name, or not at all."""
+"""Atomic writing of files and folders: they appear complete under their name, or not at all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _HOST = re.sub(r"[^A-Za-z0-9-]", "-", platform.node())  # several machines may share a folder
-# After the name of the target: process, host, random token, and which of the two it is.
+# After the name of the target: process, host, random token, and the kind, partial or old.
 _LEFTOVER = re.compile(r"\.(?P<process>\d+)(?:\.(?P<host>.*)-[0-9a-f]{8})?\.(?P<kind>partial|old)")
 
 
@@ -54,12 +54,12 @@ def written_whole(path: str | Path) -> Iterator[Path]:
 
 
 def check_replaceable(path: Path) -> None:
-    """Refuse a device, pipe or socket (also behind a symlink): moving a file to its name would delete it.
+    """Refuse a device, pipe or socket (also the target of a symlink): moving a file to its name would delete it.
 
     Raises
     ------
     OSError
-        Where the path is such a thing.
+        Where the path is a device, pipe or socket.
     """
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise OSError(f"{path} is a device, pipe or socket, which a file would replace; give the name of a file")
@@ -82,13 +82,13 @@ def restored(path: str | Path) -> Path:
 
 
 def _leftovers(target: Path) -> list[tuple[Path, str]]:
-    """Temporary files and folders that killed processes of this machine left beside a target, and their kinds."""
-    found = []
+    """List temporary files and folders that killed processes of this machine left beside a target, and their kinds."""
+    leftovers = []
     for file in sorted(target.parent.glob(f".{glob.escape(target.name)}.*")):
         parts = _LEFTOVER.fullmatch(file.name.removeprefix(f".{target.name}"))
         if parts and parts["host"] in (None, _HOST) and not _alive(int(parts["process"])):
-            found.append((file, parts["kind"]))
-    return found
+            leftovers.append((file, parts["kind"]))
+    return leftovers
 
 
 def _temporary(target: Path, kind: str) -> Path:
@@ -96,7 +96,7 @@ def _temporary(target: Path, kind: str) -> Path:
 
 
 def _alive(process: int) -> bool:
-    """True where a process of this number runs; on Windows always, because a signal would end the process."""
+    """Return True where a process of this number runs; on Windows always, because a signal would end the process."""
     if os.name == "nt":
         return True
     try:

@@ -1,8 +1,8 @@
-"""Ctrl-C, heard between two steps of a computation and never within one.
+"""Interrupts (Ctrl-C), handled between two steps of a computation and never within a step.
 
 A KeyboardInterrupt that is raised while JAX traces or compiles can end the process with a segmentation fault. While the
-library computes, Ctrl-C is therefore a request, which is heeded at the next step of a loop on the host or at the end of
-the computation.
+library computes, Ctrl-C is therefore stored as a request, which takes effect at the next step of a loop on the host or
+at the end of the computation.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 _requested = threading.Event()
-_keeping = threading.Event()  # there are draws that are worth keeping
+_keeping = threading.Event()  # there are draws that an interrupt must keep
 _presses = 0
 
 
@@ -22,13 +22,13 @@ _presses = 0
 def deferred() -> Iterator[None]:
     """Turn Ctrl-C into a request for the duration of the block.
 
-    Only in the main thread, and only where Ctrl-C would raise KeyboardInterrupt. Pressed a second time it raises at
-    once.
+    This applies only in the main thread, and only where Ctrl-C would raise KeyboardInterrupt. A second Ctrl-C raises
+    KeyboardInterrupt at once.
 
     Raises
     ------
     KeyboardInterrupt
-        At the end of the block, where the request was not heeded within it.
+        At the end of the block, where the request was not handled within it.
     """
     global _presses
     main = threading.current_thread() is threading.main_thread()
@@ -68,7 +68,7 @@ def keep(draws: bool) -> None:
 
 
 def keeping() -> bool:
-    """True where there are draws that an interrupt must keep."""
+    """Return True where there are draws that an interrupt must keep."""
     return _keeping.is_set()
 
 

@@ -1,4 +1,4 @@
-"""Precision and place: which floats a computation runs in, on the host or compiled. No global switch is ever set."""
+"""Floating-point precision of a computation, on the host or compiled; no global setting is changed."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _chosen: contextvars.ContextVar[Precision | None] = contextvars.ContextVar("prec
 
 
 def default_precision() -> Precision:
-    """float64 on a CPU, float32 on an accelerator."""
+    """Return the default precision: float64 on a CPU, float32 on an accelerator."""
     return "float64" if jax.default_backend() == "cpu" else "float32"
 
 
 @contextlib.contextmanager
 def computing_in(precision: Precision | None = None) -> Iterator[Precision]:
-    """Run a block in this precision (default: that of the device); the setting is local to the thread.
+    """Run a block in this precision (default: the precision of the device); the setting is local to the thread.
 
     Ctrl-C is deferred within it (see :mod:`goalinf.interrupt`).
     """
@@ -40,27 +40,27 @@ def computing_in(precision: Precision | None = None) -> Iterator[Precision]:
 
 
 def cast(tree: Any) -> Any:
-    """Every number of a record as a device array in the precision of the block: the door of a compiled program."""
+    """Convert every number of a record to a device array in the precision of the block, for a compiled program."""
 
     def entered(leaf):
         dtype = jnp.result_type(_kind(leaf))
-        # Converted on the host: compiled code must never see a number that is more exact than its precision.
+        # Converted on the host: compiled code must not receive a number of higher precision than its own.
         return leaf.astype(dtype) if isinstance(leaf, jax.Array) else jnp.asarray(np.asarray(leaf, dtype))
 
     return jax.tree.map(entered, tree)
 
 
 def on_host(*trees: Any) -> bool:
-    """Whether every number lies on the host: nothing is traced, nothing on a device."""
-    if all(type(tree) is np.ndarray for tree in trees):  # so it mostly is, and small plans ask a hundred times
+    """Return True where every number is on the host: nothing is traced, nothing is on a device."""
+    if all(type(tree) is np.ndarray for tree in trees):  # the most frequent case; a small plan has a hundred calls
         return True
     return not any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(trees))
 
 
 def exactly(function: Callable[[], Any], *trees: Any) -> Any:
-    """``function()``; where every number of these lies on the host, in the precision of the block and back there.
+    """Evaluate ``function()``; where all given numbers are on the host, in the block's precision, returned to the host.
 
-    Within a program of the user that JAX is tracing, possibly in another precision, it is computed then and there.
+    Within a program of the user that JAX is tracing, possibly in another precision, it is evaluated at once.
     """
     if not on_host(*trees):
         return function()
@@ -69,7 +69,7 @@ def exactly(function: Callable[[], Any], *trees: Any) -> Any:
 
 
 def namespace(*trees: Any) -> Any:
-    """``numpy`` where every number lies on the host, ``jax.numpy`` otherwise: one formula serves both."""
+    """Return ``numpy`` where every number is on the host, ``jax.numpy`` otherwise, so that one formula serves both."""
     return np if on_host(*trees) else jnp
 
 

@@ -1,4 +1,4 @@
-"""Sizes that do not fit into the memory of this machine are refused before anything is allocated."""
+"""Checks that arrays fit into the memory of this machine, before anything is allocated."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import os
 from functools import cache
 from pathlib import Path
 
-# The rest is for the user's other programs, for copies, and for the derivatives that inference needs.
+# The other half is for other programs of the user, for copies, and for the derivatives that inference needs.
 _SHARE = 0.5
 _CONTAINER = Path("/sys/fs/cgroup/memory.max")
 
 
 def check_memory(what: str, size: float, remedy: str) -> None:
-    """Refuse what takes more than half of the memory of this machine.
+    """Refuse arrays that take more than half of the memory of this machine.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def check_memory(what: str, size: float, remedy: str) -> None:
     Raises
     ------
     ValueError
-        With both sizes.
+        Where they do; the message has both sizes.
     """
     memory = physical_memory()
     if memory is not None and size > _SHARE * memory:
@@ -45,7 +45,7 @@ def world_bytes(states: int, actions: int, width: int = 1) -> float:
 
 
 def check_world(states: int, actions: int, width: int = 1) -> None:
-    """Refuse a world of so many states and actions, with so many successors each, where it cannot be held."""
+    """Refuse a world of this size (``width`` successors of every state and action) where memory cannot hold it."""
     several = (f"{actions:,} action{'s' * (actions != 1)}", f"{width:,} successor{'s' * (width != 1)}")
     what = f"{states:,} states with {several[0]} and {several[1]} each"
     check_memory(what, world_bytes(states, actions, width), "make the world smaller or coarser")

@@ -379,7 +379,7 @@ def test_a_world_file_is_corrected_by_its_own_keys(folder):
     )
     (folder / "moves.toml").write_text('transitions = "moves.csv"\ndiscount = 0.9\n')
     result = run("check", folder / "walks.csv", "--world", folder / "moves.toml")
-    refused(result, "moves.toml: the table has no column 'state'", "say which one with the key state")
+    refused(result, "moves.toml: the table has no column 'state'", "name the column with the key state")
     (folder / "moves.toml").write_text('transitions = "moves.csv"\nstate = ["from", "action"]\ndiscount = 0.9\n')
     result = run("check", folder / "walks.csv", "--world", folder / "moves.toml")
     refused(result, "such as state = ['row', 'col'] and next_state = ['to_row', 'to_col']")

@@ -385,7 +385,7 @@ def test_unknown_options_are_refused():
         gi.one_of([])
     with pytest.raises((ValueError, TypeError), match="person"):
         gi.one_of([1, 2], by="person")
-    with pytest.raises(ValueError, match="different sorts"):
+    with pytest.raises(ValueError, match="different kinds"):
         gi.one_of([gi.agents.boltzmann(beta=1.0), REWARD])
     with pytest.raises(ValueError, match="both one_of"):
         gi.agents.lookahead(depth=gi.one_of([1, 2]), beta=gi.one_of([1.0, 2.0]))

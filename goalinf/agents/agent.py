@@ -1,4 +1,4 @@
-"""Agent: the interface of everything that acts, and the computation of a policy at the edge."""
+"""Agent: the interface of all agents, and the computation of a policy for the user."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class Agent(eqx.Module):
     """Map from a world and a reward to a policy; abstract.
 
     The kinds of agents are :class:`~goalinf.agents.PlanningAgent`, which the others contain;
-    :class:`~goalinf.agents.HiddenModeAgent`, which acts by one of several policies at a time; and
-    :class:`~goalinf.agents.MemoryAgent`, whose policy depends on what happened before. The named constructors
+    :class:`~goalinf.agents.HiddenModeAgent`, which follows one of several policies at a time; and
+    :class:`~goalinf.agents.MemoryAgent`, whose policy depends on earlier steps. The named constructors
     (:func:`~goalinf.agents.boltzmann`, :func:`~goalinf.agents.optimistic`, …) make the usual ones. A parameter that is
     a NumPyro distribution makes the agent a prior over agents.
     """
@@ -65,39 +65,39 @@ class Agent(eqx.Module):
 
     @abc.abstractmethod
     def policies(self, mdp: MDP, reward: Reward, *, initial: Any = None) -> Policy:
-        """Policy in a world under a reward, traceable.
+        """Compute the policy in a world under a reward; traceable.
 
         ``initial`` are the values of a similar policy, from which a solver may start.
         """
 
     @abc.abstractmethod
     def policies_each(self, mdp: MDP, reward: Reward, initial: Any, axes: Axes) -> Policy:
-        """Policies under several conditions; ``axes`` are the leading axes of MDP, reward and values, 0 or None."""
+        """Compute policies of several conditions; ``axes`` are the leading axes of MDP, reward and values, or None."""
 
     def policies_with_errors(self, mdp: MDP, reward: Reward, errors: Any) -> Policy:
-        """Policies of a plan with these errors of Q (M, A, S), in utility, with a leading axis."""
+        """Compute the policies of a plan with these errors of Q (M, A, S), in utility; they have a leading axis."""
         raise NotImplementedError
 
     def idle(self, mdp: MDP, reward: Reward, default: Any) -> Any:
-        """Log-probabilities of following a default policy, None for a uniform one, whatever the reward."""
+        """Return log-probabilities of a default policy (None: uniform), which do not depend on the reward."""
         raise NotImplementedError
 
     def recorded(self, log_probs: Any, available: Any) -> Any:
-        """Log-probabilities of the recorded actions, from those of the choices."""
+        """Return log-probabilities of the recorded actions, given log-probabilities of the intended actions."""
         raise NotImplementedError
 
     def memory(self, mdp: MDP, reward: Reward) -> Memory | None:
-        """Memory before the first step; None without a memory."""
+        """Return the memory before the first step; None without a memory."""
         return None
 
     @abc.abstractmethod
     def with_planning(self, planning: Any) -> Agent:
-        """The same kind of agent around another planning agent."""
+        """Return an agent of this kind that contains another planning agent."""
 
     @property
     @abc.abstractmethod
     def one_policy(self) -> bool:
-        """True where the policy depends on nothing but the state and the time."""
+        """True where the policy depends only on the state and the time."""
 
     @property
     @abc.abstractmethod
@@ -108,7 +108,7 @@ class Agent(eqx.Module):
 
     @property
     def beta(self) -> Any:
-        """Inverse temperature; None where choices do not depend on it."""
+        """Inverse temperature; None where the action probabilities do not depend on it."""
         return self.planning.beta
 
     @property
@@ -123,7 +123,7 @@ class Agent(eqx.Module):
 
     @property
     def discount(self) -> Any:
-        """The agent's own discount factor; None: that of the world."""
+        """The agent's own discount factor; None: the discount factor of the world."""
         return self.planning.discount
 
     @property
@@ -138,12 +138,12 @@ class Agent(eqx.Module):
 
     @property
     def slip(self) -> Any:
-        """Probability of a slip of execution; None without slips."""
+        """Probability of an execution error (slip); None without slips."""
         return self.planning.slip
 
     @property
     def hidden_slip(self) -> Any:
-        """Probability of a slip that data do not record: the world moves by the executed action. None without."""
+        """Probability of a slip that data do not record (the world moves by the executed action); None without."""
         return self.planning.hidden_slip
 
     # -- parameters -----------------------------------------------------------------------------
@@ -164,7 +164,7 @@ class Agent(eqx.Module):
         return {name: facts.PRIORS[name]() for name in self.parameters if name in facts.PRIORS}
 
     def at(self: _Agent, **parameters: Any) -> _Agent:
-        """The same agent with other parameter values: ``agent.at(beta=2.0)``.
+        """Return the agent with other parameter values: ``agent.at(beta=2.0)``.
 
         Raises
         ------
@@ -209,7 +209,7 @@ class Agent(eqx.Module):
 
     @property
     def invariances(self) -> dict[facts.Invariance, bool | None]:
-        r"""Changes of the reward that leave the policy as it is, in worlds where no episode ends; None where unknown.
+        r"""Changes of the reward that leave the policy unchanged, in worlds where no episode ends; None where unknown.
 
         ``constant``: :math:`R + c`; ``potential``: :math:`R + \gamma\Phi(s') - \Phi(s)` with the agent's own discount;
         ``redistribution``: another R with the same :math:`\sum_t P\,R`.
@@ -223,11 +223,11 @@ class Agent(eqx.Module):
 
     @property
     def scales(self) -> bool:
-        """True where beta and the reward are known to matter only as their product."""
+        """True where the policy is known to depend on beta and the reward only through their product."""
         return all(part.facts.scales is True for part in self.parts)
 
     def confounded(self, reward: Reward, n_worlds: int = 1, *, ends: bool = False) -> dict[str, str]:
-        """Parameters that no behavior tells from a reward of this class with all entries unknown: name -> reason.
+        """Return parameters that behavior does not identify when a reward of this class is unknown: name -> reason.
 
         Parameters
         ----------
@@ -241,7 +241,7 @@ class Agent(eqx.Module):
         Returns
         -------
         dict
-            Only what is known to be unidentified: a parameter that is missing need not be identified.
+            Only parameters that are known to be unidentified: a parameter that is missing need not be identified.
 
         References
         ----------
@@ -251,27 +251,27 @@ class Agent(eqx.Module):
         reward = base_of(reward)
         if not isinstance(reward, (ActionReward, StateReward, TransitionReward, LinearReward)):
             return {}
-        found: dict[str, str] = {}
+        reasons: dict[str, str] = {}
         if "beta" in self.parameters and self.scales:
-            found["beta"] = "only beta times the reward shows in behavior"
+            reasons["beta"] = "behavior identifies only beta times the reward"
         for part in self.parts:
-            found |= part.confounded(reward, ends=ends)
+            reasons |= part.confounded(reward, ends=ends)
         if not (n_worlds > 1 or self.horizon is not None or isinstance(reward, LinearReward)):
             if isinstance(reward, StateReward):
                 names = self._compensated_by_states(reward)
-                reason = "with any other value of it other values of the states give the same behavior"
+                reason = "for every other value of it there are state rewards with the same behavior"
             else:
                 names = self._compensated_by_actions()
-                reason = "with any other value of it some reward r(s, a) gives the same behavior"
-            found = {**dict.fromkeys(names, reason), **found}
-        return {name: reason for name, reason in found.items() if name in self.parameters}
+                reason = "for every other value of it there is a reward r(s, a) with the same behavior"
+            reasons = {**dict.fromkeys(names, reason), **reasons}
+        return {name: reason for name, reason in reasons.items() if name in self.parameters}
 
     def _compensated_by_states(self, reward: StateReward) -> set[str]:
-        """Parameters for which a reward of states compensates: the policies are all softmaxes of P u, for any u."""
+        """Return parameters for which a state reward compensates: the policies are all softmaxes of P u, for any u."""
         return self.planning._compensated_by_states(reward)
 
     def _compensated_by_actions(self) -> set[str]:
-        """Parameters for which a reward r(s, a) compensates, where rewards move the policy in every direction."""
+        """Return parameters for which a reward r(s, a) compensates: rewards move the policy in every direction."""
         if any(part.facts.saturated is not True for part in self.parts):
             return set()
         return self._bending
@@ -281,17 +281,17 @@ class Agent(eqx.Module):
     def _bending(self) -> set[str]:
         """Parameters that change the policy without hidden modes and memory."""
 
-    # -- policies at the edge -------------------------------------------------------------------
+    # -- policies for the user -------------------------------------------------------------------
 
     def policy(self, world: World, reward: Reward, *, precision: Precision | None = None) -> xr.DataArray:
-        """Probability of each action in each state, labeled; by decision with a horizon, by hidden mode with such.
+        """Return action probabilities in each state, labeled; by decision with a horizon, by hidden mode with modes.
 
         For an agent with a memory these are the probabilities of the first step.
 
         Parameters
         ----------
         world : World
-            Where the agent acts.
+            World in which the agent acts.
         reward : Reward
             Reward that the agent plans for.
         precision : {"float64", "float32"}, optional
@@ -300,15 +300,15 @@ class Agent(eqx.Module):
         Returns
         -------
         DataArray
-            Dimensions ``([mode, step,] state, action)``. On graphs, where every state has actions of its own, the
-            names are in the coordinate ``choice (state, action)``.
+            Dimensions ``([mode, step,] state, action)``. On graphs, where every state has its own actions, the names
+            of the actions are in the coordinate ``choice (state, action)``.
 
         Raises
         ------
         ValueError
             Where the agent or reward still holds a prior, or an undiscounted problem cannot end.
         ConvergenceError, PrecisionError
-            Where the planner did not reach its residual, or the precision cannot hold the values.
+            Where the planner did not converge, or the precision cannot represent the values.
         """
         check_kind("world", world, World, "a World, such as gi.gridworld makes")
         check_reward("reward", reward)
@@ -329,7 +329,7 @@ class Agent(eqx.Module):
         return xr.DataArray(probs, dims=dims, coords=coords, name="probability")
 
     def alternative(self, mdp: MDP, reward: Reward) -> Policy | None:
-        """Policy found from another start of the search, where there can be several; None where there is one."""
+        """Compute the policy from another start of the search, where there can be several; None where there is one."""
         return None
 
     def __repr__(self) -> str:
@@ -346,7 +346,7 @@ class Agent(eqx.Module):
 
 
 def parts_of(tree: Any) -> Iterator[Part]:
-    """Every part in a tree, and the parts of parts."""
+    """Iterate over every part in a tree, and the parts of parts."""
     for part in jax.tree.leaves(tree, is_leaf=lambda node: node is not tree and isinstance(node, eqx.Module)):
         if isinstance(part, Part):
             yield part
@@ -359,9 +359,9 @@ def _owned(agent: Agent, name: str) -> Any:
 
 
 def plan_to_depths(agent: Agent, depth: int, plan_one: Any) -> Policy:
-    """Policies of looking 1, 2, … steps ahead, on the axis of time; every sweep is done once.
+    """Compute the policies of lookahead 1, 2, … on the time axis; every sweep is done once.
 
-    They are those of a finite horizon in reverse, of which ``plan_one`` makes one.
+    They are the policies of a finite horizon, which ``plan_one`` computes, in reverse order.
     """
     planning = agent.planning
     longer = agent.with_planning(dataclasses.replace(planning, planner=planning.planner.looking(depth)))
@@ -390,14 +390,14 @@ def _alternative(agent: Agent, mdp: MDP, reward: Reward) -> Policy | None:
 
 
 def solve(agent: Agent, world: World, reward: Reward, *, precision: Precision | None = None) -> Policy:
-    """Policy as host arrays: checks of agent, world and reward, computation, check of the residual.
+    """Compute a policy as host arrays: check agent, world and reward, plan, check the residual.
 
     Raises
     ------
     ValueError
         Where agent, world and reward do not fit together.
     ConvergenceError, PrecisionError
-        Where the planner did not reach its residual, or the precision cannot hold the values.
+        Where the planner did not converge, or the precision cannot represent the values.
     """
     check_known(agent, reward)
     check_plannable(agent, world, reward)

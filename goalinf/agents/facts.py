@@ -1,4 +1,4 @@
-"""Facts about agents, from those of their parts: usual priors, invariances, attainable policies."""
+"""Facts about agents, from the facts of their parts: usual priors, invariances, attainable policies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from goalinf.planning.facts import INVARIANCES, Invariance
 from goalinf.planning.parameters import Part
 
 # Usual priors for rewards of about unit size, from the papers cited with each agent.
-# They are made where they are asked for: a distribution compiles.
+# Each is made when it is used: creating a distribution compiles code.
 PRIORS: dict[str, Callable[[], Distribution]] = {
     "aspiration": lambda: dist.HalfNormal(1.0),
     "beta": lambda: dist.LogNormal(0.6931471805599453, 1.0),
@@ -55,19 +55,19 @@ PRIORS: dict[str, Callable[[], Distribution]] = {
 
 
 def invariances(parts: Iterable[Part]) -> dict[Invariance, bool | None]:
-    """Changes of the reward that leave the policy of an agent of these parts as it is; None where unknown."""
-    facts = [part.facts for part in parts]
-    if any(one.ignores_reward for one in facts) and not any(one.learns for one in facts):
+    """Return changes of the reward that leave the policy of an agent of these parts unchanged; None where unknown."""
+    known = [part.facts for part in parts]
+    if any(facts.ignores_reward for facts in known) and not any(facts.learns for facts in known):
         return dict.fromkeys(INVARIANCES, True)
-    unknown = any(one.breaks is None for one in facts)
-    broken = {kind for one in facts for kind in one.breaks or ()}
+    unknown = any(facts.breaks is None for facts in known)
+    broken = {kind for facts in known for kind in facts.breaks or ()}
     return {kind: False if kind in broken else None if unknown else True for kind in INVARIANCES}
 
 
 def onto(parts: Iterable[Part]) -> bool | None:
-    """True where every policy of full support is the policy of some reward r(s, a); None where unknown.
+    """Return True where every policy of full support is the policy of some reward r(s, a); None where unknown.
 
-    For agents with hidden modes or a memory: of every mode, and of the first step.
+    For agents with hidden modes this holds for the policy of every mode; with a memory, for the first step.
     """
     known = [part.facts.onto for part in parts]
     return False if False in known else None if None in known else True

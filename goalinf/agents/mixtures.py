@@ -1,4 +1,4 @@
-"""Discrete parameters: which of several values, or of several agents. They are summed over, never sampled by MCMC."""
+"""Discrete parameters: one of several values or agents, summed over exactly and never sampled by MCMC."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ class OneOf:
 
 
 class Mixture(eqx.Module):
-    r"""Somebody who is one of several agents: :math:`p(\tau) = \sum_k w_k\,p_k(\tau)`.
+    r"""Finite mixture of agents: :math:`p(\tau) = \sum_k w_k\,p_k(\tau)`.
 
     Parameters
     ----------
     agents : tuple of Agent
-        The options.
+        The components.
     weights : float (K,) or Distribution
-        Prior probability of each, :math:`w`.
+        Prior probability of each component, :math:`w`.
     names : tuple
-        What the options are called: values of the parameter.
+        Names of the components: values of the parameter.
     parameter : str
-        What differs: the name of a parameter, or ``"which"``.
+        Name of the parameter that differs between the components, or ``"which"`` for whole agents.
     by : {"subject", "trajectory", "data"}
-        Who is one of them: every subject, every trajectory, or all alike.
+        Unit that has one component: every subject, every trajectory, or all of the data.
     """
 
     agents: tuple[Agent, ...]
@@ -60,28 +60,28 @@ class Mixture(eqx.Module):
 
     @property
     def name(self) -> str:
-        """What it is called in messages."""
+        """Name in messages."""
         return f"one of {', '.join(map(str, self.names))}"
 
     @property
     def numeric(self) -> bool:
-        """Whether the names of the options are numbers, by which draws of them are kept; else they are by place."""
+        """True where the names of the components are numbers, which are then stored as draws; else their positions."""
         return all(isinstance(name, (bool, int, float)) for name in self.names)
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Every parameter of every option; those of whole agents under the name of the agent, ``myopic.beta``."""
-        found = {key: option.parameters[name] for key, (option, name) in self._places().items()}
-        return {**found, "weights": self.weights} if isinstance(self.weights, Distribution) else found
+        """Parameters of every component; for whole agents with the name of the agent, such as ``myopic.beta``."""
+        values = {key: option.parameters[name] for key, (option, name) in self._places().items()}
+        return {**values, "weights": self.weights} if isinstance(self.weights, Distribution) else values
 
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:
         """Smallest and largest value of every parameter."""
-        found = {key: option.ranges[name] for key, (option, name) in self._places().items()}
-        return {**found, "weights": SHARE} if isinstance(self.weights, Distribution) else found
+        ranges = {key: option.ranges[name] for key, (option, name) in self._places().items()}
+        return {**ranges, "weights": SHARE} if isinstance(self.weights, Distribution) else ranges
 
     def _places(self) -> dict[str, tuple[Agent, str]]:
-        """Name of each parameter -> an agent that has it, and its name there."""
+        """Map the name of each parameter to an agent that has it, and to its name in that agent."""
         whole = self.parameter == "which"
         return {
             f"{label}.{name}" if whole else name: (option, name)
@@ -92,7 +92,7 @@ class Mixture(eqx.Module):
 
     @property
     def scales(self) -> bool:
-        """Whether beta and the reward matter only as their product, the same one in every option."""
+        """True where every component depends on beta and the reward only through the same product."""
         return self.parameter != "which" and all(option.scales for option in self.agents)
 
     @property
@@ -112,7 +112,7 @@ class Mixture(eqx.Module):
         return display.card(f"One of {len(self.agents)} agents", display.facts(rows))
 
     def policy(self, *_: Any, **__: Any) -> NoReturn:
-        """There is none: each of the agents has one of its own.
+        """Refuse: each component has its own policy.
 
         Raises
         ------
@@ -120,11 +120,11 @@ class Mixture(eqx.Module):
             Always.
         """
         raise TypeError(
-            f"{self.name} has a policy for each of them: ask for one, such as agent.agents[0].policy(world, reward)"
+            f"{self.name}: each agent of a mixture has its own policy; call agent.agents[0].policy(world, reward)"
         )
 
     def at(self, **parameters: Any) -> Mixture:
-        """The same agents with other parameter values; those of whole agents as ``{"myopic.beta": 2.0}``.
+        """Return the mixture with other parameter values; for whole agents, such as ``**{"myopic.beta": 2.0}``.
 
         Raises
         ------
@@ -138,23 +138,23 @@ class Mixture(eqx.Module):
         options = []
         for label, option in zip(self.names, self.agents, strict=True):
             prefix = f"{label}." if self.parameter == "which" else ""
-            own = {name: parameters[prefix + name] for name in option.parameters if prefix + name in parameters}
-            options.append(option.at(**own))
+            values = {name: parameters[prefix + name] for name in option.parameters if prefix + name in parameters}
+            options.append(option.at(**values))
         return dataclasses.replace(self, agents=tuple(options), weights=parameters.get("weights", self.weights))
 
 
 def options_of(agent: Agent | Mixture) -> tuple[Agent, ...]:
-    """The agents that somebody may be."""
+    """Return the components of a mixture, or the agent itself as the only one."""
     return agent.agents if isinstance(agent, Mixture) else (agent,)
 
 
 def one_of(options: Sequence[Any] | Mapping[Hashable, Any], *, weights: Any = None, by: By = "subject") -> Any:
-    r"""One of several values of a discrete parameter, of several agents or of several rewards, not known which.
+    r"""Declare an unknown discrete choice among values of a parameter, agents, or rewards.
 
     .. math:: p(\text{data}) = \prod_i \sum_k w_k\,p_k(\text{data of } i)
 
-    with i every subject, every trajectory, or all of the data. What is discrete is summed over, exactly; a posterior
-    holds draws of it from its conditional, and ``fit.responsibilities`` the probabilities.
+    with i every subject, every trajectory, or all of the data. The discrete parameter is summed over exactly; a
+    posterior holds draws of it from its conditional distribution, and ``fit.responsibilities`` its probabilities.
 
     Parameters
     ----------
@@ -162,19 +162,19 @@ def one_of(options: Sequence[Any] | Mapping[Hashable, Any], *, weights: Any = No
         Values of a parameter such as a depth, where a named constructor takes one; agents; or rewards of one kind, for
         :func:`switching`. The keys of a mapping are the names of the options.
     weights : sequence of float, optional
-        Prior weights; default: all alike.
+        Prior weights; default: equal.
     by : {"subject", "trajectory", "data"}
-        Who has one of them.
+        Unit that has one of the options: every subject, every trajectory, or all of the data.
 
     Returns
     -------
     OneOf, Mixture or Alternatives
-        To be put in the place of a parameter, of an agent, or of a reward.
+        To be given as a parameter, an agent, or a reward.
 
     Raises
     ------
     ValueError
-        Where there are no options, they are of different sorts, or the weights do not fit.
+        Where there are no options, they are of different kinds, or the weights do not fit.
 
     Examples
     --------
@@ -186,7 +186,7 @@ def one_of(options: Sequence[Any] | Mapping[Hashable, Any], *, weights: Any = No
     prior = _weights(weights, len(values))
     kinds = [next((kind for kind in (Agent, Reward) if isinstance(value, kind)), None) for value in values]
     if len(set(kinds)) > 1:
-        raise ValueError("one_of got options of different sorts; expected only agents, only rewards, or only values")
+        raise ValueError("one_of got options of different kinds; expected only agents, only rewards, or only values")
     if isinstance(options, Mapping):
         names: tuple[Hashable, ...] = tuple(options)
     else:
@@ -202,18 +202,18 @@ def one_of(options: Sequence[Any] | Mapping[Hashable, Any], *, weights: Any = No
 
 
 def mixture(agents: Sequence[Any] | Mapping[Hashable, Any], *, weights: Any = None, by: By = "subject") -> Mixture:
-    r"""Somebody who is one of several agents, in shares that may be unknown.
+    r"""Make a finite mixture of agents, whose weights may be unknown.
 
     .. math:: p(\text{data}) = \prod_i \sum_k w_k\,p_k(\text{data of } i)
 
     Parameters
     ----------
     agents : sequence or mapping of Agent
-        The agents; the keys of a mapping are their names.
+        The components; the keys of a mapping are their names.
     weights : sequence of float or Distribution, optional
-        :math:`w`, the share of each; a prior over them such as ``dist.Dirichlet(jnp.ones(2))``. None: all alike.
+        :math:`w`, the mixture weights; or a prior over them such as ``dist.Dirichlet(jnp.ones(2))``. None: equal.
     by : {"subject", "trajectory", "data"}
-        Who is one of them: every subject, every trajectory, or all of the data.
+        Unit that has one component: every subject, every trajectory, or all of the data.
 
     Returns
     -------
@@ -222,7 +222,7 @@ def mixture(agents: Sequence[Any] | Mapping[Hashable, Any], *, weights: Any = No
     Raises
     ------
     ValueError
-        Where there are no agents, an option is none, or the weights do not fit.
+        Where there are no agents, an entry is not an agent, or the weights do not fit.
 
     Examples
     --------
@@ -239,7 +239,7 @@ def mixture(agents: Sequence[Any] | Mapping[Hashable, Any], *, weights: Any = No
     if not isinstance(weights, Distribution):
         return one_of(agents, weights=weights, by=by)
     if weights.shape() != (len(values),):
-        raise ValueError(f"weights have shape {weights.shape()}; expected a prior over {len(values)} shares")
+        raise ValueError(f"weights have shape {weights.shape()}; expected a prior over {len(values)} weights")
     return Mixture(values, weights, one_of(agents).names, "which", by)
 
 
@@ -253,7 +253,7 @@ def _options(what: str, options: Any, by: str) -> tuple[Any, ...]:
 
 
 def _name(value: Any) -> Hashable:
-    """What an option is called: a number or a text by itself, everything else by its kind."""
+    """Return the name of an option: a number or a text itself, for other values the name of the type."""
     if isinstance(value, Agent):
         return value.name
     if isinstance(value, np.generic):
@@ -262,26 +262,26 @@ def _name(value: Any) -> Hashable:
 
 
 def _weights(weights: Any, count: int) -> np.ndarray:
-    found = np.full(count, 1.0) if weights is None else np.asarray(weights, float)
-    if found.shape != (count,) or not (np.isfinite(found).all() and (found >= 0).all() and found.sum() > 0):
-        raise ValueError(f"weights are {found.tolist()}; expected {count} finite numbers of at least 0, not all 0")
-    return found / found.sum()
+    values = np.full(count, 1.0) if weights is None else np.asarray(weights, float)
+    if values.shape != (count,) or not (np.isfinite(values).all() and (values >= 0).all() and values.sum() > 0):
+        raise ValueError(f"weights are {values.tolist()}; expected {count} finite numbers of at least 0, not all 0")
+    return values / values.sum()
 
 
 def constructor(function: Callable[..., Agent]) -> Callable[..., Any]:
-    """A named constructor that takes :func:`one_of` in the place of any one of its arguments."""
+    """Decorate a named constructor so that any one of its arguments may be :func:`one_of`."""
     signature = inspect.signature(function)
 
     @functools.wraps(function)
     def made(*args: Any, **kwargs: Any) -> Any:
         bound = signature.bind(*args, **kwargs).arguments
         flat = {**{k: v for k, v in bound.items() if k != "others"}, **bound.get("others", {})}
-        found = [name for name, value in flat.items() if isinstance(value, OneOf)]
-        if not found:
+        names = [name for name, value in flat.items() if isinstance(value, OneOf)]
+        if not names:
             return function(*args, **kwargs)
-        if len(found) > 1:
-            raise ValueError(f"{' and '.join(found)} are both one_of: give one, or a one_of of whole agents")
-        (parameter,), choice = found, flat[found[0]]
+        if len(names) > 1:
+            raise ValueError(f"{' and '.join(names)} are both one_of: give one, or a one_of of whole agents")
+        (parameter,), choice = names, flat[names[0]]
         agents = tuple(function(**{**flat, parameter: option}) for option in choice.options)
         return Mixture(agents, choice.weights, choice.names, parameter, choice.by)
 

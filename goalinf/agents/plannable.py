@@ -1,4 +1,4 @@
-"""What the host checks before planning and after it, in the user's words."""
+"""Checks on the host before planning and after it."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from goalinf.worlds.world import label
 
 
 def check_plannable(agent: Any, world: World, reward: Reward) -> None:
-    """The parts of the agent fit the world, and an undiscounted problem without a horizon can end from everywhere.
+    """Check that the agent fits the world, and that an undiscounted problem without a horizon can end from every state.
 
     Raises
     ------
     ValueError
-        Where that is not so; the parameter or the state is named.
+        Where this does not hold; the message names the parameter or the state.
     """
     several = [
-        (one, wanted) for one in getattr(agent, "agents", [agent]) for wanted in getattr(reward, "options", [reward])
+        (option, goal) for option in getattr(agent, "agents", [agent]) for goal in getattr(reward, "options", [reward])
     ]
     if several != [(agent, reward)]:
-        for one, wanted in several:
-            check_plannable(one, world, wanted)
+        for option, goal in several:
+            check_plannable(option, world, goal)
         return
     check_shapes(reward, world)
     agent.check(world, reward)
@@ -49,12 +49,13 @@ def check_plannable(agent: Any, world: World, reward: Reward) -> None:
 
 
 def check_shapes(reward: Any, world: World) -> None:
-    """Every array of a reward fits the world, and so do the dead ends of a goal.
+    """Check that every array of a reward fits the world, and that the dead ends of a goal do.
 
     Raises
     ------
     ValueError
-        Where a shape does not fit (both shapes are said), or dead ends are those of another world (a state is named).
+        Where a shape does not fit (the message has both shapes), or dead ends belong to another world (it names a
+        state).
     """
     for option in getattr(reward, "options", ()):
         check_shapes(option, world)
@@ -75,7 +76,7 @@ def check_shapes(reward: Any, world: World) -> None:
 
 
 def check_solved(residual: Any, values: Any, precision: Precision, agent: Any, worlds: Sequence[World]) -> None:
-    """Read the residual and the size of the values (on the scale of beta times reward).
+    """Check the residual and the size of the values (on the scale of beta times reward).
 
     ``agent`` planned in ``worlds``: its beta and the discount are part of the message.
 
@@ -96,38 +97,37 @@ def check_solved(residual: Any, values: Any, precision: Precision, agent: Any, w
         wider = "precision='float64', " if precision == "float32" else ""
         raise PrecisionError(
             f"with {given}, values reach {largest:.3g} (beta times reward, summed over the future), where {precision} "
-            f"is exact to {eps * largest:.1g} only: use {wider}a smaller beta, or a smaller discount"
+            f"is accurate to {eps * largest:.1g} only: use {wider}a smaller beta, or a smaller discount"
         )
     if solved(np.asarray(residual, precision), np.asarray(values, precision)):
         return
     ended = f"with {given}, the planner ended at values of {largest:.3g} with a relative residual of {worst:.2g}: "
     if fixed:
-        raise ConvergenceError(
-            f"{ended}its fixed point was not reached: use a smaller discount, a smaller beta, or a horizon"
-        )
+        raise ConvergenceError(f"{ended}it did not converge: use a smaller discount, a smaller beta, or a horizon")
     raise ConvergenceError(
-        f"{ended}they have no finite fixed point or it was not reached; undiscounted, a soft-optimal agent needs step "
+        f"{ended}there is no finite fixed point, or it did not converge; undiscounted, a soft-optimal agent needs step "
         "costs above log(number of actions)/beta, and no agent may collect reward in a loop: use a discount below 1, "
         "a horizon, larger step costs, or a smaller beta"
     )
 
 
 def discount_of(agent: Any, world: World) -> float:
-    """The discount that an agent plans with: its own, or that of the world."""
+    """Return the discount factor that an agent plans with: its own, or that of the world."""
     return float(world.mdp.discount if agent.discount is None else agent.discount)
 
 
 def warn_of_others(policy: Any, other: Any, world: World, precision: Precision, ambiguity: Any) -> None:
-    """Warn where a search that began elsewhere ended at another policy."""
+    """Warn where a search from another start ended at another policy."""
     if not solved(other.residual, other.values).all():
         return
     difference = abs(np.exp(policy.log_probs) - np.exp(other.log_probs)).max(axis=-1)
     state = int(difference.argmax())
     if difference[state] > {"float64": 1e-6, "float32": 1e-2}[precision]:
         warnings.warn(
-            f"these choices are one of several solutions: this one was found from {ambiguity.start}; from the values "
-            f"of optimal planning another is found, in which choices differ by up to {difference[state]:.2g}, in state "
-            f"{label(world.states[state])}; with {ambiguity.way_out}, there is one",
+            f"this policy is one of several solutions: the search started from {ambiguity.start}; from the values of "
+            f"optimal planning it ends at another policy, whose action probabilities differ by up to "
+            f"{difference[state]:.2g}, in state {label(world.states[state])}; with {ambiguity.way_out}, there is one "
+            "solution",
             SeveralSolutionsWarning,
             stacklevel=5,
         )

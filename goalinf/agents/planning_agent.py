@@ -29,8 +29,8 @@ from goalinf.rewards import Reward, StateReward, ended, pinned
 from goalinf.worlds import MDP, World
 
 
-class _Told(eqx.Module):
-    """Parameters of choice rule and noise that the planner needs.
+class _ChoiceModel(eqx.Module):
+    """Parameters of choice rule and noise that the planner needs to foresee the agent's own actions.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class _Told(eqx.Module):
     beta
         Inverse temperature of every state, where beta is not the scale.
     choice
-        Choice rule, where planning is for its default policy.
+        Choice rule, where the planner needs its default policy.
     slip
         Probability of a slip that is foreseen.
     """
@@ -54,21 +54,20 @@ class PlanningAgent(Agent):
     """Agent of four parts: beliefs, planner, choice rule and noise.
 
     The named constructors (:func:`~goalinf.agents.boltzmann`, :func:`~goalinf.agents.optimistic`, …) make the usual
-    ones; any other is put together from the parts in ``goalinf.agents``. A parameter that is a NumPyro distribution
+    agents; other agents are composed of the parts in ``goalinf.agents``. A parameter that is a NumPyro distribution
     makes the agent a prior over agents.
 
     Parameters
     ----------
     beliefs : Beliefs, optional
-        MDP -> the MDP that is planned in. Default: the true one.
+        MDP -> the MDP that the agent plans in. Default: the true one.
     planner : Planner, optional
         :class:`~goalinf.planning.Problem`, and an initial guess of the values or None ->
-        :class:`~goalinf.planning.Plan`. On the host the problem may be that of several rewards. Default: optimal
-        planning.
+        :class:`~goalinf.planning.Plan`. On the host the problem may combine several rewards. Default: optimal planning.
     choice : ChoiceRule
         Q-values -> log-probabilities; holds ``beta``.
     noise : Noise, optional
-        Log-probabilities of choices -> of recorded actions. Default: none.
+        Log-probabilities of intended actions -> of recorded actions. Default: none.
     name : str
         Name in messages.
 
@@ -79,7 +78,7 @@ class PlanningAgent(Agent):
 
     Examples
     --------
-    An optimistic agent that looks three steps ahead and sometimes lapses:
+    An optimistic agent with a lookahead of three steps and lapses:
 
     >>> from goalinf.agents import Lapse, Optimism, PlanningAgent, Softmax, ValueIteration
     >>> planner = ValueIteration(depth=3, outlook=Optimism(0.5))
@@ -112,17 +111,17 @@ class PlanningAgent(Agent):
     def __check_init__(self) -> None:
         self.check_names()
         if self.beliefs.foresees and self.slip is None:
-            raise ValueError("slips are foreseen but never made: give noise=goalinf.agents.Slip(…)")
+            raise ValueError("the beliefs foresee slips, but the noise has none: give noise=goalinf.agents.Slip(…)")
         if not self.planner.uses_beta:
             return
         if self.beta is None:
             raise ValueError(
-                f"this planner foresees the agent's own choices and needs their beta, which a "
-                f"{type(self.choice).__name__} does not have: use Softmax(beta=…), or a planner with backup='hard'"
+                f"this planner foresees the agent's own actions and needs a beta, which a {type(self.choice).__name__} "
+                "does not have: use Softmax(beta=…), or a planner with backup='hard'"
             )
         if not self.choice.softmax:
             raise ValueError(
-                "this planner foresees that choices follow a softmax of beta Q, and they do not: use backup='hard'"
+                "this planner assumes that actions follow a softmax of beta Q, and they do not: use backup='hard'"
             )
         shape = self.beta.shape() if isinstance(self.beta, Distribution) else np.shape(self.beta)
         if shape and not isinstance(self.planner, ValueIteration):
@@ -140,7 +139,7 @@ class PlanningAgent(Agent):
 
     @property
     def one_policy(self) -> bool:
-        """True: the policy depends on the state and the time alone."""
+        """True: the policy depends only on the state and the time."""
         return True
 
     @property
@@ -150,7 +149,7 @@ class PlanningAgent(Agent):
 
     @property
     def beta(self) -> Any:
-        """Inverse temperature; None where choices do not depend on it."""
+        """Inverse temperature; None where the action probabilities do not depend on it."""
         return self.choice.inverse_temperature
 
     @property
@@ -189,7 +188,7 @@ class PlanningAgent(Agent):
         return self.slip if self.noise.hides_slips else None
 
     def with_planning(self, planning: PlanningAgent) -> PlanningAgent:
-        """The other planning agent."""
+        """Return the other planning agent."""
         return planning
 
     def check(self, world: World, reward: Reward) -> None:
@@ -205,7 +204,7 @@ class PlanningAgent(Agent):
         soft = isinstance(self.planner, ValueIteration) and self.planner.backup == "soft"
         divided = soft and (np.ndim(self.beta) or self.planner.outlook)
         if divided and not np.all(np.asarray(self.beta) > 0):
-            raise ValueError("beta is 0 somewhere, where soft values are infinite: give numbers above 0")
+            raise ValueError("beta is 0 in a state, where soft values are infinite: give numbers above 0")
 
     @property
     def _bending(self) -> set[str]:
@@ -215,40 +214,40 @@ class PlanningAgent(Agent):
 
     def _compensated_by_states(self, reward: StateReward) -> set[str]:
         planner, outlook = self.planner.innermost, self.planner.innermost.outlook
-        felt = outlook is not None and outlook.separable and reward.on == "departure"
+        separable = outlook is not None and outlook.separable and reward.on == "departure"
         # A lookahead of one step to leaves whose values are known does not depend on the rewards of later states.
         known = planner.leaf is not None
-        plain = (outlook is None or felt) and not (known and planner.depth == 1)
+        plain = (outlook is None or separable) and not (known and planner.depth == 1)
         family = planner.facts.state_values and self.beliefs.facts.state_values and self.choice.facts.onto is True
         if not (plain and family and self.beta is not None):
             return set()
-        owned = set(planner.parameters)
+        names = set(planner.parameters)
         if self.beliefs.foresees and self.hidden_slip is not None:
-            owned |= {"slip"}
-        if felt or known:
-            owned |= {"beta"}
-        if felt and outlook is not None:
-            owned |= set(outlook.parameters)
-        return owned
+            names |= {"slip"}
+        if separable or known:
+            names |= {"beta"}
+        if separable and outlook is not None:
+            names |= set(outlook.parameters)
+        return names
 
     # -- policies -------------------------------------------------------------------------------
 
     def policies(self, mdp: MDP, reward: Reward, *, initial: Any = None) -> Policy:
-        """Policy: beliefs, then planner, then choice rule, then noise. Traceable.
+        """Compute the policy: beliefs, then planner, then choice rule, then noise; traceable.
 
-        A planner that scales with the reward plans at beta 1; where nothing traced enters it, it does so once, on the
-        host in float64, while the program around it is being compiled.
+        A planner whose values scale with the reward plans at beta 1; where none of its inputs is traced, it plans once,
+        on the host in float64, while the surrounding program is being compiled.
         """
-        told, factor = self._told()
-        return self._act(mdp, reward, factor, _planned(self.planner, self.beliefs, told, mdp, reward, initial))
+        model, factor = self._choice_model()
+        return self._act(mdp, reward, factor, _planned(self.planner, self.beliefs, model, mdp, reward, initial))
 
     def policies_each(self, mdp: MDP, reward: Reward, initial: Any, axes: Axes) -> Policy:
-        """Policies under several conditions."""
+        """Compute the policies of several conditions."""
         several = (mdp, reward, initial)
         if on_host(self, several) and self.host_plans:
             return one_by_one(lambda mdp, reward, start: self.policies(mdp, reward, initial=start), several, axes)
-        told, factor = self._told()
-        parts = (self.planner, self.beliefs, told)
+        model, factor = self._choice_model()
+        parts = (self.planner, self.beliefs, model)
         if not on_host(parts, several):
             return over_conditions(self, several, axes)
         planned = one_by_one(partial(_planned, *parts), several, axes)
@@ -256,64 +255,64 @@ class PlanningAgent(Agent):
         return jax.vmap(act, (None, *axes[:2], None, 0))(self, mdp, reward, factor, planned)
 
     def policies_of_goals(self, mdp: MDP, rewards: Sequence[Reward]) -> Policy:
-        """Policies for several rewards in one world, planned together on the host, with a leading axis."""
+        """Compute policies for several rewards in one world, planned together on the host, with a leading axis."""
         agent, mdp, rewards = jax.device_get((self, mdp, list(rewards)))
-        told, factor = agent._told()
+        model, factor = agent._choice_model()
         unfolded = [agent.beliefs.unfold(reward) for reward in rewards]
-        told = dataclasses.replace(told, beta=agent.beliefs.unfold(told.beta))
-        problem = _informed(Problem.of_each(agent.beliefs(mdp), unfolded, told.scale), told)
+        model = dataclasses.replace(model, beta=agent.beliefs.unfold(model.beta))
+        problem = _informed(Problem.of_each(agent.beliefs(mdp), unfolded, model.scale), model)
         planned = agent.beliefs.fold(agent.planner(problem))
         acted = [agent.acts(mdp, reward, q) for reward, q in zip(rewards, factor * planned.q, strict=True)]
         log_probs, over = (np.stack(each) for each in zip(*acted, strict=True))
         return Policy(log_probs, factor * planned.values, over, planned.residual)
 
     def policies_with_errors(self, mdp: MDP, reward: Reward, errors: Any) -> Policy:
-        """Policies of a plan with these errors of Q (M, A, S), in utility, with a leading axis."""
-        told, factor = self._told()
-        planned = _planned(self.planner, self.beliefs, told, mdp, reward, None)
+        """Compute the policies of a plan with these errors of Q (M, A, S), in utility; they have a leading axis."""
+        model, factor = self._choice_model()
+        planned = _planned(self.planner, self.beliefs, model, mdp, reward, None)
 
         def wrong(error: Any) -> Policy:
-            q = jnp.asarray(planned.q) + told.scale * error
+            q = jnp.asarray(planned.q) + model.scale * error
             return self._act(mdp, reward, factor, dataclasses.replace(planned, q=q))
 
         return jax.vmap(wrong)(errors)
 
     def idle(self, mdp: MDP, reward: Reward, default: Any) -> Any:
-        """Log-probabilities of following a default policy, None for a uniform one, whatever the reward."""
+        """Return log-probabilities of a default policy (None: uniform), which do not depend on the reward."""
         agent = dataclasses.replace(self, choice=Softmax(1.0, default))
         return agent.acts(mdp, reward, jnp.zeros((mdp.n_actions, mdp.n_states)))[0]
 
     def alternative(self, mdp: MDP, reward: Reward) -> Policy | None:
-        """Policy found from the values of optimal planning rather than from zero."""
+        """Compute the policy by a search from the values of optimal planning rather than from zero."""
         planner = ValueIteration(discount=self.discount)
         best = dataclasses.replace(self, planner=planner, choice=Softmax(1.0), noise=NoNoise())
-        return self.policies(mdp, reward, initial=self._told()[0].scale * best.policies(mdp, reward).values)
+        return self.policies(mdp, reward, initial=self._choice_model()[0].scale * best.policies(mdp, reward).values)
 
     def acts(self, mdp: MDP, reward: Reward, q: Any) -> tuple[Any, Any]:
-        """Log-probabilities of the recorded actions, and states in which the episode has ended."""
+        """Return log-probabilities of the recorded actions, and states in which the episode has ended."""
         over = ended(reward, mdp)
         available = choosable(mdp, over | pinned(reward, mdp)[0])
         return self.noise(self.choice(q, available.T, ~over), available), over
 
     def recorded(self, log_probs: Any, available: Any) -> Any:
-        """Log-probabilities of the recorded actions, from those of the choices."""
+        """Return log-probabilities of the recorded actions, given log-probabilities of the intended actions."""
         return self.noise(log_probs, available)
 
     def memory(self, mdp: MDP, reward: Reward) -> None:
-        """None: there is no memory."""
+        """Return None: there is no memory."""
         return
 
-    def _told(self) -> tuple[_Told, Any]:
-        """Parameters that the planner needs, and the factor of its plan afterwards."""
+    def _choice_model(self) -> tuple[_ChoiceModel, Any]:
+        """Return the parameters that the planner needs, and the factor of its plan."""
         beta = 1.0 if self.beta is None else self.beta
         slip = self.slip if self.beliefs.foresees else None
         if not self.planner.uses_beta:
-            return _Told(1.0, slip=slip), beta
+            return _ChoiceModel(1.0, slip=slip), beta
         choice = self.choice if isinstance(self.choice, Softmax) and self.choice.default is not None else None
-        # Planning that knows beta is for beta times the reward at temperature one, unless that is not the same.
+        # A planner that needs beta plans for beta times the reward at temperature one, where this is equivalent.
         if self.planner.outlook is None and not np.ndim(beta):
-            return _Told(beta, choice=choice, slip=slip), 1.0
-        return _Told(1.0, beta, choice, slip), beta
+            return _ChoiceModel(beta, choice=choice, slip=slip), 1.0
+        return _ChoiceModel(1.0, beta, choice, slip), beta
 
     def _act(self, mdp: MDP, reward: Reward, factor: Any, planned: Plan) -> Policy:
         agent = self
@@ -324,23 +323,23 @@ class PlanningAgent(Agent):
 
 
 def over_conditions(agent: Agent, several: tuple[Any, Any, Any], axes: Axes) -> Policy:
-    """Policies under several conditions, in one compiled batch."""
+    """Compute the policies of several conditions, in one compiled batch."""
     return jax.vmap(lambda mdp, reward, start: agent.policies(mdp, reward, initial=start), axes)(*cast(several))
 
 
 def one_by_one(function: Callable, several: tuple[Any, ...], axes: Axes) -> Any:
-    """Function of every condition, its results stacked."""
+    """Evaluate a function for every condition, and stack the results."""
     pairs = list(zip(several, axes, strict=True))
     count = next(len(jax.tree.leaves(tree)[0]) for tree, axis in pairs if axis is not None)
-    found = [
+    results = [
         function(*(tree if axis is None else jax.tree.map(itemgetter(c), tree) for tree, axis in pairs))
         for c in range(count)
     ]
-    return jax.tree.map(lambda *leaves: namespace(leaves).stack(leaves), *found)
+    return jax.tree.map(lambda *leaves: namespace(leaves).stack(leaves), *results)
 
 
-def _planned(planner: Planner, beliefs: Beliefs, told: _Told, mdp: MDP, reward: Reward, initial: Any) -> Plan:
-    inputs = (planner, beliefs, told, mdp, reward, initial)
+def _planned(planner: Planner, beliefs: Beliefs, model: _ChoiceModel, mdp: MDP, reward: Reward, initial: Any) -> Plan:
+    inputs = (planner, beliefs, model, mdp, reward, initial)
     if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(inputs)):
         return _plan(*inputs)
     if jnp.result_type(float) == np.float64 and planner.numpy and beliefs.numpy and factorable(mdp):
@@ -349,21 +348,21 @@ def _planned(planner: Planner, beliefs: Beliefs, told: _Told, mdp: MDP, reward: 
         return jax.jit(_plan)(*cast(inputs))
 
 
-def _plan(planner: Planner, beliefs: Beliefs, told: _Told, mdp: MDP, reward: Reward, initial: Any) -> Plan:
-    told = dataclasses.replace(told, beta=beliefs.unfold(told.beta))
+def _plan(planner: Planner, beliefs: Beliefs, model: _ChoiceModel, mdp: MDP, reward: Reward, initial: Any) -> Plan:
+    model = dataclasses.replace(model, beta=beliefs.unfold(model.beta))
     reward, initial = beliefs.unfold(reward), beliefs.unfold(initial)
-    problem = Problem.of(beliefs(mdp), reward, told.scale, planner.outlook)
-    if told.slip is not None:
-        problem = beliefs.foresee(problem, told.slip)
-    return beliefs.fold(planner(_informed(problem, told), initial))
+    problem = Problem.of(beliefs(mdp), reward, model.scale, planner.outlook)
+    if model.slip is not None:
+        problem = beliefs.foresee(problem, model.slip)
+    return beliefs.fold(planner(_informed(problem, model), initial))
 
 
-def _informed(problem: Problem, told: _Told) -> Problem:
-    """The problem with the parameters that a planner needs to foresee the agent's own choices."""
-    if told.beta is not None:
-        beta = namespace(told.beta).broadcast_to(told.beta, problem.pinned.shape[-1:])
+def _informed(problem: Problem, model: _ChoiceModel) -> Problem:
+    """Add to the problem the parameters that a planner needs to foresee the agent's own actions."""
+    if model.beta is not None:
+        beta = namespace(model.beta).broadcast_to(model.beta, problem.pinned.shape[-1:])
         problem = dataclasses.replace(problem, beta=beta)
-    if told.choice is not None:
-        available = problem.available.reshape(-1, *problem.available.shape[-2:])[0]  # the same whatever the reward
-        problem = dataclasses.replace(problem, default=told.choice.log_default(available))
+    if model.choice is not None:
+        available = problem.available.reshape(-1, *problem.available.shape[-2:])[0]  # independent of the reward
+        problem = dataclasses.replace(problem, default=model.choice.log_default(available))
     return problem

@@ -1,16 +1,16 @@
 r"""Policy, and the records that it may carry: hidden modes and a memory.
 
-With hidden modes the agent acts in mode m by the policy :math:`\pi_m`; from step to step the mode moves by a kernel.
-Trajectories are scored exactly by summing over all paths of modes, in log space and forward in time (Baum and Petrie
-1966):
+With hidden modes the agent follows the policy :math:`\pi_m` in mode m; from step to step the mode changes by a
+transition kernel. The likelihood of a trajectory is the exact sum over all sequences of modes, in log space and forward
+in time (Baum and Petrie 1966):
 
 .. math:: \alpha_1(m) = p_1(m),\quad
     p(a_t \mid \text{past}) = \sum_m \hat\alpha_t(m)\,\pi_m(a_t \mid s_t),\quad
     \alpha_{t+1}(m') = \sum_m \hat\alpha_t(m)\,\pi_m(a_t \mid s_t)\,\mathrm{Tr}(m' \mid m, s_{t+1})
 
-A memory changes from step to step along a trajectory and adjusts the action probabilities of the next one. Scores go
-through the steps in a loop of :meth:`Memory.read` and :meth:`Memory.update` alone: the rest is computed for all steps
-at once.
+A memory changes from step to step along a trajectory and adjusts the action probabilities of the next step. The
+likelihood loops over the steps only for :meth:`Memory.read` and :meth:`Memory.update`: the rest is computed for all
+steps at once.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class Policy(eqx.Module):
     Parameters
     ----------
     log_probs : float (S, A), (T, S, A), (M, S, A) or (M, T, S, A)
-        Log-probability of each action, −inf where unavailable; in each hidden mode where the agent has such, and
-        time-indexed with a finite horizon. In a goal state it is the stationary policy of an agent that values being
-        there by zero; in a terminal state of the world nothing is chosen.
+        Log-probability of each action, −inf where unavailable; in each hidden mode where the agent has modes, and
+        time-indexed with a finite horizon. In a goal state it is the stationary policy of an agent for which the value
+        of the goal state is zero; in a terminal state of the world no action is chosen.
     values : float (S,), (T, S), (M, S) or (M, T, S)
         beta times the value that the planner assigns to a state.
     ended : bool (S,)
@@ -44,9 +44,9 @@ class Policy(eqx.Module):
     residual : float
         Relative residual of the planner's fixed point.
     modes : HiddenModes, optional
-        How the hidden mode begins and moves.
+        Initial distribution and transitions of the hidden mode.
     memory : Memory, optional
-        How earlier steps change the log-probabilities.
+        Memory by which earlier steps change the log-probabilities.
     """
 
     log_probs: Float[Array | np.ndarray, "*M S A"]
@@ -58,7 +58,7 @@ class Policy(eqx.Module):
 
     @property
     def simple(self) -> bool:
-        """True where action probabilities depend on nothing but the state and the time."""
+        """True where action probabilities depend only on the state and the time."""
         return self.modes is None and self.memory is None
 
 
@@ -80,44 +80,43 @@ class Step(eqx.Module):
 
 
 class Memory(eqx.Module):
-    """Memory of one trajectory, as parameters of its updates; what is remembered is passed from step to step."""
+    """Memory of one trajectory: parameters of its updates; the content is passed from step to step."""
 
     @abc.abstractmethod
     def start(self, log_probs: Float[Array, "*T S A"]) -> Any:
-        """Content of the memory before the first step."""
+        """Return the content of the memory before the first step."""
 
     @abc.abstractmethod
     def read(self, memory: Any, state: Int[Array, ""]) -> Any:
-        """Part of the memory that matters in a state."""
+        """Return the part of the memory that is relevant in a state."""
 
     @abc.abstractmethod
     def adjust(self, seen: Any, row: Row) -> Row:
-        """Log-probabilities of the recorded actions in a state, given those without a memory."""
+        """Return log-probabilities of the recorded actions in a state, given log-probabilities without a memory."""
 
     def signals(self, steps: Step) -> Any:
-        """Signals of the steps that do not depend on the memory, with the leading axis of the steps."""
+        """Return signals of the steps that do not depend on the memory, with the leading axis of the steps."""
         return ()
 
     @abc.abstractmethod
     def update(self, memory: Any, step: Step, signal: Any) -> Any:
-        """Content of the memory after one more step."""
+        """Return the content of the memory after one more step."""
 
 
 class HiddenModes(eqx.Module):
-    """Distribution of the mode at the first step, and its kernel.
+    """Distribution of the mode at the first step, and its transition kernel.
 
     Parameters
     ----------
     initial : float (M,) or (S, M)
         Log-probability of each mode at the first step; by first state where it depends on that.
     kernel : float (M, M) or (S, M, M), optional
-        Log-probability of each mode given the one before; by the state of arrival where it depends on that. None: the
-        mode stays.
+        Log-probability of each mode given the previous one; by the state of arrival where it depends on that. None:
+        the mode is constant.
     jump : int (S, M), optional
-        Mode that arriving in a state changes each mode to, before the kernel moves it on. It holds for the first state
-        as well.
+        Mode that replaces each mode on arrival in a state, before the kernel is applied; also in the first state.
     by_state : bool
-        True where every state has a mode of its own, drawn when it is first met, that stays: no kernel, no jump.
+        True where every state has its own mode, drawn at the first visit and constant after it: no kernel, no jump.
     """
 
     initial: Float[Array | np.ndarray, "*S M"]
@@ -131,11 +130,11 @@ class HiddenModes(eqx.Module):
         return self.kernel is None and self.jump is None
 
     def begin(self, state: Int[Array, ""]) -> Float[Array, " M"]:
-        """Log-probability of each mode in the first state."""
+        """Return the log-probability of each mode in the first state."""
         return self._jumped(self.initial[state] if self.initial.ndim == 2 else self.initial, state)
 
     def move(self, log_weights: Float[Array, " M"], state: Int[Array, ""]) -> Float[Array, " M"]:
-        """Log-weights of the modes after arriving in a state."""
+        """Return the log-weights of the modes after arrival in a state."""
         landed = self._jumped(log_weights, state)
         if self.kernel is None:
             return landed
@@ -149,6 +148,6 @@ class HiddenModes(eqx.Module):
 
 
 def _sums(terms: Any) -> Any:
-    """Log-sum-exp over the first axis, in which all terms may be minus infinity."""
+    """Compute the log-sum-exp over the first axis, in which all terms may be minus infinity."""
     some = (terms > -jnp.inf).any(axis=0)
     return jnp.where(some, log_sum_exp(jnp.where(some, terms, 0.0)), -jnp.inf)

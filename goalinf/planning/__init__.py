@@ -1,4 +1,4 @@
-"""Planning: Bellman problems, risk measures and solvers. Nothing here knows an agent."""
+"""Planning: Bellman problems, risk measures and solvers, independent of agents."""
 
 from goalinf.planning.bellman import Problem
 from goalinf.planning.facts import Facts

@@ -1,7 +1,7 @@
-"""The Bellman problem in the layout that planners sweep over, and one sweep of it.
+"""Bellman problem in the array layout of the planners, and one sweep of value iteration.
 
-Everything is on the scale of beta times the reward, at temperature one. Arrays put the state last. On the host the
-problems of several rewards in one world are one problem, whose arrays have a leading axis G.
+All quantities are on the scale of beta times the reward, at temperature one. The last axis of arrays is the state. On
+the host the problems of several rewards in one world are one problem, whose arrays have a leading axis G.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ _UNROLLED = 16
 
 
 class Outcomes(eqx.Module):
-    """The outcomes of every choice one by one, for an outlook that is not the expectation.
+    """Outcomes of every action, for a risk measure other than the expectation.
 
     Parameters
     ----------
     outlook : RiskMeasure
-        How they are put together.
+        Risk measure of the outcomes.
     reward, probability : float (A, K, S)
-        What each brings, and how likely it is.
+        Reward and probability of each outcome.
     successors, slots : int (A, K, S)
-        The state it leads to, and the place of that among the neighbors.
+        State of each outcome, and its position among the neighbors.
     """
 
     outlook: Any
@@ -48,41 +48,41 @@ class Outcomes(eqx.Module):
     slots: Int[Array | np.ndarray, "A K S"]
 
     def __call__(self, ahead: Any, discount: Any) -> Any:
-        """Q ``(A, S)`` from the values after each outcome."""
+        """Compute Q ``(A, S)`` from the values after each outcome."""
         return self.outlook(self.reward, ahead, self.probability, discount)
 
 
 class Problem(eqx.Module):
-    """What a planner solves.
+    """Bellman problem that a planner solves.
 
     Parameters
     ----------
     reward : float (A, S) or (G, A, S)
-        Expected reward of each choice, times beta.
+        Expected reward of each action, times beta.
     weights : float (A, U, S)
         Probability of each neighbor.
     neighbors : int (U, S)
         States that may follow.
     origins : int (I, S)
-        Places in the flattened ``(U, S)`` from which each state is reached; see :class:`~goalinf.worlds.MDP`.
+        Positions in the flattened ``(U, S)`` from which each state is reached; see :class:`~goalinf.worlds.MDP`.
     available : bool (A, S) or (G, A, S)
-        Choices that can be made; in pinned states all of them, so that nothing is ever undefined.
+        Available actions; in states with a fixed value and no available action, all, so that maxima are defined.
     pinned : bool (S,) or (G, S)
-        States whose value is given: dead ends, and ended states (zero).
+        States with a fixed value: dead ends, and ended states (zero).
     pins : float (S,) or (G, S)
-        Their values, times beta.
+        Fixed values, times beta.
     discount : float
         Discount factor.
     initial : float (S,)
-        Where it starts.
+        Distribution of the first state.
     outcomes : Outcomes, optional
-        What :math:`Q` is made of where that is not the expectation.
+        Outcomes and risk measure, where :math:`Q` is not the expectation.
     beta : float (S,), optional
         Inverse temperature of every state, where the reward is not on the scale of beta.
     default : float (A, S), optional
-        Log-probability of each choice under the default policy, which soft values count from.
+        Log-probability of each action under the default policy of soft values.
     present_bias : float, optional
-        What everything later is multiplied by where a choice is made, but not where it is valued.
+        Factor of all later utility in the Q-values of the choice rule, but not in the values of states.
     """
 
     reward: Float[Array | np.ndarray, "*G A S"]
@@ -101,7 +101,7 @@ class Problem(eqx.Module):
 
     @classmethod
     def of(cls, mdp: MDP, reward: rewards.Reward, beta: Any, outlook: RiskMeasure | None = None) -> Problem:
-        """The problem that this reward, times beta, poses in this MDP to an agent of this outlook (expectation)."""
+        """Make the problem of a reward, times beta, in an MDP, with a risk measure (default: the expectation)."""
         host = on_host(mdp, reward, beta)
         weights = mdp.weights()
         if not host:
@@ -118,24 +118,24 @@ class Problem(eqx.Module):
 
     @classmethod
     def of_each(cls, mdp: MDP, several: Sequence[rewards.Reward], beta: Any) -> Problem:
-        """The problems of several rewards in one world, on the host."""
+        """Make the problem of several rewards in one world, on the host."""
         posed = [_posed(mdp, reward, beta) for reward in several]
         stacked: dict[str, Any] = {name: np.stack([each[name] for each in posed]) for name in posed[0]}
         return cls(**_shared(mdp), **stacked, weights=mdp.weights())
 
     def one(self, g: int) -> Problem:
-        """One of several problems."""
-        own = {name: getattr(self, name)[g] for name in ("reward", "available", "pinned", "pins")}
-        return dataclasses.replace(self, **own)
+        """Select one of several problems."""
+        selected = {name: getattr(self, name)[g] for name in ("reward", "available", "pinned", "pins")}
+        return dataclasses.replace(self, **selected)
 
 
 def _shared(mdp: MDP) -> dict[str, Any]:
-    """What a problem takes from the world as it stands."""
+    """Return the fields of a problem that are fields of the MDP."""
     return {"neighbors": mdp.neighbors, "origins": mdp.origins, "discount": mdp.discount, "initial": mdp.initial}
 
 
 def _posed(mdp: MDP, reward: rewards.Reward, beta: Any) -> dict[str, Any]:
-    """What a reward makes of a world."""
+    """Return the fields of a problem that depend on the reward."""
     xp = namespace(mdp, reward, beta)
     ended = rewards.ended(reward, mdp)
     dead, dead_value = rewards.pinned(reward, mdp)
@@ -149,12 +149,12 @@ def _posed(mdp: MDP, reward: rewards.Reward, beta: Any) -> dict[str, Any]:
 
 
 def choosable(mdp: MDP, pinned: Bool[Array | np.ndarray, " S"]) -> Bool[Array | np.ndarray, "S A"]:
-    """Available actions; all of them in a state whose value is given and that offers none."""
+    """Return the available actions; all of them in a state with a fixed value and no available action."""
     return mdp.available | (pinned & ~mdp.available.any(1))[:, None]
 
 
 def action_values(problem: Problem, values: Float[Array | np.ndarray, "*G S"]) -> Float[Array | np.ndarray, "*G A S"]:
-    r""":math:`Q(s,a) = r(s,a) + \gamma \sum_t P(t \mid s,a) V(t)`, or what the outlook makes of the outcomes."""
+    r"""Compute :math:`Q(s,a) = r(s,a) + \gamma \sum_t P(t \mid s,a) V(t)`, or the risk measure of the outcomes."""
     if problem.outcomes is not None:
         return problem.outcomes(jnp.asarray(values)[problem.outcomes.successors], problem.discount)
     weights, neighbors = problem.weights, problem.neighbors
@@ -166,12 +166,12 @@ def action_values(problem: Problem, values: Float[Array | np.ndarray, "*G S"]) -
 
 
 def biased_values(problem: Problem, q: Any) -> Any:
-    """The Q-values by which a choice is made: everything later times the present bias, where there is one."""
+    """Return the Q-values of the choice rule: all later utility is multiplied by the present bias, where given."""
     return q if problem.present_bias is None else problem.reward + problem.present_bias * (q - problem.reward)
 
 
 def passed_on(problem: Problem, values: Float[Array, " S"], shares: Float[Array, "A S"]) -> Float[Array, "U S"]:
-    r"""Derivative of the backed-up values with respect to those of every neighbor.
+    r"""Compute the derivative of the backed-up values with respect to the value of every neighbor.
 
     ``shares`` are the derivatives of a state's value with respect to its Q-values (see :func:`backup`).
     """
@@ -181,20 +181,20 @@ def passed_on(problem: Problem, values: Float[Array, " S"], shares: Float[Array,
     slopes = jax.grad(lambda ahead: outcomes(ahead, problem.discount).sum())(values[outcomes.successors])
     slopes = shares[:, None] * slopes
     count = len(problem.neighbors)
-    if count <= _UNROLLED:  # faster than scattering
+    if count <= _UNROLLED:  # faster than a scatter
         return jnp.stack([jnp.where(outcomes.slots == u, slopes, 0.0).sum(axis=(0, 1)) for u in range(count)])
     return jnp.zeros_like(problem.weights[0]).at[outcomes.slots, jnp.arange(values.size)].add(slopes)
 
 
 def add_up(term: Callable[[Any], Any], count: int) -> Any:
-    """Sum of ``term(0)`` … ``term(count - 1)``, written out where they are few: that compiles to far faster code."""
+    """Sum ``term(0)`` … ``term(count - 1)``, unrolled where there are few: this compiles to much faster code."""
     if count <= _UNROLLED:
         return reduce(operator.add, map(term, range(count)))
     return lax.fori_loop(1, count, lambda index, total: total + term(index), term(0))
 
 
 def log_sum_exp(x: Any, axis: int = 0) -> Any:
-    """Logarithm of a sum of exponentials, on the host or in compiled code; not all of the terms are minus infinity."""
+    """Compute log-sum-exp, on the host or in compiled code; not all of the terms are minus infinity."""
     if not on_host(x):
         return jax.nn.logsumexp(x, axis=axis)
     highest = x.max(axis=axis, keepdims=True)
@@ -202,9 +202,9 @@ def log_sum_exp(x: Any, axis: int = 0) -> Any:
 
 
 def _greedy(q: Any) -> Any:
-    """Uniform over the actions of highest value, (A, S).
+    """Return the uniform distribution over the actions of highest value, (A, S).
 
-    Compiled code may compute Q twice and round it in two ways, so that a maximum need not be equal to any entry.
+    Compiled code may compute Q twice with different rounding, so that a maximum need not be equal to any entry.
     """
     xp = namespace(q)
     first = xp.arange(q.shape[-2])[:, None] == q.argmax(axis=-2)[..., None, :]
@@ -214,7 +214,7 @@ def _greedy(q: Any) -> Any:
 
 @jax.custom_jvp
 def highest(q: Any) -> Any:
-    """The maximum over actions, whose derivative is the mean over the maximizers: JAX's own compares for equality."""
+    """Compute the maximum over actions, with the mean over the maximizers as derivative (JAX tests for equality)."""
     return q.max(axis=-2)
 
 
@@ -225,11 +225,11 @@ def _highest_jvp(primals: Any, tangents: Any) -> Any:
 
 
 def backup(problem: Problem, values: Float[Array | np.ndarray, "*G S"], kind: Backup) -> tuple[Any, Any]:
-    """Values backed up once, and their derivatives with respect to the Q-values of each state.
+    """Apply one backup to the values; also return its derivatives with respect to the Q-values of each state.
 
-    Soft: log-sum-exp, and the softmax of Q. Hard: maximum, and uniform over the maximizers. In both the derivatives are
-    the policy that the backup follows. Mean: what the softmax of Q collects; it is not monotone, and its derivatives
-    need not be probabilities. Pinned states keep their value, and a row of zeros in the derivatives.
+    Soft: log-sum-exp, and the softmax of Q. Hard: maximum, and uniform over the maximizers. In both cases the
+    derivatives are the policy of the backup. Mean: expectation of Q under its softmax; it is not monotone, and its
+    derivatives need not be probabilities. States with a fixed value keep it, with derivatives of zero.
     """
     xp = namespace(problem.reward, values)
     q = action_values(problem, values)

@@ -16,23 +16,23 @@ class Facts:
     Parameters
     ----------
     breaks : tuple of {"constant", "potential", "redistribution"}, optional
-        Changes of the reward that change the policy of an agent with this part although they leave that of a Boltzmann
-        agent as it is, in worlds where no episode ends: :math:`R + c`; :math:`R + \gamma\Phi(s') - \Phi(s)` with the
-        agent's own discount; another R with the same :math:`\sum_t P\,R`.
+        Changes of the reward that change the policy of an agent with this part but not the policy of a Boltzmann
+        agent, in worlds where no episode ends: :math:`R + c`; :math:`R + \gamma\Phi(s') - \Phi(s)` with the agent's own
+        discount; another R with the same :math:`\sum_t P\,R`.
     onto : bool, optional
         True where every policy of full support is the policy of some reward r(s, a).
     saturated : bool, optional
-        True where rewards r(s, a) move the policy in every direction, so that a reward exists that compensates for
+        True where rewards r(s, a) change the policy in every direction, so that a reward exists that compensates for
         another value of any other parameter.
     scales : bool, optional
-        True where beta and the reward matter only as their product.
+        True where the policy depends on beta and the reward only through their product.
     ignores_reward : bool
         True where the policy does not depend on the reward.
     learns : bool
         True where values are learned from the rewards of a trajectory.
     state_values : bool
-        True where an agent with this part can follow a softmax of P u for every u (S,), and nothing else, when its
-        reward is a reward of states.
+        True where the policies of an agent with this part under state rewards are exactly the softmaxes of P u, for
+        all u (S,).
     """
 
     breaks: tuple[Invariance, ...] | None = None

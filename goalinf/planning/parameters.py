@@ -1,4 +1,4 @@
-"""Part: what beliefs, planners, choice rules and executions have in common."""
+"""Part: common base of beliefs, planners, choice rules and noise."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ INFINITY = float("inf")
 SHARE = (0.0, 1.0)
 Ranges = dict[str, tuple[float, float]]
 _ARRAYS = ("beta", "default", "leaf")  # the parameters that may be more than one number
-_BESIDE = 1e-5  # so far outside its range nothing of a prior may lie
+_BESIDE = 1e-5  # distance outside the range at which a prior must have no support
 
 
 class Part(eqx.Module):
     """Part of an agent.
 
     ``parameters`` are the fields that may carry a prior, with their smallest and largest value. A name belongs to
-    exactly one part, so that it says what it is wherever the part stands. ``known`` are other fields of numbers.
+    exactly one part, so that it identifies the parameter in every agent. ``known`` are other numeric fields.
     """
 
     parameters: ClassVar[Ranges] = {}
@@ -50,15 +50,15 @@ class Part(eqx.Module):
                 raise ValueError(f"{name} is None; expected a number in {interval(low, high)}, or a prior")
 
     def check(self, world: Any, reward: Any) -> None:
-        """Refuse a world or a reward that the part does not fit, before anything is planned."""
+        """Refuse a world or a reward that the part does not fit, before planning."""
 
     def confounded(self, reward: Any, *, ends: bool) -> dict[str, str]:
-        """Parameters that are unidentified for a reason of this part's own: name -> reason."""
+        """Return parameters that are unidentified for a reason specific to this part: name -> reason."""
         return {}
 
 
 def part_of_kind(name: str, part: object, kind: type[_Kind]) -> _Kind:
-    """The part, if it is of this kind.
+    """Return the part if it is of this kind; refuse any other.
 
     Raises
     ------
@@ -72,12 +72,12 @@ def part_of_kind(name: str, part: object, kind: type[_Kind]) -> _Kind:
 
 
 def check_parameter(name: str, value: Any, low: float, high: float) -> Any:
-    """A number (or array) within its range as a host array; a prior within it, a traced value or None as it is.
+    """Return a number (or array) within its range as a host array; a prior, a traced value or None unchanged.
 
     Raises
     ------
     ValueError
-        Where it is no number, several, or outside; or where a prior reaches beyond.
+        Where it is no number, several numbers, or outside the range; or where a prior has support outside.
     """
     if isinstance(value, Distribution):
         _check_support(name, value, low, high)
@@ -94,7 +94,7 @@ def check_parameter(name: str, value: Any, low: float, high: float) -> Any:
 def _check_numbers(name: str, value: Any, low: float, high: float) -> np.ndarray:
     try:
         array = np.asarray(value)
-    except ValueError:  # a list of lists that are not alike
+    except ValueError:  # a ragged list of lists
         array = np.asarray(None)
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name} is {value!r}; expected a number in {interval(low, high)}, or a prior")
@@ -107,29 +107,29 @@ def _check_numbers(name: str, value: Any, low: float, high: float) -> np.ndarray
 
 
 def _check_support(name: str, prior: Distribution, low: float, high: float) -> None:
-    """Refuse a prior that gives weight to values outside the range: no posterior could mean anything there."""
+    """Refuse a prior with support outside the range, where the model is not defined."""
     entry = entry_prior(prior)
     if isinstance(entry, Delta):
-        raise ValueError(f"the prior of {name} is a Delta, which is a known value: give the number in its place")
+        raise ValueError(f"the prior of {name} is a Delta, which is a known value: give the number instead")
     limits = getattr(entry.support, "lower_bound", low), getattr(entry.support, "upper_bound", high)
     outside = np.any(np.asarray(limits[0]) < low - _BESIDE) or np.any(np.asarray(limits[1]) > high + _BESIDE)
     for bound, beside in ((low, low - _BESIDE), (high, high + _BESIDE)):
         if outside or (np.isfinite(bound) and np.any(prior.support(np.full(prior.shape(), beside)))):
             raise ValueError(
-                f"the prior of {name}, {type(prior).__name__}, reaches beyond {interval(low, high)}: take one with "
-                "such a support, as numpyro.distributions.Beta and LogNormal have, or a TruncatedNormal"
+                f"the prior of {name}, {type(prior).__name__}, has support outside {interval(low, high)}: use a prior "
+                "with support in this range, such as numpyro.distributions.Beta, LogNormal or TruncatedNormal"
             )
 
 
 def entry_prior(prior: Distribution) -> Distribution:
-    """The distribution inside its expansions and declarations of independence."""
+    """Return the distribution inside its expansions and declarations of independence."""
     while isinstance(prior, (Independent, ExpandedDistribution)):
         prior = prior.base_dist
     return prior
 
 
 def interval(low: float, high: float) -> str:
-    """The range in words; the ends of open ones are just beside a round number."""
+    """Format a range; the limits of open intervals are stored as numbers next to a round number."""
     left = "(0" if 0 < low < 1e-6 else f"[{low:g}"
     right = "1)" if 1 - 1e-6 < high < 1 else f"{high:g}]"
     return f"{left}, {right}"
@@ -142,7 +142,7 @@ def check_shape(name: str, value: Any, expected: tuple[int, ...], axes: str) -> 
 
 
 def check_policy(name: str, policy: Any, world: Any, over: Any) -> None:
-    """Refuse a policy, (A,) or (S, A), that does not fit the world or leaves nothing to do somewhere."""
+    """Refuse a policy, (A,) or (S, A), that does not fit the world or allows no available action in a state."""
     n_states, n_actions = world.n_states, world.n_actions
     if np.shape(policy) != (n_actions,):
         check_shape(name, policy, (n_states, n_actions), "state, action; or (action,)")
@@ -160,7 +160,7 @@ def check_dead_ends(whose: str, goal: np.ndarray, dead: np.ndarray, world: World
         here, there = ("is", "is not") if lost[wrong[0]] else ("is not", "is")
         more = f" ({wrong.size} such states)" if wrong.size > 1 else ""
         raise ValueError(
-            f"the dead ends of {whose} are those of another world: state {label(world.states[wrong[0]])} {here} a dead "
+            f"the dead ends of {whose} belong to another world: state {label(world.states[wrong[0]])} {here} a dead "
             f"end in this world and {there} one of them{more}. Make goals from the world that they are used in, "
             "gi.goals(world, …), and give a mapping from context to reward where there are several worlds"
         )

@@ -1,8 +1,8 @@
-r"""RiskMeasures: how an agent puts the outcomes of a choice together.
+r"""Risk measures: functionals of the outcomes of an action.
 
-An outlook makes Q-values of what each outcome of a choice brings, :math:`R(s,a,t)` now and :math:`V(t)` later.
-The rational one is the expectation :math:`\sum_t P(t \mid s,a)\,[R + \gamma V(t)]`; every other is a bias in this one
-slot of the Bellman update. All are in units of utility: these agents plan without beta.
+A risk measure maps the outcomes of an action, :math:`R(s,a,t)` now and :math:`V(t)` later, to a Q-value. The rational
+case is the expectation :math:`\sum_t P(t \mid s,a)\,[R + \gamma V(t)]`; every other one is a bias in this part of the
+Bellman update. All are in units of utility: these agents plan without beta.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class RiskMeasure(Part):
     """Functional of the outcomes of an action ``(A, K, S)`` that gives Q ``(A, S)``.
 
     Called with the reward of each outcome, the value after it, its probability, and the discount factor. Outcomes of
-    probability zero count for nothing.
+    probability zero have no effect.
     """
 
-    discounts: ClassVar[bool] = True  # the discount factor plays a part
+    discounts: ClassVar[bool] = True  # the discount factor has an effect
 
     @property
     def separable(self) -> bool:
@@ -37,25 +37,25 @@ class RiskMeasure(Part):
 
 
 class Expectation(RiskMeasure):
-    r""":math:`Q = \sum_t P\,(R + \gamma V)`: the outlook of a rational agent."""
+    r"""Expectation, :math:`Q = \sum_t P\,(R + \gamma V)`, of a rational agent."""
 
     facts: ClassVar[Facts] = REGULAR
 
     def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
-        """Q of every choice."""
+        """Compute Q of every action."""
         return jnp.sum(probability * (reward + discount * ahead), axis=1)
 
 
 class EntropicRisk(RiskMeasure):
-    r"""Exponential utility, nested (Howard and Matheson 1972).
+    r"""Entropic risk measure, nested exponential utility (Howard and Matheson 1972).
 
     .. math:: Q = \tfrac1\theta \log \sum_t P\,e^{\theta (R + \gamma V)}
 
     Parameters
     ----------
     risk : float or Distribution
-        :math:`\theta` in 1/utility. Below zero: averse; 0: the expectation; above: seeking; towards ±infinity: the
-        best or worst possible outcome.
+        :math:`\theta` in 1/utility. Below zero: risk-averse; 0: the expectation; above: risk-seeking; towards
+        ±infinity: the best or worst possible outcome.
     """
 
     risk: Any
@@ -63,12 +63,12 @@ class EntropicRisk(RiskMeasure):
     parameters: ClassVar[Ranges] = {"risk": (-INFINITY, INFINITY)}
 
     def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
-        """Q of every choice."""
+        """Compute Q of every action."""
         outcome = reward + discount * ahead
         mean = jnp.sum(probability * outcome, axis=1)
         spread = jnp.where(probability > 0, outcome - mean[:, None], 0.0)
         theta = jnp.asarray(self.risk)
-        # Where all outcomes are within so few nats, the cumulants are exact, and the quotient is not.
+        # Where all outcomes are within a small number of nats, the cumulants are accurate, and the quotient is not.
         nats = lax.stop_gradient(jnp.abs(theta * spread).max(axis=1))
         small = nats < jnp.finfo(mean.dtype).eps ** 0.25
         safe = jnp.where(small, 1.0, theta)
@@ -83,7 +83,7 @@ class CVaR(RiskMeasure):
 
     .. math:: Q = \tfrac1\alpha \int_0^\alpha F^{-1}(u)\,du,\quad F \text{ the distribution of } R + \gamma V
 
-    (Majumdar et al. 2017). The static measure over whole returns is time-inconsistent and no such agent.
+    (Majumdar et al. 2017). The static measure over whole returns is time-inconsistent and not covered.
 
     Parameters
     ----------
@@ -96,14 +96,14 @@ class CVaR(RiskMeasure):
     parameters: ClassVar[Ranges] = {"tail": (1e-9, 1.0)}
 
     def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
-        """Q of every choice."""
+        """Compute Q of every action."""
         outcome, mass = lax.sort((reward + discount * ahead, probability), dimension=1)
         share = jnp.clip(self.tail - (jnp.cumsum(mass, axis=1) - mass), 0.0, mass) / self.tail
         return jnp.sum(share * outcome, axis=1)
 
 
 class Optimism(RiskMeasure):
-    r"""Better outcomes seem more likely than they are (Chan, Critch and Dragan 2021).
+    r"""Optimism: the probabilities of better outcomes are overestimated (Chan, Critch and Dragan 2021).
 
     .. math:: T(t) \propto P\,e^{w (R + \gamma V)},\quad Q = \sum_t T\,(R + \gamma V)
 
@@ -120,21 +120,21 @@ class Optimism(RiskMeasure):
     parameters: ClassVar[Ranges] = {"optimism": (-INFINITY, INFINITY)}
 
     def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
-        """Q of every choice."""
+        """Compute Q of every action."""
         outcome = reward + discount * ahead
         possible = probability > 0
         tilt = jnp.where(possible, self.optimism * outcome, -jnp.inf)
-        # The same number everywhere changes nothing, and derivatives of a maximum do not survive being compiled twice.
+        # A constant has no effect; the maximum is not differentiated, because compiled code may round it in two ways.
         tilted = probability * jnp.exp(tilt - lax.stop_gradient(tilt.max(axis=1, keepdims=True)))
         return jnp.sum(tilted * outcome, axis=1) / tilted.sum(axis=1)
 
 
 class Extremal(RiskMeasure):
-    r"""What counts is the best moment of an outcome (Chan, Critch and Dragan 2021): peak-end, duration neglected.
+    r"""Peak-end rule: value of the best step of an outcome, regardless of duration (Chan, Critch and Dragan 2021).
 
     .. math:: Q = \sum_t P \max\{R,\ (1 - a) R + a V(t)\}
 
-    The discount of the world plays no part: :math:`a` does what it does.
+    The discount of the world has no effect: :math:`a` replaces it.
 
     Parameters
     ----------
@@ -148,20 +148,20 @@ class Extremal(RiskMeasure):
     parameters: ClassVar[Ranges] = {"peak": (0.0, 1.0 - 1e-9)}
 
     def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
-        """Q of every choice."""
+        """Compute Q of every action."""
         return jnp.sum(probability * (reward + self.peak * jnp.maximum(ahead - reward, 0.0)), axis=1)
 
 
 class Prospect(RiskMeasure):
-    r"""Losses weigh more than gains, and both less the larger they are (Kahneman and Tversky 1979; Chan et al. 2021).
+    r"""Prospect theory: loss aversion and diminishing sensitivity (Kahneman and Tversky 1979; Chan et al. 2021).
 
     .. math:: Q = \sum_t P\,[u(R) + \gamma V(t)],\quad
         u(x) = x^a \text{ for gains},\ -\lambda |x|^a \text{ for losses}
 
     The reference point is zero, so that a constant added to all rewards changes behavior.
 
-    With a weighting c, outcomes :math:`x = u(R) + \gamma V` count by decision weights of their rank, gains from the
-    best on and losses from the worst on (cumulative prospect theory, Tversky and Kahneman 1992):
+    With a weighting c, outcomes :math:`x = u(R) + \gamma V` have rank-dependent decision weights, cumulated from the
+    best outcome for gains and from the worst for losses (cumulative prospect theory, Tversky and Kahneman 1992):
 
     .. math:: Q = \sum_{x \ge 0} [w(P(X \ge x)) - w(P(X > x))]\,x + \sum_{x < 0} [w(P(X \le x)) - w(P(X < x))]\,x,\quad
         w(p) = \frac{p^c}{(p^c + (1-p)^c)^{1/c}}
@@ -171,7 +171,7 @@ class Prospect(RiskMeasure):
     loss_aversion : float or Distribution
         :math:`\lambda`, at least 0; the usual estimate is 2.25.
     exponent : float, Distribution or None
-        :math:`a`, above 0; the usual estimate is 0.88. None: :math:`\log(1 + |x|)` in the place of :math:`|x|^a`.
+        :math:`a`, above 0; the usual estimate is 0.88. None: :math:`\log(1 + |x|)` instead of :math:`|x|^a`.
     weighting : float, Distribution or None
         :math:`c`, from 0.28, below which w is not monotone, to 1, where weights are probabilities; the usual estimate
         is 0.61 to 0.69. None: probabilities.
@@ -193,13 +193,13 @@ class Prospect(RiskMeasure):
         return self.weighting is None
 
     def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
-        """Q of every choice."""
+        """Compute Q of every action."""
         size = jnp.abs(reward)
         if self.exponent is None:
-            felt = jnp.log1p(size)
-        else:  # where nothing is lost or gained, the derivative is taken to be one: it is zero or infinite there
-            felt = size * jnp.where(size > 0, size, 1.0) ** (self.exponent - 1.0)
-        outcome = jnp.where(reward < 0, -self.loss_aversion * felt, felt) + discount * ahead
+            utility = jnp.log1p(size)
+        else:  # for a reward of zero the derivative is set to one: it is zero or infinite there
+            utility = size * jnp.where(size > 0, size, 1.0) ** (self.exponent - 1.0)
+        outcome = jnp.where(reward < 0, -self.loss_aversion * utility, utility) + discount * ahead
         if self.weighting is None:
             return jnp.sum(probability * outcome, axis=1)
         # Sums from both ends: a small probability is not the difference of two large ones.
@@ -212,18 +212,18 @@ class Prospect(RiskMeasure):
         return jnp.sum(jnp.where(outcome < 0, loss, gain) * outcome, axis=1)
 
     def _weight(self, probability: Any, other: Any) -> Any:
-        """w(p) of a probability and that of everything else."""
+        """Compute w(p), given a probability and the probability of all other outcomes."""
         c = self.weighting
         power, rest = (jnp.where(p > 0, jnp.where(p > 0, p, 1.0) ** c, 0.0) for p in (probability, other))
         return power / (power + rest) ** (1.0 / c)
 
 
 class HyperbolicBellman(RiskMeasure):
-    r"""A Bellman update with a hyperbola in it (Alexander and Brown 2010; Chan, Critch and Dragan 2021).
+    r"""Hyperbolic Bellman update (Alexander and Brown 2010; Chan, Critch and Dragan 2021).
 
     .. math:: Q = \sum_t P\,\frac{R + \gamma V(t)}{1 + k V(t)}
 
-    It is not about delays (that is :func:`~goalinf.agents.hyperbolic`) and needs :math:`1 + k V > 0`.
+    It requires :math:`1 + k V > 0`. It does not discount delays; see :func:`~goalinf.agents.hyperbolic` for that.
 
     Parameters
     ----------
@@ -236,6 +236,6 @@ class HyperbolicBellman(RiskMeasure):
     parameters: ClassVar[Ranges] = {"curvature": (0.0, INFINITY)}
 
     def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
-        """Q of every choice; not a number where :math:`1 + kV` is not above zero."""
+        """Compute Q of every action; not a number where :math:`1 + kV` is not above zero."""
         scale = jnp.where(probability > 0, 1.0 + self.curvature * ahead, 1.0)
         return jnp.sum(probability * (reward + discount * ahead) / jnp.where(scale > 0, scale, jnp.nan), axis=1)

@@ -39,28 +39,28 @@ class Plan(eqx.Module):
 def residual(
     problem: Problem, values: Float[Array | np.ndarray, "*G S"], kind: Backup
 ) -> Float[Array | np.ndarray, "*G"]:
-    r"""How far the values are from a fixed point: :math:`\max|T(V) - V| / (1 + \max|V|)`; no derivative."""
+    r"""Compute the relative residual of a fixed point, :math:`\max|T(V) - V| / (1 + \max|V|)`, without derivative."""
     if not on_host(problem.reward, values):
         problem, values = lax.stop_gradient((problem, values))
-    found = size(backup(problem, values, kind)[0] - values) / (1.0 + size(values))
-    return np.asarray(found) if isinstance(found, float) else found
+    relative = size(backup(problem, values, kind)[0] - values) / (1.0 + size(values))
+    return np.asarray(relative) if isinstance(relative, float) else relative
 
 
 def tolerance(dtype: jnp.dtype) -> float:
-    """Residual that counts as solved: 64 units of rounding."""
+    """Return the residual at which a problem counts as solved: 64 units of rounding."""
     return 64 * float(jnp.finfo(dtype).eps)
 
 
 def size(x: Any) -> Any:
-    """Largest absolute value along the last axis."""
+    """Return the largest absolute value along the last axis."""
     return abs(x).max(axis=-1)
 
 
 def solved(residual: Any, values: Any) -> Any:
-    """Whether every fixed point was reached; traceable.
+    """Return True where every fixed point was reached; traceable.
 
-    The relative residual has to be within a thousand times the tolerance the solver aims at. Where values run away
-    because there is no fixed point, it shrinks as they grow: the residual itself has to be small as well.
+    The relative residual has to be within a thousand times the tolerance of the solver. Where values diverge because
+    there is no fixed point, the relative residual decreases as they grow: the absolute residual has to be small, too.
     """
     worst = residual.max()
     error = worst * (1.0 + abs(values).max())
@@ -68,5 +68,5 @@ def solved(residual: Any, values: Any) -> Any:
 
 
 def _error_allowed(dtype: Any) -> float:
-    # float32 rounds values of a few thousand by more than float64's share: there the relative residual decides.
+    # In float32 the rounding of values of a few thousand exceeds the limit of float64: the relative residual decides.
     return LOG_PROB_ERROR if np.dtype(dtype) == np.float64 else 0.1

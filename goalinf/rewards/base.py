@@ -1,4 +1,4 @@
-"""What every reward answers, and what may stand in its fields."""
+"""Reward: the interface of all rewards, and checks of their fields."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Leaf = Any  # an array, or a NumPyro distribution over one
 
 
 class Reward(eqx.Module):
-    """What every reward answers.
+    """Map from an MDP to rewards of transitions; abstract.
 
     A reward may also declare ``ends(mdp) -> bool (S,)``, the states in which the episode ends under it, and
     ``pinned(mdp) -> (bool (S,), value)``, states whose value is fixed and need not be zero (dead ends).
@@ -31,7 +31,7 @@ class Reward(eqx.Module):
 
     @abc.abstractmethod
     def __call__(self, mdp: MDP) -> Float[Array | np.ndarray, ...]:
-        """Values broadcastable to ``(S, A, K)``, aligned with ``mdp.successors``."""
+        """Return values broadcastable to ``(S, A, K)``, aligned with ``mdp.successors``."""
 
     @property
     @abc.abstractmethod
@@ -56,38 +56,38 @@ class Reward(eqx.Module):
 
 
 def ended(reward: Reward, mdp: MDP) -> Bool[Array | np.ndarray, " S"]:
-    """Where nothing more happens: the terminal states, and those in which this reward ends the episode."""
-    # Asked of the class: Equinox makes a record of a bound method, which takes longer than what is computed.
+    """Return the states in which the episode has ended: terminal states, and states in which this reward ends it."""
+    # Read from the class: Equinox makes a record of a bound method, which takes longer than the computation.
     ends = getattr(type(reward), "ends", None)
     return mdp.terminal if ends is None else mdp.terminal | ends(reward, mdp)
 
 
 def pinned(reward: Reward, mdp: MDP) -> tuple[Bool[Array | np.ndarray, " S"], Float[Array | np.ndarray, ""]]:
-    """States whose value the reward fixes (dead ends), and that value; ended states that are not among them have 0."""
+    """Return the states whose value the reward fixes (dead ends), and that value; other ended states have value 0."""
     pins = getattr(type(reward), "pinned", None)
     return (np.zeros(mdp.n_states, bool), np.zeros(())) if pins is None else pins(reward, mdp)
 
 
 def base_of(reward: Any) -> Any:
-    """Reward that holds the parameters: the base of a shaped reward, or the reward itself."""
+    """Return the reward that holds the parameters: the base of a shaped reward, or the reward itself."""
     return reward.unshaped if isinstance(reward, Reward) else reward
 
 
 def reward_parameters(reward: Reward) -> tuple[str, ...]:
-    """Names of a reward's parameters, as in a fit: ``("reward.values",)``."""
+    """Return the names of a reward's parameters, as in a fit: ``("reward.values",)``."""
     return tuple(f"reward.{name}" for name in base_of(reward).parameters)
 
 
 def leaf(value: Leaf, what: str, by_name: str | None = None) -> Leaf:
-    """A distribution as it is; numbers as a host array in float64; traced values untouched.
+    """Return a distribution or traced values unchanged, and numbers as a host array in float64.
 
-    Numbers with labels are refused: a reward holds numbers in the order of its world, and does not know the world.
-    ``by_name`` says how to match them.
+    Numbers with labels are refused: a reward holds numbers in the order of its world, and does not contain the world.
+    ``by_name`` is the advice on how to match them.
     """
     if isinstance(value, (pd.Series, pd.DataFrame, xr.DataArray)):
         way = f"match them by name with {by_name}, or " if by_name else ""
         raise TypeError(
-            f"{what} is a {type(value).__name__}, whose labels a reward cannot match with a world: {way}put it in the "
+            f"{what} is a {type(value).__name__}, whose labels a reward cannot match with a world: {way}sort it in the "
             "order of the world (world.states, world.actions) and give its numbers, .values"
         )
     if isinstance(value, (Distribution, jax.core.Tracer, jax.ShapeDtypeStruct)):
@@ -117,7 +117,7 @@ def _check_finite(array: np.ndarray, what: str) -> None:
     number = array[tuple(wrong)]
     where = f"entry {wrong.tolist()} is {number}" if array.ndim else f"found {number}"
     remedy = (
-        "; to forbid an action take it out of the world (available= of gi.from_arrays), not into the reward"
+        "; to forbid an action, make it unavailable in the world (available= of gi.from_arrays)"
         if number == -np.inf
         else ""
     )
@@ -132,7 +132,7 @@ _BY_AXES = {
 
 
 def check_reward(what: str, value: Any) -> None:
-    """Refuse what is not a reward; of arrays, name the class that holds such."""
+    """Refuse a value that is not a reward; for an array, name the class that holds it."""
     if isinstance(value, Reward):
         return
     if value is None or isinstance(value, (str, type)):
@@ -146,12 +146,12 @@ def check_reward(what: str, value: Any) -> None:
         )
     try:
         shape = np.shape(value)
-    except ValueError:  # lists that are not alike
+    except ValueError:  # ragged lists
         shape = ()
     if not shape:
         check_kind(what, value, Reward, "a reward, such as gi.StateReward")
     known = _BY_AXES.get(len(shape), "a reward, such as gi.StateReward")
     raise TypeError(
-        f"{what} is a {type(value).__name__} of shape {shape}; expected a reward: numbers do not say when they are "
-        f"collected. Make one of them, {known}"
+        f"{what} is a {type(value).__name__} of shape {shape}; expected a reward, which also defines when the numbers "
+        f"are collected: {known}"
     )

@@ -1,4 +1,4 @@
-"""A reward as a short text that is the same for the same values."""
+"""Hash of a reward, equal for equal values."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from goalinf.rewards.base import Reward, ended, pinned
 from goalinf.rewards.several import Alternatives
 from goalinf.worlds import MDP
 
-_DIGITS = 9  # beyond which sums of features may differ from one machine to another
+_DIGITS = 9  # further digits of sums of features may differ between machines
 
 
 def digest(reward: Reward, mdp: MDP) -> str:
-    """Hash of a known reward: its values wherever something can be collected, its ends and its fixed values.
+    """Compute the hash of a known reward: values of possible transitions, ended states, and fixed values.
 
     Rewards of different classes with equal values have equal digests.
 
     Parameters
     ----------
     reward : Reward
-        Known, without priors.
+        Reward without priors.
     mdp : MDP
-        The problem it belongs to.
+        MDP of the reward.
 
     Returns
     -------
@@ -39,15 +39,15 @@ def digest(reward: Reward, mdp: MDP) -> str:
     >>> digest(one, hall.mdp) == digest(other, hall.mdp)
     True
     """
-    found = hashlib.blake2b(digest_size=16)
+    state = hashlib.blake2b(digest_size=16)
     if isinstance(reward, Alternatives):
-        found.update("".join(digest(option, mdp) for option in reward.options).encode())
-        found.update(np.round(np.asarray(reward.weights, float), _DIGITS).tobytes())
-        return found.hexdigest()
+        state.update("".join(digest(option, mdp) for option in reward.options).encode())
+        state.update(np.round(np.asarray(reward.weights, float), _DIGITS).tobytes())
+        return state.hexdigest()
     with computing_in("float64"):
         values = np.broadcast_to(np.asarray(reward(mdp), float), np.shape(mdp.probabilities))
         ends, (fixed, value) = np.asarray(ended(reward, mdp)), pinned(reward, mdp)
     possible = np.asarray(mdp.available)[:, :, None] & (np.asarray(mdp.probabilities) > 0) & ~ends[:, None, None]
-    found.update(np.round(np.where(possible, values, 0.0), _DIGITS).tobytes() + ends.tobytes())
-    found.update(np.asarray(fixed).tobytes() + np.asarray(value, float).tobytes())
-    return found.hexdigest()
+    state.update(np.round(np.where(possible, values, 0.0), _DIGITS).tobytes() + ends.tobytes())
+    state.update(np.asarray(fixed).tobytes() + np.asarray(value, float).tobytes())
+    return state.hexdigest()

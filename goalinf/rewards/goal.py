@@ -1,4 +1,4 @@
-"""Goals: places to reach, at a cost for every step."""
+"""Goals: states to reach, at a cost for every step."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from goalinf.worlds import MDP, World
 
 
 class GoalReward(Reward):
-    r"""Reach a goal, at a cost for every step: :math:`R(s,a,t) = -c + b\,[t \in G]`; reaching it ends the episode.
+    r"""Reward of reaching a goal: :math:`R(s,a,t) = -c + b\,[t \in G]`; reaching the goal ends the episode.
 
     The value of a goal state is zero. A *dead end* is a state from which the goal cannot be reached, or a terminal
     state of the world that is not a goal. Its value is ``dead_end``, charged on arrival at every horizon, so that an
-    undiscounted agent there is indifferent rather than undefined. **That number decides results**: it says how much
-    worse a rival end is than a long way to the goal, and with it alone the correlation of goal posteriors with the
-    judgments of people moved from -.06 to .91. Report it, and try others.
+    undiscounted agent there is indifferent rather than undefined. **Results depend on this number**: it sets how much
+    worse another terminal state is than a long path to the goal, and a change of it alone changed the correlation of
+    goal posteriors with human judgments from -.06 to .91. Report it, and compare several values.
 
-    A simulated episode ends in a goal state. Observed choices in and behind a goal state are scored like all others,
-    by the stationary policy, which values being at the goal by zero: every goal is scored on the same choices. See
+    A simulated episode ends in a goal state. Observed actions in and after a goal state are scored like all others, by
+    the stationary policy, for which the value of the goal state is zero: every goal is scored on the same actions. See
     ``after_goal`` of :func:`~goalinf.goal_posterior` for the other convention.
 
     Parameters
@@ -33,14 +33,14 @@ class GoalReward(Reward):
     goal : bool (S,)
         The goal states :math:`G`.
     dead : bool (S,)
-        States from which no goal can be reached; see :func:`goals`, which finds them.
+        States from which no goal state can be reached; :func:`goals` computes them.
     step_cost : float or Distribution
         :math:`c`, utility per step.
     bonus : float or Distribution
-        :math:`b`, utility of arriving.
+        :math:`b`, utility of arrival at the goal.
     dead_end : float
-        Value of a dead end, in utility. A dead end is worse than every way to the goal where this is below the cost of
-        the longest one.
+        Value of a dead end, in utility. A dead end is worse than every path to the goal where this is below minus the
+        cost of the longest one.
     """
 
     goal: Bool[Array | np.ndarray, " S"]
@@ -57,26 +57,26 @@ class GoalReward(Reward):
         self.dead_end = leaf(dead_end, "dead_end of a GoalReward")
 
     def __call__(self, mdp: MDP) -> Float[Array | np.ndarray, ...]:
-        """``(S, A, K)``."""
+        """Return rewards ``(S, A, K)``."""
         goal = namespace(self.goal, mdp.successors).asarray(self.goal)
         return -self.step_cost + self.bonus * goal[mdp.successors]
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
-        """``goal`` and ``dead`` have one entry per state; the rest are numbers."""
+        """Axes: ``goal`` and ``dead`` have one entry per state; the other fields are numbers."""
         return {"goal": ("state",), "dead": ("state",), "step_cost": (), "bonus": (), "dead_end": ()}
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """``step_cost`` and ``bonus``."""
+        """Names ``step_cost`` and ``bonus``."""
         return ("step_cost", "bonus")
 
     def ends(self, mdp: MDP) -> Bool[Array | np.ndarray, " S"]:
-        """The goal states."""
+        """Return the goal states."""
         return self.goal
 
     def pinned(self, mdp: MDP) -> tuple[Bool[Array | np.ndarray, " S"], Float[Array | np.ndarray, ""]]:
-        """The dead ends, terminal states that are not the goal among them, and their value."""
+        """Return the dead ends, which include terminal states other than goal states, and their value."""
         return (self.dead | mdp.terminal) & ~self.goal, namespace(self.dead_end).asarray(self.dead_end)
 
 
@@ -88,21 +88,21 @@ def goals(
     bonus: Leaf = 0.0,
     dead_end: float | None = None,
 ) -> dict[str, GoalReward]:
-    r"""One :class:`GoalReward` per named place.
+    r"""Make one :class:`GoalReward` per named goal.
 
     Parameters
     ----------
     world : World
-        Where the goals lie.
+        World of the goals.
     places : mapping
         Name of the goal -> a state, a mark that several cells carry, or a list of states.
     step_cost : float or Distribution
-        Utility lost per step, :math:`c`.
+        Cost per step, :math:`c`, in utility.
     bonus : float or Distribution
-        Utility of arriving, :math:`b`.
+        Utility of arrival, :math:`b`.
     dead_end : float, optional
         Value, in utility, of a state from which the goal cannot be reached, and of a terminal state of the world that
-        is not the goal. Default: :math:`-c\,S`, as bad as a walk through every state of the world. Results depend on
+        is not the goal. Default: :math:`-c\,S`, the cost of a path through every state of the world. Results depend on
         it; see :class:`GoalReward`. It has to be given where ``step_cost`` is a prior.
 
     Returns
@@ -123,7 +123,7 @@ def goals(
     >>> sorted(gi.goals(hall, {"left": "a", "right": "b"}, step_cost=1.0))
     ['left', 'right']
 
-    Where both exits are terminal, the other one is a dead end; the probability of going there depends on its value:
+    Where both exits are terminal, the other one is a dead end; the probability of a step to it depends on its value:
 
     >>> ends = gi.gridworld("asb", terminal="ab", discount=1.0)
     >>> for dead_end in (0.0, -1.0, -3.0):

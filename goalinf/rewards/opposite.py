@@ -1,4 +1,4 @@
-"""The opposite of a reward."""
+"""Negation of a reward."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from goalinf.rewards.tables import LinearReward
 
 
 def negated(reward: Reward) -> Reward:
-    """The opposite of a known reward, :math:`-R`.
+    """Return the negation of a known reward, :math:`-R`.
 
     Raises
     ------
     ValueError
-        Where its values are no table and no sum of features.
+        Where the reward is neither a table nor a sum of features.
     """
     if isinstance(reward, ShapedReward):
         return ShapedReward(negated(reward.base), -np.asarray(reward.potential))
     name = "weights" if isinstance(reward, LinearReward) else "values"
     if name not in reward.dims:
         raise ValueError(
-            f"a {type(reward).__name__} has no opposite of its kind; expected a table of rewards, or features"
+            f"a {type(reward).__name__} cannot be negated as a reward of its class; expected a table, or a LinearReward"
         )
-    return eqx.tree_at(lambda one: getattr(one, name), reward, -np.asarray(getattr(reward, name), float))
+    return eqx.tree_at(lambda r: getattr(r, name), reward, -np.asarray(getattr(reward, name), float))

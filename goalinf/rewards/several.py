@@ -1,4 +1,4 @@
-"""Several rewards together: alternatives of which one is wanted, and arrays of one shape for all."""
+"""Several rewards: alternatives of an agent with switching goals, padding, and stacking."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from goalinf.worlds import MDP
 
 
 class Alternatives(Reward):
-    """One of several rewards is wanted, and nobody says which: what ``gi.one_of({name: reward, ...})`` makes.
+    """One of several rewards, unknown which; made by ``gi.one_of({name: reward, ...})``.
 
     Parameters
     ----------
     options : tuple of Reward
-        All of one kind.
+        Rewards of one class.
     weights : float (K,)
-        Prior probability of each.
+        Prior probability of each reward.
     names : tuple
-        What they are called.
+        Names of the rewards.
     """
 
     options: tuple[Reward, ...]
@@ -36,26 +36,26 @@ class Alternatives(Reward):
     names: tuple[Hashable, ...] = eqx.field(static=True)
 
     def __call__(self, mdp: MDP) -> Any:
-        """Alternatives have no values of their own."""
-        raise ValueError("this agent wants one reward; several alternatives are for a switching agent")
+        """Refuse: alternatives have no values."""
+        raise ValueError("this agent needs one reward; several alternatives are for a switching agent")
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
-        """None of its own."""
+        """Empty: only the options have fields."""
         return {}
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """None of its own."""
+        """Empty: only the options have fields."""
         return ()
 
     def ends(self, mdp: MDP) -> Bool[Array | np.ndarray, " S"]:
-        """Where the episode ends whichever is wanted."""
-        return reduce(lambda one, other: one & other, (ended(option, mdp) for option in self.options))
+        """Return the states in which the episode ends under every option."""
+        return reduce(lambda a, b: a & b, (ended(option, mdp) for option in self.options))
 
 
 def pad_reward(reward: Any, sizes: Mapping[str, int]) -> Any:
-    """A reward for a padded MDP: zeros on the states, actions and successors that were added."""
+    """Pad a reward for a padded MDP: zeros for added states, actions and successors."""
 
     def padded(name: str, axes: tuple[str, ...]):
         value = getattr(reward, name)
@@ -72,12 +72,12 @@ def pad_reward(reward: Any, sizes: Mapping[str, int]) -> Any:
 
 
 def stack_rewards(rewards: Sequence[Reward]) -> Any:
-    """Rewards of one kind with a leading axis on every array.
+    """Stack rewards of one class, with a leading axis on every array.
 
     Raises
     ------
     ValueError
-        Where they are of different kinds.
+        Where they are of different classes.
     """
     structures = {jax.tree.structure(reward) for reward in rewards}
     if len(structures) > 1:

@@ -13,15 +13,15 @@ from goalinf.worlds import MDP
 
 
 class ShapedReward(Reward):
-    r"""A reward with potential shaping, :math:`R(s,a,t) + \gamma\,\Phi(t) - \Phi(s)` (Ng, Harada and Russell 1999).
+    r"""Reward with potential shaping, :math:`R(s,a,t) + \gamma\,\Phi(t) - \Phi(s)` (Ng, Harada and Russell 1999).
 
-    The potential counts as zero on states whose value is given, those that end the episode and dead ends, so that
-    shaping changes no soft-optimal or Boltzmann policy of the same discount.
+    The potential is set to zero in states with a fixed value (ended states and dead ends), so that shaping changes no
+    soft-optimal or Boltzmann policy of the same discount.
 
     Parameters
     ----------
     base : Reward
-        What is shaped.
+        Reward without shaping.
     potential : float (S,)
         :math:`\Phi`, in utility.
     """
@@ -35,7 +35,7 @@ class ShapedReward(Reward):
         self.potential = leaf(potential, "potential")
 
     def __call__(self, mdp: MDP) -> Float[Array | np.ndarray, ...]:
-        """``(S, A, K)``."""
+        """Return rewards ``(S, A, K)``."""
         xp = namespace(self.base, self.potential, mdp)
         given = ended(self.base, mdp) | pinned(self.base, mdp)[0]
         phi = xp.where(given, 0.0, self.potential)
@@ -43,12 +43,12 @@ class ShapedReward(Reward):
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
-        """``potential`` has one entry per state."""
+        """Axes: ``potential`` has one entry per state."""
         return {"potential": ("state",)}
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """None of its own: put the prior on the reward that is shaped."""
+        """Empty: a prior belongs to the base."""
         return ()
 
     @property
@@ -57,9 +57,9 @@ class ShapedReward(Reward):
         return self.base.unshaped
 
     def ends(self, mdp: MDP) -> Bool[Array | np.ndarray, " S"]:
-        """Those of the reward that is shaped."""
+        """Return the states in which the episode ends under the base."""
         return ended(self.base, mdp)
 
     def pinned(self, mdp: MDP) -> tuple[Bool[Array | np.ndarray, " S"], Float[Array | np.ndarray, ""]]:
-        """Those of the reward that is shaped."""
+        """Return the states with a value that the base fixes, and that value."""
         return pinned(self.base, mdp)

@@ -19,14 +19,14 @@ from goalinf.worlds.world import label
 
 
 class StateReward(Reward):
-    r"""A value for every state, collected on departure or on arrival.
+    r"""Reward of states, collected on departure or on arrival.
 
     Parameters
     ----------
     values : float (S,) or Distribution
-        :math:`\rho(s)`, in utility. A distribution is a prior; a scalar one is taken for every state alike.
+        :math:`\rho(s)`, in utility. A distribution is a prior; a scalar distribution is the prior of every state.
     on : {"departure", "arrival"}
-        When the value is collected: :math:`r(s,a) = \rho(s)`, or :math:`R(s,a,t) = \rho(t)`.
+        Time at which the value is collected: :math:`r(s,a) = \rho(s)`, or :math:`R(s,a,t) = \rho(t)`.
 
     Examples
     --------
@@ -47,7 +47,7 @@ class StateReward(Reward):
     def at(
         cls, world: World, values: Mapping[Any, float], *, default: float, on: Literal["departure", "arrival"]
     ) -> StateReward:
-        """Values by name: a mark stands for every cell that carries it; all other states get ``default``.
+        """Make a reward from values by name; a mark names every cell that carries it, other states have ``default``.
 
         Raises
         ------
@@ -60,39 +60,39 @@ class StateReward(Reward):
             number = as_number(f"the value of {key!r}", value)
             for i in world.cells(key):
                 if i in given:
-                    raise ValueError(f"state {label(world.states[i])} gets a value from both {given[i]!r} and {key!r}")
+                    raise ValueError(f"state {label(world.states[i])} has a value from both {given[i]!r} and {key!r}")
                 given[i] = key
                 array[i] = number
         return cls(array, on=on)
 
     @classmethod
     def zero(cls, world: World) -> StateReward:
-        """The reward that wants nothing."""
+        """Make the reward that is zero in all states."""
         return cls(np.zeros(world.n_states), on="departure")
 
     def __call__(self, mdp: MDP) -> Float[Array | np.ndarray, ...]:
-        """``(S, 1, 1)`` on departure, ``(S, A, K)`` on arrival."""
+        """Return rewards ``(S, 1, 1)`` on departure, ``(S, A, K)`` on arrival."""
         values = namespace(self.values, mdp.successors).asarray(self.values)
         return values[:, None, None] if self.on == "departure" else values[mdp.successors]
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
-        """``values`` has one entry per state."""
+        """Axes: ``values`` has one entry per state."""
         return {"values": ("state",)}
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """The values."""
+        """Name ``values``."""
         return ("values",)
 
 
 class ActionReward(Reward):
-    r"""A value for every state and action, :math:`r(s,a)`.
+    r"""Reward of states and actions, :math:`r(s,a)`.
 
     Parameters
     ----------
     values : float (S, A) or Distribution
-        In utility. Entries of unavailable actions are never collected.
+        Rewards, in utility. Entries of unavailable actions have no effect.
     """
 
     values: Leaf
@@ -103,27 +103,27 @@ class ActionReward(Reward):
         )
 
     def __call__(self, mdp: MDP) -> Float[Array | np.ndarray, ...]:
-        """``(S, A, 1)``."""
+        """Return rewards ``(S, A, 1)``."""
         return self.values[:, :, None]
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
-        """``values`` has one entry per state and action."""
+        """Axes: ``values`` has one entry per state and action."""
         return {"values": ("state", "action")}
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """The values."""
+        """Name ``values``."""
         return ("values",)
 
 
 class TransitionReward(Reward):
-    r"""A value for every transition, :math:`R(s,a,t)`, aligned with the successors of the MDP.
+    r"""Reward of transitions, :math:`R(s,a,t)`, aligned with the successors of the MDP.
 
     Parameters
     ----------
     values : float (S, A, K) or Distribution
-        In utility; ``values[s, a, k]`` belongs to the transition to ``mdp.successors[s, a, k]``.
+        Rewards, in utility; ``values[s, a, k]`` belongs to the transition to ``mdp.successors[s, a, k]``.
     """
 
     values: Leaf
@@ -132,45 +132,46 @@ class TransitionReward(Reward):
         self.values = leaf(values, "values of a TransitionReward")
 
     def __call__(self, mdp: MDP) -> Float[Array | np.ndarray, ...]:
-        """``(S, A, K)``."""
+        """Return rewards ``(S, A, K)``."""
         return self.values
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
-        """``values`` has one entry per state, action and successor."""
+        """Axes: ``values`` has one entry per state, action and successor."""
         return {"values": ("state", "action", "successor")}
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """The values."""
+        """Name ``values``."""
         return ("values",)
 
 
 class LinearReward(Reward):
-    r"""A weighted sum of features, :math:`\sum_f w_f\,\phi_f`.
+    r"""Reward that is linear in features, :math:`\sum_f w_f\,\phi_f`.
 
     Parameters
     ----------
     features : float (S, F), (S, A, F) or (S, A, K, F)
-        Features of states, of choices, or of transitions (aligned with the successors).
+        Features of states, of state-action pairs, or of transitions (aligned with the successors).
     weights : float (F,) or Distribution
-        In utility per unit of the feature.
+        Weights, in utility per unit of the feature.
     on : {"departure", "arrival"}, optional
-        Needed for features of states, and only for them.
+        Time at which the reward is collected; needed for features of states, and only for them.
     names : tuple of str, optional
         Names of the features, for labels.
 
     Examples
     --------
-    A constrained expert wants :math:`r - \lambda c`: at a price of danger below its breakpoint, it takes the short way.
+    The reward :math:`r - \lambda c` of a constrained demonstrator: for a small price :math:`\lambda` of danger the
+    shorter path is optimal.
 
     >>> import numpy as np
     >>> import goalinf as gi
     >>> field = gi.gridworld("s!a\n...", discount=0.9, terminal="a")
     >>> features = np.stack([field.indicator("a"), -field.indicator("!")], axis=1)
     >>> for price in (0.1, 1.0):
-    ...     wants = gi.LinearReward(features, [1.0, price], on="arrival", names=("gain", "danger"))
-    ...     gi.agents.boltzmann(beta=50.0).policy(field, wants).sel(state="s").idxmax("action").item()
+    ...     reward = gi.LinearReward(features, [1.0, price], on="arrival", names=("gain", "danger"))
+    ...     gi.agents.boltzmann(beta=50.0).policy(field, reward).sel(state="s").idxmax("action").item()
     'right'
     'down'
     """
@@ -197,7 +198,7 @@ class LinearReward(Reward):
             raise ValueError(
                 "features of states need on='departure' or on='arrival'"
                 if ndim == 2
-                else "on= is for features of states; features of choices or transitions say it already"
+                else "on= is for features of states; leave it out for features of actions or transitions"
             )
         n_features = self.features.shape[-1]
         if not isinstance(self.weights, Distribution) and jnp.shape(self.weights) != (n_features,):
@@ -210,7 +211,7 @@ class LinearReward(Reward):
         self.names = tuple(names) if names is not None else None
 
     def __call__(self, mdp: MDP) -> Float[Array | np.ndarray, ...]:
-        """``(S, 1, 1)``, ``(S, A, 1)`` or ``(S, A, K)``."""
+        """Return rewards ``(S, 1, 1)``, ``(S, A, 1)`` or ``(S, A, K)``."""
         values = self.features @ self.weights
         if self.on is not None:
             return StateReward(values, on=self.on)(mdp)
@@ -218,19 +219,19 @@ class LinearReward(Reward):
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
-        """``weights`` has one entry per feature; the features have their own axes before it."""
+        """Axes: ``weights`` has one entry per feature; the features have further axes before it."""
         axes = ("state", "action", "successor")[: self.features.ndim - 1]
         return {"features": (*axes, "feature"), "weights": ("feature",)}
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """The weights."""
+        """Name ``weights``."""
         return ("weights",)
 
 
 def _timing(on: Any) -> Literal["departure", "arrival"]:
     if on not in ("departure", "arrival"):
         raise ValueError(
-            f"on is {on!r}; expected 'departure' (collected when acting there) or 'arrival' (when entering)"
+            f"on is {on!r}; expected 'departure' (collected on leaving a state) or 'arrival' (on entering it)"
         )
     return on

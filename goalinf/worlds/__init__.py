@@ -1,4 +1,4 @@
-"""Worlds: an MDP with names, and the builders that make one."""
+"""Worlds: MDPs with names of states and actions, and functions that build them."""
 
 from goalinf.worlds.arrays import from_arrays
 from goalinf.worlds.belief import belief_world

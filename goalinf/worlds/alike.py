@@ -1,4 +1,4 @@
-"""Numbers mean one state or one action in two worlds only where both have it under one name."""
+"""Comparison of worlds: a number identifies the same state or action in two worlds only where the names agree."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from goalinf.worlds.world import World
 
 
 def same_place(one: World, other: World, s: int) -> bool:
-    """Tell whether a number means one state in two worlds; on maps a cell may carry a mark in one of them only."""
+    """Return True where a number is the same state in two worlds; on maps a cell may carry a mark in one of them."""
     if one.states[s] == other.states[s] or s in (one.names.find(other.states[s]), other.names.find(one.states[s])):
         return True
     if not one.layout == other.layout == "map" or one.positions is None or other.positions is None:
@@ -21,14 +21,14 @@ def same_place(one: World, other: World, s: int) -> bool:
 
 @lru_cache(maxsize=256)
 def different_place(one: World, other: World, axes: frozenset[str]) -> str:
-    """The first state, action or successor that a number means differently in two worlds; empty where there is none.
+    """Describe the first state, action or successor whose number differs in meaning between worlds; empty if none.
 
     Parameters
     ----------
     one, other : World
-        Worlds of one size.
+        Worlds of equal size.
     axes : frozenset of str
-        Axes that numbers stand along: ``state``, ``action``, ``successor``.
+        Axes of the numbers: ``state``, ``action``, ``successor``.
     """
     if "state" not in axes:
         return ""
@@ -43,5 +43,5 @@ def different_place(one: World, other: World, axes: frozenset[str]) -> str:
                     place = f"action number {a} in state {label(one.states[s])!r}"
                     return f"{place} is {label(first)!r} in one and {label(second)!r} in another"
     if "successor" in axes and not np.array_equal(one.mdp.successors, other.mdp.successors):
-        return "the successors that values of transitions stand for differ"
+        return "the successors, to which rewards of transitions refer, differ"
     return ""

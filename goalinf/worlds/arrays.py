@@ -27,7 +27,7 @@ def from_arrays(
     actions: Sequence[Hashable] | None = None,
     positions: Any = None,
 ) -> World:
-    """World from transition probabilities, dense or sparse.
+    """Make a world from transition probabilities, dense or sparse.
 
     Parameters
     ----------
@@ -35,23 +35,23 @@ def from_arrays(
         ``transitions[s, a, t]``, or ``transitions[a][s, t]`` where they are sparse, is the probability of t
         after action a in s.
     successors, probabilities : int and float (S, A, K)
-        In place of ``transitions``: the K states that may follow, and their probabilities. The order of the K
-        is kept, so that a reward for each of them fits. Rows in float32 that sum to one within its precision are
-        divided by their sum in float64.
+        Instead of ``transitions``: the K states that may follow, and their probabilities. The order of the K is kept,
+        so that it agrees with rewards of transitions. Rows in float32 that sum to one within its precision are divided
+        by their sum in float64.
     available : bool (S, A), optional
-        Which actions can be chosen. Default: all.
+        Available actions. Default: all.
     terminal : names of states, or bool (S,)
-        Where the episode ends; rows of terminal states are ignored.
+        States in which the episode ends; rows of terminal states are ignored.
     initial : names, mapping from names to probabilities, or float (S,), optional
-        Where episodes start. Default: uniform over all states that are not terminal.
+        Distribution of the first state. Default: uniform over all states that are not terminal.
     discount : float
         Discount factor per step, in [0, 1].
     states : sequence (S,), optional
-        Names. Default: 0 to S − 1.
+        Names of states. Default: 0 to S − 1.
     actions : sequence (A,), or nested (S, A), optional
-        Names. Default: 0 to A − 1.
+        Names of actions. Default: 0 to A − 1.
     positions : mapping from name to (x, y), or float (S, 2), optional
-        Where states are drawn.
+        Plot coordinates of states.
 
     Returns
     -------
@@ -133,7 +133,7 @@ def _listed(successors: Any, probabilities: Any) -> tuple[np.ndarray, np.ndarray
     if chances.shape != after.shape:
         raise ValueError(f"probabilities: found shape {chances.shape}; expected that of successors, {after.shape}")
     if not after.shape[2]:
-        raise ValueError("successors: found no place for a successor (K = 0); expected at least one")
+        raise ValueError("successors: the last axis is empty (K = 0); expected at least one successor")
     return after, chances
 
 
@@ -145,7 +145,7 @@ def _numbers(values: Any, what: str) -> np.ndarray:
 
 
 def _refuse_repeated(after: np.ndarray, chances: np.ndarray, live: np.ndarray, states: tuple) -> None:
-    """A successor that is listed twice would carry two rewards, and a likelihood could miss one of them."""
+    """Refuse a successor that is listed twice: it would have two rewards, of which a likelihood could use only one."""
     counted = (chances > 0) & live[:, :, None]
     ranked = np.sort(np.where(counted, after, -1 - np.arange(after.shape[2])), axis=2)
     twice = (np.diff(ranked, axis=2) == 0).any(2)

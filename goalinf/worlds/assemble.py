@@ -1,4 +1,4 @@
-"""What the builders share: packing transitions, ordering names, resolving terminal and initial states."""
+"""Common functions of builders: packing transitions, ordering names, resolving terminal and initial states."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from goalinf.checks import as_number
 from goalinf.sizes import check_world
 from goalinf.worlds.names import Names, label, plain
 
-_ROUNDINGS = 8  # allowed of a row in float32, however short it is
+_ROUNDINGS = 8  # rounding errors allowed in the sum of a row in float32, however short it is
 
 
 def pack(s: Any, a: Any, t: Any, p: Any, n_states: int, n_actions: int) -> tuple[np.ndarray, np.ndarray]:
-    """Arrays ``successors`` and ``probabilities`` ``(S, A, K)`` from a list of steps s, a -> t with probability p.
+    """Make arrays ``successors`` and ``probabilities`` ``(S, A, K)`` from a list of steps s, a -> t of probability p.
 
-    The successors of a row are sorted and unique (what is listed twice is added up); K is the longest row.
+    The successors of a row are sorted and unique (probabilities of repeated ones are added up); K is the longest row.
     """
     s, a, t, p = np.asarray(s, np.int64), np.asarray(a, np.int64), np.asarray(t, np.int64), np.asarray(p, np.float64)
     key = (s * n_actions + a) * n_states + t
@@ -40,7 +40,7 @@ def pack(s: Any, a: Any, t: Any, p: Any, n_states: int, n_actions: int) -> tuple
 
 
 def renormalized(probabilities: np.ndarray, given: Any) -> np.ndarray:
-    """Rows in float64, divided by their sums where they were given in float32 and sum to one as exactly as that can."""
+    """Convert rows to float64, divided by their sums where they were in float32 and sum to one within its precision."""
     if getattr(given, "dtype", None) != np.float32:
         return probabilities
     total = probabilities.sum(axis=-1, keepdims=True)
@@ -49,12 +49,12 @@ def renormalized(probabilities: np.ndarray, given: Any) -> np.ndarray:
 
 
 def is_one_in_float32(total: np.ndarray, count: Any) -> np.ndarray:
-    """True where sums are one but for rounding: numbers divided by their sum miss one by as many roundings."""
+    """Return True where sums are one up to the rounding of ``count`` numbers in float32."""
     return np.abs(total - 1) <= float(np.finfo(np.float32).eps) * np.maximum(_ROUNDINGS, count)
 
 
 def ordered(names: Iterable[Any]) -> list[Any]:
-    """Each name once: sorted where they can be sorted, else in order of appearance."""
+    """Return each name once: sorted where they can be sorted, else in order of appearance."""
     once = list(dict.fromkeys(plain(name) for name in names))
     try:
         return sorted(once)
@@ -63,7 +63,7 @@ def ordered(names: Iterable[Any]) -> list[Any]:
 
 
 def terminal_mask(names: Names, terminal: Any) -> np.ndarray:
-    """Mask of the states that ``terminal`` names: one name, several, a string of marks, or a mask."""
+    """Return the mask of the states in ``terminal``: one name, several names, a string of marks, or a mask."""
     mask = np.zeros(len(names.states), bool)
     try:
         for key in names.split(() if terminal is None else terminal):
@@ -74,7 +74,7 @@ def terminal_mask(names: Names, terminal: Any) -> np.ndarray:
 
 
 def initial_distribution(names: Names, initial: Any, otherwise: np.ndarray) -> np.ndarray:
-    """Distribution of the first state ``(S,)``.
+    """Return the distribution of the first state ``(S,)``.
 
     ``initial`` is a name or several (uniform over what they name), a mapping from names to probabilities (a mark
     shares its probability evenly among its cells), one probability per state, or None: uniform over the mask
@@ -83,7 +83,7 @@ def initial_distribution(names: Names, initial: Any, otherwise: np.ndarray) -> n
     n_states = len(names.states)
     if initial is None:
         if not otherwise.any():
-            raise ValueError("every state is terminal: an episode can start nowhere; leave one state that is not")
+            raise ValueError("every state is terminal, so that no episode can start; expected a state that is not")
         return otherwise / otherwise.sum()
     try:
         if isinstance(initial, (Mapping, pd.Series)):
@@ -117,7 +117,7 @@ def _are_probabilities(names: Names, initial: Any) -> bool:
 
 
 def place_nodes(positions: Any, states: tuple[Hashable, ...]) -> np.ndarray | None:
-    """Plot coordinates ``(S, 2)`` from a mapping name -> (x, y) or an array in the order of the states."""
+    """Return plot coordinates ``(S, 2)`` from a mapping name -> (x, y) or an array in the order of the states."""
     if positions is None:
         return None
     if isinstance(positions, Mapping):

@@ -1,4 +1,4 @@
-"""Worlds in which nobody knows which of several worlds it is: states are pairs of a state and a belief."""
+"""Belief worlds: the true world is one of several, and a state is a pair of a state and a belief."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from goalinf.worlds.mdp import MDP
 from goalinf.worlds.names import label
 from goalinf.worlds.world import Belief, World
 
-_DIGITS = 12  # beliefs that agree to so many are one
+_DIGITS = 12  # beliefs that agree to this number of digits are merged
 
 
 def belief_world(
@@ -27,54 +27,54 @@ def belief_world(
     horizon: int | None = None,
     limit: int = 10_000,
 ) -> World:
-    r"""World of somebody who does not know which of several worlds it is: a state is the pair (state, belief).
+    r"""Make the belief world of an agent that is uncertain among several worlds: a state is the pair (state, belief).
 
-    With :math:`P_w` the transitions of the worlds w, what is expected, and what is learned from what happens, are
+    With :math:`P_w` the transitions of the worlds w, the expected transitions and the belief update are
 
     .. math:: P((s', b') \mid (s, b), a) = \sum_w b(w)\,P_w(s' \mid s, a),\quad
         b'(w) \propto b(w)\,P_w(s' \mid s, a)
 
-    so that whoever plans in this world knows what there is to be learned, and what it would be worth. There are pairs
-    for all that can happen in any of the worlds, from the initial states on. Where something happens that the belief
-    holds impossible (the prior of the truth is zero), the belief stays as it was.
+    so that planning in this world takes later belief updates, and their value, into account. There are pairs for all
+    sequences of states that are possible in any of the worlds, from the initial states on. Where an outcome has
+    probability zero under the belief (the prior of the true world is zero), the belief is unchanged.
 
     Parameters
     ----------
     worlds : mapping from name to World
-        Which worlds it may be: different transitions between the same states, by the same actions, with the same
-        initial distribution, terminal states and discount. What can be seen at once (a closed door, from near) is a
-        state of its own, to which the worlds lead with different probabilities.
+        Possible worlds: different transitions between the same states, by the same actions, with the same initial
+        distribution, terminal states and discount. An observation (such as a closed door) is a separate state, which
+        the worlds reach with different probabilities.
     prior : mapping from name to float
-        What is believed at first; sums to one.
+        Initial belief; sums to one.
     truth : name, optional
-        The world that it really is: what happens, :math:`P((s', b') \mid (s, b), a)`, is then
-        :math:`P_{\text{truth}}(s' \mid s, a)`. The states are the same; who lives there is
-        :func:`~goalinf.agents.ignorant`. Default: what happens is what is expected.
+        The true world: the transition probability :math:`P((s', b') \mid (s, b), a)` is then
+        :math:`P_{\text{truth}}(s' \mid s, a)`. The states are the same; the agent of such a world is
+        :func:`~goalinf.agents.ignorant`. Default: transitions are the expected ones.
     horizon : int, optional
-        Number of steps after which beliefs stay as they are, where there would be too many. It changes nothing for
-        episodes of at most so many decisions. Default: everybody learns for ever.
+        Number of steps after which beliefs are constant, where there would be too many. It has no effect on episodes
+        of at most this number of decisions. Default: no limit.
     limit : int
-        Most states.
+        Largest number of states.
 
     Returns
     -------
     World
         States are named ``(state, belief)``, such as ``("door", "open 0.9, closed 0.1")``; ``world.memory`` is the
-        ``Belief`` that says what they stand for. The name of a state of the worlds names it under
-        every belief, wherever a reward or goal is given by name; a :class:`~goalinf.TransitionReward` is by the
-        successors of this world. Make goals (:func:`~goalinf.goals`) without ``truth``: what is a dead end is then
-        what seems one. Data are read with the names of the worlds, and followed to the beliefs.
+        ``Belief`` that defines them. The name of a state of the worlds names it under every belief, wherever a reward
+        or goal is given by name; a :class:`~goalinf.TransitionReward` is aligned with the successors of this world.
+        Make goals (:func:`~goalinf.goals`) without ``truth``: a dead end is then a state from which the agent believes
+        that the goal cannot be reached. Data are read with the names of the worlds, and beliefs are computed.
 
     Raises
     ------
     ValueError
-        Where the worlds differ in more than their transitions, the prior is none, or there are too many states, for
-        ``limit`` or for the memory of this machine.
+        Where the worlds differ in more than their transitions, the prior is not a distribution, or there are too many
+        states, for ``limit`` or for the memory of this machine.
 
     Notes
     -----
-    Beliefs that rule out the same worlds and agree to 12 digits are one, so that a belief that comes ever closer to
-    certainty ends there but never becomes certain.
+    Beliefs that rule out the same worlds and agree to 12 digits are merged, so that a belief that converges to
+    certainty reaches a last state but never becomes certain.
 
     References
     ----------
@@ -82,7 +82,7 @@ def belief_world(
 
     Examples
     --------
-    One of two boxes holds something, and one can look:
+    One of two boxes holds an object, and the agent can look:
 
     >>> import goalinf as gi
     >>> import pandas as pd
@@ -135,14 +135,14 @@ def belief_world(
 
 
 def _any_of(first: World, successors: np.ndarray, laws: np.ndarray) -> World:
-    """A world in which everything is possible that is in some world: data are read in it."""
+    """Make a world in which a transition is possible where it is possible in any world; data are read in it."""
     mdp = first.mdp
     every = MDP.of(successors, laws.mean(axis=0), mdp.available, mdp.terminal, mdp.initial, mdp.discount)
     return dataclasses.replace(first, mdp=every)
 
 
 def _side_by_side(mdps: list[MDP]) -> tuple[np.ndarray, np.ndarray]:
-    """Successors in any of the worlds, ``(S, A, K)``, and their probabilities in each, ``(W, S, A, K)``."""
+    """Return successors in any of the worlds, ``(S, A, K)``, and their probabilities in each, ``(W, S, A, K)``."""
     steps = [np.nonzero(mdp.probabilities) for mdp in mdps]
     s, a = (np.concatenate([step[axis] for step in steps]) for axis in (0, 1))
     t = np.concatenate([mdp.successors[step] for mdp, step in zip(mdps, steps, strict=True)])
@@ -159,22 +159,22 @@ def _side_by_side(mdps: list[MDP]) -> tuple[np.ndarray, np.ndarray]:
 def _explore(
     mdp: MDP, successors: np.ndarray, laws: np.ndarray, prior: np.ndarray, horizon: int | None, limit: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """All pairs that can be reached, ``(N, 2)``; the beliefs, ``(B, W)``; and the pairs that follow, ``(N, A, K)``."""
+    """Compute all reachable pairs, ``(N, 2)``; the beliefs, ``(B, W)``; and the successor pairs, ``(N, A, K)``."""
     n_states, count = mdp.n_states, len(prior)
     histories = _Histories(prior)
-    layer = np.flatnonzero(mdp.initial > 0)  # a history and a state as one number; the history of nothing is number 0
+    layer = np.flatnonzero(mdp.initial > 0)  # a history and a state as one number; the empty history is number 0
     known, layers = np.empty(0, np.int64), list[tuple[np.ndarray, np.ndarray]]()
     while layer.size:
         known = np.concatenate([known, layer])
         if len(known) > limit:
             raise ValueError(
                 f"the belief world has more than {limit} states: {len(histories.found)} beliefs after {len(layers)} "
-                f"steps in {n_states} states; give horizon= (the most decisions of an episode), or fewer worlds, or "
-                "transitions that tell them apart in fewer places, or a larger limit"
+                f"steps in {n_states} states; give horizon= (largest number of decisions of an episode), fewer worlds, "
+                "transitions that differ in fewer states, or a larger limit"
             )
         check_world(len(known), *successors.shape[1:])
         past, here = np.divmod(layer, n_states)
-        counts = np.stack(histories.found)[past].reshape(-1, 2, count).max(axis=1)  # believed, or not refuted
+        counts = np.stack(histories.found)[past].reshape(-1, 2, count).max(axis=1)  # believed, or not ruled out
         possible = np.einsum("nw,wnak->nak", counts, laws[:, here]) > 0
         possible &= (mdp.available & ~mdp.terminal[:, None])[here][:, :, None]
         then = np.broadcast_to(past[:, None, None], possible.shape).copy()
@@ -189,7 +189,7 @@ def _explore(
     def pair(key: np.ndarray) -> np.ndarray:
         return np.where(key < 0, -1, which[key // n_states] * n_states + key % n_states)
 
-    # What only tells histories apart is forgotten; what was found first, and learned from, counts.
+    # Histories with equal beliefs are merged; of their successors, the ones that were found first are kept.
     keys = np.unique(pair(known))
     follow = np.full((len(keys), *successors.shape[1:]), -1)
     for layer, after in layers:
@@ -201,10 +201,10 @@ def _explore(
 
 
 class _Histories:
-    """What happened, as far as it matters: the belief, and which worlds it did not refute, ``(2 W,)``.
+    """Sufficient statistics of histories: the belief, and an indicator of worlds that are not ruled out, ``(2 W,)``.
 
-    A world that was never believed in may still be the true one; one that is believed in may have been refuted, where
-    what happened was held impossible. Beliefs that cannot be told apart are one.
+    A world with a prior of zero may still be the true one; a world with a positive belief may be ruled out, where an
+    outcome had probability zero under the belief. Beliefs that agree to the stored digits are merged.
     """
 
     def __init__(self, prior: np.ndarray):
@@ -213,7 +213,7 @@ class _Histories:
         self._numbers(np.concatenate([prior, np.ones(len(prior))])[None])
 
     def updated(self, past: np.ndarray, likelihood: np.ndarray) -> np.ndarray:
-        """Numbers of the histories after what has these likelihoods ``(N, W)``, from the histories ``(N,)`` before."""
+        """Return numbers of the histories ``(N,)`` after outcomes of these likelihoods ``(N, W)``."""
         before, open_still = np.split(np.stack(self.found)[past], 2, axis=1)
         joint = before * likelihood
         total = joint.sum(axis=1, keepdims=True)
@@ -230,7 +230,7 @@ class _Histories:
         return numbers[inverse.ravel()]
 
     def beliefs(self) -> tuple[np.ndarray, np.ndarray]:
-        """The beliefs ``(B, W)``, the prior first, and the number of that of each history."""
+        """Return the beliefs ``(B, W)``, the prior first, and the number of the belief of each history."""
         every = np.split(np.stack(self.found), 2, axis=1)[0]
         _, first, inverse = np.unique(_marks(every), axis=0, return_index=True, return_inverse=True)
         order = np.argsort(first)
@@ -242,11 +242,11 @@ def _marks(probabilities: np.ndarray) -> np.ndarray:
 
 
 def _names(first: World, worlds: tuple[Hashable, ...], pairs: np.ndarray, beliefs: np.ndarray) -> tuple[Any, ...]:
-    """Names of the pairs; of beliefs with as few digits as tell them apart."""
+    """Return the names of the pairs; beliefs have as few digits as distinguish them."""
     for digits in range(2, 18):
         shown = [
-            ", ".join(f"{label(name)} {chance:.{digits}g}" for name, chance in zip(worlds, one, strict=True) if chance)
-            for one in beliefs.tolist()
+            ", ".join(f"{label(name)} {p:.{digits}g}" for name, p in zip(worlds, belief, strict=True) if p)
+            for belief in beliefs.tolist()
         ]
         if len(set(shown)) == len(shown):
             break

@@ -1,4 +1,4 @@
-"""Cells of text files: which of them are numbers, and which are names that only look like numbers."""
+"""Cells of text files: distinction of numbers from names that look like numbers."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 import pandas as pd
 
 _WHOLE = re.compile(r"0|-?[1-9][0-9]*")
-_WHOLE_FLOAT = re.compile(r"(0|-?[1-9][0-9]*)\.0")  # whole numbers of a column in which others are missing
+_WHOLE_FLOAT = re.compile(r"(0|-?[1-9][0-9]*)\.0")  # whole numbers of a column with missing entries
 _NUMBER = re.compile(r"[-+]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?inf")
 _MISSING = ("NA", "N/A", "NaN", "nan", "null", "NULL", "None")  # a number that is missing, beside other numbers
 _EXACT = 2**53  # whole numbers up to here are exact as floats
 
 
 def is_whole(text: str) -> bool:
-    """True for text that is a whole number as it would be written again: ``"1"``, but not ``"01"`` or ``"1e3"``."""
+    """Return True for text that is a whole number in canonical notation: ``"1"``, but not ``"01"`` or ``"1e3"``."""
     return _WHOLE.fullmatch(text) is not None
 
 
 def readings(cell: Hashable) -> list[Any]:
-    """Names that a cell of a text file may mean, the most literal one first: ``"1"`` the text "1", then the number 1.
+    """List the names that a cell of a text file may mean, the literal text first: ``"1"``, then the number 1.
 
     A tuple holds cells of several columns.
     """
@@ -40,9 +40,9 @@ def _number(text: Any) -> Any:
 
 
 def as_names(columns: Sequence[pd.Series]) -> list[pd.Series]:
-    """Columns that hold names of one kind: numbers where every cell of all of them would be written the same again.
+    """Convert columns of names: to numbers where every cell of all columns is a number in canonical notation.
 
-    ``001`` and ``1`` stay apart, and so do ``1e3`` and ``1000``.
+    ``001`` and ``1`` remain different, and so do ``1e3`` and ``1000``.
     """
     present = set().union(*(column.dropna().unique().tolist() for column in columns))
     if all(map(is_whole, present)) and all(-(2**63) <= int(text) < 2**63 for text in present):
@@ -60,16 +60,17 @@ def _whole(column: pd.Series, exact: bool) -> pd.Series:
 
 
 def as_numbers(column: pd.Series) -> pd.Series:
-    """A column that is meant to hold numbers; a cell that is none stays text."""
+    """Convert a column to numbers; a cell that is not a number remains text."""
     numbers = pd.to_numeric(column, errors="coerce")
     words = numbers.isna() & column.notna()
     return numbers.astype(object).mask(words, column.astype(object)) if words.any() else numbers
 
 
 def as_values(column: pd.Series) -> pd.Series:
-    """A column that nothing is known of: numbers or truth values where all cells look like them, else text.
+    """Convert a column of unknown type: to numbers or truth values where all cells have that format, else text.
 
-    A number does not begin with zeros, which are part of an identifier; beside numbers ``NA`` and its like are missing.
+    A number does not begin with zeros, which are part of an identifier; in a column of numbers, ``NA`` and similar
+    texts are missing values.
     """
     present = column.dropna().unique().tolist()
     if present and set(present) <= {"True", "False"} and not column.isna().any():

@@ -1,4 +1,4 @@
-"""Worlds from files, for the command line: a TOML file that holds a map, or names a table."""
+"""Worlds from files, for the command line: a TOML file that contains a map, or the path of a table."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _OPTIONS = {
 
 
 def read_world(path: str | Path) -> World:
-    r"""World from a TOML file.
+    r"""Read a world from a TOML file.
 
-    The file holds ``discount`` and exactly one of
+    The file contains ``discount`` and exactly one of
 
     - ``map``: a text map; with ``moves``, ``stay``, ``slip``, ``blocked`` as in :func:`~goalinf.gridworld`;
     - ``edges``: the path of a table with one row per edge, in columns ``source`` and ``target`` (other names: keys
@@ -39,7 +39,7 @@ def read_world(path: str | Path) -> World:
     - ``transitions``: the path of a table as :func:`~goalinf.worlds.from_table` reads it; with ``state``,
       ``action``, ``next_state``, ``probability``, the names of its columns.
 
-    All take ``terminal`` and ``initial``, and ``memory = true`` for the second-order world
+    All accept ``terminal`` and ``initial``, and ``memory = true`` for the second-order world
     (:func:`~goalinf.with_memory`). Paths are relative to the file.
 
     Parameters
@@ -54,10 +54,10 @@ def read_world(path: str | Path) -> World:
     Raises
     ------
     ValueError
-        Where the file is no TOML, a key is unknown or missing, or the builder refuses; the message begins with the name
-        of the file.
+        Where the file is not TOML, a key is unknown or missing, or the builder raises an error; the message begins with
+        the name of the file.
     FileNotFoundError
-        Where the file is not there, or a table that it names.
+        Where the file, or a table that it names, does not exist.
 
     Examples
     --------
@@ -85,9 +85,9 @@ def read_world(path: str | Path) -> World:
 
 
 def _in_keys(text: str) -> str:
-    """A message of a builder in the words of the file: the key ``state`` for ``state=``."""
+    """Rewrite a message of a builder with the keys of the file: the key ``state`` for ``state=``."""
     keys = "|".join(set().union(_ALWAYS, *_OPTIONS.values()))
-    return re.sub(rf"\b({keys})=(?=(\[)?)", lambda found: f"{found[1]} = " if found[2] else f"the key {found[1]}", text)
+    return re.sub(rf"\b({keys})=(?=(\[)?)", lambda match: f"{match[1]} = " if match[2] else f"the key {match[1]}", text)
 
 
 def _build(settings: dict[str, Any], folder: Path) -> World:
@@ -135,8 +135,8 @@ def _edges(name: str, options: dict[str, Any], folder: Path) -> World:
     for column in needed:
         if column not in table.cells:
             found = ", ".join(map(str, table.cells.columns))
-            said = f"{name} has no column {column!r}; it has {found}"
-            raise ValueError(f"{said}: say which is which with the keys source, target, probability")
+            problem = f"{name} has no column {column!r}; it has {found}"
+            raise ValueError(f"{problem}: name the columns with the keys source, target, probability")
         missing = table.cells[column].isna().to_numpy()
         if missing.any():
             row = row_name(table.cells, int(missing.argmax()), table.source)

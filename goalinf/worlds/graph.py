@@ -27,10 +27,10 @@ def graph_world(
     discount: float | int,
     positions: Any = None,
 ) -> World:
-    r"""World whose states are the nodes of a graph and whose actions are its edges.
+    r"""Make a world whose states are the nodes of a graph and whose actions are its edges.
 
-    The action named t, at node s, follows the edge from s to t; it succeeds with probability p and otherwise
-    leaves one in place: :math:`P(t \mid s, t) = p`, :math:`P(s \mid s, t) = 1 - p`.
+    The action named t, at node s, follows the edge from s to t; it succeeds with probability p, and otherwise the state
+    does not change: :math:`P(t \mid s, t) = p`, :math:`P(s \mid s, t) = 1 - p`.
 
     Parameters
     ----------
@@ -39,16 +39,16 @@ def graph_world(
     stay : bool
         Add the action ``"stay"`` at every node.
     probability : str, optional
-        The edge attribute that holds p. Default: all edges succeed.
+        Name of the edge attribute with p. Default: p = 1.
     terminal : nodes
-        Where the episode ends; their only action is to stay.
+        Nodes in which the episode ends; their only action is ``"stay"``.
     initial : nodes, mapping from nodes to probabilities, or float (S,), optional
-        Where episodes start. Default: uniform over all nodes that are not terminal.
+        Distribution of the first node. Default: uniform over all nodes that are not terminal.
     discount : float
         Discount factor per step, in [0, 1].
     positions : mapping from node to (x, y), or float (S, 2), optional
-        Where the nodes are drawn. Default: the node attribute ``pos`` where every node has one; else plots
-        compute a layout.
+        Plot coordinates of the nodes. Default: the node attribute ``pos`` where every node has one; else plots compute
+        a layout.
 
     Returns
     -------
@@ -59,8 +59,8 @@ def graph_world(
     Raises
     ------
     ValueError
-        Where the graph is empty or has parallel edges, a node has no way out, a node has an edge to itself
-        although ``stay`` adds that, or an edge has no usable ``probability``.
+        Where the graph is empty or has parallel edges, a node has no outgoing edge, a node has an edge to itself
+        although ``stay`` adds one, or an edge has no valid ``probability``.
 
     Examples
     --------
@@ -102,7 +102,7 @@ def graph_world(
 
 
 def _edges(graph: nx.Graph, names: Names, probability: str | None) -> list[dict[int, float]]:
-    """For every state, the states that its edges lead to, in order, and the chances that these succeed."""
+    """List, for every state, the states at the end of its edges, in order, with their probabilities of success."""
     edges: list[dict[int, float]] = [{} for _ in names.states]
     for tail, head, attributes in graph.edges(data=True):
         chance = 1.0 if probability is None else _chance(tail, head, attributes, probability)
@@ -116,14 +116,14 @@ def _edges(graph: nx.Graph, names: Names, probability: str | None) -> list[dict[
 def _chance(tail: Any, head: Any, attributes: Mapping[str, Any], probability: str) -> float:
     edge = f"edge {label(plain(tail))} -> {label(plain(head))}"
     if probability not in attributes:
-        raise ValueError(f"{edge} has no attribute {probability!r}; give every edge the chance that it succeeds")
+        raise ValueError(f"{edge} has no attribute {probability!r}; give every edge its probability of success")
     return check_number(f"{probability} of {edge}", attributes[probability], 0.0, 1.0, "a probability, in [0, 1]")
 
 
 def _actions(
     states: tuple[Hashable, ...], edges: list[dict[int, float]], ends: np.ndarray, stay: bool
 ) -> tuple[tuple[Hashable, ...], ...]:
-    """Names of the actions of every state, all of one length: those of its edges, "stay", None."""
+    """List the names of the actions of every state, padded to one length: its edges, "stay", None."""
     rows: list[list[Hashable]] = []
     for s, name in enumerate(states):
         leads = [states[t] for t in edges[s]]
@@ -132,7 +132,7 @@ def _actions(
             continue
         if not leads and not stay:
             raise ValueError(
-                f"node {label(name)} has no way out: name it in terminal= if the episode ends there, "
+                f"node {label(name)} has no outgoing edge: name it in terminal= if the episode ends there, "
                 "give stay=True, or add an edge"
             )
         if stay and name in leads:

@@ -1,4 +1,4 @@
-"""Worlds drawn as text."""
+"""Grid worlds from text maps."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def gridworld(
     initial: Any = None,
     discount: float | int,
 ) -> World:
-    r"""World drawn as text, one character per cell.
+    r"""Make a grid world from a text map, one character per cell.
 
     With :math:`A(s)` the moves available in cell s and :math:`f(s, a)` the cell that move a leads to,
 
@@ -48,23 +48,24 @@ def gridworld(
     ----------
     text : str
         The map: ``#`` a wall, ``.`` or a space a free cell, ``s`` a start, any other character a mark of its
-        cells. Blank lines above and below are stripped; rows and columns are counted from 0 in what is left.
+        cells. Blank lines above and below are removed; rows and columns are counted from 0 in the remaining lines.
         A cell is named by its mark where no other cell carries it, else by ``(row, col)``; ``(row, col)`` is
         accepted wherever a state is.
     moves : 4, 8, names, or mapping from name to (rows down, columns right)
         Known names are ``up``, ``down``, ``left``, ``right``, ``up-left``, ``up-right``, ``down-left``,
-        ``down-right`` and ``stay``. A move looks only at the cell it lands on: diagonal ones may cut corners.
+        ``down-right`` and ``stay``. A move depends only on its target cell: diagonal moves may pass between walls.
     stay : bool
         Add the move ``stay``.
     slip : float
         Probability that the move is replaced by one drawn uniformly from all that are available (itself
         included).
     blocked : {"stay", "unavailable"}
-        What a move into a wall or over the edge does: leave one in place, or not exist.
+        A move into a wall or over the edge does not change the state, or is not available.
     terminal : marks or positions
-        Cells where the episode ends, e.g. ``"ab"`` or ``[(0, 3), "a"]``.
+        Cells in which the episode ends, e.g. ``"ab"`` or ``[(0, 3), "a"]``.
     initial : marks or positions, mapping from those to probabilities, or float (S,), optional
-        Where episodes start. Default: uniform over the ``s`` cells, else over all cells that are not terminal.
+        Distribution of the first cell. Default: uniform over the ``s`` cells, else over all cells that are not
+        terminal.
     discount : float
         Discount factor per step, in [0, 1].
 
@@ -88,7 +89,7 @@ def gridworld(
     ... ''', slip=0.4, discount=0.9)
     >>> room.states
     ('s', (1, 2), 'a')
-    >>> room.mdp.dense()[1, room.action_index("right")]  # up and down bump into walls
+    >>> room.mdp.dense()[1, room.action_index("right")]  # up and down are blocked by walls
     array([0.1, 0.2, 0.7])
     """
     rows = _read(text)
@@ -129,12 +130,12 @@ def gridworld(
 
 
 def open_grid(rows: int, cols: int, **options: Any) -> World:
-    """Grid without walls; every cell is named ``(row, col)``.
+    """Make a grid without walls; every cell is named ``(row, col)``.
 
     Parameters
     ----------
     rows, cols : int
-        Its size.
+        Size of the grid.
     **options
         As for :func:`gridworld`.
 
@@ -145,7 +146,7 @@ def open_grid(rows: int, cols: int, **options: Any) -> World:
     Raises
     ------
     ValueError
-        Where a size is no whole number of at least 1, and as for :func:`gridworld`.
+        Where a size is not a whole number of at least 1, and as for :func:`gridworld`.
 
     Examples
     --------
@@ -172,7 +173,7 @@ def _read(text: str) -> tuple[str, ...]:
         if len(line) != len(lines[0]):
             raise ValueError(
                 f"line {i} of the map ({line!r}) has {len(line)} cells where line 0 has {len(lines[0])}; make all "
-                "lines equally long (spaces at their ends count: editors strip them, '.' stays)"
+                "lines equally long (spaces at the end of a line count, and editors may remove them: use '.')"
             )
     return tuple(lines)
 
@@ -215,7 +216,7 @@ def _names(rows: tuple[str, ...], marks: list[str], places: list[tuple[int, int]
 
 
 def _land(free: np.ndarray, row: np.ndarray, col: np.ndarray, offset: tuple[int, int]) -> np.ndarray:
-    """Number of the cell that a move leads to from every free cell, −1 where it is blocked."""
+    """Return the number of the target cell of a move from every free cell, −1 where the move is blocked."""
     number = np.full(free.shape, -1)
     number[free] = np.arange(len(row))
     r, c = row + offset[0], col + offset[1]
@@ -226,13 +227,15 @@ def _land(free: np.ndarray, row: np.ndarray, col: np.ndarray, offset: tuple[int,
 
 
 def _slip(land: np.ndarray, available: np.ndarray, slip: float) -> tuple[np.ndarray, np.ndarray]:
-    """Successors and probabilities ``(S, A, K)`` of moves that slip."""
+    """Return successors and probabilities ``(S, A, K)`` of moves with slips."""
     n_states, n_actions = land.shape
     if slip == 0:
         return land[:, :, None], np.ones((n_states, n_actions, 1))
-    # Whatever the move, the same cells may follow: K is the largest number of different cells around one cell.
+    # With slips the same cells may follow every move: K is the largest number of different cells around one cell.
     around, place = neighbor_lists(land[:, :, None], available[:, :, None].astype(float))
     meant = place == np.arange(len(around))  # (S, A, K)
-    instead = available / np.maximum(available.sum(1, keepdims=True), 1)  # (S, A): the move drawn in place of another
+    instead = available / np.maximum(
+        available.sum(1, keepdims=True), 1
+    )  # (S, A): distribution of the move drawn by a slip
     probabilities = (1 - slip) * meant + slip * np.einsum("sb,sbk->sk", instead, meant)[:, None, :]
     return np.broadcast_to(around.T[:, None, :], meant.shape), probabilities

@@ -1,4 +1,4 @@
-"""Worlds from Gymnasium's tabular environments. No other file knows Gymnasium."""
+"""Worlds from Gymnasium's tabular environments; the only module that imports Gymnasium."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ _END = "end"
 
 
 def from_gymnasium(env: Any, *, discount: float | int, initial: Any = None) -> World:
-    """World from a Gymnasium environment that shows its transitions in a table ``P`` (FrozenLake, CliffWalking, Taxi).
+    """Make a world from a Gymnasium environment with a table ``P`` of transitions (FrozenLake, CliffWalking, Taxi).
 
     ``P[s][a]`` lists ``(probability, next state, reward, done)``. A state that is entered only by transitions
-    that are ``done`` becomes terminal. Where a state is also one in which episodes go on, its ``done``
-    transitions lead to an added terminal state named ``"end"`` instead. ("Go on" counts only what can be reached
-    from the starts: a step out of a state that no episode visits may end one that Gymnasium would continue.)
+    that are ``done`` becomes terminal. Where episodes can also continue in such a state, its ``done`` transitions lead
+    to an added terminal state named ``"end"`` instead. (Only states that can be reached from the initial states count:
+    a step out of a state that no episode visits may end an episode that Gymnasium would continue.)
 
     Parameters
     ----------
     env : gymnasium.Env or str
-        The environment, or the name to make it by.
+        The environment, or its registered name.
     discount : float
         Discount factor per step, in [0, 1].
     initial : states, mapping from states to probabilities, or float (S,), optional
-        Where episodes start. Default: the environment's own distribution.
+        Distribution of the first state. Default: the distribution of the environment.
 
     Returns
     -------
     World
-        States and actions are the environment's integers. On grids ``(row, col)`` names a state as well.
+        States and actions are the integers of the environment. On grids ``(row, col)`` names a state as well.
 
     Raises
     ------
     ImportError
         Where ``env`` is a name and Gymnasium is not installed.
     ValueError
-        Where the environment has no table, or no distribution of starts.
+        Where the environment has no table, or no initial distribution.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def from_gymnasium(env: Any, *, discount: float | int, initial: Any = None) -> W
     if initial is None:
         initial = getattr(env, "initial_state_distrib", None)
         if initial is None:
-            raise ValueError(f"{_name(env)} does not say where episodes start; say it with initial=")
+            raise ValueError(f"{_name(env)} has no initial distribution; give initial=")
     start = initial_distribution(Names(tuple(range(n_states))), initial, np.ones(n_states, bool))
     live = _visited(table, start > 0)
     entered = np.zeros(n_states, bool)
@@ -94,7 +94,7 @@ def from_gymnasium(env: Any, *, discount: float | int, initial: Any = None) -> W
 
 
 def gymnasium_reward(env: Any, world: World) -> np.ndarray:
-    r"""The environment's own rewards, in the order of the world's successors.
+    r"""Return the rewards of the environment, in the order of the successors of the world.
 
     :math:`R[s, a, k]` is the mean of the rewards that ``P[s][a]`` lists for this successor, weighted by their
     probabilities; zero in terminal states and for successors that are impossible.
@@ -104,12 +104,12 @@ def gymnasium_reward(env: Any, world: World) -> np.ndarray:
     env : gymnasium.Env or str
         The environment that the world was made from.
     world : World
-        What :func:`from_gymnasium` made of it.
+        World that :func:`from_gymnasium` made from it.
 
     Returns
     -------
     float (S, A, K)
-        For :class:`~goalinf.TransitionReward`.
+        Values for a :class:`~goalinf.TransitionReward`.
 
     Raises
     ------
@@ -135,8 +135,8 @@ def gymnasium_reward(env: Any, world: World) -> np.ndarray:
     t = table.t
     if mdp.n_states > n_states:
         t = np.where(table.done & ~mdp.terminal[t], n_states, t)
-    left = ~mdp.terminal[table.s]
-    s, a, t, p, r = (column[left] for column in (table.s, table.a, t, table.p, table.r))
+    active = ~mdp.terminal[table.s]
+    s, a, t, p, r = (column[active] for column in (table.s, table.a, t, table.p, table.r))
     match = (mdp.successors[s, a] == t[:, None]) & (mdp.probabilities[s, a] > 0)
     if not match.any(1).all():
         i = int(np.argmin(match.any(1)))
@@ -152,7 +152,7 @@ def gymnasium_reward(env: Any, world: World) -> np.ndarray:
 
 
 class _Table(NamedTuple):
-    """The transitions of an environment, one entry each."""
+    """Transitions of an environment, one entry each."""
 
     s: np.ndarray
     a: np.ndarray
@@ -204,7 +204,7 @@ def _name(env: Any) -> str:
 
 
 def _visited(table: _Table, starts: np.ndarray) -> np.ndarray:
-    """Mask of the states that an episode can be in without having ended."""
+    """Return the mask of the states that an episode can visit before it ends."""
     visited = starts.copy()
     s, t = table.s[~table.done], table.t[~table.done]
     while True:
@@ -215,7 +215,7 @@ def _visited(table: _Table, starts: np.ndarray) -> np.ndarray:
 
 
 def _rows(env: Any, n_states: int) -> tuple[str, ...] | None:
-    """The lines of a map, where the states are the cells of a grid in reading order."""
+    """Return the lines of a map, where the states are the cells of a grid in reading order."""
     drawn = getattr(env, "desc", None)
     if drawn is not None and np.size(drawn) == n_states:
         return tuple("".join(np.asarray(row).astype(str)) for row in drawn)

@@ -1,4 +1,4 @@
-"""Are these worlds one and the same but for their transitions, and is this a prior over them?"""
+"""Checks of the worlds and the prior of a belief world."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _TOLERANCE = 1e-9
 
 
 def check_worlds(worlds: Mapping[Hashable, World]) -> World:
-    """The first of the worlds.
+    """Check that the worlds differ only in their transitions, and return the first one.
 
     Raises
     ------
     ValueError, TypeError
-        Where there is none, one of them is no world or remembers something, or they differ in more than transitions.
+        Where there is none, one of them is no world or has a memory, or they differ in more than transitions.
     """
     check_kind("worlds", worlds, Mapping, "a mapping from name to World, such as {'open': …, 'closed': …}")
     if not worlds:
@@ -29,15 +29,15 @@ def check_worlds(worlds: Mapping[Hashable, World]) -> World:
     for name, world in worlds.items():
         check_kind(f"worlds[{name!r}]", world, World, "a World, such as gi.gridworld makes")
         if world.memory is not None:
-            raise ValueError(f"worlds[{name!r}] has states with a memory or a belief already; give a plain world")
+            raise ValueError(f"worlds[{name!r}] has states with a memory or a belief; give a world without them")
         if world.states != first.states:
             raise ValueError(f"worlds[{name!r}] {_states(world, first)} worlds[{one!r}]; give both the same states")
         if world.actions != first.actions:
             raise ValueError(f"worlds[{name!r}] has other actions than worlds[{one!r}]; give both the same actions")
         for what, remedy in (
-            ("available", "an action that may fail leads to where one stays"),
-            ("terminal", "end both in the same states"),
-            ("initial", "let the first step lead to what can be seen"),
+            ("available", "make an action that fails in one world leave the state unchanged there"),
+            ("terminal", "give both the same terminal states"),
+            ("initial", "make the first step lead to the states that differ"),
         ):
             found, expected = (np.asarray(getattr(each.mdp, what), float) for each in (world, first))
             if (differs := abs(found - expected) > _TOLERANCE).any():
@@ -63,12 +63,12 @@ def _states(world: World, first: World) -> str:
 
 
 def check_prior(worlds: Mapping[Hashable, World], prior: Any) -> np.ndarray:
-    """Prior probability of every world, ``(W,)``.
+    """Return the prior probability of every world, ``(W,)``.
 
     Raises
     ------
     ValueError, TypeError
-        Where a name is unknown or missing, or the numbers are no probabilities.
+        Where a name is unknown or missing, or the numbers are not probabilities.
     """
     names = ", ".join(map(repr, worlds))
     check_kind("prior", prior, Mapping, f"a mapping from the names of the worlds ({names}) to probabilities")
@@ -81,7 +81,7 @@ def check_prior(worlds: Mapping[Hashable, World], prior: Any) -> np.ndarray:
     for name, chance in prior.items():
         if isinstance(chance, (str, bool)) or not np.ndim(chance) == 0 or not np.isfinite(chance) or chance < 0:
             raise ValueError(f"prior of {name!r} is {chance!r}; expected a number of at least 0")
-    found = np.array([prior[name] for name in worlds], float)
-    if abs(found.sum() - 1.0) > _TOLERANCE:
-        raise ValueError(f"prior sums to {found.sum():.9g}; expected 1: divide by the sum")
-    return found / found.sum()
+    weights = np.array([prior[name] for name in worlds], float)
+    if abs(weights.sum() - 1.0) > _TOLERANCE:
+        raise ValueError(f"prior sums to {weights.sum():.9g}; expected 1: divide by the sum")
+    return weights / weights.sum()

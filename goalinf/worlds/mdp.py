@@ -1,4 +1,4 @@
-"""The MDP record: numbers only, sparse, without a reward and without labels."""
+"""MDP record: numeric, sparse, without a reward and without labels."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from jaxtyping import Array, Bool, Float, Int
 
 from goalinf.sizes import check_memory, check_world
 
-_HUB = 8  # times as many predecessors as successors make padded lists of them a waste
+_HUB = 8  # ratio of predecessors to successors above which padded lists of predecessors cost too much
 
 
 class MDP(eqx.Module):
-    r"""A finite Markov decision process without a reward, in sparse form.
+    r"""Finite Markov decision process without a reward, in sparse form.
 
     :math:`P(t \mid s, a) = \sum_k \text{probabilities}[s,a,k]\,[\text{successors}[s,a,k] = t]`.
 
@@ -25,24 +25,24 @@ class MDP(eqx.Module):
     Parameters
     ----------
     successors : int (S, A, K)
-        States that may follow; unused places repeat any state with probability zero.
+        States that may follow; unused entries repeat any state with probability zero.
     probabilities : float (S, A, K)
         Their probabilities; each row sums to one.
     available : bool (S, A)
-        Whether the action can be chosen there. Every state has at least one, terminal ones too.
+        Available actions. Every state has at least one, also a terminal state.
     terminal : bool (S,)
-        States in which the episode has ended: nothing is collected or chosen there.
+        States in which the episode has ended: no reward is collected and no action is chosen there.
     initial : float (S,)
         Distribution of the first state.
     discount : float
         Discount factor per step, in [0, 1].
     neighbors : int (U, S)
-        The successors of each state over all its actions (unused places hold the state itself).
+        Successors of each state over all its actions (unused entries are the state itself).
     slots : int (S, A, K)
-        The place of each successor among the neighbors of its state.
+        Position of each successor among the neighbors of its state.
     origins : int (I, S)
-        Where, in the flattened neighbors, each state stands: a sum over predecessors becomes a gather. Unused places
-        hold U·S, one beyond the end. Empty (I = 0) where some state has far more predecessors than successors.
+        Positions of each state in the flattened neighbors: a sum over predecessors becomes a gather. Unused entries
+        are U·S, one beyond the end. Empty (I = 0) where some state has far more predecessors than successors.
 
     Examples
     --------
@@ -68,9 +68,9 @@ class MDP(eqx.Module):
     def of(cls, successors: Any, probabilities: Any, available: Any, terminal: Any, initial: Any, discount: Any) -> MDP:
         """Assemble the record on the host and derive the neighbor lists.
 
-        Rows that nobody can choose, those of terminal states and of unavailable actions, become self loops, so
-        that every row is a distribution; a terminal state without actions gets its first one back, so that every
-        row of a policy is one too. The places of all other rows stay as they are given.
+        Rows of terminal states and of unavailable actions become self loops, so that every row is a distribution; in a
+        terminal state without actions the first action becomes available, so that every row of a policy is a
+        distribution, too. The order of successors in all other rows is kept.
         """
         if np.ndim(discount) or np.asarray(discount).dtype.kind not in "iuf":
             raise ValueError(f"discount is {discount!r}; expected a number in [0, 1]")
@@ -84,7 +84,7 @@ class MDP(eqx.Module):
         successors = np.where(idle, np.arange(n_states, dtype=np.int32)[:, None, None], successors)
         probabilities = np.where(idle, np.arange(width) == 0, probabilities)
         available[terminal & ~available.any(1), 0] = True
-        # A successor that does not exist is refused by the World, which knows names.
+        # A successor that does not exist is refused by World, whose message has names.
         neighbors, slots = neighbor_lists(np.clip(successors, 0, n_states - 1), probabilities)
         used = np.zeros(neighbors.shape, bool)
         used[slots, np.arange(n_states)[:, None, None]] = True
@@ -111,7 +111,7 @@ class MDP(eqx.Module):
         return self.successors.shape[1]
 
     def weights(self) -> Float[Array | np.ndarray, "A U S"]:
-        """Probability of each neighbor under each action, ``(A, U, S)``: the layout that planners sweep over."""
+        """Return the probability of each neighbor under each action, ``(A, U, S)``, the layout of the planners."""
         width = self.neighbors.shape[0]
         if isinstance(self.probabilities, np.ndarray) and isinstance(self.slots, np.ndarray):
             return neighbor_weights(self.probabilities, self.slots, width)
@@ -120,7 +120,7 @@ class MDP(eqx.Module):
         return jnp.einsum("sak,usak->aus", probabilities, hits.astype(probabilities.dtype))
 
     def dense(self) -> np.ndarray:
-        """Transition probabilities as a dense host array ``(S, A, S)``; a view for small worlds."""
+        """Return transition probabilities as a dense host array ``(S, A, S)``, for small worlds."""
         n_states, n_actions, width = self.successors.shape
         what = f"dense transition probabilities of {n_states:,} states and {n_actions:,} actions"
         check_memory(what, 8.0 * n_actions * n_states**2, "use successors and probabilities, which are sparse")
@@ -131,7 +131,7 @@ class MDP(eqx.Module):
 
 
 def neighbor_weights(probabilities: np.ndarray, slots: np.ndarray, width: int) -> np.ndarray:
-    """:meth:`MDP.weights` on the host, so that programs in which the world is known hold it as a constant."""
+    """Compute :meth:`MDP.weights` on the host, so that compiled programs of a known world contain a constant."""
     n_states, n_actions, _ = slots.shape
     places = (np.arange(n_actions)[:, None] * width + slots) * n_states + np.arange(n_states)[:, None, None]
     size = n_actions * width * n_states
@@ -139,10 +139,10 @@ def neighbor_weights(probabilities: np.ndarray, slots: np.ndarray, width: int) -
 
 
 def neighbor_lists(successors: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Unique successors of every state, over all its actions, and where each successor stands among them."""
+    """Return the unique successors of every state, over all its actions, and the position of each among them."""
     n_states, n_actions, width = successors.shape
     flat = successors.reshape(n_states, -1)
-    # An impossible successor takes the place of a possible one, so that it costs no neighbor.
+    # An impossible successor is replaced by a possible one, so that it adds no neighbor.
     possible = probabilities.reshape(n_states, -1) > 0
     fallback = np.where(possible.any(1), flat[np.arange(n_states), possible.argmax(1)], np.arange(n_states))
     filled = np.where(possible, flat, fallback[:, None])
@@ -157,13 +157,13 @@ def neighbor_lists(successors: np.ndarray, probabilities: np.ndarray) -> tuple[n
 
 
 def origin_lists(neighbors: np.ndarray, used: np.ndarray) -> np.ndarray:
-    """Flat places among the neighbors ``(U, S)`` at which each state stands, ``(I, S)``; see :class:`MDP`."""
+    """Return the flat positions of each state among the neighbors ``(U, S)``, ``(I, S)``; see :class:`MDP`."""
     width, n_states = neighbors.shape
     places = np.flatnonzero(used)
     targets = neighbors.ravel()[places]
     order = np.argsort(targets, kind="stable")
     if not ((targets >= 0) & (targets < n_states)).all():
-        return np.empty((0, n_states), np.int32)  # a World says where
+        return np.empty((0, n_states), np.int32)  # World raises the error
     counts = np.bincount(targets, minlength=n_states)
     if counts.max() > _HUB * width:
         return np.empty((0, n_states), np.int32)

@@ -1,4 +1,4 @@
-"""Worlds that remember where one came from."""
+"""Second-order worlds, whose states contain the previous state."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from goalinf.sizes import check_world
 from goalinf.worlds.mdp import MDP
 from goalinf.worlds.world import Memory, World
 
-_BACK = 0.25  # pairs are drawn this far from their node, towards the last one
+_BACK = 0.25  # pairs are plotted at this share of the distance from their node to the previous one
 
 
 def with_memory(world: World) -> World:
-    r"""Second-order version of a world: a state is the pair (last state, this state).
+    r"""Make the second-order version of a world: a state is the pair (previous state, state).
 
     With P the transitions of ``world``,
 
     .. math:: P'((s, t) \mid (l, s), a) = P(t \mid s, a),
 
-    so that a policy may depend on where one came from. There are pairs for all steps that are possible, and
-    pairs (None, s) for the states s in which episodes start.
+    so that a policy may depend on the previous state. There are pairs for all possible steps, and pairs (None, s) for
+    the states s in which episodes start.
 
     Parameters
     ----------
@@ -30,9 +30,9 @@ def with_memory(world: World) -> World:
     Returns
     -------
     World
-        States are named ``(last, this)``; actions, terminal states and discount are those of ``world``. A name of
-        a state of ``world`` names every pair that ends there, wherever a reward or goal is given by name. Data are
-        read with the names of ``world``.
+        States are named ``(previous, current)``; actions, terminal states and discount are those of ``world``. The name
+        of a state of ``world`` names every pair with this current state, wherever a reward or goal is given by name.
+        Data are read with the names of ``world``.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def with_memory(world: World) -> World:
     s, t = world.edges()
     n_states = world.n_states
     starts = np.flatnonzero(mdp.initial > 0)
-    keys = np.unique(np.concatenate([(s + 1) * n_states + t, starts]))  # the last state counted from 1; 0 is none
+    keys = np.unique(np.concatenate([(s + 1) * n_states + t, starts]))  # the previous state counted from 1; 0 is none
     pairs = np.stack(np.divmod(keys, n_states), axis=1) - [1, 0]
     last, this = pairs.T
     check_world(len(pairs), *mdp.successors.shape[1:])

@@ -1,4 +1,4 @@
-"""What states are called: names, marks on a map, positions, and what to say when a name is wrong."""
+"""Names of states: names, marks on a map, positions, and messages for unknown names."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import pandas as pd
 
 
 def label(name: Any) -> str:
-    """Printed name of a state or action: ``"1,2"`` for a position, the text itself for anything else."""
+    """Return the printed name of a state or action: ``"1,2"`` for a position, the text itself for other names."""
     if not isinstance(name, tuple):
         return str(name)
     return ",".join(f"({label(part)})" if isinstance(part, tuple) else str(part) for part in name)
 
 
 def plain(name: Any) -> Any:
-    """Python scalars in place of NumPy's and tuples in place of lists, so that names compare and hash alike."""
+    """Convert NumPy scalars to Python scalars and lists to tuples, so that equal names compare and hash equally."""
     if isinstance(name, np.generic):
         return name.item()
     if isinstance(name, (tuple, list)):
@@ -30,7 +30,7 @@ def plain(name: Any) -> Any:
 
 
 def canonical(name: Any) -> Any:
-    """A name as :func:`plain` gives it, and 5 for 5.0: integers become floats where an entry of a column is missing."""
+    """Return a name by :func:`plain`, and 5 for 5.0 (integers become floats in a column with missing entries)."""
     name = plain(name)
     if isinstance(name, tuple):
         return tuple(canonical(part) for part in name)
@@ -38,22 +38,22 @@ def canonical(name: Any) -> Any:
 
 
 def texts(name: Any) -> set[str]:
-    """Texts that a name appears as in print and in files: ``"0,1"`` and ``"(0, 1)"`` for a position."""
+    """Return the texts of a name in print and in files: ``"0,1"`` and ``"(0, 1)"`` for a position."""
     return {label(name), str(name)}
 
 
 def check_alike(names: Iterable[Hashable], what: str) -> None:
-    """Refuse different names that print alike, such as 1 and ``"1"``: labels and files could not tell them apart.
+    """Refuse different names with equal printed texts, such as 1 and ``"1"``, which are ambiguous in files.
 
     Raises
     ------
     ValueError
-        Where there are two; ``what`` says what they name.
+        Where there are two; ``what`` is the plural noun of the named objects.
     """
     names = list(names)
     if len(set(map(type, names)) - {int}) == 0 or set(map(type, names)) == {str}:
         return
-    # Positions, of which a map may have many, print with a comma: nothing without one can be taken for them.
+    # Positions, of which a map may have many, print with a comma: names without a comma differ from them.
     others = [name for name in names if not _is_place(name)]
     if any("," in text for name in others for text in texts(name)):
         others = names
@@ -62,8 +62,8 @@ def check_alike(names: Iterable[Hashable], what: str) -> None:
         for text in texts(name):
             if (first := seen.setdefault(text, name)) != name:
                 raise ValueError(
-                    f"the {what} {first!r} and {name!r} both print as {text}; rename one, so that print and files tell "
-                    "them apart"
+                    f"the {what} {first!r} and {name!r} both print as {text}; rename one, so that print and files "
+                    "distinguish them"
                 )
 
 
@@ -81,12 +81,12 @@ def check_present(names: Iterable[Any], what: str) -> None:
 
 
 def check_names(names: Sequence[Any], what: str) -> None:
-    """Refuse names that stand for a missing value, that occur twice, or that print alike.
+    """Refuse names that mean a missing value, that occur twice, or that have equal printed texts.
 
     Raises
     ------
     ValueError
-        Where that is so; ``what`` says what they name.
+        Where there are such names; ``what`` is the plural noun of the named objects.
     """
     check_present(names, what)
     try:
@@ -101,7 +101,7 @@ def check_names(names: Sequence[Any], what: str) -> None:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Names:
-    """The names of a world's states, and every other way to point at one.
+    """Names of the states of a world, and further names: aliases, marks, positions.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ class Names:
         return marked
 
     def find(self, state: Any) -> int | None:
-        """Number of the state with this name (a tuple also as arrays print it, ``"1,2"``), or None."""
+        """Return the number of the state with this name (a tuple also in its printed form ``"1,2"``), or None."""
         name = plain(state)
         try:
             found = self._numbers.get(name)
@@ -149,30 +149,30 @@ class Names:
         return self._printed.get(name) if found is None and isinstance(name, str) else found
 
     def find_text(self, text: str) -> int | None:
-        """Number of the state whose name appears as this text in print or in a file, or None."""
+        """Return the number of the state whose name has this text in print or in a file, or None."""
         return self._written.get(text)
 
     def index(self, state: Any) -> int:
-        """Number of the state with this name; a ValueError with a suggestion where there is none."""
+        """Return the number of the state with this name; raise a ValueError with a suggestion where there is none."""
         found = self.find(state)
         if found is None:
             raise ValueError(f"unknown state {plain(state)!r}: {self._suggest(plain(state))}")
         return found
 
     def cells(self, key: Any) -> list[int]:
-        """Numbers of all states that a key names: every cell carrying that mark, or the one state of that name."""
+        """Return the numbers of all states that a key names: every cell with that mark, or the state of that name."""
         if isinstance(key, str) and key in self._marked:
             return self._marked[key]
         return [self.index(key)]
 
     def known(self, key: Any) -> bool:
-        """Whether the key by itself is a name, a mark or (on maps) a position, inside the map or not."""
+        """Return True where the key itself is a name, a mark or (on maps) a position, inside the map or not."""
         if self.find(key) is not None or (isinstance(key, str) and key in self._marked):
             return True
         return self.rows is not None and _is_position(plain(key))
 
     def split(self, keys: Any) -> list[Any]:
-        """One key, several keys, a string of marks, or a mask over the states: always a list of keys."""
+        """Convert one key, several keys, a string of marks, or a mask over the states to a list of keys."""
         if self.known(keys):
             return [keys]
         if isinstance(keys, str):

@@ -17,7 +17,7 @@ from goalinf.worlds.world import World
 def garnet(
     key: PRNGKey, *, states: int, actions: int, branching: int, discount: float | int, terminal: int = 0
 ) -> World:
-    r"""Random Garnet world: every state and action leads to a few states drawn at random.
+    r"""Draw a random Garnet world, in which every state and action leads to a few states drawn at random.
 
     The ``branching`` different states that may follow are drawn uniformly; their probabilities are the lengths of the
     pieces into which ``branching`` − 1 uniform points cut the unit interval.
@@ -25,13 +25,13 @@ def garnet(
     Parameters
     ----------
     key : JAX random key
-        Drawn from on the host, in float64; equal keys give equal worlds.
+        Source of the draws, on the host in float64; equal keys give equal worlds.
     states, actions, branching : int
         S, A and the number of states that may follow each state and action.
     discount : float
         Discount factor per step, in [0, 1].
     terminal : int
-        How many states (the last ones) end the episode.
+        Number of terminal states (the last ones).
 
     Returns
     -------
@@ -80,7 +80,7 @@ def _generator(key: Any) -> np.random.Generator:
 
 
 def _distinct(rng: np.random.Generator, rows: int, states: int, branching: int) -> np.ndarray:
-    """In every row, ``branching`` different states drawn uniformly (Floyd's algorithm on all rows at once)."""
+    """Draw ``branching`` different states uniformly in every row (Floyd's algorithm on all rows at once)."""
     drawn = np.full((rows, branching), -1)
     for i in range(branching):
         last = states - branching + i

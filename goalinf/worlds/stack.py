@@ -1,4 +1,4 @@
-"""One shape for many worlds: padding, and stacking along a leading axis."""
+"""Padding of MDPs to a common shape, and stacking along a leading axis."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from goalinf.worlds.mdp import MDP
 
 
 def bucket(n: int) -> int:
-    """Smallest power of two that holds n: padding to it lets worlds of similar size share a compiled program.
+    """Return the smallest power of two that is at least n, so that similar worlds share a compiled program.
 
     Raises
     ------
@@ -37,14 +37,14 @@ def pad(
     width: int | None = None,
     neighbors: int | None = None,
 ) -> MDP:
-    """The same problem in larger arrays; what is added can neither be reached nor chosen.
+    """Pad an MDP to larger arrays; added states cannot be reached, and added actions are not available.
 
     Parameters
     ----------
     mdp : MDP
-        The problem.
+        The MDP.
     states, actions, width, neighbors : int, optional
-        Sizes S, A, K and U after padding; default: as they are (U: as it must be). Added states are terminal and
+        Sizes S, A, K and U after padding; default: unchanged (U: the smallest possible). Added states are terminal and
         never initial, with their first action available; added actions are unavailable; both are self loops.
         Added successors repeat the first one with probability zero; added neighbors are the state itself.
 
@@ -56,7 +56,7 @@ def pad(
     Raises
     ------
     ValueError
-        Where a size is smaller than what it must hold.
+        Where a size is smaller than needed.
 
     Examples
     --------
@@ -66,14 +66,14 @@ def pad(
     (array([False, False, False,  True]), (8, 4))
     """
     shape = np.shape(mdp.successors)
-    wanted = [old if new is None else new for old, new in zip(shape, (states, actions, width), strict=True)]
-    for name, old, new in zip(("states", "actions", "width"), shape, wanted, strict=True):
+    sizes = [old if new is None else new for old, new in zip(shape, (states, actions, width), strict=True)]
+    for name, old, new in zip(("states", "actions", "width"), shape, sizes, strict=True):
         if new < old:
-            raise ValueError(f"{name} is {new}; expected at least {old}, what the problem has")
-    more = [(0, new - old) for old, new in zip(shape, wanted, strict=True)]
+            raise ValueError(f"{name} is {new}; expected at least {old}, the size of the MDP")
+    more = [(0, new - old) for old, new in zip(shape, sizes, strict=True)]
     by_action, by_state = more[:2], more[:1]
     padded = MDP.of(
-        # Rows of added states and actions are turned into self loops by MDP.of.
+        # MDP.of converts rows of added states and actions to self loops.
         successors=np.pad(np.pad(mdp.successors, [(0, 0), (0, 0), more[2]], mode="edge"), [*by_action, (0, 0)]),
         probabilities=np.pad(mdp.probabilities, more),
         available=np.pad(mdp.available, by_action),
@@ -85,20 +85,20 @@ def pad(
         return padded
     needed = padded.neighbors.shape[0]
     if neighbors < needed:
-        raise ValueError(f"neighbors is {neighbors}; expected at least {needed}, what the problem has")
-    alone = np.tile(np.arange(wanted[0], dtype=np.int32), (neighbors - needed, 1))
-    # Unused places among the origins point at one of the added neighbors now, which weighs nothing either.
+        raise ValueError(f"neighbors is {neighbors}; expected at least {needed}, the size of the MDP")
+    alone = np.tile(np.arange(sizes[0], dtype=np.int32), (neighbors - needed, 1))
+    # Unused entries of the origins now refer to one of the added neighbors, whose weight is zero as well.
     return eqx.tree_at(lambda m: m.neighbors, padded, np.concatenate([padded.neighbors, alone]))
 
 
 def pad_origins(mdp: MDP, length: int) -> MDP:
-    """The same problem with lists of predecessors of this length; of length zero where that is asked for."""
+    """Pad the lists of predecessors to this length; a length of zero makes them empty."""
     unused = np.full((max(length - len(mdp.origins), 0), mdp.n_states), mdp.neighbors.size, np.int32)
     return eqx.tree_at(lambda m: m.origins, mdp, np.concatenate([mdp.origins, unused])[:length])
 
 
 def stack(mdps: Sequence[MDP]) -> MDP:
-    """Problems with a leading axis on every array, padded to the largest sizes among them.
+    """Stack MDPs with a leading axis on every array, padded to the largest sizes among them.
 
     Parameters
     ----------
@@ -131,5 +131,5 @@ def stack(mdps: Sequence[MDP]) -> MDP:
     padded = [pad(mdp, neighbors=neighbors) for mdp in padded]
     lengths = [len(mdp.origins) for mdp in padded]
     padded = [pad_origins(mdp, max(lengths) if min(lengths) else 0) for mdp in padded]
-    # Not through the constructor: the annotations know no leading axis.
+    # Without the constructor, whose annotations have no leading axis.
     return jax.tree.map(lambda *leaves: np.stack(leaves), *padded)

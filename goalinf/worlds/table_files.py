@@ -1,4 +1,4 @@
-"""Tables as people keep them, CSV, TSV or Parquet, and how to point at a row of one."""
+"""Tables from CSV, TSV or Parquet files or data frames, and names of their rows in messages."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _PARQUET = (".parquet", ".pq")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Table:
-    """A table as it was given.
+    """Table with its unconverted cells.
 
     Parameters
     ----------
     frame : DataFrame
-        Its columns; those of a text file as values, by :func:`~goalinf.worlds.cells.as_values`.
+        Columns; columns of a text file are converted by :func:`~goalinf.worlds.cells.as_values`.
     source : str, optional
-        Name of the text file, where there is one with lines to point at.
+        Name of the text file, for messages with line numbers; None for other sources.
     text : DataFrame, optional
-        Cells of a text file as they stand there; only an empty cell is missing.
+        Unconverted cells of a text file; only an empty cell is missing.
     """
 
     frame: pd.DataFrame
@@ -38,23 +38,23 @@ class Table:
 
     @property
     def cells(self) -> pd.DataFrame:
-        """The columns as they stand in the file, or in the data frame."""
+        """Unconverted columns of the file, or of the data frame."""
         return self.frame if self.text is None else self.text
 
     def names(self, columns: Sequence[Hashable]) -> list[pd.Series]:
-        """Columns that hold names of one kind; in a text file they are numbers together or text together."""
+        """Return columns of names of one kind; in a text file they are all converted to numbers, or none."""
         given = [self.cells[column] for column in columns]
         return given if self.text is None else as_names(given)
 
     def typed(self, names: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
-        """The columns, some of them as names and some as numbers; a data frame comes as it was given."""
+        """Return the columns with some converted to names and some to numbers; a data frame is returned unchanged."""
         if self.text is None:
             return self.frame
-        found = {column: self.names([column])[0] for column in names}
-        return self.frame.assign(**found, **{column: self.numbers(column) for column in numbers})
+        converted = {column: self.names([column])[0] for column in names}
+        return self.frame.assign(**converted, **{column: self.numbers(column) for column in numbers})
 
     def without(self, words: Sequence[Any], columns: Sequence[Hashable]) -> Table:
-        """The table in which missing values replace these words in some columns."""
+        """Return the table with missing values instead of these words in some columns."""
         if not len(words):
             return self
         printed = {label(canonical(word)) for word in words}
@@ -64,7 +64,7 @@ class Table:
         return self._with(cells)
 
     def renamed(self, words: Mapping[Hashable, Mapping[str, str]]) -> Table:
-        """The table with other words in some columns, each replaced once: ``{"choice": {"L": "left"}}``."""
+        """Return the table with replaced words in some columns, each once: ``{"choice": {"L": "left"}}``."""
         cells = self.cells.copy()
         for column, new in words.items():
             old = cells[column].astype(object)
@@ -75,12 +75,12 @@ class Table:
         return dataclasses.replace(self, **{"frame" if self.text is None else "text": cells})
 
     def numbers(self, column: Hashable) -> pd.Series:
-        """A column that is meant to hold numbers."""
+        """Return a column of numbers."""
         return self.frame[column] if self.text is None else as_numbers(self.text[column])
 
 
 def read_table(table: pd.DataFrame | str | Path) -> tuple[pd.DataFrame, str | None]:
-    """The table, and the name of the file where it is text with lines to point at; see :func:`open_table`."""
+    """Read a table; also return the name of a text file, for messages with line numbers (see :func:`open_table`)."""
     opened = open_table(table)
     return opened.frame, opened.source
 
@@ -100,8 +100,8 @@ def open_table(table: pd.DataFrame | str | Path, *, delimiter: str | None = None
     FileNotFoundError
         Where there is no such file.
     ValueError
-        Where it is neither a data frame nor a path, the name of the file does not say what it is, the file is empty or
-        cannot be read, or the delimiter is no single character.
+        Where it is neither a data frame nor a path, the ending of the file name is unknown, the file is empty or cannot
+        be read, or the delimiter is not a single character.
     """
     if delimiter is not None and (not isinstance(delimiter, str) or len(delimiter) != 1):
         raise ValueError(f"delimiter is {delimiter!r}; expected one character, such as ';'")
@@ -123,7 +123,7 @@ def open_table(table: pd.DataFrame | str | Path, *, delimiter: str | None = None
         raise ValueError(f"{path.name} is empty; expected a header and rows") from None
     except PermissionError:
         raise
-    except Exception as error:  # parsers and decompressors fail in many ways on bytes that are not theirs
+    except Exception as error:  # parsers and decompressors raise many kinds of errors for invalid bytes
         kind = "Parquet" if suffix in _PARQUET else str(suffix)[1:].upper()
         raise ValueError(f"{path.name} cannot be read as {kind}, or is truncated: {str(error).strip()}") from error
 
@@ -135,7 +135,8 @@ def _suffix(path: Path) -> str:
             return suffix
     if not name.endswith(_PARQUET):
         raise ValueError(
-            f"cannot tell what {path.name} is; expected a name that ends in .csv, .csv.gz, .tsv, .tsv.gz or .parquet"
+            f"the format of {path.name} is unknown; expected a name that ends in .csv, .csv.gz, .tsv, .tsv.gz or "
+            ".parquet"
         )
     return path.suffix.lower()
 
@@ -149,7 +150,7 @@ def _read_text(path: Path, delimiter: str) -> Table:
 
 
 def _with_tuples(frame: pd.DataFrame) -> pd.DataFrame:
-    """Tuples again in the columns in which Parquet keeps lists."""
+    """Convert lists, as Parquet stores tuples, back to tuples."""
     for name in [name for name in frame if frame[name].dtype == object and frame[name].map(_is_list).any()]:
         frame[name] = frame[name].map(lambda cell: plain(list(cell)) if _is_list(cell) else cell)
     return frame
@@ -160,14 +161,14 @@ def _is_list(cell: Any) -> bool:
 
 
 def _lines(path: Path) -> int:
-    """Number of the last line that is not blank."""
+    """Return the number of the last line that is not blank."""
     opened: Any = gzip.open if path.name.lower().endswith(".gz") else open
     with opened(path, "rb") as file:
         return max((number for number, line in enumerate(file, 1) if line.strip()), default=0)
 
 
 def row_name(table: pd.DataFrame, position: int, source: str | None = None) -> str:
-    """A row as its owner would find it: by index label, and by line where it stands in a text file."""
+    """Return the name of a row in messages: its index label, and its line in a text file."""
     if source is not None:
         return f"row {position}, line {position + 2} of {source}"
     name = f"row {label(table.index[position])}"

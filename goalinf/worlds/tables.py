@@ -30,13 +30,13 @@ def from_table(
     discount: float | int,
     positions: Any = None,
 ) -> World:
-    """World from a long table with one row per possible transition.
+    """Make a world from a long table with one row per possible transition.
 
     Parameters
     ----------
     table : DataFrame, or path of a CSV, TSV or Parquet file
-        What can happen. An action that has no row in a state is not available there. In a text file only an empty cell
-        is missing, and names are numbers where all of them would be written the same again (``001`` is text).
+        Possible transitions. An action that has no row in a state is not available there. In a text file only an empty
+        cell is missing, and names are numbers where all of them are numbers in canonical notation (``001`` is text).
     state, next_state : column, or several
         Names of states; several columns make a tuple, such as ``["row", "col"]``.
     action : column
@@ -54,10 +54,10 @@ def from_table(
     Raises
     ------
     ValueError
-        Where a column is missing, the table is empty, a row holds a missing value, repeats a transition or has
-        no probability, or the probabilities of a state and action do not sum to one. The row is named.
+        Where a column is missing, the table is empty, a row has a missing value, repeats a transition or has no
+        probability, or the probabilities of a state and action do not sum to one. The message names the row.
     FileNotFoundError
-        Where the file is not there.
+        Where the file does not exist.
 
     Examples
     --------
@@ -95,7 +95,7 @@ def from_table(
 
 
 class _Rows:
-    """A table whose rows have names, to be used in errors."""
+    """Rows of a table, with names for messages."""
 
     def __init__(self, table: Table):
         if table.frame.empty:
@@ -110,14 +110,14 @@ class _Rows:
         cells = self.table.cells
         if name not in cells:
             found = ", ".join(map(repr, cells.columns))
-            raise ValueError(f"the table has no column {name!r}; it has {found}: say which one with {part}=")
+            raise ValueError(f"the table has no column {name!r}; it has {found}: name the column with {part}=")
         missing = cells[name].isna().to_numpy()
         if missing.any():
             row = self.name(int(missing.argmax()))
             raise ValueError(f"{row}: column {name!r} is missing; fill it in or drop the row")
 
     def names(self, parts: dict[str, Column]) -> list[list[Hashable]]:
-        """Names of the same things in one column each, or several: a list for every part."""
+        """Return the names of each part, from one column or several: a list for every part."""
         columns = {part: [given] if isinstance(given, str) else list(given) for part, given in parts.items()}
         for part, several in columns.items():
             for column in several:
@@ -151,7 +151,7 @@ class _Rows:
         return p
 
     def refuse_repeated(self, s, a, t, froms, chosen, *, certain: bool) -> None:
-        """One row per transition; one per state and action where nothing is said about probabilities."""
+        """Refuse a repeated transition; without probabilities, also a repeated pair of state and action."""
         keys = pd.DataFrame({"s": s, "a": a} if certain else {"s": s, "a": a, "t": t})
         again = keys.duplicated().to_numpy()
         if again.any():
@@ -159,13 +159,13 @@ class _Rows:
             first = int((keys == keys.iloc[second]).all(axis=1).to_numpy().argmax())
             what = f"state {label(froms[second])}, action {label(chosen[second])}"
             if certain and t[first] != t[second]:
-                said = "leads elsewhere: name the column of probabilities with probability=, or drop one"
+                reason = "has another next state: name the column of probabilities with probability=, or drop one"
             else:
-                said = "holds the same transition: drop one"
-            raise ValueError(f"{self.name(second)}: {what} is already in {self.name(first)}, which {said}")
+                reason = "has the same transition: drop one"
+            raise ValueError(f"{self.name(second)}: {what} is already in {self.name(first)}, which {reason}")
 
     def normalized(self, s, a, p, ends, froms, chosen, column: str | None) -> np.ndarray:
-        """Probabilities of which those of a state and action sum to one; in float32 within its precision."""
+        """Return probabilities that sum to one for each state and action; in float32 within its precision."""
         groups = pd.Series(p).groupby([s, a])
         total, size = (groups.transform(what).to_numpy() for what in ("sum", "size"))
         if column is not None and self.table.frame[column].dtype == np.float32:

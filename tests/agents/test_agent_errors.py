@@ -75,7 +75,7 @@ def test_timing_has_no_default():
         with pytest.raises(TypeError, match="on"):
             needs()
     with pytest.raises(
-        ValueError, match=r"on is 'exit'; expected 'departure' \(collected when acting there\) or 'arrival'"
+        ValueError, match=r"on is 'exit'; expected 'departure' \(collected on leaving a state\) or 'arrival'"
     ):
         tables._timing("exit")  # the annotations that tests execute would catch it first in the constructor
     with pytest.raises(ValueError, match="features of states need on='departure' or on='arrival'"):
@@ -103,7 +103,7 @@ def test_numbers_are_finite():
 def test_rewards_by_name():
     reward = gi.StateReward.at(HALL, {"a": 2.0, (0, 1): -1.0}, default=0.5, on="departure")
     np.testing.assert_array_equal(reward.values, [2.0, -1.0, 0.5, 0.5, 2.0])
-    with pytest.raises(ValueError, match="gets a value from both 'a' and"):
+    with pytest.raises(ValueError, match="has a value from both 'a' and"):
         gi.StateReward.at(HALL, {"a": 2.0, (0, 0): 1.0}, default=0.0, on="departure")
     with pytest.raises(ValueError, match="'z'"):
         gi.StateReward.at(HALL, {"z": 2.0}, default=0.0, on="departure")

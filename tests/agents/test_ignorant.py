@@ -142,7 +142,7 @@ def test_outcomes_that_no_belief_expects_have_no_reward():
     world = gi.belief_world(worlds, {"v": 0.7, "w": 0.3}, horizon=HORIZON)
     agent = gi.agents.boltzmann(beta=BETA, horizon=HORIZON, beliefs=Ignorance.of(world, updates=0))
     with pytest.raises(
-        ValueError, match=r"expects what no belief of the belief world expects in state .*TransitionRew"
+        ValueError, match=r"expects an outcome that no belief of the belief world expects in state .*TransitionRew"
     ):
         agent.policy(world, transition_reward(world, R))
     assert np.isfinite(agent.policy(world, gi.StateReward.zero(world)).sel(step=0)[0]).all()
@@ -290,10 +290,10 @@ WRONG = {
     ),
     r"prior is 1; expected a finite number in \(0, 1\)": lambda: gi.agents.ignorant(HALL, beta=1.0, prior=1.0),
     "ignorant has an Ignorance already": lambda: gi.agents.ignorant(HALL, beta=1.0, beliefs=Ignorance.of(HALL)),
-    "ignorant in a belief world of .* states and 3 actions; the world, of 7 and 3, is another": lambda: (
+    "has beliefs for a belief world of .* states and 3 actions; the world, of 7 and 3, is another": lambda: (
         gi.agents.ignorant(HALL, beta=1.0).policy(TREASURE["left"], gi.StateReward.zero(TREASURE["left"]))
     ),
-    "the prior of 'left' in the belief world is 1, so that nothing is learned": lambda: gi.agents.ignorant(
+    "the prior of 'left' in the belief world is 1, so that its probability never": lambda: gi.agents.ignorant(
         gi.belief_world(TREASURE, {"left": 1.0, "right": 0.0}), beta=1.0, prior=0.5
     ),
 }

@@ -101,7 +101,7 @@ def test_complexity():
         gi.agents.policy_complexity(gi.agents.finite_horizon(horizon=2, beta=1.0).policy(hall, reward))
     with pytest.raises(ValueError, match=r"visits has shape \(3,\); this world needs \(4,\)"):
         gi.agents.policy_complexity(optimal, [1, 1, 1])
-    with pytest.raises(ValueError, match="visits are how often each state is met"):
+    with pytest.raises(ValueError, match="visits are the frequencies of the states"):
         gi.agents.policy_complexity(optimal, [0, 0, 0, 0])
 
 
@@ -110,7 +110,7 @@ def test_complexity():
     [
         (
             lambda: gi.agents.rational_inattention(beta=1.0, foreseen=True, visits=[1, 1, 1]),
-            "visits are given; where the price is",
+            "visits are given; with foreseen=True",
         ),
         (
             lambda: gi.agents.rational_inattention(beta=1.0, foreseen=True, horizon=3),
@@ -118,13 +118,13 @@ def test_complexity():
         ),
         (
             lambda: PlanningAgent(planner=Inattentive(), choice=Softmax(1.0, [0.3, 0.7])).policy(G3, G3_REWARD),
-            "are two habits: give one of them",
+            "determines its own default policy: leave default out",
         ),
         (
             lambda: gi.agents.rational_inattention(beta=1.0, foreseen=True).policy(
                 gi.from_arrays(golden.G3_P, discount=0.9, initial=2), GOAL
             ),
-            "starts only where nothing is chosen",
+            "starts only in states without a decision",
         ),
     ],
 )

@@ -187,7 +187,7 @@ def test_mixtures():
     assert gi.agents.mixture([gi.agents.boltzmann(beta=BETA), gi.agents.uniform()]).names == ("boltzmann", "uniform")
     with pytest.raises(ValueError, match="mixture got a Mixture; expected agents, such as"):
         gi.agents.mixture({"both": who, "one": gi.agents.uniform()})
-    with pytest.raises(ValueError, match=r"weights have shape \(3,\); expected a prior over 2 shares"):
+    with pytest.raises(ValueError, match=r"weights have shape \(3,\); expected a prior over 2 weights"):
         gi.agents.mixture([gi.agents.boltzmann(beta=BETA), gi.agents.uniform()], weights=dist.Dirichlet(np.ones(3)))
     with pytest.raises(ValueError, match="mixture got no option"):
         gi.agents.mixture([])

@@ -34,7 +34,7 @@ NUMBERS = {
     "beta has shape (2,); this world needs (3,) (state)": lambda: gi.agents.boltzmann(beta=[1.0, 2.0]).policy(
         G3, G3_REWARD
     ),
-    "beta is 0 somewhere, where soft values are infinite": lambda: gi.agents.soft_optimal(beta=[0.0, 1.0, 1.0]).policy(
+    "beta is 0 in a state, where soft values are infinite": lambda: gi.agents.soft_optimal(beta=[0.0, 1.0, 1.0]).policy(
         G3, G3_REWARD
     ),
     "beta has shape (3,); this agent plans with one temperature": lambda: gi.agents.hyperbolic(
@@ -88,21 +88,27 @@ NUMBERS = {
     ),
     "confusion is 2; expected": lambda: gi.agents.false_dynamics(confusion=2.0, beta=2.0, alternative=[1, 0]),
     "model_based is 2; expected": lambda: gi.agents.successor_representation(beta=2.0, model_based=2.0),
-    "the prior of lapse, Normal, reaches beyond [0, 1]: take one": lambda: gi.agents.boltzmann(
+    "the prior of lapse, Normal, has support outside [0, 1]: use a prior": lambda: gi.agents.boltzmann(
         beta=2.0, lapse=dist.Normal(0.0, 1.0)
     ),
-    "the prior of hazard, Normal, reaches beyond": lambda: gi.agents.abandoning(hazard=dist.Normal(0.0, 1.0), beta=2.0),
-    "the prior of tail, Uniform, reaches beyond (0, 1]": lambda: gi.agents.cvar(tail=dist.Uniform(0.0, 2.0), beta=2.0),
-    "the prior of k, Normal, reaches beyond [0, inf]": lambda: gi.agents.hyperbolic(
+    "the prior of hazard, Normal, has support outside": lambda: gi.agents.abandoning(
+        hazard=dist.Normal(0.0, 1.0), beta=2.0
+    ),
+    "the prior of tail, Uniform, has support outside (0, 1]": lambda: gi.agents.cvar(
+        tail=dist.Uniform(0.0, 2.0), beta=2.0
+    ),
+    "the prior of k, Normal, has support outside [0, inf]": lambda: gi.agents.hyperbolic(
         k=dist.Normal(0.0, 1.0), beta=2.0, horizon=4
     ),
     "the prior of beta is a Delta, which is a known value": lambda: gi.agents.boltzmann(beta=dist.Delta(2.0)),
-    "the prior of lapse, Uniform, reaches beyond": lambda: gi.agents.boltzmann(beta=2.0, lapse=dist.Uniform(2.0, 3.0)),
+    "the prior of lapse, Uniform, has support outside": lambda: gi.agents.boltzmann(
+        beta=2.0, lapse=dist.Uniform(2.0, 3.0)
+    ),
     "the prior of beta is a Delta, which is a known": lambda: gi.agents.boltzmann(beta=dist.Delta(2.0).expand([3])),
-    "the prior of beta, TwoSidedTruncatedDistribution, reaches": lambda: gi.agents.boltzmann(
+    "the prior of beta, TwoSidedTruncatedDistribution, has support outside": lambda: gi.agents.boltzmann(
         beta=dist.TruncatedNormal(-2.0, 1.0, low=-3.0, high=-1.0)
     ),
-    "the prior of beta, Uniform, reaches beyond": lambda: gi.agents.boltzmann(beta=dist.Uniform(-1.0, 1.0)),
+    "the prior of beta, Uniform, has support outside": lambda: gi.agents.boltzmann(beta=dist.Uniform(-1.0, 1.0)),
     "lapse has shape (4,); expected one": lambda: gi.agents.boltzmann(beta=2.0, lapse=0.1).at(
         lapse=[0.1, 0.5, 0.9, 0.2]
     ),
@@ -113,7 +119,7 @@ NUMBERS = {
         persistence=[1, 2, 3, 4]
     ),
     "beta is None; expected a number in [0, inf], or a pri": lambda: gi.agents.boltzmann(beta=5.0).at(beta=None),
-    "the prior of beta, Normal, reaches": lambda: gi.agents.boltzmann(beta=5.0).at(beta=dist.Normal(0.0, 1.0)),
+    "the prior of beta, Normal, has support outside": lambda: gi.agents.boltzmann(beta=5.0).at(beta=dist.Normal(0.0, 1.0)),
     "beta is (1+2j); expected a number": lambda: gi.agents.boltzmann(beta=1 + 2j),
     "beta is {'a': 1}; expected a number": lambda: gi.agents.boltzmann(beta={"a": 1}),
     "beta is [[1.0], [1.0, 2.0]]; expected a number": lambda: gi.agents.boltzmann(beta=[[1.0], [1.0, 2.0]]),
@@ -175,32 +181,34 @@ TWICE = {
     "lapse and noise are both given, and lapse=0.1 is short for noise=goalinf.agents.Lapse(…)": (
         lambda: gi.agents.boltzmann(beta=2.0, lapse=0.1, noise=Slip(0.1))
     ),
-    "horizon and depth both say how far the agent plans: give one of them": lambda: gi.agents.lookahead(
+    "horizon and depth both set how far the agent plans: give one of them": lambda: gi.agents.lookahead(
         depth=3, beta=2.0, horizon=4
     ),
-    "discount is 0.9, but it counts delays, 1 / (1 + k d), and has no discount factor": (
+    "discount is 0.9, but it discounts delays by 1 / (1 + k d), without a factor": (
         lambda: gi.agents.hyperbolic(k=1.0, beta=2.0, horizon=4, discount=0.9)
     ),
     "discount is 0.9, but peak takes its place": lambda: gi.agents.extremal(peak=0.5, beta=2.0, discount=0.9),
-    "depth is 2, but depths say how far a plan looks": lambda: gi.agents.plan_commitment(
+    "depth is 2, but depths set the planning depth": lambda: gi.agents.plan_commitment(
         replan=0.1, beta=2.0, depths=3, depth=2
     ),
-    "depth is 2, but there is nothing to plan": lambda: gi.agents.uniform(depth=2),
+    "depth is 2, but the agent does not plan": lambda: gi.agents.uniform(depth=2),
 }
 
 MEANINGLESS = {
-    "discount has no part in the outlook Extremal": lambda: ValueIteration(outlook=agents.Extremal(0.5), discount=0.9),
-    "slips are foreseen but never made": lambda: gi.agents.boltzmann(beta=2.0, beliefs=ForeseesSlips()),
-    "this planner foresees the agent's own choices and needs their beta": lambda: gi.agents.satisficing(
+    "discount has no effect with the outlook Extremal": lambda: ValueIteration(
+        outlook=agents.Extremal(0.5), discount=0.9
+    ),
+    "the beliefs foresee slips, but the noise has none": lambda: gi.agents.boltzmann(beta=2.0, beliefs=ForeseesSlips()),
+    "this planner foresees the agent's own actions and needs a beta": lambda: gi.agents.satisficing(
         aspiration=0.1, sharpness=5.0, backup="soft"
     ),
-    "foresees that choices follow a softmax of beta Q, and they do not": lambda: gi.agents.anti_rational(
+    "assumes that actions follow a softmax of beta Q, and they do not": lambda: gi.agents.anti_rational(
         beta=2.0, backup="soft"
     ),
     "softmax of beta Q, and they do not: use backup='hard'": lambda: gi.agents.rational_inattention(
         beta=2.0, backup="soft"
     ),
-    "leaf is what the end of looking ahead is worth": lambda: gi.agents.lookahead(
+    "leaf is the value at the end of a lookahead": lambda: gi.agents.lookahead(
         depth=2, beta=2.0, leaf=np.zeros(3), backup="soft"
     ),
     "leaf is inf; expected a finite number": lambda: gi.agents.lookahead(depth=2, beta=2.0, leaf=[0.0, np.inf, 0.0]),
@@ -245,7 +253,7 @@ WORLDS = {
     "alternative is [-1, 0]; expected a World": lambda: gi.agents.false_dynamics(
         confusion=0.1, beta=2.0, alternative=[-1, 0]
     ),
-    "a reward by outcome says nothing of outcomes that this agent only believes in": (
+    "a reward by outcome is not defined for the outcomes that this agent believes in": (
         lambda: gi.agents.false_dynamics(confusion=0.1, beta=2.0, alternative=[1, 0]).policy(G3, OUTCOMES)
     ),
     "default has shape (2,); this world needs (3, 4) (state, action; or (action,))": (
@@ -260,21 +268,23 @@ WORLDS = {
         lambda: gi.agents.successor_representation(beta=2.0, default=[0.2, 0.3, 0.5]).policy(G3, G3_REWARD)
     ),
     "default is 2; expected a finite number in [0, 1]": lambda: gi.agents.kl_bounded(beta=2.0, default=[2.0, -1.0]),
-    "default is None; expected the policy to stay near": lambda: gi.agents.kl_bounded(beta=2.0, default=None),
-    "visits are how often each state is met": lambda: gi.agents.rational_inattention(beta=2.0, visits=[-1.0, 0.0, 2.0]),
+    "default is None; expected the default policy, ": lambda: gi.agents.kl_bounded(beta=2.0, default=None),
+    "visits are the frequencies of the states": lambda: gi.agents.rational_inattention(
+        beta=2.0, visits=[-1.0, 0.0, 2.0]
+    ),
     "visits has shape (2,); this world needs (3,) (state)": (
         lambda: gi.agents.rational_inattention(beta=2.0, visits=[1.0, 2.0]).policy(G3, G3_REWARD)
     ),
-    "visits are 0 wherever something is chosen": (
+    "visits are 0 in every state with an action": (
         lambda: gi.agents.rational_inattention(beta=2.0, visits=[0.0, 0.0, 1.0]).policy(G3, named_agents.GOAL)
     ),
     "places: goal 'number 1': ": lambda: gi.agents.subgoal(detour=0.5, beta=2.0, world=HALL, places=["a", "z"]),
     "places: goal 'far': ": lambda: gi.agents.subgoal(detour=0.5, beta=2.0, world=HALL, places={"far": (7, 7)}),
     "places: no goals were given": lambda: gi.agents.subgoal(detour=0.5, beta=2.0, world=HALL, places=[]),
-    "an agent with subgoals wants a goal; found a ActionReward": (
+    "an agent with subgoals needs a goal; found a ActionReward": (
         lambda: gi.agents.subgoal(detour=0.5, beta=2.0, world=G3).policy(G3, G3_REWARD)
     ),
-    "a switching agent wants one of several rewards; found a ActionReward": (
+    "a switching agent needs several rewards; found a ActionReward": (
         lambda: gi.agents.switching(switch=0.5, beta=2.0).policy(G3, G3_REWARD)
     ),
 }

@@ -158,11 +158,11 @@ def test_others_take_part():
     [
         (
             lambda: Option(np.full((3, 2), 0.5), np.ones(2)),
-            r"termination of 'option' has shape \(2,\); its policy is of 3",
+            r"termination of 'option' has shape \(2,\); its policy has 3",
         ),
         (
             lambda: Option(np.full((3, 2), 2.0), np.ones(3)),
-            r"policy of 'option' holds numbers that are no probabilities",
+            r"policy of 'option' holds numbers outside",
         ),
         (lambda: gi.agents.options(options=[], beta=2.0), "options are a tuple of at least one"),
         (
@@ -171,7 +171,7 @@ def test_others_take_part():
         ),
         (
             lambda: gi.agents.options(options=[LEFT], beta=2.0, depth=3),
-            "depth is 3, but options are planned for in a way of their own",
+            "depth is 3, but options have their own planner",
         ),
         (
             lambda: gi.agents.options(options=[named_agents.FIRST], beta=2.0).policy(HALL, WANTS),

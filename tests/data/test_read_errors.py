@@ -74,7 +74,7 @@ def test_empty_tables(grid, tmp_path):
 
 
 def test_files_that_cannot_be_read(grid, tmp_path):
-    refuses("cannot tell what walks.xlsx is", tmp_path / "walks.xlsx", grid)
+    refuses("the format of walks.xlsx is unknown", tmp_path / "walks.xlsx", grid)
     with pytest.raises(FileNotFoundError):
         read_trajectories(tmp_path / "absent.csv", grid, action="act", **GRID)
 

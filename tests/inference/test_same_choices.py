@@ -121,7 +121,7 @@ def test_dead_ends_belong_to_a_world():
     with pytest.raises(ValueError, match=message):
         gi.simulate(0, worlds["open"], agent, one_world, trajectories=1, steps=1)
     detour = gi.agents.subgoal(detour=0.5, beta=1.0, world=worlds["locked"], places=["goal"])
-    with pytest.raises(ValueError, match="dead ends of a subgoal are those of another world"):
+    with pytest.raises(ValueError, match="dead ends of a subgoal belong to another world"):
         detour.policy(worlds["open"], wants["open"])
 
 

@@ -96,7 +96,7 @@ def test_the_order_of_listed_successors_is_kept():
         ),
         ({"successors": [[[1.0]]], "probabilities": [[[1.0]]]}, "successors: found float64 .* expected whole numbers"),
         ({"successors": [[[0, 0]]], "probabilities": [[[1.0]]]}, "probabilities: found shape"),
-        ({"successors": np.zeros((1, 1, 0), int), "probabilities": np.zeros((1, 1, 0))}, "no place for a successor"),
+        ({"successors": np.zeros((1, 1, 0), int), "probabilities": np.zeros((1, 1, 0))}, "the last axis is empty"),
         (
             {"successors": [[[4]]], "probabilities": [[[1.0]]]},
             "state 0, action 0 leads to state number 4; expected a number from 0 to 0",
@@ -177,11 +177,15 @@ TABLE = pd.DataFrame(
     ("table", "options", "said"),
     [
         (TABLE[:0], {}, "the table is empty; expected one row per transition"),
-        (TABLE.rename(columns={"state": "from"}), {}, "no column 'state'; it has 'from', .* say which one with state="),
+        (
+            TABLE.rename(columns={"state": "from"}),
+            {},
+            "no column 'state'; it has 'from', .* name the column with state=",
+        ),
         (
             TABLE,
             {},
-            "row 11: state a, action go is already in row 10, which leads elsewhere: name the column .* probability=",
+            "row 11: state a, action go is already in row 10, which has another next state: name the column .* probability=",
         ),
         (
             TABLE.iloc[[0, 1, 2, 2]],
@@ -224,7 +228,7 @@ def test_wrong_files(tmp_path):
     other = tmp_path / "moves.xls"
     other.write_text("x")
     with pytest.raises(
-        ValueError, match=r"cannot tell what moves.xls is; expected a name that ends in .csv, .csv.gz, .tsv"
+        ValueError, match=r"the format of moves.xls is unknown; expected a name that ends in .csv, .csv.gz, .tsv"
     ):
         from_table(other, discount=0.9)
     file.write_text("state,action,next_state\n")

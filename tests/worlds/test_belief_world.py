@@ -223,7 +223,7 @@ WRONG = {
     "differ in terminal at state left[?]: 1 and 0": lambda: pair(boxes(0.5, terminal=["end", "left?"])),
     "differ in initial at state start: 0 and 1": lambda: pair(boxes(0.5, initial="left?")),
     "has discount 0.8, worlds.'a'. has 0.9": lambda: pair(boxes(0.5, discount=0.8)),
-    "has states with a memory or a belief already": lambda: pair(gi.with_memory(boxes(0.5))),
+    "has states with a memory or a belief;": lambda: pair(gi.with_memory(boxes(0.5))),
     "prior sums to 0.9; expected 1": lambda: gi.belief_world(BOXES, {"left": 0.5, "right": 0.4}),
     "prior of 'right' is -0.5; expected a number of": lambda: gi.belief_world(BOXES, {"left": 1.5, "right": -0.5}),
     "prior names 'up', which is no world; the worlds are 'left', 'right'": lambda: gi.belief_world(BOXES, {"up": 1.0}),

@@ -98,7 +98,7 @@ def chance(value):
     [
         (nx.MultiDiGraph([(0, 1)]), {}, "parallel edges; merge them: networkx.Graph"),
         (nx.Graph(), {}, "the graph has no nodes; add some"),
-        (nx.DiGraph([(0, 1)]), {}, "node 1 has no way out: name it in terminal= .* stay=True, or add an edge"),
+        (nx.DiGraph([(0, 1)]), {}, "node 1 has no outgoing edge: name it in terminal= .* stay=True, or add an edge"),
         (
             nx.DiGraph([(0, 0)]),
             {"stay": True},
@@ -108,7 +108,7 @@ def chance(value):
         (
             chance(None),
             {"probability": "p", "stay": True},
-            "edge a -> b has no attribute 'p'; give every edge the chance",
+            "edge a -> b has no attribute 'p'; give every edge its probability",
         ),
         (chance(1.5), {"probability": "p", "stay": True}, "p of edge a -> b is 1.5; expected a probability"),
         (chance(1.0), {"stay": True, "terminal": "c"}, "terminal: unknown state 'c'"),

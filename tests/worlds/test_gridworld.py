@@ -194,7 +194,7 @@ def test_maps_as_people_write_them():
         (".#.", {"terminal": (3, 1)}, r"terminal: unknown state \(3, 1\): the map has rows 0 to 0 and columns 0 to 2"),
         (".a.", {"terminal": "ab"}, "terminal: unknown state 'b': this world has 3 states: 0,0, a, 0,2"),
         (".a.", {"terminal": np.array([True])}, "terminal: a mask of 1 entries for 3 states; give one per state"),
-        ("a", {"terminal": "a"}, "every state is terminal: an episode can start nowhere"),
+        ("a", {"terminal": "a"}, "every state is terminal, so that no episode can start"),
         (".a.", {"initial": "c"}, "initial: unknown state 'c'"),
         (".a.", {"initial": {"c": 1.0}}, "initial: unknown state 'c'"),
         (".a.", {"initial": [0.5, 0.5]}, "initial: 2 probabilities for 3 states; give one per state"),

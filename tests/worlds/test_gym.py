@@ -91,7 +91,7 @@ def test_where_episodes_start():
     env = tabular({0: {0: [(1.0, 1, 0.0, False)]}, 1: {0: [(1.0, 1, 0.0, False)]}}, [1, 0])
     assert from_gymnasium(env, discount=0.9, initial=1).mdp.initial.tolist() == [0, 1]
     del env.initial_state_distrib
-    with pytest.raises(ValueError, match="SimpleNamespace does not say where episodes start; say it with initial="):
+    with pytest.raises(ValueError, match="SimpleNamespace has no initial distribution; give initial="):
         from_gymnasium(env, discount=0.9)
 
 

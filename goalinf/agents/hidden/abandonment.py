@@ -1,4 +1,4 @@
-"""Abandonment: the plan is given up at some point, and perhaps taken up again."""
+"""Abandonment: the agent gives up its plan with some probability per step, and may resume it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from goalinf.worlds import MDP, World
 
 
 class Abandoning(ModeProcess):
-    r"""The plan is given up, or forgotten, at some point, and perhaps taken up again.
+    r"""Hidden modes of an agent that gives up (or forgets) its plan, and may resume it.
 
-    From step to step the one who pursues gives up with probability h and acts by the default policy; the one who has
-    given up comes back with probability :math:`\rho`.
+    At every step, an agent that follows its plan gives up with probability h and then follows the default policy; an
+    agent that has given up resumes its plan with probability :math:`\rho`.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class Abandoning(ModeProcess):
     recovery : float or Distribution
         :math:`\rho`, in [0, 1], per step.
     default : float (A,) or (S, A), optional
-        What is done then, cut to the available actions. None: uniform over them.
+        Default policy after giving up, restricted to the available actions. None: uniform over the available actions.
     """
 
     hazard: Any
@@ -44,7 +44,7 @@ class Abandoning(ModeProcess):
             check_policy("default", self.default, world, ended(reward, world.mdp))
 
     def policies(self, agent: Agent, mdp: MDP, reward: Reward) -> Policy:
-        """Two modes: pursuing, and not."""
+        """Compute the policies of two modes: following the plan, and the default policy."""
         pursuing = agent.policies(mdp, reward)
         idle = jnp.broadcast_to(agent.idle(mdp, reward, self.default), pursuing.log_probs.shape)
         h, rho = jnp.asarray(self.hazard), jnp.asarray(self.recovery)

@@ -1,4 +1,4 @@
-"""Commitment: a plan is made to some depth, followed for a while, and made anew."""
+"""Commitment: the agent plans to some depth, follows the plan for several steps, and plans again."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from goalinf.worlds import MDP
 
 
 class PlanCommitment(ModeProcess):
-    r"""A plan is made to some depth, followed for a while, and made anew.
+    r"""Hidden modes of an agent that plans to some depth, follows the plan for several steps, and plans again.
 
     At a planning event the depth d is drawn from ``depths`` and the agent follows the policy of depth-d lookahead for
-    :math:`\min(d, L)` steps; then, or at every step with probability p, it plans again. Hidden are the depth and the
-    steps since planning.
+    :math:`\min(d, L)` steps; then, or at every step with probability p, it plans again. The hidden mode is the depth
+    and the number of steps since planning.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class PlanCommitment(ModeProcess):
     depths : float (D,)
         Probability of planning to depth 1, 2, …, D.
     commitment : int, optional
-        L, the most steps that a plan is followed. None: a plan never ends by itself.
+        L, the largest number of steps for which a plan is followed. None: no limit.
     """
 
     replan: Any
@@ -44,7 +44,7 @@ class PlanCommitment(ModeProcess):
     parameters: ClassVar[Ranges] = {"replan": SHARE}
 
     def policies(self, agent: Agent, mdp: MDP, reward: Reward) -> Policy:
-        """One mode for each depth and number of steps since planning."""
+        """Compute the policies of the modes: one for each depth and number of steps since planning."""
         by_depth = plan_to_depths(agent, len(self.depths), lambda one: one.policies(mdp, reward))
         depths = np.arange(len(self.depths))
         lasts = np.ones_like(depths) if self.commitment is None else np.minimum(depths + 1, self.commitment)

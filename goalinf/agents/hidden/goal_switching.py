@@ -16,7 +16,7 @@ from goalinf.worlds import MDP
 
 
 class Switching(ModeProcess):
-    r"""What is wanted changes now and then (Baker, Saxe and Tenenbaum 2009, model M2).
+    r"""Hidden modes of an agent whose reward changes from step to step (Baker et al. 2009, model M2).
 
     .. math:: g_{t+1} = g_t \text{ with probability } 1 - s, \text{ else } g_{t+1} \sim p(g)
 
@@ -33,10 +33,10 @@ class Switching(ModeProcess):
     parameters: ClassVar[Ranges] = {"switch": SHARE}
 
     def policies(self, agent: Agent, mdp: MDP, reward: Reward) -> Policy:
-        """One mode for each reward."""
+        """Compute the policies of the modes: one for each reward."""
         if not isinstance(reward, Alternatives):
             raise ValueError(
-                f"a switching agent wants one of several rewards; found a {type(reward).__name__}: "
+                f"a switching agent needs several rewards; found a {type(reward).__name__}: "
                 "give reward=gi.one_of({name: reward, …})"
             )
         policies = policies_of_rewards(agent, mdp, stack_rewards(reward.options))

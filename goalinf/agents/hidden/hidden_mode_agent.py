@@ -1,4 +1,4 @@
-"""Agents with hidden modes: one of several policies is followed at a time."""
+"""Agents with hidden modes, which follow one of several policies at a time."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from goalinf.worlds import MDP, World
 
 
 class ModeProcess(Part):
-    """Policies of the hidden modes of an agent, and the process by which the mode begins and moves."""
+    """Policies of the hidden modes of an agent, with the initial distribution and the transitions of the mode."""
 
     def check_agent(self, agent: Agent) -> None:
         """Refuse an agent that the process does not fit."""
 
     @abc.abstractmethod
     def policies(self, agent: Agent, mdp: MDP, reward: Reward) -> Policy:
-        """Policy of every mode, with the modes; ``agent`` is the agent without modes."""
+        """Compute the policy of every mode, with the modes; ``agent`` is the agent without modes."""
 
 
 class HiddenModeAgent(Agent):
-    """Agent that follows one of several policies at a time; the mode is hidden and moves by a process.
+    """Agent that follows one of several policies at a time; the mode is hidden and changes by a Markov process.
 
     Parameters
     ----------
     agent : PlanningAgent or MemoryAgent
         The agent without modes.
     process : ModeProcess
-        Such as :class:`~goalinf.agents.Abandoning`, :class:`~goalinf.agents.Switching` or
+        Hidden modes, such as :class:`~goalinf.agents.Abandoning`, :class:`~goalinf.agents.Switching` or
         :class:`~goalinf.agents.Options`.
     name : str
         Name in messages.
@@ -85,7 +85,7 @@ class HiddenModeAgent(Agent):
 
     @property
     def host_plans(self) -> bool:
-        """False: hidden modes are compiled."""
+        """False: policies of hidden modes are computed in compiled code."""
         return False
 
     @property
@@ -94,7 +94,7 @@ class HiddenModeAgent(Agent):
         return planning._bending - set(planning.noise.parameters)
 
     def with_planning(self, planning: Any) -> HiddenModeAgent:
-        """The same modes around another planning agent."""
+        """Return an agent with these modes that contains another planning agent."""
         return HiddenModeAgent(self.agent.with_planning(planning), self.process, self.name)
 
     def check(self, world: World, reward: Reward) -> None:
@@ -104,27 +104,27 @@ class HiddenModeAgent(Agent):
             part.check(world, reward)
 
     def policies(self, mdp: MDP, reward: Reward, *, initial: Any = None) -> Policy:
-        """Policy of every mode, and the modes."""
+        """Compute the policy of every mode, with the modes."""
         return self.process.policies(self.agent, *cast((mdp, reward)))
 
     def policies_each(self, mdp: MDP, reward: Reward, initial: Any, axes: Axes) -> Policy:
-        """Policies under several conditions."""
+        """Compute the policies of several conditions."""
         return over_conditions(self, (mdp, reward, initial), axes)
 
 
 @jax.jit
 def policies_of_rewards(agent: Agent, mdp: MDP, rewards: Reward) -> Policy:
-    """Policies for rewards with a leading axis; compiled once."""
+    """Compute policies for rewards with a leading axis; compiled once."""
     return jax.vmap(lambda reward: agent.policies(mdp, reward))(rewards)
 
 
 def of_modes(policies: Policy, modes: HiddenModes, ended: Any) -> Policy:
-    """Policies with a leading axis as those of the modes of one agent, all of which share one memory."""
+    """Combine policies with a leading axis into the modes of one agent, all of which share one memory."""
     memory = jax.tree.map(lambda leaf: leaf[0], policies.memory)
     return Policy(policies.log_probs, policies.values, ended, policies.residual.max(), modes=modes, memory=memory)
 
 
 def log_or_minus_infinity(probabilities: Any) -> Any:
-    """Logarithm with −inf, and no derivative, at zero."""
+    """Return logarithms, −inf (with zero derivative) for a probability of zero."""
     some = probabilities > 0
     return jnp.where(some, jnp.log(jnp.where(some, probabilities, 1.0)), -jnp.inf)

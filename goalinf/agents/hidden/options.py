@@ -1,4 +1,4 @@
-"""Options: ways to go about things that are begun, followed for a while, and ended, not always when they should be."""
+"""Options: policies that are initiated, followed, and terminated, possibly too early or too late."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from goalinf.worlds import MDP, World
 
 
 class Option(eqx.Module):
-    """Somewhere to begin, something to do, and when to stop (Sutton, Precup and Singh 1999).
+    """Option: initiation set, policy and termination probabilities (Sutton, Precup and Singh 1999).
 
     Parameters
     ----------
     policy : float (S, A)
         Probability of each action in each state.
     termination : float (S,)
-        Probability of stopping on arriving in each state.
+        Probability of terminating on arrival in each state.
     initiation : bool (S,), optional
-        Where it may begin. None: everywhere.
+        States in which it may be initiated. None: all.
     name : str
-        What it is called in messages.
+        Name in messages.
 
     Raises
     ------
@@ -60,32 +60,32 @@ class Option(eqx.Module):
         n_states = len(self.policy)
         for part, value in (("termination", self.termination), ("initiation", self.initiation)):
             if value.shape != (n_states,):
-                raise ValueError(f"{part} of {self.name!r} has shape {value.shape}; its policy is of {n_states} states")
+                raise ValueError(f"{part} of {self.name!r} has shape {value.shape}; its policy has {n_states} states")
         for part, value in (("policy", self.policy), ("termination", self.termination)):
             if not ((value >= 0) & (value <= 1)).all():
-                raise ValueError(f"{part} of {self.name!r} holds numbers that are no probabilities, in [0, 1]")
+                raise ValueError(f"{part} of {self.name!r} holds numbers outside [0, 1]; expected probabilities")
 
 
 class Options(ModeProcess):
-    r"""Follows one option at a time, and may end it too early or too late.
+    r"""Hidden modes of an agent that follows one option at a time, and may terminate it too early or too late.
 
-    An option is chosen by its value, which takes no errors into account,
+    An option is chosen by its value, which assumes termination without errors,
 
     .. math:: Q_O(s,o) &= \sum_a \pi_o(a \mid s) \Big[r(s,a) + \gamma \sum_t P(t \mid s,a)\,U(t,o)\Big]\\
         U(t,o) &= (1 - \beta_o(t))\,Q_O(t,o) + \beta_o(t) \max_{o' \text{ that may begin in } t} Q_O(t,o')
 
-    by the agent's choice rule over the options that may begin. On arriving in s an option ends with probability
-    :math:`(1 - \zeta_o)\,\beta_o(s) + \zeta_e\,(1 - \beta_o(s))`, and the next one is chosen, which may be the same.
-    Which option is followed is a latent mode.
+    by the agent's choice rule over the options that may begin. On arrival in s an option terminates with probability
+    :math:`(1 - \zeta_o)\,\beta_o(s) + \zeta_e\,(1 - \beta_o(s))`, and the next option is chosen, possibly the same
+    one. The current option is the hidden mode.
 
     Parameters
     ----------
     options : tuple of Option
         The options.
     early : float or Distribution
-        :math:`\zeta_e`, in [0, 1]: probability of ending where it should go on.
+        :math:`\zeta_e`, in [0, 1]: probability of terminating where the option continues.
     overshoot : float or Distribution
-        :math:`\zeta_o`, in [0, 1]: probability of going on where it should end.
+        :math:`\zeta_o`, in [0, 1]: probability of continuing where the option terminates.
     """
 
     options: tuple[Option, ...]
@@ -101,12 +101,10 @@ class Options(ModeProcess):
     def check_agent(self, agent: Agent) -> None:
         """Refuse an agent that plans in other states than those of the world."""
         if not agent.planning.beliefs.same_states:
-            raise ValueError(
-                "options are not planned for an agent that thinks it will stop learning: leave updates out"
-            )
+            raise ValueError("options cannot be planned for an agent that expects to stop learning: leave updates out")
 
     def check(self, world: World, reward: Reward) -> None:
-        """Refuse options that do not fit the world, or leave a state in which none may begin."""
+        """Refuse options that do not fit the world, or a state in which no option may begin."""
         going = ~np.asarray(ended(reward, world.mdp))
         for option in self.options:
             check_shape(f"policy of {option.name!r}", option.policy, world.mdp.available.shape, "state, action")
@@ -122,7 +120,7 @@ class Options(ModeProcess):
             raise ValueError(f"no option may begin in state {world.states[int(idle.argmax())]!r}; give one for it")
 
     def policies(self, agent: Agent, mdp: MDP, reward: Reward) -> Policy:
-        """One mode for each option."""
+        """Compute the policies of the modes: one for each option."""
         planning = agent.planning
         problem = Problem.of(planning.beliefs(mdp), reward, 1.0)
         if planning.beliefs.foresees:
@@ -134,14 +132,14 @@ class Options(ModeProcess):
 
         beta = 1.0 if agent.beta is None else agent.beta
         over = jnp.asarray(ended(reward, mdp))
-        may = starts | ~starts.any(axis=0)  # where nothing may begin the episode has ended
+        may = starts | ~starts.any(axis=0)  # where no option may begin, the episode has ended
         drawn = planning.choice(beta * q, may, ~over)
         stop = ((1.0 - self.overshoot) * ends + self.early * (1.0 - ends)).T[..., None]
         stays = jnp.eye(len(self.options), dtype=q.dtype)
         available = jnp.asarray(mdp.available)
         done = jnp.where((over | ~available.any(1))[:, None], available / available.sum(1, keepdims=True), policies)
         return Policy(
-            jax.vmap(lambda one: agent.recorded(log_or_minus_infinity(one), available))(done),
+            jax.vmap(lambda policy: agent.recorded(log_or_minus_infinity(policy), available))(done),
             beta * q,
             over,
             residual,
@@ -150,45 +148,46 @@ class Options(ModeProcess):
         )
 
     def _stacked(self) -> tuple[Any, Any, Any]:
-        """Policies (O, S, A), probabilities of ending (O, S), and where each may begin (O, S)."""
-        found = [[getattr(o, part) for o in self.options] for part in ("policy", "termination", "initiation")]
-        return tuple(cast(np.stack(each) if isinstance(each[0], np.ndarray) else jnp.stack(each)) for each in found)
+        """Stack policies (O, S, A), termination probabilities (O, S), and initiation sets (O, S)."""
+        parts = [[getattr(o, part) for o in self.options] for part in ("policy", "termination", "initiation")]
+        return tuple(cast(np.stack(each) if isinstance(each[0], np.ndarray) else jnp.stack(each)) for each in parts)
 
 
 def _option_values(problem: Problem, policies: Any, ends: Any, starts: Any) -> tuple[Any, Any]:
-    """Q of following each option from each state (O, S), and the residual.
+    """Compute Q of following each option from each state (O, S), and the residual.
 
-    They are the values of a larger problem. Its states are those of following each option, (O, S), which go on or end,
-    and those of choosing, (S,), where an action is an option that begins at once. The discount is in its weights.
+    They are the values of a larger problem. Its states are pairs of an option and a state, (O, S), in which the option
+    is followed, and the states in which an option is chosen, (S,), whose actions are the options. The discount is
+    included in its weights.
     """
     problem = cast(problem)
     (n_options, n_states), n_neighbors = ends.shape, len(problem.neighbors)
-    own, size = jnp.arange(n_options), n_options * n_states
-    begun = n_states * own[:, None] + jnp.arange(n_states)  # (O, S): numbers of the states of following
+    numbers, size = jnp.arange(n_options), n_options * n_states
+    begun = n_states * numbers[:, None] + jnp.arange(n_states)  # (O, S): numbers of the states of following
     done = jnp.where(problem.pinned, 0.0, policies.swapaxes(1, 2))  # (O, A, S)
     onward = problem.discount * jnp.einsum("oas,aus->uos", done, problem.weights)
     over = jnp.moveaxis(ends[:, problem.neighbors], 0, 1)  # (U, O, S)
 
     def rows(following, choosing):
-        """What follows where an option is followed (2 U, O, S) and chosen (O, S), as (U', O S + S)."""
+        """Join arrays of the states of following (2 U, O, S) and of choosing (O, S) to (U', O S + S)."""
         both = following.reshape(2 * n_neighbors, size), choosing
         return jnp.concatenate(
-            [jnp.pad(one, ((0, max(2 * n_neighbors, n_options) - len(one)), (0, 0))) for one in both], axis=1
+            [jnp.pad(part, ((0, max(2 * n_neighbors, n_options) - len(part)), (0, 0))) for part in both], axis=1
         )
 
     def weights(option):
-        """Those of one action: the first goes on where an option is followed."""
+        """Return the weights of one action; the first action continues where an option is followed."""
         going = jnp.where(option == 0, jnp.concatenate([onward * (1.0 - over), onward * over]), 0.0)
-        return rows(going, jnp.broadcast_to((own == option)[:, None], ends.shape).astype(onward.dtype))
+        return rows(going, jnp.broadcast_to((numbers == option)[:, None], ends.shape).astype(onward.dtype))
 
     still = begun[:, :1] + problem.neighbors[:, None]
     neighbors = rows(jnp.concatenate([still, jnp.broadcast_to(size + problem.neighbors[:, None], still.shape)]), begun)
-    income = jnp.where(own[:, None] == 0, (done * problem.reward).sum(axis=1).ravel(), 0.0)
+    reward = jnp.where(numbers[:, None] == 0, (done * problem.reward).sum(axis=1).ravel(), 0.0)
     pinned = jnp.tile(problem.pinned, n_options + 1)
-    going_on = jnp.broadcast_to(own[:, None] == 0, (n_options, size))
+    going_on = jnp.broadcast_to(numbers[:, None] == 0, (n_options, size))
     larger = Problem(
-        reward=jnp.concatenate([income, jnp.zeros_like(ends)], axis=1),
-        weights=jax.vmap(weights)(own),
+        reward=jnp.concatenate([reward, jnp.zeros_like(ends)], axis=1),
+        weights=jax.vmap(weights)(numbers),
         neighbors=neighbors,
         origins=jnp.zeros((0, pinned.size), int),
         available=jnp.concatenate([going_on, starts], axis=1) | pinned,

@@ -1,4 +1,4 @@
-"""Plan noise: errors of the plan that are consistent within an episode."""
+"""Plan noise: errors of the Q-values that are constant within an episode."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from goalinf.worlds import MDP
 
 
 class PlanNoise(ModeProcess):
-    r"""The plan itself is wrong, once per episode: :math:`\tilde Q = Q + \sigma \xi`, :math:`\xi \sim N(0, I)`.
+    r"""Errors of the plan, drawn once per episode: :math:`\tilde Q = Q + \sigma \xi`, :math:`\xi \sim N(0, I)`.
 
-    Errors are then consistent within an episode, as those of noisy choices are not. The integral over :math:`\xi` is
-    an average over so many draws that never change. Errors of one state say nothing of those of another, so that every
-    state is averaged by itself: M draws stand for :math:`M^{|S|}` plans.
+    Errors are constant within an episode, unlike the errors of noisy choices. The integral over :math:`\xi` is an
+    average over M fixed draws. Errors of different states are independent, so that every state is averaged by itself:
+    M draws represent :math:`M^{|S|}` plans.
 
     Parameters
     ----------
     plan_noise : float or Distribution
         :math:`\sigma`, in utility, at least 0.
     draws : int
-        How many :math:`\xi`.
+        M, the number of draws of :math:`\xi`.
     seed : int
-        Which.
+        Seed of the draws.
     """
 
     plan_noise: Any
@@ -49,10 +49,10 @@ class PlanNoise(ModeProcess):
         check_count("seed", self.seed, least=0)
 
     def policies(self, agent: Agent, mdp: MDP, reward: Reward) -> Policy:
-        """One mode for each draw; which one holds in a state does so for the whole trajectory."""
+        """Compute the policies of the modes: one for each draw; the mode of a state holds for the whole trajectory."""
         what = f"plans with {self.draws:,} draws of the noise in {mdp.n_states:,} states with {mdp.n_actions:,} actions"
         check_memory(what, 32.0 * self.draws * mdp.n_actions * mdp.n_states, "take fewer draws")
-        # By action, then by state: a world that is padded to the size of another has the same errors as by itself.
+        # By action, then by state: a padded world has the same errors as the world itself.
         sources = (np.random.default_rng([self.seed, action]) for action in range(mdp.n_actions))
         noise = np.stack([rng.normal(size=(mdp.n_states, self.draws)) for rng in sources]).transpose(2, 0, 1)
         policies = agent.policies_with_errors(mdp, reward, self.plan_noise * cast(noise))

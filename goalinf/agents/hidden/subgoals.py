@@ -1,4 +1,4 @@
-"""Subgoals: a state is visited on the way to the goal."""
+"""Subgoals: states that are visited before the goal."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from goalinf.worlds import MDP, World
 
 
 class Subgoal(ModeProcess):
-    r"""On the way to the goal a place is visited first (Baker, Saxe and Tenenbaum 2009, model M3).
+    r"""Hidden modes of an agent that first visits a subgoal (Baker, Saxe and Tenenbaum 2009, model M3).
 
-    With probability :math:`\kappa` one of the places, each as likely as the others, is the goal until it is reached;
-    then, or from the start, the goal is the goal.
+    With probability :math:`\kappa` the agent first pursues a subgoal, drawn uniformly from ``places``, until it is
+    reached; after that, or from the start with probability :math:`1 - \kappa`, it pursues the goal.
 
     Parameters
     ----------
     detour : float or Distribution
         :math:`\kappa`, in [0, 1].
     places : bool (V, S)
-        Where the places are.
+        States of each subgoal.
     dead : bool (V, S)
-        From where each cannot be reached.
+        States from which each subgoal cannot be reached.
     """
 
     detour: Any
@@ -40,23 +40,23 @@ class Subgoal(ModeProcess):
     parameters: ClassVar[Ranges] = {"detour": SHARE}
 
     def check(self, world: World, reward: Reward) -> None:
-        """Refuse places of another world."""
+        """Refuse subgoals of another world."""
         for name in ("places", "dead"):
             check_shape(name, getattr(self, name), (len(self.places), world.n_states), "place, state")
         for place, dead in zip(self.places, self.dead, strict=True):
             check_dead_ends("a subgoal", np.asarray(place), np.asarray(dead), world)
 
     def policies(self, agent: Agent, mdp: MDP, reward: Reward) -> Policy:
-        """One mode for each place, and the last one for the goal."""
+        """Compute the policies of the modes: one for each subgoal, and the last one for the goal."""
         if not isinstance(reward, GoalReward):
-            raise ValueError(f"an agent with subgoals wants a goal; found a {type(reward).__name__}: use gi.goals")
-        # Going by way of a dead end is as good as impossible; it is indifferent there.
-        wanted = [
+            raise ValueError(f"an agent with subgoals needs a goal; found a {type(reward).__name__}: use gi.goals")
+        # Where a subgoal cannot be reached, the agent is indifferent, by the value of dead ends.
+        subgoals = [
             GoalReward(place, dead, step_cost=reward.step_cost, bonus=reward.bonus, dead_end=reward.dead_end)
             for place, dead in zip(self.places, self.dead, strict=True)
         ]
-        policies = policies_of_rewards(agent, mdp, stack_rewards([*wanted, reward]))
-        count = len(wanted)
+        policies = policies_of_rewards(agent, mdp, stack_rewards([*subgoals, reward]))
+        count = len(subgoals)
         kappa = jnp.asarray(self.detour)
         initial = jnp.append(jnp.full(count, kappa / count), 1.0 - kappa)
         arrived = jnp.append(jnp.asarray(self.places), jnp.zeros_like(self.places[:1]), axis=0).T

@@ -20,21 +20,21 @@ from goalinf.worlds import MDP
 
 
 class ChoiceKernel(MemoryProcess):
-    r"""Kernel of past choices, of which perseveration is the shortest.
+    r"""Choice kernel: an average of past actions; perseveration is the case of a rate of 1.
 
     .. math:: \pi_t(a) \propto \pi(a \mid s_t)\,e^{\kappa K_t(a)},\quad
         K_{t+1} = K_t + \eta\,(\mathbb 1[a = a_t] - K_t),\quad K_0 = 0
 
-    A missing choice (not recorded, or a response that was missed) leaves the kernel as it was.
+    A missing action (not recorded, or a missed response) leaves the kernel unchanged.
 
     Parameters
     ----------
     persistence : float or Distribution
         :math:`\kappa`, in nats. Below zero: alternation.
     habit_rate : float or Distribution
-        :math:`\eta`, in [0, 1]. 1: only the last choice counts.
+        :math:`\eta`, in [0, 1]. 1: the kernel is the last action.
     by_state : bool
-        True where every state has habits of its own.
+        True where every state has its own kernel.
     """
 
     persistence: Any
@@ -44,12 +44,12 @@ class ChoiceKernel(MemoryProcess):
     parameters: ClassVar[Ranges] = {"persistence": (-INFINITY, INFINITY), "habit_rate": SHARE}
 
     def memory(self, agent: PlanningAgent, mdp: MDP, reward: Reward) -> Habits:
-        """Habits before the first step."""
+        """Return the choice kernel before the first step."""
         return Habits(jnp.asarray(self.persistence), jnp.asarray(self.habit_rate), agent.noise, self.by_state)
 
 
 class Habits(Memory):
-    """Kernel of past choices, of one state or of every state; see :class:`ChoiceKernel`."""
+    """Choice kernel as a memory, of one state or of every state; see :class:`ChoiceKernel`."""
 
     persistence: Any
     habit_rate: Any
@@ -57,20 +57,20 @@ class Habits(Memory):
     by_state: bool = eqx.field(static=True)
 
     def start(self, log_probs: Float[Array, "*T S A"]) -> Any:
-        """No habits."""
+        """Return a kernel of zeros."""
         n_states, n_actions = log_probs.shape[-2:]
         return jnp.zeros((n_states if self.by_state else 1, n_actions), log_probs.dtype)
 
     def read(self, memory: Any, state: Int[Array, ""]) -> Any:
-        """Kernel of the state."""
+        """Return the kernel of the state."""
         return memory[state if self.by_state else 0]
 
     def adjust(self, seen: Any, row: Row) -> Row:
-        """Log-probabilities of the recorded actions in a state, given those without habits."""
+        """Return log-probabilities of the recorded actions in a state, given log-probabilities without habits."""
         return after_noise(self.noise, jax.nn.log_softmax(row + self.persistence * seen))
 
     def update(self, memory: Any, step: Step, signal: Any) -> Any:
-        """Kernel after one more choice."""
+        """Return the kernel after one more action."""
         chosen = jnp.arange(memory.shape[-1]) == step.action
         rate = jnp.where(step.observed, self.habit_rate, 0.0)
         if not self.by_state:

@@ -1,6 +1,6 @@
-"""Model-free learners: a table of values is the memory of the rewards of a trajectory.
+"""Model-free learners: a table of values, updated by the rewards of a trajectory.
 
-A missing choice (not recorded, or a response that was missed) leaves the table as it was.
+A missing action (not recorded, or a missed response) leaves the table unchanged.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from goalinf.rewards import LinearReward, Reward, ended, pinned
 from goalinf.worlds import MDP, World, label
 
 LEARNS = Facts(breaks=INVARIANCES, onto=True, saturated=False, learns=True)
-_UNSEEN = -1  # in the place of a first choice that was not observed: no cell of the table
+_UNSEEN = -1  # number of a first-stage action that was not observed: it matches no cell of the table
 
 
 class Experience(eqx.Module):
@@ -39,15 +39,15 @@ class Experience(eqx.Module):
     Parameters
     ----------
     reward, probability : float (S, A, K)
-        Of every outcome.
+        Reward and probability of every outcome.
     successors : int (S, A, K)
-        Where it leads.
+        State of every outcome.
     available : bool (S, A)
         Available actions.
     given : bool (S,)
-        States whose value is not learned: ended states and dead ends.
+        States with a fixed value, which is not learned: ended states and dead ends.
     values : float (S,)
-        Their values, in utility; zero elsewhere.
+        Fixed values, in utility; zero elsewhere.
     """
 
     reward: Float[Array, "S A K"]
@@ -59,7 +59,7 @@ class Experience(eqx.Module):
 
     @classmethod
     def of(cls, mdp: MDP, reward: Reward) -> Experience:
-        """Rewards of this world under this reward."""
+        """Return the rewards of this world under this reward."""
         mdp, reward = cast((mdp, reward))
         brings = jnp.broadcast_to(reward(mdp), mdp.probabilities.shape)
         dead, value = pinned(reward, mdp)
@@ -68,7 +68,7 @@ class Experience(eqx.Module):
         return cls(brings, *map(jnp.asarray, arrays))
 
     def reward_of(self, steps: Step) -> Any:
-        """The reward of each step; the expected one of those that lead to the same state."""
+        """Return the reward of each step: the expected reward over the outcomes with the observed next state."""
         place = steps.state, steps.action
         leads = self.successors[place] == steps.following[..., None]
         weight = jnp.where(leads, self.probability[place], 0.0)
@@ -77,39 +77,39 @@ class Experience(eqx.Module):
         return jnp.where(total > 0, mean, self.reward[place].mean(axis=-1))
 
     def best(self, row: Any, state: Any) -> Any:
-        """The highest of the values of the choices in a state; the given value where that is not learned."""
+        """Return the largest action value in a state; the fixed value where the state has one."""
         offered = jnp.where(self.available[state], row, -jnp.inf)
         return jnp.where(self.given[state], self.values[state], highest(offered[:, None])[0])
 
 
 class NoPlanning(Planner):
-    """Planner whose values are zero: values are learned."""
+    """Planner with values of zero, for agents that learn their values."""
 
     endless: ClassVar[bool] = False
     facts: ClassVar[Facts] = REGULAR
 
     def __call__(self, problem: Problem, near: Any = None) -> Plan:
-        """Values of zero."""
-        nothing = jnp.zeros_like(cast(problem).reward)
-        return Plan(nothing, nothing[0], nothing[0, 0])
+        """Return values of zero."""
+        zeros = jnp.zeros_like(cast(problem).reward)
+        return Plan(zeros, zeros[0], zeros[0, 0])
 
 
 class QLearning(MemoryProcess):
-    r"""Learns from the difference between what it expected and what came (Watkins 1989).
+    r"""Q-learning: values are updated by the temporal-difference error (Watkins 1989).
 
     .. math:: \pi_t = \mathrm{softmax}_a(\beta\,Q_t(s_t, a)),\quad
         Q(s,a) \leftarrow Q(s,a) + \alpha\,[R + \gamma \max_b Q(s',b) - Q(s,a)]
 
-    Along a trajectory, from ``initial`` everywhere.
+    The updates follow a trajectory; all values start at ``initial``.
 
     Parameters
     ----------
     learning_rate : float or Distribution
         :math:`\alpha`, in [0, 1].
     discount : float or Distribution, optional
-        :math:`\gamma`. None: that of the world.
+        :math:`\gamma`. None: the discount factor of the world.
     initial : float or Distribution
-        Every value before the first step, in utility.
+        Initial value of every state and action, in utility.
     """
 
     learning_rate: Any
@@ -119,21 +119,21 @@ class QLearning(MemoryProcess):
 
     @property
     def facts(self) -> Facts:
-        """Initial values other than zero do not grow with the reward."""
+        """Facts of a learner; beta and the reward are confounded only where the initial values are zero."""
         known = not isinstance(self.initial, (Distribution, jax.core.Tracer)) and not np.any(self.initial)
         return dataclasses.replace(LEARNS, scales=known)
 
     def confounded(self, reward: Any, *, ends: bool) -> dict[str, str]:
-        """Initial values and beta, where a constant added to the reward compensates."""
+        """Return beta and the initial values, for which a scaled or shifted reward compensates."""
         if ends or isinstance(reward, LinearReward):
             return {}
         return {
-            "beta": "only beta times the reward shows in behavior",
+            "beta": "behavior identifies only beta times the reward",
             "initial": "adding c to every reward and c / (1 - discount) to it changes no action probability",
         }
 
     def memory(self, agent: PlanningAgent, mdp: MDP, reward: Reward) -> LearnedValues:
-        """Values before the first step."""
+        """Return the table of values before the first step."""
         discount = mdp.discount if self.discount is None else self.discount
         rate, discount, initial, beta = (
             jnp.asarray(x, float) for x in (self.learning_rate, discount, self.initial, agent.beta)
@@ -142,7 +142,7 @@ class QLearning(MemoryProcess):
 
 
 class LearnedValues(Memory):
-    """Table of the values of a Q-learner; see :class:`QLearning`."""
+    """Table of the values of a Q-learner as a memory; see :class:`QLearning`."""
 
     experience: Experience
     learning_rate: Any
@@ -152,23 +152,23 @@ class LearnedValues(Memory):
     noise: Noise
 
     def start(self, log_probs: Float[Array, "*T S A"]) -> Any:
-        """Nothing learned."""
+        """Return the initial values."""
         return jnp.full(log_probs.shape[-2:], self.initial, log_probs.dtype)
 
     def read(self, memory: Any, state: Int[Array, ""]) -> Any:
-        """Values of the actions in a state."""
+        """Return the values of the actions in a state."""
         return memory[state]
 
     def adjust(self, seen: Any, row: Row) -> Row:
-        """Log-probabilities of the recorded actions by their learned values."""
+        """Return log-probabilities of the recorded actions by their learned values."""
         return after_noise(self.noise, jax.nn.log_softmax(row + self.beta * seen))
 
     def signals(self, steps: Step) -> Any:
-        """Rewards."""
+        """Return the rewards of the steps."""
         return self.experience.reward_of(steps)
 
     def update(self, memory: Any, step: Step, signal: Any) -> Any:
-        """Table after one more step."""
+        """Return the table after one more step."""
         place = step.state, step.action
         target = signal + self.discount * self.experience.best(memory[step.following], step.following)
         rate = jnp.where(step.observed, self.learning_rate, 0.0)
@@ -176,11 +176,12 @@ class LearnedValues(Memory):
 
 
 class TwoStep(MemoryProcess):
-    r"""The hybrid of model-based and model-free learning in the two-step task (Daw et al. 2011).
+    r"""Hybrid of model-based and model-free learning in the two-step task (Daw et al. 2011).
 
-    In the first state it chooses by :math:`\beta_1\,[w\,Q_{MB} + (1 - w)\,Q_{MF} + p\,\mathrm{rep}]`, in a second one
-    by :math:`\beta_2\,Q_2`, where :math:`Q_{MB}(a) = \sum_{s'} P(s' \mid a) \max_b Q_2(s', b)` and rep marks the last
-    first choice. After the reward R of a trial, both with :math:`Q_2` as it was before,
+    In the first state the action follows a softmax of :math:`\beta_1\,[w\,Q_{MB} + (1 - w)\,Q_{MF} +
+    p\,\mathrm{rep}]`, in a second-stage state a softmax of :math:`\beta_2\,Q_2`, where :math:`Q_{MB}(a) = \sum_{s'}
+    P(s' \mid a) \max_b Q_2(s', b)` and rep indicates the last first-stage action. After the reward R of a trial, both
+    with :math:`Q_2` before the update,
 
     .. math:: Q_{MF}(a) &\leftarrow Q_{MF}(a) + \alpha_1\,[Q_2 - Q_{MF}(a)] + \alpha_1 \lambda\,[R - Q_2]\\
         Q_2 &\leftarrow Q_2 + \alpha_2\,[R - Q_2]
@@ -192,13 +193,13 @@ class TwoStep(MemoryProcess):
     beta_1, beta_2 : float or Distribution
         Inverse temperatures of both stages, at least 0.
     eligibility : float or Distribution
-        :math:`\lambda`, in [0, 1]: how far a reward reaches back to the first choice.
+        :math:`\lambda`, in [0, 1]: weight of the second-stage prediction error in the first-stage update.
     repetition : float or Distribution
-        p, in utility: how much the last first choice is liked.
+        p, in utility: bonus of repeating the last first-stage action.
     model_based : float or Distribution
         w, in [0, 1]. 0: model-free; 1: model-based.
     first : int (static)
-        Number of the first state; the second ones are those that follow it.
+        Number of the first state; the second-stage states are its successors.
     """
 
     learning_rate_1: Any
@@ -234,13 +235,13 @@ class TwoStep(MemoryProcess):
             )
 
     def memory(self, agent: PlanningAgent, mdp: MDP, reward: Reward) -> Trials:
-        """Values before the first trial."""
+        """Return the memory before the first trial."""
         numbers = {name: jnp.asarray(getattr(self, name), float) for name in self.parameters}
         return Trials(experience=Experience.of(mdp, reward), noise=agent.noise, first=self.first, **numbers)
 
 
 class Trials(Memory):
-    """Memory of a :class:`TwoStep` agent: its table, its last first choice, and the first choice it repeats."""
+    """Memory of a :class:`TwoStep` agent: table, first-stage action of this trial, last observed one."""
 
     experience: Experience
     learning_rate_1: Any
@@ -254,37 +255,37 @@ class Trials(Memory):
     first: int = eqx.field(static=True)
 
     def start(self, log_probs: Float[Array, "*T S A"]) -> Any:
-        """Nothing learned, nothing chosen."""
+        """Return a memory of zero values and no action."""
         n_states, n_actions = log_probs.shape[-2:]
         table, repeated = jnp.zeros((n_states, n_actions), log_probs.dtype), jnp.zeros(n_actions, log_probs.dtype)
         return table, jnp.asarray(_UNSEEN), repeated
 
     def read(self, memory: Any, state: Int[Array, ""]) -> Any:
-        """The whole table, which is small in this task, and the first choice that is repeated."""
+        """Return the state, the whole table, which is small in this task, and the last first-stage action."""
         values, _, repeated = memory
         return state, values, repeated
 
     def adjust(self, seen: Any, row: Row) -> Row:
-        """Log-probabilities of the recorded actions by their learned values."""
+        """Return log-probabilities of the recorded actions by their learned values."""
         state, values, repeated = seen
         world = self.experience
         best = jax.vmap(world.best)(values, jnp.arange(len(values)))
         planned = (world.probability[self.first] * best[world.successors[self.first]]).sum(axis=-1)
         mixed = self.model_based * planned + (1.0 - self.model_based) * values[self.first]
         first = self.beta_1 * (mixed + self.repetition * repeated)
-        liking = jnp.where(state == self.first, first, self.beta_2 * values[state])
-        return after_noise(self.noise, jax.nn.log_softmax(row + liking))
+        utility = jnp.where(state == self.first, first, self.beta_2 * values[state])
+        return after_noise(self.noise, jax.nn.log_softmax(row + utility))
 
     def signals(self, steps: Step) -> Any:
-        """Rewards; true where a trial begins; true for a second choice."""
+        """Return the rewards, an indicator of the first step of a trial, and an indicator of a second-stage action."""
         world, begins = self.experience, steps.state == self.first
         follows = (world.successors[self.first] == steps.state[..., None, None]) & (world.probability[self.first] > 0)
         return world.reward_of(steps), begins, steps.observed & ~begins & follows.any(axis=(-2, -1))
 
     def update(self, memory: Any, step: Step, signal: Any) -> Any:
-        """Content of the memory after one more step."""
+        """Return the content of the memory after one more step."""
         (values, chosen, repeated), (reward, begins, second) = memory, signal
-        # Both lines read the value of the second choice as it was before.
+        # Both updates use the value of the second-stage action before the update.
         at_first, at_second = _cell(values, self.first, chosen), _cell(values, step.state, step.action)
         expected = (values * at_second).sum()
         before = expected - (values * at_first).sum()
@@ -299,6 +300,6 @@ class Trials(Memory):
 
 
 def _cell(table: Any, row: Any, column: Any) -> Any:
-    """One at a place of a small table, zero elsewhere: quicker than places that differ between walkers."""
+    """Return an indicator of one cell of a small table: faster than an index that differs between trajectories."""
     rows, columns = map(jnp.arange, table.shape)
     return ((rows == row)[:, None] & (columns == column)).astype(table.dtype)

@@ -26,7 +26,7 @@ class MemoryProcess(Part):
 
     @abc.abstractmethod
     def memory(self, agent: PlanningAgent, mdp: MDP, reward: Reward) -> Memory:
-        """Memory of this agent in a world under a reward; it applies the noise of the agent."""
+        """Return the memory of this agent in a world under a reward; the memory applies the noise of the agent."""
 
 
 class MemoryAgent(Agent):
@@ -35,9 +35,9 @@ class MemoryAgent(Agent):
     Parameters
     ----------
     agent : PlanningAgent
-        The agent without a memory. Its noise acts after the memory.
+        The agent without a memory. Its noise is applied after the memory.
     process : MemoryProcess
-        Such as :class:`~goalinf.agents.ChoiceKernel` or :class:`~goalinf.agents.QLearning`.
+        Memory, such as :class:`~goalinf.agents.ChoiceKernel` or :class:`~goalinf.agents.QLearning`.
     name : str
         Name in messages.
 
@@ -83,7 +83,7 @@ class MemoryAgent(Agent):
 
     @property
     def host_plans(self) -> bool:
-        """False: memories are compiled."""
+        """False: memories are updated in compiled code."""
         return False
 
     @property
@@ -95,7 +95,7 @@ class MemoryAgent(Agent):
         return dataclasses.replace(self.agent, noise=Deferred(self.agent.noise))
 
     def with_planning(self, planning: PlanningAgent) -> MemoryAgent:
-        """The same memory around another planning agent."""
+        """Return an agent with this memory that contains another planning agent."""
         return MemoryAgent(planning, self.process, self.name)
 
     def check(self, world: World, reward: Reward) -> None:
@@ -105,45 +105,45 @@ class MemoryAgent(Agent):
             part.check(world, reward)
 
     def policies(self, mdp: MDP, reward: Reward, *, initial: Any = None) -> Policy:
-        """Policy of the first step, and the memory."""
+        """Compute the policy of the first step, with the memory."""
         policy = self._before_noise.policies(mdp, reward, initial=initial)
         return dataclasses.replace(policy, memory=self.memory(mdp, reward))
 
     def policies_each(self, mdp: MDP, reward: Reward, initial: Any, axes: Axes) -> Policy:
-        """Policies under several conditions."""
+        """Compute the policies of several conditions."""
         policy = self._before_noise.policies_each(mdp, reward, initial, axes)
         return dataclasses.replace(policy, memory=jax.vmap(self.memory, axes[:2])(*cast((mdp, reward))))
 
     def policies_with_errors(self, mdp: MDP, reward: Reward, errors: Any) -> Policy:
-        """Policies of a plan with these errors of Q (M, A, S), in utility, with a leading axis, and the memory."""
+        """Compute the policies of a plan with these errors of Q (M, A, S), in utility, with the memory."""
         policies = self._before_noise.policies_with_errors(mdp, reward, errors)
         several = jax.vmap(lambda _: self.memory(mdp, reward))(errors)
         return dataclasses.replace(policies, memory=several)
 
     def idle(self, mdp: MDP, reward: Reward, default: Any) -> Any:
-        """Log-probabilities of following a default policy, before memory and noise."""
+        """Return log-probabilities of a default policy, before memory and noise."""
         return self._before_noise.idle(mdp, reward, default)
 
     def recorded(self, log_probs: Any, available: Any) -> Any:
-        """The same log-probabilities: noise comes after the memory."""
+        """Return the log-probabilities unchanged: noise is applied after the memory."""
         return log_probs
 
     def memory(self, mdp: MDP, reward: Reward) -> Memory:
-        """Memory in a world under a reward."""
+        """Return the memory in a world under a reward."""
         return jax.tree.map(jnp.asarray, self.process.memory(self.agent, mdp, reward))
 
     def alternative(self, mdp: MDP, reward: Reward) -> Policy | None:
-        """Policy of the first step, found from another start of the search."""
+        """Compute the policy of the first step from another start of the search."""
         return self._before_noise.alternative(mdp, reward)
 
 
 class Deferred(Noise):
-    """Noise that acts later, after a memory; its slips are foreseen as they are.
+    """Noise that is applied later, after a memory; planners foresee its slips as usual.
 
     Parameters
     ----------
     noise : Noise
-        The noise.
+        The noise that is applied later.
     """
 
     noise: Noise
@@ -165,10 +165,10 @@ class Deferred(Noise):
         return self.noise.hides_slips
 
     def __call__(self, log_probs: Any, available: Any) -> Any:
-        """The same log-probabilities."""
+        """Return the log-probabilities unchanged."""
         return log_probs
 
 
 def after_noise(noise: Noise, row: Row) -> Row:
-    """Log-probabilities of the recorded actions in a state, given those of the choices."""
+    """Return log-probabilities of the recorded actions in a state, given those of the intended actions."""
     return noise(row[None], row[None] > -jnp.inf)[0]

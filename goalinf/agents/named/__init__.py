@@ -1,4 +1,4 @@
-"""Named agents: the field's names for a choice of parts."""
+"""Named agents: constructors of agents that have a name in the literature."""
 
 from goalinf.agents.named.biased import chan_hyperbolic, cvar, extremal, optimistic, prospect, risk_sensitive
 from goalinf.agents.named.bounded import (

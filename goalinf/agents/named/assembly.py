@@ -1,4 +1,4 @@
-"""What all named agents share: the arguments for those parts that they do not set themselves."""
+"""Assembly of named agents: common arguments for the parts that a constructor does not set."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OTHERS = (*_PLANNING, "beliefs", "noise", "lapse")
 
 
 def made(kind: Callable[..., P], **fields: Any) -> P:
-    """A part, its numbers checked and turned into arrays of the host."""
+    """Make a part; its numbers are checked and converted to host arrays."""
     ranges = {**getattr(kind, "parameters", {}), **getattr(kind, "known", {})}
     return kind(**{k: check_parameter(k, v, *ranges[k]) if k in ranges else v for k, v in fields.items()})
 
@@ -39,7 +39,7 @@ def assembled(
     without: Mapping[str, str] | None = None,
     **planning: Any,
 ) -> Agent:
-    """An agent of the parts that its constructor sets, and of the others that its user gave.
+    """Assemble an agent from the parts that its constructor sets and the parts that the user gives.
 
     Parameters
     ----------
@@ -48,36 +48,36 @@ def assembled(
     choice : Part, float or Distribution
         The choice rule; or beta, for a softmax.
     others : mapping
-        What the user gave besides the constructor's own arguments.
+        Arguments of the user besides the constructor's own arguments.
     planner, beliefs, noise : optional
         Parts that the constructor sets.
     wrapped : callable, optional
-        Makes the planner from the one that the user gave.
+        Function that makes the planner from the user's planner.
     process : ModeProcess or MemoryProcess, optional
         Hidden modes or memory of the agent.
     without : mapping, optional
-        Arguments that mean nothing to this agent, and why.
+        Arguments that do not apply to this agent, and the reason.
     **planning
-        What the constructor sets of :class:`~goalinf.agents.ValueIteration`.
+        Arguments of :class:`~goalinf.agents.ValueIteration` that the constructor sets.
 
     Raises
     ------
     TypeError
         Where an argument is unknown.
     ValueError
-        Where an argument would set what the constructor sets.
+        Where an argument sets a part that the constructor sets.
     """
-    own = {key: f"{name} has {key} {_shown(value)} already" for key, value in planning.items()}
+    taken = {key: f"{name} has {key} {_shown(value)} already" for key, value in planning.items()}
     for part, keys in ((planner, _PLANNING), (beliefs, ("beliefs",)), (noise, ("noise", "lapse"))):
-        own |= {} if part is None else dict.fromkeys(keys, f"{name} has {_shown(part)} already")
-    own |= dict(without or {})
+        taken |= {} if part is None else dict.fromkeys(keys, f"{name} has {_shown(part)} already")
+    taken |= dict(without or {})
     for key, value in others.items():
         if key not in _OTHERS:
-            free = ", ".join(other for other in _OTHERS if other not in own)
+            free = ", ".join(other for other in _OTHERS if other not in taken)
             raise TypeError(f"{name} takes no argument {key!r}; besides its own it takes {free}")
-        if key in own:
+        if key in taken:
             raise ValueError(
-                f"{key} is {_shown(value)}, but {own[key]}: leave {key} out, or compose the agent from parts "
+                f"{key} is {_shown(value)}, but {taken[key]}: leave {key} out, or compose the agent from parts "
                 "(gi.agents.PlanningAgent)"
             )
     for key in ("horizon", "depth", "discount"):

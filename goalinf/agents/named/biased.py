@@ -1,4 +1,4 @@
-"""Agents with an outlook: outcomes are put together in another way than by their expectation."""
+"""Agents with a risk measure: outcomes are combined by a functional other than the expectation."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from goalinf.planning.risk import CVaR, EntropicRisk, Extremal, HyperbolicBellma
 
 @constructor
 def risk_sensitive(*, risk: Any, beta: Any, **others: Any) -> Agent:
-    r"""Avoids or seeks risk, by exponential utility of what each step brings.
+    r"""Make a risk-sensitive agent: exponential utility of the outcome of each step.
 
     .. math:: Q = \tfrac1\theta \log \sum_t P(t \mid s,a)\,e^{\theta (R + \gamma V(t))},\quad V = \max_a Q
 
-    Where every choice has one outcome, risk plays no part.
+    Where every action has one outcome, risk has no effect.
 
     Parameters
     ----------
     risk : float or Distribution
-        :math:`\theta` in 1/utility. Below 0: averse; 0: :func:`boltzmann`; above: seeking; towards ±infinity: what
-        counts is the best or worst possible outcome.
+        :math:`\theta` in 1/utility. Below 0: risk-averse; 0: :func:`boltzmann`; above: risk-seeking; towards
+        ±infinity: the best or worst possible outcome.
     beta : float, (S,) or Distribution
         Inverse temperature in 1/utility, at least 0.
     **others
@@ -53,17 +53,17 @@ def risk_sensitive(*, risk: Any, beta: Any, **others: Any) -> Agent:
 
 @constructor
 def cvar(*, tail: Any, beta: Any, **others: Any) -> Agent:
-    r"""Plans for the worst share of the outcomes of every step (conditional value at risk, nested).
+    r"""Make an agent that maximizes the nested conditional value at risk, the mean of the worst outcomes of a step.
 
     .. math:: Q = \tfrac1\alpha \int_0^\alpha F^{-1}(u)\,du,\quad F \text{ the distribution of } R + \gamma V
 
-    The value at risk of whole returns, which is not nested, is time-inconsistent and no such agent.
+    The conditional value at risk of whole returns, which is not nested, is time-inconsistent and not covered.
 
     Parameters
     ----------
     tail : float or Distribution
         :math:`\alpha`, above 0 and up to 1. 1: :func:`boltzmann`; towards 0: the worst possible outcome. Where every
-        choice has one outcome, it plays no part.
+        action has one outcome, it has no effect.
     beta : float, (S,) or Distribution
         Inverse temperature in 1/utility, at least 0.
     **others
@@ -94,14 +94,14 @@ def cvar(*, tail: Any, beta: Any, **others: Any) -> Agent:
 
 @constructor
 def prospect(*, loss_aversion: Any, beta: Any, exponent: Any = None, weighting: Any = None, **others: Any) -> Agent:
-    r"""Losses weigh more than gains, and both less the larger they are.
+    r"""Make an agent of prospect theory: losses weigh more than gains, and sensitivity to both diminishes.
 
     .. math:: Q = \sum_t P\,[u(R) + \gamma V(t)],\quad
         u(x) = \begin{cases} f(x) & x \ge 0 \\ -\lambda f(|x|) & x < 0 \end{cases},\quad
         f(x) = \log(1 + x) \text{ or } x^a
 
-    The reward alone is distorted, around a reference point of zero: a constant added to all rewards changes behavior.
-    With a ``weighting``, small probabilities of the best and the worst outcomes count for more than they are
+    Only the reward is transformed, with a reference point of zero: a constant added to all rewards changes behavior.
+    With a ``weighting``, small probabilities of the best and the worst outcomes are overweighted
     (:class:`~goalinf.agents.Prospect` has the formula).
 
     Parameters
@@ -112,8 +112,8 @@ def prospect(*, loss_aversion: Any, beta: Any, exponent: Any = None, weighting: 
         Inverse temperature in 1/utility, at least 0.
     exponent : float or Distribution, optional
         :math:`a`, above 0; the usual estimate is 0.88. None: the logarithm (Chan, Critch and Dragan 2021). With
-        ``exponent=1`` and ``loss_aversion=1`` it is :func:`boltzmann`; the logarithm never is, but comes close for
-        rewards far below 1.
+        ``exponent=1`` and ``loss_aversion=1`` the agent is :func:`boltzmann`; the logarithm only approximates
+        :func:`boltzmann`, for rewards far below 1.
     weighting : float or Distribution, optional
         :math:`c`, from 0.28 to 1, of cumulative decision weights :math:`w(p) = p^c / (p^c + (1-p)^c)^{1/c}`; the usual
         estimate is 0.61 to 0.69. None, or 1: probabilities.
@@ -146,7 +146,7 @@ def prospect(*, loss_aversion: Any, beta: Any, exponent: Any = None, weighting: 
 
 @constructor
 def optimistic(*, optimism: Any, beta: Any, **others: Any) -> Agent:
-    r"""Takes better outcomes to be likelier than they are.
+    r"""Make an optimistic agent, which overestimates the probabilities of better outcomes.
 
     .. math:: T(t) \propto P(t \mid s,a)\,e^{w (R + \gamma V(t))},\quad Q = \sum_t T(t)\,(R + \gamma V(t))
 
@@ -154,8 +154,8 @@ def optimistic(*, optimism: Any, beta: Any, **others: Any) -> Agent:
     ----------
     optimism : float or Distribution
         :math:`w` in 1/utility. 0: :func:`boltzmann`; below: pessimism; towards ±infinity: the best or worst possible
-        outcome. Where every choice has one outcome, it plays no part. For large :math:`|w|` there can be several fixed
-        points, of which the one found from zero values is taken.
+        outcome. Where every action has one outcome, it has no effect. For large :math:`|w|` there can be several fixed
+        points; the search starts from values of zero.
     beta : float, (S,) or Distribution
         Inverse temperature in 1/utility, at least 0.
     **others
@@ -177,7 +177,7 @@ def optimistic(*, optimism: Any, beta: Any, **others: Any) -> Agent:
 
     Examples
     --------
-    One that looks three steps ahead and lapses now and then:
+    An optimistic agent with a lookahead of three steps and lapses:
 
     >>> import goalinf as gi
     >>> gi.agents.optimistic(optimism=0.5, beta=2.0, depth=3, lapse=0.05).parameters
@@ -188,11 +188,11 @@ def optimistic(*, optimism: Any, beta: Any, **others: Any) -> Agent:
 
 @constructor
 def extremal(*, peak: Any, beta: Any, **others: Any) -> Agent:
-    r"""What counts is the best moment and not how long it lasts (peak-end rule, duration neglect).
+    r"""Make an agent that values the best step of an outcome, regardless of duration (peak-end rule).
 
     .. math:: Q = \sum_t P(t \mid s,a) \max\{R,\ (1 - a) R + a V(t)\}
 
-    The discount of the world plays no part: :math:`a` does what it does.
+    The discount of the world has no effect: :math:`a` replaces it.
 
     Parameters
     ----------
@@ -229,7 +229,7 @@ def extremal(*, peak: Any, beta: Any, **others: Any) -> Agent:
 
 @constructor
 def chan_hyperbolic(*, curvature: Any, beta: Any, **others: Any) -> Agent:
-    r"""A Bellman update with a hyperbola in it. It is not about delays: that is :func:`hyperbolic`.
+    r"""Make an agent with a hyperbolic Bellman update; for discounting of delays see :func:`hyperbolic`.
 
     .. math:: Q = \sum_t P(t \mid s,a)\,\frac{R + \gamma V(t)}{1 + k V(t)}
 
@@ -237,7 +237,7 @@ def chan_hyperbolic(*, curvature: Any, beta: Any, **others: Any) -> Agent:
     ----------
     curvature : float or Distribution
         :math:`k` in 1/utility, at least 0. 0: :func:`boltzmann`. Where values are negative, :math:`1 + k V` has to
-        stay above 0; planning fails where it does not.
+        be above 0; otherwise planning fails.
     beta : float, (S,) or Distribution
         Inverse temperature in 1/utility, at least 0.
     **others

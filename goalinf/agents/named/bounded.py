@@ -1,4 +1,4 @@
-"""Agents of bounded depth, information or ambition."""
+"""Agents with bounded planning depth, bounded information, or an aspiration level."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from goalinf.checks import check_count, check_flag
 
 @constructor
 def lookahead(*, depth: int, beta: Any, leaf: Any = None, **others: Any) -> Agent:
-    r"""Looks so many decisions ahead, anew at every step (receding horizon, model-predictive control).
+    r"""Make an agent with a lookahead of fixed depth at every step (receding horizon, model-predictive control).
 
     .. math:: Q = r + \gamma P V_{d-1},\quad V_{k+1} = \max_a (r + \gamma P V_k),\quad V_0 = h
 
-    The policy is stationary, other than that of :func:`finite_horizon`.
+    The policy is stationary, unlike the policy of :func:`finite_horizon`.
 
     Parameters
     ----------
@@ -30,7 +30,8 @@ def lookahead(*, depth: int, beta: Any, leaf: Any = None, **others: Any) -> Agen
     beta : float, (S,) or Distribution
         Inverse temperature in 1/utility, at least 0.
     leaf : float (S,), optional
-        :math:`h`, value in utility of where looking ahead ends. None: 0. The optimal values: :func:`boltzmann`.
+        :math:`h`, value in utility of the states at the end of the lookahead. None: 0. The optimal values:
+        :func:`boltzmann`.
     **others
         ``discount``, ``backup``, ``outlook``, ``beliefs``, ``noise`` or ``lapse``; see :func:`boltzmann`.
 
@@ -53,7 +54,7 @@ def lookahead(*, depth: int, beta: Any, leaf: Any = None, **others: Any) -> Agen
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s..a", discount=0.9)
     >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> gi.agents.lookahead(depth=2, beta=5.0).policy(hall, reward).sel(state="s").values  # too far to see
+    >>> gi.agents.lookahead(depth=2, beta=5.0).policy(hall, reward).sel(state="s").values  # reward beyond the depth
     array([0.25, 0.25, 0.25, 0.25])
     """
     check_count("depth", depth)
@@ -62,7 +63,7 @@ def lookahead(*, depth: int, beta: Any, leaf: Any = None, **others: Any) -> Agen
 
 @constructor
 def kl_bounded(*, beta: Any, default: Any, **others: Any) -> Agent:
-    r"""Departs from a default policy only as far as it pays: 1/beta utility for every nat of divergence.
+    r"""Make an agent that pays 1/beta utility per nat of divergence from a default policy.
 
     .. math:: Q = r + \gamma P V,\quad V = \tfrac1\beta \log \sum_a \pi_0(a \mid s)\,e^{\beta Q},\quad
         \pi = \pi_0\,e^{\beta (Q - V)}
@@ -70,11 +71,11 @@ def kl_bounded(*, beta: Any, default: Any, **others: Any) -> Agent:
     Parameters
     ----------
     beta : float, (S,) or Distribution
-        Inverse temperature in 1/utility, at least 0. 0: the default policy; towards infinity: optimal among what the
-        default policy ever does.
+        Inverse temperature in 1/utility, at least 0. 0: the default policy; towards infinity: optimal among the
+        actions that have a positive probability under the default policy.
     default : float (A,), (S, A) or Distribution
-        :math:`\pi_0`, cut to the available actions. Uniform: the policy is that of :func:`soft_optimal` where all
-        states offer equally many actions.
+        :math:`\pi_0`, restricted to the available actions. Uniform: the policy is that of :func:`soft_optimal` where
+        all states have equally many actions.
     **others
         ``horizon``, ``depth``, ``discount``, ``outlook``, ``beliefs``, ``noise`` or ``lapse``; see
         :func:`boltzmann`.
@@ -101,32 +102,33 @@ def kl_bounded(*, beta: Any, default: Any, **others: Any) -> Agent:
     array([0.1, 0.1, 0.4, 0.4])
     """
     if default is None:
-        raise ValueError("default is None; expected the policy to stay near: (A,), (S, A) or a prior")
+        raise ValueError("default is None; expected the default policy, (A,) or (S, A), or a prior")
     return assembled("kl_bounded", made(Softmax, beta=beta, default=default), others, backup="soft")
 
 
 @constructor
 def rational_inattention(*, beta: Any, visits: Any = None, foreseen: bool = False, **others: Any) -> Agent:
-    r"""Telling states apart costs 1/beta utility per nat, so that much is done alike everywhere.
+    r"""Make an agent of rational inattention, which pays 1/beta utility per nat of information about the state.
 
     .. math:: \pi(a \mid s) = \frac{q(a)\,e^{\beta Q(s,a)}}{\sum_b q(b)\,e^{\beta Q(s,b)}},\quad
         q(a) = \sum_s p(s)\,\pi(a \mid s)
 
-    with the optimal :math:`Q^*`; or, where it is foreseen that telling apart will cost as much later, with
-    :math:`Q = r + \gamma P V`, :math:`V = \frac1\beta \log \sum_a q(a)\,e^{\beta Q}` and the discounted visits of the
-    policy itself as :math:`p`.
+    with the optimal :math:`Q^*`; or, where the agent foresees the cost of information at later steps, with
+    :math:`Q = r + \gamma P V`, :math:`V = \frac1\beta \log \sum_a q(a)\,e^{\beta Q}` and the discounted occupancy of
+    the policy itself as :math:`p`.
 
     Parameters
     ----------
     beta : float or Distribution
         Inverse temperature in 1/utility, at least 0. Towards 0: the same policy everywhere; towards infinity: optimal.
     visits : float (S,), optional
-        :math:`p(s)`, how often each state is met, up to a factor. None: all states in which something is chosen alike.
-        Not where the price is foreseen: they are those of the policy, from where the world starts.
+        :math:`p(s)`, frequency of each state, up to a factor. None: uniform over the states in which an action is
+        chosen. Not with ``foreseen=True``: then p is the occupancy of the policy, from the initial states of the world.
     foreseen : bool
-        Whether it plans for the price (mutual-information regularization). There can be several such policies; this one
-        is found by a search that starts from a uniform habit, and :class:`~goalinf.errors.SeveralSolutionsWarning`
-        tells of others. Such an agent has neither ``horizon`` nor ``depth`` nor ``outlook``.
+        True: the agent plans for the later cost of information (mutual-information regularization). There can be
+        several such policies; the search starts from a uniform marginal q, and
+        :class:`~goalinf.errors.SeveralSolutionsWarning` reports other solutions. Such an agent has neither ``horizon``
+        nor ``depth`` nor ``outlook``.
     **others
         ``horizon``, ``depth``, ``discount``, ``outlook``, ``beliefs``, ``noise`` or ``lapse``; see
         :func:`boltzmann`.
@@ -138,7 +140,7 @@ def rational_inattention(*, beta: Any, visits: Any = None, foreseen: bool = Fals
     Raises
     ------
     ValueError, TypeError
-        See :func:`boltzmann`; or where visits are given and the price is foreseen.
+        See :func:`boltzmann`; or where visits are given with ``foreseen=True``.
 
     References
     ----------
@@ -146,7 +148,7 @@ def rational_inattention(*, beta: Any, visits: Any = None, foreseen: bool = Fals
 
     Examples
     --------
-    Who does not foresee it believes that later choices will be perfect, so that little depends on this one:
+    An agent that does not foresee the cost assumes optimal later actions, so that its Q-values differ little:
 
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s.a.", moves=("left", "right"), discount=0.9)
@@ -162,23 +164,23 @@ def rational_inattention(*, beta: Any, visits: Any = None, foreseen: bool = Fals
         visits = None if visits is None else np.asarray(visits, float)
         return assembled("rational_inattention", made(RationalInattention, beta=beta, visits=visits), others)
     if visits is not None:
-        raise ValueError("visits are given; where the price is foreseen they are those of the policy: leave them out")
+        raise ValueError("visits are given; with foreseen=True they are the occupancy of the policy: leave them out")
     planner = made(Inattentive, discount=others.pop("discount", None))
     return assembled("rational_inattention", beta, others, planner=planner)
 
 
 @constructor
 def satisficing(*, aspiration: Any, sharpness: Any, **others: Any) -> Agent:
-    r"""Anything that is good enough will do.
+    r"""Make a satisficing agent, which chooses among actions whose value is within a margin of the best.
 
     .. math:: \pi(a \mid s) \propto \sigma\big(k\,(Q^*(s,a) - \max_b Q^*(s,b) + c)\big)
 
     Parameters
     ----------
     aspiration : float or Distribution
-        :math:`c` in utility, at least 0: how much less than the best is good enough. Towards infinity: uniform.
+        :math:`c` in utility, at least 0: margin below the best value that is accepted. Towards infinity: uniform.
     sharpness : float or Distribution
-        :math:`k` in 1/utility, above 0. With :math:`c = 0` and large :math:`k` only the best will do.
+        :math:`k` in 1/utility, above 0. With :math:`c = 0` and large :math:`k` only the best actions are accepted.
     **others
         ``horizon``, ``depth``, ``discount``, ``outlook``, ``beliefs``, ``noise`` or ``lapse``; see
         :func:`boltzmann`.
@@ -207,18 +209,18 @@ def satisficing(*, aspiration: Any, sharpness: Any, **others: Any) -> Agent:
 
 @constructor
 def successor_representation(*, beta: Any, default: Any = None, model_based: Any = 0.0, **others: Any) -> Agent:
-    r"""Improves on a habit by one step, from where the habit leads, or mixes that with planning.
+    r"""Make an agent that uses the successor representation of a default policy, or mixes it with planning.
 
     .. math:: Q = w\,Q^* + (1 - w)\,(r + \gamma P M r_{\pi_0}),\quad M = (I - \gamma P_{\pi_0})^{-1}
 
-    It is right after rewards have changed, and wrong after transitions have.
+    Its values are correct after a change of rewards, and incorrect after a change of transitions.
 
     Parameters
     ----------
     beta : float, (S,) or Distribution
         Inverse temperature in 1/utility, at least 0.
     default : float (A,) or (S, A), optional
-        The habit :math:`\pi_0`, cut to the available actions. None: uniform. An optimal one: :func:`boltzmann`.
+        Default policy :math:`\pi_0`, restricted to the available actions. None: uniform. Optimal: :func:`boltzmann`.
     model_based : float or Distribution
         :math:`w`, in [0, 1]. 0: only the successor representation; 1: :func:`boltzmann`.
     **others

@@ -1,4 +1,4 @@
-"""Agents whose hand is not as good as their head: habits, slips, plans that are a little wrong."""
+"""Agents with habits, execution errors, and errors of the plan."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from goalinf.checks import check_flag
 
 @constructor
 def habitual(*, persistence: Any, beta: Any, habit_rate: Any = 1.0, by_state: bool = False, **others: Any) -> Agent:
-    r"""Does again what it did before (perseveration, a kernel of past choices).
+    r"""Make a habitual agent, which repeats past actions (perseveration, choice kernel).
 
     .. math:: \pi_t(a) \propto \pi(a \mid s_t)\,e^{\kappa K_t(a)},\quad
         K_{t+1} = K_t + \eta\,(\mathbb 1[a = a_t] - K_t),\quad K_0 = 0
@@ -28,13 +28,13 @@ def habitual(*, persistence: Any, beta: Any, habit_rate: Any = 1.0, by_state: bo
     beta : float, (S,) or Distribution
         Inverse temperature in 1/utility, at least 0.
     habit_rate : float or Distribution
-        :math:`\eta`, in [0, 1]. 1: only the last choice counts; 0: no habits.
+        :math:`\eta`, in [0, 1]. 1: the kernel is the last action; 0: no habits.
     by_state : bool
-        Whether every state has habits of its own. On graphs, where an action means something else in every state, it
-        had better.
+        True: every state has its own kernel. Recommended on graphs, where the same action number has another meaning
+        in every state.
     **others
         ``horizon``, ``depth``, ``discount``, ``backup``, ``outlook``, ``beliefs``, ``noise`` or ``lapse``, which
-        come after the habit; see :func:`boltzmann`.
+        are applied after the habit; see :func:`boltzmann`.
 
     Returns
     -------
@@ -70,10 +70,11 @@ def slipping(
     recorded: Literal["executed", "intended"] = "executed",
     **others: Any,
 ) -> Agent:
-    r"""The hand slips: what is done is :math:`(1 - \eta)\,\delta_a + \eta\,/\,|A(s)|`, whatever was meant.
+    r"""Make an agent with execution errors: the executed action follows :math:`(1-\eta)\,\delta_a + \eta/|A(s)|`.
 
-    Foreseen, it plans with :math:`P_\eta = (1 - \eta) P + \eta\,\overline{P}`, :math:`\overline P` the mean over the
-    available actions, and with such a reward; else as if the hand were steady.
+    Here a is the intended action. With ``foreseen=True`` the agent plans with
+    :math:`P_\eta = (1 - \eta) P + \eta\,\overline{P}`, :math:`\overline P` the mean over the available actions, and
+    with the reward mixed likewise; otherwise as if there were no slips.
 
     Parameters
     ----------
@@ -82,12 +83,12 @@ def slipping(
     beta : float, (S,) or Distribution
         Inverse temperature in 1/utility, at least 0.
     foreseen : bool
-        Whether the agent knows, and keeps away from edges.
+        True: the agent takes its slips into account when it plans.
     recorded : {"executed", "intended"}
-        Whether the data say what was done, or what was meant.
+        The data record the executed action, or the intended action.
     **others
         ``horizon``, ``depth``, ``discount``, ``backup``, ``outlook``; ``beliefs`` where slips are not foreseen; see
-        :func:`boltzmann`. A slip that is not foreseen and is recorded as executed is a lapse.
+        :func:`boltzmann`. A slip that is not foreseen, with the executed action recorded, is a lapse.
 
     Returns
     -------
@@ -111,13 +112,13 @@ def slipping(
 
 @constructor
 def noisy_plan(*, plan_noise: Any, beta: Any, draws: int = 64, seed: int = 0, **others: Any) -> Agent:
-    r"""The plan itself is wrong, once per episode: :math:`\tilde Q = Q + \sigma \xi`, :math:`\xi \sim N(0, I)`.
+    r"""Make an agent with errors of the plan: :math:`\tilde Q = Q + \sigma \xi`, :math:`\xi \sim N(0, I)`.
 
-    Errors are then consistent within an episode, as those of noisy choices are not: the same wrong turn is taken when
-    a state is met again. The integral over :math:`\xi` is an average over draws that never change, state by state, as
-    errors of one state say nothing of those of another. What is seen of a state has a relative error of
-    :math:`\mathrm{sd}(p)/(\bar p \sqrt{M})`, p being its probability under each of the M draws: compare evidence with
-    several ``draws`` where it matters.
+    The errors are drawn once per episode, so that they are the same whenever a state is visited again, unlike the
+    errors of noisy choices. The integral over :math:`\xi` is an average over fixed draws, state by state, because
+    errors of different states are independent. The likelihood of the actions in a state has a relative error of
+    :math:`\mathrm{sd}(p)/(\bar p \sqrt{M})`, where p is their probability under each of the M draws: compare the log
+    marginal likelihood for several values of ``draws`` where it matters.
 
     Parameters
     ----------
@@ -126,9 +127,9 @@ def noisy_plan(*, plan_noise: Any, beta: Any, draws: int = 64, seed: int = 0, **
     beta : float, (S,) or Distribution
         Inverse temperature in 1/utility, at least 0; usually large, so that the plan is followed.
     draws : int
-        How many :math:`\xi`. Each costs as much as one policy.
+        M, the number of draws of :math:`\xi`. Each costs as much as one policy.
     seed : int
-        Which.
+        Seed of the draws.
     **others
         ``horizon``, ``depth``, ``discount``, ``backup``, ``outlook``, ``beliefs``, ``noise`` or ``lapse``; see
         :func:`boltzmann`.

@@ -1,4 +1,4 @@
-"""Agents whose plans fail: in which state of mind they are changes on the way, and nobody sees it."""
+"""Agents with hidden modes: abandonment, switching goals, subgoals, plan commitment, options."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ _DEEPEST = 1074  # 0.5**1075 is zero in float64
 
 @constructor
 def abandoning(*, hazard: Any, beta: Any, recovery: Any = 0.0, default: Any = None, **others: Any) -> Agent:
-    r"""Gives its plan up, or forgets it, at some point, and perhaps takes it up again.
+    r"""Make an agent that gives up (or forgets) its plan, and may resume it.
 
-    At every step the one who pursues gives up with probability h and acts by the default policy; the one who has given
-    up comes back with probability :math:`\rho`. The first choice is always a pursuer's.
+    At every step, an agent that follows its plan gives up with probability h and then follows the default policy; an
+    agent that has given up resumes its plan with probability :math:`\rho`. The first action always follows the plan.
 
     Parameters
     ----------
     hazard : float or Distribution
-        h per step, in [0, 1]. 0: :func:`boltzmann`; 1: one informative choice.
+        h per step, in [0, 1]. 0: :func:`boltzmann`; 1: only the first action is informative.
     beta : float, (S,) or Distribution
         Inverse temperature in 1/utility, at least 0.
     recovery : float or Distribution
         :math:`\rho` per step, in [0, 1].
     default : float (A,) or (S, A), optional
-        What is done after giving up, cut to what is available. None: any available action alike.
+        Policy after giving up, restricted to the available actions. None: uniform over the available actions.
     **others
         ``horizon``, ``depth``, ``discount``, ``backup``, ``outlook``, ``beliefs``, ``noise`` or ``lapse``, the last
-        two in either state of mind; see :func:`boltzmann`.
+        two in both modes; see :func:`boltzmann`.
 
     Returns
     -------
@@ -64,17 +64,17 @@ def abandoning(*, hazard: Any, beta: Any, recovery: Any = 0.0, default: Any = No
 
 @constructor
 def switching(*, switch: Any, beta: Any, **others: Any) -> Agent:
-    r"""Changes now and then what it wants.
+    r"""Make an agent whose goal changes with some probability per step.
 
     .. math:: g_{t+1} = g_t \text{ with probability } 1 - s,\text{ else } g_{t+1} \sim p(g)
 
-    The reward has to be ``gi.one_of({name: reward, …})``, whose weights are :math:`p(g)`. The new one may be the
-    old one.
+    The reward has to be ``gi.one_of({name: reward, …})``, whose weights are :math:`p(g)`. The new goal may equal the
+    old goal.
 
     Parameters
     ----------
     switch : float or Distribution
-        s per step, in [0, 1]. 0: one goal for ever; 1: a new one before every choice.
+        s per step, in [0, 1]. 0: one goal throughout; 1: a new draw before every action.
     beta : float, (S,) or Distribution
         Inverse temperature in 1/utility, at least 0.
     **others
@@ -107,10 +107,11 @@ def switching(*, switch: Any, beta: Any, **others: Any) -> Agent:
 
 @constructor
 def subgoal(*, detour: Any, beta: Any, world: World, places: Any = None, **others: Any) -> Agent:
-    r"""Goes by way of somewhere else first: with probability :math:`\kappa` one of the places, each as likely.
+    r"""Make an agent that visits a subgoal first, with probability :math:`\kappa`.
 
-    The place is the goal until it is reached; then, or from the start, the goal is the goal. The reward has to be a
-    :class:`GoalReward`; places are worth the same.
+    The subgoal is drawn uniformly from ``places`` and pursued until it is reached; after that, or from the start with
+    probability :math:`1 - \kappa`, the agent pursues the goal. The reward has to be a :class:`GoalReward`; subgoals
+    have the same bonus and step cost.
 
     Parameters
     ----------
@@ -119,10 +120,10 @@ def subgoal(*, detour: Any, beta: Any, world: World, places: Any = None, **other
     beta : float, (S,) or Distribution
         Inverse temperature in 1/utility, at least 0.
     world : World
-        Where the places are; the world the agent acts in.
+        World of the subgoals, in which the agent acts.
     places : mapping or sequence, optional
-        Each a state, a mark that several cells carry, or a list of states; names are for messages. None: every state
-        that is not terminal. Each is planned for.
+        Subgoals, each a state, a mark that several cells carry, or a list of states; names are for messages. None:
+        every state that is not terminal. A policy is computed for each.
     **others
         ``horizon``, ``depth``, ``discount``, ``backup``, ``outlook``, ``beliefs``, ``noise`` or ``lapse``; see
         :func:`boltzmann`.
@@ -134,7 +135,8 @@ def subgoal(*, detour: Any, beta: Any, world: World, places: Any = None, **other
     Raises
     ------
     ValueError, TypeError
-        See :func:`boltzmann`; where a place is no state, or there is none. When it plans: where the reward is no goal.
+        See :func:`boltzmann`; where a subgoal is no state, or there is none. When it plans: where the reward is not a
+        goal.
 
     References
     ----------
@@ -155,10 +157,10 @@ def subgoal(*, detour: Any, beta: Any, world: World, places: Any = None, **other
         check_kind("places", places, (list, tuple), "a list of states or marks, or a mapping from name to place")
         places = {f"number {number}": place for number, place in enumerate(places)}
     try:
-        found = list(goals(world, {str(name): place for name, place in places.items()}).values())
+        subgoals = list(goals(world, {str(name): place for name, place in places.items()}).values())
     except ValueError as error:
         raise ValueError(f"places: {error}") from None
-    where, dead = (np.stack([getattr(goal, part) for goal in found]) for part in ("goal", "dead"))
+    where, dead = (np.stack([getattr(goal, part) for goal in subgoals]) for part in ("goal", "dead"))
 
     process = made(Subgoal, detour=detour, places=where, dead=dead)
     return assembled("subgoal", beta, others, process=process)
@@ -166,21 +168,21 @@ def subgoal(*, detour: Any, beta: Any, world: World, places: Any = None, **other
 
 @constructor
 def plan_commitment(*, replan: Any, beta: Any, depths: Any, commitment: int | None = None, **others: Any) -> Agent:
-    r"""Plans to some depth, follows that plan for a while, and plans anew.
+    r"""Make an agent that plans to some depth, follows the plan for several steps, and plans again.
 
-    When it plans, the depth d is drawn, and the policy of looking d steps ahead is followed for :math:`\min(d, L)`
-    choices; then, or before every choice with probability p, it plans again.
+    When it plans, the depth d is drawn, and the policy of depth-d lookahead is followed for :math:`\min(d, L)` steps;
+    then, or before every action with probability p, it plans again.
 
     Parameters
     ----------
     replan : float or Distribution
-        p per step, in [0, 1]. 1: a new depth for every choice.
+        p per step, in [0, 1]. 1: a new depth for every action.
     beta : float, (S,) or Distribution
         Inverse temperature in 1/utility, at least 0.
     depths : sequence of float, or int
         Probability of depth 1, 2, …, D. A number D: geometric, every depth half as likely as the one before.
     commitment : int, optional
-        L. None: a plan ends only by chance; with ``replan=0``, there is one depth for the whole episode.
+        L. None: a plan ends only with probability p per step; with ``replan=0`` one depth holds for the episode.
     **others
         ``discount``, ``backup``, ``outlook``, ``beliefs``, ``noise`` or ``lapse``; see :func:`boltzmann`.
 
@@ -191,11 +193,11 @@ def plan_commitment(*, replan: Any, beta: Any, depths: Any, commitment: int | No
     Raises
     ------
     ValueError, TypeError
-        See :func:`boltzmann`; where depths are no probabilities.
+        See :func:`boltzmann`; where ``depths`` are not probabilities.
 
     References
     ----------
-    After the search with a random budget of Zhi-Xuan et al. (2020), with a likelihood that is exact.
+    Based on the search with a random budget of Zhi-Xuan et al. (2020), here with an exact likelihood.
 
     Examples
     --------
@@ -215,7 +217,7 @@ def plan_commitment(*, replan: Any, beta: Any, depths: Any, commitment: int | No
         raise ValueError(f"depths are {depths!r}; expected the probabilities of depth 1, 2, …, which sum to 1")
     if commitment is not None:
         check_count("commitment", commitment)
-    without = dict.fromkeys(("horizon", "depth"), "depths say how far a plan looks")
+    without = dict.fromkeys(("horizon", "depth"), "depths set the planning depth")
 
     process = made(PlanCommitment, replan=replan, depths=shares, commitment=commitment)
     return assembled("plan_commitment", beta, others, process=process, without=without)
@@ -223,23 +225,24 @@ def plan_commitment(*, replan: Any, beta: Any, depths: Any, commitment: int | No
 
 @constructor
 def options(*, options: Sequence[Option], beta: Any, early: Any = 0.0, overshoot: Any = 0.0, **others: Any) -> Agent:
-    r"""Follows one option at a time, and may end it too early or too late.
+    r"""Make an agent that follows one option at a time, and may terminate it too early or too late.
 
-    Options are chosen by :math:`\mathrm{softmax}_o(\beta\,Q_O(s,o))` among those that may begin, where :math:`Q_O`
-    takes no errors into account. On arriving in s the option that is followed ends with probability
-    :math:`(1 - \zeta_o)\,\beta_o(s) + \zeta_e\,(1 - \beta_o(s))`, and the next one is chosen, which may be the same.
+    Options are chosen by :math:`\mathrm{softmax}_o(\beta\,Q_O(s,o))` among the options that may begin, where
+    :math:`Q_O` assumes termination without errors. On arrival in s the current option terminates with probability
+    :math:`(1 - \zeta_o)\,\beta_o(s) + \zeta_e\,(1 - \beta_o(s))`, and the next option is chosen, possibly the same
+    one.
 
     Parameters
     ----------
     options : sequence of Option
-        ``goalinf.agents.Option(policy, termination, initiation, name)``. In every state one must be able to begin.
-        Options of a single action that end everywhere: :func:`boltzmann`.
+        ``goalinf.agents.Option(policy, termination, initiation, name)``. In every state at least one option must be
+        able to begin. Options of a single action that terminate in every state: :func:`boltzmann`.
     beta : float or Distribution
         Inverse temperature in 1/utility of the choice among options, at least 0.
     early : float or Distribution
-        :math:`\zeta_e`, in [0, 1]: probability of ending where the option goes on. 0: never.
+        :math:`\zeta_e`, in [0, 1]: probability of terminating where the option continues. 0: never.
     overshoot : float or Distribution
-        :math:`\zeta_o`, in [0, 1]: probability of going on where the option ends. 0: never.
+        :math:`\zeta_o`, in [0, 1]: probability of continuing where the option terminates. 0: never.
     **others
         ``discount``, ``beliefs``, ``noise`` or ``lapse``; see :func:`boltzmann`.
 
@@ -250,8 +253,7 @@ def options(*, options: Sequence[Option], beta: Any, early: Any = 0.0, overshoot
     Raises
     ------
     ValueError, TypeError
-        See :func:`boltzmann`. When it plans: where options do not fit the world, which has over 1,000 states, or none
-        can begin somewhere.
+        See :func:`boltzmann`. When it plans: where options do not fit the world, or no option can begin in a state.
 
     References
     ----------
@@ -263,20 +265,20 @@ def options(*, options: Sequence[Option], beta: Any, early: Any = 0.0, overshoot
     >>> import numpy as np
     >>> from goalinf.agents import Option
     >>> hall = gi.gridworld("a..b", discount=0.9)
-    >>> walks = [Option(np.tile(np.eye(4)[a], (4, 1)), np.eye(4)[end], name=name)
-    ...          for name, a, end in [("left", 2, 0), ("right", 3, 3)]]
+    >>> both = [Option(np.tile(np.eye(4)[a], (4, 1)), np.eye(4)[end], name=name)
+    ...         for name, a, end in [("left", 2, 0), ("right", 3, 3)]]
     >>> reward = gi.StateReward.at(hall, {"b": 1.0}, default=0.0, on="departure")
-    >>> gi.agents.options(options=walks, beta=2.0, overshoot=0.1).policy(hall, reward).dims
+    >>> gi.agents.options(options=both, beta=2.0, overshoot=0.1).policy(hall, reward).dims
     ('mode', 'state', 'action')
     """
     chosen = tuple(options) if isinstance(options, Sequence) else options
-    without = dict.fromkeys(("horizon", "depth", "backup", "outlook"), "options are planned for in a way of their own")
+    without = dict.fromkeys(("horizon", "depth", "backup", "outlook"), "options have their own planner")
 
     process = made(Options, options=chosen, early=early, overshoot=overshoot)
     return assembled("options", beta, others, process=process, without=without)
 
 
 def _geometric(depth: int) -> np.ndarray:
-    """Every depth up to this one half as likely as the one before."""
+    """Return geometric probabilities: each depth is half as probable as the previous one."""
     shares = 0.5 ** np.arange(depth)
     return shares / shares.sum()

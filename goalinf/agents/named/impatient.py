@@ -1,4 +1,4 @@
-"""Agents that see the future smaller than it is, by how far it is away."""
+"""Agents with their own discounting: myopic, hyperbolic, quasi-hyperbolic."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from goalinf.agents.parts.discounting import Hyperbolic, QuasiHyperbolic
 
 @constructor
 def myopic(*, discount: Any, beta: Any, **others: Any) -> Agent:
-    r"""Discounts the future by a factor of its own, :math:`\gamma'` in the place of :math:`\gamma`.
+    r"""Make a myopic agent: its own discount factor :math:`\gamma'` replaces :math:`\gamma` of the world.
 
     .. math:: Q = r + \gamma' P \max_a Q,\quad \pi = \mathrm{softmax}_a(\beta\,Q)
 
-    A reward for every state and action takes up any discount: behavior in one world identifies :math:`\gamma'` only if
-    rewards are of fewer parameters than that.
+    A reward for every state and action compensates for any discount: behavior in one world identifies :math:`\gamma'`
+    only if the reward has fewer parameters.
 
     Parameters
     ----------
     discount : float or Distribution
-        :math:`\gamma'` per step, in [0, 1]. 0: greedy; that of the world: :func:`boltzmann`.
+        :math:`\gamma'` per step, in [0, 1]. 0: greedy; the discount factor of the world: :func:`boltzmann`.
     beta : float, (S,) or Distribution
         Inverse temperature in 1/utility, at least 0.
     **others
@@ -51,29 +51,31 @@ def myopic(*, discount: Any, beta: Any, **others: Any) -> Agent:
 
 @constructor
 def hyperbolic(*, k: Any, beta: Any, horizon: int, sophisticated: bool = False, **others: Any) -> Agent:
-    r"""Utility after d steps counts :math:`D(d) = 1/(1 + k d)`: tempted by what is near.
+    r"""Make an agent with hyperbolic discounting: utility after d steps has weight :math:`D(d) = 1/(1 + k d)`.
 
-    With n decisions left and at a delay d from where the plan is made,
+    With n decisions left, at a delay of d steps from the current decision,
 
     .. math:: EU_n(s,a,d) &= D(d)\,r(s,a) + \sum_t P(t \mid s,a) \sum_{a'} C_{n-1}(a' \mid t, d')\,EU_{n-1}(t,a',d+1)\\
         C_n(a \mid s,d) &= \mathrm{softmax}_a(\beta\,EU_n(s,a,d))
 
-    and :math:`\pi_n(a \mid s) = C_n(a \mid s, 0)`. The naive agent takes its later selves to see the delays of today,
-    :math:`d' = d + 1`, and goes back on its plans; the sophisticated one knows better, :math:`d' = 0`, and keeps away
-    from temptation. Choices at large delays are imagined as noisier, since beta multiplies what is left of utility.
+    and :math:`\pi_n(a \mid s) = C_n(a \mid s, 0)`. The naive agent assumes that its later selves measure delays from
+    the current decision, :math:`d' = d + 1`, and deviates from its plans; the sophisticated agent assumes correctly
+    that they measure delays from their own decisions, :math:`d' = 0`, and avoids states in which its later self would
+    deviate from the plan. Later actions at large delays are assumed to be noisier, since beta multiplies discounted
+    utility.
 
     Parameters
     ----------
     k : float or Distribution
-        Discount rate per step, at least 0. 0: undiscounted, and naive is sophisticated.
+        Discount rate per step, at least 0. 0: undiscounted; naive and sophisticated agents are then equal.
     beta : float or Distribution
         Inverse temperature in 1/utility, at least 0.
     horizon : int
-        Number of decisions; the policy depends on how many are left.
+        Number of decisions; the policy depends on the number that remain.
     sophisticated : bool
-        Whether it knows that later selves will see things differently.
+        True: the agent predicts the discounting of its later selves.
     **others
-        ``beliefs``, ``noise`` or ``lapse``; see :func:`boltzmann`. The discount of the world plays no part.
+        ``beliefs``, ``noise`` or ``lapse``; see :func:`boltzmann`. The discount of the world has no effect.
 
     Returns
     -------
@@ -96,7 +98,7 @@ def hyperbolic(*, k: Any, beta: Any, horizon: int, sophisticated: bool = False, 
     """
     planner = made(Hyperbolic, k=k, horizon=horizon, sophisticated=sophisticated)
     without = {
-        "discount": "it counts delays, 1 / (1 + k d), and has no discount factor (gi.agents.quasi_hyperbolic does)"
+        "discount": "it discounts delays by 1 / (1 + k d), without a factor (gi.agents.quasi_hyperbolic has one)"
     }
     return assembled("hyperbolic", beta, others, planner=planner, without=without)
 
@@ -105,27 +107,27 @@ def hyperbolic(*, k: Any, beta: Any, horizon: int, sophisticated: bool = False, 
 def quasi_hyperbolic(
     *, present_bias: Any, beta: Any, discount: Any = None, sophisticated: bool = False, **others: Any
 ) -> Agent:
-    r"""Everything later counts for b times less than it will then: the present is special.
+    r"""Make a present-biased agent: at each decision, all later utility is multiplied by b (quasi-hyperbolic).
 
     Naive: :math:`Q = r + b\,\delta P V_\delta` with the optimal values :math:`V_\delta` at discount :math:`\delta`.
     Sophisticated: :math:`Q = r + b\,\delta P U` with :math:`U = \sum_a \pi_a (r + \delta P U)_a` and
     :math:`\pi = \mathrm{softmax}(\beta Q)`, a stationary equilibrium with its later selves.
 
-    For rewards on departure the naive agent with :math:`(b, \rho)` does exactly what :func:`boltzmann` does with
-    :math:`b \rho`, in every world. With rewards on arrival or of actions it takes several worlds, or few unknowns, to
-    tell present bias from another reward.
+    For rewards on departure the naive agent with :math:`(b, \rho)` has exactly the policy of :func:`boltzmann` with
+    :math:`b \rho`, in every world. With rewards on arrival or of actions, several worlds or a reward of few parameters
+    are needed to distinguish present bias from another reward.
 
     Parameters
     ----------
     present_bias : float or Distribution
         :math:`b`, in [0, 1]. 1: none; 0: greedy.
     beta : float or Distribution
-        Inverse temperature in 1/utility, at least 0; one number. At high beta there can be several equilibria, of which
-        the one found from zero values is taken.
+        Inverse temperature in 1/utility, at least 0; one number. At high beta there can be several equilibria; the
+        search starts from values of zero.
     discount : float or Distribution, optional
-        :math:`\delta`, in [0, 1]. None: that of the world.
+        :math:`\delta`, in [0, 1]. None: the discount factor of the world.
     sophisticated : bool
-        Whether it knows that it will be biased later as well.
+        True: the agent predicts that its later selves are biased as well.
     **others
         ``beliefs``, ``noise`` or ``lapse``; see :func:`boltzmann`.
 

@@ -1,4 +1,4 @@
-"""Agents that learn what is good from what they get."""
+"""Agents that learn values from rewards."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from goalinf.agents.parts.choice import DefaultPolicy, Softmax
 def q_learning(
     *, learning_rate: Any, beta: Any, discount: Any = None, initial: Any = 0.0, default: Any = None, **others: Any
 ) -> Agent:
-    r"""Learns the values of choices from the rewards it gets; knows nothing of the world.
+    r"""Make a Q-learner: it learns action values from rewards, without a model of the world.
 
     .. math:: \pi_t = \mathrm{softmax}_a(\beta\,Q_t(s_t, a)),\quad
         Q(s,a) \leftarrow Q(s,a) + \alpha\,[R + \gamma \max_b Q(s',b) - Q(s,a)]
 
-    Every trajectory is a life of its own, in which what was seen is learned from; the likelihood is one scan over its
-    steps. The reward has to be known, or to be inferred together with what was learned from it. A missing choice
-    changes no value and is not scored: in a table, a trial whose response was missed is a row with an empty action,
-    and the next row holds the same state.
+    Learning starts anew in every trajectory and follows its observed steps; the likelihood is one scan over the steps.
+    The reward is known, or inferred jointly with the values that are learned from it. A missing action changes no value
+    and is not scored: in a table, a trial with a missed response is a row with an empty action, and the next row holds
+    the same state.
 
     Parameters
     ----------
     learning_rate : float or Distribution
-        :math:`\alpha`, in [0, 1]. 0: never learns; 1: remembers only the last time.
+        :math:`\alpha`, in [0, 1]. 0: no learning; 1: only the last outcome counts.
     beta : float or Distribution
         Inverse temperature in 1/utility, at least 0.
     discount : float or Distribution, optional
-        :math:`\gamma`, in [0, 1]. None: that of the world.
+        :math:`\gamma`, in [0, 1]. None: the discount factor of the world.
     initial : float or Distribution
-        Every value before the first step, in utility; above what there is to get, it makes the agent explore. Where
-        no episode ends, ``c`` more of it is the same as :math:`(1 - \gamma)\,c` less of every reward: with a discount
-        near 1 behavior hardly shows it.
+        Initial value of every state and action, in utility; above the attainable values, it makes the agent explore.
+        Where no episode ends, adding ``c`` to it is equivalent to subtracting :math:`(1 - \gamma)\,c` from every
+        reward: with a discount near 1 behavior contains little information about it.
     default : float (A,), (S, A) or Distribution, optional
-        The policy before anything was learned. None: uniform.
+        Policy for equal values. None: uniform.
     **others
         ``noise`` or ``lapse``; see :func:`boltzmann`.
 
@@ -61,8 +61,8 @@ def q_learning(
     >>> hall = gi.gridworld("s.a", discount=0.9)
     >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="arrival")
     >>> learner = gi.agents.q_learning(learning_rate=0.5, beta=5.0)
-    >>> walks = gi.simulate(jax.random.key(0), hall, learner, reward, trajectories=20, steps=40)
-    >>> scores = gi.Behavior(hall, learner, reward).log_prob_by_step(walks)
+    >>> data = gi.simulate(jax.random.key(0), hall, learner, reward, trajectories=20, steps=40)
+    >>> scores = gi.Behavior(hall, learner, reward).log_prob_by_step(data)
     >>> bool(scores[:, 30:].mean() > scores[:, :10].mean())
     True
 
@@ -81,7 +81,7 @@ def q_learning(
     """
     process = made(QLearning, learning_rate=learning_rate, discount=discount, initial=initial)
     choice = made(Softmax, beta=beta, default=default)
-    without = {"beliefs": "it learns from what happens"}
+    without = {"beliefs": "it learns from rewards, without a model of the world"}
     return assembled("q_learning", choice, others, planner=NoPlanning(), process=process, without=without)
 
 
@@ -98,18 +98,18 @@ def two_step(
     first: int = 0,
     **others: Any,
 ) -> Agent:
-    r"""The hybrid of model-based and model-free learning in the two-step task.
+    r"""Make the hybrid agent of model-based and model-free learning in the two-step task.
 
-    In the first state it chooses by :math:`\beta_1\,[w\,Q_{MB} + (1 - w)\,Q_{MF} + p\,\mathrm{rep}]`, in a second one
-    by :math:`\beta_2\,Q_2`, with :math:`Q_{MB}(a) = \sum_{s'} P(s' \mid a) \max_b Q_2(s', b)`; after the reward R of a
-    trial
+    In the first state the action follows a softmax of :math:`\beta_1\,[w\,Q_{MB} + (1 - w)\,Q_{MF} +
+    p\,\mathrm{rep}]`, in a second-stage state a softmax of :math:`\beta_2\,Q_2`, with :math:`Q_{MB}(a) = \sum_{s'}
+    P(s' \mid a) \max_b Q_2(s', b)`, and rep indicates the last first-stage action; after the reward R of a trial
 
     .. math:: Q_{MF}(a) &\leftarrow Q_{MF}(a) + \alpha_1\,[Q_2 - Q_{MF}(a)] + \alpha_1 \lambda\,[R - Q_2]\\
         Q_2 &\leftarrow Q_2 + \alpha_2\,[R - Q_2]
 
-    A trajectory is all the trials of one person: first state, second state, what came of it, first state, … The
-    transitions of the world are what the agent knows of the first stage; those of the second stage it learns. A missing
-    choice changes no value and is not scored; the first choice that is liked stays the last one that was seen.
+    A trajectory is all the trials of one subject: first state, second-stage state, outcome, first state, … The agent
+    knows the transitions of the first stage; it learns the values of the second stage. A missing action changes no
+    value and is not scored; rep then still indicates the last observed first-stage action.
 
     Parameters
     ----------
@@ -118,9 +118,9 @@ def two_step(
     beta_1, beta_2 : float or Distribution
         Inverse temperatures of the stages, in 1/utility, at least 0.
     eligibility : float or Distribution
-        :math:`\lambda`, in [0, 1]: how far a reward reaches back to the first choice.
+        :math:`\lambda`, in [0, 1]: weight of the second-stage prediction error in the first-stage update.
     repetition : float or Distribution
-        p, in utility: how much the last first choice is liked.
+        p, in utility: bonus of repeating the last first-stage action.
     model_based : float or Distribution
         w, in [0, 1]. 0: model-free; 1: model-based.
     first : int
@@ -162,5 +162,5 @@ def two_step(
         model_based=model_based,
         first=first,
     )
-    without = {"beliefs": "it knows the first stage and learns of the second from what happens"}
+    without = {"beliefs": "it knows the transitions of the first stage and learns the values of the second"}
     return assembled("two_step", DefaultPolicy(), others, planner=NoPlanning(), process=process, without=without)

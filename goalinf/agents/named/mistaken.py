@@ -1,4 +1,4 @@
-"""Agents that are wrong about what follows what."""
+"""Agents with false beliefs about the transition probabilities."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from goalinf.agents.parts.beliefs import FalseDynamics, IllusionOfControl
 
 @constructor
 def illusion_of_control(*, control: Any, beta: Any, **others: Any) -> Agent:
-    r"""Takes likely outcomes to be likelier than they are, or less so.
+    r"""Make an agent that overestimates, or underestimates, the probabilities of likely outcomes.
 
     .. math:: \tilde P(t \mid s,a) \propto P(t \mid s,a)^n \text{ over the possible outcomes}
 
@@ -21,8 +21,8 @@ def illusion_of_control(*, control: Any, beta: Any, **others: Any) -> Agent:
     Parameters
     ----------
     control : float or Distribution
-        :math:`n`, at least 0. 0: all possible outcomes seem alike; 1: :func:`boltzmann`; towards infinity: only the
-        likeliest counts. Where every choice has one outcome, it plays no part.
+        :math:`n`, at least 0. 0: all possible outcomes are equally probable; 1: :func:`boltzmann`; towards infinity:
+        only the most probable outcome. Where every action has one outcome, it has no effect.
     beta : float, (S,) or Distribution
         Inverse temperature in 1/utility, at least 0.
     **others
@@ -53,22 +53,22 @@ def illusion_of_control(*, control: Any, beta: Any, **others: Any) -> Agent:
 
 @constructor
 def false_dynamics(*, confusion: Any, beta: Any, alternative: Any, **others: Any) -> Agent:
-    r"""Believes in a mixture of the world and another one, and is rational in that.
+    r"""Make an agent that plans rationally in a mixture of the world and another world.
 
     .. math:: \tilde P = (1 - m) P + m P'
 
-    Unlike beta or the discount, beliefs show in behavior in a single world with rewards of states.
+    Unlike beta or the discount, such beliefs are identified by behavior in a single world with a state reward.
 
     Parameters
     ----------
     confusion : float or Distribution
-        :math:`m`, in [0, 1]. 0: :func:`boltzmann`; 1: at home in the other world.
+        :math:`m`, in [0, 1]. 0: :func:`boltzmann`; 1: the agent believes in the other world.
     beta : float, (S,) or Distribution
         Inverse temperature in 1/utility, at least 0.
     alternative : World or sequence of int
-        :math:`P'`: a world with the same states and actions, of which the transitions are believed in, and nothing else
-        (a choice that it does not offer, or that comes after its end, is believed to lead nowhere else); or for every
-        action the number of the one whose outcomes it is taken to have, such as ``[1, 0]`` for two that are mixed up.
+        :math:`P'`: a world with the same states and actions, of which only the transitions are used (an action that it
+        does not offer, or in its terminal states, is believed to stay in place); or for every action the number of
+        the action whose outcomes it is believed to have, such as ``[1, 0]`` for two exchanged actions.
     **others
         ``horizon``, ``depth``, ``discount``, ``backup``, ``outlook``, ``noise`` or ``lapse``; see
         :func:`boltzmann`.
@@ -81,7 +81,7 @@ def false_dynamics(*, confusion: Any, beta: Any, alternative: Any, **others: Any
     ------
     ValueError, TypeError
         See :func:`boltzmann`. When it plans: where the alternative does not fit the world, or the reward is a
-        :class:`TransitionReward`, which says nothing of outcomes that are only believed in.
+        :class:`TransitionReward`, which is not defined for outcomes of the alternative.
 
     References
     ----------
@@ -89,7 +89,7 @@ def false_dynamics(*, confusion: Any, beta: Any, alternative: Any, **others: Any
 
     Examples
     --------
-    Left and right are mixed up:
+    Left and right are exchanged:
 
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s.a", discount=0.9)

@@ -1,4 +1,4 @@
-"""Reference agents: rational up to the noise of their choices, the opposite, and those who want nothing."""
+"""Reference agents: rational up to choice noise, anti-rational, and reward-independent."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from goalinf.planning.bellman import Backup
 
 @constructor
 def boltzmann(*, beta: Any, backup: Backup = "hard", **others: Any) -> Agent:
-    r"""The Boltzmann-rational agent: knows the optimal Q-values and chooses among them with a softmax.
+    r"""Make a Boltzmann-rational agent: a softmax of the optimal Q-values.
 
     .. math:: Q^* = r + \gamma P \max_a Q^*,\quad \pi = \mathrm{softmax}_a(\beta\,Q^*)
 
-    It believes that everything after this choice will be optimal. The value is piecewise smooth in the reward:
-    for gradient-based sampling of many rewards :func:`soft_optimal` is the smoother one.
+    The agent assumes that its later actions are optimal. Its values are piecewise smooth in the reward: for
+    gradient-based sampling of many rewards, :func:`soft_optimal` is smoother.
 
     Parameters
     ----------
@@ -28,24 +28,25 @@ def boltzmann(*, beta: Any, backup: Backup = "hard", **others: Any) -> Agent:
         Inverse temperature in 1/utility, at least 0; one number, or one for each state. 0: uniform; towards infinity:
         uniform over the optimal actions. Only beta times the reward can be identified. A distribution is a prior.
     backup : {"hard", "soft", "mean"}
-        What the future is worth: the maximum; the log-sum-exp, which is :func:`soft_optimal`; or the mean of Q under
+        Value of a state: the maximum of Q; the log-sum-exp, which is :func:`soft_optimal`; or the mean of Q under
         the softmax (Chan, Critch and Dragan 2021), which is no contraction and can have several fixed points.
     **others
-        What every named agent takes for the parts that it does not set itself: ``horizon`` (number of decisions, after
-        which nothing is collected; the policy then depends on the time step), ``depth`` (number of decisions that are
-        looked ahead, anew at every step), ``discount`` (the agent's own factor, in [0, 1]), ``backup``, ``outlook``
-        (such as ``goalinf.agents.Optimism(0.5)``), ``beliefs`` (such as ``goalinf.agents.IllusionOfControl(2.0)``),
-        ``noise`` (such as ``goalinf.agents.Lapse(0.1)``, for which ``lapse=0.1`` is short).
+        Arguments of every named agent for the parts that it does not set itself: ``horizon`` (number of decisions,
+        after which no reward is collected; the policy then depends on the time step), ``depth`` (number of decisions
+        of a lookahead, repeated at every step), ``discount`` (the agent's own factor, in [0, 1]), ``backup``,
+        ``outlook`` (a risk measure such as ``goalinf.agents.Optimism(0.5)``), ``beliefs`` (such as
+        ``goalinf.agents.IllusionOfControl(2.0)``), ``noise`` (such as ``goalinf.agents.Lapse(0.1)``, for which
+        ``lapse=0.1`` is short).
 
     Returns
     -------
     Agent
-        Or a mixture of agents, where one of the arguments is :func:`one_of` several.
+        Or a mixture of agents, where one of the arguments is :func:`one_of` several values.
 
     Raises
     ------
     ValueError
-        Where a number is out of its range, two arguments set the same part, or the parts mean nothing together.
+        Where a number is out of its range, two arguments set the same part, or the parts contradict one another.
     TypeError
         Where an argument is unknown.
 
@@ -69,18 +70,18 @@ def boltzmann(*, beta: Any, backup: Backup = "hard", **others: Any) -> Agent:
 
 @constructor
 def soft_optimal(*, beta: Any, **others: Any) -> Agent:
-    r"""The maximum-causal-entropy agent: plans with the log-sum-exp backup and acts on it.
+    r"""Make a maximum-causal-entropy agent: log-sum-exp backup, and the softmax of its Q-values.
 
     .. math:: Q = r + \gamma P V,\quad V = \tfrac1\beta \log\sum_a e^{\beta Q},\quad \pi = e^{\beta (Q - V)}
 
-    It expects its own noise, so that it keeps away from places where a slip of choice is costly.
+    The agent takes its own choice noise into account, so that it avoids states in which a suboptimal action is costly.
 
     Parameters
     ----------
     beta : float, (S,) or Distribution
-        Inverse temperature in 1/utility, at least 0; one number, or one above 0 for each state. 0: the most random walk
-        (uniform where all states offer equally many actions and no episode ends); towards infinity: optimal. Only beta
-        times the reward can be identified. A distribution is a prior.
+        Inverse temperature in 1/utility, at least 0; one number, or one above 0 for each state. 0: the policy of
+        maximum causal entropy (uniform where all states have equally many actions and no episode ends); towards
+        infinity: optimal. Only beta times the reward can be identified. A distribution is a prior.
     **others
         ``horizon``, ``depth``, ``discount``, ``outlook``, ``beliefs``, ``noise`` or ``lapse``; see
         :func:`boltzmann`.
@@ -112,18 +113,19 @@ def soft_optimal(*, beta: Any, **others: Any) -> Agent:
 
 @constructor
 def finite_horizon(*, horizon: int, beta: Any, backup: Backup = "soft", **others: Any) -> Agent:
-    r"""Plans for so many decisions, after which nothing is collected; what it does depends on the time that is left.
+    r"""Make an agent with a finite horizon; its policy depends on the number of remaining decisions.
 
     .. math:: Q_t = r + \gamma P V_{t+1},\quad V_t = \text{backup of } Q_t,\quad V_H = 0,\quad
         \pi_t = \mathrm{softmax}_a(\beta\,Q_t)
 
-    Policies that change with time say more about a reward than stationary ones.
+    After the horizon no reward is collected. Policies that change with time are more informative about a reward than
+    stationary policies.
 
     Parameters
     ----------
     horizon : int
-        Number of decisions, :math:`H`. 1: greedy; towards infinity, at a discount below 1: the first decision is that
-        of the stationary agent. The discount may be 1.
+        Number of decisions, :math:`H`. 1: greedy; towards infinity, at a discount below 1: the policy of the first
+        decision is the policy of the stationary agent. The discount may be 1.
     beta : float, (S,) or Distribution
         Inverse temperature in 1/utility, at least 0.
     backup : {"soft", "hard", "mean"}
@@ -154,18 +156,18 @@ def finite_horizon(*, horizon: int, beta: Any, backup: Backup = "soft", **others
 
 @constructor
 def uniform(*, default: Any = None, **others: Any) -> Agent:
-    r"""Wants nothing: every available action alike, or a given policy, whatever the reward.
+    r"""Make a reward-independent agent: uniform over the available actions, or a given policy.
 
     .. math:: \pi(a \mid s) = \pi_0(a \mid s)
 
-    The planner behind the hypothesis that there is no goal.
+    The agent of the hypothesis that behavior has no goal.
 
     Parameters
     ----------
     default : float (A,), (S, A) or Distribution, optional
-        :math:`\pi_0`, cut to the available actions. None: uniform.
+        :math:`\pi_0`, restricted to the available actions. None: uniform.
     **others
-        ``noise`` or ``lapse``; see :func:`boltzmann`. There is nothing to plan.
+        ``noise`` or ``lapse``; see :func:`boltzmann`. The agent does not plan.
 
     Returns
     -------
@@ -184,26 +186,27 @@ def uniform(*, default: Any = None, **others: Any) -> Agent:
     array([0., 0., 0., 1.])
     """
     planning = ("horizon", "depth", "discount", "backup", "outlook", "beliefs")
-    without = dict.fromkeys(planning, "there is nothing to plan")
+    without = dict.fromkeys(planning, "the agent does not plan")
     choice = made(DefaultPolicy, default=default)
     return assembled("uniform", choice, others, planner=ValueIteration(depth=1), without=without)
 
 
 @constructor
 def anti_rational(*, beta: Any, negated: bool = False, **others: Any) -> Agent:
-    r"""Chooses the worst: :math:`\pi = \mathrm{softmax}_a(-\beta\,Q^*)`, or plans for the opposite of the reward.
+    r"""Make an anti-rational agent: :math:`\pi = \mathrm{softmax}_a(-\beta\,Q^*)`, or a planner for :math:`-r`.
 
-    These are two agents. With ``negated=False`` it sabotages now and believes that everything later will be optimal.
-    With ``negated=True`` it is rational about :math:`-r`, the planner :math:`(-p)(r) = p(-r)`: it works towards what is
-    worst in the long run. They would agree only if a maximum were a minimum. Where it is not known of somebody, ask
-    which: ``gi.agents.mixture([gi.agents.boltzmann(beta=beta), gi.agents.anti_rational(beta=beta)])``.
+    These are two agents. With ``negated=False`` the agent prefers the action of lowest value and assumes that later
+    actions are optimal. With ``negated=True`` it is rational for :math:`-r`, the planner :math:`(-p)(r) = p(-r)`: it
+    minimizes the return. The two differ because the one takes a maximum over later actions and the other a minimum.
+    Where it is unknown whether an agent is rational, use a mixture:
+    ``gi.agents.mixture([gi.agents.boltzmann(beta=beta), gi.agents.anti_rational(beta=beta)])``.
 
     Parameters
     ----------
     beta : float, (S,) or Distribution
         Inverse temperature in 1/utility, at least 0. 0: uniform.
     negated : bool
-        Whether the planner is run on :math:`-r`.
+        True: the planner is run on :math:`-r`.
     **others
         ``horizon``, ``depth``, ``discount``, ``backup`` (only with ``negated=True``), ``outlook``, ``beliefs``,
         ``noise`` or ``lapse``; see :func:`boltzmann`.
@@ -219,8 +222,8 @@ def anti_rational(*, beta: Any, negated: bool = False, **others: Any) -> Agent:
 
     References
     ----------
-    Armstrong and Mindermann (2018): with a prior of rewards that is symmetric under :math:`r \to -r`, no data tell the
-    negated planner from the planner.
+    Armstrong and Mindermann (2018): with a prior of rewards that is symmetric under :math:`r \to -r`, no data
+    distinguish the negated planner from the planner.
 
     Examples
     --------

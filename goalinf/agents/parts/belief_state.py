@@ -1,4 +1,4 @@
-"""Agents that do not know in which world they are: what they expect, and what they think they will learn."""
+"""Beliefs about the world: expected transitions, and expected belief updates, of an agent that is uncertain."""
 
 from __future__ import annotations
 
@@ -19,34 +19,35 @@ from goalinf.rewards import Reward, ShapedReward
 from goalinf.worlds import MDP, World
 from goalinf.worlds.world import Belief, label
 
-_OPEN = (1e-9, 1.0 - 1e-9)  # who is certain from the first needs a world of that prior: :func:`belief_world`
+_OPEN = (1e-9, 1.0 - 1e-9)  # an agent that is certain at the start needs a belief world of that prior
 
 
 class Ignorance(Beliefs):
-    r"""The agent expects what its belief says, and not what happens; see :func:`~goalinf.agents.ignorant`.
+    r"""Beliefs of an agent that expects the transitions of its belief; see :func:`~goalinf.agents.ignorant`.
 
     .. math:: \tilde P((s', b') \mid (s, b), a) = \sum_w b(w)\,P_w(s' \mid s, a)
 
-    Planning is in the states of the belief world; or, for an agent that thinks it will stop learning, in triples
+    Planning is in the states of the belief world; or, for an agent that expects to stop learning, in triples
     (state, belief, updates left), of which the states of the belief world are those with all updates left.
 
     Parameters
     ----------
     inside, outside : float (S', A, K)
-        Joint probability of what follows and that the world is the one that ``prior`` is about, or another one.
+        Joint probability of each outcome and of the world that ``prior`` refers to, or of any other world.
     mdp : MDP
-        What is expected; the states of the belief world come first.
+        Expected MDP; the states of the belief world come first.
     place : int (S',)
-        The state of the belief world that each state of ``mdp`` takes its reward from.
+        State of the belief world whose reward each state of ``mdp`` has.
     slots : int (S', A, K)
-        That of each outcome: one in which the outcome is expected; −1 where there is none.
+        State of the belief world whose reward each outcome has: a state in which the outcome is expected; −1 where
+        there is none.
     after, available : int (S, A, K), bool (S, A)
         Successors and available actions of the belief world.
     chance : float
-        Probability that the belief world gives that world at first.
+        Prior probability of that world in the belief world.
     prior : float or Distribution, optional
-        What the agent gives it, in (0, 1); the other worlds share the rest as they do in the belief world. None: the
-        prior of the belief world.
+        The agent's prior probability of that world, in (0, 1); the other worlds share the rest in the proportions of
+        the belief world. None: the prior of the belief world.
     """
 
     inside: Float[Array | np.ndarray, "N A K"]
@@ -63,12 +64,12 @@ class Ignorance(Beliefs):
 
     @classmethod
     def of(cls, world: World, *, updates: int | None = None, prior: Any = None, about: Hashable = None) -> Ignorance:
-        """The ignorance of somebody in a belief world; arguments as for :func:`~goalinf.agents.ignorant`.
+        """Make the beliefs of an agent in a belief world; arguments as for :func:`~goalinf.agents.ignorant`.
 
         Raises
         ------
         ValueError, TypeError
-            Where the world is no belief world, or the numbers mean nothing there.
+            Where the world is no belief world, or the other arguments do not fit it.
         """
         check_kind("world", world, World, "a World that gi.belief_world made")
         belief = world.memory
@@ -110,34 +111,34 @@ class Ignorance(Beliefs):
 
     @property
     def same_states(self) -> bool:
-        """False for an agent that expects to stop learning: the updates that are left are part of a state."""
+        """False for an agent that expects to stop learning: the number of remaining updates is part of a state."""
         return len(self.place) == len(self.after)
 
     @property
     def numpy(self) -> bool:
-        """It also works on the host."""
+        """True: the beliefs also work on the host."""
         return True
 
     def check(self, world: World, reward: Reward) -> None:
-        """Refuse another world than the one that the agent is ignorant in."""
+        """Refuse a world other than the agent's belief world."""
         found, expected = world.mdp.successors.shape, self.after.shape
         same = found == expected and np.array_equal(world.mdp.successors, self.after)
         if not (same and np.array_equal(world.mdp.available, self.available)):
             raise ValueError(
-                f"this agent is ignorant in a belief world of {expected[0]} states and {expected[1]} actions; the "
-                f"world, of {found[0]} and {found[1]}, is another one: expected the one that it was made with, or that "
-                "with truth=… of the same worlds, prior and horizon"
+                f"this agent has beliefs for a belief world of {expected[0]} states and {expected[1]} actions; the "
+                f"world, of {found[0]} and {found[1]}, is another one: expected the belief world that the agent was "
+                "made with, or one with truth=… of the same worlds, prior and horizon"
             )
         if any("successor" in axes for axes in reward.dims.values()) and (unpaid := (self.slots < 0).any((1, 2))).any():
             state = world.states[int(self.place[unpaid.argmax()])]
             raise ValueError(
-                "this agent, who thinks it will not learn, expects what no belief of the belief world expects in "
-                f"state {label(state)}, and the {type(reward).__name__} does not say what that is worth: use a reward "
+                "this agent, which expects to stop learning, expects an outcome that no belief of the belief world "
+                f"expects in state {label(state)}, and the {type(reward).__name__} has no value for it: use a reward "
                 "of states or of actions"
             )
 
     def __call__(self, mdp: MDP) -> MDP:
-        """What is expected."""
+        """Return the expected MDP."""
         if self.prior is None:
             return self.mdp
         xp = namespace(self.inside, self.prior)
@@ -146,39 +147,40 @@ class Ignorance(Beliefs):
         return dataclasses.replace(self.mdp, probabilities=joint / joint.sum(axis=-1, keepdims=True))
 
     def unfold(self, tree: Any) -> Any:
-        """A reward, or numbers by state (or a single one, or None), for the states that are planned in."""
+        """Convert a reward, or numbers by state (or a single number, or None), to the states of the believed MDP."""
         if self.same_states or tree is None or not (isinstance(tree, Reward) or np.ndim(tree)):
             return tree
         return _taken(tree, self.place, self.slots) if isinstance(tree, Reward) else _at(tree, self.place)
 
     def fold(self, plan: Any) -> Any:
-        """A plan for the states of the belief world, which have all updates left."""
+        """Restrict a plan to the states of the belief world, which have all updates left."""
         n_states = self.after.shape[0]
         return dataclasses.replace(plan, q=plan.q[..., :n_states], values=plan.values[..., :n_states])
 
 
 def _about(belief: Belief, prior: Any, about: Hashable) -> int:
-    """Number of the world that a prior is about."""
+    """Return the number of the world that a prior refers to."""
     names = ", ".join(map(repr, belief.worlds))
     if about is None and prior is not None and len(belief.worlds) > 2:
-        raise ValueError(f"prior is the probability of one world: say of which, about= one of {names}")
+        raise ValueError(f"prior is the probability of one world; give about=, one of {names}")
     if about is not None and about not in belief.worlds:
         raise ValueError(f"about is {about!r}; expected one of the worlds, {names}")
     number = 0 if about is None else belief.worlds.index(about)
     chance = belief.beliefs[0, number]
     if prior is not None and not _OPEN[0] <= chance <= _OPEN[1]:
         raise ValueError(
-            f"the prior of {belief.worlds[number]!r} in the belief world is {chance:g}, so that nothing is learned "
-            "about it; an agent with another prior needs a belief world that gives it one between 0 and 1, such as 0.5"
+            f"the prior of {belief.worlds[number]!r} in the belief world is {chance:g}, so that its probability never "
+            "changes; an agent with another prior needs a belief world with a prior between 0 and 1, such as 0.5"
         )
     return number
 
 
 def _imagined(mdp: MDP, belief: Belief, updates: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs ``(N, 2)``, successors ``(N, A, K)``, places and slots of triples (state, belief, updates left).
+    """Build pairs ``(N, 2)``, successors ``(N, A, K)``, places and slots of triples (state, belief, updates left).
 
-    First those with all updates left, then those with one less, and so on: all pairs of the belief world each time.
-    Without any left the belief stays, and there are more pairs: whatever state can be reached with whatever belief.
+    Triples with all updates left come first, then triples with one update less, and so on, each with all pairs of the
+    belief world. Without updates left the belief is constant, and there are more pairs: every state that can be reached
+    with each belief.
     """
     n_pairs, n_states = len(belief.pairs), len(belief.successors)
     keys = belief.pairs[:, 0] * n_states + belief.pairs[:, 1]
@@ -195,7 +197,7 @@ def _imagined(mdp: MDP, belief: Belief, updates: int) -> tuple[np.ndarray, np.nd
     pairs = np.stack(np.divmod(frozen, n_states), axis=1)
     somewhere = np.empty(n_states, np.int64)  # a pair of the belief world in every state
     somewhere[belief.pairs[:, 1]] = np.arange(n_pairs)
-    # An outcome that one belief excludes has no reward there, but may have one where another belief expects it.
+    # An outcome that one belief excludes has no reward there; its reward is taken from a belief that expects it.
     paid = np.full((n_states, *mdp.successors.shape[1:]), -1)
     for pair, possible in enumerate(belief.expected(*belief.pairs.T) > 0):
         paid[belief.pairs[pair, 1]][possible] = pair
@@ -213,7 +215,7 @@ def _imagined(mdp: MDP, belief: Belief, updates: int) -> tuple[np.ndarray, np.nd
 
 
 def _taken(reward: Any, place: Any, slots: Any) -> Any:
-    """A reward for other states, each of which is paid as one of the old ones; or outcome by outcome."""
+    """Map a reward to new states, each with the reward of one of the old states; or outcome by outcome."""
     fields = {}
     for name, axes in reward.dims.items():
         values = getattr(reward, name)
@@ -221,7 +223,7 @@ def _taken(reward: Any, place: Any, slots: Any) -> Any:
             xp = namespace(values, slots)
             outcomes = slots, np.arange(slots.shape[1])[:, None], np.arange(slots.shape[2])
             known = xp.expand_dims(slots >= 0, tuple(range(3, values.ndim)))
-            fields[name] = xp.where(known, xp.asarray(values)[outcomes], np.nan)  # what nobody pays is no number
+            fields[name] = xp.where(known, xp.asarray(values)[outcomes], np.nan)  # no reward: not a number
         elif "state" in axes:
             fields[name] = _at(values, place)
     if isinstance(reward, ShapedReward):
@@ -230,5 +232,5 @@ def _taken(reward: Any, place: Any, slots: Any) -> Any:
 
 
 def _at(values: Any, place: Any) -> Any:
-    """Values, whose first axis is one of states, at some states."""
+    """Select values, whose first axis is states, at some states."""
     return namespace(values, place).take(values, place, axis=0)

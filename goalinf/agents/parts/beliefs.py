@@ -1,4 +1,4 @@
-"""Beliefs: what the agent thinks is true of the world. A belief maps an MDP to the MDP that is planned in."""
+"""Beliefs of an agent about the world: maps from the MDP of the world to the MDP that the agent plans in."""
 
 from __future__ import annotations
 
@@ -32,42 +32,42 @@ class Beliefs(Part):
 
     @abc.abstractmethod
     def __call__(self, mdp: MDP) -> MDP:
-        """Believed MDP."""
+        """Return the believed MDP."""
 
     def foresee(self, problem: Problem, slip: Any) -> Problem:
-        """Problem in which slips of this probability are foreseen."""
+        """Return the problem in which slips of this probability are foreseen."""
         return problem
 
     def unfold(self, tree: Any) -> Any:
-        """Reward, or numbers by state, for the states of the believed MDP."""
+        """Convert a reward, or numbers by state, to the states of the believed MDP."""
         return tree
 
     def fold(self, plan: Plan) -> Plan:
-        """Plan for the states of the world, from a plan for those of the believed MDP."""
+        """Convert a plan for the believed MDP to the states of the world."""
         return plan
 
 
 class TrueBeliefs(Beliefs):
-    """The agent knows the world."""
+    """Beliefs of an agent that knows the world."""
 
     numpy: ClassVar[bool] = True
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, state_values=True)
 
     def __call__(self, mdp: MDP) -> MDP:
-        """The world itself."""
+        """Return the MDP of the world."""
         return mdp
 
 
 class IllusionOfControl(Beliefs):
-    r"""Likely outcomes seem more likely, or less, than they are (Chan, Critch and Dragan 2021).
+    r"""Beliefs that overestimate or underestimate likely outcomes (Chan, Critch and Dragan 2021).
 
     .. math:: \tilde P(t \mid s,a) \propto P(t \mid s,a)^n \text{ over the possible outcomes}
 
     Parameters
     ----------
     control : float or Distribution
-        :math:`n`, at least 0. 0: all possible outcomes seem alike; 1: the truth; towards infinity: only the most
-        likely one.
+        :math:`n`, at least 0. 0: all possible outcomes are equally probable; 1: true probabilities; towards infinity:
+        only the most probable outcome.
     """
 
     control: Any
@@ -75,9 +75,9 @@ class IllusionOfControl(Beliefs):
     parameters: ClassVar[Ranges] = {"control": (0.0, INFINITY)}
 
     def __call__(self, mdp: MDP) -> MDP:
-        """The same outcomes with other probabilities."""
+        """Return the MDP with distorted probabilities of the same outcomes."""
         given = jnp.asarray(mdp.probabilities)
-        # A successor can stand in several places: what is distorted is the probability of them all together.
+        # A successor can be listed several times: the total of its probabilities is distorted.
         same = mdp.slots[..., :, None] == mdp.slots[..., None, :]
         total = jnp.sum(jnp.where(same, given[..., None, :], 0.0), axis=-1)
         possible = given > 0
@@ -89,17 +89,17 @@ class IllusionOfControl(Beliefs):
 
 
 class FalseDynamics(Beliefs):
-    r"""The agent believes in a mixture of the world and another one (Reddy, Dragan and Levine 2018).
+    r"""Belief in a mixture of the world and another world (Reddy, Dragan and Levine 2018).
 
     .. math:: \tilde P = (1 - m) P + m P'
 
     Parameters
     ----------
     confusion : float or Distribution
-        :math:`m`, in [0, 1]. 0: the truth.
+        :math:`m`, in [0, 1]. 0: true probabilities.
     alternative : World, MDP or int (A,)
-        :math:`P'`: another world with the same states and actions; or for every action the number of the one whose
-        outcomes it is taken to have (those of an action that is not available are to stay).
+        :math:`P'`: another world with the same states and actions; or for every action the number of the action whose
+        outcomes it is believed to have (an action that is not available stays in place).
     """
 
     confusion: Any
@@ -125,12 +125,12 @@ class FalseDynamics(Beliefs):
             )
         if "successor" in {axis for axes in _all_dims(reward) for axis in axes}:
             raise ValueError(
-                "a reward by outcome says nothing of outcomes that this agent only believes in: "
+                "a reward by outcome is not defined for the outcomes that this agent believes in: "
                 "use a StateReward, ActionReward, LinearReward of these, or a goal"
             )
 
     def __call__(self, mdp: MDP) -> MDP:
-        """The outcomes of both worlds side by side."""
+        """Return the MDP with the outcomes of both worlds side by side."""
         xp = namespace(mdp, self.confusion, self.alternative)
         other, slots, joined = self._other(mdp, xp)
         both = [(1.0 - self.confusion) * mdp.probabilities, self.confusion * other.probabilities]
@@ -143,7 +143,7 @@ class FalseDynamics(Beliefs):
         )
 
     def _other(self, mdp: MDP, xp: Any) -> tuple[MDP, Any, dict[str, Any]]:
-        """The other world, where its successors stand among the neighbors of both, and those."""
+        """Return the other world, positions of its successors among the neighbors of both worlds, and the neighbors."""
         if not isinstance(self.alternative, MDP):
             swapped = {name: getattr(mdp, name)[:, self.alternative] for name in ("successors", "probabilities")}
             return dataclasses.replace(mdp, **swapped), mdp.slots[:, self.alternative], {}
@@ -160,7 +160,7 @@ class FalseDynamics(Beliefs):
 
 
 def _alternative(value: Any) -> Any:
-    """A world's MDP, or an order of actions as an array."""
+    """Return the MDP of a world, or action numbers as an array."""
     if isinstance(value, (MDP, jax.Array)):
         return value
     if isinstance(value, World):
@@ -179,24 +179,24 @@ def _all_dims(reward: Any) -> list[tuple[str, ...]]:
 
 
 class ForeseesSlips(Beliefs):
-    r"""The agent knows the world, and that it will not always do what it means to do.
+    r"""Beliefs of an agent that knows the world, and the probability of its own execution errors.
 
     .. math:: \tilde P(\cdot \mid s,a) = \sum_{a'} e(a' \mid s,a)\,P(\cdot \mid s,a'),\quad
         e = (1 - \eta)\,\delta_a + \eta\,/\,|A(s)|
 
-    and in the same way for the reward. The probability of a slip is that of the agent's noise.
+    and likewise for the reward. The probability :math:`\eta` of a slip is a parameter of the agent's noise.
     """
 
     foresees: ClassVar[bool] = True
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, onto=None, state_values=True)
 
     def __call__(self, mdp: MDP) -> MDP:
-        """The world itself."""
+        """Return the MDP of the world."""
         return mdp
 
     def foresee(self, problem: Problem, slip: Any) -> Problem:
-        """The problem in which every choice has the outcomes of what is done."""
-        done = problem.available / problem.available.sum(axis=0)  # by a slip, (A, S)
+        """Return the problem in which every intended action has the outcomes of the executed actions."""
+        done = problem.available / problem.available.sum(axis=0)  # actions executed by a slip, (A, S)
 
         def mixed(x):
             axes = (slice(None), *(None,) * (x.ndim - 2), slice(None))

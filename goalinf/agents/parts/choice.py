@@ -1,4 +1,4 @@
-"""Choice: from Q-values to log-probabilities of actions."""
+"""Choice rules: maps from Q-values to log-probabilities of actions."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ class ChoiceRule(Part):
 
     @property
     def opposite(self) -> ChoiceRule | None:
-        """The rule with the preferences reversed; None where there is none."""
+        """Choice rule with reversed preferences; None where there is none."""
         return None
 
     def log_default(self, available: Available) -> Any:
-        """Log-probabilities ``(A, S)`` of the default policy that Q-values compete with; None where it is uniform."""
+        """Return log-probabilities ``(A, S)`` of the default policy that weights exp(Q); None where it is uniform."""
         return None
 
     @abc.abstractmethod
     def __call__(self, q: Utilities, available: Available, acting: Acting) -> LogProbs:
-        """Log-probabilities from ``q``, in units of 1/beta where the rule has a beta; −inf where unavailable."""
+        """Return log-probabilities, given ``q``, times beta where the rule has a beta; −inf where unavailable."""
 
 
 class Softmax(ChoiceRule):
@@ -62,9 +62,9 @@ class Softmax(ChoiceRule):
     beta : float, (S,) or Distribution
         Inverse temperature, in 1/utility, at least zero; one number, or one for each state.
     default : float (A,), (S, A) or Distribution, optional
-        :math:`\pi_0`, the policy that is followed where nothing matters, cut to the available actions. None: uniform.
+        :math:`\pi_0`, the policy for equal Q-values, restricted to the available actions. None: uniform.
     sign : {1, -1}
-        -1: the worse, the likelier.
+        -1: actions of lower value are more probable.
     """
 
     beta: Any
@@ -91,7 +91,7 @@ class Softmax(ChoiceRule):
 
     def __check_init__(self) -> None:
         if self.sign not in (1, -1):
-            raise ValueError(f"sign is {self.sign!r}; expected 1, or -1 for choices that are the likelier the worse")
+            raise ValueError(f"sign is {self.sign!r}; expected 1, or -1 to prefer actions of lower value")
 
     def check(self, world: World, reward: Reward) -> None:
         """Refuse a default policy or inverse temperatures that do not fit the world."""
@@ -101,10 +101,10 @@ class Softmax(ChoiceRule):
             check_shape("beta", self.beta, (world.n_states,), "state")
 
     def log_default(self, available: Available) -> Any:
-        """Log-probability of each available choice under the default policy, ``(A, S)``; None where it is uniform.
+        """Return the log-probability of each available action under the default policy, ``(A, S)``; None: uniform.
 
-        What it gives to actions that are not available goes to the others. Where nothing is left, as where an episode
-        has ended, it is uniform.
+        The probability of unavailable actions is redistributed over the others in proportion. Where no action has a
+        positive probability, as where an episode has ended, the policy is uniform.
         """
         if self.default is None:
             return None
@@ -117,14 +117,14 @@ class Softmax(ChoiceRule):
         return xp.where(possible, xp.log(xp.where(possible, default, 1.0)), -xp.inf)
 
     def __call__(self, q: Utilities, available: Available, acting: Acting) -> LogProbs:
-        """Log-probabilities from ``q``, which is already multiplied by beta; −inf where unavailable."""
+        """Return log-probabilities, given ``q``, which is already multiplied by beta; −inf where unavailable."""
         q = self.sign * q
         default = self.log_default(available)
         return log_policy(q if default is None else q + default, available)
 
 
 def log_policy(q: Any, available: Available) -> LogProbs:
-    """Log-probabilities of a softmax over the available actions, ``(*T, S, A)``, of values ``(*T, A, S)``."""
+    """Return log-probabilities of a softmax over the available actions, ``(*T, S, A)``, of values ``(*T, A, S)``."""
     xp = namespace(q, available)
     q = xp.where(available, q, -xp.inf)
     if xp is not np:
@@ -134,16 +134,16 @@ def log_policy(q: Any, available: Available) -> LogProbs:
 
 
 class Satisficing(ChoiceRule):
-    r"""Anything that is good enough will do (Simon 1956), softened.
+    r"""Satisficing choice (Simon 1956) with a soft threshold.
 
     .. math:: \pi(a \mid s) \propto \sigma\big(k\,(Q(s,a) - \max_b Q(s,b) + c)\big)
 
     Parameters
     ----------
     aspiration : float or Distribution
-        :math:`c`, in utility, at least 0: how much less than the best is good enough.
+        :math:`c`, in utility, at least 0: margin below the best value that is accepted.
     sharpness : float or Distribution
-        :math:`k`, in 1/utility, above 0. With :math:`c = 0` and large :math:`k` only the best will do.
+        :math:`k`, in 1/utility, above 0. With :math:`c = 0` and large :math:`k` only the best actions are accepted.
     """
 
     aspiration: Any
@@ -155,7 +155,7 @@ class Satisficing(ChoiceRule):
     }
 
     def __call__(self, q: Utilities, available: Available, acting: Acting) -> LogProbs:
-        """Log-probabilities from ``q`` in utility; −inf where unavailable."""
+        """Return log-probabilities, given ``q`` in utility; −inf where unavailable."""
         q, available = jnp.asarray(q), jnp.asarray(available)
         short = q - highest(jnp.where(available, q, -jnp.inf))[..., None, :]
         good = jax.nn.log_sigmoid(self.sharpness * (jnp.where(available, short, 0.0) + self.aspiration))
@@ -181,5 +181,5 @@ class DefaultPolicy(ChoiceRule):
         Softmax(0.0, self.default).check(world, reward)
 
     def __call__(self, q: Utilities, available: Available, acting: Acting) -> LogProbs:
-        """Log-probabilities whatever ``q`` is."""
+        """Return log-probabilities that do not depend on ``q``."""
         return Softmax(0.0, self.default)(0.0 * q, available, acting)

@@ -1,4 +1,4 @@
-"""Planners that discount by delay: what is now weighs more than it will have weighed."""
+"""Planners with discounting by delay: quasi-hyperbolic and hyperbolic."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from goalinf.rewards import LinearReward, StateReward
 
 
 class QuasiHyperbolic(Planner):
-    r"""Everything later counts for :math:`b` times less than it will then (Laibson 1997).
+    r"""Quasi-hyperbolic discounting: at each decision, all later utility is multiplied by :math:`b` (Laibson 1997).
 
-    Naive: :math:`Q = r + b\,\delta P V_\delta` with :math:`V_\delta` the optimal values at discount :math:`\delta`: it
-    believes that it will not be biased later. Sophisticated: :math:`Q = r + b\,\delta P U` and
+    Naive: :math:`Q = r + b\,\delta P V_\delta` with :math:`V_\delta` the optimal values at discount :math:`\delta`: the
+    agent assumes that its later selves are unbiased. Sophisticated: :math:`Q = r + b\,\delta P U` and
     :math:`U = \sum_a \pi_a (r + \delta P U)_a` with :math:`\pi = \mathrm{softmax}(\beta Q)`: a stationary
     Markov-perfect equilibrium with its later selves, of which there can be several at high beta.
 
@@ -33,9 +33,9 @@ class QuasiHyperbolic(Planner):
     present_bias : float or Distribution
         :math:`b`, in [0, 1]. 1: no bias.
     discount : float or Distribution, optional
-        :math:`\delta`. None: that of the world.
+        :math:`\delta`. None: the discount factor of the world.
     sophisticated : bool
-        Whether it knows.
+        True: the agent predicts its later bias.
     """
 
     present_bias: Any
@@ -48,28 +48,28 @@ class QuasiHyperbolic(Planner):
         check_flag("sophisticated", self.sophisticated)
 
     def confounded(self, reward: Any, *, ends: bool) -> dict[str, str]:
-        """Present bias: a reward of departure is the same for all actions now, and counts b times later."""
+        """Return present bias, for rewards on departure: they are equal for all actions now, and scaled by b later."""
         if isinstance(reward, StateReward | LinearReward) and reward.on == "departure":
-            return {"present_bias": "only its product with the reward shows in behavior"}
+            return {"present_bias": "behavior identifies only its product with the reward"}
         return {}
 
     @property
     def uses_beta(self) -> bool:
-        """Whether it foresees its own choices."""
+        """True where the agent is sophisticated: it predicts its own later action probabilities."""
         return self.sophisticated
 
     @property
     def smooth(self) -> bool:
-        """Whether no maximum is taken."""
+        """True where the agent is sophisticated: no maximum is taken."""
         return self.sophisticated
 
     @property
     def ambiguous(self) -> Ambiguity | None:
-        """There can be several equilibria with its later selves."""
+        """Start of the search, for a sophisticated agent: there can be several equilibria with its later selves."""
         return Ambiguity() if self.sophisticated else None
 
     def __call__(self, problem: Problem, near: Any = None) -> Plan:
-        """Plan."""
+        """Compute the plan."""
         problem = cast(problem)
         discount = problem.discount if self.discount is None else jnp.asarray(self.discount)
         bias = jnp.asarray(self.present_bias, problem.reward.dtype)
@@ -81,15 +81,15 @@ class QuasiHyperbolic(Planner):
 
 
 class Hyperbolic(Planner):
-    r"""Utility after a delay d counts :math:`D(d) = 1/(1 + k d)` (Evans, Stuhlmüller and Goodman 2016).
+    r"""Hyperbolic discounting: weight :math:`D(d) = 1/(1 + k d)` after d steps (Evans, Stuhlmüller and Goodman 2016).
 
-    With n decisions left and at a delay d from where the plan is made,
+    With n decisions left, at a delay of d steps from the current decision,
 
     .. math:: EU_n(s,a,d) &= D(d)\,r(s,a) + \sum_t P(t \mid s,a) \sum_{a'} C_{n-1}(a' \mid t, d')\,EU_{n-1}(t,a',d+1)\\
         C_n(a \mid s,d) &= \mathrm{softmax}_a(\beta\,EU_n(s,a,d))
 
-    and what is done is :math:`C_n(a \mid s, 0)`. Naive: :math:`d' = d + 1`, later selves are thought to see the delays
-    of today. Sophisticated: :math:`d' = 0`. The discount factor of the world plays no part.
+    and the policy is :math:`C_n(a \mid s, 0)`. Naive: :math:`d' = d + 1`, later selves are assumed to measure delays
+    from the current decision. Sophisticated: :math:`d' = 0`. The discount factor of the world has no effect.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ class Hyperbolic(Planner):
     horizon : int
         Number of decisions.
     sophisticated : bool
-        Whether it knows that later selves will see things differently.
+        True: the agent predicts the discounting of its later selves.
     """
 
     k: Any
@@ -112,15 +112,15 @@ class Hyperbolic(Planner):
 
     def __check_init__(self) -> None:
         if self.horizon is None:
-            raise ValueError("horizon is None; delays are counted up to an end: give a whole number of decisions")
+            raise ValueError("horizon is None; hyperbolic planning needs an end: give a whole number of decisions")
         check_count("horizon", self.horizon)
         check_flag("sophisticated", self.sophisticated)
 
     def __call__(self, problem: Problem, near: Any = None) -> Plan:
-        """Plan: one policy per decision."""
+        """Compute the plan: one policy per decision."""
         problem = cast(problem)
         check_sweeps("horizon", self.horizon, problem)
-        # Weight of every delay; that of the horizon itself is met by dead ends behind the last decision.
+        # Weight of every delay; the weight of the horizon itself is for dead ends after the last decision.
         counts = 1.0 / (1.0 + self.k * jnp.arange(self.horizon + 1, dtype=problem.reward.dtype))
         given = counts[:, None] * problem.pins
         habit = 0.0 if problem.default is None else problem.default
@@ -128,8 +128,8 @@ class Hyperbolic(Planner):
         ahead_of = jax.vmap(lambda values: action_values(undiscounted, values) - problem.reward)
 
         def back(values, _):
-            """Values ``(D, S)`` at every delay with one decision more; its Q-values at no delay."""
-            later = jnp.concatenate([values[1:], values[-1:]])  # nobody asks for the last one
+            """Return values ``(D, S)`` at every delay with one more decision, and Q-values at zero delay."""
+            later = jnp.concatenate([values[1:], values[-1:]])  # the last one is not used
             utility = counts[:, None, None] * problem.reward + ahead_of(later)
             seen = (utility[:1] if self.sophisticated else utility) + habit
             seen = jnp.where(problem.available, seen, -jnp.inf)

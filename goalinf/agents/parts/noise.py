@@ -1,4 +1,4 @@
-"""Execution: from the action that was chosen to the action that is done, log-probabilities to log-probabilities."""
+"""Noise: maps from log-probabilities of intended actions to log-probabilities of recorded actions."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Available = Bool[Array | np.ndarray, "S A"]
 
 
 class Noise(Part):
-    """Map from the log-probabilities of choices to those of executed actions."""
+    """Map from log-probabilities of intended actions to log-probabilities of recorded actions."""
 
     @property
     def slip_probability(self) -> Any:
-        """Probability of a slip of execution; None without slips."""
+        """Probability of an execution error (slip); None without slips."""
         return None
 
     @property
@@ -34,24 +34,25 @@ class Noise(Part):
 
     @abc.abstractmethod
     def __call__(self, log_probs: LogProbs, available: Available) -> LogProbs:
-        """Log-probabilities of the recorded actions."""
+        """Return log-probabilities of the recorded actions."""
 
 
 class NoNoise(Noise):
-    """The chosen action is executed."""
+    """No noise: the intended action is executed."""
 
     numpy: ClassVar[bool] = True
     facts: ClassVar[Facts] = REGULAR
 
     def __call__(self, log_probs: LogProbs, available: Available) -> LogProbs:
-        """The same log-probabilities."""
+        """Return the log-probabilities unchanged."""
         return log_probs
 
 
 class Lapse(Noise):
-    r"""Now and then anything is done: :math:`\pi' = (1 - \epsilon)\,\pi + \epsilon\,/\,|A(s)|`.
+    r"""Lapses, uniformly random actions: :math:`\pi' = (1 - \epsilon)\,\pi + \epsilon\,/\,|A(s)|`.
 
-    The usual cure where a single impossible choice would drive beta to zero (Wichmann and Hill 2001).
+    The usual remedy where a single improbable action would reduce the estimate of beta to near zero (Wichmann and Hill
+    2001).
 
     Parameters
     ----------
@@ -65,19 +66,19 @@ class Lapse(Noise):
     numpy: ClassVar[bool] = True
 
     def __call__(self, log_probs: LogProbs, available: Available) -> LogProbs:
-        """Log-probabilities of what is done."""
+        """Return log-probabilities of the executed actions."""
         return _blurred(log_probs, available, self.lapse)
 
 
 class Slip(Noise):
-    r"""The hand slips: what is done is :math:`(1 - \eta)\,\delta_a + \eta\,/\,|A(s)|`, whatever was meant.
+    r"""Execution error: for an intended action a the executed one has :math:`(1-\eta)\,\delta_a + \eta/|A(s)|`.
 
     Parameters
     ----------
     slip : float or Distribution
         :math:`\eta`, in [0, 1].
     recorded : {"executed", "intended"}
-        Whether the data say what was done, or what was meant.
+        The data record the executed action, or the intended action.
     """
 
     slip: Any
@@ -100,12 +101,12 @@ class Slip(Noise):
         check_choice("recorded", self.recorded, ("executed", "intended"))
 
     def __call__(self, log_probs: LogProbs, available: Available) -> LogProbs:
-        """Log-probabilities of what is recorded."""
+        """Return log-probabilities of the recorded actions."""
         return log_probs if self.recorded == "intended" else _blurred(log_probs, available, self.slip)
 
 
 def _blurred(log_probs: Any, available: Any, share: Any) -> Any:
-    """log((1 - share) exp(log_probs) + share / |A|), exact and differentiable at shares of zero and one, too."""
+    """Compute log((1 - share) exp(log_probs) + share / |A|), exact and differentiable at shares of zero and one too."""
     xp = namespace(log_probs, available, share)
     anything = -xp.log(available.sum(axis=-1, keepdims=True).astype(log_probs.dtype))
     tiny = log_probs < -0.8 * np.log(np.finfo(log_probs.dtype).max)  # such a probability has no inverse

@@ -1,4 +1,4 @@
-"""Planners: from a believed world and a reward to Q-values, on the scale of beta times the reward."""
+"""Planners: maps from a believed world and a reward to Q-values, on the scale of beta times the reward."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from goalinf.worlds import World
 
 
 class Ambiguity(NamedTuple):
-    """Where the search for one of several plans starts, and what leaves one plan."""
+    """Start of the search for one of several plans, and a remedy that leaves one plan."""
 
     start: str = "values of zero"
     way_out: str = "a smaller beta, or a horizon"
@@ -56,7 +56,7 @@ class Planner(Part):
 
     @property
     def discount(self) -> Any:
-        """The agent's own discount factor; None: that of the world."""
+        """The agent's own discount factor; None: the discount factor of the world."""
         return None
 
     @property
@@ -86,22 +86,22 @@ class Planner(Part):
 
     @property
     def innermost(self) -> Planner:
-        """The planner that plans; another one than itself for a planner that wraps one."""
+        """The planner itself; for a planner that wraps another, the innermost one."""
         return self
 
     def looking(self, depth: int) -> Planner:
-        """Planner with a horizon of this many decisions, whose plans are those of every shorter lookahead.
+        """Return a planner with this horizon, whose plans are the plans of every shorter lookahead.
 
         Raises
         ------
         ValueError
             Where the planner has no lookahead.
         """
-        raise ValueError(f"{type(self).__name__} does not look some steps ahead: plan by a ValueIteration")
+        raise ValueError(f"{type(self).__name__} has no lookahead: use a ValueIteration as the planner")
 
     @abc.abstractmethod
     def __call__(self, problem: Problem, near: Any = None) -> Plan:
-        """Plan for the problem, or for each of several."""
+        """Compute the plan for the problem, or for each of several problems."""
 
 
 class ValueIteration(Planner):
@@ -114,15 +114,15 @@ class ValueIteration(Planner):
         ``"hard"``: :math:`V = \max_a Q`; ``"mean"``: :math:`V = \sum_a \mathrm{softmax}(\beta Q)_a Q_a`, the operator
         of Chan, Critch and Dragan (2021), which is no contraction.
     horizon : int, optional
-        Number of decisions, after which nothing is collected. None: infinite.
+        Number of decisions, after which no reward is collected. None: infinite.
     depth : int, optional
-        Number of decisions that are looked ahead, anew at every step, so that the policy is stationary.
+        Number of decisions of a lookahead, repeated at every step, so that the policy is stationary.
     outlook : RiskMeasure, optional
-        How outcomes are put together. None: by their expectation.
+        Risk measure of the outcomes of an action. None: the expectation.
     discount : float or Distribution, optional
-        The agent's own discount factor. None: that of the world.
+        The agent's own discount factor. None: the discount factor of the world.
     leaf : float (S,), optional
-        Value, in utility, of where looking ahead ends. None: zero. Only with a hard backup.
+        Value, in utility, of the states at the end of the lookahead. None: zero. Only with a hard backup.
     """
 
     backup: Backup = eqx.field(static=True, default="hard")
@@ -136,61 +136,63 @@ class ValueIteration(Planner):
 
     @property
     def facts(self) -> Facts:
-        """A value of zero at the end breaks shaping; a given value at the leaves does not grow with the reward."""
+        """Facts: a value of zero at the end breaks shaping; known values of leaves are not scaled with the reward."""
         broken: tuple[Invariance, ...] = ()
         if not self.endless:
-            # A value of zero at the end is no part of a peak, and does not rise with the rewards.
+            # A value of zero at the end does not change when a constant is added to the rewards, but a peak does.
             broken = ("constant", "potential") if isinstance(self.outlook, Extremal) else ("potential",)
         return dataclasses.replace(REGULAR, breaks=broken, scales=self.leaf is None, state_values=True)
 
     def __check_init__(self) -> None:
         if self.outlook is not None and not isinstance(self.outlook, RiskMeasure):
-            raise ValueError(f"outlook is {self.outlook!r}; expected one such as goalinf.agents.Optimism(0.5)")
+            raise ValueError(
+                f"outlook is {self.outlook!r}; expected a risk measure such as goalinf.agents.Optimism(0.5)"
+            )
         check_choice("backup", self.backup, get_args(Backup))
         for name, count in (("horizon", self.horizon), ("depth", self.depth)):
             if count is not None:
                 check_count(name, count)
         if self.horizon is not None and self.depth is not None:
-            raise ValueError("horizon and depth both say how far the agent plans: give one of them")
+            raise ValueError("horizon and depth both set how far the agent plans: give one of them")
         if self.leaf is not None and (self.endless or self.backup != "hard"):
-            raise ValueError("leaf is what the end of looking ahead is worth, in utility: give depth, backup='hard'")
+            raise ValueError("leaf is the value at the end of a lookahead, in utility: give depth, backup='hard'")
         if self.discount is not None and self.outlook is not None and not self.outlook.discounts:
-            raise ValueError(f"discount has no part in the outlook {type(self.outlook).__name__}: leave it out")
+            raise ValueError(f"discount has no effect with the outlook {type(self.outlook).__name__}: leave it out")
 
     def check(self, world: World, reward: Reward) -> None:
-        """Refuse values at the end of looking ahead that do not fit the world."""
+        """Refuse values at the end of the lookahead that do not fit the world."""
         if self.leaf is not None:
             check_shape("leaf", self.leaf, (world.n_states,), "state")
 
     @property
     def endless(self) -> bool:
-        """Whether values are sums without end."""
+        """True where values are infinite sums, which have to be finite."""
         return self.horizon is None and self.depth is None
 
     @property
     def uses_beta(self) -> bool:
-        """Whether beta enters the backup."""
+        """True where beta enters the backup."""
         return self.backup != "hard"
 
     @property
     def smooth(self) -> bool:
-        """Whether no maximum is taken."""
+        """True where no maximum is taken."""
         return self.backup != "hard"
 
     @property
     def ambiguous(self) -> Ambiguity | None:
-        """The mean is no contraction."""
+        """Start of the search, for the stationary mean backup, which is no contraction; else None."""
         return Ambiguity() if self.endless and self.backup == "mean" else None
 
     @property
     def numpy(self) -> bool:
-        """Whether it also plans on the host."""
+        """True where the planner also works on the host."""
         return self.outlook is None and self.backup != "mean"
 
     def __call__(self, problem: Problem, near: Any = None) -> Plan:
-        """Plan; a stationary plan without a horizon, one per time step with it.
+        """Compute the plan: stationary without a horizon, one per time step with a horizon.
 
-        ``near`` are values of a problem that is a little different, from which a stationary soft plan starts.
+        ``near`` are the values of a similar problem, the initial guess of a stationary soft plan.
         """
         if self.discount is not None:
             xp = namespace(problem, self.discount)
@@ -205,11 +207,11 @@ class ValueIteration(Planner):
         return Plan(first(plan.q, axis), first(plan.values, -2), plan.residual)
 
     def looking(self, depth: int) -> ValueIteration:
-        """The same planner with a horizon: its plans are those of looking ``depth``, …, 2, 1 decisions ahead."""
+        """Return the planner with a horizon: its plans are the plans of lookahead ``depth``, …, 2, 1."""
         return dataclasses.replace(self, depth=None, horizon=depth)
 
     def sweeps(self, problem: Problem, count: Any) -> Plan:
-        """Backward induction: the plans of ``count`` decisions, the one with most of them ahead first."""
+        """Compute the plans of ``count`` decisions by backward induction, in order of time."""
 
         def back(values, _):
             now = backup(problem, values, self.backup)[0]
@@ -222,8 +224,8 @@ class ValueIteration(Planner):
         if xp is np:
             sweeps = []
             for _ in range(count):
-                end, found = back(end, None)
-                sweeps.append(found)
+                end, sweep = back(end, None)
+                sweeps.append(sweep)
             q, values = (np.stack(each[::-1], axis=end.ndim - 1) for each in zip(*sweeps, strict=True))
         else:
             _, (q, values) = lax.scan(back, end, None, length=count, reverse=True)
@@ -239,30 +241,32 @@ def check_sweeps(name: str, count: int, problem: Problem) -> None:
 
 
 def stationary(problem: Problem, kind: Backup, near: Any = None) -> Plan:
-    """The plan at the fixed point of a backup."""
+    """Compute the plan at the fixed point of a backup."""
     if on_host(problem, near):
-        # The residual says whether values are numbers.
+        # Values that are not numbers are detected by the residual.
         with np.errstate(all="ignore"), Calm(problem.neighbors.shape[1]):
             values = newton_numpy.fixed_point(problem, kind, near)
             gap = residual(problem, values, kind)
             return Plan(action_values(problem, values), values, gap)
     problem, near = cast((problem, near))
-    found = newton.fixed_point(problem, kind, near)
-    q = biased_values(problem, action_values(problem, found))
-    return Plan(q, found, residual(problem, found, kind))
+    values = newton.fixed_point(problem, kind, near)
+    q = biased_values(problem, action_values(problem, values))
+    return Plan(q, values, residual(problem, values, kind))
 
 
 class SuccessorRepresentation(Planner):
-    r"""Improves on a habit by one step, from where the habit leads (Dayan 1993; Russek et al. 2017).
+    r"""Values of a default policy by its successor representation, or mixed with optimal values (Dayan 1993).
 
     .. math:: Q = w\,Q^* + (1 - w)\,(r + \gamma P M r_{\pi_0}),\quad M = (I - \gamma P_{\pi_0})^{-1}
+
+    (Russek et al. 2017 for the mixture.)
 
     Parameters
     ----------
     default : float (A,) or (S, A), optional
-        :math:`\pi_0`, cut to the available actions. None: uniform.
+        :math:`\pi_0`, restricted to the available actions. None: uniform.
     model_based : float or Distribution
-        :math:`w`, in [0, 1]. 0: only the successor representation; 1: rational.
+        :math:`w`, in [0, 1]. 0: only the successor representation; 1: optimal planning.
     """
 
     default: Any = None
@@ -277,29 +281,29 @@ class SuccessorRepresentation(Planner):
             check_policy("default", self.default, world, ended(reward, world.mdp))
 
     def __call__(self, problem: Problem, near: Any = None) -> Plan:
-        """Plan."""
+        """Compute the plan."""
         problem = cast(problem)
         default = jnp.ones(problem.reward.shape[0]) if self.default is None else jnp.asarray(self.default)
         default = default.T if default.ndim == 2 else default[:, None]
         default = jnp.where(problem.available & ~problem.pinned, default, 0.0)
         default = default / jnp.where(problem.pinned, 1.0, default.sum(axis=0))
-        income = jnp.where(problem.pinned, problem.pins, (default * problem.reward).sum(axis=0))
-        values = solve_linear(problem, passed_on(problem, income, default), income)
-        q, left = action_values(problem, values), problem.reward.dtype.type(0.0)
+        reward = jnp.where(problem.pinned, problem.pins, (default * problem.reward).sum(axis=0))
+        values = solve_linear(problem, passed_on(problem, reward, default), reward)
+        q, zero = action_values(problem, values), problem.reward.dtype.type(0.0)
         if isinstance(self.model_based, np.ndarray) and self.model_based == 0.0:
-            return Plan(q, values, jnp.zeros_like(left))
+            return Plan(q, values, jnp.zeros_like(zero))
         best = stationary(problem, "hard")
         weight = jnp.asarray(self.model_based)
         return Plan(weight * best.q + (1.0 - weight) * q, weight * best.values + (1.0 - weight) * values, best.residual)
 
 
 class Negated(Planner):
-    r"""Plans for the opposite of the reward, :math:`(-p)(R) = p(-R)` (Armstrong and Mindermann 2018).
+    r"""Planner for the negated reward, :math:`(-p)(R) = p(-R)` (Armstrong and Mindermann 2018).
 
     Parameters
     ----------
     planner : Planner
-        How.
+        Planner of the negated reward.
     """
 
     planner: Planner
@@ -332,27 +336,27 @@ class Negated(Planner):
 
     @property
     def endless(self) -> bool:
-        """Whether values are sums without end."""
+        """True where values are infinite sums, which have to be finite."""
         return self.planner.endless
 
     @property
     def uses_beta(self) -> bool:
-        """Whether the planner uses it."""
+        """True where the wrapped planner depends on beta."""
         return self.planner.uses_beta
 
     @property
     def smooth(self) -> bool:
-        """Whether the planner is."""
+        """True where the policy of the wrapped planner is smooth in the reward."""
         return self.planner.smooth
 
     @property
     def ambiguous(self) -> Ambiguity | None:
-        """As the planner is."""
+        """Start of the search of the wrapped planner, where there can be several plans."""
         return self.planner.ambiguous
 
     @property
     def numpy(self) -> bool:
-        """Whether it also plans on the host."""
+        """True where the planner also works on the host."""
         return self.planner.numpy
 
     @property
@@ -361,11 +365,11 @@ class Negated(Planner):
         return self.planner.outlook
 
     def looking(self, depth: int) -> Negated:
-        """The opposite of the planner with a horizon."""
+        """Return the negation of the wrapped planner with a horizon."""
         return Negated(self.planner.looking(depth))
 
     def __call__(self, problem: Problem, near: Any = None) -> Plan:
-        """Plan."""
+        """Compute the plan for the negated reward."""
         outcomes = problem.outcomes
         if outcomes is not None:
             outcomes = dataclasses.replace(outcomes, reward=-outcomes.reward)

@@ -1,8 +1,9 @@
-r"""The linear systems behind every derivative and every step of policy iteration: :math:`(I - \gamma P_\pi)\,x = b`.
+r"""Linear systems of derivatives and of policy iteration, :math:`(I - \gamma P_\pi)\,x = b`, in compiled code.
 
-Small worlds factorize the matrix. Others iterate with BiCGSTAB (van der Vorst 1992) on sparse sweeps, a sweep of a few
-hundred states being a thousand times cheaper than their factorization; where that stalls, worlds of up to
-``RESCUED_STATES`` are factorized after all. Transposed systems, those of reverse mode, gather over predecessors.
+In small worlds the matrix is factorized. In others the system is solved by BiCGSTAB (van der Vorst 1992) with sparse
+sweeps; a sweep of a few hundred states is a thousand times cheaper than a factorization. Where the iteration stalls,
+the matrix is factorized in worlds of up to ``RESCUED_STATES``. Transposed systems (reverse mode) gather over
+predecessors.
 """
 
 from __future__ import annotations
@@ -17,21 +18,21 @@ from jaxtyping import Array, Float
 
 from goalinf.planning.bellman import Problem, add_up
 
-DENSE_STATES = 48  # up to here a factorization is cheaper than iterating
-RESCUED_STATES = 1500  # up to here a factorization is bearable
-_PATIENCE = 100  # iterations before a rescue
-_LAST_RESORT = 1000  # iterations where there is none
+DENSE_STATES = 48  # up to this size a factorization is cheaper than an iteration
+RESCUED_STATES = 1500  # up to this size a factorization has an acceptable cost
+_PATIENCE = 100  # iterations before a factorization
+_LAST_RESORT = 1000  # iterations where the world is too large for a factorization
 
 
 def solve_linear(
     problem: Problem, weights: Float[Array, "U S"], right: Float[Array, " S"], accuracy: Any = 1e-11
 ) -> Float[Array, " S"]:
-    r"""Solve :math:`(I - \gamma P_\pi)\,x = b`; rows of pinned states are those of the identity.
+    r"""Solve :math:`(I - \gamma P_\pi)\,x = b`; rows of states with a fixed value are rows of the identity.
 
-    ``weights`` are the entries of :math:`\gamma P_\pi`: what the neighbors of each state pass on to it.
+    ``weights`` are the entries of :math:`\gamma P_\pi`, by neighbor and state.
 
-    ``accuracy`` is the residual, relative to b, that suffices where the solution is iterated; the default leaves
-    derivatives exact to about 1e-8 even where it is amplified by :math:`1/(1-\gamma)` = 1000.
+    ``accuracy`` is the residual, relative to b, at which an iteration stops; with the default, derivatives are accurate
+    to about 1e-8 even where the residual is amplified by :math:`1/(1-\gamma)` = 1000.
     """
     n_states = right.shape[0]
 
@@ -46,9 +47,9 @@ def solve_linear(
         return lambda x: x - add_up(lambda u: factors[u] * x[places[u]], len(factors))
 
     def transposed():
-        if not len(problem.origins):  # a place that very many lead to: scattering is cheaper than padded lists
+        if not len(problem.origins):  # a state has very many predecessors: a scatter is cheaper than padded lists
             return lambda x: x.at[problem.neighbors].add(-weights * x)
-        # Weights are gathered once, so that a sweep over predecessors costs what one over successors does.
+        # Weights are gathered once, so that a sweep over predecessors costs as much as a sweep over successors.
         return sweep(jnp.append(weights.ravel(), 0.0)[problem.origins], problem.origins % n_states)
 
     def iterate(apply, matrix, b):
@@ -56,14 +57,14 @@ def solve_linear(
         if n_states > RESCUED_STATES:
             return bicgstab(apply, b, precision, _LAST_RESORT)[0]
 
-        # A loop of at most one round: nothing is factorized where, in a batch, nobody needs it. The barrier ties the
-        # matrix to the round; the compiler would take the factorization out of the loop otherwise.
+        # A loop of at most one round: no matrix is factorized where no problem of a batch needs it. The barrier keeps
+        # the matrix inside the loop; otherwise the compiler moves the factorization out of the loop.
         def rescue(carry):
             _, known = lax.optimization_barrier((carry, weights))
             return jnp.linalg.solve(matrix(known), b), True
 
-        found = bicgstab(apply, b, precision, _PATIENCE)
-        return lax.while_loop(lambda carry: ~carry[1], rescue, found)[0]
+        solution = bicgstab(apply, b, precision, _PATIENCE)
+        return lax.while_loop(lambda carry: ~carry[1], rescue, solution)[0]
 
     apply = sweep(weights, problem.neighbors)
     return lax.custom_linear_solve(
@@ -77,10 +78,10 @@ def solve_linear(
 def bicgstab(
     apply: Callable[[Any], Any], b: Float[Array, " S"], accuracy: Any, patience: int
 ) -> tuple[Float[Array, " S"], Any]:
-    """Iterate to a residual of ``accuracy`` relative to b; also whether it was reached.
+    """Iterate to a residual of ``accuracy`` relative to b; also return True where it was reached.
 
-    The shadow residual is a fixed random vector. The usual one, b itself, breaks down on right-hand sides that are
-    symmetric or sparse, such as ones and unit vectors, which are just what derivatives ask for.
+    The shadow residual is a fixed random vector. The usual one, b itself, breaks down for right-hand sides that are
+    symmetric or sparse, such as ones and unit vectors, which occur in derivatives.
     """
 
     def dot(x, y):
@@ -106,7 +107,7 @@ def bicgstab(
         residual = half - omega * after
         last, rho = rho, dot(shadow, residual)
         direction = residual + rho / last * alpha / omega * (direction - omega * along)
-        # The residual decides when to stop, so that a direction that is undefined after the last step does no harm.
+        # The residual decides when to stop, so that an undefined direction after the last step has no effect.
         return x, residual, direction, rho, step + 1
 
     x, residual, *_ = lax.while_loop(unfinished, improve, (jnp.zeros_like(b), b, b, dot(shadow, b), 0))

@@ -1,8 +1,8 @@
-r"""The habit on the frontier of reward and information: what is done alike everywhere, at the best.
+r"""Optimal default policy of rational inattention (the habit q), by the accelerated algorithm of Blahut and Arimoto.
 
-A policy is a softmax around a habit q; the mutual information of states and actions, which it is charged for, is
-smallest where q is the marginal of the policy. The iteration of Blahut and Arimoto, accelerated, finds such a habit to
-a stated gap; its derivatives are those of the equation that it solves.
+A policy is a softmax with a default policy q that is equal in all states; its information cost, the mutual information
+of states and actions, is smallest where q is the marginal of the policy. The algorithm solves this equation to a stated
+tolerance; derivatives are those of the equation (implicit differentiation).
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from goalinf.planning.bellman import Problem, action_values, passed_on
 from goalinf.planning.solvers.bicgstab import solve_linear
 from goalinf.planning.solvers.newton import fixed_point
 
-_ROUNDS = 1000  # forty suffice
-_GAP = 64  # units of rounding that the rate, in nats, may be wrong by
-_FARTHEST = 8.0  # nats that a choice may gain or lose in a round
+_ROUNDS = 1000  # forty rounds suffice in practice
+_GAP = 64  # largest accepted log growth factor, in units of the rounding error of the objective
+_FARTHEST = 8.0  # largest change of a log-probability in a round, in nats
 
 
 class Growth(NamedTuple):
-    """What a habit is worth, and how it grows.
+    """Objective of a habit q, and its growth factors in a round of Blahut and Arimoto.
 
     Parameters
     ----------
     growth : float (A,)
-        What q is multiplied by to become the marginal of its policy.
+        Factors that turn q into the marginal of its policy.
     value : float
-        What is to be maximal, in nats.
+        Objective to maximize, in nats.
     rounding : float
-        By how much that may be wrong.
+        Rounding error of the objective.
     values : float (S,) or ()
-        Values of the states, where they go with the habit.
+        Values of the states, where they depend on the habit.
     """
 
     growth: Any
@@ -46,72 +46,73 @@ class Growth(NamedTuple):
 
 
 class Given(eqx.Module):
-    """Where values are given: p(s), (S,), and exp Q, (A, S), up to a factor for each state."""
+    """Problem with known values: p(s), (S,), and exp Q, (A, S), up to a factor for each state."""
 
     visits: Any
     gains: Any
 
     @property
     def table(self) -> Any:
-        """What tells choices apart, (A, …)."""
+        """Array whose rows are equal for equivalent actions, (A, …)."""
         return self.gains
 
     def grow(self, habit: Any, near: Any) -> Growth:
-        """How this habit grows."""
+        """Compute the growth factors and the objective of a habit."""
         share, total = self._share(habit)
         rounding = jnp.asarray(8 * jnp.finfo(total.dtype).eps, total.dtype)
         return Growth(share @ self.visits, self.visits @ jnp.log(total), rounding, jnp.zeros_like(rounding))
 
     def slopes(self, habit: Any, at: Growth) -> Any:
-        """How much less it grows with the logarithm of q, (A, A)."""
+        """Compute minus the derivative of the growth factors with respect to log q, (A, A)."""
         share, _ = self._share(habit)
         return (self.visits * share) @ share.T * habit
 
     def _share(self, habit: Any) -> tuple[Any, Any]:
-        met = self.visits > 0  # elsewhere there may be nothing that is ever done
+        met = self.visits > 0  # in other states there may be no available action
         total = jnp.where(met, habit @ self.gains, 1.0)
         return jnp.where(met, self.gains / total, 0.0), total
 
 
 class Foreseen(eqx.Module):
-    r"""Where values are those of going on with the habit.
+    r"""Problem whose values depend on the habit at later steps.
 
-    They are convex in log q. With :math:`D` the discounted visits, :math:`n_a = \sum_s D\,\pi(a|s)` and :math:`H` the
-    covariance, over choices and visits, of how Q moves with log q: :math:`\partial n_b / \partial \log q_a = H_{ab}`.
+    Values are convex in log q. With :math:`D` the discounted visits, :math:`n_a = \sum_s D\,\pi(a|s)` and :math:`H` the
+    covariance, over actions and visits, of the derivatives of Q with respect to log q:
+    :math:`\partial n_b / \partial \log q_a = H_{ab}`.
     """
 
     problem: Problem
 
     @property
     def table(self) -> Any:
-        """What tells choices apart, (A, …)."""
+        """Array whose rows are equal for equivalent actions, (A, …)."""
         problem = self.problem
         parts = (problem.reward[:, None], problem.weights, problem.available[:, None].astype(problem.reward.dtype))
         return jnp.concatenate(parts, axis=1).reshape(len(problem.reward), -1)
 
     def grow(self, habit: Any, near: Any) -> Growth:
-        """How this habit grows."""
+        """Compute the growth factors and the objective of a habit."""
         values = fixed_point(with_habit(self.problem, jnp.log(habit)), "soft", near)
         visits, share, _ = self.visits(habit, values)
         rounding = 2 * jnp.finfo(values.dtype).eps * (1.0 + abs(values).max())
         return Growth(share @ visits / visits.sum(), self.problem.initial @ values, rounding, values)
 
     def visits(self, habit: Any, values: Any) -> tuple[Any, Any, Any]:
-        """Discounted visits to states where something is chosen; policy over habit, (A, S); what is passed on."""
+        """Compute discounted visits to states with a decision; policy over habit, (A, S); derivatives of the backup."""
         problem = self.problem
         acting = problem.available & ~problem.pinned
         share = jnp.where(acting, jnp.exp(jnp.where(acting, action_values(problem, values) - values, 0.0)), 0.0)
         passed = passed_on(problem, values, habit[:, None] * share)
         from_start = jax.linear_transpose(lambda right: solve_linear(problem, passed, right, 0.0), values)
         visits = jnp.where(problem.pinned, 0.0, from_start(problem.initial)[0])
-        noise = 64 * jnp.finfo(visits.dtype).eps * visits.sum()  # where nobody comes, there is nothing else
+        noise = 64 * jnp.finfo(visits.dtype).eps * visits.sum()  # rounding error in states that are not visited
         return jnp.where(visits > noise, visits, 0.0), share, passed
 
     def slopes(self, habit: Any, at: Growth) -> Any:
-        """How much less it grows with the logarithm of q, (A, A)."""
+        """Compute minus the derivative of the growth factors with respect to log q, (A, A)."""
         problem = self.problem
         visits, share, passed = self.visits(habit, at.values)
-        # By action a: how the value of a state, and Q of its choices, move with log q(a), in units of q(a).
+        # By action a: derivatives of the value of a state, and of Q of its actions, by log q(a), in units of q(a).
         values_move = jax.vmap(lambda right: solve_linear(problem, passed, right))(share)
         ahead = jax.vmap(lambda moved: action_values(problem, moved) - problem.reward)(values_move)
         q_moves = habit[:, None, None] * ahead + jnp.eye(len(habit))[:, :, None]
@@ -122,15 +123,15 @@ class Foreseen(eqx.Module):
 
 
 def with_habit(problem: Problem, log_habit: Any) -> Problem:
-    """The problem of who is charged for every departure from a habit, whatever is available."""
+    """Return the problem with a cost of divergence from a habit, whatever actions are available."""
     return dataclasses.replace(problem, default=jnp.broadcast_to(log_habit[:, None], problem.available.shape))
 
 
 @jax.custom_jvp
 def best_habit(frontier: Given | Foreseen, start: Any) -> Any:
-    """q: rounds of Blahut and Arimoto, which never lose, or damped ones of Newton where these gain more."""
-    eps, least = jnp.finfo(start.dtype).eps, jnp.finfo(start.dtype).tiny ** 0.5  # of a habit: its inverse is finite
-    alike = (frontier.table[:, None] == frontier.table).all(axis=-1)  # such choices are made equally often
+    """Compute q by rounds of Blahut and Arimoto, which are monotone, or damped Newton steps where these gain more."""
+    eps, least = jnp.finfo(start.dtype).eps, jnp.finfo(start.dtype).tiny ** 0.5  # smallest q: its inverse is finite
+    alike = (frontier.table[:, None] == frontier.table).all(axis=-1)  # equivalent actions have equal probabilities
 
     def unfinished(carry):
         _, at, _, _, step = carry
@@ -144,7 +145,7 @@ def best_habit(frontier: Given | Foreseen, start: Any) -> Any:
     def better(carry):
         both, last, _, damping, step = carry
         ats = jax.vmap(lambda habit: frontier.grow(habit, last.values))(both)
-        nearer = ats.growth[1].max() < ats.growth[0].max()  # decides where the values differ by rounding
+        nearer = ats.growth[1].max() < ats.growth[0].max()  # decides where the objectives differ by rounding only
         good = ats.value[1] > ats.value[0] + ats.rounding[0] * jnp.where(nearer, -1, 1)
         habit, at = jax.tree.map(lambda each: each[jnp.where(good, 1, 0)], (both, ats))
         lowest = 1e3 * eps
@@ -168,13 +169,13 @@ def _best_habit_jvp(primals: Any, tangents: Any) -> Any:
     (frontier, start), (direction, _) = primals, tangents
     habit = best_habit(frontier, start)
     at, moved = jax.jvp(lambda frontier: frontier.grow(habit, None), (frontier,), (direction,))
-    # Choices that are alike everywhere share what they have: there are many solutions, and this is the smallest.
+    # For equivalent actions there are many solutions; this is the one of smallest norm.
     matrix = _slackened(frontier.slopes(habit, at), at)
     spread = jnp.linalg.pinv(matrix, rtol=1e4 * jnp.finfo(habit.dtype).eps)
     return habit, habit * (spread @ moved.growth)
 
 
 def _slackened(slopes: Any, at: Growth) -> Any:
-    """The matrix of Newton's method, in which choices that are not made shrink at their own pace."""
+    """Return the matrix of Newton's method; actions of vanishing probability decrease by their growth factor."""
     slack = 1.0 - at.growth
     return slopes + jnp.diag(jnp.where(slack > 1e3 * _GAP * at.rounding, slack, 0.0))

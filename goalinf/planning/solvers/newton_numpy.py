@@ -1,8 +1,8 @@
-r"""Planning on the host: the same backups with SciPy's sparse factorization, nothing to compile.
+r"""Planning on the host: Newton's method with SciPy's sparse factorization, without compilation.
 
-A policy, a mode or the posterior over a few goals takes milliseconds here, and seconds to compile. The steps are those
-of :mod:`goalinf.planning.solvers.newton`; every linear system is factorized (LAPACK, SuperLU) instead of iterated.
-Where every choice has one outcome, hard planning needs no linear system at all.
+A policy, a mode or the posterior over a few goals takes milliseconds on the host, and seconds to compile. The steps are
+those of :mod:`goalinf.planning.solvers.newton`; every linear system is factorized (LAPACK, SuperLU) instead of
+iterated. Where every action has one outcome, hard planning needs no linear system.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from goalinf.planning.solution import residual, solved
 from goalinf.planning.solvers.sparse_lu import Factors
 
 _MAX_STEPS = 100
-_MAX_SWEEPS = 500  # steps of the longest way that is looked for; linear systems find longer ones
+_MAX_SWEEPS = 500  # largest number of sweeps, the length of a path to an end; longer ones need linear systems
 _SWEEPS = 10
-_NEAR = 0.1  # residual in nats up to which factors may be old: further out they can lead in circles
-_FAST = 0.3  # factor by which a step with old factors has to shrink the residual: ten of them cost one factorization
-_RUNAWAY = 1e9  # values so large are looked at closely
-_STEPS_TOGETHER = 40  # with old factors for many problems at once, where they cost as much as solving one by itself
+_NEAR = 0.1  # residual in nats up to which old factors are used: for larger ones the steps can cycle
+_FAST = 0.3  # largest ratio of residuals in a step with old factors: ten such steps cost one factorization
+_RUNAWAY = 1e9  # values above this size are solved again, one problem at a time
+_STEPS_TOGETHER = 40  # largest number of steps for many problems at once; they cost as much as solving one by itself
 
 
 def fixed_point(
     problem: Problem, kind: Backup, start: np.ndarray | None = None, factors: Factors | None = None
 ) -> np.ndarray:
-    """Values at which the backup changes nothing, to rounding; not a number where there are none.
+    """Solve for the fixed point of a backup, to rounding; not a number where there is none.
 
-    ``start`` are values nearby, such as those of a reward that is a little different (ignored where they are not
-    finite); ``factors`` those of a policy nearby. Soft backups use them, and go on with the same factors while these
-    bring them closer fast enough. Where the problem is that of several rewards, so are the values.
+    ``start`` is an initial guess, such as the values of a similar reward (ignored where they are not finite);
+    ``factors`` are the factors of a similar policy. Soft backups use them, and reuse the same factors while the
+    residual decreases fast enough. For a problem of several rewards the values have a leading axis.
     """
     values = _best_ways(problem) if kind == "hard" else np.full(problem.pinned.shape, np.nan)
     if values.ndim == 1:
@@ -44,26 +44,27 @@ def fixed_point(
 
 
 def _best_ways(problem: Problem) -> np.ndarray:
-    """Hard values where every choice has one outcome, by value iteration from below; elsewhere not finite.
+    """Compute hard values where every action has one outcome, by value iteration from below; elsewhere not finite.
 
-    A state is worth minus infinity until a way to a pinned one is known; each sweep learns the ways of one more step.
-    When all of the best ways are known nothing changes any more, not even in rounding, unless it pays to go round in
-    circles. What is found are the values of a policy that gets to an end, as undiscounted planning needs them.
+    The value of a state is minus infinity until a path to a state with a fixed value is known; each sweep adds the
+    paths that are one step longer. When all optimal paths are known the values are constant, even in rounding, unless a
+    loop has a positive return. The result are the values of a policy that reaches an end, as undiscounted planning
+    requires.
     """
     discount, n_states = problem.discount, problem.neighbors.shape[1]
     sure = discount > 0 and (problem.weights.max(axis=1) == 1.0).all()
     if not (sure and problem.pinned.any()):
         return np.full(problem.pinned.shape, np.nan)
     following = problem.neighbors[problem.weights.argmax(axis=1), np.arange(n_states)]
-    # The rewards come last here: what is gathered are then whole rows.
-    income = np.where(problem.available, problem.reward, -np.inf).reshape(-1, *following.shape)
-    income = np.ascontiguousarray(np.moveaxis(income, 0, -1))
+    # The axis of rewards comes last, so that whole rows are gathered.
+    reward = np.where(problem.available, problem.reward, -np.inf).reshape(-1, *following.shape)
+    reward = np.ascontiguousarray(np.moveaxis(reward, 0, -1))
     pinned, pins = (np.ascontiguousarray(x.reshape(-1, n_states).T) for x in (problem.pinned, problem.pins))
     values: Any = np.where(pinned, pins, -np.inf)
     for _ in range(min(n_states, _MAX_SWEEPS)):
         last = values
         ahead = (discount * last).take(following, axis=0)
-        ahead += income
+        ahead += reward
         values = ahead.max(axis=0)
         np.copyto(values, pins, where=pinned)
         if (values == last).all():
@@ -81,7 +82,7 @@ def _newton(problem: Problem, kind: Backup, start: np.ndarray | None, factors: F
             backed_up, policy = backup(problem, values, kind)
             change = backed_up - values
             size, scale = np.abs(change).max(), 1.0 + np.abs(values).max()
-            # Quadratic convergence ends at rounding level, where the change stops shrinking.
+            # Quadratic convergence ends at rounding level, where the change stops decreasing.
             stalled = renewed and step > 3 and last <= 2 * size <= 2e-6 * scale
             if not size > 64 * np.finfo(float).eps * scale or stalled:
                 break
@@ -94,11 +95,11 @@ def _newton(problem: Problem, kind: Backup, start: np.ndarray | None, factors: F
 
 
 def _from_below(problem: Problem, kind: Backup) -> Any:
-    """Values of the uniform policy, and some sweeps: finite wherever the problem can end, and below the fixed point."""
+    """Return values of the uniform policy after some sweeps: finite where the problem can end, below the solution."""
     choices = problem.available.sum(axis=0)
     uniform = np.where(problem.pinned, 0.0, problem.available / choices)
-    income = (uniform * problem.reward).sum(axis=0) + (np.log(choices) if kind == "soft" else 0.0)
-    values: Any = Factors(problem, uniform).solve(np.where(problem.pinned, problem.pins, income))
+    reward = (uniform * problem.reward).sum(axis=0) + (np.log(choices) if kind == "soft" else 0.0)
+    values: Any = Factors(problem, uniform).solve(np.where(problem.pinned, problem.pins, reward))
     for _ in range(_SWEEPS):
         values = backup(problem, values, kind)[0]
     return values
@@ -107,29 +108,34 @@ def _from_below(problem: Problem, kind: Backup) -> Any:
 def fixed_points(
     problem: Problem, moves: sparse.csr_array, rewards: np.ndarray, start: np.ndarray, factors: Factors
 ) -> np.ndarray:
-    """Soft values ``(S, B)`` of many rewards ``(A, S, B)`` at once; not a number where there are none.
+    """Compute soft values ``(S, B)`` of many rewards ``(A, S, B)`` at once; not a number where there are none.
 
-    The rewards come last here, so that all that is gathered or solved for are whole rows; in a :class:`Problem` of
-    several rewards they come first, so that it can be taken apart.
+    The axis of rewards comes last, so that whole rows are gathered and solved for; in a :class:`Problem` of several
+    rewards it comes first, so that single problems can be selected.
 
-    ``moves`` are the :func:`transitions`, ``start (S, B)`` values nearby, ``factors`` those of a policy nearby. All
-    rewards take steps with these factors, each of which is combined with the two before it (Anderson 1965); what they
-    do not reach is solved by itself.
+    ``moves`` are the :func:`transitions`, ``start (S, B)`` an initial guess, ``factors`` the factors of a similar
+    policy. All rewards take steps with these factors, each combined with the two steps before it (Anderson 1965);
+    rewards that do not converge are solved one by one.
     """
     available = problem.available[..., None]
-    found = np.full_like(start, np.nan)
-    column, income, values = np.arange(start.shape[1]), rewards, start
+    solution = np.full_like(start, np.nan)
+    column, reward, values = np.arange(start.shape[1]), rewards, start
     before: list[tuple[np.ndarray, np.ndarray]] = []  # values and the steps from there
     for _ in range(_STEPS_TOGETHER):
-        q = income + problem.discount * (moves @ values).reshape(income.shape)
+        q = reward + problem.discount * (moves @ values).reshape(reward.shape)
         backed_up = log_sum_exp(np.where(available, q, -np.inf))
         backed_up[problem.pinned] = problem.pins[problem.pinned, None]
         change = backed_up - values
-        left = np.abs(change).max(axis=0) > 64 * np.finfo(float).eps * (1.0 + np.abs(values).max(axis=0))
-        if not left.all():
-            found[:, column[~left]] = values[:, ~left]
-            column, income, values, change = column[left], income[..., left], values[:, left], change[:, left]
-            before = [(v[:, left], f[:, left]) for v, f in before]
+        unsolved = np.abs(change).max(axis=0) > 64 * np.finfo(float).eps * (1.0 + np.abs(values).max(axis=0))
+        if not unsolved.all():
+            solution[:, column[~unsolved]] = values[:, ~unsolved]
+            column, reward, values, change = (
+                column[unsolved],
+                reward[..., unsolved],
+                values[:, unsolved],
+                change[:, unsolved],
+            )
+            before = [(v[:, unsolved], f[:, unsolved]) for v, f in before]
         if not column.size:
             break
         step = factors.solve(change)
@@ -144,15 +150,15 @@ def fixed_points(
                 following = following - weight * (values - v + bend)
         before = [*before[-1:], (values, step)]
         values = following
-    # Where there is no fixed point values can run away until every change is within their rounding.
-    for number in np.flatnonzero(~(np.abs(found).max(axis=0) < _RUNAWAY)):
-        one = dataclasses.replace(problem, reward=rewards[..., number])
-        found[:, number] = soft_values(one, start[:, number], factors)
-    return found
+    # Where there is no fixed point, values can diverge until every change is within their rounding.
+    for number in np.flatnonzero(~(np.abs(solution).max(axis=0) < _RUNAWAY)):
+        single = dataclasses.replace(problem, reward=rewards[..., number])
+        solution[:, number] = soft_values(single, start[:, number], factors)
+    return solution
 
 
 def soft_values(problem: Problem, start: np.ndarray | None = None, factors: Factors | None = None) -> np.ndarray:
-    """The soft fixed point, from values nearby or, where those lead nowhere, from below; not a number without one."""
+    """Solve for the soft fixed point from the initial guess or, where this fails, from below; else not a number."""
     for values in (fixed_point(problem, "soft", *near) for near in ((start, factors), ())):
         if solved(residual(problem, values, "soft"), values):
             return values

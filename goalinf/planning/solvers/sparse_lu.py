@@ -1,4 +1,4 @@
-"""Linear systems on the host: which worlds can be factorized, their factors (LAPACK, SuperLU), and their threads."""
+"""Linear systems on the host: factorization (LAPACK, SuperLU), the worlds that allow it, and threads."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from threadpoolctl import ThreadpoolController
 from goalinf.planning.bellman import Problem
 from goalinf.worlds import MDP
 
-_LIBRARIES = ThreadpoolController()  # looked for once, and before very many others are loaded
-DENSE_STATES = 200  # so many are faster in a dense array
-_ANY_STATES = 1500  # so many may be connected in any way
-_BAND = 5_000_000  # states times bandwidth of a larger world whose factorization stays sparse, such as a grid
-# For SuperLU: the diagonal dominates, so that no pivots are needed, and states share few successors, so that to treat
-# several columns together as a panel costs more than it saves.
+_LIBRARIES = ThreadpoolController()  # searches the loaded libraries once, before many others are loaded
+DENSE_STATES = 200  # up to this size a dense array is faster
+_ANY_STATES = 1500  # up to this size a world is factorized whatever its connections
+_BAND = 5_000_000  # states times bandwidth of a larger world whose factorization is sparse, such as a grid
+# For SuperLU: the diagonal dominates, so that no pivots are needed, and states share few successors, so that panels of
+# several columns cost more than they save.
 _DIAGONAL: dict[str, Any] = {"diag_pivot_thresh": 0.0, "panel_size": 1, "options": {"SymmetricMode": True}}
 
 
 def factorable(mdp: MDP) -> bool:
-    """Whether its linear systems are cheap to factorize: a small world, or one in which steps are short."""
+    """Return True where linear systems are cheap to factorize: in a small world, or one with a small bandwidth."""
     n_states = mdp.n_states
     if n_states <= _ANY_STATES:
         return True
@@ -38,9 +38,9 @@ def factorable(mdp: MDP) -> bool:
 
 
 class Calm:
-    """Linear algebra on one thread where the arrays are small: to wake a second one costs three times what it saves.
+    """Context in which linear algebra of small arrays uses one thread: a second one costs three times what it saves.
 
-    The setting is one of the process: the first thread that comes in makes it, the last one that leaves undoes it.
+    The setting belongs to the process: the first thread that enters sets it, the last thread that leaves restores it.
     """
 
     _lock, _inside = threading.Lock(), 0
@@ -65,7 +65,7 @@ class Calm:
 
 
 class Factors:
-    r""":math:`I - \gamma P_\pi`, factorized; rows of pinned states are those of the identity.
+    r"""Factorization of :math:`I - \gamma P_\pi`; rows of states with a fixed value are rows of the identity.
 
     Raises
     ------
@@ -96,25 +96,25 @@ class Factors:
         return self._pattern.restored(self._super.solve(right[self._pattern.order]))
 
     def solve_transposed(self, right: Any) -> np.ndarray:
-        """The same with the transposed matrix."""
+        """Solve with the transposed matrix."""
         if self._dense:
             return self._substitute(right, trans=1)
         return self._pattern.restored(self._super.solve(right[self._pattern.order], trans="T"))
 
     def _substitute(self, right: Any, trans: int) -> np.ndarray:
-        # SciPy counts the pivots from one while it calls LAPACK, in place: every thread needs some of its own.
+        # SciPy shifts the pivots in place while it calls LAPACK: every thread needs its own copy.
         return lapack.dgetrs(self._lu, self._pivots.copy(), right, trans=trans)[0]
 
 
 class _Pattern:
-    """Places of the entries of sparse matrices of one world, whose states are eliminated in a certain order.
+    """Sparsity pattern of the matrices of one world, with an order of elimination of the states.
 
     Parameters
     ----------
     neighbors : int (U, S)
         States that may follow each state.
     order : int (S,)
-        Which state is eliminated first, second, ….
+        Number of the state that is eliminated first, second, ….
     """
 
     _known: ClassVar[dict[int, _Pattern]] = {}
@@ -129,34 +129,34 @@ class _Pattern:
 
     @classmethod
     def of(cls, neighbors: Any) -> _Pattern:
-        """The pattern of a world in an order that keeps its factors sparse: found once, it serves all of its policies.
+        """Return the pattern of a world in an order with sparse factors, computed once for all of its policies.
 
-        Worlds are recognized by the array of their neighbors, and forgotten together with it.
+        Worlds are identified by the array of their neighbors; the pattern is deleted together with this array.
         """
         if id(neighbors) not in cls._known:
             as_given = cls(neighbors, np.arange(neighbors.shape[1]))
             example = as_given.matrix(np.full(neighbors.shape, -0.5 / len(neighbors)))
-            # Only the order is wanted: factors of which everything small is dropped cost half as much.
-            found = spilu(example, drop_tol=1.0, fill_factor=1.0, permc_spec="MMD_AT_PLUS_A", **_DIAGONAL)
-            cls._known[id(neighbors)] = cls(neighbors, np.argsort(found.perm_c))
+            # Only the order is needed: an incomplete factorization costs half as much.
+            incomplete = spilu(example, drop_tol=1.0, fill_factor=1.0, permc_spec="MMD_AT_PLUS_A", **_DIAGONAL)
+            cls._known[id(neighbors)] = cls(neighbors, np.argsort(incomplete.perm_c))
             weakref.finalize(neighbors, cls._known.pop, id(neighbors), None)
         return cls._known[id(neighbors)]
 
     def matrix(self, weights: np.ndarray) -> sparse.csc_array:
-        """The identity plus the weights ``(U, S)`` of the neighbors."""
+        """Return the identity plus the weights ``(U, S)`` of the neighbors."""
         values = np.concatenate([np.ones(self.order.size), weights.ravel()])
         data = np.bincount(self._entry, values, self._rows.size)
         return sparse.csc_array((data, self._rows, self._first), shape=2 * self.order.shape)
 
     def restored(self, x: np.ndarray) -> np.ndarray:
-        """Numbers for the states ``(S,)`` or ``(S, F)``, from the order of elimination back to that of the world."""
+        """Reorder numbers for the states ``(S,)`` or ``(S, F)`` from the order of elimination to that of the world."""
         restored = np.empty_like(x)
         restored[self.order] = x
         return restored
 
 
 def transitions(problem: Problem) -> sparse.csr_array:
-    """Transition probabilities of every choice, ``(A * S, S)``."""
+    """Return the transition probabilities of every action, ``(A * S, S)``."""
     n_actions, width, n_states = problem.weights.shape
     columns, rows = np.tile(problem.neighbors.T.ravel(), n_actions), np.arange(0, problem.weights.size + 1, width)
     chances = problem.weights.transpose(0, 2, 1).ravel()
