@@ -1,4 +1,4 @@
-"""Questions of an audit with their own computations; an answer that cannot be computed is a sentence with the reason."""
+"""Further analyses of an audit; an analysis that cannot be computed is replaced by a sentence with the reason."""
 
 from __future__ import annotations
 
@@ -98,8 +98,8 @@ class Answers:
         if isinstance(self.acting, str):
             return [self.acting]
         lines = [
-            "Expected regret of the policy that is optimal for the posterior mean (share of the range of returns between "
-            "the best and the worst policy):"
+            "Expected regret of the policy that is optimal for the posterior mean (share of the range of returns "
+            "between the best and the worst policy):"
         ]
         for row in self.acting.itertuples():
             lines.append(
@@ -285,7 +285,7 @@ def _design(
 
 
 def _further(fit: Fit, agent: Agent, visits: Mapping[Any, np.ndarray]) -> dict[str, Experiment]:
-    """Return the default experiments: the same size of data again, another start, and an agent with half the discount."""
+    """Return the default experiments: as many trajectories again, from another start, or with half the discount."""
     worlds, steps = worlds_of(fit), fit.data.max_steps
     if len(worlds) > 1:
         counts = np.bincount(np.asarray(fit.data.context), minlength=len(visits))
