@@ -114,7 +114,7 @@ class Search:
         return log_policy_jacobian(self.world, planner, fill(planner, self.prior, values)[1])
 
     def closest(self, planner: Agent, starts: Sequence[np.ndarray]) -> tuple[float, np.ndarray]:
-        """Return the smallest divergence over all starts, and its reward; infinite if planning fails for every reward."""
+        """Return the smallest divergence over all starts, and its reward; infinite if planning fails everywhere."""
         best = np.inf, starts[0]
         for start in starts:
             with np.errstate(all="ignore"):  # steps near rewards for which planning fails overflow
@@ -140,7 +140,7 @@ class Search:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Divergence:
-    """Divergence of the policy of a planner from the target as a function of the reward; infinite if planning fails."""
+    """Divergence of the policy of a planner from the target, by its reward; infinite if planning fails."""
 
     search: Search
     planner: Agent

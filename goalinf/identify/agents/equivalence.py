@@ -81,9 +81,9 @@ def agent_equivalence(
         One row per planner: ``gap``, nats per action, the minimum of local searches from several starts; ``share``, the
         gap relative to the gap of the uniform policy; ``choices``, number of actions with expected evidence ``nats``
         (infinite for gap zero); ``dimension``, number of identified directions of the reward of the planner;
-        ``log_bayes_factor`` of the planner over `agent` after infinite data, nats: negative infinity for a positive gap,
-        and missing for gap zero if the two planners have different dimensions, if the rewards of one policy do not form
-        an affine space, or if a prior is not normal; ``meaning``.
+        ``log_bayes_factor`` of the planner over `agent` after infinite data, nats: negative infinity for a positive
+        gap, and missing for gap zero if the two planners have different dimensions, if the rewards of one policy do not
+        form an affine space, or if a prior is not normal; ``meaning``.
 
     Raises
     ------
@@ -194,6 +194,6 @@ def _meaning(row: Any, name: str, nats: float) -> str:
     if np.isfinite(row.choices):
         return f"about {row.choices:,.0f} actions give {nats:g} nats of evidence against it"
     if np.isfinite(row.log_bayes_factor):
-        return f"not distinguished from {name} in these worlds; the priors alone give a log Bayes factor of "
-            f"{row.log_bayes_factor:+.2f} nats"
+        factor = f"log Bayes factor {row.log_bayes_factor:+.2f} nats, from the priors alone"
+        return f"not distinguished from {name} in these worlds; {factor}"
     return f"not distinguished from {name} in these worlds"
