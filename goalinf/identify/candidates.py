@@ -105,13 +105,13 @@ class Place:
         found = np.empty(len(made))
         for begin in range(0, len(made), _TOGETHER):
             part = slice(begin, begin + _TOGETHER)
-            chances, wanted = made[part][:, self.rows], rewards[part]
+            chances, batch = made[part][:, self.rows], rewards[part]
             # One block per policy: the mean advantage over its actions is zero, which gives its values.
             rows = (size * np.arange(len(chances))[:, None] + number).ravel()
             shape = (size * len(chances), rows.size)
             mean = sparse.csr_array((chances.ravel(), (rows, np.arange(rows.size))), shape=shape)
             system = mean @ sparse.block_diag([shaping] * len(chances), format="csr")
-            values = splinalg.splu(system.tocsc()).solve(mean @ wanted.ravel())
+            values = splinalg.splu(system.tocsc()).solve(mean @ batch.ravel())
             found[part] = values.reshape(len(chances), size) @ starts
         return found
 
@@ -171,5 +171,5 @@ def policies_of(world: World, agent: Agent, rewards: Sequence[Reward]) -> Policy
 def log_likelihood(policies: Policy, data: Trajectories, data_sets: int) -> np.ndarray:
     """Compute the log-likelihood of every candidate by data set, ``(D, K)``, from contiguous trajectories."""
     data = dataclasses.replace(data, context=np.zeros_like(data.context), labels=None, contexts=None)
-    by_walk = np.asarray(score_steps(policies, data), float).sum(axis=-1)
-    return by_walk.reshape(len(by_walk), data_sets, -1).sum(axis=-1).T
+    by_trajectory = np.asarray(score_steps(policies, data), float).sum(axis=-1)
+    return by_trajectory.reshape(len(by_trajectory), data_sets, -1).sum(axis=-1).T

@@ -85,8 +85,8 @@ def degenerate_pairs(world: World, agent: Agent, reward: Reward) -> tuple[Pair, 
     --------
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> pairs = gi.identify.degenerate_pairs(hall, gi.agents.boltzmann(beta=2.0), wants)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> pairs = gi.identify.degenerate_pairs(hall, gi.agents.boltzmann(beta=2.0), reward)
     >>> [round(float(one.agent.policy(hall, one.reward).sel(state="s", action="right")), 4) for one in pairs]
     [0.6275, 0.6275, 0.6275, 0.6275, 0.6275]
     """

@@ -102,9 +102,9 @@ def agent_equivalence(
 
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s..a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
     >>> others = {"hard": gi.agents.boltzmann(beta=2.0), "lapsing": gi.agents.soft_optimal(beta=2.0, lapse=0.1)}
-    >>> table = gi.identify.agent_equivalence(hall, gi.agents.soft_optimal(beta=2.0), wants, others)
+    >>> table = gi.identify.agent_equivalence(hall, gi.agents.soft_optimal(beta=2.0), reward, others)
     >>> table["choices"].round(-3).to_dict()
     {'hard': inf, 'lapsing': 4000.0}
     """

@@ -116,9 +116,9 @@ def misspecification_matrix(
     >>> import jax, goalinf as gi
     >>> hall = gi.gridworld("a.s.b", discount=0.9)
     >>> agents = {"keen": gi.agents.boltzmann(beta=3.0), "contrary": gi.agents.anti_rational(beta=3.0, negated=True)}
-    >>> wants = [gi.StateReward.at(hall, {mark: 1.0}, default=0.0, on="departure") for mark in "ab"]
+    >>> rewards = [gi.StateReward.at(hall, {mark: 1.0}, default=0.0, on="departure") for mark in "ab"]
     >>> size = {"trajectories": 5, "steps": 5, "data_sets": 10}
-    >>> found = gi.identify.misspecification_matrix(jax.random.key(0), hall, agents, wants, **size)
+    >>> found = gi.identify.misspecification_matrix(jax.random.key(0), hall, agents, rewards, **size)
     >>> found.regret.sel(true="keen").round(2).to_series().to_dict()
     {'keen': 0.0, 'contrary': 1.0, 'prior': 0.5}
     """
@@ -131,61 +131,61 @@ def misspecification_matrix(
     here = Place.of(world, candidates)
     there = here if transfer is None else Place.of(transfer, candidates)
     extremes = [there.returns(there.greedy(sign * there.units), there.units) for sign in (1.0, -1.0)]
-    wanted = np.asarray(jax.random.randint(jax.random.fold_in(key, 0), (data_sets,), 0, len(candidates)))
+    truth = np.asarray(jax.random.randint(jax.random.fold_in(key, 0), (data_sets,), 0, len(candidates)))
 
     def judged(log_posterior: np.ndarray) -> np.ndarray:
         """Compute the measures of a posterior by data set, ``(measure, data set)``."""
         posterior = np.exp(log_posterior)
-        found = there.returns(there.greedy(there.directions(posterior)), there.units[wanted])
-        losses = share_of_range(extremes[0][wanted], found, extremes[1][wanted])
-        distances = np.linalg.norm(here.directions(posterior) - here.units[wanted], axis=1) / 2
-        log_score = log_posterior[np.arange(data_sets), wanted]
-        return np.stack([log_score, losses, np.minimum(distances, 1.0), _covered(posterior, wanted, level)])
+        found = there.returns(there.greedy(there.directions(posterior)), there.units[truth])
+        losses = share_of_range(extremes[0][truth], found, extremes[1][truth])
+        distances = np.linalg.norm(here.directions(posterior) - here.units[truth], axis=1) / 2
+        log_score = log_posterior[np.arange(data_sets), truth]
+        return np.stack([log_score, losses, np.minimum(distances, 1.0), _covered(posterior, truth, level)])
 
     with computing_in("float64"), Progress("agents, assumed and true", len(agents) ** 2, divergences=False) as bar:
-        walks = {}
+        data_of = {}
         for row, (name, agent) in enumerate(agents.items(), start=1):
             # One key per agent: a further agent at the end does not change the data of the agents before it.
-            one, wants = jax.random.fold_in(key, row), {d: candidates[k] for d, k in enumerate(wanted.tolist())}
+            one, pursued = jax.random.fold_in(key, row), {d: candidates[k] for d, k in enumerate(truth.tolist())}
             with _about(name):
-                walks[name] = simulate(
-                    one, world, agent, wants, trajectories=trajectories, steps=steps, precision="float64"
+                data_of[name] = simulate(
+                    one, world, agent, pursued, trajectories=trajectories, steps=steps, precision="float64"
                 )
         table = np.empty((len(_MEASURES), len(agents), len(agents) + 1, data_sets))
         table[:, :, -1] = judged(np.full((data_sets, len(candidates)), -np.log(len(candidates))))[:, None]
         for column, (name, agent) in enumerate(agents.items()):
             with _about(name):
                 policies = policies_of(world, agent, candidates)
-            for row, (true, data) in enumerate(walks.items()):
+            for row, (true, data) in enumerate(data_of.items()):
                 logs = log_likelihood(policies, data, data_sets)
-                _check_possible(logs, wanted, name, true, names)
+                _check_possible(logs, truth, name, true, names)
                 table[:, row, column] = judged(logs - logsumexp(logs, axis=1, keepdims=True))
                 bar.advance(1)
-    found = _labeled(table, list(agents), names, wanted)
+    found = _labeled(table, list(agents), names, truth)
     return found.assign_attrs(trajectories=trajectories, steps=steps, level=float(level))
 
 
-def _covered(posterior: np.ndarray, wanted: np.ndarray, level: float) -> np.ndarray:
+def _covered(posterior: np.ndarray, truth: np.ndarray, level: float) -> np.ndarray:
     """Compute 1.0 where the truth is in the credible set: more probable candidates sum to less than the level."""
-    own = posterior[np.arange(len(wanted)), wanted][:, None]
+    own = posterior[np.arange(len(truth)), truth][:, None]
     before = np.where(posterior > own * (1.0 + _ALIKE), posterior, 0.0).sum(axis=1)
     return (before < level * (1.0 - _ALIKE)).astype(float)
 
 
-def _check_possible(logs: np.ndarray, wanted: np.ndarray, assumed: str, true: str, names: Sequence[Any]) -> None:
+def _check_possible(logs: np.ndarray, truth: np.ndarray, assumed: str, true: str, names: Sequence[Any]) -> None:
     """Raise an error for data that are impossible for the assumed agent with the same reward."""
-    own = logs[np.arange(len(wanted)), wanted]
+    own = logs[np.arange(len(truth)), truth]
     impossible = np.flatnonzero(np.isneginf(own))
     if len(impossible):
         number = int(impossible[0])
         raise ValueError(
             f"data set {number} of agent {true!r} has probability 0 under agent {assumed!r} with the same reward, "
-            f"candidate {label(names[wanted[number]])} ({len(impossible)} of {len(own)} data sets): give {assumed!r} a "
+            f"candidate {label(names[truth[number]])} ({len(impossible)} of {len(own)} data sets): give {assumed!r} a "
             "lapse, such as lapse=0.01"
         )
 
 
-def _labeled(table: np.ndarray, agents: list[str], names: Sequence[Any], wanted: np.ndarray) -> xr.Dataset:
+def _labeled(table: np.ndarray, agents: list[str], names: Sequence[Any], truth: np.ndarray) -> xr.Dataset:
     """Return means, standard errors and all values, ``(measure, true, assumed, data set)``, by name."""
     count = table.shape[-1]
     found: dict[str, Any] = {}
@@ -194,7 +194,7 @@ def _labeled(table: np.ndarray, agents: list[str], names: Sequence[Any], wanted:
         found[name] = (("true", "assumed"), each.mean(axis=-1), attrs)
         found[f"{name}_error"] = (("true", "assumed"), error, {"long_name": f"standard error of {name}"})
         found[f"{name}_each"] = (("true", "assumed", "data_set"), each, attrs)
-    candidates = [names[k] if all(isinstance(n, int) for n in names) else label(names[k]) for k in wanted.tolist()]
+    candidates = [names[k] if all(isinstance(n, int) for n in names) else label(names[k]) for k in truth.tolist()]
     coords = {
         "true": agents,
         "assumed": [*agents, PRIOR],

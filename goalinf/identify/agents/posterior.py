@@ -114,11 +114,11 @@ def agent_posterior(
     >>> import jax, goalinf as gi
     >>> import numpyro.distributions as dist
     >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=5.0), wants, trajectories=5, steps=10)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> data = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=5.0), reward, trajectories=5, steps=10)
     >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
     >>> agents = {"decided": gi.agents.soft_optimal(beta=5.0), "undecided": gi.agents.soft_optimal(beta=0.1)}
-    >>> gi.identify.agent_posterior(jax.random.key(1), hall, agents, prior, walks, draws=100).table.index[0]
+    >>> gi.identify.agent_posterior(jax.random.key(1), hall, agents, prior, data, draws=100).table.index[0]
     'decided'
     """
     if not isinstance(agents, Mapping) or not agents:

@@ -80,7 +80,7 @@ class Audit:
         return self.contraction.effective_dimension if self.contraction is not None else None
 
     def to_frame(self) -> pd.DataFrame:
-        """The audit as a table: ``quantity``, ``value``, ``meaning``."""
+        """Return the audit as a table: ``quantity``, ``value``, ``meaning``."""
         rows: list[tuple[str, float, str]] = [
             ("choices", self.n_choices, "scored actions"),
             ("states", self.n_places, "states in which an action can be scored"),

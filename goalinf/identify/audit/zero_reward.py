@@ -100,7 +100,9 @@ class ZeroReward:
         elif self.slope is None:
             lines.append("  The dependence on the width of this prior was not computed.")
         if self.slope is not None:
-            lines.append(f"  A prior ten times as wide changes it by about {self.slope * np.log(10):+.1f} nats.")
+            lines.append(
+                f"  A prior ten times as wide changes the log Bayes factor by about {self.slope * np.log(10):+.1f} nats."
+            )
         if not self.table["converged"].all():
             lines.append("  Not all of these fits converged; the log Bayes factors of the others are not reliable.")
         after, before = (
@@ -163,10 +165,10 @@ def zero_reward(key: PRNGKey, fit: Fit, *, scales: Sequence[float | int] = (1 / 
     >>> import jax, goalinf as gi
     >>> import numpyro.distributions as dist
     >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=5.0), wants, trajectories=50, steps=10)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> data = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=5.0), reward, trajectories=50, steps=10)
     >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
-    >>> fit = gi.infer(1, hall, agent=gi.agents.soft_optimal(beta=5.0), reward=prior, data=walks, draws=200)
+    >>> fit = gi.infer(1, hall, agent=gi.agents.soft_optimal(beta=5.0), reward=prior, data=data, draws=200)
     >>> gi.identify.zero_reward(jax.random.key(2), fit, scales=(1.0,)).log_bayes_factor < -100
     True
     """

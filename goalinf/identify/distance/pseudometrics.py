@@ -68,10 +68,10 @@ def starc(world: World, reward1: Reward, reward2: Reward, *, canonicalization: C
     --------
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s..a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> same = gi.ShapedReward(wants, [0.0, 3.0, -1.0, 2.0])
-    >>> opposite = gi.StateReward(-wants.values, on="departure")
-    >>> [round(starc(hall, wants, other), 6) for other in (same, opposite, gi.StateReward.zero(hall))]
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> same = gi.ShapedReward(reward, [0.0, 3.0, -1.0, 2.0])
+    >>> opposite = gi.StateReward(-reward.values, on="departure")
+    >>> [round(starc(hall, reward, other), 6) for other in (same, opposite, gi.StateReward.zero(hall))]
     [0.0, 1.0, 0.5]
     """
     check_pair(world, reward1, reward2)
@@ -118,10 +118,10 @@ def epic(world: World, reward1: Reward, reward2: Reward) -> float:
     --------
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s..a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> same = gi.ShapedReward(wants, [0.0, 3.0, -1.0, 2.0])
-    >>> opposite = gi.StateReward(-wants.values, on="departure")
-    >>> [round(epic(hall, wants, other), 6) for other in (same, opposite)]
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> same = gi.ShapedReward(reward, [0.0, 3.0, -1.0, 2.0])
+    >>> opposite = gi.StateReward(-reward.values, on="departure")
+    >>> [round(epic(hall, reward, other), 6) for other in (same, opposite)]
     [0.0, 1.0]
     """
     check_pair(world, reward1, reward2)
@@ -170,8 +170,8 @@ def dard(world: World, reward1: Reward, reward2: Reward) -> float:
     --------
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s..a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> round(dard(hall, wants, gi.ShapedReward(wants, [0.0, 3.0, -1.0, 2.0])), 6)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> round(dard(hall, reward, gi.ShapedReward(reward, [0.0, 3.0, -1.0, 2.0])), 6)
     0.0
     """
     check_pair(world, reward1, reward2)

@@ -142,9 +142,9 @@ def compatibility(world: World, reward: Reward, policy: Any) -> float:
     --------
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s..a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> policies = [gi.agents.boltzmann(beta=beta).policy(hall, wants) for beta in (0.0, 2.0, 50.0)]
-    >>> [round(compatibility(hall, wants, policy), 3) for policy in policies]
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> policies = [gi.agents.boltzmann(beta=beta).policy(hall, reward) for beta in (0.0, 2.0, 50.0)]
+    >>> [round(compatibility(hall, reward, policy), 3) for policy in policies]
     [0.859, 0.196, 0.0]
     """
     found = expected_return(world, reward, policy)

@@ -152,12 +152,12 @@ def invariance(world: World, kind: Kind, *, masked: Any = None) -> Invariance:
     --------
     >>> import jax, goalinf as gi
     >>> hall = gi.gridworld("s..a", slip=0.2, discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="arrival")
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="arrival")
     >>> shaping = gi.identify.invariance(hall, "potential")
-    >>> shaping.dimension, shaping.relates(wants, gi.ShapedReward(wants, [0.0, 3.0, -1.0, 2.0]))
+    >>> shaping.dimension, shaping.relates(reward, gi.ShapedReward(reward, [0.0, 3.0, -1.0, 2.0]))
     (4, True)
-    >>> changed = (shaping + gi.identify.invariance(hall, "redistribution")).apply(wants, jax.random.key(0))
-    >>> shaping.relates(wants, changed), round(gi.identify.distance.starc(hall, wants, changed), 6)
+    >>> changed = (shaping + gi.identify.invariance(hall, "redistribution")).apply(reward, jax.random.key(0))
+    >>> shaping.relates(reward, changed), round(gi.identify.distance.starc(hall, reward, changed), 6)
     (False, 0.0)
     """
     check_kind("world", world, World, "a World, such as gi.gridworld makes")

@@ -62,20 +62,20 @@ class Demonstrations:
         D is at least ``data_sets``, with equally many data sets of every candidate; with more candidates than
         ``data_sets``, one data set of each of ``data_sets`` candidates drawn at random.
         """
-        key_wanted, key_data = jax.random.split(key)
-        wanted = np.asarray(jax.random.permutation(key_wanted, len(rewards)))[:data_sets]
-        each = -(-data_sets // len(wanted))
+        key_reward, key_data = jax.random.split(key)
+        sampled = np.asarray(jax.random.permutation(key_reward, len(rewards)))[:data_sets]
+        each = -(-data_sets // len(sampled))
         data = simulate(
             key_data,
             self.world,
             self.agent,
-            {number: rewards[k] for number, k in enumerate(wanted.tolist())},
+            {number: rewards[k] for number, k in enumerate(sampled.tolist())},
             trajectories=each * self.trajectories,
             steps=self.steps,
             starts=self.starts,
             precision="float64",
         )
-        found = log_likelihood(policies_of(self.world, self.agent, rewards), data, each * len(wanted))
+        found = log_likelihood(policies_of(self.world, self.agent, rewards), data, each * len(sampled))
         return found, np.full(len(found), 1.0 / len(found))
 
     def rows(self, reward: Reward) -> np.ndarray:

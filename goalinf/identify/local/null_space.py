@@ -1,6 +1,6 @@
 r"""Null space of the reward: directions that infinite data do not identify.
 
-The null space of the exact Jacobian of the log-policy, as if every state were visited and every choice probability
+The null space of the exact Jacobian of the log-policy, as if every state were visited and every action probability
 known. For a reward r(s, a) it is the shapings, :math:`\mathrm{im}(E - \gamma P)`, of dimension S, whatever the policy
 (Cao, Cohen and Szpruch 2021, theorem 1); for smaller classes of reward it is the intersection with the class.
 """
@@ -142,11 +142,11 @@ def null_space(world: Worlds, agent: Agents, reward: Rewards, *, free: Sequence[
     --------
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s..a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> print(gi.identify.null_space(hall, gi.agents.soft_optimal(beta=1.0), wants))
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> print(gi.identify.null_space(hall, gi.agents.soft_optimal(beta=1.0), reward))
     1 of 4 directions of reward is not identified by any amount of behavior:
       constant (1): adding a constant to every reward does not change the policy
-    >>> gi.identify.null_space(hall, gi.agents.soft_optimal(beta=1.0), wants, free=("beta",)).dimension
+    >>> gi.identify.null_space(hall, gi.agents.soft_optimal(beta=1.0), reward, free=("beta",)).dimension
     2
 
     A second expert with a smaller discount identifies a reward r(s, a) up to a constant:
