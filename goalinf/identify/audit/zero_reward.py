@@ -101,7 +101,8 @@ class ZeroReward:
             lines.append("  The dependence on the width of this prior was not computed.")
         if self.slope is not None:
             lines.append(
-                f"  A prior ten times as wide changes the log Bayes factor by about {self.slope * np.log(10):+.1f} nats."
+                f"  A prior ten times as wide changes the log Bayes factor by {self.slope * np.log(10):+.1f} nats, "
+                "to first order."
             )
         if not self.table["converged"].all():
             lines.append("  Not all of these fits converged; the log Bayes factors of the others are not reliable.")
