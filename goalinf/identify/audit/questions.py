@@ -139,7 +139,7 @@ class Answers:
                         "log-likelihood minus that of the posterior mean (nats)",
                     )
                 )
-                found.append((f"bits: {name}", float(row["bits"]), "length of the description (bits)"))
+                found.append((f"bits: {name}", float(row["bits"]), "description length (bits)"))
         if isinstance(self.acting, pd.DataFrame):
             for name, row in self.acting.iterrows():
                 found.append(

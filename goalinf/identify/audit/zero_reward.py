@@ -105,7 +105,10 @@ class ZeroReward:
                 "to first order."
             )
         if not self.table["converged"].all():
-            lines.append("  Not all of these fits converged; the log Bayes factors of the others are not reliable.")
+            if len(self.table) > 1:
+                lines.append("  Some of these fits did not converge: their log Bayes factors are not reliable.")
+            else:
+                lines.append("  The fit did not converge: this log Bayes factor is not reliable.")
         after, before = (
             f"{self.interval.loc[name, 0.025]:.3g} to {self.interval.loc[name, 0.975]:.3g}" for name in _WHEN
         )

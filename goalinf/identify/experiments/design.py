@@ -50,11 +50,10 @@ class Design:
     def __str__(self) -> str:
         best, name = self.table.iloc[0], self.table.index[0]
         most = self.table["information"].idxmax()
-        plural = "" if self.nullity == 1 else "s"
         lines = [
             f"Most {'informative' if most == name else 'valuable'} next data set: {name} (expected information "
             f"{display.number(best.information)} nats; resolves {self.nullity - best.nullity:.0f} of {self.nullity} "
-            f"null direction{plural})."
+            "null directions)."
         ]
         if np.isfinite(self.perfect):
             share = f", {min(best.evsi / self.perfect, 1.0):.0%} of it" if self.perfect > 0 else ""
