@@ -182,7 +182,7 @@ def test_an_undiscounted_world(tmp_path):
 
 
 def test_worlds_that_do_not_fit(fit):
-    with pytest.raises(ValueError, match="worlds: 'big' is no world for the reward of this fit"):
+    with pytest.raises(ValueError, match="worlds: 'big' does not fit the reward of this fit"):
         gi.audit(fit, worlds={"big": gi.from_arrays(specimens.ring(5), discount=0.9)})
     with pytest.raises(ValueError, match="worlds: 'here' is the name of a world of the data; give another name"):
         gi.audit(fit, worlds={"here": gi.from_arrays(specimens.ring(4), discount=0.5)})

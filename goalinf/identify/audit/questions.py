@@ -290,7 +290,7 @@ def _further(fit: Fit, agent: Agent, visits: Mapping[Any, np.ndarray]) -> dict[s
     if len(worlds) > 1:
         counts = np.bincount(np.asarray(fit.data.context), minlength=len(visits))
         return {
-            f"{_trajectories(count, 'more')} in {label(name)}": Demonstrations(
+            f"{_trajectories(int(count), 'more')} in {label(name)}": Demonstrations(
                 worlds[label(name)], agent, trajectories=int(count), steps=steps
             )
             for name, count in zip(visits, counts, strict=True)

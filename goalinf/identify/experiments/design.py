@@ -62,7 +62,7 @@ class Design:
                 f"information: {display.number(self.perfect)} utility{share})."
             )
         if most != name:
-            lines.append(f"Most informative: {most}, with a smaller expected value for acting.")
+            lines.append(f"Most informative: {most} ({display.number(self.table['information'].max())} nats).")
         if (self.table["information"] > self.most - 1.0).any():
             lines.append("Some experiments distinguish nearly all of these rewards: compare them with more rewards.")
         return "\n".join(lines)
