@@ -160,7 +160,7 @@ def test_show_prints_summary_audit_and_settings(fitted, tmp_path):
     picture = tmp_path / "reward.png"
     result = run("show", folder / "hall.nc", "--plot", picture)
     assert result.exit_code == 0, result.output
-    for said in ("reward.values[a]", "R-hat", "What this posterior can say", "Settings:", "seed [0, 0]", "reward.png"):
+    for said in ("reward.values[a]", "R-hat", "Audit of the posterior", "Settings:", "seed [0, 0]", "reward.png"):
         assert said in result.output.replace("\n", " ")
     assert picture.read_bytes().startswith(b"\x89PNG")
     refused(run("show", folder / "hall.nc", "--plot", picture), "reward.png", "exists already", "--force")
@@ -172,7 +172,7 @@ def test_show_writes_the_whole_audit(fitted, tmp_path):
     page = tmp_path / "audit.html"
     result = run("show", folder / "hall.nc", "--page", page)
     assert result.exit_code == 0, result.output
-    assert "Best next" in result.output or "Not said" in result.output
+    assert "next data set" in result.output or "Not computed" in result.output
     assert "<h2>Figures</h2>" in page.read_text(encoding="utf-8")
     refused(run("show", folder / "hall.nc", "--page", page), "audit.html", "exists already", "--force")
     refused(run("show", folder / "hall.nc", "--page", tmp_path / "audit.pdf"), ".html")
@@ -262,7 +262,7 @@ def test_demo_writes_its_files_once(tmp_path, monkeypatch):
     assert result.exit_code == 0, result.output
     assert names(folder) == sorted(demo._OUTPUTS)
     assert "agent.beta" in result.output
-    assert "What this posterior can say" in result.output
+    assert "Audit of the posterior" in result.output
     assert pd.read_csv(folder / "summary.csv", index_col="parameter").index[0] == "agent.beta"
     assert set(pd.read_csv(folder / "audit.csv").columns) == {"quantity", "value", "meaning"}
     assert gi.load(folder / "fit.nc").posterior.sizes["draw"] == 20

@@ -1,4 +1,4 @@
-"""What data can say at all: null spaces, reward distances, and the audit of a posterior."""
+"""Identifiability of rewards and agents: null spaces, reward distances, and the audit of a posterior."""
 
 from goalinf.identify import distance
 from goalinf.identify.agents.degenerate import Pair, degenerate_pairs, score_pairs

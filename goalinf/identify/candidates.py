@@ -1,4 +1,4 @@
-"""Finitely many rewards of which one is wanted: how likely each makes data, and what is best for a mixture of them."""
+"""Finitely many candidate rewards: likelihoods of data, and optimal policies for mixtures of rewards."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from goalinf.precision import cast, computing_in
 from goalinf.rewards import ActionReward, Reward
 from goalinf.worlds import MDP, World
 
-_TOGETHER = 64  # rewards that are planned for in one call of a compiled program
+_TOGETHER = 64  # rewards per call of a compiled planner
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Place:
-    """Candidate rewards in one world, as canonical rewards of the choices that can occur.
+    """Candidate rewards in one world, as canonical rewards of the possible actions.
 
-    A canonical reward is linear in the reward, so that the one of a mean is the mean of theirs.
+    A canonical reward is linear in the reward: the canonical reward of a mean is the mean of the canonical rewards.
 
     Parameters
     ----------
     world : World
-        Where is acted.
+        World of the agent.
     rows : bool (S, A)
-        The choices that can occur, R of them.
+        The R possible state-action pairs.
     forms : float (K, R)
         Canonical rewards.
     incomes : float (K, R)
-        Expected rewards, before that.
+        Expected rewards.
     """
 
     world: World
@@ -52,12 +52,12 @@ class Place:
 
     @classmethod
     def of(cls, world: World, rewards: Sequence[Reward]) -> Place:
-        """Of known rewards.
+        """Build from known rewards.
 
         Raises
         ------
         ValueError
-            Where a reward ends the episode by itself, or there is no best or no worst policy.
+            If a reward ends the episode by itself, or if no best or no worst policy exists.
         """
         for reward in rewards:
             check_known(reward)
@@ -68,22 +68,22 @@ class Place:
         return cls(world, rows, shortest(world, rows, incomes), incomes)
 
     def combined(self, weights: np.ndarray) -> Place:
-        """Linear combinations ``(B, K)`` of the candidates as candidates of their own."""
+        """Return linear combinations ``(B, K)`` of the candidates as new candidates."""
         return Place(self.world, self.rows, weights @ self.forms, weights @ self.incomes)
 
     @property
     def units(self) -> np.ndarray:
-        """The candidates at length one, ``(K, R)``; zero where all policies are worth the same."""
+        """Canonical candidates of norm one, ``(K, R)``; zero where all policies have the same return."""
         lengths = np.linalg.norm(self.forms, axis=1, keepdims=True)
         some = lengths > TRIVIAL * np.linalg.norm(self.incomes, axis=1, keepdims=True)
         return np.where(some, self.forms / np.where(some, lengths, 1.0), 0.0)
 
     def directions(self, weights: np.ndarray) -> np.ndarray:
-        """Weighted means of the candidates at length one, ``(B, R)``."""
+        """Return weighted means of the candidates, normalized to norm one, ``(B, R)``."""
         return self.combined(weights).units
 
     def greedy(self, rewards: np.ndarray) -> np.ndarray:
-        """Who takes the best choice by rewards ``(B, R)``, evenly between equally good ones: ``(B, S, A)``."""
+        """Compute optimal policies for rewards ``(B, R)``, uniform over ties: ``(B, S, A)``."""
         tables = np.zeros((len(rewards) + -len(rewards) % _TOGETHER, *self.rows.shape))
         tables[: len(rewards), self.rows] = rewards
         with computing_in("float64"):
@@ -97,37 +97,37 @@ class Place:
         return best / np.maximum(best.sum(axis=2, keepdims=True), 1)
 
     def returns(self, made: np.ndarray, rewards: np.ndarray) -> np.ndarray:
-        """Expected return from the start of every policy ``(B, S, A)`` under the reward ``(B, R)`` beside it."""
+        """Compute the expected return of every policy ``(B, S, A)`` under its reward ``(B, R)``, ``(B,)``."""
         live, of = self.rows.any(axis=1), np.nonzero(self.rows)[0]
         shaping = shapings(self.world, self.rows)[:, live]
-        number = np.cumsum(live)[of] - 1  # of the state of every choice, among those that have not ended
+        number = np.cumsum(live)[of] - 1  # of the state of every action, among states that are not terminal
         size, starts = int(live.sum()), np.asarray(self.world.mdp.initial)[live]
         found = np.empty(len(made))
         for begin in range(0, len(made), _TOGETHER):
             part = slice(begin, begin + _TOGETHER)
-            chances, wanted = made[part][:, self.rows], rewards[part]
-            # One block per policy: the mean advantage over its choices is zero, which gives its values.
+            chances, batch = made[part][:, self.rows], rewards[part]
+            # One block per policy: the mean advantage over its actions is zero, which gives its values.
             rows = (size * np.arange(len(chances))[:, None] + number).ravel()
             shape = (size * len(chances), rows.size)
             mean = sparse.csr_array((chances.ravel(), (rows, np.arange(rows.size))), shape=shape)
             system = mean @ sparse.block_diag([shaping] * len(chances), format="csr")
-            values = splinalg.splu(system.tocsc()).solve(mean @ wanted.ravel())
+            values = splinalg.splu(system.tocsc()).solve(mean @ batch.ravel())
             found[part] = values.reshape(len(chances), size) @ starts
         return found
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Target:
-    """A world in which somebody acts on what is known, and rewards of which each is as probable as the others.
+    """Target world of a policy, with equally probable rewards.
 
     Parameters
     ----------
     place : Place
         The rewards there.
     now : float (K,)
-        Return, under each, of the policy that is best for their mean.
+        Return under each reward of the policy that is optimal for the mean reward.
     best : float (K,)
-        Return of the policy that is best for each.
+        Return under each reward of its optimal policy.
     """
 
     place: Place
@@ -136,7 +136,7 @@ class Target:
 
     @classmethod
     def of(cls, place: Place) -> Target:
-        """Of the rewards of a place."""
+        """Build from the rewards of a place."""
         count = len(place.forms)
         made = place.greedy(place.directions(np.full((1, count), 1.0 / count)))
         now = place.returns(np.repeat(made, count, axis=0), place.incomes)
@@ -144,11 +144,11 @@ class Target:
 
     @property
     def gains(self) -> np.ndarray:
-        """What knowing each reward would be worth, ``(K,)``."""
+        """Value of perfect information under each reward, ``(K,)``."""
         return self.best - self.now
 
     def gains_of(self, posterior: np.ndarray) -> np.ndarray:
-        """What knowing each posterior ``(D, K)`` is worth, ``(D,)``."""
+        """Compute the value of information of each posterior ``(D, K)``, ``(D,)``."""
         made = self.place.greedy(self.place.directions(posterior))
         return self.place.returns(made, posterior @ self.place.incomes) - posterior @ self.now
 
@@ -159,7 +159,7 @@ def _plan_each(mdp: MDP, tables: Any) -> Policy:
 
 
 def policies_of(world: World, agent: Agent, rewards: Sequence[Reward]) -> Policy:
-    """Those of an agent under all candidates, with an axis of contexts ``(K, 1, …)``; every check of planning."""
+    """Compute the policies of an agent under all candidates, with an axis of contexts ``(K, 1, …)``, and check them."""
     check_known(agent)
     for reward in rewards:
         check_plannable(agent, world, reward)
@@ -169,7 +169,7 @@ def policies_of(world: World, agent: Agent, rewards: Sequence[Reward]) -> Policy
 
 
 def log_likelihood(policies: Policy, data: Trajectories, data_sets: int) -> np.ndarray:
-    """Of every candidate by data set, ``(D, K)``; the walks of a data set follow one another."""
+    """Compute the log-likelihood of every candidate by data set, ``(D, K)``, from contiguous trajectories."""
     data = dataclasses.replace(data, context=np.zeros_like(data.context), labels=None, contexts=None)
-    by_walk = np.asarray(score_steps(policies, data), float).sum(axis=-1)
-    return by_walk.reshape(len(by_walk), data_sets, -1).sum(axis=-1).T
+    by_trajectory = np.asarray(score_steps(policies, data), float).sum(axis=-1)
+    return by_trajectory.reshape(len(by_trajectory), data_sets, -1).sum(axis=-1).T

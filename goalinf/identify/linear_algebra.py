@@ -6,21 +6,21 @@ import dataclasses
 
 import numpy as np
 
-_NEEDLESS_ROWS = 2  # this many times more rows than columns, and the rows are first folded by QR
+_NEEDLESS_ROWS = 2  # ratio of rows to columns above which the rows are first reduced by QR
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Kernel:
-    """The null space of a matrix.
+    """Null space of a matrix.
 
     Parameters
     ----------
     basis : float (n, P)
         Orthonormal rows.
     singular_values : float (P,)
-        Of the matrix, largest first; zeros where it has fewer rows than columns.
+        Singular values of the matrix, largest first; zeros if it has fewer rows than columns.
     gap : float
-        Smallest singular value that counts over the largest that does not; infinite where one of them is missing.
+        Ratio of the smallest nonzero singular value to the largest that counts as zero; infinite if one is missing.
     """
 
     basis: np.ndarray
@@ -34,10 +34,10 @@ class Kernel:
 
 
 def kernel(matrix: np.ndarray, tolerance: float) -> Kernel:
-    """Null space of a matrix ``(R, P)``: singular directions up to an *absolute* tolerance.
+    """Compute the null space of a matrix ``(R, P)``: singular directions up to an *absolute* tolerance.
 
-    A tolerance relative to the largest singular value would find a null space of dimension zero for a matrix that is
-    all rounding errors, as the Jacobian of a world without choices is.
+    A tolerance relative to the largest singular value gives a null space of dimension zero for a matrix of rounding
+    errors, such as the Jacobian of a world with one action per state.
     """
     n_columns = matrix.shape[1]
     if len(matrix) > _NEEDLESS_ROWS * n_columns > 0:

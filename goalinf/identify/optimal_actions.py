@@ -1,4 +1,4 @@
-"""The optimal choices under a reward, and all rewards that have the same ones."""
+"""Optimal actions under a reward, and the set of rewards with the same optimal actions."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from goalinf.precision import computing_in
 from goalinf.rewards import ActionReward, Reward, TransitionReward
 from goalinf.worlds import World
 
-_TIE = 1e-9  # choices whose values differ by less are equally good, of a reward of length one
+_TIE = 1e-9  # actions whose values differ by less count as equal, for a reward of norm one
 
 
 def optimal_choices(world: World, reward: Reward, agent: Agent | None = None) -> np.ndarray:
-    """The choices that are best, and as good as the best, in states that have not ended: bool ``(S, A)``.
+    """Return the optimal actions in states that are not terminal, with ties: bool ``(S, A)``.
 
     Parameters
     ----------
     world : World
-        Where is acted.
+        World of the agent.
     reward : Reward
-        What is wanted.
+        A known reward.
     agent : Agent, optional
-        Who finds some choices likelier than others; default: who knows their optimal values.
+        Agent whose most probable actions are returned; default: an agent with optimal values.
     """
     agent, live = boltzmann(beta=1.0) if agent is None else agent, ~over(world, reward)
     if np.array_equal(~live, world.mdp.terminal):
-        # The same for all rewards of one order, so that neither scale nor level decides what counts as equally good.
+        # Canonical and of norm one, so that neither scale nor shaping affects the tolerance of ties.
         income, rows, _ = income_of(world, reward)
         form = canonical(world, reward)
         size = np.linalg.norm(form)
@@ -46,24 +46,24 @@ def optimal_choices(world: World, reward: Reward, agent: Agent | None = None) ->
 
 
 def as_good_as_best(policy: Policy) -> np.ndarray:
-    """Which choices are likeliest, up to rounding, ``(…, S, A)``; of boltzmann(1) and rewards of length one."""
+    """Mark the most probable actions up to rounding, ``(…, S, A)``; for boltzmann(1) and rewards of norm one."""
     tie = _TIE * np.maximum(1.0, np.abs(policy.values).max(axis=-1))[..., None, None]
     return np.asarray(policy.log_probs >= policy.log_probs.max(axis=-1, keepdims=True) - tie)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class OptimalityPreserving:
-    r"""The rewards with the same optimal choices: what is learned from the set of all optimal policies.
+    r"""Set of rewards with the same optimal actions: the rewards that the set of all optimal policies leaves possible.
 
     .. math:: r(s, a) = \Psi(s) - \gamma \sum_t P(t \mid s, a)\,\Psi(t) - A(s, a),\quad
-        A = 0 \text{ on optimal choices},\ A > 0 \text{ on the others}
+        A = 0 \text{ for optimal actions},\ A > 0 \text{ for the others}
 
     Parameters
     ----------
     world : World
         Transitions and discount.
     optimal : bool (S, A)
-        The optimal choices.
+        The optimal actions.
     """
 
     world: World
@@ -71,25 +71,25 @@ class OptimalityPreserving:
 
     @classmethod
     def of(cls, world: World, reward: Reward) -> OptimalityPreserving:
-        """Those of a known reward."""
+        """Build from a known reward."""
         check_kind("world", world, World, "a World, such as gi.gridworld makes")
         check_own_ends(world, reward)
         return cls(world, optimal_choices(world, reward))
 
     def contains(self, reward: Reward) -> bool:
-        """Whether a reward has these optimal choices and no others."""
+        """True where a reward has exactly these optimal actions."""
         return bool(np.array_equal(optimal_choices(self.world, reward), self.optimal))
 
     @takes_key
     def draw(self, key: PRNGKey, *, size: float | int = 1.0) -> TransitionReward:
-        """One of them: potentials from a normal, losses from an exponential distribution of that size.
+        """Draw one reward: potentials from a normal and losses from an exponential distribution of the given size.
 
         Parameters
         ----------
         key : int or jax.random key
             A seed, or a source of randomness, which is consumed.
         size : float
-            In utility.
+            Scale of both distributions, in utility.
         """
         mdp, live = self.world.mdp, np.asarray(~self.world.mdp.terminal)
         with computing_in("float64"):

@@ -1,4 +1,4 @@
-"""What every choice that can occur brings, the shapings of that, and what it is worth to a policy."""
+"""Expected rewards of state-action pairs, their shapings, and values of a policy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from goalinf.worlds import MDP, World, label
 
 
 def income_of(world: World, reward: Reward) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Expected reward of every choice that can occur, which choices these are, and in which states one is made."""
+    """Return expected rewards ``(R,)`` of possible actions, the mask of these actions, and of states with actions."""
     check_known(reward)
     check_shapes(reward, world)
     mdp = world.mdp
@@ -28,7 +28,7 @@ def income_of(world: World, reward: Reward) -> tuple[np.ndarray, np.ndarray, np.
 
 
 def collected(mdp: MDP, reward: Reward) -> np.ndarray:
-    """Reward of every transition, ``(S, A, K)``, with the discounted value of the dead end that it leads to."""
+    """Compute the reward of every transition, ``(S, A, K)``, with the discounted value of a dead end as next state."""
     with computing_in("float64"):
         mdp = cast(mdp)
         dead, value = pinned(reward, mdp)
@@ -37,21 +37,21 @@ def collected(mdp: MDP, reward: Reward) -> np.ndarray:
 
 
 def over(world: World, reward: Reward) -> np.ndarray:
-    """States in which nothing more counts, ``(S,)``: ended states, and dead ends, whose value is given."""
+    """Mark states without further decisions, ``(S,)``: terminal states, and dead ends with a fixed value."""
     with computing_in("float64"):
         mdp = cast(world.mdp)
         return np.asarray(ended(reward, mdp) | pinned(reward, mdp)[0])
 
 
 def shapings(world: World, rows: np.ndarray) -> sparse.csr_array:
-    r"""W = E - gamma P on some choices, ``(R, S)``.
+    r"""Compute W = E - gamma P on some state-action pairs, ``(R, S)``.
 
     Parameters
     ----------
     world : World
         Transitions and discount.
     rows : bool (S, A)
-        Which choices.
+        The state-action pairs.
     """
     mdp = world.mdp
     s, a = np.nonzero(rows)
@@ -65,36 +65,38 @@ def shapings(world: World, rows: np.ndarray) -> sparse.csr_array:
 
 
 def check_own_ends(world: World, reward: Reward) -> None:
-    """Refuse a reward that ends the episode by itself, or has dead ends where the episode goes on."""
+    """Raise an error for a reward that ends the episode by itself, or has dead ends that are not terminal."""
     if not np.array_equal(over(world, reward), world.mdp.terminal):
         raise ValueError(
-            "this reward ends the episode by itself (as goals do), or has dead ends in which it goes on: "
-            "give it a world with terminal states"
+            "this reward ends the episode by itself (as goals do), or has dead ends that are not terminal: "
+            "give a world with terminal states and a reward without goals and dead ends"
         )
 
 
 def chances(world: World, policy: Any, rows: np.ndarray) -> np.ndarray:
-    """A policy as probabilities of the choices that can occur, ``(S, A)``, zero in states that have ended.
+    """Return a policy as action probabilities ``(S, A)``, zero in terminal states.
 
     Parameters
     ----------
     world : World
-        Where it is followed.
+        World of the policy.
     policy : int (S,), float (S, A) or DataArray
-        The number of the choice in every state, or probabilities.
+        The number of the action in every state, or action probabilities.
     rows : bool (S, A)
-        Which choices can occur.
+        Possible state-action pairs.
 
     Raises
     ------
     ValueError
-        Where it is no policy of the world.
+        If the argument is not a policy of the world.
     """
     if isinstance(policy, (Agent, Policy)):
-        raise TypeError(f"policy is a {type(policy).__name__}; expected its numbers: agent.policy(world, reward)")
+        raise TypeError(
+            f"policy is a {type(policy).__name__}; expected probabilities, such as agent.policy(world, reward)"
+        )
     try:
         given: np.ndarray = np.asarray(policy)
-    except ValueError:  # lists that are not alike
+    except ValueError:  # lists of different lengths
         given = np.asarray(None)
     live = np.asarray(rows.any(axis=1))
     if given.shape == (world.n_states,):
@@ -112,35 +114,37 @@ def chances(world: World, policy: Any, rows: np.ndarray) -> np.ndarray:
     if len(wrong):
         state = int(wrong[0])
         raise ValueError(
-            f"policy gives the choices in state {label(world.states[state])} the probabilities {made[state].tolist()}; "
-            "expected numbers that are not negative, add up to 1, and are 0 where an action is not available"
+            f"policy gives the actions in state {label(world.states[state])} the probabilities {made[state].tolist()}; "
+            "expected numbers that are not negative, add up to 1, and are 0 for unavailable actions"
         )
     return made
 
 
 def values_of(world: World, made: np.ndarray, rows: np.ndarray, income: np.ndarray) -> np.ndarray:
-    """What states that have not ended are worth to a policy, ``(S', ...)``; linear in the income ``(R, ...)``.
+    """Compute the values of a policy in states that are not terminal, ``(S', ...)``, from rewards ``(R, ...)``.
+
+    The values are linear in the rewards.
 
     Raises
     ------
     ValueError
-        Where an undiscounted episode can go on for ever under the policy.
+        If an undiscounted episode need not end under the policy.
     """
     live, of = np.asarray(rows.any(axis=1)), np.nonzero(rows)[0]
     if float(world.mdp.discount) == 1.0:
         _check_ends(world, made, live)
     average = sparse.csr_array((made[rows], (of, np.arange(len(of)))), shape=(len(rows), len(of)))[live]
-    # The mean advantage over the choices of a policy is zero: the mean of W V is that of the income.
+    # The mean advantage over the actions of a policy is zero: the mean of W V equals the mean reward.
     return splinalg.splu((average @ shapings(world, rows)[:, live]).tocsc()).solve(average @ income)
 
 
 def _check_ends(world: World, made: np.ndarray, live: np.ndarray) -> None:
-    """Refuse a policy under which an undiscounted episode can go on for ever."""
+    """Raise an error for a policy under which an undiscounted episode need not end."""
     moves = nx.from_numpy_array((world.mdp.dense() * (made > 0)[..., None]).sum(1) > 0, create_using=nx.DiGraph)
     ending = {state for end in np.flatnonzero(~live).tolist() for state in nx.ancestors(moves, end)}
     stuck = [state for state in np.flatnonzero(live).tolist() if state not in ending]
     if stuck:
         raise ValueError(
             f"with discount 1 this policy never ends the episode from state {label(world.states[stuck[0]])}, so that "
-            "nothing has a value under it: use a discount below 1"
+            "its values are not defined: use a discount below 1"
         )

@@ -71,8 +71,8 @@ def test_contraction_of_a_known_posterior():
     assert found.unvisited == ()
     text = str(found)
     assert "Identified: 5 of 10 directions of reward" in text
-    assert "the posterior is the prior, within Monte Carlo error" in text
-    assert "These visits hide no more than that." in text
+    assert "equal to the prior within Monte Carlo error" in text
+    assert "The visited states leave no further direction unidentified." in text
     assert "Effective identified dimension: 3.6 of 5" in text
 
 
@@ -144,8 +144,8 @@ def test_visits():
         assert found.unvisited == tuple(name for i, name in enumerate("abcde") if i not in visited)
         assert (found.n_choices, found.n_places) == (len(visited), 5)
     found = audit(make_fit(WORLD, SOFT, reward, data_of([0, 2]), values=normal(2, 20, 5, 2)))
-    assert "2 choices in 2 of 5 states. No choice was seen in b, d, e." in str(found)
-    assert "These visits hide 3 more: 8 directions" in str(found)
+    assert "2 actions in 2 of 5 states. No action was observed in b, d, e." in str(found)
+    assert "The visited states leave 3 further directions unidentified (8 in total)." in str(found)
 
 
 def test_missing_choices_and_ended_states_count_for_nothing():
@@ -174,7 +174,7 @@ def test_ridge():
     assert found.ridge.beta == pytest.approx(0.5, rel=0.1)
     assert found.ridge.prior_beta == pytest.approx(0.5, rel=0.1)
     assert "With beta free, 2 directions of reward and agent together are not identified:\n  scale (1)" in str(found)
-    assert "Scale against temperature: log beta has a standard deviation of 0.50 (prior 0.5" in str(found)
+    assert "Scale and temperature: the posterior standard deviation of log beta is 0.50 (prior 0.5" in str(found)
 
 
 def test_frame():
@@ -189,7 +189,7 @@ def test_frame():
     assert values["effective_dimension"] == found.effective_dimension
     assert values["ridge_correlation"] == found.ridge.correlation
     assert table.equals(audit(fit).to_frame())  # the same every time
-    assert repr(found) == "Audit(2 choices, 1 of 5 directions of reward unidentified; print it for the sentences)"
+    assert repr(found) == "Audit(2 actions, 1 of 5 directions of reward unidentified; print it for the sentences)"
 
 
 def test_several_worlds_and_features():
@@ -241,7 +241,7 @@ def test_known_reward():
 
 def test_own_models_are_refused():
     with pytest.raises(
-        ValueError, match="needs the world, the agent, the reward that was fitted, and a model of your own does not"
+        ValueError, match="needs the world, the agent, the reward of the fit, and a fit of your own model has none"
     ):
         audit(SimpleNamespace(world=None, agent=None, reward=None))
 

@@ -87,5 +87,5 @@ def test_refusals():
     with pytest.raises(ValueError, match="abandoning does not act by one stationary policy"):
         gi.identify.degenerate_pairs(hall, gi.agents.abandoning(hazard=0.1, beta=2.0), zero)
     never = gi.agents.uniform(default=[0.0, 0.0, 0.5, 0.5])
-    with pytest.raises(ValueError, match="uniform never makes choice 0 in state 'a'"):
+    with pytest.raises(ValueError, match="uniform gives action 0 in state 'a' probability 0"):
         gi.identify.degenerate_pairs(hall, never, zero)

@@ -79,7 +79,7 @@ def test_value_is_not_information():
     assert found.table["information"]["nobody"] == pytest.approx(0.0, abs=1e-9)
     assert found.table["evsi"]["nobody"] == pytest.approx(0.0, abs=1e-9)
     assert (found.table["evsi"] >= -1e-9).all()
-    assert "Best next: keen." in str(found)
+    assert "Most informative next data set: keen" in str(found)
 
 
 def test_ranks_beside_those_of_a_fit():
@@ -163,16 +163,16 @@ def test_comparisons_of_walks_have_the_rank_of_their_differences():
 
 def test_refused():
     watch = gi.identify.Demonstrations(ARMS, gi.agents.soft_optimal(beta=1.0))
-    with pytest.raises(ValueError, match="rewards is 1 of them"):
+    with pytest.raises(ValueError, match="rewards is a sequence of 1"):
         gi.identify.design_experiment(jax.random.key(0), REWARDS[:1], {"watch": watch})
     with pytest.raises(ValueError, match="prior"):
         gi.identify.Demonstrations(ARMS, gi.agents.soft_optimal(beta=dist.LogNormal(0.0, 1.0)))
-    with pytest.raises(ValueError, match="walks holds 1 walks; expected the two"):
+    with pytest.raises(ValueError, match="walks holds 1 trajectories; expected two"):
         gi.identify.PreferenceQuery(ARMS, gi.Trajectories.of(np.zeros((1, 2), int), np.array([[0]])))
-    with pytest.raises(ValueError, match="walk 0, step 1: the choice or what followed it is missing"):
+    with pytest.raises(ValueError, match="trajectory 0, step 1: the action or its next state is missing"):
         gi.identify.PreferenceQuery(ARMS, gi.Trajectories.of(np.zeros((2, 3), int), np.array([[0, -1], [1, 1]])))
     with pytest.raises(ValueError, match="steps is 0"):
         gi.identify.Demonstrations(ARMS, gi.agents.soft_optimal(beta=1.0), steps=0)
     jump = gi.Trajectories.of(np.array([[0, 3], [0, 1]]), np.array([[0], [0]]))
-    with pytest.raises(ValueError, match="walk 0, step 0: this world does not lead from s to a by that action"):
+    with pytest.raises(ValueError, match="trajectory 0, step 0: in this world, the action does not lead from s to a"):
         gi.identify.PreferenceQuery(HALL, jump)

@@ -189,7 +189,7 @@ def test_distances_refused():
         starc(endless, zero, zero, canonicalization="value-adjusted")
     with pytest.raises(ValueError, match=r"policy has shape \(2, 2\) and type float64; expected"):
         expected_return(hall, gi.StateReward.zero(hall), np.full((2, 2), 0.5))
-    with pytest.raises(ValueError, match="policy gives the choices in state s the probabilities"):
+    with pytest.raises(ValueError, match="policy gives the actions in state s the probabilities"):
         expected_return(hall, gi.StateReward.zero(hall), np.full((3, 4), 0.5))
 
 

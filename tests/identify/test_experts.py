@@ -82,7 +82,7 @@ def test_experts_with_other_parameters_than_one_another():
 
 def test_experts_refused():
     world = world_of("random")
-    with pytest.raises(ValueError, match="same contexts; 'b' is in one of them only"):
+    with pytest.raises(ValueError, match="same contexts; 'b' is named by one of them only"):
         null_space({"a": world}, {"a": SOFT, "b": SOFT}, ACTION)
     with pytest.raises(ValueError, match="mapping from context to agent is empty"):
         null_space(world, {}, ACTION)

@@ -258,7 +258,7 @@ def test_refusals():
     with pytest.raises(ValueError, match=r"policy has shape \(2,\) and type int64; expected"):
         feasible_set(hall, [3, 3], rewards="departure")
     with pytest.raises(
-        ValueError, match=r"policy gives the choices in state s the probabilities \[0.5, 0.5, 0.5, 0.5\]"
+        ValueError, match=r"policy gives the actions in state s the probabilities \[0.5, 0.5, 0.5, 0.5\]"
     ):
         feasible_set(hall, np.full((3, 4), 0.5), rewards="departure")
     ending = gi.gridworld("s.a", terminal="a", discount=1.0)

@@ -293,7 +293,7 @@ def test_credible_sets(posterior, level, expected):
     [
         ({"key": -1}, "key is -1"),
         ({"agents": {}}, "no agents were given"),
-        ({"agents": {"prior": gi.agents.boltzmann(beta=1.0)}}, "rename it"),
+        ({"agents": {"prior": gi.agents.boltzmann(beta=1.0)}}, "rename the agent"),
         ({"agents": {"old": gi.agents.hyperbolic(k=1.0, beta=1.0, horizon=5)}}, "agent 'old': steps is 20"),
         ({"rewards": HALL_WANTS[:1]}, "1 candidate rewards were given"),
         ({"rewards": gi.goals(HALL, {"left": "a", "right": "b"})}, "ends the episode by itself"),
@@ -320,6 +320,6 @@ def test_priors_are_refused():
 def test_what_somebody_never_does():
     agents = KEEN | {"left only": gi.agents.uniform(default=[0.0, 0.0, 1.0, 0.0])}
     with pytest.raises(
-        ValueError, match=r"agent 'left only' never does what agent 'keen' did in data set .* lapse=0\.01"
+        ValueError, match=r"data set .* of agent 'keen' has probability 0 under agent 'left only' .* lapse=0\.01"
     ):
         gi.identify.misspecification_matrix(jax.random.key(0), HALL, agents, HALL_WANTS, data_sets=3)

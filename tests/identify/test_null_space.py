@@ -162,7 +162,7 @@ def test_saturation():
     goals = gi.LinearReward(np.eye(5)[:, :2], NORMAL, on="departure")
     assert null_space(world, SOFT, goals, free=("discount",)).dimension == 0
     assert kinds(null_space(world, SOFT, goals, free=("beta", "discount"))) == {"scale": 1}
-    assert "show all 3 parameters" in str(null_space(world, SOFT, goals, free=("discount",)))
+    assert "All 3 parameters" in str(null_space(world, SOFT, goals, free=("discount",)))
 
 
 @pytest.mark.parametrize("free", [(), ("beta",)])
@@ -263,7 +263,7 @@ def test_town_of_the_quickstart():
     joint = null_space(town, gi.agents.soft_optimal(beta=dist.LogNormal(1.0, 0.5)), DEPARTURE, free=("beta",))
     assert kinds(joint) == {"constant": 1, "scale": 1}
     assert str(joint).startswith(
-        "2 of 23 parameters (reward, beta) cannot be shown by any amount of behavior:\n  constant (1): "
+        "2 of 23 parameters (reward, beta) are not identified by any amount of behavior:\n  constant (1): "
     )
 
 

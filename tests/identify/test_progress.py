@@ -41,7 +41,7 @@ def test_an_audit_tells_what_it_does(fit, monkeypatch, quick, count):
     assert made == [(count, False)]
     assert sum(one for one in told if one == 1) == count
     if not quick:
-        assert "audit: what acting on this reward would cost" in told
+        assert "audit: expected regret" in told
 
 
 def test_one_bar_at_a_time():

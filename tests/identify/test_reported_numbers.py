@@ -51,7 +51,9 @@ def test_a_walk_that_is_compared_is_whole():
     for walk, step, what, at in ((0, 0, "actions", 0), (1, 1, "actions", 1), (0, 1, "states", 2), (1, 1, "states", 2)):
         broken = {name: np.array(rows) for name, rows in whole.items()}
         broken[what][walk, at] = -1
-        with pytest.raises(ValueError, match=f"walk {walk}, step {step}: the choice or what followed it is missing"):
+        with pytest.raises(
+            ValueError, match=f"trajectory {walk}, step {step}: the action or its next state is missing"
+        ):
             gi.identify.PreferenceQuery(HALL, gi.Trajectories.of(**broken, lengths=[2, 2]))
 
 
@@ -68,7 +70,7 @@ def test_every_width_is_reported():
     assert zero_reward([1.0]).log_bayes_factor == -2.0
     assert zero_reward([0.5, 1.0, 3.0]).log_bayes_factor == -2.0
     text = str(zero_reward([0.5, 1.0, 3.0]))
-    assert all(each in text for each in ("-1.50 at 0.5", "-2.00 at 1", "-4.00 at 3", "-2.00 ± 0.25"))
+    assert all(each in text for each in ("-1.50 nats at 0.5", "-2.00 nats at 1", "-4.00 nats at 3", "-2.00 ± 0.25"))
     alone = str(zero_reward([1.0]))
     assert " at 1" not in alone
-    assert all(each in alone for each in (f"{2.0 * np.log(10):+.1f} nats", "Larger than 4", "0.12", "0.01"))
+    assert all(each in alone for each in (f"{2.0 * np.log(10):+.1f} nats", "size above 4", "0.12", "0.01"))

@@ -52,12 +52,12 @@ def test_every_question_is_answered(whole, fit):
     for words in (
         "controllability deficit (1)",
         "Zero reward: log Bayes factor",
-        "No behavior in these worlds speaks against hard, keen.",
+        "These agents fit the behavior equally well with a reward of their own: hard, keen.",
         "indifferent: +0.00 nats, ",
-        "Acting on the posterior mean gives away",
+        "Expected regret of the policy that is optimal for the posterior mean",
         "hasty: ",
-        "Best next: ",
-        "of 2 blind directions open",
+        " next data set: ",
+        "of 2 null directions",
     ):
         assert words in text
     table = whole.to_frame().set_index("quantity")["value"]
@@ -112,7 +112,7 @@ def test_what_cannot_be_said_is_said():
     )
     fit = gi.infer(jax.random.key(1), RING, agent=agent, reward=PRIOR, data=walks, chains=2, warmup=100, draws=100)
     found = gi.audit(fit)
-    assert "Not said: which other planners act alike" in str(found)
+    assert "Not computed: comparison with other planners" in str(found)
     assert "has a horizon" in str(found)
     assert isinstance(found.answers.acting, pd.DataFrame)
     look = gi.inference.approximate(jax.random.key(1), RING, agent=SOFT, reward=PRIOR, data=walks)
@@ -123,7 +123,7 @@ def test_what_cannot_be_said_is_said():
             experiments={"more": gi.identify.Demonstrations(RING, SOFT)},
         )
     )
-    assert "Not said: whether nothing at all is wanted; these are draws of an approximation" in text
+    assert "Not computed: comparison with zero reward; these are draws of an approximation" in text
 
 
 def test_known_rewards_have_no_such_questions(walks):
@@ -149,8 +149,8 @@ def test_the_order_of_worlds_is_no_matter():
         fit = gi.infer(jax.random.key(1), given, agent=SOFT, reward=PRIOR, data=walks, chains=2, draws=200)
         found.append(gi.audit(fit, planners={"hasty": gi.agents.soft_optimal(beta=2.0, discount=0.1)}).answers)
     assert found[1].planners["gap"]["hasty"] == pytest.approx(found[0].planners["gap"]["hasty"], rel=1e-3)
-    assert set(found[1].design.table.index) == {"more in x", "more in y"}
-    assert found[1].pairs.startswith("Not said: which degenerate pairs act alike; these pairs are made for one world")
+    assert set(found[1].design.table.index) == {"4 more trajectories in x", "4 more trajectories in y"}
+    assert found[1].pairs.startswith("Not computed: degenerate pairs; degenerate pairs are defined for one world")
     assert found[0].planners["gap"]["hasty"] > 1e-6
 
 
@@ -163,7 +163,7 @@ def test_a_reward_that_nothing_shows():
     assert "Identified: 0 of 1 direction of reward" in str(found)
     assert found.answers.planners is None
     assert found.answers.design is None
-    assert "Best next" not in str(found)
+    assert "next data set" not in str(found)
 
 
 def test_an_undiscounted_world(tmp_path):
@@ -175,14 +175,14 @@ def test_an_undiscounted_world(tmp_path):
     fit = gi.infer(jax.random.key(1), line, agent=SOFT, reward=prior, data=walks, chains=2, draws=200)
     found = gi.audit(fit)
     text = str(found)
-    assert "Not said: whether nothing at all is wanted; " in text
+    assert "Not computed: comparison with zero reward; " in text
     assert "there is no worst policy here" in text
     assert isinstance(found.answers.planners, pd.DataFrame)
     assert gi.plot.audit_page(found, tmp_path / "audit.html").exists()
 
 
 def test_worlds_that_do_not_fit(fit):
-    with pytest.raises(ValueError, match="worlds: 'big' is no world for the reward of this fit"):
+    with pytest.raises(ValueError, match="worlds: 'big' does not fit the reward of this fit"):
         gi.audit(fit, worlds={"big": gi.from_arrays(specimens.ring(5), discount=0.9)})
     with pytest.raises(ValueError, match="worlds: 'here' is the name of a world of the data; give another name"):
         gi.audit(fit, worlds={"here": gi.from_arrays(specimens.ring(4), discount=0.5)})

@@ -46,5 +46,5 @@ def audit_of(name):
     acting = pd.DataFrame({"regret": 0.1, "value_at_risk": 0.2, "tail": 0.2, "chance": 0.5}, index=index)
     columns = {"nullity": 1, "information": 1.0, "information_error": 0.1}
     design = gi.identify.experiments.design.Design(pd.DataFrame(columns, index=index), 1, np.inf, np.inf)
-    answers = Answers("Not said.", planners, "Not said.", acting, design)
+    answers = Answers("Not computed.", planners, "Not computed.", acting, design)
     return dataclasses.replace(plain_audit(), fit=fit_of(name, ring(name)), answers=answers, unvisited=(name,))

@@ -1,1 +1,1 @@
-"""Who planned it, and who else could have: equivalence, posterior, misspecification, degenerate pairs."""
+"""Identifiability of planners: equivalence, posterior, misspecification, degenerate pairs."""

@@ -1,4 +1,4 @@
-"""The reward with which a planner comes closest to a policy, and the density that its prior gives the policy."""
+"""Search for the reward with which a planner is closest to a policy, and the induced prior density of the policy."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from goalinf.inference.model.mode import Remembered, climb
 from goalinf.inference.model.priors import Site, fill, find_sites, unflattened
 from goalinf.rewards import Reward
 
-_FLAT = 1e-6  # a change of log-policy along a null space that is none
-_ENOUGH = 1e-13  # nats per choice; no other start is tried
-_GRADIENT = 1e-9  # nats per choice and prior standard deviation, at which a search ends
-_SMALLEST = 1e-300  # of a probability, before its logarithm
+_FLAT = 1e-6  # largest change of log-policy along a null space that counts as none
+_ENOUGH = 1e-13  # nats per action; below, no further start is tried
+_GRADIENT = 1e-9  # nats per action and prior standard deviation, at which a search ends
+_SMALLEST = 1e-300  # lower bound of a probability before its logarithm
 
 
 @dataclasses.dataclass(frozen=True)
 class PolicyDensity:
-    """Of a policy, under a planner whose reward has a prior.
+    """Prior density of a policy under a planner whose reward has a prior.
 
     Parameters
     ----------
     dimension : int
-        Directions of reward that the planner shows.
+        Number of directions of the reward that the policy of the planner identifies.
     log_density : float
-        Nats, in the coordinates of the log-policy.
+        Log density in the coordinates of the log-policy, nats.
     plane : bool
-        Whether all rewards with this policy differ by the null space at one of them, which the density takes for given.
+        True where all rewards with this policy differ by directions of one null space, as the density assumes.
     """
 
     dimension: int
@@ -45,22 +45,22 @@ class PolicyDensity:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Search:
-    """Among the rewards of a prior, in its standard deviations from the mean, ``z``.
+    """Search among the rewards of a prior, in whitened coordinates ``z`` (prior standard deviations from the mean).
 
     Parameters
     ----------
     world : World or mapping from context to World
-        Where is acted.
+        World of the agent.
     prior : Reward
-        With distributions.
+        A reward with distributions.
     sites : sequence of Site
-        These.
+        The distributions.
     frame : Frame
-        Their mean and covariance.
+        Prior mean and covariance.
     target : float (C, S, A)
-        The policy to come close to.
+        The target policy.
     weights : float (C, S)
-        Share of the choices in each state.
+        Share of the decisions in each state.
     """
 
     world: Worlds
@@ -72,12 +72,12 @@ class Search:
 
     @classmethod
     def of(cls, world: Worlds, prior: Reward, target: Jacobian, weights: np.ndarray) -> Search:
-        """For the policy of a Jacobian.
+        """Build for the policy of a Jacobian.
 
         Raises
         ------
         ValueError
-            Where the reward holds no prior, or one without a finite variance.
+            If the reward holds no prior, or a prior without a finite variance.
         """
         sites = find_sites(soft_optimal(beta=1.0), prior, Setting.of(world, prior).world)
         if not sites:
@@ -88,34 +88,36 @@ class Search:
         size = sum(int(np.prod(one.shape(), dtype=int)) for one in priors)
         frame = Frame.of(priors, np.zeros((0, size)))
         if frame is None:
-            raise ValueError("the prior has no finite variance, in the units of which rewards are compared")
+            raise ValueError(
+                "the prior has no finite variance; expected one, as rewards are compared in prior standard deviations"
+            )
         return cls(world, prior, sites, frame, target.policy, weights)
 
     @property
     def size(self) -> int:
-        """Numbers of a reward, P."""
+        """Number of parameters of the reward, P."""
         return len(self.frame.mean)
 
     @property
     def normal(self) -> bool:
-        """Whether the prior is."""
+        """True where the prior is normal."""
         return gaussian([site.prior for site in self.sites])
 
     def divergence(self, policy: np.ndarray) -> float:
-        """Kullback–Leibler divergence of a policy from the target, nats per choice."""
+        """Compute the Kullback–Leibler divergence of a policy from the target, nats per action."""
         ratio = np.log(np.maximum(self.target, _SMALLEST)) - np.log(np.maximum(policy, _SMALLEST))
         return float((self.weights[..., None] * self.target * ratio).sum())
 
     def at(self, planner: Agent, z: np.ndarray) -> Jacobian:
-        """Policy and derivatives of a planner with one reward."""
+        """Compute the policy and its derivatives of a planner with one reward."""
         values = unflattened(self.sites, self.frame.mean + self.frame.root @ z)
         return log_policy_jacobian(self.world, planner, fill(planner, self.prior, values)[1])
 
     def closest(self, planner: Agent, starts: Sequence[np.ndarray]) -> tuple[float, np.ndarray]:
-        """The smallest divergence that was found, and where; infinite where none of the rewards can be planned for."""
+        """Return the smallest divergence over all starts, and its reward; infinite if planning fails everywhere."""
         best = np.inf, starts[0]
         for start in starts:
-            with np.errstate(all="ignore"):  # steps away from where a planner fails overflow
+            with np.errstate(all="ignore"):  # steps near rewards for which planning fails overflow
                 found = climb(Remembered(Divergence(self, planner, start)), gradient=_GRADIENT)
             if found.potential < best[0]:
                 best = max(found.potential, 0.0), found.flat
@@ -124,7 +126,7 @@ class Search:
         return best
 
     def density(self, planner: Agent, z: np.ndarray) -> PolicyDensity:
-        """Of the policy that the planner has with a reward."""
+        """Compute the prior density of the policy of the planner with a reward."""
         found = self.at(planner, z)
         matrix = found.matrix() @ self.frame.root
         null = kernel(matrix, found.tolerance * np.abs(self.frame.root).max())
@@ -138,14 +140,14 @@ class Search:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Divergence:
-    """Divergence of a planner's policy from the target, by its reward; infinite where the planner fails."""
+    """Divergence of the policy of a planner from the target, by its reward; infinite if planning fails."""
 
     search: Search
     planner: Agent
     start: np.ndarray
 
     def derivatives(self, flat: np.ndarray) -> tuple[float, np.ndarray, np.ndarray | None]:
-        """Divergence, gradient and Fisher information, to which the Hessian tends as the divergence vanishes."""
+        """Return divergence, gradient and Fisher information, the limit of the Hessian as the divergence vanishes."""
         search, root = self.search, self.search.frame.root
         try:
             found = search.at(self.planner, flat)

@@ -1,4 +1,4 @@
-"""Planners and rewards that explain a policy as well as the ones that are meant: Armstrong and Mindermann's pairs."""
+"""Degenerate pairs of planner and reward with the policy of a given pair (Armstrong and Mindermann 2018)."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from goalinf.worlds import World
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Pair:
-    """A planner and a reward that make a policy together.
+    """A planner and a reward with a policy.
 
     Parameters
     ----------
     name : str
-        Which one.
+        Name of the pair.
     agent : Agent
         The planner.
     reward : Reward
-        What it wants.
+        The reward.
     sentence : str
-        The same in words.
+        Explanation in words.
     """
 
     name: str
@@ -44,27 +44,27 @@ class Pair:
 
 
 def degenerate_pairs(world: World, agent: Agent, reward: Reward) -> tuple[Pair, ...]:
-    r"""Five pairs of planner and reward with the same behavior, which no data tell apart.
+    r"""Construct five pairs of planner and reward with the same policy, which no data from this world distinguish.
 
     ===============  ====================================================================================
-    meant            the agent and the reward, :math:`(p, R)`
-    opposite         who plans for the opposite of the opposite, :math:`(-p, -R)`
-    indifferent      who wants nothing and does it by habit, :math:`(p_\pi, 0)`
-    greedy           who likes each choice for itself, :math:`(p_g, R_\pi)` with :math:`R_\pi = \log \pi(a \mid s)`
-    greedy opposite  the opposite of that, :math:`(-p_g, -R_\pi)`
+    meant            the given agent and reward, :math:`(p, R)`
+    opposite         planner of the negated reward, with the reward negated, :math:`(-p, -R)`
+    indifferent      reward-independent policy, with zero reward, :math:`(p_\pi, 0)`
+    greedy           one-step lookahead, :math:`(p_g, R_\pi)` with :math:`R_\pi = \log \pi(a \mid s)`
+    greedy opposite  the greedy pair with both parts negated, :math:`(-p_g, -R_\pi)`
     ===============  ====================================================================================
 
-    Their likelihood is the same for all data from this world; so are their posterior odds those of the prior. What they
-    do in another world is not the same.
+    Their likelihoods are equal for all data from this world, so that their posterior odds equal their prior odds. Their
+    policies in another world differ.
 
     Parameters
     ----------
     world : World
-        Where they act.
+        World of the agent.
     agent : Agent
-        A known agent that acts by one stationary policy.
+        A known agent with one stationary policy.
     reward : Reward
-        A known reward: of states, choices or transitions, or linear, shaped or not.
+        A known reward: of states, actions or transitions, or linear, shaped or not.
 
     Returns
     -------
@@ -73,19 +73,20 @@ def degenerate_pairs(world: World, agent: Agent, reward: Reward) -> tuple[Pair, 
     Raises
     ------
     ValueError
-        Where the agent acts by no such policy, never makes some choice, or the reward has no opposite.
+        If the agent has no such policy, if it gives an available action probability 0, or if the reward cannot be
+        negated.
 
     References
     ----------
     Armstrong and Mindermann (2018), "Occam's razor is insufficient to infer the preferences of irrational agents",
-    lemma 6 and proposition 8; there the policy makes one choice in every state, and :math:`R_\pi` is 1 for it.
+    lemma 6 and proposition 8; there the policy is deterministic, and :math:`R_\pi` is 1 for its action.
 
     Examples
     --------
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> pairs = gi.identify.degenerate_pairs(hall, gi.agents.boltzmann(beta=2.0), wants)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> pairs = gi.identify.degenerate_pairs(hall, gi.agents.boltzmann(beta=2.0), reward)
     >>> [round(float(one.agent.policy(hall, one.reward).sel(state="s", action="right")), 4) for one in pairs]
     [0.6275, 0.6275, 0.6275, 0.6275, 0.6275]
     """
@@ -94,8 +95,8 @@ def degenerate_pairs(world: World, agent: Agent, reward: Reward) -> tuple[Pair, 
     check_reward("reward", reward)
     if not agent.one_policy or agent.horizon is not None:
         raise ValueError(
-            f"{agent.name} does not act by one stationary policy, and these pairs have one: ask about the agent "
-            "without hidden modes, history or horizon, such as gi.agents.boltzmann(beta=…)"
+            f"{agent.name} does not act by one stationary policy, and these pairs have one: give an agent without "
+            "hidden modes, memory or horizon, such as gi.agents.boltzmann(beta=…)"
         )
     opposite = negated(reward)
     logs = solve(agent, world, reward).log_probs
@@ -103,8 +104,8 @@ def degenerate_pairs(world: World, agent: Agent, reward: Reward) -> tuple[Pair, 
     if (never := np.argwhere(offered & ~np.isfinite(logs))).size:
         state, action = never[0]
         raise ValueError(
-            f"{agent.name} never makes choice {action} in state {world.states[state]!r}; expected an agent that makes "
-            "every choice now and then, such as one with a finite beta"
+            f"{agent.name} gives action {action} in state {world.states[state]!r} probability 0; expected positive "
+            "probabilities of all available actions, such as with a finite beta"
         )
     liking = ActionReward(np.where(offered, logs, 0.0))
     habit = np.where(offered, np.exp(logs), np.asarray(world.mdp.available, float))
@@ -113,53 +114,53 @@ def degenerate_pairs(world: World, agent: Agent, reward: Reward) -> tuple[Pair, 
     greedy = lookahead(depth=1, beta=1.0)
     against = greedy.with_planning(_against(greedy.planning))
     return (
-        Pair("meant", agent, reward, f"{agent.name}, with the reward"),
-        Pair("opposite", turned, opposite, f"{agent.name} that plans for the opposite, with the opposite reward"),
-        Pair("indifferent", indifferent, StateReward.zero(world), "wants nothing, and follows the policy by habit"),
-        Pair("greedy", greedy, liking, "looks one step ahead and likes every choice for itself"),
-        Pair("greedy opposite", against, negated(liking), "the opposite of the greedy planner and of what it likes"),
+        Pair("meant", agent, reward, f"{agent.name} with the given reward"),
+        Pair("opposite", turned, opposite, f"{agent.name} that plans for the negated reward, with the reward negated"),
+        Pair("indifferent", indifferent, StateReward.zero(world), "reward-independent policy, with zero reward"),
+        Pair("greedy", greedy, liking, "one-step lookahead, with the log-probability of each action as its reward"),
+        Pair("greedy opposite", against, negated(liking), "the greedy planner and its reward, both negated"),
     )
 
 
 def _against(planning: PlanningAgent) -> PlanningAgent:
-    """Agent that plans for the opposite of its reward."""
+    """Return the agent that plans for the negative of its reward."""
     return dataclasses.replace(planning, planner=Negated(planning.planner))
 
 
 def score_pairs(
     world: World, pairs: Sequence[Pair], data: Trajectories, *, precision: float | int = 0.01
 ) -> pd.DataFrame:
-    r"""Log-likelihood of every pair, how many nats it is behind the first, and how many bits it takes to say it.
+    r"""Compute log-likelihood and description length of pairs of planner and reward.
 
-    Simplicity does not help: the bits of a pair are those of the numbers that its agent holds and of its reward (in
-    canonical form, :func:`goalinf.identify.distance.starc`), rounded to a precision, each number n by Elias' code of
-    :math:`2 \lfloor \log_2 m \rfloor + 1` bits with m = 1 + 2|n| or 2|n|, by its sign; and one bit more for planning
-    the opposite. The names of planners are taken for equally long.
+    Description lengths do not single out one of the degenerate pairs. The bits of a pair are those of the parameters of
+    its agent and of its canonical reward (:func:`goalinf.identify.distance.starc`), rounded to a precision, each number
+    n by Elias' code of :math:`2 \lfloor \log_2 m \rfloor + 1` bits with m = 1 + 2|n| or 2|n|, by its sign; and one
+    additional bit for a planner of the negated reward. The names of planners count as equally long.
 
     Parameters
     ----------
     world : World
-        Where the data come from.
+        World of the data.
     pairs : sequence of Pair
-        From :func:`degenerate_pairs`, or your own.
+        Pairs from :func:`degenerate_pairs`, or others.
     data : Trajectories
-        What was done.
+        The trajectories.
     precision : float
-        Of the numbers, in their own units; above 0.
+        Rounding unit of the numbers, in their own units; above 0.
 
     Returns
     -------
     DataFrame
-        One row per pair: ``log_likelihood`` and ``difference`` (nats), ``bits``, ``meaning``.
+        One row per pair: ``log_likelihood`` and its ``difference`` from the first pair (nats), ``bits``, ``meaning``.
 
     References
     ----------
     Armstrong and Mindermann (2018), propositions 7 and 8; Elias (1975) for the code.
     """
     check_kind("world", world, World, "a World, such as gi.gridworld makes")
-    check_kind("pairs", pairs, Sequence, "pairs such as gi.identify.degenerate_pairs makes")
+    check_kind("pairs", pairs, Sequence, "a sequence of pairs, such as gi.identify.degenerate_pairs returns")
     for number, pair in enumerate(pairs):
-        check_kind(f"pair {number}", pair, Pair, "one such as gi.identify.degenerate_pairs makes")
+        check_kind(f"pair {number}", pair, Pair, "a pair, such as gi.identify.degenerate_pairs returns")
     check_kind("data", data, Trajectories, "trajectories; read a table with gi.read_trajectories")
     if not check_number("precision", precision, 0.0, np.inf, "a number above 0") > 0:
         raise ValueError(f"precision is {precision!r}; expected a number above 0")
@@ -174,7 +175,7 @@ def score_pairs(
 
 
 def _bits(world: World, pair: Pair, precision: float) -> int:
-    """Length of the description of a pair."""
+    """Return the description length of a pair, bits."""
     numbers = [np.ravel(value) for value in pair.agent.parameters.values() if value is not None]
     rounded = np.rint(np.concatenate([*numbers, canonical(world, pair.reward)]) / precision).astype(np.int64)
     positive = np.where(rounded > 0, 2 * rounded, 1 - 2 * rounded)

@@ -1,17 +1,17 @@
-r"""Which other planners could have done the same: what infinite behavior cannot say about who planned it.
+r"""Equivalence of planners: planners that infinite behavior does not distinguish.
 
-For every other planner the reward is sought with which it comes closest,
+For every other planner the search minimizes the divergence over its reward,
 
 .. math:: \mathrm{gap}_k = \min_r \sum_s d(s) \sum_a \pi(a \mid s) \log \frac{\pi(a \mid s)}{\pi_{k,r}(a \mid s)},
 
-in nats per choice. Where it is zero no behavior in these worlds speaks against the planner, and the Bayes factor of two
-such planners stays finite however much is observed: it tends to the ratio of the densities that the priors of their
-rewards induce on policies,
+in nats per action. If the gap is zero, no behavior in these worlds is evidence against the planner, and the Bayes
+factor of two such planners stays finite for any amount of data: it tends to the ratio of the densities that the priors
+of their rewards induce on policies,
 
 .. math:: \log p_k(\pi) = \log \mathcal N(q_k; 0, I) - \sum_i \log \sigma_i(J_k B_2),
 
 with :math:`q_k` the smallest reward (in prior standard deviations) under which planner k has this policy and
-:math:`\sigma_i` the singular values of the derivative of its log-policy at right angles to what it does not show.
+:math:`\sigma_i` the singular values of the derivative of its log-policy in the orthogonal complement of its null space.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from goalinf.inference.model.priors import fill
 from goalinf.rewards import Reward, base_of, check_reward
 from goalinf.worlds import label
 
-_ZERO = 1e-8  # nats per choice; a smaller gap is none: a search ends within so much of the best
+_ZERO = 1e-8  # nats per action; smaller gaps count as zero: the accuracy of a search
 
 
 def agent_equivalence(
@@ -50,46 +50,46 @@ def agent_equivalence(
     starts: int = 4,
     seed: int = 0,
 ) -> pd.DataFrame:
-    r"""Which other planners, each with a reward of its own, act like this one; and how many choices tell them apart.
+    r"""Compute how closely other planners, each with a reward of its own, reproduce the policy of an agent.
 
     Parameters
     ----------
     world : World or mapping from context to World
-        Where is acted. Several worlds share the reward, and test more.
+        World of the agent. Several worlds share the reward, and distinguish more planners.
     agent : Agent
-        Who acts: known, with one stationary policy.
+        A known agent with one stationary policy.
     reward : Reward
-        What they want: known.
+        The known reward of the agent.
     others : mapping from name to Agent
-        Who might have acted instead: known, with one stationary policy.
+        Other known agents with one stationary policy.
     prior : reward with a prior, optional
-        Among which rewards the others' are sought, and how probable they are beforehand. Default: rewards of the same
-        class as `reward`, with standard normal entries.
+        Class and prior of the rewards of the other planners. Default: rewards of the class of `reward`, with standard
+        normal entries.
     visits : float (S,) or mapping from context to float (S,), optional
-        How often choices are made in each state; only shares matter. Default: in the long run, episodes beginning anew
-        where they end, and all worlds alike.
+        Weights of the decisions in each state; only shares matter. Default: long-run frequencies, with a new episode
+        after each end, and equal weights of the worlds.
     nats : float
-        How much the data have to speak against a planner, for ``choices``.
+        Evidence against a planner that defines ``choices``.
     starts : int
-        The search begins from so many rewards: the middle of the prior, and draws from it.
+        Number of starts of the search: the prior mean, and draws from the prior.
     seed : int
-        Of these draws.
+        Seed of these draws.
 
     Returns
     -------
     DataFrame
-        One row per planner: ``gap``, nats per choice, the smallest that a local search found from several starts;
-        ``share``, the gap over that of someone who chooses evenly;
-        ``choices``, how many are needed for so many nats (infinite where the gap is zero); ``dimension``, how many
-        directions of the planner's reward show; ``log_bayes_factor``, of the planner over `agent` after infinite data,
-        nats, negative infinity where the gap is not zero, and missing where it is but the planners show different
-        numbers of directions, the rewards of one policy do not lie in a plane, or a prior is not normal; ``meaning``.
+        One row per planner: ``gap``, nats per action, the minimum of local searches from several starts; ``share``, the
+        gap relative to the gap of the uniform policy; ``choices``, number of actions with expected evidence ``nats``
+        (infinite for gap zero); ``dimension``, number of identified directions of the reward of the planner;
+        ``log_bayes_factor`` of the planner over `agent` after infinite data, nats: negative infinity for a positive
+        gap, and missing for gap zero if the two planners have different dimensions, if the rewards of one policy do not
+        form an affine space, or if a prior is not normal; ``meaning``.
 
     Raises
     ------
     ValueError
-        Where something is not known, a planner has no stationary policy, the reward ends the episode by itself, or the
-        prior has no finite variance.
+        If an agent or the reward holds a prior, if a planner has no stationary policy, if the reward ends the episode
+        by itself, or if the prior has no finite variance.
 
     References
     ----------
@@ -97,14 +97,14 @@ def agent_equivalence(
 
     Examples
     --------
-    In one world of state rewards, someone who maximizes is not told from someone who takes the soft maximum, and
-    someone who lapses now and then is, by thousands of choices:
+    In one world with state rewards, a planner with hard maximum is not distinguished from the planner with soft
+    maximum; a planner with lapses is distinguished by thousands of actions:
 
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s..a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
     >>> others = {"hard": gi.agents.boltzmann(beta=2.0), "lapsing": gi.agents.soft_optimal(beta=2.0, lapse=0.1)}
-    >>> table = gi.identify.agent_equivalence(hall, gi.agents.soft_optimal(beta=2.0), wants, others)
+    >>> table = gi.identify.agent_equivalence(hall, gi.agents.soft_optimal(beta=2.0), reward, others)
     >>> table["choices"].round(-3).to_dict()
     {'hard': inf, 'lapsing': 4000.0}
     """
@@ -126,7 +126,7 @@ def agent_equivalence(
     check_known(agent, reward)
     if prior is not None and type(base_of(prior)) is not type(base_of(reward)):
         kinds = (type(base_of(one)).__name__ for one in (prior, reward))
-        raise ValueError("prior is a {} and reward a {}; expected rewards of one kind".format(*kinds))
+        raise ValueError("prior is a {} and reward a {}; expected rewards of one class".format(*kinds))
     if prior is None:
         prior = fill(agent, reward, {f"reward.{name}": dist.Normal(0.0, 1.0) for name in base_of(reward).parameters})[1]
     target = log_policy_jacobian(world, agent, reward)
@@ -141,8 +141,8 @@ def agent_equivalence(
     gap, z = search.closest(agent, begin)
     if not np.isfinite(gap):
         raise ValueError(
-            f"{agent.name} could not be planned for with any of the rewards that were tried, draws from the prior: an "
-            "undiscounted world needs a prior under which steps cost enough, or use a discount below 1"
+            f"planning of {agent.name} failed for all tried rewards, draws from the prior: an undiscounted world "
+            "needs a prior with a sufficient cost per step; otherwise use a discount below 1"
         )
     own = search.density(agent, z)
     rows = []
@@ -152,7 +152,7 @@ def agent_equivalence(
             rows.append((np.nan, np.nan, 0, np.nan))
             continue
         if gap < _ZERO:
-            # Where planners are exchanged for rewards, that of one is a good place to look for that of the next.
+            # The reward of an equivalent planner is a good initial guess for the next planner.
             begin = [*begin[:starts], z]
         found = search.density(one, z)
         same = found.dimension == own.dimension and found.plane and own.plane and search.normal
@@ -166,7 +166,7 @@ def agent_equivalence(
 
 
 def _shares(world: Worlds, visits: Any, target: Jacobian) -> np.ndarray:
-    """Visits by context and state, adding up to one."""
+    """Return visits by context and state with sum one."""
     worlds = world if isinstance(world, Mapping) else {None: world}
     given = visits if isinstance(world, Mapping) else {None: visits}
     if not isinstance(given, Mapping) or set(given) != set(worlds):
@@ -184,15 +184,16 @@ def _shares(world: Worlds, visits: Any, target: Jacobian) -> np.ndarray:
         row[: one.n_states] = array
     shares = shares * target.rows.any(2)
     if not 0 < shares.sum() < np.inf:
-        raise ValueError("visits are zero wherever a choice is made; expected at least one state with a choice")
+        raise ValueError("visits are zero in all states with decisions; expected at least one positive number there")
     return shares / shares.sum()
 
 
 def _meaning(row: Any, name: str, nats: float) -> str:
     if np.isnan(row.gap):
-        return "it could not be planned for, with none of the rewards that were tried"
+        return "planning failed for all tried rewards"
     if np.isfinite(row.choices):
-        return f"about {row.choices:,.0f} choices speak against it by {nats:g} nats"
+        return f"about {row.choices:,.0f} actions give {nats:g} nats of evidence against it"
     if np.isfinite(row.log_bayes_factor):
-        return f"nothing here tells it from {name}; priors alone give it {row.log_bayes_factor:+.2f} nats"
-    return f"nothing here tells it from {name}"
+        factor = f"log Bayes factor {row.log_bayes_factor:+.2f} nats, from the priors alone"
+        return f"not distinguished from {name} in these worlds; {factor}"
+    return f"not distinguished from {name} in these worlds"

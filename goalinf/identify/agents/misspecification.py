@@ -1,4 +1,4 @@
-"""What it costs to assume the wrong planner: exact posteriors over rewards, whoever acted and whoever was assumed."""
+"""Cost of a wrong planner: exact posteriors over rewards for every pair of true and assumed agent."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from goalinf.precision import computing_in
 from goalinf.rewards import Reward, check_reward
 from goalinf.worlds import World, label
 
-PRIOR = "prior"  # the column of somebody who sees no data
-_ALIKE = 1e-9  # relative difference of probabilities that is rounding
+PRIOR = "prior"  # the column of an observer without data
+_ALIKE = 1e-9  # relative difference of probabilities that counts as rounding
 _MEASURES = {
     "log_score": ("log posterior probability of the truth", "nats"),
     "regret": ("normalized regret of acting on the posterior mean", "1"),
     "starc": ("STARC distance of the posterior mean from the truth", "1"),
-    "coverage": ("share of credible sets that hold the truth", "1"),
+    "coverage": ("share of credible sets that contain the truth", "1"),
 }
 
 
@@ -45,33 +45,32 @@ def misspecification_matrix(
     transfer: World | None = None,
     level: float = 0.9,
 ) -> xr.Dataset:
-    r"""What is learned of a reward when its owner plans in one way and is taken to plan in another.
+    r"""Evaluate the inference of a reward for every pair of true and assumed agent.
 
-    For every data set a reward :math:`R_c` is drawn from the candidates, each as likely as the others, and pursued by
-    the true agent. The posterior under the assumed agent is exact,
+    For every data set a reward :math:`R_c` is drawn uniformly from the candidates, and the true agent acts on it. The
+    posterior under the assumed agent is exact,
 
     .. math:: p(k \mid D) \propto \prod_{n,t} \pi_{\text{assumed}, R_k}(a_{nt} \mid s_{nt}),
 
-    and is judged by four measures. All assumed agents see the same data sets, and all true agents pursue the same
-    candidates, so that the numbers of a row are paired; those of a column share their candidates.
+    and is evaluated by four measures. All assumed agents have the same data sets, so that the numbers of a row are
+    paired; all true agents have the same sequence of candidates, so that the numbers of a column share it.
 
     Parameters
     ----------
     key : int or jax.random key
         A seed, or a source of randomness, which is consumed.
     world : World
-        Where they act.
+        World of the agents.
     agents : mapping from str to Agent
-        Who may act, and who may be assumed to; without priors.
+        Agents without priors; each is a true and an assumed agent.
     rewards : sequence or mapping of Reward
-        The candidates, at least two, known and all of one kind. They may not end the episode by themselves.
+        The candidates: at least two known rewards of one class that do not end the episode by themselves.
     trajectories, steps : int
-        Size of a data set: walks, and most decisions in each.
+        Size of a data set: number of trajectories, and largest number of decision steps in each.
     data_sets : int
-        How many data sets for every true agent, at least two.
+        Number of data sets for every true agent, at least two.
     transfer : World, optional
-        Where somebody acts on what was learned, with the same states and actions as the candidates need. Default: the
-        same world.
+        World to transfer to, with the states and actions of the candidates. Default: the world of the data.
     level : float
         Posterior probability of the credible set, in (0, 1).
 
@@ -79,33 +78,33 @@ def misspecification_matrix(
     -------
     Dataset
         Means over the data sets by ``true`` and ``assumed``, with their standard errors as ``…_error``. The last
-        column, ``assumed="prior"``, is that of somebody who sees no data.
+        column, ``assumed="prior"``, holds the measures of the prior without data.
 
         - ``log_score``: log posterior probability of the truth, :math:`\log p(c \mid D)`, in nats; 0 is best.
         - ``regret``: of acting on the posterior mean reward in ``transfer``, as :func:`goalinf.identify.distance.regret
-          <goalinf.identify.distance.regret>`, in [0, 1]. Returns are linear in the reward: nothing else that uses the
-          posterior only has a larger expected return under it.
+          <goalinf.identify.distance.regret>`, in [0, 1]. Returns are linear in the reward: no other policy that
+          depends on the posterior alone has a larger expected return under it.
         - ``starc``: distance of the posterior mean from the truth in ``world``, in [0, 1].
-        - ``coverage``: how often the truth is in the smallest set of candidates with a posterior probability of at
-          least ``level``, into which equally probable ones go together. At least ``level`` on average where the
-          assumed agent is the true one.
+        - ``coverage``: share of data sets with the truth in the smallest set of candidates with a posterior probability
+          of at least ``level``; equally probable candidates enter the set together. At least ``level`` on average if
+          the assumed agent is the true agent.
 
-        Every one of them by data set is in ``…_each (true, assumed, data_set)``, for paired comparisons; the
-        coordinate ``candidate (data_set)`` says which one was wanted.
+        The values by data set are in ``…_each (true, assumed, data_set)``, for paired comparisons; the coordinate
+        ``candidate (data_set)`` holds the true candidate.
 
     Raises
     ------
     ValueError
-        Where a choice is impossible for an assumed agent who wants what the true one does (give that agent a lapse), a
-        reward ends the episode by itself or is of another kind, the agents hold priors, or a number is no count.
+        If an action of the true agent is impossible for an assumed agent with the same reward (give the assumed agent a
+        lapse), if a reward ends the episode by itself or is of another class, if the agents hold priors, or if a number
+        is not a count.
     ConvergenceError, PrecisionError
-        Where a planner fails; the agent is named.
+        If a planner fails; the message names the agent.
 
     Notes
     -----
-    The log score is proper: in expectation nobody does better than who assumes the true agent. The other measures of
-    the truth may well be better on average under a wrong assumption that happens to err on the right side. A wrong
-    assumption can do worse than no data at all, which the column ``prior`` shows.
+    The log score is proper: its expectation is largest for the true agent. The other measures can be better on average
+    for a wrong agent. A wrong agent can be worse than no data at all; compare the column ``prior``.
 
     References
     ----------
@@ -117,9 +116,9 @@ def misspecification_matrix(
     >>> import jax, goalinf as gi
     >>> hall = gi.gridworld("a.s.b", discount=0.9)
     >>> agents = {"keen": gi.agents.boltzmann(beta=3.0), "contrary": gi.agents.anti_rational(beta=3.0, negated=True)}
-    >>> wants = [gi.StateReward.at(hall, {mark: 1.0}, default=0.0, on="departure") for mark in "ab"]
+    >>> rewards = [gi.StateReward.at(hall, {mark: 1.0}, default=0.0, on="departure") for mark in "ab"]
     >>> size = {"trajectories": 5, "steps": 5, "data_sets": 10}
-    >>> found = gi.identify.misspecification_matrix(jax.random.key(0), hall, agents, wants, **size)
+    >>> found = gi.identify.misspecification_matrix(jax.random.key(0), hall, agents, rewards, **size)
     >>> found.regret.sel(true="keen").round(2).to_series().to_dict()
     {'keen': 0.0, 'contrary': 1.0, 'prior': 0.5}
     """
@@ -132,62 +131,62 @@ def misspecification_matrix(
     here = Place.of(world, candidates)
     there = here if transfer is None else Place.of(transfer, candidates)
     extremes = [there.returns(there.greedy(sign * there.units), there.units) for sign in (1.0, -1.0)]
-    wanted = np.asarray(jax.random.randint(jax.random.fold_in(key, 0), (data_sets,), 0, len(candidates)))
+    truth = np.asarray(jax.random.randint(jax.random.fold_in(key, 0), (data_sets,), 0, len(candidates)))
 
     def judged(log_posterior: np.ndarray) -> np.ndarray:
-        """The measures of a posterior by data set, ``(measure, data set)``."""
+        """Compute the measures of a posterior by data set, ``(measure, data set)``."""
         posterior = np.exp(log_posterior)
-        found = there.returns(there.greedy(there.directions(posterior)), there.units[wanted])
-        losses = share_of_range(extremes[0][wanted], found, extremes[1][wanted])
-        distances = np.linalg.norm(here.directions(posterior) - here.units[wanted], axis=1) / 2
-        log_score = log_posterior[np.arange(data_sets), wanted]
-        return np.stack([log_score, losses, np.minimum(distances, 1.0), _covered(posterior, wanted, level)])
+        found = there.returns(there.greedy(there.directions(posterior)), there.units[truth])
+        losses = share_of_range(extremes[0][truth], found, extremes[1][truth])
+        distances = np.linalg.norm(here.directions(posterior) - here.units[truth], axis=1) / 2
+        log_score = log_posterior[np.arange(data_sets), truth]
+        return np.stack([log_score, losses, np.minimum(distances, 1.0), _covered(posterior, truth, level)])
 
     with computing_in("float64"), Progress("agents, assumed and true", len(agents) ** 2, divergences=False) as bar:
-        walks = {}
+        data_of = {}
         for row, (name, agent) in enumerate(agents.items(), start=1):
-            # A key of its own: another agent at the end changes nothing for those before it.
-            one, wants = jax.random.fold_in(key, row), {d: candidates[k] for d, k in enumerate(wanted.tolist())}
+            # One key per agent: a further agent at the end does not change the data of the agents before it.
+            one, pursued = jax.random.fold_in(key, row), {d: candidates[k] for d, k in enumerate(truth.tolist())}
             with _about(name):
-                walks[name] = simulate(
-                    one, world, agent, wants, trajectories=trajectories, steps=steps, precision="float64"
+                data_of[name] = simulate(
+                    one, world, agent, pursued, trajectories=trajectories, steps=steps, precision="float64"
                 )
         table = np.empty((len(_MEASURES), len(agents), len(agents) + 1, data_sets))
         table[:, :, -1] = judged(np.full((data_sets, len(candidates)), -np.log(len(candidates))))[:, None]
         for column, (name, agent) in enumerate(agents.items()):
             with _about(name):
                 policies = policies_of(world, agent, candidates)
-            for row, (true, data) in enumerate(walks.items()):
+            for row, (true, data) in enumerate(data_of.items()):
                 logs = log_likelihood(policies, data, data_sets)
-                _check_possible(logs, wanted, name, true, names)
+                _check_possible(logs, truth, name, true, names)
                 table[:, row, column] = judged(logs - logsumexp(logs, axis=1, keepdims=True))
                 bar.advance(1)
-    found = _labeled(table, list(agents), names, wanted)
+    found = _labeled(table, list(agents), names, truth)
     return found.assign_attrs(trajectories=trajectories, steps=steps, level=float(level))
 
 
-def _covered(posterior: np.ndarray, wanted: np.ndarray, level: float) -> np.ndarray:
-    """Whether the truth is in the credible set: all that are more probable do not yet make up the level."""
-    own = posterior[np.arange(len(wanted)), wanted][:, None]
+def _covered(posterior: np.ndarray, truth: np.ndarray, level: float) -> np.ndarray:
+    """Compute 1.0 where the truth is in the credible set: more probable candidates sum to less than the level."""
+    own = posterior[np.arange(len(truth)), truth][:, None]
     before = np.where(posterior > own * (1.0 + _ALIKE), posterior, 0.0).sum(axis=1)
     return (before < level * (1.0 - _ALIKE)).astype(float)
 
 
-def _check_possible(logs: np.ndarray, wanted: np.ndarray, assumed: str, true: str, names: Sequence[Any]) -> None:
-    """Refuse data that the assumed agent never makes if it wants the same."""
-    own = logs[np.arange(len(wanted)), wanted]
+def _check_possible(logs: np.ndarray, truth: np.ndarray, assumed: str, true: str, names: Sequence[Any]) -> None:
+    """Raise an error for data that are impossible for the assumed agent with the same reward."""
+    own = logs[np.arange(len(truth)), truth]
     impossible = np.flatnonzero(np.isneginf(own))
     if len(impossible):
         number = int(impossible[0])
         raise ValueError(
-            f"agent {assumed!r} never does what agent {true!r} did in data set {number}, if it wants candidate "
-            f"{label(names[wanted[number]])} as that one does ({len(impossible)} of {len(own)} data sets): give "
-            f"{assumed!r} a lapse, such as lapse=0.01"
+            f"data set {number} of agent {true!r} has probability 0 under agent {assumed!r} with the same reward, "
+            f"candidate {label(names[truth[number]])} ({len(impossible)} of {len(own)} data sets): give {assumed!r} a "
+            "lapse, such as lapse=0.01"
         )
 
 
-def _labeled(table: np.ndarray, agents: list[str], names: Sequence[Any], wanted: np.ndarray) -> xr.Dataset:
-    """Means, standard errors and all of the numbers, ``(measure, true, assumed, data set)``, by name."""
+def _labeled(table: np.ndarray, agents: list[str], names: Sequence[Any], truth: np.ndarray) -> xr.Dataset:
+    """Return means, standard errors and all values, ``(measure, true, assumed, data set)``, by name."""
     count = table.shape[-1]
     found: dict[str, Any] = {}
     for (name, (words, units)), each in zip(_MEASURES.items(), table, strict=True):
@@ -195,7 +194,7 @@ def _labeled(table: np.ndarray, agents: list[str], names: Sequence[Any], wanted:
         found[name] = (("true", "assumed"), each.mean(axis=-1), attrs)
         found[f"{name}_error"] = (("true", "assumed"), error, {"long_name": f"standard error of {name}"})
         found[f"{name}_each"] = (("true", "assumed", "data_set"), each, attrs)
-    candidates = [names[k] if all(isinstance(n, int) for n in names) else label(names[k]) for k in wanted.tolist()]
+    candidates = [names[k] if all(isinstance(n, int) for n in names) else label(names[k]) for k in truth.tolist()]
     coords = {
         "true": agents,
         "assumed": [*agents, PRIOR],
@@ -206,7 +205,7 @@ def _labeled(table: np.ndarray, agents: list[str], names: Sequence[Any], wanted:
 
 
 def _checked(key: Any, world: Any, agents: Any, rewards: Any) -> tuple[list[Any], list[Reward]]:
-    """Names of the candidates, and the candidates; or an error in words."""
+    """Return names of the candidates, and the candidates; raise an error for wrong arguments."""
     check_kind("world", world, World, "a World, such as gi.gridworld makes")
     check_kind(
         "agents", agents, Mapping, "a mapping from name to agent, such as {'keen': gi.agents.boltzmann(beta=3.0)}"
@@ -214,14 +213,16 @@ def _checked(key: Any, world: Any, agents: Any, rewards: Any) -> tuple[list[Any]
     if not agents:
         raise ValueError("no agents were given; expected a mapping from name to agent")
     for name, agent in agents.items():
-        check_kind(f"the name {name!r} of an agent", name, str, "a word")
+        check_kind(f"the name {name!r} of an agent", name, str, "a string")
         check_kind(f"agent {name!r}", agent, Agent, "an agent, such as gi.agents.boltzmann(beta=3.0)")
         if name == PRIOR:
-            raise ValueError("an agent is called 'prior', as the column of those who see no data is: rename it")
+            raise ValueError(
+                "an agent has the name 'prior', which is reserved for the column without data: rename the agent"
+            )
     check_kind("rewards", rewards, (Mapping, Sequence), "a sequence or a mapping of rewards")
     named = dict(rewards if isinstance(rewards, Mapping) else enumerate(rewards))
     if len(named) < 2:
-        raise ValueError(f"{len(named)} candidate rewards were given; expected two at least")
+        raise ValueError(f"{len(named)} candidate rewards were given; expected at least two")
     for name, reward in named.items():
         check_reward(f"reward {name!r}", reward)
     return list(named), list(named.values())
@@ -229,7 +230,7 @@ def _checked(key: Any, world: Any, agents: Any, rewards: Any) -> tuple[list[Any]
 
 @contextlib.contextmanager
 def _about(name: str) -> Iterator[None]:
-    """Say which agent an error is about."""
+    """Add the name of the agent to an error."""
     try:
         yield
     except (ValueError, ConvergenceError, PrecisionError) as error:

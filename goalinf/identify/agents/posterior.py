@@ -1,4 +1,4 @@
-"""Which planner, and which reward with it: the posterior over pairs of both, from the evidence of each planner."""
+"""Posterior over pairs of planner and reward, from the marginal likelihood of each planner."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from goalinf.inference.results.fit import Fit
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class PlannerPosterior:
-    """A posterior over planners, each with its own posterior of the reward.
+    """Posterior over planners, each with its own posterior of the reward.
 
     Parameters
     ----------
@@ -29,26 +29,26 @@ class PlannerPosterior:
         One row per planner, most probable first: ``log_evidence`` and its Monte Carlo ``error`` (nats),
         ``log_bayes_factor`` over the most probable by evidence alone, ``prior`` and ``probability``, ``converged``.
     fits : dict of Fit
-        What was inferred under each.
+        The fit under each planner.
     """
 
     table: pd.DataFrame
     fits: dict[str, Fit]
 
     def draws(self, n: int = 100, *, seed: int = 0) -> list[tuple[str, Any]]:
-        """Pairs of planner and reward from the posterior over both.
+        """Draw pairs of planner and reward from the joint posterior.
 
         Parameters
         ----------
         n : int
-            How many.
+            Number of draws.
         seed : int
-            Of the draws.
+            Seed of the draws.
 
         Raises
         ------
         ValueError
-            Where a fit has fewer than n draws, or knows its reward.
+            If a fit has fewer than n draws, or if its reward is known.
         """
         check_count("n", n)
         check_count("seed", seed, 0)
@@ -79,25 +79,25 @@ def agent_posterior(
     weights: Mapping[str, float | int] | None = None,
     **options: Any,
 ) -> PlannerPosterior:
-    r"""Posterior over planners, the reward unknown under each.
+    r"""Compute the posterior over planners, with an unknown reward under each.
 
     .. math:: p(k \mid D) \propto p(k) \int p(D \mid k, \theta_k, r)\,p(\theta_k)\,p(r)\,d\theta_k\,dr
 
-    What it converges to is not the true planner: :func:`agent_equivalence` says which ones no amount of data tells
-    apart, and what the priors of the rewards then decide.
+    With more data the posterior need not converge to the true planner: :func:`agent_equivalence` gives the planners
+    that no amount of data distinguishes, and the effect of the priors of their rewards.
 
     Parameters
     ----------
     key : int or jax.random key
         A seed, or a source of randomness, which is consumed.
     world, reward, data
-        As for :func:`~goalinf.infer`; the same for all.
+        As for :func:`~goalinf.infer`; common to all planners.
     agents : mapping from name to Agent
-        The planners, with priors where they are not known.
+        The planners; unknown parameters have priors.
     weights : mapping from name to float, optional
-        Prior weights, such as :math:`2^{-\text{bits}}`; default: all alike.
+        Prior weights, such as :math:`2^{-\text{bits}}`; default: equal weights.
     **options
-        For :func:`~goalinf.infer`: ``draws``, ``chains``, ``method``, …
+        Options of :func:`~goalinf.infer`: ``draws``, ``chains``, ``method``, …
 
     Returns
     -------
@@ -106,7 +106,7 @@ def agent_posterior(
     Raises
     ------
     ValueError
-        As :func:`~goalinf.infer` and :func:`~goalinf.inference.marginal_likelihood`; or where weights are missing,
+        As :func:`~goalinf.infer` and :func:`~goalinf.inference.marginal_likelihood`; or if weights are missing,
         negative or all zero.
 
     Examples
@@ -114,11 +114,11 @@ def agent_posterior(
     >>> import jax, goalinf as gi
     >>> import numpyro.distributions as dist
     >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=5.0), wants, trajectories=5, steps=10)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> data = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=5.0), reward, trajectories=5, steps=10)
     >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
     >>> agents = {"decided": gi.agents.soft_optimal(beta=5.0), "undecided": gi.agents.soft_optimal(beta=0.1)}
-    >>> gi.identify.agent_posterior(jax.random.key(1), hall, agents, prior, walks, draws=100).table.index[0]
+    >>> gi.identify.agent_posterior(jax.random.key(1), hall, agents, prior, data, draws=100).table.index[0]
     'decided'
     """
     if not isinstance(agents, Mapping) or not agents:

@@ -1,4 +1,4 @@
-"""How often choices are made in each state, in the long run."""
+"""Long-run frequencies of states with decisions."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from goalinf.behavior.conditions import Worlds
 from goalinf.identify.local.jacobian import Jacobian
 from goalinf.worlds import World
 
-_GOES_ON = 1.0 - 1e-9  # a walk is taken up again from the start once in so many steps: the long run, made unique
+_GOES_ON = 1.0 - 1e-9  # probability to continue; rare restarts make the stationary distribution unique
 
 
 def long_run(world: Worlds, behavior: Jacobian) -> np.ndarray:
-    """Shares of the choices by context and state ``(C, S)``, where episodes begin anew when they end; all worlds alike.
+    """Compute long-run shares of decisions by context and state ``(C, S)``, with equal weights of the worlds.
+
+    An episode that ends is followed by a new one.
 
     Parameters
     ----------
     world : World or mapping from context to World
-        Transitions and starts.
+        Transitions and initial states.
     behavior : Jacobian
-        The policies, and where choices are made.
+        The policies, and the states with decisions.
     """
     worlds = tuple(world.values()) if not isinstance(world, World) else (world,)
     shares = np.zeros(behavior.rows.shape[:2])

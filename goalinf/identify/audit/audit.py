@@ -1,4 +1,4 @@
-"""The audit of a posterior: what the data said, what they could not say, and what is the prior and nothing else."""
+"""The audit of a posterior: identified directions, unidentified directions, and contraction relative to the prior."""
 
 from __future__ import annotations
 
@@ -34,37 +34,37 @@ def audit(
     quick: bool = False,
     progress: bool | None = None,
 ) -> Audit:
-    r"""Say what a posterior owes to the data and what it owes to the prior.
+    r"""Separate the information of the data from the information of the prior in a posterior.
 
-    The Jacobian of the log-policy is taken at one posterior draw (the last): its null space is what no data could
-    say. The posterior is compared with the prior inside it, where a Gaussian prior must come back unchanged, and at
-    right angles to it, where the generalized eigenvalues :math:`\mu_j` of posterior against prior variance tell how
-    much was learned: :math:`d_{\mathrm{eff}} = \sum_j (1 - \mu_j)` directions' worth.
+    The Jacobian of the log-policy is evaluated at one posterior draw (the last). Its null space holds the directions
+    that no data identify. The posterior is compared with the prior in the null space, where a Gaussian prior must be
+    unchanged, and in the orthogonal complement, where the generalized eigenvalues :math:`\mu_j` of posterior against
+    prior covariance give the effective identified dimension :math:`d_{\mathrm{eff}} = \sum_j (1 - \mu_j)`.
 
-    Then five questions are asked, each of a function of its own: do the data refuse that nothing is wanted
-    (:func:`~goalinf.identify.zero_reward`)? Which other planners would act alike
-    (:func:`~goalinf.identify.agent_equivalence`)? Which degenerate pairs explain the data as well, and how long is
-    their description (:func:`~goalinf.identify.score_pairs`)? What would acting on this reward cost
-    (:func:`~goalinf.identify.expected_regret`)? Which further data would help most
-    (:func:`~goalinf.identify.design_experiment`)? Where one of them cannot be answered, the audit says why.
+    Five further analyses follow, each by a function of its own: the Bayes factor of zero reward
+    (:func:`~goalinf.identify.zero_reward`); other planners that fit the behavior
+    (:func:`~goalinf.identify.agent_equivalence`); degenerate pairs of planner and reward, with their likelihood and
+    description length (:func:`~goalinf.identify.score_pairs`); the expected regret of acting on the posterior mean
+    (:func:`~goalinf.identify.expected_regret`); the most informative further data
+    (:func:`~goalinf.identify.design_experiment`). If one of them cannot be computed, the audit gives the reason.
 
     Parameters
     ----------
     fit : Fit
-        From :func:`~goalinf.infer` with a world, an agent and a reward.
+        Result of :func:`~goalinf.infer` with a world, an agent and a reward.
     worlds : World or mapping from name to World, optional
-        Where else somebody may act on the reward: with as many states and actions.
+        Further worlds for the expected regret, with as many states and actions.
     planners : mapping from name to Agent, optional
-        Who might have acted instead. Default: with soft and hard maximum, with half the discount, looking three steps
-        ahead, and choosing the worst; all else as the agent that was fitted, at its posterior mean. An empty mapping
-        leaves the question out.
+        Other planners to compare. Default: soft maximum, hard maximum, half the discount, lookahead of three steps, and
+        the opposite choice rule; all other parts as in the fitted agent, at its posterior mean. An empty mapping omits
+        this analysis.
     experiments : mapping from name to Demonstrations or PreferenceQuery, optional
-        What could be observed next. Default: as many walks again; as many from the place that was seen least; as many
-        of somebody like this with half the discount. An empty mapping leaves the question out.
+        Further data to compare. Default: as many trajectories as in the data from the same starts, from the state with
+        the fewest observations, and of the same agent with half the discount. An empty mapping omits this analysis.
     quick : bool
-        Leave the five questions out, which take some ten to sixty seconds, and longer in large worlds.
+        Omit the five further analyses, which take ten to sixty seconds, and longer in large worlds.
     progress : bool, optional
-        Show a progress bar; default: where the error stream is a terminal.
+        Show a progress bar; default: if the error stream is a terminal.
 
     Returns
     -------
@@ -73,12 +73,11 @@ def audit(
     Raises
     ------
     ValueError
-        Where the model is a user's own, so that world, agent and reward are not known; or the agent is one of
-        several.
+        If the model is a user's own, so that world, agent and reward are not known, or if the agent is a mixture.
 
     References
     ----------
-    Contraction: Betancourt (2018), "Calibrating model-based inferences and decisions", there by parameter. Null
+    Contraction: Betancourt (2018), "Calibrating model-based inferences and decisions", by parameter. Null
     spaces: Cao, Cohen and Szpruch (2021), theorem 1.
 
     Examples
@@ -86,10 +85,10 @@ def audit(
     >>> import jax, goalinf as gi
     >>> import numpyro.distributions as dist
     >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), wants, trajectories=5, steps=10)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> data = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), reward, trajectories=5, steps=10)
     >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
-    >>> fit = gi.infer(1, hall, agent=gi.agents.soft_optimal(beta=2.0), reward=prior, data=walks, draws=100)
+    >>> fit = gi.infer(1, hall, agent=gi.agents.soft_optimal(beta=2.0), reward=prior, data=data, draws=100)
     >>> gi.audit(fit, quick=True).nullity
     1
     """
@@ -111,7 +110,7 @@ def _audited(
     quick: bool,
     bar: Progress,
 ) -> Audit:
-    """The audit of a fit whose directions are known."""
+    """Audit a fit whose null directions are known."""
     setting, jacobian, joint = found.setting, found.jacobian, found.joint
     visited, n_choices = _visits(fit.data, jacobian)
     seen = np.asarray(visited.any(1)) if visited.ndim == 3 else visited
@@ -144,7 +143,7 @@ def _audited(
 
 
 def _check_asked(fit: Any, worlds: Any, planners: Any, experiments: Any) -> None:
-    """Refuse what cannot be compared before anything is computed."""
+    """Raise an error for arguments that cannot be compared, before any computation."""
     kinds: dict[str, tuple[Any, type | tuple[type, ...], str]] = {
         "worlds": (worlds, World, "a World, such as gi.gridworld makes"),
         "planners": (planners, Agent, "an agent, such as gi.agents.boltzmann(beta=1.0)"),
@@ -169,11 +168,11 @@ def _check_asked(fit: Any, worlds: Any, planners: Any, experiments: Any) -> None
             try:
                 check_shapes(fit.mean_reward(), world)
             except ValueError as error:
-                raise ValueError(f"worlds: {name!r} is no world for the reward of this fit: {error}") from error
+                raise ValueError(f"worlds: {name!r} does not fit the reward of this fit: {error}") from error
 
 
 def _against_prior(found: Directions) -> tuple[Contraction | None, Ridge | None]:
-    """Posterior draws of the reward, and of beta with it, against their priors."""
+    """Compare posterior draws of the reward and of beta with their priors."""
     if not found.n_rewards:
         return None, None
     rewards, priors = found.rewards(), found.priors()
@@ -185,7 +184,7 @@ def _against_prior(found: Directions) -> tuple[Contraction | None, Ridge | None]
 
 
 def _visits(data: Any, jacobian: Jacobian) -> tuple[np.ndarray, int]:
-    """Where choices were scored, bool ``(C, S)`` or, with a finite horizon, ``(C, T, S)``; and how many."""
+    """Return states with scored actions, bool ``(C, S)`` or ``(C, T, S)`` with a finite horizon, and their number."""
     steps = data.actions.shape[1]
     n_contexts, n_states, _ = jacobian.rows.shape
     live = np.asarray(jacobian.rows.any(2))
@@ -204,7 +203,7 @@ def _visits(data: Any, jacobian: Jacobian) -> tuple[np.ndarray, int]:
 
 
 def _place(setting: Setting, context: int, state: int) -> str:
-    """Name of a state, with its context where there are several policies."""
+    """Return the name of a state, with its context if there are several policies."""
     world = setting.worlds[min(context, len(setting.worlds) - 1)]
     several = len(setting.worlds) > 1 or len(setting.rewards) > 1
     return label(world.states[state]) + (f" (context {label(setting.contexts[context])})" if several else "")

@@ -1,10 +1,11 @@
-r"""How much narrower than the prior a posterior is: in the directions that behavior can show, and in the others.
+r"""Contraction of a posterior relative to its prior, in identified and in unidentified directions.
 
 Draws are whitened by the prior, :math:`z = L^{-1}(\theta - m)` with :math:`LL^\top` the prior covariance, so that the
-prior has variance one in every direction. The null space is carried along, :math:`L^{-1}\mathcal N`. With a Gaussian
-prior the part of :math:`z` inside it is independent of the data: its posterior is its prior, exactly. What lies at
-right angles to it is what behavior can show; the eigenvalues of its covariance are the generalized eigenvalues
-:math:`\mu_j` of posterior against prior, and :math:`\sum_j (1 - \mu_j)` is the effective identified dimension.
+prior has variance one in every direction. The null space is transformed likewise, :math:`L^{-1}\mathcal N`. With a
+Gaussian prior the component of :math:`z` in the null space is independent of the data: its posterior equals its prior
+exactly. The orthogonal complement holds the identified directions; the eigenvalues of the posterior covariance there
+are the generalized eigenvalues :math:`\mu_j` of posterior against prior covariance, and :math:`\sum_j (1 - \mu_j)` is
+the effective identified dimension.
 """
 
 from __future__ import annotations
@@ -19,30 +20,31 @@ from scipy.stats import norm
 
 from goalinf.identify.local.whitening import Frame, gaussian
 
-_FALSE_ALARM = 0.01  # probability of calling a posterior that equals its prior different, over all directions
-_FEW = 100.0  # effective draws below which nothing is called equal
+_FALSE_ALARM = 0.01  # probability of a false difference for a posterior that equals its prior, over all directions
+_FEW = 100.0  # effective draws below which no comparison is made
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Contraction:
-    """Posterior against prior, by direction.
+    """Posterior variance relative to the prior variance, by direction.
 
     Parameters
     ----------
     identified : float (n2,)
-        Generalized eigenvalues of posterior against prior variance in the directions that behavior can show,
-        smallest first: 0 where the data say everything, 1 where they say nothing.
+        Generalized eigenvalues of posterior against prior covariance in the identified directions, smallest first: 0
+        where the data determine the direction, 1 where they carry no information about it.
     unidentified : float (n1,)
-        Posterior over prior variance along each direction that behavior cannot show.
+        Ratio of posterior to prior variance along each unidentified direction.
     error : float (n1,)
         Monte Carlo standard errors of these ratios.
     shift, shift_error : float (n1,)
-        Posterior mean minus prior mean along the same directions, in prior standard deviations, and its standard error.
+        Posterior mean minus prior mean along the unidentified directions, in prior standard deviations, and its
+        standard error.
     effective_draws : float
-        Smallest effective sample size along them.
+        Smallest effective sample size along the unidentified directions.
     gaussian : bool
-        Whether the prior is Gaussian. Otherwise the prior itself may tie directions together, and data can narrow
-        through the prior what behavior cannot show.
+        True where the prior is Gaussian. Under another prior the directions may be dependent, and the data can narrow
+        unidentified directions through the prior.
     """
 
     identified: np.ndarray
@@ -60,7 +62,7 @@ class Contraction:
 
     @property
     def equals_prior(self) -> bool | None:
-        """Whether the unidentified part is the prior within Monte Carlo error; None where draws are too few to say."""
+        """True where the unidentified part equals the prior within Monte Carlo error; None with too few draws."""
         if not len(self.unidentified):
             return True
         if not self.effective_draws >= _FEW:
@@ -71,21 +73,21 @@ class Contraction:
 
 
 def contraction(draws: np.ndarray, priors: Sequence[Any], null: np.ndarray) -> Contraction | None:
-    """Compare draws with their prior along a null space and at right angles to it.
+    """Compare draws with their prior along a null space and along its orthogonal complement.
 
     Parameters
     ----------
     draws : float (chain, draw, P)
         Posterior draws.
     priors : sequence of Distribution
-        Priors of the parts of the P numbers, in their order, independent of one another.
+        Independent priors of the parameters of the reward, in the order of the P numbers.
     null : float (n1, P)
-        What behavior cannot show.
+        Null directions.
 
     Returns
     -------
     Contraction or None
-        None where a prior has no finite variance.
+        None if a prior has no finite variance.
     """
     if (frame := Frame.of(priors, null)) is None:
         return None

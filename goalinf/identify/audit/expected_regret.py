@@ -1,4 +1,4 @@
-"""What it would cost to act on an inferred reward, here and elsewhere."""
+"""Expected regret of acting on an inferred reward, in the worlds of the data and in other worlds."""
 
 from __future__ import annotations
 
@@ -20,45 +20,46 @@ from goalinf.worlds import World, label
 def expected_regret(
     fit: Fit, worlds: World | Mapping[str, World] | None = None, *, draws: int = 200, level: float = 0.95
 ) -> pd.DataFrame:
-    r"""Regret of acting on the posterior mean of the reward, over what the reward may be.
+    r"""Compute the expected regret of the policy that is optimal for the posterior mean of the reward.
 
     .. math:: \frac{\max_\pi J_R(\pi) - J_R(\pi_{\bar R})}{\max_\pi J_R(\pi) - \min_\pi J_R(\pi)},
         \qquad \bar R = E[R \mid D],\quad R \sim p(R \mid D)
 
-    As returns are linear in the reward, nothing else that knows the posterior only does better in expectation.
+    Returns are linear in the reward: no other policy that depends on the posterior alone has a larger expected return.
 
     Parameters
     ----------
     fit : Fit
         From :func:`~goalinf.infer` with a prior of the reward.
     worlds : World or mapping from name to World, optional
-        Where somebody would act; default: where the data come from.
+        Worlds in which the policy acts; default: the worlds of the data.
     draws : int
-        How many draws of the reward.
+        Number of posterior draws of the reward.
     level : float
-        Of the value at risk.
+        Level of the value at risk, in (0, 1).
 
     Returns
     -------
     DataFrame
-        One row per world, in shares of the range of returns from its starts: ``regret``, the mean; ``value_at_risk``
-        and ``tail``, its quantile and the mean beyond it; ``chance``, the mean regret of choosing evenly, to compare.
+        One row per world, as shares of the range of returns from its initial states: ``regret``, the posterior mean;
+        ``value_at_risk`` and ``tail``, the quantile and the mean beyond it; ``chance``, the mean regret of the uniform
+        policy, for comparison.
 
     Raises
     ------
     ValueError
-        Where the fit does not say what was fitted or knows the reward, a reward ends the episode by itself, or there is
-        no best or no worst policy.
+        If the fit has no world, agent and reward, if its reward is known, if a reward ends the episode by itself, or if
+        no best or no worst policy exists.
 
     Examples
     --------
     >>> import jax, goalinf as gi
     >>> import numpyro.distributions as dist
     >>> hall = gi.gridworld("b.s.a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=5.0), wants, trajectories=50, steps=10)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> data = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=5.0), reward, trajectories=50, steps=10)
     >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
-    >>> fit = gi.infer(1, hall, agent=gi.agents.soft_optimal(beta=5.0), reward=prior, data=walks, draws=100)
+    >>> fit = gi.infer(1, hall, agent=gi.agents.soft_optimal(beta=5.0), reward=prior, data=data, draws=100)
     >>> bool(gi.identify.expected_regret(fit)["regret"].iloc[0] < 0.05)
     True
     """
@@ -83,12 +84,12 @@ def expected_regret(
 
 
 def worlds_of(fit: Any) -> dict[str, World]:
-    """The worlds of a fit by name: ``"here"``, or those of the contexts of its data, in their order.
+    """Return the worlds of a fit by name: ``"here"``, or the contexts of its data, in their order.
 
     Raises
     ------
     ValueError
-        Where the names of two contexts print alike.
+        If the names of two contexts print alike.
     """
     assert fit.world is not None
     if isinstance(fit.world, World):

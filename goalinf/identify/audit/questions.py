@@ -1,4 +1,4 @@
-"""The questions of an audit that take their own computations; each is answered, or it is said why it cannot be."""
+"""Further analyses of an audit; an analysis that cannot be computed is replaced by a sentence with the reason."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import jax
 import numpy as np
 import pandas as pd
 
+from goalinf import display
 from goalinf.agents import Agent, boltzmann, lookahead, soft_optimal
 from goalinf.errors import ConvergenceError, PrecisionError
 from goalinf.identify.agents.degenerate import degenerate_pairs, score_pairs
@@ -28,28 +29,28 @@ from goalinf.worlds import World, label
 QUESTIONS = 5
 _DRAWS, _DATA_SETS = 100, 100
 _DEPTH = 3
-_WHY_NOT = (ValueError, ConvergenceError, PrecisionError)  # what cannot be computed, in words
+_WHY_NOT = (ValueError, ConvergenceError, PrecisionError)  # errors that become the sentence of an answer
 _Answer = TypeVar("_Answer")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Answers:
-    """What was found, or in its place a sentence that says why it was not.
+    """Answers to the questions of an audit; an answer that was not computed is a sentence with the reason.
 
     Parameters
     ----------
     zero : ZeroReward or str
-        Whether the data refuse that nothing is wanted.
+        Comparison with zero reward.
     planners : DataFrame, str or None
-        Which other planners act alike, from :func:`~goalinf.identify.agent_equivalence`, at the posterior mean; None
-        where none were to be compared.
+        Other planners that fit the behavior, from :func:`~goalinf.identify.agent_equivalence`, at the posterior mean;
+        None if no planners were given.
     pairs : DataFrame or str
-        Pairs of planner and reward that act alike everywhere in this world, from :func:`~goalinf.identify.score_pairs`,
-        made of the posterior mean.
+        Degenerate pairs of planner and reward with the policy of the posterior mean, from
+        :func:`~goalinf.identify.score_pairs`.
     acting : DataFrame or str
-        From :func:`~goalinf.identify.expected_regret`.
+        Expected regret, from :func:`~goalinf.identify.expected_regret`.
     design : Design, str or None
-        Which further data would help; None where none were to be compared.
+        Comparison of further data; None if no experiments were given.
     """
 
     zero: ZeroReward | str
@@ -59,7 +60,7 @@ class Answers:
     design: Design | str | None
 
     def lines(self, n_choices: int) -> list[str]:
-        """The answers in sentences."""
+        """Return the answers as sentences."""
         planners = self._planners(n_choices)
         return [*_said(self.zero), *planners, *self._pairs(), *self._acting(), *_said(self.design)]
 
@@ -67,14 +68,15 @@ class Answers:
         if not isinstance(self.planners, pd.DataFrame):
             return _said(self.planners)
         alike = [str(name) for name, row in self.planners.iterrows() if np.isposinf(row["choices"])]
-        lines = ["Other planners, each with a reward of its own:"]
+        lines = ["Other planners, each with the reward that fits best:"]
         if alike:
-            lines.append(f"  No behavior in these worlds speaks against {', '.join(alike)}.")
+            agents, owner = ("This agent fits", "its") if len(alike) == 1 else ("These agents fit", "their")
+            lines.append(f"  {agents} the behavior equally well with a reward of {owner} own: {', '.join(alike)}.")
         for name, row in self.planners.iterrows():
             if np.isfinite(row["choices"]):
                 lines.append(
-                    f"  Some {row['choices']:,.0f} choices would speak against {name} by 5 nats; these are "
-                    f"{n_choices:,}."
+                    f"  {name}: about {display.number(round(row['choices']))} actions give 5 nats of evidence against "
+                    f"it (the data hold {n_choices:,})."
                 )
             elif np.isnan(row["gap"]):
                 lines.append(f"  {name}: {row['meaning']}.")
@@ -83,24 +85,31 @@ class Answers:
     def _pairs(self) -> list[str]:
         if isinstance(self.pairs, str):
             return [self.pairs]
-        lines = ["Pairs of planner and reward with the same policy (nats against the posterior mean; bits to say it):"]
+        lines = [
+            "Degenerate pairs of planner and reward with the same policy (log-likelihood minus that of the posterior "
+            "mean; description length):"
+        ]
         for row in self.pairs.itertuples():
-            lines.append(f"  {row.Index}: {row.difference:+.2f} nats, {row.bits:,} bits; {row.meaning}.")
+            difference = round(row.difference, 2) + 0.0  # no negative zero
+            lines.append(f"  {row.Index}: {difference:+.2f} nats, {row.bits:,} bits; {row.meaning}.")
         return lines
 
     def _acting(self) -> list[str]:
         if isinstance(self.acting, str):
             return [self.acting]
-        lines = ["Acting on the posterior mean gives away, of the range between best and worst:"]
+        lines = [
+            "Expected regret of the policy that is optimal for the posterior mean (share of the range of returns "
+            "between the best and the worst policy):"
+        ]
         for row in self.acting.itertuples():
             lines.append(
-                f"  {row.Index}: {row.regret:.1%} on average, {row.value_at_risk:.1%} at the 95 % quantile (choosing "
-                f"evenly: {row.chance:.1%})."
+                f"  {row.Index}: mean {row.regret:.1%}, 95 % quantile {row.value_at_risk:.1%} (uniform policy: mean "
+                f"{row.chance:.1%})."
             )
         return lines
 
     def rows(self) -> list[tuple[str, float, str]]:
-        """The answers as rows of a table."""
+        """Return the answers as rows of a table."""
         found: list[tuple[str, float, str]] = []
         if isinstance(self.zero, ZeroReward):
             found.append(
@@ -120,7 +129,7 @@ class Answers:
                 )
         if isinstance(self.planners, pd.DataFrame):
             for name, gap in self.planners["gap"].items():
-                found.append((f"gap: {name}", float(gap), "evidence against this planner (nats per choice)"))
+                found.append((f"gap: {name}", float(gap), "evidence against this planner (nats per action)"))
         if isinstance(self.pairs, pd.DataFrame):
             for name, row in self.pairs.iterrows():
                 found.append(
@@ -130,7 +139,7 @@ class Answers:
                         "log-likelihood minus that of the posterior mean (nats)",
                     )
                 )
-                found.append((f"bits: {name}", float(row["bits"]), "length of the description (bits)"))
+                found.append((f"bits: {name}", float(row["bits"]), "description length (bits)"))
         if isinstance(self.acting, pd.DataFrame):
             for name, row in self.acting.iterrows():
                 found.append(
@@ -165,7 +174,7 @@ def answer(
     experiments: Mapping[str, Experiment] | None,
     bar: Progress,
 ) -> Answers:
-    """Everything that can be said; ``visits (S,)`` by context, and see :func:`~goalinf.audit` for the others."""
+    """Answer all questions; ``visits (S,)`` by context, and see :func:`~goalinf.audit` for the other arguments."""
 
     def always(what: str, ask: Callable[[], _Answer]) -> _Answer | str:
         bar.say(f"audit: {what}")
@@ -176,21 +185,21 @@ def answer(
     def maybe(what: str, ask: Callable[[], _Answer], others: Mapping[str, Any] | None) -> _Answer | str | None:
         if others is None or len(others):
             return always(what, ask)
-        bar.advance(1)  # an empty mapping leaves the question out
+        bar.advance(1)  # an empty mapping omits the question
         return None
 
-    key = jax.random.key(0)  # an audit is of a fit, and the same for the same fit
+    key = jax.random.key(0)  # fixed, so that the audit of a fit is deterministic
     everywhere = {**worlds_of(fit), **worlds}
     agent, reward = _mean(fit)
     return Answers(
-        zero=always("whether nothing at all is wanted", lambda: zero_reward(key, fit, scales=())),
+        zero=always("comparison with zero reward", lambda: zero_reward(key, fit, scales=())),
         planners=maybe(
-            "which other planners act alike", lambda: _planners(fit, agent, reward, visits, planners), planners
+            "comparison with other planners", lambda: _planners(fit, agent, reward, visits, planners), planners
         ),
-        pairs=always("which degenerate pairs act alike", lambda: _pairs(fit, agent, reward)),
-        acting=always("what acting on this reward would cost", lambda: expected_regret(fit, everywhere)),
+        pairs=always("degenerate pairs", lambda: _pairs(fit, agent, reward)),
+        acting=always("expected regret", lambda: expected_regret(fit, everywhere)),
         design=maybe(
-            "which further data would help",
+            "design of further data",
             lambda: _design(key, fit, agent, visits, experiments, everywhere),
             experiments,
         ),
@@ -201,7 +210,7 @@ def _tried(what: str, ask: Callable[[], _Answer]) -> _Answer | str:
     try:
         return ask()
     except _WHY_NOT as error:
-        return f"Not said: {what}; {error}."
+        return f"Not computed: {what}; {error}."
 
 
 def _said(found: Any) -> list[str]:
@@ -229,25 +238,25 @@ def _planners(
 def _pairs(fit: Fit, agent: Agent, reward: Reward) -> pd.DataFrame:
     worlds = list(worlds_of(fit).values())
     if len(worlds) > 1:
-        raise ValueError("these pairs are made for one world, and this fit is of several")
+        raise ValueError("degenerate pairs are defined for one world, and this fit has several")
     return score_pairs(worlds[0], degenerate_pairs(worlds[0], agent, reward), fit.data)
 
 
 def _usual(agent: Agent, discount: float) -> dict[str, Agent]:
-    """Other planners with the same beliefs, choice rule and execution; not the agent itself."""
+    """Return other planners with the beliefs, choice rule and noise of the agent, without the agent itself."""
     half = soft_optimal(beta=1.0, discount=discount / 2)
     found = {
         name: _named(agent.with_planning(dataclasses.replace(agent.planning, planner=like.planning.planner)), name)
         for name, like in {
             "soft_optimal": soft_optimal(beta=1.0),
             "boltzmann": boltzmann(beta=1.0),
-            "half the discount": half,
-            f"{_DEPTH} steps ahead": lookahead(depth=_DEPTH, beta=1.0),
+            "discount halved": half,
+            f"lookahead {_DEPTH}": lookahead(depth=_DEPTH, beta=1.0),
         }.items()
     }
     if (opposite := agent.planning.choice.opposite) is not None:
         contrary = dataclasses.replace(agent.planning, planner=boltzmann(beta=1.0).planning.planner, choice=opposite)
-        found["whatever is worst now"] = _named(agent.with_planning(contrary), "whatever is worst now")
+        found["opposite choice rule"] = _named(agent.with_planning(contrary), "opposite choice rule")
     return {name: one for name, one in found.items() if not _alike(one, agent)}
 
 
@@ -257,7 +266,7 @@ def _named(agent: Agent, name: str) -> Agent:
 
 
 def _alike(one: Agent, other: Agent) -> bool:
-    """Whether they plan and choose in the same way."""
+    """True where two agents have the same planner and choice rule."""
     mine, theirs = one.planning, other.planning
     return bool(eqx.tree_equal((mine.planner, mine.choice), (theirs.planner, theirs.choice)))
 
@@ -276,12 +285,14 @@ def _design(
 
 
 def _further(fit: Fit, agent: Agent, visits: Mapping[Any, np.ndarray]) -> dict[str, Experiment]:
-    """As many walks again; from where was seen least; of somebody with half the discount."""
+    """Return the default experiments: as many trajectories again, from another start, or with half the discount."""
     worlds, steps = worlds_of(fit), fit.data.max_steps
     if len(worlds) > 1:
         counts = np.bincount(np.asarray(fit.data.context), minlength=len(visits))
         return {
-            f"more in {label(name)}": Demonstrations(worlds[label(name)], agent, trajectories=int(count), steps=steps)
+            f"{_trajectories(int(count), 'more')} in {label(name)}": Demonstrations(
+                worlds[label(name)], agent, trajectories=int(count), steps=steps
+            )
             for name, count in zip(visits, counts, strict=True)
             if count
         }
@@ -291,12 +302,18 @@ def _further(fit: Fit, agent: Agent, visits: Mapping[Any, np.ndarray]) -> dict[s
     planning = agent.planning
     planner = dataclasses.replace(planning.planner, discount=np.asarray(float(world.mdp.discount) / 2))
     hasty = agent.with_planning(dataclasses.replace(planning, planner=planner))
+    count = fit.data.n_trajectories
     makers = {
-        "more of the same": (agent, None),
-        f"more from {label(rarest)}": (agent, rarest),
-        "with half the discount": (hasty, None),
+        f"{_trajectories(count, 'more')} from the same starts": (agent, None),
+        f"{_trajectories(count, 'more')} from {label(rarest)}": (agent, rarest),
+        f"{_trajectories(count)} with the discount halved": (hasty, None),
     }
     return {
-        name: Demonstrations(world, one, trajectories=fit.data.n_trajectories, steps=steps, starts=start)
+        name: Demonstrations(world, one, trajectories=count, steps=steps, starts=start)
         for name, (one, start) in makers.items()
     }
+
+
+def _trajectories(count: int, which: str = "") -> str:
+    """Return a number of trajectories in words."""
+    return f"{count:,} {which} ".rstrip() + f" trajector{'y' if count == 1 else 'ies'}"

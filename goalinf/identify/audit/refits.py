@@ -1,4 +1,4 @@
-"""The model of a fit with another reward: none at all, or one with a prior of another width."""
+"""The model of a fit with another reward: zero reward, or a prior of another width."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from goalinf.inference.results.fit import Fit
 from goalinf.planning.parameters import entry_prior
 from goalinf.precision import computing_in
 
-_SAME = 1e-9  # log-likelihoods this close are one
-_TRIED = 3  # draws of the agent, to see whether it matters for someone who wants nothing
+_SAME = 1e-9  # relative difference of log-likelihoods that counts as rounding
+_TRIED = 3  # draws of the agent, to test whether its parameters matter under zero reward
 _WIDENED = (dist.Normal, dist.Laplace, dist.StudentT, dist.Cauchy, dist.Logistic)
 
 
 def of_nothing(key: Any, fit: Fit) -> Evidence:
-    """Evidence of the same agent with a reward of zero."""
+    """Compute the log marginal likelihood of the agent of a fit with zero reward."""
     zero = {s.name: np.zeros(s.prior.shape()) for s in fit.sites if s.name.startswith("reward.")}
     _, reward = fill(fit.agent, fit.reward, zero)
     sites = [site for site in fit.sites if site.name.startswith("agent.")]
@@ -41,23 +41,25 @@ def of_nothing(key: Any, fit: Fit) -> Evidence:
             logs.append(float(behavior.log_prob(fit.data)))
     if not np.isfinite(logs).all():
         raise ValueError(
-            "an agent that wants nothing has no finite plan in this undiscounted world, or cannot have done what was "
-            "seen: use a discount below 1, or a lapse"
+            "with zero reward the agent has no finite value in this undiscounted world, or gives an observed action "
+            "probability 0: use a discount below 1, or a lapse"
         )
     if np.ptp(logs) <= _SAME * max(1.0, abs(logs[0])):
-        return Evidence(logs[0], 0.0, "Exact: the agent does not matter to somebody who wants nothing.")
+        return Evidence(
+            logs[0], 0.0, "Exact: with zero reward the likelihood does not depend on the parameters of the agent."
+        )
     return marginal_likelihood(key, fitted(key, fit, reward))
 
 
 def fitted(key: Any, fit: Fit, reward: Any) -> Fit:
-    """The same model with another reward or prior of it, drawn from as often."""
+    """Fit the model of a fit with another reward or another prior of it, with as many draws."""
     size = fit.posterior.sizes
     chains, draws = size["chain"], size["draw"]
     return whole(infer(key, fit.world, agent=fit.agent, reward=reward, data=fit.data, chains=chains, draws=draws))
 
 
 def widened(fit: Fit, found: Directions, scale: float) -> Any:
-    """The reward with priors so many times as wide; None where a prior has no scale."""
+    """Return the reward with priors that are ``scale`` times as wide; None if a prior has no scale."""
     priors = {}
     for name in found.reward_sites:
         prior = found.sites[name].prior

@@ -1,4 +1,4 @@
-"""What an audit says: its record, its sentences and its table."""
+"""Result of an audit: record, sentences and table."""
 
 from __future__ import annotations
 
@@ -15,44 +15,44 @@ from goalinf.identify.audit.scale_temperature import Ridge
 from goalinf.identify.local.null_directions import Direction
 from goalinf.identify.local.null_space import NullSpace
 
-_NAMED = 8  # so many unvisited states are named in print
-_WITH_AGENT = ("scale", "trade-off")  # kinds of direction that move the agent along with the reward
+_NAMED = 8  # unvisited states named in print, at most
+_WITH_AGENT = ("scale", "trade-off")  # kinds of null direction that involve parameters of the agent
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Audit:
-    """What a posterior can and cannot say; ``print`` it, or :meth:`to_frame`.
+    """Identified and unidentified parts of a posterior; ``print`` it, or :meth:`to_frame`.
 
     Parameters
     ----------
     n_choices : int
-        Choices that were scored.
+        Number of scored actions.
     n_parameters : int
-        Parameters of the reward that were inferred.
+        Number of inferred parameters of the reward.
     nullity_joint : int
-        Directions of the reward and the agent's free parameters together that no amount of behavior shows, as if every
-        state were visited.
+        Dimension of the null space of the reward and the free parameters of the agent together, if every state is
+        visited.
     nullity_visited : int
-        Directions of reward that no amount of choices in the states of these data would show: at least `nullity`.
+        Directions of reward that no number of actions in the visited states identifies: at least `nullity`.
     null_space : NullSpace
-        The directions of `nullity_joint`, named; the first `nullity` of them are of the reward alone.
+        The null directions of `nullity_joint`, named; the first `nullity` of them involve the reward alone.
     free : tuple of str
-        The agent's free parameters.
+        Names of the free parameters of the agent.
     unvisited : tuple of str
-        States without a scored choice (and the context, where there are several), ended ones left out.
+        States without a scored action (with the context, if there are several), without terminal states.
     n_places : int
-        How many states there are in which a choice could be scored.
+        Number of states in which an action can be scored.
     contraction : Contraction, optional
-        Posterior against prior; None where the reward was known or its prior has no finite variance.
+        Posterior variance relative to the prior; None if the reward was known or its prior has no finite variance.
     ridge : Ridge, optional
-        Scale against temperature; None where beta or the reward was known.
+        Scale of the reward and inverse temperature; None if beta or the reward was known.
     diagnosis : str
-        What the fit says of its convergence.
+        Convergence diagnosis of the fit.
     answers : Answers, optional
-        Zero reward, other planners, the cost of acting and further data; None where they were not asked for, or the
-        reward was known.
+        Zero reward, other planners, degenerate pairs, expected regret and further data; None with ``quick=True``, or
+        if the reward was known.
     fit : Fit
-        What was audited.
+        The audited fit.
     """
 
     n_choices: int
@@ -71,31 +71,31 @@ class Audit:
 
     @property
     def nullity(self) -> int:
-        """Directions of reward that no amount of behavior shows, the agent known and every state visited."""
+        """Number of null directions of the reward, given the agent, if every state is visited."""
         return self.nullity_joint - sum(one.dimension for one in self._with_agent())
 
     @property
     def effective_dimension(self) -> float | None:
-        """Effective identified dimension, the sum of contractions over the directions that behavior can show."""
+        """Effective identified dimension: sum of contractions over the identified directions."""
         return self.contraction.effective_dimension if self.contraction is not None else None
 
     def to_frame(self) -> pd.DataFrame:
-        """The audit as a table: ``quantity``, ``value``, ``meaning``."""
+        """Return the audit as a table: ``quantity``, ``value``, ``meaning``."""
         rows: list[tuple[str, float, str]] = [
-            ("choices", self.n_choices, "choices that were scored"),
-            ("states", self.n_places, "states in which a choice can be scored"),
-            ("unvisited", len(self.unvisited), "states in which a choice can be scored and none was seen"),
-            ("reward_parameters", self.n_parameters, "parameters of the reward that were inferred"),
-            ("nullity", self.nullity, "directions of reward that no behavior shows, agent known, every state visited"),
+            ("choices", self.n_choices, "scored actions"),
+            ("states", self.n_places, "states in which an action can be scored"),
+            ("unvisited", len(self.unvisited), "states in which an action can be scored and none was observed"),
+            ("reward_parameters", self.n_parameters, "inferred parameters of the reward"),
+            ("nullity", self.nullity, "null directions of the reward (agent known, every state visited)"),
             (
                 "nullity_joint",
                 self.nullity_joint,
-                "directions of reward and free agent parameters that no behavior shows",
+                "null directions of reward and free agent parameters together",
             ),
             (
                 "nullity_visited",
                 self.nullity_visited,
-                "directions of reward that choices in visited states cannot show",
+                "directions of reward not identified by actions in the visited states",
             ),
         ]
         rows += [(f"null: {one.kind}", one.dimension, one.sentence) for one in self.null_space.directions]
@@ -122,7 +122,12 @@ class Audit:
         return pd.DataFrame(rows, columns=["quantity", "value", "meaning"])
 
     def __str__(self) -> str:
-        lines = ["What this posterior can say, and what it cannot", *self._data(), *self._reward(), *self._agent()]
+        lines = [
+            "Audit of the posterior: identified and unidentified directions",
+            *self._data(),
+            *self._reward(),
+            *self._agent(),
+        ]
         lines += self._contraction()
         if self.ridge is not None:
             lines.append(str(self.ridge))
@@ -135,7 +140,7 @@ class Audit:
     def __repr__(self) -> str:
         known = f"{self.nullity} of {self.n_parameters} directions of reward unidentified"
         known = known if self.n_parameters else "reward known"
-        return f"Audit({self.n_choices:,} choices, {known}; print it for the sentences)"
+        return f"Audit({self.n_choices:,} actions, {known}; print it for the sentences)"
 
     def _repr_html_(self) -> str:
         head, *lines = str(self).splitlines()
@@ -143,7 +148,7 @@ class Audit:
         return display.card(head, *parts)
 
     def readable(self) -> pd.DataFrame:
-        """The table of :meth:`to_frame` in words: ``quantity`` and ``value``."""
+        """Table of :meth:`to_frame` in words: ``quantity`` and ``value``."""
         frame = self.to_frame()
         items = [f"{item}: " if colon else "" for _, colon, item in (q.partition(": ") for q in frame["quantity"])]
         words = [item + meaning for item, meaning in zip(items, frame["meaning"], strict=True)]
@@ -154,30 +159,31 @@ class Audit:
 
     def _data(self) -> list[str]:
         seen = self.n_places - len(self.unvisited)
-        text = f"Data: {_count(self.n_choices, 'choice')} in {seen} of {_count(self.n_places, 'state')}."
+        text = f"Data: {_count(self.n_choices, 'action')} in {seen} of {_count(self.n_places, 'state')}."
         if self.unvisited:
             names = ", ".join(self.unvisited[:_NAMED]) + (", …" if len(self.unvisited) > _NAMED else "")
-            text += f" No choice was seen in {names}."
+            text += f" No action was observed in {names}."
         return [text, *filter(None, [getattr(self.fit, "pooled", "")])]
 
     def _reward(self) -> list[str]:
         if not self.n_parameters:
-            return ["The reward was known; nothing about it was inferred."]
+            return ["The reward was known and was not inferred."]
         lines = [
             f"Identified: {self.n_parameters - self.nullity} of {_count(self.n_parameters, 'direction')} of reward, if "
             "every state is visited and the agent's parameters are known."
         ]
         if self.nullity:
-            lines.append(f"Prior and nothing else: {_count(self.nullity, 'direction')}, however much data there is.")
+            owner = "Its posterior equals its" if self.nullity == 1 else "Their posterior equals their"
+            lines.append(f"Not identified: {_count(self.nullity, 'direction')}. {owner} prior for any amount of data.")
             own = (one for one in self.null_space.directions if one.kind not in _WITH_AGENT)
             lines += [f"  {one.kind} ({one.dimension}): {one.sentence}" for one in own]
         if more := self.nullity_visited - self.nullity:
             lines.append(
-                f"These visits hide {more} more: {_count(self.nullity_visited, 'direction')} cannot be told from "
-                "choices in the visited states alone."
+                f"The visited states leave {_count(more, 'further direction')} unidentified "
+                f"({self.nullity_visited} in total)."
             )
         else:
-            lines.append("These visits hide no more than that.")
+            lines.append("The visited states leave no further direction unidentified.")
         return lines
 
     def _agent(self) -> list[str]:
@@ -194,31 +200,32 @@ class Audit:
         if not self.n_parameters:
             return []
         if (found := self.contraction) is None:
-            return ["Contraction cannot be said: the prior of the reward has no finite variance to compare with."]
+            return ["Contraction: not computed, because the prior of the reward has no finite variance."]
         lines = []
         if len(found.identified):
             lines.append(
-                f"Contraction: in the identified directions the posterior variance is on average "
-                f"{np.mean(found.identified):.0%} of the prior's. "
+                f"Contraction: in the identified directions, the posterior variance is on average "
+                f"{np.mean(found.identified):.0%} of the prior variance. "
                 f"Effective identified dimension: {found.effective_dimension:.1f} of {len(found.identified)}."
             )
         if len(found.unidentified):
             verdict = {
-                True: "the posterior is the prior, within Monte Carlo error",
-                None: "too few effective draws to say more",
-                False: "which differs from the prior by more than Monte Carlo error",
+                True: "equal to the prior within Monte Carlo error",
+                None: "too few effective draws for a comparison",
+                False: "different from the prior by more than Monte Carlo error",
             }[found.equals_prior]
             ratio = f"{np.mean(found.unidentified):.0%} ± {_mean_error(found):.0%}"
             what = "it" if lines else "the posterior variance"
-            lines.append(f"In the unidentified directions {what} is {ratio} of the prior's: {verdict}.")
+            lines.append(f"In the unidentified directions, {what} is {ratio} of the prior variance: {verdict}.")
             if found.equals_prior is False:
                 lines.append(f"  {_GAUSSIAN if found.gaussian else _NOT_GAUSSIAN}")
         return lines
 
 
-_GAUSSIAN = "The prior is Gaussian, so that they should be equal: the chains have not converged."
+_GAUSSIAN = "With a Gaussian prior the two are equal at convergence: the chains have not converged."
 _NOT_GAUSSIAN = (
-    "The prior is not Gaussian: it ties directions together, and the data narrow these through the prior alone."
+    "The prior is not Gaussian: its directions are dependent, and the data narrow the unidentified ones through the "
+    "prior alone."
 )
 
 

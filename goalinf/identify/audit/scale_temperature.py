@@ -1,8 +1,8 @@
-r"""The scale–temperature ridge: how far beta and the size of the reward are known apart from one another.
+r"""Scale–temperature ridge: posterior dependence between beta and the size of the reward.
 
-Behavior depends on their product. Along the posterior, :math:`\log\beta` and :math:`\log\|B_2^\top r\|` (the size of
-the reward in the directions that behavior can show) therefore trade off, correlation near −1, while the logarithm of
-the product is narrow; which part of it is whose, only the priors say.
+Behavior depends on their product. In the posterior, :math:`\log\beta` and :math:`\log\|B_2^\top r\|` (the norm of
+the reward in the identified directions) therefore have a correlation near −1, while the logarithm of the product has a
+small variance. The priors alone determine how the product is divided between the two factors.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SEED, _DRAWS = 1, 4000
 
 @dataclasses.dataclass(frozen=True)
 class Ridge:
-    """Standard deviations of logarithms, posterior and prior.
+    """Posterior and prior standard deviations of log beta, of the log size of the reward, and of their sum.
 
     Parameters
     ----------
@@ -41,15 +41,16 @@ class Ridge:
 
     def __str__(self) -> str:
         return (
-            f"Scale against temperature: log beta has a standard deviation of {self.beta:.2f} (prior "
-            f"{self.prior_beta:.2f}), the log of the size of the reward {self.size:.2f} (prior {self.prior_size:.2f}), "
-            f"correlation {self.correlation:.2f}. Only their product shows: its log has {self.product:.2f} (prior "
+            f"Scale and temperature: the posterior standard deviation of log beta is {self.beta:.2f} (prior "
+            f"{self.prior_beta:.2f}), that of the log size of the reward {self.size:.2f} (prior "
+            f"{self.prior_size:.2f}); their correlation is {self.correlation:.2f}. Only the product of beta and the "
+            f"reward is identified: the standard deviation of its log is {self.product:.2f} (prior "
             f"{self.prior_product:.2f})."
         )
 
 
 def ridge(beta: np.ndarray, reward: np.ndarray, priors: tuple[Any, list[Any]], null: np.ndarray) -> Ridge:
-    """The ridge of a posterior.
+    """Compute the scale–temperature ridge of a posterior.
 
     Parameters
     ----------
@@ -60,7 +61,7 @@ def ridge(beta: np.ndarray, reward: np.ndarray, priors: tuple[Any, list[Any]], n
     priors : Distribution and list of Distribution
         Of beta, and of the parts of the reward.
     null : float (n1, P)
-        What behavior cannot show of the reward: orthonormal rows.
+        Null directions of the reward: orthonormal rows.
     """
     drawn = prior_draws([priors[0], *priors[1]], _DRAWS, seed=_SEED)
     beta_before, before = drawn[:, 0], drawn[:, 1:]

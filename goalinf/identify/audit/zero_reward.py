@@ -1,4 +1,4 @@
-"""Does the data refuse "wants nothing"? The zero reward against the one that was fitted."""
+"""Bayes factor of zero reward over the fitted model."""
 
 from __future__ import annotations
 
@@ -21,48 +21,50 @@ from goalinf.inference.model.priors import fill
 from goalinf.inference.results.fit import Fit
 from goalinf.precision import computing_in
 
-_LOW = 3  # a density can be estimated at a point from draws in so many dimensions
-_AROUND = 20  # draws within a kernel's width of the point
+_LOW = 3  # dimensions, at most, in which a density is estimated from draws
+_AROUND = 20  # draws within the kernel width of the point, at least
 _DRAWS = 20_000  # of a prior
 _WHEN = ("posterior", "prior")
 _INTERVAL = (0.025, 0.5, 0.975)
-_NOTHING = 1e-12  # sizes below are rounding errors: behavior shows no direction of the reward
-_STEPS = 60  # of the sizes at which probabilities are said
-_LARGE = (0.5, 0.9, 0.95, 0.99)  # of the prior's sizes
-_LARGER, _WORSE = (1.0, 10.0, 100.0), 0.01  # times the best draw; nats that count as no worse
-_WORDS = ((1.0, "barely worth a mention"), (3.0, "positive"), (5.0, "strong"), (np.inf, "very strong"))
+_NOTHING = 1e-12  # sizes below are rounding errors: no direction of the reward is identified
+_STEPS = 60  # of the grid of sizes
+_LARGE = (0.5, 0.9, 0.95, 0.99)  # quantiles of the size under the prior
+_LARGER, _WORSE = (1.0, 10.0, 100.0), 0.01  # factors of the best draw; decrease in nats that counts as none
+# Bounds in nats: Kass and Raftery (1995), who call the first class "not worth more than a bare mention".
+_WORDS = ((1.0, "weak"), (3.0, "positive"), (5.0, "strong"), (np.inf, "very strong"))
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class ZeroReward:
-    r"""What the data say of a reward of zero; ``print`` it, or read the fields.
+    r"""Comparison of the fitted model with zero reward; ``print`` it, or read the fields.
 
     Parameters
     ----------
     table : DataFrame
-        One row per width of the prior: ``scale`` (times the prior that was fitted), ``log_evidence`` and its ``error``,
+        One row per width of the prior: ``scale`` (relative to the fitted prior), ``log_evidence`` and its ``error``,
         ``log_bayes_factor`` of zero reward over that prior, in nats, and ``converged``.
     unbounded : bool
-        Whether the likelihood of the best draw does not fall when its reward is made a hundred times larger: no choice
-        was an error, as it were.
+        True where the likelihood of the best draw does not decrease when its reward is multiplied by 100. This occurs
+        if every observed action is optimal under that reward.
     slope : float or None
-        How the log Bayes factor changes at the prior that was fitted, nats per factor of e in its width: an expectation
-        over the posterior. None where the prior is not normal.
+        Derivative of the log Bayes factor at the fitted prior, in nats per factor of e in its width: an expectation
+        over the posterior. None if the prior is not normal.
     log_evidence : float
-        Of zero reward: exact where the agent's parameters do not matter to somebody who wants nothing.
+        Log marginal likelihood of zero reward: exact where the likelihood of zero reward does not depend on the
+        parameters of the agent.
     savage_dickey : float or None
-        The same log Bayes factor as the ratio of posterior to prior density at zero in the directions that behavior
-        shows, roughly, from kernel density estimates. None beyond three directions, where the agent was inferred, too,
-        or where no draws lie around zero.
+        The same log Bayes factor as the ratio of posterior to prior density at zero in the identified directions, an
+        approximation by kernel density estimates. None with more than three directions, with inferred parameters of the
+        agent, or without draws near zero.
     mass : DataFrame
-        By ``size`` of beta times the reward, on which behavior depends (the norm, in the directions that behavior
-        shows; from 0 to beyond the posterior): the ``posterior`` and ``prior`` probability of a smaller one.
+        By ``size`` of beta times the reward, on which behavior depends (the norm in the identified directions; from 0
+        to beyond the posterior): the ``posterior`` and ``prior`` probability of a smaller size.
     interval : DataFrame
-        Quantiles of the same size, rows ``posterior`` and ``prior``, columns 0.025, 0.5 and 0.975.
+        Quantiles of this size, rows ``posterior`` and ``prior``, columns 0.025, 0.5 and 0.975.
     runaway : DataFrame
-        By the same ``size``, far out in the prior: the ``posterior`` and ``prior`` probability of a larger one, and
-        their ``ratio``. It falls to zero where the data bound the size, and settles at a constant where the likelihood
-        is flat towards infinity.
+        By this ``size``, in the upper tail of the prior: the ``posterior`` and ``prior`` probability of a larger size,
+        and their ``ratio``. The ratio tends to zero where the data bound the size, and to a constant where the
+        likelihood is flat towards infinity.
     """
 
     table: pd.DataFrame
@@ -76,42 +78,50 @@ class ZeroReward:
 
     @property
     def log_bayes_factor(self) -> float:
-        """Of zero reward over the model that was fitted, in nats: positive where wanting nothing explains more."""
+        """Log Bayes factor of zero reward over the fitted model, in nats; positive values favor zero reward."""
         return float(self.table.loc[self.table["scale"] == 1.0, "log_bayes_factor"].iloc[0])
 
     def __str__(self) -> str:
         factor = self.log_bayes_factor
         strength = next(word for bound, word in _WORDS if abs(factor) <= bound)
-        verdict = f"for wanting nothing, {strength}" if factor > 0 else f"against wanting nothing, {strength}"
+        verdict = f"{strength} evidence {'for' if factor > 0 else 'against'} zero reward"
         error = float(self.table.loc[self.table["scale"] == 1.0, "error"].iloc[0])
         lines = [f"Zero reward: log Bayes factor {factor:+.2f} ± {error:.2f} nats; {verdict}."]
         if self.savage_dickey is not None:
-            lines.append(f"  By the densities at zero (Savage and Dickey) it is {self.savage_dickey:+.2f}.")
+            lines.append(f"  Log Savage-Dickey density ratio: {self.savage_dickey:+.2f} nats.")
         if len(self.table) > 1:
-            by = ", ".join(f"{row.log_bayes_factor:+.2f} at {row.scale:g}" for row in self.table.itertuples())
+            by = ", ".join(f"{row.log_bayes_factor:+.2f} nats at {row.scale:.3g}" for row in self.table.itertuples())
             signs = self.table["log_bayes_factor"] > 0
             same = signs.all() or not signs.any()
             lines.append(
-                f"  With priors of other widths (times the one that was fitted): {by}. "
-                + ("The verdict is the same for all." if same else "The verdict depends on it.")
+                f"  Log Bayes factor by width of the prior (relative to the fitted prior): {by}. "
+                + ("The sign is the same for all widths." if same else "The sign depends on the width.")
             )
         elif self.slope is None:
-            lines.append("  How it depends on the width of this prior was not tried.")
+            lines.append("  The dependence on the width of this prior was not computed.")
         if self.slope is not None:
-            lines.append(f"  A prior ten times as wide would change it by about {self.slope * np.log(10):+.1f} nats.")
+            lines.append(
+                f"  A prior ten times as wide changes the log Bayes factor by {self.slope * np.log(10):+.1f} nats, "
+                "to first order."
+            )
         if not self.table["converged"].all():
-            lines.append("  Not all of these fits converged: do not trust the numbers of those that did not.")
+            if len(self.table) > 1:
+                lines.append("  Some of these fits did not converge: their log Bayes factors are not reliable.")
+            else:
+                lines.append("  The fit did not converge: this log Bayes factor is not reliable.")
         after, before = (
             f"{self.interval.loc[name, 0.025]:.3g} to {self.interval.loc[name, 0.975]:.3g}" for name in _WHEN
         )
-        lines.append(f"  Size of beta times the reward (95 % interval): {after}; prior {before}.")
+        lines.append(f"  Size of beta x reward, 95 % interval: posterior {after}, prior {before}.")
         last = self.runaway.iloc[-1]
         lines.append(
-            f"  Larger than {last['size']:.3g} (beta times the reward; the prior's 99 % point): probability "
-            f"{last.posterior:.2g}, {last.prior:.2g} before the data."
+            f"  Probability of a size above {last['size']:.3g} (99 % quantile of the prior): posterior "
+            f"{last.posterior:.2g}, prior {last.prior:.2g}."
         )
         if self.unbounded:
-            lines.append("  The data never speak against a larger reward: how large it is, only the prior says.")
+            lines.append(
+                "  The likelihood does not decrease for larger rewards: the prior alone bounds the size of the reward."
+            )
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -120,13 +130,13 @@ class ZeroReward:
 
 @takes_key
 def zero_reward(key: PRNGKey, fit: Fit, *, scales: Sequence[float | int] = (1 / 3, 1.0, 3.0)) -> ZeroReward:
-    r"""Whether the data refuse that somebody wants nothing at all.
+    r"""Compute the Bayes factor of zero reward over a fitted model.
 
-    Zero reward explains every choice as an accident: for most agents the probability of the data is then exactly
-    :math:`\prod_t 1/|A(s_t)|`. The evidence of the fitted model, by bridge sampling, is compared with that. The answer
-    depends on the width of the prior: a vaguer prior wastes more on rewards that fit nothing, and favors zero
-    (Lindley). Therefore the model is fitted again with other widths, and the table shows them all; for normal priors
-    the slope is known without.
+    With zero reward the policy of most agents is uniform, and the probability of the data is exactly
+    :math:`\prod_t 1/|A(s_t)|`. It is compared with the marginal likelihood of the fitted model, by bridge sampling. The
+    result depends on the width of the prior: a wider prior gives more probability to rewards that do not fit the data,
+    and favors zero reward (Lindley). Therefore the model is fitted again with other widths, one row of the table each;
+    for normal priors the derivative with respect to the width needs no further fit.
 
     Parameters
     ----------
@@ -135,8 +145,9 @@ def zero_reward(key: PRNGKey, fit: Fit, *, scales: Sequence[float | int] = (1 / 
     fit : Fit
         From :func:`~goalinf.infer` with a prior of the reward.
     scales : sequence of float
-        Widths of the prior, times that of the fit, which is always among them. Each other one costs a fit. Priors with
-        a location and a scale can be widened (normal, Laplace, Student's t, Cauchy, logistic), their location with it.
+        Widths of the prior, relative to the fitted prior, which is always included. Every other width costs one fit.
+        Priors with a location and a scale can be widened (normal, Laplace, Student's t, Cauchy, logistic); the location
+        is multiplied, too.
 
     Returns
     -------
@@ -145,22 +156,23 @@ def zero_reward(key: PRNGKey, fit: Fit, *, scales: Sequence[float | int] = (1 / 
     Raises
     ------
     ValueError
-        Where the fit does not say what was fitted, knows the reward or is of one of several agents; or a scale is no
-        positive number.
+        If the fit has no world, agent and reward, if its reward is known, if its agent is a mixture, or if a scale is
+        not a positive number.
 
     References
     ----------
-    Dickey (1971) for the ratio of densities; Lindley (1957) for the paradox; Kass and Raftery (1995) for the words.
+    Dickey (1971) for the ratio of densities; Lindley (1957) for the paradox; Kass and Raftery (1995) for the classes of
+    evidence.
 
     Examples
     --------
     >>> import jax, goalinf as gi
     >>> import numpyro.distributions as dist
     >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=5.0), wants, trajectories=50, steps=10)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> data = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=5.0), reward, trajectories=50, steps=10)
     >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
-    >>> fit = gi.infer(1, hall, agent=gi.agents.soft_optimal(beta=5.0), reward=prior, data=walks, draws=200)
+    >>> fit = gi.infer(1, hall, agent=gi.agents.soft_optimal(beta=5.0), reward=prior, data=data, draws=200)
     >>> gi.identify.zero_reward(jax.random.key(2), fit, scales=(1.0,)).log_bayes_factor < -100
     True
     """
@@ -170,9 +182,9 @@ def zero_reward(key: PRNGKey, fit: Fit, *, scales: Sequence[float | int] = (1 / 
     for scale in scales:
         if check_number("a scale", scale, 0.0, np.inf, "a positive number") in (0.0, np.inf):
             raise ValueError(f"a scale is {scale!r}; expected a positive number")
-    found = Directions.of(fit, "this question")
+    found = Directions.of(fit, "the comparison with zero reward")
     if not found.n_rewards:
-        raise ValueError("this fit knows its reward, so that zero is not among the rewards it could be")
+        raise ValueError("this fit knows its reward: the comparison with zero reward needs a prior of the reward")
     own, null, *others = jax.random.split(key, 2 + len(scales))
     nothing = of_nothing(null, fit)
     wider = {scale: widened(fit, found, scale) for scale in sorted({*map(float, scales)} - {1.0})}
@@ -195,8 +207,8 @@ def zero_reward(key: PRNGKey, fit: Fit, *, scales: Sequence[float | int] = (1 / 
         if not any(name.startswith("agent.") for name in found.sites):
             ratio = _densities(*shown)
         if gaussian(found.priors()):
-            # d log evidence / d log width = E[z (z - z_0) - 1] over the posterior, summed over the directions that
-            # show; the others bring nothing.
+            # d log evidence / d log width = E[z (z - z_0) - 1] over the posterior, summed over the identified
+            # directions; the terms of the others are zero.
             slope = shown[0].shape[1] - float((shown[0] * at[0]).sum(axis=1).mean())
     sizes = _sizes(found, after, before)
     return ZeroReward(
@@ -212,7 +224,7 @@ def zero_reward(key: PRNGKey, fit: Fit, *, scales: Sequence[float | int] = (1 / 
 
 
 def _sizes(found: Directions, after: np.ndarray, before: np.ndarray) -> list[np.ndarray]:
-    """Posterior and prior draws of the size of beta times what behavior shows of the reward."""
+    """Return posterior and prior draws of the size of beta times the identified part of the reward."""
     if "agent.beta" in found.sites and found.draws["agent.beta"].ndim == 2:
         beta = found.draws["agent.beta"].ravel(), prior_draws([found.sites["agent.beta"].prior], _DRAWS)[:, 0]
     else:
@@ -222,7 +234,7 @@ def _sizes(found: Directions, after: np.ndarray, before: np.ndarray) -> list[np.
 
 
 def _near(sizes: Sequence[np.ndarray]) -> pd.DataFrame:
-    """How likely sizes are to be smaller, in equal steps from zero to beyond the posterior and most of the prior."""
+    """Tabulate the distribution functions of the size, from zero to beyond the posterior and most of the prior."""
     posterior, prior = np.quantile(sizes[0], 0.995), np.quantile(sizes[1], 0.95)
     top = max(1.2 * posterior, min(prior, 3.0 * posterior))
     bounds = np.linspace(0.0, top if top > _NOTHING else 1.0, _STEPS + 1)
@@ -231,7 +243,7 @@ def _near(sizes: Sequence[np.ndarray]) -> pd.DataFrame:
 
 
 def _far(sizes: Sequence[np.ndarray]) -> pd.DataFrame:
-    """How likely large sizes are."""
+    """Tabulate the probabilities of large sizes."""
     bounds = np.quantile(sizes[1], _LARGE)
     table = pd.DataFrame({"size": bounds})
     for name, size in zip(_WHEN, sizes, strict=True):
@@ -240,7 +252,7 @@ def _far(sizes: Sequence[np.ndarray]) -> pd.DataFrame:
 
 
 def _unbounded(fit: Fit, found: Directions) -> bool:
-    """Whether larger and larger rewards explain the data no worse, along the draw that explains them best."""
+    """True where the likelihood of the best draw does not decrease as its reward is scaled up."""
     if "log_likelihood" not in fit.tree:
         return False
     total = fit.tree["log_likelihood"].to_dataset()["choices"].sum("trajectory").values
@@ -258,7 +270,7 @@ def _unbounded(fit: Fit, found: Directions) -> bool:
 
 
 def _densities(after: np.ndarray, before: np.ndarray) -> float | None:
-    """Log of the density at zero after the data over that before; None where it cannot be estimated."""
+    """Return the log ratio of posterior to prior density at zero; None if it cannot be estimated."""
     if not 1 <= after.shape[1] <= _LOW:
         return None
     kernels = [gaussian_kde(one.T) for one in (after, before)]

@@ -1,4 +1,4 @@
-"""How far two rewards are apart: as orders of policies, and as what acting on one costs under the other."""
+"""Distances between rewards: pseudometrics on orders of policies, and regrets of acting on another reward."""
 
 from goalinf.identify.distance.posterior import posterior, value_at_risk
 from goalinf.identify.distance.pseudometrics import dard, epic, starc

@@ -1,8 +1,8 @@
-r"""One reward for all that order policies alike: canonical forms.
+r"""Canonical rewards: one representative of all rewards with the same order of policies.
 
-Rewards that differ by potential shaping, :math:`W\Phi` with :math:`W = E - \gamma P` and :math:`\Phi` zero where the
-episode has ended, order all policies alike, and so do rewards of transitions with the same expectation. A canonical
-form depends on neither. The smallest reward of the class is
+Rewards that differ by potential shaping, :math:`W\Phi` with :math:`W = E - \gamma P` and :math:`\Phi` zero in terminal
+states, have the same order of policies, as do rewards of transitions with the same expectation. A canonical reward
+depends on neither. The reward of smallest norm of the class is
 
 .. math:: c = r - W W^{+} r
 
@@ -20,12 +20,12 @@ from goalinf.identify.policy_evaluation import income_of, shapings, values_of
 from goalinf.rewards import Reward
 from goalinf.worlds import World
 
-TRIVIAL = 1e-10  # a canonical reward this much shorter than the reward itself is rounding
-_DENSE_STATES = 300  # up to here a dense least squares solution is faster than iterating
+TRIVIAL = 1e-10  # ratio of norms, canonical to original, below which a canonical reward is rounding
+_DENSE_STATES = 300  # up to this size a dense least squares solution is faster than iteration
 
 
 def canonical(world: World, reward: Reward) -> np.ndarray:
-    """The shortest reward r(s, a) that differs from this one by potential shaping only, on the choices that can occur.
+    """Compute the reward r(s, a) of smallest norm that differs from a reward by potential shaping only.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def canonical(world: World, reward: Reward) -> np.ndarray:
     Returns
     -------
     float (R,)
-        One entry per available action of a state that has not ended, state by state.
+        One entry per available action of each state that is not terminal, state by state.
 
     Raises
     ------
@@ -49,13 +49,13 @@ def canonical(world: World, reward: Reward) -> np.ndarray:
 
 
 def shortest(world: World, rows: np.ndarray, incomes: np.ndarray) -> np.ndarray:
-    """:func:`canonical` of many expected rewards ``(K, R)`` of the choices ``rows (S, A)``, by one factorization."""
+    """Compute :func:`canonical` for many expected rewards ``(K, R)`` of the actions ``rows (S, A)`` at once."""
     shaping = shapings(world, rows)[:, rows.any(axis=1)]
     return incomes - (shaping @ _least_squares(shaping, incomes.T)).T
 
 
 def levelled(world: World, reward: Reward) -> np.ndarray:
-    r"""The advantage of the uniform policy, :math:`r + \gamma P V - E V` with V its values, on the same choices.
+    r"""Compute the advantage of the uniform policy, :math:`r + \gamma P V - E V` with V its values.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def levelled(world: World, reward: Reward) -> np.ndarray:
     Raises
     ------
     ValueError
-        As :func:`starc`; or where an undiscounted episode under the uniform policy need not end.
+        As :func:`starc`; or if an undiscounted episode under the uniform policy need not end.
     """
     income, rows, live = income_of(world, reward)
     even = rows / np.maximum(rows.sum(axis=1, keepdims=True), 1)

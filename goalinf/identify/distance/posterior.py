@@ -1,4 +1,4 @@
-"""Distances and regrets of a posterior: of every draw of the reward, to one that is given."""
+"""Posterior distributions of the distance or regret between the inferred and a given reward."""
 
 from __future__ import annotations
 
@@ -24,43 +24,44 @@ def posterior(
     world: World | None = None,
     draws: int = 500,
 ) -> xr.DataArray:
-    """How far the rewards of a posterior are from another one, draw by draw.
+    """Compute the distance of every posterior draw of the reward from a given reward.
 
     Parameters
     ----------
     fit : Fit
         From :func:`~goalinf.infer` with a world, an agent and a prior of the reward.
     reward : Reward
-        The other reward, such as the truth of a simulation.
+        The given reward, such as the true reward of a simulation.
     metric : callable
         A distance of ``(world, reward, draw)``: ``gi.identify.distance.starc``, ``epic`` or ``dard``; or
         ``gi.identify.distance.regret``, the normalized regret under ``reward`` of acting on the draw.
     world : World, optional
-        Where they are compared: another one tells what they are worth there. Default: that of the fit.
+        World of the comparison. Default: the world of the fit.
     draws : int
-        How many draws are taken, evenly spaced over all chains; all of them where there are fewer.
+        Number of draws, evenly spaced over all chains; all draws if there are fewer.
 
     Returns
     -------
     DataArray (sample)
-        With coordinates ``chain`` and ``draw``. Its quantiles are a posterior interval; ``(found < eps).mean()`` is the
-        posterior probability of being closer than that, which :func:`goalinf.plot.distances` draws for all of them.
+        Distances, with coordinates ``chain`` and ``draw``. Quantiles give a posterior interval, and
+        ``(found < eps).mean()`` the posterior probability of a distance below ``eps``, which
+        :func:`goalinf.plot.distances` plots for all ``eps``.
 
     Raises
     ------
     ValueError
-        Where the fit does not say what was fitted, or knows the reward, or holds several worlds and none is given.
+        If the fit has no world and reward, if its reward is known, or if it has several worlds and none is given.
 
     Examples
     --------
     >>> import jax, goalinf as gi
     >>> import numpyro.distributions as dist
     >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=5.0), wants, trajectories=50, steps=10)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> data = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=5.0), reward, trajectories=50, steps=10)
     >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
-    >>> fit = gi.infer(1, hall, agent=gi.agents.soft_optimal(beta=5.0), reward=prior, data=walks, draws=100)
-    >>> found = gi.identify.distance.posterior(fit, wants, draws=100)
+    >>> fit = gi.infer(1, hall, agent=gi.agents.soft_optimal(beta=5.0), reward=prior, data=data, draws=100)
+    >>> found = gi.identify.distance.posterior(fit, reward, draws=100)
     >>> bool(found.quantile(0.05) < 0.1 < found.quantile(0.95) < 0.5)
     True
     """
@@ -68,16 +69,14 @@ def posterior(
     check_count("draws", draws)
     if getattr(fit, "reward", None) is None or getattr(fit, "world", None) is None:
         raise ValueError(
-            "this fit is of a model of your own, which does not say what its reward is: use gi.infer with one"
+            "this fit is of your own model, whose reward is not known to goalinf: fit with gi.infer(…, reward=…)"
         )
     sites = [site.name for site in fit.sites if site.name.startswith("reward.")]
     if not sites:
-        raise ValueError(
-            "this fit knows its reward, so that there is no posterior of distances: compare the two rewards"
-        )
+        raise ValueError("this fit knows its reward: compare the two rewards, such as with gi.identify.distance.starc")
     where = fit.world if world is None else world
     if not isinstance(where, World):
-        raise ValueError("this fit holds several worlds: say in which one the rewards are compared, world=…")
+        raise ValueError("this fit has several worlds: give the world of the comparison, world=…")
     values = {name: np.asarray(fit.posterior[name].values, float) for name in sites}
     n_chains, n_draws = next(iter(values.values())).shape[:2]
     taken = np.unique(np.linspace(0, n_chains * n_draws - 1, min(draws, n_chains * n_draws)).astype(int))
@@ -91,20 +90,20 @@ def posterior(
 
 
 def value_at_risk(losses: Any, level: float = 0.95) -> tuple[float, float]:
-    r"""How bad it gets: the loss that is exceeded with probability 1 - level, and the mean loss beyond it.
+    r"""Compute value at risk and conditional value at risk: a quantile of the losses, and the mean beyond it.
 
     Parameters
     ----------
     losses : float (n,) or DataArray
-        Draws, such as regrets by :func:`posterior`.
+        Draws of a loss, such as regrets by :func:`posterior`.
     level : float
-        In (0, 1).
+        Probability of a loss up to the value at risk, in (0, 1).
 
     Returns
     -------
     value_at_risk, conditional : float
-        The quantile, and the conditional value at risk: the mean of the worst share of :math:`1 - \text{level}`,
-        weighed exactly.
+        The quantile, and the conditional value at risk: the mean of the largest share :math:`1 - \text{level}` of the
+        losses, with a fractional weight of the draw at the quantile.
 
     References
     ----------
@@ -118,7 +117,9 @@ def value_at_risk(losses: Any, level: float = 0.95) -> tuple[float, float]:
     level = check_number("level", level, 0.0, 1.0, "a number in (0, 1)")
     values = np.asarray(losses, float).ravel()
     if not len(values) or level in (0.0, 1.0):
-        raise ValueError(f"level is {level:g} of {len(values)} losses; expected a number in (0, 1), and some losses")
+        raise ValueError(
+            f"level is {level:g} of {len(values)} losses; expected a number in (0, 1) and at least one loss"
+        )
     quantile = np.quantile(values, level, method="inverted_cdf")
     excess = np.maximum(values - quantile, 0.0).mean() / (1.0 - level)
     return float(quantile), float(quantile + excess)

@@ -1,8 +1,8 @@
-r"""Distances between rewards that do not see what changes no order of policies: STARC, EPIC, DARD.
+r"""Pseudometrics between rewards that are invariant to changes with the same order of policies: STARC, EPIC, DARD.
 
-All three take a canonical form first and compare directions. STARC asks what the rewards mean in one world, its
-transitions included; EPIC compares them for every world at once, transitions that cannot happen included; DARD lies
-between them, with the transitions of the world and the rewards of transitions nearby.
+All three compute canonical rewards and compare their directions. STARC compares rewards in one world, with its
+transitions; EPIC compares them for all transition functions, impossible transitions included; DARD is intermediate,
+with the transitions of the world and the rewards of transitions between states that are close in it.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from goalinf.sizes import check_memory
 from goalinf.worlds import World, from_arrays, label
 
 Canonicalization = Literal["minimal", "value-adjusted"]
-_TABLES = 6  # arrays (S, A, S) that a distance of all transitions holds at once
+_TABLES = 6  # arrays (S, A, S) in memory at once for a distance of all transitions
 _FORMS = {"minimal": canonical, "value-adjusted": levelled}
 
 
 def starc(world: World, reward1: Reward, reward2: Reward, *, canonicalization: Canonicalization = "minimal") -> float:
-    r"""STARC distance between two rewards in a world, in [0, 1].
+    r"""Compute the STARC distance between two rewards in a world, in [0, 1].
 
-    0: they order all policies alike; 1: they order them oppositely. A trivial reward, under which all policies are
-    worth the same (constants, shapings), has no direction: its distance to another trivial one is 0, to any other
-    reward 1/2.
+    0: the rewards order all policies alike; 1: they order them oppositely. A trivial reward, under which all policies
+    have the same return (constants, shapings), has no direction: its distance to another trivial reward is 0, to any
+    other reward 1/2.
 
     .. math:: d = \tfrac12 \left\| \frac{c_1}{\|c_1\|} - \frac{c_2}{\|c_2\|} \right\|_2,
         \qquad c = r - W W^{+} r \quad\text{or}\quad c = r + \gamma P V^\pi - E V^\pi
@@ -41,12 +41,12 @@ def starc(world: World, reward1: Reward, reward2: Reward, *, canonicalization: C
     Parameters
     ----------
     world : World
-        Where they are compared: its transitions and discount; all available choices count alike.
+        World of the comparison: transitions and discount. All available actions have equal weight.
     reward1, reward2 : Reward
         Known rewards. Rewards of transitions enter by their expectation.
     canonicalization : {"minimal", "value-adjusted"}
-        The shortest reward of the class, or value-adjusted levelling: the advantage of the uniform policy. The
-        distances differ, and are zero for the same pairs.
+        The reward of smallest norm, or value-adjusted levelling: the advantage of the uniform policy. The distances
+        differ, and are zero for the same pairs.
 
     Returns
     -------
@@ -55,9 +55,9 @@ def starc(world: World, reward1: Reward, reward2: Reward, *, canonicalization: C
     Raises
     ------
     ValueError
-        Where a reward is still a prior, does not fit the world, or the two end the episode in different states.
+        If a reward is still a prior or does not fit the world, or if the two end the episode in different states.
     ConvergenceError
-        Where the least squares problem of a large world was not solved.
+        If the least squares problem of a large world was not solved.
 
     References
     ----------
@@ -68,10 +68,10 @@ def starc(world: World, reward1: Reward, reward2: Reward, *, canonicalization: C
     --------
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s..a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> same = gi.ShapedReward(wants, [0.0, 3.0, -1.0, 2.0])
-    >>> opposite = gi.StateReward(-wants.values, on="departure")
-    >>> [round(starc(hall, wants, other), 6) for other in (same, opposite, gi.StateReward.zero(hall))]
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> same = gi.ShapedReward(reward, [0.0, 3.0, -1.0, 2.0])
+    >>> opposite = gi.StateReward(-reward.values, on="departure")
+    >>> [round(starc(hall, reward, other), 6) for other in (same, opposite, gi.StateReward.zero(hall))]
     [0.0, 1.0, 0.5]
     """
     check_pair(world, reward1, reward2)
@@ -83,20 +83,20 @@ def starc(world: World, reward1: Reward, reward2: Reward, *, canonicalization: C
 
 
 def epic(world: World, reward1: Reward, reward2: Reward) -> float:
-    r"""EPIC distance between two rewards, in [0, 1]: whatever the transitions are.
+    r"""Compute the EPIC distance between two rewards, in [0, 1], independent of the transitions.
 
     .. math:: D = \sqrt{(1 - \rho(C_1, C_2)) / 2},\qquad C(s,a,s') = R(s,a,s')
         + \mathbb{E}[\gamma R(s', A, S') - R(s, A, S') - \gamma R(S, A, S')]
 
-    with :math:`\rho` Pearson's correlation over all (s, a, s'), and S, A, S' independent and uniform. Of the world it
-    takes the states, the actions and the discount. For state rewards on departure it is the Pearson distance of the
-    values themselves. A trivial reward (a constant, a shaping) is at 0 from another, and correlates with none:
-    :math:`\sqrt{1/2}` from any other reward.
+    with :math:`\rho` Pearson's correlation over all (s, a, s'), and S, A, S' independent and uniform. The distance
+    depends on the states, the actions and the discount of the world. For state rewards on departure it equals the
+    Pearson distance of the values. The distance between two trivial rewards (constants, shapings) is 0; between a
+    trivial reward and any other reward, whose correlation counts as 0, it is :math:`\sqrt{1/2}`.
 
     Parameters
     ----------
     world : World
-        Whose states, actions and discount; transitions do not matter.
+        States, actions and discount; the transitions are not used.
     reward1, reward2 : Reward
         Known rewards of all transitions, impossible ones included.
 
@@ -107,8 +107,8 @@ def epic(world: World, reward1: Reward, reward2: Reward) -> float:
     Raises
     ------
     ValueError
-        Where a reward is still a prior, does not fit the world, gives possible transitions only, or the two end the
-        episode in different states.
+        If a reward is still a prior, does not fit the world or is defined for possible transitions only, or if the two
+        end the episode in different states.
 
     References
     ----------
@@ -118,10 +118,10 @@ def epic(world: World, reward1: Reward, reward2: Reward) -> float:
     --------
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s..a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> same = gi.ShapedReward(wants, [0.0, 3.0, -1.0, 2.0])
-    >>> opposite = gi.StateReward(-wants.values, on="departure")
-    >>> [round(epic(hall, wants, other), 6) for other in (same, opposite)]
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> same = gi.ShapedReward(reward, [0.0, 3.0, -1.0, 2.0])
+    >>> opposite = gi.StateReward(-reward.values, on="departure")
+    >>> [round(epic(hall, reward, other), 6) for other in (same, opposite)]
     [0.0, 1.0]
     """
     check_pair(world, reward1, reward2)
@@ -136,19 +136,20 @@ def epic(world: World, reward1: Reward, reward2: Reward) -> float:
 
 
 def dard(world: World, reward1: Reward, reward2: Reward) -> float:
-    r"""DARD distance between two rewards, in [0, 1]: with the transitions of the world.
+    r"""Compute the DARD distance between two rewards, in [0, 1], with the transitions of the world.
 
     .. math:: D = \sqrt{(1 - \rho(C_1, C_2)) / 2},\qquad C(s,a,s') = R(s,a,s')
         + \mathbb{E}_A[\gamma R(s', A, S'') - R(s, A, S') - \gamma R(S', A, S'')],\quad
         S' \sim P(s, A),\ S'' \sim P(s', A)
 
-    with :math:`\rho` Pearson's correlation over the transitions of all available choices alike, and A uniform over all
-    actions. Rewards of impossible transitions enter only where :math:`S'` and :math:`S''` are near each other.
+    with :math:`\rho` Pearson's correlation over the transitions of all available actions with equal weights, and A
+    uniform over all actions. Rewards of impossible transitions enter only for pairs of next states :math:`S'` and
+    :math:`S''`.
 
     Parameters
     ----------
     world : World
-        Where they are compared.
+        World of the comparison.
     reward1, reward2 : Reward
         Known rewards of all transitions, impossible ones included.
 
@@ -169,8 +170,8 @@ def dard(world: World, reward1: Reward, reward2: Reward) -> float:
     --------
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s..a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> round(dard(hall, wants, gi.ShapedReward(wants, [0.0, 3.0, -1.0, 2.0])), 6)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> round(dard(hall, reward, gi.ShapedReward(reward, [0.0, 3.0, -1.0, 2.0])), 6)
     0.0
     """
     check_pair(world, reward1, reward2)
@@ -186,7 +187,7 @@ def dard(world: World, reward1: Reward, reward2: Reward) -> float:
 
 
 def check_pair(world: World, reward1: Reward, reward2: Reward) -> None:
-    """Two known rewards of one problem, or an error that says which is not."""
+    """Raise an error unless both rewards are known and belong to one problem."""
     check_kind("world", world, World, "a World, such as gi.gridworld makes")
     for name, reward in (("reward1", reward1), ("reward2", reward2)):
         check_reward(name, reward)
@@ -195,12 +196,12 @@ def check_pair(world: World, reward1: Reward, reward2: Reward) -> None:
     if not np.array_equal(over(world, reward1), over(world, reward2)):
         raise ValueError(
             "the two rewards end the episode in different states (as goals do), so they belong to different problems: "
-            "compare rewards that end it in the same ones"
+            "compare rewards that end the episode in the same states"
         )
 
 
 def everything(world: World, reward: Reward) -> np.ndarray:
-    """The reward of every transition, ``(S, A, S)``, impossible ones included."""
+    """Compute the reward of every transition, ``(S, A, S)``, impossible transitions included."""
     n_states, n_actions, mdp = world.n_states, world.n_actions, world.mdp
     shape = (n_states, n_actions, n_states)
     what = f"two rewards of all transitions between {n_states:,} states by {n_actions:,} actions"
@@ -224,14 +225,14 @@ def everything(world: World, reward: Reward) -> np.ndarray:
         state, action, following = missing[0]
         raise ValueError(
             f"this distance compares rewards of all transitions, and the reward of going from "
-            f"{label(world.states[state])} to {label(world.states[following])} (action {action}) is not given, as the "
-            "world does not allow it: use gi.identify.distance.starc, or a state or action reward"
+            f"{label(world.states[state])} to {label(world.states[following])} (action {action}) is not given, as this "
+            "transition is impossible in the world: use gi.identify.distance.starc, or a state or action reward"
         )
     return table
 
 
 def _pearson(form: Callable[[np.ndarray], np.ndarray], tables: list[np.ndarray], weights: np.ndarray) -> float:
-    """Pearson distance of the canonical forms of two tables of rewards."""
+    """Compute the Pearson distance of the canonical rewards of two tables."""
     weights = weights / weights.sum()
     units = []
     for table in tables:

@@ -1,4 +1,4 @@
-r"""What acting on one reward costs under another, as a share of what there is to gain."""
+r"""Expected returns, and normalized regrets of acting on another reward."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from goalinf.identify.policy_evaluation import chances, income_of, over, values_
 from goalinf.rewards import Reward
 from goalinf.worlds import World
 
-_FLAT = 1e-12  # of the returns: with less to gain, all policies are worth the same
+_FLAT = 1e-12  # range relative to the returns below which all policies have the same return
 
 
 def expected_return(world: World, reward: Reward, policy: Any) -> float:
-    r"""Expected discounted sum of rewards from the starts, :math:`J = \sum_s \mu_0(s) V^\pi(s)`.
+    r"""Compute the expected discounted return from the initial states, :math:`J = \sum_s \mu_0(s) V^\pi(s)`.
 
     Parameters
     ----------
     world : World
-        Transitions, discount, and where episodes start.
+        Transitions, discount, and distribution of initial states.
     reward : Reward
         A known reward.
     policy : int (S,), float (S, A) or DataArray
-        The number of the choice in every state, or probabilities; states that have ended do not count.
+        The number of the action in every state, or action probabilities; terminal states do not count.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def expected_return(world: World, reward: Reward, policy: Any) -> float:
     Raises
     ------
     ValueError
-        Where the policy is no policy of the world, or the reward a prior.
+        If the policy does not fit the world, or if the reward is a prior.
 
     Examples
     --------
@@ -54,31 +54,31 @@ def expected_return(world: World, reward: Reward, policy: Any) -> float:
 
 
 def regret(world: World, truth: Reward, reward: Reward) -> float:
-    r"""What acting on a reward costs who wants another, as a share of what there is to gain, in [0, 1].
+    r"""Compute the normalized regret under ``truth`` of the policy that is optimal for ``reward``, in [0, 1].
 
     .. math:: \frac{\max_\pi J(\pi) - J(\pi_R)}{\max_\pi J(\pi) - \min_\pi J(\pi)}
 
-    with J the expected return under the truth, and :math:`\pi_R` optimal for the other reward, choosing evenly between
-    actions that it holds equally good. 0: nothing is lost; 1: nothing could be worse.
+    with J the expected return under the truth, and :math:`\pi_R` optimal for ``reward``, uniform over tied actions.
+    0: the policy is optimal; 1: no policy has a smaller return.
 
     Parameters
     ----------
     world : World
-        Where is acted, and from where: returns are those of its starts.
+        World of the policy; returns are from its initial states.
     truth : Reward
-        What is wanted.
+        The true reward.
     reward : Reward
-        What is acted on.
+        The reward that the policy maximizes.
 
     Returns
     -------
     float
-        0 where under the truth all policies are worth the same.
+        0 if all policies have the same return under the truth.
 
     Raises
     ------
     ValueError
-        As :func:`starc`; or where an undiscounted problem cannot end.
+        As :func:`starc`; or if an undiscounted problem cannot end.
 
     References
     ----------
@@ -101,32 +101,32 @@ def regret(world: World, truth: Reward, reward: Reward) -> float:
 
 
 def _greedy(world: World, reward: Reward, agent: Agent | None = None) -> np.ndarray:
-    """What somebody does who takes the best choice, evenly between equally good ones."""
+    """Compute the optimal policy, uniform over tied actions."""
     best = optimal_choices(world, reward, agent)
     return best / np.maximum(best.sum(1, keepdims=True), 1)
 
 
 def compatibility(world: World, reward: Reward, policy: Any) -> float:
-    r"""What whoever follows a policy gives away if this is the reward, as a share of what there is to gain, in [0, 1].
+    r"""Compute the normalized regret of a policy under a reward, in [0, 1].
 
     .. math:: \frac{\max_{\pi'} J(\pi') - J(\pi)}{\max_{\pi'} J(\pi') - \min_{\pi'} J(\pi')}
 
-    0: the reward is feasible, for whoever starts where the world starts; compare
+    0: the policy is optimal from the initial states, and the reward is feasible in this sense; compare
     :func:`~goalinf.identify.feasible_set`.
 
     Parameters
     ----------
     world : World
-        Where is acted, and from where.
+        World of the policy; returns are from its initial states.
     reward : Reward
-        What may be wanted.
+        A known reward.
     policy : int (S,), float (S, A) or DataArray
         As of :func:`expected_return`.
 
     Returns
     -------
     float
-        0 where under the reward all policies are worth the same.
+        0 if all policies have the same return under the reward.
 
     Raises
     ------
@@ -142,9 +142,9 @@ def compatibility(world: World, reward: Reward, policy: Any) -> float:
     --------
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s..a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> policies = [gi.agents.boltzmann(beta=beta).policy(hall, wants) for beta in (0.0, 2.0, 50.0)]
-    >>> [round(compatibility(hall, wants, policy), 3) for policy in policies]
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> policies = [gi.agents.boltzmann(beta=beta).policy(hall, reward) for beta in (0.0, 2.0, 50.0)]
+    >>> [round(compatibility(hall, reward, policy), 3) for policy in policies]
     [0.859, 0.196, 0.0]
     """
     found = expected_return(world, reward, policy)
@@ -153,7 +153,7 @@ def compatibility(world: World, reward: Reward, policy: Any) -> float:
 
 
 def _range(world: World, reward: Reward) -> tuple[float, float]:
-    """The best and the worst expected return."""
+    """Compute the largest and the smallest expected return."""
     check_range(world, reward)
     opposite = anti_rational(beta=1.0, negated=True)
     best, worst = (expected_return(world, reward, _greedy(world, reward, agent)) for agent in (None, opposite))
@@ -161,18 +161,18 @@ def _range(world: World, reward: Reward) -> tuple[float, float]:
 
 
 def check_range(world: World, reward: Reward) -> None:
-    """Refuse an undiscounted world in which there is no worst policy."""
+    """Raise an error for an undiscounted world without a worst policy."""
     if float(world.mdp.discount) == 1.0:
         live = np.flatnonzero(~over(world, reward)).tolist()
         if not nx.is_directed_acyclic_graph(world.transition_graph().subgraph(live)):
             raise ValueError(
-                "with discount 1 there is no worst policy here, as one can go round and round and never end: use a "
-                "discount below 1"
+                "with discount 1 there is no worst policy here, as an episode can cycle without end: use a discount "
+                "below 1"
             )
 
 
 def share_of_range(best: Any, found: Any, worst: Any) -> np.ndarray:
-    """How much of the range of returns is given away, in [0, 1]; 0 where there is none."""
+    """Compute the regret as a share of the range of returns, in [0, 1]; 0 if the range is zero."""
     wide = np.asarray(best) - worst
     some = wide > _FLAT * np.maximum(np.abs(best), np.abs(worst))
     return np.where(some, np.clip((np.asarray(best) - found) / np.where(some, wide, 1.0), 0.0, 1.0), 0.0)

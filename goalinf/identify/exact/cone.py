@@ -1,4 +1,4 @@
-"""The cone of rewards under which a policy is optimal, and what linear programs say of it."""
+"""Cone of rewards under which a policy is optimal, and its properties by linear programs."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from goalinf.worlds import World, label
 Class = Literal["departure", "arrival", "action"]
 _TOLERANCE = 1e-9  # of advantages, relative to the largest reward
 _LARGEST = float(np.finfo(float).max)
-_SPOKEN = {"departure": "of states on departure", "arrival": "of states on arrival", "action": "of choices"}
+_SPOKEN = {"departure": "of states on departure", "arrival": "of states on arrival", "action": "of actions"}
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class FeasibleSet:
-    r"""The rewards of a class under which a policy is optimal: a cone in P dimensions.
+    r"""Set of rewards of a class under which a policy is optimal: a cone in P dimensions.
 
     Parameters
     ----------
     world : World
-        Where the policy is followed.
+        World of the policy.
     rewards : {"departure", "arrival", "action"}
-        The class: of states, P = S, or of choices, P = S A.
+        The class: rewards of states, P = S, or of state-action pairs, P = S A.
     losses : float (n, P)
-        What every choice loses that the policy does not make, :math:`-A^\pi(s, a)`, as a linear map of the reward:
-        not negative inside.
+        Losses of the actions with probability zero, :math:`-A^\pi(s, a)`, as a linear map of the reward: not negative
+        in the set.
     ties : float (m, P)
-        What the choices that it makes beside others lose: zero inside.
+        Advantages of the actions that the policy mixes with others: zero in the set.
     choices : int (n, 2)
         State and action of the rows of `losses`.
     """
@@ -52,22 +52,22 @@ class FeasibleSet:
 
     @property
     def lineality(self) -> int:
-        r"""Dimension of the largest space inside: what no policy that is optimal can ever show.
+        r"""Dimension of the largest linear subspace of the cone: directions that an optimal policy never identifies.
 
-        Of state rewards with all choices at hand it is :math:`\kappa`, see
+        For state rewards with all actions available it equals :math:`\kappa`, see
         :func:`~goalinf.identify.controllability_deficit`.
         """
         rows = np.concatenate([self.losses, self.ties])
         return kernel(rows / max(np.abs(rows).max(initial=0.0), 1.0), _TOLERANCE).dimension
 
     def contains(self, reward: Reward) -> bool:
-        """Whether the policy is optimal under a reward of this class; rewards of choices have all others in theirs."""
+        """True where the policy is optimal under a reward of this class (class ``"action"`` contains all rewards)."""
         return self.margin(reward) >= 0.0
 
     def margin(self, reward: Reward) -> float:
-        """The least that a choice loses which the policy does not make, in utility.
+        """Compute the smallest loss of an action with probability zero, in utility.
 
-        Minus infinity where the policy is not optimal, infinity where there is no such choice.
+        Minus infinity if the policy is not optimal, infinity if no action has probability zero.
         """
         vector = self._vector(reward)
         size = _TOLERANCE * max(float(np.abs(vector).max(initial=0.0)), np.finfo(float).tiny)
@@ -77,7 +77,7 @@ class FeasibleSet:
         return max(lost, 0.0)
 
     def ng_russell(self, penalty: float | int = 0.0, *, bound: float | int = 1.0) -> Reward:
-        r"""The reward that makes the second best choices worst.
+        r"""Solve the linear program of Ng and Russell: maximize the losses of the second-best actions.
 
         .. math:: \max_R \sum_s \min_{a \ne \pi(s)} -A^\pi_R(s, a) - \lambda \|R\|_1
             \quad\text{in the cone},\ |R| \le R_{\max}
@@ -85,8 +85,8 @@ class FeasibleSet:
         Parameters
         ----------
         penalty : float
-            :math:`\lambda`, at least 0; from :meth:`critical_penalty` on the solution is zero. For departure rewards
-            Ng and Russell's, who leave out a factor :math:`\gamma` of the first term, is this one over
+            :math:`\lambda`, at least 0; from :meth:`critical_penalty` on the solution is zero. Ng and Russell omit a
+            factor :math:`\gamma` of the first term: for departure rewards their penalty is this penalty divided by
             :math:`\gamma`.
         bound : float
             :math:`R_{\max}`, above 0.
@@ -94,7 +94,7 @@ class FeasibleSet:
         Returns
         -------
         Reward
-            Of the class; one solution, where there are several.
+            A reward of the class; one solution if there are several.
         """
         check_number("penalty", penalty, 0.0, _LARGEST, "a number of at least 0")
         _check_bound(bound)
@@ -105,10 +105,10 @@ class FeasibleSet:
         return self._reward(found.x[:n] - found.x[n : 2 * n])
 
     def critical_penalty(self) -> float:
-        r"""The penalty from which on Ng and Russell's reward is zero.
+        r"""Compute the smallest penalty for which the solution of :meth:`ng_russell` is zero.
 
         :math:`\lambda^* = \max \sum_s \min_{a \ne \pi(s)} -A^\pi_R(s, a)` over the cone with
-        :math:`\|R\|_1 \le 1`: all of the program is proportional to the size of R, which is worth its price or not.
+        :math:`\|R\|_1 \le 1`: both terms of the objective are proportional to the size of R.
         """
         upper, equal = self._smallest_losses()
         price = np.arange(upper.shape[1]) < 2 * self._size
@@ -119,17 +119,17 @@ class FeasibleSet:
     def intervals(
         self, *, bound: float | int = 1.0, margin: float | int = 0.0, known: Mapping[Any, float | int] | None = None
     ) -> xr.DataArray:
-        """The smallest and the largest value of every entry, by two linear programs each.
+        """Compute the smallest and the largest value of every entry, by two linear programs each.
 
         Parameters
         ----------
         bound : float
             All entries lie in [-bound, bound]; above 0.
         margin : float
-            What every choice loses at least that the policy does not make, in utility: at 0 constants are inside, and
-            every entry can be anything.
+            Smallest loss of every action with probability zero, in utility. With margin 0 the constants are in the set,
+            and the entries are bounded by ``bound`` only.
         known : mapping, optional
-            Name of a state (for rewards of choices: state and action) -> its value.
+            Name of a state (for action rewards: state and action) -> its reward.
 
         Returns
         -------
@@ -139,7 +139,7 @@ class FeasibleSet:
         Raises
         ------
         ValueError
-            Where no reward is left: the margin is too large for the bound and what is known.
+            If no reward is feasible: the margin is too large for the bound and the known values.
         """
         upper, limits, bounds = self._inside(bound, margin, known)
         equal = self.ties, np.zeros(len(self.ties))
@@ -153,19 +153,19 @@ class FeasibleSet:
     def center(
         self, *, bound: float | int = 1.0, margin: float | int = 0.0, known: Mapping[Any, float | int] | None = None
     ) -> tuple[Reward, float]:
-        """The Chebyshev center: the middle of the largest ball of rewards inside, and its radius.
+        """Compute the Chebyshev center: center and radius of the largest ball of rewards in the set.
 
         Parameters
         ----------
         bound, margin, known
-            As of :meth:`intervals`. The ball is one of the entries that are not known, and lies within the bound.
+            As for :meth:`intervals`. The ball is in the space of the unknown entries, and within the bound.
 
         Returns
         -------
         reward : Reward
             The center.
         radius : float
-            In utility; 0 where the policy makes several choices somewhere, so that the set is flat.
+            In utility; 0 if the policy mixes actions in some state, so that the set has no interior.
         """
         upper, limits, bounds = self._inside(bound, margin, known)
         free = np.array([low < high for low, high in bounds])
@@ -182,14 +182,14 @@ class FeasibleSet:
 
     @takes_key
     def extreme(self, key: PRNGKey, *, bound: float | int = 1.0, margin: float | int = 0.0) -> Reward:
-        """A corner of the set: the reward that is largest in a direction drawn at random.
+        """Compute a vertex of the set: the reward that is largest in a random direction.
 
         Parameters
         ----------
         key : int or jax.random key
             A seed, or a source of randomness, which is consumed.
         bound, margin
-            As of :meth:`intervals`.
+            As for :meth:`intervals`.
         """
         with computing_in("float64"):
             direction = np.asarray(jax.random.normal(key, (self._size,)), float)
@@ -207,7 +207,7 @@ class FeasibleSet:
         return self.losses.shape[1]
 
     def _smallest_losses(self) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
-        """Rows for R+, R- and the smallest loss of every state: it is at most each loss; ties are none."""
+        """Return constraints for R+, R- and the smallest loss of every state (at most each loss), and for ties."""
         states, of = np.unique(self.choices[:, 0], return_inverse=True)
         upper = np.hstack([-self.losses, self.losses, np.eye(len(states))[of]])
         equal = np.hstack([self.ties, -self.ties, np.zeros((len(self.ties), len(states)))])
@@ -229,12 +229,12 @@ class FeasibleSet:
         if self.rewards != "action":
             return self.world.index(name)
         if not isinstance(name, tuple) or len(name) != 2:
-            raise ValueError(f"{name!r} names no choice; expected (state, action)")
+            raise ValueError(f"{name!r} is not a state-action pair; expected (state, action)")
         state = self.world.index(name[0])
         return state * self.world.n_actions + self.world.action_index(name[1], state=state)
 
     def _vector(self, reward: Reward) -> np.ndarray:
-        """A reward as numbers of this class: its values, or what every choice brings."""
+        """Return a reward as numbers of this class: its values, or expected rewards of state-action pairs."""
         check_reward("reward", reward)
         check_own_ends(self.world, reward)
         income, rows, _ = income_of(self.world, reward)
@@ -246,7 +246,7 @@ class FeasibleSet:
             return np.asarray(reward.values, float)
         raise ValueError(
             f"expected a reward {_SPOKEN[self.rewards]}, found {type(reward).__name__}: make the feasible set of that "
-            "class, or of 'action' rewards, with gi.ActionReward of what every choice brings"
+            "class, or of 'action' rewards with the expected reward of every action as a gi.ActionReward"
         )
 
     def _reward(self, vector: np.ndarray) -> Reward:
@@ -269,13 +269,13 @@ def _check_bound(bound: Any) -> None:
 
 
 def _solve(cost: Any, upper: Any, equal: Any, bounds: Any, limits: Any = None) -> OptimizeResult:
-    """A linear program, by HiGHS."""
+    """Solve a linear program with HiGHS."""
     limits = np.zeros(len(upper)) if limits is None else limits
     found = linprog(cost, A_ub=upper, b_ub=limits, A_eq=equal[0], b_eq=equal[1], bounds=bounds, method="highs")
     if found.status == 2:
         raise ValueError(
-            "no reward is left under which this policy is optimal: the margin is too large for the bound, or what is "
-            "known does not allow it"
+            "no reward is left under which this policy is optimal: the margin is too large for the bound, or the known "
+            "values are infeasible"
         )
     if not found.success:
         raise ConvergenceError(f"the linear program was not solved: {found.message}")

@@ -1,8 +1,8 @@
-r"""What a choice can influence: the controllability deficit, for one step and for the steps of a finite horizon.
+r"""Controllability deficit: features that no action influences, in one step and within a finite horizon.
 
 Stack the differences between the transition rows of the actions of each state,
-:math:`D = [P(\cdot \mid s,a) - P(\cdot \mid s,a_1)]`. A feature :math:`v` with :math:`Dv = 0` has an expectation, one
-step ahead, that no choice changes; the rewards built from such features are those that a policy cannot show.
+:math:`D = [P(\cdot \mid s,a) - P(\cdot \mid s,a_1)]`. For a feature :math:`v` with :math:`Dv = 0`, the expectation
+one step ahead does not depend on the action; a policy does not identify rewards built from such features.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ _TOLERANCE = 1e-9  # probabilities are of order one
 
 
 def controllability_deficit(world: World, *, horizon: int | None = None) -> int:
-    r"""How many independent features of the next state no choice influences, :math:`\kappa = S - \mathrm{rank}\,D`.
+    r"""Count independent features of the next state that no action influences, :math:`\kappa = S - \mathrm{rank}\,D`.
 
-    It is the dimension of what behavior cannot show of a state reward that is collected on arrival, with every state
-    visited and beta and the discount known; without terminal states, and with a discount above zero, also of one
-    that is collected on departure. (Where episodes end, such features must be zero on terminal states to count for
-    departure rewards: even the constant shows, for ending is an alternative to going on.)
+    It is the dimension of the null space of a state reward that is collected on arrival, with every state visited and
+    beta and the discount known; without terminal states, and with a discount above zero, also of a state reward that is
+    collected on departure. (With terminal states, such features must be zero in terminal states to count for departure
+    rewards: even the constant is identified, as the agent can end the episode.)
 
-    With a finite horizon H it is what the policies of all H steps together hide of a reward r(s, a) that stays the
-    same: rewards g(s) of being in a state that no choice influences at any lag, an observability matrix,
+    With a finite horizon H it is the dimension of the null space of a time-invariant reward r(s, a) under the policies
+    of all H steps together: rewards g(s) of being in a state that no action influences at any lag, the null space of an
+    observability matrix,
 
     .. math:: \kappa_H = S - \mathrm{rank}\,[D;\ D P_1;\ \dots;\ D P_1^{H-2}],\qquad \kappa_1 = S.
 
@@ -45,7 +46,7 @@ def controllability_deficit(world: World, *, horizon: int | None = None) -> int:
     Raises
     ------
     ValueError
-        Where the horizon is not a number of steps.
+        If the horizon is not a number of steps.
 
     References
     ----------
@@ -54,13 +55,13 @@ def controllability_deficit(world: World, *, horizon: int | None = None) -> int:
 
     Examples
     --------
-    On a ring with moves to both sides only, an even number of states splits in two like a checkerboard:
+    A ring with moves to both neighbors and an even number of states has two classes, the colors of a checkerboard:
 
     >>> import networkx as nx, goalinf as gi
     >>> [controllability_deficit(gi.graph_world(nx.cycle_graph(n), discount=0.9)) for n in (3, 4, 5, 6)]
     [1, 2, 1, 2]
 
-    A triangle with one choice, 0 → 1 → 2 → 0 or 1: what one step hides, two and three show.
+    In a triangle with one decision, 0 → 1 → 2 → 0 or 1, longer horizons identify more directions:
 
     >>> import numpy as np
     >>> triangle = gi.from_arrays(successors=np.array([[1, 1], [2, 2], [0, 1]])[:, :, None], discount=0.9,
@@ -79,7 +80,7 @@ def controllability_deficit(world: World, *, horizon: int | None = None) -> int:
     hidden = np.eye(int(live.sum()))
     seen = differences[:, live]
     for _ in range(horizon - 1):
-        # Hidden for one step more: what is not seen now, and of which the next state shows nothing either.
+        # Unidentified for one further step: not identified now, and not by the next state.
         left = hidden @ kernel(seen @ hidden, _TOLERANCE).basis.T
         if left.shape[1] == hidden.shape[1]:
             break
@@ -88,7 +89,7 @@ def controllability_deficit(world: World, *, horizon: int | None = None) -> int:
 
 
 def action_differences(mdp: MDP) -> np.ndarray:
-    """D: rows of available actions minus that of the first one, in states that are not terminal, ``(R, S)``."""
+    """Compute D: transition rows of available actions minus the first one, in nonterminal states, ``(R, S)``."""
     dense = mdp.dense()
     can = mdp.available & ~mdp.terminal[:, None]
     first = dense[np.arange(mdp.n_states), can.argmax(1)]

@@ -1,4 +1,4 @@
-"""Which source of data determines a reward up to what."""
+"""Invariances of a reward for each source of data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Source = Literal[
     "trajectory returns",
     "trajectory comparisons",
 ]
-# What each source determines the reward up to: Skalse et al. (2023), with the numbers of their theorems.
+# Invariances by source of data: Skalse et al. (2023), with the numbers of their theorems.
 SOURCES: dict[Source, tuple[Kind, ...]] = {
     "optimal values": ("redistribution",),  # 3.1
     "policy": ("redistribution", "potential"),  # 3.2
@@ -30,25 +30,25 @@ SOURCES: dict[Source, tuple[Kind, ...]] = {
 
 
 def ambiguity(world: World, source: Source) -> Invariance:
-    r"""What infinite data of a kind leave open of a reward R(s, a, t).
+    r"""Construct the space of changes of a reward R(s, a, t) that infinite data of a kind do not identify.
 
     ======================  ====================================================  ===========================
     optimal values          :math:`Q^*`, or Q of any policy                       redistribution
-    policy                  a Boltzmann or soft-optimal policy, everywhere        redistribution, potential
-    trajectories            of such an agent, from where episodes start           and a mask
-    fragment returns        of all pieces of episodes that can happen             nothing
-    fragment comparisons    of such pieces, by a Boltzmann rule                   nothing
+    policy                  a Boltzmann or soft-optimal policy in all states      redistribution, potential
+    trajectories            of such an agent, from the initial states             and a mask
+    fragment returns        of all possible fragments of episodes                 nothing
+    fragment comparisons    of such fragments, by a Boltzmann rule                nothing
     trajectory returns      of whole episodes                                     zero-initial potential, mask
     trajectory comparisons  of whole episodes, by a Boltzmann rule                k-initial potential, mask
     ======================  ====================================================  ===========================
 
-    With beta known. Comparisons without noise leave at least a positive factor open beside. Two sources together leave
-    what both leave.
+    Beta is known. For comparisons without noise, a positive factor is also unidentified, at least. For two sources
+    together, the space is the intersection.
 
     Parameters
     ----------
     world : World
-        Where the data come from.
+        World of the data.
     source : str
         As above.
 
@@ -59,7 +59,7 @@ def ambiguity(world: World, source: Source) -> Invariance:
     Raises
     ------
     ValueError
-        Where the source is none of these.
+        If the source is none of these.
 
     References
     ----------

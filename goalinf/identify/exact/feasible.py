@@ -1,8 +1,8 @@
-r"""All rewards under which a policy is optimal: a cone, and what can be said of it by linear programs.
+r"""Feasible set: the cone of all rewards under which a policy is optimal.
 
-With the advantages :math:`A^\pi = r - W V^\pi`, :math:`W = E - \gamma P`, of a policy, a reward is feasible where no
-choice has a positive one and those that the policy makes have none. For departure rewards and a policy that makes one
-choice in every state this is Ng and Russell's :math:`(P_\pi - P_a)(I - \gamma P_\pi)^{-1} R \ge 0`.
+With the advantages :math:`A^\pi = r - W V^\pi`, :math:`W = E - \gamma P`, of a policy, a reward is feasible if no
+advantage is positive and the advantages of the actions of the policy are zero. For departure rewards and a
+deterministic policy this is the condition of Ng and Russell, :math:`(P_\pi - P_a)(I - \gamma P_\pi)^{-1} R \ge 0`.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from goalinf.worlds import World
 
 
 def feasible_set(world: World, policy: Any, *, rewards: Class) -> FeasibleSet:
-    r"""All rewards of a class under which a policy is optimal.
+    r"""Construct the set of all rewards of a class under which a policy is optimal.
 
-    Zero is always among them, and so is every constant where no episode ends: a policy alone says nothing of whether
-    there is anything to want (Ng and Russell 2000). With :math:`V` any function of states and :math:`A \ge 0`,
+    Zero reward is always feasible, and so is every constant reward without terminal states: a policy alone does not
+    exclude zero reward (Ng and Russell 2000). With :math:`V` any function of states and :math:`A \ge 0`,
 
     .. math:: r(s, a) = -A(s, a)\,\mathbb 1\{\pi(a \mid s) = 0\} + V(s) - \gamma \sum_t P(t \mid s, a)\,V(t)
 
-    runs through all feasible rewards of choices (Metelli et al. 2021).
+    is the general feasible action reward (Metelli et al. 2021).
 
     Parameters
     ----------
     world : World
-        Where the policy is followed.
+        World of the policy.
     policy : int (S,), float (S, A) or DataArray
-        The number of the choice in every state; or probabilities, of which it counts what is above zero: all of that
-        has to be optimal. Rows of states that have ended do not count.
+        The number of the action in every state, or action probabilities: every action with a positive probability has
+        to be optimal. Rows of terminal states do not count.
     rewards : {"departure", "arrival", "action"}
-        Of states, collected on departure or arrival, or of choices.
+        Rewards of states, collected on departure or arrival, or of state-action pairs.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def feasible_set(world: World, policy: Any, *, rewards: Class) -> FeasibleSet:
     Raises
     ------
     ValueError
-        Where the policy does not fit the world, or an undiscounted episode need not end under it.
+        If the policy does not fit the world, or if an undiscounted episode need not end under it.
 
     References
     ----------
@@ -73,12 +73,12 @@ def feasible_set(world: World, policy: Any, *, rewards: Class) -> FeasibleSet:
     advantage = income - shapings(world, rows)[:, live] @ values_of(world, made, rows, income)
     chosen = made[rows] > 0
     alone = (made > 0).sum(1)[np.nonzero(rows)[0]] == 1
-    # The advantage of the only choice that a policy makes in a state is zero whatever is rewarded.
+    # In a state with one action of the policy, the advantage of this action is zero for every reward.
     return FeasibleSet(world, rewards, -advantage[~chosen], advantage[chosen & ~alone], np.argwhere(rows)[~chosen])
 
 
 def _income_map(world: World, rows: np.ndarray, rewards: Class) -> np.ndarray:
-    """What every choice brings, as a linear map of the reward, ``(R, P)``."""
+    """Return the expected reward of every action as a linear map of the reward, ``(R, P)``."""
     if rewards == "action":
         return np.eye(rows.size)[rows.ravel()]
     if rewards == "arrival":

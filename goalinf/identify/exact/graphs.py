@@ -1,4 +1,4 @@
-"""What the graph of a world says before anything is computed: components, period, time to get around."""
+"""Criteria of identifiability from the graph of a world: components, period, coverage time."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _A_WORLD = "a World, such as gi.gridworld makes"
 
 @dataclasses.dataclass(frozen=True)
 class GraphCriteria:
-    """Properties of the graph of possible moves that decide what behavior can show.
+    """Properties of the transition graph that determine identifiability.
 
     Parameters
     ----------
     n_states : int
         S.
     strongly_connected : bool
-        Whether every state can be reached from every other.
+        True where every state can be reached from every other state.
     closed_components : int
-        Sets of states that are never left again (a terminal state is one).
+        Number of closed sets of states, which are never left again (a terminal state is one).
     period : int, optional
-        Greatest common divisor of the lengths of all round trips; None where not strongly connected.
+        Greatest common divisor of the lengths of all cycles; None if the graph is not strongly connected.
     coverage_time : int, optional
-        Steps after which every state can have been reached from some start; None where one cannot be.
+        Number of steps within which every state can be reached from an initial state; None if one is unreachable.
     co_successor_components : int
         See :func:`co_successor_components`.
     """
@@ -47,28 +47,28 @@ class GraphCriteria:
             if self.strongly_connected
             else f"{self.closed_components} set{'s' * (self.closed_components != 1)} of states cannot be left again"
         )
-        around = "" if self.period is None else f", round trips have the period {self.period}"
+        around = "" if self.period is None else f", and the period of its cycles is {self.period}"
         covered = (
-            "Some states cannot be reached from where episodes start."
+            "Some states cannot be reached from the initial states."
             if self.coverage_time is None
-            else f"From the starts every state can be reached within {self.coverage_time} steps."
+            else f"Every state can be reached from the initial states within {self.coverage_time} steps."
         )
         apart = self.co_successor_components
-        alternatives = f"States that are alternatives to one another form {apart} component{'s' * (apart != 1)}."
+        alternatives = f"The co-successor graph has {apart} component{'s' * (apart != 1)}."
         return f"{joined}{around}.\n{covered}\n{alternatives}"
 
 
 def graph_criteria(world: World) -> GraphCriteria:
-    r"""Properties of the graph of possible moves that decide what behavior can show.
+    r"""Compute properties of the transition graph that determine identifiability.
 
-    In a deterministic world, of a state reward a stationary policy hides as many directions as there are co-successor
-    components, and of a reward r(s, a) the policies of a long finite horizon hide as many as the period, where the
-    graph is strongly connected (compare :func:`~goalinf.identify.controllability_deficit`).
+    In a deterministic world, the null space of a state reward under a stationary policy has as many dimensions as there
+    are co-successor components; the null space of a reward r(s, a) under the policies of a long finite horizon has as
+    many as the period, if the graph is strongly connected (compare :func:`~goalinf.identify.controllability_deficit`).
 
     Parameters
     ----------
     world : World
-        The world; moves are those of available actions in states that are not terminal.
+        The world; the edges are the transitions of available actions in states that are not terminal.
 
     Returns
     -------
@@ -83,9 +83,9 @@ def graph_criteria(world: World) -> GraphCriteria:
     --------
     >>> import networkx as nx, goalinf as gi
     >>> print(gi.identify.graph_criteria(gi.graph_world(nx.cycle_graph(6), initial=0, discount=0.9)))
-    Every state can be reached from every other, round trips have the period 2.
-    From the starts every state can be reached within 3 steps.
-    States that are alternatives to one another form 2 components.
+    Every state can be reached from every other, and the period of its cycles is 2.
+    Every state can be reached from the initial states within 3 steps.
+    The co-successor graph has 2 components.
     """
     check_kind("world", world, World, _A_WORLD)
     moves = world.transition_graph()
@@ -103,7 +103,7 @@ def graph_criteria(world: World) -> GraphCriteria:
 
 
 def co_successor_components(world: World) -> int:
-    """Number of connected components of the graph that joins two states if some state can lead to both in one step.
+    """Count connected components of the graph that joins two states if some state can lead to both in one step.
 
     For deterministic worlds it equals :func:`controllability_deficit`; for stochastic ones it is a lower bound.
 
@@ -131,6 +131,6 @@ def co_successor_components(world: World) -> int:
 
 
 def _period(moves: nx.DiGraph) -> int:
-    """Of a strongly connected graph: every move from level to level of a search closes round trips of known length."""
+    """Compute the period of a strongly connected graph from the levels of a breadth-first search."""
     level = nx.single_source_shortest_path_length(moves, next(iter(moves)))
     return math.gcd(*(level[s] + 1 - level[t] for s, t in moves.edges))

@@ -1,7 +1,7 @@
-r"""Changes of a reward that some data do not show, as objects: apply them, recognize them, take them out.
+r"""Invariances: linear spaces of changes of a reward that a kind of data does not identify.
 
-Rewards are numbers on the transitions (s, a, t) that can happen. Constants, shapings, redistributions and masks are
-linear: whole directions, which add up. What keeps the optimal choices alone is no linear space: see
+Rewards are numbers on the possible transitions (s, a, t). Constants, shapings, redistributions and masks are linear
+spaces, which can be added. The changes that preserve the optimal actions are not a linear space: see
 :mod:`goalinf.identify.optimal_actions`.
 """
 
@@ -24,21 +24,21 @@ from goalinf.rewards import Reward, TransitionReward, check_reward
 from goalinf.worlds import World
 
 Kind = Literal["constant", "potential", "zero-initial potential", "k-initial potential", "redistribution", "mask"]
-_INSIDE = 1e-9  # of a difference, so much may stick out
+_INSIDE = 1e-9  # largest residual, relative to the norm, that counts as inside a space
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Invariance:
-    r"""A linear space of changes of a reward.
+    r"""Linear space of changes of a reward.
 
     Parameters
     ----------
     world : World
-        Whose transitions.
+        Transitions.
     kinds : tuple of str
-        What it is the sum of.
+        Kinds of change of which it is the sum.
     basis : float (n, N)
-        Orthonormal rows over the transitions that can happen, in the order of :func:`transitions`.
+        Orthonormal rows over the possible transitions, in the order of :func:`transitions`.
     """
 
     world: World
@@ -47,13 +47,13 @@ class Invariance:
 
     @property
     def dimension(self) -> int:
-        """How many independent changes there are."""
+        """Number of independent changes."""
         return len(self.basis)
 
     def __add__(self, other: Invariance) -> Invariance:
-        """Changes of both kinds, together."""
+        """Return the sum of two spaces of changes."""
         if other.world is not self.world:
-            raise ValueError("these invariances are of two worlds; take those of one")
+            raise ValueError("these invariances are of two worlds; expected invariances of one world")
         beside = other.basis - (other.basis @ self.basis.T) @ self.basis
         more = _orthonormal(beside)
         kinds = tuple(dict.fromkeys((*self.kinds, *other.kinds)))
@@ -61,7 +61,7 @@ class Invariance:
 
     @takes_key
     def apply(self, reward: Reward, key: PRNGKey, *, size: float | int = 1.0) -> TransitionReward:
-        """The reward with a change drawn at random.
+        """Add a random change to a reward.
 
         Parameters
         ----------
@@ -77,14 +77,14 @@ class Invariance:
         return _reward(self.world, _vector(self.world, reward) + float(size) * steps @ self.basis)
 
     def relates(self, reward1: Reward, reward2: Reward, *, scale: bool = False) -> bool:
-        """Whether two rewards differ by such a change only; with ``scale``, after one of them is multiplied.
+        """True where two rewards differ by such a change only; with ``scale``, up to a positive factor.
 
         Parameters
         ----------
         reward1, reward2 : Reward
             Known rewards.
         scale : bool
-            Whether any positive factor is allowed.
+            True to allow a positive factor.
         """
         one, two = (_vector(self.world, reward) for reward in (reward1, reward2))
         rest = [vector - self.basis.T @ (self.basis @ vector) for vector in (one, two)]
@@ -95,7 +95,9 @@ class Invariance:
         return bool(np.linalg.norm(rest[0] - rest[1]) <= _INSIDE * whole)
 
     def remove(self, reward: Reward) -> TransitionReward:
-        """The shortest reward that differs from this one by such a change only: one for all of them.
+        """Compute the reward of smallest norm that differs from a reward by such a change only.
+
+        It is the same for all rewards that differ by such a change.
 
         Parameters
         ----------
@@ -110,36 +112,36 @@ class Invariance:
 
 
 def invariance(world: World, kind: Kind, *, masked: Any = None) -> Invariance:
-    r"""A space of changes of a reward R(s, a, t).
+    r"""Construct a space of changes of a reward R(s, a, t).
 
     =========================  =================================================================================
     constant                   :math:`R + c`
-    potential                  :math:`R + \gamma\Phi(t) - \Phi(s)`, with :math:`\Phi = 0` where episodes have ended
-    zero-initial potential     the same with :math:`\Phi = 0` where episodes start
-    k-initial potential        the same with :math:`\Phi = k`, any number, where episodes start
-    redistribution             R with the same :math:`\sum_t P(t \mid s, a) R(s, a, t)` for every choice
-    mask                       any R where no episode gets to, or on the transitions that are given
+    potential                  :math:`R + \gamma\Phi(t) - \Phi(s)`, with :math:`\Phi = 0` in terminal states
+    zero-initial potential     a potential with :math:`\Phi = 0` in initial states
+    k-initial potential        a potential with :math:`\Phi = k`, any number, in initial states
+    redistribution             R with the same :math:`\sum_t P(t \mid s, a) R(s, a, t)` for every action
+    mask                       any R on unreachable transitions, or on the given transitions
     =========================  =================================================================================
 
     Parameters
     ----------
     world : World
-        Transitions, discount and starts.
+        Transitions, discount and initial states.
     kind : str
         As above.
     masked : bool (S, A, K), optional
-        The transitions of a mask, aligned with ``world.mdp.successors``. Default: those that cannot be reached from
-        where episodes start.
+        The transitions of a mask, aligned with ``world.mdp.successors``. Default: transitions that cannot be reached
+        from the initial states.
 
     Returns
     -------
     Invariance
-        They add up: ``invariance(world, "potential") + invariance(world, "redistribution")``.
+        Invariances can be added: ``invariance(world, "potential") + invariance(world, "redistribution")``.
 
     Raises
     ------
     ValueError
-        Where the kind is none of these, or the transitions do not fit the world.
+        If the kind is none of these, or if the transitions do not fit the world.
 
     References
     ----------
@@ -150,12 +152,12 @@ def invariance(world: World, kind: Kind, *, masked: Any = None) -> Invariance:
     --------
     >>> import jax, goalinf as gi
     >>> hall = gi.gridworld("s..a", slip=0.2, discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="arrival")
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="arrival")
     >>> shaping = gi.identify.invariance(hall, "potential")
-    >>> shaping.dimension, shaping.relates(wants, gi.ShapedReward(wants, [0.0, 3.0, -1.0, 2.0]))
+    >>> shaping.dimension, shaping.relates(reward, gi.ShapedReward(reward, [0.0, 3.0, -1.0, 2.0]))
     (4, True)
-    >>> changed = (shaping + gi.identify.invariance(hall, "redistribution")).apply(wants, jax.random.key(0))
-    >>> shaping.relates(wants, changed), round(gi.identify.distance.starc(hall, wants, changed), 6)
+    >>> changed = (shaping + gi.identify.invariance(hall, "redistribution")).apply(reward, jax.random.key(0))
+    >>> shaping.relates(reward, changed), round(gi.identify.distance.starc(hall, reward, changed), 6)
     (False, 0.0)
     """
     check_kind("world", world, World, "a World, such as gi.gridworld makes")
@@ -180,12 +182,12 @@ def invariance(world: World, kind: Kind, *, masked: Any = None) -> Invariance:
 
 
 def nothing(world: World) -> Invariance:
-    """The space of no change at all."""
+    """Return the space of dimension zero."""
     return Invariance(world, (), np.zeros((0, len(transitions(world)[0]))))
 
 
 def transitions(world: World) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """State, action and slot of every transition that can happen, ``(N,)`` each."""
+    """Return state, action and slot of every possible transition, ``(N,)`` each."""
     mdp = world.mdp
     possible = (mdp.probabilities > 0) & mdp.available[:, :, None] & ~mdp.terminal[:, None, None]
     s, a, k = np.nonzero(np.asarray(possible))
@@ -193,7 +195,7 @@ def transitions(world: World) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _vector(world: World, reward: Reward) -> np.ndarray:
-    """A reward on the transitions that can happen."""
+    """Return a reward on the possible transitions."""
     check_reward("reward", reward)
     check_known(reward)
     check_shapes(reward, world)
@@ -208,19 +210,19 @@ def _reward(world: World, vector: np.ndarray) -> TransitionReward:
 
 
 def _potentials(world: World, kind: Kind) -> np.ndarray:
-    """Rows that span the potentials, ``(n, S)``."""
+    """Return rows that span the potentials, ``(n, S)``."""
     free = np.asarray(~world.mdp.terminal)
     if kind == "potential":
         return np.eye(world.n_states)[free]
     starts = np.asarray(world.mdp.initial) > 0
     rows = np.eye(world.n_states)[free & ~starts]
-    # The same at all starts: not possible where an episode may have ended before it began.
+    # The same number in all initial states: impossible if one of them is terminal.
     same = [starts.astype(float)] if kind == "k-initial potential" and not (starts & ~free).any() else []
     return np.array([*rows, *same]).reshape(-1, world.n_states)
 
 
 def _unreached(world: World) -> np.ndarray:
-    """Which transitions start where no episode gets to, bool ``(N,)``."""
+    """Mark transitions from states that no episode reaches, bool ``(N,)``."""
     starts = np.flatnonzero(np.asarray(world.mdp.initial)).tolist()
     reached = list(nx.multi_source_dijkstra_path_length(world.transition_graph(), starts, weight=None))
     return ~np.isin(transitions(world)[0], reached)
@@ -237,7 +239,7 @@ def _given(world: World, masked: Any) -> np.ndarray:
 
 
 def _orthonormal(rows: np.ndarray) -> np.ndarray:
-    """Orthonormal rows that span the same."""
+    """Return orthonormal rows that span the same space."""
     if not len(rows):
         return rows
     _, sizes, directions = np.linalg.svd(rows, full_matrices=False)

@@ -1,8 +1,9 @@
-r"""Whether what is learned of a reward in some worlds holds in others: the geometry of their shapings.
+r"""Transferability of rewards between worlds: geometry of their shaping spaces.
 
-What behavior in world k hides of a reward r(s, a) is :math:`U_k = \mathrm{im}(E - \gamma_k P_k)`, whatever the reward.
-Several experts with one reward hide :math:`\bigcap_k U_k`, and that does no harm in another world whose shapings
-contain it. A rank says so with a yes or no; the angles between the spaces say how many data it takes.
+The null space of a reward r(s, a) in world k is :math:`U_k = \mathrm{im}(E - \gamma_k P_k)`, for every reward. The
+common null space of several experts with one reward is :math:`\bigcap_k U_k`. It does not affect policies in another
+world if the shapings of that world contain it, which a rank decides; the angles between the spaces determine the
+sample size.
 """
 
 from __future__ import annotations
@@ -23,23 +24,23 @@ _A_WORLD = "a World, such as gi.gridworld makes"
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Transferability:
-    r"""What experts in several worlds leave open of their reward r(s, a), and whether it matters elsewhere.
+    r"""Common null space of experts in several worlds with one reward r(s, a), and its effect in a target world.
 
     Parameters
     ----------
     nullity : int
-        Dimension of :math:`\bigcap_k U_k`: 1, a constant, where nothing is left to find out; 0 where episodes end, as
-        a constant makes it worth while to go on.
+        Dimension of :math:`\bigcap_k U_k`: at best 1, a constant; or 0 with terminal states, as a constant rewards
+        longer episodes.
     rank : int
-        Of the block matrix that compares the first world with each other, :math:`[W_1, -W_2, 0, \dots;\ W_1, 0,
+        Rank of the block matrix of the first world with each other world, :math:`[W_1, -W_2, 0, \dots;\ W_1, 0,
         -W_3, \dots]`: its number of columns less the nullity.
     sines : float (S,)
-        How far the directions of :math:`U_1` stick out of the other spaces, smallest first: zero where nobody shows
-        them. Of two worlds, sines of the principal angles.
+        Distances of the unit directions of :math:`U_1` from the other spaces, smallest first: zero for unidentified
+        directions. For two worlds, sines of the principal angles.
     gap : float
-        Smallest of them that counts over the largest that does not.
+        Ratio of the smallest nonzero sine to the largest that counts as zero.
     transfers : bool, optional
-        Whether all that is left open is shaping in the target too; None without a target.
+        True where the common null space consists of shapings in the target, too; None without a target.
     """
 
     nullity: int
@@ -50,44 +51,44 @@ class Transferability:
 
     @property
     def cosines(self) -> np.ndarray:
-        """Of the same angles, largest first."""
+        """Cosines of the angles, largest first."""
         return np.sqrt(np.maximum(1.0 - self.sines**2, 0.0))
 
     @property
     def weakest(self) -> float:
-        r"""Sine of the second principal angle, or the first after those of zero: 0 where the worlds hide the same.
+        r"""Smallest sine after the zeros of the null space; 0 if the null spaces of all worlds are equal.
 
         The error of estimated policies is amplified by its inverse (Schlaginhaufen and Kamgarpour 2024).
         """
         return float(self.sines[self.nullity]) if self.nullity < len(self.sines) else 0.0
 
     def __str__(self) -> str:
-        left = "a constant" if self.nullity == 1 else f"{self.nullity} directions of reward"
-        head = f"These worlds together leave {left} open"
-        known = f"; the weakest direction that shows sticks out by {self.weakest:.3g}." if self.weakest else "."
+        null = "a constant" if self.nullity == 1 else f"{self.nullity} directions of reward"
+        head = f"Not identified by these worlds together: {null}"
+        weakest = f"; the smallest nonzero sine of an angle is {self.weakest:.3g}." if self.weakest else "."
         if self.transfers is None:
-            return head + known
-        there = "what is left makes no difference" if self.transfers else "what is left changes what is best"
-        return f"{head}{known} In the target {there}."
+            return head + weakest
+        effect = "does not change" if self.transfers else "changes"
+        return f"{head}{weakest} In the target world the unidentified part {effect} the order of policies."
 
 
 def transferability(
     worlds: World | Sequence[World] | Mapping[object, World], *, target: World | None = None
 ) -> Transferability:
-    r"""What experts in several worlds leave open of the reward r(s, a) that they share.
+    r"""Compute the common null space of experts in several worlds with one reward r(s, a).
 
     .. math:: \bigcap_k U_k,\quad U_k = \mathrm{im}\,W_k,\ W_k = E - \gamma_k P_k,\qquad
         \dim = KS - \mathrm{rank}\begin{pmatrix} W_1 & -W_2 & \\ W_1 & & -W_3 \end{pmatrix}
 
-    for soft-optimal, Boltzmann and other experts whose invariances are shapings. Nothing but a constant is left open
-    where the rank is K S - 1. It is found from orthonormal bases, :math:`(I - Q_k Q_k^\top) Q_1` for all k.
+    for soft-optimal, Boltzmann and other experts whose invariances are shapings. If the rank is K S - 1, the null space
+    is the constant alone. It is computed from orthonormal bases, :math:`(I - Q_k Q_k^\top) Q_1` for all k.
 
     Parameters
     ----------
     worlds : sequence of World, or mapping to World
-        Where the experts act: the same states and choices, other transitions or discounts.
+        Worlds of the experts, with the same states and actions and different transitions or discounts.
     target : World, optional
-        Where their reward is to be used.
+        World to transfer to.
 
     Returns
     -------
@@ -96,7 +97,7 @@ def transferability(
     Raises
     ------
     ValueError
-        Where the worlds differ in their states or choices, or there is none.
+        If the worlds differ in their states or actions, or if there is none.
 
     References
     ----------
@@ -125,7 +126,7 @@ def transferability(
     bases = [_orthonormal(one) for one in each]
     first = bases[0]
     beside = [first - basis @ (basis.T @ first) for basis in bases[1:]]
-    # A world by itself shows nothing of its own shapings.
+    # A single world identifies no direction of its shapings.
     found = kernel(np.concatenate(beside or [np.zeros_like(first)]), _TOLERANCE)
     transfers = None
     if target is not None:
@@ -143,22 +144,24 @@ def transferability(
 
 
 def _orthonormal(world: World) -> np.ndarray:
-    """Orthonormal columns that span the shapings on the choices of states that have not ended."""
+    """Return orthonormal columns that span the shapings on the actions of nonterminal states."""
     live = np.asarray(~world.mdp.terminal)
     if float(world.mdp.discount) == 1.0 and not world.can_reach(~live).all():
-        raise ValueError("with discount 1 and states from which no episode ends there are no values: use a smaller one")
+        raise ValueError(
+            "with discount 1 and states from which no episode ends there are no values: use a discount below 1"
+        )
     return np.linalg.qr(shapings(world, np.asarray(world.mdp.available) & live[:, None])[:, live].toarray())[0]
 
 
 def _check_alike(one: World, other: World, name: str) -> None:
     if one.mdp.available.shape != other.mdp.available.shape or one.states != other.states:
         raise ValueError(
-            f"{name} has other states or actions than the first one, so that they have no reward in common"
+            f"{name} has other states or actions than the first world; expected worlds with the same states and actions"
         )
     differ = np.argwhere((one.mdp.available != other.mdp.available) | (one.mdp.terminal != other.mdp.terminal)[:, None])
     if len(differ):
         state, action = differ[0]
         raise ValueError(
-            f"{name} offers other choices than the first one, such as action {action} in state "
+            f"{name} has other available actions than the first world, such as action {action} in state "
             f"{label(one.states[state])!r}: give both the same, or use gi.identify.null_space for a class of rewards"
         )

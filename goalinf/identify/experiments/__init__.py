@@ -1,1 +1,1 @@
-"""What to observe next: kinds of experiments, what is expected of them, and which is best."""
+"""Design of experiments: demonstrations and preference queries before the data are collected."""

@@ -1,4 +1,4 @@
-r"""Which experiment to make next: by rank, by expected information, by the expected value of what is learned."""
+r"""Comparison of experiments by rank, expected information, and expected value of sample information."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import jax
 import numpy as np
 import pandas as pd
 
+from goalinf import display
 from goalinf.checks import PRNGKey, check_count, check_kind, takes_key
 from goalinf.identify.experiments.kinds import Demonstrations, Experiment, PreferenceQuery
 from goalinf.identify.experiments.preposterior import Finite, Normal, open_directions
@@ -21,23 +22,24 @@ from goalinf.worlds import World
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Design:
-    """What every experiment is expected to bring; ``print`` it, or read the table.
+    """Expected results of several experiments; ``print`` it, or read the table.
 
     Parameters
     ----------
     table : DataFrame
         One row per experiment, best first by ``evsi`` (by ``information`` without targets):
 
-        - ``nullity``: directions of reward that stay open after infinite data of this kind beside those of the fit;
+        - ``nullity``: null directions of the reward that remain after infinite data of this kind in addition to those
+          of the fit;
         - ``information``: expected information about the reward, nats, and ``information_error``;
         - ``evsi``: expected value of sample information, utility, mean over the targets, and ``evsi_error``; one
           column ``evsi: <target>`` for each where there are several.
     nullity : int
-        Without any of them.
+        Null directions of the reward without any of the experiments.
     perfect : float
-        What knowing the reward would be worth, utility: no ``evsi`` is larger.
+        Expected value of perfect information about the reward, utility: no ``evsi`` is larger.
     most : float
-        The most information that so many rewards allow, nats; infinite for a fit.
+        Largest possible information, nats: the log of the number of rewards; infinite for a fit.
     """
 
     table: pd.DataFrame
@@ -46,27 +48,27 @@ class Design:
     most: float
 
     def __str__(self) -> str:
-        best = self.table.iloc[0]
-        lines = [f"Best next: {self.table.index[0]}."]
-        lines.append(
-            f"It is expected to bring {best.information:.2f} nats about the reward, and leaves {best.nullity:.0f} of "
-            f"{self.nullity} blind directions open."
-        )
-        if np.isfinite(self.perfect):
-            share = f" ({min(best.evsi / self.perfect, 1.0):.0%})" if self.perfect > 0 else ""
-            lines.append(
-                f"Acting on the answer is worth {max(best.evsi, 0.0):.3g} more on average, of the {self.perfect:.3g} "
-                f"that knowing the reward would be worth{share}."
-            )
+        best, name = self.table.iloc[0], self.table.index[0]
         most = self.table["information"].idxmax()
-        if most != self.table.index[0]:
-            lines.append(f"Most information would come from {most}; it is not what acting needs.")
+        lines = [
+            f"Most {'informative' if most == name else 'valuable'} next data set: {name} (expected information "
+            f"{display.number(best.information)} nats; resolves {self.nullity - best.nullity:.0f} of {self.nullity} "
+            "null directions)."
+        ]
+        if np.isfinite(self.perfect):
+            share = f", {min(best.evsi / self.perfect, 1.0):.0%} of it" if self.perfect > 0 else ""
+            lines.append(
+                f"Expected value of these data for acting: {display.number(max(best.evsi, 0.0))} utility (perfect "
+                f"information: {display.number(self.perfect)} utility{share})."
+            )
+        if most != name:
+            lines.append(f"Most informative: {most} ({display.number(self.table['information'].max())} nats).")
         if (self.table["information"] > self.most - 1.0).any():
-            lines.append("Some experiments tell nearly all of these rewards apart: take more of them to compare those.")
+            lines.append("Some experiments distinguish nearly all of these rewards: compare them with more rewards.")
         return "\n".join(lines)
 
     def __repr__(self) -> str:
-        return f"Design(best next: {self.table.index[0]}; print it for the sentences)"
+        return f"Design(next data set: {self.table.index[0]}; print it for the sentences)"
 
 
 @takes_key
@@ -79,21 +81,23 @@ def design_experiment(
     data_sets: int = 200,
     draws: int = 200,
 ) -> Design:
-    r"""Compare experiments before any of them is made.
+    r"""Compare experiments before their data are collected.
 
-    Of equally probable rewards :math:`R_m`, data of an experiment d make some more probable than others by Bayes'
-    rule. Its expected information, and the expected value of acting on it, are
+    For equally probable rewards :math:`R_m`, the data of an experiment d give a posterior by Bayes' rule. The expected
+    information gain and the expected value of sample information are
 
     .. math:: \mathrm{EIG}(d) = E_{m,\,D}\Big[\log \frac{p_d(D \mid R_m)}{\frac1M \sum_{m'} p_d(D \mid R_{m'})}\Big],
         \quad \mathrm{EVSI}(d) = E_D\big[\max_\pi E[J_R(\pi) \mid D]\big] - \max_\pi E[J_R(\pi)]
 
-    where :math:`J_R(\pi)` is the expected return in a target world; the best policy for an expected reward is best in
-    expectation, as J is linear in R. Data are simulated; the two answers to a comparison are summed over.
+    where :math:`J_R(\pi)` is the expected return in a target world. J is linear in R, so that the optimal policy for
+    the expected reward has the largest expected return. Demonstrations are simulated; the two answers to a preference
+    query are summed over.
 
-    A posterior is taken for normal, with the mean and the covariance C of its draws: an experiment with Fisher
-    information F (at the mean) leaves :math:`C' = (C^{-1} + F)^{-1}`, brings :math:`\tfrac12 \log\det(C C'^{-1})`
-    nats, and moves the mean by a normal of covariance :math:`C - C'`, over which the value is averaged. Experiments of
-    a few choices are judged only roughly by this. Parameters of the agent count as known, at their mean.
+    The posterior of a fit is approximated by a normal distribution with the mean and the covariance C of its draws. An
+    experiment with Fisher information F (at the mean) gives :math:`C' = (C^{-1} + F)^{-1}` and
+    :math:`\tfrac12 \log\det(C C'^{-1})` nats, and moves the mean by a normal variable with covariance
+    :math:`C - C'`, over which the value is averaged. The approximation is poor for experiments with few actions.
+    Parameters of the agent are fixed at their posterior mean.
 
     Parameters
     ----------
@@ -102,13 +106,13 @@ def design_experiment(
     rewards : Fit, or sequence of Reward
         A posterior, or equally probable rewards, such as draws from a prior: at least two.
     experiments : mapping from name to Demonstrations or PreferenceQuery
-        What could be done.
+        The experiments to compare.
     targets : World or mapping from name to World, optional
-        Where somebody will act on what is learned. Default: no values, only information and rank.
+        Worlds in which a policy will act on the inferred reward. Default: no values, only information and rank.
     data_sets : int
-        Simulated outcomes of every demonstration, at least; for a sequence of rewards.
+        Minimum number of simulated outcomes of every demonstration; for a sequence of rewards.
     draws : int
-        Of the mean after the experiment; for a fit.
+        Draws of the posterior mean after the experiment; for a fit.
 
     Returns
     -------
@@ -117,18 +121,18 @@ def design_experiment(
     Raises
     ------
     ValueError
-        Where there are fewer than two rewards, no experiments, an agent holds a prior, or a reward ends the episode by
-        itself.
+        If there are fewer than two rewards or no experiments, if an agent holds a prior, or if a reward ends the
+        episode by itself.
 
     References
     ----------
     Lindley (1956) for the information; Raiffa and Schlaifer (1961) for the value of a sample; Amin, Jiang and Singh
     (2017) for the choice of environments in inverse reinforcement learning; Heath, Manolopoulou and Baio (2018) for the
-    moments of a mean before the data.
+    distribution of a posterior mean before the data.
 
     Examples
     --------
-    One of two things is wanted. Watching somebody who wants it tells which:
+    Two candidate rewards. Demonstrations of an agent with the true reward identify it:
 
     >>> import jax, goalinf as gi
     >>> hall = gi.gridworld("b.s.a", discount=0.9)
@@ -144,7 +148,8 @@ def design_experiment(
     check_count("draws", draws, 2)
     if not isinstance(experiments, Mapping) or not experiments:
         raise TypeError(
-            f"experiments is {experiments!r}; expected a mapping from name to gi.identify.Demonstrations or so"
+            f"experiments is {experiments!r}; expected a mapping from name to gi.identify.Demonstrations or "
+            "gi.identify.PreferenceQuery"
         )
     for name, one in experiments.items():
         check_kind(

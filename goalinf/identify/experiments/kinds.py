@@ -1,4 +1,4 @@
-"""Experiments that could be made: demonstrations to watch, and comparisons to ask for."""
+"""Kinds of experiments: demonstrations and preference queries."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from goalinf.worlds import World, label
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Demonstrations:
-    """Watch somebody act.
+    """Demonstrations of an agent in a world.
 
     Parameters
     ----------
     world : World
-        Where: that of the data so far, or another one.
+        World of the demonstrations: the world of the data so far, or another one.
     agent : Agent
-        Who: known. Another discount or another expert makes another experiment.
+        The demonstrator, without priors. Another discount or another demonstrator is another experiment.
     trajectories, steps : int
-        How many walks, and most decisions in each.
+        Number of trajectories, and largest number of decision steps in each.
     starts : state, optional
-        Where all of them begin; default: as in the world.
+        Initial state of all trajectories; default: the initial distribution of the world.
     """
 
     world: World
@@ -57,33 +57,34 @@ class Demonstrations:
 
     @takes_key
     def outcomes(self, key: PRNGKey, rewards: Sequence[Reward], data_sets: int) -> tuple[np.ndarray, np.ndarray]:
-        """Log-likelihood ``(D, K)`` of every candidate for simulated data, and the weight ``(D,)`` of each data set.
+        """Simulate data sets: log-likelihood ``(D, K)`` of every candidate, and weight ``(D,)`` of each data set.
 
-        At least so many data sets, equally many of every candidate; or of as many candidates, where there are more.
+        D is at least ``data_sets``, with equally many data sets of every candidate; with more candidates than
+        ``data_sets``, one data set of each of ``data_sets`` candidates drawn at random.
         """
-        key_wanted, key_data = jax.random.split(key)
-        wanted = np.asarray(jax.random.permutation(key_wanted, len(rewards)))[:data_sets]
-        each = -(-data_sets // len(wanted))
+        key_reward, key_data = jax.random.split(key)
+        sampled = np.asarray(jax.random.permutation(key_reward, len(rewards)))[:data_sets]
+        each = -(-data_sets // len(sampled))
         data = simulate(
             key_data,
             self.world,
             self.agent,
-            {number: rewards[k] for number, k in enumerate(wanted.tolist())},
+            {number: rewards[k] for number, k in enumerate(sampled.tolist())},
             trajectories=each * self.trajectories,
             steps=self.steps,
             starts=self.starts,
             precision="float64",
         )
-        found = log_likelihood(policies_of(self.world, self.agent, rewards), data, each * len(wanted))
+        found = log_likelihood(policies_of(self.world, self.agent, rewards), data, each * len(sampled))
         return found, np.full(len(found), 1.0 / len(found))
 
     def rows(self, reward: Reward) -> np.ndarray:
-        """Derivatives of what shows with respect to the reward ``(R, P)``, in units of their own."""
+        """Return derivatives of the log-policy in the reward ``(R, P)``, in units of their tolerance."""
         found = log_policy_jacobian(self.world, self.agent, reward)
         return found.matrix() / found.tolerance
 
     def fisher(self, reward: Reward) -> np.ndarray:
-        """Expected Fisher information about the reward ``(P, P)``, at one."""
+        """Compute the expected Fisher information about the reward ``(P, P)``, at a reward."""
         found = log_policy_jacobian(self.world, self.agent, reward)
         mdp, rows = self.world.mdp, found.rows[0]
         law = mdp.dense()
@@ -101,16 +102,16 @@ class Demonstrations:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PreferenceQuery:
-    r"""Ask which of two walks is preferred: the first with probability :math:`1/(1 + e^{-\beta(G_1 - G_2)})`.
+    r"""Comparison of two trajectories: the first is preferred with probability :math:`1/(1 + e^{-\beta(G_1 - G_2)})`.
 
-    :math:`G = \sum_t \gamma^t R(s_t, a_t, s_{t+1})` is the return of a walk (Bradley and Terry 1952).
+    :math:`G = \sum_t \gamma^t R(s_t, a_t, s_{t+1})` is the return of a trajectory (Bradley and Terry 1952).
 
     Parameters
     ----------
     world : World
-        Whose transitions and discount.
+        Transitions and discount.
     walks : Trajectories
-        Two of them.
+        The two trajectories.
     beta : float
         Inverse temperature of the answer, in 1/utility, at least 0.
     """
@@ -121,26 +122,26 @@ class PreferenceQuery:
 
     def __post_init__(self) -> None:
         check_kind("world", self.world, World, "a World, such as gi.gridworld makes")
-        check_kind("walks", self.walks, Trajectories, "Trajectories of two walks")
+        check_kind("walks", self.walks, Trajectories, "two trajectories in one gi.Trajectories")
         if self.walks.n_trajectories != 2:
-            raise ValueError(f"walks holds {self.walks.n_trajectories} walks; expected the two to compare")
+            raise ValueError(f"walks holds {self.walks.n_trajectories} trajectories; expected two to compare")
         check_number("beta", self.beta, 0.0, np.inf, "a number of at least 0")
         check_numbers(self.walks, [self.world])
         self._places()
 
     @takes_key
     def outcomes(self, key: PRNGKey, rewards: Sequence[Reward], data_sets: int) -> tuple[np.ndarray, np.ndarray]:
-        """Log-likelihood ``(2, K)`` of both answers under every candidate, and how probable they are: exact."""
+        """Return the log-likelihood ``(2, K)`` of both answers under every candidate, and their exact probabilities."""
         gap = float(self.beta) * np.array([self._difference(reward) for reward in rewards])
         found = log_expit(np.stack([gap, -gap]))
         return found, np.exp(found).mean(axis=1)
 
     def rows(self, reward: Reward) -> np.ndarray:
-        """Derivative of the difference of returns with respect to the reward ``(1, P)``, in a unit of its own."""
+        """Return the derivative of the difference of returns in the reward ``(1, P)``, in units of its tolerance."""
         return self._slope(reward)[None] / TOLERANCE
 
     def fisher(self, reward: Reward) -> np.ndarray:
-        """Expected Fisher information about the reward ``(P, P)``, at one."""
+        """Compute the expected Fisher information about the reward ``(P, P)``, at a reward."""
         slope, first = float(self.beta) * self._slope(reward), expit(float(self.beta) * self._difference(reward))
         return first * (1.0 - first) * np.outer(slope, slope)
 
@@ -153,7 +154,7 @@ class PreferenceQuery:
         return np.array([self._difference(eqx.tree_at(place, reward, one)) for one in units]) - zero
 
     def _places(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """States, actions and numbers of the successors of both walks."""
+        """Return states, actions and numbers of the successors of both trajectories."""
         mdp, found = self.world.mdp, []
         for walk in range(2):
             length = int(self.walks.lengths[walk])
@@ -164,8 +165,8 @@ class PreferenceQuery:
             seen = np.asarray(self.walks.observed)[walk, :length] & (states[1:] >= 0)
             if not seen.all():
                 raise ValueError(
-                    f"walk {walk}, step {int(seen.argmin())}: the choice or what followed it is missing; a walk that "
-                    "is compared has to be whole"
+                    f"trajectory {walk}, step {int(seen.argmin())}: the action or its next state is missing; expected "
+                    "trajectories without missing steps"
                 )
             hits = np.asarray(mdp.successors)[states[:-1], actions] == states[1:, None]
             hits &= np.asarray(mdp.probabilities)[states[:-1], actions] > 0
@@ -173,13 +174,13 @@ class PreferenceQuery:
                 step = int(wrong[0])
                 before, after = (label(self.world.states[int(s)]) for s in states[step : step + 2])
                 raise ValueError(
-                    f"walk {walk}, step {step}: this world does not lead from {before} to {after} by that action"
+                    f"trajectory {walk}, step {step}: in this world, the action does not lead from {before} to {after}"
                 )
             found.append((states[:-1], actions, hits.argmax(1)))
         return found
 
     def _difference(self, reward: Reward) -> float:
-        """Return of the first walk minus that of the second."""
+        """Return the difference of the returns of the first and the second trajectory."""
         mdp = self.world.mdp
         table = collected(mdp, reward)
         one, two = (

@@ -1,4 +1,4 @@
-"""What is known before an experiment, and what is expected of it: for finitely many rewards, and for a posterior."""
+"""Expected information and value of an experiment: for finitely many rewards, and for the posterior of a fit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from goalinf.worlds import World
 
 
 def open_directions(rows: Sequence[np.ndarray]) -> int:
-    """Directions that no rows ``(R, P)`` show; every one is in units of its own tolerance."""
+    """Return the dimension of the null space of rows ``(R, P)``, each in units of its tolerance."""
     return kernel(np.concatenate(rows), 1.0).dimension
 
 
@@ -31,11 +31,11 @@ class Finite:
     Parameters
     ----------
     rewards : sequence of Reward
-        These.
+        The candidate rewards.
     targets : mapping from name to Target
-        Where somebody acts on what is learned.
+        Worlds in which a policy acts on the inferred reward.
     data_sets : int
-        Simulated outcomes.
+        Number of simulated outcomes.
     """
 
     rewards: Sequence[Reward]
@@ -45,43 +45,43 @@ class Finite:
 
     @classmethod
     def of(cls, rewards: Any, worlds: Mapping[str, World], data_sets: int) -> Finite:
-        """Of known rewards.
+        """Build from known rewards.
 
         Raises
         ------
         ValueError
-            Where there are fewer than two.
+            If there are fewer than two rewards.
         """
         if not isinstance(rewards, Sequence) or len(rewards) < 2:
-            count = f"{len(rewards)} of them" if isinstance(rewards, Sequence) else f"a {type(rewards).__name__}"
-            raise ValueError(f"rewards is {count}; expected a Fit, or two known rewards at least")
+            count = f"a sequence of {len(rewards)}" if isinstance(rewards, Sequence) else f"a {type(rewards).__name__}"
+            raise ValueError(f"rewards is {count}; expected a Fit, or at least two known rewards")
         for number, reward in enumerate(rewards):
             check_reward(f"reward {number}", reward)
         return cls(rewards, {name: Target.of(Place.of(world, rewards)) for name, world in worlds.items()}, data_sets)
 
     @property
     def typical(self) -> Reward:
-        """At which derivatives are taken."""
+        """Reward at which derivatives are taken."""
         return self.rewards[0]
 
     @property
     def nullity(self) -> int:
-        """Of all numbers of a reward: nothing is known yet."""
+        """Number of parameters of a reward: without data, no direction is identified."""
         base = base_of(self.typical)
         return sum(int(np.size(getattr(base, name))) for name in base.parameters)
 
     @property
     def perfect(self) -> float:
-        """Value of knowing the reward."""
+        """Expected value of perfect information."""
         return float(np.mean([one.gains.mean() for one in self.targets.values()])) if self.targets else float("nan")
 
     @property
     def most(self) -> float:
-        """Information of knowing the reward."""
+        """Information of perfect knowledge of the reward, nats."""
         return float(np.log(len(self.rewards)))
 
     def judge(self, key: Any, experiment: Experiment) -> dict[str, float]:
-        """Expected information and value, and their standard errors."""
+        """Compute the expected information and value of an experiment, with standard errors."""
         logs, weights = experiment.outcomes(key, self.rewards, self.data_sets)
         total = logsumexp(logs, axis=1, keepdims=True)
         posterior = np.exp(logs - total)
@@ -94,20 +94,20 @@ class Finite:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Normal:
-    """A posterior, taken for normal: experiments by their Fisher information.
+    """Normal approximation of a posterior: experiments are compared by their Fisher information.
 
     Parameters
     ----------
     typical : Reward
         The posterior mean, at which derivatives are taken.
     mean : float (P,), root : float (P, P)
-        Of the posterior; a square root of its covariance.
+        Posterior mean, and a square root of the posterior covariance.
     noise : float (draws, P)
         Standard normal numbers, the same for all experiments.
     known : tuple of float (R, P)
-        What the data so far show, in units of their tolerance.
+        Derivatives of the log-policy for the data so far, in units of their tolerance.
     places : mapping from name to Place
-        Where somebody acts on what is learned: the reward of zeros there, and that of each unit.
+        Target worlds, each with the zero reward and the reward of each unit vector.
     """
 
     typical: Reward
@@ -121,16 +121,16 @@ class Normal:
 
     @classmethod
     def of(cls, key: Any, fit: Fit, worlds: Mapping[str, World], draws: int) -> Normal:
-        """Of a fit.
+        """Build from a fit.
 
         Raises
         ------
         ValueError
-            Where it does not say what was fitted, or knows its reward.
+            If the fit has no world, agent and reward, or if its reward is known.
         """
         found = Directions.of(fit, "the design of an experiment")
         if not found.n_rewards:
-            raise ValueError("this fit knows its reward: there is nothing to find out by an experiment")
+            raise ValueError("this fit knows its reward: the design of an experiment needs a prior of the reward")
         flat = found.rewards().reshape(-1, found.n_rewards)
         values, axes = np.linalg.eigh(np.atleast_2d(np.cov(flat.T)))
         rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
@@ -139,35 +139,35 @@ class Normal:
         root = axes * np.sqrt(np.maximum(values, 0.0))
         units = [found.reward(fit, one) for one in np.eye(1 + len(root))[:, 1:]]
         places = {name: Place.of(world, units) for name, world in worlds.items()}
-        # Each draw comes with its opposite, so that their mean is the posterior mean.
+        # Antithetic draws: their mean is the posterior mean.
         mean = flat.mean(0)
         return cls(found.reward(fit, mean), mean, root, np.concatenate([noise, -noise]), (rows,), places)
 
     @property
     def nullity(self) -> int:
-        """Directions that data like those of the fit leave open."""
+        """Dimension of the null space with infinite data of the kind of the fit."""
         return open_directions(self.known)
 
     @property
     def perfect(self) -> float:
-        """Value of knowing the reward."""
+        """Expected value of perfect information."""
         gains = self._gains(self.noise @ self.root.T)
         return float(np.mean([one.mean() for one in gains.values()])) if gains else float("nan")
 
     def judge(self, key: Any, experiment: Experiment) -> dict[str, float]:
-        """Expected information and value, and their standard errors."""
+        """Compute the expected information and value of an experiment, with standard errors."""
         # With C = LL' and L'FL = U diag(f) U': log det(I + L'FL) / 2, and C - C' = L U diag(f / (1 + f)) U' L'.
         strength, axes = np.linalg.eigh(self.root.T @ experiment.fisher(self.typical) @ self.root)
         strength = np.maximum(strength, 0.0)
-        # By the symmetric root, which tends to the identity: the more is learned, the nearer to knowing the reward.
+        # The symmetric root tends to the identity as the information grows: the limit is perfect information.
         moved = self.noise @ (axes * np.sqrt(strength / (1.0 + strength))) @ axes.T @ self.root.T
         information = np.full(len(self.noise), 0.5 * np.log1p(strength).sum())
         return _summed(information, self._gains(moved), np.full(len(moved), 1.0 / len(moved)), sampled=True)
 
     def _gains(self, moves: np.ndarray) -> dict[str, np.ndarray]:
-        """What knowing each of several means ``(draws, P)`` is worth, by target; moves are from the posterior mean."""
+        """Return the value of each of several means ``(draws, P)``, by target; moves are from the posterior mean."""
         values = self.mean + moves
-        # Rewards are linear in their parameters, up to what is known of them.
+        # Rewards are affine in their unknown parameters.
         weights = np.concatenate([1.0 - values.sum(axis=1, keepdims=True), values], axis=1)
         return {name: Target.of(place.combined(weights)).gains for name, place in self.places.items()}
 
@@ -175,7 +175,7 @@ class Normal:
 def _summed(
     information: np.ndarray, gains: Mapping[str, np.ndarray], weights: np.ndarray, *, sampled: bool
 ) -> dict[str, float]:
-    """Means over outcomes, and the standard errors of those that were sampled."""
+    """Return means over outcomes, and standard errors for sampled outcomes."""
     each = {"information": information}
     if gains:
         each["evsi"] = np.mean(list(gains.values()), axis=0)

@@ -20,12 +20,12 @@ _AN_AGENT = "an agent, such as gi.agents.soft_optimal(beta=1.0), or a mapping fr
 
 
 def line_up(world: Worlds, agent: Agents, reward: Rewards) -> tuple[Setting, tuple[Agent, ...]]:
-    """The world of every context, and who acts in it: one agent for all, or one each. Priors are at their medians.
+    """Return the world of every context and its agent: one agent for all, or one each. Priors are at their medians.
 
     Raises
     ------
     TypeError, ValueError
-        Where something is not an agent, or worlds and agents do not name the same contexts.
+        If a value is not an agent, or if worlds and agents do not name the same contexts.
     """
     if not isinstance(agent, Mapping):
         check_kind("agent", agent, Agent, _AN_AGENT)
@@ -37,17 +37,17 @@ def line_up(world: Worlds, agent: Agents, reward: Rewards) -> tuple[Setting, tup
     worlds = world if isinstance(world, Mapping) else dict.fromkeys(agent, world)
     if lonely := set(worlds) ^ set(agent):
         raise ValueError(
-            f"worlds and agents must name the same contexts; {', '.join(sorted(map(repr, lonely)))} is in one of them "
-            "only"
+            f"worlds and agents must name the same contexts; {', '.join(sorted(map(repr, lonely)))} is named by one of "
+            "them only"
         )
     return Setting.of(worlds, reward, tuple(agent)), tuple(map(typical_agent, agent.values()))
 
 
 def jacobians(setting: Setting, agents: Sequence[Agent], reward: Reward, wrt: Sequence[str]) -> tuple[Jacobian, ...]:
-    """One Jacobian for one agent in all worlds, or one for each expert in its own, with the same columns.
+    """Compute one Jacobian for one agent in all worlds, or one for each expert in its world, with the same columns.
 
-    Parameters of the agents are counted for every expert who has them, on an axis ``expert`` (``expert_with_…`` where
-    some have not); the discount of the worlds is one for all.
+    A parameter of the agents has one entry for every expert that has the parameter, on an axis ``expert``
+    (``expert_with_…`` if some experts do not have it); the discount of the worlds is common to all.
     """
     if len(agents) == 1:
         worlds = dict(zip(setting.contexts, setting.worlds, strict=True))
@@ -70,7 +70,7 @@ def jacobians(setting: Setting, agents: Sequence[Agent], reward: Reward, wrt: Se
         first = named[having[0]][name]
         if any(named[k][name].shape != first.shape for k in having):
             raise ValueError(
-                f"{name} is one number for some experts and one per state for others: give all of them the same"
+                f"{name} is one number for some experts and one per state for others: give all experts the same shape"
             )
         for number, k in enumerate(having):
             places[k].append(start + each * number * first.size + np.arange(first.size))
@@ -82,7 +82,7 @@ def jacobians(setting: Setting, agents: Sequence[Agent], reward: Reward, wrt: Se
 
 
 def _widened(jacobian: Jacobian, place: np.ndarray, columns: Sequence[Column]) -> Jacobian:
-    """The same derivatives among more columns."""
+    """Return the derivatives with further columns of zeros."""
     total = columns[-1].start + columns[-1].size
 
     def widen(array: np.ndarray) -> np.ndarray:

@@ -1,10 +1,10 @@
-r"""How a policy moves with the reward and the agent: its exact Jacobian and Fisher information.
+r"""Exact Jacobian and Fisher information of a policy with respect to the reward and the agent.
 
 The derivative of the log-policy goes through the planner's fixed point by implicit differentiation, in forward mode
 and float64: :math:`\partial\log\pi/\partial r = \beta G` with
 :math:`G = (I - E\Pi)(I - \gamma P\,\Pi)^{-1}` for the soft planner (:math:`\Pi` averages over the policy and
-:math:`E` copies a state's value to its actions), and by the same route for every other planner. What no row of it
-sees, no amount of behavior can show.
+:math:`E` copies the value of a state to its actions), and likewise for every other planner. Directions in its null
+space are not identified by any amount of behavior.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from goalinf.precision import cast, computing_in
 from goalinf.rewards import Reward, base_of, ended, pinned, reward_parameters
 from goalinf.worlds import MDP, stack
 
-TOLERANCE = 1e-8  # a singular value below this, in units of beta times the reward, moves no policy
-_LARGEST = 1e8  # numbers in a Jacobian, 0.8 GB; making it takes several times that
+TOLERANCE = 1e-8  # singular values below, in units of beta times the reward, count as zero
+_LARGEST = 1e8  # entries of a Jacobian, 0.8 GB; its computation takes several times that
 
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """The place of one parameter among the columns of a Jacobian.
+    """Columns of one parameter in a Jacobian.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class Column:
 
     @property
     def size(self) -> int:
-        """How many columns it has."""
+        """Number of columns."""
         return int(np.prod(self.shape, dtype=int))
 
 
@@ -70,12 +70,12 @@ class Jacobian:
     policy : float (C, S, A) or (C, T, S, A)
         The policy itself.
     income : float (C, S, A, P)
-        :math:`\partial r(s,a) / \partial\theta`, derivative of the expected reward of a choice; zero in rows
+        :math:`\partial r(s,a) / \partial\theta`, derivative of the expected reward of an action; zero in rows
         that do not count.
     rows : bool (C, S, A)
         The rows that count: available actions of states whose value is not given (ended, dead ends, padding).
     columns : tuple of Column
-        What the P numbers are.
+        The parameters of the P columns.
     beta : float
         The agent's inverse temperature (1 where it has none): the unit of the derivatives.
     """
@@ -89,13 +89,13 @@ class Jacobian:
 
     @property
     def tolerance(self) -> float:
-        """Singular values up to this one count as zero: 1e-8 times beta times the largest derivative of a reward."""
+        """Largest singular value that counts as zero: 1e-8 times beta times the largest derivative of a reward."""
         rewards = sum(column.size for column in self.columns if column.name.startswith("reward."))
         largest = float(np.abs(self.income[..., :rewards]).max(initial=0.0)) if rewards else 1.0
         return TOLERANCE * self.beta * largest
 
     def matrix(self, visited: np.ndarray | None = None) -> np.ndarray:
-        """The rows that count, ``(R, P)``; only those of visited states (bool ``(C, S)`` or ``(C, T, S)``) if given."""
+        """Return the rows that count, ``(R, P)``; if given, of visited states only, ``(C, S)`` or ``(C, T, S)``."""
         counted = np.broadcast_to(_over_time(self.rows, self.log_policy.ndim), self.log_policy.shape[:-1])
         if visited is not None:
             if visited.ndim == 2:
@@ -104,7 +104,7 @@ class Jacobian:
         return self.log_policy[counted]
 
     def fisher(self, visits: np.ndarray) -> np.ndarray:
-        r"""Fisher information of that many visits to every state, ``(P, P)``.
+        r"""Compute the Fisher information of a number of visits to every state, ``(P, P)``.
 
         .. math:: I(\theta) = \sum_s d(s) \sum_a \pi(a \mid s)\,
             \frac{\partial\log\pi(a \mid s)}{\partial\theta} \frac{\partial\log\pi(a \mid s)}{\partial\theta}^{\!\top}
@@ -114,7 +114,7 @@ class Jacobian:
         Parameters
         ----------
         visits : float (S,), (C, S) or (C, T, S)
-            :math:`d(s)`, how often a choice is made in each state.
+            :math:`d(s)`, number of actions in each state.
         """
         visits = np.atleast_2d(np.asarray(visits, float))
         if visits.ndim == 2:
@@ -132,21 +132,21 @@ def log_policy_jacobian(
     wrt: Sequence[str] | None = None,
     contexts: Sequence[Hashable] | None = None,
 ) -> Jacobian:
-    """Exact derivatives of what an agent does, at a known agent and a known reward.
+    """Compute the exact derivatives of the log-policy at a known agent and a known reward.
 
     Parameters
     ----------
     world : World or mapping from context to World
-        Where it acts; several worlds are stacked.
+        World of the agent; several worlds are stacked.
     agent : Agent
-        How it plans and chooses.
+        A known agent.
     reward : Reward or mapping from context to Reward
-        What it wants. Several rewards are taken as known: no derivatives with respect to them.
+        A known reward. Derivatives with respect to several rewards are not available.
     wrt : sequence of str, optional
         Names of the parameters: ``"reward.values"``, ``"agent.beta"``, ``"discount"``, … Default: all parameters
         of the reward.
     contexts : sequence, optional
-        Order of the worlds and rewards. Default: that of the mapping.
+        Order of the worlds and rewards. Default: the order of the mapping.
 
     Returns
     -------
@@ -155,10 +155,10 @@ def log_policy_jacobian(
     Raises
     ------
     ValueError
-        Where a parameter does not exist or is still a prior, an undiscounted problem cannot end, or the Jacobian
-        would not fit in memory.
+        If a parameter does not exist or is still a prior, if an undiscounted problem cannot end, or if the Jacobian
+        does not fit in memory.
     ConvergenceError, PrecisionError
-        Where the planner fails.
+        If the planner fails.
 
     References
     ----------
@@ -179,8 +179,8 @@ def log_policy_jacobian(
         check_plannable(agent, one, wanted)
     if not agent.one_policy:
         raise ValueError(
-            f"{agent.name} does not act by one policy: what it does depends on a hidden mode, or on what came before: "
-            "ask about the agent without these, such as gi.agents.boltzmann(beta=…)"
+            f"{agent.name} does not act by one policy: its actions depend on a hidden mode or on a memory; give an "
+            "agent without them, such as gi.agents.boltzmann(beta=…)"
         )
     names = tuple(wrt) if wrt is not None else reward_parameters(setting.rewards[0])
     if len(setting.rewards) > 1 and any(name.startswith("reward.") for name in names):
@@ -229,7 +229,7 @@ def _shape(agent: Agent, reward: Reward, name: str) -> tuple[int, ...]:
 
 
 def _move(agent: Agent, mdp: MDP, reward: Any, columns: Sequence[Column], x: Any) -> tuple[Agent, MDP, Any]:
-    """Agent, world and reward with every parameter moved by its part of x."""
+    """Return agent, world and reward with x added to the parameters (in the logarithm where they are positive)."""
     for column in columns:
         step = x[column.start : column.start + column.size].reshape(column.shape)
         owner, _, parameter = column.name.partition(".")
@@ -286,5 +286,5 @@ def _evaluate(agent: Agent, mdps: MDP, rewards: Any, *, names, n_columns, severa
 
 
 def _over_time(array: np.ndarray, ndim: int) -> np.ndarray:
-    """An array by world and state, with an axis for time where the Jacobian has one."""
+    """Return an array by world and state with a time axis if the Jacobian has one."""
     return array[:, None] if ndim == 5 else array

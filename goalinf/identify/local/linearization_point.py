@@ -1,4 +1,4 @@
-"""Where a prior is examined: one typical agent and one generic reward for which the problem can be solved."""
+"""Linearization point of a prior: one typical agent and one generic reward for which planning succeeds."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ _SEED, _TRIES = 0, 8
 
 
 def typical_agent(agent: Agent) -> Agent:
-    """The agent with the median of its prior in the place of every prior."""
+    """Return the agent with every prior replaced by its median."""
     priors = {name: value for name, value in agent.parameters.items() if isinstance(value, Distribution)}
     return agent.at(**{name: median(prior) for name, prior in priors.items()}) if priors else agent
 
 
 def reward_priors(reward: Any) -> tuple[str, ...]:
-    """Names of the reward's parameters that are priors."""
+    """Return the names of the parameters of the reward that are priors."""
     base = base_of(reward)
     return tuple(name for name in base.parameters if isinstance(getattr(base, name), Distribution))
 
 
 def generic_rewards(reward: Any, world: World, beta: float) -> Iterator[Any]:
-    """Known rewards to examine a reward at, to be tried in this order until a planner succeeds.
+    """Yield known rewards as linearization points, in the order in which to try them until planning succeeds.
 
-    A known reward is taken as it is, unless it is zero everywhere, a special point. A prior, and a standard normal
-    in the place of zeros, is drawn from with a fixed seed. Undiscounted planning may be impossible there; then come
-    the same draws with a cost for every step that lets it succeed, where the reward has values that can carry one.
+    A known reward is used as it is, unless it is zero everywhere, a special point. Priors are replaced by draws with a
+    fixed seed, and zeros by standard normal draws. Undiscounted planning may fail for such draws; then the same draws
+    follow with a cost for every step with which planning succeeds, if the reward has values to which it can be added.
     """
     base = base_of(reward)
     priors = reward_priors(reward)

@@ -1,8 +1,9 @@
-r"""Names for the directions of reward that behavior cannot show.
+r"""Names for the null directions of a reward.
 
-Every name is a formula: a family of rewards that should change no policy. The null space found from the Jacobian is
-cut with these families one after the other; what belongs to none is called ``other``. So the dimensions add up to
-the whole, and a direction carries a name only where the numbers agree with the formula.
+Every name stands for a formula: a family of rewards that do not change the policy. The null space of the Jacobian is
+intersected with these families one after the other; a direction in none of them is called ``other``. The dimensions
+therefore add up to the dimension of the null space, and a direction has a name only if it satisfies the formula
+numerically.
 
 =========================  =====================================================================================
 inert                      entries that are never collected: :math:`\partial r(s,a)/\partial\theta = 0` for all s, a
@@ -29,21 +30,21 @@ from goalinf.identify.policy_evaluation import shapings
 from goalinf.rewards import ActionReward, StateReward, TransitionReward, base_of
 from goalinf.worlds import World
 
-_INSIDE = 1e-6  # a direction of length one is in a family if this little of it sticks out
+_INSIDE = 1e-6  # largest residual of a unit vector that counts as inside a family
 
 
 @dataclasses.dataclass(frozen=True)
 class Direction:
-    """Directions that behavior cannot show, under one name.
+    """Null directions under one name.
 
     Parameters
     ----------
     kind : str
         The name.
     dimension : int
-        How many independent ones.
+        Number of independent directions.
     sentence : str
-        What they are, in words.
+        Explanation in words.
     """
 
     kind: str
@@ -58,25 +59,25 @@ def name_directions(
     reward: Any,
     horizons: tuple[int | None, ...],
 ) -> tuple[np.ndarray, list[Direction]]:
-    """Rotate a null space so that its directions have names, and give the names.
+    """Rotate a null space to named directions, and return the names.
 
     Parameters
     ----------
     null : float (n, P)
-        Orthonormal rows: what moves no policy.
+        Orthonormal rows of the null space.
     jacobians : sequence of Jacobian
-        Where it comes from, with columns for the reward alone.
+        The Jacobians of the null space, with columns for the reward alone.
     worlds : tuple of World
         In the order of the Jacobians.
     reward : Reward
         The kind of reward.
     horizons : tuple of int or None
-        Those of the agents in these worlds.
+        Horizons of the agents in these worlds.
 
     Returns
     -------
     basis : float (n, P)
-        Orthonormal rows that span the same, in the order of the names.
+        Orthonormal rows of the same space, in the order of the names.
     directions : list of Direction
         Their dimensions add up to n.
     """
@@ -84,7 +85,7 @@ def name_directions(
     for kind, outside, sentence in _families(null, jacobians, worlds, reward, horizons):
         if not left.shape[1]:
             break
-        # Of what has no name yet, the combinations of which nothing sticks out of the family.
+        # Combinations of the directions without a name that have no residual outside the family.
         found = kernel(outside @ left, _INSIDE).basis
         if len(found):
             rows = found @ left.T @ null
@@ -101,19 +102,19 @@ def _families(
     reward: Any,
     horizons: tuple[int | None, ...],
 ) -> Iterator[tuple[str, np.ndarray, str]]:
-    """Name, what sticks out of the family of each null direction (a column), and the sentence."""
+    """Yield name, residual of each null direction outside the family (a column), and sentence."""
     kind = type(base_of(reward))
     incomes = [income for one in jacobians for income in one.income]
     rows = [own for one in jacobians for own in one.rows]
     largest = max(max(float(np.abs(income).max(initial=0.0)) for income in incomes), np.finfo(float).tiny)
-    # What each null direction pays for each choice, by world, and the states in which the choices are made.
+    # Expected reward of each action under each null direction, by world, and the states of these actions.
     pays = [income[own] @ null.T / largest for income, own in zip(incomes, rows, strict=True)]
     made_in = [np.nonzero(own)[0] for own in rows]
     everything = np.concatenate(pays)
     none = np.zeros((0, len(null)))
 
     if all(one.beta == 0 for one in jacobians):
-        yield "no preference", none, "beta is 0: the agent chooses uniformly, whatever it wants"
+        yield "no preference", none, "beta is 0: the policy is uniform for every reward"
     inert = ~np.any([income.any(axis=(0, 1)) for income in incomes], axis=0)
     yield "inert", null[:, ~inert].T, _INERT
     yield "redistribution", everything, _REDISTRIBUTION.get(kind, _COLLINEAR)
@@ -121,7 +122,7 @@ def _families(
     greedy = [horizon == 1 or float(one.mdp.discount) == 0.0 for one, horizon in zip(worlds, horizons, strict=True)]
     if not on_arrival and all(greedy):
         yield "whatever is chosen", np.concatenate(list(map(_besides_states, pays, made_in))), _MYOPIC
-    yield "constant", everything - everything.mean(0), "the same amount added to every reward changes no choice"
+    yield "constant", everything - everything.mean(0), _CONSTANT
     outside = np.concatenate(
         [
             _besides_shapings(own, world, row) if horizon is None else _besides_states(own, states)
@@ -134,54 +135,57 @@ def _families(
         yield "controllability deficit", outside, _DEFICIT
     else:
         yield "potential shaping", outside, _SHAPING
-    yield "other", none, "they change no choice; goalinf has no name for them"
+    yield "other", none, "directions without a name in goalinf that do not change the policy"
 
 
 def _besides_states(pays: np.ndarray, states: np.ndarray) -> np.ndarray:
-    """What is left of r(s, a) beside its mean over the choices of each state."""
+    """Return r(s, a) minus its mean over the actions of each state."""
     copies = (states[:, None] == np.unique(states)[None]).astype(float)
     return pays - copies @ ((copies.T @ pays) / copies.sum(0)[:, None])
 
 
 def _besides_shapings(pays: np.ndarray, world: World, rows: np.ndarray) -> np.ndarray:
-    """What is left of r(s, a) beside the nearest shaping, with potentials on states whose value is not given."""
+    """Return r(s, a) minus the nearest shaping, with potentials on states whose value is not fixed."""
     rows = rows[: world.n_states, : world.n_actions]  # without padding
     family = shapings(world, rows)[:, rows.any(1)].toarray()
     return pays - family @ np.linalg.lstsq(family, pays, rcond=None)[0]
 
 
 def _signed(rows: np.ndarray) -> np.ndarray:
-    """The largest entry of every row made positive, so that equal worlds give equal bases."""
+    """Make the largest entry of every row positive, so that equal worlds give equal bases."""
     largest = np.abs(rows).argmax(1)
     return rows * np.where(rows[np.arange(len(rows)), largest] < 0, -1.0, 1.0)[:, None]
 
 
 def _unit_vectors(rows: np.ndarray) -> np.ndarray:
-    """Rows that span some of the axes, one axis per row."""
+    """Replace rows that span some of the axes by unit vectors."""
     axes = np.argsort(-(rows**2).sum(0), kind="stable")[: len(rows)]
     return np.eye(rows.shape[1])[np.sort(axes)]
 
 
+_CONSTANT = "adding a constant to every reward does not change the policy"
 _INERT = (
     "entries that are never collected (of terminal states, unavailable actions, impossible transitions, "
-    "or states that no choice leads to)"
+    "or states that no action leads to)"
 )
 _REDISTRIBUTION: dict[Any, str] = {
-    TransitionReward: "reward moved between the states that may follow a choice, its expectation unchanged",
-    StateReward: "values of states that are entered by chance and average out after every choice",
-    ActionReward: "values that no choice collects",
+    TransitionReward: "reward redistributed over the possible next states of an action, with the same expectation",
+    StateReward: "values of next states with expectation zero after every action",
+    ActionReward: "values of state-action pairs that are never collected",
 }
-_COLLINEAR = "features that say the same: combinations that pay nothing for any choice"
+_COLLINEAR = "collinear features: combinations with zero expected reward for every action"
 _MYOPIC = (
-    "rewards of being in a state: nothing later counts and they are collected whatever is chosen, "
-    "so the policy is the same whatever they are"
+    "rewards g(s) of being in a state: later rewards do not count and every action collects the same, "
+    "so the policy does not depend on them"
 )
 _SHAPING = (
     "discount * Phi(next state) - Phi(state), for any potential Phi over the states "
     "(beside the constant; Ng, Harada and Russell 1999)"
 )
 _DEFICIT = (
-    "values built from features of the next state that no choice influences "
+    "values built from features of the next state whose expectation no action influences "
     "(such as the color of the square, where every move changes it)"
 )
-_DEFICIT_HORIZON = "rewards of being in a state that no choice influences, neither now nor later before the horizon"
+_DEFICIT_HORIZON = (
+    "rewards g(s) of being in a state whose expectations no action influences at any step before the horizon"
+)

@@ -1,8 +1,8 @@
-r"""What infinite data could not say: the directions of reward that change no policy.
+r"""Null space of the reward: directions that infinite data do not identify.
 
-The null space of the exact Jacobian of the log-policy, as if every state were visited and every choice probability
+The null space of the exact Jacobian of the log-policy, as if every state were visited and every action probability
 known. For a reward r(s, a) it is the shapings, :math:`\mathrm{im}(E - \gamma P)`, of dimension S, whatever the policy
-(Cao, Cohen and Szpruch 2021, theorem 1); for smaller classes of reward it is what of that lies in the class.
+(Cao, Cohen and Szpruch 2021, theorem 1); for smaller classes of reward it is the intersection with the class.
 """
 
 from __future__ import annotations
@@ -31,30 +31,30 @@ from goalinf.precision import computing_in
 from goalinf.rewards import Reward, base_of, reward_parameters
 from goalinf.worlds import World, label
 
-_BLURRED = 1e3  # a smaller gap between what counts as zero and what does not deserves a remark
+_BLURRED = 1e3  # below this gap between nonzero and zero singular values the rank is reported as uncertain
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class NullSpace:
-    """The directions in which a reward, and free parameters of the agent with it, can move unseen.
+    """Null space of a reward, together with free parameters of the agent: directions that do not change the policy.
 
     Parameters
     ----------
     dimension : int
-        How many independent directions there are.
+        Number of independent directions.
     basis : DataArray (direction, ...)
-        Orthonormal rows, the reward's part: dimensions ``(direction, state)``, ``(direction, state, action)``,
+        Orthonormal rows, the part of the reward: dimensions ``(direction, state)``, ``(direction, state, action)``,
         ``(direction, feature)``, … ; the coordinate ``kind`` names each direction.
     agent : Dataset (direction)
-        The part of the free parameters in the same rows (``agent.beta`` as its logarithm); empty without any.
+        The part of the free parameters in the same rows (``agent.beta`` as its logarithm); empty without free ones.
     singular_values : float (P,)
-        Of the Jacobian of the log-policy, largest first, in 1/utility.
+        Singular values of the Jacobian of the log-policy, largest first, in 1/utility.
     directions : list of Direction
-        The same directions under their names; their dimensions add up to `dimension`.
+        The directions by name; their dimensions add up to `dimension`.
     n_parameters : int
-        P, parameters of the reward and free ones of the agent.
+        P, number of parameters of the reward and of free parameters of the agent.
     gap : float
-        Smallest singular value that counts over the largest that does not.
+        Ratio of the smallest nonzero singular value to the largest that counts as zero.
     """
 
     dimension: int
@@ -66,7 +66,7 @@ class NullSpace:
     gap: float
 
     def to_frame(self) -> pd.DataFrame:
-        """One row per name: ``kind``, ``dimension``, ``meaning``."""
+        """Return one row per name: ``kind``, ``dimension``, ``meaning``."""
         rows = [(one.kind, one.dimension, one.sentence) for one in self.directions]
         return pd.DataFrame(rows, columns=["kind", "dimension", "meaning"])
 
@@ -74,13 +74,14 @@ class NullSpace:
         free = "".join(f", {_spoken(name)}" for name in map(str, self.agent.data_vars))
         of = f"{self.n_parameters} parameters (reward{free})" if free else f"{self.n_parameters} directions of reward"
         if not self.dimension:
-            return f"Behavior, if there were enough of it, would show all {of}."
-        head = f"{self.dimension} of {of} cannot be shown by any amount of behavior:"
+            return f"All {of} are identified by sufficient behavior."
+        verb = "is" if self.dimension == 1 else "are"
+        head = f"{self.dimension} of {of} {verb} not identified by any amount of behavior:"
         lines = [f"  {one.kind} ({one.dimension}): {one.sentence}" for one in self.directions]
         if self.gap < _BLURRED:
             lines.append(
-                f"  The border is not sharp: the weakest direction that shows is only {self.gap:.3g} times stronger "
-                "than the strongest that counts as hidden."
+                f"  The numerical rank is uncertain: the smallest singular value that counts as nonzero is only "
+                f"{self.gap:.3g} times the largest that counts as zero."
             )
         return "\n".join([head, *lines])
 
@@ -95,29 +96,30 @@ class NullSpace:
 
 
 def null_space(world: Worlds, agent: Agents, reward: Rewards, *, free: Sequence[str] = ()) -> NullSpace:
-    r"""What no amount of behavior could tell about a reward, in words and as a basis.
+    r"""Compute the null space of a reward: directions that no amount of behavior identifies.
 
-    As if every state were visited and every choice probability known exactly:
+    If every state is visited and every action probability is known exactly, the null space is
 
     .. math:: \mathcal N = \{\theta : \partial \log\pi / \partial\theta \cdot \theta = 0\}
 
-    found by singular values of the exact Jacobian up to an absolute tolerance (1e-8 in units of beta times reward).
+    from the singular values of the exact Jacobian with an absolute tolerance (1e-8 in units of beta times reward).
 
     Parameters
     ----------
     world : World or mapping from context to World
-        Where the agent is watched; several worlds see more than one.
+        World of the agent; several worlds identify at least as many directions as one.
     agent : Agent or mapping from context to Agent
-        How it plans and chooses; several experts, in one world or in as many, who want the same: with another discount
-        or another horizon each shows what the others hide. A prior stands for the agent at its medians.
+        The agent, or several experts with the same reward, in one world or in one each: experts with different
+        discounts or horizons have different null spaces, and the result is their intersection. Priors of the agent are
+        replaced by their medians.
     reward : Reward
         The class of rewards: all parameters, or those that are priors. For soft-optimal and Boltzmann agents without
-        free parameters the answer is the same for every reward of the class. In general it is that at this reward;
-        for a prior, or zero everywhere, at a generic one drawn with a fixed seed.
+        free parameters the null space is the same for every reward of the class. In general it is the null space at
+        this reward; for a prior, or a reward of zero everywhere, at a generic reward drawn with a fixed seed.
     free : sequence of str
-        Parameters of the agent that are not known either: ``"beta"``, ``"discount"`` (its own, or else that of the
-        world). With ``("beta",)`` there is
-        one more direction, the scale: only beta times the reward matters. Several experts have one each.
+        Unknown parameters of the agent: ``"beta"``, ``"discount"`` (of the agent, or of the world if the agent has
+        none). With ``("beta",)`` there is one more direction, the scale: behavior depends on beta times the reward
+        only. Several experts have one parameter each.
 
     Returns
     -------
@@ -126,10 +128,10 @@ def null_space(world: Worlds, agent: Agents, reward: Rewards, *, free: Sequence[
     Raises
     ------
     ValueError
-        Where several rewards are given, a free parameter does not exist, an undiscounted problem cannot end, or the
-        Jacobian would not fit in memory.
+        If several rewards are given, if a free parameter does not exist, if an undiscounted problem cannot end, or if
+        the Jacobian does not fit in memory.
     ConvergenceError, PrecisionError
-        Where the planner fails.
+        If the planner fails.
 
     References
     ----------
@@ -140,14 +142,14 @@ def null_space(world: Worlds, agent: Agents, reward: Rewards, *, free: Sequence[
     --------
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s..a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> print(gi.identify.null_space(hall, gi.agents.soft_optimal(beta=1.0), wants))
-    1 of 4 directions of reward cannot be shown by any amount of behavior:
-      constant (1): the same amount added to every reward changes no choice
-    >>> gi.identify.null_space(hall, gi.agents.soft_optimal(beta=1.0), wants, free=("beta",)).dimension
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> print(gi.identify.null_space(hall, gi.agents.soft_optimal(beta=1.0), reward))
+    1 of 4 directions of reward is not identified by any amount of behavior:
+      constant (1): adding a constant to every reward does not change the policy
+    >>> gi.identify.null_space(hall, gi.agents.soft_optimal(beta=1.0), reward, free=("beta",)).dimension
     2
 
-    Whoever thinks less of the future shows which part of a reward r(s, a) was shaping:
+    A second expert with a smaller discount identifies a reward r(s, a) up to a constant:
 
     >>> choices = gi.ActionReward(np.ones((4, 4)))
     >>> experts = {"patient": gi.agents.soft_optimal(beta=1.0), "hasty": gi.agents.myopic(discount=0.5, beta=1.0)}
@@ -176,23 +178,25 @@ def null_space(world: Worlds, agent: Agents, reward: Rewards, *, free: Sequence[
 
 
 def null_space_at(found: Sequence[Jacobian], setting: Setting, agents: Sequence[Agent], reward: Reward) -> NullSpace:
-    """The null space of Jacobians that are already there, one of each agent; arguments as they were made with."""
+    """Compute the null space of given Jacobians, one of each agent; the other arguments are those of the Jacobians."""
     alone = tuple(map(reward_part, found))
     columns, n_reward = found[0].columns, alone[0].log_policy.shape[-1]
     null = stacked_kernel(alone)
     planners = tuple(agents) * (len(setting.worlds) if len(agents) == 1 else 1)
     planned = tuple(map(_as_planned, setting.worlds, planners))
     horizons = tuple(one.horizon or one.depth for one in planners)
-    told = alone
-    if len(agents) > 1 and any(one.log_policy.any() for one in alone):  # who shows nothing hides everything
+    informative = alone
+    if len(agents) > 1 and any(
+        one.log_policy.any() for one in alone
+    ):  # an agent without derivatives has the whole space as null space
         kept = [k for k, one in enumerate(alone) if one.log_policy.any()]
-        told, planned = tuple(alone[k] for k in kept), tuple(planned[k] for k in kept)
+        informative, planned = tuple(alone[k] for k in kept), tuple(planned[k] for k in kept)
         horizons = tuple(horizons[k] for k in kept)
-    basis, directions = name_directions(null.basis, told, planned, reward, horizons)
+    basis, directions = name_directions(null.basis, informative, planned, reward, horizons)
     if n_reward < found[0].log_policy.shape[-1]:
         null = stacked_kernel(found)
         basis = np.concatenate([basis, np.zeros((len(basis), null.basis.shape[1] - n_reward))], axis=1)
-        # What is new with the free parameters: the part of the joint null space beside that of the reward alone.
+        # Directions of the free parameters: the joint null space without the null space of the reward alone.
         more = kernel(basis @ null.basis.T, 0.5).basis @ null.basis
         more, named = _name_more(more, found, reward)
         basis, directions = np.concatenate([basis, more]), directions + named
@@ -219,7 +223,7 @@ def null_space_at(found: Sequence[Jacobian], setting: Setting, agents: Sequence[
 def _expert_coords(
     columns: Sequence[Column], setting: Setting, agents: Sequence[Agent]
 ) -> dict[Hashable, list[Hashable]]:
-    """Names of the experts along the axes that have an entry for each of them, or for those with a parameter."""
+    """Return the names of the experts along the axes of experts."""
     coords: dict[Hashable, list[Hashable]] = {}
     for column in columns:
         if column.dims and column.dims[0].startswith("expert"):
@@ -230,7 +234,7 @@ def _expert_coords(
 
 
 def _meant(name: str, agents: Sequence[Agent]) -> Iterator[str]:
-    """The parameter that somebody calls by this name: the discount is an agent's own, or else that of the world."""
+    """Yield the full names of a parameter: the discount is a parameter of the agent, or else of the world."""
     own = ["discount" in agent.parameters for agent in agents]
     if name != "discount" or any(own):
         yield f"agent.{name.removeprefix('agent.')}"
@@ -239,14 +243,14 @@ def _meant(name: str, agents: Sequence[Agent]) -> Iterator[str]:
 
 
 def stacked_kernel(found: Sequence[Jacobian]) -> Kernel:
-    """What none of several experts shows: each in its own units, in which the same is too little to count."""
+    """Compute the common null space of several experts, each in units of its tolerance."""
     largest = max(one.tolerance for one in found)
     seen = [one.matrix() * (largest / one.tolerance) for one in found if one.tolerance > 0]
     return kernel(np.concatenate(seen or [found[0].matrix()]), largest)
 
 
 def _as_planned(world: World, agent: Agent) -> World:
-    """The world as the agent sees it: what it believes, with its own discount."""
+    """Return the world as the agent plans in it: its believed transitions, and its own discount."""
     with computing_in("float64"):
         mdp = jax.device_get(agent.planning.beliefs(world.mdp))
     own = agent.discount
@@ -254,7 +258,7 @@ def _as_planned(world: World, agent: Agent) -> World:
 
 
 def reward_part(jacobian: Jacobian) -> Jacobian:
-    """The columns of the reward alone."""
+    """Return the Jacobian with the columns of the reward alone."""
     columns = tuple(column for column in jacobian.columns if column.name.startswith("reward."))
     n = sum(column.size for column in columns)
     return dataclasses.replace(
@@ -263,14 +267,14 @@ def reward_part(jacobian: Jacobian) -> Jacobian:
 
 
 def _name_more(more: np.ndarray, found: Sequence[Jacobian], reward: Any) -> tuple[np.ndarray, list[Direction]]:
-    """Names for what the free parameters of the agent add: the scale first, then trade-offs."""
+    """Name the directions that involve free parameters of the agent: the scale first, then trade-offs."""
     directions: list[Direction] = []
     rows: list[np.ndarray] = []
     columns = found[0].columns
     scale = np.concatenate([_scale(column, reward) for column in columns])
     inside = more.T @ (more @ scale)
     if len(more) and any(column.name == "agent.beta" for column in columns):
-        # Within the rows, beside what the reward alone leaves open, the scale is a single direction.
+        # Within the rows, apart from the null directions of the reward alone, the scale is a single direction.
         size = np.linalg.norm(inside)
         unseen = [
             np.abs(one.matrix() @ scale).max(initial=0.0) <= one.tolerance * max(1.0, float(np.linalg.norm(scale)))
@@ -278,19 +282,19 @@ def _name_more(more: np.ndarray, found: Sequence[Jacobian], reward: Any) -> tupl
         ]
         if size > 0 and all(unseen):
             rows.append(inside[None] / size)
-            directions.append(Direction("scale", 1, "beta against the size of the reward: only their product shows"))
+            directions.append(Direction("scale", 1, "only the product of beta and the reward is identified"))
             more = kernel((more @ inside)[None] / size, 0.5).basis @ more
     if len(more):
         involved = [_spoken(column.name) for column in columns if not column.name.startswith("reward.")]
         others = [name for name in involved if name != "beta" or not rows] or involved
-        sentence = f"another {' or '.join(others)} with another reward gives the same behavior"
+        sentence = f"a change of {' or '.join(others)} together with a change of the reward gives the same behavior"
         rows.append(more)
         directions.append(Direction("trade-off", len(more), sentence))
     return np.concatenate([*rows, np.zeros((0, more.shape[1]))]), directions
 
 
 def _scale(column: Column, reward: Any) -> np.ndarray:
-    """A larger reward with a smaller beta: the value of a reward's parameter, minus one for log beta."""
+    """Return the scale direction, a larger reward with a smaller beta: the reward's values, minus one for log beta."""
     if column.name.startswith("reward."):
         return np.asarray(getattr(base_of(reward), column.name.removeprefix("reward.")), float).ravel()
     return np.full(column.size, -1.0 if column.name == "agent.beta" else 0.0)
@@ -305,7 +309,7 @@ def _reward_dims(columns: Sequence[Column]) -> tuple[str, ...]:
 
 
 def _coords(world: World, reward: Any, columns: Sequence[Column]) -> dict[Hashable, Any]:
-    """Labels along the axes of the reward's parameter."""
+    """Return labels along the axes of the parameter of the reward."""
     dims = _reward_dims(columns)
     if dims == ("parameter",):
         return {"parameter": [column.name for column in columns]}

@@ -1,4 +1,4 @@
-"""The directions in which a posterior cannot be moved by behavior, from the fit itself."""
+"""Null directions of a fit."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from goalinf.rewards import Reward
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Directions:
-    """What a fit leaves open, at its last draw.
+    """Null directions of the posterior of a fit, at its last draw.
 
     Parameters
     ----------
     setting : Setting
         Worlds and rewards, in the order of the contexts of the data.
     sites : dict of Site
-        The parameters that had priors.
+        The inferred parameters.
     draws : dict of float (chain, draw, …)
         Their posterior draws.
     jacobian, alone : Jacobian
-        Derivatives of the log-policy in everything that was inferred, and in the reward alone.
+        Derivatives of the log-policy in all inferred parameters, and in the reward alone.
     joint : NullSpace
-        Of reward and agent together.
+        Null space of reward and agent together.
     null : float (n1, P)
-        The part of it that moves the reward and not the agent.
+        Its directions that involve the reward alone.
     """
 
     setting: Setting
@@ -45,24 +45,24 @@ class Directions:
 
     @classmethod
     def of(cls, fit: Any, what: str) -> Directions:
-        """Of a fit with a world, one agent and a reward; ``what`` needs them (``"an audit"``).
+        """Build from a fit with a world, one agent and a reward; ``what`` names their use (``"an audit"``).
 
         Raises
         ------
         ValueError
-            Where the model is a user's own, or the agent is one of several.
+            If the model is a user's own, or if the agent is a mixture.
         """
         missing = [name for name in ("world", "agent", "reward") if getattr(fit, name, None) is None]
         if missing:
             raise ValueError(
-                f"{what} needs the {', the '.join(missing)} that was fitted, and a model of your own does not say: "
+                f"{what} needs the {', the '.join(missing)} of the fit, and a fit of your own model has none: "
                 "fit with gi.infer(key, world, agent=..., reward=..., data=...), or call "
                 "gi.identify.null_space(world, agent, reward)"
             )
         if isinstance(fit.agent, Mixture):
             raise ValueError(
-                f"{what} is of one agent, and this fit is of {fit.agent.name}: fit one of them, such as the likeliest "
-                "by fit.responsibilities, and take that"
+                f"{what} needs one agent, and this fit is of {fit.agent.name}: fit one of its agents, such as the most "
+                "probable by fit.responsibilities"
             )
         contexts = fit.data.context_names
         sites = {site.name: site for site in fit.sites}
@@ -80,7 +80,7 @@ class Directions:
 
     @property
     def n_rewards(self) -> int:
-        """Numbers of the reward that were inferred, P."""
+        """Number of inferred parameters of the reward, P."""
         return self.alone.log_policy.shape[-1]
 
     @property
@@ -89,15 +89,15 @@ class Directions:
         return [column.name for column in self.alone.columns]
 
     def rewards(self) -> np.ndarray:
-        """Draws of the reward, ``(chain, draw, P)``."""
+        """Return draws of the reward, ``(chain, draw, P)``."""
         values = [self.draws[name] for name in self.reward_sites]
         return np.concatenate([one.reshape(*one.shape[:2], -1) for one in values], axis=2)
 
     def reward(self, fit: Any, flat: np.ndarray) -> Reward:
-        """The reward with these numbers ``(P,)``."""
+        """Return the reward with the numbers ``flat (P,)``."""
         sites = [self.sites[name] for name in self.reward_sites]
         return fill(fit.agent, fit.reward, unflattened(sites, flat))[1]
 
     def priors(self) -> list[Any]:
-        """Priors of the parts of the reward, in the same order."""
+        """Return the priors of the parameters of the reward, in the order of ``reward_sites``."""
         return [self.sites[name].prior for name in self.reward_sites]

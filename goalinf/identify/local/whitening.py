@@ -1,4 +1,4 @@
-"""Coordinates in which a prior has variance one in every direction, split into what behavior shows and what not."""
+"""Whitened coordinates: a prior has variance one in every direction, identified or not."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _SEED, _DRAWS = 0, 20_000
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Frame:
-    """Coordinates in which a prior has variance one in every direction, the blind ones first.
+    """Coordinates in which a prior has variance one in every direction, the unidentified directions first.
 
     Parameters
     ----------
     mean : float (P,)
-        Of the prior.
+        Prior mean.
     root : float (P, P)
-        Cholesky factor of its covariance.
+        Cholesky factor of the prior covariance.
     axes : float (P, P)
-        Columns: the blind directions, then those at right angles to them.
+        Columns: the unidentified directions, then their orthogonal complement.
     n_blind : int
-        How many are blind, n1.
+        Number of unidentified directions, n1.
     """
 
     mean: np.ndarray
@@ -40,7 +40,7 @@ class Frame:
 
     @classmethod
     def of(cls, priors: Sequence[Any], null: np.ndarray) -> Frame | None:
-        """That of priors and a null space ``(n1, P)``; None where a prior has no finite variance."""
+        """Build from priors and a null space ``(n1, P)``; None if a prior has no finite variance."""
         moments = [prior_moments(prior) for prior in priors]
         mean = np.concatenate([mean for mean, _ in moments])
         covariance = block_diag(*[covariance for _, covariance in moments])
@@ -54,19 +54,19 @@ class Frame:
         return cls(mean, root, axes, len(null))
 
     def split(self, rewards: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Coordinates of rewards ``(…, P)``: blind ``(…, n1)`` and shown ``(…, n2)``."""
+        """Split rewards ``(…, P)`` into unidentified ``(…, n1)`` and identified ``(…, n2)`` coordinates."""
         flat = (rewards - self.mean).reshape(-1, len(self.mean)).T
         white = (solve_triangular(self.root, flat, lower=True).T @ self.axes).reshape(rewards.shape)
         return white[..., : self.n_blind], white[..., self.n_blind :]
 
 
 def gaussian(priors: Sequence[Any]) -> bool:
-    """Whether all of them are normal."""
+    """True where all priors are normal."""
     return all(isinstance(entry_prior(prior), (dist.Normal, dist.MultivariateNormal)) for prior in priors)
 
 
 def prior_draws(priors: Sequence[Any], n: int, *, seed: int = _SEED) -> np.ndarray:
-    """Draws of several independent priors side by side, ``(n, P)``."""
+    """Draw from several independent priors, side by side, ``(n, P)``."""
     with computing_in("float64"):
         keys = jax.random.split(jax.random.key(seed), len(priors))
         parts = [np.asarray(prior.sample(key, (n,)), float) for key, prior in zip(keys, priors, strict=True)]
@@ -74,7 +74,7 @@ def prior_draws(priors: Sequence[Any], n: int, *, seed: int = _SEED) -> np.ndarr
 
 
 def prior_moments(prior: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Mean ``(P,)`` and covariance ``(P, P)`` of a prior over an array; from draws where it has no formula."""
+    """Return mean ``(P,)`` and covariance ``(P, P)`` of a prior over an array; from draws if it has no formula."""
     entry = entry_prior(prior)
     with computing_in("float64"):
         try:
