@@ -1,4 +1,4 @@
-"""Trajectories as paths on their world."""
+"""Figures of trajectories on their world."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _JITTER = 0.2  # of the distance between neighbors
 def trajectories(
     data: Trajectories, world: World | None = None, which: Any = None, *, ax: Axes | None = None
 ) -> Figure:
-    """Draw trajectories as paths on their world.
+    """Draw trajectories on their world.
 
-    Paths are shifted a little, always in the same way, so that they do not hide one another. A ring marks the start of
-    each, a dot its last state. A single one is colored by time.
+    Trajectories are shifted by small pseudorandom distances (equal in every call), so that they do not hide one
+    another. A ring marks the start of each, a dot its last state. A single trajectory is colored by time.
 
     Parameters
     ----------
     data : Trajectories
-        What was observed or simulated.
+        Observed or simulated behavior.
     world : World, optional
-        Where; default: the world that the data were read from or simulated in.
+        World of the data; default: the world in which the data were read or simulated.
     which : int, several, a mask or a slice, optional
         Numbers of the trajectories to draw, from 0; default: all.
     ax : matplotlib Axes, optional
-        Where to draw; default: a new figure.
+        Axes to draw on; default: a new figure.
 
     Returns
     -------
@@ -46,8 +46,8 @@ def trajectories(
     Raises
     ------
     ValueError
-        Where the data do not know their world, lie in several, or do not fit the one that is given; where there is no
-        such trajectory.
+        Where the world is not given and the data have none or several, the data do not fit the given world, or there is
+        no such trajectory.
 
     Examples
     --------
@@ -67,7 +67,7 @@ def trajectories(
     if states.max(initial=-1) >= len(ground.fold):
         raise ValueError(
             f"the data visit state number {states.max()}, the world has {len(ground.fold)} states: "
-            "give the world they happened in"
+            "give the world of the data"
         )
     single = len(states) == 1
     if ax is None:
@@ -108,10 +108,10 @@ def _world(data: Trajectories, world: World | None) -> World:
     worlds = data.labels.worlds if data.labels is not None else ()
     different = list({id(one): one for one in worlds}.values())
     if not different:
-        raise ValueError("these data do not know their world: give it, gi.plot.trajectories(data, world)")
+        raise ValueError("the data do not contain their world: give it, gi.plot.trajectories(data, world)")
     if len(different) > 1:
         names = ", ".join(map(str, data.context_names))
         raise ValueError(
-            f"these data lie in {len(different)} worlds (contexts {names}): choose which= from one of them"
+            f"the data are from {len(different)} worlds (contexts {names}): give which=, trajectories of one of them"
         )
     return different[0]
