@@ -141,8 +141,9 @@ class Setting:
     def plan(
         self, agent: Agent, mdp: MDP | None = None, reward: Reward | None = None, near: Policy | None = None
     ) -> Policy:
-        """Plan the policies of all contexts, ``(C, …)``; traceable. ``mdp`` and ``reward`` replace those of the setting.
+        """Plan the policies of all contexts, ``(C, …)``; traceable.
 
+        ``mdp`` and ``reward`` replace the MDP and the reward of the setting.
         The values of the policies ``near`` are the initial guess (warm start) of planning.
         """
         mdp = self.mdp() if mdp is None else mdp

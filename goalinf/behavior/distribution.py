@@ -63,9 +63,9 @@ class Behavior(dist.Distribution):
     --------
     >>> import jax, goalinf as gi
     >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=1.0), wants, trajectories=2, steps=3)
-    >>> bool(gi.Behavior(hall, gi.agents.soft_optimal(beta=1.0), wants).log_prob(walks) < 0)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> data = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=1.0), reward, trajectories=2, steps=3)
+    >>> bool(gi.Behavior(hall, gi.agents.soft_optimal(beta=1.0), reward).log_prob(data) < 0)
     True
     """
 
@@ -114,7 +114,7 @@ class Behavior(dist.Distribution):
         return exactly(function, self.agent, self.setting.rewards, self._near, *more)
 
     def _scored(self, function: Callable[[Trajectories], Any], value: Trajectories) -> Any:
-        """Apply a function to the data, with the context numbers of the setting; data that are not traced are checked."""
+        """Apply a function to the data, with the context numbers of the setting; concrete data are checked."""
         self.check(value)
         matched = self._matched(value)
         return self._exactly(partial(function, matched), matched)
@@ -151,7 +151,7 @@ class Behavior(dist.Distribution):
         return jnp.stack([jnp.max(policy.residual) for policy in self.policies]).max()
 
     def _places(self, value: Trajectories) -> np.ndarray | None:
-        """Return the number in the setting of every context of the data; None where worlds and rewards have no contexts.
+        """Return the number in the setting of every context of the data; None for a single world and reward.
 
         Raises
         ------
@@ -261,10 +261,10 @@ class Behavior(dist.Distribution):
         --------
         >>> import goalinf as gi
         >>> hall = gi.gridworld("a.s.b", discount=1.0)
-        >>> wants = gi.one_of(gi.goals(hall, {"left": "a", "right": "b"}, step_cost=1.0))
-        >>> walk = gi.Trajectories.of([[2, 3, 2, 1]], [[3, 2, 2]])  # right, then left and left
+        >>> reward = gi.one_of(gi.goals(hall, {"left": "a", "right": "b"}, step_cost=1.0))
+        >>> data = gi.Trajectories.of([[2, 3, 2, 1]], [[3, 2, 2]])  # right, then left and left
         >>> agent = gi.agents.switching(switch=0.2, beta=2.0)
-        >>> gi.Behavior(hall, agent, wants).mode_posterior(walk)[0].round(2).tolist()
+        >>> gi.Behavior(hall, agent, reward).mode_posterior(data)[0].round(2).tolist()
         [[0.02, 0.98], [0.88, 0.12], [1.0, 0.0]]
         """
         if self.policy.modes is None:

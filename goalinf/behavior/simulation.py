@@ -187,8 +187,8 @@ def simulate(
     --------
     >>> import jax, goalinf as gi
     >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=1.0), wants, trajectories=2, steps=3).n_steps
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=1.0), reward, trajectories=2, steps=3).n_steps
     6
     """
     for name, count in (("trajectories", trajectories), ("steps", steps)):

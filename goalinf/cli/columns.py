@@ -43,9 +43,7 @@ State = Annotated[
 ]
 Action = Annotated[
     str | None,
-    typer.Option(
-        "--action", help="Action. Default: actions are inferred from the next state.", rich_help_panel=_TABLE
-    ),
+    typer.Option("--action", help="Action. Default: actions are inferred from the next state.", rich_help_panel=_TABLE),
 ]
 Subject = Annotated[str | None, typer.Option("--subject", help="Subject.", rich_help_panel=_TABLE)]
 Context = Annotated[str | None, typer.Option("--context", help="Condition.", rich_help_panel=_TABLE)]

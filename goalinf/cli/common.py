@@ -79,7 +79,7 @@ def _say(error: Exception) -> None:
 
 
 def say(*lines: str) -> None:
-    """Print plain text to the output stream, wrapped between words at the width of the terminal; paths are not split."""
+    """Print plain text to the output stream, wrapped between words at the terminal width; paths are not split."""
     console = Console(highlight=False)
     for line in lines:
         console.print(line, markup=False, overflow="ignore", crop=False)

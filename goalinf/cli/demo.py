@@ -68,8 +68,8 @@ def demo(
             "state": ["row", "col"],
             "action": "action",
         }
-        walks = gi.read_trajectories(Path(scratch, "walks.csv"), town, **columns)
-        common.say("Simulated trajectories in a small town, which come with goalinf:", str(town), str(walks), "")
+        observed = gi.read_trajectories(Path(scratch, "walks.csv"), town, **columns)
+        common.say("Simulated trajectories in a small town, which come with goalinf:", str(town), str(observed), "")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", gi.errors.UnidentifiedWarning)  # the audit below reports it in detail
             found = gi.infer(
@@ -77,7 +77,7 @@ def demo(
                 town,
                 agent=gi.agents.soft_optimal(beta=dist.LogNormal(1.0, 0.5)),
                 reward=gi.StateReward(dist.Normal(0.0, 1.0), on="departure"),
-                data=walks,
+                data=observed,
                 draws=DRAWS,
             )
         audit = gi.audit(found)
@@ -86,7 +86,7 @@ def demo(
         audit.to_frame().to_csv(Path(scratch, "audit.csv"), index=False)
         gi.plot.audit_page(audit, Path(scratch, "audit.html"))
         gi.plot.reward_map(found).savefig(Path(scratch, "reward.png"))
-        gi.plot.trajectories(walks).savefig(Path(scratch, "walks.png"))
+        gi.plot.trajectories(observed).savefig(Path(scratch, "walks.png"))
         interrupt.keep(True)
         common.listener.keeps = f"Interrupted: the results are being written to {folder}."
         _deliver(Path(scratch), folder)

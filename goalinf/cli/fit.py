@@ -55,7 +55,7 @@ class Method(StrEnum):
 
 
 def parse_beta(text: str) -> tuple[str, tuple[float, ...]]:
-    """Parse ``"2.5"`` to ``("", (2.5,))``, ``"lognormal(0, 1)"`` to ``("LogNormal", (0.0, 1.0))``; else a usage error."""
+    """Parse ``"2.5"`` to ``("", (2.5,))``, ``"lognormal(0, 1)"`` to ``("LogNormal", (0.0, 1.0))``; or raise."""
     if re.fullmatch(_NUMBER, text.strip()):
         return "", (float(text),)
     found = re.fullmatch(rf"\s*(\w+)\s*\(\s*({_NUMBER}(?:\s*,\s*{_NUMBER})*)\s*\)\s*", text)
@@ -106,7 +106,9 @@ def fit(
     missing: columns.Missing = [],  # noqa: B006
     rename: columns.Rename = [],  # noqa: B006
     delimiter: columns.Delimiter = None,
-    chains: Annotated[int, typer.Option(min=1, help="Number of chains, run in parallel.", rich_help_panel=_SAMPLER)] = 4,
+    chains: Annotated[
+        int, typer.Option(min=1, help="Number of chains, run in parallel.", rich_help_panel=_SAMPLER)
+    ] = 4,
     draws: Annotated[int, typer.Option(min=1, help="Kept draws per chain.", rich_help_panel=_SAMPLER)] = 1000,
     warmup: Annotated[
         int | None, typer.Option(min=0, help="Steps of adaptation per chain.", rich_help_panel=_SAMPLER)

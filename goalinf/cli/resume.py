@@ -16,7 +16,7 @@ class Resumable(TyperCommand):
     """Command with ``--resume FILE``, which refuses options whose values are in the file: table, model, seed."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command after the check; only here can an option on the command line be distinguished from a default."""
+        """Run the command after the check; only here are given options distinguishable from defaults."""
         source = ctx.params["resume"]
         refused = [
             "TABLE" if option.name == "table" else option.opts[0]
@@ -25,8 +25,7 @@ class Resumable(TyperCommand):
         ]
         if source is not None and refused:
             raise typer.BadParameter(
-                f"--resume uses the table, world, model and settings that are in {source}: remove "
-                f"{', '.join(refused)}"
+                f"--resume uses the table, world, model and settings that are in {source}: remove {', '.join(refused)}"
             )
         return super().invoke(ctx)
 
@@ -43,7 +42,9 @@ def resumed(source: Path, draws: int, checkpoint: Path | None) -> Any:
 
     fit = gi.load(source)
     if fit.agent is None:
-        raise ValueError(f"the file {source} does not contain its model: continue in Python, with gi.resume(…, model=…)")
+        raise ValueError(
+            f"the file {source} does not contain its model: continue in Python, with gi.resume(…, model=…)"
+        )
     done = fit.posterior.sizes["draw"]
     if done >= draws:
         raise ValueError(

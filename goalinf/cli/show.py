@@ -15,9 +15,7 @@ _HIDDEN = ("planner_failures",)
 
 @common.reported
 def show(
-    fit: Annotated[
-        Path, typer.Argument(metavar="FIT", help="Saved fit (.nc or .zarr).", show_default=False)
-    ],
+    fit: Annotated[Path, typer.Argument(metavar="FIT", help="Saved fit (.nc or .zarr).", show_default=False)],
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Also draw the reward: mean and sd, as .png, .pdf or .svg.")
     ] = None,

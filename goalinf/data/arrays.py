@@ -20,7 +20,7 @@ def many(count: int, what: str) -> str:
 def completed(
     states: Any, actions: Any, lengths: Any, observed: Any, subject: Any, context: Any
 ) -> dict[str, np.ndarray]:
-    """Return the arrays of a :class:`~goalinf.Trajectories` by name, by the rules of :meth:`goalinf.Trajectories.of`."""
+    """Return the arrays of :class:`~goalinf.Trajectories` by name, by the rules of :meth:`goalinf.Trajectories.of`."""
     states, actions = integers(states, "states"), integers(actions, "actions")
     if states.ndim != 2 or actions.ndim != 2 or states.shape != (actions.shape[0], actions.shape[1] + 1):
         raise ValueError(

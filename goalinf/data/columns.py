@@ -78,7 +78,7 @@ class Rows:
 
 
 def count(wrong: np.ndarray) -> str:
-    """Return the number of rows with a fault in words; empty where there is one."""
+    """Return a phrase with the number of rows that have a fault; empty for one row."""
     return f" ({wrong.sum():,} rows have this fault; this is the first)" if wrong.sum() > 1 else ""
 
 

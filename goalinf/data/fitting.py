@@ -112,7 +112,7 @@ class _Visits:
     worlds: tuple[World, ...]  # one per context, or one for all
     state: np.ndarray  # (N (T + 1),), −1 where there is no visit
     action: np.ndarray  # (N (T + 1),), −1 where there is none or it is missing
-    decision: np.ndarray  # (N (T + 1),), missing choices included
+    decision: np.ndarray  # (N (T + 1),), missing actions included
     following: np.ndarray  # (N (T + 1),) position of the visit after a decision, −1 where it was not seen
 
     @classmethod

@@ -141,8 +141,8 @@ def read_off(rows: Rows, places: Places, state: np.ndarray) -> np.ndarray:
         possible, _ = _leading(world.mdp, state[[i]], state[[after]])
         names = _listed([world.action_names(s)[a] for a in np.flatnonzero(possible[0])], "and")
         return (
-            f"the action is not determined by the next state: {names} all lead from state {places.name(i, state)} to state "
-            f"{places.name(after, state)}. Name the column that holds the action: action="
+            f"the action is not determined by the next state: {names} all lead from state {places.name(i, state)} to "
+            f"state {places.name(after, state)}. Name the column that holds the action: action="
         )
 
     rows.refuse(candidates > 1, say)
@@ -241,7 +241,7 @@ def _forbidden(rows: Sequence, places: Located, state: np.ndarray, i: int) -> st
     if state[after] == s:
         stay = (
             ", give the world a stay action if the agent can choose to stay, or name the action column (action=) and "
-            "leave its cell empty if no choice was made"
+            "leave its cell empty if no action was made"
         )
     return (
         f"no action leads from state {places.name(i, state)} to state {places.name(after, state)}, which comes next "

@@ -103,13 +103,13 @@ def read_trajectories(
     >>> import pandas as pd
     >>> corridor = gi.gridworld("s..g", moves=("left", "right"), discount=0.9)
     >>> table = pd.DataFrame({
-    ...     "walk": [1, 1, 1, 2, 2],
+    ...     "path": [1, 1, 1, 2, 2],
     ...     "t": [0, 1, 2, 0, 1],
     ...     "row": 0,
     ...     "col": [0, 1, 2, 1, 2],
     ...     "move": ["right", None, "right", "right", None],
     ... })
-    >>> gi.read_trajectories(table, corridor, trajectory="walk", step="t", state=["row", "col"], action="move")
+    >>> gi.read_trajectories(table, corridor, trajectory="path", step="t", state=["row", "col"], action="move")
     Trajectories: 2 trajectories, 1 to 3 steps each, 4 in all
     1 missing choice
     1 subject, 1 context

@@ -115,10 +115,10 @@ def find_map(
     >>> import jax, goalinf as gi
     >>> import numpyro.distributions as dist
     >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), wants, trajectories=5, steps=10)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> data = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), reward, trajectories=5, steps=10)
     >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
-    >>> best = gi.inference.find_map(1, hall, agent=gi.agents.soft_optimal(beta=2.0), reward=prior, data=walks)
+    >>> best = gi.inference.find_map(1, hall, agent=gi.agents.soft_optimal(beta=2.0), reward=prior, data=data)
     >>> best.values["reward.values"].dims
     ('state',)
     """
@@ -196,10 +196,10 @@ def approximate(
     >>> import jax, goalinf as gi
     >>> import numpyro.distributions as dist
     >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), wants, trajectories=5, steps=10)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> data = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), reward, trajectories=5, steps=10)
     >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
-    >>> look = gi.inference.approximate(1, hall, agent=gi.agents.soft_optimal(beta=2.0), reward=prior, data=walks)
+    >>> look = gi.inference.approximate(1, hall, agent=gi.agents.soft_optimal(beta=2.0), reward=prior, data=data)
     >>> look.posterior.sizes["draw"]
     1000
     """

@@ -200,7 +200,7 @@ class _Proposal:
 
 
 def _bridge(own: np.ndarray, other: np.ndarray) -> tuple[float, float]:
-    """Return log marginal likelihood and standard error from log ratios at draws ``(chains, draws)``, proposals ``(N,)``."""
+    """Return log marginal likelihood and its error from log ratios at draws ``(chains, draws)``, proposals ``(N,)``."""
     effective = float(np.clip(effective_sample_size(own), 1.0, own.size))
     log_s1, log_s2 = np.log([effective, len(other)]) - np.log(effective + len(other))
     estimate = float(np.median(own))

@@ -86,7 +86,9 @@ def options_of_own_model(
     units = density.units({name: found[0] for name, found in values.items()}, seen)
     by: list[By] = [one or "trajectory" for one in units]  # one agent is one option
     if not by:
-        raise ValueError("this model has no site that goalinf can score: give it an observed site that is a gi.Behavior")
+        raise ValueError(
+            "this model has no site that goalinf can score: give it an observed site that is a gi.Behavior"
+        )
     scores = density.over_draws("options", density.options, values, seen)
     if new and len(subjects) > 1:
         swapped = density.over_draws(

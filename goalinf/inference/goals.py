@@ -93,9 +93,9 @@ def goal_posterior(
     --------
     >>> import goalinf as gi
     >>> hall = gi.gridworld("a.s.b", discount=1.0)
-    >>> walk = gi.Trajectories.of([[2, 3, 4]], [[3, 3]])
+    >>> data = gi.Trajectories.of([[2, 3, 4]], [[3, 3]])
     >>> goals = gi.goals(hall, {"left": "a", "right": "b"}, step_cost=1.0)
-    >>> posterior = gi.goal_posterior(hall, gi.agents.boltzmann(beta=1.0), goals, walk)
+    >>> posterior = gi.goal_posterior(hall, gi.agents.boltzmann(beta=1.0), goals, data)
     >>> posterior.sel(trajectory=0, step=2, goal="right").item() > 0.9
     True
     """

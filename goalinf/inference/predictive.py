@@ -87,12 +87,12 @@ def log_predictive_density(
     >>> import jax, goalinf as gi
     >>> import numpyro.distributions as dist
     >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), wants, trajectories=6, steps=10)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> data = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), reward, trajectories=6, steps=10)
     >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
     >>> agent = gi.agents.soft_optimal(beta=2.0)
-    >>> fit = gi.infer(jax.random.key(1), hall, agent=agent, reward=prior, data=walks.select([0, 1, 2]), draws=100)
-    >>> table = gi.inference.log_predictive_density(fit, walks.select([3, 4, 5]))
+    >>> fit = gi.infer(jax.random.key(1), hall, agent=agent, reward=prior, data=data.select([0, 1, 2]), draws=100)
+    >>> table = gi.inference.log_predictive_density(fit, data.select([3, 4, 5]))
     >>> bool(table.bits.sum() / table.steps.sum() < 2.0)
     True
     """
@@ -144,7 +144,7 @@ def _starts(by: str, log_weights: np.ndarray, members: np.ndarray | None, fit: F
 
 
 def _log_mean(given: np.ndarray, units: np.ndarray) -> np.ndarray:
-    """Return the log density of every trajectory given the earlier ones of its unit, ``(N,)``, from scores ``(D, N)``."""
+    """Average scores ``(D, N)`` to log densities ``(N,)`` of each trajectory given the earlier ones of its unit."""
     nats = np.empty(given.shape[1])
     for unit in np.unique(units):
         mine = np.flatnonzero(units == unit)

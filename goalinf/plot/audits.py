@@ -42,10 +42,10 @@ def audit(audit: Audit) -> Figure:
     >>> import jax, goalinf as gi
     >>> import numpyro.distributions as dist
     >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), wants, trajectories=5, steps=10)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> data = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), reward, trajectories=5, steps=10)
     >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
-    >>> fit = gi.infer(1, hall, agent=gi.agents.soft_optimal(beta=2.0), reward=prior, data=walks, draws=100)
+    >>> fit = gi.infer(1, hall, agent=gi.agents.soft_optimal(beta=2.0), reward=prior, data=data, draws=100)
     >>> [ax.get_title() for ax in gi.plot.audit(gi.audit(fit, quick=True)).axes]
     ['Contraction of the reward']
     """

@@ -53,11 +53,11 @@ def trajectories(
     --------
     >>> import jax, goalinf as gi
     >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), wants, trajectories=5, steps=4)
-    >>> gi.plot.trajectories(walks).axes[0].get_title("left")
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> data = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), reward, trajectories=5, steps=4)
+    >>> gi.plot.trajectories(data).axes[0].get_title("left")
     '5 trajectories'
-    >>> gi.plot.trajectories(walks, which=2).axes[1].get_ylabel()
+    >>> gi.plot.trajectories(data, which=2).axes[1].get_ylabel()
     'time (steps)'
     """
     check_kind("data", data, Trajectories, "trajectories; read a table with gi.read_trajectories first")

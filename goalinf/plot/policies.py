@@ -64,8 +64,8 @@ def policy(
     --------
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> figure = gi.plot.policy(hall, gi.agents.soft_optimal(beta=2.0), wants)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> figure = gi.plot.policy(hall, gi.agents.soft_optimal(beta=2.0), reward)
     >>> figure.axes[1].get_ylabel()
     'probability of the action'
     """

@@ -3,8 +3,8 @@ r"""Posterior of a linear reward of a soft-optimal agent, with exact derivatives
 For known beta, value, gradient and Hessian of the log-likelihood :math:`\sum_{s,a} n(s,a)\,[Q(s,a) - V(s)]` need one
 factorization of :math:`A = I - \gamma P_\pi`. With :math:`\Phi` the derivative of the expected reward of an action
 (times beta), :math:`M_V = A^{-1}\sum_a \pi\,\Phi` and :math:`M_Q = \Phi + \gamma P M_V` are the derivatives of V and Q,
-and with :math:`c = A^{-\top}(\gamma P^\top n - n_s)`, minus the expected discounted visits of the policy from the starts
-of the data,
+and with :math:`c = A^{-\top}(\gamma P^\top n - n_s)`, minus the expected discounted visits of the policy from the
+starts of the data,
 
 .. math:: \nabla = \Phi^\top (n + \pi c), \qquad H = \sum_s c(s)\,\mathrm{Cov}_{a \sim \pi(s)}[M_Q(s, a)].
 
@@ -111,7 +111,7 @@ class Likelihood:
         return np.where(made, possible, 0.0).reshape(-1, len(thetas))
 
     def _near(self, thetas: np.ndarray) -> tuple[Any, ...]:
-        """Extrapolate values to parameters ``(F,)`` or ``(B, F)`` linearly from the last ones; return also the factors."""
+        """Extrapolate values to parameters ``(F,)`` or ``(B, F)`` linearly from the last; return also the factors."""
         if self._last is None:
             return ()
         at, values, slope, matrix = self._last
@@ -262,7 +262,7 @@ def _simple(agent: Any) -> bool:
 
 
 def _income(mdp: MDP, agent: Agent, reward: Reward, size: int) -> tuple[np.ndarray, Reward]:
-    """Return the derivative of the expected reward of an action by the parameters, ``(A, S, F)``, and the zero reward."""
+    """Return the derivative of the expected reward by the parameters, ``(A, S, F)``, and the zero reward."""
     (name,) = reward.parameters
 
     def of(values: np.ndarray) -> Any:

@@ -121,7 +121,7 @@ class Density:
         return self.program("value", lambda: jax.jit(self.potential))
 
     def operations(self, data: Any) -> float:
-        """Estimate the number of operations of one value; infinite where a loop ends by a condition, as in a planner."""
+        """Estimate the operations of one value; infinite for loops that end by a condition, as in planners."""
         return _operations(self._value.trace(self.start, data).jaxpr.jaxpr)
 
     def constrain(self, flat: Any, data: Any) -> dict[str, Any]:
@@ -169,7 +169,7 @@ class Density:
         ]
 
     def log_likelihood(self, sites: dict[str, Any], data: Trajectories, *, by: str) -> tuple[Any, Any]:
-        """Log-likelihood of the observed sites by ``trajectory`` or ``step``, and the largest residual of the planners."""
+        """Log-likelihood of the observed sites by ``trajectory`` or ``step``, and the largest planning residual."""
         total, worst = jnp.zeros(()), jnp.zeros(())
         for behavior, value in self.behaviors(sites, data):
             scored = behavior.log_prob_by_trajectory(value) if by == "trajectory" else behavior.log_prob_by_step(value)

@@ -216,7 +216,7 @@ class _Search:
 
 
 def _ranked(pool: np.ndarray, potentials: np.ndarray) -> list[int]:
-    """Order draws by their distance from the nearest draw of higher density, the farthest first; drop undefined ones."""
+    """Order draws by their distance from the nearest draw of higher density, farthest first; drop undefined ones."""
     order = [int(i) for i in np.argsort(potentials, kind="stable") if np.isfinite(potentials[i])]
     if len(order) < 2:
         return order

@@ -84,7 +84,7 @@ class Form:
         return float(self.density.value(flat, self.data))
 
     def operations(self) -> float:
-        """Estimate the number of operations of one value; infinite where a loop ends by a condition, as in a planner."""
+        """Estimate the operations of one value; infinite for loops that end by a condition, as in planners."""
         return np.inf if self.closed is not None else self.density.operations(self.data)
 
     def draw_prior(self, key: Any, size: int) -> np.ndarray:
@@ -193,7 +193,7 @@ class Posterior:
         return by_number
 
     def favored(self, key: Any, form: Form, flat: np.ndarray) -> list[int]:
-        """Select from points ``(B, D)``, for every option, the one at which it exceeds the best of the others by most."""
+        """Select from points ``(B, D)``, for each option, the point where it exceeds the best of the others by most."""
         scores = self.by_group(self.values(key, form, flat)).sum(axis=-1)
         scores = np.where(np.isfinite(scores), scores, -np.inf)
         best = []

@@ -89,7 +89,7 @@ def observed(data: Any) -> xr.Dataset:
 
 
 def leaves(data: Any) -> dict[str, np.ndarray]:
-    """Return all arrays in the data of a model of your own: ``data``, ``data.y`` in a dictionary, ``data.0`` in a tuple."""
+    """Return all arrays in the data of a user's model: ``data``, ``data.y`` in a dictionary, ``data.0`` in a tuple."""
     found, _ = jax.tree_util.tree_flatten_with_path(data)
     named = {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in found}
     # NetCDF reserves "/" for its groups.

@@ -101,8 +101,8 @@ class Diagnosis:
             r_hat, ess = _arviz.of_indicator(self.tree["sample_stats"].to_dataset()["mode"].values == number)
             if r_hat > R_HAT or not ess >= ESS:
                 text = (
-                    f"the probability of mode {number} ({share:.3g} of the draws) is estimated from {ess:.0f} effective "
-                    f"draws, R-hat {r_hat:.4g}"
+                    f"the probability of mode {number} ({share:.3g} of the draws) is estimated from {ess:.0f} "
+                    f"effective draws, R-hat {r_hat:.4g}"
                 )
                 faults.append(Fault(text, more))
         if (missed := float(self.tree.attrs.get("modes_missed", 0.0))) > MISSED:

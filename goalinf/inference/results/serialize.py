@@ -175,7 +175,7 @@ class Writer:
         return {"columns": [[self.structure(self._name(name)), self._column(values)] for name, values in columns]}
 
     def _column(self, column: pd.Series) -> Any:
-        """Convert numbers to an array, other columns to codes and unique values (text where a file cannot hold them)."""
+        """Convert numbers to an array, other columns to codes and unique values (as text where necessary)."""
         if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
             return self._array(column.to_numpy())
         codes, values = pd.factorize(column)
