@@ -156,7 +156,7 @@ class Behavior(dist.Distribution):
         Raises
         ------
         ValueError
-            Where a context of the data has no world or no reward, or the data number their contexts beyond the names.
+            Where a context of the data has no world or no reward, or context numbers do not match the names.
         """
         if not self.setting.by_name:
             return None
@@ -182,7 +182,7 @@ class Behavior(dist.Distribution):
         return eqx.tree_at(lambda data: [data.context, data.cells.context], value, numbers)
 
     def log_prob(self, value: Trajectories) -> Float[Array | np.ndarray, ""]:
-        """Log-probability of all observed actions, in nats; NaN where the planner failed.
+        """Compute the log-probability of all observed actions, in nats; NaN where the planner failed.
 
         Raises
         ------
@@ -204,7 +204,7 @@ class Behavior(dist.Distribution):
         return jnp.where(done, total, jnp.nan)
 
     def by_group(self, value: Trajectories) -> Float[Array | np.ndarray, "K N"]:
-        """Log-probability of the actions of every unit of a mixture (``agent.by``) under every option, in nats.
+        """Compute the log-probability of every unit of a mixture (``agent.by``) under every option, in nats.
 
         Units are in the order of their numbers; units without a trajectory are skipped; zero after the last unit.
         """
@@ -221,7 +221,7 @@ class Behavior(dist.Distribution):
     def by_option(
         self, value: Trajectories, *, each: Literal["trajectory", "step"] = "trajectory"
     ) -> tuple[Float[Array | np.ndarray, " K"], Float[Array | np.ndarray, "K N *T"]]:
-        """Log weights of the options of a mixture, and the log-probability of every trajectory under each, in nats.
+        """Return log weights of the options of a mixture, and log-probabilities of trajectories under each, in nats.
 
         A single agent is one option of weight one. With ``each="step"``: the log-probability of every action.
         """
@@ -234,18 +234,20 @@ class Behavior(dist.Distribution):
         return self._scored(scored, value)
 
     def log_prob_by_trajectory(self, value: Trajectories) -> Float[Array | np.ndarray, " N"]:
-        """Log-probability of the observed actions of each trajectory, in nats.
+        """Compute the log-probability of the observed actions of each trajectory, in nats.
 
         Where each subject is one of several agents: given the earlier trajectories of the same subject.
         """
         return self._scored(lambda data: self._chained(data, lambda policy: score_steps(policy, data).sum(-1)), value)
 
     def log_prob_by_step(self, value: Trajectories) -> Float[Array | np.ndarray, "N T"]:
-        """Log-probability of each action given the earlier actions, in nats; zero where no action was observed."""
+        """Compute the log-probability of each action given the earlier actions, in nats; zero at missing actions."""
         return self._scored(lambda data: self._chained(data, lambda policy: score_steps(policy, data)), value)
 
     def mode_posterior(self, value: Trajectories) -> Float[Array | np.ndarray, "N T M"]:
-        r"""Posterior of the hidden mode at every step, :math:`p(m_t \mid s_{1:t}, a_{1:t})`, by the forward filter.
+        r"""Compute the posterior of the hidden mode at every step, :math:`p(m_t \mid s_{1:t}, a_{1:t})`.
+
+        By the forward filter.
 
         The modes are those of the agent: the goals of :func:`~goalinf.agents.switching` in their order, pursuing and
         having abandoned (:func:`~goalinf.agents.abandoning`), the subgoals and the goal itself

@@ -37,7 +37,7 @@ class Gaps(NamedTuple):
 
     @classmethod
     def of(cls, mdp: MDP, like: Trajectories, one_world: bool) -> Gaps:
-        """Find the gaps of a data set: no action was made where the state stays and no action leads back to it."""
+        """Find the gaps of a data set: no action was made where the state stays and no action can keep it."""
         states, steps = jnp.asarray(like.states), jnp.arange(like.actions.shape[1])
         missing = ~jnp.asarray(like.observed) & (steps < jnp.asarray(like.lengths)[:, None])
         here = jnp.arange(mdp.successors.shape[-3])[:, None, None]

@@ -98,7 +98,7 @@ def of_indicator(indicator: np.ndarray) -> tuple[float, float]:
 
 
 def khat(log_weights: np.ndarray) -> float:
-    """Return Pareto k of importance weights; infinite where the largest exceeds the rest of the tail by 500 nats."""
+    """Return Pareto k of importance weights; infinite where weights in the tail differ by more than 500 nats."""
     n = log_weights.size
     tail = np.sort(log_weights)[-max(1, int(min(n / 5, 3 * np.sqrt(n)))) :]
     if not tail[0] > tail[-1] - _WIDEST:  # the other weights underflow to zero, and the fit of the tail is undefined

@@ -190,7 +190,7 @@ class _Proposal:
         return self.centers[which] + np.einsum("nij,nj->ni", self.roots[which], noise)
 
     def log_prob(self, flat: np.ndarray) -> np.ndarray:
-        """Log density at points ``(N, D)``."""
+        """Compute the log density at points ``(N, D)``."""
         log_densities = []
         for share, center, root in zip(self.shares, self.centers, self.roots, strict=True):
             white = linalg.solve_triangular(root, (flat - center).T, lower=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import networkx as nx
 import numpy as np
 
-_KAMADA_KAWAI = 400  # nodes; above, its cubic cost takes seconds
+_KAMADA_KAWAI = 400  # nodes; above, its cubic cost is too large
 
 
 def compute(graph: nx.Graph) -> np.ndarray:

@@ -155,7 +155,7 @@ def test_the_order_of_worlds_is_no_matter():
 
 
 def test_a_reward_that_nothing_shows():
-    """One state: everything is prior, and there is no results to draw but that."""
+    """One state: everything is prior, and there are no further results to draw."""
     arms = gi.from_arrays(np.ones((1, 2, 1)), discount=0.5)
     data = gi.Trajectories.of(np.zeros((1, 11), int), np.array([[0] * 7 + [1] * 3]))
     fit = gi.infer(jax.random.key(0), arms, agent=SOFT, reward=PRIOR, data=data, draws=100)

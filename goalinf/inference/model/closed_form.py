@@ -99,7 +99,7 @@ class Likelihood:
         return float((counts * log_policy).sum()), gradient, hessian
 
     def log_policies(self, thetas: np.ndarray) -> np.ndarray:
-        """Log-probabilities ``(A * S, B)`` of the actions in the data, zero for others, for parameters ``(B, F)``.
+        """Compute log-probabilities ``(A * S, B)`` of the actions in the data, zero for others, at points ``(B, F)``.
 
         Planning starts from the last point at which derivatives were computed; NaN where the planner fails.
         """
@@ -188,9 +188,10 @@ class ClosedForm:
         return -value, -gradient, -hessian
 
     def scores(self, flats: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Potentials ``(B,)`` of points ``(B, D)``, infinite where undefined; log-likelihoods ``(B, N)`` by trajectory.
+        """Compute potentials ``(B,)`` of points ``(B, D)``, and log-likelihoods ``(B, N)`` by trajectory.
 
-        All points are planned for together, from the last point at which derivatives were computed.
+        Potentials are infinite where undefined. All points are planned for together, from the last point at which
+        derivatives were computed.
         """
 
         def of(part: np.ndarray) -> np.ndarray:

@@ -101,7 +101,7 @@ class Density:
         return self.start.size
 
     def potential(self, flat: Any, data: Any) -> Any:
-        """Minus the log joint density at a flat vector; infinite where undefined."""
+        """Compute minus the log joint density at a flat vector; infinite where undefined."""
         return potential_energy(self.model, (data,), {}, self.unravel(flat))
 
     def draw_prior(self, key: Any, data: Any) -> Any:
@@ -113,7 +113,7 @@ class Density:
         return ravel_pytree(sites)[0]
 
     def value(self, flat: Any, data: Any) -> Any:
-        """Potential at a flat vector, by a compiled program without derivatives."""
+        """Compute the potential at a flat vector, by a compiled program without derivatives."""
         return self._value(flat, data)
 
     @property
@@ -169,7 +169,7 @@ class Density:
         ]
 
     def log_likelihood(self, sites: dict[str, Any], data: Trajectories, *, by: str) -> tuple[Any, Any]:
-        """Log-likelihood of the observed sites by ``trajectory`` or ``step``, and the largest planning residual."""
+        """Return log-likelihoods of the observed sites by ``trajectory`` or ``step``, and the largest residual."""
         total, worst = jnp.zeros(()), jnp.zeros(())
         for behavior, value in self.behaviors(sites, data):
             scored = behavior.log_prob_by_trajectory(value) if by == "trajectory" else behavior.log_prob_by_step(value)
@@ -179,7 +179,7 @@ class Density:
     def options(
         self, sites: dict[str, Any], data: Trajectories, *, each: Literal["trajectory", "step"] = "trajectory"
     ) -> list[tuple[Any, Any]]:
-        """Log weights and scores of the options of every behavior; see :meth:`Behavior.by_option`."""
+        """Return log weights and scores of the options of every behavior; see :meth:`Behavior.by_option`."""
         return [behavior.by_option(value, each=each) for behavior, value in self.behaviors(sites, data)]
 
     def units(self, sites: Mapping[str, Any], data: Trajectories) -> list[By | None]:

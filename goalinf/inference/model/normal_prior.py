@@ -28,7 +28,7 @@ class Normal:
         return cls(*(np.broadcast_to(np.asarray(x, float), prior.shape()).ravel() for x in (entry.loc, entry.scale)))
 
     def log_prob(self, x: np.ndarray) -> Any:
-        """Log density ``(...)`` of points ``(..., F)``."""
+        """Compute the log density ``(...)`` of points ``(..., F)``."""
         z = (x - self.mean) / self.sd
         return -0.5 * (z**2).sum(axis=-1) - np.log(self.sd * np.sqrt(2 * np.pi)).sum()
 
@@ -56,7 +56,7 @@ class NormalProduct:
         return self.reward.mean * np.exp(self.middle)
 
     def log_joint(self, x: np.ndarray) -> Any:
-        """Log density ``(..., nodes)`` of points ``(..., F)`` together with each beta."""
+        """Compute the joint log density ``(..., nodes)`` of points ``(..., F)`` and each beta."""
         mean, sd = self.reward.mean, self.reward.sd
         # The squares of (x / beta - mean) / sd, multiplied out: no array has entries and nodes.
         squares = [(each / sd**2).sum(axis=-1, keepdims=True) for each in (x**2, x * mean, mean**2)]
@@ -64,7 +64,7 @@ class NormalProduct:
         return -0.5 * z - np.log(sd * np.sqrt(2 * np.pi)).sum() - x.shape[-1] * self.log_beta + self.log_weight
 
     def log_prob(self, x: np.ndarray) -> Any:
-        """Log density ``(...)`` of points ``(..., F)``."""
+        """Compute the log density ``(...)`` of points ``(..., F)``."""
         return log_sum_exp(self.log_joint(x), axis=-1)
 
     def derivatives(self, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:

@@ -64,7 +64,7 @@ class Form:
         return self.target.start.size
 
     def log_density(self, flat: np.ndarray) -> np.ndarray:
-        """Log of likelihood times prior ``(B,)`` at many points ``(B, D)``, minus infinity where undefined."""
+        """Compute the log joint density ``(B,)`` at points ``(B, D)``, minus infinity where undefined."""
         if self.closed is not None:
             return -self.closed.scores(flat)[0]
         density = self.density
@@ -72,13 +72,13 @@ class Form:
         return np.where(np.isfinite(found), found, -np.inf)
 
     def start_value(self) -> float:
-        """Potential at the start of the mode search; without compiling a Hessian, which would take minutes."""
+        """Compute the potential at the start of the mode search, without a compiled Hessian, which takes minutes."""
         if self.closed is not None:
             return self.target.derivatives(self.target.start)[0]
         return self.value(self.density.start)
 
     def value(self, flat: np.ndarray) -> float:
-        """Minus the log joint density at one point ``(D,)``; NaN or infinite where undefined."""
+        """Compute minus the log joint density at one point ``(D,)``; NaN or infinite where undefined."""
         if self.closed is not None:
             return float(self.closed.scores(flat[None])[0][0])
         return float(self.density.value(flat, self.data))
@@ -170,7 +170,7 @@ class Posterior:
         return self.agent if isinstance(self.agent, Mixture) else None
 
     def by_group(self, values: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Log-likelihood ``(B, K, G)`` of each unit of the mixture under every option, at B values of all sites.
+        """Compute log-likelihoods ``(B, K, G)`` of the units of the mixture under every option, at B values of sites.
 
         B is one where there are no sites.
         """
@@ -208,7 +208,7 @@ class Posterior:
         return {site.name: flat.reshape(*flat.shape[:-1], *site.prior.shape())}  # normal: coordinates are values
 
     def by_trajectory(self, values: Mapping[str, np.ndarray]) -> np.ndarray | None:
-        """Log-likelihood ``(B, N)`` of every trajectory at values ``(B, …)`` of all sites; None without closed form."""
+        """Compute log-likelihoods ``(B, N)`` by trajectory at values ``(B, …)`` of sites; None without closed form."""
         if (closed := self.straightest.closed) is None:
             return None
         beta = values["agent.beta"] if self.product else np.ones(1)

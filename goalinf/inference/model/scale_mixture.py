@@ -152,7 +152,7 @@ class ScaleMixture(dist.Distribution):
         return self.reward.support
 
     def log_joint(self, value: Any, log_beta: Any) -> Any:
-        """Log of p(R, log beta) at each of the given log betas."""
+        """Compute log p(R, log beta) at each of the given log betas."""
         scaled = value / jnp.exp(log_beta).reshape(-1, *[1] * jnp.ndim(value))
         # The prior density of log beta is the density of beta times beta; the Jacobian of R is beta^-n for n entries.
         return (
@@ -160,7 +160,7 @@ class ScaleMixture(dist.Distribution):
         )
 
     def log_prob(self, value: Any) -> Any:
-        """Log of p(R)."""
+        """Compute log p(R)."""
         log_beta, step = jnp.linspace(*self._range, self._size, retstep=True)
         joint = self.log_joint(value, log_beta).at[jnp.array([0, -1])].add(jnp.log(0.5))  # trapezoids
         return jax.nn.logsumexp(joint) + jnp.log(step)
@@ -190,7 +190,7 @@ class ScaleMixture(dist.Distribution):
 
 @jax.jit
 def _log_prob(prior: Any, value: Any) -> Any:
-    """Log density of a prior; compiled, so that NumPyro does not warn of ends rounded to outside the support."""
+    """Compute the log density of a prior; compiled, so that NumPyro does not warn of ends outside the support."""
     return prior.log_prob(value)
 
 

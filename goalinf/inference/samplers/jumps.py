@@ -77,7 +77,7 @@ class Maps(eqx.Module):
         return np.asarray(self.centers)[modes] + np.einsum("nij,nj->ni", np.asarray(self.scales)[modes], noise)
 
     def log_density(self, x: np.ndarray, freedom: float) -> np.ndarray:
-        """Log density, up to a constant, of the mixture of Student-t distributions around all modes."""
+        """Compute the log density, up to a constant, of the mixture of Student-t distributions around all modes."""
         size = np.shape(x)[-1]
         around = -0.5 * (freedom + size) * np.log1p((self.white(x) ** 2).sum(-1) / freedom) - self.log_volumes
         return np.logaddexp.reduce(around + self.log_defensive, axis=-1)
