@@ -71,7 +71,7 @@ def test_other_planners_are_told_in_words(audit):
     assert [text.get_text() for text in ax.texts] == ["fits equally well", "5 nats after about 500 actions"]
     assert [text.get_text() for text in ax.get_yticklabels()] == ["first", "other"]
     assert len(ax.patches) == 1
-    assert ax.get_xlabel() == "evidence against the planner (nats per choice)"
+    assert ax.get_xlabel() == "evidence against the planner (nats per action)"
     alike = audit.answers.planners.assign(gap=0.0, choices=np.inf)
     alone = dataclasses.replace(audit, answers=dataclasses.replace(audit.answers, planners=alike))
     ax = next(ax for ax in gi.plot.audit(alone).axes if "planners" in ax.get_title())
