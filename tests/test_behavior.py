@@ -248,7 +248,7 @@ def test_starts():
     assert first(starts=2) == [2, 2, 2]
     assert first(starts=[0, 2, 1]) == [0, 2, 1]
     assert set(first()) <= {0, 1}
-    with pytest.raises(ValueError, match="2 starts for 3 walks"):
+    with pytest.raises(ValueError, match="2 starts for 3 trajectories"):
         first(starts=[0, 1])
     with pytest.raises(ValueError, match="9"):
         first(starts=9)
