@@ -62,7 +62,10 @@ def test_an_approximation_has_converged_where_its_weights_have_a_light_tail(algo
 def test_remedies_are_those_of_what_is_wrong(monkeypatch):
     monkeypatch.setattr(_arviz, "worst", lambda _: (1.0, 400.0))
     said = fit_of(diverging=2).diagnosis
-    assert "use smaller steps (target_accept=0.99), tighter priors, or another parameterization (more draws do not remove" in said
+    assert (
+        "use smaller steps (target_accept=0.99), tighter priors, or another parameterization (more draws do not remove"
+        in said
+    )
     assert "draw more" not in said
     monkeypatch.setattr(_arviz, "worst", lambda _: (1.2, 50.0))
     assert "draw more (draws=), warm up longer (warmup=), or use tighter priors" in fit_of().diagnosis
