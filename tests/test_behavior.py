@@ -123,7 +123,7 @@ def test_a_horizon_that_is_too_short():
         pytest.raises(ValueError, match="the data have up to 7 steps, the agent's horizon is 4"),
     ):
         gi.Behavior(WORLD, agent, REWARD).log_prob(walks())
-    with pytest.raises(ValueError, match="steps is 7, beyond the agent's horizon of 4: give it a longer horizon"):
+    with pytest.raises(ValueError, match="steps is 7, above the agent's horizon of 4: give it a longer horizon"):
         gi.simulate(jax.random.key(0), WORLD, agent, REWARD, trajectories=2, steps=7)
 
 
@@ -248,7 +248,7 @@ def test_starts():
     assert first(starts=2) == [2, 2, 2]
     assert first(starts=[0, 2, 1]) == [0, 2, 1]
     assert set(first()) <= {0, 1}
-    with pytest.raises(ValueError, match="2 starts for 3 walks"):
+    with pytest.raises(ValueError, match="2 starts for 3 trajectories"):
         first(starts=[0, 1])
     with pytest.raises(ValueError, match="9"):
         first(starts=9)

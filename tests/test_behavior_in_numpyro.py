@@ -91,7 +91,7 @@ def test_sample_shape():
     for i, j in itertools.product(range(2), range(3)):
         one = jax.tree.map(lambda leaf, i=i, j=j: np.asarray(leaf)[i, j], drawn)
         assert float(scores[i, j]) == pytest.approx(exact(one).sum(), abs=1e-9)
-    with pytest.raises(ValueError, match="say like= which trajectories"):
+    with pytest.raises(ValueError, match="give like=, the trajectories"):
         gi.Behavior(WORLD, AGENT, REWARD).sample(jax.random.key(0))
 
 

@@ -79,7 +79,7 @@ def test_help_and_version():
 def test_check_describes_world_and_table(folder):
     result = run("check", folder / "walks.csv", "--world", folder / "hall.toml", *COLUMNS)
     assert result.exit_code == 0, result.output
-    for said in ("3 states, 4 actions", "second look", "3 trajectories", "3 of 3 states visited", "Every row fits"):
+    for said in ("3 states, 4 actions", "ossible errors", "3 trajectories", "3 of 3 states visited", "Every row fits"):
         assert said in result.output
 
 
@@ -286,7 +286,7 @@ def test_demo_that_fails_writes_nothing(tmp_path, monkeypatch):
 def test_demo_folder_that_cannot_be(tmp_path):
     (tmp_path / "file").write_text("mine")
     refused(run("demo", tmp_path / "file"), "is a file")
-    refused(run("demo", tmp_path / "file" / "demo"), "cannot be made")
+    refused(run("demo", tmp_path / "file" / "demo"), "cannot be created")
     assert (tmp_path / "file").read_text() == "mine"
 
 

@@ -291,11 +291,11 @@ def test_a_gap_in_the_steps_is_told_where_all_steps_are_numbers(folder):
         (["--rename", "R=right"], "--rename R=right: no cell of column trajectory or row or col or action holds 'R'"),
         (
             ["--rename", "0=zero"],
-            "columns trajectory, row, col hold '0'; say which one, as in --rename trajectory:0=zero",
+            "columns trajectory, row, col hold '0'; name the column, as in --rename trajectory:0=zero",
         ),
         (
             ["--action", "code", "--rename", "R=right", "--rename", "code:R=left"],
-            "--rename code:R=left: another --rename calls it right; leave one of them out",
+            "--rename code:R=left: another --rename maps this word to right; remove one of them",
         ),
         (["--action", "code"], "unknown action 'R'"),
         (["--action", "rare"], "unknown action 'NA'"),
@@ -330,11 +330,11 @@ def test_columns_that_look_like_subjects_are_pointed_out(folder):
     base = ["check", folder / "walks.csv", "--world", folder / "hall.toml", *BASE[:-2]]
     said = " ".join(run(*base).output.split())
     assert (
-        "'participant' (2 values) is not named as the subject: all rows count as one subject. Name it with --" in said
+        "'participant' (2 values) is not used as the subject: all rows count as one subject. To use it, give --" in said
     )
-    assert "'Condition' (2 values) is not named as the context: all rows count as one context." in said
+    assert "'Condition' (2 values) is not used as the context: all rows count as one context." in said
     said = " ".join(run(*base, "--subject", "participant", "--context", "Condition").output.split())
-    assert "is not named" not in said
+    assert "is not used as" not in said
 
 
 def test_messages_of_the_library_in_the_words_of_the_command_line():
@@ -355,7 +355,7 @@ def test_a_warning_is_one_line_in_the_words_of_the_command_line(folder, monkeypa
         warnings.simplefilter("default")
         warning, error = run("fit", folder / "walks.csv", *words).stderr.splitlines()
     assert warning.startswith("warning: agent.beta and reward.values both have a prior")
-    assert "Way out: a known beta (--beta NUMBER), or known values of the reward; goalinf show shows it" in warning
+    assert "Remedy: a known beta (--beta NUMBER), or known values of the reward; goalinf show shows it" in warning
     assert ".py" not in warning
     assert error == "error: nothing is sampled here"
 

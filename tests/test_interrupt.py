@@ -266,13 +266,13 @@ def test_wrong_ways_to_go_on(folder, walks):
     fit = gi.infer(jax.random.key(0), HALL, agent=AGENT, reward=PRIOR, data=walks, chains=2, draws=60)
     done, out = fit.save(folder / "done.nc"), folder / "fit.nc"
     for words, code, said in (
-        (["--resume", done, "--draws", 60], 1, "has 60 draws per chain; --draws is 60, theirs included"),
+        (["--resume", done, "--draws", 60], 1, "has 60 draws per chain; --draws is 60 and includes them"),
         (["--resume", folder / "none.nc"], 1, "there is no file"),
-        (["--resume", done, "--seed", 1, "--beta", "2.0"], 2, "leave out --beta, --seed"),
+        (["--resume", done, "--seed", 1, "--beta", "2.0"], 2, "remove --beta, --seed"),
         (
             [folder / "walks.csv", "--resume", done, "--seed", 0],
             2,
-            "leave out TABLE, --seed",
+            "remove TABLE, --seed",
         ),  # the seed of the file may be another
         ([], 2, "TABLE is missing"),
         (["--resume", done, "--checkpoint", out], 1, "--checkpoint and --out are both"),
@@ -304,7 +304,7 @@ def test_a_fit_that_cannot_be_written_outlives_the_process(folder, monkeypatch):
     assert result.exit_code == 1
     said = " ".join(result.stderr.split())
     assert "fit.nc was not written: " in said
-    assert "No space left on device. Nothing is lost: the fit is in" in said
+    assert "No space left on device. The fit was saved in" in said
     assert gi.load(folder.parent / "elsewhere" / "fit.nc").posterior.sizes["draw"] == 60
 
 

@@ -147,7 +147,7 @@ def test_a_noisy_plan_is_many_plans():
 
 
 def test_one_policy_has_no_modes():
-    with pytest.raises(ValueError, match="no latent modes"):
+    with pytest.raises(ValueError, match="no hidden modes"):
         gi.Behavior(G3, gi.agents.habitual(persistence=0.5, beta=2.0), REWARD).mode_posterior(walks("habitual"))
 
 

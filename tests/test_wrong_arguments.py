@@ -36,7 +36,7 @@ CASES = {
     "read(table=TABLE.set_index('walk'))": "'walk' (trajectory=) is an index of the table, not a column: call reset_index",
     "read(table=TABLE.assign(t=[0, 1e30]))": "row 1: step 1e+30 is not an integer",
     "gi.Trajectories.of([[0, 1], [0]], [[0], [0]])": "states has rows of different lengths; fill them up with -1",
-    "gi.Trajectories.of([[0, -1, 1]], [[0, 0]])": "trajectory 0 goes on behind a state of -1",
+    "gi.Trajectories.of([[0, -1, 1]], [[0, 0]])": "trajectory 0 goes on after a state of -1",
     "gi.Trajectories.of([[-5, 1]], [[0]])": "states holds -5; expected numbers from 0 up, -1 where there is none",
     "gi.Trajectories.of([[0, 2**40]], [[0]])": "states holds 1099511627776; expected numbers",
     # rewards

@@ -1,4 +1,4 @@
-"""Behavior: trajectories as a distribution, their scores and their simulation, given world, agent and reward."""
+"""Behavior: distribution, scores and simulation of trajectories, given world, agent and reward."""
 
 from goalinf.behavior.admission import check_data
 from goalinf.behavior.distribution import Behavior

@@ -1,4 +1,4 @@
-"""Admission of data to an agent's behavior: what cannot come from its worlds, or not be scored under it, is refused."""
+"""Checks of data before they are scored under an agent: data that the worlds or the agent do not allow are refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from goalinf.worlds import World
 
 
 def check_data(data: Trajectories, worlds: Sequence[World], agent: Agent | Mixture) -> None:
-    """Refuse data that cannot come from these worlds, and counts where more than they say is scored.
+    """Refuse data that cannot come from these worlds, and counts for an agent whose actions depend on their order.
 
     Parameters
     ----------
@@ -21,14 +21,14 @@ def check_data(data: Trajectories, worlds: Sequence[World], agent: Agent | Mixtu
     worlds : sequence of World
         One per context of the data, or one for all.
     agent : Agent or Mixture
-        Under which the data are scored. Where it slips in ways that are not recorded, a transition may be that of
-        another action.
+        Agent under which the data are scored. Where its execution errors are not recorded, a transition may result from
+        an action other than the recorded one.
 
     Raises
     ------
     ValueError
-        As :func:`~goalinf.data.fitting.check_fits`; or where the data are counts and the agent acts by latent modes, by
-        what came before, or by the time that is left, or every trajectory is one of several agents.
+        As :func:`~goalinf.data.fitting.check_fits`; or where the data are counts and the actions of the agent depend on
+        hidden modes, on earlier steps or on the remaining time, or every trajectory comes from one of several agents.
     """
     options = options_of(agent)
     check_fits(data, worlds, slips=any(one.hidden_slip is not None for one in options))
@@ -37,11 +37,11 @@ def check_data(data: Trajectories, worlds: Sequence[World], agent: Agent | Mixtu
     for one in options:
         if not one.one_policy or one.horizon is not None:
             raise ValueError(
-                f"counts of choices have no order, and the choices of {one.name} depend on it (latent modes, habits, "
-                "learning, or a horizon): give the trajectories, or use an agent with a stationary policy"
+                f"counts of choices have no order, and the actions of {one.name} depend on the order (hidden modes, "
+                "habits, learning, or a horizon): give the trajectories, or use an agent with a stationary policy"
             )
     if isinstance(agent, Mixture) and agent.by == "trajectory":
         raise ValueError(
-            "counts of choices do not say which of them belong to one trajectory, and every trajectory is one of "
+            "counts of choices do not identify the trajectory of each choice, and every trajectory comes from one of "
             "several agents (by='trajectory'): give the trajectories, or use by='subject' or by='data'"
         )

@@ -1,6 +1,6 @@
-"""Several worlds or rewards in one data set: mappings from context, stacked so that one program plans them all.
+"""Several worlds or rewards in one data set: mappings from context, stacked so that one program plans all of them.
 
-Contexts of worlds, rewards and data are matched by name. The order of a mapping never matters.
+Contexts of worlds, rewards and data are matched by name. The order of a mapping has no effect.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Setting:
     rewards : tuple of Reward
         One per context, or one for all.
     by_name : bool
-        True where worlds or rewards were given by context, so that data have to name their contexts.
+        True where worlds or rewards were given by context, so that the data must name their contexts.
     """
 
     contexts: tuple[Hashable, ...]
@@ -47,12 +47,12 @@ class Setting:
 
     @classmethod
     def of(cls, world: Worlds, reward: Rewards, contexts: Sequence[Hashable] | None = None) -> Setting:
-        """Line up worlds and rewards with contexts, by name. Default: all contexts of the mappings.
+        """Match worlds and rewards to contexts by name. Default: all contexts of the mappings.
 
         Raises
         ------
         ValueError
-            Where a context has no world or no reward, or data without contexts meets a mapping.
+            Where a context has no world or no reward, or the data have no contexts and a mapping was given.
         """
         mappings = {name: given for name, given in (("world", world), ("reward", reward)) if isinstance(given, Mapping)}
         for name, mapping in mappings.items():
@@ -67,7 +67,7 @@ class Setting:
         for each in worlds:
             if not isinstance(each, World):
                 raise TypeError(
-                    f"expected a World, found {type(each).__name__}; make one with gi.gridworld, gi.graph_world, …"
+                    f"expected a World, found {type(each).__name__}; build one with gi.gridworld, gi.graph_world, …"
                 )
         for one in rewards:
             check_reward("reward", one)
@@ -75,7 +75,7 @@ class Setting:
         return cls(tuple(contexts), worlds, rewards, bool(mappings))
 
     def places(self, names: Sequence[Hashable], used: Sequence[int] | None = None) -> np.ndarray:
-        """Number here of each of these contexts, found by name, ``(C,)``; -1 for unknown ones that are not used.
+        """Return the number in this setting of each context, by name, ``(C,)``; -1 for unknown contexts without data.
 
         Parameters
         ----------
@@ -87,7 +87,7 @@ class Setting:
         Raises
         ------
         ValueError
-            Where a context that is used is unknown here.
+            Where a context that occurs in the data is unknown in this setting.
         """
         place = {context: number for number, context in enumerate(self.contexts)}
         occurring = names if used is None else [names[number] for number in used]
@@ -95,12 +95,12 @@ class Setting:
         return np.array([place.get(name, -1) for name in names], np.int32)
 
     def pairs(self) -> list[tuple[World, Reward]]:
-        """World and reward of every context."""
+        """Return the world and the reward of every context."""
         count = range(len(self.contexts))
         return [(self.worlds[min(c, len(self.worlds) - 1)], self.rewards[min(c, len(self.rewards) - 1)]) for c in count]
 
     def distinct(self) -> list[tuple[World, Reward]]:
-        """Every world with every reward that a context pairs it with, once."""
+        """Return every pair of world and reward that occurs in a context, once."""
         return list({(id(world), id(reward)): (world, reward) for world, reward in self.pairs()}.values())
 
     @property
@@ -109,11 +109,11 @@ class Setting:
         return self.worlds[0]
 
     def mdp(self) -> MDP:
-        """The MDP, with a leading axis where there are several worlds."""
+        """Return the MDP, with a leading axis where there are several worlds."""
         return self.worlds[0].mdp if len(self.worlds) == 1 else stack([world.mdp for world in self.worlds])
 
     def stacked_reward(self) -> Reward:
-        """The reward, with a leading axis where there are several, padded to the sizes of :meth:`mdp`."""
+        """Return the reward, with a leading axis where there are several, padded to the sizes of :meth:`mdp`."""
         mdps = [world.mdp for world in self.worlds]
         sizes = {
             "state": max(mdp.n_states for mdp in mdps),
@@ -129,7 +129,7 @@ class Setting:
         return stack_rewards([pad_reward(reward, sizes) for reward in self.rewards])
 
     def plan_all(self, agent: Agent | Mixture) -> tuple[Policy, ...]:
-        """Policies of all contexts, one for every agent that it may be."""
+        """Plan the policies of all contexts, for every agent of a mixture."""
         if isinstance(agent, Agent):
             return (self.plan(agent),)
         if agent.parameter == "depth":
@@ -141,9 +141,10 @@ class Setting:
     def plan(
         self, agent: Agent, mdp: MDP | None = None, reward: Reward | None = None, near: Policy | None = None
     ) -> Policy:
-        """Policies of all contexts, ``(C, …)``; traceable. ``mdp`` and ``reward`` stand in for the setting's own.
+        """Plan the policies of all contexts, ``(C, …)``; traceable.
 
-        Planning starts from the values of the policies ``near``.
+        ``mdp`` and ``reward`` replace the MDP and the reward of the setting.
+        The values of the policies ``near`` are the initial guess (warm start) of planning.
         """
         mdp = self.mdp() if mdp is None else mdp
         reward = self.stacked_reward() if reward is None else reward
@@ -156,7 +157,7 @@ class Setting:
 
 
 def _check_shared(worlds: Sequence[World], rewards: Sequence[Reward]) -> None:
-    """Refuse one reward for worlds in which its numbers mean different states or actions."""
+    """Refuse one reward for worlds in which its entries belong to different states or actions."""
     if len(rewards) > 1:
         return
     (reward,) = rewards
@@ -168,14 +169,14 @@ def _check_shared(worlds: Sequence[World], rewards: Sequence[Reward]) -> None:
             continue  # other sizes are refused where they are stacked
         if found := different_place(worlds[0], other, axes):
             raise ValueError(
-                f"one reward for several worlds holds a number for each state of all of them, but {found}: give a "
+                f"one reward for several worlds needs the same states and actions in all of them, but {found}: give a "
                 "mapping from context to reward, or build the worlds with their states and actions in one order"
             )
 
 
 def check_known_contexts(contexts: Sequence[Hashable], known: Iterable[Hashable], what: str) -> None:
     """Refuse contexts of the data that are not known by name; ``what`` is missing for them (``"world"``)."""
-    there = dict.fromkeys(known)  # in their order, and found quickly
+    there = dict.fromkeys(known)  # keeps the order, with fast lookup
     missing = [context for context in contexts if context not in there]
     if missing and len(contexts) == 1 and contexts[0] in (0, None):
         raise ValueError(
@@ -189,11 +190,11 @@ def check_known_contexts(contexts: Sequence[Hashable], known: Iterable[Hashable]
 
 
 def shown(names: Iterable[Hashable]) -> str:
-    """Names in quotes where they are text, so that 1 and "1" differ."""
+    """Return the names, in quotes where they are text, so that 1 and "1" differ."""
     return ", ".join(map(repr, names))
 
 
 def _at_depth(every: Policy, depth: int) -> Policy:
-    """One of the policies of all depths, which stand on the axis of time."""
+    """Select the policy of one depth; the policies of all depths are along the time axis."""
     log_probs, values = every.log_probs[..., depth - 1, :, :], every.values[..., depth - 1, :]
     return dataclasses.replace(every, log_probs=log_probs, values=values)

@@ -32,39 +32,40 @@ from goalinf.worlds import World
 
 
 class Behavior(dist.Distribution):
-    r"""Distribution of the trajectories of an agent that wants this reward in this world.
+    r"""Distribution of the trajectories of an agent, given world and reward.
 
-    Its value is a :class:`~goalinf.Trajectories`. The log-probability is that of the observed choices,
-    :math:`\sum_{n,t} \log \pi(a_{nt} \mid s_{nt})`; how the world answered depends neither on agent nor on reward and
-    is left out. Missing choices and padding contribute nothing. All other choices are scored whatever the reward, those
-    in and behind a goal that has been reached, too: rewards are compared on the same choices. A simulated episode ends
-    at its goal. A stationary policy is scored on the counts of unique choices, so that the cost does not grow with the
-    data.
+    Its value is a :class:`~goalinf.Trajectories`. The log-probability is that of the observed actions,
+    :math:`\sum_{n,t} \log \pi(a_{nt} \mid s_{nt})`; the transition probabilities of the world depend neither on the
+    agent nor on the reward and are left out. Missing actions and padding contribute nothing. All other actions are
+    scored under every reward, including the actions in and after a goal that has been reached: rewards are compared on
+    the same actions. A simulated episode ends at its goal. A stationary policy is scored on the counts of unique pairs
+    of state and action, so that the cost does not grow with the data.
 
     Parameters
     ----------
     world : World or mapping from context to World
-        Where they act. Contexts of worlds, rewards and data are matched by name, whatever the order of a mapping.
+        World in which the agent acts. Contexts of worlds, rewards and data are matched by name; the order of a mapping
+        has no effect.
     agent : Agent or Mixture
-        How they plan and choose; parameters may be traced values. One of several, not known which, are summed over.
+        Agent; its parameters may be traced values. The options of a mixture are summed over.
     reward : Reward or mapping from context to Reward
-        What they want.
+        Reward of the agent.
     like : Trajectories, optional
-        Gives starts, lengths, missing choices, subjects and contexts to what is sampled.
+        Data set from which samples take starts, lengths, missing actions, subjects and contexts.
     contexts : sequence, optional
-        Names of the contexts that are planned for; default: those of ``like``, or all of the mappings. Data without
-        names of contexts number them in this order.
+        Names of the contexts that are planned for; default: the contexts of ``like``, or all of the mappings. Data
+        without names of contexts number them in this order.
     near : Policy, optional
-        ``policy`` of a behavior that is a little different, as from the last step of an optimization: a soft-optimal
-        agent without a horizon plans from there in fewer steps. What is found is the same.
+        Initial guess (warm start): ``policy`` of a behavior with similar parameters, such as the last step of an
+        optimization. A soft-optimal agent without a horizon then plans in fewer iterations; the solution is the same.
 
     Examples
     --------
     >>> import jax, goalinf as gi
     >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=1.0), wants, trajectories=2, steps=3)
-    >>> bool(gi.Behavior(hall, gi.agents.soft_optimal(beta=1.0), wants).log_prob(walks) < 0)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> data = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=1.0), reward, trajectories=2, steps=3)
+    >>> bool(gi.Behavior(hall, gi.agents.soft_optimal(beta=1.0), reward).log_prob(data) < 0)
     True
     """
 
@@ -86,8 +87,8 @@ class Behavior(dist.Distribution):
         if contexts is None and like is not None:
             contexts = like.context_names
         self.setting = Setting.of(world, reward, contexts)
-        for one, wanted in self.setting.distinct():
-            check_shapes(wanted, one)
+        for one_world, one_reward in self.setting.distinct():
+            check_shapes(one_reward, one_world)
         check_kind("agent", agent, (Agent, Mixture), "an agent, such as gi.agents.soft_optimal(beta=1.0)")
         self.agent = agent
         if like is not None:
@@ -99,7 +100,7 @@ class Behavior(dist.Distribution):
 
     @property
     def policies(self) -> tuple[Policy, ...]:
-        """Policies of all contexts, one for every agent that it may be; planned once."""
+        """Policies of all contexts, for every agent of a mixture; planned once."""
         if self._policies is None:
             self._policies = self._exactly(self._planned)
         return self._policies
@@ -113,49 +114,49 @@ class Behavior(dist.Distribution):
         return exactly(function, self.agent, self.setting.rewards, self._near, *more)
 
     def _scored(self, function: Callable[[Trajectories], Any], value: Trajectories) -> Any:
-        """The function of the data, checked where they are not being traced, with the numbers of contexts used here."""
+        """Apply a function to the data, with the context numbers of the setting; concrete data are checked."""
         self.check(value)
         matched = self._matched(value)
         return self._exactly(partial(function, matched), matched)
 
     def check(self, value: Trajectories) -> None:
-        """Refuse data that cannot come from these worlds; data that are being traced are not looked at.
+        """Refuse data that cannot come from these worlds; data that are being traced are not checked.
 
         Raises
         ------
         ValueError
-            Where a choice does not exist, is made behind a terminal state, or cannot have led where it did; or where
-            the data are counts and the choices of the agent have an order, or every trajectory is one of several
-            agents.
+            Where an action does not exist, follows a terminal state, or has probability zero of leading to the next
+            state; or where the data are counts and the actions of the agent depend on their order, or every trajectory
+            comes from one of several agents.
         """
         check_kind("value, the data to score,", value, Trajectories, "trajectories, such as gi.simulate makes")
         if value.concrete:
             check_data(jax.tree.map(np.asarray, value), self._worlds(value), self.agent)
 
     def _worlds(self, value: Trajectories) -> tuple[World, ...]:
-        """The worlds by number of the contexts of the data; one where there is only one."""
+        """Return the worlds by number of the contexts of the data; one where there is only one."""
         places, worlds = self._places(value), self.setting.worlds
         return worlds if places is None or len(worlds) == 1 else tuple(worlds[place] for place in places)
 
     @property
     def policy(self) -> Policy:
-        """Policies of all contexts, where it is known which agent it is."""
+        """Policies of all contexts of a single agent."""
         if isinstance(self.agent, Mixture):
             raise ValueError(f"this is {self.agent.name}: there are several policies, in .policies")
         return self.policies[0]
 
     @property
     def residual(self) -> Any:
-        """Worst relative residual of the planners."""
+        """Largest relative residual of the planners."""
         return jnp.stack([jnp.max(policy.residual) for policy in self.policies]).max()
 
     def _places(self, value: Trajectories) -> np.ndarray | None:
-        """Number in the setting of every context of the data, found by name; None where contexts do not matter.
+        """Return the number in the setting of every context of the data; None for a single world and reward.
 
         Raises
         ------
         ValueError
-            Where a context of the data has no world or no reward, or contexts without names meet those with names.
+            Where a context of the data has no world or no reward, or context numbers do not match the names.
         """
         if not self.setting.by_name:
             return None
@@ -172,7 +173,7 @@ class Behavior(dist.Distribution):
         return self.setting.places(names, used)
 
     def _matched(self, value: Trajectories) -> Trajectories:
-        """The same data with the setting's number of every context instead of the data's own."""
+        """Replace the context numbers of the data by those of the setting."""
         places = self._places(value)
         if places is None or np.array_equal(places, np.arange(len(places))):
             return value
@@ -181,15 +182,15 @@ class Behavior(dist.Distribution):
         return eqx.tree_at(lambda data: [data.context, data.cells.context], value, numbers)
 
     def log_prob(self, value: Trajectories) -> Float[Array | np.ndarray, ""]:
-        """Log-probability of all observed choices, in nats; not a number where the planner failed.
+        """Compute the log-probability of all observed actions, in nats; NaN where the planner failed.
 
         Raises
         ------
         ValueError
-            Where the data do not fit the worlds, or hold what cannot happen in them: a choice behind a terminal state,
-            an action that is not available, a transition of probability zero. Inside compiled code data
-            cannot be looked at: there a number that the world does not have makes the log-probability not a number, and
-            ``gi.infer`` checks the data of a model before it is compiled.
+            Where the data do not fit the worlds, or are impossible in them: an action after a terminal state, an action
+            that is not available, a transition of probability zero. Inside compiled code data cannot be checked: there
+            a state or action number that the world does not have makes the log-probability NaN, and ``gi.infer`` checks
+            the data of a model before it is compiled.
         """
         return self._scored(self._log_prob, value)
 
@@ -203,9 +204,9 @@ class Behavior(dist.Distribution):
         return jnp.where(done, total, jnp.nan)
 
     def by_group(self, value: Trajectories) -> Float[Array | np.ndarray, "K N"]:
-        """Log-probability of what each one of those who are one of several agents did, under every option.
+        """Compute the log-probability of every unit of a mixture (``agent.by``) under every option, in nats.
 
-        In the order of their numbers, with those left out that no trajectory belongs to; zero behind the last one.
+        Units are in the order of their numbers; units without a trajectory are skipped; zero after the last unit.
         """
         return self._scored(self._by_group, value)
 
@@ -220,9 +221,9 @@ class Behavior(dist.Distribution):
     def by_option(
         self, value: Trajectories, *, each: Literal["trajectory", "step"] = "trajectory"
     ) -> tuple[Float[Array | np.ndarray, " K"], Float[Array | np.ndarray, "K N *T"]]:
-        """Log weights of the options of a mixture, and the log-probability of every trajectory under each, in nats.
+        """Return log weights of the options of a mixture, and log-probabilities of trajectories under each, in nats.
 
-        One agent is one option of weight one. With ``each="step"``: the log-probability of every choice.
+        A single agent is one option of weight one. With ``each="step"``: the log-probability of every action.
         """
 
         def scored(value: Trajectories) -> Any:
@@ -233,47 +234,49 @@ class Behavior(dist.Distribution):
         return self._scored(scored, value)
 
     def log_prob_by_trajectory(self, value: Trajectories) -> Float[Array | np.ndarray, " N"]:
-        """Log-probability of the observed choices of each trajectory, in nats.
+        """Compute the log-probability of the observed actions of each trajectory, in nats.
 
-        Where a subject is one of several agents: given the earlier trajectories of the same subject.
+        Where each subject is one of several agents: given the earlier trajectories of the same subject.
         """
         return self._scored(lambda data: self._chained(data, lambda policy: score_steps(policy, data).sum(-1)), value)
 
     def log_prob_by_step(self, value: Trajectories) -> Float[Array | np.ndarray, "N T"]:
-        """Log-probability of each choice, in nats, given those before it; zero where nothing is scored."""
+        """Compute the log-probability of each action given the earlier actions, in nats; zero at missing actions."""
         return self._scored(lambda data: self._chained(data, lambda policy: score_steps(policy, data)), value)
 
     def mode_posterior(self, value: Trajectories) -> Float[Array | np.ndarray, "N T M"]:
-        r"""Which latent mode each is in at every step, :math:`p(m_t \mid s_{1:t}, a_{1:t})`, by the forward filter.
+        r"""Compute the posterior of the hidden mode at every step, :math:`p(m_t \mid s_{1:t}, a_{1:t})`.
+
+        By the forward filter.
 
         The modes are those of the agent: the goals of :func:`~goalinf.agents.switching` in their order, pursuing and
-        having given up (:func:`~goalinf.agents.abandoning`), the places and the goal itself
-        (:func:`~goalinf.agents.subgoal`), options. A choice that was not observed changes it by the kernel only; behind
-        the end it stays.
+        having abandoned (:func:`~goalinf.agents.abandoning`), the subgoals and the goal itself
+        (:func:`~goalinf.agents.subgoal`), options. At a missing action only the transition kernel changes the
+        posterior; after the end of a trajectory it is constant.
 
         Raises
         ------
         ValueError
-            Where the agent has no latent modes.
+            Where the agent has no hidden modes.
 
         Examples
         --------
         >>> import goalinf as gi
         >>> hall = gi.gridworld("a.s.b", discount=1.0)
-        >>> wants = gi.one_of(gi.goals(hall, {"left": "a", "right": "b"}, step_cost=1.0))
-        >>> walk = gi.Trajectories.of([[2, 3, 2, 1]], [[3, 2, 2]])  # right, then left and left
+        >>> reward = gi.one_of(gi.goals(hall, {"left": "a", "right": "b"}, step_cost=1.0))
+        >>> data = gi.Trajectories.of([[2, 3, 2, 1]], [[3, 2, 2]])  # right, then left and left
         >>> agent = gi.agents.switching(switch=0.2, beta=2.0)
-        >>> gi.Behavior(hall, agent, wants).mode_posterior(walk)[0].round(2).tolist()
+        >>> gi.Behavior(hall, agent, reward).mode_posterior(data)[0].round(2).tolist()
         [[0.02, 0.98], [0.88, 0.12], [1.0, 0.0]]
         """
         if self.policy.modes is None:
             raise ValueError(
-                f"{self.agent.name} acts by one policy: it has no latent modes, such as gi.agents.switching has"
+                f"{self.agent.name} has one policy and no hidden modes; expected an agent such as gi.agents.switching"
             )
         return self._scored(lambda data: jnp.exp(believed_modes(self.policy, data)), value)
 
     def _chained(self, value: Trajectories, scored: Callable[[Policy], Any]) -> Any:
-        """Scores of items, given those before them where they depend on which agent it is."""
+        """Return scores of items; under a mixture, given the earlier items of the same unit."""
         if isinstance(self.agent, Agent):
             return scored(self.policy)
         scores = jnp.stack([scored(policy) for policy in self.policies])
@@ -282,16 +285,16 @@ class Behavior(dist.Distribution):
         return chained(self.agent.log_weights, flat, group).reshape(scores.shape[1:])
 
     def _group(self, value: Trajectories) -> Any:
-        """Number of the unit that is one of several agents, by trajectory; smaller than the number of trajectories."""
+        """Return the number of the unit (``agent.by``) of every trajectory; below the number of trajectories."""
         assert isinstance(self.agent, Mixture)
         trajectories = jnp.arange(value.n_trajectories)
-        if self.agent.by == "subject":  # whose numbers may have gaps
+        if self.agent.by == "subject":  # numbers of subjects may have gaps
             return jnp.unique(jnp.asarray(value.subject), return_inverse=True, size=value.n_trajectories)[1]
         return trajectories if self.agent.by == "trajectory" else 0 * trajectories
 
     @takes_key
     def sample(self, key: PRNGKey, sample_shape: tuple[int, ...] = ()) -> Trajectories:
-        """Trajectories with the starts, lengths and missing choices of ``like``.
+        """Sample trajectories with the starts, lengths and missing actions of ``like``.
 
         Raises
         ------
@@ -299,15 +302,18 @@ class Behavior(dist.Distribution):
             Where ``like`` was not given.
         """
         if self.like is None:
-            raise ValueError("to sample, say like= which trajectories (starts, lengths, contexts); or use gi.simulate")
-        walk = self._sample_one
+            raise ValueError(
+                "sampling needs starts, lengths and contexts: give like=, the trajectories that have them; or use "
+                "gi.simulate"
+            )
+        sample_from = self._sample_one
         key = jnp.asarray(key)
         if not sample_shape:
-            return walk(key)
+            return sample_from(key)
         keys = jax.random.split(key, sample_shape)
         for _ in sample_shape:
-            walk = jax.vmap(walk)
-        return walk(keys)
+            sample_from = jax.vmap(sample_from)
+        return sample_from(keys)
 
     def _sample_one(self, key: Any) -> Trajectories:
         like = self.like

@@ -1,7 +1,7 @@
-"""Scores: the log-probability of choices under policies, and exactly so where a mode or a memory lies behind them.
+"""Scores: exact log-probability of actions under policies, also of agents with hidden modes or a memory.
 
-Every observed choice is scored under every policy, whatever ended under its reward: rewards are compared on the same
-choices. Choices behind a terminal state of the world do not exist: ``data.fitting.check_fits`` refuses them.
+Every observed action is scored under every policy, also after a goal of its reward: rewards are compared on the same
+actions. Data with actions after a terminal state of the world are refused by ``data.fitting.check_fits``.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from goalinf.precision import cast, namespace
 
 
 def score(policy: Policy, data: Trajectories) -> Any:
-    """Log-probability of all observed choices under policies with a leading context axis."""
+    """Return the log-probability of all observed actions under policies with a leading context axis."""
     if not _counts(policy):
         return score_steps(policy, data).sum()
     return namespace(policy, data.cells).sum(_score_cells(policy, data))
 
 
 def score_subjects(policy: Policy, data: Trajectories) -> Float[Array, " N"]:
-    """Log-probability of the observed choices of every subject with trajectories, in the order of their numbers.
+    """Return the log-probability of the observed actions of every subject with trajectories, in order of their numbers.
 
-    There are no more subjects than trajectories; zero stands behind the last subject.
+    There are no more subjects than trajectories; entries after the last subject are zero.
     """
     subject = jnp.asarray(data.subject)
-    # Numbers may have gaps, and be larger than the number of trajectories: after a selection, say.
+    # Numbers may have gaps and exceed the number of trajectories, for instance after a selection.
     numbers, rank = jnp.unique(subject, return_inverse=True, size=subject.size, fill_value=jnp.iinfo(jnp.int32).max)
     if _counts(policy):
         scores, rank = _score_cells(policy, data), jnp.searchsorted(numbers, jnp.asarray(data.cells.subject))
@@ -45,7 +45,7 @@ def score_subjects(policy: Policy, data: Trajectories) -> Float[Array, " N"]:
 
 @jax.jit
 def chained(log_weights: Any, scores: Any, group: Any) -> Any:
-    r"""Log-probability of every item given those before it in its group, of which each is one of several options.
+    r"""Return the log-probability of every item given the earlier items of its group; each group is one of K options.
 
     .. math:: \log \sum_k w_k\,p_k(x_1, \dots, x_i) - \log \sum_k w_k\,p_k(x_1, \dots, x_{i-1})
 
@@ -56,7 +56,7 @@ def chained(log_weights: Any, scores: Any, group: Any) -> Any:
     scores : float (K, N)
         :math:`\log p_k` of every item.
     group : int (N,)
-        Whose it is.
+        Group of every item.
     """
     order = jnp.argsort(group, stable=True)
     ranked, scores = group[order], scores[:, order]
@@ -69,17 +69,17 @@ def chained(log_weights: Any, scores: Any, group: Any) -> Any:
     until, _ = lax.associative_scan(add, (scores, jnp.broadcast_to(first, scores.shape)), axis=1)
     before = jnp.where(first, 0.0, jnp.roll(until, 1, axis=1))
     given, total = (logsumexp(log_weights[:, None] + x, axis=0) for x in (before, until))
-    possible = given > -jnp.inf  # after what cannot happen nothing has a probability
+    possible = given > -jnp.inf  # after an impossible item no conditional probability is defined
     return jnp.zeros_like(total).at[order].set(jnp.where(possible, total - jnp.where(possible, given, 0.0), 0.0))
 
 
 def _counts(policy: Policy) -> bool:
-    """Whether counts of equal choices are all that matters."""
+    """Return True where the score depends on the counts of state-action pairs only."""
     return policy.simple and horizon_of(policy) is None
 
 
 def _score_cells(policy: Policy, data: Trajectories) -> Any:
-    """Log-probability of each unique choice, times how often it was made."""
+    """Return the log-probability of each unique state-action pair, times its count."""
     cells = data.cells
     context = policy_number(policy, cells.context)
     xp = namespace(policy, cells)
@@ -92,15 +92,15 @@ def _score_cells(policy: Policy, data: Trajectories) -> Any:
 
 
 def _outside(policy: Policy, state: Any, action: Any) -> Any:
-    """Where a number is none of a state or an action: compiled code would read the last one in its place."""
+    """Return True where a state or action number is out of range: compiled code would use the last one instead."""
     n_states, n_actions = policy.log_probs.shape[-2:]
     return (jnp.asarray(state) >= n_states) | (jnp.asarray(action) >= n_actions)
 
 
 def score_steps(policy: Policy, data: Trajectories) -> Float[Array | np.ndarray, "*G N T"]:
-    """Log-probability of every observed choice, given those before it; zero elsewhere.
+    """Return the log-probability of every observed action given the earlier actions; zero elsewhere.
 
-    The policies have an axis of contexts, and may have others in front of it.
+    The policies have an axis of contexts, and may have further axes in front of it.
     """
     steps = data.actions.shape[1]
     horizon = horizon_of(policy)
@@ -129,9 +129,9 @@ def score_steps(policy: Policy, data: Trajectories) -> Float[Array | np.ndarray,
 
 
 def acts_on(policy: Policy, data: Trajectories) -> Bool[np.ndarray, "*G N T"]:
-    """Which observed choices are made in or behind a state that ends the episode; on the host.
+    """Return True where an observed action is made in or after a state that ends the episode; on the host.
 
-    The policies have an axis of contexts, and may have others in front of it.
+    The policies have an axis of contexts, and may have further axes in front of it.
     """
     states = np.maximum(data.states[:, :-1], 0)
     context = policy_number(policy, data.context[:, None])
@@ -140,53 +140,53 @@ def acts_on(policy: Policy, data: Trajectories) -> Bool[np.ndarray, "*G N T"]:
 
 
 def _entries(array: Any, axes: int, numbers: Any) -> Any:
-    """Entries of the last so many axes by their numbers there; several indices would cost NumPy twice the time."""
+    """Return entries by flat number over the last ``axes`` axes; several indices would take NumPy twice the time."""
     flat = array.reshape(*array.shape[:-axes], -1)
     return flat.take(numbers, axis=-1, mode="clip")
 
 
 def policy_number(policy: Policy, context: Any) -> Any:
-    """Which policy a context follows: its own, or the only one."""
+    """Return the number of the policy of a context; zero where there is only one policy."""
     return context if policy.ended.shape[-2] > 1 else 0
 
 
 def horizon_of(policy: Policy) -> int | None:
-    """Number of decisions that have a policy each; None where it is stationary. The policies have contexts."""
+    """Return the number of decision steps of a policy with contexts; None where the policy is stationary."""
     axes = policy.log_probs.ndim - policy.ended.ndim - (policy.modes is not None)
     return policy.log_probs.shape[-3] if axes == 2 else None
 
 
-# -- latent modes and memories -------------------------------------------------------------------
+# -- hidden modes and memories -------------------------------------------------------------------
 
-Wanted = Literal["scores", "modes"]
+Output = Literal["scores", "modes"]
 
 
 def believed_modes(policy: Policy, data: Trajectories) -> Float[Array, "N T M"]:
-    """Log-probability of every mode at each step, given what was done until then, that step included."""
+    """Return the log posterior probability of every mode at each step, given the actions up to and including it."""
     return _filtered(policy, data, "modes")
 
 
-def _filtered(policy: Policy, data: Trajectories, wanted: Wanted) -> Any:
-    """:func:`score_steps`, or what is believed of the modes, by a forward filter over modes, along with the memory."""
+def _filtered(policy: Policy, data: Trajectories, output: Output) -> Any:
+    """Return :func:`score_steps`, or the posterior of the modes, by a forward filter over modes and memory."""
     policy, *steps = cast((policy, data.states, data.actions, data.observed, data.lengths, data.context))
     traced = isinstance(policy.log_probs, jax.core.Tracer) or isinstance(steps[0], jax.core.Tracer)
-    return (_filter_all if traced else _filter_compiled)(policy, wanted, *steps)
+    return (_filter_all if traced else _filter_compiled)(policy, output, *steps)
 
 
-def _filter_all(policy: Policy, wanted: Wanted, *steps: Any) -> Any:
+def _filter_all(policy: Policy, output: Output, *steps: Any) -> Any:
     if policy.ended.ndim > 2:
-        return jax.vmap(lambda one: _filter_all(one, wanted, *steps))(policy)
+        return jax.vmap(lambda one: _filter_all(one, output, *steps))(policy)
     *each, context = steps
     several = policy.ended.shape[0] > 1
-    one = jax.vmap(partial(_filter, policy, wanted), (0 if several else None, 0, 0, 0, 0))
-    return one(policy_number(policy, context), *each)
+    filter_each = jax.vmap(partial(_filter, policy, output), (0 if several else None, 0, 0, 0, 0))
+    return filter_each(policy_number(policy, context), *each)
 
 
 _filter_compiled = jax.jit(_filter_all, static_argnums=1)
 
 
-def _filter(policy: Policy, wanted: Wanted, c: Any, states: Any, actions: Any, observed: Any, length: Any) -> Any:
-    """The scores of one trajectory, or its modes. Only what depends on the step before is in a loop."""
+def _filter(policy: Policy, output: Output, c: Any, states: Any, actions: Any, observed: Any, length: Any) -> Any:
+    """Return the scores of one trajectory, or its modes. Only quantities that depend on the last step are in a loop."""
     modes, memory = jax.tree.map(lambda leaf: leaf[c], (policy.modes, policy.memory))
     states, actions = jnp.maximum(states, 0), jnp.maximum(actions, 0)
     now, following, times = states[:-1], states[1:], jnp.arange(actions.size)
@@ -201,33 +201,33 @@ def _filter(policy: Policy, wanted: Wanted, c: Any, states: Any, actions: Any, o
     if modes is None:
         return scores[0]
 
-    def told(weights, score, counted):
+    def condition(weights, score, counted):
         joint = weights + score
         total = logsumexp(joint)
         possible = total > -jnp.inf
         weights = jnp.where(counted & possible, joint - jnp.where(possible, total, 0.0), weights)
-        return weights, jnp.where(counted, total, 0.0) if wanted == "scores" else weights
+        return weights, jnp.where(counted, total, 0.0) if output == "scores" else weights
 
     if modes.by_state:
-        here = now[jnp.clip(times, 0, jnp.maximum(length - 1, 0))]  # behind the end it stays
+        here = now[jnp.clip(times, 0, jnp.maximum(length - 1, 0))]  # constant after the end
 
         def revisit(weights, at):
             state, score, counted = at
-            one, found = told(weights[state], score, counted)
-            return weights.at[state].set(one), found
+            posterior, result = condition(weights[state], score, counted)
+            return weights.at[state].set(posterior), result
 
         begin = jnp.broadcast_to(modes.initial, (by_mode.shape[-2], modes.initial.size))
         return lax.scan(revisit, begin, (here, scores.T, observed))[1]
 
     def step(weights, at):
         score, following, moves, counted = at
-        weights, found = told(weights, score, counted)
-        return jnp.where(moves, modes.move(weights, following), weights), found  # behind the end it stays
+        weights, result = condition(weights, score, counted)
+        return jnp.where(moves, modes.move(weights, following), weights), result  # constant after the end
 
     return lax.scan(step, modes.begin(states[0]), (scores.T, following, times + 1 < length, observed))[1]
 
 
 def _pass(memory: Any, past: Any, now: tuple[Step, Any]) -> tuple[Any, Any]:
-    """What is carried on after a step, and what the choice at that step was bent by."""
-    step, brought = now
-    return memory.update(past, step, brought), memory.read(past, step.state)
+    """Return the memory after a step, and the content of the memory that applied to the action of that step."""
+    step, signal = now
+    return memory.update(past, step, signal), memory.read(past, step.state)

@@ -1,4 +1,4 @@
-"""Simulation: watch an agent act."""
+"""Simulation of agents."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from goalinf.rewards import digest
 from goalinf.sizes import check_memory
 from goalinf.worlds import MDP
 
-_STEP_BYTES = 60.0  # of a simulated step: state, action and whether it was taken, here and on the device, and the keys
+_STEP_BYTES = 60.0  # of a simulated step: state, action and a flag, on the host and on the device, and random keys
 
 
 class Gaps(NamedTuple):
-    """Steps ``(N, T)`` whose choice is missing, and those of them at which nothing was done: the state stays."""
+    """Steps ``(N, T)`` with a missing action, and the steps among them without any action, at which the state stays."""
 
     missing: Array
     missed: Array
 
     @classmethod
     def of(cls, mdp: MDP, like: Trajectories, one_world: bool) -> Gaps:
-        """Gaps of a data set: nothing was done where no action leads from a state to itself and the state stays."""
+        """Find the gaps of a data set: no action was made where the state stays and no action can keep it."""
         states, steps = jnp.asarray(like.states), jnp.arange(like.actions.shape[1])
         missing = ~jnp.asarray(like.observed) & (steps < jnp.asarray(like.lengths)[:, None])
         here = jnp.arange(mdp.successors.shape[-3])[:, None, None]
@@ -59,22 +59,21 @@ def roll_out(
     one_world: bool,
     gaps: Gaps | None = None,
 ):
-    """Simulate: states ``(N, T+1)``, actions ``(N, T)`` and whether each step was taken ``(N, T)``.
+    """Simulate states ``(N, T+1)``, actions ``(N, T)`` and a flag ``(N, T)`` that is True where a step was taken.
 
-    Latent modes and memories move on by the same kernels that score them. ``slip`` is the probability that the world
-    moves by any available action instead of the one that is recorded; None where it never does. A choice that
-    is missing leaves a memory as it was, here as where it is scored.
+    Hidden modes and memories are updated by the kernels that also score them. ``slip`` is the probability of an
+    execution error: the world moves by a random available action instead of the recorded one; None for no errors. A
+    missing action does not change a memory, in simulation as in scoring.
     """
     policy = cast(policy)
     successors, probabilities = jnp.asarray(mdp.successors), jnp.asarray(mdp.probabilities)
     numbers = policy_number(policy, context)
-    # Every walker has modes and a memory of its own, with the parameters of its context.
-    own = jax.tree.map(lambda leaf: leaf[numbers], (policy.modes, policy.memory))
+    # Every trajectory has its own mode and memory, with the parameters of its context.
+    modes, memory = jax.tree.map(lambda leaf: leaf[numbers], (policy.modes, policy.memory))
     each = 0 if policy.ended.shape[-2] > 1 else None
-    modes, memory = own
-    timed, walkers = horizon_of(policy) is not None, jnp.arange(len(starts))
+    timed, rows = horizon_of(policy) is not None, jnp.arange(len(starts))
 
-    def per_walker(method: str, part: Any, *arguments: Any) -> Any:
+    def per_trajectory(method: str, part: Any, *arguments: Any) -> Any:
         return jax.vmap(lambda part, *args: getattr(part, method)(*args), (each, *(0,) * len(arguments)))(
             part, *arguments
         )
@@ -92,11 +91,11 @@ def roll_out(
         state, mode, past = carry
         key, t, gap = now
         choose, move = jax.random.split(key)
-        in_mode = () if modes is None else (mode[walkers, state] if modes.by_state else mode,)
+        in_mode = () if modes is None else (mode[rows, state] if modes.by_state else mode,)
         place = (*in_mode, *((t,) if timed else ()), state)
         log_probs = policy.log_probs[(numbers, *place)]
         if memory is not None:
-            log_probs = per_walker("adjust", memory, per_walker("read", memory, past, state), log_probs)
+            log_probs = per_trajectory("adjust", memory, per_trajectory("read", memory, past, state), log_probs)
         action = jax.random.categorical(choose, log_probs)
         done = action if slip is None else slipped(move, action, state)
         place = (state, done) if one_world else (context, state, done)
@@ -106,10 +105,10 @@ def roll_out(
         following = jnp.where(moves, successors[(*place, slot)], state)
         if modes is not None and not modes.stays:
             here = jnp.where(jnp.arange(policy.log_probs.shape[1]) == mode[:, None], 0.0, -jnp.inf)
-            mode = drawn(jax.random.fold_in(move, 1), per_walker("move", modes, here, following))
+            mode = drawn(jax.random.fold_in(move, 1), per_trajectory("move", modes, here, following))
         if memory is not None:
             taken = Step(state, action, following, alive if gap is None else alive & ~gap.missing)
-            past = per_walker("update", memory, past, taken, per_walker("signals", memory, taken))
+            past = per_trajectory("update", memory, past, taken, per_trajectory("signals", memory, taken))
         return (following, mode, past), (state, action, alive)
 
     mode = past = None
@@ -118,7 +117,7 @@ def roll_out(
         chances = jnp.broadcast_to(modes.initial[..., None, :], each_state)
         mode = drawn(jax.random.fold_in(key, steps), chances)
     elif modes is not None:
-        mode = drawn(jax.random.fold_in(key, steps), per_walker("begin", modes, starts))
+        mode = drawn(jax.random.fold_in(key, steps), per_trajectory("begin", modes, starts))
     if memory is not None:
         past = jax.vmap(lambda part, _: part.start(policy.log_probs), (each, 0))(memory, starts)
     keys = jax.random.split(key, steps)
@@ -130,9 +129,9 @@ def roll_out(
 def roll_out_one_of(
     key: Array, mdp: MDP, policies: Sequence[Policy], slips: Sequence[Any], option: Array, *arguments: Any
 ) -> Any:
-    """:func:`roll_out` of walkers of which each follows its own one of several policies, and slips as that one does."""
-    walks = [roll_out(key, mdp, policy, slip, *arguments) for policy, slip in zip(policies, slips, strict=True)]
-    return jax.tree.map(lambda *each: jnp.stack(each)[option, jnp.arange(len(option))], *walks)
+    """Simulate by :func:`roll_out`, each trajectory under the policy and the execution errors of its own option."""
+    outcomes = [roll_out(key, mdp, policy, slip, *arguments) for policy, slip in zip(policies, slips, strict=True)]
+    return jax.tree.map(lambda *each: jnp.stack(each)[option, jnp.arange(len(option))], *outcomes)
 
 
 _roll_out = jax.jit(roll_out_one_of, static_argnums=(7, 8))
@@ -151,24 +150,24 @@ def simulate(
     subject: Hashable | None = None,
     precision: Precision | None = None,
 ) -> Trajectories:
-    """Watch an agent act.
+    """Sample trajectories of an agent.
 
     Parameters
     ----------
     key : int or jax.random key
         A seed, or a source of randomness, which is consumed.
     world, reward : World and Reward, or mappings from context to them
-        Where it acts and what it wants.
+        World in which the agent acts, and its reward.
     agent : Agent or Mixture
-        How it plans and chooses. One of several is drawn: for all walks together, or ``by="trajectory"`` for each.
+        Agent. An option of a mixture is drawn once for all trajectories, or for each with ``by="trajectory"``.
     trajectories : int
-        How many walks, N; in each context where there are several.
+        Number of trajectories, N; in each context where there are several.
     steps : int
-        Most decisions in a walk, T; a walk is shorter where it reaches a state that ends it.
+        Largest number of decisions in a trajectory, T; a trajectory ends earlier at a state that ends the episode.
     starts : state or sequence of states, optional
-        First state of all walks, or of each; default: drawn from the world's initial distribution.
+        First state of all trajectories, or of each; default: drawn from the world's initial distribution.
     subject : hashable, optional
-        Name of the one who walks; default: nobody is named.
+        Name of the subject; default: no name.
     precision : {"float64", "float32"}, optional
         Default: float64 on a CPU, float32 on an accelerator.
 
@@ -179,8 +178,8 @@ def simulate(
     Raises
     ------
     ValueError
-        Where a count is not positive or larger than the memory of this machine, a start is unknown, agent or reward
-        holds a prior, the horizon is too short, or an undiscounted problem cannot end.
+        Where a count is not positive or the trajectories exceed the memory of this machine, a start is unknown, agent
+        or reward holds a prior, the horizon is too short, or an undiscounted problem cannot end.
     ConvergenceError, PrecisionError
         Where the planner fails.
 
@@ -188,8 +187,8 @@ def simulate(
     --------
     >>> import jax, goalinf as gi
     >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=1.0), wants, trajectories=2, steps=3).n_steps
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=1.0), reward, trajectories=2, steps=3).n_steps
     6
     """
     for name, count in (("trajectories", trajectories), ("steps", steps)):
@@ -199,7 +198,7 @@ def simulate(
     for option in options_of(agent):
         horizon = option.horizon
         if horizon is not None and steps > horizon:
-            raise ValueError(f"steps is {steps}, beyond the agent's horizon of {horizon}: give it a longer horizon")
+            raise ValueError(f"steps is {steps}, above the agent's horizon of {horizon}: give it a longer horizon")
     each = f" in each of {len(setting.contexts)} contexts" if len(setting.contexts) > 1 else ""
     check_memory(
         f"{trajectories:,} trajectories of {steps:,} steps{each}",
@@ -231,9 +230,9 @@ def simulate_like(
     option: np.ndarray | None = None,
     precision: Precision | None = None,
 ) -> Trajectories:
-    """Watch an agent act with the starts, lengths, missing choices, subjects and contexts of a data set.
+    """Sample trajectories of an agent with the starts, lengths, missing actions, subjects and contexts of a data set.
 
-    ``option (N,)`` says which of several agents made each trajectory; default: drawn.
+    ``option (N,)`` is the number of the agent of each trajectory in a mixture; default: drawn.
     """
     setting = Setting.of(world, reward, data.context_names)
     steps = data.max_steps
@@ -257,7 +256,7 @@ def simulate_like(
 
 
 def _conditions(setting: Setting) -> dict[str, Any]:
-    """World and digest of the reward of every context, for the labels of what was simulated."""
+    """Return world and digest of the reward of every context, for the labels of simulated data."""
     pairs = setting.pairs()
     return {
         "worlds": tuple(world for world, _ in pairs),
@@ -277,42 +276,41 @@ def _walk(
     option: np.ndarray | None = None,
     like: Trajectories | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Plan and roll out on the host's behalf, with every check; each group draws which agent it is."""
+    """Check, plan and simulate; returns arrays on the host. Each group draws its option of a mixture."""
     check_known(agent, setting.rewards)
-    for one, wanted in setting.distinct():
-        check_plannable(agent, one, wanted)
-    one_world = len(setting.worlds) == 1
+    for one_world, one_reward in setting.distinct():
+        check_plannable(agent, one_world, one_reward)
+    single = len(setting.worlds) == 1
     with computing_in(precision) as chosen:
         mdp, policies = setting.mdp(), setting.plan_all(agent)
         for actor, policy in zip(options_of(agent), policies, strict=True):
             check_solved(policy.residual, policy.values, chosen, actor, setting.worlds)
         which = drawn_options(key, agent, len(first))[group] if option is None else jnp.asarray(option)
-        gaps = None if like is None else Gaps.of(mdp, like, one_world)
-        given = cast(mdp), policies, hidden_slips(agent), which, first, context, steps, one_world, gaps
-        walked = _roll_out(key, *given)
-        return jax.device_get(walked)
+        gaps = None if like is None else Gaps.of(mdp, like, single)
+        arguments = cast(mdp), policies, hidden_slips(agent), which, first, context, steps, single, gaps
+        return jax.device_get(_roll_out(key, *arguments))
 
 
 def hidden_slips(agent: Agent | Mixture) -> tuple[Any, ...]:
-    """Of every agent that it may be."""
+    """Return the probability of an unrecorded execution error of every option; None for no errors."""
     return tuple(option.hidden_slip for option in options_of(agent))
 
 
 def drawn_options(key: Array, agent: Agent | Mixture, count: int) -> Array:
-    """Which of several agents each of so many is."""
+    """Draw the option of a mixture for each of ``count`` units."""
     if isinstance(agent, Agent):
         return jnp.zeros(count, int)
     return jax.random.categorical(jax.random.fold_in(key, 1), agent.log_weights, shape=(count,))
 
 
 def _starts(key: Array, setting: Setting, context: np.ndarray, starts: Any) -> np.ndarray:
-    """Number of the first state of every walk."""
+    """Return the number of the first state of every trajectory."""
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
     worlds = [world for world, _ in setting.pairs()]
     if starts is None:
         return np.array([rng.choice(worlds[c].n_states, p=worlds[c].mdp.initial) for c in context], np.int32)
     if isinstance(starts, list):
         if len(starts) != len(context):
-            raise ValueError(f"{len(starts)} starts for {len(context)} walks; give one for each, or one for all")
+            raise ValueError(f"{len(starts)} starts for {len(context)} trajectories; give one for each, or one for all")
         return np.array([worlds[c].index(start) for c, start in zip(context, starts, strict=True)], np.int32)
     return np.array([worlds[c].index(starts) for c in context], np.int32)

@@ -1,4 +1,4 @@
-"""The command line: ``goalinf demo``, ``fit``, ``show`` and ``check``."""
+"""Command line: ``goalinf demo``, ``fit``, ``show`` and ``check``."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def main(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> None:
-    """Infer what someone wants, how well they plan, and how much of that the data can say at all.
+    """Infer rewards and planning from behavior, and report which parts of the reward the data identify.
 
-    What JAX compiles is kept in `$XDG_CACHE_HOME/goalinf` (`~/.cache/goalinf`), so that the next
-    command starts sooner; delete it whenever you like. The library by itself keeps nothing.
+    Compiled programs of JAX are kept in `$XDG_CACHE_HOME/goalinf` (`~/.cache/goalinf`), so that the next
+    command starts sooner; the folder can be deleted at any time. The library itself keeps no files.
     """
     common.debugging = debug
 

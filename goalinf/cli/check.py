@@ -1,4 +1,4 @@
-"""``goalinf check``: is the table what fit expects?"""
+"""``goalinf check``: check of a table against a world before a fit."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def check(
 ) -> None:
     r"""Check a table against a world, row by row, before anything is fitted.
 
-    Prints the world, what deserves a second look in it (unreachable states, states that cannot be left), and what the
-    table holds. Rows that do not fit are an error: every kind of fault, with its first row and the remedy; exit code 1.
+    Prints the world, possible errors in it (unreachable states, states that cannot be left), and the contents of the
+    table. Rows that do not fit are an error: every kind of fault, with its first row and the remedy; exit code 1.
 
         goalinf check walks.csv --world town.toml --state row --state col \
           --action action
@@ -41,14 +41,16 @@ def check(
     common.say(str(place))
     findings = place.check()
     if len(findings):
-        shown = Table(title="Worth a second look", title_justify="left", box=None, pad_edge=False, header_style="bold")
+        shown = Table(
+            title="Possible errors in the world", title_justify="left", box=None, pad_edge=False, header_style="bold"
+        )
         for head in findings.columns:
             shown.add_column(head)
         for row in findings.itertuples(index=False):
             shown.add_row(*[str(cell) for cell in row])
         Console(highlight=False).print(shown, markup=False)
     else:
-        common.say("Nothing in this world needs a second look.")
+        common.say("No possible errors were found in this world.")
     parts = columns.Columns(trajectory, step, state, action, subject, context, missing, rename, delimiter)
     data = columns.read(table, place, parts)
     visits = data.state_visits(place.n_states)

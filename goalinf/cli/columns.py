@@ -1,4 +1,4 @@
-"""The options that say which column of a table plays which part; ``fit`` and ``check`` share them."""
+"""Options for the columns of a table, shared by ``fit`` and ``check``."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _LOOKS = {
 Table = Annotated[
     Path,
     typer.Argument(
-        metavar="TABLE", help="The table: one row per step, as .csv, .tsv (also .gz) or .parquet.", show_default=False
+        metavar="TABLE", help="Table with one row per step: .csv, .tsv (also .gz) or .parquet.", show_default=False
     ),
 ]
 World = Annotated[
     Path,
     typer.Option(
         "--world",
-        help="The world, a TOML file: map, edges or transitions, and discount.",
+        help="World, a TOML file with map, edges or transitions, and discount.",
         show_default=False,
     ),
 ]
@@ -32,26 +32,28 @@ OptionalTable = Annotated[Path | None, *Table.__metadata__]
 OptionalWorld = Annotated[Path | None, *World.__metadata__]
 Trajectory = Annotated[
     list[str],
-    typer.Option("--trajectory", help="What tells trajectories apart; repeat for several.", rich_help_panel=_TABLE),
+    typer.Option(
+        "--trajectory", help="Identifier of the trajectory; repeat for several columns.", rich_help_panel=_TABLE
+    ),
 ]
 Step = Annotated[str, typer.Option("--step", help="Number of the step.", rich_help_panel=_TABLE)]
 State = Annotated[
     list[str],
-    typer.Option("--state", help="The state; on maps also twice: --state row --state col.", rich_help_panel=_TABLE),
+    typer.Option("--state", help="State; on maps also twice: --state row --state col.", rich_help_panel=_TABLE),
 ]
 Action = Annotated[
     str | None,
-    typer.Option(
-        "--action", help="The action. Without it, actions are read off the next state.", rich_help_panel=_TABLE
-    ),
+    typer.Option("--action", help="Action. Default: actions are inferred from the next state.", rich_help_panel=_TABLE),
 ]
-Subject = Annotated[str | None, typer.Option("--subject", help="Who acted.", rich_help_panel=_TABLE)]
-Context = Annotated[str | None, typer.Option("--context", help="The condition.", rich_help_panel=_TABLE)]
+Subject = Annotated[str | None, typer.Option("--subject", help="Subject.", rich_help_panel=_TABLE)]
+Context = Annotated[str | None, typer.Option("--context", help="Condition.", rich_help_panel=_TABLE)]
 
 Missing = Annotated[
     list[str],
     typer.Option(
-        "--missing", help="A word that means a missing value, beside the empty cell; repeat.", rich_help_panel=_TABLE
+        "--missing",
+        help="Word for a missing value, in addition to the empty cell; repeat for several.",
+        rich_help_panel=_TABLE,
     ),
 ]
 Rename = Annotated[
@@ -59,19 +61,19 @@ Rename = Annotated[
     typer.Option(
         "--rename",
         metavar="[COLUMN:]OLD=NEW",
-        help="A word of the table and what it is called in the world, such as choice:1=left; repeat.",
+        help="Word in the table and its name in the world, such as choice:1=left; repeat for several.",
         rich_help_panel=_TABLE,
     ),
 ]
 Delimiter = Annotated[
     str | None,
-    typer.Option("--delimiter", help="Between cells. Default: a comma, a tab in .tsv.", rich_help_panel=_TABLE),
+    typer.Option("--delimiter", help="Cell separator. Default: a comma, a tab in .tsv.", rich_help_panel=_TABLE),
 ]
 
 
 @dataclasses.dataclass(frozen=True)
 class Columns:
-    """Which column plays which part, and how its cells are read."""
+    """Columns of a table by part, and rules for reading their cells."""
 
     trajectory: list[str]
     step: str
@@ -86,19 +88,19 @@ class Columns:
     @property
     def parts(self) -> dict[str, Any]:
         """Column or columns by part."""
-        one = {"trajectory": self.trajectory, "state": self.state}
-        parts = {part: names[0] if len(names) == 1 else names for part, names in one.items()}
+        lists = {"trajectory": self.trajectory, "state": self.state}
+        parts = {part: names[0] if len(names) == 1 else names for part, names in lists.items()}
         return {**parts, "step": self.step, "action": self.action, "subject": self.subject, "context": self.context}
 
     @property
     def named(self) -> list[str]:
-        """Every column that holds names."""
+        """Columns that hold names."""
         found = [*self.trajectory, *self.state, self.action, self.subject, self.context]
         return [column for column in dict.fromkeys(found) if column is not None]
 
 
 def read(table: Path, world: Any, columns: Columns) -> Any:
-    """The trajectories of a table, every row checked.
+    """Read the trajectories of a table, with a check of every row.
 
     Raises
     ------
@@ -121,7 +123,7 @@ def read(table: Path, world: Any, columns: Columns) -> Any:
 
 
 def unnamed(data: Any) -> list[str]:
-    """Sentences about columns that look like those of subjects or contexts, and were not named."""
+    """Return sentences about columns that probably hold subjects or contexts, and were not given as options."""
     labels, sentences = data.labels, []
     for part, looks in _LOOKS.items():
         if part in labels.columns:
@@ -130,14 +132,14 @@ def unnamed(data: Any) -> list[str]:
             values = labels.table[column].nunique()
             if str(column).lower() in looks and values > 1 and column not in labels.columns.values():
                 sentences.append(
-                    f"Column {column!r} ({values} values) is not named as the {part}: all rows count as one {part}. "
-                    f"Name it with --{part} {column}"
+                    f"Column {column!r} ({values} values) is not used as the {part}: all rows count as one {part}. "
+                    f"To use it, give --{part} {column}"
                 )
     return sentences
 
 
 def _renamed(table: Any, columns: Columns) -> Any:
-    """The table with words replaced as --rename says."""
+    """Replace words in a table by the rules of --rename."""
     words: dict[str, dict[str, str]] = {}
     for rule in columns.rename:
         old, equals, new = rule.partition("=")
@@ -151,10 +153,10 @@ def _renamed(table: Any, columns: Columns) -> Any:
         ]
         if len(holding) != 1:
             where = f"columns {', '.join(holding)} hold" if holding else f"no cell of column {' or '.join(among)} holds"
-            remedy = f"say which one, as in --rename {holding[0]}:{rule}" if holding else "correct the word"
+            remedy = f"name the column, as in --rename {holding[0]}:{rule}" if holding else "correct the word"
             raise ValueError(f"--rename {rule}: {where} {old!r}; {remedy}")
         if words.setdefault(holding[0], {}).setdefault(old, new) != new:
             raise ValueError(
-                f"--rename {rule}: another --rename calls it {words[holding[0]][old]}; leave one of them out"
+                f"--rename {rule}: another --rename maps this word to {words[holding[0]][old]}; remove one of them"
             )
     return table.renamed(words) if words else table

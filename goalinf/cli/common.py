@@ -1,4 +1,4 @@
-"""What the commands share: one red message for an error, refusal to overwrite, tables in the terminal."""
+"""Functions shared by the commands: error messages, checks of output files, tables in the terminal."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 debugging = False
 listener = interrupt.Listener()  # of the command that runs
 LARGEST_SEED = 2**32 - 1
-_SHOWN = 40  # rows of a summary; of a longer one the most extreme
-# Errors that speak to users.
+_SHOWN = 40  # rows of a summary; the most extreme rows of a longer one
+# Errors whose messages are written for users.
 _EXPECTED = (ValueError, KeyError, OSError, ArithmeticError, MemoryError)
 
 
 def reported(command: Callable[..., None]) -> Callable[..., None]:
-    """A command whose errors become one message on the error stream and exit code 1; ``--debug`` shows all of it.
+    """Wrap a command: errors become one message on the error stream and exit code 1; ``--debug`` shows the traceback.
 
     Ctrl-C becomes one sentence and exit code 130.
     """
@@ -60,7 +60,7 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
-    """Write a warning as one line, without the place in the code that it was raised for."""
+    """Write a warning as one line, without its position in the code."""
     console = Console(stderr=True, soft_wrap=True)
     console.print("warning: ", style="bold yellow", end="")
     console.print(in_options(str(message)), markup=False, highlight=False)
@@ -71,7 +71,7 @@ def _say(error: Exception) -> None:
 
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     if not isinstance(error, (*_EXPECTED, ConvergenceError, PrecisionError)):
-        text = f"unexpected {type(error).__name__}: {text} (goalinf --debug shows where; please report it)"
+        text = f"unexpected {type(error).__name__}: {text} (goalinf --debug shows the traceback; please report it)"
     text = in_options(text)
     console = Console(stderr=True, soft_wrap=True)
     console.print("error: ", style="bold red", end="")
@@ -79,14 +79,14 @@ def _say(error: Exception) -> None:
 
 
 def say(*lines: str) -> None:
-    """Plain text to the output stream, wrapped at the width of the terminal between words: a path stays whole."""
+    """Print plain text to the output stream, wrapped between words at the terminal width; paths are not split."""
     console = Console(highlight=False)
     for line in lines:
         console.print(line, markup=False, overflow="ignore", crop=False)
 
 
 def compile_once() -> None:
-    """Keep what JAX compiles in the user's cache folder, unless another place was chosen or it cannot be written."""
+    """Keep compiled programs of JAX in the user's cache folder, unless another folder is set or it is not writable."""
     import jax
 
     config: Any = jax.config
@@ -101,12 +101,12 @@ def compile_once() -> None:
 
 
 def cache_folder() -> Path:
-    """Where the command line keeps what JAX compiles."""
+    """Return the folder in which the command line keeps compiled programs of JAX."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "goalinf" / "jax"
 
 
 def check_output(path: Path, *, force: bool) -> None:
-    """Refuse, before anything is computed, to write over a file or into a folder that does not take it."""
+    """Refuse an output file that exists or whose folder is not writable; for use before any computation."""
     parent = path.parent
     if parent.exists() and not parent.is_dir():
         raise NotADirectoryError(f"{path} cannot be written: {parent} is not a folder")
@@ -120,18 +120,18 @@ def check_output(path: Path, *, force: bool) -> None:
 
 
 def check_formats(path: Path, *suffixes: str) -> None:
-    """Refuse a file whose name does not say how to write it."""
+    """Refuse a file whose suffix is not one of the formats."""
     if path.suffix.lower() not in suffixes:
         raise ValueError(f"{path}: expected a name that ends in {' or '.join(suffixes)}")
 
 
 def keep(fit: Any, out: Path, *, overwrite: bool) -> None:
-    """Save a fit; where that fails, in a temporary folder, so that it outlives the process.
+    """Save a fit; where that fails, save it in a temporary folder.
 
     Raises
     ------
     OSError
-        Where ``out`` could not be written; the message says where the fit is.
+        Where ``out`` could not be written; the message contains the path of the fit.
     """
     try:
         fit.save(out, overwrite=overwrite)
@@ -139,11 +139,11 @@ def keep(fit: Any, out: Path, *, overwrite: bool) -> None:
         elsewhere = Path(tempfile.mkdtemp(prefix="goalinf-"), out.name)
         fit.save(elsewhere)
         reason = getattr(error.__cause__, "strerror", None) or error
-        raise OSError(f"{out} was not written: {reason}. Nothing is lost: the fit is in {elsewhere}") from error
+        raise OSError(f"{out} was not written: {reason}. The fit was saved in {elsewhere} instead") from error
 
 
 def show_summary(summary: pd.DataFrame, title: str = "Posterior") -> None:
-    """A summary as a table; of a long one, the parameters that are not an array and the most extreme values."""
+    """Print a summary as a table; for a long one, scalar parameters and the most extreme values only."""
     from goalinf.display import printable
 
     table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)

@@ -1,4 +1,4 @@
-"""``goalinf demo``: the whole way, from a table of simulated walks to an audited posterior."""
+"""``goalinf demo``: all steps from a table of simulated trajectories to an audited posterior."""
 
 from __future__ import annotations
 
@@ -26,28 +26,27 @@ _OUTPUTS = ("fit.nc", "summary.csv", "audit.csv", "audit.html", "reward.png", "w
 @common.reported
 def demo(
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Where the results go; made if it is not there.")
+        Path, typer.Argument(metavar="FOLDER", help="Folder for the results; created if it does not exist.")
     ] = Path("goalinf-demo"),
     force: Annotated[
         bool, typer.Option("--force", help="Replace the files of an earlier demo in that folder.")
     ] = False,
     seed: Annotated[
         int,
-        typer.Option(min=0, max=common.LARGEST_SEED, help="Seed of the sampler; the walks are always the same."),
+        typer.Option(min=0, max=common.LARGEST_SEED, help="Seed of the sampler; the data are always the same."),
     ] = 0,
 ) -> None:
-    r"""Infer what a simulated courier wants, and say what the walks could not tell. About a minute.
+    r"""Infer the reward of a simulated courier, and report which parts of it are not identified. About a minute.
 
-    Reads twenty walks that come with goalinf (simulated, as their README says), infers a value for every place of the
-    town and how well the courier plans, prints both and the audit in words, and writes to FOLDER: the fit (NetCDF),
-    its summary and audit (CSV), the audit as a page (HTML), two pictures (PNG), and the walks and the town themselves,
-    to try
+    Reads twenty simulated trajectories that come with goalinf, infers the reward of every state of the town and the
+    inverse temperature of the courier, prints both and the audit, and writes to FOLDER: the fit (NetCDF), its summary
+    and audit (CSV), the audit as a page (HTML), two figures (PNG), and the trajectories and the town, for example for
 
         cd goalinf-demo
         goalinf fit walks.csv --world town.toml --state row --state col \
           --action action --on departure --out again.nc
 
-    Nothing is written where something fails, and nothing is replaced without --force.
+    After an error no file is written, and no file is replaced without --force.
     """
     check_folder(folder, force=force)
     common.listener.said = f"Interrupted: nothing was written to {folder}."
@@ -69,16 +68,16 @@ def demo(
             "state": ["row", "col"],
             "action": "action",
         }
-        walks = gi.read_trajectories(Path(scratch, "walks.csv"), town, **columns)
-        common.say("Simulated walks through a small town, which come with goalinf:", str(town), str(walks), "")
+        observed = gi.read_trajectories(Path(scratch, "walks.csv"), town, **columns)
+        common.say("Simulated trajectories in a small town, which come with goalinf:", str(town), str(observed), "")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", gi.errors.UnidentifiedWarning)  # the audit below says it at length
+            warnings.simplefilter("ignore", gi.errors.UnidentifiedWarning)  # the audit below reports it in detail
             found = gi.infer(
                 jax.random.key(seed),
                 town,
                 agent=gi.agents.soft_optimal(beta=dist.LogNormal(1.0, 0.5)),
                 reward=gi.StateReward(dist.Normal(0.0, 1.0), on="departure"),
-                data=walks,
+                data=observed,
                 draws=DRAWS,
             )
         audit = gi.audit(found)
@@ -87,31 +86,31 @@ def demo(
         audit.to_frame().to_csv(Path(scratch, "audit.csv"), index=False)
         gi.plot.audit_page(audit, Path(scratch, "audit.html"))
         gi.plot.reward_map(found).savefig(Path(scratch, "reward.png"))
-        gi.plot.trajectories(walks).savefig(Path(scratch, "walks.png"))
+        gi.plot.trajectories(observed).savefig(Path(scratch, "walks.png"))
         interrupt.keep(True)
         common.listener.keeps = f"Interrupted: the results are being written to {folder}."
         _deliver(Path(scratch), folder)
-    common.show_summary(found.summary(), "What each place is worth (utility), and beta (1/utility)")
+    common.show_summary(found.summary(), "Reward of each state (utility), and beta (1/utility)")
     common.say("", in_options(str(audit)), "", f"Written to {folder}{os.sep}: {', '.join(_OUTPUTS)}")
 
 
 def check_folder(folder: Path, *, force: bool) -> None:
-    """Refuse a folder that cannot be made or written to, or that holds results already."""
+    """Refuse a folder that cannot be created or written to, or that contains results already."""
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{folder} is a file; name a folder for the results")
     if not folder.exists():
         above = next(parent for parent in folder.absolute().parents if parent.exists())
         if not above.is_dir():
-            raise NotADirectoryError(f"the folder {folder} cannot be made: {above} is a file")
+            raise NotADirectoryError(f"the folder {folder} cannot be created: {above} is a file")
         if not os.access(above, os.W_OK | os.X_OK):
-            raise PermissionError(f"the folder {folder} cannot be made: you may not write to {above}")
+            raise PermissionError(f"the folder {folder} cannot be created: you may not write to {above}")
         return
     for name in _OUTPUTS:
         common.check_output(folder / name, force=force)
 
 
 def _deliver(scratch: Path, folder: Path) -> None:
-    """Move the finished files in: first all of them under temporary names, then each under its own."""
+    """Move the finished files into the folder: first all under temporary names, then each under its final name."""
     folder.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as written:
         for name in _OUTPUTS:

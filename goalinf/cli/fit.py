@@ -25,21 +25,21 @@ _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 
 
 class AgentName(StrEnum):
-    """How they plan."""
+    """Agent model."""
 
     soft_optimal = "soft_optimal"
     boltzmann = "boltzmann"
 
 
 class RewardKind(StrEnum):
-    """What carries a value."""
+    """Kind of reward."""
 
     state = "state"
     action = "action"
 
 
 class When(StrEnum):
-    """When the value of a state is collected."""
+    """Time at which the reward of a state is collected."""
 
     departure = "departure"
     arrival = "arrival"
@@ -55,7 +55,7 @@ class Method(StrEnum):
 
 
 def parse_beta(text: str) -> tuple[str, tuple[float, ...]]:
-    """``"2.5"`` to ``("", (2.5,))``; ``"lognormal(0, 1)"`` to ``("LogNormal", (0.0, 1.0))``; else a usage error."""
+    """Parse ``"2.5"`` to ``("", (2.5,))``, ``"lognormal(0, 1)"`` to ``("LogNormal", (0.0, 1.0))``; or raise."""
     if re.fullmatch(_NUMBER, text.strip()):
         return "", (float(text),)
     found = re.fullmatch(rf"\s*(\w+)\s*\(\s*({_NUMBER}(?:\s*,\s*{_NUMBER})*)\s*\)\s*", text)
@@ -74,8 +74,8 @@ def fit(
     table: columns.OptionalTable = None,
     world: columns.OptionalWorld = None,
     *,
-    out: Annotated[Path, typer.Option("--out", help="Where the fit goes: .nc or .zarr.", show_default=False)],
-    agent: Annotated[AgentName, typer.Option(help="How they plan.", rich_help_panel=_MODEL)] = AgentName.soft_optimal,
+    out: Annotated[Path, typer.Option("--out", help="File for the fit: .nc or .zarr.", show_default=False)],
+    agent: Annotated[AgentName, typer.Option(help="Agent model.", rich_help_panel=_MODEL)] = AgentName.soft_optimal,
     beta: Annotated[
         Any,
         typer.Option(
@@ -86,16 +86,16 @@ def fit(
         ),
     ] = "lognormal(0,1)",
     reward: Annotated[
-        RewardKind, typer.Option(help="What carries a value.", rich_help_panel=_MODEL)
+        RewardKind, typer.Option(help="Reward of states or of actions.", rich_help_panel=_MODEL)
     ] = RewardKind.state,
     on: Annotated[
         When | None,
         typer.Option(
-            help="When the value of a state is collected; needed with --reward state.", rich_help_panel=_MODEL
+            help="Time at which the reward of a state is collected; needed with --reward state.", rich_help_panel=_MODEL
         ),
     ] = None,
     prior_sd: Annotated[
-        float, typer.Option(help="Sd of the normal prior of every value (utility).", rich_help_panel=_MODEL)
+        float, typer.Option(help="Sd of the normal prior of every reward (utility).", rich_help_panel=_MODEL)
     ] = 1.0,
     trajectory: columns.Trajectory = ["trajectory"],  # noqa: B006 (typer copies it)
     step: columns.Step = "step",
@@ -106,17 +106,19 @@ def fit(
     missing: columns.Missing = [],  # noqa: B006
     rename: columns.Rename = [],  # noqa: B006
     delimiter: columns.Delimiter = None,
-    chains: Annotated[int, typer.Option(min=1, help="Chains, side by side.", rich_help_panel=_SAMPLER)] = 4,
+    chains: Annotated[
+        int, typer.Option(min=1, help="Number of chains, run in parallel.", rich_help_panel=_SAMPLER)
+    ] = 4,
     draws: Annotated[int, typer.Option(min=1, help="Kept draws per chain.", rich_help_panel=_SAMPLER)] = 1000,
     warmup: Annotated[
         int | None, typer.Option(min=0, help="Steps of adaptation per chain.", rich_help_panel=_SAMPLER)
     ] = None,
     method: Annotated[
-        Method, typer.Option(help="Sampler; auto lets a pilot run decide.", rich_help_panel=_SAMPLER)
+        Method, typer.Option(help="Sampler; auto selects it by a pilot run.", rich_help_panel=_SAMPLER)
     ] = Method.auto,
     target_accept: Annotated[
         float | None,
-        typer.Option(help="Acceptance that steps of HMC and NUTS adapt to, in (0, 1).", rich_help_panel=_SAMPLER),
+        typer.Option(help="Target acceptance of the steps of HMC and NUTS, in (0, 1).", rich_help_panel=_SAMPLER),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=common.LARGEST_SEED, help="Seed.", rich_help_panel=_SAMPLER)] = 0,
     checkpoint: Annotated[
@@ -127,14 +129,14 @@ def fit(
         Path | None,
         typer.Option(
             "--resume",
-            help="Go on with a fit or checkpoint, without TABLE and --world; --draws counts the draws that it has.",
+            help="Continue a fit or checkpoint, without TABLE and --world; --draws includes the draws that it has.",
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the fit if it is there already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the fit if it exists already.")] = False,
 ) -> None:
-    r"""Infer a reward, and how well someone plans, from a table of choices; save the posterior.
+    r"""Infer a reward and the inverse temperature of an agent from a table of behavior; save the posterior.
 
-    With the walks of the demo:
+    With the data of the demo:
 
         goalinf fit walks.csv --world town.toml --state row --state col \
           --action action --on departure --out walks.nc
@@ -144,10 +146,11 @@ def fit(
         goalinf fit mice.csv --world maze.toml --trajectory traj --step t \
           --beta 1.0 --on arrival --out mice.nc
 
-    Departure and arrival are different rewards: --on departure counts the value of a state when acting in it,
-    --on arrival when entering it. Then **goalinf show** says what was found, and what the data could not say.
+    Departure and arrival are different rewards: --on departure counts the reward of a state when acting in it,
+    --on arrival when entering it. Then **goalinf show** prints the posterior, and which parts of it are not identified.
 
-    A long run keeps its draws with --checkpoint, and Ctrl-C writes those so far to --out. Either file goes on with
+    A long run keeps its draws with --checkpoint, and Ctrl-C writes the draws so far to --out. Either file continues
+    with
 
         goalinf fit --resume run.nc --out whole.nc --draws 2000
     """
@@ -165,10 +168,11 @@ def fit(
         raise typer.BadParameter(f"{'TABLE' if table is None else '--world'} is missing; give it, or --resume")
     if reward is RewardKind.state and on is None:
         raise ValueError(
-            "say when the value of a state is collected: --on departure (when acting in it) or --on arrival"
+            "the reward of a state needs the time at which it is collected: give --on departure (when acting in the "
+            "state) or --on arrival (when entering it)"
         )
     if reward is RewardKind.action and on is not None:
-        raise ValueError("--on belongs to --reward state; a value of an action is collected when it is taken")
+        raise ValueError("--on belongs to --reward state; the reward of an action is collected when it is taken")
     if not 0 < prior_sd < math.inf:
         raise ValueError(f"--prior-sd is {prior_sd:g}; expected a positive number")
     common.compile_once()
@@ -200,7 +204,7 @@ def fit(
 
 
 def check_checkpoint(path: Path, out: Path, resume: Path | None) -> None:
-    """Refuse a checkpoint that would replace another file than the one that is resumed."""
+    """Refuse a checkpoint that would replace a file other than the one that is resumed."""
     common.check_formats(path, ".nc", ".zarr")
     if path.resolve() == out.resolve():
         raise ValueError(f"--checkpoint and --out are both {out}: give two names")

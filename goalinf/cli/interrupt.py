@@ -1,4 +1,4 @@
-"""Ctrl-C on the command line: one sentence on the error stream and exit code 130."""
+"""Response to Ctrl-C on the command line: one sentence on the error stream and exit code 130."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ EXIT = 130  # 128 + SIGINT
 
 
 class Listener:
-    """Response of a command to Ctrl-C, in a thread of its own, which also runs while JAX compiles.
+    """Response of a command to Ctrl-C, in its own thread, which also runs while JAX compiles.
 
-    A command that has nothing to keep ends where it is. A command that keeps draws ends by itself: it finds the request
-    at its next step, writes the draws, and exits with 130 where ``pressed`` is true.
+    A command without draws to keep ends at once. A command with draws to keep detects the request at its next step,
+    writes the draws, and exits with 130 where ``pressed`` is True.
 
     Attributes
     ----------
     keeps : str
-        What is said where the command ends by itself, because there are draws to keep; empty where it never does.
+        Message where the command writes its draws before it ends; empty for commands without draws.
     said : str
-        What is said where it ends at once.
+        Message where the command ends at once.
     scratch : Path or None
-        Temporary folder of the command, which is removed where it ends at once.
+        Temporary folder of the command, removed where it ends at once.
     pressed : bool
-        Whether Ctrl-C was pressed.
+        True after Ctrl-C.
     """
 
     def __init__(self) -> None:
@@ -51,12 +51,12 @@ class Listener:
                     self.hear()
 
     def press(self, *_: Any) -> None:
-        """Ask the computation to stop; runs in the main thread, between two instructions of Python."""
+        """Request the end of the computation; runs in the main thread, between two Python instructions."""
         self.pressed = True
         interrupt.request()
 
     def hear(self) -> None:
-        """End the process, or let it end by itself."""
+        """End the process at once, or let it write its draws first."""
         if self.keeps and interrupt.keeping() and not self._warned:
             self._warned = True
             say(f"{self.keeps} Ctrl-C again stops at once.")
@@ -66,7 +66,7 @@ class Listener:
             shutil.rmtree(self.scratch, ignore_errors=True)
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(EXIT)  # the threads of a computation would not let the interpreter end in peace
+        os._exit(EXIT)  # a normal exit would wait for the threads of the computation
 
 
 @contextlib.contextmanager
@@ -78,19 +78,19 @@ def listening() -> Iterator[Listener]:
     if not main or not callable(handler):
         yield listener
         return
-    ear, mouth = socket.socketpair()
-    mouth.setblocking(False)
+    receiver, sender = socket.socketpair()
+    sender.setblocking(False)
     interrupt.keep(False)
     interrupt.forget()
-    threading.Thread(target=listener.listen, args=(ear,), daemon=True).start()
-    before = signal.set_wakeup_fd(mouth.fileno(), warn_on_full_buffer=False)
+    threading.Thread(target=listener.listen, args=(receiver,), daemon=True).start()
+    before = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
     signal.signal(signal.SIGINT, listener.press)
     try:
         yield listener
     finally:
         signal.signal(signal.SIGINT, handler)
         signal.set_wakeup_fd(before)
-        mouth.close()
+        sender.close()
 
 
 def say(text: str) -> None:

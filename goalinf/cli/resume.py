@@ -1,4 +1,4 @@
-"""``goalinf fit --resume``: go on with a fit that was stopped."""
+"""``goalinf fit --resume``: continuation of a fit or checkpoint."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-# Options that the file does not hold, or that have a meaning of their own with --resume.
+# Options that the file does not hold, or that have another meaning with --resume.
 _ALLOWED = ("resume", "out", "draws", "checkpoint", "force")
 
 
 class Resumable(TyperCommand):
-    """A command with ``--resume FILE``, which refuses options whose values are in the file: table, model, seed."""
+    """Command with ``--resume FILE``, which refuses options whose values are in the file: table, model, seed."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command after the check: here, an option that was given can be told from a default."""
+        """Run the command after the check; only here are given options distinguishable from defaults."""
         source = ctx.params["resume"]
         refused = [
             "TABLE" if option.name == "table" else option.opts[0]
@@ -25,8 +25,7 @@ class Resumable(TyperCommand):
         ]
         if source is not None and refused:
             raise typer.BadParameter(
-                f"--resume goes on with the table, world, model and settings that are in {source}: leave out "
-                f"{', '.join(refused)}"
+                f"--resume uses the table, world, model and settings that are in {source}: remove {', '.join(refused)}"
             )
         return super().invoke(ctx)
 
@@ -37,14 +36,18 @@ def resumed(source: Path, draws: int, checkpoint: Path | None) -> Any:
     Raises
     ------
     ValueError
-        Where it has so many already, or its model is not known.
+        Where the file has that many draws already, or its model is not known.
     """
     import goalinf as gi
 
     fit = gi.load(source)
     if fit.agent is None:
-        raise ValueError(f"the model of {source} is not known: go on in Python, with gi.resume(…, model=…)")
+        raise ValueError(
+            f"the file {source} does not contain its model: continue in Python, with gi.resume(…, model=…)"
+        )
     done = fit.posterior.sizes["draw"]
     if done >= draws:
-        raise ValueError(f"{source} has {done} draws per chain; --draws is {draws}, theirs included: ask for more")
+        raise ValueError(
+            f"{source} has {done} draws per chain; --draws is {draws} and includes them: give a larger number"
+        )
     return gi.resume(source, draws=draws - done, checkpoint=checkpoint)

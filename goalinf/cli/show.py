@@ -1,4 +1,4 @@
-"""``goalinf show``: a saved fit in words, numbers and a picture."""
+"""``goalinf show``: report of a saved fit, with tables and figures."""
 
 from __future__ import annotations
 
@@ -15,19 +15,17 @@ _HIDDEN = ("planner_failures",)
 
 @common.reported
 def show(
-    fit: Annotated[
-        Path, typer.Argument(metavar="FIT", help="A fit that goalinf saved (.nc or .zarr).", show_default=False)
-    ],
+    fit: Annotated[Path, typer.Argument(metavar="FIT", help="Saved fit (.nc or .zarr).", show_default=False)],
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Also draw the reward: mean and sd, as .png, .pdf or .svg.")
     ] = None,
     page: Annotated[
         Path | None,
-        typer.Option("--page", help="Also write the whole audit with its pictures, as .html; takes up to a minute."),
+        typer.Option("--page", help="Also write the full audit with its figures, as .html; takes up to a minute."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace these files if they are there already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace these files if they exist already.")] = False,
 ) -> None:
-    """Say again what a fit found: convergence, summary, audit, and how it was made.
+    """Print the results of a saved fit: convergence, summary, audit, and settings.
 
     goalinf show fit.nc --plot reward.png --page audit.html
     """
@@ -51,7 +49,7 @@ def show(
             gi.plot.audit_page(audit, page, overwrite=force)
             common.say(f"Written: {page}")
     elif page is not None:
-        raise ValueError("the model of this fit is not known, so that there is no audit to write: leave --page out")
+        raise ValueError("the file does not contain the model of this fit, so that there is no audit: remove --page")
     settings = [f"{name} {value}" for name, value in found.tree.attrs.items() if _plain(str(name), value)]
     common.say("Settings: " + "; ".join(settings))
     if figure is not None and plot is not None:

@@ -1,4 +1,4 @@
-"""Messages of the library in the words of the command line."""
+"""Translation of library messages to options of the command line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _OPTIONS = ("trajectory", "step", "state", "action", "subject", "context", "miss
             "chains", "seed", "method", "target_accept")  # fmt: skip
 # A list of words, one word, or a number may follow: ['row', 'col'], 'hmc', 0.99.
 _GIVEN = re.compile(rf"\b({'|'.join(_OPTIONS)})=(\[[^\]]*\]|'[^']*'|[\d.]*\d)?")
-_VALUE = re.compile(rf"^({'|'.join(_OPTIONS)}|beta) is ")  # a number or word that is refused
+_VALUE = re.compile(rf"^({'|'.join(_OPTIONS)}|beta) is ")  # start of a message about an invalid value
 _REMEDIES = {
     "overwrite=True": "--force",
     "agent.at(beta=…)": "--beta NUMBER",
@@ -20,7 +20,7 @@ _REMEDIES = {
 
 
 def in_options(text: str) -> str:
-    """A message of the library in the words of the command line: ``--state`` for ``state=``."""
+    """Replace arguments in a message of the library by options of the command line: ``--state`` for ``state=``."""
     for said, meant in _REMEDIES.items():
         text = text.replace(said, meant)
     text = _VALUE.sub(lambda found: f"{_named(found[1])} is ", text)

@@ -1,4 +1,4 @@
-"""Data: trajectories as arrays, read from a table of choices and given back as one."""
+"""Data: trajectories as arrays, read from tables and converted to tables."""
 
 from goalinf.data.cells import Cells as Cells
 from goalinf.data.labels import Labels as Labels

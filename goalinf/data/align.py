@@ -1,4 +1,4 @@
-"""Numbers of subjects and contexts in another data set's order, so that what was learned by number is found by name."""
+"""Renumbering of subjects and contexts in the order of another data set, so that parameters match by name."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from goalinf.worlds.world import label
 
 
 def aligned(data: Trajectories, subjects: Sequence[Hashable], contexts: Sequence[Hashable]) -> Trajectories:
-    """The same data, without labels, with subjects and contexts numbered in this order.
+    """Return the data without labels, with subjects and contexts numbered in the given order.
 
     Parameters
     ----------
     data : Trajectories
         Observed behavior.
     subjects, contexts : sequence
-        Names; every name of the data is among them.
+        Names in the new order; they contain every name of the data.
     """
     subject = _renumbered(data.subject, data.subject_names, subjects)
     context = _renumbered(data.context, data.context_names, contexts)
@@ -35,13 +35,13 @@ def aligned(data: Trajectories, subjects: Sequence[Hashable], contexts: Sequence
 
 
 def _renumbered(numbers: Any, names: Sequence[Hashable], order: Sequence[Hashable]) -> np.ndarray:
-    """Numbers into an order of names, for numbers into these names."""
+    """Convert numbers into ``names`` to numbers into ``order``."""
     place = {name: number for number, name in enumerate(order)}
     return np.array([place[names[number]] for number in np.asarray(numbers)])
 
 
 def new_names(what: str, names: Sequence[Hashable], known: Sequence[Hashable]) -> list[Hashable]:
-    """Names that are not known, in their order.
+    """Return the names that are not known, in their order.
 
     Raises
     ------

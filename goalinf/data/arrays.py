@@ -1,4 +1,4 @@
-"""Arrays as people hand them over, checked and completed before they become a record."""
+"""Checks and defaults of the arrays of trajectories."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Recorded = Any  # a goalinf.Trajectories, whose class is built on this module
 
 
 def many(count: int, what: str) -> str:
-    """``"1 subject"``, ``"2 trajectories"``."""
+    """Return a count with its noun: ``"1 subject"``, ``"2 trajectories"``."""
     plural = "trajectories" if what == "trajectory" else f"{what}s"
     return f"{count:,} {what if count == 1 else plural}"
 
@@ -23,7 +23,7 @@ def many(count: int, what: str) -> str:
 def completed(
     states: Any, actions: Any, lengths: Any, observed: Any, subject: Any, context: Any
 ) -> dict[str, np.ndarray]:
-    """The arrays of a :class:`~goalinf.Trajectories` by name, by the rules of :meth:`goalinf.Trajectories.of`."""
+    """Return the arrays of :class:`~goalinf.Trajectories` by name, by the rules of :meth:`goalinf.Trajectories.of`."""
     states, actions = integers(states, "states"), integers(actions, "actions")
     if states.ndim != 2 or actions.ndim != 2 or states.shape != (actions.shape[0], actions.shape[1] + 1):
         raise ValueError(
@@ -48,7 +48,7 @@ def completed(
 
 
 def integers(values: Any, name: str) -> np.ndarray:
-    """An int32 array of these values, which must be whole numbers, −1 or more."""
+    """Convert values to an int32 array; they must be whole numbers, −1 or more."""
     try:
         array = np.asarray(values)
     except ValueError:
@@ -64,7 +64,7 @@ def integers(values: Any, name: str) -> np.ndarray:
 
 
 def truths(values: Any, name: str) -> np.ndarray:
-    """An array of truth values; a word or a number would count as true."""
+    """Convert values to an array of booleans; words and numbers are refused, because NumPy would count them as true."""
     array = np.asarray(values)
     if array.dtype != bool:
         raise ValueError(f"{name} holds {array.dtype}; expected True and False")
@@ -72,7 +72,7 @@ def truths(values: Any, name: str) -> np.ndarray:
 
 
 def default_lengths(states: np.ndarray, actions: np.ndarray) -> np.ndarray:
-    """Decisions per trajectory: visits before the first −1, without the last one unless a choice was made there."""
+    """Return the decisions per trajectory: visits before the first −1, the last visit only where it has an action."""
     if actions.shape[1] == 0:
         return np.zeros(len(actions), np.int32)
     visits = np.cumprod(states >= 0, axis=1, dtype=bool).sum(1)
@@ -80,7 +80,7 @@ def default_lengths(states: np.ndarray, actions: np.ndarray) -> np.ndarray:
     lost = (behind & (states >= 0)).any(1) | (behind[:, :-1] & (actions >= 0)).any(1)
     if lost.any():
         raise ValueError(
-            f"trajectory {int(lost.argmax())} goes on behind a state of -1 ({lost.sum()} of {len(lost)} trajectories): "
+            f"trajectory {int(lost.argmax())} goes on after a state of -1 ({lost.sum()} of {len(lost)} trajectories): "
             "every decision needs its state; cut the trajectory there, or give lengths= to leave out what follows"
         )
     last = np.clip(visits - 1, 0, actions.shape[1] - 1)
@@ -89,7 +89,7 @@ def default_lengths(states: np.ndarray, actions: np.ndarray) -> np.ndarray:
 
 
 def chosen_numbers(trajectories: Any, n: int) -> np.ndarray:
-    """Numbers of the trajectories that a mask, a slice or integers select."""
+    """Return the numbers of the trajectories that a mask, a slice or integers select."""
     if isinstance(trajectories, slice):
         chosen = np.arange(n)[trajectories]
     else:
@@ -109,7 +109,7 @@ def chosen_numbers(trajectories: Any, n: int) -> np.ndarray:
 
 
 def check_shapes(actions: np.ndarray, **others: np.ndarray) -> None:
-    """Raise where a field of a :class:`~goalinf.Trajectories` has another shape than `actions` asks for."""
+    """Raise where the shape of a field of a :class:`~goalinf.Trajectories` does not match the shape of `actions`."""
     n, t = actions.shape
     for name, array in others.items():
         shape = {"states": (n, t + 1), "observed": (n, t)}.get(name, (n,))
@@ -138,8 +138,8 @@ def check(
         f"a length outside 0 to {t}": (lengths < 0) | (lengths > t),
         "a negative subject or context number": (subject < 0) | (context < 0),
         "a decision without a state": (decision & (states[:, :-1] < 0)).any(1),
-        "a choice behind its end": (~decision & observed).any(1),
-        "an observed choice without an action": (observed & (actions < 0)).any(1),
+        "an action after its end": (~decision & observed).any(1),
+        "a decision marked as observed without an action": (observed & (actions < 0)).any(1),
     }
     for what, wrong in faults.items():
         if wrong.any():

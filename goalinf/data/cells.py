@@ -1,4 +1,4 @@
-"""Counts of equal choices: all that the likelihood of a stationary policy needs."""
+"""Counts of equal state-action pairs: sufficient statistics of a stationary policy."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from jaxtyping import Array, Float, Int
 
 # Counting in a table of all possible cells beats sorting while the table is not much longer than the data.
 _TABLE_PER_CHOICE, _SMALL_TABLE = 4, 1 << 20
-_FEW = 1024  # cells cost next to nothing
+_FEW = 1024  # cells whose cost is negligible
 
 
 class Cells(eqx.Module):
-    """Unique (subject, context, state, action) of the observed choices, with counts.
+    """Unique (subject, context, state, action) of the observed actions, with counts.
 
-    The log-likelihood of a stationary policy is one gather on these and a weighted sum, so its cost does
+    The log-likelihood of a stationary policy is one gather on these cells and a weighted sum, so its cost does
     not grow with the number of steps.
 
     Parameters
@@ -24,7 +24,7 @@ class Cells(eqx.Module):
     subject, context, state, action : int (C,)
         Numbers; sorted in this order where counted by :meth:`count`.
     weight : float (C,)
-        How often that choice was made.
+        Count.
     """
 
     subject: Int[Array | np.ndarray, " C"]
@@ -35,10 +35,10 @@ class Cells(eqx.Module):
 
     @classmethod
     def count(cls, states, actions, observed, subject, context) -> Cells:
-        """Count equal choices, on the host (arguments as in :class:`Trajectories`)."""
+        """Count equal observed actions, on the host (arguments as in :class:`Trajectories`)."""
         sizes = [int(x.max(initial=-1)) + 1 for x in (subject, context, states, actions)]
         _, n_contexts, n_states, n_actions = sizes
-        # One integer per choice, so that equal choices are equal integers (64 bits are always enough: a data
+        # One integer per action, so that equal actions are equal integers (64 bits are always enough: a data
         # set with more than 2^63 possible cells would not fit in memory).
         task = np.asarray(subject, np.int64) * n_contexts + context
         key = ((task[:, None] * n_states + states[:, :-1]) * n_actions + actions)[observed]
@@ -60,10 +60,10 @@ class Cells(eqx.Module):
         )
 
     def padded(self, most: int) -> Cells:
-        """With further cells of weight zero, so that data of one size share compiled programs.
+        """Add cells of weight zero, so that data of one size share compiled programs.
 
-        To a power of two: above the number of cells that data of this size could have, ``most``, where these are few;
-        above the number that there are, otherwise.
+        The new length is a power of two: the next one above ``most``, the largest number of cells that data of this
+        size can have, where ``most`` is small; the next one above the number of cells otherwise.
         """
         size = most if len(self.weight) <= most <= _FEW else max(_FEW, len(self.weight))
         more = (1 << max(0, size - 1).bit_length()) - len(self.weight)
@@ -71,7 +71,7 @@ class Cells(eqx.Module):
 
     @classmethod
     def each(cls, states, actions, observed, subject, context) -> Cells:
-        """One cell per step, uncounted, for arrays that are being traced; weight zero where nothing was observed."""
+        """Make one cell per step, uncounted, for arrays that are being traced; weight zero at missing actions."""
         spread = lambda x: jnp.broadcast_to(x[:, None], actions.shape).ravel()  # noqa: E731
         return cls(
             subject=spread(subject),

@@ -1,4 +1,4 @@
-"""Columns of a table as numbers: keys are counted, steps are checked, rows are put in sequence."""
+"""Columns of a table as numbers: keys are numbered, steps are checked, rows are put in sequence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from goalinf.worlds.names import canonical
 from goalinf.worlds.table_files import row_name
 from goalinf.worlds.world import label
 
-_LARGEST = 2.0**53  # beyond this a float has no neighbors one apart
+_LARGEST = 2.0**53  # above this, float64 does not represent every integer
 # Characters between cells of a text file that was read with another one, and the remedy.
 _MARKS = {
     ";": "semicolons (delimiter=';')",
@@ -37,7 +37,7 @@ class Keys:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Rows:
-    """The rows of a table in sequence: which trajectory and step each is, and which row follows it."""
+    """Rows of a table in sequence: trajectory, step and following row of each."""
 
     frame: pd.DataFrame
     source: str | None
@@ -45,31 +45,31 @@ class Rows:
     values: np.ndarray  # (R,) steps as the table numbers them
     trajectory: np.ndarray  # (R,)
     step: np.ndarray  # (R,) counted from 0 in every trajectory
-    following: np.ndarray  # (R,) position of the next row of the trajectory, −1 at its end or where that is refused
-    sound: np.ndarray  # (R,) the row can be followed: its place, state and action are known; changed by refuse
+    following: np.ndarray  # (R,) position of the next row of the trajectory, −1 at its end or where it is refused
+    sound: np.ndarray  # (R,) True where trajectory, step, state and action of a row are known; changed by refuse
     faults: Faults | Gathered
 
     def owner(self, position: int) -> str:
-        """``"row 17"``, as the owner of the table would find it."""
+        """Return the name of a row as the table or file numbers it: ``"row 17"``."""
         return row_name(self.frame, position, self.source)
 
     def name(self, position: int) -> str:
-        """``"row 17 (trajectory 3, step 5)"``; the row alone where its trajectory or step is not known."""
+        """Return ``"row 17 (trajectory 3, step 5)"``; the row alone where its trajectory or step is not known."""
         if self.trajectory[position] < 0 or self.step[position] < 0:
             return self.owner(position)
         where = step_name(self.trajectories[self.trajectory[position]], int(self.values[position]))
         return f"{self.owner(position)} ({where})"
 
     def report(self, wrong: np.ndarray, say: Callable[[int], str]) -> None:
-        """Report the first row, from the top of the table, that is wrong, and count the others."""
+        """Report the first wrong row, from the top of the table, and the number of wrong rows."""
         if wrong.any():
             first = int(np.argmax(wrong))
             self.faults.add(f"{self.name(first)}: {say(first)}{count(wrong)}")
 
     def refuse(self, wrong: np.ndarray, say: Callable[[int], str], among: np.ndarray | None = None) -> None:
-        """Report rows that cannot be followed any further.
+        """Report wrong rows, and exclude them from further checks.
 
-        ``among`` are the rows of which that can be said; default: those that could be followed so far.
+        ``among`` are the rows to which the check applies; default: the rows that passed all checks so far.
         """
         wrong = wrong & (self.sound if among is None else among)
         self.report(wrong, say)
@@ -78,12 +78,12 @@ class Rows:
 
 
 def count(wrong: np.ndarray) -> str:
-    """A closing sentence where more than one row has the fault."""
+    """Return a phrase with the number of rows that have a fault; empty for one row."""
     return f" ({wrong.sum():,} rows have this fault; this is the first)" if wrong.sum() > 1 else ""
 
 
 def require(frame: pd.DataFrame, parts: dict[str, list], faults: Faults | Gathered) -> bool:
-    """Report where the table is empty, or a column is not there or there twice; whether all is well."""
+    """Report an empty table and missing or duplicate columns; return True where there is no fault."""
     if len(frame.columns) == 0 or len(frame) == 0:
         size = f"{len(frame)} rows, {len(frame.columns)} columns"
         faults.add(f"the table is empty ({size}); expected one row per step")
@@ -168,7 +168,7 @@ def in_sequence(
 
     twice, broken = np.zeros(len(frame), bool), np.zeros(len(frame), bool)
     twice[order[1:][same & (gap == 0)]] = True
-    # Where a row has no place in the sequence, a step that looks missing may be that row.
+    # Where a row without trajectory or step is not in the sequence, a step that seems to be missing may be that row.
     whole = ~np.isin(codes[1:], trajectory.codes[~unnamed & ~numbered]) & (not unnamed.any())
     broken[order[1:][same & (gap > 1) & whole]] = True
     times = f" {time_stamps(step, source)}" if broken.sum() > 0.5 * max(same.sum(), 1) else ""
@@ -183,8 +183,8 @@ def in_sequence(
     rows.report(
         broken,
         lambda i: (
-            f"the step before it is {values[before[i]]}; steps must be consecutive within a trajectory. Add what "
-            "is missing (a choice that was not recorded is a row with an empty action), or cut the trajectory "
+            f"the step before it is {values[before[i]]}; steps must be consecutive within a trajectory. Add the "
+            "missing rows (an action that was not recorded is a row with an empty action), or cut the trajectory "
             f"there.{times}"
         ),
     )
@@ -192,7 +192,7 @@ def in_sequence(
 
 
 def time_stamps(step: Hashable, source: str | None) -> str:
-    """Remedy where a column of times is given as steps."""
+    """Return the remedy for a column of times that is given as steps."""
     text = f"If column {step!r} holds time stamps, use their rank within the trajectory, 1, 2, 3, …"
     return text if source is not None else f"{text}: table.groupby(trajectory)[{step!r}].rank(method='first')"
 
@@ -208,7 +208,7 @@ def _present(
 def _steps(
     frame: pd.DataFrame, source: str | None, column: Hashable, faults: Faults | Gathered
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Steps as integers, ``(R,)``, and the rows in which they are that."""
+    """Return the steps as integers, ``(R,)``, and True for the rows whose step is an integer."""
     series = frame[column]
     missing = series.isna().to_numpy(bool)
     _present(frame, source, missing, "step", faults)
@@ -241,7 +241,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_time(value: Any) -> bool:
-    """True for a date or time, and for text that reads like one."""
+    """Return True for a date or time, and for text that can be parsed as one."""
     if isinstance(value, str):
         try:
             return any(mark in value for mark in "-:/") and not pd.isna(pd.Timestamp(value))
@@ -255,7 +255,7 @@ def _shown(value: Any) -> str:
 
 
 def constant(rows: Rows, key: Keys, part: str, remedy: str) -> np.ndarray:
-    """The one value of a key in each trajectory, ``(N,)``; faults: it is missing, or there are several."""
+    """Return the value of a key in each trajectory, ``(N,)``; faults: it is missing, or there are several."""
     _present(rows.frame, rows.source, key.codes < 0, part, rows.faults)
     first = np.flatnonzero(rows.step == 0)
     of_trajectory = np.full(len(rows.trajectories), -1)

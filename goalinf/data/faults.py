@@ -1,4 +1,4 @@
-"""Faults of a table: the first one is raised, or all kinds of them are gathered."""
+"""Faults of a table: the first one is raised, or one of each kind is gathered."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NoReturn
 
 
 class Faults:
-    """Raises the first fault of a table."""
+    """Collector that raises the first fault of a table."""
 
     messages: tuple[str, ...] = ()
 
@@ -16,7 +16,7 @@ class Faults:
 
 
 class Gathered:
-    """Gathers one message per kind of fault, so that a table can be mended in one go."""
+    """Collector of one message per kind of fault, so that all of them can be corrected together."""
 
     def __init__(self) -> None:
         self.messages: list[str] = []

@@ -1,4 +1,4 @@
-"""Data against the worlds that they are scored in: the names behind the numbers, and what can happen there."""
+"""Checks of data against the worlds in which they are scored: names, available actions and possible transitions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def check_numbers(data: Trajectories, worlds: Sequence[World]) -> None:
-    """Every state, action and context is a number of these worlds; compiled code would clamp others.
+    """Check that every state, action and context is a number of these worlds; compiled code would clamp other numbers.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ def check_numbers(data: Trajectories, worlds: Sequence[World]) -> None:
     Raises
     ------
     ValueError
-        Where a number is too large; the trajectory, the step (the row, where there is a table) and the numbers that
-        exist are named.
+        Where a number is too large. The message names the trajectory, the step (the row, where there is a table) and
+        the valid numbers.
     """
     if not data.concrete:
         return
@@ -65,11 +65,11 @@ def check_numbers(data: Trajectories, worlds: Sequence[World]) -> None:
 
 
 def check_fits(data: Trajectories, worlds: Sequence[World], *, slips: bool = False) -> None:
-    """Refuse data that cannot come from these worlds, whether they were read from a table or given as arrays.
+    """Refuse data that cannot come from these worlds, for data from a table and for arrays.
 
-    Every state and action exists, under the name that it had where the data were read or simulated. The rules of
-    :func:`~goalinf.read_trajectories` hold: nothing is decided in a terminal state, every chosen action is available,
-    and every transition has a positive probability.
+    Every state and action must exist and have the name that it had in the world in which the data were read or
+    simulated. The rules of :func:`~goalinf.read_trajectories` hold: no decision in a terminal state, every action is
+    available, and every transition has a positive probability.
 
     Parameters
     ----------
@@ -84,8 +84,9 @@ def check_fits(data: Trajectories, worlds: Sequence[World], *, slips: bool = Fal
     Raises
     ------
     ValueError
-        Where a state or an action does not exist, or is another one: first-order data in a world with memory, say; or
-        where a rule is broken. Trajectory and step are named, and the row where the data came from a table.
+        Where a state or an action does not exist or has another name (for example first-order data in a world with
+        memory), or where a rule is broken. The message names trajectory and step, and the row where the data came from
+        a table.
     """
     check_numbers(data, worlds)
     cells, contexts = data.cells, data.context_names
@@ -105,18 +106,18 @@ def check_fits(data: Trajectories, worlds: Sequence[World], *, slips: bool = Fal
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Visits:
-    """The visits of trajectories, one after the other, in the form in which the rules look at the rows of a table."""
+    """Visits of all trajectories, concatenated, with the interface that the rules use for the rows of a table."""
 
     data: Trajectories
     worlds: tuple[World, ...]  # one per context, or one for all
     state: np.ndarray  # (N (T + 1),), −1 where there is no visit
     action: np.ndarray  # (N (T + 1),), −1 where there is none or it is missing
-    decision: np.ndarray  # (N (T + 1),), missing choices included
+    decision: np.ndarray  # (N (T + 1),), missing actions included
     following: np.ndarray  # (N (T + 1),) position of the visit after a decision, −1 where it was not seen
 
     @classmethod
     def of(cls, data: Trajectories, worlds: Sequence[World]) -> _Visits:
-        """All visits of these data."""
+        """Collect all visits of the data."""
         states = np.asarray(data.states)
         width = states.shape[1]
         decision = np.arange(width) < np.asarray(data.lengths)[:, None]
@@ -131,15 +132,15 @@ class _Visits:
         return self.data.states.shape[1]
 
     def base(self, row: int) -> World:
-        """The world of a visit."""
+        """Return the world of a visit."""
         return self.worlds[min(int(self.data.context[row // self._width]), len(self.worlds) - 1)]
 
     def name(self, row: int, state: np.ndarray) -> str:
-        """Printed name of the state of a visit."""
+        """Return the printed name of the state of a visit."""
         return label(self.base(row).states[state[row]])
 
     def bases(self) -> Sequence[tuple[World, np.ndarray]]:
-        """Every world with the positions of its visits."""
+        """Return every world with the positions of its visits."""
         return self._located
 
     @cached_property
@@ -153,11 +154,11 @@ class _Visits:
         return [(world, np.flatnonzero((which == number) & visited)) for number, world in enumerate(different)]
 
     def owner(self, position: int) -> str:
-        """``"trajectory 3, step 5"``; with its row where the data came from a table."""
+        """Return ``"trajectory 3, step 5"``, with its row where the data came from a table."""
         return decision_name(self.data, *divmod(position, self._width))
 
     def refuse(self, wrong: np.ndarray, say: Callable[[int], str]) -> None:
-        """Raise about the first visit that is wrong, and count the others."""
+        """Raise an error about the first wrong visit, with the number of wrong visits."""
         if wrong.any():
             first = int(wrong.argmax())
             more = f" ({wrong.sum():,} steps have this fault; this is the first)" if wrong.sum() > 1 else ""
@@ -175,20 +176,20 @@ def check_same_conditions(
     one_reward: bool = False,
     digest_in: Callable[[Hashable, World], str] | None = None,
 ) -> None:
-    """Contexts of one name are one condition in new data and in data that were fitted.
+    """Check that contexts of the same name have the same world and reward in new data and in fitted data.
 
     Parameters
     ----------
     data, fitted : Trajectories
-        New data, and those of the fit.
+        New data, and the data of the fit.
     worlds, rewards : bool
         True where the worlds, or the known rewards, of the fit are used for the new data.
     remedy : str
-        Arguments by which the error is avoided, with ``{0}`` for ``"world"`` or ``"reward"``.
+        Arguments that avoid the error, with ``{0}`` for ``"world"`` or ``"reward"``.
     one_world, one_reward : bool
-        True where the fit has one world, or one reward, for all contexts: those of other names are compared, too.
+        True where the fit has one world, or one reward, for all contexts: contexts of other names are compared, too.
     digest_in : callable, optional
-        Name of a fitted context, and a world -> digest of the reward of the fit in that world.
+        Maps the name of a fitted context and a world to the digest of the fit's reward in that world.
 
     Raises
     ------
@@ -217,7 +218,7 @@ def check_same_conditions(
         if not (rewards and data.labels.rewards and fitted.labels.rewards and compared):
             continue
         allowed = {fitted.labels.rewards[k] for k in compared}
-        for k in compared:  # the digest of a reward is another one in another world
+        for k in compared:  # the digest of a reward depends on the world
             if digest_in and changes[k] and digest_in(names[k], places[k]) == fitted.labels.rewards[k]:
                 allowed.add(digest_in(names[k], new_places[number]))
         if data.labels.rewards[number] not in allowed:
@@ -228,7 +229,7 @@ def check_same_conditions(
 
 
 def _changed(one: World, other: World) -> str:
-    """Name what differs between two worlds in which an agent would plan; empty where nothing does."""
+    """Return the names of the parts in which two worlds differ; empty where they are equal."""
     if one is other:
         return ""
     parts = ("successors", "probabilities", "available", "terminal", "discount")

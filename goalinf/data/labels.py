@@ -1,4 +1,4 @@
-"""Names that belong to a data set: they stay on the host and never enter compiled code."""
+"""Names of a data set; they stay on the host and never enter compiled code."""
 
 from __future__ import annotations
 
@@ -16,40 +16,39 @@ from goalinf.worlds.world import World, label
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Labels:
-    """What the numbers in a :class:`~goalinf.Trajectories` stand for.
+    """Names of the numbers in a :class:`~goalinf.Trajectories`.
 
-    Two of these are equal only where they are the same object: comparing tables would be slow, and labels
-    are taken off (:meth:`~goalinf.Trajectories.unlabeled`) before compiled code sees the data.
+    Two labels are equal only if they are the same object: comparing tables would be slow, and labels are removed
+    (:meth:`~goalinf.Trajectories.unlabeled`) before data enter compiled code.
 
     Parameters
     ----------
     trajectories : tuple (N,)
         One key per trajectory; a tuple where several columns name it.
     subjects, contexts : tuple
-        Their names; the single name 0 where the data have no such column.
+        Names of the subjects and contexts; the single name 0 where the data have no such column.
     worlds : tuple of World, optional
         The world of each context, in the order of `contexts`; empty where unknown.
     rewards : tuple of str, optional
-        Digest of the known reward of each context of simulated data, by which a changed reward is noticed; see
+        Digest of the known reward of each context of simulated data, which detects a changed reward; see
         :func:`goalinf.rewards.digest`. Empty where unknown.
     columns : mapping, optional
-        Which column of the table (a name, or a tuple of names) played which part: ``trajectory``, ``step``,
-        ``state``, ``action``, ``subject``, ``context``. For simulated data without a table, the parts that
-        have names.
+        Column of the table (a name, or a tuple of names) for each of ``trajectory``, ``step``, ``state``, ``action``,
+        ``subject``, ``context``. For simulated data without a table, those that have names.
     table : DataFrame, optional
-        The table that was read, as it was.
+        The table that was read, unchanged.
     rows : int (N, T+1), optional
         Position in the table of every visit, −1 where there is none. Column ``t`` is decision ``t``; the
         column after a trajectory's last decision is the visit to its last state.
     source : str, optional
         Name of the text file that the table was read from.
     counted : bool
-        True where the trajectories are choices of one step each that were given as counts.
+        True where the trajectories are single choices that were given as counts.
 
     Raises
     ------
     ValueError
-        Where two names print alike (1 and ``"1"``), or a subject's name means a missing value.
+        Where two names print alike (1 and ``"1"``), or the name of a subject stands for a missing value.
     """
 
     trajectories: tuple[Hashable, ...]
@@ -69,7 +68,7 @@ class Labels:
             check_alike(getattr(self, what), what)
 
     def select(self, trajectories: np.ndarray, subjects: np.ndarray, contexts: np.ndarray, width: int) -> Labels:
-        """The names of some trajectories, subjects and contexts (all given by number), over `width` visits."""
+        """Select the names of some trajectories, subjects and contexts (all given by number), over `width` visits."""
         return dataclasses.replace(
             self,
             trajectories=tuple(self.trajectories[i] for i in trajectories),
@@ -81,9 +80,9 @@ class Labels:
         )
 
     def where(self, trajectory: SupportsIndex, step: SupportsIndex) -> str:
-        """Say which decision a pair of numbers means: ``"row 17 (trajectory 3, step 5)"``.
+        """Return the name of a decision for messages: ``"row 17 (trajectory 3, step 5)"``.
 
-        Errors about a step (a choice of probability zero, say) name it this way.
+        Errors about a step, such as an action of probability zero, use this name.
         """
         if self.table is None or self.rows is None or self.rows[trajectory, step] < 0:
             return f"trajectory {label(self.trajectories[trajectory])}, step {step}"
@@ -97,12 +96,12 @@ class Labels:
 
 
 def decision_name(data: Any, trajectory: int, step: int) -> str:
-    """:meth:`Labels.where` of trajectories; by number where they have no labels."""
+    """Return the name of a decision by :meth:`Labels.where`; by number where the data have no labels."""
     if data.labels is None:
         return f"trajectory {trajectory}, step {step}"
     return data.labels.where(trajectory, step)
 
 
 def step_name(trajectory: Hashable, step: object) -> str:
-    """``"trajectory 3, step 5"``; a step stored as 5.0 is step 5."""
+    """Return ``"trajectory 3, step 5"``; a step stored as 5.0 is step 5."""
     return f"trajectory {label(trajectory)}, step {canonical(step)}"

@@ -1,4 +1,4 @@
-"""Names of states and actions as the numbers of their world, row by row."""
+"""Conversion of names of states and actions to the numbers of their world, row by row."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ from goalinf.worlds.world import World, label
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Places:
-    """Which world each row of the table belongs to. On worlds with memory, ``base`` is the world of single states."""
+    """World of each row of a table. For worlds with memory, ``base`` is the world of single states."""
 
     worlds: tuple[World, ...]  # the different ones
     which: np.ndarray  # (R,) numbers into worlds
     known: np.ndarray  # (R,) the world of the row is known
 
     def base(self, row: int) -> World:
-        """The first-order world of a row: the table holds its states."""
+        """Return the first-order world of a row, whose states the table holds."""
         return base(self.worlds[self.which[row]])
 
     def name(self, row: int, state: np.ndarray) -> str:
-        """Printed name of the state in a row, given the states of all rows."""
+        """Return the printed name of the state in a row, given the states of all rows."""
         return label(self.base(row).states[state[row]])
 
     def each(self) -> Iterator[tuple[World, np.ndarray]]:
-        """Every world with the positions of its rows."""
+        """Yield every world with the positions of its rows."""
         known = np.flatnonzero(self.known)
         order = known[np.argsort(self.which[known], kind="stable")]
         ends = np.cumsum(np.bincount(self.which[known], minlength=len(self.worlds)))
         yield from zip(self.worlds, np.split(order, ends[:-1]), strict=True)
 
     def bases(self) -> Iterator[tuple[World, np.ndarray]]:
-        """The first-order world of every world, with the positions of its rows."""
+        """Yield the first-order world of every world, with the positions of its rows."""
         for world, chosen in self.each():
             yield base(world), chosen
 
 
 def base(world: World) -> World:
-    """The world whose states a table holds: on worlds with memory, the first-order one."""
+    """Return the world whose states a table holds: for a world with memory, the first-order world."""
     return world if world.memory is None else world.memory.base
 
 
 def states(rows: Rows, places: Places, key: Keys, columns: list, *, text: bool) -> np.ndarray:
-    """Number of the state of every row, ``(R,)``; −1 where there is none. ``text``: the names are cells of a file."""
+    """Return the state number of every row, ``(R,)``; −1 where there is none. ``text``: names are cells of a file."""
     rows.refuse(
         key.codes < 0,
         lambda i: f"the state is missing (column {_shown(columns)}); every row needs one",
@@ -75,12 +75,12 @@ def states(rows: Rows, places: Places, key: Keys, columns: list, *, text: bool) 
 
 
 def actions(rows: Rows, places: Places, state: np.ndarray, key: Keys, column: Hashable, *, text: bool) -> np.ndarray:
-    """Number of the action of every row, ``(R,)``, −1 where it is missing."""
+    """Return the action number of every row, ``(R,)``, −1 where it is missing."""
     found, said = np.full(len(key.codes), -1), {}
     for world, chosen in places.each():
         here = base(world)
         recorded = chosen[(key.codes[chosen] >= 0) & ((state[chosen] >= 0) | (not here.local_actions))]
-        # Where every state has action names of its own, the name means something only together with the state.
+        # Where every state has its own action names, a name identifies an action only together with the state.
         place = state[recorded] if here.local_actions else 0
         unique, inverse = np.unique(place * len(key.names) + key.codes[recorded], return_inverse=True)
         numbers = np.empty(len(unique), np.int64)
@@ -104,7 +104,7 @@ def actions(rows: Rows, places: Places, state: np.ndarray, key: Keys, column: Ha
 
 
 def _state(world: World, name: Any, columns: list, *, text: bool) -> int:
-    """Number of a state; in a text file a cell is whatever name is printed so."""
+    """Return the number of a state; in a text file a cell stands for the name that prints as this text."""
     if not text:
         try:
             return world.index(name)
@@ -119,7 +119,7 @@ def _state(world: World, name: Any, columns: list, *, text: bool) -> int:
 
 
 def _action(world: World, name: Any, state: int | None, coded: bool, *, text: bool) -> int:
-    """Number of an action, given by name or, where no name looks like a number, by number."""
+    """Return the number of an action, given by name or, where no name is a whole number, by number."""
     names = world.action_names(state)
     said = readings(name) if text else [name]
     for reading in said:
@@ -138,13 +138,13 @@ def _action(world: World, name: Any, state: int | None, coded: bool, *, text: bo
 
 
 def _coded(world: World) -> bool:
-    """True where actions may be given by number, because no name looks like one."""
+    """Return True where actions may be given by number, because no name is a whole number."""
     every = [name for names in world.actions for name in names] if world.local_actions else world.actions
     return not any(is_whole(label(name)) for name in every if name is not None)
 
 
 def _one_too_high(world: World, given: list[Hashable], coded: bool) -> str:
-    """Remedy where the codes of actions are counted from 1 and the world's from 0."""
+    """Return the remedy for action codes counted from 1 where the world counts from 0; empty otherwise."""
     codes = {number for name in given if isinstance(number := readings(label(name))[-1], int)}
     names = [str(name) for name in world.actions]
     if world.local_actions or not (coded or names == [str(i) for i in range(len(names))]):
@@ -155,7 +155,7 @@ def _one_too_high(world: World, given: list[Hashable], coded: bool) -> str:
 
 
 def _unknown(world: World, name: Any, error: ValueError, columns: list) -> str:
-    """Why there is no such state; text where the world has numbers (or the reverse) is the commonest slip."""
+    """Return the reason why a state is unknown; the most frequent one is text where the world has numbers."""
     twin = next((known for known in world.states if label(known) == label(name)), None)
     if twin is None:
         return str(error)

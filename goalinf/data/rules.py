@@ -1,6 +1,6 @@
-"""Rules of the world: each row can have happened; the action that a transition gives away.
+"""Rules of the world: checks that each row is possible, and actions inferred from transitions.
 
-They hold for the rows of a table and for the visits of arrays (:mod:`goalinf.data.fitting`) alike.
+They apply to the rows of a table and to the visits of arrays (:mod:`goalinf.data.fitting`).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from goalinf.data.lookup import Places
 from goalinf.worlds.mdp import MDP
 from goalinf.worlds.world import Belief, Memory, World, label
 
-_UNCLEAR = -2  # what Belief.follow says where an action is missing that matters
+_UNCLEAR = -2  # result of Belief.follow where the belief depends on a missing action
 _SMALL_TABLE = 1 << 14
 
 
 @runtime_checkable
 class Sequence(Protocol):
-    """Rows in sequence: the position of the row that follows each, −1 at the end; their names; errors about them."""
+    """Rows in sequence: position of the following row (−1 at the end), names of rows, errors about rows."""
 
     @property
     def following(self) -> np.ndarray: ...  # noqa: D102
@@ -33,7 +33,7 @@ class Sequence(Protocol):
 
 @runtime_checkable
 class Located(Protocol):
-    """The world whose states the numbers of each row are."""
+    """World of each row, to which its state number belongs."""
 
     def base(self, row: int) -> World: ...  # noqa: D102
 
@@ -43,21 +43,21 @@ class Located(Protocol):
 
 
 def check_ended(rows: Sequence, places: Located, state: np.ndarray, decision: np.ndarray) -> None:
-    """Raise where something is decided in a terminal state."""
+    """Raise where there is a decision in a terminal state."""
     ended = np.zeros(len(state), bool)
     for world, chosen in places.bases():
         ended[chosen] = np.asarray(world.mdp.terminal)[state[chosen]]
     rows.refuse(
         ended & decision,
         lambda i: (
-            f"state {places.name(i, state)} is terminal: the episode has ended there and nothing is decided. "
-            "Remove what follows (the last row may give the state, with an empty action)"
+            f"state {places.name(i, state)} is terminal: the episode has ended there, and no action is possible. "
+            "Remove the steps that follow (the last row may give the state, with an empty action)"
         ),
     )
 
 
 def check_available(rows: Sequence, places: Located, state: np.ndarray, action: np.ndarray) -> None:
-    """Raise where the chosen action is not available in its state."""
+    """Raise where an action is not available in its state."""
     wrong = np.zeros(len(state), bool)
     for world, chosen in places.bases():
         chosen = chosen[action[chosen] >= 0]
@@ -76,9 +76,9 @@ def check_available(rows: Sequence, places: Located, state: np.ndarray, action: 
 
 
 def missed_steps(rows: Sequence, places: Located, state: np.ndarray, action: np.ndarray) -> np.ndarray:
-    """Steps at which nothing was done, ``(R,)``: the action is missing, and the state stays, which no action can do.
+    """Return True for steps without any action, ``(R,)``: the action is missing, and no action can keep the state.
 
-    A trial whose response was missed begins anew: its row and the next one hold the same state.
+    A trial with a missed response starts again: its row and the next row hold the same state.
     """
     missed = np.zeros(len(state), bool)
     for world, chosen in places.bases():
@@ -90,10 +90,10 @@ def missed_steps(rows: Sequence, places: Located, state: np.ndarray, action: np.
 
 
 def check_moves(rows: Sequence, places: Located, state: np.ndarray, action: np.ndarray, *, slips: bool = False) -> None:
-    """Raise where the next row's state cannot follow: under the chosen action, or, where it is missing, under any.
+    """Raise where the state of the next row cannot follow under the action, or under any action where it is missing.
 
-    A missing action may also leave the state as it is (:func:`missed_steps`). With ``slips``, the chosen action is the
-    intended one, and the world moves by any that is available.
+    A missing action may also leave the state unchanged (:func:`missed_steps`). With ``slips``, the recorded action is
+    the intended one, and the world may move by any available action.
     """
     wrong = np.zeros(len(state), bool)
     for world, chosen in places.bases():
@@ -121,7 +121,7 @@ def check_moves(rows: Sequence, places: Located, state: np.ndarray, action: np.n
 
 
 def read_off(rows: Rows, places: Places, state: np.ndarray) -> np.ndarray:
-    """The action of every row that has a next one: the only one that can lead to its state; −1 at the end.
+    """Infer the action of every row from the next row: the only action that can lead to its state; −1 at the end.
 
     Raises
     ------
@@ -141,8 +141,8 @@ def read_off(rows: Rows, places: Places, state: np.ndarray) -> np.ndarray:
         possible, _ = _leading(world.mdp, state[[i]], state[[after]])
         names = _listed([world.action_names(s)[a] for a in np.flatnonzero(possible[0])], "and")
         return (
-            f"the action cannot be read off: {names} all lead from state {places.name(i, state)} to state "
-            f"{places.name(after, state)}. Name the column that holds the action: action="
+            f"the action is not determined by the next state: {names} all lead from state {places.name(i, state)} to "
+            f"state {places.name(after, state)}. Name the column that holds the action: action="
         )
 
     rows.refuse(candidates > 1, say)
@@ -150,16 +150,16 @@ def read_off(rows: Rows, places: Places, state: np.ndarray) -> np.ndarray:
 
 
 def lift(rows: Rows, places: Places, state: np.ndarray, action: np.ndarray) -> np.ndarray:
-    """Number of every row's state in its own world, where the table holds states of the base world.
+    """Return the number of every row's state in its own world, where the table holds states of the base world.
 
-    With memory it is that of the pair (last state, this state); in a belief world, that of the state and the belief
-    after all that happened since the trajectory began.
+    In a world with memory it is the number of the pair (last state, this state); in a belief world, the number of the
+    pair of state and belief, given all earlier steps of the trajectory.
     """
     last, lifted = np.full(len(state), -1), state.copy()
     has_next = np.flatnonzero(rows.following >= 0)
     last[rows.following[has_next]] = state[has_next]
     missed = missed_steps(rows, places, state, action)
-    for i in np.flatnonzero(missed)[np.argsort(rows.step[missed], kind="stable")]:  # nothing new is remembered
+    for i in np.flatnonzero(missed)[np.argsort(rows.step[missed], kind="stable")]:  # the last state is unchanged
         last[rows.following[i]] = last[i]
     for world, chosen in places.each():
         if isinstance(world.memory, Memory):
@@ -171,15 +171,15 @@ def lift(rows: Rows, places: Places, state: np.ndarray, action: np.ndarray) -> n
         name = places.name(i, state)
         if lifted[i] == _UNCLEAR:
             return (
-                f"the action before state {name} is missing, and what was learned on the way there depends on it: "
-                "give that action, or cut the trajectory there"
+                f"the action before state {name} is missing, and the belief in that state depends on it: give the "
+                "action, or cut the trajectory there"
             )
         before = "at the start" if last[i] < 0 else f"after state {label(places.base(i).states[last[i]])}"
         believes = isinstance(places.worlds[places.which[i]].memory, Belief)
         if believes and last[i] >= 0:
-            return f"none of the worlds allows all that happened until state {name}, {before}: correct the rows"
+            return f"no world allows the steps of this trajectory up to state {name}, {before}: correct the rows"
         kind = "belief world" if believes else "world with memory"
-        return f"the {kind} has no state for {name} {before}; build it with that one"
+        return f"the {kind} has no state for {name} {before}; build the world with this state"
 
     rows.refuse(lifted < 0, say)
     return lifted
@@ -194,11 +194,11 @@ def _believed(
     action: np.ndarray,
     missed: np.ndarray,
 ) -> np.ndarray:
-    """Number of the pair of state and belief of some rows; beliefs are followed along all trajectories at once.
+    """Return the number of the pair of state and belief of some rows, updated along all trajectories at once.
 
-    A step at which nothing was done leaves the pair as it is.
+    A step without any action does not change the pair.
     """
-    pair = np.zeros(len(state), np.int64)  # behind a row that has no pair nothing is looked for
+    pair = np.zeros(len(state), np.int64)  # rows after a row without a pair are not looked up
     now = np.setdiff1d(chosen, rows.following)
     pair[now] = belief.start(state[now])
     while (now := now[(pair[now] >= 0) & (rows.following[now] >= 0)]).size:
@@ -211,9 +211,9 @@ def _believed(
 
 
 def _leading(mdp: MDP, state: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which available actions can lead from one state to the other.
+    """Return True for the available actions that can lead from one state to the other.
 
-    ``(pairs, A)`` over the unique pairs, and the pair of each row: tables repeat few transitions many times.
+    ``(pairs, A)`` over the unique pairs, and the pair of each row: most tables repeat few transitions many times.
     """
     unique, pair = _numbered(state * np.int64(mdp.n_states) + after, mdp.n_states**2)
     s, t = np.divmod(unique, mdp.n_states)
@@ -223,10 +223,10 @@ def _leading(mdp: MDP, state: np.ndarray, after: np.ndarray) -> tuple[np.ndarray
 
 
 def _numbered(keys: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """The unique ones of keys below ``size``, and the number of each key among them."""
+    """Return the unique keys (all below ``size``), and the number of each key among them."""
     if size > keys.size + _SMALL_TABLE:
         return np.unique(keys, return_inverse=True)
-    number = np.zeros(size, np.int64)  # a table of all possible keys beats sorting
+    number = np.zeros(size, np.int64)  # a table of all possible keys is faster than sorting
     number[keys] = 1
     unique = np.flatnonzero(number)
     number[unique] = np.arange(unique.size)
@@ -241,7 +241,7 @@ def _forbidden(rows: Sequence, places: Located, state: np.ndarray, i: int) -> st
     if state[after] == s:
         stay = (
             ", give the world a stay action if the agent can choose to stay, or name the action column (action=) and "
-            "leave its cell empty if no choice was made"
+            "leave its cell empty if no action was made"
         )
     return (
         f"no action leads from state {places.name(i, state)} to state {places.name(after, state)}, which comes next "
@@ -250,6 +250,6 @@ def _forbidden(rows: Sequence, places: Located, state: np.ndarray, i: int) -> st
 
 
 def _listed(names: list, word: str = "or", most: int = 8) -> str:
-    """``"a, b or c"``."""
+    """Join names: ``"a, b or c"``."""
     shown = [label(name) for name in names[:most]] + ["…"] * (len(names) > most)
     return " ".join([", ".join(shown[:-1]), word, shown[-1]]) if len(shown) > 1 else "".join(shown)

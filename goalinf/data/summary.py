@@ -26,7 +26,7 @@ def in_words(data: Recorded) -> str:
 
 
 def as_html(data: Recorded) -> str:
-    """The same for a notebook, with the first rows of the first trajectory."""
+    """Show the words of :func:`in_words` and the first rows of the first trajectory as HTML."""
     head, *lines = in_words(data).splitlines()
     if not data.concrete:
         return display.card(head)

@@ -1,4 +1,4 @@
-"""Reading trajectories from a long table: one row per step, every row checked against its world."""
+"""Reader of trajectories from a long table: one row per step, every row checked against its world."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ def read_trajectories(
     missing: Sequence[Any] = (),
     delimiter: str | None = None,
 ) -> Trajectories:
-    """Read observed behavior from a long table, and check every row against the world it happened in.
+    """Read observed behavior from a long table, and check every row against its world.
 
-    **With an action column** each row is a decision: the state and the action chosen there. The state after
-    the last action was not seen, unless a last row with an empty action gives it. An empty action (NaN, None,
-    pandas.NA, in a text file an empty cell) before the last row is a missing choice: the state moves on, the likelihood
-    gets nothing. Where nothing was done at all, as in a trial whose response was missed, the state stays: the next row
-    holds the same state, in whatever world. A missing choice leaves habits and what an agent has learned as they were.
-    **Without one** each row is a visit and the action is read off the next state.
+    **With an action column** each row is a decision: a state and the action in it. The state after the last action is
+    unknown, unless a last row with an empty action gives it. An empty action (NaN, None, pandas.NA, in a text file an
+    empty cell) before the last row is a missing action: the state changes, and the action does not enter the
+    likelihood. Where no action was made at all, as in a trial with a missed response, the state stays: the next row
+    holds the same state, in every world. A missing action changes neither habits nor what an agent has learned.
+    **Without an action column** each row is a visit, and the action is inferred from the next state.
 
-    A word is a name: ``NA``, ``None`` or ``null`` in a text file is missing only where `missing` says so. Cells of a
-    text file are compared with names as they are printed, so that a file needs no types; identifiers are numbers where
-    all of them would be written the same again (``001`` is text, and another one than ``1``).
+    A word is a name: ``NA``, ``None`` or ``null`` in a text file is missing only where it is listed in `missing`. Cells
+    of a text file are compared with names as they print, so that a file needs no types; identifiers are numbers only
+    where all of them print as they were written (``001`` is text, and differs from ``1``).
 
-    The rows may stand in any order. Trajectories, subjects and contexts are numbered in the order of their
-    names, so that shuffling the rows changes nothing. A trajectory without any choice (a single visit) is
-    kept; it counts as one trajectory of no steps.
+    The rows may be in any order. Trajectories, subjects and contexts are numbered in the order of their names, so that
+    shuffling the rows has no effect. A trajectory without any action (a single visit) is kept; it counts as one
+    trajectory of zero steps.
 
     Parameters
     ----------
@@ -58,23 +58,23 @@ def read_trajectories(
         A data frame, or the path of a file ending in ``.csv``, ``.tsv`` (both also with ``.gz``) or ``.parquet``. It is
         not changed.
     world : World, or mapping of context to World
-        Where it happened. With a mapping, `context` is required and each row is checked in its own world.
-        On worlds with memory the table holds plain states; they become pairs (last state, this state), and in belief
-        worlds pairs of a state and the belief after what has happened.
+        World of the data. With a mapping, `context` is required and each row is checked in its own world.
+        For worlds with memory the table holds plain states; they become pairs (last state, this state), and in belief
+        worlds pairs of a state and the belief given the earlier steps.
     trajectory : column or list of columns
-        What tells trajectories apart; a list where episodes are numbered anew for each subject.
+        Identifier of the trajectory; a list where episodes are numbered anew for each subject.
     step : column
-        Integers, consecutive within a trajectory, starting anywhere.
+        Integers, consecutive within a trajectory, with any first value.
     state : column or list of columns
         Name of the state; ``["row", "col"]`` on maps.
     action : column, optional
         Name of the action, or its number where no action is named by an integer.
     subject : column or list of columns, optional
-        Who acted; constant within a trajectory. Default: one subject.
+        Name of the subject; constant within a trajectory. Default: one subject.
     context : column or list of columns, optional
-        The condition: which world, or which known reward; constant within a trajectory. Default: one context.
+        Condition, which selects a world or a known reward; constant within a trajectory. Default: one context.
     missing : sequence
-        Further values that mean a missing one in the columns named above, such as ``["NA", -99]``.
+        Further values that stand for a missing value in the columns named above, such as ``["NA", -99]``.
     delimiter : str, optional
         Character between the cells of a text file. Default: a comma, a tab in ``.tsv``.
 
@@ -82,20 +82,20 @@ def read_trajectories(
     -------
     Trajectories
         N trajectories of up to T decisions; ``labels`` hold the names and the table,
-        :meth:`~goalinf.Trajectories.to_frame` gives it back.
+        :meth:`~goalinf.Trajectories.to_frame` returns it.
 
     Raises
     ------
     ValueError
-        Where a column is missing, the table is empty or has no choice at all; where a row has no state,
+        Where a column is missing, the table is empty or has no action at all; where a row has no state,
         step, trajectory, subject or context, an unknown state or action, or a context without a world; where
         steps are not integers, duplicated or not consecutive; where the subject or context changes within a
-        trajectory; where an action is not available in its state, something is decided in a terminal state,
-        the world forbids a transition, or an action cannot be read off because several lead to the next
+        trajectory; where an action is not available in its state, there is a decision in a terminal state,
+        a transition is impossible in the world, or an action cannot be inferred because several lead to the next
         state; where two names print alike (1 and ``"1"``), or a value of `missing` is a name of the world. The message
-        names the first such row, its trajectory and step, how many there are, and the remedy.
+        names the first such row, its trajectory and step, the number of such rows, and the remedy.
     FileNotFoundError
-        Where the file is not there.
+        Where the file does not exist.
 
     Examples
     --------
@@ -103,13 +103,13 @@ def read_trajectories(
     >>> import pandas as pd
     >>> corridor = gi.gridworld("s..g", moves=("left", "right"), discount=0.9)
     >>> table = pd.DataFrame({
-    ...     "walk": [1, 1, 1, 2, 2],
+    ...     "path": [1, 1, 1, 2, 2],
     ...     "t": [0, 1, 2, 0, 1],
     ...     "row": 0,
     ...     "col": [0, 1, 2, 1, 2],
     ...     "move": ["right", None, "right", "right", None],
     ... })
-    >>> gi.read_trajectories(table, corridor, trajectory="walk", step="t", state=["row", "col"], action="move")
+    >>> gi.read_trajectories(table, corridor, trajectory="path", step="t", state=["row", "col"], action="move")
     Trajectories: 2 trajectories, 1 to 3 steps each, 4 in all
     1 missing choice
     1 subject, 1 context
@@ -128,7 +128,7 @@ def read_opened(
     missing: Sequence[Any],
     faults: Faults | Gathered,
 ) -> Trajectories | None:
-    """:func:`read_trajectories` of a table that was opened; None where faults were gathered."""
+    """Read trajectories from an opened table, as :func:`read_trajectories`; None where faults were gathered."""
     parts = _parts(columns)
     if not require(table.frame, parts, faults):
         return None
@@ -146,7 +146,7 @@ def read_opened(
     decision = (rows.following >= 0) | (chosen >= 0)
     if not faults.messages and not (chosen >= 0).any():
         faults.add(
-            f"the table has no choice at all: {len(frame)} rows, {len(rows.trajectories)} trajectories; "
+            f"the table has no action at all: {len(frame)} rows, {len(rows.trajectories)} trajectories; "
             "expected at least one recorded action, or one trajectory of two visits"
         )
     if faults.messages:
@@ -177,7 +177,7 @@ def read_opened(
 
 
 def _parts(columns: Mapping[str, Columns | None]) -> dict[str, list]:
-    """The columns of every part that is given, as lists."""
+    """Return the columns of every part that is given, as lists."""
     for part in ("trajectory", "step", "state"):
         if columns[part] is None:
             raise ValueError(f"{part}= is None; expected the name of a column")
@@ -193,7 +193,7 @@ def _parts(columns: Mapping[str, Columns | None]) -> dict[str, list]:
 
 
 def _check_words(words: Sequence[Any], world: World | Mapping[Hashable, World]) -> None:
-    """A value that means a missing one is not the name of a state or action too."""
+    """Refuse a value that stands for a missing value and is also the name of a state or action."""
     worlds = [one for one in (world.values() if isinstance(world, Mapping) else [world]) if isinstance(one, World)]
     printed = {label(word) for word in words}
     for here in map(lookup.base, worlds if printed else []):
@@ -208,7 +208,7 @@ def _check_words(words: Sequence[Any], world: World | Mapping[Hashable, World]) 
 
 
 def _visits(rows: Rows, places: lookup.Places, parts: dict[str, list], table: Table) -> tuple[np.ndarray, np.ndarray]:
-    """State and action numbers of every row, ``(R,)`` each, after all checks; action −1 where there is none."""
+    """Return state and action numbers of every row, ``(R,)`` each, after all checks; action −1 where there is none."""
     text = table.text is not None
     at = lookup.states(rows, places, keys(table.cells, parts["state"], "state"), parts["state"], text=text)
     if "action" in parts:
@@ -224,7 +224,7 @@ def _visits(rows: Rows, places: lookup.Places, parts: dict[str, list], table: Ta
 
 
 def _groups(rows: Rows, parts: dict[str, list], part: str) -> tuple[np.ndarray, tuple]:
-    """Number of the subject (or context) of every trajectory, ``(N,)``, and the names."""
+    """Return the number of the subject (or context) of every trajectory, ``(N,)``, and the names."""
     if part not in parts:
         return np.zeros(len(rows.trajectories), np.int64), (0,)
     key: Keys = keys(rows.frame, parts[part], part)
@@ -242,7 +242,7 @@ def _worlds(
     *,
     text: bool,
 ) -> tuple[tuple[World, ...], tuple, lookup.Places]:
-    """The world and name of each context, and the world of each row; names in a text file are compared as printed."""
+    """Return world and name of each context, and the world of each row; names in text files are compared as printed."""
     n_rows = len(rows.trajectory)
     if isinstance(world, World):
         places = lookup.Places((world,), np.zeros(n_rows, np.int64), np.ones(n_rows, bool))
@@ -250,7 +250,7 @@ def _worlds(
     if not isinstance(world, Mapping) or not world or not all(isinstance(one, World) for one in world.values()):
         raise ValueError(f"world is a {type(world).__name__}; expected a World, or a mapping from context to World")
     if "context" not in parts:
-        raise ValueError("several worlds were given: name the column that tells the world of each row: context=")
+        raise ValueError("several worlds were given: name the column with the context of each row: context=")
     printed = {label(name): name for name in world} if text else {}
     names = [name if name in world else printed.get(label(name), name) for name in contexts]
     number = np.where(rows.trajectory < 0, -1, task[rows.trajectory])

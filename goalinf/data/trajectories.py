@@ -260,12 +260,12 @@ class Trajectories(eqx.Module):
         return self.labels.contexts if self.labels else self.contexts
 
     def state_visits(self, n_states: int) -> np.ndarray:
-        """How often each state was seen, ``(S,)``, before decisions, missing choices included, and at the end."""
+        """Count the visits of each state, ``(S,)``: at every decision, missing choices included, and at the end."""
         states = np.asarray(self.states)
         return np.bincount(states[states >= 0], minlength=n_states)
 
     def choice_counts(self, n_states: int, n_actions: int, *, context: int | None = None) -> np.ndarray:
-        """How often each action was chosen in each state, ``(S, A)``, over all subjects.
+        """Count how often each action was chosen in each state, ``(S, A)``, over all subjects.
 
         ``context`` is the number of one; by default all count.
         """
@@ -372,6 +372,6 @@ def _no_cells() -> Cells:
 
 
 def _with_cells(data: Trajectories) -> Trajectories:
-    """The same data with its cells counted; counting comes after the checks of construction."""
+    """Count the cells of the data; counting comes after the checks of construction."""
     cells = Cells.count(data.states, data.actions, data.observed, data.subject, data.context)
     return eqx.tree_at(lambda d: d.cells, data, cells)

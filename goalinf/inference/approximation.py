@@ -1,4 +1,4 @@
-"""A quick look: the posterior mode, its Laplace approximation, and stochastic variational inference."""
+"""Approximations of a posterior: mode, Laplace's method, and stochastic variational inference."""
 
 from __future__ import annotations
 
@@ -33,32 +33,32 @@ from goalinf.inference.samplers import svi
 from goalinf.inference.samplers.hmc import Geometry
 from goalinf.precision import Precision, computing_in
 
-_NO_MODE = "the posterior may have no mode (try a tighter prior), or float32 may be too coarse"
-_MORE = "give it more (steps=), or a tighter prior; the posterior may have no mode"
+_NO_MODE = "the posterior may have no mode (use a tighter prior), or float32 may be too coarse"
+_MORE = "use more steps (steps=) or a tighter prior; the posterior may have no mode"
 _KINKS = (
-    "this agent plans with a hard maximum: its posterior has kinks where best actions tie, and the mode may lie "
-    "on one, where no gradient vanishes: use gi.infer, or gi.agents.soft_optimal, whose posterior is smooth"
+    "this agent plans with a hard maximum: its posterior has kinks where best actions tie, and the gradient does not "
+    "vanish at a mode on a kink: use gi.infer, or gi.agents.soft_optimal, whose posterior is smooth"
 )
-_FEWEST = 25  # draws from which the tail of the weights can be told
+_FEWEST = 25  # draws needed to estimate the tail of the weights
 _LARGEST = 1e9  # bytes of a dense curvature
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PointEstimate:
-    """The posterior mode.
+    """Posterior mode.
 
     Parameters
     ----------
     values : Dataset
         Every parameter at the mode, labeled.
     log_posterior : float
-        Log joint density there in nats, in the unconstrained coordinates in which it was climbed.
+        Log joint density at the mode in nats, in the unconstrained coordinates of the search.
     steps : int
-        Iterations it took.
+        Number of iterations.
     modes : int
         Number of modes that the search found; this one is the highest.
     agent, reward
-        With the mode in the place of every prior; None for a model of your own.
+        Agent and reward with every prior replaced by its value at the mode; None for a model of your own.
     """
 
     values: xr.Dataset
@@ -83,20 +83,20 @@ def find_map(
     steps: int | None = None,
     precision: Precision | None = None,
 ) -> PointEstimate:
-    """Maximum a posteriori, by trust-region Newton steps with implicit derivatives; by L-BFGS beyond 1,500 parameters.
+    """Find the posterior mode by trust-region Newton steps with implicit derivatives (L-BFGS above 1,500 parameters).
 
-    The mode is that of the density over unconstrained coordinates (log beta, for one), in which the sampler starts too.
-    It is the highest of the modes that the search of :func:`infer` finds from many starts. A soft-optimal agent with a
-    linear reward and a normal prior is climbed once, from the prior mean, and so is a posterior of more than 1,500
-    parameters.
-    A mode of an ill-posed problem says nothing about what else fits: use :func:`infer` and :func:`audit` for that.
+    The density is that over unconstrained coordinates (for example log beta), in which the sampler starts, too. The
+    result is the highest of the modes that the search of :func:`infer` finds from many starts. For a soft-optimal agent
+    with a linear reward and a normal prior, and for more than 1,500 parameters, the search has one start, the prior
+    mean or median.
+    A mode of an ill-posed problem does not show which other rewards fit the data: use :func:`infer` and :func:`audit`.
 
     Parameters
     ----------
     key, world, agent, reward, data, model, dims, coords, precision
         As for :func:`infer`.
     steps : int, optional
-        Most steps of the search. Default: 200 of Newton's method, 5,000 of L-BFGS.
+        Largest number of steps of the search. Default: 200 of Newton's method, 5,000 of L-BFGS.
 
     Returns
     -------
@@ -115,10 +115,10 @@ def find_map(
     >>> import jax, goalinf as gi
     >>> import numpyro.distributions as dist
     >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), wants, trajectories=5, steps=10)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> data = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), reward, trajectories=5, steps=10)
     >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
-    >>> best = gi.inference.find_map(1, hall, agent=gi.agents.soft_optimal(beta=2.0), reward=prior, data=walks)
+    >>> best = gi.inference.find_map(1, hall, agent=gi.agents.soft_optimal(beta=2.0), reward=prior, data=data)
     >>> best.values["reward.values"].dims
     ('state',)
     """
@@ -153,13 +153,14 @@ def approximate(
     coords: Mapping[str, Any] | None = None,
     precision: Precision | None = None,
 ) -> Fit:
-    """A Gaussian approximation of the posterior in unconstrained coordinates: seconds instead of minutes.
+    """Approximate the posterior by a Gaussian in unconstrained coordinates; takes seconds instead of minutes.
 
-    ``"laplace"`` takes the curvature at the mode; ``"svi"`` fits a Gaussian of full rank by maximizing the evidence
-    lower bound (NumPyro, Adam). The fit says that it is an approximation, and the Pareto k of its draws: the tail of
-    their importance weights, the posterior density over that of the approximation. Above 0.7 the draws do not stand
-    for the posterior, ``fit.converged`` is False, and ``fit.diagnosis`` says so. The same holds where Laplace's method
-    finds several modes: a Gaussian describes one of them. SVI does not look for others.
+    ``"laplace"`` uses the curvature at the mode; ``"svi"`` fits a Gaussian of full rank by maximizing the evidence
+    lower bound (NumPyro, Adam). The fit states that it is an approximation, and reports the Pareto k of its draws: the
+    tail index of their importance weights (posterior density over density of the approximation). Above 0.7 the draws do
+    not represent the posterior, ``fit.converged`` is False, and ``fit.diagnosis`` gives the reason. ``fit.converged``
+    is also False where Laplace's method finds several modes: a Gaussian describes one of them. SVI does not search for
+    further modes.
 
     Parameters
     ----------
@@ -170,7 +171,7 @@ def approximate(
     draws : int
         Independent draws from the approximation.
     steps : int, optional
-        Most steps of the search for the mode (default: as of :func:`find_map`), or steps of SVI (default: 2,000).
+        Largest number of steps of the mode search (default: as :func:`find_map`), or steps of SVI (default: 2,000).
 
     Returns
     -------
@@ -195,10 +196,10 @@ def approximate(
     >>> import jax, goalinf as gi
     >>> import numpyro.distributions as dist
     >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), wants, trajectories=5, steps=10)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> data = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), reward, trajectories=5, steps=10)
     >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
-    >>> look = gi.inference.approximate(1, hall, agent=gi.agents.soft_optimal(beta=2.0), reward=prior, data=walks)
+    >>> look = gi.inference.approximate(1, hall, agent=gi.agents.soft_optimal(beta=2.0), reward=prior, data=data)
     >>> look.posterior.sizes["draw"]
     1000
     """
@@ -227,7 +228,7 @@ def approximate(
 
 
 def _modes(key: Any, posterior: Posterior, steps: int | None) -> Modes:
-    """Modes of the posterior, the heaviest first."""
+    """Find the modes of the posterior, in descending order of their mass."""
     form = posterior.plain
     first = climb(form.target, steps=steps)
     if form.closed is not None or form.size > NEWTON_SIZE or not first.converged:
@@ -237,23 +238,23 @@ def _modes(key: Any, posterior: Posterior, steps: int | None) -> Modes:
 
 
 def _not_reached(function: str, mode: Mode, posterior: Posterior, steps: int | None) -> ConvergenceError:
-    """The error of a search that ended where the gradient does not vanish."""
+    """Return the error of a search that ended where the gradient does not vanish."""
     method, most = ("Newton's method", STEPS) if mode.flat.size <= NEWTON_SIZE else ("L-BFGS", LBFGS_STEPS)
     used_up = mode.steps >= (most if steps is None else steps)
     why = _MORE if used_up else _KINKS if _has_kinks(posterior.agent) else _NO_MODE
-    left = f"a gradient of {mode.gradient:.2g} is left" if np.isfinite(mode.gradient) else "the gradient is undefined"
-    return ConvergenceError(f"{function}: the mode was not reached in {mode.steps} steps of {method}: {left}; {why}")
+    state = f"the gradient is {mode.gradient:.2g}" if np.isfinite(mode.gradient) else "the gradient is undefined"
+    return ConvergenceError(f"{function}: the mode was not reached in {mode.steps} steps of {method}: {state}; {why}")
 
 
 def _tail(log_weights: np.ndarray) -> tuple[dict[str, float], str]:
-    """Pareto k of importance weights, and in words."""
+    """Return the Pareto k of importance weights, and a sentence about it."""
     if len(log_weights) < _FEWEST:
-        return {}, f"{len(log_weights)} draws are too few to tell how close it is to the posterior"
+        return {}, f"{len(log_weights)} draws are too few to estimate how close it is to the posterior"
     khat = _arviz.khat(log_weights)
     if khat <= KHAT:
         return {"khat": khat}, f"the Pareto k of its draws is {khat:.2f}"
     said = f"the Pareto k of its draws is {told_apart(khat, KHAT, 2)} (should be at most {KHAT})"
-    return {"khat": khat}, f"{said}: do not use them as a posterior, but gi.infer"
+    return {"khat": khat}, f"{said}: they do not represent the posterior; use gi.infer"
 
 
 def _has_kinks(agent: Any) -> bool:
@@ -267,12 +268,12 @@ def _posterior(
         return own_model(key, model, data, dims, coords)
     posterior = standard(key, world, agent, reward, data, as_product=False)
     if not posterior.sites:
-        raise ValueError("nothing continuous is unknown: the posterior of what is discrete is exact, with gi.infer")
+        raise ValueError("no continuous parameter is unknown: gi.infer computes a discrete posterior exactly")
     return posterior
 
 
 def _laplace(key: Any, posterior: Posterior, steps: int | None) -> tuple[Geometry, str, int]:
-    """A Gaussian with the curvature at the heaviest mode, and the number of modes."""
+    """Return a Gaussian with the curvature at the mode of largest mass, its description, and the number of modes."""
     form, modes = posterior.plain, _modes(key, posterior, steps)
     mode = modes.peaks[0]
     said = "A Laplace approximation, not MCMC"
@@ -282,14 +283,14 @@ def _laplace(key: Any, posterior: Posterior, steps: int | None) -> tuple[Geometr
     if not mode.converged:
         if not _has_kinks(posterior.agent):
             raise _not_reached("gi.inference.approximate", mode, posterior, steps)
-        said += f", around a point at which a gradient of {mode.gradient:.2g} is left (the posterior has kinks)"
+        said += f", around a point with a gradient of {mode.gradient:.2g} (the posterior has kinks)"
     if mode.curvature is None:
         size = 8 * mode.flat.size**2
         if size > _LARGEST:
             raise ValueError(
                 f"gi.inference.approximate: the covariance of {mode.flat.size:,} parameters would take "
                 f"{size / 1e9:.1f} GB, more than {_LARGEST / 1e9:.0f} GB; use fewer parameters, or "
-                "gi.inference.find_map, which needs none"
+                "gi.inference.find_map, which needs no covariance"
             )
         mode = dataclasses.replace(mode, curvature=curvature(form.density, mode.flat, form.data))
     geometry = Geometry.laplace(mode)

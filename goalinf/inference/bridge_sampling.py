@@ -1,13 +1,13 @@
-r"""The evidence of a model: how probable it had called the data before it saw them.
+r"""Marginal likelihood of a model by bridge sampling from the draws of a fit.
 
-Bridge sampling from the draws of a fit. With q a normal distribution fitted to half of the draws, or a mixture of them
-with one for each mode, the evidence is the solution of
+With q a normal distribution fitted to half of the draws, or a mixture of normal distributions with one component per
+mode, the marginal likelihood is the solution of
 
 .. math:: \hat p = \frac{\frac{1}{N_2}\sum_j \frac{l_2(j)}{s_1 l_2(j) + s_2 \hat p}}
     {\frac{1}{N_1}\sum_i \frac{1}{s_1 l_1(i) + s_2 \hat p}},\qquad l = \frac{p(D \mid \theta)\,p(\theta)}{q(\theta)},
 
-where :math:`l_1` is taken at the other half of the draws, :math:`l_2` at draws of q, and :math:`s_1, s_2` are the
-shares of the effective numbers of the two.
+where :math:`l_1` is evaluated at the other half of the draws, :math:`l_2` at draws of q, and :math:`s_1, s_2` are the
+shares of the two effective sample sizes.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ _PER_COORDINATE = 4  # draws in half of the chains, for each coordinate of a cov
 
 @dataclasses.dataclass(frozen=True)
 class Evidence:
-    r"""The marginal likelihood of a model.
+    r"""Marginal likelihood of a model.
 
     Parameters
     ----------
     log_evidence : float
-        :math:`\log p(D)`, in nats: of the choices, given the states in which they were made.
+        :math:`\log p(D)`, in nats: probability of the actions, given the states in which they were made.
     error : float
         Its Monte Carlo standard error, in nats; zero where it is exact.
     sentence : str
-        How it was found, and whether to trust it.
+        Method, and a warning where the chains have not converged.
     """
 
     log_evidence: float
@@ -60,17 +60,17 @@ class Evidence:
 
 @takes_key
 def marginal_likelihood(key: PRNGKey, fit: Fit) -> Evidence:
-    r"""Marginal likelihood :math:`p(D) = \int p(D \mid \theta)\,p(\theta)\,d\theta` of a fitted model.
+    r"""Compute the marginal likelihood :math:`p(D) = \int p(D \mid \theta)\,p(\theta)\,d\theta` of a fitted model.
 
-    The difference of two is the logarithm of a Bayes factor. It depends on the width of the priors, whatever the amount
-    of data (Lindley): :func:`goalinf.identify.zero_reward` shows by how much.
+    The difference of two log marginal likelihoods is the logarithm of a Bayes factor. It depends on the width of the
+    priors, for any amount of data (Lindley): :func:`goalinf.identify.zero_reward` shows by how much.
 
     Parameters
     ----------
     key : int or jax.random key
         A seed, or a source of randomness, which is consumed.
     fit : Fit
-        From :func:`~goalinf.infer`, sampled by chains, or exact where all that is unknown is discrete.
+        From :func:`~goalinf.infer`, sampled by chains, or exact where all unknowns are discrete.
 
     Returns
     -------
@@ -79,8 +79,8 @@ def marginal_likelihood(key: PRNGKey, fit: Fit) -> Evidence:
     Raises
     ------
     ValueError
-        Where the draws are those of an approximation, or too few for their covariance; or the model is a user's own
-        that was loaded from a file.
+        Where the draws come from an approximation, or are too few for their covariance; or where the fit of a model of
+        your own was loaded from a file.
 
     References
     ----------
@@ -89,7 +89,7 @@ def marginal_likelihood(key: PRNGKey, fit: Fit) -> Evidence:
 
     Examples
     --------
-    Two arms, of which the first is chosen seven times in ten; the uniform choice has -6.93 nats.
+    Two arms, of which the first is chosen seven times in ten; under the uniform policy the data have -6.93 nats.
 
     >>> import jax, numpy as np, goalinf as gi
     >>> import numpyro.distributions as dist
@@ -103,7 +103,7 @@ def marginal_likelihood(key: PRNGKey, fit: Fit) -> Evidence:
     check_kind("fit", fit, Fit, "a Fit, such as gi.infer returns")
     algorithm = fit.tree.attrs.get("algorithm")
     if algorithm == "enumeration":
-        return Evidence(float(fit.sample_stats["lp"][0, 0]), 0.0, "Exact: a sum over what is unknown.")
+        return Evidence(float(fit.sample_stats["lp"][0, 0]), 0.0, "Exact: a sum over the discrete unknowns.")
     if algorithm not in get_args(Algorithm):
         raise ValueError(
             f"these are draws of an approximation ({algorithm}), not of the posterior: fit with gi.infer first"
@@ -126,12 +126,12 @@ def marginal_likelihood(key: PRNGKey, fit: Fit) -> Evidence:
     log_evidence, error = _bridge(own, other)
     said = f"Bridge sampling from {n_chains * (n_draws - half)} draws and {_PROPOSALS} proposals."
     if not fit.converged:
-        said += " The chains had NOT converged, so that neither the number nor its error can be trusted."
+        said += " The chains have NOT converged, so the estimate and its error are not reliable."
     return Evidence(log_evidence, error, said)
 
 
 def _coordinates(fit: Fit, posterior: Posterior, form: Form) -> np.ndarray:
-    """The draws in the unconstrained coordinates of a form, ``(chains, draws, D)``."""
+    """Return the draws in the unconstrained coordinates of a parameterization, ``(chains, draws, D)``."""
     values = {str(name): np.asarray(found.values) for name, found in fit.posterior.data_vars.items()}
     if form is posterior.product:
         (linear,) = (site.name for site in posterior.sites if site.name != "agent.beta")
@@ -155,7 +155,7 @@ def _coordinates(fit: Fit, posterior: Posterior, form: Form) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class _Proposal:
-    """A mixture of normal distributions: shares ``(M,)``, centers ``(M, D)``, square roots of covariances."""
+    """Mixture of normal distributions: shares ``(M,)``, centers ``(M, D)``, square roots of covariances."""
 
     shares: np.ndarray
     centers: np.ndarray
@@ -163,12 +163,12 @@ class _Proposal:
 
     @classmethod
     def fitted(cls, draws: np.ndarray, modes: np.ndarray) -> _Proposal:
-        """One component for every mode that enough of the draws ``(N, D)`` are near; ``modes (N,)`` says which.
+        """Fit one component to every mode with enough of the draws ``(N, D)``; ``modes (N,)`` is the mode of each draw.
 
         Raises
         ------
         ValueError
-            Where no mode has draws enough for a covariance.
+            Where no mode has enough draws for a covariance.
         """
         size = draws.shape[1]
         least = max(_PER_COORDINATE * size, 2)
@@ -184,23 +184,23 @@ class _Proposal:
         return cls(shares / shares.sum(), np.stack([part.mean(0) for part in parts]), np.stack(roots))
 
     def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
-        """Draws ``(size, D)``."""
+        """Sample ``(size, D)``."""
         which = rng.choice(len(self.shares), size, p=self.shares) if len(self.shares) > 1 else np.zeros(size, int)
         noise = rng.standard_normal((size, self.centers.shape[1]))
         return self.centers[which] + np.einsum("nij,nj->ni", self.roots[which], noise)
 
     def log_prob(self, flat: np.ndarray) -> np.ndarray:
-        """Log density of places ``(N, D)``."""
-        found = []
+        """Compute the log density at points ``(N, D)``."""
+        log_densities = []
         for share, center, root in zip(self.shares, self.centers, self.roots, strict=True):
             white = linalg.solve_triangular(root, (flat - center).T, lower=True)
             log_volume = np.log(np.diag(root)).sum() + 0.5 * len(center) * np.log(2 * np.pi)
-            found.append(np.log(share) - 0.5 * (white**2).sum(0) - log_volume)
-        return logsumexp(found, axis=0)
+            log_densities.append(np.log(share) - 0.5 * (white**2).sum(0) - log_volume)
+        return logsumexp(log_densities, axis=0)
 
 
 def _bridge(own: np.ndarray, other: np.ndarray) -> tuple[float, float]:
-    """Log evidence and its standard error from log ratios at draws ``(chains, draws)`` and at proposals ``(N,)``."""
+    """Return log marginal likelihood and its error from log ratios at draws ``(chains, draws)``, proposals ``(N,)``."""
     effective = float(np.clip(effective_sample_size(own), 1.0, own.size))
     log_s1, log_s2 = np.log([effective, len(other)]) - np.log(effective + len(other))
     estimate = float(np.median(own))

@@ -1,6 +1,6 @@
 """Log-likelihoods of further data by draw of a fit and by option of its mixture.
 
-Of each behavior of a model there are scores of every trajectory under every option. An agent is one option.
+Every behavior of a model has scores of every trajectory under every option. A single agent is one option.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def options_of_agent(
     *,
     each: Literal["trajectory", "step"] = "trajectory",
 ) -> tuple[list[By], Scores]:
-    """Scores of the agent that was fitted, in these worlds and with these rewards; default: those of the fit."""
+    """Score the fitted agent in these worlds and with these rewards; default: worlds and rewards of the fit."""
     world, reward = fit.world if world is None else world, fit.reward if reward is None else reward
     assert fit.agent is not None
     assert world is not None
@@ -53,12 +53,12 @@ def options_of_agent(
     draws = {site.name: values[site.name] for site in sites}
     one_agent, one_reward = fill(fit.agent, reward, {name: found[0] for name, found in draws.items()})
     known = Setting.of(world, one_reward, contexts)
-    for place, known_reward in known.distinct():
-        check_plannable(one_agent, place, known_reward)
-    agent, wanted, bare = own_arrays(fit.agent), own_arrays(reward), data.unlabeled()
+    for known_world, known_reward in known.distinct():
+        check_plannable(one_agent, known_world, known_reward)
+    agent, unknown_reward, bare = own_arrays(fit.agent), own_arrays(reward), data.unlabeled()
 
     def options(draw: Mapping[str, Any], seen: Trajectories) -> Any:
-        return Behavior(world, *fill(agent, wanted, draw), contexts=contexts).by_option(seen, each=each)
+        return Behavior(world, *fill(agent, unknown_reward, draw), contexts=contexts).by_option(seen, each=each)
 
     by: list[By] = [fit.agent.by if isinstance(fit.agent, Mixture) else "trajectory"]
     if not draws:
@@ -73,7 +73,7 @@ def options_of_agent(
 def options_of_own_model(
     fit: Fit, values: Draws, data: Trajectories, model: Model | None, new: list[Hashable]
 ) -> tuple[list[By], Scores, list[np.ndarray | None]]:
-    """Scores of every behavior in a user's own model, and log posterior probabilities of its options by unit."""
+    """Score every behavior in a user's own model, with log posterior probabilities of its options by unit."""
     subjects, contexts = fit.data.subject_names, fit.data.context_names
     others = new_names("context", data.context_names, contexts)
     seen = aligned(data, (*subjects, *new), (*contexts, *others))
@@ -86,7 +86,9 @@ def options_of_own_model(
     units = density.units({name: found[0] for name, found in values.items()}, seen)
     by: list[By] = [one or "trajectory" for one in units]  # one agent is one option
     if not by:
-        raise ValueError("this model scores nothing that goalinf can split: give it a site that is a gi.Behavior")
+        raise ValueError(
+            "this model has no site that goalinf can score: give it an observed site that is a gi.Behavior"
+        )
     scores = density.over_draws("options", density.options, values, seen)
     if new and len(subjects) > 1:
         swapped = density.over_draws(
@@ -102,36 +104,36 @@ def options_of_own_model(
 
 
 def _check_drawn(needed: Mapping[str, tuple[int, ...]], values: Draws) -> None:
-    """Every parameter that a model needs was drawn, in its shape."""
+    """Check that the fit has draws of every parameter of a model, in its shape."""
     for name, shape in needed.items():
         if name not in values or values[name].shape[1:] != shape:
-            found = f"in shape {values[name].shape[1:]}" if name in values else "not"
+            found = f"of shape {values[name].shape[1:]}" if name in values else "none"
             raise ValueError(
-                f"{name} of shape {shape} is needed for these data, and the fit has drawn it {found}: held-out data "
-                f"are scored with the draws of the fit, which has {', '.join(values)}"
+                f"these data need draws of {name} of shape {shape}, and the fit has {found}: held-out data are scored "
+                f"with the draws of the fit, which are {', '.join(values)}"
             )
 
 
 def _check_new_subjects(data: Trajectories, new: list[Hashable], scores: Scores, swapped: Scores) -> None:
-    """Refuse subjects that were not fitted where their scores depend on the number that stands for them."""
+    """Refuse subjects that were not fitted where their scores depend on the number of the subject."""
     names = [data.subject_names[number] for number in np.asarray(data.subject)]
-    mine = np.array([name in new for name in names])
+    is_new = np.array([name in new for name in names])
     for (_, one), (_, other) in zip(scores, swapped, strict=True):
-        if not np.allclose(one[..., mine], other[..., mine], equal_nan=True):
+        if not np.allclose(one[..., is_new], other[..., is_new], equal_nan=True):
             raise ValueError(
-                f"subject {new[0]!r} was not fitted, and the model looks parameters up by data.subject: there is none "
-                "for this subject. Score subjects of the fit, or give model= a model in which a new subject has a "
-                "distribution of its own"
+                f"subject {new[0]!r} was not fitted, and the model indexes parameters by data.subject: this subject "
+                "has none. Score subjects of the fit, or give model= a model that defines a distribution for a new "
+                "subject"
             )
 
 
 def _members(by: str, log_weights: np.ndarray, scores: np.ndarray, *, data: Trajectories) -> np.ndarray | None:
-    """Log posterior probabilities ``(D, G, K)`` of the options of every unit; None where new units are drawn.
+    """Return log posterior probabilities ``(D, G, K)`` of the options of every unit; None where all units are new.
 
     Parameters
     ----------
     by : {"trajectory", "subject", "data"}
-        Units that are one of the options each.
+        Units of the mixture.
     log_weights : float (D, K)
         Log prior probabilities.
     scores : float (D, K, N)
@@ -147,6 +149,6 @@ def _members(by: str, log_weights: np.ndarray, scores: np.ndarray, *, data: Traj
 
 
 def units_of(by: str, data: Trajectories) -> np.ndarray:
-    """Number of the unit that every trajectory belongs to, ``(N,)``."""
+    """Return the number of the unit of every trajectory, ``(N,)``."""
     each = np.arange(data.n_trajectories)
     return {"trajectory": each, "subject": np.asarray(data.subject), "data": 0 * each}[by]

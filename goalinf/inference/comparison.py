@@ -188,7 +188,7 @@ def loo(fit: Fit, unit: str = "trajectory") -> Any:
 
 
 def check_trajectories(fit: Fit, which: str = "this fit") -> None:
-    """What is left out, or held out, has to be a part of the data that goalinf knows."""
+    """Refuse data of other forms than trajectories: a unit that is left out is a part of the trajectories."""
     if not isinstance(fit.data, Trajectories):
         raise ValueError(
             f"{which} has no pointwise log-likelihood: its model is your own and its data ({type(fit.data).__name__}) "

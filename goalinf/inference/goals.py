@@ -1,4 +1,4 @@
-"""Discrete goals, exactly: the posterior over a finite set of goals after every step."""
+"""Exact posterior over a finite set of goals after every step."""
 
 from __future__ import annotations
 
@@ -35,36 +35,36 @@ def goal_posterior(
     after_goal: AfterGoal = "continue",
     precision: Precision | None = None,
 ) -> xr.DataArray:
-    r"""Exact posterior over a finite set of goals after every step.
+    r"""Compute the exact posterior over a finite set of goals after every step.
 
     .. math:: p(g \mid s_{0:t}, a_{0:t}) \propto p(g) \prod_{k \le t} \pi_g(a_k \mid s_k)
 
-    Every goal is scored on the same choices, those after it has been reached, too.
+    Every goal is scored on the same actions, including the actions after it has been reached.
 
-    In float64 every goal is planned for on the host, where nothing has to be compiled, in worlds of up to 1,500 states
-    and in larger ones whose steps are short. Elsewhere they are planned for in one compiled batch, in which worlds are
-    padded to powers of two, so that many differently shaped worlds share one program. The plans of the last call are
-    kept: more steps, or other people, with the same world, agent and goals need no planning.
+    In float64 every goal is planned for on the host, without compilation, in worlds of up to 1,500 states and in larger
+    worlds whose steps are short. Otherwise the goals are planned for in one compiled batch, in which worlds are padded
+    to powers of two, so that worlds of many shapes share one program. The plans of the last call are kept: further
+    steps or further subjects with the same world, agent and goals need no planning.
 
     Parameters
     ----------
     world : World
-        Where they act.
+        World in which the agent acts.
     agent : Agent
-        How they plan and choose, without priors.
+        Agent without priors.
     goals : mapping
         Name of the goal -> reward; see :func:`goals`. All rewards of one kind. Names other than text or numbers are
         coordinates as they print (``("a", 1)`` as ``"a,1"``).
     data : Trajectories
-        What was observed. Missing choices leave the posterior as it was.
+        Observed behavior. Missing actions do not change the posterior.
     prior : mapping, optional
-        Goal -> prior weight, at least zero and not all zero; default: all alike.
+        Goal -> prior weight, at least zero and not all zero; default: uniform.
     after_goal : {"continue", "impossible"}
-        What a goal that has been reached says of later choices. ``"continue"``: the stationary policy of that goal goes
-        on, in the goal state by the same choice rule, :math:`\pi_g(a \mid s) \propto e^{\beta Q_g(s,a)}` with
+        Likelihood of actions after a goal has been reached. ``"continue"``: the stationary policy of that goal
+        continues, in the goal state by the same choice rule, :math:`\pi_g(a \mid s) \propto e^{\beta Q_g(s,a)}` with
         :math:`V_g(g) = 0`; the posterior is that of :func:`~goalinf.agents.switching` with a rate of zero.
-        ``"impossible"``: the episode would have ended, so that the goal has probability zero as soon as another choice
-        is observed.
+        ``"impossible"``: the episode ends at the goal, so that the goal has probability zero as soon as a further
+        action is observed.
     precision : {"float64", "float32"}, optional
         Default: float64 on a CPU, float32 on an accelerator.
 
@@ -72,16 +72,16 @@ def goal_posterior(
     -------
     DataArray
         Probabilities with dimensions ``(trajectory, step, goal)``; ``step`` counts the observed steps, 0 is the prior.
-        Behind the end of a trajectory the last posterior stays. The coordinate ``evidence (trajectory,)`` is the log
-        marginal likelihood of the choices in nats, :math:`\log \sum_g p(g) \prod_t \pi_g(a_t \mid s_t)`;
-        ``log_likelihood (trajectory, goal)`` are its parts.
+        After the end of a trajectory the posterior is constant. The coordinate ``evidence (trajectory,)`` is the log
+        marginal likelihood of the actions in nats, :math:`\log \sum_g p(g) \prod_t \pi_g(a_t \mid s_t)`;
+        ``log_likelihood (trajectory, goal)`` is the log-likelihood of every goal.
 
     Raises
     ------
     ValueError
-        Where there is no goal or no choice, two goals print alike, the prior or ``after_goal`` does not fit, the data
-        do not fit the world or cannot happen in it, a choice is impossible under every goal (it is named), or an
-        undiscounted problem cannot end.
+        Where there is no goal or no action, two goals print alike, the prior or ``after_goal`` is not valid, the data
+        do not fit the world or are impossible in it, an action is impossible under every goal (the message names it),
+        or an undiscounted problem cannot end.
     ConvergenceError, PrecisionError
         Where the planner fails.
 
@@ -93,9 +93,9 @@ def goal_posterior(
     --------
     >>> import goalinf as gi
     >>> hall = gi.gridworld("a.s.b", discount=1.0)
-    >>> walk = gi.Trajectories.of([[2, 3, 4]], [[3, 3]])
+    >>> data = gi.Trajectories.of([[2, 3, 4]], [[3, 3]])
     >>> goals = gi.goals(hall, {"left": "a", "right": "b"}, step_cost=1.0)
-    >>> posterior = gi.goal_posterior(hall, gi.agents.boltzmann(beta=1.0), goals, walk)
+    >>> posterior = gi.goal_posterior(hall, gi.agents.boltzmann(beta=1.0), goals, data)
     >>> posterior.sel(trajectory=0, step=2, goal="right").item() > 0.9
     True
     """
@@ -106,9 +106,9 @@ def goal_posterior(
     for name, reward in goals.items():
         check_reward(f"goal {name!r}", reward)
     if not goals:
-        raise ValueError("no goals were given; make some with gi.goals(world, {'home': 'a', …})")
+        raise ValueError("no goals were given; build them with gi.goals(world, {'home': 'a', …})")
     if data.n_choices == 0:
-        raise ValueError("the data hold no observed choice; there is nothing to learn from")
+        raise ValueError("the data hold no observed action; expected at least one")
     if after_goal not in get_args(AfterGoal):
         raise ValueError(f"after_goal is {after_goal!r}; expected 'continue' or 'impossible'")
     check_data(data, [world], agent)
@@ -138,9 +138,9 @@ def goal_posterior(
     return found
 
 
-@lru_cache(maxsize=1, typed=True)  # to label the posterior takes longer than to compute it
+@lru_cache(maxsize=1, typed=True)  # labeling the posterior takes longer than computing it
 def _labels(trajectories: tuple[int | str, ...], steps: int, *goals: Hashable) -> xr.DataArray:
-    """A posterior with all of its labels and no numbers."""
+    """Build a posterior with all labels, filled with NaN."""
     none = np.broadcast_to(np.nan, (len(trajectories), steps + 1, len(goals)))
     return xr.DataArray(
         none,
@@ -158,7 +158,7 @@ def _labels(trajectories: tuple[int | str, ...], steps: int, *goals: Hashable) -
 
 
 class _Known:
-    """An agent, a world and goals; equal to others where all of their numbers are, whoever holds them."""
+    """Agent, world and goals; equal to others if all of their numbers are equal."""
 
     def __init__(self, agent: Agent, world: World, rewards: tuple[Reward, ...]):
         self.agent, self.world, self.rewards = agent, world, rewards
@@ -174,16 +174,16 @@ class _Known:
 
 
 def _content(leaf: Any) -> Hashable:
-    """The numbers of an array as they are now: arrays can be changed. Anything else stands for itself."""
+    """Return the present numbers of an array, because arrays can be changed; other values unchanged."""
     if not isinstance(leaf, (np.ndarray, jax.Array)):
         return leaf
     array = np.asarray(leaf)
     return array.shape, array.dtype, array.tobytes()
 
 
-@lru_cache(maxsize=1)  # more steps, or other people, with the same goals: nothing has to be planned again
+@lru_cache(maxsize=1)  # further steps or further subjects with the same goals need no planning
 def _policies(known: _Known, precision: Precision) -> Policy:
-    """The policies under all goals, on the host, with an axis of contexts ``(G, 1, …)``; every check of planning."""
+    """Plan the policies under all goals, with every check; on the host, with an axis of contexts ``(G, 1, …)``."""
     agent, world, rewards = known.agent, known.world, known.rewards
     check_known(agent, rewards)
     for reward in rewards:
@@ -195,7 +195,7 @@ def _policies(known: _Known, precision: Precision) -> Policy:
 
 
 def _compiled(agent: Agent, mdp: MDP, rewards: Sequence[Reward]) -> Policy:
-    """The policies on a device, in a world that is padded to powers of two unless the agent knows its very states."""
+    """Plan the policies on a device; the world is padded to powers of two unless the agent has parameters by state."""
     padded = mdp
     if not any(np.ndim(leaf) for leaf in jax.tree.leaves(agent)):
         states, width, neighbors = map(bucket, (mdp.n_states, mdp.successors.shape[2], mdp.neighbors.shape[0]))
@@ -231,7 +231,7 @@ def _refuse_impossible(highest: np.ndarray, data: Trajectories) -> None:
     t = int(impossible[n].argmax()) - 1
     where = data.labels.where(n, t) if data.labels is not None else f"trajectory {n}, step {t}"
     raise ValueError(
-        f"{where}: this choice has probability zero under every goal that was possible before it "
-        f"({impossible.any(axis=1).sum()} such trajectories). Add a goal under which it is possible, use an agent that "
-        "can lapse, or, where all goals had been reached with after_goal='impossible', let them go on: 'continue'"
+        f"{where}: this action has probability zero under every goal that was possible before it "
+        f"({impossible.any(axis=1).sum()} such trajectories). Add a goal under which it is possible, use an agent with "
+        "lapses, or, where all goals had been reached with after_goal='impossible', use after_goal='continue'"
     )

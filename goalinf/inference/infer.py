@@ -49,63 +49,64 @@ def infer(
     Give a world, an agent and a reward, in which every NumPyro distribution is a prior; or a NumPyro ``model`` of your
     own, a function of the data that calls ``numpyro.sample(name, gi.Behavior(...), obs=data)``.
 
-    The sampler first searches for the modes of the posterior: it climbs from the prior medians, from draws of the prior
-    (up to 20 parameters: those of 256 draws that are far from every draw of higher density, and those that are likelier
-    than the modes so far say), from the draw that most favors each option of a mixture, and from the mirror images of
-    the modes. The chains start around the modes, in
-    proportion to their Laplace mass, in coordinates whitened by the curvature at the heaviest one.
+    The sampler first searches for the modes of the posterior by optimization from several starts: the prior medians;
+    draws of the prior (up to 20 parameters: the draws among 256 that are far from every draw of higher density, and
+    the draws whose density exceeds the Laplace approximations at the modes found so far by most); the draw that most
+    favors each option of a mixture; and the mirror images of the modes. The chains start around the modes, in
+    proportion to their Laplace mass, in coordinates whitened by the curvature at the mode of largest mass.
 
     - One mode, a soft-optimal agent, a linear reward of up to 20 parameters with a normal prior: independence
-      Metropolis–Hastings with Student-t proposals around the mode, planned for in batches, without gradients and with
-      nothing to compile.
-    - Several modes, up to 20 parameters: the same with a mixture of proposals, one around each mode.
-    - Otherwise, or where the Pareto k of the proposals is above 0.7 or a pilot accepts fewer than 60 % of them: HMC of
-      fixed, jittered length, at most 100 gradients a draw. With several modes each draw is followed by the proposal of
-      a jump to another mode.
-    - Where a pilot finds that these coordinates do not fit: NUTS with a step size for acceptance 0.95, and the same
-      jumps.
+      Metropolis–Hastings with Student-t proposals around the mode, planned for in batches, without gradients and
+      without compilation.
+    - Several modes, up to 20 parameters: independence Metropolis–Hastings with a mixture of proposals, one around each
+      mode.
+    - Otherwise, or where the Pareto k of the proposals is above 0.7 or a pilot run accepts fewer than 60 % of them: HMC
+      of fixed, jittered length, at most 100 gradients per draw. With several modes each draw is followed by the
+      proposal of a jump to another mode.
+    - Where a pilot run of HMC shows that the whitened coordinates do not fit: NUTS with a step size for acceptance
+      0.95, and the same jumps.
 
-    Where beta and the reward are both free, only their product is sampled and beta is drawn afterwards from its exact
-    conditional; the reported draws are those of the model as written. Where all that is unknown is discrete
-    (``gi.one_of``), nothing is sampled: ``fit.responsibilities`` are exact, and the draws independent.
+    Where beta and the reward are both unknown, only their product is sampled and beta is drawn afterwards from its
+    exact conditional; the reported draws are those of the model as written. Where all unknowns are discrete
+    (``gi.one_of``), no chains are run: ``fit.responsibilities`` are exact, and the draws independent.
 
-    ``print(fit)`` says which sampler ran and why, and whether it converged: R-hat at most 1.01 and at least 400
-    effective draws of every parameter and of the indicator of every mode, no divergences. A fit does not converge
-    where more than a quarter of the climbs ended in a mode that no other climb had reached: the posterior then has
-    modes that the chains have not visited. No search can exclude a mode with a small basin of attraction: a mode that
-    is much narrower than the others, in more than some five dimensions, is missed where none of 256 draws of the prior
-    lies nearer to it than to the others, in their own widths.
+    ``print(fit)`` reports the sampler with the reason for it, and whether it converged: R-hat at most 1.01 and at least
+    400 effective draws of every parameter and of the indicator of every mode, no divergences. A fit does not converge
+    where more than a quarter of the optimizations ended in a mode that no other optimization had reached: the
+    posterior then has modes that the chains have not visited. No search can exclude a mode with a small basin of
+    attraction: a mode that is much narrower than the others, in more than about five dimensions, is missed if none of
+    256 draws of the prior is nearer to it than to the other modes, in units of their widths.
 
-    Compiled programs of the last 16 models and shapes of data are kept: where the same world is given again with the
-    same agent and reward, priors included, further data of the same shape (trajectories, steps) start at once.
+    Compiled programs of the last 16 models and shapes of data are kept: for the same world object with the same agent
+    and reward, priors included, further data of the same shape (trajectories, steps) need no compilation.
 
     Parameters
     ----------
     key : int or jax.random key
         A seed, or a source of randomness, which is consumed.
     world : World or mapping from context to World
-        Where they acted.
+        World of the data.
     agent : Agent or Mixture
-        How they plan, with priors as parameters where unknown; ``gi.one_of`` in the place of what is discrete.
+        Agent, with priors for unknown parameters and ``gi.one_of`` for discrete unknowns.
     reward : reward or mapping from context to known rewards
-        What they want, with a prior where unknown.
+        Reward, with a prior where unknown.
     data : Trajectories
-        What was observed. For a model of your own: its argument.
+        Observed behavior. For a model of your own: its argument.
     model : callable, optional
-        A NumPyro model of your own, in place of world, agent and reward.
+        A NumPyro model of your own, instead of world, agent and reward.
     chains : int
-        Number of chains, run side by side.
+        Number of chains, run in parallel.
     warmup : int, optional
-        Steps of adaptation per chain. Default: 50 for independent proposals, which adapt nothing, 200 for HMC in
+        Steps of adaptation per chain. Default: 50 for independent proposals, which do not adapt, 200 for HMC in
         whitened coordinates, 1000 for NUTS.
     draws : int
-        Kept draws per chain. Where these do not converge but nearly do (R-hat below 1.1), the chains go on, up to four
-        times as long, and every second or fourth draw is kept.
+        Kept draws per chain. Where the chains are close to convergence (R-hat below 1.1) but have not converged, they
+        continue for up to four times as many steps, and every second or fourth draw is kept.
     method : {"auto", "independence", "hmc", "nuts"}
-        ``"auto"`` lets the pilot decide.
+        Sampler; ``"auto"`` selects it by a pilot run.
     target_accept : float, optional
-        Acceptance that the step size is adapted to; default 0.85 for HMC, 0.95 for NUTS. Independent proposals have no
-        step size.
+        Target acceptance of the step-size adaptation; default 0.85 for HMC, 0.95 for NUTS. Independent proposals have
+        no step size.
     dims, coords : mapping, optional
         Names of axes, and labels along them, of the variables of your own model.
     precision : {"float64", "float32"}, optional
@@ -116,35 +117,35 @@ def infer(
         Show a progress bar; default: where the error stream is a terminal.
     checkpoint : path, optional
         Write the fit so far to this file about every minute (see :func:`resume`). Where it cannot be written, a
-        warning says so and sampling goes on.
+        warning is issued and sampling continues.
 
     Returns
     -------
     Fit
-        Ctrl-C returns the draws so far, or raises KeyboardInterrupt where there are none. It is heeded between two
+        Ctrl-C returns the draws so far, or raises KeyboardInterrupt where there are none. It takes effect between two
         steps, never while JAX compiles; pressed a second time it raises at once.
 
     Warns
     -----
     UnidentifiedWarning
-        Where a parameter of the agent has a prior that no behavior can change beside that of the reward.
+        Where a parameter of the agent and the reward both have a prior, and the parameter is not identified.
 
     Raises
     ------
     ValueError
-        Where something is missing, a prior has the wrong shape, the data are empty or do not fit the world, a step has
-        probability zero under the agent, the log density is undefined where the chains would start, or the memory of
-        this machine cannot hold the draws.
+        Where an argument is missing, a prior has the wrong shape, the data are empty or do not fit the world, a step
+        has probability zero under the agent, the log density is undefined at the center of the prior, or the draws
+        exceed the memory of this machine.
 
     Examples
     --------
     >>> import jax, goalinf as gi
     >>> import numpyro.distributions as dist
     >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), wants, trajectories=5, steps=10)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> data = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), reward, trajectories=5, steps=10)
     >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
-    >>> fit = gi.infer(1, hall, agent=gi.agents.soft_optimal(beta=2.0), reward=prior, data=walks, draws=100)
+    >>> fit = gi.infer(1, hall, agent=gi.agents.soft_optimal(beta=2.0), reward=prior, data=data, draws=100)
     >>> fit.posterior["reward.values"].dims
     ('chain', 'draw', 'state')
     """
@@ -173,7 +174,7 @@ def infer(
         posterior.check_draws(chains, draws)
         if model is None and not posterior.sites:
             if method != "auto":
-                raise ValueError(f"method is {method!r}, but nothing continuous is unknown: leave it out")
+                raise ValueError(f"method is {method!r}, but no continuous parameter is unknown: omit method=")
             fit = enumerated(key_run, posterior, chains, draws, chosen)
             if checkpoint is not None:
                 fit.save(checkpoint)
@@ -192,7 +193,7 @@ def infer(
 
 
 def whole(fit: Fit) -> Fit:
-    """Return a complete fit, for computations of which a fit is one step.
+    """Return a complete fit, for computations that contain a fit.
 
     Raises
     ------

@@ -1,6 +1,6 @@
-r"""Predictive densities of what is left out, where every unit is one of several agents.
+r"""Leave-one-out predictive densities where every unit is one of several agents.
 
-The option k of a unit is summed over, so that its choices depend on one another, whatever the parameters are. With
+The option k of a unit is summed over, so that its actions depend on one another given the parameters. With
 :math:`w_k` the weights of the options and j the other items (trajectories, steps) of the same unit,
 
 .. math:: p(y_i \mid y_{-i}, \theta) =
@@ -23,13 +23,13 @@ from goalinf.inference.resume import density_of
 
 
 def depend(fit: Fit, unit: str) -> bool:
-    """True where several units of this kind are choices of one of several agents, not known which."""
+    """Return True where several units of this kind share one unknown option of a mixture, and so depend on another."""
     order = ("step", *UNITS)
     return order.index(fit.tree.attrs.get("one_of_several", "step")) > order.index(unit)
 
 
 def given_the_rest(fit: Fit, values: Mapping[str, np.ndarray], unit: str) -> np.ndarray:
-    """Log density of every unit with an observed choice given all other data, by draw, ``(chains, draws, I)``.
+    """Return the log density of every unit with an observed action given all other data, ``(chains, draws, I)``.
 
     Parameters
     ----------
@@ -38,12 +38,12 @@ def given_the_rest(fit: Fit, values: Mapping[str, np.ndarray], unit: str) -> np.
     values : mapping from name to array (chains, draws, …)
         Draws of all sites.
     unit : {"trajectory", "step", "subject"}
-        What is left out.
+        Unit that is left out.
 
     Raises
     ------
     ValueError
-        Where the model is a user's own and was loaded from a file.
+        Where the fit of a model of your own was loaded from a file.
     """
     data = fit.data
     shape = next(iter(values.values())).shape[:2]
@@ -55,7 +55,7 @@ def given_the_rest(fit: Fit, values: Mapping[str, np.ndarray], unit: str) -> np.
     else:
         density, bare = density_of(fit), data.unlabeled()
         units = density.units({name: draws[0] for name, draws in flat.items()}, bare)
-        by = [one or "trajectory" for one in units]  # one agent is one option
+        by = [one or "trajectory" for one in units]  # a single agent is one option
         scores = density.over_draws(("options", each), partial(density.options, each=each), flat, bare)
     observed = np.asarray(data.observed)
     trajectory = np.nonzero(observed)[0] if unit == "step" else np.flatnonzero(observed.any(1))
@@ -70,7 +70,7 @@ def given_the_rest(fit: Fit, values: Mapping[str, np.ndarray], unit: str) -> np.
 
 
 def _given_others(log_weights: np.ndarray, scores: np.ndarray, units: np.ndarray, items: np.ndarray) -> np.ndarray:
-    """Log density of every item given all others, by draw, ``(D, I)``.
+    """Return the log density of every item given all others, by draw, ``(D, I)``.
 
     Parameters
     ----------
@@ -79,9 +79,9 @@ def _given_others(log_weights: np.ndarray, scores: np.ndarray, units: np.ndarray
     scores : float (D, K, M)
         Log-likelihoods of parts under every option.
     units : int (M,)
-        Which unit, of those that are one of the options each, a part belongs to.
+        Unit of the mixture of every part.
     items : int (M,)
-        Which item, of those that are left out, a part belongs to.
+        Item, left out as a whole, of every part.
     """
     (of_unit, of_item), part = np.unique(np.stack([units, items]), axis=1, return_inverse=True)
     impossible = np.isneginf(scores)
@@ -94,12 +94,12 @@ def _given_others(log_weights: np.ndarray, scores: np.ndarray, units: np.ndarray
 
 
 def _sums(values: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Sums over the last axis by group, in the order of the numbers of groups."""
+    """Sum over the last axis by group, in the order of the group numbers."""
     order = np.argsort(group, kind="stable")
     first = np.unique(group[order], return_index=True)[1]
     return np.add.reduceat(values[..., order].astype(float), first, axis=-1)
 
 
 def _ranks(numbers: np.ndarray) -> np.ndarray:
-    """Numbers without gaps, in the same order."""
+    """Replace numbers by ranks without gaps, in the same order."""
     return np.unique(numbers, return_inverse=True)[1].ravel()

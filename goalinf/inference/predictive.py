@@ -1,4 +1,4 @@
-"""The log predictive density of data that were not fitted, given who acted and where."""
+"""Held-out log predictive density: scores of data that were not fitted, given subjects and contexts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from goalinf.precision import computing_in
 from goalinf.rewards import digest
 from goalinf.worlds.world import World, label
 
-_DRAWS = 1000  # more draws add little to the mean of a density
+_DRAWS = 1000  # further draws hardly change the mean of a density
 
 
 def log_predictive_density(
@@ -36,29 +36,29 @@ def log_predictive_density(
     reward: Rewards | None = None,
     model: Model | None = None,
 ) -> pd.DataFrame:
-    r"""Score trajectories that were not fitted.
+    r"""Compute the log predictive density of trajectories that were not fitted.
 
     .. math:: \log p(y_n \mid y) = \log \frac1D \sum_d p(y_n \mid \theta_d)
 
-    over the draws :math:`\theta_d` (at most 1,000, evenly spaced). Bits per step are what is usually reported:
-    ``table.bits.sum() / table.steps.sum()``; guessing among k choices costs :math:`\log_2 k`, and less is better.
+    over the draws :math:`\theta_d` (at most 1,000, evenly spaced). The usual summary is bits per step,
+    ``table.bits.sum() / table.steps.sum()``; a uniform policy over k actions has :math:`\log_2 k`, and less is better.
 
     Where each subject is one of several agents (``gi.one_of``, ``gi.agents.mixture`` with ``by="subject"``), the
     density of the new trajectories of subject i is
 
     .. math:: \frac1D \sum_d \sum_k m_{dik} \prod_{n \in i} p_k(y_n \mid \theta_d),
 
-    with :math:`m_{dik}` the posterior probability that a subject of the fit is agent k, and the weight :math:`w_{dk}`
-    of agent k for a new subject. The density of a trajectory is given the earlier trajectories of its subject in
-    ``data``, so that the rows of a subject add up to the joint density. With ``by="data"`` all trajectories are of one
-    such unit; with ``by="trajectory"`` each new trajectory is a new unit.
+    with :math:`m_{dik}` the posterior probability that subject i is agent k for a subject of the fit, and the weight
+    :math:`w_{dk}` of agent k for a new subject. The density of a trajectory is conditional on the earlier trajectories
+    of its subject in ``data``, so that the rows of a subject add up to the joint density. With ``by="data"`` all
+    trajectories belong to one such unit; with ``by="trajectory"`` each new trajectory is a new unit.
 
     Parameters
     ----------
     fit : Fit
         Posterior draws.
     data : Trajectories
-        New data. Subjects and contexts are matched with those of the fit by name.
+        New data. Subjects and contexts are matched with the subjects and contexts of the fit by name.
     world : World or mapping from context to World, optional
         Worlds of the new data. Default: those of the fit.
     reward : reward or mapping from context to reward, optional
@@ -70,36 +70,36 @@ def log_predictive_density(
     Returns
     -------
     DataFrame
-        One row per trajectory with an observed choice: ``steps`` (observed choices), ``log_density`` (nats), ``bits``
-        (minus the same, to base 2), ``bits_per_step``, and ``algorithm``, which made the draws. Scores of draws of an
-        approximation (``"laplace"``, ``"svi"``) contain its error.
+        One row per trajectory with an observed action: ``steps`` (observed actions), ``log_density`` (nats), ``bits``
+        (minus the log density, to base 2), ``bits_per_step``, and ``algorithm``, the source of the draws. Scores from
+        an approximation (``"laplace"``, ``"svi"``) contain its error.
 
     Raises
     ------
     ValueError
-        Where the data do not fit the world or hold no choice; a choice has probability zero at every draw; a context
+        Where the data do not fit the world or hold no action; an action has probability zero at every draw; a context
         has no world or reward; the data were read in another world, or simulated with another known reward, than the
-        fitted data of the same context, and ``world=`` or ``reward=`` is not given; a user's own model has no
-        parameter for a new subject, or was loaded from a file.
+        fitted data of the same context, and ``world=`` or ``reward=`` is not given; a model of your own has no
+        parameter for a new subject, or its fit was loaded from a file.
 
     Examples
     --------
     >>> import jax, goalinf as gi
     >>> import numpyro.distributions as dist
     >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), wants, trajectories=6, steps=10)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> data = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), reward, trajectories=6, steps=10)
     >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
     >>> agent = gi.agents.soft_optimal(beta=2.0)
-    >>> fit = gi.infer(jax.random.key(1), hall, agent=agent, reward=prior, data=walks.select([0, 1, 2]), draws=100)
-    >>> table = gi.inference.log_predictive_density(fit, walks.select([3, 4, 5]))
+    >>> fit = gi.infer(jax.random.key(1), hall, agent=agent, reward=prior, data=data.select([0, 1, 2]), draws=100)
+    >>> table = gi.inference.log_predictive_density(fit, data.select([3, 4, 5]))
     >>> bool(table.bits.sum() / table.steps.sum() < 2.0)
     True
     """
     check_kind("fit", fit, Fit, "a Fit, such as gi.infer returns")
     check_kind("data", data, Trajectories, "trajectories; read a table with gi.read_trajectories first")
     if data.n_choices == 0:
-        raise ValueError("the data hold no observed choice; there is nothing to score")
+        raise ValueError("the data hold no observed action; expected at least one")
     check_trajectories(fit)
     _check_arguments(fit, data, world, reward, model)
     new = new_names("subject", data.subject_names, fit.data.subject_names)
@@ -123,7 +123,7 @@ def log_predictive_density(
 
 
 def _responsibilities(fit: Fit) -> np.ndarray | None:
-    """Log posterior probabilities of the options of every unit of the fit, ``(D, G, K)``; None where units are new."""
+    """Return log posterior probabilities of the options of every unit of the fit, ``(D, G, K)``; None for new units."""
     if not isinstance(fit.agent, Mixture) or fit.agent.by == "trajectory":
         return None
     (shares,) = thinned(fit.responsibilities, max(1, _DRAWS // fit.posterior.sizes["chain"])).values()
@@ -132,7 +132,7 @@ def _responsibilities(fit: Fit) -> np.ndarray | None:
 
 
 def _starts(by: str, log_weights: np.ndarray, members: np.ndarray | None, fit: Fit, data: Trajectories) -> np.ndarray:
-    """Log probability of every option for every trajectory before any of these data, ``(D, K, N)``."""
+    """Return the log probability of every option for every trajectory before the new data, ``(D, K, N)``."""
     if members is None:
         return np.repeat(log_weights[:, :, None], data.n_trajectories, axis=2)
     if by == "data":
@@ -144,7 +144,7 @@ def _starts(by: str, log_weights: np.ndarray, members: np.ndarray | None, fit: F
 
 
 def _log_mean(given: np.ndarray, units: np.ndarray) -> np.ndarray:
-    """Log density of every trajectory given those before it in its unit, ``(N,)``, from scores by draw ``(D, N)``."""
+    """Average scores ``(D, N)`` to log densities ``(N,)`` of each trajectory given the earlier ones of its unit."""
     nats = np.empty(given.shape[1])
     for unit in np.unique(units):
         mine = np.flatnonzero(units == unit)
@@ -154,7 +154,7 @@ def _log_mean(given: np.ndarray, units: np.ndarray) -> np.ndarray:
 
 
 def _chained(start: np.ndarray, scores: np.ndarray, units: np.ndarray) -> np.ndarray:
-    r"""Log-likelihood of every trajectory given those before it in its unit, by draw, ``(D, N)``.
+    r"""Return the log-likelihood of every trajectory given the earlier ones of its unit, by draw, ``(D, N)``.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def _chained(start: np.ndarray, scores: np.ndarray, units: np.ndarray) -> np.nda
     scores : float (D, K, N)
         Log-likelihood under every option.
     units : int (N,)
-        Which unit a trajectory belongs to.
+        Unit of every trajectory.
     """
     given = np.empty((max(len(start), len(scores)), scores.shape[2]))
     for unit in np.unique(units):
@@ -173,7 +173,7 @@ def _chained(start: np.ndarray, scores: np.ndarray, units: np.ndarray) -> np.nda
 
 
 def _differences(until: np.ndarray) -> np.ndarray:
-    """Differences along the last axis, from zero; zero after what is impossible."""
+    """Return differences along the last axis, from zero; zero after an impossible entry."""
     before = np.concatenate([np.zeros((len(until), 1)), until[:, :-1]], axis=1)
     possible = before > -np.inf
     return np.where(possible | np.isnan(before), until - np.where(possible, before, 0.0), 0.0)
@@ -185,22 +185,22 @@ def _differences(until: np.ndarray) -> np.ndarray:
 def _check_arguments(
     fit: Fit, data: Trajectories, world: Worlds | None, reward: Rewards | None, model: Model | None
 ) -> None:
-    """Refuse arguments of the other kind of fit, and data of changed conditions that nothing is said of."""
+    """Refuse arguments of the other kind of fit, and data of changed worlds or rewards without an argument for them."""
     own = fit.agent is None
     if own and (world is not None or reward is not None):
         raise ValueError(
-            "a model of your own holds its worlds and rewards itself: give model=, your model with those of the new "
-            "data"
+            "a model of your own contains its worlds and rewards: give model=, your model with the worlds and rewards "
+            "of the new data"
         )
     if not own and model is not None:
         raise ValueError("model= is for a model of your own; this fit takes world= and reward=")
     known = not own and not any(site.name.startswith("reward.") for site in fit.sites)
 
     def digest_in(name: Hashable, place: World) -> str:
-        wanted = fit.reward[name] if isinstance(fit.reward, Mapping) else fit.reward
-        assert wanted is not None
-        check_shapes(wanted, place)
-        return digest(wanted, place.mdp)
+        known_reward = fit.reward[name] if isinstance(fit.reward, Mapping) else fit.reward
+        assert known_reward is not None
+        check_shapes(known_reward, place)
+        return digest(known_reward, place.mdp)
 
     one_world, one_reward = _one_for_all(fit) if model is None else (False, False)
     check_same_conditions(
@@ -218,7 +218,7 @@ def _check_arguments(
 
 
 def _one_for_all(fit: Fit) -> tuple[bool, bool]:
-    """Tell whether all contexts have one world, and one reward, in the model of a fit."""
+    """Return True where all contexts of a fit share one world, and True where they share one reward."""
     if fit.agent is not None:
         return isinstance(fit.world, World), not isinstance(fit.reward, Mapping)
     with computing_in(fit.tree.attrs["precision"]):
@@ -233,9 +233,9 @@ def _table(fit: Fit, data: Trajectories, nats: np.ndarray) -> pd.DataFrame:
     names = [label(name) if isinstance(name, tuple) else name for name in data.trajectory_names]
     if (impossible := np.flatnonzero(some & np.isneginf(nats))).size:
         raise ValueError(
-            f"trajectory {label(data.trajectory_names[impossible[0]])}: these choices have probability zero at every "
-            f"draw ({impossible.size} such trajectories). Are all actions available there? Drop the step, mark the "
-            "choice as missing, or use an agent that can lapse"
+            f"trajectory {label(data.trajectory_names[impossible[0]])}: its actions have probability zero at every "
+            f"draw ({impossible.size} such trajectories). Check that all actions are available; remove the step, mark "
+            "the action as missing, or use an agent with lapses"
         )
     index = pd.Index([name for name, kept in zip(names, some, strict=True) if kept], name="trajectory")
     bits = -nats / np.log(2.0)

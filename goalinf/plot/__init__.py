@@ -1,6 +1,6 @@
-"""Pictures: worlds, trajectories, policies, rewards, their distances, beliefs about goals, and audits.
+"""Figures of worlds, trajectories, policies, rewards, distances of rewards, goal posteriors, and audits.
 
-Every function returns a Matplotlib figure that belongs to no window; save it with ``figure.savefig("name.png")``. Only
+Every function returns a Matplotlib figure without a window; save it with ``figure.savefig("name.png")``. Only
 `audit_page` writes a file.
 """
 

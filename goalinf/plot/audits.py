@@ -1,4 +1,4 @@
-"""An audit in pictures: what the data narrowed, what they refuse, who else might have acted, what it would cost."""
+"""Figures of an audit: contraction, zero reward, alternative planners, expected regret, further data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WIDTH, _HEIGHT = 4.6, 3.0  # inches of a panel
 
 
 def audit(audit: Audit) -> Figure:
-    """Draw what an audit found: one panel for every question that was answered.
+    """Draw the results of an audit: one panel for every question that was answered.
 
     Parameters
     ----------
@@ -35,24 +35,24 @@ def audit(audit: Audit) -> Figure:
     Raises
     ------
     ValueError
-        Where nothing was answered that can be drawn.
+        Where the audit has no results that can be drawn.
 
     Examples
     --------
     >>> import jax, goalinf as gi
     >>> import numpyro.distributions as dist
     >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), wants, trajectories=5, steps=10)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> data = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), reward, trajectories=5, steps=10)
     >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
-    >>> fit = gi.infer(1, hall, agent=gi.agents.soft_optimal(beta=2.0), reward=prior, data=walks, draws=100)
+    >>> fit = gi.infer(1, hall, agent=gi.agents.soft_optimal(beta=2.0), reward=prior, data=data, draws=100)
     >>> [ax.get_title() for ax in gi.plot.audit(gi.audit(fit, quick=True)).axes]
-    ['What the data narrowed']
+    ['Contraction of the reward']
     """
     check_kind("audit", audit, Audit, "an Audit, such as gi.audit returns")
     panels = panels_of(audit)
     if not panels:
-        raise ValueError("this audit holds nothing to draw: the reward was known, or its prior has no variance")
+        raise ValueError("this audit has no results to draw: the reward is known, or its prior has no variance")
     columns = min(len(panels), 2)
     rows = -(-len(panels) // columns)
     figure = style.sheet(_WIDTH * columns, _HEIGHT * rows)
@@ -64,7 +64,7 @@ def audit(audit: Audit) -> Figure:
 
 
 def panels_of(audit: Audit) -> list[Callable[[Axes], None]]:
-    """What can be drawn of an audit, each on axes of its own."""
+    """Return the drawing functions of the panels of an audit; each takes its axes."""
     panels: list[Callable[[Axes], None]] = []
     if audit.contraction is not None:
         panels.append(partial(_narrowed, found=audit.contraction))
@@ -87,14 +87,14 @@ def _narrowed(ax: Axes, found: Contraction) -> None:
     after = len(shown) + np.arange(len(hidden))
     ax.bar(after, hidden, yerr=2 * found.error, color=style.END, ecolor=style.GRAY, label="not identified")
     ax.axhline(1.0, color=style.GRAY, lw=0.8, ls="--")
-    ax.set(title="What the data narrowed", xlabel="direction of reward", ylabel="posterior / prior variance")
+    ax.set(title="Contraction of the reward", xlabel="direction of reward", ylabel="posterior / prior variance")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_ylim(0.0, 1.35 * max(1.0, (hidden + 2 * found.error).max(initial=0.0), shown.max(initial=0.0)))
     ax.legend(fontsize=7, frameon=False)
 
 
 def _zero_reward(ax: Axes, zero: ZeroReward) -> None:
-    """How far beta times the reward is from zero; behavior depends on nothing else of the two."""
+    """Draw prior and posterior of the size of beta times the reward, the product on which behavior depends."""
     edges = zero.mass["size"].to_numpy()
     width = np.diff(edges)
     for name, color in (("prior", style.GRAY), ("posterior", style.START)):
@@ -108,40 +108,40 @@ def _zero_reward(ax: Axes, zero: ZeroReward) -> None:
 
 
 def _planners(ax: Axes, planners: pd.DataFrame) -> None:
-    """One bar per planner, and beside it what would tell the planner from the one that was fitted."""
+    """Draw one bar per planner, with the number of actions that distinguish it from the fitted planner."""
     gaps, choices = (planners[name].to_numpy(float) for name in ("gap", "choices"))
-    told = np.isfinite(choices)
+    finite = np.isfinite(choices)
     place = np.arange(len(gaps))
-    smallest = gaps[told].min(initial=np.inf)
-    low, high = (smallest / 10, gaps[told].max()) if told.any() else (0.1, 1.0)
-    ax.barh(place[told], gaps[told] - low, left=low, height=0.5, color=style.START)
+    smallest = gaps[finite].min(initial=np.inf)
+    low, high = (smallest / 10, gaps[finite].max()) if finite.any() else (0.1, 1.0)
+    ax.barh(place[finite], gaps[finite] - low, left=low, height=0.5, color=style.START)
     for row, (gap, count) in enumerate(zip(gaps, choices, strict=True)):
-        words = _told_by(gap, count)
+        words = _distinguished_by(gap, count)
         at = gap if np.isfinite(count) else low
         ax.annotate(words, (at, row), (3, 0), textcoords="offset points", va="center", size=7, color=style.INK)
     ax.set_yticks(place, [style.name(label(name)) for name in planners.index])
     ax.set_ylim(len(gaps) - 0.4, -0.6)
     # Room for the words to the right of the longest bar: they take about half of the panel.
     ax.set(xscale="log", xlim=(low, high * (high / low) ** 1.2), title="Other planners with their own rewards")
-    if told.any():
-        ax.set_xlabel("evidence against the planner (nats per choice)")
+    if finite.any():
+        ax.set_xlabel("evidence against the planner (nats per action)")
     else:
         ax.set_xticks([])
         ax.set_xticks([], minor=True)
-        ax.set_xlabel("evidence against the planner: none from any choice")
+        ax.set_xlabel("evidence against the planner: none from any action")
 
 
-def _told_by(gap: float, choices: float) -> str:
+def _distinguished_by(gap: float, choices: float) -> str:
     if np.isnan(gap):
-        return "could not be planned for"
-    return f"5 nats after about {number(int(choices))} choices" if np.isfinite(choices) else "fits equally well"
+        return "planning failed"
+    return f"5 nats after about {number(int(choices))} actions" if np.isfinite(choices) else "fits equally well"
 
 
 def _acting(ax: Axes, acting: pd.DataFrame) -> None:
     place = np.arange(len(acting))
     ax.barh(place, acting["regret"], height=0.5, color=style.START, label="mean")
     ax.plot(acting["value_at_risk"], place, "|", ms=14, mew=2, color=style.INK, label="95 % quantile")
-    ax.plot(acting["chance"], place, "x", color=style.END, label="uniform choice")
+    ax.plot(acting["chance"], place, "x", color=style.END, label="uniform policy")
     ax.set_yticks(place, [style.name(label(name)) for name in acting.index])
     ax.set_ylim(len(acting) - 0.4, -0.6)
     ax.set(title="Expected regret of the posterior mean", xlabel="regret (share of the range of returns)")

@@ -1,4 +1,4 @@
-"""How probable it is that a reward is close: curves over the draws of a posterior."""
+"""Posterior distribution functions of distances between rewards."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def distances(
     found : DataArray or mapping from name to DataArray
         From :func:`goalinf.identify.distance.posterior`.
     level : float
-        Of the interval between quantiles that is drawn thick and stands in the legend, in (0, 1).
+        Probability of the interval between quantiles that is drawn thick and given in the legend, in (0, 1).
     ax : matplotlib Axes, optional
-        Where to draw; default: a new figure.
+        Axes to draw on; default: a new figure.
 
     Returns
     -------
@@ -36,7 +36,7 @@ def distances(
     Raises
     ------
     ValueError
-        Where there is nothing to draw, a distance is not finite, or the level is none.
+        Where there are no draws, a distance is not finite, or the level is not in (0, 1).
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The ground that everything is drawn on: cells and walls of a map, or nodes and edges of a graph."""
+"""Background of all figures of a world: cells and walls of a map, or nodes and edges of a graph."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from matplotlib.patches import FancyArrowPatch
 from goalinf.plot import layout, style
 from goalinf.worlds import World, label
 
-_LABELED = 60  # nodes; beyond, names would cover the graph
+_LABELED = 60  # nodes; above, names would cover the graph
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Ground:
-    """A first-order world with a place for every state.
+    """First-order world with coordinates for every state.
 
     Parameters
     ----------
     world : World
-        What is drawn; for a world with memory its first-order world.
+        World that is drawn; for a world with memory its first-order world.
     fold : int (S,)
-        For every state of the world that was given, the state of `world` where one is.
+        For every state of the given world, the corresponding state of `world`.
     """
 
     world: World
@@ -35,15 +35,15 @@ class Ground:
 
     @classmethod
     def of(cls, world: World) -> Ground:
-        """The ground of any world; those with memory stand on that of their first-order world.
+        """Build the background of a world; for a world with memory, of its first-order world.
 
         Raises
         ------
         ValueError
-            Where this is no world.
+            Where the argument is not a world.
         """
         if not isinstance(world, World):
-            raise ValueError(f"expected a World to draw, found {type(world).__name__}; make one with gi.gridworld, …")
+            raise ValueError(f"expected a World to draw, found {type(world).__name__}; build one with gi.gridworld, …")
         fold = np.arange(world.n_states)
         while world.memory is not None:
             fold = world.memory.pairs[fold, 1]
@@ -52,7 +52,7 @@ class Ground:
 
     @property
     def is_map(self) -> bool:
-        """Whether states are cells."""
+        """True where states are cells of a map."""
         return self.world.layout == "map" and self.world.positions is not None
 
     @cached_property
@@ -77,7 +77,7 @@ class Ground:
 
     @cached_property
     def spacing(self) -> float:
-        """Distance from a typical node to its nearest neighbor, in the units of the places."""
+        """Median distance of a node to its nearest neighbor, in the units of the coordinates."""
         if self.is_map or len(self.places) < 2:
             return 1.0
         far = np.linalg.norm(self.places[:, None] - self.places[None], axis=2)
@@ -86,7 +86,7 @@ class Ground:
         return float(np.median(nearest[nearest > 0])) if (nearest > 0).any() else 1.0
 
     def size(self) -> tuple[float, float]:
-        """Inches that one panel needs."""
+        """Return width and height of one panel, in inches."""
         if self.is_map:
             rows, cols = self.shape
             scale = min(0.46, 6.0 / max(rows, cols))
@@ -97,7 +97,7 @@ class Ground:
         return longest * max(float(width) / top, 0.35), longest * max(float(height) / top, 0.35)
 
     def sheet(self, panels: int = 1, *, bar: bool) -> tuple:
-        """A new figure with this many panels of the right size; ``bar``: with room for a colorbar."""
+        """Create a figure with panels of the size of the world; ``bar``: with room for a colorbar."""
         width, height = self.size()
         return style.canvas(panels * (width + 0.55 + 0.8 * bar), height + 0.75, panels)
 
@@ -112,9 +112,9 @@ class Ground:
         norm: Normalize | None = None,
         busy: bool = False,
     ):
-        """Draw the ground, states colored by `values` where given; returns what a colorbar needs, or None.
+        """Draw the background, states colored by `values` where given; returns the artist for a colorbar, or None.
 
-        ``busy``: something else will be drawn in the cells, so that marks go to their corners.
+        ``busy``: cells will have further content, so that marks are drawn in their corners.
         """
         style.quiet(ax)
         drawn = (self._cells if self.is_map else self._nodes)(ax, values, colors, norm)
@@ -131,7 +131,7 @@ class Ground:
         if values is not None:
             grid = np.ma.masked_array(np.asarray(values)[np.maximum(number, 0)], number < 0)
             drawn = ax.imshow(grid, cmap=colors, norm=norm, zorder=1)
-        # Lines between free cells only: walls stay one dark body.
+        # Lines between free cells only, not inside walls.
         sideways = np.argwhere((number[:, 1:] >= 0) & (number[:, :-1] >= 0))
         across = np.argwhere((number[1:] >= 0) & (number[:-1] >= 0))
         lines = [[(c + 0.5, r - 0.5), (c + 0.5, r + 0.5)] for r, c in sideways]
@@ -159,7 +159,7 @@ class Ground:
 
     @property
     def named(self) -> bool:
-        """Whether nodes are large enough to carry their names."""
+        """True where nodes are large enough for their names."""
         return not self.is_map and self.world.n_states <= _LABELED
 
     @property
@@ -192,7 +192,7 @@ class Ground:
             )
 
     def _names(self, ax: Axes, drawn, busy: bool) -> None:
-        """Marks of cells, names of nodes, in a color that can be read on theirs."""
+        """Draw marks of cells or names of nodes, in a color with contrast to the background."""
         if self.is_map:
             texts = [mark if mark != "." else "" for mark in self.world.marks or [""] * self.world.n_states]
         else:

@@ -1,15 +1,15 @@
-"""Where the nodes of a graph go when nobody said: trees as trees, everything else by shortest paths."""
+"""Layout of graphs without positions: trees as trees, other graphs by shortest paths."""
 
 from __future__ import annotations
 
 import networkx as nx
 import numpy as np
 
-_KAMADA_KAWAI = 400  # nodes; beyond, its cubic cost is felt
+_KAMADA_KAWAI = 400  # nodes; above, its cubic cost is too large
 
 
 def compute(graph: nx.Graph) -> np.ndarray:
-    """Coordinates ``(S, 2)`` of nodes 0 … S−1, the same on every run; connected parts side by side."""
+    """Compute coordinates ``(S, 2)`` of nodes 0 … S−1, equal in every run; connected components side by side."""
     plain = nx.Graph(graph)
     plain.remove_edges_from(list(nx.selfloop_edges(plain)))
     places = np.zeros((len(plain), 2))
@@ -48,7 +48,7 @@ def _tree(graph: nx.Graph) -> dict[int, np.ndarray]:
 
 
 def _halving(graph: nx.Graph, root: int) -> dict[int, np.ndarray]:
-    """H tree: branches turn by a right angle at every fork and shrink by the square root of two; no two meet."""
+    """Draw an H tree: branches turn by a right angle at every fork and shrink by the square root of two."""
     placed = {root: np.zeros(2)}
     level = [(root, -1)]
     step = np.array([1.0, 0.0])
@@ -65,7 +65,7 @@ def _halving(graph: nx.Graph, root: int) -> dict[int, np.ndarray]:
 
 
 def _radial(graph: nx.Graph, root: int, depths: dict[int, int]) -> dict[int, np.ndarray]:
-    """Rings around the root; every subtree gets an arc as wide as it has leaves."""
+    """Place nodes on rings around the root; the arc of a subtree is proportional to its number of leaves."""
     order = list(nx.dfs_preorder_nodes(graph, root))
     parents = dict(nx.dfs_predecessors(graph, root))
     leaves = dict.fromkeys(order, 0)

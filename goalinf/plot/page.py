@@ -1,4 +1,4 @@
-"""An audit as one page of HTML that needs no other file."""
+"""Audit as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from goalinf.plot.rewards import reward_map
 from goalinf.rewards import StateReward
 from goalinf.worlds import World, label
 
-_LIBRARIES = ("goalinf", "jax", "numpyro", "arviz")  # whose versions the page names
+_LIBRARIES = ("goalinf", "jax", "numpyro", "arviz")  # libraries whose versions are on the page
 _DIRECTIONS = 4  # null directions that are drawn
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222b35; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
@@ -33,16 +33,16 @@ tr:nth-child(even) { background: #f3f1ec; } .small { color: #6b7280; font-size: 
 
 
 def audit_page(audit: Audit, path: str | Path, *, overwrite: bool = False) -> Path:
-    """Write an audit as one page of HTML: the sentences, the pictures, the table.
+    """Write an audit as one page of HTML: sentences, figures and table.
 
     Parameters
     ----------
     audit : Audit
         From :func:`goalinf.audit`.
     path : path
-        An ``.html`` file in a folder that is there.
+        An ``.html`` file in an existing folder.
     overwrite : bool
-        Replace the file if it is there already.
+        Replace the file if it exists already.
 
     Returns
     -------
@@ -51,11 +51,11 @@ def audit_page(audit: Audit, path: str | Path, *, overwrite: bool = False) -> Pa
     Raises
     ------
     FileExistsError
-        Where the file is there and may not be replaced.
+        Where the file exists and ``overwrite`` is False.
     FileNotFoundError
-        Where the folder is not there.
+        Where the folder does not exist.
     ValueError
-        Where the suffix is another one.
+        Where the suffix is not ``.html`` or ``.htm``.
 
     Examples
     --------
@@ -71,7 +71,7 @@ def audit_page(audit: Audit, path: str | Path, *, overwrite: bool = False) -> Pa
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path} cannot be written: there is no folder {path.parent}; create it first")
     if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder, and is left alone; give another name")
+        raise IsADirectoryError(f"{path} is a folder and is not replaced; give another name")
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists already; give another name, or overwrite=True to replace it")
     text = _page(audit)
@@ -87,8 +87,8 @@ def _page(audit: Audit) -> str:
         sections += ["<h2>Reward</h2>", *_maps(audit)]
     if panels_of(audit):
         sections += ["<h2>Figures</h2>", _image(draw_audit(audit), "panels of the audit")]
-    if blind := _blind(audit):
-        sections += ["<h2>Null directions</h2>", *blind]
+    if null := _null_directions(audit):
+        sections += ["<h2>Null directions</h2>", *null]
     sections += ["<h2>Numbers</h2>", display.table(audit.readable(), index=False)]
     sections.append(f'<p class="small">{display.escape(_provenance(audit))}</p>')
     return (
@@ -98,7 +98,7 @@ def _page(audit: Audit) -> str:
 
 
 def _provenance(audit: Audit) -> str:
-    """Versions, seed and sampler in a sentence each."""
+    """Return versions, seed and sampler, in one sentence each."""
     attrs = audit.fit.tree.attrs
     versions = [f"{name} {attrs[f'version_{name}']}" for name in _LIBRARIES if f"version_{name}" in attrs]
     sentences = [f"Audit by goalinf {version('goalinf')}", f"Fit by {', '.join(versions)}" if versions else ""]
@@ -116,7 +116,7 @@ def _image(figure: Figure, words: str) -> str:
 
 
 def _maps(audit: Audit) -> list[str]:
-    """The reward in each world."""
+    """Draw the reward in each world."""
     worlds = audit.fit.world
     if isinstance(worlds, World):
         return [_image(reward_map(audit.fit), "posterior mean and standard deviation of the reward")]
@@ -127,18 +127,18 @@ def _maps(audit: Audit) -> list[str]:
     ]
 
 
-def _blind(audit: Audit) -> list[str]:
-    """Rewards of states that no choice depends on, drawn where there is one world."""
+def _null_directions(audit: Audit) -> list[str]:
+    """Draw null directions of a reward of states, where there is one world."""
     world, kind = audit.fit.world, audit.fit.reward
     if not isinstance(world, World) or not isinstance(kind, StateReward):
         return []
     basis = audit.null_space.basis.values[: audit.nullity]
     found = []
     for vector in basis[:_DIRECTIONS]:
-        # The constant is said in words; of the others the sign is no matter.
+        # The constant direction is reported in the text; the sign of the other directions is arbitrary.
         if np.ptp(vector) > 1e-9:
-            words = "adding any multiple of this changes no choice"
+            words = "adding any multiple of this reward does not change the policy"
             found.append(_image(draw_reward(world, StateReward(vector, on=kind.on)), words))
     if found:
-        found.insert(0, "<p>Adding any multiple of one of these rewards changes no choice.</p>")
+        found.insert(0, "<p>Adding any multiple of one of these rewards does not change the policy.</p>")
     return found

@@ -1,4 +1,4 @@
-"""Trajectories as paths on their world."""
+"""Figures of trajectories on their world."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _JITTER = 0.2  # of the distance between neighbors
 def trajectories(
     data: Trajectories, world: World | None = None, which: Any = None, *, ax: Axes | None = None
 ) -> Figure:
-    """Draw trajectories as paths on their world.
+    """Draw trajectories on their world.
 
-    Paths are shifted a little, always in the same way, so that they do not hide one another. A ring marks the start of
-    each, a dot its last state. A single one is colored by time.
+    Trajectories are shifted by small pseudorandom distances (equal in every call), so that they do not hide one
+    another. A ring marks the start of each, a dot its last state. A single trajectory is colored by time.
 
     Parameters
     ----------
     data : Trajectories
-        What was observed or simulated.
+        Observed or simulated behavior.
     world : World, optional
-        Where; default: the world that the data were read from or simulated in.
+        World of the data; default: the world in which the data were read or simulated.
     which : int, several, a mask or a slice, optional
         Numbers of the trajectories to draw, from 0; default: all.
     ax : matplotlib Axes, optional
-        Where to draw; default: a new figure.
+        Axes to draw on; default: a new figure.
 
     Returns
     -------
@@ -46,18 +46,18 @@ def trajectories(
     Raises
     ------
     ValueError
-        Where the data do not know their world, lie in several, or do not fit the one that is given; where there is no
-        such trajectory.
+        Where the world is not given and the data have none or several, the data do not fit the given world, or there is
+        no such trajectory.
 
     Examples
     --------
     >>> import jax, goalinf as gi
     >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), wants, trajectories=5, steps=4)
-    >>> gi.plot.trajectories(walks).axes[0].get_title("left")
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> data = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), reward, trajectories=5, steps=4)
+    >>> gi.plot.trajectories(data).axes[0].get_title("left")
     '5 trajectories'
-    >>> gi.plot.trajectories(walks, which=2).axes[1].get_ylabel()
+    >>> gi.plot.trajectories(data, which=2).axes[1].get_ylabel()
     'time (steps)'
     """
     check_kind("data", data, Trajectories, "trajectories; read a table with gi.read_trajectories first")
@@ -67,7 +67,7 @@ def trajectories(
     if states.max(initial=-1) >= len(ground.fold):
         raise ValueError(
             f"the data visit state number {states.max()}, the world has {len(ground.fold)} states: "
-            "give the world they happened in"
+            "give the world of the data"
         )
     single = len(states) == 1
     if ax is None:
@@ -108,10 +108,10 @@ def _world(data: Trajectories, world: World | None) -> World:
     worlds = data.labels.worlds if data.labels is not None else ()
     different = list({id(one): one for one in worlds}.values())
     if not different:
-        raise ValueError("these data do not know their world: give it, gi.plot.trajectories(data, world)")
+        raise ValueError("the data do not contain their world: give it, gi.plot.trajectories(data, world)")
     if len(different) > 1:
         names = ", ".join(map(str, data.context_names))
         raise ValueError(
-            f"these data lie in {len(different)} worlds (contexts {names}): choose which= from one of them"
+            f"the data are from {len(different)} worlds (contexts {names}): give which=, trajectories of one of them"
         )
     return different[0]

@@ -1,4 +1,4 @@
-"""A policy as arrows in cells, or as colored ways out of nodes."""
+"""Figures of policies: arrows in cells of a map, or colored edges of a graph."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from goalinf.plot.ground import Ground
 from goalinf.rewards import Reward, ended
 from goalinf.worlds import World
 
-_SHOWN = 0.01  # choices less likely than this are left out
-_REACH = 0.46  # of a cell: length of the arrow of a certain choice
+_SHOWN = 0.01  # actions of smaller probability are left out
+_REACH = 0.46  # length of the arrow of an action with probability one, in cells
 
 
 def policy(
@@ -30,24 +30,25 @@ def policy(
     step: int = 0,
     ax: Axes | None = None,
 ) -> Figure:
-    """Draw what an agent does in every state.
+    """Draw the action probabilities of an agent in every state.
 
-    On maps an arrow per choice: its length and color are the probability; a dot is a choice to stay. On graphs the way
-    out of a node towards each neighbor, half of the edge, is as wide and dark as the step is likely, and the node is as
-    dark as staying is. States where the episode has ended show nothing. With memory: the mean over the last states.
+    On maps one arrow per action, with length and color by probability; a dot is an action that stays. On graphs the
+    half of an edge at a node has width and color by the probability of the step to that neighbor, and the node has the
+    color of the probability of staying. States in which the episode has ended are empty. With memory: the mean over the
+    last states.
 
     Parameters
     ----------
     world : World
-        Where the agent acts.
+        World in which the agent acts.
     agent : Agent, DataArray or float (S, A)
-        Who acts; or the probabilities that :meth:`Agent.policy <goalinf.Agent.policy>` gives, or their numbers.
+        Agent; or the probabilities from :meth:`Agent.policy <goalinf.Agent.policy>`, or an array of them.
     reward : Reward, optional
-        What the agent wants; needed with an agent.
+        Reward of the agent; needed with an agent.
     step : int
-        Which decision, with a finite horizon.
+        Decision step, with a finite horizon.
     ax : matplotlib Axes, optional
-        Where to draw; default: a new figure.
+        Axes to draw on; default: a new figure.
 
     Returns
     -------
@@ -56,23 +57,23 @@ def policy(
     Raises
     ------
     ValueError
-        Where the reward is missing, agent or reward holds a prior, there is no such step, or the probabilities are
-        those of another world.
+        Where the reward is missing, agent or reward holds a prior, there is no such step, or the shape of the
+        probabilities does not fit the world.
 
     Examples
     --------
     >>> import goalinf as gi
     >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> figure = gi.plot.policy(hall, gi.agents.soft_optimal(beta=2.0), wants)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> figure = gi.plot.policy(hall, gi.agents.soft_optimal(beta=2.0), reward)
     >>> figure.axes[1].get_ylabel()
-    'probability of the choice'
+    'probability of the action'
     """
     ground = Ground.of(world)
     over = np.asarray(world.mdp.terminal)
     if isinstance(agent, Agent):
         if reward is None:
-            raise ValueError("what does the agent want? Give the reward: gi.plot.policy(world, agent, reward)")
+            raise ValueError("the reward of the agent is missing: give it, gi.plot.policy(world, agent, reward)")
         over = np.asarray(ended(reward, world.mdp))
         agent = agent.policy(world, reward)
     elif not isinstance(agent, xr.DataArray):
@@ -85,7 +86,7 @@ def policy(
     if ground.is_map:
         ground.draw(ax, busy=True)
         _arrows(ax, ground, _folded(weight, ground), colors)
-        style.colorbar(ax, colors, "probability of the choice")
+        style.colorbar(ax, colors, "probability of the action")
     else:
         _ways(ax, ground, world, weight, colors)
         style.colorbar(ax, colors, "probability of the next step")
@@ -107,26 +108,26 @@ def _at_step(policy: xr.DataArray, world: World, step: int) -> tuple[np.ndarray,
 
 
 def _labeled(policy: Any) -> xr.DataArray:
-    """Numbers as the probabilities of a policy."""
+    """Label numbers as the probabilities of a policy."""
     try:
         numbers = np.asarray(policy, float)
     except (TypeError, ValueError):
         numbers = np.empty(0)
     if numbers.ndim != 2:
         given = "is not given" if policy is None else f"is a {type(policy).__name__}"
-        raise TypeError(f"agent {given}; expected an agent, or probabilities (state, action), as agent.policy gives")
+        raise TypeError(f"agent {given}; expected an agent, or probabilities (state, action), as from agent.policy")
     return xr.DataArray(numbers, dims=("state", "action"))
 
 
 def _folded(weight: np.ndarray, ground: Ground) -> np.ndarray:
-    """Mean over all states that stand on one place."""
+    """Average over all states with the same first-order state."""
     total = np.zeros((ground.world.n_states, weight.shape[1]))
     np.add.at(total, ground.fold, weight)
     return total / np.maximum(np.bincount(ground.fold, minlength=len(total)), 1)[:, None]
 
 
 def _directions(ground: Ground) -> np.ndarray:
-    """Where each action usually leads, as a unit vector ``(A, 2)``; zero for one that stays."""
+    """Return the most frequent direction of each action as a unit vector ``(A, 2)``; zero for an action that stays."""
     mdp = ground.world.mdp
     likely = np.asarray(mdp.probabilities).argmax(2)
     heads = np.take_along_axis(np.asarray(mdp.successors), likely[:, :, None], 2)[:, :, 0]
@@ -152,7 +153,7 @@ def _arrows(ax: Axes, ground: Ground, weight: np.ndarray, colors: ScalarMappable
     go = ~stays
     ax.quiver(
         *(x[go], y[go], u[go], v[go]),
-        color=colors.to_rgba(0.25 + 0.75 * likely[go]),  # the palest are lost on a light ground
+        color=colors.to_rgba(0.25 + 0.75 * likely[go]),  # the palest colors are not visible on a light background
         angles="xy",
         scale_units="xy",
         scale=1,

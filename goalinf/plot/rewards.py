@@ -1,4 +1,4 @@
-"""Rewards on their world: a known one, or the mean and the spread of a posterior."""
+"""Figures of rewards on their world: a known reward, or mean and standard deviation of a posterior."""
 
 from __future__ import annotations
 
@@ -29,17 +29,18 @@ _UNIT = "utility"
 def reward(world: World, reward: Reward, *, ax: Axes | None = None) -> Figure:
     """Draw a known reward on its world.
 
-    Rewards of states show their values. Others (of actions, transitions, goals, shaped ones) show the mean over the
-    available actions of the expected reward, and say so. With memory: the mean over the last states.
+    Rewards of states are drawn by their values. Other rewards (of actions, transitions, goals, shaped ones) are drawn
+    by the mean of the expected reward over the available actions, which the title states. With memory: the mean over
+    the last states.
 
     Parameters
     ----------
     world : World
-        Where.
+        World of the reward.
     reward : Reward
-        Without priors.
+        Reward without priors.
     ax : matplotlib Axes, optional
-        Where to draw; default: a new figure.
+        Axes to draw on; default: a new figure.
 
     Returns
     -------
@@ -76,18 +77,19 @@ def reward(world: World, reward: Reward, *, ax: Axes | None = None) -> Figure:
 def reward_map(fit: Fit, *, context: Hashable | None = None, axes: Sequence[Axes] | None = None) -> Figure:
     """Draw an inferred reward on its world: posterior mean and standard deviation side by side.
 
-    Rewards of states, and linear ones with features of states, show their values. Others (of actions, transitions,
-    goals, shaped ones) show the mean over the available actions of the expected reward, in every draw, and say so. With
-    memory: the mean over the last states, taken in every draw. Crosses on the sd mark states without a choice.
+    Rewards of states, and linear rewards with features of states, are drawn by their values. Other rewards (of actions,
+    transitions, goals, shaped ones) are drawn by the mean of the expected reward over the available actions, computed
+    in every draw, which the title states. With memory: the mean over the last states, computed in every draw. Crosses
+    on the sd mark states without an observed action.
 
     Parameters
     ----------
     fit : Fit
         From :func:`~goalinf.infer` with a prior on the reward.
     context : hashable, optional
-        Which world, where the data lie in several.
+        Context whose world is drawn; needed where the data have several worlds.
     axes : two matplotlib Axes, optional
-        Where to draw; default: a new figure.
+        Axes to draw on; default: a new figure.
 
     Returns
     -------
@@ -96,24 +98,23 @@ def reward_map(fit: Fit, *, context: Hashable | None = None, axes: Sequence[Axes
     Raises
     ------
     ValueError
-        Where there is nothing to draw: the reward was known, or the model is a user's own; or where the context has to
-        be said.
+        Where the reward is known, the fit is of a model of your own, or the context is missing or unknown.
 
     Examples
     --------
     >>> import jax, goalinf as gi
     >>> import numpyro.distributions as dist
     >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), wants, trajectories=5, steps=10)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> data = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), reward, trajectories=5, steps=10)
     >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
-    >>> fit = gi.infer(1, hall, agent=gi.agents.soft_optimal(beta=2.0), reward=prior, data=walks, draws=100)
+    >>> fit = gi.infer(1, hall, agent=gi.agents.soft_optimal(beta=2.0), reward=prior, data=data, draws=100)
     >>> [ax.get_title() for ax in gi.plot.reward_map(fit).axes[:2]]
     ['posterior mean', 'posterior sd']
     """
     if not isinstance(fit, Fit):
         raise ValueError(
-            f"expected a Fit, found {type(fit).__name__}; a known reward is drawn by gi.plot.reward(world, reward)"
+            f"expected a Fit, found {type(fit).__name__}; draw a known reward with gi.plot.reward(world, reward)"
         )
     world, number = _world(fit, context)
     draws = _state_draws(fit, world)
@@ -134,21 +135,21 @@ def reward_map(fit: Fit, *, context: Hashable | None = None, axes: Sequence[Axes
     left.set_title("posterior mean" + (f"\n{remark}" if remark else ""), size=9.5)
     right.set_title("posterior sd" + (f"\n{remark}" if remark else ""), size=9.5)
     if len(unseen):
-        right.set_xlabel(f"{right.get_xlabel()}\n× no choice seen here".strip())
+        right.set_xlabel(f"{right.get_xlabel()}\n× no observed action".strip())
     return style.figure_of(left)
 
 
 def _range(sd: np.ndarray) -> tuple[float, float]:
-    """From the smallest to the largest, yet never so narrow that noise looks like structure."""
+    """Return the range of sd, at least 20 % of the largest wide, so that sampling noise is not visible as structure."""
     low, high = float(sd.min()), float(sd.max()) or 1.0
     return min(low, 0.8 * high), high
 
 
 def _world(fit: Fit, context: Hashable | None) -> tuple[World, int | None]:
-    """The world to draw, and the number of its context where that matters."""
+    """Return the world to draw, and the number of its context where there are several worlds."""
     if fit.world is None:
-        raise ValueError("a model of your own has no reward that goalinf knows of; read fit.posterior")
-    fit._reward_draws()  # refuses a known reward, in words
+        raise ValueError("the reward in a model of your own is not known to goalinf; use the draws in fit.posterior")
+    fit._reward_draws()  # raises an error for a known reward
     if not isinstance(fit.world, Mapping):
         return fit.world, None
     if context is None:
@@ -156,15 +157,15 @@ def _world(fit: Fit, context: Hashable | None) -> tuple[World, int | None]:
         if len(different) == 1:
             return different[0], None
         names = ", ".join(map(repr, fit.world))
-        raise ValueError(f"the data lie in several worlds; say which one to draw: context= one of {names}")
+        raise ValueError(f"the data are from several worlds; give the context to draw: context= one of {names}")
     if context not in fit.world:
         raise ValueError(f"context {context!r} has no world; this fit has {', '.join(map(repr, fit.world))}")
     contexts = list(fit.data.context_names)
-    return fit.world[context], contexts.index(context) if context in contexts else -1  # where no choice was recorded
+    return fit.world[context], contexts.index(context) if context in contexts else -1  # a context without data
 
 
 def _state_draws(fit: Fit, world: World) -> np.ndarray:
-    """Value of every state in every draw, ``(draws, S)``."""
+    """Return the value of every state in every draw, ``(draws, S)``."""
     raw = {name: np.asarray(array.values) for name, array in fit._reward_draws().items()}
     flat = {name: array.reshape(-1, *array.shape[2:]) for name, array in raw.items()}
     if isinstance(fit.reward, StateReward):
@@ -183,7 +184,7 @@ def _of_states(reward: Any) -> bool:
 
 
 def _by_state(reward: Any, mdp: Any) -> Any:
-    """Value of every state, ``(S,)``: its own, or the mean over available actions of the expected reward."""
+    """Return the value of every state, ``(S,)``: its reward, or the mean expected reward over available actions."""
     if isinstance(reward, StateReward):
         return jnp.asarray(reward.values)
     if _of_states(reward):
@@ -195,7 +196,7 @@ def _by_state(reward: Any, mdp: Any) -> Any:
 
 
 def _folded(draws: np.ndarray, ground: Ground) -> np.ndarray:
-    """Mean over all states that stand on one place, in every draw: ``(draws, S)`` to ``(draws, places)``."""
+    """Average over all states with the same first-order state, in every draw: ``(draws, S)`` to ``(draws, places)``."""
     n = ground.world.n_states
     count = np.bincount(ground.fold, minlength=n)
     summed = np.stack([np.bincount(ground.fold, weights=draw, minlength=n) for draw in draws])
@@ -213,7 +214,7 @@ def _remark(reward: Any, world: World) -> str:
 
 
 def _unseen(fit: Fit, ground: Ground, number: int | None) -> np.ndarray:
-    """Places, not terminal, in which no choice was recorded."""
+    """Return the non-terminal states without an observed action."""
     cells = fit.data.cells
     counted = np.asarray(cells.weight) > 0
     if number is not None:

@@ -1,4 +1,4 @@
-"""How belief about the goal moved while the walk went on."""
+"""Figure of a goal posterior over the steps of a trajectory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def goal_timeline(posterior: xr.DataArray, trajectory: int = 0, *, ax: Axes | No
     trajectory : int
         Number of the trajectory, from 0.
     ax : matplotlib Axes, optional
-        Where to draw; default: a new figure.
+        Axes to draw on; default: a new figure.
 
     Returns
     -------
@@ -33,7 +33,7 @@ def goal_timeline(posterior: xr.DataArray, trajectory: int = 0, *, ax: Axes | No
     Raises
     ------
     ValueError
-        Where this is no goal posterior, or there is no such trajectory.
+        Where the argument is not a goal posterior, or there is no such trajectory.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def goal_timeline(posterior: xr.DataArray, trajectory: int = 0, *, ax: Axes | No
         raise ValueError(f"no trajectory number {trajectory}: there are {count}, from 0")
     one = posterior.isel(trajectory=trajectory).transpose("step", "goal")
     values = np.asarray(one.values, float)
-    known = np.isfinite(values).all(1)  # a shorter trajectory is padded behind its end
+    known = np.isfinite(values).all(1)  # a shorter trajectory is padded after its end
     steps = np.asarray(one["step"].values if "step" in one.coords else np.arange(len(values)))[known]
     values = values[known]
     goals = [label(goal) for goal in (one["goal"].values if "goal" in one.coords else range(values.shape[1]))]
@@ -67,7 +67,7 @@ def goal_timeline(posterior: xr.DataArray, trajectory: int = 0, *, ax: Axes | No
         look: dict[str, Any] = {"color": style.CYCLE[i % len(style.CYCLE)], "lw": 1.8, "marker": "o", "ms": 2.6}
         lines += ax.plot(steps, values[:, i], dashed, label=style.name(goal), clip_on=False, zorder=3, **look)
     ax.axhline(1 / len(goals), color=style.GRID, lw=0.8, zorder=1)
-    ax.set(xlabel="steps seen", ylabel="probability of the goal", ylim=(0, 1))
+    ax.set(xlabel="observed steps", ylabel="probability of the goal", ylim=(0, 1))
     ax.margins(x=0.02)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     for side in ("top", "right"):

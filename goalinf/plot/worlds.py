@@ -1,4 +1,4 @@
-"""A world as a picture."""
+"""Figure of a world."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from goalinf.worlds import World
 def world(world: World, *, ax: Axes | None = None) -> Figure:
     """Draw a world: a map with its walls and marks, or a graph with its nodes and edges.
 
-    Circles stand where episodes start (left out where that may be anywhere), squares where they end. A graph without
-    positions gets a computed layout, the same on every run: trees are drawn as trees. Names are written on up to 60
-    nodes. A world with memory is drawn as its first-order world.
+    Circles mark states in which episodes start (left out where all states are possible), squares states in which they
+    end. A graph without positions gets a computed layout, equal in every run: trees are drawn as trees. Names are
+    written on up to 60 nodes. A world with memory is drawn as its first-order world.
 
     Parameters
     ----------
     world : World
-        What to draw.
+        World to draw.
     ax : matplotlib Axes, optional
-        Where to draw; default: a new figure.
+        Axes to draw on; default: a new figure.
 
     Returns
     -------
@@ -33,7 +33,7 @@ def world(world: World, *, ax: Axes | None = None) -> Figure:
     Raises
     ------
     ValueError
-        Where this is no world.
+        Where the argument is not a world.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def world(world: World, *, ax: Axes | None = None) -> Figure:
 
 
 def _ring(ax: Axes, ground: Ground, states: np.ndarray, shape: str, color: str, text: str) -> Line2D:
-    """Outlines around states, and what they say in the legend."""
+    """Draw outlines around states; returns their legend entry."""
     x, y = ground.places[states].T
     rows_or_size = ground.shape if ground.is_map else (0, 0)
     side = 46.0 * min(0.46, 6.0 / max(max(rows_or_size), 1)) if ground.is_map else 1.35 * np.sqrt(ground.node_size)

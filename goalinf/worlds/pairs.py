@@ -1,4 +1,4 @@
-"""What states stand for that are more than a place: the place and where one came from, or what one believes there."""
+"""Meaning of composite states: a state with the last state, or a state with a belief."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _World = Any  # a World, whose class is built on this module
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Memory:
-    """What a second-order world remembers: its first-order world and which pair each state stands for."""
+    """Pairs of the last state and the current state that the states of a second-order world stand for."""
 
     base: _World
     pairs: np.ndarray  # (S, 2): last state (−1 at the start) and this state, as numbers of the base world
@@ -38,7 +38,7 @@ class Memory:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Belief:
-    """What the states of a belief world stand for.
+    """Pairs of a belief and a state that the states of a belief world stand for.
 
     Parameters
     ----------

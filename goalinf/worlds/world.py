@@ -99,7 +99,7 @@ class World:
 
     @property
     def local_actions(self) -> bool:
-        """Whether every state has action names of its own, as on graphs."""
+        """True where every state has action names of its own, as on graphs."""
         return len(self.actions) > 0 and isinstance(self.actions[0], tuple)
 
     @cached_property
@@ -216,7 +216,7 @@ class World:
     # -- looking at it ------------------------------------------------------------------------
 
     def check(self) -> pd.DataFrame:
-        """What deserves a second look: one row per finding (``finding``, ``state``, ``remedy``).
+        """List possible errors of the world, one row per finding (``finding``, ``state``, ``remedy``).
 
         Errors (rows that do not sum to one, a state without actions) are raised when the world is built;
         here are the things that may be intended: unreachable states, states that cannot be left, states
@@ -301,7 +301,7 @@ class World:
 
     @staticmethod
     def _some(names: Sequence[Any]) -> str:
-        """How many names there are, and the first of them."""
+        """Show the number of names and the first of them."""
         shown = ", ".join(label(name) for name in names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
         return f"{len(names):,}: {shown}" if shown else "none"
 
@@ -311,7 +311,7 @@ def _graph(tails: np.ndarray, heads: np.ndarray, n: int) -> csr_array:
 
 
 def _reached(starts: Any, graph: csr_array) -> np.ndarray:
-    """What can be reached in a graph from any of the starts (bool ``(S,)``), the starts included."""
+    """Find the states that can be reached from any of the starts (bool ``(S,)``), the starts included."""
     n = starts.size
     first = np.flatnonzero(starts)
     # One more node, from which every start can be reached, so that one search finds all that is reachable.

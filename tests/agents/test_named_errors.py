@@ -119,7 +119,9 @@ NUMBERS = {
         persistence=[1, 2, 3, 4]
     ),
     "beta is None; expected a number in [0, inf], or a pri": lambda: gi.agents.boltzmann(beta=5.0).at(beta=None),
-    "the prior of beta, Normal, has support outside": lambda: gi.agents.boltzmann(beta=5.0).at(beta=dist.Normal(0.0, 1.0)),
+    "the prior of beta, Normal, has support outside": lambda: gi.agents.boltzmann(beta=5.0).at(
+        beta=dist.Normal(0.0, 1.0)
+    ),
     "beta is (1+2j); expected a number": lambda: gi.agents.boltzmann(beta=1 + 2j),
     "beta is {'a': 1}; expected a number": lambda: gi.agents.boltzmann(beta={"a": 1}),
     "beta is [[1.0], [1.0, 2.0]]; expected a number": lambda: gi.agents.boltzmann(beta=[[1.0], [1.0, 2.0]]),

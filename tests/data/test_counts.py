@@ -122,7 +122,9 @@ def test_agents_whose_choices_have_an_order_refuse_counts(kind):
     agent, reward = ORDERED[kind]
     counts = gi.Trajectories.from_counts(HALL, COUNTS)
     for data in (counts, counts.select([0, 1])):
-        with pytest.raises(ValueError, match=r"counts of choices have no order, and the choices of .* depend on it"):
+        with pytest.raises(
+            ValueError, match=r"counts of choices have no order, and the actions of .* depend on the order"
+        ):
             gi.Behavior(HALL, agent, reward).log_prob(data)
     same = gi.Trajectories.of(counts.states, counts.actions)  # episodes of one step, which have been observed as such
     assert np.isfinite(gi.Behavior(HALL, agent, reward).log_prob(same))
@@ -141,7 +143,7 @@ def test_mixtures_by_trajectory_refuse_counts():
     for by in ("subject", "data"):
         found = gi.Behavior(HALL, gi.one_of(agents, by=by), reward).log_prob(counts)
         assert float(found) == pytest.approx(np.logaddexp(*scores) - np.log(2), abs=1e-10)
-    with pytest.raises(ValueError, match=r"do not say which of them belong to one trajectory.* by='subject' or by='da"):
+    with pytest.raises(ValueError, match=r"do not identify the trajectory of each choice.* by='subject' or by='da"):
         gi.Behavior(HALL, gi.one_of(agents, by="trajectory"), reward).log_prob(counts)
 
 

@@ -87,8 +87,8 @@ def test_in_a_file_the_line_is_named(grid, tmp_path):
 
 
 def test_a_table_without_any_choice(grid):
-    refuses("no choice at all: 4 rows, 1 trajectories", table(act=[None] * 4), grid)
-    refuses("no choice at all: 1 rows, 1 trajectories", table().iloc[:1], grid, action=None)
+    refuses("no action at all: 4 rows, 1 trajectories", table(act=[None] * 4), grid)
+    refuses("no action at all: 1 rows, 1 trajectories", table().iloc[:1], grid, action=None)
 
 
 def test_several_columns_where_one_is_expected(grid):

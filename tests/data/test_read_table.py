@@ -177,7 +177,7 @@ def test_slips_make_more_transitions_possible():
     assert read_trajectories(table, slippery, action="act", **GRID).actions.tolist() == [[3]]
     with pytest.raises(ValueError, match="never leads to state 1,0"):
         read_trajectories(table, grid_world(2, 2), action="act", **GRID)
-    with pytest.raises(ValueError, match=r"cannot be read off: down and right all lead .* action="):
+    with pytest.raises(ValueError, match=r"is not determined by the next state: down and right all lead .* action="):
         read_trajectories(table, slippery, **GRID)
 
 

@@ -77,7 +77,7 @@ def test_the_checkerboard_is_drawn(whole, tmp_path):
     """The ring of four has an invisible chessboard, on the page as a picture."""
     path = gi.plot.audit_page(whole, tmp_path / "audit.html")
     text = path.read_text(encoding="utf-8")
-    assert "Adding any multiple of one of these rewards changes no choice." in text
+    assert "Adding any multiple of one of these rewards does not change the policy." in text
     assert text.count("<img ") == 3  # reward, panels, chessboard
     assert "http" not in text.replace("http-equiv", "")
     assert [one.name for one in tmp_path.iterdir()] == ["audit.html"]
@@ -90,7 +90,7 @@ def test_the_checkerboard_is_drawn(whole, tmp_path):
         gi.plot.audit_page(whole, tmp_path / "none" / "audit.html")
     titles = [ax.get_title() for ax in gi.plot.audit(whole).axes]
     assert titles == [
-        "What the data narrowed",
+        "Contraction of the reward",
         f"Zero reward: log Bayes factor {number(whole.answers.zero.log_bayes_factor)} nats",
         "Other planners with their own rewards",
         "Expected regret of the posterior mean",
@@ -132,7 +132,7 @@ def test_known_rewards_have_no_such_questions(walks):
     fit = gi.infer(jax.random.key(1), RING, agent=agent, reward=known, data=walks, chains=2, draws=200)
     found = gi.audit(fit)
     assert found.answers is None
-    with pytest.raises(ValueError, match="nothing to draw"):
+    with pytest.raises(ValueError, match="no results to draw"):
         gi.plot.audit(found)
 
 
@@ -155,7 +155,7 @@ def test_the_order_of_worlds_is_no_matter():
 
 
 def test_a_reward_that_nothing_shows():
-    """One state: everything is prior, and there is nothing to draw but that."""
+    """One state: everything is prior, and there are no further results to draw."""
     arms = gi.from_arrays(np.ones((1, 2, 1)), discount=0.5)
     data = gi.Trajectories.of(np.zeros((1, 11), int), np.array([[0] * 7 + [1] * 3]))
     fit = gi.infer(jax.random.key(0), arms, agent=SOFT, reward=PRIOR, data=data, draws=100)

@@ -29,7 +29,7 @@ CASES = [
     (1.0106, 400.0, {}, "R-hat reaches 1.011 (should be at most 1.01)"),
     (1.09, 400.0, {}, "R-hat reaches 1.090 (should be at most 1.01)"),
     (np.inf, 400.0, {}, "R-hat reaches inf"),
-    (np.nan, 400.0, {}, "R-hat cannot tell: run more than one chain"),
+    (np.nan, 400.0, {}, "R-hat needs more than one chain"),
     (1.0, 399.96, {}, "the smallest effective sample size is 399.96 (should be at least 400)"),
     (1.0, 399.0, {}, "the smallest effective sample size is 399 (should be at least 400)"),
     (1.0, np.nan, {}, "the smallest effective sample size is nan"),
@@ -37,7 +37,7 @@ CASES = [
     (1.0, 400.0, {"khat": 0.7004}, "the Pareto k of the proposals is 0.7004 (should be at most 0.7)"),
     (1.0, 400.0, {"khat": 0.71}, "the Pareto k of the proposals is 0.71 (should be at most 0.7)"),
     (1.0, 400.0, {"diverging": 1}, "1 draws diverged"),
-    (1.0, 400.0, {"planner_failures": 1}, "the planner did not reach its residual at 1 draws"),
+    (1.0, 400.0, {"planner_failures": 1}, "the planner did not converge at 1 draws"),
     (1.0, 400.0, {"modes": 9, "modes_missed": 0.25}, None),
     (1.0, 400.0, {"modes": 9, "modes_missed": 0.26}, "the posterior has more modes than the 9 that were found"),
 ]
@@ -62,7 +62,10 @@ def test_an_approximation_has_converged_where_its_weights_have_a_light_tail(algo
 def test_remedies_are_those_of_what_is_wrong(monkeypatch):
     monkeypatch.setattr(_arviz, "worst", lambda _: (1.0, 400.0))
     said = fit_of(diverging=2).diagnosis
-    assert "draws that diverge are not mended by more of them: take smaller steps (target_accept=0.99)" in said
+    assert (
+        "use smaller steps (target_accept=0.99), tighter priors, or another parameterization (more draws do not remove"
+        in said
+    )
     assert "draw more" not in said
     monkeypatch.setattr(_arviz, "worst", lambda _: (1.2, 50.0))
     assert "draw more (draws=), warm up longer (warmup=), or use tighter priors" in fit_of().diagnosis
@@ -76,7 +79,7 @@ def test_remedies_are_those_of_what_is_wrong(monkeypatch):
 def test_more_draws_are_no_remedy_for_modes_that_were_missed(monkeypatch):
     monkeypatch.setattr(_arviz, "worst", lambda _: (1.0, 400.0))
     said = fit_of(modes=9, modes_missed=0.5).diagnosis
-    assert "use a prior that rules out most of the modes (more draws do not reach the others)" in said
+    assert "use a prior that excludes most of the modes (more draws do not reach the missing ones)" in said
     assert "draw more" not in said
 
 

@@ -93,9 +93,9 @@ def test_whole_agents_by_name(walks):
 
 
 def test_nothing_to_sample(walks, tmp_path):
-    with pytest.raises(ValueError, match="method is 'nuts', but nothing continuous is unknown"):
+    with pytest.raises(ValueError, match="method is 'nuts', but no continuous parameter is unknown"):
         inferred(walks, method="nuts")
-    with pytest.raises(ValueError, match=r"nothing continuous is unknown.*gi\.infer"):
+    with pytest.raises(ValueError, match=r"no continuous parameter is unknown.*gi\.infer"):
         gi.inference.find_map(
             jax.random.key(0),
             HALL,

@@ -98,7 +98,7 @@ def test_an_impossible_choice_is_named():
     with pytest.raises(ValueError, match=r"trajectory 0, step 0: action up is not available in state 0,1"):
         goal_posterior(hall, agent, wants, gi.Trajectories.of([[1, 1]], [[0]]))
     walk = gi.Trajectories.of([[1, 2, 1, 0]], [[3, 2, 2]])
-    with pytest.raises(ValueError, match=r"trajectory 0, step 2: this choice has probability zero under every goal"):
+    with pytest.raises(ValueError, match=r"trajectory 0, step 2: this action has probability zero under every goal"):
         goal_posterior(hall, gi.agents.uniform(default=np.eye(4)[[3, 3, 2]]), wants, walk)
 
 

@@ -212,7 +212,7 @@ def test_a_reward_that_is_the_same_in_another_world(arm):
 def test_what_the_fit_did_not_draw(arm):
     data = some(gi.agents.soft_optimal(beta=2.0), 1, 3, reward=CONTROL)
     prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
-    with pytest.raises(ValueError, match=r"reward\.values of shape \(3,\) is needed .* the fit has drawn it not: held"):
+    with pytest.raises(ValueError, match=r"need draws of reward\.values of shape \(3,\), and the fit has none: held"):
         gi.inference.log_predictive_density(arm, data, reward=prior)
     with pytest.raises(ValueError, match="model= is for a model of your own"):
         gi.inference.log_predictive_density(arm, data, model=lambda seen: None)
@@ -252,7 +252,7 @@ def test_conditions_of_own_models():
         ValueError, match=r"simulated with another reward .* Give model=: your model with the reward of"
     ):
         gi.inference.log_predictive_density(fit, treated)
-    with pytest.raises(ValueError, match=r"a model of your own holds its worlds and rewards itself: give model="):
+    with pytest.raises(ValueError, match=r"a model of your own contains its worlds and rewards: give model="):
         gi.inference.log_predictive_density(fit, treated, reward=TREATED)
 
     def other(seen):
@@ -284,7 +284,7 @@ def test_subjects_of_own_models():
     ]
     np.testing.assert_allclose(found, logsumexp(by_draw, axis=0) - np.log(10), atol=1e-10)
     with pytest.raises(
-        ValueError, match=r"subject 'dan' was not fitted, and the model looks parameters up by data\.sub"
+        ValueError, match=r"subject 'dan' was not fitted, and the model indexes parameters by data\.sub"
     ):
         gi.inference.log_predictive_density(fit, named(walks_of(4, trajectories=2), ["dan", "dan"]))
 

@@ -46,11 +46,11 @@ def infer(**changes):
         ),
         (
             {"reward": gi.StateReward(dist.ImproperUniform(dist.constraints.real, (), ()), on="arrival")},
-            r"the prior of reward\.values is improper; .*take a wide one, such as",
+            r"the prior of reward\.values is improper; .*use a wide proper prior, such as",
         ),
-        ({"reward": {0: PRIOR}}, "the reward of context 0 holds a prior: several rewards have to be known"),
-        ({"reward": KNOWN}, "nothing is unknown: give a parameter of the agent or the reward a distribution"),
-        ({"data": gi.Trajectories.of([[0, 1]], [[-1]], lengths=[1])}, "the data hold no observed choice"),
+        ({"reward": {0: PRIOR}}, "the reward of context 0 holds a prior; expected known rewards in a mapping"),
+        ({"reward": KNOWN}, "no parameter has a prior: give a parameter of the agent or the reward a distribution"),
+        ({"data": gi.Trajectories.of([[0, 1]], [[-1]], lengths=[1])}, "the data hold no observed action"),
         ({"data": gi.Trajectories.of([[5, 1]], [[3]])}, "state number 5; the world has 3 states"),
         ({"data": gi.Trajectories.of([[0, 1]], [[6]])}, "action number 6; the world has 4 actions"),
         ({"agent": None}, r"gi\.infer needs agent="),
@@ -81,7 +81,7 @@ def test_impossible_choices():
         infer(world=corridor, data=up)
     never = gi.agents.PlanningAgent(choice=gi.agents.Softmax(dist.LogNormal(0.0, 1.0), np.eye(4)[[3, 3, 2]]))
     back = gi.Trajectories.of([[0, 1, 2], [1, 0, 1]], [[3, 3], [2, 3]])
-    with pytest.raises(ValueError, match=r"probability zero under the agent \(1 such steps\).*an agent that can lapse"):
+    with pytest.raises(ValueError, match=r"probability zero under the agent \(1 such steps\).*an agent with lapses"):
         infer(agent=never, reward=KNOWN, data=back)
 
 
@@ -98,7 +98,7 @@ def test_models_of_ones_own():
 
     for model, message in [
         (nothing_unknown, "the model has no parameter to infer"),
-        (nothing_observed, "the model observes nothing"),
+        (nothing_observed, "the model has no observed site"),
         (discrete, "site 'beta' is discrete; marginalize it"),
     ]:
         with pytest.raises(ValueError, match=message):

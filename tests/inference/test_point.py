@@ -114,7 +114,7 @@ def test_lbfgs_comes_back_from_where_nothing_is_defined(large):
 @pytest.mark.parametrize("function", [gi.inference.find_map, gi.inference.approximate])
 def test_too_few_steps_are_named(monkeypatch, size, method, function):
     newton_up_to(size, monkeypatch)
-    said = rf"gi\.inference\.{function.__name__}: the mode was not reached in 1 steps of {method}: .* give it more \(steps=\)"
+    said = rf"gi\.inference\.{function.__name__}: the mode was not reached in 1 steps of {method}: .* use more steps \(steps=\)"
     with pytest.raises(gi.errors.ConvergenceError, match=said):
         function(0, HALL, **PARTS, steps=1)
     with pytest.raises(ValueError, match="steps is 0; expected a whole number of at least 1"):
@@ -148,10 +148,10 @@ def test_the_pareto_k_of_draws_with_light_tails(by, prior, steps):
     look = gi.inference.approximate(0, HALL, **parts)
     assert look.tree.attrs["khat"] > 0.7
     assert not look.converged
-    assert "(should be at most 0.7): do not use them as a posterior, but gi.infer" in look.diagnosis
+    assert "(should be at most 0.7): they do not represent the posterior; use gi.infer" in look.diagnosis
     few = gi.inference.approximate(0, HALL, **parts, draws=24)
     assert "khat" not in few.tree.attrs
-    assert "24 draws are too few to tell how close it is to the posterior" in few.diagnosis
+    assert "24 draws are too few to estimate how close it is to the posterior" in few.diagnosis
 
 
 @pytest.mark.slow

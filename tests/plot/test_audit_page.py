@@ -68,14 +68,14 @@ def test_zero_reward_is_drawn_as_far_from_beta_times_the_reward_as_the_bayes_fac
 
 def test_other_planners_are_told_in_words(audit):
     ax = next(ax for ax in gi.plot.audit(audit).axes if "planners" in ax.get_title())
-    assert [text.get_text() for text in ax.texts] == ["fits equally well", "5 nats after about 500 choices"]
+    assert [text.get_text() for text in ax.texts] == ["fits equally well", "5 nats after about 500 actions"]
     assert [text.get_text() for text in ax.get_yticklabels()] == ["first", "other"]
     assert len(ax.patches) == 1
-    assert ax.get_xlabel() == "evidence against the planner (nats per choice)"
+    assert ax.get_xlabel() == "evidence against the planner (nats per action)"
     alike = audit.answers.planners.assign(gap=0.0, choices=np.inf)
     alone = dataclasses.replace(audit, answers=dataclasses.replace(audit.answers, planners=alike))
     ax = next(ax for ax in gi.plot.audit(alone).axes if "planners" in ax.get_title())
-    assert ax.get_xlabel() == "evidence against the planner: none from any choice"
+    assert ax.get_xlabel() == "evidence against the planner: none from any action"
 
 
 def test_nothing_is_cut_off(audit):

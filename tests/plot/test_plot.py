@@ -162,7 +162,7 @@ def test_trajectories_with_memory_are_drawn_on_plain_nodes(memory):
 
 def test_trajectories_that_do_not_fit_are_errors(room, ring):
     data = gi.Trajectories.of([[0, 7]], [[0]])
-    with pytest.raises(ValueError, match="do not know their world"):
+    with pytest.raises(ValueError, match="do not contain their world"):
         gi.plot.trajectories(data)
     with pytest.raises(ValueError, match="visit state number 7, the world has 4"):
         gi.plot.trajectories(data, ring)
@@ -181,7 +181,7 @@ def test_arrows_point_and_stretch_with_probability():
     hall = gi.gridworld("...", moves=("left", "right"), stay=True, discount=0.9)
     figure = gi.plot.policy(hall, by_hand(hall, [[0, 1, 0], [0.25, 0.5, 0.25], [0, 0, 1]]))
     labeled(figure)
-    assert bars(figure) == ["probability of the choice"]
+    assert bars(figure) == ["probability of the action"]
     ax = figure.axes[0]
     arrows = the(Quiver, ax)
     assert arrows.XY.tolist() == [[0, 0], [1, 0], [1, 0]]
@@ -240,7 +240,7 @@ def test_policies_of_finite_horizon_show_one_decision(room):
 
 
 def test_policy_errors(room, ring):
-    with pytest.raises(ValueError, match="what does the agent want"):
+    with pytest.raises(ValueError, match="the reward of the agent is missing"):
         gi.plot.policy(room, gi.agents.soft_optimal(beta=1.0))
     with pytest.raises(ValueError, match=r"this world needs \(7, 4\)|this world needs"):
         gi.plot.policy(room, by_hand(ring, np.ones((4, 3)) / 3))

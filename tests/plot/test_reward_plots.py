@@ -30,7 +30,7 @@ def test_reward_map_shows_mean_and_sd_of_every_cell(room):
     assert [ax.get_title() for ax in (mean, sd)] == ["posterior mean", "posterior sd"]
     low, high = mean.images[1].get_clim()
     assert low == -high  # zero is the middle of the colors
-    assert "no choice seen" in sd.get_xlabel()
+    assert "no observed action" in sd.get_xlabel()
     crosses = [c for c in sd.collections if isinstance(c, collections.PathCollection)]
     assert len(crosses[0].get_offsets()) == room.n_states - 2  # one visited, one terminal
 

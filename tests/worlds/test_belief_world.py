@@ -180,12 +180,12 @@ def test_a_missing_action_may_matter():
     other[0, 0] = 0.1, 0.9
     two = {name: gi.from_arrays(law, initial=0, discount=0.9) for name, law in (("P", P), ("other", other))}
     table = pd.DataFrame({"walk": 0, "t": [0, 1], "place": [0, 1], "move": [None, 0]})
-    with pytest.raises(ValueError, match="the action before state 1 is missing, and what was learned on the way"):
+    with pytest.raises(ValueError, match="the action before state 1 is missing, and the belief in that state depends"):
         read(gi.belief_world(two, {"P": 0.5, "other": 0.5}, horizon=2), table)
     with pytest.raises(ValueError, match=r"the belief world has no state for left[?] at the start"):
         read(gi.belief_world(BOXES, EVEN, horizon=1), TABLE[1:4])
     both = TABLE.assign(place=["start", "left?", "start", "right?", "start"])
-    with pytest.raises(ValueError, match=r"none of the worlds allows all that happened until state right[?], after"):
+    with pytest.raises(ValueError, match=r"no world allows the steps of this trajectory up to state right[?], after"):
         read(gi.belief_world(SURE, {"a": 0.5, "b": 0.5}), both)
 
 

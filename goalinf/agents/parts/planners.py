@@ -249,9 +249,9 @@ def stationary(problem: Problem, kind: Backup, near: Any = None) -> Plan:
             gap = residual(problem, values, kind)
             return Plan(action_values(problem, values), values, gap)
     problem, near = cast((problem, near))
-    values = newton.fixed_point(problem, kind, near)
-    q = biased_values(problem, action_values(problem, values))
-    return Plan(q, values, residual(problem, values, kind))
+    found = newton.fixed_point(problem, kind, near)
+    q = biased_values(problem, action_values(problem, found))
+    return Plan(q, found, residual(problem, found, kind))
 
 
 class SuccessorRepresentation(Planner):

@@ -1,4 +1,4 @@
-"""What is to be inferred: from agent, reward and data, or a user's own model, to a posterior."""
+"""Construction of a posterior from agent, reward and data, or from a user's own model."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def standard(
     *,
     as_product: bool = True,
 ) -> Posterior:
-    """The posterior of an agent and a reward that hold priors, in beta times the reward, too, where that is possible.
+    """Build the posterior of an agent and a reward with priors, also in terms of beta times the reward where possible.
 
     Raises
     ------
@@ -62,20 +62,20 @@ def standard(
     if not isinstance(data, Trajectories):
         raise TypeError(f"data is a {type(data).__name__}; read a table with gi.read_trajectories first")
     if data.n_choices == 0:
-        raise ValueError("the data hold no observed choice; there is nothing to learn from")
+        raise ValueError("the data hold no observed action; expected at least one")
     setting = Setting.of(world, reward, data.context_names)
     check_data(data, setting.worlds, agent)
     sites = find_sites(agent, reward, setting.world)
     if not sites and not isinstance(agent, Mixture):
         raise ValueError(
-            "nothing is unknown: give a parameter of the agent or the reward a distribution, "
+            "no parameter has a prior: give a parameter of the agent or the reward a distribution, "
             "such as gi.StateReward(dist.Normal(0, 1), on='departure')"
         )
     typical = {site.name: _typical(site) for site in sites}
     known_agent, known_reward = fill(agent, reward, typical)
     known = Setting.of(world, known_reward, data.context_names)
-    for one, wanted in known.distinct():
-        check_plannable(known_agent, one, wanted)
+    for one_world, one_reward in known.distinct():
+        check_plannable(known_agent, one_world, one_reward)
 
     _check_scale(agent, reward, sites, setting)
 
@@ -98,11 +98,11 @@ def standard(
 
     def form(draw: Any, prior: ScaleMixture | None) -> Form:
         closed = ClosedForm.of(setting, agent, reward, sites, data, prior)
-        # Priors may hold numbers of one precision, with which programs of the other cannot compute. Data of another
-        # shape count as another model, so that their programs are forgotten, too.
+        # Priors may hold numbers of one precision, and programs of the other precision cannot use them. Data of another
+        # shape count as another model, so that the cache drops their programs, too.
         precision = jnp.result_type(float).name
-        wanted = list(reward.items()) if isinstance(reward, Mapping) else reward
-        made_of = recipe(world, agent, wanted, contexts, prior is not None, precision, shapes(bare))
+        listed = list(reward.items()) if isinstance(reward, Mapping) else reward
+        made_of = recipe(world, agent, listed, contexts, prior is not None, precision, shapes(bare))
 
         def trace() -> Density:
             return Density.of(model_of(draw), bare, key, start, unknown=bool(sites), recipe=made_of)
@@ -119,7 +119,7 @@ def standard(
 
 
 def warn_unidentified(posterior: Posterior) -> None:
-    """Say before anything is sampled which priors the data cannot change, however many they are."""
+    """Warn before sampling about priors of the agent that are not identified for any amount of data."""
     agent, reward = posterior.agent, posterior.reward
     unknown = {site.parameter for site in posterior.sites if site.name.startswith("agent.")}
     free = [site.name for site in posterior.sites if site.name.startswith("reward.")]
@@ -131,30 +131,32 @@ def warn_unidentified(posterior: Posterior) -> None:
     ends = any(world.mdp.terminal.any() for world in worlds)
     one = agent.agents[0] if isinstance(agent, Mixture) else agent
     found = one.confounded(reward, len(worlds), ends=ends)
-    if isinstance(agent, Mixture):  # what makes up for another value of one option need not do so for the next
+    if isinstance(agent, Mixture):  # a reward that compensates a changed parameter of one option need not for the next
         found = {name: why for name, why in found.items() if name == "beta" and agent.scales}
-    shows = one is agent and one.one_policy
+    has_null_space = one is agent and one.one_policy
     for name, why in found.items():
         if name in unknown:
             others = "gi.LinearReward with few features, several worlds, " if name != "beta" else ""
-            shown = f"; gi.identify.null_space(world, agent, reward, free=({name!r},)) shows it" if shows else ""
+            shown = (
+                f"; gi.identify.null_space(world, agent, reward, free=({name!r},)) shows it" if has_null_space else ""
+            )
             warnings.warn(
-                f"agent.{name} and {free[0]} both have a prior, and no amount of behavior tells them apart: {why}. "
-                f"The posterior of agent.{name} will say what the priors say. Way out: a known {name} "
+                f"agent.{name} and {free[0]} both have a prior and are not jointly identified for any amount of data: "
+                f"{why}. The posterior of agent.{name} depends on the priors. Remedy: a known {name} "
                 f"(agent.at({name}=…)), {others}or known values of the reward{shown}",
                 UnidentifiedWarning,
-                stacklevel=4,  # beyond gi.infer and what takes its key
+                stacklevel=4,  # above gi.infer and the function that converts its key
             )
 
 
 def _typical(site: Site) -> np.ndarray:
-    """A value within the range of a parameter, to check with whether its owner can be planned for."""
+    """Return a value in the support of a parameter, for which planning is checked."""
     shape = site.prior.shape()
     return np.broadcast_to(median(site.prior) if site.name.startswith("agent.") else 0.0, shape)
 
 
 def _usual(prior: Distribution) -> np.ndarray:
-    """A value of the size that a prior has: one standard deviation above the mean of a normal one, else a draw."""
+    """Return a value of typical size: one standard deviation above the mean of a normal prior, else a draw."""
     if (normal := Normal.of(prior)) is not None:
         return (normal.mean + normal.sd).reshape(prior.shape())
     with computing_in("float64"):
@@ -162,11 +164,11 @@ def _usual(prior: Distribution) -> np.ndarray:
 
 
 def _check_scale(agent: Agent | Mixture, reward: Rewards, sites: Sequence[Site], setting: Setting) -> None:
-    """Refuse a beta with which rewards of the size of their prior are beyond all precision."""
+    """Refuse a beta for which log-probabilities under rewards of the size of their prior exceed the float precision."""
     drawn = {one.name: _usual(one.prior) for one in sites}
     eps = float(jnp.finfo(jnp.result_type(float)).eps)
-    filled, wanted = fill(agent, reward, drawn)
-    several = wanted.values() if isinstance(wanted, Mapping) else [wanted]
+    filled, filled_reward = fill(agent, reward, drawn)
+    several = filled_reward.values() if isinstance(filled_reward, Mapping) else [filled_reward]
     rewards = [option for one in several for option in getattr(one, "options", [one])]
     for option in options_of(filled):
         if option.beta is None:
@@ -176,21 +178,21 @@ def _check_scale(agent: Agent | Mixture, reward: Rewards, sites: Sequence[Site],
         reach = beta * size / max(1.0 - discount, eps)
         if reach * eps > 1.0 and discount < 1.0:
             raise PrecisionError(
-                f"beta is {beta:.3g} and the reward reaches {size:.3g} in a draw of its prior: summed over the future "
-                f"at discount {discount!r} their product reaches {reach:.2g}, where a log-probability is uncertain by "
-                f"{reach * eps:.2g}; use a smaller beta, a smaller discount or a narrower prior"
+                f"beta is {beta:.3g} and the reward reaches {size:.3g} at a typical value of its prior: the discounted "
+                f"sum of their product reaches {reach:.2g} at discount {discount!r}, where the rounding error of a "
+                f"log-probability is {reach * eps:.2g}; use a smaller beta, a smaller discount or a narrower prior"
             )
 
 
 def own_model(
     key: Any, model: Model, data: Any, dims: Mapping[str, Sequence[str]], coords: Mapping[str, Any]
 ) -> Posterior:
-    """The posterior of a user's own NumPyro model.
+    """Build the posterior of a user's own NumPyro model.
 
     Raises
     ------
     ValueError
-        Where its sites or their axes cannot be named as asked for.
+        Where the names do not fit the sites or their axes.
     """
     bare = data.unlabeled() if isinstance(data, Trajectories) else data
     plain = Form(lambda: Density.of(model, bare, key, labeled=data), bare)
@@ -202,7 +204,7 @@ def own_model(
 
 
 def _check_names(posterior: Posterior) -> None:
-    """Label the sites of a model before anything is sampled, as its draws will be."""
+    """Check before sampling that the draws of the sites of a model can be labeled."""
     density = posterior.plain.density
     sites = jax.eval_shape(density.constrain, density.start, posterior.data)
     axes = [axis for name in sites for axis in posterior.dims.get(name, ())]
@@ -222,7 +224,7 @@ def _check_names(posterior: Posterior) -> None:
 
 
 def _check_defined(posterior: Posterior, data: Trajectories) -> None:
-    """The density is finite where the search for its mode starts; otherwise it is said why not."""
+    """Check that the density is finite at the start of the mode search; otherwise raise with the reason."""
     if np.isfinite(posterior.straightest.start_value()):
         return
     density, bare = posterior.plain.density, posterior.data
@@ -233,12 +235,12 @@ def _check_defined(posterior: Posterior, data: Trajectories) -> None:
         n, t = wrong[0]
         where = data.labels.where(int(n), int(t)) if data.labels is not None else f"trajectory {n}, step {t}"
         raise ValueError(
-            f"{where}: this choice has probability zero under the agent ({len(wrong)} such steps). "
-            "Is the action available there? Drop the step, mark the choice as missing, or use an agent that can lapse"
+            f"{where}: this action has probability zero under the agent ({len(wrong)} such steps). Check that the "
+            "action is available there; remove the step, mark the action as missing, or use an agent with lapses"
         )
     remedy = (
-        "An undiscounted soft-optimal agent whose steps cost less than log(number of actions)/beta wanders for ever: "
-        "use a discount below 1, a horizon, or a prior whose center can be planned for"
+        "The value of an undiscounted soft-optimal agent is infinite where steps cost less than log(number of "
+        "actions)/beta: use a discount below 1, a horizon, or a prior whose center can be planned for"
     )
     if posterior.agent is not None:
         assert posterior.world is not None

@@ -1,13 +1,14 @@
-r"""The posterior of a soft-optimal agent's linear reward, with exact derivatives in closed form, on the host.
+r"""Posterior of a linear reward of a soft-optimal agent, with exact derivatives in closed form, on the host.
 
-For known beta the log-likelihood :math:`\sum_{s,a} n(s,a)\,[Q(s,a) - V(s)]` needs one factorization of
-:math:`A = I - \gamma P_\pi` for everything. With :math:`\Phi` the derivative of the expected reward of a choice (times
-beta), :math:`M_V = A^{-1}\sum_a \pi\,\Phi` and :math:`M_Q = \Phi + \gamma P M_V` are those of V and Q, and with
-:math:`c = A^{-\top}(\gamma P^\top n - n_s)`, which is minus the visits that the policy would make where the data began,
+For known beta, value, gradient and Hessian of the log-likelihood :math:`\sum_{s,a} n(s,a)\,[Q(s,a) - V(s)]` need one
+factorization of :math:`A = I - \gamma P_\pi`. With :math:`\Phi` the derivative of the expected reward of an action
+(times beta), :math:`M_V = A^{-1}\sum_a \pi\,\Phi` and :math:`M_Q = \Phi + \gamma P M_V` are the derivatives of V and Q,
+and with :math:`c = A^{-\top}(\gamma P^\top n - n_s)`, minus the expected discounted visits of the policy from the
+starts of the data,
 
 .. math:: \nabla = \Phi^\top (n + \pi c), \qquad H = \sum_s c(s)\,\mathrm{Cov}_{a \sim \pi(s)}[M_Q(s, a)].
 
-Nothing is compiled: a mode takes milliseconds where the compiled density takes seconds before its first step.
+No code is compiled: a mode takes milliseconds, while the compiled density takes seconds before its first step.
 """
 
 from __future__ import annotations
@@ -43,20 +44,20 @@ from goalinf.worlds import MDP
 
 _LINEAR = (StateReward, ActionReward, TransitionReward, LinearReward)
 _LARGEST = 1e7  # numbers in the derivatives of Q
-_TOGETHER = 1e5  # numbers in the action values that are planned for together: they fit into the cache of one core
+_TOGETHER = 1e5  # action values that are computed together: they fit into the cache of one core
 
 
 class Likelihood:
-    """Log-likelihood of the choices in one world, as a function of the reward parameters.
+    """Log-likelihood of the actions in one world, as a function of the reward parameters.
 
     Parameters
     ----------
     problem : Problem
-        With a reward of zero.
+        Planning problem with zero reward.
     income : float (A, S, F)
-        Derivative of the expected reward of a choice with respect to the parameters, times beta.
+        Derivative of the expected reward of an action with respect to the parameters, times beta.
     counts : float (A, S)
-        How often each choice was made.
+        Count of each state-action pair.
     """
 
     def __init__(self, problem: Problem, income: np.ndarray, counts: np.ndarray):
@@ -77,7 +78,7 @@ class Likelihood:
         return self._counts.size
 
     def derivatives(self, theta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray] | None:
-        """Value, gradient and Hessian; None where the planner fails or a choice is impossible."""
+        """Return value, gradient and Hessian; None where the planner fails or an action is impossible."""
         counts = self._counts
         reward = (self._income @ theta).reshape(counts.shape)
         problem = dataclasses.replace(self._problem, reward=reward)
@@ -98,9 +99,9 @@ class Likelihood:
         return float((counts * log_policy).sum()), gradient, hessian
 
     def log_policies(self, thetas: np.ndarray) -> np.ndarray:
-        """Log-probabilities ``(A * S, B)`` of the choices that were made, zero for others, for parameters ``(B, F)``.
+        """Compute log-probabilities ``(A * S, B)`` of the actions in the data, zero for others, at points ``(B, F)``.
 
-        Planned from where derivatives were asked for last; not a number where the planner fails.
+        Planning starts from the last point at which derivatives were computed; NaN where the planner fails.
         """
         rewards = (self._income @ thetas.T).reshape(*self._counts.shape, -1)
         values = fixed_points(self._problem, self._moves, rewards, *self._near(thetas))
@@ -110,7 +111,7 @@ class Likelihood:
         return np.where(made, possible, 0.0).reshape(-1, len(thetas))
 
     def _near(self, thetas: np.ndarray) -> tuple[Any, ...]:
-        """Values for parameters ``(F,)`` or ``(B, F)``, by a straight line from the last, and its factors."""
+        """Extrapolate values to parameters ``(F,)`` or ``(B, F)`` linearly from the last; return also the factors."""
         if self._last is None:
             return ()
         at, values, slope, matrix = self._last
@@ -124,11 +125,11 @@ class ClosedForm:
     Parameters
     ----------
     prior : Normal or NormalProduct
-        Of the reward parameters, or of their product with beta.
+        Prior of the reward parameters, or of their product with beta.
     likelihoods : sequence of Likelihood
         One per world.
     data : Trajectories
-        What was observed.
+        Observed behavior.
     """
 
     prior: Normal | NormalProduct
@@ -145,9 +146,9 @@ class ClosedForm:
         data: Trajectories,
         product: ScaleMixture | None,
     ) -> ClosedForm | None:
-        """The closed form, where there is one: a linear reward with a normal prior, and soft planning without end.
+        """Build the closed form; None unless the reward is linear with a normal prior and the agent soft-optimal.
 
-        With the prior of a ``product`` that of beta times the reward.
+        The agent has an infinite horizon. With the prior of a ``product``, the parameters are beta times the reward.
         """
         if type(reward) not in _LINEAR or jnp.result_type(float) != np.float64 or not _simple(agent):
             return None
@@ -177,7 +178,7 @@ class ClosedForm:
         return self.prior.mean
 
     def derivatives(self, flat: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        """Potential, gradient and Hessian; infinite where undefined."""
+        """Return potential, gradient and Hessian; infinite where undefined."""
         with np.errstate(all="ignore"), Calm(max(flat.size, *(one.n_states for one in self.likelihoods))):
             value, gradient, hessian = self.prior.derivatives(flat)
             for likelihood in self.likelihoods:
@@ -187,9 +188,10 @@ class ClosedForm:
         return -value, -gradient, -hessian
 
     def scores(self, flats: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Potentials ``(B,)`` of points ``(B, D)``, infinite where undefined; log-likelihoods ``(B, N)`` by trajectory.
+        """Compute potentials ``(B,)`` of points ``(B, D)``, and log-likelihoods ``(B, N)`` by trajectory.
 
-        All are planned for together, from the last point whose derivatives were asked for.
+        Potentials are infinite where undefined. All points are planned for together, from the last point at which
+        derivatives were computed.
         """
 
         def of(part: np.ndarray) -> np.ndarray:
@@ -203,7 +205,7 @@ class ClosedForm:
 
     @cached_property
     def _visits(self) -> list[sparse.csr_array]:
-        """How often every trajectory made every choice in each world, ``(N, A * S)``."""
+        """Counts of every state-action pair in every trajectory, for each world, ``(N, A * S)``."""
         states, actions, context = (np.asarray(x) for x in (self.data.states, self.data.actions, self.data.context))
         n, t = np.nonzero(self.data.observed)
         choice = actions[n, t] * self.likelihoods[0].n_states + states[n, t]
@@ -216,7 +218,7 @@ class ClosedForm:
 
 
 def _in_parts(function: Callable[[np.ndarray], np.ndarray], flats: np.ndarray, likelihood: Likelihood) -> np.ndarray:
-    """The function of the points, in parts that fit into the cache of a core, on all cores where that is worth it."""
+    """Apply a function to points, in parts that fit into the cache of a core; on all cores in large worlds."""
     size = max(1, int(_TOGETHER / likelihood.n_choices))
     parts = np.split(flats, np.arange(size, len(flats), size))
 
@@ -224,13 +226,13 @@ def _in_parts(function: Callable[[np.ndarray], np.ndarray], flats: np.ndarray, l
         with np.errstate(all="ignore"):
             return function(part)
 
-    # Calm whatever the size: the threads are ours here, not those of the linear algebra.
+    # Calm for any size: this function uses threads itself, so that the linear algebra must not.
     with Calm(0), ThreadPoolExecutor(os.cpu_count() if likelihood.n_states > DENSE_STATES else 1) as pool:
         return np.concatenate(list(pool.map(quiet, parts)))
 
 
 def starting_values(sites: Sequence[Site], product: ScaleMixture | None) -> dict[str, np.ndarray]:
-    """Values of the sites that start where their prior is centered; those of other priors are not among them."""
+    """Return the starting values of sites with a normal prior, its mean; sites with other priors have none."""
     found = {site.name: (Normal.of(site.prior), site.prior.shape()) for site in sites}
     start = {name: normal.mean.reshape(shape) for name, (normal, shape) in found.items() if normal is not None}
     if product is not None:
@@ -241,7 +243,7 @@ def starting_values(sites: Sequence[Site], product: ScaleMixture | None) -> dict
 
 
 def _prior(sites: Sequence[Site], product: ScaleMixture | None) -> Normal | NormalProduct | None:
-    """The prior of the reward parameters, or of their product with beta, where they are normal."""
+    """Return the prior of the reward parameters, or of their product with beta, where the former is normal."""
     linear = [site for site in sites if site.name in ("reward.values", "reward.weights")]
     if not linear or len(sites) != (1 if product is None else 2):
         return None
@@ -252,7 +254,7 @@ def _prior(sites: Sequence[Site], product: ScaleMixture | None) -> Normal | Norm
 
 
 def _simple(agent: Any) -> bool:
-    """Whether it is soft-optimal without end, and nothing else."""
+    """Return True for a soft-optimal agent with an infinite horizon and no further parts."""
     if not isinstance(agent, PlanningAgent) or agent.beta is None:
         return False
     simple = PlanningAgent(TrueBeliefs(), ValueIteration("soft"), Softmax(agent.beta), NoNoise(), agent.name)
@@ -261,7 +263,7 @@ def _simple(agent: Any) -> bool:
 
 
 def _income(mdp: MDP, agent: Agent, reward: Reward, size: int) -> tuple[np.ndarray, Reward]:
-    """Derivative of the expected reward of a choice by the parameters, ``(A, S, F)``; the reward of all zeros."""
+    """Return the derivative of the expected reward by the parameters, ``(A, S, F)``, and the zero reward."""
     (name,) = reward.parameters
 
     def of(values: np.ndarray) -> Any:
@@ -273,7 +275,7 @@ def _income(mdp: MDP, agent: Agent, reward: Reward, size: int) -> tuple[np.ndarr
         return np.stack(columns, axis=-1), jax.device_get(of(np.zeros(size)))
     sizes = dict(zip(("state", "action", "successor"), shape, strict=True))
     full = tuple(sizes[axis] for axis in reward.dims[name])
-    # The reward whose values are the numbers of its entries says which of them a transition collects.
+    # A reward whose values are the numbers of its entries gives the number of the entry that a transition collects.
     entry = np.broadcast_to(of(np.arange(size, dtype=float).reshape(full))(mdp), shape).astype(int)
     income = np.zeros((shape[1], shape[0], size))
     s, a, _ = np.indices(shape)

@@ -1,4 +1,4 @@
-"""The curvature of a posterior with more parameters than fit into one Hessian program, column by column."""
+"""Curvature of a posterior with more parameters than fit into one Hessian program, column by column."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TOGETHER = 16  # columns at a time
 
 
 def curvature(density: Density, flat: np.ndarray, data: Any) -> np.ndarray:
-    """Hessian of the potential ``(D, D)``, a few columns at a time: all together would not fit into memory."""
+    """Compute the Hessian of the potential ``(D, D)``, a few columns at a time; all columns would exceed the memory."""
 
     def columns(flat: Any, data: Any) -> Any:
         _, push = jax.linearize(lambda x: jax.grad(density.potential)(x, data), flat)

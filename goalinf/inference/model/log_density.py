@@ -1,4 +1,4 @@
-"""A posterior as samplers see it: a potential over one flat, unconstrained vector, with the data as an argument."""
+"""Interface of a posterior to samplers: a potential over a flat, unconstrained vector, with the data as argument."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from goalinf.inference.model.program_cache import shared
 
 Model = Callable[[Any], None]
 _Program = TypeVar("_Program")
-_UNBOUNDED = ("while", "pure_callback", "io_callback")  # primitives of which no program says how long they take
+_UNBOUNDED = ("while", "pure_callback", "io_callback")  # primitives whose cost cannot be read from a program
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Density:
-    """A NumPyro model, flattened.
+    """Log density of a NumPyro model over a flat vector.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Density:
     unravel : callable
         ``(D,)`` -> dictionary of unconstrained sites.
     recipe : hashable
-        What the model is made of: densities with equal ones share their compiled programs.
+        Contents of the model: densities with equal recipes share their compiled programs.
     """
 
     model: Model
@@ -61,15 +61,15 @@ class Density:
         recipe: Hashable | None = None,
         labeled: Any = None,
     ) -> Density:
-        """Trace the model once (inside the precision of the block), at the prior medians or where ``start`` says.
+        """Trace the model once (inside the precision of the block), at the prior medians or the values of ``start``.
 
-        ``unknown`` is whether there has to be something to infer besides what is summed over. Without a ``recipe`` the
-        model shares its programs with no other. ``labeled`` are the same data with their names, for messages.
+        ``unknown`` is True if the model must have a continuous parameter. Without a ``recipe`` the model shares its
+        programs with no other. ``labeled`` are the same data with their names, for messages.
 
         Raises
         ------
         ValueError
-            Where the model has nothing to infer or nothing was observed, or trajectories cannot come from the worlds
+            Where the model has no parameter to infer or no observed site, or trajectories cannot come from the worlds
             in which they are scored.
         """
         seeded = handlers.seed(model, key)
@@ -88,7 +88,7 @@ class Density:
             raise ValueError("the model has no parameter to infer: give some parameter a distribution as its prior")
         if len(latent) == len(sampled):
             raise ValueError(
-                "the model observes nothing: pass the data on, as in numpyro.sample(name, gi.Behavior(...), obs=data)"
+                "the model has no observed site: pass the data, as in numpyro.sample(name, gi.Behavior(...), obs=data)"
             )
         _check_observed(trace, data, labeled)
         unconstrained = {site["name"]: biject_to(site["fn"].support).inv(site["value"]) for site in latent}
@@ -101,11 +101,11 @@ class Density:
         return self.start.size
 
     def potential(self, flat: Any, data: Any) -> Any:
-        """Minus the log joint density at a flat vector; infinite where undefined."""
+        """Compute minus the log joint density at a flat vector; infinite where undefined."""
         return potential_energy(self.model, (data,), {}, self.unravel(flat))
 
     def draw_prior(self, key: Any, data: Any) -> Any:
-        """Unconstrained coordinates of one draw of all sites from their priors; traceable."""
+        """Draw all sites from their priors, in unconstrained coordinates; traceable."""
         trace = handlers.trace(handlers.seed(self.model, key)).get_trace(data)
         sites = {
             name: biject_to(trace[name]["fn"].support).inv(trace[name]["value"]) for name in self.unravel(self.start)
@@ -113,7 +113,7 @@ class Density:
         return ravel_pytree(sites)[0]
 
     def value(self, flat: Any, data: Any) -> Any:
-        """The potential at a flat vector, by a compiled program that computes nothing else."""
+        """Compute the potential at a flat vector, by a compiled program without derivatives."""
         return self._value(flat, data)
 
     @property
@@ -121,28 +121,28 @@ class Density:
         return self.program("value", lambda: jax.jit(self.potential))
 
     def operations(self, data: Any) -> float:
-        """Estimated number of operations of one value; infinite where it depends on a condition, as a planner's."""
+        """Estimate the operations of one value; infinite for loops that end by a condition, as in planners."""
         return _operations(self._value.trace(self.start, data).jaxpr.jaxpr)
 
     def constrain(self, flat: Any, data: Any) -> dict[str, Any]:
-        """Every site's value at a flat vector."""
+        """Return the value of every site at a flat vector."""
         return constrain_fn(self.seeded, (data,), {}, self.unravel(flat), return_deterministic=True)
 
     def program(self, name: Hashable, make: Callable[[], _Program]) -> _Program:
-        """The program of this name, made where no model of the same recipe has made it."""
+        """Return the program of this name; it is made unless a model of the same recipe has made it."""
         return shared(self.recipe, name, make)
 
     def over_draws(self, name: Hashable, function: Callable[..., Any], draws: Any, data: Any) -> Any:
-        """``function(draw, data)`` of every draw, on the host; the program is kept by that name."""
+        """Evaluate ``function(draw, data)`` for every draw, on the host; the program is kept under this name."""
         return jax.device_get(self.program(name, lambda: mapped(function))(draws, (data,)))
 
     @property
     def seeded(self) -> Model:
-        """The model with a key, which it never needs for a value that is given."""
+        """Model with a fixed random key; sites with given values do not use it."""
         return handlers.seed(self.model, jax.random.key(0))
 
     def replay(self, sites: dict[str, Any], data: Any) -> dict[str, Any]:
-        """Trace of the model with these values in place."""
+        """Trace the model at these values of its sites."""
         return handlers.trace(handlers.substitute(self.seeded, sites)).get_trace(data)
 
     def check(self, data: Any, labeled: Any = None) -> None:
@@ -156,12 +156,12 @@ class Density:
         _check_observed(self.replay(self.constrain(jnp.asarray(self.start), data), data), data, labeled)
 
     def sites(self, data: Any) -> dict[str, Any]:
-        """A value of every site that is inferred, at the start."""
+        """Return the value of every inferred site at the start."""
         values = self.constrain(jnp.asarray(self.start), data)
         return {name: values[name] for name in self.unravel(jnp.asarray(self.start))}
 
     def behaviors(self, sites: dict[str, Any], data: Any) -> list[tuple[Behavior, Trajectories]]:
-        """The behaviors that the model observes, with these values in place, and what is observed of each."""
+        """Return the behaviors that the model observes, at these values of its sites, and the data of each."""
         return [
             (site["fn"], site["value"])
             for site in self.replay(sites, data).values()
@@ -169,7 +169,7 @@ class Density:
         ]
 
     def log_likelihood(self, sites: dict[str, Any], data: Trajectories, *, by: str) -> tuple[Any, Any]:
-        """Log-likelihood of the observed sites by ``trajectory`` or ``step``, and the planners' worst residual."""
+        """Return log-likelihoods of the observed sites by ``trajectory`` or ``step``, and the largest residual."""
         total, worst = jnp.zeros(()), jnp.zeros(())
         for behavior, value in self.behaviors(sites, data):
             scored = behavior.log_prob_by_trajectory(value) if by == "trajectory" else behavior.log_prob_by_step(value)
@@ -179,11 +179,11 @@ class Density:
     def options(
         self, sites: dict[str, Any], data: Trajectories, *, each: Literal["trajectory", "step"] = "trajectory"
     ) -> list[tuple[Any, Any]]:
-        """Of every behavior the log weights of its options and their scores; see :meth:`Behavior.by_option`."""
+        """Return log weights and scores of the options of every behavior; see :meth:`Behavior.by_option`."""
         return [behavior.by_option(value, each=each) for behavior, value in self.behaviors(sites, data)]
 
     def units(self, sites: Mapping[str, Any], data: Trajectories) -> list[By | None]:
-        """Units that are one of several agents each, of every behavior; None where there is one agent."""
+        """Return the units of the mixture of every behavior; None where there is a single agent."""
         found: list[By | None] = []
 
         def look(sites: Mapping[str, Any], data: Trajectories) -> None:  # traced: subjects may have no parameter
@@ -195,7 +195,7 @@ class Density:
 
 
 def _check_observed(trace: Mapping[str, Any], data: Any, labeled: Any) -> None:
-    """Check the trajectories that a traced model observes; those that are its data, with their names."""
+    """Check the trajectories that a traced model observes; messages use the names of ``labeled`` for its data."""
     for site in trace.values():
         if site["type"] == "sample" and site["is_observed"] and isinstance(site["fn"], Behavior):
             value = site["value"]
@@ -203,7 +203,7 @@ def _check_observed(trace: Mapping[str, Any], data: Any, labeled: Any) -> None:
 
 
 def _operations(jaxpr: Any) -> float:
-    """Operations of all equations: of n numbers n^1.5, as where a matrix of n entries is multiplied or factorized."""
+    """Estimate the operations of all equations: n^1.5 for n numbers, as for products and factorizations of matrices."""
     total = 0.0
     for equation in jaxpr.eqns:
         if equation.primitive.name in _UNBOUNDED:

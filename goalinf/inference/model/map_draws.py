@@ -1,4 +1,4 @@
-"""A function of one draw, over all draws."""
+"""Evaluation of a function of one draw at all draws."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import Any
 
 import jax
 
-_BATCH = 64  # draws at a time on an accelerator; on a CPU a planner that iterates is faster one draw after the other
+_BATCH = 64  # draws per batch on an accelerator; on a CPU an iterative planner is faster one draw at a time
 
 
 def mapped(function: Callable[..., Any]) -> Callable[[Any, tuple], Any]:
-    """``function(draw, *args)`` of every draw, as a program of the draws and the tuple of further arguments.
+    """Compile ``function(draw, *args)`` to a program of all draws and the tuple of further arguments.
 
     Parameters
     ----------
     function : callable
-        Traceable. A function made anew is compiled anew: keep the program
+        Traceable. A new function object is compiled again: keep the program
         (:func:`~goalinf.inference.model.program_cache.shared`).
 
     Returns
     -------
     callable
-        Draws, a pytree of arrays with a leading axis, and the arguments that all of them share -> results with a
-        leading axis of draws.
+        Maps draws (a pytree of arrays with a leading axis) and shared arguments to results with a leading axis of
+        draws.
     """
     batch = None if jax.default_backend() == "cpu" else _BATCH
 

@@ -1,4 +1,4 @@
-"""The mode of a posterior and its curvature, by second-order steps on the host."""
+"""Search for the mode of a posterior and its curvature, by second-order steps on the host."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from goalinf.interrupt import heed
 
 STEPS = 200  # of Newton's method
 LBFGS_STEPS = 5000
-_REMEMBERED = 50  # changes of the gradient: SciPy's default of 10 takes half as many steps again
-NEWTON_SIZE = 1500  # beyond this many parameters the Hessian costs more than it saves
-_UNDEFINED = 1e300  # potential of a point at which there is none
+_REMEMBERED = 50  # gradient differences kept by L-BFGS: SciPy's default of 10 takes 1.5 times as many steps
+NEWTON_SIZE = 1500  # largest number of parameters for which Hessians reduce the total time
+_UNDEFINED = 1e300  # potential of a point at which the density is undefined
 
 
 @dataclasses.dataclass(frozen=True)
 class Mode:
-    """The best point that was found.
+    """End point of an optimization.
 
     Parameters
     ----------
     flat : float (D,)
         Unconstrained coordinates.
     potential : float
-        Minus the log joint density there, in unconstrained coordinates; infinite where it is defined nowhere that was
-        tried.
+        Minus the log joint density at the point, in unconstrained coordinates; infinite where it is undefined at all
+        points that were tried.
     gradient : float
-        Largest absolute entry of the gradient there.
+        Largest absolute entry of the gradient at the point.
     converged : bool
-        Whether the gradient vanishes.
+        True where the gradient vanishes.
     steps : int
-        Iterations.
+        Number of iterations.
     curvature : float (D, D) or None
-        Hessian of the potential there; None beyond some 1,500 parameters.
+        Hessian of the potential at the point; None above 1,500 parameters.
     """
 
     flat: np.ndarray
@@ -51,19 +51,19 @@ class Mode:
 
 @runtime_checkable
 class Target(Protocol):
-    """A potential with its derivatives: :class:`Compiled`, or a closed form."""
+    """Potential with its derivatives: :class:`Compiled`, or a closed form."""
 
     @property
     def start(self) -> np.ndarray:
-        """Where to begin, ``(D,)``."""
+        """Starting point, ``(D,)``."""
 
     def derivatives(self, flat: np.ndarray) -> tuple[float, np.ndarray, np.ndarray | None]:
-        """Potential, gradient and Hessian (None beyond some 1,500 parameters)."""
+        """Return potential, gradient and Hessian (None above 1,500 parameters)."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Compiled:
-    """The potential of a density given its data, by one compiled program for all who need it."""
+    """Potential of a density given its data, by a shared compiled program."""
 
     density: Density
     data: Any
@@ -74,7 +74,7 @@ class Compiled:
         return self.density.start
 
     def derivatives(self, flat: np.ndarray) -> tuple[float, np.ndarray, np.ndarray | None]:
-        """Potential, gradient and Hessian (None beyond some 1,500 parameters)."""
+        """Return potential, gradient and Hessian (None above 1,500 parameters)."""
         density = self.density
         if density.size > NEWTON_SIZE:
             program = density.program("first order", lambda: jax.jit(jax.value_and_grad(density.potential)))
@@ -86,12 +86,12 @@ class Compiled:
 
 
 class Remembered:
-    """A target that remembers the last point it was asked for: checks, optimizers and samplers ask again and again.
+    """Target that caches its last point: checks, optimizers and samplers evaluate the same point repeatedly.
 
     Parameters
     ----------
     target : Target
-        What is asked at every new point.
+        Target that is evaluated at every new point.
     """
 
     def __init__(self, target: Target):
@@ -100,11 +100,11 @@ class Remembered:
 
     @property
     def start(self) -> np.ndarray:
-        """Where to begin, ``(D,)``."""
+        """Starting point, ``(D,)``."""
         return self.target.start
 
     def derivatives(self, flat: np.ndarray) -> tuple[float, np.ndarray, np.ndarray | None]:
-        """Potential, gradient and Hessian (None beyond some 1,500 parameters)."""
+        """Return potential, gradient and Hessian (None above 1,500 parameters)."""
         if (point := flat.tobytes()) != self._last[0]:
             heed()
             self._last = point, self.target.derivatives(flat)
@@ -131,22 +131,22 @@ def climb(
     gradient: float = 1e-6,
     until: Callable[[np.ndarray], bool] | None = None,
 ) -> Mode:
-    """Find a mode by trust-region Newton steps (L-BFGS beyond 1,500 parameters).
+    """Find a mode by trust-region Newton steps (L-BFGS above 1,500 parameters).
 
-    The potential can be infinite or undefined away from the start; such points are treated as a very high one.
+    The potential can be infinite or undefined away from the start; such points get a very large potential.
 
     Parameters
     ----------
     target : Target
-        A potential.
+        Potential with derivatives.
     start : float (D,), optional
-        Where to begin; default: where the target says.
+        Starting point; default: the start of the target.
     steps : int, optional
-        Most steps; default: 200 of Newton's method, 5,000 of L-BFGS.
+        Largest number of steps; default: 200 of Newton's method, 5,000 of L-BFGS.
     gradient : float
-        Largest absolute entry of the gradient at which the climb ends (ten times as much for L-BFGS).
+        Largest absolute entry of the gradient at which the search ends (for L-BFGS ten times this value).
     until : callable, optional
-        Ends the climb early at a point for which it is true.
+        Condition on a point; the search ends early where it is True.
     """
     start = np.asarray(target.start if start is None else start, float)
 
@@ -156,7 +156,7 @@ def climb(
             return _UNDEFINED, np.zeros(flat.shape)
         return value, slope
 
-    def curvature(flat):  # SciPy asks for it where the potential is undefined, too, before it turns back
+    def curvature(flat):  # SciPy also evaluates it where the potential is undefined, before it rejects the step
         found = target.derivatives(flat)[2]
         return found if found is not None and np.isfinite(found).all() else np.eye(flat.size)
 
@@ -167,7 +167,7 @@ def climb(
             raise StopIteration
 
     if start.size <= NEWTON_SIZE:
-        # First steps twice as long lead so far out that planners factorize a quarter more often (24 data sets, grids).
+        # With first steps twice as long, planners factorize a quarter more often (24 data sets in gridworlds).
         found = optimize.minimize(
             value_and_gradient,
             start,
@@ -178,7 +178,7 @@ def climb(
             options={"gtol": gradient, "maxiter": most, "initial_trust_radius": 0.5, "max_trust_radius": 100.0},
         )
     else:
-        # Only the gradient ends the climb: the potential of many choices changes by less than SciPy's tolerance.
+        # Only the gradient ends the search: for many actions the potential changes by less than SciPy's tolerance.
         options = {"maxiter": most, "maxfun": 20 * most, "maxcor": _REMEMBERED, "ftol": 0.0, "gtol": 10 * gradient}
         found = optimize.minimize(
             value_and_gradient, start, jac=True, method="L-BFGS-B", callback=look, options=options

@@ -1,12 +1,13 @@
-"""The modes of a posterior: climbed to from many starts, and told apart by the barriers between them.
+"""Search for the modes of a posterior: optimization from many starts; modes are separated by density barriers.
 
-Chains that start around one mode agree with one another whether or not there is a second one, so R-hat, effective
-sample sizes and importance weights cannot see it. The search therefore starts from draws of the prior: those whose
-nearest neighbor of higher density is far away ("nearest-better" distances, Preuss 2010), those that are likelier than
-the modes found so far would have them by most, those that favor one option of a mixture of agents most, and the mirror
-images of the modes. Where a density is cheap, thousands of draws are looked at, some of them stretched beyond the
-prior. Two climbs that end apart have found one mode where the density hardly drops between them. The share of climbs
-whose mode no other climb has found estimates the probability that a further start would reach a new mode (Good 1953).
+Chains that start around one mode agree with one another even if there is a second mode, so that R-hat, effective
+sample sizes and importance weights cannot detect it. The search therefore starts from several points: the draws of the
+prior whose nearest neighbor of higher density is far away ("nearest-better" distances, Preuss 2010), the draws whose
+density exceeds the Laplace approximations at the modes found so far by most, the draws that most favor one option of a
+mixture of agents, and the mirror images of the modes. Where a density is cheap, thousands of draws are evaluated, some
+of them stretched beyond the prior. Two optimizations with different end points have found one mode if the density
+drops by less than 1 nat between them. The share of optimizations whose mode no other optimization has found estimates
+the probability that a further start would reach a new mode (Good 1953).
 """
 
 from __future__ import annotations
@@ -25,35 +26,35 @@ from goalinf.inference.results.diagnostics import MISSED
 
 Favored = Callable[[np.ndarray], list[int]]
 
-POOL = 256  # draws of the prior among which starts are chosen
+POOL = 256  # draws of the prior among which starts are selected
 _LARGEST_POOL = 2**14  # where a density is cheap: in eight dimensions a mode of half the width has 1/256 of the volume
 _OPERATIONS = 4e9  # for the density of a larger pool, some tenths of a second
-_STRETCHES = (1.0, 1.5, 1.0, 2.0)  # of its draws beyond the first, from the median
-SCANNED = 20  # dimensions up to which the density of all of them is computed: beyond, all neighbors are far apart
-_STARTS, _FEW_STARTS = 8, 4  # climbs from the prior: of a scanned pool, and of others
+_STRETCHES = (1.0, 1.5, 1.0, 2.0)  # factors of the distance from the median, for draws after the first POOL
+SCANNED = 20  # dimensions up to which the density of all draws is computed: above, all neighbors are far apart
+_STARTS, _FEW_STARTS = 8, 4  # starts from the prior: with computed densities, and without
 _MOST_STARTS = 40
-_BARRIER = 1.0  # nats that the density has to drop between two modes
-_BETWEEN = 15  # places looked at on the line between two modes
-_CLOSE = 0.5  # Laplace standard deviations within which two climbs have met
-_NEGLIGIBLE = 12.0  # nats of mass and of density below the heaviest mode, beyond which a mode has no part
-_FLATTEST = 1e-8  # smallest curvature relative to the largest: kinks have none, or a negative one
-_WIDEST = 2.0  # spreads of the prior: a Laplace approximation that is wider is that of a kink, or of a plateau
+_BARRIER = 1.0  # smallest drop of the log density between two modes, in nats
+_BETWEEN = 15  # points evaluated on the line between two modes
+_CLOSE = 0.5  # Laplace standard deviations within which two end points are one mode
+_NEGLIGIBLE = 12.0  # nats of mass and of density below the mode of largest mass, above which a mode is dropped
+_FLATTEST = 1e-8  # smallest curvature relative to the largest: at kinks it is zero or negative
+_WIDEST = 2.0  # standard deviations of the prior: a wider Laplace approximation belongs to a kink or a plateau
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Modes:
-    """The modes that matter, the heaviest first.
+    """Modes with a relevant share of the probability, in descending order of their mass.
 
     Parameters
     ----------
     peaks : tuple of Mode
-        Where they are.
+        Modes.
     climbs : int
         Number of starts of the search.
     missed : float
         Estimated probability that a further start would reach a mode that is not among these.
     spread : float (D,), optional
-        Standard deviations of the prior, as far as they are known.
+        Standard deviations of the prior, where known.
     """
 
     peaks: tuple[Mode, ...]
@@ -63,7 +64,7 @@ class Modes:
 
     @property
     def centers(self) -> np.ndarray:
-        """Where the modes are, ``(M, D)``."""
+        """Coordinates of the modes, ``(M, D)``."""
         return np.stack([peak.flat for peak in self.peaks])
 
     @property
@@ -78,19 +79,19 @@ class Modes:
 
 
 def find_modes(key: Any, form: Form, favored: Favored | None = None, first: Mode | None = None) -> Modes:
-    """Climb from the start of the target, from draws of the prior, and from mirror images of what was found.
+    """Search from the start of the target, from draws of the prior, and from mirror images of the modes.
 
     Parameters
     ----------
     key : jax.random key
-        Of the draws of the prior.
+        Key for draws of the prior.
     form : Form
-        The posterior.
+        Parameterization of the posterior.
     favored : callable, optional
-        From draws of the prior ``(B, D)`` to the numbers of those at which each option of a mixture explains the data
-        better than the others by most.
+        Maps draws of the prior ``(B, D)`` to the numbers of the draws at which the log-likelihood of each option of a
+        mixture exceeds the best of the others by most.
     first : Mode, optional
-        Where a climb from the start of the target has ended, if that is known.
+        End point of an optimization from the start of the target, if known.
     """
     scan = form.closed is None and form.size <= SCANNED
     size = int(np.clip(_OPERATIONS / form.operations(), POOL, _LARGEST_POOL)) if scan else POOL
@@ -98,7 +99,7 @@ def find_modes(key: Any, form: Form, favored: Favored | None = None, first: Mode
     search = _Search(form, _spread(pool))
     search.ended(climb(form.target) if first is None else first)
     potentials = -form.log_density(pool) if scan else None
-    few = pool[:POOL]  # of which all are compared with one another, or planned for by every option
+    few = pool[:POOL]  # draws that are compared with one another, or planned for under every option
     ranked = iter(range(len(few)) if potentials is None else _ranked(few, potentials[:POOL]))
     for index in favored(few) if favored is not None else ():
         search.climb_from(pool[index])
@@ -117,7 +118,7 @@ def find_modes(key: Any, form: Form, favored: Favored | None = None, first: Mode
 
 
 class _Search:
-    """A search under way: the modes so far, and which of them each climb has reached."""
+    """State of a search: the modes so far, and the mode that each optimization has reached."""
 
     def __init__(self, form: Form, spread: np.ndarray | None = None):
         self.form = form
@@ -126,13 +127,13 @@ class _Search:
         self.reached: list[int] = []
 
     def climb_from(self, flat: np.ndarray) -> None:
-        """One more climb; what it reaches is a mode that is known, or a new one."""
+        """Optimize from one start and record the mode that is reached."""
         self.ended(climb(self.form.target, flat, until=lambda at: self._close_to(at) is not None))
 
     def ended(self, end: Mode) -> None:
-        """Count the end of a climb."""
+        """Record the end point of an optimization as a known or a new mode."""
         if not np.isfinite(end.potential):
-            if not self.peaks:  # the caller says why nothing is defined at the start
+            if not self.peaks:  # the caller reports why the density is undefined at the start
                 self._add(end)
             return
         number = self._close_to(end.flat)
@@ -146,24 +147,24 @@ class _Search:
         self.reached.append(number)
 
     def climb_from_some(self, pool: np.ndarray, ranked: Iterator[int], count: int) -> None:
-        """Climbs from the next draws of the prior."""
+        """Search from the next draws of the prior."""
         for _, index in zip(range(count), ranked, strict=False):
             self.climb_from(pool[index])
 
     def climb_from_unexplained(self, pool: np.ndarray, potentials: np.ndarray, count: int) -> None:
-        """Climbs from the draws that are likelier than under the Laplace approximations so far, by most."""
-        left = np.isfinite(potentials)
-        for _ in range(min(count, int(left.sum()))):
+        """Search from the draws whose density exceeds the Laplace approximations so far by most."""
+        unused = np.isfinite(potentials)
+        for _ in range(min(count, int(unused.sum()))):
             explained = [
                 peak.potential + 0.5 * (np.linalg.solve(_scale(peak, self.spread), (pool - peak.flat).T) ** 2).sum(0)
                 for peak in self.peaks
             ]
-            index = int(np.where(left, np.min(explained, axis=0) - potentials, -np.inf).argmax())
-            left[index] = False
+            index = int(np.where(unused, np.min(explained, axis=0) - potentials, -np.inf).argmax())
+            unused[index] = False
             self.climb_from(pool[index])
 
     def climb_from_mirrors(self) -> None:
-        """Climbs from the mirror images of the modes, in the origin and in the start of the search."""
+        """Search from the mirror images of the modes, about the origin and about the start of the search."""
         middle = np.asarray(self.form.target.start, float)
         for peak in self.peaks[:_FEW_STARTS]:
             self.climb_from(-peak.flat)
@@ -172,15 +173,15 @@ class _Search:
 
     @property
     def missed(self) -> float:
-        """Share of the climbs that have reached a mode, of those that matter, which no other climb has."""
+        """Share of the optimizations that have reached a relevant mode that no other optimization has reached."""
         counts = np.bincount(self.reached, minlength=len(self.peaks))
         return float(((counts == 1) & self._matter()).sum() / max(len(self.reached), 1))
 
     def modes(self) -> Modes:
-        """Modes that matter, the heaviest first."""
+        """Return the relevant modes, in descending order of their mass."""
         matter = self._matter()
         order = [int(i) for i in np.argsort(-self._log_mass()) if matter[i]]
-        # With one mode that was climbed to once there is nothing that another climb could have confirmed.
+        # After a single optimization no mode can have been reached twice.
         missed = self.missed if len(self.reached) > 1 else 0.0
         return Modes(tuple(self.peaks[i] for i in order), len(self.reached), missed, self.spread)
 
@@ -192,7 +193,7 @@ class _Search:
         return np.array([_log_mass(peak, self.spread) for peak in self.peaks])
 
     def _matter(self) -> np.ndarray:
-        """Modes that are heavy, or high: the mass of a peak with wide flanks is far from that at its curvature."""
+        """Return True for modes of large mass or high density; Laplace's mass is wrong for peaks with wide flanks."""
         log_mass, potential = self._log_mass(), np.array([peak.potential for peak in self.peaks])
         if len(log_mass) == 1:
             return np.ones(1, bool)
@@ -200,7 +201,7 @@ class _Search:
         return heavy | (potential <= potential[heavy].min() + _NEGLIGIBLE)
 
     def _close_to(self, flat: np.ndarray) -> int | None:
-        """Number of the mode that a place is next to; where a mode is a kink, none is."""
+        """Return the number of the mode close to a point; None if there is none, or if the mode is a kink."""
         for number, peak in enumerate(self.peaks):
             step = flat - peak.flat
             if _bends(peak) and step @ peak.curvature @ step < _CLOSE**2:
@@ -208,18 +209,18 @@ class _Search:
         return None
 
     def _apart(self, one: Mode, other: Mode) -> bool:
-        """True where the density drops on the line between two modes."""
+        """Return True where the density drops on the line between two modes."""
         share = np.linspace(0.0, 1.0, _BETWEEN + 2)[1:-1, None]
         between = [self.form.value(flat) for flat in one.flat + share * (other.flat - one.flat)]
         return not max(between) <= max(one.potential, other.potential) + _BARRIER
 
 
 def _ranked(pool: np.ndarray, potentials: np.ndarray) -> list[int]:
-    """Draws by their distance from the nearest one of higher density, the farthest first; undefined ones left out."""
+    """Order draws by their distance from the nearest draw of higher density, farthest first; drop undefined ones."""
     order = [int(i) for i in np.argsort(potentials, kind="stable") if np.isfinite(potentials[i])]
     if len(order) < 2:
         return order
-    # By ranks: the outliers of a prior with heavy tails are far from everything.
+    # Ranks, because outliers of a prior with heavy tails are far from all other draws.
     white = pool[order].argsort(axis=0, kind="stable").argsort(axis=0, kind="stable").astype(float)
     distance = cdist(white, white)
     distance[np.triu_indices(len(order))] = np.inf
@@ -228,7 +229,7 @@ def _ranked(pool: np.ndarray, potentials: np.ndarray) -> list[int]:
 
 
 def _bends(peak: Mode) -> bool:
-    """True where the density drops in every direction from a mode."""
+    """Return True where the density drops in every direction from a mode."""
     curvature = peak.curvature
     if curvature is None or not np.isfinite(curvature).all():
         return False
@@ -236,15 +237,15 @@ def _bends(peak: Mode) -> bool:
 
 
 def _log_mass(peak: Mode, spread: np.ndarray | None = None) -> float:
-    """Logarithm of the integral of the Laplace approximation at a mode, in nats."""
+    """Return the logarithm of the integral of the Laplace approximation at a mode, in nats."""
     log_volume = 0.0 if peak.curvature is None else float(np.linalg.slogdet(_scale(peak, spread))[1])
     return -peak.potential + 0.5 * peak.flat.size * np.log(2 * np.pi) + log_volume
 
 
 def _scale(peak: Mode, spread: np.ndarray | None = None) -> np.ndarray:
-    """A square root of the inverse of the curvature, not much wider than the prior.
+    """Return a square root of the inverse curvature, at most twice as wide as the prior.
 
-    Directions that bend the other way count by their size.
+    Negative eigenvalues of the curvature count by their absolute value.
     """
     curvature = peak.curvature
     if curvature is None or not np.isfinite(curvature).all():
@@ -257,14 +258,14 @@ def _scale(peak: Mode, spread: np.ndarray | None = None) -> np.ndarray:
 
 
 def _stretched(pool: np.ndarray) -> np.ndarray:
-    """Draws of the prior, many of those beyond the first farther out: modes lie in the tails where data disagree."""
+    """Stretch draws after the first POOL from the median: modes can be in the tails where data contradict the prior."""
     by = np.where(np.arange(len(pool)) < POOL, 1.0, np.resize(_STRETCHES, len(pool)))
     center = np.median(pool, axis=0)
     return center + (pool - center) * by[:, None]
 
 
 def _spread(pool: np.ndarray) -> np.ndarray | None:
-    """Standard deviations of draws of the prior, whose outliers do not count."""
+    """Return standard deviations of draws of the prior, robust to outliers (from quartiles)."""
     low, high = np.quantile(pool, [0.25, 0.75], axis=0)
     spread = (high - low) / (2 * norm.ppf(0.75))
     return spread if np.isfinite(spread).all() and (spread > 0).all() else None

@@ -1,4 +1,4 @@
-"""Normal priors with their derivatives, on the host: of reward parameters, and of beta times these."""
+"""Normal priors of reward parameters, and of beta times them, with derivatives, on the host."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from goalinf.planning.parameters import entry_prior
 
 @dataclasses.dataclass(frozen=True)
 class Normal:
-    """A normal prior of independent entries: mean and standard deviation ``(F,)``."""
+    """Normal prior of independent entries: mean and standard deviation ``(F,)``."""
 
     mean: np.ndarray
     sd: np.ndarray
 
     @classmethod
     def of(cls, prior: dist.Distribution) -> Normal | None:
-        """The prior as such, or None."""
+        """Convert a prior with independent normal entries; None for other priors."""
         entry = entry_prior(prior)
         if not isinstance(entry, dist.Normal):
             return None
         return cls(*(np.broadcast_to(np.asarray(x, float), prior.shape()).ravel() for x in (entry.loc, entry.scale)))
 
     def log_prob(self, x: np.ndarray) -> Any:
-        """Log density ``(...)`` of points ``(..., F)``."""
+        """Compute the log density ``(...)`` of points ``(..., F)``."""
         z = (x - self.mean) / self.sd
         return -0.5 * (z**2).sum(axis=-1) - np.log(self.sd * np.sqrt(2 * np.pi)).sum()
 
     def derivatives(self, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        """Log density, gradient and Hessian."""
+        """Return log density, gradient and Hessian."""
         return float(self.log_prob(x)), -(x - self.mean) / self.sd**2, np.diag(-1 / self.sd**2)
 
     def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
-        """Draws ``(size, F)``."""
+        """Sample ``(size, F)``."""
         return self.mean + self.sd * rng.standard_normal((size, self.mean.size))
 
 
@@ -52,11 +52,11 @@ class NormalProduct:
 
     @property
     def mean(self) -> np.ndarray:
-        """Where to begin: the mean of the reward, at the median of beta."""
+        """Starting point: the mean of the reward times the median of beta."""
         return self.reward.mean * np.exp(self.middle)
 
     def log_joint(self, x: np.ndarray) -> Any:
-        """Log density ``(..., nodes)`` of points ``(..., F)`` together with each beta."""
+        """Compute the joint log density ``(..., nodes)`` of points ``(..., F)`` and each beta."""
         mean, sd = self.reward.mean, self.reward.sd
         # The squares of (x / beta - mean) / sd, multiplied out: no array has entries and nodes.
         squares = [(each / sd**2).sum(axis=-1, keepdims=True) for each in (x**2, x * mean, mean**2)]
@@ -64,11 +64,11 @@ class NormalProduct:
         return -0.5 * z - np.log(sd * np.sqrt(2 * np.pi)).sum() - x.shape[-1] * self.log_beta + self.log_weight
 
     def log_prob(self, x: np.ndarray) -> Any:
-        """Log density ``(...)`` of points ``(..., F)``."""
+        """Compute the log density ``(...)`` of points ``(..., F)``."""
         return log_sum_exp(self.log_joint(x), axis=-1)
 
     def derivatives(self, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        """Log density, gradient and Hessian."""
+        """Return log density, gradient and Hessian."""
         beta = np.exp(self.log_beta)[:, None]
         slope = -(x / beta - self.reward.mean) / (beta * self.reward.sd**2)
         bend = -1 / (beta * self.reward.sd) ** 2
@@ -79,7 +79,7 @@ class NormalProduct:
         return float(value), gradient, hessian
 
     def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
-        """Draws ``(size, F)``."""
+        """Sample ``(size, F)``."""
         share = np.exp(self.log_weight - log_sum_exp(self.log_weight, axis=-1))
         log_beta = rng.choice(self.log_beta, size, p=share / share.sum())
         return self.reward.sample(rng, size) * np.exp(log_beta)[:, None]

@@ -1,4 +1,4 @@
-"""A posterior, in one form or two: its density for samplers, and the values and labels of what comes out."""
+"""A posterior in one or two parameterizations: its density for samplers, and values and labels of its draws."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from goalinf.inference.model.program_cache import shared
 from goalinf.inference.model.scale_mixture import ScaleMixture, split_product
 from goalinf.sizes import check_memory
 
-_STATISTICS = 6  # of the sampler, for every draw
+_STATISTICS = 6  # sampler statistics per draw
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Form:
-    """One way to write a posterior.
+    """Parameterization of a posterior.
 
     Parameters
     ----------
     trace : callable
-        Nothing -> the density.
+        Function without arguments that returns the density.
     data : pytree
-        What enters compiled code.
+        Data as they enter compiled code.
     closed : ClosedForm or None
-        The same density with derivatives in closed form, where there are any.
+        Density with derivatives in closed form, where available.
     recipe : hashable
-        What the posterior is made of: those with equal ones share their compiled programs.
+        Contents of the posterior: posteriors with equal recipes share their compiled programs.
     """
 
     trace: Callable[[], Density]
@@ -50,12 +50,12 @@ class Form:
 
     @cached_property
     def density(self) -> Density:
-        """The density; traced where it is first needed."""
+        """Density; traced at its first use."""
         return self.trace()
 
     @cached_property
     def target(self) -> Remembered:
-        """Its potential with derivatives: in closed form where there is one, else compiled."""
+        """Potential with derivatives: in closed form where available, else compiled."""
         return Remembered(self.closed or Compiled(self.density, self.data))
 
     @property
@@ -64,7 +64,7 @@ class Form:
         return self.target.start.size
 
     def log_density(self, flat: np.ndarray) -> np.ndarray:
-        """Log of likelihood times prior ``(B,)`` at many points ``(B, D)``, minus infinity where undefined."""
+        """Compute the log joint density ``(B,)`` at points ``(B, D)``, minus infinity where undefined."""
         if self.closed is not None:
             return -self.closed.scores(flat)[0]
         density = self.density
@@ -72,23 +72,23 @@ class Form:
         return np.where(np.isfinite(found), found, -np.inf)
 
     def start_value(self) -> float:
-        """Its potential where the search for the mode starts; compiled, a Hessian would take minutes."""
+        """Compute the potential at the start of the mode search, without a compiled Hessian, which takes minutes."""
         if self.closed is not None:
             return self.target.derivatives(self.target.start)[0]
         return self.value(self.density.start)
 
     def value(self, flat: np.ndarray) -> float:
-        """Minus the log joint density at one place ``(D,)``; not a number or infinite where undefined."""
+        """Compute minus the log joint density at one point ``(D,)``; NaN or infinite where undefined."""
         if self.closed is not None:
             return float(self.closed.scores(flat[None])[0][0])
         return float(self.density.value(flat, self.data))
 
     def operations(self) -> float:
-        """Estimated number of operations of one value; infinite where it depends on a condition, as a planner's."""
+        """Estimate the operations of one value; infinite for loops that end by a condition, as in planners."""
         return np.inf if self.closed is not None else self.density.operations(self.data)
 
     def draw_prior(self, key: Any, size: int) -> np.ndarray:
-        """Draws ``(size, D)`` from the prior."""
+        """Sample ``(size, D)`` from the prior."""
         if self.closed is not None:
             rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
             return self.closed.prior.sample(rng, size)
@@ -105,9 +105,9 @@ class Posterior:
     plain : Form
         The model as it was written.
     product : Form or None
-        The same model in beta times the reward, where that is possible; ``scale`` is the prior of that product.
+        The model in terms of beta times the reward, where possible; ``scale`` is the prior of that product.
     labeled : pytree
-        What was observed, with its names.
+        Observed data with their names.
     dims, coords : mapping
         Axis names of every site, and the labels along them.
     sites : list of Site
@@ -126,32 +126,32 @@ class Posterior:
     reward: Rewards | None = None
 
     def check_draws(self, chains: int, draws: int) -> None:
-        """Refuse more draws than fit into memory: coordinates, values, log-likelihoods by trajectory."""
+        """Refuse more draws than fit into memory, with coordinates, values and log-likelihoods by trajectory."""
         free = self.straightest.target.start.size if self.sites or self.agent is None else 0
         scored = self.labeled.n_trajectories if isinstance(self.labeled, Trajectories) else 0
         numbers = 2 * free + scored + _STATISTICS
         what = f"{draws:,} draws of each of {chains:,} chains, with {free:,} parameters and {scored:,} trajectories,"
-        # Three times: as they are drawn, joined, and labeled.
+        # Three copies: drawn, joined, and labeled.
         check_memory(what, 24.0 * numbers * float(draws) * float(chains), "draw fewer (draws=, chains=)")
 
     @property
     def data(self) -> Any:
-        """What was observed, without names, as it enters compiled code."""
+        """Observed data without names, as they enter compiled code."""
         return self.plain.data
 
     @property
     def straightest(self) -> Form:
-        """The form without the ridge between beta and the reward, where there is one."""
+        """Scaled parameterization (beta times the reward) where available, else the natural one."""
         return self.product or self.plain
 
     def at(self, flat: np.ndarray) -> dict[str, np.ndarray]:
-        """Every site's value at one place in the unconstrained coordinates of the model as it was written."""
+        """Return every site's value at one point in the unconstrained coordinates of the model as written."""
         if self.plain.closed is not None:
             return self._closed_values(flat)
         return jax.device_get(self.plain.density.constrain(jnp.asarray(flat), self.data))
 
     def values(self, key: Any, form: Form, flat: np.ndarray) -> dict[str, np.ndarray]:
-        """Every site's value at many places ``(B, D)`` in the coordinates of a form, drawn anew what it leaves out."""
+        """Return every site's value at points ``(B, D)`` of a parameterization; draw beta where it is summed out."""
         if form.closed is not None:
             values = self._closed_values(flat)
         else:
@@ -166,13 +166,13 @@ class Posterior:
 
     @property
     def mixture(self) -> Mixture | None:
-        """The agents of which each is one, where that is not known."""
+        """Mixture of agents; None for a single agent."""
         return self.agent if isinstance(self.agent, Mixture) else None
 
     def by_group(self, values: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Log-likelihood ``(B, K, G)`` of each one who is one of several agents, under every option, at many values.
+        """Compute log-likelihoods ``(B, K, G)`` of the units of the mixture under every option, at B values of sites.
 
-        B is one where there are none.
+        B is one where there are no sites.
         """
         contexts, reward, world = self.labeled.context_names, self.reward, self.world
         mixture = self.mixture
@@ -180,8 +180,7 @@ class Posterior:
         assert world is not None
 
         def one(draw: Mapping[str, Any], data: Trajectories) -> Any:
-            agent, wanted = fill(mixture, reward, draw)
-            return Behavior(world, agent, wanted, contexts=contexts).by_group(data)
+            return Behavior(world, *fill(mixture, reward, draw), contexts=contexts).by_group(data)
 
         if values:
             found = self.plain.density.over_draws("by group", one, dict(values), self.data)
@@ -194,7 +193,7 @@ class Posterior:
         return by_number
 
     def favored(self, key: Any, form: Form, flat: np.ndarray) -> list[int]:
-        """Of many places ``(B, D)``, the one for every option at which it beats the best of the others by most."""
+        """Select from points ``(B, D)``, for each option, the point where it exceeds the best of the others by most."""
         scores = self.by_group(self.values(key, form, flat)).sum(axis=-1)
         scores = np.where(np.isfinite(scores), scores, -np.inf)
         best = []
@@ -209,7 +208,7 @@ class Posterior:
         return {site.name: flat.reshape(*flat.shape[:-1], *site.prior.shape())}  # normal: coordinates are values
 
     def by_trajectory(self, values: Mapping[str, np.ndarray]) -> np.ndarray | None:
-        """Log-likelihood ``(B, N)`` of every trajectory at values ``(B, …)`` of all sites; None without closed form."""
+        """Compute log-likelihoods ``(B, N)`` by trajectory at values ``(B, …)`` of sites; None without closed form."""
         if (closed := self.straightest.closed) is None:
             return None
         beta = values["agent.beta"] if self.product else np.ones(1)

@@ -1,4 +1,4 @@
-"""Priors as leaves: every distribution inside an agent or a reward becomes a sample site."""
+"""Priors of agents and rewards: every distribution that is a parameter becomes a sample site."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from goalinf.rewards import LinearReward, Reward, base_of
 from goalinf.worlds import World
 
 _DRAWS = 1001  # for a median without a formula
-# Axes of the parameters that are no numbers, the last ones where a prior has fewer; all others have one of states.
+# Axes of array parameters, the last ones where a prior has fewer axes; all other arrays have one axis of states.
 _AXES = {"default": ("state", "action"), "weights": ("value",)}
 
 
 @dataclasses.dataclass(frozen=True)
 class Site:
-    """One sampled parameter.
+    """Sampled parameter.
 
     Parameters
     ----------
     name : str
         ``agent.<parameter>`` or ``reward.<parameter>``.
     prior : Distribution
-        Over the whole array.
+        Prior over the whole array.
     dims : tuple of str
         Names of its axes.
     """
@@ -46,17 +46,17 @@ class Site:
 
     @property
     def parameter(self) -> str:
-        """The name within the agent or the reward."""
+        """Name within the agent or the reward."""
         return self.name.split(".", 1)[1]
 
 
 def find_sites(agent: Agent | Mixture, reward: Reward | Mapping[Any, Reward], world: World) -> list[Site]:
-    """Every prior in an agent and a reward, expanded to the shape that the world needs.
+    """Find all priors in an agent and a reward, expanded to the shape that the world needs.
 
     Raises
     ------
     ValueError
-        Where a prior has the wrong shape, is discrete or improper, or stands in one of several rewards.
+        Where a prior has the wrong shape, is discrete or improper, or belongs to one of several rewards.
     """
     sizes = {"state": world.n_states, "action": world.n_actions, "successor": world.mdp.successors.shape[2]}
     if isinstance(agent, Mixture):
@@ -70,8 +70,8 @@ def find_sites(agent: Agent | Mixture, reward: Reward | Mapping[Any, Reward], wo
         for context, one in reward.items():
             if _reward_priors(one):
                 raise ValueError(
-                    f"the reward of context {context!r} holds a prior: several rewards have to be known; "
-                    "to learn one reward from all contexts pass it by itself instead of in a mapping"
+                    f"the reward of context {context!r} holds a prior; expected known rewards in a mapping. To infer "
+                    "one reward from all contexts, give the reward itself instead of a mapping"
                 )
         return sites
     for name, (value, axes) in _reward_priors(reward).items():
@@ -92,11 +92,11 @@ def _expanded(name: str, prior: Distribution, dims: tuple[str, ...], sizes: Mapp
     if prior.support.is_discrete:
         raise ValueError(f"the prior of {name} is discrete ({type(prior).__name__}); expected a continuous one")
     if isinstance(entry_prior(prior), Delta):
-        raise ValueError(f"the prior of {name} is a Delta, which is a known value: give the number in its place")
+        raise ValueError(f"the prior of {name} is a Delta, which is a known value: give the number instead")
     if isinstance(prior, ImproperUniform):
         raise ValueError(
-            f"the prior of {name} is improper; what no data can see would have no posterior: take a wide one, "
-            "such as numpyro.distributions.Normal(0.0, 10.0)"
+            f"the prior of {name} is improper; unidentified directions would have no posterior: use a wide proper "
+            "prior, such as numpyro.distributions.Normal(0.0, 10.0)"
         )
     prior = fresh(prior)
     shape = tuple(sizes[dim] for dim in dims)
@@ -111,9 +111,9 @@ def _expanded(name: str, prior: Distribution, dims: tuple[str, ...], sizes: Mapp
 
 
 def fresh(value: Any) -> Any:
-    """A prior, or anything else that holds known numbers, with arrays of its own.
+    """Copy a prior, or any other container of known numbers, with all its arrays.
 
-    Nobody can change them any more; and JAX remembers the type that an array had as a constant of a program, which is
+    The user cannot change the copies; and JAX caches the type that an array had as a constant of a program, which is
     wrong in another precision.
     """
     if isinstance(value, (np.ndarray, jax.Array)):
@@ -128,14 +128,14 @@ def fresh(value: Any) -> Any:
 
 
 def own_arrays(part: Any) -> Any:
-    """An agent, a reward, or a mapping of rewards, with arrays of its own."""
+    """Copy an agent, a reward, or a mapping of rewards, with all its arrays."""
     if isinstance(part, Mapping):  # not as a pytree, whose keys would have to be sorted
         return {name: own_arrays(one) for name, one in part.items()}
     return jax.tree.map(fresh, part, is_leaf=lambda x: isinstance(x, Distribution))
 
 
 def fill(agent: Any, reward: Any, values: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Agent and reward with a value in the place of every prior; ``values`` is keyed by site name."""
+    """Replace every prior in agent and reward by a value; ``values`` is keyed by site name."""
     for name, value in values.items():
         owner, parameter = name.split(".", 1)
         if owner == "agent":
@@ -148,7 +148,7 @@ def fill(agent: Any, reward: Any, values: Mapping[str, Any]) -> tuple[Any, Any]:
 
 
 def unflattened(sites: Sequence[Site], flat: np.ndarray) -> dict[str, np.ndarray]:
-    """The value of every site, from numbers ``(P,)`` side by side."""
+    """Split concatenated numbers ``(P,)`` into the value of every site."""
     shapes = [site.prior.shape() for site in sites]
     parts = np.split(flat, np.cumsum([int(np.prod(shape, dtype=int)) for shape in shapes])[:-1])
     return {site.name: part.reshape(shape) for site, part, shape in zip(sites, parts, shapes, strict=True)}
@@ -159,14 +159,14 @@ def _parameter(reward: Any, name: str) -> Any:
 
 
 def sample_sites(sites: list[Site]) -> dict[str, Any]:
-    """Draw every parameter from its prior: the generative story in NumPyro."""
+    """Draw every parameter from its prior, as sites of a NumPyro model."""
     return {site.name: numpyro.sample(site.name, site.prior) for site in sites}
 
 
 def median(prior: Distribution) -> np.ndarray:
-    """Median of every entry of a prior; from draws with a fixed seed where it has no quantile function."""
+    """Return the median of every entry of a prior; from draws with a fixed seed where it has no quantile function."""
     with computing_in("float64"):
         try:
             return np.broadcast_to(np.asarray(prior.icdf(0.5), float), prior.shape())
-        except (NotImplementedError, ImportError):  # NumPyro has none, or takes it from a library that we lack
+        except (NotImplementedError, ImportError):  # NumPyro has no quantiles, or needs a library that is not installed
             return np.asarray(np.median(np.asarray(prior.sample(jax.random.key(0), (_DRAWS,)), float), axis=0))

@@ -1,4 +1,4 @@
-"""Compiled programs, kept for the next data set: models that are made of the same things share them."""
+"""Cache of compiled programs: models with equal contents share them."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from numpyro.distributions.transforms import Transform
 
 from goalinf.worlds import World
 
-_KEPT = 16  # models with one shape of data, the last ones that were used
+_KEPT = 16  # most recently used models, each with one shape of data
 _Program = TypeVar("_Program")
 
 
 def recipe(world: World | Mapping[Any, World], *parts: Any) -> Hashable:
-    """What tells one model from another: the very world, and the contents of it and of all other parts.
+    """Return the cache key of a model: the world object, and the contents of it and of all other parts.
 
     Parameters
     ----------
     world : World or mapping from context to World
-        Where; another world with the same numbers is another model.
+        World of the model; another world object with the same numbers is another model.
     parts : pytree
-        Agents and rewards with their priors, and all else that enters the model.
+        Agents and rewards with their priors, and all other parts of the model.
 
     Returns
     -------
@@ -36,18 +36,18 @@ def recipe(world: World | Mapping[Any, World], *parts: Any) -> Hashable:
     """
     worlds = (world,) if isinstance(world, World) else tuple(world.items())
     mdps = [one.mdp for one in ([world] if isinstance(world, World) else world.values())]
-    # The structure of a prior of somebody's own need not say what is in it.
+    # The tree structure of a user-defined prior need not determine its contents.
     leaves, structure = jax.tree.flatten((mdps, parts), is_leaf=lambda x: isinstance(x, Distribution))
     found = (worlds, structure, tuple(_content(leaf) for leaf in leaves))
     try:
         hash(found)
     except TypeError:
-        return object()  # equal to nothing else
+        return object()  # different from every other recipe
     return found
 
 
 def shared(recipe: Hashable, name: Hashable, make: Callable[[], _Program]) -> _Program:
-    """The program of this name of a model, made where it is first needed."""
+    """Return the program of this name of a model, made at its first use."""
     programs = _programs(recipe)
     if name not in programs:
         programs[name] = make()
@@ -55,7 +55,7 @@ def shared(recipe: Hashable, name: Hashable, make: Callable[[], _Program]) -> _P
 
 
 def shapes(values: Any) -> Hashable:
-    """Shapes and types of a pytree, for which a program is compiled."""
+    """Return the shapes and types of a pytree, for which a program is compiled."""
     leaves, structure = jax.tree.flatten(values)
     return structure, tuple((np.shape(leaf), jax.dtypes.result_type(leaf).name) for leaf in leaves)
 

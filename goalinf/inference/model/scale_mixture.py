@@ -1,7 +1,7 @@
-r"""The scale–temperature ridge, removed: sample :math:`R = \beta r` with beta summed out, draw beta afterwards.
+r"""Scaled parameterization: sample :math:`R = \beta r` with beta summed out, and draw beta afterwards.
 
-Behavior depends on beta and the reward only through their product. Sampling (beta, r) therefore runs along a long
-curved ridge; the product alone is well determined. Its prior is a scale mixture,
+Behavior depends on beta and the reward only through their product. The posterior of (beta, r) therefore has a long
+curved ridge; the product alone is well determined. The prior of the product is a scale mixture,
 
 .. math:: p(R) = \int p(\beta)\,\beta^{-n}\,p_r(R/\beta)\,d\beta,
 
@@ -32,20 +32,20 @@ from goalinf.rewards import ShapedReward
 
 PRODUCT = "reward*beta"
 _REACH = 7.0  # the grid spans this many standard deviations of the prior of beta to either side, in normal scores
-_MOST = 5_000  # nodes; an entry that is known so well ties beta to the data by itself
-_TRIED, _SETTLED = 128, 1e-3  # draws at which two grids are compared, and how close they have to be, in nats
-_WIDEST, _HALVINGS = 700.0, 50  # log beta lies within, wherever it is a number, and is found to 1e-12 by so many
+_MOST = 5_000  # nodes; more are needed only where an entry has so narrow a prior that it identifies beta by itself
+_TRIED, _SETTLED = 128, 1e-3  # draws at which two grids are compared, and the largest difference, in nats
+_WIDEST, _HALVINGS = 700.0, 50  # bound on the absolute value of log beta; bisection steps for an error of 1e-12
 
 
 def product_prior(sites: list[Site], reward: Any) -> ScaleMixture | None:
-    """The prior of beta times the reward, where beta (a positive number) and one linear parameter are all unknowns."""
+    """Build the prior of beta times the reward; None unless beta and one linear parameter are the only unknowns."""
     if isinstance(reward, (Mapping, ShapedReward)) or len(sites) != 2:
         return None
     beta = next((site for site in sites if site.name == "agent.beta"), None)
     linear = next((site for site in sites if site.name in ("reward.values", "reward.weights")), None)
     if beta is None or linear is None or beta.dims:
         return None
-    # Beta times the reward has to live where the reward does: on the whole line, or above zero.
+    # Beta times the reward must have the support of the reward: the real line, or the positive numbers.
     entry = getattr(linear.prior.support, "base_constraint", linear.prior.support)
     if not (entry is constraints.real or entry is constraints.positive):
         return None
@@ -61,7 +61,7 @@ def _grids(_recipe: Hashable) -> dict[str, Any]:
 
 
 def _grid(reward: dist.Distribution, beta: dist.Distribution) -> tuple[np.ndarray, int] | None:
-    """Log betas and number of nodes of a grid that is fine enough; None where there is none."""
+    """Find log betas and number of nodes of a grid that is fine enough; None where there is no such grid."""
     quantiles = _log_quantiles(beta)
     if quantiles is None:
         return None
@@ -76,11 +76,11 @@ def _grid(reward: dist.Distribution, beta: dist.Distribution) -> tuple[np.ndarra
 
 
 def _first_size(reward: dist.Distribution, log_beta: np.ndarray) -> int:
-    r"""Nodes that are enough for normal entries and a log-normal beta.
+    r"""Return the number of nodes that is sufficient for normal entries and a log-normal beta.
 
     Log beta given R has a precision near :math:`2n + \sum (m/s)^2 + 1/\sigma^2`, with m and s the mean and the standard
-    deviation of each entry and :math:`\sigma` that of log beta. Steps of 0.7 standard deviations make the sum exact to
-    rounding, but for products so large that only a beta beyond the grid explains them.
+    deviation of each entry and :math:`\sigma` the standard deviation of log beta. With steps of 0.7 standard deviations
+    the sum is exact to rounding, except for products so large that only a beta outside the grid explains them.
     """
     span = log_beta[2] - log_beta[0]
     entry, size = entry_prior(reward), float(np.prod(reward.shape()))
@@ -94,7 +94,7 @@ def _first_size(reward: dist.Distribution, log_beta: np.ndarray) -> int:
 
 
 def _settled(coarse: ScaleMixture, fine: ScaleMixture) -> bool:
-    """Whether the density of the product no longer depends on the grid, where the prior puts it."""
+    """Return True where the density of the product does not depend on the grid, at draws of the prior."""
     with computing_in("float64"):
         drawn = coarse.sample(jax.random.key(0), (_TRIED,))
         one, other = (np.asarray(jax.jit(jax.vmap(prior.log_prob))(drawn)) for prior in (coarse, fine))
@@ -102,10 +102,10 @@ def _settled(coarse: ScaleMixture, fine: ScaleMixture) -> bool:
 
 
 def _log_quantiles(beta: dist.Distribution) -> np.ndarray | None:
-    """Logs of beta's lowest, middle and highest value on the grid; None where they are no positive numbers.
+    """Return logs of beta's lowest, middle and highest value on the grid; None where they are not positive numbers.
 
-    By bisection of the distribution function, which NumPyro has for more distributions than it has quantiles. In
-    float64 whatever the sampler computes in: float32 cannot tell the upper end from one.
+    By bisection of the distribution function, which NumPyro has for more distributions than quantiles. In float64 for
+    every precision of the sampler: in float32 the upper end rounds to one.
     """
     ends = ndtr([-_REACH, 0.0, _REACH])
     low, high = np.full(3, -_WIDEST), np.full(3, _WIDEST)
@@ -114,7 +114,7 @@ def _log_quantiles(beta: dist.Distribution) -> np.ndarray | None:
         try:
             if not ((np.asarray(cdf(low)) < ends) & (ends <= np.asarray(cdf(high)))).all():
                 return None
-        except NotImplementedError:  # so NumPyro says that a distribution has no distribution function
+        except NotImplementedError:  # NumPyro has no distribution function of this prior
             return None
         for _ in range(_HALVINGS):
             middle = (low + high) / 2
@@ -149,39 +149,39 @@ class ScaleMixture(dist.Distribution):
 
     @property
     def support(self) -> Any:
-        """That of the reward's prior."""
+        """Support of the prior of the reward."""
         return self.reward.support
 
     def log_joint(self, value: Any, log_beta: Any) -> Any:
-        """Log of p(R, log beta) at each of the given log betas."""
+        """Compute log p(R, log beta) at each of the given log betas."""
         scaled = value / jnp.exp(log_beta).reshape(-1, *[1] * jnp.ndim(value))
-        # The prior of log beta is that of beta times beta; R spreads each of its n entries by beta.
+        # The prior density of log beta is the density of beta times beta; the Jacobian of R is beta^-n for n entries.
         return (
             jax.vmap(self.reward.log_prob)(scaled) + self.beta.log_prob(jnp.exp(log_beta)) + (1 - value.size) * log_beta
         )
 
     def log_prob(self, value: Any) -> Any:
-        """Log of p(R)."""
+        """Compute log p(R)."""
         log_beta, step = jnp.linspace(*self._range, self._size, retstep=True)
         joint = self.log_joint(value, log_beta).at[jnp.array([0, -1])].add(jnp.log(0.5))  # trapezoids
         return jax.nn.logsumexp(joint) + jnp.log(step)
 
     def nodes(self) -> tuple[np.ndarray, np.ndarray]:
-        """The log betas summed over, and the logarithm of the prior probability that each stands for."""
+        """Return the log betas of the sum, and the logarithm of the prior probability of each."""
         log_beta, step = np.linspace(*self._range, self._size, retstep=True)
         weight = np.array(_log_prob(self.beta, np.exp(log_beta))) + log_beta + np.log(step)
         weight[[0, -1]] += np.log(0.5)
         return log_beta, weight
 
     def sample(self, key: Any, sample_shape: tuple[int, ...] = ()) -> Any:
-        """Draws of beta times draws of the reward."""
+        """Sample beta times the reward."""
         key_beta, key_reward = jax.random.split(key)
         beta = self.beta.sample(key_beta, sample_shape)
         reward = self.reward.sample(key_reward, sample_shape)
         return reward * jnp.reshape(beta, (*sample_shape, *[1] * (jnp.ndim(reward) - len(sample_shape))))
 
     def draw_beta(self, key: Any, value: Any) -> Any:
-        """Draw beta given the product, on a grid ten times finer, spread evenly between its nodes."""
+        """Draw beta given the product, on a grid ten times finer, uniform around each node."""
         key_node, key_place = jax.random.split(key)
         log_beta, step = jnp.linspace(*self._range, self._size, retstep=True)
         finer, step = jnp.linspace(log_beta[1], log_beta[-2], 10 * (self._size - 3) + 1), step / 10
@@ -191,14 +191,14 @@ class ScaleMixture(dist.Distribution):
 
 @jax.jit
 def _log_prob(prior: Any, value: Any) -> Any:
-    """Log density of a prior; compiled, NumPyro does not warn of ends that rounding has put beyond the support."""
+    """Compute the log density of a prior; compiled, so that NumPyro does not warn of ends outside the support."""
     return prior.log_prob(value)
 
 
 def _refined(y: Any) -> Any:
-    """Values on a grid ten times finer between the second and the last but one, by cubic interpolation (Catmull–Rom).
+    """Interpolate on a grid ten times finer between the second and the last but one value (cubic, Catmull–Rom).
 
-    Exact for parabolas, which is what the log of a density looks like from node to node.
+    Exact for parabolas, which approximate the log of a density from node to node.
     """
     t = jnp.arange(10) / 10
     before, left, right, after = y[:-3, None], y[1:-2, None], y[2:-1, None], y[3:, None]
@@ -209,13 +209,13 @@ def _refined(y: Any) -> Any:
 
 
 def sample_product(sites: list[Site], prior: ScaleMixture) -> dict[str, Any]:
-    """Draw the product; beta is one, the reward is the product."""
+    """Draw the product, as the reward of an agent with a beta of one."""
     beta, linear = _roles(sites)
     return {beta.name: jnp.ones(()), linear.name: numpyro.sample(PRODUCT, prior)}
 
 
 def split_product(key: Any, sites: list[Site], prior: ScaleMixture, product: Any) -> dict[str, Any]:
-    """Values of beta and the reward given the product, beta drawn from its conditional."""
+    """Split the product into beta, drawn from its conditional, and the reward."""
     beta, linear = _roles(sites)
     value = prior.draw_beta(key, product)
     return {beta.name: value, linear.name: product / value}

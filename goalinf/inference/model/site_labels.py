@@ -1,4 +1,4 @@
-"""From raw draws to the labeled tree of a fit."""
+"""Labels of draws and data in the tree of a fit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VERSIONS = ("goalinf", "jax", "numpyro", "arviz", "xarray", "numpy")
 def dataset(
     draws: Mapping[str, np.ndarray], dims: Mapping[str, Sequence[str]], coords: Mapping[str, Any], lead: tuple[str, ...]
 ) -> xr.Dataset:
-    """Labeled arrays; axes without a name are called ``<variable>_dim_<number>``."""
+    """Label arrays; axes without a name are called ``<variable>_dim_<number>``."""
     variables = {}
     for name, values in draws.items():
         own = list(dims.get(name, ()))
@@ -38,17 +38,17 @@ def dataset(
 
 
 def split_coords(coords: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, tuple]]:
-    """Labels along an axis of its own name, and further columns such as the ``row`` and ``col`` of a cell.
+    """Split coordinates into labels along axes, and further columns such as the ``row`` and ``col`` of a cell.
 
-    In the posterior group an axis has its labels and nothing else: ArviZ selects one label after the other and joins
-    the selections, to which a further column contributes scalars that differ.
+    In the posterior group an axis has its labels only: ArviZ selects one label after the other and joins the
+    selections, which fails for a further column because its scalars differ.
     """
     columns = {name: values for name, values in coords.items() if isinstance(values, tuple)}
     return {name: values for name, values in coords.items() if name not in columns}, columns
 
 
 def constant_data(columns: Mapping[str, tuple], posterior: xr.Dataset) -> xr.Dataset:
-    """Further columns of the axes of a posterior, labeled like these axes; empty where there are none."""
+    """Collect further columns of the axes of a posterior, labeled like these axes; empty where there are none."""
     kept = {name: column for name, column in columns.items() if column[0] in posterior.dims}
     labels = {axis: posterior.coords[axis] for axis, _ in kept.values() if axis in posterior.coords}
     return xr.Dataset(kept, coords=labels)
@@ -57,7 +57,7 @@ def constant_data(columns: Mapping[str, tuple], posterior: xr.Dataset) -> xr.Dat
 def site_coords(
     sites: Sequence[Site], world: World, reward: Any, agent: Any = None, data: Trajectories | None = None
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, Any]]:
-    """Axis names of every site, and the labels along them."""
+    """Return the axis names of every site, and the labels along them."""
     coords: dict[str, Any] = dict(world.coords())
     if not world.local_actions:
         coords["action"] = [label(name) for name in world.actions]
@@ -71,7 +71,7 @@ def site_coords(
 
 
 def observed(data: Any) -> xr.Dataset:
-    """The data as arrays: those of trajectories by name, those of a model of one's own by where they stand."""
+    """Return the data as arrays: trajectories by field name, data of a model of your own by their path."""
     if not isinstance(data, Trajectories):
         return dataset(leaves(data), {}, {}, ())
     fields = {
@@ -89,15 +89,15 @@ def observed(data: Any) -> xr.Dataset:
 
 
 def leaves(data: Any) -> dict[str, np.ndarray]:
-    """Every array in what a model of one's own takes: ``data``, ``data.y`` in a dictionary, ``data.0`` in a tuple."""
+    """Return all arrays in the data of a user's model: ``data``, ``data.y`` in a dictionary, ``data.0`` in a tuple."""
     found, _ = jax.tree_util.tree_flatten_with_path(data)
     named = {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in found}
-    # NetCDF keeps "/" for its groups.
+    # NetCDF reserves "/" for its groups.
     return {f"data.{path}".rstrip(".").replace("/", "|"): np.asarray(leaf) for path, leaf in named.items()}
 
 
 def data_hash(data: Any) -> str:
-    """SHA-256 of the arrays: equal data have equal hashes."""
+    """Return the SHA-256 of the arrays: equal data have equal hashes."""
     if isinstance(data, Trajectories):
         return data.data_hash()
     digest = hashlib.sha256()
@@ -107,24 +107,24 @@ def data_hash(data: Any) -> str:
 
 
 def trajectory_labels(data: Trajectories) -> np.ndarray:
-    """One label per trajectory."""
+    """Return one label per trajectory."""
     return labels(data.trajectory_names)
 
 
 def labels(names: Sequence[Any]) -> np.ndarray:
-    """Names along an axis: numbers where all are whole numbers, else text."""
+    """Return names along an axis: numbers where all are whole numbers, else text."""
     if all(issubclass(kind, (int, np.integer)) and kind is not bool for kind in set(map(type, names))):
         return np.array(names, int)
     return np.array([label(name) for name in names], str)
 
 
 def axis_labels(what: str, names: Iterable[Hashable]) -> list[Hashable]:
-    """Names along an axis: as they are where all are text, numbers or flags, else as they print.
+    """Return names along an axis: unchanged where all are text, numbers or flags, else as they print.
 
     Parameters
     ----------
     what : str
-        The plural of what has these names, such as ``"goals"``.
+        Plural noun for messages, such as ``"goals"``.
     names : iterable
         Different names.
 
@@ -147,7 +147,7 @@ def axis_labels(what: str, names: Iterable[Hashable]) -> list[Hashable]:
 
 
 def provenance(key: Any, data: Any, precision: str) -> dict[str, Any]:
-    """Versions, seed, precision and the hash of the data."""
+    """Return versions, seed, precision and the hash of the data."""
     return {
         **{f"version_{name}": version(name) for name in VERSIONS},
         "python": platform.python_version(),

@@ -1,1 +1,1 @@
-"""Fits: draws with labels, diagnostics and files."""
+"""Results of inference: draws with labels, diagnostics and files."""

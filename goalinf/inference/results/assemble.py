@@ -62,12 +62,12 @@ def assembled(key: Any, posterior: Posterior, sampled: Sampled, precision: Preci
 
 
 def enumerated(key: Any, posterior: Posterior, chains: int, draws: int, precision: Precision) -> Fit:
-    """The fit where all that is unknown is which of several agents someone is: independent draws.
+    """Draw the exact posterior where nothing but the agent, one of several, is unknown: independent draws.
 
     Raises
     ------
     ValueError
-        Where none of the agents can have done what somebody did.
+        Where some actions have probability zero under all of the agents.
     """
     mixture, data = posterior.mixture, posterior.labeled
     assert mixture is not None

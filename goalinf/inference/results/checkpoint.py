@@ -1,4 +1,4 @@
-"""The fit so far, put together as the draws come, and written down about every minute."""
+"""Checkpoints: the fit so far, assembled as draws arrive and written about every minute."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Checkpoint:
         self._since = time.monotonic()
 
     def due(self) -> bool:
-        """Whether it is time to write."""
+        """Return True where it is time to write."""
         return self._path is not None and time.monotonic() - self._since > SECONDS
 
     def begin_again(self) -> None:
@@ -79,7 +79,7 @@ class Checkpoint:
 
 
 def joined(old: Fit, new: Fit) -> Fit:
-    """Draws of one run, one part after the other; the chains stand where the second ends."""
+    """Concatenate the draws of two parts of one run; the chains stand where the second part ends."""
     groups = {name: node.to_dataset() for name, node in new.tree.children.items()}
     for name in _DRAWN:
         if name in groups:

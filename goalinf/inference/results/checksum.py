@@ -1,4 +1,4 @@
-"""NetCDF files and Zarr stores with a checksum of all bytes, which is verified before they are parsed."""
+"""NetCDF files and Zarr stores with a checksum of all bytes, verified before parsing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import xarray as xr
 
-_SEAL = "\ngoalinf sha256 {}\n"  # ends a NetCDF file: HDF5 reads no further than the last byte of its own
-_SEAL_FILE = "goalinf.sha256"  # the same in a Zarr store
+_SEAL = "\ngoalinf sha256 {}\n"  # end of a NetCDF file: HDF5 ignores bytes after its own content
+_SEAL_FILE = "goalinf.sha256"  # file with the checksum in a Zarr store
 
 
 def sealed(tree: xr.DataTree) -> bytes:
@@ -22,12 +22,12 @@ def sealed(tree: xr.DataTree) -> bytes:
 
 def write_store(tree: xr.DataTree, folder: Path) -> None:
     """Write a tree to a Zarr store, with its checksum in a file."""
-    tree.to_zarr(folder, mode="w", zarr_format=2)  # the third format has no agreed form for text yet
+    tree.to_zarr(folder, mode="w", zarr_format=2)  # format 3 has no standard encoding of text yet
     (folder / _SEAL_FILE).write_text(_digest(folder), encoding="ascii")
 
 
 def is_store(folder: Path) -> bool:
-    """True for a folder that :func:`write_store` wrote, whole or damaged."""
+    """Return True for a folder that :func:`write_store` wrote, complete or damaged."""
     return (folder / _SEAL_FILE).is_file()
 
 
@@ -37,7 +37,7 @@ def verified(path: Path) -> io.BytesIO | Path:
     Raises
     ------
     ValueError
-        Where the checksum is missing, or is not that of the contents.
+        Where the checksum is missing, or does not match the contents.
     """
     return _verified_store(path) if path.is_dir() else _verified_file(path.read_bytes())
 
@@ -48,7 +48,7 @@ def _verified_file(content: bytes) -> io.BytesIO:
     if not seal.startswith(_SEAL.partition("{")[0].encode()):
         raise ValueError("cannot be read as a fit: it is truncated, or goalinf did not write it (no checksum ends it)")
     if seal != _SEAL.format(hashlib.sha256(body).hexdigest()).encode():
-        raise ValueError("is damaged or was edited: its checksum is not that of its contents")
+        raise ValueError("is damaged or was edited: its checksum does not match its contents")
     return io.BytesIO(body)
 
 
@@ -56,12 +56,12 @@ def _verified_store(folder: Path) -> Path:
     if not is_store(folder):
         raise ValueError(f"cannot be read as a fit: it is incomplete, or goalinf did not write it (no {_SEAL_FILE})")
     if (folder / _SEAL_FILE).read_bytes() != _digest(folder).encode():
-        raise ValueError("is damaged or was edited: its checksum is not that of its contents")
+        raise ValueError("is damaged or was edited: its checksum does not match its contents")
     return folder
 
 
 def _digest(folder: Path) -> str:
-    """SHA-256 of the names, sizes and contents of all files but the one that holds it."""
+    """Return the SHA-256 of names, sizes and contents of all files except the checksum file."""
     digest = hashlib.sha256()
     for file in sorted(file for file in folder.rglob("*") if file.is_file() and file != folder / _SEAL_FILE):
         content = file.read_bytes()

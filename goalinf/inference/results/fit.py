@@ -84,7 +84,7 @@ class Fit:
 
     @property
     def _discrete(self) -> list[str]:
-        """What does not move in the chains, but is drawn given what does."""
+        """Names of discrete parameters, which are drawn from their conditional given the draws of the chains."""
         return list(map(str, self.tree["responsibilities"].data_vars)) if "responsibilities" in self.tree else []
 
     @property
@@ -237,7 +237,7 @@ class Fit:
         return predicted
 
     def _options(self, **drawn: np.ndarray) -> np.ndarray:
-        """Which option made each trajectory, from the values that were drawn for those who have one."""
+        """Number of the option of each trajectory, from the draws of the discrete parameter of each unit."""
         mixture = self.agent
         assert isinstance(mixture, Mixture)
         (value,) = drawn.values()

@@ -1,4 +1,4 @@
-"""The first numbers of a fit, as print and notebooks show them: no diagnostics, nothing that takes long."""
+"""First numbers of a fit for print and notebooks, without diagnostics and other long computations."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _TAIL = 0.03  # on each side of the interval, as in Fit.summary
 
 
 def numbers(posterior: xr.Dataset, shares: xr.Dataset | None, most: int) -> tuple[pd.DataFrame, int]:
-    """Mean, sd and 94 % interval of the first scalars; and how many scalars there are.
+    """Return mean, sd and 94 % interval of the first scalars, and the number of scalars.
 
     Parameters
     ----------
     posterior : Dataset
-        Draws of everything that is a number.
+        Draws of all numeric parameters.
     shares : Dataset, optional
         Probabilities of the options of a discrete parameter; their means over subjects or trajectories come first.
     most : int
@@ -51,5 +51,5 @@ def _moments(draws: Any) -> list[float]:
 
 
 def as_text(table: pd.DataFrame) -> str:
-    """A table of numbers in three digits, aligned."""
+    """Format a table of numbers with three digits, aligned."""
     return table.map(display.number).to_string()

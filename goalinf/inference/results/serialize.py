@@ -1,9 +1,9 @@
-"""Records as plain structure and arrays, and back: what a file holds of a world, an agent, a reward, priors, data.
+"""Serialization of worlds, agents, rewards, priors and data to plain structure and arrays, and back.
 
-Structure is what JSON knows (lists, numbers, text) with one-key objects for everything else: ``{"array": "a3"}``,
+Structure consists of JSON types (lists, numbers, text) with one-key objects for everything else: ``{"array": "a3"}``,
 ``{"record": 5}``, ``{"distribution": ...}``, ``{"table": ...}``, ``{"tuple": [...]}``,
-``{"mapping": [[key, value], ...]}``. A record is one of the classes named below, by the
-arguments that make it; nothing outside these lists is ever called, so reading a file runs no code from it.
+``{"mapping": [[key, value], ...]}``. A record is an instance of one of the classes named below, stored by its
+constructor arguments; no other function is called, so reading a file runs no code from it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _fields(kind: Any) -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(kind))
 
 
-# Classes that are written field by field, besides all agents, parts and rewards, whose subclasses register themselves.
+# Classes that are written field by field, in addition to all subclasses of agents, parts and rewards.
 _FIXED = (MDP, World, Memory, Belief, Mixture, Option, Alternatives, Labels, Trajectories)
 _OPEN = (Agent, Part, Reward)
 
@@ -45,9 +45,9 @@ def _subclasses(kind: type) -> Iterator[type]:
 
 
 def _class_name(kind: type) -> str:
-    """Name of a class in a file: with its module, unless the class is goalinf's own."""
-    own = kind.__module__.split(".")[0] == "goalinf"
-    return kind.__name__ if own else f"{kind.__module__}:{kind.__qualname__}"
+    """Return the name of a class in a file: with its module, unless the class belongs to goalinf."""
+    from_library = kind.__module__.split(".")[0] == "goalinf"
+    return kind.__name__ if from_library else f"{kind.__module__}:{kind.__qualname__}"
 
 
 def _storable(kind: type) -> bool:
@@ -55,7 +55,7 @@ def _storable(kind: type) -> bool:
 
 
 def _class_named(name: str) -> type:
-    """The class with this name in a file.
+    """Return the class with this name in a file.
 
     Raises
     ------
@@ -72,33 +72,33 @@ def _class_named(name: str) -> type:
         if qualified and len(same) == 1:
             return same[0]
     where = f"import {module}" if qualified and module != "__main__" else f"define {qualified or name}"
-    raise UnknownClassError(f"the class {qualified or name} is not known here: {where} before loading the file")
+    raise UnknownClassError(f"the class {qualified or name} is not defined: {where} before loading the file")
 
 
 def _made(kind: type) -> tuple[Callable[..., Any], tuple[str, ...]]:
-    """Constructor of a class, and the names of its arguments, which are attributes too."""
+    """Return the constructor of a class, and the names of its arguments, which are attributes, too."""
     return (Trajectories.of, _DATA) if kind is Trajectories else (kind, _fields(kind))
 
 
 class UnknownClassError(ValueError):
-    """A class of a file is not known in this program; the message says what to do."""
+    """Error for a class of a file that is not defined in this program; the message contains the remedy."""
 
 
 class UnstorableError(ValueError):
-    """Something that no file can hold; the message says what."""
+    """Error for a value that cannot be written to a file; the message names it."""
 
 
 class Writer:
-    """Takes records apart.
+    """Converter of records to structure and arrays.
 
-    A record met twice (the world of a fit and of its data) is written once.
+    A record that occurs twice (the world of a fit and of its data) is written once.
 
     Attributes
     ----------
     arrays : dict
         Name -> array.
     records : list
-        Structure of every record, those inside others first.
+        Structure of every record; records inside other records come first.
     """
 
     def __init__(self) -> None:
@@ -108,12 +108,12 @@ class Writer:
         self._kept: list[Any] = []  # keeps the ids in `_known` from being used again
 
     def structure(self, value: Any) -> Any:
-        """The structure of a value; its arrays and records are put aside.
+        """Convert a value to structure; its arrays and records are collected.
 
         Raises
         ------
         UnstorableError
-            Where it holds something that is neither data nor a record that goalinf knows.
+            Where it contains a value that is neither data nor a known record.
         """
         if value is None or isinstance(value, (bool, int, float, str)):
             return value
@@ -162,7 +162,7 @@ class Writer:
         return {"record": self._known[id(value)]}
 
     def _name(self, name: Any) -> Any:
-        """A name of the user's as it is; as text where a file cannot hold it (dates, say)."""
+        """Return a user's name unchanged; as text where a file cannot hold it (for example dates)."""
         try:
             self.structure(name)
         except UnstorableError:
@@ -170,12 +170,12 @@ class Writer:
         return name
 
     def _table(self, table: pd.DataFrame) -> dict[str, Any]:
-        """Names and values of the columns, those of the index first."""
+        """Convert names and values of the columns; the index comes first."""
         columns = [(table.index.name, pd.Series(table.index.to_flat_index())), *table.items()]
         return {"columns": [[self.structure(self._name(name)), self._column(values)] for name, values in columns]}
 
     def _column(self, column: pd.Series) -> Any:
-        """Numbers as an array; anything else by its different values, as text where a file cannot hold them."""
+        """Convert numbers to an array, other columns to codes and unique values (as text where necessary)."""
         if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
             return self._array(column.to_numpy())
         codes, values = pd.factorize(column)
@@ -183,7 +183,7 @@ class Writer:
         return {"codes": self._array(codes), "values": names, "dtype": str(column.dtype)}
 
     def _graph(self, graph: nx.Graph) -> dict[str, Any]:
-        """Nodes and edges with those attributes that a file can hold."""
+        """Convert nodes and edges, with the attributes that a file can hold."""
         nodes = [[self.structure(node), self._attributes(found)] for node, found in graph.nodes(data=True)]
         edges = [
             [self.structure(s), self.structure(t), self._attributes(found)] for s, t, found in graph.edges(data=True)
@@ -196,18 +196,18 @@ class Writer:
             try:
                 kept[str(name)] = self.structure(value)
             except UnstorableError:
-                continue  # an attribute of somebody's graph that goalinf never reads
+                continue  # a user's attribute that goalinf does not read
         return kept
 
     def _distribution(self, value: dist.Distribution) -> dict[str, Any]:
-        """Class and arguments, checked: what is written down must make the same distribution."""
+        """Convert class and arguments; checks that they make the same distribution."""
         name = type(value).__name__
         if _distribution_named(name) is not type(value):
             raise UnstorableError(f"a prior of class {name} is not one of NumPyro's and cannot be written to a file")
         arguments = {parameter: _argument(value, parameter) for parameter in _parameters(type(value))}
         try:
             same = _same(value, type(value)(**arguments))
-        except Exception:  # a constructor that wants other arguments may fail in any way
+        except Exception:  # a constructor with other arguments may raise any exception
             same = False
         if not same:
             raise UnstorableError(f"a prior of class {name} cannot be written to a file by its parameters")
@@ -215,7 +215,7 @@ class Writer:
 
 
 class Reader:
-    """Puts records together again.
+    """Converter of structure and arrays to records.
 
     Parameters
     ----------
@@ -231,22 +231,22 @@ class Reader:
         for record in records:
             try:
                 self._made.append(self._record(record))
-            except UnknownClassError as error:  # matters only where the record is asked for
+            except UnknownClassError as error:  # raised only where the record is used
                 self._made.append(error)
 
     def _record(self, record: dict[str, Any]) -> Any:
         make, names = _made(_class_named(record["class"]))
         fields = {name: self.value(part) for name, part in record["fields"].items()}
-        # Files that were written before an argument existed leave it at its default.
+        # An argument that did not exist when the file was written gets its default.
         return make(**{name: fields[name] for name in names if name in fields})
 
     def value(self, structure: Any) -> Any:
-        """The value that has this structure.
+        """Rebuild the value with this structure.
 
         Raises
         ------
         UnknownClassError
-            Where it holds a record of a class that is not known in this program.
+            Where it contains a record of a class that is not defined in this program.
         """
         if isinstance(structure, list):
             return [self.value(part) for part in structure]
@@ -303,7 +303,7 @@ def _scalar(value: Any) -> Any:
 
 
 def _distribution_named(name: str) -> Any:
-    """NumPyro's distribution of this name; those that only its functions make are not among its exported names."""
+    """Return NumPyro's distribution of this name; also classes that NumPyro does not export by name."""
     for module in (dist, dist.distribution, dist.truncated):
         found = getattr(module, name, None)
         if isinstance(found, type) and issubclass(found, dist.Distribution):
@@ -312,7 +312,7 @@ def _distribution_named(name: str) -> Any:
 
 
 def _parameters(kind: type) -> list[str]:
-    if kind is dist.MultivariateNormal:  # it takes any one of three matrices and computes the others
+    if kind is dist.MultivariateNormal:  # accepts one of three matrices and computes the other two
         return ["loc", "scale_tril"]
     found = list(inspect.signature(kind).parameters.values())
     return [one.name for one in found if one.name != "validate_args" and one.kind is not one.VAR_KEYWORD]
@@ -324,7 +324,7 @@ def _argument(value: Any, name: str) -> Any:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Two distributions of one class have the same shape and the same parameters."""
+    """Return True where two distributions of one class have equal shapes and parameters."""
     leaves, others = jax.tree.leaves(one), jax.tree.leaves(other)
     shapes = (one.batch_shape, one.event_shape) == (other.batch_shape, other.event_shape)
     if not shapes or len(leaves) != len(others):

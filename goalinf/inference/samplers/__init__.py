@@ -1,1 +1,1 @@
-"""Samplers and the choice among them."""
+"""Samplers, and the selection of one of them."""

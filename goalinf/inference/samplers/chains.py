@@ -1,4 +1,4 @@
-"""The loop around a kernel: chains side by side, blocks of steps, progress, interruption."""
+"""Loop over the steps of a kernel: parallel chains, blocks of steps, progress, interruption."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ Draws = dict[str, np.ndarray]
 
 
 def default_chain_method() -> ChainMethod:
-    """Threads on a CPU, vectorized on an accelerator."""
+    """Return "threads" on a CPU, "vectorized" on an accelerator."""
     return "threads" if jax.default_backend() == "cpu" else "vectorized"
 
 
 class Chains:
-    """Markov chains under way. One block of steps is compiled once and serves warm-up and sampling alike.
+    """State of running Markov chains. One block of steps is compiled once, for warm-up and sampling.
 
     Parameters
     ----------
     key : jax.random key
         Source of randomness.
     kernel, geometry, data
-        What is run, in which coordinates, on which data.
+        Kernel, its coordinates, and the data.
     start : float (chains, D)
-        Where the chains begin, in the coordinates of the sampler.
+        Starting points of the chains, in the coordinates of the sampler.
     step_size : float (chains,)
-        First step sizes.
+        Initial step sizes.
     warmup : int
         Steps during which the kernel adapts.
     method : {"threads", "vectorized"}
         Python threads that run one program on one device, or one program of all chains.
     inverse_mass : float (chains, D), optional
-        Diagonals of first inverse mass matrices.
+        Diagonals of the initial inverse mass matrices.
     """
 
     khat: float | None = None  # there are no importance weights
@@ -70,7 +70,7 @@ class Chains:
         self.interrupted = False
         args = (data, *geometry.arrays())
         keys = jax.random.split(key, len(start))
-        # All tracing happens here, on one thread; the chains only run what is compiled.
+        # All tracing is done here, on one thread; the chains only run compiled code.
         masses = [None] * len(start) if inverse_mass is None else inverse_mass
         chains = zip(keys, start, step_size, masses, strict=True)
         states = [kernel.start(k, x, e, m, geometry, warmup=warmup) for k, x, e, m in chains]
@@ -95,14 +95,15 @@ class Chains:
         return found[0] if found[0].ndim == 2 else np.stack(found)
 
     def advance(self, steps: int, progress: Progress, *, kept: bool = True) -> Draws:
-        """At least this many steps (whole blocks) of every chain: arrays ``(chains, steps, …)``.
+        """Run at least this many steps (whole blocks) of every chain; returns arrays ``(chains, steps, …)``.
 
-        On Ctrl-C the chains finish their block; what all of them have is returned and ``interrupted`` is set.
+        On Ctrl-C the chains finish their block; the blocks that all chains have are returned and ``interrupted`` is
+        set.
 
         Raises
         ------
         KeyboardInterrupt
-            Where not one block was finished.
+            Where no block was finished.
         """
         blocks = -(-steps // self._size)
         with ThreadPoolExecutor(len(self._states)) as pool:
@@ -125,7 +126,7 @@ class Chains:
         }
 
     def scale_step_size(self, factor: float) -> None:
-        """Multiply the step sizes of all chains; for use after warm-up, when they no longer adapt."""
+        """Multiply the step sizes of all chains; for use after warm-up, when they are fixed."""
         for index, state in enumerate(self._states):
             adapted = state.adapt_state._replace(step_size=factor * state.adapt_state.step_size)
             self._states[index] = state._replace(adapt_state=adapted)
@@ -144,7 +145,7 @@ class Chains:
 
 
 def thinned(draws: Draws, every: int) -> Draws:
-    """Keep every k-th draw ``(chains, draws, …)``, with what its window of k has cost and whether one diverged."""
+    """Keep every k-th draw ``(chains, draws, …)``, with the number of steps and the divergences of its window of k."""
     windows: dict[str, Callable[..., Any]] = {"n_steps": np.sum, "acceptance_rate": np.mean}
     windows |= {"diverging": np.any, "jumped": np.any}
     kept = {}
@@ -156,7 +157,7 @@ def thinned(draws: Draws, every: int) -> Draws:
 
 
 def _unfinished(future: Future) -> bool:
-    """Wait a little, so that Ctrl-C is heard, and say whether there is more to wait for."""
+    """Wait 0.1 s, so that Ctrl-C can be handled, and return True where the future has not finished."""
     try:
         future.exception(timeout=0.1)
     except TimeoutError:

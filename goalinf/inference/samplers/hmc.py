@@ -1,4 +1,4 @@
-"""Geometry: the affine map under which a posterior is nearly a standard normal, and the kernels that use it."""
+"""Affine map under which a posterior is close to a standard normal, and the kernels that use it."""
 
 from __future__ import annotations
 
@@ -16,28 +16,26 @@ from goalinf.inference.model.mode import Mode, Target
 from goalinf.inference.samplers.jumps import Maps
 
 Algorithm = Literal["HMC", "NUTS"]
-# 1.25 times the quarter period of a standard normal, after which the next draw would be independent of the last: the
-# posteriors are wider than their Laplace approximations.
+# 1.25 times the quarter period of a standard normal, after which the next draw would be independent of the last; the
+# factor accounts for posteriors that are wider than their Laplace approximations.
 _LENGTH = 1.25 * np.pi / 2
-_MOST_STEPS = (
-    100  # per draw: where the geometry does not fit, steps become tiny, and the pilot has to come to its verdict
-)
+_MOST_STEPS = 100  # per draw: bounds the time of the pilot run where the geometry does not fit and steps become small
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Geometry:
-    """``flat = center + scale @ x``; samplers move x.
+    """Affine map ``flat = center + scale @ x`` from the coordinates x of a sampler.
 
     Parameters
     ----------
     center : float (D,)
-        The mode.
+        Mode.
     scale : float (D, D)
         A square root of the Laplace covariance (triangular), or of the identity.
     whitened : bool
-        Whether ``scale`` comes from a Laplace approximation.
+        True where ``scale`` comes from a Laplace approximation.
     maps : Maps or None
-        Where there are several modes: the affine map of each, in the coordinates x.
+        Affine map of each of several modes, in the coordinates x.
     """
 
     center: np.ndarray
@@ -47,7 +45,7 @@ class Geometry:
 
     @classmethod
     def laplace(cls, mode: Mode) -> Geometry | None:
-        """From the curvature at the mode; None where that is unknown or not positive definite."""
+        """Build from the curvature at the mode; None where it is unknown or not positive definite."""
         curvature = mode.curvature
         if curvature is None or not np.isfinite(curvature).all():
             return None
@@ -56,30 +54,30 @@ class Geometry:
             upper = linalg.cholesky(0.5 * (curvature + curvature.T))
         except linalg.LinAlgError:
             return None
-        # In the layout in which a file returns it, so that a run goes on from there to the last bit.
+        # The memory layout in which a file returns it, so that a resumed run is bit-identical.
         scale = np.ascontiguousarray(linalg.solve_triangular(upper, np.eye(len(upper))))
         return cls(mode.flat, scale, True)
 
     @classmethod
     def plain(cls, center: np.ndarray) -> Geometry:
-        """The coordinates as they are."""
+        """Build with the identity as scale."""
         return cls(center, np.eye(center.size), False)
 
     def arrays(self) -> tuple[Any, ...]:
-        """What compiled programs take."""
+        """Return the arguments of compiled programs."""
         return (self.center, self.scale) if self.maps is None else (self.center, self.scale, self.maps)
 
     def among(self, centers: np.ndarray, scales: np.ndarray, log_mass: np.ndarray) -> Geometry:
-        """The same coordinates where there are these modes, several of them."""
+        """Add the affine maps of several modes to these coordinates."""
         inner = np.linalg.solve(self.scale, (centers - self.center).T).T
         return dataclasses.replace(self, maps=Maps.of(inner, np.linalg.solve(self.scale, scales), log_mass))
 
 
 class Kernel:
-    """A NumPyro kernel over a flat density, as compiled programs of an initial state and of a block of steps.
+    """NumPyro kernel over a flat density, as compiled programs of an initial state and of a block of steps.
 
-    Fixed-length HMC runs for a fixed, jittered length in whitened coordinates; NUTS adapts a mass matrix of its own.
-    Where there are several modes, every move is followed by the proposal of a jump to another one.
+    HMC has a fixed, jittered trajectory length in whitened coordinates; NUTS adapts its own mass matrix.
+    Where there are several modes, every move is followed by the proposal of a jump to another mode.
     The data and the geometry are arguments, so that one compiled block serves every data set of a shape.
     """
 
@@ -111,9 +109,9 @@ class Kernel:
         self._target = target
 
     def start(self, key: Any, x: Any, step_size: float, mass: Any, geometry: Geometry, *, warmup: int) -> Any:
-        """The state of a chain at x.
+        """Return the state of a chain at x.
 
-        NumPyro would compile the potential once more to evaluate it here; what found the mode does it.
+        NumPyro would compile the potential again to evaluate it here; the target of the mode search is used instead.
         """
         value, slope, _ = self._target.derivatives(geometry.center + geometry.scale @ x)
         flat_kernel = hmc(potential_fn=lambda x: jnp.zeros(()), algo=self.algorithm)
@@ -123,7 +121,7 @@ class Kernel:
         return jax.tree.map(jnp.asarray, here)
 
     def run(self, state: Any, args: Any, *, warmup: int) -> tuple[Any, dict[str, Any]]:
-        """A block of steps; traceable."""
+        """Run a block of steps; traceable."""
         self._init(
             state.z, warmup, model_args=args, rng_key=state.rng_key, **self._options
         )  # sets the kernel's schedule
@@ -153,7 +151,7 @@ class Kernel:
         return jax.lax.scan(step, state, None, length=self.block)
 
     def _jump(self, state: Any, args: Any) -> tuple[Any, dict[str, Any]]:
-        """The state after the proposal of a jump, and the number of its mode."""
+        """Propose a jump; returns the state afterwards, and the number of its mode."""
         maps: Maps = args[3]
         key, key_jump, key_accept = jax.random.split(state.rng_key, 3)
         there, log_volume, possible = maps.propose(key_jump, state.z)
@@ -166,11 +164,11 @@ class Kernel:
 
 
 def spread_out(key: Any, geometry: Geometry, chains: int) -> np.ndarray:
-    """Starting points of the chains around the mode, ``(chains, D)``, in the coordinates of the sampler.
+    """Draw starting points of the chains around the mode, ``(chains, D)``, in the coordinates of the sampler.
 
-    With several modes the chains are shared out in proportion to the modes' mass, and each mode has at least one while
-    there are enough chains. Half as far out as the draws: in many dimensions the Laplace approximation itself reaches
-    into places where a posterior of rewards, which is cut off by steep walls, has no mass and chains get stuck.
+    With several modes the chains are distributed in proportion to the mass of the modes, and each mode has at least one
+    chain if there are enough. Starts have half the standard deviation of the draws: in many dimensions the Laplace
+    approximation covers regions in which the posterior density of rewards is close to zero and chains do not move.
     """
     spread = 0.5 if geometry.whitened else 0.1
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())

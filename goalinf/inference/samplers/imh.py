@@ -1,14 +1,14 @@
-r"""Independence Metropolis–Hastings: proposals that do not depend on where the chain stands.
+r"""Independence Metropolis–Hastings: proposals that do not depend on the state of the chain.
 
-In few dimensions a posterior of rewards is close to its Laplace approximation. Proposals from a Student-t around the
-mode, which has heavier tails, are then accepted most of the time, and every accepted draw is independent of the last
-one; no gradient is needed, and nothing has to be compiled or warmed up. With weights
-:math:`w(x) = p(x)/q(x)` a proposal :math:`x'` is accepted with probability :math:`\min(1, w(x')/w(x))` (Hastings 1970;
-Tierney 1994). Where the proposal misses part of the posterior the weights have a heavy tail, which their Pareto
-:math:`\hat k` tells (Vehtari et al. 2024): above 0.7 the chains cannot be trusted. Where it reaches a part too rarely,
-chains stay in one place for long; proposals around a normal mode are accepted at a rate of 0.9 in three dimensions and
-0.66 in twenty, so that 0.6 is asked for. With several modes the proposals are a mixture of Student-t distributions, one
-around each.
+In few dimensions a posterior of rewards is close to its Laplace approximation. Most proposals from a Student-t
+distribution around the mode, which has heavier tails, are then accepted, and every accepted draw is independent of the
+last one; gradients, compilation and warm-up are not needed. With weights :math:`w(x) = p(x)/q(x)` a proposal
+:math:`x'` is accepted with probability :math:`\min(1, w(x')/w(x))` (Hastings 1970; Tierney 1994). Where the proposal
+distribution misses part of the posterior, the weights have a heavy tail, which their Pareto :math:`\hat k` measures
+(Vehtari et al. 2024): above 0.7 the chains are not reliable. Where proposals reach a part too rarely, chains stay at
+one point for many steps; proposals around a normal mode are accepted at a rate of 0.9 in three dimensions and 0.66 in
+twenty, so that a rate of at least 0.6 is required. With several modes the proposals are a mixture of Student-t
+distributions, one around each mode.
 """
 
 from __future__ import annotations
@@ -25,33 +25,33 @@ from goalinf.inference.samplers.hmc import Geometry
 from goalinf.inference.samplers.progress import Progress
 from goalinf.interrupt import heed
 
-FEW = 20  # dimensions; beyond, the Laplace approximation of a posterior of rewards is never close enough
+FEW = 20  # largest number of dimensions in which the Laplace approximation of a posterior of rewards is close enough
 _FREEDOM = 10.0  # degrees of freedom of the proposals
-_FEWEST = 50  # weights from which the tail around one mode can be told
+_FEWEST = 50  # weights needed to estimate the tail around one mode
 
 
 class IndependentChains:
-    """Markov chains under way, in whitened coordinates; used like :class:`~goalinf.inference.samplers.chains.Chains`.
+    """State of running chains, in whitened coordinates; used like :class:`~goalinf.inference.samplers.chains.Chains`.
 
     Parameters
     ----------
     key : jax.random key
         Source of randomness.
     form : Form
-        The posterior.
+        Parameterization of the posterior.
     geometry : Geometry
         Coordinates whitened at the mode.
     start : float (chains, D)
-        Where the chains begin.
+        Starting points of the chains.
     block : int
-        Steps between two looks at Ctrl-C.
+        Steps between two checks for Ctrl-C.
 
     Attributes
     ----------
     interrupted : bool
-        Whether Ctrl-C was pressed.
+        True after Ctrl-C.
     step_size, inverse_mass : float (chains,), (chains, D)
-        Ones: nothing is adapted.
+        Ones: there is no adaptation.
     """
 
     def __init__(self, key: Any, form: Form, geometry: Geometry, start: np.ndarray, *, block: int):
@@ -61,29 +61,29 @@ class IndependentChains:
         self.interrupted = False
         self.step_size, self.inverse_mass = np.ones(len(start)), np.ones(start.shape)
         if form.closed is not None:
-            form.closed.derivatives(geometry.center)  # from where everything is planned
+            form.closed.derivatives(geometry.center)  # warm start of all planning
         state = self._weighed(start)
         defined = np.isfinite(state["potential"])[:, None]
         self._state = state if defined.all() else self._weighed(np.where(defined, start, 0.0))
 
     @property
     def khat(self) -> float:
-        r"""Pareto :math:`\hat k` of the weights of all proposals so far; of several modes, the largest.
+        r"""Pareto :math:`\hat k` of the weights of all proposals so far; the largest over all modes.
 
-        Weights around a mode to which its Laplace approximation gives too little mass hide among those of the others.
+        A heavy tail of the weights around one mode may not be visible among the weights of all modes.
         """
         by_mode = [self._log_weights[self._modes == number] for number in np.unique(self._modes)]
         return max(map(_arviz.khat, [self._log_weights, *(one for one in by_mode if one.size >= _FEWEST)]))
 
     def advance(self, steps: int, progress: Progress, *, kept: bool = True) -> Draws:
-        """At least this many steps (whole blocks) of every chain: arrays ``(chains, steps, …)``.
+        """Run at least this many steps (whole blocks) of every chain; returns arrays ``(chains, steps, …)``.
 
-        On Ctrl-C what is done is returned and ``interrupted`` is set.
+        On Ctrl-C the finished blocks are returned and ``interrupted`` is set.
 
         Raises
         ------
         KeyboardInterrupt
-            Where not one block was finished.
+            Where no block was finished.
         """
         found: list[Draws] = []
         try:
@@ -116,11 +116,11 @@ class IndependentChains:
         draws = {name: np.stack([state[name] for state in states], axis=1) for name in self._state}
         del draws["log_weight"]
         rate = np.stack(rates, axis=1)
-        # As for other samplers: a place was proposed where nothing can be planned for.
+        # A divergence, as for other samplers: the density is undefined at the proposal because planning fails.
         return {**draws, "acceptance_rate": rate, "diverging": ~np.isfinite(proposed["potential"].T)}
 
     def _proposed(self, steps: int) -> Draws:
-        """So many proposals for every chain, weighed."""
+        """Draw ``steps`` proposals for every chain, with their weights."""
         shape = steps, *self._state["x"].shape
         spread = np.sqrt(_FREEDOM / self._rng.chisquare(_FREEDOM, shape[:2]))
         noise = self._rng.standard_normal(shape) * spread[..., None]
@@ -130,9 +130,9 @@ class IndependentChains:
         return self._weighed(maps.centers[mode] + np.einsum("...ij,...j->...i", maps.scales[mode], noise))
 
     def _weighed(self, x: np.ndarray) -> Draws:
-        """Coordinates ``(…, D)`` with their potential and log-weight, and what else is known at them.
+        """Compute potential and log-weight at coordinates ``(…, D)``.
 
-        That is the log-likelihood by trajectory, in closed form, and the number of the mode, of several.
+        With a closed form also the log-likelihood by trajectory; with several modes also the number of the mode.
         """
         flats = (self._geometry.center + x @ self._geometry.scale.T).reshape(-1, x.shape[-1])
         known = {}

@@ -1,4 +1,4 @@
-"""A progress bar for chains and for other long work; silent where nobody looks."""
+"""Progress bar for chains and other long computations; silent where the error stream is not a terminal."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from rich.progress import Progress as Bar
 
 
 class Progress:
-    """One line for all that runs: steps done, time left, and of chains the divergences so far.
+    """Progress bar with completed steps, remaining time, and divergences of chains.
 
     Parameters
     ----------
     title : str
-        What is running.
+        Name of the computation.
     total : int
-        Steps of all chains, or pieces of work.
+        Steps of all chains, or parts of the computation.
     divergences : bool
-        Whether there can be any.
+        True where the computation can have divergences.
     show : bool, optional
         Default: only where the error stream is a terminal. Inside another bar nothing is shown: a terminal has one.
     """
 
-    _shown = False  # whether a bar of this process is on the screen
+    _shown = False  # True while a bar of this process is on the screen
 
     def __init__(self, title: str, total: int, *, divergences: bool = True, show: bool | None = None):
         shown = (sys.stderr.isatty() if show is None else show) and not Progress._shown
@@ -38,23 +38,23 @@ class Progress:
         self._lock = threading.Lock()
 
     def advance(self, steps: int, divergences: int = 0) -> None:
-        """Tell of finished steps, and how many of them diverged after warm-up."""
+        """Add finished steps, and the number of divergences among them after warm-up."""
         with self._lock:
             self._divergences += divergences
             self._bar.update(self._task, advance=steps, divergences=self._divergences)
 
     def say(self, title: str) -> None:
-        """Name what is running now."""
+        """Set the title."""
         self._bar.update(self._task, description=title)
 
     def restart(self, steps: int) -> None:
-        """Take back steps whose draws were discarded."""
+        """Subtract steps whose draws were discarded."""
         with self._lock:
             self._divergences = 0
             self._bar.update(self._task, advance=-steps, divergences=0)
 
     def lengthen(self, steps: int) -> None:
-        """Add steps to those that are to be done."""
+        """Add steps to the total."""
         with self._lock:
             self._bar.update(self._task, total=(self._bar.tasks[self._task].total or 0) + steps)
 

@@ -1,4 +1,4 @@
-"""The samplers: which one runs, its pilot, and the loop that keeps its draws."""
+"""Selection of a sampler by a pilot, and the loop that keeps its draws."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _ACCEPTED = 0.6  # rate of independent proposals below which chains stay in one 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What :func:`~goalinf.infer` was asked for; see there."""
+    """Sampler settings; see :func:`~goalinf.infer`."""
 
     chains: int
     warmup: int | None
@@ -127,7 +127,7 @@ def _find(key: Any, posterior: Posterior, form: Form) -> Modes:
 
 
 def _around(modes: Modes, geometry: Geometry) -> Geometry:
-    """The same coordinates with the maps of all modes; with one mode there is nothing to jump to."""
+    """Add the maps of all modes to the coordinates; with one mode the coordinates stay as they are."""
     return geometry if len(modes.peaks) == 1 else geometry.among(modes.centers, modes.scales, modes.log_mass)
 
 

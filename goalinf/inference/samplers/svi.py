@@ -1,4 +1,4 @@
-"""Stochastic variational inference: a Gaussian that is fitted to a posterior by its evidence lower bound."""
+"""Stochastic variational inference: a Gaussian fitted to a posterior by the evidence lower bound."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STEPS = 2000
 
 
 def gaussian(key: Any, form: Form, steps: int) -> tuple[Geometry, str]:
-    """The Gaussian of full rank with the largest evidence lower bound, after so many steps; and what it is, in words.
+    """Fit a Gaussian of full rank by maximizing the evidence lower bound; returns also a description.
 
     Raises
     ------
@@ -42,11 +42,11 @@ def gaussian(key: Any, form: Form, steps: int) -> tuple[Geometry, str]:
 
 
 def _optimizer(density: Density, steps: int) -> tuple[Any, Callable[[Any, Any], tuple[Any, Any]]]:
-    """A guide, and so many steps towards its best parameters as a function of a key and the data."""
+    """Return a guide, and its optimization by ``steps`` steps as a function of a key and the data."""
 
     def flat_model(data: Any) -> None:
         flat = numpyro.sample("flat", dist.ImproperUniform(dist.constraints.real_vector, (), (density.size,)))
-        with handlers.block():  # the sites of the model itself are none of the guide's business
+        with handlers.block():  # hides the sites of the model from the guide
             potential = density.value(flat, data)
         numpyro.factor("log_density", -potential)
 
