@@ -111,7 +111,7 @@ def require(frame: pd.DataFrame, parts: dict[str, list], faults: Faults | Gather
 
 
 def keys(frame: pd.DataFrame, columns: Sequence[Hashable], part: str) -> Keys:
-    """Number the unique values of some columns, in sorted order, so that the order of rows does not matter."""
+    """Assign numbers to the unique values of some columns in sorted order: the order of rows does not matter."""
     codes, names = _sorted_codes(frame[columns[0]], part)
     if len(columns) > 1:
         names = [(name,) for name in names]

@@ -279,7 +279,7 @@ class Trajectories(eqx.Module):
     # -- other forms of the same data -------------------------------------------------------------
 
     def unlabeled(self) -> Trajectories:
-        """The numbers, as compiled code needs them, and of all names those of the contexts.
+        """Keep the numbers, as compiled code needs them, and of all names those of the contexts.
 
         Worlds and rewards are matched with contexts by name. Contexts that are named by their numbers need no names.
         """
@@ -289,7 +289,7 @@ class Trajectories(eqx.Module):
         return Trajectories(*numbers, self.cells, contexts=None if by_number else named)
 
     def select(self, trajectories: Any) -> Trajectories:
-        """Some of the trajectories, by mask ``(N,)``, by number, or by slice; repeats are allowed (bootstrap).
+        """Select trajectories by mask ``(N,)``, by number, or by slice; repeats are allowed (bootstrap).
 
         Subjects and contexts that no longer occur are left out of the names, so a subject may have another
         number than before; without labels, numbers stay what they are.
@@ -318,7 +318,7 @@ class Trajectories(eqx.Module):
         )
 
     def to_frame(self, **columns: Any) -> pd.DataFrame:
-        """The data as a long table, with further columns aligned to its rows.
+        """Return the data as a long table, with further columns aligned to its rows.
 
         Data that were read from a table come back as that table: its rows, columns, order and index (after
         :meth:`select`, the rows of the selected trajectories). Other data become one row per decision with

@@ -77,7 +77,7 @@ class OptimalityPreserving:
         return cls(world, optimal_choices(world, reward))
 
     def contains(self, reward: Reward) -> bool:
-        """True where a reward has exactly these optimal actions."""
+        """Return True where a reward has exactly these optimal actions."""
         return bool(np.array_equal(optimal_choices(self.world, reward), self.optimal))
 
     @takes_key

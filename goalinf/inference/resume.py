@@ -105,7 +105,7 @@ def _assembled(key: Any, posterior: Posterior, precision: Any, first: int, sampl
 
 
 def posterior_of(fit: Fit, *, model: Model | None = None, data: Any = None) -> Posterior:
-    """The posterior that a fit has drawn from, made again; in the precision of the block."""
+    """Rebuild the posterior of a fit, in the precision of the block."""
     key = jax.random.key(0)
     if data is not None and not _same_data(fit, data):
         raise ValueError(
@@ -133,7 +133,7 @@ def posterior_of(fit: Fit, *, model: Model | None = None, data: Any = None) -> P
 
 
 def density_of(fit: Fit) -> Density:
-    """The model of a fit, made again where it came from a file."""
+    """Return the model of a fit, rebuilt where the fit came from a file."""
     if fit.density is None and fit.agent is None:
         lost = fit.tree.attrs.get("not_kept", "the model of this fit is not known")
         raise ValueError(f"{lost}. For this the fit is needed that gi.infer returned")

@@ -23,7 +23,7 @@ class Memory:
     mean: ClassVar[str] = "mean over the last states"  # what is drawn where the base world is
 
     def number(self, last: Any, this: Any) -> np.ndarray:
-        """Number of the state that stands for each pair (last −1: at the start), −1 where there is none."""
+        """Look up the state of each pair by number (last −1: at the start), −1 where there is none."""
         keys, order = self._sorted
         wanted = (np.asarray(last, np.int64) + 1) * self.base.n_states + this
         place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
@@ -69,14 +69,14 @@ class Belief:
         return np.einsum("nw,wnak->nak", self.beliefs[belief], self.laws[:, state])
 
     def start(self, state: np.ndarray) -> np.ndarray:
-        """Number of the pair of each state and the prior, −1 where there is none."""
+        """Look up the pair of each state and the prior by number, −1 where there is none."""
         found = np.full(self.base.n_states, -1)
         number = np.flatnonzero(self.pairs[:, 0] == 0)
         found[self.pairs[number, 1]] = number
         return found[state]
 
     def follow(self, mdp: MDP, pair: np.ndarray, action: np.ndarray, following: np.ndarray) -> np.ndarray:
-        """Number of the pair that comes next in the belief world of this MDP, given the state that does.
+        """Look up the next pair in the belief world of this MDP by number, given the next state.
 
         −1 where that is impossible; −2 where the action is not known (−1) and the belief depends on it.
         """

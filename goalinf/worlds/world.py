@@ -109,7 +109,7 @@ class World:
         return Names(self.states, self.aliases, self.marks, rows)
 
     def index(self, state: Any) -> int:
-        """Number of the state with this name (a mark, a position ``(row, col)``, a node).
+        """Look up the number of the state with this name (a mark, a position ``(row, col)``, a node).
 
         Raises
         ------
@@ -135,7 +135,7 @@ class World:
         return np.flatnonzero(np.isin(self.memory.pairs[:, 1], here)).tolist()
 
     def action_index(self, action: Any, state: int | None = None) -> int:
-        """Number of an action; on graphs the state (a number) is needed.
+        """Look up the number of an action; on graphs the state (a number) is needed.
 
         Raises
         ------

@@ -266,7 +266,7 @@ def _named(agent: Agent, name: str) -> Agent:
 
 
 def _alike(one: Agent, other: Agent) -> bool:
-    """True where two agents have the same planner and choice rule."""
+    """Return True where two agents have the same planner and choice rule."""
     mine, theirs = one.planning, other.planning
     return bool(eqx.tree_equal((mine.planner, mine.choice), (theirs.planner, theirs.choice)))
 

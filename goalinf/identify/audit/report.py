@@ -234,7 +234,7 @@ def _mean(x: np.ndarray) -> float:
 
 
 def _mean_error(found: Contraction) -> float:
-    """Standard error of the mean ratio; directions are independent under the prior."""
+    """Compute the standard error of the mean ratio; directions are independent under the prior."""
     return float(np.sqrt(np.sum(found.error**2)) / len(found.error)) if len(found.error) else float("nan")
 
 

@@ -252,7 +252,7 @@ def _far(sizes: Sequence[np.ndarray]) -> pd.DataFrame:
 
 
 def _unbounded(fit: Fit, found: Directions) -> bool:
-    """True where the likelihood of the best draw does not decrease as its reward is scaled up."""
+    """Return True where the likelihood of the best draw does not decrease as its reward is scaled up."""
     if "log_likelihood" not in fit.tree:
         return False
     total = fit.tree["log_likelihood"].to_dataset()["choices"].sum("trajectory").values

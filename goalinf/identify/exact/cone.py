@@ -61,7 +61,7 @@ class FeasibleSet:
         return kernel(rows / max(np.abs(rows).max(initial=0.0), 1.0), _TOLERANCE).dimension
 
     def contains(self, reward: Reward) -> bool:
-        """True where the policy is optimal under a reward of this class (class ``"action"`` contains all rewards)."""
+        """Return True where the policy is optimal under a reward of this class (``"action"`` contains all rewards)."""
         return self.margin(reward) >= 0.0
 
     def margin(self, reward: Reward) -> float:

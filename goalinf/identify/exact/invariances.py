@@ -77,7 +77,7 @@ class Invariance:
         return _reward(self.world, _vector(self.world, reward) + float(size) * steps @ self.basis)
 
     def relates(self, reward1: Reward, reward2: Reward, *, scale: bool = False) -> bool:
-        """True where two rewards differ by such a change only; with ``scale``, up to a positive factor.
+        """Return True where two rewards differ by such a change only; with ``scale``, up to a positive factor.
 
         Parameters
         ----------

@@ -61,7 +61,7 @@ class Frame:
 
 
 def gaussian(priors: Sequence[Any]) -> bool:
-    """True where all priors are normal."""
+    """Return True where all priors are normal."""
     return all(isinstance(entry_prior(prior), (dist.Normal, dist.MultivariateNormal)) for prior in priors)
 
 

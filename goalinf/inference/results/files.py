@@ -113,7 +113,7 @@ def suffix_of(path: Path) -> str:
 
 
 def _groups(fit: Any) -> dict[str, xr.Dataset]:
-    """The tree's groups, and one more for what was fitted."""
+    """Collect the groups of the tree, and one more for the model and the data."""
     groups = {name: node.to_dataset().copy() for name, node in fit.tree.children.items()}
     writer = Writer()
     contents: dict[str, Any] = {"data": None}

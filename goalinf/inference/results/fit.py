@@ -71,7 +71,7 @@ class Fit:
     def responsibilities(self) -> xr.Dataset:
         """Probability of every option of a discrete parameter (``gi.one_of``) at every draw of the others.
 
-        Dimensions ``chain``, ``draw``, those who have one of them (``subject``, ``trajectory`` or none) and ``value``.
+        Dimensions ``chain``, ``draw``, the unit of the mixture (``subject``, ``trajectory`` or none) and ``value``.
 
         Raises
         ------
@@ -179,7 +179,7 @@ class Fit:
     # -- rewards and predictions ---------------------------------------------------------------
 
     def mean_reward(self) -> Any:
-        """The posterior mean of the reward, as a reward.
+        """Return the posterior mean of the reward, as a reward.
 
         Raises
         ------
@@ -237,7 +237,7 @@ class Fit:
         return predicted
 
     def _options(self, **drawn: np.ndarray) -> np.ndarray:
-        """Number of the option of each trajectory, from the draws of the discrete parameter of each unit."""
+        """Look up the option of each trajectory by number, from the draws of the discrete parameter of each unit."""
         mixture = self.agent
         assert isinstance(mixture, Mixture)
         (value,) = drawn.values()
@@ -272,7 +272,7 @@ class Fit:
         return fill(self.agent, self.reward, values)[1]
 
     def _unknown(self, sentence: str) -> ValueError:
-        """The error where world, agent and reward are not known; after loading it says why."""
+        """Make the error where world, agent and reward are not known; after loading it says why."""
         return ValueError(self.tree.attrs.get("not_kept", sentence))
 
     # -- keeping it ----------------------------------------------------------------------------

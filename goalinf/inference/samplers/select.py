@@ -120,7 +120,7 @@ def sample(key: Any, posterior: Posterior, settings: Settings, keep: Checkpoint)
 
 
 def _find(key: Any, posterior: Posterior, form: Form) -> Modes:
-    """The modes of a posterior in one of its forms."""
+    """Find the modes of a posterior in one of its parameterizations."""
     key_search, key_split = jax.random.split(jax.random.fold_in(key, 4))
     favored = partial(posterior.favored, key_split, form) if posterior.mixture is not None else None
     return find_modes(key_search, form, favored)
@@ -247,7 +247,7 @@ def _run(
 
 
 def _longer(draws: Draws, settings: Settings, every: int) -> bool:
-    """True where these draws are not enough and twice as many are likely to be."""
+    """Return True where these draws are not enough and twice as many are likely to be."""
     if every >= _LONGEST or settings.chains * settings.draws < 2 * ESS:
         return False  # so few were asked for that they cannot be enough
     r_hat, ess = _arviz.worst(xr.Dataset({"x": (("chain", "draw", "coordinate"), draws["x"])}))
