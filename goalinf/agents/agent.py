@@ -74,22 +74,6 @@ class Agent(eqx.Module):
     def policies_each(self, mdp: MDP, reward: Reward, initial: Any, axes: Axes) -> Policy:
         """Compute policies of several conditions; ``axes`` are the leading axes of MDP, reward and values, or None."""
 
-    def policies_with_errors(self, mdp: MDP, reward: Reward, errors: Any) -> Policy:
-        """Compute the policies of a plan with these errors of Q (M, A, S), in utility; they have a leading axis."""
-        raise NotImplementedError
-
-    def idle(self, mdp: MDP, reward: Reward, default: Any) -> Any:
-        """Return log-probabilities of a default policy (None: uniform), which do not depend on the reward."""
-        raise NotImplementedError
-
-    def recorded(self, log_probs: Any, available: Any) -> Any:
-        """Return log-probabilities of the recorded actions, given log-probabilities of the intended actions."""
-        raise NotImplementedError
-
-    def memory(self, mdp: MDP, reward: Reward) -> Memory | None:
-        """Return the memory before the first step; None without a memory."""
-        return None
-
     @abc.abstractmethod
     def with_planning(self, planning: Any) -> Agent:
         """Return an agent of this kind that contains another planning agent."""
@@ -343,6 +327,26 @@ class Agent(eqx.Module):
 
     def _described(self) -> dict[str, str]:
         return {name: display.describe(value) for name, value in self.parameters.items()}
+
+
+class SingleModeAgent(Agent):
+    """Agent without hidden modes, which a process of hidden modes can be put around; abstract."""
+
+    @abc.abstractmethod
+    def policies_with_errors(self, mdp: MDP, reward: Reward, errors: Any) -> Policy:
+        """Compute the policies of a plan with these errors of Q (M, A, S), in utility; they have a leading axis."""
+
+    @abc.abstractmethod
+    def idle(self, mdp: MDP, reward: Reward, default: Any) -> Any:
+        """Return log-probabilities of a default policy (None: uniform), which do not depend on the reward."""
+
+    @abc.abstractmethod
+    def recorded(self, log_probs: Any, available: Any) -> Any:
+        """Return log-probabilities of the recorded actions, given log-probabilities of the intended actions."""
+
+    @abc.abstractmethod
+    def memory(self, mdp: MDP, reward: Reward) -> Memory | None:
+        """Memory before the first step; None without a memory."""
 
 
 def parts_of(tree: Any) -> Iterator[Part]:

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpyro.distributions import Distribution
 
-from goalinf.agents.agent import Agent, Axes, parts_of
+from goalinf.agents.agent import Agent, Axes, SingleModeAgent, parts_of
 from goalinf.agents.parts.beliefs import Beliefs, TrueBeliefs
 from goalinf.agents.parts.choice import ChoiceRule, Softmax
 from goalinf.agents.parts.noise import Noise, NoNoise
@@ -50,7 +50,7 @@ class _ChoiceModel(eqx.Module):
     slip: Any = None
 
 
-class PlanningAgent(Agent):
+class PlanningAgent(SingleModeAgent):
     """Agent of four parts: beliefs, planner, choice rule and noise.
 
     The named constructors (:func:`~goalinf.agents.boltzmann`, :func:`~goalinf.agents.optimistic`, …) make the usual

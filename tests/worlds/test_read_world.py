@@ -68,7 +68,10 @@ def test_transitions(write, tmp_path):
         ('map = "s."\ndiscount = 0.9\nstay = 1', "town.toml: stay is 1; expected true or false"),
         ('map = "s.\\n."\ndiscount = 0.9', r"town.toml: line 1 of the map"),
         ('map = "s."\ndiscount = 0.9\nmoves = ["north"]', "town.toml: unknown move 'north'"),
-        ('edges = "bad.csv"\ndiscount = 0.9', "town.toml: bad.csv has no column 'source'; it has a, b: name the columns"),
+        (
+            'edges = "bad.csv"\ndiscount = 0.9',
+            "town.toml: bad.csv has no column 'source'; it has a, b: name the columns",
+        ),
         (
             'edges = "bad.csv"\nsource = "a"\ntarget = "b"\ndiscount = 0.9',
             "town.toml: bad.csv: column 'b' is missing in row 1, line 3 of bad.csv; fill",

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
-from goalinf.agents.agent import Agent
+from goalinf.agents.agent import SingleModeAgent
 from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, log_or_minus_infinity
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.facts import REGULAR, Facts
@@ -43,7 +43,7 @@ class Abandoning(ModeProcess):
         if self.default is not None:
             check_policy("default", self.default, world, ended(reward, world.mdp))
 
-    def policies(self, agent: Agent, mdp: MDP, reward: Reward) -> Policy:
+    def policies(self, agent: SingleModeAgent, mdp: MDP, reward: Reward) -> Policy:
         """Compute the policies of two modes: following the plan, and the default policy."""
         pursuing = agent.policies(mdp, reward)
         idle = jnp.broadcast_to(agent.idle(mdp, reward, self.default), pursuing.log_probs.shape)

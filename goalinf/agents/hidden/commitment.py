@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from goalinf.agents.agent import Agent, plan_to_depths
+from goalinf.agents.agent import SingleModeAgent, plan_to_depths
 from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, log_or_minus_infinity
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.facts import REGULAR, Facts
@@ -43,7 +43,7 @@ class PlanCommitment(ModeProcess):
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("potential",))
     parameters: ClassVar[Ranges] = {"replan": SHARE}
 
-    def policies(self, agent: Agent, mdp: MDP, reward: Reward) -> Policy:
+    def policies(self, agent: SingleModeAgent, mdp: MDP, reward: Reward) -> Policy:
         """Compute the policies of the modes: one for each depth and number of steps since planning."""
         by_depth = plan_to_depths(agent, len(self.depths), lambda one: one.policies(mdp, reward))
         depths = np.arange(len(self.depths))

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
-from goalinf.agents.agent import Agent
+from goalinf.agents.agent import SingleModeAgent
 from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, log_or_minus_infinity, of_modes, policies_of_rewards
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.facts import REGULAR, Facts
@@ -32,7 +32,7 @@ class Switching(ModeProcess):
     facts: ClassVar[Facts] = REGULAR
     parameters: ClassVar[Ranges] = {"switch": SHARE}
 
-    def policies(self, agent: Agent, mdp: MDP, reward: Reward) -> Policy:
+    def policies(self, agent: SingleModeAgent, mdp: MDP, reward: Reward) -> Policy:
         """Compute the policies of the modes: one for each reward."""
         if not isinstance(reward, Alternatives):
             raise ValueError(

@@ -9,7 +9,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from goalinf.agents.agent import Agent, Axes, parts_of
+from goalinf.agents.agent import Agent, Axes, SingleModeAgent, parts_of
 from goalinf.agents.planning_agent import over_conditions
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.parameters import Part, part_of_kind
@@ -21,11 +21,11 @@ from goalinf.worlds import MDP, World
 class ModeProcess(Part):
     """Policies of the hidden modes of an agent, with the initial distribution and the transitions of the mode."""
 
-    def check_agent(self, agent: Agent) -> None:
+    def check_agent(self, agent: SingleModeAgent) -> None:
         """Refuse an agent that the process does not fit."""
 
     @abc.abstractmethod
-    def policies(self, agent: Agent, mdp: MDP, reward: Reward) -> Policy:
+    def policies(self, agent: SingleModeAgent, mdp: MDP, reward: Reward) -> Policy:
         """Compute the policy of every mode, with the modes; ``agent`` is the agent without modes."""
 
 
@@ -55,12 +55,12 @@ class HiddenModeAgent(Agent):
     {'beta': array(2.), 'hazard': 0.1, 'recovery': 0.0}
     """
 
-    agent: Agent
+    agent: SingleModeAgent
     process: ModeProcess
     name: str = eqx.field(static=True, default="agent")
 
     def __init__(self, agent: object, process: object, name: str = "agent"):
-        if not isinstance(agent, Agent) or isinstance(agent, HiddenModeAgent):
+        if not isinstance(agent, SingleModeAgent):
             raise ValueError(f"agent is {agent!r}; expected an agent without hidden modes")
         self.agent, self.process, self.name = agent, part_of_kind("process", process, ModeProcess), name
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from goalinf.agents.agent import Agent
+from goalinf.agents.agent import SingleModeAgent
 from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, log_or_minus_infinity
 from goalinf.agents.parts.planners import stationary
 from goalinf.agents.policy import HiddenModes, Policy
@@ -98,7 +98,7 @@ class Options(ModeProcess):
         if not self.options or not all(isinstance(option, Option) for option in self.options):
             raise ValueError("options are a tuple of at least one goalinf.agents.Option")
 
-    def check_agent(self, agent: Agent) -> None:
+    def check_agent(self, agent: SingleModeAgent) -> None:
         """Refuse an agent that plans in other states than those of the world."""
         if not agent.planning.beliefs.same_states:
             raise ValueError("options cannot be planned for an agent that expects to stop learning: leave updates out")
@@ -119,7 +119,7 @@ class Options(ModeProcess):
         if (idle := going & ~begun).any():
             raise ValueError(f"no option may begin in state {world.states[int(idle.argmax())]!r}; give one for it")
 
-    def policies(self, agent: Agent, mdp: MDP, reward: Reward) -> Policy:
+    def policies(self, agent: SingleModeAgent, mdp: MDP, reward: Reward) -> Policy:
         """Compute the policies of the modes: one for each option."""
         planning = agent.planning
         problem = Problem.of(planning.beliefs(mdp), reward, 1.0)

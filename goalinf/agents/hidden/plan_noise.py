@@ -9,7 +9,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from goalinf.agents.agent import Agent
+from goalinf.agents.agent import SingleModeAgent
 from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, of_modes
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.checks import check_count
@@ -48,7 +48,7 @@ class PlanNoise(ModeProcess):
         check_count("draws", self.draws)
         check_count("seed", self.seed, least=0)
 
-    def policies(self, agent: Agent, mdp: MDP, reward: Reward) -> Policy:
+    def policies(self, agent: SingleModeAgent, mdp: MDP, reward: Reward) -> Policy:
         """Compute the policies of the modes: one for each draw; the mode of a state holds for the whole trajectory."""
         what = f"plans with {self.draws:,} draws of the noise in {mdp.n_states:,} states with {mdp.n_actions:,} actions"
         check_memory(what, 32.0 * self.draws * mdp.n_actions * mdp.n_states, "take fewer draws")

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool
 
-from goalinf.agents.agent import Agent
+from goalinf.agents.agent import SingleModeAgent
 from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, log_or_minus_infinity, of_modes, policies_of_rewards
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.facts import REGULAR, Facts
@@ -46,7 +46,7 @@ class Subgoal(ModeProcess):
         for place, dead in zip(self.places, self.dead, strict=True):
             check_dead_ends("a subgoal", np.asarray(place), np.asarray(dead), world)
 
-    def policies(self, agent: Agent, mdp: MDP, reward: Reward) -> Policy:
+    def policies(self, agent: SingleModeAgent, mdp: MDP, reward: Reward) -> Policy:
         """Compute the policies of the modes: one for each subgoal, and the last one for the goal."""
         if not isinstance(reward, GoalReward):
             raise ValueError(f"an agent with subgoals needs a goal; found a {type(reward).__name__}: use gi.goals")

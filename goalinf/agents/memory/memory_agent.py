@@ -10,7 +10,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from goalinf.agents.agent import Agent, Axes, parts_of
+from goalinf.agents.agent import Axes, SingleModeAgent, parts_of
 from goalinf.agents.parts.noise import Noise
 from goalinf.agents.planning_agent import PlanningAgent
 from goalinf.agents.policy import Memory, Policy, Row
@@ -29,7 +29,7 @@ class MemoryProcess(Part):
         """Return the memory of this agent in a world under a reward; the memory applies the noise of the agent."""
 
 
-class MemoryAgent(Agent):
+class MemoryAgent(SingleModeAgent):
     """Agent whose action probabilities are adjusted by a memory of the earlier steps of the trajectory.
 
     Parameters
