@@ -59,7 +59,14 @@ def loo(log_likelihood: xr.DataArray, posterior: xr.Dataset) -> Any:
     groups = {"posterior": posterior, "log_likelihood": (log_likelihood + noise).to_dataset(name="choices")}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # large Pareto k: reported in the table
-        return az.loo(xr.DataTree.from_dict(groups), var_name="choices", pointwise=True)
+        result = az.loo(xr.DataTree.from_dict(groups), var_name="choices", pointwise=True)
+    result.se = standard_error(result.elpd_i.values)  # earlier versions divide by n where later ones divide by n - 1
+    return result
+
+
+def standard_error(terms: np.ndarray) -> float:
+    r"""Compute the standard error of a sum, :math:`\sqrt{n}` times the sample sd (Vehtari, Gelman and Gabry 2017)."""
+    return float(np.sqrt(len(terms)) * terms.std(ddof=1))
 
 
 def weights(loos: dict[str, Any]) -> pd.Series:

@@ -146,7 +146,7 @@ def _approximations(fits: Mapping[str, Fit]) -> dict[str, str]:
 
 def _row(found: Any, best: Any, note: str) -> dict[str, Any]:
     own, k = found.elpd_i.values, found.pareto_k.values
-    behind, root = own - best.elpd_i.values, np.sqrt(len(own))
+    behind = own - best.elpd_i.values
     bad = int((k > KHAT).sum())
     words = (
         f"{bad} of {len(k)} units have Pareto k above {KHAT}: leave out smaller units, or hold data out "
@@ -156,8 +156,8 @@ def _row(found: Any, best: Any, note: str) -> dict[str, Any]:
         "elpd": own.sum(),
         "p": float(found.p),
         "elpd_diff": behind.sum(),
-        "se": root * own.std(),
-        "dse": root * behind.std(),
+        "se": _arviz.standard_error(own),
+        "dse": _arviz.standard_error(behind),
         "max_k": k.max(),
         "bad_k": bad,
         "warning": "; ".join(part for part in (words if bad else "", note) if part),

@@ -28,7 +28,7 @@ def test_a_table_best_first(fit, own, unit):
 
 
 def test_standard_errors_by_hand(fit, own):
-    """Both are those of a sum of n terms: the root of n times the standard deviation of a term."""
+    """Both are those of a sum of n terms: the root of n times the sample standard deviation of a term."""
     fits = {"tabular": fit, "one weight": own}
     table = gi.compare(fits)
     by_unit = {name: gi.inference.loo(one).elpd_i.values for name, one in fits.items()}
@@ -36,10 +36,10 @@ def test_standard_errors_by_hand(fit, own):
     for name, terms in by_unit.items():
         n, behind = len(terms), terms - best
         assert table.loc[name, "elpd"] == pytest.approx(terms.sum(), rel=1e-12)
-        se = np.sqrt(n * ((terms - terms.mean()) ** 2).sum() / n)
+        se = np.sqrt(n * ((terms - terms.mean()) ** 2).sum() / (n - 1))
         assert table.loc[name, "se"] == pytest.approx(se, rel=1e-12)
         assert table.loc[name, "se"] == pytest.approx(float(gi.inference.loo(fits[name]).se), rel=1e-9)
-        dse = np.sqrt(((behind - behind.mean()) ** 2).sum())
+        dse = np.sqrt(n * ((behind - behind.mean()) ** 2).sum() / (n - 1))
         assert table.loc[name, "dse"] == pytest.approx(dse, abs=1e-12)
     assert table["dse"].iloc[0] == 0
     assert 0 < table["dse"].iloc[1] != table["se"].iloc[1]
