@@ -177,3 +177,15 @@ def test_simulation_like_data_with_missed_trials():
     again = simulate_like(jax.random.key(2), world, quick, reward, hidden)
     first = np.mean(np.asarray(again.actions)[:, 5] == 0)
     assert abs(first - 0.5) < 5 * 0.5 / np.sqrt(400)
+
+
+def test_a_lapse_of_a_learner_is_made_once():
+    """Before anything is learned: the default policy, of which a share gives way to any available action."""
+    world, reward = bandit()
+    left, right, onward = (world.actions.index(name) for name in ("left", "right", "next"))
+    cue, default = world.index("cue"), np.zeros((world.n_states, world.n_actions))
+    default[:, onward] = 1.0
+    default[cue] = np.eye(3)[left] * 0.8 + np.eye(3)[right] * 0.2
+    agent = gi.agents.q_learning(learning_rate=0.3, beta=2.0, default=default, lapse=0.3)
+    data = gi.Trajectories.of([[cue, -1]], [[left]])
+    assert float(gi.Behavior(world, agent, reward).log_prob(data)) == pytest.approx(np.log(0.7 * 0.8 + 0.3 / 2))

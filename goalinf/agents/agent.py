@@ -10,14 +10,13 @@ from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
-import numpy as np
 import xarray as xr
 from numpyro.distributions import Distribution
 
 from goalinf import display
 from goalinf.agents import facts
 from goalinf.agents.plannable import check_plannable, check_solved, warn_of_others
-from goalinf.agents.policy import Memory, Policy
+from goalinf.agents.policy import Policy, labeled
 from goalinf.checks import check_kind
 from goalinf.planning.parameters import Part, check_parameter, interval
 from goalinf.planning.solvers.sparse_lu import factorable
@@ -32,7 +31,6 @@ from goalinf.rewards import (
     check_reward,
 )
 from goalinf.worlds import MDP, World
-from goalinf.worlds.world import label
 
 Axes = tuple[int | None, int | None, int | None]
 _Agent = TypeVar("_Agent", bound="Agent")
@@ -188,6 +186,7 @@ class Agent(eqx.Module):
         """
         for part in self.parts:
             part.check(world, reward)
+        self.planning.check_beta()
 
     # -- facts ----------------------------------------------------------------------------------
 
@@ -296,21 +295,7 @@ class Agent(eqx.Module):
         """
         check_kind("world", world, World, "a World, such as gi.gridworld makes")
         check_reward("reward", reward)
-        policy = solve(self, world, reward, precision=precision)
-        probs = np.exp(policy.log_probs)
-        dims: tuple[str, ...] = ("state", "action")
-        if self.horizon is not None:
-            dims = ("step", *dims)
-        if policy.modes is not None:
-            dims = ("mode", *dims)
-        coords = dict(world.coords())
-        if world.local_actions:
-            names = [[label(name) if name is not None else "" for name in names] for names in world.actions]
-            coords["choice"] = (("state", "action"), np.array(names))
-        else:
-            numbers = all(isinstance(name, int) for name in world.actions)
-            coords["action"] = list(world.actions) if numbers else [label(name) for name in world.actions]
-        return xr.DataArray(probs, dims=dims, coords=coords, name="probability")
+        return labeled(solve(self, world, reward, precision=precision), world, timed=self.horizon is not None)
 
     def alternative(self, mdp: MDP, reward: Reward) -> Policy | None:
         """Compute the policy from another start of the search, where there can be several; None where there is one."""
@@ -327,26 +312,6 @@ class Agent(eqx.Module):
 
     def _described(self) -> dict[str, str]:
         return {name: display.describe(value) for name, value in self.parameters.items()}
-
-
-class SingleModeAgent(Agent):
-    """Agent without hidden modes, which a process of hidden modes can be put around; abstract."""
-
-    @abc.abstractmethod
-    def policies_with_errors(self, mdp: MDP, reward: Reward, errors: Any) -> Policy:
-        """Compute the policies of a plan with these errors of Q (M, A, S), in utility; they have a leading axis."""
-
-    @abc.abstractmethod
-    def idle(self, mdp: MDP, reward: Reward, default: Any) -> Any:
-        """Return log-probabilities of a default policy (None: uniform), which do not depend on the reward."""
-
-    @abc.abstractmethod
-    def recorded(self, log_probs: Any, available: Any) -> Any:
-        """Return log-probabilities of the recorded actions, given log-probabilities of the intended actions."""
-
-    @abc.abstractmethod
-    def memory(self, mdp: MDP, reward: Reward) -> Memory | None:
-        """Memory before the first step; None without a memory."""
 
 
 def parts_of(tree: Any) -> Iterator[Part]:

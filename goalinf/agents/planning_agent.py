@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpyro.distributions import Distribution
 
-from goalinf.agents.agent import Agent, Axes, SingleModeAgent, parts_of
+from goalinf.agents.agent import Agent, Axes, parts_of
+from goalinf.agents.kinds import SingleModeAgent
 from goalinf.agents.parts.beliefs import Beliefs, TrueBeliefs
 from goalinf.agents.parts.choice import ChoiceRule, Softmax
 from goalinf.agents.parts.noise import Noise, NoNoise
@@ -26,7 +27,7 @@ from goalinf.planning.solution import Plan
 from goalinf.planning.solvers.sparse_lu import factorable
 from goalinf.precision import cast, namespace, on_host
 from goalinf.rewards import Reward, StateReward, ended, pinned
-from goalinf.worlds import MDP, World
+from goalinf.worlds import MDP
 
 
 class _ChoiceModel(eqx.Module):
@@ -191,16 +192,16 @@ class PlanningAgent(SingleModeAgent):
         """Return the other planning agent."""
         return planning
 
-    def check(self, world: World, reward: Reward) -> None:
-        """Refuse a world or a reward that a part of the agent does not fit.
+    def check_beta(self) -> None:
+        """Refuse an inverse temperature of 0 where soft values are divided by it.
+
+        One beta is the scale of the reward, which may be 0.
 
         Raises
         ------
         ValueError
-            Where it does not; the message has the parameter and both shapes.
+            Where beta is 0 in a state.
         """
-        super().check(world, reward)
-        # One beta is the scale of the reward, which may be 0; otherwise soft values are divided by it.
         soft = isinstance(self.planner, ValueIteration) and self.planner.backup == "soft"
         divided = soft and (np.ndim(self.beta) or self.planner.outlook)
         if divided and not np.all(np.asarray(self.beta) > 0):

@@ -21,9 +21,11 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+import xarray as xr
 from jaxtyping import Array, Bool, Float, Int
 
 from goalinf.planning.bellman import log_sum_exp
+from goalinf.worlds import World, label
 
 Row = Float[Array, "*M A"]
 
@@ -145,6 +147,31 @@ class HiddenModes(eqx.Module):
             return log_weights
         landed = self.jump[state][:, None] == jnp.arange(log_weights.size)
         return _sums(jnp.where(landed, log_weights[:, None], -jnp.inf))
+
+
+def labeled(policy: Policy, world: World, *, timed: bool) -> xr.DataArray:
+    """Label action probabilities with the names of states and actions.
+
+    Parameters
+    ----------
+    policy : Policy
+        Policy in the world, on the host.
+    world : World
+        The world.
+    timed : bool
+        True where the policy has an axis of decisions.
+    """
+    dims: tuple[str, ...] = ("step", "state", "action") if timed else ("state", "action")
+    if policy.modes is not None:
+        dims = ("mode", *dims)
+    coords = dict(world.coords())
+    if world.local_actions:
+        names = [[label(name) if name is not None else "" for name in names] for names in world.actions]
+        coords["choice"] = (("state", "action"), np.array(names))
+    else:
+        numbers = all(isinstance(name, int) for name in world.actions)
+        coords["action"] = list(world.actions) if numbers else [label(name) for name in world.actions]
+    return xr.DataArray(np.exp(policy.log_probs), dims=dims, coords=coords, name="probability")
 
 
 def _sums(terms: Any) -> Any:

@@ -68,16 +68,16 @@ def test_value_is_not_information():
     experiments = {
         "keen": gi.identify.Demonstrations(fork, keen, trajectories=3),
         "vague": gi.identify.Demonstrations(fork, vague, trajectories=3),
-        "nobody": gi.identify.Demonstrations(fork, gi.agents.uniform(), trajectories=3),
+        "uniform": gi.identify.Demonstrations(fork, gi.agents.uniform(), trajectories=3),
     }
     found = gi.identify.design_experiment(
         jax.random.key(0), rewards, experiments, targets={"same": fork, "again": fork}
     )
-    assert list(found.table.index) == ["keen", "vague", "nobody"]
+    assert list(found.table.index) == ["keen", "vague", "uniform"]
     np.testing.assert_allclose(found.table["evsi: same"], found.table["evsi"])
     np.testing.assert_allclose(found.table["evsi: again"], found.table["evsi"])
-    assert found.table["information"]["nobody"] == pytest.approx(0.0, abs=1e-9)
-    assert found.table["evsi"]["nobody"] == pytest.approx(0.0, abs=1e-9)
+    assert found.table["information"]["uniform"] == pytest.approx(0.0, abs=1e-9)
+    assert found.table["evsi"]["uniform"] == pytest.approx(0.0, abs=1e-9)
     assert (found.table["evsi"] >= -1e-9).all()
     assert "Most informative next data set: keen" in str(found)
 

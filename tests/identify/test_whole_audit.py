@@ -10,10 +10,14 @@ import specimens
 import goalinf as gi
 from goalinf.display import number
 from goalinf.identify import Design, ZeroReward
+from goalinf.identify.audit import questions
 
 RING = gi.from_arrays(specimens.ring(4), discount=0.9)
 SOFT = gi.agents.soft_optimal(beta=2.0)
 PRIOR = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+
+
+MAKERS = {name: getattr(gi.agents, name) for name in ("soft_optimal", "successor_representation")}
 
 
 @pytest.fixture(scope="module")
@@ -186,3 +190,11 @@ def test_worlds_that_do_not_fit(fit):
         gi.audit(fit, worlds={"big": gi.from_arrays(specimens.ring(5), discount=0.9)})
     with pytest.raises(ValueError, match="worlds: 'here' is the name of a world of the data; give another name"):
         gi.audit(fit, worlds={"here": gi.from_arrays(specimens.ring(4), discount=0.5)})
+
+
+def test_planners_without_a_discount_have_no_experiment_with_half_of_it(fit):
+    visits = {0: np.arange(4.0)}
+    names = {agent: list(questions._further(fit, make(beta=1.0), visits)) for agent, make in MAKERS.items()}
+    assert len(names["soft_optimal"]) == 3
+    assert names["soft_optimal"][-1] == "10 trajectories with the discount halved"
+    assert names["successor_representation"] == names["soft_optimal"][:2]

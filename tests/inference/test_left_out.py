@@ -62,7 +62,7 @@ def test_what_is_left_out_is_predicted_by_all_others(by):
 
 
 def test_own_models_and_what_draws_differ_in(tmp_path):
-    """The same numbers for every draw of beta, whoever wrote the model; a file does not hold it."""
+    """Own models give the numbers of standard models at every draw of beta; a file does not hold an own model."""
     weights = WEIGHTS.tolist()
 
     def model(data):

@@ -114,6 +114,18 @@ print(fit.tree.attrs["not_kept"])
     assert "import test_registry before loading the file" in done.stdout
 
 
+def test_a_class_of_another_module_is_not_taken_for_one_of_the_same_name(users):
+    """A class of a script may come back from the module of that name, and no other."""
+    writer = Writer()
+    structure = writer.structure(users.agent)
+    (record,) = [one for one in writer.records if one["class"].endswith(":Tremble")]
+    record["class"] = "__main__:Tremble"
+    assert type(Reader(writer.arrays, writer.records).value(structure).noise) is Tremble
+    record["class"] = "elsewhere:Tremble"
+    with pytest.raises(ValueError, match="the class Tremble is not defined: import elsewhere before loading the file"):
+        Reader(writer.arrays, writer.records).value(structure)
+
+
 def test_what_no_file_can_hold_is_a_warning(users, tmp_path):
     class Lost(gi.agents.Noise):
         rule: Any = None

@@ -5,17 +5,17 @@ from __future__ import annotations
 import abc
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from goalinf.agents.agent import Agent, Axes, SingleModeAgent, parts_of
+from goalinf.agents.agent import Agent, Axes
+from goalinf.agents.kinds import ProcessAgent, SingleModeAgent
 from goalinf.agents.planning_agent import over_conditions
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.parameters import Part, part_of_kind
 from goalinf.precision import cast
 from goalinf.rewards import Reward
-from goalinf.worlds import MDP, World
+from goalinf.worlds import MDP
 
 
 class ModeProcess(Part):
@@ -29,7 +29,7 @@ class ModeProcess(Part):
         """Compute the policy of every mode, with the modes; ``agent`` is the agent without modes."""
 
 
-class HiddenModeAgent(Agent):
+class HiddenModeAgent(ProcessAgent):
     """Agent that follows one of several policies at a time; the mode is hidden and changes by a Markov process.
 
     Parameters
@@ -57,7 +57,6 @@ class HiddenModeAgent(Agent):
 
     agent: SingleModeAgent
     process: ModeProcess
-    name: str = eqx.field(static=True, default="agent")
 
     def __init__(self, agent: object, process: object, name: str = "agent"):
         if not isinstance(agent, SingleModeAgent):
@@ -65,43 +64,11 @@ class HiddenModeAgent(Agent):
         self.agent, self.process, self.name = agent, part_of_kind("process", process, ModeProcess), name
 
     def __check_init__(self) -> None:
-        self.check_names()
         self.process.check_agent(self.agent)
-
-    @property
-    def planning(self) -> Any:
-        """The planning agent inside."""
-        return self.agent.planning
-
-    @property
-    def parts(self) -> tuple[Part, ...]:
-        """The parts of the agent without modes, and the process."""
-        return (*self.agent.parts, *parts_of((self.process,)))
-
-    @property
-    def one_policy(self) -> bool:
-        """False: the policy depends on the hidden mode."""
-        return False
-
-    @property
-    def host_plans(self) -> bool:
-        """False: policies of hidden modes are computed in compiled code."""
-        return False
-
-    @property
-    def _bending(self) -> set[str]:
-        planning = self.planning
-        return planning._bending - set(planning.noise.parameters)
 
     def with_planning(self, planning: Any) -> HiddenModeAgent:
         """Return an agent with these modes that contains another planning agent."""
         return HiddenModeAgent(self.agent.with_planning(planning), self.process, self.name)
-
-    def check(self, world: World, reward: Reward) -> None:
-        """Refuse a world or a reward that a part of the agent does not fit."""
-        self.agent.check(world, reward)
-        for part in parts_of((self.process,)):
-            part.check(world, reward)
 
     def policies(self, mdp: MDP, reward: Reward, *, initial: Any = None) -> Policy:
         """Compute the policy of every mode, with the modes."""

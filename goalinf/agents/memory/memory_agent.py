@@ -6,11 +6,11 @@ import abc
 import dataclasses
 from typing import Any, ClassVar
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from goalinf.agents.agent import Axes, SingleModeAgent, parts_of
+from goalinf.agents.agent import Axes
+from goalinf.agents.kinds import ProcessAgent, SingleModeAgent
 from goalinf.agents.parts.noise import Noise
 from goalinf.agents.planning_agent import PlanningAgent
 from goalinf.agents.policy import Memory, Policy, Row
@@ -18,7 +18,7 @@ from goalinf.planning.facts import REGULAR, Facts
 from goalinf.planning.parameters import Part, part_of_kind
 from goalinf.precision import cast
 from goalinf.rewards import Reward
-from goalinf.worlds import MDP, World
+from goalinf.worlds import MDP
 
 
 class MemoryProcess(Part):
@@ -29,7 +29,7 @@ class MemoryProcess(Part):
         """Return the memory of this agent in a world under a reward; the memory applies the noise of the agent."""
 
 
-class MemoryAgent(SingleModeAgent):
+class MemoryAgent(ProcessAgent, SingleModeAgent):
     """Agent whose action probabilities are adjusted by a memory of the earlier steps of the trajectory.
 
     Parameters
@@ -56,39 +56,11 @@ class MemoryAgent(SingleModeAgent):
 
     agent: PlanningAgent
     process: MemoryProcess
-    name: str = eqx.field(static=True, default="agent")
 
     def __init__(self, agent: object, process: object, name: str = "agent"):
         if not isinstance(agent, PlanningAgent):
             raise ValueError(f"agent is {agent!r}; expected a planning agent, without a memory or hidden modes")
         self.agent, self.process, self.name = agent, part_of_kind("process", process, MemoryProcess), name
-
-    def __check_init__(self) -> None:
-        self.check_names()
-
-    @property
-    def planning(self) -> PlanningAgent:
-        """The planning agent inside."""
-        return self.agent
-
-    @property
-    def parts(self) -> tuple[Part, ...]:
-        """The parts of the agent without a memory, and the process."""
-        return (*self.agent.parts, *parts_of((self.process,)))
-
-    @property
-    def one_policy(self) -> bool:
-        """False: action probabilities depend on earlier steps."""
-        return False
-
-    @property
-    def host_plans(self) -> bool:
-        """False: memories are updated in compiled code."""
-        return False
-
-    @property
-    def _bending(self) -> set[str]:
-        return self.agent._bending - set(self.agent.noise.parameters)
 
     @property
     def _before_noise(self) -> PlanningAgent:
@@ -97,12 +69,6 @@ class MemoryAgent(SingleModeAgent):
     def with_planning(self, planning: PlanningAgent) -> MemoryAgent:
         """Return an agent with this memory that contains another planning agent."""
         return MemoryAgent(planning, self.process, self.name)
-
-    def check(self, world: World, reward: Reward) -> None:
-        """Refuse a world or a reward that a part of the agent does not fit."""
-        self.agent.check(world, reward)
-        for part in parts_of((self.process,)):
-            part.check(world, reward)
 
     def policies(self, mdp: MDP, reward: Reward, *, initial: Any = None) -> Policy:
         """Compute the policy of the first step, with the memory."""

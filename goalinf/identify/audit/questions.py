@@ -299,15 +299,16 @@ def _further(fit: Fit, agent: Agent, visits: Mapping[Any, np.ndarray]) -> dict[s
     (world,), (seen,) = worlds.values(), visits.values()
     live = np.flatnonzero(~np.asarray(world.mdp.terminal))
     rarest = world.states[int(live[seen[live].argmin()])]
-    planning = agent.planning
-    planner = dataclasses.replace(planning.planner, discount=np.asarray(float(world.mdp.discount) / 2))
-    hasty = agent.with_planning(dataclasses.replace(planning, planner=planner))
     count = fit.data.n_trajectories
     makers = {
         f"{_trajectories(count, 'more')} from the same starts": (agent, None),
         f"{_trajectories(count, 'more')} from {label(rarest)}": (agent, rarest),
-        f"{_trajectories(count)} with the discount halved": (hasty, None),
     }
+    planning = agent.planning
+    if "discount" in planning.planner.parameters:
+        planner = dataclasses.replace(planning.planner, discount=np.asarray(float(world.mdp.discount) / 2))
+        halved = agent.with_planning(dataclasses.replace(planning, planner=planner))
+        makers[f"{_trajectories(count)} with the discount halved"] = (halved, None)
     return {
         name: Demonstrations(world, one, trajectories=count, steps=steps, starts=start)
         for name, (one, start) in makers.items()

@@ -67,10 +67,11 @@ def _class_named(name: str) -> type:
     if name in known:
         return known[name]
     module, _, qualified = name.partition(":")
-    if "__main__" in (module, *(other.partition(":")[0] for other in known)):  # a script that became a module, or back
-        same = [kind for other, kind in known.items() if other.partition(":")[2] == qualified]
-        if qualified and len(same) == 1:
-            return same[0]
+    # A script is the module __main__, and another module where it is imported.
+    places = {key.partition(":")[0]: kind for key, kind in known.items() if qualified and key.endswith(f":{qualified}")}
+    candidates = list(places.values()) if module == "__main__" else [places[key] for key in places if key == "__main__"]
+    if len(candidates) == 1:
+        return candidates[0]
     where = f"import {module}" if qualified and module != "__main__" else f"define {qualified or name}"
     raise UnknownClassError(f"the class {qualified or name} is not defined: {where} before loading the file")
 

@@ -1,0 +1,70 @@
+"""Abstract kinds of agents: without hidden modes, and with a process around an agent."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any
+
+import equinox as eqx
+
+from goalinf.agents.agent import Agent, parts_of
+from goalinf.agents.policy import Memory, Policy
+from goalinf.planning.parameters import Part
+from goalinf.rewards import Reward
+from goalinf.worlds import MDP
+
+
+class SingleModeAgent(Agent):
+    """Agent without hidden modes, which a process of hidden modes can be put around; abstract."""
+
+    @abc.abstractmethod
+    def policies_with_errors(self, mdp: MDP, reward: Reward, errors: Any) -> Policy:
+        """Compute the policies of a plan with these errors of Q (M, A, S), in utility; they have a leading axis."""
+
+    @abc.abstractmethod
+    def idle(self, mdp: MDP, reward: Reward, default: Any) -> Any:
+        """Return log-probabilities of a default policy (None: uniform), which do not depend on the reward."""
+
+    @abc.abstractmethod
+    def recorded(self, log_probs: Any, available: Any) -> Any:
+        """Return log-probabilities of the recorded actions, given log-probabilities of the intended actions."""
+
+    @abc.abstractmethod
+    def memory(self, mdp: MDP, reward: Reward) -> Memory | None:
+        """Memory before the first step; None without a memory."""
+
+
+class ProcessAgent(Agent):
+    """Agent with a process around another agent: hidden modes or a memory; abstract."""
+
+    agent: SingleModeAgent
+    process: Part
+    name: str = eqx.field(static=True, default="agent")
+
+    def __check_init__(self) -> None:
+        self.check_names()
+
+    @property
+    def planning(self) -> Any:
+        """The planning agent inside."""
+        return self.agent.planning
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts of the agent inside, and those of the process."""
+        return (*self.agent.parts, *parts_of((self.process,)))
+
+    @property
+    def one_policy(self) -> bool:
+        """False: action probabilities depend on a hidden mode or on earlier steps."""
+        return False
+
+    @property
+    def host_plans(self) -> bool:
+        """False: the process is computed in compiled code."""
+        return False
+
+    @property
+    def _bending(self) -> set[str]:
+        planning = self.planning
+        return planning._bending - set(planning.noise.parameters)
