@@ -47,7 +47,7 @@ def compare(fits: Mapping[str, Fit], *, unit: Unit = "trajectory") -> pd.DataFra
     fits : mapping from name to Fit
         At least two.
     unit : {"trajectory", "step", "subject"}
-        What is left out.
+        Unit that is left out.
 
     Returns
     -------
@@ -165,7 +165,7 @@ def _row(found: Any, best: Any, note: str) -> dict[str, Any]:
 
 
 def loo(fit: Fit, unit: str = "trajectory") -> Any:
-    """Leave-one-out predictive accuracy of one fit: ArviZ's ``ELPDData``; see :func:`compare`."""
+    """Compute the leave-one-out predictive accuracy of one fit: ArviZ's ``ELPDData``; see :func:`compare`."""
     check_choice("unit", unit, get_args(Unit))
     check_trajectories(fit)
     draws = fit.posterior
@@ -179,9 +179,7 @@ def loo(fit: Fit, unit: str = "trajectory") -> Any:
             subject = np.asarray(fit.data.subject)[np.asarray(fit.data.observed).any(1)]
             scores = np.stack([scores[:, :, subject == one].sum(-1) for one in np.unique(subject)], axis=-1)
     if scores.shape[-1] < 2:
-        raise ValueError(
-            f"the data hold a single {unit}, and nothing is left when it is left out; choose a smaller unit"
-        )
+        raise ValueError(f"the data have a single {unit}, and leave-one-out needs two or more; use a smaller unit")
     kept = draws.isel(draw=slice(None, None, -(-draws.sizes["draw"] // scores.shape[1])))
     coords = {"chain": kept["chain"], "draw": kept["draw"]}
     return _arviz.loo(xr.DataArray(scores, dims=("chain", "draw", "unit"), coords=coords), kept)
@@ -198,15 +196,15 @@ def check_trajectories(fit: Fit, which: str = "this fit") -> None:
 
 
 def _by_trajectory(fit: Fit) -> np.ndarray:
-    """Log-likelihood of every trajectory with an observed choice, ``(chains, draws, N)``."""
+    """Return the log-likelihood of every trajectory with an observed action, ``(chains, draws, N)``."""
     if "log_likelihood" not in fit.tree.children:
-        raise ValueError("this model scores nothing that goalinf can split: give it a site that is a gi.Behavior")
+        raise ValueError("this model has no pointwise log-likelihood: give it a site that is a gi.Behavior")
     scores = fit.tree["log_likelihood"].to_dataset()["choices"].values
     return scores[:, :, np.asarray(fit.data.observed).any(1)]
 
 
 def _given_the_rest(fit: Fit, unit: str) -> np.ndarray:
-    """Log density of every unit given all other data, ``(chains, kept draws, units)``."""
+    """Return the log density of every unit given all other data, ``(chains, kept draws, units)``."""
     options = len(fit.agent.agents) if isinstance(fit.agent, Mixture) else 1
     numbers = options * np.asarray(fit.data.observed).size
     with computing_in(fit.tree.attrs["precision"]):
@@ -215,19 +213,19 @@ def _given_the_rest(fit: Fit, unit: str) -> np.ndarray:
 
 
 def _by_step(fit: Fit) -> np.ndarray:
-    """Log-likelihood of every observed choice, ``(chains, kept draws, choices)``."""
+    """Return the log-likelihood of every observed action, ``(chains, kept draws, actions)``."""
     with computing_in(fit.tree.attrs["precision"]):
         density = density_of(fit)
         n_chains, most = fit.posterior.sizes["chain"], _NUMBERS // np.asarray(fit.data.observed).size
         values = thinned(fit.posterior, max(1, min(_DRAWS, most) // n_chains))
         scores, _ = pointwise(density, values, fit.data.unlabeled(), by="step")
     if scores is None:
-        raise ValueError("this model scores nothing that goalinf can split: give it a site that is a gi.Behavior")
+        raise ValueError("this model has no pointwise log-likelihood: give it a site that is a gi.Behavior")
     return scores[:, :, np.asarray(fit.data.observed)]
 
 
 def thinned(draws: xr.Dataset, most: int) -> dict[str, np.ndarray]:
-    """Evenly spaced draws of all variables, ``(chain, draw, …)``, at most so many per chain."""
+    """Select evenly spaced draws of all variables, ``(chain, draw, …)``, at most this many per chain."""
     every = -(-draws.sizes["draw"] // most)
     return {str(name): draws[name].values[:, ::every] for name in draws.data_vars}
 

@@ -44,7 +44,7 @@ def resume(
     Parameters
     ----------
     fit : Fit or path
-        What was drawn so far, or the file it lies in (which stays as it is).
+        Fit to continue, or its file (which stays as it is).
     draws : int
         Further draws of every chain.
     model, data : optional

@@ -40,7 +40,7 @@ class World:
     actions : tuple (A,) or (S, A) nested
         Names of the actions; on graphs each state has its own, ``None`` where unavailable.
     layout : {"map", "graph", "table"}
-        How the world is drawn.
+        Layout of pictures of the world.
     positions : float (S, 2), optional
         Coordinates ``(x, y)`` for plots; on maps ``(col, row)``.
     source : str or networkx graph, optional

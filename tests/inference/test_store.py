@@ -127,7 +127,7 @@ def test_existing_files_are_left_alone(saved, fit):
 
 
 def test_targets_that_cannot_be(fit, tmp_path, monkeypatch):
-    with pytest.raises(ValueError, match=r"'\.csv' says no form .*\.nc \(NetCDF\) or \.zarr"):
+    with pytest.raises(ValueError, match=r"'\.csv' names no format .*\.nc \(NetCDF\) or \.zarr"):
         fit.save(tmp_path / "fit.csv")
     with pytest.raises(FileNotFoundError, match=r"no folder .*nowhere; create it first"):
         fit.save(tmp_path / "nowhere" / "fit.nc")

@@ -37,11 +37,11 @@ def save(fit: Any, path: str | Path, *, overwrite: bool = False) -> Path:
     Parameters
     ----------
     fit : Fit
-        What to keep.
+        Fit to write.
     path : path
-        Where; the suffix says the form.
+        File; its suffix names the format.
     overwrite : bool
-        Whether an existing file may be replaced.
+        True: replace an existing file.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def save(fit: Any, path: str | Path, *, overwrite: bool = False) -> Path:
 
 
 def check_target(path: str | Path, *, overwrite: bool) -> Path:
-    """Say at once, before hours of sampling, whether a fit can be written here; see :func:`save`."""
+    """Refuse, before hours of sampling, a path that a fit cannot be written to; see :func:`save`."""
     check_flag("overwrite", overwrite)
     path = Path(path)
     suffix = suffix_of(path)
@@ -95,7 +95,7 @@ def check_target(path: str | Path, *, overwrite: bool) -> Path:
 
 
 def suffix_of(path: Path) -> str:
-    """Suffix of the path, which names the format.
+    """Return the suffix of the path, which names the format.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def suffix_of(path: Path) -> str:
     """
     if path.suffix not in (".nc", ".zarr"):
         raise ValueError(
-            f"{path}: the suffix {path.suffix!r} says no form that a fit is kept in; use .nc (NetCDF) or .zarr (Zarr)"
+            f"{path}: the suffix {path.suffix!r} names no format of fits; use .nc (NetCDF) or .zarr (Zarr)"
         )
     return path.suffix
 

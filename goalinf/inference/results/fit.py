@@ -46,9 +46,9 @@ class Fit:
         (``arviz.preview.summary(fit.tree)``, ``arviz.preview.plot_trace(fit.tree)``); its other functions take
         ``fit.posterior`` or a saved fit (``arviz.from_netcdf("fit.nc")``).
     data : Trajectories
-        What was observed; for a user's own model whatever it takes.
+        Observed behavior; for an own model, data of any form that it takes.
     world, agent, reward
-        What was fitted, priors in place; None for a user's own model.
+        World, agent and reward with their priors; None for an own model.
     density : Density, optional
         A user's own model; None after loading.
     """
