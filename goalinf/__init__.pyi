@@ -14,7 +14,7 @@ from .agents.mixtures import one_of as one_of
 from .agents.policy import Policy as Policy
 from .behavior.distribution import Behavior as Behavior
 from .behavior.simulation import simulate as simulate
-from .data.table import read_trajectories as read_trajectories
+from .data.reading.table import read_trajectories as read_trajectories
 from .data.trajectories import Trajectories as Trajectories
 from .identify.audit.audit import audit as audit
 from .inference.comparison import compare as compare
@@ -31,18 +31,18 @@ from .rewards.tables import ActionReward as ActionReward
 from .rewards.tables import LinearReward as LinearReward
 from .rewards.tables import StateReward as StateReward
 from .rewards.tables import TransitionReward as TransitionReward
-from .worlds.arrays import from_arrays as from_arrays
-from .worlds.belief import belief_world as belief_world
-from .worlds.files import read_world as read_world
-from .worlds.graph import graph_world as graph_world
-from .worlds.grids import gridworld as gridworld
-from .worlds.grids import open_grid as open_grid
-from .worlds.gym import from_gymnasium as from_gymnasium
-from .worlds.gym import gymnasium_reward as gymnasium_reward
+from .worlds.builders.belief import belief_world as belief_world
+from .worlds.builders.graph import graph_world as graph_world
+from .worlds.builders.grids import gridworld as gridworld
+from .worlds.builders.grids import open_grid as open_grid
+from .worlds.builders.gymnasium import from_gymnasium as from_gymnasium
+from .worlds.builders.gymnasium import gymnasium_reward as gymnasium_reward
+from .worlds.builders.memory import with_memory as with_memory
+from .worlds.builders.random import garnet as garnet
+from .worlds.builders.transition_arrays import from_arrays as from_arrays
+from .worlds.builders.transition_tables import from_table as from_table
+from .worlds.builders.world_files import read_world as read_world
 from .worlds.mdp import MDP as MDP
-from .worlds.memory import with_memory as with_memory
-from .worlds.random import garnet as garnet
-from .worlds.tables import from_table as from_table
 from .worlds.world import World as World
 
 __version__: str

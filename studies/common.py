@@ -20,8 +20,8 @@ import typer
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from goalinf.cli.interrupt import listening
-from goalinf.files import written_whole
+from goalinf.atomic_files import written_whole
+from goalinf.cli.ctrl_c import listening
 
 INK, GRAY = "#222b35", "#6b7280"
 # Blue, vermilion, green, purple, orange, light blue: told apart with all common kinds of color blindness.

@@ -24,7 +24,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from goalinf.files import written_whole
+from goalinf.atomic_files import written_whole
 
 HERE = Path(__file__).resolve().parent
 FILES = ("table.csv", "figure.png", "manifest.json")

@@ -34,11 +34,6 @@ WORK = REPOSITORY / ".mutants"
 TREE = WORK / "tree"
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.toml")
 
-# Planning lies in the folder of the agents, and is the part on which every inference stands: a room of its own here.
-PLANNING = {
-    *("bellman", "derivatives", "frontier", "host", "inattention", "linear", "outlooks", "planners", "planning"),
-    "solver",
-}
 _CLOSEST = 12  # test files of a module that are tried, within the seconds
 
 # No plausible slips: the language or the first call refuses them, or, as a cache that is gone, only time would tell.
@@ -57,8 +52,6 @@ def rooms() -> dict[str, list[Path]]:
         _, room, *rest = path.relative_to(REPOSITORY).parts
         if path.name == "__init__.py":
             continue
-        if room == "agents" and path.stem in PLANNING and len(rest) == 1:
-            room = "planning"
         found[room if rest else "ground"].append(path.relative_to(REPOSITORY))
     return dict(found)
 

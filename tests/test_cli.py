@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 import goalinf as gi
 from goalinf import cli
-from goalinf.cli import common, demo
+from goalinf.cli import common, demo_command
 
 HALL = 'map = "s.a"\ndiscount = 0.9\n'
 WALKS = pd.DataFrame(
@@ -138,7 +138,7 @@ def test_an_unexpected_error_says_how_to_report_it(folder, monkeypatch):
     def fail(*_):
         raise TypeError("oops")
 
-    monkeypatch.setattr("goalinf.cli.columns.read", fail)
+    monkeypatch.setattr("goalinf.cli.column_options.read", fail)
     result = run("check", folder / "walks.csv", "--world", folder / "hall.toml")
     refused(result, "unexpected TypeError: oops", "--debug")
 
@@ -246,7 +246,7 @@ def test_an_unknown_prior_is_a_usage_error(folder, beta):
     ],
 )
 def test_priors_of_beta(text, parsed):
-    from goalinf.cli.fit import parse_beta
+    from goalinf.cli.fit_command import parse_beta
 
     assert parse_beta(text) == parsed
 
@@ -255,12 +255,12 @@ def test_priors_of_beta(text, parsed):
 
 
 def test_demo_writes_its_files_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(demo, "DRAWS", 20)
+    monkeypatch.setattr(demo_command, "DRAWS", 20)
     monkeypatch.setattr(gi, "infer", partial(gi.infer, chains=2, warmup=50))
     folder = tmp_path / "a" / "demo"
     result = run("demo", folder)
     assert result.exit_code == 0, result.output
-    assert names(folder) == sorted(demo._OUTPUTS)
+    assert names(folder) == sorted(demo_command._OUTPUTS)
     assert "agent.beta" in result.output
     assert "Audit of the posterior" in result.output
     assert pd.read_csv(folder / "summary.csv", index_col="parameter").index[0] == "agent.beta"

@@ -12,7 +12,7 @@ from test_cli import HALL, WALKS, refused, run
 
 import goalinf as gi
 from goalinf import cli
-from goalinf.cli import common, demo
+from goalinf.cli import common, demo_command
 from goalinf.cli.words import in_options
 from goalinf.inference.model.build import standard, warn_unidentified
 
@@ -161,8 +161,8 @@ def test_check_reads_as_fit_does(folder, asked, monkeypatch, option):
     words = CHANGES[option][0]
     asks(folder, asked, words)
     read = []
-    original = cli.columns.read
-    monkeypatch.setattr(cli.columns, "read", lambda *given: read.append(original(*given)) or read[-1])
+    original = cli.column_options.read
+    monkeypatch.setattr(cli.column_options, "read", lambda *given: read.append(original(*given)) or read[-1])
     result = run("check", folder / "walks.csv", "--world", folder / "hall.toml", *BASE[:-2], *words)
     assert result.exit_code == 0, result.output
     assert read[0].data_hash() == asked["data"].data_hash()
@@ -207,7 +207,7 @@ def test_options_of_demo(tmp_path, asked):
     for words, seed in (([], 0), (["--seed", "3"], 3)):
         refused(run("demo", tmp_path / "demo", *words), "nothing is sampled here")
         assert jax.random.key_data(asked["key"]).tolist() == [0, seed]
-        assert asked["draws"] == demo.DRAWS
+        assert asked["draws"] == demo_command.DRAWS
     (tmp_path / "demo").mkdir()
     (tmp_path / "demo" / "walks.csv").write_text("mine")
     refused(run("demo", tmp_path / "demo"), "exists already", "--force")

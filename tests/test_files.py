@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from goalinf.files import _HOST, restored, written_whole
+from goalinf.atomic_files import _HOST, restored, written_whole
 
 
 def put(path, text, kind=None):

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 import goalinf as gi
 from goalinf import cli, interrupt
 from goalinf.cli import common
-from goalinf.cli.interrupt import Listener
+from goalinf.cli.ctrl_c import Listener
 from goalinf.identify.audit import refits
 from goalinf.inference.results.checkpoint import Checkpoint
 from goalinf.inference.samplers.imh import IndependentChains

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import goalinf as gi
-from goalinf.cli.demo import _OUTPUTS
+from goalinf.cli.demo_command import _OUTPUTS
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="signals are sent otherwise on Windows")]
 ROOT = Path(__file__).resolve().parents[1]

@@ -14,7 +14,7 @@ import xarray as xr
 from numpyro.distributions import Distribution
 
 from goalinf import display
-from goalinf.agents import facts
+from goalinf.agents import agent_facts
 from goalinf.agents.plannable import check_plannable, check_solved, warn_of_others
 from goalinf.agents.policy import Policy, labeled
 from goalinf.checks import check_kind
@@ -143,7 +143,7 @@ class Agent(eqx.Module):
     @property
     def default_priors(self) -> dict[str, Distribution]:
         """The usual prior of every parameter, for rewards of about unit size: ``agent.at(**agent.default_priors)``."""
-        return {name: facts.PRIORS[name]() for name in self.parameters if name in facts.PRIORS}
+        return {name: agent_facts.PRIORS[name]() for name in self.parameters if name in agent_facts.PRIORS}
 
     def at(self: _Agent, **parameters: Any) -> _Agent:
         """Return the agent with other parameter values: ``agent.at(beta=2.0)``.
@@ -191,18 +191,18 @@ class Agent(eqx.Module):
     # -- facts ----------------------------------------------------------------------------------
 
     @property
-    def invariances(self) -> dict[facts.Invariance, bool | None]:
+    def invariances(self) -> dict[agent_facts.Invariance, bool | None]:
         r"""Changes of the reward that leave the policy unchanged, in worlds where no episode ends; None where unknown.
 
         ``constant``: :math:`R + c`; ``potential``: :math:`R + \gamma\Phi(s') - \Phi(s)` with the agent's own discount;
         ``redistribution``: another R with the same :math:`\sum_t P\,R`.
         """
-        return facts.invariances(self.parts)
+        return agent_facts.invariances(self.parts)
 
     @property
     def onto(self) -> bool | None:
         """True where every policy of full support is the policy of some reward r(s, a); None where unknown."""
-        return facts.onto(self.parts)
+        return agent_facts.onto(self.parts)
 
     @property
     def scales(self) -> bool:

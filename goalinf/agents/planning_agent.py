@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpyro.distributions import Distribution
 
+from goalinf.agents.abstract_kinds import SingleModeAgent
 from goalinf.agents.agent import Agent, Axes, parts_of
-from goalinf.agents.kinds import SingleModeAgent
 from goalinf.agents.parts.beliefs import Beliefs, TrueBeliefs
 from goalinf.agents.parts.choice import ChoiceRule, Softmax
 from goalinf.agents.parts.noise import Noise, NoNoise

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from goalinf.cli import check, common, demo, fit, show
-from goalinf.cli.resume import Resumable
+from goalinf.cli import check_command, common, demo_command, fit_command, show_command
+from goalinf.cli.resume_command import Resumable
 
 app = typer.Typer(
     name="goalinf",
@@ -44,7 +44,7 @@ def main(
     common.debugging = debug
 
 
-app.command("demo")(demo.demo)
-app.command("fit", cls=Resumable)(fit.fit)
-app.command("show")(show.show)
-app.command("check")(check.check)
+app.command("demo")(demo_command.demo)
+app.command("fit", cls=Resumable)(fit_command.fit)
+app.command("show")(show_command.show)
+app.command("check")(check_command.check)

@@ -15,15 +15,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from goalinf.cli import interrupt
+from goalinf.atomic_files import check_replaceable
+from goalinf.cli import ctrl_c
 from goalinf.cli.words import in_options
-from goalinf.files import check_replaceable
 
 if TYPE_CHECKING:
     import pandas as pd
 
 debugging = False
-listener = interrupt.Listener()  # of the command that runs
+listener = ctrl_c.Listener()  # of the command that runs
 LARGEST_SEED = 2**32 - 1
 _SHOWN = 40  # rows of a summary; the most extreme rows of a longer one
 # Errors whose messages are written for users.
@@ -40,16 +40,16 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
     def run(*args: Any, **kwargs: Any) -> None:
         global listener
         try:
-            with interrupt.listening() as listener, warnings.catch_warnings():
+            with ctrl_c.listening() as listener, warnings.catch_warnings():
                 warnings.showwarning = _warn
                 command(*args, **kwargs)
             if listener.pressed:
-                raise typer.Exit(interrupt.EXIT)
+                raise typer.Exit(ctrl_c.EXIT)
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
         except KeyboardInterrupt:
-            interrupt.say("There are no draws yet; nothing was written." if listener.pressed else listener.said)
-            raise typer.Exit(interrupt.EXIT) from None
+            ctrl_c.say("There are no draws yet; nothing was written." if listener.pressed else listener.said)
+            raise typer.Exit(ctrl_c.EXIT) from None
         except Exception as error:
             if debugging:
                 raise

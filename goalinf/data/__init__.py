@@ -2,7 +2,7 @@
 
 from goalinf.data.cells import Cells as Cells
 from goalinf.data.labels import Labels as Labels
-from goalinf.data.table import read_trajectories as read_trajectories
+from goalinf.data.reading.table import read_trajectories as read_trajectories
 from goalinf.data.trajectories import Trajectories as Trajectories
 
 __all__ = ["Cells", "Labels", "Trajectories", "read_trajectories"]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from goalinf.data import rules
 from goalinf.data.labels import decision_name
+from goalinf.data.reading import rules
 from goalinf.worlds.alike import same_place
 from goalinf.worlds.world import World, label
 

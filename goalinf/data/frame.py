@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from goalinf.data.arrays import Recorded
+from goalinf.data.trajectory_arrays import Recorded
 from goalinf.worlds.world import World
 
 

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from goalinf import display
-from goalinf.data.arrays import Recorded, many
+from goalinf.data.trajectory_arrays import Recorded, many
 
 _SHOWN = 5  # rows in a notebook
 

@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array, Bool, Int
 
-from goalinf.data.arrays import check, chosen_numbers, completed
 from goalinf.data.cells import Cells
 from goalinf.data.counts import from_counts
 from goalinf.data.frame import to_frame
 from goalinf.data.labels import Labels
 from goalinf.data.summary import as_html, in_words
+from goalinf.data.trajectory_arrays import check, chosen_numbers, completed
 from goalinf.worlds.world import World
 
 

@@ -4,7 +4,7 @@ from goalinf.identify import distance
 from goalinf.identify.agents.degenerate import Pair, degenerate_pairs, score_pairs
 from goalinf.identify.agents.equivalence import agent_equivalence
 from goalinf.identify.agents.misspecification import misspecification_matrix
-from goalinf.identify.agents.posterior import PlannerPosterior, agent_posterior
+from goalinf.identify.agents.pair_posterior import PlannerPosterior, agent_posterior
 from goalinf.identify.audit.contraction import Contraction
 from goalinf.identify.audit.expected_regret import expected_regret
 from goalinf.identify.audit.report import Audit

@@ -20,7 +20,6 @@ from goalinf.errors import ConvergenceError
 from goalinf.inference import _arviz
 from goalinf.inference.model import site_labels
 from goalinf.inference.model.build import own_model, standard
-from goalinf.inference.model.curvature import curvature
 from goalinf.inference.model.log_density import Model
 from goalinf.inference.model.mode import LBFGS_STEPS, NEWTON_SIZE, STEPS, Mode, climb
 from goalinf.inference.model.mode_search import Modes, find_modes
@@ -292,7 +291,7 @@ def _laplace(key: Any, posterior: Posterior, steps: int | None) -> tuple[Geometr
                 f"{size / 1e9:.1f} GB, more than {_LARGEST / 1e9:.0f} GB; use fewer parameters, or "
                 "gi.inference.find_map, which needs no covariance"
             )
-        mode = dataclasses.replace(mode, curvature=curvature(form.density, mode.flat, form.data))
+        mode = dataclasses.replace(mode, curvature=form.density.curvature(mode.flat, form.data))
     geometry = Geometry.laplace(mode)
     if geometry is None:
         raise ConvergenceError(

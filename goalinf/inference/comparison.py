@@ -13,7 +13,7 @@ import xarray as xr
 from goalinf.agents import Mixture
 from goalinf.checks import check_choice
 from goalinf.data import Trajectories
-from goalinf.data.arrays import many
+from goalinf.data.trajectory_arrays import many
 from goalinf.inference import _arviz
 from goalinf.inference.left_out import depend, given_the_rest
 from goalinf.inference.results.assemble import pointwise

@@ -16,8 +16,8 @@ from goalinf.inference.model.build import own_model, standard, warn_unidentified
 from goalinf.inference.model.log_density import Model
 from goalinf.inference.results.assemble import assembled, enumerated
 from goalinf.inference.results.checkpoint import Checkpoint
-from goalinf.inference.results.files import check_target
 from goalinf.inference.results.fit import Fit
+from goalinf.inference.results.fit_files import check_target
 from goalinf.inference.samplers.chains import ChainMethod, default_chain_method
 from goalinf.inference.samplers.select import Method, Sampled, Settings, sample
 from goalinf.precision import Precision, computing_in

@@ -19,8 +19,8 @@ from goalinf.inference.model.site_labels import data_hash
 from goalinf.inference.results.assemble import assembled
 from goalinf.inference.results.checkpoint import Checkpoint
 from goalinf.inference.results.diagnostics import Algorithm
-from goalinf.inference.results.files import check_target
 from goalinf.inference.results.fit import Fit
+from goalinf.inference.results.fit_files import check_target
 from goalinf.inference.results.loading import load
 from goalinf.inference.samplers.chains import Draws, default_chain_method, thinned
 from goalinf.inference.samplers.hmc import Geometry

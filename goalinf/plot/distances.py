@@ -23,7 +23,7 @@ def distances(
     Parameters
     ----------
     found : DataArray or mapping from name to DataArray
-        From :func:`goalinf.identify.distance.posterior`.
+        From :func:`goalinf.identify.distance.posterior_distance`.
     level : float
         Probability of the interval between quantiles that is drawn thick and given in the legend, in (0, 1).
     ax : matplotlib Axes, optional

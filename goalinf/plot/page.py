@@ -11,8 +11,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from goalinf import display
+from goalinf.atomic_files import written_whole
 from goalinf.checks import check_flag, check_kind
-from goalinf.files import written_whole
 from goalinf.identify import Audit
 from goalinf.plot.audits import audit as draw_audit
 from goalinf.plot.audits import panels_of

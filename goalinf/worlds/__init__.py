@@ -1,18 +1,18 @@
 """Worlds: MDPs with names of states and actions, and functions that build them."""
 
-from goalinf.worlds.arrays import from_arrays
-from goalinf.worlds.belief import belief_world
-from goalinf.worlds.files import read_world
-from goalinf.worlds.graph import graph_world
-from goalinf.worlds.grids import gridworld, open_grid
-from goalinf.worlds.gym import from_gymnasium, gymnasium_reward
+from goalinf.worlds.builders.belief import belief_world
+from goalinf.worlds.builders.graph import graph_world
+from goalinf.worlds.builders.grids import gridworld, open_grid
+from goalinf.worlds.builders.gymnasium import from_gymnasium, gymnasium_reward
+from goalinf.worlds.builders.memory import with_memory
+from goalinf.worlds.builders.random import garnet
+from goalinf.worlds.builders.transition_arrays import from_arrays
+from goalinf.worlds.builders.transition_tables import from_table
+from goalinf.worlds.builders.world_files import read_world
 from goalinf.worlds.mdp import MDP
-from goalinf.worlds.memory import with_memory
 from goalinf.worlds.names import label
-from goalinf.worlds.random import garnet
 from goalinf.worlds.stack import bucket, pad, stack
 from goalinf.worlds.table_files import read_table
-from goalinf.worlds.tables import from_table
 from goalinf.worlds.world import Belief, Memory, World
 
 __all__ = [

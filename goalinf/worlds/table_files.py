@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from goalinf.worlds.cells import as_names, as_numbers, as_values
 from goalinf.worlds.names import canonical, label, plain
+from goalinf.worlds.text_cells import as_names, as_numbers, as_values
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _PARQUET = (".parquet", ".pq")
@@ -25,7 +25,7 @@ class Table:
     Parameters
     ----------
     frame : DataFrame
-        Columns; columns of a text file are converted by :func:`~goalinf.worlds.cells.as_values`.
+        Columns; columns of a text file are converted by :func:`~goalinf.worlds.text_cells.as_values`.
     source : str, optional
         Name of the text file, for messages with line numbers; None for other sources.
     text : DataFrame, optional

@@ -25,7 +25,7 @@ import xarray as xr
 
 import goalinf as gi
 import goalinf_models
-from goalinf.files import written_whole
+from goalinf.atomic_files import written_whole
 
 FOLDER = Path(__file__).parent
 SEEDS = {"data": 0, "fit": 1}

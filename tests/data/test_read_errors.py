@@ -8,8 +8,8 @@ import pytest
 from hand_worlds import graph_of, grid_world, second_order
 
 from goalinf.data import read_trajectories
-from goalinf.data.faults import Gathered
-from goalinf.data.table import read_opened
+from goalinf.data.reading.faults import Gathered
+from goalinf.data.reading.table import read_opened
 from goalinf.worlds.table_files import open_table
 
 GRID = {"trajectory": "walk", "step": "t", "state": ["row", "col"]}

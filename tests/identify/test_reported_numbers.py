@@ -6,7 +6,7 @@ import pytest
 
 import goalinf as gi
 from goalinf.identify.audit.zero_reward import ZeroReward
-from goalinf.identify.distance.posterior import value_at_risk
+from goalinf.identify.distance.posterior_distance import value_at_risk
 from goalinf.identify.linear_algebra import kernel
 
 HALL = gi.gridworld("s..a", discount=0.9)

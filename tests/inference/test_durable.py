@@ -11,7 +11,7 @@ import xarray as xr
 from test_resume import sampled
 
 import goalinf as gi
-from goalinf.inference.results import checkpoint, checksum, files
+from goalinf.inference.results import checkpoint, checksum, fit_files
 
 resource = pytest.importorskip("resource", reason="there are no limits of file sizes on Windows")
 SUFFIXES = ("nc", "zarr")
@@ -43,7 +43,7 @@ def test_a_full_disk_says_how_much_is_missing(fit, tmp_path, monkeypatch):
     def full(self, content):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self))
 
-    monkeypatch.setattr(files.Path, "write_bytes", full)
+    monkeypatch.setattr(fit_files.Path, "write_bytes", full)
     said = r"fit\.nc was not written: No space left on device \(the file takes [\d.]+ MB, [\d.e+]+ MB are free in "
     with pytest.raises(OSError, match=said) as caught:
         fit.save(tmp_path / "fit.nc")
@@ -149,7 +149,7 @@ def test_a_device_behind_a_symlink_is_refused_at_once(fit, tmp_path):
     os.mkfifo(tmp_path / "pipe")
     link = tmp_path / "link.nc"
     link.symlink_to(tmp_path / "pipe")
-    for attempt in (lambda: fit.save(link, overwrite=True), lambda: files.check_target(link, overwrite=True)):
+    for attempt in (lambda: fit.save(link, overwrite=True), lambda: fit_files.check_target(link, overwrite=True)):
         with pytest.raises(OSError, match="is a device, pipe or socket"):
             attempt()
     assert (tmp_path / "pipe").is_fifo()

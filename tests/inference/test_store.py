@@ -14,9 +14,9 @@ import xarray as xr
 from small import HALL
 
 import goalinf as gi
-from goalinf.inference.results import files
+from goalinf.inference.results import fit_files
 from goalinf.inference.results.checksum import sealed
-from goalinf.inference.results.files import FORMAT, check_target
+from goalinf.inference.results.fit_files import FORMAT, check_target
 from goalinf.inference.results.serialize import Reader, UnstorableError, Writer
 from goalinf.precision import computing_in
 
@@ -177,7 +177,7 @@ def test_a_chunk_that_is_gone(fit, tmp_path):
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_another_format(suffix, fit, tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "FORMAT", FORMAT + 1)
+    monkeypatch.setattr(fit_files, "FORMAT", FORMAT + 1)
     path = fit.save(tmp_path / f"fit.{suffix}")
     monkeypatch.undo()
     with pytest.raises(ValueError, match=rf"format {FORMAT + 1}, written by goalinf .* reads format {FORMAT}"):

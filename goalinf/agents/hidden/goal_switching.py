@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
+from goalinf.agents.abstract_kinds import SingleModeAgent
 from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, log_or_minus_infinity, of_modes, policies_of_rewards
-from goalinf.agents.kinds import SingleModeAgent
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.facts import REGULAR, Facts
 from goalinf.planning.parameters import SHARE, Ranges

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from goalinf.agents.abstract_kinds import SingleModeAgent
 from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, log_or_minus_infinity
-from goalinf.agents.kinds import SingleModeAgent
 from goalinf.agents.parts.planners import stationary
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.bellman import Problem

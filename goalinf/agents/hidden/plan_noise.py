@@ -9,8 +9,8 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
+from goalinf.agents.abstract_kinds import SingleModeAgent
 from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, of_modes
-from goalinf.agents.kinds import SingleModeAgent
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.checks import check_count
 from goalinf.planning.facts import REGULAR, Facts

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
+from goalinf.agents.abstract_kinds import ProcessAgent, SingleModeAgent
 from goalinf.agents.agent import Axes
-from goalinf.agents.kinds import ProcessAgent, SingleModeAgent
 from goalinf.agents.parts.noise import Noise
 from goalinf.agents.planning_agent import PlanningAgent
 from goalinf.agents.policy import Memory, Policy, Row

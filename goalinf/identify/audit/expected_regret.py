@@ -11,7 +11,7 @@ import pandas as pd
 from goalinf.behavior.conditions import shown
 from goalinf.checks import check_count, check_kind
 from goalinf.identify.candidates import Place, Target
-from goalinf.identify.distance.posterior import value_at_risk
+from goalinf.identify.distance.posterior_distance import value_at_risk
 from goalinf.identify.distance.regret import share_of_range
 from goalinf.inference.results.fit import Fit
 from goalinf.worlds import World, label

@@ -1,6 +1,6 @@
 """Distances between rewards: pseudometrics on orders of policies, and regrets of acting on another reward."""
 
-from goalinf.identify.distance.posterior import posterior, value_at_risk
+from goalinf.identify.distance.posterior_distance import posterior, value_at_risk
 from goalinf.identify.distance.pseudometrics import dard, epic, starc
 from goalinf.identify.distance.regret import compatibility, expected_return, regret
 

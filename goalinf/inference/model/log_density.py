@@ -25,6 +25,7 @@ from goalinf.inference.model.program_cache import shared
 
 Model = Callable[[Any], None]
 _Program = TypeVar("_Program")
+_TOGETHER = 16  # columns of a curvature that are computed at a time
 _UNBOUNDED = ("while", "pure_callback", "io_callback")  # primitives whose cost cannot be read from a program
 
 
@@ -123,6 +124,16 @@ class Density:
     def operations(self, data: Any) -> float:
         """Estimate the operations of one value; infinite for loops that end by a condition, as in planners."""
         return _operations(self._value.trace(self.start, data).jaxpr.jaxpr)
+
+    def curvature(self, flat: np.ndarray, data: Any) -> np.ndarray:
+        """Compute the Hessian of the potential ``(D, D)``, a few columns at a time; all would exceed the memory."""
+
+        def columns(flat: Any, data: Any) -> Any:
+            _, push = jax.linearize(lambda x: jax.grad(self.potential)(x, data), flat)
+            return jax.lax.map(push, jnp.eye(flat.size, dtype=flat.dtype), batch_size=_TOGETHER)
+
+        program = self.program("curvature", lambda: jax.jit(columns))
+        return np.asarray(jax.device_get(program(flat, data)), float)
 
     def constrain(self, flat: Any, data: Any) -> dict[str, Any]:
         """Return the value of every site at a flat vector."""

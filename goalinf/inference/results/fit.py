@@ -18,12 +18,12 @@ from goalinf.behavior import simulate_like
 from goalinf.behavior.conditions import Rewards, Setting, Worlds
 from goalinf.checks import PRNGKey, check_count, takes_key
 from goalinf.data import Trajectories
-from goalinf.data.arrays import many
+from goalinf.data.trajectory_arrays import many
 from goalinf.inference import _arviz
 from goalinf.inference.model.log_density import Density
 from goalinf.inference.model.priors import Site, fill, find_sites
 from goalinf.inference.results.diagnostics import Diagnosis
-from goalinf.inference.results.files import save
+from goalinf.inference.results.fit_files import save
 from goalinf.inference.results.overview import as_text, numbers
 from goalinf.sizes import check_memory
 from goalinf.worlds.names import label, plain

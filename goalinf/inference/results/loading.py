@@ -9,10 +9,10 @@ from pathlib import Path
 
 import xarray as xr
 
-from goalinf.files import restored
+from goalinf.atomic_files import restored
 from goalinf.inference.results.checksum import read, verified
-from goalinf.inference.results.files import FITTED, FORMAT, suffix_of
 from goalinf.inference.results.fit import Fit
+from goalinf.inference.results.fit_files import FITTED, FORMAT, suffix_of
 from goalinf.inference.results.serialize import Reader, UnknownClassError
 from goalinf.precision import computing_in
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from goalinf.worlds.assemble import initial_distribution, pack
+from goalinf.worlds.builders.packing import initial_distribution, pack
 from goalinf.worlds.mdp import MDP
 from goalinf.worlds.names import Names
 from goalinf.worlds.world import World

@@ -5,22 +5,22 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from goalinf.cli import columns, common
+from goalinf.cli import column_options, common
 
 
 @common.reported
 def check(
-    table: columns.Table,
-    world: columns.World,
-    trajectory: columns.Trajectory = ["trajectory"],  # noqa: B006 (typer copies it)
-    step: columns.Step = "step",
-    state: columns.State = ["state"],  # noqa: B006
-    action: columns.Action = None,
-    subject: columns.Subject = None,
-    context: columns.Context = None,
-    missing: columns.Missing = [],  # noqa: B006
-    rename: columns.Rename = [],  # noqa: B006
-    delimiter: columns.Delimiter = None,
+    table: column_options.Table,
+    world: column_options.World,
+    trajectory: column_options.Trajectory = ["trajectory"],  # noqa: B006 (typer copies it)
+    step: column_options.Step = "step",
+    state: column_options.State = ["state"],  # noqa: B006
+    action: column_options.Action = None,
+    subject: column_options.Subject = None,
+    context: column_options.Context = None,
+    missing: column_options.Missing = [],  # noqa: B006
+    rename: column_options.Rename = [],  # noqa: B006
+    delimiter: column_options.Delimiter = None,
 ) -> None:
     r"""Check a table against a world, row by row, before anything is fitted.
 
@@ -51,13 +51,13 @@ def check(
         Console(highlight=False).print(shown, markup=False)
     else:
         common.say("No possible errors were found in this world.")
-    parts = columns.Columns(trajectory, step, state, action, subject, context, missing, rename, delimiter)
-    data = columns.read(table, place, parts)
+    parts = column_options.Columns(trajectory, step, state, action, subject, context, missing, rename, delimiter)
+    data = column_options.read(table, place, parts)
     visits = data.state_visits(place.n_states)
     common.say(
         "",
         str(data),
         f"{int((visits > 0).sum())} of {place.n_states} states visited",
-        *columns.unnamed(data),
+        *column_options.unnamed(data),
         "Every row fits the world.",
     )

@@ -14,9 +14,9 @@ from typing import Annotated, Any
 import typer
 
 from goalinf import interrupt
+from goalinf.atomic_files import written_whole
 from goalinf.cli import common
 from goalinf.cli.words import in_options
-from goalinf.files import written_whole
 
 DRAWS = 250  # per chain
 _INPUTS = ("walks.csv", "town.toml")

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from goalinf.data.columns import Keys, Rows
-from goalinf.worlds.cells import is_whole, readings
+from goalinf.data.reading.columns import Keys, Rows
 from goalinf.worlds.names import texts
+from goalinf.worlds.text_cells import is_whole, readings
 from goalinf.worlds.world import World, label
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from goalinf.data.faults import Faults, Gathered
 from goalinf.data.labels import step_name
+from goalinf.data.reading.faults import Faults, Gathered
 from goalinf.worlds.names import canonical
 from goalinf.worlds.table_files import row_name
 from goalinf.worlds.world import label

@@ -10,8 +10,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from goalinf.data.columns import Rows
-from goalinf.data.lookup import Places
+from goalinf.data.reading.columns import Rows
+from goalinf.data.reading.lookup import Places
 from goalinf.worlds.mdp import MDP
 from goalinf.worlds.world import Belief, Memory, World, label
 

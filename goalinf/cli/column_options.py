@@ -107,8 +107,8 @@ def read(table: Path, world: Any, columns: Columns) -> Any:
     ValueError
         Where rows do not fit; all kinds of faults are listed.
     """
-    from goalinf.data.faults import Gathered
-    from goalinf.data.table import read_opened
+    from goalinf.data.reading.faults import Gathered
+    from goalinf.data.reading.table import read_opened
     from goalinf.worlds.table_files import open_table
 
     opened = _renamed(open_table(table, delimiter=columns.delimiter), columns)

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from goalinf.cli import columns, common
-from goalinf.cli.resume import resumed
+from goalinf.cli import column_options, common
+from goalinf.cli.resume_command import resumed
 from goalinf.cli.words import in_options
 
 _SAMPLER, _MODEL = "Sampler", "Model"
@@ -71,8 +71,8 @@ def parse_beta(text: str) -> tuple[str, tuple[float, ...]]:
 
 @common.reported
 def fit(
-    table: columns.OptionalTable = None,
-    world: columns.OptionalWorld = None,
+    table: column_options.OptionalTable = None,
+    world: column_options.OptionalWorld = None,
     *,
     out: Annotated[Path, typer.Option("--out", help="File for the fit: .nc or .zarr.", show_default=False)],
     agent: Annotated[AgentName, typer.Option(help="Agent model.", rich_help_panel=_MODEL)] = AgentName.soft_optimal,
@@ -97,15 +97,15 @@ def fit(
     prior_sd: Annotated[
         float, typer.Option(help="Sd of the normal prior of every reward (utility).", rich_help_panel=_MODEL)
     ] = 1.0,
-    trajectory: columns.Trajectory = ["trajectory"],  # noqa: B006 (typer copies it)
-    step: columns.Step = "step",
-    state: columns.State = ["state"],  # noqa: B006
-    action: columns.Action = None,
-    subject: columns.Subject = None,
-    context: columns.Context = None,
-    missing: columns.Missing = [],  # noqa: B006
-    rename: columns.Rename = [],  # noqa: B006
-    delimiter: columns.Delimiter = None,
+    trajectory: column_options.Trajectory = ["trajectory"],  # noqa: B006 (typer copies it)
+    step: column_options.Step = "step",
+    state: column_options.State = ["state"],  # noqa: B006
+    action: column_options.Action = None,
+    subject: column_options.Subject = None,
+    context: column_options.Context = None,
+    missing: column_options.Missing = [],  # noqa: B006
+    rename: column_options.Rename = [],  # noqa: B006
+    delimiter: column_options.Delimiter = None,
     chains: Annotated[
         int, typer.Option(min=1, help="Number of chains, run in parallel.", rich_help_panel=_SAMPLER)
     ] = 4,
@@ -182,9 +182,9 @@ def fit(
     import goalinf as gi
 
     place = gi.read_world(world)
-    parts = columns.Columns(trajectory, step, state, action, subject, context, missing, rename, delimiter)
-    data = columns.read(table, place, parts)
-    common.say(str(place), str(data), *columns.unnamed(data))
+    parts = column_options.Columns(trajectory, step, state, action, subject, context, missing, rename, delimiter)
+    data = column_options.read(table, place, parts)
+    common.say(str(place), str(data), *column_options.unnamed(data))
     name, numbers = beta
     prior = dist.Normal(0.0, prior_sd)
     found = gi.infer(

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from goalinf.atomic_files import check_replaceable, restored, written_whole
 from goalinf.checks import check_flag
 from goalinf.data import Trajectories
-from goalinf.files import check_replaceable, restored, written_whole
 from goalinf.inference.results.checksum import is_store, sealed, write_store
 from goalinf.inference.results.serialize import UnstorableError, Writer
 

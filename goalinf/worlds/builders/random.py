@@ -9,7 +9,7 @@ import numpy as np
 
 from goalinf.checks import PRNGKey, check_count, takes_key
 from goalinf.sizes import check_world
-from goalinf.worlds.arrays import from_arrays
+from goalinf.worlds.builders.transition_arrays import from_arrays
 from goalinf.worlds.world import World
 
 

@@ -12,11 +12,11 @@ from typing import Any
 import networkx as nx
 import pandas as pd
 
-from goalinf.worlds.graph import graph_world
-from goalinf.worlds.grids import gridworld
-from goalinf.worlds.memory import with_memory
+from goalinf.worlds.builders.graph import graph_world
+from goalinf.worlds.builders.grids import gridworld
+from goalinf.worlds.builders.memory import with_memory
+from goalinf.worlds.builders.transition_tables import from_table
 from goalinf.worlds.table_files import open_table, row_name
-from goalinf.worlds.tables import from_table
 from goalinf.worlds.world import World
 
 _ALWAYS = {"discount", "terminal", "initial", "memory"}

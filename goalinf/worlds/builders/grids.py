@@ -10,7 +10,7 @@ import numpy as np
 
 from goalinf.checks import check_choice, check_count, check_flag, check_kind, check_number
 from goalinf.sizes import check_world
-from goalinf.worlds.assemble import initial_distribution, terminal_mask
+from goalinf.worlds.builders.packing import initial_distribution, terminal_mask
 from goalinf.worlds.mdp import MDP, neighbor_lists
 from goalinf.worlds.names import Names, plain
 from goalinf.worlds.world import World

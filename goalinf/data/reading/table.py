@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from goalinf.data import lookup, rules
-from goalinf.data.columns import Keys, Rows, constant, in_sequence, keys, require
-from goalinf.data.faults import Faults, Gathered
 from goalinf.data.labels import Labels
+from goalinf.data.reading import lookup, rules
+from goalinf.data.reading.columns import Keys, Rows, constant, in_sequence, keys, require
+from goalinf.data.reading.faults import Faults, Gathered
 from goalinf.data.trajectories import Trajectories
 from goalinf.sizes import check_memory
 from goalinf.worlds.names import texts

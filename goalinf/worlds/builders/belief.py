@@ -10,8 +10,8 @@ import numpy as np
 
 from goalinf.checks import check_count
 from goalinf.sizes import check_world
-from goalinf.worlds.assemble import pack
-from goalinf.worlds.latent import check_prior, check_worlds
+from goalinf.worlds.builders.belief_checks import check_prior, check_worlds
+from goalinf.worlds.builders.packing import pack
 from goalinf.worlds.mdp import MDP
 from goalinf.worlds.names import label
 from goalinf.worlds.world import Belief, World

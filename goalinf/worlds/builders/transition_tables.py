@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from goalinf.worlds.assemble import initial_distribution, is_one_in_float32, ordered, pack, place_nodes, terminal_mask
+from goalinf.worlds.builders.packing import (
+    initial_distribution,
+    is_one_in_float32,
+    ordered,
+    pack,
+    place_nodes,
+    terminal_mask,
+)
 from goalinf.worlds.mdp import MDP
 from goalinf.worlds.names import Names, label, plain
 from goalinf.worlds.table_files import Table, open_table, row_name

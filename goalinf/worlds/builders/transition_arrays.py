@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from goalinf.worlds.assemble import initial_distribution, pack, place_nodes, renormalized, terminal_mask
+from goalinf.worlds.builders.packing import initial_distribution, pack, place_nodes, renormalized, terminal_mask
 from goalinf.worlds.mdp import MDP
 from goalinf.worlds.names import Names, label, plain
 from goalinf.worlds.world import World

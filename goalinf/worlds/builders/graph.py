@@ -9,7 +9,7 @@ import networkx as nx
 import numpy as np
 
 from goalinf.checks import check_flag, check_kind, check_number
-from goalinf.worlds.assemble import initial_distribution, ordered, pack, place_nodes, terminal_mask
+from goalinf.worlds.builders.packing import initial_distribution, ordered, pack, place_nodes, terminal_mask
 from goalinf.worlds.mdp import MDP
 from goalinf.worlds.names import Names, label, plain
 from goalinf.worlds.world import World

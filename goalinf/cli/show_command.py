@@ -34,7 +34,7 @@ def show(
             common.check_formats(path, *formats)
             common.check_output(path, force=force)
     import goalinf as gi
-    from goalinf.files import written_whole
+    from goalinf.atomic_files import written_whole
 
     found = gi.load(fit)
     figure = gi.plot.reward_map(found) if plot is not None else None

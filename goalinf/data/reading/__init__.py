@@ -1,0 +1,1 @@
+"""Reader of trajectories from tables."""
