@@ -14,7 +14,8 @@ import goalinf as gi
 from goalinf import cli
 from goalinf.cli import common, demo_command
 from goalinf.cli.words import in_options
-from goalinf.inference.model.build import standard, warn_unidentified
+from goalinf.inference.model.build import posterior_of, warn_unidentified
+from goalinf.inference.model.models import StandardModel
 
 TABLE = WALKS.drop(columns="state").assign(
     other=lambda t: t.trajectory + 5,
@@ -346,7 +347,7 @@ def test_messages_of_the_library_in_the_words_of_the_command_line():
 
 def test_a_warning_is_one_line_in_the_words_of_the_command_line(folder, monkeypatch):
     def infer(key, world, *, agent, reward, data, **_):
-        warn_unidentified(standard(key, world, agent, reward, data))
+        warn_unidentified(posterior_of(StandardModel(world, agent, reward), data, key))
         raise ValueError("nothing is sampled here")
 
     monkeypatch.setattr(gi, "infer", infer)

@@ -16,7 +16,8 @@ from scipy.stats import norm
 
 import goalinf as gi
 from goalinf.data import Trajectories
-from goalinf.inference.model.build import standard
+from goalinf.inference.model.build import posterior_of
+from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.serialize import Reader, Writer
 from goalinf.precision import computing_in
 
@@ -287,7 +288,7 @@ def test_the_density_of_a_fit_has_no_order():
         worlds, rewards, data = case("numbers and text", order, other, range(len(TABLE)))
         agent = gi.agents.soft_optimal(beta=dist.LogNormal(0.0, 1.0))
         with computing_in("float64"):
-            posterior = standard(jax.random.key(0), worlds, agent, rewards, data)
-            assert posterior.world is worlds
+            posterior = posterior_of(StandardModel(worlds, agent, rewards), data)
+            assert posterior.model.world is worlds
             found = -posterior.plain.density.potential(np.array([np.log(BETA)]), posterior.data)
         assert float(found) == pytest.approx(expected, abs=1e-9)

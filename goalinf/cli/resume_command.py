@@ -39,9 +39,10 @@ def resumed(source: Path, draws: int, checkpoint: Path | None) -> Any:
         Where the file has that many draws already, or its model is not known.
     """
     import goalinf as gi
+    from goalinf.inference.model.models import StandardModel
 
     fit = gi.load(source)
-    if fit.agent is None:
+    if not isinstance(fit.model, StandardModel):
         raise ValueError(
             f"the file {source} does not contain its model: continue in Python, with gi.resume(…, model=…)"
         )

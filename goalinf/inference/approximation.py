@@ -19,12 +19,12 @@ from goalinf.checks import PRNGKey, check_choice, check_count, takes_key
 from goalinf.errors import ConvergenceError
 from goalinf.inference import _arviz
 from goalinf.inference.model import site_labels
-from goalinf.inference.model.build import own_model, standard
+from goalinf.inference.model.build import model_of, posterior_of
 from goalinf.inference.model.log_density import Model
 from goalinf.inference.model.mode import LBFGS_STEPS, NEWTON_SIZE, STEPS, Mode, climb
 from goalinf.inference.model.mode_search import Modes, find_modes
+from goalinf.inference.model.models import StandardModel
 from goalinf.inference.model.posterior import Posterior
-from goalinf.inference.model.priors import fill
 from goalinf.inference.results.assemble import labeled_fit
 from goalinf.inference.results.diagnostics import KHAT, told_apart
 from goalinf.inference.results.fit import Fit
@@ -132,7 +132,7 @@ def find_map(
         values = posterior.at(mode.flat)
         labeled = site_labels.dataset(values, posterior.dims, posterior.coords, ())
         sites = {site.name: values[site.name] for site in posterior.sites}
-        filled = (None, None) if posterior.agent is None else fill(posterior.agent, posterior.reward, sites)
+        filled = posterior.model.filled(sites) if isinstance(posterior.model, StandardModel) else (None, None)
         return PointEstimate(labeled, -mode.potential, mode.steps, len(modes.peaks), *filled)
 
 
@@ -240,7 +240,7 @@ def _not_reached(function: str, mode: Mode, posterior: Posterior, steps: int | N
     """Return the error of a search that ended where the gradient does not vanish."""
     method, most = ("Newton's method", STEPS) if mode.flat.size <= NEWTON_SIZE else ("L-BFGS", LBFGS_STEPS)
     used_up = mode.steps >= (most if steps is None else steps)
-    why = _MORE if used_up else _KINKS if _has_kinks(posterior.agent) else _NO_MODE
+    why = _MORE if used_up else _KINKS if _has_kinks(posterior) else _NO_MODE
     state = f"the gradient is {mode.gradient:.2g}" if np.isfinite(mode.gradient) else "the gradient is undefined"
     return ConvergenceError(f"{function}: the mode was not reached in {mode.steps} steps of {method}: {state}; {why}")
 
@@ -256,17 +256,16 @@ def _tail(log_weights: np.ndarray) -> tuple[dict[str, float], str]:
     return {"khat": khat}, f"{said}: they do not represent the posterior; use gi.infer"
 
 
-def _has_kinks(agent: Any) -> bool:
-    return agent is not None and not all(one.smooth for one in options_of(agent))
+def _has_kinks(posterior: Posterior) -> bool:
+    model = posterior.model
+    return isinstance(model, StandardModel) and not all(one.smooth for one in options_of(model.agent))
 
 
 def _posterior(
     key: Any, world: Any, agent: Any, reward: Any, data: Any, model: Any, dims: Any, coords: Any
 ) -> Posterior:
-    if model is not None:
-        return own_model(key, model, data, dims, coords)
-    posterior = standard(key, world, agent, reward, data, as_product=False)
-    if not posterior.sites:
+    posterior = posterior_of(model_of(world, agent, reward, model, dims, coords), data, key)
+    if posterior.standard and not posterior.sites:
         raise ValueError("no continuous parameter is unknown: gi.infer computes a discrete posterior exactly")
     return posterior
 
@@ -280,7 +279,7 @@ def _laplace(key: Any, posterior: Posterior, steps: int | None) -> tuple[Geometr
         share = np.exp(modes.log_mass[0] - logsumexp(modes.log_mass))
         said += f", around one of {len(modes.peaks)} modes, which holds about {share:.2g} of the probability"
     if not mode.converged:
-        if not _has_kinks(posterior.agent):
+        if not _has_kinks(posterior):
             raise _not_reached("gi.inference.approximate", mode, posterior, steps)
         said += f", around a point with a gradient of {mode.gradient:.2g} (the posterior has kinks)"
     if mode.curvature is None:

@@ -24,11 +24,11 @@ from scipy import linalg
 from scipy.special import logsumexp
 
 from goalinf.checks import PRNGKey, check_kind, takes_key
+from goalinf.inference.model.build import posterior_of
 from goalinf.inference.model.posterior import Form, Posterior
 from goalinf.inference.model.scale_mixture import PRODUCT
 from goalinf.inference.results.diagnostics import Algorithm
 from goalinf.inference.results.fit import Fit
-from goalinf.inference.resume import posterior_of
 from goalinf.precision import computing_in
 
 _STEPS, _SETTLED = 1000, 1e-10  # of the fixed point, in nats
@@ -109,7 +109,7 @@ def marginal_likelihood(key: PRNGKey, fit: Fit) -> Evidence:
             f"these are draws of an approximation ({algorithm}), not of the posterior: fit with gi.infer first"
         )
     with computing_in("float64"):
-        posterior = posterior_of(fit)
+        posterior = posterior_of(fit.model, fit.data)
         form = posterior.straightest
         draws = _coordinates(fit, posterior, form)
         n_chains, n_draws, size = draws.shape

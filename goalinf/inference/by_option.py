@@ -13,19 +13,18 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import log_softmax
 
-from goalinf.agents import Mixture
 from goalinf.agents.mixtures import By
 from goalinf.agents.plannable import check_plannable
-from goalinf.behavior import Behavior, check_data
+from goalinf.behavior import check_data
 from goalinf.behavior.conditions import Rewards, Setting, Worlds
 from goalinf.data import Trajectories
 from goalinf.data.align import aligned, new_names
+from goalinf.inference.model.build import density_of
 from goalinf.inference.model.log_density import Density, Model
 from goalinf.inference.model.map_draws import mapped
-from goalinf.inference.model.priors import fill, find_sites, own_arrays
+from goalinf.inference.model.models import CustomModel, Draw, StandardModel
 from goalinf.inference.model.program_cache import recipe, shapes, shared
 from goalinf.inference.results.fit import Fit
-from goalinf.inference.resume import density_of
 
 Draws = Mapping[str, np.ndarray]
 Scores = list[tuple[np.ndarray, np.ndarray]]  # of every behavior, log weights (D, K) and log-likelihoods (D, K, N)
@@ -41,31 +40,28 @@ def options_of_agent(
     each: Literal["trajectory", "step"] = "trajectory",
 ) -> tuple[list[By], Scores]:
     """Score the fitted agent in these worlds and with these rewards; default: worlds and rewards of the fit."""
-    world, reward = fit.world if world is None else world, fit.reward if reward is None else reward
-    assert fit.agent is not None
-    assert world is not None
-    assert reward is not None
+    fitted = fit.standard("agent")
+    model = StandardModel(
+        fitted.world if world is None else world, fitted.agent, fitted.reward if reward is None else reward
+    )
     contexts = data.context_names
-    setting = Setting.of(world, reward, contexts)
-    check_data(data, setting.worlds, fit.agent)
-    sites = find_sites(fit.agent, reward, setting.world)
+    check_data(data, Setting.of(model.world, model.reward, contexts).worlds, model.agent)
+    sites = model.sites(contexts)
     _check_drawn({site.name: site.prior.shape() for site in sites}, values)
     draws = {site.name: values[site.name] for site in sites}
-    one_agent, one_reward = fill(fit.agent, reward, {name: found[0] for name, found in draws.items()})
-    known = Setting.of(world, one_reward, contexts)
-    for known_world, known_reward in known.distinct():
-        check_plannable(one_agent, known_world, known_reward)
-    agent, unknown_reward, bare = own_arrays(fit.agent), own_arrays(reward), data.unlabeled()
+    agent, known_reward = model.filled({name: found[0] for name, found in draws.items()})
+    for one_world, one_reward in Setting.of(model.world, known_reward, contexts).distinct():
+        check_plannable(agent, one_world, one_reward)
+    own, bare = model.own_arrays(), data.unlabeled()
 
-    def options(draw: Mapping[str, Any], seen: Trajectories) -> Any:
-        return Behavior(world, *fill(agent, unknown_reward, draw), contexts=contexts).by_option(seen, each=each)
+    def options(draw: Draw, seen: Trajectories) -> Any:
+        return own.behavior(draw, contexts).by_option(seen, each=each)
 
-    by: list[By] = [fit.agent.by if isinstance(fit.agent, Mixture) else "trajectory"]
+    by: list[By] = ["trajectory" if model.mixture is None else model.mixture.by]
     if not draws:
         log_weights, found = jax.device_get(options({}, bare))
         return by, [(log_weights[None], found[None])]
-    listed = list(reward.items()) if isinstance(reward, Mapping) else reward
-    made_of = recipe(world, agent, listed, contexts, jnp.result_type(float).name, shapes(bare))
+    made_of = recipe(*own.contents(), contexts, jnp.result_type(float).name, shapes(bare))
     program = shared(made_of, ("options", each), lambda: mapped(options))
     return by, [jax.device_get(program(draws, (bare,)))]
 
@@ -78,7 +74,7 @@ def options_of_own_model(
     others = new_names("context", data.context_names, contexts)
     seen = aligned(data, (*subjects, *new), (*contexts, *others))
     if model is None:
-        density = density_of(fit)
+        density = density_of(fit.model, fit.data)
         density.check(seen)
     else:
         density = Density.of(model, seen, jax.random.key(0))
@@ -97,7 +93,8 @@ def options_of_own_model(
         _check_new_subjects(data, new, scores, swapped)
     known: list[np.ndarray | None] = [None] * len(by)
     if any(one != "trajectory" for one in by):
-        fitted = fit.density or density
+        known_function = isinstance(fit.model, CustomModel) and fit.model.function is not None
+        fitted = density_of(fit.model, fit.data) if known_function else density
         before = fitted.over_draws("options", fitted.options, values, fit.data.unlabeled())
         known = [_members(one, *found, data=fit.data) for one, found in zip(by, before, strict=True)]
     return by, scores, known

@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from goalinf.agents import Mixture
 from goalinf.checks import check_choice
 from goalinf.data import Trajectories
 from goalinf.data.trajectory_arrays import many
 from goalinf.inference import _arviz
 from goalinf.inference.left_out import depend, given_the_rest
+from goalinf.inference.model.build import density_of
+from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.assemble import pointwise
 from goalinf.inference.results.diagnostics import KHAT, Algorithm
 from goalinf.inference.results.fit import Fit
-from goalinf.inference.resume import density_of
 from goalinf.precision import computing_in
 from goalinf.worlds import label
 
@@ -205,7 +205,8 @@ def _by_trajectory(fit: Fit) -> np.ndarray:
 
 def _given_the_rest(fit: Fit, unit: str) -> np.ndarray:
     """Return the log density of every unit given all other data, ``(chains, kept draws, units)``."""
-    options = len(fit.agent.agents) if isinstance(fit.agent, Mixture) else 1
+    mixture = fit.model.mixture if isinstance(fit.model, StandardModel) else None
+    options = 1 if mixture is None else len(mixture.agents)
     numbers = options * np.asarray(fit.data.observed).size
     with computing_in(fit.tree.attrs["precision"]):
         values = thinned(fit.posterior, max(1, min(_DRAWS, _NUMBERS // numbers) // fit.posterior.sizes["chain"]))
@@ -215,7 +216,7 @@ def _given_the_rest(fit: Fit, unit: str) -> np.ndarray:
 def _by_step(fit: Fit) -> np.ndarray:
     """Return the log-likelihood of every observed action, ``(chains, kept draws, actions)``."""
     with computing_in(fit.tree.attrs["precision"]):
-        density = density_of(fit)
+        density = density_of(fit.model, fit.data)
         n_chains, most = fit.posterior.sizes["chain"], _NUMBERS // np.asarray(fit.data.observed).size
         values = thinned(fit.posterior, max(1, min(_DRAWS, most) // n_chains))
         scores, _ = pointwise(density, values, fit.data.unlabeled(), by="step")

@@ -12,7 +12,7 @@ from goalinf import interrupt
 from goalinf.agents import Agent, Mixture
 from goalinf.behavior.conditions import Rewards, Worlds
 from goalinf.checks import PRNGKey, check_choice, check_count, check_flag, check_share, takes_key
-from goalinf.inference.model.build import own_model, standard, warn_unidentified
+from goalinf.inference.model.build import model_of, posterior_of, warn_unidentified
 from goalinf.inference.model.log_density import Model
 from goalinf.inference.results.assemble import assembled, enumerated
 from goalinf.inference.results.checkpoint import Checkpoint
@@ -164,15 +164,10 @@ def infer(
     interrupt.keep(False)
     with computing_in(precision) as chosen:
         key_model, key_run = jax.random.split(key)
-        if model is not None:
-            if agent is not None or reward is not None or world is not None:
-                raise ValueError("give either model=, or world, agent and reward, not both")
-            posterior = own_model(key_model, model, data, dims or {}, coords or {})
-        else:
-            posterior = standard(key_model, world, agent, reward, data)
-            warn_unidentified(posterior)
+        posterior = posterior_of(model_of(world, agent, reward, model, dims, coords), data, key_model)
+        warn_unidentified(posterior)
         posterior.check_draws(chains, draws)
-        if model is None and not posterior.sites:
+        if posterior.standard and not posterior.sites:
             if method != "auto":
                 raise ValueError(f"method is {method!r}, but no continuous parameter is unknown: omit method=")
             fit = enumerated(key_run, posterior, chains, draws, chosen)

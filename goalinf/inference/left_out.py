@@ -18,8 +18,9 @@ from scipy.special import logsumexp
 
 from goalinf.agents.mixtures import UNITS
 from goalinf.inference.by_option import Scores, options_of_agent, units_of
+from goalinf.inference.model.build import density_of
+from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.fit import Fit
-from goalinf.inference.resume import density_of
 
 
 def depend(fit: Fit, unit: str) -> bool:
@@ -50,10 +51,10 @@ def given_the_rest(fit: Fit, values: Mapping[str, np.ndarray], unit: str) -> np.
     flat = {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}
     each: Literal["trajectory", "step"] = "step" if unit == "step" else "trajectory"
     scores: Scores
-    if fit.agent is not None:
+    if isinstance(fit.model, StandardModel):
         by, scores = options_of_agent(fit, flat, data, each=each)
     else:
-        density, bare = density_of(fit), data.unlabeled()
+        density, bare = density_of(fit.model, data), data.unlabeled()
         units = density.units({name: draws[0] for name, draws in flat.items()}, bare)
         by = [one or "trajectory" for one in units]  # a single agent is one option
         scores = density.over_draws(("options", each), partial(density.options, each=each), flat, bare)

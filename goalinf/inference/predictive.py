@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
 
-from goalinf.agents import Mixture
 from goalinf.agents.mixtures import UNITS
 from goalinf.agents.plannable import check_shapes
 from goalinf.behavior.conditions import Rewards, Worlds
@@ -18,9 +17,10 @@ from goalinf.data.align import new_names
 from goalinf.data.fitting import check_same_conditions
 from goalinf.inference.by_option import options_of_agent, options_of_own_model, units_of
 from goalinf.inference.comparison import check_trajectories, thinned
+from goalinf.inference.model.build import density_of
 from goalinf.inference.model.log_density import Model
+from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.fit import Fit
-from goalinf.inference.resume import density_of
 from goalinf.precision import computing_in
 from goalinf.rewards import digest
 from goalinf.worlds.world import World, label
@@ -106,7 +106,7 @@ def log_predictive_density(
     with computing_in(fit.tree.attrs["precision"]):
         values = thinned(fit.posterior, max(1, _DRAWS // fit.posterior.sizes["chain"]))
         values = {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}
-        if fit.agent is not None:
+        if isinstance(fit.model, StandardModel):
             by, scores = options_of_agent(fit, values, data, world, reward)
             known = [_responsibilities(fit)]
         else:
@@ -124,7 +124,8 @@ def log_predictive_density(
 
 def _responsibilities(fit: Fit) -> np.ndarray | None:
     """Return log posterior probabilities of the options of every unit of the fit, ``(D, G, K)``; None for new units."""
-    if not isinstance(fit.agent, Mixture) or fit.agent.by == "trajectory":
+    mixture = fit.standard("agent").mixture
+    if mixture is None or mixture.by == "trajectory":
         return None
     (shares,) = thinned(fit.responsibilities, max(1, _DRAWS // fit.posterior.sizes["chain"])).values()
     with np.errstate(divide="ignore"):
@@ -186,7 +187,7 @@ def _check_arguments(
     fit: Fit, data: Trajectories, world: Worlds | None, reward: Rewards | None, model: Model | None
 ) -> None:
     """Refuse arguments of the other kind of fit, and data of changed worlds or rewards without an argument for them."""
-    own = fit.agent is None
+    own = not isinstance(fit.model, StandardModel)
     if own and (world is not None or reward is not None):
         raise ValueError(
             "a model of your own contains its worlds and rewards: give model=, your model with the worlds and rewards "
@@ -198,7 +199,6 @@ def _check_arguments(
 
     def digest_in(name: Hashable, place: World) -> str:
         known_reward = fit.reward[name] if isinstance(fit.reward, Mapping) else fit.reward
-        assert known_reward is not None
         check_shapes(known_reward, place)
         return digest(known_reward, place.mdp)
 
@@ -219,10 +219,10 @@ def _check_arguments(
 
 def _one_for_all(fit: Fit) -> tuple[bool, bool]:
     """Return True where all contexts of a fit share one world, and True where they share one reward."""
-    if fit.agent is not None:
-        return isinstance(fit.world, World), not isinstance(fit.reward, Mapping)
+    if isinstance(fit.model, StandardModel):
+        return isinstance(fit.model.world, World), not isinstance(fit.model.reward, Mapping)
     with computing_in(fit.tree.attrs["precision"]):
-        density, data = density_of(fit), fit.data.unlabeled()
+        density, data = density_of(fit.model, fit.data), fit.data.unlabeled()
         settings = [behavior.setting for behavior, _ in density.behaviors(density.sites(data), data)]
     return all(len(one.worlds) == 1 for one in settings), all(len(one.rewards) == 1 for one in settings)
 

@@ -12,8 +12,9 @@ import numpy as np
 from goalinf import interrupt
 from goalinf.checks import check_count, check_flag
 from goalinf.data import Trajectories
-from goalinf.inference.model.build import own_model, standard
-from goalinf.inference.model.log_density import Density, Model
+from goalinf.inference.model.build import posterior_of
+from goalinf.inference.model.log_density import Model
+from goalinf.inference.model.models import CustomModel, StandardModel
 from goalinf.inference.model.posterior import Posterior
 from goalinf.inference.model.site_labels import data_hash
 from goalinf.inference.results.assemble import assembled
@@ -91,7 +92,7 @@ def resume(
     words = np.random.SeedSequence([*attrs["seed"], fit.posterior.sizes["draw"]]).generate_state(1)
     key_run, key_values = jax.random.split(jax.random.key(int(words[0])))
     with computing_in(attrs["precision"]) as precision:
-        posterior = posterior_of(fit, model=model, data=data)
+        posterior = _posterior(fit, model, data)
         posterior.check_draws(fit.posterior.sizes["chain"], fit.posterior.sizes["draw"] + int(draws))
         assembled_from = partial(_assembled, key_values, posterior, precision)
         keep = Checkpoint(checkpoint, assembled_from, fit)
@@ -104,40 +105,21 @@ def _assembled(key: Any, posterior: Posterior, precision: Any, first: int, sampl
     return assembled(jax.random.fold_in(key, first) if first else key, posterior, sampled, precision)
 
 
-def posterior_of(fit: Fit, *, model: Model | None = None, data: Any = None) -> Posterior:
-    """Rebuild the posterior of a fit, in the precision of the block."""
-    key = jax.random.key(0)
+def _posterior(fit: Fit, model: Model | None, data: Any) -> Posterior:
+    """Return the posterior of a fit, with the function and the data of a user's own model."""
     if data is not None and not _same_data(fit, data):
         raise ValueError(
             "data= are not the data of the fit: the draws belong to one data set; start anew with gi.infer"
         )
-    if fit.agent is not None:
+    known = fit.model
+    if isinstance(known, StandardModel):
         if model is not None:
             raise ValueError("model= is for a model of your own; this fit knows its world, agent and reward")
-        return standard(key, fit.world, fit.agent, fit.reward, fit.data)
-    if model is None:
-        if fit.density is None:
-            raise ValueError(
-                f"{fit.tree.attrs.get('not_kept', 'the model of this fit is not known')}: give model= and data="
-            )
-        model = fit.density.model
-    draws = fit.posterior
-    dims = {str(name): [str(dim) for dim in draws[name].dims[2:]] for name in draws.data_vars}
-    coords: dict[str, Any] = {
-        str(dim): draws[dim].values for dim in draws.dims if dim in draws.coords and dim not in ("chain", "draw")
-    }
-    if "constant_data" in fit.tree:
-        constants = fit.tree["constant_data"].to_dataset()
-        coords |= {str(name): (column.dims[0], column.values) for name, column in constants.data_vars.items()}
-    return own_model(key, model, fit.data if data is None else data, dims, coords)
-
-
-def density_of(fit: Fit) -> Density:
-    """Return the model of a fit, rebuilt where the fit came from a file."""
-    if fit.density is None and fit.agent is None:
-        lost = fit.tree.attrs.get("not_kept", "the model of this fit is not known")
-        raise ValueError(f"{lost}. For this the fit is needed that gi.infer returned")
-    return fit.density or posterior_of(fit).plain.density
+    elif model is not None:
+        known = CustomModel(model, dims=known.dims, coords=known.coords)
+    elif known.function is None:
+        raise ValueError(f"{known.lost}: give model= and data=")
+    return posterior_of(known, fit.data if data is None else data)
 
 
 def _same_data(fit: Fit, data: Any) -> bool:

@@ -147,8 +147,6 @@ def _range(sd: np.ndarray) -> tuple[float, float]:
 
 def _world(fit: Fit, context: Hashable | None) -> tuple[World, int | None]:
     """Return the world to draw, and the number of its context where there are several worlds."""
-    if fit.world is None:
-        raise ValueError("the reward in a model of your own is not known to goalinf; use the draws in fit.posterior")
     fit._reward_draws()  # raises an error for a known reward
     if not isinstance(fit.world, Mapping):
         return fit.world, None

@@ -1,7 +1,6 @@
 """The audit, on posteriors whose contraction is known because they were made by hand; and once from end to end."""
 
 from functools import partial
-from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -16,6 +15,7 @@ import goalinf as gi
 from goalinf.identify import null_space
 from goalinf.identify.audit.contraction import Contraction, contraction
 from goalinf.identify.local.whitening import prior_moments
+from goalinf.inference.model.models import CustomModel, StandardModel
 from goalinf.inference.model.priors import find_sites
 
 audit = partial(gi.audit, quick=True)
@@ -26,13 +26,14 @@ WORLD = gi.from_arrays(P, discount=0.9, states=list("abcde"))
 
 
 def make_fit(world, agent, reward, data, **draws):
-    """A stand-in for a fit: draws by site, (chain, draw, ...)."""
+    """A fit with known draws by site, (chain, draw, ...)."""
     first = next(iter(world.values())) if isinstance(world, dict) else world
     sites = find_sites(agent, reward, first)
     posterior = xr.Dataset(
         {site.name: (("chain", "draw", *site.dims), draws[site.name.split(".")[1]]) for site in sites}
     )
-    return SimpleNamespace(world=world, agent=agent, reward=reward, data=data, sites=sites, posterior=posterior)
+    tree = xr.DataTree.from_dict({"posterior": posterior})
+    return gi.Fit(tree, data, StandardModel(world, agent, reward))
 
 
 def data_of(states, actions=None, **more):
@@ -241,9 +242,9 @@ def test_known_reward():
 
 def test_own_models_are_refused():
     with pytest.raises(
-        ValueError, match="needs the world, the agent, the reward of the fit, and a fit of your own model has none"
+        ValueError, match=r"a model of your own, of which goalinf does not know the world, agent and reward, which an"
     ):
-        audit(SimpleNamespace(world=None, agent=None, reward=None))
+        audit(gi.Fit(xr.DataTree(), data_of([0]), CustomModel(print)))
 
 
 def test_prior_moments():

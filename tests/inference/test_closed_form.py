@@ -9,8 +9,9 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import goalinf as gi
-from goalinf.inference.model.build import standard
+from goalinf.inference.model.build import posterior_of
 from goalinf.inference.model.mode import Compiled
+from goalinf.inference.model.models import StandardModel
 from goalinf.planning.solvers.sparse_lu import Calm
 from goalinf.precision import computing_in
 
@@ -71,14 +72,14 @@ def assert_scores_agree(form):
 def test_known_beta(name):
     with computing_in("float64"):
         agent = gi.agents.soft_optimal(beta=1.7)
-        assert_agrees(standard(KEY, MAZE, agent, PRIORS[name], walks_in(MAZE)).plain)
+        assert_agrees(posterior_of(StandardModel(MAZE, agent, PRIORS[name]), walks_in(MAZE)).plain)
 
 
 @pytest.mark.parametrize("name", ["departure", "uneven", "state features"])
 def test_free_beta(name):
     with computing_in("float64"):
         agent = gi.agents.soft_optimal(beta=dist.LogNormal(0.2, 0.5))
-        assert_agrees(standard(KEY, MAZE, agent, PRIORS[name], walks_in(MAZE)).product)
+        assert_agrees(posterior_of(StandardModel(MAZE, agent, PRIORS[name]), walks_in(MAZE)).product)
 
 
 def test_several_worlds():
@@ -87,7 +88,7 @@ def test_several_worlds():
     agent = gi.agents.soft_optimal(beta=1.0)
     walks = gi.simulate(KEY, worlds, agent, truth, trajectories=5, steps=10)
     with computing_in("float64"):
-        assert_agrees(standard(KEY, worlds, agent, gi.StateReward(NORMAL, on="departure"), walks).plain)
+        assert_agrees(posterior_of(StandardModel(worlds, agent, gi.StateReward(NORMAL, on="departure")), walks).plain)
 
 
 @pytest.mark.parametrize(
@@ -102,14 +103,14 @@ def test_several_worlds():
 )
 def test_where_there_is_none(agent, prior):
     with computing_in("float64"):
-        posterior = standard(KEY, MAZE, agent, gi.StateReward(prior, on="departure"), walks_in(MAZE), as_product=False)
+        posterior = posterior_of(StandardModel(MAZE, agent, gi.StateReward(prior, on="departure")), walks_in(MAZE))
         assert isinstance(posterior.plain.target.target, Compiled)
 
 
 def test_float32_is_compiled():
     with computing_in("float32"):
         prior = gi.StateReward(NORMAL, on="departure")
-        posterior = standard(KEY, MAZE, gi.agents.soft_optimal(beta=1.0), prior, walks_in(MAZE))
+        posterior = posterior_of(StandardModel(MAZE, gi.agents.soft_optimal(beta=1.0), prior), walks_in(MAZE))
         assert isinstance(posterior.plain.target.target, Compiled)
 
 
@@ -124,7 +125,9 @@ def test_many_parameters_have_no_hessian():
     """Beyond some 1,500 parameters arrays of all pairs cost more than they save."""
     world = gi.garnet(KEY, states=40, actions=2, branching=20, discount=0.9)
     with computing_in("float64"):
-        posterior = standard(KEY, world, gi.agents.soft_optimal(beta=1.0), gi.TransitionReward(NORMAL), walks_in(world))
+        posterior = posterior_of(
+            StandardModel(world, gi.agents.soft_optimal(beta=1.0), gi.TransitionReward(NORMAL)), walks_in(world)
+        )
         assert posterior.plain.closed is None
 
 
@@ -144,7 +147,10 @@ def test_shaped_rewards_are_compiled():
     """Their episodes end, after which no choice counts: the counts of a stationary policy do not know that."""
     shaped = gi.ShapedReward(PRIORS["departure"], RNG.normal(size=S))
     with computing_in("float64"):
-        assert standard(KEY, MAZE, gi.agents.soft_optimal(beta=1.0), shaped, walks_in(MAZE)).plain.closed is None
+        assert (
+            posterior_of(StandardModel(MAZE, gi.agents.soft_optimal(beta=1.0), shaped), walks_in(MAZE)).plain.closed
+            is None
+        )
 
 
 def test_a_center_of_the_prior_that_cannot_be_planned_for():
@@ -157,7 +163,9 @@ def test_a_center_of_the_prior_that_cannot_be_planned_for():
 
 def test_what_is_defined_does_not_depend_on_the_way():
     with computing_in("float64"):
-        target = standard(KEY, MAZE, gi.agents.soft_optimal(beta=1.0), PRIORS["departure"], walks_in(MAZE)).plain.closed
+        target = posterior_of(
+            StandardModel(MAZE, gi.agents.soft_optimal(beta=1.0), PRIORS["departure"]), walks_in(MAZE)
+        ).plain.closed
     here = target.start + 0.1
     before = target.derivatives(here)
     target.derivatives(np.full(S, 1e300))  # no planner survives this
@@ -168,7 +176,9 @@ def test_what_is_defined_does_not_depend_on_the_way():
 
 def test_scores_of_points_that_no_planner_survives():
     with computing_in("float64"):
-        target = standard(KEY, MAZE, gi.agents.soft_optimal(beta=1.0), PRIORS["departure"], walks_in(MAZE)).plain.closed
+        target = posterior_of(
+            StandardModel(MAZE, gi.agents.soft_optimal(beta=1.0), PRIORS["departure"]), walks_in(MAZE)
+        ).plain.closed
     flats = np.stack([target.start, np.full(S, 1e300), target.start + 0.1, np.full(S, np.nan)])
     target.derivatives(target.start)
     potentials, by_trajectory = target.scores(flats)

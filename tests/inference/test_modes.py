@@ -12,8 +12,9 @@ from numpyro.diagnostics import effective_sample_size
 from scipy import stats
 
 import goalinf as gi
-from goalinf.inference.model.build import own_model
+from goalinf.inference.model.build import posterior_of
 from goalinf.inference.model.mode_search import _ranked, find_modes
+from goalinf.inference.model.models import CustomModel
 from goalinf.inference.samplers import select
 from goalinf.inference.samplers.jumps import Maps
 from goalinf.precision import computing_in
@@ -253,7 +254,7 @@ def hills(centers, sds):
 def modes_of(model, seed=0):
     """Modes that the search finds, whether or not a gradient vanishes there."""
     with computing_in("float64"):
-        return find_modes(jax.random.key(seed), own_model(jax.random.key(0), model, jnp.array(0.0), {}, {}).plain)
+        return find_modes(jax.random.key(seed), posterior_of(CustomModel(model), jnp.array(0.0)).plain)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -105,7 +105,7 @@ def test_a_class_that_is_not_known_here_costs_the_model_and_not_the_draws(users,
 import goalinf as gi
 fit = gi.load({str(path)!r})
 assert fit.posterior.sizes["draw"] == 50
-assert fit.agent is None
+assert fit.model.function is None
 print(fit.tree.attrs["not_kept"])
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
@@ -134,10 +134,10 @@ def test_what_no_file_can_hold_is_a_warning(users, tmp_path):
             return log_probs
 
     agent = dataclasses.replace(users.agent, noise=Lost(rule=print))
-    lost = dataclasses.replace(users, agent=agent)
+    lost = dataclasses.replace(users, model=dataclasses.replace(users.model, agent=agent))
     with pytest.warns(UserWarning, match="world, agent and reward were not kept in the file"):
         path = lost.save(tmp_path / "fit.nc")
-    assert gi.load(path).agent is None
+    assert gi.load(path).model.function is None
 
 
 def test_facts_of_a_part_of_a_user_are_unknown(users):

@@ -14,8 +14,9 @@ from scipy import stats
 
 import goalinf as gi
 from goalinf.inference import _arviz
-from goalinf.inference.model.build import standard
+from goalinf.inference.model.build import posterior_of
 from goalinf.inference.model.mode import Compiled, climb
+from goalinf.inference.model.models import StandardModel
 from goalinf.inference.model.scale_mixture import PRODUCT, split_product
 from goalinf.inference.samplers.hmc import Geometry, Kernel, spread_out
 from goalinf.precision import computing_in
@@ -232,7 +233,7 @@ def test_simulation_based_calibration():
     with computing_in("float64"):
         betas, rewards, data = replicate(world, agent, reward, like, count, jax.random.key(11))
         one = lambda i: jax.tree.map(lambda leaf: leaf[i], data)  # noqa: E731
-        posterior = standard(jax.random.key(0), world, agent, reward, one(0))
+        posterior = posterior_of(StandardModel(world, agent, reward), one(0))
         density, geometries, starts, kernels = posterior.product.density, [], [], []
         for i in range(count):
             target = Compiled(density, one(i))

@@ -5,6 +5,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 import goalinf as gi
+from goalinf.inference.model.models import StandardModel
 
 ROOM = "#####\n#s.a#\n#.#.#\n#b..#\n#####"
 
@@ -16,7 +17,7 @@ def hand_fit(world, reward, draws, data=None, agent=None):
     name = "reward.weights" if isinstance(reward, gi.LinearReward) else "reward.values"
     dims = ("chain", "draw", *[f"d{i}" for i in range(np.ndim(draws) - 1)])
     tree = xr.DataTree.from_dict({"posterior": xr.Dataset({name: (dims, np.asarray(draws, float)[None])})})
-    return gi.Fit(tree, data, world, agent or gi.agents.soft_optimal(beta=1.0), reward)
+    return gi.Fit(tree, data, StandardModel(world, agent or gi.agents.soft_optimal(beta=1.0), reward))
 
 
 def labeled(figure):

@@ -10,6 +10,7 @@ from jaxtyping import TypeCheckError
 from pictures import ROOM, bars, hand_fit, labeled
 
 import goalinf as gi
+from goalinf.inference.model.models import CustomModel
 
 
 def cells(world, image):
@@ -93,7 +94,7 @@ def test_a_fit_with_nothing_to_draw_says_so(room):
     fit.tree["posterior"] = xr.Dataset({"agent.beta": (("chain", "draw"), np.ones((1, 2)))})
     with pytest.raises(ValueError, match="reward of this fit was known"):
         gi.plot.reward_map(fit)
-    own = gi.Fit(fit.tree, fit.data)
+    own = gi.Fit(fit.tree, fit.data, CustomModel(print))
     with pytest.raises(ValueError, match="model of your own"):
         gi.plot.reward_map(own)
     with pytest.raises((ValueError, TypeCheckError), match="Fit"):

@@ -19,7 +19,8 @@ from goalinf.identify.audit.scale_temperature import Ridge, ridge
 from goalinf.identify.experiments.kinds import Demonstrations, Experiment, PreferenceQuery
 from goalinf.identify.linear_algebra import kernel
 from goalinf.identify.local.jacobian import Jacobian
-from goalinf.identify.local.unidentified import Directions
+from goalinf.identify.local.unidentified import Directions, known_model
+from goalinf.inference.results.fit import Fit
 from goalinf.inference.samplers.progress import Progress
 from goalinf.rewards import Reward
 from goalinf.worlds import World, label
@@ -94,6 +95,8 @@ def audit(
     """
     check_flag("quick", quick)
     elsewhere = {"elsewhere": worlds} if isinstance(worlds, World) else worlds or {}
+    check_kind("fit", fit, Fit, "a Fit, such as gi.infer returns")
+    known_model(fit, "an audit")
     _check_asked(fit, elsewhere, planners, experiments)
     with Progress("audit: directions", 1 if quick else 1 + QUESTIONS, divergences=False, show=progress) as bar:
         found = Directions.of(fit, "an audit")
@@ -102,7 +105,7 @@ def audit(
 
 
 def _audited(
-    fit: Any,
+    fit: Fit,
     found: Directions,
     elsewhere: Mapping[str, World],
     planners: Mapping[str, Agent] | None,
@@ -138,11 +141,11 @@ def _audited(
         n_places=len(places),
         contraction=compared,
         ridge=trade,
-        diagnosis=str(getattr(fit, "diagnosis", "") or ""),
+        diagnosis=fit.diagnosis,
     )
 
 
-def _check_asked(fit: Any, worlds: Any, planners: Any, experiments: Any) -> None:
+def _check_asked(fit: Fit, worlds: Any, planners: Any, experiments: Any) -> None:
     """Raise an error for arguments that cannot be compared, before any computation."""
     kinds: dict[str, tuple[Any, type | tuple[type, ...], str]] = {
         "worlds": (worlds, World, "a World, such as gi.gridworld makes"),
@@ -159,8 +162,7 @@ def _check_asked(fit: Any, worlds: Any, planners: Any, experiments: Any) -> None
         check_kind(what, given, Mapping, f"a mapping from name to {expected}")
         for name, one in given.items():
             check_kind(f"{what}: {name!r}", one, kind, expected)
-    reward = getattr(fit, "reward", None)
-    taken = worlds_of(fit) if getattr(fit, "world", None) is not None else {}
+    reward, taken = fit.reward, worlds_of(fit)
     for name, world in worlds.items():
         if name in taken:
             raise ValueError(f"worlds: {name!r} is the name of a world of the data; give another name")

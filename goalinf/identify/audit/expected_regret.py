@@ -91,7 +91,6 @@ def worlds_of(fit: Any) -> dict[str, World]:
     ValueError
         If the names of two contexts print alike.
     """
-    assert fit.world is not None
     if isinstance(fit.world, World):
         return {"here": fit.world}
     names = fit.data.context_names

@@ -20,7 +20,6 @@ from goalinf.identify.audit.expected_regret import expected_regret, worlds_of
 from goalinf.identify.audit.zero_reward import ZeroReward, zero_reward
 from goalinf.identify.experiments.design import Design, design_experiment
 from goalinf.identify.experiments.kinds import Demonstrations, Experiment
-from goalinf.inference.model.priors import fill
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.samplers.progress import Progress
 from goalinf.rewards import Reward
@@ -220,7 +219,8 @@ def _said(found: Any) -> list[str]:
 def _mean(fit: Fit) -> tuple[Agent, Reward]:
     """Agent and reward at the posterior mean."""
     means = {site.name: fit.posterior[site.name].mean(("chain", "draw")).values for site in fit.sites}
-    return fill(fit.agent, fit.reward, means)
+    one_agent: Any = fit.standard("agent").filled(means)
+    return one_agent
 
 
 def _planners(
@@ -228,7 +228,6 @@ def _planners(
 ) -> pd.DataFrame:
     if others is None:
         others = _usual(agent, float(next(iter(worlds_of(fit).values())).mdp.discount))
-    assert fit.world is not None
     world: Any = fit.world if isinstance(fit.world, World) else {name: fit.world[name] for name in visits}
     given = visits if isinstance(world, Mapping) else next(iter(visits.values()))
     prior: Any = fit.reward

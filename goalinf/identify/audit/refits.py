@@ -8,12 +8,10 @@ import jax
 import numpy as np
 import numpyro.distributions as dist
 
-from goalinf.agents import Agent
-from goalinf.behavior import Behavior
 from goalinf.identify.local.unidentified import Directions
 from goalinf.inference.bridge_sampling import Evidence, marginal_likelihood
 from goalinf.inference.infer import infer, whole
-from goalinf.inference.model.priors import fill
+from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.fit import Fit
 from goalinf.planning.parameters import entry_prior
 from goalinf.precision import computing_in
@@ -26,7 +24,9 @@ _WIDENED = (dist.Normal, dist.Laplace, dist.StudentT, dist.Cauchy, dist.Logistic
 def of_nothing(key: Any, fit: Fit) -> Evidence:
     """Compute the log marginal likelihood of the agent of a fit with zero reward."""
     zero = {s.name: np.zeros(s.prior.shape()) for s in fit.sites if s.name.startswith("reward.")}
-    _, reward = fill(fit.agent, fit.reward, zero)
+    model = fit.standard("agent and reward")
+    _, reward = model.filled(zero)
+    without = StandardModel(model.world, model.agent, reward)
     sites = [site for site in fit.sites if site.name.startswith("agent.")]
     logs = []
     with computing_in("float64"):
@@ -34,11 +34,7 @@ def of_nothing(key: Any, fit: Fit) -> Evidence:
             values = {
                 site.name: np.asarray(site.prior.sample(jax.random.fold_in(one, i))) for i, site in enumerate(sites)
             }
-            agent, _ = fill(fit.agent, fit.reward, values)
-            assert isinstance(agent, Agent)
-            assert fit.world is not None
-            behavior = Behavior(fit.world, agent, reward, contexts=fit.data.context_names)
-            logs.append(float(behavior.log_prob(fit.data)))
+            logs.append(float(without.behavior(values, fit.data.context_names).log_prob(fit.data)))
     if not np.isfinite(logs).all():
         raise ValueError(
             "with zero reward the agent has no finite value in this undiscounted world, or gives an observed action "
@@ -74,4 +70,4 @@ def widened(fit: Fit, found: Directions, scale: float) -> Any:
             return None
         batch = prior.shape()[: len(prior.shape()) - len(entry.event_shape)]
         priors[name] = entry.expand(batch)
-    return fill(fit.agent, fit.reward, priors)[1]
+    return fit.standard("reward").filled(priors)[1]

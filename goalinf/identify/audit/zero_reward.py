@@ -10,14 +10,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import gaussian_kde
 
-from goalinf.agents import Agent
-from goalinf.behavior import Behavior
 from goalinf.checks import PRNGKey, check_kind, check_number, takes_key
 from goalinf.identify.audit.refits import fitted, of_nothing, widened
 from goalinf.identify.local.unidentified import Directions
 from goalinf.identify.local.whitening import Frame, gaussian, prior_draws
 from goalinf.inference.bridge_sampling import marginal_likelihood
-from goalinf.inference.model.priors import fill
+from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.fit import Fit
 from goalinf.precision import computing_in
 
@@ -261,11 +259,9 @@ def _unbounded(fit: Fit, found: Directions) -> bool:
     logs = []
     with computing_in("float64"):
         for size in _LARGER:
-            agent = fill(fit.agent, fit.reward, values)[0]
             reward = found.reward(fit, size * found.rewards()[chain, draw])
-            assert isinstance(agent, Agent)
-            assert fit.world is not None
-            logs.append(float(Behavior(fit.world, agent, reward, contexts=fit.data.context_names).log_prob(fit.data)))
+            larger = StandardModel(fit.world, fit.agent, reward)
+            logs.append(float(larger.behavior(values, fit.data.context_names).log_prob(fit.data)))
     return bool(np.isfinite(logs).all() and (np.diff(logs) > -_WORSE).all())
 
 

@@ -10,7 +10,6 @@ import xarray as xr
 
 from goalinf.checks import check_count, check_kind, check_number
 from goalinf.identify.distance.pseudometrics import starc
-from goalinf.inference.model.priors import fill
 from goalinf.inference.results.fit import Fit
 from goalinf.rewards import Reward
 from goalinf.worlds import World
@@ -67,10 +66,7 @@ def posterior(
     """
     check_kind("fit", fit, Fit, "a Fit, such as gi.infer returns")
     check_count("draws", draws)
-    if getattr(fit, "reward", None) is None or getattr(fit, "world", None) is None:
-        raise ValueError(
-            "this fit is of your own model, whose reward is not known to goalinf: fit with gi.infer(…, reward=…)"
-        )
+    model = fit.standard("reward", "fit with gi.infer(…, reward=…)")
     sites = [site.name for site in fit.sites if site.name.startswith("reward.")]
     if not sites:
         raise ValueError("this fit knows its reward: compare the two rewards, such as with gi.identify.distance.starc")
@@ -81,8 +77,9 @@ def posterior(
     n_chains, n_draws = next(iter(values.values())).shape[:2]
     taken = np.unique(np.linspace(0, n_chains * n_draws - 1, min(draws, n_chains * n_draws)).astype(int))
     chain, draw = np.unravel_index(taken, (n_chains, n_draws))
+    drawn: Any = model  # a reward with priors is one reward
     found = [
-        metric(where, reward, fill(fit.agent, fit.reward, {name: value[c, d] for name, value in values.items()})[1])
+        metric(where, reward, drawn.filled({name: value[c, d] for name, value in values.items()})[1])
         for c, d in zip(chain, draw, strict=True)
     ]
     coords: dict[str, Any] = {"chain": ("sample", chain), "draw": ("sample", draw)}

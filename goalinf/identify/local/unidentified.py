@@ -11,8 +11,25 @@ from goalinf.agents import Mixture
 from goalinf.behavior.conditions import Setting
 from goalinf.identify.local.jacobian import Jacobian, log_policy_jacobian
 from goalinf.identify.local.null_space import NullSpace, null_space_at, reward_part
+from goalinf.inference.model.models import StandardModel
 from goalinf.inference.model.priors import Site, fill, unflattened
+from goalinf.inference.results.fit import Fit
 from goalinf.rewards import Reward
+
+
+def known_model(fit: Fit, what: str) -> StandardModel:
+    """Return the model of a fit with a world, an agent and a reward; ``what`` needs them (``"an audit"``).
+
+    Raises
+    ------
+    ValueError
+        If the model is a user's own, or was not kept in the file.
+    """
+    return fit.standard(
+        f"world, agent and reward, which {what} needs",
+        "fit with gi.infer(key, world, agent=..., reward=..., data=...), or call "
+        "gi.identify.null_space(world, agent, reward)",
+    )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -44,7 +61,7 @@ class Directions:
     null: np.ndarray
 
     @classmethod
-    def of(cls, fit: Any, what: str) -> Directions:
+    def of(cls, fit: Fit, what: str) -> Directions:
         """Build from a fit with a world, one agent and a reward; ``what`` names their use (``"an audit"``).
 
         Raises
@@ -52,25 +69,19 @@ class Directions:
         ValueError
             If the model is a user's own, or if the agent is a mixture.
         """
-        missing = [name for name in ("world", "agent", "reward") if getattr(fit, name, None) is None]
-        if missing:
+        model = known_model(fit, what)
+        if isinstance(model.agent, Mixture):
             raise ValueError(
-                f"{what} needs the {', the '.join(missing)} of the fit, and a fit of your own model has none: "
-                "fit with gi.infer(key, world, agent=..., reward=..., data=...), or call "
-                "gi.identify.null_space(world, agent, reward)"
-            )
-        if isinstance(fit.agent, Mixture):
-            raise ValueError(
-                f"{what} needs one agent, and this fit is of {fit.agent.name}: fit one of its agents, such as the most "
-                "probable by fit.responsibilities"
+                f"{what} needs one agent, and this fit is of {model.agent.name}: fit one of its agents, such as the "
+                "most probable by fit.responsibilities"
             )
         contexts = fit.data.context_names
         sites = {site.name: site for site in fit.sites}
         draws = {name: np.asarray(fit.posterior[name].values, float) for name in sites}
-        agent, reward = fill(fit.agent, fit.reward, {name: values[-1, -1] for name, values in draws.items()})
-        jacobian = log_policy_jacobian(fit.world, agent, reward, wrt=tuple(sites), contexts=contexts)
-        setting = Setting.of(fit.world, fit.reward, contexts)
-        joint = null_space_at([jacobian], setting, [agent], Setting.of(fit.world, reward, contexts).rewards[0])
+        agent, reward = fill(model.agent, model.reward, {name: values[-1, -1] for name, values in draws.items()})
+        jacobian = log_policy_jacobian(model.world, agent, reward, wrt=tuple(sites), contexts=contexts)
+        setting = Setting.of(model.world, model.reward, contexts)
+        joint = null_space_at([jacobian], setting, [agent], Setting.of(model.world, reward, contexts).rewards[0])
         moves_agent = np.zeros(joint.dimension, bool)
         for part in joint.agent.data_vars.values():
             moves_agent |= part.values.astype(bool).any(axis=tuple(range(1, part.ndim)))
@@ -93,10 +104,11 @@ class Directions:
         values = [self.draws[name] for name in self.reward_sites]
         return np.concatenate([one.reshape(*one.shape[:2], -1) for one in values], axis=2)
 
-    def reward(self, fit: Any, flat: np.ndarray) -> Reward:
+    def reward(self, fit: Fit, flat: np.ndarray) -> Reward:
         """Return the reward with the numbers ``flat (P,)``."""
         sites = [self.sites[name] for name in self.reward_sites]
-        return fill(fit.agent, fit.reward, unflattened(sites, flat))[1]
+        known: Any = fit.standard("reward").filled(unflattened(sites, flat))[1]
+        return known
 
     def priors(self) -> list[Any]:
         """Return the priors of the parameters of the reward, in the order of ``reward_sites``."""

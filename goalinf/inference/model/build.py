@@ -18,38 +18,42 @@ from numpyro.distributions import Distribution
 from goalinf.agents import Agent, Mixture
 from goalinf.agents.mixtures import options_of
 from goalinf.agents.plannable import check_plannable, discount_of
-from goalinf.behavior import Behavior, check_data
+from goalinf.behavior import check_data
 from goalinf.behavior.conditions import Rewards, Setting, Worlds
 from goalinf.data import Trajectories
 from goalinf.errors import PrecisionError, UnidentifiedWarning
 from goalinf.inference.model import site_labels
 from goalinf.inference.model.closed_form import ClosedForm, starting_values
 from goalinf.inference.model.log_density import Density, Model
+from goalinf.inference.model.models import AnyModel, CustomModel, StandardModel
 from goalinf.inference.model.normal_prior import Normal
 from goalinf.inference.model.posterior import Form, Posterior
-from goalinf.inference.model.priors import Site, fill, find_sites, median, own_arrays, sample_sites
+from goalinf.inference.model.priors import Site, fill, find_sites, median, sample_sites
 from goalinf.inference.model.program_cache import recipe, shapes
 from goalinf.inference.model.scale_mixture import ScaleMixture, product_prior, sample_product
 from goalinf.precision import computing_in
 from goalinf.rewards import Reward
 
 
-def standard(
-    key: Any,
+def model_of(
     world: Worlds | None,
     agent: Agent | Mixture | None,
     reward: Rewards | None,
-    data: Any,
-    *,
-    as_product: bool = True,
-) -> Posterior:
-    """Build the posterior of an agent and a reward with priors, also in terms of beta times the reward where possible.
+    function: Model | None,
+    dims: Mapping[str, Sequence[str]] | None,
+    coords: Mapping[str, Any] | None,
+) -> AnyModel:
+    """Return the model that the arguments of :func:`~goalinf.infer` describe.
 
     Raises
     ------
     ValueError
-        See :func:`~goalinf.infer`.
+        Where an argument is missing, or both kinds of model were given.
     """
+    if function is not None:
+        if agent is not None or reward is not None or world is not None:
+            raise ValueError("give either model=, or world, agent and reward, not both")
+        return CustomModel(function, dims=dims or {}, coords=coords or {})
     missing = [name for name, given in (("world", world), ("agent=", agent), ("reward=", reward)) if given is None]
     if missing:
         raise ValueError(f"gi.infer needs {', '.join(missing)}; or a model of your own as model=")
@@ -59,6 +63,46 @@ def standard(
         )
     assert world is not None
     assert reward is not None
+    return StandardModel(world, agent, reward)
+
+
+def posterior_of(model: AnyModel, data: Any, key: Any = None) -> Posterior:
+    """Return the posterior of a model, built once for each data set and precision, with no warm start.
+
+    The key, which is needed to trace a model, does not affect the density. Default: a fixed one.
+
+    Raises
+    ------
+    ValueError
+        See :func:`~goalinf.infer`; or where the function of a model is not known.
+    """
+    name = jnp.result_type(float).name
+    if name not in model.built or model.built[name].labeled is not data:
+        key = jax.random.key(0) if key is None else key
+        if isinstance(model, StandardModel):
+            model.built[name] = _standard_posterior(key, model, data)
+        else:
+            model.built[name] = _custom_posterior(key, model, data)
+    posterior = model.built[name]
+    for form in filter(None, (posterior.plain, posterior.product)):
+        form.restart()
+    return posterior
+
+
+def density_of(model: AnyModel, data: Any) -> Density:
+    """Return the density of a model as it was written."""
+    return posterior_of(model, data).plain.density
+
+
+def _standard_posterior(key: Any, model: StandardModel, data: Any) -> Posterior:
+    """Build the posterior of an agent and a reward with priors, also in terms of beta times the reward where possible.
+
+    Raises
+    ------
+    ValueError
+        See :func:`~goalinf.infer`.
+    """
+    world, agent, reward = model.world, model.agent, model.reward
     if not isinstance(data, Trajectories):
         raise TypeError(f"data is a {type(data).__name__}; read a table with gi.read_trajectories first")
     if data.n_choices == 0:
@@ -79,21 +123,19 @@ def standard(
 
     _check_scale(agent, reward, sites, setting)
 
-    own_agent, own_reward = own_arrays(agent), own_arrays(reward)
+    own = model.own_arrays()
 
-    def model_of(draw: Any) -> Model:
-        def model(observed: Trajectories) -> None:
-            filled_agent, filled_reward = fill(own_agent, own_reward, draw(sites))
-            behavior = Behavior(world, filled_agent, filled_reward, contexts=contexts)
-            numpyro.sample("choices", behavior, obs=observed)
+    def function_of(draw: Any) -> Model:
+        def function(observed: Trajectories) -> None:
+            numpyro.sample("choices", own.behavior(draw(sites), contexts), obs=observed)
 
-        return model
+        return function
 
     contexts = data.context_names
     n_pairs = max(one.mdp.available.size for one in setting.worlds)
     most = min(data.observed.size, data.n_subjects * len(setting.contexts) * n_pairs)
     bare = dataclasses.replace(data.unlabeled(), cells=data.cells.padded(most))
-    scale = product_prior(sites, reward) if as_product and agent.scales else None
+    scale = product_prior(sites, reward) if agent.scales else None
     start = starting_values(sites, scale)
 
     def form(draw: Any, prior: ScaleMixture | None) -> Form:
@@ -101,18 +143,17 @@ def standard(
         # Priors may hold numbers of one precision, and programs of the other precision cannot use them. Data of another
         # shape count as another model, so that the cache drops their programs, too.
         precision = jnp.result_type(float).name
-        listed = list(reward.items()) if isinstance(reward, Mapping) else reward
-        made_of = recipe(world, agent, listed, contexts, prior is not None, precision, shapes(bare))
+        made_of = recipe(*model.contents(), contexts, prior is not None, precision, shapes(bare))
 
         def trace() -> Density:
-            return Density.of(model_of(draw), bare, key, start, unknown=bool(sites), recipe=made_of)
+            return Density.of(function_of(draw), bare, key, start, unknown=bool(sites), recipe=made_of)
 
         return Form(trace, bare, closed, made_of)
 
     plain = form(sample_sites, None)
     product = None if scale is None else form(partial(sample_product, prior=scale), scale)
     dims, coords = site_labels.site_coords(sites, setting.world, reward, agent, data)
-    posterior = Posterior(plain, product, scale, data, dims, coords, sites, world, agent, reward)
+    posterior = Posterior(model, plain, product, scale, data, dims, coords, sites)
     if sites:
         _check_defined(posterior, data)
     return posterior
@@ -120,14 +161,14 @@ def standard(
 
 def warn_unidentified(posterior: Posterior) -> None:
     """Warn before sampling about priors of the agent that are not identified for any amount of data."""
-    agent, reward = posterior.agent, posterior.reward
+    if not isinstance(posterior.model, StandardModel):
+        return
+    world, agent, reward = posterior.model.world, posterior.model.agent, posterior.model.reward
     unknown = {site.parameter for site in posterior.sites if site.name.startswith("agent.")}
     free = [site.name for site in posterior.sites if site.name.startswith("reward.")]
     if not isinstance(reward, Reward) or not unknown or not free:
         return
-    assert posterior.world is not None
-    assert agent is not None
-    worlds = Setting.of(posterior.world, reward, posterior.labeled.context_names).worlds
+    worlds = Setting.of(world, reward, posterior.labeled.context_names).worlds
     ends = any(world.mdp.terminal.any() for world in worlds)
     one = agent.agents[0] if isinstance(agent, Mixture) else agent
     found = one.confounded(reward, len(worlds), ends=ends)
@@ -184,19 +225,18 @@ def _check_scale(agent: Agent | Mixture, reward: Rewards, sites: Sequence[Site],
             )
 
 
-def own_model(
-    key: Any, model: Model, data: Any, dims: Mapping[str, Sequence[str]], coords: Mapping[str, Any]
-) -> Posterior:
+def _custom_posterior(key: Any, model: CustomModel, data: Any) -> Posterior:
     """Build the posterior of a user's own NumPyro model.
 
     Raises
     ------
     ValueError
-        Where the names do not fit the sites or their axes.
+        Where the function is not known, or the names do not fit the sites or their axes.
     """
+    function = model.known()
     bare = data.unlabeled() if isinstance(data, Trajectories) else data
-    plain = Form(lambda: Density.of(model, bare, key, labeled=data), bare)
-    posterior = Posterior(plain, None, None, data, dims, coords, [])
+    plain = Form(lambda: Density.of(function, bare, key, labeled=data), bare)
+    posterior = Posterior(model, plain, None, None, data, model.dims, model.coords, [])
     _check_names(posterior)
     if isinstance(data, Trajectories):
         _check_defined(posterior, data)
@@ -242,10 +282,9 @@ def _check_defined(posterior: Posterior, data: Trajectories) -> None:
         "The value of an undiscounted soft-optimal agent is infinite where steps cost less than log(number of "
         "actions)/beta: use a discount below 1, a horizon, or a prior whose center can be planned for"
     )
-    if posterior.agent is not None:
-        assert posterior.world is not None
-        worlds = posterior.world.values() if isinstance(posterior.world, Mapping) else [posterior.world]
-        discount = max(discount_of(option, one) for option in options_of(posterior.agent) for one in worlds)
+    if isinstance(model := posterior.model, StandardModel):
+        worlds = model.world.values() if isinstance(model.world, Mapping) else [model.world]
+        discount = max(discount_of(option, one) for option in options_of(model.agent) for one in worlds)
         if discount < 1.0:
             remedy = f"The discount is {discount!r}: use a smaller one, or a prior whose center can be planned for"
     raise ValueError(

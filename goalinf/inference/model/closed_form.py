@@ -65,6 +65,10 @@ class Likelihood:
         self._income = income.reshape(counts.size, -1)
         self._moves = transitions(problem)
         self._arrivals = problem.discount * (counts.ravel() @ self._moves) - counts.sum(axis=0)
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget the last point, at which planning would start."""
         self._last: tuple[np.ndarray, np.ndarray, np.ndarray, Factors] | None = None
 
     @property
@@ -171,6 +175,11 @@ class ClosedForm:
             counts = data.choice_counts(world.n_states, world.n_actions, context=context).T
             likelihoods.append(Likelihood(problem, float(beta) * income, counts))
         return cls(prior, likelihoods, data)
+
+    def restart(self) -> None:
+        """Forget the last point, at which planning would start."""
+        for likelihood in self.likelihoods:
+            likelihood.restart()
 
     @property
     def start(self) -> np.ndarray:

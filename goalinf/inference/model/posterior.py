@@ -11,15 +11,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from goalinf.agents import Agent, Mixture
-from goalinf.behavior import Behavior
-from goalinf.behavior.conditions import Rewards, Worlds
+from goalinf.agents import Mixture
 from goalinf.data import Trajectories
 from goalinf.inference.model.closed_form import ClosedForm
 from goalinf.inference.model.log_density import Density
 from goalinf.inference.model.map_draws import mapped
 from goalinf.inference.model.mode import Compiled, Remembered
-from goalinf.inference.model.priors import Site, fill
+from goalinf.inference.model.models import AnyModel, Draw, StandardModel
+from goalinf.inference.model.priors import Site
 from goalinf.inference.model.program_cache import shared
 from goalinf.inference.model.scale_mixture import ScaleMixture, split_product
 from goalinf.sizes import check_memory
@@ -57,6 +56,13 @@ class Form:
     def target(self) -> Remembered:
         """Potential with derivatives: in closed form where available, else compiled."""
         return Remembered(self.closed or Compiled(self.density, self.data))
+
+    def restart(self) -> None:
+        """Let planning start as at first, so that results do not depend on earlier computations in the last digits."""
+        self.__dict__.pop("target", None)
+        if self.closed is not None:
+            self.closed.restart()
+            self.start_value()
 
     @property
     def size(self) -> int:
@@ -102,6 +108,8 @@ class Posterior:
 
     Parameters
     ----------
+    model : StandardModel or CustomModel
+        Model of the data.
     plain : Form
         The model as it was written.
     product : Form or None
@@ -114,6 +122,7 @@ class Posterior:
         Empty for a user's own model.
     """
 
+    model: AnyModel
     plain: Form
     product: Form | None
     scale: ScaleMixture | None
@@ -121,13 +130,10 @@ class Posterior:
     dims: Mapping[str, Sequence[str]]
     coords: Mapping[str, Any]
     sites: list[Site]
-    world: Worlds | None = None
-    agent: Agent | Mixture | None = None
-    reward: Rewards | None = None
 
     def check_draws(self, chains: int, draws: int) -> None:
         """Refuse more draws than fit into memory, with coordinates, values and log-likelihoods by trajectory."""
-        free = self.straightest.target.start.size if self.sites or self.agent is None else 0
+        free = self.straightest.target.start.size if self.sites or not self.standard else 0
         scored = self.labeled.n_trajectories if isinstance(self.labeled, Trajectories) else 0
         numbers = 2 * free + scored + _STATISTICS
         what = f"{draws:,} draws of each of {chains:,} chains, with {free:,} parameters and {scored:,} trajectories,"
@@ -167,20 +173,24 @@ class Posterior:
     @property
     def mixture(self) -> Mixture | None:
         """Mixture of agents; None for a single agent."""
-        return self.agent if isinstance(self.agent, Mixture) else None
+        return self.model.mixture if isinstance(self.model, StandardModel) else None
+
+    @property
+    def standard(self) -> bool:
+        """True where the model consists of world, agent and reward."""
+        return isinstance(self.model, StandardModel)
 
     def by_group(self, values: Mapping[str, np.ndarray]) -> np.ndarray:
         """Compute log-likelihoods ``(B, K, G)`` of the units of the mixture under every option, at B values of sites.
 
         B is one where there are no sites.
         """
-        contexts, reward, world = self.labeled.context_names, self.reward, self.world
-        mixture = self.mixture
+        model, mixture, contexts = self.model, self.mixture, self.labeled.context_names
+        assert isinstance(model, StandardModel)
         assert mixture is not None
-        assert world is not None
 
-        def one(draw: Mapping[str, Any], data: Trajectories) -> Any:
-            return Behavior(world, *fill(mixture, reward, draw), contexts=contexts).by_group(data)
+        def one(draw: Draw, data: Trajectories) -> Any:
+            return model.behavior(draw, contexts).by_group(data)
 
         if values:
             found = self.plain.density.over_draws("by group", one, dict(values), self.data)

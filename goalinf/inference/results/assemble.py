@@ -11,12 +11,11 @@ import numpy as np
 import xarray as xr
 from scipy.special import softmax
 
-from goalinf.agents import Mixture
 from goalinf.agents.mixtures import UNITS, By
-from goalinf.behavior import Behavior
 from goalinf.data import Trajectories
 from goalinf.inference.model import site_labels
 from goalinf.inference.model.log_density import Density
+from goalinf.inference.model.models import StandardModel
 from goalinf.inference.model.posterior import Posterior
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.samplers.select import Sampled
@@ -69,11 +68,10 @@ def enumerated(key: Any, posterior: Posterior, chains: int, draws: int, precisio
     ValueError
         Where some actions have probability zero under all of the agents.
     """
-    mixture, data = posterior.mixture, posterior.labeled
+    model, mixture, data = posterior.model, posterior.mixture, posterior.labeled
+    assert isinstance(model, StandardModel)
     assert mixture is not None
-    assert posterior.world is not None
-    assert posterior.reward is not None
-    behavior = Behavior(posterior.world, mixture, posterior.reward, contexts=data.context_names)
+    behavior = model.behavior({}, data.context_names)
     scores = np.asarray(jax.device_get(behavior.log_prob_by_trajectory(posterior.data)))[: data.n_trajectories]
     if impossible := np.flatnonzero(~np.isfinite(scores)).tolist():
         name = label(data.trajectory_names[impossible[0]])
@@ -135,8 +133,7 @@ def labeled_fit(
             scored["one_of_several"] = max(units, key=UNITS.index)
     provenance = site_labels.provenance(key, posterior.labeled, precision)
     tree.attrs = {**provenance, **scored, **attrs, "planner_failures": failures}
-    own = posterior.plain.density if posterior.agent is None else None
-    return Fit(tree, posterior.labeled, posterior.world, posterior.agent, posterior.reward, own)
+    return Fit(tree, posterior.labeled, posterior.model)
 
 
 def _which(
@@ -167,8 +164,8 @@ def _which(
 
 def _units(posterior: Posterior, values: Mapping[str, np.ndarray]) -> list[By]:
     """Units that are one of several agents each: of the agent, or of the behaviors of an own model."""
-    if posterior.agent is not None:
-        return [posterior.agent.by] if isinstance(posterior.agent, Mixture) else []
+    if posterior.standard:
+        return [] if posterior.mixture is None else [posterior.mixture.by]
     units = posterior.plain.density.units({name: draws[0, 0] for name, draws in values.items()}, posterior.data)
     return [unit for unit in units if unit is not None]
 

@@ -93,4 +93,4 @@ def joined(old: Fit, new: Fit) -> Fit:
     tree.attrs = {**old.tree.attrs, "interrupted": new.tree.attrs["interrupted"], "planner_failures": failures}
     if "khat" in old.tree.attrs:  # the longer part knows it better
         tree.attrs["khat"] = max((old, new), key=lambda fit: fit.posterior.sizes["draw"]).tree.attrs["khat"]
-    return dataclasses.replace(old, tree=tree, density=old.density or new.density)
+    return dataclasses.replace(new, tree=tree)

@@ -15,13 +15,13 @@ import xarray as xr
 from goalinf import display
 from goalinf.agents import Agent, Mixture
 from goalinf.behavior import simulate_like
-from goalinf.behavior.conditions import Rewards, Setting, Worlds
+from goalinf.behavior.conditions import Rewards, Worlds
 from goalinf.checks import PRNGKey, check_count, takes_key
 from goalinf.data import Trajectories
 from goalinf.data.trajectory_arrays import many
 from goalinf.inference import _arviz
-from goalinf.inference.model.log_density import Density
-from goalinf.inference.model.priors import Site, fill, find_sites
+from goalinf.inference.model.models import AnyModel, CustomModel, StandardModel
+from goalinf.inference.model.priors import Site
 from goalinf.inference.results.diagnostics import Diagnosis
 from goalinf.inference.results.fit_files import save
 from goalinf.inference.results.overview import as_text, numbers
@@ -47,18 +47,53 @@ class Fit:
         ``fit.posterior`` or a saved fit (``arviz.from_netcdf("fit.nc")``).
     data : Trajectories
         Observed behavior; for an own model, data of any form that it takes.
-    world, agent, reward
-        World, agent and reward with their priors; None for an own model.
-    density : Density, optional
-        A user's own model; None after loading.
+    model : StandardModel or CustomModel
+        World, agent and reward with their priors; or a model of your own, whose function is not known after loading.
     """
 
     tree: xr.DataTree
     data: Any
-    world: Worlds | None = None
-    agent: Agent | Mixture | None = None
-    reward: Rewards | None = None
-    density: Density | None = None
+    model: AnyModel = CustomModel(None)
+
+    # -- what was fitted -----------------------------------------------------------------------
+
+    @property
+    def world(self) -> Worlds:
+        """World of the data, or mapping from context to world; a ValueError for a model of your own."""
+        return self.standard("world").world
+
+    @property
+    def agent(self) -> Agent | Mixture:
+        """Agent with its priors; a ValueError for a model of your own."""
+        return self.standard("agent").agent
+
+    @property
+    def reward(self) -> Rewards:
+        """Reward with its priors, or mapping from context to reward; a ValueError for a model of your own."""
+        return self.standard("reward").reward
+
+    def standard(self, needed: str, remedy: str = "") -> StandardModel:
+        """Return the model where it consists of world, agent and reward.
+
+        Parameters
+        ----------
+        needed : str
+            What is needed of it, for the message.
+        remedy : str, optional
+            Alternative for a model of your own.
+
+        Raises
+        ------
+        ValueError
+            Where the model is a user's own, or was not kept in the file.
+        """
+        if isinstance(self.model, StandardModel):
+            return self.model
+        if self.model.function is None:
+            raise ValueError(self.model.lost)
+        raise ValueError(
+            f"this fit is of a model of your own, of which goalinf does not know the {needed}{remedy and ': '}{remedy}"
+        )
 
     # -- what came out ------------------------------------------------------------------------
 
@@ -95,9 +130,7 @@ class Fit:
     @property
     def sites(self) -> list[Site]:
         """The parameters that had priors; empty for a user's own model."""
-        if self.agent is None or self.reward is None or self.world is None:
-            return []
-        return find_sites(self.agent, self.reward, Setting.of(self.world, self.reward, self.data.context_names).world)
+        return self.model.sites(self.data.context_names) if isinstance(self.model, StandardModel) else []
 
     @property
     def divergences(self) -> int:
@@ -162,15 +195,15 @@ class Fit:
     @property
     def pooled(self) -> str:
         """Statement that subjects or contexts share one set of parameters; empty where there is one of each."""
-        if self.agent is None or not isinstance(self.data, Trajectories):
+        if not isinstance(self.model, StandardModel):
             return ""
         counts = {"subject": len(np.unique(self.data.subject)), "context": len(np.unique(self.data.context))}
         several = [f"{count:,} {what}s" for what, count in counts.items() if count > 1]
         if not several:
             return ""
         own = ""
-        if isinstance(self.agent, Mixture) and self.agent.by != "data":
-            own = f", except for one agent.{self.agent.parameter} per {self.agent.by}"
+        if (mixture := self.model.mixture) is not None and mixture.by != "data":
+            own = f", except for one agent.{mixture.parameter} per {mixture.by}"
         return (
             f"Pooled: {' and '.join(several)} share one set of parameters{own}; differences between them are not "
             "modeled. Where they may differ, fit each one alone (data.select)."
@@ -211,22 +244,18 @@ class Fit:
         ValueError
             Where the model is a user's own (use ``numpyro.infer.Predictive`` on it), or n exceeds the draws.
         """
-        if self.agent is None:
-            raise self._unknown(
-                "a model of your own is predicted from with numpyro.infer.Predictive and like= in gi.Behavior"
-            )
+        model = self.standard("agent", "use numpyro.infer.Predictive, with like= in gi.Behavior")
         check_count("n", n)
         what = f"{n:,} data sets of {self.data.n_trajectories:,} trajectories of {self.data.max_steps:,} steps"
         check_memory(what, 20.0 * n * self.data.n_trajectories * self.data.max_steps, "predict fewer (n=)")
-        worlds: Any = self.world
         predicted = []
         for one, sub in zip(self._some(n, seed), jax.random.split(key, n), strict=True):
             options = {name: one.pop(name) for name in self._discrete}
-            agent, reward = fill(self.agent, self.reward, one)
+            agent, reward = model.filled(one)
             predicted.append(
                 simulate_like(
                     sub,
-                    worlds,
+                    model.world,
                     agent,
                     reward,
                     self.data,
@@ -238,8 +267,8 @@ class Fit:
 
     def _options(self, **drawn: np.ndarray) -> np.ndarray:
         """Look up the option of each trajectory by number, from the draws of the discrete parameter of each unit."""
-        mixture = self.agent
-        assert isinstance(mixture, Mixture)
+        mixture = self.standard("agent").mixture
+        assert mixture is not None
         (value,) = drawn.values()
         by = {"subject": self.data.subject, "trajectory": np.arange(self.data.n_trajectories)}
         names = mixture.names if mixture.numeric else range(len(mixture.names))
@@ -260,20 +289,14 @@ class Fit:
         return [{str(name): np.asarray(values[i]) for name, values in columns.items()} for i in range(n)]
 
     def _reward_draws(self) -> dict[str, xr.DataArray]:
-        if self.reward is None:
-            raise self._unknown("a model of your own has no reward that goalinf knows of; read fit.posterior")
+        self.standard("reward", "read fit.posterior")
         found = {str(n): self.posterior[n] for n in self.posterior.data_vars if str(n).startswith("reward.")}
         if not found:
             raise ValueError("the reward of this fit was known; nothing about it was inferred")
         return found
 
     def _reward(self, values: dict[str, np.ndarray]) -> Any:
-        assert self.agent is not None
-        return fill(self.agent, self.reward, values)[1]
-
-    def _unknown(self, sentence: str) -> ValueError:
-        """Make the error where world, agent and reward are not known; after loading it says why."""
-        return ValueError(self.tree.attrs.get("not_kept", sentence))
+        return self.standard("reward").filled(values)[1]
 
     # -- keeping it ----------------------------------------------------------------------------
 

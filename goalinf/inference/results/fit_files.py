@@ -16,10 +16,12 @@ import xarray as xr
 from goalinf.atomic_files import check_replaceable, restored, written_whole
 from goalinf.checks import check_flag
 from goalinf.data import Trajectories
+from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.checksum import is_store, sealed, write_store
 from goalinf.inference.results.serialize import UnstorableError, Writer
 
 FORMAT = 3  # of the file; 3: agents by kind
+MODEL = ("world", "agent", "reward")
 FITTED = "fitted"  # the group that holds world, agent, reward and data
 _OWN = (
     "this fit is of a model of your own, and a function cannot be kept in a file: world, agent and reward are not "
@@ -118,9 +120,9 @@ def _groups(fit: Any) -> dict[str, xr.Dataset]:
     writer = Writer()
     contents: dict[str, Any] = {"data": None}
     attrs = dict(fit.tree.attrs)
-    if fit.agent is not None:
+    if isinstance(fit.model, StandardModel):
         try:
-            contents["model"] = {name: writer.structure(getattr(fit, name)) for name in ("world", "agent", "reward")}
+            contents["model"] = {name: writer.structure(getattr(fit.model, name)) for name in MODEL}
         except UnstorableError as lost:
             attrs["not_kept"] = f"world, agent and reward were not kept in the file: {lost}"
             warnings.warn(f"{attrs['not_kept']}. Draws, labels and data are kept", UserWarning)

@@ -6,10 +6,12 @@ import json
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
 from goalinf.atomic_files import restored
+from goalinf.inference.model.models import CustomModel, StandardModel
 from goalinf.inference.results.checksum import read, verified
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.results.fit_files import FITTED, FORMAT, suffix_of
@@ -101,11 +103,24 @@ def _fit(groups: Mapping[str, xr.Dataset]) -> Fit:
     with computing_in("float64"):  # parameters of priors keep their digits
         reader = Reader(arrays, contents["records"])
         try:
-            model = {name: reader.value(part) for name, part in contents.get("model", {}).items()}
+            kept = {name: reader.value(part) for name, part in contents.get("model", {}).items()}
         except UnknownClassError as lost:
-            model = {}
+            kept = {}
             tree.attrs["not_kept"] = f"world, agent and reward of the file could not be read: {lost}"
-    return Fit(tree, reader.value(contents["data"]), **model)
+    return Fit(tree, reader.value(contents["data"]), StandardModel(**kept) if kept else _without_function(tree))
+
+
+def _without_function(tree: xr.DataTree) -> CustomModel:
+    """Return a user's model without its function, with the axes and labels of its draws."""
+    draws = tree["posterior"].to_dataset()
+    dims = {str(name): [str(dim) for dim in draws[name].dims[2:]] for name in draws.data_vars}
+    coords: dict[str, Any] = {
+        str(dim): draws[dim].values for dim in draws.dims if dim in draws.coords and dim not in ("chain", "draw")
+    }
+    if "constant_data" in tree:
+        constants = tree["constant_data"].to_dataset()
+        coords |= {str(name): (column.dims[0], column.values) for name, column in constants.data_vars.items()}
+    return CustomModel(None, tree.attrs["not_kept"], dims, coords)
 
 
 def _clean(dataset: xr.Dataset) -> xr.Dataset:
