@@ -292,3 +292,24 @@ def test_the_density_of_a_fit_has_no_order():
             assert posterior.model.world is worlds
             found = -posterior.plain.density.potential(np.array([np.log(BETA)]), posterior.data)
         assert float(found) == pytest.approx(expected, abs=1e-9)
+
+
+def test_contexts_of_one_condition_are_planned_once():
+    """Contexts with the same world and reward share a policy; every score is that of the context alone."""
+    two = [
+        (gi.from_arrays(law, discount=DISCOUNT), gi.ActionReward(values))
+        for law, values in zip(LAWS[:2], VALUES[:2], strict=True)
+    ]
+    of = {name: two[name in "yu"] for name in "xyzu"}
+    worlds, rewards = ({name: pair[part] for name, pair in of.items()} for part in (0, 1))
+    data = gi.simulate(0, worlds, AGENT, rewards, trajectories=3, steps=4)
+    behavior = gi.Behavior(worlds, AGENT, rewards)
+    assert behavior.policy.log_probs.shape[0] == 2
+    scores = np.asarray(behavior.log_prob_by_trajectory(data))
+    for number, name in enumerate(worlds):
+        mine = np.asarray(data.context) == number
+        alone = gi.Trajectories.of(data.states[mine], data.actions[mine])
+        expected = gi.Behavior(worlds[name], AGENT, rewards[name]).log_prob(alone)
+        assert scores[mine].sum() == pytest.approx(float(expected), abs=1e-12)
+    world, reward = two[0]
+    assert gi.Behavior(dict.fromkeys("xz", world), AGENT, reward).policy.log_probs.shape[0] == 1

@@ -1,14 +1,15 @@
-"""Several worlds or rewards in one data set: mappings from context, stacked so that one program plans all of them.
+"""Conditions: the units of planning, pairs of a world and a reward, matched with the contexts of the data by name.
 
-Contexts of worlds, rewards and data are matched by name. The order of a mapping has no effect.
+Contexts that have the same world and the same reward are one condition and are planned once; the conditions are
+stacked, so that one program plans all of them. The order of a mapping has no effect.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from functools import partial
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -22,11 +23,12 @@ from goalinf.worlds.alike import different_place
 
 Worlds = World | Mapping[Any, World]
 Rewards = Reward | Mapping[Any, Reward]
+_Record = TypeVar("_Record", World, Reward)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Setting:
-    """Worlds and rewards by context.
+class Conditions:
+    """Worlds and rewards by context, and the conditions among them.
 
     Parameters
     ----------
@@ -46,7 +48,7 @@ class Setting:
     by_name: bool
 
     @classmethod
-    def of(cls, world: Worlds, reward: Rewards, contexts: Sequence[Hashable] | None = None) -> Setting:
+    def of(cls, world: Worlds, reward: Rewards, contexts: Sequence[Hashable] | None = None) -> Conditions:
         """Match worlds and rewards to contexts by name. Default: all contexts of the mappings.
 
         Raises
@@ -75,7 +77,7 @@ class Setting:
         return cls(tuple(contexts), worlds, rewards, bool(mappings))
 
     def places(self, names: Sequence[Hashable], used: Sequence[int] | None = None) -> np.ndarray:
-        """Return the number in this setting of each context, by name, ``(C,)``; -1 for unknown contexts without data.
+        """Return the number of each context, by name, ``(C,)``; -1 for unknown contexts without data.
 
         Parameters
         ----------
@@ -87,7 +89,7 @@ class Setting:
         Raises
         ------
         ValueError
-            Where a context that occurs in the data is unknown in this setting.
+            Where a context that occurs in the data has no world or no reward.
         """
         place = {context: number for number, context in enumerate(self.contexts)}
         occurring = names if used is None else [names[number] for number in used]
@@ -99,9 +101,21 @@ class Setting:
         count = range(len(self.contexts))
         return [(self.worlds[min(c, len(self.worlds) - 1)], self.rewards[min(c, len(self.rewards) - 1)]) for c in count]
 
-    def distinct(self) -> list[tuple[World, Reward]]:
-        """Return every pair of world and reward that occurs in a context, once."""
-        return list({(id(world), id(reward)): (world, reward) for world, reward in self.pairs()}.values())
+    @cached_property
+    def distinct(self) -> Conditions:
+        """Conditions without repetition: the first context of each pair of world and reward."""
+        first = np.unique(self.number, return_index=True)[1]
+        if len(first) == len(self.contexts):
+            return self
+        pairs = [self.pairs()[context] for context in first]
+        worlds, rewards = _once([world for world, _ in pairs]), _once([reward for _, reward in pairs])
+        return Conditions(tuple(self.contexts[context] for context in first), worlds, rewards, self.by_name)
+
+    @cached_property
+    def number(self) -> np.ndarray:
+        """Number of the condition of each context, ``(C,)``."""
+        known: dict[tuple[int, int], int] = {}
+        return np.array([known.setdefault((id(world), id(reward)), len(known)) for world, reward in self.pairs()])
 
     @property
     def world(self) -> World:
@@ -143,7 +157,7 @@ class Setting:
     ) -> Policy:
         """Plan the policies of all contexts, ``(C, …)``; traceable.
 
-        ``mdp`` and ``reward`` replace the MDP and the reward of the setting.
+        ``mdp`` and ``reward`` replace the MDP and the reward of the conditions.
         The values of the policies ``near`` are the initial guess (warm start) of planning.
         """
         mdp = self.mdp() if mdp is None else mdp
@@ -154,6 +168,11 @@ class Setting:
             start = None if values is None else values[0]
             return jax.tree.map(lambda leaf: leaf[None], agent.policies(mdp, reward, initial=start))
         return agent.policies_each(mdp, reward, values, (*axes, None if values is None else 0))
+
+
+def _once(records: Sequence[_Record]) -> tuple[_Record, ...]:
+    """Return one record where all are the same object, else all."""
+    return tuple(records) if any(record is not records[0] for record in records) else (records[0],)
 
 
 def _check_shared(worlds: Sequence[World], rewards: Sequence[Reward]) -> None:

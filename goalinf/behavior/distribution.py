@@ -20,7 +20,7 @@ from goalinf.agents.mixtures import Mixture
 from goalinf.agents.plannable import check_shapes
 from goalinf.agents.policy import Policy
 from goalinf.behavior.admission import check_data
-from goalinf.behavior.conditions import Rewards, Setting, Worlds, shown
+from goalinf.behavior.conditions import Conditions, Rewards, Worlds, shown
 from goalinf.behavior.scores import believed_modes, chained, score, score_steps, score_subjects
 from goalinf.behavior.simulation import Gaps, drawn_options, hidden_slips, roll_out_one_of
 from goalinf.checks import PRNGKey, check_kind, takes_key
@@ -86,8 +86,8 @@ class Behavior(dist.Distribution):
         self._by_number = None if contexts is None else tuple(contexts)
         if contexts is None and like is not None:
             contexts = like.context_names
-        self.setting = Setting.of(world, reward, contexts)
-        for one_world, one_reward in self.setting.distinct():
+        self.conditions = Conditions.of(world, reward, contexts)
+        for one_world, one_reward in self.conditions.distinct.pairs():
             check_shapes(one_reward, one_world)
         check_kind("agent", agent, (Agent, Mixture), "an agent, such as gi.agents.soft_optimal(beta=1.0)")
         self.agent = agent
@@ -100,21 +100,21 @@ class Behavior(dist.Distribution):
 
     @property
     def policies(self) -> tuple[Policy, ...]:
-        """Policies of all contexts, for every agent of a mixture; planned once."""
+        """Policies of all conditions, for every agent of a mixture; planned once."""
         if self._policies is None:
             self._policies = self._exactly(self._planned)
         return self._policies
 
     def _planned(self) -> tuple[Policy, ...]:
         if isinstance(self.agent, Agent):
-            return (self.setting.plan(self.agent, near=self._near),)
-        return self.setting.plan_all(self.agent)
+            return (self.conditions.distinct.plan(self.agent, near=self._near),)
+        return self.conditions.distinct.plan_all(self.agent)
 
     def _exactly(self, function: Callable[[], Any], *more: Any) -> Any:
-        return exactly(function, self.agent, self.setting.rewards, self._near, *more)
+        return exactly(function, self.agent, self.conditions.rewards, self._near, *more)
 
     def _scored(self, function: Callable[[Trajectories], Any], value: Trajectories) -> Any:
-        """Apply a function to the data, with the context numbers of the setting; concrete data are checked."""
+        """Apply a function to the data, with the numbers of the conditions; concrete data are checked."""
         self.check(value)
         matched = self._matched(value)
         return self._exactly(partial(function, matched), matched)
@@ -135,12 +135,12 @@ class Behavior(dist.Distribution):
 
     def _worlds(self, value: Trajectories) -> tuple[World, ...]:
         """Return the worlds by number of the contexts of the data; one where there is only one."""
-        places, worlds = self._places(value), self.setting.worlds
+        places, worlds = self._places(value), self.conditions.distinct.worlds
         return worlds if places is None or len(worlds) == 1 else tuple(worlds[place] for place in places)
 
     @property
     def policy(self) -> Policy:
-        """Policies of all contexts of a single agent."""
+        """Policies of all conditions of a single agent."""
         if isinstance(self.agent, Mixture):
             raise ValueError(f"this is {self.agent.name}: there are several policies, in .policies")
         return self.policies[0]
@@ -151,29 +151,30 @@ class Behavior(dist.Distribution):
         return jnp.stack([jnp.max(policy.residual) for policy in self.policies]).max()
 
     def _places(self, value: Trajectories) -> np.ndarray | None:
-        """Return the number in the setting of every context of the data; None for a single world and reward.
+        """Return the condition of every context of the data by number; None for a single world and reward.
 
         Raises
         ------
         ValueError
             Where a context of the data has no world or no reward, or context numbers do not match the names.
         """
-        if not self.setting.by_name:
+        if not self.conditions.by_name:
             return None
         names = value.named_contexts
         traced = isinstance(value.context, jax.core.Tracer)
         used = None if traced else np.unique(np.asarray(value.context)).tolist()
         if names is None:
-            count = len(self.setting.contexts) if used is None else used[-1] + 1
+            count = len(self.conditions.contexts) if used is None else used[-1] + 1
             names = self._by_number or tuple(range(count))
         if used is not None and used[-1] >= len(names):
             raise ValueError(
                 f"the data hold context number {used[-1]}; contexts= names {len(names)} of them: {shown(names)}"
             )
-        return self.setting.places(names, used)
+        places = self.conditions.places(names, used)
+        return np.where(places < 0, -1, self.conditions.number[places])
 
     def _matched(self, value: Trajectories) -> Trajectories:
-        """Replace the context numbers of the data by those of the setting."""
+        """Replace the numbers of the contexts of the data by those of the conditions."""
         places = self._places(value)
         if places is None or np.array_equal(places, np.arange(len(places))):
             return value
@@ -318,13 +319,14 @@ class Behavior(dist.Distribution):
     def _sample_one(self, key: Any) -> Trajectories:
         like = self.like
         assert like is not None
-        steps, one_world = like.actions.shape[1], len(self.setting.worlds) == 1
+        conditions = self.conditions.distinct
+        steps, one_world = like.actions.shape[1], len(conditions.worlds) == 1
         option = drawn_options(key, self.agent, like.n_trajectories)
         if isinstance(self.agent, Mixture):
             option = option[self._group(like)]
-        matched, mdp = self._matched(like), self.setting.mdp()
-        gaps = Gaps.of(mdp, matched, one_world)
-        where = jnp.asarray(like.states)[:, 0], jnp.asarray(matched.context), steps, one_world, gaps
+        mdp, condition = conditions.mdp(), jnp.asarray(self._matched(like).context)
+        gaps = Gaps.of(mdp, like, condition, one_world)
+        where = jnp.asarray(like.states)[:, 0], condition, steps, one_world, gaps
         slips = hidden_slips(self.agent)
         states, actions, alive = roll_out_one_of(key, mdp, self.policies, slips, option, *where)
         alive = alive & (jnp.arange(like.actions.shape[1]) < jnp.asarray(like.lengths)[:, None])

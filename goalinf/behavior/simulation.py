@@ -17,7 +17,7 @@ from goalinf.agents.memory.habits import Step
 from goalinf.agents.mixtures import Mixture, options_of
 from goalinf.agents.plannable import check_plannable, check_solved
 from goalinf.agents.policy import Policy
-from goalinf.behavior.conditions import Rewards, Setting, Worlds
+from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.behavior.scores import horizon_of, policy_number
 from goalinf.checks import PRNGKey, check_count, check_kind, takes_key
 from goalinf.data import Labels, Trajectories
@@ -36,7 +36,7 @@ class Gaps(NamedTuple):
     missed: Array
 
     @classmethod
-    def of(cls, mdp: MDP, like: Trajectories, one_world: bool) -> Gaps:
+    def of(cls, mdp: MDP, like: Trajectories, condition: Array | np.ndarray, one_world: bool) -> Gaps:
         """Find the gaps of a data set: no action was made where the state stays and no action can keep it."""
         states, steps = jnp.asarray(like.states), jnp.arange(like.actions.shape[1])
         missing = ~jnp.asarray(like.observed) & (steps < jnp.asarray(like.lengths)[:, None])
@@ -44,7 +44,7 @@ class Gaps(NamedTuple):
         loops = (mdp.successors == here) & (jnp.asarray(mdp.probabilities) > 0) & mdp.available[..., None]
         returns = loops.any(axis=(-2, -1))
         now = jnp.maximum(states[:, :-1], 0)
-        returns = returns[now] if one_world else returns[jnp.asarray(like.context)[:, None], now]
+        returns = returns[now] if one_world else returns[condition[:, None], now]
         return cls(missing, missing & (states[:, 1:] == states[:, :-1]) & ~returns)
 
 
@@ -194,28 +194,28 @@ def simulate(
     for name, count in (("trajectories", trajectories), ("steps", steps)):
         check_count(name, count)
     check_kind("agent", agent, (Agent, Mixture), "an agent, such as gi.agents.soft_optimal(beta=1.0)")
-    setting = Setting.of(world, reward)
+    conditions = Conditions.of(world, reward)
     for option in options_of(agent):
         horizon = option.horizon
         if horizon is not None and steps > horizon:
             raise ValueError(f"steps is {steps}, above the agent's horizon of {horizon}: give it a longer horizon")
-    each = f" in each of {len(setting.contexts)} contexts" if len(setting.contexts) > 1 else ""
+    each = f" in each of {len(conditions.contexts)} contexts" if len(conditions.contexts) > 1 else ""
     check_memory(
         f"{trajectories:,} trajectories of {steps:,} steps{each}",
-        _STEP_BYTES * len(setting.contexts) * float(trajectories) * float(steps) * len(options_of(agent)),
+        _STEP_BYTES * len(conditions.contexts) * float(trajectories) * float(steps) * len(options_of(agent)),
         "simulate fewer, or shorter ones",
     )
     key_starts, key_walk = jax.random.split(key)
-    context = np.repeat(np.arange(len(setting.contexts), dtype=np.int32), trajectories)
-    first = _starts(key_starts, setting, context, starts)
+    context = np.repeat(np.arange(len(conditions.contexts), dtype=np.int32), trajectories)
+    first = _starts(key_starts, conditions, context, starts)
     alike = np.zeros(len(context), np.int32)
     group = np.arange(len(context), dtype=np.int32) if getattr(agent, "by", None) == "trajectory" else alike
-    states, actions, alive = _walk(key_walk, setting, agent, first, context, group, int(steps), precision)
+    states, actions, alive = _walk(key_walk, conditions, agent, first, context, group, int(steps), precision)
     labels = Labels(
         tuple(range(len(states))),
         subjects=(0 if subject is None else subject,),
-        contexts=setting.contexts,
-        **_conditions(setting),
+        contexts=conditions.contexts,
+        **_provenance(conditions),
     )
     return Trajectories.of(states, actions, lengths=alive.sum(1), context=context, labels=labels)
 
@@ -234,15 +234,15 @@ def simulate_like(
 
     ``option (N,)`` is the number of the agent of each trajectory in a mixture; default: drawn.
     """
-    setting = Setting.of(world, reward, data.context_names)
+    conditions = Conditions.of(world, reward, data.context_names)
     steps = data.max_steps
     subject = np.unique(data.subject, return_inverse=True)[1]  # numbers of subjects may have gaps
     groups = {"trajectory": np.arange(data.n_trajectories), "subject": subject}
     group = groups.get(getattr(agent, "by", "data"), np.zeros(data.n_trajectories, np.int32))
     first, context = np.asarray(data.states)[:, 0], np.asarray(data.context)
-    states, actions, alive = _walk(key, setting, agent, first, context, group, steps, precision, option, data)
+    states, actions, alive = _walk(key, conditions, agent, first, context, group, steps, precision, option, data)
     alive = alive & (np.arange(steps) < np.asarray(data.lengths)[:, None])
-    labels = data.labels and dataclasses.replace(data.labels, table=None, rows=None, **_conditions(setting))
+    labels = data.labels and dataclasses.replace(data.labels, table=None, rows=None, **_provenance(conditions))
     return Trajectories.of(
         states,
         actions,
@@ -255,9 +255,9 @@ def simulate_like(
     )
 
 
-def _conditions(setting: Setting) -> dict[str, Any]:
+def _provenance(conditions: Conditions) -> dict[str, Any]:
     """Return world and digest of the reward of every context, for the labels of simulated data."""
-    pairs = setting.pairs()
+    pairs = conditions.pairs()
     return {
         "worlds": tuple(world for world, _ in pairs),
         "rewards": tuple(digest(reward, world.mdp) for world, reward in pairs),
@@ -266,7 +266,7 @@ def _conditions(setting: Setting) -> dict[str, Any]:
 
 def _walk(
     key: Array,
-    setting: Setting,
+    conditions: Conditions,
     agent: Agent | Mixture,
     first: np.ndarray,
     context: np.ndarray,
@@ -277,17 +277,18 @@ def _walk(
     like: Trajectories | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Check, plan and simulate; returns arrays on the host. Each group draws its option of a mixture."""
-    check_known(agent, setting.rewards)
-    for one_world, one_reward in setting.distinct():
+    check_known(agent, conditions.rewards)
+    planned, condition = conditions.distinct, conditions.number[context]
+    for one_world, one_reward in planned.pairs():
         check_plannable(agent, one_world, one_reward)
-    single = len(setting.worlds) == 1
+    single = len(planned.worlds) == 1
     with computing_in(precision) as chosen:
-        mdp, policies = setting.mdp(), setting.plan_all(agent)
+        mdp, policies = planned.mdp(), planned.plan_all(agent)
         for actor, policy in zip(options_of(agent), policies, strict=True):
-            check_solved(policy.residual, policy.values, chosen, actor, setting.worlds)
+            check_solved(policy.residual, policy.values, chosen, actor, planned.worlds)
         which = drawn_options(key, agent, len(first))[group] if option is None else jnp.asarray(option)
-        gaps = None if like is None else Gaps.of(mdp, like, single)
-        arguments = cast(mdp), policies, hidden_slips(agent), which, first, context, steps, single, gaps
+        gaps = None if like is None else Gaps.of(mdp, like, condition, single)
+        arguments = cast(mdp), policies, hidden_slips(agent), which, first, condition, steps, single, gaps
         return jax.device_get(_roll_out(key, *arguments))
 
 
@@ -303,10 +304,10 @@ def drawn_options(key: Array, agent: Agent | Mixture, count: int) -> Array:
     return jax.random.categorical(jax.random.fold_in(key, 1), agent.log_weights, shape=(count,))
 
 
-def _starts(key: Array, setting: Setting, context: np.ndarray, starts: Any) -> np.ndarray:
+def _starts(key: Array, conditions: Conditions, context: np.ndarray, starts: Any) -> np.ndarray:
     """Return the number of the first state of every trajectory."""
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
-    worlds = [world for world, _ in setting.pairs()]
+    worlds = [world for world, _ in conditions.pairs()]
     if starts is None:
         return np.array([rng.choice(worlds[c].n_states, p=worlds[c].mdp.initial) for c in context], np.int32)
     if isinstance(starts, list):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -264,13 +264,15 @@ class Trajectories(eqx.Module):
         states = np.asarray(self.states)
         return np.bincount(states[states >= 0], minlength=n_states)
 
-    def choice_counts(self, n_states: int, n_actions: int, *, context: int | None = None) -> np.ndarray:
+    def choice_counts(
+        self, n_states: int, n_actions: int, *, contexts: int | Sequence[int] | np.ndarray | None = None
+    ) -> np.ndarray:
         """Count how often each action was chosen in each state, ``(S, A)``, over all subjects.
 
-        ``context`` is the number of one; by default all count.
+        ``contexts`` are the numbers of some; by default all count.
         """
         cells = self.cells
-        mine = slice(None) if context is None else np.asarray(cells.context) == context
+        mine = slice(None) if contexts is None else np.isin(np.asarray(cells.context), contexts)
         counts = np.zeros((n_states, n_actions))
         state, action, weight = (np.asarray(x)[mine] for x in (cells.state, cells.action, cells.weight))
         np.add.at(counts, (state, action), weight)

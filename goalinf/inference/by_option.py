@@ -16,7 +16,7 @@ from scipy.special import log_softmax
 from goalinf.agents.mixtures import By
 from goalinf.agents.plannable import check_plannable
 from goalinf.behavior import check_data
-from goalinf.behavior.conditions import Rewards, Setting, Worlds
+from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.data import Trajectories
 from goalinf.data.align import aligned, new_names
 from goalinf.inference.model.build import density_of
@@ -45,12 +45,12 @@ def options_of_agent(
         fitted.world if world is None else world, fitted.agent, fitted.reward if reward is None else reward
     )
     contexts = data.context_names
-    check_data(data, Setting.of(model.world, model.reward, contexts).worlds, model.agent)
+    check_data(data, Conditions.of(model.world, model.reward, contexts).worlds, model.agent)
     sites = model.sites(contexts)
     _check_drawn({site.name: site.prior.shape() for site in sites}, values)
     draws = {site.name: values[site.name] for site in sites}
     agent, known_reward = model.filled({name: found[0] for name, found in draws.items()})
-    for one_world, one_reward in Setting.of(model.world, known_reward, contexts).distinct():
+    for one_world, one_reward in Conditions.of(model.world, known_reward, contexts).distinct.pairs():
         check_plannable(agent, one_world, one_reward)
     own, bare = model.own_arrays(), data.unlabeled()
 

@@ -223,8 +223,8 @@ def _one_for_all(fit: Fit) -> tuple[bool, bool]:
         return isinstance(fit.model.world, World), not isinstance(fit.model.reward, Mapping)
     with computing_in(fit.tree.attrs["precision"]):
         density, data = density_of(fit.model, fit.data), fit.data.unlabeled()
-        settings = [behavior.setting for behavior, _ in density.behaviors(density.sites(data), data)]
-    return all(len(one.worlds) == 1 for one in settings), all(len(one.rewards) == 1 for one in settings)
+        conditions = [behavior.conditions for behavior, _ in density.behaviors(density.sites(data), data)]
+    return all(len(one.worlds) == 1 for one in conditions), all(len(one.rewards) == 1 for one in conditions)
 
 
 def _table(fit: Fit, data: Trajectories, nats: np.ndarray) -> pd.DataFrame:

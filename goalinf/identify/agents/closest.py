@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from goalinf.agents import Agent, soft_optimal
-from goalinf.behavior.conditions import Setting, Worlds
+from goalinf.behavior.conditions import Conditions, Worlds
 from goalinf.errors import ConvergenceError, PrecisionError
 from goalinf.identify.linear_algebra import kernel
 from goalinf.identify.local.jacobian import Jacobian, log_policy_jacobian
@@ -79,7 +79,7 @@ class Search:
         ValueError
             If the reward holds no prior, or a prior without a finite variance.
         """
-        sites = find_sites(soft_optimal(beta=1.0), prior, Setting.of(world, prior).world)
+        sites = find_sites(soft_optimal(beta=1.0), prior, Conditions.of(world, prior).world)
         if not sites:
             raise ValueError(
                 "prior holds no distribution: give it one, such as gi.StateReward(dist.Normal(0, 1), on=…)"

@@ -9,7 +9,7 @@ import numpy as np
 
 from goalinf.agents import Agent
 from goalinf.agents.plannable import check_shapes
-from goalinf.behavior.conditions import Setting
+from goalinf.behavior.conditions import Conditions
 from goalinf.checks import check_flag, check_kind
 from goalinf.identify.audit.contraction import Contraction, contraction
 from goalinf.identify.audit.expected_regret import worlds_of
@@ -114,7 +114,7 @@ def _audited(
     bar: Progress,
 ) -> Audit:
     """Audit a fit whose null directions are known."""
-    setting, jacobian, joint = found.setting, found.jacobian, found.joint
+    conditions, jacobian, joint = found.conditions, found.jacobian, found.joint
     visited, n_choices = _visits(fit.data, jacobian)
     seen = np.asarray(visited.any(1)) if visited.ndim == 3 else visited
     places = np.argwhere(jacobian.rows.any(2)).tolist()
@@ -125,8 +125,8 @@ def _audited(
         names = fit.data.context_names if several else (None,)
         visits = {}
         for number, name in enumerate(names):
-            shape = setting.worlds[number].mdp.available.shape
-            visits[name] = fit.data.choice_counts(*shape, context=number if several else None).sum(1)
+            shape = conditions.worlds[number].mdp.available.shape
+            visits[name] = fit.data.choice_counts(*shape, contexts=number if several else None).sum(1)
         answers = answer(fit, visits, elsewhere, planners, experiments, bar)
     return Audit(
         fit=fit,
@@ -137,7 +137,7 @@ def _audited(
         nullity_visited=kernel(found.alone.matrix(visited), found.alone.tolerance).dimension,
         null_space=joint,
         free=tuple(column.name for column in jacobian.columns[len(found.alone.columns) :]),
-        unvisited=tuple(_place(setting, c, s) for c, s in places if not seen[c, s]),
+        unvisited=tuple(_place(conditions, c, s) for c, s in places if not seen[c, s]),
         n_places=len(places),
         contraction=compared,
         ridge=trade,
@@ -204,8 +204,8 @@ def _visits(data: Any, jacobian: Jacobian) -> tuple[np.ndarray, int]:
     return visited, int(scored.sum())
 
 
-def _place(setting: Setting, context: int, state: int) -> str:
+def _place(conditions: Conditions, context: int, state: int) -> str:
     """Return the name of a state, with its context if there are several policies."""
-    world = setting.worlds[min(context, len(setting.worlds) - 1)]
-    several = len(setting.worlds) > 1 or len(setting.rewards) > 1
-    return label(world.states[state]) + (f" (context {label(setting.contexts[context])})" if several else "")
+    world = conditions.worlds[min(context, len(conditions.worlds) - 1)]
+    several = len(conditions.worlds) > 1 or len(conditions.rewards) > 1
+    return label(world.states[state]) + (f" (context {label(conditions.contexts[context])})" if several else "")

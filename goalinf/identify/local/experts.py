@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from goalinf.agents import Agent
-from goalinf.behavior.conditions import Rewards, Setting, Worlds
+from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.checks import check_kind
 from goalinf.identify.local.jacobian import Column, Jacobian, log_policy_jacobian
 from goalinf.identify.local.linearization_point import typical_agent
@@ -19,7 +19,7 @@ Agents = Agent | Mapping[Any, Agent]
 _AN_AGENT = "an agent, such as gi.agents.soft_optimal(beta=1.0), or a mapping from context to agent"
 
 
-def line_up(world: Worlds, agent: Agents, reward: Rewards) -> tuple[Setting, tuple[Agent, ...]]:
+def line_up(world: Worlds, agent: Agents, reward: Rewards) -> tuple[Conditions, tuple[Agent, ...]]:
     """Return the world of every context and its agent: one agent for all, or one each. Priors are at their medians.
 
     Raises
@@ -29,7 +29,7 @@ def line_up(world: Worlds, agent: Agents, reward: Rewards) -> tuple[Setting, tup
     """
     if not isinstance(agent, Mapping):
         check_kind("agent", agent, Agent, _AN_AGENT)
-        return Setting.of(world, reward), (typical_agent(agent),)
+        return Conditions.of(world, reward), (typical_agent(agent),)
     if not agent:
         raise ValueError("the mapping from context to agent is empty")
     for context, one in agent.items():
@@ -40,17 +40,19 @@ def line_up(world: Worlds, agent: Agents, reward: Rewards) -> tuple[Setting, tup
             f"worlds and agents must name the same contexts; {', '.join(sorted(map(repr, lonely)))} is named by one of "
             "them only"
         )
-    return Setting.of(worlds, reward, tuple(agent)), tuple(map(typical_agent, agent.values()))
+    return Conditions.of(worlds, reward, tuple(agent)), tuple(map(typical_agent, agent.values()))
 
 
-def jacobians(setting: Setting, agents: Sequence[Agent], reward: Reward, wrt: Sequence[str]) -> tuple[Jacobian, ...]:
+def jacobians(
+    conditions: Conditions, agents: Sequence[Agent], reward: Reward, wrt: Sequence[str]
+) -> tuple[Jacobian, ...]:
     """Compute one Jacobian for one agent in all worlds, or one for each expert in its world, with the same columns.
 
     A parameter of the agents has one entry for every expert that has the parameter, on an axis ``expert``
     (``expert_with_…`` if some experts do not have it); the discount of the worlds is common to all.
     """
     if len(agents) == 1:
-        worlds = dict(zip(setting.contexts, setting.worlds, strict=True))
+        worlds = dict(zip(conditions.contexts, conditions.worlds, strict=True))
         return (log_policy_jacobian(worlds, agents[0], reward, wrt=wrt),)
     own = [[name for name in wrt if name.partition("agent.")[2] in ("", *one.parameters)] for one in agents]
     if unknown := [name for name in wrt if not any(name in names for names in own)]:
@@ -58,7 +60,7 @@ def jacobians(setting: Setting, agents: Sequence[Agent], reward: Reward, wrt: Se
         raise ValueError(f"there is no parameter {unknown[0]!r}; there are {', '.join(known)}")
     found = [
         log_policy_jacobian(world, agent, reward, wrt=names)
-        for world, agent, names in zip(setting.worlds, agents, own, strict=True)
+        for world, agent, names in zip(conditions.worlds, agents, own, strict=True)
     ]
     named = [{column.name: column for column in one.columns} for one in found]
     every = sorted({name: None for one in named for name in one}, key=lambda name: not name.startswith("reward."))

@@ -21,7 +21,7 @@ import numpy as np
 
 from goalinf.agents.agent import Agent, check_known
 from goalinf.agents.plannable import check_plannable, check_solved
-from goalinf.behavior.conditions import Rewards, Setting, Worlds
+from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.planning.bellman import choosable
 from goalinf.precision import cast, computing_in
 from goalinf.rewards import Reward, base_of, ended, pinned, reward_parameters
@@ -173,36 +173,38 @@ def log_policy_jacobian(
     >>> jacobian.log_policy.shape
     (1, 3, 4, 3)
     """
-    setting = Setting.of(world, reward, contexts)
-    check_known(agent, setting.rewards)
-    for one, wanted in setting.distinct():
+    conditions = Conditions.of(world, reward, contexts)
+    check_known(agent, conditions.rewards)
+    for one, wanted in conditions.distinct.pairs():
         check_plannable(agent, one, wanted)
     if not agent.one_policy:
         raise ValueError(
             f"{agent.name} does not act by one policy: its actions depend on a hidden mode or on a memory; give an "
             "agent without them, such as gi.agents.boltzmann(beta=…)"
         )
-    names = tuple(wrt) if wrt is not None else reward_parameters(setting.rewards[0])
-    if len(setting.rewards) > 1 and any(name.startswith("reward.") for name in names):
+    names = tuple(wrt) if wrt is not None else reward_parameters(conditions.rewards[0])
+    if len(conditions.rewards) > 1 and any(name.startswith("reward.") for name in names):
         raise ValueError(
             "several rewards have to be known; derivatives are taken with respect to one reward of all contexts"
         )
-    columns = _columns(agent, setting.rewards[0], names)
+    columns = _columns(agent, conditions.rewards[0], names)
     n_columns = sum(column.size for column in columns)
-    n_numbers = len(setting.worlds) * (agent.horizon or 1) * np.prod(setting.world.mdp.available.shape) * n_columns
+    n_numbers = (
+        len(conditions.worlds) * (agent.horizon or 1) * np.prod(conditions.world.mdp.available.shape) * n_columns
+    )
     if n_numbers > _LARGEST:
         raise ValueError(
             f"the Jacobian of {n_columns} parameters would hold {n_numbers:.2g} numbers ({8e-9 * n_numbers:.0f} GB): "
             "use a smaller world, or features (gi.LinearReward)"
         )
     # Padded to one shape and stacked, so that many worlds need one program.
-    mdps = stack([one.mdp for one in setting.worlds])
+    mdps = stack([one.mdp for one in conditions.worlds])
     with computing_in("float64"):
-        arguments = cast((agent, mdps, setting.stacked_reward()))
-        several = (len(setting.worlds) > 1, len(setting.rewards) > 1)
+        arguments = cast((agent, mdps, conditions.stacked_reward()))
+        several = (len(conditions.worlds) > 1, len(conditions.rewards) > 1)
         found = jax.device_get(_evaluate(*arguments, names=names, n_columns=n_columns, several=several))
     log_policy, income, policy, rows = found
-    check_solved(policy.residual, policy.values, "float64", agent, setting.worlds)
+    check_solved(policy.residual, policy.values, "float64", agent, conditions.worlds)
     beta = float(np.max(agent.parameters.get("beta", 1.0)))
     return Jacobian(log_policy, np.exp(policy.log_probs), income, rows, columns, beta)
 

@@ -19,7 +19,7 @@ import xarray as xr
 from goalinf import display
 from goalinf.agents import Agent
 from goalinf.agents.plannable import check_shapes
-from goalinf.behavior.conditions import Rewards, Setting, Worlds
+from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.errors import ConvergenceError, PrecisionError
 from goalinf.identify.linear_algebra import Kernel, kernel
 from goalinf.identify.local.experts import Agents, jacobians, line_up
@@ -158,32 +158,34 @@ def null_space(world: Worlds, agent: Agents, reward: Rewards, *, free: Sequence[
     """
     if isinstance(reward, Mapping):
         raise ValueError("a null space belongs to one reward: give the reward that all contexts share, not a mapping")
-    setting, known = line_up(world, agent, reward)
+    conditions, known = line_up(world, agent, reward)
     if not reward_priors(reward):
-        check_shapes(reward, setting.world)
+        check_shapes(reward, conditions.world)
     free = (free,) if isinstance(free, str) else free
     free = tuple(dict.fromkeys(name for one in free for name in _meant(one, known)))
     wanted = tuple(f"reward.{name}" for name in reward_priors(reward)) or reward_parameters(reward)
     failure: Exception | None = None
     beta = max(float(np.max(one.parameters.get("beta", 1.0))) for one in known)
-    for candidate in generic_rewards(reward, setting.world, beta):
+    for candidate in generic_rewards(reward, conditions.world, beta):
         try:
-            found = jacobians(setting, known, candidate, (*wanted, *free))
+            found = jacobians(conditions, known, candidate, (*wanted, *free))
         except (ConvergenceError, PrecisionError) as error:
             failure = error
         else:
-            return null_space_at(found, setting, known, candidate)
+            return null_space_at(found, conditions, known, candidate)
     assert failure is not None
     raise type(failure)(f"{failure}; or give a known reward with which the problem can be solved") from failure
 
 
-def null_space_at(found: Sequence[Jacobian], setting: Setting, agents: Sequence[Agent], reward: Reward) -> NullSpace:
+def null_space_at(
+    found: Sequence[Jacobian], conditions: Conditions, agents: Sequence[Agent], reward: Reward
+) -> NullSpace:
     """Compute the null space of given Jacobians, one of each agent; the other arguments are those of the Jacobians."""
     alone = tuple(map(reward_part, found))
     columns, n_reward = found[0].columns, alone[0].log_policy.shape[-1]
     null = stacked_kernel(alone)
-    planners = tuple(agents) * (len(setting.worlds) if len(agents) == 1 else 1)
-    planned = tuple(map(_as_planned, setting.worlds, planners))
+    planners = tuple(agents) * (len(conditions.worlds) if len(agents) == 1 else 1)
+    planned = tuple(map(_as_planned, conditions.worlds, planners))
     horizons = tuple(one.horizon or one.depth for one in planners)
     informative = alone
     if len(agents) > 1 and any(
@@ -205,7 +207,7 @@ def null_space_at(found: Sequence[Jacobian], setting: Setting, agents: Sequence[
     array = xr.DataArray(
         basis[:, :n_reward].reshape(len(basis), *_reward_shape(own)),
         dims=("direction", *_reward_dims(own)),
-        coords={**_coords(setting.world, reward, own), "kind": ("direction", np.array(kinds, str))},
+        coords={**_coords(conditions.world, reward, own), "kind": ("direction", np.array(kinds, str))},
         name="reward",
     )
     others = {
@@ -215,20 +217,20 @@ def null_space_at(found: Sequence[Jacobian], setting: Setting, agents: Sequence[
         )
         for column in columns[len(own) :]
     }
-    experts = _expert_coords(columns, setting, agents) if len(agents) > 1 else {}
+    experts = _expert_coords(columns, conditions, agents) if len(agents) > 1 else {}
     agent_part = xr.Dataset(others, coords={"kind": array.coords["kind"], **experts} if others else None)
     return NullSpace(len(basis), array, agent_part, null.singular_values, directions, basis.shape[1], null.gap)
 
 
 def _expert_coords(
-    columns: Sequence[Column], setting: Setting, agents: Sequence[Agent]
+    columns: Sequence[Column], conditions: Conditions, agents: Sequence[Agent]
 ) -> dict[Hashable, list[Hashable]]:
     """Return the names of the experts along the axes of experts."""
     coords: dict[Hashable, list[Hashable]] = {}
     for column in columns:
         if column.dims and column.dims[0].startswith("expert"):
             name = column.name.removeprefix("agent.")
-            having = [c for c, agent in zip(setting.contexts, agents, strict=True) if name in agent.parameters]
+            having = [c for c, agent in zip(conditions.contexts, agents, strict=True) if name in agent.parameters]
             coords[column.dims[0]] = axis_labels("experts", having)
     return coords
 

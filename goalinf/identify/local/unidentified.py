@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from goalinf.agents import Mixture
-from goalinf.behavior.conditions import Setting
+from goalinf.behavior.conditions import Conditions
 from goalinf.identify.local.jacobian import Jacobian, log_policy_jacobian
 from goalinf.identify.local.null_space import NullSpace, null_space_at, reward_part
 from goalinf.inference.model.models import StandardModel
@@ -38,7 +38,7 @@ class Directions:
 
     Parameters
     ----------
-    setting : Setting
+    conditions : Conditions
         Worlds and rewards, in the order of the contexts of the data.
     sites : dict of Site
         The inferred parameters.
@@ -52,7 +52,7 @@ class Directions:
         Its directions that involve the reward alone.
     """
 
-    setting: Setting
+    conditions: Conditions
     sites: dict[str, Site]
     draws: dict[str, np.ndarray]
     jacobian: Jacobian
@@ -80,14 +80,14 @@ class Directions:
         draws = {name: np.asarray(fit.posterior[name].values, float) for name in sites}
         agent, reward = fill(model.agent, model.reward, {name: values[-1, -1] for name, values in draws.items()})
         jacobian = log_policy_jacobian(model.world, agent, reward, wrt=tuple(sites), contexts=contexts)
-        setting = Setting.of(model.world, model.reward, contexts)
-        joint = null_space_at([jacobian], setting, [agent], Setting.of(model.world, reward, contexts).rewards[0])
+        conditions = Conditions.of(model.world, model.reward, contexts)
+        joint = null_space_at([jacobian], conditions, [agent], Conditions.of(model.world, reward, contexts).rewards[0])
         moves_agent = np.zeros(joint.dimension, bool)
         for part in joint.agent.data_vars.values():
             moves_agent |= part.values.astype(bool).any(axis=tuple(range(1, part.ndim)))
         alone = reward_part(jacobian)
         rows = joint.basis.values.reshape(joint.dimension, alone.log_policy.shape[-1])
-        return cls(setting, sites, draws, jacobian, alone, joint, rows[~moves_agent])
+        return cls(conditions, sites, draws, jacobian, alone, joint, rows[~moves_agent])
 
     @property
     def n_rewards(self) -> int:

@@ -19,7 +19,7 @@ from goalinf.agents import Agent, Mixture
 from goalinf.agents.mixtures import options_of
 from goalinf.agents.plannable import check_plannable, discount_of
 from goalinf.behavior import check_data
-from goalinf.behavior.conditions import Rewards, Setting, Worlds
+from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.data import Trajectories
 from goalinf.errors import PrecisionError, UnidentifiedWarning
 from goalinf.inference.model import site_labels
@@ -107,9 +107,9 @@ def _standard_posterior(key: Any, model: StandardModel, data: Any) -> Posterior:
         raise TypeError(f"data is a {type(data).__name__}; read a table with gi.read_trajectories first")
     if data.n_choices == 0:
         raise ValueError("the data hold no observed action; expected at least one")
-    setting = Setting.of(world, reward, data.context_names)
-    check_data(data, setting.worlds, agent)
-    sites = find_sites(agent, reward, setting.world)
+    conditions = Conditions.of(world, reward, data.context_names)
+    check_data(data, conditions.worlds, agent)
+    sites = find_sites(agent, reward, conditions.world)
     if not sites and not isinstance(agent, Mixture):
         raise ValueError(
             "no parameter has a prior: give a parameter of the agent or the reward a distribution, "
@@ -117,11 +117,11 @@ def _standard_posterior(key: Any, model: StandardModel, data: Any) -> Posterior:
         )
     typical = {site.name: _typical(site) for site in sites}
     known_agent, known_reward = fill(agent, reward, typical)
-    known = Setting.of(world, known_reward, data.context_names)
-    for one_world, one_reward in known.distinct():
+    known = Conditions.of(world, known_reward, data.context_names)
+    for one_world, one_reward in known.distinct.pairs():
         check_plannable(known_agent, one_world, one_reward)
 
-    _check_scale(agent, reward, sites, setting)
+    _check_scale(agent, reward, sites, conditions)
 
     own = model.own_arrays()
 
@@ -132,14 +132,14 @@ def _standard_posterior(key: Any, model: StandardModel, data: Any) -> Posterior:
         return function
 
     contexts = data.context_names
-    n_pairs = max(one.mdp.available.size for one in setting.worlds)
-    most = min(data.observed.size, data.n_subjects * len(setting.contexts) * n_pairs)
+    n_pairs = max(one.mdp.available.size for one in conditions.worlds)
+    most = min(data.observed.size, data.n_subjects * len(conditions.contexts) * n_pairs)
     bare = dataclasses.replace(data.unlabeled(), cells=data.cells.padded(most))
     scale = product_prior(sites, reward) if agent.scales else None
     start = starting_values(sites, scale)
 
     def form(draw: Any, prior: ScaleMixture | None) -> Form:
-        closed = ClosedForm.of(setting, agent, reward, sites, data, prior)
+        closed = ClosedForm.of(conditions, agent, reward, sites, data, prior)
         # Priors may hold numbers of one precision, and programs of the other precision cannot use them. Data of another
         # shape count as another model, so that the cache drops their programs, too.
         precision = jnp.result_type(float).name
@@ -152,7 +152,7 @@ def _standard_posterior(key: Any, model: StandardModel, data: Any) -> Posterior:
 
     plain = form(sample_sites, None)
     product = None if scale is None else form(partial(sample_product, prior=scale), scale)
-    dims, coords = site_labels.site_coords(sites, setting.world, reward, agent, data)
+    dims, coords = site_labels.site_coords(sites, conditions.world, reward, agent, data)
     posterior = Posterior(model, plain, product, scale, data, dims, coords, sites)
     if sites:
         _check_defined(posterior, data)
@@ -168,7 +168,7 @@ def warn_unidentified(posterior: Posterior) -> None:
     free = [site.name for site in posterior.sites if site.name.startswith("reward.")]
     if not isinstance(reward, Reward) or not unknown or not free:
         return
-    worlds = Setting.of(world, reward, posterior.labeled.context_names).worlds
+    worlds = Conditions.of(world, reward, posterior.labeled.context_names).worlds
     ends = any(world.mdp.terminal.any() for world in worlds)
     one = agent.agents[0] if isinstance(agent, Mixture) else agent
     found = one.confounded(reward, len(worlds), ends=ends)
@@ -204,7 +204,7 @@ def _usual(prior: Distribution) -> np.ndarray:
         return np.asarray(prior.sample(jax.random.key(0)))
 
 
-def _check_scale(agent: Agent | Mixture, reward: Rewards, sites: Sequence[Site], setting: Setting) -> None:
+def _check_scale(agent: Agent | Mixture, reward: Rewards, sites: Sequence[Site], conditions: Conditions) -> None:
     """Refuse a beta for which log-probabilities under rewards of the size of their prior exceed the float precision."""
     drawn = {one.name: _usual(one.prior) for one in sites}
     eps = float(jnp.finfo(jnp.result_type(float)).eps)
@@ -214,8 +214,8 @@ def _check_scale(agent: Agent | Mixture, reward: Rewards, sites: Sequence[Site],
     for option in options_of(filled):
         if option.beta is None:
             continue
-        beta, discount = float(np.max(option.beta)), discount_of(option, setting.world)
-        size = max(float(np.abs(one(setting.world.mdp)).max(initial=0.0)) for one in rewards)
+        beta, discount = float(np.max(option.beta)), discount_of(option, conditions.world)
+        size = max(float(np.abs(one(conditions.world.mdp)).max(initial=0.0)) for one in rewards)
         reach = beta * size / max(1.0 - discount, eps)
         if reach * eps > 1.0 and discount < 1.0:
             raise PrecisionError(

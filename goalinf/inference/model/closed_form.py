@@ -30,7 +30,7 @@ from goalinf.agents.parts.beliefs import TrueBeliefs
 from goalinf.agents.parts.choice import Softmax
 from goalinf.agents.parts.noise import NoNoise
 from goalinf.agents.parts.planners import ValueIteration
-from goalinf.behavior.conditions import Setting
+from goalinf.behavior.conditions import Conditions
 from goalinf.data import Trajectories
 from goalinf.inference.model.mode import NEWTON_SIZE
 from goalinf.inference.model.normal_prior import Normal, NormalProduct
@@ -131,19 +131,22 @@ class ClosedForm:
     prior : Normal or NormalProduct
         Prior of the reward parameters, or of their product with beta.
     likelihoods : sequence of Likelihood
-        One per world.
+        One per condition.
     data : Trajectories
         Observed behavior.
+    condition : int (N,)
+        Number of the condition of each trajectory.
     """
 
     prior: Normal | NormalProduct
     likelihoods: Sequence[Likelihood]
     data: Trajectories
+    condition: np.ndarray
 
     @classmethod
     def of(
         cls,
-        setting: Setting,
+        conditions: Conditions,
         agent: Any,
         reward: Any,
         sites: Sequence[Site],
@@ -160,7 +163,7 @@ class ClosedForm:
         if prior is None or prior.mean.size > NEWTON_SIZE:
             return None
         beta = agent.beta if product is None else 1.0
-        worlds = setting.worlds
+        worlds = conditions.distinct.worlds
         if np.ndim(beta) or len({world.n_states for world in worlds}) > 1:
             return None
         if worlds[0].mdp.available.size * prior.mean.size > _LARGEST:
@@ -171,10 +174,10 @@ class ClosedForm:
         for number, world in enumerate(worlds):
             income, zero = _income(world.mdp, agent, reward, prior.mean.size)
             problem = Problem.of(world.mdp, zero, float(beta))
-            context = None if len(worlds) == 1 else number
-            counts = data.choice_counts(world.n_states, world.n_actions, context=context).T
+            mine = None if len(worlds) == 1 else np.flatnonzero(conditions.number == number)
+            counts = data.choice_counts(world.n_states, world.n_actions, contexts=mine).T
             likelihoods.append(Likelihood(problem, float(beta) * income, counts))
-        return cls(prior, likelihoods, data)
+        return cls(prior, likelihoods, data, conditions.number[np.asarray(data.context)])
 
     def restart(self) -> None:
         """Forget the last point, at which planning would start."""
@@ -215,12 +218,12 @@ class ClosedForm:
     @cached_property
     def _visits(self) -> list[sparse.csr_array]:
         """Counts of every state-action pair in every trajectory, for each world, ``(N, A * S)``."""
-        states, actions, context = (np.asarray(x) for x in (self.data.states, self.data.actions, self.data.context))
+        states, actions = np.asarray(self.data.states), np.asarray(self.data.actions)
         n, t = np.nonzero(self.data.observed)
         choice = actions[n, t] * self.likelihoods[0].n_states + states[n, t]
         found = []
         for number, likelihood in enumerate(self.likelihoods):
-            here = (len(self.likelihoods) == 1) | (context[n] == number)
+            here = (len(self.likelihoods) == 1) | (self.condition[n] == number)
             shape = (self.data.n_trajectories, likelihood.n_choices)
             found.append(sparse.csr_array((np.ones(here.sum()), (n[here], choice[here])), shape=shape))
         return found

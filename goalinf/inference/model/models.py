@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from goalinf.agents import Agent, Mixture
 from goalinf.behavior import Behavior
-from goalinf.behavior.conditions import Rewards, Setting, Worlds
+from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.inference.model.priors import Site, fill, find_sites, own_arrays
 
 Draw: TypeAlias = Mapping[str, Any]  # site name -> value
@@ -35,7 +35,7 @@ class StandardModel:
 
     def sites(self, contexts: Sequence[Hashable]) -> list[Site]:
         """Return the parameters that have priors, for data of these contexts."""
-        return find_sites(self.agent, self.reward, Setting.of(self.world, self.reward, contexts).world)
+        return find_sites(self.agent, self.reward, Conditions.of(self.world, self.reward, contexts).world)
 
     @property
     def mixture(self) -> Mixture | None:
