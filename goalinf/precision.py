@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from goalinf.checks import check_choice
 from goalinf.interrupt import deferred
@@ -73,6 +74,6 @@ def namespace(*trees: Any) -> Any:
     return np if on_host(*trees) else jnp
 
 
-def _kind(leaf: Any) -> Any:
+def _kind(leaf: ArrayLike) -> Any:
     dtype = getattr(leaf, "dtype", None) or np.result_type(leaf)
     return float if np.issubdtype(dtype, np.floating) else dtype

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -20,6 +21,7 @@ from goalinf.planning.facts import REGULAR, Facts
 from goalinf.planning.parameters import SHARE, Ranges, check_shape
 from goalinf.precision import cast
 from goalinf.rewards import Reward, ended
+from goalinf.types import Numbers, Numeric
 from goalinf.worlds import MDP, World
 
 
@@ -48,7 +50,13 @@ class Option(eqx.Module):
     initiation: Bool[Array | np.ndarray, " S"]
     name: str = eqx.field(static=True)
 
-    def __init__(self, policy: Any, termination: Any, initiation: Any = None, name: str = "option"):
+    def __init__(
+        self,
+        policy: Numbers,
+        termination: Numbers,
+        initiation: Numeric | Sequence[bool] | None = None,
+        name: str = "option",
+    ):
         self.policy = np.asarray(policy, float)
         self.termination = np.asarray(termination, float)
         self.initiation = np.ones(self.termination.shape, bool) if initiation is None else np.asarray(initiation, bool)
@@ -153,7 +161,7 @@ class Options(ModeProcess):
         return tuple(cast(np.stack(each) if isinstance(each[0], np.ndarray) else jnp.stack(each)) for each in parts)
 
 
-def _option_values(problem: Problem, policies: Any, ends: Any, starts: Any) -> tuple[Any, Any]:
+def _option_values(problem: Problem, policies: Array, ends: Array, starts: Array) -> tuple[Any, Any]:
     """Compute Q of following each option from each state (O, S), and the residual.
 
     They are the values of a larger problem. Its states are pairs of an option and a state, (O, S), in which the option

@@ -28,7 +28,7 @@ from goalinf.identify.local.linearization_point import generic_rewards, reward_p
 from goalinf.identify.local.null_directions import Direction, name_directions
 from goalinf.inference.model.site_labels import axis_labels
 from goalinf.precision import computing_in
-from goalinf.rewards import Reward, base_of, reward_parameters
+from goalinf.rewards import LinearReward, Reward, base_of, reward_parameters
 from goalinf.worlds import World, label
 
 _BLURRED = 1e3  # below this gap between nonzero and zero singular values the rank is reported as uncertain
@@ -316,8 +316,9 @@ def _coords(world: World, reward: Any, columns: Sequence[Column]) -> dict[Hashab
     coords: dict[Hashable, Any] = dict(world.coords().items()) if "state" in dims else {}
     if "action" in dims and not world.local_actions:
         coords["action"] = [label(name) for name in world.actions]
+    base = base_of(reward)
     if dims == ("feature",):
-        names = base_of(reward).names
+        names = base.names if isinstance(base, LinearReward) else None
         coords["feature"] = list(names) if names else list(range(columns[0].size))
     return coords
 

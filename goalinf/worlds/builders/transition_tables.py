@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from goalinf.types import InitialStates, Numbers, StateName, States
 from goalinf.worlds.builders.packing import (
     initial_distribution,
     is_one_in_float32,
@@ -32,10 +32,10 @@ def from_table(
     action: str = "action",
     next_state: Column = "next_state",
     probability: str | None = None,
-    terminal: Any = (),
-    initial: Any = None,
+    terminal: States | None = (),
+    initial: InitialStates | None = None,
     discount: float | int,
-    positions: Any = None,
+    positions: Mapping[StateName, Numbers] | Numbers | None = None,
 ) -> World:
     """Make a world from a long table with one row per possible transition.
 
