@@ -1,4 +1,4 @@
-"""Types of arguments: numbers, parameters of agents, random keys, names of states."""
+"""Types of arguments: numbers, random keys, names of states."""
 
 from __future__ import annotations
 
@@ -6,17 +6,13 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from jax import Array
 from jax.typing import ArrayLike
-from numpyro.distributions import Distribution
 
 PRNGKey = Array | np.ndarray | int | np.integer  # a JAX random key, or a seed
 StateName = Hashable
 States = StateName | Iterable[StateName]  # one name, several names, a string of marks, or a mask
-InitialStates = States | Mapping[StateName, float] | pd.Series  # or probabilities
+InitialStates = States | Mapping[StateName, float]  # or probabilities
 Numeric = Array | np.ndarray  # an array on a device or traced, or on the host
 Real = Numeric | np.integer | np.floating | float | int  # one number, or an array of them
 Numbers = ArrayLike | Sequence[ArrayLike | Sequence[Any]]  # numbers, or (nested) lists of numbers
-Parameter = ArrayLike | Distribution  # a number, a traced value, or a prior
-Leaf = Numeric | Distribution  # the same, as an array

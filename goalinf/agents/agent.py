@@ -18,7 +18,7 @@ from goalinf.agents import agent_facts
 from goalinf.agents.plannable import check_plannable, check_solved, warn_of_others
 from goalinf.agents.policy import Policy, labeled
 from goalinf.checks import check_kind
-from goalinf.planning.parameters import Part, check_parameter, interval
+from goalinf.planning.parameters import Parameter, Part, check_parameter, interval
 from goalinf.planning.solvers.sparse_lu import factorable
 from goalinf.precision import Precision, cast, computing_in
 from goalinf.rewards import (
@@ -30,7 +30,7 @@ from goalinf.rewards import (
     base_of,
     check_reward,
 )
-from goalinf.types import Numbers, Numeric, Parameter
+from goalinf.types import Numbers, Numeric
 from goalinf.worlds import MDP, World
 
 Axes = tuple[int | None, int | None, int | None]

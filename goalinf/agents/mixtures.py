@@ -17,9 +17,9 @@ from numpyro.distributions import Distribution
 from goalinf import display
 from goalinf.agents.agent import Agent
 from goalinf.checks import check_choice
-from goalinf.planning.parameters import SHARE
+from goalinf.planning.parameters import SHARE, Parameter
 from goalinf.rewards import Alternatives, Reward
-from goalinf.types import Numbers, Parameter
+from goalinf.types import Numbers
 from goalinf.worlds.names import check_alike
 
 _P = ParamSpec("_P")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import equinox as eqx
 import jax
@@ -17,6 +17,7 @@ from goalinf.worlds.world import World, label
 
 _Kind = TypeVar("_Kind", bound="Part")
 
+Parameter: TypeAlias = ArrayLike | Distribution  # a number, a traced value, or a prior
 INFINITY = float("inf")
 SHARE = (0.0, 1.0)
 Ranges = dict[str, tuple[float, float]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import equinox as eqx
 import jax
@@ -17,10 +17,11 @@ from numpyro.distributions import Distribution
 
 from goalinf import display
 from goalinf.checks import check_kind
-from goalinf.types import Leaf, Numbers, Parameter
+from goalinf.types import Numbers, Numeric
 from goalinf.worlds import MDP
 
 _T = TypeVar("_T")
+Leaf: TypeAlias = Numeric | Distribution  # numbers, or a prior over them
 
 
 class Reward(eqx.Module):
@@ -79,7 +80,7 @@ def reward_parameters(reward: Reward) -> tuple[str, ...]:
     return tuple(f"reward.{name}" for name in base_of(reward).parameters)
 
 
-def leaf(value: Parameter | Numbers, what: str, by_name: str | None = None) -> Leaf:
+def leaf(value: Leaf | Numbers, what: str, by_name: str | None = None) -> Leaf:
     """Return a distribution or traced values unchanged, and numbers as a host array in float64.
 
     Numbers with labels are refused: a reward holds numbers in the order of its world, and does not contain the world.

@@ -11,8 +11,8 @@ from numpyro.distributions import Distribution
 
 from goalinf.checks import check_kind
 from goalinf.precision import namespace
-from goalinf.rewards.base import Reward, leaf
-from goalinf.types import Leaf, Numbers, Parameter
+from goalinf.rewards.base import Leaf, Reward, leaf
+from goalinf.types import Numbers
 from goalinf.worlds import MDP, World
 
 
@@ -55,9 +55,9 @@ class GoalReward(Reward):
         goal: Bool[Array | np.ndarray, " S"],
         dead: Bool[Array | np.ndarray, " S"],
         *,
-        step_cost: Parameter | Numbers = 1.0,
-        bonus: Parameter | Numbers = 0.0,
-        dead_end: Parameter | Numbers,
+        step_cost: Leaf | Numbers = 1.0,
+        bonus: Leaf | Numbers = 0.0,
+        dead_end: Leaf | Numbers,
     ):
         self.goal = goal
         self.dead = dead
@@ -93,8 +93,8 @@ def goals(
     world: World,
     places: Mapping[str, Any],
     *,
-    step_cost: Parameter | Numbers = 1.0,
-    bonus: Parameter | Numbers = 0.0,
+    step_cost: Leaf | Numbers = 1.0,
+    bonus: Leaf | Numbers = 0.0,
     dead_end: float | None = None,
 ) -> dict[str, GoalReward]:
     r"""Make one :class:`GoalReward` per named goal.

@@ -13,8 +13,8 @@ from goalinf.agents.parts.choice import ChoiceRule, Softmax
 from goalinf.agents.parts.noise import Lapse, Noise, NoNoise
 from goalinf.agents.parts.planners import Planner, ValueIteration
 from goalinf.agents.planning_agent import PlanningAgent
-from goalinf.planning.parameters import Part, check_parameter
-from goalinf.types import Numbers, Parameter
+from goalinf.planning.parameters import Parameter, Part, check_parameter
+from goalinf.types import Numbers
 
 P = TypeVar("P", bound=Part)
 Setting: TypeAlias = Parameter | Part | str | None  # of a part that a constructor does not set

@@ -11,7 +11,8 @@ from goalinf.agents.parts.choice import Satisficing, Softmax
 from goalinf.agents.parts.planners import SuccessorRepresentation
 from goalinf.agents.parts.rational_inattention import Inattentive, RationalInattention
 from goalinf.checks import check_count, check_flag
-from goalinf.types import Numbers, Parameter
+from goalinf.planning.parameters import Parameter
+from goalinf.types import Numbers
 
 
 @constructor

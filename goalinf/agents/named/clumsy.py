@@ -12,7 +12,8 @@ from goalinf.agents.named.assembly import Setting, assembled, made
 from goalinf.agents.parts.beliefs import ForeseesSlips
 from goalinf.agents.parts.noise import Slip
 from goalinf.checks import check_flag
-from goalinf.types import Numbers, Parameter
+from goalinf.planning.parameters import Parameter
+from goalinf.types import Numbers
 
 
 @constructor

@@ -15,8 +15,9 @@ from goalinf.agents.hidden.subgoals import Subgoal
 from goalinf.agents.mixtures import constructor
 from goalinf.agents.named.assembly import Setting, assembled, made
 from goalinf.checks import check_count, check_kind
+from goalinf.planning.parameters import Parameter
 from goalinf.rewards import goals
-from goalinf.types import Numbers, Parameter
+from goalinf.types import Numbers
 from goalinf.worlds import World
 
 _DEEPEST = 1074  # 0.5**1075 is zero in float64

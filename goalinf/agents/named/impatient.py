@@ -6,7 +6,8 @@ from goalinf.agents.agent import Agent
 from goalinf.agents.mixtures import constructor
 from goalinf.agents.named.assembly import Setting, assembled, made
 from goalinf.agents.parts.discounting import Hyperbolic, QuasiHyperbolic
-from goalinf.types import Numbers, Parameter
+from goalinf.planning.parameters import Parameter
+from goalinf.types import Numbers
 
 
 @constructor

@@ -7,7 +7,8 @@ from goalinf.agents.memory.learners import NoPlanning, QLearning, TwoStep
 from goalinf.agents.mixtures import constructor
 from goalinf.agents.named.assembly import Setting, assembled, made
 from goalinf.agents.parts.choice import DefaultPolicy, Softmax
-from goalinf.types import Numbers, Parameter
+from goalinf.planning.parameters import Parameter
+from goalinf.types import Numbers
 
 
 @constructor

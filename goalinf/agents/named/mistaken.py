@@ -8,7 +8,8 @@ from goalinf.agents.agent import Agent
 from goalinf.agents.mixtures import constructor
 from goalinf.agents.named.assembly import Setting, assembled, made
 from goalinf.agents.parts.beliefs import FalseDynamics, IllusionOfControl
-from goalinf.types import Numbers, Numeric, Parameter
+from goalinf.planning.parameters import Parameter
+from goalinf.types import Numbers, Numeric
 from goalinf.worlds import MDP, World
 
 

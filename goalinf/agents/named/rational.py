@@ -9,7 +9,8 @@ from goalinf.agents.parts.choice import DefaultPolicy, Softmax
 from goalinf.agents.parts.planners import Negated, ValueIteration
 from goalinf.checks import check_count, check_flag
 from goalinf.planning.bellman import Backup
-from goalinf.types import Numbers, Parameter
+from goalinf.planning.parameters import Parameter
+from goalinf.types import Numbers
 
 
 @constructor

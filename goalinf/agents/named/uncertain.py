@@ -8,7 +8,8 @@ from goalinf.agents.agent import Agent
 from goalinf.agents.mixtures import constructor
 from goalinf.agents.named.assembly import Setting, assembled
 from goalinf.agents.parts.belief_state import Ignorance
-from goalinf.types import Numbers, Parameter
+from goalinf.planning.parameters import Parameter
+from goalinf.types import Numbers
 from goalinf.worlds import World
 
 

@@ -14,11 +14,11 @@ from jaxtyping import Array, Bool, Float, Int
 from goalinf.agents.parts.beliefs import Beliefs, Unfolded
 from goalinf.checks import check_count, check_kind
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import Ranges, check_parameter
+from goalinf.planning.parameters import Parameter, Ranges, check_parameter
 from goalinf.planning.solution import Plan
 from goalinf.precision import namespace
 from goalinf.rewards import Reward, ShapedReward
-from goalinf.types import Numeric, Parameter
+from goalinf.types import Numeric
 from goalinf.worlds import MDP, World
 from goalinf.worlds.world import Belief, label
 
