@@ -25,10 +25,11 @@ import xarray as xr
 from jaxtyping import Array, Bool, Float, Int
 
 from goalinf.planning.bellman import log_sum_exp
-from goalinf.types import Numeric
+from goalinf.types import Numbers, Numeric
 from goalinf.worlds import World, label
 
 Row = Float[Array, "*M A"]
+PolicyLike = Numbers | xr.DataArray  # probabilities (S, A), labeled or not, or the number of an action (S,)
 _Content = TypeVar("_Content")
 _Seen = TypeVar("_Seen")
 _Signal = TypeVar("_Signal")

@@ -208,9 +208,9 @@ class Names:
         return f"this world has {len(printed)} states: {shown}"
 
 
-def _is_position(name: StateName) -> TypeGuard[tuple[int, int]]:
+def _is_position(name: States) -> TypeGuard[tuple[int, int]]:
     return _is_place(name) and len(name) == 2
 
 
-def _is_place(name: StateName) -> TypeGuard[tuple[int, ...]]:
+def _is_place(name: States) -> TypeGuard[tuple[int, ...]]:
     return isinstance(name, tuple) and len(name) > 1 and all(isinstance(part, int) for part in name)

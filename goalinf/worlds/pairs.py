@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -23,7 +23,7 @@ class Memory:
     pairs: np.ndarray  # (S, 2): last state (−1 at the start) and this state, as numbers of the base world
     mean: ClassVar[str] = "mean over the last states"  # what is drawn where the base world is
 
-    def number(self, last: Numeric | int, this: Numeric | int) -> np.ndarray:
+    def number(self, last: Numeric | Sequence[int] | int, this: Numeric | Sequence[int] | int) -> np.ndarray:
         """Look up the state of each pair by number (last −1: at the start), −1 where there is none."""
         keys, order = self._sorted
         wanted = (np.asarray(last, np.int64) + 1) * self.base.n_states + this

@@ -11,6 +11,7 @@ from goalinf.agents import Agent
 from goalinf.agents.plannable import check_shapes
 from goalinf.behavior.conditions import Setting
 from goalinf.checks import check_flag, check_kind
+from goalinf.data import Trajectories
 from goalinf.identify.audit.contraction import Contraction, contraction
 from goalinf.identify.audit.expected_regret import worlds_of
 from goalinf.identify.audit.questions import QUESTIONS, answer
@@ -20,13 +21,14 @@ from goalinf.identify.experiments.kinds import Demonstrations, Experiment, Prefe
 from goalinf.identify.linear_algebra import kernel
 from goalinf.identify.local.jacobian import Jacobian
 from goalinf.identify.local.unidentified import Directions
+from goalinf.inference.results.fit import Fit
 from goalinf.inference.samplers.progress import Progress
 from goalinf.rewards import Reward
 from goalinf.worlds import World, label
 
 
 def audit(
-    fit: Any,
+    fit: Fit,
     *,
     worlds: World | Mapping[str, World] | None = None,
     planners: Mapping[str, Agent] | None = None,
@@ -102,7 +104,7 @@ def audit(
 
 
 def _audited(
-    fit: Any,
+    fit: Fit,
     found: Directions,
     elsewhere: Mapping[str, World],
     planners: Mapping[str, Agent] | None,
@@ -142,7 +144,7 @@ def _audited(
     )
 
 
-def _check_asked(fit: Any, worlds: Any, planners: Any, experiments: Any) -> None:
+def _check_asked(fit: Fit, worlds: Any, planners: Any, experiments: Any) -> None:
     """Raise an error for arguments that cannot be compared, before any computation."""
     kinds: dict[str, tuple[Any, type | tuple[type, ...], str]] = {
         "worlds": (worlds, World, "a World, such as gi.gridworld makes"),
@@ -183,7 +185,7 @@ def _against_prior(found: Directions) -> tuple[Contraction | None, Ridge | None]
     return compared, ridge(beta, flat, (found.sites["agent.beta"].prior, priors), found.null)
 
 
-def _visits(data: Any, jacobian: Jacobian) -> tuple[np.ndarray, int]:
+def _visits(data: Trajectories, jacobian: Jacobian) -> tuple[np.ndarray, int]:
     """Return states with scored actions, bool ``(C, S)`` or ``(C, T, S)`` with a finite horizon, and their number."""
     steps = data.actions.shape[1]
     n_contexts, n_states, _ = jacobian.rows.shape

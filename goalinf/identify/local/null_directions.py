@@ -27,7 +27,7 @@ import numpy as np
 from goalinf.identify.linear_algebra import kernel
 from goalinf.identify.local.jacobian import Jacobian
 from goalinf.identify.policy_evaluation import shapings
-from goalinf.rewards import ActionReward, StateReward, TransitionReward, base_of
+from goalinf.rewards import ActionReward, Reward, StateReward, TransitionReward, base_of
 from goalinf.worlds import World
 
 _INSIDE = 1e-6  # largest residual of a unit vector that counts as inside a family
@@ -56,7 +56,7 @@ def name_directions(
     null: np.ndarray,
     jacobians: Sequence[Jacobian],
     worlds: tuple[World, ...],
-    reward: Any,
+    reward: Reward,
     horizons: tuple[int | None, ...],
 ) -> tuple[np.ndarray, list[Direction]]:
     """Rotate a null space to named directions, and return the names.
@@ -99,7 +99,7 @@ def _families(
     null: np.ndarray,
     jacobians: Sequence[Jacobian],
     worlds: tuple[World, ...],
-    reward: Any,
+    reward: Reward,
     horizons: tuple[int | None, ...],
 ) -> Iterator[tuple[str, np.ndarray, str]]:
     """Yield name, residual of each null direction outside the family (a column), and sentence."""

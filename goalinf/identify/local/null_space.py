@@ -266,7 +266,7 @@ def reward_part(jacobian: Jacobian) -> Jacobian:
     )
 
 
-def _name_more(more: np.ndarray, found: Sequence[Jacobian], reward: Any) -> tuple[np.ndarray, list[Direction]]:
+def _name_more(more: np.ndarray, found: Sequence[Jacobian], reward: Reward) -> tuple[np.ndarray, list[Direction]]:
     """Name the directions that involve free parameters of the agent: the scale first, then trade-offs."""
     directions: list[Direction] = []
     rows: list[np.ndarray] = []
@@ -293,7 +293,7 @@ def _name_more(more: np.ndarray, found: Sequence[Jacobian], reward: Any) -> tupl
     return np.concatenate([*rows, np.zeros((0, more.shape[1]))]), directions
 
 
-def _scale(column: Column, reward: Any) -> np.ndarray:
+def _scale(column: Column, reward: Reward) -> np.ndarray:
     """Return the scale direction, a larger reward with a smaller beta: the reward's values, minus one for log beta."""
     if column.name.startswith("reward."):
         return np.asarray(getattr(base_of(reward), column.name.removeprefix("reward.")), float).ravel()
@@ -308,7 +308,7 @@ def _reward_dims(columns: Sequence[Column]) -> tuple[str, ...]:
     return columns[0].dims if len(columns) == 1 and columns[0].dims else ("parameter",)
 
 
-def _coords(world: World, reward: Any, columns: Sequence[Column]) -> dict[Hashable, Any]:
+def _coords(world: World, reward: Reward, columns: Sequence[Column]) -> dict[Hashable, Any]:
     """Return labels along the axes of the parameter of the reward."""
     dims = _reward_dims(columns)
     if dims == ("parameter",):

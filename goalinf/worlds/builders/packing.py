@@ -12,7 +12,7 @@ from jax.typing import ArrayLike
 
 from goalinf.checks import as_number
 from goalinf.sizes import check_world
-from goalinf.types import InitialStates, Numbers, StateName, States
+from goalinf.types import InitialStates, Numbers, States
 from goalinf.worlds.names import Names, label, plain
 
 _ROUNDINGS = 8  # rounding errors allowed in the sum of a row in float32, however short it is
@@ -121,7 +121,7 @@ def _are_probabilities(names: Names, initial: InitialStates | None) -> bool:
 
 
 def place_nodes(
-    positions: Mapping[StateName, Numbers] | Numbers | None, states: tuple[Hashable, ...]
+    positions: Mapping[Hashable, Numbers] | Numbers | None, states: tuple[Hashable, ...]
 ) -> np.ndarray | None:
     """Return plot coordinates ``(S, 2)`` from a mapping name -> (x, y) or an array in the order of the states."""
     if positions is None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from goalinf.types import InitialStates, Numbers, StateName, States
+from goalinf.types import InitialStates, Numbers, States
 from goalinf.worlds.builders.packing import initial_distribution, pack, place_nodes, renormalized, terminal_mask
 from goalinf.worlds.mdp import MDP
 from goalinf.worlds.names import Names, label, plain
@@ -26,7 +26,7 @@ def from_arrays(
     discount: float | int,
     states: Sequence[Hashable] | None = None,
     actions: Sequence[Hashable] | None = None,
-    positions: Mapping[StateName, Numbers] | Numbers | None = None,
+    positions: Mapping[Hashable, Numbers] | Numbers | None = None,
 ) -> World:
     """Make a world from transition probabilities, dense or sparse.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from goalinf.types import InitialStates, Numbers, StateName, States
+from goalinf.types import InitialStates, Numbers, States
 from goalinf.worlds.builders.packing import (
     initial_distribution,
     is_one_in_float32,
@@ -35,7 +35,7 @@ def from_table(
     terminal: States | None = (),
     initial: InitialStates | None = None,
     discount: float | int,
-    positions: Mapping[StateName, Numbers] | Numbers | None = None,
+    positions: Mapping[Hashable, Numbers] | Numbers | None = None,
 ) -> World:
     """Make a world from a long table with one row per possible transition.
 
