@@ -19,7 +19,7 @@ from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.bellman import Problem
 from goalinf.planning.facts import REGULAR, Facts
 from goalinf.planning.parameters import SHARE, Ranges, check_shape
-from goalinf.precision import cast
+from goalinf.precision import cast, namespace
 from goalinf.rewards import Reward, ended
 from goalinf.types import Numbers, Numeric
 from goalinf.worlds import MDP, World
@@ -158,7 +158,8 @@ class Options(ModeProcess):
     def _stacked(self) -> tuple[Any, Any, Any]:
         """Stack policies (O, S, A), termination probabilities (O, S), and initiation sets (O, S)."""
         parts = [[getattr(o, part) for o in self.options] for part in ("policy", "termination", "initiation")]
-        return tuple(cast(np.stack(each) if isinstance(each[0], np.ndarray) else jnp.stack(each)) for each in parts)
+        policies, ends, starts = (cast(namespace(each).stack(each)) for each in parts)
+        return policies, ends, starts
 
 
 def _option_values(problem: Problem, policies: Array, ends: Array, starts: Array) -> tuple[Any, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -32,10 +32,11 @@ from goalinf.inference.model.program_cache import recipe, shapes
 from goalinf.inference.model.scale_mixture import ScaleMixture, product_prior, sample_product
 from goalinf.precision import computing_in
 from goalinf.rewards import Reward
+from goalinf.types import PRNGKey
 
 
 def standard(
-    key: Any,
+    key: PRNGKey,
     world: Worlds | None,
     agent: Agent | Mixture | None,
     reward: Rewards | None,
@@ -81,7 +82,7 @@ def standard(
 
     own_agent, own_reward = own_arrays(agent), own_arrays(reward)
 
-    def model_of(draw: Any) -> Model:
+    def model_of(draw: Callable[[list[Site]], dict[str, Any]]) -> Model:
         def model(observed: Trajectories) -> None:
             filled_agent, filled_reward = fill(own_agent, own_reward, draw(sites))
             behavior = Behavior(world, filled_agent, filled_reward, contexts=contexts)
@@ -96,7 +97,7 @@ def standard(
     scale = product_prior(sites, reward) if as_product and agent.scales else None
     start = starting_values(sites, scale)
 
-    def form(draw: Any, prior: ScaleMixture | None) -> Form:
+    def form(draw: Callable[[list[Site]], dict[str, Any]], prior: ScaleMixture | None) -> Form:
         closed = ClosedForm.of(setting, agent, reward, sites, data, prior)
         # Priors may hold numbers of one precision, and programs of the other precision cannot use them. Data of another
         # shape count as another model, so that the cache drops their programs, too.
@@ -185,7 +186,7 @@ def _check_scale(agent: Agent | Mixture, reward: Rewards, sites: Sequence[Site],
 
 
 def own_model(
-    key: Any, model: Model, data: Any, dims: Mapping[str, Sequence[str]], coords: Mapping[str, Any]
+    key: PRNGKey, model: Model, data: Any, dims: Mapping[str, Sequence[str]], coords: Mapping[str, Any]
 ) -> Posterior:
     """Build the posterior of a user's own NumPyro model.
 
