@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
 import jax
 import jax.numpy as jnp
@@ -180,7 +180,7 @@ def _at_draw(agent: Any, reward: Any, mdp: MDP, draw: dict[str, Any]) -> Any:
     return _by_state(fill(agent, reward, draw)[1], mdp)
 
 
-def _of_states(reward: Rewards | None) -> bool:
+def _of_states(reward: Rewards | None) -> TypeGuard[StateReward | LinearReward]:
     return isinstance(reward, StateReward) or (isinstance(reward, LinearReward) and reward.features.ndim == 2)
 
 
@@ -205,8 +205,7 @@ def _folded(draws: np.ndarray, ground: Ground) -> np.ndarray:
 
 
 def _what(reward: Rewards | None) -> str:
-    on = getattr(reward, "on", None) if _of_states(reward) else None
-    return f"reward on {on}" if on else "expected reward"
+    return f"reward on {reward.on}" if _of_states(reward) else "expected reward"
 
 
 def _remark(reward: Rewards | None, world: World) -> str:

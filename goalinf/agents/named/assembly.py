@@ -23,9 +23,9 @@ _PLANNING = ("horizon", "depth", "discount", "backup", "outlook")
 _OTHERS = (*_PLANNING, "beliefs", "noise", "lapse")
 
 
-def made(kind: Callable[..., P], **fields: Any) -> P:
+def made(kind: type[P], **fields: Any) -> P:
     """Make a part; its numbers are checked and converted to host arrays."""
-    ranges = {**getattr(kind, "parameters", {}), **getattr(kind, "known", {})}
+    ranges = {**kind.parameters, **kind.known}
     return kind(**{k: check_parameter(k, v, *ranges[k]) if k in ranges else v for k, v in fields.items()})
 
 

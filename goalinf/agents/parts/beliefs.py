@@ -19,7 +19,7 @@ from goalinf.planning.facts import REGULAR, Facts
 from goalinf.planning.parameters import INFINITY, SHARE, Part, Ranges
 from goalinf.planning.solution import Plan
 from goalinf.precision import namespace
-from goalinf.rewards import Reward
+from goalinf.rewards import Reward, ShapedReward
 from goalinf.types import Numeric
 from goalinf.worlds import MDP, World
 
@@ -180,8 +180,7 @@ def _alternative(value: World | MDP | Numeric | Sequence[int]) -> Any:
 
 
 def _all_dims(reward: Reward) -> list[tuple[str, ...]]:
-    base = getattr(reward, "base", None)
-    return [*reward.dims.values(), *([] if base is None else _all_dims(base))]
+    return [*reward.dims.values(), *(_all_dims(reward.base) if isinstance(reward, ShapedReward) else [])]
 
 
 class ForeseesSlips(Beliefs):

@@ -11,12 +11,13 @@ import numpy as np
 import xarray as xr
 from scipy.optimize import OptimizeResult, linprog
 
-from goalinf.checks import PRNGKey, check_number, takes_key
+from goalinf.checks import check_number, takes_key
 from goalinf.errors import ConvergenceError
 from goalinf.identify.linear_algebra import kernel
 from goalinf.identify.policy_evaluation import check_own_ends, income_of
 from goalinf.precision import computing_in
 from goalinf.rewards import ActionReward, Reward, StateReward, check_reward
+from goalinf.types import PRNGKey
 from goalinf.worlds import World, label
 
 Class = Literal["departure", "arrival", "action"]

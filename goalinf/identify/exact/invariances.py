@@ -16,12 +16,12 @@ import numpy as np
 
 from goalinf.agents.agent import check_known
 from goalinf.agents.plannable import check_shapes
-from goalinf.checks import PRNGKey, check_kind, takes_key
+from goalinf.checks import check_kind, takes_key
 from goalinf.identify.linear_algebra import kernel
 from goalinf.identify.policy_evaluation import check_own_ends, collected
 from goalinf.precision import computing_in
 from goalinf.rewards import Reward, TransitionReward, check_reward
-from goalinf.types import Numbers
+from goalinf.types import Numbers, PRNGKey
 from goalinf.worlds import World
 
 Kind = Literal["constant", "potential", "zero-initial potential", "k-initial potential", "redistribution", "mask"]

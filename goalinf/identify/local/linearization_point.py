@@ -13,7 +13,7 @@ from numpyro.distributions import Distribution
 from goalinf.agents import Agent
 from goalinf.inference.model.priors import median
 from goalinf.precision import computing_in
-from goalinf.rewards import Reward, base_of
+from goalinf.rewards import LinearReward, Reward, base_of
 from goalinf.worlds import World
 
 _SEED, _TRIES = 0, 8
@@ -57,7 +57,7 @@ def _drawn(base: Reward, names: tuple[str, ...], world: World, seed: int) -> dic
         "state": world.n_states,
         "action": world.n_actions,
         "successor": world.mdp.successors.shape[2],
-        "feature": np.shape(getattr(base, "features", (0,)))[-1],
+        "feature": base.features.shape[-1] if isinstance(base, LinearReward) else 0,
     }
     values = {}
     with computing_in("float64"):
