@@ -33,7 +33,7 @@ class SingleModeAgent(Agent):
         """Return log-probabilities of the recorded actions, given log-probabilities of the intended actions."""
 
     @abc.abstractmethod
-    def memory(self, mdp: MDP, reward: Reward) -> Memory | None:
+    def memory(self, mdp: MDP, reward: Reward) -> Memory[Any, Any, Any] | None:
         """Memory before the first step; None without a memory."""
 
 

@@ -330,7 +330,7 @@ def over_conditions(agent: Agent, several: tuple[Any, Any, Any], axes: Axes) -> 
     return jax.vmap(lambda mdp, reward, start: agent.policies(mdp, reward, initial=start), axes)(*cast(several))
 
 
-def one_by_one(function: Callable, several: tuple[Any, ...], axes: Axes) -> Any:
+def one_by_one(function: Callable[..., Any], several: tuple[Any, ...], axes: Axes) -> Any:
     """Evaluate a function for every condition, and stack the results."""
     pairs = list(zip(several, axes, strict=True))
     count = next(len(jax.tree.leaves(tree)[0]) for tree, axis in pairs if axis is not None)

@@ -61,7 +61,7 @@ class Policy(eqx.Module):
     ended: Bool[Array | np.ndarray, "*G S"]
     residual: Float[Array | np.ndarray, "*G"]
     modes: HiddenModes | None = None
-    memory: Memory | None = None
+    memory: Memory[Any, Any, Any] | None = None
 
     @property
     def simple(self) -> bool:

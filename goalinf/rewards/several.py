@@ -16,6 +16,7 @@ from jaxtyping import Array, Bool, Float
 from goalinf.precision import namespace
 from goalinf.rewards.base import Reward, ended
 from goalinf.rewards.shaped import ShapedReward
+from goalinf.types import Numeric
 from goalinf.worlds import MDP
 
 _R = TypeVar("_R", bound=Reward)
@@ -60,7 +61,7 @@ class Alternatives(Reward):
 def pad_reward(reward: _R, sizes: Mapping[str, int]) -> _R:
     """Pad a reward for a padded MDP: zeros for added states, actions and successors."""
 
-    def padded(name: str, axes: tuple[str, ...]):
+    def padded(name: str, axes: tuple[str, ...]) -> Numeric:
         value = getattr(reward, name)
         widths = [(0, sizes.get(axis, size) - size) for axis, size in zip(axes, jnp.shape(value), strict=True)]
         return (np if isinstance(value, np.ndarray) else jnp).pad(value, widths)
@@ -68,7 +69,7 @@ def pad_reward(reward: _R, sizes: Mapping[str, int]) -> _R:
     if isinstance(reward, Alternatives):
         return dataclasses.replace(reward, options=tuple(pad_reward(option, sizes) for option in reward.options))
     names = [name for name, axes in reward.dims.items() if axes]
-    fields = {name: padded(name, reward.dims[name]) for name in names}
+    fields: dict[str, Numeric | Reward] = {name: padded(name, reward.dims[name]) for name in names}
     if isinstance(reward, ShapedReward):
         fields["base"] = pad_reward(reward.base, sizes)
     return eqx.tree_at(lambda r: [getattr(r, name) for name in fields], reward, list(fields.values()))

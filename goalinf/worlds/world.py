@@ -75,7 +75,7 @@ class World:
 
     mdp: MDP
     states: tuple[Hashable, ...]
-    actions: tuple
+    actions: tuple[Any, ...]
     layout: Literal["map", "graph", "table"] = "table"
     positions: np.ndarray | None = None
     source: str | nx.Graph | None = None
@@ -151,7 +151,7 @@ class World:
         shown = ", ".join(label(name) for name in names if name is not None)
         raise ValueError(f"unknown action {action!r}{where}: the actions are {shown}")
 
-    def action_names(self, state: int | None = None) -> tuple:
+    def action_names(self, state: int | None = None) -> tuple[Any, ...]:
         """Names of the actions, those of one state where states have their own."""
         if not self.local_actions:
             return self.actions

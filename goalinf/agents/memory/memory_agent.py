@@ -27,7 +27,7 @@ class MemoryProcess(Part):
     """Parameters of a memory."""
 
     @abc.abstractmethod
-    def memory(self, agent: PlanningAgent, mdp: MDP, reward: Reward) -> Memory:
+    def memory(self, agent: PlanningAgent, mdp: MDP, reward: Reward) -> Memory[Any, Any, Any]:
         """Return the memory of this agent in a world under a reward; the memory applies the noise of the agent."""
 
 
@@ -96,7 +96,7 @@ class MemoryAgent(ProcessAgent, SingleModeAgent):
         """Return the log-probabilities unchanged: noise is applied after the memory."""
         return log_probs
 
-    def memory(self, mdp: MDP, reward: Reward) -> Memory:
+    def memory(self, mdp: MDP, reward: Reward) -> Memory[Any, Any, Any]:
         """Return the memory in a world under a reward."""
         return jax.tree.map(jnp.asarray, self.process.memory(self.agent, mdp, reward))
 

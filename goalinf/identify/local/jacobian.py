@@ -22,10 +22,12 @@ from jaxtyping import Array
 
 from goalinf.agents.agent import Agent, check_known
 from goalinf.agents.plannable import check_plannable, check_solved
+from goalinf.agents.policy import Policy
 from goalinf.behavior.conditions import Rewards, Setting, Worlds
 from goalinf.planning.bellman import choosable
 from goalinf.precision import cast, computing_in
 from goalinf.rewards import Reward, base_of, ended, pinned, reward_parameters
+from goalinf.types import Numeric
 from goalinf.worlds import MDP, stack
 
 TOLERANCE = 1e-8  # singular values below, in units of beta times the reward, count as zero
@@ -255,8 +257,10 @@ def _positive(agent: Agent, parameter: str) -> bool:
 
 
 @partial(jax.jit, static_argnames=("names", "n_columns", "several"))
-def _evaluate(agent: Agent, mdps: MDP, rewards: Reward, *, names, n_columns, several):
-    def one(mdp: MDP, reward: Reward):
+def _evaluate(
+    agent: Agent, mdps: MDP, rewards: Reward, *, names: tuple[str, ...], n_columns: int, several: tuple[bool, bool]
+) -> tuple[Array, Array, Policy, Numeric]:
+    def one(mdp: MDP, reward: Reward) -> tuple[Array, Array, Policy, Numeric]:
         columns = _columns(agent, reward, names)
 
         def log_policy(x):

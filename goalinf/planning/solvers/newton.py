@@ -120,7 +120,9 @@ def _careful(problem: Problem, kind: Backup, near: Array | None) -> Float[Array,
 
 
 @_solve.defjvp
-def _solve_jvp(kind: Backup, primals, tangents):
+def _solve_jvp(
+    kind: Backup, primals: tuple[Problem, Array | None], tangents: tuple[Problem, Array | None]
+) -> tuple[Array, Array]:
     (problem, near), (direction, _) = primals, tangents
     values = _solve(problem, near, kind)
     policy = backup(problem, values, kind)[1]

@@ -147,7 +147,9 @@ def _actions(
     return tuple((*row, *[None] * (width - len(row))) for row in rows)
 
 
-def _transitions(actions: tuple, edges: list[dict[int, float]], ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _transitions(
+    actions: tuple[tuple[Hashable, ...], ...], edges: list[dict[int, float]], ends: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     found: list[tuple[int, int, int, float]] = []  # s, a, t, p
     for s, leading in enumerate(edges):
         if ends[s]:

@@ -145,7 +145,7 @@ def _numbers(values: Any, what: str) -> np.ndarray:
         raise ValueError(f"{what}: expected an array of numbers ({error})") from None
 
 
-def _refuse_repeated(after: np.ndarray, chances: np.ndarray, live: np.ndarray, states: tuple) -> None:
+def _refuse_repeated(after: np.ndarray, chances: np.ndarray, live: np.ndarray, states: tuple[Hashable, ...]) -> None:
     """Refuse a successor that is listed twice: it would have two rewards, of which a likelihood could use only one."""
     counted = (chances > 0) & live[:, :, None]
     ranked = np.sort(np.where(counted, after, -1 - np.arange(after.shape[2])), axis=2)
