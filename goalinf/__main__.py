@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import Any
 
 
 def main() -> None:
@@ -17,7 +16,7 @@ def main() -> None:
     app()
 
 
-def _end(*_: Any) -> None:
+def _end(*_: object) -> None:
     sys.stderr.write("Interrupted.\n")
     sys.stderr.flush()
     os._exit(130)

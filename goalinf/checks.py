@@ -9,9 +9,11 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-PRNGKey = jax.Array | np.ndarray | int  # a JAX random key, or a seed
+from goalinf.types import PRNGKey
+
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _SEEDS = 2**32
@@ -70,7 +72,7 @@ def check_share(what: str, value: Any) -> float:
     return number
 
 
-def random_key(key: Any) -> jax.Array:
+def random_key(key: PRNGKey) -> jax.Array:
     """Return a JAX random key from a key (of either kind) or from a seed, a whole number in [0, 2^32).
 
     Raises
@@ -92,7 +94,7 @@ def random_key(key: Any) -> jax.Array:
         raise TypeError(f"key is a {_kind(key)}; {expected}. {forgotten}") from None
     if words.ndim != 1:
         raise ValueError("key holds an array of keys; expected one key, such as jax.random.key(0)")
-    return key
+    return jnp.asarray(key)
 
 
 def takes_key(function: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -106,11 +108,12 @@ def takes_key(function: Callable[_P, _R]) -> Callable[_P, _R]:
     @functools.wraps(function)
     def called(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         given: list[Any] = list(args)
+        named: dict[str, Any] = dict(kwargs)
         if place < len(given):
             given[place] = random_key(given[place])
-        elif "key" in kwargs:
-            kwargs["key"] = random_key(kwargs["key"])
-        return function(*given, **kwargs)
+        elif "key" in named:
+            named["key"] = random_key(named["key"])
+        return function(*given, **named)
 
     return called
 

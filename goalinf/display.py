@@ -49,7 +49,7 @@ def number(value: Any) -> str:
     return "0" if abs(value) < _ZERO else f"{float(f'{value:.3g}'):,g}"
 
 
-def printable(name: Any) -> str:
+def printable(name: object) -> str:
     r"""Format a name on one line: control characters, line breaks among them, become their escapes (``\n``)."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(name))
 
@@ -115,7 +115,7 @@ def _short(text: str) -> str:
 # -- HTML -------------------------------------------------------------------------------------
 
 
-def escape(name: Any) -> str:
+def escape(name: object) -> str:
     """Escape a text for HTML."""
     return html.escape(printable(name))
 

@@ -11,7 +11,6 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 _requested = threading.Event()
 _keeping = threading.Event()  # there are draws that an interrupt must keep
@@ -72,7 +71,7 @@ def keeping() -> bool:
     return _keeping.is_set()
 
 
-def _press(*_: Any) -> None:
+def _press(*_: object) -> None:
     global _presses
     _presses += 1
     if _presses > 1:

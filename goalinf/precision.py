@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import contextvars
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from goalinf.checks import check_choice
 from goalinf.interrupt import deferred
 
+_T = TypeVar("_T")
 Precision = Literal["float64", "float32"]
 _chosen: contextvars.ContextVar[Precision | None] = contextvars.ContextVar("precision of the block", default=None)
 
@@ -39,7 +41,7 @@ def computing_in(precision: Precision | None = None) -> Iterator[Precision]:
         _chosen.reset(token)
 
 
-def cast(tree: Any) -> Any:
+def cast(tree: _T) -> _T:
     """Convert every number of a record to a device array in the precision of the block, for a compiled program."""
 
     def entered(leaf):
@@ -57,7 +59,7 @@ def on_host(*trees: Any) -> bool:
     return not any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(trees))
 
 
-def exactly(function: Callable[[], Any], *trees: Any) -> Any:
+def exactly(function: Callable[[], _T], *trees: Any) -> _T:
     """Evaluate ``function()``; where all given numbers are on the host, in the block's precision, returned to the host.
 
     Within a program of the user that JAX is tracing, possibly in another precision, it is evaluated at once.
@@ -73,6 +75,6 @@ def namespace(*trees: Any) -> Any:
     return np if on_host(*trees) else jnp
 
 
-def _kind(leaf: Any) -> Any:
+def _kind(leaf: ArrayLike) -> Any:
     dtype = getattr(leaf, "dtype", None) or np.result_type(leaf)
     return float if np.issubdtype(dtype, np.floating) else dtype

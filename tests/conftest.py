@@ -1,5 +1,6 @@
 """What every test shares: shape annotations that are executed, a compilation cache, quiet figures, real data."""
 
+import contextlib
 import importlib
 import os
 from pathlib import Path
@@ -33,6 +34,20 @@ for library in (
 jaxtyping.install_import_hook(["goalinf", "goalinf_models"], "beartype.beartype")
 
 from hypothesis import HealthCheck, settings  # noqa: E402
+
+_raises = pytest.raises
+
+
+@contextlib.contextmanager
+def raises(expected, **kwargs):
+    """Expect an error as users see it, who have no hook: annotations are executed only where their error is expected."""
+    executed = jaxtyping.TypeCheckError in (expected if isinstance(expected, tuple) else (expected,))
+    with pytest.MonkeyPatch.context() as patch, _raises(expected, **kwargs) as error:
+        patch.setattr(jaxtyping.config, "jaxtyping_disable", not executed)
+        yield error
+
+
+pytest.raises = raises
 
 settings.register_profile(
     "goalinf",  # the same examples on every run and every machine; compilation makes the first one slow

@@ -6,11 +6,14 @@ import abc
 from typing import Any
 
 import equinox as eqx
+from jax.typing import ArrayLike
 
 from goalinf.agents.agent import Agent, parts_of
+from goalinf.agents.parts.noise import Available, LogProbs
 from goalinf.agents.policy import Memory, Policy
 from goalinf.planning.parameters import Part
 from goalinf.rewards import Reward
+from goalinf.types import Numeric
 from goalinf.worlds import MDP
 
 
@@ -18,19 +21,19 @@ class SingleModeAgent(Agent):
     """Agent without hidden modes, which a process of hidden modes can be put around; abstract."""
 
     @abc.abstractmethod
-    def policies_with_errors(self, mdp: MDP, reward: Reward, errors: Any) -> Policy:
+    def policies_with_errors(self, mdp: MDP, reward: Reward, errors: Numeric) -> Policy:
         """Compute the policies of a plan with these errors of Q (M, A, S), in utility; they have a leading axis."""
 
     @abc.abstractmethod
-    def idle(self, mdp: MDP, reward: Reward, default: Any) -> Any:
+    def idle(self, mdp: MDP, reward: Reward, default: ArrayLike | None) -> Any:
         """Return log-probabilities of a default policy (None: uniform), which do not depend on the reward."""
 
     @abc.abstractmethod
-    def recorded(self, log_probs: Any, available: Any) -> Any:
+    def recorded(self, log_probs: LogProbs, available: Available) -> Any:
         """Return log-probabilities of the recorded actions, given log-probabilities of the intended actions."""
 
     @abc.abstractmethod
-    def memory(self, mdp: MDP, reward: Reward) -> Memory | None:
+    def memory(self, mdp: MDP, reward: Reward) -> Memory[Any, Any, Any] | None:
         """Memory before the first step; None without a memory."""
 
 

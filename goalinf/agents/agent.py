@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
@@ -18,7 +18,7 @@ from goalinf.agents import agent_facts
 from goalinf.agents.plannable import check_plannable, check_solved, warn_of_others
 from goalinf.agents.policy import Policy, labeled
 from goalinf.checks import check_kind
-from goalinf.planning.parameters import Part, check_parameter, interval
+from goalinf.planning.parameters import Parameter, Part, check_parameter, interval
 from goalinf.planning.solvers.sparse_lu import factorable
 from goalinf.precision import Precision, cast, computing_in
 from goalinf.rewards import (
@@ -30,6 +30,7 @@ from goalinf.rewards import (
     base_of,
     check_reward,
 )
+from goalinf.types import Numbers, Numeric
 from goalinf.worlds import MDP, World
 
 Axes = tuple[int | None, int | None, int | None]
@@ -62,18 +63,18 @@ class Agent(eqx.Module):
         """The parts, and the parts of parts."""
 
     @abc.abstractmethod
-    def policies(self, mdp: MDP, reward: Reward, *, initial: Any = None) -> Policy:
+    def policies(self, mdp: MDP, reward: Reward, *, initial: Numeric | None = None) -> Policy:
         """Compute the policy in a world under a reward; traceable.
 
         ``initial`` are the values of a similar policy, from which a solver may start.
         """
 
     @abc.abstractmethod
-    def policies_each(self, mdp: MDP, reward: Reward, initial: Any, axes: Axes) -> Policy:
+    def policies_each(self, mdp: MDP, reward: Reward, initial: Numeric | None, axes: Axes) -> Policy:
         """Compute policies of several conditions; ``axes`` are the leading axes of MDP, reward and values, or None."""
 
     @abc.abstractmethod
-    def with_planning(self, planning: Any) -> Agent:
+    def with_planning(self, planning: Agent) -> Agent:
         """Return an agent of this kind that contains another planning agent."""
 
     @property
@@ -145,7 +146,7 @@ class Agent(eqx.Module):
         """The usual prior of every parameter, for rewards of about unit size: ``agent.at(**agent.default_priors)``."""
         return {name: agent_facts.PRIORS[name]() for name in self.parameters if name in agent_facts.PRIORS}
 
-    def at(self: _Agent, **parameters: Any) -> _Agent:
+    def at(self: _Agent, **parameters: Parameter | Numbers) -> _Agent:
         """Return the agent with other parameter values: ``agent.at(beta=2.0)``.
 
         Raises
@@ -314,7 +315,7 @@ class Agent(eqx.Module):
         return {name: display.describe(value) for name, value in self.parameters.items()}
 
 
-def parts_of(tree: Any) -> Iterator[Part]:
+def parts_of(tree: eqx.Module | tuple[eqx.Module, ...]) -> Iterator[Part]:
     """Iterate over every part in a tree, and the parts of parts."""
     for part in jax.tree.leaves(tree, is_leaf=lambda node: node is not tree and isinstance(node, eqx.Module)):
         if isinstance(part, Part):
@@ -327,7 +328,7 @@ def _owned(agent: Agent, name: str) -> Any:
     return next(getattr(part, name) for part, owned in agent._owners() if owned == name)
 
 
-def plan_to_depths(agent: Agent, depth: int, plan_one: Any) -> Policy:
+def plan_to_depths(agent: Agent, depth: int, plan_one: Callable[[Agent], Policy]) -> Policy:
     """Compute the policies of lookahead 1, 2, … on the time axis; every sweep is done once.
 
     They are the policies of a finite horizon, which ``plan_one`` computes, in reverse order.

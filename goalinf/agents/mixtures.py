@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, Literal, NoReturn, get_args
+from typing import Any, Literal, NoReturn, ParamSpec, get_args
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -17,10 +17,12 @@ from numpyro.distributions import Distribution
 from goalinf import display
 from goalinf.agents.agent import Agent
 from goalinf.checks import check_choice
-from goalinf.planning.parameters import SHARE
+from goalinf.planning.parameters import SHARE, Parameter
 from goalinf.rewards import Alternatives, Reward
+from goalinf.types import Numbers
 from goalinf.worlds.names import check_alike
 
+_P = ParamSpec("_P")
 By = Literal["subject", "trajectory", "data"]
 UNITS: tuple[By, ...] = ("trajectory", "subject", "data")  # from the finest to the coarsest
 
@@ -123,7 +125,7 @@ class Mixture(eqx.Module):
             f"{self.name}: each agent of a mixture has its own policy; call agent.agents[0].policy(world, reward)"
         )
 
-    def at(self, **parameters: Any) -> Mixture:
+    def at(self, **parameters: Parameter | Numbers) -> Mixture:
         """Return the mixture with other parameter values; for whole agents, such as ``**{"myopic.beta": 2.0}``.
 
         Raises
@@ -148,7 +150,12 @@ def options_of(agent: Agent | Mixture) -> tuple[Agent, ...]:
     return agent.agents if isinstance(agent, Mixture) else (agent,)
 
 
-def one_of(options: Sequence[Any] | Mapping[Hashable, Any], *, weights: Any = None, by: By = "subject") -> Any:
+def one_of(
+    options: Sequence[Any] | Mapping[Hashable, Any],
+    *,
+    weights: Numbers | Distribution | None = None,
+    by: By = "subject",
+) -> Any:
     r"""Declare an unknown discrete choice among values of a parameter, agents, or rewards.
 
     .. math:: p(\text{data}) = \prod_i \sum_k w_k\,p_k(\text{data of } i)
@@ -201,7 +208,9 @@ def one_of(options: Sequence[Any] | Mapping[Hashable, Any], *, weights: Any = No
     return OneOf(values, names, prior, by)
 
 
-def mixture(agents: Sequence[Any] | Mapping[Hashable, Any], *, weights: Any = None, by: By = "subject") -> Mixture:
+def mixture(
+    agents: Sequence[Any] | Mapping[Hashable, Any], *, weights: Numbers | Distribution | None = None, by: By = "subject"
+) -> Mixture:
     r"""Make a finite mixture of agents, whose weights may be unknown.
 
     .. math:: p(\text{data}) = \prod_i \sum_k w_k\,p_k(\text{data of } i)
@@ -261,19 +270,20 @@ def _name(value: Any) -> Hashable:
     return value if value is None or isinstance(value, (bool, int, float, str)) else type(value).__name__
 
 
-def _weights(weights: Any, count: int) -> np.ndarray:
+def _weights(weights: Numbers | None, count: int) -> np.ndarray:
     values = np.full(count, 1.0) if weights is None else np.asarray(weights, float)
     if values.shape != (count,) or not (np.isfinite(values).all() and (values >= 0).all() and values.sum() > 0):
         raise ValueError(f"weights are {values.tolist()}; expected {count} finite numbers of at least 0, not all 0")
     return values / values.sum()
 
 
-def constructor(function: Callable[..., Agent]) -> Callable[..., Any]:
+def constructor(function: Callable[_P, Agent]) -> Callable[_P, Any]:
     """Decorate a named constructor so that any one of its arguments may be :func:`one_of`."""
     signature = inspect.signature(function)
+    build: Callable[..., Agent] = function
 
     @functools.wraps(function)
-    def made(*args: Any, **kwargs: Any) -> Any:
+    def made(*args: _P.args, **kwargs: _P.kwargs) -> Any:
         bound = signature.bind(*args, **kwargs).arguments
         flat = {**{k: v for k, v in bound.items() if k != "others"}, **bound.get("others", {})}
         names = [name for name, value in flat.items() if isinstance(value, OneOf)]
@@ -282,7 +292,7 @@ def constructor(function: Callable[..., Agent]) -> Callable[..., Any]:
         if len(names) > 1:
             raise ValueError(f"{' and '.join(names)} are both one_of: give one, or a one_of of whole agents")
         (parameter,), choice = names, flat[names[0]]
-        agents = tuple(function(**{**flat, parameter: option}) for option in choice.options)
+        agents = tuple(build(**{**flat, parameter: option}) for option in choice.options)
         return Mixture(agents, choice.weights, choice.names, parameter, choice.by)
 
     return made

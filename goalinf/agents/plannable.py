@@ -9,11 +9,14 @@ from typing import Any
 import jax
 import numpy as np
 
+from goalinf.agents.parts.planners import Ambiguity
+from goalinf.agents.policy import Policy
 from goalinf.errors import ConvergenceError, PrecisionError, SeveralSolutionsWarning
 from goalinf.planning.parameters import check_dead_ends
 from goalinf.planning.solution import LOG_PROB_ERROR, solved
 from goalinf.precision import Precision
-from goalinf.rewards import GoalReward, Reward, ShapedReward, ended, pinned
+from goalinf.rewards import Alternatives, GoalReward, Reward, ShapedReward, ended, pinned
+from goalinf.types import Numeric
 from goalinf.worlds import World
 from goalinf.worlds.world import label
 
@@ -26,9 +29,8 @@ def check_plannable(agent: Any, world: World, reward: Reward) -> None:
     ValueError
         Where this does not hold; the message names the parameter or the state.
     """
-    several = [
-        (option, goal) for option in getattr(agent, "agents", [agent]) for goal in getattr(reward, "options", [reward])
-    ]
+    goals = reward.options if isinstance(reward, Alternatives) else (reward,)
+    several = [(option, goal) for option in getattr(agent, "agents", [agent]) for goal in goals]
     if several != [(agent, reward)]:
         for option, goal in several:
             check_plannable(option, world, goal)
@@ -48,7 +50,7 @@ def check_plannable(agent: Any, world: World, reward: Reward) -> None:
         )
 
 
-def check_shapes(reward: Any, world: World) -> None:
+def check_shapes(reward: Reward, world: World) -> None:
     """Check that every array of a reward fits the world, and that the dead ends of a goal do.
 
     Raises
@@ -57,8 +59,9 @@ def check_shapes(reward: Any, world: World) -> None:
         Where a shape does not fit (the message has both shapes), or dead ends belong to another world (it names a
         state).
     """
-    for option in getattr(reward, "options", ()):
-        check_shapes(option, world)
+    if isinstance(reward, Alternatives):
+        for option in reward.options:
+            check_shapes(option, world)
     mdp = world.mdp
     sizes = {"state": mdp.n_states, "action": mdp.n_actions, "successor": mdp.successors.shape[2]}
     for name, axes in reward.dims.items():
@@ -75,7 +78,7 @@ def check_shapes(reward: Any, world: World) -> None:
         check_dead_ends("the GoalReward", np.asarray(reward.goal), np.asarray(reward.dead), world)
 
 
-def check_solved(residual: Any, values: Any, precision: Precision, agent: Any, worlds: Sequence[World]) -> None:
+def check_solved(residual: Numeric, values: Numeric, precision: Precision, agent: Any, worlds: Sequence[World]) -> None:
     """Check the residual and the size of the values (on the scale of beta times reward).
 
     ``agent`` planned in ``worlds``: its beta and the discount are part of the message.
@@ -116,7 +119,7 @@ def discount_of(agent: Any, world: World) -> float:
     return float(world.mdp.discount if agent.discount is None else agent.discount)
 
 
-def warn_of_others(policy: Any, other: Any, world: World, precision: Precision, ambiguity: Any) -> None:
+def warn_of_others(policy: Policy, other: Policy, world: World, precision: Precision, ambiguity: Ambiguity) -> None:
     """Warn where a search from another start ended at another policy."""
     if not solved(other.residual, other.values).all():
         return

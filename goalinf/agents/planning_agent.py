@@ -12,13 +12,14 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 from numpyro.distributions import Distribution
 
 from goalinf.agents.abstract_kinds import SingleModeAgent
 from goalinf.agents.agent import Agent, Axes, parts_of
 from goalinf.agents.parts.beliefs import Beliefs, TrueBeliefs
 from goalinf.agents.parts.choice import ChoiceRule, Softmax
-from goalinf.agents.parts.noise import Noise, NoNoise
+from goalinf.agents.parts.noise import Available, LogProbs, Noise, NoNoise
 from goalinf.agents.parts.planners import Planner, ValueIteration
 from goalinf.agents.policy import Policy
 from goalinf.planning.bellman import Problem, choosable
@@ -27,6 +28,7 @@ from goalinf.planning.solution import Plan
 from goalinf.planning.solvers.sparse_lu import factorable
 from goalinf.precision import cast, namespace, on_host
 from goalinf.rewards import Reward, StateReward, ended, pinned
+from goalinf.types import Numeric
 from goalinf.worlds import MDP
 
 
@@ -188,7 +190,7 @@ class PlanningAgent(SingleModeAgent):
         """Probability of a slip that is not recorded."""
         return self.slip if self.noise.hides_slips else None
 
-    def with_planning(self, planning: PlanningAgent) -> PlanningAgent:
+    def with_planning(self, planning: Agent) -> Agent:
         """Return the other planning agent."""
         return planning
 
@@ -233,7 +235,7 @@ class PlanningAgent(SingleModeAgent):
 
     # -- policies -------------------------------------------------------------------------------
 
-    def policies(self, mdp: MDP, reward: Reward, *, initial: Any = None) -> Policy:
+    def policies(self, mdp: MDP, reward: Reward, *, initial: Numeric | None = None) -> Policy:
         """Compute the policy: beliefs, then planner, then choice rule, then noise; traceable.
 
         A planner whose values scale with the reward plans at beta 1; where none of its inputs is traced, it plans once,
@@ -242,7 +244,7 @@ class PlanningAgent(SingleModeAgent):
         model, factor = self._choice_model()
         return self._act(mdp, reward, factor, _planned(self.planner, self.beliefs, model, mdp, reward, initial))
 
-    def policies_each(self, mdp: MDP, reward: Reward, initial: Any, axes: Axes) -> Policy:
+    def policies_each(self, mdp: MDP, reward: Reward, initial: Numeric | None, axes: Axes) -> Policy:
         """Compute the policies of several conditions."""
         several = (mdp, reward, initial)
         if on_host(self, several) and self.host_plans:
@@ -267,18 +269,18 @@ class PlanningAgent(SingleModeAgent):
         log_probs, over = (np.stack(each) for each in zip(*acted, strict=True))
         return Policy(log_probs, factor * planned.values, over, planned.residual)
 
-    def policies_with_errors(self, mdp: MDP, reward: Reward, errors: Any) -> Policy:
+    def policies_with_errors(self, mdp: MDP, reward: Reward, errors: Numeric) -> Policy:
         """Compute the policies of a plan with these errors of Q (M, A, S), in utility; they have a leading axis."""
         model, factor = self._choice_model()
         planned = _planned(self.planner, self.beliefs, model, mdp, reward, None)
 
-        def wrong(error: Any) -> Policy:
+        def wrong(error: Numeric) -> Policy:
             q = jnp.asarray(planned.q) + model.scale * error
             return self._act(mdp, reward, factor, dataclasses.replace(planned, q=q))
 
         return jax.vmap(wrong)(errors)
 
-    def idle(self, mdp: MDP, reward: Reward, default: Any) -> Any:
+    def idle(self, mdp: MDP, reward: Reward, default: ArrayLike | None) -> Any:
         """Return log-probabilities of a default policy (None: uniform), which do not depend on the reward."""
         agent = dataclasses.replace(self, choice=Softmax(1.0, default))
         return agent.acts(mdp, reward, jnp.zeros((mdp.n_actions, mdp.n_states)))[0]
@@ -289,13 +291,13 @@ class PlanningAgent(SingleModeAgent):
         best = dataclasses.replace(self, planner=planner, choice=Softmax(1.0), noise=NoNoise())
         return self.policies(mdp, reward, initial=self._choice_model()[0].scale * best.policies(mdp, reward).values)
 
-    def acts(self, mdp: MDP, reward: Reward, q: Any) -> tuple[Any, Any]:
+    def acts(self, mdp: MDP, reward: Reward, q: Numeric) -> tuple[Any, Any]:
         """Return log-probabilities of the recorded actions, and states in which the episode has ended."""
         over = ended(reward, mdp)
         available = choosable(mdp, over | pinned(reward, mdp)[0])
         return self.noise(self.choice(q, available.T, ~over), available), over
 
-    def recorded(self, log_probs: Any, available: Any) -> Any:
+    def recorded(self, log_probs: LogProbs, available: Available) -> Any:
         """Return log-probabilities of the recorded actions, given log-probabilities of the intended actions."""
         return self.noise(log_probs, available)
 
@@ -315,7 +317,7 @@ class PlanningAgent(SingleModeAgent):
             return _ChoiceModel(beta, choice=choice, slip=slip), 1.0
         return _ChoiceModel(1.0, beta, choice, slip), beta
 
-    def _act(self, mdp: MDP, reward: Reward, factor: Any, planned: Plan) -> Policy:
+    def _act(self, mdp: MDP, reward: Reward, factor: ArrayLike, planned: Plan) -> Policy:
         agent = self
         if not on_host(agent, mdp, reward, planned):
             agent, reward, factor, planned = cast((agent, reward, factor, planned))
@@ -328,7 +330,7 @@ def over_conditions(agent: Agent, several: tuple[Any, Any, Any], axes: Axes) -> 
     return jax.vmap(lambda mdp, reward, start: agent.policies(mdp, reward, initial=start), axes)(*cast(several))
 
 
-def one_by_one(function: Callable, several: tuple[Any, ...], axes: Axes) -> Any:
+def one_by_one(function: Callable[..., Any], several: tuple[Any, ...], axes: Axes) -> Any:
     """Evaluate a function for every condition, and stack the results."""
     pairs = list(zip(several, axes, strict=True))
     count = next(len(jax.tree.leaves(tree)[0]) for tree, axis in pairs if axis is not None)
@@ -339,7 +341,9 @@ def one_by_one(function: Callable, several: tuple[Any, ...], axes: Axes) -> Any:
     return jax.tree.map(lambda *leaves: namespace(leaves).stack(leaves), *results)
 
 
-def _planned(planner: Planner, beliefs: Beliefs, model: _ChoiceModel, mdp: MDP, reward: Reward, initial: Any) -> Plan:
+def _planned(
+    planner: Planner, beliefs: Beliefs, model: _ChoiceModel, mdp: MDP, reward: Reward, initial: Numeric | None
+) -> Plan:
     inputs = (planner, beliefs, model, mdp, reward, initial)
     if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(inputs)):
         return _plan(*inputs)
@@ -349,7 +353,9 @@ def _planned(planner: Planner, beliefs: Beliefs, model: _ChoiceModel, mdp: MDP, 
         return jax.jit(_plan)(*cast(inputs))
 
 
-def _plan(planner: Planner, beliefs: Beliefs, model: _ChoiceModel, mdp: MDP, reward: Reward, initial: Any) -> Plan:
+def _plan(
+    planner: Planner, beliefs: Beliefs, model: _ChoiceModel, mdp: MDP, reward: Reward, initial: Numeric | None
+) -> Plan:
     model = dataclasses.replace(model, beta=beliefs.unfold(model.beta))
     reward, initial = beliefs.unfold(reward), beliefs.unfold(initial)
     problem = Problem.of(beliefs(mdp), reward, model.scale, planner.outlook)

@@ -16,7 +16,7 @@ steps at once.
 from __future__ import annotations
 
 import abc
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -25,9 +25,14 @@ import xarray as xr
 from jaxtyping import Array, Bool, Float, Int
 
 from goalinf.planning.bellman import log_sum_exp
+from goalinf.types import Numbers, Numeric
 from goalinf.worlds import World, label
 
 Row = Float[Array, "*M A"]
+PolicyLike = Numbers | xr.DataArray  # probabilities (S, A), labeled or not, or the number of an action (S,)
+_Content = TypeVar("_Content")
+_Seen = TypeVar("_Seen")
+_Signal = TypeVar("_Signal")
 
 
 class Policy(eqx.Module):
@@ -56,7 +61,7 @@ class Policy(eqx.Module):
     ended: Bool[Array | np.ndarray, "*G S"]
     residual: Float[Array | np.ndarray, "*G"]
     modes: HiddenModes | None = None
-    memory: Memory | None = None
+    memory: Memory[Any, Any, Any] | None = None
 
     @property
     def simple(self) -> bool:
@@ -81,27 +86,30 @@ class Step(eqx.Module):
     observed: Bool[Array, "*N"]
 
 
-class Memory(eqx.Module):
-    """Memory of one trajectory: parameters of its updates; the content is passed from step to step."""
+class Memory(eqx.Module, Generic[_Content, _Seen, _Signal]):
+    """Memory of one trajectory: parameters of its updates; the content is passed from step to step.
+
+    The types are those of the content, of the part that is read in a state, and of the signals of a step.
+    """
 
     @abc.abstractmethod
-    def start(self, log_probs: Float[Array, "*T S A"]) -> Any:
+    def start(self, log_probs: Float[Array, "*T S A"]) -> _Content:
         """Return the content of the memory before the first step."""
 
     @abc.abstractmethod
-    def read(self, memory: Any, state: Int[Array, ""]) -> Any:
+    def read(self, memory: _Content, state: Int[Array, ""]) -> _Seen:
         """Return the part of the memory that is relevant in a state."""
 
     @abc.abstractmethod
-    def adjust(self, seen: Any, row: Row) -> Row:
+    def adjust(self, seen: _Seen, row: Row) -> Row:
         """Return log-probabilities of the recorded actions in a state, given log-probabilities without a memory."""
 
-    def signals(self, steps: Step) -> Any:
+    @abc.abstractmethod
+    def signals(self, steps: Step) -> _Signal:
         """Return signals of the steps that do not depend on the memory, with the leading axis of the steps."""
-        return ()
 
     @abc.abstractmethod
-    def update(self, memory: Any, step: Step, signal: Any) -> Any:
+    def update(self, memory: _Content, step: Step, signal: _Signal) -> _Content:
         """Return the content of the memory after one more step."""
 
 
@@ -142,7 +150,7 @@ class HiddenModes(eqx.Module):
             return landed
         return _sums(landed[:, None] + (self.kernel[state] if self.kernel.ndim == 3 else self.kernel))
 
-    def _jumped(self, log_weights: Any, state: Any) -> Any:
+    def _jumped(self, log_weights: Numeric, state: Array) -> Any:
         if self.jump is None:
             return log_weights
         landed = self.jump[state][:, None] == jnp.arange(log_weights.size)
@@ -174,7 +182,7 @@ def labeled(policy: Policy, world: World, *, timed: bool) -> xr.DataArray:
     return xr.DataArray(np.exp(policy.log_probs), dims=dims, coords=coords, name="probability")
 
 
-def _sums(terms: Any) -> Any:
+def _sums(terms: Array) -> Any:
     """Compute the log-sum-exp over the first axis, in which all terms may be minus infinity."""
     some = (terms > -jnp.inf).any(axis=0)
     return jnp.where(some, log_sum_exp(jnp.where(some, terms, 0.0)), -jnp.inf)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Hashable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from goalinf import worlds
+    from goalinf.worlds.table_files import Table as OpenTable
 
 _TABLE = "Columns of the table"
 _LOOKS = {
@@ -99,7 +104,7 @@ class Columns:
         return [column for column in dict.fromkeys(found) if column is not None]
 
 
-def read(table: Path, world: Any, columns: Columns) -> Any:
+def read(table: Path, world: worlds.World, columns: Columns) -> Any:
     """Read the trajectories of a table, with a check of every row.
 
     Raises
@@ -138,9 +143,9 @@ def unnamed(data: Any) -> list[str]:
     return sentences
 
 
-def _renamed(table: Any, columns: Columns) -> Any:
+def _renamed(table: OpenTable, columns: Columns) -> Any:
     """Replace words in a table by the rules of --rename."""
-    words: dict[str, dict[str, str]] = {}
+    words: dict[Hashable, dict[str, str]] = {}
     for rule in columns.rename:
         old, equals, new = rule.partition("=")
         if not (equals and old and new):

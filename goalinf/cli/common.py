@@ -22,6 +22,8 @@ from goalinf.cli.words import in_options
 if TYPE_CHECKING:
     import pandas as pd
 
+    from goalinf.inference.results.fit import Fit
+
 debugging = False
 listener = ctrl_c.Listener()  # of the command that runs
 LARGEST_SEED = 2**32 - 1
@@ -59,7 +61,7 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
+def _warn(message: Warning | str, *_: object, **__: object) -> None:
     """Write a warning as one line, without its position in the code."""
     console = Console(stderr=True, soft_wrap=True)
     console.print("warning: ", style="bold yellow", end="")
@@ -125,7 +127,7 @@ def check_formats(path: Path, *suffixes: str) -> None:
         raise ValueError(f"{path}: expected a name that ends in {' or '.join(suffixes)}")
 
 
-def keep(fit: Any, out: Path, *, overwrite: bool) -> None:
+def keep(fit: Fit, out: Path, *, overwrite: bool) -> None:
     """Save a fit; where that fails, save it in a temporary folder.
 
     Raises

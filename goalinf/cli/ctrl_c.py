@@ -11,7 +11,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from goalinf import interrupt
 
@@ -50,7 +49,7 @@ class Listener:
                 if number[0] == signal.SIGINT:
                     self.hear()
 
-    def press(self, *_: Any) -> None:
+    def press(self, *_: object) -> None:
         """Request the end of the computation; runs in the main thread, between two Python instructions."""
         self.pressed = True
         interrupt.request()

@@ -6,13 +6,16 @@ import math
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from goalinf.cli import column_options, common
 from goalinf.cli.resume_command import resumed
 from goalinf.cli.words import in_options
+
+if TYPE_CHECKING:
+    from goalinf.inference.results.fit import Fit
 
 _SAMPLER, _MODEL = "Sampler", "Model"
 _PRIORS = {
@@ -215,7 +218,7 @@ def check_checkpoint(path: Path, out: Path, resume: Path | None) -> None:
     common.check_output(path, force=False)
 
 
-def _kept(found: Any, out: Path, draws: int, *, force: bool) -> None:
+def _kept(found: Fit, out: Path, draws: int, *, force: bool) -> None:
     common.keep(found, out, overwrite=force)
     common.say("", in_options(found.heading), f"Written: {out}. Look at it with: goalinf show {out}")
     if found.tree.attrs.get("interrupted", 0):

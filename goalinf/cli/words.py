@@ -31,7 +31,7 @@ def _named(argument: str) -> str:
     return f"--{argument.replace('_', '-')}"
 
 
-def _option(found: re.Match) -> str:
+def _option(found: re.Match[str]) -> str:
     name, given = _named(found[1]), found[2] or ""
     values = re.findall(r"'([^']*)'", given) or [given] * bool(given)
     return " ".join(f"{name} {shlex.quote(value)}" for value in values) or name

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Array
 from scipy import sparse
 from scipy.sparse import linalg as splinalg
 
@@ -154,7 +154,7 @@ class Target:
 
 
 @jax.jit
-def _plan_each(mdp: MDP, tables: Any) -> Policy:
+def _plan_each(mdp: MDP, tables: Array) -> Policy:
     return jax.vmap(lambda table: boltzmann(beta=1.0).policies(mdp, ActionReward(table)))(tables)
 
 

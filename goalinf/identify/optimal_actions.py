@@ -8,11 +8,12 @@ import jax
 import numpy as np
 
 from goalinf.agents import Agent, Policy, boltzmann, solve
-from goalinf.checks import PRNGKey, check_kind, takes_key
+from goalinf.checks import check_kind, takes_key
 from goalinf.identify.distance.canonical import TRIVIAL, canonical
 from goalinf.identify.policy_evaluation import check_own_ends, income_of, over
 from goalinf.precision import computing_in
 from goalinf.rewards import ActionReward, Reward, TransitionReward
+from goalinf.types import PRNGKey
 from goalinf.worlds import World
 
 _TIE = 1e-9  # actions whose values differ by less count as equal, for a reward of norm one

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import networkx as nx
 import numpy as np
 from scipy import sparse
@@ -11,7 +9,7 @@ from scipy.sparse import linalg as splinalg
 
 from goalinf.agents.agent import Agent, check_known
 from goalinf.agents.plannable import check_shapes
-from goalinf.agents.policy import Policy
+from goalinf.agents.policy import Policy, PolicyLike
 from goalinf.precision import cast, computing_in
 from goalinf.rewards import Reward, ended, pinned
 from goalinf.worlds import MDP, World, label
@@ -73,7 +71,7 @@ def check_own_ends(world: World, reward: Reward) -> None:
         )
 
 
-def chances(world: World, policy: Any, rows: np.ndarray) -> np.ndarray:
+def chances(world: World, policy: PolicyLike, rows: np.ndarray) -> np.ndarray:
     """Return a policy as action probabilities ``(S, A)``, zero in terminal states.
 
     Parameters

@@ -23,13 +23,14 @@ from numpyro.infer.util import unconstrain_fn
 from scipy import linalg
 from scipy.special import logsumexp
 
-from goalinf.checks import PRNGKey, check_kind, takes_key
+from goalinf.checks import check_kind, takes_key
 from goalinf.inference.model.build import posterior_of
 from goalinf.inference.model.posterior import Form, Posterior
 from goalinf.inference.model.scale_mixture import PRODUCT
 from goalinf.inference.results.diagnostics import Algorithm
 from goalinf.inference.results.fit import Fit
 from goalinf.precision import computing_in
+from goalinf.types import PRNGKey
 
 _STEPS, _SETTLED = 1000, 1e-10  # of the fixed point, in nats
 _PROPOSALS = 4000

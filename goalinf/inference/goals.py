@@ -206,7 +206,7 @@ def _compiled(agent: Agent, mdp: MDP, rewards: Sequence[Reward]) -> Policy:
 
 
 @jax.jit
-def _plan_each(agent: Agent, mdp: Any, rewards: Any) -> Policy:
+def _plan_each(agent: Agent, mdp: MDP, rewards: Reward) -> Policy:
     return jax.vmap(lambda reward: agent.policies(mdp, reward))(rewards)
 
 

@@ -17,11 +17,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int
 
 from goalinf import rewards
 from goalinf.planning.risk import RiskMeasure
 from goalinf.precision import cast, namespace, on_host
+from goalinf.types import Numeric
 from goalinf.worlds import MDP
 
 Backup = Literal["soft", "hard", "mean"]
@@ -47,7 +49,7 @@ class Outcomes(eqx.Module):
     successors: Int[Array | np.ndarray, "A K S"]
     slots: Int[Array | np.ndarray, "A K S"]
 
-    def __call__(self, ahead: Any, discount: Any) -> Any:
+    def __call__(self, ahead: Array, discount: Numeric) -> Any:
         """Compute Q ``(A, S)`` from the values after each outcome."""
         return self.outlook(self.reward, ahead, self.probability, discount)
 
@@ -100,7 +102,7 @@ class Problem(eqx.Module):
     present_bias: Float[Array | np.ndarray, ""] | None = None
 
     @classmethod
-    def of(cls, mdp: MDP, reward: rewards.Reward, beta: Any, outlook: RiskMeasure | None = None) -> Problem:
+    def of(cls, mdp: MDP, reward: rewards.Reward, beta: ArrayLike, outlook: RiskMeasure | None = None) -> Problem:
         """Make the problem of a reward, times beta, in an MDP, with a risk measure (default: the expectation)."""
         host = on_host(mdp, reward, beta)
         weights = mdp.weights()
@@ -117,7 +119,7 @@ class Problem(eqx.Module):
         return cls(**(fields if host else cast(fields)))
 
     @classmethod
-    def of_each(cls, mdp: MDP, several: Sequence[rewards.Reward], beta: Any) -> Problem:
+    def of_each(cls, mdp: MDP, several: Sequence[rewards.Reward], beta: ArrayLike) -> Problem:
         """Make the problem of several rewards in one world, on the host."""
         posed = [_posed(mdp, reward, beta) for reward in several]
         stacked: dict[str, Any] = {name: np.stack([each[name] for each in posed]) for name in posed[0]}
@@ -134,7 +136,7 @@ def _shared(mdp: MDP) -> dict[str, Any]:
     return {"neighbors": mdp.neighbors, "origins": mdp.origins, "discount": mdp.discount, "initial": mdp.initial}
 
 
-def _posed(mdp: MDP, reward: rewards.Reward, beta: Any) -> dict[str, Any]:
+def _posed(mdp: MDP, reward: rewards.Reward, beta: ArrayLike) -> dict[str, Any]:
     """Return the fields of a problem that depend on the reward."""
     xp = namespace(mdp, reward, beta)
     ended = rewards.ended(reward, mdp)
@@ -165,7 +167,7 @@ def action_values(problem: Problem, values: Float[Array | np.ndarray, "*G S"]) -
     return problem.reward + problem.discount * ahead
 
 
-def biased_values(problem: Problem, q: Any) -> Any:
+def biased_values(problem: Problem, q: Numeric) -> Any:
     """Return the Q-values of the choice rule: all later utility is multiplied by the present bias, where given."""
     return q if problem.present_bias is None else problem.reward + problem.present_bias * (q - problem.reward)
 
@@ -193,7 +195,7 @@ def add_up(term: Callable[[Any], Any], count: int) -> Any:
     return lax.fori_loop(1, count, lambda index, total: total + term(index), term(0))
 
 
-def log_sum_exp(x: Any, axis: int = 0) -> Any:
+def log_sum_exp(x: Numeric, axis: int = 0) -> Any:
     """Compute log-sum-exp, on the host or in compiled code; not all of the terms are minus infinity."""
     if not on_host(x):
         return jax.nn.logsumexp(x, axis=axis)
@@ -201,7 +203,7 @@ def log_sum_exp(x: Any, axis: int = 0) -> Any:
     return np.log(np.exp(x - highest).sum(axis=axis)) + highest.squeeze(axis)
 
 
-def _greedy(q: Any) -> Any:
+def _greedy(q: Numeric) -> Any:
     """Return the uniform distribution over the actions of highest value, (A, S).
 
     Compiled code may compute Q twice with different rounding, so that a maximum need not be equal to any entry.
@@ -213,13 +215,13 @@ def _greedy(q: Any) -> Any:
 
 
 @jax.custom_jvp
-def highest(q: Any) -> Any:
+def highest(q: Numeric) -> Any:
     """Compute the maximum over actions, with the mean over the maximizers as derivative (JAX tests for equality)."""
     return q.max(axis=-2)
 
 
 @highest.defjvp
-def _highest_jvp(primals: Any, tangents: Any) -> Any:
+def _highest_jvp(primals: tuple[Array], tangents: tuple[Array]) -> Any:
     (q,), (change,) = primals, tangents
     return q.max(axis=-2), (_greedy(q) * change).sum(axis=-2)
 

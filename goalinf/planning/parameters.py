@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import equinox as eqx
 import jax
 import numpy as np
+from jax.typing import ArrayLike
 from numpyro.distributions import Delta, Distribution, ExpandedDistribution, Independent
 
 from goalinf.planning.facts import UNKNOWN, Facts
+from goalinf.rewards import Reward
+from goalinf.types import Numeric
 from goalinf.worlds.world import World, label
 
 _Kind = TypeVar("_Kind", bound="Part")
 
+Parameter: TypeAlias = ArrayLike | Distribution  # a number, a traced value, or a prior
 INFINITY = float("inf")
 SHARE = (0.0, 1.0)
 Ranges = dict[str, tuple[float, float]]
@@ -49,10 +53,10 @@ class Part(eqx.Module):
             if value is None and self.__dataclass_fields__[name].default is not None:
                 raise ValueError(f"{name} is None; expected a number in {interval(low, high)}, or a prior")
 
-    def check(self, world: Any, reward: Any) -> None:
+    def check(self, world: World, reward: Reward) -> None:
         """Refuse a world or a reward that the part does not fit, before planning."""
 
-    def confounded(self, reward: Any, *, ends: bool) -> dict[str, str]:
+    def confounded(self, reward: Reward, *, ends: bool) -> dict[str, str]:
         """Return parameters that are unidentified for a reason specific to this part: name -> reason."""
         return {}
 
@@ -135,13 +139,13 @@ def interval(low: float, high: float) -> str:
     return f"{left}, {right}"
 
 
-def check_shape(name: str, value: Any, expected: tuple[int, ...], axes: str) -> None:
+def check_shape(name: str, value: ArrayLike, expected: tuple[int, ...], axes: str) -> None:
     """Refuse an array that does not fit the world."""
     if np.shape(value) != expected:
         raise ValueError(f"{name} has shape {np.shape(value)}; this world needs {expected} ({axes})")
 
 
-def check_policy(name: str, policy: Any, world: Any, over: Any) -> None:
+def check_policy(name: str, policy: ArrayLike, world: World, over: Numeric) -> None:
     """Refuse a policy, (A,) or (S, A), that does not fit the world or allows no available action in a state."""
     n_states, n_actions = world.n_states, world.n_actions
     if np.shape(policy) != (n_actions,):

@@ -17,6 +17,7 @@ from jaxtyping import Array, Float
 
 from goalinf.planning.facts import INVARIANCES, REGULAR, Facts
 from goalinf.planning.parameters import INFINITY, Part, Ranges
+from goalinf.types import Numeric
 
 Outcomes = Float[Array, "A K S"]
 
@@ -41,7 +42,7 @@ class Expectation(RiskMeasure):
 
     facts: ClassVar[Facts] = REGULAR
 
-    def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
+    def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Numeric) -> Any:
         """Compute Q of every action."""
         return jnp.sum(probability * (reward + discount * ahead), axis=1)
 
@@ -62,7 +63,7 @@ class EntropicRisk(RiskMeasure):
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("redistribution",), scales=False)
     parameters: ClassVar[Ranges] = {"risk": (-INFINITY, INFINITY)}
 
-    def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
+    def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Numeric) -> Any:
         """Compute Q of every action."""
         outcome = reward + discount * ahead
         mean = jnp.sum(probability * outcome, axis=1)
@@ -95,7 +96,7 @@ class CVaR(RiskMeasure):
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("redistribution",))
     parameters: ClassVar[Ranges] = {"tail": (1e-9, 1.0)}
 
-    def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
+    def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Numeric) -> Any:
         """Compute Q of every action."""
         outcome, mass = lax.sort((reward + discount * ahead, probability), dimension=1)
         share = jnp.clip(self.tail - (jnp.cumsum(mass, axis=1) - mass), 0.0, mass) / self.tail
@@ -119,7 +120,7 @@ class Optimism(RiskMeasure):
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("redistribution",), scales=False)
     parameters: ClassVar[Ranges] = {"optimism": (-INFINITY, INFINITY)}
 
-    def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
+    def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Numeric) -> Any:
         """Compute Q of every action."""
         outcome = reward + discount * ahead
         possible = probability > 0
@@ -147,7 +148,7 @@ class Extremal(RiskMeasure):
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("potential", "redistribution"))
     parameters: ClassVar[Ranges] = {"peak": (0.0, 1.0 - 1e-9)}
 
-    def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
+    def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Numeric) -> Any:
         """Compute Q of every action."""
         return jnp.sum(probability * (reward + self.peak * jnp.maximum(ahead - reward, 0.0)), axis=1)
 
@@ -192,7 +193,7 @@ class Prospect(RiskMeasure):
         """True without a weighting of probabilities."""
         return self.weighting is None
 
-    def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
+    def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Numeric) -> Any:
         """Compute Q of every action."""
         size = jnp.abs(reward)
         if self.exponent is None:
@@ -211,7 +212,7 @@ class Prospect(RiskMeasure):
         gain = self._weight(onward, before) - self._weight(after, upto)
         return jnp.sum(jnp.where(outcome < 0, loss, gain) * outcome, axis=1)
 
-    def _weight(self, probability: Any, other: Any) -> Any:
+    def _weight(self, probability: Outcomes, other: Outcomes) -> Any:
         """Compute w(p), given a probability and the probability of all other outcomes."""
         c = self.weighting
         power, rest = (jnp.where(p > 0, jnp.where(p > 0, p, 1.0) ** c, 0.0) for p in (probability, other))
@@ -235,7 +236,7 @@ class HyperbolicBellman(RiskMeasure):
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=INVARIANCES, onto=None, scales=False)
     parameters: ClassVar[Ranges] = {"curvature": (0.0, INFINITY)}
 
-    def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Any) -> Any:
+    def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Numeric) -> Any:
         """Compute Q of every action; not a number where :math:`1 + kV` is not above zero."""
         scale = jnp.where(probability > 0, 1.0 + self.curvature * ahead, 1.0)
         return jnp.sum(probability * (reward + discount * ahead) / jnp.where(scale > 0, scale, jnp.nan), axis=1)

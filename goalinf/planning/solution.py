@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from goalinf.planning.bellman import Backup, Problem, backup
 from goalinf.precision import on_host
+from goalinf.types import Numeric
 
 LOG_PROB_ERROR = 1e-3  # largest accepted rounding error of a log-probability
 
@@ -51,22 +52,23 @@ def tolerance(dtype: jnp.dtype) -> float:
     return 64 * float(jnp.finfo(dtype).eps)
 
 
-def size(x: Any) -> Any:
+def size(x: Numeric) -> Any:
     """Return the largest absolute value along the last axis."""
-    return abs(x).max(axis=-1)
+    absolute: Any = abs(x)  # mypy: object, for an array of either kind
+    return absolute.max(axis=-1)
 
 
-def solved(residual: Any, values: Any) -> Any:
+def solved(residual: Numeric, values: Numeric) -> Any:
     """Return True where every fixed point was reached; traceable.
 
     The relative residual has to be within a thousand times the tolerance of the solver. Where values diverge because
     there is no fixed point, the relative residual decreases as they grow: the absolute residual has to be small, too.
     """
     worst = residual.max()
-    error = worst * (1.0 + abs(values).max())
+    error = worst * (1.0 + size(values).max())
     return (worst <= 1e3 * tolerance(worst.dtype)) & (error <= _error_allowed(worst.dtype))
 
 
-def _error_allowed(dtype: Any) -> float:
+def _error_allowed(dtype: np.dtype) -> float:
     # In float32 the rounding of values of a few thousand exceeds the limit of float64: the relative residual decides.
     return LOG_PROB_ERROR if np.dtype(dtype) == np.float64 else 0.1

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Colormap, ListedColormap, Normalize
+from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
 from goalinf.plot import layout, style
@@ -96,7 +99,7 @@ class Ground:
         top = max(float(width), float(height), 1e-9)
         return longest * max(float(width) / top, 0.35), longest * max(float(height) / top, 0.35)
 
-    def sheet(self, panels: int = 1, *, bar: bool) -> tuple:
+    def sheet(self, panels: int = 1, *, bar: bool) -> tuple[Figure, Sequence[Axes]]:
         """Create a figure with panels of the size of the world; ``bar``: with room for a colorbar."""
         width, height = self.size()
         return style.canvas(panels * (width + 0.55 + 0.8 * bar), height + 0.75, panels)
@@ -111,7 +114,7 @@ class Ground:
         colors: Colormap | None = None,
         norm: Normalize | None = None,
         busy: bool = False,
-    ):
+    ) -> Any:
         """Draw the background, states colored by `values` where given; returns the artist for a colorbar, or None.
 
         ``busy``: cells will have further content, so that marks are drawn in their corners.
@@ -191,13 +194,13 @@ class Ground:
                 )
             )
 
-    def _names(self, ax: Axes, drawn, busy: bool) -> None:
+    def _names(self, ax: Axes, drawn: ScalarMappable | None, busy: bool) -> None:
         """Draw marks of cells or names of nodes, in a color with contrast to the background."""
         if self.is_map:
             texts = [mark if mark != "." else "" for mark in self.world.marks or [""] * self.world.n_states]
         else:
             texts = [label(name) for name in self.world.states] if self.named else [""] * self.world.n_states
-        values = None if drawn is None or drawn.get_array() is None else drawn.get_array()
+        values = None if drawn is None else drawn.get_array()
         longest = max(map(len, texts))
         size = (
             (7.0 if busy else 10.0)
@@ -210,9 +213,7 @@ class Ground:
             if not text:
                 continue
             color = style.INK
-            if values is not None and not self.is_map:
-                color = style.contrast(drawn.to_rgba(values[i]))
-            elif values is not None:
-                color = style.contrast(drawn.to_rgba(values[int(y), int(x)]))
+            if drawn is not None and values is not None:
+                color = style.contrast(drawn.to_rgba(values[(int(y), int(x)) if self.is_map else i]))
             place: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 5}
             ax.text(x + shift, y + shift, style.name(text), size=size, weight=weight, color=color, **place)

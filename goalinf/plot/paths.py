@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -21,7 +21,11 @@ _JITTER = 0.2  # of the distance between neighbors
 
 
 def trajectories(
-    data: Trajectories, world: World | None = None, which: Any = None, *, ax: Axes | None = None
+    data: Trajectories,
+    world: World | None = None,
+    which: int | slice | Sequence[int] | np.ndarray | None = None,
+    *,
+    ax: Axes | None = None,
 ) -> Figure:
     """Draw trajectories on their world.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
 import jax
 import jax.numpy as jnp
@@ -15,13 +15,14 @@ from matplotlib.figure import Figure
 
 from goalinf.agents.agent import check_known
 from goalinf.agents.plannable import check_shapes
+from goalinf.behavior.conditions import Rewards
 from goalinf.inference.model.priors import fill
 from goalinf.inference.results.fit import Fit
 from goalinf.plot import style
 from goalinf.plot.ground import Ground
 from goalinf.precision import computing_in
 from goalinf.rewards import LinearReward, Reward, StateReward, check_reward
-from goalinf.worlds import World
+from goalinf.worlds import MDP, World
 
 _UNIT = "utility"
 
@@ -173,19 +174,19 @@ def _state_draws(fit: Fit, world: World) -> np.ndarray:
         return np.asarray(jax.jit(partial(jax.lax.map, one, batch_size=64))(flat), float)
 
 
-def _at_draw(agent: Any, reward: Any, mdp: Any, draw: dict[str, Any]) -> Any:
+def _at_draw(agent: Any, reward: Any, mdp: MDP, draw: dict[str, Any]) -> Any:
     return _by_state(fill(agent, reward, draw)[1], mdp)
 
 
-def _of_states(reward: Any) -> bool:
+def _of_states(reward: Rewards | None) -> TypeGuard[StateReward | LinearReward]:
     return isinstance(reward, StateReward) or (isinstance(reward, LinearReward) and reward.features.ndim == 2)
 
 
-def _by_state(reward: Any, mdp: Any) -> Any:
+def _by_state(reward: Reward, mdp: MDP) -> Any:
     """Return the value of every state, ``(S,)``: its reward, or the mean expected reward over available actions."""
     if isinstance(reward, StateReward):
         return jnp.asarray(reward.values)
-    if _of_states(reward):
+    if isinstance(reward, LinearReward) and reward.features.ndim == 2:
         return jnp.asarray(reward.features) @ jnp.asarray(reward.weights)
     available = jnp.asarray(mdp.available)
     chances = jnp.asarray(mdp.probabilities)
@@ -201,12 +202,11 @@ def _folded(draws: np.ndarray, ground: Ground) -> np.ndarray:
     return summed / np.maximum(count, 1)
 
 
-def _what(reward: Any) -> str:
-    on = getattr(reward, "on", None) if _of_states(reward) else None
-    return f"reward on {on}" if on else "expected reward"
+def _what(reward: Rewards | None) -> str:
+    return f"reward on {reward.on}" if _of_states(reward) else "expected reward"
 
 
-def _remark(reward: Any, world: World) -> str:
+def _remark(reward: Rewards | None, world: World) -> str:
     said = [] if _of_states(reward) else ["mean over actions"]
     return ", ".join(said + ([world.memory.mean] if world.memory is not None else []))
 

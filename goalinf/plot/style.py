@@ -69,7 +69,7 @@ def figure_of(ax: Axes) -> matplotlib.figure.Figure:
     return figure
 
 
-def name(text: Any) -> str:
+def name(text: object) -> str:
     r"""Escape a name for Matplotlib: ``$`` does not start a formula, and a line break does not start a line."""
     return printable(text).replace("$", r"\$")
 
@@ -110,7 +110,7 @@ def signed_norm(values: np.ndarray) -> Normalize:
     return TwoSlopeNorm(0.0, -size, size)
 
 
-def contrast(color: Any) -> str:
+def contrast(color: Sequence[float] | np.ndarray) -> str:
     """Return ink or white, the one with contrast to this color (relative luminance)."""
     red, green, blue = color[:3]
     return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 0.55 else "white"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 import equinox as eqx
 import jax
@@ -17,9 +17,11 @@ from numpyro.distributions import Distribution
 
 from goalinf import display
 from goalinf.checks import check_kind
+from goalinf.types import Numbers, Numeric
 from goalinf.worlds import MDP
 
-Leaf = Any  # an array, or a NumPyro distribution over one
+_T = TypeVar("_T")
+Leaf: TypeAlias = Numeric | Distribution  # numbers, or a prior over them
 
 
 class Reward(eqx.Module):
@@ -68,7 +70,7 @@ def pinned(reward: Reward, mdp: MDP) -> tuple[Bool[Array | np.ndarray, " S"], Fl
     return (np.zeros(mdp.n_states, bool), np.zeros(())) if pins is None else pins(reward, mdp)
 
 
-def base_of(reward: Any) -> Any:
+def base_of(reward: _T) -> Reward | _T:
     """Return the reward that holds the parameters: the base of a shaped reward, or the reward itself."""
     return reward.unshaped if isinstance(reward, Reward) else reward
 
@@ -78,7 +80,7 @@ def reward_parameters(reward: Reward) -> tuple[str, ...]:
     return tuple(f"reward.{name}" for name in base_of(reward).parameters)
 
 
-def leaf(value: Leaf, what: str, by_name: str | None = None) -> Leaf:
+def leaf(value: Leaf | Numbers, what: str, by_name: str | None = None) -> Leaf:
     """Return a distribution or traced values unchanged, and numbers as a host array in float64.
 
     Numbers with labels are refused: a reward holds numbers in the order of its world, and does not contain the world.
@@ -96,7 +98,7 @@ def leaf(value: Leaf, what: str, by_name: str | None = None) -> Leaf:
         _check_finite(np.asarray(value), what)
         return value
     try:
-        if isinstance(value, str) or value is None or np.iscomplexobj(value):
+        if isinstance(value, str) or value is None or np.iscomplexobj(np.asarray(value)):
             raise TypeError
         array = np.asarray(value, np.float64)
     except (TypeError, ValueError):

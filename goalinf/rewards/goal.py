@@ -12,6 +12,7 @@ from numpyro.distributions import Distribution
 from goalinf.checks import check_kind
 from goalinf.precision import namespace
 from goalinf.rewards.base import Leaf, Reward, leaf
+from goalinf.types import Numbers
 from goalinf.worlds import MDP, World
 
 
@@ -49,7 +50,15 @@ class GoalReward(Reward):
     bonus: Leaf
     dead_end: Leaf
 
-    def __init__(self, goal: Any, dead: Any, *, step_cost: Leaf = 1.0, bonus: Leaf = 0.0, dead_end: Leaf):
+    def __init__(
+        self,
+        goal: Bool[Array | np.ndarray, " S"],
+        dead: Bool[Array | np.ndarray, " S"],
+        *,
+        step_cost: Leaf | Numbers = 1.0,
+        bonus: Leaf | Numbers = 0.0,
+        dead_end: Leaf | Numbers,
+    ):
         self.goal = goal
         self.dead = dead
         self.step_cost = leaf(step_cost, "step_cost of a GoalReward")
@@ -84,8 +93,8 @@ def goals(
     world: World,
     places: Mapping[str, Any],
     *,
-    step_cost: Leaf = 1.0,
-    bonus: Leaf = 0.0,
+    step_cost: Leaf | Numbers = 1.0,
+    bonus: Leaf | Numbers = 0.0,
     dead_end: float | None = None,
 ) -> dict[str, GoalReward]:
     r"""Make one :class:`GoalReward` per named goal.

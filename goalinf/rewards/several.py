@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Hashable, Mapping, Sequence
 from functools import reduce
-from typing import Any
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
@@ -15,7 +16,10 @@ from jaxtyping import Array, Bool, Float
 from goalinf.precision import namespace
 from goalinf.rewards.base import Reward, ended
 from goalinf.rewards.shaped import ShapedReward
+from goalinf.types import Numeric
 from goalinf.worlds import MDP
+
+_R = TypeVar("_R", bound=Reward)
 
 
 class Alternatives(Reward):
@@ -54,18 +58,18 @@ class Alternatives(Reward):
         return reduce(lambda a, b: a & b, (ended(option, mdp) for option in self.options))
 
 
-def pad_reward(reward: Any, sizes: Mapping[str, int]) -> Any:
+def pad_reward(reward: _R, sizes: Mapping[str, int]) -> _R:
     """Pad a reward for a padded MDP: zeros for added states, actions and successors."""
 
-    def padded(name: str, axes: tuple[str, ...]):
+    def padded(name: str, axes: tuple[str, ...]) -> Numeric:
         value = getattr(reward, name)
         widths = [(0, sizes.get(axis, size) - size) for axis, size in zip(axes, jnp.shape(value), strict=True)]
         return (np if isinstance(value, np.ndarray) else jnp).pad(value, widths)
 
     if isinstance(reward, Alternatives):
-        return Alternatives(tuple(pad_reward(option, sizes) for option in reward.options), reward.weights, reward.names)
+        return dataclasses.replace(reward, options=tuple(pad_reward(option, sizes) for option in reward.options))
     names = [name for name, axes in reward.dims.items() if axes]
-    fields = {name: padded(name, reward.dims[name]) for name in names}
+    fields: dict[str, Numeric | Reward] = {name: padded(name, reward.dims[name]) for name in names}
     if isinstance(reward, ShapedReward):
         fields["base"] = pad_reward(reward.base, sizes)
     return eqx.tree_at(lambda r: [getattr(r, name) for name in fields], reward, list(fields.values()))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from goalinf.precision import namespace
 from goalinf.rewards.base import Reward, check_reward, ended, leaf, pinned
+from goalinf.types import Numbers
 from goalinf.worlds import MDP
 
 
@@ -29,7 +28,7 @@ class ShapedReward(Reward):
     base: Reward
     potential: Float[Array | np.ndarray, " S"]
 
-    def __init__(self, base: Reward, potential: Any):
+    def __init__(self, base: Reward, potential: Numbers):
         check_reward("base", base)
         self.base = base
         self.potential = leaf(potential, "potential")

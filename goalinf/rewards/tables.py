@@ -14,6 +14,7 @@ from numpyro.distributions import Distribution
 from goalinf.checks import as_number
 from goalinf.precision import namespace
 from goalinf.rewards.base import Leaf, Reward, leaf
+from goalinf.types import Numbers
 from goalinf.worlds import MDP, World
 from goalinf.worlds.world import label
 
@@ -39,7 +40,7 @@ class StateReward(Reward):
     values: Leaf
     on: Literal["departure", "arrival"] = eqx.field(static=True)
 
-    def __init__(self, values: Leaf, *, on: Literal["departure", "arrival"]):
+    def __init__(self, values: Leaf | Numbers, *, on: Literal["departure", "arrival"]):
         self.values = leaf(values, "values of a StateReward", "StateReward.at(world, dict(series), default=0.0, on=…)")
         self.on = _timing(on)
 
@@ -97,7 +98,7 @@ class ActionReward(Reward):
 
     values: Leaf
 
-    def __init__(self, values: Leaf):
+    def __init__(self, values: Leaf | Numbers):
         self.values = leaf(
             values, "values of an ActionReward", "frame.reindex(index=world.states, columns=world.actions).values"
         )
@@ -128,7 +129,7 @@ class TransitionReward(Reward):
 
     values: Leaf
 
-    def __init__(self, values: Leaf):
+    def __init__(self, values: Leaf | Numbers):
         self.values = leaf(values, "values of a TransitionReward")
 
     def __call__(self, mdp: MDP) -> Float[Array | np.ndarray, ...]:
@@ -183,8 +184,8 @@ class LinearReward(Reward):
 
     def __init__(
         self,
-        features: Any,
-        weights: Leaf,
+        features: Numbers,
+        weights: Leaf | Numbers,
         *,
         on: Literal["departure", "arrival"] | None = None,
         names: tuple[str, ...] | None = None,

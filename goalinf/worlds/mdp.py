@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int
 
 from goalinf.sizes import check_memory, check_world
+from goalinf.types import Numbers, States
 
 _HUB = 8  # ratio of predecessors to successors above which padded lists of predecessors cost too much
 
@@ -65,7 +65,15 @@ class MDP(eqx.Module):
     origins: Int[Array | np.ndarray, "I S"]
 
     @classmethod
-    def of(cls, successors: Any, probabilities: Any, available: Any, terminal: Any, initial: Any, discount: Any) -> MDP:
+    def of(
+        cls,
+        successors: Numbers,
+        probabilities: Numbers,
+        available: Numbers,
+        terminal: States | None,
+        initial: Numbers,
+        discount: ArrayLike,
+    ) -> MDP:
         """Assemble the record on the host and derive the neighbor lists.
 
         Rows of terminal states and of unavailable actions become self loops, so that every row is a distribution; in a

@@ -7,13 +7,15 @@ import difflib
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pandas as pd
 
+from goalinf.types import StateName, States
 
-def label(name: Any) -> str:
+
+def label(name: StateName) -> str:
     """Return the printed name of a state or action: ``"1,2"`` for a position, the text itself for other names."""
     if not isinstance(name, tuple):
         return str(name)
@@ -37,7 +39,7 @@ def canonical(name: Any) -> Any:
     return int(name) if isinstance(name, float) and name.is_integer() else name
 
 
-def texts(name: Any) -> set[str]:
+def texts(name: StateName) -> set[str]:
     """Return the texts of a name in print and in files: ``"0,1"`` and ``"(0, 1)"`` for a position."""
     return {label(name), str(name)}
 
@@ -139,7 +141,7 @@ class Names:
             marked.setdefault(mark, []).append(i)
         return marked
 
-    def find(self, state: Any) -> int | None:
+    def find(self, state: States) -> int | None:
         """Return the number of the state with this name (a tuple also in its printed form ``"1,2"``), or None."""
         name = plain(state)
         try:
@@ -152,26 +154,26 @@ class Names:
         """Return the number of the state whose name has this text in print or in a file, or None."""
         return self._written.get(text)
 
-    def index(self, state: Any) -> int:
+    def index(self, state: StateName) -> int:
         """Return the number of the state with this name; raise a ValueError with a suggestion where there is none."""
         found = self.find(state)
         if found is None:
             raise ValueError(f"unknown state {plain(state)!r}: {self._suggest(plain(state))}")
         return found
 
-    def cells(self, key: Any) -> list[int]:
+    def cells(self, key: StateName) -> list[int]:
         """Return the numbers of all states that a key names: every cell with that mark, or the state of that name."""
         if isinstance(key, str) and key in self._marked:
             return self._marked[key]
         return [self.index(key)]
 
-    def known(self, key: Any) -> bool:
+    def known(self, key: States) -> bool:
         """Return True where the key itself is a name, a mark or (on maps) a position, inside the map or not."""
         if self.find(key) is not None or (isinstance(key, str) and key in self._marked):
             return True
         return self.rows is not None and _is_position(plain(key))
 
-    def split(self, keys: Any) -> list[Any]:
+    def split(self, keys: States) -> list[Any]:
         """Convert one key, several keys, a string of marks, or a mask over the states to a list of keys."""
         if self.known(keys):
             return [keys]
@@ -186,7 +188,7 @@ class Names:
             return [name for name, chosen in zip(self.states, several, strict=True) if chosen]
         return several
 
-    def _suggest(self, name: Any) -> str:
+    def _suggest(self, name: StateName) -> str:
         if isinstance(name, str) and len(self._marked.get(name, ())) > 1:
             several = [label(self.states[i]) for i in self._marked[name]]
             return f"{len(several)} cells carry that mark; name one of them by its position, such as ({several[0]})"
@@ -206,9 +208,9 @@ class Names:
         return f"this world has {len(printed)} states: {shown}"
 
 
-def _is_position(name: Any) -> bool:
+def _is_position(name: States) -> TypeGuard[tuple[int, int]]:
     return _is_place(name) and len(name) == 2
 
 
-def _is_place(name: Any) -> bool:
+def _is_place(name: States) -> TypeGuard[tuple[int, ...]]:
     return isinstance(name, tuple) and len(name) > 1 and all(isinstance(part, int) for part in name)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 
+from goalinf.types import Numeric
 from goalinf.worlds.mdp import MDP
 
 _World = Any  # a World, whose class is built on this module
@@ -22,7 +23,7 @@ class Memory:
     pairs: np.ndarray  # (S, 2): last state (−1 at the start) and this state, as numbers of the base world
     mean: ClassVar[str] = "mean over the last states"  # what is drawn where the base world is
 
-    def number(self, last: Any, this: Any) -> np.ndarray:
+    def number(self, last: Numeric | Sequence[int] | int, this: Numeric | Sequence[int] | int) -> np.ndarray:
         """Look up the state of each pair by number (last −1: at the start), −1 where there is none."""
         keys, order = self._sorted
         wanted = (np.asarray(last, np.int64) + 1) * self.base.n_states + this

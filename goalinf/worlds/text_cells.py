@@ -30,7 +30,7 @@ def readings(cell: Hashable) -> list[Any]:
     return [cell] if numbers == cell else [cell, numbers]
 
 
-def _number(text: Any) -> Any:
+def _number(text: Hashable) -> Any:
     if not isinstance(text, str):
         return text
     if is_whole(text):

@@ -80,7 +80,7 @@ def _check_names(world: _World) -> None:
         raise ValueError(f"action number {a} of state {label(world.states[s])} {said}; name what is available, no more")
 
 
-def _more(wrong: Any) -> str:
+def _more(wrong: np.ndarray) -> str:
     return f" ({wrong.sum()} rows have this fault; this is the first)" if wrong.sum() > 1 else ""
 
 

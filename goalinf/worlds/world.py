@@ -14,6 +14,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order
 
 from goalinf.display import card, drawing, facts
+from goalinf.types import StateName, States
 from goalinf.worlds.mdp import MDP
 from goalinf.worlds.names import Names, label, plain
 from goalinf.worlds.pairs import Belief, Memory
@@ -74,7 +75,7 @@ class World:
 
     mdp: MDP
     states: tuple[Hashable, ...]
-    actions: tuple
+    actions: tuple[Any, ...]
     layout: Literal["map", "graph", "table"] = "table"
     positions: np.ndarray | None = None
     source: str | nx.Graph | None = None
@@ -108,7 +109,7 @@ class World:
         rows = tuple(self.source.split("\n")) if self.layout == "map" and isinstance(self.source, str) else None
         return Names(self.states, self.aliases, self.marks, rows)
 
-    def index(self, state: Any) -> int:
+    def index(self, state: StateName) -> int:
         """Look up the number of the state with this name (a mark, a position ``(row, col)``, a node).
 
         Raises
@@ -118,7 +119,7 @@ class World:
         """
         return self.names.index(state)
 
-    def cells(self, key: Any) -> list[int]:
+    def cells(self, key: StateName) -> list[int]:
         """Numbers of all states that a key names: every cell carrying that mark, or the one state of that name.
 
         In a world with memory, the name of a state of the first-order world names every pair that ends there; in a
@@ -134,7 +135,7 @@ class World:
         here = self.memory.base.cells(key)
         return np.flatnonzero(np.isin(self.memory.pairs[:, 1], here)).tolist()
 
-    def action_index(self, action: Any, state: int | None = None) -> int:
+    def action_index(self, action: StateName, state: int | None = None) -> int:
         """Look up the number of an action; on graphs the state (a number) is needed.
 
         Raises
@@ -150,7 +151,7 @@ class World:
         shown = ", ".join(label(name) for name in names if name is not None)
         raise ValueError(f"unknown action {action!r}{where}: the actions are {shown}")
 
-    def action_names(self, state: int | None = None) -> tuple:
+    def action_names(self, state: int | None = None) -> tuple[Any, ...]:
         """Names of the actions, those of one state where states have their own."""
         if not self.local_actions:
             return self.actions
@@ -172,7 +173,7 @@ class World:
 
     # -- arrays from names --------------------------------------------------------------------
 
-    def indicator(self, keys: Any) -> np.ndarray:
+    def indicator(self, keys: States) -> np.ndarray:
         """One on the states that any of the keys names, zero elsewhere, ``(S,)``.
 
         A string on a map is read as a set of marks: ``world.indicator("ab")`` is one on every ``a`` and ``b``.
@@ -310,7 +311,7 @@ def _graph(tails: np.ndarray, heads: np.ndarray, n: int) -> csr_array:
     return csr_array((np.ones(tails.size), (tails, heads)), shape=(n, n))
 
 
-def _reached(starts: Any, graph: csr_array) -> np.ndarray:
+def _reached(starts: np.ndarray, graph: csr_array) -> np.ndarray:
     """Find the states that can be reached from any of the starts (bool ``(S,)``), the starts included."""
     n = starts.size
     first = np.flatnonzero(starts)

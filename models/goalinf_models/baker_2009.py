@@ -31,8 +31,9 @@ import numpyro
 import xarray as xr
 
 import goalinf as gi
-from goalinf.checks import PRNGKey, takes_key
+from goalinf.checks import takes_key
 from goalinf.inference.model.site_labels import axis_labels
+from goalinf.types import PRNGKey
 from goalinf_models.catalogue import Variant, choice, exact
 from goalinf_models.checks import check_behavior, check_variant
 

@@ -32,7 +32,8 @@ import numpy as np
 import numpyro
 
 import goalinf as gi
-from goalinf.checks import PRNGKey, takes_key
+from goalinf.checks import takes_key
+from goalinf.types import PRNGKey
 from goalinf_models.catalogue import Variant, choice, exact
 from goalinf_models.checks import check_behavior, check_variant
 

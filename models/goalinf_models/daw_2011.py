@@ -24,6 +24,7 @@ and striatal prediction errors. *Neuron*, 69(6), 1204-1215. The priors are ours.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -34,7 +35,8 @@ import numpyro.distributions as dist
 import pandas as pd
 
 import goalinf as gi
-from goalinf.checks import PRNGKey, takes_key
+from goalinf.checks import takes_key
+from goalinf.types import PRNGKey
 from goalinf_models.catalogue import Variant
 from goalinf_models.checks import Code, Column, Label, Table, check_variant, checked_table
 
@@ -137,9 +139,10 @@ def example(key: PRNGKey, variant: str = "hybrid") -> pd.DataFrame:
     """Simulate four subjects from model-free to model-based, 150 trials each; one of four choices mostly wins."""
     check_variant(variant, VARIANTS)
     world, reward = task(np.array([[0.2, 0.4], [0.8, 0.3]]))
-    tables, rates = [], {"learning_rate_1": 0.5, "learning_rate_2": 0.5, "beta_1": 5.0, "beta_2": 4.0}
+    tables = []
+    learner_of = partial(gi.agents.two_step, learning_rate_1=0.5, learning_rate_2=0.5, beta_1=5.0, beta_2=4.0)
     for subject, w in enumerate([0.0, 0.3, 0.7, 1.0]):
-        learner = gi.agents.two_step(**rates, eligibility=0.6, repetition=0.1, model_based=w)
+        learner = learner_of(eligibility=0.6, repetition=0.1, model_based=w)
         life = gi.simulate(jax.random.fold_in(key, subject), world, learner, reward, trajectories=1, steps=450)
         done, visited = (np.reshape(steps, (150, 3)).T for steps in (life.actions[0], life.states[0, :450]))
         trials = {"choice1": done[0], "state2": visited[1] - 1, "choice2": done[1], "reward": visited[2] == _WON}

@@ -32,7 +32,8 @@ import numpyro.distributions as dist
 import pandas as pd
 
 import goalinf as gi
-from goalinf.checks import PRNGKey, takes_key
+from goalinf.checks import takes_key
+from goalinf.types import PRNGKey
 from goalinf_models.catalogue import Variant
 from goalinf_models.checks import Code, Column, Label, Quantity, check_variant, checked_table
 

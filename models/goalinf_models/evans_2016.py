@@ -41,7 +41,8 @@ import numpyro
 import numpyro.distributions as dist
 
 import goalinf as gi
-from goalinf.checks import PRNGKey, takes_key
+from goalinf.checks import takes_key
+from goalinf.types import PRNGKey
 from goalinf_models.catalogue import Variant, choice, exact
 from goalinf_models.checks import check_behavior, check_variant
 from goalinf_models.evans_worlds import procrastination, restaurants, street

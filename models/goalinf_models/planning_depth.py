@@ -30,7 +30,8 @@ import numpyro.distributions as dist
 import pandas as pd
 
 import goalinf as gi
-from goalinf.checks import PRNGKey, takes_key
+from goalinf.checks import takes_key
+from goalinf.types import PRNGKey
 from goalinf_models.catalogue import Variant
 from goalinf_models.checks import check_behavior, check_variant
 

@@ -15,6 +15,7 @@ from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.parameters import Part, part_of_kind
 from goalinf.precision import cast
 from goalinf.rewards import Reward
+from goalinf.types import Numeric
 from goalinf.worlds import MDP
 
 
@@ -66,15 +67,15 @@ class HiddenModeAgent(ProcessAgent):
     def __check_init__(self) -> None:
         self.process.check_agent(self.agent)
 
-    def with_planning(self, planning: Any) -> HiddenModeAgent:
+    def with_planning(self, planning: Agent) -> HiddenModeAgent:
         """Return an agent with these modes that contains another planning agent."""
         return HiddenModeAgent(self.agent.with_planning(planning), self.process, self.name)
 
-    def policies(self, mdp: MDP, reward: Reward, *, initial: Any = None) -> Policy:
+    def policies(self, mdp: MDP, reward: Reward, *, initial: Numeric | None = None) -> Policy:
         """Compute the policy of every mode, with the modes."""
         return self.process.policies(self.agent, *cast((mdp, reward)))
 
-    def policies_each(self, mdp: MDP, reward: Reward, initial: Any, axes: Axes) -> Policy:
+    def policies_each(self, mdp: MDP, reward: Reward, initial: Numeric | None, axes: Axes) -> Policy:
         """Compute the policies of several conditions."""
         return over_conditions(self, (mdp, reward, initial), axes)
 
@@ -85,13 +86,13 @@ def policies_of_rewards(agent: Agent, mdp: MDP, rewards: Reward) -> Policy:
     return jax.vmap(lambda reward: agent.policies(mdp, reward))(rewards)
 
 
-def of_modes(policies: Policy, modes: HiddenModes, ended: Any) -> Policy:
+def of_modes(policies: Policy, modes: HiddenModes, ended: Numeric) -> Policy:
     """Combine policies with a leading axis into the modes of one agent, all of which share one memory."""
     memory = jax.tree.map(lambda leaf: leaf[0], policies.memory)
     return Policy(policies.log_probs, policies.values, ended, policies.residual.max(), modes=modes, memory=memory)
 
 
-def log_or_minus_infinity(probabilities: Any) -> Any:
+def log_or_minus_infinity(probabilities: Numeric) -> Any:
     """Return logarithms, −inf (with zero derivative) for a probability of zero."""
     some = probabilities > 0
     return jnp.where(some, jnp.log(jnp.where(some, probabilities, 1.0)), -jnp.inf)

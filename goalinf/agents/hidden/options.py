@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -18,8 +19,9 @@ from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.bellman import Problem
 from goalinf.planning.facts import REGULAR, Facts
 from goalinf.planning.parameters import SHARE, Ranges, check_shape
-from goalinf.precision import cast
+from goalinf.precision import cast, namespace
 from goalinf.rewards import Reward, ended
+from goalinf.types import Numbers, Numeric
 from goalinf.worlds import MDP, World
 
 
@@ -48,7 +50,13 @@ class Option(eqx.Module):
     initiation: Bool[Array | np.ndarray, " S"]
     name: str = eqx.field(static=True)
 
-    def __init__(self, policy: Any, termination: Any, initiation: Any = None, name: str = "option"):
+    def __init__(
+        self,
+        policy: Numbers,
+        termination: Numbers,
+        initiation: Numeric | Sequence[bool] | None = None,
+        name: str = "option",
+    ):
         self.policy = np.asarray(policy, float)
         self.termination = np.asarray(termination, float)
         self.initiation = np.ones(self.termination.shape, bool) if initiation is None else np.asarray(initiation, bool)
@@ -150,10 +158,11 @@ class Options(ModeProcess):
     def _stacked(self) -> tuple[Any, Any, Any]:
         """Stack policies (O, S, A), termination probabilities (O, S), and initiation sets (O, S)."""
         parts = [[getattr(o, part) for o in self.options] for part in ("policy", "termination", "initiation")]
-        return tuple(cast(np.stack(each) if isinstance(each[0], np.ndarray) else jnp.stack(each)) for each in parts)
+        policies, ends, starts = (cast(namespace(each).stack(each)) for each in parts)
+        return policies, ends, starts
 
 
-def _option_values(problem: Problem, policies: Any, ends: Any, starts: Any) -> tuple[Any, Any]:
+def _option_values(problem: Problem, policies: Array, ends: Array, starts: Array) -> tuple[Any, Any]:
     """Compute Q of following each option from each state (O, S), and the residual.
 
     They are the values of a larger problem. Its states are pairs of an option and a state, (O, S), in which the option

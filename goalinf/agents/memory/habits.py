@@ -48,7 +48,7 @@ class ChoiceKernel(MemoryProcess):
         return Habits(jnp.asarray(self.persistence), jnp.asarray(self.habit_rate), agent.noise, self.by_state)
 
 
-class Habits(Memory):
+class Habits(Memory[Array, Array, tuple[()]]):
     """Choice kernel as a memory, of one state or of every state; see :class:`ChoiceKernel`."""
 
     persistence: Any
@@ -56,20 +56,24 @@ class Habits(Memory):
     noise: Noise
     by_state: bool = eqx.field(static=True)
 
-    def start(self, log_probs: Float[Array, "*T S A"]) -> Any:
+    def start(self, log_probs: Float[Array, "*T S A"]) -> Array:
         """Return a kernel of zeros."""
         n_states, n_actions = log_probs.shape[-2:]
         return jnp.zeros((n_states if self.by_state else 1, n_actions), log_probs.dtype)
 
-    def read(self, memory: Any, state: Int[Array, ""]) -> Any:
+    def read(self, memory: Array, state: Int[Array, ""]) -> Array:
         """Return the kernel of the state."""
         return memory[state if self.by_state else 0]
 
-    def adjust(self, seen: Any, row: Row) -> Row:
+    def adjust(self, seen: Array, row: Row) -> Row:
         """Return log-probabilities of the recorded actions in a state, given log-probabilities without habits."""
         return after_noise(self.noise, jax.nn.log_softmax(row + self.persistence * seen))
 
-    def update(self, memory: Any, step: Step, signal: Any) -> Any:
+    def signals(self, steps: Step) -> tuple[()]:
+        """Return no signals."""
+        return ()
+
+    def update(self, memory: Array, step: Step, signal: tuple[()]) -> Array:
         """Return the kernel after one more action."""
         chosen = jnp.arange(memory.shape[-1]) == step.action
         rate = jnp.where(step.observed, self.habit_rate, 0.0)

@@ -27,9 +27,11 @@ from goalinf.planning.parameters import INFINITY, SHARE, Ranges
 from goalinf.planning.solution import Plan
 from goalinf.precision import cast
 from goalinf.rewards import LinearReward, Reward, ended, pinned
+from goalinf.types import Numeric
 from goalinf.worlds import MDP, World, label
 
 LEARNS = Facts(breaks=INVARIANCES, onto=True, saturated=False, learns=True)
+_Three = tuple[Array, Array, Array]
 _UNSEEN = -1  # number of a first-stage action that was not observed: it matches no cell of the table
 
 
@@ -67,7 +69,7 @@ class Experience(eqx.Module):
         arrays = (mdp.probabilities, mdp.successors, mdp.available, given, jnp.where(dead, value, jnp.zeros(())))
         return cls(brings, *map(jnp.asarray, arrays))
 
-    def reward_of(self, steps: Step) -> Any:
+    def reward_of(self, steps: Step) -> Array:
         """Return the reward of each step: the expected reward over the outcomes with the observed next state."""
         place = steps.state, steps.action
         leads = self.successors[place] == steps.following[..., None]
@@ -76,7 +78,7 @@ class Experience(eqx.Module):
         mean = (weight * self.reward[place]).sum(axis=-1) / jnp.where(total > 0, total, 1.0)
         return jnp.where(total > 0, mean, self.reward[place].mean(axis=-1))
 
-    def best(self, row: Any, state: Any) -> Any:
+    def best(self, row: Array, state: Array) -> Any:
         """Return the largest action value in a state; the fixed value where the state has one."""
         offered = jnp.where(self.available[state], row, -jnp.inf)
         return jnp.where(self.given[state], self.values[state], highest(offered[:, None])[0])
@@ -88,7 +90,7 @@ class NoPlanning(Planner):
     endless: ClassVar[bool] = False
     facts: ClassVar[Facts] = REGULAR
 
-    def __call__(self, problem: Problem, near: Any = None) -> Plan:
+    def __call__(self, problem: Problem, near: Numeric | None = None) -> Plan:
         """Return values of zero."""
         zeros = jnp.zeros_like(cast(problem).reward)
         return Plan(zeros, zeros[0], zeros[0, 0])
@@ -123,7 +125,7 @@ class QLearning(MemoryProcess):
         known = not isinstance(self.initial, (Distribution, jax.core.Tracer)) and not np.any(self.initial)
         return dataclasses.replace(LEARNS, scales=known)
 
-    def confounded(self, reward: Any, *, ends: bool) -> dict[str, str]:
+    def confounded(self, reward: Reward, *, ends: bool) -> dict[str, str]:
         """Return beta and the initial values, for which a scaled or shifted reward compensates."""
         if ends or isinstance(reward, LinearReward):
             return {}
@@ -141,7 +143,7 @@ class QLearning(MemoryProcess):
         return LearnedValues(Experience.of(mdp, reward), rate, discount, initial, beta, agent.noise)
 
 
-class LearnedValues(Memory):
+class LearnedValues(Memory[Array, Array, Array]):
     """Table of the values of a Q-learner as a memory; see :class:`QLearning`."""
 
     experience: Experience
@@ -151,23 +153,23 @@ class LearnedValues(Memory):
     beta: Any
     noise: Noise
 
-    def start(self, log_probs: Float[Array, "*T S A"]) -> Any:
+    def start(self, log_probs: Float[Array, "*T S A"]) -> Array:
         """Return the initial values."""
         return jnp.full(log_probs.shape[-2:], self.initial, log_probs.dtype)
 
-    def read(self, memory: Any, state: Int[Array, ""]) -> Any:
+    def read(self, memory: Array, state: Int[Array, ""]) -> Array:
         """Return the values of the actions in a state."""
         return memory[state]
 
-    def adjust(self, seen: Any, row: Row) -> Row:
+    def adjust(self, seen: Array, row: Row) -> Row:
         """Return log-probabilities of the recorded actions by their learned values."""
         return after_noise(self.noise, jax.nn.log_softmax(row + self.beta * seen))
 
-    def signals(self, steps: Step) -> Any:
+    def signals(self, steps: Step) -> Array:
         """Return the rewards of the steps."""
         return self.experience.reward_of(steps)
 
-    def update(self, memory: Any, step: Step, signal: Any) -> Any:
+    def update(self, memory: Array, step: Step, signal: Array) -> Array:
         """Return the table after one more step."""
         place = step.state, step.action
         target = signal + self.discount * self.experience.best(memory[step.following], step.following)
@@ -240,7 +242,7 @@ class TwoStep(MemoryProcess):
         return Trials(experience=Experience.of(mdp, reward), noise=agent.noise, first=self.first, **numbers)
 
 
-class Trials(Memory):
+class Trials(Memory[_Three, _Three, _Three]):
     """Memory of a :class:`TwoStep` agent: table, first-stage action of this trial, last observed one."""
 
     experience: Experience
@@ -254,18 +256,18 @@ class Trials(Memory):
     noise: Noise
     first: int = eqx.field(static=True)
 
-    def start(self, log_probs: Float[Array, "*T S A"]) -> Any:
+    def start(self, log_probs: Float[Array, "*T S A"]) -> _Three:
         """Return a memory of zero values and no action."""
         n_states, n_actions = log_probs.shape[-2:]
         table, repeated = jnp.zeros((n_states, n_actions), log_probs.dtype), jnp.zeros(n_actions, log_probs.dtype)
         return table, jnp.asarray(_UNSEEN), repeated
 
-    def read(self, memory: Any, state: Int[Array, ""]) -> Any:
+    def read(self, memory: _Three, state: Int[Array, ""]) -> _Three:
         """Return the state, the whole table, which is small in this task, and the last first-stage action."""
         values, _, repeated = memory
         return state, values, repeated
 
-    def adjust(self, seen: Any, row: Row) -> Row:
+    def adjust(self, seen: _Three, row: Row) -> Row:
         """Return log-probabilities of the recorded actions by their learned values."""
         state, values, repeated = seen
         world = self.experience
@@ -276,13 +278,13 @@ class Trials(Memory):
         utility = jnp.where(state == self.first, first, self.beta_2 * values[state])
         return after_noise(self.noise, jax.nn.log_softmax(row + utility))
 
-    def signals(self, steps: Step) -> Any:
+    def signals(self, steps: Step) -> _Three:
         """Return the rewards, an indicator of the first step of a trial, and an indicator of a second-stage action."""
         world, begins = self.experience, steps.state == self.first
         follows = (world.successors[self.first] == steps.state[..., None, None]) & (world.probability[self.first] > 0)
         return world.reward_of(steps), begins, steps.observed & ~begins & follows.any(axis=(-2, -1))
 
-    def update(self, memory: Any, step: Step, signal: Any) -> Any:
+    def update(self, memory: _Three, step: Step, signal: _Three) -> _Three:
         """Return the content of the memory after one more step."""
         (values, chosen, repeated), (reward, begins, second) = memory, signal
         # Both updates use the value of the second-stage action before the update.
@@ -299,7 +301,7 @@ class Trials(Memory):
         )
 
 
-def _cell(table: Any, row: Any, column: Any) -> Any:
+def _cell(table: Array, row: Array | int, column: Array | int) -> Any:
     """Return an indicator of one cell of a small table: faster than an index that differs between trajectories."""
     rows, columns = map(jnp.arange, table.shape)
     return ((rows == row)[:, None] & (columns == column)).astype(table.dtype)

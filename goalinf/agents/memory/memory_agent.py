@@ -8,16 +8,18 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from goalinf.agents.abstract_kinds import ProcessAgent, SingleModeAgent
-from goalinf.agents.agent import Axes
-from goalinf.agents.parts.noise import Noise
+from goalinf.agents.agent import Agent, Axes
+from goalinf.agents.parts.noise import Available, LogProbs, Noise
 from goalinf.agents.planning_agent import PlanningAgent
 from goalinf.agents.policy import Memory, Policy, Row
 from goalinf.planning.facts import REGULAR, Facts
 from goalinf.planning.parameters import Part, part_of_kind
 from goalinf.precision import cast
 from goalinf.rewards import Reward
+from goalinf.types import Numeric
 from goalinf.worlds import MDP
 
 
@@ -25,7 +27,7 @@ class MemoryProcess(Part):
     """Parameters of a memory."""
 
     @abc.abstractmethod
-    def memory(self, agent: PlanningAgent, mdp: MDP, reward: Reward) -> Memory:
+    def memory(self, agent: PlanningAgent, mdp: MDP, reward: Reward) -> Memory[Any, Any, Any]:
         """Return the memory of this agent in a world under a reward; the memory applies the noise of the agent."""
 
 
@@ -66,35 +68,35 @@ class MemoryAgent(ProcessAgent, SingleModeAgent):
     def _before_noise(self) -> PlanningAgent:
         return dataclasses.replace(self.agent, noise=Deferred(self.agent.noise))
 
-    def with_planning(self, planning: PlanningAgent) -> MemoryAgent:
+    def with_planning(self, planning: Agent) -> MemoryAgent:
         """Return an agent with this memory that contains another planning agent."""
         return MemoryAgent(planning, self.process, self.name)
 
-    def policies(self, mdp: MDP, reward: Reward, *, initial: Any = None) -> Policy:
+    def policies(self, mdp: MDP, reward: Reward, *, initial: Numeric | None = None) -> Policy:
         """Compute the policy of the first step, with the memory."""
         policy = self._before_noise.policies(mdp, reward, initial=initial)
         return dataclasses.replace(policy, memory=self.memory(mdp, reward))
 
-    def policies_each(self, mdp: MDP, reward: Reward, initial: Any, axes: Axes) -> Policy:
+    def policies_each(self, mdp: MDP, reward: Reward, initial: Numeric | None, axes: Axes) -> Policy:
         """Compute the policies of several conditions."""
         policy = self._before_noise.policies_each(mdp, reward, initial, axes)
         return dataclasses.replace(policy, memory=jax.vmap(self.memory, axes[:2])(*cast((mdp, reward))))
 
-    def policies_with_errors(self, mdp: MDP, reward: Reward, errors: Any) -> Policy:
+    def policies_with_errors(self, mdp: MDP, reward: Reward, errors: Numeric) -> Policy:
         """Compute the policies of a plan with these errors of Q (M, A, S), in utility, with the memory."""
         policies = self._before_noise.policies_with_errors(mdp, reward, errors)
         several = jax.vmap(lambda _: self.memory(mdp, reward))(errors)
         return dataclasses.replace(policies, memory=several)
 
-    def idle(self, mdp: MDP, reward: Reward, default: Any) -> Any:
+    def idle(self, mdp: MDP, reward: Reward, default: ArrayLike | None) -> Any:
         """Return log-probabilities of a default policy, before memory and noise."""
         return self._before_noise.idle(mdp, reward, default)
 
-    def recorded(self, log_probs: Any, available: Any) -> Any:
+    def recorded(self, log_probs: LogProbs, available: Available) -> Any:
         """Return the log-probabilities unchanged: noise is applied after the memory."""
         return log_probs
 
-    def memory(self, mdp: MDP, reward: Reward) -> Memory:
+    def memory(self, mdp: MDP, reward: Reward) -> Memory[Any, Any, Any]:
         """Return the memory in a world under a reward."""
         return jax.tree.map(jnp.asarray, self.process.memory(self.agent, mdp, reward))
 
@@ -130,7 +132,7 @@ class Deferred(Noise):
         """True where the noise hides slips."""
         return self.noise.hides_slips
 
-    def __call__(self, log_probs: Any, available: Any) -> Any:
+    def __call__(self, log_probs: LogProbs, available: Available) -> Any:
         """Return the log-probabilities unchanged."""
         return log_probs
 

@@ -3,41 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from goalinf.agents.agent import Agent
 from goalinf.agents.hidden.hidden_mode_agent import HiddenModeAgent, ModeProcess
 from goalinf.agents.memory.memory_agent import MemoryAgent, MemoryProcess
+from goalinf.agents.parts.beliefs import Beliefs
 from goalinf.agents.parts.choice import ChoiceRule, Softmax
 from goalinf.agents.parts.noise import Lapse, Noise, NoNoise
 from goalinf.agents.parts.planners import Planner, ValueIteration
 from goalinf.agents.planning_agent import PlanningAgent
-from goalinf.planning.parameters import Part, check_parameter
+from goalinf.planning.parameters import Parameter, Part, check_parameter
+from goalinf.types import Numbers
 
 P = TypeVar("P", bound=Part)
+Setting: TypeAlias = Parameter | Part | str | None  # of a part that a constructor does not set
 
 _PLANNING = ("horizon", "depth", "discount", "backup", "outlook")
 _OTHERS = (*_PLANNING, "beliefs", "noise", "lapse")
 
 
-def made(kind: Callable[..., P], **fields: Any) -> P:
+def made(kind: type[P], **fields: Any) -> P:
     """Make a part; its numbers are checked and converted to host arrays."""
-    ranges = {**getattr(kind, "parameters", {}), **getattr(kind, "known", {})}
+    ranges = {**kind.parameters, **kind.known}
     return kind(**{k: check_parameter(k, v, *ranges[k]) if k in ranges else v for k, v in fields.items()})
 
 
 def assembled(
     name: str,
-    choice: Any,
+    choice: ChoiceRule | Parameter | Numbers,
     others: Mapping[str, Any],
     *,
     planner: Planner | None = None,
-    beliefs: Any = None,
+    beliefs: Beliefs | None = None,
     noise: Noise | None = None,
     wrapped: Callable[[Planner], Planner] | None = None,
     process: ModeProcess | MemoryProcess | None = None,
     without: Mapping[str, str] | None = None,
-    **planning: Any,
+    **planning: Setting | Numbers,
 ) -> Agent:
     """Assemble an agent from the parts that its constructor sets and the parts that the user gives.
 

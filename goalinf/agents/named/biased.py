@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from goalinf.agents.agent import Agent
 from goalinf.agents.mixtures import constructor
-from goalinf.agents.named.assembly import assembled, made
+from goalinf.agents.named.assembly import Setting, assembled, made
+from goalinf.planning.parameters import Parameter
 from goalinf.planning.risk import CVaR, EntropicRisk, Extremal, HyperbolicBellman, Optimism, Prospect
+from goalinf.types import Numbers
 
 
 @constructor
-def risk_sensitive(*, risk: Any, beta: Any, **others: Any) -> Agent:
+def risk_sensitive(*, risk: Parameter, beta: Parameter | Numbers, **others: Setting) -> Agent:
     r"""Make a risk-sensitive agent: exponential utility of the outcome of each step.
 
     .. math:: Q = \tfrac1\theta \log \sum_t P(t \mid s,a)\,e^{\theta (R + \gamma V(t))},\quad V = \max_a Q
@@ -52,7 +52,7 @@ def risk_sensitive(*, risk: Any, beta: Any, **others: Any) -> Agent:
 
 
 @constructor
-def cvar(*, tail: Any, beta: Any, **others: Any) -> Agent:
+def cvar(*, tail: Parameter, beta: Parameter | Numbers, **others: Setting) -> Agent:
     r"""Make an agent that maximizes the nested conditional value at risk, the mean of the worst outcomes of a step.
 
     .. math:: Q = \tfrac1\alpha \int_0^\alpha F^{-1}(u)\,du,\quad F \text{ the distribution of } R + \gamma V
@@ -93,7 +93,14 @@ def cvar(*, tail: Any, beta: Any, **others: Any) -> Agent:
 
 
 @constructor
-def prospect(*, loss_aversion: Any, beta: Any, exponent: Any = None, weighting: Any = None, **others: Any) -> Agent:
+def prospect(
+    *,
+    loss_aversion: Parameter,
+    beta: Parameter | Numbers,
+    exponent: Parameter | None = None,
+    weighting: Parameter | None = None,
+    **others: Setting,
+) -> Agent:
     r"""Make an agent of prospect theory: losses weigh more than gains, and sensitivity to both diminishes.
 
     .. math:: Q = \sum_t P\,[u(R) + \gamma V(t)],\quad
@@ -145,7 +152,7 @@ def prospect(*, loss_aversion: Any, beta: Any, exponent: Any = None, weighting: 
 
 
 @constructor
-def optimistic(*, optimism: Any, beta: Any, **others: Any) -> Agent:
+def optimistic(*, optimism: Parameter, beta: Parameter | Numbers, **others: Setting) -> Agent:
     r"""Make an optimistic agent, which overestimates the probabilities of better outcomes.
 
     .. math:: T(t) \propto P(t \mid s,a)\,e^{w (R + \gamma V(t))},\quad Q = \sum_t T(t)\,(R + \gamma V(t))
@@ -187,7 +194,7 @@ def optimistic(*, optimism: Any, beta: Any, **others: Any) -> Agent:
 
 
 @constructor
-def extremal(*, peak: Any, beta: Any, **others: Any) -> Agent:
+def extremal(*, peak: Parameter, beta: Parameter | Numbers, **others: Setting) -> Agent:
     r"""Make an agent that values the best step of an outcome, regardless of duration (peak-end rule).
 
     .. math:: Q = \sum_t P(t \mid s,a) \max\{R,\ (1 - a) R + a V(t)\}
@@ -228,7 +235,7 @@ def extremal(*, peak: Any, beta: Any, **others: Any) -> Agent:
 
 
 @constructor
-def chan_hyperbolic(*, curvature: Any, beta: Any, **others: Any) -> Agent:
+def chan_hyperbolic(*, curvature: Parameter, beta: Parameter | Numbers, **others: Setting) -> Agent:
     r"""Make an agent with a hyperbolic Bellman update; for discounting of delays see :func:`hyperbolic`.
 
     .. math:: Q = \sum_t P(t \mid s,a)\,\frac{R + \gamma V(t)}{1 + k V(t)}

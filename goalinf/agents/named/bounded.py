@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from goalinf.agents.agent import Agent
 from goalinf.agents.mixtures import constructor
-from goalinf.agents.named.assembly import assembled, made
+from goalinf.agents.named.assembly import Setting, assembled, made
 from goalinf.agents.parts.choice import Satisficing, Softmax
 from goalinf.agents.parts.planners import SuccessorRepresentation
 from goalinf.agents.parts.rational_inattention import Inattentive, RationalInattention
 from goalinf.checks import check_count, check_flag
+from goalinf.planning.parameters import Parameter
+from goalinf.types import Numbers
 
 
 @constructor
-def lookahead(*, depth: int, beta: Any, leaf: Any = None, **others: Any) -> Agent:
+def lookahead(*, depth: int, beta: Parameter | Numbers, leaf: Numbers | None = None, **others: Setting) -> Agent:
     r"""Make an agent with a lookahead of fixed depth at every step (receding horizon, model-predictive control).
 
     .. math:: Q = r + \gamma P V_{d-1},\quad V_{k+1} = \max_a (r + \gamma P V_k),\quad V_0 = h
@@ -62,7 +62,7 @@ def lookahead(*, depth: int, beta: Any, leaf: Any = None, **others: Any) -> Agen
 
 
 @constructor
-def kl_bounded(*, beta: Any, default: Any, **others: Any) -> Agent:
+def kl_bounded(*, beta: Parameter | Numbers, default: Parameter | Numbers, **others: Setting) -> Agent:
     r"""Make an agent that pays 1/beta utility per nat of divergence from a default policy.
 
     .. math:: Q = r + \gamma P V,\quad V = \tfrac1\beta \log \sum_a \pi_0(a \mid s)\,e^{\beta Q},\quad
@@ -107,7 +107,9 @@ def kl_bounded(*, beta: Any, default: Any, **others: Any) -> Agent:
 
 
 @constructor
-def rational_inattention(*, beta: Any, visits: Any = None, foreseen: bool = False, **others: Any) -> Agent:
+def rational_inattention(
+    *, beta: Parameter | Numbers, visits: Numbers | None = None, foreseen: bool = False, **others: Setting
+) -> Agent:
     r"""Make an agent of rational inattention, which pays 1/beta utility per nat of information about the state.
 
     .. math:: \pi(a \mid s) = \frac{q(a)\,e^{\beta Q(s,a)}}{\sum_b q(b)\,e^{\beta Q(s,b)}},\quad
@@ -170,7 +172,7 @@ def rational_inattention(*, beta: Any, visits: Any = None, foreseen: bool = Fals
 
 
 @constructor
-def satisficing(*, aspiration: Any, sharpness: Any, **others: Any) -> Agent:
+def satisficing(*, aspiration: Parameter, sharpness: Parameter, **others: Setting) -> Agent:
     r"""Make a satisficing agent, which chooses among actions whose value is within a margin of the best.
 
     .. math:: \pi(a \mid s) \propto \sigma\big(k\,(Q^*(s,a) - \max_b Q^*(s,b) + c)\big)
@@ -208,7 +210,13 @@ def satisficing(*, aspiration: Any, sharpness: Any, **others: Any) -> Agent:
 
 
 @constructor
-def successor_representation(*, beta: Any, default: Any = None, model_based: Any = 0.0, **others: Any) -> Agent:
+def successor_representation(
+    *,
+    beta: Parameter | Numbers,
+    default: Parameter | Numbers | None = None,
+    model_based: Parameter = 0.0,
+    **others: Setting,
+) -> Agent:
     r"""Make an agent that uses the successor representation of a default policy, or mixes it with planning.
 
     .. math:: Q = w\,Q^* + (1 - w)\,(r + \gamma P M r_{\pi_0}),\quad M = (I - \gamma P_{\pi_0})^{-1}

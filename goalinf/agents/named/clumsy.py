@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from goalinf.agents.agent import Agent
 from goalinf.agents.hidden.plan_noise import PlanNoise
 from goalinf.agents.memory.habits import ChoiceKernel
 from goalinf.agents.mixtures import constructor
-from goalinf.agents.named.assembly import assembled, made
+from goalinf.agents.named.assembly import Setting, assembled, made
 from goalinf.agents.parts.beliefs import ForeseesSlips
 from goalinf.agents.parts.noise import Slip
 from goalinf.checks import check_flag
+from goalinf.planning.parameters import Parameter
+from goalinf.types import Numbers
 
 
 @constructor
-def habitual(*, persistence: Any, beta: Any, habit_rate: Any = 1.0, by_state: bool = False, **others: Any) -> Agent:
+def habitual(
+    *,
+    persistence: Parameter,
+    beta: Parameter | Numbers,
+    habit_rate: Parameter = 1.0,
+    by_state: bool = False,
+    **others: Setting,
+) -> Agent:
     r"""Make a habitual agent, which repeats past actions (perseveration, choice kernel).
 
     .. math:: \pi_t(a) \propto \pi(a \mid s_t)\,e^{\kappa K_t(a)},\quad
@@ -64,11 +73,11 @@ def habitual(*, persistence: Any, beta: Any, habit_rate: Any = 1.0, by_state: bo
 @constructor
 def slipping(
     *,
-    slip: Any,
-    beta: Any,
+    slip: Parameter,
+    beta: Parameter | Numbers,
     foreseen: bool = False,
     recorded: Literal["executed", "intended"] = "executed",
-    **others: Any,
+    **others: Setting,
 ) -> Agent:
     r"""Make an agent with execution errors: the executed action follows :math:`(1-\eta)\,\delta_a + \eta/|A(s)|`.
 
@@ -111,7 +120,9 @@ def slipping(
 
 
 @constructor
-def noisy_plan(*, plan_noise: Any, beta: Any, draws: int = 64, seed: int = 0, **others: Any) -> Agent:
+def noisy_plan(
+    *, plan_noise: Parameter, beta: Parameter | Numbers, draws: int = 64, seed: int = 0, **others: Setting
+) -> Agent:
     r"""Make an agent with errors of the plan: :math:`\tilde Q = Q + \sigma \xi`, :math:`\xi \sim N(0, I)`.
 
     The errors are drawn once per episode, so that they are the same whenever a state is visited again, unlike the

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 
@@ -14,16 +13,25 @@ from goalinf.agents.hidden.goal_switching import Switching
 from goalinf.agents.hidden.options import Option, Options
 from goalinf.agents.hidden.subgoals import Subgoal
 from goalinf.agents.mixtures import constructor
-from goalinf.agents.named.assembly import assembled, made
+from goalinf.agents.named.assembly import Setting, assembled, made
 from goalinf.checks import check_count, check_kind
+from goalinf.planning.parameters import Parameter
 from goalinf.rewards import goals
+from goalinf.types import Numbers
 from goalinf.worlds import World
 
 _DEEPEST = 1074  # 0.5**1075 is zero in float64
 
 
 @constructor
-def abandoning(*, hazard: Any, beta: Any, recovery: Any = 0.0, default: Any = None, **others: Any) -> Agent:
+def abandoning(
+    *,
+    hazard: Parameter,
+    beta: Parameter | Numbers,
+    recovery: Parameter = 0.0,
+    default: Parameter | Numbers | None = None,
+    **others: Setting,
+) -> Agent:
     r"""Make an agent that gives up (or forgets) its plan, and may resume it.
 
     At every step, an agent that follows its plan gives up with probability h and then follows the default policy; an
@@ -63,7 +71,7 @@ def abandoning(*, hazard: Any, beta: Any, recovery: Any = 0.0, default: Any = No
 
 
 @constructor
-def switching(*, switch: Any, beta: Any, **others: Any) -> Agent:
+def switching(*, switch: Parameter, beta: Parameter | Numbers, **others: Setting) -> Agent:
     r"""Make an agent whose goal changes with some probability per step.
 
     .. math:: g_{t+1} = g_t \text{ with probability } 1 - s,\text{ else } g_{t+1} \sim p(g)
@@ -106,7 +114,14 @@ def switching(*, switch: Any, beta: Any, **others: Any) -> Agent:
 
 
 @constructor
-def subgoal(*, detour: Any, beta: Any, world: World, places: Any = None, **others: Any) -> Agent:
+def subgoal(
+    *,
+    detour: Parameter,
+    beta: Parameter | Numbers,
+    world: World,
+    places: Mapping[Hashable, Hashable] | Sequence[Hashable] | None = None,
+    **others: Setting,
+) -> Agent:
     r"""Make an agent that visits a subgoal first, with probability :math:`\kappa`.
 
     The subgoal is drawn uniformly from ``places`` and pursued until it is reached; after that, or from the start with
@@ -167,7 +182,14 @@ def subgoal(*, detour: Any, beta: Any, world: World, places: Any = None, **other
 
 
 @constructor
-def plan_commitment(*, replan: Any, beta: Any, depths: Any, commitment: int | None = None, **others: Any) -> Agent:
+def plan_commitment(
+    *,
+    replan: Parameter,
+    beta: Parameter | Numbers,
+    depths: int | Numbers,
+    commitment: int | None = None,
+    **others: Setting,
+) -> Agent:
     r"""Make an agent that plans to some depth, follows the plan for several steps, and plans again.
 
     When it plans, the depth d is drawn, and the policy of depth-d lookahead is followed for :math:`\min(d, L)` steps;
@@ -224,7 +246,14 @@ def plan_commitment(*, replan: Any, beta: Any, depths: Any, commitment: int | No
 
 
 @constructor
-def options(*, options: Sequence[Option], beta: Any, early: Any = 0.0, overshoot: Any = 0.0, **others: Any) -> Agent:
+def options(
+    *,
+    options: Sequence[Option],
+    beta: Parameter | Numbers,
+    early: Parameter = 0.0,
+    overshoot: Parameter = 0.0,
+    **others: Setting,
+) -> Agent:
     r"""Make an agent that follows one option at a time, and may terminate it too early or too late.
 
     Options are chosen by :math:`\mathrm{softmax}_o(\beta\,Q_O(s,o))` among the options that may begin, where

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from goalinf.agents.agent import Agent
 from goalinf.agents.mixtures import constructor
-from goalinf.agents.named.assembly import assembled, made
+from goalinf.agents.named.assembly import Setting, assembled, made
 from goalinf.agents.parts.discounting import Hyperbolic, QuasiHyperbolic
+from goalinf.planning.parameters import Parameter
+from goalinf.types import Numbers
 
 
 @constructor
-def myopic(*, discount: Any, beta: Any, **others: Any) -> Agent:
+def myopic(*, discount: Parameter, beta: Parameter | Numbers, **others: Setting) -> Agent:
     r"""Make a myopic agent: its own discount factor :math:`\gamma'` replaces :math:`\gamma` of the world.
 
     .. math:: Q = r + \gamma' P \max_a Q,\quad \pi = \mathrm{softmax}_a(\beta\,Q)
@@ -50,7 +50,9 @@ def myopic(*, discount: Any, beta: Any, **others: Any) -> Agent:
 
 
 @constructor
-def hyperbolic(*, k: Any, beta: Any, horizon: int, sophisticated: bool = False, **others: Any) -> Agent:
+def hyperbolic(
+    *, k: Parameter, beta: Parameter | Numbers, horizon: int, sophisticated: bool = False, **others: Setting
+) -> Agent:
     r"""Make an agent with hyperbolic discounting: utility after d steps has weight :math:`D(d) = 1/(1 + k d)`.
 
     With n decisions left, at a delay of d steps from the current decision,
@@ -105,7 +107,12 @@ def hyperbolic(*, k: Any, beta: Any, horizon: int, sophisticated: bool = False, 
 
 @constructor
 def quasi_hyperbolic(
-    *, present_bias: Any, beta: Any, discount: Any = None, sophisticated: bool = False, **others: Any
+    *,
+    present_bias: Parameter,
+    beta: Parameter | Numbers,
+    discount: Parameter | None = None,
+    sophisticated: bool = False,
+    **others: Setting,
 ) -> Agent:
     r"""Make a present-biased agent: at each decision, all later utility is multiplied by b (quasi-hyperbolic).
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from goalinf.agents.agent import Agent
 from goalinf.agents.memory.learners import NoPlanning, QLearning, TwoStep
 from goalinf.agents.mixtures import constructor
-from goalinf.agents.named.assembly import assembled, made
+from goalinf.agents.named.assembly import Setting, assembled, made
 from goalinf.agents.parts.choice import DefaultPolicy, Softmax
+from goalinf.planning.parameters import Parameter
+from goalinf.types import Numbers
 
 
 @constructor
 def q_learning(
-    *, learning_rate: Any, beta: Any, discount: Any = None, initial: Any = 0.0, default: Any = None, **others: Any
+    *,
+    learning_rate: Parameter,
+    beta: Parameter | Numbers,
+    discount: Parameter | None = None,
+    initial: Parameter = 0.0,
+    default: Parameter | Numbers | None = None,
+    **others: Setting,
 ) -> Agent:
     r"""Make a Q-learner: it learns action values from rewards, without a model of the world.
 
@@ -88,15 +94,15 @@ def q_learning(
 @constructor
 def two_step(
     *,
-    learning_rate_1: Any,
-    learning_rate_2: Any,
-    beta_1: Any,
-    beta_2: Any,
-    eligibility: Any = 1.0,
-    repetition: Any = 0.0,
-    model_based: Any = 0.0,
+    learning_rate_1: Parameter,
+    learning_rate_2: Parameter,
+    beta_1: Parameter,
+    beta_2: Parameter,
+    eligibility: Parameter = 1.0,
+    repetition: Parameter = 0.0,
+    model_based: Parameter = 0.0,
     first: int = 0,
-    **others: Any,
+    **others: Setting,
 ) -> Agent:
     r"""Make the hybrid agent of model-based and model-free learning in the two-step task.
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from goalinf.agents.agent import Agent
 from goalinf.agents.mixtures import constructor
-from goalinf.agents.named.assembly import assembled, made
+from goalinf.agents.named.assembly import Setting, assembled, made
 from goalinf.agents.parts.beliefs import FalseDynamics, IllusionOfControl
+from goalinf.planning.parameters import Parameter
+from goalinf.types import Numbers, Numeric
+from goalinf.worlds import MDP, World
 
 
 @constructor
-def illusion_of_control(*, control: Any, beta: Any, **others: Any) -> Agent:
+def illusion_of_control(*, control: Parameter, beta: Parameter | Numbers, **others: Setting) -> Agent:
     r"""Make an agent that overestimates, or underestimates, the probabilities of likely outcomes.
 
     .. math:: \tilde P(t \mid s,a) \propto P(t \mid s,a)^n \text{ over the possible outcomes}
@@ -52,7 +55,13 @@ def illusion_of_control(*, control: Any, beta: Any, **others: Any) -> Agent:
 
 
 @constructor
-def false_dynamics(*, confusion: Any, beta: Any, alternative: Any, **others: Any) -> Agent:
+def false_dynamics(
+    *,
+    confusion: Parameter,
+    beta: Parameter | Numbers,
+    alternative: World | MDP | Numeric | Sequence[int],
+    **others: Setting,
+) -> Agent:
     r"""Make an agent that plans rationally in a mixture of the world and another world.
 
     .. math:: \tilde P = (1 - m) P + m P'

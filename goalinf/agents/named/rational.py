@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from goalinf.agents.agent import Agent
 from goalinf.agents.mixtures import constructor
-from goalinf.agents.named.assembly import assembled, made
+from goalinf.agents.named.assembly import Setting, assembled, made
 from goalinf.agents.parts.choice import DefaultPolicy, Softmax
 from goalinf.agents.parts.planners import Negated, ValueIteration
 from goalinf.checks import check_count, check_flag
 from goalinf.planning.bellman import Backup
+from goalinf.planning.parameters import Parameter
+from goalinf.types import Numbers
 
 
 @constructor
-def boltzmann(*, beta: Any, backup: Backup = "hard", **others: Any) -> Agent:
+def boltzmann(*, beta: Parameter | Numbers, backup: Backup = "hard", **others: Setting) -> Agent:
     r"""Make a Boltzmann-rational agent: a softmax of the optimal Q-values.
 
     .. math:: Q^* = r + \gamma P \max_a Q^*,\quad \pi = \mathrm{softmax}_a(\beta\,Q^*)
@@ -69,7 +69,7 @@ def boltzmann(*, beta: Any, backup: Backup = "hard", **others: Any) -> Agent:
 
 
 @constructor
-def soft_optimal(*, beta: Any, **others: Any) -> Agent:
+def soft_optimal(*, beta: Parameter | Numbers, **others: Setting) -> Agent:
     r"""Make a maximum-causal-entropy agent: log-sum-exp backup, and the softmax of its Q-values.
 
     .. math:: Q = r + \gamma P V,\quad V = \tfrac1\beta \log\sum_a e^{\beta Q},\quad \pi = e^{\beta (Q - V)}
@@ -112,7 +112,7 @@ def soft_optimal(*, beta: Any, **others: Any) -> Agent:
 
 
 @constructor
-def finite_horizon(*, horizon: int, beta: Any, backup: Backup = "soft", **others: Any) -> Agent:
+def finite_horizon(*, horizon: int, beta: Parameter | Numbers, backup: Backup = "soft", **others: Setting) -> Agent:
     r"""Make an agent with a finite horizon; its policy depends on the number of remaining decisions.
 
     .. math:: Q_t = r + \gamma P V_{t+1},\quad V_t = \text{backup of } Q_t,\quad V_H = 0,\quad
@@ -155,7 +155,7 @@ def finite_horizon(*, horizon: int, beta: Any, backup: Backup = "soft", **others
 
 
 @constructor
-def uniform(*, default: Any = None, **others: Any) -> Agent:
+def uniform(*, default: Parameter | Numbers | None = None, **others: Setting) -> Agent:
     r"""Make a reward-independent agent: uniform over the available actions, or a given policy.
 
     .. math:: \pi(a \mid s) = \pi_0(a \mid s)
@@ -192,7 +192,7 @@ def uniform(*, default: Any = None, **others: Any) -> Agent:
 
 
 @constructor
-def anti_rational(*, beta: Any, negated: bool = False, **others: Any) -> Agent:
+def anti_rational(*, beta: Parameter | Numbers, negated: bool = False, **others: Setting) -> Agent:
     r"""Make an anti-rational agent: :math:`\pi = \mathrm{softmax}_a(-\beta\,Q^*)`, or a planner for :math:`-r`.
 
     These are two agents. With ``negated=False`` the agent prefers the action of lowest value and assumes that later

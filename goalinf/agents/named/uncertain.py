@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
 
 from goalinf.agents.agent import Agent
 from goalinf.agents.mixtures import constructor
-from goalinf.agents.named.assembly import assembled
+from goalinf.agents.named.assembly import Setting, assembled
 from goalinf.agents.parts.belief_state import Ignorance
+from goalinf.planning.parameters import Parameter
+from goalinf.types import Numbers
 from goalinf.worlds import World
 
 
 @constructor
 def ignorant(
-    world: World, *, beta: Any, updates: int | None = None, prior: Any = None, about: Hashable = None, **others: Any
+    world: World,
+    *,
+    beta: Parameter | Numbers,
+    updates: int | None = None,
+    prior: Parameter | None = None,
+    about: Hashable = None,
+    **others: Setting,
 ) -> Agent:
     r"""Make an agent that is uncertain about the world, updates its belief, and may have a wrong prior.
 

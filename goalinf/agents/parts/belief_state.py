@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import equinox as eqx
 import numpy as np
+from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int
 
-from goalinf.agents.parts.beliefs import Beliefs
+from goalinf.agents.parts.beliefs import Beliefs, Unfolded
 from goalinf.checks import check_count, check_kind
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import Ranges, check_parameter
+from goalinf.planning.parameters import Parameter, Ranges, check_parameter
+from goalinf.planning.solution import Plan
 from goalinf.precision import namespace
 from goalinf.rewards import Reward, ShapedReward
+from goalinf.types import Numeric
 from goalinf.worlds import MDP, World
 from goalinf.worlds.world import Belief, label
 
 _OPEN = (1e-9, 1.0 - 1e-9)  # an agent that is certain at the start needs a belief world of that prior
+
+_R = TypeVar("_R", bound=Reward)
 
 
 class Ignorance(Beliefs):
@@ -63,7 +68,9 @@ class Ignorance(Beliefs):
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("redistribution",), onto=None)
 
     @classmethod
-    def of(cls, world: World, *, updates: int | None = None, prior: Any = None, about: Hashable = None) -> Ignorance:
+    def of(
+        cls, world: World, *, updates: int | None = None, prior: Parameter | None = None, about: Hashable = None
+    ) -> Ignorance:
         """Make the beliefs of an agent in a belief world; arguments as for :func:`~goalinf.agents.ignorant`.
 
         Raises
@@ -146,19 +153,19 @@ class Ignorance(Beliefs):
         joint = joint + (1.0 - self.prior) / (1.0 - self.chance) * xp.asarray(self.outside)
         return dataclasses.replace(self.mdp, probabilities=joint / joint.sum(axis=-1, keepdims=True))
 
-    def unfold(self, tree: Any) -> Any:
+    def unfold(self, tree: Unfolded) -> Unfolded:
         """Convert a reward, or numbers by state (or a single number, or None), to the states of the believed MDP."""
         if self.same_states or tree is None or not (isinstance(tree, Reward) or np.ndim(tree)):
             return tree
         return _taken(tree, self.place, self.slots) if isinstance(tree, Reward) else _at(tree, self.place)
 
-    def fold(self, plan: Any) -> Any:
+    def fold(self, plan: Plan) -> Plan:
         """Restrict a plan to the states of the belief world, which have all updates left."""
         n_states = self.after.shape[0]
         return dataclasses.replace(plan, q=plan.q[..., :n_states], values=plan.values[..., :n_states])
 
 
-def _about(belief: Belief, prior: Any, about: Hashable) -> int:
+def _about(belief: Belief, prior: Parameter | None, about: Hashable) -> int:
     """Return the number of the world that a prior refers to."""
     names = ", ".join(map(repr, belief.worlds))
     if about is None and prior is not None and len(belief.worlds) > 2:
@@ -214,7 +221,7 @@ def _imagined(mdp: MDP, belief: Belief, updates: int) -> tuple[np.ndarray, np.nd
     )
 
 
-def _taken(reward: Any, place: Any, slots: Any) -> Any:
+def _taken(reward: _R, place: Numeric, slots: Numeric) -> _R:
     """Map a reward to new states, each with the reward of one of the old states; or outcome by outcome."""
     fields = {}
     for name, axes in reward.dims.items():
@@ -231,6 +238,6 @@ def _taken(reward: Any, place: Any, slots: Any) -> Any:
     return eqx.tree_at(lambda r: [getattr(r, name) for name in fields], reward, list(fields.values()))
 
 
-def _at(values: Any, place: Any) -> Any:
+def _at(values: ArrayLike, place: Numeric) -> Any:
     """Select values, whose first axis is states, at some states."""
     return namespace(values, place).take(values, place, axis=0)

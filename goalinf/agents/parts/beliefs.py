@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any, ClassVar, TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from goalinf.planning.bellman import Problem
 from goalinf.planning.facts import REGULAR, Facts
 from goalinf.planning.parameters import INFINITY, SHARE, Part, Ranges
 from goalinf.planning.solution import Plan
 from goalinf.precision import namespace
-from goalinf.rewards import Reward
+from goalinf.rewards import Reward, ShapedReward
+from goalinf.types import Numeric
 from goalinf.worlds import MDP, World
+
+Unfolded = TypeVar("Unfolded", bound=Reward | ArrayLike | None)
 
 
 class Beliefs(Part):
@@ -34,11 +40,11 @@ class Beliefs(Part):
     def __call__(self, mdp: MDP) -> MDP:
         """Return the believed MDP."""
 
-    def foresee(self, problem: Problem, slip: Any) -> Problem:
+    def foresee(self, problem: Problem, slip: ArrayLike) -> Problem:
         """Return the problem in which slips of this probability are foreseen."""
         return problem
 
-    def unfold(self, tree: Any) -> Any:
+    def unfold(self, tree: Unfolded) -> Unfolded:
         """Convert a reward, or numbers by state, to the states of the believed MDP."""
         return tree
 
@@ -142,7 +148,7 @@ class FalseDynamics(Beliefs):
             **joined,
         )
 
-    def _other(self, mdp: MDP, xp: Any) -> tuple[MDP, Any, dict[str, Any]]:
+    def _other(self, mdp: MDP, xp: ModuleType) -> tuple[MDP, Any, dict[str, Any]]:
         """Return the other world, positions of its successors among the neighbors of both worlds, and the neighbors."""
         if not isinstance(self.alternative, MDP):
             swapped = {name: getattr(mdp, name)[:, self.alternative] for name in ("successors", "probabilities")}
@@ -159,7 +165,7 @@ class FalseDynamics(Beliefs):
         return other, other.slots + width, {"neighbors": neighbors, "origins": origins}
 
 
-def _alternative(value: Any) -> Any:
+def _alternative(value: World | MDP | Numeric | Sequence[int]) -> Any:
     """Return the MDP of a world, or action numbers as an array."""
     if isinstance(value, (MDP, jax.Array)):
         return value
@@ -173,9 +179,8 @@ def _alternative(value: Any) -> Any:
     return order
 
 
-def _all_dims(reward: Any) -> list[tuple[str, ...]]:
-    base = getattr(reward, "base", None)
-    return [*reward.dims.values(), *([] if base is None else _all_dims(base))]
+def _all_dims(reward: Reward) -> list[tuple[str, ...]]:
+    return [*reward.dims.values(), *(_all_dims(reward.base) if isinstance(reward, ShapedReward) else [])]
 
 
 class ForeseesSlips(Beliefs):
@@ -194,7 +199,7 @@ class ForeseesSlips(Beliefs):
         """Return the MDP of the world."""
         return mdp
 
-    def foresee(self, problem: Problem, slip: Any) -> Problem:
+    def foresee(self, problem: Problem, slip: ArrayLike) -> Problem:
         """Return the problem in which every intended action has the outcomes of the executed actions."""
         done = problem.available / problem.available.sum(axis=0)  # actions executed by a slip, (A, S)
 

@@ -17,6 +17,7 @@ from goalinf.planning.facts import REGULAR, Facts
 from goalinf.planning.parameters import INFINITY, SHARE, Part, Ranges, check_policy, check_shape
 from goalinf.precision import namespace
 from goalinf.rewards import Reward, ended
+from goalinf.types import Numeric
 from goalinf.worlds import World
 
 Utilities = Float[Array | np.ndarray, "*T A S"]
@@ -123,7 +124,7 @@ class Softmax(ChoiceRule):
         return log_policy(q if default is None else q + default, available)
 
 
-def log_policy(q: Any, available: Available) -> LogProbs:
+def log_policy(q: Numeric, available: Available) -> LogProbs:
     """Return log-probabilities of a softmax over the available actions, ``(*T, S, A)``, of values ``(*T, A, S)``."""
     xp = namespace(q, available)
     q = xp.where(available, q, -xp.inf)

@@ -17,7 +17,8 @@ from goalinf.planning.facts import REGULAR, Facts
 from goalinf.planning.parameters import INFINITY, SHARE, Ranges
 from goalinf.planning.solution import Plan
 from goalinf.precision import cast
-from goalinf.rewards import LinearReward, StateReward
+from goalinf.rewards import LinearReward, Reward, StateReward
+from goalinf.types import Numeric
 
 
 class QuasiHyperbolic(Planner):
@@ -47,7 +48,7 @@ class QuasiHyperbolic(Planner):
     def __check_init__(self) -> None:
         check_flag("sophisticated", self.sophisticated)
 
-    def confounded(self, reward: Any, *, ends: bool) -> dict[str, str]:
+    def confounded(self, reward: Reward, *, ends: bool) -> dict[str, str]:
         """Return present bias, for rewards on departure: they are equal for all actions now, and scaled by b later."""
         if isinstance(reward, StateReward | LinearReward) and reward.on == "departure":
             return {"present_bias": "behavior identifies only its product with the reward"}
@@ -68,7 +69,7 @@ class QuasiHyperbolic(Planner):
         """Start of the search, for a sophisticated agent: there can be several equilibria with its later selves."""
         return Ambiguity() if self.sophisticated else None
 
-    def __call__(self, problem: Problem, near: Any = None) -> Plan:
+    def __call__(self, problem: Problem, near: Numeric | None = None) -> Plan:
         """Compute the plan."""
         problem = cast(problem)
         discount = problem.discount if self.discount is None else jnp.asarray(self.discount)
@@ -116,7 +117,7 @@ class Hyperbolic(Planner):
         check_count("horizon", self.horizon)
         check_flag("sophisticated", self.sophisticated)
 
-    def __call__(self, problem: Problem, near: Any = None) -> Plan:
+    def __call__(self, problem: Problem, near: Numeric | None = None) -> Plan:
         """Compute the plan: one policy per decision."""
         problem = cast(problem)
         check_sweeps("horizon", self.horizon, problem)

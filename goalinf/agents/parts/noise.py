@@ -14,6 +14,7 @@ from goalinf.checks import check_choice
 from goalinf.planning.facts import REGULAR, Facts
 from goalinf.planning.parameters import SHARE, Part, Ranges
 from goalinf.precision import namespace
+from goalinf.types import Real
 
 LogProbs = Float[Array | np.ndarray, "*T S A"]
 Available = Bool[Array | np.ndarray, "S A"]
@@ -105,7 +106,7 @@ class Slip(Noise):
         return log_probs if self.recorded == "intended" else _blurred(log_probs, available, self.slip)
 
 
-def _blurred(log_probs: Any, available: Any, share: Any) -> Any:
+def _blurred(log_probs: LogProbs, available: Available, share: Real) -> Any:
     """Compute log((1 - share) exp(log_probs) + share / |A|), exact and differentiable at shares of zero and one too."""
     xp = namespace(log_probs, available, share)
     anything = -xp.log(available.sum(axis=-1, keepdims=True).astype(log_probs.dtype))

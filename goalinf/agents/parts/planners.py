@@ -23,6 +23,7 @@ from goalinf.planning.solvers.sparse_lu import Calm
 from goalinf.precision import cast, namespace, on_host
 from goalinf.rewards import Reward, ended
 from goalinf.sizes import check_memory
+from goalinf.types import Numeric
 from goalinf.worlds import World
 
 
@@ -100,7 +101,7 @@ class Planner(Part):
         raise ValueError(f"{type(self).__name__} has no lookahead: use a ValueIteration as the planner")
 
     @abc.abstractmethod
-    def __call__(self, problem: Problem, near: Any = None) -> Plan:
+    def __call__(self, problem: Problem, near: Numeric | None = None) -> Plan:
         """Compute the plan for the problem, or for each of several problems."""
 
 
@@ -189,7 +190,7 @@ class ValueIteration(Planner):
         """True where the planner also works on the host."""
         return self.outlook is None and self.backup != "mean"
 
-    def __call__(self, problem: Problem, near: Any = None) -> Plan:
+    def __call__(self, problem: Problem, near: Numeric | None = None) -> Plan:
         """Compute the plan: stationary without a horizon, one per time step with a horizon.
 
         ``near`` are the values of a similar problem, the initial guess of a stationary soft plan.
@@ -197,9 +198,10 @@ class ValueIteration(Planner):
         if self.discount is not None:
             xp = namespace(problem, self.discount)
             problem = dataclasses.replace(problem if xp is np else cast(problem), discount=xp.asarray(self.discount))
-        if self.endless:
+        count = self.horizon or self.depth
+        if count is None:
             return stationary(problem, self.backup, near)
-        plan = self.sweeps(problem, self.horizon or self.depth)
+        plan = self.sweeps(problem, count)
         if self.horizon is not None:
             return plan
         axis = -3 if on_host(plan) else 0
@@ -210,7 +212,7 @@ class ValueIteration(Planner):
         """Return the planner with a horizon: its plans are the plans of lookahead ``depth``, …, 2, 1."""
         return dataclasses.replace(self, depth=None, horizon=depth)
 
-    def sweeps(self, problem: Problem, count: Any) -> Plan:
+    def sweeps(self, problem: Problem, count: int) -> Plan:
         """Compute the plans of ``count`` decisions by backward induction, in order of time."""
 
         def back(values, _):
@@ -240,12 +242,12 @@ def check_sweeps(name: str, count: int, problem: Problem) -> None:
     check_memory(what, 8.0 * count * plans * n_states * (3 * n_actions + 2), f"give a shorter {name}, or none")
 
 
-def stationary(problem: Problem, kind: Backup, near: Any = None) -> Plan:
+def stationary(problem: Problem, kind: Backup, near: Numeric | None = None) -> Plan:
     """Compute the plan at the fixed point of a backup."""
     if on_host(problem, near):
         # Values that are not numbers are detected by the residual.
         with np.errstate(all="ignore"), Calm(problem.neighbors.shape[1]):
-            values = newton_numpy.fixed_point(problem, kind, near)
+            values = newton_numpy.fixed_point(problem, kind, None if near is None else np.asarray(near))
             gap = residual(problem, values, kind)
             return Plan(action_values(problem, values), values, gap)
     problem, near = cast((problem, near))
@@ -280,7 +282,7 @@ class SuccessorRepresentation(Planner):
         if self.default is not None:
             check_policy("default", self.default, world, ended(reward, world.mdp))
 
-    def __call__(self, problem: Problem, near: Any = None) -> Plan:
+    def __call__(self, problem: Problem, near: Numeric | None = None) -> Plan:
         """Compute the plan."""
         problem = cast(problem)
         default = jnp.ones(problem.reward.shape[0]) if self.default is None else jnp.asarray(self.default)
@@ -368,7 +370,7 @@ class Negated(Planner):
         """Return the negation of the wrapped planner with a horizon."""
         return Negated(self.planner.looking(depth))
 
-    def __call__(self, problem: Problem, near: Any = None) -> Plan:
+    def __call__(self, problem: Problem, near: Numeric | None = None) -> Plan:
         """Compute the plan for the negated reward."""
         outcomes = problem.outcomes
         if outcomes is not None:

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from jax import lax
+from jaxtyping import Array
 from scipy.special import rel_entr
 
 from goalinf.agents.parts.choice import Acting, Available, ChoiceRule, LogProbs, Utilities, log_policy
@@ -27,6 +28,7 @@ from goalinf.planning.solvers.blahut_arimoto import Foreseen, Given, best_habit,
 from goalinf.planning.solvers.newton import fixed_point
 from goalinf.precision import cast
 from goalinf.rewards import Reward, ended, pinned
+from goalinf.types import Numbers, Numeric
 from goalinf.worlds import World
 
 
@@ -76,7 +78,7 @@ class RationalInattention(ChoiceRule):
         one = lambda utilities: self._one(utilities, available, jnp.asarray(acting))  # noqa: E731
         return one(q) if q.ndim == 2 else jax.vmap(one)(q)
 
-    def _one(self, q: Any, available: Any, acting: Any) -> Any:
+    def _one(self, q: Array, available: Available, acting: Array) -> Any:
         visits = acting.astype(q.dtype) if self.visits is None else jnp.where(acting, jnp.asarray(self.visits), 0.0)
         # A constant added to all Q-values of a state has no effect, and its derivative cancels.
         best = lax.stop_gradient(jnp.where(available, q, -jnp.inf).max(axis=0))
@@ -87,7 +89,7 @@ class RationalInattention(ChoiceRule):
         return log_policy(q + jnp.log(habit)[:, None], available)
 
 
-def policy_complexity(policy: xr.DataArray, visits: Any = None) -> float:
+def policy_complexity(policy: xr.DataArray, visits: Numbers | None = None) -> float:
     r"""Compute the complexity of a policy: the mutual information of states and actions, in nats.
 
     .. math:: I(S;A) = \sum_s p(s) \sum_a \pi(a \mid s) \log \frac{\pi(a \mid s)}{q(a)},\quad
@@ -172,7 +174,7 @@ class Inattentive(Planner):
                 "states that are visited from the start: give the world another initial state"
             )
 
-    def __call__(self, problem: Problem, near: Any = None) -> Plan:
+    def __call__(self, problem: Problem, near: Numeric | None = None) -> Plan:
         """Compute the plan."""
         if problem.default is not None:
             raise ValueError("rational inattention determines its own default policy: leave default out")

@@ -16,7 +16,7 @@ with :math:`q_k` the smallest reward (in prior standard deviations) under which 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ from goalinf.identify.local.jacobian import Jacobian, log_policy_jacobian
 from goalinf.identify.policy_evaluation import check_own_ends
 from goalinf.inference.model.priors import fill
 from goalinf.rewards import Reward, base_of, check_reward
+from goalinf.types import Numbers
 from goalinf.worlds import label
 
 _ZERO = 1e-8  # nats per action; smaller gaps count as zero: the accuracy of a search
@@ -165,7 +166,7 @@ def agent_equivalence(
     return table.rename_axis("planner")
 
 
-def _shares(world: Worlds, visits: Any, target: Jacobian) -> np.ndarray:
+def _shares(world: Worlds, visits: Numbers | Mapping[Hashable, Numbers] | None, target: Jacobian) -> np.ndarray:
     """Return visits by context and state with sum one."""
     worlds = world if isinstance(world, Mapping) else {None: world}
     given = visits if isinstance(world, Mapping) else {None: visits}

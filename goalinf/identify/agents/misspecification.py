@@ -13,13 +13,14 @@ from scipy.special import logsumexp
 
 from goalinf.agents import Agent
 from goalinf.behavior import simulate
-from goalinf.checks import PRNGKey, check_count, check_kind, check_number, takes_key
+from goalinf.checks import check_count, check_kind, check_number, takes_key
 from goalinf.errors import ConvergenceError, PrecisionError
 from goalinf.identify.candidates import Place, log_likelihood, policies_of
 from goalinf.identify.distance.regret import share_of_range
 from goalinf.inference.samplers.progress import Progress
 from goalinf.precision import computing_in
 from goalinf.rewards import Reward, check_reward
+from goalinf.types import PRNGKey
 from goalinf.worlds import World, label
 
 PRIOR = "prior"  # the column of an observer without data

@@ -13,10 +13,12 @@ from scipy.special import logsumexp
 
 from goalinf.agents import Agent, Mixture
 from goalinf.behavior.conditions import Rewards, Worlds
-from goalinf.checks import PRNGKey, check_count, check_kind, check_number, takes_key
+from goalinf.checks import check_count, check_kind, check_number, takes_key
+from goalinf.data import Trajectories
 from goalinf.inference.bridge_sampling import marginal_likelihood
 from goalinf.inference.infer import infer, whole
 from goalinf.inference.results.fit import Fit
+from goalinf.types import PRNGKey
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -74,7 +76,7 @@ def agent_posterior(
     world: Worlds,
     agents: Mapping[str, Agent | Mixture],
     reward: Rewards,
-    data: Any,
+    data: Trajectories,
     *,
     weights: Mapping[str, float | int] | None = None,
     **options: Any,

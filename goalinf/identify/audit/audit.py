@@ -11,6 +11,7 @@ from goalinf.agents import Agent
 from goalinf.agents.plannable import check_shapes
 from goalinf.behavior.conditions import Conditions
 from goalinf.checks import check_flag, check_kind
+from goalinf.data import Trajectories
 from goalinf.identify.audit.contraction import Contraction, contraction
 from goalinf.identify.audit.expected_regret import worlds_of
 from goalinf.identify.audit.questions import QUESTIONS, answer
@@ -27,7 +28,7 @@ from goalinf.worlds import World, label
 
 
 def audit(
-    fit: Any,
+    fit: Fit,
     *,
     worlds: World | Mapping[str, World] | None = None,
     planners: Mapping[str, Agent] | None = None,
@@ -185,7 +186,7 @@ def _against_prior(found: Directions) -> tuple[Contraction | None, Ridge | None]
     return compared, ridge(beta, flat, (found.sites["agent.beta"].prior, priors), found.null)
 
 
-def _visits(data: Any, jacobian: Jacobian) -> tuple[np.ndarray, int]:
+def _visits(data: Trajectories, jacobian: Jacobian) -> tuple[np.ndarray, int]:
     """Return states with scored actions, bool ``(C, S)`` or ``(C, T, S)`` with a finite horizon, and their number."""
     steps = data.actions.shape[1]
     n_contexts, n_states, _ = jacobian.rows.shape

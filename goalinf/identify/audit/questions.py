@@ -23,6 +23,7 @@ from goalinf.identify.experiments.kinds import Demonstrations, Experiment
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.samplers.progress import Progress
 from goalinf.rewards import Reward
+from goalinf.types import PRNGKey
 from goalinf.worlds import World, label
 
 QUESTIONS = 5
@@ -271,7 +272,7 @@ def _alike(one: Agent, other: Agent) -> bool:
 
 
 def _design(
-    key: Any,
+    key: PRNGKey,
     fit: Fit,
     agent: Agent,
     visits: Mapping[Any, np.ndarray],

@@ -15,17 +15,19 @@ from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.fit import Fit
 from goalinf.planning.parameters import entry_prior
 from goalinf.precision import computing_in
+from goalinf.rewards import Reward
+from goalinf.types import PRNGKey
 
 _SAME = 1e-9  # relative difference of log-likelihoods that counts as rounding
 _TRIED = 3  # draws of the agent, to test whether its parameters matter under zero reward
 _WIDENED = (dist.Normal, dist.Laplace, dist.StudentT, dist.Cauchy, dist.Logistic)
 
 
-def of_nothing(key: Any, fit: Fit) -> Evidence:
+def of_nothing(key: PRNGKey, fit: Fit) -> Evidence:
     """Compute the log marginal likelihood of the agent of a fit with zero reward."""
     zero = {s.name: np.zeros(s.prior.shape()) for s in fit.sites if s.name.startswith("reward.")}
     model = fit.standard("agent and reward")
-    _, reward = model.filled(zero)
+    reward: Any = model.filled(zero)[1]  # a reward with priors is one reward
     without = StandardModel(model.world, model.agent, reward)
     sites = [site for site in fit.sites if site.name.startswith("agent.")]
     logs = []
@@ -47,7 +49,7 @@ def of_nothing(key: Any, fit: Fit) -> Evidence:
     return marginal_likelihood(key, fitted(key, fit, reward))
 
 
-def fitted(key: Any, fit: Fit, reward: Any) -> Fit:
+def fitted(key: PRNGKey, fit: Fit, reward: Reward) -> Fit:
     """Fit the model of a fit with another reward or another prior of it, with as many draws."""
     size = fit.posterior.sizes
     chains, draws = size["chain"], size["draw"]

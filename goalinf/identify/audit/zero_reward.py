@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import gaussian_kde
 
-from goalinf.checks import PRNGKey, check_kind, check_number, takes_key
+from goalinf.checks import check_kind, check_number, takes_key
 from goalinf.identify.audit.refits import fitted, of_nothing, widened
 from goalinf.identify.local.unidentified import Directions
 from goalinf.identify.local.whitening import Frame, gaussian, prior_draws
@@ -18,6 +18,7 @@ from goalinf.inference.bridge_sampling import marginal_likelihood
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.fit import Fit
 from goalinf.precision import computing_in
+from goalinf.types import PRNGKey
 
 _LOW = 3  # dimensions, at most, in which a density is estimated from draws
 _AROUND = 20  # draws within the kernel width of the point, at least

@@ -12,6 +12,7 @@ from goalinf.checks import check_count, check_kind, check_number
 from goalinf.identify.distance.pseudometrics import starc
 from goalinf.inference.results.fit import Fit
 from goalinf.rewards import Reward
+from goalinf.types import Numbers
 from goalinf.worlds import World
 
 
@@ -86,7 +87,7 @@ def posterior(
     return xr.DataArray(np.array(found), dims="sample", coords=coords, name=getattr(metric, "__name__", "distance"))
 
 
-def value_at_risk(losses: Any, level: float = 0.95) -> tuple[float, float]:
+def value_at_risk(losses: Numbers | xr.DataArray, level: float = 0.95) -> tuple[float, float]:
     r"""Compute value at risk and conditional value at risk: a quantile of the losses, and the mean beyond it.
 
     Parameters

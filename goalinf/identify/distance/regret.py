@@ -2,12 +2,12 @@ r"""Expected returns, and normalized regrets of acting on another reward."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import networkx as nx
 import numpy as np
+from jax.typing import ArrayLike
 
 from goalinf.agents import Agent, anti_rational
+from goalinf.agents.policy import PolicyLike
 from goalinf.checks import check_kind
 from goalinf.identify.distance.pseudometrics import check_pair
 from goalinf.identify.optimal_actions import optimal_choices
@@ -18,7 +18,7 @@ from goalinf.worlds import World
 _FLAT = 1e-12  # range relative to the returns below which all policies have the same return
 
 
-def expected_return(world: World, reward: Reward, policy: Any) -> float:
+def expected_return(world: World, reward: Reward, policy: PolicyLike) -> float:
     r"""Compute the expected discounted return from the initial states, :math:`J = \sum_s \mu_0(s) V^\pi(s)`.
 
     Parameters
@@ -106,7 +106,7 @@ def _greedy(world: World, reward: Reward, agent: Agent | None = None) -> np.ndar
     return best / np.maximum(best.sum(1, keepdims=True), 1)
 
 
-def compatibility(world: World, reward: Reward, policy: Any) -> float:
+def compatibility(world: World, reward: Reward, policy: PolicyLike) -> float:
     r"""Compute the normalized regret of a policy under a reward, in [0, 1].
 
     .. math:: \frac{\max_{\pi'} J(\pi') - J(\pi)}{\max_{\pi'} J(\pi') - \min_{\pi'} J(\pi')}
@@ -171,7 +171,7 @@ def check_range(world: World, reward: Reward) -> None:
             )
 
 
-def share_of_range(best: Any, found: Any, worst: Any) -> np.ndarray:
+def share_of_range(best: ArrayLike, found: ArrayLike, worst: ArrayLike) -> np.ndarray:
     """Compute the regret as a share of the range of returns, in [0, 1]; 0 if the range is zero."""
     wide = np.asarray(best) - worst
     some = wide > _FLAT * np.maximum(np.abs(best), np.abs(worst))

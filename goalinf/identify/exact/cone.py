@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Literal
 
 import jax
@@ -11,12 +11,13 @@ import numpy as np
 import xarray as xr
 from scipy.optimize import OptimizeResult, linprog
 
-from goalinf.checks import PRNGKey, check_number, takes_key
+from goalinf.checks import check_number, takes_key
 from goalinf.errors import ConvergenceError
 from goalinf.identify.linear_algebra import kernel
 from goalinf.identify.policy_evaluation import check_own_ends, income_of
 from goalinf.precision import computing_in
 from goalinf.rewards import ActionReward, Reward, StateReward, check_reward
+from goalinf.types import PRNGKey
 from goalinf.worlds import World, label
 
 Class = Literal["departure", "arrival", "action"]
@@ -225,7 +226,7 @@ class FeasibleSet:
             bounds[self._index(name)] = (float(value), float(value))
         return -self.losses, np.full(len(self.losses), -float(margin)), bounds
 
-    def _index(self, name: Any) -> int:
+    def _index(self, name: Hashable) -> int:
         if self.rewards != "action":
             return self.world.index(name)
         if not isinstance(name, tuple) or len(name) != 2:
@@ -268,7 +269,13 @@ def _check_bound(bound: Any) -> None:
     check_number("bound", bound, np.finfo(float).tiny, _LARGEST, "a number above 0")
 
 
-def _solve(cost: Any, upper: Any, equal: Any, bounds: Any, limits: Any = None) -> OptimizeResult:
+def _solve(
+    cost: np.ndarray,
+    upper: np.ndarray,
+    equal: tuple[np.ndarray, np.ndarray],
+    bounds: Sequence[tuple[float | None, float | None]],
+    limits: np.ndarray | None = None,
+) -> OptimizeResult:
     """Solve a linear program with HiGHS."""
     limits = np.zeros(len(upper)) if limits is None else limits
     found = linprog(cost, A_ub=upper, b_ub=limits, A_eq=equal[0], b_eq=equal[1], bounds=bounds, method="highs")

@@ -7,17 +7,18 @@ deterministic policy this is the condition of Ng and Russell, :math:`(P_\pi - P_
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 
+from goalinf.agents.policy import PolicyLike
 from goalinf.checks import check_kind
 from goalinf.identify.exact.cone import Class, FeasibleSet
 from goalinf.identify.policy_evaluation import chances, shapings, values_of
 from goalinf.worlds import World
 
 
-def feasible_set(world: World, policy: Any, *, rewards: Class) -> FeasibleSet:
+def feasible_set(world: World, policy: PolicyLike, *, rewards: Class) -> FeasibleSet:
     r"""Construct the set of all rewards of a class under which a policy is optimal.
 
     Zero reward is always feasible, and so is every constant reward without terminal states: a policy alone does not

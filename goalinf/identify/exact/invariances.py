@@ -8,7 +8,7 @@ spaces, which can be added. The changes that preserve the optimal actions are no
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import jax
 import networkx as nx
@@ -16,11 +16,12 @@ import numpy as np
 
 from goalinf.agents.agent import check_known
 from goalinf.agents.plannable import check_shapes
-from goalinf.checks import PRNGKey, check_kind, takes_key
+from goalinf.checks import check_kind, takes_key
 from goalinf.identify.linear_algebra import kernel
 from goalinf.identify.policy_evaluation import check_own_ends, collected
 from goalinf.precision import computing_in
 from goalinf.rewards import Reward, TransitionReward, check_reward
+from goalinf.types import Numbers, PRNGKey
 from goalinf.worlds import World
 
 Kind = Literal["constant", "potential", "zero-initial potential", "k-initial potential", "redistribution", "mask"]
@@ -111,7 +112,7 @@ class Invariance:
         return f"Invariance({' + '.join(self.kinds) or 'none'}, {self.dimension} of {self.basis.shape[1]} dimensions)"
 
 
-def invariance(world: World, kind: Kind, *, masked: Any = None) -> Invariance:
+def invariance(world: World, kind: Kind, *, masked: Numbers | None = None) -> Invariance:
     r"""Construct a space of changes of a reward R(s, a, t).
 
     =========================  =================================================================================
@@ -228,14 +229,15 @@ def _unreached(world: World) -> np.ndarray:
     return ~np.isin(transitions(world)[0], reached)
 
 
-def _given(world: World, masked: Any) -> np.ndarray:
+def _given(world: World, masked: Numbers) -> np.ndarray:
     shape = world.mdp.probabilities.shape
-    if np.shape(masked) != shape or np.asarray(masked).dtype != bool:
+    given = np.asarray(masked)
+    if given.shape != shape or given.dtype != bool:
         raise ValueError(
-            f"masked has shape {np.shape(masked)} and type {np.asarray(masked).dtype}; expected bool {shape}, aligned "
-            "with world.mdp.successors"
+            f"masked has shape {given.shape} and type {given.dtype}; expected bool {shape}, aligned with "
+            "world.mdp.successors"
         )
-    return np.asarray(masked)[transitions(world)]
+    return given[transitions(world)]
 
 
 def _orthonormal(rows: np.ndarray) -> np.ndarray:

@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 
 from goalinf import display
-from goalinf.checks import PRNGKey, check_count, check_kind, takes_key
+from goalinf.checks import check_count, check_kind, takes_key
 from goalinf.identify.experiments.kinds import Demonstrations, Experiment, PreferenceQuery
 from goalinf.identify.experiments.preposterior import Finite, Normal, open_directions
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.samplers.progress import Progress
 from goalinf.precision import computing_in
 from goalinf.rewards import Reward
+from goalinf.types import PRNGKey
 from goalinf.worlds import World
 
 

@@ -14,13 +14,14 @@ from scipy.special import expit, log_expit
 from goalinf.agents import Agent
 from goalinf.agents.agent import check_known
 from goalinf.behavior import simulate
-from goalinf.checks import PRNGKey, check_count, check_kind, check_number, takes_key
+from goalinf.checks import check_count, check_kind, check_number, takes_key
 from goalinf.data import Trajectories
 from goalinf.data.fitting import check_numbers
 from goalinf.identify.candidates import log_likelihood, policies_of
 from goalinf.identify.local.jacobian import TOLERANCE, log_policy_jacobian
 from goalinf.identify.policy_evaluation import collected
 from goalinf.rewards import Reward, base_of, reward_parameters
+from goalinf.types import PRNGKey
 from goalinf.worlds import World, label
 
 

@@ -16,6 +16,7 @@ from goalinf.identify.linear_algebra import kernel
 from goalinf.identify.local.unidentified import Directions
 from goalinf.inference.results.fit import Fit
 from goalinf.rewards import Reward, base_of, check_reward
+from goalinf.types import PRNGKey
 from goalinf.worlds import World
 
 
@@ -80,7 +81,7 @@ class Finite:
         """Information of perfect knowledge of the reward, nats."""
         return float(np.log(len(self.rewards)))
 
-    def judge(self, key: Any, experiment: Experiment) -> dict[str, float]:
+    def judge(self, key: PRNGKey, experiment: Experiment) -> dict[str, float]:
         """Compute the expected information and value of an experiment, with standard errors."""
         logs, weights = experiment.outcomes(key, self.rewards, self.data_sets)
         total = logsumexp(logs, axis=1, keepdims=True)
@@ -120,7 +121,7 @@ class Normal:
     most = float("inf")
 
     @classmethod
-    def of(cls, key: Any, fit: Fit, worlds: Mapping[str, World], draws: int) -> Normal:
+    def of(cls, key: PRNGKey, fit: Fit, worlds: Mapping[str, World], draws: int) -> Normal:
         """Build from a fit.
 
         Raises
@@ -154,7 +155,7 @@ class Normal:
         gains = self._gains(self.noise @ self.root.T)
         return float(np.mean([one.mean() for one in gains.values()])) if gains else float("nan")
 
-    def judge(self, key: Any, experiment: Experiment) -> dict[str, float]:
+    def judge(self, key: PRNGKey, experiment: Experiment) -> dict[str, float]:
         """Compute the expected information and value of an experiment, with standard errors."""
         # With C = LL' and L'FL = U diag(f) U': log det(I + L'FL) / 2, and C - C' = L U diag(f / (1 + f)) U' L'.
         strength, axes = np.linalg.eigh(self.root.T @ experiment.fisher(self.typical) @ self.root)

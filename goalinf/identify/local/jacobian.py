@@ -18,13 +18,16 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 from goalinf.agents.agent import Agent, check_known
 from goalinf.agents.plannable import check_plannable, check_solved
+from goalinf.agents.policy import Policy
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.planning.bellman import choosable
 from goalinf.precision import cast, computing_in
 from goalinf.rewards import Reward, base_of, ended, pinned, reward_parameters
+from goalinf.types import Numeric
 from goalinf.worlds import MDP, stack
 
 TOLERANCE = 1e-8  # singular values below, in units of beta times the reward, count as zero
@@ -230,7 +233,7 @@ def _shape(agent: Agent, reward: Reward, name: str) -> tuple[int, ...]:
     return np.shape(getattr(base_of(reward), parameter) if owner == "reward" else agent.parameters[parameter])
 
 
-def _move(agent: Agent, mdp: MDP, reward: Any, columns: Sequence[Column], x: Any) -> tuple[Agent, MDP, Any]:
+def _move(agent: Agent, mdp: MDP, reward: Reward, columns: Sequence[Column], x: Array) -> tuple[Agent, MDP, Any]:
     """Return agent, world and reward with x added to the parameters (in the logarithm where they are positive)."""
     for column in columns:
         step = x[column.start : column.start + column.size].reshape(column.shape)
@@ -247,7 +250,7 @@ def _move(agent: Agent, mdp: MDP, reward: Any, columns: Sequence[Column], x: Any
     return agent, mdp, reward
 
 
-def _parameter(reward: Any, name: str) -> Any:
+def _parameter(reward: Reward, name: str) -> Any:
     return getattr(base_of(reward), name)
 
 
@@ -256,8 +259,10 @@ def _positive(agent: Agent, parameter: str) -> bool:
 
 
 @partial(jax.jit, static_argnames=("names", "n_columns", "several"))
-def _evaluate(agent: Agent, mdps: MDP, rewards: Any, *, names, n_columns, several):
-    def one(mdp: MDP, reward: Any):
+def _evaluate(
+    agent: Agent, mdps: MDP, rewards: Reward, *, names: tuple[str, ...], n_columns: int, several: tuple[bool, bool]
+) -> tuple[Array, Array, Policy, Numeric]:
+    def one(mdp: MDP, reward: Reward) -> tuple[Array, Array, Policy, Numeric]:
         columns = _columns(agent, reward, names)
 
         def log_policy(x):

@@ -13,7 +13,7 @@ from numpyro.distributions import Distribution
 from goalinf.agents import Agent
 from goalinf.inference.model.priors import median
 from goalinf.precision import computing_in
-from goalinf.rewards import base_of
+from goalinf.rewards import LinearReward, Reward, base_of
 from goalinf.worlds import World
 
 _SEED, _TRIES = 0, 8
@@ -25,13 +25,13 @@ def typical_agent(agent: Agent) -> Agent:
     return agent.at(**{name: median(prior) for name, prior in priors.items()}) if priors else agent
 
 
-def reward_priors(reward: Any) -> tuple[str, ...]:
+def reward_priors(reward: Reward) -> tuple[str, ...]:
     """Return the names of the parameters of the reward that are priors."""
     base = base_of(reward)
     return tuple(name for name in base.parameters if isinstance(getattr(base, name), Distribution))
 
 
-def generic_rewards(reward: Any, world: World, beta: float) -> Iterator[Any]:
+def generic_rewards(reward: Reward, world: World, beta: float) -> Iterator[Any]:
     """Yield known rewards as linearization points, in the order in which to try them until planning succeeds.
 
     A known reward is used as it is, unless it is zero everywhere, a special point. Priors are replaced by draws with a
@@ -52,12 +52,12 @@ def generic_rewards(reward: Any, world: World, beta: float) -> Iterator[Any]:
         yield from (_put(reward, {"values": values["values"] - values["values"].max() - cost}) for values in tries)
 
 
-def _drawn(base: Any, names: tuple[str, ...], world: World, seed: int) -> dict[str, np.ndarray]:
+def _drawn(base: Reward, names: tuple[str, ...], world: World, seed: int) -> dict[str, np.ndarray]:
     sizes: Mapping[str, int] = {
         "state": world.n_states,
         "action": world.n_actions,
         "successor": world.mdp.successors.shape[2],
-        "feature": np.shape(getattr(base, "features", (0,)))[-1],
+        "feature": base.features.shape[-1] if isinstance(base, LinearReward) else 0,
     }
     values = {}
     with computing_in("float64"):
@@ -71,7 +71,7 @@ def _drawn(base: Any, names: tuple[str, ...], world: World, seed: int) -> dict[s
     return values
 
 
-def _put(reward: Any, values: Mapping[str, np.ndarray]) -> Any:
+def _put(reward: Reward, values: Mapping[str, np.ndarray]) -> Any:
     names = list(values)
     return eqx.tree_at(
         lambda r: [getattr(base_of(r), name) for name in names],

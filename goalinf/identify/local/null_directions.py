@@ -27,7 +27,7 @@ import numpy as np
 from goalinf.identify.linear_algebra import kernel
 from goalinf.identify.local.jacobian import Jacobian
 from goalinf.identify.policy_evaluation import shapings
-from goalinf.rewards import ActionReward, StateReward, TransitionReward, base_of
+from goalinf.rewards import ActionReward, Reward, StateReward, TransitionReward, base_of
 from goalinf.worlds import World
 
 _INSIDE = 1e-6  # largest residual of a unit vector that counts as inside a family
@@ -56,7 +56,7 @@ def name_directions(
     null: np.ndarray,
     jacobians: Sequence[Jacobian],
     worlds: tuple[World, ...],
-    reward: Any,
+    reward: Reward,
     horizons: tuple[int | None, ...],
 ) -> tuple[np.ndarray, list[Direction]]:
     """Rotate a null space to named directions, and return the names.
@@ -99,11 +99,11 @@ def _families(
     null: np.ndarray,
     jacobians: Sequence[Jacobian],
     worlds: tuple[World, ...],
-    reward: Any,
+    reward: Reward,
     horizons: tuple[int | None, ...],
 ) -> Iterator[tuple[str, np.ndarray, str]]:
     """Yield name, residual of each null direction outside the family (a column), and sentence."""
-    kind = type(base_of(reward))
+    base = base_of(reward)
     incomes = [income for one in jacobians for income in one.income]
     rows = [own for one in jacobians for own in one.rows]
     largest = max(max(float(np.abs(income).max(initial=0.0)) for income in incomes), np.finfo(float).tiny)
@@ -117,8 +117,8 @@ def _families(
         yield "no preference", none, "beta is 0: the policy is uniform for every reward"
     inert = ~np.any([income.any(axis=(0, 1)) for income in incomes], axis=0)
     yield "inert", null[:, ~inert].T, _INERT
-    yield "redistribution", everything, _REDISTRIBUTION.get(kind, _COLLINEAR)
-    on_arrival = kind is StateReward and base_of(reward).on == "arrival"
+    yield "redistribution", everything, _REDISTRIBUTION.get(type(base), _COLLINEAR)
+    on_arrival = isinstance(base, StateReward) and base.on == "arrival"
     greedy = [horizon == 1 or float(one.mdp.discount) == 0.0 for one, horizon in zip(worlds, horizons, strict=True)]
     if not on_arrival and all(greedy):
         yield "whatever is chosen", np.concatenate(list(map(_besides_states, pays, made_in))), _MYOPIC
@@ -131,7 +131,7 @@ def _families(
     )
     if any(horizon is not None for horizon in horizons):
         yield "controllability deficit", outside, _DEFICIT_HORIZON
-    elif kind is StateReward:
+    elif isinstance(base, StateReward):
         yield "controllability deficit", outside, _DEFICIT
     else:
         yield "potential shaping", outside, _SHAPING

@@ -28,7 +28,7 @@ from goalinf.identify.local.linearization_point import generic_rewards, reward_p
 from goalinf.identify.local.null_directions import Direction, name_directions
 from goalinf.inference.model.site_labels import axis_labels
 from goalinf.precision import computing_in
-from goalinf.rewards import Reward, base_of, reward_parameters
+from goalinf.rewards import LinearReward, Reward, base_of, reward_parameters
 from goalinf.worlds import World, label
 
 _BLURRED = 1e3  # below this gap between nonzero and zero singular values the rank is reported as uncertain
@@ -268,7 +268,7 @@ def reward_part(jacobian: Jacobian) -> Jacobian:
     )
 
 
-def _name_more(more: np.ndarray, found: Sequence[Jacobian], reward: Any) -> tuple[np.ndarray, list[Direction]]:
+def _name_more(more: np.ndarray, found: Sequence[Jacobian], reward: Reward) -> tuple[np.ndarray, list[Direction]]:
     """Name the directions that involve free parameters of the agent: the scale first, then trade-offs."""
     directions: list[Direction] = []
     rows: list[np.ndarray] = []
@@ -295,7 +295,7 @@ def _name_more(more: np.ndarray, found: Sequence[Jacobian], reward: Any) -> tupl
     return np.concatenate([*rows, np.zeros((0, more.shape[1]))]), directions
 
 
-def _scale(column: Column, reward: Any) -> np.ndarray:
+def _scale(column: Column, reward: Reward) -> np.ndarray:
     """Return the scale direction, a larger reward with a smaller beta: the reward's values, minus one for log beta."""
     if column.name.startswith("reward."):
         return np.asarray(getattr(base_of(reward), column.name.removeprefix("reward.")), float).ravel()
@@ -310,7 +310,7 @@ def _reward_dims(columns: Sequence[Column]) -> tuple[str, ...]:
     return columns[0].dims if len(columns) == 1 and columns[0].dims else ("parameter",)
 
 
-def _coords(world: World, reward: Any, columns: Sequence[Column]) -> dict[Hashable, Any]:
+def _coords(world: World, reward: Reward, columns: Sequence[Column]) -> dict[Hashable, Any]:
     """Return labels along the axes of the parameter of the reward."""
     dims = _reward_dims(columns)
     if dims == ("parameter",):
@@ -318,8 +318,9 @@ def _coords(world: World, reward: Any, columns: Sequence[Column]) -> dict[Hashab
     coords: dict[Hashable, Any] = dict(world.coords().items()) if "state" in dims else {}
     if "action" in dims and not world.local_actions:
         coords["action"] = [label(name) for name in world.actions]
+    base = base_of(reward)
     if dims == ("feature",):
-        names = base_of(reward).names
+        names = base.names if isinstance(base, LinearReward) else None
         coords["feature"] = list(names) if names else list(range(columns[0].size))
     return coords
 

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 from numpyro import distributions as dist
+from numpyro.distributions import Distribution
 from scipy.linalg import block_diag, solve_triangular
 
 from goalinf.planning.parameters import entry_prior
@@ -73,7 +74,7 @@ def prior_draws(priors: Sequence[Any], n: int, *, seed: int = _SEED) -> np.ndarr
     return np.concatenate([part.reshape(n, -1) for part in parts], axis=1)
 
 
-def prior_moments(prior: Any) -> tuple[np.ndarray, np.ndarray]:
+def prior_moments(prior: Distribution) -> tuple[np.ndarray, np.ndarray]:
     """Return mean ``(P,)`` and covariance ``(P, P)`` of a prior over an array; from draws if it has no formula."""
     entry = entry_prior(prior)
     with computing_in("float64"):

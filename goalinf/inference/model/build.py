@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -33,6 +33,7 @@ from goalinf.inference.model.program_cache import recipe, shapes
 from goalinf.inference.model.scale_mixture import ScaleMixture, product_prior, sample_product
 from goalinf.precision import computing_in
 from goalinf.rewards import Reward
+from goalinf.types import PRNGKey
 
 
 def model_of(
@@ -125,7 +126,7 @@ def _standard_posterior(key: Any, model: StandardModel, data: Any) -> Posterior:
 
     own = model.own_arrays()
 
-    def function_of(draw: Any) -> Model:
+    def function_of(draw: Callable[[list[Site]], dict[str, Any]]) -> Model:
         def function(observed: Trajectories) -> None:
             numpyro.sample("choices", own.behavior(draw(sites), contexts), obs=observed)
 
@@ -138,7 +139,7 @@ def _standard_posterior(key: Any, model: StandardModel, data: Any) -> Posterior:
     scale = product_prior(sites, reward) if agent.scales else None
     start = starting_values(sites, scale)
 
-    def form(draw: Any, prior: ScaleMixture | None) -> Form:
+    def form(draw: Callable[[list[Site]], dict[str, Any]], prior: ScaleMixture | None) -> Form:
         closed = ClosedForm.of(conditions, agent, reward, sites, data, prior)
         # Priors may hold numbers of one precision, and programs of the other precision cannot use them. Data of another
         # shape count as another model, so that the cache drops their programs, too.
@@ -225,7 +226,7 @@ def _check_scale(agent: Agent | Mixture, reward: Rewards, sites: Sequence[Site],
             )
 
 
-def _custom_posterior(key: Any, model: CustomModel, data: Any) -> Posterior:
+def _custom_posterior(key: PRNGKey, model: CustomModel, data: Any) -> Posterior:
     """Build the posterior of a user's own NumPyro model.
 
     Raises

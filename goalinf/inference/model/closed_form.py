@@ -18,14 +18,14 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeGuard
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy import sparse
 
-from goalinf.agents import Agent, PlanningAgent
+from goalinf.agents import Agent, Mixture, PlanningAgent
 from goalinf.agents.parts.beliefs import TrueBeliefs
 from goalinf.agents.parts.choice import Softmax
 from goalinf.agents.parts.noise import NoNoise
@@ -147,7 +147,7 @@ class ClosedForm:
     def of(
         cls,
         conditions: Conditions,
-        agent: Any,
+        agent: Agent | Mixture,
         reward: Any,
         sites: Sequence[Site],
         data: Trajectories,
@@ -265,7 +265,7 @@ def _prior(sites: Sequence[Site], product: ScaleMixture | None) -> Normal | Norm
     return NormalProduct(normal, *product.nodes(), product.middle)
 
 
-def _simple(agent: Any) -> bool:
+def _simple(agent: Agent | Mixture) -> TypeGuard[PlanningAgent]:
     """Return True for a soft-optimal agent with an infinite horizon and no further parts."""
     if not isinstance(agent, PlanningAgent) or agent.beta is None:
         return False

@@ -22,6 +22,7 @@ from goalinf.behavior import Behavior
 from goalinf.data import Trajectories
 from goalinf.inference.model.map_draws import mapped
 from goalinf.inference.model.program_cache import shared
+from goalinf.types import Numeric, PRNGKey
 
 Model = Callable[[Any], None]
 _Program = TypeVar("_Program")
@@ -55,7 +56,7 @@ class Density:
         cls,
         model: Model,
         data: Any,
-        key: Any,
+        key: PRNGKey,
         start: Mapping[str, Any] | None = None,
         *,
         unknown: bool = True,
@@ -101,11 +102,11 @@ class Density:
         """Number of unconstrained coordinates, D."""
         return self.start.size
 
-    def potential(self, flat: Any, data: Any) -> Any:
+    def potential(self, flat: Numeric, data: Any) -> Any:
         """Compute minus the log joint density at a flat vector; infinite where undefined."""
         return potential_energy(self.model, (data,), {}, self.unravel(flat))
 
-    def draw_prior(self, key: Any, data: Any) -> Any:
+    def draw_prior(self, key: PRNGKey, data: Any) -> Any:
         """Draw all sites from their priors, in unconstrained coordinates; traceable."""
         trace = handlers.trace(handlers.seed(self.model, key)).get_trace(data)
         sites = {
@@ -113,7 +114,7 @@ class Density:
         }
         return ravel_pytree(sites)[0]
 
-    def value(self, flat: Any, data: Any) -> Any:
+    def value(self, flat: Numeric, data: Any) -> Any:
         """Compute the potential at a flat vector, by a compiled program without derivatives."""
         return self._value(flat, data)
 
@@ -128,14 +129,14 @@ class Density:
     def curvature(self, flat: np.ndarray, data: Any) -> np.ndarray:
         """Compute the Hessian of the potential ``(D, D)``, a few columns at a time; all would exceed the memory."""
 
-        def columns(flat: Any, data: Any) -> Any:
+        def columns(flat: Numeric, data: Any) -> Any:
             _, push = jax.linearize(lambda x: jax.grad(self.potential)(x, data), flat)
             return jax.lax.map(push, jnp.eye(flat.size, dtype=flat.dtype), batch_size=_TOGETHER)
 
         program = self.program("curvature", lambda: jax.jit(columns))
         return np.asarray(jax.device_get(program(flat, data)), float)
 
-    def constrain(self, flat: Any, data: Any) -> dict[str, Any]:
+    def constrain(self, flat: Numeric, data: Any) -> dict[str, Any]:
         """Return the value of every site at a flat vector."""
         return constrain_fn(self.seeded, (data,), {}, self.unravel(flat), return_deterministic=True)
 

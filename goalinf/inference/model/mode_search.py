@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 from scipy.spatial.distance import cdist
@@ -23,6 +22,7 @@ from scipy.stats import norm
 from goalinf.inference.model.mode import Mode, climb
 from goalinf.inference.model.posterior import Form
 from goalinf.inference.results.diagnostics import MISSED
+from goalinf.types import PRNGKey
 
 Favored = Callable[[np.ndarray], list[int]]
 
@@ -78,7 +78,7 @@ class Modes:
         return np.array([_log_mass(peak, self.spread) for peak in self.peaks])
 
 
-def find_modes(key: Any, form: Form, favored: Favored | None = None, first: Mode | None = None) -> Modes:
+def find_modes(key: PRNGKey, form: Form, favored: Favored | None = None, first: Mode | None = None) -> Modes:
     """Search from the start of the target, from draws of the prior, and from mirror images of the modes.
 
     Parameters

@@ -22,6 +22,7 @@ from goalinf.inference.model.priors import Site
 from goalinf.inference.model.program_cache import shared
 from goalinf.inference.model.scale_mixture import ScaleMixture, split_product
 from goalinf.sizes import check_memory
+from goalinf.types import PRNGKey
 
 _STATISTICS = 6  # sampler statistics per draw
 
@@ -93,7 +94,7 @@ class Form:
         """Estimate the operations of one value; infinite for loops that end by a condition, as in planners."""
         return np.inf if self.closed is not None else self.density.operations(self.data)
 
-    def draw_prior(self, key: Any, size: int) -> np.ndarray:
+    def draw_prior(self, key: PRNGKey, size: int) -> np.ndarray:
         """Sample ``(size, D)`` from the prior."""
         if self.closed is not None:
             rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
@@ -156,7 +157,7 @@ class Posterior:
             return self._closed_values(flat)
         return jax.device_get(self.plain.density.constrain(jnp.asarray(flat), self.data))
 
-    def values(self, key: Any, form: Form, flat: np.ndarray) -> dict[str, np.ndarray]:
+    def values(self, key: PRNGKey, form: Form, flat: np.ndarray) -> dict[str, np.ndarray]:
         """Return every site's value at points ``(B, D)`` of a parameterization; draw beta where it is summed out."""
         if form.closed is not None:
             values = self._closed_values(flat)
@@ -202,7 +203,7 @@ class Posterior:
         by_number[..., numbers] = found[..., : len(numbers)]
         return by_number
 
-    def favored(self, key: Any, form: Form, flat: np.ndarray) -> list[int]:
+    def favored(self, key: PRNGKey, form: Form, flat: np.ndarray) -> list[int]:
         """Select from points ``(B, D)``, for each option, the point where it exceeds the best of the others by most."""
         scores = self.by_group(self.values(key, form, flat)).sum(axis=-1)
         scores = np.where(np.isfinite(scores), scores, -np.inf)

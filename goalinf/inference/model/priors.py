@@ -75,9 +75,9 @@ def find_sites(agent: Agent | Mixture, reward: Reward | Mapping[Any, Reward], wo
                 )
         return sites
     for name, (value, axes) in _reward_priors(reward).items():
-        own = sizes
-        if isinstance(base_of(reward), LinearReward):
-            own = {**sizes, "feature": base_of(reward).features.shape[-1]}
+        own, base = sizes, base_of(reward)
+        if isinstance(base, LinearReward):
+            own = {**sizes, "feature": base.features.shape[-1]}
         sites.append(Site(f"reward.{name}", _expanded(f"reward.{name}", value, axes, own), axes))
     return sites
 

@@ -21,14 +21,17 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
+from jaxtyping import Array
 from numpyro.distributions import constraints
 from scipy.special import ndtr
 
+from goalinf.behavior.conditions import Rewards
 from goalinf.inference.model.priors import Site
 from goalinf.inference.model.program_cache import recipe
 from goalinf.planning.parameters import entry_prior
 from goalinf.precision import computing_in
 from goalinf.rewards import ShapedReward
+from goalinf.types import Numeric, PRNGKey
 
 PRODUCT = "reward*beta"
 _REACH = 7.0  # the grid spans this many standard deviations of the prior of beta to either side, in normal scores
@@ -37,7 +40,7 @@ _TRIED, _SETTLED = 128, 1e-3  # draws at which two grids are compared, and the l
 _WIDEST, _HALVINGS = 700.0, 50  # bound on the absolute value of log beta; bisection steps for an error of 1e-12
 
 
-def product_prior(sites: list[Site], reward: Any) -> ScaleMixture | None:
+def product_prior(sites: list[Site], reward: Rewards) -> ScaleMixture | None:
     """Build the prior of beta times the reward; None unless beta and one linear parameter are the only unknowns."""
     if isinstance(reward, (Mapping, ShapedReward)) or len(sites) != 2:
         return None
@@ -152,7 +155,7 @@ class ScaleMixture(dist.Distribution):
         """Support of the prior of the reward."""
         return self.reward.support
 
-    def log_joint(self, value: Any, log_beta: Any) -> Any:
+    def log_joint(self, value: Numeric, log_beta: Numeric) -> Any:
         """Compute log p(R, log beta) at each of the given log betas."""
         scaled = value / jnp.exp(log_beta).reshape(-1, *[1] * jnp.ndim(value))
         # The prior density of log beta is the density of beta times beta; the Jacobian of R is beta^-n for n entries.
@@ -160,7 +163,7 @@ class ScaleMixture(dist.Distribution):
             jax.vmap(self.reward.log_prob)(scaled) + self.beta.log_prob(jnp.exp(log_beta)) + (1 - value.size) * log_beta
         )
 
-    def log_prob(self, value: Any) -> Any:
+    def log_prob(self, value: Numeric) -> Any:
         """Compute log p(R)."""
         log_beta, step = jnp.linspace(*self._range, self._size, retstep=True)
         joint = self.log_joint(value, log_beta).at[jnp.array([0, -1])].add(jnp.log(0.5))  # trapezoids
@@ -173,14 +176,14 @@ class ScaleMixture(dist.Distribution):
         weight[[0, -1]] += np.log(0.5)
         return log_beta, weight
 
-    def sample(self, key: Any, sample_shape: tuple[int, ...] = ()) -> Any:
+    def sample(self, key: PRNGKey, sample_shape: tuple[int, ...] = ()) -> Any:
         """Sample beta times the reward."""
         key_beta, key_reward = jax.random.split(key)
         beta = self.beta.sample(key_beta, sample_shape)
         reward = self.reward.sample(key_reward, sample_shape)
         return reward * jnp.reshape(beta, (*sample_shape, *[1] * (jnp.ndim(reward) - len(sample_shape))))
 
-    def draw_beta(self, key: Any, value: Any) -> Any:
+    def draw_beta(self, key: PRNGKey, value: Numeric) -> Any:
         """Draw beta given the product, on a grid ten times finer, uniform around each node."""
         key_node, key_place = jax.random.split(key)
         log_beta, step = jnp.linspace(*self._range, self._size, retstep=True)
@@ -190,12 +193,12 @@ class ScaleMixture(dist.Distribution):
 
 
 @jax.jit
-def _log_prob(prior: Any, value: Any) -> Any:
+def _log_prob(prior: dist.Distribution, value: Numeric) -> Any:
     """Compute the log density of a prior; compiled, so that NumPyro does not warn of ends outside the support."""
     return prior.log_prob(value)
 
 
-def _refined(y: Any) -> Any:
+def _refined(y: Array) -> Any:
     """Interpolate on a grid ten times finer between the second and the last but one value (cubic, Catmull–Rom).
 
     Exact for parabolas, which approximate the log of a density from node to node.
@@ -214,7 +217,7 @@ def sample_product(sites: list[Site], prior: ScaleMixture) -> dict[str, Any]:
     return {beta.name: jnp.ones(()), linear.name: numpyro.sample(PRODUCT, prior)}
 
 
-def split_product(key: Any, sites: list[Site], prior: ScaleMixture, product: Any) -> dict[str, Any]:
+def split_product(key: PRNGKey, sites: list[Site], prior: ScaleMixture, product: Numeric) -> dict[str, Any]:
     """Split the product into beta, drawn from its conditional, and the reward."""
     beta, linear = _roles(sites)
     value = prior.draw_beta(key, product)

@@ -12,10 +12,12 @@ import jax
 import numpy as np
 import xarray as xr
 
-from goalinf.agents import Mixture
+from goalinf.agents import Agent, Mixture
+from goalinf.behavior.conditions import Rewards
 from goalinf.data import Trajectories
 from goalinf.inference.model.priors import Site
 from goalinf.rewards import LinearReward, base_of
+from goalinf.types import PRNGKey
 from goalinf.worlds import World, label
 
 VERSIONS = ("goalinf", "jax", "numpyro", "arviz", "xarray", "numpy")
@@ -55,7 +57,11 @@ def constant_data(columns: Mapping[str, tuple], posterior: xr.Dataset) -> xr.Dat
 
 
 def site_coords(
-    sites: Sequence[Site], world: World, reward: Any, agent: Any = None, data: Trajectories | None = None
+    sites: Sequence[Site],
+    world: World,
+    reward: Rewards | None,
+    agent: Agent | Mixture | None = None,
+    data: Trajectories | None = None,
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, Any]]:
     """Return the axis names of every site, and the labels along them."""
     coords: dict[str, Any] = dict(world.coords())
@@ -146,7 +152,7 @@ def axis_labels(what: str, names: Iterable[Hashable]) -> list[Hashable]:
     return list(printed)
 
 
-def provenance(key: Any, data: Any, precision: str) -> dict[str, Any]:
+def provenance(key: PRNGKey, data: Any, precision: str) -> dict[str, Any]:
     """Return versions, seed, precision and the hash of the data."""
     return {
         **{f"version_{name}": version(name) for name in VERSIONS},

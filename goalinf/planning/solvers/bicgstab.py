@@ -14,6 +14,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from goalinf.planning.bellman import Problem, add_up
@@ -25,7 +26,7 @@ _LAST_RESORT = 1000  # iterations where the world is too large for a factorizati
 
 
 def solve_linear(
-    problem: Problem, weights: Float[Array, "U S"], right: Float[Array, " S"], accuracy: Any = 1e-11
+    problem: Problem, weights: Float[Array, "U S"], right: Float[Array, " S"], accuracy: ArrayLike = 1e-11
 ) -> Float[Array, " S"]:
     r"""Solve :math:`(I - \gamma P_\pi)\,x = b`; rows of states with a fixed value are rows of the identity.
 
@@ -76,7 +77,7 @@ def solve_linear(
 
 
 def bicgstab(
-    apply: Callable[[Any], Any], b: Float[Array, " S"], accuracy: Any, patience: int
+    apply: Callable[[Any], Any], b: Float[Array, " S"], accuracy: ArrayLike, patience: int
 ) -> tuple[Float[Array, " S"], Any]:
     """Iterate to a residual of ``accuracy`` relative to b; also return True where it was reached.
 

@@ -14,6 +14,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jaxtyping import Array
 
 from goalinf.planning.bellman import Problem, action_values, passed_on
 from goalinf.planning.solvers.bicgstab import solve_linear
@@ -56,18 +57,18 @@ class Given(eqx.Module):
         """Array whose rows are equal for equivalent actions, (A, …)."""
         return self.gains
 
-    def grow(self, habit: Any, near: Any) -> Growth:
+    def grow(self, habit: Array, near: Array | None) -> Growth:
         """Compute the growth factors and the objective of a habit."""
         share, total = self._share(habit)
         rounding = jnp.asarray(8 * jnp.finfo(total.dtype).eps, total.dtype)
         return Growth(share @ self.visits, self.visits @ jnp.log(total), rounding, jnp.zeros_like(rounding))
 
-    def slopes(self, habit: Any, at: Growth) -> Any:
+    def slopes(self, habit: Array, at: Growth) -> Any:
         """Compute minus the derivative of the growth factors with respect to log q, (A, A)."""
         share, _ = self._share(habit)
         return (self.visits * share) @ share.T * habit
 
-    def _share(self, habit: Any) -> tuple[Any, Any]:
+    def _share(self, habit: Array) -> tuple[Any, Any]:
         met = self.visits > 0  # in other states there may be no available action
         total = jnp.where(met, habit @ self.gains, 1.0)
         return jnp.where(met, self.gains / total, 0.0), total
@@ -90,14 +91,14 @@ class Foreseen(eqx.Module):
         parts = (problem.reward[:, None], problem.weights, problem.available[:, None].astype(problem.reward.dtype))
         return jnp.concatenate(parts, axis=1).reshape(len(problem.reward), -1)
 
-    def grow(self, habit: Any, near: Any) -> Growth:
+    def grow(self, habit: Array, near: Array | None) -> Growth:
         """Compute the growth factors and the objective of a habit."""
         values = fixed_point(with_habit(self.problem, jnp.log(habit)), "soft", near)
         visits, share, _ = self.visits(habit, values)
         rounding = 2 * jnp.finfo(values.dtype).eps * (1.0 + abs(values).max())
         return Growth(share @ visits / visits.sum(), self.problem.initial @ values, rounding, values)
 
-    def visits(self, habit: Any, values: Any) -> tuple[Any, Any, Any]:
+    def visits(self, habit: Array, values: Array) -> tuple[Any, Any, Any]:
         """Compute discounted visits to states with a decision; policy over habit, (A, S); derivatives of the backup."""
         problem = self.problem
         acting = problem.available & ~problem.pinned
@@ -108,7 +109,7 @@ class Foreseen(eqx.Module):
         noise = 64 * jnp.finfo(visits.dtype).eps * visits.sum()  # rounding error in states that are not visited
         return jnp.where(visits > noise, visits, 0.0), share, passed
 
-    def slopes(self, habit: Any, at: Growth) -> Any:
+    def slopes(self, habit: Array, at: Growth) -> Any:
         """Compute minus the derivative of the growth factors with respect to log q, (A, A)."""
         problem = self.problem
         visits, share, passed = self.visits(habit, at.values)
@@ -122,13 +123,13 @@ class Foreseen(eqx.Module):
         return jnp.diag(at.growth) + at.growth[:, None] * (habit @ moved) - moved
 
 
-def with_habit(problem: Problem, log_habit: Any) -> Problem:
+def with_habit(problem: Problem, log_habit: Array) -> Problem:
     """Return the problem with a cost of divergence from a habit, whatever actions are available."""
     return dataclasses.replace(problem, default=jnp.broadcast_to(log_habit[:, None], problem.available.shape))
 
 
 @jax.custom_jvp
-def best_habit(frontier: Given | Foreseen, start: Any) -> Any:
+def best_habit(frontier: Given | Foreseen, start: Array) -> Any:
     """Compute q by rounds of Blahut and Arimoto, which are monotone, or damped Newton steps where these gain more."""
     eps, least = jnp.finfo(start.dtype).eps, jnp.finfo(start.dtype).tiny ** 0.5  # smallest q: its inverse is finite
     alike = (frontier.table[:, None] == frontier.table).all(axis=-1)  # equivalent actions have equal probabilities
@@ -165,7 +166,7 @@ def best_habit(frontier: Given | Foreseen, start: Any) -> Any:
 
 
 @best_habit.defjvp
-def _best_habit_jvp(primals: Any, tangents: Any) -> Any:
+def _best_habit_jvp(primals: tuple[Given | Foreseen, Array], tangents: tuple[Given | Foreseen, Array]) -> Any:
     (frontier, start), (direction, _) = primals, tangents
     habit = best_habit(frontier, start)
     at, moved = jax.jvp(lambda frontier: frontier.grow(habit, None), (frontier,), (direction,))
@@ -175,7 +176,7 @@ def _best_habit_jvp(primals: Any, tangents: Any) -> Any:
     return habit, habit * (spread @ moved.growth)
 
 
-def _slackened(slopes: Any, at: Growth) -> Any:
+def _slackened(slopes: Array, at: Growth) -> Any:
     """Return the matrix of Newton's method; actions of vanishing probability decrease by their growth factor."""
     slack = 1.0 - at.growth
     return slopes + jnp.diag(jnp.where(slack > 1e3 * _GAP * at.rounding, slack, 0.0))

@@ -10,7 +10,6 @@ and second order (see :mod:`goalinf.planning.solvers.bicgstab`).
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +19,7 @@ from jaxtyping import Array, Float
 from goalinf.planning.bellman import Backup, Problem, backup, passed_on
 from goalinf.planning.solution import size, tolerance
 from goalinf.planning.solvers.bicgstab import solve_linear
+from goalinf.types import Numeric
 
 _MAX_STEPS = 100
 _MAX_CAREFUL = 300  # rounds of a Newton step or ten sweeps; discount 0.99 needs that many
@@ -27,7 +27,7 @@ _PATIENCE = 8  # Newton steps without progress: policy iteration may need as man
 _SWEEPS = 10  # sweeps of value iteration before the first Newton step: they cost less than one and save about two
 
 
-def fixed_point(problem: Problem, kind: Backup, near: Any = None) -> Float[Array, " S"]:
+def fixed_point(problem: Problem, kind: Backup, near: Numeric | None = None) -> Float[Array, " S"]:
     """Solve for the fixed point of a backup, with implicit derivatives.
 
     Newton's method starts from the values ``near`` where they are given and finite. A hard backup ignores them: from
@@ -39,7 +39,7 @@ def fixed_point(problem: Problem, kind: Backup, near: Any = None) -> Float[Array
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(2,))
-def _solve(problem: Problem, near: Any, kind: Backup) -> Float[Array, " S"]:
+def _solve(problem: Problem, near: Array | None, kind: Backup) -> Float[Array, " S"]:
     if kind == "mean" or problem.outcomes is not None:
         return _careful(problem, kind, near)
     goal = tolerance(problem.reward.dtype)
@@ -78,7 +78,7 @@ def _solve(problem: Problem, near: Any, kind: Backup) -> Float[Array, " S"]:
     return lax.while_loop(unfinished, newton, start)[0]
 
 
-def _careful(problem: Problem, kind: Backup, near: Any) -> Float[Array, " S"]:
+def _careful(problem: Problem, kind: Backup, near: Array | None) -> Float[Array, " S"]:
     """Solve by Newton's method for backups that need be neither monotone nor smooth, by default from values of zero.
 
     Where several steps in a row do not reduce the residual, sweeps of value iteration follow from the best values so
@@ -120,7 +120,9 @@ def _careful(problem: Problem, kind: Backup, near: Any) -> Float[Array, " S"]:
 
 
 @_solve.defjvp
-def _solve_jvp(kind: Backup, primals, tangents):
+def _solve_jvp(
+    kind: Backup, primals: tuple[Problem, Array | None], tangents: tuple[Problem, Array | None]
+) -> tuple[Array, Array]:
     (problem, near), (direction, _) = primals, tangents
     values = _solve(problem, near, kind)
     policy = backup(problem, values, kind)[1]

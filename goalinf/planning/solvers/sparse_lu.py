@@ -14,6 +14,7 @@ from scipy.sparse.linalg import spilu, splu
 from threadpoolctl import ThreadpoolController
 
 from goalinf.planning.bellman import Problem
+from goalinf.types import Numeric
 from goalinf.worlds import MDP
 
 _LIBRARIES = ThreadpoolController()  # searches the loaded libraries once, before many others are loaded
@@ -56,7 +57,7 @@ class Calm:
                 if Calm._inside == 1:
                     Calm._limit = _LIBRARIES.limit(limits=1, user_api="blas")
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._small:
             with Calm._lock:
                 Calm._inside -= 1
@@ -73,7 +74,7 @@ class Factors:
         Where the matrix is singular.
     """
 
-    def __init__(self, problem: Problem, policy: Any):
+    def __init__(self, problem: Problem, policy: np.ndarray):
         n_states = problem.pinned.size
         here = np.arange(n_states)
         weights = -problem.discount * np.einsum("as,aus->us", policy, problem.weights)
@@ -89,19 +90,19 @@ class Factors:
         self._pattern = _Pattern.of(problem.neighbors)
         self._super = splu(self._pattern.matrix(weights), permc_spec="NATURAL", **_DIAGONAL)
 
-    def solve(self, right: Any) -> np.ndarray:
+    def solve(self, right: np.ndarray) -> np.ndarray:
         """Solve for one right-hand side ``(S,)`` or several ``(S, F)``."""
         if self._dense:
             return self._substitute(right, trans=0)
         return self._pattern.restored(self._super.solve(right[self._pattern.order]))
 
-    def solve_transposed(self, right: Any) -> np.ndarray:
+    def solve_transposed(self, right: np.ndarray) -> np.ndarray:
         """Solve with the transposed matrix."""
         if self._dense:
             return self._substitute(right, trans=1)
         return self._pattern.restored(self._super.solve(right[self._pattern.order], trans="T"))
 
-    def _substitute(self, right: Any, trans: int) -> np.ndarray:
+    def _substitute(self, right: np.ndarray, trans: int) -> np.ndarray:
         # SciPy shifts the pivots in place while it calls LAPACK: every thread needs its own copy.
         return lapack.dgetrs(self._lu, self._pivots.copy(), right, trans=trans)[0]
 
@@ -119,7 +120,7 @@ class _Pattern:
 
     _known: ClassVar[dict[int, _Pattern]] = {}
 
-    def __init__(self, neighbors: Any, order: np.ndarray):
+    def __init__(self, neighbors: Numeric, order: np.ndarray):
         place = np.argsort(order)
         rows, columns = np.tile(place, 1 + len(neighbors)), np.concatenate([place, place[neighbors].ravel()])
         entries, self._entry = np.unique(columns * order.size + rows, return_inverse=True)
@@ -128,7 +129,7 @@ class _Pattern:
         self.order = order
 
     @classmethod
-    def of(cls, neighbors: Any) -> _Pattern:
+    def of(cls, neighbors: Numeric) -> _Pattern:
         """Return the pattern of a world in an order with sparse factors, computed once for all of its policies.
 
         Worlds are identified by the array of their neighbors; the pattern is deleted together with this array.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Any
 
 import numpy as np
 
 from goalinf.checks import check_kind
+from goalinf.types import Real
 from goalinf.worlds.names import label
 from goalinf.worlds.world import World
 
@@ -62,7 +62,7 @@ def _states(world: World, first: World) -> str:
     return f"names state number {i} {label(world.states[i])}, not {label(first.states[i])} like"
 
 
-def check_prior(worlds: Mapping[Hashable, World], prior: Any) -> np.ndarray:
+def check_prior(worlds: Mapping[Hashable, World], prior: Mapping[Hashable, Real]) -> np.ndarray:
     """Return the prior probability of every world, ``(W,)``.
 
     Raises

@@ -9,6 +9,7 @@ import networkx as nx
 import numpy as np
 
 from goalinf.checks import check_flag, check_kind, check_number
+from goalinf.types import InitialStates, Numbers, StateName, States
 from goalinf.worlds.builders.packing import initial_distribution, ordered, pack, place_nodes, terminal_mask
 from goalinf.worlds.mdp import MDP
 from goalinf.worlds.names import Names, label, plain
@@ -22,10 +23,10 @@ def graph_world(
     *,
     stay: bool = False,
     probability: str | None = None,
-    terminal: Any = (),
-    initial: Any = None,
+    terminal: States | None = (),
+    initial: InitialStates | None = None,
     discount: float | int,
-    positions: Any = None,
+    positions: Mapping[Hashable, Numbers] | Numbers | None = None,
 ) -> World:
     r"""Make a world whose states are the nodes of a graph and whose actions are its edges.
 
@@ -113,7 +114,7 @@ def _edges(graph: nx.Graph, names: Names, probability: str | None) -> list[dict[
     return [dict(sorted(leading.items())) for leading in edges]
 
 
-def _chance(tail: Any, head: Any, attributes: Mapping[str, Any], probability: str) -> float:
+def _chance(tail: StateName, head: StateName, attributes: Mapping[str, Any], probability: str) -> float:
     edge = f"edge {label(plain(tail))} -> {label(plain(head))}"
     if probability not in attributes:
         raise ValueError(f"{edge} has no attribute {probability!r}; give every edge its probability of success")
@@ -146,7 +147,9 @@ def _actions(
     return tuple((*row, *[None] * (width - len(row))) for row in rows)
 
 
-def _transitions(actions: tuple, edges: list[dict[int, float]], ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _transitions(
+    actions: tuple[tuple[Hashable, ...], ...], edges: list[dict[int, float]], ends: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     found: list[tuple[int, int, int, float]] = []  # s, a, t, p
     for s, leading in enumerate(edges):
         if ends[s]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from goalinf.checks import check_choice, check_count, check_flag, check_kind, check_number
 from goalinf.sizes import check_world
+from goalinf.types import InitialStates, States
 from goalinf.worlds.builders.packing import initial_distribution, terminal_mask
 from goalinf.worlds.mdp import MDP, neighbor_lists
 from goalinf.worlds.names import Names, plain
@@ -31,8 +32,8 @@ def gridworld(
     stay: bool = False,
     slip: float | int = 0.0,
     blocked: str = "stay",
-    terminal: Any = (),
-    initial: Any = None,
+    terminal: States | None = (),
+    initial: InitialStates | None = None,
     discount: float | int,
 ) -> World:
     r"""Make a grid world from a text map, one character per cell.

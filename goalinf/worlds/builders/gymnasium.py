@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from goalinf.types import InitialStates
 from goalinf.worlds.builders.packing import initial_distribution, pack
 from goalinf.worlds.mdp import MDP
 from goalinf.worlds.names import Names
@@ -14,7 +15,7 @@ from goalinf.worlds.world import World
 _END = "end"
 
 
-def from_gymnasium(env: Any, *, discount: float | int, initial: Any = None) -> World:
+def from_gymnasium(env: Any, *, discount: float | int, initial: InitialStates | None = None) -> World:
     """Make a world from a Gymnasium environment with a table ``P`` of transitions (FrozenLake, CliffWalking, Taxi).
 
     ``P[s][a]`` lists ``(probability, next state, reward, done)``. A state that is entered only by transitions

@@ -8,15 +8,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from jax.typing import ArrayLike
 
 from goalinf.checks import as_number
 from goalinf.sizes import check_world
+from goalinf.types import InitialStates, Numbers, States
 from goalinf.worlds.names import Names, label, plain
 
 _ROUNDINGS = 8  # rounding errors allowed in the sum of a row in float32, however short it is
 
 
-def pack(s: Any, a: Any, t: Any, p: Any, n_states: int, n_actions: int) -> tuple[np.ndarray, np.ndarray]:
+def pack(
+    s: Numbers, a: Numbers, t: Numbers, p: Numbers, n_states: int, n_actions: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Make arrays ``successors`` and ``probabilities`` ``(S, A, K)`` from a list of steps s, a -> t of probability p.
 
     The successors of a row are sorted and unique (probabilities of repeated ones are added up); K is the longest row.
@@ -48,7 +52,7 @@ def renormalized(probabilities: np.ndarray, given: Any) -> np.ndarray:
     return np.divide(probabilities, total, out=probabilities.copy(), where=near)
 
 
-def is_one_in_float32(total: np.ndarray, count: Any) -> np.ndarray:
+def is_one_in_float32(total: np.ndarray, count: ArrayLike) -> np.ndarray:
     """Return True where sums are one up to the rounding of ``count`` numbers in float32."""
     return np.abs(total - 1) <= float(np.finfo(np.float32).eps) * np.maximum(_ROUNDINGS, count)
 
@@ -62,7 +66,7 @@ def ordered(names: Iterable[Any]) -> list[Any]:
         return once
 
 
-def terminal_mask(names: Names, terminal: Any) -> np.ndarray:
+def terminal_mask(names: Names, terminal: States | None) -> np.ndarray:
     """Return the mask of the states in ``terminal``: one name, several names, a string of marks, or a mask."""
     mask = np.zeros(len(names.states), bool)
     try:
@@ -73,7 +77,7 @@ def terminal_mask(names: Names, terminal: Any) -> np.ndarray:
     return mask
 
 
-def initial_distribution(names: Names, initial: Any, otherwise: np.ndarray) -> np.ndarray:
+def initial_distribution(names: Names, initial: InitialStates | None, otherwise: np.ndarray) -> np.ndarray:
     """Return the distribution of the first state ``(S,)``.
 
     ``initial`` is a name or several (uniform over what they name), a mapping from names to probabilities (a mark
@@ -109,14 +113,16 @@ def initial_distribution(names: Names, initial: Any, otherwise: np.ndarray) -> n
     return distribution
 
 
-def _are_probabilities(names: Names, initial: Any) -> bool:
+def _are_probabilities(names: Names, initial: InitialStates | None) -> bool:
     if names.known(initial) or isinstance(initial, str) or not isinstance(initial, Iterable):
         return False
     kind = getattr(getattr(initial, "dtype", None), "kind", None)
     return kind == "f" or (kind is None and any(isinstance(plain(part), float) for part in initial))
 
 
-def place_nodes(positions: Any, states: tuple[Hashable, ...]) -> np.ndarray | None:
+def place_nodes(
+    positions: Mapping[Hashable, Numbers] | Numbers | None, states: tuple[Hashable, ...]
+) -> np.ndarray | None:
     """Return plot coordinates ``(S, 2)`` from a mapping name -> (x, y) or an array in the order of the states."""
     if positions is None:
         return None

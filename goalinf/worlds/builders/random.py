@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import numpy as np
 
-from goalinf.checks import PRNGKey, check_count, takes_key
+from goalinf.checks import check_count, takes_key
 from goalinf.sizes import check_world
+from goalinf.types import PRNGKey
 from goalinf.worlds.builders.transition_arrays import from_arrays
 from goalinf.worlds.world import World
 
@@ -75,7 +74,7 @@ def garnet(
     )
 
 
-def _generator(key: Any) -> np.random.Generator:
+def _generator(key: PRNGKey) -> np.random.Generator:
     return np.random.default_rng(np.asarray(jax.random.key_data(key)))
 
 

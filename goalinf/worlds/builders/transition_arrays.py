@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from goalinf.types import InitialStates, Numbers, States
 from goalinf.worlds.builders.packing import initial_distribution, pack, place_nodes, renormalized, terminal_mask
 from goalinf.worlds.mdp import MDP
 from goalinf.worlds.names import Names, label, plain
@@ -15,17 +16,17 @@ from goalinf.worlds.world import World
 
 
 def from_arrays(
-    transitions: Any = None,
+    transitions: Numbers | Sequence[sparse.sparray | sparse.spmatrix] | None = None,
     *,
-    successors: Any = None,
-    probabilities: Any = None,
-    available: Any = None,
-    terminal: Any = (),
-    initial: Any = None,
+    successors: Numbers | None = None,
+    probabilities: Numbers | None = None,
+    available: Numbers | None = None,
+    terminal: States | None = (),
+    initial: InitialStates | None = None,
     discount: float | int,
     states: Sequence[Hashable] | None = None,
     actions: Sequence[Hashable] | None = None,
-    positions: Any = None,
+    positions: Mapping[Hashable, Numbers] | Numbers | None = None,
 ) -> World:
     """Make a world from transition probabilities, dense or sparse.
 
@@ -97,8 +98,8 @@ def from_arrays(
     )
 
 
-def _packed(transitions: Any) -> tuple[np.ndarray, np.ndarray]:
-    if not isinstance(transitions, np.ndarray) and len(transitions) and sparse.issparse(transitions[0]):
+def _packed(transitions: Numbers | Sequence[sparse.sparray | sparse.spmatrix]) -> tuple[np.ndarray, np.ndarray]:
+    if isinstance(transitions, Sequence) and len(transitions) and sparse.issparse(transitions[0]):
         return _packed_sparse(transitions)
     dense = _numbers(transitions, "transitions")
     if dense.ndim != 3 or dense.shape[0] != dense.shape[2]:
@@ -125,7 +126,7 @@ def _packed_sparse(transitions: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
     return after, renormalized(chances, given)
 
 
-def _listed(successors: Any, probabilities: Any) -> tuple[np.ndarray, np.ndarray]:
+def _listed(successors: Numbers | None, probabilities: Numbers | None) -> tuple[np.ndarray, np.ndarray]:
     after, chances = np.asarray(successors), _numbers(probabilities, "probabilities")
     chances = renormalized(chances, probabilities) if chances.ndim else chances
     if after.dtype.kind not in "iu" or after.ndim != 3:
@@ -144,7 +145,7 @@ def _numbers(values: Any, what: str) -> np.ndarray:
         raise ValueError(f"{what}: expected an array of numbers ({error})") from None
 
 
-def _refuse_repeated(after: np.ndarray, chances: np.ndarray, live: np.ndarray, states: tuple) -> None:
+def _refuse_repeated(after: np.ndarray, chances: np.ndarray, live: np.ndarray, states: tuple[Hashable, ...]) -> None:
     """Refuse a successor that is listed twice: it would have two rewards, of which a likelihood could use only one."""
     counted = (chances > 0) & live[:, :, None]
     ranked = np.sort(np.where(counted, after, -1 - np.arange(after.shape[2])), axis=2)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from goalinf.types import InitialStates, Numbers, States
 from goalinf.worlds.builders.packing import (
     initial_distribution,
     is_one_in_float32,
@@ -32,10 +32,10 @@ def from_table(
     action: str = "action",
     next_state: Column = "next_state",
     probability: str | None = None,
-    terminal: Any = (),
-    initial: Any = None,
+    terminal: States | None = (),
+    initial: InitialStates | None = None,
     discount: float | int,
-    positions: Any = None,
+    positions: Mapping[Hashable, Numbers] | Numbers | None = None,
 ) -> World:
     """Make a world from a long table with one row per possible transition.
 
@@ -157,7 +157,16 @@ class _Rows:
             raise ValueError(f"{self.name(row)}: {column} is {p[row]:g}; expected a probability, in [0, 1]")
         return p
 
-    def refuse_repeated(self, s, a, t, froms, chosen, *, certain: bool) -> None:
+    def refuse_repeated(
+        self,
+        s: np.ndarray,
+        a: np.ndarray,
+        t: np.ndarray,
+        froms: Sequence[Hashable],
+        chosen: Sequence[Hashable],
+        *,
+        certain: bool,
+    ) -> None:
         """Refuse a repeated transition; without probabilities, also a repeated pair of state and action."""
         keys = pd.DataFrame({"s": s, "a": a} if certain else {"s": s, "a": a, "t": t})
         again = keys.duplicated().to_numpy()
@@ -171,7 +180,16 @@ class _Rows:
                 reason = "has the same transition: drop one"
             raise ValueError(f"{self.name(second)}: {what} is already in {self.name(first)}, which {reason}")
 
-    def normalized(self, s, a, p, ends, froms, chosen, column: str | None) -> np.ndarray:
+    def normalized(
+        self,
+        s: np.ndarray,
+        a: np.ndarray,
+        p: np.ndarray,
+        ends: np.ndarray,
+        froms: Sequence[Hashable],
+        chosen: Sequence[Hashable],
+        column: str | None,
+    ) -> np.ndarray:
         """Return probabilities that sum to one for each state and action; in float32 within its precision."""
         groups = pd.Series(p).groupby([s, a])
         total, size = (groups.transform(what).to_numpy() for what in ("sum", "size"))
