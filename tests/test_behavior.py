@@ -37,8 +37,8 @@ def test_scores_against_a_loop(change):
     expected = exact(data)
     with computing_in("float64"):
         behavior = gi.Behavior(WORLD, AGENT, REWARD)
-        by_step = np.asarray(behavior.log_prob_by_step(data))
-        by_trajectory = np.asarray(behavior.log_prob_by_trajectory(data))
+        by_step = np.asarray(behavior.log_prob_by("step", data))
+        by_trajectory = np.asarray(behavior.log_prob_by("trajectory", data))
         total = float(behavior.log_prob(data))
     np.testing.assert_allclose(by_step, expected, atol=1e-12)
     np.testing.assert_allclose(by_trajectory, expected.sum(1), atol=1e-12)
@@ -96,7 +96,7 @@ def test_all_action_sequences_together(agent):
         [pad(path.states, steps + 1) for path in paths], [pad(path.actions, steps) for path in paths]
     )
     with computing_in("float64"):
-        scores = np.asarray(gi.Behavior(WORLD, agent, REWARD).log_prob_by_trajectory(data))
+        scores = np.asarray(gi.Behavior(WORLD, agent, REWARD).log_prob_by("trajectory", data))
     moves = [
         WORLD.mdp.initial[p.states[0]]
         * np.prod([P[s, a, t] for s, a, t in zip(p.states, p.actions, p.states[1:], strict=False)])
@@ -112,7 +112,7 @@ def test_finite_horizons_are_scored_by_time():
     policy = oracles.finite(P, R, DISCOUNT, BETA, 8, oracles.soft(BETA), AVAILABLE, TERMINAL).policy
     with computing_in("float64"):
         behavior = gi.Behavior(WORLD, agent, REWARD)
-        np.testing.assert_allclose(behavior.log_prob_by_step(data), exact(data, policy), atol=1e-12)
+        np.testing.assert_allclose(behavior.log_prob_by("step", data), exact(data, policy), atol=1e-12)
         assert float(behavior.log_prob(data)) == pytest.approx(exact(data, policy).sum(), abs=1e-10)
 
 
@@ -140,11 +140,11 @@ def test_worlds_of_several_sizes():
     assert data.context_names == ("large", "small")
     with computing_in("float64"):
         behavior = gi.Behavior(worlds, AGENT, rewards, contexts=data.context_names)
-        found = np.asarray(behavior.log_prob_by_step(data))
+        found = np.asarray(behavior.log_prob_by("step", data))
         total = float(behavior.log_prob(data))
-        swapped = gi.Behavior(worlds, AGENT, rewards, contexts=("small", "large")).log_prob_by_step(data)
+        swapped = gi.Behavior(worlds, AGENT, rewards, contexts=("small", "large")).log_prob_by("step", data)
         numbered = gi.Trajectories.of(data.states, data.actions, lengths=data.lengths, context=data.context)
-        by_number = gi.Behavior(worlds, AGENT, rewards, contexts=("large", "small")).log_prob_by_step(numbered)
+        by_number = gi.Behavior(worlds, AGENT, rewards, contexts=("large", "small")).log_prob_by("step", numbered)
     for number, name in enumerate(data.context_names):
         mine = np.asarray(data.context) == number
         ends = TERMINAL if name == "large" else None
@@ -168,10 +168,10 @@ def test_one_world_with_several_rewards():
     data = gi.simulate(jax.random.key(0), WORLD, AGENT, rewards, trajectories=4, steps=4)
     alone = [gi.Behavior(WORLD, AGENT, reward) for reward in (REWARD, other)]
     with computing_in("float64"):
-        found = np.asarray(gi.Behavior(WORLD, AGENT, rewards).log_prob_by_step(data))
+        found = np.asarray(gi.Behavior(WORLD, AGENT, rewards).log_prob_by("step", data))
         for number, behavior in enumerate(alone):
             mine = np.asarray(data.context) == number
-            np.testing.assert_allclose(found[mine], np.asarray(behavior.log_prob_by_step(data))[mine], atol=1e-12)
+            np.testing.assert_allclose(found[mine], np.asarray(behavior.log_prob_by("step", data))[mine], atol=1e-12)
 
 
 def test_one_reward_for_several_worlds():
@@ -179,10 +179,10 @@ def test_one_reward_for_several_worlds():
     worlds = {"x": WORLD, "y": other}
     data = gi.simulate(jax.random.key(0), worlds, AGENT, REWARD, trajectories=4, steps=4)
     with computing_in("float64"):
-        found = np.asarray(gi.Behavior(worlds, AGENT, REWARD).log_prob_by_step(data))
+        found = np.asarray(gi.Behavior(worlds, AGENT, REWARD).log_prob_by("step", data))
         for number, world in enumerate(worlds.values()):
             mine = np.asarray(data.context) == number
-            expected = np.asarray(gi.Behavior(world, AGENT, REWARD).log_prob_by_step(data.select(mine)))
+            expected = np.asarray(gi.Behavior(world, AGENT, REWARD).log_prob_by("step", data.select(mine)))
             np.testing.assert_allclose(found[mine], expected, atol=1e-12)
 
 

@@ -76,8 +76,8 @@ def test_no_order_changes_a_score(kind, order, other, rows, left_out):
     with computing_in("float64"):
         behavior = gi.Behavior(worlds, AGENT, rewards)
         for value in (part, part.unlabeled()):
-            np.testing.assert_allclose(behavior.log_prob_by_trajectory(value), expected, atol=1e-10)
-            np.testing.assert_allclose(np.sum(behavior.log_prob_by_step(value), axis=1), expected, atol=1e-10)
+            np.testing.assert_allclose(behavior.log_prob_by("trajectory", value), expected, atol=1e-10)
+            np.testing.assert_allclose(np.sum(behavior.log_prob_by("step", value), axis=1), expected, atol=1e-10)
             assert float(behavior.log_prob(value)) == pytest.approx(expected.sum(), abs=1e-10)
         like_all = gi.Behavior(worlds, AGENT, rewards, like=data).log_prob(part)
         like_part = gi.Behavior(worlds, AGENT, rewards, like=part).log_prob(part)
@@ -160,7 +160,7 @@ def test_contexts_that_nothing_is_known_of():
         gi.Behavior(worlds["pre"], AGENT, some).log_prob(data)
     one = {"pre": rewards["pre"]}
     with pytest.raises(ValueError, match=r"the mapping has 'pre'; the data have 'later', 'post', 'pre'"):
-        gi.Behavior(worlds["pre"], AGENT, one).log_prob_by_step(data)
+        gi.Behavior(worlds["pre"], AGENT, one).log_prob_by("step", data)
     assert np.isfinite(float(gi.Behavior(worlds["pre"], AGENT, one).log_prob(data.select([0, 3]))))
 
 
@@ -246,7 +246,7 @@ def test_conditions_beside_larger_ones(agent):
     ]
     states, actions = zip(*walks.values(), strict=True)
     together = gi.Trajectories.of(states, actions, context=[0, 1], contexts=list(walks))
-    found = gi.Behavior(worlds, agent, rewards).log_prob_by_trajectory(together)
+    found = gi.Behavior(worlds, agent, rewards).log_prob_by("trajectory", together)
     np.testing.assert_allclose(found, alone, rtol=1e-10)
 
 
@@ -305,7 +305,7 @@ def test_contexts_of_one_condition_are_planned_once():
     data = gi.simulate(0, worlds, AGENT, rewards, trajectories=3, steps=4)
     behavior = gi.Behavior(worlds, AGENT, rewards)
     assert behavior.policy.log_probs.shape[0] == 2
-    scores = np.asarray(behavior.log_prob_by_trajectory(data))
+    scores = np.asarray(behavior.log_prob_by("trajectory", data))
     for number, name in enumerate(worlds):
         mine = np.asarray(data.context) == number
         alone = gi.Trajectories.of(data.states[mine], data.actions[mine])

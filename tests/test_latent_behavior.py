@@ -71,7 +71,7 @@ def test_modes_are_summed_over_exactly(name):
     agent, reward = named_agents.AGENTS[name], wanted(name)
     policy = solve(agent, G3, reward)
     behavior = gi.Behavior(G3, agent, reward)
-    found, believed = behavior.log_prob_by_trajectory(data), behavior.mode_posterior(data)
+    found, believed = behavior.log_prob_by("trajectory", data), behavior.mode_posterior(data)
     assert data.lengths.max() > 3
     for n in np.flatnonzero(data.lengths):
         length = data.lengths[n]
@@ -85,7 +85,7 @@ def test_modes_are_summed_over_exactly(name):
             arguments = np.exp(policy.log_probs), np.exp(policy.modes.initial), np.exp(policy.modes.kernel)
             expected = history_oracles.modes_log_likelihood(*arguments, states, actions)
             np.testing.assert_allclose(found[n], expected, rtol=1e-11)
-    np.testing.assert_allclose(behavior.log_prob_by_step(data).sum(1), found, rtol=1e-12)
+    np.testing.assert_allclose(behavior.log_prob_by("step", data).sum(1), found, rtol=1e-12)
     np.testing.assert_allclose(behavior.log_prob(data), found.sum(), rtol=1e-12)
 
 
@@ -96,7 +96,7 @@ def test_all_action_sequences_add_up_to_one(name):
     states = np.array([0, 1, 0, 1])  # none that ends a goal
     sequences = np.array(list(itertools.product(range(2), repeat=3)))
     data = gi.Trajectories.of(np.tile(states, (8, 1)), sequences)
-    scores = gi.Behavior(G3, agent, reward).log_prob_by_trajectory(data)
+    scores = gi.Behavior(G3, agent, reward).log_prob_by("trajectory", data)
     np.testing.assert_allclose(logsumexp(scores), 0.0, atol=1e-12)
     if name in MODAL:  # what was not seen is summed over
         missing = gi.Trajectories.of(states[None], [[0, 1, 0]], observed=[[True, False, True]])
@@ -104,7 +104,7 @@ def test_all_action_sequences_add_up_to_one(name):
         both = scores[(sequences[:, 0] == 0) & (sequences[:, 2] == 0)]
         np.testing.assert_allclose(found, logsumexp(both), rtol=1e-12)
         first = gi.Trajectories.of(states[None, :2], [[0]])
-        alone = gi.Behavior(G3, agent, reward).log_prob_by_step(missing)[0, 0]
+        alone = gi.Behavior(G3, agent, reward).log_prob_by("step", missing)[0, 0]
         np.testing.assert_allclose(alone, gi.Behavior(G3, agent, reward).log_prob(first), rtol=1e-12)
 
 
@@ -134,7 +134,7 @@ def test_a_noisy_plan_is_many_plans():
     probs = np.exp(solve(agent, ring, wants).log_probs)  # (7, 2, 3)
     expected = np.log([(probs[:, 0, 1] ** 2).mean() * (probs[:, 1, 1] * probs[:, 1, 2]).mean()])
     walk = gi.Trajectories.of([[0, 1, 0, 1, 0]], [[1, 1, 1, 2]])
-    np.testing.assert_allclose(gi.Behavior(ring, agent, wants).log_prob_by_trajectory(walk), expected, rtol=1e-12)
+    np.testing.assert_allclose(gi.Behavior(ring, agent, wants).log_prob_by("trajectory", walk), expected, rtol=1e-12)
     data = gi.simulate(jax.random.key(0), ring, agent, wants, trajectories=4000, steps=4)
     same = data.actions[:, :2] == data.actions[:, 2:]
     chance = (probs**2).sum(axis=2).mean(axis=0)
@@ -154,7 +154,7 @@ def test_one_policy_has_no_modes():
 def test_habits():
     agent = gi.agents.habitual(persistence=0.5, beta=golden.G3_BETA, habit_rate=0.3)
     data = walks("habitual", agent=agent, steps=9)
-    scores = gi.Behavior(G3, agent, REWARD).log_prob_by_step(data)
+    scores = gi.Behavior(G3, agent, REWARD).log_prob_by("step", data)
     Q = solve(gi.agents.boltzmann(beta=golden.G3_BETA), G3, REWARD).log_probs / golden.G3_BETA
     for n in range(len(scores)):
         for t, (s, a) in enumerate(zip(data.states[n], data.actions[n], strict=False)):
@@ -165,7 +165,7 @@ def test_habits():
 def test_learning():
     agent = gi.agents.q_learning(learning_rate=0.3, beta=2.0)
     data = walks("q_learning", agent=agent, steps=12)
-    scores = gi.Behavior(G3, agent, REWARD).log_prob_by_step(data)
+    scores = gi.Behavior(G3, agent, REWARD).log_prob_by("step", data)
     for n in range(len(scores)):
         s, a, following = data.states[n][:-1], data.actions[n], data.states[n][1:]
         arguments = s, a, golden.G3_R[s, a], following, 0.3, 2.0, golden.G3_DISCOUNT, np.zeros((3, 2))
@@ -181,10 +181,10 @@ def test_what_a_learner_expects_at_first_trades_with_the_scale_and_level_of_the_
     moved = gi.ActionReward(scale * golden.G3_R + level)
     fitting = gi.ActionReward(scale * golden.G3_R + (1 - scale) * first * (1 - golden.G3_DISCOUNT))
     data = walks("q_learning", agent=one, steps=12)
-    same = gi.Behavior(G3, one, REWARD).log_prob_by_step(data)
-    np.testing.assert_allclose(gi.Behavior(G3, other, moved).log_prob_by_step(data), same, rtol=1e-10)
-    np.testing.assert_allclose(gi.Behavior(G3, kept, fitting).log_prob_by_step(data), same, rtol=1e-10)
-    only_scaled = gi.Behavior(G3, kept, gi.ActionReward(scale * golden.G3_R)).log_prob_by_step(data)
+    same = gi.Behavior(G3, one, REWARD).log_prob_by("step", data)
+    np.testing.assert_allclose(gi.Behavior(G3, other, moved).log_prob_by("step", data), same, rtol=1e-10)
+    np.testing.assert_allclose(gi.Behavior(G3, kept, fitting).log_prob_by("step", data), same, rtol=1e-10)
+    only_scaled = gi.Behavior(G3, kept, gi.ActionReward(scale * golden.G3_R)).log_prob_by("step", data)
     assert np.abs(only_scaled - same).max() > 1e-3
     assert set(one.confounded(moved)) == {"beta", "initial"}
     assert one.confounded(moved, ends=True) == {}
@@ -209,7 +209,7 @@ def test_the_two_step_task():
     numbers = {"eligibility": 0.6, "repetition": 0.1, "model_based": 0.4}
     agent = gi.agents.two_step(learning_rate_1=0.5, learning_rate_2=0.4, beta_1=5.0, beta_2=3.0, **numbers)
     data = gi.simulate(jax.random.key(0), world, agent, reward, trajectories=1, steps=90)
-    scores = gi.Behavior(world, agent, reward).log_prob_by_step(data).reshape(-1, 3)
+    scores = gi.Behavior(world, agent, reward).log_prob_by("step", data).reshape(-1, 3)
     states, actions = data.states[0][:-1].reshape(-1, 3), data.actions[0].reshape(-1, 3)
     won = (states[:, 2] == 3).astype(float)
     trials = actions[:, 0], states[:, 1] - 1, actions[:, 1], won
@@ -235,7 +235,7 @@ def test_nothing_is_learned_for_a_first_choice_that_nobody_saw():
     for name, first in {"seen": [0, 1, 0], "second unseen": [0, -1, 0], "two unseen": [-1, -1, 0]}.items():
         actions = np.array([[first[0], 0, 0, first[1], 1, 0, first[2], 0, 0]])
         data = gi.Trajectories.of([states], actions, lengths=[9])
-        scores[name] = gi.Behavior(world, agent, reward).log_prob_by_step(data)[0]
+        scores[name] = gi.Behavior(world, agent, reward).log_prob_by("step", data)[0]
         kept = [trial for trial in range(3) if first[trial] >= 0]
         values, liked, expected = np.zeros((3, 2)), np.zeros(2), []
         for trial, (second, choice, won) in enumerate([(1, 0, 1.0), (2, 1, 1.0), (1, 0, 0.0)]):
@@ -257,7 +257,7 @@ def test_a_first_choice_is_repeated_whatever_was_seen_of_the_second():
     agent = gi.agents.two_step(learning_rate_1=0.5, learning_rate_2=0.4, beta_1=5.0, beta_2=3.0, repetition=0.6)
     for last, second in itertools.product((0, 1), (0, -1)):
         data = gi.Trajectories.of([[0, 1, 4, 0, 1]], [[last, second, 0, 0]])
-        score = gi.Behavior(world, agent, reward).log_prob_by_step(data)[0, 3]
+        score = gi.Behavior(world, agent, reward).log_prob_by("step", data)[0, 3]
         np.testing.assert_allclose(score, -np.log1p(np.exp(5.0 * 0.6 * (1 if last == 1 else -1))), rtol=1e-9)
 
 
@@ -297,7 +297,7 @@ def test_simulation_follows_the_same_law(name):
     """How often each sequence of actions comes up against how likely it was, given the states that came up."""
     data = walks(name, trajectories=4000, steps=3, seed=1)
     agent, reward = named_agents.AGENTS[name], wanted(name)
-    scores = np.exp(gi.Behavior(G3, agent, reward).log_prob_by_step(data))
+    scores = np.exp(gi.Behavior(G3, agent, reward).log_prob_by("step", data))
     second = np.asarray(data.actions)[:, 1:] == 0
     expected = np.where(second, scores[:, 1:], 1.0 - scores[:, 1:])
     spread = np.sqrt((expected * (1.0 - expected)).sum())
@@ -344,15 +344,18 @@ def test_one_of_is_a_sum_over_options(people, by):
     depths, weights = [1, 2, 4], np.array([0.5, 0.3, 0.2])
     mixture = gi.agents.lookahead(depth=gi.one_of(depths, weights=weights, by=by), beta=2.0)
     alone = np.array(
-        [gi.Behavior(G3, gi.agents.lookahead(depth=d, beta=2.0), REWARD).log_prob_by_trajectory(people) for d in depths]
+        [
+            gi.Behavior(G3, gi.agents.lookahead(depth=d, beta=2.0), REWARD).log_prob_by("trajectory", people)
+            for d in depths
+        ]
     )
     group = {"subject": people.subject, "trajectory": np.arange(6), "data": np.zeros(6, int)}[by]
     scores = np.stack([alone[:, group == g].sum(1) for g in np.unique(group)], axis=1)
     expected = logsumexp(np.log(weights)[:, None] + scores, axis=0).sum()
     behavior = gi.Behavior(G3, mixture, REWARD)
     np.testing.assert_allclose(behavior.log_prob(people), expected, rtol=1e-12)
-    np.testing.assert_allclose(behavior.log_prob_by_trajectory(people).sum(), expected, rtol=1e-12)
-    np.testing.assert_allclose(behavior.log_prob_by_step(people).sum(), expected, rtol=1e-12)
+    np.testing.assert_allclose(behavior.log_prob_by("trajectory", people).sum(), expected, rtol=1e-12)
+    np.testing.assert_allclose(behavior.log_prob_by("step", people).sum(), expected, rtol=1e-12)
     whole = gi.one_of({str(d): gi.agents.lookahead(depth=d, beta=2.0) for d in depths}, weights=weights, by=by)
     np.testing.assert_allclose(gi.Behavior(G3, whole, REWARD).log_prob(people), expected, rtol=1e-12)
 
@@ -362,7 +365,7 @@ def test_an_option_that_cannot_be():
     data = gi.Trajectories.of([[0, 1], [0, 1], [0, 1]], [[0], [1], [0]], subject=[0, 0, 1])
     only = gi.agents.uniform(default=np.array([1.0, 0.0]))
     mixture = gi.one_of({"only": only, "any": gi.agents.uniform()})
-    scores = gi.Behavior(G3, mixture, REWARD).log_prob_by_trajectory(data)
+    scores = gi.Behavior(G3, mixture, REWARD).log_prob_by("trajectory", data)
     np.testing.assert_allclose(np.exp(scores), [0.75, 0.125 / 0.75, 0.75], rtol=1e-12)
 
 

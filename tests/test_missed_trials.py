@@ -43,7 +43,7 @@ SEEN = ["left", "right", "left"]
 def test_a_missed_trial_leaves_the_learner_as_it_was(place):
     world, reward = bandit()
     data = gi.read_trajectories(trials([*SEEN[:place], None, *SEEN[place:]]), world, **READ)
-    assert data.n_choices == 6
+    assert data.n_observed == 6
     assert float(gi.Behavior(world, LEARNER, reward).log_prob(data)) == pytest.approx(-1.993918, abs=5e-7)
     # By hand: even, then values .3 and 0, then .3 and -.3, at beta 2.
     by_hand = -np.log(2) - np.log1p(np.exp(0.6)) - np.log1p(np.exp(-1.2))
@@ -86,8 +86,8 @@ def test_a_missed_trial_is_as_good_as_none(name):
     behavior = gi.Behavior(world, agent, reward)
     choices = ["left", None, "left", None, None, "right", "left"]
     table, without = trials(choices), trials([choice for choice in choices if choice is not None])
-    found = np.asarray(behavior.log_prob_by_step(gi.read_trajectories(table, world, **READ)))[0]
-    expected = np.asarray(behavior.log_prob_by_step(gi.read_trajectories(without, world, **READ)))[0]
+    found = np.asarray(behavior.log_prob_by("step", gi.read_trajectories(table, world, **READ)))[0]
+    expected = np.asarray(behavior.log_prob_by("step", gi.read_trajectories(without, world, **READ)))[0]
     chosen = table["action"].notna().to_numpy()[: found.size]
     np.testing.assert_allclose(found[chosen], expected, rtol=1e-10)
     np.testing.assert_array_equal(found[~chosen], 0.0)
@@ -105,7 +105,7 @@ def test_an_unseen_choice_feeds_no_habit(by_state):
     for seen in itertools.product([False, True], repeat=5):
         observed = np.array(seen)
         data = gi.Trajectories.of(states[None], actions[None], observed=observed[None])
-        found = np.asarray(gi.Behavior(world, agent, reward).log_prob_by_step(data))[0]
+        found = np.asarray(gi.Behavior(world, agent, reward).log_prob_by("step", data))[0]
         for t in range(5):
             counts = observed[:t] & ((states[:t] == states[t]) | (not by_state))
             policy = history_oracles.persevering(Q, beta, 0.8, actions[:t][counts], rate=0.6)

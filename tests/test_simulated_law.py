@@ -62,7 +62,7 @@ def test_choices_and_transitions_and_modes_are_drawn_apart(name):
         [0 * paths[:, 0], 1 + 2 * paths[:, 0] + paths[:, 1], 0 * paths[:, 0], 0 * paths[:, 0] - 1], axis=1
     )
     every = gi.Trajectories.of(states, paths[:, [0, 2, 3]], lengths=np.full(16, 3))
-    expected = np.exp(np.asarray(gi.Behavior(world, agent, reward).log_prob_by_trajectory(every)))
+    expected = np.exp(np.asarray(gi.Behavior(world, agent, reward).log_prob_by("trajectory", every)))
     seen = (np.asarray(data.states)[:, 1] - 1 - 2 * data.actions[:, 0]) * 4 + 8 * data.actions[:, 0]
     counts = np.bincount(seen + 2 * data.actions[:, 1] + data.actions[:, 2], minlength=16)
     assert_frequencies(counts, expected * CHANCES[paths[:, 1]])

@@ -92,7 +92,7 @@ def mode(table, variant):
 def bits(table, maps, weights):
     """Compute the mean log-probability of a decision in bits."""
     predicted = ashwood_2022.behavior(ashwood_2022.labyrinth(6), maps, weights)
-    return float(predicted.log_prob_by_trajectory(ashwood_2022.steps(table, levels=6)).mean() / np.log(2))
+    return float(predicted.log_prob_by("trajectory", ashwood_2022.steps(table, levels=6)).mean() / np.log(2))
 
 
 split = dict(list(table.groupby("split")))

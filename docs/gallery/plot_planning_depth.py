@@ -86,7 +86,7 @@ def cost_per_step(rewards, people, depth):
         agent = gi.agents.lookahead(depth=depth, beta=float(np.exp(log_beta)))
         return -float(gi.Behavior(grid, agent, rewards, contexts=people.context_names).log_prob(people))
 
-    return minimize_scalar(cost, bounds=(-8, 5), method="bounded").fun / people.n_choices
+    return minimize_scalar(cost, bounds=(-8, 5), method="bounded").fun / people.n_observed
 
 
 conditions = {para: games(para) if DATA else look_alike(para) for para in (1, 2, 3)}

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,25 +15,26 @@ from jaxtyping import Array, Float
 from numpyro.distributions import constraints
 
 from goalinf.agents.agent import Agent
-from goalinf.agents.mixtures import Mixture
+from goalinf.agents.mixtures import Mixture, options_of
 from goalinf.agents.plannable import check_shapes
 from goalinf.agents.policy import Policy
-from goalinf.behavior.admission import check_data
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds, shown
-from goalinf.behavior.scores import believed_modes, chained, score, score_steps, score_subjects
+from goalinf.behavior.plans import AgentPlans
+from goalinf.behavior.scores import believed_modes, chained
 from goalinf.behavior.simulation import Gaps, drawn_options, hidden_slips, roll_out_one_of
 from goalinf.checks import PRNGKey, check_kind, takes_key
-from goalinf.data import Trajectories
+from goalinf.data import Observations, Trajectories
 from goalinf.data.fitting import check_numbers
 from goalinf.planning.solution import solved
-from goalinf.precision import exactly, namespace
+from goalinf.precision import exactly
 from goalinf.worlds import World
 
 
 class Behavior(dist.Distribution):
-    r"""Distribution of the trajectories of an agent, given world and reward.
+    r"""Distribution of observations of an agent, given world and reward.
 
-    Its value is a :class:`~goalinf.Trajectories`. The log-probability is that of the observed actions,
+    Its value is a :class:`~goalinf.Trajectories`, or other :class:`~goalinf.data.Observations`, which define their own
+    log-probability. Samples are trajectories. The log-probability of trajectories is that of the observed actions,
     :math:`\sum_{n,t} \log \pi(a_{nt} \mid s_{nt})`; the transition probabilities of the world depend neither on the
     agent nor on the reward and are left out. Missing actions and padding contribute nothing. All other actions are
     scored under every reward, including the actions in and after a goal that has been reached: rewards are compared on
@@ -105,6 +105,13 @@ class Behavior(dist.Distribution):
             self._policies = self._exactly(self._planned)
         return self._policies
 
+    @property
+    def plans(self) -> tuple[AgentPlans, ...]:
+        """Plans of every agent of a mixture, under which observations are scored."""
+        planned = self.conditions.distinct
+        pairs = zip(options_of(self.agent), self.policies, strict=True)
+        return tuple(AgentPlans(agent, policy, planned.worlds, planned.rewards) for agent, policy in pairs)
+
     def _planned(self) -> tuple[Policy, ...]:
         if isinstance(self.agent, Agent):
             return (self.conditions.distinct.plan(self.agent, near=self._near),)
@@ -113,27 +120,25 @@ class Behavior(dist.Distribution):
     def _exactly(self, function: Callable[[], Any], *more: Any) -> Any:
         return exactly(function, self.agent, self.conditions.rewards, self._near, *more)
 
-    def _scored(self, function: Callable[[Trajectories], Any], value: Trajectories) -> Any:
+    def _scored(self, function: Callable[[Any], Any], value: Observations) -> Any:
         """Apply a function to the data, with the numbers of the conditions; concrete data are checked."""
         self.check(value)
         matched = self._matched(value)
         return self._exactly(partial(function, matched), matched)
 
-    def check(self, value: Trajectories) -> None:
+    def check(self, value: Observations) -> None:
         """Refuse data that cannot come from these worlds; data that are being traced are not checked.
 
         Raises
         ------
         ValueError
-            Where an action does not exist, follows a terminal state, or has probability zero of leading to the next
-            state; or where the data are counts and the actions of the agent depend on their order, or every trajectory
-            comes from one of several agents.
+            See :meth:`goalinf.Trajectories.check`.
         """
-        check_kind("value, the data to score,", value, Trajectories, "trajectories, such as gi.simulate makes")
+        check_kind("value, the data to score,", value, Observations, "trajectories, such as gi.simulate makes")
         if value.concrete:
-            check_data(jax.tree.map(np.asarray, value), self._worlds(value), self.agent)
+            value.check(self._worlds(value), self.agent)
 
-    def _worlds(self, value: Trajectories) -> tuple[World, ...]:
+    def _worlds(self, value: Observations) -> tuple[World, ...]:
         """Return the worlds by number of the contexts of the data; one where there is only one."""
         places, worlds = self._places(value), self.conditions.distinct.worlds
         return worlds if places is None or len(worlds) == 1 else tuple(worlds[place] for place in places)
@@ -150,7 +155,7 @@ class Behavior(dist.Distribution):
         """Largest relative residual of the planners."""
         return jnp.stack([jnp.max(policy.residual) for policy in self.policies]).max()
 
-    def _places(self, value: Trajectories) -> np.ndarray | None:
+    def _places(self, value: Observations) -> np.ndarray | None:
         """Return the condition of every context of the data by number; None for a single world and reward.
 
         Raises
@@ -173,17 +178,14 @@ class Behavior(dist.Distribution):
         places = self.conditions.places(names, used)
         return np.where(places < 0, -1, self.conditions.number[places])
 
-    def _matched(self, value: Trajectories) -> Trajectories:
+    def _matched(self, value: Observations) -> Any:
         """Replace the numbers of the contexts of the data by those of the conditions."""
         places = self._places(value)
-        if places is None or np.array_equal(places, np.arange(len(places))):
-            return value
-        xp = namespace(value.context, value.cells.context)
-        numbers = [xp.asarray(places)[number] for number in (value.context, value.cells.context)]
-        return eqx.tree_at(lambda data: [data.context, data.cells.context], value, numbers)
+        same = places is None or np.array_equal(places, np.arange(len(places)))
+        return value if places is None or same else value.renumbered(places)
 
-    def log_prob(self, value: Trajectories) -> Float[Array | np.ndarray, ""]:
-        """Compute the log-probability of all observed actions, in nats; NaN where the planner failed.
+    def log_prob(self, value: Observations) -> Float[Array | np.ndarray, ""]:
+        """Compute the log-probability of all observations (actions), in nats; NaN where the planner failed.
 
         Raises
         ------
@@ -195,55 +197,50 @@ class Behavior(dist.Distribution):
         """
         return self._scored(self._log_prob, value)
 
-    def _log_prob(self, value: Trajectories) -> Any:
-        policies = self.policies
+    def _log_prob(self, value: Observations) -> Any:
         if isinstance(self.agent, Agent):
-            total = score(policies[0], value)
+            total = self.plans[0].log_likelihood(value, "data").sum()
         else:
-            total = logsumexp(self.agent.log_weights[:, None] + self._by_group(value), axis=0).sum()
-        done = jnp.stack([solved(policy.residual, policy.values) for policy in policies]).all()
+            total = logsumexp(self.agent.log_weights[:, None] + self._by_option(self.agent.by, value), axis=0).sum()
+        done = jnp.stack([solved(policy.residual, policy.values) for policy in self.policies]).all()
         return jnp.where(done, total, jnp.nan)
 
-    def by_group(self, value: Trajectories) -> Float[Array | np.ndarray, "K N"]:
-        """Compute the log-probability of every unit of a mixture (``agent.by``) under every option, in nats.
-
-        Units are in the order of their numbers; units without a trajectory are skipped; zero after the last unit.
-        """
-        return self._scored(self._by_group, value)
-
-    def _by_group(self, value: Trajectories) -> Any:
-        assert isinstance(self.agent, Mixture)
-        if self.agent.by == "trajectory":
-            return jnp.stack([score_steps(policy, value).sum(-1) for policy in self.policies])
-        if self.agent.by == "subject":
-            return jnp.stack([score_subjects(policy, value) for policy in self.policies])
-        return jnp.stack([score(policy, value) for policy in self.policies])[:, None]
+    def _by_option(self, unit: str, value: Observations) -> Any:
+        return jnp.stack([plans.log_likelihood(value, unit) for plans in self.plans])
 
     def by_option(
-        self, value: Trajectories, *, each: Literal["trajectory", "step"] = "trajectory"
+        self, unit: str, value: Observations
     ) -> tuple[Float[Array | np.ndarray, " K"], Float[Array | np.ndarray, "K N *T"]]:
-        """Return log weights of the options of a mixture, and log-probabilities of trajectories under each, in nats.
+        """Return log weights of the options of a mixture, and log-probabilities of all items under each, in nats.
 
-        A single agent is one option of weight one. With ``each="step"``: the log-probability of every action.
+        A single agent is one option of weight one. Items are those of a unit of the data, such as ``"trajectory"`` or
+        ``"step"``. Subjects are in the order of their numbers, without gaps; zero after the last subject.
         """
+        log_weights = self.agent.log_weights if isinstance(self.agent, Mixture) else jnp.zeros(1)
+        return log_weights, self._scored(partial(self._by_option, unit), value)
 
-        def scored(value: Trajectories) -> Any:
-            log_weights = self.agent.log_weights if isinstance(self.agent, Mixture) else jnp.zeros(1)
-            scores = jnp.stack([score_steps(policy, value) for policy in self.policies])
-            return log_weights, scores if each == "step" else scores.sum(-1)
+    def log_prob_by(self, unit: str, value: Observations) -> Float[Array | np.ndarray, N * T]:
+        """Compute the log-probability of every item of a unit of the data, in nats; zero where nothing was observed.
 
-        return self._scored(scored, value)
-
-    def log_prob_by_trajectory(self, value: Trajectories) -> Float[Array | np.ndarray, " N"]:
-        """Compute the log-probability of the observed actions of each trajectory, in nats.
-
-        Where each subject is one of several agents: given the earlier trajectories of the same subject.
+        The log-probability of a ``"step"`` is given the earlier actions of its trajectory. Where each subject is one of
+        several agents, all are given the earlier items of the same subject.
         """
-        return self._scored(lambda data: self._chained(data, lambda policy: score_steps(policy, data).sum(-1)), value)
+        return self._scored(partial(self._chained, unit), value)
 
-    def log_prob_by_step(self, value: Trajectories) -> Float[Array | np.ndarray, "N T"]:
-        """Compute the log-probability of each action given the earlier actions, in nats; zero at missing actions."""
-        return self._scored(lambda data: self._chained(data, lambda policy: score_steps(policy, data)), value)
+    def _chained(self, unit: str, value: Observations) -> Any:
+        """Return scores of items; under a mixture, given the earlier items of the same unit of the mixture."""
+        if isinstance(self.agent, Agent):
+            return self.plans[0].log_likelihood(value, unit)
+        scores = self._by_option(unit, value)
+        flat, group = scores.reshape(len(scores), -1), self._group(value)
+        group = jnp.repeat(group, flat.shape[1] // group.size)
+        return chained(self.agent.log_weights, flat, group).reshape(scores.shape[1:])
+
+    def _group(self, value: Observations) -> Any:
+        """Return the rank of the unit (``agent.by``) of every item of ``value.unit``: numbers may have gaps."""
+        assert isinstance(self.agent, Mixture)
+        members = jnp.asarray(value.members(self.agent.by))
+        return jnp.unique(members, return_inverse=True, size=members.size)[1]
 
     def mode_posterior(self, value: Trajectories) -> Float[Array | np.ndarray, "N T M"]:
         r"""Compute the posterior of the hidden mode at every step, :math:`p(m_t \mid s_{1:t}, a_{1:t})`.
@@ -275,23 +272,6 @@ class Behavior(dist.Distribution):
                 f"{self.agent.name} has one policy and no hidden modes; expected an agent such as gi.agents.switching"
             )
         return self._scored(lambda data: jnp.exp(believed_modes(self.policy, data)), value)
-
-    def _chained(self, value: Trajectories, scored: Callable[[Policy], Any]) -> Any:
-        """Return scores of items; under a mixture, given the earlier items of the same unit."""
-        if isinstance(self.agent, Agent):
-            return scored(self.policy)
-        scores = jnp.stack([scored(policy) for policy in self.policies])
-        flat = scores.reshape(len(scores), -1)
-        group = jnp.repeat(self._group(value), flat.shape[1] // value.n_trajectories)
-        return chained(self.agent.log_weights, flat, group).reshape(scores.shape[1:])
-
-    def _group(self, value: Trajectories) -> Any:
-        """Return the number of the unit (``agent.by``) of every trajectory; below the number of trajectories."""
-        assert isinstance(self.agent, Mixture)
-        trajectories = jnp.arange(value.n_trajectories)
-        if self.agent.by == "subject":  # numbers of subjects may have gaps
-            return jnp.unique(jnp.asarray(value.subject), return_inverse=True, size=value.n_trajectories)[1]
-        return trajectories if self.agent.by == "trajectory" else 0 * trajectories
 
     @takes_key
     def sample(self, key: PRNGKey, sample_shape: tuple[int, ...] = ()) -> Trajectories:

@@ -5,20 +5,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from goalinf.data.labels import decision_name
 from goalinf.data.reading import rules
+from goalinf.data.trajectory_arrays import Recorded
 from goalinf.worlds.alike import same_place
 from goalinf.worlds.world import World, label
 
-if TYPE_CHECKING:
-    from goalinf.data.trajectories import Trajectories
 
-
-def check_numbers(data: Trajectories, worlds: Sequence[World]) -> None:
+def check_numbers(data: Recorded, worlds: Sequence[World]) -> None:
     """Check that every state, action and context is a number of these worlds; compiled code would clamp other numbers.
 
     Parameters
@@ -64,7 +61,7 @@ def check_numbers(data: Trajectories, worlds: Sequence[World]) -> None:
             )
 
 
-def check_fits(data: Trajectories, worlds: Sequence[World], *, slips: bool = False) -> None:
+def check_fits(data: Recorded, worlds: Sequence[World], *, slips: bool = False) -> None:
     """Refuse data that cannot come from these worlds, for data from a table and for arrays.
 
     Every state and action must exist and have the name that it had in the world in which the data were read or
@@ -108,7 +105,7 @@ def check_fits(data: Trajectories, worlds: Sequence[World], *, slips: bool = Fal
 class _Visits:
     """Visits of all trajectories, concatenated, with the interface that the rules use for the rows of a table."""
 
-    data: Trajectories
+    data: Recorded
     worlds: tuple[World, ...]  # one per context, or one for all
     state: np.ndarray  # (N (T + 1),), −1 where there is no visit
     action: np.ndarray  # (N (T + 1),), −1 where there is none or it is missing
@@ -116,7 +113,7 @@ class _Visits:
     following: np.ndarray  # (N (T + 1),) position of the visit after a decision, −1 where it was not seen
 
     @classmethod
-    def of(cls, data: Trajectories, worlds: Sequence[World]) -> _Visits:
+    def of(cls, data: Recorded, worlds: Sequence[World]) -> _Visits:
         """Collect all visits of the data."""
         states = np.asarray(data.states)
         width = states.shape[1]
@@ -166,8 +163,8 @@ class _Visits:
 
 
 def check_same_conditions(
-    data: Trajectories,
-    fitted: Trajectories,
+    data: Recorded,
+    fitted: Recorded,
     *,
     worlds: bool,
     rewards: bool,

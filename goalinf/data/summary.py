@@ -18,7 +18,7 @@ def in_words(data: Recorded) -> str:
     shortest, longest = int(np.min(data.lengths)), int(np.max(data.lengths))
     each = f"{shortest} to {longest}" if shortest < longest else f"{longest}"
     head = f"Trajectories: {many(data.n_trajectories, 'trajectory')}, {each} steps each, {data.n_steps:,} in all"
-    missing, empty = data.n_steps - data.n_choices, int(np.sum(np.sum(data.observed, 1) == 0))
+    missing, empty = data.n_steps - data.n_observed, int(np.sum(np.sum(data.observed, 1) == 0))
     gaps = f"{missing or 'no'} missing choice{'s' * (missing != 1)}"
     if empty:
         gaps += f"; {many(empty, 'trajectory')} without any choice"

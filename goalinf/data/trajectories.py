@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Hashable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-from jaxtyping import Array, Bool, Int
+from jaxtyping import Array, Bool, Float, Int
 
+from goalinf.agents.agent import Agent
+from goalinf.agents.mixtures import Mixture
+from goalinf.data.admission import check_data
 from goalinf.data.cells import Cells
 from goalinf.data.counts import from_counts
 from goalinf.data.frame import to_frame
-from goalinf.data.labels import Labels
+from goalinf.data.labels import Labels, decision_name
+from goalinf.data.observations import Observations, Plans
 from goalinf.data.summary import as_html, in_words
-from goalinf.data.trajectory_arrays import check, chosen_numbers, completed
-from goalinf.worlds.world import World
+from goalinf.data.trajectory_arrays import check as check_arrays
+from goalinf.data.trajectory_arrays import chosen_numbers, completed
+from goalinf.worlds.world import World, label
 
 
-class Trajectories(eqx.Module):
+class Trajectories(Observations):
     """Observed behavior: N trajectories of up to T decisions, padded to a rectangle.
 
     Made by :func:`~goalinf.read_trajectories` from a table, by :func:`~goalinf.simulate`, by :meth:`of` from arrays, or
@@ -70,6 +73,10 @@ class Trajectories(eqx.Module):
     >>> data.cells.state, data.cells.weight
     (array([0, 1], dtype=int32), array([1., 2.]))
     """
+
+    units: ClassVar[tuple[str, ...]] = ("step", "trajectory", "subject", "data")
+    unit: ClassVar[str] = "trajectory"
+    noun: ClassVar[str] = "action"
 
     states: Int[Array | np.ndarray, "N visits"]
     actions: Int[Array | np.ndarray, "N T"]
@@ -177,34 +184,7 @@ class Trajectories(eqx.Module):
     def __check_init__(self):
         fields = (self.states, self.actions, self.lengths, self.observed, self.subject, self.context)
         if all(isinstance(field, np.ndarray) for field in fields):
-            check(self.labels, *[np.asarray(field) for field in fields], contexts=self.contexts)
-
-    # -- what NumPyro asks of every value -------------------------------------------------------
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Axes of a batch of data sets, in front of N; ``()`` for one data set, which is one draw."""
-        return jnp.shape(self.states)[:-2]
-
-    @property
-    def ndim(self) -> int:
-        """Number of the axes of :attr:`shape`."""
-        return len(self.shape)
-
-    def __jax_array__(self) -> Any:
-        """Say to ``jnp.shape``, which NumPyro calls on observations, that :attr:`shape` can be asked.
-
-        Raises
-        ------
-        TypeError
-            Always: data are a record, not an array.
-        """
-        raise TypeError("Trajectories is a record of several arrays, not an array: use its fields, such as data.states")
-
-    @property
-    def concrete(self) -> bool:
-        """True for one data set whose numbers can be looked at; False inside compiled code and for a batch."""
-        return self.ndim == 0 and not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(self))
+            check_arrays(self.labels, *[np.asarray(field) for field in fields], contexts=self.contexts)
 
     # -- how much there is ----------------------------------------------------------------------
 
@@ -222,11 +202,6 @@ class Trajectories(eqx.Module):
     def n_steps(self) -> int:
         """Number of decision steps in all, missing choices included."""
         return int(np.sum(self.lengths, dtype=np.int64))
-
-    @property
-    def n_choices(self) -> int:
-        """Number of choices that were recorded."""
-        return int(np.sum(self.observed, dtype=np.int64))
 
     @property
     def n_subjects(self) -> int:
@@ -247,12 +222,6 @@ class Trajectories(eqx.Module):
     def subject_names(self) -> tuple[Hashable, ...]:
         """Name of each subject; its number where there are no labels."""
         return self.labels.subjects if self.labels else tuple(range(int(np.max(self.subject, initial=-1)) + 1))
-
-    @property
-    def context_names(self) -> tuple[Hashable, ...]:
-        """Name of each context; its number where contexts have no names."""
-        named = self.named_contexts
-        return tuple(range(int(np.max(self.context, initial=-1)) + 1)) if named is None else named
 
     @property
     def named_contexts(self) -> tuple[Hashable, ...] | None:
@@ -278,17 +247,62 @@ class Trajectories(eqx.Module):
         np.add.at(counts, (state, action), weight)
         return counts
 
+    # -- observations -----------------------------------------------------------------------------
+
+    def log_likelihood(self, plans: Plans, unit: str) -> Float[Array | np.ndarray, ...]:
+        """Return the log-probability of the observed actions, in nats; see :class:`goalinf.data.Observations`."""
+        return plans.actions(self, unit)
+
+    def scored(self, unit: str) -> Bool[np.ndarray, ...]:
+        """Return True for every step ``(N, T)`` or trajectory ``(N,)`` with an observed action."""
+        observed = np.asarray(self.observed)
+        return observed if unit == "step" else np.asarray(observed.any(axis=-1))
+
+    def check(self, worlds: Sequence[World], agent: Agent | Mixture) -> None:
+        """Refuse data that cannot come from these worlds, or counts where the order of the actions matters.
+
+        Raises
+        ------
+        ValueError
+            Where an action does not exist, follows a terminal state, or has probability zero of leading to the next
+            state; or where the data are counts and the actions of the agent depend on their order, or every trajectory
+            comes from one of several agents.
+        """
+        check_data(jax.tree.map(np.asarray, self), worlds, agent)
+
+    def arrays(self) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
+        """Return the names of the axes and the numbers of every array."""
+        steps = ("trajectory", "step")
+        axes = {"states": ("trajectory", "visit"), "actions": steps, "observed": steps}
+        names = ("states", "actions", "lengths", "observed", "subject", "context")
+        return {name: (axes.get(name, ("trajectory",)), np.asarray(getattr(self, name))) for name in names}
+
+    def names(self, unit: str) -> tuple[Hashable, ...]:
+        """Return the names of trajectories or subjects."""
+        return self.subject_names if unit == "subject" else self.trajectory_names
+
+    def where(self, unit: str, *item: int) -> str:
+        """Return ``"row 17 (trajectory 3, step 5)"`` for messages."""
+        if unit == "step":
+            return decision_name(self, *item)
+        return f"{unit} {label(self.names(unit)[item[0]])}"
+
     # -- other forms of the same data -------------------------------------------------------------
 
-    def unlabeled(self) -> Trajectories:
+    def unlabeled(self, n_pairs: int | None = None) -> Trajectories:
         """Keep the numbers, as compiled code needs them, and of all names those of the contexts.
 
         Worlds and rewards are matched with contexts by name. Contexts that are named by their numbers need no names.
+        With ``n_pairs``, states times actions of the largest world, the counts are padded, so that further data of the
+        same shape share compiled programs.
         """
         numbers = (self.states, self.actions, self.lengths, self.observed, self.subject, self.context)
         named = self.named_contexts
         by_number = named is None or all(type(name) is int and name == i for i, name in enumerate(named))
-        return Trajectories(*numbers, self.cells, contexts=None if by_number else named)
+        cells = self.cells
+        if n_pairs is not None:
+            cells = cells.padded(min(self.observed.size, self.n_subjects * self.n_contexts * n_pairs))
+        return Trajectories(*numbers, cells, contexts=None if by_number else named)
 
     def select(self, trajectories: Any) -> Trajectories:
         """Select trajectories by mask ``(N,)``, by number, or by slice; repeats are allowed (bootstrap).
@@ -351,15 +365,6 @@ class Trajectories(eqx.Module):
         3        0           1     1      1       0         0.0       0.0
         """
         return to_frame(self, columns)
-
-    def data_hash(self) -> str:
-        """SHA-256 of the arrays (names left out): equal data have equal hashes."""
-        digest = hashlib.sha256()
-        for name in ("states", "actions", "lengths", "observed", "subject", "context"):
-            array = np.ascontiguousarray(np.asarray(getattr(self, name)), bool if name == "observed" else "<i4")
-            digest.update(f"{name}{array.shape}".encode())
-            digest.update(array.tobytes())
-        return digest.hexdigest()
 
     def __repr__(self) -> str:
         return in_words(self)

@@ -6,18 +6,17 @@ Every behavior of a model has scores of every trajectory under every option. A s
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.special import log_softmax
 
-from goalinf.agents.mixtures import By
 from goalinf.agents.plannable import check_plannable
-from goalinf.behavior import check_data
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
-from goalinf.data import Trajectories
+from goalinf.data import Observations, Trajectories
 from goalinf.data.align import aligned, new_names
 from goalinf.inference.model.build import density_of
 from goalinf.inference.model.log_density import Density, Model
@@ -33,19 +32,20 @@ Scores = list[tuple[np.ndarray, np.ndarray]]  # of every behavior, log weights (
 def options_of_agent(
     fit: Fit,
     values: Draws,
-    data: Trajectories,
+    data: Observations,
     world: Worlds | None = None,
     reward: Rewards | None = None,
     *,
-    each: Literal["trajectory", "step"] = "trajectory",
-) -> tuple[list[By], Scores]:
+    unit: str | None = None,
+) -> tuple[list[str], Scores]:
     """Score the fitted agent in these worlds and with these rewards; default: worlds and rewards of the fit."""
+    item = unit or data.unit
     fitted = fit.standard("agent")
     model = StandardModel(
         fitted.world if world is None else world, fitted.agent, fitted.reward if reward is None else reward
     )
     contexts = data.context_names
-    check_data(data, Conditions.of(model.world, model.reward, contexts).worlds, model.agent)
+    data.check(Conditions.of(model.world, model.reward, contexts).worlds, model.agent)
     sites = model.sites(contexts)
     _check_drawn({site.name: site.prior.shape() for site in sites}, values)
     draws = {site.name: values[site.name] for site in sites}
@@ -54,21 +54,21 @@ def options_of_agent(
         check_plannable(agent, one_world, one_reward)
     own, bare = model.own_arrays(), data.unlabeled()
 
-    def options(draw: Draw, seen: Trajectories) -> Any:
-        return own.behavior(draw, contexts).by_option(seen, each=each)
+    def options(draw: Draw, seen: Observations) -> Any:
+        return own.behavior(draw, contexts).by_option(item, seen)
 
-    by: list[By] = ["trajectory" if model.mixture is None else model.mixture.by]
+    by = [data.unit if model.mixture is None else model.mixture.by]
     if not draws:
         log_weights, found = jax.device_get(options({}, bare))
         return by, [(log_weights[None], found[None])]
     made_of = recipe(*own.contents(), contexts, jnp.result_type(float).name, shapes(bare))
-    program = shared(made_of, ("options", each), lambda: mapped(options))
+    program = shared(made_of, ("options", item), lambda: mapped(options))
     return by, [jax.device_get(program(draws, (bare,)))]
 
 
 def options_of_own_model(
     fit: Fit, values: Draws, data: Trajectories, model: Model | None, new: list[Hashable]
-) -> tuple[list[By], Scores, list[np.ndarray | None]]:
+) -> tuple[list[str], Scores, list[np.ndarray | None]]:
     """Score every behavior in a user's own model, with log posterior probabilities of its options by unit."""
     subjects, contexts = fit.data.subject_names, fit.data.context_names
     others = new_names("context", data.context_names, contexts)
@@ -80,22 +80,21 @@ def options_of_own_model(
         density = Density.of(model, seen, jax.random.key(0))
     _check_drawn({name: np.shape(start) for name, start in density.sites(seen).items()}, values)
     units = density.units({name: found[0] for name, found in values.items()}, seen)
-    by: list[By] = [one or "trajectory" for one in units]  # one agent is one option
+    by = [one or data.unit for one in units]  # one agent is one option
     if not by:
         raise ValueError(
             "this model has no site that goalinf can score: give it an observed site that is a gi.Behavior"
         )
-    scores = density.over_draws("options", density.options, values, seen)
+    options = partial(density.options, unit=data.unit)
+    scores = density.over_draws("options", options, values, seen)
     if new and len(subjects) > 1:
-        swapped = density.over_draws(
-            "options", density.options, values, aligned(data, (*new, *subjects), (*contexts, *others))
-        )
+        swapped = density.over_draws("options", options, values, aligned(data, (*new, *subjects), (*contexts, *others)))
         _check_new_subjects(data, new, scores, swapped)
     known: list[np.ndarray | None] = [None] * len(by)
-    if any(one != "trajectory" for one in by):
+    if any(one != data.unit for one in by):
         known_function = isinstance(fit.model, CustomModel) and fit.model.function is not None
         fitted = density_of(fit.model, fit.data) if known_function else density
-        before = fitted.over_draws("options", fitted.options, values, fit.data.unlabeled())
+        before = fitted.over_draws("options", partial(fitted.options, unit=data.unit), values, fit.data.unlabeled())
         known = [_members(one, *found, data=fit.data) for one, found in zip(by, before, strict=True)]
     return by, scores, known
 
@@ -124,28 +123,22 @@ def _check_new_subjects(data: Trajectories, new: list[Hashable], scores: Scores,
             )
 
 
-def _members(by: str, log_weights: np.ndarray, scores: np.ndarray, *, data: Trajectories) -> np.ndarray | None:
+def _members(by: str, log_weights: np.ndarray, scores: np.ndarray, *, data: Observations) -> np.ndarray | None:
     """Return log posterior probabilities ``(D, G, K)`` of the options of every unit; None where all units are new.
 
     Parameters
     ----------
-    by : {"trajectory", "subject", "data"}
-        Units of the mixture.
+    by : str
+        Unit of the mixture.
     log_weights : float (D, K)
         Log prior probabilities.
     scores : float (D, K, N)
         Log-likelihoods of the data of the fit.
-    data : Trajectories
+    data : Observations
         Data of the fit.
     """
-    if by == "trajectory":
+    if by == data.unit:
         return None
-    units = units_of(by, data)
+    units = np.asarray(data.members(by))
     joint = np.stack([scores[..., units == unit].sum(-1) for unit in range(units.max() + 1)], axis=1)
     return log_softmax(joint + log_weights[:, None], axis=2)
-
-
-def units_of(by: str, data: Trajectories) -> np.ndarray:
-    """Return the number of the unit of every trajectory, ``(N,)``."""
-    each = np.arange(data.n_trajectories)
-    return {"trajectory": each, "subject": np.asarray(data.subject), "data": 0 * each}[by]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from goalinf.checks import check_choice
-from goalinf.data import Trajectories
+from goalinf.data import Observations, Trajectories
 from goalinf.data.trajectory_arrays import many
 from goalinf.inference import _arviz
 from goalinf.inference.left_out import depend, given_the_rest
@@ -23,31 +23,30 @@ from goalinf.inference.results.fit import Fit
 from goalinf.precision import computing_in
 from goalinf.worlds import label
 
-Unit = Literal["trajectory", "step", "subject"]
 _DRAWS = 1000  # more draws add little to LOO
 _NUMBERS = 50_000_000  # numbers by draw and step that are held in memory at once
 
 
-def compare(fits: Mapping[str, Fit], *, unit: Unit = "trajectory") -> pd.DataFrame:
+def compare(fits: Mapping[str, Fit], *, unit: str | None = None) -> pd.DataFrame:
     r"""Compare fits of the same data by leave-one-out cross-validation.
 
     .. math:: \mathrm{elpd} = \sum_i \log p(y_i \mid y_{-i})
 
-    by Pareto-smoothed importance sampling. The unit i is what a new observation would be: another choice in the same
-    walks (``"step"``), another walk of the same people, or another person. Fits of a world and of the same world with
-    memory have the same data.
+    by Pareto-smoothed importance sampling. The unit i is what a new observation would be: another action in the same
+    trajectories (``"step"``), another trajectory of the same subjects, or another subject. Fits of a world and of the
+    same world with memory have the same data.
 
     Where each trajectory, each subject, or all of the data are one of several agents (``gi.one_of``,
     ``gi.agents.mixture``), the density of a unit is given all others: the other choices of a subject say which agent
-    the subject is. With latent modes, habits or learning, the density of a choice (``"step"``) is given the earlier
+    the subject is. With hidden modes, habits or learning, the density of a choice (``"step"``) is given the earlier
     choices of its trajectory.
 
     Parameters
     ----------
     fits : mapping from name to Fit
         At least two.
-    unit : {"trajectory", "step", "subject"}
-        Unit that is left out.
+    unit : str, optional
+        Unit that is left out: for trajectories ``"step"``, ``"trajectory"`` (the default) or ``"subject"``.
 
     Returns
     -------
@@ -80,12 +79,12 @@ def compare(fits: Mapping[str, Fit], *, unit: Unit = "trajectory") -> pd.DataFra
     >>> import jax, goalinf as gi
     >>> import numpyro.distributions as dist
     >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> wants = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> walks = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), wants, trajectories=5, steps=10)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> data = gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=2.0), reward, trajectories=5, steps=10)
     >>> prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
     >>> agents = {"soft": gi.agents.soft_optimal(beta=2.0), "hard": gi.agents.boltzmann(beta=2.0)}
     >>> fits = {
-    ...     name: gi.infer(jax.random.key(1), hall, agent=agent, reward=prior, data=walks, draws=100)
+    ...     name: gi.infer(jax.random.key(1), hall, agent=agent, reward=prior, data=data, draws=100)
     ...     for name, agent in agents.items()
     ... }
     >>> sorted(gi.compare(fits).index)
@@ -100,17 +99,17 @@ def compare(fits: Mapping[str, Fit], *, unit: Unit = "trajectory") -> pd.DataFra
     for name, fit in fits.items():
         if not isinstance(fit, Fit):
             raise TypeError(f"{name!r} is a {type(fit).__name__}; expected a fit, as gi.infer or gi.load return it")
-        check_trajectories(fit, f"the fit {name!r}")
+        check_observations(fit, f"the fit {name!r}")
     first, *others = fits
     for name in others:
         data, reference = fits[name].data, fits[first].data
-        alike = _fingerprint(data) == _fingerprint(reference)
+        alike = type(data) is type(reference) and _fingerprint(data) == _fingerprint(reference)
         if not alike or not _same_names(data, reference):
             one, other = _counted(reference), _counted(data)
-            what = "names of contexts" if alike else "states or choices"
+            what = "names of contexts" if alike else f"states or {data.noun}s"
             told = f"both are {one}, with other {what}" if one == other else f"{one}, and {other}"
             raise ValueError(
-                f"the fits {first!r} and {name!r} are of different data ({told}): fit both to the same trajectories"
+                f"the fits {first!r} and {name!r} are of different data ({told}): fit both to the same data"
             )
     loos = {name: loo(fit, unit) for name, fit in fits.items()}
     weights = _arviz.weights(loos)
@@ -124,10 +123,11 @@ def compare(fits: Mapping[str, Fit], *, unit: Unit = "trajectory") -> pd.DataFra
     return table
 
 
-def _counted(data: Trajectories) -> str:
-    """Sizes of a data set in words."""
-    counts = ((data.n_choices, "choice"), (data.n_subjects, "subject"), (data.n_contexts, "context"))
-    return f"{many(data.n_trajectories, 'trajectory')} with {', '.join(many(*one) for one in counts)}"
+def _counted(data: Observations) -> str:
+    """Return the sizes of a data set in words."""
+    subjects, contexts = len(data.names("subject")), len(data.context_names)
+    counts = ((data.n_observed, data.noun), (subjects, "subject"), (contexts, "context"))
+    return f"{many(len(data.subject), data.unit)} with {', '.join(many(*one) for one in counts)}"
 
 
 def _approximations(fits: Mapping[str, Fit]) -> dict[str, str]:
@@ -164,20 +164,20 @@ def _row(found: Any, best: Any, note: str) -> dict[str, Any]:
     }
 
 
-def loo(fit: Fit, unit: str = "trajectory") -> Any:
+def loo(fit: Fit, unit: str | None = None) -> Any:
     """Compute the leave-one-out predictive accuracy of one fit: ArviZ's ``ELPDData``; see :func:`compare`."""
-    check_choice("unit", unit, get_args(Unit))
-    check_trajectories(fit)
-    draws = fit.posterior
+    check_observations(fit)
+    data, draws = fit.data, fit.posterior
+    unit = data.unit if unit is None else unit
+    check_choice("unit", unit, data.units[:-1])
     if depend(fit, unit):
         scores = _given_the_rest(fit, unit)
-    elif unit == "step":
-        scores = _by_step(fit)
+    elif data.units.index(unit) < data.units.index(data.unit):
+        scores = _by_part(fit, unit)
     else:
-        scores = _by_trajectory(fit)
-        if unit == "subject":
-            subject = np.asarray(fit.data.subject)[np.asarray(fit.data.observed).any(1)]
-            scores = np.stack([scores[:, :, subject == one].sum(-1) for one in np.unique(subject)], axis=-1)
+        scores, member = _by_unit(fit), np.asarray(data.members(unit))[data.scored(data.unit)]
+        if unit != data.unit:
+            scores = np.stack([scores[:, :, member == one].sum(-1) for one in np.unique(member)], axis=-1)
     if scores.shape[-1] < 2:
         raise ValueError(f"the data have a single {unit}, and leave-one-out needs two or more; use a smaller unit")
     kept = draws.isel(draw=slice(None, None, -(-draws.sizes["draw"] // scores.shape[1])))
@@ -185,44 +185,45 @@ def loo(fit: Fit, unit: str = "trajectory") -> Any:
     return _arviz.loo(xr.DataArray(scores, dims=("chain", "draw", "unit"), coords=coords), kept)
 
 
-def check_trajectories(fit: Fit, which: str = "this fit") -> None:
-    """Refuse data of other forms than trajectories: a unit that is left out is a part of the trajectories."""
-    if not isinstance(fit.data, Trajectories):
+def check_observations(fit: Fit, which: str = "this fit") -> None:
+    """Refuse data without units that could be left out."""
+    if not isinstance(fit.data, Observations):
         raise ValueError(
             f"{which} has no pointwise log-likelihood: its model is your own and its data ({type(fit.data).__name__}) "
-            "are not gi.Trajectories, so that goalinf cannot tell units apart. Pass Trajectories as data= to a model "
-            "with a site that is a gi.Behavior, or compare with ArviZ on numpyro.infer.log_likelihood"
+            "are not gi.Trajectories or other observations, so that their units are unknown. Give the model gi.Trajectories "
+            "and a site that is a gi.Behavior, or compare with ArviZ on numpyro.infer.log_likelihood"
         )
 
 
-def _by_trajectory(fit: Fit) -> np.ndarray:
-    """Return the log-likelihood of every trajectory with an observed action, ``(chains, draws, N)``."""
+def _by_unit(fit: Fit) -> np.ndarray:
+    """Return the log-likelihood of every trajectory (or other unit) with an observation, ``(chains, draws, N)``."""
     if "log_likelihood" not in fit.tree.children:
         raise ValueError("this model has no pointwise log-likelihood: give it a site that is a gi.Behavior")
     scores = fit.tree["log_likelihood"].to_dataset()["choices"].values
-    return scores[:, :, np.asarray(fit.data.observed).any(1)]
+    return scores[:, :, fit.data.scored(fit.data.unit)]
 
 
 def _given_the_rest(fit: Fit, unit: str) -> np.ndarray:
     """Return the log density of every unit given all other data, ``(chains, kept draws, units)``."""
     mixture = fit.model.mixture if isinstance(fit.model, StandardModel) else None
     options = 1 if mixture is None else len(mixture.agents)
-    numbers = options * np.asarray(fit.data.observed).size
+    numbers = options * fit.data.scored(fit.data.units[0]).size
     with computing_in(fit.tree.attrs["precision"]):
         values = thinned(fit.posterior, max(1, min(_DRAWS, _NUMBERS // numbers) // fit.posterior.sizes["chain"]))
         return given_the_rest(fit, values, unit)
 
 
-def _by_step(fit: Fit) -> np.ndarray:
-    """Return the log-likelihood of every observed action, ``(chains, kept draws, actions)``."""
+def _by_part(fit: Fit, unit: str) -> np.ndarray:
+    """Return the log-likelihood of every part of the units, such as actions, ``(chains, kept draws, parts)``."""
+    scored = fit.data.scored(unit)
     with computing_in(fit.tree.attrs["precision"]):
         density = density_of(fit.model, fit.data)
-        n_chains, most = fit.posterior.sizes["chain"], _NUMBERS // np.asarray(fit.data.observed).size
+        n_chains, most = fit.posterior.sizes["chain"], _NUMBERS // scored.size
         values = thinned(fit.posterior, max(1, min(_DRAWS, most) // n_chains))
-        scores, _ = pointwise(density, values, fit.data.unlabeled(), by="step")
+        scores, _ = pointwise(density, values, fit.data.unlabeled(), unit=unit)
     if scores is None:
         raise ValueError("this model has no pointwise log-likelihood: give it a site that is a gi.Behavior")
-    return scores[:, :, np.asarray(fit.data.observed)]
+    return scores[:, :, scored]
 
 
 def thinned(draws: xr.Dataset, most: int) -> dict[str, np.ndarray]:
@@ -231,11 +232,24 @@ def thinned(draws: xr.Dataset, most: int) -> dict[str, np.ndarray]:
     return {str(name): draws[name].values[:, ::every] for name in draws.data_vars}
 
 
-def _fingerprint(data: Trajectories) -> str:
-    """Hash of who chose what where; states of worlds with memory count as the node they stand for.
+def _fingerprint(data: Observations) -> str:
+    """Return a hash of the numbers; states of worlds with memory count as the node that they contain.
 
     Contexts are numbered by where they occur first: data that are read again may number them in another order.
     """
+    arrays = {name: np.asarray(values) for name, (_, values) in data.arrays().items()}
+    arrays["context"] = pd.factorize(arrays["context"])[0]
+    if isinstance(data, Trajectories):
+        arrays["states"] = _without_memory(data)
+    digest = hashlib.sha256()
+    for name, values in arrays.items():
+        array = np.ascontiguousarray(values, "<f8" if values.dtype.kind == "f" else "<i8")
+        digest.update(f"{name}{array.shape}".encode() + array.tobytes())
+    return digest.hexdigest()
+
+
+def _without_memory(data: Trajectories) -> np.ndarray:
+    """Return the states; those of worlds with memory as the node that they contain."""
     states = np.array(data.states)
     worlds = data.labels.worlds if data.labels is not None else ()
     for number, world in enumerate(worlds):
@@ -245,16 +259,11 @@ def _fingerprint(data: Trajectories) -> str:
                 mine & (states >= 0), world.memory.pairs[np.maximum(states, 0) % world.n_states, 1], states
             )
             world = world.memory.base
-    digest = hashlib.sha256()
-    context = pd.factorize(np.asarray(data.context))[0]
-    for values in (states, data.actions, data.lengths, data.observed, data.subject, context):
-        array = np.asarray(values, "<i8")
-        digest.update(f"{array.shape}".encode() + array.tobytes())
-    return digest.hexdigest()
+    return states
 
 
-def _same_names(one: Trajectories, other: Trajectories) -> bool:
-    """Tell whether every trajectory has the same context in both, where contexts have names."""
+def _same_names(one: Observations, other: Observations) -> bool:
+    """Return True where every unit has the same context in both, or contexts have no names."""
     if one.named_contexts is None or other.named_contexts is None:
         return True
     named = [[label(data.context_names[number]) for number in data.context] for data in (one, other)]

@@ -13,10 +13,10 @@ import xarray as xr
 from goalinf.agents import Agent, Policy
 from goalinf.agents.agent import check_known
 from goalinf.agents.plannable import check_plannable, check_solved
-from goalinf.behavior import acts_on, check_data, score_steps
+from goalinf.behavior import acts_on, score_steps
 from goalinf.checks import check_kind
 from goalinf.data import Trajectories
-from goalinf.inference.model.site_labels import axis_labels, trajectory_labels
+from goalinf.inference.model.site_labels import axis_labels, labels
 from goalinf.planning.solvers.sparse_lu import factorable
 from goalinf.precision import Precision, cast, computing_in
 from goalinf.rewards import Reward, check_reward, pad_reward, stack_rewards
@@ -107,11 +107,11 @@ def goal_posterior(
         check_reward(f"goal {name!r}", reward)
     if not goals:
         raise ValueError("no goals were given; build them with gi.goals(world, {'home': 'a', …})")
-    if data.n_choices == 0:
+    if data.n_observed == 0:
         raise ValueError("the data hold no observed action; expected at least one")
     if after_goal not in get_args(AfterGoal):
         raise ValueError(f"after_goal is {after_goal!r}; expected 'continue' or 'impossible'")
-    check_data(data, [world], agent)
+    data.check([world], agent)
     names = axis_labels("goals", goals)
     log_prior = _log_prior(goals, prior)
     with computing_in(precision) as chosen:
@@ -131,8 +131,8 @@ def goal_posterior(
     probabilities = np.exp(running, out=running)
     total = probabilities.sum(axis=0)
     probabilities /= total
-    labels = _labels(tuple(trajectory_labels(data).tolist()), t, *names)
-    found = labels.copy(deep=False, data=np.moveaxis(probabilities, 0, -1))
+    table = _labels(tuple(labels(data.trajectory_names).tolist()), t, *names)
+    found = table.copy(deep=False, data=np.moveaxis(probabilities, 0, -1))
     found.coords.variables["evidence"].data = highest[:, -1] + np.log(total[:, -1])
     found.coords.variables["log_likelihood"].data = log_likelihood
     return found

@@ -11,13 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Literal
 
 import numpy as np
 from scipy.special import logsumexp
 
-from goalinf.agents.mixtures import UNITS
-from goalinf.inference.by_option import Scores, options_of_agent, units_of
+from goalinf.inference.by_option import Scores, options_of_agent
 from goalinf.inference.model.build import density_of
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.fit import Fit
@@ -25,8 +23,8 @@ from goalinf.inference.results.fit import Fit
 
 def depend(fit: Fit, unit: str) -> bool:
     """Return True where several units of this kind share one unknown option of a mixture, and so depend on another."""
-    order = ("step", *UNITS)
-    return order.index(fit.tree.attrs.get("one_of_several", "step")) > order.index(unit)
+    order = fit.data.units
+    return order.index(fit.tree.attrs.get("one_of_several", order[0])) > order.index(unit)
 
 
 def given_the_rest(fit: Fit, values: Mapping[str, np.ndarray], unit: str) -> np.ndarray:
@@ -38,8 +36,8 @@ def given_the_rest(fit: Fit, values: Mapping[str, np.ndarray], unit: str) -> np.
         Posterior draws.
     values : mapping from name to array (chains, draws, …)
         Draws of all sites.
-    unit : {"trajectory", "step", "subject"}
-        Unit that is left out.
+    unit : str
+        Unit of the data that is left out.
 
     Raises
     ------
@@ -49,21 +47,20 @@ def given_the_rest(fit: Fit, values: Mapping[str, np.ndarray], unit: str) -> np.
     data = fit.data
     shape = next(iter(values.values())).shape[:2]
     flat = {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}
-    each: Literal["trajectory", "step"] = "step" if unit == "step" else "trajectory"
+    part = data.unit if data.units.index(unit) > data.units.index(data.unit) else unit  # of which the unit consists
     scores: Scores
     if isinstance(fit.model, StandardModel):
-        by, scores = options_of_agent(fit, flat, data, each=each)
+        by, scores = options_of_agent(fit, flat, data, unit=part)
     else:
         density, bare = density_of(fit.model, data), data.unlabeled()
         units = density.units({name: draws[0] for name, draws in flat.items()}, bare)
-        by = [one or "trajectory" for one in units]  # a single agent is one option
-        scores = density.over_draws(("options", each), partial(density.options, each=each), flat, bare)
-    observed = np.asarray(data.observed)
-    trajectory = np.nonzero(observed)[0] if unit == "step" else np.flatnonzero(observed.any(1))
-    items = np.asarray(data.subject)[trajectory] if unit == "subject" else np.arange(trajectory.size)
-    which = observed if unit == "step" else trajectory
+        by = [one or data.unit for one in units]  # a single agent is one option
+        scores = density.over_draws(("options", part), partial(density.options, unit=part), flat, bare)
+    which = data.scored(part)
+    place = np.nonzero(which)[0]  # along the axis of data.unit
+    items = np.arange(place.size) if unit == part else np.asarray(data.members(unit))[place]
     total = sum(
-        _given_others(log_weights, found[:, :, which], units_of(one, data)[trajectory], items)
+        _given_others(log_weights, found[:, :, which], np.asarray(data.members(one))[place], items)
         for one, (log_weights, found) in zip(by, scores, strict=True)
     )
     total = np.asarray(total)

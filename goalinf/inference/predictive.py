@@ -8,15 +8,14 @@ import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
 
-from goalinf.agents.mixtures import UNITS
 from goalinf.agents.plannable import check_shapes
 from goalinf.behavior.conditions import Rewards, Worlds
 from goalinf.checks import check_kind
 from goalinf.data import Trajectories
 from goalinf.data.align import new_names
 from goalinf.data.fitting import check_same_conditions
-from goalinf.inference.by_option import options_of_agent, options_of_own_model, units_of
-from goalinf.inference.comparison import check_trajectories, thinned
+from goalinf.inference.by_option import options_of_agent, options_of_own_model
+from goalinf.inference.comparison import check_observations, thinned
 from goalinf.inference.model.build import density_of
 from goalinf.inference.model.log_density import Model
 from goalinf.inference.model.models import StandardModel
@@ -98,9 +97,9 @@ def log_predictive_density(
     """
     check_kind("fit", fit, Fit, "a Fit, such as gi.infer returns")
     check_kind("data", data, Trajectories, "trajectories; read a table with gi.read_trajectories first")
-    if data.n_choices == 0:
+    if data.n_observed == 0:
         raise ValueError("the data hold no observed action; expected at least one")
-    check_trajectories(fit)
+    check_observations(fit)
     _check_arguments(fit, data, world, reward, model)
     new = new_names("subject", data.subject_names, fit.data.subject_names)
     with computing_in(fit.tree.attrs["precision"]):
@@ -111,13 +110,14 @@ def log_predictive_density(
             known = [_responsibilities(fit)]
         else:
             by, scores, known = options_of_own_model(fit, values, data, model, new)
-    units = units_of(max(by, key=UNITS.index), data)
+    units = np.asarray(data.members(max(by, key=data.units.index)))
     starts = [
         _starts(one, log_weights, members, fit, data)
         for one, (log_weights, _), members in zip(by, scores, known, strict=True)
     ]
     given = sum(
-        _chained(start, found, units_of(one, data)) for one, start, (_, found) in zip(by, starts, scores, strict=True)
+        _chained(start, found, np.asarray(data.members(one)))
+        for one, start, (_, found) in zip(by, starts, scores, strict=True)
     )
     return _table(fit, data, _log_mean(np.asarray(given), units))
 
@@ -125,7 +125,7 @@ def log_predictive_density(
 def _responsibilities(fit: Fit) -> np.ndarray | None:
     """Return log posterior probabilities of the options of every unit of the fit, ``(D, G, K)``; None for new units."""
     mixture = fit.standard("agent").mixture
-    if mixture is None or mixture.by == "trajectory":
+    if mixture is None or mixture.by == fit.data.unit:
         return None
     (shares,) = thinned(fit.responsibilities, max(1, _DRAWS // fit.posterior.sizes["chain"])).values()
     with np.errstate(divide="ignore"):

@@ -11,7 +11,7 @@ import numpy as np
 
 from goalinf import interrupt
 from goalinf.checks import check_count, check_flag
-from goalinf.data import Trajectories
+from goalinf.data import Observations
 from goalinf.inference.model.build import posterior_of
 from goalinf.inference.model.log_density import Model
 from goalinf.inference.model.models import CustomModel, StandardModel
@@ -126,7 +126,7 @@ def _same_data(fit: Fit, data: Any) -> bool:
     """Equal numbers, and equal names of contexts, by which a model finds worlds and rewards."""
     if data_hash(data) != fit.tree.attrs["data_hash"]:
         return False
-    both = isinstance(data, Trajectories) and isinstance(fit.data, Trajectories)
+    both = isinstance(data, Observations) and isinstance(fit.data, Observations)
     return not both or data.context_names == fit.data.context_names
 
 

@@ -100,7 +100,7 @@ def present_goal(
     n, t = data.actions.shape
     first = np.full((n, 1, len(goals)), 1.0 / len(goals))
     belief = np.concatenate([first, behavior.mode_posterior(data)], axis=1)
-    evidence = np.append(np.zeros((n, 1)), np.cumsum(behavior.log_prob_by_step(data), axis=1), axis=1)
+    evidence = np.append(np.zeros((n, 1)), np.cumsum(behavior.log_prob_by("step", data), axis=1), axis=1)
     return xr.DataArray(
         belief,
         dims=("trajectory", "step", "goal"),

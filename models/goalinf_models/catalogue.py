@@ -173,7 +173,7 @@ def _scored(model: Callable[[Any], Any], data: gi.Trajectories, known: dict[str,
             if site["type"] != "sample":
                 continue
             if site["is_observed"]:
-                steps = steps + site["fn"].log_prob_by_step(data)
+                steps = steps + site["fn"].log_prob_by("step", data)
                 residual = jnp.maximum(residual, site["fn"].residual)
             else:
                 prior = prior + site["fn"].log_prob(site["value"])

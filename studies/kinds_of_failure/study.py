@@ -104,7 +104,7 @@ def scored(agent, wants, data):
     """Compute the log-likelihood of every episode after every number of rounds; the goal is unknown."""
 
     def by_steps(want):
-        scores = gi.Behavior(RING, agent, want).log_prob_by_step(data)
+        scores = gi.Behavior(RING, agent, want).log_prob_by("step", data)
         return np.cumsum(scores, axis=1)[:, CROSSINGS * np.array(ROUNDS) - 1]
 
     if agent.name == "switching":

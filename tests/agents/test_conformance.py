@@ -85,14 +85,14 @@ def test_simulates_and_scores_what_it_simulated(name):
     world = WORLDS["garnet"]
     agent, reward = made(name, world), wanted(name, world)
     data = gi.simulate(jax.random.key(0), world, agent, reward, trajectories=300, steps=STEPS)
-    scores = gi.Behavior(world, agent, reward).log_prob_by_trajectory(data)
+    scores = gi.Behavior(world, agent, reward).log_prob_by("trajectory", data)
     assert np.isfinite(scores).all()
     again = gi.simulate(jax.random.key(1), world, agent, reward, trajectories=300, steps=STEPS)
-    other = gi.Behavior(world, agent, reward).log_prob_by_trajectory(again)
+    other = gi.Behavior(world, agent, reward).log_prob_by("trajectory", again)
     assert abs(scores.mean() - other.mean()) < 4.0 * np.hypot(scores.std(), other.std()) / np.sqrt(300)
-    guessed = gi.Behavior(
-        world, gi.agents.uniform(), gi.StateReward(np.zeros(5), on="departure")
-    ).log_prob_by_trajectory(data)
+    guessed = gi.Behavior(world, gi.agents.uniform(), gi.StateReward(np.zeros(5), on="departure")).log_prob_by(
+        "trajectory", data
+    )
     difference = scores - guessed
     assert difference.mean() >= -3.0 * difference.std() / np.sqrt(300)  # Gibbs: nobody predicts better than the truth
 

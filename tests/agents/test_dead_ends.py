@@ -91,7 +91,7 @@ def test_who_learns_is_charged_for_dead_ends_too():
     agent = gi.agents.q_learning(learning_rate=0.5, beta=BETA)
     # Both walks are of one subject's own: what was learned shows where the state is met again.
     again = gi.Trajectories.of([[1, 4, 4, 4]], [[2, 0, 0]])
-    scores = np.exp(gi.Behavior(world, agent, reward).log_prob_by_step(again)[0])
+    scores = np.exp(gi.Behavior(world, agent, reward).log_prob_by("step", again)[0])
     learned = 0.5 * (-1.0 + 0.9 * -7.0)
     np.testing.assert_allclose(scores[1], 1 / 3, rtol=1e-12)
     np.testing.assert_allclose(scores[2], np.exp(BETA * learned) / (np.exp(BETA * learned) + 2.0), rtol=1e-12)

@@ -123,7 +123,7 @@ def test_policies(name):
 
 def test_the_first_choice_has_no_habit():
     once = gi.Trajectories.of([[s, s] for s in range(3)], [[0]] * 3)
-    scores = gi.Behavior(G3, GOLDEN[HABIT][0], G3_REWARD).log_prob_by_step(once)
+    scores = gi.Behavior(G3, GOLDEN[HABIT][0], G3_REWARD).log_prob_by("step", once)
     np.testing.assert_allclose(np.exp(scores)[:, 0], OPTIMAL.policy[:, 0], rtol=0, atol=1e-10)
 
 

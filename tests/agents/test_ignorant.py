@@ -199,7 +199,7 @@ def test_which_updates_can_be_summed_over_and_goals_planned_together():
     np.testing.assert_allclose(both, np.logaddexp(*each) - np.log(2.0), rtol=1e-6)
     places, one = gi.goals(HALL, {"prize": "prize", "left": "left"}), gi.agents.ignorant(HALL, beta=2.0, updates=1)
     found = gi.goal_posterior(HALL, one, places, data).isel(step=-1)
-    scores = [gi.Behavior(HALL, one, goal).log_prob_by_trajectory(data) for goal in places.values()]
+    scores = [gi.Behavior(HALL, one, goal).log_prob_by("trajectory", data) for goal in places.values()]
     np.testing.assert_allclose(np.log(found[:, 0] / found[:, 1]), np.subtract(*scores), atol=1e-6)
 
 

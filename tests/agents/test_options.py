@@ -69,7 +69,7 @@ def test_scores_are_sums_over_all_paths_of_options():
     options, r = random_options(rng, available, over), rng.normal(size=(S, A))
     modes = oracle(P, r, 0.9, options, over)[1]
     walks = gi.simulate(jax.random.key(0), world, made(options), gi.ActionReward(r), trajectories=4, steps=5)
-    scores = gi.Behavior(world, made(options), gi.ActionReward(r)).log_prob_by_trajectory(walks)
+    scores = gi.Behavior(world, made(options), gi.ActionReward(r)).log_prob_by("trajectory", walks)
     expected = [
         histories.modes_log_likelihood(*modes, states[:-1], actions)
         for states, actions in zip(walks.states, walks.actions, strict=True)

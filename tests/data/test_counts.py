@@ -70,7 +70,7 @@ def test_on_graphs_and_in_worlds_with_memory():
     assert data.choice_counts(3, 2).tolist() == [[2, 1], [1, 0], [0, 4]]
     pairs = gi.with_memory(ring)
     data = gi.Trajectories.from_counts(pairs, {((None, 0), 1): 2})
-    assert data.n_choices == 2
+    assert data.n_observed == 2
 
 
 @pytest.mark.parametrize(

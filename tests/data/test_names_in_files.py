@@ -114,7 +114,7 @@ def test_a_word_is_a_name_unless_missing_says_otherwise(tmp_path, word):
     with pytest.raises(ValueError, match=rf"row 1, line 3 of walks.csv .* unknown action '{word}'.*column 'act'"):
         gi.read_trajectories(file, other, **columns)
     assert gi.read_trajectories(file, other, **columns, missing=[word]).actions.tolist() == [[0, -1, 0]]
-    assert gi.read_trajectories(file, other, **columns, missing=word).n_choices == 2
+    assert gi.read_trajectories(file, other, **columns, missing=word).n_observed == 2
     with pytest.raises(ValueError, match=f"missing= holds '{word}', which is the name of an action"):
         gi.read_trajectories(file, known, **columns, missing=[word])
 

@@ -1,5 +1,7 @@
 """States and actions that the world does not have: refused where numbers can be looked at, not a number in compiled code."""
 
+from functools import partial
+
 import jax
 import networkx as nx
 import numpy as np
@@ -36,7 +38,7 @@ def test_behavior_refuses_them(agent, fault):
     arrays, said = SAID[fault]
     data = gi.Trajectories.of(*arrays)
     behavior = gi.Behavior(TWO, AGENTS[agent], WANTS)
-    for score in (behavior.log_prob, behavior.log_prob_by_trajectory, behavior.log_prob_by_step):
+    for score in (behavior.log_prob, *(partial(behavior.log_prob_by, unit) for unit in ("trajectory", "step"))):
         with pytest.raises(ValueError, match=said):
             score(data)
     with pytest.raises(ValueError, match=said):
@@ -50,7 +52,7 @@ def test_traced_numbers_make_the_score_undefined(agent):
     @jax.jit
     def scores(data):
         behavior = gi.Behavior(TWO, AGENTS[agent], WANTS)
-        return behavior.log_prob(data), behavior.log_prob_by_step(data)
+        return behavior.log_prob(data), behavior.log_prob_by("step", data)
 
     assert all(np.isfinite(found).all() for found in scores(right))
     for arrays, _ in SAID.values():

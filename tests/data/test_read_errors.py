@@ -47,7 +47,7 @@ def gathered(frame, world, **columns):
 
 
 def test_the_table_itself_is_right(grid):
-    assert read_trajectories(table(), grid, action="act", **GRID).n_choices == 4
+    assert read_trajectories(table(), grid, action="act", **GRID).n_observed == 4
 
 
 # -- the table ----------------------------------------------------------------------------------
@@ -149,7 +149,7 @@ def test_time_stamps_in_the_place_of_steps_point_to_ranks(grid, stamps):
     said = refuses("row 10", frame, grid)
     assert said.split("(3 rows")[0].split("(4 rows")[0].strip().endswith(RANK)
     ranks = frame.groupby("walk")["t"].rank(method="first")
-    assert read_trajectories(frame.assign(t=ranks), grid, action="act", **GRID).n_choices == 4
+    assert read_trajectories(frame.assign(t=ranks), grid, action="act", **GRID).n_observed == 4
 
 
 def test_a_single_gap_is_no_time_stamp(grid):
@@ -241,7 +241,7 @@ def test_decisions_in_a_terminal_state(grid):
     refuses("row 101 (trajectory 7, step 1): state 1,2 is terminal", frame, grid)
     refuses("row 101 (trajectory 7, step 1): state 1,2 is terminal", frame, grid, action=None)
     refuses("state 1,2 is terminal", frame.iloc[:2], grid)
-    assert read_trajectories(frame.iloc[:2], grid, **GRID).n_choices == 1
+    assert read_trajectories(frame.iloc[:2], grid, **GRID).n_observed == 1
     last = frame.iloc[:2].assign(act=["down", None])
     assert read_trajectories(last, grid, action="act", **GRID).states.tolist() == [[2, 5]]
 
@@ -279,7 +279,7 @@ def test_each_row_is_checked_in_its_own_world():
         }
     )
     refuses("row 3 (trajectory 1, step 1): unknown state (0, 2)", frame, small, context="map", action=None)
-    assert read_trajectories(frame.iloc[:2], small, context="map", **GRID).n_choices == 1
+    assert read_trajectories(frame.iloc[:2], small, context="map", **GRID).n_observed == 1
 
 
 def test_in_worlds_with_memory_errors_speak_of_plain_states(ring):

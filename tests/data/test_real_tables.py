@@ -24,7 +24,7 @@ def test_short_runs_of_mice(shared, tree):
     runs = read_trajectories(table, maze, trajectory="traj", step="t", state="state")
     assert runs.n_trajectories == table["traj"].nunique() == 160
     assert runs.lengths.tolist() == [21] * 160
-    assert runs.n_choices == runs.n_steps == runs.cells.weight.sum() == len(table) - 160
+    assert runs.n_observed == runs.n_steps == runs.cells.weight.sum() == len(table) - 160
     visits = pd.Series(runs.state_visits(127), index=maze.states)
     assert visits[visits > 0].to_dict() == table["state"].value_counts().to_dict()
     back = runs.to_frame(node=np.array(maze.states)[runs.states[:, :-1]])
@@ -65,7 +65,7 @@ def test_thirty_people_on_ten_by_ten_grids(shared):
     )
     assert people.n_subjects == 30
     assert people.context_names == tuple(sorted(steps["layout"].unique()))
-    assert people.n_choices == len(steps)
+    assert people.n_observed == len(steps)
     assert set(people.lengths.tolist()) == {20}
 
 
@@ -77,7 +77,7 @@ def test_stimuli_each_on_a_map_of_its_own(shared):
     options = {"trajectory": "stimulus", "step": "t", "state": ["row", "col"], "action": "action"}
     shown = read_trajectories(steps, worlds, context="stimulus", **options)
     assert shown.n_trajectories == shown.n_contexts == 60
-    assert shown.n_choices == len(steps)
+    assert shown.n_observed == len(steps)
     assert [shown.labels.worlds[c] for c in shown.context] == [worlds[name] for name in shown.trajectory_names]
     one = read_trajectories(steps[steps["stimulus"] == "shortest_00"], worlds["shortest_00"], **options)
     assert one.actions.tolist() == [

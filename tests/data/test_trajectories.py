@@ -27,7 +27,7 @@ def data():
 def test_lengths_padding_and_missing_choices_are_told_apart(data):
     assert data.lengths.tolist() == [3, 2, 1]
     assert data.observed.tolist() == [[True, False, True], [True, True, False], [True, False, False]]
-    assert (data.n_steps, data.n_choices, data.max_steps, data.n_trajectories) == (6, 5, 3, 3)
+    assert (data.n_steps, data.n_observed, data.max_steps, data.n_trajectories) == (6, 5, 3, 3)
     assert (data.n_subjects, data.n_contexts) == (2, 2)
 
 
@@ -37,7 +37,7 @@ def test_a_last_state_with_an_action_is_a_decision_and_one_without_is_not():
     acted = Trajectories.of([[0, 1, -1]], [[3, 2]])
     assert acted.lengths.tolist() == [2]
     told = Trajectories.of([[0, 1, -1]], [[3, -1]], lengths=[2])
-    assert (told.n_steps, told.n_choices) == (2, 1)
+    assert (told.n_steps, told.n_observed) == (2, 1)
 
 
 def test_cells_are_unique_choices_with_counts():
@@ -46,7 +46,7 @@ def test_cells_are_unique_choices_with_counts():
     assert cells.state.tolist() == [0, 1, 1]
     assert cells.action.tolist() == [5, 0, 2]
     assert cells.weight.tolist() == [3.0, 1.0, 2.0]
-    assert cells.weight.sum() == data.n_choices
+    assert cells.weight.sum() == data.n_observed
     by_subject = Trajectories.of([[0, 1, -1]] * 2, [[5, 5]] * 2, subject=[1, 0], context=[0, 3]).cells
     assert by_subject.subject.tolist() == [0, 0, 1, 1]
     assert by_subject.context.tolist() == [3, 3, 0, 0]
@@ -117,7 +117,7 @@ def test_what_lies_behind_the_end_is_blanked():
 def test_a_hidden_choice_counts_as_missing():
     data = Trajectories.of([[0, 1, 2]], [[0, 1]], observed=[[True, False]])
     assert data.actions.tolist() == [[0, -1]]
-    assert (data.n_steps, data.n_choices) == (2, 1)
+    assert (data.n_steps, data.n_observed) == (2, 1)
 
 
 def test_select_by_mask_number_and_slice(data):

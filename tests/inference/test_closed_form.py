@@ -59,9 +59,9 @@ def assert_scores_agree(form):
     @jax.jit
     def expected(flat):
         sites = form.density.constrain(flat, form.data)
-        return form.density.potential(flat, form.data), form.density.log_likelihood(sites, form.data, by="trajectory")[
-            0
-        ]
+        return form.density.potential(flat, form.data), form.density.log_likelihood(
+            sites, form.data, unit="trajectory"
+        )[0]
 
     for flat, *found in zip(flats[::3], potentials[::3], by_trajectory[::3], strict=True):
         for one, other in zip(found, expected(flat), strict=True):

@@ -56,7 +56,7 @@ def test_approximations_beside_samples(fit, own):
 
 
 def test_units_count_what_was_observed(fit, walks):
-    assert gi.inference.loo(fit, "step").n_data_points == walks.n_choices == 47
+    assert gi.inference.loo(fit, "step").n_data_points == walks.n_observed == 47
     assert gi.inference.loo(fit).n_data_points == 8
     assert gi.inference.loo(fit, "subject").n_data_points == 2
 

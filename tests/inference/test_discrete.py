@@ -18,7 +18,7 @@ def scores(walks, beta):
     """Log-likelihood (K, N) of every walk under every depth."""
     return np.array(
         [
-            gi.Behavior(HALL, gi.agents.lookahead(depth=d, beta=beta), WANTS).log_prob_by_trajectory(walks)
+            gi.Behavior(HALL, gi.agents.lookahead(depth=d, beta=beta), WANTS).log_prob_by("trajectory", walks)
             for d in DEPTHS
         ]
     )
@@ -84,7 +84,7 @@ def test_whole_agents_by_name(walks):
         "idle": gi.agents.uniform(),
     }
     fit = inferred(walks, agent=gi.agents.mixture(agents, by="trajectory"))
-    values = [gi.Behavior(HALL, agent, WANTS).log_prob_by_trajectory(walks) for agent in agents.values()]
+    values = [gi.Behavior(HALL, agent, WANTS).log_prob_by("trajectory", walks) for agent in agents.values()]
     (shares,) = fit.responsibilities.data_vars.values()
     assert shares["value"].values.tolist() == list(agents)
     np.testing.assert_allclose(shares[0, 0], softmax(np.array(values), axis=0).T, atol=1e-12)

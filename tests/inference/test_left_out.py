@@ -75,7 +75,9 @@ def test_own_models_and_what_draws_differ_in(tmp_path):
     by_draw = []
     for beta in betas:
         agents = [gi.agents.soft_optimal(beta=beta), gi.agents.uniform()]
-        scores = np.stack([np.asarray(gi.Behavior(HALL, one, WANTS).log_prob_by_trajectory(WALKS)) for one in agents])
+        scores = np.stack(
+            [np.asarray(gi.Behavior(HALL, one, WANTS).log_prob_by("trajectory", WALKS)) for one in agents]
+        )
         total = np.stack([scores[:, subject == SUBJECT].sum(1) for subject in SUBJECT], 1)
         by_draw.append(np.subtract(*[logsumexp(np.log(WEIGHTS)[:, None] + x, axis=0) for x in (total, total - scores)]))
     from goalinf.inference.left_out import given_the_rest

@@ -100,7 +100,7 @@ def test_dead_ends_belong_to_a_world():
     agent = gi.agents.boltzmann(beta=1.0)
     # By hand. Open: the door costs 1; to b and back 1 + .9 + .81. Locked: both moves end in a dead end, and b has one.
     expected = [-np.log1p(np.exp(-1.0 + 1.0 + 0.9 + 0.81)), -np.log(2.0)]
-    found = gi.Behavior(worlds, agent, wants).log_prob_by_trajectory(data)
+    found = gi.Behavior(worlds, agent, wants).log_prob_by("trajectory", data)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
     message = "state b is not a dead end in this world and is one of them .2 such states.*gi.goals"
     for wrong in (
@@ -219,13 +219,13 @@ def test_all_goals_are_scored_on_the_same_choices_in_every_way(problem):
     posterior = gi.goal_posterior(world, agent, rewards, data)
     for name, reward in rewards.items():
         behavior = gi.Behavior(world, agent, reward)
-        by_step = behavior.log_prob_by_step(data)
+        by_step = behavior.log_prob_by("step", data)
         assert (by_step[np.asarray(data.observed)] < 0).all()
-        np.testing.assert_allclose(behavior.log_prob_by_trajectory(data), by_step.sum(1), rtol=1e-12)
+        np.testing.assert_allclose(behavior.log_prob_by("trajectory", data), by_step.sum(1), rtol=1e-12)
         np.testing.assert_allclose(behavior.log_prob(data), by_step.sum(), rtol=1e-12)
         np.testing.assert_allclose(posterior["log_likelihood"].sel(goal=name), by_step.sum(1), rtol=1e-12)
     never = gi.Behavior(world, gi.agents.switching(switch=0.0, beta=1.3), gi.one_of(rewards))
-    np.testing.assert_allclose(never.log_prob_by_trajectory(data), posterior["evidence"], rtol=1e-9)
+    np.testing.assert_allclose(never.log_prob_by("trajectory", data), posterior["evidence"], rtol=1e-9)
     np.testing.assert_allclose(never.mode_posterior(data)[0], posterior[0, 1:], atol=1e-10)
 
 
@@ -274,10 +274,10 @@ def test_every_agent_goes_on_behind_its_goal(agent):
     actions = [RING.action_index(move) for move in ["up", "right", "left", "down", "down"]]
     whole, part = gi.Trajectories.of([states], [actions]), gi.Trajectories.of([states[:2]], [actions[:1]])
     behavior = gi.Behavior(RING, agent, wants)
-    by_step = behavior.log_prob_by_step(whole)
+    by_step = behavior.log_prob_by("step", whole)
     assert np.isfinite(by_step).all()
     assert (by_step < 0).all()
-    np.testing.assert_allclose(by_step[:, :1], behavior.log_prob_by_step(part), rtol=1e-12)
+    np.testing.assert_allclose(by_step[:, :1], behavior.log_prob_by("step", part), rtol=1e-12)
     np.testing.assert_allclose(behavior.log_prob(whole), by_step.sum(), rtol=1e-10)
     walks = gi.simulate(jax.random.key(0), RING, agent, wants, trajectories=40, steps=9)
     ended = np.asarray(walks.states)[np.arange(40), np.asarray(walks.lengths)]
@@ -292,7 +292,7 @@ def test_mixtures_and_rates_of_switching():
     data = gi.Trajectories.of(
         [[4, 3, 2, 1, 0], [4, 3, 4, 3, 2]], [[2, 2, 2, 2], [2, 3, 2, 2]], subject=np.zeros(2, np.int32)
     )
-    alone = np.stack([gi.Behavior(HALL, agent, wants).log_prob_by_step(data).sum(1) for agent in options.values()])
+    alone = np.stack([gi.Behavior(HALL, agent, wants).log_prob_by("step", data).sum(1) for agent in options.values()])
     for by, groups in (
         ("trajectory", alone),
         ("subject", alone.sum(1, keepdims=True)),
@@ -301,8 +301,8 @@ def test_mixtures_and_rates_of_switching():
         behavior = gi.Behavior(HALL, gi.one_of(options, by=by), wants)
         expected = np.log(0.5 * np.exp(groups).sum(0)).sum()
         np.testing.assert_allclose(behavior.log_prob(data), expected, rtol=1e-10)
-        np.testing.assert_allclose(behavior.log_prob_by_trajectory(data).sum(), expected, rtol=1e-10)
-        np.testing.assert_allclose(behavior.log_prob_by_step(data).sum(), expected, rtol=1e-10)
+        np.testing.assert_allclose(behavior.log_prob_by("trajectory", data).sum(), expected, rtol=1e-10)
+        np.testing.assert_allclose(behavior.log_prob_by("step", data).sum(), expected, rtol=1e-10)
 
 
 # -- one log-likelihood of one fit ---------------------------------------------------------------------
@@ -322,10 +322,10 @@ def test_within_a_fit_lp_is_prior_and_log_likelihood():
     scores = fit.tree["log_likelihood"]["choices"].sum("trajectory").values
     expected = stats.norm(2.0, 0.2).logpdf(fit.posterior["reward.step_cost"].values) + scores
     np.testing.assert_allclose(fit.sample_stats["lp"].values, expected, rtol=0, atol=1e-8)
-    assert fit.tree.attrs["choices_scored"] == data.n_choices
-    assert f"{data.n_choices} choices scored)" in repr(fit)
+    assert fit.tree.attrs["choices_scored"] == data.n_observed
+    assert f"{data.n_observed} choices scored)" in repr(fit)
     step, cost = gi.inference.loo(fit, "step"), float(fit.posterior["reward.step_cost"][0, 0])
-    assert len(step.elpd_i) == data.n_choices
+    assert len(step.elpd_i) == data.n_observed
     one = gi.GoalReward(prior.goal, prior.dead, step_cost=cost, dead_end=-7.0)
     np.testing.assert_allclose(scores[0, 0], gi.Behavior(HALL, agent, one).log_prob(data), rtol=1e-10)
 
@@ -356,15 +356,12 @@ def fitted(kind):
 
 ENTRIES = {
     "log_prob": lambda data: gi.Behavior(END, AGENT, KNOWN).log_prob(data),
-    "log_prob_by_step": lambda data: gi.Behavior(END, AGENT, KNOWN).log_prob_by_step(data),
-    "log_prob_by_trajectory": lambda data: gi.Behavior(END, AGENT, KNOWN).log_prob_by_trajectory(data),
+    "log_prob_by_step": lambda data: gi.Behavior(END, AGENT, KNOWN).log_prob_by("step", data),
+    "log_prob_by_trajectory": lambda data: gi.Behavior(END, AGENT, KNOWN).log_prob_by("trajectory", data),
     "mixture": lambda data: gi.Behavior(END, gi.agents.lookahead(depth=gi.one_of([1, 2]), beta=1.0), KNOWN).log_prob(
         data
     ),
-    "by_option": lambda data: gi.Behavior(END, AGENT, KNOWN).by_option(data),
-    "by_group": lambda data: gi.Behavior(END, gi.agents.lookahead(depth=gi.one_of([1, 2]), beta=1.0), KNOWN).by_group(
-        data
-    ),
+    "by_option": lambda data: gi.Behavior(END, AGENT, KNOWN).by_option("trajectory", data),
     "mode_posterior": lambda data: gi.Behavior(END, gi.agents.abandoning(hazard=0.1, beta=1.0), KNOWN).mode_posterior(
         data
     ),

@@ -91,7 +91,7 @@ def test_the_same_key_gives_the_same_data_and_the_model_takes_them(name, variant
     arguments = module.model(one, variant)
     allowed = set(inspect.signature(module.VARIANTS[variant].by).parameters)
     assert set(arguments) <= allowed
-    assert arguments["data"].n_choices > 0
+    assert arguments["data"].n_observed > 0
 
 
 @pytest.mark.parametrize(("name", "variant"), [one for one in VARIANTS if by(*one) is gi.infer])
@@ -111,7 +111,7 @@ def test_simulated_data_are_scored_and_sites_have_the_documented_names(name, var
         sites = find_sites(agent, reward, world)
         names = {site.name for site in sites}
         draws = {site.name: np.asarray(site.prior.sample(jax.random.key(1)), float) for site in sites}
-        scored = np.sum(gi.Behavior(world, *fill(agent, reward, draws), like=data).log_prob_by_trajectory(data))
+        scored = np.sum(gi.Behavior(world, *fill(agent, reward, draws), like=data).log_prob_by("trajectory", data))
         names |= {f"agent.{agent.parameter}"} if hasattr(agent, "parameter") else set()
     assert names == set(module.VARIANTS[variant].sites)
     assert np.isfinite(scored)

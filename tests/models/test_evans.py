@@ -144,6 +144,6 @@ def test_the_worlds_are_those_of_the_oracle(sophisticated):
         assert paid.world.n_states == len(problem.states)
         agent = gi.agents.hyperbolic(k=0.7, beta=1.3, horizon=paid.horizon, sophisticated=sophisticated)
         walk = walked(paid, start, [WAYS.get(step, step) for step in path])
-        mine = gi.Behavior(paid.world, agent, paid.reward(np.array(weights))).log_prob_by_trajectory(walk)[0]
+        mine = gi.Behavior(paid.world, agent, paid.reward(np.array(weights))).log_prob_by("trajectory", walk)[0]
         policy = problem.plan(weights, 1.3, 0.7, sophisticated).policy
         assert float(mine) == pytest.approx(float(np.log(problem.likelihood(policy, path))), abs=1e-9)

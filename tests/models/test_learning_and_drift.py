@@ -37,7 +37,7 @@ def test_every_step_is_planned_for_with_the_reward_of_that_step():
     world, data = ashwood_2022.labyrinth(3), ashwood_2022.steps(table)
     rng = np.random.default_rng(0)
     maps, weights = rng.normal(size=(2, world.n_states)), rng.normal(size=(16, 2))
-    found = ashwood_2022.behavior(world, maps, weights).log_prob_by_trajectory(data)
+    found = ashwood_2022.behavior(world, maps, weights).log_prob_by("trajectory", data)
     rewards = [gi.StateReward(weight @ maps, on="departure") for weight in weights]
     policies = [solve(gi.agents.soft_optimal(beta=1.0), world, reward).log_probs for reward in rewards]
     expected = [policies[t][s, a] for t, s, a in table[["t", "state", "action"]].to_numpy()]

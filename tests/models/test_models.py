@@ -29,9 +29,9 @@ def test_maximum_entropy_of_2008_and_2010_agree_only_where_nothing_is_random(sli
     data = ziebart_2008.example(jax.random.key(2), where=town)
     weights = np.array([-0.8, 0.5])
     reward = gi.LinearReward(ziebart_2008.features(town), weights, on="arrival")
-    causal = gi.Behavior(
-        town, gi.agents.finite_horizon(horizon=ziebart_2008.HORIZON, beta=1.0), reward
-    ).log_prob_by_trajectory(data)
+    causal = gi.Behavior(town, gi.agents.finite_horizon(horizon=ziebart_2008.HORIZON, beta=1.0), reward).log_prob_by(
+        "trajectory", data
+    )
     acausal = log_likelihood(ziebart_2008.model(data, "2008", where=town), data, weights)
     assert (abs(acausal - float(causal.sum())) < 1e-8) == (slip == 0.0)
 
@@ -112,7 +112,7 @@ def test_goals_that_change_by_enumerating_every_sequence_of_goals():
         np.testing.assert_allclose(found[n, steps], joint / joint.sum(), atol=1e-10)
         assert float(found.evidence[n, steps]) == pytest.approx(np.log(joint.sum()), abs=1e-10)
     behavior = gi.Behavior(arguments["world"], arguments["agent"], gi.one_of(arguments["goals"]))
-    np.testing.assert_allclose(found.evidence[:, -1], behavior.log_prob_by_trajectory(walks), atol=1e-8)
+    np.testing.assert_allclose(found.evidence[:, -1], behavior.log_prob_by("trajectory", walks), atol=1e-8)
 
 
 @pytest.mark.slow
@@ -171,11 +171,11 @@ def test_depths_by_enumeration():
     data = planning_depth.example(jax.random.key(0))
     arguments = planning_depth.model(data)
     grid, layouts, beta = arguments["world"], arguments["reward"], planning_depth.BETA
-    found = gi.Behavior(grid, arguments["agent"].at(beta=beta), layouts, like=data).by_group(data)
+    found = gi.Behavior(grid, arguments["agent"].at(beta=beta), layouts, like=data).by_option("subject", data)[1]
     scores = np.array(
         [
-            gi.Behavior(grid, gi.agents.lookahead(depth=depth, beta=beta), layouts, like=data).log_prob_by_trajectory(
-                data
+            gi.Behavior(grid, gi.agents.lookahead(depth=depth, beta=beta), layouts, like=data).log_prob_by(
+                "trajectory", data
             )
             for depth in planning_depth.DEPTHS
         ]
@@ -207,7 +207,7 @@ def test_offers_are_scored_by_the_formula(variant):
     made = delay_discounting.offers(table)
     k, beta = np.array([0.01, 0.02, 0.3, 0.0]), np.array([0.5, 1.0, 2.0, 0.1])
     with jax.enable_x64(True):
-        found = made.behavior(k, beta, variant).log_prob_by_trajectory(made.data)
+        found = made.behavior(k, beta, variant).log_prob_by("trajectory", made.data)
     np.testing.assert_allclose(found, direct(table, k, beta, variant), atol=1e-10)
 
 

@@ -152,7 +152,7 @@ def test_an_offer_without_a_response_is_not_scored(variant):
 
     def score(table):
         made = delay_discounting.offers(table)
-        return np.asarray(made.behavior(k, beta, variant).log_prob_by_trajectory(made.data))
+        return np.asarray(made.behavior(k, beta, variant).log_prob_by("trajectory", made.data))
 
     with jax.enable_x64(True):
         every = score(table)
@@ -230,7 +230,7 @@ def test_second_states_that_are_numbered_the_other_way_round():
     ):
         daw_2011.model(one)
     few = one.groupby("subject").head(10)
-    assert daw_2011.model(few)["data"].n_choices > 0  # so few trials tell nothing
+    assert daw_2011.model(few)["data"].n_observed > 0  # so few trials tell nothing
 
 
 def test_subjects_that_print_alike():
@@ -310,7 +310,7 @@ def test_the_table_of_the_nspn_cohort_numbers_its_states_the_other_way_round(rea
         daw_2011.lives(table)
     data, names = daw_2011.lives(table.assign(state2=1 - table["state2"]))
     assert len(names) == 40
-    assert data.n_choices == 3 * len(table)
+    assert data.n_observed == 3 * len(table)
 
 
 def test_the_labyrinth_of_the_mice(real):

@@ -68,7 +68,7 @@ def q_learning(
     >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="arrival")
     >>> learner = gi.agents.q_learning(learning_rate=0.5, beta=5.0)
     >>> data = gi.simulate(jax.random.key(0), hall, learner, reward, trajectories=20, steps=40)
-    >>> scores = gi.Behavior(hall, learner, reward).log_prob_by_step(data)
+    >>> scores = gi.Behavior(hall, learner, reward).log_prob_by("step", data)
     >>> bool(scores[:, 30:].mean() > scores[:, :10].mean())
     True
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -18,9 +17,8 @@ from numpyro.distributions import Distribution
 from goalinf.agents import Agent, Mixture
 from goalinf.agents.mixtures import options_of
 from goalinf.agents.plannable import check_plannable, discount_of
-from goalinf.behavior import check_data
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
-from goalinf.data import Trajectories
+from goalinf.data import Observations
 from goalinf.errors import PrecisionError, UnidentifiedWarning
 from goalinf.inference.model import site_labels
 from goalinf.inference.model.closed_form import ClosedForm, starting_values
@@ -104,12 +102,12 @@ def _standard_posterior(key: Any, model: StandardModel, data: Any) -> Posterior:
         See :func:`~goalinf.infer`.
     """
     world, agent, reward = model.world, model.agent, model.reward
-    if not isinstance(data, Trajectories):
+    if not isinstance(data, Observations):
         raise TypeError(f"data is a {type(data).__name__}; read a table with gi.read_trajectories first")
-    if data.n_choices == 0:
+    if data.n_observed == 0:
         raise ValueError("the data hold no observed action; expected at least one")
     conditions = Conditions.of(world, reward, data.context_names)
-    check_data(data, conditions.worlds, agent)
+    data.check(conditions.worlds, agent)
     sites = find_sites(agent, reward, conditions.world)
     if not sites and not isinstance(agent, Mixture):
         raise ValueError(
@@ -127,15 +125,14 @@ def _standard_posterior(key: Any, model: StandardModel, data: Any) -> Posterior:
     own = model.own_arrays()
 
     def function_of(draw: Callable[[list[Site]], dict[str, Any]]) -> Model:
-        def function(observed: Trajectories) -> None:
+        def function(observed: Observations) -> None:
             numpyro.sample("choices", own.behavior(draw(sites), contexts), obs=observed)
 
         return function
 
     contexts = data.context_names
     n_pairs = max(one.mdp.available.size for one in conditions.worlds)
-    most = min(data.observed.size, data.n_subjects * len(conditions.contexts) * n_pairs)
-    bare = dataclasses.replace(data.unlabeled(), cells=data.cells.padded(most))
+    bare = data.unlabeled(n_pairs)
     scale = product_prior(sites, reward) if agent.scales else None
     start = starting_values(sites, scale)
 
@@ -235,11 +232,11 @@ def _custom_posterior(key: PRNGKey, model: CustomModel, data: Any) -> Posterior:
         Where the function is not known, or the names do not fit the sites or their axes.
     """
     function = model.known()
-    bare = data.unlabeled() if isinstance(data, Trajectories) else data
+    bare = data.unlabeled() if isinstance(data, Observations) else data
     plain = Form(lambda: Density.of(function, bare, key, labeled=data), bare)
     posterior = Posterior(model, plain, None, None, data, model.dims, model.coords, [])
     _check_names(posterior)
-    if isinstance(data, Trajectories):
+    if isinstance(data, Observations):
         _check_defined(posterior, data)
     return posterior
 
@@ -264,20 +261,20 @@ def _check_names(posterior: Posterior) -> None:
         raise ValueError(f"dims= and coords= do not fit the sites of the model ({shapes}): {error}") from error
 
 
-def _check_defined(posterior: Posterior, data: Trajectories) -> None:
+def _check_defined(posterior: Posterior, data: Observations) -> None:
     """Check that the density is finite at the start of the mode search; otherwise raise with the reason."""
     if np.isfinite(posterior.straightest.start_value()):
         return
     density, bare = posterior.plain.density, posterior.data
     sites = jax.device_get(density.constrain(jnp.asarray(density.start), bare))
-    scored, residual = jax.device_get(jax.jit(lambda s, d: density.log_likelihood(s, d, by="step"))(sites, bare))
+    unit = data.units[0]
+    scored, residual = jax.device_get(jax.jit(partial(density.log_likelihood, unit=unit))(sites, bare))
     wrong = np.argwhere(np.isneginf(scored)) if np.ndim(scored) else np.empty((0, 2), int)
     if len(wrong):
-        n, t = wrong[0]
-        where = data.labels.where(int(n), int(t)) if data.labels is not None else f"trajectory {n}, step {t}"
         raise ValueError(
-            f"{where}: this action has probability zero under the agent ({len(wrong)} such steps). Check that the "
-            "action is available there; remove the step, mark the action as missing, or use an agent with lapses"
+            f"{data.where(unit, *wrong[0].tolist())}: this {data.noun} has probability zero under the agent "
+            f"({len(wrong)} such {unit}s). Check that the action is available there; remove the step, mark the action "
+            "as missing, or use an agent with lapses"
         )
     remedy = (
         "The value of an undiscounted soft-optimal agent is infinite where steps cost less than log(number of "

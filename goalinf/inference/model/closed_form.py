@@ -31,7 +31,7 @@ from goalinf.agents.parts.choice import Softmax
 from goalinf.agents.parts.noise import NoNoise
 from goalinf.agents.parts.planners import ValueIteration
 from goalinf.behavior.conditions import Conditions
-from goalinf.data import Trajectories
+from goalinf.data import Observations, Trajectories
 from goalinf.inference.model.mode import NEWTON_SIZE
 from goalinf.inference.model.normal_prior import Normal, NormalProduct
 from goalinf.inference.model.priors import Site, fill
@@ -150,14 +150,17 @@ class ClosedForm:
         agent: Agent | Mixture,
         reward: Any,
         sites: Sequence[Site],
-        data: Trajectories,
+        data: Observations,
         product: ScaleMixture | None,
     ) -> ClosedForm | None:
         """Build the closed form; None unless the reward is linear with a normal prior and the agent soft-optimal.
 
-        The agent has an infinite horizon. With the prior of a ``product``, the parameters are beta times the reward.
+        The data are trajectories, and the agent has an infinite horizon. With the prior of a ``product``, the
+        parameters are beta times the reward.
         """
-        if type(reward) not in _LINEAR or jnp.result_type(float) != np.float64 or not _simple(agent):
+        if not isinstance(data, Trajectories) or type(reward) not in _LINEAR or not _simple(agent):
+            return None
+        if jnp.result_type(float) != np.float64:
             return None
         prior = _prior(sites, product)
         if prior is None or prior.mean.size > NEWTON_SIZE:

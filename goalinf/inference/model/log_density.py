@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Hashable, Mapping
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ from numpyro.infer.util import constrain_fn, potential_energy
 from goalinf.agents import Mixture
 from goalinf.agents.mixtures import By
 from goalinf.behavior import Behavior
-from goalinf.data import Trajectories
+from goalinf.data import Observations
 from goalinf.inference.model.map_draws import mapped
 from goalinf.inference.model.program_cache import shared
 from goalinf.types import Numeric, PRNGKey
@@ -71,7 +71,7 @@ class Density:
         Raises
         ------
         ValueError
-            Where the model has no parameter to infer or no observed site, or trajectories cannot come from the worlds
+            Where the model has no parameter to infer or no observed site, or the data cannot come from the worlds
             in which they are scored.
         """
         seeded = handlers.seed(model, key)
@@ -172,7 +172,7 @@ class Density:
         values = self.constrain(jnp.asarray(self.start), data)
         return {name: values[name] for name in self.unravel(jnp.asarray(self.start))}
 
-    def behaviors(self, sites: dict[str, Any], data: Any) -> list[tuple[Behavior, Trajectories]]:
+    def behaviors(self, sites: dict[str, Any], data: Any) -> list[tuple[Behavior, Observations]]:
         """Return the behaviors that the model observes, at these values of its sites, and the data of each."""
         return [
             (site["fn"], site["value"])
@@ -180,25 +180,22 @@ class Density:
             if site["type"] == "sample" and site["is_observed"] and isinstance(site["fn"], Behavior)
         ]
 
-    def log_likelihood(self, sites: dict[str, Any], data: Trajectories, *, by: str) -> tuple[Any, Any]:
-        """Return log-likelihoods of the observed sites by ``trajectory`` or ``step``, and the largest residual."""
+    def log_likelihood(self, sites: dict[str, Any], data: Any, *, unit: str) -> tuple[Any, Any]:
+        """Return log-likelihoods of the observed sites by a unit of the data, and the largest residual."""
         total, worst = jnp.zeros(()), jnp.zeros(())
         for behavior, value in self.behaviors(sites, data):
-            scored = behavior.log_prob_by_trajectory(value) if by == "trajectory" else behavior.log_prob_by_step(value)
-            total, worst = total + scored, jnp.maximum(worst, behavior.residual)
+            total, worst = total + behavior.log_prob_by(unit, value), jnp.maximum(worst, behavior.residual)
         return total, worst
 
-    def options(
-        self, sites: dict[str, Any], data: Trajectories, *, each: Literal["trajectory", "step"] = "trajectory"
-    ) -> list[tuple[Any, Any]]:
+    def options(self, sites: dict[str, Any], data: Any, *, unit: str) -> list[tuple[Any, Any]]:
         """Return log weights and scores of the options of every behavior; see :meth:`Behavior.by_option`."""
-        return [behavior.by_option(value, each=each) for behavior, value in self.behaviors(sites, data)]
+        return [behavior.by_option(unit, value) for behavior, value in self.behaviors(sites, data)]
 
-    def units(self, sites: Mapping[str, Any], data: Trajectories) -> list[By | None]:
+    def units(self, sites: Mapping[str, Any], data: Any) -> list[By | None]:
         """Return the units of the mixture of every behavior; None where there is a single agent."""
         found: list[By | None] = []
 
-        def look(sites: Mapping[str, Any], data: Trajectories) -> None:  # traced: subjects may have no parameter
+        def look(sites: Mapping[str, Any], data: Any) -> None:  # traced: subjects may have no parameter
             agents = [behavior.agent for behavior, _ in self.behaviors(dict(sites), data)]
             found.extend(agent.by if isinstance(agent, Mixture) else None for agent in agents)
 
@@ -207,7 +204,7 @@ class Density:
 
 
 def _check_observed(trace: Mapping[str, Any], data: Any, labeled: Any) -> None:
-    """Check the trajectories that a traced model observes; messages use the names of ``labeled`` for its data."""
+    """Check the observations that a traced model observes; messages use the names of ``labeled`` for its data."""
     for site in trace.values():
         if site["type"] == "sample" and site["is_observed"] and isinstance(site["fn"], Behavior):
             value = site["value"]

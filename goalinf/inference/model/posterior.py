@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from goalinf.agents import Mixture
-from goalinf.data import Trajectories
+from goalinf.data import Observations
 from goalinf.inference.model.closed_form import ClosedForm
 from goalinf.inference.model.log_density import Density
 from goalinf.inference.model.map_draws import mapped
@@ -135,9 +135,9 @@ class Posterior:
     def check_draws(self, chains: int, draws: int) -> None:
         """Refuse more draws than fit into memory, with coordinates, values and log-likelihoods by trajectory."""
         free = self.straightest.target.start.size if self.sites or not self.standard else 0
-        scored = self.labeled.n_trajectories if isinstance(self.labeled, Trajectories) else 0
+        scored = len(self.labeled.subject) if isinstance(self.labeled, Observations) else 0
         numbers = 2 * free + scored + _STATISTICS
-        what = f"{draws:,} draws of each of {chains:,} chains, with {free:,} parameters and {scored:,} trajectories,"
+        what = f"{draws:,} draws of each of {chains:,} chains, with {free:,} parameters and {scored:,} log-likelihoods,"
         # Three copies: drawn, joined, and labeled.
         check_memory(what, 24.0 * numbers * float(draws) * float(chains), "draw fewer (draws=, chains=)")
 
@@ -190,15 +190,15 @@ class Posterior:
         assert isinstance(model, StandardModel)
         assert mixture is not None
 
-        def one(draw: Draw, data: Trajectories) -> Any:
-            return model.behavior(draw, contexts).by_group(data)
+        def one(draw: Draw, data: Observations) -> Any:
+            return model.behavior(draw, contexts).by_option(mixture.by, data)[1]
 
         if values:
             found = self.plain.density.over_draws("by group", one, dict(values), self.data)
         else:
             found = jax.device_get(one({}, self.data))[None]
-        groups = {"subject": self.labeled.n_subjects, "trajectory": self.labeled.n_trajectories, "data": 1}[mixture.by]
-        numbers = np.unique(self.labeled.subject) if mixture.by == "subject" else np.arange(groups)
+        numbers = np.unique(self.labeled.members(mixture.by))
+        groups = 1 if mixture.by == "data" else len(self.labeled.names(mixture.by))
         by_number = np.zeros((*found.shape[:-1], groups))
         by_number[..., numbers] = found[..., : len(numbers)]
         return by_number

@@ -14,7 +14,7 @@ import xarray as xr
 
 from goalinf.agents import Agent, Mixture
 from goalinf.behavior.conditions import Rewards
-from goalinf.data import Trajectories
+from goalinf.data import Observations
 from goalinf.inference.model.priors import Site
 from goalinf.rewards import LinearReward, base_of
 from goalinf.types import PRNGKey
@@ -61,7 +61,7 @@ def site_coords(
     world: World,
     reward: Rewards | None,
     agent: Agent | Mixture | None = None,
-    data: Trajectories | None = None,
+    data: Observations | None = None,
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, Any]]:
     """Return the axis names of every site, and the labels along them."""
     coords: dict[str, Any] = dict(world.coords())
@@ -72,26 +72,17 @@ def site_coords(
         coords["feature"] = list(linear.names) if linear.names else list(range(linear.features.shape[-1]))
     if isinstance(agent, Mixture) and data is not None:
         coords["value"] = labels(agent.names)
-        coords["subject"], coords["trajectory"] = labels(data.subject_names), labels(data.trajectory_names)
+        coords |= {unit: labels(data.names(unit)) for unit in ("subject", data.unit)}
     return {site.name: site.dims for site in sites}, coords
 
 
 def observed(data: Any) -> xr.Dataset:
-    """Return the data as arrays: trajectories by field name, data of a model of your own by their path."""
-    if not isinstance(data, Trajectories):
+    """Return the data as arrays: observations by field name, data of a model of your own by their path."""
+    if not isinstance(data, Observations):
         return dataset(leaves(data), {}, {}, ())
-    fields = {
-        "states": (("trajectory", "visit"), data.states),
-        "actions": (("trajectory", "step"), data.actions),
-        "observed": (("trajectory", "step"), data.observed),
-        "lengths": (("trajectory",), data.lengths),
-        "subject_number": (("trajectory",), data.subject),
-        "context_number": (("trajectory",), data.context),
-    }
-    return xr.Dataset(
-        {name: (dims, np.asarray(values)) for name, (dims, values) in fields.items()},
-        coords={"trajectory": trajectory_labels(data)},
-    )
+    numbered = ("subject", "context")
+    fields = {f"{name}_number" if name in numbered else name: one for name, one in data.arrays().items()}
+    return xr.Dataset(fields, coords={data.unit: labels(data.names(data.unit))})
 
 
 def leaves(data: Any) -> dict[str, np.ndarray]:
@@ -104,17 +95,12 @@ def leaves(data: Any) -> dict[str, np.ndarray]:
 
 def data_hash(data: Any) -> str:
     """Return the SHA-256 of the arrays: equal data have equal hashes."""
-    if isinstance(data, Trajectories):
+    if isinstance(data, Observations):
         return data.data_hash()
     digest = hashlib.sha256()
     for name, array in leaves(data).items():
         digest.update(f"{name}{array.shape}{array.dtype}".encode() + np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
-
-
-def trajectory_labels(data: Trajectories) -> np.ndarray:
-    """Return one label per trajectory."""
-    return labels(data.trajectory_names)
 
 
 def labels(names: Sequence[Any]) -> np.ndarray:

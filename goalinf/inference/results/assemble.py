@@ -11,8 +11,8 @@ import numpy as np
 import xarray as xr
 from scipy.special import softmax
 
-from goalinf.agents.mixtures import UNITS, By
-from goalinf.data import Trajectories
+from goalinf.agents.mixtures import By
+from goalinf.data import Observations
 from goalinf.inference.model import site_labels
 from goalinf.inference.model.log_density import Density
 from goalinf.inference.model.models import StandardModel
@@ -20,7 +20,6 @@ from goalinf.inference.model.posterior import Posterior
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.samplers.select import Sampled
 from goalinf.precision import Precision
-from goalinf.worlds import label
 
 
 def assembled(key: Any, posterior: Posterior, sampled: Sampled, precision: Precision) -> Fit:
@@ -72,12 +71,12 @@ def enumerated(key: Any, posterior: Posterior, chains: int, draws: int, precisio
     assert isinstance(model, StandardModel)
     assert mixture is not None
     behavior = model.behavior({}, data.context_names)
-    scores = np.asarray(jax.device_get(behavior.log_prob_by_trajectory(posterior.data)))[: data.n_trajectories]
+    scores = np.asarray(jax.device_get(behavior.log_prob_by(data.unit, posterior.data)))
     if impossible := np.flatnonzero(~np.isfinite(scores)).tolist():
-        name = label(data.trajectory_names[impossible[0]])
         raise ValueError(
-            f"trajectory {name}: these choices have probability zero under every option of {mixture.name} "
-            f"({len(impossible)} such trajectories). Are all actions available there? Use agents that can lapse"
+            f"{data.where(data.unit, impossible[0])}: its {data.noun}s have probability zero under every option of "
+            f"{mixture.name} ({len(impossible)} such {data.unit}s). Are all actions available there? Use agents that "
+            "can lapse"
         )
     shape = chains, draws
     stats = {"diverging": np.zeros(shape, bool), "lp": np.full(shape, scores.sum())}
@@ -119,8 +118,9 @@ def labeled_fit(
     if constants := site_labels.constant_data(columns, groups["posterior"]):
         groups["constant_data"] = constants
     if log_likelihood is not None:
-        coords = {"trajectory": site_labels.trajectory_labels(posterior.labeled)}
-        axes = {"choices": ("trajectory",)}
+        unit = posterior.labeled.unit
+        coords = {unit: site_labels.labels(posterior.labeled.names(unit))}
+        axes = {"choices": (unit,)}
         groups["log_likelihood"] = site_labels.dataset({"choices": log_likelihood}, axes, coords, ("chain", "draw"))
     if shares:
         by_value = {name: (*dims[name], "value") for name in shares}
@@ -128,9 +128,9 @@ def labeled_fit(
     tree = xr.DataTree.from_dict(groups)
     scored: dict[str, Any] = {}
     if log_likelihood is not None:
-        scored["choices_scored"] = posterior.labeled.n_choices
+        scored["choices_scored"] = posterior.labeled.n_observed
         if units := _units(posterior, values):
-            scored["one_of_several"] = max(units, key=UNITS.index)
+            scored["one_of_several"] = max(units, key=posterior.labeled.units.index)
     provenance = site_labels.provenance(key, posterior.labeled, precision)
     tree.attrs = {**provenance, **scored, **attrs, "planner_failures": failures}
     return Fit(tree, posterior.labeled, posterior.model)
@@ -153,7 +153,7 @@ def _which(
     drawn = np.minimum(drawn, shares.shape[1] - 1)
     if mixture.numeric:
         drawn = np.array(mixture.names)[drawn]
-    dims = {"subject": ("subject",), "trajectory": ("trajectory",), "data": ()}[mixture.by]
+    dims = () if mixture.by == "data" else (mixture.by,)
     shares = np.moveaxis(shares, 1, -1)
     if mixture.by == "data":
         shares, drawn = shares[:, 0], drawn[:, 0]
@@ -173,26 +173,30 @@ def _units(posterior: Posterior, values: Mapping[str, np.ndarray]) -> list[By]:
 def _by_trajectory(
     posterior: Posterior, values: Mapping[str, np.ndarray], precision: Precision
 ) -> tuple[np.ndarray | None, int]:
-    """Log-likelihood ``(chains, draws, N)`` of every trajectory; and at how many draws the planner failed."""
+    """Return the log-likelihood ``(chains, draws, N)`` of every unit; and at how many draws the planner failed."""
     shape = next(iter(values.values())).shape[:2]
     flat = {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}
     scored = posterior.by_trajectory(flat)
     if scored is not None:
         return scored.reshape(*shape, -1), int(np.isnan(scored).any(axis=-1).sum())
-    log_likelihood, residual = pointwise(posterior.plain.density, values, posterior.data, by="trajectory")
+    log_likelihood, residual = pointwise(posterior.plain.density, values, posterior.data)
     return log_likelihood, int((residual > 1e3 * 64 * np.finfo(precision).eps).sum())
 
 
 def pointwise(
-    density: Density, values: Mapping[str, np.ndarray], data: Any, *, by: str
+    density: Density, values: Mapping[str, np.ndarray], data: Any, *, unit: str | None = None
 ) -> tuple[np.ndarray | None, np.ndarray]:
-    """Log-likelihood of every draw, ``(chains, draws, N[, T])``, in batches; and the planners' residuals."""
+    """Return the log-likelihood of every draw, ``(chains, draws, N[, T])``, and the planners' residuals.
+
+    Default of the unit: the one of which a fit keeps the log-likelihood.
+    """
     shape = next(iter(values.values())).shape[:2]
-    if not isinstance(data, Trajectories):
+    if not isinstance(data, Observations):
         return None, np.zeros(shape)
+    unit = unit or data.unit
     flat = {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}
-    score = partial(density.log_likelihood, by=by)
-    scored, residual = density.over_draws(("scores", by), score, flat, data)
+    score = partial(density.log_likelihood, unit=unit)
+    scored, residual = density.over_draws(("scores", unit), score, flat, data)
     if scored.ndim == 1:  # the model scores nothing that goalinf can split
         return None, np.zeros(shape)
     return scored.reshape(*shape, *scored.shape[1:]), residual.reshape(shape)

@@ -270,10 +270,9 @@ class Fit:
         mixture = self.standard("agent").mixture
         assert mixture is not None
         (value,) = drawn.values()
-        by = {"subject": self.data.subject, "trajectory": np.arange(self.data.n_trajectories)}
         names = mixture.names if mixture.numeric else range(len(mixture.names))
         return np.array([list(names).index(x) for x in np.atleast_1d(value).tolist()])[
-            np.asarray(by.get(mixture.by, np.zeros(self.data.n_trajectories, int)))
+            np.asarray(self.data.members(mixture.by))
         ]
 
     def _some(self, n: int, seed: int) -> list[dict[str, np.ndarray]]:

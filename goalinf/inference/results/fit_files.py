@@ -15,7 +15,7 @@ import xarray as xr
 
 from goalinf.atomic_files import check_replaceable, restored, written_whole
 from goalinf.checks import check_flag
-from goalinf.data import Trajectories
+from goalinf.data import Observations
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.checksum import is_store, sealed, write_store
 from goalinf.inference.results.serialize import UnstorableError, Writer
@@ -132,7 +132,7 @@ def _groups(fit: Any) -> dict[str, xr.Dataset]:
         contents["data"] = writer.structure(fit.data)
     except UnstorableError as lost:  # hours of sampling are worth more than data that the user has anyway
         known = f"{attrs['not_kept']}. " if "not_kept" in attrs else ""
-        named = isinstance(fit.data, Trajectories)
+        named = isinstance(fit.data, Observations)
         contents["data"] = writer.structure(fit.data.unlabeled()) if named else None
         attrs["not_kept"] = f"{known}The {'names of the ' * named}data were not kept in the file: {lost}"
     contents |= {"records": writer.records, "attrs": attrs, "order": {k: list(v.data_vars) for k, v in groups.items()}}

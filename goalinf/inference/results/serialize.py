@@ -20,7 +20,7 @@ import numpyro.distributions as dist
 import pandas as pd
 
 from goalinf.agents import Agent, Mixture, Option
-from goalinf.data import Labels, Trajectories
+from goalinf.data import Labels, Observations, Trajectories
 from goalinf.planning import Part
 from goalinf.rewards import Alternatives, Reward
 from goalinf.worlds import MDP, Belief, Memory, World
@@ -32,9 +32,9 @@ def _fields(kind: Any) -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(kind))
 
 
-# Classes that are written field by field, in addition to all subclasses of agents, parts and rewards.
-_FIXED = (MDP, World, Memory, Belief, Mixture, Option, Alternatives, Labels, Trajectories)
-_OPEN = (Agent, Part, Reward)
+# Classes that are written field by field, in addition to all subclasses of agents, observations, parts and rewards.
+_FIXED = (MDP, World, Memory, Belief, Mixture, Option, Alternatives, Labels)
+_OPEN = (Agent, Observations, Part, Reward)
 
 
 def _subclasses(kind: type) -> Iterator[type]:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from goalinf.agents.agent import Agent
 from goalinf.agents.mixtures import Mixture, options_of
-from goalinf.data import Trajectories
 from goalinf.data.fitting import check_fits
+from goalinf.data.trajectory_arrays import Recorded
 from goalinf.worlds import World
 
 
-def check_data(data: Trajectories, worlds: Sequence[World], agent: Agent | Mixture) -> None:
+def check_data(data: Recorded, worlds: Sequence[World], agent: Agent | Mixture) -> None:
     """Refuse data that cannot come from these worlds, and counts for an agent whose actions depend on their order.
 
     Parameters

@@ -1,0 +1,201 @@
+"""Observations: data with a likelihood under the plans of an agent."""
+
+from __future__ import annotations
+
+import abc
+import hashlib
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, ClassVar, NoReturn, Protocol, TypeVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from goalinf.agents.agent import Agent
+from goalinf.agents.mixtures import Mixture
+from goalinf.agents.policy import Policy
+from goalinf.rewards import Reward
+from goalinf.worlds import World
+
+_Self = TypeVar("_Self", bound="Observations")
+_DTYPES = {"b": "bool", "i": "<i4", "u": "<i4", "f": "<f8"}  # of numbers in a hash, by kind
+
+
+class Plans(Protocol):
+    """Plans of one agent in all conditions, under which observations are scored."""
+
+    @property
+    def agent(self) -> Agent:
+        """The agent, with known parameters (traced where they are inferred)."""
+
+    @property
+    def policy(self) -> Policy:
+        """Policies and values, with a leading axis of conditions."""
+
+    @property
+    def worlds(self) -> tuple[World, ...]:
+        """World of every condition, or one for all."""
+
+    @property
+    def rewards(self) -> tuple[Reward, ...]:
+        """Reward of every condition, or one for all."""
+
+    def actions(self, trajectories: Any, unit: str) -> Float[Array | np.ndarray, ...]:
+        """Return the log-probability of the observed actions of trajectories, by unit."""
+
+
+class Observations(eqx.Module):
+    """Data with a likelihood under the behavior of an agent; abstract.
+
+    Every observation belongs to a subject and to a context, which names its world and its reward. Units are groups of
+    observations, from single ones to all of the data: a unit is left out in cross-validation, and has one option of a
+    mixture of agents. :class:`~goalinf.Trajectories` is the usual class. Any other class with these members can be
+    given to :func:`~goalinf.infer`, :func:`~goalinf.compare`, :func:`~goalinf.inference.log_predictive_density` and
+    :func:`~goalinf.audit`, and is saved with a fit.
+
+    Attributes
+    ----------
+    units : tuple of str
+        Names of the units, the smallest first; the last two are ``"subject"`` and ``"data"``.
+    unit : str
+        Unit of which a fit keeps the log-likelihood; there are N of them.
+    noun : str
+        Name of one observation in messages, such as ``"action"``.
+    subject, context : int (N,)
+        Numbers of the subject and of the context of each of these.
+    """
+
+    units: ClassVar[tuple[str, ...]]
+    unit: ClassVar[str]
+    noun: ClassVar[str]
+
+    subject: eqx.AbstractVar[Int[Array | np.ndarray, " N"]]
+    context: eqx.AbstractVar[Int[Array | np.ndarray, " N"]]
+
+    @abc.abstractmethod
+    def log_likelihood(self, plans: Plans, unit: str) -> Float[Array | np.ndarray, ...]:
+        """Return the log-probability of the observations in every item of a unit, in nats; traceable.
+
+        Parameters
+        ----------
+        plans : Plans
+            Plans of one agent. Here ``context`` holds numbers of conditions, of which ``plans.policy`` has an axis.
+        unit : str
+            One of ``units``. Items of a unit smaller than ``unit`` may have axes ``(N, T)``, with zeros at padding.
+            Subjects are in the order of their numbers, without gaps; entries after the last one are zero.
+        """
+
+    @abc.abstractmethod
+    def scored(self, unit: str) -> Bool[np.ndarray, ...]:
+        """Return True for every item of ``unit`` or a smaller one that has an observation, shaped as its scores."""
+
+    @abc.abstractmethod
+    def check(self, worlds: Sequence[World], agent: Agent | Mixture) -> None:
+        """Refuse observations that cannot come from these worlds (one per context, or one for all) and this agent.
+
+        Raises
+        ------
+        ValueError
+            Where they cannot; the message names the observation, what was found and what was expected.
+        """
+
+    @abc.abstractmethod
+    def unlabeled(self: _Self, n_pairs: int | None = None) -> _Self:
+        """Remove all names except those of the contexts, for compiled code.
+
+        With ``n_pairs``, the largest number of states times actions of a world, the data may be padded, so that further
+        data of the same shape share compiled programs.
+        """
+
+    @abc.abstractmethod
+    def arrays(self) -> Mapping[str, tuple[tuple[str, ...], np.ndarray]]:
+        """Return the names of the axes and the numbers of every array, without derived ones."""
+
+    @property
+    @abc.abstractmethod
+    def named_contexts(self) -> tuple[Hashable, ...] | None:
+        """Name of each context, in compiled code too; None where contexts have no names."""
+
+    @abc.abstractmethod
+    def names(self, unit: str) -> tuple[Hashable, ...]:
+        """Return the names of the items of ``unit`` or of the subjects; their numbers where they have no names."""
+
+    @abc.abstractmethod
+    def where(self, unit: str, *item: int) -> str:
+        """Return the name of an item for messages, with its row where the data came from a table."""
+
+    # -- derived ------------------------------------------------------------------------------
+
+    @property
+    def context_names(self) -> tuple[Hashable, ...]:
+        """Name of each context; its number where contexts have no names."""
+        named = self.named_contexts
+        return tuple(range(int(np.max(self.context, initial=-1)) + 1)) if named is None else named
+
+    @property
+    def n_observed(self) -> int:
+        """Number of observations."""
+        return int(np.sum(self.scored(self.units[0]), dtype=np.int64))
+
+    def members(self, unit: str) -> Int[Array | np.ndarray, " N"]:
+        """Return the number of the item of this unit to which each item of ``self.unit`` belongs, ``(N,)``.
+
+        Raises
+        ------
+        ValueError
+            Where the data have no such unit.
+        """
+        known = {self.unit: np.arange(self.subject.shape[-1]), "subject": self.subject, "data": 0 * self.subject}
+        if unit not in known:
+            raise ValueError(f"the unit is {unit!r}; {type(self).__name__} have {', '.join(known)}")
+        return known[unit]
+
+    def renumbered(self: _Self, conditions: np.ndarray) -> _Self:
+        """Replace the number of every context by that of its condition, ``(C,)``; traceable."""
+
+        def replaced(path: tuple[Any, ...], leaf: Any) -> Any:
+            if getattr(path[-1], "name", None) != "context":
+                return leaf
+            return conditions[leaf] if isinstance(leaf, np.ndarray) else jnp.asarray(conditions)[leaf]
+
+        return jax.tree_util.tree_map_with_path(replaced, self)
+
+    def data_hash(self) -> str:
+        """Return the SHA-256 of the numbers (names left out): equal data have equal hashes."""
+        digest = hashlib.sha256()
+        for name, (_, values) in self.arrays().items():
+            array = np.ascontiguousarray(values, _DTYPES[values.dtype.kind])
+            digest.update(f"{name}{array.shape}".encode())
+            digest.update(array.tobytes())
+        return digest.hexdigest()
+
+    # -- what NumPyro asks of every value -------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Axes of a batch of data sets, in front of N; ``()`` for one data set, which is one draw."""
+        return jnp.shape(self.subject)[:-1]
+
+    @property
+    def ndim(self) -> int:
+        """Number of the axes of :attr:`shape`."""
+        return len(self.shape)
+
+    @property
+    def concrete(self) -> bool:
+        """True for one data set whose numbers can be looked at; False inside compiled code and for a batch."""
+        return self.ndim == 0 and not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(self))
+
+    def __jax_array__(self) -> NoReturn:
+        """Say to ``jnp.shape``, which NumPyro calls on observations, that :attr:`shape` can be asked.
+
+        Raises
+        ------
+        TypeError
+            Always: data are a record, not an array.
+        """
+        raise TypeError(
+            f"{type(self).__name__} is a record of several arrays, not an array: use its fields, such as data.subject"
+        )
