@@ -17,7 +17,7 @@ from goalinf.data.trajectory_arrays import many
 from goalinf.inference import _arviz
 from goalinf.inference.left_out import depend, given_the_rest
 from goalinf.inference.results.assemble import pointwise
-from goalinf.inference.results.diagnostics import KHAT, Algorithm
+from goalinf.inference.results.diagnostics import KHAT
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.resume import density_of
 from goalinf.precision import computing_in
@@ -132,13 +132,12 @@ def _counted(data: Trajectories) -> str:
 
 def _approximations(fits: Mapping[str, Fit]) -> dict[str, str]:
     """For every fit a warning where its draws are an approximation and those of another fit are made otherwise."""
-    made = {name: str(fit.tree.attrs.get("algorithm", "")) for name, fit in fits.items()}
-    exact = (*get_args(Algorithm), "enumeration")
+    made = {name: fit.tree.attrs["algorithm"] for name, fit in fits.items()}
     others = {name: ", ".join(f"{o!r} by {made[o]}" for o in made if made[o] != made[name]) for name in made}
     return {
         name: f"draws of an approximation ({algorithm}), those of {others[name]}: elpd_diff contains the error of the "
-        "approximation; sample all fits with gi.infer"
-        if algorithm not in exact and others[name]
+        "approximation; sample all fits by Markov chains"
+        if fits[name].kind == "approximation" and others[name]
         else ""
         for name, algorithm in made.items()
     }

@@ -22,7 +22,7 @@ from goalinf.data.trajectory_arrays import many
 from goalinf.inference import _arviz
 from goalinf.inference.model.log_density import Density
 from goalinf.inference.model.priors import Site, fill, find_sites
-from goalinf.inference.results.diagnostics import Diagnosis
+from goalinf.inference.results.diagnostics import Diagnosis, Kind
 from goalinf.inference.results.fit_files import save
 from goalinf.inference.results.overview import as_text, numbers
 from goalinf.sizes import check_memory
@@ -98,6 +98,11 @@ class Fit:
         if self.agent is None or self.reward is None or self.world is None:
             return []
         return find_sites(self.agent, self.reward, Setting.of(self.world, self.reward, self.data.context_names).world)
+
+    @property
+    def kind(self) -> Kind:
+        """Kind of the draws: of Markov chains (``"MCMC"``), of the ``"exact"`` posterior, or of an approximation."""
+        return self.tree.attrs["kind"]
 
     @property
     def divergences(self) -> int:

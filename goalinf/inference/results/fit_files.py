@@ -19,7 +19,7 @@ from goalinf.data import Trajectories
 from goalinf.inference.results.checksum import is_store, sealed, write_store
 from goalinf.inference.results.serialize import UnstorableError, Writer
 
-FORMAT = 3  # of the file; 3: agents by kind
+FORMAT = 4  # of the file; 3: agents by kind; 4: kind of the draws, adapted numbers of any sampler
 FITTED = "fitted"  # the group that holds world, agent, reward and data
 _OWN = (
     "this fit is of a model of your own, and a function cannot be kept in a file: world, agent and reward are not "
