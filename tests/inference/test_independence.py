@@ -12,7 +12,7 @@ from small import HALL, plain_model
 import goalinf as gi
 from goalinf.inference import _arviz
 from goalinf.inference.model.build import standard
-from goalinf.inference.samplers.hmc import Geometry
+from goalinf.inference.samplers.geometry import Geometry
 from goalinf.precision import computing_in
 
 AGENT = gi.agents.soft_optimal(beta=2.0)
