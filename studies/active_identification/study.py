@@ -47,7 +47,7 @@ def learned(key, pool, tasks, data, truth, ends, names):
     """Compute the posterior after some environments, and the normalized regret of acting on its mean."""
     known = data.select(np.isin(np.array(data.context_names)[data.context], names))
     worlds = {name: pool[name] for name in names}
-    fit = gi.inference.approximate(key, worlds, agent=AGENT, reward=PRIOR, data=known)
+    fit = gi.infer(key, worlds, agent=AGENT, reward=PRIOR, data=known, method="laplace")
     mean = fit.mean_reward()
     returns = {name: value(task, truth, mean) for name, task in tasks.items()}
     return fit, np.mean([(ends[name][0] - returns[name]) / np.ptp(ends[name]) for name in tasks])
