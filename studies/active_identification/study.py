@@ -64,7 +64,7 @@ def followed(key, rng, pool, tasks, criterion, chosen, after):
             remaining = {name: remaining[name]}
         valued = criterion == "value" and step < chosen
         design = gi.identify.design_experiment(
-            jax.random.fold_in(key, step), fit, left, targets=tasks if valued else None, draws=DRAWS
+            jax.random.fold_in(key, step), fit, remaining, targets=tasks if valued else None, draws=DRAWS
         )
         yield {
             "criterion": criterion, "environments": step, "regret": regret, "nullity": design.nullity,
