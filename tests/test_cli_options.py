@@ -73,6 +73,7 @@ def told(asked):
         "subjects": data.subject_names,
         "contexts": data.context_names,
         **{name: asked[name] for name in ("chains", "draws", "warmup", "method", "target_accept")},
+        "search": asked["steps"],
     }
 
 
@@ -86,8 +87,8 @@ def asks(folder, asked, words, table="walks.csv"):
 DEFAULT = {
     "seed": [0, 0], "discount": 0.9, "agent": "ValueIterationsoft", "beta": ("LogNormal", 0.0, 1.0),
     "reward": "StateReward", "on": "departure", "prior": ("Normal", 0.0, 1.0), "trajectories": (0, 1, 2),
-    "steps": "step", "subjects": (0,), "contexts": (0,), "chains": 4, "draws": 1000, "warmup": None,
-    "method": "auto", "target_accept": None,
+    "steps": "step", "subjects": (0,), "contexts": (0,), "chains": None, "draws": 1000, "warmup": None,
+    "method": "auto", "search": None, "target_accept": None,
 }  # fmt: skip
 CHANGES = {
     "seed": (["--seed", "7"], {"seed": [0, 7]}),
@@ -100,6 +101,7 @@ CHANGES = {
     "draws": (["--draws", "77"], {"draws": 77}),
     "warmup": (["--warmup", "55"], {"warmup": 55}),
     "method": (["--method", "nuts"], {"method": "nuts"}),
+    "steps": (["--method", "laplace", "--steps", "9"], {"method": "laplace", "search": 9}),
     "target-accept": (["--target-accept", "0.99"], {"target_accept": 0.99}),
     "trajectory": (["--trajectory", "other"], {"trajectories": (5, 6, 7)}),
     "step": (["--step", "time"], {"steps": "time"}),
@@ -192,8 +194,10 @@ def test_force_replaces_a_fit_and_nothing_else_does(folder, monkeypatch):
 
 
 def test_fit_says_that_subjects_and_contexts_are_pooled(folder, monkeypatch):
+    infer = gi.infer
+
     def quick(key, world, *, agent, reward, data, **_):
-        return gi.inference.approximate(key, world, agent=agent, reward=reward, data=data, draws=10)
+        return infer(key, world, agent=agent, reward=reward, data=data, draws=10, method="laplace")
 
     monkeypatch.setattr(gi, "infer", quick)
     base = ["fit", folder / "walks.csv", "--world", folder / "hall.toml", *BASE, "--beta", "1.0"]

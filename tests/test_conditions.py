@@ -272,7 +272,7 @@ def test_a_fit_of_some_of_the_worlds():
     known = gi.StateReward(np.array([0.0, 0.0, 1.0]), on="departure")
     data = gi.simulate(jax.random.key(0), {"small": small}, AGENT, known, trajectories=5, steps=5)
     fits = [
-        gi.inference.approximate(jax.random.key(1), worlds, agent=AGENT, reward=prior, data=data, draws=20)
+        gi.infer(jax.random.key(1), worlds, agent=AGENT, reward=prior, data=data, draws=20, method="laplace")
         for worlds in ({"big": big, "small": small}, {"small": small})
     ]
     for fit in fits:

@@ -42,7 +42,6 @@ def test_there_are_such():
     expected = {
         "infer",
         "simulate",
-        "approximate",
         "find_map",
         "marginal_likelihood",
         "garnet",

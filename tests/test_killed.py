@@ -20,7 +20,7 @@ PROGRAM = [
     sys.executable,
     "-c",
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    "from goalinf.infer import checkpoint; checkpoint.SECONDS = 0.0; from goalinf.__main__ import main; main()",
+    "from goalinf.inference.results import checkpoint; checkpoint.SECONDS = 0.0; from goalinf.__main__ import main; main()",
 ]
 FIT = ["walks.csv", "--world", "town.toml", "--state", "row", "--state", "col", "--action", "action", "--on", "arrival"]
 TIMES = 4

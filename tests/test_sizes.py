@@ -94,8 +94,8 @@ TOO_LARGE = {
     ),
     "draws": (learns(draws=10**9), "1,000,000,000 draws of each of 4 chains, with 3 parameters", "1.44 TB"),
     "chains": (learns(chains=10**9), "1,000 draws of each of 1,000,000,000 chains", "360 TB"),
-    "approximate": (
-        lambda walks: gi.inference.approximate(KEY, HALL, agent=SOFT, reward=PRIOR, data=walks, draws=10**8),
+    "laplace": (
+        lambda walks: gi.infer(KEY, HALL, agent=SOFT, reward=PRIOR, data=walks, draws=10**8, method="laplace"),
         "100,000,000 draws of each of 1 chains",
         "36 GB",
     ),

@@ -110,18 +110,22 @@ CASES = {
     "gi.identify.agent_posterior(HALL, {'x': AGENT}, PRIOR, WALK)": "key is a World; expected",
     "gi.identify.feasible_set(HALL, [0, 0, 0], rewards='departure').extreme('a')": "key is 'a'; expected a whole number",
     "gi.identify.invariance(HALL, 'constant').apply(WANTS, 'a')": "key is 'a'; expected a whole number",
-    "gi.inference.approximate(KEY, HALL, agent=AGENT, reward=PRIOR, data=WALK, draws=0)": "draws is 0; expected a whole number",
+    "gi.inference.find_map(KEY, HALL, agent=AGENT, reward=PRIOR, data=WALK, model=print)": "give either model=, or world",
+    "infer(draws=0, method='laplace')": "draws is 0; expected a whole number",
     "infer(progress='no')": "progress is 'no'; expected True or False",
     "infer(chain_method='parallel')": "chain_method is 'parallel'; expected 'threads' or 'vectorized'",
     "infer(target_accept=2)": "target_accept is 2; expected a number in (0, 1)",
     "infer(target_accept=0)": "target_accept is 0; expected a number in (0, 1)",
     "infer(target_accept=True)": "target_accept is True; expected a number in (0, 1)",
-    "infer(method='mcmc')": "method is 'mcmc'; expected 'auto', 'independence', 'hmc' or 'nuts'",
+    "infer(method='mcmc')": "method is 'mcmc'; expected 'auto', 'hmc', 'nuts', 'independence', 'laplace' or 'svi'",
     "infer(precision='double')": "precision is 'double'; expected 'float64' or 'float32'",
     "infer(chains=True)": "chains is True; expected a whole number of at least 1",
     "infer(draws=None)": "draws is None; expected a whole number of at least 1",
     "infer(warmup=-1)": "warmup is -1; expected a whole number of at least 0",
-    "gi.inference.approximate(KEY, HALL, agent=AGENT, reward=PRIOR, data=WALK, by='mcmc')": "by is 'mcmc'; expected 'laplace' or",
+    "infer(method='laplace', warmup=10)": "remove warmup=, which method='laplace' does not use",
+    "infer(method='svi', chains=2, checkpoint='x.nc')": "remove chains= and checkpoint=, which method='svi' does not use",
+    "infer(method='independence', target_accept=0.9)": "remove target_accept=, which method='independence' does not use",
+    "infer(steps=10)": "remove steps=, which method='auto' does not use",
     "gi.resume(FIT, draws=10, progress='no')": "progress is 'no'; expected True or False",
     "gi.resume(FIT, draws=True)": "draws is True; expected a whole number of at least 1",
     "FIT.save('x.nc', overwrite='no')": "overwrite is 'no'; expected True or False",
@@ -211,7 +215,7 @@ def read(table=TABLE, **options):
 def infer(**settings):
     return gi.infer(KEY, HALL, agent=AGENT, reward=PRIOR, data=WALK, **settings)
 
-FIT = gi.inference.approximate(KEY, HALL, agent=AGENT, reward=PRIOR, data=WALK, draws=10)
+FIT = gi.infer(KEY, HALL, agent=AGENT, reward=PRIOR, data=WALK, draws=10, method="laplace")
 
 said = {}
 for code in json.load(sys.stdin):

@@ -127,12 +127,13 @@ def fits():
             split: gi.read_trajectories(rows, maze, trajectory="traj", step="t", state="state")
             for split, rows in table.groupby("split")
         }
-        fitted[name] = gi.inference.approximate(
+        fitted[name] = gi.infer(
             jax.random.key(0),
             maze,
             agent=gi.agents.soft_optimal(beta=1.0),
             reward=rewards[name],
             data=read["train"],
+            method="laplace",
             draws=200,
         )
         scores[name] = gi.inference.log_predictive_density(fitted[name], read["test"])

@@ -49,12 +49,14 @@ class When(StrEnum):
 
 
 class Method(StrEnum):
-    """Sampler."""
+    """Sampler or approximation."""
 
     auto = "auto"
     independence = "independence"
     hmc = "hmc"
     nuts = "nuts"
+    laplace = "laplace"
+    svi = "svi"
 
 
 def parse_beta(text: str) -> tuple[str, tuple[float, ...]]:
@@ -110,15 +112,25 @@ def fit(
     rename: column_options.Rename = [],  # noqa: B006
     delimiter: column_options.Delimiter = None,
     chains: Annotated[
-        int, typer.Option(min=1, help="Number of chains, run in parallel.", rich_help_panel=_SAMPLER)
-    ] = 4,
+        int | None, typer.Option(min=1, help="Number of chains, run in parallel; default 4.", rich_help_panel=_SAMPLER)
+    ] = None,
     draws: Annotated[int, typer.Option(min=1, help="Kept draws per chain.", rich_help_panel=_SAMPLER)] = 1000,
     warmup: Annotated[
         int | None, typer.Option(min=0, help="Steps of adaptation per chain.", rich_help_panel=_SAMPLER)
     ] = None,
     method: Annotated[
-        Method, typer.Option(help="Sampler; auto selects it by a pilot run.", rich_help_panel=_SAMPLER)
+        Method,
+        typer.Option(
+            help="Sampler (auto selects it by a pilot run), or a quick approximation: laplace, svi.",
+            rich_help_panel=_SAMPLER,
+        ),
     ] = Method.auto,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Largest number of steps of --method laplace, steps of --method svi.", rich_help_panel=_SAMPLER
+        ),
+    ] = None,
     target_accept: Annotated[
         float | None,
         typer.Option(help="Target acceptance of the steps of HMC and NUTS, in (0, 1).", rich_help_panel=_SAMPLER),
@@ -200,6 +212,7 @@ def fit(
         draws=draws,
         warmup=warmup,
         method=method.value,
+        steps=steps,
         target_accept=target_accept,
         checkpoint=checkpoint,
     )

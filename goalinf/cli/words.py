@@ -7,7 +7,7 @@ import shlex
 
 # Arguments of the library that are options of the command line.
 _OPTIONS = ("trajectory", "step", "state", "action", "subject", "context", "missing", "delimiter", "draws", "warmup",
-            "chains", "seed", "method", "target_accept")  # fmt: skip
+            "chains", "seed", "method", "steps", "target_accept", "checkpoint")  # fmt: skip
 # A list of words, one word, or a number may follow: ['row', 'col'], 'hmc', 0.99.
 _GIVEN = re.compile(rf"\b({'|'.join(_OPTIONS)})=(\[[^\]]*\]|'[^']*'|[\d.]*\d)?")
 _VALUE = re.compile(rf"^({'|'.join(_OPTIONS)}|beta) is ")  # start of a message about an invalid value

@@ -1,5 +1,4 @@
-from .approximation import approximate as approximate
-from .approximation import find_map as find_map
 from .bridge_sampling import marginal_likelihood as marginal_likelihood
 from .comparison import loo as loo
+from .map_estimate import find_map as find_map
 from .predictive import log_predictive_density as log_predictive_density

@@ -13,7 +13,7 @@ shares of the two effective sample sizes.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, get_args
+from typing import Any
 
 import jax
 import numpy as np
@@ -27,7 +27,6 @@ from goalinf.checks import check_kind, takes_key
 from goalinf.inference.model.build import posterior_of
 from goalinf.inference.model.posterior import Form, Posterior
 from goalinf.inference.model.scale_mixture import PRODUCT
-from goalinf.inference.results.diagnostics import Algorithm
 from goalinf.inference.results.fit import Fit
 from goalinf.precision import computing_in
 from goalinf.types import PRNGKey
@@ -102,12 +101,12 @@ def marginal_likelihood(key: PRNGKey, fit: Fit) -> Evidence:
     -7.1
     """
     check_kind("fit", fit, Fit, "a Fit, such as gi.infer returns")
-    algorithm = fit.tree.attrs.get("algorithm")
-    if algorithm == "enumeration":
+    if fit.kind == "exact":
         return Evidence(float(fit.sample_stats["lp"][0, 0]), 0.0, "Exact: a sum over the discrete unknowns.")
-    if algorithm not in get_args(Algorithm):
+    if fit.kind == "approximation":
         raise ValueError(
-            f"these are draws of an approximation ({algorithm}), not of the posterior: fit with gi.infer first"
+            f"these are draws of an approximation ({fit.tree.attrs['algorithm']}), not of the posterior: fit with "
+            "method='auto' first"
         )
     with computing_in("float64"):
         posterior = posterior_of(fit.model, fit.data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from goalinf.inference.left_out import depend, given_the_rest
 from goalinf.inference.model.build import density_of
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.assemble import pointwise
-from goalinf.inference.results.diagnostics import KHAT, Algorithm
+from goalinf.inference.results.diagnostics import KHAT
 from goalinf.inference.results.fit import Fit
 from goalinf.precision import computing_in
 from goalinf.worlds import label
@@ -132,13 +132,12 @@ def _counted(data: Observations) -> str:
 
 def _approximations(fits: Mapping[str, Fit]) -> dict[str, str]:
     """For every fit a warning where its draws are an approximation and those of another fit are made otherwise."""
-    made = {name: str(fit.tree.attrs.get("algorithm", "")) for name, fit in fits.items()}
-    exact = (*get_args(Algorithm), "enumeration")
+    made = {name: fit.tree.attrs["algorithm"] for name, fit in fits.items()}
     others = {name: ", ".join(f"{o!r} by {made[o]}" for o in made if made[o] != made[name]) for name in made}
     return {
         name: f"draws of an approximation ({algorithm}), those of {others[name]}: elpd_diff contains the error of the "
-        "approximation; sample all fits with gi.infer"
-        if algorithm not in exact and others[name]
+        "approximation; sample all fits by Markov chains"
+        if fits[name].kind == "approximation" and others[name]
         else ""
         for name, algorithm in made.items()
     }
@@ -190,8 +189,8 @@ def check_observations(fit: Fit, which: str = "this fit") -> None:
     if not isinstance(fit.data, Observations):
         raise ValueError(
             f"{which} has no pointwise log-likelihood: its model is your own and its data ({type(fit.data).__name__}) "
-            "are not gi.Trajectories or other observations, so that their units are unknown. Give the model gi.Trajectories "
-            "and a site that is a gi.Behavior, or compare with ArviZ on numpyro.infer.log_likelihood"
+            "are not gi.Trajectories or other observations, so that their units are unknown. Give the model "
+            "gi.Trajectories and a site that is a gi.Behavior, or compare with ArviZ on numpyro.infer.log_likelihood"
         )
 
 

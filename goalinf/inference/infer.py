@@ -1,8 +1,9 @@
-"""``gi.infer``: from world, agent, reward and data to a posterior by MCMC."""
+"""``gi.infer``: from world, agent, reward and data to a posterior, by Markov chains or an approximation."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,15 +13,16 @@ from goalinf import interrupt
 from goalinf.agents import Agent, Mixture
 from goalinf.behavior.conditions import Rewards, Worlds
 from goalinf.checks import PRNGKey, check_choice, check_count, check_flag, check_share, takes_key
+from goalinf.inference.approximate import APPROXIMATIONS, approximated
 from goalinf.inference.model.build import model_of, posterior_of, warn_unidentified
 from goalinf.inference.model.log_density import Model
 from goalinf.inference.results.assemble import assembled, enumerated
 from goalinf.inference.results.checkpoint import Checkpoint
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.results.fit_files import check_target
-from goalinf.inference.samplers.chains import ChainMethod, default_chain_method
-from goalinf.inference.samplers.select import Method, Sampled, Settings, sample
-from goalinf.precision import Precision, computing_in
+from goalinf.inference.samplers.select import sample
+from goalinf.inference.samplers.types import SAMPLERS, ChainMethod, Settings
+from goalinf.precision import Precision, computing_in, default_precision
 
 
 @takes_key
@@ -32,10 +34,11 @@ def infer(
     reward: Rewards | None = None,
     data: Any,
     model: Model | None = None,
-    chains: int = 4,
+    method: str = "auto",
+    chains: int | None = None,
     warmup: int | None = None,
     draws: int = 1000,
-    method: Method = "auto",
+    steps: int | None = None,
     target_accept: float | None = None,
     dims: Mapping[str, Sequence[str]] | None = None,
     coords: Mapping[str, Any] | None = None,
@@ -70,6 +73,14 @@ def infer(
     exact conditional; the reported draws are those of the model as written. Where all unknowns are discrete
     (``gi.one_of``), no chains are run: ``fit.responsibilities`` are exact, and the draws independent.
 
+    Two approximations take seconds where chains take minutes: a Gaussian in unconstrained coordinates, from which
+    independent draws are taken. ``method="laplace"`` uses the curvature at the mode of largest mass; ``method="svi"``
+    fits a Gaussian of full rank by maximizing the evidence lower bound (NumPyro, Adam), and does not search for further
+    modes. The fit states that it is an approximation, and reports the Pareto k of its draws: the tail index of their
+    importance weights (posterior density over density of the approximation). Above 0.7 the draws do not represent the
+    posterior, and ``fit.converged`` is False; it is also False where Laplace's method finds several modes, of which a
+    Gaussian describes one.
+
     ``print(fit)`` reports the sampler with the reason for it, and whether it converged: R-hat at most 1.01 and at least
     400 effective draws of every parameter and of the indicator of every mode, no divergences. A fit does not converge
     where more than a quarter of the optimizations ended in a mode that no other optimization had reached: the
@@ -94,16 +105,20 @@ def infer(
         Observed behavior. For a model of your own: its argument.
     model : callable, optional
         A NumPyro model of your own, instead of world, agent and reward.
-    chains : int
-        Number of chains, run in parallel.
+    method : {"auto", "independence", "hmc", "nuts", "laplace", "svi"}
+        Sampler or approximation; ``"auto"`` selects a sampler by a pilot run. Arguments that a method does not use are
+        refused.
+    chains : int, optional
+        Number of chains, run in parallel; default 4. Approximations make one chain of independent draws.
     warmup : int, optional
         Steps of adaptation per chain. Default: 50 for independent proposals, which do not adapt, 200 for HMC in
         whitened coordinates, 1000 for NUTS.
     draws : int
         Kept draws per chain. Where the chains are close to convergence (R-hat below 1.1) but have not converged, they
         continue for up to four times as many steps, and every second or fourth draw is kept.
-    method : {"auto", "independence", "hmc", "nuts"}
-        Sampler; ``"auto"`` selects it by a pilot run.
+    steps : int, optional
+        For approximations: largest number of steps of the mode search (default: as
+        :func:`~goalinf.inference.find_map`), or steps of SVI (default: 2,000).
     target_accept : float, optional
         Target acceptance of the step-size adaptation; default 0.85 for HMC, 0.95 for NUTS. Independent proposals have
         no step size.
@@ -136,6 +151,14 @@ def infer(
         Where an argument is missing, a prior has the wrong shape, the data are empty or do not fit the world, a step
         has probability zero under the agent, the log density is undefined at the center of the prior, or the draws
         exceed the memory of this machine.
+    ConvergenceError
+        Where Laplace's method does not reach a mode or finds a curvature that is not positive definite, or the bound of
+        SVI is not finite.
+
+    References
+    ----------
+    Vehtari, Simpson, Gelman, Yao and Gabry (2024), "Pareto smoothed importance sampling", for k; Yao, Vehtari, Simpson
+    and Gelman (2018), "Yes, but did it work? Evaluating variational inference", for its use with approximations.
 
     Examples
     --------
@@ -148,43 +171,58 @@ def infer(
     >>> fit = gi.infer(1, hall, agent=gi.agents.soft_optimal(beta=2.0), reward=prior, data=data, draws=100)
     >>> fit.posterior["reward.values"].dims
     ('chain', 'draw', 'state')
+    >>> gi.infer(1, hall, agent=gi.agents.soft_optimal(beta=2.0), reward=prior, data=data, method="laplace").n_draws
+    1000
     """
-    for name, count, least in (("chains", chains, 1), ("draws", draws, 1), ("warmup", warmup, 0)):
-        if count is not None or name != "warmup":
-            check_count(name, count, least)
-    check_choice("method", method, get_args(Method))
-    if target_accept is not None:
-        check_share("target_accept", target_accept)
-    if chain_method is not None:
-        check_choice("chain_method", chain_method, get_args(ChainMethod))
-    if progress is not None:
-        check_flag("progress", progress)
-    if checkpoint is not None:
-        check_target(checkpoint, overwrite=False)
+    settings = _settings(method, draws, precision, progress, chains=chains, warmup=warmup, steps=steps,
+                         target_accept=target_accept, chain_method=chain_method, checkpoint=checkpoint)  # fmt: skip
+    approximate = method in APPROXIMATIONS
     interrupt.keep(False)
-    with computing_in(precision) as chosen:
+    with computing_in(settings.precision):
         key_model, key_run = jax.random.split(key)
         posterior = posterior_of(model_of(world, agent, reward, model, dims, coords), data, key_model)
         warn_unidentified(posterior)
-        posterior.check_draws(chains, draws)
+        posterior.check_draws(settings.chains, draws)
         if posterior.standard and not posterior.sites:
             if method != "auto":
                 raise ValueError(f"method is {method!r}, but no continuous parameter is unknown: omit method=")
-            fit = enumerated(key_run, posterior, chains, draws, chosen)
+            fit = enumerated(key_run, posterior, settings.chains, draws, settings.precision)
             if checkpoint is not None:
                 fit.save(checkpoint)
             return fit
-        settings = Settings(
-            chains, warmup, draws, method, target_accept, chosen, chain_method or default_chain_method(), progress
-        )
-
-        def assemble_from(first: int, sampled: Sampled) -> Fit:
-            return assembled(jax.random.fold_in(key, first) if first else key, posterior, sampled, chosen)
-
-        keep = Checkpoint(checkpoint, assemble_from)
-        fit = keep.write(sample(key_run, posterior, settings, keep))
+        if approximate:
+            return approximated(key, posterior, method, steps, settings)
+        keep = Checkpoint(checkpoint, partial(assembled, key, posterior, settings.precision))
+        fit = keep.write(sample(key_run, posterior, method, settings, keep))
         interrupt.forget()
         return fit
+
+
+def _settings(method: str, draws: int, precision: Precision | None, progress: bool | None, **options: Any) -> Settings:
+    """Check all arguments but the model and its data, and refuse options that the method does not use."""
+    check_choice("method", method, ("auto", *SAMPLERS, *APPROXIMATIONS))
+    check_count("draws", draws)
+    if progress is not None:
+        check_flag("progress", progress)
+    given = {name: value for name, value in options.items() if value is not None}
+    for name, least in (("chains", 1), ("warmup", 0), ("steps", 1)):
+        if name in given:
+            check_count(name, given[name], least)
+    if "target_accept" in given:
+        check_share("target_accept", given["target_accept"])
+    if "chain_method" in given:
+        check_choice("chain_method", given["chain_method"], get_args(ChainMethod))
+    used: tuple[str, ...] = ("steps",)
+    if method not in APPROXIMATIONS:
+        used = ("chains", "warmup", "checkpoint", *SAMPLERS["hmc" if method == "auto" else method].options)
+    if unused := [f"{name}=" for name in given if name not in used]:
+        raise ValueError(f"remove {' and '.join(unused)}, which method={method!r} does not use")
+    given.setdefault("chains", 1 if method in APPROXIMATIONS else 4)
+    given.pop("steps", None)
+    if (checkpoint := given.pop("checkpoint", None)) is not None:
+        check_target(checkpoint, overwrite=False)
+    chosen = default_precision() if precision is None else precision
+    return Settings(draws=draws, precision=chosen, progress=progress, **given)
 
 
 def whole(fit: Fit) -> Fit:

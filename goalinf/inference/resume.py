@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import jax
 import numpy as np
@@ -19,15 +19,12 @@ from goalinf.inference.model.posterior import Posterior
 from goalinf.inference.model.site_labels import data_hash
 from goalinf.inference.results.assemble import assembled
 from goalinf.inference.results.checkpoint import Checkpoint
-from goalinf.inference.results.diagnostics import Algorithm
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.results.fit_files import check_target
 from goalinf.inference.results.loading import load
-from goalinf.inference.samplers.chains import Draws, default_chain_method, thinned
-from goalinf.inference.samplers.hmc import Geometry
-from goalinf.inference.samplers.jumps import Maps
-from goalinf.inference.samplers.progress import Progress
-from goalinf.inference.samplers.select import BLOCK, PART, Sampled, chains_of
+from goalinf.inference.results.standing import from_group
+from goalinf.inference.samplers.run import run
+from goalinf.inference.samplers.types import SAMPLERS, Sampler, Settings
 from goalinf.precision import computing_in
 
 
@@ -86,23 +83,38 @@ def resume(
     if progress is not None:
         check_flag("progress", progress)
     attrs = fit.tree.attrs
-    if attrs.get("algorithm") not in get_args(Algorithm):
+    if fit.kind != "MCMC":
         raise ValueError("this fit was not sampled by chains, so that nothing can go on; start with gi.infer")
+    sampler = _sampler(attrs["algorithm"])
     # Every part of a run has a key of its own, made of the seed and of where the part starts.
     words = np.random.SeedSequence([*attrs["seed"], fit.posterior.sizes["draw"]]).generate_state(1)
     key_run, key_values = jax.random.split(jax.random.key(int(words[0])))
     with computing_in(attrs["precision"]) as precision:
         posterior = _posterior(fit, model, data)
-        posterior.check_draws(fit.posterior.sizes["chain"], fit.posterior.sizes["draw"] + int(draws))
-        assembled_from = partial(_assembled, key_values, posterior, precision)
-        keep = Checkpoint(checkpoint, assembled_from, fit)
-        more = keep.write(_further(key_run, posterior, fit, int(draws), progress, keep))
+        coordinates, state = from_group(fit.tree, posterior)
+        settings = Settings(chains=len(state.x), draws=int(draws), precision=precision, progress=progress)
+        posterior.check_draws(settings.chains, fit.posterior.sizes["draw"] + settings.draws)
+        keep = Checkpoint(checkpoint, partial(assembled, key_values, posterior, precision), fit)
+        sampled = run(
+            key_run,
+            sampler,
+            coordinates,
+            state,
+            settings,
+            keep,
+            sentence=lambda _: attrs["sampler"],
+            every=int(attrs["every"]),
+        )
+        more = keep.write(sampled)
         interrupt.forget()
         return more
 
 
-def _assembled(key: Any, posterior: Posterior, precision: Any, first: int, sampled: Sampled) -> Fit:
-    return assembled(jax.random.fold_in(key, first) if first else key, posterior, sampled, precision)
+def _sampler(algorithm: str) -> type[Sampler]:
+    for sampler in SAMPLERS.values():
+        if sampler.algorithm == algorithm:
+            return sampler
+    raise ValueError(f"the chains of this fit ran {algorithm}, which is not known; import the module of this sampler")
 
 
 def _posterior(fit: Fit, model: Model | None, data: Any) -> Posterior:
@@ -128,57 +140,3 @@ def _same_data(fit: Fit, data: Any) -> bool:
         return False
     both = isinstance(data, Observations) and isinstance(fit.data, Observations)
     return not both or data.context_names == fit.data.context_names
-
-
-def _further(key: Any, posterior: Posterior, fit: Fit, draws: int, progress: bool | None, keep: Checkpoint) -> Sampled:
-    """Further draws of the same kernel in the same coordinates."""
-    attrs, stand = fit.tree.attrs, fit.tree["sampler"].to_dataset()
-    form = posterior.product if attrs["product"] else posterior.plain
-    if form is None or form.target.start.size != stand.sizes["coordinate"]:
-        other = "another one" if form is None else f"one of {form.target.start.size}"
-        raise ValueError(
-            f"the chains stand in a space of {stand.sizes['coordinate']} coordinates, the model makes {other}"
-        )
-    maps = None
-    if "mode_center" in stand:
-        maps = Maps.of(*(stand[f"mode_{name}"].values for name in ("center", "scale", "log_mass")))
-    geometry = Geometry(stand["center"].values, stand["scale"].values, bool(attrs["whitened"]), maps)
-    algorithm = attrs["algorithm"]
-    n_chains, every = stand.sizes["chain"], int(attrs["every"])
-    steps = n_chains * -(-draws * every // BLOCK) * BLOCK
-    with Progress(f"{algorithm}, {n_chains} chains", steps, show=progress) as bar:
-        chains = chains_of(
-            key,
-            algorithm,
-            form,
-            geometry,
-            stand["x"].values,
-            stand["step_size"].values,
-            stand["inverse_mass"].values,
-            warmup=0,
-            target_accept=0.9,  # nothing adapts any more, so that it does not matter
-            method=default_chain_method(),
-            precision=attrs["precision"],
-        )
-        interrupt.keep(True)
-        chunks: list[Draws] = []
-
-        def so_far() -> Sampled:
-            found = {name: np.concatenate([chunk[name] for chunk in chunks], 1) for name in chunks[0]}
-            found = {name: values[:, :draws] for name, values in thinned(found, every).items()}
-            standing = chains.interrupted, chains.step_size, chains.inverse_mass, chains.khat, every
-            missed = float(attrs["modes_missed"])
-            return Sampled(found, geometry, form, missed, attrs["sampler"], algorithm, attrs["warmup"], *standing)
-
-        count = 0
-        while count < draws * every and not chains.interrupted:
-            try:
-                if count and keep.due():
-                    keep.write(so_far())
-                chunks.append(chains.advance(min(PART, draws * every - count), bar))
-                count += chunks[-1]["potential"].shape[1]
-            except KeyboardInterrupt:
-                if not count:
-                    raise
-                chains.interrupted = True
-        return so_far()

@@ -47,7 +47,7 @@ def learned(key, pool, tasks, data, truth, ends, names):
     """Compute the posterior after some environments, and the normalized regret of acting on its mean."""
     known = data.select(np.isin(np.array(data.context_names)[data.context], names))
     worlds = {name: pool[name] for name in names}
-    fit = gi.inference.approximate(key, worlds, agent=AGENT, reward=PRIOR, data=known)
+    fit = gi.infer(key, worlds, agent=AGENT, reward=PRIOR, data=known, method="laplace")
     mean = fit.mean_reward()
     returns = {name: value(task, truth, mean) for name, task in tasks.items()}
     return fit, np.mean([(ends[name][0] - returns[name]) / np.ptp(ends[name]) for name in tasks])
@@ -64,7 +64,7 @@ def followed(key, rng, pool, tasks, criterion, chosen, after):
             remaining = {name: remaining[name]}
         valued = criterion == "value" and step < chosen
         design = gi.identify.design_experiment(
-            jax.random.fold_in(key, step), fit, left, targets=tasks if valued else None, draws=DRAWS
+            jax.random.fold_in(key, step), fit, remaining, targets=tasks if valued else None, draws=DRAWS
         )
         yield {
             "criterion": criterion, "environments": step, "regret": regret, "nullity": design.nullity,

@@ -116,7 +116,7 @@ def level(key, rng):
     one, two, three = jax.random.split(key, 3)
     truth = gi.ActionReward(np.asarray(jax.random.normal(one, (STATES, ACTIONS)), float))
     data = gi.simulate(two, worlds, AGENT, truth, trajectories=300, steps=STEPS)
-    look = gi.inference.approximate(three, worlds, agent=AGENT, reward=PRIOR, data=data, draws=4000)
+    look = gi.infer(three, worlds, agent=AGENT, reward=PRIOR, data=data, draws=4000, method="laplace")
     values = look.posterior["reward.values"].values.reshape(4000, -1)
     variance = (values.sum(axis=1) / np.sqrt(values.shape[1])).var(ddof=1)
     return common.within("variance of the level after 30 000 choices, before 1", variance, 1.0, np.sqrt(2 / 4000))

@@ -55,7 +55,7 @@ def test_they_can_be_given_wherever_trajectories_are_scored():
     data = gi.Trajectories.from_counts(HALL, COUNTS)
     key, agent = jax.random.key(0), gi.agents.soft_optimal(beta=1.0)
     prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
-    fit = gi.inference.approximate(key, HALL, agent=agent, reward=prior, data=data, draws=50)
+    fit = gi.infer(key, HALL, agent=agent, reward=prior, data=data, draws=50, method="laplace")
     assert fit.tree["log_likelihood"]["choices"].shape == (1, 50, 6)
     assert gi.audit(fit, quick=True).n_choices == 6
     assert gi.goal_posterior(HALL, agent, gi.goals(HALL, {"end": "a"}), data).sizes["trajectory"] == 6

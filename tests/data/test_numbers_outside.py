@@ -83,7 +83,7 @@ def test_every_entry_of_inference_refuses_them(fault):
         lambda: gi.infer(key, model=own_factor, data={"walks": data}),
         lambda: gi.inference.find_map(key, **own),
         lambda: gi.inference.find_map(key, TWO, agent=agent, reward=PRIOR, data=data),
-        lambda: gi.inference.approximate(key, **own),
+        lambda: gi.infer(key, **own, method="laplace"),
         lambda: gi.goal_posterior(TWO, agent, {"a": WANTS}, data),
         lambda: gi.identify.agent_posterior(key, TWO, {"soft": agent}, PRIOR, data),
         lambda: gi.identify.score_pairs(TWO, gi.identify.degenerate_pairs(TWO, agent, WANTS), data),

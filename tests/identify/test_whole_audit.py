@@ -119,7 +119,7 @@ def test_what_cannot_be_said_is_said():
     assert "Not computed: comparison with other planners" in str(found)
     assert "has a horizon" in str(found)
     assert isinstance(found.answers.acting, pd.DataFrame)
-    look = gi.inference.approximate(jax.random.key(1), RING, agent=SOFT, reward=PRIOR, data=walks)
+    look = gi.infer(jax.random.key(1), RING, agent=SOFT, reward=PRIOR, data=walks, method="laplace")
     text = str(
         gi.audit(
             look,

@@ -48,7 +48,7 @@ def test_standard_errors_by_hand(fit, own):
 def test_approximations_beside_samples(fit, own):
     """Fits by different algorithms are compared, and the table says so at the approximation."""
     rough = dataclasses.replace(own, tree=own.tree.copy())
-    rough.tree.attrs["algorithm"] = "laplace"
+    rough.tree.attrs |= {"algorithm": "laplace", "kind": "approximation"}
     table = gi.compare({"sampled": fit, "rough": rough})
     assert f"(laplace), those of 'sampled' by {fit.tree.attrs['algorithm']}: elpd_diff" in table.loc["rough", "warning"]
     assert "approximation" not in table.loc["sampled", "warning"]

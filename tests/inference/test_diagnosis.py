@@ -18,7 +18,7 @@ def fit_of(diverging=0, **attrs):
     stats = {"diverging": (("chain", "draw"), np.arange(20).reshape(2, 10) < diverging)}
     draws = {"u": (("chain", "draw"), np.random.default_rng(0).normal(size=(2, 10)))}
     tree = xr.DataTree.from_dict({"posterior": xr.Dataset(draws), "sample_stats": xr.Dataset(stats)})
-    tree.attrs = {"algorithm": "HMC", "sampler": "HMC.", **attrs}
+    tree.attrs = {"algorithm": "HMC", "kind": "MCMC", "sampler": "HMC.", **attrs}
     return gi.Fit(tree, None)
 
 
@@ -53,10 +53,11 @@ def test_limits(monkeypatch, r_hat, ess, other, worry):
 
 @pytest.mark.parametrize("algorithm", ["laplace", "svi"])
 def test_an_approximation_has_converged_where_its_weights_have_a_light_tail(algorithm):
-    assert fit_of(algorithm=algorithm, khat=0.7).converged
-    assert not fit_of(algorithm=algorithm, khat=np.nextafter(0.7, 1)).converged
-    assert fit_of(algorithm=algorithm).converged  # too few draws to tell
-    assert fit_of(algorithm="enumeration").converged
+    made = {"algorithm": algorithm, "kind": "approximation"}
+    assert fit_of(**made, khat=0.7).converged
+    assert not fit_of(**made, khat=np.nextafter(0.7, 1)).converged
+    assert fit_of(**made).converged  # too few draws to tell
+    assert fit_of(algorithm="enumeration", kind="exact").converged
 
 
 def test_remedies_are_those_of_what_is_wrong(monkeypatch):

@@ -97,8 +97,8 @@ def test_exact_where_all_is_discrete():
 def test_refused(fit):
     walks = fit.data
     prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
-    look = gi.inference.approximate(
-        jax.random.key(1), fit.world, agent=gi.agents.soft_optimal(beta=2.0), reward=prior, data=walks
+    look = gi.infer(
+        jax.random.key(1), fit.world, agent=gi.agents.soft_optimal(beta=2.0), reward=prior, data=walks, method="laplace"
     )
     with pytest.raises(ValueError, match="draws of an approximation"):
         gi.inference.marginal_likelihood(jax.random.key(1), look)

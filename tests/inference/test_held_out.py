@@ -224,7 +224,9 @@ def test_what_the_fit_did_not_draw(arm):
 
 def test_algorithms_are_named(arm):
     data = some(gi.agents.soft_optimal(beta=2.0), 1, 3, reward=CONTROL)
-    rough = gi.inference.approximate(jax.random.key(0), HALL, agent=arm.agent, reward=CONTROL, data=arm.data, draws=20)
+    rough = gi.infer(
+        jax.random.key(0), HALL, agent=arm.agent, reward=CONTROL, data=arm.data, draws=20, method="laplace"
+    )
     assert set(gi.inference.log_predictive_density(arm, data)["algorithm"]) == {arm.tree.attrs["algorithm"]}
     assert set(gi.inference.log_predictive_density(rough, data)["algorithm"]) == {"laplace"}
 

@@ -13,7 +13,7 @@ import goalinf as gi
 from goalinf.inference import _arviz
 from goalinf.inference.model.build import posterior_of
 from goalinf.inference.model.models import StandardModel
-from goalinf.inference.samplers.hmc import Geometry
+from goalinf.inference.samplers.geometry import Geometry
 from goalinf.precision import computing_in
 
 AGENT = gi.agents.soft_optimal(beta=2.0)

@@ -7,9 +7,10 @@ from scipy import stats
 
 from goalinf.inference.model.closed_form import ClosedForm
 from goalinf.inference.model.posterior import Form
-from goalinf.inference.samplers.hmc import Geometry
+from goalinf.inference.samplers.geometry import Coordinates, Geometry
 from goalinf.inference.samplers.imh import IndependentChains
 from goalinf.inference.samplers.progress import Progress
+from goalinf.inference.samplers.types import Settings, State
 
 CENTER, SCALE = np.array([1.0, -1.0]), np.array([[1.5, 0.0], [0.5, 1.2]])
 DENSITY = [stats.logistic(loc=1.0, scale=0.8), stats.gumbel_r(loc=-1.4, scale=0.9)]
@@ -40,7 +41,9 @@ class Counter(Progress):
 def chains(count=4, block=500, target=None, start=None):
     start = np.zeros((count, 2)) if start is None else start
     form = Form(trace=lambda: pytest.fail("nothing is compiled"), data=None, closed=target or Target())
-    return IndependentChains(jax.random.key(0), form, Geometry(CENTER, SCALE, True), start, block=block)
+    coordinates = Coordinates(form, Geometry(CENTER, SCALE, True))
+    settings = Settings(chains=count, draws=0, precision="float64", block=block)
+    return IndependentChains(jax.random.key(0), coordinates, State(start), settings, warmup=0)
 
 
 def test_draws_have_the_density_of_the_target():
@@ -67,7 +70,7 @@ def test_proposals_are_accepted_by_the_ratio_of_their_weights():
     assert draws["acceptance_rate"].mean() == pytest.approx(expected, abs=0.02)
     moved = (np.diff(draws["x"][..., 0], axis=1) != 0).mean()
     assert moved == pytest.approx(draws["acceptance_rate"].mean(), abs=0.02)
-    assert np.isfinite(sampler.khat)
+    assert np.isfinite(sampler.diagnostics["khat"])
 
 
 def test_whole_blocks_at_least_as_many_as_asked():

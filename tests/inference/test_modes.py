@@ -16,6 +16,7 @@ from goalinf.inference.model.build import posterior_of
 from goalinf.inference.model.mode_search import _ranked, find_modes
 from goalinf.inference.model.models import CustomModel
 from goalinf.inference.samplers import select
+from goalinf.inference.samplers.chains import HMC
 from goalinf.inference.samplers.jumps import Maps
 from goalinf.precision import computing_in
 
@@ -366,7 +367,7 @@ def test_the_mode_is_the_highest_of_all():
 
 
 def test_a_gaussian_around_one_of_two_modes_is_not_certified():
-    look = gi.inference.approximate(jax.random.key(0), model=humps, data=jnp.array(1.2))
+    look = gi.infer(jax.random.key(0), model=humps, data=jnp.array(1.2), method="laplace")
     assert not look.converged
     assert "around one of 2 modes, which holds about 0.67 of the probability" in look.diagnosis
 
@@ -384,7 +385,7 @@ def sticky(y):
 def test_an_interrupt_while_chains_go_on_loses_no_whole_run(monkeypatch):
     """Ctrl-C in the third hundred of the longer part: the draws that were asked for are all there."""
     parts = []
-    advance, scale = select.Chains.advance, select.Chains.scale_step_size
+    advance, shrink = HMC.advance, HMC.shrink_steps
 
     def interrupted(self, steps, bar, *, kept=True):
         found = advance(self, steps, bar, kept=kept)
@@ -393,12 +394,13 @@ def test_an_interrupt_while_chains_go_on_loses_no_whole_run(monkeypatch):
             self.interrupted = True
         return found
 
-    def begun_again(self, by):
-        parts.clear()
-        scale(self, by)
+    def begun_again(self, draws):
+        if again := shrink(self, draws):
+            parts.clear()
+        return again
 
-    monkeypatch.setattr(select.Chains, "advance", interrupted)
-    monkeypatch.setattr(select.Chains, "scale_step_size", begun_again)
+    monkeypatch.setattr(HMC, "advance", interrupted)
+    monkeypatch.setattr(HMC, "shrink_steps", begun_again)
     monkeypatch.setattr(select, "_longer", lambda *_: True)
     fit = gi.infer(jax.random.key(0), model=sticky, data=jnp.array(1.2), draws=300, method="hmc", **QUIET)
     assert fit.tree.attrs["interrupted"] == 1

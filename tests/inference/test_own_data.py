@@ -1,5 +1,7 @@
 """A model of the user's own on data of any form, from sampling to a file and back."""
 
+from functools import partial
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -10,9 +12,8 @@ import pytest
 from small import walks_of
 
 import goalinf as gi
-from goalinf.inference import approximation
+from goalinf.inference.model import mode_search
 from goalinf.inference.model.site_labels import data_hash
-from goalinf.inference.samplers import select
 
 TIMES = np.array([1.0, 2.0, 3.0])
 KEY = jax.random.key(0)
@@ -70,7 +71,7 @@ def test_quick_looks():
     data = {"times": TIMES}
     exact = TIMES.sum() / 4  # four observations' worth, one of them the prior at zero
     assert gi.inference.find_map(KEY, model=waiting, data=data).values["mean"].item() == pytest.approx(exact, abs=1e-6)
-    rough = gi.inference.approximate(KEY, model=waiting, data=data)
+    rough = gi.infer(KEY, model=waiting, data=data, method="laplace")
     assert rough.summary()["mean"].item() == pytest.approx(exact, abs=0.1)
 
 
@@ -132,7 +133,7 @@ def chained(data):
     numpyro.sample("times", dist.Normal(numpyro.sample("chain", dist.Normal(0.0, 1.0)), 1.0), obs=jnp.asarray(data))
 
 
-@pytest.mark.parametrize("entry", [gi.infer, gi.inference.find_map, gi.inference.approximate])
+@pytest.mark.parametrize("entry", [gi.infer, gi.inference.find_map, partial(gi.infer, method="laplace")])
 @pytest.mark.parametrize(
     ("model", "options", "said"),
     [
@@ -147,8 +148,7 @@ def test_names_that_no_file_can_hold_are_refused_before_sampling(entry, model, o
     def fail(*_, **__):
         raise AssertionError("it has begun")
 
-    monkeypatch.setattr(select, "find_modes", fail)
-    monkeypatch.setattr(approximation, "climb", fail)
+    monkeypatch.setattr(mode_search, "climb", fail)
     with pytest.raises(ValueError, match=said):
         entry(KEY, model=model, data=TIMES, **options)
 

@@ -1,5 +1,7 @@
 """Quick looks at worlds of some hundred states, whose linear systems are iterated instead of factorized."""
 
+from functools import partial
+
 import jax
 import networkx as nx
 import numpy as np
@@ -7,7 +9,7 @@ import numpyro.distributions as dist
 import pytest
 
 import goalinf as gi
-from goalinf.inference import approximation
+from goalinf.inference import approximate
 from goalinf.inference.model import mode as modes
 from goalinf.inference.model.mode import climb
 
@@ -80,8 +82,7 @@ PARTS = {"agent": SOFT, "reward": PRIOR, "data": WALKS}
 
 
 def newton_up_to(size, monkeypatch):
-    for module in (modes, approximation):
-        monkeypatch.setattr(module, "NEWTON_SIZE", size)
+    monkeypatch.setattr(modes, "NEWTON_SIZE", size)
 
 
 @pytest.fixture
@@ -95,9 +96,9 @@ def test_lbfgs_finds_the_mode_and_the_covariance_of_newton(request):
         discount=0.5, beta=2.0
     )  # no closed form, so that derivatives are those of the compiled density
     parts = {**PARTS, "agent": agent}
-    mode, look = gi.inference.find_map(0, HALL, **parts), gi.inference.approximate(0, HALL, **parts, draws=50)
+    mode, look = gi.inference.find_map(0, HALL, **parts), gi.infer(0, HALL, **parts, draws=50, method="laplace")
     request.getfixturevalue("large")
-    again, same = gi.inference.find_map(0, HALL, **parts), gi.inference.approximate(0, HALL, **parts, draws=50)
+    again, same = gi.inference.find_map(0, HALL, **parts), gi.infer(0, HALL, **parts, draws=50, method="laplace")
     assert again.log_posterior == pytest.approx(mode.log_posterior, abs=1e-9)
     np.testing.assert_allclose(again.values["reward.values"], mode.values["reward.values"], atol=1e-5)
     np.testing.assert_allclose(same.posterior["reward.values"], look.posterior["reward.values"], atol=1e-4)
@@ -111,10 +112,11 @@ def test_lbfgs_comes_back_from_where_nothing_is_defined(large):
 
 
 @pytest.mark.parametrize(("size", "method"), [(1500, "Newton's method"), (0, "L-BFGS")])
-@pytest.mark.parametrize("function", [gi.inference.find_map, gi.inference.approximate])
+@pytest.mark.parametrize("function", [gi.inference.find_map, partial(gi.infer, method="laplace")])
 def test_too_few_steps_are_named(monkeypatch, size, method, function):
     newton_up_to(size, monkeypatch)
-    said = rf"gi\.inference\.{function.__name__}: the mode was not reached in 1 steps of {method}: .* use more steps \(steps=\)"
+    named = "method='laplace'" if isinstance(function, partial) else r"gi\.inference\.find_map"
+    said = rf"{named}: the mode was not reached in 1 steps of {method}: .* use more steps \(steps=\)"
     with pytest.raises(gi.errors.ConvergenceError, match=said):
         function(0, HALL, **PARTS, steps=1)
     with pytest.raises(ValueError, match="steps is 0; expected a whole number of at least 1"):
@@ -122,17 +124,17 @@ def test_too_few_steps_are_named(monkeypatch, size, method, function):
 
 
 def test_a_covariance_that_cannot_be_held_is_refused(monkeypatch, large):
-    monkeypatch.setattr(approximation, "_LARGEST", 50.0)
+    monkeypatch.setattr(approximate, "_LARGEST", 50.0)
     with pytest.raises(
         ValueError,
-        match=r"gi\.inference\.approximate: the covariance of 3 parameters would take .* gi\.inference\.find_map",
+        match=r"method='laplace': the covariance of 3 parameters would take .* gi\.inference\.find_map",
     ):
-        gi.inference.approximate(0, HALL, **PARTS)
+        gi.infer(0, HALL, **PARTS, method="laplace")
 
 
 def test_the_pareto_k_of_draws_that_are_the_posterior():
     """Choices by chance leave a normal prior as it is: its Laplace approximation is exact, and all weights are one."""
-    look = gi.inference.approximate(0, HALL, agent=gi.agents.uniform(), reward=PRIOR, data=WALKS)
+    look = gi.infer(0, HALL, agent=gi.agents.uniform(), reward=PRIOR, data=WALKS, method="laplace")
     assert look.converged
     assert look.tree.attrs["khat"] <= 0.7
     assert f"the Pareto k of its draws is {look.tree.attrs['khat']:.2f}." in look.diagnosis
@@ -141,15 +143,15 @@ def test_the_pareto_k_of_draws_that_are_the_posterior():
 HEAVY = gi.StateReward(dist.StudentT(0.1), on="departure")
 
 
-@pytest.mark.parametrize(("by", "prior", "steps"), [("laplace", HEAVY, None), ("svi", PRIOR, 1)])
-def test_the_pareto_k_of_draws_with_light_tails(by, prior, steps):
+@pytest.mark.parametrize(("method", "prior", "steps"), [("laplace", HEAVY, None), ("svi", PRIOR, 1)])
+def test_the_pareto_k_of_draws_with_light_tails(method, prior, steps):
     """The curvature at the mode of a heavy tail, and a search that has hardly begun, are too narrow."""
-    parts = {"agent": gi.agents.uniform(), "reward": prior, "data": WALKS, "by": by, "steps": steps}
-    look = gi.inference.approximate(0, HALL, **parts)
+    parts = {"agent": gi.agents.uniform(), "reward": prior, "data": WALKS, "method": method, "steps": steps}
+    look = gi.infer(0, HALL, **parts)
     assert look.tree.attrs["khat"] > 0.7
     assert not look.converged
-    assert "(should be at most 0.7): they do not represent the posterior; use gi.infer" in look.diagnosis
-    few = gi.inference.approximate(0, HALL, **parts, draws=24)
+    assert "(should be at most 0.7): they do not represent the posterior; use method='auto'" in look.diagnosis
+    few = gi.infer(0, HALL, **parts, draws=24)
     assert "khat" not in few.tree.attrs
     assert "24 draws are too few to estimate how close it is to the posterior" in few.diagnosis
 
@@ -167,6 +169,6 @@ def test_a_second_order_world_with_more_turn_weights_than_newton_takes():
     best = gi.inference.find_map(0, maze, **parts)
     found = gi.Behavior(maze, agent, best.reward).log_prob(walks)
     assert float(found) > float(gi.Behavior(maze, agent, truth).log_prob(walks))
-    look = gi.inference.approximate(0, maze, **parts, draws=100)
+    look = gi.infer(0, maze, **parts, draws=100, method="laplace")
     assert look.posterior["reward.values"].shape == (1, 100, maze.n_states, maze.n_actions)
     assert "the Pareto k of its draws is" in look.diagnosis

@@ -111,15 +111,15 @@ def test_a_second_fit_lowers_nothing(kind, lowered):
     assert lowered == []
 
 
-@pytest.mark.parametrize("by", ["find_map", "laplace", "svi"])
-def test_a_second_quick_look_lowers_nothing(by, lowered):
+@pytest.mark.parametrize("method", ["find_map", "laplace", "svi"])
+def test_a_second_quick_look_lowers_nothing(method, lowered):
     for seed in range(2):
         lowered.clear()
         parts = {"agent": gi.agents.boltzmann(beta=2.0), "reward": STATES, "data": walks_with(seed)}
-        if by == "find_map":
+        if method == "find_map":
             gi.inference.find_map(seed, HALL, **parts)
         else:
-            gi.inference.approximate(seed, HALL, **parts, by=by, draws=50, steps=50 if by == "svi" else None)
+            gi.infer(seed, HALL, **parts, method=method, draws=50, steps=50 if method == "svi" else None)
     assert lowered == []
 
 

@@ -90,8 +90,8 @@ def test_errors(fit):
         gi.resume(fit, draws=0)
     with pytest.raises(ValueError, match="this fit knows its world"):
         gi.resume(fit, draws=10, model=plain_model)
-    rough = gi.inference.approximate(
-        jax.random.key(0), HALL, agent=fit.agent, reward=fit.reward, data=fit.data, draws=50
+    rough = gi.infer(
+        jax.random.key(0), HALL, agent=fit.agent, reward=fit.reward, data=fit.data, draws=50, method="laplace"
     )
     with pytest.raises(ValueError, match="not sampled by chains"):
         gi.resume(rough, draws=10)

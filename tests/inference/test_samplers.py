@@ -18,7 +18,8 @@ from goalinf.inference.model.build import posterior_of
 from goalinf.inference.model.mode import Compiled, climb
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.model.scale_mixture import PRODUCT, split_product
-from goalinf.inference.samplers.hmc import Geometry, Kernel, spread_out
+from goalinf.inference.samplers.geometry import Geometry, spread_out
+from goalinf.inference.samplers.hmc import Kernel
 from goalinf.precision import computing_in
 
 ENOUGH = 400.0  # effective draws demanded before anything is compared

@@ -68,7 +68,9 @@ def test_the_table_comes_back_with_the_columns_of_the_user(suffix, tmp_path):
     read = gi.read_trajectories(TABLE, HALL, trajectory="walk", step="t", state=["row", "col"], action="move")
     prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
     key = jax.random.key(0)
-    fit = gi.inference.approximate(key, HALL, agent=gi.agents.soft_optimal(beta=1.0), reward=prior, data=read, draws=10)
+    fit = gi.infer(
+        key, HALL, agent=gi.agents.soft_optimal(beta=1.0), reward=prior, data=read, draws=10, method="laplace"
+    )
     data = gi.load(fit.save(tmp_path / f"fit.{suffix}")).data
     pd.testing.assert_frame_equal(data.to_frame(), TABLE)
     pd.testing.assert_frame_equal(data.select([0]).to_frame(), TABLE.iloc[:2])
@@ -226,8 +228,8 @@ def test_names_that_no_file_can_hold(fit, walks, tmp_path):
 
 
 def test_an_approximation(fit, tmp_path):
-    rough = gi.inference.approximate(
-        jax.random.key(0), HALL, agent=fit.agent, reward=fit.reward, data=fit.data, draws=50
+    rough = gi.infer(
+        jax.random.key(0), HALL, agent=fit.agent, reward=fit.reward, data=fit.data, draws=50, method="laplace"
     )
     again = gi.load(rough.save(tmp_path / "rough.nc"))
     assert again.summary().equals(rough.summary())

@@ -59,7 +59,7 @@ def test_summary_takes_numpy_numbers():
 
 
 def approximate(data, agent=SOFT):
-    return gi.inference.approximate(KEY, HALL, agent=agent, reward=PRIOR, data=data, draws=20)
+    return gi.infer(KEY, HALL, agent=agent, reward=PRIOR, data=data, draws=20, method="laplace")
 
 
 def test_one_set_of_parameters_for_several_subjects_is_said():
@@ -81,7 +81,7 @@ def test_what_is_not_pooled_is_not_said_to_be():
     assert approximate(alone).pooled == ""
     assert "Pooled" not in repr(approximate(alone))
     assert "Pooled" not in str(gi.audit(approximate(alone), quick=True))
-    own = gi.inference.approximate(KEY, model=plain_model, data=walks(("ann", "bob")), draws=20)
+    own = gi.infer(KEY, model=plain_model, data=walks(("ann", "bob")), draws=20, method="laplace")
     assert own.pooled == ""
 
 

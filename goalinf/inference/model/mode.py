@@ -10,6 +10,9 @@ import jax
 import numpy as np
 from scipy import optimize
 
+from goalinf.agents import Agent, Mixture
+from goalinf.agents.mixtures import options_of
+from goalinf.errors import ConvergenceError
 from goalinf.inference.model.log_density import Density
 from goalinf.interrupt import heed
 
@@ -17,6 +20,12 @@ STEPS = 200  # of Newton's method
 LBFGS_STEPS = 5000
 _REMEMBERED = 50  # gradient differences kept by L-BFGS: SciPy's default of 10 takes 1.5 times as many steps
 NEWTON_SIZE = 1500  # largest number of parameters for which Hessians reduce the total time
+_NO_MODE = "the posterior may have no mode (use a tighter prior), or float32 may be too coarse"
+_MORE = "use more steps (steps=) or a tighter prior; the posterior may have no mode"
+_KINKS = (
+    "this agent plans with a hard maximum: its posterior has kinks where best actions tie, and the gradient does not "
+    "vanish at a mode on a kink: use gi.infer, or gi.agents.soft_optimal, whose posterior is smooth"
+)
 _UNDEFINED = 1e300  # potential of a point at which the density is undefined
 
 
@@ -188,3 +197,17 @@ def climb(
     converged = bool(largest < 1e-3 and np.isfinite(potential))
     bends = target.derivatives(found.x)[2] if start.size <= NEWTON_SIZE else None
     return Mode(found.x, potential, largest, converged, int(found.nit), bends)
+
+
+def has_kinks(agent: Agent | Mixture | None) -> bool:
+    """Return True where the agent plans with a hard maximum, so that its posterior is not smooth."""
+    return agent is not None and not all(option.smooth for option in options_of(agent))
+
+
+def not_reached(function: str, mode: Mode, agent: Agent | Mixture | None, steps: int | None) -> ConvergenceError:
+    """Return the error of a search that ended where the gradient does not vanish."""
+    method, most = ("L-BFGS", LBFGS_STEPS) if mode.curvature is None else ("Newton's method", STEPS)
+    used_up = mode.steps >= (most if steps is None else steps)
+    why = _MORE if used_up else _KINKS if has_kinks(agent) else _NO_MODE
+    state = f"the gradient is {mode.gradient:.2g}" if np.isfinite(mode.gradient) else "the gradient is undefined"
+    return ConvergenceError(f"{function}: the mode was not reached in {mode.steps} steps of {method}: {state}; {why}")

@@ -14,13 +14,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 import numpy as np
 from scipy.spatial.distance import cdist
 from scipy.stats import norm
 
 from goalinf.inference.model.mode import Mode, climb
-from goalinf.inference.model.posterior import Form
+from goalinf.inference.model.posterior import Form, Posterior
 from goalinf.inference.results.diagnostics import MISSED
 from goalinf.types import PRNGKey
 
@@ -115,6 +117,21 @@ def find_modes(key: PRNGKey, form: Form, favored: Favored | None = None, first: 
         if len(search.reached) == before:
             break
     return search.modes()
+
+
+def modes_of(posterior: Posterior, form: Form, key: Any, key_split: Any, first: Mode | None = None) -> Modes:
+    """Search from the options of a mixture, too; ``key_split`` is for draws of beta where it is summed out."""
+    favored = partial(posterior.favored, key_split, form) if posterior.mixture is not None else None
+    return find_modes(key, form, favored, first)
+
+
+def natural_modes(key: Any, posterior: Posterior, steps: int | None) -> Modes:
+    """Find modes in the natural parameterization; from one start where the posterior has one mode or is large."""
+    form = posterior.plain
+    first = climb(form.target, steps=steps)
+    if form.closed is not None or first.curvature is None or not first.converged:
+        return Modes((first,))
+    return modes_of(posterior, form, key, key, first)
 
 
 class _Search:

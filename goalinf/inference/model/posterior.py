@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from goalinf.agents import Mixture
+from goalinf.agents import Agent, Mixture
 from goalinf.data import Observations
 from goalinf.inference.model.closed_form import ClosedForm
 from goalinf.inference.model.log_density import Density
@@ -175,6 +175,11 @@ class Posterior:
     def mixture(self) -> Mixture | None:
         """Mixture of agents; None for a single agent."""
         return self.model.mixture if isinstance(self.model, StandardModel) else None
+
+    @property
+    def agent(self) -> Agent | Mixture | None:
+        """Agent with its priors; None for a model of the user's own."""
+        return self.model.agent if isinstance(self.model, StandardModel) else None
 
     @property
     def standard(self) -> bool:

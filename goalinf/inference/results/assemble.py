@@ -18,45 +18,35 @@ from goalinf.inference.model.log_density import Density
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.model.posterior import Posterior
 from goalinf.inference.results.fit import Fit
-from goalinf.inference.samplers.select import Sampled
+from goalinf.inference.results.standing import as_group
+from goalinf.inference.samplers.types import Sampled
 from goalinf.precision import Precision
 
 
-def assembled(key: Any, posterior: Posterior, sampled: Sampled, precision: Precision) -> Fit:
-    """Values, statistics and standing of the chains: the fit."""
-    x, geometry = sampled.draws["x"], sampled.geometry
+def assembled(key: Any, posterior: Posterior, precision: Precision, first: int, sampled: Sampled) -> Fit:
+    """Make the fit of draws, of which ``first`` is the number of the first one in its run."""
+    key = jax.random.fold_in(key, first) if first else key
+    x, geometry, form = sampled.draws["x"], sampled.coordinates.geometry, sampled.coordinates.form
     flat = geometry.center + x.reshape(-1, x.shape[-1]) @ geometry.scale.T
-    values = posterior.values(jax.random.fold_in(key, 1), sampled.form, flat)
+    values = posterior.values(jax.random.fold_in(key, 1), form, flat)
     values = {name: draws.reshape(*x.shape[:2], *draws.shape[1:]) for name, draws in values.items()}
     stats = {name: sampled.draws[name] for name in sampled.draws if name not in ("x", "scores")}
     stats["lp"] = -stats.pop("potential")
-    standing = xr.Dataset(
-        {
-            "x": (("chain", "coordinate"), sampled.draws["x"][:, -1]),
-            "step_size": (("chain",), sampled.step_size),
-            "center": (("coordinate",), sampled.geometry.center),
-            "scale": (("coordinate", "other"), sampled.geometry.scale),
-            "inverse_mass": (("chain", "coordinate"), sampled.inverse_mass),
-        }
-    )
-    if (maps := geometry.maps) is not None:
-        standing["mode_center"] = ("mode", "coordinate"), maps.centers
-        standing["mode_scale"] = ("mode", "coordinate", "other"), maps.scales
-        standing["mode_log_mass"] = ("mode",), maps.log_mass
     attrs = {
         "sampler": sampled.sentence,
         "algorithm": sampled.algorithm,
-        "whitened": int(sampled.geometry.whitened),
-        "product": int(sampled.form is posterior.product),
+        "kind": "MCMC",
+        "whitened": int(geometry.whitened),
+        "product": int(form is posterior.product),
         "warmup": sampled.warmup,
         "interrupted": int(sampled.interrupted),
-        "modes": 1 if maps is None else len(maps.centers),
-        "modes_missed": sampled.missed,
+        "modes": sampled.coordinates.modes,
+        "modes_missed": sampled.coordinates.missed,
         "every": sampled.every,
-        **({} if sampled.khat is None else {"khat": sampled.khat}),
+        **sampled.diagnostics,
     }
     scores = sampled.draws.get("scores")
-    return labeled_fit(key, posterior, values, stats, standing, attrs, precision, scores=scores)
+    return labeled_fit(key, posterior, values, stats, as_group(sampled), attrs, precision, scores=scores)
 
 
 def enumerated(key: Any, posterior: Posterior, chains: int, draws: int, precision: Precision) -> Fit:
@@ -81,7 +71,7 @@ def enumerated(key: Any, posterior: Posterior, chains: int, draws: int, precisio
     shape = chains, draws
     stats = {"diverging": np.zeros(shape, bool), "lp": np.full(shape, scores.sum())}
     said = "All that is unknown is discrete: the responsibilities are its exact posterior."
-    attrs = {"sampler": said, "algorithm": "enumeration"}
+    attrs = {"sampler": said, "algorithm": "enumeration", "kind": "exact"}
     everywhere = np.broadcast_to(scores, (*shape, len(scores)))
     return labeled_fit(key, posterior, {}, stats, xr.Dataset(), attrs, precision, scores=everywhere)
 

@@ -7,12 +7,12 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from goalinf.inference.results.fit import Fit
+from goalinf.inference.samplers.types import Sampled
 
 SECONDS = 60.0  # between two writes
 _DRAWN = ("posterior", "sample_stats", "log_likelihood")
@@ -31,7 +31,7 @@ class Checkpoint:
         Draws of an earlier run, which come first.
     """
 
-    def __init__(self, path: str | Path | None, assemble: Callable[[int, Any], Fit], fit: Fit | None = None):
+    def __init__(self, path: str | Path | None, assemble: Callable[[int, Sampled], Fit], fit: Fit | None = None):
         self._path = path
         self._assemble = assemble
         self._earlier = fit
@@ -47,7 +47,7 @@ class Checkpoint:
         """Forget all draws; the file stays as it is until the next write."""
         self._fit, self._done = None, 0
 
-    def write(self, sampled: Any) -> Fit:
+    def write(self, sampled: Sampled) -> Fit:
         """Add the draws that are new since the last call, and return the fit of all.
 
         Warns
@@ -61,9 +61,7 @@ class Checkpoint:
             self._fit = part if self._fit is None else joined(self._fit, part)
             self._done += new
         assert self._fit is not None
-        self._fit.tree.attrs["interrupted"] = int(sampled.interrupted)
-        if sampled.khat is not None:  # of all proposals so far
-            self._fit.tree.attrs["khat"] = sampled.khat
+        self._fit.tree.attrs |= {"interrupted": int(sampled.interrupted), **sampled.diagnostics}
         fit = self._fit if self._earlier is None else joined(self._earlier, self._fit)
         if self._path is not None:
             try:

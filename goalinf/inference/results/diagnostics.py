@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import xarray as xr
 
 from goalinf.inference import _arviz
 
-Algorithm = Literal["IMH", "HMC", "NUTS"]  # algorithms that make Markov chains
+Kind = Literal["MCMC", "exact", "approximation"]  # of draws
 R_HAT, ESS = 1.01, 400.0  # Vehtari et al. (2021): convergence, and enough draws for stable tails
 KHAT = 0.7  # Pareto k above which importance weights have too heavy a tail (Vehtari et al. 2024)
 MISSED = 0.25  # probability that a further start of the search finds a new mode, above which modes are missing
@@ -32,7 +32,7 @@ class Diagnosis:
     Parameters
     ----------
     tree : DataTree
-        Tree of a fit; its attributes name the algorithm of the draws.
+        Tree of a fit; its attributes name the algorithm and the kind of the draws.
     sampled : Dataset
         Draws of the sampled coordinates, with dimensions ``chain`` and ``draw``.
     """
@@ -41,22 +41,17 @@ class Diagnosis:
     sampled: xr.Dataset
 
     @property
-    def chained(self) -> bool:
-        """True where the draws come from Markov chains."""
-        return self.tree.attrs.get("algorithm") in get_args(Algorithm)
-
-    @property
     def converged(self) -> bool:
         """True where all diagnostics are within limits; for an approximation: one mode and Pareto k at most 0.7."""
-        if not self.chained:
+        if self.tree.attrs["kind"] != "MCMC":
             return bool(self.tree.attrs.get("khat", 0.0) <= KHAT and self.tree.attrs.get("modes", 1) == 1)
         return not self._faults()[0]
 
     def __str__(self) -> str:
-        algorithm, ran = (str(self.tree.attrs.get(name, "")) for name in ("algorithm", "sampler"))
-        if not self.chained:
-            known = "the exact posterior" if algorithm == "enumeration" else f"an approximation ({algorithm})"
-            return f"Independent draws from {known}. {ran}"
+        algorithm, kind, ran = (self.tree.attrs[name] for name in ("algorithm", "kind", "sampler"))
+        if kind != "MCMC":
+            source = "the exact posterior" if kind == "exact" else f"an approximation ({algorithm})"
+            return f"Independent draws from {source}. {ran}"
         faults, figures = self._faults()
         cut = " It was interrupted: these are the draws so far." if self.tree.attrs.get("interrupted", 0) else ""
         if not faults:
@@ -70,7 +65,7 @@ class Diagnosis:
         attrs = self.tree.attrs
         r_hat, ess = _arviz.worst(self.sampled)
         khat = attrs.get("khat")
-        other = "use method='hmc'" if attrs.get("algorithm") == "IMH" else "warm up longer (warmup=)"
+        other = "use method='hmc'" if attrs["algorithm"] == "IMH" else "warm up longer (warmup=)"
         more = f"draw more (draws=), {other}, or use tighter priors"
         faults = []
         if np.isnan(r_hat):

@@ -22,7 +22,7 @@ from goalinf.data.trajectory_arrays import many
 from goalinf.inference import _arviz
 from goalinf.inference.model.models import AnyModel, CustomModel, StandardModel
 from goalinf.inference.model.priors import Site
-from goalinf.inference.results.diagnostics import Diagnosis
+from goalinf.inference.results.diagnostics import Diagnosis, Kind
 from goalinf.inference.results.fit_files import save
 from goalinf.inference.results.overview import as_text, numbers
 from goalinf.sizes import check_memory
@@ -131,6 +131,11 @@ class Fit:
     def sites(self) -> list[Site]:
         """The parameters that had priors; empty for a user's own model."""
         return self.model.sites(self.data.context_names) if isinstance(self.model, StandardModel) else []
+
+    @property
+    def kind(self) -> Kind:
+        """Kind of the draws: of Markov chains (``"MCMC"``), of the ``"exact"`` posterior, or of an approximation."""
+        return self.tree.attrs["kind"]
 
     @property
     def divergences(self) -> int:

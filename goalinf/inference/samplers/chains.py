@@ -1,110 +1,90 @@
-"""Loop over the steps of a kernel: parallel chains, blocks of steps, progress, interruption."""
+"""HMC and NUTS: parallel chains of compiled blocks of steps, with progress and interruption."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any, Literal
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from goalinf.inference.model.program_cache import shapes
-from goalinf.inference.samplers.hmc import Geometry, Kernel
+from goalinf.inference.samplers.geometry import Coordinates
+from goalinf.inference.samplers.hmc import Algorithm, Kernel
 from goalinf.inference.samplers.progress import Progress
+from goalinf.inference.samplers.types import Draws, Sampler, Settings, State
 from goalinf.interrupt import heed
-from goalinf.precision import Precision, computing_in
+from goalinf.precision import computing_in
 
-ChainMethod = Literal["threads", "vectorized"]
-Draws = dict[str, np.ndarray]
-
-
-def default_chain_method() -> ChainMethod:
-    """Return "threads" on a CPU, "vectorized" on an accelerator."""
-    return "threads" if jax.default_backend() == "cpu" else "vectorized"
+_HALVINGS = 3  # of the step size, each of which begins the draws again
 
 
-class Chains:
-    """State of running Markov chains. One block of steps is compiled once, for warm-up and sampling.
+class Chains(Sampler):
+    """Chains of a NumPyro kernel. One block of steps is compiled once, for warm-up and sampling.
 
-    Parameters
-    ----------
-    key : jax.random key
-        Source of randomness.
-    kernel, geometry, data
-        Kernel, its coordinates, and the data.
-    start : float (chains, D)
-        Starting points of the chains, in the coordinates of the sampler.
-    step_size : float (chains,)
-        Initial step sizes.
-    warmup : int
-        Steps during which the kernel adapts.
-    method : {"threads", "vectorized"}
-        Python threads that run one program on one device, or one program of all chains.
-    inverse_mass : float (chains, D), optional
-        Diagonals of the initial inverse mass matrices.
+    Chains are Python threads that run one program on one device, or one program of all chains (``chain_method``).
     """
 
-    khat: float | None = None  # there are no importance weights
+    algorithm: ClassVar[Algorithm]
+    target_accept: ClassVar[float]
+    first_step_size: ClassVar[float]
+    options = ("target_accept", "chain_method")
 
-    def __init__(
-        self,
-        key: Any,
-        kernel: Kernel,
-        geometry: Geometry,
-        data: Any,
-        start: np.ndarray,
-        *,
-        step_size: np.ndarray,
-        warmup: int,
-        method: ChainMethod,
-        precision: Precision,
-        inverse_mass: np.ndarray | None = None,
-    ):
-        self._size = kernel.block
-        self._precision = precision
+    def __init__(self, key: Any, coordinates: Coordinates, state: State, settings: Settings, *, warmup: int):
+        form, geometry = coordinates.form, coordinates.geometry
+        accept = self.target_accept if settings.target_accept is None else settings.target_accept
+        kernel = Kernel(form.density, form.target, self.algorithm, block=settings.block, target_accept=accept)
+        self._modes = coordinates.modes
+        self._size = settings.block
+        self._precision = settings.precision
         self._stop = threading.Event()
-        self.interrupted = False
-        args = (data, *geometry.arrays())
-        keys = jax.random.split(key, len(start))
+        self._halvings = 0
+        args = (form.data, *geometry.arrays())
+        count = len(state.x)
+        step_sizes = state.adapted.get("step_size", np.full(count, self.first_step_size))
         # All tracing is done here, on one thread; the chains only run compiled code.
-        masses = [None] * len(start) if inverse_mass is None else inverse_mass
-        chains = zip(keys, start, step_size, masses, strict=True)
+        masses = state.adapted.get("inverse_mass", [None] * count)
+        chains = zip(jax.random.split(key, count), state.x, step_sizes, masses, strict=True)
         states = [kernel.start(k, x, e, m, geometry, warmup=warmup) for k, x, e, m in chains]
         block = partial(kernel.run, warmup=warmup)
-        if method == "vectorized":
+        if settings.chain_method == "vectorized":
             states = [jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)]
             block = jax.vmap(block, (0, None))
-        name = (kernel.settings, warmup, method, shapes((states[0], args)))
-        compiled = kernel.density.program(name, lambda: jax.jit(block).lower(states[0], args).compile())
+        name = (kernel.settings, warmup, settings.chain_method, shapes((states[0], args)))
+        compiled = form.density.program(name, lambda: jax.jit(block).lower(states[0], args).compile())
         self._block = lambda state: compiled(state, args)
         self._states = states
 
     @property
-    def step_size(self) -> np.ndarray:
-        """Step sizes of all chains, ``(chains,)``."""
-        return np.concatenate([np.ravel(state.adapt_state.step_size) for state in self._states])
+    def state(self) -> State:
+        """Points, step sizes and diagonals of the inverse mass matrices of all chains."""
+        adapted = {
+            "step_size": np.concatenate([np.ravel(state.adapt_state.step_size) for state in self._states]),
+            "inverse_mass": self._of_all([state.adapt_state.inverse_mass_matrix for state in self._states]),
+        }
+        return State(self._of_all([state.z for state in self._states]), adapted)
 
     @property
-    def inverse_mass(self) -> np.ndarray:
-        """Diagonals of the inverse mass matrices of all chains, ``(chains, D)``."""
-        found = [np.asarray(state.adapt_state.inverse_mass_matrix) for state in self._states]
-        return found[0] if found[0].ndim == 2 else np.stack(found)
+    def diagnostics(self) -> dict[str, float]:
+        """Nothing: there are no importance weights."""
+        return {}
+
+    @property
+    def _jumps(self) -> str:
+        """Description of the jumps between several modes; empty for one mode."""
+        return f", with jumps between {self._modes} modes" if self._modes > 1 else ""
+
+    @staticmethod
+    def _of_all(rows: list[Any]) -> np.ndarray:
+        """Return vectors of all chains ``(chains, D)``, from one program of all chains or from one for each."""
+        first, *_ = arrays = [np.asarray(row) for row in rows]
+        return first if first.ndim == 2 else np.stack(arrays)
 
     def advance(self, steps: int, progress: Progress, *, kept: bool = True) -> Draws:
-        """Run at least this many steps (whole blocks) of every chain; returns arrays ``(chains, steps, …)``.
-
-        On Ctrl-C the chains finish their block; the blocks that all chains have are returned and ``interrupted`` is
-        set.
-
-        Raises
-        ------
-        KeyboardInterrupt
-            Where no block was finished.
-        """
+        """Run whole blocks; on Ctrl-C the chains finish their block, and the blocks of all chains are returned."""
         blocks = -(-steps // self._size)
         with ThreadPoolExecutor(len(self._states)) as pool:
             futures = [pool.submit(self._walk, index, blocks, progress, kept) for index in range(len(self._states))]
@@ -125,12 +105,6 @@ class Chains:
             name: np.stack([np.concatenate([b[name] for b in chain[:common]]) for chain in found]) for name in names
         }
 
-    def scale_step_size(self, factor: float) -> None:
-        """Multiply the step sizes of all chains; for use after warm-up, when they are fixed."""
-        for index, state in enumerate(self._states):
-            adapted = state.adapt_state._replace(step_size=factor * state.adapt_state.step_size)
-            self._states[index] = state._replace(adapt_state=adapted)
-
     def _walk(self, index: int, blocks: int, progress: Progress, kept: bool) -> list[Draws]:
         found: list[Draws] = []
         with computing_in(self._precision):
@@ -144,16 +118,45 @@ class Chains:
         return found
 
 
-def thinned(draws: Draws, every: int) -> Draws:
-    """Keep every k-th draw ``(chains, draws, …)``, with the number of steps and the divergences of its window of k."""
-    windows: dict[str, Callable[..., Any]] = {"n_steps": np.sum, "acceptance_rate": np.mean}
-    windows |= {"diverging": np.any, "jumped": np.any}
-    kept = {}
-    for name, values in draws.items():
-        whole = values[:, : values.shape[1] // every * every]
-        split = whole.reshape(len(values), -1, every, *values.shape[2:])
-        kept[name] = windows[name](split, axis=2) if name in windows and every > 1 else split[:, :, -1]
-    return kept
+class HMC(Chains):
+    """HMC of fixed, jittered length, in coordinates whitened at the mode."""
+
+    method, algorithm = "hmc", "HMC"
+    default_warmup, target_accept, first_step_size = 200, 0.85, 0.3
+    whitened = True
+
+    def describe(self, target: str) -> str:
+        """Describe the sampler; ``target`` names the sampled parameters."""
+        return f"HMC of fixed length on {target}, whitened at the {'heaviest ' * (self._modes > 1)}mode{self._jumps}"
+
+    def shrink_steps(self, draws: Draws) -> bool:
+        """Halve the step sizes, up to three times, where draws diverged after the warm-up.
+
+        Posteriors of rewards are curved sharply in places that warm-up rarely meets.
+        """
+        if self._halvings == _HALVINGS or not draws["diverging"].any():
+            return False
+        self._halvings += 1
+        for index, state in enumerate(self._states):
+            adapted = state.adapt_state._replace(step_size=0.5 * state.adapt_state.step_size)
+            self._states[index] = state._replace(adapt_state=adapted)
+        return True
+
+
+class NUTS(Chains):
+    """No-U-Turn sampler with an adapted diagonal mass matrix, around the mode."""
+
+    method, algorithm = "nuts", "NUTS"
+    default_warmup, target_accept, first_step_size = 1000, 0.95, 0.1
+    whitened = False
+
+    def describe(self, target: str) -> str:
+        """Describe the sampler, which runs on all parameters."""
+        return f"NUTS{self._jumps}"
+
+    def shrink_steps(self, draws: Draws) -> bool:
+        """Keep the step sizes: NUTS adapts to the curvature along its trajectories."""
+        return False
 
 
 def _unfinished(future: Future) -> bool:

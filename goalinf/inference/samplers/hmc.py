@@ -1,18 +1,17 @@
-"""Affine map under which a posterior is close to a standard normal, and the kernels that use it."""
+"""NumPyro kernels of HMC and NUTS, over a flat density in the coordinates of a sampler."""
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from numpyro.infer.hmc import hmc
-from scipy import linalg
 
 from goalinf.inference.model.log_density import Density
-from goalinf.inference.model.mode import Mode, Target
+from goalinf.inference.model.mode import Target
+from goalinf.inference.samplers.geometry import Geometry
 from goalinf.inference.samplers.jumps import Maps
 
 Algorithm = Literal["HMC", "NUTS"]
@@ -20,57 +19,6 @@ Algorithm = Literal["HMC", "NUTS"]
 # factor accounts for posteriors that are wider than their Laplace approximations.
 _LENGTH = 1.25 * np.pi / 2
 _MOST_STEPS = 100  # per draw: bounds the time of the pilot run where the geometry does not fit and steps become small
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Geometry:
-    """Affine map ``flat = center + scale @ x`` from the coordinates x of a sampler.
-
-    Parameters
-    ----------
-    center : float (D,)
-        Mode.
-    scale : float (D, D)
-        A square root of the Laplace covariance (triangular), or of the identity.
-    whitened : bool
-        True where ``scale`` comes from a Laplace approximation.
-    maps : Maps or None
-        Affine map of each of several modes, in the coordinates x.
-    """
-
-    center: np.ndarray
-    scale: np.ndarray
-    whitened: bool
-    maps: Maps | None = None
-
-    @classmethod
-    def laplace(cls, mode: Mode) -> Geometry | None:
-        """Build from the curvature at the mode; None where it is unknown or not positive definite."""
-        curvature = mode.curvature
-        if curvature is None or not np.isfinite(curvature).all():
-            return None
-        try:
-            # H = U'U, so that x = U (flat - mode) has unit covariance: flat = mode + U^-1 x.
-            upper = linalg.cholesky(0.5 * (curvature + curvature.T))
-        except linalg.LinAlgError:
-            return None
-        # The memory layout in which a file returns it, so that a resumed run is bit-identical.
-        scale = np.ascontiguousarray(linalg.solve_triangular(upper, np.eye(len(upper))))
-        return cls(mode.flat, scale, True)
-
-    @classmethod
-    def plain(cls, center: np.ndarray) -> Geometry:
-        """Build with the identity as scale."""
-        return cls(center, np.eye(center.size), False)
-
-    def arrays(self) -> tuple[Any, ...]:
-        """Return the arguments of compiled programs."""
-        return (self.center, self.scale) if self.maps is None else (self.center, self.scale, self.maps)
-
-    def among(self, centers: np.ndarray, scales: np.ndarray, log_mass: np.ndarray) -> Geometry:
-        """Add the affine maps of several modes to these coordinates."""
-        inner = np.linalg.solve(self.scale, (centers - self.center).T).T
-        return dataclasses.replace(self, maps=Maps.of(inner, np.linalg.solve(self.scale, scales), log_mass))
 
 
 class Kernel:
@@ -161,16 +109,3 @@ class Kernel:
         moved = state._replace(z=there, potential_energy=value, z_grad=slope)
         state = jax.tree.map(lambda new, old: jnp.where(accept, new, old), moved, state)
         return state._replace(rng_key=key), {"mode": maps.nearest(state.z), "jumped": accept}
-
-
-def spread_out(key: Any, geometry: Geometry, chains: int) -> np.ndarray:
-    """Draw starting points of the chains around the mode, ``(chains, D)``, in the coordinates of the sampler.
-
-    With several modes the chains are distributed in proportion to the mass of the modes, and each mode has at least one
-    chain if there are enough. Starts have half the standard deviation of the draws: in many dimensions the Laplace
-    approximation covers regions in which the posterior density of rewards is close to zero and chains do not move.
-    """
-    spread = 0.5 if geometry.whitened else 0.1
-    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
-    noise = spread * rng.standard_normal((chains, geometry.center.size))
-    return noise if geometry.maps is None else geometry.maps.shared_out(noise)

@@ -19,10 +19,9 @@ import jax
 import numpy as np
 
 from goalinf.inference import _arviz
-from goalinf.inference.model.posterior import Form
-from goalinf.inference.samplers.chains import Draws
-from goalinf.inference.samplers.hmc import Geometry
+from goalinf.inference.samplers.geometry import Coordinates
 from goalinf.inference.samplers.progress import Progress
+from goalinf.inference.samplers.types import Draws, Sampler, Settings, State
 from goalinf.interrupt import heed
 
 FEW = 20  # largest number of dimensions in which the Laplace approximation of a posterior of rewards is close enough
@@ -30,61 +29,56 @@ _FREEDOM = 10.0  # degrees of freedom of the proposals
 _FEWEST = 50  # weights needed to estimate the tail around one mode
 
 
-class IndependentChains:
-    """State of running chains, in whitened coordinates; used like :class:`~goalinf.inference.samplers.chains.Chains`.
+class IndependentChains(Sampler):
+    """Chains of proposals around the modes, in whitened coordinates, made on the host."""
 
-    Parameters
-    ----------
-    key : jax.random key
-        Source of randomness.
-    form : Form
-        Parameterization of the posterior.
-    geometry : Geometry
-        Coordinates whitened at the mode.
-    start : float (chains, D)
-        Starting points of the chains.
-    block : int
-        Steps between two checks for Ctrl-C.
+    method, algorithm = "independence", "IMH"
+    default_warmup = 50
+    whitened = True
+    options = ()
 
-    Attributes
-    ----------
-    interrupted : bool
-        True after Ctrl-C.
-    step_size, inverse_mass : float (chains,), (chains, D)
-        Ones: there is no adaptation.
-    """
-
-    def __init__(self, key: Any, form: Form, geometry: Geometry, start: np.ndarray, *, block: int):
+    def __init__(self, key: Any, coordinates: Coordinates, state: State, settings: Settings, *, warmup: int):
         self._rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
-        self._form, self._geometry, self._block = form, geometry, block
+        self._form, self._geometry = coordinates.form, coordinates.geometry
+        self._around, self._block = coordinates.modes, settings.block
         self._log_weights, self._modes = np.empty(0), np.empty(0, int)
-        self.interrupted = False
-        self.step_size, self.inverse_mass = np.ones(len(start)), np.ones(start.shape)
-        if form.closed is not None:
-            form.closed.derivatives(geometry.center)  # warm start of all planning
-        state = self._weighed(start)
-        defined = np.isfinite(state["potential"])[:, None]
-        self._state = state if defined.all() else self._weighed(np.where(defined, start, 0.0))
+        if self._form.closed is not None:
+            self._form.closed.derivatives(self._geometry.center)  # warm start of all planning
+        start = self._weighed(state.x)
+        defined = np.isfinite(start["potential"])[:, None]
+        self._state = start if defined.all() else self._weighed(np.where(defined, state.x, 0.0))
+
+    @staticmethod
+    def possible(coordinates: Coordinates) -> bool:
+        """Return True where the density is cheap on the host, or proposals from several modes replace jumps."""
+        return coordinates.form.closed is not None or coordinates.modes > 1
 
     @property
-    def khat(self) -> float:
+    def state(self) -> State:
+        """Points of the chains; there is no adaptation."""
+        return State(self._state["x"])
+
+    @property
+    def diagnostics(self) -> dict[str, float]:
         r"""Pareto :math:`\hat k` of the weights of all proposals so far; the largest over all modes.
 
         A heavy tail of the weights around one mode may not be visible among the weights of all modes.
         """
         by_mode = [self._log_weights[self._modes == number] for number in np.unique(self._modes)]
-        return max(map(_arviz.khat, [self._log_weights, *(one for one in by_mode if one.size >= _FEWEST)]))
+        enough = [weights for weights in by_mode if weights.size >= _FEWEST]
+        return {"khat": max(map(_arviz.khat, [self._log_weights, *enough]))}
+
+    def describe(self, target: str) -> str:
+        """Describe the sampler; ``target`` names the sampled parameters."""
+        around = "the mode" if self._around == 1 else f"{self._around} modes"
+        return f"Independence Metropolis–Hastings on {target}, with Student-t proposals around {around}"
+
+    def shrink_steps(self, draws: Draws) -> bool:
+        """Keep the proposals, which have no step size."""
+        return False
 
     def advance(self, steps: int, progress: Progress, *, kept: bool = True) -> Draws:
-        """Run at least this many steps (whole blocks) of every chain; returns arrays ``(chains, steps, …)``.
-
-        On Ctrl-C the finished blocks are returned and ``interrupted`` is set.
-
-        Raises
-        ------
-        KeyboardInterrupt
-            Where no block was finished.
-        """
+        """Run whole blocks; on Ctrl-C the finished blocks are returned."""
         found: list[Draws] = []
         try:
             for _ in range(-(-steps // self._block)):

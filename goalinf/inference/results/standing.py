@@ -1,0 +1,53 @@
+"""State of the chains of a fit, as a group of its tree, from which the run continues."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import xarray as xr
+
+from goalinf.inference.model.posterior import Posterior
+from goalinf.inference.samplers.geometry import Coordinates, Geometry
+from goalinf.inference.samplers.jumps import Maps
+from goalinf.inference.samplers.types import Sampled, State
+
+
+def as_group(sampled: Sampled) -> xr.Dataset:
+    """Return the state of the chains and their coordinates as a group."""
+    geometry, state = sampled.coordinates.geometry, sampled.state
+    group: dict[str, tuple[tuple[str, ...], Any]] = {
+        "x": (("chain", "coordinate"), state.x),
+        "center": (("coordinate",), geometry.center),
+        "scale": (("coordinate", "other"), geometry.scale),
+    }
+    for name, values in state.adapted.items():
+        group[name] = ("chain", "coordinate")[: values.ndim], values
+    if (maps := geometry.maps) is not None:
+        group["mode_center"] = ("mode", "coordinate"), maps.centers
+        group["mode_scale"] = ("mode", "coordinate", "other"), maps.scales
+        group["mode_log_mass"] = ("mode",), maps.log_mass
+    return xr.Dataset(group)
+
+
+def from_group(tree: xr.DataTree, posterior: Posterior) -> tuple[Coordinates, State]:
+    """Return the coordinates and the state that :func:`as_group` has kept in the tree of a fit.
+
+    Raises
+    ------
+    ValueError
+        Where the model has another number of coordinates.
+    """
+    attrs, group = tree.attrs, tree["sampler"].to_dataset()
+    form = posterior.product if attrs["product"] else posterior.plain
+    if form is None or form.size != group.sizes["coordinate"]:
+        other = "another one" if form is None else f"one of {form.size}"
+        raise ValueError(
+            f"the chains stand in a space of {group.sizes['coordinate']} coordinates, the model makes {other}"
+        )
+    maps = None
+    if "mode_center" in group:
+        maps = Maps.of(*(group[f"mode_{name}"].values for name in ("center", "scale", "log_mass")))
+    geometry = Geometry(group["center"].values, group["scale"].values, bool(attrs["whitened"]), maps)
+    x = group["x"].values
+    adapted = {str(name): one.values for name, one in group.items() if name != "x" and one.dims[0] == "chain"}
+    return Coordinates(form, geometry, float(attrs["modes_missed"])), State(x, adapted)
