@@ -21,14 +21,13 @@ from goalinf.identify.experiments.kinds import Demonstrations, Experiment, Prefe
 from goalinf.identify.linear_algebra import kernel
 from goalinf.identify.local.jacobian import Jacobian
 from goalinf.identify.local.unidentified import Directions
-from goalinf.inference.results.fit import Fit
 from goalinf.inference.samplers.progress import Progress
 from goalinf.rewards import Reward
 from goalinf.worlds import World, label
 
 
 def audit(
-    fit: Fit,
+    fit: Any,
     *,
     worlds: World | Mapping[str, World] | None = None,
     planners: Mapping[str, Agent] | None = None,
@@ -104,7 +103,7 @@ def audit(
 
 
 def _audited(
-    fit: Fit,
+    fit: Any,
     found: Directions,
     elsewhere: Mapping[str, World],
     planners: Mapping[str, Agent] | None,
@@ -144,7 +143,7 @@ def _audited(
     )
 
 
-def _check_asked(fit: Fit, worlds: Any, planners: Any, experiments: Any) -> None:
+def _check_asked(fit: Any, worlds: Any, planners: Any, experiments: Any) -> None:
     """Raise an error for arguments that cannot be compared, before any computation."""
     kinds: dict[str, tuple[Any, type | tuple[type, ...], str]] = {
         "worlds": (worlds, World, "a World, such as gi.gridworld makes"),

@@ -12,7 +12,6 @@ from goalinf.behavior.conditions import Setting
 from goalinf.identify.local.jacobian import Jacobian, log_policy_jacobian
 from goalinf.identify.local.null_space import NullSpace, null_space_at, reward_part
 from goalinf.inference.model.priors import Site, fill, unflattened
-from goalinf.inference.results.fit import Fit
 from goalinf.rewards import Reward
 
 
@@ -94,7 +93,7 @@ class Directions:
         values = [self.draws[name] for name in self.reward_sites]
         return np.concatenate([one.reshape(*one.shape[:2], -1) for one in values], axis=2)
 
-    def reward(self, fit: Fit, flat: np.ndarray) -> Reward:
+    def reward(self, fit: Any, flat: np.ndarray) -> Reward:
         """Return the reward with the numbers ``flat (P,)``."""
         sites = [self.sites[name] for name in self.reward_sites]
         return fill(fit.agent, fit.reward, unflattened(sites, flat))[1]
