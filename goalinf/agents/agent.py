@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -339,7 +339,7 @@ def plan_to_depths(agent: Agent, depth: int, plan_one: Callable[[Agent], Policy]
     return dataclasses.replace(policy, log_probs=policy.log_probs[..., ::-1, :, :], values=policy.values[..., ::-1, :])
 
 
-def check_known(*records: Any) -> None:
+def check_known(*records: eqx.Module | Sequence[eqx.Module]) -> None:
     """Refuse a prior where planning needs a number; the error says how to replace it."""
     for leaf in jax.tree.leaves(records, is_leaf=lambda x: isinstance(x, Distribution)):
         if isinstance(leaf, Distribution):

@@ -9,7 +9,7 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import typer
 from rich.console import Console
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from goalinf.inference.results.fit import Fit
 
+_P = ParamSpec("_P")
 debugging = False
 listener = ctrl_c.Listener()  # of the command that runs
 LARGEST_SEED = 2**32 - 1
@@ -32,14 +33,14 @@ _SHOWN = 40  # rows of a summary; the most extreme rows of a longer one
 _EXPECTED = (ValueError, KeyError, OSError, ArithmeticError, MemoryError)
 
 
-def reported(command: Callable[..., None]) -> Callable[..., None]:
+def reported(command: Callable[_P, None]) -> Callable[_P, None]:
     """Wrap a command: errors become one message on the error stream and exit code 1; ``--debug`` shows the traceback.
 
     Ctrl-C becomes one sentence and exit code 130.
     """
 
     @functools.wraps(command)
-    def run(*args: Any, **kwargs: Any) -> None:
+    def run(*args: _P.args, **kwargs: _P.kwargs) -> None:
         global listener
         try:
             with ctrl_c.listening() as listener, warnings.catch_warnings():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import hashlib
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, ClassVar, NoReturn, Protocol, TypeVar
+from typing import Any, ClassVar, NoReturn, Protocol, TypeVar, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -23,6 +23,7 @@ _Self = TypeVar("_Self", bound="Observations")
 _DTYPES = {"b": "bool", "i": "<i4", "u": "<i4", "f": "<f8"}  # of numbers in a hash, by kind
 
 
+@runtime_checkable
 class Plans(Protocol):
     """Plans of one agent in all conditions, under which observations are scored."""
 

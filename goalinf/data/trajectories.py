@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Hashable, Sequence
 from typing import Any, ClassVar
 
@@ -179,7 +180,16 @@ class Trajectories(Observations):
     def traced(cls, states, actions, *, lengths, observed, subject, context, contexts=None) -> Trajectories:
         """Assemble the record inside compiled code: one cell per step, nothing checked, no labels."""
         cells = Cells.each(states, actions, observed, subject, context)
-        return cls(states, actions, lengths, observed, subject, context, cells, contexts=contexts)
+        return cls(
+            states=states,
+            actions=actions,
+            lengths=lengths,
+            observed=observed,
+            subject=subject,
+            context=context,
+            cells=cells,
+            contexts=contexts,
+        )
 
     def __check_init__(self):
         fields = (self.states, self.actions, self.lengths, self.observed, self.subject, self.context)
@@ -296,13 +306,12 @@ class Trajectories(Observations):
         With ``n_pairs``, states times actions of the largest world, the counts are padded, so that further data of the
         same shape share compiled programs.
         """
-        numbers = (self.states, self.actions, self.lengths, self.observed, self.subject, self.context)
         named = self.named_contexts
         by_number = named is None or all(type(name) is int and name == i for i, name in enumerate(named))
         cells = self.cells
         if n_pairs is not None:
             cells = cells.padded(min(self.observed.size, self.n_subjects * self.n_contexts * n_pairs))
-        return Trajectories(*numbers, cells, contexts=None if by_number else named)
+        return dataclasses.replace(self, cells=cells, labels=None, contexts=None if by_number else named)
 
     def select(self, trajectories: Any) -> Trajectories:
         """Select trajectories by mask ``(N,)``, by number, or by slice; repeats are allowed (bootstrap).

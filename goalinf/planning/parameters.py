@@ -12,12 +12,12 @@ from numpyro.distributions import Delta, Distribution, ExpandedDistribution, Ind
 
 from goalinf.planning.facts import UNKNOWN, Facts
 from goalinf.rewards import Reward
-from goalinf.types import Numeric
+from goalinf.types import Numeric, Real
 from goalinf.worlds.world import World, label
 
 _Kind = TypeVar("_Kind", bound="Part")
 
-Parameter: TypeAlias = ArrayLike | Distribution  # a number, a traced value, or a prior
+Parameter: TypeAlias = Real | Distribution  # a number, a traced value, or a prior
 INFINITY = float("inf")
 SHARE = (0.0, 1.0)
 Ranges = dict[str, tuple[float, float]]

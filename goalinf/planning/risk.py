@@ -8,6 +8,7 @@ Bellman update. All are in units of utility: these agents plan without beta.
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from typing import Any, ClassVar
 
 import jax
@@ -16,7 +17,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from goalinf.planning.facts import INVARIANCES, REGULAR, Facts
-from goalinf.planning.parameters import INFINITY, Part, Ranges
+from goalinf.planning.parameters import INFINITY, Parameter, Part, Ranges
 from goalinf.types import Numeric
 
 Outcomes = Float[Array, "A K S"]
@@ -59,7 +60,7 @@ class EntropicRisk(RiskMeasure):
         ±infinity: the best or worst possible outcome.
     """
 
-    risk: Any
+    risk: Parameter
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("redistribution",), scales=False)
     parameters: ClassVar[Ranges] = {"risk": (-INFINITY, INFINITY)}
 
@@ -92,7 +93,7 @@ class CVaR(RiskMeasure):
         :math:`\alpha`, above 0 and up to 1. 1: the expectation; towards 0: the worst possible outcome.
     """
 
-    tail: Any
+    tail: Parameter
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("redistribution",))
     parameters: ClassVar[Ranges] = {"tail": (1e-9, 1.0)}
 
@@ -116,7 +117,7 @@ class Optimism(RiskMeasure):
         :math:`w` in 1/utility. 0: the expectation; below: pessimism; towards ±infinity: the best or worst outcome.
     """
 
-    optimism: Any
+    optimism: Parameter
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("redistribution",), scales=False)
     parameters: ClassVar[Ranges] = {"optimism": (-INFINITY, INFINITY)}
 
@@ -143,7 +144,7 @@ class Extremal(RiskMeasure):
         :math:`a`, in [0, 1). 0: greedy.
     """
 
-    peak: Any
+    peak: Parameter
     discounts: ClassVar[bool] = False
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("potential", "redistribution"))
     parameters: ClassVar[Ranges] = {"peak": (0.0, 1.0 - 1e-9)}
@@ -178,9 +179,9 @@ class Prospect(RiskMeasure):
         is 0.61 to 0.69. None: probabilities.
     """
 
-    loss_aversion: Any
-    exponent: Any = None
-    weighting: Any = None
+    loss_aversion: Parameter
+    exponent: Parameter | None = None
+    weighting: Parameter | None = None
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=INVARIANCES, scales=False)
     parameters: ClassVar[Ranges] = {
         "loss_aversion": (0.0, INFINITY),
@@ -208,15 +209,15 @@ class Prospect(RiskMeasure):
         upto, onward = jnp.cumsum(mass, axis=1), lax.cumsum(mass, axis=1, reverse=True)
         before = jnp.pad(upto[:, :-1], ((0, 0), (1, 0), (0, 0)))
         after = jnp.pad(onward[:, 1:], ((0, 0), (0, 1), (0, 0)))
-        loss = self._weight(upto, after) - self._weight(before, onward)
-        gain = self._weight(onward, before) - self._weight(after, upto)
+        weight = partial(_decision_weight, self.weighting)
+        loss, gain = weight(upto, after) - weight(before, onward), weight(onward, before) - weight(after, upto)
         return jnp.sum(jnp.where(outcome < 0, loss, gain) * outcome, axis=1)
 
-    def _weight(self, probability: Outcomes, other: Outcomes) -> Any:
-        """Compute w(p), given a probability and the probability of all other outcomes."""
-        c = self.weighting
-        power, rest = (jnp.where(p > 0, jnp.where(p > 0, p, 1.0) ** c, 0.0) for p in (probability, other))
-        return power / (power + rest) ** (1.0 / c)
+
+def _decision_weight(c: Parameter, probability: Outcomes, other: Outcomes) -> Any:
+    """Compute w(p), given a probability and the probability of all other outcomes."""
+    power, rest = (jnp.where(p > 0, jnp.where(p > 0, p, 1.0) ** c, 0.0) for p in (probability, other))
+    return power / (power + rest) ** (1.0 / c)
 
 
 class HyperbolicBellman(RiskMeasure):
@@ -232,7 +233,7 @@ class HyperbolicBellman(RiskMeasure):
         :math:`k` in 1/utility, at least 0. 0: the expectation.
     """
 
-    curvature: Any
+    curvature: Parameter
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=INVARIANCES, onto=None, scales=False)
     parameters: ClassVar[Ranges] = {"curvature": (0.0, INFINITY)}
 

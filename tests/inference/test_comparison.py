@@ -69,9 +69,9 @@ def test_leave_one_out_is_that_of_importance_sampling(own):
 
 
 def test_steps_sum_to_trajectories(fit):
-    from goalinf.inference.comparison import _by_step, _by_trajectory
+    from goalinf.inference.comparison import _by_part, _by_unit
 
-    assert np.allclose(_by_step(fit).sum(-1), _by_trajectory(fit).sum(-1))
+    assert np.allclose(_by_part(fit, "step").sum(-1), _by_unit(fit).sum(-1))
 
 
 def test_loaded_fits(fit, own, tmp_path):
@@ -87,7 +87,7 @@ def test_loaded_fits(fit, own, tmp_path):
 def test_errors(fit):
     with pytest.raises(ValueError, match="1 fit cannot be compared"):
         gi.compare({"only": fit})
-    with pytest.raises(ValueError, match="unit is 'day'; expected 'trajectory', 'step' or 'subject'"):
+    with pytest.raises(ValueError, match="unit is 'day'; expected 'step', 'trajectory' or 'subject'"):
         gi.inference.loo(fit, "day")
 
 
@@ -100,7 +100,7 @@ def some_fit(world, data):
 def test_other_data_and_worlds_with_memory(fit):
     one = walks_of(seed=5)
     first = some_fit(HALL, one)
-    said = r"'a' and 'b' are of different data \(8 trajectories with 47 choices, 2 subjects, 1 context, and 8 traj\w+ with 48"
+    said = r"'a' and 'b' are of different data \(8 trajectories with 47 actions, 2 subjects, 1 context, and 8 traj\w+ with 48"
     with pytest.raises(ValueError, match=said):
         gi.compare({"a": fit, "b": first})
     elsewhere = dataclasses.replace(first, data=walks_of(seed=6))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from goalinf.agents.abstract_kinds import SingleModeAgent
 from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, log_or_minus_infinity
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import SHARE, Ranges, check_policy
+from goalinf.planning.parameters import SHARE, Parameter, Ranges, check_policy
 from goalinf.rewards import Reward, ended
 from goalinf.worlds import MDP, World
 
@@ -31,9 +32,9 @@ class Abandoning(ModeProcess):
         Default policy after giving up, restricted to the available actions. None: uniform over the available actions.
     """
 
-    hazard: Any
-    recovery: Any = 0.0
-    default: Any = None
+    hazard: Parameter
+    recovery: Parameter = 0.0
+    default: ArrayLike | None = None
     facts: ClassVar[Facts] = REGULAR
     parameters: ClassVar[Ranges] = {"hazard": SHARE, "recovery": SHARE}
     known: ClassVar[Ranges] = {"default": SHARE}

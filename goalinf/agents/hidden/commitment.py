@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ from goalinf.agents.agent import plan_to_depths
 from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, log_or_minus_infinity
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import SHARE, Ranges
+from goalinf.planning.parameters import SHARE, Parameter, Ranges
 from goalinf.rewards import Reward
 from goalinf.sizes import check_memory
 from goalinf.worlds import MDP
@@ -38,7 +38,7 @@ class PlanCommitment(ModeProcess):
         L, the largest number of steps for which a plan is followed. None: no limit.
     """
 
-    replan: Any
+    replan: Parameter
     depths: Float[Array | np.ndarray, " D"]
     commitment: int | None = eqx.field(static=True, default=None)
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("potential",))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax.numpy as jnp
 
@@ -10,7 +10,7 @@ from goalinf.agents.abstract_kinds import SingleModeAgent
 from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, log_or_minus_infinity, of_modes, policies_of_rewards
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import SHARE, Ranges
+from goalinf.planning.parameters import SHARE, Parameter, Ranges
 from goalinf.rewards import Alternatives, Reward, stack_rewards
 from goalinf.worlds import MDP
 
@@ -28,7 +28,7 @@ class Switching(ModeProcess):
         s, in [0, 1], per step.
     """
 
-    switch: Any
+    switch: Parameter
     facts: ClassVar[Facts] = REGULAR
     parameters: ClassVar[Ranges] = {"switch": SHARE}
 

@@ -18,7 +18,7 @@ from goalinf.agents.parts.planners import stationary
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.bellman import Problem
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import SHARE, Ranges, check_shape
+from goalinf.planning.parameters import SHARE, Parameter, Ranges, check_shape
 from goalinf.precision import cast, namespace
 from goalinf.rewards import Reward, ended
 from goalinf.types import Numbers, Numeric
@@ -97,8 +97,8 @@ class Options(ModeProcess):
     """
 
     options: tuple[Option, ...]
-    early: Any = 0.0
-    overshoot: Any = 0.0
+    early: Parameter = 0.0
+    overshoot: Parameter = 0.0
     facts: ClassVar[Facts] = REGULAR
     parameters: ClassVar[Ranges] = {"early": SHARE, "overshoot": SHARE}
 

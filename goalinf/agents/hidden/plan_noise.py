@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, of_modes
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.checks import check_count
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import INFINITY, Ranges
+from goalinf.planning.parameters import INFINITY, Parameter, Ranges
 from goalinf.precision import cast
 from goalinf.rewards import Reward
 from goalinf.sizes import check_memory
@@ -38,7 +38,7 @@ class PlanNoise(ModeProcess):
         Seed of the draws.
     """
 
-    plan_noise: Any
+    plan_noise: Parameter
     draws: int = eqx.field(static=True, default=64)
     seed: int = eqx.field(static=True, default=0)
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, scales=False)

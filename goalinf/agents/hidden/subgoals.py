@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +12,7 @@ from goalinf.agents.abstract_kinds import SingleModeAgent
 from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, log_or_minus_infinity, of_modes, policies_of_rewards
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import SHARE, Ranges, check_dead_ends, check_shape
+from goalinf.planning.parameters import SHARE, Parameter, Ranges, check_dead_ends, check_shape
 from goalinf.rewards import GoalReward, Reward, stack_rewards
 from goalinf.worlds import MDP, World
 
@@ -33,7 +33,7 @@ class Subgoal(ModeProcess):
         States from which each subgoal cannot be reached.
     """
 
-    detour: Any
+    detour: Parameter
     places: Bool[Array | np.ndarray, "V S"]
     dead: Bool[Array | np.ndarray, "V S"]
     facts: ClassVar[Facts] = REGULAR

@@ -14,7 +14,7 @@ from goalinf.agents.parts.noise import Noise
 from goalinf.agents.planning_agent import PlanningAgent
 from goalinf.agents.policy import Memory, Row, Step
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import INFINITY, SHARE, Ranges
+from goalinf.planning.parameters import INFINITY, SHARE, Parameter, Ranges
 from goalinf.rewards import Reward
 from goalinf.worlds import MDP
 
@@ -37,8 +37,8 @@ class ChoiceKernel(MemoryProcess):
         True where every state has its own kernel.
     """
 
-    persistence: Any
-    habit_rate: Any
+    persistence: Parameter
+    habit_rate: Parameter
     by_state: bool = eqx.field(static=True, default=False)
     facts: ClassVar[Facts] = REGULAR
     parameters: ClassVar[Ranges] = {"persistence": (-INFINITY, INFINITY), "habit_rate": SHARE}

@@ -23,7 +23,7 @@ from goalinf.agents.policy import Memory, Row, Step
 from goalinf.checks import check_count
 from goalinf.planning.bellman import Problem, highest
 from goalinf.planning.facts import INVARIANCES, REGULAR, Facts
-from goalinf.planning.parameters import INFINITY, SHARE, Ranges
+from goalinf.planning.parameters import INFINITY, SHARE, Parameter, Ranges
 from goalinf.planning.solution import Plan
 from goalinf.precision import cast
 from goalinf.rewards import LinearReward, Reward, ended, pinned
@@ -114,9 +114,9 @@ class QLearning(MemoryProcess):
         Initial value of every state and action, in utility.
     """
 
-    learning_rate: Any
-    discount: Any = None
-    initial: Any = 0.0
+    learning_rate: Parameter
+    discount: Parameter | None = None
+    initial: Parameter = 0.0
     parameters: ClassVar[Ranges] = {"learning_rate": SHARE, "discount": SHARE, "initial": (-INFINITY, INFINITY)}
 
     @property
@@ -204,13 +204,13 @@ class TwoStep(MemoryProcess):
         Number of the first state; the second-stage states are its successors.
     """
 
-    learning_rate_1: Any
-    learning_rate_2: Any
-    beta_1: Any
-    beta_2: Any
-    eligibility: Any
-    repetition: Any
-    model_based: Any
+    learning_rate_1: Parameter
+    learning_rate_2: Parameter
+    beta_1: Parameter
+    beta_2: Parameter
+    eligibility: Parameter
+    repetition: Parameter
+    model_based: Parameter
     first: int = eqx.field(static=True, default=0)
     facts: ClassVar[Facts] = dataclasses.replace(LEARNS, scales=False)
     parameters: ClassVar[Ranges] = {

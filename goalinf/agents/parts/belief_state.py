@@ -63,7 +63,7 @@ class Ignorance(Beliefs):
     after: Int[Array | np.ndarray, "S A K"]
     available: Bool[Array | np.ndarray, "S A"]
     chance: Float[Array | np.ndarray, ""]
-    prior: Any = None
+    prior: Parameter | None = None
     parameters: ClassVar[Ranges] = {"prior": _OPEN}
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("redistribution",), onto=None)
 

@@ -16,7 +16,7 @@ from jax.typing import ArrayLike
 
 from goalinf.planning.bellman import Problem
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import INFINITY, SHARE, Part, Ranges
+from goalinf.planning.parameters import INFINITY, SHARE, Parameter, Part, Ranges
 from goalinf.planning.solution import Plan
 from goalinf.precision import namespace
 from goalinf.rewards import Reward, ShapedReward
@@ -76,7 +76,7 @@ class IllusionOfControl(Beliefs):
         only the most probable outcome.
     """
 
-    control: Any
+    control: Parameter
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("redistribution",))
     parameters: ClassVar[Ranges] = {"control": (0.0, INFINITY)}
 
@@ -108,7 +108,7 @@ class FalseDynamics(Beliefs):
         outcomes it is believed to have (an action that is not available stays in place).
     """
 
-    confusion: Any
+    confusion: Parameter
     alternative: Any = eqx.field(converter=lambda value: _alternative(value))
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("redistribution",))
     parameters: ClassVar[Ranges] = {"confusion": SHARE}

@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float
 
 from goalinf.planning.bellman import highest, log_sum_exp
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import INFINITY, SHARE, Part, Ranges, check_policy, check_shape
+from goalinf.planning.parameters import INFINITY, SHARE, Parameter, Part, Ranges, check_policy, check_shape
 from goalinf.precision import namespace
 from goalinf.rewards import Reward, ended
 from goalinf.types import Numeric
@@ -68,8 +68,8 @@ class Softmax(ChoiceRule):
         -1: actions of lower value are more probable.
     """
 
-    beta: Any
-    default: Any = None
+    beta: Parameter
+    default: Parameter | None = None
     sign: Literal[1, -1] = eqx.field(static=True, default=1)
     parameters: ClassVar[Ranges] = {"beta": (0.0, INFINITY), "default": SHARE}
     numpy: ClassVar[bool] = True
@@ -147,8 +147,8 @@ class Satisficing(ChoiceRule):
         :math:`k`, in 1/utility, above 0. With :math:`c = 0` and large :math:`k` only the best actions are accepted.
     """
 
-    aspiration: Any
-    sharpness: Any
+    aspiration: Parameter
+    sharpness: Parameter
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, scales=False)
     parameters: ClassVar[Ranges] = {
         "aspiration": (0.0, INFINITY),
@@ -172,7 +172,7 @@ class DefaultPolicy(ChoiceRule):
         The policy. None: uniform over the available actions.
     """
 
-    default: Any = None
+    default: Parameter | None = None
     parameters: ClassVar[Ranges] = {"default": SHARE}
     numpy: ClassVar[bool] = True
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, onto=False, saturated=False, ignores_reward=True)

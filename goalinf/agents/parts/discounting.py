@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -14,7 +14,7 @@ from goalinf.agents.parts.planners import Ambiguity, Planner, check_sweeps, stat
 from goalinf.checks import check_count, check_flag
 from goalinf.planning.bellman import Problem, action_values, biased_values
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import INFINITY, SHARE, Ranges
+from goalinf.planning.parameters import INFINITY, SHARE, Parameter, Ranges
 from goalinf.planning.solution import Plan
 from goalinf.precision import cast
 from goalinf.rewards import LinearReward, Reward, StateReward
@@ -39,8 +39,8 @@ class QuasiHyperbolic(Planner):
         True: the agent predicts its later bias.
     """
 
-    present_bias: Any
-    discount: Any = None
+    present_bias: Parameter
+    discount: Parameter | None = None
     sophisticated: bool = eqx.field(static=True, default=False)
     parameters: ClassVar[Ranges] = {"present_bias": SHARE, "discount": SHARE}
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("potential",), state_values=True)
@@ -102,7 +102,7 @@ class Hyperbolic(Planner):
         True: the agent predicts the discounting of its later selves.
     """
 
-    k: Any
+    k: Parameter
     horizon: int = eqx.field(static=True, default=0)
     sophisticated: bool = eqx.field(static=True, default=False)
     parameters: ClassVar[Ranges] = {"k": (0.0, INFINITY)}

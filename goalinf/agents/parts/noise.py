@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float
 
 from goalinf.checks import check_choice
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import SHARE, Part, Ranges
+from goalinf.planning.parameters import SHARE, Parameter, Part, Ranges
 from goalinf.precision import namespace
 from goalinf.types import Real
 
@@ -61,7 +61,7 @@ class Lapse(Noise):
         :math:`\epsilon`, in [0, 1].
     """
 
-    lapse: Any
+    lapse: Parameter
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, onto=False)
     parameters: ClassVar[Ranges] = {"lapse": SHARE}
     numpy: ClassVar[bool] = True
@@ -82,7 +82,7 @@ class Slip(Noise):
         The data record the executed action, or the intended action.
     """
 
-    slip: Any
+    slip: Parameter
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, onto=False)
     recorded: Literal["executed", "intended"] = eqx.field(static=True, default="executed")
     parameters: ClassVar[Ranges] = {"slip": SHARE}

@@ -10,11 +10,12 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.typing import ArrayLike
 
 from goalinf.checks import check_choice, check_count
 from goalinf.planning.bellman import Backup, Problem, action_values, backup, biased_values, passed_on
 from goalinf.planning.facts import REGULAR, Facts, Invariance
-from goalinf.planning.parameters import INFINITY, SHARE, Part, Ranges, check_policy, check_shape
+from goalinf.planning.parameters import INFINITY, SHARE, Parameter, Part, Ranges, check_policy, check_shape
 from goalinf.planning.risk import Extremal, RiskMeasure
 from goalinf.planning.solution import Plan, residual
 from goalinf.planning.solvers import newton, newton_numpy
@@ -130,8 +131,8 @@ class ValueIteration(Planner):
     horizon: int | None = eqx.field(static=True, default=None)
     depth: int | None = eqx.field(static=True, default=None)
     outlook: RiskMeasure | None = None
-    discount: Any = None
-    leaf: Any = None
+    discount: Parameter | None = None
+    leaf: ArrayLike | None = None
     parameters: ClassVar[Ranges] = {"discount": SHARE}
     known: ClassVar[Ranges] = {"leaf": (-INFINITY, INFINITY)}
 
@@ -271,8 +272,8 @@ class SuccessorRepresentation(Planner):
         :math:`w`, in [0, 1]. 0: only the successor representation; 1: optimal planning.
     """
 
-    default: Any = None
-    model_based: Any = 0.0
+    default: ArrayLike | None = None
+    model_based: Parameter = 0.0
     parameters: ClassVar[Ranges] = {"model_based": SHARE}
     known: ClassVar[Ranges] = {"default": SHARE}
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, onto=None, state_values=True)

@@ -22,7 +22,7 @@ from goalinf.agents.parts.choice import Acting, Available, ChoiceRule, LogProbs,
 from goalinf.agents.parts.planners import Ambiguity, Planner
 from goalinf.planning.bellman import Problem, action_values
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import INFINITY, SHARE, Ranges, check_shape
+from goalinf.planning.parameters import INFINITY, SHARE, Parameter, Ranges, check_shape
 from goalinf.planning.solution import Plan, residual
 from goalinf.planning.solvers.blahut_arimoto import Foreseen, Given, best_habit, with_habit
 from goalinf.planning.solvers.newton import fixed_point
@@ -48,7 +48,7 @@ class RationalInattention(ChoiceRule):
         :math:`p(s)`, frequency of each state. None: uniform over the states in which an action is chosen.
     """
 
-    beta: Any
+    beta: Parameter
     visits: Any = None
     parameters: ClassVar[Ranges] = {"beta": (0.0, INFINITY)}
     facts: ClassVar[Facts] = REGULAR
@@ -158,7 +158,7 @@ class Inattentive(Planner):
         The agent's own discount factor. None: the discount factor of the world.
     """
 
-    discount: Any = None
+    discount: Parameter | None = None
     parameters: ClassVar[Ranges] = {"discount": SHARE}
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, onto=None)
     uses_beta: ClassVar[bool] = True

@@ -40,7 +40,7 @@ _TRIED, _SETTLED = 128, 1e-3  # draws at which two grids are compared, and the l
 _WIDEST, _HALVINGS = 700.0, 50  # bound on the absolute value of log beta; bisection steps for an error of 1e-12
 
 
-def product_prior(sites: list[Site], reward: Rewards) -> ScaleMixture | None:
+def product_prior(sites: list[Site], reward: Rewards | None) -> ScaleMixture | None:
     """Build the prior of beta times the reward; None unless beta and one linear parameter are the only unknowns."""
     if isinstance(reward, (Mapping, ShapedReward)) or len(sites) != 2:
         return None
