@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import hashlib
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, ClassVar, NoReturn, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, TypeVar, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -33,7 +33,7 @@ class Plans(Protocol):
 
     @property
     def policy(self) -> Policy:
-        """Policies and values, with a leading axis of conditions."""
+        """Policies and values (beta times V), with a leading axis of conditions."""
 
     @property
     def worlds(self) -> tuple[World, ...]:
@@ -72,8 +72,9 @@ class Observations(eqx.Module):
     unit: ClassVar[str]
     noun: ClassVar[str]
 
-    subject: eqx.AbstractVar[Int[Array | np.ndarray, " N"]]
-    context: eqx.AbstractVar[Int[Array | np.ndarray, " N"]]
+    if TYPE_CHECKING:  # declared by each class, in an order of its own
+        subject: Int[Array | np.ndarray, " N"]
+        context: Int[Array | np.ndarray, " N"]
 
     @abc.abstractmethod
     def log_likelihood(self, plans: Plans, unit: str) -> Float[Array | np.ndarray, ...]:
@@ -152,6 +153,14 @@ class Observations(eqx.Module):
         if unit not in known:
             raise ValueError(f"the unit is {unit!r}; {type(self).__name__} have {', '.join(known)}")
         return known[unit]
+
+    def summed(self, scores: Float[Array, " N"], unit: str) -> Float[Array, " G"]:
+        """Add the scores of the items of ``self.unit`` by subject (ranked, zero after the last one) or over all."""
+        if unit == "data":
+            return scores.sum()[None]
+        members = jnp.asarray(self.members(unit))
+        rank = jnp.unique(members, return_inverse=True, size=members.size)[1]
+        return jax.ops.segment_sum(scores, rank, members.size)
 
     def renumbered(self: _Self, conditions: np.ndarray) -> _Self:
         """Replace the number of every context by that of its condition, ``(C,)``; traceable."""

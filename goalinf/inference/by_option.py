@@ -67,9 +67,11 @@ def options_of_agent(
 
 
 def options_of_own_model(
-    fit: Fit, values: Draws, data: Trajectories, model: Model | None, new: list[Hashable]
+    fit: Fit, values: Draws, data: Observations, model: Model | None, new: list[Hashable]
 ) -> tuple[list[str], Scores, list[np.ndarray | None]]:
     """Score every behavior in a user's own model, with log posterior probabilities of its options by unit."""
+    if not isinstance(data, Trajectories):
+        raise TypeError(f"a model of your own is scored on trajectories; found {type(data).__name__}")
     subjects, contexts = fit.data.subject_names, fit.data.context_names
     others = new_names("context", data.context_names, contexts)
     seen = aligned(data, (*subjects, *new), (*contexts, *others))

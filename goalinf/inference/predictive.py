@@ -11,7 +11,7 @@ from scipy.special import logsumexp
 from goalinf.agents.plannable import check_shapes
 from goalinf.behavior.conditions import Rewards, Worlds
 from goalinf.checks import check_kind
-from goalinf.data import Trajectories
+from goalinf.data import Observations, Trajectories
 from goalinf.data.align import new_names
 from goalinf.data.fitting import check_same_conditions
 from goalinf.inference.by_option import options_of_agent, options_of_own_model
@@ -29,13 +29,13 @@ _DRAWS = 1000  # further draws hardly change the mean of a density
 
 def log_predictive_density(
     fit: Fit,
-    data: Trajectories,
+    data: Observations,
     *,
     world: Worlds | None = None,
     reward: Rewards | None = None,
     model: Model | None = None,
 ) -> pd.DataFrame:
-    r"""Compute the log predictive density of trajectories that were not fitted.
+    r"""Compute the log predictive density of trajectories, or other observations, that were not fitted.
 
     .. math:: \log p(y_n \mid y) = \log \frac1D \sum_d p(y_n \mid \theta_d)
 
@@ -56,8 +56,8 @@ def log_predictive_density(
     ----------
     fit : Fit
         Posterior draws.
-    data : Trajectories
-        New data. Subjects and contexts are matched with the subjects and contexts of the fit by name.
+    data : Trajectories or other Observations
+        New data, of the class of the fitted data. Subjects and contexts are matched with those of the fit by name.
     world : World or mapping from context to World, optional
         Worlds of the new data. Default: those of the fit.
     reward : reward or mapping from context to reward, optional
@@ -96,12 +96,12 @@ def log_predictive_density(
     True
     """
     check_kind("fit", fit, Fit, "a Fit, such as gi.infer returns")
-    check_kind("data", data, Trajectories, "trajectories; read a table with gi.read_trajectories first")
-    if data.n_observed == 0:
-        raise ValueError("the data hold no observed action; expected at least one")
     check_observations(fit)
+    check_kind("data", data, type(fit.data), f"new {type(fit.data).__name__}, as the fitted data are")
+    if data.n_observed == 0:
+        raise ValueError(f"the data hold no observed {data.noun}; expected at least one")
     _check_arguments(fit, data, world, reward, model)
-    new = new_names("subject", data.subject_names, fit.data.subject_names)
+    new = new_names("subject", data.names("subject"), fit.data.names("subject"))
     with computing_in(fit.tree.attrs["precision"]):
         values = thinned(fit.posterior, max(1, _DRAWS // fit.posterior.sizes["chain"]))
         values = {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}
@@ -132,14 +132,14 @@ def _responsibilities(fit: Fit) -> np.ndarray | None:
         return np.log(shares.reshape(shares.shape[0] * shares.shape[1], -1, shares.shape[-1]))
 
 
-def _starts(by: str, log_weights: np.ndarray, members: np.ndarray | None, fit: Fit, data: Trajectories) -> np.ndarray:
-    """Return the log probability of every option for every trajectory before the new data, ``(D, K, N)``."""
+def _starts(by: str, log_weights: np.ndarray, members: np.ndarray | None, fit: Fit, data: Observations) -> np.ndarray:
+    """Return the log probability of every option for every unit before the new data, ``(D, K, N)``."""
     if members is None:
-        return np.repeat(log_weights[:, :, None], data.n_trajectories, axis=2)
+        return np.repeat(log_weights[:, :, None], len(data.subject), axis=2)
     if by == "data":
-        return np.repeat(members[:, 0, :, None], data.n_trajectories, axis=2)
-    place = {name: number for number, name in enumerate(fit.data.subject_names)}
-    names = [data.subject_names[number] for number in np.asarray(data.subject)]
+        return np.repeat(members[:, 0, :, None], len(data.subject), axis=2)
+    place = {name: number for number, name in enumerate(fit.data.names("subject"))}
+    names = [data.names("subject")[number] for number in np.asarray(data.subject)]
     each = [members[:, place[name]] if name in place else log_weights for name in names]
     return np.stack(np.broadcast_arrays(*each), axis=2)
 
@@ -184,7 +184,7 @@ def _differences(until: np.ndarray) -> np.ndarray:
 
 
 def _check_arguments(
-    fit: Fit, data: Trajectories, world: Worlds | None, reward: Rewards | None, model: Model | None
+    fit: Fit, data: Observations, world: Worlds | None, reward: Rewards | None, model: Model | None
 ) -> None:
     """Refuse arguments of the other kind of fit, and data of changed worlds or rewards without an argument for them."""
     own = not isinstance(fit.model, StandardModel)
@@ -195,6 +195,8 @@ def _check_arguments(
         )
     if not own and model is not None:
         raise ValueError("model= is for a model of your own; this fit takes world= and reward=")
+    if not isinstance(data, Trajectories):  # others do not know their worlds and rewards
+        return
     known = not own and not any(site.name.startswith("reward.") for site in fit.sites)
 
     def digest_in(name: Hashable, place: World) -> str:
@@ -227,18 +229,19 @@ def _one_for_all(fit: Fit) -> tuple[bool, bool]:
     return all(len(one.worlds) == 1 for one in conditions), all(len(one.rewards) == 1 for one in conditions)
 
 
-def _table(fit: Fit, data: Trajectories, nats: np.ndarray) -> pd.DataFrame:
-    steps = np.asarray(data.observed).sum(1)
-    some = steps > 0
-    names = [label(name) if isinstance(name, tuple) else name for name in data.trajectory_names]
+def _table(fit: Fit, data: Observations, nats: np.ndarray) -> pd.DataFrame:
+    part, unit = data.units[0], data.unit
+    count = data.scored(part).reshape(len(nats), -1).sum(axis=1)
+    some = count > 0
+    names = [label(name) if isinstance(name, tuple) else name for name in data.names(unit)]
     if (impossible := np.flatnonzero(some & np.isneginf(nats))).size:
         raise ValueError(
-            f"trajectory {label(data.trajectory_names[impossible[0]])}: its actions have probability zero at every "
-            f"draw ({impossible.size} such trajectories). Check that all actions are available; remove the step, mark "
+            f"{data.where(unit, int(impossible[0]))}: its {data.noun}s have probability zero at every draw "
+            f"({impossible.size} of {some.sum()}). Check that all actions are available; remove the step, mark "
             "the action as missing, or use an agent with lapses"
         )
-    index = pd.Index([name for name, kept in zip(names, some, strict=True) if kept], name="trajectory")
+    index = pd.Index([name for name, kept in zip(names, some, strict=True) if kept], name=unit)
     bits = -nats / np.log(2.0)
-    columns = {"steps": steps, "log_density": nats, "bits": bits, "bits_per_step": bits / np.maximum(steps, 1)}
+    columns = {f"{part}s": count, "log_density": nats, "bits": bits, f"bits_per_{part}": bits / np.maximum(count, 1)}
     table = pd.DataFrame({name: values[some] for name, values in columns.items()}, index=index)
     return table.assign(algorithm=str(fit.tree.attrs.get("algorithm", "")))

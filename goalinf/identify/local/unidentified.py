@@ -9,6 +9,7 @@ import numpy as np
 
 from goalinf.agents import Mixture
 from goalinf.behavior.conditions import Conditions
+from goalinf.data import Trajectories
 from goalinf.identify.local.jacobian import Jacobian, log_policy_jacobian
 from goalinf.identify.local.null_space import NullSpace, null_space_at, reward_part
 from goalinf.inference.model.models import StandardModel
@@ -23,8 +24,14 @@ def known_model(fit: Fit, what: str) -> StandardModel:
     Raises
     ------
     ValueError
-        If the model is a user's own, or was not kept in the file.
+        If the model is a user's own, or was not kept in the file; or if the data are no trajectories.
     """
+    if not isinstance(fit.data, Trajectories):
+        raise ValueError(
+            f"{what} needs trajectories, whose null directions are those of the policy; this fit is of "
+            f"{type(fit.data).__name__}, whose null directions goalinf does not know: compare fit.posterior with the "
+            "priors"
+        )
     return fit.standard(
         f"world, agent and reward, which {what} needs",
         "fit with gi.infer(key, world, agent=..., reward=..., data=...), or call "

@@ -16,7 +16,7 @@ from goalinf import display
 from goalinf.agents import Agent, Mixture
 from goalinf.behavior import simulate_like
 from goalinf.behavior.conditions import Rewards, Worlds
-from goalinf.checks import PRNGKey, check_count, takes_key
+from goalinf.checks import PRNGKey, check_count, check_kind, takes_key
 from goalinf.data import Trajectories
 from goalinf.data.trajectory_arrays import many
 from goalinf.inference import _arviz
@@ -250,6 +250,7 @@ class Fit:
             Where the model is a user's own (use ``numpyro.infer.Predictive`` on it), or n exceeds the draws.
         """
         model = self.standard("agent", "use numpyro.infer.Predictive, with like= in gi.Behavior")
+        check_kind("the data of this fit", self.data, Trajectories, "trajectories: only these are simulated")
         check_count("n", n)
         what = f"{n:,} data sets of {self.data.n_trajectories:,} trajectories of {self.data.max_steps:,} steps"
         check_memory(what, 20.0 * n * self.data.n_trajectories * self.data.max_steps, "predict fewer (n=)")

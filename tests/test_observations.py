@@ -1,0 +1,168 @@
+"""Observations of another class than trajectories: choices between two states, by the value of each.
+
+The oracle is a grid over the one unknown, the weight of a reward; the values of the agent are those of a Bellman
+iteration in NumPy. The class is the example of CONTRIBUTING.
+"""
+
+import re
+from pathlib import Path
+
+import jax
+import numpy as np
+import numpyro.distributions as dist
+import pytest
+from scipy.special import log_expit, logsumexp
+from scipy.stats import norm
+
+import goalinf as gi
+
+PAGE = Path(__file__).parents[1] / "CONTRIBUTING.md"
+HALL = gi.gridworld("a.s.b", discount=0.8)
+FEATURES = np.array([[1.0], [0.0], [0.0], [0.0], [-1.0]])
+AGENT = gi.agents.soft_optimal(beta=2.0)
+PRIOR = gi.LinearReward(FEATURES, dist.Normal(0.0, 1.0), on="departure")
+GRID = np.linspace(-4.0, 4.0, 801)
+RNG = np.random.default_rng(0)
+
+
+def example():
+    """The class that CONTRIBUTING defines, as executed code."""
+    text = PAGE.read_text().split("<!-- new-observations: begin -->")[1].split("<!-- new-observations: end -->")[0]
+    (block,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    names = {"__name__": __name__}
+    exec(compile(re.sub(r"^ {3}", "", block, flags=re.MULTILINE), str(PAGE), "exec"), names)
+    return names["StateChoices"]
+
+
+StateChoices = example()
+PAIRS = RNG.integers(0, 5, (12, 2))
+DATA = StateChoices(PAIRS[:, 0], PAIRS[:, 1], RNG.integers(0, 2, 12), RNG.integers(0, 3, 12), np.zeros(12, int))
+
+
+def values(weights):
+    """V of the soft-optimal agent for every weight, (W, S), by iteration: (1/beta) log sum exp beta Q."""
+    mdp = HALL.mdp
+    v = np.zeros((len(weights), 5))
+    for _ in range(150):
+        q = weights[:, None, None] * FEATURES + 0.8 * (mdp.probabilities * v[:, mdp.successors]).sum(-1)
+        v = logsumexp(np.where(mdp.available, 2.0 * q, -np.inf), axis=2) / 2.0
+    return v
+
+
+VALUES = values(GRID)
+
+
+def log_likelihood(data):
+    """By weight of the grid and choice, (W, N)."""
+    better = 2.0 * (VALUES[:, data.first] - VALUES[:, data.second])
+    return log_expit(np.where(np.asarray(data.chosen) == 0, better, -better))
+
+
+def posterior(data):
+    joint = norm.logpdf(GRID) + log_likelihood(data).sum(axis=1)
+    return np.exp(joint - logsumexp(joint))
+
+
+@pytest.fixture(scope="module")
+def fit():
+    return gi.infer(0, HALL, agent=AGENT, reward=PRIOR, data=DATA, chains=2, draws=1000)
+
+
+def test_scores_by_every_unit():
+    reward = gi.LinearReward(FEATURES, np.array([GRID[500]]), on="departure")
+    behavior, expected = gi.Behavior(HALL, AGENT, reward), log_likelihood(DATA)[500]
+    assert float(behavior.log_prob(DATA)) == pytest.approx(expected.sum(), abs=1e-9)
+    assert behavior.log_prob_by("choice", DATA) == pytest.approx(expected, abs=1e-9)
+    by_subject = [expected[DATA.subject == subject].sum() for subject in range(3)]
+    assert behavior.log_prob_by("subject", DATA)[:3] == pytest.approx(by_subject, abs=1e-9)
+    with pytest.raises(ValueError, match="the unit is 'step'; StateChoices have choice, subject, data"):
+        behavior.log_prob_by("step", DATA)
+
+
+def test_mixtures_by_subject():
+    """Each subject has one of two discounts: the likelihood is a sum over both, subject by subject."""
+    reward = gi.LinearReward(FEATURES, np.array([1.0]), on="departure")
+    agents = {d: gi.agents.soft_optimal(beta=2.0, discount=d) for d in (0.3, 0.9)}
+    mixed = gi.agents.mixture(agents, weights=[0.25, 0.75], by="subject")
+    scores = np.stack([gi.Behavior(HALL, one, reward).log_prob_by("choice", DATA) for one in agents.values()])
+    expected = sum(
+        logsumexp(np.log([0.25, 0.75]) + scores[:, DATA.subject == subject].sum(axis=1)) for subject in range(3)
+    )
+    assert float(gi.Behavior(HALL, mixed, reward).log_prob(DATA)) == pytest.approx(expected, abs=1e-9)
+    found = gi.infer(0, HALL, agent=mixed, reward=reward, data=DATA).responsibilities["agent.which"]
+    joint = np.log([0.25, 0.75])[:, None] + np.stack([scores[:, DATA.subject == s].sum(axis=1) for s in range(3)], 1)
+    np.testing.assert_allclose(found[0, 0].values, np.exp(joint - logsumexp(joint, axis=0)).T, atol=1e-9)
+
+
+def test_the_posterior_is_that_of_the_grid(fit):
+    weights = posterior(DATA)
+    mean = weights @ GRID
+    sd = np.sqrt(weights @ (GRID - mean) ** 2)
+    table = fit.summary().iloc[0]
+    assert fit.converged
+    assert abs(table["mean"] - mean) < 4 * table["mcse_mean"]
+    assert table["sd"] == pytest.approx(sd, rel=0.1)
+    assert "12 choices scored" in repr(fit)
+    assert fit.tree["log_likelihood"]["choices"].dims == ("chain", "draw", "choice")
+
+
+def test_comparison_by_choice_and_subject(fit):
+    other = gi.infer(1, HALL, agent=gi.agents.soft_optimal(beta=0.5), reward=PRIOR, data=DATA, chains=2, draws=500)
+    for unit, group in (("choice", np.arange(12)), ("subject", np.asarray(DATA.subject))):
+        scores, exact = log_likelihood(DATA), []
+        for item in np.unique(group):
+            rest = norm.logpdf(GRID) + scores[:, group != item].sum(axis=1)
+            exact.append(logsumexp(rest + scores[:, group == item].sum(axis=1)) - logsumexp(rest))
+        found = gi.inference.loo(fit, unit)
+        reliable = found.pareto_k.values < 0.7
+        assert reliable.sum() >= 2
+        np.testing.assert_allclose(found.elpd_i.values[reliable], np.array(exact)[reliable], atol=0.05)
+        assert set(gi.compare({"a": fit, "b": other}, unit=unit).index) == {"a", "b"}
+    with pytest.raises(ValueError, match="unit is 'step'; expected 'choice' or 'subject'"):
+        gi.inference.loo(fit, "step")
+
+
+def test_new_data(fit):
+    pairs = RNG.integers(0, 5, (4, 2))
+    new = StateChoices(pairs[:, 0], pairs[:, 1], np.array([0, 1, 1, 0]), np.zeros(4, int), np.zeros(4, int))
+    table = gi.inference.log_predictive_density(fit, new)
+    expected = logsumexp(np.log(posterior(DATA))[:, None] + log_likelihood(new), axis=0)
+    np.testing.assert_allclose(table["log_density"], expected, atol=0.05)
+    assert (table.index.name, *table.columns[:1]) == ("choice", "choices")
+    walks = gi.simulate(0, HALL, AGENT, gi.StateReward.zero(HALL), trajectories=2, steps=2)
+    with pytest.raises(TypeError, match="data is a Trajectories; expected new StateChoices, as the fitted data are"):
+        gi.inference.log_predictive_density(fit, walks)
+
+
+def test_contexts_are_matched_by_name():
+    """Two worlds, in either order of the mapping; a context that has none is refused."""
+    flat = gi.gridworld("a.s.b", discount=0.1)
+    data = StateChoices(PAIRS[:, 0], PAIRS[:, 1], DATA.chosen, DATA.subject, np.arange(12) % 2, ("far", "near"))
+    reward = gi.LinearReward(FEATURES, np.array([1.0]), on="departure")
+    scores = {
+        name: np.asarray(gi.Behavior(world, AGENT, reward).log_prob_by("choice", DATA))
+        for name, world in (("far", HALL), ("near", flat))
+    }
+    expected = np.where(np.arange(12) % 2 == 0, scores["far"], scores["near"]).sum()
+    for worlds in ({"far": HALL, "near": flat}, {"near": flat, "far": HALL}):
+        assert float(gi.Behavior(worlds, AGENT, reward).log_prob(data)) == pytest.approx(expected, abs=1e-9)
+    with pytest.raises(ValueError, match="context 'near' has no world"):
+        gi.Behavior({"far": HALL}, AGENT, reward).log_prob(data)
+
+
+def test_saving(fit, tmp_path):
+    again = gi.load(fit.save(tmp_path / "fit.nc"))
+    assert type(again.data) is StateChoices
+    assert again.data.data_hash() == DATA.data_hash()
+    assert again.summary().equals(fit.summary())
+    assert gi.resume(again, draws=10).posterior.sizes["draw"] == 1010
+
+
+def test_what_is_refused(fit):
+    outside = StateChoices(np.array([7]), np.array([0]), np.array([0]), np.zeros(1, int), np.zeros(1, int))
+    with pytest.raises(ValueError, match="choice 0: state number 7; the world has 5 states"):
+        gi.infer(0, HALL, agent=AGENT, reward=PRIOR, data=outside)
+    with pytest.raises(ValueError, match=r"an audit needs trajectories.*this fit is of StateChoices"):
+        gi.audit(fit)
+    with pytest.raises(TypeError, match="expected trajectories: only these are simulated"):
+        fit.predict(jax.random.key(0), 1)
