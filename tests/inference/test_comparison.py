@@ -104,7 +104,7 @@ def test_other_data_and_worlds_with_memory(fit):
     with pytest.raises(ValueError, match=said):
         gi.compare({"a": fit, "b": first})
     elsewhere = dataclasses.replace(first, data=walks_of(seed=6))
-    with pytest.raises(ValueError, match=r"both are 8 trajectories with 48 choices, .*, with other states or choices"):
+    with pytest.raises(ValueError, match=r"both are 8 trajectories with 48 actions, .*, with other states or actions"):
         gi.compare({"a": first, "b": elsewhere})
     with pytest.raises(ValueError, match="a single subject"):
         gi.inference.loo(first, "subject")
