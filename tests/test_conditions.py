@@ -313,3 +313,22 @@ def test_contexts_of_one_condition_are_planned_once():
         assert scores[mine].sum() == pytest.approx(float(expected), abs=1e-12)
     world, reward = two[0]
     assert gi.Behavior(dict.fromkeys("xz", world), AGENT, reward).policy.log_probs.shape[0] == 1
+
+
+def test_messages_count_contexts():
+    worlds = {name: gi.from_arrays(law, discount=DISCOUNT) for name, law in zip("xyz", LAWS, strict=True)}
+    rewards = {name: gi.ActionReward(values) for name, values in zip("xyz", VALUES, strict=True)}
+    some = {name: (worlds[name], rewards[name]) for name in "xy"}
+    two, of_two = ({name: pair[part] for name, pair in some.items()} for part in (0, 1))
+    with pytest.raises(ValueError, match="steps in each of 2 contexts take"):
+        gi.simulate(0, two, AGENT, of_two, trajectories=10**6, steps=10**6)
+    with pytest.raises(ValueError, match="trajectories of 1,000,000 steps take"):
+        gi.simulate(0, worlds["x"], AGENT, rewards["x"], trajectories=10**6, steps=10**6)
+    three = gi.Trajectories.of([[0, 0]] * 3, [[0]] * 3, context=[0, 1, 2])
+    with pytest.raises(ValueError, match="the data hold context number 2; contexts= names 2 of them: 'x', 'y'"):
+        gi.Behavior(two, AGENT, of_two, contexts=("x", "y")).log_prob(three)
+    named = gi.Trajectories.of([[0, 0]] * 2, [[0]] * 2, context=[0, 1], contexts=(0, "x"))
+    with pytest.raises(ValueError, match="context 0 has no world"):
+        gi.Behavior(worlds, AGENT, rewards).log_prob(named)
+    with pytest.raises(ValueError, match="the data name no context"):
+        gi.Behavior(worlds, AGENT, rewards).log_prob(gi.Trajectories.of([[0, 0]], [[0]]))
