@@ -10,7 +10,7 @@ from . import precision as precision
 from . import rewards as rewards
 from . import worlds as worlds
 from .agents.agent import Agent as Agent
-from .agents.mixtures import one_of as one_of
+from .agents.discrete import one_of as one_of
 from .agents.policy import Policy as Policy
 from .behavior.distribution import Behavior as Behavior
 from .behavior.simulation import simulate as simulate

@@ -394,7 +394,7 @@ def test_unknown_options_are_refused():
         gi.agents.lookahead(depth=gi.one_of([1, 2]), beta=gi.one_of([1.0, 2.0]))
     with pytest.raises(ValueError, match="depth is 0"):
         gi.agents.lookahead(depth=gi.one_of([0, 2]), beta=1.0)
-    with pytest.raises(ValueError, match="several policies"):
+    with pytest.raises(ValueError, match="agent is one_of.*expected one of its agents, such as agent.components"):
         gi.Behavior(G3, gi.agents.lookahead(depth=gi.one_of([1, 2]), beta=1.0), REWARD).policy  # noqa: B018
 
 
@@ -403,9 +403,9 @@ def test_numeric_options_of_any_parameter():
     assert mixture.names == (0.3, 1.0)
     assert mixture.parameter == "present_bias"
     assert set(mixture.parameters) == {"beta"}
-    assert mixture.at(beta=dist.LogNormal(0.0, 1.0)).agents[1].parameters["beta"] is not None
+    assert mixture.at(beta=dist.LogNormal(0.0, 1.0)).components[1].parameters["beta"] is not None
     whole = gi.one_of({"a": gi.agents.boltzmann(beta=1.0), "b": gi.agents.lookahead(depth=2, beta=1.0)})
     assert set(whole.parameters) == {"a.beta", "b.beta"}
-    assert whole.at(**{"b.beta": 3.0}).agents[1].parameters["beta"] == 3.0
+    assert whole.at(**{"b.beta": 3.0}).components[1].parameters["beta"] == 3.0
     with pytest.raises(ValueError, match=r"no parameter 'beta'"):
         whole.at(beta=2.0)

@@ -69,7 +69,7 @@ CASES = {
     "gi.agents.habitual(persistence=0.5, beta=2.0, by_state='no')": "by_state is 'no'; expected True or False",
     "gi.one_of([AGENT, AGENT], by='person')": "by is 'person'; expected 'subject', 'trajectory' or 'data'",
     "gi.agents.two_step(learning_rate_1=0.5, learning_rate_2=0.5, beta_1=1.0, beta_2=1.0, first='s')": "first, the number of the first state, is 's'; expected a whole",
-    "gi.agents.lookahead(depth=gi.one_of([1, 2]), beta=2.0).policy(HALL, WANTS)": "call agent.agents[0].policy",
+    "gi.agents.lookahead(depth=gi.one_of([1, 2]), beta=2.0).policy(HALL, WANTS)": "agent is one_of(depth=[1, 2], weights=[0.5, 0.5], by='subject'); expected one of its agents, such as agent.components[0]",
     "gi.agents.boltzmann(beta=2.0).policy('hall', WANTS)": "world is a str; expected a World",
     "gi.agents.boltzmann(beta=2.0).policy(HALL, 3)": "reward is a int; expected a reward",
     "gi.agents.boltzmann(beta=2.0).policy(HALL, np.zeros(3))": "reward is a ndarray of shape (3,); expected a reward, which also defines when",

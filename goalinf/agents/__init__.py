@@ -1,6 +1,8 @@
 """Agents: beliefs, planners, choice rules and noise, hidden modes and memories, and the named agents made of them."""
 
-from goalinf.agents.agent import Agent, solve
+from goalinf.agents.agent import Agent, SingleAgent
+from goalinf.agents.composed_agent import solve
+from goalinf.agents.discrete import mixture, one_of
 from goalinf.agents.hidden.abandonment import Abandoning
 from goalinf.agents.hidden.commitment import PlanCommitment
 from goalinf.agents.hidden.goal_switching import Switching
@@ -11,7 +13,7 @@ from goalinf.agents.hidden.subgoals import Subgoal
 from goalinf.agents.memory.habits import ChoiceKernel
 from goalinf.agents.memory.learners import NoPlanning, QLearning, TwoStep
 from goalinf.agents.memory.memory_agent import MemoryAgent, MemoryProcess
-from goalinf.agents.mixtures import Mixture, mixture, one_of
+from goalinf.agents.mixture_agent import MixtureAgent
 from goalinf.agents.named import (
     abandoning,
     anti_rational,
@@ -78,7 +80,7 @@ __all__ = [
     "Lapse",
     "MemoryAgent",
     "MemoryProcess",
-    "Mixture",
+    "MixtureAgent",
     "ModeProcess",
     "Negated",
     "NoNoise",
@@ -98,6 +100,7 @@ __all__ = [
     "RationalInattention",
     "RiskMeasure",
     "Satisficing",
+    "SingleAgent",
     "Slip",
     "Softmax",
     "Subgoal",

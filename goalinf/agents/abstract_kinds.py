@@ -8,7 +8,7 @@ from typing import Any
 import equinox as eqx
 from jax.typing import ArrayLike
 
-from goalinf.agents.agent import Agent, parts_of
+from goalinf.agents.composed_agent import ComposedAgent, parts_of
 from goalinf.agents.parts.noise import Available, LogProbs
 from goalinf.agents.policy import Memory, Policy
 from goalinf.planning.parameters import Part
@@ -17,7 +17,7 @@ from goalinf.types import Numeric
 from goalinf.worlds import MDP
 
 
-class SingleModeAgent(Agent):
+class SingleModeAgent(ComposedAgent):
     """Agent without hidden modes, which a process of hidden modes can be put around; abstract."""
 
     @abc.abstractmethod
@@ -37,7 +37,7 @@ class SingleModeAgent(Agent):
         """Memory before the first step; None without a memory."""
 
 
-class ProcessAgent(Agent):
+class ProcessAgent(ComposedAgent):
     """Agent with a process around another agent: hidden modes or a memory; abstract."""
 
     agent: SingleModeAgent

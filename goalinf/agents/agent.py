@@ -1,50 +1,40 @@
-"""Agent: the interface of all agents, and the computation of a policy for the user."""
+"""Agent and SingleAgent: the interfaces of all agents and of agents that are no mixtures."""
 
 from __future__ import annotations
 
 import abc
-import dataclasses
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
 
 import equinox as eqx
-import jax
+import jax.numpy as jnp
 import xarray as xr
+from jaxtyping import Array, Float
 from numpyro.distributions import Distribution
 
-from goalinf import display
 from goalinf.agents import agent_facts
-from goalinf.agents.plannable import check_plannable, check_solved, warn_of_others
-from goalinf.agents.policy import Policy, labeled
+from goalinf.agents.policy import Policy
 from goalinf.checks import check_kind
-from goalinf.planning.parameters import Parameter, Part, check_parameter, interval
-from goalinf.planning.solvers.sparse_lu import factorable
-from goalinf.precision import Precision, cast, computing_in
-from goalinf.rewards import (
-    ActionReward,
-    LinearReward,
-    Reward,
-    StateReward,
-    TransitionReward,
-    base_of,
-    check_reward,
-)
+from goalinf.planning.parameters import Parameter
+from goalinf.precision import Precision
+from goalinf.rewards import Reward
 from goalinf.types import Numbers, Numeric
 from goalinf.worlds import MDP, World
 
-Axes = tuple[int | None, int | None, int | None]
+By = Literal["subject", "trajectory", "data"]
 _Agent = TypeVar("_Agent", bound="Agent")
+Axes = tuple[int | None, int | None, int | None]
 
 
 class Agent(eqx.Module):
-    """Map from a world and a reward to a policy; abstract.
+    """Map from a world and a reward to behavior; abstract.
 
-    The kinds of agents are :class:`~goalinf.agents.PlanningAgent`, which the others contain;
-    :class:`~goalinf.agents.HiddenModeAgent`, which follows one of several policies at a time; and
-    :class:`~goalinf.agents.MemoryAgent`, whose policy depends on earlier steps. The named constructors
-    (:func:`~goalinf.agents.boltzmann`, :func:`~goalinf.agents.optimistic`, …) make the usual ones. A parameter that is
-    a NumPyro distribution makes the agent a prior over agents.
+    The kinds of agents are :class:`~goalinf.agents.PlanningAgent`; :class:`~goalinf.agents.HiddenModeAgent`, which
+    follows one of several policies at a time; :class:`~goalinf.agents.MemoryAgent`, whose policy depends on earlier
+    steps; and :class:`~goalinf.agents.MixtureAgent`, a finite mixture of agents of the other kinds, which are its
+    components. An agent of another kind is its own only component. The named constructors
+    (:func:`~goalinf.agents.boltzmann`, :func:`~goalinf.agents.optimistic`, …) make the usual agents. A parameter that
+    is a NumPyro distribution makes the agent a prior over agents.
     """
 
     @property
@@ -54,13 +44,89 @@ class Agent(eqx.Module):
 
     @property
     @abc.abstractmethod
-    def planning(self) -> Any:
-        """The :class:`~goalinf.agents.PlanningAgent` inside; itself for a planning agent."""
+    def components(self) -> tuple[SingleAgent, ...]:
+        """Components of the mixture; the agent itself where it is no mixture."""
 
     @property
     @abc.abstractmethod
-    def parts(self) -> tuple[Part, ...]:
-        """The parts, and the parts of parts."""
+    def log_weights(self) -> Float[Array, " K"]:
+        """Logarithms of the prior probabilities of the components."""
+
+    @property
+    @abc.abstractmethod
+    def by(self) -> By | None:
+        """Unit that has one component: every subject, every trajectory, or all of the data; None without a mixture."""
+
+    @property
+    @abc.abstractmethod
+    def parameters(self) -> dict[str, Any]:
+        """Value or prior of every parameter, by name."""
+
+    @property
+    @abc.abstractmethod
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Smallest and largest value of every parameter."""
+
+    @property
+    def default_priors(self) -> dict[str, Distribution]:
+        """The usual prior of every parameter, for rewards of about unit size: ``agent.at(**agent.default_priors)``."""
+        usual = {name: agent_facts.PRIORS.get(name.rsplit(".", 1)[-1]) for name in self.parameters}
+        return {name: prior() for name, prior in usual.items() if prior is not None}
+
+    @abc.abstractmethod
+    def at(self: _Agent, **parameters: Parameter | Numbers) -> _Agent:
+        """Return the agent with other parameter values: ``agent.at(beta=2.0)``.
+
+        Raises
+        ------
+        ValueError
+            Where the agent has no such parameter, or the value is outside its range.
+        """
+
+    @property
+    @abc.abstractmethod
+    def scales(self) -> bool:
+        """True where behavior is known to depend on beta and the reward only through their product."""
+
+    @abc.abstractmethod
+    def confounded(self, reward: Reward, n_worlds: int = 1, *, ends: bool = False) -> dict[str, str]:
+        """Return parameters that behavior does not identify when a reward of this class is unknown: name -> reason."""
+
+    @abc.abstractmethod
+    def policy(self, world: World, reward: Reward, *, precision: Precision | None = None) -> xr.DataArray:
+        """Return labeled action probabilities of an agent that is no mixture; see the kinds of agents."""
+
+    @abc.abstractmethod
+    def plan_each(self, plan: Callable[[SingleAgent], Policy]) -> tuple[Policy, ...]:
+        """Compute the policies of every component with ``plan``; what components share is planned once."""
+
+
+class SingleAgent(Agent):
+    """Agent that is no mixture: its own only component; abstract."""
+
+    @property
+    def components(self) -> tuple[SingleAgent, ...]:
+        """The agent itself."""
+        return (self,)
+
+    @property
+    def log_weights(self) -> Float[Array, " K"]:
+        """Zero: the only component has probability one."""
+        return jnp.zeros(1)
+
+    @property
+    def by(self) -> None:
+        """None: the agent is no mixture."""
+        return
+
+    def plan_each(self, plan: Callable[[SingleAgent], Policy]) -> tuple[Policy, ...]:
+        """Compute the policies with ``plan``."""
+        return (plan(self),)
+
+    @property
+    @abc.abstractmethod
+    def planning(self) -> Any:
+        """The :class:`~goalinf.agents.PlanningAgent` inside; itself for a planning agent."""
 
     @abc.abstractmethod
     def policies(self, mdp: MDP, reward: Reward, *, initial: Numeric | None = None) -> Policy:
@@ -74,7 +140,11 @@ class Agent(eqx.Module):
         """Compute policies of several conditions; ``axes`` are the leading axes of MDP, reward and values, or None."""
 
     @abc.abstractmethod
-    def with_planning(self, planning: Agent) -> Agent:
+    def alternative(self, mdp: MDP, reward: Reward) -> Policy | None:
+        """Compute the policy from another start of the search, where there can be several; None where there is one."""
+
+    @abc.abstractmethod
+    def with_planning(self, planning: SingleAgent) -> SingleAgent:
         """Return an agent of this kind that contains another planning agent."""
 
     @property
@@ -86,6 +156,30 @@ class Agent(eqx.Module):
     @abc.abstractmethod
     def host_plans(self) -> bool:
         """True where every part also works on the host, with NumPy arrays."""
+
+    @abc.abstractmethod
+    def check(self, world: World, reward: Reward) -> None:
+        """Refuse a world or a reward that a part of the agent does not fit.
+
+        Raises
+        ------
+        ValueError
+            Where it does not; the message has the parameter and both shapes.
+        """
+
+    @property
+    @abc.abstractmethod
+    def invariances(self) -> dict[agent_facts.Invariance, bool | None]:
+        r"""Changes of the reward that leave the policy unchanged, in worlds where no episode ends; None where unknown.
+
+        ``constant``: :math:`R + c`; ``potential``: :math:`R + \gamma\Phi(s') - \Phi(s)` with the agent's own discount;
+        ``redistribution``: another R with the same :math:`\sum_t P\,R`.
+        """
+
+    @property
+    @abc.abstractmethod
+    def onto(self) -> bool | None:
+        """True where every policy of full support is the policy of some reward r(s, a); None where unknown."""
 
     # -- properties of the planning agent inside ------------------------------------------------
 
@@ -129,259 +223,29 @@ class Agent(eqx.Module):
         """Probability of a slip that data do not record (the world moves by the executed action); None without."""
         return self.planning.hidden_slip
 
-    # -- parameters -----------------------------------------------------------------------------
 
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """Value or prior of every parameter of every part, by name."""
-        return {name: getattr(part, name) for part, name in self._owners()}
-
-    @property
-    def ranges(self) -> dict[str, tuple[float, float]]:
-        """Smallest and largest value of every parameter."""
-        return {name: part.parameters[name] for part, name in self._owners()}
-
-    @property
-    def default_priors(self) -> dict[str, Distribution]:
-        """The usual prior of every parameter, for rewards of about unit size: ``agent.at(**agent.default_priors)``."""
-        return {name: agent_facts.PRIORS[name]() for name in self.parameters if name in agent_facts.PRIORS}
-
-    def at(self: _Agent, **parameters: Parameter | Numbers) -> _Agent:
-        """Return the agent with other parameter values: ``agent.at(beta=2.0)``.
-
-        Raises
-        ------
-        ValueError
-            Where the agent has no such parameter, or the value is outside its range.
-        """
-        agent = self
-        known = self.ranges
-        for name, value in parameters.items():
-            if name not in known:
-                raise ValueError(f"{self.name} has no parameter {name!r}; it has {', '.join(known) or 'none'}")
-            if value is None:
-                raise ValueError(f"{name} is None; expected a number in {interval(*known[name])}, or a prior")
-            checked = check_parameter(name, value, *known[name])
-            agent = eqx.tree_at(
-                partial(_owned, name=name), agent, checked, is_leaf=lambda x: isinstance(x, Distribution)
-            )
-        return agent
-
-    def _owners(self) -> list[tuple[Part, str]]:
-        named = [(part, name) for part in self.parts for name in part.parameters]
-        return [(part, name) for part, name in named if getattr(part, name) is not None]
-
-    def check_names(self) -> None:
-        """Refuse two parts with a parameter of the same name."""
-        names = [name for _, name in self._owners()]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"{', '.join(twice)}: two parts of the agent have a parameter of this name")
-
-    def check(self, world: World, reward: Reward) -> None:
-        """Refuse a world or a reward that a part of the agent does not fit.
-
-        Raises
-        ------
-        ValueError
-            Where it does not; the message has the parameter and both shapes.
-        """
-        for part in self.parts:
-            part.check(world, reward)
-        self.planning.check_beta()
-
-    # -- facts ----------------------------------------------------------------------------------
-
-    @property
-    def invariances(self) -> dict[agent_facts.Invariance, bool | None]:
-        r"""Changes of the reward that leave the policy unchanged, in worlds where no episode ends; None where unknown.
-
-        ``constant``: :math:`R + c`; ``potential``: :math:`R + \gamma\Phi(s') - \Phi(s)` with the agent's own discount;
-        ``redistribution``: another R with the same :math:`\sum_t P\,R`.
-        """
-        return agent_facts.invariances(self.parts)
-
-    @property
-    def onto(self) -> bool | None:
-        """True where every policy of full support is the policy of some reward r(s, a); None where unknown."""
-        return agent_facts.onto(self.parts)
-
-    @property
-    def scales(self) -> bool:
-        """True where the policy is known to depend on beta and the reward only through their product."""
-        return all(part.facts.scales is True for part in self.parts)
-
-    def confounded(self, reward: Reward, n_worlds: int = 1, *, ends: bool = False) -> dict[str, str]:
-        """Return parameters that behavior does not identify when a reward of this class is unknown: name -> reason.
-
-        Parameters
-        ----------
-        reward : Reward
-            Of the class of the unknown reward.
-        n_worlds : int
-            Number of worlds in which the agent is observed.
-        ends : bool
-            True where episodes can end there.
-
-        Returns
-        -------
-        dict
-            Only parameters that are known to be unidentified: a parameter that is missing need not be identified.
-
-        References
-        ----------
-        For the discount: Rust (1994), Magnac and Thesmar (2002). The rest follows from :attr:`onto`: where the rewards
-        of a class attain all policies that an agent can have, a reward compensates for every other parameter.
-        """
-        reward = base_of(reward)
-        if not isinstance(reward, (ActionReward, StateReward, TransitionReward, LinearReward)):
-            return {}
-        reasons: dict[str, str] = {}
-        if "beta" in self.parameters and self.scales:
-            reasons["beta"] = "behavior identifies only beta times the reward"
-        for part in self.parts:
-            reasons |= part.confounded(reward, ends=ends)
-        if not (n_worlds > 1 or self.horizon is not None or isinstance(reward, LinearReward)):
-            if isinstance(reward, StateReward):
-                names = self._compensated_by_states(reward)
-                reason = "for every other value of it there are state rewards with the same behavior"
-            else:
-                names = self._compensated_by_actions()
-                reason = "for every other value of it there is a reward r(s, a) with the same behavior"
-            reasons = {**dict.fromkeys(names, reason), **reasons}
-        return {name: reason for name, reason in reasons.items() if name in self.parameters}
-
-    def _compensated_by_states(self, reward: StateReward) -> set[str]:
-        """Return parameters for which a state reward compensates: the policies are all softmaxes of P u, for any u."""
-        return self.planning._compensated_by_states(reward)
-
-    def _compensated_by_actions(self) -> set[str]:
-        """Return parameters for which a reward r(s, a) compensates: rewards move the policy in every direction."""
-        if any(part.facts.saturated is not True for part in self.parts):
-            return set()
-        return self._bending
-
-    @property
-    @abc.abstractmethod
-    def _bending(self) -> set[str]:
-        """Parameters that change the policy without hidden modes and memory."""
-
-    # -- policies for the user -------------------------------------------------------------------
-
-    def policy(self, world: World, reward: Reward, *, precision: Precision | None = None) -> xr.DataArray:
-        """Return action probabilities in each state, labeled; by decision with a horizon, by hidden mode with modes.
-
-        For an agent with a memory these are the probabilities of the first step.
-
-        Parameters
-        ----------
-        world : World
-            World in which the agent acts.
-        reward : Reward
-            Reward that the agent plans for.
-        precision : {"float64", "float32"}, optional
-            Default: float64 on a CPU, float32 on an accelerator.
-
-        Returns
-        -------
-        DataArray
-            Dimensions ``([mode, step,] state, action)``. On graphs, where every state has its own actions, the names
-            of the actions are in the coordinate ``choice (state, action)``.
-
-        Raises
-        ------
-        ValueError
-            Where the agent or reward still holds a prior, or an undiscounted problem cannot end.
-        ConvergenceError, PrecisionError
-            Where the planner did not converge, or the precision cannot represent the values.
-        """
-        check_kind("world", world, World, "a World, such as gi.gridworld makes")
-        check_reward("reward", reward)
-        return labeled(solve(self, world, reward, precision=precision), world, timed=self.horizon is not None)
-
-    def alternative(self, mdp: MDP, reward: Reward) -> Policy | None:
-        """Compute the policy from another start of the search, where there can be several; None where there is one."""
-        return None
-
-    def __repr__(self) -> str:
-        return f"{self.name}({', '.join(f'{name}={text}' for name, text in self._described().items())})"
-
-    def _repr_html_(self) -> str:
-        fields = [field.name for field in dataclasses.fields(self) if field.name != "name"]
-        parts = {name: display.describe(getattr(self, name)) for name in fields}
-        rows = {f"parameter {name}": text for name, text in self._described().items()}
-        return display.card(f"Agent {self.name}", display.facts({**rows, **parts}))
-
-    def _described(self) -> dict[str, str]:
-        return {name: display.describe(value) for name, value in self.parameters.items()}
-
-
-def parts_of(tree: eqx.Module | tuple[eqx.Module, ...]) -> Iterator[Part]:
-    """Iterate over every part in a tree, and the parts of parts."""
-    for part in jax.tree.leaves(tree, is_leaf=lambda node: node is not tree and isinstance(node, eqx.Module)):
-        if isinstance(part, Part):
-            yield part
-        if isinstance(part, eqx.Module):
-            yield from parts_of(part)
-
-
-def _owned(agent: Agent, name: str) -> Any:
-    return next(getattr(part, name) for part, owned in agent._owners() if owned == name)
-
-
-def plan_to_depths(agent: Agent, depth: int, plan_one: Callable[[Agent], Policy]) -> Policy:
-    """Compute the policies of lookahead 1, 2, … on the time axis; every sweep is done once.
-
-    They are the policies of a finite horizon, which ``plan_one`` computes, in reverse order.
-    """
-    planning = agent.planning
-    longer = agent.with_planning(dataclasses.replace(planning, planner=planning.planner.looking(depth)))
-    policy = plan_one(longer)
-    return dataclasses.replace(policy, log_probs=policy.log_probs[..., ::-1, :, :], values=policy.values[..., ::-1, :])
-
-
-def check_known(*records: eqx.Module | Sequence[eqx.Module]) -> None:
-    """Refuse a prior where planning needs a number; the error says how to replace it."""
-    for leaf in jax.tree.leaves(records, is_leaf=lambda x: isinstance(x, Distribution)):
-        if isinstance(leaf, Distribution):
-            raise ValueError(
-                f"a {type(leaf).__name__} prior stands where a number is needed; "
-                "give the parameter a value (agent.at(...)), or use gi.infer to learn it"
-            )
-
-
-@jax.jit
-def _policies(agent: Agent, mdp: MDP, reward: Reward) -> Policy:
-    return agent.policies(mdp, reward)
-
-
-@jax.jit
-def _alternative(agent: Agent, mdp: MDP, reward: Reward) -> Policy | None:
-    return agent.alternative(mdp, reward)
-
-
-def solve(agent: Agent, world: World, reward: Reward, *, precision: Precision | None = None) -> Policy:
-    """Compute a policy as host arrays: check agent, world and reward, plan, check the residual.
+def check_agent(what: str, agent: object) -> None:
+    """Refuse an argument that is no agent.
 
     Raises
     ------
-    ValueError
-        Where agent, world and reward do not fit together.
-    ConvergenceError, PrecisionError
-        Where the planner did not converge, or the precision cannot represent the values.
+    TypeError
+        Where it is none.
     """
-    check_known(agent, reward)
-    check_plannable(agent, world, reward)
-    with computing_in(precision) as chosen:
-        if chosen == "float64" and agent.host_plans and factorable(world.mdp):
-            on_host, mdp, known = jax.device_get((agent, world.mdp, reward))
-            policy = jax.device_get(on_host.policies(mdp, known))
-        else:
-            policy = jax.device_get(_policies(*cast((agent, world.mdp, reward))))
-        ambiguous = agent.planning.planner.ambiguous
-        other = None
-        if ambiguous is not None and policy.modes is None:
-            other = jax.device_get(_alternative(*cast((agent, world.mdp, reward))))
-    check_solved(policy.residual, policy.values, chosen, agent, [world])
-    if other is not None:
-        warn_of_others(policy, other, world, chosen, ambiguous)
-    return policy
+    check_kind(what, agent, Agent, "an agent, such as gi.agents.soft_optimal(beta=1.0)")
+
+
+def single_agent(what: str, agent: object) -> SingleAgent:
+    """Return an argument that is an agent and no mixture; refuse others.
+
+    Raises
+    ------
+    TypeError
+        Where it is no agent.
+    ValueError
+        Where it is a mixture.
+    """
+    check_agent(what, agent)
+    if not isinstance(agent, SingleAgent):
+        raise ValueError(f"{what} is {agent!r}; expected one of its agents, such as agent.components[0]")
+    return agent

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
+import equinox as eqx
 import jax
 import numpy as np
+from numpyro.distributions import Distribution
 
+from goalinf.agents.agent import Agent, SingleAgent
 from goalinf.agents.parts.planners import Ambiguity
 from goalinf.agents.policy import Policy
 from goalinf.errors import ConvergenceError, PrecisionError, SeveralSolutionsWarning
@@ -21,7 +23,17 @@ from goalinf.worlds import World
 from goalinf.worlds.world import label
 
 
-def check_plannable(agent: Any, world: World, reward: Reward) -> None:
+def check_known(*records: eqx.Module | Sequence[eqx.Module]) -> None:
+    """Refuse a prior where planning needs a number; the error says how to replace it."""
+    for leaf in jax.tree.leaves(records, is_leaf=lambda x: isinstance(x, Distribution)):
+        if isinstance(leaf, Distribution):
+            raise ValueError(
+                f"a {type(leaf).__name__} prior stands where a number is needed; "
+                "give the parameter a value (agent.at(...)), or use gi.infer to learn it"
+            )
+
+
+def check_plannable(agent: Agent, world: World, reward: Reward) -> None:
     """Check that the agent fits the world, and that an undiscounted problem without a horizon can end from every state.
 
     Raises
@@ -29,12 +41,12 @@ def check_plannable(agent: Any, world: World, reward: Reward) -> None:
     ValueError
         Where this does not hold; the message names the parameter or the state.
     """
-    goals = reward.options if isinstance(reward, Alternatives) else (reward,)
-    several = [(option, goal) for option in getattr(agent, "agents", [agent]) for goal in goals]
-    if several != [(agent, reward)]:
-        for option, goal in several:
-            check_plannable(option, world, goal)
-        return
+    for component in agent.components:
+        for option in reward.options if isinstance(reward, Alternatives) else (reward,):
+            _check_component(component, world, option)
+
+
+def _check_component(agent: SingleAgent, world: World, reward: Reward) -> None:
     check_shapes(reward, world)
     agent.check(world, reward)
     mdp = world.mdp
@@ -78,7 +90,9 @@ def check_shapes(reward: Reward, world: World) -> None:
         check_dead_ends("the GoalReward", np.asarray(reward.goal), np.asarray(reward.dead), world)
 
 
-def check_solved(residual: Numeric, values: Numeric, precision: Precision, agent: Any, worlds: Sequence[World]) -> None:
+def check_solved(
+    residual: Numeric, values: Numeric, precision: Precision, agent: SingleAgent, worlds: Sequence[World]
+) -> None:
     """Check the residual and the size of the values (on the scale of beta times reward).
 
     ``agent`` planned in ``worlds``: its beta and the discount are part of the message.
@@ -92,7 +106,7 @@ def check_solved(residual: Numeric, values: Numeric, precision: Precision, agent
     """
     eps = float(np.finfo(precision).eps)
     worst, largest = float(np.max(residual)), float(np.max(np.abs(values)))
-    beta = f"beta {float(np.max(agent.beta)):g}, " if getattr(agent, "beta", None) is not None else ""
+    beta = f"beta {float(np.max(agent.beta)):g}, " if agent.beta is not None else ""
     discount = max(discount_of(agent, world) for world in worlds)
     given = f"{beta}discount {discount!r}"
     fixed = discount < 1.0 or not agent.endless  # there is a finite fixed point
@@ -114,7 +128,7 @@ def check_solved(residual: Numeric, values: Numeric, precision: Precision, agent
     )
 
 
-def discount_of(agent: Any, world: World) -> float:
+def discount_of(agent: SingleAgent, world: World) -> float:
     """Return the discount factor that an agent plans with: its own, or that of the world."""
     return float(world.mdp.discount if agent.discount is None else agent.discount)
 

@@ -16,7 +16,8 @@ from jax.typing import ArrayLike
 from numpyro.distributions import Distribution
 
 from goalinf.agents.abstract_kinds import SingleModeAgent
-from goalinf.agents.agent import Agent, Axes, parts_of
+from goalinf.agents.agent import Axes, SingleAgent
+from goalinf.agents.composed_agent import parts_of
 from goalinf.agents.parts.beliefs import Beliefs, TrueBeliefs
 from goalinf.agents.parts.choice import ChoiceRule, Softmax
 from goalinf.agents.parts.noise import Available, LogProbs, Noise, NoNoise
@@ -190,7 +191,7 @@ class PlanningAgent(SingleModeAgent):
         """Probability of a slip that is not recorded."""
         return self.slip if self.noise.hides_slips else None
 
-    def with_planning(self, planning: Agent) -> Agent:
+    def with_planning(self, planning: SingleAgent) -> SingleAgent:
         """Return the other planning agent."""
         return planning
 
@@ -325,7 +326,7 @@ class PlanningAgent(SingleModeAgent):
         return Policy(log_probs, factor * planned.values, over, planned.residual)
 
 
-def over_conditions(agent: Agent, several: tuple[Any, Any, Any], axes: Axes) -> Policy:
+def over_conditions(agent: SingleAgent, several: tuple[Any, Any, Any], axes: Axes) -> Policy:
     """Compute the policies of several conditions, in one compiled batch."""
     return jax.vmap(lambda mdp, reward, start: agent.policies(mdp, reward, initial=start), axes)(*cast(several))
 

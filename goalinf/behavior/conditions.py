@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, TypeVar
 
 import jax
 import numpy as np
 
-from goalinf.agents.agent import Agent, plan_to_depths
-from goalinf.agents.mixtures import Mixture
+from goalinf.agents.agent import SingleAgent
 from goalinf.agents.policy import Policy
 from goalinf.rewards import Reward, ShapedReward, check_reward, pad_reward, stack_rewards
 from goalinf.worlds import MDP, World, stack
@@ -142,18 +141,8 @@ class Conditions:
             return self.rewards[0]
         return stack_rewards([pad_reward(reward, sizes) for reward in self.rewards])
 
-    def plan_all(self, agent: Agent | Mixture) -> tuple[Policy, ...]:
-        """Plan the policies of all contexts, for every agent of a mixture."""
-        if isinstance(agent, Agent):
-            return (self.plan(agent),)
-        if agent.parameter == "depth":
-            depths = [option.depth or 0 for option in agent.agents]
-            every = plan_to_depths(agent.agents[0], max(depths), self.plan)
-            return tuple(map(partial(_at_depth, every), depths))
-        return tuple(map(self.plan, agent.agents))
-
     def plan(
-        self, agent: Agent, mdp: MDP | None = None, reward: Reward | None = None, near: Policy | None = None
+        self, agent: SingleAgent, mdp: MDP | None = None, reward: Reward | None = None, near: Policy | None = None
     ) -> Policy:
         """Plan the policies of all contexts, ``(C, …)``; traceable.
 
@@ -211,9 +200,3 @@ def check_known_contexts(contexts: Sequence[Hashable], known: Iterable[Hashable]
 def shown(names: Iterable[Hashable]) -> str:
     """Return the names, in quotes where they are text, so that 1 and "1" differ."""
     return ", ".join(map(repr, names))
-
-
-def _at_depth(every: Policy, depth: int) -> Policy:
-    """Select the policy of one depth; the policies of all depths are along the time axis."""
-    log_probs, values = every.log_probs[..., depth - 1, :, :], every.values[..., depth - 1, :]
-    return dataclasses.replace(every, log_probs=log_probs, values=values)

@@ -14,8 +14,7 @@ from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float
 from numpyro.distributions import constraints
 
-from goalinf.agents.agent import Agent
-from goalinf.agents.mixtures import Mixture, options_of
+from goalinf.agents.agent import Agent, check_agent, single_agent
 from goalinf.agents.plannable import check_shapes
 from goalinf.agents.policy import Policy
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds, shown
@@ -46,7 +45,7 @@ class Behavior(dist.Distribution):
     world : World or mapping from context to World
         World in which the agent acts. Contexts of worlds, rewards and data are matched by name; the order of a mapping
         has no effect.
-    agent : Agent or Mixture
+    agent : Agent
         Agent; its parameters may be traced values. The options of a mixture are summed over.
     reward : Reward or mapping from context to Reward
         Reward of the agent.
@@ -76,7 +75,7 @@ class Behavior(dist.Distribution):
     def __init__(
         self,
         world: Worlds,
-        agent: Agent | Mixture,
+        agent: Agent,
         reward: Rewards,
         *,
         like: Trajectories | None = None,
@@ -89,7 +88,7 @@ class Behavior(dist.Distribution):
         self.conditions = Conditions.of(world, reward, contexts)
         for one_world, one_reward in self.conditions.distinct.pairs():
             check_shapes(one_reward, one_world)
-        check_kind("agent", agent, (Agent, Mixture), "an agent, such as gi.agents.soft_optimal(beta=1.0)")
+        check_agent("agent", agent)
         self.agent = agent
         if like is not None:
             check_numbers(like, self._worlds(like))
@@ -102,20 +101,16 @@ class Behavior(dist.Distribution):
     def policies(self) -> tuple[Policy, ...]:
         """Policies of all conditions, for every agent of a mixture; planned once."""
         if self._policies is None:
-            self._policies = self._exactly(self._planned)
+            plan = partial(self.conditions.distinct.plan, near=self._near)
+            self._policies = self._exactly(partial(self.agent.plan_each, plan))
         return self._policies
 
     @property
     def plans(self) -> tuple[AgentPlans, ...]:
         """Plans of every agent of a mixture, under which observations are scored."""
         planned = self.conditions.distinct
-        pairs = zip(options_of(self.agent), self.policies, strict=True)
+        pairs = zip(self.agent.components, self.policies, strict=True)
         return tuple(AgentPlans(agent, policy, planned.worlds, planned.rewards) for agent, policy in pairs)
-
-    def _planned(self) -> tuple[Policy, ...]:
-        if isinstance(self.agent, Agent):
-            return (self.conditions.distinct.plan(self.agent, near=self._near),)
-        return self.conditions.distinct.plan_all(self.agent)
 
     def _exactly(self, function: Callable[[], Any], *more: Any) -> Any:
         return exactly(function, self.agent, self.conditions.rewards, self._near, *more)
@@ -145,9 +140,8 @@ class Behavior(dist.Distribution):
 
     @property
     def policy(self) -> Policy:
-        """Policies of all conditions of a single agent."""
-        if isinstance(self.agent, Mixture):
-            raise ValueError(f"this is {self.agent.name}: there are several policies, in .policies")
+        """Policies of all conditions of an agent that is no mixture; those of a mixture are in ``policies``."""
+        single_agent("agent", self.agent)
         return self.policies[0]
 
     @property
@@ -198,7 +192,7 @@ class Behavior(dist.Distribution):
         return self._scored(self._log_prob, value)
 
     def _log_prob(self, value: Observations) -> Any:
-        if isinstance(self.agent, Agent):
+        if self.agent.by is None:
             total = self.plans[0].log_likelihood(value, "data").sum()
         else:
             total = logsumexp(self.agent.log_weights[:, None] + self._by_option(self.agent.by, value), axis=0).sum()
@@ -216,8 +210,7 @@ class Behavior(dist.Distribution):
         A single agent is one option of weight one. Items are those of a unit of the data, such as ``"trajectory"`` or
         ``"step"``. Subjects are in the order of their numbers, without gaps; zero after the last subject.
         """
-        log_weights = self.agent.log_weights if isinstance(self.agent, Mixture) else jnp.zeros(1)
-        return log_weights, self._scored(partial(self._by_option, unit), value)
+        return self.agent.log_weights, self._scored(partial(self._by_option, unit), value)
 
     def log_prob_by(self, unit: str, value: Observations) -> Float[Array | np.ndarray, N * T]:
         """Compute the log-probability of every item of a unit of the data, in nats; zero where nothing was observed.
@@ -229,7 +222,7 @@ class Behavior(dist.Distribution):
 
     def _chained(self, unit: str, value: Observations) -> Any:
         """Return scores of items; under a mixture, given the earlier items of the same unit of the mixture."""
-        if isinstance(self.agent, Agent):
+        if self.agent.by is None:
             return self.plans[0].log_likelihood(value, unit)
         scores = self._by_option(unit, value)
         flat, group = scores.reshape(len(scores), -1), self._group(value)
@@ -238,8 +231,7 @@ class Behavior(dist.Distribution):
 
     def _group(self, value: Observations) -> Any:
         """Return the rank of the unit (``agent.by``) of every item of ``value.unit``: numbers may have gaps."""
-        assert isinstance(self.agent, Mixture)
-        members = jnp.asarray(value.members(self.agent.by))
+        members = jnp.asarray(value.members(self.agent.by or "data"))
         return jnp.unique(members, return_inverse=True, size=members.size)[1]
 
     def mode_posterior(self, value: Trajectories) -> Float[Array | np.ndarray, "N T M"]:
@@ -301,9 +293,7 @@ class Behavior(dist.Distribution):
         assert like is not None
         conditions = self.conditions.distinct
         steps, one_world = like.actions.shape[1], len(conditions.worlds) == 1
-        option = drawn_options(key, self.agent, like.n_trajectories)
-        if isinstance(self.agent, Mixture):
-            option = option[self._group(like)]
+        option = drawn_options(key, self.agent, like.n_trajectories)[self._group(like)]
         mdp, condition = conditions.mdp(), jnp.asarray(self._matched(like).context)
         gaps = Gaps.of(mdp, like, condition, one_world)
         where = jnp.asarray(like.states)[:, 0], condition, steps, one_world, gaps

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from jaxtyping import Array, Float
 
-from goalinf.agents.agent import Agent
+from goalinf.agents.agent import SingleAgent
 from goalinf.agents.policy import Policy
 from goalinf.behavior.scores import score, score_steps, score_subjects
 from goalinf.data import Observations, Trajectories
@@ -21,7 +21,7 @@ class AgentPlans:
 
     Parameters
     ----------
-    agent : Agent
+    agent : SingleAgent
         The agent.
     policy : Policy
         Policies and values, with a leading axis of conditions.
@@ -29,7 +29,7 @@ class AgentPlans:
         World and reward of every condition, or one for all.
     """
 
-    agent: Agent
+    agent: SingleAgent
     policy: Policy
     worlds: tuple[World, ...]
     rewards: tuple[Reward, ...]

@@ -12,14 +12,13 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array
 
-from goalinf.agents.agent import Agent, check_known
+from goalinf.agents.agent import Agent, check_agent
 from goalinf.agents.memory.habits import Step
-from goalinf.agents.mixtures import Mixture, options_of
-from goalinf.agents.plannable import check_plannable, check_solved
+from goalinf.agents.plannable import check_known, check_plannable, check_solved
 from goalinf.agents.policy import Policy
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.behavior.scores import horizon_of, policy_number
-from goalinf.checks import PRNGKey, check_count, check_kind, takes_key
+from goalinf.checks import PRNGKey, check_count, takes_key
 from goalinf.data import Labels, Trajectories
 from goalinf.precision import Precision, cast, computing_in
 from goalinf.rewards import digest
@@ -141,7 +140,7 @@ _roll_out = jax.jit(roll_out_one_of, static_argnums=(7, 8))
 def simulate(
     key: PRNGKey,
     world: Worlds,
-    agent: Agent | Mixture,
+    agent: Agent,
     reward: Rewards,
     *,
     trajectories: int,
@@ -158,7 +157,7 @@ def simulate(
         A seed, or a source of randomness, which is consumed.
     world, reward : World and Reward, or mappings from context to them
         World in which the agent acts, and its reward.
-    agent : Agent or Mixture
+    agent : Agent
         Agent. An option of a mixture is drawn once for all trajectories, or for each with ``by="trajectory"``.
     trajectories : int
         Number of trajectories, N; in each context where there are several.
@@ -193,23 +192,23 @@ def simulate(
     """
     for name, count in (("trajectories", trajectories), ("steps", steps)):
         check_count(name, count)
-    check_kind("agent", agent, (Agent, Mixture), "an agent, such as gi.agents.soft_optimal(beta=1.0)")
+    check_agent("agent", agent)
     conditions = Conditions.of(world, reward)
-    for option in options_of(agent):
+    for option in agent.components:
         horizon = option.horizon
         if horizon is not None and steps > horizon:
             raise ValueError(f"steps is {steps}, above the agent's horizon of {horizon}: give it a longer horizon")
     each = f" in each of {len(conditions.contexts)} contexts" if len(conditions.contexts) > 1 else ""
     check_memory(
         f"{trajectories:,} trajectories of {steps:,} steps{each}",
-        _STEP_BYTES * len(conditions.contexts) * float(trajectories) * float(steps) * len(options_of(agent)),
+        _STEP_BYTES * len(conditions.contexts) * float(trajectories) * float(steps) * len(agent.components),
         "simulate fewer, or shorter ones",
     )
     key_starts, key_walk = jax.random.split(key)
     context = np.repeat(np.arange(len(conditions.contexts), dtype=np.int32), trajectories)
     first = _starts(key_starts, conditions, context, starts)
     alike = np.zeros(len(context), np.int32)
-    group = np.arange(len(context), dtype=np.int32) if getattr(agent, "by", None) == "trajectory" else alike
+    group = np.arange(len(context), dtype=np.int32) if agent.by == "trajectory" else alike
     states, actions, alive = _walk(key_walk, conditions, agent, first, context, group, int(steps), precision)
     labels = Labels(
         tuple(range(len(states))),
@@ -223,7 +222,7 @@ def simulate(
 def simulate_like(
     key: Array,
     world: Worlds,
-    agent: Agent | Mixture,
+    agent: Agent,
     reward: Rewards,
     data: Trajectories,
     *,
@@ -238,7 +237,7 @@ def simulate_like(
     steps = data.max_steps
     subject = np.unique(data.subject, return_inverse=True)[1]  # numbers of subjects may have gaps
     groups = {"trajectory": np.arange(data.n_trajectories), "subject": subject}
-    group = groups.get(getattr(agent, "by", "data"), np.zeros(data.n_trajectories, np.int32))
+    group = groups.get(agent.by or "data", np.zeros(data.n_trajectories, np.int32))
     first, context = np.asarray(data.states)[:, 0], np.asarray(data.context)
     states, actions, alive = _walk(key, conditions, agent, first, context, group, steps, precision, option, data)
     alive = alive & (np.arange(steps) < np.asarray(data.lengths)[:, None])
@@ -267,7 +266,7 @@ def _provenance(conditions: Conditions) -> dict[str, Any]:
 def _walk(
     key: Array,
     conditions: Conditions,
-    agent: Agent | Mixture,
+    agent: Agent,
     first: np.ndarray,
     context: np.ndarray,
     group: np.ndarray,
@@ -283,8 +282,8 @@ def _walk(
         check_plannable(agent, one_world, one_reward)
     single = len(planned.worlds) == 1
     with computing_in(precision) as chosen:
-        mdp, policies = planned.mdp(), planned.plan_all(agent)
-        for actor, policy in zip(options_of(agent), policies, strict=True):
+        mdp, policies = planned.mdp(), agent.plan_each(planned.plan)
+        for actor, policy in zip(agent.components, policies, strict=True):
             check_solved(policy.residual, policy.values, chosen, actor, planned.worlds)
         which = drawn_options(key, agent, len(first))[group] if option is None else jnp.asarray(option)
         gaps = None if like is None else Gaps.of(mdp, like, condition, single)
@@ -292,15 +291,13 @@ def _walk(
         return jax.device_get(_roll_out(key, *arguments))
 
 
-def hidden_slips(agent: Agent | Mixture) -> tuple[Any, ...]:
+def hidden_slips(agent: Agent) -> tuple[Any, ...]:
     """Return the probability of an unrecorded execution error of every option; None for no errors."""
-    return tuple(option.hidden_slip for option in options_of(agent))
+    return tuple(option.hidden_slip for option in agent.components)
 
 
-def drawn_options(key: Array, agent: Agent | Mixture, count: int) -> Array:
+def drawn_options(key: Array, agent: Agent, count: int) -> Array:
     """Draw the option of a mixture for each of ``count`` units."""
-    if isinstance(agent, Agent):
-        return jnp.zeros(count, int)
     return jax.random.categorical(jax.random.fold_in(key, 1), agent.log_weights, shape=(count,))
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from goalinf.agents.agent import Agent
-from goalinf.agents.mixtures import Mixture, options_of
 from goalinf.data.fitting import check_fits
 from goalinf.data.trajectory_arrays import Recorded
 from goalinf.worlds import World
 
 
-def check_data(data: Recorded, worlds: Sequence[World], agent: Agent | Mixture) -> None:
+def check_data(data: Recorded, worlds: Sequence[World], agent: Agent) -> None:
     """Refuse data that cannot come from these worlds, and counts for an agent whose actions depend on their order.
 
     Parameters
@@ -20,7 +19,7 @@ def check_data(data: Recorded, worlds: Sequence[World], agent: Agent | Mixture) 
         Observed behavior, on the host.
     worlds : sequence of World
         One per context of the data, or one for all.
-    agent : Agent or Mixture
+    agent : Agent
         Agent under which the data are scored. Where its execution errors are not recorded, a transition may result from
         an action other than the recorded one.
 
@@ -30,17 +29,16 @@ def check_data(data: Recorded, worlds: Sequence[World], agent: Agent | Mixture) 
         As :func:`~goalinf.data.fitting.check_fits`; or where the data are counts and the actions of the agent depend on
         hidden modes, on earlier steps or on the remaining time, or every trajectory comes from one of several agents.
     """
-    options = options_of(agent)
-    check_fits(data, worlds, slips=any(one.hidden_slip is not None for one in options))
+    check_fits(data, worlds, slips=any(one.hidden_slip is not None for one in agent.components))
     if data.labels is None or not data.labels.counted:
         return
-    for one in options:
+    for one in agent.components:
         if not one.one_policy or one.horizon is not None:
             raise ValueError(
                 f"counts of choices have no order, and the actions of {one.name} depend on the order (hidden modes, "
                 "habits, learning, or a horizon): give the trajectories, or use an agent with a stationary policy"
             )
-    if isinstance(agent, Mixture) and agent.by == "trajectory":
+    if agent.by == "trajectory":
         raise ValueError(
             "counts of choices do not identify the trajectory of each choice, and every trajectory comes from one of "
             "several agents (by='trajectory'): give the trajectories, or use by='subject' or by='data'"

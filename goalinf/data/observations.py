@@ -13,8 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from goalinf.agents.agent import Agent
-from goalinf.agents.mixtures import Mixture
+from goalinf.agents.agent import Agent, SingleAgent
 from goalinf.agents.policy import Policy
 from goalinf.rewards import Reward
 from goalinf.worlds import World
@@ -28,7 +27,7 @@ class Plans(Protocol):
     """Plans of one agent in all conditions, under which observations are scored."""
 
     @property
-    def agent(self) -> Agent:
+    def agent(self) -> SingleAgent:
         """The agent, with known parameters (traced where they are inferred)."""
 
     @property
@@ -94,7 +93,7 @@ class Observations(eqx.Module):
         """Return True for every item of ``unit`` or a smaller one that has an observation, shaped as its scores."""
 
     @abc.abstractmethod
-    def check(self, worlds: Sequence[World], agent: Agent | Mixture) -> None:
+    def check(self, worlds: Sequence[World], agent: Agent) -> None:
         """Refuse observations that cannot come from these worlds (one per context, or one for all) and this agent.
 
         Raises

@@ -13,7 +13,6 @@ import pandas as pd
 from jaxtyping import Array, Bool, Float, Int
 
 from goalinf.agents.agent import Agent
-from goalinf.agents.mixtures import Mixture
 from goalinf.data.admission import check_data
 from goalinf.data.cells import Cells
 from goalinf.data.counts import from_counts
@@ -268,7 +267,7 @@ class Trajectories(Observations):
         observed = np.asarray(self.observed)
         return observed if unit == "step" else np.asarray(observed.any(axis=-1))
 
-    def check(self, worlds: Sequence[World], agent: Agent | Mixture) -> None:
+    def check(self, worlds: Sequence[World], agent: Agent) -> None:
         """Refuse data that cannot come from these worlds, or counts where the order of the actions matters.
 
         Raises

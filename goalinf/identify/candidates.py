@@ -12,8 +12,8 @@ from scipy import sparse
 from scipy.sparse import linalg as splinalg
 
 from goalinf.agents import Agent, Policy, boltzmann
-from goalinf.agents.agent import check_known
-from goalinf.agents.plannable import check_plannable, check_solved
+from goalinf.agents.agent import single_agent
+from goalinf.agents.plannable import check_known, check_plannable, check_solved
 from goalinf.behavior import Behavior, score_steps
 from goalinf.data import Trajectories
 from goalinf.identify.distance.canonical import TRIVIAL, shortest
@@ -160,6 +160,7 @@ def _plan_each(mdp: MDP, tables: Array) -> Policy:
 
 def policies_of(world: World, agent: Agent, rewards: Sequence[Reward]) -> Policy:
     """Compute the policies of an agent under all candidates, with an axis of contexts ``(K, 1, …)``, and check them."""
+    agent = single_agent("agent", agent)
     check_known(agent)
     for reward in rewards:
         check_plannable(agent, world, reward)

@@ -7,8 +7,8 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import linalg as splinalg
 
-from goalinf.agents.agent import Agent, check_known
-from goalinf.agents.plannable import check_shapes
+from goalinf.agents.agent import Agent
+from goalinf.agents.plannable import check_known, check_shapes
 from goalinf.agents.policy import Policy, PolicyLike
 from goalinf.precision import cast, computing_in
 from goalinf.rewards import Reward, ended, pinned

@@ -57,7 +57,7 @@ def options_of_agent(
     def options(draw: Draw, seen: Observations) -> Any:
         return own.behavior(draw, contexts).by_option(item, seen)
 
-    by = [data.unit if model.mixture is None else model.mixture.by]
+    by: list[str] = [model.agent.by or data.unit]
     if not draws:
         log_weights, found = jax.device_get(options({}, bare))
         return by, [(log_weights[None], found[None])]

@@ -204,8 +204,7 @@ def _by_unit(fit: Fit) -> np.ndarray:
 
 def _given_the_rest(fit: Fit, unit: str) -> np.ndarray:
     """Return the log density of every unit given all other data, ``(chains, kept draws, units)``."""
-    mixture = fit.model.mixture if isinstance(fit.model, StandardModel) else None
-    options = 1 if mixture is None else len(mixture.agents)
+    options = len(fit.agent.components) if isinstance(fit.model, StandardModel) else 1
     numbers = options * fit.data.scored(fit.data.units[0]).size
     with computing_in(fit.tree.attrs["precision"]):
         values = thinned(fit.posterior, max(1, min(_DRAWS, _NUMBERS // numbers) // fit.posterior.sizes["chain"]))

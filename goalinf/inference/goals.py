@@ -11,8 +11,8 @@ import numpy as np
 import xarray as xr
 
 from goalinf.agents import Agent, Policy
-from goalinf.agents.agent import check_known
-from goalinf.agents.plannable import check_plannable, check_solved
+from goalinf.agents.agent import SingleAgent, single_agent
+from goalinf.agents.plannable import check_known, check_plannable, check_solved
 from goalinf.behavior import acts_on, score_steps
 from goalinf.checks import check_kind
 from goalinf.data import Trajectories
@@ -100,7 +100,7 @@ def goal_posterior(
     True
     """
     check_kind("world", world, World, "a World, such as gi.gridworld makes")
-    check_kind("agent", agent, Agent, "an agent, such as gi.agents.boltzmann(beta=1.0)")
+    agent = single_agent("agent", agent)
     check_kind("goals", goals, Mapping, "a mapping from name to reward, such as gi.goals(world, {'home': 'a'}) makes")
     check_kind("data", data, Trajectories, "trajectories; read a table with gi.read_trajectories first")
     for name, reward in goals.items():
@@ -160,7 +160,7 @@ def _labels(trajectories: tuple[int | str, ...], steps: int, *goals: Hashable) -
 class _Known:
     """Agent, world and goals; equal to others if all of their numbers are equal."""
 
-    def __init__(self, agent: Agent, world: World, rewards: tuple[Reward, ...]):
+    def __init__(self, agent: SingleAgent, world: World, rewards: tuple[Reward, ...]):
         self.agent, self.world, self.rewards = agent, world, rewards
         leaves, structure = jax.tree.flatten((agent, world.mdp, rewards))
         self._content = structure, tuple(map(_content, leaves))
@@ -194,7 +194,7 @@ def _policies(known: _Known, precision: Precision) -> Policy:
     return jax.tree.map(lambda leaf: leaf[:, None], policies)
 
 
-def _compiled(agent: Agent, mdp: MDP, rewards: Sequence[Reward]) -> Policy:
+def _compiled(agent: SingleAgent, mdp: MDP, rewards: Sequence[Reward]) -> Policy:
     """Plan the policies on a device; the world is padded to powers of two unless the agent has parameters by state."""
     padded = mdp
     if not any(np.ndim(leaf) for leaf in jax.tree.leaves(agent)):
@@ -206,7 +206,7 @@ def _compiled(agent: Agent, mdp: MDP, rewards: Sequence[Reward]) -> Policy:
 
 
 @jax.jit
-def _plan_each(agent: Agent, mdp: MDP, rewards: Reward) -> Policy:
+def _plan_each(agent: SingleAgent, mdp: MDP, rewards: Reward) -> Policy:
     return jax.vmap(lambda reward: agent.policies(mdp, reward))(rewards)
 
 

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import jax
 
 from goalinf import interrupt
-from goalinf.agents import Agent, Mixture
+from goalinf.agents import Agent
 from goalinf.behavior.conditions import Rewards, Worlds
 from goalinf.checks import PRNGKey, check_choice, check_count, check_flag, check_share, takes_key
 from goalinf.inference.approximate import APPROXIMATIONS, approximated
@@ -30,7 +30,7 @@ def infer(
     key: PRNGKey,
     world: Worlds | None = None,
     *,
-    agent: Agent | Mixture | None = None,
+    agent: Agent | None = None,
     reward: Rewards | None = None,
     data: Any,
     model: Model | None = None,
@@ -97,7 +97,7 @@ def infer(
         A seed, or a source of randomness, which is consumed.
     world : World or mapping from context to World
         World of the data.
-    agent : Agent or Mixture
+    agent : Agent
         Agent, with priors for unknown parameters and ``gi.one_of`` for discrete unknowns.
     reward : reward or mapping from context to known rewards
         Reward, with a prior where unknown.

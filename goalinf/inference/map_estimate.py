@@ -8,7 +8,7 @@ from typing import Any
 
 import xarray as xr
 
-from goalinf.agents import Agent, Mixture
+from goalinf.agents import Agent
 from goalinf.behavior.conditions import Rewards, Worlds
 from goalinf.checks import PRNGKey, check_count, takes_key
 from goalinf.inference.model import site_labels
@@ -42,7 +42,7 @@ class PointEstimate:
     log_posterior: float
     steps: int
     modes: int
-    agent: Agent | Mixture | None
+    agent: Agent | None
     reward: Any
 
 
@@ -51,7 +51,7 @@ def find_map(
     key: PRNGKey,
     world: Worlds | None = None,
     *,
-    agent: Agent | Mixture | None = None,
+    agent: Agent | None = None,
     reward: Rewards | None = None,
     data: Any,
     model: Model | None = None,

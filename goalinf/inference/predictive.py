@@ -124,8 +124,7 @@ def log_predictive_density(
 
 def _responsibilities(fit: Fit) -> np.ndarray | None:
     """Return log posterior probabilities of the options of every unit of the fit, ``(D, G, K)``; None for new units."""
-    mixture = fit.standard("agent").mixture
-    if mixture is None or mixture.by == fit.data.unit:
+    if fit.agent.by in (None, fit.data.unit):
         return None
     (shares,) = thinned(fit.responsibilities, max(1, _DRAWS // fit.posterior.sizes["chain"])).values()
     with np.errstate(divide="ignore"):

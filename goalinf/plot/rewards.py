@@ -13,8 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from goalinf.agents.agent import check_known
-from goalinf.agents.plannable import check_shapes
+from goalinf.agents.plannable import check_known, check_shapes
 from goalinf.behavior.conditions import Rewards
 from goalinf.inference.model.priors import fill
 from goalinf.inference.results.fit import Fit

@@ -194,7 +194,7 @@ def test_information_has_a_value_for_those_who_expect_to_learn(updates, reads):
 def test_which_updates_can_be_summed_over_and_goals_planned_together():
     agent = gi.agents.ignorant(HALL, beta=5.0, updates=gi.one_of([0, None], weights=[0.5, 0.5]))
     data = gi.simulate(jax.random.key(0), HALL, gi.agents.ignorant(HALL, beta=5.0), PRIZE, trajectories=5, steps=3)
-    each = [gi.Behavior(HALL, option, PRIZE).log_prob(data) for option in agent.agents]
+    each = [gi.Behavior(HALL, option, PRIZE).log_prob(data) for option in agent.components]
     both = gi.Behavior(HALL, agent, PRIZE).log_prob(data)
     np.testing.assert_allclose(both, np.logaddexp(*each) - np.log(2.0), rtol=1e-6)
     places, one = gi.goals(HALL, {"prize": "prize", "left": "left"}), gi.agents.ignorant(HALL, beta=2.0, updates=1)

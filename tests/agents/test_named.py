@@ -162,13 +162,13 @@ def test_one_of_several_in_the_place_of_any_argument():
     depths = gi.agents.lookahead(depth=gi.one_of([1, 2, 4], weights=[2.0, 1.0, 1.0]), beta=BETA)
     assert (depths.parameter, depths.names, depths.by) == ("depth", (1, 2, 4), "subject")
     np.testing.assert_allclose(depths.weights, [0.5, 0.25, 0.25])
-    assert [agent.planner.depth for agent in depths.agents] == [1, 2, 4]
+    assert [agent.planner.depth for agent in depths.components] == [1, 2, 4]
 
     shared = gi.agents.optimistic(
         optimism=0.5, beta=BETA, depth=gi.one_of([2, 3], by="data"), lapse=0.1
     )  # one that it does not set itself
     assert (shared.parameter, shared.by) == ("depth", "data")
-    assert [agent.parameters["lapse"] for agent in shared.agents] == [0.1, 0.1]
+    assert [agent.parameters["lapse"] for agent in shared.components] == [0.1, 0.1]
 
     named = gi.agents.hyperbolic(k=1.0, beta=BETA, horizon=6, sophisticated=gi.one_of({"naive": False, "wise": True}))
     assert named.names == ("naive", "wise")
@@ -185,7 +185,9 @@ def test_mixtures():
     )
     assert (who.names, who.parameter) == (("planner", "idler"), "which")
     assert gi.agents.mixture([gi.agents.boltzmann(beta=BETA), gi.agents.uniform()]).names == ("boltzmann", "uniform")
-    with pytest.raises(ValueError, match="mixture got a Mixture; expected agents, such as"):
+    with pytest.raises(
+        ValueError, match="agent 'both' of the mixture is one_of.*expected one of its agents, such as agent.components"
+    ):
         gi.agents.mixture({"both": who, "one": gi.agents.uniform()})
     with pytest.raises(ValueError, match=r"weights have shape \(3,\); expected a prior over 2 weights"):
         gi.agents.mixture([gi.agents.boltzmann(beta=BETA), gi.agents.uniform()], weights=dist.Dirichlet(np.ones(3)))

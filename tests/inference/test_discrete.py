@@ -107,7 +107,7 @@ def test_nothing_to_sample(walks, tmp_path):
     assert gi.load(tmp_path / "kept.nc").posterior.equals(fit.posterior)
     with pytest.raises(ValueError, match="not sampled by chains"):
         gi.resume(fit, draws=5)
-    with pytest.raises(ValueError, match=r"an audit needs one agent.*one of"):
+    with pytest.raises(ValueError, match=r"the agent of the fit, for an audit, is one_of.*expected one of its agents"):
         gi.audit(fit)
 
 

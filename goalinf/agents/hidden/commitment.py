@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from goalinf.agents.abstract_kinds import SingleModeAgent
-from goalinf.agents.agent import plan_to_depths
+from goalinf.agents.composed_agent import plan_to_depths
 from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, log_or_minus_infinity
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.facts import REGULAR, Facts

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from goalinf.agents.abstract_kinds import ProcessAgent, SingleModeAgent
-from goalinf.agents.agent import Agent, Axes
+from goalinf.agents.agent import Axes, SingleAgent
 from goalinf.agents.planning_agent import over_conditions
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.parameters import Part, part_of_kind
@@ -67,7 +67,7 @@ class HiddenModeAgent(ProcessAgent):
     def __check_init__(self) -> None:
         self.process.check_agent(self.agent)
 
-    def with_planning(self, planning: Agent) -> HiddenModeAgent:
+    def with_planning(self, planning: SingleAgent) -> HiddenModeAgent:
         """Return an agent with these modes that contains another planning agent."""
         return HiddenModeAgent(self.agent.with_planning(planning), self.process, self.name)
 
@@ -81,7 +81,7 @@ class HiddenModeAgent(ProcessAgent):
 
 
 @jax.jit
-def policies_of_rewards(agent: Agent, mdp: MDP, rewards: Reward) -> Policy:
+def policies_of_rewards(agent: SingleAgent, mdp: MDP, rewards: Reward) -> Policy:
     """Compute policies for rewards with a leading axis; compiled once."""
     return jax.vmap(lambda reward: agent.policies(mdp, reward))(rewards)
 

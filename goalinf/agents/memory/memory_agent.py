@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from goalinf.agents.abstract_kinds import ProcessAgent, SingleModeAgent
-from goalinf.agents.agent import Agent, Axes
+from goalinf.agents.agent import Axes, SingleAgent
 from goalinf.agents.parts.noise import Available, LogProbs, Noise
 from goalinf.agents.planning_agent import PlanningAgent
 from goalinf.agents.policy import Memory, Policy, Row
@@ -68,7 +68,7 @@ class MemoryAgent(ProcessAgent, SingleModeAgent):
     def _before_noise(self) -> PlanningAgent:
         return dataclasses.replace(self.agent, noise=Deferred(self.agent.noise))
 
-    def with_planning(self, planning: Agent) -> MemoryAgent:
+    def with_planning(self, planning: SingleAgent) -> MemoryAgent:
         """Return an agent with this memory that contains another planning agent."""
         return MemoryAgent(planning, self.process, self.name)
 

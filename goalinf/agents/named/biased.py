@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from goalinf.agents.agent import Agent
-from goalinf.agents.mixtures import constructor
+from goalinf.agents.discrete import constructor
 from goalinf.agents.named.assembly import Setting, assembled, made
 from goalinf.planning.parameters import Parameter
 from goalinf.planning.risk import CVaR, EntropicRisk, Extremal, HyperbolicBellman, Optimism, Prospect

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from goalinf.agents.agent import Agent
-from goalinf.agents.mixtures import constructor
+from goalinf.agents.discrete import constructor
 from goalinf.agents.named.assembly import Setting, assembled, made
 from goalinf.agents.parts.choice import Satisficing, Softmax
 from goalinf.agents.parts.planners import SuccessorRepresentation

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from goalinf.agents.agent import Agent
+from goalinf.agents.discrete import constructor
 from goalinf.agents.hidden.plan_noise import PlanNoise
 from goalinf.agents.memory.habits import ChoiceKernel
-from goalinf.agents.mixtures import constructor
 from goalinf.agents.named.assembly import Setting, assembled, made
 from goalinf.agents.parts.beliefs import ForeseesSlips
 from goalinf.agents.parts.noise import Slip

@@ -7,12 +7,12 @@ from collections.abc import Hashable, Mapping, Sequence
 import numpy as np
 
 from goalinf.agents.agent import Agent
+from goalinf.agents.discrete import constructor
 from goalinf.agents.hidden.abandonment import Abandoning
 from goalinf.agents.hidden.commitment import PlanCommitment
 from goalinf.agents.hidden.goal_switching import Switching
 from goalinf.agents.hidden.options import Option, Options
 from goalinf.agents.hidden.subgoals import Subgoal
-from goalinf.agents.mixtures import constructor
 from goalinf.agents.named.assembly import Setting, assembled, made
 from goalinf.checks import check_count, check_kind
 from goalinf.planning.parameters import Parameter

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from goalinf.agents.agent import Agent
+from goalinf.agents.discrete import constructor
 from goalinf.agents.memory.learners import NoPlanning, QLearning, TwoStep
-from goalinf.agents.mixtures import constructor
 from goalinf.agents.named.assembly import Setting, assembled, made
 from goalinf.agents.parts.choice import DefaultPolicy, Softmax
 from goalinf.planning.parameters import Parameter

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from goalinf.agents.agent import Agent
-from goalinf.agents.mixtures import constructor
+from goalinf.agents.discrete import constructor
 from goalinf.agents.named.assembly import Setting, assembled
 from goalinf.agents.parts.belief_state import Ignorance
 from goalinf.planning.parameters import Parameter

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from goalinf.agents import Agent, Negated, PlanningAgent, lookahead, solve, uniform
+from goalinf.agents.agent import SingleAgent, single_agent
 from goalinf.behavior import Behavior
 from goalinf.checks import check_kind, check_number
 from goalinf.data import Trajectories
@@ -26,7 +27,7 @@ class Pair:
     ----------
     name : str
         Name of the pair.
-    agent : Agent
+    agent : SingleAgent
         The planner.
     reward : Reward
         The reward.
@@ -35,7 +36,7 @@ class Pair:
     """
 
     name: str
-    agent: Agent
+    agent: SingleAgent
     reward: Reward
     sentence: str
 
@@ -91,7 +92,7 @@ def degenerate_pairs(world: World, agent: Agent, reward: Reward) -> tuple[Pair, 
     [0.6275, 0.6275, 0.6275, 0.6275, 0.6275]
     """
     check_kind("world", world, World, "a World, such as gi.gridworld makes")
-    check_kind("agent", agent, Agent, "an agent, such as gi.agents.soft_optimal(beta=1.0)")
+    agent = single_agent("agent", agent)
     check_reward("reward", reward)
     if not agent.one_policy or agent.horizon is not None:
         raise ValueError(

@@ -24,9 +24,10 @@ import numpyro.distributions as dist
 import pandas as pd
 
 from goalinf.agents import Agent
-from goalinf.agents.agent import check_known
+from goalinf.agents.agent import single_agent
+from goalinf.agents.plannable import check_known
 from goalinf.behavior.conditions import Worlds
-from goalinf.checks import check_count, check_kind, check_number
+from goalinf.checks import check_count, check_number
 from goalinf.identify.agents.closest import Search
 from goalinf.identify.agents.visits import long_run
 from goalinf.identify.local.jacobian import Jacobian, log_policy_jacobian
@@ -109,15 +110,11 @@ def agent_equivalence(
     >>> table["choices"].round(-3).to_dict()
     {'hard': inf, 'lapsing': 4000.0}
     """
-    check_kind("agent", agent, Agent, "an agent, such as gi.agents.soft_optimal(beta=1.0)")
     check_reward("reward", reward)
     if not isinstance(others, Mapping) or not others:
         raise TypeError(f"others is {others!r}; expected a mapping such as {{'hard': gi.agents.boltzmann(beta=2.0)}}")
     for name, one in {"agent": agent, **others}.items():
-        check_kind(
-            repr(name) if one is not agent else "agent", one, Agent, "an agent, such as gi.agents.boltzmann(beta=1.0)"
-        )
-        if one.horizon is not None:
+        if single_agent(repr(name) if one is not agent else "agent", one).horizon is not None:
             raise ValueError(
                 f"{one.name} has a horizon, and these policies are stationary: use gi.agents.lookahead(depth=…)"
             )

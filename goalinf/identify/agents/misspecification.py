@@ -12,6 +12,7 @@ import xarray as xr
 from scipy.special import logsumexp
 
 from goalinf.agents import Agent
+from goalinf.agents.agent import single_agent
 from goalinf.behavior import simulate
 from goalinf.checks import check_count, check_kind, check_number, takes_key
 from goalinf.errors import ConvergenceError, PrecisionError
@@ -215,7 +216,7 @@ def _checked(key: Any, world: Any, agents: Any, rewards: Any) -> tuple[list[Any]
         raise ValueError("no agents were given; expected a mapping from name to agent")
     for name, agent in agents.items():
         check_kind(f"the name {name!r} of an agent", name, str, "a string")
-        check_kind(f"agent {name!r}", agent, Agent, "an agent, such as gi.agents.boltzmann(beta=3.0)")
+        single_agent(f"agent {name!r}", agent)
         if name == PRIOR:
             raise ValueError(
                 "an agent has the name 'prior', which is reserved for the column without data: rename the agent"

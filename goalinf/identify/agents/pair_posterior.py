@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
 
-from goalinf.agents import Agent, Mixture
+from goalinf.agents import Agent
+from goalinf.agents.agent import check_agent
 from goalinf.behavior.conditions import Rewards, Worlds
-from goalinf.checks import check_count, check_kind, check_number, takes_key
+from goalinf.checks import check_count, check_number, takes_key
 from goalinf.data import Trajectories
 from goalinf.inference.bridge_sampling import marginal_likelihood
 from goalinf.inference.infer import infer, whole
@@ -74,7 +75,7 @@ class PlannerPosterior:
 def agent_posterior(
     key: PRNGKey,
     world: Worlds,
-    agents: Mapping[str, Agent | Mixture],
+    agents: Mapping[str, Agent],
     reward: Rewards,
     data: Trajectories,
     *,
@@ -128,7 +129,7 @@ def agent_posterior(
             f"agents is {agents!r}; expected a mapping such as {{'soft': gi.agents.soft_optimal(beta=2.0)}}"
         )
     for name, agent in agents.items():
-        check_kind(repr(name), agent, (Agent, Mixture), "an agent, such as gi.agents.soft_optimal(beta=1.0)")
+        check_agent(repr(name), agent)
     before = dict.fromkeys(agents, 1.0) if weights is None else weights
     wrong = f"weights are {weights!r}; expected a number for each of {', '.join(agents)}, none negative, not all zero"
     if not isinstance(before, Mapping) or set(before) != set(agents):

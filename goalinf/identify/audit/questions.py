@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from goalinf import display
-from goalinf.agents import Agent, boltzmann, lookahead, soft_optimal
+from goalinf.agents import Agent, SingleAgent, boltzmann, lookahead, soft_optimal
 from goalinf.errors import ConvergenceError, PrecisionError
 from goalinf.identify.agents.degenerate import degenerate_pairs, score_pairs
 from goalinf.identify.agents.equivalence import agent_equivalence
@@ -217,7 +217,7 @@ def _said(found: Any) -> list[str]:
     return [str(found)] if found is not None else []
 
 
-def _mean(fit: Fit) -> tuple[Agent, Reward]:
+def _mean(fit: Fit) -> tuple[SingleAgent, Reward]:
     """Agent and reward at the posterior mean."""
     means = {site.name: fit.posterior[site.name].mean(("chain", "draw")).values for site in fit.sites}
     one_agent: Any = fit.standard("agent").filled(means)
@@ -225,7 +225,7 @@ def _mean(fit: Fit) -> tuple[Agent, Reward]:
 
 
 def _planners(
-    fit: Fit, agent: Agent, reward: Reward, visits: Mapping[Any, np.ndarray], others: Mapping[str, Agent] | None
+    fit: Fit, agent: SingleAgent, reward: Reward, visits: Mapping[Any, np.ndarray], others: Mapping[str, Agent] | None
 ) -> pd.DataFrame:
     if others is None:
         others = _usual(agent, float(next(iter(worlds_of(fit).values())).mdp.discount))
@@ -235,14 +235,14 @@ def _planners(
     return agent_equivalence(world, agent, reward, others, prior=prior, visits=given, starts=2)
 
 
-def _pairs(fit: Fit, agent: Agent, reward: Reward) -> pd.DataFrame:
+def _pairs(fit: Fit, agent: SingleAgent, reward: Reward) -> pd.DataFrame:
     worlds = list(worlds_of(fit).values())
     if len(worlds) > 1:
         raise ValueError("degenerate pairs are defined for one world, and this fit has several")
     return score_pairs(worlds[0], degenerate_pairs(worlds[0], agent, reward), fit.data)
 
 
-def _usual(agent: Agent, discount: float) -> dict[str, Agent]:
+def _usual(agent: SingleAgent, discount: float) -> dict[str, SingleAgent]:
     """Return other planners with the beliefs, choice rule and noise of the agent, without the agent itself."""
     half = soft_optimal(beta=1.0, discount=discount / 2)
     found = {
@@ -260,12 +260,12 @@ def _usual(agent: Agent, discount: float) -> dict[str, Agent]:
     return {name: one for name, one in found.items() if not _alike(one, agent)}
 
 
-def _named(agent: Agent, name: str) -> Agent:
+def _named(agent: SingleAgent, name: str) -> SingleAgent:
     renamed: Any = dataclasses.replace
     return renamed(agent, name=name)
 
 
-def _alike(one: Agent, other: Agent) -> bool:
+def _alike(one: SingleAgent, other: SingleAgent) -> bool:
     """Return True where two agents have the same planner and choice rule."""
     mine, theirs = one.planning, other.planning
     return bool(eqx.tree_equal((mine.planner, mine.choice), (theirs.planner, theirs.choice)))
@@ -274,7 +274,7 @@ def _alike(one: Agent, other: Agent) -> bool:
 def _design(
     key: PRNGKey,
     fit: Fit,
-    agent: Agent,
+    agent: SingleAgent,
     visits: Mapping[Any, np.ndarray],
     experiments: Mapping[str, Experiment] | None,
     targets: Mapping[str, World],
@@ -284,7 +284,7 @@ def _design(
     return design_experiment(key, fit, experiments, targets=targets, data_sets=_DATA_SETS, draws=_DRAWS)
 
 
-def _further(fit: Fit, agent: Agent, visits: Mapping[Any, np.ndarray]) -> dict[str, Experiment]:
+def _further(fit: Fit, agent: SingleAgent, visits: Mapping[Any, np.ndarray]) -> dict[str, Experiment]:
     """Return the default experiments: as many trajectories again, from another start, or with half the discount."""
     worlds, steps = worlds_of(fit), fit.data.max_steps
     if len(worlds) > 1:

@@ -13,8 +13,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from goalinf.agents.agent import check_known
-from goalinf.agents.plannable import check_shapes
+from goalinf.agents.plannable import check_known, check_shapes
 from goalinf.checks import check_kind
 from goalinf.identify.distance.canonical import TRIVIAL, canonical, levelled
 from goalinf.identify.policy_evaluation import collected, income_of, over

@@ -14,8 +14,7 @@ import jax
 import networkx as nx
 import numpy as np
 
-from goalinf.agents.agent import check_known
-from goalinf.agents.plannable import check_shapes
+from goalinf.agents.plannable import check_known, check_shapes
 from goalinf.checks import check_kind, takes_key
 from goalinf.identify.linear_algebra import kernel
 from goalinf.identify.policy_evaluation import check_own_ends, collected

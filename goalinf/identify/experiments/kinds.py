@@ -12,7 +12,8 @@ import numpy as np
 from scipy.special import expit, log_expit
 
 from goalinf.agents import Agent
-from goalinf.agents.agent import check_known
+from goalinf.agents.agent import single_agent
+from goalinf.agents.plannable import check_known
 from goalinf.behavior import simulate
 from goalinf.checks import check_count, check_kind, check_number, takes_key
 from goalinf.data import Trajectories
@@ -49,7 +50,7 @@ class Demonstrations:
 
     def __post_init__(self) -> None:
         check_kind("world", self.world, World, "a World, such as gi.gridworld makes")
-        check_kind("agent", self.agent, Agent, "an agent, such as gi.agents.soft_optimal(beta=1.0)")
+        single_agent("agent", self.agent)
         for name in ("trajectories", "steps"):
             check_count(name, getattr(self, name))
         check_known(self.agent)

@@ -8,18 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from goalinf.agents import Agent
+from goalinf.agents.agent import Agent, SingleAgent, single_agent
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
-from goalinf.checks import check_kind
 from goalinf.identify.local.jacobian import Column, Jacobian, log_policy_jacobian
 from goalinf.identify.local.linearization_point import typical_agent
 from goalinf.rewards import Reward
 
 Agents = Agent | Mapping[Any, Agent]
-_AN_AGENT = "an agent, such as gi.agents.soft_optimal(beta=1.0), or a mapping from context to agent"
 
 
-def line_up(world: Worlds, agent: Agents, reward: Rewards) -> tuple[Conditions, tuple[Agent, ...]]:
+def line_up(world: Worlds, agent: Agents, reward: Rewards) -> tuple[Conditions, tuple[SingleAgent, ...]]:
     """Return the world of every context and its agent: one agent for all, or one each. Priors are at their medians.
 
     Raises
@@ -28,23 +26,21 @@ def line_up(world: Worlds, agent: Agents, reward: Rewards) -> tuple[Conditions, 
         If a value is not an agent, or if worlds and agents do not name the same contexts.
     """
     if not isinstance(agent, Mapping):
-        check_kind("agent", agent, Agent, _AN_AGENT)
-        return Conditions.of(world, reward), (typical_agent(agent),)
+        return Conditions.of(world, reward), (typical_agent(single_agent("agent", agent)),)
     if not agent:
         raise ValueError("the mapping from context to agent is empty")
-    for context, one in agent.items():
-        check_kind(f"the agent of context {context!r}", one, Agent, _AN_AGENT)
+    experts = {context: single_agent(f"the agent of context {context!r}", one) for context, one in agent.items()}
     worlds = world if isinstance(world, Mapping) else dict.fromkeys(agent, world)
     if lonely := set(worlds) ^ set(agent):
         raise ValueError(
             f"worlds and agents must name the same contexts; {', '.join(sorted(map(repr, lonely)))} is named by one of "
             "them only"
         )
-    return Conditions.of(worlds, reward, tuple(agent)), tuple(map(typical_agent, agent.values()))
+    return Conditions.of(worlds, reward, tuple(agent)), tuple(map(typical_agent, experts.values()))
 
 
 def jacobians(
-    conditions: Conditions, agents: Sequence[Agent], reward: Reward, wrt: Sequence[str]
+    conditions: Conditions, agents: Sequence[SingleAgent], reward: Reward, wrt: Sequence[str]
 ) -> tuple[Jacobian, ...]:
     """Compute one Jacobian for one agent in all worlds, or one for each expert in its world, with the same columns.
 

@@ -20,8 +20,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from goalinf.agents.agent import Agent, check_known
-from goalinf.agents.plannable import check_plannable, check_solved
+from goalinf.agents.agent import Agent, SingleAgent, single_agent
+from goalinf.agents.plannable import check_known, check_plannable, check_solved
 from goalinf.agents.policy import Policy
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.planning.bellman import choosable
@@ -176,6 +176,7 @@ def log_policy_jacobian(
     >>> jacobian.log_policy.shape
     (1, 3, 4, 3)
     """
+    agent = single_agent("agent", agent)
     conditions = Conditions.of(world, reward, contexts)
     check_known(agent, conditions.rewards)
     for one, wanted in conditions.distinct.pairs():
@@ -233,7 +234,9 @@ def _shape(agent: Agent, reward: Reward, name: str) -> tuple[int, ...]:
     return np.shape(getattr(base_of(reward), parameter) if owner == "reward" else agent.parameters[parameter])
 
 
-def _move(agent: Agent, mdp: MDP, reward: Reward, columns: Sequence[Column], x: Array) -> tuple[Agent, MDP, Any]:
+def _move(
+    agent: SingleAgent, mdp: MDP, reward: Reward, columns: Sequence[Column], x: Array
+) -> tuple[SingleAgent, MDP, Any]:
     """Return agent, world and reward with x added to the parameters (in the logarithm where they are positive)."""
     for column in columns:
         step = x[column.start : column.start + column.size].reshape(column.shape)
@@ -260,7 +263,13 @@ def _positive(agent: Agent, parameter: str) -> bool:
 
 @partial(jax.jit, static_argnames=("names", "n_columns", "several"))
 def _evaluate(
-    agent: Agent, mdps: MDP, rewards: Reward, *, names: tuple[str, ...], n_columns: int, several: tuple[bool, bool]
+    agent: SingleAgent,
+    mdps: MDP,
+    rewards: Reward,
+    *,
+    names: tuple[str, ...],
+    n_columns: int,
+    several: tuple[bool, bool],
 ) -> tuple[Array, Array, Policy, Numeric]:
     def one(mdp: MDP, reward: Reward) -> tuple[Array, Array, Policy, Numeric]:
         columns = _columns(agent, reward, names)

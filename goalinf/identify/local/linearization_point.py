@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from numpyro.distributions import Distribution
 
-from goalinf.agents import Agent
+from goalinf.agents import SingleAgent
 from goalinf.inference.model.priors import median
 from goalinf.precision import computing_in
 from goalinf.rewards import LinearReward, Reward, base_of
@@ -19,7 +19,7 @@ from goalinf.worlds import World
 _SEED, _TRIES = 0, 8
 
 
-def typical_agent(agent: Agent) -> Agent:
+def typical_agent(agent: SingleAgent) -> SingleAgent:
     """Return the agent with every prior replaced by its median."""
     priors = {name: value for name, value in agent.parameters.items() if isinstance(value, Distribution)}
     return agent.at(**{name: median(prior) for name, prior in priors.items()}) if priors else agent

@@ -17,7 +17,7 @@ import pandas as pd
 import xarray as xr
 
 from goalinf import display
-from goalinf.agents import Agent
+from goalinf.agents import SingleAgent
 from goalinf.agents.plannable import check_shapes
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.errors import ConvergenceError, PrecisionError
@@ -178,7 +178,7 @@ def null_space(world: Worlds, agent: Agents, reward: Rewards, *, free: Sequence[
 
 
 def null_space_at(
-    found: Sequence[Jacobian], conditions: Conditions, agents: Sequence[Agent], reward: Reward
+    found: Sequence[Jacobian], conditions: Conditions, agents: Sequence[SingleAgent], reward: Reward
 ) -> NullSpace:
     """Compute the null space of given Jacobians, one of each agent; the other arguments are those of the Jacobians."""
     alone = tuple(map(reward_part, found))
@@ -223,7 +223,7 @@ def null_space_at(
 
 
 def _expert_coords(
-    columns: Sequence[Column], conditions: Conditions, agents: Sequence[Agent]
+    columns: Sequence[Column], conditions: Conditions, agents: Sequence[SingleAgent]
 ) -> dict[Hashable, list[Hashable]]:
     """Return the names of the experts along the axes of experts."""
     coords: dict[Hashable, list[Hashable]] = {}
@@ -235,7 +235,7 @@ def _expert_coords(
     return coords
 
 
-def _meant(name: str, agents: Sequence[Agent]) -> Iterator[str]:
+def _meant(name: str, agents: Sequence[SingleAgent]) -> Iterator[str]:
     """Yield the full names of a parameter: the discount is a parameter of the agent, or else of the world."""
     own = ["discount" in agent.parameters for agent in agents]
     if name != "discount" or any(own):
@@ -251,7 +251,7 @@ def stacked_kernel(found: Sequence[Jacobian]) -> Kernel:
     return kernel(np.concatenate(seen or [found[0].matrix()]), largest)
 
 
-def _as_planned(world: World, agent: Agent) -> World:
+def _as_planned(world: World, agent: SingleAgent) -> World:
     """Return the world as the agent plans in it: its believed transitions, and its own discount."""
     with computing_in("float64"):
         mdp = jax.device_get(agent.planning.beliefs(world.mdp))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from goalinf.agents import Mixture
+from goalinf.agents.agent import single_agent
 from goalinf.behavior.conditions import Conditions
 from goalinf.data import Trajectories
 from goalinf.identify.local.jacobian import Jacobian, log_policy_jacobian
@@ -77,11 +77,7 @@ class Directions:
             If the model is a user's own, or if the agent is a mixture.
         """
         model = known_model(fit, what)
-        if isinstance(model.agent, Mixture):
-            raise ValueError(
-                f"{what} needs one agent, and this fit is of {model.agent.name}: fit one of its agents, such as the "
-                "most probable by fit.responsibilities"
-            )
+        single_agent(f"the agent of the fit, for {what},", model.agent)
         contexts = fit.data.context_names
         sites = {site.name: site for site in fit.sites}
         draws = {name: np.asarray(fit.posterior[name].values, float) for name in sites}

@@ -14,8 +14,7 @@ import numpyro
 import xarray as xr
 from numpyro.distributions import Distribution
 
-from goalinf.agents import Agent, Mixture
-from goalinf.agents.mixtures import options_of
+from goalinf.agents.agent import Agent, check_agent
 from goalinf.agents.plannable import check_plannable, discount_of
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.data import Observations
@@ -36,7 +35,7 @@ from goalinf.types import PRNGKey
 
 def model_of(
     world: Worlds | None,
-    agent: Agent | Mixture | None,
+    agent: Agent | None,
     reward: Rewards | None,
     function: Model | None,
     dims: Mapping[str, Sequence[str]] | None,
@@ -56,10 +55,8 @@ def model_of(
     missing = [name for name, given in (("world", world), ("agent=", agent), ("reward=", reward)) if given is None]
     if missing:
         raise ValueError(f"gi.infer needs {', '.join(missing)}; or a model of your own as model=")
-    if not isinstance(agent, (Agent, Mixture)):
-        raise TypeError(
-            f"agent is a {type(agent).__name__}; expected an agent such as gi.agents.soft_optimal(beta=1.0)"
-        )
+    check_agent("agent", agent)
+    assert agent is not None
     assert world is not None
     assert reward is not None
     return StandardModel(world, agent, reward)
@@ -109,7 +106,7 @@ def _standard_posterior(key: Any, model: StandardModel, data: Any) -> Posterior:
     conditions = Conditions.of(world, reward, data.context_names)
     data.check(conditions.worlds, agent)
     sites = find_sites(agent, reward, conditions.world)
-    if not sites and not isinstance(agent, Mixture):
+    if not sites and agent.by is None:
         raise ValueError(
             "no parameter has a prior: give a parameter of the agent or the reward a distribution, "
             "such as gi.StateReward(dist.Normal(0, 1), on='departure')"
@@ -168,12 +165,8 @@ def warn_unidentified(posterior: Posterior) -> None:
         return
     worlds = Conditions.of(world, reward, posterior.labeled.context_names).worlds
     ends = any(world.mdp.terminal.any() for world in worlds)
-    one = agent.agents[0] if isinstance(agent, Mixture) else agent
-    found = one.confounded(reward, len(worlds), ends=ends)
-    if isinstance(agent, Mixture):  # a reward that compensates a changed parameter of one option need not for the next
-        found = {name: why for name, why in found.items() if name == "beta" and agent.scales}
-    has_null_space = one is agent and one.one_policy
-    for name, why in found.items():
+    has_null_space = agent.by is None and agent.components[0].one_policy
+    for name, why in agent.confounded(reward, len(worlds), ends=ends).items():
         if name in unknown:
             others = "gi.LinearReward with few features, several worlds, " if name != "beta" else ""
             shown = (
@@ -202,14 +195,14 @@ def _usual(prior: Distribution) -> np.ndarray:
         return np.asarray(prior.sample(jax.random.key(0)))
 
 
-def _check_scale(agent: Agent | Mixture, reward: Rewards, sites: Sequence[Site], conditions: Conditions) -> None:
+def _check_scale(agent: Agent, reward: Rewards, sites: Sequence[Site], conditions: Conditions) -> None:
     """Refuse a beta for which log-probabilities under rewards of the size of their prior exceed the float precision."""
     drawn = {one.name: _usual(one.prior) for one in sites}
     eps = float(jnp.finfo(jnp.result_type(float)).eps)
     filled, filled_reward = fill(agent, reward, drawn)
     several = filled_reward.values() if isinstance(filled_reward, Mapping) else [filled_reward]
     rewards = [option for one in several for option in getattr(one, "options", [one])]
-    for option in options_of(filled):
+    for option in filled.components:
         if option.beta is None:
             continue
         beta, discount = float(np.max(option.beta)), discount_of(option, conditions.world)
@@ -282,7 +275,7 @@ def _check_defined(posterior: Posterior, data: Observations) -> None:
     )
     if isinstance(model := posterior.model, StandardModel):
         worlds = model.world.values() if isinstance(model.world, Mapping) else [model.world]
-        discount = max(discount_of(option, one) for option in options_of(model.agent) for one in worlds)
+        discount = max(discount_of(option, one) for option in model.agent.components for one in worlds)
         if discount < 1.0:
             remedy = f"The discount is {discount!r}: use a smaller one, or a prior whose center can be planned for"
     raise ValueError(

@@ -25,7 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import sparse
 
-from goalinf.agents import Agent, Mixture, PlanningAgent
+from goalinf.agents import Agent, PlanningAgent
 from goalinf.agents.parts.beliefs import TrueBeliefs
 from goalinf.agents.parts.choice import Softmax
 from goalinf.agents.parts.noise import NoNoise
@@ -147,7 +147,7 @@ class ClosedForm:
     def of(
         cls,
         conditions: Conditions,
-        agent: Agent | Mixture,
+        agent: Agent,
         reward: Any,
         sites: Sequence[Site],
         data: Observations,
@@ -268,7 +268,7 @@ def _prior(sites: Sequence[Site], product: ScaleMixture | None) -> Normal | Norm
     return NormalProduct(normal, *product.nodes(), product.middle)
 
 
-def _simple(agent: Agent | Mixture) -> TypeGuard[PlanningAgent]:
+def _simple(agent: Agent) -> TypeGuard[PlanningAgent]:
     """Return True for a soft-optimal agent with an infinite horizon and no further parts."""
     if not isinstance(agent, PlanningAgent) or agent.beta is None:
         return False

@@ -16,8 +16,7 @@ from numpyro.distributions import biject_to
 from numpyro.infer import init_to_median
 from numpyro.infer.util import constrain_fn, potential_energy
 
-from goalinf.agents import Mixture
-from goalinf.agents.mixtures import By
+from goalinf.agents.agent import By
 from goalinf.behavior import Behavior
 from goalinf.data import Observations
 from goalinf.inference.model.map_draws import mapped
@@ -197,7 +196,7 @@ class Density:
 
         def look(sites: Mapping[str, Any], data: Any) -> None:  # traced: subjects may have no parameter
             agents = [behavior.agent for behavior, _ in self.behaviors(dict(sites), data)]
-            found.extend(agent.by if isinstance(agent, Mixture) else None for agent in agents)
+            found.extend(agent.by for agent in agents)
 
         jax.eval_shape(look, dict(sites), data)
         return found

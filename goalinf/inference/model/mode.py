@@ -10,8 +10,7 @@ import jax
 import numpy as np
 from scipy import optimize
 
-from goalinf.agents import Agent, Mixture
-from goalinf.agents.mixtures import options_of
+from goalinf.agents import Agent
 from goalinf.errors import ConvergenceError
 from goalinf.inference.model.log_density import Density
 from goalinf.interrupt import heed
@@ -199,12 +198,12 @@ def climb(
     return Mode(found.x, potential, largest, converged, int(found.nit), bends)
 
 
-def has_kinks(agent: Agent | Mixture | None) -> bool:
+def has_kinks(agent: Agent | None) -> bool:
     """Return True where the agent plans with a hard maximum, so that its posterior is not smooth."""
-    return agent is not None and not all(option.smooth for option in options_of(agent))
+    return agent is not None and not all(option.smooth for option in agent.components)
 
 
-def not_reached(function: str, mode: Mode, agent: Agent | Mixture | None, steps: int | None) -> ConvergenceError:
+def not_reached(function: str, mode: Mode, agent: Agent | None, steps: int | None) -> ConvergenceError:
     """Return the error of a search that ended where the gradient does not vanish."""
     method, most = ("L-BFGS", LBFGS_STEPS) if mode.curvature is None else ("Newton's method", STEPS)
     used_up = mode.steps >= (most if steps is None else steps)

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from goalinf.agents import Agent, Mixture
+from goalinf.agents import Agent, MixtureAgent
 from goalinf.behavior import Behavior
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.inference.model.priors import Site, fill, find_sites, own_arrays
@@ -22,14 +22,14 @@ class StandardModel:
     ----------
     world : World or mapping from context to World
         Worlds of the data.
-    agent : Agent or Mixture
+    agent : Agent
         Agent, with priors of its unknown parameters.
     reward : Reward or mapping from context to Reward
         Reward, with priors of its unknown parameters.
     """
 
     world: Worlds
-    agent: Agent | Mixture
+    agent: Agent
     reward: Rewards
     built: dict[str, Any] = dataclasses.field(default_factory=dict, init=False, repr=False)
 
@@ -38,11 +38,11 @@ class StandardModel:
         return find_sites(self.agent, self.reward, Conditions.of(self.world, self.reward, contexts).world)
 
     @property
-    def mixture(self) -> Mixture | None:
+    def mixture(self) -> MixtureAgent | None:
         """Mixture of agents; None for a single agent."""
-        return self.agent if isinstance(self.agent, Mixture) else None
+        return self.agent if isinstance(self.agent, MixtureAgent) else None
 
-    def filled(self, draw: Draw) -> tuple[Agent | Mixture, Rewards]:
+    def filled(self, draw: Draw) -> tuple[Agent, Rewards]:
         """Return agent and reward with a value in place of every prior."""
         return fill(self.agent, self.reward, draw)
 

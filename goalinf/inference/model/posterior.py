@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from goalinf.agents import Agent, Mixture
+from goalinf.agents import Agent, MixtureAgent
 from goalinf.data import Observations
 from goalinf.inference.model.closed_form import ClosedForm
 from goalinf.inference.model.log_density import Density
@@ -172,12 +172,12 @@ class Posterior:
         return jax.device_get(program((jax.random.split(key, len(flat)), product), ()))
 
     @property
-    def mixture(self) -> Mixture | None:
+    def mixture(self) -> MixtureAgent | None:
         """Mixture of agents; None for a single agent."""
         return self.model.mixture if isinstance(self.model, StandardModel) else None
 
     @property
-    def agent(self) -> Agent | Mixture | None:
+    def agent(self) -> Agent | None:
         """Agent with its priors; None for a model of the user's own."""
         return self.model.agent if isinstance(self.model, StandardModel) else None
 

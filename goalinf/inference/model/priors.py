@@ -15,7 +15,7 @@ import numpyro
 from numpyro.distributions import Delta, Distribution, ImproperUniform
 from numpyro.distributions.transforms import Transform
 
-from goalinf.agents import Agent, Mixture
+from goalinf.agents import Agent
 from goalinf.planning.parameters import entry_prior
 from goalinf.precision import computing_in
 from goalinf.rewards import LinearReward, Reward, base_of
@@ -50,7 +50,7 @@ class Site:
         return self.name.split(".", 1)[1]
 
 
-def find_sites(agent: Agent | Mixture, reward: Reward | Mapping[Any, Reward], world: World) -> list[Site]:
+def find_sites(agent: Agent, reward: Reward | Mapping[Any, Reward], world: World) -> list[Site]:
     """Find all priors in an agent and a reward, expanded to the shape that the world needs.
 
     Raises
@@ -59,8 +59,7 @@ def find_sites(agent: Agent | Mixture, reward: Reward | Mapping[Any, Reward], wo
         Where a prior has the wrong shape, is discrete or improper, or belongs to one of several rewards.
     """
     sizes = {"state": world.n_states, "action": world.n_actions, "successor": world.mdp.successors.shape[2]}
-    if isinstance(agent, Mixture):
-        sizes["value"] = len(agent.agents)
+    sizes["value"] = len(agent.components)
     sites = []
     for name, value in agent.parameters.items():
         if isinstance(value, Distribution):

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 import xarray as xr
 
-from goalinf.agents import Agent, Mixture
+from goalinf.agents import Agent, MixtureAgent
 from goalinf.behavior.conditions import Rewards
 from goalinf.data import Observations
 from goalinf.inference.model.priors import Site
@@ -60,7 +60,7 @@ def site_coords(
     sites: Sequence[Site],
     world: World,
     reward: Rewards | None,
-    agent: Agent | Mixture | None = None,
+    agent: Agent | None = None,
     data: Observations | None = None,
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, Any]]:
     """Return the axis names of every site, and the labels along them."""
@@ -70,7 +70,7 @@ def site_coords(
     linear = base_of(reward)
     if isinstance(linear, LinearReward):
         coords["feature"] = list(linear.names) if linear.names else list(range(linear.features.shape[-1]))
-    if isinstance(agent, Mixture) and data is not None:
+    if isinstance(agent, MixtureAgent) and data is not None:
         coords["value"] = labels(agent.names)
         coords |= {unit: labels(data.names(unit)) for unit in ("subject", data.unit)}
     return {site.name: site.dims for site in sites}, coords

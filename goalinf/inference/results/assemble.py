@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from scipy.special import softmax
 
-from goalinf.agents.mixtures import By
+from goalinf.agents.agent import By
 from goalinf.data import Observations
 from goalinf.inference.model import site_labels
 from goalinf.inference.model.log_density import Density

@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from goalinf import display
-from goalinf.agents import Agent, Mixture
+from goalinf.agents import Agent
 from goalinf.behavior import simulate_like
 from goalinf.behavior.conditions import Rewards, Worlds
 from goalinf.checks import PRNGKey, check_count, check_kind, takes_key
@@ -63,7 +63,7 @@ class Fit:
         return self.standard("world").world
 
     @property
-    def agent(self) -> Agent | Mixture:
+    def agent(self) -> Agent:
         """Agent with its priors; a ValueError for a model of your own."""
         return self.standard("agent").agent
 

@@ -20,7 +20,7 @@ from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.checksum import is_store, sealed, write_store
 from goalinf.inference.results.serialize import UnstorableError, Writer
 
-FORMAT = 4  # of the file; 3: agents by kind; 4: kind of the draws, adapted numbers of any sampler
+FORMAT = 5  # of the file; 3: agents by kind; 4: kind of the draws, adapted numbers of any sampler; 5: mixtures
 MODEL = ("world", "agent", "reward")
 FITTED = "fitted"  # the group that holds world, agent, reward and data
 _OWN = (

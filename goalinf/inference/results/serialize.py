@@ -19,7 +19,7 @@ import numpy as np
 import numpyro.distributions as dist
 import pandas as pd
 
-from goalinf.agents import Agent, Mixture, Option
+from goalinf.agents import Agent, Option
 from goalinf.data import Labels, Observations, Trajectories
 from goalinf.planning import Part
 from goalinf.rewards import Alternatives, Reward
@@ -33,7 +33,7 @@ def _fields(kind: Any) -> tuple[str, ...]:
 
 
 # Classes that are written field by field, in addition to all subclasses of agents, observations, parts and rewards.
-_FIXED = (MDP, World, Memory, Belief, Mixture, Option, Alternatives, Labels)
+_FIXED = (MDP, World, Memory, Belief, Option, Alternatives, Labels)
 _OPEN = (Agent, Observations, Part, Reward)
 
 

@@ -1,0 +1,190 @@
+"""Finite mixtures of agents."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Float
+from numpyro.distributions import Distribution
+
+from goalinf import display
+from goalinf.agents.agent import Agent, By, SingleAgent, single_agent
+from goalinf.agents.composed_agent import plan_to_depths
+from goalinf.agents.policy import Policy
+from goalinf.planning.parameters import SHARE, Parameter
+from goalinf.precision import Precision
+from goalinf.rewards import Reward
+from goalinf.types import Numbers
+from goalinf.worlds import World
+
+
+class MixtureAgent(Agent):
+    r"""Finite mixture of agents: :math:`p(\tau) = \sum_k w_k\,p_k(\tau)`.
+
+    Parameters
+    ----------
+    components : sequence of Agent
+        The components, which are no mixtures.
+    weights : float (K,) or Distribution
+        Prior probability of each component, :math:`w`.
+    names : tuple
+        Names of the components: values of the parameter.
+    parameter : str
+        Name of the parameter that differs between the components, or ``"which"`` for whole agents.
+    by : {"subject", "trajectory", "data"}
+        Unit that has one component: every subject, every trajectory, or all of the data.
+
+    Raises
+    ------
+    TypeError
+        Where a component is no agent.
+    ValueError
+        Where a component is a mixture.
+
+    Examples
+    --------
+    The constructors are :func:`~goalinf.agents.mixture` and :func:`~goalinf.agents.one_of`:
+
+    >>> import goalinf as gi
+    >>> agent = gi.agents.mixture([gi.agents.boltzmann(beta=2.0), gi.agents.uniform()])
+    >>> type(agent).__name__, agent.names, len(agent.components)
+    ('MixtureAgent', ('boltzmann', 'uniform'), 2)
+    """
+
+    weights: Float[Array | np.ndarray, " K"] | Any
+    names: tuple[Hashable, ...] = eqx.field(static=True)
+    parameter: str = eqx.field(static=True)
+    # The defaults only take the place of abstract properties: the constructor sets every field.
+    components: tuple[SingleAgent, ...] = ()
+    by: By = eqx.field(static=True, default="subject")
+
+    def __init__(
+        self,
+        components: Sequence[Agent],
+        weights: Any,
+        names: tuple[Hashable, ...],
+        parameter: str = "which",
+        by: By = "subject",
+    ):
+        named = zip(names, components, strict=True)
+        self.components = tuple(single_agent(f"agent {name!r} of the mixture", agent) for name, agent in named)
+        self.weights, self.names, self.parameter, self.by = weights, names, parameter, by
+
+    @property
+    def name(self) -> str:
+        """Name in messages."""
+        return f"one of {', '.join(map(str, self.names))}"
+
+    @property
+    def numeric(self) -> bool:
+        """True where the names of the components are numbers, which are then stored as draws; else their positions."""
+        return all(isinstance(name, (bool, int, float)) for name in self.names)
+
+    @property
+    def log_weights(self) -> Float[Array, " K"]:
+        """Logarithms of the weights."""
+        weights = jnp.asarray(self.weights)
+        return jnp.where(weights > 0, jnp.log(jnp.where(weights > 0, weights, 1.0)), -jnp.inf)
+
+    # -- parameters -----------------------------------------------------------------------------
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Parameters of every component; for whole agents with the name of the agent, such as ``myopic.beta``."""
+        values = {key: component.parameters[name] for key, (component, name) in self._places().items()}
+        return {**values, "weights": self.weights} if isinstance(self.weights, Distribution) else values
+
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Smallest and largest value of every parameter."""
+        ranges = {key: component.ranges[name] for key, (component, name) in self._places().items()}
+        return {**ranges, "weights": SHARE} if isinstance(self.weights, Distribution) else ranges
+
+    def _places(self) -> dict[str, tuple[SingleAgent, str]]:
+        """Map the name of each parameter to a component that has it, and to its name in that component."""
+        return {
+            self._prefix(label) + name: (component, name)
+            for label, component in zip(self.names, self.components, strict=True)
+            for name in component.parameters
+            if name != self.parameter
+        }
+
+    def _prefix(self, label: Hashable) -> str:
+        return f"{label}." if self.parameter == "which" else ""
+
+    def at(self, **parameters: Parameter | Numbers) -> MixtureAgent:
+        """Return the mixture with other parameter values; for whole agents, such as ``**{"myopic.beta": 2.0}``.
+
+        Raises
+        ------
+        ValueError
+            Where there is no such parameter, or the value is outside its range.
+        """
+        ranges = self.ranges
+        unknown = [name for name in parameters if name not in ranges and name != "weights"]
+        if unknown:
+            raise ValueError(f"{self.name}: no parameter {unknown[0]!r}; there are {', '.join(ranges) or 'none'}")
+        components = []
+        for label, component in zip(self.names, self.components, strict=True):
+            known = {name: self._prefix(label) + name for name in component.parameters}
+            values = {name: parameters[key] for name, key in known.items() if key in parameters}
+            components.append(component.at(**values))
+        weights = parameters.get("weights", self.weights)
+        return MixtureAgent(components, weights, self.names, self.parameter, self.by)
+
+    # -- facts ----------------------------------------------------------------------------------
+
+    @property
+    def scales(self) -> bool:
+        """True where every component depends on beta and the reward only through the same product."""
+        return self.parameter != "which" and all(component.scales for component in self.components)
+
+    def confounded(self, reward: Reward, n_worlds: int = 1, *, ends: bool = False) -> dict[str, str]:
+        """Return beta with the reason, where it is not identified when a reward of this class is unknown.
+
+        A reward that compensates another value of a parameter for one component need not do so for the others.
+        """
+        reasons = self.components[0].confounded(reward, n_worlds, ends=ends)
+        return {name: reason for name, reason in reasons.items() if name == "beta" and self.scales}
+
+    # -- policies -------------------------------------------------------------------------------
+
+    def policy(self, world: World, reward: Reward, *, precision: Precision | None = None) -> xr.DataArray:
+        """Refuse: each component has its own policy.
+
+        Raises
+        ------
+        ValueError
+            Always.
+        """
+        return single_agent("agent", self).policy(world, reward, precision=precision)
+
+    def plan_each(self, plan: Callable[[SingleAgent], Policy]) -> tuple[Policy, ...]:
+        """Compute the policies of every component with ``plan``; those of several depths are planned together."""
+        depths = [component.depth for component in self.components if component.depth is not None]
+        if self.parameter != "depth" or len(depths) < len(self.components):
+            return tuple(map(plan, self.components))
+        every = plan_to_depths(self.components[0], max(depths), plan)
+        return tuple(_at_depth(every, depth) for depth in depths)
+
+    def __repr__(self) -> str:
+        values = f"{self.parameter}=[{', '.join(map(str, self.names))}]"
+        options = ", ".join(map(repr, self.components)) if self.parameter == "which" else values
+        return f"one_of({options}, weights={display.describe(self.weights)}, by={self.by!r})"
+
+    def _repr_html_(self) -> str:
+        rows = {str(name): repr(component) for name, component in zip(self.names, self.components, strict=True)}
+        rows |= {"prior weights": display.describe(self.weights), "by": self.by}
+        return display.card(f"One of {len(self.components)} agents", display.facts(rows))
+
+
+def _at_depth(every: Policy, depth: int) -> Policy:
+    """Select the policy of one depth; the policies of all depths are along the time axis."""
+    log_probs, values = every.log_probs[..., depth - 1, :, :], every.values[..., depth - 1, :]
+    return dataclasses.replace(every, log_probs=log_probs, values=values)
