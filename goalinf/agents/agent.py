@@ -144,7 +144,7 @@ class Agent(eqx.Module):
     @property
     def default_priors(self) -> dict[str, Distribution]:
         """The usual prior of every parameter, for rewards of about unit size: ``agent.at(**agent.default_priors)``."""
-        return {name: agent_facts.PRIORS[name]() for name in self.parameters if name in agent_facts.PRIORS}
+        return {name: part.default_priors[name]() for part, name in self._owners() if name in part.default_priors}
 
     def at(self: _Agent, **parameters: Parameter | Numbers) -> _Agent:
         """Return the agent with other parameter values: ``agent.at(beta=2.0)``.
