@@ -53,5 +53,9 @@ AGENTS = {name: make(golden.G3_BETA) for name, make in MAKERS.items()}
 # It lives in belief worlds: in this one there is nothing to learn, and nothing else to distinguish it from G3.
 SURE = gi.belief_world({"one": G3, "other": G3}, {"one": 0.5, "other": 0.5})
 AGENTS["ignorant"] = gi.agents.ignorant(SURE, beta=golden.G3_BETA)
+# Name -> probability of action 0 in states 0, 1, 2, of agents that are not in the table of the theory (golden.py).
+GOLDEN = {
+    "uniform": [0.3, 0.3, 0.3],
+}
 # What each wants where that is not G3_REWARD.
 REWARDS = {"subgoal": GOAL, "switching": gi.one_of({"golden": G3_REWARD, "other": gi.ActionReward(-golden.G3_R)})}

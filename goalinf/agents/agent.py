@@ -68,10 +68,9 @@ class Agent(eqx.Module):
         """Smallest and largest value of every parameter."""
 
     @property
+    @abc.abstractmethod
     def default_priors(self) -> dict[str, Distribution]:
         """The usual prior of every parameter, for rewards of about unit size: ``agent.at(**agent.default_priors)``."""
-        usual = {name: agent_facts.PRIORS.get(name.rsplit(".", 1)[-1]) for name in self.parameters}
-        return {name: prior() for name, prior in usual.items() if prior is not None}
 
     @abc.abstractmethod
     def at(self: _Agent, **parameters: Parameter | Numbers) -> _Agent:

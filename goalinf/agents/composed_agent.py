@@ -57,6 +57,11 @@ class ComposedAgent(SingleAgent):
         """Smallest and largest value of every parameter."""
         return {name: part.parameters[name] for part, name in self._owners()}
 
+    @property
+    def default_priors(self) -> dict[str, Distribution]:
+        """The usual prior of every parameter that has one."""
+        return {name: part.default_priors[name]() for part, name in self._owners() if name in part.default_priors}
+
     def at(self: _Agent, **parameters: Parameter | Numbers) -> _Agent:
         """Return the agent with other parameter values: ``agent.at(beta=2.0)``.
 

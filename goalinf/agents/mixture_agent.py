@@ -106,6 +106,12 @@ class MixtureAgent(Agent):
         ranges = {key: component.ranges[name] for key, (component, name) in self._places().items()}
         return {**ranges, "weights": SHARE} if isinstance(self.weights, Distribution) else ranges
 
+    @property
+    def default_priors(self) -> dict[str, Distribution]:
+        """The usual prior of every parameter of every component that has one."""
+        usual = {key: component.default_priors.get(name) for key, (component, name) in self._places().items()}
+        return {name: prior for name, prior in usual.items() if prior is not None}
+
     def _places(self) -> dict[str, tuple[SingleAgent, str]]:
         """Map the name of each parameter to a component that has it, and to its name in that component."""
         return {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import equinox as eqx
 import jax
 import numpy as np
+import numpyro.distributions as dist
 from jax.typing import ArrayLike
 from numpyro.distributions import Delta, Distribution, ExpandedDistribution, Independent
 
@@ -21,6 +23,7 @@ Parameter: TypeAlias = Real | Distribution  # a number, a traced value, or a pri
 INFINITY = float("inf")
 SHARE = (0.0, 1.0)
 Ranges = dict[str, tuple[float, float]]
+DefaultPriors = dict[str, Callable[[], Distribution]]  # functions: creating a distribution compiles code
 _ARRAYS = ("beta", "default", "leaf")  # the parameters that may be more than one number
 _BESIDE = 1e-5  # distance outside the range at which a prior must have no support
 
@@ -30,10 +33,13 @@ class Part(eqx.Module):
 
     ``parameters`` are the fields that may carry a prior, with their smallest and largest value. A name belongs to
     exactly one part, so that it identifies the parameter in every agent. ``known`` are other numeric fields.
+    ``default_priors`` are the usual priors of the parameters for rewards of about unit size, from the papers cited with
+    the agents.
     """
 
     parameters: ClassVar[Ranges] = {}
     known: ClassVar[Ranges] = {}
+    default_priors: ClassVar[DefaultPriors] = {}
 
     @property
     def facts(self) -> Facts:
@@ -47,6 +53,11 @@ class Part(eqx.Module):
 
     def __check_init__(self) -> None:
         for name, (low, high) in {**self.parameters, **self.known}.items():
+            if name not in self.__dataclass_fields__:
+                raise TypeError(
+                    f"{type(self).__name__} lists the parameter {name!r} and has no field of this name: declare it in "
+                    f"the class, {name}: Parameter"
+                )
             value = check_parameter(name, getattr(self, name), low, high)
             if name in self.known and isinstance(value, Distribution):
                 raise ValueError(f"{name} is a prior; a {type(self).__name__} takes numbers in {interval(low, high)}")
@@ -59,6 +70,16 @@ class Part(eqx.Module):
     def confounded(self, reward: Reward, *, ends: bool) -> dict[str, str]:
         """Return parameters that are unidentified for a reason specific to this part: name -> reason."""
         return {}
+
+
+def beta_prior() -> Distribution:
+    """Make the usual prior of an inverse temperature."""
+    return dist.LogNormal(0.6931471805599453, 1.0)
+
+
+def discount_prior() -> Distribution:
+    """Make the usual prior of a discount factor."""
+    return dist.Beta(18.0, 2.0)
 
 
 def part_of_kind(name: str, part: object, kind: type[_Kind]) -> _Kind:

@@ -13,11 +13,12 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpyro.distributions as dist
 from jax import lax
 from jaxtyping import Array, Float
 
 from goalinf.planning.facts import INVARIANCES, REGULAR, Facts
-from goalinf.planning.parameters import INFINITY, Parameter, Part, Ranges
+from goalinf.planning.parameters import INFINITY, DefaultPriors, Parameter, Part, Ranges
 from goalinf.types import Numeric
 
 Outcomes = Float[Array, "A K S"]
@@ -63,6 +64,7 @@ class EntropicRisk(RiskMeasure):
     risk: Parameter
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("redistribution",), scales=False)
     parameters: ClassVar[Ranges] = {"risk": (-INFINITY, INFINITY)}
+    default_priors: ClassVar[DefaultPriors] = {"risk": lambda: dist.Normal(0.0, 1.0)}
 
     def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Numeric) -> Any:
         """Compute Q of every action."""
@@ -96,6 +98,7 @@ class CVaR(RiskMeasure):
     tail: Parameter
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("redistribution",))
     parameters: ClassVar[Ranges] = {"tail": (1e-9, 1.0)}
+    default_priors: ClassVar[DefaultPriors] = {"tail": lambda: dist.Beta(2.0, 2.0)}
 
     def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Numeric) -> Any:
         """Compute Q of every action."""
@@ -120,6 +123,7 @@ class Optimism(RiskMeasure):
     optimism: Parameter
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("redistribution",), scales=False)
     parameters: ClassVar[Ranges] = {"optimism": (-INFINITY, INFINITY)}
+    default_priors: ClassVar[DefaultPriors] = {"optimism": lambda: dist.Normal(0.0, 1.0)}
 
     def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Numeric) -> Any:
         """Compute Q of every action."""
@@ -148,6 +152,7 @@ class Extremal(RiskMeasure):
     discounts: ClassVar[bool] = False
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("potential", "redistribution"))
     parameters: ClassVar[Ranges] = {"peak": (0.0, 1.0 - 1e-9)}
+    default_priors: ClassVar[DefaultPriors] = {"peak": lambda: dist.Beta(4.0, 2.0)}
 
     def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Numeric) -> Any:
         """Compute Q of every action."""
@@ -187,6 +192,11 @@ class Prospect(RiskMeasure):
         "loss_aversion": (0.0, INFINITY),
         "exponent": (1e-9, INFINITY),
         "weighting": (0.28, 1.0),
+    }
+    default_priors: ClassVar[DefaultPriors] = {
+        "loss_aversion": lambda: dist.LogNormal(0.6931471805599453, 0.5),
+        "exponent": lambda: dist.Beta(8.0, 2.0),
+        "weighting": lambda: dist.Uniform(0.28, 1.0),
     }
 
     @property
@@ -236,6 +246,7 @@ class HyperbolicBellman(RiskMeasure):
     curvature: Parameter
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=INVARIANCES, onto=None, scales=False)
     parameters: ClassVar[Ranges] = {"curvature": (0.0, INFINITY)}
+    default_priors: ClassVar[DefaultPriors] = {"curvature": lambda: dist.HalfNormal(0.2)}
 
     def __call__(self, reward: Outcomes, ahead: Outcomes, probability: Outcomes, discount: Numeric) -> Any:
         """Compute Q of every action; not a number where :math:`1 + kV` is not above zero."""

@@ -27,8 +27,7 @@ Leaf: TypeAlias = Numeric | Distribution  # numbers, or a prior over them
 class Reward(eqx.Module):
     """Map from an MDP to rewards of transitions; abstract.
 
-    A reward may also declare ``ends(mdp) -> bool (S,)``, the states in which the episode ends under it, and
-    ``pinned(mdp) -> (bool (S,), value)``, states whose value is fixed and need not be zero (dead ends).
+    A subclass whose arrays are made by :func:`leaf` refuses wrong numbers in the words of the library.
     """
 
     @abc.abstractmethod
@@ -45,6 +44,14 @@ class Reward(eqx.Module):
     def parameters(self) -> tuple[str, ...]:
         """Fields that may carry a prior."""
 
+    def ends(self, mdp: MDP) -> Bool[Array | np.ndarray, " S"]:
+        """Return the states in which the episode ends under this reward; by default none."""
+        return np.zeros(mdp.n_states, bool)
+
+    def pinned(self, mdp: MDP) -> tuple[Bool[Array | np.ndarray, " S"], Float[Array | np.ndarray, ""]]:
+        """Return the states whose value is fixed and need not be zero (dead ends), and that value; by default none."""
+        return np.zeros(mdp.n_states, bool), np.zeros(())
+
     @property
     def unshaped(self) -> Reward:
         """Reward without potential shaping."""
@@ -60,14 +67,12 @@ class Reward(eqx.Module):
 def ended(reward: Reward, mdp: MDP) -> Bool[Array | np.ndarray, " S"]:
     """Return the states in which the episode has ended: terminal states, and states in which this reward ends it."""
     # Read from the class: Equinox makes a record of a bound method, which takes longer than the computation.
-    ends = getattr(type(reward), "ends", None)
-    return mdp.terminal if ends is None else mdp.terminal | ends(reward, mdp)
+    return mdp.terminal | type(reward).ends(reward, mdp)
 
 
 def pinned(reward: Reward, mdp: MDP) -> tuple[Bool[Array | np.ndarray, " S"], Float[Array | np.ndarray, ""]]:
     """Return the states whose value the reward fixes (dead ends), and that value; other ended states have value 0."""
-    pins = getattr(type(reward), "pinned", None)
-    return (np.zeros(mdp.n_states, bool), np.zeros(())) if pins is None else pins(reward, mdp)
+    return type(reward).pinned(reward, mdp)
 
 
 def base_of(reward: _T) -> Reward | _T:

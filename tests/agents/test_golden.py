@@ -3,6 +3,7 @@
 import agent_oracles as exact
 import golden
 import history_oracles as histories
+import named_agents
 import numpy as np
 import oracles
 import pytest
@@ -119,6 +120,11 @@ def test_policies(name):
     tolerance = 1e-8 if name.startswith("rational") else 1e-10
     np.testing.assert_allclose(found, exactly[:, 0], rtol=0, atol=tolerance)
     np.testing.assert_allclose(found, (golden.G3_POLICY | golden.G3_AGENT_POLICY)[name], rtol=0, atol=6e-7)
+
+
+@pytest.mark.parametrize("name", named_agents.GOLDEN)
+def test_policies_of_further_agents(name):
+    np.testing.assert_allclose(policy_of(named_agents.AGENTS[name])[:, 0], named_agents.GOLDEN[name], rtol=0, atol=6e-7)
 
 
 def test_the_first_choice_has_no_habit():

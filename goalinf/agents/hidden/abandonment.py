@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import ClassVar
 
 import jax.numpy as jnp
+import numpyro.distributions as dist
 from jax.typing import ArrayLike
 
 from goalinf.agents.abstract_kinds import SingleModeAgent
 from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, log_or_minus_infinity
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import SHARE, Parameter, Ranges, check_policy
+from goalinf.planning.parameters import SHARE, DefaultPriors, Parameter, Ranges, check_policy
 from goalinf.rewards import Reward, ended
 from goalinf.worlds import MDP, World
 
@@ -37,6 +38,10 @@ class Abandoning(ModeProcess):
     default: ArrayLike | None = None
     facts: ClassVar[Facts] = REGULAR
     parameters: ClassVar[Ranges] = {"hazard": SHARE, "recovery": SHARE}
+    default_priors: ClassVar[DefaultPriors] = {
+        "hazard": lambda: dist.Beta(1.0, 19.0),
+        "recovery": lambda: dist.Beta(1.0, 9.0),
+    }
     known: ClassVar[Ranges] = {"default": SHARE}
 
     def check(self, world: World, reward: Reward) -> None:

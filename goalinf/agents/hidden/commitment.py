@@ -8,6 +8,7 @@ from typing import ClassVar
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+import numpyro.distributions as dist
 from jaxtyping import Array, Float
 
 from goalinf.agents.abstract_kinds import SingleModeAgent
@@ -15,7 +16,7 @@ from goalinf.agents.composed_agent import plan_to_depths
 from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, log_or_minus_infinity
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import SHARE, Parameter, Ranges
+from goalinf.planning.parameters import SHARE, DefaultPriors, Parameter, Ranges
 from goalinf.rewards import Reward
 from goalinf.sizes import check_memory
 from goalinf.worlds import MDP
@@ -43,6 +44,7 @@ class PlanCommitment(ModeProcess):
     commitment: int | None = eqx.field(static=True, default=None)
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("potential",))
     parameters: ClassVar[Ranges] = {"replan": SHARE}
+    default_priors: ClassVar[DefaultPriors] = {"replan": lambda: dist.Beta(1.0, 9.0)}
 
     def policies(self, agent: SingleModeAgent, mdp: MDP, reward: Reward) -> Policy:
         """Compute the policies of the modes: one for each depth and number of steps since planning."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import ClassVar
 
 import jax.numpy as jnp
+import numpyro.distributions as dist
 
 from goalinf.agents.abstract_kinds import SingleModeAgent
 from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, log_or_minus_infinity, of_modes, policies_of_rewards
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import SHARE, Parameter, Ranges
+from goalinf.planning.parameters import SHARE, DefaultPriors, Parameter, Ranges
 from goalinf.rewards import Alternatives, Reward, stack_rewards
 from goalinf.worlds import MDP
 
@@ -31,6 +32,7 @@ class Switching(ModeProcess):
     switch: Parameter
     facts: ClassVar[Facts] = REGULAR
     parameters: ClassVar[Ranges] = {"switch": SHARE}
+    default_priors: ClassVar[DefaultPriors] = {"switch": lambda: dist.Beta(1.0, 9.0)}
 
     def policies(self, agent: SingleModeAgent, mdp: MDP, reward: Reward) -> Policy:
         """Compute the policies of the modes: one for each reward."""

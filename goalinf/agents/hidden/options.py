@@ -10,6 +10,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpyro.distributions as dist
 from jaxtyping import Array, Bool, Float
 
 from goalinf.agents.abstract_kinds import SingleModeAgent
@@ -18,7 +19,7 @@ from goalinf.agents.parts.planners import stationary
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.bellman import Problem
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import SHARE, Parameter, Ranges, check_shape
+from goalinf.planning.parameters import SHARE, DefaultPriors, Parameter, Ranges, check_shape
 from goalinf.precision import cast, namespace
 from goalinf.rewards import Reward, ended
 from goalinf.types import Numbers, Numeric
@@ -101,6 +102,10 @@ class Options(ModeProcess):
     overshoot: Parameter = 0.0
     facts: ClassVar[Facts] = REGULAR
     parameters: ClassVar[Ranges] = {"early": SHARE, "overshoot": SHARE}
+    default_priors: ClassVar[DefaultPriors] = {
+        "early": lambda: dist.Beta(1.0, 9.0),
+        "overshoot": lambda: dist.Beta(1.0, 9.0),
+    }
 
     def __check_init__(self) -> None:
         if not self.options or not all(isinstance(option, Option) for option in self.options):

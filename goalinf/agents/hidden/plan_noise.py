@@ -8,13 +8,14 @@ from typing import ClassVar
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+import numpyro.distributions as dist
 
 from goalinf.agents.abstract_kinds import SingleModeAgent
 from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, of_modes
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.checks import check_count
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import INFINITY, Parameter, Ranges
+from goalinf.planning.parameters import INFINITY, DefaultPriors, Parameter, Ranges
 from goalinf.precision import cast
 from goalinf.rewards import Reward
 from goalinf.sizes import check_memory
@@ -43,6 +44,7 @@ class PlanNoise(ModeProcess):
     seed: int = eqx.field(static=True, default=0)
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, scales=False)
     parameters: ClassVar[Ranges] = {"plan_noise": (0.0, INFINITY)}
+    default_priors: ClassVar[DefaultPriors] = {"plan_noise": lambda: dist.HalfNormal(1.0)}
 
     def __check_init__(self) -> None:
         check_count("draws", self.draws)

@@ -6,13 +6,14 @@ from typing import ClassVar
 
 import jax.numpy as jnp
 import numpy as np
+import numpyro.distributions as dist
 from jaxtyping import Array, Bool
 
 from goalinf.agents.abstract_kinds import SingleModeAgent
 from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, log_or_minus_infinity, of_modes, policies_of_rewards
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import SHARE, Parameter, Ranges, check_dead_ends, check_shape
+from goalinf.planning.parameters import SHARE, DefaultPriors, Parameter, Ranges, check_dead_ends, check_shape
 from goalinf.rewards import GoalReward, Reward, stack_rewards
 from goalinf.worlds import MDP, World
 
@@ -38,6 +39,7 @@ class Subgoal(ModeProcess):
     dead: Bool[Array | np.ndarray, "V S"]
     facts: ClassVar[Facts] = REGULAR
     parameters: ClassVar[Ranges] = {"detour": SHARE}
+    default_priors: ClassVar[DefaultPriors] = {"detour": lambda: dist.Beta(1.0, 1.0)}
 
     def check(self, world: World, reward: Reward) -> None:
         """Refuse subgoals of another world."""

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpyro.distributions as dist
 from jaxtyping import Array, Float, Int
 
 from goalinf.agents.memory.memory_agent import MemoryProcess, after_noise
@@ -14,7 +15,7 @@ from goalinf.agents.parts.noise import Noise
 from goalinf.agents.planning_agent import PlanningAgent
 from goalinf.agents.policy import Memory, Row, Step
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import INFINITY, SHARE, Parameter, Ranges
+from goalinf.planning.parameters import INFINITY, SHARE, DefaultPriors, Parameter, Ranges
 from goalinf.rewards import Reward
 from goalinf.worlds import MDP
 
@@ -42,6 +43,10 @@ class ChoiceKernel(MemoryProcess):
     by_state: bool = eqx.field(static=True, default=False)
     facts: ClassVar[Facts] = REGULAR
     parameters: ClassVar[Ranges] = {"persistence": (-INFINITY, INFINITY), "habit_rate": SHARE}
+    default_priors: ClassVar[DefaultPriors] = {
+        "persistence": lambda: dist.Normal(0.0, 1.0),
+        "habit_rate": lambda: dist.Beta(2.0, 2.0),
+    }
 
     def memory(self, agent: PlanningAgent, mdp: MDP, reward: Reward) -> Habits:
         """Return the choice kernel before the first step."""

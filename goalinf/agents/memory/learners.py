@@ -12,6 +12,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpyro.distributions as dist
 from jaxtyping import Array, Bool, Float, Int
 from numpyro.distributions import Distribution
 
@@ -23,7 +24,7 @@ from goalinf.agents.policy import Memory, Row, Step
 from goalinf.checks import check_count
 from goalinf.planning.bellman import Problem, highest
 from goalinf.planning.facts import INVARIANCES, REGULAR, Facts
-from goalinf.planning.parameters import INFINITY, SHARE, Parameter, Ranges
+from goalinf.planning.parameters import INFINITY, SHARE, DefaultPriors, Parameter, Ranges, discount_prior
 from goalinf.planning.solution import Plan
 from goalinf.precision import cast
 from goalinf.rewards import LinearReward, Reward, ended, pinned
@@ -118,6 +119,11 @@ class QLearning(MemoryProcess):
     discount: Parameter | None = None
     initial: Parameter = 0.0
     parameters: ClassVar[Ranges] = {"learning_rate": SHARE, "discount": SHARE, "initial": (-INFINITY, INFINITY)}
+    default_priors: ClassVar[DefaultPriors] = {
+        "learning_rate": lambda: dist.Beta(2.0, 2.0),
+        "discount": discount_prior,
+        "initial": lambda: dist.Normal(0.0, 1.0),
+    }
 
     @property
     def facts(self) -> Facts:
@@ -221,6 +227,15 @@ class TwoStep(MemoryProcess):
         "eligibility": SHARE,
         "repetition": (-INFINITY, INFINITY),
         "model_based": SHARE,
+    }
+    default_priors: ClassVar[DefaultPriors] = {
+        "learning_rate_1": lambda: dist.Beta(2.0, 2.0),
+        "learning_rate_2": lambda: dist.Beta(2.0, 2.0),
+        "beta_1": lambda: dist.LogNormal(1.0986122886681098, 0.7),
+        "beta_2": lambda: dist.LogNormal(1.0986122886681098, 0.7),
+        "eligibility": lambda: dist.Beta(1.0, 1.0),
+        "repetition": lambda: dist.Normal(0.0, 1.0),
+        "model_based": lambda: dist.Beta(1.0, 1.0),
     }
 
     def __check_init__(self) -> None:

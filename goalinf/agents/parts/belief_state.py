@@ -8,13 +8,14 @@ from typing import Any, ClassVar, TypeVar
 
 import equinox as eqx
 import numpy as np
+import numpyro.distributions as dist
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int
 
 from goalinf.agents.parts.beliefs import Beliefs, Unfolded
 from goalinf.checks import check_count, check_kind
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import Parameter, Ranges, check_parameter
+from goalinf.planning.parameters import DefaultPriors, Parameter, Ranges, check_parameter
 from goalinf.planning.solution import Plan
 from goalinf.precision import namespace
 from goalinf.rewards import Reward, ShapedReward
@@ -65,6 +66,7 @@ class Ignorance(Beliefs):
     chance: Float[Array | np.ndarray, ""]
     prior: Parameter | None = None
     parameters: ClassVar[Ranges] = {"prior": _OPEN}
+    default_priors: ClassVar[DefaultPriors] = {"prior": lambda: dist.Beta(1.0, 1.0)}
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("redistribution",), onto=None)
 
     @classmethod

@@ -12,11 +12,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpyro.distributions as dist
 from jax.typing import ArrayLike
 
 from goalinf.planning.bellman import Problem
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import INFINITY, SHARE, Parameter, Part, Ranges
+from goalinf.planning.parameters import INFINITY, SHARE, DefaultPriors, Parameter, Part, Ranges
 from goalinf.planning.solution import Plan
 from goalinf.precision import namespace
 from goalinf.rewards import Reward, ShapedReward
@@ -79,6 +80,7 @@ class IllusionOfControl(Beliefs):
     control: Parameter
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("redistribution",))
     parameters: ClassVar[Ranges] = {"control": (0.0, INFINITY)}
+    default_priors: ClassVar[DefaultPriors] = {"control": lambda: dist.LogNormal(0.0, 0.7)}
 
     def __call__(self, mdp: MDP) -> MDP:
         """Return the MDP with distorted probabilities of the same outcomes."""
@@ -112,6 +114,7 @@ class FalseDynamics(Beliefs):
     alternative: Any = eqx.field(converter=lambda value: _alternative(value))
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("redistribution",))
     parameters: ClassVar[Ranges] = {"confusion": SHARE}
+    default_priors: ClassVar[DefaultPriors] = {"confusion": lambda: dist.Beta(1.0, 3.0)}
     numpy: ClassVar[bool] = True
 
     def check(self, world: World, reward: Reward) -> None:

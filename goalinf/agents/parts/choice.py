@@ -10,11 +10,22 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpyro.distributions as dist
 from jaxtyping import Array, Bool, Float
 
 from goalinf.planning.bellman import highest, log_sum_exp
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import INFINITY, SHARE, Parameter, Part, Ranges, check_policy, check_shape
+from goalinf.planning.parameters import (
+    INFINITY,
+    SHARE,
+    DefaultPriors,
+    Parameter,
+    Part,
+    Ranges,
+    beta_prior,
+    check_policy,
+    check_shape,
+)
 from goalinf.precision import namespace
 from goalinf.rewards import Reward, ended
 from goalinf.types import Numeric
@@ -72,6 +83,7 @@ class Softmax(ChoiceRule):
     default: Parameter | None = None
     sign: Literal[1, -1] = eqx.field(static=True, default=1)
     parameters: ClassVar[Ranges] = {"beta": (0.0, INFINITY), "default": SHARE}
+    default_priors: ClassVar[DefaultPriors] = {"beta": beta_prior}
     numpy: ClassVar[bool] = True
     facts: ClassVar[Facts] = REGULAR
 
@@ -153,6 +165,10 @@ class Satisficing(ChoiceRule):
     parameters: ClassVar[Ranges] = {
         "aspiration": (0.0, INFINITY),
         "sharpness": (1e-9, INFINITY),
+    }
+    default_priors: ClassVar[DefaultPriors] = {
+        "aspiration": lambda: dist.HalfNormal(1.0),
+        "sharpness": lambda: dist.LogNormal(1.6094379124341003, 0.7),
     }
 
     def __call__(self, q: Utilities, available: Available, acting: Acting) -> LogProbs:

@@ -8,13 +8,14 @@ from typing import ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpyro.distributions as dist
 from jax import lax
 
 from goalinf.agents.parts.planners import Ambiguity, Planner, check_sweeps, stationary
 from goalinf.checks import check_count, check_flag
 from goalinf.planning.bellman import Problem, action_values, biased_values
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import INFINITY, SHARE, Parameter, Ranges
+from goalinf.planning.parameters import INFINITY, SHARE, DefaultPriors, Parameter, Ranges, discount_prior
 from goalinf.planning.solution import Plan
 from goalinf.precision import cast
 from goalinf.rewards import LinearReward, Reward, StateReward
@@ -43,6 +44,7 @@ class QuasiHyperbolic(Planner):
     discount: Parameter | None = None
     sophisticated: bool = eqx.field(static=True, default=False)
     parameters: ClassVar[Ranges] = {"present_bias": SHARE, "discount": SHARE}
+    default_priors: ClassVar[DefaultPriors] = {"present_bias": lambda: dist.Beta(4.0, 2.0), "discount": discount_prior}
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("potential",), state_values=True)
 
     def __check_init__(self) -> None:
@@ -106,6 +108,7 @@ class Hyperbolic(Planner):
     horizon: int = eqx.field(static=True, default=0)
     sophisticated: bool = eqx.field(static=True, default=False)
     parameters: ClassVar[Ranges] = {"k": (0.0, INFINITY)}
+    default_priors: ClassVar[DefaultPriors] = {"k": lambda: dist.LogNormal(0.0, 1.0)}
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, breaks=("potential",), onto=None)
     endless: ClassVar[bool] = False
     uses_beta: ClassVar[bool] = True

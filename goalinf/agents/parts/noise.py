@@ -8,11 +8,12 @@ from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 import numpy as np
+import numpyro.distributions as dist
 from jaxtyping import Array, Bool, Float
 
 from goalinf.checks import check_choice
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import SHARE, Parameter, Part, Ranges
+from goalinf.planning.parameters import SHARE, DefaultPriors, Parameter, Part, Ranges
 from goalinf.precision import namespace
 from goalinf.types import Real
 
@@ -64,6 +65,7 @@ class Lapse(Noise):
     lapse: Parameter
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, onto=False)
     parameters: ClassVar[Ranges] = {"lapse": SHARE}
+    default_priors: ClassVar[DefaultPriors] = {"lapse": lambda: dist.Beta(1.0, 9.0)}
     numpy: ClassVar[bool] = True
 
     def __call__(self, log_probs: LogProbs, available: Available) -> LogProbs:
@@ -86,6 +88,7 @@ class Slip(Noise):
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, onto=False)
     recorded: Literal["executed", "intended"] = eqx.field(static=True, default="executed")
     parameters: ClassVar[Ranges] = {"slip": SHARE}
+    default_priors: ClassVar[DefaultPriors] = {"slip": lambda: dist.Beta(1.0, 9.0)}
     numpy: ClassVar[bool] = True
 
     @property

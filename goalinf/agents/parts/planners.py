@@ -9,13 +9,24 @@ from typing import Any, ClassVar, NamedTuple, get_args
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+import numpyro.distributions as dist
 from jax import lax
 from jax.typing import ArrayLike
 
 from goalinf.checks import check_choice, check_count
 from goalinf.planning.bellman import Backup, Problem, action_values, backup, biased_values, passed_on
 from goalinf.planning.facts import REGULAR, Facts, Invariance
-from goalinf.planning.parameters import INFINITY, SHARE, Parameter, Part, Ranges, check_policy, check_shape
+from goalinf.planning.parameters import (
+    INFINITY,
+    SHARE,
+    DefaultPriors,
+    Parameter,
+    Part,
+    Ranges,
+    check_policy,
+    check_shape,
+    discount_prior,
+)
 from goalinf.planning.risk import Extremal, RiskMeasure
 from goalinf.planning.solution import Plan, residual
 from goalinf.planning.solvers import newton, newton_numpy
@@ -134,6 +145,7 @@ class ValueIteration(Planner):
     discount: Parameter | None = None
     leaf: ArrayLike | None = None
     parameters: ClassVar[Ranges] = {"discount": SHARE}
+    default_priors: ClassVar[DefaultPriors] = {"discount": discount_prior}
     known: ClassVar[Ranges] = {"leaf": (-INFINITY, INFINITY)}
 
     @property
@@ -275,6 +287,7 @@ class SuccessorRepresentation(Planner):
     default: ArrayLike | None = None
     model_based: Parameter = 0.0
     parameters: ClassVar[Ranges] = {"model_based": SHARE}
+    default_priors: ClassVar[DefaultPriors] = {"model_based": lambda: dist.Beta(1.0, 1.0)}
     known: ClassVar[Ranges] = {"default": SHARE}
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, onto=None, state_values=True)
 

@@ -22,7 +22,16 @@ from goalinf.agents.parts.choice import Acting, Available, ChoiceRule, LogProbs,
 from goalinf.agents.parts.planners import Ambiguity, Planner
 from goalinf.planning.bellman import Problem, action_values
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import INFINITY, SHARE, Parameter, Ranges, check_shape
+from goalinf.planning.parameters import (
+    INFINITY,
+    SHARE,
+    DefaultPriors,
+    Parameter,
+    Ranges,
+    beta_prior,
+    check_shape,
+    discount_prior,
+)
 from goalinf.planning.solution import Plan, residual
 from goalinf.planning.solvers.blahut_arimoto import Foreseen, Given, best_habit, with_habit
 from goalinf.planning.solvers.newton import fixed_point
@@ -51,6 +60,7 @@ class RationalInattention(ChoiceRule):
     beta: Parameter
     visits: Any = None
     parameters: ClassVar[Ranges] = {"beta": (0.0, INFINITY)}
+    default_priors: ClassVar[DefaultPriors] = {"beta": beta_prior}
     facts: ClassVar[Facts] = REGULAR
 
     @property
@@ -160,6 +170,7 @@ class Inattentive(Planner):
 
     discount: Parameter | None = None
     parameters: ClassVar[Ranges] = {"discount": SHARE}
+    default_priors: ClassVar[DefaultPriors] = {"discount": discount_prior}
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, onto=None)
     uses_beta: ClassVar[bool] = True
     smooth: ClassVar[bool] = True
