@@ -394,7 +394,7 @@ def test_unknown_options_are_refused():
         gi.agents.lookahead(depth=gi.one_of([1, 2]), beta=gi.one_of([1.0, 2.0]))
     with pytest.raises(ValueError, match="depth is 0"):
         gi.agents.lookahead(depth=gi.one_of([0, 2]), beta=1.0)
-    with pytest.raises(ValueError, match=r"agent is one_of.*expected one of its agents, such as agent.components"):
+    with pytest.raises(ValueError, match=r"agent is one_of.*expected one of its agents, such as agent\.components"):
         gi.Behavior(G3, gi.agents.lookahead(depth=gi.one_of([1, 2]), beta=1.0), REWARD).policy  # noqa: B018
 
 

@@ -93,7 +93,7 @@ class Agent(eqx.Module):
 
     @abc.abstractmethod
     def policy(self, world: World, reward: Reward, *, precision: Precision | None = None) -> xr.DataArray:
-        """Return labeled action probabilities of an agent that is no mixture; see the kinds of agents."""
+        """Return labeled action probabilities in each state; a mixture has none, as each component has its own."""
 
     @abc.abstractmethod
     def plan_each(self, plan: Callable[[SingleAgent], Policy]) -> tuple[Policy, ...]:
@@ -139,10 +139,6 @@ class SingleAgent(Agent):
         """Compute policies of several conditions; ``axes`` are the leading axes of MDP, reward and values, or None."""
 
     @abc.abstractmethod
-    def alternative(self, mdp: MDP, reward: Reward) -> Policy | None:
-        """Compute the policy from another start of the search, where there can be several; None where there is one."""
-
-    @abc.abstractmethod
     def with_planning(self, planning: SingleAgent) -> SingleAgent:
         """Return an agent of this kind that contains another planning agent."""
 
@@ -165,20 +161,6 @@ class SingleAgent(Agent):
         ValueError
             Where it does not; the message has the parameter and both shapes.
         """
-
-    @property
-    @abc.abstractmethod
-    def invariances(self) -> dict[agent_facts.Invariance, bool | None]:
-        r"""Changes of the reward that leave the policy unchanged, in worlds where no episode ends; None where unknown.
-
-        ``constant``: :math:`R + c`; ``potential``: :math:`R + \gamma\Phi(s') - \Phi(s)` with the agent's own discount;
-        ``redistribution``: another R with the same :math:`\sum_t P\,R`.
-        """
-
-    @property
-    @abc.abstractmethod
-    def onto(self) -> bool | None:
-        """True where every policy of full support is the policy of some reward r(s, a); None where unknown."""
 
     # -- properties of the planning agent inside ------------------------------------------------
 

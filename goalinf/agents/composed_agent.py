@@ -109,7 +109,11 @@ class ComposedAgent(SingleAgent):
 
     @property
     def invariances(self) -> dict[agent_facts.Invariance, bool | None]:
-        """Changes of the reward that leave the policy unchanged; None where unknown."""
+        r"""Changes of the reward that leave the policy unchanged, in worlds where no episode ends; None where unknown.
+
+        ``constant``: :math:`R + c`; ``potential``: :math:`R + \gamma\Phi(s') - \Phi(s)` with the agent's own discount;
+        ``redistribution``: another R with the same :math:`\sum_t P\,R`.
+        """
         return agent_facts.invariances(self.parts)
 
     @property
@@ -257,7 +261,7 @@ def _policies(agent: SingleAgent, mdp: MDP, reward: Reward) -> Policy:
 
 
 @jax.jit
-def _alternative(agent: SingleAgent, mdp: MDP, reward: Reward) -> Policy | None:
+def _alternative(agent: ComposedAgent, mdp: MDP, reward: Reward) -> Policy | None:
     return agent.alternative(mdp, reward)
 
 

@@ -45,6 +45,7 @@ def documented(name):
 
 
 def test_every_constructor_is_here():
+    assert set(agents.named.__all__) == set(MAKERS)
     for name, agent in AGENTS.items():
         assert agent.name == name
 
@@ -185,7 +186,8 @@ def test_mixtures():
     assert (who.names, who.parameter) == (("planner", "idler"), "which")
     assert gi.agents.mixture([gi.agents.boltzmann(beta=BETA), gi.agents.uniform()]).names == ("boltzmann", "uniform")
     with pytest.raises(
-        ValueError, match=r"agent 'both' of the mixture is one_of.*expected one of its agents, such as agent.components"
+        ValueError,
+        match=r"agent 'both' of the mixture is one_of.*expected one of its agents, such as agent\.components",
     ):
         gi.agents.mixture({"both": who, "one": gi.agents.uniform()})
     with pytest.raises(ValueError, match=r"weights have shape \(3,\); expected a prior over 2 weights"):

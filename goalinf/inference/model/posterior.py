@@ -191,19 +191,19 @@ class Posterior:
 
         B is one where there are no sites.
         """
-        model, mixture, contexts = self.model, self.mixture, self.labeled.context_names
+        model, contexts = self.model, self.labeled.context_names
         assert isinstance(model, StandardModel)
-        assert mixture is not None
+        unit = model.agent.by or "data"
 
         def one(draw: Draw, data: Observations) -> Any:
-            return model.behavior(draw, contexts).by_option(mixture.by, data)[1]
+            return model.behavior(draw, contexts).by_option(unit, data)[1]
 
         if values:
             found = self.plain.density.over_draws("by group", one, dict(values), self.data)
         else:
             found = jax.device_get(one({}, self.data))[None]
-        numbers = np.unique(self.labeled.members(mixture.by))
-        groups = 1 if mixture.by == "data" else len(self.labeled.names(mixture.by))
+        numbers = np.unique(self.labeled.members(unit))
+        groups = 1 if unit == "data" else len(self.labeled.names(unit))
         by_number = np.zeros((*found.shape[:-1], groups))
         by_number[..., numbers] = found[..., : len(numbers)]
         return by_number

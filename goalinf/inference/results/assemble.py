@@ -12,6 +12,7 @@ import xarray as xr
 from scipy.special import softmax
 
 from goalinf.agents.agent import By
+from goalinf.agents.mixture_agent import MixtureAgent
 from goalinf.data import Observations
 from goalinf.inference.model import site_labels
 from goalinf.inference.model.log_density import Density
@@ -57,16 +58,15 @@ def enumerated(key: Any, posterior: Posterior, chains: int, draws: int, precisio
     ValueError
         Where some actions have probability zero under all of the agents.
     """
-    model, mixture, data = posterior.model, posterior.mixture, posterior.labeled
+    model, data = posterior.model, posterior.labeled
     assert isinstance(model, StandardModel)
-    assert mixture is not None
     behavior = model.behavior({}, data.context_names)
     scores = np.asarray(jax.device_get(behavior.log_prob_by(data.unit, posterior.data)))
     if impossible := np.flatnonzero(~np.isfinite(scores)).tolist():
         raise ValueError(
             f"{data.where(data.unit, impossible[0])}: its {data.noun}s have probability zero under every option of "
-            f"{mixture.name} ({len(impossible)} such {data.unit}s). Are all actions available there? Use agents that "
-            "can lapse"
+            f"{model.agent.name} ({len(impossible)} such {data.unit}s). Are all actions available there? Use agents "
+            "that can lapse"
         )
     shape = chains, draws
     stats = {"diverging": np.zeros(shape, bool), "lp": np.full(shape, scores.sum())}
@@ -95,8 +95,8 @@ def labeled_fit(
     log_likelihood, failures = (scores, 0) if scores is not None else _by_trajectory(posterior, values, precision)
     dims: dict[str, Sequence[str]] = dict(posterior.dims)
     shares: dict[str, np.ndarray] = {}
-    if posterior.mixture is not None:
-        values, shares, discrete = _which(key, posterior, values, shape)
+    if (mixture := posterior.mixture) is not None:
+        values, shares, discrete = _which(key, posterior, mixture, values, shape)
         dims |= discrete
     labels, columns = site_labels.split_coords(posterior.coords)
     groups = {
@@ -127,11 +127,9 @@ def labeled_fit(
 
 
 def _which(
-    key: Any, posterior: Posterior, values: Mapping[str, np.ndarray], shape: tuple[int, ...]
+    key: Any, posterior: Posterior, mixture: MixtureAgent, values: Mapping[str, np.ndarray], shape: tuple[int, ...]
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, tuple[str, ...]]]:
     """Draws of which of several agents each one is, from their exact conditional; its probabilities; and its axes."""
-    mixture = posterior.mixture
-    assert mixture is not None
     flat = {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}
     weights = flat["agent.weights"] if "agent.weights" in flat else np.asarray(mixture.weights)[None]
     with np.errstate(divide="ignore"):
@@ -154,9 +152,10 @@ def _which(
 
 def _units(posterior: Posterior, values: Mapping[str, np.ndarray]) -> list[By]:
     """Units that are one of several agents each: of the agent, or of the behaviors of an own model."""
-    if posterior.standard:
-        return [] if posterior.mixture is None else [posterior.mixture.by]
-    units = posterior.plain.density.units({name: draws[0, 0] for name, draws in values.items()}, posterior.data)
+    if (agent := posterior.agent) is not None:
+        units = [agent.by]
+    else:
+        units = posterior.plain.density.units({name: draws[0, 0] for name, draws in values.items()}, posterior.data)
     return [unit for unit in units if unit is not None]
 
 
