@@ -15,7 +15,7 @@ from goalinf.behavior.conditions import Rewards, Worlds
 from goalinf.checks import PRNGKey, check_choice, check_count, check_flag, check_share, takes_key
 from goalinf.inference.approximate import APPROXIMATIONS, approximated
 from goalinf.inference.model.build import model_of, posterior_of, warn_unidentified
-from goalinf.inference.model.log_density import Model
+from goalinf.inference.model.log_density import Data, Model
 from goalinf.inference.results.assemble import assembled, enumerated
 from goalinf.inference.results.checkpoint import Checkpoint
 from goalinf.inference.results.fit import Fit
@@ -32,7 +32,7 @@ def infer(
     *,
     agent: Agent | Mixture | None = None,
     reward: Rewards | None = None,
-    data: Any,
+    data: Data,
     model: Model | None = None,
     method: str = "auto",
     chains: int | None = None,

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+from jaxtyping import ArrayLike, PyTree
 
 _BATCH = 64  # draws per batch on an accelerator; on a CPU an iterative planner is faster one draw at a time
 
 
-def mapped(function: Callable[..., Any]) -> Callable[[Any, tuple], Any]:
+def mapped(function: Callable[..., Any]) -> Callable[[PyTree[ArrayLike], tuple[Any, ...]], Any]:
     """Compile ``function(draw, *args)`` to a program of all draws and the tuple of further arguments.
 
     Parameters

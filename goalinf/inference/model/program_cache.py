@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import jax
 import numpy as np
+from jaxtyping import ArrayLike, PyTree
 from numpyro.distributions import Distribution
 from numpyro.distributions.constraints import Constraint
 from numpyro.distributions.transforms import Transform
@@ -19,7 +20,7 @@ _KEPT = 16  # most recently used models, each with one shape of data
 _Program = TypeVar("_Program")
 
 
-def recipe(world: World | Mapping[Any, World], *parts: Any) -> Hashable:
+def recipe(world: World | Mapping[Any, World], *parts: PyTree) -> Hashable:
     """Return the cache key of a model: the world object, and the contents of it and of all other parts.
 
     Parameters
@@ -54,7 +55,7 @@ def shared(recipe: Hashable, name: Hashable, make: Callable[[], _Program]) -> _P
     return programs[name]
 
 
-def shapes(values: Any) -> Hashable:
+def shapes(values: PyTree[ArrayLike]) -> Hashable:
     """Return the shapes and types of a pytree, for which a program is compiled."""
     leaves, structure = jax.tree.flatten(values)
     return structure, tuple((np.shape(leaf), jax.dtypes.result_type(leaf).name) for leaf in leaves)
