@@ -12,7 +12,6 @@ import xarray as xr
 from jaxtyping import Array, Float
 from numpyro.distributions import Distribution
 
-from goalinf.agents import agent_facts
 from goalinf.agents.policy import Policy
 from goalinf.checks import check_kind
 from goalinf.planning.parameters import Parameter

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +27,9 @@ from goalinf.data.fitting import check_numbers
 from goalinf.planning.solution import solved
 from goalinf.precision import exactly
 from goalinf.worlds import World
+
+_Data = TypeVar("_Data", bound=Observations)
+_Result = TypeVar("_Result")
 
 
 class Behavior(dist.Distribution):
@@ -69,8 +72,8 @@ class Behavior(dist.Distribution):
     """
 
     support = constraints.real
-    arg_constraints: ClassVar[dict] = {}
-    reparametrized_params: ClassVar[list] = []
+    arg_constraints: ClassVar[dict[str, Any]] = {}
+    reparametrized_params: ClassVar[list[str]] = []
 
     def __init__(
         self,
@@ -112,10 +115,10 @@ class Behavior(dist.Distribution):
         pairs = zip(self.agent.components, self.policies, strict=True)
         return tuple(AgentPlans(agent, policy, planned.worlds, planned.rewards) for agent, policy in pairs)
 
-    def _exactly(self, function: Callable[[], Any], *more: Any) -> Any:
+    def _exactly(self, function: Callable[[], _Result], *more: Observations) -> _Result:
         return exactly(function, self.agent, self.conditions.rewards, self._near, *more)
 
-    def _scored(self, function: Callable[[Any], Any], value: Observations) -> Any:
+    def _scored(self, function: Callable[[_Data], _Result], value: _Data) -> _Result:
         """Apply a function to the data, with the numbers of the conditions; concrete data are checked."""
         self.check(value)
         matched = self._matched(value)
@@ -172,7 +175,7 @@ class Behavior(dist.Distribution):
         places = self.conditions.places(names, used)
         return np.where(places < 0, -1, self.conditions.number[places])
 
-    def _matched(self, value: Observations) -> Any:
+    def _matched(self, value: _Data) -> _Data:
         """Replace the numbers of the contexts of the data by those of the conditions."""
         places = self._places(value)
         same = places is None or np.array_equal(places, np.arange(len(places)))
@@ -288,7 +291,7 @@ class Behavior(dist.Distribution):
             sample_from = jax.vmap(sample_from)
         return sample_from(keys)
 
-    def _sample_one(self, key: Any) -> Trajectories:
+    def _sample_one(self, key: Array) -> Trajectories:
         like = self.like
         assert like is not None
         conditions = self.conditions.distinct

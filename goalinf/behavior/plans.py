@@ -10,7 +10,8 @@ from jaxtyping import Array, Float
 from goalinf.agents.agent import SingleAgent
 from goalinf.agents.policy import Policy
 from goalinf.behavior.scores import score, score_steps, score_subjects
-from goalinf.data import Observations, Trajectories
+from goalinf.data import Observations
+from goalinf.data.trajectory_arrays import Recorded
 from goalinf.rewards import Reward
 from goalinf.worlds import World
 
@@ -46,7 +47,7 @@ class AgentPlans:
             raise ValueError(f"the unit is {unit!r}; {type(data).__name__} have {', '.join(data.units)}")
         return data.log_likelihood(self, unit)
 
-    def actions(self, trajectories: Trajectories, unit: str) -> Float[Array | np.ndarray, ...]:
+    def actions(self, trajectories: Recorded, unit: str) -> Float[Array | np.ndarray, ...]:
         """Return the log-probability of the observed actions by step ``(N, T)``, trajectory, subject or in all (1,)."""
         if unit == "subject":
             return score_subjects(self.policy, trajectories)

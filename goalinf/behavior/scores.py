@@ -7,28 +7,33 @@ actions. Data with actions after a terminal state of the world are refused by ``
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.scipy.special import logsumexp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
-from goalinf.agents.policy import Policy, Step
-from goalinf.data import Trajectories
+from goalinf.agents.policy import Memory, Policy, Step
+from goalinf.data.trajectory_arrays import Recorded
 from goalinf.precision import cast, namespace
+from goalinf.types import Numeric
+
+_Content = TypeVar("_Content")
+_Seen = TypeVar("_Seen")
+_Signal = TypeVar("_Signal")
 
 
-def score(policy: Policy, data: Trajectories) -> Any:
+def score(policy: Policy, data: Recorded) -> Any:
     """Return the log-probability of all observed actions under policies with a leading context axis."""
     if not _counts(policy):
         return score_steps(policy, data).sum()
     return namespace(policy, data.cells).sum(_score_cells(policy, data))
 
 
-def score_subjects(policy: Policy, data: Trajectories) -> Float[Array, " N"]:
+def score_subjects(policy: Policy, data: Recorded) -> Float[Array, " N"]:
     """Return the log-probability of the observed actions of every subject with trajectories, in order of their numbers.
 
     There are no more subjects than trajectories; entries after the last subject are zero.
@@ -44,7 +49,9 @@ def score_subjects(policy: Policy, data: Trajectories) -> Float[Array, " N"]:
 
 
 @jax.jit
-def chained(log_weights: Any, scores: Any, group: Any) -> Any:
+def chained(
+    log_weights: Float[Array, " K"], scores: Float[Array, "K N"], group: Int[Array, " N"]
+) -> Float[Array, " N"]:
     r"""Return the log-probability of every item given the earlier items of its group; each group is one of K options.
 
     .. math:: \log \sum_k w_k\,p_k(x_1, \dots, x_i) - \log \sum_k w_k\,p_k(x_1, \dots, x_{i-1})
@@ -78,7 +85,7 @@ def _counts(policy: Policy) -> bool:
     return policy.simple and horizon_of(policy) is None
 
 
-def _score_cells(policy: Policy, data: Trajectories) -> Any:
+def _score_cells(policy: Policy, data: Recorded) -> Any:
     """Return the log-probability of each unique state-action pair, times its count."""
     cells = data.cells
     context = policy_number(policy, cells.context)
@@ -91,13 +98,13 @@ def _score_cells(policy: Policy, data: Trajectories) -> Any:
     return jnp.where(some & _outside(policy, cells.state, cells.action), jnp.nan, scores)
 
 
-def _outside(policy: Policy, state: Any, action: Any) -> Any:
+def _outside(policy: Policy, state: Numeric, action: Numeric) -> Array:
     """Return True where a state or action number is out of range: compiled code would use the last one instead."""
     n_states, n_actions = policy.log_probs.shape[-2:]
     return (jnp.asarray(state) >= n_states) | (jnp.asarray(action) >= n_actions)
 
 
-def score_steps(policy: Policy, data: Trajectories) -> Float[Array | np.ndarray, "*G N T"]:
+def score_steps(policy: Policy, data: Recorded) -> Float[Array | np.ndarray, "*G N T"]:
     """Return the log-probability of every observed action given the earlier actions; zero elsewhere.
 
     The policies have an axis of contexts, and may have further axes in front of it.
@@ -128,7 +135,7 @@ def score_steps(policy: Policy, data: Trajectories) -> Float[Array | np.ndarray,
     return scores
 
 
-def acts_on(policy: Policy, data: Trajectories) -> Bool[np.ndarray, "*G N T"]:
+def acts_on(policy: Policy, data: Recorded) -> Bool[np.ndarray, "*G N T"]:
     """Return True where an observed action is made in or after a state that ends the episode; on the host.
 
     The policies have an axis of contexts, and may have further axes in front of it.
@@ -139,13 +146,13 @@ def acts_on(policy: Policy, data: Trajectories) -> Bool[np.ndarray, "*G N T"]:
     return np.logical_or.accumulate(over, axis=-1) & data.observed
 
 
-def _entries(array: Any, axes: int, numbers: Any) -> Any:
+def _entries(array: Numeric, axes: int, numbers: Numeric) -> Any:
     """Return entries by flat number over the last ``axes`` axes; several indices would take NumPy twice the time."""
     flat = array.reshape(*array.shape[:-axes], -1)
     return flat.take(numbers, axis=-1, mode="clip")
 
 
-def policy_number(policy: Policy, context: Any) -> Any:
+def policy_number(policy: Policy, context: Numeric) -> Any:
     """Return the number of the policy of a context; zero where there is only one policy."""
     return context if policy.ended.shape[-2] > 1 else 0
 
@@ -161,12 +168,12 @@ def horizon_of(policy: Policy) -> int | None:
 Output = Literal["scores", "modes"]
 
 
-def believed_modes(policy: Policy, data: Trajectories) -> Float[Array, "N T M"]:
+def believed_modes(policy: Policy, data: Recorded) -> Float[Array, "N T M"]:
     """Return the log posterior probability of every mode at each step, given the actions up to and including it."""
     return _filtered(policy, data, "modes")
 
 
-def _filtered(policy: Policy, data: Trajectories, output: Output) -> Any:
+def _filtered(policy: Policy, data: Recorded, output: Output) -> Any:
     """Return :func:`score_steps`, or the posterior of the modes, by a forward filter over modes and memory."""
     policy, *steps = cast((policy, data.states, data.actions, data.observed, data.lengths, data.context))
     traced = isinstance(policy.log_probs, jax.core.Tracer) or isinstance(steps[0], jax.core.Tracer)
@@ -185,7 +192,9 @@ def _filter_all(policy: Policy, output: Output, *steps: Any) -> Any:
 _filter_compiled = jax.jit(_filter_all, static_argnums=1)
 
 
-def _filter(policy: Policy, output: Output, c: Any, states: Any, actions: Any, observed: Any, length: Any) -> Any:
+def _filter(
+    policy: Policy, output: Output, c: Array | int, states: Array, actions: Array, observed: Array, length: Array
+) -> Array:
     """Return the scores of one trajectory, or its modes. Only quantities that depend on the last step are in a loop."""
     modes, memory = jax.tree.map(lambda leaf: leaf[c], (policy.modes, policy.memory))
     states, actions = jnp.maximum(states, 0), jnp.maximum(actions, 0)
@@ -227,7 +236,9 @@ def _filter(policy: Policy, output: Output, c: Any, states: Any, actions: Any, o
     return lax.scan(step, modes.begin(states[0]), (scores.T, following, times + 1 < length, observed))[1]
 
 
-def _pass(memory: Any, past: Any, now: tuple[Step, Any]) -> tuple[Any, Any]:
+def _pass(
+    memory: Memory[_Content, _Seen, _Signal], past: _Content, now: tuple[Step, _Signal]
+) -> tuple[_Content, _Seen]:
     """Return the memory after a step, and the content of the memory that applied to the action of that step."""
     step, signal = now
     return memory.update(past, step, signal), memory.read(past, step.state)

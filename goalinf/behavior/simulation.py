@@ -10,12 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array
+from jaxtyping import Array, PyTree
 
 from goalinf.agents.agent import Agent, check_agent
 from goalinf.agents.memory.habits import Step
 from goalinf.agents.plannable import check_known, check_plannable, check_solved
-from goalinf.agents.policy import Policy
+from goalinf.agents.policy import HiddenModes, Memory, Policy
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.behavior.scores import horizon_of, policy_number
 from goalinf.checks import PRNGKey, check_count, takes_key
@@ -23,6 +23,7 @@ from goalinf.data import Labels, Trajectories
 from goalinf.precision import Precision, cast, computing_in
 from goalinf.rewards import digest
 from goalinf.sizes import check_memory
+from goalinf.types import Real, StateName
 from goalinf.worlds import MDP
 
 _STEP_BYTES = 60.0  # of a simulated step: state, action and a flag, on the host and on the device, and random keys
@@ -51,13 +52,13 @@ def roll_out(
     key: Array,
     mdp: MDP,
     policy: Policy,
-    slip: Any,
+    slip: Real | None,
     starts: Array,
     context: Array,
     steps: int,
     one_world: bool,
     gaps: Gaps | None = None,
-):
+) -> tuple[Array, Array, Array]:
     """Simulate states ``(N, T+1)``, actions ``(N, T)`` and a flag ``(N, T)`` that is True where a step was taken.
 
     Hidden modes and memories are updated by the kernels that also score them. ``slip`` is the probability of an
@@ -72,15 +73,15 @@ def roll_out(
     each = 0 if policy.ended.shape[-2] > 1 else None
     timed, rows = horizon_of(policy) is not None, jnp.arange(len(starts))
 
-    def per_trajectory(method: str, part: Any, *arguments: Any) -> Any:
+    def per_trajectory(method: str, part: HiddenModes | Memory[Any, Any, Any], *arguments: PyTree) -> Any:
         return jax.vmap(lambda part, *args: getattr(part, method)(*args), (each, *(0,) * len(arguments)))(
             part, *arguments
         )
 
-    def drawn(key: Any, log_probs: Any) -> Any:
+    def drawn(key: Array, log_probs: Array) -> Array:
         return jax.random.categorical(key, log_probs).astype(starts.dtype)
 
-    def slipped(key: Any, action: Any, state: Any) -> Any:
+    def slipped(key: Array, action: Array, state: Array, slip: Real) -> Array:
         offered = jnp.asarray(mdp.available)[state if one_world else (context, state)]
         whether, what = jax.random.split(jax.random.fold_in(key, 2))
         slips = jax.random.bernoulli(whether, slip, action.shape)
@@ -96,7 +97,7 @@ def roll_out(
         if memory is not None:
             log_probs = per_trajectory("adjust", memory, per_trajectory("read", memory, past, state), log_probs)
         action = jax.random.categorical(choose, log_probs)
-        done = action if slip is None else slipped(move, action, state)
+        done = action if slip is None else slipped(move, action, state, slip)
         place = (state, done) if one_world else (context, state, done)
         slot = jax.random.categorical(move, jnp.log(probabilities[place]))
         alive = ~policy.ended[numbers, state]
@@ -126,10 +127,22 @@ def roll_out(
 
 
 def roll_out_one_of(
-    key: Array, mdp: MDP, policies: Sequence[Policy], slips: Sequence[Any], option: Array, *arguments: Any
-) -> Any:
+    key: Array,
+    mdp: MDP,
+    policies: Sequence[Policy],
+    slips: Sequence[Real | None],
+    option: Array,
+    starts: Array,
+    context: Array,
+    steps: int,
+    one_world: bool,
+    gaps: Gaps | None,
+) -> tuple[Array, Array, Array]:
     """Simulate by :func:`roll_out`, each trajectory under the policy and the execution errors of its own option."""
-    outcomes = [roll_out(key, mdp, policy, slip, *arguments) for policy, slip in zip(policies, slips, strict=True)]
+    outcomes = [
+        roll_out(key, mdp, policy, slip, starts, context, steps, one_world, gaps)
+        for policy, slip in zip(policies, slips, strict=True)
+    ]
     return jax.tree.map(lambda *each: jnp.stack(each)[option, jnp.arange(len(option))], *outcomes)
 
 
@@ -145,7 +158,7 @@ def simulate(
     *,
     trajectories: int,
     steps: int,
-    starts: Sequence[Any] | Any | None = None,
+    starts: StateName | list[StateName] | None = None,
     subject: Hashable | None = None,
     precision: Precision | None = None,
 ) -> Trajectories:
@@ -291,7 +304,7 @@ def _walk(
         return jax.device_get(_roll_out(key, *arguments))
 
 
-def hidden_slips(agent: Agent) -> tuple[Any, ...]:
+def hidden_slips(agent: Agent) -> tuple[Real | None, ...]:
     """Return the probability of an unrecorded execution error of every option; None for no errors."""
     return tuple(option.hidden_slip for option in agent.components)
 
@@ -301,7 +314,9 @@ def drawn_options(key: Array, agent: Agent, count: int) -> Array:
     return jax.random.categorical(jax.random.fold_in(key, 1), agent.log_weights, shape=(count,))
 
 
-def _starts(key: Array, conditions: Conditions, context: np.ndarray, starts: Any) -> np.ndarray:
+def _starts(
+    key: Array, conditions: Conditions, context: np.ndarray, starts: StateName | list[StateName] | None
+) -> np.ndarray:
     """Return the number of the first state of every trajectory."""
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
     worlds = [world for world, _ in conditions.pairs()]

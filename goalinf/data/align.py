@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Any
 
 import numpy as np
 
 from goalinf.data.trajectories import Trajectories
+from goalinf.types import Numeric
 from goalinf.worlds.world import label
 
 
@@ -34,7 +34,7 @@ def aligned(data: Trajectories, subjects: Sequence[Hashable], contexts: Sequence
     ).unlabeled()
 
 
-def _renumbered(numbers: Any, names: Sequence[Hashable], order: Sequence[Hashable]) -> np.ndarray:
+def _renumbered(numbers: Numeric, names: Sequence[Hashable], order: Sequence[Hashable]) -> np.ndarray:
     """Convert numbers into ``names`` to numbers into ``order``."""
     place = {name: number for number, name in enumerate(order)}
     return np.array([place[names[number]] for number in np.asarray(numbers)])

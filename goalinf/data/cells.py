@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from goalinf.types import Numeric
+
 # Counting in a table of all possible cells beats sorting while the table is not much longer than the data.
 _TABLE_PER_CHOICE, _SMALL_TABLE = 4, 1 << 20
 _FEW = 1024  # cells whose cost is negligible
@@ -34,7 +36,7 @@ class Cells(eqx.Module):
     weight: Float[Array | np.ndarray, " C"]
 
     @classmethod
-    def count(cls, states, actions, observed, subject, context) -> Cells:
+    def count(cls, states: Numeric, actions: Numeric, observed: Numeric, subject: Numeric, context: Numeric) -> Cells:
         """Count equal observed actions, on the host (arguments as in :class:`Trajectories`)."""
         sizes = [int(x.max(initial=-1)) + 1 for x in (subject, context, states, actions)]
         _, n_contexts, n_states, n_actions = sizes
@@ -70,7 +72,7 @@ class Cells(eqx.Module):
         return jax.tree.map(lambda x: np.pad(np.asarray(x), (0, more)), self)
 
     @classmethod
-    def each(cls, states, actions, observed, subject, context) -> Cells:
+    def each(cls, states: Numeric, actions: Numeric, observed: Numeric, subject: Numeric, context: Numeric) -> Cells:
         """Make one cell per step, uncounted, for arrays that are being traced; weight zero at missing actions."""
         spread = lambda x: jnp.broadcast_to(x[:, None], actions.shape).ravel()  # noqa: E731
         return cls(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -11,14 +11,17 @@ import xarray as xr
 
 from goalinf.checks import check_kind
 from goalinf.data.labels import Labels
+from goalinf.types import Numbers
 from goalinf.worlds.names import label
 from goalinf.worlds.world import World
 
 _MOST = 100_000  # choices: a fit of 4,000 draws keeps the log-likelihood of each, 3.2 GB in all
+_Named: TypeAlias = Mapping[Any, Any] | pd.Series | pd.DataFrame
+Counts: TypeAlias = Numbers | _Named  # in the order of the world, or by names of states and actions
 _LONG = {"state", "action", "count"}
 
 
-def from_counts(world: World, counts: Any) -> dict[str, Any]:
+def from_counts(world: World, counts: Counts) -> dict[str, Any]:
     """Arguments of :meth:`goalinf.Trajectories.of` that make each choice a trajectory of one step."""
     check_kind("world", world, World, "a World, such as gi.gridworld makes")
     table = _by_name(world, _entries(counts)) if _has_names(counts) else _array(world, counts)
@@ -40,13 +43,13 @@ def from_counts(world: World, counts: Any) -> dict[str, Any]:
     return {"states": np.stack([states, np.full(total, -1)], axis=1), "actions": actions[:, None], "labels": labels}
 
 
-def _has_names(counts: Any) -> bool:
+def _has_names(counts: Counts) -> TypeGuard[_Named]:
     if isinstance(counts, xr.DataArray):
         raise TypeError("counts are a DataArray; give counts.to_pandas(), which is matched with the world by name")
     return isinstance(counts, (Mapping, pd.DataFrame, pd.Series))
 
 
-def _array(world: World, counts: Any) -> np.ndarray:
+def _array(world: World, counts: Counts) -> np.ndarray:
     shape = (world.n_states, world.n_actions)
     expected = f"expected {shape}, one row per state, one column per action"
     try:
@@ -61,7 +64,7 @@ def _array(world: World, counts: Any) -> np.ndarray:
     return table
 
 
-def _entries(counts: Any) -> Iterator[tuple[Any, Any, Any]]:
+def _entries(counts: _Named) -> Iterator[tuple[Any, Any, Any]]:
     """State, action and count, by name."""
     if isinstance(counts, pd.DataFrame) and set(counts.columns) >= _LONG:
         yield from zip(counts["state"], counts["action"], counts["count"], strict=True)

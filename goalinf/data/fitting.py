@@ -56,8 +56,8 @@ def check_numbers(data: Recorded, worlds: Sequence[World]) -> None:
             hint = ". The numbers are one too high: subtract 1" if high else ""
             more = f" ({wrong.sum():,} such entries)" if wrong.sum() > 1 else ""
             raise ValueError(
-                f"{decision_name(data, n, t)}: {what} number {values[n, t]}; the world has {size} {what}s, numbers 0 "
-                f"to {size - 1}{hint}{more}"
+                f"{decision_name(data.labels, n, t)}: {what} number {values[n, t]}; the world has {size} {what}s, "
+                f"numbers 0 to {size - 1}{hint}{more}"
             )
 
 
@@ -152,7 +152,7 @@ class _Visits:
 
     def owner(self, position: int) -> str:
         """Return ``"trajectory 3, step 5"``, with its row where the data came from a table."""
-        return decision_name(self.data, *divmod(position, self._width))
+        return decision_name(self.data.labels, *divmod(position, self._width))
 
     def refuse(self, wrong: np.ndarray, say: Callable[[int], str]) -> None:
         """Raise an error about the first wrong visit, with the number of wrong visits."""

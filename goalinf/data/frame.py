@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from goalinf.data.trajectory_arrays import Recorded
+from goalinf.types import Numbers
 from goalinf.worlds.world import World
 
 
-def to_frame(data: Recorded, columns: Mapping[str, Any]) -> pd.DataFrame:
+def to_frame(data: Recorded, columns: Mapping[str, Numbers]) -> pd.DataFrame:
     """See :meth:`goalinf.Trajectories.to_frame`."""
     labels = data.labels
     if labels is not None and labels.table is not None and labels.rows is not None:
@@ -31,7 +32,7 @@ def to_frame(data: Recorded, columns: Mapping[str, Any]) -> pd.DataFrame:
     return frame
 
 
-def _aligned(name: str, values: Any, data: Recorded, trajectory: np.ndarray, step: np.ndarray) -> np.ndarray:
+def _aligned(name: str, values: Numbers, data: Recorded, trajectory: np.ndarray, step: np.ndarray) -> np.ndarray:
     """Values of the decisions in these rows; NaN (None for text) where no choice was recorded."""
     values = np.asarray(values)
     shape = (data.n_trajectories, data.max_steps)
@@ -52,7 +53,7 @@ def _decisions(data: Recorded, trajectory: np.ndarray, step: np.ndarray) -> pd.D
     state: list[int] = np.asarray(data.states)[trajectory, step].tolist()
     after: list[int] = np.asarray(data.states)[trajectory, step + 1].tolist()
     action: list[int] = np.asarray(data.actions)[trajectory, step].tolist()
-    found: dict[str, list] = {
+    found: dict[str, list[Any]] = {
         "subject": [data.subject_names[i] for i in np.asarray(data.subject)[trajectory]],
         "trajectory": [data.trajectory_names[i] for i in trajectory],
         "step": step.tolist(),
@@ -75,7 +76,7 @@ def _decisions(data: Recorded, trajectory: np.ndarray, step: np.ndarray) -> pd.D
     return pd.DataFrame({name: _column(values) for name, values in found.items()}).infer_objects()
 
 
-def _column(values: list) -> pd.Series:
+def _column(values: list[Any]) -> pd.Series:
     if all(isinstance(value, (int, float, np.number, str)) or value is None for value in values):
         return pd.Series(values)
     return pd.Series(values, dtype=object)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable, Mapping
-from typing import Any, SupportsIndex
+from typing import SupportsIndex
 
 import numpy as np
 import pandas as pd
@@ -95,11 +95,11 @@ class Labels:
         return "Labels({} trajectories, {} subjects, {} contexts)".format(*counts)
 
 
-def decision_name(data: Any, trajectory: int, step: int) -> str:
+def decision_name(labels: Labels | None, trajectory: int, step: int) -> str:
     """Return the name of a decision by :meth:`Labels.where`; by number where the data have no labels."""
-    if data.labels is None:
+    if labels is None:
         return f"trajectory {trajectory}, step {step}"
-    return data.labels.where(trajectory, step)
+    return labels.where(trajectory, step)
 
 
 def step_name(trajectory: Hashable, step: object) -> str:

@@ -11,10 +11,11 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
 from goalinf.agents.agent import Agent, SingleAgent
 from goalinf.agents.policy import Policy
+from goalinf.data.trajectory_arrays import Recorded
 from goalinf.rewards import Reward
 from goalinf.worlds import World
 
@@ -42,7 +43,7 @@ class Plans(Protocol):
     def rewards(self) -> tuple[Reward, ...]:
         """Reward of every condition, or one for all."""
 
-    def actions(self, trajectories: Any, unit: str) -> Float[Array | np.ndarray, ...]:
+    def actions(self, trajectories: Recorded, unit: str) -> Float[Array | np.ndarray, ...]:
         """Return the log-probability of the observed actions of trajectories, by unit."""
 
 
@@ -164,7 +165,7 @@ class Observations(eqx.Module):
     def renumbered(self: _Self, conditions: np.ndarray) -> _Self:
         """Replace the number of every context by that of its condition, ``(C,)``; traceable."""
 
-        def replaced(path: tuple[Any, ...], leaf: Any) -> Any:
+        def replaced(path: tuple[Any, ...], leaf: ArrayLike) -> ArrayLike:
             if getattr(path[-1], "name", None) != "context":
                 return leaf
             return conditions[leaf] if isinstance(leaf, np.ndarray) else jnp.asarray(conditions)[leaf]

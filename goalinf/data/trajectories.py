@@ -15,17 +15,18 @@ from jaxtyping import Array, Bool, Float, Int
 from goalinf.agents.agent import Agent
 from goalinf.data.admission import check_data
 from goalinf.data.cells import Cells
-from goalinf.data.counts import from_counts
+from goalinf.data.counts import Counts, from_counts
 from goalinf.data.frame import to_frame
 from goalinf.data.labels import Labels, decision_name
 from goalinf.data.observations import Observations, Plans
 from goalinf.data.summary import as_html, in_words
+from goalinf.data.trajectory_arrays import Recorded, Rows, chosen_numbers, completed
 from goalinf.data.trajectory_arrays import check as check_arrays
-from goalinf.data.trajectory_arrays import chosen_numbers, completed
+from goalinf.types import Numbers
 from goalinf.worlds.world import World, label
 
 
-class Trajectories(Observations):
+class Trajectories(Observations, Recorded):
     """Observed behavior: N trajectories of up to T decisions, padded to a rectangle.
 
     Made by :func:`~goalinf.read_trajectories` from a table, by :func:`~goalinf.simulate`, by :meth:`of` from arrays, or
@@ -86,18 +87,18 @@ class Trajectories(Observations):
     context: Int[Array | np.ndarray, " N"]
     cells: Cells
     labels: Labels | None = eqx.field(static=True, default=None)
-    contexts: tuple | None = eqx.field(static=True, default=None)
+    contexts: tuple[Any, ...] | None = eqx.field(static=True, default=None)
 
     @classmethod
     def of(
         cls,
-        states,
-        actions,
+        states: Rows,
+        actions: Rows,
         *,
-        lengths=None,
-        observed=None,
-        subject=None,
-        context=None,
+        lengths: Rows | None = None,
+        observed: Rows | None = None,
+        subject: Rows | None = None,
+        context: Rows | None = None,
         labels: Labels | None = None,
         contexts: Collection[Hashable] | None = None,
     ) -> Trajectories:
@@ -132,7 +133,7 @@ class Trajectories(Observations):
         return _with_cells(data)
 
     @classmethod
-    def from_counts(cls, world: World, counts: Any) -> Trajectories:
+    def from_counts(cls, world: World, counts: Counts) -> Trajectories:
         """Assemble the record from counts of choices n(s, a).
 
         Every choice becomes a trajectory of one step after which the next state was not seen, so that counts can be
@@ -176,7 +177,17 @@ class Trajectories(Observations):
         return cls.of(**from_counts(world, counts))
 
     @classmethod
-    def traced(cls, states, actions, *, lengths, observed, subject, context, contexts=None) -> Trajectories:
+    def traced(
+        cls,
+        states: Array,
+        actions: Array,
+        *,
+        lengths: Array,
+        observed: Array,
+        subject: Array,
+        context: Array,
+        contexts: tuple[Any, ...] | None = None,
+    ) -> Trajectories:
         """Assemble the record inside compiled code: one cell per step, nothing checked, no labels."""
         cells = Cells.each(states, actions, observed, subject, context)
         return cls(
@@ -293,7 +304,7 @@ class Trajectories(Observations):
     def where(self, unit: str, *item: int) -> str:
         """Return ``"row 17 (trajectory 3, step 5)"`` for messages."""
         if unit == "step":
-            return decision_name(self, *item)
+            return decision_name(self.labels, *item)
         return f"{unit} {label(self.names(unit)[item[0]])}"
 
     # -- other forms of the same data -------------------------------------------------------------
@@ -312,7 +323,7 @@ class Trajectories(Observations):
             cells = cells.padded(min(self.observed.size, self.n_subjects * self.n_contexts * n_pairs))
         return dataclasses.replace(self, cells=cells, labels=None, contexts=None if by_number else named)
 
-    def select(self, trajectories: Any) -> Trajectories:
+    def select(self, trajectories: slice | Numbers) -> Trajectories:
         """Select trajectories by mask ``(N,)``, by number, or by slice; repeats are allowed (bootstrap).
 
         Subjects and contexts that no longer occur are left out of the names, so a subject may have another
@@ -341,7 +352,7 @@ class Trajectories(Observations):
             contexts=self.contexts,
         )
 
-    def to_frame(self, **columns: Any) -> pd.DataFrame:
+    def to_frame(self, **columns: Numbers) -> pd.DataFrame:
         """Return the data as a long table, with further columns aligned to its rows.
 
         Data that were read from a table come back as that table: its rows, columns, order and index (after

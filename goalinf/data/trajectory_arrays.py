@@ -2,16 +2,90 @@
 
 from __future__ import annotations
 
+import abc
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from goalinf.data.cells import Cells
 from goalinf.data.labels import Labels
+from goalinf.types import Numbers, Numeric
 
+Rows = Numeric | Sequence[Any]  # an array, or lists: one per trajectory, or one number per trajectory
 _LARGEST = np.iinfo(np.int32).max
 
 
-Recorded = Any  # a goalinf.Trajectories, whose class is built on this module
+class Recorded(abc.ABC):
+    """Interface of :class:`~goalinf.Trajectories`, a class that is built on the functions that read it."""
+
+    states: Numeric
+    actions: Numeric
+    lengths: Numeric
+    observed: Numeric
+    subject: Numeric
+    context: Numeric
+    cells: Cells
+    labels: Labels | None
+
+    @property
+    @abc.abstractmethod
+    def concrete(self) -> bool:
+        """True where the numbers can be looked at."""
+
+    @property
+    @abc.abstractmethod
+    def n_trajectories(self) -> int:
+        """Number of trajectories, N."""
+
+    @property
+    @abc.abstractmethod
+    def max_steps(self) -> int:
+        """Number of decision steps of the longest trajectory, T."""
+
+    @property
+    @abc.abstractmethod
+    def n_steps(self) -> int:
+        """Number of decision steps in all."""
+
+    @property
+    @abc.abstractmethod
+    def n_observed(self) -> int:
+        """Number of observed actions."""
+
+    @property
+    @abc.abstractmethod
+    def n_subjects(self) -> int:
+        """Number of subjects."""
+
+    @property
+    @abc.abstractmethod
+    def n_contexts(self) -> int:
+        """Number of contexts."""
+
+    @property
+    @abc.abstractmethod
+    def trajectory_names(self) -> tuple[Hashable, ...]:
+        """Key of each trajectory."""
+
+    @property
+    @abc.abstractmethod
+    def subject_names(self) -> tuple[Hashable, ...]:
+        """Name of each subject."""
+
+    @property
+    @abc.abstractmethod
+    def context_names(self) -> tuple[Hashable, ...]:
+        """Name of each context."""
+
+    @abc.abstractmethod
+    def select(self, trajectories: slice | Numbers) -> Recorded:
+        """Select trajectories."""
+
+    @abc.abstractmethod
+    def to_frame(self, **columns: Numbers) -> pd.DataFrame:
+        """Return a long table."""
 
 
 def many(count: int, what: str) -> str:
@@ -21,7 +95,12 @@ def many(count: int, what: str) -> str:
 
 
 def completed(
-    states: Any, actions: Any, lengths: Any, observed: Any, subject: Any, context: Any
+    states: Rows,
+    actions: Rows,
+    lengths: Rows | None,
+    observed: Rows | None,
+    subject: Rows | None,
+    context: Rows | None,
 ) -> dict[str, np.ndarray]:
     """Return the arrays of :class:`~goalinf.Trajectories` by name, by the rules of :meth:`goalinf.Trajectories.of`."""
     states, actions = integers(states, "states"), integers(actions, "actions")
@@ -47,7 +126,7 @@ def completed(
     }
 
 
-def integers(values: Any, name: str) -> np.ndarray:
+def integers(values: Rows, name: str) -> np.ndarray:
     """Convert values to an int32 array; they must be whole numbers, −1 or more."""
     try:
         array = np.asarray(values)
@@ -63,7 +142,7 @@ def integers(values: Any, name: str) -> np.ndarray:
     return array.astype(np.int32)
 
 
-def truths(values: Any, name: str) -> np.ndarray:
+def truths(values: Rows, name: str) -> np.ndarray:
     """Convert values to an array of booleans; words and numbers are refused, because NumPy would count them as true."""
     array = np.asarray(values)
     if array.dtype != bool:
@@ -88,7 +167,7 @@ def default_lengths(states: np.ndarray, actions: np.ndarray) -> np.ndarray:
     return np.where(chosen_there, visits, np.maximum(visits - 1, 0)).astype(np.int32)
 
 
-def chosen_numbers(trajectories: Any, n: int) -> np.ndarray:
+def chosen_numbers(trajectories: slice | Numbers, n: int) -> np.ndarray:
     """Return the numbers of the trajectories that a mask, a slice or integers select."""
     if isinstance(trajectories, slice):
         chosen = np.arange(n)[trajectories]
@@ -128,7 +207,7 @@ def check(
     subject: np.ndarray,
     context: np.ndarray,
     *,
-    contexts: tuple | None = None,
+    contexts: tuple[Any, ...] | None = None,
 ) -> None:
     """Raise where the fields of a :class:`~goalinf.Trajectories` contradict one another."""
     check_shapes(actions, states=states, lengths=lengths, observed=observed, subject=subject, context=context)

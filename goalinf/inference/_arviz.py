@@ -7,7 +7,7 @@ import importlib
 import sys
 import warnings
 from importlib import metadata
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpyro.distributions  # noqa: F401 (completed below)
@@ -52,7 +52,17 @@ def summary(dataset: xr.Dataset) -> pd.DataFrame:
     return table.astype(float)
 
 
-def loo(log_likelihood: xr.DataArray, posterior: xr.Dataset) -> Any:
+@runtime_checkable
+class LOO(Protocol):
+    """Leave-one-out predictive accuracy: the fields of ArviZ's ``ELPDData`` that are used."""
+
+    elpd_i: xr.DataArray
+    pareto_k: xr.DataArray
+    p: float
+    se: float
+
+
+def loo(log_likelihood: xr.DataArray, posterior: xr.Dataset) -> LOO:
     """Compute PSIS-LOO of a log-likelihood with dimensions ``chain``, ``draw`` and ``unit``, with pointwise values."""
     # Importance weights of an action whose probability is constant (a corridor) are all equal, and PSIS rejects ties.
     noise = np.random.default_rng(0).uniform(-1e-10, 1e-10, log_likelihood.shape)
@@ -69,7 +79,7 @@ def standard_error(terms: np.ndarray) -> float:
     return float(np.sqrt(len(terms)) * terms.std(ddof=1))
 
 
-def weights(loos: dict[str, Any]) -> pd.Series:
+def weights(loos: dict[str, LOO]) -> pd.Series:
     """Return stacking weights of LOO results, best first."""
     # A common factor of a unit's densities cancels; without this shift, densities of long trajectories underflow.
     best = np.max([result.elpd_i.values for result in loos.values()], axis=0)

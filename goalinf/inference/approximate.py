@@ -18,7 +18,7 @@ from scipy.special import logsumexp
 
 from goalinf.errors import ConvergenceError
 from goalinf.inference import _arviz
-from goalinf.inference.model.log_density import Density
+from goalinf.inference.model.log_density import Data, Density
 from goalinf.inference.model.mode import has_kinks, not_reached
 from goalinf.inference.model.mode_search import natural_modes
 from goalinf.inference.model.posterior import Posterior
@@ -26,7 +26,8 @@ from goalinf.inference.results.assemble import labeled_fit
 from goalinf.inference.results.diagnostics import KHAT, told_apart
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.samplers.geometry import Geometry
-from goalinf.inference.samplers.types import Settings
+from goalinf.inference.samplers.sampler import Settings
+from goalinf.types import PRNGKey
 
 _FEWEST = 25  # draws needed to estimate the tail of the weights
 _LARGEST = 1e9  # bytes of a dense curvature
@@ -42,7 +43,7 @@ class Gaussian:
     modes: int = 1
 
 
-def laplace(key: Any, posterior: Posterior, steps: int | None) -> Gaussian:
+def laplace(key: PRNGKey, posterior: Posterior, steps: int | None) -> Gaussian:
     """Approximate by the curvature at the mode of largest mass.
 
     Raises
@@ -80,7 +81,7 @@ def laplace(key: Any, posterior: Posterior, steps: int | None) -> Gaussian:
     return Gaussian(geometry, said, len(modes.peaks))
 
 
-def svi(key: Any, posterior: Posterior, steps: int | None) -> Gaussian:
+def svi(key: PRNGKey, posterior: Posterior, steps: int | None) -> Gaussian:
     """Approximate by the Gaussian of full rank that maximizes the evidence lower bound (2,000 steps by default).
 
     Raises
@@ -104,7 +105,7 @@ def svi(key: Any, posterior: Posterior, steps: int | None) -> Gaussian:
 APPROXIMATIONS: Mapping[str, Callable[[Any, Posterior, int | None], Gaussian]] = {"laplace": laplace, "svi": svi}
 
 
-def approximated(key: Any, posterior: Posterior, method: str, steps: int | None, settings: Settings) -> Fit:
+def approximated(key: PRNGKey, posterior: Posterior, method: str, steps: int | None, settings: Settings) -> Fit:
     """Draw independently from an approximation of this method; returns a fit of one chain."""
     _, key_fit, key_draw = jax.random.split(key, 3)
     gaussian = APPROXIMATIONS[method](key_fit, posterior, steps)
@@ -134,7 +135,7 @@ def _tail(log_weights: np.ndarray) -> tuple[dict[str, float], str]:
 def _optimizer(density: Density, steps: int) -> tuple[Any, Callable[[Any, Any], tuple[Any, Any]]]:
     """Return a guide, and its optimization by ``steps`` steps as a function of a key and the data."""
 
-    def flat_model(data: Any) -> None:
+    def flat_model(data: Data) -> None:
         flat = numpyro.sample("flat", dist.ImproperUniform(dist.constraints.real_vector, (), (density.size,)))
         with handlers.block():  # hides the sites of the model from the guide
             potential = density.value(flat, data)
@@ -144,7 +145,7 @@ def _optimizer(density: Density, steps: int) -> tuple[Any, Callable[[Any, Any], 
     svi = SVI(flat_model, guide, Adam(0.02), Trace_ELBO())
     update = jax.jit(lambda state, data: jax.lax.scan(lambda s, _: svi.update(s, data), state, length=steps))
 
-    def run(key: Any, data: Any) -> tuple[Any, Any]:
+    def run(key: PRNGKey, data: Data) -> tuple[Any, Any]:
         state, losses = update(svi.init(key, data), data)
         return svi.get_params(state), losses
 

@@ -25,6 +25,7 @@ from scipy.special import logsumexp
 
 from goalinf.checks import check_kind, takes_key
 from goalinf.inference.model.build import posterior_of
+from goalinf.inference.model.log_density import Data
 from goalinf.inference.model.posterior import Form, Posterior
 from goalinf.inference.model.scale_mixture import PRODUCT
 from goalinf.inference.results.fit import Fit
@@ -147,7 +148,7 @@ def _coordinates(fit: Fit, posterior: Posterior, form: Form) -> np.ndarray:
     shape = next(iter(values.values())).shape[:2]
     flat = {name: one.reshape(-1, *one.shape[2:]) for name, one in values.items()}
 
-    def coordinates(one: dict[str, Any], data: Any) -> Any:
+    def coordinates(one: dict[str, Any], data: Data) -> Any:
         return ravel_pytree(unconstrain_fn(density.seeded, (data,), {}, one))[0]
 
     return np.asarray(density.over_draws("coordinates", coordinates, flat, form.data)).reshape(*shape, -1)

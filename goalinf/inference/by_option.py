@@ -20,9 +20,8 @@ from goalinf.data import Observations, Trajectories
 from goalinf.data.align import aligned, new_names
 from goalinf.inference.model.build import density_of
 from goalinf.inference.model.log_density import Density, Model
-from goalinf.inference.model.map_draws import mapped
 from goalinf.inference.model.models import CustomModel, Draw, StandardModel
-from goalinf.inference.model.program_cache import recipe, shapes, shared
+from goalinf.inference.model.program_cache import mapped, recipe, shapes, shared
 from goalinf.inference.results.fit import Fit
 
 Draws = Mapping[str, np.ndarray]

@@ -143,7 +143,7 @@ def _approximations(fits: Mapping[str, Fit]) -> dict[str, str]:
     }
 
 
-def _row(found: Any, best: Any, note: str) -> dict[str, Any]:
+def _row(found: _arviz.LOO, best: _arviz.LOO, note: str) -> dict[str, Any]:
     own, k = found.elpd_i.values, found.pareto_k.values
     behind = own - best.elpd_i.values
     bad = int((k > KHAT).sum())
@@ -163,7 +163,7 @@ def _row(found: Any, best: Any, note: str) -> dict[str, Any]:
     }
 
 
-def loo(fit: Fit, unit: str | None = None) -> Any:
+def loo(fit: Fit, unit: str | None = None) -> _arviz.LOO:
     """Compute the leave-one-out predictive accuracy of one fit: ArviZ's ``ELPDData``; see :func:`compare`."""
     check_observations(fit)
     data, draws = fit.data, fit.posterior

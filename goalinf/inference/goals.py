@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import jax
 import numpy as np
@@ -20,6 +20,7 @@ from goalinf.inference.model.site_labels import axis_labels, labels
 from goalinf.planning.solvers.sparse_lu import factorable
 from goalinf.precision import Precision, cast, computing_in
 from goalinf.rewards import Reward, check_reward, pad_reward, stack_rewards
+from goalinf.types import Numeric
 from goalinf.worlds import MDP, World, bucket, pad
 
 AfterGoal = Literal["continue", "impossible"]
@@ -173,7 +174,7 @@ class _Known:
         return self._hash
 
 
-def _content(leaf: Any) -> Hashable:
+def _content(leaf: Numeric | Hashable) -> Hashable:
     """Return the present numbers of an array, because arrays can be changed; other values unchanged."""
     if not isinstance(leaf, (np.ndarray, jax.Array)):
         return leaf

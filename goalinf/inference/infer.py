@@ -15,13 +15,13 @@ from goalinf.behavior.conditions import Rewards, Worlds
 from goalinf.checks import PRNGKey, check_choice, check_count, check_flag, check_share, takes_key
 from goalinf.inference.approximate import APPROXIMATIONS, approximated
 from goalinf.inference.model.build import model_of, posterior_of, warn_unidentified
-from goalinf.inference.model.log_density import Model
+from goalinf.inference.model.log_density import Data, Model
 from goalinf.inference.results.assemble import assembled, enumerated
 from goalinf.inference.results.checkpoint import Checkpoint
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.results.fit_files import check_target
+from goalinf.inference.samplers.sampler import SAMPLERS, ChainMethod, Settings
 from goalinf.inference.samplers.select import sample
-from goalinf.inference.samplers.types import SAMPLERS, ChainMethod, Settings
 from goalinf.precision import Precision, computing_in, default_precision
 
 
@@ -32,7 +32,7 @@ def infer(
     *,
     agent: Agent | None = None,
     reward: Rewards | None = None,
-    data: Any,
+    data: Data,
     model: Model | None = None,
     method: str = "auto",
     chains: int | None = None,

@@ -13,7 +13,7 @@ from goalinf.behavior.conditions import Rewards, Worlds
 from goalinf.checks import PRNGKey, check_count, takes_key
 from goalinf.inference.model import site_labels
 from goalinf.inference.model.build import model_of, posterior_of
-from goalinf.inference.model.log_density import Model
+from goalinf.inference.model.log_density import Data, Model
 from goalinf.inference.model.mode import not_reached
 from goalinf.inference.model.mode_search import natural_modes
 from goalinf.inference.model.models import StandardModel
@@ -53,7 +53,7 @@ def find_map(
     *,
     agent: Agent | None = None,
     reward: Rewards | None = None,
-    data: Any,
+    data: Data,
     model: Model | None = None,
     dims: Mapping[str, Any] | None = None,
     coords: Mapping[str, Any] | None = None,

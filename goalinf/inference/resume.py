@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -13,7 +12,7 @@ from goalinf import interrupt
 from goalinf.checks import check_count, check_flag
 from goalinf.data import Observations
 from goalinf.inference.model.build import posterior_of
-from goalinf.inference.model.log_density import Model
+from goalinf.inference.model.log_density import Data, Model
 from goalinf.inference.model.models import CustomModel, StandardModel
 from goalinf.inference.model.posterior import Posterior
 from goalinf.inference.model.site_labels import data_hash
@@ -24,7 +23,7 @@ from goalinf.inference.results.fit_files import check_target
 from goalinf.inference.results.loading import load
 from goalinf.inference.results.standing import from_group
 from goalinf.inference.samplers.run import run
-from goalinf.inference.samplers.types import SAMPLERS, Sampler, Settings
+from goalinf.inference.samplers.sampler import SAMPLERS, Sampler, Settings
 from goalinf.precision import computing_in
 
 
@@ -33,7 +32,7 @@ def resume(
     *,
     draws: int,
     model: Model | None = None,
-    data: Any = None,
+    data: Data | None = None,
     progress: bool | None = None,
     checkpoint: str | Path | None = None,
 ) -> Fit:
@@ -117,7 +116,7 @@ def _sampler(algorithm: str) -> type[Sampler]:
     raise ValueError(f"the chains of this fit ran {algorithm}, which is not known; import the module of this sampler")
 
 
-def _posterior(fit: Fit, model: Model | None, data: Any) -> Posterior:
+def _posterior(fit: Fit, model: Model | None, data: Data) -> Posterior:
     """Return the posterior of a fit, with the function and the data of a user's own model."""
     if data is not None and not _same_data(fit, data):
         raise ValueError(
@@ -134,7 +133,7 @@ def _posterior(fit: Fit, model: Model | None, data: Any) -> Posterior:
     return posterior_of(known, fit.data if data is None else data)
 
 
-def _same_data(fit: Fit, data: Any) -> bool:
+def _same_data(fit: Fit, data: Data) -> bool:
     """Equal numbers, and equal names of contexts, by which a model finds worlds and rewards."""
     if data_hash(data) != fit.tree.attrs["data_hash"]:
         return False

@@ -10,7 +10,7 @@ from goalinf.inference.model.posterior import Form
 from goalinf.inference.samplers.geometry import Coordinates, Geometry
 from goalinf.inference.samplers.imh import IndependentChains
 from goalinf.inference.samplers.progress import Progress
-from goalinf.inference.samplers.types import Settings, State
+from goalinf.inference.samplers.sampler import Settings, State
 
 CENTER, SCALE = np.array([1.0, -1.0]), np.array([[1.5, 0.0], [0.5, 1.2]])
 DENSITY = [stats.logistic(loc=1.0, scale=0.8), stats.gumbel_r(loc=-1.4, scale=0.9)]

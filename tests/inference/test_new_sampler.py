@@ -8,7 +8,7 @@ import numpyro.distributions as dist
 import pytest
 
 import goalinf as gi
-from goalinf.inference.samplers.types import SAMPLERS, Sampler, State
+from goalinf.inference.samplers.sampler import SAMPLERS, Sampler, State
 
 STEP = 1.7  # standard deviations of the posterior: optimal in two dimensions
 

@@ -82,7 +82,7 @@ def count(wrong: np.ndarray) -> str:
     return f" ({wrong.sum():,} rows have this fault; this is the first)" if wrong.sum() > 1 else ""
 
 
-def require(frame: pd.DataFrame, parts: dict[str, list], faults: Faults | Gathered) -> bool:
+def require(frame: pd.DataFrame, parts: dict[str, list[Hashable]], faults: Faults | Gathered) -> bool:
     """Report an empty table and missing or duplicate columns; return True where there is no fault."""
     if len(frame.columns) == 0 or len(frame) == 0:
         size = f"{len(frame)} rows, {len(frame.columns)} columns"
@@ -125,7 +125,7 @@ def keys(frame: pd.DataFrame, columns: Sequence[Hashable], part: str) -> Keys:
     return Keys(codes, tuple(names))
 
 
-def _sorted_codes(series: pd.Series, part: str) -> tuple[np.ndarray, list]:
+def _sorted_codes(series: pd.Series, part: str) -> tuple[np.ndarray, list[Any]]:
     try:
         codes, unique = pd.factorize(series.array)
     except TypeError:

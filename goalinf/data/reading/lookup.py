@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Iterator
-from typing import Any
+from collections.abc import Hashable, Iterator, Sequence
 
 import numpy as np
 
@@ -48,7 +47,7 @@ def base(world: World) -> World:
     return world if world.memory is None else world.memory.base
 
 
-def states(rows: Rows, places: Places, key: Keys, columns: list, *, text: bool) -> np.ndarray:
+def states(rows: Rows, places: Places, key: Keys, columns: Sequence[Hashable], *, text: bool) -> np.ndarray:
     """Return the state number of every row, ``(R,)``; −1 where there is none. ``text``: names are cells of a file."""
     rows.refuse(
         key.codes < 0,
@@ -103,7 +102,7 @@ def actions(rows: Rows, places: Places, state: np.ndarray, key: Keys, column: Ha
     return found
 
 
-def _state(world: World, name: Any, columns: list, *, text: bool) -> int:
+def _state(world: World, name: Hashable, columns: Sequence[Hashable], *, text: bool) -> int:
     """Return the number of a state; in a text file a cell stands for the name that prints as this text."""
     if not text:
         try:
@@ -118,7 +117,7 @@ def _state(world: World, name: Any, columns: list, *, text: bool) -> int:
     return world.index(said[-1]) if number is None else number
 
 
-def _action(world: World, name: Any, state: int | None, coded: bool, *, text: bool) -> int:
+def _action(world: World, name: Hashable, state: int | None, coded: bool, *, text: bool) -> int:
     """Return the number of an action, given by name or, where no name is a whole number, by number."""
     names = world.action_names(state)
     said = readings(name) if text else [name]
@@ -154,7 +153,7 @@ def _one_too_high(world: World, given: list[Hashable], coded: bool) -> str:
     return f". The codes are one too high: they run from {min(codes)} to {max(codes)}, expected 0 to {max(codes) - 1}"
 
 
-def _unknown(world: World, name: Any, error: ValueError, columns: list) -> str:
+def _unknown(world: World, name: Hashable, error: ValueError, columns: Sequence[Hashable]) -> str:
     """Return the reason why a state is unknown; the most frequent one is text where the world has numbers."""
     twin = next((known for known in world.states if label(known) == label(name)), None)
     if twin is None:
@@ -163,5 +162,5 @@ def _unknown(world: World, name: Any, error: ValueError, columns: list) -> str:
     return f"unknown state {name!r}: the world names it {twin!r}. The table holds {kinds}: convert {_shown(columns)}"
 
 
-def _shown(columns: list) -> str:
+def _shown(columns: Sequence[Hashable]) -> str:
     return ", ".join(repr(column) for column in columns)

@@ -5,7 +5,7 @@ They apply to the rows of a table and to the visits of arrays (:mod:`goalinf.dat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -249,7 +249,7 @@ def _forbidden(rows: Sequence, places: Located, state: np.ndarray, i: int) -> st
     )
 
 
-def _listed(names: list, word: str = "or", most: int = 8) -> str:
+def _listed(names: list[Hashable], word: str = "or", most: int = 8) -> str:
     """Join names: ``"a, b or c"``."""
     shown = [label(name) for name in names[:most]] + ["…"] * (len(names) > most)
     return " ".join([", ".join(shown[:-1]), word, shown[-1]]) if len(shown) > 1 else "".join(shown)

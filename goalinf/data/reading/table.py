@@ -176,7 +176,7 @@ def read_opened(
     return Trajectories.of(states, actions, lengths=lengths, subject=who, context=task, labels=labels)
 
 
-def _parts(columns: Mapping[str, Columns | None]) -> dict[str, list]:
+def _parts(columns: Mapping[str, Columns | None]) -> dict[str, list[Any]]:
     """Return the columns of every part that is given, as lists."""
     for part in ("trajectory", "step", "state"):
         if columns[part] is None:
@@ -207,7 +207,9 @@ def _check_words(words: Sequence[Any], world: World | Mapping[Hashable, World]) 
                 )
 
 
-def _visits(rows: Rows, places: lookup.Places, parts: dict[str, list], table: Table) -> tuple[np.ndarray, np.ndarray]:
+def _visits(
+    rows: Rows, places: lookup.Places, parts: dict[str, list[Any]], table: Table
+) -> tuple[np.ndarray, np.ndarray]:
     """Return state and action numbers of every row, ``(R,)`` each, after all checks; action −1 where there is none."""
     text = table.text is not None
     at = lookup.states(rows, places, keys(table.cells, parts["state"], "state"), parts["state"], text=text)
@@ -223,7 +225,7 @@ def _visits(rows: Rows, places: lookup.Places, parts: dict[str, list], table: Ta
     return (at if rows.faults.messages else rules.lift(rows, places, at, chosen)), chosen
 
 
-def _groups(rows: Rows, parts: dict[str, list], part: str) -> tuple[np.ndarray, tuple]:
+def _groups(rows: Rows, parts: dict[str, list[Any]], part: str) -> tuple[np.ndarray, tuple[Hashable, ...]]:
     """Return the number of the subject (or context) of every trajectory, ``(N,)``, and the names."""
     if part not in parts:
         return np.zeros(len(rows.trajectories), np.int64), (0,)
@@ -235,13 +237,13 @@ def _groups(rows: Rows, parts: dict[str, list], part: str) -> tuple[np.ndarray, 
 
 def _worlds(
     world: World | Mapping[Hashable, World],
-    contexts: tuple,
+    contexts: tuple[Hashable, ...],
     rows: Rows,
     task: np.ndarray,
-    parts: dict[str, list],
+    parts: dict[str, list[Any]],
     *,
     text: bool,
-) -> tuple[tuple[World, ...], tuple, lookup.Places]:
+) -> tuple[tuple[World, ...], tuple[Hashable, ...], lookup.Places]:
     """Return world and name of each context, and the world of each row; names in text files are compared as printed."""
     n_rows = len(rows.trajectory)
     if isinstance(world, World):

@@ -77,11 +77,11 @@ class Directions:
             If the model is a user's own, or if the agent is a mixture.
         """
         model = known_model(fit, what)
-        single_agent(f"the agent of the fit, for {what},", model.agent)
+        one_agent = single_agent(f"the agent of the fit, for {what},", model.agent)
         contexts = fit.data.context_names
         sites = {site.name: site for site in fit.sites}
         draws = {name: np.asarray(fit.posterior[name].values, float) for name in sites}
-        agent, reward = fill(model.agent, model.reward, {name: values[-1, -1] for name, values in draws.items()})
+        agent, reward = fill(one_agent, model.reward, {name: values[-1, -1] for name, values in draws.items()})
         jacobian = log_policy_jacobian(model.world, agent, reward, wrt=tuple(sites), contexts=contexts)
         conditions = Conditions.of(model.world, model.reward, contexts)
         joint = null_space_at([jacobian], conditions, [agent], Conditions.of(model.world, reward, contexts).rewards[0])

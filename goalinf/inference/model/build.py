@@ -21,7 +21,7 @@ from goalinf.data import Observations
 from goalinf.errors import PrecisionError, UnidentifiedWarning
 from goalinf.inference.model import site_labels
 from goalinf.inference.model.closed_form import ClosedForm, starting_values
-from goalinf.inference.model.log_density import Density, Model
+from goalinf.inference.model.log_density import Data, Density, Model
 from goalinf.inference.model.models import AnyModel, CustomModel, StandardModel
 from goalinf.inference.model.normal_prior import Normal
 from goalinf.inference.model.posterior import Form, Posterior
@@ -62,7 +62,7 @@ def model_of(
     return StandardModel(world, agent, reward)
 
 
-def posterior_of(model: AnyModel, data: Any, key: Any = None) -> Posterior:
+def posterior_of(model: AnyModel, data: Data, key: PRNGKey | None = None) -> Posterior:
     """Return the posterior of a model, built once for each data set and precision, with no warm start.
 
     The key, which is needed to trace a model, does not affect the density. Default: a fixed one.
@@ -85,12 +85,12 @@ def posterior_of(model: AnyModel, data: Any, key: Any = None) -> Posterior:
     return posterior
 
 
-def density_of(model: AnyModel, data: Any) -> Density:
+def density_of(model: AnyModel, data: Data) -> Density:
     """Return the density of a model as it was written."""
     return posterior_of(model, data).plain.density
 
 
-def _standard_posterior(key: Any, model: StandardModel, data: Any) -> Posterior:
+def _standard_posterior(key: PRNGKey, model: StandardModel, data: Data) -> Posterior:
     """Build the posterior of an agent and a reward with priors, also in terms of beta times the reward where possible.
 
     Raises
@@ -216,7 +216,7 @@ def _check_scale(agent: Agent, reward: Rewards, sites: Sequence[Site], condition
             )
 
 
-def _custom_posterior(key: PRNGKey, model: CustomModel, data: Any) -> Posterior:
+def _custom_posterior(key: PRNGKey, model: CustomModel, data: Data) -> Posterior:
     """Build the posterior of a user's own NumPyro model.
 
     Raises

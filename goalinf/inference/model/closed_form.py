@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any, TypeGuard
@@ -30,7 +30,7 @@ from goalinf.agents.parts.beliefs import TrueBeliefs
 from goalinf.agents.parts.choice import Softmax
 from goalinf.agents.parts.noise import NoNoise
 from goalinf.agents.parts.planners import ValueIteration
-from goalinf.behavior.conditions import Conditions
+from goalinf.behavior.conditions import Conditions, Rewards
 from goalinf.data import Observations, Trajectories
 from goalinf.inference.model.mode import NEWTON_SIZE
 from goalinf.inference.model.normal_prior import Normal, NormalProduct
@@ -148,7 +148,7 @@ class ClosedForm:
         cls,
         conditions: Conditions,
         agent: Agent,
-        reward: Any,
+        reward: Rewards,
         sites: Sequence[Site],
         data: Observations,
         product: ScaleMixture | None,
@@ -158,7 +158,9 @@ class ClosedForm:
         The data are trajectories, and the agent has an infinite horizon. With the prior of a ``product``, the
         parameters are beta times the reward.
         """
-        if not isinstance(data, Trajectories) or type(reward) not in _LINEAR or not _simple(agent):
+        if not isinstance(data, Trajectories) or not _simple(agent):
+            return None
+        if isinstance(reward, Mapping) or type(reward) not in _LINEAR:
             return None
         if jnp.result_type(float) != np.float64:
             return None
@@ -281,7 +283,7 @@ def _income(mdp: MDP, agent: Agent, reward: Reward, size: int) -> tuple[np.ndarr
     """Return the derivative of the expected reward by the parameters, ``(A, S, F)``, and the zero reward."""
     (name,) = reward.parameters
 
-    def of(values: np.ndarray) -> Any:
+    def of(values: np.ndarray) -> Reward:
         return fill(agent, reward, {f"reward.{name}": values})[1]
 
     shape = mdp.probabilities.shape

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Hashable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import jaxprs_in_params
+from jax.extend.core import Jaxpr, jaxprs_in_params
 from jax.flatten_util import ravel_pytree
+from jaxtyping import ArrayLike, PyTree
 from numpyro import handlers
 from numpyro.distributions import biject_to
 from numpyro.infer import init_to_median
@@ -19,11 +20,11 @@ from numpyro.infer.util import constrain_fn, potential_energy
 from goalinf.agents.agent import By
 from goalinf.behavior import Behavior
 from goalinf.data import Observations
-from goalinf.inference.model.map_draws import mapped
-from goalinf.inference.model.program_cache import shared
+from goalinf.inference.model.program_cache import mapped, shared
 from goalinf.types import Numeric, PRNGKey
 
-Model = Callable[[Any], None]
+Data: TypeAlias = PyTree[ArrayLike]  # observations, or the numbers that the model of a user takes
+Model = Callable[[Data], None]
 _Program = TypeVar("_Program")
 _TOGETHER = 16  # columns of a curvature that are computed at a time
 _UNBOUNDED = ("while", "pure_callback", "io_callback")  # primitives whose cost cannot be read from a program
@@ -54,13 +55,13 @@ class Density:
     def of(
         cls,
         model: Model,
-        data: Any,
+        data: Data,
         key: PRNGKey,
         start: Mapping[str, Any] | None = None,
         *,
         unknown: bool = True,
         recipe: Hashable | None = None,
-        labeled: Any = None,
+        labeled: Data | None = None,
     ) -> Density:
         """Trace the model once (inside the precision of the block), at the prior medians or the values of ``start``.
 
@@ -101,11 +102,11 @@ class Density:
         """Number of unconstrained coordinates, D."""
         return self.start.size
 
-    def potential(self, flat: Numeric, data: Any) -> Any:
+    def potential(self, flat: Numeric, data: Data) -> Any:
         """Compute minus the log joint density at a flat vector; infinite where undefined."""
         return potential_energy(self.model, (data,), {}, self.unravel(flat))
 
-    def draw_prior(self, key: PRNGKey, data: Any) -> Any:
+    def draw_prior(self, key: PRNGKey, data: Data) -> Any:
         """Draw all sites from their priors, in unconstrained coordinates; traceable."""
         trace = handlers.trace(handlers.seed(self.model, key)).get_trace(data)
         sites = {
@@ -113,7 +114,7 @@ class Density:
         }
         return ravel_pytree(sites)[0]
 
-    def value(self, flat: Numeric, data: Any) -> Any:
+    def value(self, flat: Numeric, data: Data) -> Any:
         """Compute the potential at a flat vector, by a compiled program without derivatives."""
         return self._value(flat, data)
 
@@ -121,21 +122,21 @@ class Density:
     def _value(self) -> Any:
         return self.program("value", lambda: jax.jit(self.potential))
 
-    def operations(self, data: Any) -> float:
+    def operations(self, data: Data) -> float:
         """Estimate the operations of one value; infinite for loops that end by a condition, as in planners."""
         return _operations(self._value.trace(self.start, data).jaxpr.jaxpr)
 
-    def curvature(self, flat: np.ndarray, data: Any) -> np.ndarray:
+    def curvature(self, flat: np.ndarray, data: Data) -> np.ndarray:
         """Compute the Hessian of the potential ``(D, D)``, a few columns at a time; all would exceed the memory."""
 
-        def columns(flat: Numeric, data: Any) -> Any:
+        def columns(flat: Numeric, data: Data) -> Any:
             _, push = jax.linearize(lambda x: jax.grad(self.potential)(x, data), flat)
             return jax.lax.map(push, jnp.eye(flat.size, dtype=flat.dtype), batch_size=_TOGETHER)
 
         program = self.program("curvature", lambda: jax.jit(columns))
         return np.asarray(jax.device_get(program(flat, data)), float)
 
-    def constrain(self, flat: Numeric, data: Any) -> dict[str, Any]:
+    def constrain(self, flat: Numeric, data: Data) -> dict[str, Any]:
         """Return the value of every site at a flat vector."""
         return constrain_fn(self.seeded, (data,), {}, self.unravel(flat), return_deterministic=True)
 
@@ -143,7 +144,7 @@ class Density:
         """Return the program of this name; it is made unless a model of the same recipe has made it."""
         return shared(self.recipe, name, make)
 
-    def over_draws(self, name: Hashable, function: Callable[..., Any], draws: Any, data: Any) -> Any:
+    def over_draws(self, name: Hashable, function: Callable[..., Any], draws: PyTree[ArrayLike], data: Data) -> Any:
         """Evaluate ``function(draw, data)`` for every draw, on the host; the program is kept under this name."""
         return jax.device_get(self.program(name, lambda: mapped(function))(draws, (data,)))
 
@@ -152,11 +153,11 @@ class Density:
         """Model with a fixed random key; sites with given values do not use it."""
         return handlers.seed(self.model, jax.random.key(0))
 
-    def replay(self, sites: dict[str, Any], data: Any) -> dict[str, Any]:
+    def replay(self, sites: dict[str, Any], data: Data) -> dict[str, Any]:
         """Trace the model at these values of its sites."""
         return handlers.trace(handlers.substitute(self.seeded, sites)).get_trace(data)
 
-    def check(self, data: Any, labeled: Any = None) -> None:
+    def check(self, data: Data, labeled: Data | None = None) -> None:
         """Refuse trajectories that cannot come from the worlds in which the model scores them.
 
         Raises
@@ -166,12 +167,12 @@ class Density:
         """
         _check_observed(self.replay(self.constrain(jnp.asarray(self.start), data), data), data, labeled)
 
-    def sites(self, data: Any) -> dict[str, Any]:
+    def sites(self, data: Data) -> dict[str, Any]:
         """Return the value of every inferred site at the start."""
         values = self.constrain(jnp.asarray(self.start), data)
         return {name: values[name] for name in self.unravel(jnp.asarray(self.start))}
 
-    def behaviors(self, sites: dict[str, Any], data: Any) -> list[tuple[Behavior, Observations]]:
+    def behaviors(self, sites: dict[str, Any], data: Data) -> list[tuple[Behavior, Observations]]:
         """Return the behaviors that the model observes, at these values of its sites, and the data of each."""
         return [
             (site["fn"], site["value"])
@@ -179,22 +180,22 @@ class Density:
             if site["type"] == "sample" and site["is_observed"] and isinstance(site["fn"], Behavior)
         ]
 
-    def log_likelihood(self, sites: dict[str, Any], data: Any, *, unit: str) -> tuple[Any, Any]:
+    def log_likelihood(self, sites: dict[str, Any], data: Data, *, unit: str) -> tuple[Any, Any]:
         """Return log-likelihoods of the observed sites by a unit of the data, and the largest residual."""
         total, worst = jnp.zeros(()), jnp.zeros(())
         for behavior, value in self.behaviors(sites, data):
             total, worst = total + behavior.log_prob_by(unit, value), jnp.maximum(worst, behavior.residual)
         return total, worst
 
-    def options(self, sites: dict[str, Any], data: Any, *, unit: str) -> list[tuple[Any, Any]]:
+    def options(self, sites: dict[str, Any], data: Data, *, unit: str) -> list[tuple[Any, Any]]:
         """Return log weights and scores of the options of every behavior; see :meth:`Behavior.by_option`."""
         return [behavior.by_option(unit, value) for behavior, value in self.behaviors(sites, data)]
 
-    def units(self, sites: Mapping[str, Any], data: Any) -> list[By | None]:
+    def units(self, sites: Mapping[str, Any], data: Data) -> list[By | None]:
         """Return the units of the mixture of every behavior; None where there is a single agent."""
         found: list[By | None] = []
 
-        def look(sites: Mapping[str, Any], data: Any) -> None:  # traced: subjects may have no parameter
+        def look(sites: Mapping[str, Any], data: Data) -> None:  # traced: subjects may have no parameter
             agents = [behavior.agent for behavior, _ in self.behaviors(dict(sites), data)]
             found.extend(agent.by for agent in agents)
 
@@ -202,7 +203,7 @@ class Density:
         return found
 
 
-def _check_observed(trace: Mapping[str, Any], data: Any, labeled: Any) -> None:
+def _check_observed(trace: Mapping[str, Any], data: Data, labeled: Data | None) -> None:
     """Check the observations that a traced model observes; messages use the names of ``labeled`` for its data."""
     for site in trace.values():
         if site["type"] == "sample" and site["is_observed"] and isinstance(site["fn"], Behavior):
@@ -210,7 +211,7 @@ def _check_observed(trace: Mapping[str, Any], data: Any, labeled: Any) -> None:
             site["fn"].check(labeled if value is data and labeled is not None else value)
 
 
-def _operations(jaxpr: Any) -> float:
+def _operations(jaxpr: Jaxpr) -> float:
     """Estimate the operations of all equations: n^1.5 for n numbers, as for products and factorizations of matrices."""
     total = 0.0
     for equation in jaxpr.eqns:
@@ -219,5 +220,6 @@ def _operations(jaxpr: Any) -> float:
         if inner := list(jaxprs_in_params(equation.params)):
             total += equation.params.get("length", 1) * sum(map(_operations, inner))
         else:
-            total += sum(variable.aval.size**1.5 for variable in (*equation.invars, *equation.outvars))
+            arrays = (variable.aval for variable in (*equation.invars, *equation.outvars))
+            total += sum(array.size**1.5 for array in arrays)  # type: ignore[attr-defined]
     return total

@@ -15,7 +15,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
 import numpy as np
 from scipy.spatial.distance import cdist
@@ -119,13 +118,13 @@ def find_modes(key: PRNGKey, form: Form, favored: Favored | None = None, first: 
     return search.modes()
 
 
-def modes_of(posterior: Posterior, form: Form, key: Any, key_split: Any, first: Mode | None = None) -> Modes:
+def modes_of(posterior: Posterior, form: Form, key: PRNGKey, key_split: PRNGKey, first: Mode | None = None) -> Modes:
     """Search from the options of a mixture, too; ``key_split`` is for draws of beta where it is summed out."""
     favored = partial(posterior.favored, key_split, form) if posterior.mixture is not None else None
     return find_modes(key, form, favored, first)
 
 
-def natural_modes(key: Any, posterior: Posterior, steps: int | None) -> Modes:
+def natural_modes(key: PRNGKey, posterior: Posterior, steps: int | None) -> Modes:
     """Find modes in the natural parameterization; from one start where the posterior has one mode or is large."""
     form = posterior.plain
     first = climb(form.target, steps=steps)

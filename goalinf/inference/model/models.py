@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from goalinf.agents import Agent, MixtureAgent
 from goalinf.behavior import Behavior
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
+from goalinf.inference.model.log_density import Model
 from goalinf.inference.model.priors import Site, fill, find_sites, own_arrays
 
 Draw: TypeAlias = Mapping[str, Any]  # site name -> value
@@ -48,7 +49,10 @@ class StandardModel:
 
     def own_arrays(self) -> StandardModel:
         """Return the model with copies of all arrays, which the user cannot change."""
-        return StandardModel(self.world, own_arrays(self.agent), own_arrays(self.reward))
+        agent, reward = own_arrays(self.agent), self.reward
+        if isinstance(reward, Mapping):  # not as a pytree, whose keys would have to be sorted
+            return StandardModel(self.world, agent, {name: own_arrays(one) for name, one in reward.items()})
+        return StandardModel(self.world, agent, own_arrays(reward))
 
     def contents(self) -> tuple[Any, ...]:
         """Return what the model is made of, in an order that compiled programs depend on."""
@@ -73,13 +77,13 @@ class CustomModel:
         Axis names of every site, and the labels along them.
     """
 
-    function: Callable[[Any], None] | None
+    function: Model | None
     lost: str = "the model of this fit is not known"
     dims: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     coords: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     built: dict[str, Any] = dataclasses.field(default_factory=dict, init=False, repr=False)
 
-    def known(self) -> Callable[[Any], None]:
+    def known(self) -> Model:
         """Return the function.
 
         Raises

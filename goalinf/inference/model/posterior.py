@@ -14,12 +14,11 @@ import numpy as np
 from goalinf.agents import Agent, MixtureAgent
 from goalinf.data import Observations
 from goalinf.inference.model.closed_form import ClosedForm
-from goalinf.inference.model.log_density import Density
-from goalinf.inference.model.map_draws import mapped
+from goalinf.inference.model.log_density import Data, Density
 from goalinf.inference.model.mode import Compiled, Remembered
 from goalinf.inference.model.models import AnyModel, Draw, StandardModel
 from goalinf.inference.model.priors import Site
-from goalinf.inference.model.program_cache import shared
+from goalinf.inference.model.program_cache import mapped, shared
 from goalinf.inference.model.scale_mixture import ScaleMixture, split_product
 from goalinf.sizes import check_memory
 from goalinf.types import PRNGKey
@@ -44,7 +43,7 @@ class Form:
     """
 
     trace: Callable[[], Density]
-    data: Any
+    data: Data
     closed: ClosedForm | None = None
     recipe: Hashable = dataclasses.field(default_factory=object)
 
@@ -127,7 +126,7 @@ class Posterior:
     plain: Form
     product: Form | None
     scale: ScaleMixture | None
-    labeled: Any
+    labeled: Data
     dims: Mapping[str, Sequence[str]]
     coords: Mapping[str, Any]
     sites: list[Site]

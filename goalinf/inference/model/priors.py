@@ -6,7 +6,7 @@ import copy
 import dataclasses
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
@@ -16,11 +16,15 @@ from numpyro.distributions import Delta, Distribution, ImproperUniform
 from numpyro.distributions.transforms import Transform
 
 from goalinf.agents import Agent
-from goalinf.planning.parameters import entry_prior
+from goalinf.planning.parameters import Parameter, entry_prior
 from goalinf.precision import computing_in
 from goalinf.rewards import LinearReward, Reward, base_of
+from goalinf.types import Numbers
 from goalinf.worlds import World
 
+_Agent = TypeVar("_Agent", bound=Agent)
+_Rewards = TypeVar("_Rewards", bound=Reward | Mapping[Any, Reward])
+_Part = TypeVar("_Part", bound=Agent | Reward)
 _DRAWS = 1001  # for a median without a formula
 # Axes of array parameters, the last ones where a prior has fewer axes; all other arrays have one axis of states.
 _AXES = {"default": ("state", "action"), "weights": ("value",)}
@@ -126,14 +130,12 @@ def fresh(value: Any) -> Any:
     return value
 
 
-def own_arrays(part: Any) -> Any:
-    """Copy an agent, a reward, or a mapping of rewards, with all its arrays."""
-    if isinstance(part, Mapping):  # not as a pytree, whose keys would have to be sorted
-        return {name: own_arrays(one) for name, one in part.items()}
+def own_arrays(part: _Part) -> _Part:
+    """Copy an agent or a reward with all its arrays."""
     return jax.tree.map(fresh, part, is_leaf=lambda x: isinstance(x, Distribution))
 
 
-def fill(agent: Any, reward: Any, values: Mapping[str, Any]) -> tuple[Any, Any]:
+def fill(agent: _Agent, reward: _Rewards, values: Mapping[str, Parameter | Numbers]) -> tuple[_Agent, _Rewards]:
     """Replace every prior in agent and reward by a value; ``values`` is keyed by site name."""
     for name, value in values.items():
         owner, parameter = name.split(".", 1)
@@ -153,7 +155,7 @@ def unflattened(sites: Sequence[Site], flat: np.ndarray) -> dict[str, np.ndarray
     return {site.name: part.reshape(shape) for site, part, shape in zip(sites, parts, shapes, strict=True)}
 
 
-def _parameter(reward: Any, name: str) -> Any:
+def _parameter(reward: Reward, name: str) -> Any:
     return getattr(base_of(reward), name)
 
 

@@ -1,4 +1,4 @@
-"""Cache of compiled programs: models with equal contents share them."""
+"""Compiled programs: models with equal contents share them; programs of all draws."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import jax
 import numpy as np
+from jaxtyping import ArrayLike, PyTree
 from numpyro.distributions import Distribution
 from numpyro.distributions.constraints import Constraint
 from numpyro.distributions.transforms import Transform
@@ -16,10 +17,11 @@ from numpyro.distributions.transforms import Transform
 from goalinf.worlds import World
 
 _KEPT = 16  # most recently used models, each with one shape of data
+_BATCH = 64  # draws per batch on an accelerator; on a CPU an iterative planner is faster one draw at a time
 _Program = TypeVar("_Program")
 
 
-def recipe(world: World | Mapping[Any, World], *parts: Any) -> Hashable:
+def recipe(world: World | Mapping[Any, World], *parts: PyTree) -> Hashable:
     """Return the cache key of a model: the world object, and the contents of it and of all other parts.
 
     Parameters
@@ -54,7 +56,7 @@ def shared(recipe: Hashable, name: Hashable, make: Callable[[], _Program]) -> _P
     return programs[name]
 
 
-def shapes(values: Any) -> Hashable:
+def shapes(values: PyTree[ArrayLike]) -> Hashable:
     """Return the shapes and types of a pytree, for which a program is compiled."""
     leaves, structure = jax.tree.flatten(values)
     return structure, tuple((np.shape(leaf), jax.dtypes.result_type(leaf).name) for leaf in leaves)
@@ -76,3 +78,26 @@ def _content(leaf: Any) -> Hashable:
     if isinstance(leaf, (Distribution, Transform, Constraint)):
         return type(leaf), tuple((name, _content(value)) for name, value in sorted(vars(leaf).items()))
     return type(leaf), leaf
+
+
+def mapped(function: Callable[..., Any]) -> Callable[[PyTree[ArrayLike], tuple[Any, ...]], Any]:
+    """Compile ``function(draw, *args)`` to a program of all draws and the tuple of further arguments.
+
+    Parameters
+    ----------
+    function : callable
+        Traceable. A new function object is compiled again: keep the program (:func:`shared`).
+
+    Returns
+    -------
+    callable
+        Maps draws (a pytree of arrays with a leading axis) and shared arguments to results with a leading axis of
+        draws.
+    """
+    batch = None if jax.default_backend() == "cpu" else _BATCH
+
+    @jax.jit
+    def program(draws, args):
+        return jax.lax.map(lambda draw: function(draw, *args), draws, batch_size=batch)
+
+    return program

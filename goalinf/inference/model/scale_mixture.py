@@ -141,8 +141,8 @@ class ScaleMixture(dist.Distribution):
         Its number of nodes.
     """
 
-    arg_constraints: ClassVar[dict] = {}
-    reparametrized_params: ClassVar[list] = []
+    arg_constraints: ClassVar[dict[str, Any]] = {}
+    reparametrized_params: ClassVar[list[str]] = []
 
     def __init__(self, reward: dist.Distribution, beta: dist.Distribution, log_beta: np.ndarray, size: int):
         self.reward, self.beta = reward, beta

@@ -15,6 +15,7 @@ import xarray as xr
 from goalinf.agents import Agent, MixtureAgent
 from goalinf.behavior.conditions import Rewards
 from goalinf.data import Observations
+from goalinf.inference.model.log_density import Data
 from goalinf.inference.model.priors import Site
 from goalinf.rewards import LinearReward, base_of
 from goalinf.types import PRNGKey
@@ -39,7 +40,7 @@ def dataset(
     return xr.Dataset({k: (axes, v) for k, (axes, v) in variables.items()}, coords={**extra, **kept})
 
 
-def split_coords(coords: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, tuple]]:
+def split_coords(coords: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, tuple[Any, ...]]]:
     """Split coordinates into labels along axes, and further columns such as the ``row`` and ``col`` of a cell.
 
     In the posterior group an axis has its labels only: ArviZ selects one label after the other and joins the
@@ -49,7 +50,7 @@ def split_coords(coords: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, t
     return {name: values for name, values in coords.items() if name not in columns}, columns
 
 
-def constant_data(columns: Mapping[str, tuple], posterior: xr.Dataset) -> xr.Dataset:
+def constant_data(columns: Mapping[str, tuple[Any, ...]], posterior: xr.Dataset) -> xr.Dataset:
     """Collect further columns of the axes of a posterior, labeled like these axes; empty where there are none."""
     kept = {name: column for name, column in columns.items() if column[0] in posterior.dims}
     labels = {axis: posterior.coords[axis] for axis, _ in kept.values() if axis in posterior.coords}
@@ -76,7 +77,7 @@ def site_coords(
     return {site.name: site.dims for site in sites}, coords
 
 
-def observed(data: Any) -> xr.Dataset:
+def observed(data: Data) -> xr.Dataset:
     """Return the data as arrays: observations by field name, data of a model of your own by their path."""
     if not isinstance(data, Observations):
         return dataset(leaves(data), {}, {}, ())
@@ -85,7 +86,7 @@ def observed(data: Any) -> xr.Dataset:
     return xr.Dataset(fields, coords={data.unit: labels(data.names(data.unit))})
 
 
-def leaves(data: Any) -> dict[str, np.ndarray]:
+def leaves(data: Data) -> dict[str, np.ndarray]:
     """Return all arrays in the data of a user's model: ``data``, ``data.y`` in a dictionary, ``data.0`` in a tuple."""
     found, _ = jax.tree_util.tree_flatten_with_path(data)
     named = {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in found}
@@ -93,7 +94,7 @@ def leaves(data: Any) -> dict[str, np.ndarray]:
     return {f"data.{path}".rstrip(".").replace("/", "|"): np.asarray(leaf) for path, leaf in named.items()}
 
 
-def data_hash(data: Any) -> str:
+def data_hash(data: Data) -> str:
     """Return the SHA-256 of the arrays: equal data have equal hashes."""
     if isinstance(data, Observations):
         return data.data_hash()
@@ -138,7 +139,7 @@ def axis_labels(what: str, names: Iterable[Hashable]) -> list[Hashable]:
     return list(printed)
 
 
-def provenance(key: PRNGKey, data: Any, precision: str) -> dict[str, Any]:
+def provenance(key: PRNGKey, data: Data, precision: str) -> dict[str, Any]:
     """Return versions, seed, precision and the hash of the data."""
     return {
         **{f"version_{name}": version(name) for name in VERSIONS},

@@ -15,16 +15,17 @@ from goalinf.agents.agent import By
 from goalinf.agents.mixture_agent import MixtureAgent
 from goalinf.data import Observations
 from goalinf.inference.model import site_labels
-from goalinf.inference.model.log_density import Density
+from goalinf.inference.model.log_density import Data, Density
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.model.posterior import Posterior
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.results.standing import as_group
-from goalinf.inference.samplers.types import Sampled
+from goalinf.inference.samplers.sampler import Sampled
 from goalinf.precision import Precision
+from goalinf.types import PRNGKey
 
 
-def assembled(key: Any, posterior: Posterior, precision: Precision, first: int, sampled: Sampled) -> Fit:
+def assembled(key: PRNGKey, posterior: Posterior, precision: Precision, first: int, sampled: Sampled) -> Fit:
     """Make the fit of draws, of which ``first`` is the number of the first one in its run."""
     key = jax.random.fold_in(key, first) if first else key
     x, geometry, form = sampled.draws["x"], sampled.coordinates.geometry, sampled.coordinates.form
@@ -50,7 +51,7 @@ def assembled(key: Any, posterior: Posterior, precision: Precision, first: int, 
     return labeled_fit(key, posterior, values, stats, as_group(sampled), attrs, precision, scores=scores)
 
 
-def enumerated(key: Any, posterior: Posterior, chains: int, draws: int, precision: Precision) -> Fit:
+def enumerated(key: PRNGKey, posterior: Posterior, chains: int, draws: int, precision: Precision) -> Fit:
     """Draw the exact posterior where nothing but the agent, one of several, is unknown: independent draws.
 
     Raises
@@ -77,7 +78,7 @@ def enumerated(key: Any, posterior: Posterior, chains: int, draws: int, precisio
 
 
 def labeled_fit(
-    key: Any,
+    key: PRNGKey,
     posterior: Posterior,
     values: Mapping[str, np.ndarray],
     stats: Mapping[str, np.ndarray],
@@ -127,7 +128,11 @@ def labeled_fit(
 
 
 def _which(
-    key: Any, posterior: Posterior, mixture: MixtureAgent, values: Mapping[str, np.ndarray], shape: tuple[int, ...]
+    key: PRNGKey,
+    posterior: Posterior,
+    mixture: MixtureAgent,
+    values: Mapping[str, np.ndarray],
+    shape: tuple[int, ...],
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, tuple[str, ...]]]:
     """Draws of which of several agents each one is, from their exact conditional; its probabilities; and its axes."""
     flat = {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}
@@ -173,7 +178,7 @@ def _by_trajectory(
 
 
 def pointwise(
-    density: Density, values: Mapping[str, np.ndarray], data: Any, *, unit: str | None = None
+    density: Density, values: Mapping[str, np.ndarray], data: Data, *, unit: str | None = None
 ) -> tuple[np.ndarray | None, np.ndarray]:
     """Return the log-likelihood of every draw, ``(chains, draws, N[, T])``, and the planners' residuals.
 

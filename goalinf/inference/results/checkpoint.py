@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from goalinf.inference.results.fit import Fit
-from goalinf.inference.samplers.types import Sampled
+from goalinf.inference.samplers.sampler import Sampled
 
 SECONDS = 60.0  # between two writes
 _DRAWN = ("posterior", "sample_stats", "log_likelihood")

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import xarray as xr
@@ -16,7 +16,8 @@ import xarray as xr
 from goalinf.atomic_files import check_replaceable, restored, written_whole
 from goalinf.checks import check_flag
 from goalinf.data import Observations
-from goalinf.inference.model.models import StandardModel
+from goalinf.inference.model.log_density import Data
+from goalinf.inference.model.models import AnyModel, StandardModel
 from goalinf.inference.results.checksum import is_store, sealed, write_store
 from goalinf.inference.results.serialize import UnstorableError, Writer
 
@@ -29,7 +30,24 @@ _OWN = (
 )
 
 
-def save(fit: Any, path: str | Path, *, overwrite: bool = False) -> Path:
+@runtime_checkable
+class FitLike(Protocol):
+    """Fields of :class:`~goalinf.Fit` that a file holds."""
+
+    @property
+    def tree(self) -> xr.DataTree:
+        """Draws and their diagnostics."""
+
+    @property
+    def model(self) -> AnyModel:
+        """Model of the data."""
+
+    @property
+    def data(self) -> Data:
+        """Data with their names."""
+
+
+def save(fit: FitLike, path: str | Path, *, overwrite: bool = False) -> Path:
     """Write a fit to one NetCDF (``.nc``) or Zarr (``.zarr``) file.
 
     The draws are ordinary groups that xarray and ArviZ can read; worlds, agents, rewards, priors and data lie beside
@@ -114,7 +132,7 @@ def suffix_of(path: Path) -> str:
 # -- what goes into the file ------------------------------------------------------------------
 
 
-def _groups(fit: Any) -> dict[str, xr.Dataset]:
+def _groups(fit: FitLike) -> dict[str, xr.Dataset]:
     """Collect the groups of the tree, and one more for the model and the data."""
     groups = {name: node.to_dataset().copy() for name, node in fit.tree.children.items()}
     writer = Writer()
@@ -138,7 +156,9 @@ def _groups(fit: Any) -> dict[str, xr.Dataset]:
     contents |= {"records": writer.records, "attrs": attrs, "order": {k: list(v.data_vars) for k, v in groups.items()}}
     text = json.dumps(contents, default=lambda value: np.asarray(value).tolist())
     # As bytes, since an attribute of HDF5 ends at 64 kB.
-    fitted: dict[str, tuple] = {"structure": ("structure_byte", np.frombuffer(text.encode(), np.uint8))}
+    fitted: dict[str, tuple[Any, np.ndarray]] = {
+        "structure": ("structure_byte", np.frombuffer(text.encode(), np.uint8))
+    }
     for name, values in writer.arrays.items():
         fitted[name] = (tuple(f"{name}_dim_{i}" for i in range(values.ndim)), values)
     groups[FITTED] = xr.Dataset(fitted)

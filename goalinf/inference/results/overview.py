@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,7 +44,7 @@ def numbers(posterior: xr.Dataset, shares: xr.Dataset | None, most: int) -> tupl
     return pd.DataFrame.from_dict(table, orient="index", columns=["mean", "sd", "3 %", "97 %"]), total
 
 
-def _moments(draws: Any) -> list[float]:
+def _moments(draws: np.ndarray) -> list[float]:
     values = np.asarray(draws, float)
     return [values.mean(), values.std(), *np.quantile(values, [_TAIL, 1 - _TAIL])]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -25,10 +25,11 @@ from goalinf.planning import Part
 from goalinf.rewards import Alternatives, Reward
 from goalinf.worlds import MDP, Belief, Memory, World
 
+Structure = dict[str, Any] | list[Any] | str | float | int | bool | None  # as in JSON
 _DATA = ("states", "actions", "lengths", "observed", "subject", "context", "labels", "contexts")
 
 
-def _fields(kind: Any) -> tuple[str, ...]:
+def _fields(kind: type[Any]) -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(kind))
 
 
@@ -108,7 +109,7 @@ class Writer:
         self._known: dict[int, int] = {}
         self._kept: list[Any] = []  # keeps the ids in `_known` from being used again
 
-    def structure(self, value: Any) -> Any:
+    def structure(self, value: Any) -> Structure:
         """Convert a value to structure; its arrays and records are collected.
 
         Raises
@@ -162,7 +163,7 @@ class Writer:
             self._kept.append(value)
         return {"record": self._known[id(value)]}
 
-    def _name(self, name: Any) -> Any:
+    def _name(self, name: Hashable) -> Hashable:
         """Return a user's name unchanged; as text where a file cannot hold it (for example dates)."""
         try:
             self.structure(name)
@@ -175,7 +176,7 @@ class Writer:
         columns = [(table.index.name, pd.Series(table.index.to_flat_index())), *table.items()]
         return {"columns": [[self.structure(self._name(name)), self._column(values)] for name, values in columns]}
 
-    def _column(self, column: pd.Series) -> Any:
+    def _column(self, column: pd.Series) -> dict[str, Any]:
         """Convert numbers to an array, other columns to codes and unique values (as text where necessary)."""
         if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
             return self._array(column.to_numpy())
@@ -241,7 +242,7 @@ class Reader:
         # An argument that did not exist when the file was written gets its default.
         return make(**{name: fields[name] for name in names if name in fields})
 
-    def value(self, structure: Any) -> Any:
+    def value(self, structure: Structure) -> Any:
         """Rebuild the value with this structure.
 
         Raises
@@ -278,7 +279,7 @@ class Reader:
         table.columns = pd.Index(names[1:], tupleize_cols=False)
         return table.set_axis(pd.Index(index, name=names[0]))
 
-    def _column(self, structure: Any) -> pd.Series:
+    def _column(self, structure: dict[str, Any]) -> pd.Series:
         if "codes" not in structure:
             return pd.Series(self.value(structure))
         values = np.empty(len(structure["values"]) + 1, object)
@@ -319,12 +320,12 @@ def _parameters(kind: type) -> list[str]:
     return [one.name for one in found if one.name != "validate_args" and one.kind is not one.VAR_KEYWORD]
 
 
-def _argument(value: Any, name: str) -> Any:
+def _argument(value: dist.Distribution, name: str) -> Any:
     found = getattr(value, name, getattr(value, f"_{name}", None))
     return tuple(found) if isinstance(found, tuple) else found
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(one: dist.Distribution, other: dist.Distribution) -> bool:
     """Return True where two distributions of one class have equal shapes and parameters."""
     leaves, others = jax.tree.leaves(one), jax.tree.leaves(other)
     shapes = (one.batch_shape, one.event_shape) == (other.batch_shape, other.event_shape)

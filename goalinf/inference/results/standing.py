@@ -9,7 +9,7 @@ import xarray as xr
 from goalinf.inference.model.posterior import Posterior
 from goalinf.inference.samplers.geometry import Coordinates, Geometry
 from goalinf.inference.samplers.jumps import Maps
-from goalinf.inference.samplers.types import Sampled, State
+from goalinf.inference.samplers.sampler import Sampled, State
 
 
 def as_group(sampled: Sampled) -> xr.Dataset:

@@ -15,9 +15,10 @@ from goalinf.inference.model.program_cache import shapes
 from goalinf.inference.samplers.geometry import Coordinates
 from goalinf.inference.samplers.hmc import Algorithm, Kernel
 from goalinf.inference.samplers.progress import Progress
-from goalinf.inference.samplers.types import Draws, Sampler, Settings, State
+from goalinf.inference.samplers.sampler import Draws, Sampler, Settings, State
 from goalinf.interrupt import heed
 from goalinf.precision import computing_in
+from goalinf.types import PRNGKey
 
 _HALVINGS = 3  # of the step size, each of which begins the draws again
 
@@ -33,7 +34,7 @@ class Chains(Sampler):
     first_step_size: ClassVar[float]
     options = ("target_accept", "chain_method")
 
-    def __init__(self, key: Any, coordinates: Coordinates, state: State, settings: Settings, *, warmup: int):
+    def __init__(self, key: PRNGKey, coordinates: Coordinates, state: State, settings: Settings, *, warmup: int):
         form, geometry = coordinates.form, coordinates.geometry
         accept = self.target_accept if settings.target_accept is None else settings.target_accept
         kernel = Kernel(form.density, form.target, self.algorithm, block=settings.block, target_accept=accept)
@@ -159,7 +160,7 @@ class NUTS(Chains):
         return False
 
 
-def _unfinished(future: Future) -> bool:
+def _unfinished(future: Future[list[Draws]]) -> bool:
     """Wait 0.1 s, so that Ctrl-C can be handled, and return True where the future has not finished."""
     try:
         future.exception(timeout=0.1)

@@ -12,6 +12,7 @@ from scipy import linalg
 from goalinf.inference.model.mode import Mode
 from goalinf.inference.model.posterior import Form
 from goalinf.inference.samplers.jumps import Maps
+from goalinf.types import PRNGKey
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -89,7 +90,7 @@ class Coordinates:
         return 1 if self.geometry.maps is None else len(self.geometry.maps.centers)
 
 
-def spread_out(key: Any, geometry: Geometry, chains: int) -> np.ndarray:
+def spread_out(key: PRNGKey, geometry: Geometry, chains: int) -> np.ndarray:
     """Draw starting points of the chains around the mode, ``(chains, D)``, in the coordinates of the sampler.
 
     With several modes the chains are distributed in proportion to the mass of the modes, and each mode has at least one

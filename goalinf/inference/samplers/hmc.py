@@ -7,14 +7,17 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpyro.infer.hmc import hmc
+from jax import Array
+from numpyro.infer.hmc import HMCState, hmc
 
 from goalinf.inference.model.log_density import Density
 from goalinf.inference.model.mode import Target
 from goalinf.inference.samplers.geometry import Geometry
 from goalinf.inference.samplers.jumps import Maps
+from goalinf.types import PRNGKey
 
 Algorithm = Literal["HMC", "NUTS"]
+Arguments = tuple[Any, ...]  # data, center and scale of the coordinates, and the maps of several modes
 # 1.25 times the quarter period of a standard normal, after which the next draw would be independent of the last; the
 # factor accounts for posteriors that are wider than their Laplace approximations.
 _LENGTH = 1.25 * np.pi / 2
@@ -56,7 +59,9 @@ class Kernel:
         }
         self._target = target
 
-    def start(self, key: Any, x: Any, step_size: float, mass: Any, geometry: Geometry, *, warmup: int) -> Any:
+    def start(
+        self, key: PRNGKey, x: np.ndarray, step_size: float, mass: np.ndarray | None, geometry: Geometry, *, warmup: int
+    ) -> HMCState:
         """Return the state of a chain at x.
 
         NumPyro would compile the potential again to evaluate it here; the target of the mode search is used instead.
@@ -68,7 +73,7 @@ class Kernel:
         here = state._replace(potential_energy=jnp.asarray(value), z_grad=jnp.asarray(geometry.scale.T @ slope))
         return jax.tree.map(jnp.asarray, here)
 
-    def run(self, state: Any, args: Any, *, warmup: int) -> tuple[Any, dict[str, Any]]:
+    def run(self, state: HMCState, args: Arguments, *, warmup: int) -> tuple[HMCState, dict[str, Array]]:
         """Run a block of steps; traceable."""
         self._init(
             state.z, warmup, model_args=args, rng_key=state.rng_key, **self._options
@@ -81,7 +86,7 @@ class Kernel:
                 length = jnp.minimum(length, _MOST_STEPS * state.adapt_state.step_size)
                 state = state._replace(rng_key=key, trajectory_length=length)
             state = self._sample(state, args, {})
-            jumped: dict[str, Any] = {}
+            jumped: dict[str, Array] = {}
             if len(args) > 3:
                 state, jumped = self._jump(state, args)
             draw = {
@@ -98,7 +103,7 @@ class Kernel:
 
         return jax.lax.scan(step, state, None, length=self.block)
 
-    def _jump(self, state: Any, args: Any) -> tuple[Any, dict[str, Any]]:
+    def _jump(self, state: HMCState, args: Arguments) -> tuple[HMCState, dict[str, Array]]:
         """Propose a jump; returns the state afterwards, and the number of its mode."""
         maps: Maps = args[3]
         key, key_jump, key_accept = jax.random.split(state.rng_key, 3)

@@ -13,16 +13,15 @@ distributions, one around each mode.
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import numpy as np
 
 from goalinf.inference import _arviz
 from goalinf.inference.samplers.geometry import Coordinates
 from goalinf.inference.samplers.progress import Progress
-from goalinf.inference.samplers.types import Draws, Sampler, Settings, State
+from goalinf.inference.samplers.sampler import Draws, Sampler, Settings, State
 from goalinf.interrupt import heed
+from goalinf.types import PRNGKey
 
 FEW = 20  # largest number of dimensions in which the Laplace approximation of a posterior of rewards is close enough
 _FREEDOM = 10.0  # degrees of freedom of the proposals
@@ -37,7 +36,7 @@ class IndependentChains(Sampler):
     whitened = True
     options = ()
 
-    def __init__(self, key: Any, coordinates: Coordinates, state: State, settings: Settings, *, warmup: int):
+    def __init__(self, key: PRNGKey, coordinates: Coordinates, state: State, settings: Settings, *, warmup: int):
         self._rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
         self._form, self._geometry = coordinates.form, coordinates.geometry
         self._around, self._block = coordinates.modes, settings.block

@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from goalinf.precision import namespace
+from goalinf.types import Numeric, PRNGKey
 
 
 class Maps(eqx.Module):
@@ -50,15 +51,15 @@ class Maps(eqx.Module):
         log_share = log_mass - np.logaddexp.reduce(log_mass)
         return cls(centers, scales, np.linalg.inv(scales), np.linalg.slogdet(scales)[1], log_share)
 
-    def white(self, x: Any) -> Any:
+    def white(self, x: Numeric) -> Any:
         """Convert points x ``(…, D)`` to coordinates z ``(…, M, D)`` around every mode."""
         return namespace(x, self.centers).einsum("mij,...mj->...mi", self.inverses, x[..., None, :] - self.centers)
 
-    def nearest(self, x: Any) -> Any:
+    def nearest(self, x: Numeric) -> Any:
         """Return the mode whose Laplace approximation, normalized to equal mass, is the highest at x ``(…, D)``."""
         return (-0.5 * (self.white(x) ** 2).sum(-1) - self.log_volumes).argmax(-1)
 
-    def propose(self, key: Any, x: Float[Array, " D"]) -> tuple[Any, Any, Any]:
+    def propose(self, key: PRNGKey, x: Float[Array, " D"]) -> tuple[Any, Any, Any]:
         """Propose a jump from x: end point, log of the change of volume, and True where the reverse jump exists."""
         here = self.nearest(x)
         there = (here + jax.random.randint(key, (), 1, len(self.centers))) % len(self.centers)

@@ -12,7 +12,8 @@ from goalinf import interrupt
 from goalinf.inference.results.checkpoint import Checkpoint
 from goalinf.inference.samplers.geometry import Coordinates
 from goalinf.inference.samplers.progress import Progress
-from goalinf.inference.samplers.types import Draws, Sampled, Sampler, Settings, State
+from goalinf.inference.samplers.sampler import Draws, Sampled, Sampler, Settings, State
+from goalinf.types import PRNGKey
 
 PART = 100  # draws between two looks at whether it is time to write; the first part is the pilot
 
@@ -111,7 +112,7 @@ class Run:
 
 
 def run(
-    key: Any,
+    key: PRNGKey,
     sampler: type[Sampler],
     coordinates: Coordinates,
     state: State,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
-from typing import Any
 
 import jax
 import xarray as xr
@@ -19,7 +18,8 @@ from goalinf.inference.samplers.chains import HMC, NUTS
 from goalinf.inference.samplers.geometry import Coordinates, Geometry, spread_out
 from goalinf.inference.samplers.imh import FEW, IndependentChains
 from goalinf.inference.samplers.run import Run, run
-from goalinf.inference.samplers.types import SAMPLERS, Draws, Sampled, Sampler, Settings, State
+from goalinf.inference.samplers.sampler import SAMPLERS, Draws, Sampled, Sampler, Settings, State
+from goalinf.types import PRNGKey
 
 _MAX_STEPS = 90  # gradients per draw, of 100 at most, beyond which chains in whitened coordinates hardly move
 _WORTH = 0.05  # effective draws per pilot draw below which plain NUTS is likely cheaper
@@ -34,7 +34,7 @@ class UnsuitableError(Exception):
     """Reason why a sampler does not suit a posterior."""
 
 
-def sample(key: Any, posterior: Posterior, method: str, settings: Settings, checkpoint: Checkpoint) -> Sampled:
+def sample(key: PRNGKey, posterior: Posterior, method: str, settings: Settings, checkpoint: Checkpoint) -> Sampled:
     """Draw by the sampler of this method, or (``"auto"``) by the first sampler that suits the posterior.
 
     Raises
@@ -75,7 +75,7 @@ def _first_suitable(posterior: Posterior, attempt: Callable[..., Sampled], find:
     return attempt(NUTS, _shifted(posterior.plain, find), reasons)
 
 
-def _find(key: Any, posterior: Posterior, form: Form) -> Modes:
+def _find(key: PRNGKey, posterior: Posterior, form: Form) -> Modes:
     """Find the modes of a posterior in one of its parameterizations."""
     return modes_of(posterior, form, *jax.random.split(jax.random.fold_in(key, 4)))
 
@@ -101,7 +101,7 @@ def _around(modes: Modes, form: Form, geometry: Geometry) -> Coordinates:
 
 
 def _attempt(
-    key: Any,
+    key: PRNGKey,
     posterior: Posterior,
     settings: Settings,
     checkpoint: Checkpoint,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import jax
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from goalinf.inference.samplers.geometry import Coordinates
 from goalinf.inference.samplers.progress import Progress
 from goalinf.precision import Precision
+from goalinf.types import PRNGKey
 
 ChainMethod = Literal["threads", "vectorized"]
 Draws = dict[str, np.ndarray]  # statistics and coordinates of draws, (chains, draws, …)
@@ -120,7 +121,7 @@ class Sampler(abc.ABC):
             SAMPLERS[cls.method] = cls
 
     @abc.abstractmethod
-    def __init__(self, key: Any, coordinates: Coordinates, state: State, settings: Settings, *, warmup: int): ...
+    def __init__(self, key: PRNGKey, coordinates: Coordinates, state: State, settings: Settings, *, warmup: int): ...
 
     @abc.abstractmethod
     def advance(self, steps: int, progress: Progress, *, kept: bool = True) -> Draws:
