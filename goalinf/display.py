@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
+from goalinf.types import Real
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -26,7 +28,7 @@ _WRAPPERS = ("ExpandedDistribution", "Independent", "MaskedDistribution")
 _TEXT = "tex2jax_ignore mathjax_ignore"
 
 
-def number(value: Any) -> str:
+def number(value: Real | bool | np.bool_) -> str:
     """Format a number with three significant digits, a whole number with all digits, a rounding error as 0.
 
     Examples
@@ -156,6 +158,6 @@ def _table(heads: Sequence[Any], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, (int, float, np.number)):
+    if isinstance(value, (int, float, np.integer, np.floating)):
         return f'<td style="text-align: right">{escape(number(value))}</td>'
     return f'<td style="text-align: left">{escape(value)}</td>'

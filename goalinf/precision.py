@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
+from jaxtyping import PyTree
 
 from goalinf.checks import check_choice
 from goalinf.interrupt import deferred
@@ -52,14 +53,14 @@ def cast(tree: _T) -> _T:
     return jax.tree.map(entered, tree)
 
 
-def on_host(*trees: Any) -> bool:
+def on_host(*trees: PyTree) -> bool:
     """Return True where every number is on the host: nothing is traced, nothing is on a device."""
     if all(type(tree) is np.ndarray for tree in trees):  # the most frequent case; a small plan has a hundred calls
         return True
     return not any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(trees))
 
 
-def exactly(function: Callable[[], _T], *trees: Any) -> _T:
+def exactly(function: Callable[[], _T], *trees: PyTree) -> _T:
     """Evaluate ``function()``; where all given numbers are on the host, in the block's precision, returned to the host.
 
     Within a program of the user that JAX is tracing, possibly in another precision, it is evaluated at once.
@@ -70,7 +71,7 @@ def exactly(function: Callable[[], _T], *trees: Any) -> _T:
         return jax.device_get(function())
 
 
-def namespace(*trees: Any) -> Any:
+def namespace(*trees: PyTree) -> Any:
     """Return ``numpy`` where every number is on the host, ``jax.numpy`` otherwise, so that one formula serves both."""
     return np if on_host(*trees) else jnp
 

@@ -58,6 +58,6 @@ def check(
         "",
         str(data),
         f"{int((visits > 0).sum())} of {place.n_states} states visited",
-        *column_options.unnamed(data),
+        *column_options.unnamed(data.labels.table, data.labels.columns),
         "Every row fits the world.",
     )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from goalinf import worlds
     from goalinf.worlds.table_files import Table as OpenTable
 
@@ -127,15 +129,15 @@ def read(table: Path, world: worlds.World, columns: Columns) -> Any:
     return data
 
 
-def unnamed(data: Any) -> list[str]:
+def unnamed(table: pd.DataFrame, used: Mapping[str, Hashable]) -> list[str]:
     """Return sentences about columns that probably hold subjects or contexts, and were not given as options."""
-    labels, sentences = data.labels, []
+    sentences = []
     for part, looks in _LOOKS.items():
-        if part in labels.columns:
+        if part in used:
             continue
-        for column in labels.table.columns:
-            values = labels.table[column].nunique()
-            if str(column).lower() in looks and values > 1 and column not in labels.columns.values():
+        for column in table.columns:
+            values = table[column].nunique()
+            if str(column).lower() in looks and values > 1 and column not in used.values():
                 sentences.append(
                     f"Column {column!r} ({values} values) is not used as the {part}: all rows count as one {part}. "
                     f"To use it, give --{part} {column}"

@@ -199,7 +199,7 @@ def fit(
     place = gi.read_world(world)
     parts = column_options.Columns(trajectory, step, state, action, subject, context, missing, rename, delimiter)
     data = column_options.read(table, place, parts)
-    common.say(str(place), str(data), *column_options.unnamed(data))
+    common.say(str(place), str(data), *column_options.unnamed(data.labels.table, data.labels.columns))
     name, numbers = beta
     prior = dist.Normal(0.0, prior_sd)
     found = gi.infer(

@@ -11,7 +11,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from goalinf.agents.agent import Agent, SingleAgent
 from goalinf.agents.policy import Policy
@@ -165,7 +165,7 @@ class Observations(eqx.Module):
     def renumbered(self: _Self, conditions: np.ndarray) -> _Self:
         """Replace the number of every context by that of its condition, ``(C,)``; traceable."""
 
-        def replaced(path: tuple[Any, ...], leaf: ArrayLike) -> ArrayLike:
+        def replaced(path: tuple[Any, ...], leaf: Any) -> Any:
             if getattr(path[-1], "name", None) != "context":
                 return leaf
             return conditions[leaf] if isinstance(leaf, np.ndarray) else jnp.asarray(conditions)[leaf]

@@ -74,7 +74,9 @@ def name(text: object) -> str:
     return printable(text).replace("$", r"\$")
 
 
-def legend(ax: Axes, handles: Sequence[Any], names: Sequence[Any], **options: Any) -> None:
+def legend(
+    ax: Axes, handles: Sequence[Any], names: Sequence[Any], **options: str | float | tuple[float, float]
+) -> None:
     """Draw a legend; names may begin with ``_``, with which Matplotlib marks entries to leave out."""
     shown = ax.legend(handles, [str(number) for number in range(len(names))], **options)
     for entry, text in zip(shown.get_texts(), names, strict=True):

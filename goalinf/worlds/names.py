@@ -22,7 +22,7 @@ def label(name: StateName) -> str:
     return ",".join(f"({label(part)})" if isinstance(part, tuple) else str(part) for part in name)
 
 
-def plain(name: Any) -> Any:
+def plain(name: States) -> Any:
     """Convert NumPy scalars to Python scalars and lists to tuples, so that equal names compare and hash equally."""
     if isinstance(name, np.generic):
         return name.item()
@@ -31,7 +31,7 @@ def plain(name: Any) -> Any:
     return name
 
 
-def canonical(name: Any) -> Any:
+def canonical(name: States) -> Any:
     """Return a name by :func:`plain`, and 5 for 5.0 (integers become floats in a column with missing entries)."""
     name = plain(name)
     if isinstance(name, tuple):

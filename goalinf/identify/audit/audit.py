@@ -106,7 +106,7 @@ def audit(
 
 
 def _audited(
-    fit: Any,
+    fit: Fit,
     found: Directions,
     elsewhere: Mapping[str, World],
     planners: Mapping[str, Agent] | None,
@@ -146,7 +146,7 @@ def _audited(
     )
 
 
-def _check_asked(fit: Any, worlds: Any, planners: Any, experiments: Any) -> None:
+def _check_asked(fit: Fit, worlds: Any, planners: Any, experiments: Any) -> None:
     """Raise an error for arguments that cannot be compared, before any computation."""
     kinds: dict[str, tuple[Any, type | tuple[type, ...], str]] = {
         "worlds": (worlds, World, "a World, such as gi.gridworld makes"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -83,7 +82,7 @@ def expected_regret(
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("world")
 
 
-def worlds_of(fit: Any) -> dict[str, World]:
+def worlds_of(fit: Fit) -> dict[str, World]:
     """Return the worlds of a fit by name: ``"here"``, or the contexts of its data, in their order.
 
     Raises

@@ -213,7 +213,7 @@ def _tried(what: str, ask: Callable[[], _Answer]) -> _Answer | str:
         return f"Not computed: {what}; {error}."
 
 
-def _said(found: Any) -> list[str]:
+def _said(found: ZeroReward | Design | str | None) -> list[str]:
     return [str(found)] if found is not None else []
 
 

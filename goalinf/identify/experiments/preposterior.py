@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import jax
 import numpy as np
@@ -45,7 +44,7 @@ class Finite:
     known: tuple[np.ndarray, ...] = ()
 
     @classmethod
-    def of(cls, rewards: Any, worlds: Mapping[str, World], data_sets: int) -> Finite:
+    def of(cls, rewards: Sequence[Reward], worlds: Mapping[str, World], data_sets: int) -> Finite:
         """Build from known rewards.
 
         Raises

@@ -107,7 +107,7 @@ class Directions:
         values = [self.draws[name] for name in self.reward_sites]
         return np.concatenate([one.reshape(*one.shape[:2], -1) for one in values], axis=2)
 
-    def reward(self, fit: Any, flat: np.ndarray) -> Reward:
+    def reward(self, fit: Fit, flat: np.ndarray) -> Reward:
         """Return the reward with the numbers ``flat (P,)``."""
         sites = [self.sites[name] for name in self.reward_sites]
         known: Any = fit.standard("reward").filled(unflattened(sites, flat))[1]

@@ -23,7 +23,7 @@ from goalinf.data import Observations
 from goalinf.inference.model.program_cache import mapped, shared
 from goalinf.types import Numeric, PRNGKey
 
-Data: TypeAlias = PyTree[ArrayLike]  # observations, or the numbers that the model of a user takes
+Data: TypeAlias = Observations | PyTree[ArrayLike]  # the latter for a model of the user, compiled with its data
 Model = Callable[[Data], None]
 _Program = TypeVar("_Program")
 _TOGETHER = 16  # columns of a curvature that are computed at a time

@@ -20,7 +20,6 @@ from goalinf.checks import PRNGKey, check_count, check_kind, takes_key
 from goalinf.data import Trajectories
 from goalinf.data.trajectory_arrays import many
 from goalinf.inference import _arviz
-from goalinf.inference.model.log_density import Data
 from goalinf.inference.model.models import AnyModel, CustomModel, StandardModel
 from goalinf.inference.model.priors import Site
 from goalinf.inference.results.diagnostics import Diagnosis, Kind
@@ -53,7 +52,7 @@ class Fit:
     """
 
     tree: xr.DataTree
-    data: Data
+    data: Any
     model: AnyModel = CustomModel(None)
 
     # -- what was fitted -----------------------------------------------------------------------

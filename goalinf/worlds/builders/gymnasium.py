@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -13,6 +14,13 @@ from goalinf.worlds.names import Names
 from goalinf.worlds.world import World
 
 _END = "end"
+
+
+@runtime_checkable
+class Tabular(Protocol):
+    """Environment with a table of transitions."""
+
+    P: Mapping[int, Mapping[int, Sequence[tuple[float, int, float, bool]]]]
 
 
 def from_gymnasium(env: Any, *, discount: float | int, initial: InitialStates | None = None) -> World:
@@ -163,7 +171,7 @@ class _Table(NamedTuple):
     done: np.ndarray
 
     @classmethod
-    def read(cls, env: Any) -> _Table:
+    def read(cls, env: Tabular) -> _Table:
         n_states = len(env.P)
         listed = [
             (s, a, *entry)
@@ -183,7 +191,7 @@ class _Table(NamedTuple):
         )
 
 
-def _tabular(env: Any) -> Any:
+def _tabular(env: Any) -> Tabular:
     if isinstance(env, str):
         try:
             import gymnasium
@@ -199,7 +207,7 @@ def _tabular(env: Any) -> Any:
     return env
 
 
-def _name(env: Any) -> str:
+def _name(env: Tabular) -> str:
     spec = getattr(env, "spec", None)
     return str(getattr(spec, "id", type(env).__name__))
 
@@ -215,7 +223,7 @@ def _visited(table: _Table, starts: np.ndarray) -> np.ndarray:
         visited[new] = True
 
 
-def _rows(env: Any, n_states: int) -> tuple[str, ...] | None:
+def _rows(env: Tabular, n_states: int) -> tuple[str, ...] | None:
     """Return the lines of a map, where the states are the cells of a grid in reading order."""
     drawn = getattr(env, "desc", None)
     if drawn is not None and np.size(drawn) == n_states:

@@ -43,7 +43,7 @@ def pack(
     return successors.reshape(shape), probabilities.reshape(shape)
 
 
-def renormalized(probabilities: np.ndarray, given: Any) -> np.ndarray:
+def renormalized(probabilities: np.ndarray, given: Numbers | States | None) -> np.ndarray:
     """Convert rows to float64, divided by their sums where they were in float32 and sum to one within its precision."""
     if getattr(given, "dtype", None) != np.float32:
         return probabilities

@@ -138,7 +138,7 @@ def _listed(successors: Numbers | None, probabilities: Numbers | None) -> tuple[
     return after, chances
 
 
-def _numbers(values: Any, what: str) -> np.ndarray:
+def _numbers(values: Numbers | None, what: str) -> np.ndarray:
     try:
         return np.asarray(values, np.float64)
     except (TypeError, ValueError) as error:
