@@ -45,7 +45,9 @@ def documented(name):
 
 
 def test_every_constructor_is_here():
-    assert set(agents.named.__all__) == set(MAKERS)
+    functions = {name: one for name, one in vars(gi.agents).items() if inspect.isfunction(one)}
+    found = {name for name, function in functions.items() if ".named." in function.__module__}
+    assert found - {"ignorant"} == set(MAKERS)  # which needs several worlds
     for name, agent in AGENTS.items():
         assert agent.name == name
 

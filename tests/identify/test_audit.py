@@ -32,7 +32,9 @@ def make_fit(world, agent, reward, data, **draws):
     posterior = xr.Dataset(
         {site.name: (("chain", "draw", *site.dims), draws[site.name.split(".")[1]]) for site in sites}
     )
-    tree = xr.DataTree.from_dict({"posterior": posterior})
+    stats = xr.Dataset({"diverging": (("chain", "draw"), np.zeros(tuple(posterior.sizes.values())[:2], bool))})
+    tree = xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats})
+    tree.attrs = {"algorithm": "HMC", "kind": "MCMC", "sampler": "HMC."}
     return gi.Fit(tree, data, StandardModel(world, agent, reward))
 
 
