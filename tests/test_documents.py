@@ -6,17 +6,12 @@ import tomllib
 from pathlib import Path
 from typing import Any, ClassVar
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
-import pytest
 
 import goalinf as gi
 from goalinf import cli
-from goalinf.agents.parts.beliefs import TrueBeliefs
-from goalinf.agents.parts.choice import Softmax
-from goalinf.agents.parts.planners import ValueIteration
 from goalinf.cli import common
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -24,40 +19,6 @@ README, CONTRIBUTING = ((REPOSITORY / name).read_text(encoding="utf-8") for name
 
 HALL = gi.gridworld("s.a\n...", discount=0.9, blocked="unavailable")
 WANTS = gi.StateReward.at(HALL, {"a": 1.0}, default=0.0, on="departure")
-
-
-@pytest.fixture(scope="module")
-def lapsing():
-    """An agent of the part that CONTRIBUTING.md shows, given its lapse."""
-    (code,) = re.findall(r"```python\n(.*?)```", CONTRIBUTING, re.DOTALL)
-    scope = {"Noise": gi.agents.Noise, "jnp": jnp, "Any": Any, "ClassVar": ClassVar}
-    exec("\n".join(line.removeprefix("   ") for line in code.splitlines()), scope)
-    return lambda lapse: gi.agents.PlanningAgent(
-        TrueBeliefs(), ValueIteration("soft"), Softmax(np.array(5.0)), scope["Lapse"](lapse), "lapsing"
-    )
-
-
-def test_the_example_of_a_new_agent_does_what_it_says(lapsing):
-    for lapse in (0.0, 0.3, 1.0):
-        policy = lapsing(np.array(lapse)).policy(HALL, WANTS).values
-        meant = gi.agents.soft_optimal(beta=5.0).policy(HALL, WANTS).values
-        anything = HALL.mdp.available / HALL.mdp.available.sum(1, keepdims=True)
-        np.testing.assert_allclose(policy, (1 - lapse) * meant + lapse * anything, atol=1e-12)
-    assert lapsing(np.array(0.3)).at(lapse=0.5).parameters == {"beta": 5.0, "lapse": 0.5}
-    with pytest.raises(ValueError, match=r"lapse is 2; expected a finite number in \[0, 1\]"):
-        lapsing(np.array(0.3)).at(lapse=2.0)
-
-
-def test_the_example_of_a_new_agent_can_be_inferred(lapsing, tmp_path):
-    walks = gi.simulate(jax.random.key(0), HALL, lapsing(np.array(0.3)), WANTS, trajectories=40, steps=25)
-    prior = lapsing(dist.Beta(1.0, 1.0))
-    fit = gi.infer(jax.random.key(1), HALL, agent=prior, reward=WANTS, data=walks, chains=2, warmup=200, draws=200)
-    low, high = np.quantile(fit.posterior["agent.lapse"], [0.001, 0.999])
-    assert low < 0.3 < high
-    assert high - low < 0.5
-    again = gi.load(fit.save(tmp_path / "fit.nc"))
-    assert again.summary().equals(fit.summary())
-    assert again.agent.parameters.keys() == {"beta", "lapse"}
 
 
 def test_what_the_page_on_agents_shows_runs():

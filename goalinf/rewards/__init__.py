@@ -6,7 +6,7 @@ it, :math:`r(s,a) = \sum_t P(t \mid s,a)\,\rho(t)`. There is no default. Nothing
 state. Values are in utility; a parameter may be a NumPyro distribution, which makes the reward a prior.
 """
 
-from goalinf.rewards.base import Reward, base_of, check_reward, ended, pinned, reward_parameters
+from goalinf.rewards.base import Reward, base_of, check_linear, check_reward, ended, pinned, reward_parameters
 from goalinf.rewards.digest import digest
 from goalinf.rewards.goal import GoalReward, goals
 from goalinf.rewards.opposite import negated
@@ -24,6 +24,7 @@ __all__ = [
     "StateReward",
     "TransitionReward",
     "base_of",
+    "check_linear",
     "check_reward",
     "digest",
     "ended",

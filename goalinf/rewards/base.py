@@ -44,6 +44,11 @@ class Reward(eqx.Module):
     def parameters(self) -> tuple[str, ...]:
         """Fields that may carry a prior."""
 
+    @property
+    def linear(self) -> bool:
+        """True where the reward is a linear function of all its parameters; False where this is not known."""
+        return False
+
     def ends(self, mdp: MDP) -> Bool[Array | np.ndarray, " S"]:
         """Return the states in which the episode ends under this reward; by default none."""
         return np.zeros(mdp.n_states, bool)
@@ -83,6 +88,23 @@ def base_of(reward: _T) -> Reward | _T:
 def reward_parameters(reward: Reward) -> tuple[str, ...]:
     """Return the names of a reward's parameters, as in a fit: ``("reward.values",)``."""
     return tuple(f"reward.{name}" for name in base_of(reward).parameters)
+
+
+def check_linear(what: str, reward: object) -> Reward:
+    """Return the reward that holds the parameters; ``what`` uses multiples of it.
+
+    Raises
+    ------
+    ValueError
+        Where the reward is not known to be linear in its parameters.
+    """
+    base = base_of(reward)
+    if not (isinstance(base, Reward) and base.linear):
+        raise ValueError(
+            f"{what} needs a reward that is linear in its parameters, and a {type(base).__name__} does not state that "
+            "it is: declare linear = True in the class if it is"
+        )
+    return base
 
 
 def leaf(value: Leaf | Numbers, what: str, by_name: str | None = None) -> Leaf:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import equinox as eqx
 import numpy as np
 
-from goalinf.rewards.base import Reward
+from goalinf.rewards.base import Reward, check_linear
 from goalinf.rewards.shaped import ShapedReward
-from goalinf.rewards.tables import LinearReward
 
 
 def negated(reward: Reward) -> Reward:
@@ -16,13 +15,10 @@ def negated(reward: Reward) -> Reward:
     Raises
     ------
     ValueError
-        Where the reward is neither a table nor a sum of features.
+        Where the reward is not known to be linear in its parameters.
     """
     if isinstance(reward, ShapedReward):
         return ShapedReward(negated(reward.base), -np.asarray(reward.potential))
-    name = "weights" if isinstance(reward, LinearReward) else "values"
-    if name not in reward.dims:
-        raise ValueError(
-            f"a {type(reward).__name__} cannot be negated as a reward of its class; expected a table, or a LinearReward"
-        )
-    return eqx.tree_at(lambda r: getattr(r, name), reward, -np.asarray(getattr(reward, name), float))
+    check_linear("negation", reward)
+    opposites = [-np.asarray(getattr(reward, name), float) for name in reward.parameters]
+    return eqx.tree_at(lambda r: [getattr(r, name) for name in r.parameters], reward, opposites)

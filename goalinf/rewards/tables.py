@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -39,6 +39,7 @@ class StateReward(Reward):
 
     values: Leaf
     on: Literal["departure", "arrival"] = eqx.field(static=True)
+    linear: ClassVar[bool] = True
 
     def __init__(self, values: Leaf | Numbers, *, on: Literal["departure", "arrival"]):
         self.values = leaf(values, "values of a StateReward", "StateReward.at(world, dict(series), default=0.0, on=…)")
@@ -97,6 +98,7 @@ class ActionReward(Reward):
     """
 
     values: Leaf
+    linear: ClassVar[bool] = True
 
     def __init__(self, values: Leaf | Numbers):
         self.values = leaf(
@@ -128,6 +130,7 @@ class TransitionReward(Reward):
     """
 
     values: Leaf
+    linear: ClassVar[bool] = True
 
     def __init__(self, values: Leaf | Numbers):
         self.values = leaf(values, "values of a TransitionReward")
@@ -181,6 +184,7 @@ class LinearReward(Reward):
     weights: Leaf
     on: Literal["departure", "arrival"] | None = eqx.field(static=True)
     names: tuple[str, ...] | None = eqx.field(static=True)
+    linear: ClassVar[bool] = True
 
     def __init__(
         self,

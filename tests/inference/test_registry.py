@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import re
 import subprocess
 import sys
 from typing import Any, ClassVar
@@ -14,6 +15,8 @@ import numpyro.distributions as dist
 import pytest
 
 import goalinf as gi
+from goalinf.inference.model.build import posterior_of
+from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.serialize import Reader, Writer
 from goalinf.planning import Part
 from goalinf.rewards import Reward
@@ -79,7 +82,7 @@ class Squared(Reward):
         return (self.values**2)[:, None, None]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def users():
     """A fit whose agent and reward are of classes of a user."""
     hall = gi.gridworld("s.a", discount=0.9)
@@ -146,6 +149,41 @@ def test_facts_of_a_part_of_a_user_are_unknown(users):
     assert agent.onto is None
     assert not agent.scales
     assert agent.confounded(gi.ActionReward(np.zeros((3, 4)))) == {}
+
+
+def test_an_audit_claims_nothing_that_a_class_of_a_user_does_not_state(users):
+    said = str(gi.audit(users))
+    assert "confounded" not in said
+    for what in ("comparison with zero reward", "degenerate pairs", "design of further data"):
+        assert re.search(f"Not computed: {what}; .* linear in its parameters, and a Squared does not state", said)
+
+
+def test_beta_and_a_reward_of_a_user_are_not_sampled_as_their_product(users):
+    """The policy under beta times values**2 is not a function of beta times values."""
+    agent = gi.agents.soft_optimal(beta=dist.LogNormal(0.0, 1.0))
+    for reward, scaled in ((gi.StateReward(dist.Normal(0.0, 1.0), on="departure"), True), (users.reward, False)):
+        posterior = posterior_of(StandardModel(users.world, agent, reward), users.data)
+        assert (posterior.product is not None) == scaled
+
+
+def test_ranges_of_a_part_of_a_user_are_checked(users):
+    refused = r"tremble is 2; expected a finite number in \[0, 1\]"
+    with pytest.raises(ValueError, match=refused):
+        Tremble(2.0)
+    with pytest.raises(ValueError, match=refused):
+        users.agent.at(tremble=2.0)
+    with pytest.raises(ValueError, match=r"the prior of tremble, Normal, has support outside \[0, 1\]"):
+        users.agent.at(tremble=dist.Normal(0.0, 1.0))
+
+    class Misspelt(gi.agents.Noise):
+        share: Any = 0.1
+        parameters: ClassVar[dict] = {"shares": (0.0, 1.0)}
+
+        def __call__(self, log_probs, available):
+            return log_probs
+
+    with pytest.raises(TypeError, match="Misspelt lists the parameter 'shares' and has no field of this name"):
+        Misspelt()
 
 
 def test_names_in_a_file_mean_one_class():

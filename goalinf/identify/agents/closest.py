@@ -111,7 +111,8 @@ class Search:
     def at(self, planner: Agent, z: np.ndarray) -> Jacobian:
         """Compute the policy and its derivatives of a planner with one reward."""
         values = unflattened(self.sites, self.frame.mean + self.frame.root @ z)
-        return log_policy_jacobian(self.world, planner, fill(planner, self.prior, values)[1])
+        reward = fill(planner, self.prior, values)[1]
+        return log_policy_jacobian(self.world, planner, reward, wrt=tuple(values))
 
     def closest(self, planner: Agent, starts: Sequence[np.ndarray]) -> tuple[float, np.ndarray]:
         """Return the smallest divergence over all starts, and its reward; infinite if planning fails everywhere."""

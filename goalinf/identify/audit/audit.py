@@ -23,7 +23,7 @@ from goalinf.identify.local.jacobian import Jacobian
 from goalinf.identify.local.unidentified import Directions, known_model
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.samplers.progress import Progress
-from goalinf.rewards import Reward
+from goalinf.rewards import Reward, base_of
 from goalinf.worlds import World, label
 
 
@@ -180,7 +180,8 @@ def _against_prior(found: Directions) -> tuple[Contraction | None, Ridge | None]
         return None, None
     rewards, priors = found.rewards(), found.priors()
     compared = contraction(rewards, priors, found.null)
-    if "agent.beta" not in found.sites or found.draws["agent.beta"].ndim != 2 or len(found.null) == found.n_rewards:
+    scaled = "agent.beta" in found.sites and all(base_of(reward).linear for reward in found.conditions.rewards)
+    if not scaled or found.draws["agent.beta"].ndim != 2 or len(found.null) == found.n_rewards:
         return compared, None
     beta, flat = found.draws["agent.beta"].ravel(), rewards.reshape(-1, found.n_rewards)
     return compared, ridge(beta, flat, (found.sites["agent.beta"].prior, priors), found.null)

@@ -18,6 +18,7 @@ from goalinf.inference.bridge_sampling import marginal_likelihood
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.fit import Fit
 from goalinf.precision import computing_in
+from goalinf.rewards import check_linear
 from goalinf.types import PRNGKey
 
 _LOW = 3  # dimensions, at most, in which a density is estimated from draws
@@ -184,6 +185,9 @@ def zero_reward(key: PRNGKey, fit: Fit, *, scales: Sequence[float | int] = (1 / 
     found = Directions.of(fit, "the comparison with zero reward")
     if not found.n_rewards:
         raise ValueError("this fit knows its reward: the comparison with zero reward needs a prior of the reward")
+    base = check_linear("the comparison with zero reward", fit.reward)
+    if len(found.reward_sites) < len(base.parameters):
+        raise ValueError("this fit knows a part of its reward: the comparison with zero reward needs a prior of it all")
     own, null, *others = jax.random.split(key, 2 + len(scales))
     nothing = of_nothing(null, fit)
     wider = {scale: widened(fit, found, scale) for scale in sorted({*map(float, scales)} - {1.0})}

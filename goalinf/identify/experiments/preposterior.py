@@ -14,7 +14,7 @@ from goalinf.identify.experiments.kinds import Demonstrations, Experiment
 from goalinf.identify.linear_algebra import kernel
 from goalinf.identify.local.unidentified import Directions
 from goalinf.inference.results.fit import Fit
-from goalinf.rewards import Reward, base_of, check_reward
+from goalinf.rewards import Reward, base_of, check_linear, check_reward
 from goalinf.types import PRNGKey
 from goalinf.worlds import World
 
@@ -131,6 +131,7 @@ class Normal:
         found = Directions.of(fit, "the design of an experiment")
         if not found.n_rewards:
             raise ValueError("this fit knows its reward: the design of an experiment needs a prior of the reward")
+        check_linear("the design of an experiment", fit.reward)
         flat = found.rewards().reshape(-1, found.n_rewards)
         values, axes = np.linalg.eigh(np.atleast_2d(np.cov(flat.T)))
         rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())

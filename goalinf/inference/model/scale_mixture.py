@@ -12,7 +12,7 @@ mixture's conditional :math:`p(\beta \mid R)`. That conditional is then drawn fr
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -30,7 +30,7 @@ from goalinf.inference.model.priors import Site
 from goalinf.inference.model.program_cache import recipe
 from goalinf.planning.parameters import entry_prior
 from goalinf.precision import computing_in
-from goalinf.rewards import ShapedReward
+from goalinf.rewards import Reward, reward_parameters
 from goalinf.types import Numeric, PRNGKey
 
 PRODUCT = "reward*beta"
@@ -41,11 +41,11 @@ _WIDEST, _HALVINGS = 700.0, 50  # bound on the absolute value of log beta; bisec
 
 
 def product_prior(sites: list[Site], reward: Rewards | None) -> ScaleMixture | None:
-    """Build the prior of beta times the reward; None unless beta and one linear parameter are the only unknowns."""
-    if isinstance(reward, (Mapping, ShapedReward)) or len(sites) != 2:
+    """Build the prior of beta times the reward; None unless beta and all of a linear reward are the only unknowns."""
+    if not isinstance(reward, Reward) or not reward.linear or len(sites) != 2:
         return None
     beta = next((site for site in sites if site.name == "agent.beta"), None)
-    linear = next((site for site in sites if site.name in ("reward.values", "reward.weights")), None)
+    linear = next((site for site in sites if reward_parameters(reward) == (site.name,)), None)
     if beta is None or linear is None or beta.dims:
         return None
     # Beta times the reward must have the support of the reward: the real line, or the positive numbers.
