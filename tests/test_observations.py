@@ -88,7 +88,10 @@ def test_mixtures_by_subject():
     expected = sum(
         logsumexp(np.log([0.25, 0.75]) + scores[:, DATA.subject == subject].sum(axis=1)) for subject in range(3)
     )
-    assert float(gi.Behavior(HALL, mixed, reward).log_prob(DATA)) == pytest.approx(expected, abs=1e-9)
+    behavior = gi.Behavior(HALL, mixed, reward)
+    assert float(behavior.log_prob(DATA)) == pytest.approx(expected, abs=1e-9)
+    for unit in ("choice", "subject", "data"):
+        assert float(behavior.log_prob_by(unit, DATA).sum()) == pytest.approx(expected, abs=1e-9)
     found = gi.infer(0, HALL, agent=mixed, reward=reward, data=DATA).responsibilities["agent.which"]
     joint = np.log([0.25, 0.75])[:, None] + np.stack([scores[:, DATA.subject == s].sum(axis=1) for s in range(3)], 1)
     np.testing.assert_allclose(found[0, 0].values, np.exp(joint - logsumexp(joint, axis=0)).T, atol=1e-9)

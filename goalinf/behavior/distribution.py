@@ -227,6 +227,8 @@ class Behavior(dist.Distribution):
         """Return scores of items; under a mixture, given the earlier items of the same unit of the mixture."""
         if self.agent.by is None:
             return self.plans[0].log_likelihood(value, unit)
+        if value.units.index(unit) > value.units.index(value.unit):  # a sum by the chain rule
+            return value.summed(self._chained(value.unit, value), unit)
         scores = self._by_option(unit, value)
         flat, group = scores.reshape(len(scores), -1), self._group(value)
         group = jnp.repeat(group, flat.shape[1] // group.size)
