@@ -18,6 +18,7 @@ BETAS = {
     "Gamma": (dist.Gamma(2.0, 1.0), stats.gamma(2.0)),  # of which NumPyro has no quantiles by itself
     "uniform": (dist.Uniform(0.5, 4.0), stats.uniform(0.5, 3.5)),
 }
+BY_STATE = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")  # the class of the reward; its prior is a site
 REWARDS = {
     "normal": (dist.Normal(0.5, 1.0), stats.norm(0.5, 1.0)),
     "Laplace": (dist.Laplace(0.0, 2.0), stats.laplace(0.0, 2.0)),
@@ -26,7 +27,7 @@ REWARDS = {
 
 def mixture(beta, reward, size):
     values = Site("reward.values", REWARDS[reward][0].expand((size,)).to_event(1), ("state",))
-    found = product_prior([Site("agent.beta", BETAS[beta][0], ()), values], None)
+    found = product_prior([Site("agent.beta", BETAS[beta][0], ()), values], BY_STATE)
     assert isinstance(found, ScaleMixture)
     return found
 
@@ -169,7 +170,7 @@ def test_an_entry_that_is_known_well_narrows_the_grid(sd):
     """Its conditional of log beta is as narrow as its own sd over its mean: drawn back, it is neither wider nor off."""
     mean = np.array([0.126, 0.0, 0.0])
     values = Site("reward.values", dist.Normal(mean, np.array([sd, 1.0, 1.0])).to_event(1), ("state",))
-    found = product_prior([Site("agent.beta", dist.LogNormal(0.0, 1.0), ()), values], None)
+    found = product_prior([Site("agent.beta", dist.LogNormal(0.0, 1.0), ()), values], BY_STATE)
     at = np.array([0.126 * 2.0, 0.5, -0.3])
     u = np.log(2.0) + np.linspace(-8, 8, 4001) * (sd / 0.126)
     logs = stats.norm.logpdf(at[:, None] * np.exp(-u), mean[:, None], np.array([[sd], [1.0], [1.0]])).sum(0)
@@ -204,7 +205,7 @@ TIED = np.array([[1.0, 1 - 1e-5], [1 - 1e-5, 1.0]])
 def test_the_grid_is_fine_enough(beta, reward):
     """Where the prior puts the product its density is that of a grid of a hundred thousand nodes, or there is none."""
     with computing_in("float64"):
-        found = product_prior([Site("agent.beta", beta, ()), Site("reward.values", reward, ("state",))], None)
+        found = product_prior([Site("agent.beta", beta, ()), Site("reward.values", reward, ("state",))], BY_STATE)
         finest = ScaleMixture(reward, beta, _log_quantiles(beta), 100_001)
         at = found.sample(jax.random.key(7), (20,))
         expected = jax.jit(lambda points: jax.lax.map(finest.log_prob, points))(at)
@@ -216,9 +217,9 @@ def test_no_grid_at_all():
     humps = dist.MixtureSameFamily(dist.Categorical(np.array([0.5, 0.5])), dist.Normal(np.array([-5.0, 5.0]), 0.0005))
     values = Site("reward.values", humps.expand((2,)).to_event(1), ("state",))
     with computing_in("float64"):
-        assert product_prior([Site("agent.beta", dist.LogNormal(0.0, 1.0), ()), values], None) is None
+        assert product_prior([Site("agent.beta", dist.LogNormal(0.0, 1.0), ()), values], BY_STATE) is None
 
 
 def test_an_entry_that_is_known_exactly_is_left_to_the_other_form():
     values = Site("reward.values", dist.Normal(np.ones(3), np.array([1e-6, 1.0, 1.0])).to_event(1), ("state",))
-    assert product_prior([Site("agent.beta", dist.LogNormal(0.0, 1.0), ()), values], None) is None
+    assert product_prior([Site("agent.beta", dist.LogNormal(0.0, 1.0), ()), values], BY_STATE) is None
