@@ -41,6 +41,10 @@ def test_files_that_are_named_exist():
     rooms = re.findall(r"\| `([\w./]+\.py)` \|", CONTRIBUTING)
     assert len(rooms) == 7
     named |= {f"goalinf/agents/{room}" for room in rooms}
+    (walks,) = re.findall("<!-- walks: begin -->(.*?)<!-- walks: end -->", CONTRIBUTING, re.DOTALL)
+    entered = re.findall(r"`([\w/]+(?:\.py|/))`", walks)
+    assert len(set(entered)) > 20
+    named |= {f"goalinf/{room}" for room in entered if room != "goalinf/"}
     assert [path for path in sorted(named) if not (REPOSITORY / path).exists()] == []
 
 

@@ -39,7 +39,7 @@ class Beliefs(Part):
 
     @abc.abstractmethod
     def __call__(self, mdp: MDP) -> MDP:
-        """Return the believed MDP."""
+        """Return the believed MDP: rows are distributions, and a row may list a successor more than once."""
 
     def foresee(self, problem: Problem, slip: ArrayLike) -> Problem:
         """Return the problem in which slips of this probability are foreseen."""

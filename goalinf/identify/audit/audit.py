@@ -13,14 +13,13 @@ from goalinf.behavior.conditions import Conditions
 from goalinf.checks import check_flag, check_kind
 from goalinf.data import Trajectories
 from goalinf.identify.audit.contraction import Contraction, contraction
-from goalinf.identify.audit.expected_regret import worlds_of
 from goalinf.identify.audit.questions import QUESTIONS, answer
 from goalinf.identify.audit.report import Audit
 from goalinf.identify.audit.scale_temperature import Ridge, ridge
 from goalinf.identify.experiments.kinds import Demonstrations, Experiment, PreferenceQuery
 from goalinf.identify.linear_algebra import kernel
 from goalinf.identify.local.jacobian import Jacobian
-from goalinf.identify.local.unidentified import Directions, known_model
+from goalinf.identify.local.unidentified import Directions, known_model, worlds_of
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.samplers.progress import Progress
 from goalinf.rewards import Reward, base_of

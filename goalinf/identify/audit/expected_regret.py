@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from goalinf.behavior.conditions import shown
 from goalinf.checks import check_count, check_kind
 from goalinf.identify.candidates import Place, Target
 from goalinf.identify.distance.posterior_distance import value_at_risk
 from goalinf.identify.distance.regret import share_of_range
+from goalinf.identify.local.unidentified import worlds_of
 from goalinf.inference.results.fit import Fit
-from goalinf.worlds import World, label
+from goalinf.worlds import World
 
 
 def expected_regret(
@@ -80,19 +80,3 @@ def expected_regret(
         at_risk, tail = value_at_risk(losses, level)
         rows[name] = {"regret": losses.mean(), "value_at_risk": at_risk, "tail": tail, "chance": chance.mean()}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("world")
-
-
-def worlds_of(fit: Fit) -> dict[str, World]:
-    """Return the worlds of a fit by name: ``"here"``, or the contexts of its data, in their order.
-
-    Raises
-    ------
-    ValueError
-        If the names of two contexts print alike.
-    """
-    if isinstance(fit.world, World):
-        return {"here": fit.world}
-    names = fit.data.context_names
-    if len({label(name) for name in names}) < len(names):
-        raise ValueError(f"contexts {shown(names)}: two names print alike; give them names that differ")
-    return {label(name): fit.world[name] for name in names}

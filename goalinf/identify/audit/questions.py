@@ -16,10 +16,11 @@ from goalinf.agents import Agent, SingleAgent, boltzmann, lookahead, soft_optima
 from goalinf.errors import ConvergenceError, PrecisionError
 from goalinf.identify.agents.degenerate import degenerate_pairs, score_pairs
 from goalinf.identify.agents.equivalence import agent_equivalence
-from goalinf.identify.audit.expected_regret import expected_regret, worlds_of
+from goalinf.identify.audit.expected_regret import expected_regret
 from goalinf.identify.audit.zero_reward import ZeroReward, zero_reward
 from goalinf.identify.experiments.design import Design, design_experiment
 from goalinf.identify.experiments.kinds import Demonstrations, Experiment
+from goalinf.identify.local.unidentified import worlds_of
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.samplers.progress import Progress
 from goalinf.rewards import Reward

@@ -1,4 +1,4 @@
-"""Null directions of a fit."""
+"""Model, worlds and null directions of a fit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from goalinf.agents.agent import single_agent
-from goalinf.behavior.conditions import Conditions
+from goalinf.behavior.conditions import Conditions, shown
 from goalinf.data import Trajectories
 from goalinf.identify.local.jacobian import Jacobian, log_policy_jacobian
 from goalinf.identify.local.null_space import NullSpace, null_space_at, reward_part
@@ -16,6 +16,7 @@ from goalinf.inference.model.models import StandardModel
 from goalinf.inference.model.priors import Site, fill, unflattened
 from goalinf.inference.results.fit import Fit
 from goalinf.rewards import Reward
+from goalinf.worlds import World, label
 
 
 def known_model(fit: Fit, what: str) -> StandardModel:
@@ -37,6 +38,22 @@ def known_model(fit: Fit, what: str) -> StandardModel:
         "fit with gi.infer(key, world, agent=..., reward=..., data=...), or call "
         "gi.identify.null_space(world, agent, reward)",
     )
+
+
+def worlds_of(fit: Fit) -> dict[str, World]:
+    """Return the worlds of a fit by name: ``"here"``, or the contexts of its data, in their order.
+
+    Raises
+    ------
+    ValueError
+        If the names of two contexts print alike.
+    """
+    if isinstance(fit.world, World):
+        return {"here": fit.world}
+    names = fit.data.context_names
+    if len({label(name) for name in names}) < len(names):
+        raise ValueError(f"contexts {shown(names)}: two names print alike; give them names that differ")
+    return {label(name): fit.world[name] for name in names}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
