@@ -75,7 +75,7 @@ def name(text: object) -> str:
 
 
 def legend(
-    ax: Axes, handles: Sequence[Any], names: Sequence[Any], **options: str | float | tuple[float, float]
+    ax: Axes, handles: Sequence[Any], names: Sequence[Any], **options: str | float | int | bool | tuple[float, float]
 ) -> None:
     """Draw a legend; names may begin with ``_``, with which Matplotlib marks entries to leave out."""
     shown = ax.legend(handles, [str(number) for number in range(len(names))], **options)

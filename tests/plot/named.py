@@ -31,7 +31,9 @@ def data_of(name, world=None):
 def fit_of(name, world):
     fit = hand_fit(world, PRIOR, np.random.default_rng(0).normal(size=(40, 3)), data=data_of(name, world))
     posterior = fit.posterior.rename({"d0": "state"}).assign_coords(state=[label(state) for state in world.states])
-    return dataclasses.replace(fit, tree=xr.DataTree.from_dict({"posterior": posterior}))
+    tree = xr.DataTree.from_dict({"posterior": posterior, "sample_stats": fit.sample_stats})
+    tree.attrs = fit.tree.attrs
+    return dataclasses.replace(fit, tree=tree)
 
 
 @functools.cache

@@ -16,7 +16,10 @@ def hand_fit(world, reward, draws, data=None, agent=None):
         data = gi.Trajectories.of([[0, 1]], [[0]])
     name = "reward.weights" if isinstance(reward, gi.LinearReward) else "reward.values"
     dims = ("chain", "draw", *[f"d{i}" for i in range(np.ndim(draws) - 1)])
-    tree = xr.DataTree.from_dict({"posterior": xr.Dataset({name: (dims, np.asarray(draws, float)[None])})})
+    posterior = xr.Dataset({name: (dims, np.asarray(draws, float)[None])})
+    stats = xr.Dataset({"diverging": (("chain", "draw"), np.zeros((1, len(draws)), bool))})
+    tree = xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats})
+    tree.attrs = {"algorithm": "HMC", "kind": "MCMC", "sampler": "HMC."}
     return gi.Fit(tree, data, StandardModel(world, agent or gi.agents.soft_optimal(beta=1.0), reward))
 
 
