@@ -16,6 +16,7 @@ from scipy.stats import norm
 
 import goalinf as gi
 from goalinf.data import Trajectories
+from goalinf.identify.candidates import policies_of
 from goalinf.inference.model.build import posterior_of
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.serialize import Reader, Writer
@@ -332,3 +333,29 @@ def test_messages_count_contexts():
         gi.Behavior(worlds, AGENT, rewards).log_prob(named)
     with pytest.raises(ValueError, match="the data name no context"):
         gi.Behavior(worlds, AGENT, rewards).log_prob(gi.Trajectories.of([[0, 0]], [[0]]))
+
+
+def test_a_warm_start_with_fewer_conditions():
+    """The plans of one reward for all contexts are a start for two rewards; the scores are the same without it."""
+    world, (one, two) = gi.from_arrays(LAWS[0], discount=DISCOUNT), map(gi.ActionReward, VALUES[:2])
+    data = gi.simulate(0, {"x": world, "y": world}, AGENT, {"x": one, "y": two}, trajectories=3, steps=4)
+    first = gi.Behavior(world, AGENT, {"x": one, "y": one})
+    scores = [
+        gi.Behavior(world, AGENT, {"x": one, "y": two}, near=near).log_prob(data) for near in (None, first.policy)
+    ]
+    assert float(scores[1]) == pytest.approx(float(scores[0]), abs=1e-9)
+
+
+def test_a_negative_context():
+    world = gi.from_arrays(LAWS[0], discount=DISCOUNT)
+    behavior = gi.Behavior({"x": world}, AGENT, gi.ActionReward(VALUES[0]), contexts=("x",))
+    with pytest.raises(ValueError, match="context"):
+        behavior.log_prob(gi.Trajectories.of([[0, 0]], [[0]], context=[-1]))
+
+
+def test_a_candidate_that_occurs_twice():
+    world, (one, two) = gi.from_arrays(LAWS[0], discount=DISCOUNT), map(gi.ActionReward, VALUES[:2])
+    policies = policies_of(world, AGENT, [one, two, one])
+    assert policies.log_probs.shape == (3, 1, 3, 2)
+    np.testing.assert_array_equal(policies.log_probs[0], policies.log_probs[2])
+    assert not np.allclose(policies.log_probs[0], policies.log_probs[1])

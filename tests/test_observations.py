@@ -4,12 +4,14 @@ The oracle is a grid over the one unknown, the weight of a reward; the values of
 iteration in NumPy. The class is the example of CONTRIBUTING.
 """
 
+import dataclasses
 import re
 from pathlib import Path
 
 import jax
 import numpy as np
 import numpyro.distributions as dist
+import pandas as pd
 import pytest
 from scipy.special import log_expit, logsumexp
 from scipy.stats import norm
@@ -159,6 +161,17 @@ def test_saving(fit, tmp_path):
     assert again.data.data_hash() == DATA.data_hash()
     assert again.summary().equals(fit.summary())
     assert gi.resume(again, draws=10).posterior.sizes["draw"] == 1010
+
+
+def test_names_that_no_file_can_hold(fit, tmp_path):
+    dated = dataclasses.replace(DATA, contexts=(pd.Timestamp("2020-01-01"),))
+    again = gi.load(dataclasses.replace(fit, data=dated).save(tmp_path / "dated.nc"))
+    assert again.data.contexts == ("2020-01-01 00:00:00",)
+
+
+def test_wide_numbers_have_hashes_of_their_own():
+    one, other = (dataclasses.replace(DATA, chosen=np.array(DATA.chosen, np.int64) + far) for far in (0, 2**32))
+    assert one.data_hash() == DATA.data_hash() != other.data_hash()
 
 
 def test_what_is_refused(fit):

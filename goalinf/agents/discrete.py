@@ -12,7 +12,7 @@ import numpy as np
 from numpyro.distributions import Distribution
 
 from goalinf.agents.agent import Agent, By
-from goalinf.agents.mixture_agent import MixtureAgent
+from goalinf.agents.mixture_agent import MixtureAgent, shares
 from goalinf.checks import check_choice
 from goalinf.rewards import Alternatives, Reward
 from goalinf.types import Numbers
@@ -71,7 +71,7 @@ def one_of(
     (1, 2, 4)
     """
     values = _options("one_of", options, by)
-    prior = _weights(weights, len(values))
+    prior = shares(weights, len(values))
     kinds = [next((kind for kind in (Agent, Reward) if isinstance(value, kind)), None) for value in values]
     if len(set(kinds)) > 1:
         raise ValueError("one_of got options of different kinds; expected only agents, only rewards, or only values")
@@ -119,7 +119,7 @@ def mixture(
     """
     values = _options("mixture", agents, by)
     if not isinstance(weights, Distribution):
-        weights = _weights(weights, len(values))
+        weights = shares(weights, len(values))
     elif weights.shape() != (len(values),):
         raise ValueError(f"weights have shape {weights.shape()}; expected a prior over {len(values)} weights")
     return MixtureAgent(values, weights, _names(agents, values), by=by)
@@ -150,13 +150,6 @@ def _name(value: Any) -> Hashable:
     if isinstance(value, np.generic):
         return value.item()
     return value if value is None or isinstance(value, (bool, int, float, str)) else type(value).__name__
-
-
-def _weights(weights: Numbers | None, count: int) -> np.ndarray:
-    values = np.full(count, 1.0) if weights is None else np.asarray(weights, float)
-    if values.shape != (count,) or not (np.isfinite(values).all() and (values >= 0).all() and values.sum() > 0):
-        raise ValueError(f"weights are {values.tolist()}; expected {count} finite numbers of at least 0, not all 0")
-    return values / values.sum()
 
 
 def constructor(function: Callable[_P, Agent]) -> Callable[_P, Any]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
@@ -17,11 +18,27 @@ from goalinf import display
 from goalinf.agents.agent import Agent, By, SingleAgent, single_agent
 from goalinf.agents.composed_agent import plan_to_depths
 from goalinf.agents.policy import Policy
+from goalinf.checks import check_choice
 from goalinf.planning.parameters import SHARE, Parameter
 from goalinf.precision import Precision
 from goalinf.rewards import Reward
 from goalinf.types import Numbers
 from goalinf.worlds import World
+from goalinf.worlds.names import check_alike
+
+
+def shares(weights: Numbers | None, count: int) -> np.ndarray:
+    """Return weights that add up to one; equal ones by default.
+
+    Raises
+    ------
+    ValueError
+        Where there are none, their number is wrong, or they are not finite numbers of at least 0, some of them above 0.
+    """
+    values = np.full(count, 1.0) if weights is None else np.asarray(weights, float)
+    if values.shape != (count,) or not (np.isfinite(values).all() and (values >= 0).all() and values.sum() > 0):
+        raise ValueError(f"weights are {values.tolist()}; expected {count} finite numbers of at least 0, not all 0")
+    return values / values.sum()
 
 
 class MixtureAgent(Agent):
@@ -72,9 +89,13 @@ class MixtureAgent(Agent):
         parameter: str = "which",
         by: By = "subject",
     ):
+        check_choice("by", by, get_args(By))
+        check_alike(names, "options")
         named = zip(names, components, strict=True)
         self.components = tuple(single_agent(f"agent {name!r} of the mixture", agent) for name, agent in named)
-        self.weights, self.names, self.parameter, self.by = weights, names, parameter, by
+        self.names, self.parameter, self.by = names, parameter, by
+        known = not isinstance(weights, (Distribution, jax.core.Tracer))
+        self.weights = shares(weights, len(names)) if known else weights
 
     @property
     def name(self) -> str:

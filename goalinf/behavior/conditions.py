@@ -147,11 +147,13 @@ class Conditions:
         """Plan the policies of all contexts, ``(C, …)``; traceable.
 
         ``mdp`` and ``reward`` replace the MDP and the reward of the conditions.
-        The values of the policies ``near`` are the initial guess (warm start) of planning.
+        The values of the policies ``near`` are the initial guess (warm start) of planning; the last ones serve all
+        further conditions.
         """
         mdp = self.mdp() if mdp is None else mdp
         reward = self.stacked_reward() if reward is None else reward
-        values = None if near is None else near.values
+        count = len(self.contexts)
+        values = None if near is None else near.values[np.minimum(np.arange(count), len(near.values) - 1)]
         axes = (0 if len(self.worlds) > 1 else None, 0 if len(self.rewards) > 1 else None)
         if axes == (None, None):
             start = None if values is None else values[0]

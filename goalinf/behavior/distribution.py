@@ -94,6 +94,7 @@ class Behavior(dist.Distribution):
         check_agent("agent", agent)
         self.agent = agent
         if like is not None:
+            check_kind("like", like, Trajectories, "trajectories, such as gi.simulate makes")
             check_numbers(like, self._worlds(like))
         self.like = like
         self._near = near
@@ -168,6 +169,8 @@ class Behavior(dist.Distribution):
         if names is None:
             count = len(self.conditions.contexts) if used is None else used[-1] + 1
             names = self._by_number or tuple(range(count))
+        if used is not None and used[0] < 0:
+            raise ValueError(f"the data hold context number {used[0]}; expected 0 to {len(names) - 1}")
         if used is not None and used[-1] >= len(names):
             raise ValueError(
                 f"the data hold context number {used[-1]}; contexts= names {len(names)} of them: {shown(names)}"
@@ -264,6 +267,7 @@ class Behavior(dist.Distribution):
         >>> gi.Behavior(hall, agent, reward).mode_posterior(data)[0].round(2).tolist()
         [[0.02, 0.98], [0.88, 0.12], [1.0, 0.0]]
         """
+        check_kind("value", value, Trajectories, "trajectories, such as gi.simulate makes")
         if self.policy.modes is None:
             raise ValueError(
                 f"{self.agent.name} has one policy and no hidden modes; expected an agent such as gi.agents.switching"

@@ -53,8 +53,8 @@ class Observations(eqx.Module):
     Every observation belongs to a subject and to a context, which names its world and its reward. Units are groups of
     observations, from single ones to all of the data: a unit is left out in cross-validation, and has one option of a
     mixture of agents. :class:`~goalinf.Trajectories` is the usual class. Any other class with these members can be
-    given to :func:`~goalinf.infer`, :func:`~goalinf.compare`, :func:`~goalinf.inference.log_predictive_density` and
-    :func:`~goalinf.audit`, and is saved with a fit.
+    given to :func:`~goalinf.infer`, :func:`~goalinf.compare` and :func:`~goalinf.inference.log_predictive_density`, and
+    is saved with a fit; :func:`~goalinf.audit` needs trajectories.
 
     Attributes
     ----------
@@ -176,7 +176,8 @@ class Observations(eqx.Module):
         """Return the SHA-256 of the numbers (names left out): equal data have equal hashes."""
         digest = hashlib.sha256()
         for name, (_, values) in self.arrays().items():
-            array = np.ascontiguousarray(values, _DTYPES[values.dtype.kind])
+            wide = values.dtype.kind in "iu" and values.size and max(abs(int(values.min())), int(values.max())) >= 2**31
+            array = np.ascontiguousarray(values, "<i8" if wide else _DTYPES[values.dtype.kind])
             digest.update(f"{name}{array.shape}".encode())
             digest.update(array.tobytes())
         return digest.hexdigest()

@@ -164,9 +164,11 @@ def policies_of(world: World, agent: Agent, rewards: Sequence[Reward]) -> Policy
     check_known(agent)
     for reward in rewards:
         check_plannable(agent, world, reward)
-    policies = Behavior(world, agent, dict(enumerate(rewards))).policy
+    behavior = Behavior(world, agent, dict(enumerate(rewards)))
+    policies = behavior.policy
     check_solved(policies.residual, policies.values, "float64", agent, [world])
-    return jax.tree.map(lambda leaf: leaf[:, None], policies)
+    each = behavior.conditions.number  # one reward that occurs twice is planned once
+    return jax.tree.map(lambda leaf: leaf[each, None], policies)
 
 
 def log_likelihood(policies: Policy, data: Trajectories, data_sets: int) -> np.ndarray:

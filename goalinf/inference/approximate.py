@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
@@ -91,7 +92,7 @@ def svi(key: PRNGKey, posterior: Posterior, steps: int | None) -> Gaussian:
     """
     density, count = posterior.plain.density, _SVI_STEPS if steps is None else steps
     guide, run = density.program(("svi", count), lambda: _optimizer(density, count))
-    params, losses = run(key, posterior.data)
+    params, losses = run(key, posterior.data, density.start)
     bound = -float(np.mean(np.asarray(losses)[-100:]))
     if not np.isfinite(bound):
         raise ConvergenceError(
@@ -132,8 +133,8 @@ def _tail(log_weights: np.ndarray) -> tuple[dict[str, float], str]:
     return {"khat": khat}, f"{said}: they do not represent the posterior; use method='auto'"
 
 
-def _optimizer(density: Density, steps: int) -> tuple[Any, Callable[[Any, Any], tuple[Any, Any]]]:
-    """Return a guide, and its optimization by ``steps`` steps as a function of a key and the data."""
+def _optimizer(density: Density, steps: int) -> tuple[Any, Callable[[Any, Any, Any], tuple[Any, Any]]]:
+    """Return a guide, and its optimization by ``steps`` steps as a function of a key, the data and the start."""
 
     def flat_model(data: Data) -> None:
         flat = numpyro.sample("flat", dist.ImproperUniform(dist.constraints.real_vector, (), (density.size,)))
@@ -145,8 +146,11 @@ def _optimizer(density: Density, steps: int) -> tuple[Any, Callable[[Any, Any], 
     svi = SVI(flat_model, guide, Adam(0.02), Trace_ELBO())
     update = jax.jit(lambda state, data: jax.lax.scan(lambda s, _: svi.update(s, data), state, length=steps))
 
-    def run(key: PRNGKey, data: Data) -> tuple[Any, Any]:
-        state, losses = update(svi.init(key, data), data)
+    def run(key: PRNGKey, data: Data, start: np.ndarray) -> tuple[Any, Any]:
+        # The guide may be that of an earlier fit, which started elsewhere.
+        state = svi.init(key, data)
+        params = {**svi.optim.get_params(state.optim_state), f"{guide.prefix}_loc": jnp.asarray(start)}
+        state, losses = update(state._replace(optim_state=svi.optim.init(params)), data)
         return svi.get_params(state), losses
 
     return guide, run

@@ -77,3 +77,15 @@ def test_parameters_of_components_have_their_usual_priors_and_facts():
     assert set(depths.components[0].confounded(PRIOR)) >= {"beta", "discount"}
     assert set(depths.confounded(PRIOR)) == {"beta"}
     assert whole.confounded(PRIOR) == {}
+
+
+def test_weights_are_shares():
+    """Weights add up to one however a mixture is made; others are refused at once."""
+    mixed = gi.agents.mixture({"a": gi.agents.boltzmann(beta=2.0), "b": gi.agents.uniform()})
+    np.testing.assert_allclose(mixed.at(weights=[3.0, 1.0]).weights, [0.75, 0.25])
+    np.testing.assert_allclose(gi.agents.MixtureAgent(mixed.components, [3.0, 1.0], ("a", "b")).weights, [0.75, 0.25])
+    for weights in ([-1.0, 2.0], [1.0, 1.0, 1.0], [0.0, 0.0]):
+        with pytest.raises(ValueError, match="expected 2 finite numbers of at least 0, not all 0"):
+            mixed.at(weights=weights)
+    with pytest.raises(ValueError, match="by is 'foo'"):
+        gi.agents.MixtureAgent(mixed.components, [3.0, 1.0], ("a", "b"), by="foo")

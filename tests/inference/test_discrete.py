@@ -116,3 +116,16 @@ def test_what_no_option_allows(walks):
     habits = {"one": gi.agents.uniform(default=never), "other": gi.agents.uniform(default=never[::-1])}
     with pytest.raises(ValueError, match="probability zero under every option of one of one, other"):
         inferred(walks, agent=gi.agents.mixture(habits))
+
+
+def test_responsibilities_of_continued_chains():
+    """A continued run has the responsibilities of all draws, in memory and in a file."""
+    hall = gi.gridworld("s.a", discount=0.9)
+    reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    agent = gi.agents.lookahead(depth=gi.one_of([1, 3]), beta=dist.LogNormal(0.0, 0.5))
+    data = gi.simulate(0, hall, gi.agents.lookahead(depth=3, beta=2.0), reward, trajectories=4, steps=5)
+    fit = gi.infer(1, hall, agent=agent, reward=reward, data=data, chains=2, draws=50)
+    more = gi.resume(fit, draws=20)
+    assert more.posterior.sizes["draw"] == more.responsibilities.sizes["draw"] == 70
+    np.testing.assert_array_equal(more.responsibilities["agent.depth"][:, :50], fit.responsibilities["agent.depth"])
+    assert len(gi.inference.log_predictive_density(more, data)) == 4

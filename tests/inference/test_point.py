@@ -172,3 +172,18 @@ def test_a_second_order_world_with_more_turn_weights_than_newton_takes():
     look = gi.infer(0, maze, **parts, draws=100, method="laplace")
     assert look.posterior["reward.values"].shape == (1, 100, maze.n_states, maze.n_actions)
     assert "the Pareto k of its draws is" in look.diagnosis
+
+
+def test_variational_fits_do_not_depend_on_earlier_ones():
+    """A further fit of the model shares the program of the first and not its start."""
+    one, same = (gi.gridworld("s.a", discount=0.9) for _ in range(2))  # programs belong to a world object
+    reward = gi.StateReward.at(one, {"a": 1.0}, default=0.0, on="departure")
+    data = gi.simulate(0, one, gi.agents.soft_optimal(beta=2.0), reward, trajectories=4, steps=5)
+    agent = gi.agents.soft_optimal(beta=dist.Gamma(2.0, 1.0))
+
+    def fitted(seed, world):
+        fit = gi.infer(seed, world, agent=agent, reward=reward, data=data, method="svi", steps=50, draws=30)
+        return fit.posterior["agent.beta"].values
+
+    alone, _ = fitted(7, one), fitted(8, same)
+    np.testing.assert_array_equal(fitted(7, same), alone)

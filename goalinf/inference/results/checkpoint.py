@@ -15,7 +15,7 @@ from goalinf.inference.results.fit import Fit
 from goalinf.inference.samplers.sampler import Sampled
 
 SECONDS = 60.0  # between two writes
-_DRAWN = ("posterior", "sample_stats", "log_likelihood")
+_DRAWN = ("posterior", "sample_stats", "log_likelihood", "responsibilities")
 
 
 class Checkpoint:

@@ -88,6 +88,8 @@ def load(path: str | Path) -> Fit:
         )
     try:
         return _fit(groups)
+    except UnknownClassError as unknown:
+        raise ValueError(f"the data of {path} could not be read: {unknown}") from None
     except Exception as error:
         lost = f"{error} is missing" if isinstance(error, KeyError) else error
         raise ValueError(f"{path} is damaged ({lost}). Save the fit again, or use a copy of the file") from error

@@ -155,8 +155,8 @@ class Writer:
                     name: tuple(map(self._name, given[name])) for name in ("trajectories", "subjects", "contexts")
                 }
                 given["columns"] = {part: self._name(column) for part, column in given["columns"].items()}
-            if isinstance(value, Trajectories) and value.contexts is not None:
-                given["contexts"] = tuple(map(self._name, value.contexts))
+            if isinstance(value, Observations) and isinstance(given.get("contexts"), tuple):
+                given["contexts"] = tuple(map(self._name, given["contexts"]))
             fields = {name: self.structure(part) for name, part in given.items()}
             self.records.append({"class": _class_name(type(value)), "fields": fields})
             self._known[id(value)] = len(self.records) - 1
