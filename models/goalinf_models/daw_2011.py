@@ -24,7 +24,6 @@ and striatal prediction errors. *Neuron*, 69(6), 1204-1215. The priors are ours.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import jax
@@ -117,14 +116,12 @@ def lives(table: pd.DataFrame) -> tuple[gi.Trajectories, list[Any]]:
         rows = read["subject"] == n
         actions[n, : 3 * count[n]] = done[rows].ravel()
         states[n, : 3 * count[n] + 1] = [*visited[rows].ravel(), 0]
-    data = gi.Trajectories.of(states, actions, lengths=3 * count, subject=np.arange(len(names)))
-    return data, list(names)
+    return gi.Trajectories.of(states, actions, lengths=3 * count, subject=np.arange(len(names))), list(names)
 
 
 def log_likelihood(parameters: dict[str, Any], data: gi.Trajectories) -> Any:
     """Compute the log-probability of the choices of every subject, ``(P,)``, given parameters ``(P,)``."""
-    world, reward = task()
-    zero = jnp.zeros(1, int)
+    (world, reward), zero = task(), jnp.zeros(1, int)
 
     def one(values: dict[str, Any], states: Any, actions: Any, observed: Any, length: Any) -> Any:
         alone = {"lengths": length[None], "observed": observed[None], **dict.fromkeys(("subject", "context"), zero)}
@@ -140,9 +137,9 @@ def example(key: PRNGKey, variant: str = "hybrid") -> pd.DataFrame:
     check_variant(variant, VARIANTS)
     world, reward = task(np.array([[0.2, 0.4], [0.8, 0.3]]))
     tables = []
-    learner_of = partial(gi.agents.two_step, learning_rate_1=0.5, learning_rate_2=0.5, beta_1=5.0, beta_2=4.0)
+    rates: dict[str, Any] = {"learning_rate_1": 0.5, "learning_rate_2": 0.5, "beta_1": 5.0, "beta_2": 4.0}
     for subject, w in enumerate([0.0, 0.3, 0.7, 1.0]):
-        learner = learner_of(eligibility=0.6, repetition=0.1, model_based=w)
+        learner = gi.agents.two_step(**rates, eligibility=0.6, repetition=0.1, model_based=w)
         life = gi.simulate(jax.random.fold_in(key, subject), world, learner, reward, trajectories=1, steps=450)
         done, visited = (np.reshape(steps, (150, 3)).T for steps in (life.actions[0], life.states[0, :450]))
         trials = {"choice1": done[0], "state2": visited[1] - 1, "choice2": done[1], "reward": visited[2] == _WON}
