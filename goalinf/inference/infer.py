@@ -220,7 +220,7 @@ def _settings(method: str, draws: int, precision: Precision | None, progress: bo
     given.setdefault("chains", 1 if method in APPROXIMATIONS else 4)
     given.pop("steps", None)
     if (checkpoint := given.pop("checkpoint", None)) is not None:
-        check_target(checkpoint, overwrite=False)
+        check_target(checkpoint, overwrite=False, otherwise="continue it with gi.resume")
     chosen = default_precision() if precision is None else precision
     return Settings(draws=draws, precision=chosen, progress=progress, **given)
 

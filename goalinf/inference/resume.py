@@ -77,7 +77,8 @@ def resume(
     if not isinstance(fit, Fit):
         source, fit = fit, load(fit)
     if checkpoint is not None:
-        check_target(checkpoint, overwrite=source is not None and Path(source).resolve() == Path(checkpoint).resolve())
+        same = source is not None and Path(source).resolve() == Path(checkpoint).resolve()
+        check_target(checkpoint, overwrite=same, otherwise="continue it with gi.resume")
     check_count("draws", draws)
     if progress is not None:
         check_flag("progress", progress)

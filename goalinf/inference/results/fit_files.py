@@ -90,8 +90,11 @@ def save(fit: FitLike, path: str | Path, *, overwrite: bool = False) -> Path:
     return path
 
 
-def check_target(path: str | Path, *, overwrite: bool) -> Path:
-    """Refuse, before hours of sampling, a path that a fit cannot be written to; see :func:`save`."""
+def check_target(path: str | Path, *, overwrite: bool, otherwise: str = "overwrite=True to replace it") -> Path:
+    """Refuse, before hours of sampling, a path that a fit cannot be written to; see :func:`save`.
+
+    ``otherwise`` is the remedy for a file that exists, beside another name.
+    """
     check_flag("overwrite", overwrite)
     path = Path(path)
     suffix = suffix_of(path)
@@ -105,7 +108,7 @@ def check_target(path: str | Path, *, overwrite: bool) -> Path:
     if not path.exists():
         return path
     if not overwrite:
-        raise FileExistsError(f"{path} exists already; give another name, or overwrite=True to replace it")
+        raise FileExistsError(f"{path} exists already; give another name, or {otherwise}")
     check_replaceable(path)
     if path.is_dir() and (suffix == ".nc" or not is_store(path)):
         raise IsADirectoryError(f"{path} is a folder that goalinf did not write, and is left alone; give another name")
