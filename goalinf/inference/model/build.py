@@ -98,27 +98,8 @@ def _standard_posterior(key: PRNGKey, model: StandardModel, data: Data) -> Poste
     ValueError
         See :func:`~goalinf.infer`.
     """
-    world, agent, reward = model.world, model.agent, model.reward
-    if not isinstance(data, Observations):
-        raise TypeError(f"data is a {type(data).__name__}; read a table with gi.read_trajectories first")
-    if data.n_observed == 0:
-        raise ValueError("the data hold no observed action; expected at least one")
-    conditions = Conditions.of(world, reward, data.context_names)
-    data.check(conditions.worlds, agent)
-    sites = find_sites(agent, reward, conditions.world)
-    if not sites and agent.by is None:
-        raise ValueError(
-            "no parameter has a prior: give a parameter of the agent or the reward a distribution, "
-            "such as gi.StateReward(dist.Normal(0, 1), on='departure')"
-        )
-    typical = {site.name: _typical(site) for site in sites}
-    known_agent, known_reward = fill(agent, reward, typical)
-    known = Conditions.of(world, known_reward, data.context_names)
-    for one_world, one_reward in known.distinct.pairs():
-        check_plannable(known_agent, one_world, one_reward)
-
-    _check_scale(agent, reward, sites, conditions)
-
+    conditions, sites = _checked(model, data)
+    agent, reward = model.agent, model.reward
     own = model.own_arrays()
 
     def function_of(draw: Callable[[list[Site]], dict[str, Any]]) -> Model:
@@ -152,6 +133,31 @@ def _standard_posterior(key: PRNGKey, model: StandardModel, data: Data) -> Poste
     if sites:
         _check_defined(posterior, data)
     return posterior
+
+
+def _checked(model: StandardModel, data: Data) -> tuple[Conditions, list[Site]]:
+    """Match the model with the data; refuse what does not fit together or cannot be planned for."""
+    world, agent, reward = model.world, model.agent, model.reward
+    if not isinstance(data, Observations):
+        raise TypeError(f"data is a {type(data).__name__}; read a table with gi.read_trajectories first")
+    if data.n_observed == 0:
+        raise ValueError(f"the data hold no observed {data.noun}; expected at least one")
+    conditions = Conditions.of(world, reward, data.context_names)
+    data.check(conditions.worlds, agent)
+    sites = find_sites(agent, reward, conditions.world)
+    if not sites and agent.by is None:
+        raise ValueError(
+            "no parameter has a prior: give a parameter of the agent or the reward a distribution, "
+            "such as gi.StateReward(dist.Normal(0, 1), on='departure')"
+        )
+    typical = {site.name: _typical(site) for site in sites}
+    known_agent, known_reward = fill(agent, reward, typical)
+    known = Conditions.of(world, known_reward, data.context_names)
+    for one_world, one_reward in known.distinct.pairs():
+        check_plannable(known_agent, one_world, one_reward)
+
+    _check_scale(agent, reward, sites, conditions)
+    return conditions, sites
 
 
 def warn_unidentified(posterior: Posterior) -> None:
