@@ -62,7 +62,8 @@ class MixtureAgent(Agent):
     TypeError
         Where a component is no agent.
     ValueError
-        Where a component is a mixture.
+        Where a component is a mixture, the weights are not K numbers of at least 0, names print alike, or ``by`` is no
+        unit.
 
     Examples
     --------

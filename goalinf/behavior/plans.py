@@ -10,8 +10,7 @@ from jaxtyping import Array, Float
 from goalinf.agents.agent import SingleAgent
 from goalinf.agents.policy import Policy
 from goalinf.behavior.scores import score, score_steps, score_subjects
-from goalinf.data import Observations
-from goalinf.data.trajectory_arrays import Recorded
+from goalinf.data import Observations, Trajectories
 from goalinf.rewards import Reward
 from goalinf.worlds import World
 
@@ -47,8 +46,19 @@ class AgentPlans:
             raise ValueError(f"the unit is {unit!r}; {type(data).__name__} have {', '.join(data.units)}")
         return data.log_likelihood(self, unit)
 
-    def actions(self, trajectories: Recorded, unit: str) -> Float[Array | np.ndarray, ...]:
-        """Return the log-probability of the observed actions by step ``(N, T)``, trajectory, subject or in all (1,)."""
+    def actions(self, trajectories: Observations, unit: str) -> Float[Array | np.ndarray, ...]:
+        """Return the log-probability of the observed actions by step ``(N, T)``, trajectory, subject or in all (1,).
+
+        Raises
+        ------
+        TypeError
+            Where the observations are no trajectories.
+        """
+        if not isinstance(trajectories, Trajectories):
+            raise TypeError(
+                f"plans score the actions of trajectories; found {type(trajectories).__name__}: compute the "
+                "log-likelihood of other observations from plans.policy and plans.rewards"
+            )
         if unit == "subject":
             return score_subjects(self.policy, trajectories)
         if unit == "data":

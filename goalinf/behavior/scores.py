@@ -17,7 +17,7 @@ from jax.scipy.special import logsumexp
 from jaxtyping import Array, Bool, Float, Int
 
 from goalinf.agents.policy import Memory, Policy, Step
-from goalinf.data.trajectory_arrays import Recorded
+from goalinf.data.recorded import Recorded
 from goalinf.precision import cast, namespace
 from goalinf.types import Numeric
 
@@ -38,14 +38,13 @@ def score_subjects(policy: Policy, data: Recorded) -> Float[Array, " N"]:
 
     There are no more subjects than trajectories; entries after the last subject are zero.
     """
-    subject = jnp.asarray(data.subject)
+    if not _counts(policy):
+        return data.summed(jnp.asarray(score_steps(policy, data).sum(-1)), "subject")
     # Numbers may have gaps and exceed the number of trajectories, for instance after a selection.
-    numbers, rank = jnp.unique(subject, return_inverse=True, size=subject.size, fill_value=jnp.iinfo(jnp.int32).max)
-    if _counts(policy):
-        scores, rank = _score_cells(policy, data), jnp.searchsorted(numbers, jnp.asarray(data.cells.subject))
-    else:
-        scores = score_steps(policy, data).sum(-1)
-    return jax.ops.segment_sum(jnp.asarray(scores), rank, data.n_trajectories)
+    subject = jnp.asarray(data.subject)
+    numbers = jnp.unique(subject, size=subject.size, fill_value=jnp.iinfo(jnp.int32).max)
+    rank = jnp.searchsorted(numbers, jnp.asarray(data.cells.subject))
+    return jax.ops.segment_sum(jnp.asarray(_score_cells(policy, data)), rank, data.n_trajectories)
 
 
 @jax.jit

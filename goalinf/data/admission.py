@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from goalinf.agents.agent import Agent
 from goalinf.data.fitting import check_fits
-from goalinf.data.trajectory_arrays import Recorded
+from goalinf.data.recorded import Recorded
 from goalinf.worlds import World
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from goalinf.data.labels import decision_name
 from goalinf.data.reading import rules
-from goalinf.data.trajectory_arrays import Recorded
+from goalinf.data.recorded import Recorded
 from goalinf.worlds.alike import same_place
 from goalinf.worlds.world import World, label
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from goalinf.data.trajectory_arrays import Recorded
+from goalinf.data.recorded import Recorded
 from goalinf.types import Numbers
 from goalinf.worlds.world import World
 

@@ -15,7 +15,6 @@ from jaxtyping import Array, Bool, Float, Int
 
 from goalinf.agents.agent import Agent, SingleAgent
 from goalinf.agents.policy import Policy
-from goalinf.data.trajectory_arrays import Recorded
 from goalinf.rewards import Reward
 from goalinf.worlds import World
 
@@ -43,7 +42,7 @@ class Plans(Protocol):
     def rewards(self) -> tuple[Reward, ...]:
         """Reward of every condition, or one for all."""
 
-    def actions(self, trajectories: Recorded, unit: str) -> Float[Array | np.ndarray, ...]:
+    def actions(self, trajectories: Observations, unit: str) -> Float[Array | np.ndarray, ...]:
         """Return the log-probability of the observed actions of trajectories, by unit."""
 
 

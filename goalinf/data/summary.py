@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from goalinf import display
-from goalinf.data.trajectory_arrays import Recorded, many
+from goalinf.data.recorded import Recorded
+from goalinf.data.trajectory_arrays import many
 
 _SHOWN = 5  # rows in a notebook
 

@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Hashable, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import equinox as eqx
 import jax
 import numpy as np
 import pandas as pd
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array
 
 from goalinf.agents.agent import Agent
 from goalinf.data.admission import check_data
 from goalinf.data.cells import Cells
 from goalinf.data.counts import Counts, from_counts
 from goalinf.data.frame import to_frame
-from goalinf.data.labels import Labels, decision_name
-from goalinf.data.observations import Observations, Plans
+from goalinf.data.labels import Labels
+from goalinf.data.recorded import Recorded
 from goalinf.data.summary import as_html, in_words
-from goalinf.data.trajectory_arrays import Recorded, Rows, chosen_numbers, completed
-from goalinf.data.trajectory_arrays import check as check_arrays
+from goalinf.data.trajectory_arrays import Rows, chosen_numbers, completed
 from goalinf.types import Numbers
-from goalinf.worlds.world import World, label
+from goalinf.worlds.world import World
 
 
-class Trajectories(Observations, Recorded):
+class Trajectories(Recorded):
     """Observed behavior: N trajectories of up to T decisions, padded to a rectangle.
 
     Made by :func:`~goalinf.read_trajectories` from a table, by :func:`~goalinf.simulate`, by :meth:`of` from arrays, or
@@ -74,20 +73,6 @@ class Trajectories(Observations, Recorded):
     >>> data.cells.state, data.cells.weight
     (array([0, 1], dtype=int32), array([1., 2.]))
     """
-
-    units: ClassVar[tuple[str, ...]] = ("step", "trajectory", "subject", "data")
-    unit: ClassVar[str] = "trajectory"
-    noun: ClassVar[str] = "action"
-
-    states: Int[Array | np.ndarray, "N visits"]
-    actions: Int[Array | np.ndarray, "N T"]
-    lengths: Int[Array | np.ndarray, " N"]
-    observed: Bool[Array | np.ndarray, "N T"]
-    subject: Int[Array | np.ndarray, " N"]
-    context: Int[Array | np.ndarray, " N"]
-    cells: Cells
-    labels: Labels | None = eqx.field(static=True, default=None)
-    contexts: tuple[Any, ...] | None = eqx.field(static=True, default=None)
 
     @classmethod
     def of(
@@ -201,83 +186,6 @@ class Trajectories(Observations, Recorded):
             contexts=contexts,
         )
 
-    def __check_init__(self):
-        fields = (self.states, self.actions, self.lengths, self.observed, self.subject, self.context)
-        if all(isinstance(field, np.ndarray) for field in fields):
-            check_arrays(self.labels, *[np.asarray(field) for field in fields], contexts=self.contexts)
-
-    # -- how much there is ----------------------------------------------------------------------
-
-    @property
-    def n_trajectories(self) -> int:
-        """Number of trajectories, N."""
-        return self.states.shape[-2]
-
-    @property
-    def max_steps(self) -> int:
-        """Number of decision steps of the longest trajectory, T."""
-        return self.actions.shape[-1]
-
-    @property
-    def n_steps(self) -> int:
-        """Number of decision steps in all, missing choices included."""
-        return int(np.sum(self.lengths, dtype=np.int64))
-
-    @property
-    def n_subjects(self) -> int:
-        """Number of subjects."""
-        return len(self.subject_names)
-
-    @property
-    def n_contexts(self) -> int:
-        """Number of contexts."""
-        return len(self.context_names)
-
-    @property
-    def trajectory_names(self) -> tuple[Hashable, ...]:
-        """Key of each trajectory; its number where there are no labels."""
-        return self.labels.trajectories if self.labels else tuple(range(self.n_trajectories))
-
-    @property
-    def subject_names(self) -> tuple[Hashable, ...]:
-        """Name of each subject; its number where there are no labels."""
-        return self.labels.subjects if self.labels else tuple(range(int(np.max(self.subject, initial=-1)) + 1))
-
-    @property
-    def named_contexts(self) -> tuple[Hashable, ...] | None:
-        """Name of each context, in compiled code too; None where contexts have no names."""
-        return self.labels.contexts if self.labels else self.contexts
-
-    def state_visits(self, n_states: int) -> np.ndarray:
-        """Count the visits of each state, ``(S,)``: at every decision, missing choices included, and at the end."""
-        states = np.asarray(self.states)
-        return np.bincount(states[states >= 0], minlength=n_states)
-
-    def choice_counts(
-        self, n_states: int, n_actions: int, *, contexts: int | Sequence[int] | np.ndarray | None = None
-    ) -> np.ndarray:
-        """Count how often each action was chosen in each state, ``(S, A)``, over all subjects.
-
-        ``contexts`` are the numbers of some; by default all count.
-        """
-        cells = self.cells
-        mine = slice(None) if contexts is None else np.isin(np.asarray(cells.context), contexts)
-        counts = np.zeros((n_states, n_actions))
-        state, action, weight = (np.asarray(x)[mine] for x in (cells.state, cells.action, cells.weight))
-        np.add.at(counts, (state, action), weight)
-        return counts
-
-    # -- observations -----------------------------------------------------------------------------
-
-    def log_likelihood(self, plans: Plans, unit: str) -> Float[Array | np.ndarray, ...]:
-        """Return the log-probability of the observed actions, in nats; see :class:`goalinf.data.Observations`."""
-        return plans.actions(self, unit)
-
-    def scored(self, unit: str) -> Bool[np.ndarray, ...]:
-        """Return True for every step ``(N, T)`` or trajectory ``(N,)`` with an observed action."""
-        observed = np.asarray(self.observed)
-        return observed if unit == "step" else np.asarray(observed.any(axis=-1))
-
     def check(self, worlds: Sequence[World], agent: Agent) -> None:
         """Refuse data that cannot come from these worlds, or counts where the order of the actions matters.
 
@@ -289,23 +197,6 @@ class Trajectories(Observations, Recorded):
             comes from one of several agents.
         """
         check_data(jax.tree.map(np.asarray, self), worlds, agent)
-
-    def arrays(self) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
-        """Return the names of the axes and the numbers of every array."""
-        steps = ("trajectory", "step")
-        axes = {"states": ("trajectory", "visit"), "actions": steps, "observed": steps}
-        names = ("states", "actions", "lengths", "observed", "subject", "context")
-        return {name: (axes.get(name, ("trajectory",)), np.asarray(getattr(self, name))) for name in names}
-
-    def names(self, unit: str) -> tuple[Hashable, ...]:
-        """Return the names of trajectories or subjects."""
-        return self.subject_names if unit == "subject" else self.trajectory_names
-
-    def where(self, unit: str, *item: int) -> str:
-        """Return ``"row 17 (trajectory 3, step 5)"`` for messages."""
-        if unit == "step":
-            return decision_name(self.labels, *item)
-        return f"{unit} {label(self.names(unit)[item[0]])}"
 
     # -- other forms of the same data -------------------------------------------------------------
 

@@ -2,90 +2,16 @@
 
 from __future__ import annotations
 
-import abc
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from goalinf.data.cells import Cells
 from goalinf.data.labels import Labels
 from goalinf.types import Numbers, Numeric
 
 Rows = Numeric | Sequence[Any]  # an array, or lists: one per trajectory, or one number per trajectory
 _LARGEST = np.iinfo(np.int32).max
-
-
-class Recorded(abc.ABC):
-    """Interface of :class:`~goalinf.Trajectories`, a class that is built on the functions that read it."""
-
-    states: Numeric
-    actions: Numeric
-    lengths: Numeric
-    observed: Numeric
-    subject: Numeric
-    context: Numeric
-    cells: Cells
-    labels: Labels | None
-
-    @property
-    @abc.abstractmethod
-    def concrete(self) -> bool:
-        """True where the numbers can be looked at."""
-
-    @property
-    @abc.abstractmethod
-    def n_trajectories(self) -> int:
-        """Number of trajectories, N."""
-
-    @property
-    @abc.abstractmethod
-    def max_steps(self) -> int:
-        """Number of decision steps of the longest trajectory, T."""
-
-    @property
-    @abc.abstractmethod
-    def n_steps(self) -> int:
-        """Number of decision steps in all."""
-
-    @property
-    @abc.abstractmethod
-    def n_observed(self) -> int:
-        """Number of observed actions."""
-
-    @property
-    @abc.abstractmethod
-    def n_subjects(self) -> int:
-        """Number of subjects."""
-
-    @property
-    @abc.abstractmethod
-    def n_contexts(self) -> int:
-        """Number of contexts."""
-
-    @property
-    @abc.abstractmethod
-    def trajectory_names(self) -> tuple[Hashable, ...]:
-        """Key of each trajectory."""
-
-    @property
-    @abc.abstractmethod
-    def subject_names(self) -> tuple[Hashable, ...]:
-        """Name of each subject."""
-
-    @property
-    @abc.abstractmethod
-    def context_names(self) -> tuple[Hashable, ...]:
-        """Name of each context."""
-
-    @abc.abstractmethod
-    def select(self, trajectories: slice | Numbers) -> Recorded:
-        """Select trajectories."""
-
-    @abc.abstractmethod
-    def to_frame(self, **columns: Numbers) -> pd.DataFrame:
-        """Return a long table."""
 
 
 def many(count: int, what: str) -> str:

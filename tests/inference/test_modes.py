@@ -13,11 +13,8 @@ from scipy import stats
 
 import goalinf as gi
 from goalinf.inference.model.build import posterior_of
-from goalinf.inference.model.mode_search import _ranked, find_modes
+from goalinf.inference.model.mode_search import find_modes
 from goalinf.inference.model.models import CustomModel
-from goalinf.inference.samplers import select
-from goalinf.inference.samplers.chains import HMC
-from goalinf.inference.samplers.jumps import Maps
 from goalinf.precision import computing_in
 
 QUIET = {"progress": False}
@@ -309,110 +306,3 @@ def test_proposals_too_narrow_for_one_mode_are_noticed():
     assert fit.tree.attrs["modes"] == 2
     assert fit.tree.attrs["khat"] > 0.7
     assert not fit.converged
-
-
-# -- the parts --------------------------------------------------------------------------------------------------------
-
-
-def maps():
-    rng = np.random.default_rng(0)
-    scales = np.tril(rng.normal(size=(3, 2, 2))) + 2.0 * np.eye(2)
-    return Maps.of(np.array([[0.0, 0.0], [20.0, 1.0], [-5.0, 30.0]]), scales, np.log([2.0, 1.0, 1.0]))
-
-
-def test_a_jump_back_returns_to_the_same_place():
-    jumps, x = maps(), jnp.array([0.3, -0.4])
-    for seed in range(8):
-        there, log_volume, possible = jumps.propose(jax.random.key(seed), x)
-        assert possible
-        assert int(jumps.nearest(there)) != int(jumps.nearest(x))
-        back = [jumps.propose(jax.random.key(s), there) for s in range(20)]
-        returned = [(place, volume) for place, volume, _ in back if int(jumps.nearest(place)) == int(jumps.nearest(x))]
-        assert returned
-        for place, volume in returned:
-            np.testing.assert_allclose(place, x, atol=1e-5)
-            assert float(volume) == pytest.approx(-float(log_volume), abs=1e-5)
-
-
-def test_chains_are_shared_out_by_mass():
-    jumps = maps()
-    starts = jumps.shared_out(np.zeros((8, 2)))
-    assert [int((starts == center).all(axis=1).sum()) for center in jumps.centers] == [4, 2, 2]
-    assert {tuple(row) for row in jumps.shared_out(np.zeros((3, 2)))} == {tuple(c) for c in jumps.centers}
-    assert tuple(jumps.shared_out(np.zeros((1, 2)))[0]) == (0.0, 0.0)
-
-
-def test_starts_are_the_peaks_of_what_was_drawn():
-    """On a line, the draws whose nearest better neighbor is far away are those next to the two peaks."""
-    u = np.random.default_rng(0).uniform(-5.0, 5.0, 200)
-    first = _ranked(u[:, None], -mixed(-3.0, 3.0, [0.3, 0.3], 0.5)(u))[:2]
-    np.testing.assert_allclose(sorted(u[first]), [-3.0, 3.0], atol=0.2)
-
-
-def test_the_evidence_of_two_modes():
-    """By the sum on the grid; a single normal proposal across both modes would have a hundred times the error."""
-    u = np.linspace(-45.0, 45.0, 400_001)
-    fit = gi.infer(jax.random.key(3), model=far, data=jnp.array(1.2), **QUIET)
-    found = gi.inference.marginal_likelihood(jax.random.key(0), fit)
-    right = np.log(np.exp(LINES[far](u)).sum() * (u[1] - u[0])) + stats.norm.logpdf(1.2, 0.0, 1.0)
-    assert abs(found.log_evidence - right) < ERRORS * found.error
-    assert found.error < 0.05
-
-
-def test_the_mode_is_the_highest_of_all():
-    """Narrow at -4 with weight 0.3 and wide at 3 with weight 0.7: the narrow one is higher, and the start between."""
-    best = gi.inference.find_map(jax.random.key(0), model=narrow, data=jnp.array(1.2))
-    assert best.modes == 2
-    assert float(best.values["u"]) == pytest.approx(-4.0, abs=1e-3)
-
-
-def test_a_gaussian_around_one_of_two_modes_is_not_certified():
-    look = gi.infer(jax.random.key(0), model=humps, data=jnp.array(1.2), method="laplace")
-    assert not look.converged
-    assert "around one of 2 modes, which holds about 0.67 of the probability" in look.diagnosis
-
-
-# -- longer chains ----------------------------------------------------------------------------------------------------
-
-
-def sticky(y):
-    """Strongly correlated and bent: some hundred effective draws in a thousand of each chain."""
-    u = numpyro.sample("u", dist.Normal(0.0, 1.0))
-    v = numpyro.sample("v", dist.Normal(u**2, 0.3))
-    numpyro.sample("y", dist.Normal(v, 1.0), obs=y)
-
-
-def test_an_interrupt_while_chains_go_on_loses_no_whole_run(monkeypatch):
-    """Ctrl-C in the third hundred of the longer part: the draws that were asked for are all there."""
-    parts = []
-    advance, shrink = HMC.advance, HMC.shrink_steps
-
-    def interrupted(self, steps, bar, *, kept=True):
-        found = advance(self, steps, bar, kept=kept)
-        parts.append(kept)
-        if sum(parts) == 5:
-            self.interrupted = True
-        return found
-
-    def begun_again(self, draws):
-        if again := shrink(self, draws):
-            parts.clear()
-        return again
-
-    monkeypatch.setattr(HMC, "advance", interrupted)
-    monkeypatch.setattr(HMC, "shrink_steps", begun_again)
-    monkeypatch.setattr(select, "_longer", lambda *_: True)
-    fit = gi.infer(jax.random.key(0), model=sticky, data=jnp.array(1.2), draws=300, method="hmc", **QUIET)
-    assert fit.tree.attrs["interrupted"] == 1
-    assert fit.posterior.sizes["draw"] == 300
-    assert fit.tree.attrs["every"] == 1
-    assert "draw kept" not in fit.diagnosis
-
-
-def test_longer_chains_keep_every_second_draw(monkeypatch):
-    answers = iter([True, False])
-    monkeypatch.setattr(select, "_longer", lambda *_: next(answers))
-    fit = gi.infer(jax.random.key(0), model=sticky, data=jnp.array(1.2), draws=300, method="hmc", **QUIET)
-    assert fit.posterior.sizes["draw"] == 300
-    assert fit.tree.attrs["every"] == 2
-    assert "every 2nd draw kept" in fit.diagnosis

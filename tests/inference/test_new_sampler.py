@@ -104,3 +104,8 @@ def test_a_fit_of_a_sampler_that_is_not_known(metropolis, monkeypatch):
     monkeypatch.setattr(metropolis, "algorithm", "another")
     with pytest.raises(ValueError, match="ran RWM, which is not known; import the module of this sampler"):
         gi.resume(fit, draws=10)
+
+
+def test_a_method_belongs_to_one_sampler():
+    with pytest.raises(TypeError, match="method 'hmc' is that of HMC"):
+        type("Other", (Sampler,), {"method": "hmc"})

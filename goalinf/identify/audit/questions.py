@@ -13,6 +13,7 @@ import pandas as pd
 
 from goalinf import display
 from goalinf.agents import Agent, SingleAgent, boltzmann, lookahead, soft_optimal
+from goalinf.agents.agent import single_agent
 from goalinf.errors import ConvergenceError, PrecisionError
 from goalinf.identify.agents.degenerate import degenerate_pairs, score_pairs
 from goalinf.identify.agents.equivalence import agent_equivalence
@@ -221,8 +222,8 @@ def _said(found: ZeroReward | Design | str | None) -> list[str]:
 def _mean(fit: Fit) -> tuple[SingleAgent, Reward]:
     """Agent and reward at the posterior mean."""
     means = {site.name: fit.posterior[site.name].mean(("chain", "draw")).values for site in fit.sites}
-    one_agent: Any = fit.standard("agent").filled(means)
-    return one_agent
+    model = fit.standard("agent")
+    return single_agent("the agent of the fit", model.filled(means)[0]), model.reward_at(means)
 
 
 def _planners(

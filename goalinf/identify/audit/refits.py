@@ -27,7 +27,7 @@ def of_nothing(key: PRNGKey, fit: Fit) -> Evidence:
     """Compute the log marginal likelihood of the agent of a fit with zero reward."""
     zero = {s.name: np.zeros(s.prior.shape()) for s in fit.sites if s.name.startswith("reward.")}
     model = fit.standard("agent and reward")
-    reward: Any = model.filled(zero)[1]  # a reward with priors is one reward
+    reward = model.reward_at(zero)
     without = StandardModel(model.world, model.agent, reward)
     sites = [site for site in fit.sites if site.name.startswith("agent.")]
     logs = []
@@ -72,4 +72,4 @@ def widened(fit: Fit, found: Directions, scale: float) -> Any:
             return None
         batch = prior.shape()[: len(prior.shape()) - len(entry.event_shape)]
         priors[name] = entry.expand(batch)
-    return fit.standard("reward").filled(priors)[1]
+    return fit.standard("reward").reward_at(priors)

@@ -78,9 +78,8 @@ def posterior(
     n_chains, n_draws = next(iter(values.values())).shape[:2]
     taken = np.unique(np.linspace(0, n_chains * n_draws - 1, min(draws, n_chains * n_draws)).astype(int))
     chain, draw = np.unravel_index(taken, (n_chains, n_draws))
-    drawn: Any = model  # a reward with priors is one reward
     found = [
-        metric(where, reward, drawn.filled({name: value[c, d] for name, value in values.items()})[1])
+        metric(where, reward, model.reward_at({name: value[c, d] for name, value in values.items()}))
         for c, d in zip(chain, draw, strict=True)
     ]
     coords: dict[str, Any] = {"chain": ("sample", chain), "draw": ("sample", draw)}

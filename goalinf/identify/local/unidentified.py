@@ -127,8 +127,7 @@ class Directions:
     def reward(self, fit: Fit, flat: np.ndarray) -> Reward:
         """Return the reward with the numbers ``flat (P,)``."""
         sites = [self.sites[name] for name in self.reward_sites]
-        known: Any = fit.standard("reward").filled(unflattened(sites, flat))[1]
-        return known
+        return fit.standard("reward").reward_at(unflattened(sites, flat))
 
     def priors(self) -> list[Any]:
         """Return the priors of the parameters of the reward, in the order of ``reward_sites``."""

@@ -22,9 +22,9 @@ from scipy.stats import norm
 
 from goalinf.inference.model.mode import Mode, climb
 from goalinf.inference.model.posterior import Form, Posterior
-from goalinf.inference.results.diagnostics import MISSED
 from goalinf.types import PRNGKey
 
+MISSED = 0.25  # probability that a further start of the search finds a new mode, above which modes are missing
 Favored = Callable[[np.ndarray], list[int]]
 
 POOL = 256  # draws of the prior among which starts are selected

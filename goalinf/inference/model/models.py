@@ -11,6 +11,7 @@ from goalinf.behavior import Behavior
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.inference.model.log_density import Model
 from goalinf.inference.model.priors import Site, fill, find_sites, own_arrays
+from goalinf.rewards import Reward
 
 Draw: TypeAlias = Mapping[str, Any]  # site name -> value
 
@@ -46,6 +47,19 @@ class StandardModel:
     def filled(self, draw: Draw) -> tuple[Agent, Rewards]:
         """Return agent and reward with a value in place of every prior."""
         return fill(self.agent, self.reward, draw)
+
+    def reward_at(self, draw: Draw) -> Reward:
+        """Return the reward with a value in place of every prior; a reward with priors is one for all contexts.
+
+        Raises
+        ------
+        ValueError
+            Where there are rewards by context, which are known.
+        """
+        _, reward = self.filled(draw)
+        if isinstance(reward, Mapping):
+            raise ValueError("the rewards were given by context and are known: no reward was inferred")
+        return reward
 
     def own_arrays(self) -> StandardModel:
         """Return the model with copies of all arrays, which the user cannot change."""

@@ -9,11 +9,11 @@ import numpy as np
 import xarray as xr
 
 from goalinf.inference import _arviz
+from goalinf.inference.model.mode_search import MISSED
 
 Kind = Literal["MCMC", "exact", "approximation"]  # of draws
 R_HAT, ESS = 1.01, 400.0  # Vehtari et al. (2021): convergence, and enough draws for stable tails
 KHAT = 0.7  # Pareto k above which importance weights have too heavy a tail (Vehtari et al. 2024)
-MISSED = 0.25  # probability that a further start of the search finds a new mode, above which modes are missing
 _RARE = 0.01  # share of the draws below which the probability of a mode is not checked
 
 

@@ -72,7 +72,7 @@ class Fit:
         """Reward with its priors, or mapping from context to reward; a ValueError for a model of your own."""
         return self.standard("reward").reward
 
-    def standard(self, needed: str, remedy: str = "") -> StandardModel:
+    def standard(self, needed: str, remedy: str = "fit with gi.infer(key, world, agent=…, reward=…)") -> StandardModel:
         """Return the model where it consists of world, agent and reward.
 
         Parameters
@@ -80,7 +80,7 @@ class Fit:
         needed : str
             What is needed of it, for the message.
         remedy : str, optional
-            Alternative for a model of your own.
+            What to do for a model of your own.
 
         Raises
         ------
@@ -91,9 +91,7 @@ class Fit:
             return self.model
         if self.model.function is None:
             raise ValueError(self.model.lost)
-        raise ValueError(
-            f"this fit is of a model of your own, of which goalinf does not know the {needed}{remedy and ': '}{remedy}"
-        )
+        raise ValueError(f"this fit is of a model of your own, of which goalinf does not know the {needed}: {remedy}")
 
     # -- what came out ------------------------------------------------------------------------
 
@@ -301,7 +299,7 @@ class Fit:
         return found
 
     def _reward(self, values: dict[str, np.ndarray]) -> Any:
-        return self.standard("reward").filled(values)[1]
+        return self.standard("reward").reward_at(values)
 
     # -- keeping it ----------------------------------------------------------------------------
 

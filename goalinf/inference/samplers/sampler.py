@@ -80,7 +80,7 @@ class Sampled:
 class Sampler(abc.ABC):
     """Running Markov chains of one algorithm.
 
-    A final subclass is known to ``gi.infer`` by its ``method`` once its module is imported.
+    A final subclass is known to ``gi.infer`` by its ``method``, which no other has, once its module is imported.
 
     Parameters
     ----------
@@ -117,8 +117,14 @@ class Sampler(abc.ABC):
     interrupted: bool = False
 
     def __init_subclass__(cls) -> None:
-        if "method" in vars(cls):
-            SAMPLERS[cls.method] = cls
+        if "method" not in vars(cls):
+            return
+        known = SAMPLERS.get(cls.method)
+        if known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise TypeError(
+                f"method {cls.method!r} is that of {known.__qualname__}: give {cls.__qualname__} another one"
+            )
+        SAMPLERS[cls.method] = cls
 
     @abc.abstractmethod
     def __init__(self, key: PRNGKey, coordinates: Coordinates, state: State, settings: Settings, *, warmup: int): ...
