@@ -175,9 +175,12 @@ def test_wide_numbers_have_hashes_of_their_own():
 
 
 def test_what_is_refused(fit):
-    outside = StateChoices(np.array([7]), np.array([0]), np.array([0]), np.zeros(1, int), np.zeros(1, int))
-    with pytest.raises(ValueError, match="choice 0: state number 7; the world has 5 states"):
-        gi.infer(0, HALL, agent=AGENT, reward=PRIOR, data=outside)
+    for state in (7, -1):
+        outside = StateChoices(np.array([state]), np.array([0]), np.array([0]), np.zeros(1, int), np.zeros(1, int))
+        with pytest.raises(ValueError, match=f"choice 0: state number {state}; the world has states 0 to 4"):
+            gi.infer(0, HALL, agent=AGENT, reward=PRIOR, data=outside)
+    with pytest.raises(TypeError, match="plans score the actions of trajectories; found StateChoices"):
+        gi.Behavior(HALL, AGENT, gi.StateReward.zero(HALL)).plans[0].actions(DATA, "choice")
     with pytest.raises(ValueError, match=r"an audit needs trajectories.*this fit is of StateChoices"):
         gi.audit(fit)
     with pytest.raises(TypeError, match="expected trajectories: only these are simulated"):
