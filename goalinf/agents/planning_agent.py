@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from functools import partial
 from operator import itemgetter
+from types import ModuleType
 from typing import Any
 
 import equinox as eqx
@@ -339,7 +340,7 @@ def one_by_one(function: Callable[..., Any], several: tuple[Any, ...], axes: Axe
         function(*(tree if axis is None else jax.tree.map(itemgetter(c), tree) for tree, axis in pairs))
         for c in range(count)
     ]
-    return jax.tree.map(lambda *leaves: namespace(leaves).stack(leaves), *results)
+    return jax.tree.map(lambda *leaves: namespace(*leaves).stack(leaves), *results)
 
 
 def _planned(
@@ -347,28 +348,39 @@ def _planned(
 ) -> Plan:
     inputs = (planner, beliefs, model, mdp, reward, initial)
     if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(inputs)):
-        return _plan(*inputs)
+        return _plan(jnp, *inputs)
     if jnp.result_type(float) == np.float64 and planner.numpy and beliefs.numpy and factorable(mdp):
-        return _plan(*jax.device_get(inputs))
+        return _plan(np, *jax.device_get(inputs))
     with jax.ensure_compile_time_eval():
-        return jax.jit(_plan)(*cast(inputs))
+        return _compiled_plan(jnp, *cast(inputs))
 
 
 def _plan(
-    planner: Planner, beliefs: Beliefs, model: _ChoiceModel, mdp: MDP, reward: Reward, initial: Numeric | None
+    xp: ModuleType,
+    planner: Planner,
+    beliefs: Beliefs,
+    model: _ChoiceModel,
+    mdp: MDP,
+    reward: Reward,
+    initial: Numeric | None,
 ) -> Plan:
+    """Compute the plan, with NumPy or with JAX; what is known when a program is traced is a constant of the program."""
     model = dataclasses.replace(model, beta=beliefs.unfold(model.beta))
     reward, initial = beliefs.unfold(reward), beliefs.unfold(initial)
     problem = Problem.of(beliefs(mdp), reward, model.scale, planner.outlook)
+    problem = problem if problem.xp is xp else cast(problem)
     if model.slip is not None:
         problem = beliefs.foresee(problem, model.slip)
     return beliefs.fold(planner(_informed(problem, model), initial))
 
 
+_compiled_plan = jax.jit(_plan, static_argnums=0)
+
+
 def _informed(problem: Problem, model: _ChoiceModel) -> Problem:
     """Add to the problem the parameters that a planner needs to foresee the agent's own actions."""
     if model.beta is not None:
-        beta = namespace(model.beta).broadcast_to(model.beta, problem.pinned.shape[-1:])
+        beta = problem.xp.broadcast_to(model.beta, problem.pinned.shape[-1:])
         problem = dataclasses.replace(problem, beta=beta)
     if model.choice is not None:
         available = problem.available.reshape(-1, *problem.available.shape[-2:])[0]  # independent of the reward

@@ -30,7 +30,7 @@ def score(policy: Policy, data: Recorded) -> Any:
     """Return the log-probability of all observed actions under policies with a leading context axis."""
     if not _counts(policy):
         return score_steps(policy, data).sum()
-    return namespace(policy, data.cells).sum(_score_cells(policy, data))
+    return _score_cells(policy, data).sum()
 
 
 def score_subjects(policy: Policy, data: Recorded) -> Float[Array, " N"]:
@@ -88,7 +88,7 @@ def _score_cells(policy: Policy, data: Recorded) -> Any:
     """Return the log-probability of each unique state-action pair, times its count."""
     cells = data.cells
     context = policy_number(policy, cells.context)
-    xp = namespace(policy, cells)
+    xp = namespace(policy.log_probs, cells.weight)
     some = xp.asarray(cells.weight) > 0
     log_probs = xp.asarray(policy.log_probs)[context, cells.state, cells.action]
     scores = cells.weight * xp.where(some, log_probs, 0.0)
@@ -115,8 +115,8 @@ def score_steps(policy: Policy, data: Recorded) -> Float[Array | np.ndarray, "*G
             f"the data have up to {steps} steps, the agent's horizon is {horizon}: give it a longer horizon"
         )
     n_states, n_actions = policy.log_probs.shape[-2:]
-    on_host = namespace(data.states, data.actions) is np
-    if on_host and data.actions.size and (data.actions.max() >= n_actions or data.states.max() >= n_states):
+    known = namespace(data.states, data.actions) is np
+    if known and data.actions.size and (data.actions.max() >= n_actions or data.states.max() >= n_states):
         raise ValueError(
             f"the data hold states up to number {data.states.max()} and actions up to number {data.actions.max()}; the "
             f"policy has {n_states} states and {n_actions} actions"

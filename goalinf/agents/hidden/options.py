@@ -163,7 +163,7 @@ class Options(ModeProcess):
     def _stacked(self) -> tuple[Any, Any, Any]:
         """Stack policies (O, S, A), termination probabilities (O, S), and initiation sets (O, S)."""
         parts = [[getattr(o, part) for o in self.options] for part in ("policy", "termination", "initiation")]
-        policies, ends, starts = (cast(namespace(each).stack(each)) for each in parts)
+        policies, ends, starts = (cast(namespace(*each).stack(each)) for each in parts)
         return policies, ends, starts
 
 

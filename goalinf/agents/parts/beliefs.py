@@ -140,7 +140,7 @@ class FalseDynamics(Beliefs):
 
     def __call__(self, mdp: MDP) -> MDP:
         """Return the MDP with the outcomes of both worlds side by side."""
-        xp = namespace(mdp, self.confusion, self.alternative)
+        xp = namespace(mdp.probabilities, self.confusion)
         other, slots, joined = self._other(mdp, xp)
         both = [(1.0 - self.confusion) * mdp.probabilities, self.confusion * other.probabilities]
         return dataclasses.replace(

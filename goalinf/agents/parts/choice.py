@@ -138,7 +138,7 @@ class Softmax(ChoiceRule):
 
 def log_policy(q: Numeric, available: Available) -> LogProbs:
     """Return log-probabilities of a softmax over the available actions, ``(*T, S, A)``, of values ``(*T, A, S)``."""
-    xp = namespace(q, available)
+    xp = namespace(q)
     q = xp.where(available, q, -xp.inf)
     if xp is not np:
         return xp.swapaxes(jax.nn.log_softmax(q, axis=-2), -1, -2)

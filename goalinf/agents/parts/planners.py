@@ -32,7 +32,7 @@ from goalinf.planning.solution import Plan, residual
 from goalinf.planning.solvers import newton, newton_numpy
 from goalinf.planning.solvers.bicgstab import solve_linear
 from goalinf.planning.solvers.sparse_lu import Calm
-from goalinf.precision import cast, namespace, on_host
+from goalinf.precision import cast
 from goalinf.rewards import Reward, ended
 from goalinf.sizes import check_memory
 from goalinf.types import Numeric
@@ -209,17 +209,14 @@ class ValueIteration(Planner):
         ``near`` are the values of a similar problem, the initial guess of a stationary soft plan.
         """
         if self.discount is not None:
-            xp = namespace(problem, self.discount)
-            problem = dataclasses.replace(problem if xp is np else cast(problem), discount=xp.asarray(self.discount))
+            problem = dataclasses.replace(problem, discount=problem.xp.asarray(self.discount))
         count = self.horizon or self.depth
         if count is None:
             return stationary(problem, self.backup, near)
         plan = self.sweeps(problem, count)
         if self.horizon is not None:
             return plan
-        axis = -3 if on_host(plan) else 0
-        first = lambda x, axis: x.take(0, axis) if on_host(x) else x[0]  # noqa: E731
-        return Plan(first(plan.q, axis), first(plan.values, -2), plan.residual)
+        return Plan(plan.q[..., 0, :, :], plan.values[..., 0, :], plan.residual)
 
     def looking(self, depth: int) -> ValueIteration:
         """Return the planner with a horizon: its plans are the plans of lookahead ``depth``, …, 2, 1."""
@@ -233,8 +230,7 @@ class ValueIteration(Planner):
             return now, (biased_values(problem, action_values(problem, values)), now)
 
         check_sweeps("depth" if self.horizon is None else "horizon", count, problem)
-        xp = namespace(problem, self.leaf)
-        leaf = 0.0 if self.leaf is None else self.leaf
+        xp, leaf = problem.xp, 0.0 if self.leaf is None else self.leaf
         end = xp.where(problem.pinned, problem.pins, leaf)
         if xp is np:
             sweeps = []
@@ -257,13 +253,12 @@ def check_sweeps(name: str, count: int, problem: Problem) -> None:
 
 def stationary(problem: Problem, kind: Backup, near: Numeric | None = None) -> Plan:
     """Compute the plan at the fixed point of a backup."""
-    if on_host(problem, near):
+    if problem.xp is np:
         # Values that are not numbers are detected by the residual.
         with np.errstate(all="ignore"), Calm(problem.neighbors.shape[1]):
             values = newton_numpy.fixed_point(problem, kind, None if near is None else np.asarray(near))
             gap = residual(problem, values, kind)
             return Plan(action_values(problem, values), values, gap)
-    problem, near = cast((problem, near))
     found = newton.fixed_point(problem, kind, near)
     q = biased_values(problem, action_values(problem, found))
     return Plan(q, found, residual(problem, found, kind))
