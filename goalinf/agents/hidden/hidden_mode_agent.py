@@ -8,9 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from goalinf.agents.abstract_kinds import ProcessAgent, SingleModeAgent
+from goalinf.agents.abstract_kinds import ProcessAgent, SingleModeAgent, over_conditions
 from goalinf.agents.agent import Axes, SingleAgent
-from goalinf.agents.planning_agent import over_conditions
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.parameters import Part, part_of_kind
 from goalinf.precision import cast

@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float
 
 from goalinf.agents.abstract_kinds import SingleModeAgent
 from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, log_or_minus_infinity
-from goalinf.agents.parts.planners import stationary
+from goalinf.agents.parts.value_iteration import stationary
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.bellman import Problem
 from goalinf.planning.facts import REGULAR, Facts

@@ -11,7 +11,8 @@ from goalinf.agents.memory.memory_agent import MemoryAgent, MemoryProcess
 from goalinf.agents.parts.beliefs import Beliefs
 from goalinf.agents.parts.choice import ChoiceRule, Softmax
 from goalinf.agents.parts.noise import Lapse, Noise, NoNoise
-from goalinf.agents.parts.planners import Planner, ValueIteration
+from goalinf.agents.parts.planners import Planner
+from goalinf.agents.parts.value_iteration import ValueIteration
 from goalinf.agents.planning_agent import PlanningAgent
 from goalinf.planning.parameters import Parameter, Part, check_parameter
 from goalinf.types import Numbers
