@@ -19,6 +19,7 @@ from goalinf.agents.agent import Agent, By, SingleAgent, single_agent
 from goalinf.agents.composed_agent import plan_to_depths
 from goalinf.agents.policy import Policy
 from goalinf.checks import check_choice
+from goalinf.planning.log_space import safe_log
 from goalinf.planning.parameters import SHARE, Parameter
 from goalinf.precision import Precision
 from goalinf.rewards import Reward
@@ -111,8 +112,7 @@ class MixtureAgent(Agent):
     @property
     def log_weights(self) -> Float[Array, " K"]:
         """Logarithms of the weights."""
-        weights = jnp.asarray(self.weights)
-        return jnp.where(weights > 0, jnp.log(jnp.where(weights > 0, weights, 1.0)), -jnp.inf)
+        return safe_log(jnp.asarray(self.weights))
 
     # -- parameters -----------------------------------------------------------------------------
 

@@ -19,8 +19,8 @@ from goalinf.agents.plannable import check_shapes
 from goalinf.agents.policy import Policy
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds, shown
 from goalinf.behavior.plans import AgentPlans
+from goalinf.behavior.roll_out import Gaps, drawn_options, hidden_slips, roll_out_one_of
 from goalinf.behavior.scores import believed_modes, chained
-from goalinf.behavior.simulation import Gaps, drawn_options, hidden_slips, roll_out_one_of
 from goalinf.checks import PRNGKey, check_kind, takes_key
 from goalinf.data import Observations, Trajectories
 from goalinf.data.fitting import check_numbers

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import hashlib
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, TypeVar, runtime_checkable
 
@@ -15,11 +14,11 @@ from jaxtyping import Array, Bool, Float, Int
 
 from goalinf.agents.agent import Agent, SingleAgent
 from goalinf.agents.policy import Policy
+from goalinf.content_hash import content_hash
 from goalinf.rewards import Reward
 from goalinf.worlds import World
 
 _Self = TypeVar("_Self", bound="Observations")
-_DTYPES = {"b": "bool", "i": "<i4", "u": "<i4", "f": "<f8"}  # of numbers in a hash, by kind
 
 
 @runtime_checkable
@@ -173,13 +172,7 @@ class Observations(eqx.Module):
 
     def data_hash(self) -> str:
         """Return the SHA-256 of the numbers (names left out): equal data have equal hashes."""
-        digest = hashlib.sha256()
-        for name, (_, values) in self.arrays().items():
-            wide = values.dtype.kind in "iu" and values.size and max(abs(int(values.min())), int(values.max())) >= 2**31
-            array = np.ascontiguousarray(values, "<i8" if wide else _DTYPES[values.dtype.kind])
-            digest.update(f"{name}{array.shape}".encode())
-            digest.update(array.tobytes())
-        return digest.hexdigest()
+        return content_hash({name: values for name, (_, values) in self.arrays().items()})
 
     # -- what NumPyro asks of every value -------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from goalinf.checks import check_choice
+from goalinf.content_hash import content_hash
 from goalinf.data import Observations, Trajectories
 from goalinf.data.trajectory_arrays import many
 from goalinf.inference import _arviz
@@ -239,11 +239,7 @@ def _fingerprint(data: Observations) -> str:
     arrays["context"] = pd.factorize(arrays["context"])[0]
     if isinstance(data, Trajectories):
         arrays["states"] = _without_memory(data)
-    digest = hashlib.sha256()
-    for name, values in arrays.items():
-        array = np.ascontiguousarray(values, "<f8" if values.dtype.kind == "f" else "<i8")
-        digest.update(f"{name}{array.shape}".encode() + array.tobytes())
-    return digest.hexdigest()
+    return content_hash(arrays)
 
 
 def _without_memory(data: Trajectories) -> np.ndarray:

@@ -20,6 +20,7 @@ from goalinf.inference.model.build import density_of
 from goalinf.inference.model.log_density import Model
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.fit import Fit
+from goalinf.planning.log_space import safe_log
 from goalinf.precision import computing_in
 from goalinf.rewards import digest
 from goalinf.worlds.world import World, label
@@ -127,8 +128,7 @@ def _responsibilities(fit: Fit) -> np.ndarray | None:
     if fit.agent.by in (None, fit.data.unit):
         return None
     (shares,) = thinned(fit.responsibilities, max(1, _DRAWS // fit.posterior.sizes["chain"])).values()
-    with np.errstate(divide="ignore"):
-        return np.log(shares.reshape(shares.shape[0] * shares.shape[1], -1, shares.shape[-1]))
+    return safe_log(shares.reshape(shares.shape[0] * shares.shape[1], -1, shares.shape[-1]))
 
 
 def _starts(by: str, log_weights: np.ndarray, members: np.ndarray | None, fit: Fit, data: Observations) -> np.ndarray:

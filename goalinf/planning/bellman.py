@@ -22,6 +22,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int
 
 from goalinf import rewards
+from goalinf.planning.log_space import log_sum_exp
 from goalinf.planning.risk import RiskMeasure
 from goalinf.precision import cast, namespace, on_host
 from goalinf.types import Numeric
@@ -204,14 +205,6 @@ def add_up(term: Callable[[Any], Any], count: int) -> Any:
     if count <= _UNROLLED:
         return reduce(operator.add, map(term, range(count)))
     return lax.fori_loop(1, count, lambda index, total: total + term(index), term(0))
-
-
-def log_sum_exp(x: Numeric, axis: int = 0) -> Any:
-    """Compute log-sum-exp, on the host or in compiled code; not all of the terms are minus infinity."""
-    if isinstance(x, jax.Array):
-        return jax.nn.logsumexp(x, axis=axis)
-    highest = x.max(axis=axis, keepdims=True)
-    return np.log(np.exp(x - highest).sum(axis=axis)) + highest.squeeze(axis)
 
 
 def _greedy(q: Numeric) -> Any:

@@ -33,7 +33,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
@@ -41,7 +40,7 @@ import numpyro.distributions as dist
 import pandas as pd
 
 import goalinf as gi
-from goalinf.checks import takes_key
+from goalinf.checks import numpy_generator, takes_key
 from goalinf.types import PRNGKey
 from goalinf_models.catalogue import Variant
 from goalinf_models.checks import Code, Column, Label, Quantity, check_variant, checked_table
@@ -107,7 +106,7 @@ def example(key: PRNGKey, variant: str = "two maps") -> pd.DataFrame:
     maps[0, 5], maps[1, 0] = 2.0, 2.0
     thirst = 1.0 / (1.0 + np.exp(2.0 * np.arange(n_steps) - 7.0))
     policies = np.exp(behavior(world, maps, np.stack([thirst, 1.0 - thirst], axis=1)).policy.log_probs)
-    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+    rng = numpy_generator(key)
     rows, state = [], np.zeros(runs, int)
     for t in range(n_steps):
         action = np.array([rng.choice(4, p=policies[t, s]) for s in state])

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import abc
-from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from goalinf.agents.abstract_kinds import ProcessAgent, SingleModeAgent, over_conditions
 from goalinf.agents.agent import Axes, SingleAgent
@@ -89,9 +87,3 @@ def of_modes(policies: Policy, modes: HiddenModes, ended: Numeric) -> Policy:
     """Combine policies with a leading axis into the modes of one agent, all of which share one memory."""
     memory = jax.tree.map(lambda leaf: leaf[0], policies.memory)
     return Policy(policies.log_probs, policies.values, ended, policies.residual.max(), modes=modes, memory=memory)
-
-
-def log_or_minus_infinity(probabilities: Numeric) -> Any:
-    """Return logarithms, −inf (with zero derivative) for a probability of zero."""
-    some = probabilities > 0
-    return jnp.where(some, jnp.log(jnp.where(some, probabilities, 1.0)), -jnp.inf)

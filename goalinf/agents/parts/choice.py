@@ -13,8 +13,9 @@ import numpy as np
 import numpyro.distributions as dist
 from jaxtyping import Array, Bool, Float
 
-from goalinf.planning.bellman import highest, log_sum_exp
+from goalinf.planning.bellman import highest
 from goalinf.planning.facts import REGULAR, Facts
+from goalinf.planning.log_space import log_sum_exp, safe_log
 from goalinf.planning.parameters import (
     INFINITY,
     SHARE,
@@ -125,9 +126,7 @@ class Softmax(ChoiceRule):
         default = xp.asarray(self.default)
         default = xp.where(available, default.T if default.ndim == 2 else default[:, None], 0.0)
         default = xp.where(default.any(axis=0), default, available)
-        possible = default > 0
-        default = default / default.sum(axis=0)
-        return xp.where(possible, xp.log(xp.where(possible, default, 1.0)), -xp.inf)
+        return safe_log(default / default.sum(axis=0))
 
     def __call__(self, q: Utilities, available: Available, acting: Acting) -> LogProbs:
         """Return log-probabilities, given ``q``, which is already multiplied by beta; −inf where unavailable."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-import jax
 import numpy as np
 from scipy.special import logsumexp
 
+from goalinf.checks import numpy_generator
 from goalinf.identify.candidates import Place, Target
 from goalinf.identify.experiments.kinds import Demonstrations, Experiment
 from goalinf.identify.linear_algebra import kernel
@@ -134,7 +134,7 @@ class Normal:
         check_linear("the design of an experiment", fit.reward)
         flat = found.rewards().reshape(-1, found.n_rewards)
         values, axes = np.linalg.eigh(np.atleast_2d(np.cov(flat.T)))
-        rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+        rng = numpy_generator(key)
         noise = rng.standard_normal((draws // 2, found.n_rewards))
         rows = found.alone.matrix() / found.alone.tolerance
         root = axes * np.sqrt(np.maximum(values, 0.0))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from importlib.metadata import version
@@ -14,6 +13,7 @@ import xarray as xr
 
 from goalinf.agents import Agent, MixtureAgent
 from goalinf.behavior.conditions import Rewards
+from goalinf.content_hash import content_hash
 from goalinf.data import Observations
 from goalinf.inference.model.log_density import Data
 from goalinf.inference.model.priors import Site
@@ -98,10 +98,7 @@ def data_hash(data: Data) -> str:
     """Return the SHA-256 of the arrays: equal data have equal hashes."""
     if isinstance(data, Observations):
         return data.data_hash()
-    digest = hashlib.sha256()
-    for name, array in leaves(data).items():
-        digest.update(f"{name}{array.shape}{array.dtype}".encode() + np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
+    return content_hash(leaves(data))
 
 
 def labels(names: Sequence[Any]) -> np.ndarray:
