@@ -16,7 +16,7 @@ from goalinf.agents.plannable import check_known, check_plannable, check_solved
 from goalinf.behavior import acts_on, score_steps
 from goalinf.checks import check_kind
 from goalinf.data import Trajectories
-from goalinf.inference.model.program_cache import recipe
+from goalinf.inference.model.program_cache import contents
 from goalinf.inference.model.site_labels import axis_labels, labels
 from goalinf.planning.log_space import safe_log
 from goalinf.planning.solvers.sparse_lu import factorable
@@ -164,7 +164,7 @@ class _Known:
 
     def __init__(self, agent: SingleAgent, world: World, rewards: tuple[Reward, ...]):
         self.agent, self.world, self.rewards = agent, world, rewards
-        self._content = recipe(world, agent, rewards)
+        self._content = contents(agent, world.mdp, rewards)
         self._hash = hash(self._content)
 
     def __eq__(self, other: object) -> bool:

@@ -38,14 +38,19 @@ def recipe(world: World | Mapping[Any, World], *parts: PyTree) -> Hashable:
     """
     worlds = (world,) if isinstance(world, World) else tuple(world.items())
     mdps = [one.mdp for one in ([world] if isinstance(world, World) else world.values())]
-    # The tree structure of a user-defined prior need not determine its contents.
-    leaves, structure = jax.tree.flatten((mdps, parts), is_leaf=lambda x: isinstance(x, Distribution))
-    found = (worlds, structure, tuple(_content(leaf) for leaf in leaves))
+    found = (worlds, contents(mdps, parts))
     try:
         hash(found)
     except TypeError:
         return object()  # different from every other recipe
     return found
+
+
+def contents(*parts: PyTree) -> Hashable:
+    """Return the present numbers of all arrays as hashes, because arrays can be changed, and all other values."""
+    # The tree structure of a user-defined prior need not determine its contents.
+    leaves, structure = jax.tree.flatten(parts, is_leaf=lambda x: isinstance(x, Distribution))
+    return structure, tuple(map(_content, leaves))
 
 
 def shared(recipe: Hashable, name: Hashable, make: Callable[[], _Program]) -> _Program:
