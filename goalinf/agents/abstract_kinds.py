@@ -88,7 +88,7 @@ def one_by_one(function: Callable[..., Any], several: tuple[Any, ...], axes: Axe
     pairs = list(zip(several, axes, strict=True))
     count = next(len(jax.tree.leaves(tree)[0]) for tree, axis in pairs if axis is not None)
     results = [
-        function(*(tree if axis is None else jax.tree.map(itemgetter(c), tree) for tree, axis in pairs))
+        function(*(tree if axis is None else jax.tree.map(itemgetter((c, ...)), tree) for tree, axis in pairs))
         for c in range(count)
     ]
     return jax.tree.map(lambda *leaves: namespace(*leaves).stack(leaves), *results)

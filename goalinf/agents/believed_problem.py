@@ -73,11 +73,12 @@ def _solve(
 ) -> Plan:
     """Compute the plan with NumPy or JAX; what is known while a program is traced becomes a constant of the program."""
     problem = Problem.of(beliefs(mdp), beliefs.unfold(reward), model.scale, planner.outlook)
-    if problem.xp is not xp:
-        problem = cast(problem)
+    near = beliefs.unfold(initial)
+    if xp is jnp:
+        problem, near = cast((problem, near))
     if model.slip is not None:
         problem = beliefs.foresee(problem, model.slip)
-    return beliefs.fold(planner(_informed(problem, beliefs, model), beliefs.unfold(initial)))
+    return beliefs.fold(planner(_informed(problem, beliefs, model), near))
 
 
 _solve_compiled = jax.jit(_solve, static_argnums=0)
