@@ -85,11 +85,6 @@ def posterior_of(model: AnyModel, data: Data, key: PRNGKey | None = None) -> Pos
     return posterior
 
 
-def density_of(model: AnyModel, data: Data) -> Density:
-    """Return the density of a model as it was written."""
-    return posterior_of(model, data).plain.density
-
-
 def _standard_posterior(key: PRNGKey, model: StandardModel, data: Data) -> Posterior:
     """Build the posterior of an agent and a reward with priors, also in terms of beta times the reward where possible.
 
