@@ -27,6 +27,7 @@ from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.planning.bellman import choosable
 from goalinf.precision import cast, computing_in
 from goalinf.rewards import Reward, base_of, ended, pinned, reward_parameters
+from goalinf.rewards.base import parameter_of
 from goalinf.types import Numeric
 from goalinf.worlds import MDP, stack
 
@@ -231,7 +232,7 @@ def _shape(agent: Agent, reward: Reward, name: str) -> tuple[int, ...]:
     if name == "discount":
         return ()
     owner, parameter = name.split(".", 1)
-    return np.shape(getattr(base_of(reward), parameter) if owner == "reward" else agent.parameters[parameter])
+    return np.shape(parameter_of(reward, parameter) if owner == "reward" else agent.parameters[parameter])
 
 
 def _move(
@@ -244,17 +245,13 @@ def _move(
         if owner == "discount":
             mdp = eqx.tree_at(lambda m: m.discount, mdp, mdp.discount + step)
         elif owner == "reward":
-            place = partial(_parameter, name=parameter)
+            place = partial(parameter_of, name=parameter)
             reward = eqx.tree_at(place, reward, place(reward) + step)
         else:
             value = agent.parameters[parameter]
             moved = value * jnp.exp(step) if _positive(agent, parameter) else value + step
             agent = agent.at(**{parameter: moved})
     return agent, mdp, reward
-
-
-def _parameter(reward: Reward, name: str) -> Any:
-    return getattr(base_of(reward), name)
 
 
 def _positive(agent: Agent, parameter: str) -> bool:

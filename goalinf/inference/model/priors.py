@@ -19,6 +19,7 @@ from goalinf.agents import Agent
 from goalinf.planning.parameters import Parameter, entry_prior
 from goalinf.precision import computing_in
 from goalinf.rewards import LinearReward, Reward, base_of
+from goalinf.rewards.base import parameter_of
 from goalinf.types import Numbers
 from goalinf.worlds import World
 
@@ -143,7 +144,10 @@ def fill(agent: _Agent, reward: _Rewards, values: Mapping[str, Parameter | Numbe
             agent = agent.at(**{parameter: value})
         elif owner == "reward":
             reward = eqx.tree_at(
-                partial(_parameter, name=parameter), reward, value, is_leaf=lambda leaf: isinstance(leaf, Distribution)
+                partial(parameter_of, name=parameter),
+                reward,
+                value,
+                is_leaf=lambda leaf: isinstance(leaf, Distribution),
             )
     return agent, reward
 
@@ -153,10 +157,6 @@ def unflattened(sites: Sequence[Site], flat: np.ndarray) -> dict[str, np.ndarray
     shapes = [site.prior.shape() for site in sites]
     parts = np.split(flat, np.cumsum([int(np.prod(shape, dtype=int)) for shape in shapes])[:-1])
     return {site.name: part.reshape(shape) for site, part, shape in zip(sites, parts, shapes, strict=True)}
-
-
-def _parameter(reward: Reward, name: str) -> Any:
-    return getattr(base_of(reward), name)
 
 
 def sample_sites(sites: list[Site]) -> dict[str, Any]:
