@@ -104,6 +104,7 @@ class ComposedAgent(SingleAgent):
         for part in self.parts:
             part.check(world, reward)
         self.planning.check_beta()
+        self.planning.beliefs.check_rows(world)
 
     # -- facts ----------------------------------------------------------------------------------
 
