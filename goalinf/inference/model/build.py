@@ -137,6 +137,7 @@ def _checked(model: StandardModel, data: Data) -> tuple[Conditions, list[Site]]:
         raise TypeError(f"data is a {type(data).__name__}; read a table with gi.read_trajectories first")
     if data.n_observed == 0:
         raise ValueError(f"the data hold no observed {data.noun}; expected at least one")
+    data.check_contexts(data.context_names)
     conditions = Conditions.of(world, reward, data.context_names)
     data.check(conditions.worlds, agent)
     sites = find_sites(agent, reward, conditions.world)
