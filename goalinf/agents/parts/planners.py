@@ -20,11 +20,11 @@ from goalinf.planning.parameters import (
     INFINITY,
     SHARE,
     DefaultPriors,
+    Dims,
     Parameter,
     Part,
     Ranges,
     check_policy,
-    check_shape,
     discount_prior,
 )
 from goalinf.planning.risk import Extremal, RiskMeasure
@@ -147,6 +147,7 @@ class ValueIteration(Planner):
     parameters: ClassVar[Ranges] = {"discount": SHARE}
     default_priors: ClassVar[DefaultPriors] = {"discount": discount_prior}
     known: ClassVar[Ranges] = {"leaf": (-INFINITY, INFINITY)}
+    dims: ClassVar[Dims] = {"leaf": ("state",)}
 
     @property
     def facts(self) -> Facts:
@@ -172,11 +173,6 @@ class ValueIteration(Planner):
             raise ValueError("leaf is the value at the end of a lookahead, in utility: give depth, backup='hard'")
         if self.discount is not None and self.outlook is not None and not self.outlook.discounts:
             raise ValueError(f"discount has no effect with the outlook {type(self.outlook).__name__}: leave it out")
-
-    def check(self, world: World, reward: Reward) -> None:
-        """Refuse values at the end of the lookahead that do not fit the world."""
-        if self.leaf is not None:
-            check_shape("leaf", self.leaf, (world.n_states,), "state")
 
     @property
     def endless(self) -> bool:
@@ -289,6 +285,7 @@ class SuccessorRepresentation(Planner):
     parameters: ClassVar[Ranges] = {"model_based": SHARE}
     default_priors: ClassVar[DefaultPriors] = {"model_based": lambda: dist.Beta(1.0, 1.0)}
     known: ClassVar[Ranges] = {"default": SHARE}
+    dims: ClassVar[Dims] = {"default": ("state", "action")}
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, onto=None, state_values=True)
 
     def check(self, world: World, reward: Reward) -> None:

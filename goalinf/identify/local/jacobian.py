@@ -25,6 +25,7 @@ from goalinf.agents.plannable import check_known, check_plannable, check_solved
 from goalinf.agents.policy import Policy
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.planning.bellman import choosable
+from goalinf.planning.parameters import last_axes
 from goalinf.precision import cast, computing_in
 from goalinf.rewards import Reward, base_of, ended, pinned, reward_parameters
 from goalinf.rewards.base import parameter_of
@@ -216,9 +217,8 @@ def log_policy_jacobian(
 
 def _columns(agent: Agent, reward: Reward, names: Sequence[str]) -> tuple[Column, ...]:
     known = {name: base_of(reward).dims[name.split(".", 1)[1]] for name in reward_parameters(reward)}
-    known |= {f"agent.{name}": ("state",) * np.ndim(value) for name, value in agent.parameters.items()} | {
-        "discount": ()
-    }
+    values, dims = agent.parameters, agent.dims
+    known |= {f"agent.{name}": last_axes(dims[name], np.ndim(values[name])) for name in values} | {"discount": ()}
     columns: list[Column] = []
     for name in sorted(names, key=lambda name: not name.startswith("reward.")):
         if name not in known:

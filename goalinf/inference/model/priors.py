@@ -16,7 +16,7 @@ from numpyro.distributions import Delta, Distribution, ImproperUniform
 from numpyro.distributions.transforms import Transform
 
 from goalinf.agents import Agent
-from goalinf.planning.parameters import Parameter, entry_prior
+from goalinf.planning.parameters import Parameter, entry_prior, last_axes
 from goalinf.precision import computing_in
 from goalinf.rewards import LinearReward, Reward, base_of
 from goalinf.rewards.base import parameter_of
@@ -27,8 +27,6 @@ _Agent = TypeVar("_Agent", bound=Agent)
 _Rewards = TypeVar("_Rewards", bound=Reward | Mapping[Any, Reward])
 _Part = TypeVar("_Part", bound=Agent | Reward)
 _DRAWS = 1001  # for a median without a formula
-# Axes of array parameters, the last ones where a prior has fewer axes; all other arrays have one axis of states.
-_AXES = {"default": ("state", "action"), "weights": ("value",)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +66,7 @@ def find_sites(agent: Agent, reward: Reward | Mapping[Any, Reward], world: World
     sites = []
     for name, value in agent.parameters.items():
         if isinstance(value, Distribution):
-            dims = _AXES.get(name.rsplit(".", 1)[-1], ("state",))[-len(value.shape()) :] if value.shape() else ()
+            dims = last_axes(agent.dims[name], len(value.shape()))
             sites.append(Site(f"agent.{name}", _expanded(f"agent.{name}", value, dims, sizes), dims))
     if isinstance(reward, Mapping):
         for context, one in reward.items():
