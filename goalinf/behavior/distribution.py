@@ -219,7 +219,9 @@ class Behavior(dist.Distribution):
         """Compute the log-probability of every item of a unit of the data, in nats; zero where nothing was observed.
 
         The log-probability of a ``"step"`` is given the earlier actions of its trajectory. Where each subject is one of
-        several agents, all are given the earlier items of the same subject.
+        several agents, all are given the earlier items of the same subject. Under a mixture with ``by="data"``, the
+        log-probability of a ``"subject"`` is a sum by the chain rule: each of its trajectories is given all earlier
+        trajectories of the data, also those of other subjects.
         """
         return self._scored(partial(self._chained, unit), value)
 
