@@ -39,7 +39,7 @@ from goalinf.agents.parts.rational_inattention import Inattentive, RationalInatt
 from goalinf.agents.parts.successor import SuccessorRepresentation
 from goalinf.agents.parts.value_iteration import ValueIteration
 from goalinf.agents.planning_agent import PlanningAgent
-from goalinf.agents.policy import Policy
+from goalinf.agents.policy import HiddenModes, Memory, Policy
 from goalinf.planning.risk import CVaR, EntropicRisk, Extremal, HyperbolicBellman, Optimism, Prospect, RiskMeasure
 
 __all__ = [
@@ -55,12 +55,14 @@ __all__ = [
     "FalseDynamics",
     "ForeseesSlips",
     "HiddenModeAgent",
+    "HiddenModes",
     "Hyperbolic",
     "HyperbolicBellman",
     "Ignorance",
     "IllusionOfControl",
     "Inattentive",
     "Lapse",
+    "Memory",
     "MemoryAgent",
     "MemoryProcess",
     "MixtureAgent",

@@ -160,13 +160,32 @@ class Observations(eqx.Module):
         rank = jnp.unique(members, return_inverse=True, size=members.size)[1]
         return jax.ops.segment_sum(scores, rank, members.size)
 
+    def check_contexts(self, names: Sequence[Hashable]) -> None:
+        """Refuse numbers of contexts without a name, on the host; compiled code would use another context.
+
+        Raises
+        ------
+        ValueError
+            Where a number is negative or too large; the message names the item of ``unit``.
+        """
+        numbers = np.asarray(self.context)
+        wrong = (numbers < 0) | (numbers >= len(names))
+        if wrong.any():
+            item, number = int(np.argwhere(wrong)[0][-1]), numbers[wrong][0]
+            raise ValueError(
+                f"{self.where(self.unit, item)} is of context number {number}; expected 0 to {len(names) - 1}, the "
+                f"numbers of the contexts {', '.join(map(repr, names))}"
+            )
+
     def renumbered(self: _Self, conditions: np.ndarray) -> _Self:
-        """Replace the number of every context by that of its condition, ``(C,)``; traceable."""
+        """Replace the number of every context by that of its condition, ``(C,)``, -1 for others; traceable."""
 
         def replaced(path: tuple[Any, ...], leaf: Any) -> Any:
             if getattr(path[-1], "name", None) != "context":
                 return leaf
-            return conditions[leaf] if isinstance(leaf, np.ndarray) else jnp.asarray(conditions)[leaf]
+            if isinstance(leaf, np.ndarray):
+                return conditions[leaf]
+            return jnp.where((leaf >= 0) & (leaf < len(conditions)), jnp.asarray(conditions)[leaf], -1)
 
         return jax.tree_util.tree_map_with_path(replaced, self)
 

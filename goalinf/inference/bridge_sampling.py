@@ -23,11 +23,11 @@ from scipy import linalg
 from scipy.special import logsumexp
 
 from goalinf.checks import check_kind, numpy_generator, takes_key
-from goalinf.inference.model.build import posterior_of
 from goalinf.inference.model.log_density import Data
 from goalinf.inference.model.posterior import Form, Posterior
 from goalinf.inference.model.scale_mixture import PRODUCT
 from goalinf.inference.results.fit import Fit
+from goalinf.inference.results.fitted_density import fitted_posterior
 from goalinf.precision import computing_in
 from goalinf.types import PRNGKey
 
@@ -109,7 +109,7 @@ def marginal_likelihood(key: PRNGKey, fit: Fit) -> Evidence:
             "method='auto' first"
         )
     with computing_in("float64"):
-        posterior = posterior_of(fit.model, fit.data)
+        posterior = fitted_posterior(fit)
         form = posterior.straightest
         draws = _coordinates(fit, posterior, form)
         n_chains, n_draws, size = draws.shape

@@ -15,11 +15,11 @@ from goalinf.data import Observations, Trajectories
 from goalinf.data.trajectory_arrays import many
 from goalinf.inference import _arviz
 from goalinf.inference.left_out import depend, given_the_rest
-from goalinf.inference.model.build import density_of
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.assemble import pointwise
 from goalinf.inference.results.diagnostics import KHAT
 from goalinf.inference.results.fit import Fit
+from goalinf.inference.results.fitted_density import fitted_density
 from goalinf.precision import computing_in
 from goalinf.worlds import label
 
@@ -215,7 +215,7 @@ def _by_part(fit: Fit, unit: str) -> np.ndarray:
     """Return the log-likelihood of every part of the units, such as actions, ``(chains, kept draws, parts)``."""
     scored = fit.data.scored(unit)
     with computing_in(fit.tree.attrs["precision"]):
-        density = density_of(fit.model, fit.data)
+        density = fitted_density(fit)
         n_chains, most = fit.posterior.sizes["chain"], _NUMBERS // scored.size
         values = thinned(fit.posterior, max(1, min(_DRAWS, most) // n_chains))
         scores, _ = pointwise(density, values, fit.data.unlabeled(), unit=unit)

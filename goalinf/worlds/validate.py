@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from goalinf.worlds.mdp import MDP
 from goalinf.worlds.names import check_names, label
 
 _World = Any  # a World, whose class is built on this module
 _SUM_TOLERANCE = 1e-9
+_BELIEF_TOLERANCE = 1e-6  # beliefs may be computed in float32
 
 
 def validate(world: _World) -> None:
@@ -31,23 +35,43 @@ def validate(world: _World) -> None:
         s, a, k = np.argwhere(outside)[0].tolist()
         found = f"{_where(world, s, a)} leads to state number {mdp.successors[s, a, k]}"
         raise ValueError(f"{found}; expected a number from 0 to {n_states - 1}")
-    live = mdp.available & ~mdp.terminal[:, None]
-    bad = live & (~np.isfinite(mdp.probabilities).all(2) | (mdp.probabilities < 0).any(2))
-    if bad.any():
-        s, a = np.argwhere(bad)[0].tolist()
-        raise ValueError(f"{_where(world, s, a)} has a probability below 0 or not a number; correct it{_more(bad)}")
-    off = live & (np.abs(mdp.probabilities.sum(2) - 1) > _SUM_TOLERANCE)
-    if off.any():
-        s, a = np.argwhere(off)[0].tolist()
-        total = mdp.probabilities[s, a].sum()
-        remedy = "make the action unavailable there" if total == 0 else "correct the row, or divide it by its sum"
-        raise ValueError(
-            f"{_where(world, s, a)} has probabilities that sum to {total:.12g}; expected 1: {remedy}{_more(off)}"
-        )
+    check_rows(mdp, partial(_where, world), _SUM_TOLERANCE)
     stuck = ~mdp.terminal & ~mdp.available.any(1)
     if stuck.any():
         shown = ", ".join(label(states[i]) for i in np.flatnonzero(stuck)[:5])
         raise ValueError(f"no action is available in state {shown}: mark it terminal, or give it a way on")
+
+
+def check_believed(mdp: MDP, world: _World) -> None:
+    """Refuse an MDP that an agent believes in where a row of an available action is no distribution."""
+
+    def where(s: int, a: int) -> str:
+        named = mdp.n_states == len(world.states)  # other states have no names
+        return f"the agent believes that {_where(world, s, a) if named else f'state number {s}, action number {a}'}"
+
+    check_rows(mdp, where, _BELIEF_TOLERANCE)
+
+
+def check_rows(mdp: MDP, where: Callable[[int, int], str], tolerance: float) -> None:
+    """Refuse an MDP where a row of an available action is no distribution; ``where`` names a row.
+
+    Raises
+    ------
+    ValueError
+        Where a probability is negative or not a number, or a row does not sum to one.
+    """
+    probabilities = np.asarray(mdp.probabilities)
+    live = np.asarray(mdp.available & ~mdp.terminal[:, None])
+    bad = live & (~np.isfinite(probabilities).all(2) | (probabilities < 0).any(2))
+    if bad.any():
+        found = where(*np.argwhere(bad)[0].tolist())
+        raise ValueError(f"{found} has a probability below 0 or not a number; correct it{_more(bad)}")
+    off = live & (np.abs(probabilities.sum(2) - 1) > tolerance)
+    if off.any():
+        s, a = np.argwhere(off)[0].tolist()
+        total = probabilities[s, a].sum()
+        remedy = "make the action unavailable there" if total == 0 else "correct the row, or divide it by its sum"
+        raise ValueError(f"{where(s, a)} has probabilities that sum to {total:.12g}; expected 1: {remedy}{_more(off)}")
 
 
 def _check_names(world: _World) -> None:

@@ -41,7 +41,7 @@ import pandas as pd
 
 import goalinf as gi
 from goalinf.checks import numpy_generator, takes_key
-from goalinf.types import PRNGKey
+from goalinf.types import Numeric, PRNGKey
 from goalinf_models.catalogue import Variant
 from goalinf_models.checks import Code, Column, Label, Quantity, check_variant, checked_table
 
@@ -86,14 +86,14 @@ def steps(table: pd.DataFrame, *, levels: int = 2) -> gi.Trajectories:
     return gi.Trajectories.of(states, read["action"][:, None], lengths=np.ones(count, int), context=read["t"])
 
 
-def drifted(innovations: Any) -> Any:
+def drifted(innovations: Numeric) -> Numeric:
     """Compute the weights of the maps at every step, ``(T, K)``."""
     return 1.0 / innovations.shape[1] + _DRIFT * innovations.cumsum(axis=0)
 
 
-def behavior(world: gi.World, maps: Any, weights: Any) -> gi.Behavior:
+def behavior(world: gi.World, maps: Numeric, weights: Numeric) -> gi.Behavior:
     """Make the distribution of actions at every step, given the maps ``(K, S)`` and their weights ``(T, K)``."""
-    rewards: dict[Any, Any] = {t: gi.StateReward(weights[t] @ maps, on="departure") for t in range(len(weights))}
+    rewards: dict[int, gi.Reward] = {t: gi.StateReward(weights[t] @ maps, on="departure") for t in range(len(weights))}
     return gi.Behavior(world, _AGENT, rewards, contexts=range(len(weights)))
 
 

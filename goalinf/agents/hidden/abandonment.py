@@ -13,7 +13,7 @@ from goalinf.agents.hidden.hidden_mode_agent import ModeProcess
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.facts import REGULAR, Facts
 from goalinf.planning.log_space import safe_log
-from goalinf.planning.parameters import SHARE, DefaultPriors, Parameter, Ranges, check_policy
+from goalinf.planning.parameters import SHARE, DefaultPriors, Dims, Parameter, Ranges, check_policy
 from goalinf.rewards import Reward, ended
 from goalinf.worlds import MDP, World
 
@@ -44,6 +44,7 @@ class Abandoning(ModeProcess):
         "recovery": lambda: dist.Beta(1.0, 9.0),
     }
     known: ClassVar[Ranges] = {"default": SHARE}
+    dims: ClassVar[Dims] = {"default": ("state", "action")}
 
     def check(self, world: World, reward: Reward) -> None:
         """Refuse a default policy that does not fit the world."""

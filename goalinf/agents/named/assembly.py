@@ -27,7 +27,10 @@ _OTHERS = (*_PLANNING, "beliefs", "noise", "lapse")
 def made(kind: type[P], **fields: Any) -> P:
     """Make a part; its numbers are checked and converted to host arrays."""
     ranges = {**kind.parameters, **kind.known}
-    return kind(**{k: check_parameter(k, v, *ranges[k]) if k in ranges else v for k, v in fields.items()})
+    dims = kind.dims
+    return kind(
+        **{k: check_parameter(k, v, *ranges[k], dims.get(k, ())) if k in ranges else v for k, v in fields.items()}
+    )
 
 
 def assembled(

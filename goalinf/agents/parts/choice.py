@@ -20,12 +20,12 @@ from goalinf.planning.parameters import (
     INFINITY,
     SHARE,
     DefaultPriors,
+    Dims,
     Parameter,
     Part,
     Ranges,
     beta_prior,
     check_policy,
-    check_shape,
 )
 from goalinf.precision import namespace
 from goalinf.rewards import Reward, ended
@@ -84,6 +84,7 @@ class Softmax(ChoiceRule):
     default: Parameter | None = None
     sign: Literal[1, -1] = eqx.field(static=True, default=1)
     parameters: ClassVar[Ranges] = {"beta": (0.0, INFINITY), "default": SHARE}
+    dims: ClassVar[Dims] = {"beta": ("state",), "default": ("state", "action")}
     default_priors: ClassVar[DefaultPriors] = {"beta": beta_prior}
     numpy: ClassVar[bool] = True
     facts: ClassVar[Facts] = REGULAR
@@ -108,11 +109,9 @@ class Softmax(ChoiceRule):
             raise ValueError(f"sign is {self.sign!r}; expected 1, or -1 to prefer actions of lower value")
 
     def check(self, world: World, reward: Reward) -> None:
-        """Refuse a default policy or inverse temperatures that do not fit the world."""
+        """Refuse a default policy that does not fit the world."""
         if self.default is not None:
             check_policy("default", self.default, world, ended(reward, world.mdp))
-        if np.ndim(self.beta):
-            check_shape("beta", self.beta, (world.n_states,), "state")
 
     def log_default(self, available: Available) -> Any:
         """Return the log-probability of each available action under the default policy, ``(A, S)``; None: uniform.
@@ -189,6 +188,7 @@ class DefaultPolicy(ChoiceRule):
 
     default: Parameter | None = None
     parameters: ClassVar[Ranges] = {"default": SHARE}
+    dims: ClassVar[Dims] = {"default": ("state", "action")}
     numpy: ClassVar[bool] = True
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, onto=False, saturated=False, ignores_reward=True)
 

@@ -14,7 +14,7 @@ from goalinf.agents.parts.planners import Planner
 from goalinf.agents.parts.value_iteration import stationary
 from goalinf.planning.bellman import Problem, action_values, passed_on
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import SHARE, DefaultPriors, Parameter, Ranges, check_policy
+from goalinf.planning.parameters import SHARE, DefaultPriors, Dims, Parameter, Ranges, check_policy
 from goalinf.planning.solution import Plan
 from goalinf.planning.solvers.bicgstab import solve_linear
 from goalinf.precision import cast
@@ -43,6 +43,7 @@ class SuccessorRepresentation(Planner):
     parameters: ClassVar[Ranges] = {"model_based": SHARE}
     default_priors: ClassVar[DefaultPriors] = {"model_based": lambda: dist.Beta(1.0, 1.0)}
     known: ClassVar[Ranges] = {"default": SHARE}
+    dims: ClassVar[Dims] = {"default": ("state", "action")}
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, onto=None, state_values=True)
 
     def check(self, world: World, reward: Reward) -> None:

@@ -18,19 +18,17 @@ from goalinf.planning.parameters import (
     INFINITY,
     SHARE,
     DefaultPriors,
+    Dims,
     Parameter,
     Ranges,
-    check_shape,
     discount_prior,
 )
 from goalinf.planning.risk import Extremal, RiskMeasure
 from goalinf.planning.solution import Plan, residual
 from goalinf.planning.solvers import newton, newton_numpy
 from goalinf.planning.solvers.sparse_lu import Calm
-from goalinf.rewards import Reward
 from goalinf.sizes import check_memory
 from goalinf.types import Numeric
-from goalinf.worlds import World
 
 
 class ValueIteration(Planner):
@@ -63,6 +61,7 @@ class ValueIteration(Planner):
     parameters: ClassVar[Ranges] = {"discount": SHARE}
     default_priors: ClassVar[DefaultPriors] = {"discount": discount_prior}
     known: ClassVar[Ranges] = {"leaf": (-INFINITY, INFINITY)}
+    dims: ClassVar[Dims] = {"leaf": ("state",)}
 
     @property
     def facts(self) -> Facts:
@@ -88,11 +87,6 @@ class ValueIteration(Planner):
             raise ValueError("leaf is the value at the end of a lookahead, in utility: give depth, backup='hard'")
         if self.discount is not None and self.outlook is not None and not self.outlook.discounts:
             raise ValueError(f"discount has no effect with the outlook {type(self.outlook).__name__}: leave it out")
-
-    def check(self, world: World, reward: Reward) -> None:
-        """Refuse values at the end of the lookahead that do not fit the world."""
-        if self.leaf is not None:
-            check_shape("leaf", self.leaf, (world.n_states,), "state")
 
     @property
     def endless(self) -> bool:

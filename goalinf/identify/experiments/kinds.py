@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -21,7 +22,8 @@ from goalinf.data.fitting import check_numbers
 from goalinf.identify.candidates import log_likelihood, policies_of
 from goalinf.identify.local.jacobian import TOLERANCE, log_policy_jacobian
 from goalinf.identify.policy_evaluation import collected
-from goalinf.rewards import Reward, base_of, reward_parameters
+from goalinf.rewards import Reward
+from goalinf.rewards.base import parameter_of
 from goalinf.types import PRNGKey
 from goalinf.worlds import World, label
 
@@ -80,14 +82,14 @@ class Demonstrations:
         found = log_likelihood(policies_of(self.world, self.agent, rewards), data, each * len(sampled))
         return found, np.full(len(found), 1.0 / len(found))
 
-    def rows(self, reward: Reward) -> np.ndarray:
-        """Return derivatives of the log-policy in the reward ``(R, P)``, in units of their tolerance."""
-        found = log_policy_jacobian(self.world, self.agent, reward)
+    def rows(self, reward: Reward, names: Sequence[str]) -> np.ndarray:
+        """Return derivatives of the log-policy in parameters of the reward ``(R, P)``, in units of their tolerance."""
+        found = log_policy_jacobian(self.world, self.agent, reward, wrt=names)
         return found.matrix() / found.tolerance
 
-    def fisher(self, reward: Reward) -> np.ndarray:
-        """Compute the expected Fisher information about the reward ``(P, P)``, at a reward."""
-        found = log_policy_jacobian(self.world, self.agent, reward)
+    def fisher(self, reward: Reward, names: Sequence[str]) -> np.ndarray:
+        """Compute the expected Fisher information about parameters of the reward ``(P, P)``, at a reward."""
+        found = log_policy_jacobian(self.world, self.agent, reward, wrt=names)
         mdp, rows = self.world.mdp, found.rows[0]
         law = mdp.dense()
         here = np.asarray(mdp.initial, float)
@@ -138,22 +140,25 @@ class PreferenceQuery:
         found = log_expit(np.stack([gap, -gap]))
         return found, np.exp(found).mean(axis=1)
 
-    def rows(self, reward: Reward) -> np.ndarray:
-        """Return the derivative of the difference of returns in the reward ``(1, P)``, in units of its tolerance."""
-        return self._slope(reward)[None] / TOLERANCE
+    def rows(self, reward: Reward, names: Sequence[str]) -> np.ndarray:
+        """Return the derivative of the difference of returns ``(1, P)``, in units of its tolerance."""
+        return self._slope(reward, names)[None] / TOLERANCE
 
-    def fisher(self, reward: Reward) -> np.ndarray:
-        """Compute the expected Fisher information about the reward ``(P, P)``, at a reward."""
-        slope, first = float(self.beta) * self._slope(reward), expit(float(self.beta) * self._difference(reward))
+    def fisher(self, reward: Reward, names: Sequence[str]) -> np.ndarray:
+        """Compute the expected Fisher information about parameters of the reward ``(P, P)``, at a reward."""
+        slope, first = float(self.beta) * self._slope(reward, names), expit(float(self.beta) * self._difference(reward))
         return first * (1.0 - first) * np.outer(slope, slope)
 
-    def _slope(self, reward: Reward) -> np.ndarray:
-        (name,) = (one.split(".", 1)[1] for one in reward_parameters(reward))
-        place = lambda one: getattr(base_of(one), name)  # noqa: E731
-        here = np.asarray(place(reward), float)
-        zero = self._difference(eqx.tree_at(place, reward, np.zeros(here.shape)))
-        units = np.eye(here.size).reshape(-1, *here.shape)
-        return np.array([self._difference(eqx.tree_at(place, reward, one)) for one in units]) - zero
+    def _slope(self, reward: Reward, names: Sequence[str]) -> np.ndarray:
+        """Return the derivative of the difference of returns in parameters in which the reward is affine, ``(P,)``."""
+        slopes = []
+        for name in names:
+            place = partial(parameter_of, name=name.removeprefix("reward."))
+            here = np.asarray(place(reward), float)
+            units = np.eye(here.size).reshape(-1, *here.shape)
+            zero = self._difference(eqx.tree_at(place, reward, np.zeros(here.shape)))
+            slopes += [self._difference(eqx.tree_at(place, reward, one)) - zero for one in units]
+        return np.array(slopes)
 
     def _places(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Return states, actions and numbers of the successors of both trajectories."""

@@ -14,7 +14,7 @@ from goalinf.identify.experiments.kinds import Demonstrations, Experiment
 from goalinf.identify.linear_algebra import kernel
 from goalinf.identify.local.unidentified import Directions
 from goalinf.inference.results.fit import Fit
-from goalinf.rewards import Reward, base_of, check_linear, check_reward
+from goalinf.rewards import Reward, base_of, check_linear, check_reward, reward_parameters
 from goalinf.types import PRNGKey
 from goalinf.worlds import World
 
@@ -65,6 +65,11 @@ class Finite:
         return self.rewards[0]
 
     @property
+    def names(self) -> Sequence[str]:
+        """Names of the parameters of a reward, all of which are unknown."""
+        return reward_parameters(self.typical)
+
+    @property
     def nullity(self) -> int:
         """Number of parameters of a reward: without data, no direction is identified."""
         base = base_of(self.typical)
@@ -100,6 +105,8 @@ class Normal:
     ----------
     typical : Reward
         The posterior mean, at which derivatives are taken.
+    names : sequence of str
+        Names of its inferred parameters, ``reward.values``; the others are known.
     mean : float (P,), root : float (P, P)
         Posterior mean, and a square root of the posterior covariance.
     noise : float (draws, P)
@@ -111,6 +118,7 @@ class Normal:
     """
 
     typical: Reward
+    names: Sequence[str]
     mean: np.ndarray
     root: np.ndarray
     noise: np.ndarray
@@ -142,7 +150,9 @@ class Normal:
         places = {name: Place.of(world, units) for name, world in worlds.items()}
         # Antithetic draws: their mean is the posterior mean.
         mean = flat.mean(0)
-        return cls(found.reward(fit, mean), mean, root, np.concatenate([noise, -noise]), (rows,), places)
+        return cls(
+            found.reward(fit, mean), found.reward_sites, mean, root, np.concatenate([noise, -noise]), (rows,), places
+        )
 
     @property
     def nullity(self) -> int:
@@ -158,7 +168,7 @@ class Normal:
     def judge(self, key: PRNGKey, experiment: Experiment) -> dict[str, float]:
         """Compute the expected information and value of an experiment, with standard errors."""
         # With C = LL' and L'FL = U diag(f) U': log det(I + L'FL) / 2, and C - C' = L U diag(f / (1 + f)) U' L'.
-        strength, axes = np.linalg.eigh(self.root.T @ experiment.fisher(self.typical) @ self.root)
+        strength, axes = np.linalg.eigh(self.root.T @ experiment.fisher(self.typical, self.names) @ self.root)
         strength = np.maximum(strength, 0.0)
         # The symmetric root tends to the identity as the information grows: the limit is perfect information.
         moved = self.noise @ (axes * np.sqrt(strength / (1.0 + strength))) @ axes.T @ self.root.T

@@ -78,12 +78,12 @@ def site_coords(
 
 
 def observed(data: Data) -> xr.Dataset:
-    """Return the data as arrays: observations by field name, data of a model of your own by their path."""
+    """Copy the data to arrays: observations by field name, data of a model of your own by their path."""
     if not isinstance(data, Observations):
-        return dataset(leaves(data), {}, {}, ())
+        return dataset(leaves(data), {}, {}, ()).copy(deep=True)
     numbered = ("subject", "context")
     fields = {f"{name}_number" if name in numbered else name: one for name, one in data.arrays().items()}
-    return xr.Dataset(fields, coords={data.unit: labels(data.names(data.unit))})
+    return xr.Dataset(fields, coords={data.unit: labels(data.names(data.unit))}).copy(deep=True)
 
 
 def leaves(data: Data) -> dict[str, np.ndarray]:
