@@ -17,6 +17,7 @@ from scipy.special import log_expit, logsumexp
 from scipy.stats import norm
 
 import goalinf as gi
+from goalinf.behavior import replicate
 
 PAGE = Path(__file__).parents[1] / "CONTRIBUTING.md"
 HALL = gi.gridworld("a.s.b", discount=0.8)
@@ -63,6 +64,11 @@ def log_likelihood(data):
 def posterior(data):
     joint = norm.logpdf(GRID) + log_likelihood(data).sum(axis=1)
     return np.exp(joint - logsumexp(joint))
+
+
+def repeated(data, times):
+    fields = ("first", "second", "chosen", "subject", "context")
+    return dataclasses.replace(data, **{name: np.tile(getattr(data, name), times) for name in fields})
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +161,39 @@ def test_contexts_are_matched_by_name():
         gi.Behavior({"far": HALL}, AGENT, reward).log_prob(data)
 
 
+def test_contexts_of_one_world():
+    data = dataclasses.replace(DATA, context=np.arange(12) % 3, contexts=("a", "b", "c"))
+    behavior = gi.Behavior(HALL, AGENT, gi.LinearReward(FEATURES, np.array([1.0]), on="departure"))
+    assert float(behavior.log_prob(data)) == float(behavior.log_prob(DATA))
+
+
+def test_replicated_data_have_the_posterior_predictive_probabilities(fit):
+    drawn = dataclasses.replace(fit, data=repeated(DATA, 200)).predict(jax.random.key(0), 100)
+    assert all(type(one) is StateChoices for one in drawn)
+    for name in ("first", "second", "subject", "context"):
+        np.testing.assert_array_equal(getattr(drawn[-1], name)[:12], getattr(DATA, name))
+    scores = np.exp(log_likelihood(dataclasses.replace(DATA, chosen=np.ones(12, int))))
+    exact = posterior(DATA) @ scores
+    variance = posterior(DATA) @ (scores - exact) ** 2  # over the posterior, of which 100 draws are used
+    frequency = np.mean([one.chosen.reshape(200, 12) for one in drawn], axis=(0, 1))
+    assert (np.abs(frequency - exact) < 5 * np.sqrt(variance / 100 + 0.25 / 20_000)).all()
+
+
+def test_replicated_data_of_a_mixture_in_several_contexts():
+    """Each item follows the plan of its own option in its own context."""
+    flat = gi.gridworld("a.s.b", discount=0.1)
+    data = dataclasses.replace(DATA, context=np.arange(12) % 2, contexts=("far", "near"))
+    reward = gi.LinearReward(FEATURES, np.array([1.0]), on="departure")
+    agents = {beta: gi.agents.soft_optimal(beta=beta) for beta in (0.2, 2.0)}
+    mixed, option = gi.agents.mixture(agents, weights=[0.5, 0.5], by="subject"), DATA.subject % 2
+    worlds = {"near": flat, "far": HALL}
+    drawn = replicate(jax.random.key(1), worlds, mixed, reward, repeated(data, 1000), option=np.tile(option, 1000))
+    ones = dataclasses.replace(data, chosen=np.ones(12, int))
+    scores = [gi.Behavior(worlds, one, reward).log_prob_by("choice", ones) for one in agents.values()]
+    exact = np.exp(np.stack(scores))[option, np.arange(12)]
+    np.testing.assert_allclose(drawn.chosen.reshape(1000, 12).mean(axis=0), exact, atol=5 * np.sqrt(0.25 / 1000))
+
+
 def test_saving(fit, tmp_path):
     again = gi.load(fit.save(tmp_path / "fit.nc"))
     assert type(again.data) is StateChoices
@@ -179,9 +218,7 @@ def test_what_is_refused(fit):
         outside = StateChoices(np.array([state]), np.array([0]), np.array([0]), np.zeros(1, int), np.zeros(1, int))
         with pytest.raises(ValueError, match=f"choice 0: state number {state}; the world has states 0 to 4"):
             gi.infer(0, HALL, agent=AGENT, reward=PRIOR, data=outside)
-    with pytest.raises(TypeError, match="plans score the actions of trajectories; found StateChoices"):
+    with pytest.raises(TypeError, match="plans score and simulate the actions of trajectories; found StateChoices"):
         gi.Behavior(HALL, AGENT, gi.StateReward.zero(HALL)).plans[0].actions(DATA, "choice")
     with pytest.raises(ValueError, match=r"an audit needs trajectories.*this fit is of StateChoices"):
         gi.audit(fit)
-    with pytest.raises(TypeError, match="expected trajectories: only these are simulated"):
-        fit.predict(jax.random.key(0), 1)

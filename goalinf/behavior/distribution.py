@@ -181,8 +181,10 @@ class Behavior(dist.Distribution):
     def _matched(self, value: _Data) -> _Data:
         """Replace the numbers of the contexts of the data by those of the conditions."""
         places = self._places(value)
-        same = places is None or np.array_equal(places, np.arange(len(places)))
-        return value if places is None or same else value.renumbered(places)
+        if places is None:  # all contexts are one condition; a compiled look-up of a number beyond the end is the last
+            largest = 0 if isinstance(value.context, jax.core.Tracer) else int(np.max(value.context, initial=0))
+            places = np.zeros(largest + 1, np.int32)
+        return value if np.array_equal(places, np.arange(len(places))) else value.renumbered(places)
 
     def log_prob(self, value: Observations) -> Float[Array | np.ndarray, ""]:
         """Compute the log-probability of all observations (actions), in nats; NaN where the planner failed.
