@@ -1,64 +1,34 @@
 """Observations of another class than trajectories: choices between two states, by the value of each.
 
 The oracle is a grid over the one unknown, the weight of a reward; the values of the agent are those of a Bellman
-iteration in NumPy. The class is the example of CONTRIBUTING.
+iteration in NumPy. The class is the example of CONTRIBUTING, from ``state_choices``.
 """
 
 import dataclasses
-import re
-from pathlib import Path
 
 import jax
 import numpy as np
 import numpyro.distributions as dist
 import pandas as pd
 import pytest
-from scipy.special import log_expit, logsumexp
+from scipy.special import logsumexp
 from scipy.stats import norm
+from state_choices import DATA, HALL, PAIRS, StateChoices, log_probabilities, values
 
 import goalinf as gi
 from goalinf.behavior import replicate
 
-PAGE = Path(__file__).parents[1] / "CONTRIBUTING.md"
-HALL = gi.gridworld("a.s.b", discount=0.8)
 FEATURES = np.array([[1.0], [0.0], [0.0], [0.0], [-1.0]])
 AGENT = gi.agents.soft_optimal(beta=2.0)
 PRIOR = gi.LinearReward(FEATURES, dist.Normal(0.0, 1.0), on="departure")
 GRID = np.linspace(-4.0, 4.0, 801)
-RNG = np.random.default_rng(0)
-
-
-def example():
-    """The class that CONTRIBUTING defines, as executed code."""
-    text = PAGE.read_text().split("<!-- new-observations: begin -->")[1].split("<!-- new-observations: end -->")[0]
-    (block,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-    names = {"__name__": __name__}
-    exec(compile(re.sub(r"^ {3}", "", block, flags=re.MULTILINE), str(PAGE), "exec"), names)
-    return names["StateChoices"]
-
-
-StateChoices = example()
-PAIRS = RNG.integers(0, 5, (12, 2))
-DATA = StateChoices(PAIRS[:, 0], PAIRS[:, 1], RNG.integers(0, 2, 12), RNG.integers(0, 3, 12), np.zeros(12, int))
-
-
-def values(weights):
-    """V of the soft-optimal agent for every weight, (W, S), by iteration: (1/beta) log sum exp beta Q."""
-    mdp = HALL.mdp
-    v = np.zeros((len(weights), 5))
-    for _ in range(150):
-        q = weights[:, None, None] * FEATURES + 0.8 * (mdp.probabilities * v[:, mdp.successors]).sum(-1)
-        v = logsumexp(np.where(mdp.available, 2.0 * q, -np.inf), axis=2) / 2.0
-    return v
-
-
-VALUES = values(GRID)
+RNG = np.random.default_rng(1)
+VALUES = values(GRID[:, None] * FEATURES[:, 0])
 
 
 def log_likelihood(data):
     """By weight of the grid and choice, (W, N)."""
-    better = 2.0 * (VALUES[:, data.first] - VALUES[:, data.second])
-    return log_expit(np.where(np.asarray(data.chosen) == 0, better, -better))
+    return log_probabilities(2.0 * VALUES, data)
 
 
 def posterior(data):
@@ -220,5 +190,3 @@ def test_what_is_refused(fit):
             gi.infer(0, HALL, agent=AGENT, reward=PRIOR, data=outside)
     with pytest.raises(TypeError, match="plans score and simulate the actions of trajectories; found StateChoices"):
         gi.Behavior(HALL, AGENT, gi.StateReward.zero(HALL)).plans[0].actions(DATA, "choice")
-    with pytest.raises(ValueError, match=r"an audit needs trajectories.*this fit is of StateChoices"):
-        gi.audit(fit)

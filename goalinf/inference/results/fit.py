@@ -45,7 +45,7 @@ class Fit:
         ``arviz.summary(fit.tree)``. ArviZ 0.23, the last for Python 3.11, takes no tree but in ``arviz.preview``
         (``arviz.preview.summary(fit.tree)``, ``arviz.preview.plot_trace(fit.tree)``); its other functions take
         ``fit.posterior`` or a saved fit (``arviz.from_netcdf("fit.nc")``).
-    data : Trajectories
+    data : Trajectories or other Observations
         Observed behavior; for an own model, data of any form that it takes.
     model : StandardModel or CustomModel
         World, agent and reward with their priors; or a model of your own, whose function is not known after loading.
