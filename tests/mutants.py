@@ -1,12 +1,13 @@
-"""Mutation tests of the package: plant small bugs, count those that the closest tests notice.
+"""Mutation tests of the package: plant small bugs, count those that tests notice.
 
 ``make mutants`` installs `Cosmic Ray <https://cosmic-ray.readthedocs.io>`__, which makes the mutants, applies one at a
 time to a copy of the checkout in ``.mutants/``, and keeps its results in one database per room. A run that was
 interrupted goes on where it stopped. Options: ``make mutants MUTANTS='infer identify --sample 50'``.
 
-A mutant is tested by the doctests of its module and by the test files that share the most names with the module, the
-closest first, until the processor time that these files take without a mutant adds up to ``--seconds``. It counts as
-noticed if a test fails, or if the tests crash or take three times as long.
+The suite runs once under `coverage <https://coverage.readthedocs.io>`__, which records the tests that execute every
+line. A mutant is tested by the tests that execute its lines: those in the folder of its room first, then the others,
+the fastest first, until the seconds that they took add up to ``--seconds``. It counts as noticed if a test fails that
+passes without it, or if the tests crash or take three times as long.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,8 @@ WORK = REPOSITORY / ".mutants"
 TREE = WORK / "tree"
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.toml")
 
-_CLOSEST = 12  # test files of a module that are tried, within the seconds
+TESTS = ["-m", "pytest", "-x", "-q", "-n0", "-p", "no:cacheprovider"]
+LISTED = WORK / "chosen.txt"
 
 # No plausible slips: the language or the first call refuses them, or, as a cache that is gone, only time would tell.
 IMPLAUSIBLE = re.compile(
@@ -54,57 +56,6 @@ def rooms() -> dict[str, list[Path]]:
             continue
         found[room if rest else "ground"].append(path.relative_to(REPOSITORY))
     return dict(found)
-
-
-def defined(path: Path) -> set[str]:
-    """Names that a module defines at its top level, with the methods of its classes; not those with two underscores."""
-    found = set()
-    for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            found.add(node.name)
-        if isinstance(node, ast.ClassDef):
-            found |= {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
-    return {name for name in found if not name.startswith("__")}
-
-
-def imported(path: Path) -> set[Path]:
-    """Modules of the package that a module imports from."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("goalinf"):
-            place = Path(*node.module.split("."))
-            found |= {place.with_suffix(".py"), *((place / each.name).with_suffix(".py") for each in node.names)}
-    return found
-
-
-def mentioned(path: Path) -> set[str]:
-    """Names that the code of a test file uses."""
-    tree = list(ast.walk(ast.parse(path.read_text())))
-    found = {node.id for node in tree if isinstance(node, ast.Name)}
-    found |= {node.attr for node in tree if isinstance(node, ast.Attribute)}
-    return found | {each.name for node in tree if isinstance(node, ast.ImportFrom) for each in node.names}
-
-
-def closest(module: Path) -> list[Path]:
-    """Test files that use names of a module, or of those that import it, in falling order of what they share.
-
-    A name that many test files use says little, so each counts one over their number. Names of a module that imports
-    this one count a third, and so on: much is tested through the public names alone.
-    """
-    tests = {path: mentioned(path) for path in sorted((REPOSITORY / "tests").rglob("test_*.py"))}
-    often = Counter(name for each in tests.values() for name in each)
-    modules = [path for each in rooms().values() for path in each]
-    imports = {path: imported(REPOSITORY / path) for path in modules}
-    score = Counter({path: 1e-3 * (module.parts[1] in path.parent.parts) for path in tests})
-    weight, level, seen = 1.0, {module}, set()
-    while level:
-        for each in level:
-            for name in defined(REPOSITORY / each):
-                score.update({path: weight / often[name] for path in tests if name in tests[path]})
-        seen |= level
-        level = {path for path in modules if imports[path] & level} - seen
-        weight /= 3
-    return [path.relative_to(REPOSITORY) for path, shared in score.most_common() if shared > 0]
 
 
 def annotations(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
@@ -185,45 +136,89 @@ def copied() -> None:
         shared.symlink_to((REPOSITORY.parent / "shared").resolve())
 
 
-def command(files: Iterable[Path], seconds: float) -> str:
-    """Command that tests these files, stops at the first failure, and is killed after a number of processor seconds."""
-    tests = f"{sys.executable} -m pytest -x -q -n0 -p no:cacheprovider {' '.join(map(str, files))}"
-    return f"bash -c {shlex.quote(f'ulimit -t {math.ceil(seconds)}; exec {tests}')}"
+def python(arguments: Iterable[str], seconds: float) -> str:
+    """Command that runs Python with these arguments and is killed after a number of processor seconds."""
+    run = shlex.join([sys.executable, *arguments])
+    return shlex.join(["bash", "-c", f"ulimit -t {math.ceil(seconds)}; exec {run}"])
 
 
-class Clock:
-    """Processor seconds that test files take without a mutant; a file that fails without one is an error."""
+def digest(paths: Iterable[Path]) -> str:
+    """Hash of the contents of files."""
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:8]
+
+
+class Suite:
+    """Tests that execute each line of the package, with the seconds that they take; from one run of the suite."""
 
     def __init__(self) -> None:
-        self.path = WORK / "seconds.json"
-        self.seconds = json.loads(self.path.read_text()) if self.path.exists() else {}
+        state = digest(sorted((TREE / "goalinf").rglob("*.py")))
+        self.lines, self.log = WORK / f"coverage-{state}", WORK / f"durations-{state}.txt"
+        self.passing: set[str] = set()
+        if not self.log.exists():
+            self._run()
+        tests = json.loads((WORK / f"tests-{state}.json").read_text())
+        self.changed = [str(path) for path in self._files() if tests.get(str(path)) != digest([TREE / path])]
+        self.seconds: dict[str, float] = defaultdict(float)
+        for took, node in re.findall(r"^([\d.]+)s (?:setup|call|teardown) +(.*)$", self.log.read_text(), re.MULTILINE):
+            self.seconds[node] += float(took)
+        from coverage import CoverageData
 
-    def __call__(self, path: Path, limit: float) -> float:
-        """Seconds of this file; infinite where they are more than the limit."""
-        key = f"{path} {hashlib.sha256((TREE / path).read_bytes()).hexdigest()[:8]}"
-        took, longest = self.seconds.get(key, (None, 0.0))
-        if took is None and longest < limit:
-            print(f"  without a mutant: {path}", flush=True)
-            began = os.times()
-            run = subprocess.run(shlex.split(command([path], limit)), capture_output=True, text=True)
-            ended = os.times()
-            spent = ended.children_user + ended.children_system - began.children_user - began.children_system
-            if run.returncode in (0, 5):  # 5: no test in the file
-                took = round(spent, 1)
-            elif spent < 0.9 * limit:
-                sys.exit(f"{path} fails without a mutant; mend it first.\n{run.stdout[-3000:]}")
-            self.seconds[key] = (took, limit)
-            self.path.write_text(json.dumps(self.seconds, indent=1))
-        return float("inf") if took is None else took
+        self.data = CoverageData(str(self.lines))
+        self.data.read()
 
-    def affordable(self, module: Path, limit: float) -> tuple[list[Path], float]:
-        """Doctests of the module and its closest test files, and the seconds they take together."""
-        chosen, total = [module], self(module, 3600.0)
-        for path in closest(module)[:_CLOSEST]:
-            if total < 0.8 * limit and self(path, limit - total) <= limit - total:
-                chosen.append(path)
-                total += self(path, limit)
-        return chosen, total
+    def _files(self) -> list[Path]:
+        return [path.relative_to(TREE) for path in sorted((TREE / "tests").rglob("test_*.py"))]
+
+    def _run(self) -> None:
+        """Run the suite under coverage; a failure without a mutant is an error."""
+        print("  the suite without a mutant, to see which tests execute which lines", flush=True)
+        arguments = "-m pytest -n 2 --dist loadgroup -p no:cacheprovider --durations=0 --durations-min=0"
+        arguments += " --cov=goalinf --cov-context=test --cov-report="
+        run = subprocess.run(
+            [sys.executable, *arguments.split()],
+            env={**os.environ, "COVERAGE_FILE": str(self.lines)},
+            capture_output=True,
+            text=True,
+        )
+        if run.returncode:
+            sys.exit(f"the suite fails without a mutant; mend it first.\n{run.stdout[-3000:]}{run.stderr[-3000:]}")
+        state = self.lines.name.removeprefix("coverage-")
+        (WORK / f"tests-{state}.json").write_text(
+            json.dumps({str(path): digest([TREE / path]) for path in self._files()})
+        )
+        self.log.write_text(run.stdout)
+
+    def closest(self, module: Path, lines: range, limit: float) -> list[str]:
+        """Tests that execute these lines, within the seconds; test files that changed since that run stand first."""
+        measured = next((name for name in self.data.measured_files() if name.endswith(f"/{module}")), None)
+        by_line = self.data.contexts_by_lineno(measured) if measured else {}
+        contexts = {context for line in lines for context in by_line.get(line, [])}
+        if not contexts or "" in contexts:  # executed as the module is imported: every test of the module uses it
+            contexts = {context for each in by_line.values() for context in each}
+        nodes = {context.rpartition("|")[0] for context in contexts if context}
+        # A fixture that several tests share is made by the first of them.
+        shared = {each.rpartition("|")[0].partition("::")[0] for each in contexts if each.endswith("|setup")}
+        nodes |= {node for node in self.seconds if node.partition("::")[0] in shared}
+        chosen, total = list(self.changed), 0.0
+        room = f"tests/{module.parts[1]}/"
+        for node in sorted(
+            nodes, key=lambda node: (not node.startswith((str(module), room)), self.seconds[node], node)
+        ):
+            if node.partition("::")[0] not in self.changed and total + self.seconds[node] <= limit:
+                chosen.append(node)
+                total += self.seconds[node]
+        # pytest without arguments would run everything; where no test is known, the doctests of the module are left.
+        return chosen or [min(nodes, key=self.seconds.__getitem__, default=str(module))]
+
+    def passes(self, output: str) -> bool:
+        """True where the test that failed in this output passes without the mutant; or where none failed."""
+        failed = re.search(r"^(?:FAILED|ERROR) (.*?)(?: - .*)?$", output, re.MULTILINE)
+        if failed is None or failed[1] in self.passing:
+            return True
+        run = subprocess.run([sys.executable, *TESTS, failed[1]], capture_output=True)
+        if run.returncode == 0:
+            self.passing.add(failed[1])
+        return run.returncode == 0
 
 
 def changed(diff: str) -> list[str]:
@@ -243,15 +238,14 @@ def equivalent() -> set[tuple[str, ...]]:
     return {spaceless(each["module"], "-" + each["was"], "+" + each["is"]) for each in listed}
 
 
-def tested(room: str, modules: list[Path], options: argparse.Namespace) -> None:
+def tested(room: str, modules: list[Path], suite: Suite, options: argparse.Namespace) -> None:
     """Draw the sample of a room, test what has no result yet, print the rate and the survivors."""
     from cosmic_ray.mutating import mutate_and_test
     from cosmic_ray.work_db import use_db
     from cosmic_ray.work_item import TestOutcome
 
     # Results belong to one state of the code: a change of the room's modules begins a new database.
-    state = hashlib.sha256(b"".join((REPOSITORY / module).read_bytes() for module in modules)).hexdigest()[:8]
-    clock = Clock()
+    state = digest(REPOSITORY / module for module in modules)
     with use_db(str(WORK / f"{room}-{options.seed}-{state}.sqlite")) as database:
         known = {item.job_id for item in database.work_items}
         if len(known) < options.sample:
@@ -259,17 +253,22 @@ def tested(room: str, modules: list[Path], options: argparse.Namespace) -> None:
             database.add_work_items(item for item in drawn if item.job_id not in known)
         chosen = [item for item in database.work_items if int(item.job_id) < options.sample]
         results = dict(database.results)
-        for item in sorted(chosen, key=lambda item: str(item.mutations[0].module_path)):
+        for item in sorted(chosen, key=lambda item: item.job_id):
             (mutation,) = item.mutations
             result = results.get(item.job_id)
             if result and (result.is_killed or not options.again):
                 continue
-            files, seconds = clock.affordable(mutation.module_path, options.seconds)
+            lines = range(mutation.start_pos[0], mutation.end_pos[0] + 1)
+            LISTED.write_text("\n".join(suite.closest(mutation.module_path, lines, options.seconds)))
             # In processor seconds, whatever else runs; what waits for ever uses none.
-            limit = 60 + 3 * seconds
-            result = mutate_and_test(item.mutations, command(files, limit), timeout=20 * limit)
+            limit = 60 + 3 * options.seconds
+            result = mutate_and_test(item.mutations, python([*TESTS, f"@{LISTED}"], limit), timeout=20 * limit)
             if result.test_outcome == TestOutcome.INCOMPETENT:
                 sys.exit(f"the mutant could not be tested: {result.output}")
+            if "no tests ran" in result.output:
+                result.test_outcome = TestOutcome.SURVIVED
+            if not suite.passes(result.output):
+                sys.exit(f"a test fails by itself without a mutant; mend it first.\n{result.output[-3000:]}")
             database.set_result(item.job_id, result)
             print(f"  {mutation.module_path} line {mutation.start_pos[0]}: {result.test_outcome.value}", flush=True)
         results, judged = dict(database.results), equivalent()
@@ -294,7 +293,7 @@ def main() -> None:
     parser.add_argument("rooms", nargs="*", help=f"rooms; by default all: {', '.join(rooms())}")
     parser.add_argument("--sample", type=int, default=40, help="mutants per room (default 40)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the samples (default 0)")
-    parser.add_argument("--seconds", type=float, default=300, help="longest tests of one mutant (default 300)")
+    parser.add_argument("--seconds", type=float, default=60, help="longest tests of one mutant (default 60)")
     parser.add_argument("--again", action="store_true", help="test the survivors again, after tests were added")
     options = parser.parse_args()
     unknown = set(options.rooms) - set(rooms())
@@ -304,8 +303,9 @@ def main() -> None:
     copied()
     os.chdir(TREE)
     os.environ |= QUIET | {"PYTHONPATH": os.pathsep.join([str(TREE), str(TREE / "models")])}
+    suite = Suite()
     for room in options.rooms or rooms():
-        tested(room, rooms()[room], options)
+        tested(room, rooms()[room], suite, options)
 
 
 if __name__ == "__main__":

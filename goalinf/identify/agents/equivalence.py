@@ -110,6 +110,27 @@ def agent_equivalence(
     >>> table["choices"].round(-3).to_dict()
     {'hard': inf, 'lapsing': 4000.0}
     """
+    _check_asked(agent, reward, others, prior)
+    check_count("starts", starts)
+    check_count("seed", seed, 0)
+    nats = check_number("nats", nats, 0.0, np.inf, "a number of at least 0")
+    if prior is None:
+        prior = fill(agent, reward, {f"reward.{name}": dist.Normal(0.0, 1.0) for name in base_of(reward).parameters})[1]
+    target = log_policy_jacobian(world, agent, reward)
+    for place in world.values() if isinstance(world, Mapping) else (world,):
+        check_own_ends(place, reward)
+    weights = long_run(world, target) if visits is None else _shares(world, visits, target)
+    search = Search.of(world, prior, target, weights)
+    rng = np.random.default_rng(seed)
+    begin = [np.zeros(search.size), *rng.standard_normal((starts - 1, search.size))]
+    table = _compared(search, target, agent, others, begin)
+    table.insert(2, "choices", np.where(table["gap"] < _ZERO, np.inf, nats / table["gap"].clip(lower=_ZERO)))
+    table["meaning"] = [_meaning(row, agent.name, nats) for row in table.itertuples()]
+    return table
+
+
+def _check_asked(agent: Agent, reward: Reward, others: Mapping[str, Agent], prior: Reward | None) -> None:
+    """Refuse arguments that cannot be compared."""
     check_reward("reward", reward)
     if not isinstance(others, Mapping) or not others:
         raise TypeError(f"others is {others!r}; expected a mapping such as {{'hard': gi.agents.boltzmann(beta=2.0)}}")
@@ -118,23 +139,17 @@ def agent_equivalence(
             raise ValueError(
                 f"{one.name} has a horizon, and these policies are stationary: use gi.agents.lookahead(depth=…)"
             )
-    check_count("starts", starts)
-    check_count("seed", seed, 0)
-    nats = check_number("nats", nats, 0.0, np.inf, "a number of at least 0")
     check_known(agent, reward)
     if prior is not None and type(base_of(prior)) is not type(base_of(reward)):
         kinds = (type(base_of(one)).__name__ for one in (prior, reward))
         raise ValueError("prior is a {} and reward a {}; expected rewards of one class".format(*kinds))
-    if prior is None:
-        prior = fill(agent, reward, {f"reward.{name}": dist.Normal(0.0, 1.0) for name in base_of(reward).parameters})[1]
-    target = log_policy_jacobian(world, agent, reward)
-    for place in world.values() if isinstance(world, Mapping) else (world,):
-        check_own_ends(place, reward)
-    search = Search.of(
-        world, prior, target, long_run(world, target) if visits is None else _shares(world, visits, target)
-    )
-    rng = np.random.default_rng(seed)
-    begin = [np.zeros(search.size), *rng.standard_normal((starts - 1, search.size))]
+
+
+def _compared(
+    search: Search, target: Jacobian, agent: Agent, others: Mapping[str, Agent], begin: list[np.ndarray]
+) -> pd.DataFrame:
+    """Find the closest reward of every planner; ``begin`` are the starts of the search."""
+    starts = len(begin)
     uniform = search.divergence(target.rows / np.maximum(target.rows.sum(2, keepdims=True), 1))
     gap, z = search.closest(agent, begin)
     if not np.isfinite(gap):
@@ -157,10 +172,8 @@ def agent_equivalence(
         known = found.log_density - own.log_density if same else np.nan
         share = gap / uniform if uniform > 0 else np.nan
         rows.append((gap, share, found.dimension, known if gap < _ZERO else -np.inf))
-    table = pd.DataFrame(rows, columns=["gap", "share", "dimension", "log_bayes_factor"], index=pd.Index(list(others)))
-    table.insert(2, "choices", np.where(table["gap"] < _ZERO, np.inf, nats / table["gap"].clip(lower=_ZERO)))
-    table["meaning"] = [_meaning(row, agent.name, nats) for row in table.itertuples()]
-    return table.rename_axis("planner")
+    columns = ["gap", "share", "dimension", "log_bayes_factor"]
+    return pd.DataFrame(rows, columns=columns, index=pd.Index(list(others), name="planner"))
 
 
 def _shares(world: Worlds, visits: Numbers | Mapping[Hashable, Numbers] | None, target: PolicyJacobian) -> np.ndarray:
