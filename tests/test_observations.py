@@ -87,6 +87,15 @@ def test_the_posterior_is_that_of_the_grid(fit):
     assert fit.tree["log_likelihood"]["choices"].dims == ("chain", "draw", "choice")
 
 
+def test_audit(fit):
+    found = gi.audit(fit, quick=True)
+    assert (found.n_observed, found.nullity, found.nullity_data) == (12, 0, 0)
+    weights = posterior(DATA)
+    exact = weights @ (GRID - weights @ GRID) ** 2  # the prior variance is one
+    assert found.contraction.identified == pytest.approx([exact], rel=0.2)
+    assert "Identified by these 12 choices: 1 of 1 direction of reward" in str(found)
+
+
 def test_comparison_by_choice_and_subject(fit):
     other = gi.infer(1, HALL, agent=gi.agents.soft_optimal(beta=0.5), reward=PRIOR, data=DATA, chains=2, draws=500)
     for unit, group in (("choice", np.arange(12)), ("subject", np.asarray(DATA.subject))):

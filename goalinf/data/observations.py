@@ -82,6 +82,8 @@ class Observations(eqx.Module):
     def log_likelihood(self, plans: Plans, unit: str) -> Float[Array | np.ndarray, ...]:
         """Return the log-probability of the observations in every item of a unit, in nats; traceable.
 
+        An audit differentiates it in forward mode: its derivative is finite wherever the observations are possible.
+
         Parameters
         ----------
         plans : Plans

@@ -146,7 +146,7 @@ def _check_asked(agent: Agent, reward: Reward, others: Mapping[str, Agent], prio
 
 
 def _compared(
-    search: Search, target: Jacobian, agent: Agent, others: Mapping[str, Agent], begin: list[np.ndarray]
+    search: Search, target: PolicyJacobian, agent: Agent, others: Mapping[str, Agent], begin: list[np.ndarray]
 ) -> pd.DataFrame:
     """Find the closest reward of every planner; ``begin`` are the starts of the search."""
     starts = len(begin)

@@ -10,8 +10,8 @@ import numpy as np
 
 from goalinf.agents.agent import Agent, SingleAgent, single_agent
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
-from goalinf.identify.local.columns import Column
 from goalinf.identify.local.jacobian import PolicyJacobian, log_policy_jacobian
+from goalinf.identify.local.jacobian_columns import Column
 from goalinf.identify.local.linearization_point import typical_agent
 from goalinf.rewards import Reward
 

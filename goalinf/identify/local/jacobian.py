@@ -23,7 +23,14 @@ from goalinf.agents.agent import Agent, SingleAgent, single_agent
 from goalinf.agents.plannable import check_known, check_plannable, check_solved
 from goalinf.agents.policy import Policy
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
-from goalinf.identify.local.columns import Column, check_size, columns_of, expected_rewards, in_each_world, moved_by
+from goalinf.identify.local.jacobian_columns import (
+    Column,
+    check_size,
+    columns_of,
+    expected_rewards,
+    in_each_world,
+    moved_by,
+)
 from goalinf.precision import cast, computing_in
 from goalinf.rewards import Reward, reward_parameters
 from goalinf.types import Numeric

@@ -21,8 +21,8 @@ from goalinf.behavior.conditions import Conditions
 from goalinf.data import Observations
 from goalinf.data.trajectory_arrays import many
 from goalinf.identify.linear_algebra import kernel
-from goalinf.identify.local.columns import check_size, columns_of, expected_rewards, in_each_world, moved_by
 from goalinf.identify.local.jacobian import Jacobian
+from goalinf.identify.local.jacobian_columns import check_size, columns_of, expected_rewards, in_each_world, moved_by
 from goalinf.inference.model.models import Draw, StandardModel
 from goalinf.inference.model.program_cache import recipe, shapes, shared
 from goalinf.precision import cast, computing_in

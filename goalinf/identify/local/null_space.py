@@ -22,9 +22,9 @@ from goalinf.agents.plannable import check_shapes
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.errors import ConvergenceError, PrecisionError
 from goalinf.identify.linear_algebra import Kernel, kernel
-from goalinf.identify.local.columns import Column
 from goalinf.identify.local.experts import Agents, jacobians, line_up
 from goalinf.identify.local.jacobian import Jacobian
+from goalinf.identify.local.jacobian_columns import Column
 from goalinf.identify.local.linearization_point import generic_rewards, reward_priors
 from goalinf.identify.local.null_directions import Direction, name_directions, unchanged_by
 from goalinf.inference.model.site_labels import axis_labels
