@@ -103,8 +103,42 @@ def replicate(
 ) -> _Data:
     """Draw replicated data of a known agent: new observations with the design of a data set.
 
-    Replicated trajectories have the starts, lengths, missing actions, subjects and contexts of the data. In a mixture,
-    ``option (N,)`` is the number of the agent of each unit; default: drawn.
+    Parameters
+    ----------
+    key : jax.random key
+        Source of randomness, which is consumed.
+    world, reward : World and Reward, or mappings from context to them
+        World in which the agent acts, and its reward.
+    agent : Agent
+        Agent.
+    data : Trajectories or other Observations
+        The design: subjects and contexts; for trajectories, starts, lengths and missing actions.
+    option : int (N,), optional
+        Number of the option of each trajectory (or other unit) in a mixture; default: drawn.
+    precision : {"float64", "float32"}, optional
+        Default: float64 on a CPU, float32 on an accelerator.
+
+    Returns
+    -------
+    Observations
+        Of the class of the data.
+
+    Raises
+    ------
+    ValueError
+        Where agent or reward holds a prior, or a context has no world or no reward.
+    ConvergenceError, PrecisionError
+        Where the planner fails.
+
+    Examples
+    --------
+    >>> import jax, goalinf as gi
+    >>> hall = gi.gridworld("s.a", discount=0.9)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> agent = gi.agents.soft_optimal(beta=1.0)
+    >>> data = gi.simulate(jax.random.key(0), hall, agent, reward, trajectories=2, steps=3)
+    >>> replicate(jax.random.key(1), hall, agent, reward, data).n_steps
+    6
     """
     conditions = Conditions.of(world, reward, data.context_names)
     number = conditions.number

@@ -14,6 +14,7 @@ from state_choices import DATA, HALL, log_probabilities, values
 
 import goalinf as gi
 from goalinf.identify import ZeroReward
+from goalinf.identify.local.jacobian import log_policy_jacobian
 from goalinf.identify.local.likelihood_jacobian import likelihood_jacobians
 from goalinf.inference.model.models import StandardModel
 
@@ -60,6 +61,17 @@ def test_derivatives_in_two_contexts_by_name():
     )
     each = [differences(data, reward, 2.0, discount)[:, :5] for discount in (0.8, 0.3)]
     np.testing.assert_allclose(found.matrix(), np.where(np.arange(12)[:, None] % 2, each[1], each[0]), atol=1e-8)
+
+
+def test_derivatives_of_trajectories_are_those_of_the_log_policy():
+    known = gi.StateReward(normal(5, seed=3), on="departure")
+    walks = gi.simulate(0, HALL, KNOWN, known, trajectories=3, steps=4)
+    walks = gi.Trajectories.of(walks.states, np.where(np.arange(4) == [[1], [5], [5]], -1, walks.actions))
+    found = likelihood_jacobians(StandardModel(HALL, KNOWN, PRIOR), walks, ("reward.values",))
+    expected = log_policy_jacobian(HALL, KNOWN, known).log_policy[0][walks.states[:, :-1], walks.actions]
+    at = found({"reward.values": np.asarray(known.values)})
+    assert at.source == "these 11 actions"
+    np.testing.assert_allclose(at.matrix(), expected[walks.observed], atol=1e-10)
 
 
 def test_null_directions_of_reward_and_beta():
