@@ -71,7 +71,10 @@ class Audit:
 
     @property
     def nullity(self) -> int:
-        """Number of null directions of the reward, given the agent; for trajectories, if every state is visited."""
+        """Number of null directions of the reward, given the agent, along which its posterior equals its prior.
+
+        For trajectories, if every state is visited; for other observations, at all examined draws.
+        """
         return self.nullity_joint - sum(one.dimension for one in self._with_agent())
 
     @property

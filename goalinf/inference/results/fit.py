@@ -209,7 +209,7 @@ class Fit:
             own = f", except for one agent.{mixture.parameter} per {mixture.by}"
         return (
             f"Pooled: {' and '.join(several)} share one set of parameters{own}; differences between them are not "
-            "modeled. Where they may differ, fit each one alone (data.select)."
+            "modeled. Where they may differ, fit the data of each one alone."
         )
 
     # -- rewards and predictions ---------------------------------------------------------------
