@@ -30,7 +30,7 @@ from goalinf.behavior.conditions import Worlds
 from goalinf.checks import check_count, check_number
 from goalinf.identify.agents.closest import Search
 from goalinf.identify.agents.visits import long_run
-from goalinf.identify.local.jacobian import Jacobian, log_policy_jacobian
+from goalinf.identify.local.jacobian import PolicyJacobian, log_policy_jacobian
 from goalinf.identify.policy_evaluation import check_own_ends
 from goalinf.inference.model.priors import fill
 from goalinf.rewards import Reward, base_of, check_reward
@@ -146,7 +146,7 @@ def _check_asked(agent: Agent, reward: Reward, others: Mapping[str, Agent], prio
 
 
 def _compared(
-    search: Search, target: Jacobian, agent: Agent, others: Mapping[str, Agent], begin: list[np.ndarray]
+    search: Search, target: PolicyJacobian, agent: Agent, others: Mapping[str, Agent], begin: list[np.ndarray]
 ) -> pd.DataFrame:
     """Find the closest reward of every planner; ``begin`` are the starts of the search."""
     starts = len(begin)
@@ -176,7 +176,7 @@ def _compared(
     return pd.DataFrame(rows, columns=columns, index=pd.Index(list(others), name="planner"))
 
 
-def _shares(world: Worlds, visits: Numbers | Mapping[Hashable, Numbers] | None, target: Jacobian) -> np.ndarray:
+def _shares(world: Worlds, visits: Numbers | Mapping[Hashable, Numbers] | None, target: PolicyJacobian) -> np.ndarray:
     """Return visits by context and state with sum one."""
     worlds = world if isinstance(world, Mapping) else {None: world}
     given = visits if isinstance(world, Mapping) else {None: visits}
