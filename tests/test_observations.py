@@ -65,6 +65,18 @@ def test_numbers_of_contexts_without_a_name_are_refused():
         gi.infer(0, HALL, agent=AGENT, reward=PRIOR, data=data)
 
 
+def test_compiled_scores_of_a_known_agent_in_contexts_without_names():
+    """Numbers 0 and 2 are the names of two contexts; compiled code has NaN for any other number."""
+    data = dataclasses.replace(DATA, context=2 * (np.arange(12) % 2))
+    reward = gi.LinearReward(FEATURES, np.array([1.0]), on="departure")
+    behavior = gi.Behavior({2: gi.gridworld("a.s.b", discount=0.1), 0: HALL}, AGENT, reward)
+    with jax.enable_x64(True):
+        compiled = jax.jit(behavior.log_prob)
+        assert float(compiled(data)) == pytest.approx(float(behavior.log_prob(data)), abs=1e-9)
+        for number in (-1, 1, 3):
+            assert np.isnan(compiled(dataclasses.replace(data, context=np.full(12, number))))
+
+
 def test_mixtures_by_subject():
     """Each subject has one of two discounts: the likelihood is a sum over both, subject by subject."""
     reward = gi.LinearReward(FEATURES, np.array([1.0]), on="departure")

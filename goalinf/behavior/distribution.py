@@ -163,12 +163,15 @@ class Behavior(dist.Distribution):
         """
         if not self.conditions.by_name:
             return None
-        names = value.named_contexts
+        names = self._by_number if value.named_contexts is None else value.named_contexts
         traced = isinstance(value.context, jax.core.Tracer)
         used = None if traced else np.unique(np.asarray(value.context)).tolist()
-        if names is None:
-            count = len(self.conditions.contexts) if used is None else used[-1] + 1
-            names = self._by_number or tuple(range(count))
+        if names is None:  # numbers are names
+            known = self.conditions.contexts
+            used = (
+                used or [one for one in known if isinstance(one, (int, np.integer)) and one >= 0] or range(len(known))
+            )
+            names = tuple(range(max(used) + 1))
         if not traced:
             value.check_contexts(names)
         places = self.conditions.places(names, used)

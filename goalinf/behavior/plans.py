@@ -6,6 +6,7 @@ import dataclasses
 from typing import TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -13,10 +14,10 @@ from goalinf.agents.agent import Agent, SingleAgent
 from goalinf.agents.policy import Policy
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.behavior.roll_out import drawn_options, roll_out_like
-from goalinf.behavior.scores import score, score_steps, score_subjects
+from goalinf.behavior.scores import score, score_steps, score_subjects, unplanned
 from goalinf.behavior.simulation import planned
 from goalinf.data import Observations, Trajectories
-from goalinf.precision import Precision, computing_in
+from goalinf.precision import Precision, cast, computing_in, on_host
 from goalinf.rewards import Reward
 from goalinf.worlds import World
 
@@ -45,6 +46,8 @@ class AgentPlans:
     def log_likelihood(self, data: Observations, unit: str) -> Float[Array | np.ndarray, ...]:
         """Return the log-probability of the observations of every item of a unit.
 
+        In compiled code it is NaN where a number of a context has no policy.
+
         Raises
         ------
         ValueError
@@ -52,7 +55,12 @@ class AgentPlans:
         """
         if unit not in data.units:
             raise ValueError(f"the unit is {unit!r}; {type(data).__name__} have {', '.join(data.units)}")
-        return data.log_likelihood(self, unit)
+        if on_host(data) or isinstance(data, Trajectories):  # trajectories are checked where their cells are scored
+            return data.log_likelihood(self, unit)
+        # Indices may be traced: an array of NumPy cannot be indexed by them.
+        policy, rewards = cast((self.policy, self.rewards))
+        scores = data.log_likelihood(dataclasses.replace(self, policy=policy, rewards=rewards), unit)
+        return jnp.where(unplanned(self.policy, data.context).any(), jnp.nan, scores)
 
     def actions(self, trajectories: Observations, unit: str) -> Float[Array | np.ndarray, ...]:
         """Return the log-probability of the observed actions by step ``(N, T)``, trajectory, subject or in all (1,).

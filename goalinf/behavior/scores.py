@@ -94,7 +94,7 @@ def _score_cells(policy: Policy, data: Recorded) -> Any:
     scores = cells.weight * xp.where(some, log_probs, 0.0)
     if xp is np:
         return scores
-    outside = _outside(policy, cells.state, cells.action) | _unplanned(policy, cells.context)
+    outside = _outside(policy, cells.state, cells.action) | unplanned(policy, cells.context)
     return jnp.where(some & outside, jnp.nan, scores)
 
 
@@ -104,7 +104,7 @@ def _outside(policy: Policy, state: Numeric, action: Numeric) -> Array:
     return (jnp.asarray(state) >= n_states) | (jnp.asarray(action) >= n_actions)
 
 
-def _unplanned(policy: Policy, context: Numeric) -> Array:
+def unplanned(policy: Policy, context: Numeric) -> Array:
     """Return True where a context has no policy: compiled code would use the policy of another context instead."""
     count = policy.ended.shape[-2]
     return (jnp.asarray(context) < 0) | (jnp.asarray(context) >= count if count > 1 else False)
@@ -136,7 +136,7 @@ def score_steps(policy: Policy, data: Recorded) -> Float[Array | np.ndarray, "*G
     rows = context if horizon is None else context * horizon + np.arange(steps)
     scores = _entries(log_probs, 3 if horizon is None else 4, (rows * n_states + states) * n_actions + data.actions)
     if xp is jnp:
-        outside = _outside(policy, states, data.actions) | _unplanned(policy, data.context)[:, None]
+        outside = _outside(policy, states, data.actions) | unplanned(policy, data.context)[:, None]
         return jnp.where(outside, jnp.nan, jnp.where(data.observed, scores, 0.0))
     np.copyto(scores, 0.0, where=~data.observed)
     return scores
@@ -194,7 +194,7 @@ def _filter_all(policy: Policy, output: Output, *steps: Any) -> Any:
     several = policy.ended.shape[0] > 1
     filter_each = jax.vmap(partial(_filter, policy, output), (0 if several else None, 0, 0, 0, 0))
     found = filter_each(policy_number(policy, context), *each)
-    wrong = _unplanned(policy, context).reshape(-1, *(1,) * (found.ndim - 1))
+    wrong = unplanned(policy, context).reshape(-1, *(1,) * (found.ndim - 1))
     return jnp.where(wrong, jnp.nan, found)
 
 

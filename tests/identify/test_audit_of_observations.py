@@ -10,12 +10,14 @@ import numpyro.distributions as dist
 import pandas as pd
 import pytest
 from made_fits import make_fit, normal
-from state_choices import DATA, HALL, log_probabilities, values
+from state_choices import DATA, HALL, StateChoices, log_probabilities, values
 
 import goalinf as gi
+from goalinf.errors import UnidentifiedWarning
 from goalinf.identify import ZeroReward
 from goalinf.identify.local.jacobian import log_policy_jacobian
 from goalinf.identify.local.likelihood_jacobian import likelihood_jacobians
+from goalinf.inference.model.build import posterior_of, warn_unidentified
 from goalinf.inference.model.models import StandardModel
 
 NORMAL = dist.Normal(0.0, 1.0)
@@ -117,6 +119,35 @@ def test_few_observations_leave_directions_that_depend_on_the_draw():
     narrow = gi.audit(make_fit(HALL, KNOWN, PRIOR, data, values=0.5 * draws), quick=True)
     assert narrow.contraction.equals_prior is False
     assert "Or the directions are null at the examined draws only." in str(narrow)
+
+
+class RewardChoices(StateChoices):
+    """Choices between two states by their rewards, whatever the agent does."""
+
+    def better(self, plans):
+        (reward,) = plans.rewards
+        return reward.values[self.first] - reward.values[self.second]
+
+
+BY_REWARD = RewardChoices(DATA.first, DATA.second, DATA.chosen, DATA.subject, DATA.context)
+
+
+def test_beta_alone_is_not_identified_where_observations_depend_on_the_reward_alone():
+    draws, beta = normal(1, 50, 5), np.exp(normal(1, 50, seed=1))
+    found = gi.audit(make_fit(HALL, FREE, PRIOR, BY_REWARD, values=draws, beta=beta), quick=True)
+    assert [one.kind for one in found.null_space.directions] == ["constant", "agent"]
+    assert "  agent (1): a change of beta alone does not change the likelihood of these 12 choices" in str(found)
+    np.testing.assert_allclose(found.null_space.agent["agent.beta"], [0.0, 1.0], atol=1e-9)
+    known = gi.StateReward(normal(5), on="departure")
+    found = gi.audit(make_fit(HALL, FREE, known, BY_REWARD, beta=beta), quick=True)
+    assert [one.kind for one in found.null_space.directions] == ["agent"]
+
+
+def test_facts_about_policies_warn_for_trajectories_only():
+    model = StandardModel(HALL, FREE, PRIOR)
+    warn_unidentified(posterior_of(model, BY_REWARD))
+    with pytest.warns(UnidentifiedWarning, match=r"agent\.beta and reward\.values both have a prior"):
+        warn_unidentified(posterior_of(model, gi.Trajectories.of([[0, 1]], [[3]])))
 
 
 def test_known_rewards_by_context():

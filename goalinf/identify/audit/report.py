@@ -17,7 +17,7 @@ from goalinf.identify.local.null_space import NullSpace
 from goalinf.identify.local.visited_states import VisitedStates
 
 _NAMED = 8  # unvisited states named in print, at most
-_WITH_AGENT = ("scale", "trade-off")  # kinds of null direction that involve parameters of the agent
+_WITH_AGENT = ("scale", "agent", "trade-off")  # kinds of null direction that involve parameters of the agent
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

@@ -31,7 +31,7 @@ from goalinf.identify.policy_evaluation import shapings
 from goalinf.rewards import ActionReward, Reward, StateReward, TransitionReward, base_of
 from goalinf.worlds import World
 
-_INSIDE = 1e-6  # largest residual of a unit vector that counts as inside a family
+INSIDE = 1e-6  # largest residual of a unit vector that counts as inside a family
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +92,7 @@ def name_directions(
         if not left.shape[1]:
             break
         # Combinations of the directions without a name that have no residual outside the family.
-        found = kernel(outside @ left, _INSIDE).basis
+        found = kernel(outside @ left, INSIDE).basis
         if len(found):
             rows = found @ left.T @ null
             basis.append(_unit_vectors(rows) if kind == "inert" else _signed(rows))

@@ -26,7 +26,7 @@ from goalinf.identify.local.experts import Agents, jacobians, line_up
 from goalinf.identify.local.jacobian import Jacobian
 from goalinf.identify.local.jacobian_columns import Column
 from goalinf.identify.local.linearization_point import generic_rewards, reward_priors
-from goalinf.identify.local.null_directions import Direction, name_directions, unchanged_by
+from goalinf.identify.local.null_directions import INSIDE, Direction, name_directions, unchanged_by
 from goalinf.inference.model.site_labels import axis_labels
 from goalinf.precision import computing_in
 from goalinf.rewards import LinearReward, Reward, base_of, reward_parameters
@@ -282,13 +282,13 @@ def _as_planned(world: World, agent: SingleAgent) -> World:
 
 
 def _name_more(more: np.ndarray, found: Sequence[Jacobian], reward: Reward) -> tuple[np.ndarray, list[Direction]]:
-    """Name the directions that involve free parameters of the agent: the scale first, then trade-offs."""
+    """Name the directions that involve free parameters of the agent: the scale, the agent alone, trade-offs."""
     directions: list[Direction] = []
     rows: list[np.ndarray] = []
     columns, unchanged = found[0].columns, unchanged_by(found[0].source)
     scale = np.concatenate([_scale(column, reward) for column in columns])
     inside = more.T @ (more @ scale)
-    if len(more) and any(column.name == "agent.beta" for column in columns):
+    if len(more) and found[0].n_rewards and any(column.name == "agent.beta" for column in columns):
         # Within the rows, apart from the null directions of the reward alone, the scale is a single direction.
         size = np.linalg.norm(inside)
         unseen = [
@@ -299,12 +299,16 @@ def _name_more(more: np.ndarray, found: Sequence[Jacobian], reward: Reward) -> t
             rows.append(inside[None] / size)
             directions.append(Direction("scale", 1, "only the product of beta and the reward is identified"))
             more = kernel((more @ inside)[None] / size, 0.5).basis @ more
-    if len(more):
-        involved = [_spoken(column.name) for column in columns if not column.name.startswith("reward.")]
-        others = [name for name in involved if name != "beta" or not rows] or involved
-        sentence = f"a change of {' or '.join(others)} together with a change of the reward does not change {unchanged}"
-        rows.append(more)
-        directions.append(Direction("trade-off", len(more), sentence))
+    own = kernel(more[:, : found[0].n_rewards].T, INSIDE).basis  # combinations in which the reward does not change
+    for kind, some in (("agent", own @ more), ("trade-off", kernel(own, 0.5).basis @ more)):
+        if len(some):
+            moved = [one for one in columns if np.abs(some[:, one.start : one.start + one.size]).max() > INSIDE]
+            involved = [_spoken(one.name) for one in moved if not one.name.startswith("reward.")]
+            others = [name for name in involved if name != "beta" or not directions] or involved
+            together = "alone" if kind == "agent" else "together with a change of the reward"
+            sentence = f"a change of {' or '.join(others)} {together} does not change {unchanged}"
+            rows.append(some)
+            directions.append(Direction(kind, len(some), sentence))
     return np.concatenate([*rows, np.zeros((0, more.shape[1]))]), directions
 
 

@@ -17,7 +17,7 @@ from numpyro.distributions import Distribution
 from goalinf.agents.agent import Agent, check_agent
 from goalinf.agents.plannable import check_plannable, discount_of
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
-from goalinf.data import Observations
+from goalinf.data import Observations, Trajectories
 from goalinf.errors import PrecisionError, UnidentifiedWarning
 from goalinf.inference.model import site_labels
 from goalinf.inference.model.closed_form import ClosedForm, starting_values
@@ -157,8 +157,11 @@ def _checked(model: StandardModel, data: Data) -> tuple[Conditions, list[Site]]:
 
 
 def warn_unidentified(posterior: Posterior) -> None:
-    """Warn before sampling about priors of the agent that are not identified for any amount of data."""
-    if not isinstance(posterior.model, StandardModel):
+    """Warn before sampling about priors of the agent that no amount of behavior identifies.
+
+    The facts of an agent are about its policies: what other observations identify is not known.
+    """
+    if not isinstance(posterior.model, StandardModel) or not isinstance(posterior.labeled, Trajectories):
         return
     world, agent, reward = posterior.model.world, posterior.model.agent, posterior.model.reward
     unknown = {site.parameter for site in posterior.sites if site.name.startswith("agent.")}
