@@ -124,9 +124,9 @@ def co_successor_components(world: World) -> int:
     """
     check_kind("world", world, World, _A_WORLD)
     graph = nx.empty_graph(world.n_states)
-    after, into = world.edges()
-    for state in np.unique(after):
-        nx.add_path(graph, np.unique(into[after == state]).tolist())
+    departures, arrivals = world.edges()
+    for state in np.unique(departures):
+        nx.add_path(graph, np.unique(arrivals[departures == state]).tolist())
     return nx.number_connected_components(graph)
 
 
