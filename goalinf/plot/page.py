@@ -133,12 +133,12 @@ def _null_directions(audit: Audit) -> list[str]:
     if not isinstance(world, World) or not isinstance(kind, StateReward):
         return []
     basis = audit.null_space.basis.values[: audit.nullity]
-    found = []
+    images = []
     for vector in basis[:_DIRECTIONS]:
         # The constant direction is reported in the text; the sign of the other directions is arbitrary.
         if np.ptp(vector) > 1e-9:
             words = "adding any multiple of this reward does not change the policy"
-            found.append(_image(draw_reward(world, StateReward(vector, on=kind.on)), words))
-    if found:
-        found.insert(0, "<p>Adding any multiple of one of these rewards does not change the policy.</p>")
-    return found
+            images.append(_image(draw_reward(world, StateReward(vector, on=kind.on)), words))
+    if images:
+        images.insert(0, "<p>Adding any multiple of one of these rewards does not change the policy.</p>")
+    return images
