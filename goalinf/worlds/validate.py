@@ -26,28 +26,31 @@ def validate(world: _World) -> None:
         raise ValueError(f"the initial probability of state {label(states[i])} is {mdp.initial[i]}; expected 0 or more")
     if abs(mdp.initial.sum() - 1) > _SUM_TOLERANCE:
         raise ValueError(f"the initial probabilities sum to {mdp.initial.sum():.12g}; expected 1: divide by the sum")
-    outside = (mdp.successors < 0) | (mdp.successors >= n_states)
-    if outside.any():
-        s, a, k = np.argwhere(outside)[0].tolist()
-        found = f"{_where(world, s, a)} leads to state number {mdp.successors[s, a, k]}"
-        raise ValueError(f"{found}; expected a number from 0 to {n_states - 1}")
+    invalid = (mdp.successors < 0) | (mdp.successors >= n_states)
+    if invalid.any():
+        s, a, k = np.argwhere(invalid)[0].tolist()
+        problem = f"{_location(world, s, a)} leads to state number {mdp.successors[s, a, k]}"
+        raise ValueError(f"{problem}; expected a number from 0 to {n_states - 1}")
     live = mdp.available & ~mdp.terminal[:, None]
-    bad = live & (~np.isfinite(mdp.probabilities).all(2) | (mdp.probabilities < 0).any(2))
-    if bad.any():
-        s, a = np.argwhere(bad)[0].tolist()
-        raise ValueError(f"{_where(world, s, a)} has a probability below 0 or not a number; correct it{_more(bad)}")
-    off = live & (np.abs(mdp.probabilities.sum(2) - 1) > _SUM_TOLERANCE)
-    if off.any():
-        s, a = np.argwhere(off)[0].tolist()
+    faulty = live & (~np.isfinite(mdp.probabilities).all(2) | (mdp.probabilities < 0).any(2))
+    if faulty.any():
+        s, a = np.argwhere(faulty)[0].tolist()
+        raise ValueError(
+            f"{_location(world, s, a)} has a probability below 0 or not a number; correct it{_count_of_faults(faulty)}"
+        )
+    unnormalized = live & (np.abs(mdp.probabilities.sum(2) - 1) > _SUM_TOLERANCE)
+    if unnormalized.any():
+        s, a = np.argwhere(unnormalized)[0].tolist()
         total = mdp.probabilities[s, a].sum()
         remedy = "make the action unavailable there" if total == 0 else "correct the row, or divide it by its sum"
         raise ValueError(
-            f"{_where(world, s, a)} has probabilities that sum to {total:.12g}; expected 1: {remedy}{_more(off)}"
+            f"{_location(world, s, a)} has probabilities that sum to {total:.12g}; expected 1: {remedy}"
+            f"{_count_of_faults(unnormalized)}"
         )
     stuck = ~mdp.terminal & ~mdp.available.any(1)
     if stuck.any():
-        shown = ", ".join(label(states[i]) for i in np.flatnonzero(stuck)[:5])
-        raise ValueError(f"no action is available in state {shown}: mark it terminal, or give it a way on")
+        examples = ", ".join(label(states[i]) for i in np.flatnonzero(stuck)[:5])
+        raise ValueError(f"no action is available in state {examples}: mark it terminal, or give it a way on")
 
 
 def _check_names(world: _World) -> None:
@@ -76,13 +79,15 @@ def _check_names(world: _World) -> None:
     named = np.array([[name is not None for name in names] for names in world.actions])
     if (named != world.mdp.available).any():
         s, a = np.argwhere(named != world.mdp.available)[0].tolist()
-        said = "has a name but is not available" if named[s, a] else "is available but has no name"
-        raise ValueError(f"action number {a} of state {label(world.states[s])} {said}; name what is available, no more")
+        fault = "has a name but is not available" if named[s, a] else "is available but has no name"
+        raise ValueError(
+            f"action number {a} of state {label(world.states[s])} {fault}; name what is available, no more"
+        )
 
 
-def _more(wrong: np.ndarray) -> str:
-    return f" ({wrong.sum()} rows have this fault; this is the first)" if wrong.sum() > 1 else ""
+def _count_of_faults(faults: np.ndarray) -> str:
+    return f" ({faults.sum()} rows have this fault; this is the first)" if faults.sum() > 1 else ""
 
 
-def _where(world: _World, s: int, a: int) -> str:
+def _location(world: _World, s: int, a: int) -> str:
     return f"state {label(world.states[s])}, action {label(world.action_names(s)[a])}"

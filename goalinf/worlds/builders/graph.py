@@ -150,17 +150,17 @@ def _actions(
 def _transitions(
     actions: tuple[tuple[Hashable, ...], ...], edges: list[dict[int, float]], ends: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    found: list[tuple[int, int, int, float]] = []  # s, a, t, p
+    transitions: list[tuple[int, int, int, float]] = []  # s, a, t, p
     for s, leading in enumerate(edges):
         if ends[s]:
             continue
         for a, (t, chance) in enumerate(leading.items()):
-            found.append((s, a, t, chance))
+            transitions.append((s, a, t, chance))
             if chance < 1:
-                found.append((s, a, s, 1 - chance))
+                transitions.append((s, a, s, 1 - chance))
         if len(actions[s]) > len(leading) and actions[s][len(leading)] == _STAY:
-            found.append((s, len(leading), s, 1.0))
-    tails, chosen, heads, chances = np.array(found).reshape(-1, 4).T
+            transitions.append((s, len(leading), s, 1.0))
+    tails, chosen, heads, chances = np.array(transitions).reshape(-1, 4).T
     return pack(tails, chosen, heads, chances, len(actions), len(actions[0]))
 
 
