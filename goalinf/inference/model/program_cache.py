@@ -37,15 +37,15 @@ def recipe(world: World | Mapping[Any, World], *parts: PyTree) -> Hashable:
         Equal only for equal models.
     """
     worlds = (world,) if isinstance(world, World) else tuple(world.items())
-    mdps = [one.mdp for one in ([world] if isinstance(world, World) else world.values())]
+    mdps = [single.mdp for single in ([world] if isinstance(world, World) else world.values())]
     # The tree structure of a user-defined prior need not determine its contents.
     leaves, structure = jax.tree.flatten((mdps, parts), is_leaf=lambda x: isinstance(x, Distribution))
-    found = (worlds, structure, tuple(_content(leaf) for leaf in leaves))
+    key = (worlds, structure, tuple(_content(leaf) for leaf in leaves))
     try:
-        hash(found)
+        hash(key)
     except TypeError:
         return object()  # different from every other recipe
-    return found
+    return key
 
 
 def shared(recipe: Hashable, name: Hashable, make: Callable[[], _Program]) -> _Program:
@@ -72,7 +72,7 @@ def _content(leaf: Any) -> Hashable:
         array = np.asarray(leaf)
         return array.shape, array.dtype.str, hashlib.blake2b(array.tobytes()).digest()
     if isinstance(leaf, (list, tuple)):
-        return type(leaf), tuple(_content(one) for one in leaf)
+        return type(leaf), tuple(_content(item) for item in leaf)
     if isinstance(leaf, dict):  # an expanded prior holds one
         return type(leaf), tuple((name, _content(value)) for name, value in leaf.items())
     if isinstance(leaf, (Distribution, Transform, Constraint)):
