@@ -73,14 +73,14 @@ def _radial(graph: nx.Graph, root: int, depths: dict[int, int]) -> dict[int, np.
         leaves[node] = max(leaves[node], 1)
         if node in parents:
             leaves[parents[node]] += leaves[node]
-    begins = {root: 0.0}
-    used = dict.fromkeys(order, 0.0)
+    start_angle = {root: 0.0}
+    assigned_angle = dict.fromkeys(order, 0.0)
     placed = {root: np.zeros(2)}
     unit = 2 * np.pi / leaves[root]
     for node in order[1:]:
         parent = parents[node]
-        begins[node] = begins[parent] + used[parent]
-        used[parent] += leaves[node] * unit
-        angle = begins[node] + leaves[node] * unit / 2
+        start_angle[node] = start_angle[parent] + assigned_angle[parent]
+        assigned_angle[parent] += leaves[node] * unit
+        angle = start_angle[node] + leaves[node] * unit / 2
         placed[node] = depths[node] * np.array([np.cos(angle), np.sin(angle)])
     return placed

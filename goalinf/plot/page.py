@@ -108,11 +108,11 @@ def _provenance(audit: Audit) -> str:
     return " ".join(f"{sentence.rstrip('.')}." for sentence in sentences if sentence)
 
 
-def _image(figure: Figure, words: str) -> str:
+def _image(figure: Figure, alt_text: str) -> str:
     with io.BytesIO() as file:
         figure.savefig(file, format="png", dpi=110)
         data = base64.b64encode(file.getvalue()).decode()
-    return f'<img alt="{display.escape(words)}" src="data:image/png;base64,{data}">'
+    return f'<img alt="{display.escape(alt_text)}" src="data:image/png;base64,{data}">'
 
 
 def _maps(audit: Audit) -> list[str]:
@@ -137,8 +137,8 @@ def _null_directions(audit: Audit) -> list[str]:
     for vector in basis[:_DIRECTIONS]:
         # The constant direction is reported in the text; the sign of the other directions is arbitrary.
         if np.ptp(vector) > 1e-9:
-            words = "adding any multiple of this reward does not change the policy"
-            images.append(_image(draw_reward(world, StateReward(vector, on=kind.on)), words))
+            alt_text = "adding any multiple of this reward does not change the policy"
+            images.append(_image(draw_reward(world, StateReward(vector, on=kind.on)), alt_text))
     if images:
         images.insert(0, "<p>Adding any multiple of one of these rewards does not change the policy.</p>")
     return images

@@ -84,8 +84,8 @@ def trajectories(
         visited = ground.fold[row[row >= 0]]
         if not len(visited):
             continue
-        wobble = rng.uniform(-width, width, 2) + rng.uniform(-width / 3, width / 3, (len(visited), 2))
-        _path(ax, ground.places[visited] + wobble, single, alpha)
+        jitter = rng.uniform(-width, width, 2) + rng.uniform(-width / 3, width / 3, (len(visited), 2))
+        _path(ax, ground.places[visited] + jitter, single, alpha)
     title = f"trajectory {style.name(label(chosen.trajectory_names[0]))}" if single else f"{len(states)} trajectories"
     ax.set_title(title, loc="left", size=9.5, color=style.INK)
     if single:

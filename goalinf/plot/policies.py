@@ -88,7 +88,7 @@ def policy(
         _arrows(ax, ground, _folded(weight, ground), colors)
         style.colorbar(ax, colors, "probability of the action")
     else:
-        _ways(ax, ground, world, weight, colors)
+        _edge_halves(ax, ground, world, weight, colors)
         style.colorbar(ax, colors, "probability of the next step")
     notes = ([title] if title else []) + ([world.memory.mean] if world.memory is not None else [])
     ax.set_title(", ".join(notes), loc="left", size=9.5, color=style.INK)
@@ -167,7 +167,7 @@ def _arrows(ax: Axes, ground: Ground, weight: np.ndarray, colors: ScalarMappable
     )
 
 
-def _ways(ax: Axes, ground: Ground, world: World, weight: np.ndarray, colors: ScalarMappable) -> None:
+def _edge_halves(ax: Axes, ground: Ground, world: World, weight: np.ndarray, colors: ScalarMappable) -> None:
     mdp = world.mdp
     n = ground.world.n_states
     flow = np.zeros((n, n))

@@ -131,7 +131,7 @@ class Names:
         return {text: i for name, i in self._numbers.items() if isinstance(name, tuple) for text in texts(name)}
 
     @cached_property
-    def _written(self) -> dict[str, int]:
+    def _by_text(self) -> dict[str, int]:
         return {text: i for name, i in self._numbers.items() for text in texts(name)}
 
     @cached_property
@@ -152,7 +152,7 @@ class Names:
 
     def find_text(self, text: str) -> int | None:
         """Return the number of the state whose name has this text in print or in a file, or None."""
-        return self._written.get(text)
+        return self._by_text.get(text)
 
     def index(self, state: StateName) -> int:
         """Return the number of the state with this name; raise a ValueError with a suggestion where there is none."""

@@ -23,10 +23,10 @@ class Memory:
     pairs: np.ndarray  # (S, 2): last state (−1 at the start) and this state, as numbers of the base world
     mean: ClassVar[str] = "mean over the last states"  # what is drawn where the base world is
 
-    def number(self, last: Numeric | Sequence[int] | int, this: Numeric | Sequence[int] | int) -> np.ndarray:
-        """Look up the state of each pair by number (last −1: at the start), −1 where there is none."""
+    def number(self, previous: Numeric | Sequence[int] | int, current: Numeric | Sequence[int] | int) -> np.ndarray:
+        """Look up the state of each pair by number (previous −1: at the start), −1 where there is none."""
         keys, order = self._sorted
-        key = (np.asarray(last, np.int64) + 1) * self.base.n_states + this
+        key = (np.asarray(previous, np.int64) + 1) * self.base.n_states + current
         position = np.minimum(np.searchsorted(keys, key), len(keys) - 1)
         return np.where(keys[position] == key, order[position], -1)
 

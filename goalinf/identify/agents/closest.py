@@ -133,8 +133,8 @@ class Search:
         null = kernel(matrix, jacobian.tolerance * np.abs(self.frame.root).max())
         smallest = z - null.basis.T @ (null.basis @ z)
         identified = null.singular_values[: self.size - null.dimension]
-        other = self.at(planner, smallest + null.basis.T @ np.random.default_rng(0).standard_normal(null.dimension))
-        change = np.where(jacobian.rows, np.log(np.maximum(other.policy, _SMALLEST)) - np.log(jacobian.policy), 0.0)
+        shifted = self.at(planner, smallest + null.basis.T @ np.random.default_rng(0).standard_normal(null.dimension))
+        change = np.where(jacobian.rows, np.log(np.maximum(shifted.policy, _SMALLEST)) - np.log(jacobian.policy), 0.0)
         log_density = float(
             stats.norm.logpdf(0.0) * len(identified) - 0.5 * smallest @ smallest - np.log(identified).sum()
         )

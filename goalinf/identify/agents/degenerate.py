@@ -101,15 +101,15 @@ def degenerate_pairs(world: World, agent: Agent, reward: Reward) -> tuple[Pair, 
         )
     opposite = negated(reward)
     logs = solve(agent, world, reward).log_probs
-    offered = np.asarray(world.mdp.available & ~without_decisions(world, reward)[:, None])
-    if (excluded := np.argwhere(offered & ~np.isfinite(logs))).size:
+    available = np.asarray(world.mdp.available & ~without_decisions(world, reward)[:, None])
+    if (excluded := np.argwhere(available & ~np.isfinite(logs))).size:
         state, action = excluded[0]
         raise ValueError(
             f"{agent.name} gives action {action} in state {world.states[state]!r} probability 0; expected positive "
             "probabilities of all available actions, such as with a finite beta"
         )
-    log_reward = ActionReward(np.where(offered, logs, 0.0))
-    habits = np.where(offered, np.exp(logs), np.asarray(world.mdp.available, float))
+    log_reward = ActionReward(np.where(available, logs, 0.0))
+    habits = np.where(available, np.exp(logs), np.asarray(world.mdp.available, float))
     flipped = agent.with_planning(_negated_planner(agent.planning))
     indifferent = uniform(default=habits / habits.sum(1, keepdims=True))
     greedy = lookahead(depth=1, beta=1.0)

@@ -98,7 +98,7 @@ def from_gymnasium(env: Any, *, discount: float | int, initial: InitialStates | 
         positions=np.stack([col, row], axis=1).astype(float),
         source="\n".join(rows),
         marks=tuple("".join(rows)),
-        aliases={place: i for i, place in enumerate(zip(row.tolist(), col.tolist(), strict=True))},
+        aliases={position: i for i, position in enumerate(zip(row.tolist(), col.tolist(), strict=True))},
     )
 
 

@@ -78,23 +78,23 @@ def from_arrays(
     n_states, n_actions, _ = next_states.shape
     if not n_states or not n_actions:
         raise ValueError(f"found {n_states} states and {n_actions} actions; expected at least one of each")
-    titles = tuple(range(n_states)) if states is None else tuple(plain(name) for name in states)
-    if len(titles) != n_states:
-        raise ValueError(f"states: found {len(titles)} names for {n_states} states; give one name per state")
+    state_names = tuple(range(n_states)) if states is None else tuple(plain(name) for name in states)
+    if len(state_names) != n_states:
+        raise ValueError(f"states: found {len(state_names)} names for {n_states} states; give one name per state")
     mask = np.ones((n_states, n_actions), bool) if available is None else np.asarray(available)
     if mask.shape != (n_states, n_actions) or mask.dtype != bool:
         expected = f"bool ({n_states}, {n_actions}), one per state and action"
         raise ValueError(f"available: found {mask.dtype} {mask.shape}; expected {expected}")
-    names = Names(titles)
+    names = Names(state_names)
     ends = terminal_mask(names, terminal)
     if transitions is None:
-        _refuse_repeated(next_states, next_probs, mask & ~ends[:, None], titles)
+        _refuse_repeated(next_states, next_probs, mask & ~ends[:, None], state_names)
     mdp = MDP.of(next_states, next_probs, mask, ends, initial_distribution(names, initial, ~ends), discount)
     return World(
         mdp=mdp,
-        states=titles,
+        states=state_names,
         actions=tuple(range(n_actions)) if actions is None else tuple(plain(name) for name in actions),
-        positions=place_nodes(positions, titles),
+        positions=place_nodes(positions, state_names),
     )
 
 

@@ -78,17 +78,17 @@ def from_table(
            [1., 0.]])
     """
     rows = _Rows(open_table(table))
-    froms, tos = rows.names({"state": state, "next_state": next_state})
-    (chosen,) = rows.names({"action": action})
-    p = np.ones(len(froms)) if probability is None else rows.probabilities(probability)
-    states, actions = tuple(ordered([*froms, *tos])), tuple(ordered(chosen))
+    departures, arrivals = rows.names({"state": state, "next_state": next_state})
+    (row_actions,) = rows.names({"action": action})
+    p = np.ones(len(departures)) if probability is None else rows.probabilities(probability)
+    states, actions = tuple(ordered([*departures, *arrivals])), tuple(ordered(row_actions))
     names = Names(states)
     number = {name: a for a, name in enumerate(actions)}
-    s, t = (np.array([names.index(name) for name in column]) for column in (froms, tos))
-    a = np.array([number[name] for name in chosen])
-    rows.refuse_repeated(s, a, t, froms, chosen, certain=probability is None)
+    s, t = (np.array([names.index(name) for name in column]) for column in (departures, arrivals))
+    a = np.array([number[name] for name in row_actions])
+    rows.refuse_repeated(s, a, t, departures, row_actions, certain=probability is None)
     ends = terminal_mask(names, terminal)
-    p = rows.normalized(s, a, p, ends, froms, chosen, probability)
+    p = rows.normalized(s, a, p, ends, departures, row_actions, probability)
     available = np.zeros((len(states), len(actions)), bool)
     available[s, a] = True
     mdp = MDP.of(
@@ -164,8 +164,8 @@ class _Rows:
         s: np.ndarray,
         a: np.ndarray,
         t: np.ndarray,
-        froms: Sequence[Hashable],
-        chosen: Sequence[Hashable],
+        departures: Sequence[Hashable],
+        row_actions: Sequence[Hashable],
         *,
         certain: bool,
     ) -> None:
@@ -175,7 +175,7 @@ class _Rows:
         if repeated.any():
             row = int(repeated.argmax())
             earlier_row = int((keys == keys.iloc[row]).all(axis=1).to_numpy().argmax())
-            subject = f"state {label(froms[row])}, action {label(chosen[row])}"
+            subject = f"state {label(departures[row])}, action {label(row_actions[row])}"
             if certain and t[earlier_row] != t[row]:
                 reason = "has another next state: name the column of probabilities with probability=, or drop one"
             else:
@@ -188,8 +188,8 @@ class _Rows:
         a: np.ndarray,
         p: np.ndarray,
         ends: np.ndarray,
-        froms: Sequence[Hashable],
-        chosen: Sequence[Hashable],
+        departures: Sequence[Hashable],
+        row_actions: Sequence[Hashable],
         column: str | None,
     ) -> np.ndarray:
         """Return probabilities that sum to one for each state and action; in float32 within its precision."""
@@ -205,7 +205,8 @@ class _Rows:
         if invalid.any():
             row = int(invalid.argmax())
             raise ValueError(
-                f"{self.name(row)}: the probabilities of state {label(froms[row])}, action {label(chosen[row])} sum to "
-                f"{total[row]:.12g}; expected 1: add the missing transitions, or divide by the sum"
+                f"{self.name(row)}: the probabilities of state {label(departures[row])}, action "
+                f"{label(row_actions[row])} sum to {total[row]:.12g}; expected 1: add the missing "
+                "transitions, or divide by the sum"
             )
         return p
