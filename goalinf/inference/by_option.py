@@ -49,8 +49,8 @@ def options_of_agent(
     _check_draws({site.name: site.prior.shape() for site in sites}, values)
     draws = {site.name: values[site.name] for site in sites}
     agent, known_reward = model.filled({name: array[0] for name, array in draws.items()})
-    for one_world, one_reward in Conditions.of(model.world, known_reward, contexts).distinct.pairs():
-        check_plannable(agent, one_world, one_reward)
+    for condition_world, condition_reward in Conditions.of(model.world, known_reward, contexts).distinct.pairs():
+        check_plannable(agent, condition_world, condition_reward)
     host_model, unlabeled = model.own_arrays(), data.unlabeled()
 
     def options(draw: Draw, observations: Observations) -> Any:

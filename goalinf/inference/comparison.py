@@ -136,7 +136,8 @@ def _approximations(fits: Mapping[str, Fit]) -> dict[str, str]:
     """Return for every fit a warning where its draws are an approximation and those of another fit are not."""
     methods = {name: fit.tree.attrs["algorithm"] for name, fit in fits.items()}
     contrasts = {
-        name: ", ".join(f"{o!r} by {methods[o]}" for o in methods if methods[o] != methods[name]) for name in methods
+        name: ", ".join(f"{other!r} by {methods[other]}" for other in methods if methods[other] != methods[name])
+        for name in methods
     }
     return {
         name: f"draws of an approximation ({method}), those of {contrasts[name]}: elpd_diff contains the error of the "

@@ -115,21 +115,21 @@ def goal_posterior(
     data.check([world], agent)
     names = axis_labels("goals", goals)
     log_prior = _log_prior(goals, prior)
-    with computing_in(precision) as chosen:
-        policies = _policies(_GoalProblem(agent, world, tuple(goals.values())), chosen)
+    with computing_in(precision) as used_precision:
+        policies = _policies(_GoalProblem(agent, world, tuple(goals.values())), used_precision)
         scores = np.asarray(score_steps(policies, data), float)
     if after_goal == "impossible":
         scores = np.where(acts_on(policies, data), -np.inf, scores)
     n, t = data.actions.shape
-    running = np.zeros((len(goals), n, t + 1))
-    np.cumsum(scores, axis=-1, out=running[..., 1:])
-    log_likelihood = running[..., -1].T.copy()
-    running += log_prior[:, None, None]
-    highest = running.max(axis=0)
+    log_joint = np.zeros((len(goals), n, t + 1))
+    np.cumsum(scores, axis=-1, out=log_joint[..., 1:])
+    log_likelihood = log_joint[..., -1].T.copy()
+    log_joint += log_prior[:, None, None]
+    highest = log_joint.max(axis=0)
     if not np.isfinite(highest).all():
         _refuse_impossible(highest, data)
-    running -= highest
-    probabilities = np.exp(running, out=running)
+    log_joint -= highest
+    probabilities = np.exp(log_joint, out=log_joint)
     total = probabilities.sum(axis=0)
     probabilities /= total
     table = _labels(tuple(labels(data.trajectory_names).tolist()), t, *names)

@@ -30,7 +30,7 @@ class Frame:
         Cholesky factor of the prior covariance.
     axes : float (P, P)
         Columns: the unidentified directions, then their orthogonal complement.
-    n_blind : int
+    n_unidentified : int
         Number of unidentified directions, n1.
     """
 

@@ -54,7 +54,7 @@ class Likelihood:
     ----------
     problem : Problem
         Planning problem with zero reward.
-    income : float (A, S, F)
+    reward_map : float (A, S, F)
         Derivative of the expected reward of an action with respect to the parameters, times beta.
     counts : float (A, S)
         Count of each state-action pair.

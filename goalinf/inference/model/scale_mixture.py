@@ -88,13 +88,13 @@ def _first_size(reward: dist.Distribution, log_beta: np.ndarray) -> int:
     """
     span = log_beta[2] - log_beta[0]
     entry, size = entry_prior(reward), float(np.prod(reward.shape()))
-    pull = 0.0
+    noncentrality = 0.0
     center, width = getattr(entry, "loc", None), getattr(entry, "scale", None)
     if center is not None and width is not None:
         with computing_in("float64"):
             ratio = np.asarray(center, float) / np.asarray(width, float)
-        pull = float(np.broadcast_to(ratio**2, reward.shape()).sum())
-    return int(np.ceil(span * np.sqrt(2.0 * size + 8.0 + pull + (2 * _REACH / span) ** 2) / 0.7)) + 4
+        noncentrality = float(np.broadcast_to(ratio**2, reward.shape()).sum())
+    return int(np.ceil(span * np.sqrt(2.0 * size + 8.0 + noncentrality + (2 * _REACH / span) ** 2) / 0.7)) + 4
 
 
 def _agree(coarse: ScaleMixture, fine: ScaleMixture) -> bool:

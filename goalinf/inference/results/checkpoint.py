@@ -37,11 +37,11 @@ class Checkpoint:
         self._earlier = fit
         self._fit: Fit | None = None
         self._n_assembled = 0
-        self._since = time.monotonic()
+        self._last_write = time.monotonic()
 
     def due(self) -> bool:
         """Return True where it is time to write."""
-        return self._path is not None and time.monotonic() - self._since > SECONDS
+        return self._path is not None and time.monotonic() - self._last_write > SECONDS
 
     def begin_again(self) -> None:
         """Forget all draws; the file stays as it is until the next write."""
@@ -72,7 +72,7 @@ class Checkpoint:
                     UserWarning,
                     stacklevel=2,
                 )
-        self._since = time.monotonic()
+        self._last_write = time.monotonic()
         return fit
 
 

@@ -48,17 +48,17 @@ class Diagnosis:
         return not self._faults()[0]
 
     def __str__(self) -> str:
-        algorithm, kind, ran = (self.tree.attrs[name] for name in ("algorithm", "kind", "sampler"))
+        algorithm, kind, sampler = (self.tree.attrs[name] for name in ("algorithm", "kind", "sampler"))
         if kind != "MCMC":
             source = "the exact posterior" if kind == "exact" else f"an approximation ({algorithm})"
-            return f"Independent draws from {source}. {ran}"
-        faults, figures = self._faults()
-        cut = " It was interrupted: these are the draws so far." if self.tree.attrs.get("interrupted", 0) else ""
+            return f"Independent draws from {source}. {sampler}"
+        faults, summary = self._faults()
+        note = " It was interrupted: these are the draws so far." if self.tree.attrs.get("interrupted", 0) else ""
         if not faults:
-            return f"Converged: {figures}. {ran}{cut}"
+            return f"Converged: {summary}. {sampler}{note}"
         remedies = "; ".join(dict.fromkeys(fault.remedy for fault in faults))
         texts = "; ".join(fault.text for fault in faults)
-        return f"NOT converged: {texts}. Remedy: {remedies}. {ran}{cut}"
+        return f"NOT converged: {texts}. Remedy: {remedies}. {sampler}{note}"
 
     def _faults(self) -> tuple[list[Fault], str]:
         """Return the diagnostics beyond their limits, and a sentence with all diagnostics."""
@@ -86,8 +86,8 @@ class Diagnosis:
         faults += self._faults_of_modes(more)
         if failures := int(attrs.get("planner_failures", 0)):
             faults.append(Fault(f"the planner did not converge at {failures} draws", "use tighter priors"))
-        figures = f"R-hat at most {r_hat:.3f}, smallest effective sample size {ess:.0f}, no divergences"
-        return faults, figures + (f", Pareto k of the proposals {khat:.2f}" if khat is not None else "")
+        summary = f"R-hat at most {r_hat:.3f}, smallest effective sample size {ess:.0f}, no divergences"
+        return faults, summary + (f", Pareto k of the proposals {khat:.2f}" if khat is not None else "")
 
     def _faults_of_modes(self, more: str) -> list[Fault]:
         """Return faults for modes with an uncertain probability, and for modes that the search has missed."""
