@@ -212,10 +212,8 @@ class ClosedForm:
         """
 
         def log_likelihoods(part: np.ndarray) -> np.ndarray:
-            parts = [
-                visits @ likelihood.log_policies(part)
-                for visits, likelihood in zip(self._visits, self.likelihoods, strict=True)
-            ]
+            worlds = zip(self._visits, self.likelihoods, strict=True)
+            parts = [visits @ likelihood.log_policies(part) for visits, likelihood in worlds]
             return sum(parts[1:], start=parts[0]).T
 
         with np.errstate(all="ignore"):
@@ -231,11 +229,9 @@ class ClosedForm:
         pair = actions[n, t] * self.likelihoods[0].n_states + states[n, t]
         matrices = []
         for number, likelihood in enumerate(self.likelihoods):
-            in_condition = (len(self.likelihoods) == 1) | (self.condition[n] == number)
+            mask = (len(self.likelihoods) == 1) | (self.condition[n] == number)
             shape = (self.data.n_trajectories, likelihood.n_choices)
-            matrices.append(
-                sparse.csr_array((np.ones(in_condition.sum()), (n[in_condition], pair[in_condition])), shape=shape)
-            )
+            matrices.append(sparse.csr_array((np.ones(mask.sum()), (n[mask], pair[mask])), shape=shape))
         return matrices
 
 
