@@ -97,6 +97,11 @@ def random_key(key: PRNGKey) -> jax.Array:
     return jnp.asarray(key)
 
 
+def numpy_generator(key: PRNGKey) -> np.random.Generator:
+    """Return a random generator of NumPy whose seed are the words of a JAX random key."""
+    return np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+
+
 def takes_key(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Decorate a function so that its argument ``key`` may be a seed, and is checked before the other arguments.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any, Literal, TypeVar, get_args
 
 import jax
@@ -54,9 +55,10 @@ def cast(tree: _T) -> _T:
 
 
 def on_host(*trees: PyTree) -> bool:
-    """Return True where every number is on the host: nothing is traced, nothing is on a device."""
-    if all(type(tree) is np.ndarray for tree in trees):  # the most frequent case; a small plan has a hundred calls
-        return True
+    """Return True where every number is on the host: nothing is traced, nothing is on a device.
+
+    It looks at every number of the records, and decides at the entry of a call whether the call computes on the host.
+    """
     return not any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(trees))
 
 
@@ -71,9 +73,12 @@ def exactly(function: Callable[[], _T], *trees: PyTree) -> _T:
         return jax.device_get(function())
 
 
-def namespace(*trees: PyTree) -> Any:
-    """Return ``numpy`` where every number is on the host, ``jax.numpy`` otherwise, so that one formula serves both."""
-    return np if on_host(*trees) else jnp
+def namespace(*arrays: object) -> ModuleType:
+    """Return ``jax.numpy`` where one of these arrays is an array of JAX, ``numpy`` otherwise: one formula serves both.
+
+    Arrays are looked at, and no records: the entry of a call (:func:`on_host`) has made all numbers of one kind.
+    """
+    return jnp if any(isinstance(array, jax.Array) for array in arrays) else np
 
 
 def _kind(leaf: ArrayLike) -> Any:

@@ -246,7 +246,7 @@ def test_an_unknown_prior_is_a_usage_error(folder, beta):
     ],
 )
 def test_priors_of_beta(text, parsed):
-    from goalinf.cli.fit_command import parse_beta
+    from goalinf.cli.fit_options import parse_beta
 
     assert parse_beta(text) == parsed
 

@@ -137,7 +137,10 @@ def test_contexts_without_names():
         )
         ordered = gi.Behavior(worlds, AGENT, rewards, contexts=("pre", "post", "later")).log_prob(plain)
     assert [float(x) for x in (found, named, ordered)] == pytest.approx([EXPECTED.sum()] * 3, abs=1e-10)
-    with pytest.raises(ValueError, match=r"the data hold context number 2; contexts= names 2 of them: 'pre', 'post'"):
+    with pytest.raises(
+        ValueError,
+        match=r"trajectory \d is of context number 2; expected 0 to 1, the numbers of the contexts 'pre', 'post'",
+    ):
         gi.Behavior(worlds, AGENT, rewards, contexts=("pre", "post")).log_prob(plain)
 
 
@@ -326,7 +329,9 @@ def test_messages_count_contexts():
     with pytest.raises(ValueError, match="trajectories of 1,000,000 steps take"):
         gi.simulate(0, worlds["x"], AGENT, rewards["x"], trajectories=10**6, steps=10**6)
     three = gi.Trajectories.of([[0, 0]] * 3, [[0]] * 3, context=[0, 1, 2])
-    with pytest.raises(ValueError, match="the data hold context number 2; contexts= names 2 of them: 'x', 'y'"):
+    with pytest.raises(
+        ValueError, match="is of context number 2; expected 0 to 1, the numbers of the contexts 'x', 'y'"
+    ):
         gi.Behavior(two, AGENT, of_two, contexts=("x", "y")).log_prob(three)
     named = gi.Trajectories.of([[0, 0]] * 2, [[0]] * 2, context=[0, 1], contexts=(0, "x"))
     with pytest.raises(ValueError, match="context 0 has no world"):

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
+import pytest
 
 import goalinf as gi
 from goalinf import cli
@@ -24,7 +25,7 @@ WANTS = gi.StateReward.at(HALL, {"a": 1.0}, default=0.0, on="departure")
 def test_what_the_page_on_agents_shows_runs():
     page = (REPOSITORY / "docs" / "concepts" / "agents.rst").read_text(encoding="utf-8")
     code = [textwrap.dedent(found) for found in re.findall(r"(?<!math):: ?\n\n((?: {3}.*\n|\n)+)", page)]
-    assert len(code) == 5
+    assert len(code) == 6
     scope = {"Any": Any, "ClassVar": ClassVar, "dist": dist, "gi": gi, "goalinf": gi, "jnp": jnp}
     for block in code:
         exec(block, scope)
@@ -33,6 +34,16 @@ def test_what_the_page_on_agents_shows_runs():
         careless.policy(HALL, WANTS), gi.agents.boltzmann(beta=2.0).policy(HALL, WANTS), atol=1e-9
     )
     assert wary.parameters == {"caution": 0.5, "beta": 2.0}
+    data = gi.Trajectories.of([[0, 1, 2]], [[3, 3]])
+    plan, random, either = (
+        np.exp(gi.Behavior(HALL, agent, WANTS).log_prob(data))
+        for agent in (
+            gi.agents.boltzmann(beta=2.0),
+            gi.agents.uniform(),
+            gi.agents.HiddenModeAgent(gi.agents.boltzmann(beta=2.0), scope["Disengaged"](0.1)),
+        )
+    )
+    assert either == pytest.approx(0.9 * plan + 0.1 * random, rel=1e-6)
 
 
 def test_files_that_are_named_exist():

@@ -81,6 +81,14 @@ def test_scores_by_every_unit():
         behavior.log_prob_by("step", DATA)
 
 
+def test_numbers_of_contexts_without_a_name_are_refused():
+    data = dataclasses.replace(DATA, context=np.arange(12) // 6, contexts=("first",))
+    with pytest.raises(
+        ValueError, match="choice 6 is of context number 1; expected 0 to 0, the numbers of the contexts 'first'"
+    ):
+        gi.infer(0, HALL, agent=AGENT, reward=PRIOR, data=data)
+
+
 def test_mixtures_by_subject():
     """Each subject has one of two discounts: the likelihood is a sum over both, subject by subject."""
     reward = gi.LinearReward(FEATURES, np.array([1.0]), on="departure")

@@ -34,10 +34,12 @@ from goalinf.agents.parts.beliefs import Beliefs, FalseDynamics, ForeseesSlips, 
 from goalinf.agents.parts.choice import ChoiceRule, DefaultPolicy, Satisficing, Softmax
 from goalinf.agents.parts.discounting import Hyperbolic, QuasiHyperbolic
 from goalinf.agents.parts.noise import Lapse, Noise, NoNoise, Slip
-from goalinf.agents.parts.planners import Negated, Planner, SuccessorRepresentation, ValueIteration
+from goalinf.agents.parts.planners import Negated, Planner
 from goalinf.agents.parts.rational_inattention import Inattentive, RationalInattention, policy_complexity
+from goalinf.agents.parts.successor import SuccessorRepresentation
+from goalinf.agents.parts.value_iteration import ValueIteration
 from goalinf.agents.planning_agent import PlanningAgent
-from goalinf.agents.policy import Policy
+from goalinf.agents.policy import HiddenModes, Memory, Policy
 from goalinf.planning.risk import CVaR, EntropicRisk, Extremal, HyperbolicBellman, Optimism, Prospect, RiskMeasure
 
 __all__ = [
@@ -53,12 +55,14 @@ __all__ = [
     "FalseDynamics",
     "ForeseesSlips",
     "HiddenModeAgent",
+    "HiddenModes",
     "Hyperbolic",
     "HyperbolicBellman",
     "Ignorance",
     "IllusionOfControl",
     "Inattentive",
     "Lapse",
+    "Memory",
     "MemoryAgent",
     "MemoryProcess",
     "MixtureAgent",

@@ -1,17 +1,22 @@
-"""Abstract kinds of agents: without hidden modes, and with a process around an agent."""
+"""Abstract kinds of agents, without hidden modes and with a process around an agent, and policies by condition."""
 
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
 import equinox as eqx
+import jax
 from jax.typing import ArrayLike
 
+from goalinf.agents.agent import Axes, SingleAgent
 from goalinf.agents.composed_agent import ComposedAgent, parts_of
 from goalinf.agents.parts.noise import Available, LogProbs
 from goalinf.agents.policy import Memory, Policy
 from goalinf.planning.parameters import Part
+from goalinf.precision import cast, namespace
 from goalinf.rewards import Reward
 from goalinf.types import Numeric
 from goalinf.worlds import MDP
@@ -71,3 +76,19 @@ class ProcessAgent(ComposedAgent):
     def _bending(self) -> set[str]:
         planning = self.planning
         return planning._bending - set(planning.noise.parameters)
+
+
+def over_conditions(agent: SingleAgent, several: tuple[Any, Any, Any], axes: Axes) -> Policy:
+    """Compute the policies of several conditions, in one compiled batch."""
+    return jax.vmap(lambda mdp, reward, start: agent.policies(mdp, reward, initial=start), axes)(*cast(several))
+
+
+def one_by_one(function: Callable[..., Any], several: tuple[Any, ...], axes: Axes) -> Any:
+    """Evaluate a function for every condition, and stack the results."""
+    pairs = list(zip(several, axes, strict=True))
+    count = next(len(jax.tree.leaves(tree)[0]) for tree, axis in pairs if axis is not None)
+    results = [
+        function(*(tree if axis is None else jax.tree.map(itemgetter((c, ...)), tree) for tree, axis in pairs))
+        for c in range(count)
+    ]
+    return jax.tree.map(lambda *leaves: namespace(*leaves).stack(leaves), *results)

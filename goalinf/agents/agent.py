@@ -14,7 +14,7 @@ from numpyro.distributions import Distribution
 
 from goalinf.agents.policy import Policy
 from goalinf.checks import check_kind
-from goalinf.planning.parameters import Parameter
+from goalinf.planning.parameters import Dims, Parameter
 from goalinf.precision import Precision
 from goalinf.rewards import Reward
 from goalinf.types import Numbers, Numeric
@@ -65,6 +65,11 @@ class Agent(eqx.Module):
     @abc.abstractmethod
     def ranges(self) -> dict[str, tuple[float, float]]:
         """Smallest and largest value of every parameter."""
+
+    @property
+    @abc.abstractmethod
+    def dims(self) -> Dims:
+        """Names of the axes of every parameter; an array with fewer axes has the last ones, a number has none."""
 
     @property
     @abc.abstractmethod

@@ -19,7 +19,7 @@ from goalinf.agents.agent import Agent, SingleAgent, single_agent
 from goalinf.agents.plannable import check_known, check_plannable, check_solved, warn_of_others
 from goalinf.agents.policy import Policy, labeled
 from goalinf.checks import check_kind
-from goalinf.planning.parameters import Parameter, Part, check_parameter, interval
+from goalinf.planning.parameters import Dims, Parameter, Part, check_parameter, interval
 from goalinf.planning.solvers.sparse_lu import factorable
 from goalinf.precision import Precision, cast, computing_in
 from goalinf.rewards import (
@@ -58,6 +58,11 @@ class ComposedAgent(SingleAgent):
         return {name: part.parameters[name] for part, name in self._owners()}
 
     @property
+    def dims(self) -> Dims:
+        """Names of the axes of every parameter; an array with fewer axes has the last ones, a number has none."""
+        return {name: part.dims.get(name, ()) for part, name in self._owners()}
+
+    @property
     def default_priors(self) -> dict[str, Distribution]:
         """The usual prior of every parameter that has one."""
         return {name: part.default_priors[name]() for part, name in self._owners() if name in part.default_priors}
@@ -71,13 +76,13 @@ class ComposedAgent(SingleAgent):
             Where the agent has no such parameter, or the value is outside its range.
         """
         agent = self
-        known = self.ranges
+        known, dims = self.ranges, self.dims
         for name, value in parameters.items():
             if name not in known:
                 raise ValueError(f"{self.name} has no parameter {name!r}; it has {', '.join(known) or 'none'}")
             if value is None:
                 raise ValueError(f"{name} is None; expected a number in {interval(*known[name])}, or a prior")
-            checked = check_parameter(name, value, *known[name])
+            checked = check_parameter(name, value, *known[name], dims[name])
             agent = eqx.tree_at(
                 partial(_owned, name=name), agent, checked, is_leaf=lambda x: isinstance(x, Distribution)
             )
@@ -103,7 +108,9 @@ class ComposedAgent(SingleAgent):
         """
         for part in self.parts:
             part.check(world, reward)
+            part.check_shapes(world)
         self.planning.check_beta()
+        self.planning.beliefs.check_rows(world)
 
     # -- facts ----------------------------------------------------------------------------------
 

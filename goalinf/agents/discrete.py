@@ -32,7 +32,7 @@ class OneOf:
 
 
 def one_of(
-    options: Sequence[Any] | Mapping[Hashable, Any],
+    options: Sequence[Any] | Mapping[Any, Any],
     *,
     weights: Numbers | Distribution | None = None,
     by: By = "subject",
@@ -84,7 +84,7 @@ def one_of(
 
 
 def mixture(
-    agents: Sequence[Any] | Mapping[Hashable, Any], *, weights: Numbers | Distribution | None = None, by: By = "subject"
+    agents: Sequence[Any] | Mapping[Any, Any], *, weights: Numbers | Distribution | None = None, by: By = "subject"
 ) -> MixtureAgent:
     r"""Make a finite mixture of agents, whose weights may be unknown.
 

@@ -19,7 +19,8 @@ from goalinf.agents.agent import Agent, By, SingleAgent, single_agent
 from goalinf.agents.composed_agent import plan_to_depths
 from goalinf.agents.policy import Policy
 from goalinf.checks import check_choice
-from goalinf.planning.parameters import SHARE, Parameter
+from goalinf.planning.log_space import safe_log
+from goalinf.planning.parameters import SHARE, Dims, Parameter
 from goalinf.precision import Precision
 from goalinf.rewards import Reward
 from goalinf.types import Numbers
@@ -111,8 +112,7 @@ class MixtureAgent(Agent):
     @property
     def log_weights(self) -> Float[Array, " K"]:
         """Logarithms of the weights."""
-        weights = jnp.asarray(self.weights)
-        return jnp.where(weights > 0, jnp.log(jnp.where(weights > 0, weights, 1.0)), -jnp.inf)
+        return safe_log(jnp.asarray(self.weights))
 
     # -- parameters -----------------------------------------------------------------------------
 
@@ -127,6 +127,12 @@ class MixtureAgent(Agent):
         """Smallest and largest value of every parameter."""
         ranges = {key: component.ranges[name] for key, (component, name) in self._places().items()}
         return {**ranges, "weights": SHARE} if isinstance(self.weights, Distribution) else ranges
+
+    @property
+    def dims(self) -> Dims:
+        """Names of the axes of every parameter; the weights have one entry for each component."""
+        dims = {key: component.dims[name] for key, (component, name) in self._places().items()}
+        return {**dims, "weights": ("value",)} if isinstance(self.weights, Distribution) else dims
 
     @property
     def default_priors(self) -> dict[str, Distribution]:

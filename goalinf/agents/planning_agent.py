@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from operator import itemgetter
 from typing import Any
 
 import equinox as eqx
@@ -15,43 +14,23 @@ import numpy as np
 from jax.typing import ArrayLike
 from numpyro.distributions import Distribution
 
-from goalinf.agents.abstract_kinds import SingleModeAgent
+from goalinf.agents.abstract_kinds import SingleModeAgent, one_by_one, over_conditions
 from goalinf.agents.agent import Axes, SingleAgent
+from goalinf.agents.believed_problem import ChoiceModel, make_plan, make_plans
 from goalinf.agents.composed_agent import parts_of
 from goalinf.agents.parts.beliefs import Beliefs, TrueBeliefs
 from goalinf.agents.parts.choice import ChoiceRule, Softmax
 from goalinf.agents.parts.noise import Available, LogProbs, Noise, NoNoise
-from goalinf.agents.parts.planners import Planner, ValueIteration
+from goalinf.agents.parts.planners import Planner
+from goalinf.agents.parts.value_iteration import ValueIteration
 from goalinf.agents.policy import Policy
-from goalinf.planning.bellman import Problem, choosable
+from goalinf.planning.bellman import choosable
 from goalinf.planning.parameters import Part, part_of_kind
 from goalinf.planning.solution import Plan
-from goalinf.planning.solvers.sparse_lu import factorable
-from goalinf.precision import cast, namespace, on_host
+from goalinf.precision import cast, on_host
 from goalinf.rewards import Reward, StateReward, ended, pinned
 from goalinf.types import Numeric
 from goalinf.worlds import MDP
-
-
-class _ChoiceModel(eqx.Module):
-    """Parameters of choice rule and noise that the planner needs to foresee the agent's own actions.
-
-    Parameters
-    ----------
-    scale
-        Factor of the reward in the problem.
-    beta
-        Inverse temperature of every state, where beta is not the scale.
-    choice
-        Choice rule, where the planner needs its default policy.
-    slip
-        Probability of a slip that is foreseen.
-    """
-
-    scale: Any
-    beta: Any = None
-    choice: Any = None
-    slip: Any = None
 
 
 class PlanningAgent(SingleModeAgent):
@@ -243,7 +222,7 @@ class PlanningAgent(SingleModeAgent):
         on the host in float64, while the surrounding program is being compiled.
         """
         model, factor = self._choice_model()
-        return self._act(mdp, reward, factor, _planned(self.planner, self.beliefs, model, mdp, reward, initial))
+        return self._act(mdp, reward, factor, make_plan(self.planner, self.beliefs, model, mdp, reward, initial))
 
     def policies_each(self, mdp: MDP, reward: Reward, initial: Numeric | None, axes: Axes) -> Policy:
         """Compute the policies of several conditions."""
@@ -251,21 +230,16 @@ class PlanningAgent(SingleModeAgent):
         if on_host(self, several) and self.host_plans:
             return one_by_one(lambda mdp, reward, start: self.policies(mdp, reward, initial=start), several, axes)
         model, factor = self._choice_model()
-        parts = (self.planner, self.beliefs, model)
-        if not on_host(parts, several):
+        if not on_host(self.planner, self.beliefs, model, several):
             return over_conditions(self, several, axes)
-        planned = one_by_one(partial(_planned, *parts), several, axes)
-        act = lambda agent, *args: agent._act(*args)  # noqa: E731
-        return jax.vmap(act, (None, *axes[:2], None, 0))(self, mdp, reward, factor, planned)
+        planned = one_by_one(partial(make_plan, self.planner, self.beliefs, model), several, axes)
+        return jax.vmap(PlanningAgent._act, (None, *axes[:2], None, 0))(self, mdp, reward, factor, planned)
 
     def policies_of_goals(self, mdp: MDP, rewards: Sequence[Reward]) -> Policy:
         """Compute policies for several rewards in one world, planned together on the host, with a leading axis."""
         agent, mdp, rewards = jax.device_get((self, mdp, list(rewards)))
         model, factor = agent._choice_model()
-        unfolded = [agent.beliefs.unfold(reward) for reward in rewards]
-        model = dataclasses.replace(model, beta=agent.beliefs.unfold(model.beta))
-        problem = _informed(Problem.of_each(agent.beliefs(mdp), unfolded, model.scale), model)
-        planned = agent.beliefs.fold(agent.planner(problem))
+        planned = make_plans(agent.planner, agent.beliefs, model, mdp, rewards)
         acted = [agent.acts(mdp, reward, q) for reward, q in zip(rewards, factor * planned.q, strict=True)]
         log_probs, over = (np.stack(each) for each in zip(*acted, strict=True))
         return Policy(log_probs, factor * planned.values, over, planned.residual)
@@ -273,7 +247,7 @@ class PlanningAgent(SingleModeAgent):
     def policies_with_errors(self, mdp: MDP, reward: Reward, errors: Numeric) -> Policy:
         """Compute the policies of a plan with these errors of Q (M, A, S), in utility; they have a leading axis."""
         model, factor = self._choice_model()
-        planned = _planned(self.planner, self.beliefs, model, mdp, reward, None)
+        planned = make_plan(self.planner, self.beliefs, model, mdp, reward, None)
 
         def wrong(error: Numeric) -> Policy:
             q = jnp.asarray(planned.q) + model.scale * error
@@ -306,17 +280,17 @@ class PlanningAgent(SingleModeAgent):
         """Return None: there is no memory."""
         return
 
-    def _choice_model(self) -> tuple[_ChoiceModel, Any]:
+    def _choice_model(self) -> tuple[ChoiceModel, Any]:
         """Return the parameters that the planner needs, and the factor of its plan."""
         beta = 1.0 if self.beta is None else self.beta
         slip = self.slip if self.beliefs.foresees else None
         if not self.planner.uses_beta:
-            return _ChoiceModel(1.0, slip=slip), beta
+            return ChoiceModel(1.0, slip=slip), beta
         choice = self.choice if isinstance(self.choice, Softmax) and self.choice.default is not None else None
         # A planner that needs beta plans for beta times the reward at temperature one, where this is equivalent.
         if self.planner.outlook is None and not np.ndim(beta):
-            return _ChoiceModel(beta, choice=choice, slip=slip), 1.0
-        return _ChoiceModel(1.0, beta, choice, slip), beta
+            return ChoiceModel(beta, choice=choice, slip=slip), 1.0
+        return ChoiceModel(1.0, beta, choice, slip), beta
 
     def _act(self, mdp: MDP, reward: Reward, factor: ArrayLike, planned: Plan) -> Policy:
         agent = self
@@ -324,53 +298,3 @@ class PlanningAgent(SingleModeAgent):
             agent, reward, factor, planned = cast((agent, reward, factor, planned))
         log_probs, over = agent.acts(mdp, reward, factor * planned.q)
         return Policy(log_probs, factor * planned.values, over, planned.residual)
-
-
-def over_conditions(agent: SingleAgent, several: tuple[Any, Any, Any], axes: Axes) -> Policy:
-    """Compute the policies of several conditions, in one compiled batch."""
-    return jax.vmap(lambda mdp, reward, start: agent.policies(mdp, reward, initial=start), axes)(*cast(several))
-
-
-def one_by_one(function: Callable[..., Any], several: tuple[Any, ...], axes: Axes) -> Any:
-    """Evaluate a function for every condition, and stack the results."""
-    pairs = list(zip(several, axes, strict=True))
-    count = next(len(jax.tree.leaves(tree)[0]) for tree, axis in pairs if axis is not None)
-    results = [
-        function(*(tree if axis is None else jax.tree.map(itemgetter(c), tree) for tree, axis in pairs))
-        for c in range(count)
-    ]
-    return jax.tree.map(lambda *leaves: namespace(leaves).stack(leaves), *results)
-
-
-def _planned(
-    planner: Planner, beliefs: Beliefs, model: _ChoiceModel, mdp: MDP, reward: Reward, initial: Numeric | None
-) -> Plan:
-    inputs = (planner, beliefs, model, mdp, reward, initial)
-    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(inputs)):
-        return _plan(*inputs)
-    if jnp.result_type(float) == np.float64 and planner.numpy and beliefs.numpy and factorable(mdp):
-        return _plan(*jax.device_get(inputs))
-    with jax.ensure_compile_time_eval():
-        return jax.jit(_plan)(*cast(inputs))
-
-
-def _plan(
-    planner: Planner, beliefs: Beliefs, model: _ChoiceModel, mdp: MDP, reward: Reward, initial: Numeric | None
-) -> Plan:
-    model = dataclasses.replace(model, beta=beliefs.unfold(model.beta))
-    reward, initial = beliefs.unfold(reward), beliefs.unfold(initial)
-    problem = Problem.of(beliefs(mdp), reward, model.scale, planner.outlook)
-    if model.slip is not None:
-        problem = beliefs.foresee(problem, model.slip)
-    return beliefs.fold(planner(_informed(problem, model), initial))
-
-
-def _informed(problem: Problem, model: _ChoiceModel) -> Problem:
-    """Add to the problem the parameters that a planner needs to foresee the agent's own actions."""
-    if model.beta is not None:
-        beta = namespace(model.beta).broadcast_to(model.beta, problem.pinned.shape[-1:])
-        problem = dataclasses.replace(problem, beta=beta)
-    if model.choice is not None:
-        available = problem.available.reshape(-1, *problem.available.shape[-2:])[0]  # independent of the reward
-        problem = dataclasses.replace(problem, default=model.choice.log_default(available))
-    return problem

@@ -24,7 +24,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Bool, Float, Int
 
-from goalinf.planning.bellman import log_sum_exp
+from goalinf.planning.log_space import log_sum_exp
 from goalinf.types import Numbers, Numeric
 from goalinf.worlds import World, label
 

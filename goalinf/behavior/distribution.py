@@ -17,10 +17,10 @@ from numpyro.distributions import constraints
 from goalinf.agents.agent import Agent, check_agent, single_agent
 from goalinf.agents.plannable import check_shapes
 from goalinf.agents.policy import Policy
-from goalinf.behavior.conditions import Conditions, Rewards, Worlds, shown
+from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.behavior.plans import AgentPlans
+from goalinf.behavior.roll_out import Gaps, drawn_options, hidden_slips, roll_out_one_of
 from goalinf.behavior.scores import believed_modes, chained
-from goalinf.behavior.simulation import Gaps, drawn_options, hidden_slips, roll_out_one_of
 from goalinf.checks import PRNGKey, check_kind, takes_key
 from goalinf.data import Observations, Trajectories
 from goalinf.data.fitting import check_numbers
@@ -169,19 +169,16 @@ class Behavior(dist.Distribution):
         if names is None:
             count = len(self.conditions.contexts) if used is None else used[-1] + 1
             names = self._by_number or tuple(range(count))
-        if used is not None and used[0] < 0:
-            raise ValueError(f"the data hold context number {used[0]}; expected 0 to {len(names) - 1}")
-        if used is not None and used[-1] >= len(names):
-            raise ValueError(
-                f"the data hold context number {used[-1]}; contexts= names {len(names)} of them: {shown(names)}"
-            )
+        if not traced:
+            value.check_contexts(names)
         places = self.conditions.places(names, used)
         return np.where(places < 0, -1, self.conditions.number[places])
 
     def _matched(self, value: _Data) -> _Data:
-        """Replace the numbers of the contexts of the data by those of the conditions."""
+        """Replace the numbers of the contexts of the data by those of the conditions; -1 where there is none."""
         places = self._places(value)
-        same = places is None or np.array_equal(places, np.arange(len(places)))
+        # Scores under several conditions find numbers that are too large; under one condition they ignore numbers.
+        same = places is None or (len(places) > 1 and np.array_equal(places, np.arange(len(places))))
         return value if places is None or same else value.renumbered(places)
 
     def log_prob(self, value: Observations) -> Float[Array | np.ndarray, ""]:
@@ -192,8 +189,8 @@ class Behavior(dist.Distribution):
         ValueError
             Where the data do not fit the worlds, or are impossible in them: an action after a terminal state, an action
             that is not available, a transition of probability zero. Inside compiled code data cannot be checked: there
-            a state or action number that the world does not have makes the log-probability NaN, and ``gi.infer`` checks
-            the data of a model before it is compiled.
+            a number of a state, an action or a context that does not exist makes the log-probability NaN, and
+            ``gi.infer`` checks the data of a model before it is compiled.
         """
         return self._scored(self._log_prob, value)
 
@@ -222,7 +219,9 @@ class Behavior(dist.Distribution):
         """Compute the log-probability of every item of a unit of the data, in nats; zero where nothing was observed.
 
         The log-probability of a ``"step"`` is given the earlier actions of its trajectory. Where each subject is one of
-        several agents, all are given the earlier items of the same subject.
+        several agents, all are given the earlier items of the same subject. Under a mixture with ``by="data"``, the
+        log-probability of a ``"subject"`` is a sum by the chain rule: each of its trajectories is given all earlier
+        trajectories of the data, also those of other subjects.
         """
         return self._scored(partial(self._chained, unit), value)
 

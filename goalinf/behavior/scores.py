@@ -30,7 +30,7 @@ def score(policy: Policy, data: Recorded) -> Any:
     """Return the log-probability of all observed actions under policies with a leading context axis."""
     if not _counts(policy):
         return score_steps(policy, data).sum()
-    return namespace(policy, data.cells).sum(_score_cells(policy, data))
+    return _score_cells(policy, data).sum()
 
 
 def score_subjects(policy: Policy, data: Recorded) -> Float[Array, " N"]:
@@ -88,19 +88,26 @@ def _score_cells(policy: Policy, data: Recorded) -> Any:
     """Return the log-probability of each unique state-action pair, times its count."""
     cells = data.cells
     context = policy_number(policy, cells.context)
-    xp = namespace(policy, cells)
+    xp = namespace(policy.log_probs, cells.weight)
     some = xp.asarray(cells.weight) > 0
     log_probs = xp.asarray(policy.log_probs)[context, cells.state, cells.action]
     scores = cells.weight * xp.where(some, log_probs, 0.0)
     if xp is np:
         return scores
-    return jnp.where(some & _outside(policy, cells.state, cells.action), jnp.nan, scores)
+    outside = _outside(policy, cells.state, cells.action) | _unplanned(policy, cells.context)
+    return jnp.where(some & outside, jnp.nan, scores)
 
 
 def _outside(policy: Policy, state: Numeric, action: Numeric) -> Array:
     """Return True where a state or action number is out of range: compiled code would use the last one instead."""
     n_states, n_actions = policy.log_probs.shape[-2:]
     return (jnp.asarray(state) >= n_states) | (jnp.asarray(action) >= n_actions)
+
+
+def _unplanned(policy: Policy, context: Numeric) -> Array:
+    """Return True where a context has no policy: compiled code would use the policy of another context instead."""
+    count = policy.ended.shape[-2]
+    return (jnp.asarray(context) < 0) | (jnp.asarray(context) >= count if count > 1 else False)
 
 
 def score_steps(policy: Policy, data: Recorded) -> Float[Array | np.ndarray, "*G N T"]:
@@ -115,8 +122,8 @@ def score_steps(policy: Policy, data: Recorded) -> Float[Array | np.ndarray, "*G
             f"the data have up to {steps} steps, the agent's horizon is {horizon}: give it a longer horizon"
         )
     n_states, n_actions = policy.log_probs.shape[-2:]
-    on_host = namespace(data.states, data.actions) is np
-    if on_host and data.actions.size and (data.actions.max() >= n_actions or data.states.max() >= n_states):
+    known = namespace(data.states, data.actions) is np
+    if known and data.actions.size and (data.actions.max() >= n_actions or data.states.max() >= n_states):
         raise ValueError(
             f"the data hold states up to number {data.states.max()} and actions up to number {data.actions.max()}; the "
             f"policy has {n_states} states and {n_actions} actions"
@@ -129,7 +136,8 @@ def score_steps(policy: Policy, data: Recorded) -> Float[Array | np.ndarray, "*G
     rows = context if horizon is None else context * horizon + np.arange(steps)
     scores = _entries(log_probs, 3 if horizon is None else 4, (rows * n_states + states) * n_actions + data.actions)
     if xp is jnp:
-        return jnp.where(_outside(policy, states, data.actions), jnp.nan, jnp.where(data.observed, scores, 0.0))
+        outside = _outside(policy, states, data.actions) | _unplanned(policy, data.context)[:, None]
+        return jnp.where(outside, jnp.nan, jnp.where(data.observed, scores, 0.0))
     np.copyto(scores, 0.0, where=~data.observed)
     return scores
 
@@ -185,7 +193,9 @@ def _filter_all(policy: Policy, output: Output, *steps: Any) -> Any:
     *each, context = steps
     several = policy.ended.shape[0] > 1
     filter_each = jax.vmap(partial(_filter, policy, output), (0 if several else None, 0, 0, 0, 0))
-    return filter_each(policy_number(policy, context), *each)
+    found = filter_each(policy_number(policy, context), *each)
+    wrong = _unplanned(policy, context).reshape(-1, *(1,) * (found.ndim - 1))
+    return jnp.where(wrong, jnp.nan, found)
 
 
 _filter_compiled = jax.jit(_filter_all, static_argnums=1)

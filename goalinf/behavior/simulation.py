@@ -3,149 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Hashable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
-from jaxtyping import Array, PyTree
+from jaxtyping import Array
 
 from goalinf.agents.agent import Agent, check_agent
-from goalinf.agents.memory.habits import Step
 from goalinf.agents.plannable import check_known, check_plannable, check_solved
-from goalinf.agents.policy import HiddenModes, Memory, Policy
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
-from goalinf.behavior.scores import horizon_of, policy_number
-from goalinf.checks import PRNGKey, check_count, takes_key
+from goalinf.behavior.roll_out import Gaps, drawn_options, hidden_slips, roll_out_one_of
+from goalinf.checks import PRNGKey, check_count, numpy_generator, takes_key
 from goalinf.data import Labels, Trajectories
 from goalinf.precision import Precision, cast, computing_in
 from goalinf.rewards import digest
 from goalinf.sizes import check_memory
-from goalinf.types import Real, StateName
-from goalinf.worlds import MDP
+from goalinf.types import StateName
 
 _STEP_BYTES = 60.0  # of a simulated step: state, action and a flag, on the host and on the device, and random keys
-
-
-class Gaps(NamedTuple):
-    """Steps ``(N, T)`` with a missing action, and the steps among them without any action, at which the state stays."""
-
-    missing: Array
-    missed: Array
-
-    @classmethod
-    def of(cls, mdp: MDP, like: Trajectories, condition: Array | np.ndarray, one_world: bool) -> Gaps:
-        """Find the gaps of a data set: no action was made where the state stays and no action can keep it."""
-        states, steps = jnp.asarray(like.states), jnp.arange(like.actions.shape[1])
-        missing = ~jnp.asarray(like.observed) & (steps < jnp.asarray(like.lengths)[:, None])
-        here = jnp.arange(mdp.successors.shape[-3])[:, None, None]
-        loops = (mdp.successors == here) & (jnp.asarray(mdp.probabilities) > 0) & mdp.available[..., None]
-        returns = loops.any(axis=(-2, -1))
-        now = jnp.maximum(states[:, :-1], 0)
-        returns = returns[now] if one_world else returns[condition[:, None], now]
-        return cls(missing, missing & (states[:, 1:] == states[:, :-1]) & ~returns)
-
-
-def roll_out(
-    key: Array,
-    mdp: MDP,
-    policy: Policy,
-    slip: Real | None,
-    starts: Array,
-    context: Array,
-    steps: int,
-    one_world: bool,
-    gaps: Gaps | None = None,
-) -> tuple[Array, Array, Array]:
-    """Simulate states ``(N, T+1)``, actions ``(N, T)`` and a flag ``(N, T)`` that is True where a step was taken.
-
-    Hidden modes and memories are updated by the kernels that also score them. ``slip`` is the probability of an
-    execution error: the world moves by a random available action instead of the recorded one; None for no errors. A
-    missing action does not change a memory, in simulation as in scoring.
-    """
-    policy = cast(policy)
-    successors, probabilities = jnp.asarray(mdp.successors), jnp.asarray(mdp.probabilities)
-    numbers = policy_number(policy, context)
-    # Every trajectory has its own mode and memory, with the parameters of its context.
-    modes, memory = jax.tree.map(lambda leaf: leaf[numbers], (policy.modes, policy.memory))
-    each = 0 if policy.ended.shape[-2] > 1 else None
-    timed, rows = horizon_of(policy) is not None, jnp.arange(len(starts))
-
-    def per_trajectory(method: str, part: HiddenModes | Memory[Any, Any, Any], *arguments: PyTree) -> Any:
-        return jax.vmap(lambda part, *args: getattr(part, method)(*args), (each, *(0,) * len(arguments)))(
-            part, *arguments
-        )
-
-    def drawn(key: Array, log_probs: Array) -> Array:
-        return jax.random.categorical(key, log_probs).astype(starts.dtype)
-
-    def slipped(key: Array, action: Array, state: Array, slip: Real) -> Array:
-        offered = jnp.asarray(mdp.available)[state if one_world else (context, state)]
-        whether, what = jax.random.split(jax.random.fold_in(key, 2))
-        slips = jax.random.bernoulli(whether, slip, action.shape)
-        return jnp.where(slips, jax.random.categorical(what, jnp.where(offered, 0.0, -jnp.inf)), action)
-
-    def step(carry, now):
-        state, mode, past = carry
-        key, t, gap = now
-        choose, move = jax.random.split(key)
-        in_mode = () if modes is None else (mode[rows, state] if modes.by_state else mode,)
-        place = (*in_mode, *((t,) if timed else ()), state)
-        log_probs = policy.log_probs[(numbers, *place)]
-        if memory is not None:
-            log_probs = per_trajectory("adjust", memory, per_trajectory("read", memory, past, state), log_probs)
-        action = jax.random.categorical(choose, log_probs)
-        done = action if slip is None else slipped(move, action, state, slip)
-        place = (state, done) if one_world else (context, state, done)
-        slot = jax.random.categorical(move, jnp.log(probabilities[place]))
-        alive = ~policy.ended[numbers, state]
-        moves = alive if gap is None else alive & ~gap.missed
-        following = jnp.where(moves, successors[(*place, slot)], state)
-        if modes is not None and not modes.stays:
-            here = jnp.where(jnp.arange(policy.log_probs.shape[1]) == mode[:, None], 0.0, -jnp.inf)
-            mode = drawn(jax.random.fold_in(move, 1), per_trajectory("move", modes, here, following))
-        if memory is not None:
-            taken = Step(state, action, following, alive if gap is None else alive & ~gap.missing)
-            past = per_trajectory("update", memory, past, taken, per_trajectory("signals", memory, taken))
-        return (following, mode, past), (state, action, alive)
-
-    mode = past = None
-    if modes is not None and modes.by_state:
-        each_state = len(starts), policy.log_probs.shape[-2], policy.log_probs.shape[1]
-        chances = jnp.broadcast_to(modes.initial[..., None, :], each_state)
-        mode = drawn(jax.random.fold_in(key, steps), chances)
-    elif modes is not None:
-        mode = drawn(jax.random.fold_in(key, steps), per_trajectory("begin", modes, starts))
-    if memory is not None:
-        past = jax.vmap(lambda part, _: part.start(policy.log_probs), (each, 0))(memory, starts)
-    keys = jax.random.split(key, steps)
-    by_step = None if gaps is None else jax.tree.map(jnp.transpose, gaps)
-    (last, *_), (states, actions, alive) = lax.scan(step, (starts, mode, past), (keys, jnp.arange(steps), by_step))
-    return jnp.concatenate([states, last[None]]).T, actions.T, alive.T
-
-
-def roll_out_one_of(
-    key: Array,
-    mdp: MDP,
-    policies: Sequence[Policy],
-    slips: Sequence[Real | None],
-    option: Array,
-    starts: Array,
-    context: Array,
-    steps: int,
-    one_world: bool,
-    gaps: Gaps | None,
-) -> tuple[Array, Array, Array]:
-    """Simulate by :func:`roll_out`, each trajectory under the policy and the execution errors of its own option."""
-    outcomes = [
-        roll_out(key, mdp, policy, slip, starts, context, steps, one_world, gaps)
-        for policy, slip in zip(policies, slips, strict=True)
-    ]
-    return jax.tree.map(lambda *each: jnp.stack(each)[option, jnp.arange(len(option))], *outcomes)
-
-
 _roll_out = jax.jit(roll_out_one_of, static_argnums=(7, 8))
 
 
@@ -304,21 +181,11 @@ def _walk(
         return jax.device_get(_roll_out(key, *arguments))
 
 
-def hidden_slips(agent: Agent) -> tuple[Real | None, ...]:
-    """Return the probability of an unrecorded execution error of every option; None for no errors."""
-    return tuple(option.hidden_slip for option in agent.components)
-
-
-def drawn_options(key: Array, agent: Agent, count: int) -> Array:
-    """Draw the option of a mixture for each of ``count`` units."""
-    return jax.random.categorical(jax.random.fold_in(key, 1), agent.log_weights, shape=(count,))
-
-
 def _starts(
     key: Array, conditions: Conditions, context: np.ndarray, starts: StateName | list[StateName] | None
 ) -> np.ndarray:
     """Return the number of the first state of every trajectory."""
-    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+    rng = numpy_generator(key)
     worlds = [world for world, _ in conditions.pairs()]
     if starts is None:
         return np.array([rng.choice(worlds[c].n_states, p=worlds[c].mdp.initial) for c in context], np.int32)

@@ -9,7 +9,7 @@ import tempfile
 import warnings
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,7 +18,13 @@ from goalinf.atomic_files import written_whole
 from goalinf.cli import common
 from goalinf.cli.words import in_options
 
+if TYPE_CHECKING:
+    from goalinf.data import Trajectories
+    from goalinf.identify.audit.report import Audit
+    from goalinf.inference.results.fit import Fit
+
 DRAWS = 250  # per chain
+_COLUMNS: dict[str, Any] = {"trajectory": "trajectory", "step": "step", "state": ["row", "col"], "action": "action"}
 _INPUTS = ("walks.csv", "town.toml")
 _OUTPUTS = ("fit.nc", "summary.csv", "audit.csv", "audit.html", "reward.png", "walks.png", *_INPUTS)
 
@@ -62,13 +68,7 @@ def demo(
         for name in _INPUTS:
             Path(scratch, name).write_bytes((data / name).read_bytes())
         town = gi.read_world(Path(scratch, "town.toml"))
-        columns: dict[str, Any] = {
-            "trajectory": "trajectory",
-            "step": "step",
-            "state": ["row", "col"],
-            "action": "action",
-        }
-        observed = gi.read_trajectories(Path(scratch, "walks.csv"), town, **columns)
+        observed = gi.read_trajectories(Path(scratch, "walks.csv"), town, **_COLUMNS)
         common.say("Simulated trajectories in a small town, which come with goalinf:", str(town), str(observed), "")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", gi.errors.UnidentifiedWarning)  # the audit below reports it in detail
@@ -81,17 +81,24 @@ def demo(
                 draws=DRAWS,
             )
         audit = gi.audit(found)
-        found.save(Path(scratch, "fit.nc"))
-        found.summary().to_csv(Path(scratch, "summary.csv"), index_label="parameter")
-        audit.to_frame().to_csv(Path(scratch, "audit.csv"), index=False)
-        gi.plot.audit_page(audit, Path(scratch, "audit.html"))
-        gi.plot.reward_map(found).savefig(Path(scratch, "reward.png"))
-        gi.plot.trajectories(observed).savefig(Path(scratch, "walks.png"))
+        _write(Path(scratch), found, audit, observed)
         interrupt.keep(True)
         common.listener.keeps = f"Interrupted: the results are being written to {folder}."
         _deliver(Path(scratch), folder)
     common.show_summary(found.summary(), "Reward of each state (utility), and beta (1/utility)")
     common.say("", in_options(str(audit)), "", f"Written to {folder}{os.sep}: {', '.join(_OUTPUTS)}")
+
+
+def _write(folder: Path, found: Fit, audit: Audit, observed: Trajectories) -> None:
+    """Write the results: the fit, its summary and audit, and the figures."""
+    import goalinf as gi
+
+    found.save(folder / "fit.nc")
+    found.summary().to_csv(folder / "summary.csv", index_label="parameter")
+    audit.to_frame().to_csv(folder / "audit.csv", index=False)
+    gi.plot.audit_page(audit, folder / "audit.html")
+    gi.plot.reward_map(found).savefig(folder / "reward.png")
+    gi.plot.trajectories(observed).savefig(folder / "walks.png")
 
 
 def check_folder(folder: Path, *, force: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import hashlib
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, TypeVar, runtime_checkable
 
@@ -15,11 +14,11 @@ from jaxtyping import Array, Bool, Float, Int
 
 from goalinf.agents.agent import Agent, SingleAgent
 from goalinf.agents.policy import Policy
+from goalinf.content_hash import content_hash
 from goalinf.rewards import Reward
 from goalinf.worlds import World
 
 _Self = TypeVar("_Self", bound="Observations")
-_DTYPES = {"b": "bool", "i": "<i4", "u": "<i4", "f": "<f8"}  # of numbers in a hash, by kind
 
 
 @runtime_checkable
@@ -161,25 +160,38 @@ class Observations(eqx.Module):
         rank = jnp.unique(members, return_inverse=True, size=members.size)[1]
         return jax.ops.segment_sum(scores, rank, members.size)
 
+    def check_contexts(self, names: Sequence[Hashable]) -> None:
+        """Refuse numbers of contexts without a name, on the host; compiled code would use another context.
+
+        Raises
+        ------
+        ValueError
+            Where a number is negative or too large; the message names the item of ``unit``.
+        """
+        numbers = np.asarray(self.context)
+        wrong = (numbers < 0) | (numbers >= len(names))
+        if wrong.any():
+            item, number = int(np.argwhere(wrong)[0][-1]), numbers[wrong][0]
+            raise ValueError(
+                f"{self.where(self.unit, item)} is of context number {number}; expected 0 to {len(names) - 1}, the "
+                f"numbers of the contexts {', '.join(map(repr, names))}"
+            )
+
     def renumbered(self: _Self, conditions: np.ndarray) -> _Self:
-        """Replace the number of every context by that of its condition, ``(C,)``; traceable."""
+        """Replace the number of every context by that of its condition, ``(C,)``, -1 for others; traceable."""
 
         def replaced(path: tuple[Any, ...], leaf: Any) -> Any:
             if getattr(path[-1], "name", None) != "context":
                 return leaf
-            return conditions[leaf] if isinstance(leaf, np.ndarray) else jnp.asarray(conditions)[leaf]
+            if isinstance(leaf, np.ndarray):
+                return conditions[leaf]
+            return jnp.where((leaf >= 0) & (leaf < len(conditions)), jnp.asarray(conditions)[leaf], -1)
 
         return jax.tree_util.tree_map_with_path(replaced, self)
 
     def data_hash(self) -> str:
         """Return the SHA-256 of the numbers (names left out): equal data have equal hashes."""
-        digest = hashlib.sha256()
-        for name, (_, values) in self.arrays().items():
-            wide = values.dtype.kind in "iu" and values.size and max(abs(int(values.min())), int(values.max())) >= 2**31
-            array = np.ascontiguousarray(values, "<i8" if wide else _DTYPES[values.dtype.kind])
-            digest.update(f"{name}{array.shape}".encode())
-            digest.update(array.tobytes())
-        return digest.hexdigest()
+        return content_hash({name: values for name, (_, values) in self.arrays().items()})
 
     # -- what NumPyro asks of every value -------------------------------------------------------
 

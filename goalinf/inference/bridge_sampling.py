@@ -15,7 +15,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import jax
 import numpy as np
 from jax.flatten_util import ravel_pytree
 from numpyro.diagnostics import effective_sample_size
@@ -23,12 +22,12 @@ from numpyro.infer.util import unconstrain_fn
 from scipy import linalg
 from scipy.special import logsumexp
 
-from goalinf.checks import check_kind, takes_key
-from goalinf.inference.model.build import posterior_of
+from goalinf.checks import check_kind, numpy_generator, takes_key
 from goalinf.inference.model.log_density import Data
 from goalinf.inference.model.posterior import Form, Posterior
 from goalinf.inference.model.scale_mixture import PRODUCT
 from goalinf.inference.results.fit import Fit
+from goalinf.inference.results.fitted_density import fitted_posterior
 from goalinf.precision import computing_in
 from goalinf.types import PRNGKey
 
@@ -110,13 +109,13 @@ def marginal_likelihood(key: PRNGKey, fit: Fit) -> Evidence:
             "method='auto' first"
         )
     with computing_in("float64"):
-        posterior = posterior_of(fit.model, fit.data)
+        posterior = fitted_posterior(fit)
         form = posterior.preferred
         draws = _coordinates(fit, posterior, form)
         n_chains, n_draws, size = draws.shape
         half = n_draws // 2
         training, evaluation = draws[:, :half].reshape(-1, size), draws[:, half:]
-        rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+        rng = numpy_generator(key)
         stats = fit.sample_stats
         modes = stats["mode"].values if "mode" in stats else np.zeros(draws.shape[:2], int)
         proposal = _Proposal.fitted(training, modes[:, :half].ravel())

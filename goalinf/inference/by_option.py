@@ -18,11 +18,11 @@ from goalinf.agents.plannable import check_plannable
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.data import Observations, Trajectories
 from goalinf.data.align import aligned, new_names
-from goalinf.inference.model.build import density_of
 from goalinf.inference.model.log_density import Density, Model
 from goalinf.inference.model.models import CustomModel, Draw, StandardModel
 from goalinf.inference.model.program_cache import mapped, recipe, shapes, shared
 from goalinf.inference.results.fit import Fit
+from goalinf.inference.results.fitted_density import fitted_density
 
 Draws = Mapping[str, np.ndarray]
 Scores = list[tuple[np.ndarray, np.ndarray]]  # of every behavior, log weights (D, K) and log-likelihoods (D, K, N)
@@ -75,7 +75,7 @@ def options_of_own_model(
     new_contexts = new_names("context", data.context_names, contexts)
     observations = aligned(data, (*subjects, *new_subjects), (*contexts, *new_contexts))
     if model is None:
-        density = density_of(fit.model, fit.data)
+        density = fitted_density(fit)
         density.check(observations)
     else:
         density = Density.of(model, observations, jax.random.key(0))
@@ -96,7 +96,7 @@ def options_of_own_model(
     log_posteriors: list[np.ndarray | None] = [None] * len(scored_units)
     if any(unit != data.unit for unit in scored_units):
         known_function = isinstance(fit.model, CustomModel) and fit.model.function is not None
-        fitted = density_of(fit.model, fit.data) if known_function else density
+        fitted = fitted_density(fit) if known_function else density
         all_fitted_scores = fitted.over_draws(
             "options", partial(fitted.options, unit=data.unit), values, fit.data.unlabeled()
         )

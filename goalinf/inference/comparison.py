@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,15 +10,16 @@ import pandas as pd
 import xarray as xr
 
 from goalinf.checks import check_choice
+from goalinf.content_hash import content_hash
 from goalinf.data import Observations, Trajectories
 from goalinf.data.trajectory_arrays import many
 from goalinf.inference import _arviz
 from goalinf.inference.left_out import depend, given_the_rest
-from goalinf.inference.model.build import density_of
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.assemble import pointwise
 from goalinf.inference.results.diagnostics import KHAT
 from goalinf.inference.results.fit import Fit
+from goalinf.inference.results.fitted_density import fitted_density
 from goalinf.precision import computing_in
 from goalinf.worlds import label
 
@@ -220,7 +220,7 @@ def _by_part(fit: Fit, unit: str) -> np.ndarray:
     """Return the log-likelihood of every part of the units, such as actions, ``(chains, kept draws, parts)``."""
     scored = fit.data.scored(unit)
     with computing_in(fit.tree.attrs["precision"]):
-        density = density_of(fit.model, fit.data)
+        density = fitted_density(fit)
         n_chains, most = fit.posterior.sizes["chain"], _NUMBERS // scored.size
         values = thinned(fit.posterior, max(1, min(_DRAWS, most) // n_chains))
         scores, _ = pointwise(density, values, fit.data.unlabeled(), unit=unit)
@@ -244,11 +244,7 @@ def _fingerprint(data: Observations) -> str:
     arrays["context"] = pd.factorize(arrays["context"])[0]
     if isinstance(data, Trajectories):
         arrays["states"] = _without_memory(data)
-    digest = hashlib.sha256()
-    for name, values in arrays.items():
-        array = np.ascontiguousarray(values, "<f8" if values.dtype.kind == "f" else "<i8")
-        digest.update(f"{name}{array.shape}".encode() + array.tobytes())
-    return digest.hexdigest()
+    return content_hash(arrays)
 
 
 def _without_memory(data: Trajectories) -> np.ndarray:

@@ -16,11 +16,12 @@ from goalinf.agents.plannable import check_known, check_plannable, check_solved
 from goalinf.behavior import acts_on, score_steps
 from goalinf.checks import check_kind
 from goalinf.data import Trajectories
+from goalinf.inference.model.program_cache import contents
 from goalinf.inference.model.site_labels import axis_labels, labels
+from goalinf.planning.log_space import safe_log
 from goalinf.planning.solvers.sparse_lu import factorable
 from goalinf.precision import Precision, cast, computing_in
 from goalinf.rewards import Reward, check_reward, pad_reward, stack_rewards
-from goalinf.types import Numeric
 from goalinf.worlds import MDP, World, bucket, pad
 
 AfterGoal = Literal["continue", "impossible"]
@@ -163,8 +164,7 @@ class _GoalProblem:
 
     def __init__(self, agent: SingleAgent, world: World, rewards: tuple[Reward, ...]):
         self.agent, self.world, self.rewards = agent, world, rewards
-        leaves, structure = jax.tree.flatten((agent, world.mdp, rewards))
-        self._content = structure, tuple(map(_content, leaves))
+        self._content = contents(agent, world.mdp, rewards)
         self._hash = hash(self._content)
 
     def __eq__(self, other: object) -> bool:
@@ -172,14 +172,6 @@ class _GoalProblem:
 
     def __hash__(self) -> int:
         return self._hash
-
-
-def _content(leaf: Numeric | Hashable) -> Hashable:
-    """Return the present numbers of an array, because arrays can be changed; other values unchanged."""
-    if not isinstance(leaf, (np.ndarray, jax.Array)):
-        return leaf
-    array = np.asarray(leaf)
-    return array.shape, array.dtype, array.tobytes()
 
 
 @lru_cache(maxsize=1)  # further steps or further subjects with the same goals need no planning
@@ -222,8 +214,7 @@ def _log_prior(goals: Mapping[Hashable, Reward], prior: Mapping[Hashable, float]
         raise ValueError(
             f"prior weights are {weights.tolist()}; expected finite numbers of at least zero, not all zero"
         )
-    with np.errstate(divide="ignore"):
-        return np.log(weights / weights.sum())
+    return safe_log(weights / weights.sum())
 
 
 def _refuse_impossible(highest: np.ndarray, data: Trajectories) -> None:

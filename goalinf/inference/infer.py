@@ -71,7 +71,8 @@ def infer(
 
     Where beta and the reward are both unknown, only their product is sampled and beta is drawn afterwards from its
     exact conditional; the reported draws are those of the model as written. Where all unknowns are discrete
-    (``gi.one_of``), no chains are run: ``fit.responsibilities`` are exact, and the draws independent.
+    (``gi.one_of``), no chains are run: ``fit.responsibilities`` are exact, the ``chains`` times ``draws`` draws are
+    independent, and arguments of samplers are refused.
 
     Two approximations take seconds where chains take minutes: a Gaussian in unconstrained coordinates, from which
     independent draws are taken. ``method="laplace"`` uses the curvature at the mode of largest mass; ``method="svi"``
@@ -174,9 +175,9 @@ def infer(
     >>> gi.infer(1, hall, agent=gi.agents.soft_optimal(beta=2.0), reward=prior, data=data, method="laplace").n_draws
     1000
     """
-    settings = _settings(method, draws, precision, progress, chains=chains, warmup=warmup, steps=steps,
-                         target_accept=target_accept, chain_method=chain_method, checkpoint=checkpoint)  # fmt: skip
-    approximate = method in APPROXIMATIONS
+    options = {"chains": chains, "warmup": warmup, "steps": steps, "target_accept": target_accept,
+               "chain_method": chain_method, "checkpoint": checkpoint}  # fmt: skip
+    settings = _settings(method, draws, precision, progress, **options)
     interrupt.keep(False)
     with computing_in(settings.precision):
         key_model, key_run = jax.random.split(key)
@@ -184,13 +185,13 @@ def infer(
         warn_unidentified(posterior)
         posterior.check_draws(settings.chains, draws)
         if posterior.standard and not posterior.sites:
-            if method != "auto":
-                raise ValueError(f"method is {method!r}, but no continuous parameter is unknown: omit method=")
+            given = {"method": None if method == "auto" else method, **options}
+            _refuse_unused(given, ("chains", "checkpoint"), "an exact posterior (no continuous parameter is unknown)")
             fit = enumerated(key_run, posterior, settings.chains, draws, settings.precision)
             if checkpoint is not None:
                 fit.save(checkpoint)
             return fit
-        if approximate:
+        if method in APPROXIMATIONS:
             return approximated(key, posterior, method, steps, settings)
         keep = Checkpoint(checkpoint, partial(assembled, key, posterior, settings.precision))
         fit = keep.write(sample(key_run, posterior, method, settings, keep))
@@ -215,14 +216,19 @@ def _settings(method: str, draws: int, precision: Precision | None, progress: bo
     used: tuple[str, ...] = ("steps",)
     if method not in APPROXIMATIONS:
         used = ("chains", "warmup", "checkpoint", *SAMPLERS["hmc" if method == "auto" else method].options)
-    if unused := [f"{name}=" for name in given if name not in used]:
-        raise ValueError(f"remove {' and '.join(unused)}, which method={method!r} does not use")
+    _refuse_unused(given, used, f"method={method!r}")
     given.setdefault("chains", 1 if method in APPROXIMATIONS else 4)
     given.pop("steps", None)
     if (checkpoint := given.pop("checkpoint", None)) is not None:
         check_target(checkpoint, overwrite=False, otherwise="continue it with gi.resume")
     chosen = default_precision() if precision is None else precision
     return Settings(draws=draws, precision=chosen, progress=progress, **given)
+
+
+def _refuse_unused(options: Mapping[str, Any], used: Sequence[str], computation: str) -> None:
+    """Refuse options that were given (not None) and that the computation does not use."""
+    if unused := [f"{name}=" for name, value in options.items() if value is not None and name not in used]:
+        raise ValueError(f"remove {' and '.join(unused)}, which {computation} does not use")
 
 
 def whole(fit: Fit) -> Fit:

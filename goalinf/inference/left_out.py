@@ -16,9 +16,9 @@ import numpy as np
 from scipy.special import logsumexp
 
 from goalinf.inference.by_option import Scores, options_of_agent
-from goalinf.inference.model.build import density_of
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.fit import Fit
+from goalinf.inference.results.fitted_density import fitted_density
 
 
 def depend(fit: Fit, unit: str) -> bool:
@@ -52,7 +52,7 @@ def given_the_rest(fit: Fit, values: Mapping[str, np.ndarray], unit: str) -> np.
     if isinstance(fit.model, StandardModel):
         by, scores = options_of_agent(fit, flat, data, unit=part)
     else:
-        density, bare = density_of(fit.model, data), data.unlabeled()
+        density, bare = fitted_density(fit), data.unlabeled()
         units = density.units({name: draws[0] for name, draws in flat.items()}, bare)
         by = [one or data.unit for one in units]  # a single agent is one option
         scores = density.over_draws(("options", part), partial(density.options, unit=part), flat, bare)

@@ -16,10 +16,11 @@ from goalinf.data.align import new_names
 from goalinf.data.fitting import check_same_conditions
 from goalinf.inference.by_option import options_of_agent, options_of_own_model
 from goalinf.inference.comparison import check_observations, thinned
-from goalinf.inference.model.build import density_of
 from goalinf.inference.model.log_density import Model
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.fit import Fit
+from goalinf.inference.results.fitted_density import fitted_density
+from goalinf.planning.log_space import safe_log
 from goalinf.precision import computing_in
 from goalinf.rewards import digest
 from goalinf.worlds.world import World, label
@@ -127,8 +128,7 @@ def _responsibilities(fit: Fit) -> np.ndarray | None:
     if fit.agent.by in (None, fit.data.unit):
         return None
     (shares,) = thinned(fit.responsibilities, max(1, _DRAWS // fit.posterior.sizes["chain"])).values()
-    with np.errstate(divide="ignore"):
-        return np.log(shares.reshape(shares.shape[0] * shares.shape[1], -1, shares.shape[-1]))
+    return safe_log(shares.reshape(shares.shape[0] * shares.shape[1], -1, shares.shape[-1]))
 
 
 def _starts(by: str, log_weights: np.ndarray, members: np.ndarray | None, fit: Fit, data: Observations) -> np.ndarray:
@@ -223,7 +223,7 @@ def _one_for_all(fit: Fit) -> tuple[bool, bool]:
     if isinstance(fit.model, StandardModel):
         return isinstance(fit.model.world, World), not isinstance(fit.model.reward, Mapping)
     with computing_in(fit.tree.attrs["precision"]):
-        density, data = density_of(fit.model, fit.data), fit.data.unlabeled()
+        density, data = fitted_density(fit), fit.data.unlabeled()
         conditions = [behavior.conditions for behavior, _ in density.behaviors(density.sites(data), data)]
     return all(len(one.worlds) == 1 for one in conditions), all(len(one.rewards) == 1 for one in conditions)
 

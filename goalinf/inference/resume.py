@@ -10,16 +10,14 @@ import numpy as np
 
 from goalinf import interrupt
 from goalinf.checks import check_count, check_flag
-from goalinf.data import Observations
-from goalinf.inference.model.build import posterior_of
 from goalinf.inference.model.log_density import Data, Model
 from goalinf.inference.model.models import CustomModel, StandardModel
 from goalinf.inference.model.posterior import Posterior
-from goalinf.inference.model.site_labels import data_hash
 from goalinf.inference.results.assemble import assembled
 from goalinf.inference.results.checkpoint import Checkpoint
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.results.fit_files import check_target
+from goalinf.inference.results.fitted_density import fitted_posterior
 from goalinf.inference.results.loading import load
 from goalinf.inference.results.standing import from_group
 from goalinf.inference.samplers.run import run
@@ -59,7 +57,8 @@ def resume(
     Raises
     ------
     ValueError
-        Where a model of your own is needed and was not given, or model or data are not those of the fit.
+        Where a model of your own is needed and was not given, or model or data are not those of the fit: data that were
+        changed in place after the fit are refused, too.
 
     Examples
     --------
@@ -119,10 +118,6 @@ def _sampler(algorithm: str) -> type[Sampler]:
 
 def _posterior(fit: Fit, model: Model | None, data: Data) -> Posterior:
     """Return the posterior of a fit, with the function and the data of a user's own model."""
-    if data is not None and not _same_data(fit, data):
-        raise ValueError(
-            "data= are not the data of the fit: the draws belong to one data set; start anew with gi.infer"
-        )
     known = fit.model
     if isinstance(known, StandardModel):
         if model is not None:
@@ -131,12 +126,4 @@ def _posterior(fit: Fit, model: Model | None, data: Data) -> Posterior:
         known = CustomModel(model, dims=known.dims, coords=known.coords)
     elif known.function is None:
         raise ValueError(f"{known.lost}: give model= and data=")
-    return posterior_of(known, fit.data if data is None else data)
-
-
-def _same_data(fit: Fit, data: Data) -> bool:
-    """Equal numbers, and equal names of contexts, by which a model finds worlds and rewards."""
-    if data_hash(data) != fit.tree.attrs["data_hash"]:
-        return False
-    both = isinstance(data, Observations) and isinstance(fit.data, Observations)
-    return not both or data.context_names == fit.data.context_names
+    return fitted_posterior(fit, known, data)

@@ -10,6 +10,7 @@ import dataclasses
 import operator
 from collections.abc import Callable, Sequence
 from functools import reduce
+from types import ModuleType
 from typing import Any, Literal
 
 import equinox as eqx
@@ -21,6 +22,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int
 
 from goalinf import rewards
+from goalinf.planning.log_space import log_sum_exp
 from goalinf.planning.risk import RiskMeasure
 from goalinf.precision import cast, namespace, on_host
 from goalinf.types import Numeric
@@ -101,14 +103,25 @@ class Problem(eqx.Module):
     default: Float[Array | np.ndarray, "A S"] | None = None
     present_bias: Float[Array | np.ndarray, ""] | None = None
 
+    @property
+    def xp(self) -> ModuleType:
+        """Backend that solves the problem: ``numpy`` where the arrays are on the host, ``jax.numpy`` in compiled code.
+
+        All arrays of a problem are of one kind; ``goalinf.precision.cast`` converts a problem of the host.
+        """
+        return namespace(self.reward)
+
     @classmethod
     def of(cls, mdp: MDP, reward: rewards.Reward, beta: ArrayLike, outlook: RiskMeasure | None = None) -> Problem:
-        """Make the problem of a reward, times beta, in an MDP, with a risk measure (default: the expectation)."""
+        """Make the problem of a reward, times beta, in an MDP, with a risk measure (default: the expectation).
+
+        It is a problem of the host where MDP, reward and beta are on the host.
+        """
         host = on_host(mdp, reward, beta)
         weights = mdp.weights()
         if not host:
             mdp, reward, beta = cast((mdp, reward, beta))
-        fields = {**_shared(mdp), **_posed(mdp, reward, beta), "weights": weights}
+        fields = {**_shared(mdp), **_posed(np if host else jnp, mdp, reward, beta), "weights": weights}
         if outlook is not None:
             arrays: tuple[Any, ...] = (
                 beta * np.broadcast_to(1.0, mdp.probabilities.shape) * reward(mdp),
@@ -121,7 +134,7 @@ class Problem(eqx.Module):
     @classmethod
     def of_each(cls, mdp: MDP, several: Sequence[rewards.Reward], beta: ArrayLike) -> Problem:
         """Make the problem of several rewards in one world, on the host."""
-        posed = [_posed(mdp, reward, beta) for reward in several]
+        posed = [_posed(np, mdp, reward, beta) for reward in several]
         stacked: dict[str, Any] = {name: np.stack([each[name] for each in posed]) for name in posed[0]}
         return cls(**_shared(mdp), **stacked, weights=mdp.weights())
 
@@ -136,9 +149,8 @@ def _shared(mdp: MDP) -> dict[str, Any]:
     return {"neighbors": mdp.neighbors, "origins": mdp.origins, "discount": mdp.discount, "initial": mdp.initial}
 
 
-def _posed(mdp: MDP, reward: rewards.Reward, beta: ArrayLike) -> dict[str, Any]:
+def _posed(xp: ModuleType, mdp: MDP, reward: rewards.Reward, beta: ArrayLike) -> dict[str, Any]:
     """Return the fields of a problem that depend on the reward."""
-    xp = namespace(mdp, reward, beta)
     ended = rewards.ended(reward, mdp)
     dead, dead_value = rewards.pinned(reward, mdp)
     pinned = ended | dead
@@ -160,7 +172,7 @@ def action_values(problem: Problem, values: Float[Array | np.ndarray, "*G S"]) -
     if problem.outcomes is not None:
         return problem.outcomes(jnp.asarray(values)[problem.outcomes.successors], problem.discount)
     weights, neighbors = problem.weights, problem.neighbors
-    if on_host(problem.reward, values):
+    if problem.xp is np:
         ahead = np.einsum("aus,...us->...as", weights, values[..., neighbors])
         return problem.reward + problem.discount * ahead
     ahead = add_up(lambda u: weights[:, u] * values[neighbors[u]], len(neighbors))
@@ -195,14 +207,6 @@ def add_up(term: Callable[[Any], Any], count: int) -> Any:
     return lax.fori_loop(1, count, lambda index, total: total + term(index), term(0))
 
 
-def log_sum_exp(x: Numeric, axis: int = 0) -> Any:
-    """Compute log-sum-exp, on the host or in compiled code; not all of the terms are minus infinity."""
-    if not on_host(x):
-        return jax.nn.logsumexp(x, axis=axis)
-    highest = x.max(axis=axis, keepdims=True)
-    return np.log(np.exp(x - highest).sum(axis=axis)) + highest.squeeze(axis)
-
-
 def _greedy(q: Numeric) -> Any:
     """Return the uniform distribution over the actions of highest value, (A, S).
 
@@ -233,7 +237,7 @@ def backup(problem: Problem, values: Float[Array | np.ndarray, "*G S"], kind: Ba
     derivatives are the policy of the backup. Mean: expectation of Q under its softmax; it is not monotone, and its
     derivatives need not be probabilities. States with a fixed value keep it, with derivatives of zero.
     """
-    xp = namespace(problem.reward, values)
+    xp = problem.xp
     q = action_values(problem, values)
     beta = 1.0 if problem.beta is None else problem.beta
     if kind == "hard":

@@ -23,8 +23,9 @@ Parameter: TypeAlias = Real | Distribution  # a number, a traced value, or a pri
 INFINITY = float("inf")
 SHARE = (0.0, 1.0)
 Ranges = dict[str, tuple[float, float]]
+Dims = dict[str, tuple[str, ...]]  # names of the axes of every array
 DefaultPriors = dict[str, Callable[[], Distribution]]  # functions: creating a distribution compiles code
-_ARRAYS = ("beta", "default", "leaf")  # the parameters that may be more than one number
+_AXES = {"state", "action"}  # axes of an array parameter
 _BESIDE = 1e-5  # distance outside the range at which a prior must have no support
 
 
@@ -32,13 +33,15 @@ class Part(eqx.Module):
     """Part of an agent.
 
     ``parameters`` are the fields that may carry a prior, with their smallest and largest value. A name belongs to
-    exactly one part, so that it identifies the parameter in every agent. ``known`` are other numeric fields.
-    ``default_priors`` are the usual priors of the parameters for rewards of about unit size, from the papers cited with
-    the agents.
+    exactly one part, so that it identifies the parameter in every agent. ``known`` are other numeric fields. ``dims``
+    names the axes, ``"state"`` and ``"action"``, of fields that may be arrays; an array may have the last ones only.
+    Other fields are single numbers. ``default_priors`` are the usual priors of the parameters for rewards of about unit
+    size, from the papers cited with the agents.
     """
 
     parameters: ClassVar[Ranges] = {}
     known: ClassVar[Ranges] = {}
+    dims: ClassVar[Dims] = {}
     default_priors: ClassVar[DefaultPriors] = {}
 
     @property
@@ -58,14 +61,28 @@ class Part(eqx.Module):
                     f"{type(self).__name__} lists the parameter {name!r} and has no field of this name: declare it in "
                     f"the class, {name}: Parameter"
                 )
-            value = check_parameter(name, getattr(self, name), low, high)
+            value = check_parameter(name, getattr(self, name), low, high, self.dims.get(name, ()))
             if name in self.known and isinstance(value, Distribution):
                 raise ValueError(f"{name} is a prior; a {type(self).__name__} takes numbers in {interval(low, high)}")
             if value is None and self.__dataclass_fields__[name].default is not None:
                 raise ValueError(f"{name} is None; expected a number in {interval(low, high)}, or a prior")
 
+        for name, dims in self.dims.items():
+            if wrong := set(dims) - _AXES:
+                raise TypeError(
+                    f"{type(self).__name__} declares the axis {wrong.pop()!r} of {name}; expected 'state' or 'action'"
+                )
+
     def check(self, world: World, reward: Reward) -> None:
         """Refuse a world or a reward that the part does not fit, before planning."""
+
+    def check_shapes(self, world: World) -> None:
+        """Refuse a world that an array of the part does not fit."""
+        sizes = {"state": world.n_states, "action": world.n_actions}
+        for name, dims in self.dims.items():
+            if ndim := np.ndim(getattr(self, name)):
+                axes = last_axes(dims, ndim)
+                check_shape(name, getattr(self, name), tuple(sizes[axis] for axis in axes), ", ".join(axes))
 
     def confounded(self, reward: Reward, *, ends: bool) -> dict[str, str]:
         """Return parameters that are unidentified for a reason specific to this part: name -> reason."""
@@ -96,8 +113,15 @@ def part_of_kind(name: str, part: object, kind: type[_Kind]) -> _Kind:
     return part
 
 
-def check_parameter(name: str, value: Any, low: float, high: float) -> Any:
-    """Return a number (or array) within its range as a host array; a prior, a traced value or None unchanged.
+def last_axes(dims: tuple[str, ...], ndim: int) -> tuple[str, ...]:
+    """Return the names of the axes of an array, of all axes that it may have."""
+    return dims[max(len(dims) - ndim, 0) :]
+
+
+def check_parameter(name: str, value: Any, low: float, high: float, dims: tuple[str, ...] = ()) -> Any:
+    """Return a number within its range as a host array; a prior, a traced value or None unchanged.
+
+    It may be an array where ``dims`` names axes.
 
     Raises
     ------
@@ -111,7 +135,7 @@ def check_parameter(name: str, value: Any, low: float, high: float) -> Any:
     elif value is not None and not isinstance(value, (jax.Array, jax.ShapeDtypeStruct)):
         value = _check_numbers(name, value, low, high)
     shape = value.shape() if isinstance(value, Distribution) else np.shape(value)
-    if shape and name not in _ARRAYS:
+    if shape and not dims:
         raise ValueError(f"{name} has shape {shape}; expected one number")
     return value
 

@@ -11,7 +11,6 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from goalinf.planning.bellman import Backup, Problem, backup
-from goalinf.precision import on_host
 from goalinf.types import Numeric
 
 LOG_PROB_ERROR = 1e-3  # largest accepted rounding error of a log-probability
@@ -41,7 +40,7 @@ def residual(
     problem: Problem, values: Float[Array | np.ndarray, "*G S"], kind: Backup
 ) -> Float[Array | np.ndarray, "*G"]:
     r"""Compute the relative residual of a fixed point, :math:`\max|T(V) - V| / (1 + \max|V|)`, without derivative."""
-    if not on_host(problem.reward, values):
+    if problem.xp is not np:
         problem, values = lax.stop_gradient((problem, values))
     relative = size(backup(problem, values, kind)[0] - values) / (1.0 + size(values))
     return np.asarray(relative) if isinstance(relative, float) else relative

@@ -85,6 +85,11 @@ def base_of(reward: _T) -> Reward | _T:
     return reward.unshaped if isinstance(reward, Reward) else reward
 
 
+def parameter_of(reward: Reward, name: str) -> Any:
+    """Return the value or the prior of a parameter: ``"values"``."""
+    return getattr(base_of(reward), name)
+
+
 def reward_parameters(reward: Reward) -> tuple[str, ...]:
     """Return the names of a reward's parameters, as in a fit: ``("reward.values",)``."""
     return tuple(f"reward.{name}" for name in base_of(reward).parameters)

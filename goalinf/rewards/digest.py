@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 
+from goalinf.content_hash import content_hash
 from goalinf.precision import computing_in
 from goalinf.rewards.base import Reward, ended, pinned
 from goalinf.rewards.several import Alternatives
@@ -39,15 +38,12 @@ def digest(reward: Reward, mdp: MDP) -> str:
     >>> digest(one, hall.mdp) == digest(other, hall.mdp)
     True
     """
-    state = hashlib.blake2b(digest_size=16)
     if isinstance(reward, Alternatives):
-        state.update("".join(digest(option, mdp) for option in reward.options).encode())
-        state.update(np.round(np.asarray(reward.weights, float), _DIGITS).tobytes())
-        return state.hexdigest()
+        options = np.array([digest(option, mdp) for option in reward.options])
+        return content_hash({"options": options, "weights": np.round(np.asarray(reward.weights, float), _DIGITS)})
     with computing_in("float64"):
         values = np.broadcast_to(np.asarray(reward(mdp), float), np.shape(mdp.probabilities))
         ends, (fixed, value) = np.asarray(ended(reward, mdp)), pinned(reward, mdp)
     possible = np.asarray(mdp.available)[:, :, None] & (np.asarray(mdp.probabilities) > 0) & ~ends[:, None, None]
-    state.update(np.round(np.where(possible, values, 0.0), _DIGITS).tobytes() + ends.tobytes())
-    state.update(np.asarray(fixed).tobytes() + np.asarray(value, float).tobytes())
-    return state.hexdigest()
+    known = np.round(np.where(possible, values, 0.0), _DIGITS)
+    return content_hash({"values": known, "ends": ends, "fixed": np.asarray(fixed), "value": np.asarray(value, float)})

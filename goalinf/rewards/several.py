@@ -87,4 +87,4 @@ def stack_rewards(rewards: Sequence[Reward]) -> Any:
     if len(structures) > 1:
         kinds = ", ".join(sorted({type(reward).__name__ for reward in rewards}))
         raise ValueError(f"the rewards of one data set must be of one kind and timing; found {kinds}")
-    return jax.tree.map(lambda *leaves: namespace(leaves).stack(leaves), *rewards)
+    return jax.tree.map(lambda *leaves: namespace(*leaves).stack(leaves), *rewards)

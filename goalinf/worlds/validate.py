@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from goalinf.worlds.mdp import MDP
 from goalinf.worlds.names import check_names, label
 
 _World = Any  # a World, whose class is built on this module
 _SUM_TOLERANCE = 1e-9
+_BELIEF_TOLERANCE = 1e-6  # beliefs may be computed in float32
 
 
 def validate(world: _World) -> None:
@@ -29,28 +33,48 @@ def validate(world: _World) -> None:
     invalid = (mdp.successors < 0) | (mdp.successors >= n_states)
     if invalid.any():
         s, a, k = np.argwhere(invalid)[0].tolist()
-        problem = f"{_location(world, s, a)} leads to state number {mdp.successors[s, a, k]}"
-        raise ValueError(f"{problem}; expected a number from 0 to {n_states - 1}")
-    live = mdp.available & ~mdp.terminal[:, None]
-    faulty = live & (~np.isfinite(mdp.probabilities).all(2) | (mdp.probabilities < 0).any(2))
-    if faulty.any():
-        s, a = np.argwhere(faulty)[0].tolist()
-        raise ValueError(
-            f"{_location(world, s, a)} has a probability below 0 or not a number; correct it{_count_of_faults(faulty)}"
-        )
-    unnormalized = live & (np.abs(mdp.probabilities.sum(2) - 1) > _SUM_TOLERANCE)
-    if unnormalized.any():
-        s, a = np.argwhere(unnormalized)[0].tolist()
-        total = mdp.probabilities[s, a].sum()
-        remedy = "make the action unavailable there" if total == 0 else "correct the row, or divide it by its sum"
-        raise ValueError(
-            f"{_location(world, s, a)} has probabilities that sum to {total:.12g}; expected 1: {remedy}"
-            f"{_count_of_faults(unnormalized)}"
-        )
+        transition = f"{_location(world, s, a)} leads to state number {mdp.successors[s, a, k]}"
+        raise ValueError(f"{transition}; expected a number from 0 to {n_states - 1}")
+    check_rows(mdp, partial(_location, world), _SUM_TOLERANCE)
     stuck = ~mdp.terminal & ~mdp.available.any(1)
     if stuck.any():
         examples = ", ".join(label(states[i]) for i in np.flatnonzero(stuck)[:5])
         raise ValueError(f"no action is available in state {examples}: mark it terminal, or give it a way on")
+
+
+def check_believed(mdp: MDP, world: _World) -> None:
+    """Refuse an MDP that an agent believes in where a row of an available action is no distribution."""
+
+    def location(s: int, a: int) -> str:
+        named = mdp.n_states == len(world.states)  # other states have no names
+        return f"the agent believes that {_location(world, s, a) if named else f'state number {s}, action number {a}'}"
+
+    check_rows(mdp, location, _BELIEF_TOLERANCE)
+
+
+def check_rows(mdp: MDP, location: Callable[[int, int], str], tolerance: float) -> None:
+    """Refuse an MDP where a row of an available action is no distribution; ``location`` names a row.
+
+    Raises
+    ------
+    ValueError
+        Where a probability is negative or not a number, or a row does not sum to one.
+    """
+    probabilities = np.asarray(mdp.probabilities)
+    live = np.asarray(mdp.available & ~mdp.terminal[:, None])
+    faulty = live & (~np.isfinite(probabilities).all(2) | (probabilities < 0).any(2))
+    if faulty.any():
+        row = location(*np.argwhere(faulty)[0].tolist())
+        raise ValueError(f"{row} has a probability below 0 or not a number; correct it{_count_of_faults(faulty)}")
+    unnormalized = live & (np.abs(probabilities.sum(2) - 1) > tolerance)
+    if unnormalized.any():
+        s, a = np.argwhere(unnormalized)[0].tolist()
+        total = probabilities[s, a].sum()
+        remedy = "make the action unavailable there" if total == 0 else "correct the row, or divide it by its sum"
+        raise ValueError(
+            f"{location(s, a)} has probabilities that sum to {total:.12g}; expected 1: {remedy}"
+            f"{_count_of_faults(unnormalized)}"
+        )
 
 
 def _check_names(world: _World) -> None:

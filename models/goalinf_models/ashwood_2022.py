@@ -33,7 +33,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
@@ -41,8 +40,8 @@ import numpyro.distributions as dist
 import pandas as pd
 
 import goalinf as gi
-from goalinf.checks import takes_key
-from goalinf.types import PRNGKey
+from goalinf.checks import numpy_generator, takes_key
+from goalinf.types import Numeric, PRNGKey
 from goalinf_models.catalogue import Variant
 from goalinf_models.checks import Code, Column, Label, Quantity, check_variant, checked_table
 
@@ -87,14 +86,14 @@ def steps(table: pd.DataFrame, *, levels: int = 2) -> gi.Trajectories:
     return gi.Trajectories.of(states, read["action"][:, None], lengths=np.ones(count, int), context=read["t"])
 
 
-def drifted(innovations: Any) -> Any:
+def drifted(innovations: Numeric) -> Numeric:
     """Compute the weights of the maps at every step, ``(T, K)``."""
     return 1.0 / innovations.shape[1] + _DRIFT * innovations.cumsum(axis=0)
 
 
-def behavior(world: gi.World, maps: Any, weights: Any) -> gi.Behavior:
+def behavior(world: gi.World, maps: Numeric, weights: Numeric) -> gi.Behavior:
     """Make the distribution of actions at every step, given the maps ``(K, S)`` and their weights ``(T, K)``."""
-    rewards: dict[Any, Any] = {t: gi.StateReward(weights[t] @ maps, on="departure") for t in range(len(weights))}
+    rewards: dict[int, gi.Reward] = {t: gi.StateReward(weights[t] @ maps, on="departure") for t in range(len(weights))}
     return gi.Behavior(world, _AGENT, rewards, contexts=range(len(weights)))
 
 
@@ -107,7 +106,7 @@ def example(key: PRNGKey, variant: str = "two maps") -> pd.DataFrame:
     maps[0, 5], maps[1, 0] = 2.0, 2.0
     thirst = 1.0 / (1.0 + np.exp(2.0 * np.arange(n_steps) - 7.0))
     policies = np.exp(behavior(world, maps, np.stack([thirst, 1.0 - thirst], axis=1)).policy.log_probs)
-    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+    rng = numpy_generator(key)
     rows, state = [], np.zeros(runs, int)
     for t in range(n_steps):
         action = np.array([rng.choice(4, p=policies[t, s]) for s in state])

@@ -46,7 +46,7 @@ def world() -> gi.World:
     return gi.gridworld("a..#..b\n...#...\n.......\ns.....c", discount=1.0)
 
 
-def places() -> dict[Any, gi.GoalReward]:
+def places() -> dict[str, gi.GoalReward]:
     """Make the goals."""
     return gi.goals(world(), {"A": "a", "B": "b", "C": "c"}, step_cost=1.0)
 
@@ -85,7 +85,7 @@ def model(
     if variant == "M2":
         return {"world": where, "agent": agent, "goals": goals, "data": data}
 
-    def walks(seen: Any = None) -> None:
+    def walks(seen: gi.Trajectories | None = None) -> None:
         goal = choice("goal", goals)
         numpyro.sample("choices", gi.Behavior(where, agent, goal, like=data), obs=seen)
 

@@ -38,7 +38,7 @@ from goalinf_models.catalogue import Variant, choice, exact
 from goalinf_models.checks import check_behavior, check_variant
 
 BETA, VALUES = 4.0, (-1.0, -0.5, 0.0, 0.5, 1.0)
-BIASES: dict[Any, Any] = {
+BIASES: dict[str, gi.Agent] = {
     "rational": gi.agents.boltzmann(beta=BETA),
     "boltzmann": gi.agents.boltzmann(beta=BETA, backup="mean"),  # replaces the maximum
     "illusion_of_control": gi.agents.illusion_of_control(control=3.0, beta=BETA),  # transitions
@@ -79,7 +79,7 @@ def model(data: gi.Trajectories, variant: str = "one_of", *, where: gi.World | N
     check_behavior(data, place)
     marks = np.stack([place.indicator("a"), place.indicator("b")], axis=-1).astype(float)
 
-    def walks(seen: Any = None) -> None:
+    def walks(seen: gi.Trajectories | None = None) -> None:
         agent = choice("bias", BIASES, static=True) if variant == "one_of" else BIASES[variant]
         reward = gi.LinearReward(marks, jnp.stack([choice("a", VALUES), choice("b", VALUES)]), on="arrival")
         numpyro.sample("choices", gi.Behavior(place, agent, reward, like=data), obs=seen)

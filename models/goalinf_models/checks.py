@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 import numbers
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -234,5 +234,5 @@ def _read_numbers(table: Table, name: str, kind: Code | Quantity) -> None:
     table.values[name] = np.where(empty, -1, values).astype(int) if whole else values
 
 
-def _is_real(cell: Any) -> bool:
+def _is_real(cell: object) -> bool:
     return isinstance(cell, (numbers.Real, np.number))

@@ -35,7 +35,7 @@ import pandas as pd
 
 import goalinf as gi
 from goalinf.checks import takes_key
-from goalinf.types import PRNGKey
+from goalinf.types import Numeric, PRNGKey, Real
 from goalinf_models.catalogue import Variant
 from goalinf_models.checks import Code, Column, Label, Table, check_variant, checked_table
 
@@ -61,7 +61,7 @@ _WON, _LOST = 3, 4
 _AGAINST = 1e6  # odds above which the states count as numbered in reverse order
 
 
-def task(odds: Any = 0.5) -> tuple[gi.World, gi.StateReward]:
+def task(odds: Real = 0.5) -> tuple[gi.World, gi.StateReward]:
     """Make the world: first state 0, second states 1 and 2, won 3 and lost 4, then the next trial; a win has reward 1.
 
     ``odds`` are the probabilities of winning by second state and choice; the learner does not plan with them.
@@ -119,14 +119,14 @@ def lives(table: pd.DataFrame) -> tuple[gi.Trajectories, list[Any]]:
     return gi.Trajectories.of(states, actions, lengths=3 * count, subject=np.arange(len(names))), list(names)
 
 
-def log_likelihood(parameters: dict[str, Any], data: gi.Trajectories) -> Any:
+def log_likelihood(parameters: dict[str, Any], data: gi.Trajectories) -> jax.Array:
     """Compute the log-probability of the choices of every subject, ``(P,)``, given parameters ``(P,)``."""
     (world, reward), zero = task(), jnp.zeros(1, int)
 
-    def one(values: dict[str, Any], states: Any, actions: Any, observed: Any, length: Any) -> Any:
-        alone = {"lengths": length[None], "observed": observed[None], **dict.fromkeys(("subject", "context"), zero)}
-        life = gi.Trajectories.traced(states[None], actions[None], **alone)
-        return gi.Behavior(world, gi.agents.two_step(**values), reward).log_prob(life)
+    def one(values: dict[str, Any], states: Numeric, actions: Numeric, seen: Numeric, length: Numeric) -> jax.Array:
+        alone: dict[str, Any] = {"lengths": length[None], "observed": seen[None], "subject": zero, "context": zero}
+        life = gi.Trajectories.traced(jnp.asarray(states)[None], jnp.asarray(actions)[None], **alone)
+        return jnp.asarray(gi.Behavior(world, gi.agents.two_step(**values), reward).log_prob(life))
 
     return jax.vmap(one)(parameters, *map(jnp.asarray, (data.states, data.actions, data.observed, data.lengths)))
 

@@ -23,6 +23,7 @@ J. E. (1987). An adjusting procedure for studying delayed reinforcement. In *Qua
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -33,7 +34,7 @@ import pandas as pd
 
 import goalinf as gi
 from goalinf.checks import takes_key
-from goalinf.types import PRNGKey
+from goalinf.types import Numeric, PRNGKey
 from goalinf_models.catalogue import Variant
 from goalinf_models.checks import Code, Column, Label, Quantity, check_variant, checked_table
 
@@ -56,9 +57,9 @@ class Offers(NamedTuple):
     delay: np.ndarray
     amount: np.ndarray
     subject: np.ndarray  # (S,) by number
-    names: list[Any]
+    names: list[Hashable]
 
-    def behavior(self, k: Any, beta: Any, variant: str, like: gi.Trajectories | None = None) -> gi.Behavior:
+    def behavior(self, k: Numeric, beta: Numeric, variant: str, like: gi.Trajectories | None = None) -> gi.Behavior:
         """Make the distribution of choices, given one k and one beta per subject."""
         check_variant(variant, VARIANTS)
         rate = jnp.asarray(k)[self.subject][:, None]

@@ -33,6 +33,7 @@ Filan, D. (2017). *Modeling agents with probabilistic programs*, agentmodels.org
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -42,11 +43,12 @@ import numpyro.distributions as dist
 
 import goalinf as gi
 from goalinf.checks import takes_key
-from goalinf.types import PRNGKey
+from goalinf.types import PRNGKey, Real
 from goalinf_models.catalogue import Variant, choice, exact
 from goalinf_models.checks import check_behavior, check_variant
-from goalinf_models.evans_worlds import procrastination, restaurants, street
+from goalinf_models.evans_worlds import Paid, procrastination, restaurants, street
 
+Seen = gi.Trajectories | None
 _WORK = ("reward", "alpha", "k")
 VARIANTS = {
     "procrastination": Variant(exact, _WORK, "what is the discount rate?"),
@@ -79,7 +81,7 @@ def example(key: PRNGKey, variant: str = "procrastination") -> gi.Trajectories:
     return gi.simulate(key, work.world, lazy, reward, trajectories=count, steps=work.horizon)
 
 
-def _shops(noodle: Any, veg: Any) -> gi.StateReward:
+def _shops(noodle: Real, veg: Real) -> gi.StateReward:
     """Make the reward of the shops on arrival; every other step costs 1."""
     values = jnp.full(street().n_states, -1.0)
     for shop, worth in (("noodle", noodle), ("veg", veg)):
@@ -93,28 +95,28 @@ def model(data: gi.Trajectories, variant: str = "procrastination") -> dict[str, 
     work, town = procrastination(), restaurants()
     check_behavior(data, {"restaurant": town.world, "ignorant": street(shut=True)}.get(variant, work.world))
 
-    def behaves(paid: Any, weights: list[Any], k: Any, alpha: Any, naive: bool, seen: Any) -> None:
+    def behaves(paid: Paid, weights: Sequence[Real], k: Real, alpha: Real, naive: bool, seen: Seen) -> None:
         agent = gi.agents.hyperbolic(k=k, beta=alpha, horizon=paid.horizon, sophisticated=not naive)
         behavior = gi.Behavior(paid.world, agent, paid.reward(jnp.stack([*map(jnp.asarray, weights)])), like=data)
         numpyro.sample("choices", behavior, obs=seen)
 
-    def puts_off(seen: Any = None) -> None:
+    def puts_off(seen: Seen = None) -> None:
         reward = choice("reward", (0.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0))
         alpha = choice("alpha", (0.1, 1.0, 10.0, 100.0, 1000.0), (1, 2, 2, 2, 3))
         k = choice("k", (0.0, 0.5, 1.0, 2.0, 4.0)) if variant == "procrastination" else 0.0
         behaves(work, [reward, COST, DELAY], k, alpha, True, seen)
 
-    def eats(seen: Any = None) -> None:
+    def eats(seen: Seen = None) -> None:
         worth = [choice(name, (-10.0, 0.0, 10.0, 20.0)) for name in VARIANTS["restaurant"].sites[:4]]
         naive = choice("naive", (True, False), static=True)
         behaves(town, [TIME, *worth, NOODLE, NOODLE], 1.0, 1000.0, naive, seen)
 
-    def searches(seen: Any = None) -> None:
+    def searches(seen: Seen = None) -> None:
         noodle, veg = (choice(name, (0.0, 2.0, 4.0, 6.0)) for name in ("noodle", "veg"))
         agent = gi.agents.ignorant(street(), beta=2.0, prior=choice("open", (0.05, 0.5, 0.95)), about="open")
         numpyro.sample("choices", gi.Behavior(street(shut=True), agent, _shops(noodle, veg), like=data), obs=seen)
 
-    def puts_off_somehow(seen: Any = None) -> None:
+    def puts_off_somehow(seen: Seen = None) -> None:
         reward = numpyro.sample("reward", dist.Uniform(0.0, 8.0))
         alpha = numpyro.sample("alpha", dist.LogNormal(0.0, 1.0))
         k = numpyro.sample("k", dist.LogNormal(0.0, 1.0))

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 import goalinf as gi
+from goalinf.types import Numbers
 
 # Available actions of a state: action -> (next state, features).
 _Options = Mapping[str, tuple[str, Mapping[str, float]]]
@@ -40,7 +41,7 @@ class Paid(NamedTuple):
     names: tuple[str, ...]
     horizon: int
 
-    def reward(self, weights: Any) -> gi.LinearReward:
+    def reward(self, weights: Numbers) -> gi.LinearReward:
         """Make the linear reward with these weights."""
         return gi.LinearReward(self.features, weights, names=self.names)
 

@@ -46,7 +46,7 @@ def world() -> gi.World:
 
 
 @cache
-def layouts() -> dict[Any, gi.Reward]:
+def layouts() -> dict[str, gi.Reward]:
     """Make five layouts of points."""
     points = np.random.default_rng(2022).uniform(-1.0, 1.0, size=(5, 25)).round(1)
     return {f"layout {i}": gi.StateReward(values, on="arrival") for i, values in enumerate(points)}

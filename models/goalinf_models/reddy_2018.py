@@ -49,7 +49,7 @@ def world() -> gi.World:
     return gi.gridworld("a..b\n....\n.#..\nc...", discount=0.9)
 
 
-def tasks() -> dict[Any, gi.Reward]:
+def tasks() -> dict[str, gi.Reward]:
     """Make the known rewards: 1 in one of the corners."""
     return {mark: gi.StateReward.at(world(), {mark: 1.0}, default=0.0, on="arrival") for mark in "abc"}
 

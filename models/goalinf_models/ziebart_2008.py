@@ -36,11 +36,12 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
+from jax import Array
 from jax.scipy.special import logsumexp
 
 import goalinf as gi
 from goalinf.checks import takes_key
-from goalinf.types import PRNGKey
+from goalinf.types import Numeric, PRNGKey
 from goalinf_models.catalogue import Variant
 from goalinf_models.checks import check_behavior, check_variant
 
@@ -93,7 +94,7 @@ def model(data: gi.Trajectories, variant: str = "2008", *, where: gi.World | Non
             "whose last state is given (a last row with an empty action)"
         )
 
-    def paths(seen: Any) -> None:
+    def paths(seen: gi.Trajectories) -> None:
         state_reward = jnp.asarray(features(place)) @ numpyro.sample("reward.weights", prior)
         sums = state_reward[seen.states[:, 1:]].sum(axis=1)
         numpyro.factor("paths", (sums - log_partition(place, state_reward)[seen.states[:, 0]]).sum())
@@ -102,11 +103,11 @@ def model(data: gi.Trajectories, variant: str = "2008", *, where: gi.World | Non
     return {"model": paths, "data": data, **labels}
 
 
-def log_partition(where: gi.World, worth: Any) -> Any:
+def log_partition(where: gi.World, state_reward: Numeric) -> Array:
     """Compute the logarithm of the sum over all paths of H steps from each state, transitions included, ``(S,)``."""
     mdp, total = where.mdp, jnp.zeros(where.n_states)
     with np.errstate(divide="ignore"):
         chance = np.log(np.where(mdp.available[:, :, None], mdp.probabilities, 0.0))
     for _ in range(HORIZON):
-        total = logsumexp(chance + (worth + total)[mdp.successors], axis=(1, 2))
+        total = logsumexp(chance + (state_reward + total)[mdp.successors], axis=(1, 2))
     return total

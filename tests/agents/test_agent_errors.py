@@ -1,5 +1,8 @@
 """Wrong agents, rewards and goals: what was found, what was expected, in words."""
 
+import dataclasses
+from typing import Any, ClassVar
+
 import numpy as np
 import numpyro.distributions as dist
 import pytest
@@ -32,6 +35,29 @@ def test_parameters_by_name():
 def test_horizon(horizon):
     with pytest.raises(ValueError, match=rf"horizon is {horizon!r}; expected a whole number of at least 1"):
         gi.agents.soft_optimal(beta=1.0, horizon=horizon)
+
+
+class Forgetful(gi.agents.Beliefs):
+    """Beliefs of a user in which every row sums to the share of outcomes that is remembered."""
+
+    remembered: Any
+    parameters: ClassVar = {"remembered": (0.0, 2.0)}
+
+    def __call__(self, mdp):
+        return dataclasses.replace(mdp, probabilities=self.remembered * mdp.probabilities)
+
+
+def test_beliefs_that_are_no_distributions():
+    """Rows below one act like a smaller discount, and rows above one have no fixed point."""
+    agent = gi.agents.PlanningAgent(beliefs=Forgetful(1.0), choice=gi.agents.Softmax(1.0))
+    assert agent.policy(HALL, REWARD).shape == (5, 4)
+    said = r"the agent believes that state 0,0, action up has probabilities that sum to 0\.5; expected 1: correct"
+    with pytest.raises(ValueError, match=said):
+        agent.at(remembered=0.5).policy(HALL, REWARD)
+    half = dataclasses.replace(HALL.mdp, probabilities=HALL.mdp.probabilities / 2)
+    swapped = gi.agents.PlanningAgent(beliefs=gi.agents.FalseDynamics(1.0, half), choice=gi.agents.Softmax(1.0))
+    with pytest.raises(ValueError, match=said):
+        gi.simulate(0, HALL, swapped, REWARD, trajectories=1, steps=1)
 
 
 def test_prior_where_a_number_is_needed():

@@ -154,7 +154,17 @@ def test_every_number_can_be_a_prior(name):
 
 def test_a_parameter_says_what_it_is_wherever_it_stands():
     owners = {}
-    rooms = [parts.beliefs, parts.planners, risk, parts.choice, parts.noise, habits, abandonment, options]
+    rooms = [
+        parts.beliefs,
+        parts.value_iteration,
+        parts.successor,
+        risk,
+        parts.choice,
+        parts.noise,
+        habits,
+        abandonment,
+        options,
+    ]
     for room in rooms:
         for part in vars(room).values():
             if inspect.isclass(part) and issubclass(part, Part) and part.__module__ == room.__name__:

@@ -40,7 +40,7 @@ NUMBERS = {
     "beta has shape (3,); this agent plans with one temperature": lambda: gi.agents.hyperbolic(
         k=1.0, beta=np.ones(3), horizon=2
     ),
-    "beta has shape (3,); rational inattention has one": lambda: gi.agents.rational_inattention(beta=np.ones(3)).policy(
+    "beta has shape (3,); expected one number": lambda: gi.agents.rational_inattention(beta=np.ones(3)).policy(
         G3, G3_REWARD
     ),
     "lapse is 1.5; expected a finite number in [0, 1]": lambda: gi.agents.boltzmann(beta=2.0, lapse=1.5),

@@ -61,6 +61,21 @@ def test_traced_numbers_make_the_score_undefined(agent):
         assert np.isnan(by_step).any()
 
 
+@pytest.mark.parametrize("agent", ["counts", "steps", "filter"])
+@pytest.mark.parametrize("names", ["xyz", "xy", "x"])
+def test_traced_contexts_without_a_world_make_the_score_undefined(agent, names):
+    """A context number beyond the names is no other context, whether there are several conditions or one."""
+    known = {"x": WANTS, "y": gi.StateReward(np.zeros(4), on="departure"), "z": WANTS}  # x and z are one condition
+    wants, worlds = {name: known[name] for name in names}, dict.fromkeys(names, TWO)
+    one, other = (gi.Trajectories.of([[0, 1]], [[1]], context=[n]) for n in (len(names) - 1, len(names)))
+    behavior = gi.Behavior(worlds, AGENTS[agent], wants, contexts=tuple(names))
+    scores = jax.jit(lambda data: (behavior.log_prob(data), behavior.log_prob_by("step", data)))
+    assert all(np.isfinite(found).all() for found in scores(one))
+    assert all(np.isnan(found).all() for found in scores(other))
+    with pytest.raises(ValueError, match=rf"trajectory 0 is of context number {len(names)}; expected 0 to"):
+        behavior.log_prob(other)
+
+
 def own_model(data):
     beta = numpyro.sample("beta", dist.LogNormal(0.0, 1.0))
     numpyro.sample("choices", gi.Behavior(TWO, gi.agents.soft_optimal(beta=beta), WANTS), obs=data)

@@ -1,6 +1,9 @@
 """Designs of experiments, against sums over all outcomes."""
 
+from typing import Any, ClassVar
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 import pytest
@@ -150,6 +153,37 @@ def test_features_are_no_unknowns():
     assert (found.nullity, found.table["nullity"]["watch"]) == (2, 0)
 
 
+class TwoArms(gi.Reward):
+    """Rewards of two arms, each a parameter of its own."""
+
+    one: Any
+    two: Any
+    dims: ClassVar = {"one": (), "two": ()}
+    parameters: ClassVar = ("one", "two")
+    linear: ClassVar = True
+
+    def __call__(self, mdp):
+        return jnp.stack([self.one, self.two])[None, :, None]
+
+
+def test_a_known_parameter_of_a_reward_is_no_unknown():
+    """One arm has a prior, the other is known: information about the difference, in closed form."""
+    data = gi.Trajectories.of(np.zeros((1, 21), int), np.array([[0] * 12 + [1] * 8]))
+    walks = gi.Trajectories.of(np.zeros((2, 2), int), np.array([[0], [1]]))
+    agent, reward = gi.agents.soft_optimal(beta=1.0), TwoArms(dist.Normal(0.0, 1.0), np.array(0.5))
+    fit = gi.infer(1, ARMS, agent=agent, reward=reward, data=data, draws=100, method="laplace")
+    more = {"ask": gi.identify.PreferenceQuery(ARMS, walks), "more": gi.identify.Demonstrations(ARMS, agent, steps=1)}
+    found = gi.identify.design_experiment(2, fit, more, targets=ARMS, draws=50)
+    draws = fit.posterior["reward.one"].values.ravel()
+    chance = expit(draws.mean() - 0.5)
+    expected = 0.5 * np.log1p(draws.var(ddof=1) * chance * (1 - chance))
+    np.testing.assert_allclose(found.table["information"], expected, rtol=1e-6)
+    assert (found.nullity, *found.table["nullity"]) == (0, 0, 0)
+    assert (found.table["evsi"] <= found.perfect).all()
+    both = [TwoArms(np.array(one), np.array(0.0)) for one in (0.0, 1.0)]
+    assert gi.identify.design_experiment(3, both, {"ask": more["ask"]}).table["nullity"]["ask"] == 1
+
+
 def test_comparisons_of_walks_have_the_rank_of_their_differences():
     wants = [gi.StateReward(np.array(v), on="departure") for v in ([0.0, 1.0, 0.0, 1.0], [1.0, 0.0, 0.0, 2.0])]
     walks = gi.simulate(jax.random.key(4), HALL, gi.agents.uniform(), wants[0], trajectories=2, steps=6)
@@ -157,7 +191,7 @@ def test_comparisons_of_walks_have_the_rank_of_their_differences():
     visits = np.zeros((2, 4))
     for n in range(2):
         np.add.at(visits[n], np.asarray(walks.states)[n, :6], 0.9 ** np.arange(6))
-    row = ask.rows(wants[0])[0] * 1e-8
+    row = ask.rows(wants[0], ["reward.values"])[0] * 1e-8
     np.testing.assert_allclose(row, visits[0] - visits[1], atol=1e-12)
 
 

@@ -93,8 +93,9 @@ def test_whole_agents_by_name(walks):
 
 
 def test_nothing_to_sample(walks, tmp_path):
-    with pytest.raises(ValueError, match="method is 'nuts', but no continuous parameter is unknown"):
-        inferred(walks, method="nuts")
+    for unused in ({"method": "nuts"}, {"method": "laplace"}, {"warmup": 10}, {"target_accept": 0.9}):
+        with pytest.raises(ValueError, match=rf"remove {next(iter(unused))}=, which an exact posterior .no continuous"):
+            inferred(walks, **unused)
     with pytest.raises(ValueError, match=r"no continuous parameter is unknown.*gi\.infer"):
         gi.inference.find_map(
             jax.random.key(0),

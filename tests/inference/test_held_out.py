@@ -21,7 +21,8 @@ AGENTS = {
     "idle": gi.agents.soft_optimal(beta=0.3),
     "contrary": gi.agents.anti_rational(beta=1.0),
 }
-SETTINGS = {"chains": 2, "warmup": 100, "draws": 100}
+EXACT = {"chains": 2, "draws": 100}
+SETTINGS = {**EXACT, "warmup": 100}
 
 
 def named(data, subjects, **labels):
@@ -54,7 +55,7 @@ def test_memberships(by):
     """Where only the option is unknown: the posterior by hand, and the new data of a unit jointly."""
     weights = np.array([0.5, 0.3, 0.2])
     mixture = gi.one_of(AGENTS, weights=weights, by=by)
-    fit = gi.infer(jax.random.key(0), HALL, agent=mixture, reward=WANTS, data=TRAIN, **SETTINGS)
+    fit = gi.infer(jax.random.key(0), HALL, agent=mixture, reward=WANTS, data=TRAIN, **EXACT)
     table = gi.inference.log_predictive_density(fit, TEST)
     before, after = scores(AGENTS.values(), TRAIN), scores(AGENTS.values(), TEST)
     owners = [TRAIN.subject_names[n] for n in TRAIN.subject]
@@ -100,7 +101,7 @@ def test_memberships_by_draw():
 
 def test_subjects_that_print_alike():
     train, test = named(walks_of(), [1] * 8), named(walks_of(2), ["1"] * 8)
-    fit = gi.infer(jax.random.key(0), HALL, agent=gi.one_of(AGENTS), reward=WANTS, data=train, **SETTINGS)
+    fit = gi.infer(jax.random.key(0), HALL, agent=gi.one_of(AGENTS), reward=WANTS, data=train, **EXACT)
     with pytest.raises(ValueError, match="subject '1' of the data and subject 1 of the fit print alike: convert one"):
         gi.inference.log_predictive_density(fit, test)
 
@@ -299,7 +300,7 @@ def test_memberships_in_own_models():
         numpyro.sample("choices", gi.Behavior(HALL, gi.one_of(AGENTS), WANTS), obs=seen)
 
     own = gi.infer(jax.random.key(0), model=model, data=TRAIN, chains=2, warmup=50, draws=50)
-    fit = gi.infer(jax.random.key(0), HALL, agent=gi.one_of(AGENTS), reward=WANTS, data=TRAIN, **SETTINGS)
+    fit = gi.infer(jax.random.key(0), HALL, agent=gi.one_of(AGENTS), reward=WANTS, data=TRAIN, **EXACT)
     found, expected = (gi.inference.log_predictive_density(one, TEST)["log_density"] for one in (own, fit))
     np.testing.assert_allclose(found, expected, atol=1e-9)
 
@@ -327,7 +328,7 @@ def test_subjects_whose_numbers_have_gaps():
         joint = scores(AGENTS.values(), part)
         expected = sum(logsumexp(np.log(weights) + joint[:, group].sum(1)) for group in groups)
         assert float(gi.Behavior(HALL, mixture, WANTS).log_prob(part)) == pytest.approx(expected, abs=1e-10)
-    fit = gi.infer(jax.random.key(0), HALL, agent=mixture, reward=WANTS, data=plain.select([2, 4, 3]), **SETTINGS)
+    fit = gi.infer(jax.random.key(0), HALL, agent=mixture, reward=WANTS, data=plain.select([2, 4, 3]), **EXACT)
     shares = fit.responsibilities["agent.which"].isel(chain=0, draw=0).values
     part = scores(AGENTS.values(), plain.select([2, 4, 3]))
     for number, group in ((3, [0, 2]), (7, [1])):

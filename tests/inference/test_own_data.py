@@ -49,6 +49,22 @@ def test_a_fit_of_a_file_goes_on_with_its_data_alone(tmp_path):
         gi.resume(path, draws=50, model=waiting, data=jax.tree.map(lambda leaf: np.array(leaf) + 1, fit.data))
 
 
+def test_data_that_changed_in_place_are_refused(tmp_path):
+    """Draws and data belong together: no function continues from or scores draws of other data."""
+    times = TIMES.copy()
+    fit = fitted({"times": times, "other": np.zeros(2)})
+    times[1] = -5.0
+    said = r"the data of this fit are not those of its draws: data\.times changed in place.*restore them, or start anew"
+    with pytest.raises(ValueError, match=said):
+        gi.resume(fit, draws=50)
+    with pytest.raises(ValueError, match=said):
+        gi.inference.marginal_likelihood(KEY, fit)
+    with pytest.raises(ValueError, match=said):
+        gi.resume(fit.save(tmp_path / "waiting.nc"), draws=50, model=waiting)
+    times[:] = fit.tree["observed_data"]["data.times"]
+    assert gi.resume(fit, draws=50).posterior.sizes["draw"] == 100
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_from_sampling_to_a_file_and_back(form, tmp_path):
     data, names = FORMS[form]
@@ -101,6 +117,8 @@ def test_data_that_no_file_can_hold_cost_no_draws(tmp_path):
     assert again.data is None
     assert again.summary().equals(fit.summary())
     assert "a Session cannot be written to a file" in again.tree.attrs["not_kept"]
+    with pytest.raises(ValueError, match=r"The data were not kept in the file: a Session .*: give data="):
+        gi.resume(again, draws=50, model=waiting)
 
 
 def test_the_hash_tells_data_apart():

@@ -122,8 +122,9 @@ def test_checkpoints(walks, tmp_path, monkeypatch):
     # The chains do not know that they were written down.
     assert np.array_equal(run.sample_stats["lp"], sampled(walks).sample_stats["lp"])
     assert len(np.unique(run.sample_stats["lp"])) > 200
-    with pytest.raises(FileExistsError, match=r"run\.nc exists already"):
+    with pytest.raises(FileExistsError, match=r"run\.nc exists already; .*continue it with gi\.resume"):
         sampled(walks, checkpoint=path)
+    assert gi.resume(path, draws=50, checkpoint=path).posterior.sizes["draw"] == 280
 
 
 SCRIPT = """

@@ -9,10 +9,11 @@ import numpyro.distributions as dist
 from jax.typing import ArrayLike
 
 from goalinf.agents.abstract_kinds import SingleModeAgent
-from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, log_or_minus_infinity
+from goalinf.agents.hidden.hidden_mode_agent import ModeProcess
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.facts import REGULAR, Facts
-from goalinf.planning.parameters import SHARE, DefaultPriors, Parameter, Ranges, check_policy
+from goalinf.planning.log_space import safe_log
+from goalinf.planning.parameters import SHARE, DefaultPriors, Dims, Parameter, Ranges, check_policy
 from goalinf.rewards import Reward, ended
 from goalinf.worlds import MDP, World
 
@@ -43,6 +44,7 @@ class Abandoning(ModeProcess):
         "recovery": lambda: dist.Beta(1.0, 9.0),
     }
     known: ClassVar[Ranges] = {"default": SHARE}
+    dims: ClassVar[Dims] = {"default": ("state", "action")}
 
     def check(self, world: World, reward: Reward) -> None:
         """Refuse a default policy that does not fit the world."""
@@ -54,12 +56,12 @@ class Abandoning(ModeProcess):
         pursuing = agent.policies(mdp, reward)
         idle = jnp.broadcast_to(agent.idle(mdp, reward, self.default), pursuing.log_probs.shape)
         h, rho = jnp.asarray(self.hazard), jnp.asarray(self.recovery)
-        kernel = log_or_minus_infinity(jnp.stack([jnp.stack([1.0 - h, h]), jnp.stack([rho, 1.0 - rho])]))
+        kernel = safe_log(jnp.stack([jnp.stack([1.0 - h, h]), jnp.stack([rho, 1.0 - rho])]))
         return Policy(
             jnp.stack([jnp.asarray(pursuing.log_probs), idle]),
             jnp.stack([jnp.asarray(pursuing.values), jnp.zeros_like(pursuing.values)]),
             pursuing.ended,
             pursuing.residual,
-            modes=HiddenModes(log_or_minus_infinity(jnp.array([1.0, 0.0])), kernel),
+            modes=HiddenModes(safe_log(jnp.array([1.0, 0.0])), kernel),
             memory=pursuing.memory,
         )

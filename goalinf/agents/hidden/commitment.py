@@ -13,9 +13,10 @@ from jaxtyping import Array, Float
 
 from goalinf.agents.abstract_kinds import SingleModeAgent
 from goalinf.agents.composed_agent import plan_to_depths
-from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, log_or_minus_infinity
+from goalinf.agents.hidden.hidden_mode_agent import ModeProcess
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.facts import REGULAR, Facts
+from goalinf.planning.log_space import safe_log
 from goalinf.planning.parameters import SHARE, DefaultPriors, Parameter, Ranges
 from goalinf.rewards import Reward
 from goalinf.sizes import check_memory
@@ -60,6 +61,6 @@ class PlanCommitment(ModeProcess):
         on = (depth[:, None] == depth) & follows
         last = ~on.any(axis=1)
         kernel = jnp.where(last[:, None], fresh, (1.0 - p) * on + p * fresh)
-        modes = HiddenModes(log_or_minus_infinity(fresh), log_or_minus_infinity(kernel))
+        modes = HiddenModes(safe_log(fresh), safe_log(kernel))
         log_probs, values = jnp.asarray(by_depth.log_probs)[depth], jnp.asarray(by_depth.values)[depth]
         return Policy(log_probs, values, by_depth.ended, by_depth.residual, modes, by_depth.memory)

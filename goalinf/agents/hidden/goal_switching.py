@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpyro.distributions as dist
 
 from goalinf.agents.abstract_kinds import SingleModeAgent
-from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, log_or_minus_infinity, of_modes, policies_of_rewards
+from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, of_modes, policies_of_rewards
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.facts import REGULAR, Facts
+from goalinf.planning.log_space import safe_log
 from goalinf.planning.parameters import SHARE, DefaultPriors, Parameter, Ranges
 from goalinf.rewards import Alternatives, Reward, stack_rewards
 from goalinf.worlds import MDP
@@ -46,6 +47,6 @@ class Switching(ModeProcess):
         kernel = (1.0 - s) * jnp.eye(prior.size) + s * prior
         return of_modes(
             policies,
-            HiddenModes(log_or_minus_infinity(prior), log_or_minus_infinity(kernel)),
+            HiddenModes(safe_log(prior), safe_log(kernel)),
             policies.ended.all(axis=0),
         )

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import abc
-from typing import Any
 
 import jax
-import jax.numpy as jnp
 
-from goalinf.agents.abstract_kinds import ProcessAgent, SingleModeAgent
+from goalinf.agents.abstract_kinds import ProcessAgent, SingleModeAgent, over_conditions
 from goalinf.agents.agent import Axes, SingleAgent
-from goalinf.agents.planning_agent import over_conditions
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.parameters import Part, part_of_kind
 from goalinf.precision import cast
@@ -90,9 +87,3 @@ def of_modes(policies: Policy, modes: HiddenModes, ended: Numeric) -> Policy:
     """Combine policies with a leading axis into the modes of one agent, all of which share one memory."""
     memory = jax.tree.map(lambda leaf: leaf[0], policies.memory)
     return Policy(policies.log_probs, policies.values, ended, policies.residual.max(), modes=modes, memory=memory)
-
-
-def log_or_minus_infinity(probabilities: Numeric) -> Any:
-    """Return logarithms, −inf (with zero derivative) for a probability of zero."""
-    some = probabilities > 0
-    return jnp.where(some, jnp.log(jnp.where(some, probabilities, 1.0)), -jnp.inf)

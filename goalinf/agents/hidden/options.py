@@ -14,11 +14,12 @@ import numpyro.distributions as dist
 from jaxtyping import Array, Bool, Float
 
 from goalinf.agents.abstract_kinds import SingleModeAgent
-from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, log_or_minus_infinity
-from goalinf.agents.parts.planners import stationary
+from goalinf.agents.hidden.hidden_mode_agent import ModeProcess
+from goalinf.agents.parts.value_iteration import stationary
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.bellman import Problem
 from goalinf.planning.facts import REGULAR, Facts
+from goalinf.planning.log_space import safe_log
 from goalinf.planning.parameters import SHARE, DefaultPriors, Parameter, Ranges, check_shape
 from goalinf.precision import cast, namespace
 from goalinf.rewards import Reward, ended
@@ -152,18 +153,18 @@ class Options(ModeProcess):
         available = jnp.asarray(mdp.available)
         done = jnp.where((over | ~available.any(1))[:, None], available / available.sum(1, keepdims=True), policies)
         return Policy(
-            jax.vmap(lambda policy: agent.recorded(log_or_minus_infinity(policy), available))(done),
+            jax.vmap(lambda policy: agent.recorded(safe_log(policy), available))(done),
             beta * q,
             over,
             residual,
-            modes=HiddenModes(drawn, log_or_minus_infinity(stop * jnp.exp(drawn)[:, None] + (1.0 - stop) * stays)),
+            modes=HiddenModes(drawn, safe_log(stop * jnp.exp(drawn)[:, None] + (1.0 - stop) * stays)),
             memory=agent.memory(mdp, reward),
         )
 
     def _stacked(self) -> tuple[Any, Any, Any]:
         """Stack policies (O, S, A), termination probabilities (O, S), and initiation sets (O, S)."""
         parts = [[getattr(o, part) for o in self.options] for part in ("policy", "termination", "initiation")]
-        policies, ends, starts = (cast(namespace(each).stack(each)) for each in parts)
+        policies, ends, starts = (cast(namespace(*each).stack(each)) for each in parts)
         return policies, ends, starts
 
 

@@ -10,9 +10,10 @@ import numpyro.distributions as dist
 from jaxtyping import Array, Bool
 
 from goalinf.agents.abstract_kinds import SingleModeAgent
-from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, log_or_minus_infinity, of_modes, policies_of_rewards
+from goalinf.agents.hidden.hidden_mode_agent import ModeProcess, of_modes, policies_of_rewards
 from goalinf.agents.policy import HiddenModes, Policy
 from goalinf.planning.facts import REGULAR, Facts
+from goalinf.planning.log_space import safe_log
 from goalinf.planning.parameters import SHARE, DefaultPriors, Parameter, Ranges, check_dead_ends, check_shape
 from goalinf.rewards import GoalReward, Reward, stack_rewards
 from goalinf.worlds import MDP, World
@@ -63,5 +64,5 @@ class Subgoal(ModeProcess):
         initial = jnp.append(jnp.full(count, kappa / count), 1.0 - kappa)
         arrived = jnp.append(jnp.asarray(self.places), jnp.zeros_like(self.places[:1]), axis=0).T
         jump = jnp.where(arrived, count, jnp.arange(count + 1))
-        modes = HiddenModes(log_or_minus_infinity(initial), jump=jump)
+        modes = HiddenModes(safe_log(initial), jump=jump)
         return of_modes(policies, modes, policies.ended[-1])

@@ -11,7 +11,8 @@ from goalinf.agents.memory.memory_agent import MemoryAgent, MemoryProcess
 from goalinf.agents.parts.beliefs import Beliefs
 from goalinf.agents.parts.choice import ChoiceRule, Softmax
 from goalinf.agents.parts.noise import Lapse, Noise, NoNoise
-from goalinf.agents.parts.planners import Planner, ValueIteration
+from goalinf.agents.parts.planners import Planner
+from goalinf.agents.parts.value_iteration import ValueIteration
 from goalinf.agents.planning_agent import PlanningAgent
 from goalinf.planning.parameters import Parameter, Part, check_parameter
 from goalinf.types import Numbers
@@ -26,7 +27,10 @@ _OTHERS = (*_PLANNING, "beliefs", "noise", "lapse")
 def made(kind: type[P], **fields: Any) -> P:
     """Make a part; its numbers are checked and converted to host arrays."""
     ranges = {**kind.parameters, **kind.known}
-    return kind(**{k: check_parameter(k, v, *ranges[k]) if k in ranges else v for k, v in fields.items()})
+    dims = kind.dims
+    return kind(
+        **{k: check_parameter(k, v, *ranges[k], dims.get(k, ())) if k in ranges else v for k, v in fields.items()}
+    )
 
 
 def assembled(

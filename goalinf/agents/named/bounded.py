@@ -8,8 +8,8 @@ from goalinf.agents.agent import Agent
 from goalinf.agents.discrete import constructor
 from goalinf.agents.named.assembly import Setting, assembled, made
 from goalinf.agents.parts.choice import Satisficing, Softmax
-from goalinf.agents.parts.planners import SuccessorRepresentation
 from goalinf.agents.parts.rational_inattention import Inattentive, RationalInattention
+from goalinf.agents.parts.successor import SuccessorRepresentation
 from goalinf.checks import check_count, check_flag
 from goalinf.planning.parameters import Parameter
 from goalinf.types import Numbers

@@ -6,7 +6,8 @@ from goalinf.agents.agent import Agent
 from goalinf.agents.discrete import constructor
 from goalinf.agents.named.assembly import Setting, assembled, made
 from goalinf.agents.parts.choice import DefaultPolicy, Softmax
-from goalinf.agents.parts.planners import Negated, ValueIteration
+from goalinf.agents.parts.planners import Negated
+from goalinf.agents.parts.value_iteration import ValueIteration
 from goalinf.checks import check_count, check_flag
 from goalinf.planning.bellman import Backup
 from goalinf.planning.parameters import Parameter

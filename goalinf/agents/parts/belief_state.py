@@ -150,7 +150,7 @@ class Ignorance(Beliefs):
         """Return the expected MDP."""
         if self.prior is None:
             return self.mdp
-        xp = namespace(self.inside, self.prior)
+        xp = namespace(self.prior)
         joint = self.prior / self.chance * xp.asarray(self.inside)
         joint = joint + (1.0 - self.prior) / (1.0 - self.chance) * xp.asarray(self.outside)
         return dataclasses.replace(self.mdp, probabilities=joint / joint.sum(axis=-1, keepdims=True))

@@ -19,10 +19,11 @@ from goalinf.planning.bellman import Problem
 from goalinf.planning.facts import REGULAR, Facts
 from goalinf.planning.parameters import INFINITY, SHARE, DefaultPriors, Parameter, Part, Ranges
 from goalinf.planning.solution import Plan
-from goalinf.precision import namespace
+from goalinf.precision import computing_in, namespace
 from goalinf.rewards import Reward, ShapedReward
 from goalinf.types import Numeric
 from goalinf.worlds import MDP, World
+from goalinf.worlds.validate import check_believed
 
 Unfolded = TypeVar("Unfolded", bound=Reward | ArrayLike | None)
 
@@ -40,6 +41,19 @@ class Beliefs(Part):
     @abc.abstractmethod
     def __call__(self, mdp: MDP) -> MDP:
         """Return the believed MDP: rows are distributions, and a row may list a successor more than once."""
+
+    def check_rows(self, world: World) -> None:
+        """Refuse a world in which a row of the believed MDP is no distribution; traced parameters are not looked at.
+
+        Raises
+        ------
+        ValueError
+            Where it is not; the message names the state and the action.
+        """
+        with computing_in("float64"):
+            believed = self(world.mdp)
+        if believed is not world.mdp and not isinstance(believed.probabilities, jax.core.Tracer):
+            check_believed(believed, world)
 
     def foresee(self, problem: Problem, slip: ArrayLike) -> Problem:
         """Return the problem in which slips of this probability are foreseen."""
@@ -84,14 +98,15 @@ class IllusionOfControl(Beliefs):
 
     def __call__(self, mdp: MDP) -> MDP:
         """Return the MDP with distorted probabilities of the same outcomes."""
-        given = jnp.asarray(mdp.probabilities)
+        xp = namespace(mdp, self.control)
+        given = xp.asarray(mdp.probabilities)
         # A successor can be listed several times: the total of its probabilities is distorted.
         same = mdp.slots[..., :, None] == mdp.slots[..., None, :]
-        total = jnp.sum(jnp.where(same, given[..., None, :], 0.0), axis=-1)
+        total = xp.sum(xp.where(same, given[..., None, :], 0.0), axis=-1)
         possible = given > 0
-        share = jnp.where(possible, given / jnp.where(possible, total, 1.0), 0.0)
-        highest = jnp.where(possible, total, 0.0).max(axis=-1, keepdims=True)
-        ratio = jnp.where(possible, total / highest, 1.0)
+        share = xp.where(possible, given / xp.where(possible, total, 1.0), 0.0)
+        highest = xp.where(possible, total, 0.0).max(axis=-1, keepdims=True)
+        ratio = xp.where(possible, total / highest, 1.0)
         distorted = share * ratio**self.control
         return dataclasses.replace(mdp, probabilities=distorted / distorted.sum(axis=-1, keepdims=True))
 
@@ -140,7 +155,7 @@ class FalseDynamics(Beliefs):
 
     def __call__(self, mdp: MDP) -> MDP:
         """Return the MDP with the outcomes of both worlds side by side."""
-        xp = namespace(mdp, self.confusion, self.alternative)
+        xp = namespace(mdp.probabilities, self.confusion)
         other, slots, joined = self._other(mdp, xp)
         both = [(1.0 - self.confusion) * mdp.probabilities, self.confusion * other.probabilities]
         return dataclasses.replace(

@@ -13,18 +13,19 @@ import numpy as np
 import numpyro.distributions as dist
 from jaxtyping import Array, Bool, Float
 
-from goalinf.planning.bellman import highest, log_sum_exp
+from goalinf.planning.bellman import highest
 from goalinf.planning.facts import REGULAR, Facts
+from goalinf.planning.log_space import log_sum_exp, safe_log
 from goalinf.planning.parameters import (
     INFINITY,
     SHARE,
     DefaultPriors,
+    Dims,
     Parameter,
     Part,
     Ranges,
     beta_prior,
     check_policy,
-    check_shape,
 )
 from goalinf.precision import namespace
 from goalinf.rewards import Reward, ended
@@ -83,6 +84,7 @@ class Softmax(ChoiceRule):
     default: Parameter | None = None
     sign: Literal[1, -1] = eqx.field(static=True, default=1)
     parameters: ClassVar[Ranges] = {"beta": (0.0, INFINITY), "default": SHARE}
+    dims: ClassVar[Dims] = {"beta": ("state",), "default": ("state", "action")}
     default_priors: ClassVar[DefaultPriors] = {"beta": beta_prior}
     numpy: ClassVar[bool] = True
     facts: ClassVar[Facts] = REGULAR
@@ -107,11 +109,9 @@ class Softmax(ChoiceRule):
             raise ValueError(f"sign is {self.sign!r}; expected 1, or -1 to prefer actions of lower value")
 
     def check(self, world: World, reward: Reward) -> None:
-        """Refuse a default policy or inverse temperatures that do not fit the world."""
+        """Refuse a default policy that does not fit the world."""
         if self.default is not None:
             check_policy("default", self.default, world, ended(reward, world.mdp))
-        if np.ndim(self.beta):
-            check_shape("beta", self.beta, (world.n_states,), "state")
 
     def log_default(self, available: Available) -> Any:
         """Return the log-probability of each available action under the default policy, ``(A, S)``; None: uniform.
@@ -125,9 +125,7 @@ class Softmax(ChoiceRule):
         default = xp.asarray(self.default)
         default = xp.where(available, default.T if default.ndim == 2 else default[:, None], 0.0)
         default = xp.where(default.any(axis=0), default, available)
-        possible = default > 0
-        default = default / default.sum(axis=0)
-        return xp.where(possible, xp.log(xp.where(possible, default, 1.0)), -xp.inf)
+        return safe_log(default / default.sum(axis=0))
 
     def __call__(self, q: Utilities, available: Available, acting: Acting) -> LogProbs:
         """Return log-probabilities, given ``q``, which is already multiplied by beta; −inf where unavailable."""
@@ -138,7 +136,7 @@ class Softmax(ChoiceRule):
 
 def log_policy(q: Numeric, available: Available) -> LogProbs:
     """Return log-probabilities of a softmax over the available actions, ``(*T, S, A)``, of values ``(*T, A, S)``."""
-    xp = namespace(q, available)
+    xp = namespace(q)
     q = xp.where(available, q, -xp.inf)
     if xp is not np:
         return xp.swapaxes(jax.nn.log_softmax(q, axis=-2), -1, -2)
@@ -190,6 +188,7 @@ class DefaultPolicy(ChoiceRule):
 
     default: Parameter | None = None
     parameters: ClassVar[Ranges] = {"default": SHARE}
+    dims: ClassVar[Dims] = {"default": ("state", "action")}
     numpy: ClassVar[bool] = True
     facts: ClassVar[Facts] = dataclasses.replace(REGULAR, onto=False, saturated=False, ignores_reward=True)
 

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpyro.distributions as dist
 from jax import lax
 
-from goalinf.agents.parts.planners import Ambiguity, Planner, check_sweeps, stationary
+from goalinf.agents.parts.planners import Ambiguity, Planner
+from goalinf.agents.parts.value_iteration import check_sweeps, stationary
 from goalinf.checks import check_count, check_flag
 from goalinf.planning.bellman import Problem, action_values, biased_values
 from goalinf.planning.facts import REGULAR, Facts

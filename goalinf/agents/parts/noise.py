@@ -111,7 +111,7 @@ class Slip(Noise):
 
 def _blurred(log_probs: LogProbs, available: Available, share: Real) -> Any:
     """Compute log((1 - share) exp(log_probs) + share / |A|), exact and differentiable at shares of zero and one too."""
-    xp = namespace(log_probs, available, share)
+    xp = namespace(log_probs, share)
     anything = -xp.log(available.sum(axis=-1, keepdims=True).astype(log_probs.dtype))
     tiny = log_probs < -0.8 * np.log(np.finfo(log_probs.dtype).max)  # such a probability has no inverse
     usual = xp.where(tiny, anything, log_probs)

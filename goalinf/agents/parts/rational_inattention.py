@@ -73,9 +73,7 @@ class RationalInattention(ChoiceRule):
             raise ValueError("visits are the frequencies of the states: expected finite numbers >= 0, not all 0")
 
     def check(self, world: World, reward: Reward) -> None:
-        """Refuse frequencies that do not fit the world, and more than one beta, the inverse cost of information."""
-        if np.ndim(self.beta):
-            raise ValueError(f"beta has shape {np.shape(self.beta)}; rational inattention has one: give one number")
+        """Refuse frequencies that do not fit the world."""
         if self.visits is None:
             return
         check_shape("visits", self.visits, (world.n_states,), "state")

@@ -15,6 +15,7 @@ from goalinf.agents import Agent
 from goalinf.agents.agent import single_agent
 from goalinf.behavior import simulate
 from goalinf.checks import check_count, check_kind, check_number, takes_key
+from goalinf.data import Trajectories
 from goalinf.errors import ConvergenceError, PrecisionError
 from goalinf.identify.candidates import Place, log_likelihood, policies_of
 from goalinf.identify.distance.regret import share_of_range
@@ -145,14 +146,8 @@ def misspecification_matrix(
         return np.stack([log_score, losses, np.minimum(distances, 1.0), _covered(posterior, truth, level)])
 
     with computing_in("float64"), Progress("agents, assumed and true", len(agents) ** 2, divergences=False) as bar:
-        data_of = {}
-        for row, (name, agent) in enumerate(agents.items(), start=1):
-            # One key per agent: a further agent at the end does not change the data of the agents before it.
-            one, pursued = jax.random.fold_in(key, row), {d: candidates[k] for d, k in enumerate(truth.tolist())}
-            with _about(name):
-                data_of[name] = simulate(
-                    one, world, agent, pursued, trajectories=trajectories, steps=steps, precision="float64"
-                )
+        pursued = {d: candidates[k] for d, k in enumerate(truth.tolist())}
+        data_of = _simulated(key, world, agents, pursued, trajectories, steps)
         table = np.empty((len(_MEASURES), len(agents), len(agents) + 1, data_sets))
         table[:, :, -1] = judged(np.full((data_sets, len(candidates)), -np.log(len(candidates))))[:, None]
         for column, (name, agent) in enumerate(agents.items()):
@@ -165,6 +160,23 @@ def misspecification_matrix(
                 bar.advance(1)
     found = _labeled(table, list(agents), names, truth)
     return found.assign_attrs(trajectories=trajectories, steps=steps, level=float(level))
+
+
+def _simulated(
+    key: PRNGKey,
+    world: World,
+    agents: Mapping[str, Agent],
+    pursued: Mapping[int, Reward],
+    trajectories: int,
+    steps: int,
+) -> dict[str, Trajectories]:
+    """Simulate every true agent under the rewards of all data sets."""
+    data_of, size = {}, {"trajectories": trajectories, "steps": steps}
+    for row, (name, agent) in enumerate(agents.items(), start=1):
+        # One key per agent: a further agent at the end does not change the data of the agents before it.
+        with _about(name):
+            data_of[name] = simulate(jax.random.fold_in(key, row), world, agent, pursued, **size, precision="float64")
+    return data_of
 
 
 def _covered(posterior: np.ndarray, truth: np.ndarray, level: float) -> np.ndarray:

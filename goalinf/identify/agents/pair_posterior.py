@@ -19,6 +19,7 @@ from goalinf.data import Trajectories
 from goalinf.inference.bridge_sampling import marginal_likelihood
 from goalinf.inference.infer import infer, whole
 from goalinf.inference.results.fit import Fit
+from goalinf.planning.log_space import safe_log
 from goalinf.types import PRNGKey
 
 
@@ -154,7 +155,6 @@ def agent_posterior(
         }
     ).rename_axis("planner")
     table.insert(2, "log_bayes_factor", table["log_evidence"] - table["log_evidence"].max())
-    with np.errstate(divide="ignore"):
-        joint = table["log_evidence"] + np.log(table["prior"])
+    joint = table["log_evidence"] + safe_log(table["prior"].to_numpy())
     table.insert(4, "probability", np.exp(joint - logsumexp(joint)))
     return PlannerPosterior(table.sort_values("probability", ascending=False, kind="stable"), fits)

@@ -170,7 +170,7 @@ def design_experiment(
         keys = jax.random.split(key, len(experiments))
         with Progress(f"{len(experiments)} experiments", len(experiments), divergences=False) as bar:
             for own, (name, experiment) in zip(keys, experiments.items(), strict=True):
-                nullity = open_directions([*now.known, experiment.rows(now.typical)])
+                nullity = open_directions([*now.known, experiment.rows(now.typical, now.names)])
                 rows[name] = {"nullity": nullity, **now.judge(own, experiment)}
                 bar.advance(1)
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("experiment").astype({"nullity": int})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -21,7 +22,8 @@ from goalinf.data.fitting import check_numbers
 from goalinf.identify.candidates import log_likelihood, policies_of
 from goalinf.identify.local.jacobian import TOLERANCE, log_policy_jacobian
 from goalinf.identify.policy_evaluation import collected
-from goalinf.rewards import Reward, base_of, reward_parameters
+from goalinf.rewards import Reward
+from goalinf.rewards.base import parameter_of
 from goalinf.types import PRNGKey
 from goalinf.worlds import World, label
 
@@ -80,14 +82,14 @@ class Demonstrations:
         log_likelihoods = log_likelihood(policies_of(self.world, self.agent, rewards), data, copies * len(sampled))
         return log_likelihoods, np.full(len(log_likelihoods), 1.0 / len(log_likelihoods))
 
-    def rows(self, reward: Reward) -> np.ndarray:
-        """Return derivatives of the log-policy in the reward ``(R, P)``, in units of their tolerance."""
-        jacobian = log_policy_jacobian(self.world, self.agent, reward)
+    def rows(self, reward: Reward, names: Sequence[str]) -> np.ndarray:
+        """Return derivatives of the log-policy in parameters of the reward ``(R, P)``, in units of their tolerance."""
+        jacobian = log_policy_jacobian(self.world, self.agent, reward, wrt=names)
         return jacobian.matrix() / jacobian.tolerance
 
-    def fisher(self, reward: Reward) -> np.ndarray:
-        """Compute the expected Fisher information about the reward ``(P, P)``, at a reward."""
-        jacobian = log_policy_jacobian(self.world, self.agent, reward)
+    def fisher(self, reward: Reward, names: Sequence[str]) -> np.ndarray:
+        """Compute the expected Fisher information about parameters of the reward ``(P, P)``, at a reward."""
+        jacobian = log_policy_jacobian(self.world, self.agent, reward, wrt=names)
         mdp, rows = self.world.mdp, jacobian.rows[0]
         transitions = mdp.dense()
         occupancy = np.asarray(mdp.initial, float)
@@ -138,22 +140,26 @@ class PreferenceQuery:
         log_probs = log_expit(np.stack([differences, -differences]))
         return log_probs, np.exp(log_probs).mean(axis=1)
 
-    def rows(self, reward: Reward) -> np.ndarray:
-        """Return the derivative of the difference of returns in the reward ``(1, P)``, in units of its tolerance."""
-        return self._slope(reward)[None] / TOLERANCE
+    def rows(self, reward: Reward, names: Sequence[str]) -> np.ndarray:
+        """Return the derivative of the difference of returns ``(1, P)``, in units of its tolerance."""
+        return self._slope(reward, names)[None] / TOLERANCE
 
-    def fisher(self, reward: Reward) -> np.ndarray:
-        """Compute the expected Fisher information about the reward ``(P, P)``, at a reward."""
-        slope, probability = float(self.beta) * self._slope(reward), expit(float(self.beta) * self._difference(reward))
+    def fisher(self, reward: Reward, names: Sequence[str]) -> np.ndarray:
+        """Compute the expected Fisher information about parameters of the reward ``(P, P)``, at a reward."""
+        slope = float(self.beta) * self._slope(reward, names)
+        probability = expit(float(self.beta) * self._difference(reward))
         return probability * (1.0 - probability) * np.outer(slope, slope)
 
-    def _slope(self, reward: Reward) -> np.ndarray:
-        (name,) = (site.split(".", 1)[1] for site in reward_parameters(reward))
-        entries = lambda record: getattr(base_of(record), name)  # noqa: E731
-        values = np.asarray(entries(reward), float)
-        zero = self._difference(eqx.tree_at(entries, reward, np.zeros(values.shape)))
-        units = np.eye(values.size).reshape(-1, *values.shape)
-        return np.array([self._difference(eqx.tree_at(entries, reward, unit)) for unit in units]) - zero
+    def _slope(self, reward: Reward, names: Sequence[str]) -> np.ndarray:
+        """Return the derivative of the difference of returns in parameters in which the reward is affine, ``(P,)``."""
+        slopes = []
+        for name in names:
+            entries = partial(parameter_of, name=name.removeprefix("reward."))
+            values = np.asarray(entries(reward), float)
+            units = np.eye(values.size).reshape(-1, *values.shape)
+            zero = self._difference(eqx.tree_at(entries, reward, np.zeros(values.shape)))
+            slopes += [self._difference(eqx.tree_at(entries, reward, unit)) - zero for unit in units]
+        return np.array(slopes)
 
     def _transitions(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Return states, actions and numbers of the successors of both trajectories."""

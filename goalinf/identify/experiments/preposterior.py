@@ -5,16 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-import jax
 import numpy as np
 from scipy.special import logsumexp
 
+from goalinf.checks import numpy_generator
 from goalinf.identify.candidates import Place, Target
 from goalinf.identify.experiments.kinds import Demonstrations, Experiment
 from goalinf.identify.linear_algebra import kernel
 from goalinf.identify.local.unidentified import Directions
 from goalinf.inference.results.fit import Fit
-from goalinf.rewards import Reward, base_of, check_linear, check_reward
+from goalinf.rewards import Reward, base_of, check_linear, check_reward, reward_parameters
 from goalinf.types import PRNGKey
 from goalinf.worlds import World
 
@@ -65,6 +65,11 @@ class Finite:
         return self.rewards[0]
 
     @property
+    def names(self) -> Sequence[str]:
+        """Names of the parameters of a reward, all of which are unknown."""
+        return reward_parameters(self.typical)
+
+    @property
     def nullity(self) -> int:
         """Number of parameters of a reward: without data, no direction is identified."""
         base = base_of(self.typical)
@@ -102,6 +107,8 @@ class Normal:
     ----------
     typical : Reward
         The posterior mean, at which derivatives are taken.
+    names : sequence of str
+        Names of its inferred parameters, ``reward.values``; the others are known.
     mean : float (P,), root : float (P, P)
         Posterior mean, and a square root of the posterior covariance.
     noise : float (draws, P)
@@ -113,6 +120,7 @@ class Normal:
     """
 
     typical: Reward
+    names: Sequence[str]
     mean: np.ndarray
     root: np.ndarray
     noise: np.ndarray
@@ -136,15 +144,16 @@ class Normal:
         check_linear("the design of an experiment", fit.reward)
         flat = directions.rewards().reshape(-1, directions.n_rewards)
         values, axes = np.linalg.eigh(np.atleast_2d(np.cov(flat.T)))
-        rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+        rng = numpy_generator(key)
         noise = rng.standard_normal((draws // 2, directions.n_rewards))
         rows = directions.alone.matrix() / directions.alone.tolerance
         root = axes * np.sqrt(np.maximum(values, 0.0))
         units = [directions.reward(fit, unit) for unit in np.eye(1 + len(root))[:, 1:]]
         places = {name: Place.of(world, units) for name, world in worlds.items()}
-        # Antithetic draws: their mean is the posterior mean.
         mean = flat.mean(0)
-        return cls(directions.reward(fit, mean), mean, root, np.concatenate([noise, -noise]), (rows,), places)
+        # Antithetic draws: their mean is the posterior mean.
+        noise = np.concatenate([noise, -noise])
+        return cls(directions.reward(fit, mean), directions.reward_sites, mean, root, noise, (rows,), places)
 
     @property
     def nullity(self) -> int:
@@ -160,7 +169,7 @@ class Normal:
     def judge(self, key: PRNGKey, experiment: Experiment) -> dict[str, float]:
         """Compute the expected information and value of an experiment, with standard errors."""
         # With C = LL' and L'FL = U diag(f) U': log det(I + L'FL) / 2, and C - C' = L U diag(f / (1 + f)) U' L'.
-        strength, axes = np.linalg.eigh(self.root.T @ experiment.fisher(self.typical) @ self.root)
+        strength, axes = np.linalg.eigh(self.root.T @ experiment.fisher(self.typical, self.names) @ self.root)
         strength = np.maximum(strength, 0.0)
         # The symmetric root tends to the identity as the information grows: the limit is perfect information.
         shifts = self.noise @ (axes * np.sqrt(strength / (1.0 + strength))) @ axes.T @ self.root.T

@@ -25,8 +25,10 @@ from goalinf.agents.plannable import check_known, check_plannable, check_solved
 from goalinf.agents.policy import Policy
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.planning.bellman import choosable
+from goalinf.planning.parameters import last_axes
 from goalinf.precision import cast, computing_in
 from goalinf.rewards import Reward, base_of, ended, pinned, reward_parameters
+from goalinf.rewards.base import parameter_of
 from goalinf.types import Numeric
 from goalinf.worlds import MDP, stack
 
@@ -215,9 +217,8 @@ def log_policy_jacobian(
 
 def _columns(agent: Agent, reward: Reward, names: Sequence[str]) -> tuple[Column, ...]:
     known = {name: base_of(reward).dims[name.split(".", 1)[1]] for name in reward_parameters(reward)}
-    known |= {f"agent.{name}": ("state",) * np.ndim(value) for name, value in agent.parameters.items()} | {
-        "discount": ()
-    }
+    values, dims = agent.parameters, agent.dims
+    known |= {f"agent.{name}": last_axes(dims[name], np.ndim(values[name])) for name in values} | {"discount": ()}
     columns: list[Column] = []
     for name in sorted(names, key=lambda name: not name.startswith("reward.")):
         if name not in known:
@@ -231,7 +232,7 @@ def _shape(agent: Agent, reward: Reward, name: str) -> tuple[int, ...]:
     if name == "discount":
         return ()
     owner, parameter = name.split(".", 1)
-    return np.shape(getattr(base_of(reward), parameter) if owner == "reward" else agent.parameters[parameter])
+    return np.shape(parameter_of(reward, parameter) if owner == "reward" else agent.parameters[parameter])
 
 
 def _move(
@@ -244,17 +245,13 @@ def _move(
         if owner == "discount":
             mdp = eqx.tree_at(lambda m: m.discount, mdp, mdp.discount + step)
         elif owner == "reward":
-            place = partial(_parameter, name=parameter)
+            place = partial(parameter_of, name=parameter)
             reward = eqx.tree_at(place, reward, place(reward) + step)
         else:
             value = agent.parameters[parameter]
             moved = value * jnp.exp(step) if _positive(agent, parameter) else value + step
             agent = agent.at(**{parameter: moved})
     return agent, mdp, reward
-
-
-def _parameter(reward: Reward, name: str) -> Any:
-    return getattr(base_of(reward), name)
 
 
 def _positive(agent: Agent, parameter: str) -> bool:

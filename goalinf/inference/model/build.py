@@ -85,11 +85,6 @@ def posterior_of(model: AnyModel, data: Data, key: PRNGKey | None = None) -> Pos
     return posterior
 
 
-def density_of(model: AnyModel, data: Data) -> Density:
-    """Return the density of a model as it was written."""
-    return posterior_of(model, data).plain.density
-
-
 def _standard_posterior(key: PRNGKey, model: StandardModel, data: Data) -> Posterior:
     """Build the posterior of an agent and a reward with priors, also in terms of beta times the reward where possible.
 
@@ -142,6 +137,7 @@ def _checked(model: StandardModel, data: Data) -> tuple[Conditions, list[Site]]:
         raise TypeError(f"data is a {type(data).__name__}; read a table with gi.read_trajectories first")
     if data.n_observed == 0:
         raise ValueError(f"the data hold no observed {data.noun}; expected at least one")
+    data.check_contexts(data.context_names)
     conditions = Conditions.of(world, reward, data.context_names)
     data.check(conditions.worlds, agent)
     sites = find_sites(agent, reward, conditions.world)

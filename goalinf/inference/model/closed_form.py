@@ -29,7 +29,7 @@ from goalinf.agents import Agent, PlanningAgent
 from goalinf.agents.parts.beliefs import TrueBeliefs
 from goalinf.agents.parts.choice import Softmax
 from goalinf.agents.parts.noise import NoNoise
-from goalinf.agents.parts.planners import ValueIteration
+from goalinf.agents.parts.value_iteration import ValueIteration
 from goalinf.behavior.conditions import Conditions, Rewards
 from goalinf.data import Observations, Trajectories
 from goalinf.inference.model.mode import NEWTON_SIZE

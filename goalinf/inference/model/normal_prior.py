@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpyro.distributions as dist
 
-from goalinf.planning.bellman import log_sum_exp
+from goalinf.planning.log_space import log_sum_exp
 from goalinf.planning.parameters import entry_prior
 
 

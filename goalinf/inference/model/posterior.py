@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from goalinf.agents import Agent, MixtureAgent
+from goalinf.checks import numpy_generator
 from goalinf.data import Observations
 from goalinf.inference.model.closed_form import ClosedForm
 from goalinf.inference.model.log_density import Data, Density
@@ -96,7 +97,7 @@ class Form:
     def draw_prior(self, key: PRNGKey, size: int) -> np.ndarray:
         """Sample ``(size, D)`` from the prior."""
         if self.closed is not None:
-            rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+            rng = numpy_generator(key)
             return self.closed.prior.sample(rng, size)
         keys = jax.random.split(key, size)
         return np.asarray(self.density.over_draws("prior", self.density.draw_prior, keys, self.data), float)

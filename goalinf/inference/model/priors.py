@@ -16,9 +16,10 @@ from numpyro.distributions import Delta, Distribution, ImproperUniform
 from numpyro.distributions.transforms import Transform
 
 from goalinf.agents import Agent
-from goalinf.planning.parameters import Parameter, entry_prior
+from goalinf.planning.parameters import Parameter, entry_prior, last_axes
 from goalinf.precision import computing_in
 from goalinf.rewards import LinearReward, Reward, base_of
+from goalinf.rewards.base import parameter_of
 from goalinf.types import Numbers
 from goalinf.worlds import World
 
@@ -26,8 +27,6 @@ _Agent = TypeVar("_Agent", bound=Agent)
 _Rewards = TypeVar("_Rewards", bound=Reward | Mapping[Any, Reward])
 _Part = TypeVar("_Part", bound=Agent | Reward)
 _DRAWS = 1001  # for a median without a formula
-# Axes of array parameters, the last ones where a prior has fewer axes; all other arrays have one axis of states.
-_AXES = {"default": ("state", "action"), "weights": ("value",)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +66,7 @@ def find_sites(agent: Agent, reward: Reward | Mapping[Any, Reward], world: World
     sites = []
     for name, value in agent.parameters.items():
         if isinstance(value, Distribution):
-            dims = _AXES.get(name.rsplit(".", 1)[-1], ("state",))[-len(value.shape()) :] if value.shape() else ()
+            dims = last_axes(agent.dims[name], len(value.shape()))
             sites.append(Site(f"agent.{name}", _expanded(f"agent.{name}", value, dims, sizes), dims))
     if isinstance(reward, Mapping):
         for context, one in reward.items():
@@ -143,7 +142,10 @@ def fill(agent: _Agent, reward: _Rewards, values: Mapping[str, Parameter | Numbe
             agent = agent.at(**{parameter: value})
         elif owner == "reward":
             reward = eqx.tree_at(
-                partial(_parameter, name=parameter), reward, value, is_leaf=lambda leaf: isinstance(leaf, Distribution)
+                partial(parameter_of, name=parameter),
+                reward,
+                value,
+                is_leaf=lambda leaf: isinstance(leaf, Distribution),
             )
     return agent, reward
 
@@ -153,10 +155,6 @@ def unflattened(sites: Sequence[Site], flat: np.ndarray) -> dict[str, np.ndarray
     shapes = [site.prior.shape() for site in sites]
     parts = np.split(flat, np.cumsum([int(np.prod(shape, dtype=int)) for shape in shapes])[:-1])
     return {site.name: part.reshape(shape) for site, part, shape in zip(sites, parts, shapes, strict=True)}
-
-
-def _parameter(reward: Reward, name: str) -> Any:
-    return getattr(base_of(reward), name)
 
 
 def sample_sites(sites: list[Site]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Hashable, Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -14,6 +13,7 @@ from numpyro.distributions import Distribution
 from numpyro.distributions.constraints import Constraint
 from numpyro.distributions.transforms import Transform
 
+from goalinf.content_hash import content_hash
 from goalinf.worlds import World
 
 _KEPT = 16  # most recently used models, each with one shape of data
@@ -38,14 +38,19 @@ def recipe(world: World | Mapping[Any, World], *parts: PyTree) -> Hashable:
     """
     worlds = (world,) if isinstance(world, World) else tuple(world.items())
     mdps = [single.mdp for single in ([world] if isinstance(world, World) else world.values())]
-    # The tree structure of a user-defined prior need not determine its contents.
-    leaves, structure = jax.tree.flatten((mdps, parts), is_leaf=lambda x: isinstance(x, Distribution))
-    key = (worlds, structure, tuple(_content(leaf) for leaf in leaves))
+    key = (worlds, contents(mdps, parts))
     try:
         hash(key)
     except TypeError:
         return object()  # different from every other recipe
     return key
+
+
+def contents(*parts: PyTree) -> Hashable:
+    """Return the present numbers of all arrays as hashes, because arrays can be changed, and all other values."""
+    # The tree structure of a user-defined prior need not determine its contents.
+    leaves, structure = jax.tree.flatten(parts, is_leaf=lambda x: isinstance(x, Distribution))
+    return structure, tuple(map(_content, leaves))
 
 
 def shared(recipe: Hashable, name: Hashable, make: Callable[[], _Program]) -> _Program:
@@ -70,7 +75,7 @@ def _programs(_recipe: Hashable) -> dict[Hashable, Any]:
 def _content(leaf: Any) -> Hashable:
     if isinstance(leaf, (np.ndarray, jax.Array)):
         array = np.asarray(leaf)
-        return array.shape, array.dtype.str, hashlib.blake2b(array.tobytes()).digest()
+        return array.dtype.str, content_hash({"": array})
     if isinstance(leaf, (list, tuple)):
         return type(leaf), tuple(_content(item) for item in leaf)
     if isinstance(leaf, dict):  # an expanded prior holds one

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from importlib.metadata import version
@@ -14,6 +13,7 @@ import xarray as xr
 
 from goalinf.agents import Agent, MixtureAgent
 from goalinf.behavior.conditions import Rewards
+from goalinf.content_hash import content_hash
 from goalinf.data import Observations
 from goalinf.inference.model.log_density import Data
 from goalinf.inference.model.priors import Site
@@ -78,12 +78,12 @@ def site_coords(
 
 
 def observed(data: Data) -> xr.Dataset:
-    """Return the data as arrays: observations by field name, data of a model of your own by their path."""
+    """Copy the data to arrays: observations by field name, data of a model of your own by their path."""
     if not isinstance(data, Observations):
-        return dataset(leaves(data), {}, {}, ())
+        return dataset(leaves(data), {}, {}, ()).copy(deep=True)
     numbered = ("subject", "context")
     fields = {f"{name}_number" if name in numbered else name: values for name, values in data.arrays().items()}
-    return xr.Dataset(fields, coords={data.unit: labels(data.names(data.unit))})
+    return xr.Dataset(fields, coords={data.unit: labels(data.names(data.unit))}).copy(deep=True)
 
 
 def leaves(data: Data) -> dict[str, np.ndarray]:
@@ -98,10 +98,7 @@ def data_hash(data: Data) -> str:
     """Return the SHA-256 of the arrays: equal data have equal hashes."""
     if isinstance(data, Observations):
         return data.data_hash()
-    digest = hashlib.sha256()
-    for name, array in leaves(data).items():
-        digest.update(f"{name}{array.shape}{array.dtype}".encode() + np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
+    return content_hash(leaves(data))
 
 
 def labels(names: Sequence[Any]) -> np.ndarray:

@@ -13,6 +13,7 @@ from scipy.special import softmax
 
 from goalinf.agents.agent import By
 from goalinf.agents.mixture_agent import MixtureAgent
+from goalinf.checks import numpy_generator
 from goalinf.data import Observations
 from goalinf.inference.model import site_labels
 from goalinf.inference.model.log_density import Data, Density
@@ -21,6 +22,7 @@ from goalinf.inference.model.posterior import Posterior
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.results.standing import as_group
 from goalinf.inference.samplers.sampler import Sampled
+from goalinf.planning.log_space import safe_log
 from goalinf.precision import Precision
 from goalinf.types import PRNGKey
 
@@ -137,11 +139,10 @@ def _draw_options(
     """Draw the option of every unit from its exact conditional; return values of all sites, probabilities and axes."""
     flat = {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}
     weights = flat["agent.weights"] if "agent.weights" in flat else np.asarray(mixture.weights)[None]
-    with np.errstate(divide="ignore"):
-        joint = np.log(weights)[..., None] + posterior.by_group(flat)
+    joint = safe_log(weights)[..., None] + posterior.by_group(flat)
     joint = np.broadcast_to(joint, (shape[0] * shape[1], *joint.shape[1:]))
     shares = softmax(joint, axis=1)  # (B, K, G)
-    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+    rng = numpy_generator(key)
     options = (shares.cumsum(axis=1) < rng.random((len(shares), 1, shares.shape[2]))).sum(axis=1)
     options = np.minimum(options, shares.shape[1] - 1)
     if mixture.numeric:

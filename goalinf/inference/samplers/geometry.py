@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import jax
 import numpy as np
 from scipy import linalg
 
+from goalinf.checks import numpy_generator
 from goalinf.inference.model.mode import Mode
 from goalinf.inference.model.posterior import Form
 from goalinf.inference.samplers.jumps import Maps
@@ -98,6 +98,6 @@ def spread_out(key: PRNGKey, geometry: Geometry, chains: int) -> np.ndarray:
     approximation covers regions in which the posterior density of rewards is close to zero and chains do not move.
     """
     spread = 0.5 if geometry.whitened else 0.1
-    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+    rng = numpy_generator(key)
     noise = spread * rng.standard_normal((chains, geometry.center.size))
     return noise if geometry.maps is None else geometry.maps.shared_out(noise)

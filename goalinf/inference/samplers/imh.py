@@ -13,9 +13,9 @@ distributions, one around each mode.
 
 from __future__ import annotations
 
-import jax
 import numpy as np
 
+from goalinf.checks import numpy_generator
 from goalinf.inference import _arviz
 from goalinf.inference.samplers.geometry import Coordinates
 from goalinf.inference.samplers.progress import Progress
@@ -37,7 +37,7 @@ class IndependentChains(Sampler):
     options = ()
 
     def __init__(self, key: PRNGKey, coordinates: Coordinates, state: State, settings: Settings, *, warmup: int):
-        self._rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+        self._rng = numpy_generator(key)
         self._form, self._geometry = coordinates.form, coordinates.geometry
         self._n_modes, self._block = coordinates.modes, settings.block
         self._log_weights, self._modes = np.empty(0), np.empty(0, int)

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from goalinf.planning.bellman import Backup, Problem, backup, log_sum_exp
+from goalinf.planning.bellman import Backup, Problem, backup
+from goalinf.planning.log_space import log_sum_exp
 from goalinf.planning.solution import residual, solved
 from goalinf.planning.solvers.sparse_lu import Factors
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import jax
 import numpy as np
 
-from goalinf.checks import check_count, takes_key
+from goalinf.checks import check_count, numpy_generator, takes_key
 from goalinf.sizes import check_world
 from goalinf.types import PRNGKey
 from goalinf.worlds.builders.transition_arrays import from_arrays
@@ -61,7 +60,7 @@ def garnet(
         if value > high:
             raise ValueError(f"{name} is {value}; expected {low} to {high}")
     check_world(states, actions, branching)
-    rng = _generator(key)
+    rng = numpy_generator(key)
     rows = states * actions
     successors = np.sort(_distinct(rng, rows, states, branching), axis=1)
     cuts = np.sort(rng.random((rows, branching - 1)), axis=1)
@@ -72,10 +71,6 @@ def garnet(
         terminal=np.arange(states) >= states - terminal,
         discount=discount,
     )
-
-
-def _generator(key: PRNGKey) -> np.random.Generator:
-    return np.random.default_rng(np.asarray(jax.random.key_data(key)))
 
 
 def _distinct(rng: np.random.Generator, rows: int, states: int, branching: int) -> np.ndarray:

@@ -1,10 +1,10 @@
-"""Variants of the models of the catalogue, and exact posteriors of models with finitely many hypotheses."""
+"""Exact posteriors of models with finitely many hypotheses, by enumeration."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from itertools import product
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -15,29 +15,14 @@ import xarray as xr
 from numpyro import handlers
 
 import goalinf as gi
+from goalinf.checks import check_choice
+from goalinf.inference.model.log_density import Model
 from goalinf.inference.model.site_labels import axis_labels
 from goalinf.precision import Precision, computing_in
+from goalinf.types import Numeric
 
+By = Literal["trajectory", "data"]
 _RESIDUAL = 1e-6  # of a planner, relative; above it nothing is exact
-
-
-class Variant(NamedTuple):
-    """Variant of a model.
-
-    Parameters
-    ----------
-    by : callable
-        Function that takes the keyword arguments that ``model`` returns: ``gi.infer`` (after a random key),
-        :func:`exact`, or another function that the module names.
-    sites : tuple of str
-        Sites that have a posterior.
-    question : str
-        Question that its posterior answers.
-    """
-
-    by: Callable[..., Any]
-    sites: tuple[str, ...]
-    question: str
 
 
 def choice(
@@ -73,15 +58,15 @@ def choice(
     return jax.tree.map(lambda *each: jnp.stack([jnp.asarray(one) for one in each])[place], *options)
 
 
-def _plain(values: Sequence[Any]) -> bool:
+def _plain(values: Sequence[object]) -> bool:
     return all(isinstance(value, (bool, int, float, str)) for value in values)
 
 
 def exact(
     *,
-    model: Callable[[Any], Any],
+    model: Model,
     data: gi.Trajectories,
-    by: Literal["trajectory", "data"] = "trajectory",
+    by: By = "trajectory",
     precision: Precision | None = None,
 ) -> xr.DataArray:
     r"""Compute the posterior after every step by enumerating all values of the sites made by :func:`choice`.
@@ -114,30 +99,10 @@ def exact(
     ConvergenceError
         Where a planner did not reach its residual.
     """
-    if by not in ("trajectory", "data"):
-        raise ValueError(f"by is {by!r}; expected 'trajectory' or 'data'")
+    check_choice("by", by, get_args(By))
     with computing_in(precision):
-        trace = handlers.trace(handlers.seed(model, jax.random.key(0))).get_trace(data)
-        sites = {k: v for k, v in trace.items() if v["type"] == "sample" and not v["is_observed"]}
-        for name, site in sites.items():
-            if "labels" not in site["infer"]:
-                raise ValueError(f"site {name!r} is not one of finitely many values (choice): use gi.infer")
-        sizes = {name: site["fn"].probs.shape[-1] for name, site in sites.items()}
-        static = [name for name in sites if sites[name]["infer"]["static"]]
-        moving = [name for name in sites if name not in static]
-        grid = np.array(list(product(*(range(sizes[name]) for name in moving))), int).reshape(-1, len(moving))
-        tables = []
-        for fixed in product(*(range(sizes[name]) for name in static)):
-            known = dict(zip(static, fixed, strict=True))
-            prior, steps, residual = jax.device_get(jax.jit(jax.vmap(_scored(model, data, known, moving)))(grid))
-            if not residual.max() <= _RESIDUAL:
-                raise gi.errors.ConvergenceError(f"a planner stopped at a relative residual of {residual.max():.1e}")
-            steps = steps if by == "trajectory" else steps.sum(axis=1, keepdims=True)
-            summed = np.concatenate([np.zeros_like(steps[..., :1]), np.cumsum(steps, axis=-1)], axis=-1)
-            tables.append(np.moveaxis(prior[:, None, None] + summed, 0, -1))
-    n, t = (data.n_trajectories if by == "trajectory" else 1), data.max_steps
-    own = (*(sizes[name] for name in static), *(sizes[name] for name in moving))
-    joint = np.stack(tables, axis=2).reshape(n, t + 1, *own)
+        sites = _sites(model, data)
+        joint = _joint(model, data, sites, by)
     axes = tuple(range(2, joint.ndim))
     highest = joint.max(axis=axes, keepdims=True)
     if not np.isfinite(highest).all():
@@ -146,26 +111,72 @@ def exact(
         )
     weights = np.exp(joint - highest)
     total = weights.sum(axis=axes, keepdims=True)
-    names = (*static, *moving)
-    labels = {name: sites[name]["infer"]["labels"] for name in names}
-    evidence = (highest + np.log(total)).reshape(n, t + 1)
+    n, t = joint.shape[:2]
     return xr.DataArray(
         weights / total,
-        dims=("trajectory", "step", *names),
+        dims=("trajectory", "step", *(site.name for site in _enumerated(sites))),
         coords={
             "trajectory": np.arange(n),
-            "step": np.arange(t + 1),
-            **{name: axis_labels(f"values of {name}", values) for name, values in labels.items()},
-            "evidence": (("trajectory", "step"), evidence),
+            "step": np.arange(t),
+            **{site.name: axis_labels(f"values of {site.name}", site.labels) for site in sites},
+            "evidence": (("trajectory", "step"), (highest + np.log(total)).reshape(n, t)),
         },
         name="probability",
-    ).transpose("trajectory", "step", *sites)
+    ).transpose("trajectory", "step", *(site.name for site in sites))
 
 
-def _scored(model: Callable[[Any], Any], data: gi.Trajectories, known: dict[str, int], moving: list[str]) -> Any:
-    """Places of the moving sites -> log prior, log-probability of every step, worst residual."""
+class _Site(NamedTuple):
+    """Site made by :func:`choice`; ``static`` where the program differs between its values."""
 
-    def one(places: Any) -> Any:
+    name: str
+    size: int
+    labels: tuple[Hashable, ...]
+    static: bool
+
+
+def _sites(model: Model, data: gi.Trajectories) -> list[_Site]:
+    """Find the unobserved sites of a model, in its order; refuse a site that has not finitely many values."""
+    found = []
+    for name, site in handlers.trace(handlers.seed(model, jax.random.key(0))).get_trace(data).items():
+        if site["type"] != "sample" or site["is_observed"]:
+            continue
+        if "labels" not in site["infer"]:
+            raise ValueError(f"site {name!r} is not one of finitely many values (choice): use gi.infer")
+        size = site["fn"].probs.shape[-1]
+        found.append(_Site(name, size, site["infer"]["labels"], site["infer"]["static"]))
+    return found
+
+
+def _enumerated(sites: Sequence[_Site]) -> list[_Site]:
+    """Return the sites in the order of the enumeration: static ones first."""
+    return sorted(sites, key=lambda site: not site.static)
+
+
+def _joint(model: Model, data: gi.Trajectories, sites: Sequence[_Site], by: By) -> np.ndarray:
+    """Compute the log joint density of values and actions up to every step, ``(trajectory, step, *values)``."""
+    static = [site for site in sites if site.static]
+    moving = [site for site in sites if not site.static]
+    names = [site.name for site in moving]
+    grid = np.array(list(product(*(range(site.size) for site in moving))), int).reshape(-1, len(moving))
+    tables = []
+    for fixed in product(*(range(site.size) for site in static)):
+        known = {site.name: value for site, value in zip(static, fixed, strict=True)}
+        prior, steps, residual = jax.device_get(jax.jit(jax.vmap(_scored(model, data, known, names)))(grid))
+        if not residual.max() <= _RESIDUAL:
+            raise gi.errors.ConvergenceError(f"a planner stopped at a relative residual of {residual.max():.1e}")
+        steps = steps if by == "trajectory" else steps.sum(axis=1, keepdims=True)
+        summed = np.concatenate([np.zeros_like(steps[..., :1]), np.cumsum(steps, axis=-1)], axis=-1)
+        tables.append(np.moveaxis(prior[:, None, None] + summed, 0, -1))
+    joint = np.stack(tables, axis=2)
+    return joint.reshape(*joint.shape[:2], *(site.size for site in _enumerated(sites)))
+
+
+def _scored(
+    model: Model, data: gi.Trajectories, known: dict[str, int], moving: list[str]
+) -> Callable[[Numeric], tuple[Numeric, Numeric, Numeric]]:
+    """Return a function of the places of moving sites: log prior, log-probability of every step, worst residual."""
+
+    def one(places: Numeric) -> tuple[Numeric, Numeric, Numeric]:
         values = {**known, **{name: places[i] for i, name in enumerate(moving)}}
         seeded = handlers.seed(handlers.substitute(model, data=values), jax.random.key(0))
         prior, steps, residual = jnp.zeros(()), jnp.zeros(data.actions.shape), jnp.zeros(())

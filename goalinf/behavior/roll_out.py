@@ -1,0 +1,153 @@
+"""States and actions of simulated trajectories, step by step, in compiled code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, PyTree
+
+from goalinf.agents.agent import Agent
+from goalinf.agents.policy import HiddenModes, Memory, Policy, Step
+from goalinf.behavior.scores import horizon_of, policy_number
+from goalinf.data import Trajectories
+from goalinf.precision import cast
+from goalinf.types import Real
+from goalinf.worlds import MDP
+
+
+class Gaps(NamedTuple):
+    """Steps ``(N, T)`` with a missing action, and the steps among them without any action, at which the state stays."""
+
+    missing: Array
+    missed: Array
+
+    @classmethod
+    def of(cls, mdp: MDP, like: Trajectories, condition: Array | np.ndarray, one_world: bool) -> Gaps:
+        """Find the gaps of a data set: no action was made where the state stays and no action can keep it."""
+        states, steps = jnp.asarray(like.states), jnp.arange(like.actions.shape[1])
+        missing = ~jnp.asarray(like.observed) & (steps < jnp.asarray(like.lengths)[:, None])
+        here = jnp.arange(mdp.successors.shape[-3])[:, None, None]
+        loops = (mdp.successors == here) & (jnp.asarray(mdp.probabilities) > 0) & mdp.available[..., None]
+        returns = loops.any(axis=(-2, -1))
+        now = jnp.maximum(states[:, :-1], 0)
+        returns = returns[now] if one_world else returns[condition[:, None], now]
+        return cls(missing, missing & (states[:, 1:] == states[:, :-1]) & ~returns)
+
+
+def roll_out(
+    key: Array,
+    mdp: MDP,
+    policy: Policy,
+    slip: Real | None,
+    starts: Array,
+    context: Array,
+    steps: int,
+    one_world: bool,
+    gaps: Gaps | None = None,
+) -> tuple[Array, Array, Array]:
+    """Simulate states ``(N, T+1)``, actions ``(N, T)`` and a flag ``(N, T)`` that is True where a step was taken.
+
+    Hidden modes and memories are updated by the kernels that also score them. ``slip`` is the probability of an
+    execution error: the world moves by a random available action instead of the recorded one; None for no errors. A
+    missing action does not change a memory, in simulation as in scoring.
+    """
+    policy = cast(policy)
+    successors, probabilities = jnp.asarray(mdp.successors), jnp.asarray(mdp.probabilities)
+    numbers = policy_number(policy, context)
+    # Every trajectory has its own mode and memory, with the parameters of its context.
+    modes, memory = jax.tree.map(lambda leaf: leaf[numbers], (policy.modes, policy.memory))
+    axis = 0 if policy.ended.shape[-2] > 1 else None
+    each = partial(_each, axis)
+    timed, rows = horizon_of(policy) is not None, jnp.arange(len(starts))
+
+    def step(carry, now):
+        state, mode, past = carry
+        key, t, gap = now
+        choose, move = jax.random.split(key)
+        in_mode = () if modes is None else (mode[rows, state] if modes.by_state else mode,)
+        log_probs = policy.log_probs[(numbers, *in_mode, *((t,) if timed else ()), state)]
+        if memory is not None:
+            log_probs = each(memory, "adjust", each(memory, "read", past, state), log_probs)
+        action = jax.random.categorical(choose, log_probs)
+        here = (state,) if one_world else (context, state)
+        done = action if slip is None else _slipped(move, action, jnp.asarray(mdp.available)[here], slip)
+        slot = jax.random.categorical(move, jnp.log(probabilities[(*here, done)]))
+        alive = ~policy.ended[numbers, state]
+        moves = alive if gap is None else alive & ~gap.missed
+        following = jnp.where(moves, successors[(*here, done, slot)], state)
+        if modes is not None and not modes.stays:
+            only = jnp.where(jnp.arange(policy.log_probs.shape[1]) == mode[:, None], 0.0, -jnp.inf)
+            mode = _drawn(jax.random.fold_in(move, 1), each(modes, "move", only, following), mode.dtype)
+        if memory is not None:
+            taken = Step(state, action, following, alive if gap is None else alive & ~gap.missing)
+            past = each(memory, "update", past, taken, each(memory, "signals", taken))
+        return (following, mode, past), (state, action, alive)
+
+    mode = None if modes is None else _first_modes(jax.random.fold_in(key, steps), policy, modes, starts, each)
+    begin = jax.vmap(lambda part, _: part.start(policy.log_probs), (axis, 0))
+    past = None if memory is None else begin(memory, starts)
+    keys = jax.random.split(key, steps)
+    by_step = None if gaps is None else jax.tree.map(jnp.transpose, gaps)
+    (last, *_), (states, actions, alive) = lax.scan(step, (starts, mode, past), (keys, jnp.arange(steps), by_step))
+    return jnp.concatenate([states, last[None]]).T, actions.T, alive.T
+
+
+def _each(axis: int | None, part: HiddenModes | Memory[Any, Any, Any], method: str, *arguments: PyTree) -> Any:
+    """Apply a method of the modes or the memory to every trajectory; the parts of all trajectories are on the axis."""
+    axes = (axis, *(0,) * len(arguments))
+    return jax.vmap(lambda part, *args: getattr(part, method)(*args), axes)(part, *arguments)
+
+
+def _drawn(key: Array, log_probs: Array, dtype: np.dtype) -> Array:
+    return jax.random.categorical(key, log_probs).astype(dtype)
+
+
+def _first_modes(key: Array, policy: Policy, modes: HiddenModes, starts: Array, each: Callable[..., Any]) -> Array:
+    """Draw the mode at the first step, ``(N,)``; ``(N, S)`` where each state has its own mode."""
+    if not modes.by_state:
+        return _drawn(key, each(modes, "begin", starts), starts.dtype)
+    shape = len(starts), policy.log_probs.shape[-2], policy.log_probs.shape[1]
+    return _drawn(key, jnp.broadcast_to(modes.initial[..., None, :], shape), starts.dtype)
+
+
+def _slipped(key: Array, action: Array, offered: Array, slip: Real) -> Array:
+    """Return the executed actions: with the probability of a slip, a random one of those that are offered."""
+    whether, what = jax.random.split(jax.random.fold_in(key, 2))
+    slips = jax.random.bernoulli(whether, slip, action.shape)
+    return jnp.where(slips, jax.random.categorical(what, jnp.where(offered, 0.0, -jnp.inf)), action)
+
+
+def roll_out_one_of(
+    key: Array,
+    mdp: MDP,
+    policies: Sequence[Policy],
+    slips: Sequence[Real | None],
+    option: Array,
+    starts: Array,
+    context: Array,
+    steps: int,
+    one_world: bool,
+    gaps: Gaps | None,
+) -> tuple[Array, Array, Array]:
+    """Simulate by :func:`roll_out`, each trajectory under the policy and the execution errors of its own option."""
+    outcomes = [
+        roll_out(key, mdp, policy, slip, starts, context, steps, one_world, gaps)
+        for policy, slip in zip(policies, slips, strict=True)
+    ]
+    return jax.tree.map(lambda *each: jnp.stack(each)[option, jnp.arange(len(option))], *outcomes)
+
+
+def hidden_slips(agent: Agent) -> tuple[Real | None, ...]:
+    """Return the probability of an unrecorded execution error of every option; None for no errors."""
+    return tuple(option.hidden_slip for option in agent.components)
+
+
+def drawn_options(key: Array, agent: Agent, count: int) -> Array:
+    """Draw the option of a mixture for each of ``count`` units."""
+    return jax.random.categorical(jax.random.fold_in(key, 1), agent.log_weights, shape=(count,))
