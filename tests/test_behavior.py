@@ -25,7 +25,7 @@ from behaviors import (
 )
 
 import goalinf as gi
-from goalinf.behavior import score_steps, simulate_like
+from goalinf.behavior import replicate, score_steps
 from goalinf.precision import computing_in
 
 # -- scores ----------------------------------------------------------------------------------------
@@ -275,7 +275,7 @@ def test_equal_keys_give_equal_walks():
 
 def test_like_another_data_set():
     data = with_gaps(walks())
-    again = simulate_like(jax.random.key(0), WORLD, AGENT, REWARD, data)
+    again = replicate(jax.random.key(0), WORLD, AGENT, REWARD, data)
     np.testing.assert_array_equal(np.asarray(again.states)[:, 0], np.asarray(data.states)[:, 0])
     assert (np.asarray(again.lengths) <= np.asarray(data.lengths)).all()
     assert not (np.asarray(again.observed) & ~np.asarray(data.observed)).any()

@@ -15,7 +15,7 @@ from numpyro.infer import Predictive
 from numpyro.infer.util import log_density
 
 import goalinf as gi
-from goalinf.behavior import simulate_like
+from goalinf.behavior import replicate
 from goalinf.precision import computing_in
 
 
@@ -66,7 +66,7 @@ def test_samples_are_as_long_as_what_they_are_like():
     like = gi.Trajectories.of(given.states, given.actions, **cut)
     with computing_in("float64"):
         sampled = gi.Behavior(endless, AGENT, dict(reversed(rewards.items())), like=like).sample(jax.random.key(0))
-    simulated = simulate_like(jax.random.key(0), endless, AGENT, rewards, like)
+    simulated = replicate(jax.random.key(0), endless, AGENT, rewards, like)
     inside, visits = np.arange(7) < lengths[:, None], np.arange(8) <= lengths[:, None]
     for found in (sampled, simulated):
         np.testing.assert_array_equal(found.lengths, lengths)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import goalinf as gi
-from goalinf.behavior.simulation import simulate_like
+from goalinf.behavior import replicate
 
 READ = {"trajectory": "subject", "step": "t", "state": "state", "action": "action"}
 STEPS = [("cue", "left", "good"), ("cue", "right", "bad"), ("good", "next", "cue"), ("bad", "next", "cue")]
@@ -166,7 +166,7 @@ def test_simulation_like_data_with_missed_trials():
     data = gi.read_trajectories(table, world, **READ)
     cue = world.states.index("cue")
     for again in (
-        simulate_like(jax.random.key(0), world, quick, reward, data),
+        replicate(jax.random.key(0), world, quick, reward, data),
         gi.Behavior(world, quick, reward, like=data).sample(jax.random.key(1)),
     ):
         states, actions = np.asarray(again.states), np.asarray(again.actions)
@@ -174,7 +174,7 @@ def test_simulation_like_data_with_missed_trials():
         assert (actions[:, 2] == -1).all()
         assert (actions[:, 3] == actions[:, 5]).all()  # by then the good arm is known
     hidden = gi.Trajectories.of(data.states, data.actions, observed=np.asarray(data.observed) & (np.arange(7) > 4))
-    again = simulate_like(jax.random.key(2), world, quick, reward, hidden)
+    again = replicate(jax.random.key(2), world, quick, reward, hidden)
     first = np.mean(np.asarray(again.actions)[:, 5] == 0)
     assert abs(first - 0.5) < 5 * 0.5 / np.sqrt(400)
 

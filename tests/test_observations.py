@@ -1,68 +1,44 @@
 """Observations of another class than trajectories: choices between two states, by the value of each.
 
 The oracle is a grid over the one unknown, the weight of a reward; the values of the agent are those of a Bellman
-iteration in NumPy. The class is the example of CONTRIBUTING.
+iteration in NumPy. The class is the example of CONTRIBUTING, from ``state_choices``.
 """
 
 import dataclasses
-import re
-from pathlib import Path
 
 import jax
 import numpy as np
 import numpyro.distributions as dist
 import pandas as pd
 import pytest
-from scipy.special import log_expit, logsumexp
+from scipy.special import logsumexp
 from scipy.stats import norm
+from state_choices import DATA, HALL, PAIRS, StateChoices, log_probabilities, values
 
 import goalinf as gi
+from goalinf.behavior import replicate
 
-PAGE = Path(__file__).parents[1] / "CONTRIBUTING.md"
-HALL = gi.gridworld("a.s.b", discount=0.8)
 FEATURES = np.array([[1.0], [0.0], [0.0], [0.0], [-1.0]])
 AGENT = gi.agents.soft_optimal(beta=2.0)
 PRIOR = gi.LinearReward(FEATURES, dist.Normal(0.0, 1.0), on="departure")
 GRID = np.linspace(-4.0, 4.0, 801)
-RNG = np.random.default_rng(0)
-
-
-def example():
-    """The class that CONTRIBUTING defines, as executed code."""
-    text = PAGE.read_text().split("<!-- new-observations: begin -->")[1].split("<!-- new-observations: end -->")[0]
-    (block,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-    names = {"__name__": __name__}
-    exec(compile(re.sub(r"^ {3}", "", block, flags=re.MULTILINE), str(PAGE), "exec"), names)
-    return names["StateChoices"]
-
-
-StateChoices = example()
-PAIRS = RNG.integers(0, 5, (12, 2))
-DATA = StateChoices(PAIRS[:, 0], PAIRS[:, 1], RNG.integers(0, 2, 12), RNG.integers(0, 3, 12), np.zeros(12, int))
-
-
-def values(weights):
-    """V of the soft-optimal agent for every weight, (W, S), by iteration: (1/beta) log sum exp beta Q."""
-    mdp = HALL.mdp
-    v = np.zeros((len(weights), 5))
-    for _ in range(150):
-        q = weights[:, None, None] * FEATURES + 0.8 * (mdp.probabilities * v[:, mdp.successors]).sum(-1)
-        v = logsumexp(np.where(mdp.available, 2.0 * q, -np.inf), axis=2) / 2.0
-    return v
-
-
-VALUES = values(GRID)
+RNG = np.random.default_rng(1)
+VALUES = values(GRID[:, None] * FEATURES[:, 0])
 
 
 def log_likelihood(data):
     """By weight of the grid and choice, (W, N)."""
-    better = 2.0 * (VALUES[:, data.first] - VALUES[:, data.second])
-    return log_expit(np.where(np.asarray(data.chosen) == 0, better, -better))
+    return log_probabilities(2.0 * VALUES, data)
 
 
 def posterior(data):
     joint = norm.logpdf(GRID) + log_likelihood(data).sum(axis=1)
     return np.exp(joint - logsumexp(joint))
+
+
+def repeated(data, times):
+    fields = ("first", "second", "chosen", "subject", "context")
+    return dataclasses.replace(data, **{name: np.tile(getattr(data, name), times) for name in fields})
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +95,15 @@ def test_the_posterior_is_that_of_the_grid(fit):
     assert fit.tree["log_likelihood"]["choices"].dims == ("chain", "draw", "choice")
 
 
+def test_audit(fit):
+    found = gi.audit(fit, quick=True)
+    assert (found.n_observed, found.nullity, found.nullity_data) == (12, 0, 0)
+    weights = posterior(DATA)
+    exact = weights @ (GRID - weights @ GRID) ** 2  # the prior variance is one
+    assert found.contraction.identified == pytest.approx([exact], rel=0.2)
+    assert "Identified by these 12 choices: 1 of 1 direction of reward" in str(found)
+
+
 def test_comparison_by_choice_and_subject(fit):
     other = gi.infer(1, HALL, agent=gi.agents.soft_optimal(beta=0.5), reward=PRIOR, data=DATA, chains=2, draws=500)
     for unit, group in (("choice", np.arange(12)), ("subject", np.asarray(DATA.subject))):
@@ -163,6 +148,39 @@ def test_contexts_are_matched_by_name():
         gi.Behavior({"far": HALL}, AGENT, reward).log_prob(data)
 
 
+def test_contexts_of_one_world():
+    data = dataclasses.replace(DATA, context=np.arange(12) % 3, contexts=("a", "b", "c"))
+    behavior = gi.Behavior(HALL, AGENT, gi.LinearReward(FEATURES, np.array([1.0]), on="departure"))
+    assert float(behavior.log_prob(data)) == float(behavior.log_prob(DATA))
+
+
+def test_replicated_data_have_the_posterior_predictive_probabilities(fit):
+    drawn = dataclasses.replace(fit, data=repeated(DATA, 200)).predict(jax.random.key(0), 100)
+    assert all(type(one) is StateChoices for one in drawn)
+    for name in ("first", "second", "subject", "context"):
+        np.testing.assert_array_equal(getattr(drawn[-1], name)[:12], getattr(DATA, name))
+    scores = np.exp(log_likelihood(dataclasses.replace(DATA, chosen=np.ones(12, int))))
+    exact = posterior(DATA) @ scores
+    variance = posterior(DATA) @ (scores - exact) ** 2  # over the posterior, of which 100 draws are used
+    frequency = np.mean([one.chosen.reshape(200, 12) for one in drawn], axis=(0, 1))
+    assert (np.abs(frequency - exact) < 5 * np.sqrt(variance / 100 + 0.25 / 20_000)).all()
+
+
+def test_replicated_data_of_a_mixture_in_several_contexts():
+    """Each item follows the plan of its own option in its own context."""
+    flat = gi.gridworld("a.s.b", discount=0.1)
+    data = dataclasses.replace(DATA, context=np.arange(12) % 2, contexts=("far", "near"))
+    reward = gi.LinearReward(FEATURES, np.array([1.0]), on="departure")
+    agents = {beta: gi.agents.soft_optimal(beta=beta) for beta in (0.2, 2.0)}
+    mixed, option = gi.agents.mixture(agents, weights=[0.5, 0.5], by="subject"), DATA.subject % 2
+    worlds = {"near": flat, "far": HALL}
+    drawn = replicate(jax.random.key(1), worlds, mixed, reward, repeated(data, 1000), option=np.tile(option, 1000))
+    ones = dataclasses.replace(data, chosen=np.ones(12, int))
+    scores = [gi.Behavior(worlds, one, reward).log_prob_by("choice", ones) for one in agents.values()]
+    exact = np.exp(np.stack(scores))[option, np.arange(12)]
+    np.testing.assert_allclose(drawn.chosen.reshape(1000, 12).mean(axis=0), exact, atol=5 * np.sqrt(0.25 / 1000))
+
+
 def test_saving(fit, tmp_path):
     again = gi.load(fit.save(tmp_path / "fit.nc"))
     assert type(again.data) is StateChoices
@@ -187,9 +205,5 @@ def test_what_is_refused(fit):
         outside = StateChoices(np.array([state]), np.array([0]), np.array([0]), np.zeros(1, int), np.zeros(1, int))
         with pytest.raises(ValueError, match=f"choice 0: state number {state}; the world has states 0 to 4"):
             gi.infer(0, HALL, agent=AGENT, reward=PRIOR, data=outside)
-    with pytest.raises(TypeError, match="plans score the actions of trajectories; found StateChoices"):
+    with pytest.raises(TypeError, match="plans score and simulate the actions of trajectories; found StateChoices"):
         gi.Behavior(HALL, AGENT, gi.StateReward.zero(HALL)).plans[0].actions(DATA, "choice")
-    with pytest.raises(ValueError, match=r"an audit needs trajectories.*this fit is of StateChoices"):
-        gi.audit(fit)
-    with pytest.raises(TypeError, match="expected trajectories: only these are simulated"):
-        fit.predict(jax.random.key(0), 1)

@@ -1,7 +1,8 @@
-"""Behavior: distribution, scores and simulation of trajectories, given world, agent and reward."""
+"""Behavior: distribution, scores and simulation of observations, given world, agent and reward."""
 
 from goalinf.behavior.distribution import Behavior
+from goalinf.behavior.plans import replicate
 from goalinf.behavior.scores import acts_on, score_steps
-from goalinf.behavior.simulation import simulate, simulate_like
+from goalinf.behavior.simulation import simulate
 
-__all__ = ["Behavior", "acts_on", "score_steps", "simulate", "simulate_like"]
+__all__ = ["Behavior", "acts_on", "replicate", "score_steps", "simulate"]

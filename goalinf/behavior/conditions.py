@@ -123,7 +123,7 @@ class Conditions:
 
     def mdp(self) -> MDP:
         """Return the MDP, with a leading axis where there are several worlds."""
-        return self.worlds[0].mdp if len(self.worlds) == 1 else stack([world.mdp for world in self.worlds])
+        return stacked_mdp(self.worlds)
 
     def stacked_reward(self) -> Reward:
         """Return the reward, with a leading axis where there are several, padded to the sizes of :meth:`mdp`."""
@@ -159,6 +159,11 @@ class Conditions:
             start = None if values is None else values[0]
             return jax.tree.map(lambda leaf: leaf[None], agent.policies(mdp, reward, initial=start))
         return agent.policies_each(mdp, reward, values, (*axes, None if values is None else 0))
+
+
+def stacked_mdp(worlds: Sequence[World]) -> MDP:
+    """Return the MDP, with a leading axis where there are several worlds."""
+    return worlds[0].mdp if len(worlds) == 1 else stack([world.mdp for world in worlds])
 
 
 def _once(records: Sequence[_Record]) -> tuple[_Record, ...]:

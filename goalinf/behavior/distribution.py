@@ -177,9 +177,11 @@ class Behavior(dist.Distribution):
     def _matched(self, value: _Data) -> _Data:
         """Replace the numbers of the contexts of the data by those of the conditions; -1 where there is none."""
         places = self._places(value)
-        # Scores under several conditions find numbers that are too large; under one condition they ignore numbers.
-        same = places is None or (len(places) > 1 and np.array_equal(places, np.arange(len(places))))
-        return value if places is None or same else value.renumbered(places)
+        if places is None:
+            needless = isinstance(value.context, np.ndarray) and not value.context.any()
+        else:  # several conditions: scores find numbers that are too large; one condition: scores ignore numbers
+            needless = len(places) > 1 and np.array_equal(places, np.arange(len(places)))
+        return value if needless else value.renumbered(places)
 
     def log_prob(self, value: Observations) -> Float[Array | np.ndarray, ""]:
         """Compute the log-probability of all observations (actions), in nats; NaN where the planner failed.

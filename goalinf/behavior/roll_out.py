@@ -12,13 +12,14 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, PyTree
 
-from goalinf.agents.agent import Agent
+from goalinf.agents.agent import Agent, SingleAgent
 from goalinf.agents.policy import HiddenModes, Memory, Policy, Step
+from goalinf.behavior.conditions import stacked_mdp
 from goalinf.behavior.scores import horizon_of, policy_number
 from goalinf.data import Trajectories
 from goalinf.precision import cast
 from goalinf.types import Real
-from goalinf.worlds import MDP
+from goalinf.worlds import MDP, World
 
 
 class Gaps(NamedTuple):
@@ -141,6 +142,24 @@ def roll_out_one_of(
         for policy, slip in zip(policies, slips, strict=True)
     ]
     return jax.tree.map(lambda *each: jnp.stack(each)[option, jnp.arange(len(option))], *outcomes)
+
+
+compiled_roll_out = jax.jit(roll_out_one_of, static_argnums=(7, 8))
+
+
+def roll_out_like(
+    key: Array, agent: SingleAgent, policy: Policy, worlds: Sequence[World], data: Trajectories
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Simulate as :func:`roll_out` from the starts of a data set, with its missing actions; on the host.
+
+    The policy has an axis of contexts; there is one world per context, or one for all.
+    """
+    mdp, single = stacked_mdp(worlds), len(worlds) == 1
+    starts, context = np.asarray(data.states)[:, 0], np.asarray(data.context)
+    gaps = Gaps.of(mdp, data, context, single)
+    option, slips = np.zeros(len(starts), np.int32), hidden_slips(agent)
+    arguments = cast(mdp), (policy,), slips, option, starts, context, data.max_steps, single, gaps
+    return jax.device_get(compiled_roll_out(key, *arguments))
 
 
 def hidden_slips(agent: Agent) -> tuple[Real | None, ...]:

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Hashable
-from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
 from goalinf.agents.agent import Agent, check_agent
 from goalinf.agents.plannable import check_known, check_plannable, check_solved
+from goalinf.agents.policy import Policy
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
-from goalinf.behavior.roll_out import Gaps, drawn_options, hidden_slips, roll_out_one_of
+from goalinf.behavior.roll_out import compiled_roll_out, drawn_options, hidden_slips
 from goalinf.checks import PRNGKey, check_count, numpy_generator, takes_key
 from goalinf.data import Labels, Trajectories
+from goalinf.data.labels import provenance
 from goalinf.precision import Precision, cast, computing_in
-from goalinf.rewards import digest
 from goalinf.sizes import check_memory
 from goalinf.types import StateName
 
 _STEP_BYTES = 60.0  # of a simulated step: state, action and a flag, on the host and on the device, and random keys
-_roll_out = jax.jit(roll_out_one_of, static_argnums=(7, 8))
 
 
 @takes_key
@@ -104,53 +101,28 @@ def simulate(
         tuple(range(len(states))),
         subjects=(0 if subject is None else subject,),
         contexts=conditions.contexts,
-        **_provenance(conditions),
+        **provenance(conditions.worlds, conditions.rewards, len(conditions.contexts)),
     )
     return Trajectories.of(states, actions, lengths=alive.sum(1), context=context, labels=labels)
 
 
-def simulate_like(
-    key: Array,
-    world: Worlds,
-    agent: Agent,
-    reward: Rewards,
-    data: Trajectories,
-    *,
-    option: np.ndarray | None = None,
-    precision: Precision | None = None,
-) -> Trajectories:
-    """Sample trajectories of an agent with the starts, lengths, missing actions, subjects and contexts of a data set.
+def planned(conditions: Conditions, agent: Agent, precision: Precision) -> tuple[Policy, ...]:
+    """Plan the policies of all distinct conditions, for every option of a mixture, with every check.
 
-    ``option (N,)`` is the number of the agent of each trajectory in a mixture; default: drawn.
+    Raises
+    ------
+    ValueError
+        Where agent or reward holds a prior, or an undiscounted problem cannot end.
+    ConvergenceError, PrecisionError
+        Where the planner fails.
     """
-    conditions = Conditions.of(world, reward, data.context_names)
-    steps = data.max_steps
-    subject = np.unique(data.subject, return_inverse=True)[1]  # numbers of subjects may have gaps
-    groups = {"trajectory": np.arange(data.n_trajectories), "subject": subject}
-    group = groups.get(agent.by or "data", np.zeros(data.n_trajectories, np.int32))
-    first, context = np.asarray(data.states)[:, 0], np.asarray(data.context)
-    states, actions, alive = _walk(key, conditions, agent, first, context, group, steps, precision, option, data)
-    alive = alive & (np.arange(steps) < np.asarray(data.lengths)[:, None])
-    labels = data.labels and dataclasses.replace(data.labels, table=None, rows=None, **_provenance(conditions))
-    return Trajectories.of(
-        states,
-        actions,
-        lengths=alive.sum(1),
-        observed=alive & np.asarray(data.observed),
-        subject=data.subject,
-        context=data.context,
-        labels=labels,
-        contexts=data.contexts,
-    )
-
-
-def _provenance(conditions: Conditions) -> dict[str, Any]:
-    """Return world and digest of the reward of every context, for the labels of simulated data."""
-    pairs = conditions.pairs()
-    return {
-        "worlds": tuple(world for world, _ in pairs),
-        "rewards": tuple(digest(reward, world.mdp) for world, reward in pairs),
-    }
+    check_known(agent, conditions.rewards)
+    for one_world, one_reward in conditions.distinct.pairs():
+        check_plannable(agent, one_world, one_reward)
+    policies = agent.plan_each(conditions.distinct.plan)
+    for actor, policy in zip(agent.components, policies, strict=True):
+        check_solved(policy.residual, policy.values, precision, actor, conditions.distinct.worlds)
+    return policies
 
 
 def _walk(
@@ -162,23 +134,15 @@ def _walk(
     group: np.ndarray,
     steps: int,
     precision: Precision | None,
-    option: np.ndarray | None = None,
-    like: Trajectories | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Check, plan and simulate; returns arrays on the host. Each group draws its option of a mixture."""
-    check_known(agent, conditions.rewards)
-    planned, condition = conditions.distinct, conditions.number[context]
-    for one_world, one_reward in planned.pairs():
-        check_plannable(agent, one_world, one_reward)
-    single = len(planned.worlds) == 1
+    single = len(conditions.distinct.worlds) == 1
     with computing_in(precision) as chosen:
-        mdp, policies = planned.mdp(), agent.plan_each(planned.plan)
-        for actor, policy in zip(agent.components, policies, strict=True):
-            check_solved(policy.residual, policy.values, chosen, actor, planned.worlds)
-        which = drawn_options(key, agent, len(first))[group] if option is None else jnp.asarray(option)
-        gaps = None if like is None else Gaps.of(mdp, like, condition, single)
-        arguments = cast(mdp), policies, hidden_slips(agent), which, first, condition, steps, single, gaps
-        return jax.device_get(_roll_out(key, *arguments))
+        policies = planned(conditions, agent, chosen)
+        which = drawn_options(key, agent, len(first))[group]
+        mdp, condition = cast(conditions.distinct.mdp()), conditions.number[context]
+        arguments = mdp, policies, hidden_slips(agent), which, first, condition, steps, single, None
+        return jax.device_get(compiled_roll_out(key, *arguments))
 
 
 def _starts(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Mapping
-from typing import SupportsIndex
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, SupportsIndex
 
 import numpy as np
 import pandas as pd
 
+from goalinf.rewards import Reward, digest
 from goalinf.worlds.names import canonical, check_alike, check_present
 from goalinf.worlds.table_files import row_name
 from goalinf.worlds.world import World, label
@@ -93,6 +94,18 @@ class Labels:
     def __repr__(self) -> str:
         counts = [len(names) for names in (self.trajectories, self.subjects, self.contexts)]
         return "Labels({} trajectories, {} subjects, {} contexts)".format(*counts)
+
+
+def provenance(worlds: Sequence[World], rewards: Sequence[Reward], n_contexts: int) -> dict[str, Any]:
+    """Return world and digest of the reward of every context, for the labels of simulated data.
+
+    There is one world per context or one for all; the same holds for rewards.
+    """
+    pairs = [(worlds[min(c, len(worlds) - 1)], rewards[min(c, len(rewards) - 1)]) for c in range(n_contexts)]
+    return {
+        "worlds": tuple(world for world, _ in pairs),
+        "rewards": tuple(digest(reward, world.mdp) for world, reward in pairs),
+    }
 
 
 def decision_name(labels: Labels | None, trajectory: int, step: int) -> str:

@@ -44,6 +44,9 @@ class Plans(Protocol):
     def actions(self, trajectories: Observations, unit: str) -> Float[Array | np.ndarray, ...]:
         """Return the log-probability of the observed actions of trajectories, by unit."""
 
+    def rolled_out(self, key: Array, trajectories: Observations) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Simulate states ``(N, T+1)``, actions ``(N, T)`` and a flag for steps taken ``(N, T)``, from these starts."""
+
 
 class Observations(eqx.Module):
     """Data with a likelihood under the behavior of an agent; abstract.
@@ -51,8 +54,8 @@ class Observations(eqx.Module):
     Every observation belongs to a subject and to a context, which names its world and its reward. Units are groups of
     observations, from single ones to all of the data: a unit is left out in cross-validation, and has one option of a
     mixture of agents. :class:`~goalinf.Trajectories` is the usual class. Any other class with these members can be
-    given to :func:`~goalinf.infer`, :func:`~goalinf.compare` and :func:`~goalinf.inference.log_predictive_density`, and
-    is saved with a fit; :func:`~goalinf.audit` needs trajectories.
+    given to :func:`~goalinf.infer`, :func:`~goalinf.compare` and :func:`~goalinf.inference.log_predictive_density`, is
+    saved with a fit, predicted by :meth:`goalinf.Fit.predict` and audited by :func:`~goalinf.audit`.
 
     Attributes
     ----------
@@ -78,6 +81,8 @@ class Observations(eqx.Module):
     def log_likelihood(self, plans: Plans, unit: str) -> Float[Array | np.ndarray, ...]:
         """Return the log-probability of the observations in every item of a unit, in nats; traceable.
 
+        An audit differentiates it in forward mode: its derivative is finite wherever the observations are possible.
+
         Parameters
         ----------
         plans : Plans
@@ -85,6 +90,27 @@ class Observations(eqx.Module):
         unit : str
             One of ``units``. Items of a unit smaller than ``unit`` may have axes ``(N, T)``, with zeros at padding.
             Subjects are in the order of their numbers, without gaps; entries after the last one are zero.
+        """
+
+    @abc.abstractmethod
+    def replicated(self: _Self, key: Array, plans: Sequence[Plans], option: np.ndarray) -> _Self:
+        """Draw replicated data: new observations with the design of these data, on the host.
+
+        The design is everything but the observations: subjects, contexts, and what was asked.
+
+        Parameters
+        ----------
+        key : jax.random key
+            Source of randomness.
+        plans : sequence of Plans
+            Plans of every option of a mixture; of one agent, where it is no mixture. Here ``plans.policy`` has an axis
+            of contexts, which ``context`` numbers.
+        option : int (N,)
+            Number of the option of each of the N units.
+
+        References
+        ----------
+        Gelman et al. (2013), "Bayesian data analysis", section 6.3: replications of the observed data.
         """
 
     @abc.abstractmethod
@@ -177,12 +203,17 @@ class Observations(eqx.Module):
                 f"numbers of the contexts {', '.join(map(repr, names))}"
             )
 
-    def renumbered(self: _Self, conditions: np.ndarray) -> _Self:
-        """Replace the number of every context by that of its condition, ``(C,)``, -1 for others; traceable."""
+    def renumbered(self: _Self, conditions: np.ndarray | None) -> _Self:
+        """Replace the number of every context by that of its condition, ``(C,)``, -1 for others; traceable.
+
+        None: all contexts are one condition, number 0.
+        """
 
         def replaced(path: tuple[Any, ...], leaf: Any) -> Any:
             if getattr(path[-1], "name", None) != "context":
                 return leaf
+            if conditions is None:
+                return 0 * leaf
             if isinstance(leaf, np.ndarray):
                 return conditions[leaf]
             return jnp.where((leaf >= 0) & (leaf < len(conditions)), jnp.asarray(conditions)[leaf], -1)

@@ -17,7 +17,8 @@ from goalinf.data.admission import check_data
 from goalinf.data.cells import Cells
 from goalinf.data.counts import Counts, from_counts
 from goalinf.data.frame import to_frame
-from goalinf.data.labels import Labels
+from goalinf.data.labels import Labels, provenance
+from goalinf.data.observations import Plans
 from goalinf.data.recorded import Recorded
 from goalinf.data.summary import as_html, in_words
 from goalinf.data.trajectory_arrays import Rows, chosen_numbers, completed
@@ -197,6 +198,24 @@ class Trajectories(Recorded):
             comes from one of several agents.
         """
         check_data(jax.tree.map(np.asarray, self), worlds, agent)
+
+    def replicated(self, key: Array, plans: Sequence[Plans], option: np.ndarray) -> Trajectories:
+        """Draw trajectories with these starts, lengths and missing actions; see :class:`goalinf.data.Observations`."""
+        outcomes = [one.rolled_out(key, self) for one in plans]
+        rows = option, np.arange(self.n_trajectories)
+        states, actions, taken = (np.stack(each)[rows] for each in zip(*outcomes, strict=True))
+        taken = taken & (np.arange(self.max_steps) < np.asarray(self.lengths)[:, None])
+        source = provenance(plans[0].worlds, plans[0].rewards, self.n_contexts)
+        return Trajectories.of(
+            states,
+            actions,
+            lengths=taken.sum(1),
+            observed=taken & np.asarray(self.observed),
+            subject=self.subject,
+            context=self.context,
+            labels=self.labels and dataclasses.replace(self.labels, table=None, rows=None, **source),
+            contexts=self.contexts,
+        )
 
     # -- other forms of the same data -------------------------------------------------------------
 

@@ -102,7 +102,7 @@ def infer(
         Agent, with priors for unknown parameters and ``gi.one_of`` for discrete unknowns.
     reward : reward or mapping from context to known rewards
         Reward, with a prior where unknown.
-    data : Trajectories
+    data : Trajectories or other Observations
         Observed behavior. For a model of your own: its argument.
     model : callable, optional
         A NumPyro model of your own, instead of world, agent and reward.

@@ -137,8 +137,9 @@ def _null_directions(audit: Audit) -> list[str]:
     for vector in basis[:_DIRECTIONS]:
         # The constant direction is reported in the text; the sign of the other directions is arbitrary.
         if np.ptp(vector) > 1e-9:
-            alt_text = "adding any multiple of this reward does not change the policy"
+            alt_text = f"adding any multiple of this reward does not change {audit.null_space.unchanged}"
             images.append(_image(draw_reward(world, StateReward(vector, on=kind.on)), alt_text))
     if images:
-        images.insert(0, "<p>Adding any multiple of one of these rewards does not change the policy.</p>")
+        unchanged = display.escape(audit.null_space.unchanged)
+        images.insert(0, f"<p>Adding any multiple of one of these rewards does not change {unchanged}.</p>")
     return images

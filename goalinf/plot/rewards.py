@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from goalinf.agents.plannable import check_known, check_shapes
 from goalinf.behavior.conditions import Rewards
+from goalinf.data import Trajectories
 from goalinf.inference.model.priors import fill
 from goalinf.inference.results.fit import Fit
 from goalinf.plot import style
@@ -80,7 +81,7 @@ def reward_map(fit: Fit, *, context: Hashable | None = None, axes: Sequence[Axes
     Rewards of states, and linear rewards with features of states, are drawn by their values. Other rewards (of actions,
     transitions, goals, shaped ones) are drawn by the mean of the expected reward over the available actions, computed
     in every draw, which the title states. With memory: the mean over the last states, computed in every draw. Crosses
-    on the sd mark states without an observed action.
+    on the sd mark states without an observed action, where the data are trajectories.
 
     Parameters
     ----------
@@ -211,7 +212,9 @@ def _remark(reward: Rewards | None, world: World) -> str:
 
 
 def _unobserved(fit: Fit, ground: Ground, number: int | None) -> np.ndarray:
-    """Return the non-terminal states without an observed action."""
+    """Return the non-terminal states without an observed action; none for observations that are not trajectories."""
+    if not isinstance(fit.data, Trajectories):
+        return np.zeros(0, int)
     cells = fit.data.cells
     observed = np.asarray(cells.weight) > 0
     if number is not None:

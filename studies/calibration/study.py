@@ -89,7 +89,7 @@ def one_world(key, rng, side, expert, sampler):
 
     inside, sizes = covered(truth, kept), {}
     row = {"largest R-hat": summary["r_hat"].max(), "smallest ESS": summary["ess_bulk"].min()}
-    row |= {"diverged": fit.divergences, "draws": fit.n_draws, "choices": data.n_choices}
+    row |= {"diverged": fit.divergences, "draws": fit.n_draws, "choices": data.n_observed}
     for name, which in zip(STATES, (live | True, live, live & seen, ~live), strict=True):
         name = f"coverage, rewards of {name}"
         row[name], sizes[name] = inside[which].mean(), int(which.sum())

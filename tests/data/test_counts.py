@@ -57,7 +57,7 @@ def test_they_can_be_given_wherever_trajectories_are_scored():
     prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
     fit = gi.infer(key, HALL, agent=agent, reward=prior, data=data, draws=50, method="laplace")
     assert fit.tree["log_likelihood"]["choices"].shape == (1, 50, 6)
-    assert gi.audit(fit, quick=True).n_choices == 6
+    assert gi.audit(fit, quick=True).n_observed == 6
     assert gi.goal_posterior(HALL, agent, gi.goals(HALL, {"end": "a"}), data).sizes["trajectory"] == 6
     assert len(gi.inference.log_predictive_density(fit, data)) == 6
     assert data.to_frame()["state"].tolist()[:3] == ["s"] * 3

@@ -9,14 +9,14 @@ import oracles
 import pytest
 import specimens
 import xarray as xr
+from made_fits import make_fit, normal
 from scipy import stats
 
 import goalinf as gi
 from goalinf.identify import null_space
 from goalinf.identify.audit.contraction import Contraction, contraction
 from goalinf.identify.local.whitening import prior_moments
-from goalinf.inference.model.models import CustomModel, StandardModel
-from goalinf.inference.model.priors import find_sites
+from goalinf.inference.model.models import CustomModel
 
 audit = partial(gi.audit, quick=True)
 NORMAL = dist.Normal(0.0, 1.0)
@@ -25,28 +25,11 @@ P = specimens.zoo()["random"].P  # 5 states, 2 actions
 WORLD = gi.from_arrays(P, discount=0.9, states=list("abcde"))
 
 
-def make_fit(world, agent, reward, data, **draws):
-    """A fit with known draws by site, (chain, draw, ...)."""
-    first = next(iter(world.values())) if isinstance(world, dict) else world
-    sites = find_sites(agent, reward, first)
-    posterior = xr.Dataset(
-        {site.name: (("chain", "draw", *site.dims), draws[site.name.split(".")[1]]) for site in sites}
-    )
-    stats = xr.Dataset({"diverging": (("chain", "draw"), np.zeros(tuple(posterior.sizes.values())[:2], bool))})
-    tree = xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats})
-    tree.attrs = {"algorithm": "HMC", "kind": "MCMC", "sampler": "HMC."}
-    return gi.Fit(tree, data, StandardModel(world, agent, reward))
-
-
 def data_of(states, actions=None, **more):
     """One step in each of these states."""
     states = np.array(states)[:, None]
     actions = np.zeros_like(states) if actions is None else np.array(actions)[:, None]
     return gi.Trajectories.of(np.concatenate([states, -np.ones_like(states)], axis=1), actions, **more)
-
-
-def normal(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape)
 
 
 def synthetic(null, variances, shape=(4, 2000)):
@@ -65,13 +48,13 @@ def test_contraction_of_a_known_posterior():
     variances = np.array([0.1, 0.1, 0.1, 0.1, 1.0])
     draws = synthetic(space.basis.values.reshape(5, 10), variances).reshape(4, 2000, 5, 2)
     found = audit(make_fit(WORLD, SOFT, reward, data_of(range(5)), values=draws))
-    assert (found.nullity, found.nullity_joint, found.nullity_visited) == (5, 5, 5)
+    assert (found.nullity, found.nullity_joint, found.nullity_data) == (5, 5, 5)
     assert found.effective_dimension == pytest.approx(3.6, abs=5 * np.sqrt(2 * (variances**2).sum() / 8000))
     np.testing.assert_allclose(found.contraction.identified, variances, rtol=6 * np.sqrt(2 / 8000))
     assert found.contraction.equals_prior is True
     np.testing.assert_allclose(found.contraction.error, np.sqrt(2 / 8000), rtol=0.3)
     assert found.ridge is None
-    assert found.unvisited == ()
+    assert found.visits.unvisited == ()
     text = str(found)
     assert "Identified: 5 of 10 directions of reward" in text
     assert "equal to the prior within Monte Carlo error" in text
@@ -143,9 +126,9 @@ def test_visits():
         n = len(set(visited))
         found = audit(make_fit(WORLD, SOFT, reward, data_of(visited), values=normal(2, 20, 5, 2)))
         assert found.nullity == 5
-        assert found.nullity_visited == 10 - n
-        assert found.unvisited == tuple(name for i, name in enumerate("abcde") if i not in visited)
-        assert (found.n_choices, found.n_places) == (len(visited), 5)
+        assert found.nullity_data == 10 - n
+        assert found.visits.unvisited == tuple(name for i, name in enumerate("abcde") if i not in visited)
+        assert (found.n_observed, found.visits.n_places) == (len(visited), 5)
     found = audit(make_fit(WORLD, SOFT, reward, data_of([0, 2]), values=normal(2, 20, 5, 2)))
     assert "2 actions in 2 of 5 states. No action was observed in b, d, e." in str(found)
     assert "The visited states leave 3 further directions unidentified (8 in total)." in str(found)
@@ -155,9 +138,9 @@ def test_missing_choices_and_ended_states_count_for_nothing():
     world = gi.from_arrays(P, terminal=[4], discount=0.9)
     hidden = data_of([0, 1, 2, 4], observed=np.array([[True], [False], [True], [True]]))
     found = audit(make_fit(world, SOFT, gi.StateReward(NORMAL, on="departure"), hidden, values=normal(2, 20, 5)))
-    assert found.n_choices == 2
-    assert found.unvisited == ("1", "3")
-    assert found.n_places == 4
+    assert found.n_observed == 2
+    assert found.visits.unvisited == ("1", "3")
+    assert found.visits.n_places == 4
     assert {one.kind: one.dimension for one in found.null_space.directions} == {"inert": 1}
 
 
@@ -208,9 +191,9 @@ def test_several_worlds_and_features():
     )
     found = audit(make_fit({"one": WORLD, "two": other}, SOFT, reward, walks, weights=normal(2, 100, 3)))
     assert found.nullity == 0
-    assert found.n_places == 10
-    assert found.n_choices == 4
-    assert all(name.endswith((" (context one)", " (context two)")) for name in found.unvisited)
+    assert found.visits.n_places == 10
+    assert found.n_observed == 4
+    assert all(name.endswith((" (context one)", " (context two)")) for name in found.visits.unvisited)
     assert found.contraction.equals_prior is True
     assert found.contraction.unidentified.shape == (0,)
 
@@ -221,8 +204,8 @@ def test_finite_horizon():
     data = gi.Trajectories.of([[0, 1, -1]], [[0, 1]])
     found = audit(make_fit(WORLD, agent, gi.ActionReward(NORMAL), data, values=normal(2, 20, 5, 2)))
     assert found.nullity == oracles.kappa_horizon(P, 2)
-    assert found.nullity_visited == 8  # two choices of two actions: two numbers
-    assert found.unvisited == ("c", "d", "e")
+    assert found.nullity_data == 8  # two choices of two actions: two numbers
+    assert found.visits.unvisited == ("c", "d", "e")
 
 
 def test_known_reward():
@@ -272,7 +255,7 @@ def test_from_end_to_end():
         "constant": 1,
         "controllability deficit": 1,
     }
-    assert found.n_choices == 100
+    assert found.n_observed == 100
     assert found.contraction.equals_prior is True
     assert 0 < found.effective_dimension < 2
     assert fit.diagnosis in str(found)

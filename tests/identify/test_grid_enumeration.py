@@ -155,7 +155,7 @@ def test_the_audit_names_what_is_prior_and_nothing_else(case):
     kinds = {one.kind: one.dimension for one in found.null_space.directions}
     expected = {"constant": 1} | ({"controllability deficit": 1} if len(case.blind) == 2 else {})
     assert kinds == expected
-    assert found.nullity == found.nullity_joint == found.nullity_visited == len(case.blind)
+    assert found.nullity == found.nullity_joint == found.nullity_data == len(case.blind)
     basis = found.null_space.basis.values
     np.testing.assert_allclose(basis.T @ basis, case.exact.hidden.T @ case.exact.hidden, atol=1e-9)
     np.testing.assert_allclose(abs(basis[0]), 0.5, atol=1e-9)  # the first is the constant

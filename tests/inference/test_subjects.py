@@ -67,7 +67,7 @@ def test_one_set_of_parameters_for_several_subjects_is_said():
     fit = approximate(walks(range(12), ("pre", "post")))
     said = (
         "Pooled: 12 subjects and 2 contexts share one set of parameters; differences between them are not modeled. "
-        "Where they may differ, fit each one alone (data.select)."
+        "Where they may differ, fit the data of each one alone."
     )
     assert fit.pooled == said
     assert repr(fit).splitlines()[-1] == said

@@ -13,6 +13,7 @@ from pictures import hand_fit
 import goalinf as gi
 from goalinf.data import Labels
 from goalinf.identify.audit.questions import Answers
+from goalinf.identify.local.visited_states import VisitedStates
 from goalinf.worlds import label
 
 PRIOR = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
@@ -49,4 +50,5 @@ def audit_of(name):
     columns = {"nullity": 1, "information": 1.0, "information_error": 0.1}
     design = gi.identify.experiments.design.Design(pd.DataFrame(columns, index=index), 1, np.inf, np.inf)
     answers = Answers("Not computed.", planners, "Not computed.", acting, design)
-    return dataclasses.replace(plain_audit(), fit=fit_of(name, ring(name)), answers=answers, unvisited=(name,))
+    visits = VisitedStates((name,), 3)
+    return dataclasses.replace(plain_audit(), fit=fit_of(name, ring(name)), answers=answers, visits=visits)

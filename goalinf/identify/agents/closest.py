@@ -12,7 +12,7 @@ from goalinf.agents import Agent, soft_optimal
 from goalinf.behavior.conditions import Conditions, Worlds
 from goalinf.errors import ConvergenceError, PrecisionError
 from goalinf.identify.linear_algebra import kernel
-from goalinf.identify.local.jacobian import Jacobian, log_policy_jacobian
+from goalinf.identify.local.jacobian import PolicyJacobian, log_policy_jacobian
 from goalinf.identify.local.whitening import Frame, gaussian
 from goalinf.inference.model.mode import Remembered, climb
 from goalinf.inference.model.priors import Site, fill, find_sites, unflattened
@@ -71,8 +71,8 @@ class Search:
     weights: np.ndarray
 
     @classmethod
-    def of(cls, world: Worlds, prior: Reward, target: Jacobian, weights: np.ndarray) -> Search:
-        """Build for the policy of a Jacobian.
+    def of(cls, world: Worlds, prior: Reward, target: PolicyJacobian, weights: np.ndarray) -> Search:
+        """Build for the policy of a PolicyJacobian.
 
         Raises
         ------
@@ -108,7 +108,7 @@ class Search:
         ratio = np.log(np.maximum(self.target, _SMALLEST)) - np.log(np.maximum(policy, _SMALLEST))
         return float((self.weights[..., None] * self.target * ratio).sum())
 
-    def at(self, planner: Agent, z: np.ndarray) -> Jacobian:
+    def at(self, planner: Agent, z: np.ndarray) -> PolicyJacobian:
         """Compute the policy and its derivatives of a planner with one reward."""
         values = unflattened(self.sites, self.frame.mean + self.frame.root @ z)
         reward = fill(planner, self.prior, values)[1]

@@ -30,7 +30,7 @@ from goalinf.behavior.conditions import Worlds
 from goalinf.checks import check_count, check_number
 from goalinf.identify.agents.closest import Search
 from goalinf.identify.agents.visits import long_run
-from goalinf.identify.local.jacobian import Jacobian, log_policy_jacobian
+from goalinf.identify.local.jacobian import PolicyJacobian, log_policy_jacobian
 from goalinf.identify.policy_evaluation import check_own_ends
 from goalinf.inference.model.priors import fill
 from goalinf.rewards import Reward, base_of, check_reward
@@ -146,7 +146,7 @@ def _check_arguments(agent: Agent, reward: Reward, others: Mapping[str, Agent], 
 
 
 def _closest_rewards(
-    search: Search, target: Jacobian, agent: Agent, others: Mapping[str, Agent], initial_guesses: list[np.ndarray]
+    search: Search, target: PolicyJacobian, agent: Agent, others: Mapping[str, Agent], initial_guesses: list[np.ndarray]
 ) -> pd.DataFrame:
     """Find the closest reward of every planner; each search starts at every initial guess."""
     starts = len(initial_guesses)
@@ -178,7 +178,7 @@ def _closest_rewards(
     return pd.DataFrame(rows, columns=columns, index=pd.Index(list(others), name="planner"))
 
 
-def _shares(world: Worlds, visits: Numbers | Mapping[Hashable, Numbers] | None, target: Jacobian) -> np.ndarray:
+def _shares(world: Worlds, visits: Numbers | Mapping[Hashable, Numbers] | None, target: PolicyJacobian) -> np.ndarray:
     """Return visits by context and state with sum one."""
     worlds = world if isinstance(world, Mapping) else {None: world}
     counts = visits if isinstance(world, Mapping) else {None: visits}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from goalinf.behavior.conditions import Worlds
-from goalinf.identify.local.jacobian import Jacobian
+from goalinf.identify.local.jacobian import PolicyJacobian
 from goalinf.worlds import World
 
 _GOES_ON = 1.0 - 1e-9  # probability to continue; rare restarts make the stationary distribution unique
 
 
-def long_run(world: Worlds, behavior: Jacobian) -> np.ndarray:
+def long_run(world: Worlds, behavior: PolicyJacobian) -> np.ndarray:
     """Compute long-run shares of decisions by context and state ``(C, S)``, with equal weights of the worlds.
 
     An episode that ends is followed by a new one.
@@ -20,7 +20,7 @@ def long_run(world: Worlds, behavior: Jacobian) -> np.ndarray:
     ----------
     world : World or mapping from context to World
         Transitions and initial states.
-    behavior : Jacobian
+    behavior : PolicyJacobian
         The policies, and the states with decisions.
     """
     worlds = tuple(world.values()) if not isinstance(world, World) else (world,)

@@ -5,25 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from goalinf.agents import Agent
 from goalinf.agents.plannable import check_shapes
-from goalinf.behavior.conditions import Conditions
 from goalinf.checks import check_flag, check_kind
-from goalinf.data import Trajectories
 from goalinf.identify.audit.contraction import Contraction, contraction
 from goalinf.identify.audit.questions import QUESTIONS, answer
 from goalinf.identify.audit.report import Audit
 from goalinf.identify.audit.scale_temperature import Ridge, ridge
 from goalinf.identify.experiments.kinds import Demonstrations, Experiment, PreferenceQuery
-from goalinf.identify.linear_algebra import kernel
-from goalinf.identify.local.jacobian import Jacobian
 from goalinf.identify.local.unidentified import Directions, known_model, worlds_of
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.samplers.progress import Progress
-from goalinf.rewards import Reward, base_of
-from goalinf.worlds import World, label
+from goalinf.rewards import Reward
+from goalinf.worlds import World
 
 
 def audit(
@@ -37,17 +31,22 @@ def audit(
 ) -> Audit:
     r"""Separate the information of the data from the information of the prior in a posterior.
 
-    The Jacobian of the log-policy is evaluated at one posterior draw (the last). Its null space holds the directions
-    that no data identify. The posterior is compared with the prior in the null space, where a Gaussian prior must be
-    unchanged, and in the orthogonal complement, where the generalized eigenvalues :math:`\mu_j` of posterior against
-    prior covariance give the effective identified dimension :math:`d_{\mathrm{eff}} = \sum_j (1 - \mu_j)`.
+    For trajectories the Jacobian of the log-policy is evaluated at one posterior draw (the last). Its null space holds
+    the directions that no behavior identifies. For other observations the Jacobian is that of the log-likelihood of
+    every observation, at this draw and at further draws. Directions that are null at all of these draws are not
+    identified by *these* observations; other observations may identify them.
+
+    The posterior is compared with the prior in the null space, where a Gaussian prior must be unchanged, and in the
+    orthogonal complement, where the generalized eigenvalues :math:`\mu_j` of posterior against prior covariance give
+    the effective identified dimension :math:`d_{\mathrm{eff}} = \sum_j (1 - \mu_j)`.
 
     Five further analyses follow, each by a function of its own: the Bayes factor of zero reward
     (:func:`~goalinf.identify.zero_reward`); other planners that fit the behavior
     (:func:`~goalinf.identify.agent_equivalence`); degenerate pairs of planner and reward, with their likelihood and
     description length (:func:`~goalinf.identify.score_pairs`); the expected regret of acting on the posterior mean
     (:func:`~goalinf.identify.expected_regret`); the most informative further data
-    (:func:`~goalinf.identify.design_experiment`). If one of them cannot be computed, the audit gives the reason.
+    (:func:`~goalinf.identify.design_experiment`). If one of them cannot be computed, the audit gives the reason: other
+    planners, degenerate pairs and further data need trajectories.
 
     Parameters
     ----------
@@ -114,31 +113,20 @@ def _audited(
     bar: Progress,
 ) -> Audit:
     """Audit a fit whose null directions are known."""
-    conditions, jacobian, joint = found.conditions, found.jacobian, found.joint
-    visited, n_choices = _visits(fit.data, jacobian)
-    seen = np.asarray(visited.any(1)) if visited.ndim == 3 else visited
-    places = np.argwhere(jacobian.rows.any(2)).tolist()
     compared, trade = _against_prior(found)
     answers = None
     if not quick and found.n_rewards:
-        several = isinstance(fit.world, Mapping)
-        names = fit.data.context_names if several else (None,)
-        visits = {}
-        for number, name in enumerate(names):
-            shape = conditions.worlds[number].mdp.available.shape
-            visits[name] = fit.data.choice_counts(*shape, contexts=number if several else None).sum(1)
-        answers = answer(fit, visits, elsewhere, planners, experiments, bar)
+        answers = answer(fit, elsewhere, planners, experiments, bar)
     return Audit(
         fit=fit,
         answers=answers,
-        n_choices=n_choices,
+        n_observed=found.n_observed,
         n_parameters=found.n_rewards,
-        nullity_joint=joint.dimension,
-        nullity_visited=kernel(found.alone.matrix(visited), found.alone.tolerance).dimension,
-        null_space=joint,
-        free=tuple(column.name for column in jacobian.columns[len(found.alone.columns) :]),
-        unvisited=tuple(_place(conditions, c, s) for c, s in places if not seen[c, s]),
-        n_places=len(places),
+        nullity_joint=found.joint.dimension,
+        nullity_data=found.nullity_data,
+        null_space=found.joint,
+        free=tuple(column.name for column in found.jacobian.columns[len(found.alone.columns) :]),
+        visits=found.visits,
         contraction=compared,
         ridge=trade,
         diagnosis=fit.diagnosis,
@@ -179,34 +167,8 @@ def _against_prior(found: Directions) -> tuple[Contraction | None, Ridge | None]
         return None, None
     rewards, priors = found.rewards(), found.priors()
     compared = contraction(rewards, priors, found.null)
-    scaled = "agent.beta" in found.sites and all(base_of(reward).linear for reward in found.conditions.rewards)
+    scaled = any(one.kind == "scale" for one in found.joint.directions)
     if not scaled or found.draws["agent.beta"].ndim != 2 or len(found.null) == found.n_rewards:
         return compared, None
     beta, flat = found.draws["agent.beta"].ravel(), rewards.reshape(-1, found.n_rewards)
     return compared, ridge(beta, flat, (found.sites["agent.beta"].prior, priors), found.null)
-
-
-def _visits(data: Trajectories, jacobian: Jacobian) -> tuple[np.ndarray, int]:
-    """Return states with scored actions, bool ``(C, S)`` or ``(C, T, S)`` with a finite horizon, and their number."""
-    steps = data.actions.shape[1]
-    n_contexts, n_states, _ = jacobian.rows.shape
-    live = np.asarray(jacobian.rows.any(2))
-    context = np.asarray(data.context) if n_contexts > 1 else np.zeros(len(data.context), int)
-    context = np.broadcast_to(context[:, None], data.actions.shape)
-    states = np.maximum(np.asarray(data.states)[:, :steps], 0)
-    scored = np.asarray(data.observed) & live[context, states]
-    if jacobian.log_policy.ndim == 4:
-        visited = np.zeros((n_contexts, n_states), bool)
-        visited[context[scored], states[scored]] = True
-    else:
-        visited = np.zeros((n_contexts, jacobian.log_policy.shape[1], n_states), bool)
-        time = np.broadcast_to(np.arange(steps), data.actions.shape)
-        visited[context[scored], time[scored], states[scored]] = True
-    return visited, int(scored.sum())
-
-
-def _place(conditions: Conditions, context: int, state: int) -> str:
-    """Return the name of a state, with its context if there are several policies."""
-    world = conditions.worlds[min(context, len(conditions.worlds) - 1)]
-    several = len(conditions.worlds) > 1 or len(conditions.rewards) > 1
-    return label(world.states[state]) + (f" (context {label(conditions.contexts[context])})" if several else "")

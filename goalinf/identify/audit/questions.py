@@ -21,7 +21,7 @@ from goalinf.identify.audit.expected_regret import expected_regret
 from goalinf.identify.audit.zero_reward import ZeroReward, zero_reward
 from goalinf.identify.experiments.design import Design, design_experiment
 from goalinf.identify.experiments.kinds import Demonstrations, Experiment
-from goalinf.identify.local.unidentified import worlds_of
+from goalinf.identify.local.unidentified import trajectories_of, worlds_of
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.samplers.progress import Progress
 from goalinf.rewards import Reward
@@ -61,12 +61,12 @@ class Answers:
     acting: pd.DataFrame | str
     design: Design | str | None
 
-    def lines(self, n_choices: int) -> list[str]:
+    def lines(self, n_observed: int) -> list[str]:
         """Return the answers as sentences."""
-        planners = self._planners(n_choices)
+        planners = self._planners(n_observed)
         return [*_said(self.zero), *planners, *self._pairs(), *self._acting(), *_said(self.design)]
 
-    def _planners(self, n_choices: int) -> list[str]:
+    def _planners(self, n_observed: int) -> list[str]:
         if not isinstance(self.planners, pd.DataFrame):
             return _said(self.planners)
         alike = [str(name) for name, row in self.planners.iterrows() if np.isposinf(row["choices"])]
@@ -78,7 +78,7 @@ class Answers:
             if np.isfinite(row["choices"]):
                 lines.append(
                     f"  {name}: about {display.number(round(row['choices']))} actions give 5 nats of evidence against "
-                    f"it (the data hold {n_choices:,})."
+                    f"it (the data hold {n_observed:,})."
                 )
             elif np.isnan(row["gap"]):
                 lines.append(f"  {name}: {row['meaning']}.")
@@ -170,13 +170,12 @@ class Answers:
 
 def answer(
     fit: Fit,
-    visits: Mapping[Any, np.ndarray],
     worlds: Mapping[str, World],
     planners: Mapping[str, Agent] | None,
     experiments: Mapping[str, Experiment] | None,
     bar: Progress,
 ) -> Answers:
-    """Answer all questions; ``visits (S,)`` by context, and see :func:`~goalinf.audit` for the other arguments."""
+    """Answer all questions; see :func:`~goalinf.audit` for the arguments."""
 
     def always(what: str, ask: Callable[[], _Answer]) -> _Answer | str:
         bar.say(f"audit: {what}")
@@ -195,14 +194,12 @@ def answer(
     agent, reward = _mean(fit)
     return Answers(
         zero=always("comparison with zero reward", lambda: zero_reward(key, fit, scales=())),
-        planners=maybe(
-            "comparison with other planners", lambda: _planners(fit, agent, reward, visits, planners), planners
-        ),
+        planners=maybe("comparison with other planners", lambda: _planners(fit, agent, reward, planners), planners),
         pairs=always("degenerate pairs", lambda: _pairs(fit, agent, reward)),
         acting=always("expected regret", lambda: expected_regret(fit, everywhere)),
         design=maybe(
             "design of further data",
-            lambda: _design(key, fit, agent, visits, experiments, everywhere),
+            lambda: _design(key, fit, agent, experiments, everywhere),
             experiments,
         ),
     )
@@ -226,9 +223,19 @@ def _mean(fit: Fit) -> tuple[SingleAgent, Reward]:
     return single_agent("the agent of the fit", model.filled(means)[0]), model.reward_at(means)
 
 
-def _planners(
-    fit: Fit, agent: SingleAgent, reward: Reward, visits: Mapping[Any, np.ndarray], others: Mapping[str, Agent] | None
-) -> pd.DataFrame:
+def _visits(fit: Fit) -> dict[Any, np.ndarray]:
+    """Count the actions in every state ``(S,)`` by context; for all contexts together, named None, in one world."""
+    data = trajectories_of(fit, "this analysis")
+    if isinstance(fit.world, World):
+        return {None: data.choice_counts(*fit.world.mdp.available.shape).sum(1)}
+    return {
+        name: data.choice_counts(*fit.world[name].mdp.available.shape, contexts=number).sum(1)
+        for number, name in enumerate(data.context_names)
+    }
+
+
+def _planners(fit: Fit, agent: SingleAgent, reward: Reward, others: Mapping[str, Agent] | None) -> pd.DataFrame:
+    visits = _visits(fit)
     if others is None:
         others = _usual(agent, float(next(iter(worlds_of(fit).values())).mdp.discount))
     world: Any = fit.world if isinstance(fit.world, World) else {name: fit.world[name] for name in visits}
@@ -238,10 +245,10 @@ def _planners(
 
 
 def _pairs(fit: Fit, agent: SingleAgent, reward: Reward) -> pd.DataFrame:
-    worlds = list(worlds_of(fit).values())
+    data, worlds = trajectories_of(fit, "this analysis"), list(worlds_of(fit).values())
     if len(worlds) > 1:
         raise ValueError("degenerate pairs are defined for one world, and this fit has several")
-    return score_pairs(worlds[0], degenerate_pairs(worlds[0], agent, reward), fit.data)
+    return score_pairs(worlds[0], degenerate_pairs(worlds[0], agent, reward), data)
 
 
 def _usual(agent: SingleAgent, discount: float) -> dict[str, SingleAgent]:
@@ -277,20 +284,20 @@ def _design(
     key: PRNGKey,
     fit: Fit,
     agent: SingleAgent,
-    visits: Mapping[Any, np.ndarray],
     experiments: Mapping[str, Experiment] | None,
     targets: Mapping[str, World],
 ) -> Design:
     if experiments is None:
-        experiments = _further(fit, agent, visits)
+        experiments = _further(fit, agent)
     return design_experiment(key, fit, experiments, targets=targets, data_sets=_DATA_SETS, draws=_DRAWS)
 
 
-def _further(fit: Fit, agent: SingleAgent, visits: Mapping[Any, np.ndarray]) -> dict[str, Experiment]:
+def _further(fit: Fit, agent: SingleAgent) -> dict[str, Experiment]:
     """Return the default experiments: as many trajectories again, from another start, or with half the discount."""
-    worlds, steps = worlds_of(fit), fit.data.max_steps
+    data, visits = trajectories_of(fit, "this analysis"), _visits(fit)
+    worlds, steps = worlds_of(fit), data.max_steps
     if len(worlds) > 1:
-        counts = np.bincount(np.asarray(fit.data.context), minlength=len(visits))
+        counts = np.bincount(np.asarray(data.context), minlength=len(visits))
         return {
             f"{_trajectories(int(count), 'more')} in {label(name)}": Demonstrations(
                 worlds[label(name)], agent, trajectories=int(count), steps=steps
@@ -301,7 +308,7 @@ def _further(fit: Fit, agent: SingleAgent, visits: Mapping[Any, np.ndarray]) -> 
     (world,), (seen,) = worlds.values(), visits.values()
     live = np.flatnonzero(~np.asarray(world.mdp.terminal))
     rarest = world.states[int(live[seen[live].argmin()])]
-    count = fit.data.n_trajectories
+    count = data.n_trajectories
     makers = {
         f"{_trajectories(count, 'more')} from the same starts": (agent, None),
         f"{_trajectories(count, 'more')} from {label(rarest)}": (agent, rarest),

@@ -39,8 +39,8 @@ def of_nothing(key: PRNGKey, fit: Fit) -> Evidence:
             logs.append(float(without.behavior(values, fit.data.context_names).log_prob(fit.data)))
     if not np.isfinite(logs).all():
         raise ValueError(
-            "with zero reward the agent has no finite value in this undiscounted world, or gives an observed action "
-            "probability 0: use a discount below 1, or a lapse"
+            f"with zero reward the agent has no finite value in this undiscounted world, or gives an observed "
+            f"{fit.data.noun} probability 0: use a discount below 1, or a lapse"
         )
     if np.ptp(logs) <= _SAME * max(1.0, abs(logs[0])):
         return Evidence(

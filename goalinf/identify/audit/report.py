@@ -14,6 +14,7 @@ from goalinf.identify.audit.questions import Answers
 from goalinf.identify.audit.scale_temperature import Ridge
 from goalinf.identify.local.null_directions import Direction
 from goalinf.identify.local.null_space import NullSpace
+from goalinf.identify.local.visited_states import VisitedStates
 
 _NAMED = 8  # unvisited states named in print, at most
 _WITH_AGENT = ("scale", "trade-off")  # kinds of null direction that involve parameters of the agent
@@ -25,23 +26,23 @@ class Audit:
 
     Parameters
     ----------
-    n_choices : int
-        Number of scored actions.
+    n_observed : int
+        Number of scored actions, or other observations.
     n_parameters : int
         Number of inferred parameters of the reward.
     nullity_joint : int
-        Dimension of the null space of the reward and the free parameters of the agent together, if every state is
-        visited.
-    nullity_visited : int
-        Directions of reward that no number of actions in the visited states identifies: at least `nullity`.
+        Dimension of the null space of the reward and the free parameters of the agent together; for trajectories, if
+        every state is visited.
+    nullity_data : int
+        Directions of reward that the data leave unidentified, at least `nullity`: those that no number of actions in
+        the visited states identifies; for other observations those along which, to first order at the last draw, the
+        likelihood of no observation changes.
     null_space : NullSpace
         The null directions of `nullity_joint`, named; the first `nullity` of them involve the reward alone.
     free : tuple of str
         Names of the free parameters of the agent.
-    unvisited : tuple of str
-        States without a scored action (with the context, if there are several), without terminal states.
-    n_places : int
-        Number of states in which an action can be scored.
+    visits : VisitedStates, optional
+        For trajectories, the states with and without a scored action; None for other observations.
     contraction : Contraction, optional
         Posterior variance relative to the prior; None if the reward was known or its prior has no finite variance.
     ridge : Ridge, optional
@@ -55,14 +56,13 @@ class Audit:
         The audited fit.
     """
 
-    n_choices: int
+    n_observed: int
     n_parameters: int
     nullity_joint: int
-    nullity_visited: int
+    nullity_data: int
     null_space: NullSpace
     free: tuple[str, ...]
-    unvisited: tuple[str, ...]
-    n_places: int
+    visits: VisitedStates | None
     contraction: Contraction | None
     ridge: Ridge | None
     diagnosis: str
@@ -71,7 +71,10 @@ class Audit:
 
     @property
     def nullity(self) -> int:
-        """Number of null directions of the reward, given the agent, if every state is visited."""
+        """Number of null directions of the reward, given the agent, along which its posterior equals its prior.
+
+        For trajectories, if every state is visited; for other observations, at all examined draws.
+        """
         return self.nullity_joint - sum(one.dimension for one in self._with_agent())
 
     @property
@@ -81,22 +84,23 @@ class Audit:
 
     def to_frame(self) -> pd.DataFrame:
         """Return the audit as a table: ``quantity``, ``value``, ``meaning``."""
-        rows: list[tuple[str, float, str]] = [
-            ("choices", self.n_choices, "scored actions"),
-            ("states", self.n_places, "states in which an action can be scored"),
-            ("unvisited", len(self.unvisited), "states in which an action can be scored and none was observed"),
+        rows: list[tuple[str, float, str]] = [("observed", self.n_observed, f"scored {self._noun}s")]
+        if (visits := self.visits) is not None:
+            rows += [
+                ("states", visits.n_places, "states in which an action can be scored"),
+                ("unvisited", len(visits.unvisited), "states in which an action can be scored and none was observed"),
+            ]
+            given, by_data = "agent known, every state visited", "not identified by actions in the visited states"
+        else:
+            given, by_data = (
+                "agent known, at all examined draws",
+                f"null for all {self._noun}s, to first order at one draw",
+            )
+        rows += [
             ("reward_parameters", self.n_parameters, "inferred parameters of the reward"),
-            ("nullity", self.nullity, "null directions of the reward (agent known, every state visited)"),
-            (
-                "nullity_joint",
-                self.nullity_joint,
-                "null directions of reward and free agent parameters together",
-            ),
-            (
-                "nullity_visited",
-                self.nullity_visited,
-                "directions of reward not identified by actions in the visited states",
-            ),
+            ("nullity", self.nullity, f"null directions of the reward ({given})"),
+            ("nullity_joint", self.nullity_joint, "null directions of reward and free agent parameters together"),
+            ("nullity_data", self.nullity_data, f"directions of reward {by_data}"),
         ]
         rows += [(f"null: {one.kind}", one.dimension, one.sentence) for one in self.null_space.directions]
         if (found := self.contraction) is not None:
@@ -132,7 +136,7 @@ class Audit:
         if self.ridge is not None:
             lines.append(str(self.ridge))
         if self.answers is not None:
-            lines += self.answers.lines(self.n_choices)
+            lines += self.answers.lines(self.n_observed)
         if self.diagnosis:
             lines.append(f"Sampler: {self.diagnosis}")
         return "\n".join(lines)
@@ -140,7 +144,7 @@ class Audit:
     def __repr__(self) -> str:
         known = f"{self.nullity} of {self.n_parameters} directions of reward unidentified"
         known = known if self.n_parameters else "reward known"
-        return f"Audit({self.n_choices:,} actions, {known}; print it for the sentences)"
+        return f"Audit({_count(self.n_observed, self._noun)}, {known}; print it for the sentences)"
 
     def _repr_html_(self) -> str:
         head, *lines = str(self).splitlines()
@@ -154,37 +158,70 @@ class Audit:
         words = [item + meaning for item, meaning in zip(items, frame["meaning"], strict=True)]
         return pd.DataFrame({"quantity": words, "value": frame["value"]})
 
+    @property
+    def _noun(self) -> str:
+        return self.fit.data.noun
+
     def _with_agent(self) -> list[Direction]:
         return [one for one in self.null_space.directions if one.kind in _WITH_AGENT]
 
     def _data(self) -> list[str]:
-        seen = self.n_places - len(self.unvisited)
-        text = f"Data: {_count(self.n_choices, 'action')} in {seen} of {_count(self.n_places, 'state')}."
-        if self.unvisited:
-            names = ", ".join(self.unvisited[:_NAMED]) + (", …" if len(self.unvisited) > _NAMED else "")
-            text += f" No action was observed in {names}."
+        text = f"Data: {_count(self.n_observed, self._noun)}"
+        if (visits := self.visits) is not None:
+            text += f" in {visits.n_places - len(visits.unvisited)} of {_count(visits.n_places, 'state')}"
+            if visits.unvisited:
+                names = ", ".join(visits.unvisited[:_NAMED]) + (", …" if len(visits.unvisited) > _NAMED else "")
+                text += f". No action was observed in {names}"
+        text += "."
         return [text, *filter(None, [getattr(self.fit, "pooled", "")])]
 
     def _reward(self) -> list[str]:
         if not self.n_parameters:
             return ["The reward was known and was not inferred."]
+        lines = self._nullity() if self.visits is not None else self._nullity_of_observations()
+        own = (one for one in self.null_space.directions if one.kind not in _WITH_AGENT)
+        lines[2:2] = [f"  {one.kind} ({one.dimension}): {one.sentence}" for one in own]
+        return lines
+
+    def _nullity(self) -> list[str]:
+        """Return what any behavior, and actions in the visited states, identify of the reward."""
         lines = [
             f"Identified: {self.n_parameters - self.nullity} of {_count(self.n_parameters, 'direction')} of reward, if "
             "every state is visited and the agent's parameters are known."
         ]
         if self.nullity:
-            owner = "Its posterior equals its" if self.nullity == 1 else "Their posterior equals their"
-            lines.append(f"Not identified: {_count(self.nullity, 'direction')}. {owner} prior for any amount of data.")
-            own = (one for one in self.null_space.directions if one.kind not in _WITH_AGENT)
-            lines += [f"  {one.kind} ({one.dimension}): {one.sentence}" for one in own]
-        if more := self.nullity_visited - self.nullity:
+            lines.append(
+                f"Not identified: {_count(self.nullity, 'direction')}. {self._equal_prior} for any amount of data."
+            )
+        if more := self.nullity_data - self.nullity:
             lines.append(
                 f"The visited states leave {_count(more, 'further direction')} unidentified "
-                f"({self.nullity_visited} in total)."
+                f"({self.nullity_data} in total)."
             )
         else:
             lines.append("The visited states leave no further direction unidentified.")
         return lines
+
+    def _nullity_of_observations(self) -> list[str]:
+        """Return what the observations of the fit identify of the reward; others may identify more."""
+        lines = [
+            f"Identified by {self.null_space.source}: {self.n_parameters - self.nullity_data} of "
+            f"{_count(self.n_parameters, 'direction')} of reward, to first order at one posterior draw, if the agent's "
+            "parameters are known."
+        ]
+        if self.nullity:
+            lines.append(
+                f"Not identified at any draw: {_count(self.nullity, 'direction')}. {self._equal_prior}; other "
+                "observations may identify more."
+            )
+        if more := self.nullity_data - self.nullity:
+            lines.append(f"Not identified at one draw: {_count(more, 'further direction')}, which depend on the draw.")
+        return lines
+
+    @property
+    def _equal_prior(self) -> str:
+        owner = "Its posterior equals its" if self.nullity == 1 else "Their posterior equals their"
+        return f"{owner} prior"
 
     def _agent(self) -> list[str]:
         if not self.free:
@@ -194,6 +231,7 @@ class Audit:
         verb = "is" if self.nullity_joint == 1 else "are"
         more = self._with_agent()
         head = f"With {names} free, {_count(self.nullity_joint, 'direction')} {what} {verb} not identified"
+        head += "" if self.null_space.source is None else f" by {self.null_space.source}, to first order at one draw"
         return [head + (":" if more else "."), *(f"  {one.kind} ({one.dimension}): {one.sentence}" for one in more)]
 
     def _contraction(self) -> list[str]:
@@ -218,11 +256,13 @@ class Audit:
             what = "it" if lines else "the posterior variance"
             lines.append(f"In the unidentified directions, {what} is {ratio} of the prior variance: {verdict}.")
             if found.equals_prior is False:
-                lines.append(f"  {_GAUSSIAN if found.gaussian else _NOT_GAUSSIAN}")
+                unless = "" if self.visits is not None else _UNLESS
+                lines.append(f"  {_GAUSSIAN + unless if found.gaussian else _NOT_GAUSSIAN}")
         return lines
 
 
 _GAUSSIAN = "With a Gaussian prior the two are equal at convergence: the chains have not converged."
+_UNLESS = " Or the directions are null at the examined draws only."
 _NOT_GAUSSIAN = (
     "The prior is not Gaussian: its directions are dependent, and the data narrow the unidentified ones through the "
     "prior alone."

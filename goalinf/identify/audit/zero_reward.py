@@ -132,10 +132,11 @@ class ZeroReward:
 def zero_reward(key: PRNGKey, fit: Fit, *, scales: Sequence[float | int] = (1 / 3, 1.0, 3.0)) -> ZeroReward:
     r"""Compute the Bayes factor of zero reward over a fitted model.
 
-    With zero reward the policy of most agents is uniform, and the probability of the data is exactly
-    :math:`\prod_t 1/|A(s_t)|`. It is compared with the marginal likelihood of the fitted model, by bridge sampling. The
-    result depends on the width of the prior: a wider prior gives more probability to rewards that do not fit the data,
-    and favors zero reward (Lindley). Therefore the model is fitted again with other widths, one row of the table each;
+    With zero reward the policy of most agents is uniform, and the probability of trajectories is exactly
+    :math:`\prod_t 1/|A(s_t)|`; other observations have their likelihood under zero reward. It is
+    compared with the marginal likelihood of the fitted model, by bridge sampling. The result depends on the width of
+    the prior: a wider prior gives more probability to rewards that do not fit the data, and favors zero reward
+    (Lindley). Therefore the model is fitted again with other widths, one row of the table each;
     for normal priors the derivative with respect to the width needs no further fit.
 
     Parameters
@@ -258,7 +259,7 @@ def _unbounded(fit: Fit, found: Directions) -> bool:
     """Return True where the likelihood of the best draw does not decrease as its reward is scaled up."""
     if "log_likelihood" not in fit.tree:
         return False
-    total = fit.tree["log_likelihood"].to_dataset()["choices"].sum("trajectory").values
+    total = fit.tree["log_likelihood"].to_dataset()["choices"].sum(fit.data.unit).values
     chain, draw = np.unravel_index(int(total.argmax()), total.shape)
     values = {name: one[chain, draw] for name, one in found.draws.items() if name.startswith("agent.")}
     logs = []

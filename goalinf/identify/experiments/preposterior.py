@@ -12,7 +12,7 @@ from goalinf.checks import numpy_generator
 from goalinf.identify.candidates import Place, Target
 from goalinf.identify.experiments.kinds import Demonstrations, Experiment
 from goalinf.identify.linear_algebra import kernel
-from goalinf.identify.local.unidentified import Directions
+from goalinf.identify.local.unidentified import Directions, trajectories_of
 from goalinf.inference.results.fit import Fit
 from goalinf.rewards import Reward, base_of, check_linear, check_reward, reward_parameters
 from goalinf.types import PRNGKey
@@ -136,8 +136,9 @@ class Normal:
         Raises
         ------
         ValueError
-            If the fit has no world, agent and reward, or if its reward is known.
+            If the fit has no world, agent and reward, if its reward is known, or if its data are not trajectories.
         """
+        trajectories_of(fit, "the design of an experiment")
         directions = Directions.of(fit, "the design of an experiment")
         if not directions.n_rewards:
             raise ValueError("this fit knows its reward: the design of an experiment needs a prior of the reward")

@@ -10,7 +10,8 @@ import numpy as np
 
 from goalinf.agents.agent import Agent, SingleAgent, single_agent
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
-from goalinf.identify.local.jacobian import Column, Jacobian, log_policy_jacobian
+from goalinf.identify.local.jacobian import PolicyJacobian, log_policy_jacobian
+from goalinf.identify.local.jacobian_columns import Column
 from goalinf.identify.local.linearization_point import typical_agent
 from goalinf.rewards import Reward
 
@@ -41,7 +42,7 @@ def line_up(world: Worlds, agent: Agents, reward: Rewards) -> tuple[Conditions, 
 
 def jacobians(
     conditions: Conditions, agents: Sequence[SingleAgent], reward: Reward, wrt: Sequence[str]
-) -> tuple[Jacobian, ...]:
+) -> tuple[PolicyJacobian, ...]:
     """Compute one Jacobian for one agent in all worlds, or one for each expert in its world, with the same columns.
 
     A parameter of the agents has one entry for every expert that has the parameter, on an axis ``expert``
@@ -87,7 +88,7 @@ def jacobians(
     )
 
 
-def _widened(jacobian: Jacobian, position: np.ndarray, columns: Sequence[Column]) -> Jacobian:
+def _widened(jacobian: PolicyJacobian, position: np.ndarray, columns: Sequence[Column]) -> PolicyJacobian:
     """Return the derivatives with further columns of zeros."""
     total = columns[-1].start + columns[-1].size
 

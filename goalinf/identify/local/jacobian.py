@@ -9,12 +9,11 @@ space are not identified by any amount of behavior.
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 from collections.abc import Hashable, Sequence
 from functools import partial
-from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,56 +23,28 @@ from goalinf.agents.agent import Agent, SingleAgent, single_agent
 from goalinf.agents.plannable import check_known, check_plannable, check_solved
 from goalinf.agents.policy import Policy
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
-from goalinf.planning.bellman import choosable
-from goalinf.planning.parameters import last_axes
+from goalinf.identify.local.jacobian_columns import (
+    Column,
+    check_size,
+    columns_of,
+    expected_rewards,
+    in_each_world,
+    moved_by,
+)
 from goalinf.precision import cast, computing_in
-from goalinf.rewards import Reward, base_of, ended, pinned, reward_parameters
-from goalinf.rewards.base import parameter_of
+from goalinf.rewards import Reward, reward_parameters
 from goalinf.types import Numeric
 from goalinf.worlds import MDP, stack
 
 TOLERANCE = 1e-8  # singular values below, in units of beta times the reward, count as zero
-_LARGEST = 1e8  # entries of a Jacobian, 0.8 GB; its computation takes several times that
-
-
-@dataclasses.dataclass(frozen=True)
-class Column:
-    """Columns of one parameter in a Jacobian.
-
-    Parameters
-    ----------
-    name : str
-        ``"reward.<parameter>"``, ``"agent.<parameter>"`` (derivative in the logarithm where it is positive and
-        unbounded, as beta is), or ``"discount"``.
-    shape : tuple of int
-        Shape of the parameter.
-    dims : tuple of str
-        Names of its axes.
-    start : int
-        Number of its first column.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    dims: tuple[str, ...]
-    start: int
-
-    @property
-    def size(self) -> int:
-        """Number of columns."""
-        return int(np.prod(self.shape, dtype=int))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Jacobian:
-    r"""Derivatives of the log-policies of one agent in C worlds with respect to P numbers.
+class Jacobian(abc.ABC):
+    r"""Derivatives of log-probabilities under one agent in C worlds with respect to P numbers; abstract.
 
     Parameters
     ----------
-    log_policy : float (C, S, A, P) or (C, T, S, A, P)
-        :math:`\partial \log\pi(a \mid s) / \partial\theta`; zero in rows that do not count.
-    policy : float (C, S, A) or (C, T, S, A)
-        The policy itself.
     income : float (C, S, A, P)
         :math:`\partial r(s,a) / \partial\theta`, derivative of the expected reward of an action; zero in rows
         that do not count.
@@ -83,21 +54,63 @@ class Jacobian:
         The parameters of the P columns.
     beta : float
         The agent's inverse temperature (1 where it has none): the unit of the derivatives.
+    source : str or None
+        The observations of which these are derivatives (``"these 12 choices"``); None for the policy, which is what
+        infinite behavior identifies.
     """
 
-    log_policy: np.ndarray
-    policy: np.ndarray
     income: np.ndarray
     rows: np.ndarray
     columns: tuple[Column, ...]
     beta: float
+    source: str | None
+
+    @abc.abstractmethod
+    def matrix(self) -> np.ndarray:
+        """Return the derivatives that count, ``(R, P)``."""
+
+    @abc.abstractmethod
+    def reward_part(self) -> Jacobian:
+        """Return the derivatives with respect to the reward alone."""
+
+    @property
+    def reward_columns(self) -> tuple[Column, ...]:
+        """Columns of the reward, which are the first ones."""
+        return tuple(column for column in self.columns if column.name.startswith("reward."))
+
+    @property
+    def n_rewards(self) -> int:
+        """Number of the columns of the reward."""
+        return sum(column.size for column in self.reward_columns)
 
     @property
     def tolerance(self) -> float:
         """Largest singular value that counts as zero: 1e-8 times beta times the largest derivative of a reward."""
-        rewards = sum(column.size for column in self.columns if column.name.startswith("reward."))
-        largest = float(np.abs(self.income[..., :rewards]).max(initial=0.0)) if rewards else 1.0
+        largest = float(np.abs(self.income[..., : self.n_rewards]).max(initial=0.0)) if self.n_rewards else 1.0
         return TOLERANCE * self.beta * largest
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PolicyJacobian(Jacobian):
+    r"""Derivatives of the log-policies of one agent in C worlds; see :class:`Jacobian` for the other fields.
+
+    Parameters
+    ----------
+    log_policy : float (C, S, A, P) or (C, T, S, A, P)
+        :math:`\partial \log\pi(a \mid s) / \partial\theta`; zero in rows that do not count.
+    policy : float (C, S, A) or (C, T, S, A)
+        The policy itself.
+    """
+
+    log_policy: np.ndarray
+    policy: np.ndarray
+
+    def reward_part(self) -> PolicyJacobian:
+        """Return the derivatives with respect to the reward alone."""
+        n = self.n_rewards
+        return dataclasses.replace(
+            self, log_policy=self.log_policy[..., :n], income=self.income[..., :n], columns=self.reward_columns
+        )
 
     def matrix(self, visited: np.ndarray | None = None) -> np.ndarray:
         """Return the rows that count, ``(R, P)``; if given, of visited states only, ``(C, S)`` or ``(C, T, S)``."""
@@ -136,7 +149,7 @@ def log_policy_jacobian(
     *,
     wrt: Sequence[str] | None = None,
     contexts: Sequence[Hashable] | None = None,
-) -> Jacobian:
+) -> PolicyJacobian:
     """Compute the exact derivatives of the log-policy at a known agent and a known reward.
 
     Parameters
@@ -155,7 +168,7 @@ def log_policy_jacobian(
 
     Returns
     -------
-    Jacobian
+    PolicyJacobian
 
     Raises
     ------
@@ -193,16 +206,9 @@ def log_policy_jacobian(
         raise ValueError(
             "several rewards have to be known; derivatives are taken with respect to one reward of all contexts"
         )
-    columns = _columns(agent, conditions.rewards[0], names)
+    columns = columns_of(agent, conditions.rewards[0], names)
     n_columns = sum(column.size for column in columns)
-    n_numbers = (
-        len(conditions.worlds) * (agent.horizon or 1) * np.prod(conditions.world.mdp.available.shape) * n_columns
-    )
-    if n_numbers > _LARGEST:
-        raise ValueError(
-            f"the Jacobian of {n_columns} parameters would hold {n_numbers:.2g} numbers ({8e-9 * n_numbers:.0f} GB): "
-            "use a smaller world, or features (gi.LinearReward)"
-        )
+    check_size(len(conditions.worlds) * (agent.horizon or 1) * conditions.world.mdp.available.size, n_columns)
     # Padded to one shape and stacked, so that many worlds need one program.
     mdps = stack([one.mdp for one in conditions.worlds])
     with computing_in("float64"):
@@ -212,50 +218,7 @@ def log_policy_jacobian(
     log_policy, income, policy, rows = found
     check_solved(policy.residual, policy.values, "float64", agent, conditions.worlds)
     beta = float(np.max(agent.parameters.get("beta", 1.0)))
-    return Jacobian(log_policy, np.exp(policy.log_probs), income, rows, columns, beta)
-
-
-def _columns(agent: Agent, reward: Reward, names: Sequence[str]) -> tuple[Column, ...]:
-    known = {name: base_of(reward).dims[name.split(".", 1)[1]] for name in reward_parameters(reward)}
-    values, dims = agent.parameters, agent.dims
-    known |= {f"agent.{name}": last_axes(dims[name], np.ndim(values[name])) for name in values} | {"discount": ()}
-    columns: list[Column] = []
-    for name in sorted(names, key=lambda name: not name.startswith("reward.")):
-        if name not in known:
-            raise ValueError(f"there is no parameter {name!r}; there are {', '.join(known)}")
-        start = columns[-1].start + columns[-1].size if columns else 0
-        columns.append(Column(name, _shape(agent, reward, name), known[name], start))
-    return tuple(columns)
-
-
-def _shape(agent: Agent, reward: Reward, name: str) -> tuple[int, ...]:
-    if name == "discount":
-        return ()
-    owner, parameter = name.split(".", 1)
-    return np.shape(parameter_of(reward, parameter) if owner == "reward" else agent.parameters[parameter])
-
-
-def _move(
-    agent: SingleAgent, mdp: MDP, reward: Reward, columns: Sequence[Column], x: Array
-) -> tuple[SingleAgent, MDP, Any]:
-    """Return agent, world and reward with x added to the parameters (in the logarithm where they are positive)."""
-    for column in columns:
-        step = x[column.start : column.start + column.size].reshape(column.shape)
-        owner, _, parameter = column.name.partition(".")
-        if owner == "discount":
-            mdp = eqx.tree_at(lambda m: m.discount, mdp, mdp.discount + step)
-        elif owner == "reward":
-            place = partial(parameter_of, name=parameter)
-            reward = eqx.tree_at(place, reward, place(reward) + step)
-        else:
-            value = agent.parameters[parameter]
-            moved = value * jnp.exp(step) if _positive(agent, parameter) else value + step
-            agent = agent.at(**{parameter: moved})
-    return agent, mdp, reward
-
-
-def _positive(agent: Agent, parameter: str) -> bool:
-    return agent.ranges[parameter] == (0.0, float("inf"))
+    return PolicyJacobian(income, rows, columns, beta, None, log_policy, np.exp(policy.log_probs))
 
 
 @partial(jax.jit, static_argnames=("names", "n_columns", "several"))
@@ -267,35 +230,20 @@ def _evaluate(
     names: tuple[str, ...],
     n_columns: int,
     several: tuple[bool, bool],
-) -> tuple[Array, Array, Policy, Numeric]:
-    def one(mdp: MDP, reward: Reward) -> tuple[Array, Array, Policy, Numeric]:
-        columns = _columns(agent, reward, names)
+) -> tuple[Array, Numeric, Policy, Numeric]:
+    def one(mdp: MDP, reward: Reward) -> tuple[Array, Numeric, Policy, Numeric]:
+        columns = columns_of(agent, reward, names)
 
         def log_policy(x):
-            moved, there, wanted = _move(agent, mdp, reward, columns, x)
+            moved, there, wanted = moved_by(agent, mdp, reward, columns, x)
             policy = moved.policies(there, wanted)
             return policy.log_probs, policy
 
-        def income(x):
-            _, moved, wanted = _move(agent, mdp, reward, columns, x)
-            probabilities = jnp.asarray(moved.probabilities)
-            return jnp.sum(probabilities * jnp.broadcast_to(wanted(moved), probabilities.shape), axis=-1)
+        derivative, policy = jax.jacfwd(log_policy, has_aux=True)(jnp.zeros(n_columns))
+        income, rows = expected_rewards(agent, mdp, reward, columns)
+        return jnp.where(rows[..., None], derivative, 0.0), income, policy, rows
 
-        here = jnp.zeros(n_columns)
-        derivative, policy = jax.jacfwd(log_policy, has_aux=True)(here)
-        given = ended(reward, mdp) | pinned(reward, mdp)[0]
-        rows = choosable(mdp, given) & ~given[:, None]
-        return (
-            jnp.where(rows[..., None], derivative, 0.0),
-            jnp.where(rows[..., None], jax.jacfwd(income)(here), 0.0),
-            policy,
-            rows,
-        )
-
-    worlds, wanted = several
-    if wanted and not worlds:
-        mdps = jax.tree.map(lambda leaf: leaf[0], mdps)
-    return jax.vmap(one, (0 if worlds or not wanted else None, 0 if wanted else None))(mdps, rewards)
+    return in_each_world(one, mdps, rewards, several)
 
 
 def _over_time(array: np.ndarray, ndim: int) -> np.ndarray:

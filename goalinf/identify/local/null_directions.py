@@ -1,6 +1,7 @@
 r"""Names for the null directions of a reward.
 
-Every name stands for a formula: a family of rewards that do not change the policy. The null space of the Jacobian is
+Every name stands for a formula: a family of rewards that do not change the policy, or, for observations that are not
+trajectories, a family in which there are null directions of their likelihood. The null space of the Jacobian is
 intersected with these families one after the other; a direction in none of them is called ``other``. The dimensions
 therefore add up to the dimension of the null space, and a direction has a name only if it satisfies the formula
 numerically.
@@ -50,6 +51,11 @@ class Direction:
     kind: str
     dimension: int
     sentence: str
+
+
+def unchanged_by(source: str | None) -> str:
+    """Return in words what null directions do not change: the policy, or the likelihood of the observations."""
+    return "the policy" if source is None else f"the likelihood of {source}"
 
 
 def name_directions(
@@ -122,7 +128,9 @@ def _families(
     greedy = [horizon == 1 or float(world.mdp.discount) == 0.0 for world, horizon in zip(worlds, horizons, strict=True)]
     if not on_arrival and all(greedy):
         yield "whatever is chosen", np.concatenate(list(map(_besides_states, collected, departures))), _MYOPIC
-    yield "constant", all_rewards - all_rewards.mean(0), _CONSTANT
+    unchanged = unchanged_by(jacobians[0].source)
+    constant = f"adding a constant to every reward does not change {unchanged}"
+    yield "constant", all_rewards - all_rewards.mean(0), constant
     residual = np.concatenate(
         [
             _besides_shapings(expected, world, row) if horizon is None else _besides_states(expected, states)
@@ -135,7 +143,7 @@ def _families(
         yield "controllability deficit", residual, _DEFICIT
     else:
         yield "potential shaping", residual, _SHAPING
-    yield "other", no_residual, "directions without a name in goalinf that do not change the policy"
+    yield "other", no_residual, f"directions without a name in goalinf that do not change {unchanged}"
 
 
 def _besides_states(pays: np.ndarray, states: np.ndarray) -> np.ndarray:
@@ -163,7 +171,6 @@ def _unit_vectors(rows: np.ndarray) -> np.ndarray:
     return np.eye(rows.shape[1])[np.sort(axes)]
 
 
-_CONSTANT = "adding a constant to every reward does not change the policy"
 _INERT = (
     "entries that are never collected (of terminal states, unavailable actions, impossible transitions, "
     "or states that no action leads to)"

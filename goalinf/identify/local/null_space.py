@@ -23,9 +23,10 @@ from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.errors import ConvergenceError, PrecisionError
 from goalinf.identify.linear_algebra import Kernel, kernel
 from goalinf.identify.local.experts import Agents, jacobians, line_up
-from goalinf.identify.local.jacobian import Column, Jacobian
+from goalinf.identify.local.jacobian import Jacobian
+from goalinf.identify.local.jacobian_columns import Column
 from goalinf.identify.local.linearization_point import generic_rewards, reward_priors
-from goalinf.identify.local.null_directions import Direction, name_directions
+from goalinf.identify.local.null_directions import Direction, name_directions, unchanged_by
 from goalinf.inference.model.site_labels import axis_labels
 from goalinf.precision import computing_in
 from goalinf.rewards import LinearReward, Reward, base_of, reward_parameters
@@ -37,6 +38,8 @@ _BLURRED = 1e3  # below this gap between nonzero and zero singular values the ra
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class NullSpace:
     """Null space of a reward, together with free parameters of the agent: directions that do not change the policy.
+
+    In an audit of observations that are not trajectories, directions that do not change their likelihood.
 
     Parameters
     ----------
@@ -55,6 +58,9 @@ class NullSpace:
         P, number of parameters of the reward and of free parameters of the agent.
     gap : float
         Ratio of the smallest nonzero singular value to the largest that counts as zero.
+    source : str or None
+        Observations whose likelihood does not change (``"these 12 choices"``); None where the policy does not change,
+        so that no amount of behavior identifies the directions.
     """
 
     dimension: int
@@ -64,6 +70,12 @@ class NullSpace:
     directions: list[Direction]
     n_parameters: int
     gap: float
+    source: str | None = None
+
+    @property
+    def unchanged(self) -> str:
+        """Quantity that does not change along the directions, in words."""
+        return unchanged_by(self.source)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per name: ``kind``, ``dimension``, ``meaning``."""
@@ -74,9 +86,9 @@ class NullSpace:
         free = "".join(f", {_spoken(name)}" for name in map(str, self.agent.data_vars))
         of = f"{self.n_parameters} parameters (reward{free})" if free else f"{self.n_parameters} directions of reward"
         if not self.dimension:
-            return f"All {of} are identified by sufficient behavior."
+            return f"All {of} are identified by {self.source or 'sufficient behavior'}."
         verb = "is" if self.dimension == 1 else "are"
-        head = f"{self.dimension} of {of} {verb} not identified by any amount of behavior:"
+        head = f"{self.dimension} of {of} {verb} not identified by {self.source or 'any amount of behavior'}:"
         lines = [f"  {one.kind} ({one.dimension}): {one.sentence}" for one in self.directions]
         if self.gap < _BLURRED:
             lines.append(
@@ -178,30 +190,39 @@ def null_space(world: Worlds, agent: Agents, reward: Rewards, *, free: Sequence[
 
 
 def null_space_at(
-    found: Sequence[Jacobian], conditions: Conditions, agents: Sequence[SingleAgent], reward: Reward
+    found: Sequence[Jacobian],
+    conditions: Conditions,
+    agents: Sequence[SingleAgent],
+    reward: Reward,
+    known: np.ndarray | None = None,
 ) -> NullSpace:
-    """Compute the null space of given Jacobians, one of each agent; the other arguments are those of the Jacobians."""
-    alone = tuple(map(reward_part, found))
-    columns, n_reward = found[0].columns, alone[0].log_policy.shape[-1]
+    """Compute the null space of given Jacobians, one of each agent; the other arguments are those of the Jacobians.
+
+    ``known (n, P)`` are the null directions of the reward, where not all directions of the Jacobians count.
+    """
+    alone = tuple(one.reward_part() for one in found)
+    columns, n_reward = found[0].columns, found[0].n_rewards
     null = stacked_kernel(alone)
     planners = tuple(agents) * (len(conditions.worlds) if len(agents) == 1 else 1)
     planned = tuple(map(_as_planned, conditions.worlds, planners))
     horizons = tuple(one.horizon or one.depth for one in planners)
     informative = alone
     if len(agents) > 1 and any(
-        one.log_policy.any() for one in alone
+        one.matrix().any() for one in alone
     ):  # an agent without derivatives has the whole space as null space
-        kept = [k for k, one in enumerate(alone) if one.log_policy.any()]
+        kept = [k for k, one in enumerate(alone) if one.matrix().any()]
         informative, planned = tuple(alone[k] for k in kept), tuple(planned[k] for k in kept)
         horizons = tuple(horizons[k] for k in kept)
-    basis, directions = name_directions(null.basis, informative, planned, reward, horizons)
-    if n_reward < found[0].log_policy.shape[-1]:
-        null = stacked_kernel(found)
-        basis = np.concatenate([basis, np.zeros((len(basis), null.basis.shape[1] - n_reward))], axis=1)
+    named = null.basis if known is None else known
+    basis, directions = name_directions(named, informative, planned, reward, horizons)
+    if len(columns) > len(alone[0].columns):
+        known_agent, null = null.basis, stacked_kernel(found)
+        wider = ((0, 0), (0, null.basis.shape[1] - n_reward))
+        basis, known_agent = np.pad(basis, wider), np.pad(known_agent, wider)
         # Directions of the free parameters: the joint null space without the null space of the reward alone.
-        more = kernel(basis @ null.basis.T, 0.5).basis @ null.basis
-        more, named = _name_more(more, found, reward)
-        basis, directions = np.concatenate([basis, more]), directions + named
+        more = kernel(known_agent @ null.basis.T, 0.5).basis @ null.basis
+        more, others = _name_more(more, found, reward)
+        basis, directions = np.concatenate([basis, more]), directions + others
     kinds = [one.kind for one in directions for _ in range(one.dimension)]
     own = alone[0].columns
     array = xr.DataArray(
@@ -210,7 +231,7 @@ def null_space_at(
         coords={**_coords(conditions.world, reward, own), "kind": ("direction", np.array(kinds, str))},
         name="reward",
     )
-    others = {
+    agent_rows = {
         column.name: (
             ("direction", *column.dims),
             basis[:, column.start : column.start + column.size].reshape(len(basis), *column.shape),
@@ -218,8 +239,9 @@ def null_space_at(
         for column in columns[len(own) :]
     }
     experts = _expert_coords(columns, conditions, agents) if len(agents) > 1 else {}
-    agent_part = xr.Dataset(others, coords={"kind": array.coords["kind"], **experts} if others else None)
-    return NullSpace(len(basis), array, agent_part, null.singular_values, directions, basis.shape[1], null.gap)
+    agent_part = xr.Dataset(agent_rows, coords={"kind": array.coords["kind"], **experts} if agent_rows else None)
+    size, source = basis.shape[1], found[0].source
+    return NullSpace(len(basis), array, agent_part, null.singular_values, directions, size, null.gap, source)
 
 
 def _expert_coords(
@@ -259,20 +281,11 @@ def _as_planned(world: World, agent: SingleAgent) -> World:
     return dataclasses.replace(world, mdp=mdp if own is None else dataclasses.replace(mdp, discount=np.asarray(own)))
 
 
-def reward_part(jacobian: Jacobian) -> Jacobian:
-    """Return the Jacobian with the columns of the reward alone."""
-    columns = tuple(column for column in jacobian.columns if column.name.startswith("reward."))
-    n = sum(column.size for column in columns)
-    return dataclasses.replace(
-        jacobian, log_policy=jacobian.log_policy[..., :n], income=jacobian.income[..., :n], columns=columns
-    )
-
-
 def _name_more(more: np.ndarray, found: Sequence[Jacobian], reward: Reward) -> tuple[np.ndarray, list[Direction]]:
     """Name the directions that involve free parameters of the agent: the scale first, then trade-offs."""
     directions: list[Direction] = []
     rows: list[np.ndarray] = []
-    columns = found[0].columns
+    columns, unchanged = found[0].columns, unchanged_by(found[0].source)
     scale = np.concatenate([_scale(column, reward) for column in columns])
     inside = more.T @ (more @ scale)
     if len(more) and any(column.name == "agent.beta" for column in columns):
@@ -289,7 +302,7 @@ def _name_more(more: np.ndarray, found: Sequence[Jacobian], reward: Reward) -> t
     if len(more):
         involved = [_spoken(column.name) for column in columns if not column.name.startswith("reward.")]
         others = [name for name in involved if name != "beta" or not rows] or involved
-        sentence = f"a change of {' or '.join(others)} together with a change of the reward gives the same behavior"
+        sentence = f"a change of {' or '.join(others)} together with a change of the reward does not change {unchanged}"
         rows.append(more)
         directions.append(Direction("trade-off", len(more), sentence))
     return np.concatenate([*rows, np.zeros((0, more.shape[1]))]), directions

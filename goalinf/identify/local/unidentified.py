@@ -10,8 +10,11 @@ import numpy as np
 from goalinf.agents.agent import single_agent
 from goalinf.behavior.conditions import Conditions, shown
 from goalinf.data import Trajectories
+from goalinf.identify.linear_algebra import kernel
 from goalinf.identify.local.jacobian import Jacobian, log_policy_jacobian
-from goalinf.identify.local.null_space import NullSpace, null_space_at, reward_part
+from goalinf.identify.local.likelihood_jacobian import common_null_space, likelihood_jacobians
+from goalinf.identify.local.null_space import NullSpace, null_space_at
+from goalinf.identify.local.visited_states import VisitedStates, scored_states
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.model.priors import Site, fill, unflattened
 from goalinf.inference.results.fit import Fit
@@ -25,19 +28,26 @@ def known_model(fit: Fit, what: str) -> StandardModel:
     Raises
     ------
     ValueError
-        If the model is a user's own, or was not kept in the file; or if the data are no trajectories.
+        If the model is a user's own, or was not kept in the file.
     """
-    if not isinstance(fit.data, Trajectories):
-        raise ValueError(
-            f"{what} needs trajectories, whose null directions are those of the policy; this fit is of "
-            f"{type(fit.data).__name__}, whose null directions goalinf does not know: compare fit.posterior with the "
-            "priors"
-        )
     return fit.standard(
         f"world, agent and reward, which {what} needs",
         "fit with gi.infer(key, world, agent=..., reward=..., data=...), or call "
         "gi.identify.null_space(world, agent, reward)",
     )
+
+
+def trajectories_of(fit: Fit, what: str) -> Trajectories:
+    """Return the data of a fit; ``what`` needs trajectories (``"the design of an experiment"``).
+
+    Raises
+    ------
+    ValueError
+        If the data are other observations.
+    """
+    if not isinstance(fit.data, Trajectories):
+        raise ValueError(f"{what} needs trajectories, and this fit is of {type(fit.data).__name__}")
+    return fit.data
 
 
 def worlds_of(fit: Fit) -> dict[str, World]:
@@ -58,7 +68,11 @@ def worlds_of(fit: Fit) -> dict[str, World]:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Directions:
-    """Null directions of the posterior of a fit, at its last draw.
+    """Null directions of the posterior of a fit.
+
+    For trajectories these are the null directions of the policy at the last draw, which no behavior identifies. For
+    other observations they are those of these observations: directions of reward along which the likelihood of no
+    observation changes at several draws, and directions with a part of the agent at the last draw.
 
     Parameters
     ----------
@@ -69,11 +83,20 @@ class Directions:
     draws : dict of float (chain, draw, …)
         Their posterior draws.
     jacobian, alone : Jacobian
-        Derivatives of the log-policy in all inferred parameters, and in the reward alone.
+        Derivatives in all inferred parameters, and in the reward alone, at the last draw: of the log-policy, or of the
+        log-likelihood of the observations.
     joint : NullSpace
         Null space of reward and agent together.
     null : float (n1, P)
         Its directions that involve the reward alone.
+    nullity_data : int
+        Directions of reward that the data leave unidentified: those that no number of actions in the visited states
+        identifies; for other observations those along which, to first order at the last draw, the likelihood of no
+        observation changes.
+    n_observed : int
+        Number of scored actions, or other observations.
+    visits : VisitedStates or None
+        For trajectories, the states with scored actions.
     """
 
     conditions: Conditions
@@ -83,6 +106,9 @@ class Directions:
     alone: Jacobian
     joint: NullSpace
     null: np.ndarray
+    nullity_data: int
+    n_observed: int
+    visits: VisitedStates | None
 
     @classmethod
     def of(cls, fit: Fit, what: str) -> Directions:
@@ -99,20 +125,32 @@ class Directions:
         sites = {site.name: site for site in fit.sites}
         draws = {name: np.asarray(fit.posterior[name].values, float) for name in sites}
         agent, reward = fill(one_agent, model.reward, {name: values[-1, -1] for name, values in draws.items()})
-        jacobian = log_policy_jacobian(model.world, agent, reward, wrt=tuple(sites), contexts=contexts)
         conditions = Conditions.of(model.world, model.reward, contexts)
-        joint = null_space_at([jacobian], conditions, [agent], Conditions.of(model.world, reward, contexts).rewards[0])
+        jacobian: Jacobian
+        if isinstance(fit.data, Trajectories):
+            jacobian = of_policy = log_policy_jacobian(model.world, agent, reward, wrt=tuple(sites), contexts=contexts)
+            visited, n_observed = scored_states(fit.data, of_policy)
+            null, seen = None, of_policy.reward_part().matrix(visited)
+            visits = VisitedStates.of(visited, of_policy, conditions)
+        else:
+            at = likelihood_jacobians(model, fit.data, tuple(sites))
+            jacobian = at({name: values[-1, -1] for name, values in draws.items()})
+            null, seen = common_null_space(at, draws, jacobian.n_rewards), jacobian.reward_part().matrix()
+            visits, n_observed = None, fit.data.n_observed
+        known_reward = Conditions.of(model.world, reward, contexts).rewards[0]
+        joint = null_space_at([jacobian], conditions, [agent], known_reward, null)
         moves_agent = np.zeros(joint.dimension, bool)
         for part in joint.agent.data_vars.values():
             moves_agent |= part.values.astype(bool).any(axis=tuple(range(1, part.ndim)))
-        alone = reward_part(jacobian)
-        rows = joint.basis.values.reshape(joint.dimension, alone.log_policy.shape[-1])
-        return cls(conditions, sites, draws, jacobian, alone, joint, rows[~moves_agent])
+        alone = jacobian.reward_part()
+        rows = joint.basis.values.reshape(joint.dimension, alone.n_rewards)[~moves_agent]
+        nullity = kernel(seen, alone.tolerance).dimension
+        return cls(conditions, sites, draws, jacobian, alone, joint, rows, nullity, n_observed, visits)
 
     @property
     def n_rewards(self) -> int:
         """Number of inferred parameters of the reward, P."""
-        return self.alone.log_policy.shape[-1]
+        return self.alone.n_rewards
 
     @property
     def reward_sites(self) -> list[str]:

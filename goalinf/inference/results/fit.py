@@ -14,10 +14,10 @@ import xarray as xr
 
 from goalinf import display
 from goalinf.agents import Agent
-from goalinf.behavior import simulate_like
+from goalinf.behavior import replicate
 from goalinf.behavior.conditions import Rewards, Worlds
-from goalinf.checks import PRNGKey, check_count, check_kind, takes_key
-from goalinf.data import Trajectories
+from goalinf.checks import PRNGKey, check_count, takes_key
+from goalinf.data import Observations
 from goalinf.data.trajectory_arrays import many
 from goalinf.inference import _arviz
 from goalinf.inference.model.models import AnyModel, CustomModel, StandardModel
@@ -45,7 +45,7 @@ class Fit:
         ``arviz.summary(fit.tree)``. ArviZ 0.23, the last for Python 3.11, takes no tree but in ``arviz.preview``
         (``arviz.preview.summary(fit.tree)``, ``arviz.preview.plot_trace(fit.tree)``); its other functions take
         ``fit.posterior`` or a saved fit (``arviz.from_netcdf("fit.nc")``).
-    data : Trajectories
+    data : Trajectories or other Observations
         Observed behavior; for an own model, data of any form that it takes.
     model : StandardModel or CustomModel
         World, agent and reward with their priors; or a model of your own, whose function is not known after loading.
@@ -209,7 +209,7 @@ class Fit:
             own = f", except for one agent.{mixture.parameter} per {mixture.by}"
         return (
             f"Pooled: {' and '.join(several)} share one set of parameters{own}; differences between them are not "
-            "modeled. Where they may differ, fit each one alone (data.select)."
+            "modeled. Where they may differ, fit the data of each one alone."
         )
 
     # -- rewards and predictions ---------------------------------------------------------------
@@ -237,10 +237,11 @@ class Fit:
         return [self._reward({k: v for k, v in one.items() if k.startswith("reward.")}) for one in self._some(n, seed)]
 
     @takes_key
-    def predict(self, key: PRNGKey, n: int = 100, *, seed: int = 0) -> list[Trajectories]:
-        """Behavior to expect: n data sets like the observed one (same starts, lengths and missing choices).
+    def predict(self, key: PRNGKey, n: int = 100, *, seed: int = 0) -> list[Observations]:
+        """Draw from the posterior predictive distribution: n replicated data sets, each from another posterior draw.
 
-        Each is simulated from a draw of the posterior of its own.
+        Replicated data have the design of the observed data: subjects and contexts; for trajectories, starts, lengths
+        and missing actions.
 
         Raises
         ------
@@ -248,16 +249,16 @@ class Fit:
             Where the model is a user's own (use ``numpyro.infer.Predictive`` on it), or n exceeds the draws.
         """
         model = self.standard("agent", "use numpyro.infer.Predictive, with like= in gi.Behavior")
-        check_kind("the data of this fit", self.data, Trajectories, "trajectories: only these are simulated")
         check_count("n", n)
-        what = f"{n:,} data sets of {self.data.n_trajectories:,} trajectories of {self.data.max_steps:,} steps"
-        check_memory(what, 20.0 * n * self.data.n_trajectories * self.data.max_steps, "predict fewer (n=)")
+        part = self.data.units[0]
+        size = self.data.scored(part).size
+        check_memory(f"{n:,} data sets of {many(size, part)}", 20.0 * n * size, "predict fewer (n=)")
         predicted = []
         for one, sub in zip(self._some(n, seed), jax.random.split(key, n), strict=True):
             options = {name: one.pop(name) for name in self._discrete}
             agent, reward = model.filled(one)
             predicted.append(
-                simulate_like(
+                replicate(
                     sub,
                     model.world,
                     agent,
@@ -270,7 +271,7 @@ class Fit:
         return predicted
 
     def _options(self, **drawn: np.ndarray) -> np.ndarray:
-        """Look up the option of each trajectory by number, from the draws of the discrete parameter of each unit."""
+        """Look up the number of the option of each trajectory (or other item), from the drawn options of the units."""
         mixture = self.standard("agent").mixture
         assert mixture is not None
         (value,) = drawn.values()

@@ -1,0 +1,144 @@
+"""Columns of a Jacobian: the parameters in which derivatives are taken, and steps along them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from goalinf.agents.agent import Agent, SingleAgent
+from goalinf.planning.bellman import choosable
+from goalinf.planning.parameters import last_axes
+from goalinf.rewards import Reward, base_of, ended, pinned, reward_parameters
+from goalinf.rewards.base import parameter_of
+from goalinf.types import Numeric
+from goalinf.worlds import MDP
+
+_Result = TypeVar("_Result")
+_LARGEST = 1e8  # entries of a Jacobian, 0.8 GB; its computation takes several times that
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """Columns of one parameter in a Jacobian.
+
+    Parameters
+    ----------
+    name : str
+        ``"reward.<parameter>"``, ``"agent.<parameter>"`` (derivative in the logarithm where it is positive and
+        unbounded, as beta is), or ``"discount"``.
+    shape : tuple of int
+        Shape of the parameter.
+    dims : tuple of str
+        Names of its axes.
+    start : int
+        Number of its first column.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dims: tuple[str, ...]
+    start: int
+
+    @property
+    def size(self) -> int:
+        """Number of columns."""
+        return int(np.prod(self.shape, dtype=int))
+
+
+def columns_of(agent: Agent, reward: Reward, names: Sequence[str]) -> tuple[Column, ...]:
+    """Return the columns of these parameters of an agent and a reward, those of the reward first.
+
+    Raises
+    ------
+    ValueError
+        If a parameter does not exist.
+    """
+    known = {name: base_of(reward).dims[name.split(".", 1)[1]] for name in reward_parameters(reward)}
+    values, dims = agent.parameters, agent.dims
+    known |= {f"agent.{name}": last_axes(dims[name], np.ndim(values[name])) for name in values} | {"discount": ()}
+    columns: list[Column] = []
+    for name in sorted(names, key=lambda name: not name.startswith("reward.")):
+        if name not in known:
+            raise ValueError(f"there is no parameter {name!r}; there are {', '.join(known)}")
+        start = columns[-1].start + columns[-1].size if columns else 0
+        columns.append(Column(name, _shape(agent, reward, name), known[name], start))
+    return tuple(columns)
+
+
+def _shape(agent: Agent, reward: Reward, name: str) -> tuple[int, ...]:
+    if name == "discount":
+        return ()
+    owner, parameter = name.split(".", 1)
+    return np.shape(parameter_of(reward, parameter) if owner == "reward" else agent.parameters[parameter])
+
+
+def moved_by(
+    agent: SingleAgent, mdp: MDP, reward: Reward, columns: Sequence[Column], x: Array
+) -> tuple[SingleAgent, MDP, Any]:
+    """Return agent, MDP and reward with x added to the parameters (in the logarithm where they are positive)."""
+    for column in columns:
+        step = x[column.start : column.start + column.size].reshape(column.shape)
+        owner, _, parameter = column.name.partition(".")
+        if owner == "discount":
+            mdp = eqx.tree_at(lambda m: m.discount, mdp, mdp.discount + step)
+        elif owner == "reward":
+            place = partial(parameter_of, name=parameter)
+            reward = eqx.tree_at(place, reward, place(reward) + step)
+        else:
+            value = agent.parameters[parameter]
+            moved = value * jnp.exp(step) if _positive(agent, parameter) else value + step
+            agent = agent.at(**{parameter: moved})
+    return agent, mdp, reward
+
+
+def _positive(agent: Agent, parameter: str) -> bool:
+    return agent.ranges[parameter] == (0.0, float("inf"))
+
+
+def check_size(n_rows: int, n_columns: int) -> None:
+    """Refuse a Jacobian that does not fit in memory.
+
+    Raises
+    ------
+    ValueError
+        If it has more than 1e8 entries.
+    """
+    if (n_numbers := float(n_rows) * n_columns) > _LARGEST:
+        raise ValueError(
+            f"the Jacobian of {n_columns} parameters would hold {n_numbers:.2g} numbers ({8e-9 * n_numbers:.0f} GB): "
+            "use a smaller world, or features (gi.LinearReward)"
+        )
+
+
+def expected_rewards(
+    agent: SingleAgent, mdp: MDP, reward: Reward, columns: Sequence[Column]
+) -> tuple[Numeric, Numeric]:
+    """Return derivatives of the expected reward of every action ``(S, A, P)``, and the rows that count ``(S, A)``."""
+
+    def income(x):
+        _, moved, wanted = moved_by(agent, mdp, reward, columns, x)
+        probabilities = jnp.asarray(moved.probabilities)
+        return jnp.sum(probabilities * jnp.broadcast_to(wanted(moved), probabilities.shape), axis=-1)
+
+    given = ended(reward, mdp) | pinned(reward, mdp)[0]
+    rows = choosable(mdp, given) & ~given[:, None]
+    derivative = jax.jacfwd(income)(jnp.zeros(sum(column.size for column in columns)))
+    return jnp.where(rows[..., None], derivative, 0.0), rows
+
+
+def in_each_world(
+    function: Callable[[MDP, Reward], _Result], mdps: MDP, rewards: Reward, several: tuple[bool, bool]
+) -> _Result:
+    """Apply a function to MDP and reward of every context; ``several`` is True for worlds, and for rewards."""
+    worlds, wanted = several
+    if wanted and not worlds:
+        mdps = jax.tree.map(lambda leaf: leaf[0], mdps)
+    return jax.vmap(function, (0 if worlds or not wanted else None, 0 if wanted else None))(mdps, rewards)
