@@ -16,15 +16,15 @@ from goalinf.agents.agent import single_agent
 from goalinf.agents.plannable import check_known, check_plannable, check_solved
 from goalinf.behavior import Behavior, score_steps
 from goalinf.data import Trajectories
-from goalinf.identify.distance.canonical import TRIVIAL, shortest
+from goalinf.identify.distance.canonical import TRIVIAL, canonical_rewards
 from goalinf.identify.distance.regret import check_range
-from goalinf.identify.optimal_actions import as_good_as_best
-from goalinf.identify.policy_evaluation import check_own_ends, income_of, shapings
+from goalinf.identify.optimal_actions import most_probable
+from goalinf.identify.policy_evaluation import check_own_ends, expected_rewards, shapings
 from goalinf.precision import cast, computing_in
 from goalinf.rewards import ActionReward, Reward
 from goalinf.worlds import MDP, World
 
-_TOGETHER = 64  # rewards per call of a compiled planner
+_BATCH = 64  # rewards per call of a compiled planner
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -63,9 +63,9 @@ class Place:
             check_known(reward)
             check_own_ends(world, reward)
         check_range(world, rewards[0])
-        each = [income_of(world, reward) for reward in rewards]
-        incomes, rows = np.stack([income for income, *_ in each]), each[0][1]
-        return cls(world, rows, shortest(world, rows, incomes), incomes)
+        evaluated = [expected_rewards(world, reward) for reward in rewards]
+        expected, rows = np.stack([reward_vector for reward_vector, *_ in evaluated]), evaluated[0][1]
+        return cls(world, rows, canonical_rewards(world, rows, expected), expected)
 
     def combined(self, weights: np.ndarray) -> Place:
         """Return linear combinations ``(B, K)`` of the candidates as new candidates."""
@@ -75,8 +75,8 @@ class Place:
     def units(self) -> np.ndarray:
         """Canonical candidates of norm one, ``(K, R)``; zero where all policies have the same return."""
         lengths = np.linalg.norm(self.forms, axis=1, keepdims=True)
-        some = lengths > TRIVIAL * np.linalg.norm(self.incomes, axis=1, keepdims=True)
-        return np.where(some, self.forms / np.where(some, lengths, 1.0), 0.0)
+        nontrivial = lengths > TRIVIAL * np.linalg.norm(self.incomes, axis=1, keepdims=True)
+        return np.where(nontrivial, self.forms / np.where(nontrivial, lengths, 1.0), 0.0)
 
     def directions(self, weights: np.ndarray) -> np.ndarray:
         """Return weighted means of the candidates, normalized to norm one, ``(B, R)``."""
@@ -84,36 +84,36 @@ class Place:
 
     def greedy(self, rewards: np.ndarray) -> np.ndarray:
         """Compute optimal policies for rewards ``(B, R)``, uniform over ties: ``(B, S, A)``."""
-        tables = np.zeros((len(rewards) + -len(rewards) % _TOGETHER, *self.rows.shape))
+        tables = np.zeros((len(rewards) + -len(rewards) % _BATCH, *self.rows.shape))
         tables[: len(rewards), self.rows] = rewards
         with computing_in("float64"):
             parts = [
-                jax.device_get(_plan_each(*cast((self.world.mdp, tables[start : start + _TOGETHER]))))
-                for start in range(0, len(tables), _TOGETHER)
+                jax.device_get(_plan_tables(*cast((self.world.mdp, tables[start : start + _BATCH]))))
+                for start in range(0, len(tables), _BATCH)
             ]
-        found = jax.tree.map(lambda *leaves: np.concatenate(leaves)[: len(rewards)], *parts)
-        check_solved(found.residual, found.values, "float64", boltzmann(beta=1.0), [self.world])
-        best = as_good_as_best(found) & self.rows
-        return best / np.maximum(best.sum(axis=2, keepdims=True), 1)
+        solution = jax.tree.map(lambda *leaves: np.concatenate(leaves)[: len(rewards)], *parts)
+        check_solved(solution.residual, solution.values, "float64", boltzmann(beta=1.0), [self.world])
+        optimal = most_probable(solution) & self.rows
+        return optimal / np.maximum(optimal.sum(axis=2, keepdims=True), 1)
 
-    def returns(self, made: np.ndarray, rewards: np.ndarray) -> np.ndarray:
+    def returns(self, policies: np.ndarray, rewards: np.ndarray) -> np.ndarray:
         """Compute the expected return of every policy ``(B, S, A)`` under its reward ``(B, R)``, ``(B,)``."""
-        live, of = self.rows.any(axis=1), np.nonzero(self.rows)[0]
+        live, states = self.rows.any(axis=1), np.nonzero(self.rows)[0]
         shaping = shapings(self.world, self.rows)[:, live]
-        number = np.cumsum(live)[of] - 1  # of the state of every action, among states that are not terminal
+        number = np.cumsum(live)[states] - 1  # of the state of every action, among states that are not terminal
         size, starts = int(live.sum()), np.asarray(self.world.mdp.initial)[live]
-        found = np.empty(len(made))
-        for begin in range(0, len(made), _TOGETHER):
-            part = slice(begin, begin + _TOGETHER)
-            chances, batch = made[part][:, self.rows], rewards[part]
+        expected_returns = np.empty(len(policies))
+        for begin in range(0, len(policies), _BATCH):
+            part = slice(begin, begin + _BATCH)
+            chances, batch = policies[part][:, self.rows], rewards[part]
             # One block per policy: the mean advantage over its actions is zero, which gives its values.
             rows = (size * np.arange(len(chances))[:, None] + number).ravel()
             shape = (size * len(chances), rows.size)
             mean = sparse.csr_array((chances.ravel(), (rows, np.arange(rows.size))), shape=shape)
             system = mean @ sparse.block_diag([shaping] * len(chances), format="csr")
             values = splinalg.splu(system.tocsc()).solve(mean @ batch.ravel())
-            found[part] = values.reshape(len(chances), size) @ starts
-        return found
+            expected_returns[part] = values.reshape(len(chances), size) @ starts
+        return expected_returns
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -138,8 +138,8 @@ class Target:
     def of(cls, place: Place) -> Target:
         """Build from the rewards of a place."""
         count = len(place.forms)
-        made = place.greedy(place.directions(np.full((1, count), 1.0 / count)))
-        now = place.returns(np.repeat(made, count, axis=0), place.incomes)
+        policy = place.greedy(place.directions(np.full((1, count), 1.0 / count)))
+        now = place.returns(np.repeat(policy, count, axis=0), place.incomes)
         return cls(place, now, place.returns(place.greedy(place.units), place.incomes))
 
     @property
@@ -149,12 +149,12 @@ class Target:
 
     def gains_of(self, posterior: np.ndarray) -> np.ndarray:
         """Compute the value of information of each posterior ``(D, K)``, ``(D,)``."""
-        made = self.place.greedy(self.place.directions(posterior))
-        return self.place.returns(made, posterior @ self.place.incomes) - posterior @ self.now
+        policies = self.place.greedy(self.place.directions(posterior))
+        return self.place.returns(policies, posterior @ self.place.incomes) - posterior @ self.now
 
 
 @jax.jit
-def _plan_each(mdp: MDP, tables: Array) -> Policy:
+def _plan_tables(mdp: MDP, tables: Array) -> Policy:
     return jax.vmap(lambda table: boltzmann(beta=1.0).policies(mdp, ActionReward(table)))(tables)
 
 
@@ -167,8 +167,8 @@ def policies_of(world: World, agent: Agent, rewards: Sequence[Reward]) -> Policy
     behavior = Behavior(world, agent, dict(enumerate(rewards)))
     policies = behavior.policy
     check_solved(policies.residual, policies.values, "float64", agent, [world])
-    each = behavior.conditions.number  # one reward that occurs twice is planned once
-    return jax.tree.map(lambda leaf: leaf[each, None], policies)
+    index = behavior.conditions.number  # one reward that occurs twice is planned once
+    return jax.tree.map(lambda leaf: leaf[index, None], policies)
 
 
 def log_likelihood(policies: Policy, data: Trajectories, data_sets: int) -> np.ndarray:

@@ -45,6 +45,6 @@ def kernel(matrix: np.ndarray, tolerance: float) -> Kernel:
     padded = np.concatenate([matrix, np.zeros((max(n_columns - len(matrix), 0), n_columns))])
     _, sizes, directions = np.linalg.svd(padded, full_matrices=False)
     null = sizes <= tolerance
-    kept, dropped = sizes[~null].min(initial=np.inf), sizes[null].max(initial=0.0)
-    gap = float(kept / dropped) if dropped > 0 and np.isfinite(kept) else float("inf")
+    smallest, largest_null = sizes[~null].min(initial=np.inf), sizes[null].max(initial=0.0)
+    gap = float(smallest / largest_null) if largest_null > 0 and np.isfinite(smallest) else float("inf")
     return Kernel(directions[null], sizes, gap)

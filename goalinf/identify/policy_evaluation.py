@@ -15,12 +15,12 @@ from goalinf.rewards import Reward, ended, pinned
 from goalinf.worlds import MDP, World, label
 
 
-def income_of(world: World, reward: Reward) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def expected_rewards(world: World, reward: Reward) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return expected rewards ``(R,)`` of possible actions, the mask of these actions, and of states with actions."""
     check_known(reward)
     check_shapes(reward, world)
     mdp = world.mdp
-    live = ~over(world, reward)
+    live = ~without_decisions(world, reward)
     rows = np.asarray(mdp.available & live[:, None])
     return np.sum(mdp.probabilities * collected(mdp, reward), axis=2)[rows], rows, live
 
@@ -30,11 +30,11 @@ def collected(mdp: MDP, reward: Reward) -> np.ndarray:
     with computing_in("float64"):
         mdp = cast(mdp)
         dead, value = pinned(reward, mdp)
-        ahead = mdp.discount * np.where(np.asarray(dead), float(value), 0.0)
-        return np.broadcast_to(np.asarray(reward(mdp) + ahead[mdp.successors]), mdp.successors.shape)
+        next_value = mdp.discount * np.where(np.asarray(dead), float(value), 0.0)
+        return np.broadcast_to(np.asarray(reward(mdp) + next_value[mdp.successors]), mdp.successors.shape)
 
 
-def over(world: World, reward: Reward) -> np.ndarray:
+def without_decisions(world: World, reward: Reward) -> np.ndarray:
     """Mark states without further decisions, ``(S,)``: terminal states, and dead ends with a fixed value."""
     with computing_in("float64"):
         mdp = cast(world.mdp)
@@ -55,23 +55,24 @@ def shapings(world: World, rows: np.ndarray) -> sparse.csr_array:
     s, a = np.nonzero(rows)
     width = mdp.successors.shape[2]
     number = np.arange(len(s))
-    stays = sparse.csr_array((np.ones(len(s)), (number, s)), shape=(len(s), mdp.n_states))
-    moves = sparse.csr_array(
-        (mdp.probabilities[s, a].ravel(), (np.repeat(number, width), mdp.successors[s, a].ravel())), shape=stays.shape
+    departures = sparse.csr_array((np.ones(len(s)), (number, s)), shape=(len(s), mdp.n_states))
+    transitions = sparse.csr_array(
+        (mdp.probabilities[s, a].ravel(), (np.repeat(number, width), mdp.successors[s, a].ravel())),
+        shape=departures.shape,
     )
-    return sparse.csr_array(stays - float(mdp.discount) * moves)
+    return sparse.csr_array(departures - float(mdp.discount) * transitions)
 
 
 def check_own_ends(world: World, reward: Reward) -> None:
     """Raise an error for a reward that ends the episode by itself, or has dead ends that are not terminal."""
-    if not np.array_equal(over(world, reward), world.mdp.terminal):
+    if not np.array_equal(without_decisions(world, reward), world.mdp.terminal):
         raise ValueError(
             "this reward ends the episode by itself (as goals do), or has dead ends that are not terminal: "
             "give a world with terminal states and a reward without goals and dead ends"
         )
 
 
-def chances(world: World, policy: PolicyLike, rows: np.ndarray) -> np.ndarray:
+def action_probabilities(world: World, policy: PolicyLike, rows: np.ndarray) -> np.ndarray:
     """Return a policy as action probabilities ``(S, A)``, zero in terminal states.
 
     Parameters
@@ -93,32 +94,33 @@ def chances(world: World, policy: PolicyLike, rows: np.ndarray) -> np.ndarray:
             f"policy is a {type(policy).__name__}; expected probabilities, such as agent.policy(world, reward)"
         )
     try:
-        given: np.ndarray = np.asarray(policy)
+        array: np.ndarray = np.asarray(policy)
     except ValueError:  # lists of different lengths
-        given = np.asarray(None)
+        array = np.asarray(None)
     live = np.asarray(rows.any(axis=1))
-    if given.shape == (world.n_states,):
-        if given.dtype.kind not in "iu" or not np.isin(given[live], np.arange(world.n_actions)).all():
-            raise ValueError(f"policy is {given.tolist()}; expected the number of an action in every state")
-        given = np.eye(world.n_actions)[np.where(live, given, 0)]
-    if given.shape != rows.shape or given.dtype.kind not in "biuf":
+    if array.shape == (world.n_states,):
+        if array.dtype.kind not in "iu" or not np.isin(array[live], np.arange(world.n_actions)).all():
+            raise ValueError(f"policy is {array.tolist()}; expected the number of an action in every state")
+        array = np.eye(world.n_actions)[np.where(live, array, 0)]
+    if array.shape != rows.shape or array.dtype.kind not in "biuf":
         raise ValueError(
-            f"policy has shape {given.shape} and type {given.dtype}; expected the number of an action in every state, "
+            f"policy has shape {array.shape} and type {array.dtype}; expected the number of an action in every state, "
             f"({world.n_states},), or probabilities, {rows.shape}"
         )
-    made = np.where(live[:, None], given, 0.0)
-    possible = (made >= 0).all(1) & ~(np.where(rows, 0.0, made) > 0).any(1)
-    wrong = np.flatnonzero(live & ~(possible & np.isclose(made.sum(1), 1.0)))
-    if len(wrong):
-        state = int(wrong[0])
+    probabilities = np.where(live[:, None], array, 0.0)
+    possible = (probabilities >= 0).all(1) & ~(np.where(rows, 0.0, probabilities) > 0).any(1)
+    invalid = np.flatnonzero(live & ~(possible & np.isclose(probabilities.sum(1), 1.0)))
+    if len(invalid):
+        state = int(invalid[0])
         raise ValueError(
-            f"policy gives the actions in state {label(world.states[state])} the probabilities {made[state].tolist()}; "
-            "expected numbers that are not negative, add up to 1, and are 0 for unavailable actions"
+            f"policy gives the actions in state {label(world.states[state])} the probabilities "
+            f"{probabilities[state].tolist()}; expected numbers that are not negative, add up to 1, and are "
+            "0 for unavailable actions"
         )
-    return made
+    return probabilities
 
 
-def values_of(world: World, made: np.ndarray, rows: np.ndarray, income: np.ndarray) -> np.ndarray:
+def values_of(world: World, probabilities: np.ndarray, rows: np.ndarray, rewards: np.ndarray) -> np.ndarray:
     """Compute the values of a policy in states that are not terminal, ``(S', ...)``, from rewards ``(R, ...)``.
 
     The values are linear in the rewards.
@@ -128,17 +130,21 @@ def values_of(world: World, made: np.ndarray, rows: np.ndarray, income: np.ndarr
     ValueError
         If an undiscounted episode need not end under the policy.
     """
-    live, of = np.asarray(rows.any(axis=1)), np.nonzero(rows)[0]
+    live, states = np.asarray(rows.any(axis=1)), np.nonzero(rows)[0]
     if float(world.mdp.discount) == 1.0:
-        _check_ends(world, made, live)
-    average = sparse.csr_array((made[rows], (of, np.arange(len(of)))), shape=(len(rows), len(of)))[live]
+        _check_ends(world, probabilities, live)
+    average = sparse.csr_array((probabilities[rows], (states, np.arange(len(states)))), shape=(len(rows), len(states)))[
+        live
+    ]
     # The mean advantage over the actions of a policy is zero: the mean of W V equals the mean reward.
-    return splinalg.splu((average @ shapings(world, rows)[:, live]).tocsc()).solve(average @ income)
+    return splinalg.splu((average @ shapings(world, rows)[:, live]).tocsc()).solve(average @ rewards)
 
 
-def _check_ends(world: World, made: np.ndarray, live: np.ndarray) -> None:
+def _check_ends(world: World, probabilities: np.ndarray, live: np.ndarray) -> None:
     """Raise an error for a policy under which an undiscounted episode need not end."""
-    moves = nx.from_numpy_array((world.mdp.dense() * (made > 0)[..., None]).sum(1) > 0, create_using=nx.DiGraph)
+    moves = nx.from_numpy_array(
+        (world.mdp.dense() * (probabilities > 0)[..., None]).sum(1) > 0, create_using=nx.DiGraph
+    )
     ending = {state for end in np.flatnonzero(~live).tolist() for state in nx.ancestors(moves, end)}
     stuck = [state for state in np.flatnonzero(live).tolist() if state not in ending]
     if stuck:

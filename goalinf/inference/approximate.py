@@ -24,7 +24,7 @@ from goalinf.inference.model.mode import has_kinks, not_reached
 from goalinf.inference.model.mode_search import natural_modes
 from goalinf.inference.model.posterior import Posterior
 from goalinf.inference.results.assemble import labeled_fit
-from goalinf.inference.results.diagnostics import KHAT, told_apart
+from goalinf.inference.results.diagnostics import KHAT, beyond_limit
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.samplers.geometry import Geometry
 from goalinf.inference.samplers.sampler import Settings
@@ -56,14 +56,14 @@ def laplace(key: PRNGKey, posterior: Posterior, steps: int | None) -> Gaussian:
     """
     form, modes = posterior.plain, natural_modes(key, posterior, steps)
     mode = modes.peaks[0]
-    said = "A Laplace approximation, not MCMC"
+    sentence = "A Laplace approximation, not MCMC"
     if len(modes.peaks) > 1:
         share = np.exp(modes.log_mass[0] - logsumexp(modes.log_mass))
-        said += f", around one of {len(modes.peaks)} modes, which holds about {share:.2g} of the probability"
+        sentence += f", around one of {len(modes.peaks)} modes, which holds about {share:.2g} of the probability"
     if not mode.converged:
         if not has_kinks(posterior.agent):
             raise not_reached("method='laplace'", mode, posterior.agent, steps)
-        said += f", around a point with a gradient of {mode.gradient:.2g} (the posterior has kinks)"
+        sentence += f", around a point with a gradient of {mode.gradient:.2g} (the posterior has kinks)"
     if mode.curvature is None:
         size = 8 * mode.flat.size**2
         if size > _LARGEST:
@@ -79,7 +79,7 @@ def laplace(key: PRNGKey, posterior: Posterior, steps: int | None) -> Gaussian:
             "method='laplace': the mode was reached, but the curvature there is not positive definite: "
             "use method='auto' or method='svi'"
         )
-    return Gaussian(geometry, said, len(modes.peaks))
+    return Gaussian(geometry, sentence, len(modes.peaks))
 
 
 def svi(key: PRNGKey, posterior: Posterior, steps: int | None) -> Gaussian:
@@ -114,10 +114,10 @@ def approximated(key: PRNGKey, posterior: Posterior, method: str, steps: int | N
     noise = np.asarray(jax.random.normal(key_draw, (settings.draws, geometry.center.size)))
     flat = geometry.center + noise @ geometry.scale.T
     quality, tail = _tail(posterior.plain.log_density(flat) + 0.5 * (noise**2).sum(axis=1))
-    said = f"{gaussian.sentence}; {tail}."
-    attrs = {"sampler": said, "algorithm": method, "kind": "approximation", "modes": gaussian.modes, **quality}
-    found = density.over_draws("constrain", density.constrain, flat, posterior.data)
-    values = {name: one[None] for name, one in found.items()}
+    sentence = f"{gaussian.sentence}; {tail}."
+    attrs = {"sampler": sentence, "algorithm": method, "kind": "approximation", "modes": gaussian.modes, **quality}
+    constrained = density.over_draws("constrain", density.constrain, flat, posterior.data)
+    values = {name: draws[None] for name, draws in constrained.items()}
     stats = {"diverging": np.zeros((1, settings.draws), bool)}
     return labeled_fit(key, posterior, values, stats, xr.Dataset(), attrs, settings.precision)
 
@@ -129,8 +129,8 @@ def _tail(log_weights: np.ndarray) -> tuple[dict[str, float], str]:
     khat = _arviz.khat(log_weights)
     if khat <= KHAT:
         return {"khat": khat}, f"the Pareto k of its draws is {khat:.2f}"
-    said = f"the Pareto k of its draws is {told_apart(khat, KHAT, 2)} (should be at most {KHAT})"
-    return {"khat": khat}, f"{said}: they do not represent the posterior; use method='auto'"
+    sentence = f"the Pareto k of its draws is {beyond_limit(khat, KHAT, 2)} (should be at most {KHAT})"
+    return {"khat": khat}, f"{sentence}: they do not represent the posterior; use method='auto'"
 
 
 def _optimizer(density: Density, steps: int) -> tuple[Any, Callable[[Any, Any, Any], tuple[Any, Any]]]:

@@ -31,7 +31,7 @@ from goalinf.inference.results.fitted_density import fitted_posterior
 from goalinf.precision import computing_in
 from goalinf.types import PRNGKey
 
-_STEPS, _SETTLED = 1000, 1e-10  # of the fixed point, in nats
+_STEPS, _TOLERANCE = 1000, 1e-10  # of the fixed point, in nats
 _PROPOSALS = 4000
 _PER_COORDINATE = 4  # draws in half of the chains, for each coordinate of a covariance
 
@@ -110,29 +110,29 @@ def marginal_likelihood(key: PRNGKey, fit: Fit) -> Evidence:
         )
     with computing_in("float64"):
         posterior = fitted_posterior(fit)
-        form = posterior.straightest
+        form = posterior.preferred
         draws = _coordinates(fit, posterior, form)
         n_chains, n_draws, size = draws.shape
         half = n_draws // 2
-        first, second = draws[:, :half].reshape(-1, size), draws[:, half:]
+        training, evaluation = draws[:, :half].reshape(-1, size), draws[:, half:]
         rng = numpy_generator(key)
         stats = fit.sample_stats
         modes = stats["mode"].values if "mode" in stats else np.zeros(draws.shape[:2], int)
-        proposal = _Proposal.fitted(first, modes[:, :half].ravel())
+        proposal = _Proposal.fitted(training, modes[:, :half].ravel())
         proposed = proposal.sample(rng, _PROPOSALS)
-        own = form.log_density(second.reshape(-1, size)) - proposal.log_prob(second.reshape(-1, size))
-        own = own.reshape(n_chains, -1)
-        other = form.log_density(proposed) - proposal.log_prob(proposed)
-    log_evidence, error = _bridge(own, other)
-    said = f"Bridge sampling from {n_chains * (n_draws - half)} draws and {_PROPOSALS} proposals."
+        log_ratio = form.log_density(evaluation.reshape(-1, size)) - proposal.log_prob(evaluation.reshape(-1, size))
+        log_ratio = log_ratio.reshape(n_chains, -1)
+        log_ratio_q = form.log_density(proposed) - proposal.log_prob(proposed)
+    log_evidence, error = _bridge(log_ratio, log_ratio_q)
+    sentence = f"Bridge sampling from {n_chains * (n_draws - half)} draws and {_PROPOSALS} proposals."
     if not fit.converged:
-        said += " The chains have NOT converged, so the estimate and its error are not reliable."
-    return Evidence(log_evidence, error, said)
+        sentence += " The chains have NOT converged, so the estimate and its error are not reliable."
+    return Evidence(log_evidence, error, sentence)
 
 
 def _coordinates(fit: Fit, posterior: Posterior, form: Form) -> np.ndarray:
     """Return the draws in the unconstrained coordinates of a parameterization, ``(chains, draws, D)``."""
-    values = {str(name): np.asarray(found.values) for name, found in fit.posterior.data_vars.items()}
+    values = {str(name): np.asarray(array.values) for name, array in fit.posterior.data_vars.items()}
     if form is posterior.product:
         (linear,) = (site.name for site in posterior.sites if site.name != "agent.beta")
         beta = values["agent.beta"]
@@ -140,15 +140,15 @@ def _coordinates(fit: Fit, posterior: Posterior, form: Form) -> np.ndarray:
     elif posterior.sites:
         values = {site.name: values[site.name] for site in posterior.sites}
     if form.closed is not None:
-        (only,) = values.values()
-        return only.reshape(*only.shape[:2], -1)  # normal priors: the values are the coordinates
+        (entries,) = values.values()
+        return entries.reshape(*entries.shape[:2], -1)  # normal priors: the values are the coordinates
     density = form.density
     values = {name: values[name] for name in density.unravel(density.start)}
     shape = next(iter(values.values())).shape[:2]
-    flat = {name: one.reshape(-1, *one.shape[2:]) for name, one in values.items()}
+    flat = {name: array.reshape(-1, *array.shape[2:]) for name, array in values.items()}
 
-    def coordinates(one: dict[str, Any], data: Data) -> Any:
-        return ravel_pytree(unconstrain_fn(density.seeded, (data,), {}, one))[0]
+    def coordinates(draw: dict[str, Any], data: Data) -> Any:
+        return ravel_pytree(unconstrain_fn(density.seeded, (data,), {}, draw))[0]
 
     return np.asarray(density.over_draws("coordinates", coordinates, flat, form.data)).reshape(*shape, -1)
 
@@ -185,9 +185,9 @@ class _Proposal:
 
     def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """Sample ``(size, D)``."""
-        which = rng.choice(len(self.shares), size, p=self.shares) if len(self.shares) > 1 else np.zeros(size, int)
+        component = rng.choice(len(self.shares), size, p=self.shares) if len(self.shares) > 1 else np.zeros(size, int)
         noise = rng.standard_normal((size, self.centers.shape[1]))
-        return self.centers[which] + np.einsum("nij,nj->ni", self.roots[which], noise)
+        return self.centers[component] + np.einsum("nij,nj->ni", self.roots[component], noise)
 
     def log_prob(self, flat: np.ndarray) -> np.ndarray:
         """Compute the log density at points ``(N, D)``."""
@@ -199,20 +199,20 @@ class _Proposal:
         return logsumexp(log_densities, axis=0)
 
 
-def _bridge(own: np.ndarray, other: np.ndarray) -> tuple[float, float]:
+def _bridge(log_ratio: np.ndarray, log_ratio_q: np.ndarray) -> tuple[float, float]:
     """Return log marginal likelihood and its error from log ratios at draws ``(chains, draws)``, proposals ``(N,)``."""
-    effective = float(np.clip(effective_sample_size(own), 1.0, own.size))
-    log_s1, log_s2 = np.log([effective, len(other)]) - np.log(effective + len(other))
-    estimate = float(np.median(own))
+    effective = float(np.clip(effective_sample_size(log_ratio), 1.0, log_ratio.size))
+    log_s1, log_s2 = np.log([effective, len(log_ratio_q)]) - np.log(effective + len(log_ratio_q))
+    estimate = float(np.median(log_ratio))
     for _ in range(_STEPS):
-        above = other - np.logaddexp(log_s1 + other, log_s2 + estimate)
-        below = -np.logaddexp(log_s1 + own, log_s2 + estimate)
-        new = float(logsumexp(above) - np.log(other.size) - logsumexp(below) + np.log(own.size))
-        settled = abs(new - estimate) < _SETTLED
-        estimate = new
-        if settled:
+        log_num = log_ratio_q - np.logaddexp(log_s1 + log_ratio_q, log_s2 + estimate)
+        log_den = -np.logaddexp(log_s1 + log_ratio, log_s2 + estimate)
+        updated = float(logsumexp(log_num) - np.log(log_ratio_q.size) - logsumexp(log_den) + np.log(log_ratio.size))
+        converged = abs(updated - estimate) < _TOLERANCE
+        estimate = updated
+        if converged:
             break
-    weights, inverse = np.exp(above - above.max()), np.exp(below - below.max())
-    spread = weights.var() / weights.mean() ** 2 / len(weights)
-    drawn = float(np.clip(effective_sample_size(inverse), 1.0, inverse.size)) if inverse.std() > 0 else inverse.size
-    return estimate, float(np.sqrt(spread + inverse.var() / inverse.mean() ** 2 / drawn))
+    weights, inverse = np.exp(log_num - log_num.max()), np.exp(log_den - log_den.max())
+    relative_variance = weights.var() / weights.mean() ** 2 / len(weights)
+    n_eff = float(np.clip(effective_sample_size(inverse), 1.0, inverse.size)) if inverse.std() > 0 else inverse.size
+    return estimate, float(np.sqrt(relative_variance + inverse.var() / inverse.mean() ** 2 / n_eff))

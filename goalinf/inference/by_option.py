@@ -46,90 +46,97 @@ def options_of_agent(
     contexts = data.context_names
     data.check(Conditions.of(model.world, model.reward, contexts).worlds, model.agent)
     sites = model.sites(contexts)
-    _check_drawn({site.name: site.prior.shape() for site in sites}, values)
+    _check_draws({site.name: site.prior.shape() for site in sites}, values)
     draws = {site.name: values[site.name] for site in sites}
-    agent, known_reward = model.filled({name: found[0] for name, found in draws.items()})
-    for one_world, one_reward in Conditions.of(model.world, known_reward, contexts).distinct.pairs():
-        check_plannable(agent, one_world, one_reward)
-    own, bare = model.own_arrays(), data.unlabeled()
+    agent, known_reward = model.filled({name: array[0] for name, array in draws.items()})
+    for condition_world, condition_reward in Conditions.of(model.world, known_reward, contexts).distinct.pairs():
+        check_plannable(agent, condition_world, condition_reward)
+    host_model, unlabeled = model.own_arrays(), data.unlabeled()
 
-    def options(draw: Draw, seen: Observations) -> Any:
-        return own.behavior(draw, contexts).by_option(item, seen)
+    def options(draw: Draw, observations: Observations) -> Any:
+        return host_model.behavior(draw, contexts).by_option(item, observations)
 
-    by: list[str] = [model.agent.by or data.unit]
+    units: list[str] = [model.agent.by or data.unit]
     if not draws:
-        log_weights, found = jax.device_get(options({}, bare))
-        return by, [(log_weights[None], found[None])]
-    made_of = recipe(*own.contents(), contexts, jnp.result_type(float).name, shapes(bare))
-    program = shared(made_of, ("options", item), lambda: mapped(options))
-    return by, [jax.device_get(program(draws, (bare,)))]
+        log_weights, scores = jax.device_get(options({}, unlabeled))
+        return units, [(log_weights[None], scores[None])]
+    key = recipe(*host_model.contents(), contexts, jnp.result_type(float).name, shapes(unlabeled))
+    program = shared(key, ("options", item), lambda: mapped(options))
+    return units, [jax.device_get(program(draws, (unlabeled,)))]
 
 
 def options_of_own_model(
-    fit: Fit, values: Draws, data: Observations, model: Model | None, new: list[Hashable]
+    fit: Fit, values: Draws, data: Observations, model: Model | None, new_subjects: list[Hashable]
 ) -> tuple[list[str], Scores, list[np.ndarray | None]]:
     """Score every behavior in a user's own model, with log posterior probabilities of its options by unit."""
     if not isinstance(data, Trajectories):
         raise TypeError(f"a model of your own is scored on trajectories; found {type(data).__name__}")
     subjects, contexts = fit.data.subject_names, fit.data.context_names
-    others = new_names("context", data.context_names, contexts)
-    seen = aligned(data, (*subjects, *new), (*contexts, *others))
+    new_contexts = new_names("context", data.context_names, contexts)
+    observations = aligned(data, (*subjects, *new_subjects), (*contexts, *new_contexts))
     if model is None:
         density = fitted_density(fit)
-        density.check(seen)
+        density.check(observations)
     else:
-        density = Density.of(model, seen, jax.random.key(0))
-    _check_drawn({name: np.shape(start) for name, start in density.sites(seen).items()}, values)
-    units = density.units({name: found[0] for name, found in values.items()}, seen)
-    by = [one or data.unit for one in units]  # one agent is one option
-    if not by:
+        density = Density.of(model, observations, jax.random.key(0))
+    _check_draws({name: np.shape(start) for name, start in density.sites(observations).items()}, values)
+    units = density.units({name: array[0] for name, array in values.items()}, observations)
+    scored_units = [unit or data.unit for unit in units]  # one agent is one option
+    if not scored_units:
         raise ValueError(
             "this model has no site that goalinf can score: give it an observed site that is a gi.Behavior"
         )
     options = partial(density.options, unit=data.unit)
-    scores = density.over_draws("options", options, values, seen)
-    if new and len(subjects) > 1:
-        swapped = density.over_draws("options", options, values, aligned(data, (*new, *subjects), (*contexts, *others)))
-        _check_new_subjects(data, new, scores, swapped)
-    known: list[np.ndarray | None] = [None] * len(by)
-    if any(one != data.unit for one in by):
+    scores = density.over_draws("options", options, values, observations)
+    if new_subjects and len(subjects) > 1:
+        swapped = density.over_draws(
+            "options", options, values, aligned(data, (*new_subjects, *subjects), (*contexts, *new_contexts))
+        )
+        _check_new_subjects(data, new_subjects, scores, swapped)
+    log_posteriors: list[np.ndarray | None] = [None] * len(scored_units)
+    if any(unit != data.unit for unit in scored_units):
         known_function = isinstance(fit.model, CustomModel) and fit.model.function is not None
         fitted = fitted_density(fit) if known_function else density
-        before = fitted.over_draws("options", partial(fitted.options, unit=data.unit), values, fit.data.unlabeled())
-        known = [_members(one, *found, data=fit.data) for one, found in zip(by, before, strict=True)]
-    return by, scores, known
+        all_fitted_scores = fitted.over_draws(
+            "options", partial(fitted.options, unit=data.unit), values, fit.data.unlabeled()
+        )
+        log_posteriors = [
+            _members(unit, *fitted_scores, data=fit.data)
+            for unit, fitted_scores in zip(scored_units, all_fitted_scores, strict=True)
+        ]
+    return scored_units, scores, log_posteriors
 
 
-def _check_drawn(needed: Mapping[str, tuple[int, ...]], values: Draws) -> None:
+def _check_draws(shapes: Mapping[str, tuple[int, ...]], values: Draws) -> None:
     """Check that the fit has draws of every parameter of a model, in its shape."""
-    for name, shape in needed.items():
+    for name, shape in shapes.items():
         if name not in values or values[name].shape[1:] != shape:
-            found = f"of shape {values[name].shape[1:]}" if name in values else "none"
+            received = f"of shape {values[name].shape[1:]}" if name in values else "none"
             raise ValueError(
-                f"these data need draws of {name} of shape {shape}, and the fit has {found}: held-out data are scored "
-                f"with the draws of the fit, which are {', '.join(values)}"
+                f"these data need draws of {name} of shape {shape}, and the fit has {received}: held-out data are "
+                f"scored with the draws of the fit, which are {', '.join(values)}"
             )
 
 
-def _check_new_subjects(data: Trajectories, new: list[Hashable], scores: Scores, swapped: Scores) -> None:
+def _check_new_subjects(data: Trajectories, new_subjects: list[Hashable], scores: Scores, swapped: Scores) -> None:
     """Refuse subjects that were not fitted where their scores depend on the number of the subject."""
     names = [data.subject_names[number] for number in np.asarray(data.subject)]
-    is_new = np.array([name in new for name in names])
-    for (_, one), (_, other) in zip(scores, swapped, strict=True):
-        if not np.allclose(one[..., is_new], other[..., is_new], equal_nan=True):
+    is_new = np.array([name in new_subjects for name in names])
+    for (_, original), (_, exchanged) in zip(scores, swapped, strict=True):
+        if not np.allclose(original[..., is_new], exchanged[..., is_new], equal_nan=True):
             raise ValueError(
-                f"subject {new[0]!r} was not fitted, and the model indexes parameters by data.subject: this subject "
-                "has none. Score subjects of the fit, or give model= a model that defines a distribution for a new "
-                "subject"
+                f"subject {new_subjects[0]!r} was not fitted, and the model indexes parameters by data.subject: this "
+                "subject has none. Score subjects of the fit, or give model= a model that defines a distribution "
+                "for a new subject"
             )
 
 
-def _members(by: str, log_weights: np.ndarray, scores: np.ndarray, *, data: Observations) -> np.ndarray | None:
+def _members(unit: str, log_weights: np.ndarray, scores: np.ndarray, *, data: Observations) -> np.ndarray | None:
     """Return log posterior probabilities ``(D, G, K)`` of the options of every unit; None where all units are new.
 
     Parameters
     ----------
-    by : str
+    unit : str
         Unit of the mixture.
     log_weights : float (D, K)
         Log prior probabilities.
@@ -138,8 +145,8 @@ def _members(by: str, log_weights: np.ndarray, scores: np.ndarray, *, data: Obse
     data : Observations
         Data of the fit.
     """
-    if by == data.unit:
+    if unit == data.unit:
         return None
-    units = np.asarray(data.members(by))
-    joint = np.stack([scores[..., units == unit].sum(-1) for unit in range(units.max() + 1)], axis=1)
+    units = np.asarray(data.members(unit))
+    joint = np.stack([scores[..., units == number].sum(-1) for number in range(units.max() + 1)], axis=1)
     return log_softmax(joint + log_weights[:, None], axis=2)

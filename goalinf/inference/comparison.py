@@ -100,22 +100,24 @@ def compare(fits: Mapping[str, Fit], *, unit: str | None = None) -> pd.DataFrame
         if not isinstance(fit, Fit):
             raise TypeError(f"{name!r} is a {type(fit).__name__}; expected a fit, as gi.infer or gi.load return it")
         check_observations(fit, f"the fit {name!r}")
-    first, *others = fits
-    for name in others:
-        data, reference = fits[name].data, fits[first].data
-        alike = type(data) is type(reference) and _fingerprint(data) == _fingerprint(reference)
-        if not alike or not _same_names(data, reference):
-            one, other = _counted(reference), _counted(data)
-            what = "names of contexts" if alike else f"states or {data.noun}s"
-            told = f"both are {one}, with other {what}" if one == other else f"{one}, and {other}"
+    reference_name, *other_names = fits
+    for name in other_names:
+        data, reference = fits[name].data, fits[reference_name].data
+        equal_numbers = type(data) is type(reference) and _fingerprint(data) == _fingerprint(reference)
+        if not equal_numbers or not _same_names(data, reference):
+            reference_size, data_size = _sizes_in_words(reference), _sizes_in_words(data)
+            difference = "names of contexts" if equal_numbers else f"states or {data.noun}s"
+            sizes = f"{reference_size}, and {data_size}"
+            if reference_size == data_size:
+                sizes = f"both are {data_size}, with other {difference}"
             raise ValueError(
-                f"the fits {first!r} and {name!r} are of different data ({told}): fit both to the same data"
+                f"the fits {reference_name!r} and {name!r} are of different data ({sizes}): fit both to the same data"
             )
     loos = {name: loo(fit, unit) for name, fit in fits.items()}
     weights = _arviz.weights(loos)
     best = max(loos, key=lambda name: float(loos[name].elpd_i.sum()))
     notes = _approximations(fits)
-    rows = {name: _row(found, loos[best], notes[name]) for name, found in loos.items()}
+    rows = {name: _row(result, loos[best], notes[name]) for name, result in loos.items()}
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.insert(4, "weight", weights.reindex(table.index))
     table = table.sort_values("elpd", ascending=False, kind="stable")
@@ -123,43 +125,46 @@ def compare(fits: Mapping[str, Fit], *, unit: str | None = None) -> pd.DataFrame
     return table
 
 
-def _counted(data: Observations) -> str:
+def _sizes_in_words(data: Observations) -> str:
     """Return the sizes of a data set in words."""
     subjects, contexts = len(data.names("subject")), len(data.context_names)
     counts = ((data.n_observed, data.noun), (subjects, "subject"), (contexts, "context"))
-    return f"{many(len(data.subject), data.unit)} with {', '.join(many(*one) for one in counts)}"
+    return f"{many(len(data.subject), data.unit)} with {', '.join(many(*count) for count in counts)}"
 
 
 def _approximations(fits: Mapping[str, Fit]) -> dict[str, str]:
-    """For every fit a warning where its draws are an approximation and those of another fit are made otherwise."""
-    made = {name: fit.tree.attrs["algorithm"] for name, fit in fits.items()}
-    others = {name: ", ".join(f"{o!r} by {made[o]}" for o in made if made[o] != made[name]) for name in made}
+    """Return for every fit a warning where its draws are an approximation and those of another fit are not."""
+    methods = {name: fit.tree.attrs["algorithm"] for name, fit in fits.items()}
+    contrasts = {
+        name: ", ".join(f"{other!r} by {methods[other]}" for other in methods if methods[other] != methods[name])
+        for name in methods
+    }
     return {
-        name: f"draws of an approximation ({algorithm}), those of {others[name]}: elpd_diff contains the error of the "
+        name: f"draws of an approximation ({method}), those of {contrasts[name]}: elpd_diff contains the error of the "
         "approximation; sample all fits by Markov chains"
-        if fits[name].kind == "approximation" and others[name]
+        if fits[name].kind == "approximation" and contrasts[name]
         else ""
-        for name, algorithm in made.items()
+        for name, method in methods.items()
     }
 
 
-def _row(found: _arviz.LOO, best: _arviz.LOO, note: str) -> dict[str, Any]:
-    own, k = found.elpd_i.values, found.pareto_k.values
-    behind = own - best.elpd_i.values
-    bad = int((k > KHAT).sum())
+def _row(result: _arviz.LOO, best: _arviz.LOO, note: str) -> dict[str, Any]:
+    elpd, k = result.elpd_i.values, result.pareto_k.values
+    difference = elpd - best.elpd_i.values
+    n_bad = int((k > KHAT).sum())
     words = (
-        f"{bad} of {len(k)} units have Pareto k above {KHAT}: leave out smaller units, or hold data out "
+        f"{n_bad} of {len(k)} units have Pareto k above {KHAT}: leave out smaller units, or hold data out "
         "(gi.inference.log_predictive_density)"
     )
     return {
-        "elpd": own.sum(),
-        "p": float(found.p),
-        "elpd_diff": behind.sum(),
-        "se": _arviz.standard_error(own),
-        "dse": _arviz.standard_error(behind),
+        "elpd": elpd.sum(),
+        "p": float(result.p),
+        "elpd_diff": difference.sum(),
+        "se": _arviz.standard_error(elpd),
+        "dse": _arviz.standard_error(difference),
         "max_k": k.max(),
-        "bad_k": bad,
-        "warning": "; ".join(part for part in (words if bad else "", note) if part),
+        "bad_k": n_bad,
+        "warning": "; ".join(part for part in (words if n_bad else "", note) if part),
     }
 
 
@@ -176,19 +181,19 @@ def loo(fit: Fit, unit: str | None = None) -> _arviz.LOO:
     else:
         scores, member = _by_unit(fit), np.asarray(data.members(unit))[data.scored(data.unit)]
         if unit != data.unit:
-            scores = np.stack([scores[:, :, member == one].sum(-1) for one in np.unique(member)], axis=-1)
+            scores = np.stack([scores[:, :, member == number].sum(-1) for number in np.unique(member)], axis=-1)
     if scores.shape[-1] < 2:
         raise ValueError(f"the data have a single {unit}, and leave-one-out needs two or more; use a smaller unit")
-    kept = draws.isel(draw=slice(None, None, -(-draws.sizes["draw"] // scores.shape[1])))
-    coords = {"chain": kept["chain"], "draw": kept["draw"]}
-    return _arviz.loo(xr.DataArray(scores, dims=("chain", "draw", "unit"), coords=coords), kept)
+    selected = draws.isel(draw=slice(None, None, -(-draws.sizes["draw"] // scores.shape[1])))
+    coords = {"chain": selected["chain"], "draw": selected["draw"]}
+    return _arviz.loo(xr.DataArray(scores, dims=("chain", "draw", "unit"), coords=coords), selected)
 
 
-def check_observations(fit: Fit, which: str = "this fit") -> None:
+def check_observations(fit: Fit, name: str = "this fit") -> None:
     """Refuse data without units that could be left out."""
     if not isinstance(fit.data, Observations):
         raise ValueError(
-            f"{which} has no pointwise log-likelihood: its model is your own and its data ({type(fit.data).__name__}) "
+            f"{name} has no pointwise log-likelihood: its model is your own and its data ({type(fit.data).__name__}) "
             "are not gi.Trajectories or other observations, so that their units are unknown. Give the model "
             "gi.Trajectories and a site that is a gi.Behavior, or compare with ArviZ on numpyro.infer.log_likelihood"
         )
@@ -247,18 +252,18 @@ def _without_memory(data: Trajectories) -> np.ndarray:
     states = np.array(data.states)
     worlds = data.labels.worlds if data.labels is not None else ()
     for number, world in enumerate(worlds):
-        mine = np.asarray(data.context)[:, None] == number
+        in_world = np.asarray(data.context)[:, None] == number
         while world.memory is not None:
             states = np.where(
-                mine & (states >= 0), world.memory.pairs[np.maximum(states, 0) % world.n_states, 1], states
+                in_world & (states >= 0), world.memory.pairs[np.maximum(states, 0) % world.n_states, 1], states
             )
             world = world.memory.base
     return states
 
 
-def _same_names(one: Observations, other: Observations) -> bool:
+def _same_names(first: Observations, second: Observations) -> bool:
     """Return True where every unit has the same context in both, or contexts have no names."""
-    if one.named_contexts is None or other.named_contexts is None:
+    if first.named_contexts is None or second.named_contexts is None:
         return True
-    named = [[label(data.context_names[number]) for number in data.context] for data in (one, other)]
+    named = [[label(data.context_names[number]) for number in data.context] for data in (first, second)]
     return named[0] == named[1]

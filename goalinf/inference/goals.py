@@ -116,50 +116,50 @@ def goal_posterior(
     data.check([world], agent)
     names = axis_labels("goals", goals)
     log_prior = _log_prior(goals, prior)
-    with computing_in(precision) as chosen:
-        policies = _policies(_Known(agent, world, tuple(goals.values())), chosen)
+    with computing_in(precision) as used_precision:
+        policies = _policies(_GoalProblem(agent, world, tuple(goals.values())), used_precision)
         scores = np.asarray(score_steps(policies, data), float)
     if after_goal == "impossible":
         scores = np.where(acts_on(policies, data), -np.inf, scores)
     n, t = data.actions.shape
-    running = np.zeros((len(goals), n, t + 1))
-    np.cumsum(scores, axis=-1, out=running[..., 1:])
-    log_likelihood = running[..., -1].T.copy()
-    running += log_prior[:, None, None]
-    highest = running.max(axis=0)
+    log_joint = np.zeros((len(goals), n, t + 1))
+    np.cumsum(scores, axis=-1, out=log_joint[..., 1:])
+    log_likelihood = log_joint[..., -1].T.copy()
+    log_joint += log_prior[:, None, None]
+    highest = log_joint.max(axis=0)
     if not np.isfinite(highest).all():
         _refuse_impossible(highest, data)
-    running -= highest
-    probabilities = np.exp(running, out=running)
+    log_joint -= highest
+    probabilities = np.exp(log_joint, out=log_joint)
     total = probabilities.sum(axis=0)
     probabilities /= total
     table = _labels(tuple(labels(data.trajectory_names).tolist()), t, *names)
-    found = table.copy(deep=False, data=np.moveaxis(probabilities, 0, -1))
-    found.coords.variables["evidence"].data = highest[:, -1] + np.log(total[:, -1])
-    found.coords.variables["log_likelihood"].data = log_likelihood
-    return found
+    result = table.copy(deep=False, data=np.moveaxis(probabilities, 0, -1))
+    result.coords.variables["evidence"].data = highest[:, -1] + np.log(total[:, -1])
+    result.coords.variables["log_likelihood"].data = log_likelihood
+    return result
 
 
 @lru_cache(maxsize=1, typed=True)  # labeling the posterior takes longer than computing it
 def _labels(trajectories: tuple[int | str, ...], steps: int, *goals: Hashable) -> xr.DataArray:
     """Build a posterior with all labels, filled with NaN."""
-    none = np.broadcast_to(np.nan, (len(trajectories), steps + 1, len(goals)))
+    missing = np.broadcast_to(np.nan, (len(trajectories), steps + 1, len(goals)))
     return xr.DataArray(
-        none,
+        missing,
         dims=("trajectory", "step", "goal"),
         coords={
             "trajectory": np.array(trajectories),
             "step": np.arange(steps + 1),
             "goal": list(goals),
-            "evidence": ("trajectory", none[:, 0, 0]),
-            "log_likelihood": (("trajectory", "goal"), none[:, 0]),
+            "evidence": ("trajectory", missing[:, 0, 0]),
+            "log_likelihood": (("trajectory", "goal"), missing[:, 0]),
         },
         name="probability",
         attrs={"long_name": "posterior probability of the goal"},
     )
 
 
-class _Known:
+class _GoalProblem:
     """Agent, world and goals; equal to others if all of their numbers are equal."""
 
     def __init__(self, agent: SingleAgent, world: World, rewards: tuple[Reward, ...]):
@@ -168,16 +168,16 @@ class _Known:
         self._hash = hash(self._content)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Known) and self._content == other._content
+        return isinstance(other, _GoalProblem) and self._content == other._content
 
     def __hash__(self) -> int:
         return self._hash
 
 
 @lru_cache(maxsize=1)  # further steps or further subjects with the same goals need no planning
-def _policies(known: _Known, precision: Precision) -> Policy:
+def _policies(problem: _GoalProblem, precision: Precision) -> Policy:
     """Plan the policies under all goals, with every check; on the host, with an axis of contexts ``(G, 1, …)``."""
-    agent, world, rewards = known.agent, known.world, known.rewards
+    agent, world, rewards = problem.agent, problem.world, problem.rewards
     check_known(agent, rewards)
     for reward in rewards:
         check_plannable(agent, world, reward)
@@ -221,9 +221,9 @@ def _refuse_impossible(highest: np.ndarray, data: Trajectories) -> None:
     impossible = np.isneginf(highest)
     n = int(impossible.any(axis=1).argmax())
     t = int(impossible[n].argmax()) - 1
-    where = data.labels.where(n, t) if data.labels is not None else f"trajectory {n}, step {t}"
+    location = data.labels.where(n, t) if data.labels is not None else f"trajectory {n}, step {t}"
     raise ValueError(
-        f"{where}: this action has probability zero under every goal that was possible before it "
+        f"{location}: this action has probability zero under every goal that was possible before it "
         f"({impossible.any(axis=1).sum()} such trajectories). Add a goal under which it is possible, use an agent with "
         "lapses, or, where all goals had been reached with after_goal='impossible', use after_goal='continue'"
     )

@@ -56,8 +56,8 @@ def audit(audit: Audit) -> Figure:
     columns = min(len(panels), 2)
     rows = -(-len(panels) // columns)
     figure = style.sheet(_WIDTH * columns, _HEIGHT * rows)
-    for place, draw in enumerate(panels, start=1):
-        ax = figure.add_subplot(rows, columns, place)
+    for position, draw in enumerate(panels, start=1):
+        ax = figure.add_subplot(rows, columns, position)
         draw(ax)
         style.quiet(ax)
     return figure
@@ -67,29 +67,29 @@ def panels_of(audit: Audit) -> list[Callable[[Axes], None]]:
     """Return the drawing functions of the panels of an audit; each takes its axes."""
     panels: list[Callable[[Axes], None]] = []
     if audit.contraction is not None:
-        panels.append(partial(_narrowed, found=audit.contraction))
-    if (found := audit.answers) is not None:
-        if isinstance(found.zero, ZeroReward):
-            panels.append(partial(_zero_reward, zero=found.zero))
-        if isinstance(found.planners, pd.DataFrame):
-            panels.append(partial(_planners, planners=found.planners))
-        if isinstance(found.acting, pd.DataFrame):
-            panels.append(partial(_acting, acting=found.acting))
-        if isinstance(found.design, Design):
-            panels.append(partial(_design, table=found.design.table))
+        panels.append(partial(_contraction, contraction=audit.contraction))
+    if (answers := audit.answers) is not None:
+        if isinstance(answers.zero, ZeroReward):
+            panels.append(partial(_zero_reward, zero=answers.zero))
+        if isinstance(answers.planners, pd.DataFrame):
+            panels.append(partial(_planners, planners=answers.planners))
+        if isinstance(answers.acting, pd.DataFrame):
+            panels.append(partial(_expected_regret, regrets=answers.acting))
+        if isinstance(answers.design, Design):
+            panels.append(partial(_design, table=answers.design.table))
     return panels
 
 
-def _narrowed(ax: Axes, found: Contraction) -> None:
-    shown, hidden = np.sort(found.identified), found.unidentified
-    place = np.arange(len(shown))
-    ax.bar(place, shown, color=style.START, label="identified")
-    after = len(shown) + np.arange(len(hidden))
-    ax.bar(after, hidden, yerr=2 * found.error, color=style.END, ecolor=style.GRAY, label="not identified")
+def _contraction(ax: Axes, contraction: Contraction) -> None:
+    identified, unidentified = np.sort(contraction.identified), contraction.unidentified
+    position = np.arange(len(identified))
+    ax.bar(position, identified, color=style.START, label="identified")
+    position, error = len(identified) + np.arange(len(unidentified)), 2 * contraction.error
+    ax.bar(position, unidentified, yerr=error, color=style.END, ecolor=style.GRAY, label="not identified")
     ax.axhline(1.0, color=style.GRAY, lw=0.8, ls="--")
     ax.set(title="Contraction of the reward", xlabel="direction of reward", ylabel="posterior / prior variance")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set_ylim(0.0, 1.35 * max(1.0, (hidden + 2 * found.error).max(initial=0.0), shown.max(initial=0.0)))
+    ax.set_ylim(0.0, 1.35 * max(1.0, (unidentified + error).max(initial=0.0), identified.max(initial=0.0)))
     ax.legend(fontsize=7, frameon=False)
 
 
@@ -111,15 +111,15 @@ def _planners(ax: Axes, planners: pd.DataFrame) -> None:
     """Draw one bar per planner, with the number of actions that distinguish it from the fitted planner."""
     gaps, choices = (planners[name].to_numpy(float) for name in ("gap", "choices"))
     finite = np.isfinite(choices)
-    place = np.arange(len(gaps))
+    position = np.arange(len(gaps))
     smallest = gaps[finite].min(initial=np.inf)
     low, high = (smallest / 10, gaps[finite].max()) if finite.any() else (0.1, 1.0)
-    ax.barh(place[finite], gaps[finite] - low, left=low, height=0.5, color=style.START)
+    ax.barh(position[finite], gaps[finite] - low, left=low, height=0.5, color=style.START)
     for row, (gap, count) in enumerate(zip(gaps, choices, strict=True)):
         words = _distinguished_by(gap, count)
-        at = gap if np.isfinite(count) else low
-        ax.annotate(words, (at, row), (3, 0), textcoords="offset points", va="center", size=7, color=style.INK)
-    ax.set_yticks(place, [style.name(label(name)) for name in planners.index])
+        x = gap if np.isfinite(count) else low
+        ax.annotate(words, (x, row), (3, 0), textcoords="offset points", va="center", size=7, color=style.INK)
+    ax.set_yticks(position, [style.name(label(name)) for name in planners.index])
     ax.set_ylim(len(gaps) - 0.4, -0.6)
     # Room for the words to the right of the longest bar: they take about half of the panel.
     ax.set(xscale="log", xlim=(low, high * (high / low) ** 1.2), title="Other planners with their own rewards")
@@ -137,22 +137,24 @@ def _distinguished_by(gap: float, choices: float) -> str:
     return f"5 nats after about {number(int(choices))} actions" if np.isfinite(choices) else "fits equally well"
 
 
-def _acting(ax: Axes, acting: pd.DataFrame) -> None:
-    place = np.arange(len(acting))
-    ax.barh(place, acting["regret"], height=0.5, color=style.START, label="mean")
-    ax.plot(acting["value_at_risk"], place, "|", ms=14, mew=2, color=style.INK, label="95 % quantile")
-    ax.plot(acting["chance"], place, "x", color=style.END, label="uniform policy")
-    ax.set_yticks(place, [style.name(label(name)) for name in acting.index])
-    ax.set_ylim(len(acting) - 0.4, -0.6)
+def _expected_regret(ax: Axes, regrets: pd.DataFrame) -> None:
+    position = np.arange(len(regrets))
+    ax.barh(position, regrets["regret"], height=0.5, color=style.START, label="mean")
+    ax.plot(regrets["value_at_risk"], position, "|", ms=14, mew=2, color=style.INK, label="95 % quantile")
+    ax.plot(regrets["chance"], position, "x", color=style.END, label="uniform policy")
+    ax.set_yticks(position, [style.name(label(name)) for name in regrets.index])
+    ax.set_ylim(len(regrets) - 0.4, -0.6)
     ax.set(title="Expected regret of the posterior mean", xlabel="regret (share of the range of returns)")
     ax.set_xlim(-0.02, 1.02)
     ax.legend(fontsize=7, frameon=False)
 
 
 def _design(ax: Axes, table: pd.DataFrame) -> None:
-    place = np.arange(len(table))
-    what, unit = ("evsi", "value of the data (utility)") if "evsi" in table else ("information", "information (nats)")
-    ax.barh(place, table[what], xerr=2 * table[f"{what}_error"], height=0.5, color=style.START, ecolor=style.GRAY)
-    ax.set_yticks(place, [style.name(label(name)) for name in table.index])
+    position = np.arange(len(table))
+    column, unit = ("evsi", "value of the data (utility)") if "evsi" in table else ("information", "information (nats)")
+    ax.barh(
+        position, table[column], xerr=2 * table[f"{column}_error"], height=0.5, color=style.START, ecolor=style.GRAY
+    )
+    ax.set_yticks(position, [style.name(label(name)) for name in table.index])
     ax.set_ylim(len(table) - 0.4, -0.6)
     ax.set(title="Further data", xlabel=f"expected {unit}")

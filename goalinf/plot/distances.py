@@ -51,29 +51,29 @@ def distances(
         raise ValueError("found is empty; expected draws of a distance, as from gi.identify.distance.posterior")
     if not 0.0 < check_number("level", level, 0.0, 1.0, "a number in (0, 1)") < 1.0:
         raise ValueError(f"level is {level!r}; expected a number in (0, 1)")
-    for name, one in named.items():
+    for name, draws in named.items():
         check_kind(
-            f"found {name!r}" if name else "found", one, xr.DataArray, "draws, as from gi.identify.distance.posterior"
+            f"found {name!r}" if name else "found", draws, xr.DataArray, "draws, as from gi.identify.distance.posterior"
         )
-        if not one.size or not np.isfinite(one.values).all():
-            raise ValueError(f"{name or 'found'} holds {one.size} distances; expected some, and all of them finite")
+        if not draws.size or not np.isfinite(draws.values).all():
+            raise ValueError(f"{name or 'found'} holds {draws.size} distances; expected some, and all of them finite")
     if ax is None:
         _, (ax,) = style.canvas(4.8, 2.6)
     style.quiet(ax)
     curves, legend = [], []
-    for i, (name, one) in enumerate(named.items()):
-        values = np.sort(one.values.ravel())
+    for i, (name, draws) in enumerate(named.items()):
+        values = np.sort(draws.values.ravel())
         low, middle, high = np.quantile(values, [(1 - level) / 2, 0.5, (1 + level) / 2])
         color = style.CYCLE[i % len(style.CYCLE)]
-        said = f"{label(name)}  {middle:.2g} [{low:.2g}, {high:.2g}]".strip()
+        text = f"{label(name)}  {middle:.2g} [{low:.2g}, {high:.2g}]".strip()
         ax.ecdf(values, color=color, lw=1.0, zorder=2)
         inner = values[(values >= low) & (values <= high)]
         share = np.searchsorted(values, inner, side="right") / len(values)
-        curves += ax.step(inner, share, where="post", color=color, lw=2.4, label=style.name(said), zorder=3)
-        legend.append(said)
-    kinds = {style.name(one.name or "distance") for one in named.values()}
+        curves += ax.step(inner, share, where="post", color=color, lw=2.4, label=style.name(text), zorder=3)
+        legend.append(text)
+    kinds = {style.name(draws.name or "distance") for draws in named.values()}
     ax.set(xlabel=" or ".join(sorted(kinds)), ylabel="posterior probability of less", ylim=(0, 1))
-    ax.set_xlim(left=min(0.0, *(float(one.min()) for one in named.values())))
+    ax.set_xlim(left=min(0.0, *(float(draws.min()) for draws in named.values())))
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     title = f"median [{level:.0%} interval]"

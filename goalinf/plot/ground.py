@@ -83,9 +83,9 @@ class Ground:
         """Median distance of a node to its nearest neighbor, in the units of the coordinates."""
         if self.is_map or len(self.places) < 2:
             return 1.0
-        far = np.linalg.norm(self.places[:, None] - self.places[None], axis=2)
-        np.fill_diagonal(far, np.inf)
-        nearest = far.min(1)
+        distances = np.linalg.norm(self.places[:, None] - self.places[None], axis=2)
+        np.fill_diagonal(distances, np.inf)
+        nearest = distances.min(1)
         return float(np.median(nearest[nearest > 0])) if (nearest > 0).any() else 1.0
 
     def size(self) -> tuple[float, float]:
@@ -120,9 +120,9 @@ class Ground:
         ``busy``: cells will have further content, so that marks are drawn in their corners.
         """
         style.quiet(ax)
-        drawn = (self._cells if self.is_map else self._nodes)(ax, values, colors, norm)
-        self._names(ax, drawn, busy)
-        return drawn if values is not None else None
+        artist = (self._cells if self.is_map else self._nodes)(ax, values, colors, norm)
+        self._names(ax, artist, busy)
+        return artist if values is not None else None
 
     def _cells(self, ax, values, colors, norm):
         rows, cols = self.shape
@@ -130,27 +130,27 @@ class Ground:
         col, row = self.places.astype(int).T
         number[row, col] = np.arange(len(row))
         ax.imshow(number >= 0, cmap=ListedColormap([style.INK, style.GROUND]), vmin=0, vmax=1, zorder=0)
-        drawn = None
+        image = None
         if values is not None:
             grid = np.ma.masked_array(np.asarray(values)[np.maximum(number, 0)], number < 0)
-            drawn = ax.imshow(grid, cmap=colors, norm=norm, zorder=1)
+            image = ax.imshow(grid, cmap=colors, norm=norm, zorder=1)
         # Lines between free cells only, not inside walls.
-        sideways = np.argwhere((number[:, 1:] >= 0) & (number[:, :-1] >= 0))
-        across = np.argwhere((number[1:] >= 0) & (number[:-1] >= 0))
-        lines = [[(c + 0.5, r - 0.5), (c + 0.5, r + 0.5)] for r, c in sideways]
-        lines += [[(c - 0.5, r + 0.5), (c + 0.5, r + 0.5)] for r, c in across]
+        right_pairs = np.argwhere((number[:, 1:] >= 0) & (number[:, :-1] >= 0))
+        lower_pairs = np.argwhere((number[1:] >= 0) & (number[:-1] >= 0))
+        lines = [[(c + 0.5, r - 0.5), (c + 0.5, r + 0.5)] for r, c in right_pairs]
+        lines += [[(c - 0.5, r + 0.5), (c + 0.5, r + 0.5)] for r, c in lower_pairs]
         ax.add_collection(LineCollection(lines, colors=style.GRID, linewidths=0.5, alpha=0.9, zorder=1.5))
         ax.set(xlim=(-0.5, cols - 0.5), ylim=(rows - 0.5, -0.5), aspect="equal", xlabel="column", ylabel="row")
         ax.set_xticks(range(0, cols, 1 + (cols - 1) // 12))
         ax.set_yticks(range(0, rows, 1 + (rows - 1) // 12))
-        return drawn
+        return image
 
     def _nodes(self, ax, values, colors, norm):
         self._edges(ax)
         x, y = self.places.T
         face = {"color": style.GROUND} if values is None else {"c": values, "cmap": colors, "norm": norm}
         rim = style.INK if values is None else style.GRAY
-        drawn = ax.scatter(x, y, s=self.node_size, edgecolors=rim, linewidths=0.7, zorder=3, **face)
+        points = ax.scatter(x, y, s=self.node_size, edgecolors=rim, linewidths=0.7, zorder=3, **face)
         pad = 0.8 * self.spacing
         ax.set(xlim=(x.min() - pad, x.max() + pad), ylim=(y.min() - pad, y.max() + pad), aspect="equal")
         if self.world.positions is None:
@@ -158,7 +158,7 @@ class Ground:
             ax.set_frame_on(False)
         else:
             ax.set(xlabel="x (as given)", ylabel="y (as given)")
-        return drawn
+        return points
 
     @property
     def named(self) -> bool:
@@ -175,8 +175,8 @@ class Ground:
 
     def _edges(self, ax: Axes) -> None:
         pairs = {(int(s), int(t)) for s, t in self.links}
-        both = [(s, t) for s, t in pairs if s < t and (t, s) in pairs]
-        segments = [self.places[[s, t]] for s, t in sorted(both)]
+        two_way = [(s, t) for s, t in pairs if s < t and (t, s) in pairs]
+        segments = [self.places[[s, t]] for s, t in sorted(two_way)]
         ax.add_collection(LineCollection(segments, colors=style.GRID, linewidths=1.1, zorder=1))
         radius = np.sqrt(self.node_size) / 2
         for s, t in sorted(pair for pair in pairs if pair[::-1] not in pairs):
@@ -194,13 +194,13 @@ class Ground:
                 )
             )
 
-    def _names(self, ax: Axes, drawn: ScalarMappable | None, busy: bool) -> None:
+    def _names(self, ax: Axes, artist: ScalarMappable | None, busy: bool) -> None:
         """Draw marks of cells or names of nodes, in a color with contrast to the background."""
         if self.is_map:
             texts = [mark if mark != "." else "" for mark in self.world.marks or [""] * self.world.n_states]
         else:
             texts = [label(name) for name in self.world.states] if self.named else [""] * self.world.n_states
-        values = None if drawn is None else drawn.get_array()
+        values = None if artist is None else artist.get_array()
         longest = max(map(len, texts))
         size = (
             (7.0 if busy else 10.0)
@@ -213,7 +213,7 @@ class Ground:
             if not text:
                 continue
             color = style.INK
-            if drawn is not None and values is not None:
-                color = style.contrast(drawn.to_rgba(values[(int(y), int(x)) if self.is_map else i]))
-            place: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 5}
-            ax.text(x + shift, y + shift, style.name(text), size=size, weight=weight, color=color, **place)
+            if artist is not None and values is not None:
+                color = style.contrast(artist.to_rgba(values[(int(y), int(x)) if self.is_map else i]))
+            options: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 5}
+            ax.text(x + shift, y + shift, style.name(text), size=size, weight=weight, color=color, **options)

@@ -12,16 +12,16 @@ def compute(graph: nx.Graph) -> np.ndarray:
     """Compute coordinates ``(S, 2)`` of nodes 0 … S−1, equal in every run; connected components side by side."""
     plain = nx.Graph(graph)
     plain.remove_edges_from(list(nx.selfloop_edges(plain)))
-    places = np.zeros((len(plain), 2))
-    left = 0.0
+    coordinates = np.zeros((len(plain), 2))
+    x_offset = 0.0
     parts = sorted(nx.connected_components(plain), key=lambda part: (-len(part), min(part)))
     for part in parts:
         nodes = sorted(part)
-        own = _connected(plain.subgraph(nodes), nodes)
-        own = own - own.min(0)
-        places[nodes] = own + [left, 0.0]
-        left += float(own[:, 0].max()) + 0.3 + 0.2 * np.sqrt(len(nodes))
-    return places
+        component = _connected(plain.subgraph(nodes), nodes)
+        component = component - component.min(0)
+        coordinates[nodes] = component + [x_offset, 0.0]
+        x_offset += float(component[:, 0].max()) + 0.3 + 0.2 * np.sqrt(len(nodes))
+    return coordinates
 
 
 def _connected(graph: nx.Graph, nodes: list[int]) -> np.ndarray:
@@ -34,8 +34,8 @@ def _connected(graph: nx.Graph, nodes: list[int]) -> np.ndarray:
         placed = nx.kamada_kawai_layout(graph)
     else:
         placed = nx.spring_layout(graph, seed=0, iterations=80)
-    own = np.array([placed[node] for node in nodes], float)
-    return own * size / max(float(np.ptp(own, axis=0).max()), 1e-9)
+    coordinates = np.array([placed[node] for node in nodes], float)
+    return coordinates * size / max(float(np.ptp(coordinates, axis=0).max()), 1e-9)
 
 
 def _tree(graph: nx.Graph) -> dict[int, np.ndarray]:
@@ -73,14 +73,14 @@ def _radial(graph: nx.Graph, root: int, depths: dict[int, int]) -> dict[int, np.
         leaves[node] = max(leaves[node], 1)
         if node in parents:
             leaves[parents[node]] += leaves[node]
-    begins = {root: 0.0}
-    used = dict.fromkeys(order, 0.0)
+    start_angle = {root: 0.0}
+    assigned_angle = dict.fromkeys(order, 0.0)
     placed = {root: np.zeros(2)}
     unit = 2 * np.pi / leaves[root]
     for node in order[1:]:
         parent = parents[node]
-        begins[node] = begins[parent] + used[parent]
-        used[parent] += leaves[node] * unit
-        angle = begins[node] + leaves[node] * unit / 2
+        start_angle[node] = start_angle[parent] + assigned_angle[parent]
+        assigned_angle[parent] += leaves[node] * unit
+        angle = start_angle[node] + leaves[node] * unit / 2
         placed[node] = depths[node] * np.array([np.cos(angle), np.sin(angle)])
     return placed

@@ -108,11 +108,11 @@ def _provenance(audit: Audit) -> str:
     return " ".join(f"{sentence.rstrip('.')}." for sentence in sentences if sentence)
 
 
-def _image(figure: Figure, words: str) -> str:
+def _image(figure: Figure, alt_text: str) -> str:
     with io.BytesIO() as file:
         figure.savefig(file, format="png", dpi=110)
         data = base64.b64encode(file.getvalue()).decode()
-    return f'<img alt="{display.escape(words)}" src="data:image/png;base64,{data}">'
+    return f'<img alt="{display.escape(alt_text)}" src="data:image/png;base64,{data}">'
 
 
 def _maps(audit: Audit) -> list[str]:
@@ -133,13 +133,13 @@ def _null_directions(audit: Audit) -> list[str]:
     if not isinstance(world, World) or not isinstance(kind, StateReward):
         return []
     basis = audit.null_space.basis.values[: audit.nullity]
-    found = []
+    images = []
     for vector in basis[:_DIRECTIONS]:
         # The constant direction is reported in the text; the sign of the other directions is arbitrary.
         if np.ptp(vector) > 1e-9:
-            words = f"adding any multiple of this reward does not change {audit.null_space.unchanged}"
-            found.append(_image(draw_reward(world, StateReward(vector, on=kind.on)), words))
-    if found:
+            alt_text = f"adding any multiple of this reward does not change {audit.null_space.unchanged}"
+            images.append(_image(draw_reward(world, StateReward(vector, on=kind.on)), alt_text))
+    if images:
         unchanged = display.escape(audit.null_space.unchanged)
-        found.insert(0, f"<p>Adding any multiple of one of these rewards does not change {unchanged}.</p>")
-    return found
+        images.insert(0, f"<p>Adding any multiple of one of these rewards does not change {unchanged}.</p>")
+    return images

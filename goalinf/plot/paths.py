@@ -81,11 +81,11 @@ def trajectories(
     width = 0.0 if single and not ground.is_map else _JITTER * ground.spacing
     alpha = float(np.clip(3.0 / np.sqrt(len(states)), 0.15, 0.85)) if not single else 1.0
     for row in states:
-        seen = ground.fold[row[row >= 0]]
-        if not len(seen):
+        visited = ground.fold[row[row >= 0]]
+        if not len(visited):
             continue
-        wobble = rng.uniform(-width, width, 2) + rng.uniform(-width / 3, width / 3, (len(seen), 2))
-        _path(ax, ground.places[seen] + wobble, single, alpha)
+        jitter = rng.uniform(-width, width, 2) + rng.uniform(-width / 3, width / 3, (len(visited), 2))
+        _path(ax, ground.places[visited] + jitter, single, alpha)
     title = f"trajectory {style.name(label(chosen.trajectory_names[0]))}" if single else f"{len(states)} trajectories"
     ax.set_title(title, loc="left", size=9.5, color=style.INK)
     if single:
@@ -110,7 +110,7 @@ def _world(data: Trajectories, world: World | None) -> World:
     if world is not None:
         return world
     worlds = data.labels.worlds if data.labels is not None else ()
-    different = list({id(one): one for one in worlds}.values())
+    different = list({id(labeled): labeled for labeled in worlds}.values())
     if not different:
         raise ValueError("the data do not contain their world: give it, gi.plot.trajectories(data, world)")
     if len(different) > 1:

@@ -70,25 +70,25 @@ def policy(
     'probability of the action'
     """
     ground = Ground.of(world)
-    over = np.asarray(world.mdp.terminal)
+    without_decisions = np.asarray(world.mdp.terminal)
     if isinstance(agent, Agent):
         if reward is None:
             raise ValueError("the reward of the agent is missing: give it, gi.plot.policy(world, agent, reward)")
-        over = np.asarray(ended(reward, world.mdp))
+        without_decisions = np.asarray(ended(reward, world.mdp))
         agent = agent.policy(world, reward)
     elif not isinstance(agent, xr.DataArray):
         agent = _labeled(agent)
     probability, title = _at_step(agent, world, step)
     if ax is None:
         _, (ax,) = ground.sheet(bar=True)
-    weight = np.where(np.asarray(world.mdp.available) & ~over[:, None], probability, 0.0)
+    weight = np.where(np.asarray(world.mdp.available) & ~without_decisions[:, None], probability, 0.0)
     colors = ScalarMappable(Normalize(0, 1), style.CHANCE)
     if ground.is_map:
         ground.draw(ax, busy=True)
         _arrows(ax, ground, _folded(weight, ground), colors)
         style.colorbar(ax, colors, "probability of the action")
     else:
-        _ways(ax, ground, world, weight, colors)
+        _edge_halves(ax, ground, world, weight, colors)
         style.colorbar(ax, colors, "probability of the next step")
     notes = ([title] if title else []) + ([world.memory.mean] if world.memory is not None else [])
     ax.set_title(", ".join(notes), loc="left", size=9.5, color=style.INK)
@@ -114,8 +114,8 @@ def _labeled(policy: Any) -> xr.DataArray:
     except (TypeError, ValueError):
         numbers = np.empty(0)
     if numbers.ndim != 2:
-        given = "is not given" if policy is None else f"is a {type(policy).__name__}"
-        raise TypeError(f"agent {given}; expected an agent, or probabilities (state, action), as from agent.policy")
+        received = "is not given" if policy is None else f"is a {type(policy).__name__}"
+        raise TypeError(f"agent {received}; expected an agent, or probabilities (state, action), as from agent.policy")
     return xr.DataArray(numbers, dims=("state", "action"))
 
 
@@ -131,12 +131,12 @@ def _directions(ground: Ground) -> np.ndarray:
     mdp = ground.world.mdp
     likely = np.asarray(mdp.probabilities).argmax(2)
     heads = np.take_along_axis(np.asarray(mdp.successors), likely[:, :, None], 2)[:, :, 0]
-    moved = ground.places[heads] - ground.places[:, None]
+    displacement = ground.places[heads] - ground.places[:, None]
     directions = np.zeros((mdp.n_actions, 2))
     for a in range(mdp.n_actions):
-        real = moved[:, a][np.any(moved[:, a] != 0, axis=1) & np.asarray(mdp.available)[:, a]]
-        if len(real):
-            kinds, counts = np.unique(real, axis=0, return_counts=True)
+        moves = displacement[:, a][np.any(displacement[:, a] != 0, axis=1) & np.asarray(mdp.available)[:, a]]
+        if len(moves):
+            kinds, counts = np.unique(moves, axis=0, return_counts=True)
             directions[a] = kinds[counts.argmax()] / np.linalg.norm(kinds[counts.argmax()])
     return directions
 
@@ -167,7 +167,7 @@ def _arrows(ax: Axes, ground: Ground, weight: np.ndarray, colors: ScalarMappable
     )
 
 
-def _ways(ax: Axes, ground: Ground, world: World, weight: np.ndarray, colors: ScalarMappable) -> None:
+def _edge_halves(ax: Axes, ground: Ground, world: World, weight: np.ndarray, colors: ScalarMappable) -> None:
     mdp = world.mdp
     n = ground.world.n_states
     flow = np.zeros((n, n))

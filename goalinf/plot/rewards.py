@@ -69,8 +69,8 @@ def reward(world: World, reward: Reward, *, ax: Axes | None = None) -> Figure:
     values = _folded(values[None], ground)[0]
     if ax is None:
         _, (ax,) = ground.sheet(bar=True)
-    drawn = ground.draw(ax, values, colors=style.colormap(style.SIGNED), norm=style.signed_norm(values))
-    style.colorbar(ax, drawn, f"{_what(reward)} ({_UNIT})")
+    image = ground.draw(ax, values, colors=style.colormap(style.SIGNED), norm=style.signed_norm(values))
+    style.colorbar(ax, image, f"{_quantity(reward)} ({_UNIT})")
     ax.set_title(_remark(reward, world), loc="left", size=8, color=style.GRAY)
     return style.figure_of(ax)
 
@@ -124,20 +124,20 @@ def reward_map(fit: Fit, *, context: Hashable | None = None, axes: Sequence[Axes
     mean, sd = draws.mean(0), draws.std(0, ddof=1) if len(draws) > 1 else np.zeros(draws.shape[1])
     if axes is None:
         _, axes = ground.sheet(2, bar=True)
-    left, right = axes
-    what = _what(fit.reward)
-    drawn = ground.draw(left, mean, colors=style.colormap(style.SIGNED), norm=style.signed_norm(mean))
-    style.colorbar(left, drawn, f"{what} ({_UNIT})")
-    spread = ground.draw(right, sd, colors=style.AMOUNT, norm=Normalize(*_range(sd)))
-    style.colorbar(right, spread, f"sd of {what} ({_UNIT})")
-    unseen = _unseen(fit, ground, number)
-    _crosses(right, ground, unseen, spread)
+    ax_mean, ax_sd = axes
+    quantity = _quantity(fit.reward)
+    image = ground.draw(ax_mean, mean, colors=style.colormap(style.SIGNED), norm=style.signed_norm(mean))
+    style.colorbar(ax_mean, image, f"{quantity} ({_UNIT})")
+    image_sd = ground.draw(ax_sd, sd, colors=style.AMOUNT, norm=Normalize(*_range(sd)))
+    style.colorbar(ax_sd, image_sd, f"sd of {quantity} ({_UNIT})")
+    unobserved = _unobserved(fit, ground, number)
+    _crosses(ax_sd, ground, unobserved, image_sd)
     remark = _remark(fit.reward, world)
-    left.set_title("posterior mean" + (f"\n{remark}" if remark else ""), size=9.5)
-    right.set_title("posterior sd" + (f"\n{remark}" if remark else ""), size=9.5)
-    if len(unseen):
-        right.set_xlabel(f"{right.get_xlabel()}\n× no observed action".strip())
-    return style.figure_of(left)
+    ax_mean.set_title("posterior mean" + (f"\n{remark}" if remark else ""), size=9.5)
+    ax_sd.set_title("posterior sd" + (f"\n{remark}" if remark else ""), size=9.5)
+    if len(unobserved):
+        ax_sd.set_xlabel(f"{ax_sd.get_xlabel()}\n× no observed action".strip())
+    return style.figure_of(ax_mean)
 
 
 def _range(sd: np.ndarray) -> tuple[float, float]:
@@ -170,8 +170,8 @@ def _state_draws(fit: Fit, world: World) -> np.ndarray:
     if isinstance(fit.reward, StateReward):
         return flat["reward.values"].astype(float)
     with computing_in(fit.tree.attrs.get("precision")):
-        one = partial(_at_draw, fit.agent, fit.reward, world.mdp)
-        return np.asarray(jax.jit(partial(jax.lax.map, one, batch_size=64))(flat), float)
+        values_at_draw = partial(_at_draw, fit.agent, fit.reward, world.mdp)
+        return np.asarray(jax.jit(partial(jax.lax.map, values_at_draw, batch_size=64))(flat), float)
 
 
 def _at_draw(agent: Any, reward: Any, mdp: MDP, draw: dict[str, Any]) -> Any:
@@ -189,9 +189,9 @@ def _by_state(reward: Reward, mdp: MDP) -> Any:
     if isinstance(reward, LinearReward) and reward.features.ndim == 2:
         return jnp.asarray(reward.features) @ jnp.asarray(reward.weights)
     available = jnp.asarray(mdp.available)
-    chances = jnp.asarray(mdp.probabilities)
-    values = jnp.where(available[:, :, None] & (chances > 0), reward(mdp), 0.0)
-    return (values * chances).sum((1, 2)) / jnp.maximum(available.sum(1), 1)
+    probabilities = jnp.asarray(mdp.probabilities)
+    values = jnp.where(available[:, :, None] & (probabilities > 0), reward(mdp), 0.0)
+    return (values * probabilities).sum((1, 2)) / jnp.maximum(available.sum(1), 1)
 
 
 def _folded(draws: np.ndarray, ground: Ground) -> np.ndarray:
@@ -202,26 +202,26 @@ def _folded(draws: np.ndarray, ground: Ground) -> np.ndarray:
     return summed / np.maximum(count, 1)
 
 
-def _what(reward: Rewards | None) -> str:
+def _quantity(reward: Rewards | None) -> str:
     return f"reward on {reward.on}" if _of_states(reward) else "expected reward"
 
 
 def _remark(reward: Rewards | None, world: World) -> str:
-    said = [] if _of_states(reward) else ["mean over actions"]
-    return ", ".join(said + ([world.memory.mean] if world.memory is not None else []))
+    remarks = [] if _of_states(reward) else ["mean over actions"]
+    return ", ".join(remarks + ([world.memory.mean] if world.memory is not None else []))
 
 
-def _unseen(fit: Fit, ground: Ground, number: int | None) -> np.ndarray:
+def _unobserved(fit: Fit, ground: Ground, number: int | None) -> np.ndarray:
     """Return the non-terminal states without an observed action; none for observations that are not trajectories."""
     if not isinstance(fit.data, Trajectories):
         return np.zeros(0, int)
     cells = fit.data.cells
-    counted = np.asarray(cells.weight) > 0
+    observed = np.asarray(cells.weight) > 0
     if number is not None:
-        counted = counted & (np.asarray(cells.context) == number)
-    seen = np.asarray(ground.world.mdp.terminal).copy()
-    seen[ground.fold[np.asarray(cells.state)[counted]]] = True
-    return np.flatnonzero(~seen)
+        observed = observed & (np.asarray(cells.context) == number)
+    excluded = np.asarray(ground.world.mdp.terminal).copy()
+    excluded[ground.fold[np.asarray(cells.state)[observed]]] = True
+    return np.flatnonzero(~excluded)
 
 
 def _crosses(ax: Axes, ground: Ground, states: np.ndarray, image: Any) -> None:

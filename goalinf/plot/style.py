@@ -78,8 +78,8 @@ def legend(
     ax: Axes, handles: Sequence[Any], names: Sequence[Any], **options: str | float | int | bool | tuple[float, float]
 ) -> None:
     """Draw a legend; names may begin with ``_``, with which Matplotlib marks entries to leave out."""
-    shown = ax.legend(handles, [str(number) for number in range(len(names))], **options)
-    for entry, text in zip(shown.get_texts(), names, strict=True):
+    box = ax.legend(handles, [str(number) for number in range(len(names))], **options)
+    for entry, text in zip(box.get_texts(), names, strict=True):
         entry.set_text(name(text))
 
 

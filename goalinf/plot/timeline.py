@@ -47,17 +47,19 @@ def goal_timeline(posterior: xr.DataArray, trajectory: int = 0, *, ax: Axes | No
     """
     dims = getattr(posterior, "dims", ())
     if set(dims) != {"trajectory", "step", "goal"}:
-        found = ", ".join(map(str, dims)) or type(posterior).__name__
-        raise ValueError(f"expected dimensions trajectory, step, goal, as from gi.goal_posterior; found {found}")
+        received = ", ".join(map(str, dims)) or type(posterior).__name__
+        raise ValueError(f"expected dimensions trajectory, step, goal, as from gi.goal_posterior; found {received}")
     count = posterior.sizes["trajectory"]
     if not -count <= trajectory < count:
         raise ValueError(f"no trajectory number {trajectory}: there are {count}, from 0")
-    one = posterior.isel(trajectory=trajectory).transpose("step", "goal")
-    values = np.asarray(one.values, float)
-    known = np.isfinite(values).all(1)  # a shorter trajectory is padded after its end
-    steps = np.asarray(one["step"].values if "step" in one.coords else np.arange(len(values)))[known]
-    values = values[known]
-    goals = [label(goal) for goal in (one["goal"].values if "goal" in one.coords else range(values.shape[1]))]
+    posterior = posterior.isel(trajectory=trajectory).transpose("step", "goal")
+    values = np.asarray(posterior.values, float)
+    finite = np.isfinite(values).all(1)  # a shorter trajectory is padded after its end
+    steps = np.asarray(posterior["step"].values if "step" in posterior.coords else np.arange(len(values)))[finite]
+    values = values[finite]
+    goals = [
+        label(goal) for goal in (posterior["goal"].values if "goal" in posterior.coords else range(values.shape[1]))
+    ]
     if ax is None:
         _, (ax,) = style.canvas(4.8, 2.6)
     style.quiet(ax)
@@ -72,8 +74,8 @@ def goal_timeline(posterior: xr.DataArray, trajectory: int = 0, *, ax: Axes | No
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
-    number = one.coords["trajectory"].item() if "trajectory" in one.coords else trajectory
+    number = posterior.coords["trajectory"].item() if "trajectory" in posterior.coords else trajectory
     ax.set_title(f"trajectory {style.name(label(number))}", loc="left", size=9.5, color=style.INK)
-    outside: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "frameon": False, "fontsize": 8}
-    style.legend(ax, lines, goals, title="goal", title_fontsize=8, labelcolor=style.INK, **outside)
+    placement: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "frameon": False, "fontsize": 8}
+    style.legend(ax, lines, goals, title="goal", title_fontsize=8, labelcolor=style.INK, **placement)
     return style.figure_of(ax)

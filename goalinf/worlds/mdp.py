@@ -94,8 +94,8 @@ class MDP(eqx.Module):
         available[terminal & ~available.any(1), 0] = True
         # A successor that does not exist is refused by World, whose message has names.
         neighbors, slots = neighbor_lists(np.clip(successors, 0, n_states - 1), probabilities)
-        used = np.zeros(neighbors.shape, bool)
-        used[slots, np.arange(n_states)[:, None, None]] = True
+        in_use = np.zeros(neighbors.shape, bool)
+        in_use[slots, np.arange(n_states)[:, None, None]] = True
         return cls(
             successors=successors,
             probabilities=probabilities,
@@ -105,7 +105,7 @@ class MDP(eqx.Module):
             discount=np.asarray(discount, np.float64),
             neighbors=neighbors,
             slots=slots,
-            origins=origin_lists(neighbors, used),
+            origins=origin_lists(neighbors, in_use),
         )
 
     @property
@@ -141,9 +141,9 @@ class MDP(eqx.Module):
 def neighbor_weights(probabilities: np.ndarray, slots: np.ndarray, width: int) -> np.ndarray:
     """Compute :meth:`MDP.weights` on the host, so that compiled programs of a known world contain a constant."""
     n_states, n_actions, _ = slots.shape
-    places = (np.arange(n_actions)[:, None] * width + slots) * n_states + np.arange(n_states)[:, None, None]
+    flat_index = (np.arange(n_actions)[:, None] * width + slots) * n_states + np.arange(n_states)[:, None, None]
     size = n_actions * width * n_states
-    return np.bincount(places.ravel(), probabilities.ravel(), size).reshape(n_actions, width, n_states)
+    return np.bincount(flat_index.ravel(), probabilities.ravel(), size).reshape(n_actions, width, n_states)
 
 
 def neighbor_lists(successors: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -156,19 +156,19 @@ def neighbor_lists(successors: np.ndarray, probabilities: np.ndarray) -> tuple[n
     filled = np.where(possible, flat, fallback[:, None])
     order = np.argsort(filled, axis=1, kind="stable")
     ranked = np.take_along_axis(filled, order, axis=1)
-    place_in_order = np.cumsum(np.diff(ranked, axis=1, prepend=ranked[:, :1]) != 0, axis=1)
-    slots = np.empty_like(place_in_order)
-    np.put_along_axis(slots, order, place_in_order, axis=1)
-    neighbors = np.tile(np.arange(n_states, dtype=np.int32), (int(place_in_order.max()) + 1, 1))
+    rank = np.cumsum(np.diff(ranked, axis=1, prepend=ranked[:, :1]) != 0, axis=1)
+    slots = np.empty_like(rank)
+    np.put_along_axis(slots, order, rank, axis=1)
+    neighbors = np.tile(np.arange(n_states, dtype=np.int32), (int(rank.max()) + 1, 1))
     neighbors[slots, np.arange(n_states)[:, None]] = filled
     return neighbors, slots.reshape(n_states, n_actions, width).astype(np.int32)
 
 
-def origin_lists(neighbors: np.ndarray, used: np.ndarray) -> np.ndarray:
+def origin_lists(neighbors: np.ndarray, in_use: np.ndarray) -> np.ndarray:
     """Return the flat positions of each state among the neighbors ``(U, S)``, ``(I, S)``; see :class:`MDP`."""
     width, n_states = neighbors.shape
-    places = np.flatnonzero(used)
-    targets = neighbors.ravel()[places]
+    flat_index = np.flatnonzero(in_use)
+    targets = neighbors.ravel()[flat_index]
     order = np.argsort(targets, kind="stable")
     if not ((targets >= 0) & (targets < n_states)).all():
         return np.empty((0, n_states), np.int32)  # World raises the error
@@ -177,5 +177,5 @@ def origin_lists(neighbors: np.ndarray, used: np.ndarray) -> np.ndarray:
         return np.empty((0, n_states), np.int32)
     rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
     origins = np.full((counts.max(), n_states), width * n_states, np.int32)
-    origins[rank, targets[order]] = places[order]
+    origins[rank, targets[order]] = flat_index[order]
     return origins

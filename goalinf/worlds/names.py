@@ -56,15 +56,15 @@ def check_alike(names: Iterable[Hashable], what: str) -> None:
     if len(set(map(type, names)) - {int}) == 0 or set(map(type, names)) == {str}:
         return
     # Positions, of which a map may have many, print with a comma: names without a comma differ from them.
-    others = [name for name in names if not _is_place(name)]
-    if any("," in text for name in others for text in texts(name)):
-        others = names
-    seen: dict[str, Hashable] = {}
-    for name in others:
+    compared = [name for name in names if not _is_integer_tuple(name)]
+    if any("," in text for name in compared for text in texts(name)):
+        compared = names
+    name_of_text: dict[str, Hashable] = {}
+    for name in compared:
         for text in texts(name):
-            if (first := seen.setdefault(text, name)) != name:
+            if (earlier := name_of_text.setdefault(text, name)) != name:
                 raise ValueError(
-                    f"the {what} {first!r} and {name!r} both print as {text}; rename one, so that print and files "
+                    f"the {what} {earlier!r} and {name!r} both print as {text}; rename one, so that print and files "
                     "distinguish them"
                 )
 
@@ -131,7 +131,7 @@ class Names:
         return {text: i for name, i in self._numbers.items() if isinstance(name, tuple) for text in texts(name)}
 
     @cached_property
-    def _written(self) -> dict[str, int]:
+    def _by_text(self) -> dict[str, int]:
         return {text: i for name, i in self._numbers.items() for text in texts(name)}
 
     @cached_property
@@ -145,21 +145,21 @@ class Names:
         """Return the number of the state with this name (a tuple also in its printed form ``"1,2"``), or None."""
         name = plain(state)
         try:
-            found = self._numbers.get(name)
+            number = self._numbers.get(name)
         except TypeError:  # not hashable
             return None
-        return self._printed.get(name) if found is None and isinstance(name, str) else found
+        return self._printed.get(name) if number is None and isinstance(name, str) else number
 
     def find_text(self, text: str) -> int | None:
         """Return the number of the state whose name has this text in print or in a file, or None."""
-        return self._written.get(text)
+        return self._by_text.get(text)
 
     def index(self, state: StateName) -> int:
         """Return the number of the state with this name; raise a ValueError with a suggestion where there is none."""
-        found = self.find(state)
-        if found is None:
+        number = self.find(state)
+        if number is None:
             raise ValueError(f"unknown state {plain(state)!r}: {self._suggest(plain(state))}")
-        return found
+        return number
 
     def cells(self, key: StateName) -> list[int]:
         """Return the numbers of all states that a key names: every cell with that mark, or the state of that name."""
@@ -181,17 +181,17 @@ class Names:
             return list(keys) if self.marks is not None else [keys]
         if not isinstance(keys, Iterable):
             return [keys]
-        several = list(keys)
-        if several and all(isinstance(plain(key), bool) for key in several):
-            if len(several) != len(self.states):
-                raise ValueError(f"a mask of {len(several)} entries for {len(self.states)} states; give one per state")
-            return [name for name, chosen in zip(self.states, several, strict=True) if chosen]
-        return several
+        listed = list(keys)
+        if listed and all(isinstance(plain(key), bool) for key in listed):
+            if len(listed) != len(self.states):
+                raise ValueError(f"a mask of {len(listed)} entries for {len(self.states)} states; give one per state")
+            return [name for name, chosen in zip(self.states, listed, strict=True) if chosen]
+        return listed
 
     def _suggest(self, name: StateName) -> str:
         if isinstance(name, str) and len(self._marked.get(name, ())) > 1:
-            several = [label(self.states[i]) for i in self._marked[name]]
-            return f"{len(several)} cells carry that mark; name one of them by its position, such as ({several[0]})"
+            cells = [label(self.states[i]) for i in self._marked[name]]
+            return f"{len(cells)} cells carry that mark; name one of them by its position, such as ({cells[0]})"
         if self.rows is not None and _is_position(name):
             row, col = name
             if not (0 <= row < len(self.rows) and 0 <= col < len(self.rows[0])):
@@ -204,13 +204,13 @@ class Names:
         close = difflib.get_close_matches(label(name), printed, n=3)
         if close:
             return f"did you mean {' or '.join(close)}?"
-        shown = ", ".join(printed[:8]) + (", …" if len(printed) > 8 else "")
-        return f"this world has {len(printed)} states: {shown}"
+        examples = ", ".join(printed[:8]) + (", …" if len(printed) > 8 else "")
+        return f"this world has {len(printed)} states: {examples}"
 
 
 def _is_position(name: States) -> TypeGuard[tuple[int, int]]:
-    return _is_place(name) and len(name) == 2
+    return _is_integer_tuple(name) and len(name) == 2
 
 
-def _is_place(name: States) -> TypeGuard[tuple[int, ...]]:
+def _is_integer_tuple(name: States) -> TypeGuard[tuple[int, ...]]:
     return isinstance(name, tuple) and len(name) > 1 and all(isinstance(part, int) for part in name)

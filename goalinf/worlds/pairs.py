@@ -23,12 +23,12 @@ class Memory:
     pairs: np.ndarray  # (S, 2): last state (−1 at the start) and this state, as numbers of the base world
     mean: ClassVar[str] = "mean over the last states"  # what is drawn where the base world is
 
-    def number(self, last: Numeric | Sequence[int] | int, this: Numeric | Sequence[int] | int) -> np.ndarray:
-        """Look up the state of each pair by number (last −1: at the start), −1 where there is none."""
+    def number(self, previous: Numeric | Sequence[int] | int, current: Numeric | Sequence[int] | int) -> np.ndarray:
+        """Look up the state of each pair by number (previous −1: at the start), −1 where there is none."""
         keys, order = self._sorted
-        wanted = (np.asarray(last, np.int64) + 1) * self.base.n_states + this
-        place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-        return np.where(keys[place] == wanted, order[place], -1)
+        key = (np.asarray(previous, np.int64) + 1) * self.base.n_states + current
+        position = np.minimum(np.searchsorted(keys, key), len(keys) - 1)
+        return np.where(keys[position] == key, order[position], -1)
 
     @cached_property
     def _sorted(self) -> tuple[np.ndarray, np.ndarray]:
@@ -71,21 +71,21 @@ class Belief:
 
     def start(self, state: np.ndarray) -> np.ndarray:
         """Look up the pair of each state and the prior by number, −1 where there is none."""
-        found = np.full(self.base.n_states, -1)
-        number = np.flatnonzero(self.pairs[:, 0] == 0)
-        found[self.pairs[number, 1]] = number
-        return found[state]
+        pair_of_state = np.full(self.base.n_states, -1)
+        pair = np.flatnonzero(self.pairs[:, 0] == 0)
+        pair_of_state[self.pairs[pair, 1]] = pair
+        return pair_of_state[state]
 
     def follow(self, mdp: MDP, pair: np.ndarray, action: np.ndarray, following: np.ndarray) -> np.ndarray:
         """Look up the next pair in the belief world of this MDP by number, given the next state.
 
         −1 where that is impossible; −2 where the action is not known (−1) and the belief depends on it.
         """
-        after = np.asarray(mdp.successors)[pair]
+        successors = np.asarray(mdp.successors)[pair]
         hits = (self.laws.max(axis=0)[self.pairs[pair, 1]] > 0) & mdp.available[pair][:, :, None]
-        hits &= self.pairs[after, 1] == following[:, None, None]
-        done = np.asarray(action[:, None] == np.arange(mdp.n_actions)) | (action < 0)[:, None]
-        hits &= done[:, :, None]
-        lowest = np.where(hits, after, mdp.n_states).min(axis=(1, 2))
-        highest = np.where(hits, after, -1).max(axis=(1, 2))
+        hits &= self.pairs[successors, 1] == following[:, None, None]
+        possible_action = np.asarray(action[:, None] == np.arange(mdp.n_actions)) | (action < 0)[:, None]
+        hits &= possible_action[:, :, None]
+        lowest = np.where(hits, successors, mdp.n_states).min(axis=(1, 2))
+        highest = np.where(hits, successors, -1).max(axis=(1, 2))
         return np.where(lowest < highest, -2, highest)

@@ -66,16 +66,16 @@ def pad(
     (array([False, False, False,  True]), (8, 4))
     """
     shape = np.shape(mdp.successors)
-    sizes = [old if new is None else new for old, new in zip(shape, (states, actions, width), strict=True)]
-    for name, old, new in zip(("states", "actions", "width"), shape, sizes, strict=True):
-        if new < old:
-            raise ValueError(f"{name} is {new}; expected at least {old}, the size of the MDP")
-    more = [(0, new - old) for old, new in zip(shape, sizes, strict=True)]
-    by_action, by_state = more[:2], more[:1]
+    sizes = [size if larger is None else larger for size, larger in zip(shape, (states, actions, width), strict=True)]
+    for name, size, larger in zip(("states", "actions", "width"), shape, sizes, strict=True):
+        if larger < size:
+            raise ValueError(f"{name} is {larger}; expected at least {size}, the size of the MDP")
+    padding = [(0, larger - size) for size, larger in zip(shape, sizes, strict=True)]
+    by_action, by_state = padding[:2], padding[:1]
     padded = MDP.of(
         # MDP.of converts rows of added states and actions to self loops.
-        successors=np.pad(np.pad(mdp.successors, [(0, 0), (0, 0), more[2]], mode="edge"), [*by_action, (0, 0)]),
-        probabilities=np.pad(mdp.probabilities, more),
+        successors=np.pad(np.pad(mdp.successors, [(0, 0), (0, 0), padding[2]], mode="edge"), [*by_action, (0, 0)]),
+        probabilities=np.pad(mdp.probabilities, padding),
         available=np.pad(mdp.available, by_action),
         terminal=np.pad(mdp.terminal, by_state, constant_values=True),
         initial=np.pad(mdp.initial, by_state),
@@ -83,12 +83,12 @@ def pad(
     )
     if neighbors is None:
         return padded
-    needed = padded.neighbors.shape[0]
-    if neighbors < needed:
-        raise ValueError(f"neighbors is {neighbors}; expected at least {needed}, the size of the MDP")
-    alone = np.tile(np.arange(sizes[0], dtype=np.int32), (neighbors - needed, 1))
+    required = padded.neighbors.shape[0]
+    if neighbors < required:
+        raise ValueError(f"neighbors is {neighbors}; expected at least {required}, the size of the MDP")
+    self_loops = np.tile(np.arange(sizes[0], dtype=np.int32), (neighbors - required, 1))
     # Unused entries of the origins now refer to one of the added neighbors, whose weight is zero as well.
-    return eqx.tree_at(lambda m: m.neighbors, padded, np.concatenate([padded.neighbors, alone]))
+    return eqx.tree_at(lambda m: m.neighbors, padded, np.concatenate([padded.neighbors, self_loops]))
 
 
 def pad_origins(mdp: MDP, length: int) -> MDP:

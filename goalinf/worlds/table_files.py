@@ -43,8 +43,8 @@ class Table:
 
     def names(self, columns: Sequence[Hashable]) -> list[pd.Series]:
         """Return columns of names of one kind; in a text file they are all converted to numbers, or none."""
-        given = [self.cells[column] for column in columns]
-        return given if self.text is None else as_names(given)
+        cells = [self.cells[column] for column in columns]
+        return cells if self.text is None else as_names(cells)
 
     def typed(self, names: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
         """Return the columns with some converted to names and some to numbers; a data frame is returned unchanged."""
@@ -66,9 +66,11 @@ class Table:
     def renamed(self, words: Mapping[Hashable, Mapping[str, str]]) -> Table:
         """Return the table with replaced words in some columns, each once: ``{"choice": {"L": "left"}}``."""
         cells = self.cells.copy()
-        for column, new in words.items():
-            old = cells[column].astype(object)
-            cells[column] = old.map(lambda cell, new=new: new.get(label(canonical(cell)), cell))
+        for column, replacements in words.items():
+            column_cells = cells[column].astype(object)
+            cells[column] = column_cells.map(
+                lambda cell, replacements=replacements: replacements.get(label(canonical(cell)), cell)
+            )
         return self._with(cells)
 
     def _with(self, cells: pd.DataFrame) -> Table:

@@ -35,8 +35,8 @@ def _number(text: Hashable) -> Any:
         return text
     if is_whole(text):
         return int(text)
-    found = _WHOLE_FLOAT.fullmatch(text)
-    return int(found[1]) if found else text
+    match = _WHOLE_FLOAT.fullmatch(text)
+    return int(match[1]) if match else text
 
 
 def as_names(columns: Sequence[pd.Series]) -> list[pd.Series]:
@@ -47,13 +47,13 @@ def as_names(columns: Sequence[pd.Series]) -> list[pd.Series]:
     present = set().union(*(column.dropna().unique().tolist() for column in columns))
     if all(map(is_whole, present)) and all(-(2**63) <= int(text) < 2**63 for text in present):
         exact = all(abs(int(text)) <= _EXACT for text in present)
-        return [_whole(column, exact) for column in columns]
+        return [_to_integers(column, exact) for column in columns]
     if all(_NUMBER.fullmatch(text) and text == repr(float(text)) for text in present):
         return [column.astype(float) for column in columns]
     return list(columns)
 
 
-def _whole(column: pd.Series, exact: bool) -> pd.Series:
+def _to_integers(column: pd.Series, exact: bool) -> pd.Series:
     if not column.isna().any():
         return column.astype(np.int64)
     return column.astype(float) if exact else column.astype("Int64")

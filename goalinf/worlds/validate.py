@@ -30,30 +30,30 @@ def validate(world: _World) -> None:
         raise ValueError(f"the initial probability of state {label(states[i])} is {mdp.initial[i]}; expected 0 or more")
     if abs(mdp.initial.sum() - 1) > _SUM_TOLERANCE:
         raise ValueError(f"the initial probabilities sum to {mdp.initial.sum():.12g}; expected 1: divide by the sum")
-    outside = (mdp.successors < 0) | (mdp.successors >= n_states)
-    if outside.any():
-        s, a, k = np.argwhere(outside)[0].tolist()
-        found = f"{_where(world, s, a)} leads to state number {mdp.successors[s, a, k]}"
-        raise ValueError(f"{found}; expected a number from 0 to {n_states - 1}")
-    check_rows(mdp, partial(_where, world), _SUM_TOLERANCE)
+    invalid = (mdp.successors < 0) | (mdp.successors >= n_states)
+    if invalid.any():
+        s, a, k = np.argwhere(invalid)[0].tolist()
+        transition = f"{_location(world, s, a)} leads to state number {mdp.successors[s, a, k]}"
+        raise ValueError(f"{transition}; expected a number from 0 to {n_states - 1}")
+    check_rows(mdp, partial(_location, world), _SUM_TOLERANCE)
     stuck = ~mdp.terminal & ~mdp.available.any(1)
     if stuck.any():
-        shown = ", ".join(label(states[i]) for i in np.flatnonzero(stuck)[:5])
-        raise ValueError(f"no action is available in state {shown}: mark it terminal, or give it a way on")
+        examples = ", ".join(label(states[i]) for i in np.flatnonzero(stuck)[:5])
+        raise ValueError(f"no action is available in state {examples}: mark it terminal, or give it a way on")
 
 
 def check_believed(mdp: MDP, world: _World) -> None:
     """Refuse an MDP that an agent believes in where a row of an available action is no distribution."""
 
-    def where(s: int, a: int) -> str:
+    def location(s: int, a: int) -> str:
         named = mdp.n_states == len(world.states)  # other states have no names
-        return f"the agent believes that {_where(world, s, a) if named else f'state number {s}, action number {a}'}"
+        return f"the agent believes that {_location(world, s, a) if named else f'state number {s}, action number {a}'}"
 
-    check_rows(mdp, where, _BELIEF_TOLERANCE)
+    check_rows(mdp, location, _BELIEF_TOLERANCE)
 
 
-def check_rows(mdp: MDP, where: Callable[[int, int], str], tolerance: float) -> None:
-    """Refuse an MDP where a row of an available action is no distribution; ``where`` names a row.
+def check_rows(mdp: MDP, location: Callable[[int, int], str], tolerance: float) -> None:
+    """Refuse an MDP where a row of an available action is no distribution; ``location`` names a row.
 
     Raises
     ------
@@ -62,16 +62,19 @@ def check_rows(mdp: MDP, where: Callable[[int, int], str], tolerance: float) -> 
     """
     probabilities = np.asarray(mdp.probabilities)
     live = np.asarray(mdp.available & ~mdp.terminal[:, None])
-    bad = live & (~np.isfinite(probabilities).all(2) | (probabilities < 0).any(2))
-    if bad.any():
-        found = where(*np.argwhere(bad)[0].tolist())
-        raise ValueError(f"{found} has a probability below 0 or not a number; correct it{_more(bad)}")
-    off = live & (np.abs(probabilities.sum(2) - 1) > tolerance)
-    if off.any():
-        s, a = np.argwhere(off)[0].tolist()
+    faulty = live & (~np.isfinite(probabilities).all(2) | (probabilities < 0).any(2))
+    if faulty.any():
+        row = location(*np.argwhere(faulty)[0].tolist())
+        raise ValueError(f"{row} has a probability below 0 or not a number; correct it{_count_of_faults(faulty)}")
+    unnormalized = live & (np.abs(probabilities.sum(2) - 1) > tolerance)
+    if unnormalized.any():
+        s, a = np.argwhere(unnormalized)[0].tolist()
         total = probabilities[s, a].sum()
         remedy = "make the action unavailable there" if total == 0 else "correct the row, or divide it by its sum"
-        raise ValueError(f"{where(s, a)} has probabilities that sum to {total:.12g}; expected 1: {remedy}{_more(off)}")
+        raise ValueError(
+            f"{location(s, a)} has probabilities that sum to {total:.12g}; expected 1: {remedy}"
+            f"{_count_of_faults(unnormalized)}"
+        )
 
 
 def _check_names(world: _World) -> None:
@@ -100,13 +103,15 @@ def _check_names(world: _World) -> None:
     named = np.array([[name is not None for name in names] for names in world.actions])
     if (named != world.mdp.available).any():
         s, a = np.argwhere(named != world.mdp.available)[0].tolist()
-        said = "has a name but is not available" if named[s, a] else "is available but has no name"
-        raise ValueError(f"action number {a} of state {label(world.states[s])} {said}; name what is available, no more")
+        fault = "has a name but is not available" if named[s, a] else "is available but has no name"
+        raise ValueError(
+            f"action number {a} of state {label(world.states[s])} {fault}; name what is available, no more"
+        )
 
 
-def _more(wrong: np.ndarray) -> str:
-    return f" ({wrong.sum()} rows have this fault; this is the first)" if wrong.sum() > 1 else ""
+def _count_of_faults(faults: np.ndarray) -> str:
+    return f" ({faults.sum()} rows have this fault; this is the first)" if faults.sum() > 1 else ""
 
 
-def _where(world: _World, s: int, a: int) -> str:
+def _location(world: _World, s: int, a: int) -> str:
     return f"state {label(world.states[s])}, action {label(world.action_names(s)[a])}"

@@ -132,8 +132,8 @@ class World:
         """
         if self.memory is None or self.names.known(key):
             return self.names.cells(key)
-        here = self.memory.base.cells(key)
-        return np.flatnonzero(np.isin(self.memory.pairs[:, 1], here)).tolist()
+        base_states = self.memory.base.cells(key)
+        return np.flatnonzero(np.isin(self.memory.pairs[:, 1], base_states)).tolist()
 
     def action_index(self, action: StateName, state: int | None = None) -> int:
         """Look up the number of an action; on graphs the state (a number) is needed.
@@ -147,9 +147,9 @@ class World:
         action = plain(action)
         if action in names:
             return names.index(action)
-        where = "" if state is None else f" in state {label(self.states[state])}"
-        shown = ", ".join(label(name) for name in names if name is not None)
-        raise ValueError(f"unknown action {action!r}{where}: the actions are {shown}")
+        location = "" if state is None else f" in state {label(self.states[state])}"
+        known_names = ", ".join(label(name) for name in names if name is not None)
+        raise ValueError(f"unknown action {action!r}{location}: the actions are {known_names}")
 
     def action_names(self, state: int | None = None) -> tuple[Any, ...]:
         """Names of the actions, those of one state where states have their own."""
@@ -183,11 +183,11 @@ class World:
         ValueError
             Where a key names nothing.
         """
-        one = np.zeros(self.n_states)
+        marked = np.zeros(self.n_states)
         names = self.names if self.memory is None or self.names.known(keys) else self.memory.base.names
         for key in names.split(keys):
-            one[self.cells(key)] = 1.0
-        return one
+            marked[self.cells(key)] = 1.0
+        return marked
 
     def align(self, values: pd.Series | Mapping[Any, Any]) -> np.ndarray:
         """Values in the order of the states, ``(S,)``, from a series or mapping keyed by state names.
@@ -199,19 +199,19 @@ class World:
         """
         items = list(values.items())
         aligned = np.full(self.n_states, np.nan)
-        seen: set[int] = set()
+        assigned: set[int] = set()
         for key, value in items:
             i = self.index(key)
-            if i in seen:
+            if i in assigned:
                 raise ValueError(f"state {label(self.states[i])} has two values; give each state one")
             if not np.isfinite(value):
                 raise ValueError(f"the value of state {label(self.states[i])} is {value}; expected a finite number")
-            seen.add(i)
+            assigned.add(i)
             aligned[i] = value
-        missing = [label(self.states[i]) for i in range(self.n_states) if i not in seen]
+        missing = [label(self.states[i]) for i in range(self.n_states) if i not in assigned]
         if missing:
-            shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
-            raise ValueError(f"{len(missing)} of {self.n_states} states have no value: {shown}")
+            examples = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
+            raise ValueError(f"{len(missing)} of {self.n_states} states have no value: {examples}")
         return aligned
 
     # -- looking at it ------------------------------------------------------------------------
@@ -241,8 +241,8 @@ class World:
         }
         rows = [
             (i, finding, label(self.states[i]), remedy)
-            for finding, (found, remedy) in findings.items()
-            for i in np.flatnonzero(found).tolist()
+            for finding, (mask, remedy) in findings.items()
+            for i in np.flatnonzero(mask).tolist()
         ]
         rows.sort(key=lambda row: row[0])
         return pd.DataFrame([row[1:] for row in rows], columns=["finding", "state", "remedy"])
@@ -278,33 +278,35 @@ class World:
         if ends:
             parts.append(f"{ends} terminal")
         head = f"World({self.layout}: " + ", ".join(parts) + ")"
-        return f"{head}\n{self.source}" if self._drawn else head
+        return f"{head}\n{self.source}" if self._map_fits else head
 
     def _repr_html_(self) -> str:
         starts, ends = np.flatnonzero(self.mdp.initial > 0), np.flatnonzero(self.mdp.terminal)
         rows = {
             "states": self._named(np.arange(self.n_states)),
-            "actions": f"up to {self.n_actions} in a state" if self.local_actions else self._some(self.actions),
+            "actions": f"up to {self.n_actions} in a state"
+            if self.local_actions
+            else self._count_and_examples(self.actions),
             "discount": float(self.mdp.discount),
             "starts": self._named(starts),
             "terminal": self._named(ends),
         }
-        drawn = drawing(str(self.source)) if self._drawn else ""
-        return card(f"World ({self.layout})", facts(rows), drawn)
+        map_html = drawing(str(self.source)) if self._map_fits else ""
+        return card(f"World ({self.layout})", facts(rows), map_html)
 
     @property
-    def _drawn(self) -> bool:
+    def _map_fits(self) -> bool:
         """True where the map is short enough to be shown with the world."""
         return self.names.rows is not None and len(self.names.rows) <= _ROWS_SHOWN
 
     def _named(self, states: np.ndarray) -> str:
-        return self._some([self.states[i] for i in states.tolist()])
+        return self._count_and_examples([self.states[i] for i in states.tolist()])
 
     @staticmethod
-    def _some(names: Sequence[Any]) -> str:
+    def _count_and_examples(names: Sequence[Any]) -> str:
         """Show the number of names and the first of them."""
-        shown = ", ".join(label(name) for name in names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
-        return f"{len(names):,}: {shown}" if shown else "none"
+        examples = ", ".join(label(name) for name in names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
+        return f"{len(names):,}: {examples}" if examples else "none"
 
 
 def _graph(tails: np.ndarray, heads: np.ndarray, n: int) -> csr_array:
@@ -314,10 +316,10 @@ def _graph(tails: np.ndarray, heads: np.ndarray, n: int) -> csr_array:
 def _reached(starts: np.ndarray, graph: csr_array) -> np.ndarray:
     """Find the states that can be reached from any of the starts (bool ``(S,)``), the starts included."""
     n = starts.size
-    first = np.flatnonzero(starts)
+    start_states = np.flatnonzero(starts)
     # One more node, from which every start can be reached, so that one search finds all that is reachable.
-    heads, ends = np.append(graph.indices, first), np.append(graph.indptr, graph.nnz + first.size)
-    wider = csr_array((np.ones(heads.size), heads, ends), shape=(n + 1, n + 1))
+    heads, ends = np.append(graph.indices, start_states), np.append(graph.indptr, graph.nnz + start_states.size)
+    extended = csr_array((np.ones(heads.size), heads, ends), shape=(n + 1, n + 1))
     reached = np.zeros(n + 1, bool)
-    reached[breadth_first_order(wider, n, return_predecessors=False)] = True
+    reached[breadth_first_order(extended, n, return_predecessors=False)] = True
     return reached[:-1]

@@ -97,7 +97,7 @@ def test_canonical_forms_by_their_formulas(seed):
     for metric, forms_, w in ((epic, by_epic, np.ones(len(every))), (dard, by_dard, weights)):
         correlation = np.cov(forms_, aweights=w)[0, 1] / np.sqrt(np.prod(np.diag(np.cov(forms_, aweights=w))))
         assert metric(world, one, two) == pytest.approx(np.sqrt((1 - correlation) / 2), abs=1e-7)
-    advantage = forms.levelled(world, one).reshape(3, 2)
+    advantage = forms.value_adjusted(world, one).reshape(3, 2)
     np.testing.assert_allclose(advantage.mean(1), 0.0, atol=1e-12)
     even = np.full((3, 2), 0.5)
     assert expected_return(world, gi.ActionReward(advantage), even) == pytest.approx(0.0, abs=1e-10)

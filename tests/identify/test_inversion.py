@@ -7,7 +7,7 @@ import pytest
 from golden import G3_BETA, G3_DISCOUNT, G3_P, G3_R
 
 import goalinf as gi
-from goalinf.identify.optimal_actions import optimal_choices
+from goalinf.identify.optimal_actions import optimal_actions
 
 G3 = gi.from_arrays(G3_P, discount=G3_DISCOUNT)
 EVERY = [
@@ -63,9 +63,9 @@ def careless():
 def test_a_demonstrator_whom_soft_optimality_misreads(careless):
     reward = gi.ActionReward(G3_R)
     for one in (reward, invert(careless, "boltzmann")):
-        np.testing.assert_array_equal(optimal_choices(G3, one), careless > 0.5)
+        np.testing.assert_array_equal(optimal_actions(G3, one), careless > 0.5)
     np.testing.assert_array_equal(
-        optimal_choices(G3, invert(careless, "soft_optimal")), [[False, True], [False, True], [False, True]]
+        optimal_actions(G3, invert(careless, "soft_optimal")), [[False, True], [False, True], [False, True]]
     )
 
 
@@ -84,6 +84,6 @@ def test_a_discount_that_is_a_little_wrong():
     else:
         pytest.fail("no direction makes a wrong choice optimal")
     np.testing.assert_allclose(agent.policy(elsewhere, inferred), policy, atol=1e-9)
-    assert not np.array_equal(optimal_choices(G3, inferred), optimal_choices(G3, reward))
+    assert not np.array_equal(optimal_actions(G3, inferred), optimal_actions(G3, reward))
     same = gi.ActionReward(explained + V[:, None] - G3_DISCOUNT * G3_P @ V)  # with the right discount it is harmless
     assert best(same.values) == best(explained)

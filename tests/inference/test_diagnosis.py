@@ -11,7 +11,7 @@ import goalinf as gi
 from goalinf.cli import app
 from goalinf.cli.words import in_options
 from goalinf.inference import _arviz
-from goalinf.inference.results.diagnostics import told_apart
+from goalinf.inference.results.diagnostics import beyond_limit
 
 
 def fit_of(diverging=0, **attrs):
@@ -104,10 +104,10 @@ def test_the_probability_of_every_mode_is_known(visits, known):
 
 
 def test_digits_tell_a_number_from_its_limit():
-    assert told_apart(1.01004, 1.01, 3) == "1.01004"
-    assert told_apart(1.5, 1.01, 3) == "1.500"
-    assert told_apart(float("inf"), 1.01, 3) == "inf"
-    assert told_apart(0.7, 0.7, 2) == f"{0.7:.15f}"  # equal: every digit
+    assert beyond_limit(1.01004, 1.01, 3) == "1.01004"
+    assert beyond_limit(1.5, 1.01, 3) == "1.500"
+    assert beyond_limit(float("inf"), 1.01, 3) == "inf"
+    assert beyond_limit(0.7, 0.7, 2) == f"{0.7:.15f}"  # equal: every digit
 
 
 def test_remedies_of_a_diagnosis_are_options_that_exist(monkeypatch):

@@ -85,7 +85,7 @@ class Search:
                 "prior holds no distribution: give it one, such as gi.StateReward(dist.Normal(0, 1), on=…)"
             )
         priors = [site.prior for site in sites]
-        size = sum(int(np.prod(one.shape(), dtype=int)) for one in priors)
+        size = sum(int(np.prod(site_prior.shape(), dtype=int)) for site_prior in priors)
         frame = Frame.of(priors, np.zeros((0, size)))
         if frame is None:
             raise ValueError(
@@ -119,24 +119,26 @@ class Search:
         best = np.inf, starts[0]
         for start in starts:
             with np.errstate(all="ignore"):  # steps near rewards for which planning fails overflow
-                found = climb(Remembered(Divergence(self, planner, start)), gradient=_GRADIENT)
-            if found.potential < best[0]:
-                best = max(found.potential, 0.0), found.flat
+                optimum = climb(Remembered(Divergence(self, planner, start)), gradient=_GRADIENT)
+            if optimum.potential < best[0]:
+                best = max(optimum.potential, 0.0), optimum.flat
             if best[0] < _ENOUGH:
                 break
         return best
 
     def density(self, planner: Agent, z: np.ndarray) -> PolicyDensity:
         """Compute the prior density of the policy of the planner with a reward."""
-        found = self.at(planner, z)
-        matrix = found.matrix() @ self.frame.root
-        null = kernel(matrix, found.tolerance * np.abs(self.frame.root).max())
+        jacobian = self.at(planner, z)
+        matrix = jacobian.matrix() @ self.frame.root
+        null = kernel(matrix, jacobian.tolerance * np.abs(self.frame.root).max())
         smallest = z - null.basis.T @ (null.basis @ z)
-        shown = null.singular_values[: self.size - null.dimension]
-        away = self.at(planner, smallest + null.basis.T @ np.random.default_rng(0).standard_normal(null.dimension))
-        moved = np.where(found.rows, np.log(np.maximum(away.policy, _SMALLEST)) - np.log(found.policy), 0.0)
-        log_density = float(stats.norm.logpdf(0.0) * len(shown) - 0.5 * smallest @ smallest - np.log(shown).sum())
-        return PolicyDensity(len(shown), log_density, bool(np.abs(moved).max() < _FLAT))
+        identified = null.singular_values[: self.size - null.dimension]
+        shifted = self.at(planner, smallest + null.basis.T @ np.random.default_rng(0).standard_normal(null.dimension))
+        change = np.where(jacobian.rows, np.log(np.maximum(shifted.policy, _SMALLEST)) - np.log(jacobian.policy), 0.0)
+        log_density = float(
+            stats.norm.logpdf(0.0) * len(identified) - 0.5 * smallest @ smallest - np.log(identified).sum()
+        )
+        return PolicyDensity(len(identified), log_density, bool(np.abs(change).max() < _FLAT))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -151,8 +153,8 @@ class Divergence:
         """Return divergence, gradient and Fisher information, the limit of the Hessian as the divergence vanishes."""
         search, root = self.search, self.search.frame.root
         try:
-            found = search.at(self.planner, flat)
+            jacobian = search.at(self.planner, flat)
         except (ConvergenceError, PrecisionError):
             return np.inf, np.zeros(flat.shape), None
-        slope = np.einsum("csa,csap->p", search.weights[..., None] * search.target, found.log_policy)
-        return search.divergence(found.policy), -slope @ root, root.T @ found.fisher(search.weights) @ root
+        slope = np.einsum("csa,csap->p", search.weights[..., None] * search.target, jacobian.log_policy)
+        return search.divergence(jacobian.policy), -slope @ root, root.T @ jacobian.fisher(search.weights) @ root

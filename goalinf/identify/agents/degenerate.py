@@ -14,7 +14,7 @@ from goalinf.behavior import Behavior
 from goalinf.checks import check_kind, check_number
 from goalinf.data import Trajectories
 from goalinf.identify.distance.canonical import canonical
-from goalinf.identify.policy_evaluation import over
+from goalinf.identify.policy_evaluation import without_decisions
 from goalinf.rewards import ActionReward, Reward, StateReward, check_reward, negated
 from goalinf.worlds import World
 
@@ -101,29 +101,29 @@ def degenerate_pairs(world: World, agent: Agent, reward: Reward) -> tuple[Pair, 
         )
     opposite = negated(reward)
     logs = solve(agent, world, reward).log_probs
-    offered = np.asarray(world.mdp.available & ~over(world, reward)[:, None])
-    if (never := np.argwhere(offered & ~np.isfinite(logs))).size:
-        state, action = never[0]
+    available = np.asarray(world.mdp.available & ~without_decisions(world, reward)[:, None])
+    if (excluded := np.argwhere(available & ~np.isfinite(logs))).size:
+        state, action = excluded[0]
         raise ValueError(
             f"{agent.name} gives action {action} in state {world.states[state]!r} probability 0; expected positive "
             "probabilities of all available actions, such as with a finite beta"
         )
-    liking = ActionReward(np.where(offered, logs, 0.0))
-    habit = np.where(offered, np.exp(logs), np.asarray(world.mdp.available, float))
-    turned = agent.with_planning(_against(agent.planning))
-    indifferent = uniform(default=habit / habit.sum(1, keepdims=True))
+    log_reward = ActionReward(np.where(available, logs, 0.0))
+    habits = np.where(available, np.exp(logs), np.asarray(world.mdp.available, float))
+    flipped = agent.with_planning(_negated_planner(agent.planning))
+    indifferent = uniform(default=habits / habits.sum(1, keepdims=True))
     greedy = lookahead(depth=1, beta=1.0)
-    against = greedy.with_planning(_against(greedy.planning))
+    negated_greedy = greedy.with_planning(_negated_planner(greedy.planning))
     return (
         Pair("meant", agent, reward, f"{agent.name} with the given reward"),
-        Pair("opposite", turned, opposite, f"{agent.name} that plans for the negated reward, with the reward negated"),
+        Pair("opposite", flipped, opposite, f"{agent.name} that plans for the negated reward, with the reward negated"),
         Pair("indifferent", indifferent, StateReward.zero(world), "reward-independent policy, with zero reward"),
-        Pair("greedy", greedy, liking, "one-step lookahead, with the log-probability of each action as its reward"),
-        Pair("greedy opposite", against, negated(liking), "the greedy planner and its reward, both negated"),
+        Pair("greedy", greedy, log_reward, "one-step lookahead, with the log-probability of each action as its reward"),
+        Pair("greedy opposite", negated_greedy, negated(log_reward), "the greedy planner and its reward, both negated"),
     )
 
 
-def _against(planning: PlanningAgent) -> PlanningAgent:
+def _negated_planner(planning: PlanningAgent) -> PlanningAgent:
     """Return the agent that plans for the negative of its reward."""
     return dataclasses.replace(planning, planner=Negated(planning.planner))
 
@@ -165,10 +165,10 @@ def score_pairs(
     check_kind("data", data, Trajectories, "trajectories; read a table with gi.read_trajectories")
     if not check_number("precision", precision, 0.0, np.inf, "a number above 0") > 0:
         raise ValueError(f"precision is {precision!r}; expected a number above 0")
-    logs = [float(Behavior(world, pair.agent, pair.reward).log_prob(data)) for pair in pairs]
+    log_likelihoods = [float(Behavior(world, pair.agent, pair.reward).log_prob(data)) for pair in pairs]
     rows = {
-        "log_likelihood": logs,
-        "difference": [one - logs[0] for one in logs],
+        "log_likelihood": log_likelihoods,
+        "difference": [log_likelihood - log_likelihoods[0] for log_likelihood in log_likelihoods],
         "bits": [_bits(world, pair, float(precision)) for pair in pairs],
         "meaning": [p.sentence for p in pairs],
     }

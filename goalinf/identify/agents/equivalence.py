@@ -110,68 +110,70 @@ def agent_equivalence(
     >>> table["choices"].round(-3).to_dict()
     {'hard': inf, 'lapsing': 4000.0}
     """
-    _check_asked(agent, reward, others, prior)
+    _check_arguments(agent, reward, others, prior)
     check_count("starts", starts)
     check_count("seed", seed, 0)
     nats = check_number("nats", nats, 0.0, np.inf, "a number of at least 0")
     if prior is None:
         prior = fill(agent, reward, {f"reward.{name}": dist.Normal(0.0, 1.0) for name in base_of(reward).parameters})[1]
     target = log_policy_jacobian(world, agent, reward)
-    for place in world.values() if isinstance(world, Mapping) else (world,):
-        check_own_ends(place, reward)
+    for context_world in world.values() if isinstance(world, Mapping) else (world,):
+        check_own_ends(context_world, reward)
     weights = long_run(world, target) if visits is None else _shares(world, visits, target)
     search = Search.of(world, prior, target, weights)
     rng = np.random.default_rng(seed)
-    begin = [np.zeros(search.size), *rng.standard_normal((starts - 1, search.size))]
-    table = _compared(search, target, agent, others, begin)
+    initial_guesses = [np.zeros(search.size), *rng.standard_normal((starts - 1, search.size))]
+    table = _closest_rewards(search, target, agent, others, initial_guesses)
     table.insert(2, "choices", np.where(table["gap"] < _ZERO, np.inf, nats / table["gap"].clip(lower=_ZERO)))
     table["meaning"] = [_meaning(row, agent.name, nats) for row in table.itertuples()]
     return table
 
 
-def _check_asked(agent: Agent, reward: Reward, others: Mapping[str, Agent], prior: Reward | None) -> None:
+def _check_arguments(agent: Agent, reward: Reward, others: Mapping[str, Agent], prior: Reward | None) -> None:
     """Refuse arguments that cannot be compared."""
     check_reward("reward", reward)
     if not isinstance(others, Mapping) or not others:
         raise TypeError(f"others is {others!r}; expected a mapping such as {{'hard': gi.agents.boltzmann(beta=2.0)}}")
-    for name, one in {"agent": agent, **others}.items():
-        if single_agent(repr(name) if one is not agent else "agent", one).horizon is not None:
+    for name, planner in {"agent": agent, **others}.items():
+        if single_agent(repr(name) if planner is not agent else "agent", planner).horizon is not None:
             raise ValueError(
-                f"{one.name} has a horizon, and these policies are stationary: use gi.agents.lookahead(depth=…)"
+                f"{planner.name} has a horizon, and these policies are stationary: use gi.agents.lookahead(depth=…)"
             )
     check_known(agent, reward)
     if prior is not None and type(base_of(prior)) is not type(base_of(reward)):
-        kinds = (type(base_of(one)).__name__ for one in (prior, reward))
+        kinds = (type(base_of(record)).__name__ for record in (prior, reward))
         raise ValueError("prior is a {} and reward a {}; expected rewards of one class".format(*kinds))
 
 
-def _compared(
-    search: Search, target: PolicyJacobian, agent: Agent, others: Mapping[str, Agent], begin: list[np.ndarray]
+def _closest_rewards(
+    search: Search, target: PolicyJacobian, agent: Agent, others: Mapping[str, Agent], initial_guesses: list[np.ndarray]
 ) -> pd.DataFrame:
-    """Find the closest reward of every planner; ``begin`` are the starts of the search."""
-    starts = len(begin)
+    """Find the closest reward of every planner; each search starts at every initial guess."""
+    starts = len(initial_guesses)
     uniform = search.divergence(target.rows / np.maximum(target.rows.sum(2, keepdims=True), 1))
-    gap, z = search.closest(agent, begin)
+    gap, z = search.closest(agent, initial_guesses)
     if not np.isfinite(gap):
         raise ValueError(
             f"planning of {agent.name} failed for all tried rewards, draws from the prior: an undiscounted world "
             "needs a prior with a sufficient cost per step; otherwise use a discount below 1"
         )
-    own = search.density(agent, z)
+    target_density = search.density(agent, z)
     rows = []
-    for one in others.values():
-        gap, z = search.closest(one, begin)
+    for planner in others.values():
+        gap, z = search.closest(planner, initial_guesses)
         if not np.isfinite(gap):
             rows.append((np.nan, np.nan, 0, np.nan))
             continue
         if gap < _ZERO:
             # The reward of an equivalent planner is a good initial guess for the next planner.
-            begin = [*begin[:starts], z]
-        found = search.density(one, z)
-        same = found.dimension == own.dimension and found.plane and own.plane and search.normal
-        known = found.log_density - own.log_density if same else np.nan
+            initial_guesses = [*initial_guesses[:starts], z]
+        density = search.density(planner, z)
+        comparable = (
+            density.dimension == target_density.dimension and density.plane and target_density.plane and search.normal
+        )
+        log_factor = density.log_density - target_density.log_density if comparable else np.nan
         share = gap / uniform if uniform > 0 else np.nan
-        rows.append((gap, share, found.dimension, known if gap < _ZERO else -np.inf))
+        rows.append((gap, share, density.dimension, log_factor if gap < _ZERO else -np.inf))
     columns = ["gap", "share", "dimension", "log_bayes_factor"]
     return pd.DataFrame(rows, columns=columns, index=pd.Index(list(others), name="planner"))
 
@@ -179,20 +181,20 @@ def _compared(
 def _shares(world: Worlds, visits: Numbers | Mapping[Hashable, Numbers] | None, target: PolicyJacobian) -> np.ndarray:
     """Return visits by context and state with sum one."""
     worlds = world if isinstance(world, Mapping) else {None: world}
-    given = visits if isinstance(world, Mapping) else {None: visits}
-    if not isinstance(given, Mapping) or set(given) != set(worlds):
+    counts = visits if isinstance(world, Mapping) else {None: visits}
+    if not isinstance(counts, Mapping) or set(counts) != set(worlds):
         raise ValueError(
             f"visits is {visits!r}; expected numbers for each of the worlds {', '.join(map(label, worlds))}"
         )
     shares = np.zeros(target.rows.shape[:2])
-    for row, (name, one) in zip(shares, worlds.items(), strict=True):
-        array = np.asarray(given[name])
-        if array.shape != (one.n_states,) or array.dtype.kind not in "iuf" or not (array >= 0).all():
+    for row, (name, context_world) in zip(shares, worlds.items(), strict=True):
+        array = np.asarray(counts[name])
+        if array.shape != (context_world.n_states,) or array.dtype.kind not in "iuf" or not (array >= 0).all():
             raise ValueError(
-                f"visits have shape {array.shape} and type {array.dtype}; expected a number for each of {one.n_states} "
-                "states, none negative"
+                f"visits have shape {array.shape} and type {array.dtype}; expected a number for each of "
+                f"{context_world.n_states} states, none negative"
             )
-        row[: one.n_states] = array
+        row[: context_world.n_states] = array
     shares = shares * target.rows.any(2)
     if not 0 < shares.sum() < np.inf:
         raise ValueError("visits are zero in all states with decisions; expected at least one positive number there")

@@ -131,26 +131,26 @@ def agent_posterior(
         )
     for name, agent in agents.items():
         check_agent(repr(name), agent)
-    before = dict.fromkeys(agents, 1.0) if weights is None else weights
-    wrong = f"weights are {weights!r}; expected a number for each of {', '.join(agents)}, none negative, not all zero"
-    if not isinstance(before, Mapping) or set(before) != set(agents):
-        raise ValueError(wrong)
-    before = {
+    prior_weights = dict.fromkeys(agents, 1.0) if weights is None else weights
+    message = f"weights are {weights!r}; expected a number for each of {', '.join(agents)}, none negative, not all zero"
+    if not isinstance(prior_weights, Mapping) or set(prior_weights) != set(agents):
+        raise ValueError(message)
+    prior_weights = {
         name: check_number(f"the weight of {name!r}", w, 0.0, np.inf, "a number of at least 0")
-        for name, w in before.items()
+        for name, w in prior_weights.items()
     }
-    if not 0 < sum(before.values()) < np.inf:
-        raise ValueError(wrong)
-    fits, found = {}, {}
-    for one, (name, agent) in zip(jax.random.split(key, len(agents)), agents.items(), strict=True):
-        first, second = jax.random.split(one)
-        fits[name] = whole(infer(first, world, agent=agent, reward=reward, data=data, **options))
-        found[name] = marginal_likelihood(second, fits[name])
+    if not 0 < sum(prior_weights.values()) < np.inf:
+        raise ValueError(message)
+    fits, estimates = {}, {}
+    for planner_key, (name, agent) in zip(jax.random.split(key, len(agents)), agents.items(), strict=True):
+        key_fit, key_evidence = jax.random.split(planner_key)
+        fits[name] = whole(infer(key_fit, world, agent=agent, reward=reward, data=data, **options))
+        estimates[name] = marginal_likelihood(key_evidence, fits[name])
     table = pd.DataFrame(
         {
-            "log_evidence": {name: one.log_evidence for name, one in found.items()},
-            "error": {name: one.error for name, one in found.items()},
-            "prior": {name: weight / sum(before.values()) for name, weight in before.items()},
+            "log_evidence": {name: estimate.log_evidence for name, estimate in estimates.items()},
+            "error": {name: estimate.error for name, estimate in estimates.items()},
+            "prior": {name: weight / sum(prior_weights.values()) for name, weight in prior_weights.items()},
             "converged": {name: fit.converged for name, fit in fits.items()},
         }
     ).rename_axis("planner")

@@ -25,13 +25,13 @@ def long_run(world: Worlds, behavior: PolicyJacobian) -> np.ndarray:
     """
     worlds = tuple(world.values()) if not isinstance(world, World) else (world,)
     shares = np.zeros(behavior.rows.shape[:2])
-    for row, one, policy, rows in zip(shares, worlds, behavior.policy, behavior.rows, strict=True):
-        here = slice(one.n_states), slice(one.n_actions)  # worlds are padded to one shape
-        row[: one.n_states] = _one(one, policy[here], rows[here])
+    for row, context_world, policy, rows in zip(shares, worlds, behavior.policy, behavior.rows, strict=True):
+        size = slice(context_world.n_states), slice(context_world.n_actions)  # worlds are padded to one shape
+        row[: context_world.n_states] = _stationary(context_world, policy[size], rows[size])
     return shares / shares.sum()
 
 
-def _one(world: World, policy: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def _stationary(world: World, policy: np.ndarray, rows: np.ndarray) -> np.ndarray:
     mdp, live = world.mdp, rows.any(1)
     moves = np.einsum("sa,sat->st", np.where(rows, policy, 0.0), mdp.dense())
     start = np.where(live, mdp.initial, 0.0)

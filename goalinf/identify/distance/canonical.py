@@ -16,7 +16,7 @@ from scipy import sparse
 from scipy.sparse import linalg as splinalg
 
 from goalinf.errors import ConvergenceError
-from goalinf.identify.policy_evaluation import income_of, shapings, values_of
+from goalinf.identify.policy_evaluation import expected_rewards, shapings, values_of
 from goalinf.rewards import Reward
 from goalinf.worlds import World
 
@@ -44,17 +44,17 @@ def canonical(world: World, reward: Reward) -> np.ndarray:
     ValueError, ConvergenceError
         As :func:`starc`.
     """
-    income, rows, _ = income_of(world, reward)
-    return shortest(world, rows, income[None])[0]
+    expected, rows, _ = expected_rewards(world, reward)
+    return canonical_rewards(world, rows, expected[None])[0]
 
 
-def shortest(world: World, rows: np.ndarray, incomes: np.ndarray) -> np.ndarray:
+def canonical_rewards(world: World, rows: np.ndarray, expected: np.ndarray) -> np.ndarray:
     """Compute :func:`canonical` for many expected rewards ``(K, R)`` of the actions ``rows (S, A)`` at once."""
     shaping = shapings(world, rows)[:, rows.any(axis=1)]
-    return incomes - (shaping @ _least_squares(shaping, incomes.T)).T
+    return expected - (shaping @ _least_squares(shaping, expected.T)).T
 
 
-def levelled(world: World, reward: Reward) -> np.ndarray:
+def value_adjusted(world: World, reward: Reward) -> np.ndarray:
     r"""Compute the advantage of the uniform policy, :math:`r + \gamma P V - E V` with V its values.
 
     Parameters
@@ -74,22 +74,24 @@ def levelled(world: World, reward: Reward) -> np.ndarray:
     ValueError
         As :func:`starc`; or if an undiscounted episode under the uniform policy need not end.
     """
-    income, rows, live = income_of(world, reward)
-    even = rows / np.maximum(rows.sum(axis=1, keepdims=True), 1)
-    return income - shapings(world, rows)[:, live] @ values_of(world, even, rows, income)
+    expected, rows, live = expected_rewards(world, reward)
+    uniform = rows / np.maximum(rows.sum(axis=1, keepdims=True), 1)
+    return expected - shapings(world, rows)[:, live] @ values_of(world, uniform, rows, expected)
 
 
-def _least_squares(matrix: sparse.csr_array, right: np.ndarray) -> np.ndarray:
+def _least_squares(matrix: sparse.csr_array, targets: np.ndarray) -> np.ndarray:
     if matrix.shape[1] <= _DENSE_STATES:
-        return np.linalg.lstsq(matrix.toarray(), right, rcond=None)[0]
-    return np.stack([_iterated(matrix, column) for column in right.T], axis=1)
+        return np.linalg.lstsq(matrix.toarray(), targets, rcond=None)[0]
+    return np.stack([_iterated(matrix, column) for column in targets.T], axis=1)
 
 
-def _iterated(matrix: sparse.csr_array, right: np.ndarray) -> np.ndarray:
-    found, reason, *_ = splinalg.lsqr(matrix, right, atol=1e-13, btol=1e-13, conlim=0, iter_lim=50 * matrix.shape[1])
+def _iterated(matrix: sparse.csr_array, target: np.ndarray) -> np.ndarray:
+    solution, reason, *_ = splinalg.lsqr(
+        matrix, target, atol=1e-13, btol=1e-13, conlim=0, iter_lim=50 * matrix.shape[1]
+    )
     if reason == 7:
         raise ConvergenceError(
             f"the least squares problem of the canonical reward was not solved in {50 * matrix.shape[1]} steps: "
             "the discount is too close to 1 for a world of this size; use a smaller one"
         )
-    return found
+    return solution

@@ -71,19 +71,19 @@ def posterior(
     sites = [site.name for site in fit.sites if site.name.startswith("reward.")]
     if not sites:
         raise ValueError("this fit knows its reward: compare the two rewards, such as with gi.identify.distance.starc")
-    where = fit.world if world is None else world
-    if not isinstance(where, World):
+    comparison_world = fit.world if world is None else world
+    if not isinstance(comparison_world, World):
         raise ValueError("this fit has several worlds: give the world of the comparison, world=…")
     values = {name: np.asarray(fit.posterior[name].values, float) for name in sites}
     n_chains, n_draws = next(iter(values.values())).shape[:2]
-    taken = np.unique(np.linspace(0, n_chains * n_draws - 1, min(draws, n_chains * n_draws)).astype(int))
-    chain, draw = np.unravel_index(taken, (n_chains, n_draws))
-    found = [
-        metric(where, reward, model.reward_at({name: value[c, d] for name, value in values.items()}))
+    positions = np.unique(np.linspace(0, n_chains * n_draws - 1, min(draws, n_chains * n_draws)).astype(int))
+    chain, draw = np.unravel_index(positions, (n_chains, n_draws))
+    distances = [
+        metric(comparison_world, reward, model.reward_at({name: value[c, d] for name, value in values.items()}))
         for c, d in zip(chain, draw, strict=True)
     ]
     coords: dict[str, Any] = {"chain": ("sample", chain), "draw": ("sample", draw)}
-    return xr.DataArray(np.array(found), dims="sample", coords=coords, name=getattr(metric, "__name__", "distance"))
+    return xr.DataArray(np.array(distances), dims="sample", coords=coords, name=getattr(metric, "__name__", "distance"))
 
 
 def value_at_risk(losses: Numbers | xr.DataArray, level: float = 0.95) -> tuple[float, float]:

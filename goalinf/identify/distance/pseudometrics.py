@@ -15,8 +15,8 @@ import numpy as np
 
 from goalinf.agents.plannable import check_known, check_shapes
 from goalinf.checks import check_kind
-from goalinf.identify.distance.canonical import TRIVIAL, canonical, levelled
-from goalinf.identify.policy_evaluation import collected, income_of, over
+from goalinf.identify.distance.canonical import TRIVIAL, canonical, value_adjusted
+from goalinf.identify.policy_evaluation import collected, expected_rewards, without_decisions
 from goalinf.precision import computing_in
 from goalinf.rewards import Reward, base_of, check_reward
 from goalinf.sizes import check_memory
@@ -24,7 +24,7 @@ from goalinf.worlds import World, from_arrays, label
 
 Canonicalization = Literal["minimal", "value-adjusted"]
 _TABLES = 6  # arrays (S, A, S) in memory at once for a distance of all transitions
-_FORMS = {"minimal": canonical, "value-adjusted": levelled}
+_CANONICALIZATIONS = {"minimal": canonical, "value-adjusted": value_adjusted}
 
 
 def starc(world: World, reward1: Reward, reward2: Reward, *, canonicalization: Canonicalization = "minimal") -> float:
@@ -76,9 +76,11 @@ def starc(world: World, reward1: Reward, reward2: Reward, *, canonicalization: C
     check_pair(world, reward1, reward2)
     if canonicalization not in get_args(Canonicalization):
         raise ValueError(f"canonicalization is {canonicalization!r}; expected 'minimal' or 'value-adjusted'")
-    form = _FORMS[canonicalization]
-    one, two = (_unit(form(world, reward), income_of(world, reward)[0]) for reward in (reward1, reward2))
-    return min(float(np.linalg.norm(one - two)) / 2, 1.0)
+    canonicalize = _CANONICALIZATIONS[canonicalization]
+    unit1, unit2 = (
+        _unit(canonicalize(world, reward), expected_rewards(world, reward)[0]) for reward in (reward1, reward2)
+    )
+    return min(float(np.linalg.norm(unit1 - unit2)) / 2, 1.0)
 
 
 def epic(world: World, reward1: Reward, reward2: Reward) -> float:
@@ -125,13 +127,13 @@ def epic(world: World, reward1: Reward, reward2: Reward) -> float:
     """
     check_pair(world, reward1, reward2)
     discount = float(world.mdp.discount)
-    tables = [everything(world, one) for one in (reward1, reward2)]
+    tables = [all_transitions(world, reward) for reward in (reward1, reward2)]
 
-    def form(R: np.ndarray) -> np.ndarray:
+    def canonicalize(R: np.ndarray) -> np.ndarray:
         mean = R.mean((1, 2))
         return R + discount * mean - mean[:, None, None] - discount * mean.mean()
 
-    return _pearson(form, tables, np.ones_like(tables[0]))
+    return _pearson(canonicalize, tables, np.ones_like(tables[0]))
 
 
 def dard(world: World, reward1: Reward, reward2: Reward) -> float:
@@ -175,14 +177,14 @@ def dard(world: World, reward1: Reward, reward2: Reward) -> float:
     """
     check_pair(world, reward1, reward2)
     discount, P = float(world.mdp.discount), world.mdp.dense()
-    counted = P * (world.mdp.available & ~over(world, reward1)[:, None])[..., None]
+    weights = P * (world.mdp.available & ~without_decisions(world, reward1)[:, None])[..., None]
 
-    def form(R: np.ndarray) -> np.ndarray:
+    def canonicalize(R: np.ndarray) -> np.ndarray:
         mean = np.einsum("sat,sat->s", P, R) / P.shape[1]
-        apart = np.einsum("sax,xay,tay->st", P, R, P, optimize=True) / P.shape[1]
-        return R + discount * mean - mean[:, None, None] - discount * apart[:, None, :]
+        cross = np.einsum("sax,xay,tay->st", P, R, P, optimize=True) / P.shape[1]
+        return R + discount * mean - mean[:, None, None] - discount * cross[:, None, :]
 
-    return _pearson(form, [everything(world, one) for one in (reward1, reward2)], counted)
+    return _pearson(canonicalize, [all_transitions(world, reward) for reward in (reward1, reward2)], weights)
 
 
 def check_pair(world: World, reward1: Reward, reward2: Reward) -> None:
@@ -192,20 +194,20 @@ def check_pair(world: World, reward1: Reward, reward2: Reward) -> None:
         check_reward(name, reward)
         check_known(reward)
         check_shapes(reward, world)
-    if not np.array_equal(over(world, reward1), over(world, reward2)):
+    if not np.array_equal(without_decisions(world, reward1), without_decisions(world, reward2)):
         raise ValueError(
             "the two rewards end the episode in different states (as goals do), so they belong to different problems: "
             "compare rewards that end the episode in the same states"
         )
 
 
-def everything(world: World, reward: Reward) -> np.ndarray:
+def all_transitions(world: World, reward: Reward) -> np.ndarray:
     """Compute the reward of every transition, ``(S, A, S)``, impossible transitions included."""
     n_states, n_actions, mdp = world.n_states, world.n_actions, world.mdp
     shape = (n_states, n_actions, n_states)
-    what = f"two rewards of all transitions between {n_states:,} states by {n_actions:,} actions"
+    purpose = f"two rewards of all transitions between {n_states:,} states by {n_actions:,} actions"
     check_memory(
-        what, _TABLES * 8.0 * np.prod(shape, dtype=float), "use gi.identify.distance.starc, or a smaller world"
+        purpose, _TABLES * 8.0 * np.prod(shape, dtype=float), "use gi.identify.distance.starc, or a smaller world"
     )
     with computing_in("float64"):
         if not any("successor" in axes for axes in base_of(reward).dims.values()):
@@ -230,18 +232,18 @@ def everything(world: World, reward: Reward) -> np.ndarray:
     return table
 
 
-def _pearson(form: Callable[[np.ndarray], np.ndarray], tables: list[np.ndarray], weights: np.ndarray) -> float:
+def _pearson(canonicalize: Callable[[np.ndarray], np.ndarray], tables: list[np.ndarray], weights: np.ndarray) -> float:
     """Compute the Pearson distance of the canonical rewards of two tables."""
     weights = weights / weights.sum()
     units = []
     for table in tables:
-        centered = form(table) - (weights * form(table)).sum()
-        size, whole = (np.sqrt((weights * x**2).sum()) for x in (centered, table))
-        units.append(centered / size if size > TRIVIAL * whole else np.zeros_like(centered))
-    one, two = units
-    if not one.any() and not two.any():
+        centered = canonicalize(table) - (weights * canonicalize(table)).sum()
+        norm, norm_original = (np.sqrt((weights * x**2).sum()) for x in (centered, table))
+        units.append(centered / norm if norm > TRIVIAL * norm_original else np.zeros_like(centered))
+    unit1, unit2 = units
+    if not unit1.any() and not unit2.any():
         return 0.0
-    return float(np.sqrt(np.clip((1.0 - (weights * one * two).sum()) / 2, 0.0, 1.0)))
+    return float(np.sqrt(np.clip((1.0 - (weights * unit1 * unit2).sum()) / 2, 0.0, 1.0)))
 
 
 def _unit(vector: np.ndarray, original: np.ndarray) -> np.ndarray:

@@ -10,8 +10,8 @@ from goalinf.agents import Agent, anti_rational
 from goalinf.agents.policy import PolicyLike
 from goalinf.checks import check_kind
 from goalinf.identify.distance.pseudometrics import check_pair
-from goalinf.identify.optimal_actions import optimal_choices
-from goalinf.identify.policy_evaluation import chances, income_of, over, values_of
+from goalinf.identify.optimal_actions import optimal_actions
+from goalinf.identify.policy_evaluation import action_probabilities, expected_rewards, values_of, without_decisions
 from goalinf.rewards import Reward
 from goalinf.worlds import World
 
@@ -48,8 +48,8 @@ def expected_return(world: World, reward: Reward, policy: PolicyLike) -> float:
     5.0
     """
     check_kind("world", world, World, "a World, such as gi.gridworld makes")
-    income, rows, live = income_of(world, reward)
-    values = values_of(world, chances(world, policy, rows), rows, income)
+    expected, rows, live = expected_rewards(world, reward)
+    values = values_of(world, action_probabilities(world, policy, rows), rows, expected)
     return float(np.asarray(world.mdp.initial)[live] @ values)
 
 
@@ -95,15 +95,15 @@ def regret(world: World, truth: Reward, reward: Reward) -> float:
     [0.0, 0.5, 1.0]
     """
     check_pair(world, truth, reward)
-    best, worst = _range(world, truth)
-    found = expected_return(world, truth, _greedy(world, reward))
-    return float(share_of_range(best, found, worst))
+    best, worst = _range_of_returns(world, truth)
+    value = expected_return(world, truth, _greedy(world, reward))
+    return float(share_of_range(best, value, worst))
 
 
 def _greedy(world: World, reward: Reward, agent: Agent | None = None) -> np.ndarray:
     """Compute the optimal policy, uniform over tied actions."""
-    best = optimal_choices(world, reward, agent)
-    return best / np.maximum(best.sum(1, keepdims=True), 1)
+    optimal = optimal_actions(world, reward, agent)
+    return optimal / np.maximum(optimal.sum(1, keepdims=True), 1)
 
 
 def compatibility(world: World, reward: Reward, policy: PolicyLike) -> float:
@@ -147,12 +147,12 @@ def compatibility(world: World, reward: Reward, policy: PolicyLike) -> float:
     >>> [round(compatibility(hall, reward, policy), 3) for policy in policies]
     [0.859, 0.196, 0.0]
     """
-    found = expected_return(world, reward, policy)
-    best, worst = _range(world, reward)
-    return float(share_of_range(best, found, worst))
+    value = expected_return(world, reward, policy)
+    best, worst = _range_of_returns(world, reward)
+    return float(share_of_range(best, value, worst))
 
 
-def _range(world: World, reward: Reward) -> tuple[float, float]:
+def _range_of_returns(world: World, reward: Reward) -> tuple[float, float]:
     """Compute the largest and the smallest expected return."""
     check_range(world, reward)
     opposite = anti_rational(beta=1.0, negated=True)
@@ -163,7 +163,7 @@ def _range(world: World, reward: Reward) -> tuple[float, float]:
 def check_range(world: World, reward: Reward) -> None:
     """Raise an error for an undiscounted world without a worst policy."""
     if float(world.mdp.discount) == 1.0:
-        live = np.flatnonzero(~over(world, reward)).tolist()
+        live = np.flatnonzero(~without_decisions(world, reward)).tolist()
         if not nx.is_directed_acyclic_graph(world.transition_graph().subgraph(live)):
             raise ValueError(
                 "with discount 1 there is no worst policy here, as an episode can cycle without end: use a discount "
@@ -171,8 +171,8 @@ def check_range(world: World, reward: Reward) -> None:
             )
 
 
-def share_of_range(best: ArrayLike, found: ArrayLike, worst: ArrayLike) -> np.ndarray:
+def share_of_range(best: ArrayLike, value: ArrayLike, worst: ArrayLike) -> np.ndarray:
     """Compute the regret as a share of the range of returns, in [0, 1]; 0 if the range is zero."""
-    wide = np.asarray(best) - worst
-    some = wide > _FLAT * np.maximum(np.abs(best), np.abs(worst))
-    return np.where(some, np.clip((np.asarray(best) - found) / np.where(some, wide, 1.0), 0.0, 1.0), 0.0)
+    spread = np.asarray(best) - worst
+    positive = spread > _FLAT * np.maximum(np.abs(best), np.abs(worst))
+    return np.where(positive, np.clip((np.asarray(best) - value) / np.where(positive, spread, 1.0), 0.0, 1.0), 0.0)

@@ -14,7 +14,7 @@ from scipy.optimize import OptimizeResult, linprog
 from goalinf.checks import check_number, takes_key
 from goalinf.errors import ConvergenceError
 from goalinf.identify.linear_algebra import kernel
-from goalinf.identify.policy_evaluation import check_own_ends, income_of
+from goalinf.identify.policy_evaluation import check_own_ends, expected_rewards
 from goalinf.precision import computing_in
 from goalinf.rewards import ActionReward, Reward, StateReward, check_reward
 from goalinf.types import PRNGKey
@@ -23,7 +23,7 @@ from goalinf.worlds import World, label
 Class = Literal["departure", "arrival", "action"]
 _TOLERANCE = 1e-9  # of advantages, relative to the largest reward
 _LARGEST = float(np.finfo(float).max)
-_SPOKEN = {"departure": "of states on departure", "arrival": "of states on arrival", "action": "of actions"}
+_CLASS_NOUNS = {"departure": "of states on departure", "arrival": "of states on arrival", "action": "of actions"}
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -72,10 +72,10 @@ class FeasibleSet:
         """
         vector = self._vector(reward)
         size = _TOLERANCE * max(float(np.abs(vector).max(initial=0.0)), np.finfo(float).tiny)
-        lost = float((self.losses @ vector).min(initial=np.inf))
-        if lost < -size or np.abs(self.ties @ vector).max(initial=0.0) > size:
+        loss = float((self.losses @ vector).min(initial=np.inf))
+        if loss < -size or np.abs(self.ties @ vector).max(initial=0.0) > size:
             return -np.inf
-        return max(lost, 0.0)
+        return max(loss, 0.0)
 
     def ng_russell(self, penalty: float | int = 0.0, *, bound: float | int = 1.0) -> Reward:
         r"""Solve the linear program of Ng and Russell: maximize the losses of the second-best actions.
@@ -102,8 +102,8 @@ class FeasibleSet:
         upper, equal = self._smallest_losses()
         n, n_states = self._size, upper.shape[1] - 2 * self._size
         gain = np.concatenate([np.full(2 * n, -float(penalty)), np.ones(n_states)])
-        found = _solve(-gain, upper, equal, [(0.0, bound)] * (2 * n) + [(0.0, None)] * n_states)
-        return self._reward(found.x[:n] - found.x[n : 2 * n])
+        solution = _solve(-gain, upper, equal, [(0.0, bound)] * (2 * n) + [(0.0, None)] * n_states)
+        return self._reward(solution.x[:n] - solution.x[n : 2 * n])
 
     def critical_penalty(self) -> float:
         r"""Compute the smallest penalty for which the solution of :meth:`ng_russell` is zero.
@@ -114,8 +114,8 @@ class FeasibleSet:
         upper, equal = self._smallest_losses()
         price = np.arange(upper.shape[1]) < 2 * self._size
         limits = np.r_[np.zeros(len(upper)), 1.0]
-        found = _solve(-(~price).astype(float), np.vstack([upper, price]), equal, [(0.0, None)] * len(price), limits)
-        return max(0.0, -float(found.fun))
+        solution = _solve(-(~price).astype(float), np.vstack([upper, price]), equal, [(0.0, None)] * len(price), limits)
+        return max(0.0, -float(solution.fun))
 
     def intervals(
         self, *, bound: float | int = 1.0, margin: float | int = 0.0, known: Mapping[Any, float | int] | None = None
@@ -142,7 +142,7 @@ class FeasibleSet:
         ValueError
             If no reward is feasible: the margin is too large for the bound and the known values.
         """
-        upper, limits, bounds = self._inside(bound, margin, known)
+        upper, limits, bounds = self._constraints(bound, margin, known)
         equal = self.ties, np.zeros(len(self.ties))
         ends = [
             [sign * float(_solve(sign * entry, upper, equal, bounds, limits).fun) for sign in (1.0, -1.0)]
@@ -168,7 +168,7 @@ class FeasibleSet:
         radius : float
             In utility; 0 if the policy mixes actions in some state, so that the set has no interior.
         """
-        upper, limits, bounds = self._inside(bound, margin, known)
+        upper, limits, bounds = self._constraints(bound, margin, known)
         free = np.array([low < high for low, high in bounds])
         walls = np.vstack([upper, np.eye(self._size)[free], -np.eye(self._size)[free]])
         limits = np.concatenate([limits, np.full(2 * free.sum(), float(bound))])
@@ -178,8 +178,8 @@ class FeasibleSet:
         equal = np.hstack([self.ties, np.zeros((len(self.ties), 1))]), np.zeros(len(self.ties))
         cost = np.r_[np.zeros(self._size), -1.0]
         limit = None if radius.any() else 0.0
-        found = _solve(cost, np.column_stack([walls, radius]), equal, [*bounds, (0.0, limit)], limits)
-        return self._reward(found.x[:-1]), float(found.x[-1])
+        solution = _solve(cost, np.column_stack([walls, radius]), equal, [*bounds, (0.0, limit)], limits)
+        return self._reward(solution.x[:-1]), float(solution.x[-1])
 
     @takes_key
     def extreme(self, key: PRNGKey, *, bound: float | int = 1.0, margin: float | int = 0.0) -> Reward:
@@ -194,12 +194,12 @@ class FeasibleSet:
         """
         with computing_in("float64"):
             direction = np.asarray(jax.random.normal(key, (self._size,)), float)
-        upper, limits, bounds = self._inside(bound, margin, None)
+        upper, limits, bounds = self._constraints(bound, margin, None)
         return self._reward(_solve(-direction, upper, (self.ties, np.zeros(len(self.ties))), bounds, limits).x)
 
     def __repr__(self) -> str:
         return (
-            f"FeasibleSet({self._size} rewards {_SPOKEN[self.rewards]}, {len(self.losses)} inequalities, "
+            f"FeasibleSet({self._size} rewards {_CLASS_NOUNS[self.rewards]}, {len(self.losses)} inequalities, "
             f"{len(self.ties)} equalities)"
         )
 
@@ -209,12 +209,12 @@ class FeasibleSet:
 
     def _smallest_losses(self) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
         """Return constraints for R+, R- and the smallest loss of every state (at most each loss), and for ties."""
-        states, of = np.unique(self.choices[:, 0], return_inverse=True)
-        upper = np.hstack([-self.losses, self.losses, np.eye(len(states))[of]])
+        states, state_index = np.unique(self.choices[:, 0], return_inverse=True)
+        upper = np.hstack([-self.losses, self.losses, np.eye(len(states))[state_index]])
         equal = np.hstack([self.ties, -self.ties, np.zeros((len(self.ties), len(states)))])
         return upper, (equal, np.zeros(len(equal)))
 
-    def _inside(
+    def _constraints(
         self, bound: float | int, margin: float | int, known: Mapping[Any, float | int] | None
     ) -> tuple[Any, Any, Any]:
         _check_bound(bound)
@@ -238,16 +238,16 @@ class FeasibleSet:
         """Return a reward as numbers of this class: its values, or expected rewards of state-action pairs."""
         check_reward("reward", reward)
         check_own_ends(self.world, reward)
-        income, rows, _ = income_of(self.world, reward)
+        expected, rows, _ = expected_rewards(self.world, reward)
         if self.rewards == "action":
-            brought = np.zeros(rows.shape)
-            brought[rows] = income
-            return brought.ravel()
+            table = np.zeros(rows.shape)
+            table[rows] = expected
+            return table.ravel()
         if isinstance(reward, StateReward) and reward.on == self.rewards:
             return np.asarray(reward.values, float)
         raise ValueError(
-            f"expected a reward {_SPOKEN[self.rewards]}, found {type(reward).__name__}: make the feasible set of that "
-            "class, or of 'action' rewards with the expected reward of every action as a gi.ActionReward"
+            f"expected a reward {_CLASS_NOUNS[self.rewards]}, found {type(reward).__name__}: make the feasible set of "
+            "that class, or of 'action' rewards with the expected reward of every action as a gi.ActionReward"
         )
 
     def _reward(self, vector: np.ndarray) -> Reward:
@@ -278,12 +278,12 @@ def _solve(
 ) -> OptimizeResult:
     """Solve a linear program with HiGHS."""
     limits = np.zeros(len(upper)) if limits is None else limits
-    found = linprog(cost, A_ub=upper, b_ub=limits, A_eq=equal[0], b_eq=equal[1], bounds=bounds, method="highs")
-    if found.status == 2:
+    solution = linprog(cost, A_ub=upper, b_ub=limits, A_eq=equal[0], b_eq=equal[1], bounds=bounds, method="highs")
+    if solution.status == 2:
         raise ValueError(
             "no reward is left under which this policy is optimal: the margin is too large for the bound, or the known "
             "values are infeasible"
         )
-    if not found.success:
-        raise ConvergenceError(f"the linear program was not solved: {found.message}")
-    return found
+    if not solution.success:
+        raise ConvergenceError(f"the linear program was not solved: {solution.message}")
+    return solution

@@ -76,21 +76,21 @@ def controllability_deficit(world: World, *, horizon: int | None = None) -> int:
     if not isinstance(horizon, (int, np.integer)) or isinstance(horizon, bool) or horizon < 1:
         raise ValueError(f"horizon is {horizon!r}; expected a number of steps, at least 1")
     live = np.asarray(~world.mdp.terminal)
-    onward = world.mdp.dense()[np.arange(world.n_states), world.mdp.available.argmax(1)][np.ix_(live, live)]
+    transitions = world.mdp.dense()[np.arange(world.n_states), world.mdp.available.argmax(1)][np.ix_(live, live)]
     hidden = np.eye(int(live.sum()))
-    seen = differences[:, live]
+    observed = differences[:, live]
     for _ in range(horizon - 1):
         # Unidentified for one further step: not identified now, and not by the next state.
-        left = hidden @ kernel(seen @ hidden, _TOLERANCE).basis.T
-        if left.shape[1] == hidden.shape[1]:
+        unobserved = hidden @ kernel(observed @ hidden, _TOLERANCE).basis.T
+        if unobserved.shape[1] == hidden.shape[1]:
             break
-        hidden, seen = left, onward - left @ (left.T @ onward)
+        hidden, observed = unobserved, transitions - unobserved @ (unobserved.T @ transitions)
     return hidden.shape[1]
 
 
 def action_differences(mdp: MDP) -> np.ndarray:
     """Compute D: transition rows of available actions minus the first one, in nonterminal states, ``(R, S)``."""
     dense = mdp.dense()
-    can = mdp.available & ~mdp.terminal[:, None]
-    first = dense[np.arange(mdp.n_states), can.argmax(1)]
-    return (dense - first[:, None])[can]
+    possible = mdp.available & ~mdp.terminal[:, None]
+    reference = dense[np.arange(mdp.n_states), possible.argmax(1)]
+    return (dense - reference[:, None])[possible]

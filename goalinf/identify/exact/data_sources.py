@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 from goalinf.checks import check_kind
-from goalinf.identify.exact.invariances import Invariance, Kind, invariance, nothing
+from goalinf.identify.exact.invariances import Invariance, Kind, invariance, zero_space
 from goalinf.worlds import World
 
 Source = Literal[
@@ -75,7 +75,7 @@ def ambiguity(world: World, source: Source) -> Invariance:
     if source not in get_args(Source):
         raise ValueError(f"source is {source!r}; expected one of {', '.join(map(repr, get_args(Source)))}")
     check_kind("world", world, World, "a World, such as gi.gridworld makes")
-    found = nothing(world)
+    space = zero_space(world)
     for kind in SOURCES[source]:
-        found = found + invariance(world, kind)
-    return found
+        space = space + invariance(world, kind)
+    return space

@@ -14,7 +14,7 @@ import numpy as np
 from goalinf.agents.policy import PolicyLike
 from goalinf.checks import check_kind
 from goalinf.identify.exact.cone import Class, FeasibleSet
-from goalinf.identify.policy_evaluation import chances, shapings, values_of
+from goalinf.identify.policy_evaluation import action_probabilities, shapings, values_of
 from goalinf.worlds import World
 
 
@@ -70,15 +70,15 @@ def feasible_set(world: World, policy: PolicyLike, *, rewards: Class) -> Feasibl
     mdp = world.mdp
     live = np.asarray(~mdp.terminal)
     rows = np.asarray(mdp.available) & live[:, None]
-    made, income = chances(world, policy, rows), _income_map(world, rows, rewards)
-    advantage = income - shapings(world, rows)[:, live] @ values_of(world, made, rows, income)
-    chosen = made[rows] > 0
-    alone = (made > 0).sum(1)[np.nonzero(rows)[0]] == 1
+    probabilities, reward_map = action_probabilities(world, policy, rows), _expected_reward_map(world, rows, rewards)
+    advantage = reward_map - shapings(world, rows)[:, live] @ values_of(world, probabilities, rows, reward_map)
+    chosen = probabilities[rows] > 0
+    alone = (probabilities > 0).sum(1)[np.nonzero(rows)[0]] == 1
     # In a state with one action of the policy, the advantage of this action is zero for every reward.
     return FeasibleSet(world, rewards, -advantage[~chosen], advantage[chosen & ~alone], np.argwhere(rows)[~chosen])
 
 
-def _income_map(world: World, rows: np.ndarray, rewards: Class) -> np.ndarray:
+def _expected_reward_map(world: World, rows: np.ndarray, rewards: Class) -> np.ndarray:
     """Return the expected reward of every action as a linear map of the reward, ``(R, P)``."""
     if rewards == "action":
         return np.eye(rows.size)[rows.ravel()]

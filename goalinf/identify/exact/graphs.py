@@ -42,20 +42,20 @@ class GraphCriteria:
     co_successor_components: int
 
     def __str__(self) -> str:
-        joined = (
+        connectivity = (
             "Every state can be reached from every other"
             if self.strongly_connected
             else f"{self.closed_components} set{'s' * (self.closed_components != 1)} of states cannot be left again"
         )
-        around = "" if self.period is None else f", and the period of its cycles is {self.period}"
-        covered = (
+        period = "" if self.period is None else f", and the period of its cycles is {self.period}"
+        coverage = (
             "Some states cannot be reached from the initial states."
             if self.coverage_time is None
             else f"Every state can be reached from the initial states within {self.coverage_time} steps."
         )
-        apart = self.co_successor_components
-        alternatives = f"The co-successor graph has {apart} component{'s' * (apart != 1)}."
-        return f"{joined}{around}.\n{covered}\n{alternatives}"
+        n_components = self.co_successor_components
+        components = f"The co-successor graph has {n_components} component{'s' * (n_components != 1)}."
+        return f"{connectivity}{period}.\n{coverage}\n{components}"
 
 
 def graph_criteria(world: World) -> GraphCriteria:
@@ -124,9 +124,9 @@ def co_successor_components(world: World) -> int:
     """
     check_kind("world", world, World, _A_WORLD)
     graph = nx.empty_graph(world.n_states)
-    after, into = world.edges()
-    for state in np.unique(after):
-        nx.add_path(graph, np.unique(into[after == state]).tolist())
+    departures, arrivals = world.edges()
+    for state in np.unique(departures):
+        nx.add_path(graph, np.unique(arrivals[departures == state]).tolist())
     return nx.number_connected_components(graph)
 
 

@@ -54,10 +54,10 @@ class Invariance:
         """Return the sum of two spaces of changes."""
         if other.world is not self.world:
             raise ValueError("these invariances are of two worlds; expected invariances of one world")
-        beside = other.basis - (other.basis @ self.basis.T) @ self.basis
-        more = _orthonormal(beside)
+        residual = other.basis - (other.basis @ self.basis.T) @ self.basis
+        added = _orthonormal(residual)
         kinds = tuple(dict.fromkeys((*self.kinds, *other.kinds)))
-        return Invariance(self.world, kinds, np.concatenate([self.basis, more]))
+        return Invariance(self.world, kinds, np.concatenate([self.basis, added]))
 
     @takes_key
     def apply(self, reward: Reward, key: PRNGKey, *, size: float | int = 1.0) -> TransitionReward:
@@ -73,8 +73,8 @@ class Invariance:
             Standard deviation of the change along every direction, in utility.
         """
         with computing_in("float64"):
-            steps = np.asarray(jax.random.normal(key, (self.dimension,)), float)
-        return _reward(self.world, _vector(self.world, reward) + float(size) * steps @ self.basis)
+            coefficients = np.asarray(jax.random.normal(key, (self.dimension,)), float)
+        return _reward(self.world, _vector(self.world, reward) + float(size) * coefficients @ self.basis)
 
     def relates(self, reward1: Reward, reward2: Reward, *, scale: bool = False) -> bool:
         """Return True where two rewards differ by such a change only; with ``scale``, up to a positive factor.
@@ -86,13 +86,15 @@ class Invariance:
         scale : bool
             True to allow a positive factor.
         """
-        one, two = (_vector(self.world, reward) for reward in (reward1, reward2))
-        rest = [vector - self.basis.T @ (self.basis @ vector) for vector in (one, two)]
-        sizes = [float(np.linalg.norm(vector)) for vector in rest]
-        whole = max(float(np.linalg.norm(one)), float(np.linalg.norm(two)), np.finfo(float).tiny)
-        if scale and min(sizes) > _INSIDE * whole:
-            return bool(np.linalg.norm(rest[0] / sizes[0] - rest[1] / sizes[1]) <= _INSIDE * whole / min(sizes))
-        return bool(np.linalg.norm(rest[0] - rest[1]) <= _INSIDE * whole)
+        vector1, vector2 = (_vector(self.world, reward) for reward in (reward1, reward2))
+        residuals = [vector - self.basis.T @ (self.basis @ vector) for vector in (vector1, vector2)]
+        norms = [float(np.linalg.norm(vector)) for vector in residuals]
+        largest = max(float(np.linalg.norm(vector1)), float(np.linalg.norm(vector2)), np.finfo(float).tiny)
+        if scale and min(norms) > _INSIDE * largest:
+            return bool(
+                np.linalg.norm(residuals[0] / norms[0] - residuals[1] / norms[1]) <= _INSIDE * largest / min(norms)
+            )
+        return bool(np.linalg.norm(residuals[0] - residuals[1]) <= _INSIDE * largest)
 
     def remove(self, reward: Reward) -> TransitionReward:
         """Compute the reward of smallest norm that differs from a reward by such a change only.
@@ -170,18 +172,18 @@ def invariance(world: World, kind: Kind, *, masked: Numbers | None = None) -> In
     if kind == "constant":
         rows = np.ones((1, len(s)))
     elif kind == "redistribution":
-        choice = s * world.n_actions + a
-        chances = np.where(choice[None] == np.unique(choice)[:, None], np.asarray(mdp.probabilities)[s, a, k], 0.0)
-        return Invariance(world, (kind,), kernel(chances, _INSIDE).basis)
+        pair = s * world.n_actions + a
+        probabilities = np.where(pair[None] == np.unique(pair)[:, None], np.asarray(mdp.probabilities)[s, a, k], 0.0)
+        return Invariance(world, (kind,), kernel(probabilities, _INSIDE).basis)
     elif kind == "mask":
-        rows = np.eye(len(s))[_unreached(world) if masked is None else _given(world, masked)]
+        rows = np.eye(len(s))[_unreached(world) if masked is None else _checked_mask(world, masked)]
     else:
         potentials = _potentials(world, kind)
         rows = float(mdp.discount) * potentials[:, np.asarray(mdp.successors)[s, a, k]] - potentials[:, s]
     return Invariance(world, (kind,), _orthonormal(rows))
 
 
-def nothing(world: World) -> Invariance:
+def zero_space(world: World) -> Invariance:
     """Return the space of dimension zero."""
     return Invariance(world, (), np.zeros((0, len(transitions(world)[0]))))
 
@@ -217,8 +219,8 @@ def _potentials(world: World, kind: Kind) -> np.ndarray:
     starts = np.asarray(world.mdp.initial) > 0
     rows = np.eye(world.n_states)[free & ~starts]
     # The same number in all initial states: impossible if one of them is terminal.
-    same = [starts.astype(float)] if kind == "k-initial potential" and not (starts & ~free).any() else []
-    return np.array([*rows, *same]).reshape(-1, world.n_states)
+    common = [starts.astype(float)] if kind == "k-initial potential" and not (starts & ~free).any() else []
+    return np.array([*rows, *common]).reshape(-1, world.n_states)
 
 
 def _unreached(world: World) -> np.ndarray:
@@ -228,15 +230,15 @@ def _unreached(world: World) -> np.ndarray:
     return ~np.isin(transitions(world)[0], reached)
 
 
-def _given(world: World, masked: Numbers) -> np.ndarray:
+def _checked_mask(world: World, masked: Numbers) -> np.ndarray:
     shape = world.mdp.probabilities.shape
-    given = np.asarray(masked)
-    if given.shape != shape or given.dtype != bool:
+    mask = np.asarray(masked)
+    if mask.shape != shape or mask.dtype != bool:
         raise ValueError(
-            f"masked has shape {given.shape} and type {given.dtype}; expected bool {shape}, aligned with "
+            f"masked has shape {mask.shape} and type {mask.dtype}; expected bool {shape}, aligned with "
             "world.mdp.successors"
         )
-    return given[transitions(world)]
+    return mask[transitions(world)]
 
 
 def _orthonormal(rows: np.ndarray) -> np.ndarray:

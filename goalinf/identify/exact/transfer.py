@@ -117,28 +117,29 @@ def transferability(
     >>> found.nullity, found.rank, found.transfers
     (1, 11, True)
     """
-    each = [worlds] if isinstance(worlds, World) else list(worlds.values() if isinstance(worlds, Mapping) else worlds)
-    if not each:
+    listed = [worlds] if isinstance(worlds, World) else list(worlds.values() if isinstance(worlds, Mapping) else worlds)
+    if not listed:
         raise ValueError("there are no worlds to compare")
-    for number, one in enumerate(each):
-        check_kind(f"world number {number}", one, World, _A_WORLD)
-        _check_alike(each[0], one, f"world number {number}")
-    bases = [_orthonormal(one) for one in each]
-    first = bases[0]
-    beside = [first - basis @ (basis.T @ first) for basis in bases[1:]]
+    for number, world in enumerate(listed):
+        check_kind(f"world number {number}", world, World, _A_WORLD)
+        _check_alike(listed[0], world, f"world number {number}")
+    bases = [_orthonormal(world) for world in listed]
+    basis1 = bases[0]
+    residuals = [basis1 - basis @ (basis.T @ basis1) for basis in bases[1:]]
     # A single world identifies no direction of its shapings.
-    found = kernel(np.concatenate(beside or [np.zeros_like(first)]), _TOLERANCE)
+    null_space = kernel(np.concatenate(residuals or [np.zeros_like(basis1)]), _TOLERANCE)
     transfers = None
     if target is not None:
         check_kind("target", target, World, _A_WORLD)
-        _check_alike(each[0], target, "the target")
-        own, left = _orthonormal(target), first @ found.basis.T
-        transfers = kernel(left - own @ (own.T @ left), _TOLERANCE).dimension == found.dimension
+        _check_alike(listed[0], target, "the target")
+        basis, null_basis = _orthonormal(target), basis1 @ null_space.basis.T
+        residual = null_basis - basis @ (basis.T @ null_basis)
+        transfers = kernel(residual, _TOLERANCE).dimension == null_space.dimension
     return Transferability(
-        nullity=found.dimension,
-        rank=sum(basis.shape[1] for basis in bases) - found.dimension,
-        sines=found.singular_values[::-1],
-        gap=found.gap,
+        nullity=null_space.dimension,
+        rank=sum(basis.shape[1] for basis in bases) - null_space.dimension,
+        sines=null_space.singular_values[::-1],
+        gap=null_space.gap,
         transfers=transfers,
     )
 
@@ -153,15 +154,17 @@ def _orthonormal(world: World) -> np.ndarray:
     return np.linalg.qr(shapings(world, np.asarray(world.mdp.available) & live[:, None])[:, live].toarray())[0]
 
 
-def _check_alike(one: World, other: World, name: str) -> None:
-    if one.mdp.available.shape != other.mdp.available.shape or one.states != other.states:
+def _check_alike(first: World, other: World, name: str) -> None:
+    if first.mdp.available.shape != other.mdp.available.shape or first.states != other.states:
         raise ValueError(
             f"{name} has other states or actions than the first world; expected worlds with the same states and actions"
         )
-    differ = np.argwhere((one.mdp.available != other.mdp.available) | (one.mdp.terminal != other.mdp.terminal)[:, None])
+    differ = np.argwhere(
+        (first.mdp.available != other.mdp.available) | (first.mdp.terminal != other.mdp.terminal)[:, None]
+    )
     if len(differ):
         state, action = differ[0]
         raise ValueError(
             f"{name} has other available actions than the first world, such as action {action} in state "
-            f"{label(one.states[state])!r}: give both the same, or use gi.identify.null_space for a class of rewards"
+            f"{label(first.states[state])!r}: give both the same, or use gi.identify.null_space for a class of rewards"
         )

@@ -68,40 +68,40 @@ class Demonstrations:
         """
         key_reward, key_data = jax.random.split(key)
         sampled = np.asarray(jax.random.permutation(key_reward, len(rewards)))[:data_sets]
-        each = -(-data_sets // len(sampled))
+        copies = -(-data_sets // len(sampled))
         data = simulate(
             key_data,
             self.world,
             self.agent,
             {number: rewards[k] for number, k in enumerate(sampled.tolist())},
-            trajectories=each * self.trajectories,
+            trajectories=copies * self.trajectories,
             steps=self.steps,
             starts=self.starts,
             precision="float64",
         )
-        found = log_likelihood(policies_of(self.world, self.agent, rewards), data, each * len(sampled))
-        return found, np.full(len(found), 1.0 / len(found))
+        log_likelihoods = log_likelihood(policies_of(self.world, self.agent, rewards), data, copies * len(sampled))
+        return log_likelihoods, np.full(len(log_likelihoods), 1.0 / len(log_likelihoods))
 
     def rows(self, reward: Reward, names: Sequence[str]) -> np.ndarray:
         """Return derivatives of the log-policy in parameters of the reward ``(R, P)``, in units of their tolerance."""
-        found = log_policy_jacobian(self.world, self.agent, reward, wrt=names)
-        return found.matrix() / found.tolerance
+        jacobian = log_policy_jacobian(self.world, self.agent, reward, wrt=names)
+        return jacobian.matrix() / jacobian.tolerance
 
     def fisher(self, reward: Reward, names: Sequence[str]) -> np.ndarray:
         """Compute the expected Fisher information about parameters of the reward ``(P, P)``, at a reward."""
-        found = log_policy_jacobian(self.world, self.agent, reward, wrt=names)
-        mdp, rows = self.world.mdp, found.rows[0]
-        law = mdp.dense()
-        here = np.asarray(mdp.initial, float)
+        jacobian = log_policy_jacobian(self.world, self.agent, reward, wrt=names)
+        mdp, rows = self.world.mdp, jacobian.rows[0]
+        transitions = mdp.dense()
+        occupancy = np.asarray(mdp.initial, float)
         if self.starts is not None:
-            here = np.zeros(self.world.n_states)
-            here[self.world.index(self.starts)] = 1.0
+            occupancy = np.zeros(self.world.n_states)
+            occupancy[self.world.index(self.starts)] = 1.0
         visits = np.zeros((self.steps, self.world.n_states))
         for step in range(self.steps):
-            policy = found.policy[0] if found.policy.ndim == 3 else found.policy[0, step]
-            visits[step] = np.where(rows.any(1), here, 0.0)
-            here = np.einsum("s,sa,sat->t", visits[step], np.where(rows, policy, 0.0), law)
-        return self.trajectories * found.fisher(visits.sum(0) if found.policy.ndim == 3 else visits[None])
+            policy = jacobian.policy[0] if jacobian.policy.ndim == 3 else jacobian.policy[0, step]
+            visits[step] = np.where(rows.any(1), occupancy, 0.0)
+            occupancy = np.einsum("s,sa,sat->t", visits[step], np.where(rows, policy, 0.0), transitions)
+        return self.trajectories * jacobian.fisher(visits.sum(0) if jacobian.policy.ndim == 3 else visits[None])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -131,14 +131,14 @@ class PreferenceQuery:
             raise ValueError(f"walks holds {self.walks.n_trajectories} trajectories; expected two to compare")
         check_number("beta", self.beta, 0.0, np.inf, "a number of at least 0")
         check_numbers(self.walks, [self.world])
-        self._places()
+        self._transitions()
 
     @takes_key
     def outcomes(self, key: PRNGKey, rewards: Sequence[Reward], data_sets: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the log-likelihood ``(2, K)`` of both answers under every candidate, and their exact probabilities."""
-        gap = float(self.beta) * np.array([self._difference(reward) for reward in rewards])
-        found = log_expit(np.stack([gap, -gap]))
-        return found, np.exp(found).mean(axis=1)
+        differences = float(self.beta) * np.array([self._difference(reward) for reward in rewards])
+        log_probs = log_expit(np.stack([differences, -differences]))
+        return log_probs, np.exp(log_probs).mean(axis=1)
 
     def rows(self, reward: Reward, names: Sequence[str]) -> np.ndarray:
         """Return the derivative of the difference of returns ``(1, P)``, in units of its tolerance."""
@@ -146,55 +146,57 @@ class PreferenceQuery:
 
     def fisher(self, reward: Reward, names: Sequence[str]) -> np.ndarray:
         """Compute the expected Fisher information about parameters of the reward ``(P, P)``, at a reward."""
-        slope, first = float(self.beta) * self._slope(reward, names), expit(float(self.beta) * self._difference(reward))
-        return first * (1.0 - first) * np.outer(slope, slope)
+        slope = float(self.beta) * self._slope(reward, names)
+        probability = expit(float(self.beta) * self._difference(reward))
+        return probability * (1.0 - probability) * np.outer(slope, slope)
 
     def _slope(self, reward: Reward, names: Sequence[str]) -> np.ndarray:
         """Return the derivative of the difference of returns in parameters in which the reward is affine, ``(P,)``."""
         slopes = []
         for name in names:
-            place = partial(parameter_of, name=name.removeprefix("reward."))
-            here = np.asarray(place(reward), float)
-            units = np.eye(here.size).reshape(-1, *here.shape)
-            zero = self._difference(eqx.tree_at(place, reward, np.zeros(here.shape)))
-            slopes += [self._difference(eqx.tree_at(place, reward, one)) - zero for one in units]
+            entries = partial(parameter_of, name=name.removeprefix("reward."))
+            values = np.asarray(entries(reward), float)
+            units = np.eye(values.size).reshape(-1, *values.shape)
+            zero = self._difference(eqx.tree_at(entries, reward, np.zeros(values.shape)))
+            slopes += [self._difference(eqx.tree_at(entries, reward, unit)) - zero for unit in units]
         return np.array(slopes)
 
-    def _places(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    def _transitions(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Return states, actions and numbers of the successors of both trajectories."""
-        mdp, found = self.world.mdp, []
-        for walk in range(2):
-            length = int(self.walks.lengths[walk])
+        mdp, transitions = self.world.mdp, []
+        for number in range(2):
+            length = int(self.walks.lengths[number])
             states, actions = (
-                np.asarray(self.walks.states)[walk, : length + 1],
-                np.asarray(self.walks.actions)[walk, :length],
+                np.asarray(self.walks.states)[number, : length + 1],
+                np.asarray(self.walks.actions)[number, :length],
             )
-            seen = np.asarray(self.walks.observed)[walk, :length] & (states[1:] >= 0)
-            if not seen.all():
+            observed = np.asarray(self.walks.observed)[number, :length] & (states[1:] >= 0)
+            if not observed.all():
                 raise ValueError(
-                    f"trajectory {walk}, step {int(seen.argmin())}: the action or its next state is missing; expected "
-                    "trajectories without missing steps"
+                    f"trajectory {number}, step {int(observed.argmin())}: the action or its next state is missing; "
+                    "expected trajectories without missing steps"
                 )
             hits = np.asarray(mdp.successors)[states[:-1], actions] == states[1:, None]
             hits &= np.asarray(mdp.probabilities)[states[:-1], actions] > 0
-            if (wrong := np.flatnonzero(~hits.any(1))).size:
-                step = int(wrong[0])
-                before, after = (label(self.world.states[int(s)]) for s in states[step : step + 2])
+            if (impossible := np.flatnonzero(~hits.any(1))).size:
+                step = int(impossible[0])
+                departure, arrival = (label(self.world.states[int(s)]) for s in states[step : step + 2])
                 raise ValueError(
-                    f"trajectory {walk}, step {step}: in this world, the action does not lead from {before} to {after}"
+                    f"trajectory {number}, step {step}: in this world, the action does not lead from {departure} to "
+                    f"{arrival}"
                 )
-            found.append((states[:-1], actions, hits.argmax(1)))
-        return found
+            transitions.append((states[:-1], actions, hits.argmax(1)))
+        return transitions
 
     def _difference(self, reward: Reward) -> float:
         """Return the difference of the returns of the first and the second trajectory."""
         mdp = self.world.mdp
         table = collected(mdp, reward)
-        one, two = (
+        return1, return2 = (
             float(float(mdp.discount) ** np.arange(len(states)) @ table[states, actions, successors])
-            for states, actions, successors in self._places()
+            for states, actions, successors in self._transitions()
         )
-        return one - two
+        return return1 - return2
 
 
 Experiment = Demonstrations | PreferenceQuery

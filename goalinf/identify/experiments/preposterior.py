@@ -78,7 +78,9 @@ class Finite:
     @property
     def perfect(self) -> float:
         """Expected value of perfect information."""
-        return float(np.mean([one.gains.mean() for one in self.targets.values()])) if self.targets else float("nan")
+        return (
+            float(np.mean([target.gains.mean() for target in self.targets.values()])) if self.targets else float("nan")
+        )
 
     @property
     def most(self) -> float:
@@ -87,14 +89,14 @@ class Finite:
 
     def judge(self, key: PRNGKey, experiment: Experiment) -> dict[str, float]:
         """Compute the expected information and value of an experiment, with standard errors."""
-        logs, weights = experiment.outcomes(key, self.rewards, self.data_sets)
-        total = logsumexp(logs, axis=1, keepdims=True)
-        posterior = np.exp(logs - total)
+        log_likelihoods, weights = experiment.outcomes(key, self.rewards, self.data_sets)
+        total = logsumexp(log_likelihoods, axis=1, keepdims=True)
+        posterior = np.exp(log_likelihoods - total)
         with np.errstate(invalid="ignore"):
-            ratio = np.where(posterior > 0, logs - total + self.most, 0.0)
+            ratio = np.where(posterior > 0, log_likelihoods - total + self.most, 0.0)
         information = (posterior * ratio).sum(axis=1)
         gains = {name: target.gains_of(posterior) for name, target in self.targets.items()}
-        return _summed(information, gains, weights, sampled=isinstance(experiment, Demonstrations))
+        return _summary(information, gains, weights, sampled=isinstance(experiment, Demonstrations))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -137,23 +139,22 @@ class Normal:
             If the fit has no world, agent and reward, if its reward is known, or if its data are not trajectories.
         """
         trajectories_of(fit, "the design of an experiment")
-        found = Directions.of(fit, "the design of an experiment")
-        if not found.n_rewards:
+        directions = Directions.of(fit, "the design of an experiment")
+        if not directions.n_rewards:
             raise ValueError("this fit knows its reward: the design of an experiment needs a prior of the reward")
         check_linear("the design of an experiment", fit.reward)
-        flat = found.rewards().reshape(-1, found.n_rewards)
+        flat = directions.rewards().reshape(-1, directions.n_rewards)
         values, axes = np.linalg.eigh(np.atleast_2d(np.cov(flat.T)))
         rng = numpy_generator(key)
-        noise = rng.standard_normal((draws // 2, found.n_rewards))
-        rows = found.alone.matrix() / found.alone.tolerance
+        noise = rng.standard_normal((draws // 2, directions.n_rewards))
+        rows = directions.alone.matrix() / directions.alone.tolerance
         root = axes * np.sqrt(np.maximum(values, 0.0))
-        units = [found.reward(fit, one) for one in np.eye(1 + len(root))[:, 1:]]
+        units = [directions.reward(fit, unit) for unit in np.eye(1 + len(root))[:, 1:]]
         places = {name: Place.of(world, units) for name, world in worlds.items()}
-        # Antithetic draws: their mean is the posterior mean.
         mean = flat.mean(0)
-        return cls(
-            found.reward(fit, mean), found.reward_sites, mean, root, np.concatenate([noise, -noise]), (rows,), places
-        )
+        # Antithetic draws: their mean is the posterior mean.
+        noise = np.concatenate([noise, -noise])
+        return cls(directions.reward(fit, mean), directions.reward_sites, mean, root, noise, (rows,), places)
 
     @property
     def nullity(self) -> int:
@@ -164,7 +165,7 @@ class Normal:
     def perfect(self) -> float:
         """Expected value of perfect information."""
         gains = self._gains(self.noise @ self.root.T)
-        return float(np.mean([one.mean() for one in gains.values()])) if gains else float("nan")
+        return float(np.mean([gain.mean() for gain in gains.values()])) if gains else float("nan")
 
     def judge(self, key: PRNGKey, experiment: Experiment) -> dict[str, float]:
         """Compute the expected information and value of an experiment, with standard errors."""
@@ -172,30 +173,30 @@ class Normal:
         strength, axes = np.linalg.eigh(self.root.T @ experiment.fisher(self.typical, self.names) @ self.root)
         strength = np.maximum(strength, 0.0)
         # The symmetric root tends to the identity as the information grows: the limit is perfect information.
-        moved = self.noise @ (axes * np.sqrt(strength / (1.0 + strength))) @ axes.T @ self.root.T
+        shifts = self.noise @ (axes * np.sqrt(strength / (1.0 + strength))) @ axes.T @ self.root.T
         information = np.full(len(self.noise), 0.5 * np.log1p(strength).sum())
-        return _summed(information, self._gains(moved), np.full(len(moved), 1.0 / len(moved)), sampled=True)
+        return _summary(information, self._gains(shifts), np.full(len(shifts), 1.0 / len(shifts)), sampled=True)
 
-    def _gains(self, moves: np.ndarray) -> dict[str, np.ndarray]:
+    def _gains(self, shifts: np.ndarray) -> dict[str, np.ndarray]:
         """Return the value of each of several means ``(draws, P)``, by target; moves are from the posterior mean."""
-        values = self.mean + moves
+        values = self.mean + shifts
         # Rewards are affine in their unknown parameters.
         weights = np.concatenate([1.0 - values.sum(axis=1, keepdims=True), values], axis=1)
         return {name: Target.of(place.combined(weights)).gains for name, place in self.places.items()}
 
 
-def _summed(
+def _summary(
     information: np.ndarray, gains: Mapping[str, np.ndarray], weights: np.ndarray, *, sampled: bool
 ) -> dict[str, float]:
     """Return means over outcomes, and standard errors for sampled outcomes."""
-    each = {"information": information}
+    samples = {"information": information}
     if gains:
-        each["evsi"] = np.mean(list(gains.values()), axis=0)
-    found = {}
-    for name, values in each.items():
-        found[name] = float(weights @ values)
+        samples["evsi"] = np.mean(list(gains.values()), axis=0)
+    summary = {}
+    for name, values in samples.items():
+        summary[name] = float(weights @ values)
         spread = values.std(ddof=1) / np.sqrt(len(values)) if sampled and len(values) > 1 else 0.0
-        found[f"{name}_error"] = float(spread)
+        summary[f"{name}_error"] = float(spread)
     if len(gains) > 1:
-        found |= {f"evsi: {name}": float(weights @ gain) for name, gain in gains.items()}
-    return found
+        summary |= {f"evsi: {name}": float(weights @ gain) for name, gain in gains.items()}
+    return summary

@@ -30,7 +30,7 @@ def line_up(world: Worlds, agent: Agents, reward: Rewards) -> tuple[Conditions, 
         return Conditions.of(world, reward), (typical_agent(single_agent("agent", agent)),)
     if not agent:
         raise ValueError("the mapping from context to agent is empty")
-    experts = {context: single_agent(f"the agent of context {context!r}", one) for context, one in agent.items()}
+    experts = {context: single_agent(f"the agent of context {context!r}", expert) for context, expert in agent.items()}
     worlds = world if isinstance(world, Mapping) else dict.fromkeys(agent, world)
     if lonely := set(worlds) ^ set(agent):
         raise ValueError(
@@ -51,42 +51,50 @@ def jacobians(
     if len(agents) == 1:
         worlds = dict(zip(conditions.contexts, conditions.worlds, strict=True))
         return (log_policy_jacobian(worlds, agents[0], reward, wrt=wrt),)
-    own = [[name for name in wrt if name.partition("agent.")[2] in ("", *one.parameters)] for one in agents]
-    if unknown := [name for name in wrt if not any(name in names for names in own)]:
-        known = dict.fromkeys(f"agent.{name}" for one in agents for name in one.parameters)
-        raise ValueError(f"there is no parameter {unknown[0]!r}; there are {', '.join(known)}")
-    found = [
-        log_policy_jacobian(world, agent, reward, wrt=names)
-        for world, agent, names in zip(conditions.worlds, agents, own, strict=True)
+    names_by_agent = [
+        [name for name in wrt if name.partition("agent.")[2] in ("", *agent.parameters)] for agent in agents
     ]
-    named = [{column.name: column for column in one.columns} for one in found]
-    every = sorted({name: None for one in named for name in one}, key=lambda name: not name.startswith("reward."))
+    if unknown := [name for name in wrt if not any(name in names for names in names_by_agent)]:
+        existing = dict.fromkeys(f"agent.{name}" for agent in agents for name in agent.parameters)
+        raise ValueError(f"there is no parameter {unknown[0]!r}; there are {', '.join(existing)}")
+    by_expert = [
+        log_policy_jacobian(world, agent, reward, wrt=names)
+        for world, agent, names in zip(conditions.worlds, agents, names_by_agent, strict=True)
+    ]
+    columns_by_name = [{column.name: column for column in jacobian.columns} for jacobian in by_expert]
+    all_names = sorted(
+        {name: None for by_name in columns_by_name for name in by_name}, key=lambda name: not name.startswith("reward.")
+    )
     columns: list[Column] = []
-    places: list[list[np.ndarray]] = [[] for _ in agents]
+    positions: list[list[np.ndarray]] = [[] for _ in agents]
     start = 0
-    for name in every:
-        each, having = name.startswith("agent."), [k for k, one in enumerate(named) if name in one]
-        first = named[having[0]][name]
-        if any(named[k][name].shape != first.shape for k in having):
+    for name in all_names:
+        per_expert = name.startswith("agent.")
+        holders = [k for k, by_name in enumerate(columns_by_name) if name in by_name]
+        first = columns_by_name[holders[0]][name]
+        if any(columns_by_name[k][name].shape != first.shape for k in holders):
             raise ValueError(
                 f"{name} is one number for some experts and one per state for others: give all experts the same shape"
             )
-        for number, k in enumerate(having):
-            places[k].append(start + each * number * first.size + np.arange(first.size))
-        axis = "expert" if len(having) == len(agents) else f"expert_with_{name.removeprefix('agent.')}"
-        shape, dims = ((len(having), *first.shape), (axis, *first.dims)) if each else (first.shape, first.dims)
+        for number, k in enumerate(holders):
+            positions[k].append(start + per_expert * number * first.size + np.arange(first.size))
+        axis = "expert" if len(holders) == len(agents) else f"expert_with_{name.removeprefix('agent.')}"
+        shape, dims = ((len(holders), *first.shape), (axis, *first.dims)) if per_expert else (first.shape, first.dims)
         columns.append(Column(name, shape, dims, start))
         start += columns[-1].size
-    return tuple(_widened(one, np.concatenate(place), columns) for one, place in zip(found, places, strict=True))
+    return tuple(
+        _widened(jacobian, np.concatenate(position), columns)
+        for jacobian, position in zip(by_expert, positions, strict=True)
+    )
 
 
-def _widened(jacobian: PolicyJacobian, place: np.ndarray, columns: Sequence[Column]) -> PolicyJacobian:
+def _widened(jacobian: PolicyJacobian, position: np.ndarray, columns: Sequence[Column]) -> PolicyJacobian:
     """Return the derivatives with further columns of zeros."""
     total = columns[-1].start + columns[-1].size
 
     def widen(array: np.ndarray) -> np.ndarray:
         wide = np.zeros((*array.shape[:-1], total))
-        wide[..., place] = array
+        wide[..., position] = array
         return wide
 
     return dataclasses.replace(

@@ -45,14 +45,14 @@ def generic_rewards(reward: Reward, world: World, beta: float) -> Iterator[Any]:
         yield reward
         return
     replaced = priors or base.parameters
-    tries = [_drawn(base, replaced, world, seed) for seed in range(_SEED, _SEED + _TRIES)]
-    yield from (_put(reward, values) for values in tries)
+    tries = [_draw_values(base, replaced, world, seed) for seed in range(_SEED, _SEED + _TRIES)]
+    yield from (_filled(reward, values) for values in tries)
     if replaced == ("values",):
         cost = np.log(world.n_actions) / max(beta, 1e-12) + 1.0
-        yield from (_put(reward, {"values": values["values"] - values["values"].max() - cost}) for values in tries)
+        yield from (_filled(reward, {"values": values["values"] - values["values"].max() - cost}) for values in tries)
 
 
-def _drawn(base: Reward, names: tuple[str, ...], world: World, seed: int) -> dict[str, np.ndarray]:
+def _draw_values(base: Reward, names: tuple[str, ...], world: World, seed: int) -> dict[str, np.ndarray]:
     sizes: Mapping[str, int] = {
         "state": world.n_states,
         "action": world.n_actions,
@@ -71,7 +71,7 @@ def _drawn(base: Reward, names: tuple[str, ...], world: World, seed: int) -> dic
     return values
 
 
-def _put(reward: Reward, values: Mapping[str, np.ndarray]) -> Any:
+def _filled(reward: Reward, values: Mapping[str, np.ndarray]) -> Any:
     names = list(values)
     return eqx.tree_at(
         lambda r: [getattr(base_of(r), name) for name in names],

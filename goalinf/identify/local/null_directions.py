@@ -87,17 +87,17 @@ def name_directions(
     directions : list of Direction
         Their dimensions add up to n.
     """
-    basis, directions, left = [], [], np.eye(len(null))
-    for kind, outside, sentence in _families(null, jacobians, worlds, reward, horizons):
-        if not left.shape[1]:
+    basis, directions, unnamed = [], [], np.eye(len(null))
+    for kind, residual, sentence in _families(null, jacobians, worlds, reward, horizons):
+        if not unnamed.shape[1]:
             break
         # Combinations of the directions without a name that have no residual outside the family.
-        found = kernel(outside @ left, INSIDE).basis
-        if len(found):
-            rows = found @ left.T @ null
+        combinations = kernel(residual @ unnamed, INSIDE).basis
+        if len(combinations):
+            rows = combinations @ unnamed.T @ null
             basis.append(_unit_vectors(rows) if kind == "inert" else _signed(rows))
-            directions.append(Direction(kind, len(found), sentence))
-            left = left @ kernel(found, 0.5).basis.T  # the singular values of orthonormal rows are ones
+            directions.append(Direction(kind, len(combinations), sentence))
+            unnamed = unnamed @ kernel(combinations, 0.5).basis.T  # the singular values of orthonormal rows are ones
     return np.concatenate([*basis, np.zeros((0, null.shape[1]))]), directions
 
 
@@ -110,39 +110,40 @@ def _families(
 ) -> Iterator[tuple[str, np.ndarray, str]]:
     """Yield name, residual of each null direction outside the family (a column), and sentence."""
     base = base_of(reward)
-    incomes = [income for one in jacobians for income in one.income]
-    rows = [own for one in jacobians for own in one.rows]
-    largest = max(max(float(np.abs(income).max(initial=0.0)) for income in incomes), np.finfo(float).tiny)
+    derivatives = [derivative for jacobian in jacobians for derivative in jacobian.income]
+    rows = [mask for jacobian in jacobians for mask in jacobian.rows]
+    largest = max(max(float(np.abs(derivative).max(initial=0.0)) for derivative in derivatives), np.finfo(float).tiny)
     # Expected reward of each action under each null direction, by world, and the states of these actions.
-    pays = [income[own] @ null.T / largest for income, own in zip(incomes, rows, strict=True)]
-    made_in = [np.nonzero(own)[0] for own in rows]
-    everything = np.concatenate(pays)
-    none = np.zeros((0, len(null)))
+    collected = [derivative[mask] @ null.T / largest for derivative, mask in zip(derivatives, rows, strict=True)]
+    departures = [np.nonzero(mask)[0] for mask in rows]
+    all_rewards = np.concatenate(collected)
+    no_residual = np.zeros((0, len(null)))
 
-    if all(one.beta == 0 for one in jacobians):
-        yield "no preference", none, "beta is 0: the policy is uniform for every reward"
-    inert = ~np.any([income.any(axis=(0, 1)) for income in incomes], axis=0)
+    if all(jacobian.beta == 0 for jacobian in jacobians):
+        yield "no preference", no_residual, "beta is 0: the policy is uniform for every reward"
+    inert = ~np.any([derivative.any(axis=(0, 1)) for derivative in derivatives], axis=0)
     yield "inert", null[:, ~inert].T, _INERT
-    yield "redistribution", everything, _REDISTRIBUTION.get(type(base), _COLLINEAR)
+    yield "redistribution", all_rewards, _REDISTRIBUTION.get(type(base), _COLLINEAR)
     on_arrival = isinstance(base, StateReward) and base.on == "arrival"
-    greedy = [horizon == 1 or float(one.mdp.discount) == 0.0 for one, horizon in zip(worlds, horizons, strict=True)]
+    greedy = [horizon == 1 or float(world.mdp.discount) == 0.0 for world, horizon in zip(worlds, horizons, strict=True)]
     if not on_arrival and all(greedy):
-        yield "whatever is chosen", np.concatenate(list(map(_besides_states, pays, made_in))), _MYOPIC
+        yield "whatever is chosen", np.concatenate(list(map(_besides_states, collected, departures))), _MYOPIC
     unchanged = unchanged_by(jacobians[0].source)
-    yield "constant", everything - everything.mean(0), f"adding a constant to every reward does not change {unchanged}"
-    outside = np.concatenate(
+    constant = f"adding a constant to every reward does not change {unchanged}"
+    yield "constant", all_rewards - all_rewards.mean(0), constant
+    residual = np.concatenate(
         [
-            _besides_shapings(own, world, row) if horizon is None else _besides_states(own, states)
-            for own, world, row, states, horizon in zip(pays, worlds, rows, made_in, horizons, strict=True)
+            _besides_shapings(expected, world, row) if horizon is None else _besides_states(expected, states)
+            for expected, world, row, states, horizon in zip(collected, worlds, rows, departures, horizons, strict=True)
         ]
     )
     if any(horizon is not None for horizon in horizons):
-        yield "controllability deficit", outside, _DEFICIT_HORIZON
+        yield "controllability deficit", residual, _DEFICIT_HORIZON
     elif isinstance(base, StateReward):
-        yield "controllability deficit", outside, _DEFICIT
+        yield "controllability deficit", residual, _DEFICIT
     else:
-        yield "potential shaping", outside, _SHAPING
-    yield "other", none, f"directions without a name in goalinf that do not change {unchanged}"
+        yield "potential shaping", residual, _SHAPING
+    yield "other", no_residual, f"directions without a name in goalinf that do not change {unchanged}"
 
 
 def _besides_states(pays: np.ndarray, states: np.ndarray) -> np.ndarray:

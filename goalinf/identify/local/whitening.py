@@ -30,14 +30,14 @@ class Frame:
         Cholesky factor of the prior covariance.
     axes : float (P, P)
         Columns: the unidentified directions, then their orthogonal complement.
-    n_blind : int
+    n_unidentified : int
         Number of unidentified directions, n1.
     """
 
     mean: np.ndarray
     root: np.ndarray
     axes: np.ndarray
-    n_blind: int
+    n_unidentified: int
 
     @classmethod
     def of(cls, priors: Sequence[Any], null: np.ndarray) -> Frame | None:
@@ -58,7 +58,7 @@ class Frame:
         """Split rewards ``(…, P)`` into unidentified ``(…, n1)`` and identified ``(…, n2)`` coordinates."""
         flat = (rewards - self.mean).reshape(-1, len(self.mean)).T
         white = (solve_triangular(self.root, flat, lower=True).T @ self.axes).reshape(rewards.shape)
-        return white[..., : self.n_blind], white[..., self.n_blind :]
+        return white[..., : self.n_unidentified], white[..., self.n_unidentified :]
 
 
 def gaussian(priors: Sequence[Any]) -> bool:

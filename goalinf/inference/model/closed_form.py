@@ -44,7 +44,7 @@ from goalinf.worlds import MDP
 
 _LINEAR = (StateReward, ActionReward, TransitionReward, LinearReward)
 _LARGEST = 1e7  # numbers in the derivatives of Q
-_TOGETHER = 1e5  # action values that are computed together: they fit into the cache of one core
+_BATCH = 1e5  # action values that are computed together: they fit into the cache of one core
 
 
 class Likelihood:
@@ -54,15 +54,15 @@ class Likelihood:
     ----------
     problem : Problem
         Planning problem with zero reward.
-    income : float (A, S, F)
+    reward_map : float (A, S, F)
         Derivative of the expected reward of an action with respect to the parameters, times beta.
     counts : float (A, S)
         Count of each state-action pair.
     """
 
-    def __init__(self, problem: Problem, income: np.ndarray, counts: np.ndarray):
+    def __init__(self, problem: Problem, reward_map: np.ndarray, counts: np.ndarray):
         self._problem, self._counts = problem, counts
-        self._income = income.reshape(counts.size, -1)
+        self._reward_map = reward_map.reshape(counts.size, -1)
         self._moves = transitions(problem)
         self._arrivals = problem.discount * (counts.ravel() @ self._moves) - counts.sum(axis=0)
         self.restart()
@@ -84,21 +84,21 @@ class Likelihood:
     def derivatives(self, theta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray] | None:
         """Return value, gradient and Hessian; None where the planner fails or an action is impossible."""
         counts = self._counts
-        reward = (self._income @ theta).reshape(counts.shape)
+        reward = (self._reward_map @ theta).reshape(counts.shape)
         problem = dataclasses.replace(self._problem, reward=reward)
-        values = soft_values(problem, *self._near(theta))
+        values = soft_values(problem, *self._initial_guess(theta))
         if np.isnan(values).any() or counts[~problem.available].any():
             return None
         policy = backup(problem, values, "soft")[1]
         log_policy = np.where(counts > 0, action_values(problem, values) - values, 0.0)
         matrix = Factors(problem, policy)
-        by_choice = self._income * policy.reshape(-1, 1)
+        by_choice = self._reward_map * policy.reshape(-1, 1)
         of_values = matrix.solve(by_choice.reshape(len(policy), -1, theta.size).sum(axis=0))
-        of_q = self._income + problem.discount * (self._moves @ of_values)
+        of_q = self._reward_map + problem.discount * (self._moves @ of_values)
         visits = matrix.solve_transposed(self._arrivals)
         self._last = theta, values, of_values, matrix
         weights = policy * visits
-        gradient = (counts + weights).ravel() @ self._income
+        gradient = (counts + weights).ravel() @ self._reward_map
         hessian = of_q.T @ (weights.reshape(-1, 1) * of_q) - of_values.T @ (weights.sum(axis=0)[:, None] * of_values)
         return float((counts * log_policy).sum()), gradient, hessian
 
@@ -107,19 +107,19 @@ class Likelihood:
 
         Planning starts from the last point at which derivatives were computed; NaN where the planner fails.
         """
-        rewards = (self._income @ thetas.T).reshape(*self._counts.shape, -1)
-        values = fixed_points(self._problem, self._moves, rewards, *self._near(thetas))
+        rewards = (self._reward_map @ thetas.T).reshape(*self._counts.shape, -1)
+        values = fixed_points(self._problem, self._moves, rewards, *self._initial_guess(thetas))
         q = rewards + self._problem.discount * (self._moves @ values).reshape(rewards.shape)
-        made = (self._counts > 0)[..., None]
+        observed = (self._counts > 0)[..., None]
         possible = np.where(self._problem.available[..., None], q - values, -np.inf)
-        return np.where(made, possible, 0.0).reshape(-1, len(thetas))
+        return np.where(observed, possible, 0.0).reshape(-1, len(thetas))
 
-    def _near(self, thetas: np.ndarray) -> tuple[Any, ...]:
+    def _initial_guess(self, thetas: np.ndarray) -> tuple[Any, ...]:
         """Extrapolate values to parameters ``(F,)`` or ``(B, F)`` linearly from the last; return also the factors."""
         if self._last is None:
             return ()
-        at, values, slope, matrix = self._last
-        return (values + (thetas - at) @ slope.T).T, matrix
+        last_theta, values, slope, matrix = self._last
+        return (values + (thetas - last_theta) @ slope.T).T, matrix
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -158,7 +158,7 @@ class ClosedForm:
         The data are trajectories, and the agent has an infinite horizon. With the prior of a ``product``, the
         parameters are beta times the reward.
         """
-        if not isinstance(data, Trajectories) or not _simple(agent):
+        if not isinstance(data, Trajectories) or not _is_soft_optimal(agent):
             return None
         if isinstance(reward, Mapping) or type(reward) not in _LINEAR:
             return None
@@ -177,11 +177,11 @@ class ClosedForm:
             return None
         likelihoods = []
         for number, world in enumerate(worlds):
-            income, zero = _income(world.mdp, agent, reward, prior.mean.size)
+            reward_map, zero = _reward_map(world.mdp, agent, reward, prior.mean.size)
             problem = Problem.of(world.mdp, zero, float(beta))
-            mine = None if len(worlds) == 1 else np.flatnonzero(conditions.number == number)
-            counts = data.choice_counts(world.n_states, world.n_actions, contexts=mine).T
-            likelihoods.append(Likelihood(problem, float(beta) * income, counts))
+            contexts = None if len(worlds) == 1 else np.flatnonzero(conditions.number == number)
+            counts = data.choice_counts(world.n_states, world.n_actions, contexts=contexts).T
+            likelihoods.append(Likelihood(problem, float(beta) * reward_map, counts))
         return cls(prior, likelihoods, data, conditions.number[np.asarray(data.context)])
 
     def restart(self) -> None:
@@ -196,12 +196,12 @@ class ClosedForm:
 
     def derivatives(self, flat: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Return potential, gradient and Hessian; infinite where undefined."""
-        with np.errstate(all="ignore"), Calm(max(flat.size, *(one.n_states for one in self.likelihoods))):
+        with np.errstate(all="ignore"), Calm(max(flat.size, *(likelihood.n_states for likelihood in self.likelihoods))):
             value, gradient, hessian = self.prior.derivatives(flat)
             for likelihood in self.likelihoods:
-                if (found := likelihood.derivatives(flat)) is None:
+                if (terms := likelihood.derivatives(flat)) is None:
                     return np.inf, np.full(flat.shape, np.nan), np.full(2 * flat.shape, np.nan)
-                value, gradient, hessian = value + found[0], gradient + found[1], hessian + found[2]
+                value, gradient, hessian = value + terms[0], gradient + terms[1], hessian + terms[2]
         return -value, -gradient, -hessian
 
     def scores(self, flats: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -211,12 +211,13 @@ class ClosedForm:
         derivatives were computed.
         """
 
-        def of(part: np.ndarray) -> np.ndarray:
-            parts = [mine @ one.log_policies(part) for mine, one in zip(self._visits, self.likelihoods, strict=True)]
+        def log_likelihoods(part: np.ndarray) -> np.ndarray:
+            worlds = zip(self._visits, self.likelihoods, strict=True)
+            parts = [visits @ likelihood.log_policies(part) for visits, likelihood in worlds]
             return sum(parts[1:], start=parts[0]).T
 
         with np.errstate(all="ignore"):
-            by_trajectory = _in_parts(of, flats, self.likelihoods[0])
+            by_trajectory = _in_parts(log_likelihoods, flats, self.likelihoods[0])
             value = self.prior.log_prob(flats) + by_trajectory.sum(axis=1)
         return np.where(np.isfinite(value), -value, np.inf), by_trajectory
 
@@ -225,18 +226,18 @@ class ClosedForm:
         """Counts of every state-action pair in every trajectory, for each world, ``(N, A * S)``."""
         states, actions = np.asarray(self.data.states), np.asarray(self.data.actions)
         n, t = np.nonzero(self.data.observed)
-        choice = actions[n, t] * self.likelihoods[0].n_states + states[n, t]
-        found = []
+        pair = actions[n, t] * self.likelihoods[0].n_states + states[n, t]
+        matrices = []
         for number, likelihood in enumerate(self.likelihoods):
-            here = (len(self.likelihoods) == 1) | (self.condition[n] == number)
+            mask = (len(self.likelihoods) == 1) | (self.condition[n] == number)
             shape = (self.data.n_trajectories, likelihood.n_choices)
-            found.append(sparse.csr_array((np.ones(here.sum()), (n[here], choice[here])), shape=shape))
-        return found
+            matrices.append(sparse.csr_array((np.ones(mask.sum()), (n[mask], pair[mask])), shape=shape))
+        return matrices
 
 
 def _in_parts(function: Callable[[np.ndarray], np.ndarray], flats: np.ndarray, likelihood: Likelihood) -> np.ndarray:
     """Apply a function to points, in parts that fit into the cache of a core; on all cores in large worlds."""
-    size = max(1, int(_TOGETHER / likelihood.n_choices))
+    size = max(1, int(_BATCH / likelihood.n_choices))
     parts = np.split(flats, np.arange(size, len(flats), size))
 
     def quiet(part: np.ndarray) -> np.ndarray:
@@ -250,8 +251,8 @@ def _in_parts(function: Callable[[np.ndarray], np.ndarray], flats: np.ndarray, l
 
 def starting_values(sites: Sequence[Site], product: ScaleMixture | None) -> dict[str, np.ndarray]:
     """Return the starting values of sites with a normal prior, its mean; sites with other priors have none."""
-    found = {site.name: (Normal.of(site.prior), site.prior.shape()) for site in sites}
-    start = {name: normal.mean.reshape(shape) for name, (normal, shape) in found.items() if normal is not None}
+    priors = {site.name: (Normal.of(site.prior), site.prior.shape()) for site in sites}
+    start = {name: normal.mean.reshape(shape) for name, (normal, shape) in priors.items() if normal is not None}
     if product is not None:
         start["agent.beta"] = np.asarray(np.exp(product.middle))
         if rewards := [value for name, value in start.items() if name.startswith("reward.")]:
@@ -270,31 +271,31 @@ def _prior(sites: Sequence[Site], product: ScaleMixture | None) -> Normal | Norm
     return NormalProduct(normal, *product.nodes(), product.middle)
 
 
-def _simple(agent: Agent) -> TypeGuard[PlanningAgent]:
+def _is_soft_optimal(agent: Agent) -> TypeGuard[PlanningAgent]:
     """Return True for a soft-optimal agent with an infinite horizon and no further parts."""
     if not isinstance(agent, PlanningAgent) or agent.beta is None:
         return False
-    simple = PlanningAgent(TrueBeliefs(), ValueIteration("soft"), Softmax(agent.beta), NoNoise(), agent.name)
-    found, expected = map(jax.tree.structure, (agent, simple))
-    return found is not None and bool(found == expected)
+    soft_optimal = PlanningAgent(TrueBeliefs(), ValueIteration("soft"), Softmax(agent.beta), NoNoise(), agent.name)
+    structure, expected = map(jax.tree.structure, (agent, soft_optimal))
+    return structure is not None and bool(structure == expected)
 
 
-def _income(mdp: MDP, agent: Agent, reward: Reward, size: int) -> tuple[np.ndarray, Reward]:
+def _reward_map(mdp: MDP, agent: Agent, reward: Reward, size: int) -> tuple[np.ndarray, Reward]:
     """Return the derivative of the expected reward by the parameters, ``(A, S, F)``, and the zero reward."""
     (name,) = reward.parameters
 
-    def of(values: np.ndarray) -> Reward:
+    def reward_at(values: np.ndarray) -> Reward:
         return fill(agent, reward, {f"reward.{name}": values})[1]
 
     shape = mdp.probabilities.shape
     if isinstance(reward, LinearReward):
-        columns = [(mdp.probabilities * jax.device_get(of(one))(mdp)).sum(axis=-1).T for one in np.eye(size)]
-        return np.stack(columns, axis=-1), jax.device_get(of(np.zeros(size)))
+        columns = [(mdp.probabilities * jax.device_get(reward_at(unit))(mdp)).sum(axis=-1).T for unit in np.eye(size)]
+        return np.stack(columns, axis=-1), jax.device_get(reward_at(np.zeros(size)))
     sizes = dict(zip(("state", "action", "successor"), shape, strict=True))
     full = tuple(sizes[axis] for axis in reward.dims[name])
     # A reward whose values are the numbers of its entries gives the number of the entry that a transition collects.
-    entry = np.broadcast_to(of(np.arange(size, dtype=float).reshape(full))(mdp), shape).astype(int)
-    income = np.zeros((shape[1], shape[0], size))
+    entry = np.broadcast_to(reward_at(np.arange(size, dtype=float).reshape(full))(mdp), shape).astype(int)
+    derivative = np.zeros((shape[1], shape[0], size))
     s, a, _ = np.indices(shape)
-    np.add.at(income, (a, s, entry), mdp.probabilities)
-    return income, of(np.zeros(full))
+    np.add.at(derivative, (a, s, entry), mdp.probabilities)
+    return derivative, reward_at(np.zeros(full))

@@ -26,7 +26,7 @@ from goalinf.types import Numeric, PRNGKey
 Data: TypeAlias = Observations | PyTree[ArrayLike]  # the latter for a model of the user, compiled with its data
 Model = Callable[[Data], None]
 _Program = TypeVar("_Program")
-_TOGETHER = 16  # columns of a curvature that are computed at a time
+_BATCH = 16  # columns of a curvature that are computed at a time
 _UNBOUNDED = ("while", "pure_callback", "io_callback")  # primitives whose cost cannot be read from a program
 
 
@@ -75,12 +75,12 @@ class Density:
             in which they are scored.
         """
         seeded = handlers.seed(model, key)
-        known, median = start or {}, init_to_median()
+        values, median = start or {}, init_to_median()
 
-        def first(site):
-            return jnp.asarray(known[site["name"]]) if site["name"] in known else median(site)
+        def initial_value(site):
+            return jnp.asarray(values[site["name"]]) if site["name"] in values else median(site)
 
-        trace = handlers.trace(handlers.substitute(seeded, substitute_fn=first)).get_trace(data)
+        trace = handlers.trace(handlers.substitute(seeded, substitute_fn=initial_value)).get_trace(data)
         sampled = [site for site in trace.values() if site["type"] == "sample"]
         latent = [site for site in sampled if not site["is_observed"]]
         for site in latent:
@@ -131,7 +131,7 @@ class Density:
 
         def columns(flat: Numeric, data: Data) -> Any:
             _, push = jax.linearize(lambda x: jax.grad(self.potential)(x, data), flat)
-            return jax.lax.map(push, jnp.eye(flat.size, dtype=flat.dtype), batch_size=_TOGETHER)
+            return jax.lax.map(push, jnp.eye(flat.size, dtype=flat.dtype), batch_size=_BATCH)
 
         program = self.program("curvature", lambda: jax.jit(columns))
         return np.asarray(jax.device_get(program(flat, data)), float)
@@ -182,10 +182,10 @@ class Density:
 
     def log_likelihood(self, sites: dict[str, Any], data: Data, *, unit: str) -> tuple[Any, Any]:
         """Return log-likelihoods of the observed sites by a unit of the data, and the largest residual."""
-        total, worst = jnp.zeros(()), jnp.zeros(())
+        total, residual = jnp.zeros(()), jnp.zeros(())
         for behavior, value in self.behaviors(sites, data):
-            total, worst = total + behavior.log_prob_by(unit, value), jnp.maximum(worst, behavior.residual)
-        return total, worst
+            total, residual = total + behavior.log_prob_by(unit, value), jnp.maximum(residual, behavior.residual)
+        return total, residual
 
     def options(self, sites: dict[str, Any], data: Data, *, unit: str) -> list[tuple[Any, Any]]:
         """Return log weights and scores of the options of every behavior; see :meth:`Behavior.by_option`."""
@@ -193,14 +193,14 @@ class Density:
 
     def units(self, sites: Mapping[str, Any], data: Data) -> list[By | None]:
         """Return the units of the mixture of every behavior; None where there is a single agent."""
-        found: list[By | None] = []
+        units_of_behaviors: list[By | None] = []
 
-        def look(sites: Mapping[str, Any], data: Data) -> None:  # traced: subjects may have no parameter
+        def collect(sites: Mapping[str, Any], data: Data) -> None:  # traced: subjects may have no parameter
             agents = [behavior.agent for behavior, _ in self.behaviors(dict(sites), data)]
-            found.extend(agent.by for agent in agents)
+            units_of_behaviors.extend(agent.by for agent in agents)
 
-        jax.eval_shape(look, dict(sites), data)
-        return found
+        jax.eval_shape(collect, dict(sites), data)
+        return units_of_behaviors
 
 
 def _check_observed(trace: Mapping[str, Any], data: Data, labeled: Data | None) -> None:

@@ -59,7 +59,7 @@ class NormalProduct:
         """Compute the joint log density ``(..., nodes)`` of points ``(..., F)`` and each beta."""
         mean, sd = self.reward.mean, self.reward.sd
         # The squares of (x / beta - mean) / sd, multiplied out: no array has entries and nodes.
-        squares = [(each / sd**2).sum(axis=-1, keepdims=True) for each in (x**2, x * mean, mean**2)]
+        squares = [(product / sd**2).sum(axis=-1, keepdims=True) for product in (x**2, x * mean, mean**2)]
         z = squares[0] * np.exp(-2 * self.log_beta) - 2 * squares[1] * np.exp(-self.log_beta) + squares[2]
         return -0.5 * z - np.log(sd * np.sqrt(2 * np.pi)).sum() - x.shape[-1] * self.log_beta + self.log_weight
 
@@ -71,11 +71,11 @@ class NormalProduct:
         """Return log density, gradient and Hessian."""
         beta = np.exp(self.log_beta)[:, None]
         slope = -(x / beta - self.reward.mean) / (beta * self.reward.sd**2)
-        bend = -1 / (beta * self.reward.sd) ** 2
+        curvature = -1 / (beta * self.reward.sd) ** 2
         value = self.log_prob(x)
         weights = np.exp(self.log_joint(x) - value)
         gradient = weights @ slope
-        hessian = np.diag(weights @ bend) + (slope.T * weights) @ slope - np.outer(gradient, gradient)
+        hessian = np.diag(weights @ curvature) + (slope.T * weights) @ slope - np.outer(gradient, gradient)
         return float(value), gradient, hessian
 
     def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:

@@ -75,8 +75,8 @@ class Form:
         if self.closed is not None:
             return -self.closed.scores(flat)[0]
         density = self.density
-        found = -np.asarray(density.over_draws("potential", density.potential, flat, self.data))
-        return np.where(np.isfinite(found), found, -np.inf)
+        log_prob = -np.asarray(density.over_draws("potential", density.potential, flat, self.data))
+        return np.where(np.isfinite(log_prob), log_prob, -np.inf)
 
     def start_value(self) -> float:
         """Compute the potential at the start of the mode search, without a compiled Hessian, which takes minutes."""
@@ -134,7 +134,7 @@ class Posterior:
 
     def check_draws(self, chains: int, draws: int) -> None:
         """Refuse more draws than fit into memory, with coordinates, values and log-likelihoods by trajectory."""
-        free = self.straightest.target.start.size if self.sites or not self.standard else 0
+        free = self.preferred.target.start.size if self.sites or not self.standard else 0
         scored = len(self.labeled.subject) if isinstance(self.labeled, Observations) else 0
         numbers = 2 * free + scored + _STATISTICS
         what = f"{draws:,} draws of each of {chains:,} chains, with {free:,} parameters and {scored:,} log-likelihoods,"
@@ -147,7 +147,7 @@ class Posterior:
         return self.plain.data
 
     @property
-    def straightest(self) -> Form:
+    def preferred(self) -> Form:
         """Scaled parameterization (beta times the reward) where available, else the natural one."""
         return self.product or self.plain
 
@@ -195,29 +195,29 @@ class Posterior:
         assert isinstance(model, StandardModel)
         unit = model.agent.by or "data"
 
-        def one(draw: Draw, data: Observations) -> Any:
+        def score(draw: Draw, data: Observations) -> Any:
             return model.behavior(draw, contexts).by_option(unit, data)[1]
 
         if values:
-            found = self.plain.density.over_draws("by group", one, dict(values), self.data)
+            scores = self.plain.density.over_draws("by group", score, dict(values), self.data)
         else:
-            found = jax.device_get(one({}, self.data))[None]
+            scores = jax.device_get(score({}, self.data))[None]
         numbers = np.unique(self.labeled.members(unit))
         groups = 1 if unit == "data" else len(self.labeled.names(unit))
-        by_number = np.zeros((*found.shape[:-1], groups))
-        by_number[..., numbers] = found[..., : len(numbers)]
+        by_number = np.zeros((*scores.shape[:-1], groups))
+        by_number[..., numbers] = scores[..., : len(numbers)]
         return by_number
 
     def favored(self, key: PRNGKey, form: Form, flat: np.ndarray) -> list[int]:
         """Select from points ``(B, D)``, for each option, the point where it exceeds the best of the others by most."""
         scores = self.by_group(self.values(key, form, flat)).sum(axis=-1)
         scores = np.where(np.isfinite(scores), scores, -np.inf)
-        best = []
-        for option, own in enumerate(scores.T):
-            others = np.delete(scores, option, axis=1).max(axis=1, initial=-np.inf)
-            ahead = np.where(np.isfinite(own), own - np.where(np.isfinite(others), others, own), -np.inf)
-            best.append(int(ahead.argmax()))
-        return sorted(set(best))
+        selected = []
+        for option, score in enumerate(scores.T):
+            best_other = np.delete(scores, option, axis=1).max(axis=1, initial=-np.inf)
+            margin = np.where(np.isfinite(score), score - np.where(np.isfinite(best_other), best_other, score), -np.inf)
+            selected.append(int(margin.argmax()))
+        return sorted(set(selected))
 
     def _closed_values(self, flat: np.ndarray) -> dict[str, np.ndarray]:
         (site,) = (site for site in self.sites if site.name != "agent.beta")
@@ -225,7 +225,7 @@ class Posterior:
 
     def by_trajectory(self, values: Mapping[str, np.ndarray]) -> np.ndarray | None:
         """Compute log-likelihoods ``(B, N)`` by trajectory at values ``(B, …)`` of sites; None without closed form."""
-        if (closed := self.straightest.closed) is None:
+        if (closed := self.preferred.closed) is None:
             return None
         beta = values["agent.beta"] if self.product else np.ones(1)
         (linear,) = (site for site in values if site != "agent.beta")

@@ -37,13 +37,13 @@ def recipe(world: World | Mapping[Any, World], *parts: PyTree) -> Hashable:
         Equal only for equal models.
     """
     worlds = (world,) if isinstance(world, World) else tuple(world.items())
-    mdps = [one.mdp for one in ([world] if isinstance(world, World) else world.values())]
-    found = (worlds, contents(mdps, parts))
+    mdps = [single.mdp for single in ([world] if isinstance(world, World) else world.values())]
+    key = (worlds, contents(mdps, parts))
     try:
-        hash(found)
+        hash(key)
     except TypeError:
         return object()  # different from every other recipe
-    return found
+    return key
 
 
 def contents(*parts: PyTree) -> Hashable:
@@ -77,7 +77,7 @@ def _content(leaf: Any) -> Hashable:
         array = np.asarray(leaf)
         return array.dtype.str, content_hash({"": array})
     if isinstance(leaf, (list, tuple)):
-        return type(leaf), tuple(_content(one) for one in leaf)
+        return type(leaf), tuple(_content(item) for item in leaf)
     if isinstance(leaf, dict):  # an expanded prior holds one
         return type(leaf), tuple((name, _content(value)) for name, value in leaf.items())
     if isinstance(leaf, (Distribution, Transform, Constraint)):

@@ -36,7 +36,8 @@ from goalinf.types import Numeric, PRNGKey
 PRODUCT = "reward*beta"
 _REACH = 7.0  # the grid spans this many standard deviations of the prior of beta to either side, in normal scores
 _MOST = 5_000  # nodes; more are needed only where an entry has so narrow a prior that it identifies beta by itself
-_TRIED, _SETTLED = 128, 1e-3  # draws at which two grids are compared, and the largest difference, in nats
+_N_COMPARED = 128  # draws at which two grids are compared
+_LARGEST_DIFFERENCE = 1e-3  # between their log densities, in nats
 _WIDEST, _HALVINGS = 700.0, 50  # bound on the absolute value of log beta; bisection steps for an error of 1e-12
 
 
@@ -52,10 +53,10 @@ def product_prior(sites: list[Site], reward: Rewards | None) -> ScaleMixture | N
     entry = getattr(linear.prior.support, "base_constraint", linear.prior.support)
     if not (entry is constraints.real or entry is constraints.positive):
         return None
-    known = _grids(recipe({}, linear.prior, beta.prior))
-    if "grid" not in known:
-        known["grid"] = _grid(linear.prior, beta.prior)
-    return None if known["grid"] is None else ScaleMixture(linear.prior, beta.prior, *known["grid"])
+    cached = _grids(recipe({}, linear.prior, beta.prior))
+    if "grid" not in cached:
+        cached["grid"] = _grid(linear.prior, beta.prior)
+    return None if cached["grid"] is None else ScaleMixture(linear.prior, beta.prior, *cached["grid"])
 
 
 @lru_cache(maxsize=64)
@@ -72,7 +73,7 @@ def _grid(reward: dist.Distribution, beta: dist.Distribution) -> tuple[np.ndarra
     normal = isinstance(entry_prior(reward), dist.Normal) and isinstance(entry_prior(beta), dist.LogNormal)
     while size <= _MOST:
         coarse, fine = (ScaleMixture(reward, beta, quantiles, nodes) for nodes in (size, 2 * size))
-        if normal or _settled(coarse, fine):
+        if normal or _agree(coarse, fine):
             return quantiles, size
         size *= 2
     return None
@@ -87,21 +88,23 @@ def _first_size(reward: dist.Distribution, log_beta: np.ndarray) -> int:
     """
     span = log_beta[2] - log_beta[0]
     entry, size = entry_prior(reward), float(np.prod(reward.shape()))
-    pull = 0.0
+    noncentrality = 0.0
     center, width = getattr(entry, "loc", None), getattr(entry, "scale", None)
     if center is not None and width is not None:
         with computing_in("float64"):
             ratio = np.asarray(center, float) / np.asarray(width, float)
-        pull = float(np.broadcast_to(ratio**2, reward.shape()).sum())
-    return int(np.ceil(span * np.sqrt(2.0 * size + 8.0 + pull + (2 * _REACH / span) ** 2) / 0.7)) + 4
+        noncentrality = float(np.broadcast_to(ratio**2, reward.shape()).sum())
+    return int(np.ceil(span * np.sqrt(2.0 * size + 8.0 + noncentrality + (2 * _REACH / span) ** 2) / 0.7)) + 4
 
 
-def _settled(coarse: ScaleMixture, fine: ScaleMixture) -> bool:
+def _agree(coarse: ScaleMixture, fine: ScaleMixture) -> bool:
     """Return True where the density of the product does not depend on the grid, at draws of the prior."""
     with computing_in("float64"):
-        drawn = coarse.sample(jax.random.key(0), (_TRIED,))
-        one, other = (np.asarray(jax.jit(jax.vmap(prior.log_prob))(drawn)) for prior in (coarse, fine))
-    return bool(np.all(np.abs(one - other) <= _SETTLED))
+        values = coarse.sample(jax.random.key(0), (_N_COMPARED,))
+        log_prob_coarse, log_prob_fine = (
+            np.asarray(jax.jit(jax.vmap(prior.log_prob))(values)) for prior in (coarse, fine)
+        )
+    return bool(np.all(np.abs(log_prob_coarse - log_prob_fine) <= _LARGEST_DIFFERENCE))
 
 
 def _log_quantiles(beta: dist.Distribution) -> np.ndarray | None:
@@ -121,8 +124,8 @@ def _log_quantiles(beta: dist.Distribution) -> np.ndarray | None:
             return None
         for _ in range(_HALVINGS):
             middle = (low + high) / 2
-            below = np.asarray(cdf(middle)) < ends
-            low, high = np.where(below, middle, low), np.where(below, high, middle)
+            too_low = np.asarray(cdf(middle)) < ends
+            low, high = np.where(too_low, middle, low), np.where(too_low, high, middle)
     return high if (np.diff(high) > 0).all() else None
 
 
@@ -204,11 +207,11 @@ def _refined(y: Array) -> Any:
     Exact for parabolas, which approximate the log of a density from node to node.
     """
     t = jnp.arange(10) / 10
-    before, left, right, after = y[:-3, None], y[1:-2, None], y[2:-1, None], y[3:, None]
-    slope, last_slope = (right - before) / 2, (after - left) / 2
-    bend = 3 * (right - left) - 2 * slope - last_slope
-    twist = 2 * (left - right) + slope + last_slope
-    return jnp.append((left + t * (slope + t * (bend + t * twist))).ravel(), y[-2])
+    y0, y1, y2, y3 = y[:-3, None], y[1:-2, None], y[2:-1, None], y[3:, None]
+    slope, last_slope = (y2 - y0) / 2, (y3 - y1) / 2
+    quadratic = 3 * (y2 - y1) - 2 * slope - last_slope
+    cubic = 2 * (y1 - y2) + slope + last_slope
+    return jnp.append((y1 + t * (slope + t * (quadratic + t * cubic))).ravel(), y[-2])
 
 
 def sample_product(sites: list[Site], prior: ScaleMixture) -> dict[str, Any]:

@@ -30,14 +30,14 @@ def dataset(
     """Label arrays; axes without a name are called ``<variable>_dim_<number>``."""
     variables = {}
     for name, values in draws.items():
-        own = list(dims.get(name, ()))
-        own += [f"{name}_dim_{i}" for i in range(len(own), values.ndim - len(lead))]
-        variables[name] = (*lead, *own), np.asarray(values)
-    used = {dim for axes, _ in variables.values() for dim in axes}
+        axis_names = list(dims.get(name, ()))
+        axis_names += [f"{name}_dim_{i}" for i in range(len(axis_names), values.ndim - len(lead))]
+        variables[name] = (*lead, *axis_names), np.asarray(values)
+    present = {dim for axes, _ in variables.values() for dim in axes}
     sizes = {dim: size for axes, values in variables.values() for dim, size in zip(axes, values.shape, strict=True)}
-    kept = {k: v for k, v in coords.items() if (v[0] if isinstance(v, tuple) else k) in used}
+    labeled = {k: v for k, v in coords.items() if (v[0] if isinstance(v, tuple) else k) in present}
     extra = {dim: np.arange(sizes[dim]) for dim in lead}
-    return xr.Dataset({k: (axes, v) for k, (axes, v) in variables.items()}, coords={**extra, **kept})
+    return xr.Dataset({k: (axes, v) for k, (axes, v) in variables.items()}, coords={**extra, **labeled})
 
 
 def split_coords(coords: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, tuple[Any, ...]]]:
@@ -52,9 +52,9 @@ def split_coords(coords: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, t
 
 def constant_data(columns: Mapping[str, tuple[Any, ...]], posterior: xr.Dataset) -> xr.Dataset:
     """Collect further columns of the axes of a posterior, labeled like these axes; empty where there are none."""
-    kept = {name: column for name, column in columns.items() if column[0] in posterior.dims}
-    labels = {axis: posterior.coords[axis] for axis, _ in kept.values() if axis in posterior.coords}
-    return xr.Dataset(kept, coords=labels)
+    present = {name: column for name, column in columns.items() if column[0] in posterior.dims}
+    labels = {axis: posterior.coords[axis] for axis, _ in present.values() if axis in posterior.coords}
+    return xr.Dataset(present, coords=labels)
 
 
 def site_coords(
@@ -82,14 +82,14 @@ def observed(data: Data) -> xr.Dataset:
     if not isinstance(data, Observations):
         return dataset(leaves(data), {}, {}, ()).copy(deep=True)
     numbered = ("subject", "context")
-    fields = {f"{name}_number" if name in numbered else name: one for name, one in data.arrays().items()}
+    fields = {f"{name}_number" if name in numbered else name: values for name, values in data.arrays().items()}
     return xr.Dataset(fields, coords={data.unit: labels(data.names(data.unit))}).copy(deep=True)
 
 
 def leaves(data: Data) -> dict[str, np.ndarray]:
     """Return all arrays in the data of a user's model: ``data``, ``data.y`` in a dictionary, ``data.0`` in a tuple."""
-    found, _ = jax.tree_util.tree_flatten_with_path(data)
-    named = {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in found}
+    paths, _ = jax.tree_util.tree_flatten_with_path(data)
+    named = {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in paths}
     # NetCDF reserves "/" for its groups.
     return {f"data.{path}".rstrip(".").replace("/", "|"): np.asarray(leaf) for path, leaf in named.items()}
 
@@ -123,11 +123,11 @@ def axis_labels(what: str, names: Iterable[Hashable]) -> list[Hashable]:
     ValueError
         Where two names print alike, as 1 and "1" do.
     """
-    found = list(names)
-    if any({type(name) for name in found} <= kinds for kinds in ({str}, {bool}, {int, float})):
-        return found
+    listed = list(names)
+    if any({type(name) for name in listed} <= kinds for kinds in ({str}, {bool}, {int, float})):
+        return listed
     printed: dict[Hashable, Hashable] = {}
-    for name in found:
+    for name in listed:
         if label(name) in printed:
             raise ValueError(
                 f"{what} {printed[label(name)]!r} and {name!r} print alike ({label(name)}): give them names that differ"

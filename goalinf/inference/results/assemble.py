@@ -27,9 +27,9 @@ from goalinf.precision import Precision
 from goalinf.types import PRNGKey
 
 
-def assembled(key: PRNGKey, posterior: Posterior, precision: Precision, first: int, sampled: Sampled) -> Fit:
-    """Make the fit of draws, of which ``first`` is the number of the first one in its run."""
-    key = jax.random.fold_in(key, first) if first else key
+def assembled(key: PRNGKey, posterior: Posterior, precision: Precision, first_draw: int, sampled: Sampled) -> Fit:
+    """Make the fit of draws; ``first_draw`` is the number of the first of them in its run."""
+    key = jax.random.fold_in(key, first_draw) if first_draw else key
     x, geometry, form = sampled.draws["x"], sampled.coordinates.geometry, sampled.coordinates.form
     flat = geometry.center + x.reshape(-1, x.shape[-1]) @ geometry.scale.T
     values = posterior.values(jax.random.fold_in(key, 1), form, flat)
@@ -73,10 +73,10 @@ def enumerated(key: PRNGKey, posterior: Posterior, chains: int, draws: int, prec
         )
     shape = chains, draws
     stats = {"diverging": np.zeros(shape, bool), "lp": np.full(shape, scores.sum())}
-    said = "All that is unknown is discrete: the responsibilities are its exact posterior."
-    attrs = {"sampler": said, "algorithm": "enumeration", "kind": "exact"}
-    everywhere = np.broadcast_to(scores, (*shape, len(scores)))
-    return labeled_fit(key, posterior, {}, stats, xr.Dataset(), attrs, precision, scores=everywhere)
+    sentence = "All that is unknown is discrete: the responsibilities are its exact posterior."
+    attrs = {"sampler": sentence, "algorithm": "enumeration", "kind": "exact"}
+    repeated = np.broadcast_to(scores, (*shape, len(scores)))
+    return labeled_fit(key, posterior, {}, stats, xr.Dataset(), attrs, precision, scores=repeated)
 
 
 def labeled_fit(
@@ -84,13 +84,13 @@ def labeled_fit(
     posterior: Posterior,
     values: Mapping[str, np.ndarray],
     stats: Mapping[str, np.ndarray],
-    standing: xr.Dataset,
+    chain_state: xr.Dataset,
     attrs: Mapping[str, Any],
     precision: Precision,
     *,
     scores: np.ndarray | None = None,
 ) -> Fit:
-    """Draws ``(chains, draws, …)`` with their labels, their pointwise log-likelihood and where they come from.
+    """Build a fit from draws ``(chains, draws, …)``, with labels, pointwise log-likelihood and provenance.
 
     ``scores (chains, draws, N)`` is the log-likelihood by trajectory, where it is known already.
     """
@@ -99,14 +99,14 @@ def labeled_fit(
     dims: dict[str, Sequence[str]] = dict(posterior.dims)
     shares: dict[str, np.ndarray] = {}
     if (mixture := posterior.mixture) is not None:
-        values, shares, discrete = _which(key, posterior, mixture, values, shape)
+        values, shares, discrete = _draw_options(key, posterior, mixture, values, shape)
         dims |= discrete
     labels, columns = site_labels.split_coords(posterior.coords)
     groups = {
         "posterior": site_labels.dataset(values, dims, labels, ("chain", "draw")),
         "sample_stats": site_labels.dataset(stats, {}, {}, ("chain", "draw")),
         "observed_data": site_labels.observed(posterior.labeled),
-        "sampler": standing,
+        "sampler": chain_state,
     }
     if constants := site_labels.constant_data(columns, groups["posterior"]):
         groups["constant_data"] = constants
@@ -129,35 +129,35 @@ def labeled_fit(
     return Fit(tree, posterior.labeled, posterior.model)
 
 
-def _which(
+def _draw_options(
     key: PRNGKey,
     posterior: Posterior,
     mixture: MixtureAgent,
     values: Mapping[str, np.ndarray],
     shape: tuple[int, ...],
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, tuple[str, ...]]]:
-    """Draws of which of several agents each one is, from their exact conditional; its probabilities; and its axes."""
+    """Draw the option of every unit from its exact conditional; return values of all sites, probabilities and axes."""
     flat = {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}
     weights = flat["agent.weights"] if "agent.weights" in flat else np.asarray(mixture.weights)[None]
     joint = safe_log(weights)[..., None] + posterior.by_group(flat)
     joint = np.broadcast_to(joint, (shape[0] * shape[1], *joint.shape[1:]))
     shares = softmax(joint, axis=1)  # (B, K, G)
     rng = numpy_generator(key)
-    drawn = (shares.cumsum(axis=1) < rng.random((len(shares), 1, shares.shape[2]))).sum(axis=1)
-    drawn = np.minimum(drawn, shares.shape[1] - 1)
+    options = (shares.cumsum(axis=1) < rng.random((len(shares), 1, shares.shape[2]))).sum(axis=1)
+    options = np.minimum(options, shares.shape[1] - 1)
     if mixture.numeric:
-        drawn = np.array(mixture.names)[drawn]
+        options = np.array(mixture.names)[options]
     dims = () if mixture.by == "data" else (mixture.by,)
     shares = np.moveaxis(shares, 1, -1)
     if mixture.by == "data":
-        shares, drawn = shares[:, 0], drawn[:, 0]
+        shares, options = shares[:, 0], options[:, 0]
     name = f"agent.{mixture.parameter}"
-    found = {**values, name: drawn.reshape(*shape, *drawn.shape[1:])}
-    return found, {name: shares.reshape(*shape, *shares.shape[1:])}, {name: dims}
+    all_values = {**values, name: options.reshape(*shape, *options.shape[1:])}
+    return all_values, {name: shares.reshape(*shape, *shares.shape[1:])}, {name: dims}
 
 
 def _units(posterior: Posterior, values: Mapping[str, np.ndarray]) -> list[By]:
-    """Units that are one of several agents each: of the agent, or of the behaviors of an own model."""
+    """Return the units of the mixtures: of the agent, or of the behaviors of an own model."""
     if (agent := posterior.agent) is not None:
         units = [agent.by]
     else:

@@ -36,16 +36,16 @@ class Checkpoint:
         self._assemble = assemble
         self._earlier = fit
         self._fit: Fit | None = None
-        self._done = 0
-        self._since = time.monotonic()
+        self._n_assembled = 0
+        self._last_write = time.monotonic()
 
     def due(self) -> bool:
         """Return True where it is time to write."""
-        return self._path is not None and time.monotonic() - self._since > SECONDS
+        return self._path is not None and time.monotonic() - self._last_write > SECONDS
 
     def begin_again(self) -> None:
         """Forget all draws; the file stays as it is until the next write."""
-        self._fit, self._done = None, 0
+        self._fit, self._n_assembled = None, 0
 
     def write(self, sampled: Sampled) -> Fit:
         """Add the draws that are new since the last call, and return the fit of all.
@@ -55,11 +55,11 @@ class Checkpoint:
         UserWarning
             Where the file cannot be written; the draws are kept in memory.
         """
-        draws = {name: values[:, self._done :] for name, values in sampled.draws.items()}
-        if new := draws["x"].shape[1]:
-            part = self._assemble(self._done, dataclasses.replace(sampled, draws=draws))
+        draws = {name: values[:, self._n_assembled :] for name, values in sampled.draws.items()}
+        if added := draws["x"].shape[1]:
+            part = self._assemble(self._n_assembled, dataclasses.replace(sampled, draws=draws))
             self._fit = part if self._fit is None else joined(self._fit, part)
-            self._done += new
+            self._n_assembled += added
         assert self._fit is not None
         self._fit.tree.attrs |= {"interrupted": int(sampled.interrupted), **sampled.diagnostics}
         fit = self._fit if self._earlier is None else joined(self._earlier, self._fit)
@@ -72,23 +72,23 @@ class Checkpoint:
                     UserWarning,
                     stacklevel=2,
                 )
-        self._since = time.monotonic()
+        self._last_write = time.monotonic()
         return fit
 
 
-def joined(old: Fit, new: Fit) -> Fit:
+def joined(earlier: Fit, later: Fit) -> Fit:
     """Concatenate the draws of two parts of one run; the chains stand where the second part ends."""
-    groups = {name: node.to_dataset() for name, node in new.tree.children.items()}
+    groups = {name: node.to_dataset() for name, node in later.tree.children.items()}
     for name in _DRAWN:
         if name in groups:
-            parts = [old.tree[name].to_dataset(), groups[name]]
-            both = xr.concat(
+            parts = [earlier.tree[name].to_dataset(), groups[name]]
+            combined = xr.concat(
                 parts, dim="draw", data_vars="minimal", coords="minimal", compat="override", join="override"
             )
-            groups[name] = both.assign_coords(draw=np.arange(both.sizes["draw"]))
-    tree = xr.DataTree.from_dict({name: groups[name] for name in old.tree.children})
-    failures = sum(int(fit.tree.attrs["planner_failures"]) for fit in (old, new))
-    tree.attrs = {**old.tree.attrs, "interrupted": new.tree.attrs["interrupted"], "planner_failures": failures}
-    if "khat" in old.tree.attrs:  # the longer part knows it better
-        tree.attrs["khat"] = max((old, new), key=lambda fit: fit.posterior.sizes["draw"]).tree.attrs["khat"]
-    return dataclasses.replace(new, tree=tree)
+            groups[name] = combined.assign_coords(draw=np.arange(combined.sizes["draw"]))
+    tree = xr.DataTree.from_dict({name: groups[name] for name in earlier.tree.children})
+    failures = sum(int(fit.tree.attrs["planner_failures"]) for fit in (earlier, later))
+    tree.attrs = {**earlier.tree.attrs, "interrupted": later.tree.attrs["interrupted"], "planner_failures": failures}
+    if "khat" in earlier.tree.attrs:  # the longer part knows it better
+        tree.attrs["khat"] = max((earlier, later), key=lambda fit: fit.posterior.sizes["draw"]).tree.attrs["khat"]
+    return dataclasses.replace(later, tree=tree)

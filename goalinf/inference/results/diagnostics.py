@@ -48,46 +48,46 @@ class Diagnosis:
         return not self._faults()[0]
 
     def __str__(self) -> str:
-        algorithm, kind, ran = (self.tree.attrs[name] for name in ("algorithm", "kind", "sampler"))
+        algorithm, kind, sampler = (self.tree.attrs[name] for name in ("algorithm", "kind", "sampler"))
         if kind != "MCMC":
             source = "the exact posterior" if kind == "exact" else f"an approximation ({algorithm})"
-            return f"Independent draws from {source}. {ran}"
-        faults, figures = self._faults()
-        cut = " It was interrupted: these are the draws so far." if self.tree.attrs.get("interrupted", 0) else ""
+            return f"Independent draws from {source}. {sampler}"
+        faults, summary = self._faults()
+        note = " It was interrupted: these are the draws so far." if self.tree.attrs.get("interrupted", 0) else ""
         if not faults:
-            return f"Converged: {figures}. {ran}{cut}"
+            return f"Converged: {summary}. {sampler}{note}"
         remedies = "; ".join(dict.fromkeys(fault.remedy for fault in faults))
         texts = "; ".join(fault.text for fault in faults)
-        return f"NOT converged: {texts}. Remedy: {remedies}. {ran}{cut}"
+        return f"NOT converged: {texts}. Remedy: {remedies}. {sampler}{note}"
 
     def _faults(self) -> tuple[list[Fault], str]:
         """Return the diagnostics beyond their limits, and a sentence with all diagnostics."""
         attrs = self.tree.attrs
         r_hat, ess = _arviz.worst(self.sampled)
         khat = attrs.get("khat")
-        other = "use method='hmc'" if attrs["algorithm"] == "IMH" else "warm up longer (warmup=)"
-        more = f"draw more (draws=), {other}, or use tighter priors"
+        alternative = "use method='hmc'" if attrs["algorithm"] == "IMH" else "warm up longer (warmup=)"
+        more = f"draw more (draws=), {alternative}, or use tighter priors"
         faults = []
         if np.isnan(r_hat):
             faults.append(Fault("R-hat needs more than one chain", "run several chains (chains=)"))
         elif r_hat > R_HAT:
-            faults.append(Fault(f"R-hat reaches {told_apart(r_hat, R_HAT, 3)} (should be at most {R_HAT})", more))
+            faults.append(Fault(f"R-hat reaches {beyond_limit(r_hat, R_HAT, 3)} (should be at most {R_HAT})", more))
         if not ess >= ESS:
-            found = told_apart(ess, ESS, 0)
-            text = f"the smallest effective sample size is {found} (should be at least {ESS:.0f})"
+            printed = beyond_limit(ess, ESS, 0)
+            text = f"the smallest effective sample size is {printed} (should be at least {ESS:.0f})"
             faults.append(Fault(text, more))
         if diverged := int(self.tree["sample_stats"]["diverging"].sum()):
             smaller = "use smaller steps (target_accept=0.99), tighter priors, or another parameterization"
             remedy = f"{smaller} (more draws do not remove divergences)"
             faults.append(Fault(f"{diverged} draws diverged", remedy))
         if khat is not None and not khat <= KHAT:
-            found = told_apart(khat, KHAT, 2)
-            faults.append(Fault(f"the Pareto k of the proposals is {found} (should be at most {KHAT})", more))
+            printed = beyond_limit(khat, KHAT, 2)
+            faults.append(Fault(f"the Pareto k of the proposals is {printed} (should be at most {KHAT})", more))
         faults += self._faults_of_modes(more)
         if failures := int(attrs.get("planner_failures", 0)):
             faults.append(Fault(f"the planner did not converge at {failures} draws", "use tighter priors"))
-        figures = f"R-hat at most {r_hat:.3f}, smallest effective sample size {ess:.0f}, no divergences"
-        return faults, figures + (f", Pareto k of the proposals {khat:.2f}" if khat is not None else "")
+        summary = f"R-hat at most {r_hat:.3f}, smallest effective sample size {ess:.0f}, no divergences"
+        return faults, summary + (f", Pareto k of the proposals {khat:.2f}" if khat is not None else "")
 
     def _faults_of_modes(self, more: str) -> list[Fault]:
         """Return faults for modes with an uncertain probability, and for modes that the search has missed."""
@@ -122,7 +122,7 @@ class Diagnosis:
         return {mode: share for mode, share in shares.items() if _RARE <= share < 1.0}
 
 
-def told_apart(number: float, limit: float, digits: int) -> str:
+def beyond_limit(number: float, limit: float, digits: int) -> str:
     """Format a number beyond a limit with enough digits to show that it differs from the limit."""
     while digits < 15 and float(f"{number:.{digits}f}") == limit:
         digits += 1

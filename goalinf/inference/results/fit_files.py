@@ -152,10 +152,10 @@ def _groups(fit: FitLike) -> dict[str, xr.Dataset]:
     try:
         contents["data"] = writer.structure(fit.data)
     except UnstorableError as lost:  # hours of sampling are worth more than data that the user has anyway
-        known = f"{attrs['not_kept']}. " if "not_kept" in attrs else ""
+        earlier = f"{attrs['not_kept']}. " if "not_kept" in attrs else ""
         named = isinstance(fit.data, Observations)
         contents["data"] = writer.structure(fit.data.unlabeled()) if named else None
-        attrs["not_kept"] = f"{known}The {'names of the ' * named}data were not kept in the file: {lost}"
+        attrs["not_kept"] = f"{earlier}The {'names of the ' * named}data were not kept in the file: {lost}"
     contents |= {"records": writer.records, "attrs": attrs, "order": {k: list(v.data_vars) for k, v in groups.items()}}
     text = json.dumps(contents, default=lambda value: np.asarray(value).tolist())
     # As bytes, since an attribute of HDF5 ends at 64 kB.

@@ -29,17 +29,17 @@ def numbers(posterior: xr.Dataset, shares: xr.Dataset | None, most: int) -> tupl
     rows: dict[str, np.ndarray] = {}
     for name, array in (shares.data_vars if shares is not None else {}).items():
         mean = array.mean([dim for dim in array.dims if dim not in ("chain", "draw", "value")])
-        rows |= {f"P({name} = {label(one)})": mean.sel(value=one).values for one in array["value"].values.tolist()}
+        rows |= {f"P({name} = {label(v)})": mean.sel(value=v).values for v in array["value"].values.tolist()}
     total = len(rows)
     for name, array in posterior.data_vars.items():
         dims = [dim for dim in array.dims if dim not in ("chain", "draw")]
         total += int(np.prod([array.sizes[dim] for dim in dims], dtype=int))
         draws = array.transpose("chain", "draw", *dims)
-        for place, labels in zip(np.ndindex(draws.shape[2:]), product(*map(array.get_index, dims)), strict=True):
+        for index, labels in zip(np.ndindex(draws.shape[2:]), product(*map(array.get_index, dims)), strict=True):
             if len(rows) >= most:
                 break
-            shown = f"{name}[{', '.join(map(label, labels))}]" if dims else str(name)
-            rows[shown] = draws.values[(slice(None), slice(None), *place)]
+            row = f"{name}[{', '.join(map(label, labels))}]" if dims else str(name)
+            rows[row] = draws.values[(slice(None), slice(None), *index)]
     table = {name: _moments(draws) for name, draws in list(rows.items())[:most]}
     return pd.DataFrame.from_dict(table, orient="index", columns=["mean", "sd", "3 %", "97 %"]), total
 

@@ -40,14 +40,14 @@ def from_group(tree: xr.DataTree, posterior: Posterior) -> tuple[Coordinates, St
     attrs, group = tree.attrs, tree["sampler"].to_dataset()
     form = posterior.product if attrs["product"] else posterior.plain
     if form is None or form.size != group.sizes["coordinate"]:
-        other = "another one" if form is None else f"one of {form.size}"
+        received = "another one" if form is None else f"one of {form.size}"
         raise ValueError(
-            f"the chains stand in a space of {group.sizes['coordinate']} coordinates, the model makes {other}"
+            f"the chains stand in a space of {group.sizes['coordinate']} coordinates, the model makes {received}"
         )
     maps = None
     if "mode_center" in group:
         maps = Maps.of(*(group[f"mode_{name}"].values for name in ("center", "scale", "log_mass")))
     geometry = Geometry(group["center"].values, group["scale"].values, bool(attrs["whitened"]), maps)
     x = group["x"].values
-    adapted = {str(name): one.values for name, one in group.items() if name != "x" and one.dims[0] == "chain"}
+    adapted = {str(name): array.values for name, array in group.items() if name != "x" and array.dims[0] == "chain"}
     return Coordinates(form, geometry, float(attrs["modes_missed"])), State(x, adapted)

@@ -88,35 +88,37 @@ class Chains(Sampler):
         """Run whole blocks; on Ctrl-C the chains finish their block, and the blocks of all chains are returned."""
         blocks = -(-steps // self._size)
         with ThreadPoolExecutor(len(self._states)) as pool:
-            futures = [pool.submit(self._walk, index, blocks, progress, kept) for index in range(len(self._states))]
+            futures = [
+                pool.submit(self._run_blocks, index, blocks, progress, kept) for index in range(len(self._states))
+            ]
             try:
                 while any(_unfinished(future) for future in futures):
                     heed()
             except KeyboardInterrupt:
                 self._stop.set()
                 self.interrupted = True
-        found = [future.result() for future in futures]
-        common = min(len(blocks) for blocks in found)
+        by_chain = [future.result() for future in futures]
+        common = min(len(blocks) for blocks in by_chain)
         if common == 0:
             raise KeyboardInterrupt
-        names = found[0][0]
-        if len(found) == 1 and np.ndim(names["potential"]) == 2:
-            return {name: np.concatenate([block[name] for block in found[0]], 1) for name in names}
+        names = by_chain[0][0]
+        if len(by_chain) == 1 and np.ndim(names["potential"]) == 2:
+            return {name: np.concatenate([block[name] for block in by_chain[0]], 1) for name in names}
         return {
-            name: np.stack([np.concatenate([b[name] for b in chain[:common]]) for chain in found]) for name in names
+            name: np.stack([np.concatenate([b[name] for b in chain[:common]]) for chain in by_chain]) for name in names
         }
 
-    def _walk(self, index: int, blocks: int, progress: Progress, kept: bool) -> list[Draws]:
-        found: list[Draws] = []
+    def _run_blocks(self, index: int, blocks: int, progress: Progress, kept: bool) -> list[Draws]:
+        draws: list[Draws] = []
         with computing_in(self._precision):
             for _ in range(blocks):
                 if self._stop.is_set():
                     break
                 self._states[index], block = self._block(self._states[index])
-                found.append(jax.device_get(block))
-                diverged = found[-1]["diverging"]
+                draws.append(jax.device_get(block))
+                diverged = draws[-1]["diverging"]
                 progress.advance(diverged.size, int(diverged.sum()) if kept else 0)
-        return found
+        return draws
 
 
 class HMC(Chains):

@@ -68,10 +68,10 @@ class Kernel:
         """
         value, slope, _ = self._target.derivatives(geometry.center + geometry.scale @ x)
         flat_kernel = hmc(potential_fn=lambda x: jnp.zeros(()), algo=self.algorithm)
-        given = {"step_size": step_size, "inverse_mass_matrix": mass, "rng_key": key}
-        state = flat_kernel[0](jnp.asarray(x), warmup, **given, **self._options)
-        here = state._replace(potential_energy=jnp.asarray(value), z_grad=jnp.asarray(geometry.scale.T @ slope))
-        return jax.tree.map(jnp.asarray, here)
+        settings = {"step_size": step_size, "inverse_mass_matrix": mass, "rng_key": key}
+        state = flat_kernel[0](jnp.asarray(x), warmup, **settings, **self._options)
+        initial = state._replace(potential_energy=jnp.asarray(value), z_grad=jnp.asarray(geometry.scale.T @ slope))
+        return jax.tree.map(jnp.asarray, initial)
 
     def run(self, state: HMCState, args: Arguments, *, warmup: int) -> tuple[HMCState, dict[str, Array]]:
         """Run a block of steps; traceable."""
@@ -107,10 +107,10 @@ class Kernel:
         """Propose a jump; returns the state afterwards, and the number of its mode."""
         maps: Maps = args[3]
         key, key_jump, key_accept = jax.random.split(state.rng_key, 3)
-        there, log_volume, possible = maps.propose(key_jump, state.z)
-        value, slope = jax.value_and_grad(self._potential_of(*args))(there)
+        proposal, log_volume, possible = maps.propose(key_jump, state.z)
+        value, slope = jax.value_and_grad(self._potential_of(*args))(proposal)
         accept = possible & (jnp.log(jax.random.uniform(key_accept)) < state.potential_energy - value + log_volume)
         accept &= jnp.isfinite(value) & jnp.isfinite(slope).all()
-        moved = state._replace(z=there, potential_energy=value, z_grad=slope)
-        state = jax.tree.map(lambda new, old: jnp.where(accept, new, old), moved, state)
+        proposed = state._replace(z=proposal, potential_energy=value, z_grad=slope)
+        state = jax.tree.map(lambda new, old: jnp.where(accept, new, old), proposed, state)
         return state._replace(rng_key=key), {"mode": maps.nearest(state.z), "jumped": accept}

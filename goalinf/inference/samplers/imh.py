@@ -39,13 +39,13 @@ class IndependentChains(Sampler):
     def __init__(self, key: PRNGKey, coordinates: Coordinates, state: State, settings: Settings, *, warmup: int):
         self._rng = numpy_generator(key)
         self._form, self._geometry = coordinates.form, coordinates.geometry
-        self._around, self._block = coordinates.modes, settings.block
+        self._n_modes, self._block = coordinates.modes, settings.block
         self._log_weights, self._modes = np.empty(0), np.empty(0, int)
         if self._form.closed is not None:
             self._form.closed.derivatives(self._geometry.center)  # warm start of all planning
-        start = self._weighed(state.x)
+        start = self._with_weights(state.x)
         defined = np.isfinite(start["potential"])[:, None]
-        self._state = start if defined.all() else self._weighed(np.where(defined, state.x, 0.0))
+        self._state = start if defined.all() else self._with_weights(np.where(defined, state.x, 0.0))
 
     @staticmethod
     def possible(coordinates: Coordinates) -> bool:
@@ -64,13 +64,13 @@ class IndependentChains(Sampler):
         A heavy tail of the weights around one mode may not be visible among the weights of all modes.
         """
         by_mode = [self._log_weights[self._modes == number] for number in np.unique(self._modes)]
-        enough = [weights for weights in by_mode if weights.size >= _FEWEST]
-        return {"khat": max(map(_arviz.khat, [self._log_weights, *enough]))}
+        tested = [weights for weights in by_mode if weights.size >= _FEWEST]
+        return {"khat": max(map(_arviz.khat, [self._log_weights, *tested]))}
 
     def describe(self, target: str) -> str:
         """Describe the sampler; ``target`` names the sampled parameters."""
-        around = "the mode" if self._around == 1 else f"{self._around} modes"
-        return f"Independence Metropolis–Hastings on {target}, with Student-t proposals around {around}"
+        modes = "the mode" if self._n_modes == 1 else f"{self._n_modes} modes"
+        return f"Independence Metropolis–Hastings on {target}, with Student-t proposals around {modes}"
 
     def shrink_steps(self, draws: Draws) -> bool:
         """Keep the proposals, which have no step size."""
@@ -78,31 +78,31 @@ class IndependentChains(Sampler):
 
     def advance(self, steps: int, progress: Progress, *, kept: bool = True) -> Draws:
         """Run whole blocks; on Ctrl-C the finished blocks are returned."""
-        found: list[Draws] = []
+        parts: list[Draws] = []
         try:
             for _ in range(-(-steps // self._block)):
                 heed()
-                found.append(self._walk(self._block))
-                undefined = found[-1]["diverging"]
+                parts.append(self._run_block(self._block))
+                undefined = parts[-1]["diverging"]
                 progress.advance(undefined.size, int(undefined.sum()) if kept else 0)
         except KeyboardInterrupt:
             self.interrupted = True
-            if not found:
+            if not parts:
                 raise
-        return {name: np.concatenate([part[name] for part in found], axis=1) for name in found[0]}
+        return {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
 
-    def _walk(self, steps: int) -> Draws:
+    def _run_block(self, steps: int) -> Draws:
         proposed = self._proposed(steps)
         self._log_weights = np.append(self._log_weights, proposed["log_weight"])
         self._modes = np.append(self._modes, proposed.get("mode", np.zeros(proposed["log_weight"].shape, int)))
         thresholds = self._rng.uniform(size=proposed["log_weight"].shape)
         rates, states = [], []
         for step, threshold in enumerate(thresholds):
-            there = {name: values[step] for name, values in proposed.items()}
-            rates.append(np.exp(np.minimum(there["log_weight"] - self._state["log_weight"], 0.0)))
-            moves = threshold < rates[-1]
+            proposal = {name: values[step] for name, values in proposed.items()}
+            rates.append(np.exp(np.minimum(proposal["log_weight"] - self._state["log_weight"], 0.0)))
+            accepted = threshold < rates[-1]
             self._state = {
-                name: np.where(moves.reshape(-1, *[1] * (values.ndim - 1)), there[name], values)
+                name: np.where(accepted.reshape(-1, *[1] * (values.ndim - 1)), proposal[name], values)
                 for name, values in self._state.items()
             }
             states.append(self._state)
@@ -115,31 +115,31 @@ class IndependentChains(Sampler):
     def _proposed(self, steps: int) -> Draws:
         """Draw ``steps`` proposals for every chain, with their weights."""
         shape = steps, *self._state["x"].shape
-        spread = np.sqrt(_FREEDOM / self._rng.chisquare(_FREEDOM, shape[:2]))
-        noise = self._rng.standard_normal(shape) * spread[..., None]
+        scale = np.sqrt(_FREEDOM / self._rng.chisquare(_FREEDOM, shape[:2]))
+        noise = self._rng.standard_normal(shape) * scale[..., None]
         if (maps := self._geometry.maps) is None:
-            return self._weighed(noise)
+            return self._with_weights(noise)
         mode = self._rng.choice(len(maps.centers), shape[:2], p=np.exp(maps.log_defensive))
-        return self._weighed(maps.centers[mode] + np.einsum("...ij,...j->...i", maps.scales[mode], noise))
+        return self._with_weights(maps.centers[mode] + np.einsum("...ij,...j->...i", maps.scales[mode], noise))
 
-    def _weighed(self, x: np.ndarray) -> Draws:
+    def _with_weights(self, x: np.ndarray) -> Draws:
         """Compute potential and log-weight at coordinates ``(…, D)``.
 
         With a closed form also the log-likelihood by trajectory; with several modes also the number of the mode.
         """
         flats = (self._geometry.center + x @ self._geometry.scale.T).reshape(-1, x.shape[-1])
-        known = {}
+        extra = {}
         if self._form.closed is not None:
-            potential, known["scores"] = self._form.closed.scores(flats)
+            potential, extra["scores"] = self._form.closed.scores(flats)
         else:
             potential = -self._form.log_density(flats)
         if (maps := self._geometry.maps) is None:
             log_proposal = -0.5 * (_FREEDOM + x.shape[-1]) * np.log1p((x**2).sum(axis=-1) / _FREEDOM)
         else:
             log_proposal = maps.log_density(x, _FREEDOM)
-            known["mode"] = maps.nearest(x).ravel()
+            extra["mode"] = maps.nearest(x).ravel()
         shaped = {
             name: values.reshape(*x.shape[:-1], *values.shape[1:])
-            for name, values in {"potential": potential, **known}.items()
+            for name, values in {"potential": potential, **extra}.items()
         }
         return {"x": x, **shaped, "log_weight": -shaped["potential"] - log_proposal}

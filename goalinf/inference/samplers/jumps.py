@@ -61,10 +61,10 @@ class Maps(eqx.Module):
 
     def propose(self, key: PRNGKey, x: Float[Array, " D"]) -> tuple[Any, Any, Any]:
         """Propose a jump from x: end point, log of the change of volume, and True where the reverse jump exists."""
-        here = self.nearest(x)
-        there = (here + jax.random.randint(key, (), 1, len(self.centers))) % len(self.centers)
-        landed = self.centers[there] + self.scales[there] @ (self.inverses[here] @ (x - self.centers[here]))
-        return landed, self.log_volumes[there] - self.log_volumes[here], self.nearest(landed) == there
+        mode = self.nearest(x)
+        target = (mode + jax.random.randint(key, (), 1, len(self.centers))) % len(self.centers)
+        proposal = self.centers[target] + self.scales[target] @ (self.inverses[mode] @ (x - self.centers[mode]))
+        return proposal, self.log_volumes[target] - self.log_volumes[mode], self.nearest(proposal) == target
 
     def shared_out(self, noise: np.ndarray) -> np.ndarray:
         """Distribute the chains over the modes; returns starts ``(chains, D)`` from their noise around a mode."""
@@ -80,8 +80,8 @@ class Maps(eqx.Module):
     def log_density(self, x: np.ndarray, freedom: float) -> np.ndarray:
         """Compute the log density, up to a constant, of the mixture of Student-t distributions around all modes."""
         size = np.shape(x)[-1]
-        around = -0.5 * (freedom + size) * np.log1p((self.white(x) ** 2).sum(-1) / freedom) - self.log_volumes
-        return np.logaddexp.reduce(around + self.log_defensive, axis=-1)
+        log_densities = -0.5 * (freedom + size) * np.log1p((self.white(x) ** 2).sum(-1) / freedom) - self.log_volumes
+        return np.logaddexp.reduce(log_densities + self.log_defensive, axis=-1)
 
     @property
     def log_defensive(self) -> np.ndarray:

@@ -25,14 +25,14 @@ class Progress:
         Default: only where the error stream is a terminal. Inside another bar nothing is shown: a terminal has one.
     """
 
-    _shown = False  # True while a bar of this process is on the screen
+    _visible = False  # True while a bar of this process is on the screen
 
     def __init__(self, title: str, total: int, *, divergences: bool = True, show: bool | None = None):
-        shown = (sys.stderr.isatty() if show is None else show) and not Progress._shown
+        visible = (sys.stderr.isatty() if show is None else show) and not Progress._visible
         columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
         if divergences:
             columns.append(TextColumn("{task.fields[divergences]} divergences"))
-        self._bar = Bar(*columns, console=Console(stderr=True), disable=not shown, transient=True)
+        self._bar = Bar(*columns, console=Console(stderr=True), disable=not visible, transient=True)
         self._task = self._bar.add_task(title, total=total, divergences=0)
         self._divergences = 0
         self._lock = threading.Lock()
@@ -60,11 +60,11 @@ class Progress:
 
     def __enter__(self) -> Progress:
         if not self._bar.disable:
-            Progress._shown = True
+            Progress._visible = True
         self._bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
         if not self._bar.disable:
-            Progress._shown = False
+            Progress._visible = False

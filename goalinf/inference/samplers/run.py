@@ -62,16 +62,16 @@ class Run:
     def sampled(self) -> Sampled:
         """Return the draws so far. Whatever continues the run starts at the last draw that is kept."""
         joined = {name: np.concatenate([part[name] for part in self.parts], 1) for name in self.parts[0]}
-        kept = {name: values[:, : self.settings.draws] for name, values in thinned(joined, self.every).items()}
+        draws = {name: values[:, : self.settings.draws] for name, values in thinned(joined, self.every).items()}
         return Sampled(
-            kept,
+            draws,
             self.coordinates,
             self.sampler.algorithm,
             self.sentence(self),
             self.warmup,
             self.every,
             self.sampler.interrupted,
-            dataclasses.replace(self.sampler.state, x=kept["x"][:, -1]),
+            dataclasses.replace(self.sampler.state, x=draws["x"][:, -1]),
             self.sampler.diagnostics,
         )
 
@@ -151,9 +151,9 @@ def thinned(draws: Draws, every: int) -> Draws:
     """Keep every k-th draw ``(chains, draws, …)``, with the number of steps and the divergences of its window of k."""
     windows: dict[str, Callable[..., Any]] = {"n_steps": np.sum, "acceptance_rate": np.mean}
     windows |= {"diverging": np.any, "jumped": np.any}
-    kept = {}
+    selected = {}
     for name, values in draws.items():
-        whole = values[:, : values.shape[1] // every * every]
-        split = whole.reshape(len(values), -1, every, *values.shape[2:])
-        kept[name] = windows[name](split, axis=2) if name in windows and every > 1 else split[:, :, -1]
-    return kept
+        complete = values[:, : values.shape[1] // every * every]
+        grouped = complete.reshape(len(values), -1, every, *values.shape[2:])
+        selected[name] = windows[name](grouped, axis=2) if name in windows and every > 1 else grouped[:, :, -1]
+    return selected

@@ -119,10 +119,13 @@ class Sampler(abc.ABC):
     def __init_subclass__(cls) -> None:
         if "method" not in vars(cls):
             return
-        known = SAMPLERS.get(cls.method)
-        if known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+        other = SAMPLERS.get(cls.method)
+        if other is not None and (other.__module__, other.__qualname__) != (
+            cls.__module__,
+            cls.__qualname__,
+        ):
             raise TypeError(
-                f"method {cls.method!r} is that of {known.__qualname__}: give {cls.__qualname__} another one"
+                f"method {cls.method!r} is that of {other.__qualname__}: give {cls.__qualname__} another one"
             )
         SAMPLERS[cls.method] = cls
 

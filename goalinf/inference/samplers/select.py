@@ -22,10 +22,10 @@ from goalinf.inference.samplers.sampler import SAMPLERS, Draws, Sampled, Sampler
 from goalinf.types import PRNGKey
 
 _MAX_STEPS = 90  # gradients per draw, of 100 at most, beyond which chains in whitened coordinates hardly move
-_WORTH = 0.05  # effective draws per pilot draw below which plain NUTS is likely cheaper
+_SMALLEST_ESS = 0.05  # effective draws per pilot draw below which plain NUTS is likely cheaper
 _LONGEST = 4  # times as many draws as were asked for, where these are not enough
 _ORDINAL = {2: "2nd", 4: "4th"}
-_HOPEFUL = 1.1  # R-hat above which longer chains would not help
+_LARGEST_R_HAT = 1.1  # R-hat above which longer chains would not help
 _ACCEPTED = 0.6  # rate of independent proposals below which chains stay in one place for long
 _NOT_WHITENED = "the curvature at the mode is not positive definite"
 
@@ -43,13 +43,13 @@ def sample(key: PRNGKey, posterior: Posterior, method: str, settings: Settings, 
         Where the sampler that was asked for cannot run.
     """
     attempt = partial(_attempt, key, posterior, settings, checkpoint)
-    find = cache(partial(_find, key, posterior))
+    find = cache(partial(_find_modes, key, posterior))
     if method == "auto":
         return _first_suitable(posterior, attempt, find)
     sampler = SAMPLERS[method]
     if not sampler.whitened:
         return attempt(sampler, _shifted(posterior.plain, find))
-    coordinates = _whitened(posterior.straightest, find)
+    coordinates = _whitened(posterior.preferred, find)
     if coordinates is None:
         raise ValueError(f"coordinates cannot be whitened: {_NOT_WHITENED}; use method='nuts'")
     if sampler is IndependentChains and not IndependentChains.possible(coordinates):
@@ -63,7 +63,7 @@ def sample(key: PRNGKey, posterior: Posterior, method: str, settings: Settings, 
 def _first_suitable(posterior: Posterior, attempt: Callable[..., Sampled], find: Callable[[Form], Modes]) -> Sampled:
     """Try independent proposals where they are possible, then HMC, and draw by NUTS where no pilot run suits."""
     reasons = [_NOT_WHITENED]
-    if (coordinates := _whitened(posterior.straightest, find)) is not None:
+    if (coordinates := _whitened(posterior.preferred, find)) is not None:
         few = IndependentChains.possible(coordinates) and coordinates.form.size <= FEW
         candidates: list[type[Sampler]] = [IndependentChains, HMC] if few else [HMC]
         reasons = []
@@ -75,7 +75,7 @@ def _first_suitable(posterior: Posterior, attempt: Callable[..., Sampled], find:
     return attempt(NUTS, _shifted(posterior.plain, find), reasons)
 
 
-def _find(key: PRNGKey, posterior: Posterior, form: Form) -> Modes:
+def _find_modes(key: PRNGKey, posterior: Posterior, form: Form) -> Modes:
     """Find the modes of a posterior in one of its parameterizations."""
     return modes_of(posterior, form, *jax.random.split(jax.random.fold_in(key, 4)))
 
@@ -84,16 +84,16 @@ def _whitened(form: Form, find: Callable[[Form], Modes]) -> Coordinates | None:
     """Return coordinates whitened at the mode of largest mass; None where its curvature is not positive definite."""
     modes = find(form)
     geometry = Geometry.laplace(modes.peaks[0])
-    return None if geometry is None else _around(modes, form, geometry)
+    return None if geometry is None else _with_maps(modes, form, geometry)
 
 
 def _shifted(form: Form, find: Callable[[Form], Modes]) -> Coordinates:
     """Return coordinates with the mode of largest mass as origin."""
     modes = find(form)
-    return _around(modes, form, Geometry.plain(modes.peaks[0].flat))
+    return _with_maps(modes, form, Geometry.plain(modes.peaks[0].flat))
 
 
-def _around(modes: Modes, form: Form, geometry: Geometry) -> Coordinates:
+def _with_maps(modes: Modes, form: Form, geometry: Geometry) -> Coordinates:
     """Add the affine maps of several modes."""
     if len(modes.peaks) > 1:
         geometry = geometry.among(modes.centers, modes.scales, modes.log_mass)
@@ -149,7 +149,7 @@ def _review(run: Run, *, pilot: bool) -> None:
     if run.sampler.shrink_steps(draws):
         run.begin_again()
         return
-    if pilot and (reason := _verdict(draws, len(run.parts) == 1, run.sampler.diagnostics.get("khat"))):
+    if pilot and (reason := _reason_to_stop(draws, len(run.parts) == 1, run.sampler.diagnostics.get("khat"))):
         run.checkpoint.begin_again()
         interrupt.keep(False)
         raise UnsuitableError(reason)
@@ -162,25 +162,25 @@ def _longer(draws: Draws, settings: Settings, every: int) -> bool:
     if every >= _LONGEST or settings.chains * settings.draws < 2 * ESS:
         return False  # so few were asked for that they cannot be enough
     r_hat, ess = _arviz.worst(xr.Dataset({"x": (("chain", "draw", "coordinate"), draws["x"])}))
-    return (r_hat > R_HAT or ess < ESS) and not r_hat > _HOPEFUL
+    return (r_hat > R_HAT or ess < ESS) and not r_hat > _LARGEST_R_HAT
 
 
 def _sentence(run: Run, *, target: str, reasons: Sequence[str]) -> str:
-    said = run.sampler.describe(target)
+    sentence = run.sampler.describe(target)
     if run.every > 1:
-        said += f", every {_ORDINAL[run.every]} draw kept"
+        sentence += f", every {_ORDINAL[run.every]} draw kept"
     if reasons:
-        said += f", because {' and '.join(reasons)}"
+        sentence += f", because {' and '.join(reasons)}"
     if run.restarts:
-        said += f", begun again with a step size {2**run.restarts} times smaller because draws had diverged"
-    return said + "."
+        sentence += f", begun again with a step size {2**run.restarts} times smaller because draws had diverged"
+    return sentence + "."
 
 
-def _verdict(draws: Draws, first: bool, khat: float | None) -> str | None:
+def _reason_to_stop(draws: Draws, is_first: bool, khat: float | None) -> str | None:
     """Return the reason why a sampler in whitened coordinates should not go on after a part of its draws, or None."""
     if khat is not None and not khat <= KHAT:
         return f"the Pareto k of independent proposals was {khat:.2f}"
-    if not first:
+    if not is_first:
         return None
     if diverged := int(draws["diverging"].sum()):
         return f"{diverged} of {draws['diverging'].size} pilot draws diverged in whitened coordinates"
@@ -190,9 +190,7 @@ def _verdict(draws: Draws, first: bool, khat: float | None) -> str | None:
             return f"independent proposals were accepted at a rate of {accepted:.2f}"
     elif (steps := float(draws["n_steps"].mean())) > _MAX_STEPS or accepted < 0.5:
         return f"the pilot in whitened coordinates took {steps:.0f} gradients a draw at acceptance {accepted:.2f}"
-    worth = _arviz.smallest_ess(draws["x"])
-    if worth < _WORTH * draws["diverging"].size:
-        return (
-            f"the {draws['diverging'].size} pilot draws in whitened coordinates were worth {worth:.0f} independent ones"
-        )
+    size, ess = draws["diverging"].size, _arviz.smallest_ess(draws["x"])
+    if ess < _SMALLEST_ESS * size:
+        return f"the {size} pilot draws in whitened coordinates have an effective sample size of {ess:.0f}"
     return None

@@ -99,19 +99,19 @@ def belief_world(
     >>> world.cells("sees left"), world.cells("took l")
     ([1], [2, 5])
     """
-    first = check_worlds(worlds)
-    at_first = check_prior(worlds, prior)
+    base = check_worlds(worlds)
+    initial_belief = check_prior(worlds, prior)
     if truth is not None and truth not in worlds:
         raise ValueError(f"truth is {truth!r}; expected one of the worlds, {', '.join(map(repr, worlds))}")
     if horizon is not None:
         check_count("horizon", horizon, least=0)
     check_count("limit", limit)
-    successors, laws = _side_by_side([world.mdp for world in worlds.values()])
-    pairs, beliefs, after = _explore(first.mdp, successors, laws, at_first, horizon, limit)
-    which, here = pairs.T
-    mdp = first.mdp
+    successors, laws = _common_successors([world.mdp for world in worlds.values()])
+    pairs, beliefs, successor_pairs = _explore(base.mdp, successors, laws, initial_belief, horizon, limit)
+    belief_index, state_index = pairs.T
+    mdp = base.mdp
     belief = Belief(
-        base=worlds[truth] if truth is not None else _any_of(first, successors, laws),
+        base=worlds[truth] if truth is not None else _union_of_worlds(base, successors, laws),
         pairs=pairs,
         beliefs=beliefs,
         successors=successors,
@@ -120,28 +120,30 @@ def belief_world(
     )
     return World(
         mdp=MDP.of(
-            successors=after,
-            probabilities=belief.expected(which, here) if truth is None else laws[list(worlds).index(truth), here],
-            available=mdp.available[here],
-            terminal=mdp.terminal[here],
-            initial=np.where(which == 0, mdp.initial[here], 0.0),
+            successors=successor_pairs,
+            probabilities=belief.expected(belief_index, state_index)
+            if truth is None
+            else laws[list(worlds).index(truth), state_index],
+            available=mdp.available[state_index],
+            terminal=mdp.terminal[state_index],
+            initial=np.where(belief_index == 0, mdp.initial[state_index], 0.0),
             discount=mdp.discount,
         ),
-        states=_names(first, tuple(worlds), pairs, beliefs),
-        actions=tuple(first.actions[i] for i in here) if first.local_actions else first.actions,
-        positions=None if first.positions is None else first.positions[here],
+        states=_names(base, tuple(worlds), pairs, beliefs),
+        actions=tuple(base.actions[i] for i in state_index) if base.local_actions else base.actions,
+        positions=None if base.positions is None else base.positions[state_index],
         memory=belief,
     )
 
 
-def _any_of(first: World, successors: np.ndarray, laws: np.ndarray) -> World:
+def _union_of_worlds(base: World, successors: np.ndarray, laws: np.ndarray) -> World:
     """Make a world in which a transition is possible where it is possible in any world; data are read in it."""
-    mdp = first.mdp
-    every = MDP.of(successors, laws.mean(axis=0), mdp.available, mdp.terminal, mdp.initial, mdp.discount)
-    return dataclasses.replace(first, mdp=every)
+    mdp = base.mdp
+    union = MDP.of(successors, laws.mean(axis=0), mdp.available, mdp.terminal, mdp.initial, mdp.discount)
+    return dataclasses.replace(base, mdp=union)
 
 
-def _side_by_side(mdps: list[MDP]) -> tuple[np.ndarray, np.ndarray]:
+def _common_successors(mdps: list[MDP]) -> tuple[np.ndarray, np.ndarray]:
     """Return successors in any of the worlds, ``(S, A, K)``, and their probabilities in each, ``(W, S, A, K)``."""
     steps = [np.nonzero(mdp.probabilities) for mdp in mdps]
     s, a = (np.concatenate([step[axis] for step in steps]) for axis in (0, 1))
@@ -150,8 +152,8 @@ def _side_by_side(mdps: list[MDP]) -> tuple[np.ndarray, np.ndarray]:
     successors, listed = pack(s, a, t, np.ones(len(t)), n_states, n_actions)
 
     def law(mdp: MDP) -> np.ndarray:
-        same = (successors[..., None] == mdp.successors[:, :, None, :]) & (listed > 0)[..., None]
-        return np.where(same, mdp.probabilities[:, :, None, :], 0.0).sum(axis=-1)
+        equal_state = (successors[..., None] == mdp.successors[:, :, None, :]) & (listed > 0)[..., None]
+        return np.where(equal_state, mdp.probabilities[:, :, None, :], 0.0).sum(axis=-1)
 
     return successors, np.stack([law(mdp) for mdp in mdps])
 
@@ -163,41 +165,43 @@ def _explore(
     n_states, count = mdp.n_states, len(prior)
     histories = _Histories(prior)
     layer = np.flatnonzero(mdp.initial > 0)  # a history and a state as one number; the empty history is number 0
-    known, layers = np.empty(0, np.int64), list[tuple[np.ndarray, np.ndarray]]()
+    explored, layers = np.empty(0, np.int64), list[tuple[np.ndarray, np.ndarray]]()
     while layer.size:
-        known = np.concatenate([known, layer])
-        if len(known) > limit:
+        explored = np.concatenate([explored, layer])
+        if len(explored) > limit:
             raise ValueError(
                 f"the belief world has more than {limit} states: {len(histories.found)} beliefs after {len(layers)} "
                 f"steps in {n_states} states; give horizon= (largest number of decisions of an episode), fewer worlds, "
                 "transitions that differ in fewer states, or a larger limit"
             )
-        check_world(len(known), *successors.shape[1:])
-        past, here = np.divmod(layer, n_states)
-        counts = np.stack(histories.found)[past].reshape(-1, 2, count).max(axis=1)  # believed, or not ruled out
-        possible = np.einsum("nw,wnak->nak", counts, laws[:, here]) > 0
-        possible &= (mdp.available & ~mdp.terminal[:, None])[here][:, :, None]
-        then = np.broadcast_to(past[:, None, None], possible.shape).copy()
+        check_world(len(explored), *successors.shape[1:])
+        history, state = np.divmod(layer, n_states)
+        counts = np.stack(histories.found)[history].reshape(-1, 2, count).max(axis=1)  # believed, or not ruled out
+        possible = np.einsum("nw,wnak->nak", counts, laws[:, state]) > 0
+        possible &= (mdp.available & ~mdp.terminal[:, None])[state][:, :, None]
+        next_history = np.broadcast_to(history[:, None, None], possible.shape).copy()
         if horizon is None or len(layers) < horizon:
-            at, action, slot = np.nonzero(possible)
-            then[possible] = histories.updated(past[at], laws[:, here[at], action, slot].T)
-        after = np.where(possible, then * n_states + successors[here], -1)
-        layers.append((layer, after))
-        layer = np.setdiff1d(after[possible], known)
-    beliefs, which = histories.beliefs()
+            row, action, slot = np.nonzero(possible)
+            next_history[possible] = histories.updated(history[row], laws[:, state[row], action, slot].T)
+        next_keys = np.where(possible, next_history * n_states + successors[state], -1)
+        layers.append((layer, next_keys))
+        layer = np.setdiff1d(next_keys[possible], explored)
+    beliefs, belief_of_history = histories.beliefs()
 
     def pair(key: np.ndarray) -> np.ndarray:
-        return np.where(key < 0, -1, which[key // n_states] * n_states + key % n_states)
+        return np.where(key < 0, -1, belief_of_history[key // n_states] * n_states + key % n_states)
 
     # Histories with equal beliefs are merged; of their successors, the ones that were found first are kept.
-    keys = np.unique(pair(known))
-    follow = np.full((len(keys), *successors.shape[1:]), -1)
-    for layer, after in layers:
-        found = np.full_like(follow, -1)
-        np.maximum.at(found, np.searchsorted(keys, pair(layer)), pair(after))
-        follow = np.where(follow < 0, found, follow)
-    follow = np.where(follow < 0, np.arange(len(keys))[:, None, None], np.searchsorted(keys, follow))
-    return np.stack(np.divmod(keys, n_states), axis=1), beliefs, follow
+    keys = np.unique(pair(explored))
+    successor_pairs = np.full((len(keys), *successors.shape[1:]), -1)
+    for layer, next_keys in layers:
+        candidates = np.full_like(successor_pairs, -1)
+        np.maximum.at(candidates, np.searchsorted(keys, pair(layer)), pair(next_keys))
+        successor_pairs = np.where(successor_pairs < 0, candidates, successor_pairs)
+    successor_pairs = np.where(
+        successor_pairs < 0, np.arange(len(keys))[:, None, None], np.searchsorted(keys, successor_pairs)
+    )
+    return np.stack(np.divmod(keys, n_states), axis=1), beliefs, successor_pairs
 
 
 class _Histories:
@@ -212,42 +216,42 @@ class _Histories:
         self._known: dict[bytes, int] = {}
         self._numbers(np.concatenate([prior, np.ones(len(prior))])[None])
 
-    def updated(self, past: np.ndarray, likelihood: np.ndarray) -> np.ndarray:
+    def updated(self, history: np.ndarray, likelihood: np.ndarray) -> np.ndarray:
         """Return numbers of the histories ``(N,)`` after outcomes of these likelihoods ``(N, W)``."""
-        before, open_still = np.split(np.stack(self.found)[past], 2, axis=1)
-        joint = before * likelihood
+        prior_belief, not_excluded = np.split(np.stack(self.found)[history], 2, axis=1)
+        joint = prior_belief * likelihood
         total = joint.sum(axis=1, keepdims=True)
-        belief = np.where(total > 0, joint / np.where(total > 0, total, 1.0), before)
-        return self._numbers(np.concatenate([belief, open_still * (likelihood > 0)], axis=1))
+        belief = np.where(total > 0, joint / np.where(total > 0, total, 1.0), prior_belief)
+        return self._numbers(np.concatenate([belief, not_excluded * (likelihood > 0)], axis=1))
 
     def _numbers(self, histories: np.ndarray) -> np.ndarray:
-        marks, first, inverse = np.unique(_marks(histories), axis=0, return_index=True, return_inverse=True)
+        marks, first_rows, inverse = np.unique(_marks(histories), axis=0, return_index=True, return_inverse=True)
         numbers = np.empty(len(marks), np.int64)
-        for i in np.argsort(first):
+        for i in np.argsort(first_rows):
             numbers[i] = self._known.setdefault(marks[i].tobytes(), len(self.found))
             if numbers[i] == len(self.found):
-                self.found.append(histories[first[i]])
+                self.found.append(histories[first_rows[i]])
         return numbers[inverse.ravel()]
 
     def beliefs(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the beliefs ``(B, W)``, the prior first, and the number of the belief of each history."""
-        every = np.split(np.stack(self.found), 2, axis=1)[0]
-        _, first, inverse = np.unique(_marks(every), axis=0, return_index=True, return_inverse=True)
-        order = np.argsort(first)
-        return every[first[order]], np.argsort(order)[inverse.ravel()]
+        all_beliefs = np.split(np.stack(self.found), 2, axis=1)[0]
+        _, first_rows, inverse = np.unique(_marks(all_beliefs), axis=0, return_index=True, return_inverse=True)
+        order = np.argsort(first_rows)
+        return all_beliefs[first_rows[order]], np.argsort(order)[inverse.ravel()]
 
 
 def _marks(probabilities: np.ndarray) -> np.ndarray:
     return np.concatenate([np.round(probabilities, _DIGITS), probabilities > 0], axis=1)
 
 
-def _names(first: World, worlds: tuple[Hashable, ...], pairs: np.ndarray, beliefs: np.ndarray) -> tuple[Any, ...]:
+def _names(base: World, worlds: tuple[Hashable, ...], pairs: np.ndarray, beliefs: np.ndarray) -> tuple[Any, ...]:
     """Return the names of the pairs; beliefs have as few digits as distinguish them."""
     for digits in range(2, 18):
-        shown = [
+        texts = [
             ", ".join(f"{label(name)} {p:.{digits}g}" for name, p in zip(worlds, belief, strict=True) if p)
             for belief in beliefs.tolist()
         ]
-        if len(set(shown)) == len(shown):
+        if len(set(texts)) == len(texts):
             break
-    return tuple((first.states[here], shown[which]) for which, here in pairs.tolist())
+    return tuple((base.states[state], texts[belief_index]) for belief_index, state in pairs.tolist())

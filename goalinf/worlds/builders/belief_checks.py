@@ -25,41 +25,45 @@ def check_worlds(worlds: Mapping[Hashable, World]) -> World:
     check_kind("worlds", worlds, Mapping, "a mapping from name to World, such as {'open': …, 'closed': …}")
     if not worlds:
         raise ValueError("worlds is empty; expected at least one, such as {'open': …, 'closed': …}")
-    one, first = next(iter(worlds.items()))
+    base_name, base = next(iter(worlds.items()))
     for name, world in worlds.items():
         check_kind(f"worlds[{name!r}]", world, World, "a World, such as gi.gridworld makes")
         if world.memory is not None:
             raise ValueError(f"worlds[{name!r}] has states with a memory or a belief; give a world without them")
-        if world.states != first.states:
-            raise ValueError(f"worlds[{name!r}] {_states(world, first)} worlds[{one!r}]; give both the same states")
-        if world.actions != first.actions:
-            raise ValueError(f"worlds[{name!r}] has other actions than worlds[{one!r}]; give both the same actions")
-        for what, remedy in (
+        if world.states != base.states:
+            raise ValueError(
+                f"worlds[{name!r}] {_states(world, base)} worlds[{base_name!r}]; give both the same states"
+            )
+        if world.actions != base.actions:
+            raise ValueError(
+                f"worlds[{name!r}] has other actions than worlds[{base_name!r}]; give both the same actions"
+            )
+        for quantity, remedy in (
             ("available", "make an action that fails in one world leave the state unchanged there"),
             ("terminal", "give both the same terminal states"),
             ("initial", "make the first step lead to the states that differ"),
         ):
-            found, expected = (np.asarray(getattr(each.mdp, what), float) for each in (world, first))
-            if (differs := abs(found - expected) > _TOLERANCE).any():
-                place = np.argwhere(differs)[0]
+            actual, expected = (np.asarray(getattr(compared.mdp, quantity), float) for compared in (world, base))
+            if (differs := abs(actual - expected) > _TOLERANCE).any():
+                index = np.argwhere(differs)[0]
                 raise ValueError(
-                    f"worlds[{name!r}] and worlds[{one!r}] differ in {what} at state "
-                    f"{label(first.states[place[0]])}: {found[tuple(place)]:g} and {expected[tuple(place)]:g}; "
+                    f"worlds[{name!r}] and worlds[{base_name!r}] differ in {quantity} at state "
+                    f"{label(base.states[index[0]])}: {actual[tuple(index)]:g} and {expected[tuple(index)]:g}; "
                     f"worlds may differ in their transitions only: {remedy}"
                 )
-        if world.mdp.discount != first.mdp.discount:
+        if world.mdp.discount != base.mdp.discount:
             raise ValueError(
-                f"worlds[{name!r}] has discount {float(world.mdp.discount):g}, worlds[{one!r}] has "
-                f"{float(first.mdp.discount):g}; worlds may differ in their transitions only"
+                f"worlds[{name!r}] has discount {float(world.mdp.discount):g}, worlds[{base_name!r}] has "
+                f"{float(base.mdp.discount):g}; worlds may differ in their transitions only"
             )
-    return first
+    return base
 
 
-def _states(world: World, first: World) -> str:
-    if world.n_states != first.n_states:
-        return f"has {world.n_states} states, not {first.n_states} like"
-    i = next(i for i, (a, b) in enumerate(zip(world.states, first.states, strict=True)) if a != b)
-    return f"names state number {i} {label(world.states[i])}, not {label(first.states[i])} like"
+def _states(world: World, base: World) -> str:
+    if world.n_states != base.n_states:
+        return f"has {world.n_states} states, not {base.n_states} like"
+    i = next(i for i, (a, b) in enumerate(zip(world.states, base.states, strict=True)) if a != b)
+    return f"names state number {i} {label(world.states[i])}, not {label(base.states[i])} like"
 
 
 def check_prior(worlds: Mapping[Hashable, World], prior: Mapping[Hashable, Real]) -> np.ndarray:

@@ -111,7 +111,7 @@ def _edges(graph: nx.Graph, names: Names, probability: str | None) -> list[dict[
         edges[s][t] = chance
         if not graph.is_directed():
             edges[t][s] = chance
-    return [dict(sorted(leading.items())) for leading in edges]
+    return [dict(sorted(out_edges.items())) for out_edges in edges]
 
 
 def _chance(tail: StateName, head: StateName, attributes: Mapping[str, Any], probability: str) -> float:
@@ -127,22 +127,22 @@ def _actions(
     """List the names of the actions of every state, padded to one length: its edges, "stay", None."""
     rows: list[list[Hashable]] = []
     for s, name in enumerate(states):
-        leads = [states[t] for t in edges[s]]
+        heads = [states[t] for t in edges[s]]
         if ends[s]:
             rows.append([_STAY])
             continue
-        if not leads and not stay:
+        if not heads and not stay:
             raise ValueError(
                 f"node {label(name)} has no outgoing edge: name it in terminal= if the episode ends there, "
                 "give stay=True, or add an edge"
             )
-        if stay and name in leads:
+        if stay and name in heads:
             raise ValueError(f"node {label(name)} has an edge to itself and stay=True adds another; leave one out")
-        if stay and _STAY in leads:
+        if stay and _STAY in heads:
             raise ValueError(
                 f"node {label(name)} has an edge to a node named 'stay'; rename that or leave stay=True out"
             )
-        rows.append(leads + [_STAY] * stay)
+        rows.append(heads + [_STAY] * stay)
     width = max(len(row) for row in rows)
     return tuple((*row, *[None] * (width - len(row))) for row in rows)
 
@@ -150,18 +150,18 @@ def _actions(
 def _transitions(
     actions: tuple[tuple[Hashable, ...], ...], edges: list[dict[int, float]], ends: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    found: list[tuple[int, int, int, float]] = []  # s, a, t, p
-    for s, leading in enumerate(edges):
+    transitions: list[tuple[int, int, int, float]] = []  # s, a, t, p
+    for s, out_edges in enumerate(edges):
         if ends[s]:
             continue
-        for a, (t, chance) in enumerate(leading.items()):
-            found.append((s, a, t, chance))
+        for a, (t, chance) in enumerate(out_edges.items()):
+            transitions.append((s, a, t, chance))
             if chance < 1:
-                found.append((s, a, s, 1 - chance))
-        if len(actions[s]) > len(leading) and actions[s][len(leading)] == _STAY:
-            found.append((s, len(leading), s, 1.0))
-    tails, chosen, heads, chances = np.array(found).reshape(-1, 4).T
-    return pack(tails, chosen, heads, chances, len(actions), len(actions[0]))
+                transitions.append((s, a, s, 1 - chance))
+        if len(actions[s]) > len(out_edges) and actions[s][len(out_edges)] == _STAY:
+            transitions.append((s, len(out_edges), s, 1.0))
+    tails, action_numbers, heads, chances = np.array(transitions).reshape(-1, 4).T
+    return pack(tails, action_numbers, heads, chances, len(actions), len(actions[0]))
 
 
 def _positions(graph: nx.Graph) -> dict[Hashable, Any] | None:

@@ -93,7 +93,7 @@ def gridworld(
     >>> room.mdp.dense()[1, room.action_index("right")]  # up and down are blocked by walls
     array([0.1, 0.2, 0.7])
     """
-    rows = _read(text)
+    rows = _lines(text)
     check_flag("stay", stay)
     offsets = _offsets(moves, stay)
     slip = check_number("slip", slip, 0.0, 1.0, "a probability, in [0, 1]")
@@ -106,13 +106,14 @@ def gridworld(
     row, col = np.nonzero(free)
     marks = np.where(cells == " ", _FREE, cells)[free].tolist()
     names = _names(rows, marks, list(zip(row.tolist(), col.tolist(), strict=True)))
-    land = np.stack([_land(free, row, col, offset) for offset in offsets.values()], axis=1)  # (S, A), −1 where blocked
-    available = land >= 0 if blocked == "unavailable" else np.ones_like(land, bool)
-    land = np.where(land < 0, np.arange(len(row))[:, None], land)
+    # (S, A), −1 where blocked.
+    targets = np.stack([_move_targets(free, row, col, offset) for offset in offsets.values()], axis=1)
+    available = targets >= 0 if blocked == "unavailable" else np.ones_like(targets, bool)
+    targets = np.where(targets < 0, np.arange(len(row))[:, None], targets)
     ends = terminal_mask(names, terminal)
     starts = np.array(marks) == _START
     mdp = MDP.of(
-        *_slip(land, available, slip),
+        *_with_slips(targets, available, slip),
         available=available,
         terminal=ends,
         initial=initial_distribution(names, initial, starts if starts.any() else ~ends),
@@ -161,7 +162,7 @@ def open_grid(rows: int, cols: int, **options: Any) -> World:
     return gridworld("\n".join([_FREE * cols] * rows), **options)
 
 
-def _read(text: str) -> tuple[str, ...]:
+def _lines(text: str) -> tuple[str, ...]:
     check_kind("the map", text, str, "text, one line per row; a list of lines is joined with '\\n'.join(lines)")
     lines = text.splitlines()
     filled = [i for i, line in enumerate(lines) if line.strip()]
@@ -208,35 +209,36 @@ def _offsets(moves: Moves, stay: bool) -> dict[str, tuple[int, int]]:
     return offsets
 
 
-def _names(rows: tuple[str, ...], marks: list[str], places: list[tuple[int, int]]) -> Names:
-    carried = Counter(marks)
+def _names(rows: tuple[str, ...], marks: list[str], positions: list[tuple[int, int]]) -> Names:
+    counts = Counter(marks)
     states = tuple(
-        mark if mark != _FREE and carried[mark] == 1 else place for mark, place in zip(marks, places, strict=True)
+        mark if mark != _FREE and counts[mark] == 1 else position
+        for mark, position in zip(marks, positions, strict=True)
     )
-    return Names(states, {place: i for i, place in enumerate(places)}, tuple(marks), rows)
+    return Names(states, {position: i for i, position in enumerate(positions)}, tuple(marks), rows)
 
 
-def _land(free: np.ndarray, row: np.ndarray, col: np.ndarray, offset: tuple[int, int]) -> np.ndarray:
+def _move_targets(free: np.ndarray, row: np.ndarray, col: np.ndarray, offset: tuple[int, int]) -> np.ndarray:
     """Return the number of the target cell of a move from every free cell, −1 where the move is blocked."""
     number = np.full(free.shape, -1)
     number[free] = np.arange(len(row))
     r, c = row + offset[0], col + offset[1]
-    inside = (r >= 0) & (r < free.shape[0]) & (c >= 0) & (c < free.shape[1])
-    landed = np.full(len(row), -1)
-    landed[inside] = number[r[inside], c[inside]]
-    return landed
+    on_map = (r >= 0) & (r < free.shape[0]) & (c >= 0) & (c < free.shape[1])
+    targets = np.full(len(row), -1)
+    targets[on_map] = number[r[on_map], c[on_map]]
+    return targets
 
 
-def _slip(land: np.ndarray, available: np.ndarray, slip: float) -> tuple[np.ndarray, np.ndarray]:
+def _with_slips(targets: np.ndarray, available: np.ndarray, slip: float) -> tuple[np.ndarray, np.ndarray]:
     """Return successors and probabilities ``(S, A, K)`` of moves with slips."""
-    n_states, n_actions = land.shape
+    n_states, n_actions = targets.shape
     if slip == 0:
-        return land[:, :, None], np.ones((n_states, n_actions, 1))
+        return targets[:, :, None], np.ones((n_states, n_actions, 1))
     # With slips the same cells may follow every move: K is the largest number of different cells around one cell.
-    around, place = neighbor_lists(land[:, :, None], available[:, :, None].astype(float))
-    meant = place == np.arange(len(around))  # (S, A, K)
-    instead = available / np.maximum(
+    neighbors, slot = neighbor_lists(targets[:, :, None], available[:, :, None].astype(float))
+    intended = slot == np.arange(len(neighbors))  # (S, A, K)
+    slip_distribution = available / np.maximum(
         available.sum(1, keepdims=True), 1
     )  # (S, A): distribution of the move drawn by a slip
-    probabilities = (1 - slip) * meant + slip * np.einsum("sb,sbk->sk", instead, meant)[:, None, :]
-    return np.broadcast_to(around.T[:, None, :], meant.shape), probabilities
+    probabilities = (1 - slip) * intended + slip * np.einsum("sb,sbk->sk", slip_distribution, intended)[:, None, :]
+    return np.broadcast_to(neighbors.T[:, None, :], intended.shape), probabilities

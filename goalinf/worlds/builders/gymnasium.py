@@ -98,7 +98,7 @@ def from_gymnasium(env: Any, *, discount: float | int, initial: InitialStates | 
         positions=np.stack([col, row], axis=1).astype(float),
         source="\n".join(rows),
         marks=tuple("".join(rows)),
-        aliases={place: i for i, place in enumerate(zip(row.tolist(), col.tolist(), strict=True))},
+        aliases={position: i for i, position in enumerate(zip(row.tolist(), col.tolist(), strict=True))},
     )
 
 
@@ -154,9 +154,9 @@ def gymnasium_reward(env: Any, world: World) -> np.ndarray:
             "environment that the world was made from"
         )
     reward, weight = np.zeros(mdp.successors.shape), np.zeros(mdp.successors.shape)
-    places = s, a, match.argmax(1)
-    np.add.at(reward, places, p * r)
-    np.add.at(weight, places, p)
+    index = s, a, match.argmax(1)
+    np.add.at(reward, index, p * r)
+    np.add.at(weight, index, p)
     return reward / np.where(weight > 0, weight, 1.0)
 
 
@@ -217,17 +217,17 @@ def _visited(table: _Table, starts: np.ndarray) -> np.ndarray:
     visited = starts.copy()
     s, t = table.s[~table.done], table.t[~table.done]
     while True:
-        new = t[visited[s] & ~visited[t]]
-        if not len(new):
+        newly_visited = t[visited[s] & ~visited[t]]
+        if not len(newly_visited):
             return visited
-        visited[new] = True
+        visited[newly_visited] = True
 
 
 def _rows(env: Tabular, n_states: int) -> tuple[str, ...] | None:
     """Return the lines of a map, where the states are the cells of a grid in reading order."""
-    drawn = getattr(env, "desc", None)
-    if drawn is not None and np.size(drawn) == n_states:
-        return tuple("".join(np.asarray(row).astype(str)) for row in drawn)
+    description = getattr(env, "desc", None)
+    if description is not None and np.size(description) == n_states:
+        return tuple("".join(np.asarray(row).astype(str)) for row in description)
     shape = getattr(env, "shape", None)
     if shape is not None and len(shape) == 2 and np.prod(shape) == n_states:
         return ("." * shape[1],) * shape[0]

@@ -54,29 +54,32 @@ def with_memory(world: World) -> World:
     starts = np.flatnonzero(mdp.initial > 0)
     keys = np.unique(np.concatenate([(s + 1) * n_states + t, starts]))  # the previous state counted from 1; 0 is none
     pairs = np.stack(np.divmod(keys, n_states), axis=1) - [1, 0]
-    last, this = pairs.T
+    previous, current = pairs.T
     check_world(len(pairs), *mdp.successors.shape[1:])
     memory = Memory(world, pairs)
-    after = memory.number(this[:, None, None], mdp.successors[this])  # −1 where a successor is impossible
-    second = MDP.of(
-        successors=np.where(after < 0, np.arange(len(pairs))[:, None, None], after),
-        probabilities=mdp.probabilities[this],
-        available=mdp.available[this],
-        terminal=mdp.terminal[this],
-        initial=np.where(last < 0, mdp.initial[this], 0.0),
+    next_pairs = memory.number(current[:, None, None], mdp.successors[current])  # −1 where a successor is impossible
+    pair_mdp = MDP.of(
+        successors=np.where(next_pairs < 0, np.arange(len(pairs))[:, None, None], next_pairs),
+        probabilities=mdp.probabilities[current],
+        available=mdp.available[current],
+        terminal=mdp.terminal[current],
+        initial=np.where(previous < 0, mdp.initial[current], 0.0),
         discount=mdp.discount,
     )
     return World(
-        mdp=second,
-        states=tuple((None if last < 0 else world.states[last], world.states[this]) for last, this in pairs.tolist()),
-        actions=tuple(world.actions[i] for i in this) if world.local_actions else world.actions,
-        positions=_positions(world.positions, last, this),
+        mdp=pair_mdp,
+        states=tuple(
+            (None if previous < 0 else world.states[previous], world.states[current])
+            for previous, current in pairs.tolist()
+        ),
+        actions=tuple(world.actions[i] for i in current) if world.local_actions else world.actions,
+        positions=_positions(world.positions, previous, current),
         memory=memory,
     )
 
 
-def _positions(positions: np.ndarray | None, last: np.ndarray, this: np.ndarray) -> np.ndarray | None:
+def _positions(positions: np.ndarray | None, previous: np.ndarray, current: np.ndarray) -> np.ndarray | None:
     if positions is None:
         return None
-    back = np.where(last[:, None] < 0, 0.0, positions[last] - positions[this])
-    return positions[this] + _BACK * back
+    offset = np.where(previous[:, None] < 0, 0.0, positions[previous] - positions[current])
+    return positions[current] + _BACK * offset

@@ -29,27 +29,27 @@ def pack(
     key = (s * n_actions + a) * n_states + t
     order = np.argsort(key, kind="stable")
     key = key[order]
-    first = np.flatnonzero(np.diff(key, prepend=-1))
-    row, target = np.divmod(key[first], n_states)
-    place = np.arange(len(row)) - np.searchsorted(row, row)
-    width = int(place.max(initial=0)) + 1
+    group_starts = np.flatnonzero(np.diff(key, prepend=-1))
+    row, target = np.divmod(key[group_starts], n_states)
+    slot = np.arange(len(row)) - np.searchsorted(row, row)
+    width = int(slot.max(initial=0)) + 1
     check_world(n_states, n_actions, width)
     successors = np.repeat(np.arange(n_states, dtype=np.int32), n_actions * width).reshape(-1, width)
     probabilities = np.zeros((n_states * n_actions, width))
-    if len(first):
-        successors[row, place] = target
-        probabilities[row, place] = np.add.reduceat(p[order], first)
+    if len(group_starts):
+        successors[row, slot] = target
+        probabilities[row, slot] = np.add.reduceat(p[order], group_starts)
     shape = (n_states, n_actions, width)
     return successors.reshape(shape), probabilities.reshape(shape)
 
 
-def renormalized(probabilities: np.ndarray, given: Numbers | States | None) -> np.ndarray:
+def renormalized(probabilities: np.ndarray, original: Numbers | States | None) -> np.ndarray:
     """Convert rows to float64, divided by their sums where they were in float32 and sum to one within its precision."""
-    if getattr(given, "dtype", None) != np.float32:
+    if getattr(original, "dtype", None) != np.float32:
         return probabilities
     total = probabilities.sum(axis=-1, keepdims=True)
-    near = is_one_in_float32(total, probabilities.shape[-1])
-    return np.divide(probabilities, total, out=probabilities.copy(), where=near)
+    normalized = is_one_in_float32(total, probabilities.shape[-1])
+    return np.divide(probabilities, total, out=probabilities.copy(), where=normalized)
 
 
 def is_one_in_float32(total: np.ndarray, count: ArrayLike) -> np.ndarray:
@@ -128,9 +128,9 @@ def place_nodes(
         return None
     if isinstance(positions, Mapping):
         keyed = {plain(name): position for name, position in positions.items()}
-        missing = [label(name) for name in states if name not in keyed]
-        if missing:
-            raise ValueError(f"positions: state {missing[0]} has none ({len(missing)} missing); give every state one")
+        unplaced = [label(name) for name in states if name not in keyed]
+        if unplaced:
+            raise ValueError(f"positions: state {unplaced[0]} has none ({len(unplaced)} missing); give every state one")
         positions = [keyed[name] for name in states]
     placed = np.asarray(positions, np.float64)
     if placed.shape != (len(states), 2):

@@ -75,10 +75,10 @@ def garnet(
 
 def _distinct(rng: np.random.Generator, rows: int, states: int, branching: int) -> np.ndarray:
     """Draw ``branching`` different states uniformly in every row (Floyd's algorithm on all rows at once)."""
-    drawn = np.full((rows, branching), -1)
+    sample = np.full((rows, branching), -1)
     for i in range(branching):
-        last = states - branching + i
-        candidate = rng.integers(0, last + 1, size=rows)
-        taken = (drawn == candidate[:, None]).any(1)
-        drawn[:, i] = np.where(taken, last, candidate)
-    return drawn
+        largest = states - branching + i
+        candidate = rng.integers(0, largest + 1, size=rows)
+        repeated = (sample == candidate[:, None]).any(1)
+        sample[:, i] = np.where(repeated, largest, candidate)
+    return sample

@@ -74,27 +74,27 @@ def from_arrays(
     """
     if (transitions is None) == (successors is None) or (successors is None) != (probabilities is None):
         raise ValueError("give either transitions (S, A, S), or both successors and probabilities (S, A, K)")
-    after, chances = _listed(successors, probabilities) if transitions is None else _packed(transitions)
-    n_states, n_actions, _ = after.shape
+    next_states, next_probs = _listed(successors, probabilities) if transitions is None else _packed(transitions)
+    n_states, n_actions, _ = next_states.shape
     if not n_states or not n_actions:
         raise ValueError(f"found {n_states} states and {n_actions} actions; expected at least one of each")
-    titles = tuple(range(n_states)) if states is None else tuple(plain(name) for name in states)
-    if len(titles) != n_states:
-        raise ValueError(f"states: found {len(titles)} names for {n_states} states; give one name per state")
-    can = np.ones((n_states, n_actions), bool) if available is None else np.asarray(available)
-    if can.shape != (n_states, n_actions) or can.dtype != bool:
+    state_names = tuple(range(n_states)) if states is None else tuple(plain(name) for name in states)
+    if len(state_names) != n_states:
+        raise ValueError(f"states: found {len(state_names)} names for {n_states} states; give one name per state")
+    mask = np.ones((n_states, n_actions), bool) if available is None else np.asarray(available)
+    if mask.shape != (n_states, n_actions) or mask.dtype != bool:
         expected = f"bool ({n_states}, {n_actions}), one per state and action"
-        raise ValueError(f"available: found {can.dtype} {can.shape}; expected {expected}")
-    names = Names(titles)
+        raise ValueError(f"available: found {mask.dtype} {mask.shape}; expected {expected}")
+    names = Names(state_names)
     ends = terminal_mask(names, terminal)
     if transitions is None:
-        _refuse_repeated(after, chances, can & ~ends[:, None], titles)
-    mdp = MDP.of(after, chances, can, ends, initial_distribution(names, initial, ~ends), discount)
+        _refuse_repeated(next_states, next_probs, mask & ~ends[:, None], state_names)
+    mdp = MDP.of(next_states, next_probs, mask, ends, initial_distribution(names, initial, ~ends), discount)
     return World(
         mdp=mdp,
-        states=titles,
+        states=state_names,
         actions=tuple(range(n_actions)) if actions is None else tuple(plain(name) for name in actions),
-        positions=place_nodes(positions, titles),
+        positions=place_nodes(positions, state_names),
     )
 
 
@@ -116,26 +116,28 @@ def _packed_sparse(transitions: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
     n_states = transitions[0].shape[0]
     for i, matrix in enumerate(transitions):
         if not sparse.issparse(matrix) or matrix.shape != (n_states, n_states):
-            found = f"a sparse matrix {matrix.shape}" if sparse.issparse(matrix) else type(matrix).__name__
-            raise ValueError(f"transitions: action {i} is {found}; expected a sparse matrix ({n_states}, {n_states})")
+            kind = f"a sparse matrix {matrix.shape}" if sparse.issparse(matrix) else type(matrix).__name__
+            raise ValueError(f"transitions: action {i} is {kind}; expected a sparse matrix ({n_states}, {n_states})")
     entries = [sparse.coo_array(matrix) for matrix in transitions]
     s, t = (np.concatenate([entry.coords[axis] for entry in entries]) for axis in (0, 1))
     a = np.repeat(np.arange(len(entries)), [entry.nnz for entry in entries])
-    given = np.concatenate([entry.data for entry in entries])
-    after, chances = pack(s, a, t, given, n_states, len(entries))
-    return after, renormalized(chances, given)
+    values = np.concatenate([entry.data for entry in entries])
+    successors, probabilities = pack(s, a, t, values, n_states, len(entries))
+    return successors, renormalized(probabilities, values)
 
 
 def _listed(successors: Numbers | None, probabilities: Numbers | None) -> tuple[np.ndarray, np.ndarray]:
-    after, chances = np.asarray(successors), _numbers(probabilities, "probabilities")
-    chances = renormalized(chances, probabilities) if chances.ndim else chances
-    if after.dtype.kind not in "iu" or after.ndim != 3:
-        raise ValueError(f"successors: found {after.dtype} {after.shape}; expected whole numbers (S, A, K)")
-    if chances.shape != after.shape:
-        raise ValueError(f"probabilities: found shape {chances.shape}; expected that of successors, {after.shape}")
-    if not after.shape[2]:
+    next_states, next_probs = np.asarray(successors), _numbers(probabilities, "probabilities")
+    next_probs = renormalized(next_probs, probabilities) if next_probs.ndim else next_probs
+    if next_states.dtype.kind not in "iu" or next_states.ndim != 3:
+        raise ValueError(f"successors: found {next_states.dtype} {next_states.shape}; expected whole numbers (S, A, K)")
+    if next_probs.shape != next_states.shape:
+        raise ValueError(
+            f"probabilities: found shape {next_probs.shape}; expected that of successors, {next_states.shape}"
+        )
+    if not next_states.shape[2]:
         raise ValueError("successors: the last axis is empty (K = 0); expected at least one successor")
-    return after, chances
+    return next_states, next_probs
 
 
 def _numbers(values: Numbers | None, what: str) -> np.ndarray:
@@ -145,14 +147,14 @@ def _numbers(values: Numbers | None, what: str) -> np.ndarray:
         raise ValueError(f"{what}: expected an array of numbers ({error})") from None
 
 
-def _refuse_repeated(after: np.ndarray, chances: np.ndarray, live: np.ndarray, states: tuple[Hashable, ...]) -> None:
+def _refuse_repeated(successors: np.ndarray, probs: np.ndarray, live: np.ndarray, states: tuple[Hashable, ...]) -> None:
     """Refuse a successor that is listed twice: it would have two rewards, of which a likelihood could use only one."""
-    counted = (chances > 0) & live[:, :, None]
-    ranked = np.sort(np.where(counted, after, -1 - np.arange(after.shape[2])), axis=2)
+    possible = (probs > 0) & live[:, :, None]
+    ranked = np.sort(np.where(possible, successors, -1 - np.arange(successors.shape[2])), axis=2)
     twice = (np.diff(ranked, axis=2) == 0).any(2)
     if twice.any():
         s, a = np.argwhere(twice)[0]
-        listed = after[s, a][counted[s, a]]
+        listed = successors[s, a][possible[s, a]]
         t = next(t for t in listed if (listed == t).sum() > 1)
         raise ValueError(
             f"successors: state {label(states[s])}, action number {a} lists state number {t} twice; add their "

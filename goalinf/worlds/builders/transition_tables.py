@@ -78,17 +78,17 @@ def from_table(
            [1., 0.]])
     """
     rows = _Rows(open_table(table))
-    froms, tos = rows.names({"state": state, "next_state": next_state})
-    (chosen,) = rows.names({"action": action})
-    p = np.ones(len(froms)) if probability is None else rows.probabilities(probability)
-    states, actions = tuple(ordered([*froms, *tos])), tuple(ordered(chosen))
+    departures, arrivals = rows.names({"state": state, "next_state": next_state})
+    (row_actions,) = rows.names({"action": action})
+    p = np.ones(len(departures)) if probability is None else rows.probabilities(probability)
+    states, actions = tuple(ordered([*departures, *arrivals])), tuple(ordered(row_actions))
     names = Names(states)
     number = {name: a for a, name in enumerate(actions)}
-    s, t = (np.array([names.index(name) for name in column]) for column in (froms, tos))
-    a = np.array([number[name] for name in chosen])
-    rows.refuse_repeated(s, a, t, froms, chosen, certain=probability is None)
+    s, t = (np.array([names.index(name) for name in column]) for column in (departures, arrivals))
+    a = np.array([number[name] for name in row_actions])
+    rows.refuse_repeated(s, a, t, departures, row_actions, certain=probability is None)
     ends = terminal_mask(names, terminal)
-    p = rows.normalized(s, a, p, ends, froms, chosen, probability)
+    p = rows.normalized(s, a, p, ends, departures, row_actions, probability)
     available = np.zeros((len(states), len(actions)), bool)
     available[s, a] = True
     mdp = MDP.of(
@@ -116,34 +116,36 @@ class _Rows:
     def check(self, name: str, part: str) -> None:
         cells = self.table.cells
         if name not in cells:
-            found = ", ".join(map(repr, cells.columns))
-            raise ValueError(f"the table has no column {name!r}; it has {found}: name the column with {part}=")
-        missing = cells[name].isna().to_numpy()
-        if missing.any():
-            row = self.name(int(missing.argmax()))
+            existing = ", ".join(map(repr, cells.columns))
+            raise ValueError(f"the table has no column {name!r}; it has {existing}: name the column with {part}=")
+        absent = cells[name].isna().to_numpy()
+        if absent.any():
+            row = self.name(int(absent.argmax()))
             raise ValueError(f"{row}: column {name!r} is missing; fill it in or drop the row")
 
     def names(self, parts: dict[str, Column]) -> list[list[Hashable]]:
         """Return the names of each part, from one column or several: a list for every part."""
-        columns = {part: [given] if isinstance(given, str) else list(given) for part, given in parts.items()}
-        for part, several in columns.items():
-            for column in several:
+        columns = {
+            part: [requested] if isinstance(requested, str) else list(requested) for part, requested in parts.items()
+        }
+        for part, part_columns in columns.items():
+            for column in part_columns:
                 self.check(column, part)
         if len(set(map(len, columns.values()))) > 1:
-            counts = " and ".join(f"{part}= names {len(several)}" for part, several in columns.items())
+            counts = " and ".join(f"{part}= names {len(part_columns)}" for part, part_columns in columns.items())
             raise ValueError(
                 f"{counts} columns; expected the same number, such as state=['row', 'col'] and "
                 "next_state=['to_row', 'to_col']"
             )
         values = [
-            [[plain(cell) for cell in series] for series in self.table.names(alike)]
-            for alike in zip(*columns.values(), strict=True)
+            [[plain(cell) for cell in series] for series in self.table.names(group)]
+            for group in zip(*columns.values(), strict=True)
         ]
-        found: list[list[Hashable]] = []
-        for number, given in enumerate(parts.values()):
-            cells = [alike[number] for alike in values]
-            found.append(cells[0] if isinstance(given, str) else list(zip(*cells, strict=True)))
-        return found
+        names_by_part: list[list[Hashable]] = []
+        for number, requested in enumerate(parts.values()):
+            cells = [group[number] for group in values]
+            names_by_part.append(cells[0] if isinstance(requested, str) else list(zip(*cells, strict=True)))
+        return names_by_part
 
     def probabilities(self, column: str) -> np.ndarray:
         self.check(column, "probability")
@@ -151,9 +153,9 @@ class _Rows:
         if not pd.api.types.is_numeric_dtype(values):
             raise ValueError(f"column {column!r} holds {values.dtype}; expected probabilities")
         p = values.to_numpy(np.float64)
-        wrong = ~((p >= 0) & (p <= 1))
-        if wrong.any():
-            row = int(wrong.argmax())
+        invalid = ~((p >= 0) & (p <= 1))
+        if invalid.any():
+            row = int(invalid.argmax())
             raise ValueError(f"{self.name(row)}: {column} is {p[row]:g}; expected a probability, in [0, 1]")
         return p
 
@@ -162,23 +164,23 @@ class _Rows:
         s: np.ndarray,
         a: np.ndarray,
         t: np.ndarray,
-        froms: Sequence[Hashable],
-        chosen: Sequence[Hashable],
+        departures: Sequence[Hashable],
+        row_actions: Sequence[Hashable],
         *,
         certain: bool,
     ) -> None:
         """Refuse a repeated transition; without probabilities, also a repeated pair of state and action."""
         keys = pd.DataFrame({"s": s, "a": a} if certain else {"s": s, "a": a, "t": t})
-        again = keys.duplicated().to_numpy()
-        if again.any():
-            second = int(again.argmax())
-            first = int((keys == keys.iloc[second]).all(axis=1).to_numpy().argmax())
-            what = f"state {label(froms[second])}, action {label(chosen[second])}"
-            if certain and t[first] != t[second]:
+        repeated = keys.duplicated().to_numpy()
+        if repeated.any():
+            row = int(repeated.argmax())
+            earlier_row = int((keys == keys.iloc[row]).all(axis=1).to_numpy().argmax())
+            subject = f"state {label(departures[row])}, action {label(row_actions[row])}"
+            if certain and t[earlier_row] != t[row]:
                 reason = "has another next state: name the column of probabilities with probability=, or drop one"
             else:
                 reason = "has the same transition: drop one"
-            raise ValueError(f"{self.name(second)}: {what} is already in {self.name(first)}, which {reason}")
+            raise ValueError(f"{self.name(row)}: {subject} is already in {self.name(earlier_row)}, which {reason}")
 
     def normalized(
         self,
@@ -186,21 +188,25 @@ class _Rows:
         a: np.ndarray,
         p: np.ndarray,
         ends: np.ndarray,
-        froms: Sequence[Hashable],
-        chosen: Sequence[Hashable],
+        departures: Sequence[Hashable],
+        row_actions: Sequence[Hashable],
         column: str | None,
     ) -> np.ndarray:
         """Return probabilities that sum to one for each state and action; in float32 within its precision."""
         groups = pd.Series(p).groupby([s, a])
-        total, size = (groups.transform(what).to_numpy() for what in ("sum", "size"))
+        total, size = (groups.transform(statistic).to_numpy() for statistic in ("sum", "size"))
         if column is not None and self.table.frame[column].dtype == np.float32:
-            near = is_one_in_float32(total, size)
-            p, total = np.where(near, p / np.where(near, total, 1.0), p), np.where(near, 1.0, total)
-        wrong = (np.abs(total - 1) > 1e-9) & ~ends[s]
-        if wrong.any():
-            row = int(wrong.argmax())
+            one_in_float32 = is_one_in_float32(total, size)
+            p, total = (
+                np.where(one_in_float32, p / np.where(one_in_float32, total, 1.0), p),
+                np.where(one_in_float32, 1.0, total),
+            )
+        invalid = (np.abs(total - 1) > 1e-9) & ~ends[s]
+        if invalid.any():
+            row = int(invalid.argmax())
             raise ValueError(
-                f"{self.name(row)}: the probabilities of state {label(froms[row])}, action {label(chosen[row])} sum to "
-                f"{total[row]:.12g}; expected 1: add the missing transitions, or divide by the sum"
+                f"{self.name(row)}: the probabilities of state {label(departures[row])}, action "
+                f"{label(row_actions[row])} sum to {total[row]:.12g}; expected 1: add the missing "
+                "transitions, or divide by the sum"
             )
         return p

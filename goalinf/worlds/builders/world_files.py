@@ -93,8 +93,8 @@ def _in_keys(text: str) -> str:
 def _build(settings: dict[str, Any], folder: Path) -> World:
     kinds = [kind for kind in _OPTIONS if kind in settings]
     if len(kinds) != 1:
-        found = f"found {' and '.join(kinds)}" if kinds else f"found only {', '.join(settings) or 'nothing'}"
-        raise ValueError(f"{found}; expected exactly one of {', '.join(_OPTIONS)}")
+        problem = f"found {' and '.join(kinds)}" if kinds else f"found only {', '.join(settings) or 'nothing'}"
+        raise ValueError(f"{problem}; expected exactly one of {', '.join(_OPTIONS)}")
     kind = kinds[0]
     allowed = _OPTIONS[kind] | _ALWAYS
     for key in settings:
@@ -131,20 +131,20 @@ def _edges(name: str, options: dict[str, Any], folder: Path) -> World:
     table = open_table(folder / name)
     ends = [options.pop("source", "source"), options.pop("target", "target")]
     directed = options.pop("directed", True)
-    needed = ends + [options[key] for key in ("probability",) if key in options]
-    for column in needed:
+    columns = ends + [options[key] for key in ("probability",) if key in options]
+    for column in columns:
         if column not in table.cells:
-            found = ", ".join(map(str, table.cells.columns))
-            problem = f"{name} has no column {column!r}; it has {found}"
+            existing = ", ".join(map(str, table.cells.columns))
+            problem = f"{name} has no column {column!r}; it has {existing}"
             raise ValueError(f"{problem}: name the columns with the keys source, target, probability")
-        missing = table.cells[column].isna().to_numpy()
-        if missing.any():
-            row = row_name(table.cells, int(missing.argmax()), table.source)
+        absent = table.cells[column].isna().to_numpy()
+        if absent.any():
+            row = row_name(table.cells, int(absent.argmax()), table.source)
             raise ValueError(f"{name}: column {column!r} is missing in {row}; fill it in or drop the row")
     edges = pd.DataFrame(dict(zip(ends, table.names(ends), strict=True)))
-    edges = edges.assign(**{column: table.numbers(column) for column in needed[2:]})
+    edges = edges.assign(**{column: table.numbers(column) for column in columns[2:]})
     kind = nx.DiGraph if directed else nx.Graph
-    graph = nx.from_pandas_edgelist(edges, *ends, edge_attr=needed[2:] or None, create_using=kind)
+    graph = nx.from_pandas_edgelist(edges, *ends, edge_attr=columns[2:] or None, create_using=kind)
     return graph_world(graph, **options)
 
 
