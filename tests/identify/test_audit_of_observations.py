@@ -9,6 +9,7 @@ import numpy as np
 import numpyro.distributions as dist
 import pandas as pd
 import pytest
+import xarray as xr
 from made_fits import make_fit, normal
 from state_choices import DATA, HALL, StateChoices, log_probabilities, values
 
@@ -141,6 +142,15 @@ def test_beta_alone_is_not_identified_where_observations_depend_on_the_reward_al
     known = gi.StateReward(normal(5), on="departure")
     found = gi.audit(make_fit(HALL, FREE, known, BY_REWARD, beta=beta), quick=True)
     assert [one.kind for one in found.null_space.directions] == ["agent"]
+
+
+def test_data_that_changed_in_place_are_not_audited():
+    data = dataclasses.replace(DATA, chosen=np.array(DATA.chosen))
+    fit = make_fit(HALL, KNOWN, PRIOR, data, values=normal(1, 50, 5))
+    fit.tree["observed_data"] = xr.Dataset({"chosen": ("choice", data.chosen.copy())})
+    data.chosen[0] = 1 - data.chosen[0]
+    with pytest.raises(ValueError, match=r"the data of this fit are not those of its draws: chosen changed in place"):
+        gi.audit(fit, quick=True)
 
 
 def test_facts_about_policies_warn_for_trajectories_only():

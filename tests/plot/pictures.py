@@ -19,7 +19,7 @@ def hand_fit(world, reward, draws, data=None, agent=None):
     posterior = xr.Dataset({name: (dims, np.asarray(draws, float)[None])})
     stats = xr.Dataset({"diverging": (("chain", "draw"), np.zeros((1, len(draws)), bool))})
     tree = xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats})
-    tree.attrs = {"algorithm": "HMC", "kind": "MCMC", "sampler": "HMC."}
+    tree.attrs = {"algorithm": "HMC", "kind": "MCMC", "sampler": "HMC.", "data_hash": data.data_hash()}
     return gi.Fit(tree, data, StandardModel(world, agent or gi.agents.soft_optimal(beta=1.0), reward))
 
 

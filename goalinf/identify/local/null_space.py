@@ -299,12 +299,13 @@ def _name_more(more: np.ndarray, found: Sequence[Jacobian], reward: Reward) -> t
             rows.append(inside[None] / size)
             directions.append(Direction("scale", 1, "only the product of beta and the reward is identified"))
             more = kernel((more @ inside)[None] / size, 0.5).basis @ more
+    scaled = bool(rows)
     own = kernel(more[:, : found[0].n_rewards].T, INSIDE).basis  # combinations in which the reward does not change
     for kind, some in (("agent", own @ more), ("trade-off", kernel(own, 0.5).basis @ more)):
         if len(some):
             moved = [one for one in columns if np.abs(some[:, one.start : one.start + one.size]).max() > INSIDE]
             involved = [_spoken(one.name) for one in moved if not one.name.startswith("reward.")]
-            others = [name for name in involved if name != "beta" or not directions] or involved
+            others = [name for name in involved if name != "beta" or not scaled] or involved
             together = "alone" if kind == "agent" else "together with a change of the reward"
             sentence = f"a change of {' or '.join(others)} {together} does not change {unchanged}"
             rows.append(some)

@@ -30,9 +30,21 @@ def fitted_posterior(fit: Fit, model: AnyModel | None = None, data: Data | None 
         raise ValueError(
             "data= are not the data of the fit: the draws belong to one data set; start anew with gi.infer"
         )
-    if data is None and not _same_data(fit, fit.data):
-        raise ValueError(_changed(fit))
+    if data is None:
+        check_data(fit)
     return posterior_of(fit.model if model is None else model, fit.data if data is None else data)
+
+
+def check_data(fit: Fit) -> None:
+    """Refuse a fit whose data changed in place after its draws were made.
+
+    Raises
+    ------
+    ValueError
+        Where they did, or were not kept in a file.
+    """
+    if not _same_data(fit, fit.data):
+        raise ValueError(_changed(fit))
 
 
 def _same_data(fit: Fit, data: Data) -> bool:
