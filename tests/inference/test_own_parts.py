@@ -8,6 +8,9 @@ import numpyro.distributions as dist
 import pytest
 
 import goalinf as gi
+from goalinf.behavior.conditions import Conditions
+from goalinf.identify.local.jacobian import log_policy_jacobian
+from goalinf.identify.local.null_space import null_space_at
 from goalinf.inference.model.priors import find_sites
 
 HALL = gi.gridworld("b.s.a", discount=0.9)
@@ -44,6 +47,15 @@ def test_a_parameter_by_state_is_labeled_by_states():
     means = draws.mean(("chain", "draw")).values
     assert means[3] > means[2] + 0.2
     assert [site.dims for site in find_sites(agent.at(distraction=dist.Beta(1.0, 1.0)), WANTS, HALL)] == [()]
+
+
+def test_null_directions_of_a_parameter_by_state_are_labeled():
+    """The reward is zero, so that no state identifies its lapses."""
+    reward = gi.StateReward(np.zeros(5), on="arrival")
+    found = log_policy_jacobian(HALL, agent_with(np.full(5, 0.2)), reward, wrt=("agent.distraction",))
+    joint = null_space_at([found], Conditions.of(HALL, reward), [agent_with(np.full(5, 0.2))], reward)
+    assert [(one.kind, one.dimension) for one in joint.directions] == [("agent", 5)]
+    assert joint.agent["agent.distraction"]["state"].values.tolist() == ["b", "0,1", "s", "0,3", "a"]
 
 
 def test_axes_of_parameters_are_checked():

@@ -8,7 +8,7 @@ known. For a reward r(s, a) it is the shapings, :math:`\mathrm{im}(E - \gamma P)
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -238,8 +238,9 @@ def null_space_at(
         )
         for column in columns[len(own) :]
     }
-    experts = _expert_coords(columns, conditions, agents) if len(agents) > 1 else {}
-    agent_part = xr.Dataset(agent_rows, coords={"kind": array.coords["kind"], **experts} if agent_rows else None)
+    labels = _world_coords(conditions.world, {axis for column in columns[len(own) :] for axis in column.dims})
+    labels |= _expert_coords(columns, conditions, agents) if len(agents) > 1 else {}
+    agent_part = xr.Dataset(agent_rows, coords={"kind": array.coords["kind"], **labels} if agent_rows else None)
     size, source = basis.shape[1], found[0].source
     return NullSpace(len(basis), array, agent_part, null.singular_values, directions, size, null.gap, source)
 
@@ -333,13 +334,19 @@ def _coords(world: World, reward: Reward, columns: Sequence[Column]) -> dict[Has
     dims = _reward_dims(columns)
     if dims == ("parameter",):
         return {"parameter": [column.name for column in columns]}
-    coords: dict[Hashable, Any] = dict(world.coords().items()) if "state" in dims else {}
-    if "action" in dims and not world.local_actions:
-        coords["action"] = [label(name) for name in world.actions]
+    coords = _world_coords(world, dims)
     base = base_of(reward)
     if dims == ("feature",):
         names = base.names if isinstance(base, LinearReward) else None
         coords["feature"] = list(names) if names else list(range(columns[0].size))
+    return coords
+
+
+def _world_coords(world: World, dims: Collection[str]) -> dict[Hashable, Any]:
+    """Return labels of the states and the actions of a world, where these are axes."""
+    coords: dict[Hashable, Any] = dict(world.coords().items()) if "state" in dims else {}
+    if "action" in dims and not world.local_actions:
+        coords["action"] = [label(name) for name in world.actions]
     return coords
 
 
