@@ -147,9 +147,9 @@ def test_beta_alone_is_not_identified_where_observations_depend_on_the_reward_al
 def test_data_that_changed_in_place_are_not_audited():
     data = dataclasses.replace(DATA, chosen=np.array(DATA.chosen))
     fit = make_fit(HALL, KNOWN, PRIOR, data, values=normal(1, 50, 5))
-    fit.tree["observed_data"] = xr.Dataset({"chosen": ("choice", data.chosen.copy())})
+    fit.tree["observed_data"] = xr.Dataset()
     data.chosen[0] = 1 - data.chosen[0]
-    with pytest.raises(ValueError, match=r"the data of this fit are not those of its draws: chosen changed in place"):
+    with pytest.raises(ValueError, match="the data of this fit are not those of its draws"):
         gi.audit(fit, quick=True)
 
 
