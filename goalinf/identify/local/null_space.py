@@ -210,8 +210,9 @@ def null_space_at(
     horizons = tuple(planner.horizon or planner.depth for planner in planners)
     informative = of_reward
     # An expert without derivatives has the whole space as null space.
-    experts_with_derivatives = [k for k, jacobian in enumerate(of_reward) if jacobian.matrix().any()]
-    if len(agents) > 1 and experts_with_derivatives:
+    several = len(agents) > 1
+    experts_with_derivatives = [k for k, jacobian in enumerate(of_reward) if several and jacobian.matrix().any()]
+    if experts_with_derivatives:
         informative = tuple(of_reward[k] for k in experts_with_derivatives)
         planning_worlds = tuple(planning_worlds[k] for k in experts_with_derivatives)
         horizons = tuple(horizons[k] for k in experts_with_derivatives)
