@@ -73,7 +73,7 @@ def exactly(function: Callable[[], _T], *trees: PyTree) -> _T:
         return jax.device_get(function())
 
 
-def namespace(*arrays: object) -> ModuleType:
+def namespace(*arrays: ArrayLike) -> ModuleType:
     """Return ``jax.numpy`` where one of these arrays is an array of JAX, ``numpy`` otherwise: one formula serves both.
 
     Arrays are looked at, and no records: the entry of a call (:func:`on_host`) has made all numbers of one kind.

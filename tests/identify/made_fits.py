@@ -17,7 +17,7 @@ def make_fit(world, agent, reward, data, **draws):
     )
     stats = xr.Dataset({"diverging": (("chain", "draw"), np.zeros(tuple(posterior.sizes.values())[:2], bool))})
     tree = xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats})
-    tree.attrs = {"algorithm": "HMC", "kind": "MCMC", "sampler": "HMC."}
+    tree.attrs = {"algorithm": "HMC", "kind": "MCMC", "sampler": "HMC.", "data_hash": data.data_hash()}
     return gi.Fit(tree, data, StandardModel(world, agent, reward))
 
 

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 import numpyro.distributions as dist
 import pytest
+import xarray as xr
 from small import HALL, plain_model, walks_of
 
 import goalinf as gi
@@ -78,7 +79,9 @@ def test_a_model_of_ones_own(own, walks, tmp_path):
     assert more.posterior["weight"].dims == ("chain", "draw", "feature")
     assert more.posterior["feature"].values.tolist() == ["shop"]
     path = own.save(tmp_path / "own.nc")
-    assert gi.resume(path, draws=50, model=plain_model, data=walks).posterior.identical(more.posterior)
+    # The function of a model from a file is compiled anew: its chains are the same but for rounding.
+    again = gi.resume(path, draws=50, model=plain_model, data=walks).posterior
+    xr.testing.assert_allclose(again, more.posterior, rtol=1e-9)
     with pytest.raises(ValueError, match=r"a function cannot be kept in a file.*give model= and data="):
         gi.resume(path, draws=50)
     with pytest.raises(ValueError, match="not the data of the fit"):

@@ -98,7 +98,7 @@ class IllusionOfControl(Beliefs):
 
     def __call__(self, mdp: MDP) -> MDP:
         """Return the MDP with distorted probabilities of the same outcomes."""
-        xp = namespace(mdp, self.control)
+        xp = namespace(mdp.probabilities, self.control)
         probabilities = xp.asarray(mdp.probabilities)
         # A successor can be listed several times: the total of its probabilities is distorted.
         same = mdp.slots[..., :, None] == mdp.slots[..., None, :]
