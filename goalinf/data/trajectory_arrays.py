@@ -86,8 +86,8 @@ def default_lengths(states: np.ndarray, actions: np.ndarray) -> np.ndarray:
     if continues.any():
         raise ValueError(
             f"trajectory {int(continues.argmax())} goes on after a state of -1 ({continues.sum()} of {len(continues)} "
-            "trajectories): every decision needs its state; cut the trajectory there, or give lengths= to leave out what "
-            "follows"
+            "trajectories): every decision needs its state; cut the trajectory there, or give lengths= to leave out "
+            "what follows"
         )
     last_visit = np.clip(visits - 1, 0, actions.shape[1] - 1)
     chosen_there = (visits <= actions.shape[1]) & (actions[np.arange(len(actions)), last_visit] >= 0)
