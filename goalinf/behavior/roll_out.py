@@ -83,10 +83,8 @@ def roll_out(
         moves = alive if gap is None else alive & ~gap.missed
         following = jnp.where(moves, successors[(*index, executed, slot)], state)
         if modes is not None and not modes.stays:
-            current_mode = jnp.where(jnp.arange(policy.log_probs.shape[1]) == mode[:, None], 0.0, -jnp.inf)
-            mode = _drawn(
-                jax.random.fold_in(move, 1), by_trajectory(modes, "move", current_mode, following), mode.dtype
-            )
+            log_mode = jnp.where(jnp.arange(policy.log_probs.shape[1]) == mode[:, None], 0.0, -jnp.inf)
+            mode = _drawn(jax.random.fold_in(move, 1), by_trajectory(modes, "move", log_mode, following), mode.dtype)
         if memory is not None:
             step_record = Step(state, action, following, alive if gap is None else alive & ~gap.missing)
             past = by_trajectory(memory, "update", past, step_record, by_trajectory(memory, "signals", step_record))
@@ -97,10 +95,8 @@ def roll_out(
     past = None if memory is None else start_memory(memory, starts)
     keys = jax.random.split(key, steps)
     by_step = None if gaps is None else jax.tree.map(jnp.transpose, gaps)
-    (last_state, *_), (states, actions, alive) = lax.scan(
-        step, (starts, mode, past), (keys, jnp.arange(steps), by_step)
-    )
-    return jnp.concatenate([states, last_state[None]]).T, actions.T, alive.T
+    (final, *_), (states, actions, alive) = lax.scan(step, (starts, mode, past), (keys, jnp.arange(steps), by_step))
+    return jnp.concatenate([states, final[None]]).T, actions.T, alive.T
 
 
 def _by_trajectory(axis: int | None, part: HiddenModes | Memory[Any, Any, Any], method: str, *arguments: PyTree) -> Any:

@@ -197,11 +197,9 @@ def zero_reward(key: PRNGKey, fit: Fit, *, scales: Sequence[float | int] = (1 / 
         if reward is not None:
             refitted = refit(refit_key, fit, reward)
             rows.append((scale, marginal_likelihood(refit_key, refitted), refitted.converged))
+    zero_error = zero_evidence.error
     table = pd.DataFrame(
-        [
-            (scale, evidence.log_evidence, np.hypot(evidence.error, zero_evidence.error), converged)
-            for scale, evidence, converged in rows
-        ],
+        [(scale, fitted.log_evidence, np.hypot(fitted.error, zero_error), ok) for scale, fitted, ok in rows],
         columns=["scale", "log_evidence", "error", "converged"],
     ).sort_values("scale", ignore_index=True)
     table.insert(3, "log_bayes_factor", zero_evidence.log_evidence - table["log_evidence"])
