@@ -78,14 +78,14 @@ class ProcessAgent(ComposedAgent):
         return planning._bending - set(planning.noise.parameters)
 
 
-def over_conditions(agent: SingleAgent, several: tuple[Any, Any, Any], axes: Axes) -> Policy:
+def over_conditions(agent: SingleAgent, conditions: tuple[Any, Any, Any], axes: Axes) -> Policy:
     """Compute the policies of several conditions, in one compiled batch."""
-    return jax.vmap(lambda mdp, reward, start: agent.policies(mdp, reward, initial=start), axes)(*cast(several))
+    return jax.vmap(lambda mdp, reward, start: agent.policies(mdp, reward, initial=start), axes)(*cast(conditions))
 
 
-def one_by_one(function: Callable[..., Any], several: tuple[Any, ...], axes: Axes) -> Any:
+def one_by_one(function: Callable[..., Any], inputs: tuple[Any, ...], axes: Axes) -> Any:
     """Evaluate a function for every condition, and stack the results."""
-    pairs = list(zip(several, axes, strict=True))
+    pairs = list(zip(inputs, axes, strict=True))
     count = next(len(jax.tree.leaves(tree)[0]) for tree, axis in pairs if axis is not None)
     results = [
         function(*(tree if axis is None else jax.tree.map(itemgetter((c, ...)), tree) for tree, axis in pairs))

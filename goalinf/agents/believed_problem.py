@@ -73,12 +73,12 @@ def _solve(
 ) -> Plan:
     """Compute the plan with NumPy or JAX; what is known while a program is traced becomes a constant of the program."""
     problem = Problem.of(beliefs(mdp), beliefs.unfold(reward), model.scale, planner.outlook)
-    near = beliefs.unfold(initial)
+    initial_guess = beliefs.unfold(initial)
     if xp is jnp:
-        problem, near = cast((problem, near))
+        problem, initial_guess = cast((problem, initial_guess))
     if model.slip is not None:
         problem = beliefs.foresee(problem, model.slip)
-    return beliefs.fold(planner(_informed(problem, beliefs, model), near))
+    return beliefs.fold(planner(_informed(problem, beliefs, model), initial_guess))
 
 
 _solve_compiled = jax.jit(_solve, static_argnums=0)
@@ -93,7 +93,7 @@ def make_plans(planner: Planner, beliefs: Beliefs, model: ChoiceModel, mdp: MDP,
 def _informed(problem: Problem, beliefs: Beliefs, model: ChoiceModel) -> Problem:
     """Add to the problem the parameters that a planner needs to foresee the agent's own actions."""
     if model.beta is not None:
-        beta = problem.xp.broadcast_to(beliefs.unfold(model.beta), problem.pinned.shape[-1:])
+        beta = problem.xp.broadcast_to(beliefs.unfold(model.beta), problem.fixed.shape[-1:])
         problem = dataclasses.replace(problem, beta=beta)
     if model.choice is not None:
         available = problem.available.reshape(-1, *problem.available.shape[-2:])[0]  # independent of the reward

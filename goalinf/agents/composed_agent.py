@@ -76,21 +76,21 @@ class ComposedAgent(SingleAgent):
             Where the agent has no such parameter, or the value is outside its range.
         """
         agent = self
-        known, dims = self.ranges, self.dims
+        ranges, dims = self.ranges, self.dims
         for name, value in parameters.items():
-            if name not in known:
-                raise ValueError(f"{self.name} has no parameter {name!r}; it has {', '.join(known) or 'none'}")
+            if name not in ranges:
+                raise ValueError(f"{self.name} has no parameter {name!r}; it has {', '.join(ranges) or 'none'}")
             if value is None:
-                raise ValueError(f"{name} is None; expected a number in {interval(*known[name])}, or a prior")
-            checked = check_parameter(name, value, *known[name], dims[name])
+                raise ValueError(f"{name} is None; expected a number in {interval(*ranges[name])}, or a prior")
+            checked = check_parameter(name, value, *ranges[name], dims[name])
             agent = eqx.tree_at(
                 partial(_owned, name=name), agent, checked, is_leaf=lambda x: isinstance(x, Distribution)
             )
         return agent
 
     def _owners(self) -> list[tuple[Part, str]]:
-        named = [(part, name) for part in self.parts for name in part.parameters]
-        return [(part, name) for part, name in named if getattr(part, name) is not None]
+        owners = [(part, name) for part in self.parts for name in part.parameters]
+        return [(part, name) for part, name in owners if getattr(part, name) is not None]
 
     def check_names(self) -> None:
         """Refuse two parts with a parameter of the same name."""
@@ -285,17 +285,17 @@ def solve(agent: Agent, world: World, reward: Reward, *, precision: Precision | 
     agent = single_agent("agent", agent)
     check_known(agent, reward)
     check_plannable(agent, world, reward)
-    with computing_in(precision) as chosen:
-        if chosen == "float64" and agent.host_plans and factorable(world.mdp):
-            on_host, mdp, known = jax.device_get((agent, world.mdp, reward))
-            policy = jax.device_get(on_host.policies(mdp, known))
+    with computing_in(precision) as precision_used:
+        if precision_used == "float64" and agent.host_plans and factorable(world.mdp):
+            on_host, mdp, host_reward = jax.device_get((agent, world.mdp, reward))
+            policy = jax.device_get(on_host.policies(mdp, host_reward))
         else:
             policy = jax.device_get(_policies(*cast((agent, world.mdp, reward))))
         ambiguous = agent.planning.planner.ambiguous
-        other = None
+        alternative_policy = None
         if ambiguous is not None and policy.modes is None:
-            other = jax.device_get(_alternative(*cast((agent, world.mdp, reward))))
-    check_solved(policy.residual, policy.values, chosen, agent, [world])
-    if other is not None:
-        warn_of_others(policy, other, world, chosen, ambiguous)
+            alternative_policy = jax.device_get(_alternative(*cast((agent, world.mdp, reward))))
+    check_solved(policy.residual, policy.values, precision_used, agent, [world])
+    if alternative_policy is not None:
+        warn_of_others(policy, alternative_policy, world, precision_used, ambiguous)
     return policy

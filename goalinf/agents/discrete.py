@@ -158,7 +158,7 @@ def constructor(function: Callable[_P, Agent]) -> Callable[_P, Any]:
     build: Callable[..., Agent] = function
 
     @functools.wraps(function)
-    def made(*args: _P.args, **kwargs: _P.kwargs) -> Any:
+    def construct(*args: _P.args, **kwargs: _P.kwargs) -> Any:
         bound = signature.bind(*args, **kwargs).arguments
         flat = {**{k: v for k, v in bound.items() if k != "others"}, **bound.get("others", {})}
         names = [name for name, value in flat.items() if isinstance(value, OneOf)]
@@ -170,4 +170,4 @@ def constructor(function: Callable[_P, Agent]) -> Callable[_P, Any]:
         agents = tuple(build(**{**flat, parameter: option}) for option in choice.options)
         return MixtureAgent(agents, choice.weights, choice.names, parameter, choice.by)
 
-    return made
+    return construct

@@ -93,11 +93,11 @@ class MixtureAgent(Agent):
     ):
         check_choice("by", by, get_args(By))
         check_alike(names, "options")
-        named = zip(names, components, strict=True)
-        self.components = tuple(single_agent(f"agent {name!r} of the mixture", agent) for name, agent in named)
+        pairs = zip(names, components, strict=True)
+        self.components = tuple(single_agent(f"agent {name!r} of the mixture", agent) for name, agent in pairs)
         self.names, self.parameter, self.by = names, parameter, by
-        known = not isinstance(weights, (Distribution, jax.core.Tracer))
-        self.weights = shares(weights, len(names)) if known else weights
+        numeric = not isinstance(weights, (Distribution, jax.core.Tracer))
+        self.weights = shares(weights, len(names)) if numeric else weights
 
     @property
     def name(self) -> str:
@@ -119,28 +119,28 @@ class MixtureAgent(Agent):
     @property
     def parameters(self) -> dict[str, Any]:
         """Parameters of every component; for whole agents with the name of the agent, such as ``myopic.beta``."""
-        values = {key: component.parameters[name] for key, (component, name) in self._places().items()}
+        values = {key: component.parameters[name] for key, (component, name) in self._owners().items()}
         return {**values, "weights": self.weights} if isinstance(self.weights, Distribution) else values
 
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:
         """Smallest and largest value of every parameter."""
-        ranges = {key: component.ranges[name] for key, (component, name) in self._places().items()}
+        ranges = {key: component.ranges[name] for key, (component, name) in self._owners().items()}
         return {**ranges, "weights": SHARE} if isinstance(self.weights, Distribution) else ranges
 
     @property
     def dims(self) -> Dims:
         """Names of the axes of every parameter; the weights have one entry for each component."""
-        dims = {key: component.dims[name] for key, (component, name) in self._places().items()}
+        dims = {key: component.dims[name] for key, (component, name) in self._owners().items()}
         return {**dims, "weights": ("value",)} if isinstance(self.weights, Distribution) else dims
 
     @property
     def default_priors(self) -> dict[str, Distribution]:
         """The usual prior of every parameter of every component that has one."""
-        usual = {key: component.default_priors.get(name) for key, (component, name) in self._places().items()}
+        usual = {key: component.default_priors.get(name) for key, (component, name) in self._owners().items()}
         return {name: prior for name, prior in usual.items() if prior is not None}
 
-    def _places(self) -> dict[str, tuple[SingleAgent, str]]:
+    def _owners(self) -> dict[str, tuple[SingleAgent, str]]:
         """Map the name of each parameter to a component that has it, and to its name in that component."""
         return {
             self._prefix(label) + name: (component, name)
@@ -166,8 +166,8 @@ class MixtureAgent(Agent):
             raise ValueError(f"{self.name}: no parameter {unknown[0]!r}; there are {', '.join(ranges) or 'none'}")
         components = []
         for label, component in zip(self.names, self.components, strict=True):
-            known = {name: self._prefix(label) + name for name in component.parameters}
-            values = {name: parameters[key] for name, key in known.items() if key in parameters}
+            full_names = {name: self._prefix(label) + name for name in component.parameters}
+            values = {name: parameters[key] for name, key in full_names.items() if key in parameters}
             components.append(component.at(**values))
         weights = parameters.get("weights", self.weights)
         return MixtureAgent(components, weights, self.names, self.parameter, self.by)

@@ -109,8 +109,8 @@ def check_solved(
     beta = f"beta {float(np.max(agent.beta)):g}, " if agent.beta is not None else ""
     discount = max(discount_of(agent, world) for world in worlds)
     given = f"{beta}discount {discount!r}"
-    fixed = discount < 1.0 or not agent.endless  # there is a finite fixed point
-    if eps * largest > LOG_PROB_ERROR and (precision == "float32" or fixed):
+    finite = discount < 1.0 or not agent.endless  # there is a finite fixed point
+    if eps * largest > LOG_PROB_ERROR and (precision == "float32" or finite):
         wider = "precision='float64', " if precision == "float32" else ""
         raise PrecisionError(
             f"with {given}, values reach {largest:.3g} (beta times reward, summed over the future), where {precision} "
@@ -119,7 +119,7 @@ def check_solved(
     if solved(np.asarray(residual, precision), np.asarray(values, precision)):
         return
     ended = f"with {given}, the planner ended at values of {largest:.3g} with a relative residual of {worst:.2g}: "
-    if fixed:
+    if finite:
         raise ConvergenceError(f"{ended}it did not converge: use a smaller discount, a smaller beta, or a horizon")
     raise ConvergenceError(
         f"{ended}there is no finite fixed point, or it did not converge; undiscounted, a soft-optimal agent needs step "

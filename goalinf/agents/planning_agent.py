@@ -199,15 +199,15 @@ class PlanningAgent(SingleModeAgent):
         planner, outlook = self.planner.innermost, self.planner.innermost.outlook
         separable = outlook is not None and outlook.separable and reward.on == "departure"
         # A lookahead of one step to leaves whose values are known does not depend on the rewards of later states.
-        known = planner.leaf is not None
-        plain = (outlook is None or separable) and not (known and planner.depth == 1)
+        known_leaf = planner.leaf is not None
+        plain = (outlook is None or separable) and not (known_leaf and planner.depth == 1)
         family = planner.facts.state_values and self.beliefs.facts.state_values and self.choice.facts.onto is True
         if not (plain and family and self.beta is not None):
             return set()
         names = set(planner.parameters)
         if self.beliefs.foresees and self.hidden_slip is not None:
             names |= {"slip"}
-        if separable or known:
+        if separable or known_leaf:
             names |= {"beta"}
         if separable and outlook is not None:
             names |= set(outlook.parameters)
@@ -226,14 +226,14 @@ class PlanningAgent(SingleModeAgent):
 
     def policies_each(self, mdp: MDP, reward: Reward, initial: Numeric | None, axes: Axes) -> Policy:
         """Compute the policies of several conditions."""
-        several = (mdp, reward, initial)
-        if on_host(self, several) and self.host_plans:
-            return one_by_one(lambda mdp, reward, start: self.policies(mdp, reward, initial=start), several, axes)
+        inputs = (mdp, reward, initial)
+        if on_host(self, inputs) and self.host_plans:
+            return one_by_one(lambda mdp, reward, start: self.policies(mdp, reward, initial=start), inputs, axes)
         model, factor = self._choice_model()
-        if not on_host(self.planner, self.beliefs, model, several):
-            return over_conditions(self, several, axes)
-        planned = one_by_one(partial(make_plan, self.planner, self.beliefs, model), several, axes)
-        return jax.vmap(PlanningAgent._act, (None, *axes[:2], None, 0))(self, mdp, reward, factor, planned)
+        if not on_host(self.planner, self.beliefs, model, inputs):
+            return over_conditions(self, inputs, axes)
+        plans = one_by_one(partial(make_plan, self.planner, self.beliefs, model), inputs, axes)
+        return jax.vmap(PlanningAgent._act, (None, *axes[:2], None, 0))(self, mdp, reward, factor, plans)
 
     def policies_of_goals(self, mdp: MDP, rewards: Sequence[Reward]) -> Policy:
         """Compute policies for several rewards in one world, planned together on the host, with a leading axis."""
@@ -241,7 +241,7 @@ class PlanningAgent(SingleModeAgent):
         model, factor = agent._choice_model()
         planned = make_plans(agent.planner, agent.beliefs, model, mdp, rewards)
         acted = [agent.acts(mdp, reward, q) for reward, q in zip(rewards, factor * planned.q, strict=True)]
-        log_probs, over = (np.stack(each) for each in zip(*acted, strict=True))
+        log_probs, over = (np.stack(arrays) for arrays in zip(*acted, strict=True))
         return Policy(log_probs, factor * planned.values, over, planned.residual)
 
     def policies_with_errors(self, mdp: MDP, reward: Reward, errors: Numeric) -> Policy:

@@ -55,7 +55,7 @@ class Conditions:
         ValueError
             Where a context has no world or no reward, or the data have no contexts and a mapping was given.
         """
-        mappings = {name: given for name, given in (("world", world), ("reward", reward)) if isinstance(given, Mapping)}
+        mappings = {name: by for name, by in (("world", world), ("reward", reward)) if isinstance(by, Mapping)}
         for name, mapping in mappings.items():
             if not mapping:
                 raise ValueError(f"the mapping from context to {name} is empty")
@@ -65,13 +65,13 @@ class Conditions:
             check_known_contexts(contexts, mapping, name)
         worlds = tuple(world[context] for context in contexts) if isinstance(world, Mapping) else (world,)
         rewards = tuple(reward[context] for context in contexts) if isinstance(reward, Mapping) else (reward,)
-        for each in worlds:
-            if not isinstance(each, World):
+        for item in worlds:
+            if not isinstance(item, World):
                 raise TypeError(
-                    f"expected a World, found {type(each).__name__}; build one with gi.gridworld, gi.graph_world, …"
+                    f"expected a World, found {type(item).__name__}; build one with gi.gridworld, gi.graph_world, …"
                 )
-        for one in rewards:
-            check_reward("reward", one)
+        for one_reward in rewards:
+            check_reward("reward", one_reward)
         _check_shared(worlds, rewards)
         return cls(tuple(contexts), worlds, rewards, bool(mappings))
 
@@ -90,10 +90,10 @@ class Conditions:
         ValueError
             Where a context that occurs in the data has no world or no reward.
         """
-        place = {context: number for number, context in enumerate(self.contexts)}
+        number_of = {context: number for number, context in enumerate(self.contexts)}
         occurring = names if used is None else [names[number] for number in used]
         check_known_contexts(occurring, self.contexts, "world or reward")
-        return np.array([place.get(name, -1) for name in names], np.int32)
+        return np.array([number_of.get(name, -1) for name in names], np.int32)
 
     def pairs(self) -> list[tuple[World, Reward]]:
         """Return the world and the reward of every context."""
@@ -103,18 +103,18 @@ class Conditions:
     @cached_property
     def distinct(self) -> Conditions:
         """Conditions without repetition: the first context of each pair of world and reward."""
-        first = np.unique(self.number, return_index=True)[1]
-        if len(first) == len(self.contexts):
+        first_contexts = np.unique(self.number, return_index=True)[1]
+        if len(first_contexts) == len(self.contexts):
             return self
-        pairs = [self.pairs()[context] for context in first]
+        pairs = [self.pairs()[context] for context in first_contexts]
         worlds, rewards = _once([world for world, _ in pairs]), _once([reward for _, reward in pairs])
-        return Conditions(tuple(self.contexts[context] for context in first), worlds, rewards, self.by_name)
+        return Conditions(tuple(self.contexts[context] for context in first_contexts), worlds, rewards, self.by_name)
 
     @cached_property
     def number(self) -> np.ndarray:
         """Number of the condition of each context, ``(C,)``."""
-        known: dict[tuple[int, int], int] = {}
-        return np.array([known.setdefault((id(world), id(reward)), len(known)) for world, reward in self.pairs()])
+        numbers: dict[tuple[int, int], int] = {}
+        return np.array([numbers.setdefault((id(world), id(reward)), len(numbers)) for world, reward in self.pairs()])
 
     @property
     def world(self) -> World:
@@ -142,18 +142,24 @@ class Conditions:
         return stack_rewards([pad_reward(reward, sizes) for reward in self.rewards])
 
     def plan(
-        self, agent: SingleAgent, mdp: MDP | None = None, reward: Reward | None = None, near: Policy | None = None
+        self,
+        agent: SingleAgent,
+        mdp: MDP | None = None,
+        reward: Reward | None = None,
+        initial_guess: Policy | None = None,
     ) -> Policy:
         """Plan the policies of all contexts, ``(C, …)``; traceable.
 
         ``mdp`` and ``reward`` replace the MDP and the reward of the conditions.
-        The values of the policies ``near`` are the initial guess (warm start) of planning; the last ones serve all
-        further conditions.
+        The values of the policies ``initial_guess`` are the initial guess (warm start) of planning; the values of the
+        last policy serve all further conditions.
         """
         mdp = self.mdp() if mdp is None else mdp
         reward = self.stacked_reward() if reward is None else reward
         count = len(self.contexts)
-        values = None if near is None else near.values[np.minimum(np.arange(count), len(near.values) - 1)]
+        values = None if initial_guess is None else initial_guess.values
+        if values is not None:
+            values = values[np.minimum(np.arange(count), len(values) - 1)]
         axes = (0 if len(self.worlds) > 1 else None, 0 if len(self.rewards) > 1 else None)
         if axes == (None, None):
             start = None if values is None else values[0]
@@ -179,28 +185,28 @@ def _check_shared(worlds: Sequence[World], rewards: Sequence[Reward]) -> None:
     parts = [*getattr(reward, "options", (reward,))]
     parts += [part.base for part in parts if isinstance(part, ShapedReward)]
     axes = frozenset(axis for part in parts for names in part.dims.values() for axis in names)
-    for other in worlds[1:]:
-        if other is worlds[0] or other.mdp.available.shape != worlds[0].mdp.available.shape:
+    for world in worlds[1:]:
+        if world is worlds[0] or world.mdp.available.shape != worlds[0].mdp.available.shape:
             continue  # other sizes are refused where they are stacked
-        if found := different_place(worlds[0], other, axes):
+        if mismatch := different_place(worlds[0], world, axes):
             raise ValueError(
-                f"one reward for several worlds needs the same states and actions in all of them, but {found}: give a "
-                "mapping from context to reward, or build the worlds with their states and actions in one order"
+                f"one reward for several worlds needs the same states and actions in all of them, but {mismatch}: give "
+                "a mapping from context to reward, or build the worlds with their states and actions in one order"
             )
 
 
-def check_known_contexts(contexts: Sequence[Hashable], known: Iterable[Hashable], what: str) -> None:
+def check_known_contexts(contexts: Sequence[Hashable], names: Iterable[Hashable], what: str) -> None:
     """Refuse contexts of the data that are not known by name; ``what`` is missing for them (``"world"``)."""
-    there = dict.fromkeys(known)  # keeps the order, with fast lookup
-    missing = [context for context in contexts if context not in there]
+    named = dict.fromkeys(names)  # keeps the order, with fast lookup
+    missing = [context for context in contexts if context not in named]
     if missing and len(contexts) == 1 and contexts[0] in (0, None):
         raise ValueError(
-            f"{what.replace(' or ', 's or ')}s were given by context ({shown(there)}), but the data name no context: "
+            f"{what.replace(' or ', 's or ')}s were given by context ({shown(named)}), but the data name no context: "
             "read them with context="
         )
     if missing:
         raise ValueError(
-            f"context {missing[0]!r} has no {what}; the mapping has {shown(there)}; the data have {shown(contexts)}"
+            f"context {missing[0]!r} has no {what}; the mapping has {shown(named)}; the data have {shown(contexts)}"
         )
 
 

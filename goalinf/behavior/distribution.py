@@ -105,7 +105,7 @@ class Behavior(dist.Distribution):
     def policies(self) -> tuple[Policy, ...]:
         """Policies of all conditions, for every agent of a mixture; planned once."""
         if self._policies is None:
-            plan = partial(self.conditions.distinct.plan, near=self._near)
+            plan = partial(self.conditions.distinct.plan, initial_guess=self._near)
             self._policies = self._exactly(partial(self.agent.plan_each, plan))
         return self._policies
 
@@ -139,8 +139,8 @@ class Behavior(dist.Distribution):
 
     def _worlds(self, value: Observations) -> tuple[World, ...]:
         """Return the worlds by number of the contexts of the data; one where there is only one."""
-        places, worlds = self._places(value), self.conditions.distinct.worlds
-        return worlds if places is None or len(worlds) == 1 else tuple(worlds[place] for place in places)
+        numbers, worlds = self._condition_numbers(value), self.conditions.distinct.worlds
+        return worlds if numbers is None or len(worlds) == 1 else tuple(worlds[number] for number in numbers)
 
     @property
     def policy(self) -> Policy:
@@ -153,7 +153,7 @@ class Behavior(dist.Distribution):
         """Largest relative residual of the planners."""
         return jnp.stack([jnp.max(policy.residual) for policy in self.policies]).max()
 
-    def _places(self, value: Observations) -> np.ndarray | None:
+    def _condition_numbers(self, value: Observations) -> np.ndarray | None:
         """Return the condition of every context of the data by number; None for a single world and reward.
 
         Raises
@@ -174,17 +174,17 @@ class Behavior(dist.Distribution):
             names = tuple(range(max(used) + 1))
         if not traced:
             value.check_contexts(names)
-        places = self.conditions.places(names, used)
-        return np.where(places < 0, -1, self.conditions.number[places])
+        numbers = self.conditions.places(names, used)
+        return np.where(numbers < 0, -1, self.conditions.number[numbers])
 
     def _matched(self, value: _Data) -> _Data:
         """Replace the numbers of the contexts of the data by those of the conditions; -1 where there is none."""
-        places = self._places(value)
-        if places is None:
+        numbers = self._condition_numbers(value)
+        if numbers is None:
             needless = isinstance(value.context, np.ndarray) and not value.context.any()
         else:  # several conditions: scores find numbers that are too large; one condition: scores ignore numbers
-            needless = len(places) > 1 and np.array_equal(places, np.arange(len(places)))
-        return value if needless else value.renumbered(places)
+            needless = len(numbers) > 1 and np.array_equal(numbers, np.arange(len(numbers)))
+        return value if needless else value.renumbered(numbers)
 
     def log_prob(self, value: Observations) -> Float[Array | np.ndarray, ""]:
         """Compute the log-probability of all observations (actions), in nats; NaN where the planner failed.
@@ -204,8 +204,8 @@ class Behavior(dist.Distribution):
             total = self.plans[0].log_likelihood(value, "data").sum()
         else:
             total = logsumexp(self.agent.log_weights[:, None] + self._by_option(self.agent.by, value), axis=0).sum()
-        done = jnp.stack([solved(policy.residual, policy.values) for policy in self.policies]).all()
-        return jnp.where(done, total, jnp.nan)
+        converged = jnp.stack([solved(policy.residual, policy.values) for policy in self.policies]).all()
+        return jnp.where(converged, total, jnp.nan)
 
     def _by_option(self, unit: str, value: Observations) -> Any:
         return jnp.stack([plans.log_likelihood(value, unit) for plans in self.plans])
@@ -309,9 +309,9 @@ class Behavior(dist.Distribution):
         option = drawn_options(key, self.agent, like.n_trajectories)[self._group(like)]
         mdp, condition = conditions.mdp(), jnp.asarray(self._matched(like).context)
         gaps = Gaps.of(mdp, like, condition, one_world)
-        where = jnp.asarray(like.states)[:, 0], condition, steps, one_world, gaps
+        settings = jnp.asarray(like.states)[:, 0], condition, steps, one_world, gaps
         slips = hidden_slips(self.agent)
-        states, actions, alive = roll_out_one_of(key, mdp, self.policies, slips, option, *where)
+        states, actions, alive = roll_out_one_of(key, mdp, self.policies, slips, option, *settings)
         alive = alive & (jnp.arange(like.actions.shape[1]) < jnp.asarray(like.lengths)[:, None])
         observed = alive & jnp.asarray(like.observed)
         lengths = alive.sum(1, dtype=jnp.int32)

@@ -33,8 +33,8 @@ class Gaps(NamedTuple):
         """Find the gaps of a data set: no action was made where the state stays and no action can keep it."""
         states, steps = jnp.asarray(like.states), jnp.arange(like.actions.shape[1])
         missing = ~jnp.asarray(like.observed) & (steps < jnp.asarray(like.lengths)[:, None])
-        here = jnp.arange(mdp.successors.shape[-3])[:, None, None]
-        loops = (mdp.successors == here) & (jnp.asarray(mdp.probabilities) > 0) & mdp.available[..., None]
+        own_state = jnp.arange(mdp.successors.shape[-3])[:, None, None]
+        loops = (mdp.successors == own_state) & (jnp.asarray(mdp.probabilities) > 0) & mdp.available[..., None]
         returns = loops.any(axis=(-2, -1))
         now = jnp.maximum(states[:, :-1], 0)
         returns = returns[now] if one_world else returns[condition[:, None], now]
@@ -64,7 +64,7 @@ def roll_out(
     # Every trajectory has its own mode and memory, with the parameters of its context.
     modes, memory = jax.tree.map(lambda leaf: leaf[numbers], (policy.modes, policy.memory))
     axis = 0 if policy.ended.shape[-2] > 1 else None
-    each = partial(_each, axis)
+    by_trajectory = partial(_by_trajectory, axis)
     timed, rows = horizon_of(policy) is not None, jnp.arange(len(starts))
 
     def step(carry, now):
@@ -74,32 +74,32 @@ def roll_out(
         in_mode = () if modes is None else (mode[rows, state] if modes.by_state else mode,)
         log_probs = policy.log_probs[(numbers, *in_mode, *((t,) if timed else ()), state)]
         if memory is not None:
-            log_probs = each(memory, "adjust", each(memory, "read", past, state), log_probs)
+            log_probs = by_trajectory(memory, "adjust", by_trajectory(memory, "read", past, state), log_probs)
         action = jax.random.categorical(choose, log_probs)
-        here = (state,) if one_world else (context, state)
-        done = action if slip is None else _slipped(move, action, jnp.asarray(mdp.available)[here], slip)
-        slot = jax.random.categorical(move, jnp.log(probabilities[(*here, done)]))
+        index = (state,) if one_world else (context, state)
+        executed = action if slip is None else _slipped(move, action, jnp.asarray(mdp.available)[index], slip)
+        slot = jax.random.categorical(move, jnp.log(probabilities[(*index, executed)]))
         alive = ~policy.ended[numbers, state]
         moves = alive if gap is None else alive & ~gap.missed
-        following = jnp.where(moves, successors[(*here, done, slot)], state)
+        following = jnp.where(moves, successors[(*index, executed, slot)], state)
         if modes is not None and not modes.stays:
-            only = jnp.where(jnp.arange(policy.log_probs.shape[1]) == mode[:, None], 0.0, -jnp.inf)
-            mode = _drawn(jax.random.fold_in(move, 1), each(modes, "move", only, following), mode.dtype)
+            log_mode = jnp.where(jnp.arange(policy.log_probs.shape[1]) == mode[:, None], 0.0, -jnp.inf)
+            mode = _drawn(jax.random.fold_in(move, 1), by_trajectory(modes, "move", log_mode, following), mode.dtype)
         if memory is not None:
-            taken = Step(state, action, following, alive if gap is None else alive & ~gap.missing)
-            past = each(memory, "update", past, taken, each(memory, "signals", taken))
+            step_record = Step(state, action, following, alive if gap is None else alive & ~gap.missing)
+            past = by_trajectory(memory, "update", past, step_record, by_trajectory(memory, "signals", step_record))
         return (following, mode, past), (state, action, alive)
 
-    mode = None if modes is None else _first_modes(jax.random.fold_in(key, steps), policy, modes, starts, each)
-    begin = jax.vmap(lambda part, _: part.start(policy.log_probs), (axis, 0))
-    past = None if memory is None else begin(memory, starts)
+    mode = None if modes is None else _first_modes(jax.random.fold_in(key, steps), policy, modes, starts, by_trajectory)
+    start_memory = jax.vmap(lambda part, _: part.start(policy.log_probs), (axis, 0))
+    past = None if memory is None else start_memory(memory, starts)
     keys = jax.random.split(key, steps)
     by_step = None if gaps is None else jax.tree.map(jnp.transpose, gaps)
-    (last, *_), (states, actions, alive) = lax.scan(step, (starts, mode, past), (keys, jnp.arange(steps), by_step))
-    return jnp.concatenate([states, last[None]]).T, actions.T, alive.T
+    (final, *_), (states, actions, alive) = lax.scan(step, (starts, mode, past), (keys, jnp.arange(steps), by_step))
+    return jnp.concatenate([states, final[None]]).T, actions.T, alive.T
 
 
-def _each(axis: int | None, part: HiddenModes | Memory[Any, Any, Any], method: str, *arguments: PyTree) -> Any:
+def _by_trajectory(axis: int | None, part: HiddenModes | Memory[Any, Any, Any], method: str, *arguments: PyTree) -> Any:
     """Apply a method of the modes or the memory to every trajectory; the parts of all trajectories are on the axis."""
     axes = (axis, *(0,) * len(arguments))
     return jax.vmap(lambda part, *args: getattr(part, method)(*args), axes)(part, *arguments)
@@ -109,19 +109,21 @@ def _drawn(key: Array, log_probs: Array, dtype: np.dtype) -> Array:
     return jax.random.categorical(key, log_probs).astype(dtype)
 
 
-def _first_modes(key: Array, policy: Policy, modes: HiddenModes, starts: Array, each: Callable[..., Any]) -> Array:
+def _first_modes(
+    key: Array, policy: Policy, modes: HiddenModes, starts: Array, by_trajectory: Callable[..., Any]
+) -> Array:
     """Draw the mode at the first step, ``(N,)``; ``(N, S)`` where each state has its own mode."""
     if not modes.by_state:
-        return _drawn(key, each(modes, "begin", starts), starts.dtype)
+        return _drawn(key, by_trajectory(modes, "begin", starts), starts.dtype)
     shape = len(starts), policy.log_probs.shape[-2], policy.log_probs.shape[1]
     return _drawn(key, jnp.broadcast_to(modes.initial[..., None, :], shape), starts.dtype)
 
 
-def _slipped(key: Array, action: Array, offered: Array, slip: Real) -> Array:
+def _slipped(key: Array, action: Array, available: Array, slip: Real) -> Array:
     """Return the executed actions: with the probability of a slip, a random one of those that are offered."""
-    whether, what = jax.random.split(jax.random.fold_in(key, 2))
-    slips = jax.random.bernoulli(whether, slip, action.shape)
-    return jnp.where(slips, jax.random.categorical(what, jnp.where(offered, 0.0, -jnp.inf)), action)
+    slip_key, action_key = jax.random.split(jax.random.fold_in(key, 2))
+    slips = jax.random.bernoulli(slip_key, slip, action.shape)
+    return jnp.where(slips, jax.random.categorical(action_key, jnp.where(available, 0.0, -jnp.inf)), action)
 
 
 def roll_out_one_of(
@@ -141,7 +143,7 @@ def roll_out_one_of(
         roll_out(key, mdp, policy, slip, starts, context, steps, one_world, gaps)
         for policy, slip in zip(policies, slips, strict=True)
     ]
-    return jax.tree.map(lambda *each: jnp.stack(each)[option, jnp.arange(len(option))], *outcomes)
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves)[option, jnp.arange(len(option))], *outcomes)
 
 
 compiled_roll_out = jax.jit(roll_out_one_of, static_argnums=(7, 8))

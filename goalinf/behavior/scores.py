@@ -66,17 +66,18 @@ def chained(
     """
     order = jnp.argsort(group, stable=True)
     ranked, scores = group[order], scores[:, order]
-    first = jnp.append(True, ranked[1:] != ranked[:-1])
+    group_starts = jnp.append(True, ranked[1:] != ranked[:-1])
 
-    def add(one, other):
-        (total, starts), (more, begins) = one, other
-        return jnp.where(begins, more, total + more), starts | begins
+    def add(left, right):
+        (total, starts), (added, begins) = left, right
+        return jnp.where(begins, added, total + added), starts | begins
 
-    until, _ = lax.associative_scan(add, (scores, jnp.broadcast_to(first, scores.shape)), axis=1)
-    before = jnp.where(first, 0.0, jnp.roll(until, 1, axis=1))
-    given, total = (logsumexp(log_weights[:, None] + x, axis=0) for x in (before, until))
-    possible = given > -jnp.inf  # after an impossible item no conditional probability is defined
-    return jnp.zeros_like(total).at[order].set(jnp.where(possible, total - jnp.where(possible, given, 0.0), 0.0))
+    scores_until, _ = lax.associative_scan(add, (scores, jnp.broadcast_to(group_starts, scores.shape)), axis=1)
+    scores_before = jnp.where(group_starts, 0.0, jnp.roll(scores_until, 1, axis=1))
+    log_given, log_joint = (logsumexp(log_weights[:, None] + x, axis=0) for x in (scores_before, scores_until))
+    possible = log_given > -jnp.inf  # after an impossible item no conditional probability is defined
+    ratios = jnp.where(possible, log_joint - jnp.where(possible, log_given, 0.0), 0.0)
+    return jnp.zeros_like(log_joint).at[order].set(ratios)
 
 
 def _counts(policy: Policy) -> bool:
@@ -122,8 +123,8 @@ def score_steps(policy: Policy, data: Recorded) -> Float[Array | np.ndarray, "*G
             f"the data have up to {steps} steps, the agent's horizon is {horizon}: give it a longer horizon"
         )
     n_states, n_actions = policy.log_probs.shape[-2:]
-    known = namespace(data.states, data.actions) is np
-    if known and data.actions.size and (data.actions.max() >= n_actions or data.states.max() >= n_states):
+    host_data = namespace(data.states, data.actions) is np
+    if host_data and data.actions.size and (data.actions.max() >= n_actions or data.states.max() >= n_states):
         raise ValueError(
             f"the data hold states up to number {data.states.max()} and actions up to number {data.actions.max()}; the "
             f"policy has {n_states} states and {n_actions} actions"
@@ -189,13 +190,13 @@ def _filtered(policy: Policy, data: Recorded, output: Output) -> Any:
 
 def _filter_all(policy: Policy, output: Output, *steps: Any) -> Any:
     if policy.ended.ndim > 2:
-        return jax.vmap(lambda one: _filter_all(one, output, *steps))(policy)
-    *each, context = steps
-    several = policy.ended.shape[0] > 1
-    filter_each = jax.vmap(partial(_filter, policy, output), (0 if several else None, 0, 0, 0, 0))
-    found = filter_each(policy_number(policy, context), *each)
-    wrong = unplanned(policy, context).reshape(-1, *(1,) * (found.ndim - 1))
-    return jnp.where(wrong, jnp.nan, found)
+        return jax.vmap(lambda single_policy: _filter_all(single_policy, output, *steps))(policy)
+    *arrays, context = steps
+    by_condition = policy.ended.shape[0] > 1
+    filter_each = jax.vmap(partial(_filter, policy, output), (0 if by_condition else None, 0, 0, 0, 0))
+    result = filter_each(policy_number(policy, context), *arrays)
+    wrong = unplanned(policy, context).reshape(-1, *(1,) * (result.ndim - 1))
+    return jnp.where(wrong, jnp.nan, result)
 
 
 _filter_compiled = jax.jit(_filter_all, static_argnums=1)
@@ -207,15 +208,17 @@ def _filter(
     """Return the scores of one trajectory, or its modes. Only quantities that depend on the last step are in a loop."""
     modes, memory = jax.tree.map(lambda leaf: leaf[c], (policy.modes, policy.memory))
     states, actions = jnp.maximum(states, 0), jnp.maximum(actions, 0)
-    now, following, times = states[:-1], states[1:], jnp.arange(actions.size)
+    current, following, times = states[:-1], states[1:], jnp.arange(actions.size)
     by_mode = policy.log_probs[c] if modes is not None else policy.log_probs[c][None]
-    rows = by_mode[:, now] if horizon_of(policy) is None else by_mode[:, times, now]
+    rows = by_mode[:, current] if horizon_of(policy) is None else by_mode[:, times, current]
     if memory is not None:
-        steps = Step(now, actions, following, observed)
-        before = lax.scan(partial(_pass, memory), memory.start(policy.log_probs), (steps, memory.signals(steps)))[1]
-        rows = jax.vmap(jax.vmap(memory.adjust), (None, 0))(before, rows)
+        steps = Step(current, actions, following, observed)
+        memory_reads = lax.scan(partial(_pass, memory), memory.start(policy.log_probs), (steps, memory.signals(steps)))[
+            1
+        ]
+        rows = jax.vmap(jax.vmap(memory.adjust), (None, 0))(memory_reads, rows)
     scores = jnp.where(observed, jnp.take_along_axis(rows, actions[None, :, None], axis=2)[..., 0], 0.0)
-    scores = jnp.where(_outside(policy, now, actions), jnp.nan, scores)
+    scores = jnp.where(_outside(policy, current, actions), jnp.nan, scores)
     if modes is None:
         return scores[0]
 
@@ -227,15 +230,15 @@ def _filter(
         return weights, jnp.where(counted, total, 0.0) if output == "scores" else weights
 
     if modes.by_state:
-        here = now[jnp.clip(times, 0, jnp.maximum(length - 1, 0))]  # constant after the end
+        states_until_end = current[jnp.clip(times, 0, jnp.maximum(length - 1, 0))]  # constant after the end
 
         def revisit(weights, at):
             state, score, counted = at
             posterior, result = condition(weights[state], score, counted)
             return weights.at[state].set(posterior), result
 
-        begin = jnp.broadcast_to(modes.initial, (by_mode.shape[-2], modes.initial.size))
-        return lax.scan(revisit, begin, (here, scores.T, observed))[1]
+        initial_weights = jnp.broadcast_to(modes.initial, (by_mode.shape[-2], modes.initial.size))
+        return lax.scan(revisit, initial_weights, (states_until_end, scores.T, observed))[1]
 
     def step(weights, at):
         score, following, moves, counted = at

@@ -85,18 +85,18 @@ def simulate(
         horizon = option.horizon
         if horizon is not None and steps > horizon:
             raise ValueError(f"steps is {steps}, above the agent's horizon of {horizon}: give it a longer horizon")
-    each = f" in each of {len(conditions.contexts)} contexts" if len(conditions.contexts) > 1 else ""
+    by_context = f" in each of {len(conditions.contexts)} contexts" if len(conditions.contexts) > 1 else ""
     check_memory(
-        f"{trajectories:,} trajectories of {steps:,} steps{each}",
+        f"{trajectories:,} trajectories of {steps:,} steps{by_context}",
         _STEP_BYTES * len(conditions.contexts) * float(trajectories) * float(steps) * len(agent.components),
         "simulate fewer, or shorter ones",
     )
     key_starts, key_walk = jax.random.split(key)
     context = np.repeat(np.arange(len(conditions.contexts), dtype=np.int32), trajectories)
-    first = _starts(key_starts, conditions, context, starts)
-    alike = np.zeros(len(context), np.int32)
-    group = np.arange(len(context), dtype=np.int32) if agent.by == "trajectory" else alike
-    states, actions, alive = _walk(key_walk, conditions, agent, first, context, group, int(steps), precision)
+    first_states = _starts(key_starts, conditions, context, starts)
+    one_group = np.zeros(len(context), np.int32)
+    group = np.arange(len(context), dtype=np.int32) if agent.by == "trajectory" else one_group
+    states, actions, alive = _walk(key_walk, conditions, agent, first_states, context, group, int(steps), precision)
     labels = Labels(
         tuple(range(len(states))),
         subjects=(0 if subject is None else subject,),
@@ -129,7 +129,7 @@ def _walk(
     key: Array,
     conditions: Conditions,
     agent: Agent,
-    first: np.ndarray,
+    first_states: np.ndarray,
     context: np.ndarray,
     group: np.ndarray,
     steps: int,
@@ -139,9 +139,9 @@ def _walk(
     single = len(conditions.distinct.worlds) == 1
     with computing_in(precision) as chosen:
         policies = planned(conditions, agent, chosen)
-        which = drawn_options(key, agent, len(first))[group]
+        option = drawn_options(key, agent, len(first_states))[group]
         mdp, condition = cast(conditions.distinct.mdp()), conditions.number[context]
-        arguments = mdp, policies, hidden_slips(agent), which, first, condition, steps, single, None
+        arguments = mdp, policies, hidden_slips(agent), option, first_states, condition, steps, single, None
         return jax.device_get(compiled_roll_out(key, *arguments))
 
 

@@ -102,8 +102,8 @@ class Columns:
     @property
     def named(self) -> list[str]:
         """Columns that hold names."""
-        found = [*self.trajectory, *self.state, self.action, self.subject, self.context]
-        return [column for column in dict.fromkeys(found) if column is not None]
+        columns = [*self.trajectory, *self.state, self.action, self.subject, self.context]
+        return [column for column in dict.fromkeys(columns) if column is not None]
 
 
 def read(table: Path, world: worlds.World, columns: Columns) -> Any:

@@ -139,10 +139,10 @@ def keep(fit: Fit, out: Path, *, overwrite: bool) -> None:
     try:
         fit.save(out, overwrite=overwrite)
     except OSError as error:
-        elsewhere = Path(tempfile.mkdtemp(prefix="goalinf-"), out.name)
-        fit.save(elsewhere)
+        fallback = Path(tempfile.mkdtemp(prefix="goalinf-"), out.name)
+        fit.save(fallback)
         reason = getattr(error.__cause__, "strerror", None) or error
-        raise OSError(f"{out} was not written: {reason}. The fit was saved in {elsewhere} instead") from error
+        raise OSError(f"{out} was not written: {reason}. The fit was saved in {fallback} instead") from error
 
 
 def show_summary(summary: pd.DataFrame, title: str = "Posterior") -> None:

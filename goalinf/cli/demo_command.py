@@ -72,7 +72,7 @@ def demo(
         common.say("Simulated trajectories in a small town, which come with goalinf:", str(town), str(observed), "")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", gi.errors.UnidentifiedWarning)  # the audit below reports it in detail
-            found = gi.infer(
+            fit = gi.infer(
                 jax.random.key(seed),
                 town,
                 agent=gi.agents.soft_optimal(beta=dist.LogNormal(1.0, 0.5)),
@@ -80,24 +80,24 @@ def demo(
                 data=observed,
                 draws=DRAWS,
             )
-        audit = gi.audit(found)
-        _write(Path(scratch), found, audit, observed)
+        audit = gi.audit(fit)
+        _write(Path(scratch), fit, audit, observed)
         interrupt.keep(True)
         common.listener.keeps = f"Interrupted: the results are being written to {folder}."
         _deliver(Path(scratch), folder)
-    common.show_summary(found.summary(), "Reward of each state (utility), and beta (1/utility)")
+    common.show_summary(fit.summary(), "Reward of each state (utility), and beta (1/utility)")
     common.say("", in_options(str(audit)), "", f"Written to {folder}{os.sep}: {', '.join(_OUTPUTS)}")
 
 
-def _write(folder: Path, found: Fit, audit: Audit, observed: Trajectories) -> None:
+def _write(folder: Path, fit: Fit, audit: Audit, observed: Trajectories) -> None:
     """Write the results: the fit, its summary and audit, and the figures."""
     import goalinf as gi
 
-    found.save(folder / "fit.nc")
-    found.summary().to_csv(folder / "summary.csv", index_label="parameter")
+    fit.save(folder / "fit.nc")
+    fit.summary().to_csv(folder / "summary.csv", index_label="parameter")
     audit.to_frame().to_csv(folder / "audit.csv", index=False)
     gi.plot.audit_page(audit, folder / "audit.html")
-    gi.plot.reward_map(found).savefig(folder / "reward.png")
+    gi.plot.reward_map(fit).savefig(folder / "reward.png")
     gi.plot.trajectories(observed).savefig(folder / "walks.png")
 
 

@@ -76,7 +76,7 @@ def fit(
     common.listener.said = "Interrupted: nothing was written."
     if resume is not None:
         common.compile_once()
-        _kept(resumed(resume, draws, checkpoint), out, draws, force=force)
+        _save_fit(resumed(resume, draws, checkpoint), out, draws, force=force)
         return
     if table is None or world is None:
         raise typer.BadParameter(f"{'TABLE' if table is None else '--world'} is missing; give it, or --resume")
@@ -84,7 +84,7 @@ def fit(
     columns = column_options.Columns(trajectory, step, state, action, subject, context, missing, rename, delimiter)
     sampler = {"chains": chains, "draws": draws, "warmup": warmup, "steps": steps, "target_accept": target_accept}
     settings = {**sampler, "method": method.value, "checkpoint": checkpoint}
-    _kept(inferred(table, world, columns, (agent, beta, on, prior_sd), seed, settings), out, draws, force=force)
+    _save_fit(inferred(table, world, columns, (agent, beta, on, prior_sd), seed, settings), out, draws, force=force)
 
 
 def check_reward(reward: fit_options.RewardKind, on: fit_options.When | None, prior_sd: float) -> None:
@@ -142,8 +142,8 @@ def check_checkpoint(path: Path, out: Path, resume: Path | None) -> None:
     common.check_output(path, force=False)
 
 
-def _kept(found: Fit, out: Path, draws: int, *, force: bool) -> None:
-    common.keep(found, out, overwrite=force)
-    common.say("", in_options(found.heading), f"Written: {out}. Look at it with: goalinf show {out}")
-    if found.tree.attrs.get("interrupted", 0):
+def _save_fit(fit: Fit, out: Path, draws: int, *, force: bool) -> None:
+    common.keep(fit, out, overwrite=force)
+    common.say("", in_options(fit.heading), f"Written: {out}. Look at it with: goalinf show {out}")
+    if fit.tree.attrs.get("interrupted", 0):
         common.say(f"Go on with: goalinf fit --resume {out} --out NEW{out.suffix} --draws {draws}")

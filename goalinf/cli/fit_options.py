@@ -59,15 +59,15 @@ def parse_beta(text: str) -> PriorOfBeta:
     """Parse ``"2.5"`` to ``("", (2.5,))``, ``"lognormal(0, 1)"`` to ``("LogNormal", (0.0, 1.0))``; or raise."""
     if re.fullmatch(_NUMBER, text.strip()):
         return "", (float(text),)
-    found = re.fullmatch(rf"\s*(\w+)\s*\(\s*({_NUMBER}(?:\s*,\s*{_NUMBER})*)\s*\)\s*", text)
-    if found and (name := found[1].lower()) in _PRIORS:
+    match = re.fullmatch(rf"\s*(\w+)\s*\(\s*({_NUMBER}(?:\s*,\s*{_NUMBER})*)\s*\)\s*", text)
+    if match and (name := match[1].lower()) in _PRIORS:
         kind, count = _PRIORS[name]
-        numbers = tuple(float(number) for number in found[2].split(","))
+        numbers = tuple(float(number) for number in match[2].split(","))
         positive = numbers if name != "lognormal" else numbers[1:]
         if len(numbers) == count and all(number > 0 for number in positive) and all(map(math.isfinite, numbers)):
             return kind, numbers
-    known = ", ".join(f"{name}({'a,b' if count == 2 else 'a'})" for name, (_, count) in _PRIORS.items())
-    raise typer.BadParameter(f"{text!r} is neither a number nor one of {known} with a positive scale")
+    distributions = ", ".join(f"{name}({'a,b' if count == 2 else 'a'})" for name, (_, count) in _PRIORS.items())
+    raise typer.BadParameter(f"{text!r} is neither a number nor one of {distributions} with a positive scale")
 
 
 Out = Annotated[Path, typer.Option("--out", help="File for the fit: .nc or .zarr.", show_default=False)]

@@ -21,17 +21,17 @@ _REMEDIES = {
 
 def in_options(text: str) -> str:
     """Replace arguments in a message of the library by options of the command line: ``--state`` for ``state=``."""
-    for said, meant in _REMEDIES.items():
-        text = text.replace(said, meant)
-    text = _VALUE.sub(lambda found: f"{_named(found[1])} is ", text)
+    for argument, option in _REMEDIES.items():
+        text = text.replace(argument, option)
+    text = _VALUE.sub(lambda match: f"{_option_name(match[1])} is ", text)
     return re.sub(r"\bgi\.infer\b(?!\()", "goalinf fit", _GIVEN.sub(_option, text))
 
 
-def _named(argument: str) -> str:
+def _option_name(argument: str) -> str:
     return f"--{argument.replace('_', '-')}"
 
 
-def _option(found: re.Match[str]) -> str:
-    name, given = _named(found[1]), found[2] or ""
-    values = re.findall(r"'([^']*)'", given) or [given] * bool(given)
+def _option(match: re.Match[str]) -> str:
+    name, value_text = _option_name(match[1]), match[2] or ""
+    values = re.findall(r"'([^']*)'", value_text) or [value_text] * bool(value_text)
     return " ".join(f"{name} {shlex.quote(value)}" for value in values) or name

@@ -29,13 +29,13 @@ def check_data(data: Recorded, worlds: Sequence[World], agent: Agent) -> None:
         As :func:`~goalinf.data.fitting.check_fits`; or where the data are counts and the actions of the agent depend on
         hidden modes, on earlier steps or on the remaining time, or every trajectory comes from one of several agents.
     """
-    check_fits(data, worlds, slips=any(one.hidden_slip is not None for one in agent.components))
+    check_fits(data, worlds, slips=any(option.hidden_slip is not None for option in agent.components))
     if data.labels is None or not data.labels.counted:
         return
-    for one in agent.components:
-        if not one.one_policy or one.horizon is not None:
+    for option in agent.components:
+        if not option.one_policy or option.horizon is not None:
             raise ValueError(
-                f"counts of choices have no order, and the actions of {one.name} depend on the order (hidden modes, "
+                f"counts of choices have no order, and the actions of {option.name} depend on the order (hidden modes, "
                 "habits, learning, or a horizon): give the trajectories, or use an agent with a stationary policy"
             )
     if agent.by == "trajectory":

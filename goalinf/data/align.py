@@ -36,8 +36,8 @@ def aligned(data: Trajectories, subjects: Sequence[Hashable], contexts: Sequence
 
 def _renumbered(numbers: Numeric, names: Sequence[Hashable], order: Sequence[Hashable]) -> np.ndarray:
     """Convert numbers into ``names`` to numbers into ``order``."""
-    place = {name: number for number, name in enumerate(order)}
-    return np.array([place[names[number]] for number in np.asarray(numbers)])
+    number_of = {name: number for number, name in enumerate(order)}
+    return np.array([number_of[names[number]] for number in np.asarray(numbers)])
 
 
 def new_names(what: str, names: Sequence[Hashable], known: Sequence[Hashable]) -> list[Hashable]:
@@ -48,13 +48,13 @@ def new_names(what: str, names: Sequence[Hashable], known: Sequence[Hashable]) -
     ValueError
         Where a new name prints like a known one, as 1 and "1" do.
     """
-    among = set(known)
-    found = [name for name in names if name not in among]
+    known_set = set(known)
+    new = [name for name in names if name not in known_set]
     printed = {label(name): name for name in known}
-    for name in found:
+    for name in new:
         if label(name) in printed:
             raise ValueError(
                 f"{what} {name!r} of the data and {what} {printed[label(name)]!r} of the fit print alike: convert one "
                 "of them, so that equal names are equal values"
             )
-    return found
+    return new

@@ -50,9 +50,9 @@ class Cells(eqx.Module):
             counts = counts[unique]
         else:
             unique, counts = np.unique(key, return_counts=True)
-        rest, action = np.divmod(unique, max(n_actions, 1))
-        rest, state = np.divmod(rest, max(n_states, 1))
-        subject, context = np.divmod(rest, max(n_contexts, 1))
+        quotient, action = np.divmod(unique, max(n_actions, 1))
+        quotient, state = np.divmod(quotient, max(n_states, 1))
+        subject, context = np.divmod(quotient, max(n_contexts, 1))
         return cls(
             subject=subject.astype(np.int32),
             context=context.astype(np.int32),

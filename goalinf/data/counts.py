@@ -53,14 +53,14 @@ def _array(world: World, counts: Counts) -> np.ndarray:
     shape = (world.n_states, world.n_actions)
     expected = f"expected {shape}, one row per state, one column per action"
     try:
-        found = np.asarray(counts)
+        array = np.asarray(counts)
     except ValueError:
         raise ValueError(f"counts have rows of different lengths; {expected}") from None
-    if found.shape != shape:
-        raise ValueError(f"counts have shape {found.shape}; {expected}")
+    if array.shape != shape:
+        raise ValueError(f"counts have shape {array.shape}; {expected}")
     table = np.zeros(shape, np.int64)
     for s, a in np.ndindex(shape):
-        table[s, a] = _whole(found[s, a], _cell(world, s, a))
+        table[s, a] = _count_value(array[s, a], _cell(world, s, a))
     return table
 
 
@@ -92,15 +92,15 @@ def _by_name(world: World, entries: Iterator[tuple[Any, Any, Any]]) -> np.ndarra
         a = world.action_index(action, s)
         if table[s, a] >= 0:
             raise ValueError(f"{_cell(world, s, a)}: two counts are given; add them up")
-        table[s, a] = _whole(count, _cell(world, s, a))
+        table[s, a] = _count_value(count, _cell(world, s, a))
     return np.maximum(table, 0)
 
 
-def _whole(count: Any, where: str) -> int:
+def _count_value(count: Any, location: str) -> int:
     number = count.item() if isinstance(count, np.generic) else count
-    whole = isinstance(number, int) or (isinstance(number, float) and number.is_integer())
-    if isinstance(number, bool) or not whole or number < 0:
-        raise ValueError(f"{where}: the count is {number!r}; expected a whole number of at least 0")
+    is_whole = isinstance(number, int) or (isinstance(number, float) and number.is_integer())
+    if isinstance(number, bool) or not is_whole or number < 0:
+        raise ValueError(f"{location}: the count is {number!r}; expected a whole number of at least 0")
     return int(number)
 
 

@@ -89,11 +89,13 @@ def check_fits(data: Recorded, worlds: Sequence[World], *, slips: bool = False) 
     cells, contexts = data.cells, data.context_names
     for number, context in enumerate(contexts):
         world = worlds[min(number, len(worlds) - 1)]
-        which = f"the data of context {context!r}" if len(contexts) > 1 else "the data"
-        read = data.labels.worlds[number] if data.labels is not None and data.labels.worlds else world
-        if read is not world:
-            mine = np.asarray(cells.context) == number if len(contexts) > 1 else slice(None)
-            _check_names(which, read, world, np.asarray(cells.state)[mine], np.asarray(cells.action)[mine])
+        whose = f"the data of context {context!r}" if len(contexts) > 1 else "the data"
+        recorded_world = data.labels.worlds[number] if data.labels is not None and data.labels.worlds else world
+        if recorded_world is not world:
+            of_context = np.asarray(cells.context) == number if len(contexts) > 1 else slice(None)
+            _check_names(
+                whose, recorded_world, world, np.asarray(cells.state)[of_context], np.asarray(cells.action)[of_context]
+            )
     visits = _Visits.of(data, worlds)
     state, action = visits.state, visits.action
     rules.check_ended(visits, visits, state, visits.decision)
@@ -120,8 +122,8 @@ class _Visits:
         decision = np.arange(width) < np.asarray(data.lengths)[:, None]
         action, following = np.full(states.shape, -1), np.full(states.shape, -1)
         np.copyto(action[:, :-1], data.actions, where=np.asarray(data.observed))
-        seen = decision[:, :-1] & (states[:, 1:] >= 0)
-        np.copyto(following[:, :-1], np.arange(1, states.size + 1).reshape(states.shape)[:, :-1], where=seen)
+        known_next = decision[:, :-1] & (states[:, 1:] >= 0)
+        np.copyto(following[:, :-1], np.arange(1, states.size + 1).reshape(states.shape)[:, :-1], where=known_next)
         return cls(data, tuple(worlds), states.ravel(), action.ravel(), decision.ravel(), following.ravel())
 
     @property
@@ -143,12 +145,12 @@ class _Visits:
     @cached_property
     def _located(self) -> list[tuple[World, np.ndarray]]:
         visited = self.state >= 0
-        different = list({id(world): world for world in self.worlds}.values())
-        if len(different) == 1:
-            return [(different[0], np.flatnonzero(visited))]
-        of_context = np.array([[one is other for other in different].index(True) for one in self.worlds])
-        which = np.repeat(of_context[np.asarray(self.data.context)], self._width)
-        return [(world, np.flatnonzero((which == number) & visited)) for number, world in enumerate(different)]
+        distinct = list({id(world): world for world in self.worlds}.values())
+        if len(distinct) == 1:
+            return [(distinct[0], np.flatnonzero(visited))]
+        of_context = np.array([[world is candidate for candidate in distinct].index(True) for world in self.worlds])
+        world_number = np.repeat(of_context[np.asarray(self.data.context)], self._width)
+        return [(world, np.flatnonzero((world_number == number) & visited)) for number, world in enumerate(distinct)]
 
     def owner(self, position: int) -> str:
         """Return ``"trajectory 3, step 5"``, with its row where the data came from a table."""
@@ -157,9 +159,9 @@ class _Visits:
     def refuse(self, wrong: np.ndarray, say: Callable[[int], str]) -> None:
         """Raise an error about the first wrong visit, with the number of wrong visits."""
         if wrong.any():
-            first = int(wrong.argmax())
-            more = f" ({wrong.sum():,} steps have this fault; this is the first)" if wrong.sum() > 1 else ""
-            raise ValueError(f"{self.owner(first)}: {say(first)}{more}")
+            position = int(wrong.argmax())
+            count = f" ({wrong.sum():,} steps have this fault; this is the first)" if wrong.sum() > 1 else ""
+            raise ValueError(f"{self.owner(position)}: {say(position)}{count}")
 
 
 def check_same_conditions(
@@ -195,20 +197,20 @@ def check_same_conditions(
     """
     if data.labels is None or fitted.labels is None:
         return
-    names, places, new_places = fitted.context_names, fitted.labels.worlds, data.labels.worlds
-    known = {name: number for number, name in enumerate(names)}
+    names, fitted_worlds, new_worlds = fitted.context_names, fitted.labels.worlds, data.labels.worlds
+    number_of = {name: number for number, name in enumerate(names)}
     for number, name in enumerate(data.context_names):
-        same, everywhere = [known[name]] if name in known else [], list(known.values())
-        which = f"the data of context {name!r}" if len(known) > 1 or name != 0 else "the data"
-        whose = "data of that name" if same else "data"
+        same, everywhere = [number_of[name]] if name in number_of else [], list(number_of.values())
+        subject = f"the data of context {name!r}" if len(number_of) > 1 or name != 0 else "the data"
+        fitted_data = "data of that name" if same else "data"
         changes = {
-            k: _changed(new_places[number], places[k]) if places and new_places else ""
+            k: _changed(new_worlds[number], fitted_worlds[k]) if fitted_worlds and new_worlds else ""
             for k in same or (everywhere if one_world or one_reward else [])
         }
         compared = same or (everywhere if one_world else [])
         if worlds and compared and all(changes[k] for k in compared):
             raise ValueError(
-                f"{which} are of another world than the fitted {whose}: {changes[compared[0]]} differ. Give "
+                f"{subject} are of another world than the fitted {fitted_data}: {changes[compared[0]]} differ. Give "
                 f"{remedy.format('world')} to score them in the fitted one"
             )
         compared = same or (everywhere if one_reward else [])
@@ -216,36 +218,37 @@ def check_same_conditions(
             continue
         allowed = {fitted.labels.rewards[k] for k in compared}
         for k in compared:  # the digest of a reward depends on the world
-            if digest_in and changes[k] and digest_in(names[k], places[k]) == fitted.labels.rewards[k]:
-                allowed.add(digest_in(names[k], new_places[number]))
+            if digest_in and changes[k] and digest_in(names[k], fitted_worlds[k]) == fitted.labels.rewards[k]:
+                allowed.add(digest_in(names[k], new_worlds[number]))
         if data.labels.rewards[number] not in allowed:
             raise ValueError(
-                f"{which} were simulated with another reward than the fitted {whose}. Give "
+                f"{subject} were simulated with another reward than the fitted {fitted_data}. Give "
                 f"{remedy.format('reward')} to score them with the fitted one"
             )
 
 
-def _changed(one: World, other: World) -> str:
+def _changed(world: World, other_world: World) -> str:
     """Return the names of the parts in which two worlds differ; empty where they are equal."""
-    if one is other:
+    if world is other_world:
         return ""
     parts = ("successors", "probabilities", "available", "terminal", "discount")
-    found = [(np.asarray(getattr(one.mdp, name)), np.asarray(getattr(other.mdp, name))) for name in parts]
-    return ", ".join(name for name, pair in zip(parts, found, strict=True) if not np.array_equal(*pair))
+    arrays = [(np.asarray(getattr(world.mdp, name)), np.asarray(getattr(other_world.mdp, name))) for name in parts]
+    return ", ".join(name for name, pair in zip(parts, arrays, strict=True) if not np.array_equal(*pair))
 
 
-def _check_names(which: str, read: World, world: World, states: np.ndarray, actions: np.ndarray) -> None:
+def _check_names(whose: str, recorded_world: World, world: World, states: np.ndarray, actions: np.ndarray) -> None:
     remedy = "read or simulate them in the world that they are fitted in"
     for s in np.unique(states).tolist():
-        if not same_place(read, world, s):
-            there, here = label(read.states[s]), label(world.states[s])
+        if not same_place(recorded_world, world, s):
+            recorded, fitted = label(recorded_world.states[s]), label(world.states[s])
             raise ValueError(
-                f"{which} come from another world, where state number {s} is {there}; here it is {here}: {remedy}"
+                f"{whose} come from another world, where state number {s} is {recorded}; here it is {fitted}: {remedy}"
             )
     for s, a in zip(states.tolist(), actions.tolist(), strict=True):
-        there, here = read.action_names(s)[a], world.action_names(s)[a]
-        if there != here and None not in (there, here):
-            place = f"action number {a} in state {label(world.states[s])}"
+        recorded, fitted = recorded_world.action_names(s)[a], world.action_names(s)[a]
+        if recorded != fitted and None not in (recorded, fitted):
+            which_action = f"action number {a} in state {label(world.states[s])}"
             raise ValueError(
-                f"{which} come from another world, where {place} is {label(there)}; here it is {label(here)}: {remedy}"
+                f"{whose} come from another world, where {which_action} is {label(recorded)}; here it is "
+                f"{label(fitted)}: {remedy}"
             )

@@ -51,29 +51,29 @@ def _decisions(data: Recorded, trajectory: np.ndarray, step: np.ndarray) -> pd.D
     labels = data.labels
     context: list[int] = np.asarray(data.context)[trajectory].tolist()
     state: list[int] = np.asarray(data.states)[trajectory, step].tolist()
-    after: list[int] = np.asarray(data.states)[trajectory, step + 1].tolist()
+    next_state: list[int] = np.asarray(data.states)[trajectory, step + 1].tolist()
     action: list[int] = np.asarray(data.actions)[trajectory, step].tolist()
-    found: dict[str, list[Any]] = {
+    columns: dict[str, list[Any]] = {
         "subject": [data.subject_names[i] for i in np.asarray(data.subject)[trajectory]],
         "trajectory": [data.trajectory_names[i] for i in trajectory],
         "step": step.tolist(),
     }
     if data.n_contexts > 1 or (labels is not None and "context" in labels.columns):
-        found["context"] = [data.context_names[i] for i in context]
+        columns["context"] = [data.context_names[i] for i in context]
     worlds = labels.worlds if labels is not None else ()
     if worlds:
-        found["state"] = [_state_name(worlds[c], s) for c, s in zip(context, state, strict=True)]
+        columns["state"] = [_state_name(worlds[c], s) for c, s in zip(context, state, strict=True)]
         if all(_base(world, 0)[0].layout == "map" for world in worlds):
-            places = [_place(worlds[c], s) for c, s in zip(context, state, strict=True)]
-            found["row"], found["col"] = ([place[i] for place in places] for i in (0, 1))
-        found["action"] = [_action_name(worlds[c], s, a) for c, s, a in zip(context, state, action, strict=True)]
-        found["next_state"] = [_state_name(worlds[c], s) for c, s in zip(context, after, strict=True)]
+            positions = [_map_position(worlds[c], s) for c, s in zip(context, state, strict=True)]
+            columns["row"], columns["col"] = ([position[i] for position in positions] for i in (0, 1))
+        columns["action"] = [_action_name(worlds[c], s, a) for c, s, a in zip(context, state, action, strict=True)]
+        columns["next_state"] = [_state_name(worlds[c], s) for c, s in zip(context, next_state, strict=True)]
     else:
-        found["state"] = state
-        found["action"] = [a if a >= 0 else None for a in action]
-        found["next_state"] = [s if s >= 0 else None for s in after]
+        columns["state"] = state
+        columns["action"] = [a if a >= 0 else None for a in action]
+        columns["next_state"] = [s if s >= 0 else None for s in next_state]
     # Built as objects, so that tuples stay tuples; then columns of plain numbers or text become that.
-    return pd.DataFrame({name: _column(values) for name, values in found.items()}).infer_objects()
+    return pd.DataFrame({name: _column(values) for name, values in columns.items()}).infer_objects()
 
 
 def _column(values: list[Any]) -> pd.Series:
@@ -98,7 +98,7 @@ def _action_name(world: World, state: int, action: int) -> Any:
     return None if action < 0 else world.action_names(state)[action]
 
 
-def _place(world: World, state: int) -> tuple[int, int]:
+def _map_position(world: World, state: int) -> tuple[int, int]:
     world, state = _base(world, state)
     assert world.positions is not None
     col, row = world.positions[state]

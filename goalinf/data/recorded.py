@@ -108,9 +108,9 @@ class Recorded(Observations):
         ``contexts`` are the numbers of some; by default all count.
         """
         cells = self.cells
-        mine = slice(None) if contexts is None else np.isin(np.asarray(cells.context), contexts)
+        of_contexts = slice(None) if contexts is None else np.isin(np.asarray(cells.context), contexts)
         counts = np.zeros((n_states, n_actions))
-        state, action, weight = (np.asarray(x)[mine] for x in (cells.state, cells.action, cells.weight))
+        state, action, weight = (np.asarray(x)[of_contexts] for x in (cells.state, cells.action, cells.weight))
         np.add.at(counts, (state, action), weight)
         return counts
 

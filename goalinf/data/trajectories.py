@@ -201,16 +201,16 @@ class Trajectories(Recorded):
 
     def replicated(self, key: Array, plans: Sequence[Plans], option: np.ndarray) -> Trajectories:
         """Draw trajectories with these starts, lengths and missing actions; see :class:`goalinf.data.Observations`."""
-        outcomes = [one.rolled_out(key, self) for one in plans]
+        outcomes = [plan.rolled_out(key, self) for plan in plans]
         rows = option, np.arange(self.n_trajectories)
-        states, actions, taken = (np.stack(each)[rows] for each in zip(*outcomes, strict=True))
-        taken = taken & (np.arange(self.max_steps) < np.asarray(self.lengths)[:, None])
+        states, actions, alive = (np.stack(arrays)[rows] for arrays in zip(*outcomes, strict=True))
+        alive = alive & (np.arange(self.max_steps) < np.asarray(self.lengths)[:, None])
         source = provenance(plans[0].worlds, plans[0].rewards, self.n_contexts)
         return Trajectories.of(
             states,
             actions,
-            lengths=taken.sum(1),
-            observed=taken & np.asarray(self.observed),
+            lengths=alive.sum(1),
+            observed=alive & np.asarray(self.observed),
             subject=self.subject,
             context=self.context,
             labels=self.labels and dataclasses.replace(self.labels, table=None, rows=None, **source),
@@ -226,12 +226,12 @@ class Trajectories(Recorded):
         With ``n_pairs``, states times actions of the largest world, the counts are padded, so that further data of the
         same shape share compiled programs.
         """
-        named = self.named_contexts
-        by_number = named is None or all(type(name) is int and name == i for i, name in enumerate(named))
+        names = self.named_contexts
+        by_number = names is None or all(type(name) is int and name == i for i, name in enumerate(names))
         cells = self.cells
         if n_pairs is not None:
             cells = cells.padded(min(self.observed.size, self.n_subjects * self.n_contexts * n_pairs))
-        return dataclasses.replace(self, cells=cells, labels=None, contexts=None if by_number else named)
+        return dataclasses.replace(self, cells=cells, labels=None, contexts=None if by_number else names)
 
     def select(self, trajectories: slice | Numbers) -> Trajectories:
         """Select trajectories by mask ``(N,)``, by number, or by slice; repeats are allowed (bootstrap).

@@ -82,14 +82,15 @@ def default_lengths(states: np.ndarray, actions: np.ndarray) -> np.ndarray:
         return np.zeros(len(actions), np.int32)
     visits = np.cumprod(states >= 0, axis=1, dtype=bool).sum(1)
     behind = np.arange(states.shape[1]) >= visits[:, None]
-    lost = (behind & (states >= 0)).any(1) | (behind[:, :-1] & (actions >= 0)).any(1)
-    if lost.any():
+    continues = (behind & (states >= 0)).any(1) | (behind[:, :-1] & (actions >= 0)).any(1)
+    if continues.any():
         raise ValueError(
-            f"trajectory {int(lost.argmax())} goes on after a state of -1 ({lost.sum()} of {len(lost)} trajectories): "
-            "every decision needs its state; cut the trajectory there, or give lengths= to leave out what follows"
+            f"trajectory {int(continues.argmax())} goes on after a state of -1 ({continues.sum()} of {len(continues)} "
+            "trajectories): every decision needs its state; cut the trajectory there, or give lengths= to leave out "
+            "what follows"
         )
-    last = np.clip(visits - 1, 0, actions.shape[1] - 1)
-    chosen_there = (visits <= actions.shape[1]) & (actions[np.arange(len(actions)), last] >= 0)
+    last_visit = np.clip(visits - 1, 0, actions.shape[1] - 1)
+    chosen_there = (visits <= actions.shape[1]) & (actions[np.arange(len(actions)), last_visit] >= 0)
     return np.where(chosen_there, visits, np.maximum(visits - 1, 0)).astype(np.int32)
 
 
@@ -113,10 +114,10 @@ def chosen_numbers(trajectories: slice | Numbers, n: int) -> np.ndarray:
     return chosen % n
 
 
-def check_shapes(actions: np.ndarray, **others: np.ndarray) -> None:
+def check_shapes(actions: np.ndarray, **fields: np.ndarray) -> None:
     """Raise where the shape of a field of a :class:`~goalinf.Trajectories` does not match the shape of `actions`."""
     n, t = actions.shape
-    for name, array in others.items():
+    for name, array in fields.items():
         shape = {"states": (n, t + 1), "observed": (n, t)}.get(name, (n,))
         if array.shape != shape:
             raise ValueError(f"{name} has shape {array.shape}; expected {shape}, to fit actions {(n, t)}")

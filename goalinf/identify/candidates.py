@@ -28,7 +28,7 @@ _BATCH = 64  # rewards per call of a compiled planner
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Place:
+class CandidateRewards:
     """Candidate rewards in one world, as canonical rewards of the possible actions.
 
     A canonical reward is linear in the reward: the canonical reward of a mean is the mean of the canonical rewards.
@@ -39,19 +39,19 @@ class Place:
         World of the agent.
     rows : bool (S, A)
         The R possible state-action pairs.
-    forms : float (K, R)
+    canonical : float (K, R)
         Canonical rewards.
-    incomes : float (K, R)
+    expected : float (K, R)
         Expected rewards.
     """
 
     world: World
     rows: np.ndarray
-    forms: np.ndarray
-    incomes: np.ndarray
+    canonical: np.ndarray
+    expected: np.ndarray
 
     @classmethod
-    def of(cls, world: World, rewards: Sequence[Reward]) -> Place:
+    def of(cls, world: World, rewards: Sequence[Reward]) -> CandidateRewards:
         """Build from known rewards.
 
         Raises
@@ -67,16 +67,16 @@ class Place:
         expected, rows = np.stack([reward_vector for reward_vector, *_ in evaluated]), evaluated[0][1]
         return cls(world, rows, canonical_rewards(world, rows, expected), expected)
 
-    def combined(self, weights: np.ndarray) -> Place:
+    def combined(self, weights: np.ndarray) -> CandidateRewards:
         """Return linear combinations ``(B, K)`` of the candidates as new candidates."""
-        return Place(self.world, self.rows, weights @ self.forms, weights @ self.incomes)
+        return CandidateRewards(self.world, self.rows, weights @ self.canonical, weights @ self.expected)
 
     @property
     def units(self) -> np.ndarray:
         """Canonical candidates of norm one, ``(K, R)``; zero where all policies have the same return."""
-        lengths = np.linalg.norm(self.forms, axis=1, keepdims=True)
-        nontrivial = lengths > TRIVIAL * np.linalg.norm(self.incomes, axis=1, keepdims=True)
-        return np.where(nontrivial, self.forms / np.where(nontrivial, lengths, 1.0), 0.0)
+        lengths = np.linalg.norm(self.canonical, axis=1, keepdims=True)
+        nontrivial = lengths > TRIVIAL * np.linalg.norm(self.expected, axis=1, keepdims=True)
+        return np.where(nontrivial, self.canonical / np.where(nontrivial, lengths, 1.0), 0.0)
 
     def directions(self, weights: np.ndarray) -> np.ndarray:
         """Return weighted means of the candidates, normalized to norm one, ``(B, R)``."""
@@ -98,21 +98,21 @@ class Place:
 
     def returns(self, policies: np.ndarray, rewards: np.ndarray) -> np.ndarray:
         """Compute the expected return of every policy ``(B, S, A)`` under its reward ``(B, R)``, ``(B,)``."""
-        live, states = self.rows.any(axis=1), np.nonzero(self.rows)[0]
-        shaping = shapings(self.world, self.rows)[:, live]
-        number = np.cumsum(live)[states] - 1  # of the state of every action, among states that are not terminal
-        size, starts = int(live.sum()), np.asarray(self.world.mdp.initial)[live]
+        acting, states = self.rows.any(axis=1), np.nonzero(self.rows)[0]
+        shaping = shapings(self.world, self.rows)[:, acting]
+        state_number = np.cumsum(acting)[states] - 1  # of the state of every action, among states that are not terminal
+        size, starts = int(acting.sum()), np.asarray(self.world.mdp.initial)[acting]
         expected_returns = np.empty(len(policies))
-        for begin in range(0, len(policies), _BATCH):
-            part = slice(begin, begin + _BATCH)
-            chances, batch = policies[part][:, self.rows], rewards[part]
+        for first in range(0, len(policies), _BATCH):
+            block = slice(first, first + _BATCH)
+            probabilities, batch = policies[block][:, self.rows], rewards[block]
             # One block per policy: the mean advantage over its actions is zero, which gives its values.
-            rows = (size * np.arange(len(chances))[:, None] + number).ravel()
-            shape = (size * len(chances), rows.size)
-            mean = sparse.csr_array((chances.ravel(), (rows, np.arange(rows.size))), shape=shape)
-            system = mean @ sparse.block_diag([shaping] * len(chances), format="csr")
+            rows = (size * np.arange(len(probabilities))[:, None] + state_number).ravel()
+            shape = (size * len(probabilities), rows.size)
+            mean = sparse.csr_array((probabilities.ravel(), (rows, np.arange(rows.size))), shape=shape)
+            system = mean @ sparse.block_diag([shaping] * len(probabilities), format="csr")
             values = splinalg.splu(system.tocsc()).solve(mean @ batch.ravel())
-            expected_returns[part] = values.reshape(len(chances), size) @ starts
+            expected_returns[block] = values.reshape(len(probabilities), size) @ starts
         return expected_returns
 
 
@@ -122,25 +122,25 @@ class Target:
 
     Parameters
     ----------
-    place : Place
-        The rewards there.
+    candidates : CandidateRewards
+        The rewards in the target world.
     now : float (K,)
         Return under each reward of the policy that is optimal for the mean reward.
     best : float (K,)
         Return under each reward of its optimal policy.
     """
 
-    place: Place
+    candidates: CandidateRewards
     now: np.ndarray
     best: np.ndarray
 
     @classmethod
-    def of(cls, place: Place) -> Target:
-        """Build from the rewards of a place."""
-        count = len(place.forms)
-        policy = place.greedy(place.directions(np.full((1, count), 1.0 / count)))
-        now = place.returns(np.repeat(policy, count, axis=0), place.incomes)
-        return cls(place, now, place.returns(place.greedy(place.units), place.incomes))
+    def of(cls, candidates: CandidateRewards) -> Target:
+        """Build from the candidate rewards in a world."""
+        count = len(candidates.canonical)
+        policy = candidates.greedy(candidates.directions(np.full((1, count), 1.0 / count)))
+        now = candidates.returns(np.repeat(policy, count, axis=0), candidates.expected)
+        return cls(candidates, now, candidates.returns(candidates.greedy(candidates.units), candidates.expected))
 
     @property
     def gains(self) -> np.ndarray:
@@ -149,8 +149,8 @@ class Target:
 
     def gains_of(self, posterior: np.ndarray) -> np.ndarray:
         """Compute the value of information of each posterior ``(D, K)``, ``(D,)``."""
-        policies = self.place.greedy(self.place.directions(posterior))
-        return self.place.returns(policies, posterior @ self.place.incomes) - posterior @ self.now
+        policies = self.candidates.greedy(self.candidates.directions(posterior))
+        return self.candidates.returns(policies, posterior @ self.candidates.expected) - posterior @ self.now
 
 
 @jax.jit

@@ -52,16 +52,16 @@ def given_the_rest(fit: Fit, values: Mapping[str, np.ndarray], unit: str) -> np.
     if isinstance(fit.model, StandardModel):
         by, scores = options_of_agent(fit, flat, data, unit=part)
     else:
-        density, bare = fitted_density(fit), data.unlabeled()
-        units = density.units({name: draws[0] for name, draws in flat.items()}, bare)
-        by = [one or data.unit for one in units]  # a single agent is one option
-        scores = density.over_draws(("options", part), partial(density.options, unit=part), flat, bare)
-    which = data.scored(part)
-    place = np.nonzero(which)[0]  # along the axis of data.unit
-    items = np.arange(place.size) if unit == part else np.asarray(data.members(unit))[place]
+        density, unlabeled = fitted_density(fit), data.unlabeled()
+        units = density.units({name: draws[0] for name, draws in flat.items()}, unlabeled)
+        by = [group or data.unit for group in units]  # a single agent is one option
+        scores = density.over_draws(("options", part), partial(density.options, unit=part), flat, unlabeled)
+    is_scored = data.scored(part)
+    positions = np.nonzero(is_scored)[0]  # along the axis of data.unit
+    items = np.arange(positions.size) if unit == part else np.asarray(data.members(unit))[positions]
     total = sum(
-        _given_others(log_weights, found[:, :, which], np.asarray(data.members(one))[place], items)
-        for one, (log_weights, found) in zip(by, scores, strict=True)
+        _given_others(log_weights, option_scores[:, :, is_scored], np.asarray(data.members(group))[positions], items)
+        for group, (log_weights, option_scores) in zip(by, scores, strict=True)
     )
     total = np.asarray(total)
     return np.broadcast_to(total, (shape[0] * shape[1], total.shape[1])).reshape(*shape, -1)
@@ -83,19 +83,19 @@ def _given_others(log_weights: np.ndarray, scores: np.ndarray, units: np.ndarray
     """
     (of_unit, of_item), part = np.unique(np.stack([units, items]), axis=1, return_inverse=True)
     impossible = np.isneginf(scores)
-    added = [_sums(each, part.ravel()) for each in (np.where(impossible, 0.0, scores), impossible)]
-    whole = [_sums(each, of_unit)[..., _ranks(of_unit)] for each in added]
-    rest = [total - own for total, own in zip(whole, added, strict=True)]
-    given = [np.where(count > 0, -np.inf, total) for total, count in (whole, rest)]
-    density = np.subtract(*[logsumexp(log_weights[..., None] + each, axis=1) for each in given])
+    added = [_sums(values, part.ravel()) for values in (np.where(impossible, 0.0, scores), impossible)]
+    unit_sums = [_sums(values, of_unit)[..., _ranks(of_unit)] for values in added]
+    remaining = [total - item_sum for total, item_sum in zip(unit_sums, added, strict=True)]
+    log_joint = [np.where(count > 0, -np.inf, total) for total, count in (unit_sums, remaining)]
+    density = np.subtract(*[logsumexp(log_weights[..., None] + values, axis=1) for values in log_joint])
     return _sums(density, of_item)
 
 
 def _sums(values: np.ndarray, group: np.ndarray) -> np.ndarray:
     """Sum over the last axis by group, in the order of the group numbers."""
     order = np.argsort(group, kind="stable")
-    first = np.unique(group[order], return_index=True)[1]
-    return np.add.reduceat(values[..., order].astype(float), first, axis=-1)
+    starts = np.unique(group[order], return_index=True)[1]
+    return np.add.reduceat(values[..., order].astype(float), starts, axis=-1)
 
 
 def _ranks(numbers: np.ndarray) -> np.ndarray:

@@ -102,25 +102,25 @@ def log_predictive_density(
     if data.n_observed == 0:
         raise ValueError(f"the data hold no observed {data.noun}; expected at least one")
     _check_arguments(fit, data, world, reward, model)
-    new = new_names("subject", data.names("subject"), fit.data.names("subject"))
+    new_subjects = new_names("subject", data.names("subject"), fit.data.names("subject"))
     with computing_in(fit.tree.attrs["precision"]):
         values = thinned(fit.posterior, max(1, _DRAWS // fit.posterior.sizes["chain"]))
         values = {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}
         if isinstance(fit.model, StandardModel):
             by, scores = options_of_agent(fit, values, data, world, reward)
-            known = [_responsibilities(fit)]
+            log_responsibilities = [_responsibilities(fit)]
         else:
-            by, scores, known = options_of_own_model(fit, values, data, model, new)
+            by, scores, log_responsibilities = options_of_own_model(fit, values, data, model, new_subjects)
     units = np.asarray(data.members(max(by, key=data.units.index)))
     starts = [
-        _starts(one, log_weights, members, fit, data)
-        for one, (log_weights, _), members in zip(by, scores, known, strict=True)
+        _starts(by_unit, log_weights, members, fit, data)
+        for by_unit, (log_weights, _), members in zip(by, scores, log_responsibilities, strict=True)
     ]
-    given = sum(
-        _chained(start, found, np.asarray(data.members(one)))
-        for one, start, (_, found) in zip(by, starts, scores, strict=True)
+    conditional_scores = sum(
+        _chained(start, option_scores, np.asarray(data.members(by_unit)))
+        for by_unit, start, (_, option_scores) in zip(by, starts, scores, strict=True)
     )
-    return _table(fit, data, _log_mean(np.asarray(given), units))
+    return _table(fit, data, _log_mean(np.asarray(conditional_scores), units))
 
 
 def _responsibilities(fit: Fit) -> np.ndarray | None:
@@ -137,19 +137,19 @@ def _starts(by: str, log_weights: np.ndarray, members: np.ndarray | None, fit: F
         return np.repeat(log_weights[:, :, None], len(data.subject), axis=2)
     if by == "data":
         return np.repeat(members[:, 0, :, None], len(data.subject), axis=2)
-    place = {name: number for number, name in enumerate(fit.data.names("subject"))}
+    number_of = {name: number for number, name in enumerate(fit.data.names("subject"))}
     names = [data.names("subject")[number] for number in np.asarray(data.subject)]
-    each = [members[:, place[name]] if name in place else log_weights for name in names]
-    return np.stack(np.broadcast_arrays(*each), axis=2)
+    log_probs = [members[:, number_of[name]] if name in number_of else log_weights for name in names]
+    return np.stack(np.broadcast_arrays(*log_probs), axis=2)
 
 
-def _log_mean(given: np.ndarray, units: np.ndarray) -> np.ndarray:
+def _log_mean(log_probs: np.ndarray, units: np.ndarray) -> np.ndarray:
     """Average scores ``(D, N)`` to log densities ``(N,)`` of each trajectory given the earlier ones of its unit."""
-    nats = np.empty(given.shape[1])
+    nats = np.empty(log_probs.shape[1])
     for unit in np.unique(units):
-        mine = np.flatnonzero(units == unit)
-        until = logsumexp(np.cumsum(given[:, mine], axis=1), axis=0) - np.log(len(given))
-        nats[mine] = _differences(until[None])[0]
+        of_unit = np.flatnonzero(units == unit)
+        log_joint = logsumexp(np.cumsum(log_probs[:, of_unit], axis=1), axis=0) - np.log(len(log_probs))
+        nats[of_unit] = _differences(log_joint[None])[0]
     return nats
 
 
@@ -165,11 +165,12 @@ def _chained(start: np.ndarray, scores: np.ndarray, units: np.ndarray) -> np.nda
     units : int (N,)
         Unit of every trajectory.
     """
-    given = np.empty((max(len(start), len(scores)), scores.shape[2]))
+    log_probs = np.empty((max(len(start), len(scores)), scores.shape[2]))
     for unit in np.unique(units):
-        mine = np.flatnonzero(units == unit)
-        given[:, mine] = _differences(logsumexp(start[:, :, mine] + np.cumsum(scores[:, :, mine], axis=2), axis=1))
-    return given
+        of_unit = np.flatnonzero(units == unit)
+        log_joint = start[:, :, of_unit] + np.cumsum(scores[:, :, of_unit], axis=2)
+        log_probs[:, of_unit] = _differences(logsumexp(log_joint, axis=1))
+    return log_probs
 
 
 def _differences(until: np.ndarray) -> np.ndarray:
@@ -186,17 +187,17 @@ def _check_arguments(
     fit: Fit, data: Observations, world: Worlds | None, reward: Rewards | None, model: Model | None
 ) -> None:
     """Refuse arguments of the other kind of fit, and data of changed worlds or rewards without an argument for them."""
-    own = not isinstance(fit.model, StandardModel)
-    if own and (world is not None or reward is not None):
+    custom = not isinstance(fit.model, StandardModel)
+    if custom and (world is not None or reward is not None):
         raise ValueError(
             "a model of your own contains its worlds and rewards: give model=, your model with the worlds and rewards "
             "of the new data"
         )
-    if not own and model is not None:
+    if not custom and model is not None:
         raise ValueError("model= is for a model of your own; this fit takes world= and reward=")
     if not isinstance(data, Trajectories):  # others do not know their worlds and rewards
         return
-    known = not own and not any(site.name.startswith("reward.") for site in fit.sites)
+    reward_known = not custom and not any(site.name.startswith("reward.") for site in fit.sites)
 
     def digest_in(name: Hashable, place: World) -> str:
         known_reward = fit.reward[name] if isinstance(fit.reward, Mapping) else fit.reward
@@ -207,14 +208,14 @@ def _check_arguments(
     check_same_conditions(
         data,
         fit.data,
-        worlds=model is None if own else world is None,
-        rewards=model is None if own else reward is None and known,
+        worlds=model is None if custom else world is None,
+        rewards=model is None if custom else reward is None and reward_known,
         remedy="model=: your model with the {0} of the new data, or the fitted model"
-        if own
+        if custom
         else "{0}= with the {0} of the new data, or {0}=fit.{0}",
         one_world=one_world,
         one_reward=one_reward,
-        digest_in=digest_in if known else None,
+        digest_in=digest_in if reward_known else None,
     )
 
 
@@ -239,7 +240,7 @@ def _table(fit: Fit, data: Observations, nats: np.ndarray) -> pd.DataFrame:
             f"({impossible.size} of {some.sum()}). Check that all actions are available; remove the step, mark "
             "the action as missing, or use an agent with lapses"
         )
-    index = pd.Index([name for name, kept in zip(names, some, strict=True) if kept], name=unit)
+    index = pd.Index([name for name, is_scored in zip(names, some, strict=True) if is_scored], name=unit)
     bits = -nats / np.log(2.0)
     columns = {f"{part}s": count, "log_density": nats, "bits": bits, f"bits_per_{part}": bits / np.maximum(count, 1)}
     table = pd.DataFrame({name: values[some] for name, values in columns.items()}, index=index)

@@ -21,10 +21,10 @@ from jax import lax
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int
 
-from goalinf import rewards
 from goalinf.planning.log_space import log_sum_exp
 from goalinf.planning.risk import RiskMeasure
 from goalinf.precision import cast, namespace, on_host
+from goalinf.rewards import Reward, ended, pinned
 from goalinf.types import Numeric
 from goalinf.worlds import MDP
 
@@ -71,9 +71,9 @@ class Problem(eqx.Module):
         Positions in the flattened ``(U, S)`` from which each state is reached; see :class:`~goalinf.worlds.MDP`.
     available : bool (A, S) or (G, A, S)
         Available actions; in states with a fixed value and no available action, all, so that maxima are defined.
-    pinned : bool (S,) or (G, S)
+    fixed : bool (S,) or (G, S)
         States with a fixed value: dead ends, and ended states (zero).
-    pins : float (S,) or (G, S)
+    fixed_value : float (S,) or (G, S)
         Fixed values, times beta.
     discount : float
         Discount factor.
@@ -94,8 +94,8 @@ class Problem(eqx.Module):
     neighbors: Int[Array | np.ndarray, "U S"]
     origins: Int[Array | np.ndarray, "I S"]
     available: Bool[Array | np.ndarray, "*G A S"]
-    pinned: Bool[Array | np.ndarray, "*G S"]
-    pins: Float[Array | np.ndarray, "*G S"]
+    fixed: Bool[Array | np.ndarray, "*G S"]
+    fixed_value: Float[Array | np.ndarray, "*G S"]
     discount: Float[Array | np.ndarray, ""]
     initial: Float[Array | np.ndarray, " S"]
     outcomes: Outcomes | None = None
@@ -112,7 +112,7 @@ class Problem(eqx.Module):
         return namespace(self.reward)
 
     @classmethod
-    def of(cls, mdp: MDP, reward: rewards.Reward, beta: ArrayLike, outlook: RiskMeasure | None = None) -> Problem:
+    def of(cls, mdp: MDP, reward: Reward, beta: ArrayLike, outlook: RiskMeasure | None = None) -> Problem:
         """Make the problem of a reward, times beta, in an MDP, with a risk measure (default: the expectation).
 
         It is a problem of the host where MDP, reward and beta are on the host.
@@ -121,7 +121,7 @@ class Problem(eqx.Module):
         weights = mdp.weights()
         if not host:
             mdp, reward, beta = cast((mdp, reward, beta))
-        fields = {**_shared(mdp), **_posed(np if host else jnp, mdp, reward, beta), "weights": weights}
+        fields = {**_mdp_fields(mdp), **_reward_fields(np if host else jnp, mdp, reward, beta), "weights": weights}
         if outlook is not None:
             arrays: tuple[Any, ...] = (
                 beta * np.broadcast_to(1.0, mdp.probabilities.shape) * reward(mdp),
@@ -132,39 +132,38 @@ class Problem(eqx.Module):
         return cls(**(fields if host else cast(fields)))
 
     @classmethod
-    def of_each(cls, mdp: MDP, several: Sequence[rewards.Reward], beta: ArrayLike) -> Problem:
+    def of_each(cls, mdp: MDP, rewards: Sequence[Reward], beta: ArrayLike) -> Problem:
         """Make the problem of several rewards in one world, on the host."""
-        posed = [_posed(np, mdp, reward, beta) for reward in several]
-        stacked: dict[str, Any] = {name: np.stack([each[name] for each in posed]) for name in posed[0]}
-        return cls(**_shared(mdp), **stacked, weights=mdp.weights())
+        by_reward = [_reward_fields(np, mdp, reward, beta) for reward in rewards]
+        stacked: dict[str, Any] = {name: np.stack([fields[name] for fields in by_reward]) for name in by_reward[0]}
+        return cls(**_mdp_fields(mdp), **stacked, weights=mdp.weights())
 
-    def one(self, g: int) -> Problem:
+    def select(self, g: int) -> Problem:
         """Select one of several problems."""
-        selected = {name: getattr(self, name)[g] for name in ("reward", "available", "pinned", "pins")}
+        selected = {name: getattr(self, name)[g] for name in ("reward", "available", "fixed", "fixed_value")}
         return dataclasses.replace(self, **selected)
 
 
-def _shared(mdp: MDP) -> dict[str, Any]:
+def _mdp_fields(mdp: MDP) -> dict[str, Any]:
     """Return the fields of a problem that are fields of the MDP."""
     return {"neighbors": mdp.neighbors, "origins": mdp.origins, "discount": mdp.discount, "initial": mdp.initial}
 
 
-def _posed(xp: ModuleType, mdp: MDP, reward: rewards.Reward, beta: ArrayLike) -> dict[str, Any]:
+def _reward_fields(xp: ModuleType, mdp: MDP, reward: Reward, beta: ArrayLike) -> dict[str, Any]:
     """Return the fields of a problem that depend on the reward."""
-    ended = rewards.ended(reward, mdp)
-    dead, dead_value = rewards.pinned(reward, mdp)
-    pinned = ended | dead
+    dead, dead_value = pinned(reward, mdp)
+    fixed = ended(reward, mdp) | dead
     return {
         "reward": beta * xp.sum(mdp.probabilities * reward(mdp), axis=-1).T,
-        "available": choosable(mdp, pinned).T,
-        "pinned": pinned,
-        "pins": xp.where(dead, beta * dead_value, 0.0),
+        "available": choosable(mdp, fixed).T,
+        "fixed": fixed,
+        "fixed_value": xp.where(dead, beta * dead_value, 0.0),
     }
 
 
-def choosable(mdp: MDP, pinned: Bool[Array | np.ndarray, " S"]) -> Bool[Array | np.ndarray, "S A"]:
+def choosable(mdp: MDP, fixed: Bool[Array | np.ndarray, " S"]) -> Bool[Array | np.ndarray, "S A"]:
     """Return the available actions; all of them in a state with a fixed value and no available action."""
-    return mdp.available | (pinned & ~mdp.available.any(1))[:, None]
+    return mdp.available | (fixed & ~mdp.available.any(1))[:, None]
 
 
 def action_values(problem: Problem, values: Float[Array | np.ndarray, "*G S"]) -> Float[Array | np.ndarray, "*G A S"]:
@@ -184,16 +183,16 @@ def biased_values(problem: Problem, q: Numeric) -> Any:
     return q if problem.present_bias is None else problem.reward + problem.present_bias * (q - problem.reward)
 
 
-def passed_on(problem: Problem, values: Float[Array, " S"], shares: Float[Array, "A S"]) -> Float[Array, "U S"]:
+def backup_jacobian(problem: Problem, values: Float[Array, " S"], dv_dq: Float[Array, "A S"]) -> Float[Array, "U S"]:
     r"""Compute the derivative of the backed-up values with respect to the value of every neighbor.
 
-    ``shares`` are the derivatives of a state's value with respect to its Q-values (see :func:`backup`).
+    ``dv_dq`` are the derivatives of a state's value with respect to its Q-values (see :func:`backup`).
     """
     if problem.outcomes is None:
-        return problem.discount * add_up(lambda a: shares[a] * problem.weights[a], len(shares))
+        return problem.discount * add_up(lambda a: dv_dq[a] * problem.weights[a], len(dv_dq))
     outcomes = problem.outcomes
     slopes = jax.grad(lambda ahead: outcomes(ahead, problem.discount).sum())(values[outcomes.successors])
-    slopes = shares[:, None] * slopes
+    slopes = dv_dq[:, None] * slopes
     count = len(problem.neighbors)
     if count <= _UNROLLED:  # faster than a scatter
         return jnp.stack([jnp.where(outcomes.slots == u, slopes, 0.0).sum(axis=(0, 1)) for u in range(count)])
@@ -243,19 +242,19 @@ def backup(problem: Problem, values: Float[Array | np.ndarray, "*G S"], kind: Ba
     if kind == "hard":
         q = xp.where(problem.available, q, -xp.inf)
         backed_up = q.max(axis=-2) if xp is np else highest(q)
-        shares = _greedy(q)
+        dv_dq = _greedy(q)
     else:
         score = beta * biased_values(problem, q) + (0.0 if problem.default is None else problem.default)
         score = xp.where(problem.available, score, -xp.inf)
         total = log_sum_exp(score, axis=-2)
         policy = xp.exp(score - total[..., None, :])
         if kind == "soft":
-            backed_up, shares = total / beta, policy
+            backed_up, dv_dq = total / beta, policy
         else:
             backed_up = (policy * q).sum(axis=-2)
             later = 1.0 if problem.present_bias is None else problem.present_bias
-            shares = policy * (1.0 + beta * later * (q - backed_up[..., None, :]))
+            dv_dq = policy * (1.0 + beta * later * (q - backed_up[..., None, :]))
     return (
-        xp.where(problem.pinned, problem.pins, backed_up),
-        xp.where(problem.pinned[..., None, :], 0.0, shares),
+        xp.where(problem.fixed, problem.fixed_value, backed_up),
+        xp.where(problem.fixed[..., None, :], 0.0, dv_dq),
     )

@@ -150,8 +150,8 @@ def _check_numbers(name: str, value: Any, low: float, high: float) -> np.ndarray
     array = array.astype(np.float64)
     wrong = ~((array >= low) & (array <= high) & np.isfinite(array))
     if wrong.any():
-        found = array[wrong].ravel()[0]
-        raise ValueError(f"{name} is {found:g}; expected a finite number in {interval(low, high)}")
+        first_wrong = array[wrong].ravel()[0]
+        raise ValueError(f"{name} is {first_wrong:g}; expected a finite number in {interval(low, high)}")
     return array
 
 
@@ -203,13 +203,13 @@ def check_policy(name: str, policy: ArrayLike, world: World, over: Numeric) -> N
 
 def check_dead_ends(whose: str, goal: np.ndarray, dead: np.ndarray, world: World) -> None:
     """Refuse dead ends of another world, in which other states cannot reach the goal."""
-    lost = ~world.can_reach(goal)
-    wrong = (((dead | world.mdp.terminal) & ~goal) != lost).nonzero()[0]
+    unreachable = ~world.can_reach(goal)
+    wrong = (((dead | world.mdp.terminal) & ~goal) != unreachable).nonzero()[0]
     if wrong.size:
-        here, there = ("is", "is not") if lost[wrong[0]] else ("is not", "is")
-        more = f" ({wrong.size} such states)" if wrong.size > 1 else ""
+        is_dead, is_listed = ("is", "is not") if unreachable[wrong[0]] else ("is not", "is")
+        count = f" ({wrong.size} such states)" if wrong.size > 1 else ""
         raise ValueError(
-            f"the dead ends of {whose} belong to another world: state {label(world.states[wrong[0]])} {here} a dead "
-            f"end in this world and {there} one of them{more}. Make goals from the world that they are used in, "
+            f"the dead ends of {whose} belong to another world: state {label(world.states[wrong[0]])} {is_dead} a dead "
+            f"end in this world and {is_listed} one of them{count}. Make goals from the world that they are used in, "
             "gi.goals(world, …), and give a mapping from context to reward where there are several worlds"
         )

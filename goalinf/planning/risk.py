@@ -224,10 +224,10 @@ class Prospect(RiskMeasure):
         return jnp.sum(jnp.where(outcome < 0, loss, gain) * outcome, axis=1)
 
 
-def _decision_weight(c: Parameter, probability: Outcomes, other: Outcomes) -> Any:
+def _decision_weight(c: Parameter, probability: Outcomes, complement: Outcomes) -> Any:
     """Compute w(p), given a probability and the probability of all other outcomes."""
-    power, rest = (jnp.where(p > 0, jnp.where(p > 0, p, 1.0) ** c, 0.0) for p in (probability, other))
-    return power / (power + rest) ** (1.0 / c)
+    power, complement_power = (jnp.where(p > 0, jnp.where(p > 0, p, 1.0) ** c, 0.0) for p in (probability, complement))
+    return power / (power + complement_power) ** (1.0 / c)
 
 
 class HyperbolicBellman(RiskMeasure):

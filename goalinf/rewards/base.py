@@ -149,13 +149,13 @@ def _check_finite(array: np.ndarray, what: str) -> None:
         return
     wrong = np.argwhere(~np.isfinite(array))[0]
     number = array[tuple(wrong)]
-    where = f"entry {wrong.tolist()} is {number}" if array.ndim else f"found {number}"
+    location = f"entry {wrong.tolist()} is {number}" if array.ndim else f"found {number}"
     remedy = (
         "; to forbid an action, make it unavailable in the world (available= of gi.from_arrays)"
         if number == -np.inf
         else ""
     )
-    raise ValueError(f"{what}: {where}; expected finite numbers{remedy}")
+    raise ValueError(f"{what}: {location}; expected finite numbers{remedy}")
 
 
 _BY_AXES = {
@@ -184,8 +184,8 @@ def check_reward(what: str, value: Any) -> None:
         shape = ()
     if not shape:
         check_kind(what, value, Reward, "a reward, such as gi.StateReward")
-    known = _BY_AXES.get(len(shape), "a reward, such as gi.StateReward")
+    suggestion = _BY_AXES.get(len(shape), "a reward, such as gi.StateReward")
     raise TypeError(
         f"{what} is a {type(value).__name__} of shape {shape}; expected a reward, which also defines when the numbers "
-        f"are collected: {known}"
+        f"are collected: {suggestion}"
     )

@@ -45,5 +45,7 @@ def digest(reward: Reward, mdp: MDP) -> str:
         values = np.broadcast_to(np.asarray(reward(mdp), float), np.shape(mdp.probabilities))
         ends, (fixed, value) = np.asarray(ended(reward, mdp)), pinned(reward, mdp)
     possible = np.asarray(mdp.available)[:, :, None] & (np.asarray(mdp.probabilities) > 0) & ~ends[:, None, None]
-    known = np.round(np.where(possible, values, 0.0), _DIGITS)
-    return content_hash({"values": known, "ends": ends, "fixed": np.asarray(fixed), "value": np.asarray(value, float)})
+    rounded = np.round(np.where(possible, values, 0.0), _DIGITS)
+    return content_hash(
+        {"values": rounded, "ends": ends, "fixed": np.asarray(fixed), "value": np.asarray(value, float)}
+    )

@@ -157,9 +157,9 @@ def goals(
         dead_end = -abs(cost) * world.n_states
     rewards = {}
     for name, place in places.items():
-        several = isinstance(place, (list, set, frozenset))
+        is_collection = isinstance(place, (list, set, frozenset))
         try:
-            cells = [i for part in (place if several else [place]) for i in world.cells(part)]
+            cells = [i for part in (place if is_collection else [place]) for i in world.cells(part)]
         except ValueError as error:
             raise ValueError(f"goal {name!r}: {error}") from None
         if not cells:

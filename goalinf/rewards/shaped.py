@@ -35,8 +35,8 @@ class ShapedReward(Reward):
 
     def __call__(self, mdp: MDP) -> Float[Array | np.ndarray, ...]:
         """Return rewards ``(S, A, K)``."""
-        given = ended(self.base, mdp) | pinned(self.base, mdp)[0]
-        phi = namespace(given, self.potential, mdp.successors).where(given, 0.0, self.potential)
+        fixed = ended(self.base, mdp) | pinned(self.base, mdp)[0]
+        phi = namespace(fixed, self.potential, mdp.successors).where(fixed, 0.0, self.potential)
         return self.base(mdp) + mdp.discount * phi[mdp.successors] - phi[:, None, None]
 
     @property

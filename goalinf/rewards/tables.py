@@ -57,13 +57,13 @@ class StateReward(Reward):
             Where a name is unknown or two names give one state two values.
         """
         array = np.full(world.n_states, as_number("default", default))
-        given: dict[int, Any] = {}
+        name_of: dict[int, Any] = {}
         for key, value in values.items():
             number = as_number(f"the value of {key!r}", value)
             for i in world.cells(key):
-                if i in given:
-                    raise ValueError(f"state {label(world.states[i])} has a value from both {given[i]!r} and {key!r}")
-                given[i] = key
+                if i in name_of:
+                    raise ValueError(f"state {label(world.states[i])} has a value from both {name_of[i]!r} and {key!r}")
+                name_of[i] = key
                 array[i] = number
         return cls(array, on=on)
 

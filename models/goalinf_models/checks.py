@@ -177,31 +177,31 @@ def check_variant(variant: str, variants: Iterable[str]) -> None:
 
 
 def _require(frame: pd.DataFrame, columns: Iterable[str]) -> None:
-    have = [str(name) for name in frame.columns]
+    existing = [str(name) for name in frame.columns]
     for name in columns:
-        found = have.count(name)
-        if found > 1:
-            raise ValueError(f"the table has {found} columns named {name!r}; names must be unique")
-        if found == 0 and name in frame.index.names:
+        count = existing.count(name)
+        if count > 1:
+            raise ValueError(f"the table has {count} columns named {name!r}; names must be unique")
+        if count == 0 and name in frame.index.names:
             raise ValueError(f"{name!r} is an index of the table, not a column: call reset_index()")
-        if found == 0:
-            spelled = {other.lower(): other for other in have}
-            close = [spelled[one] for one in difflib.get_close_matches(name.lower(), spelled, n=3, cutoff=0.5)]
+        if count == 0:
+            spelled = {name_found.lower(): name_found for name_found in existing}
+            close = [spelled[match] for match in difflib.get_close_matches(name.lower(), spelled, n=3, cutoff=0.5)]
             hint = f"did you mean {' or '.join(close)}? Rename it to {name!r}. " if close else ""
-            raise ValueError(f"no column {name!r}: {hint}The table has {', '.join(have) or 'no columns'}")
+            raise ValueError(f"no column {name!r}: {hint}The table has {', '.join(existing) or 'no columns'}")
     if len(frame) == 0:
-        raise ValueError(f"the table is empty (0 rows, {len(have)} columns)")
+        raise ValueError(f"the table is empty (0 rows, {len(existing)} columns)")
 
 
 def _read_labels(table: Table, name: str) -> None:
     key = keys(table.frame, [name], name)
-    missing = np.array([one == "" for one in key.names] + [True])  # the last one where the code is −1
+    missing = np.array([value == "" for value in key.names] + [True])  # the last one where the code is −1
     table.refuse(missing[key.codes], lambda i: f"{name} is missing; every row needs one")
     printed: dict[str, Hashable] = {}
-    for one in key.names:
-        other = printed.setdefault(label(one), one)
-        if other is not one:
-            raise ValueError(f"column {name!r} holds {other!r} and {one!r}, which print alike: use one type of name")
+    for value in key.names:
+        other = printed.setdefault(label(value), value)
+        if other is not value:
+            raise ValueError(f"column {name!r} holds {other!r} and {value!r}, which print alike: use one type of name")
     table.values[name], table.names[name] = key.codes, key.names
 
 
@@ -209,10 +209,10 @@ def _read_numbers(table: Table, name: str, kind: Code | Quantity) -> None:
     series = table.frame[name]
     empty = series.isna().to_numpy(bool)
     if pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_bool_dtype(series.dtype):
-        other = np.zeros(len(series), bool)
+        not_a_number = np.zeros(len(series), bool)
     else:
         cells = series.to_numpy(object)
-        other = ~empty & np.array([isinstance(cell, (bool, np.bool_)) or not _is_real(cell) for cell in cells])
+        not_a_number = ~empty & np.array([isinstance(cell, (bool, np.bool_)) or not _is_real(cell) for cell in cells])
 
     def convert(i: int) -> str:
         cell = series.iloc[i]
@@ -221,7 +221,7 @@ def _read_numbers(table: Table, name: str, kind: Code | Quantity) -> None:
             f"for example with table[{name!r}].astype(float)"
         )
 
-    table.refuse(other, convert)
+    table.refuse(not_a_number, convert)
     values = np.full(len(series), np.nan)
     values[~empty] = series[~empty].to_numpy(float)
     filled = values[~empty]
@@ -230,8 +230,8 @@ def _read_numbers(table: Table, name: str, kind: Code | Quantity) -> None:
     wrong = np.zeros(len(series), bool)
     wrong[~empty] = ~kind.allows(filled)
     table.refuse(wrong, lambda i: f"{name} is {values[i]:g}; expected {kind.expected()}{kind.hint(filled)}")
-    whole = isinstance(kind, Code) or kind.whole
-    table.values[name] = np.where(empty, -1, values).astype(int) if whole else values
+    is_whole = isinstance(kind, Code) or kind.whole
+    table.values[name] = np.where(empty, -1, values).astype(int) if is_whole else values
 
 
 def _is_real(cell: object) -> bool:

@@ -84,8 +84,8 @@ def example(key: PRNGKey, variant: str = "procrastination") -> gi.Trajectories:
 def _shops(noodle: Real, veg: Real) -> gi.StateReward:
     """Make the reward of the shops on arrival; every other step costs 1."""
     values = jnp.full(street().n_states, -1.0)
-    for shop, worth in (("noodle", noodle), ("veg", veg)):
-        values = values.at[np.array(street().cells(shop))].set(worth)
+    for shop, reward in (("noodle", noodle), ("veg", veg)):
+        values = values.at[np.array(street().cells(shop))].set(reward)
     return gi.StateReward(values, on="arrival")
 
 
@@ -107,9 +107,9 @@ def model(data: gi.Trajectories, variant: str = "procrastination") -> dict[str, 
         behaves(work, [reward, COST, DELAY], k, alpha, True, seen)
 
     def eats(seen: Seen = None) -> None:
-        worth = [choice(name, (-10.0, 0.0, 10.0, 20.0)) for name in VARIANTS["restaurant"].sites[:4]]
+        rewards = [choice(name, (-10.0, 0.0, 10.0, 20.0)) for name in VARIANTS["restaurant"].sites[:4]]
         naive = choice("naive", (True, False), static=True)
-        behaves(town, [TIME, *worth, NOODLE, NOODLE], 1.0, 1000.0, naive, seen)
+        behaves(town, [TIME, *rewards, NOODLE, NOODLE], 1.0, 1000.0, naive, seen)
 
     def searches(seen: Seen = None) -> None:
         noodle, veg = (choice(name, (0.0, 2.0, 4.0, 6.0)) for name in ("noodle", "veg"))

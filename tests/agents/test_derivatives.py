@@ -77,7 +77,7 @@ def test_finite_differences(kind, agent):
     np.testing.assert_array_equal(found.rows[0], AVAILABLE & ~TERMINAL[:, None])
     pays = oracles.jacobian(lambda x: income(start + x.reshape(start.shape)), np.zeros(start.size))
     np.testing.assert_allclose(
-        found.income[0, ..., : start.size], np.where(found.rows[0][..., None], pays, 0), atol=1e-8
+        found.expected_reward[0, ..., : start.size], np.where(found.rows[0][..., None], pays, 0), atol=1e-8
     )
     assert [column.size for column in found.columns] == [start.size, 1, 1]
 

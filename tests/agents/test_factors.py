@@ -25,7 +25,7 @@ def test_factors_solve(name):
     world = {**WORLDS, **LARGE}[name]
     rng = np.random.default_rng(0)
     problem = Problem.of(world.mdp, gi.StateReward(np.zeros(world.n_states), on="departure"), 1.0)
-    policy = np.where(problem.pinned | ~problem.available, 0.0, rng.exponential(size=problem.reward.shape))
+    policy = np.where(problem.fixed | ~problem.available, 0.0, rng.exponential(size=problem.reward.shape))
     policy /= np.maximum(policy.sum(axis=0), 1e-9)
     matrix = np.eye(world.n_states)
     for u, row in enumerate(problem.neighbors):
@@ -47,7 +47,7 @@ def test_the_order_of_elimination_is_found_once_per_world(monkeypatch):
             gi.agents.soft_optimal(beta=1.0).policy(world, reward)
     assert len(searches) == 2
     known = id(world.mdp.neighbors)
-    assert known in sparse_lu._Pattern._known
+    assert known in sparse_lu._Pattern._cache
     del world, reward
     gc.collect()
-    assert known not in sparse_lu._Pattern._known
+    assert known not in sparse_lu._Pattern._cache

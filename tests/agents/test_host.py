@@ -100,7 +100,7 @@ def test_several_goals_at_once_and_one_by_one(name, slip, discount, make, horizo
     agent, rewards = make(beta=3.0, horizon=horizon), goals_of(world)
     with computing_in("float64"):
         together = agent.planning.policies_of_goals(world.mdp, rewards)
-        monkeypatch.setattr(newton_numpy, "_best_ways", lambda problem: np.full(problem.pinned.shape, np.nan))
+        monkeypatch.setattr(newton_numpy, "_deterministic_values", lambda problem: np.full(problem.fixed.shape, np.nan))
         alone = [agent.policies(world.mdp, reward) for reward in rewards]
     assert on_host(together)
     assert (together.residual <= newton.tolerance(np.dtype(float))).all()

@@ -8,7 +8,7 @@ import pytest
 from problems import WORLDS, to_the_hub
 
 import goalinf as gi
-from goalinf.planning.bellman import Problem, passed_on
+from goalinf.planning.bellman import Problem, backup_jacobian
 from goalinf.planning.solvers import bicgstab
 from goalinf.precision import cast, computing_in
 
@@ -43,7 +43,7 @@ def test_systems_and_transposed_systems(name, rescued, monkeypatch):
     matrix = np.eye(world.n_states) - 0.95 * moves
     with computing_in("float64"):
         problem = cast(Problem.of(mdp, gi.StateReward.zero(world), 1.0))
-        weights = passed_on(problem, jnp.zeros(world.n_states), jnp.asarray(shares.T))
+        weights = backup_jacobian(problem, jnp.zeros(world.n_states), jnp.asarray(shares.T))
 
         def solve(b):
             return bicgstab.solve_linear(problem, weights, b)

@@ -12,7 +12,7 @@ import goalinf as gi
 from goalinf.inference.model.build import posterior_of
 from goalinf.inference.model.mode import Compiled
 from goalinf.inference.model.models import StandardModel
-from goalinf.planning.solvers.sparse_lu import Calm
+from goalinf.planning.solvers.sparse_lu import OneThread
 from goalinf.precision import computing_in
 
 KEY = jax.random.key(0)
@@ -194,7 +194,7 @@ def test_threads_share_one_limit_and_leave_the_libraries_as_they_were():
         return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
 
     with threadpool_limits(2, user_api="blas"):
-        before, first, second = threads(), Calm(5), Calm(5)
+        before, first, second = threads(), OneThread(5), OneThread(5)
         assert set(before) == {2}
         first.__enter__()
         second.__enter__()
@@ -202,5 +202,5 @@ def test_threads_share_one_limit_and_leave_the_libraries_as_they_were():
         assert set(threads()) == {1}
         second.__exit__()
         assert threads() == before
-        with Calm(10_000):
+        with OneThread(10_000):
             assert threads() == before

@@ -49,7 +49,7 @@ class PlanCommitment(ModeProcess):
 
     def policies(self, agent: SingleModeAgent, mdp: MDP, reward: Reward) -> Policy:
         """Compute the policies of the modes: one for each depth and number of steps since planning."""
-        by_depth = plan_to_depths(agent, len(self.depths), lambda one: one.policies(mdp, reward))
+        by_depth = plan_to_depths(agent, len(self.depths), lambda depth_agent: depth_agent.policies(mdp, reward))
         depths = np.arange(len(self.depths))
         lasts = np.ones_like(depths) if self.commitment is None else np.minimum(depths + 1, self.commitment)
         what = f"the changes between {lasts.sum():,} hidden modes, one for each depth and step since planning,"
@@ -58,9 +58,9 @@ class PlanCommitment(ModeProcess):
         fresh = jnp.where(since == 0, jnp.asarray(self.depths)[depth], 0.0)
         p = jnp.asarray(self.replan)
         follows = since[:, None] + (self.commitment is not None) == since
-        on = (depth[:, None] == depth) & follows
-        last = ~on.any(axis=1)
-        kernel = jnp.where(last[:, None], fresh, (1.0 - p) * on + p * fresh)
+        continues = (depth[:, None] == depth) & follows
+        plan_ends = ~continues.any(axis=1)
+        kernel = jnp.where(plan_ends[:, None], fresh, (1.0 - p) * continues + p * fresh)
         modes = HiddenModes(safe_log(fresh), safe_log(kernel))
         log_probs, values = jnp.asarray(by_depth.log_probs)[depth], jnp.asarray(by_depth.values)[depth]
         return Policy(log_probs, values, by_depth.ended, by_depth.residual, modes, by_depth.memory)

@@ -119,18 +119,18 @@ class Options(ModeProcess):
 
     def check(self, world: World, reward: Reward) -> None:
         """Refuse options that do not fit the world, or a state in which no option may begin."""
-        going = ~np.asarray(ended(reward, world.mdp))
+        continuing = ~np.asarray(ended(reward, world.mdp))
         for option in self.options:
             check_shape(f"policy of {option.name!r}", option.policy, world.mdp.available.shape, "state, action")
-            done = np.where(world.mdp.available, option.policy, 0.0).sum(axis=1)
-            if (wrong := going & (abs(done - 1.0) > 1e-6)).any():
+            total = np.where(world.mdp.available, option.policy, 0.0).sum(axis=1)
+            if (wrong := continuing & (abs(total - 1.0) > 1e-6)).any():
                 state = int(wrong.argmax())
                 raise ValueError(
                     f"policy of {option.name!r} in state {world.states[state]!r} gives the available actions "
-                    f"{done[state]:g} in total; expected 1"
+                    f"{total[state]:g} in total; expected 1"
                 )
-        begun = np.any([option.initiation for option in self.options], axis=0)
-        if (idle := going & ~begun).any():
+        may_begin = np.any([option.initiation for option in self.options], axis=0)
+        if (idle := continuing & ~may_begin).any():
             raise ValueError(f"no option may begin in state {world.states[int(idle.argmax())]!r}; give one for it")
 
     def policies(self, agent: SingleModeAgent, mdp: MDP, reward: Reward) -> Policy:
@@ -146,25 +146,25 @@ class Options(ModeProcess):
 
         beta = 1.0 if agent.beta is None else agent.beta
         over = jnp.asarray(ended(reward, mdp))
-        may = starts | ~starts.any(axis=0)  # where no option may begin, the episode has ended
-        drawn = planning.choice(beta * q, may, ~over)
+        may_begin = starts | ~starts.any(axis=0)  # where no option may begin, the episode has ended
+        log_choice = planning.choice(beta * q, may_begin, ~over)
         stop = ((1.0 - self.overshoot) * ends + self.early * (1.0 - ends)).T[..., None]
         stays = jnp.eye(len(self.options), dtype=q.dtype)
         available = jnp.asarray(mdp.available)
-        done = jnp.where((over | ~available.any(1))[:, None], available / available.sum(1, keepdims=True), policies)
+        probs = jnp.where((over | ~available.any(1))[:, None], available / available.sum(1, keepdims=True), policies)
         return Policy(
-            jax.vmap(lambda policy: agent.recorded(safe_log(policy), available))(done),
+            jax.vmap(lambda policy: agent.recorded(safe_log(policy), available))(probs),
             beta * q,
             over,
             residual,
-            modes=HiddenModes(drawn, safe_log(stop * jnp.exp(drawn)[:, None] + (1.0 - stop) * stays)),
+            modes=HiddenModes(log_choice, safe_log(stop * jnp.exp(log_choice)[:, None] + (1.0 - stop) * stays)),
             memory=agent.memory(mdp, reward),
         )
 
     def _stacked(self) -> tuple[Any, Any, Any]:
         """Stack policies (O, S, A), termination probabilities (O, S), and initiation sets (O, S)."""
         parts = [[getattr(o, part) for o in self.options] for part in ("policy", "termination", "initiation")]
-        policies, ends, starts = (cast(namespace(*each).stack(each)) for each in parts)
+        policies, ends, starts = (cast(namespace(*arrays).stack(arrays)) for arrays in parts)
         return policies, ends, starts
 
 
@@ -178,10 +178,10 @@ def _option_values(problem: Problem, policies: Array, ends: Array, starts: Array
     problem = cast(problem)
     (n_options, n_states), n_neighbors = ends.shape, len(problem.neighbors)
     numbers, size = jnp.arange(n_options), n_options * n_states
-    begun = n_states * numbers[:, None] + jnp.arange(n_states)  # (O, S): numbers of the states of following
-    done = jnp.where(problem.pinned, 0.0, policies.swapaxes(1, 2))  # (O, A, S)
-    onward = problem.discount * jnp.einsum("oas,aus->uos", done, problem.weights)
-    over = jnp.moveaxis(ends[:, problem.neighbors], 0, 1)  # (U, O, S)
+    following_states = n_states * numbers[:, None] + jnp.arange(n_states)  # (O, S): numbers of the states of following
+    option_policies = jnp.where(problem.fixed, 0.0, policies.swapaxes(1, 2))  # (O, A, S)
+    onward = problem.discount * jnp.einsum("oas,aus->uos", option_policies, problem.weights)
+    end_probs = jnp.moveaxis(ends[:, problem.neighbors], 0, 1)  # (U, O, S)
 
     def rows(following, choosing):
         """Join arrays of the states of following (2 U, O, S) and of choosing (O, S) to (U', O S + S)."""
@@ -192,24 +192,25 @@ def _option_values(problem: Problem, policies: Array, ends: Array, starts: Array
 
     def weights(option):
         """Return the weights of one action; the first action continues where an option is followed."""
-        going = jnp.where(option == 0, jnp.concatenate([onward * (1.0 - over), onward * over]), 0.0)
+        going = jnp.where(option == 0, jnp.concatenate([onward * (1.0 - end_probs), onward * end_probs]), 0.0)
         return rows(going, jnp.broadcast_to((numbers == option)[:, None], ends.shape).astype(onward.dtype))
 
-    still = begun[:, :1] + problem.neighbors[:, None]
-    neighbors = rows(jnp.concatenate([still, jnp.broadcast_to(size + problem.neighbors[:, None], still.shape)]), begun)
-    reward = jnp.where(numbers[:, None] == 0, (done * problem.reward).sum(axis=1).ravel(), 0.0)
-    pinned = jnp.tile(problem.pinned, n_options + 1)
+    next_following = following_states[:, :1] + problem.neighbors[:, None]
+    next_choosing = jnp.broadcast_to(size + problem.neighbors[:, None], next_following.shape)
+    neighbors = rows(jnp.concatenate([next_following, next_choosing]), following_states)
+    reward = jnp.where(numbers[:, None] == 0, (option_policies * problem.reward).sum(axis=1).ravel(), 0.0)
+    fixed = jnp.tile(problem.fixed, n_options + 1)
     going_on = jnp.broadcast_to(numbers[:, None] == 0, (n_options, size))
     larger = Problem(
         reward=jnp.concatenate([reward, jnp.zeros_like(ends)], axis=1),
         weights=jax.vmap(weights)(numbers),
         neighbors=neighbors,
-        origins=jnp.zeros((0, pinned.size), int),
-        available=jnp.concatenate([going_on, starts], axis=1) | pinned,
-        pinned=pinned,
-        pins=jnp.tile(problem.pins, n_options + 1),
+        origins=jnp.zeros((0, fixed.size), int),
+        available=jnp.concatenate([going_on, starts], axis=1) | fixed,
+        fixed=fixed,
+        fixed_value=jnp.tile(problem.fixed_value, n_options + 1),
         discount=jnp.ones_like(problem.discount),
-        initial=jnp.zeros(pinned.size),
+        initial=jnp.zeros(fixed.size),
     )
     plan = stationary(larger, "hard")
     return plan.values[:size].reshape(ends.shape), plan.residual

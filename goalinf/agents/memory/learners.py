@@ -57,32 +57,32 @@ class Experience(eqx.Module):
     probability: Float[Array, "S A K"]
     successors: Int[Array, "S A K"]
     available: Bool[Array, "S A"]
-    given: Bool[Array, " S"]
+    fixed: Bool[Array, " S"]
     values: Float[Array, " S"]
 
     @classmethod
     def of(cls, mdp: MDP, reward: Reward) -> Experience:
         """Return the rewards of this world under this reward."""
         mdp, reward = cast((mdp, reward))
-        brings = jnp.broadcast_to(reward(mdp), mdp.probabilities.shape)
-        dead, value = pinned(reward, mdp)
-        given = ended(reward, mdp) | dead
-        arrays = (mdp.probabilities, mdp.successors, mdp.available, given, jnp.where(dead, value, jnp.zeros(())))
-        return cls(brings, *map(jnp.asarray, arrays))
+        rewards = jnp.broadcast_to(reward(mdp), mdp.probabilities.shape)
+        dead_ends, value = pinned(reward, mdp)
+        fixed = ended(reward, mdp) | dead_ends
+        arrays = (mdp.probabilities, mdp.successors, mdp.available, fixed, jnp.where(dead_ends, value, jnp.zeros(())))
+        return cls(rewards, *map(jnp.asarray, arrays))
 
     def reward_of(self, steps: Step) -> Array:
         """Return the reward of each step: the expected reward over the outcomes with the observed next state."""
-        place = steps.state, steps.action
-        leads = self.successors[place] == steps.following[..., None]
-        weight = jnp.where(leads, self.probability[place], 0.0)
+        cell = steps.state, steps.action
+        is_successor = self.successors[cell] == steps.following[..., None]
+        weight = jnp.where(is_successor, self.probability[cell], 0.0)
         total = weight.sum(axis=-1)
-        mean = (weight * self.reward[place]).sum(axis=-1) / jnp.where(total > 0, total, 1.0)
-        return jnp.where(total > 0, mean, self.reward[place].mean(axis=-1))
+        mean = (weight * self.reward[cell]).sum(axis=-1) / jnp.where(total > 0, total, 1.0)
+        return jnp.where(total > 0, mean, self.reward[cell].mean(axis=-1))
 
     def best(self, row: Array, state: Array) -> Any:
         """Return the largest action value in a state; the fixed value where the state has one."""
         offered = jnp.where(self.available[state], row, -jnp.inf)
-        return jnp.where(self.given[state], self.values[state], highest(offered[:, None])[0])
+        return jnp.where(self.fixed[state], self.values[state], highest(offered[:, None])[0])
 
 
 class NoPlanning(Planner):
@@ -91,7 +91,7 @@ class NoPlanning(Planner):
     endless: ClassVar[bool] = False
     facts: ClassVar[Facts] = REGULAR
 
-    def __call__(self, problem: Problem, near: Numeric | None = None) -> Plan:
+    def __call__(self, problem: Problem, initial_guess: Numeric | None = None) -> Plan:
         """Return values of zero."""
         zeros = jnp.zeros_like(cast(problem).reward)
         return Plan(zeros, zeros[0], zeros[0, 0])
@@ -177,10 +177,10 @@ class LearnedValues(Memory[Array, Array, Array]):
 
     def update(self, memory: Array, step: Step, signal: Array) -> Array:
         """Return the table after one more step."""
-        place = step.state, step.action
+        cell = step.state, step.action
         target = signal + self.discount * self.experience.best(memory[step.following], step.following)
         rate = jnp.where(step.observed, self.learning_rate, 0.0)
-        return memory.at[place].add(rate * (target - memory[place]))
+        return memory.at[cell].add(rate * (target - memory[cell]))
 
 
 class TwoStep(MemoryProcess):

@@ -85,8 +85,8 @@ class MemoryAgent(ProcessAgent, SingleModeAgent):
     def policies_with_errors(self, mdp: MDP, reward: Reward, errors: Numeric) -> Policy:
         """Compute the policies of a plan with these errors of Q (M, A, S), in utility, with the memory."""
         policies = self._before_noise.policies_with_errors(mdp, reward, errors)
-        several = jax.vmap(lambda _: self.memory(mdp, reward))(errors)
-        return dataclasses.replace(policies, memory=several)
+        memories = jax.vmap(lambda _: self.memory(mdp, reward))(errors)
+        return dataclasses.replace(policies, memory=memories)
 
     def idle(self, mdp: MDP, reward: Reward, default: ArrayLike | None) -> Any:
         """Return log-probabilities of a default policy, before memory and noise."""

@@ -24,7 +24,7 @@ _PLANNING = ("horizon", "depth", "discount", "backup", "outlook")
 _OTHERS = (*_PLANNING, "beliefs", "noise", "lapse")
 
 
-def made(kind: type[P], **fields: Any) -> P:
+def make_part(kind: type[P], **fields: Any) -> P:
     """Make a part; its numbers are checked and converted to host arrays."""
     ranges = {**kind.parameters, **kind.known}
     dims = kind.dims
@@ -33,7 +33,7 @@ def made(kind: type[P], **fields: Any) -> P:
     )
 
 
-def assembled(
+def assemble(
     name: str,
     choice: ChoiceRule | Parameter | Numbers,
     others: Mapping[str, Any],
@@ -74,28 +74,28 @@ def assembled(
     ValueError
         Where an argument sets a part that the constructor sets.
     """
-    taken = {key: f"{name} has {key} {_shown(value)} already" for key, value in planning.items()}
+    already_set = {key: f"{name} has {key} {_shown(value)} already" for key, value in planning.items()}
     for part, keys in ((planner, _PLANNING), (beliefs, ("beliefs",)), (noise, ("noise", "lapse"))):
-        taken |= {} if part is None else dict.fromkeys(keys, f"{name} has {_shown(part)} already")
-    taken |= dict(without or {})
+        already_set |= {} if part is None else dict.fromkeys(keys, f"{name} has {_shown(part)} already")
+    already_set |= dict(without or {})
     for key, value in others.items():
         if key not in _OTHERS:
-            free = ", ".join(other for other in _OTHERS if other not in taken)
-            raise TypeError(f"{name} takes no argument {key!r}; besides its own it takes {free}")
-        if key in taken:
+            available = ", ".join(option for option in _OTHERS if option not in already_set)
+            raise TypeError(f"{name} takes no argument {key!r}; besides its own it takes {available}")
+        if key in already_set:
             raise ValueError(
-                f"{key} is {_shown(value)}, but {taken[key]}: leave {key} out, or compose the agent from parts "
+                f"{key} is {_shown(value)}, but {already_set[key]}: leave {key} out, or compose the agent from parts "
                 "(gi.agents.PlanningAgent)"
             )
     for key in ("horizon", "depth", "discount"):
         if key in planning and planning[key] is None:
             raise ValueError(f"{key} is None; {name} needs a number")
-    given = {**{key: others[key] for key in _PLANNING if key in others}, **planning}
-    plans = made(ValueIteration, **given) if planner is None else planner
+    planning_arguments = {**{key: others[key] for key in _PLANNING if key in others}, **planning}
+    base_planner = make_part(ValueIteration, **planning_arguments) if planner is None else planner
     agent = PlanningAgent(
         beliefs=others.get("beliefs", beliefs),
-        planner=plans if wrapped is None else wrapped(plans),
-        choice=choice if isinstance(choice, ChoiceRule) else made(Softmax, beta=choice),
+        planner=base_planner if wrapped is None else wrapped(base_planner),
+        choice=choice if isinstance(choice, ChoiceRule) else make_part(Softmax, beta=choice),
         noise=_noise(others) if noise is None else noise,
         name=name,
     )
@@ -112,7 +112,7 @@ def _noise(others: Mapping[str, Any]) -> Any:
             f"lapse and noise are both given, and lapse={_shown(others['lapse'])} is short for "
             "noise=goalinf.agents.Lapse(…): give one of them"
         )
-    return made(Lapse, lapse=others["lapse"])
+    return make_part(Lapse, lapse=others["lapse"])
 
 
 def _shown(value: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from goalinf.agents.agent import Agent
 from goalinf.agents.discrete import constructor
-from goalinf.agents.named.assembly import Setting, assembled, made
+from goalinf.agents.named.assembly import Setting, assemble, make_part
 from goalinf.planning.parameters import Parameter
 from goalinf.planning.risk import CVaR, EntropicRisk, Extremal, HyperbolicBellman, Optimism, Prospect
 from goalinf.types import Numbers
@@ -48,7 +48,7 @@ def risk_sensitive(*, risk: Parameter, beta: Parameter | Numbers, **others: Sett
     >>> gi.agents.risk_sensitive(risk=-1.0, beta=2.0).parameters
     {'risk': array(-1.), 'beta': array(2.)}
     """
-    return assembled("risk_sensitive", beta, others, outlook=made(EntropicRisk, risk=risk))
+    return assemble("risk_sensitive", beta, others, outlook=make_part(EntropicRisk, risk=risk))
 
 
 @constructor
@@ -89,7 +89,7 @@ def cvar(*, tail: Parameter, beta: Parameter | Numbers, **others: Setting) -> Ag
     >>> gi.agents.cvar(tail=0.5, beta=2.0).parameters
     {'tail': array(0.5), 'beta': array(2.)}
     """
-    return assembled("cvar", beta, others, outlook=made(CVaR, tail=tail))
+    return assemble("cvar", beta, others, outlook=make_part(CVaR, tail=tail))
 
 
 @constructor
@@ -147,8 +147,8 @@ def prospect(
     >>> gi.agents.prospect(loss_aversion=2.25, beta=2.0, exponent=0.88).parameters
     {'loss_aversion': array(2.25), 'exponent': array(0.88), 'beta': array(2.)}
     """
-    outlook = made(Prospect, loss_aversion=loss_aversion, exponent=exponent, weighting=weighting)
-    return assembled("prospect", beta, others, outlook=outlook)
+    outlook = make_part(Prospect, loss_aversion=loss_aversion, exponent=exponent, weighting=weighting)
+    return assemble("prospect", beta, others, outlook=outlook)
 
 
 @constructor
@@ -190,7 +190,7 @@ def optimistic(*, optimism: Parameter, beta: Parameter | Numbers, **others: Sett
     >>> gi.agents.optimistic(optimism=0.5, beta=2.0, depth=3, lapse=0.05).parameters
     {'optimism': array(0.5), 'beta': array(2.), 'lapse': array(0.05)}
     """
-    return assembled("optimistic", beta, others, outlook=made(Optimism, optimism=optimism))
+    return assemble("optimistic", beta, others, outlook=make_part(Optimism, optimism=optimism))
 
 
 @constructor
@@ -231,7 +231,7 @@ def extremal(*, peak: Parameter, beta: Parameter | Numbers, **others: Setting) -
     {'peak': array(0.5), 'beta': array(2.)}
     """
     without = {"discount": "peak takes its place"}
-    return assembled("extremal", beta, others, outlook=made(Extremal, peak=peak), without=without)
+    return assemble("extremal", beta, others, outlook=make_part(Extremal, peak=peak), without=without)
 
 
 @constructor
@@ -270,4 +270,4 @@ def chan_hyperbolic(*, curvature: Parameter, beta: Parameter | Numbers, **others
     >>> gi.agents.chan_hyperbolic(curvature=0.1, beta=2.0).parameters
     {'curvature': array(0.1), 'beta': array(2.)}
     """
-    return assembled("chan_hyperbolic", beta, others, outlook=made(HyperbolicBellman, curvature=curvature))
+    return assemble("chan_hyperbolic", beta, others, outlook=make_part(HyperbolicBellman, curvature=curvature))

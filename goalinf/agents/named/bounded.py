@@ -6,7 +6,7 @@ import numpy as np
 
 from goalinf.agents.agent import Agent
 from goalinf.agents.discrete import constructor
-from goalinf.agents.named.assembly import Setting, assembled, made
+from goalinf.agents.named.assembly import Setting, assemble, make_part
 from goalinf.agents.parts.choice import Satisficing, Softmax
 from goalinf.agents.parts.rational_inattention import Inattentive, RationalInattention
 from goalinf.agents.parts.successor import SuccessorRepresentation
@@ -58,7 +58,7 @@ def lookahead(*, depth: int, beta: Parameter | Numbers, leaf: Numbers | None = N
     array([0.25, 0.25, 0.25, 0.25])
     """
     check_count("depth", depth)
-    return assembled("lookahead", beta, others, depth=depth, leaf=leaf)
+    return assemble("lookahead", beta, others, depth=depth, leaf=leaf)
 
 
 @constructor
@@ -103,7 +103,7 @@ def kl_bounded(*, beta: Parameter | Numbers, default: Parameter | Numbers, **oth
     """
     if default is None:
         raise ValueError("default is None; expected the default policy, (A,) or (S, A), or a prior")
-    return assembled("kl_bounded", made(Softmax, beta=beta, default=default), others, backup="soft")
+    return assemble("kl_bounded", make_part(Softmax, beta=beta, default=default), others, backup="soft")
 
 
 @constructor
@@ -164,11 +164,11 @@ def rational_inattention(
     check_flag("foreseen", foreseen)
     if not foreseen:
         visits = None if visits is None else np.asarray(visits, float)
-        return assembled("rational_inattention", made(RationalInattention, beta=beta, visits=visits), others)
+        return assemble("rational_inattention", make_part(RationalInattention, beta=beta, visits=visits), others)
     if visits is not None:
         raise ValueError("visits are given; with foreseen=True they are the occupancy of the policy: leave them out")
-    planner = made(Inattentive, discount=others.pop("discount", None))
-    return assembled("rational_inattention", beta, others, planner=planner)
+    planner = make_part(Inattentive, discount=others.pop("discount", None))
+    return assemble("rational_inattention", beta, others, planner=planner)
 
 
 @constructor
@@ -206,7 +206,7 @@ def satisficing(*, aspiration: Parameter, sharpness: Parameter, **others: Settin
     >>> gi.agents.satisficing(aspiration=0.5, sharpness=10.0).parameters
     {'aspiration': array(0.5), 'sharpness': array(10.)}
     """
-    return assembled("satisficing", made(Satisficing, aspiration=aspiration, sharpness=sharpness), others)
+    return assemble("satisficing", make_part(Satisficing, aspiration=aspiration, sharpness=sharpness), others)
 
 
 @constructor
@@ -254,5 +254,5 @@ def successor_representation(
     {'model_based': array(0.5), 'beta': array(2.)}
     """
     default = None if default is None else np.asarray(default, float)
-    planner = made(SuccessorRepresentation, default=default, model_based=model_based)
-    return assembled("successor_representation", beta, others, planner=planner)
+    planner = make_part(SuccessorRepresentation, default=default, model_based=model_based)
+    return assemble("successor_representation", beta, others, planner=planner)

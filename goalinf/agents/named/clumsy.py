@@ -8,7 +8,7 @@ from goalinf.agents.agent import Agent
 from goalinf.agents.discrete import constructor
 from goalinf.agents.hidden.plan_noise import PlanNoise
 from goalinf.agents.memory.habits import ChoiceKernel
-from goalinf.agents.named.assembly import Setting, assembled, made
+from goalinf.agents.named.assembly import Setting, assemble, make_part
 from goalinf.agents.parts.beliefs import ForeseesSlips
 from goalinf.agents.parts.noise import Slip
 from goalinf.checks import check_flag
@@ -66,8 +66,8 @@ def habitual(
     """
     check_flag("by_state", by_state)
 
-    process = made(ChoiceKernel, persistence=persistence, habit_rate=habit_rate, by_state=by_state)
-    return assembled("habitual", beta, others, process=process)
+    process = make_part(ChoiceKernel, persistence=persistence, habit_rate=habit_rate, by_state=by_state)
+    return assemble("habitual", beta, others, process=process)
 
 
 @constructor
@@ -114,9 +114,9 @@ def slipping(
     >>> gi.agents.slipping(slip=0.2, beta=2.0, foreseen=True).parameters
     {'beta': array(2.), 'slip': array(0.2)}
     """
-    noise = made(Slip, slip=slip, recorded=recorded)
+    noise = make_part(Slip, slip=slip, recorded=recorded)
     check_flag("foreseen", foreseen)
-    return assembled("slipping", beta, others, beliefs=ForeseesSlips() if foreseen else None, noise=noise)
+    return assemble("slipping", beta, others, beliefs=ForeseesSlips() if foreseen else None, noise=noise)
 
 
 @constructor
@@ -160,5 +160,5 @@ def noisy_plan(
     >>> gi.agents.noisy_plan(plan_noise=0.5, beta=10.0, draws=16).parameters
     {'beta': array(10.), 'plan_noise': array(0.5)}
     """
-    process = made(PlanNoise, plan_noise=plan_noise, draws=draws, seed=seed)
-    return assembled("noisy_plan", beta, others, process=process)
+    process = make_part(PlanNoise, plan_noise=plan_noise, draws=draws, seed=seed)
+    return assemble("noisy_plan", beta, others, process=process)

@@ -13,7 +13,7 @@ from goalinf.agents.hidden.commitment import PlanCommitment
 from goalinf.agents.hidden.goal_switching import Switching
 from goalinf.agents.hidden.options import Option, Options
 from goalinf.agents.hidden.subgoals import Subgoal
-from goalinf.agents.named.assembly import Setting, assembled, made
+from goalinf.agents.named.assembly import Setting, assemble, make_part
 from goalinf.checks import check_count, check_kind
 from goalinf.planning.parameters import Parameter
 from goalinf.rewards import goals
@@ -66,8 +66,8 @@ def abandoning(
     >>> gi.agents.abandoning(hazard=0.05, beta=2.0, lapse=0.1).parameters
     {'beta': array(2.), 'lapse': array(0.1), 'hazard': array(0.05), 'recovery': array(0.)}
     """
-    process = made(Abandoning, hazard=hazard, recovery=recovery, default=default)
-    return assembled("abandoning", beta, others, process=process)
+    process = make_part(Abandoning, hazard=hazard, recovery=recovery, default=default)
+    return assemble("abandoning", beta, others, process=process)
 
 
 @constructor
@@ -110,7 +110,7 @@ def switching(*, switch: Parameter, beta: Parameter | Numbers, **others: Setting
     >>> gi.agents.switching(switch=0.1, beta=2.0).policy(hall, either).sizes["mode"]
     2
     """
-    return assembled("switching", beta, others, process=made(Switching, switch=switch))
+    return assemble("switching", beta, others, process=make_part(Switching, switch=switch))
 
 
 @constructor
@@ -175,10 +175,10 @@ def subgoal(
         subgoals = list(goals(world, {str(name): place for name, place in places.items()}).values())
     except ValueError as error:
         raise ValueError(f"places: {error}") from None
-    where, dead = (np.stack([getattr(goal, part) for goal in subgoals]) for part in ("goal", "dead"))
+    goal_states, dead = (np.stack([getattr(goal, part) for goal in subgoals]) for part in ("goal", "dead"))
 
-    process = made(Subgoal, detour=detour, places=where, dead=dead)
-    return assembled("subgoal", beta, others, process=process)
+    process = make_part(Subgoal, detour=detour, places=goal_states, dead=dead)
+    return assemble("subgoal", beta, others, process=process)
 
 
 @constructor
@@ -241,8 +241,8 @@ def plan_commitment(
         check_count("commitment", commitment)
     without = dict.fromkeys(("horizon", "depth"), "depths set the planning depth")
 
-    process = made(PlanCommitment, replan=replan, depths=shares, commitment=commitment)
-    return assembled("plan_commitment", beta, others, process=process, without=without)
+    process = make_part(PlanCommitment, replan=replan, depths=shares, commitment=commitment)
+    return assemble("plan_commitment", beta, others, process=process, without=without)
 
 
 @constructor
@@ -303,8 +303,8 @@ def options(
     chosen = tuple(options) if isinstance(options, Sequence) else options
     without = dict.fromkeys(("horizon", "depth", "backup", "outlook"), "options have their own planner")
 
-    process = made(Options, options=chosen, early=early, overshoot=overshoot)
-    return assembled("options", beta, others, process=process, without=without)
+    process = make_part(Options, options=chosen, early=early, overshoot=overshoot)
+    return assemble("options", beta, others, process=process, without=without)
 
 
 def _geometric(depth: int) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from goalinf.agents.agent import Agent
 from goalinf.agents.discrete import constructor
-from goalinf.agents.named.assembly import Setting, assembled, made
+from goalinf.agents.named.assembly import Setting, assemble, make_part
 from goalinf.agents.parts.discounting import Hyperbolic, QuasiHyperbolic
 from goalinf.planning.parameters import Parameter
 from goalinf.types import Numbers
@@ -46,7 +46,7 @@ def myopic(*, discount: Parameter, beta: Parameter | Numbers, **others: Setting)
     >>> gi.agents.myopic(discount=0.0, beta=5.0).policy(hall, reward).sel(state="s").values
     array([0.25, 0.25, 0.25, 0.25])
     """
-    return assembled("myopic", beta, others, discount=discount)
+    return assemble("myopic", beta, others, discount=discount)
 
 
 @constructor
@@ -98,11 +98,11 @@ def hyperbolic(
     >>> gi.agents.hyperbolic(k=1.0, beta=2.0, horizon=6).parameters
     {'k': array(1.), 'beta': array(2.)}
     """
-    planner = made(Hyperbolic, k=k, horizon=horizon, sophisticated=sophisticated)
+    planner = make_part(Hyperbolic, k=k, horizon=horizon, sophisticated=sophisticated)
     without = {
         "discount": "it discounts delays by 1 / (1 + k d), without a factor (gi.agents.quasi_hyperbolic has one)"
     }
-    return assembled("hyperbolic", beta, others, planner=planner, without=without)
+    return assemble("hyperbolic", beta, others, planner=planner, without=without)
 
 
 @constructor
@@ -157,5 +157,5 @@ def quasi_hyperbolic(
     >>> gi.agents.quasi_hyperbolic(present_bias=0.6, beta=2.0, sophisticated=True).parameters
     {'present_bias': array(0.6), 'beta': array(2.)}
     """
-    planner = made(QuasiHyperbolic, present_bias=present_bias, discount=discount, sophisticated=sophisticated)
-    return assembled("quasi_hyperbolic", beta, others, planner=planner)
+    planner = make_part(QuasiHyperbolic, present_bias=present_bias, discount=discount, sophisticated=sophisticated)
+    return assemble("quasi_hyperbolic", beta, others, planner=planner)

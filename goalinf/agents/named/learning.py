@@ -5,7 +5,7 @@ from __future__ import annotations
 from goalinf.agents.agent import Agent
 from goalinf.agents.discrete import constructor
 from goalinf.agents.memory.learners import NoPlanning, QLearning, TwoStep
-from goalinf.agents.named.assembly import Setting, assembled, made
+from goalinf.agents.named.assembly import Setting, assemble, make_part
 from goalinf.agents.parts.choice import DefaultPolicy, Softmax
 from goalinf.planning.parameters import Parameter
 from goalinf.types import Numbers
@@ -85,10 +85,10 @@ def q_learning(
     >>> round(float(gi.Behavior(bandit, gi.agents.q_learning(learning_rate=0.3, beta=2.0), pays).log_prob(data)), 6)
     -1.993918
     """
-    process = made(QLearning, learning_rate=learning_rate, discount=discount, initial=initial)
-    choice = made(Softmax, beta=beta, default=default)
+    process = make_part(QLearning, learning_rate=learning_rate, discount=discount, initial=initial)
+    choice = make_part(Softmax, beta=beta, default=default)
     without = {"beliefs": "it learns from rewards, without a model of the world"}
-    return assembled("q_learning", choice, others, planner=NoPlanning(), process=process, without=without)
+    return assemble("q_learning", choice, others, planner=NoPlanning(), process=process, without=without)
 
 
 @constructor
@@ -157,7 +157,7 @@ def two_step(
     >>> learner.parameters["model_based"].item()
     0.4
     """
-    process = made(
+    process = make_part(
         TwoStep,
         learning_rate_1=learning_rate_1,
         learning_rate_2=learning_rate_2,
@@ -169,4 +169,4 @@ def two_step(
         first=first,
     )
     without = {"beliefs": "it knows the transitions of the first stage and learns the values of the second"}
-    return assembled("two_step", DefaultPolicy(), others, planner=NoPlanning(), process=process, without=without)
+    return assemble("two_step", DefaultPolicy(), others, planner=NoPlanning(), process=process, without=without)

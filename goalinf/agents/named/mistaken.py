@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from goalinf.agents.agent import Agent
 from goalinf.agents.discrete import constructor
-from goalinf.agents.named.assembly import Setting, assembled, made
+from goalinf.agents.named.assembly import Setting, assemble, make_part
 from goalinf.agents.parts.beliefs import FalseDynamics, IllusionOfControl
 from goalinf.planning.parameters import Parameter
 from goalinf.types import Numbers, Numeric
@@ -51,7 +51,7 @@ def illusion_of_control(*, control: Parameter, beta: Parameter | Numbers, **othe
     >>> gi.agents.illusion_of_control(control=2.0, beta=2.0).parameters
     {'control': array(2.), 'beta': array(2.)}
     """
-    return assembled("illusion_of_control", beta, others, beliefs=made(IllusionOfControl, control=control))
+    return assemble("illusion_of_control", beta, others, beliefs=make_part(IllusionOfControl, control=control))
 
 
 @constructor
@@ -107,5 +107,5 @@ def false_dynamics(
     >>> confused.policy(hall, reward).sel(state="0,1").idxmax("action").item()
     'left'
     """
-    beliefs = made(FalseDynamics, confusion=confusion, alternative=alternative)
-    return assembled("false_dynamics", beta, others, beliefs=beliefs)
+    beliefs = make_part(FalseDynamics, confusion=confusion, alternative=alternative)
+    return assemble("false_dynamics", beta, others, beliefs=beliefs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from goalinf.agents.agent import Agent
 from goalinf.agents.discrete import constructor
-from goalinf.agents.named.assembly import Setting, assembled, made
+from goalinf.agents.named.assembly import Setting, assemble, make_part
 from goalinf.agents.parts.choice import DefaultPolicy, Softmax
 from goalinf.agents.parts.planners import Negated
 from goalinf.agents.parts.value_iteration import ValueIteration
@@ -66,7 +66,7 @@ def boltzmann(*, beta: Parameter | Numbers, backup: Backup = "hard", **others: S
     >>> short_sighted.policy(hall, reward).sel(state="s", action="right").round(3).item()
     0.59
     """
-    return assembled("boltzmann", beta, others, backup=backup)
+    return assemble("boltzmann", beta, others, backup=backup)
 
 
 @constructor
@@ -109,7 +109,7 @@ def soft_optimal(*, beta: Parameter | Numbers, **others: Setting) -> Agent:
     >>> gi.agents.soft_optimal(beta=2.0).policy(hall, reward).sel(state="s", action="right").item() > 0.25
     True
     """
-    return assembled("soft_optimal", beta, others, backup="soft")
+    return assemble("soft_optimal", beta, others, backup="soft")
 
 
 @constructor
@@ -152,7 +152,7 @@ def finite_horizon(*, horizon: int, beta: Parameter | Numbers, backup: Backup = 
     4
     """
     check_count("horizon", horizon)
-    return assembled("finite_horizon", beta, others, horizon=horizon, backup=backup)
+    return assemble("finite_horizon", beta, others, horizon=horizon, backup=backup)
 
 
 @constructor
@@ -188,8 +188,8 @@ def uniform(*, default: Parameter | Numbers | None = None, **others: Setting) ->
     """
     planning = ("horizon", "depth", "discount", "backup", "outlook", "beliefs")
     without = dict.fromkeys(planning, "the agent does not plan")
-    choice = made(DefaultPolicy, default=default)
-    return assembled("uniform", choice, others, planner=ValueIteration(depth=1), without=without)
+    choice = make_part(DefaultPolicy, default=default)
+    return assemble("uniform", choice, others, planner=ValueIteration(depth=1), without=without)
 
 
 @constructor
@@ -236,5 +236,5 @@ def anti_rational(*, beta: Parameter | Numbers, negated: bool = False, **others:
     """
     check_flag("negated", negated)
     if negated:
-        return assembled("anti_rational", beta, others, wrapped=Negated)
-    return assembled("anti_rational", made(Softmax, beta=beta, sign=-1), others)
+        return assemble("anti_rational", beta, others, wrapped=Negated)
+    return assemble("anti_rational", make_part(Softmax, beta=beta, sign=-1), others)

@@ -6,7 +6,7 @@ from collections.abc import Hashable
 
 from goalinf.agents.agent import Agent
 from goalinf.agents.discrete import constructor
-from goalinf.agents.named.assembly import Setting, assembled
+from goalinf.agents.named.assembly import Setting, assemble
 from goalinf.agents.parts.belief_state import Ignorance
 from goalinf.planning.parameters import Parameter
 from goalinf.types import Numbers
@@ -90,4 +90,4 @@ def ignorant(
     [['corner', 'shop'], ['shut', 'home']]
     """
     beliefs = Ignorance.of(world, updates=updates, prior=prior, about=about)
-    return assembled("ignorant", beta, others, beliefs=beliefs)
+    return assemble("ignorant", beta, others, beliefs=beliefs)

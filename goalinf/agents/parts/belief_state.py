@@ -42,7 +42,7 @@ class Ignorance(Beliefs):
         Joint probability of each outcome and of the world that ``prior`` refers to, or of any other world.
     mdp : MDP
         Expected MDP; the states of the belief world come first.
-    place : int (S',)
+    reward_state : int (S',)
         State of the belief world whose reward each state of ``mdp`` has.
     slots : int (S', A, K)
         State of the belief world whose reward each outcome has: a state in which the outcome is expected; −1 where
@@ -59,7 +59,7 @@ class Ignorance(Beliefs):
     inside: Float[Array | np.ndarray, "N A K"]
     outside: Float[Array | np.ndarray, "N A K"]
     mdp: MDP
-    place: Int[Array | np.ndarray, " N"]
+    reward_state: Int[Array | np.ndarray, " N"]
     slots: Int[Array | np.ndarray, "N A K"]
     after: Int[Array | np.ndarray, "S A K"]
     available: Bool[Array | np.ndarray, "S A"]
@@ -88,40 +88,40 @@ class Ignorance(Beliefs):
             check_count("updates", updates, least=0)
         if prior is not None:
             prior = check_parameter("prior", prior, *_OPEN)
-        number = _about(belief, prior, about)
+        world_number = _about(belief, prior, about)
         if updates is None:
-            pairs, after, place = belief.pairs, world.mdp.successors, np.arange(world.n_states)
-            slots = np.broadcast_to(place[:, None, None], after.shape)
+            pairs, successors, reward_state = belief.pairs, world.mdp.successors, np.arange(world.n_states)
+            slots = np.broadcast_to(reward_state[:, None, None], successors.shape)
         else:
-            pairs, after, place, slots = _imagined(world.mdp, belief, updates)
-        which, here = pairs.T
-        joint = belief.beliefs[which].T[:, :, None, None] * belief.laws[:, here]
-        inside = joint[number]
-        outside = np.delete(joint, number, axis=0).sum(axis=0)
-        seen = belief.base.mdp
+            pairs, successors, reward_state, slots = _imagined(world.mdp, belief, updates)
+        belief_numbers, states = pairs.T
+        joint = belief.beliefs[belief_numbers].T[:, :, None, None] * belief.laws[:, states]
+        inside = joint[world_number]
+        outside = np.delete(joint, world_number, axis=0).sum(axis=0)
+        base = belief.base.mdp
         return cls(
             inside=inside,
             outside=outside,
             mdp=MDP.of(
-                after,
+                successors,
                 inside + outside,
-                seen.available[here],
-                seen.terminal[here],
+                base.available[states],
+                base.terminal[states],
                 np.pad(world.mdp.initial, (0, len(pairs) - world.n_states)),
                 world.mdp.discount,
             ),
-            place=place,
+            reward_state=reward_state,
             slots=slots,
             after=world.mdp.successors,
             available=world.mdp.available,
-            chance=np.asarray(belief.beliefs[0, number]),
+            chance=np.asarray(belief.beliefs[0, world_number]),
             prior=prior,
         )
 
     @property
     def same_states(self) -> bool:
         """False for an agent that expects to stop learning: the number of remaining updates is part of a state."""
-        return len(self.place) == len(self.after)
+        return len(self.reward_state) == len(self.after)
 
     @property
     def numpy(self) -> bool:
@@ -130,16 +130,16 @@ class Ignorance(Beliefs):
 
     def check(self, world: World, reward: Reward) -> None:
         """Refuse a world other than the agent's belief world."""
-        found, expected = world.mdp.successors.shape, self.after.shape
-        same = found == expected and np.array_equal(world.mdp.successors, self.after)
-        if not (same and np.array_equal(world.mdp.available, self.available)):
+        shape, expected = world.mdp.successors.shape, self.after.shape
+        same_world = shape == expected and np.array_equal(world.mdp.successors, self.after)
+        if not (same_world and np.array_equal(world.mdp.available, self.available)):
             raise ValueError(
                 f"this agent has beliefs for a belief world of {expected[0]} states and {expected[1]} actions; the "
-                f"world, of {found[0]} and {found[1]}, is another one: expected the belief world that the agent was "
+                f"world, of {shape[0]} and {shape[1]}, is another one: expected the belief world that the agent was "
                 "made with, or one with truth=… of the same worlds, prior and horizon"
             )
         if any("successor" in axes for axes in reward.dims.values()) and (unpaid := (self.slots < 0).any((1, 2))).any():
-            state = world.states[int(self.place[unpaid.argmax()])]
+            state = world.states[int(self.reward_state[unpaid.argmax()])]
             raise ValueError(
                 "this agent, which expects to stop learning, expects an outcome that no belief of the belief world "
                 f"expects in state {label(state)}, and the {type(reward).__name__} has no value for it: use a reward "
@@ -159,7 +159,8 @@ class Ignorance(Beliefs):
         """Convert a reward, or numbers by state (or a single number, or None), to the states of the believed MDP."""
         if self.same_states or tree is None or not (isinstance(tree, Reward) or np.ndim(tree)):
             return tree
-        return _taken(tree, self.place, self.slots) if isinstance(tree, Reward) else _at(tree, self.place)
+        state = self.reward_state
+        return _unfold_reward(tree, state, self.slots) if isinstance(tree, Reward) else _at(tree, state)
 
     def fold(self, plan: Plan) -> Plan:
         """Restrict a plan to the states of the belief world, which have all updates left."""
@@ -193,37 +194,37 @@ def _imagined(mdp: MDP, belief: Belief, updates: int) -> tuple[np.ndarray, np.nd
     """
     n_pairs, n_states = len(belief.pairs), len(belief.successors)
     keys = belief.pairs[:, 0] * n_states + belief.pairs[:, 1]
-    frozen, layer, follow = np.empty(0, np.int64), keys, []
+    frozen, layer, successor_keys = np.empty(0, np.int64), keys, []
     while layer.size:
         frozen = np.concatenate([frozen, layer])
-        which, here = np.divmod(layer, n_states)
-        possible = (belief.expected(which, here) > 0) & ~belief.base.mdp.terminal[here][:, None, None]
-        after = np.where(possible, which[:, None, None] * n_states + belief.successors[here], layer[:, None, None])
-        follow.append(after)
+        beliefs, states = np.divmod(layer, n_states)
+        possible = (belief.expected(beliefs, states) > 0) & ~belief.base.mdp.terminal[states][:, None, None]
+        after = np.where(possible, beliefs[:, None, None] * n_states + belief.successors[states], layer[:, None, None])
+        successor_keys.append(after)
         layer = np.setdiff1d(after, frozen)
     order = np.argsort(frozen)
-    last = order[np.searchsorted(frozen[order], np.concatenate(follow))]
+    frozen_successors = order[np.searchsorted(frozen[order], np.concatenate(successor_keys))]
     pairs = np.stack(np.divmod(frozen, n_states), axis=1)
-    somewhere = np.empty(n_states, np.int64)  # a pair of the belief world in every state
-    somewhere[belief.pairs[:, 1]] = np.arange(n_pairs)
+    any_pair = np.empty(n_states, np.int64)  # a pair of the belief world in every state
+    any_pair[belief.pairs[:, 1]] = np.arange(n_pairs)
     # An outcome that one belief excludes has no reward there; its reward is taken from a belief that expects it.
-    paid = np.full((n_states, *mdp.successors.shape[1:]), -1)
+    paying_pair = np.full((n_states, *mdp.successors.shape[1:]), -1)
     for pair, possible in enumerate(belief.expected(*belief.pairs.T) > 0):
-        paid[belief.pairs[pair, 1]][possible] = pair
+        paying_pair[belief.pairs[pair, 1]][possible] = pair
     expected = belief.expected(*pairs[n_pairs:].T) > 0
-    extra = np.where(expected, paid[pairs[n_pairs:, 1]], somewhere[pairs[n_pairs:, 1]][:, None, None])
-    extra = np.where(mdp.terminal[somewhere[pairs[n_pairs:, 1]]][:, None, None], extra.clip(0), extra)
-    known = np.tile(np.arange(n_pairs), updates + 1)
-    learning = [np.asarray(mdp.successors) + n_pairs * (done + 1) for done in range(updates)]
+    extra_slots = np.where(expected, paying_pair[pairs[n_pairs:, 1]], any_pair[pairs[n_pairs:, 1]][:, None, None])
+    extra_slots = np.where(mdp.terminal[any_pair[pairs[n_pairs:, 1]]][:, None, None], extra_slots.clip(0), extra_slots)
+    numbers = np.tile(np.arange(n_pairs), updates + 1)
+    learning = [np.asarray(mdp.successors) + n_pairs * (n_updates + 1) for n_updates in range(updates)]
     return (
         np.concatenate([belief.pairs] * updates + [pairs]),
-        np.concatenate([*learning, last + n_pairs * updates]),
-        np.concatenate([known, somewhere[pairs[n_pairs:, 1]]]),
-        np.concatenate([np.broadcast_to(known[:, None, None], (len(known), *extra.shape[1:])), extra]),
+        np.concatenate([*learning, frozen_successors + n_pairs * updates]),
+        np.concatenate([numbers, any_pair[pairs[n_pairs:, 1]]]),
+        np.concatenate([np.broadcast_to(numbers[:, None, None], (len(numbers), *extra_slots.shape[1:])), extra_slots]),
     )
 
 
-def _taken(reward: _R, place: Numeric, slots: Numeric) -> _R:
+def _unfold_reward(reward: _R, state: Numeric, slots: Numeric) -> _R:
     """Map a reward to new states, each with the reward of one of the old states; or outcome by outcome."""
     fields = {}
     for name, axes in reward.dims.items():
@@ -231,15 +232,15 @@ def _taken(reward: _R, place: Numeric, slots: Numeric) -> _R:
         if "successor" in axes:
             xp = namespace(values, slots)
             outcomes = slots, np.arange(slots.shape[1])[:, None], np.arange(slots.shape[2])
-            known = xp.expand_dims(slots >= 0, tuple(range(3, values.ndim)))
-            fields[name] = xp.where(known, xp.asarray(values)[outcomes], np.nan)  # no reward: not a number
+            possible = xp.expand_dims(slots >= 0, tuple(range(3, values.ndim)))
+            fields[name] = xp.where(possible, xp.asarray(values)[outcomes], np.nan)  # no reward: not a number
         elif "state" in axes:
-            fields[name] = _at(values, place)
+            fields[name] = _at(values, state)
     if isinstance(reward, ShapedReward):
-        fields["base"] = _taken(reward.base, place, slots)
+        fields["base"] = _unfold_reward(reward.base, state, slots)
     return eqx.tree_at(lambda r: [getattr(r, name) for name in fields], reward, list(fields.values()))
 
 
-def _at(values: ArrayLike, place: Numeric) -> Any:
+def _at(values: ArrayLike, state: Numeric) -> Any:
     """Select values, whose first axis is states, at some states."""
-    return namespace(values, place).take(values, place, axis=0)
+    return namespace(values, state).take(values, state, axis=0)

@@ -99,12 +99,12 @@ class IllusionOfControl(Beliefs):
     def __call__(self, mdp: MDP) -> MDP:
         """Return the MDP with distorted probabilities of the same outcomes."""
         xp = namespace(mdp.probabilities, self.control)
-        given = xp.asarray(mdp.probabilities)
+        probabilities = xp.asarray(mdp.probabilities)
         # A successor can be listed several times: the total of its probabilities is distorted.
         same = mdp.slots[..., :, None] == mdp.slots[..., None, :]
-        total = xp.sum(xp.where(same, given[..., None, :], 0.0), axis=-1)
-        possible = given > 0
-        share = xp.where(possible, given / xp.where(possible, total, 1.0), 0.0)
+        total = xp.sum(xp.where(same, probabilities[..., None, :], 0.0), axis=-1)
+        possible = probabilities > 0
+        share = xp.where(possible, probabilities / xp.where(possible, total, 1.0), 0.0)
         highest = xp.where(possible, total, 0.0).max(axis=-1, keepdims=True)
         ratio = xp.where(possible, total / highest, 1.0)
         distorted = share * ratio**self.control
@@ -136,10 +136,10 @@ class FalseDynamics(Beliefs):
         """Refuse an alternative of another size, and a reward that is not defined for other outcomes."""
         n_states, n_actions = world.n_states, world.n_actions
         if isinstance(self.alternative, MDP):
-            found = self.alternative.n_states, self.alternative.n_actions
-            if found != (n_states, n_actions):
+            shape = self.alternative.n_states, self.alternative.n_actions
+            if shape != (n_states, n_actions):
                 raise ValueError(
-                    f"alternative is a world of {found[0]} states and {found[1]} actions; "
+                    f"alternative is a world of {shape[0]} states and {shape[1]} actions; "
                     f"this world has {n_states} and {n_actions}"
                 )
         elif len(self.alternative) != n_actions or not (self.alternative < n_actions).all():
@@ -156,17 +156,17 @@ class FalseDynamics(Beliefs):
     def __call__(self, mdp: MDP) -> MDP:
         """Return the MDP with the outcomes of both worlds side by side."""
         xp = namespace(mdp.probabilities, self.confusion)
-        other, slots, joined = self._other(mdp, xp)
-        both = [(1.0 - self.confusion) * mdp.probabilities, self.confusion * other.probabilities]
+        other, slots, joined_neighbors = self._other_world(mdp, xp)
+        probabilities = [(1.0 - self.confusion) * mdp.probabilities, self.confusion * other.probabilities]
         return dataclasses.replace(
             mdp,
             successors=xp.concatenate([mdp.successors, other.successors], axis=-1),
-            probabilities=xp.concatenate(both, axis=-1),
+            probabilities=xp.concatenate(probabilities, axis=-1),
             slots=xp.concatenate([mdp.slots, slots], axis=-1),
-            **joined,
+            **joined_neighbors,
         )
 
-    def _other(self, mdp: MDP, xp: ModuleType) -> tuple[MDP, Any, dict[str, Any]]:
+    def _other_world(self, mdp: MDP, xp: ModuleType) -> tuple[MDP, Any, dict[str, Any]]:
         """Return the other world, positions of its successors among the neighbors of both worlds, and the neighbors."""
         if not isinstance(self.alternative, MDP):
             swapped = {name: getattr(mdp, name)[:, self.alternative] for name in ("successors", "probabilities")}
@@ -176,9 +176,9 @@ class FalseDynamics(Beliefs):
         beyond = (width + width_other) * n_states
         origins = xp.zeros((0, n_states), np.int32)
         if len(mdp.origins) and len(other.origins):
-            mine = xp.where(mdp.origins == width * n_states, beyond, mdp.origins)
-            theirs = xp.where(other.origins == width_other * n_states, beyond, other.origins + width * n_states)
-            origins = xp.concatenate([mine, theirs])
+            world_origins = xp.where(mdp.origins == width * n_states, beyond, mdp.origins)
+            other_origins = xp.where(other.origins == width_other * n_states, beyond, other.origins + width * n_states)
+            origins = xp.concatenate([world_origins, other_origins])
         neighbors = xp.concatenate([mdp.neighbors, other.neighbors])
         return other, other.slots + width, {"neighbors": neighbors, "origins": origins}
 
@@ -219,11 +219,11 @@ class ForeseesSlips(Beliefs):
 
     def foresee(self, problem: Problem, slip: ArrayLike) -> Problem:
         """Return the problem in which every intended action has the outcomes of the executed actions."""
-        done = problem.available / problem.available.sum(axis=0)  # actions executed by a slip, (A, S)
+        slip_policy = problem.available / problem.available.sum(axis=0)  # actions executed by a slip, (A, S)
 
         def mixed(x):
             axes = (slice(None), *(None,) * (x.ndim - 2), slice(None))
-            return (1.0 - slip) * x + slip * (done[axes] * x).sum(axis=0)
+            return (1.0 - slip) * x + slip * (slip_policy[axes] * x).sum(axis=0)
 
         reward, weights = mixed(problem.reward), mixed(problem.weights)
         outcomes = problem.outcomes
@@ -233,7 +233,7 @@ class ForeseesSlips(Beliefs):
                 x.reshape(1, n_actions * width, n_states), (n_actions, n_actions * width, n_states)
             )
             join = lambda x: jnp.concatenate([x, spread(x)], axis=1)  # noqa: E731
-            by_slip = spread(slip * done[:, None] * outcomes.probability)
+            by_slip = spread(slip * slip_policy[:, None] * outcomes.probability)
             outcomes = dataclasses.replace(
                 outcomes,
                 reward=join(outcomes.reward),

@@ -72,14 +72,14 @@ class QuasiHyperbolic(Planner):
         """Start of the search, for a sophisticated agent: there can be several equilibria with its later selves."""
         return Ambiguity() if self.sophisticated else None
 
-    def __call__(self, problem: Problem, near: Numeric | None = None) -> Plan:
+    def __call__(self, problem: Problem, initial_guess: Numeric | None = None) -> Plan:
         """Compute the plan."""
         problem = cast(problem)
         discount = problem.discount if self.discount is None else jnp.asarray(self.discount)
         bias = jnp.asarray(self.present_bias, problem.reward.dtype)
         biased = dataclasses.replace(problem, discount=discount, present_bias=bias)
         if self.sophisticated:
-            return stationary(biased, "mean", near)
+            return stationary(biased, "mean", initial_guess)
         plan = stationary(dataclasses.replace(problem, discount=discount), "hard")
         return Plan(biased_values(biased, plan.q), plan.values, plan.residual)
 
@@ -121,27 +121,27 @@ class Hyperbolic(Planner):
         check_count("horizon", self.horizon)
         check_flag("sophisticated", self.sophisticated)
 
-    def __call__(self, problem: Problem, near: Numeric | None = None) -> Plan:
+    def __call__(self, problem: Problem, initial_guess: Numeric | None = None) -> Plan:
         """Compute the plan: one policy per decision."""
         problem = cast(problem)
         check_sweeps("horizon", self.horizon, problem)
         # Weight of every delay; the weight of the horizon itself is for dead ends after the last decision.
-        counts = 1.0 / (1.0 + self.k * jnp.arange(self.horizon + 1, dtype=problem.reward.dtype))
-        given = counts[:, None] * problem.pins
-        habit = 0.0 if problem.default is None else problem.default
+        delay_weights = 1.0 / (1.0 + self.k * jnp.arange(self.horizon + 1, dtype=problem.reward.dtype))
+        fixed_values = delay_weights[:, None] * problem.fixed_value
+        log_default = 0.0 if problem.default is None else problem.default
         undiscounted = dataclasses.replace(problem, discount=jnp.ones_like(problem.discount))
-        ahead_of = jax.vmap(lambda values: action_values(undiscounted, values) - problem.reward)
+        expected_next = jax.vmap(lambda values: action_values(undiscounted, values) - problem.reward)
 
-        def back(values, _):
+        def step_back(values, _):
             """Return values ``(D, S)`` at every delay with one more decision, and Q-values at zero delay."""
             later = jnp.concatenate([values[1:], values[-1:]])  # the last one is not used
-            utility = counts[:, None, None] * problem.reward + ahead_of(later)
-            seen = (utility[:1] if self.sophisticated else utility) + habit
-            seen = jnp.where(problem.available, seen, -jnp.inf)
-            expected = (jax.nn.softmax(seen, axis=1) * utility).sum(axis=1)
-            now = jnp.where(problem.pinned, given, expected)
-            return now, (utility[0], now[0])
+            utility = delay_weights[:, None, None] * problem.reward + expected_next(later)
+            logits = (utility[:1] if self.sophisticated else utility) + log_default
+            logits = jnp.where(problem.available, logits, -jnp.inf)
+            expected = (jax.nn.softmax(logits, axis=1) * utility).sum(axis=1)
+            backed_up = jnp.where(problem.fixed, fixed_values, expected)
+            return backed_up, (utility[0], backed_up[0])
 
-        end = jnp.where(problem.pinned, given, 0.0)
-        _, (q, values) = lax.scan(back, end, None, length=self.horizon, reverse=True)
+        end = jnp.where(problem.fixed, fixed_values, 0.0)
+        _, (q, values) = lax.scan(step_back, end, None, length=self.horizon, reverse=True)
         return Plan(q, values, jnp.zeros((), values.dtype))

@@ -88,7 +88,7 @@ class Planner(Part):
         raise ValueError(f"{type(self).__name__} has no lookahead: use a ValueIteration as the planner")
 
     @abc.abstractmethod
-    def __call__(self, problem: Problem, near: Numeric | None = None) -> Plan:
+    def __call__(self, problem: Problem, initial_guess: Numeric | None = None) -> Plan:
         """Compute the plan for the problem, or for each of several problems."""
 
 
@@ -163,10 +163,11 @@ class Negated(Planner):
         """Return the negation of the wrapped planner with a horizon."""
         return Negated(self.planner.looking(depth))
 
-    def __call__(self, problem: Problem, near: Numeric | None = None) -> Plan:
+    def __call__(self, problem: Problem, initial_guess: Numeric | None = None) -> Plan:
         """Compute the plan for the negated reward."""
         outcomes = problem.outcomes
         if outcomes is not None:
             outcomes = dataclasses.replace(outcomes, reward=-outcomes.reward)
-        opposite = dataclasses.replace(problem, reward=-problem.reward, pins=-problem.pins, outcomes=outcomes)
-        return self.planner(opposite, near)
+        reward, fixed_value = -problem.reward, -problem.fixed_value
+        negated = dataclasses.replace(problem, reward=reward, fixed_value=fixed_value, outcomes=outcomes)
+        return self.planner(negated, initial_guess)

@@ -33,7 +33,7 @@ from goalinf.planning.parameters import (
     discount_prior,
 )
 from goalinf.planning.solution import Plan, residual
-from goalinf.planning.solvers.blahut_arimoto import Foreseen, Given, best_habit, with_habit
+from goalinf.planning.solvers.blahut_arimoto import KnownValues, PlannedValues, best_habit, with_habit
 from goalinf.planning.solvers.newton import fixed_point
 from goalinf.precision import cast
 from goalinf.rewards import Reward, ended, pinned
@@ -83,17 +83,17 @@ class RationalInattention(ChoiceRule):
     def __call__(self, q: Utilities, available: Available, acting: Acting) -> LogProbs:
         """Return log-probabilities, given ``q``, which is already multiplied by beta; −inf where unavailable."""
         q, available = jnp.asarray(q), jnp.asarray(available)
-        one = lambda utilities: self._one(utilities, available, jnp.asarray(acting))  # noqa: E731
-        return one(q) if q.ndim == 2 else jax.vmap(one)(q)
+        log_probs = lambda utilities: self._log_probs(utilities, available, jnp.asarray(acting))  # noqa: E731
+        return log_probs(q) if q.ndim == 2 else jax.vmap(log_probs)(q)
 
-    def _one(self, q: Array, available: Available, acting: Array) -> Any:
+    def _log_probs(self, q: Array, available: Available, acting: Array) -> Any:
         visits = acting.astype(q.dtype) if self.visits is None else jnp.where(acting, jnp.asarray(self.visits), 0.0)
         # A constant added to all Q-values of a state has no effect, and its derivative cancels.
         best = lax.stop_gradient(jnp.where(available, q, -jnp.inf).max(axis=0))
         q = jnp.where(available, q - best, 0.0)
         gains = jnp.where(available, jnp.exp(q), 0.0)  # at most one, and one for the best action of every state
         uniform = jnp.full(q.shape[0], 1.0 / q.shape[0], q.dtype)
-        habit = best_habit(Given(visits / visits.sum(), gains), uniform)
+        habit = best_habit(KnownValues(visits / visits.sum(), gains), uniform)
         return log_policy(q + jnp.log(habit)[:, None], available)
 
 
@@ -142,11 +142,11 @@ def policy_complexity(policy: xr.DataArray, visits: Numbers | None = None) -> fl
         raise ValueError(
             f"the policy has axes {', '.join(map(str, policy.dims))}; expected state and action: one policy"
         )
-    shares = np.ones(policy.sizes["state"]) if visits is None else np.asarray(visits, float)
-    check_shape("visits", shares, (policy.sizes["state"],), "state")
-    if not _are_weights(shares):
+    frequencies = np.ones(policy.sizes["state"]) if visits is None else np.asarray(visits, float)
+    check_shape("visits", frequencies, (policy.sizes["state"],), "state")
+    if not _are_weights(frequencies):
         raise ValueError("visits are the frequencies of the states: expected finite numbers >= 0, not all 0")
-    joint = (shares / shares.sum())[:, None] * policy.values
+    joint = (frequencies / frequencies.sum())[:, None] * policy.values
     return float(rel_entr(joint, joint.sum(1, keepdims=True) * joint.sum(0)).sum())
 
 
@@ -183,7 +183,7 @@ class Inattentive(Planner):
                 "states that are visited from the start: give the world another initial state"
             )
 
-    def __call__(self, problem: Problem, near: Numeric | None = None) -> Plan:
+    def __call__(self, problem: Problem, initial_guess: Numeric | None = None) -> Plan:
         """Compute the plan."""
         if problem.default is not None:
             raise ValueError("rational inattention determines its own default policy: leave default out")
@@ -192,18 +192,18 @@ class Inattentive(Planner):
             problem = dataclasses.replace(problem, discount=jnp.asarray(self.discount, problem.reward.dtype))
         n_actions = problem.reward.shape[0]
         start = jnp.full(n_actions, 1.0 / n_actions, problem.reward.dtype)
-        if near is not None:  # half of the start are the frequencies of greedy actions for these values
-            best = jnp.argmax(jnp.where(problem.available, action_values(problem, near), -jnp.inf), axis=0)
-            done = jnp.zeros(n_actions).at[best].add(jnp.where(problem.pinned, 0.0, 1.0))
-            start = (start + done / done.sum()) / 2
-        log_habit = jnp.log(best_habit(Foreseen(problem), start))
-        charged = with_habit(problem, log_habit)
-        values = fixed_point(charged, "soft")
+        if initial_guess is not None:  # half of the start are the frequencies of greedy actions for these values
+            greedy = jnp.argmax(jnp.where(problem.available, action_values(problem, initial_guess), -jnp.inf), axis=0)
+            greedy_frequencies = jnp.zeros(n_actions).at[greedy].add(jnp.where(problem.fixed, 0.0, 1.0))
+            start = (start + greedy_frequencies / greedy_frequencies.sum()) / 2
+        log_habit = jnp.log(best_habit(PlannedValues(problem), start))
+        soft_problem = with_habit(problem, log_habit)
+        values = fixed_point(soft_problem, "soft")
         q = action_values(problem, values) + log_habit[:, None]
-        known, habit, final = lax.stop_gradient((problem, jnp.exp(log_habit), values))
-        visits, share, _ = Foreseen(known).visits(habit, final)
+        constant_problem, habit, constant_values = lax.stop_gradient((problem, jnp.exp(log_habit), values))
+        visits, share, _ = PlannedValues(constant_problem).visits(habit, constant_values)
         gap = jnp.log((share @ visits / visits.sum()).max())
-        return Plan(q, values, jnp.maximum(residual(charged, values, "soft"), gap / (1.0 + abs(values).max())))
+        return Plan(q, values, jnp.maximum(residual(soft_problem, values, "soft"), gap / (1.0 + abs(values).max())))
 
 
 def _are_weights(values: Any) -> bool:

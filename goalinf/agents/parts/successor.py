@@ -12,7 +12,7 @@ from jax.typing import ArrayLike
 
 from goalinf.agents.parts.planners import Planner
 from goalinf.agents.parts.value_iteration import stationary
-from goalinf.planning.bellman import Problem, action_values, passed_on
+from goalinf.planning.bellman import Problem, action_values, backup_jacobian
 from goalinf.planning.facts import REGULAR, Facts
 from goalinf.planning.parameters import SHARE, DefaultPriors, Dims, Parameter, Ranges, check_policy
 from goalinf.planning.solution import Plan
@@ -51,15 +51,15 @@ class SuccessorRepresentation(Planner):
         if self.default is not None:
             check_policy("default", self.default, world, ended(reward, world.mdp))
 
-    def __call__(self, problem: Problem, near: Numeric | None = None) -> Plan:
+    def __call__(self, problem: Problem, initial_guess: Numeric | None = None) -> Plan:
         """Compute the plan."""
         problem = cast(problem)
         default = jnp.ones(problem.reward.shape[0]) if self.default is None else jnp.asarray(self.default)
         default = default.T if default.ndim == 2 else default[:, None]
-        default = jnp.where(problem.available & ~problem.pinned, default, 0.0)
-        default = default / jnp.where(problem.pinned, 1.0, default.sum(axis=0))
-        reward = jnp.where(problem.pinned, problem.pins, (default * problem.reward).sum(axis=0))
-        values = solve_linear(problem, passed_on(problem, reward, default), reward)
+        default = jnp.where(problem.available & ~problem.fixed, default, 0.0)
+        default = default / jnp.where(problem.fixed, 1.0, default.sum(axis=0))
+        reward = jnp.where(problem.fixed, problem.fixed_value, (default * problem.reward).sum(axis=0))
+        values = solve_linear(problem, backup_jacobian(problem, reward, default), reward)
         q, zero = action_values(problem, values), problem.reward.dtype.type(0.0)
         if isinstance(self.model_based, np.ndarray) and self.model_based == 0.0:
             return Plan(q, values, jnp.zeros_like(zero))

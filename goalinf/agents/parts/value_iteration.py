@@ -26,7 +26,7 @@ from goalinf.planning.parameters import (
 from goalinf.planning.risk import Extremal, RiskMeasure
 from goalinf.planning.solution import Plan, residual
 from goalinf.planning.solvers import newton, newton_numpy
-from goalinf.planning.solvers.sparse_lu import Calm
+from goalinf.planning.solvers.sparse_lu import OneThread
 from goalinf.sizes import check_memory
 from goalinf.types import Numeric
 
@@ -113,16 +113,16 @@ class ValueIteration(Planner):
         """True where the planner also works on the host."""
         return self.outlook is None and self.backup != "mean"
 
-    def __call__(self, problem: Problem, near: Numeric | None = None) -> Plan:
+    def __call__(self, problem: Problem, initial_guess: Numeric | None = None) -> Plan:
         """Compute the plan: stationary without a horizon, one per time step with a horizon.
 
-        ``near`` are the values of a similar problem, the initial guess of a stationary soft plan.
+        ``initial_guess`` are the values of a similar problem, from which the search for a stationary soft plan starts.
         """
         if self.discount is not None:
             problem = dataclasses.replace(problem, discount=problem.xp.asarray(self.discount))
         count = self.horizon or self.depth
         if count is None:
-            return stationary(problem, self.backup, near)
+            return stationary(problem, self.backup, initial_guess)
         plan = self.sweeps(problem, count)
         if self.horizon is not None:
             return plan
@@ -135,21 +135,21 @@ class ValueIteration(Planner):
     def sweeps(self, problem: Problem, count: int) -> Plan:
         """Compute the plans of ``count`` decisions by backward induction, in order of time."""
 
-        def back(values, _):
-            now = backup(problem, values, self.backup)[0]
-            return now, (biased_values(problem, action_values(problem, values)), now)
+        def step_back(values, _):
+            backed_up = backup(problem, values, self.backup)[0]
+            return backed_up, (biased_values(problem, action_values(problem, values)), backed_up)
 
         check_sweeps("depth" if self.horizon is None else "horizon", count, problem)
         xp, leaf = problem.xp, 0.0 if self.leaf is None else self.leaf
-        end = xp.where(problem.pinned, problem.pins, leaf)
+        end = xp.where(problem.fixed, problem.fixed_value, leaf)
         if xp is np:
             sweeps = []
             for _ in range(count):
-                end, sweep = back(end, None)
+                end, sweep = step_back(end, None)
                 sweeps.append(sweep)
             q, values = (np.stack(each[::-1], axis=end.ndim - 1) for each in zip(*sweeps, strict=True))
         else:
-            _, (q, values) = lax.scan(back, end, None, length=count, reverse=True)
+            _, (q, values) = lax.scan(step_back, end, None, length=count, reverse=True)
         return Plan(q, values, xp.zeros(end.shape[:-1], values.dtype))
 
 
@@ -161,14 +161,15 @@ def check_sweeps(name: str, count: int, problem: Problem) -> None:
     check_memory(what, 8.0 * count * plans * n_states * (3 * n_actions + 2), f"give a shorter {name}, or none")
 
 
-def stationary(problem: Problem, kind: Backup, near: Numeric | None = None) -> Plan:
+def stationary(problem: Problem, kind: Backup, initial_guess: Numeric | None = None) -> Plan:
     """Compute the plan at the fixed point of a backup."""
     if problem.xp is np:
         # Values that are not numbers are detected by the residual.
-        with np.errstate(all="ignore"), Calm(problem.neighbors.shape[1]):
-            values = newton_numpy.fixed_point(problem, kind, None if near is None else np.asarray(near))
-            gap = residual(problem, values, kind)
-            return Plan(action_values(problem, values), values, gap)
-    found = newton.fixed_point(problem, kind, near)
-    q = biased_values(problem, action_values(problem, found))
-    return Plan(q, found, residual(problem, found, kind))
+        with np.errstate(all="ignore"), OneThread(problem.neighbors.shape[1]):
+            guess = None if initial_guess is None else np.asarray(initial_guess)
+            values = newton_numpy.fixed_point(problem, kind, guess)
+            error = residual(problem, values, kind)
+            return Plan(action_values(problem, values), values, error)
+    solution = newton.fixed_point(problem, kind, initial_guess)
+    q = biased_values(problem, action_values(problem, solution))
+    return Plan(q, solution, residual(problem, solution, kind))

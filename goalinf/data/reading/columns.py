@@ -57,14 +57,14 @@ class Rows:
         """Return ``"row 17 (trajectory 3, step 5)"``; the row alone where its trajectory or step is not known."""
         if self.trajectory[position] < 0 or self.step[position] < 0:
             return self.owner(position)
-        where = step_name(self.trajectories[self.trajectory[position]], int(self.values[position]))
-        return f"{self.owner(position)} ({where})"
+        step = step_name(self.trajectories[self.trajectory[position]], int(self.values[position]))
+        return f"{self.owner(position)} ({step})"
 
     def report(self, wrong: np.ndarray, say: Callable[[int], str]) -> None:
         """Report the first wrong row, from the top of the table, and the number of wrong rows."""
         if wrong.any():
-            first = int(np.argmax(wrong))
-            self.faults.add(f"{self.name(first)}: {say(first)}{count(wrong)}")
+            position = int(np.argmax(wrong))
+            self.faults.add(f"{self.name(position)}: {say(position)}{count(wrong)}")
 
     def refuse(self, wrong: np.ndarray, say: Callable[[int], str], among: np.ndarray | None = None) -> None:
         """Report wrong rows, and exclude them from further checks.
@@ -88,26 +88,26 @@ def require(frame: pd.DataFrame, parts: dict[str, list[Hashable]], faults: Fault
         size = f"{len(frame)} rows, {len(frame.columns)} columns"
         faults.add(f"the table is empty ({size}); expected one row per step")
         return False
-    have = [str(name) for name in frame.columns]
-    if len(have) == 1 and (mark := next((mark for mark in _MARKS if mark in have[0]), None)):
-        faults.add(f"the table has one column, {have[0]!r}: its cells are separated by {_MARKS[mark]}")
+    existing = [str(name) for name in frame.columns]
+    if len(existing) == 1 and (mark := next((mark for mark in _MARKS if mark in existing[0]), None)):
+        faults.add(f"the table has one column, {existing[0]!r}: its cells are separated by {_MARKS[mark]}")
         return False
-    well = True
+    complete = True
     for part, columns in parts.items():
         for column in columns:
-            found = int((frame.columns == column).sum())
-            if found == 1:
+            occurrences = int((frame.columns == column).sum())
+            if occurrences == 1:
                 continue
-            well = False
-            if found > 1:
-                faults.add(f"the table has {found} columns named {column!r} ({part}=); names must be unique")
+            complete = False
+            if occurrences > 1:
+                faults.add(f"the table has {occurrences} columns named {column!r} ({part}=); names must be unique")
             elif column in frame.index.names:
                 faults.add(f"{column!r} ({part}=) is an index of the table, not a column: call reset_index()")
             else:
-                close = difflib.get_close_matches(str(column), have, n=3, cutoff=0.5)
+                close = difflib.get_close_matches(str(column), existing, n=3, cutoff=0.5)
                 hint = f"did you mean {' or '.join(close)}? " if close else ""
-                faults.add(f"no column {column!r} ({part}=): {hint}The table has {', '.join(have)}")
-    return well
+                faults.add(f"no column {column!r} ({part}=): {hint}The table has {', '.join(existing)}")
+    return complete
 
 
 def keys(frame: pd.DataFrame, columns: Sequence[Hashable], part: str) -> Keys:
@@ -153,8 +153,8 @@ def in_sequence(
     unnamed = trajectory.codes < 0
     _present(frame, source, unnamed, "trajectory", faults)
     values, numbered = _steps(frame, source, step, faults)
-    kept = np.flatnonzero(~unnamed & numbered)
-    order = kept[np.lexsort((values[kept], trajectory.codes[kept]))]
+    usable = np.flatnonzero(~unnamed & numbered)
+    order = usable[np.lexsort((values[usable], trajectory.codes[usable]))]
     codes, sorted_values = trajectory.codes[order], values[order]
     starts = np.flatnonzero(np.diff(codes, prepend=-1))
     within, before, following = (np.full(len(frame), -1) for _ in range(3))
@@ -166,14 +166,14 @@ def in_sequence(
     sound = ~unnamed & numbered
     rows = Rows(frame, source, trajectory.names, values, trajectory.codes, within, following, sound, faults)
 
-    twice, broken = np.zeros(len(frame), bool), np.zeros(len(frame), bool)
-    twice[order[1:][same & (gap == 0)]] = True
+    duplicate, after_gap = np.zeros(len(frame), bool), np.zeros(len(frame), bool)
+    duplicate[order[1:][same & (gap == 0)]] = True
     # Where a row without trajectory or step is not in the sequence, a step that seems to be missing may be that row.
-    whole = ~np.isin(codes[1:], trajectory.codes[~unnamed & ~numbered]) & (not unnamed.any())
-    broken[order[1:][same & (gap > 1) & whole]] = True
-    times = f" {time_stamps(step, source)}" if broken.sum() > 0.5 * max(same.sum(), 1) else ""
+    complete = ~np.isin(codes[1:], trajectory.codes[~unnamed & ~numbered]) & (not unnamed.any())
+    after_gap[order[1:][same & (gap > 1) & complete]] = True
+    times = f" {time_stamps(step, source)}" if after_gap.sum() > 0.5 * max(same.sum(), 1) else ""
     rows.refuse(
-        twice,
+        duplicate,
         lambda i: (
             f"{rows.owner(int(before[i]))} is the same step of the same trajectory. Remove one of them, or, if "
             "numbering starts anew for each subject or block, name the trajectory by several columns: "
@@ -181,7 +181,7 @@ def in_sequence(
         ),
     )
     rows.report(
-        broken,
+        after_gap,
         lambda i: (
             f"the step before it is {values[before[i]]}; steps must be consecutive within a trajectory. Add the "
             "missing rows (an action that was not recorded is a row with an empty action), or cut the trajectory "
@@ -221,8 +221,8 @@ def _steps(
         remedy = f": convert column {column!r}, for example with astype(int)" if source is None else ""
         if _is_time(series.iloc[i]):
             remedy = f". {time_stamps(column, source)}"
-        said = f"step {_shown(series.iloc[i])} is {kind}; expected integers{remedy}"
-        faults.add(f"{row_name(frame, i, source)}: {said}{count(wrong)}")
+        fault = f"step {_shown(series.iloc[i])} is {kind}; expected integers{remedy}"
+        faults.add(f"{row_name(frame, i, source)}: {fault}{count(wrong)}")
     values = np.full(len(series), np.nan)
     values[number & ~missing] = series[number & ~missing].to_numpy(float)
     wrong = number & ~missing & (~np.isfinite(values) | (values != np.round(values)) | (np.abs(values) > _LARGEST))
@@ -230,8 +230,8 @@ def _steps(
         i = int(np.argmax(wrong))
         row = row_name(frame, i, source)
         times = f". {time_stamps(column, source)}" if np.isfinite(values[i]) else ""
-        said = f"step {values[i]:g} is not an integer; count steps 0, 1, 2, …{times}"
-        faults.add(f"{row}: {said}{count(wrong)}")
+        fault = f"step {values[i]:g} is not an integer; count steps 0, 1, 2, …{times}"
+        faults.add(f"{row}: {fault}{count(wrong)}")
     sound = number & ~missing & ~wrong
     return np.where(sound, values, 0).astype(np.int64), sound
 
@@ -257,9 +257,9 @@ def _shown(value: Any) -> str:
 def constant(rows: Rows, key: Keys, part: str, remedy: str) -> np.ndarray:
     """Return the value of a key in each trajectory, ``(N,)``; faults: it is missing, or there are several."""
     _present(rows.frame, rows.source, key.codes < 0, part, rows.faults)
-    first = np.flatnonzero(rows.step == 0)
+    first_rows = np.flatnonzero(rows.step == 0)
     of_trajectory = np.full(len(rows.trajectories), -1)
-    of_trajectory[rows.trajectory[first]] = key.codes[first]
+    of_trajectory[rows.trajectory[first_rows]] = key.codes[first_rows]
     expected = of_trajectory[rows.trajectory]
     rows.report(
         (key.codes != expected) & (key.codes >= 0) & (expected >= 0) & (rows.trajectory >= 0),

@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from goalinf.data.reading.columns import Rows
-from goalinf.data.reading.lookup import Places
+from goalinf.data.reading.lookup import RowWorlds
 from goalinf.worlds.mdp import MDP
 from goalinf.worlds.world import Belief, Memory, World, label
 
@@ -42,77 +42,79 @@ class Located(Protocol):
     def bases(self) -> Iterable[tuple[World, np.ndarray]]: ...  # noqa: D102
 
 
-def check_ended(rows: Sequence, places: Located, state: np.ndarray, decision: np.ndarray) -> None:
+def check_ended(rows: Sequence, row_worlds: Located, state: np.ndarray, decision: np.ndarray) -> None:
     """Raise where there is a decision in a terminal state."""
     ended = np.zeros(len(state), bool)
-    for world, chosen in places.bases():
+    for world, chosen in row_worlds.bases():
         ended[chosen] = np.asarray(world.mdp.terminal)[state[chosen]]
     rows.refuse(
         ended & decision,
         lambda i: (
-            f"state {places.name(i, state)} is terminal: the episode has ended there, and no action is possible. "
+            f"state {row_worlds.name(i, state)} is terminal: the episode has ended there, and no action is possible. "
             "Remove the steps that follow (the last row may give the state, with an empty action)"
         ),
     )
 
 
-def check_available(rows: Sequence, places: Located, state: np.ndarray, action: np.ndarray) -> None:
+def check_available(rows: Sequence, row_worlds: Located, state: np.ndarray, action: np.ndarray) -> None:
     """Raise where an action is not available in its state."""
     wrong = np.zeros(len(state), bool)
-    for world, chosen in places.bases():
+    for world, chosen in row_worlds.bases():
         chosen = chosen[action[chosen] >= 0]
         wrong[chosen] = ~np.asarray(world.mdp.available)[state[chosen], action[chosen]]
 
     def say(i: int) -> str:
-        world, s = places.base(i), int(state[i])
+        world, s = row_worlds.base(i), int(state[i])
         names = world.action_names(s)
         allowed = _listed([names[a] for a in np.flatnonzero(world.mdp.available[s])])
         return (
-            f"action {label(names[action[i]])} is not available in state {places.name(i, state)}; expected {allowed}. "
-            "Correct the row, or make the action available in the world"
+            f"action {label(names[action[i]])} is not available in state {row_worlds.name(i, state)}; expected "
+            f"{allowed}. Correct the row, or make the action available in the world"
         )
 
     rows.refuse(wrong, say)
 
 
-def missed_steps(rows: Sequence, places: Located, state: np.ndarray, action: np.ndarray) -> np.ndarray:
+def missed_steps(rows: Sequence, row_worlds: Located, state: np.ndarray, action: np.ndarray) -> np.ndarray:
     """Return True for steps without any action, ``(R,)``: the action is missing, and no action can keep the state.
 
     A trial with a missed response starts again: its row and the next row hold the same state.
     """
     missed = np.zeros(len(state), bool)
-    for world, chosen in places.bases():
+    for world, chosen in row_worlds.bases():
         chosen = chosen[(rows.following[chosen] >= 0) & (action[chosen] < 0)]
         chosen = chosen[state[rows.following[chosen]] == state[chosen]]
-        possible, pair = _leading(world.mdp, state[chosen], state[chosen])
+        possible, pair = _possible_actions(world.mdp, state[chosen], state[chosen])
         missed[chosen] = ~possible[pair].any(1)
     return missed
 
 
-def check_moves(rows: Sequence, places: Located, state: np.ndarray, action: np.ndarray, *, slips: bool = False) -> None:
+def check_moves(
+    rows: Sequence, row_worlds: Located, state: np.ndarray, action: np.ndarray, *, slips: bool = False
+) -> None:
     """Raise where the state of the next row cannot follow under the action, or under any action where it is missing.
 
     A missing action may also leave the state unchanged (:func:`missed_steps`). With ``slips``, the recorded action is
     the intended one, and the world may move by any available action.
     """
     wrong = np.zeros(len(state), bool)
-    for world, chosen in places.bases():
+    for world, chosen in row_worlds.bases():
         chosen = chosen[rows.following[chosen] >= 0]
-        possible, pair = _leading(world.mdp, state[chosen], state[rows.following[chosen]])
-        taken = action[chosen]
-        by_action, by_any = possible[pair, np.maximum(taken, 0)], possible[pair].any(1)
-        wrong[chosen] = ~by_any if slips else np.where(taken >= 0, ~by_action, ~by_any)
-    wrong &= ~missed_steps(rows, places, state, action)
+        possible, pair = _possible_actions(world.mdp, state[chosen], state[rows.following[chosen]])
+        actions = action[chosen]
+        by_action, by_any = possible[pair, np.maximum(actions, 0)], possible[pair].any(1)
+        wrong[chosen] = ~by_any if slips else np.where(actions >= 0, ~by_action, ~by_any)
+    wrong &= ~missed_steps(rows, row_worlds, state, action)
 
     def say(i: int) -> str:
         if slips or action[i] < 0:
-            return _forbidden(rows, places, state, i)
-        world, s, a = places.base(i), int(state[i]), int(action[i])
+            return _forbidden(rows, row_worlds, state, i)
+        world, s, a = row_worlds.base(i), int(state[i]), int(action[i])
         after = int(rows.following[i])
         follow = world.mdp.successors[s, a][world.mdp.probabilities[s, a] > 0]
         return (
-            f"action {label(world.action_names(s)[a])} in state {places.name(i, state)} never leads to state "
-            f"{places.name(after, state)}, which comes next ({rows.owner(after)}); in this world it leads to "
+            f"action {label(world.action_names(s)[a])} in state {row_worlds.name(i, state)} never leads to state "
+            f"{row_worlds.name(after, state)}, which comes next ({rows.owner(after)}); in this world it leads to "
             f"{_listed([world.states[t] for t in np.unique(follow)])}. Correct the rows, or the world, or cut the "
             "trajectory there"
         )
@@ -120,7 +122,7 @@ def check_moves(rows: Sequence, places: Located, state: np.ndarray, action: np.n
     rows.refuse(wrong, say)
 
 
-def read_off(rows: Rows, places: Places, state: np.ndarray) -> np.ndarray:
+def infer_actions(rows: Rows, row_worlds: RowWorlds, state: np.ndarray) -> np.ndarray:
     """Infer the action of every row from the next row: the only action that can lead to its state; −1 at the end.
 
     Raises
@@ -129,54 +131,54 @@ def read_off(rows: Rows, places: Places, state: np.ndarray) -> np.ndarray:
         Where no action leads there, or several do.
     """
     action, candidates = np.full(len(state), -1), np.ones(len(state), np.int64)
-    for world, chosen in places.bases():
+    for world, chosen in row_worlds.bases():
         chosen = chosen[rows.following[chosen] >= 0]
-        possible, pair = _leading(world.mdp, state[chosen], state[rows.following[chosen]])
+        possible, pair = _possible_actions(world.mdp, state[chosen], state[rows.following[chosen]])
         action[chosen] = possible.argmax(1)[pair]
         candidates[chosen] = possible.sum(1)[pair]
-    rows.refuse(candidates == 0, lambda i: _forbidden(rows, places, state, i))
+    rows.refuse(candidates == 0, lambda i: _forbidden(rows, row_worlds, state, i))
 
     def say(i: int) -> str:
-        world, s, after = places.base(i), int(state[i]), int(rows.following[i])
-        possible, _ = _leading(world.mdp, state[[i]], state[[after]])
+        world, s, after = row_worlds.base(i), int(state[i]), int(rows.following[i])
+        possible, _ = _possible_actions(world.mdp, state[[i]], state[[after]])
         names = _listed([world.action_names(s)[a] for a in np.flatnonzero(possible[0])], "and")
         return (
-            f"the action is not determined by the next state: {names} all lead from state {places.name(i, state)} to "
-            f"state {places.name(after, state)}. Name the column that holds the action: action="
+            f"the action is not determined by the next state: {names} all lead from state {row_worlds.name(i, state)} "
+            f"to state {row_worlds.name(after, state)}. Name the column that holds the action: action="
         )
 
     rows.refuse(candidates > 1, say)
     return action
 
 
-def lift(rows: Rows, places: Places, state: np.ndarray, action: np.ndarray) -> np.ndarray:
+def lift(rows: Rows, row_worlds: RowWorlds, state: np.ndarray, action: np.ndarray) -> np.ndarray:
     """Return the number of every row's state in its own world, where the table holds states of the base world.
 
     In a world with memory it is the number of the pair (last state, this state); in a belief world, the number of the
     pair of state and belief, given all earlier steps of the trajectory.
     """
-    last, lifted = np.full(len(state), -1), state.copy()
+    previous, lifted = np.full(len(state), -1), state.copy()
     has_next = np.flatnonzero(rows.following >= 0)
-    last[rows.following[has_next]] = state[has_next]
-    missed = missed_steps(rows, places, state, action)
+    previous[rows.following[has_next]] = state[has_next]
+    missed = missed_steps(rows, row_worlds, state, action)
     for i in np.flatnonzero(missed)[np.argsort(rows.step[missed], kind="stable")]:  # the last state is unchanged
-        last[rows.following[i]] = last[i]
-    for world, chosen in places.each():
+        previous[rows.following[i]] = previous[i]
+    for world, chosen in row_worlds.each():
         if isinstance(world.memory, Memory):
-            lifted[chosen] = world.memory.number(last[chosen], state[chosen])
+            lifted[chosen] = world.memory.number(previous[chosen], state[chosen])
         elif isinstance(world.memory, Belief):
-            lifted[chosen] = _believed(world.mdp, world.memory, rows, chosen, state, action, missed)
+            lifted[chosen] = _pairs_with_belief(world.mdp, world.memory, rows, chosen, state, action, missed)
 
     def say(i: int) -> str:
-        name = places.name(i, state)
+        name = row_worlds.name(i, state)
         if lifted[i] == _UNCLEAR:
             return (
                 f"the action before state {name} is missing, and the belief in that state depends on it: give the "
                 "action, or cut the trajectory there"
             )
-        before = "at the start" if last[i] < 0 else f"after state {label(places.base(i).states[last[i]])}"
-        believes = isinstance(places.worlds[places.which[i]].memory, Belief)
-        if believes and last[i] >= 0:
+        before = "at the start" if previous[i] < 0 else f"after state {label(row_worlds.base(i).states[previous[i]])}"
+        believes = isinstance(row_worlds.worlds[row_worlds.which[i]].memory, Belief)
+        if believes and previous[i] >= 0:
             return f"no world allows the steps of this trajectory up to state {name}, {before}: correct the rows"
         kind = "belief world" if believes else "world with memory"
         return f"the {kind} has no state for {name} {before}; build the world with this state"
@@ -185,7 +187,7 @@ def lift(rows: Rows, places: Places, state: np.ndarray, action: np.ndarray) -> n
     return lifted
 
 
-def _believed(
+def _pairs_with_belief(
     mdp: MDP,
     belief: Belief,
     rows: Rows,
@@ -210,7 +212,7 @@ def _believed(
     return pair[chosen]
 
 
-def _leading(mdp: MDP, state: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _possible_actions(mdp: MDP, state: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return True for the available actions that can lead from one state to the other.
 
     ``(pairs, A)`` over the unique pairs, and the pair of each row: most tables repeat few transitions many times.
@@ -233,8 +235,8 @@ def _numbered(keys: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     return unique, number[keys]
 
 
-def _forbidden(rows: Sequence, places: Located, state: np.ndarray, i: int) -> str:
-    world, s, after = places.base(i), int(state[i]), int(rows.following[i])
+def _forbidden(rows: Sequence, row_worlds: Located, state: np.ndarray, i: int) -> str:
+    world, s, after = row_worlds.base(i), int(state[i]), int(rows.following[i])
     possible = (world.mdp.probabilities[s] > 0) & world.mdp.available[s][:, None]
     reached = _listed([world.states[t] for t in np.unique(world.mdp.successors[s][possible])])
     stay = ""
@@ -244,8 +246,8 @@ def _forbidden(rows: Sequence, places: Located, state: np.ndarray, i: int) -> st
             "leave its cell empty if no action was made"
         )
     return (
-        f"no action leads from state {places.name(i, state)} to state {places.name(after, state)}, which comes next "
-        f"({rows.owner(after)}); one step leads to {reached}. Correct the rows{stay}, or cut the trajectory there"
+        f"no action leads from state {row_worlds.name(i, state)} to state {row_worlds.name(after, state)}, which comes "
+        f"next ({rows.owner(after)}); one step leads to {reached}. Correct the rows{stay}, or cut the trajectory there"
     )
 
 

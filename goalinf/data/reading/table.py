@@ -134,17 +134,17 @@ def read_opened(
         return None
     words = [missing] if isinstance(missing, str) else list(missing)
     _check_words(words, world)
-    named = [column for part, several in parts.items() if part != "step" for column in several]
-    cleaned = table.without(words, [*named, *parts["step"]])
-    frame = cleaned.typed(named, parts["step"])
+    name_columns = [column for part, part_columns in parts.items() if part != "step" for column in part_columns]
+    cleaned = table.without(words, [*name_columns, *parts["step"]])
+    frame = cleaned.typed(name_columns, parts["step"])
 
     rows = in_sequence(frame, table.source, keys(frame, parts["trajectory"], "trajectory"), parts["step"][0], faults)
-    who, subjects = _groups(rows, parts, "subject")
-    task, contexts = _groups(rows, parts, "context")
-    worlds, contexts, places = _worlds(world, contexts, rows, task, parts, text=table.text is not None)
-    at, chosen = _visits(rows, places, parts, cleaned)
-    decision = (rows.following >= 0) | (chosen >= 0)
-    if not faults.messages and not (chosen >= 0).any():
+    subject, subjects = _groups(rows, parts, "subject")
+    context, contexts = _groups(rows, parts, "context")
+    worlds, contexts, row_worlds = _worlds(world, contexts, rows, context, parts, text=table.text is not None)
+    state, action = _visits(rows, row_worlds, parts, cleaned)
+    decision = (rows.following >= 0) | (action >= 0)
+    if not faults.messages and not (action >= 0).any():
         faults.add(
             f"the table has no action at all: {len(frame)} rows, {len(rows.trajectories)} trajectories; "
             "expected at least one recorded action, or one trajectory of two visits"
@@ -160,20 +160,20 @@ def read_opened(
     )
     states, actions = np.full((shape[0], shape[1] + 1), -1, np.int32), np.full(shape, -1, np.int32)
     positions = np.full(states.shape, -1)
-    states[rows.trajectory, rows.step] = at
+    states[rows.trajectory, rows.step] = state
     positions[rows.trajectory, rows.step] = np.arange(len(frame))
-    actions[rows.trajectory[decision], rows.step[decision]] = chosen[decision]
+    actions[rows.trajectory[decision], rows.step[decision]] = action[decision]
     labels = Labels(
         trajectories=rows.trajectories,
         subjects=subjects,
         contexts=contexts,
         worlds=worlds,
         columns={part: columns[0] if len(columns) == 1 else tuple(columns) for part, columns in parts.items()},
-        table=table.typed(named, parts["step"]).copy(),
+        table=table.typed(name_columns, parts["step"]).copy(),
         rows=positions,
         source=table.source,
     )
-    return Trajectories.of(states, actions, lengths=lengths, subject=who, context=task, labels=labels)
+    return Trajectories.of(states, actions, lengths=lengths, subject=subject, context=context, labels=labels)
 
 
 def _parts(columns: Mapping[str, Columns | None]) -> dict[str, list[Any]]:
@@ -182,9 +182,9 @@ def _parts(columns: Mapping[str, Columns | None]) -> dict[str, list[Any]]:
         if columns[part] is None:
             raise ValueError(f"{part}= is None; expected the name of a column")
     parts = {
-        part: list(given) if isinstance(given, (list, tuple)) else [given]
-        for part, given in columns.items()
-        if given is not None
+        part: list(names) if isinstance(names, (list, tuple)) else [names]
+        for part, names in columns.items()
+        if names is not None
     }
     for part in ("step", "action"):
         if len(parts.get(part, [0])) != 1:
@@ -194,35 +194,39 @@ def _parts(columns: Mapping[str, Columns | None]) -> dict[str, list[Any]]:
 
 def _check_words(words: Sequence[Any], world: World | Mapping[Hashable, World]) -> None:
     """Refuse a value that stands for a missing value and is also the name of a state or action."""
-    worlds = [one for one in (world.values() if isinstance(world, Mapping) else [world]) if isinstance(one, World)]
+    worlds = [
+        single for single in (world.values() if isinstance(world, Mapping) else [world]) if isinstance(single, World)
+    ]
     printed = {label(word) for word in words}
-    for here in map(lookup.base, worlds if printed else []):
-        actions = [name for names in here.actions for name in names] if here.local_actions else here.actions
-        for what, names in (("a state", here.states), ("an action", actions)):
-            known = printed & {text for name in names if name is not None for text in texts(name)}
-            if known:
+    for base_world in map(lookup.base, worlds if printed else []):
+        actions = (
+            [name for names in base_world.actions for name in names] if base_world.local_actions else base_world.actions
+        )
+        for what, names in (("a state", base_world.states), ("an action", actions)):
+            ambiguous = printed & {text for name in names if name is not None for text in texts(name)}
+            if ambiguous:
                 raise ValueError(
-                    f"missing= holds {sorted(known)[0]!r}, which is the name of {what} of the world; leave it out, or "
-                    "rename one of them"
+                    f"missing= holds {sorted(ambiguous)[0]!r}, which is the name of {what} of the world; leave it out, "
+                    "or rename one of them"
                 )
 
 
 def _visits(
-    rows: Rows, places: lookup.Places, parts: dict[str, list[Any]], table: Table
+    rows: Rows, row_worlds: lookup.RowWorlds, parts: dict[str, list[Any]], table: Table
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return state and action numbers of every row, ``(R,)`` each, after all checks; action −1 where there is none."""
     text = table.text is not None
-    at = lookup.states(rows, places, keys(table.cells, parts["state"], "state"), parts["state"], text=text)
+    state = lookup.states(rows, row_worlds, keys(table.cells, parts["state"], "state"), parts["state"], text=text)
     if "action" in parts:
         key = keys(table.cells, parts["action"], "action")
-        chosen = lookup.actions(rows, places, at, key, parts["action"][0], text=text)
-        rules.check_ended(rows, places, at, (rows.following >= 0) | (chosen >= 0))
-        rules.check_available(rows, places, at, chosen)
-        rules.check_moves(rows, places, at, chosen)
+        action = lookup.actions(rows, row_worlds, state, key, parts["action"][0], text=text)
+        rules.check_ended(rows, row_worlds, state, (rows.following >= 0) | (action >= 0))
+        rules.check_available(rows, row_worlds, state, action)
+        rules.check_moves(rows, row_worlds, state, action)
     else:
-        rules.check_ended(rows, places, at, rows.following >= 0)
-        chosen = rules.read_off(rows, places, at)
-    return (at if rows.faults.messages else rules.lift(rows, places, at, chosen)), chosen
+        rules.check_ended(rows, row_worlds, state, rows.following >= 0)
+        action = rules.infer_actions(rows, row_worlds, state)
+    return (state if rows.faults.messages else rules.lift(rows, row_worlds, state, action)), action
 
 
 def _groups(rows: Rows, parts: dict[str, list[Any]], part: str) -> tuple[np.ndarray, tuple[Hashable, ...]]:
@@ -239,33 +243,39 @@ def _worlds(
     world: World | Mapping[Hashable, World],
     contexts: tuple[Hashable, ...],
     rows: Rows,
-    task: np.ndarray,
+    context: np.ndarray,
     parts: dict[str, list[Any]],
     *,
     text: bool,
-) -> tuple[tuple[World, ...], tuple[Hashable, ...], lookup.Places]:
+) -> tuple[tuple[World, ...], tuple[Hashable, ...], lookup.RowWorlds]:
     """Return world and name of each context, and the world of each row; names in text files are compared as printed."""
     n_rows = len(rows.trajectory)
     if isinstance(world, World):
-        places = lookup.Places((world,), np.zeros(n_rows, np.int64), np.ones(n_rows, bool))
-        return (world,) * len(contexts), contexts, places
-    if not isinstance(world, Mapping) or not world or not all(isinstance(one, World) for one in world.values()):
+        row_worlds = lookup.RowWorlds((world,), np.zeros(n_rows, np.int64), np.ones(n_rows, bool))
+        return (world,) * len(contexts), contexts, row_worlds
+    if (
+        not isinstance(world, Mapping)
+        or not world
+        or not all(isinstance(candidate, World) for candidate in world.values())
+    ):
         raise ValueError(f"world is a {type(world).__name__}; expected a World, or a mapping from context to World")
     if "context" not in parts:
         raise ValueError("several worlds were given: name the column with the context of each row: context=")
     printed = {label(name): name for name in world} if text else {}
     names = [name if name in world else printed.get(label(name), name) for name in contexts]
-    number = np.where(rows.trajectory < 0, -1, task[rows.trajectory])
-    known = np.array([name in world for name in names] + [False])
+    number = np.where(rows.trajectory < 0, -1, context[rows.trajectory])
+    has_world = np.array([name in world for name in names] + [False])
     rows.refuse(
-        ~known[number],
+        ~has_world[number],
         lambda i: (
             f"context {contexts[number[i]]!r} has no world; the mapping has "
             f"{', '.join(label(name) if not isinstance(name, str) else repr(name) for name in world)}"
         ),
     )
     used = [world[name] for name in names if name in world] or list(world.values())[:1]
-    different = list({id(one): one for one in used}.values())
-    which = [[world.get(name) is one for one in different].index(True) if name in world else 0 for name in names]
-    places = lookup.Places(tuple(different), np.array([*which, 0])[number], known[number])
-    return tuple(world[name] for name in names if name in world), tuple(names), places
+    distinct = list({id(candidate): candidate for candidate in used}.values())
+    world_number = [
+        [world.get(name) is candidate for candidate in distinct].index(True) if name in world else 0 for name in names
+    ]
+    row_worlds = lookup.RowWorlds(tuple(distinct), np.array([*world_number, 0])[number], has_world[number])
+    return tuple(world[name] for name in names if name in world), tuple(names), row_worlds

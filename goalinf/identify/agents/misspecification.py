@@ -17,7 +17,7 @@ from goalinf.behavior import simulate
 from goalinf.checks import check_count, check_kind, check_number, takes_key
 from goalinf.data import Trajectories
 from goalinf.errors import ConvergenceError, PrecisionError
-from goalinf.identify.candidates import Place, log_likelihood, policies_of
+from goalinf.identify.candidates import CandidateRewards, log_likelihood, policies_of
 from goalinf.identify.distance.regret import share_of_range
 from goalinf.inference.samplers.progress import Progress
 from goalinf.precision import computing_in
@@ -131,35 +131,37 @@ def misspecification_matrix(
     check_kind("transfer", world if transfer is None else transfer, World, "a World, such as gi.gridworld makes")
     if not 0.0 < check_number("level", level, 0.0, 1.0, "a number in (0, 1)") < 1.0:
         raise ValueError(f"level is {level!r}; expected a number in (0, 1)")
-    here = Place.of(world, candidates)
-    there = here if transfer is None else Place.of(transfer, candidates)
-    extremes = [there.returns(there.greedy(sign * there.units), there.units) for sign in (1.0, -1.0)]
+    candidate_rewards = CandidateRewards.of(world, candidates)
+    transfer_rewards = candidate_rewards if transfer is None else CandidateRewards.of(transfer, candidates)
+    units = transfer_rewards.units
+    extreme_returns = [transfer_rewards.returns(transfer_rewards.greedy(sign * units), units) for sign in (1.0, -1.0)]
     truth = np.asarray(jax.random.randint(jax.random.fold_in(key, 0), (data_sets,), 0, len(candidates)))
 
-    def judged(log_posterior: np.ndarray) -> np.ndarray:
+    def measures(log_posterior: np.ndarray) -> np.ndarray:
         """Compute the measures of a posterior by data set, ``(measure, data set)``."""
         posterior = np.exp(log_posterior)
-        found = there.returns(there.greedy(there.directions(posterior)), there.units[truth])
-        losses = share_of_range(extremes[0][truth], found, extremes[1][truth])
-        distances = np.linalg.norm(here.directions(posterior) - here.units[truth], axis=1) / 2
+        policies = transfer_rewards.greedy(transfer_rewards.directions(posterior))
+        returns = transfer_rewards.returns(policies, units[truth])
+        regret = share_of_range(extreme_returns[0][truth], returns, extreme_returns[1][truth])
+        distances = np.linalg.norm(candidate_rewards.directions(posterior) - candidate_rewards.units[truth], axis=1) / 2
         log_score = log_posterior[np.arange(data_sets), truth]
-        return np.stack([log_score, losses, np.minimum(distances, 1.0), _covered(posterior, truth, level)])
+        return np.stack([log_score, regret, np.minimum(distances, 1.0), _covered(posterior, truth, level)])
 
     with computing_in("float64"), Progress("agents, assumed and true", len(agents) ** 2, divergences=False) as bar:
-        pursued = {d: candidates[k] for d, k in enumerate(truth.tolist())}
-        data_of = _simulated(key, world, agents, pursued, trajectories, steps)
+        true_rewards = {d: candidates[k] for d, k in enumerate(truth.tolist())}
+        data_of = _simulated(key, world, agents, true_rewards, trajectories, steps)
         table = np.empty((len(_MEASURES), len(agents), len(agents) + 1, data_sets))
-        table[:, :, -1] = judged(np.full((data_sets, len(candidates)), -np.log(len(candidates))))[:, None]
+        table[:, :, -1] = measures(np.full((data_sets, len(candidates)), -np.log(len(candidates))))[:, None]
         for column, (name, agent) in enumerate(agents.items()):
             with _about(name):
                 policies = policies_of(world, agent, candidates)
             for row, (true, data) in enumerate(data_of.items()):
-                logs = log_likelihood(policies, data, data_sets)
-                _check_possible(logs, truth, name, true, names)
-                table[:, row, column] = judged(logs - logsumexp(logs, axis=1, keepdims=True))
+                log_likelihoods = log_likelihood(policies, data, data_sets)
+                _check_possible(log_likelihoods, truth, name, true, names)
+                table[:, row, column] = measures(log_likelihoods - logsumexp(log_likelihoods, axis=1, keepdims=True))
                 bar.advance(1)
-    found = _labeled(table, list(agents), names, truth)
-    return found.assign_attrs(trajectories=trajectories, steps=steps, level=float(level))
+    returns = _labeled(table, list(agents), names, truth)
+    return returns.assign_attrs(trajectories=trajectories, steps=steps, level=float(level))
 
 
 def _simulated(

@@ -93,47 +93,47 @@ def audit(
     1
     """
     check_flag("quick", quick)
-    elsewhere = {"elsewhere": worlds} if isinstance(worlds, World) else worlds or {}
+    targets = {"elsewhere": worlds} if isinstance(worlds, World) else worlds or {}
     check_kind("fit", fit, Fit, "a Fit, such as gi.infer returns")
     known_model(fit, "an audit")
-    _check_asked(fit, elsewhere, planners, experiments)
+    _check_arguments(fit, targets, planners, experiments)
     with Progress("audit: directions", 1 if quick else 1 + QUESTIONS, divergences=False, show=progress) as bar:
-        found = Directions.of(fit, "an audit")
+        directions = Directions.of(fit, "an audit")
         bar.advance(1)
-        return _audited(fit, found, elsewhere, planners, experiments, quick, bar)
+        return _audit_directions(fit, directions, targets, planners, experiments, quick, bar)
 
 
-def _audited(
+def _audit_directions(
     fit: Fit,
-    found: Directions,
-    elsewhere: Mapping[str, World],
+    directions: Directions,
+    targets: Mapping[str, World],
     planners: Mapping[str, Agent] | None,
     experiments: Mapping[str, Experiment] | None,
     quick: bool,
     bar: Progress,
 ) -> Audit:
     """Audit a fit whose null directions are known."""
-    compared, trade = _against_prior(found)
+    change, scale_ridge = _against_prior(directions)
     answers = None
-    if not quick and found.n_rewards:
-        answers = answer(fit, elsewhere, planners, experiments, bar)
+    if not quick and directions.n_rewards:
+        answers = answer(fit, targets, planners, experiments, bar)
     return Audit(
         fit=fit,
         answers=answers,
-        n_observed=found.n_observed,
-        n_parameters=found.n_rewards,
-        nullity_joint=found.joint.dimension,
-        nullity_data=found.nullity_data,
-        null_space=found.joint,
-        free=tuple(column.name for column in found.jacobian.columns[len(found.alone.columns) :]),
-        visits=found.visits,
-        contraction=compared,
-        ridge=trade,
+        n_observed=directions.n_observed,
+        n_parameters=directions.n_rewards,
+        nullity_joint=directions.joint.dimension,
+        nullity_data=directions.nullity_data,
+        null_space=directions.joint,
+        free=tuple(column.name for column in directions.jacobian.columns[len(directions.alone.columns) :]),
+        visits=directions.visits,
+        contraction=change,
+        ridge=scale_ridge,
         diagnosis=fit.diagnosis,
     )
 
 
-def _check_asked(fit: Fit, worlds: Any, planners: Any, experiments: Any) -> None:
+def _check_arguments(fit: Fit, worlds: Any, planners: Any, experiments: Any) -> None:
     """Raise an error for arguments that cannot be compared, before any computation."""
     kinds: dict[str, tuple[Any, type | tuple[type, ...], str]] = {
         "worlds": (worlds, World, "a World, such as gi.gridworld makes"),
@@ -144,15 +144,15 @@ def _check_asked(fit: Fit, worlds: Any, planners: Any, experiments: Any) -> None
             "gi.identify.Demonstrations or gi.identify.PreferenceQuery",
         ),
     }
-    for what, (given, kind, expected) in kinds.items():
-        if given is None:
+    for argument, (mapping, kind, expected) in kinds.items():
+        if mapping is None:
             continue
-        check_kind(what, given, Mapping, f"a mapping from name to {expected}")
-        for name, one in given.items():
-            check_kind(f"{what}: {name!r}", one, kind, expected)
-    reward, taken = fit.reward, worlds_of(fit)
+        check_kind(argument, mapping, Mapping, f"a mapping from name to {expected}")
+        for name, value in mapping.items():
+            check_kind(f"{argument}: {name!r}", value, kind, expected)
+    reward, data_worlds = fit.reward, worlds_of(fit)
     for name, world in worlds.items():
-        if name in taken:
+        if name in data_worlds:
             raise ValueError(f"worlds: {name!r} is the name of a world of the data; give another name")
         if isinstance(reward, Reward):
             try:
@@ -161,14 +161,14 @@ def _check_asked(fit: Fit, worlds: Any, planners: Any, experiments: Any) -> None
                 raise ValueError(f"worlds: {name!r} does not fit the reward of this fit: {error}") from error
 
 
-def _against_prior(found: Directions) -> tuple[Contraction | None, Ridge | None]:
+def _against_prior(directions: Directions) -> tuple[Contraction | None, Ridge | None]:
     """Compare posterior draws of the reward and of beta with their priors."""
-    if not found.n_rewards:
+    if not directions.n_rewards:
         return None, None
-    rewards, priors = found.rewards(), found.priors()
-    compared = contraction(rewards, priors, found.null)
-    scaled = any(one.kind == "scale" for one in found.joint.directions)
-    if not scaled or found.draws["agent.beta"].ndim != 2 or len(found.null) == found.n_rewards:
-        return compared, None
-    beta, flat = found.draws["agent.beta"].ravel(), rewards.reshape(-1, found.n_rewards)
-    return compared, ridge(beta, flat, (found.sites["agent.beta"].prior, priors), found.null)
+    rewards, priors = directions.rewards(), directions.priors()
+    change = contraction(rewards, priors, directions.null)
+    has_scale = any(direction.kind == "scale" for direction in directions.joint.directions)
+    if not has_scale or directions.draws["agent.beta"].ndim != 2 or len(directions.null) == directions.n_rewards:
+        return change, None
+    beta, rewards_by_draw = directions.draws["agent.beta"].ravel(), rewards.reshape(-1, directions.n_rewards)
+    return change, ridge(beta, rewards_by_draw, (directions.sites["agent.beta"].prior, priors), directions.null)

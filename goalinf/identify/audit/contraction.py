@@ -91,22 +91,22 @@ def contraction(draws: np.ndarray, priors: Sequence[Any], null: np.ndarray) -> C
     """
     if (frame := Frame.of(priors, null)) is None:
         return None
-    hidden, shown = frame.split(draws)
-    shown = shown.reshape(int(np.prod(shown.shape[:-1])), shown.shape[-1])
-    square = (hidden - hidden.mean((0, 1))) ** 2
-    enough = min(hidden.shape[1], hidden.shape[0] * hidden.shape[1]) >= 4 and len(null) > 0
-    effective = np.minimum(_effective(square), _effective(hidden)) if enough else np.zeros(len(null))
+    unidentified, identified = frame.split(draws)
+    identified = identified.reshape(int(np.prod(identified.shape[:-1])), identified.shape[-1])
+    squares = (unidentified - unidentified.mean((0, 1))) ** 2
+    estimable = min(unidentified.shape[1], unidentified.shape[0] * unidentified.shape[1]) >= 4 and len(null) > 0
+    effective_draws = np.minimum(_effective(squares), _effective(unidentified)) if estimable else np.zeros(len(null))
     with np.errstate(divide="ignore"):
-        standard_error = lambda x: x.std((0, 1)) / np.sqrt(effective)  # noqa: E731
-        error, shift_error = standard_error(square), standard_error(hidden)
-    spread = np.atleast_2d(np.cov(shown.T)) if shown.size else np.zeros((0, 0))
+        standard_error = lambda x: x.std((0, 1)) / np.sqrt(effective_draws)  # noqa: E731
+        error, shift_error = standard_error(squares), standard_error(unidentified)
+    covariance = np.atleast_2d(np.cov(identified.T)) if identified.size else np.zeros((0, 0))
     return Contraction(
-        identified=np.linalg.eigvalsh(spread),
-        unidentified=square.mean((0, 1)),
+        identified=np.linalg.eigvalsh(covariance),
+        unidentified=squares.mean((0, 1)),
         error=error,
-        shift=hidden.mean((0, 1)),
+        shift=unidentified.mean((0, 1)),
         shift_error=shift_error,
-        effective_draws=float(effective.min(initial=np.inf)),
+        effective_draws=float(effective_draws.min(initial=np.inf)),
         gaussian=gaussian(priors),
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from goalinf.checks import check_count, check_kind
-from goalinf.identify.candidates import Place, Target
+from goalinf.identify.candidates import CandidateRewards, Target
 from goalinf.identify.distance.posterior_distance import value_at_risk
 from goalinf.identify.distance.regret import share_of_range
 from goalinf.identify.local.unidentified import worlds_of
@@ -65,18 +65,19 @@ def expected_regret(
     check_kind("fit", fit, Fit, "a Fit, such as gi.infer returns")
     check_count("draws", draws, 2)
     rewards = fit.rewards(min(draws, fit.n_draws))
-    named = worlds_of(fit) if worlds is None else worlds if isinstance(worlds, Mapping) else {"there": worlds}
-    if not named:
+    targets = worlds_of(fit) if worlds is None else worlds if isinstance(worlds, Mapping) else {"there": worlds}
+    if not targets:
         raise ValueError("worlds is empty; expected a world, or a mapping from name to World")
     rows = {}
-    for name, world in named.items():
+    for name, world in targets.items():
         check_kind(f"the world {name!r}", world, World, "a World, such as gi.gridworld makes")
-        target = Target.of(Place.of(world, rewards))
-        place = target.place
-        worst = place.returns(place.greedy(-place.units), place.incomes)
-        even = place.rows / np.maximum(place.rows.sum(axis=1, keepdims=True), 1)
-        evenly = place.returns(np.repeat(even[None], len(rewards), axis=0), place.incomes)
-        losses, chance = (share_of_range(target.best, found, worst) for found in (target.now, evenly))
-        at_risk, tail = value_at_risk(losses, level)
-        rows[name] = {"regret": losses.mean(), "value_at_risk": at_risk, "tail": tail, "chance": chance.mean()}
+        target = Target.of(CandidateRewards.of(world, rewards))
+        candidates = target.candidates
+        worst_returns = candidates.returns(candidates.greedy(-candidates.units), candidates.expected)
+        uniform = candidates.rows / np.maximum(candidates.rows.sum(axis=1, keepdims=True), 1)
+        uniform_returns = candidates.returns(np.repeat(uniform[None], len(rewards), axis=0), candidates.expected)
+        regret = share_of_range(target.best, target.now, worst_returns)
+        chance = share_of_range(target.best, uniform_returns, worst_returns)
+        regret_at_risk, tail = value_at_risk(regret, level)
+        rows[name] = {"regret": regret.mean(), "value_at_risk": regret_at_risk, "tail": tail, "chance": chance.mean()}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("world")

@@ -64,16 +64,16 @@ class Answers:
     def lines(self, n_observed: int) -> list[str]:
         """Return the answers as sentences."""
         planners = self._planners(n_observed)
-        return [*_said(self.zero), *planners, *self._pairs(), *self._acting(), *_said(self.design)]
+        return [*_sentences(self.zero), *planners, *self._pairs(), *self._acting(), *_sentences(self.design)]
 
     def _planners(self, n_observed: int) -> list[str]:
         if not isinstance(self.planners, pd.DataFrame):
-            return _said(self.planners)
-        alike = [str(name) for name, row in self.planners.iterrows() if np.isposinf(row["choices"])]
+            return _sentences(self.planners)
+        equivalent = [str(name) for name, row in self.planners.iterrows() if np.isposinf(row["choices"])]
         lines = ["Other planners, each with the reward that fits best:"]
-        if alike:
-            agents, owner = ("This agent fits", "its") if len(alike) == 1 else ("These agents fit", "their")
-            lines.append(f"  {agents} the behavior equally well with a reward of {owner} own: {', '.join(alike)}.")
+        if equivalent:
+            agents, owner = ("This agent fits", "its") if len(equivalent) == 1 else ("These agents fit", "their")
+            lines.append(f"  {agents} the behavior equally well with a reward of {owner} own: {', '.join(equivalent)}.")
         for name, row in self.planners.iterrows():
             if np.isfinite(row["choices"]):
                 lines.append(
@@ -112,9 +112,9 @@ class Answers:
 
     def rows(self) -> list[tuple[str, float, str]]:
         """Return the answers as rows of a table."""
-        found: list[tuple[str, float, str]] = []
+        rows: list[tuple[str, float, str]] = []
         if isinstance(self.zero, ZeroReward):
-            found.append(
+            rows.append(
                 (
                     "zero_log_bayes_factor",
                     self.zero.log_bayes_factor,
@@ -122,7 +122,7 @@ class Answers:
                 )
             )
             if self.zero.slope is not None:
-                found.append(
+                rows.append(
                     (
                         "zero_slope",
                         self.zero.slope,
@@ -131,27 +131,27 @@ class Answers:
                 )
         if isinstance(self.planners, pd.DataFrame):
             for name, gap in self.planners["gap"].items():
-                found.append((f"gap: {name}", float(gap), "evidence against this planner (nats per action)"))
+                rows.append((f"gap: {name}", float(gap), "evidence against this planner (nats per action)"))
         if isinstance(self.pairs, pd.DataFrame):
             for name, row in self.pairs.iterrows():
-                found.append(
+                rows.append(
                     (
                         f"difference: {name}",
                         float(row["difference"]),
                         "log-likelihood minus that of the posterior mean (nats)",
                     )
                 )
-                found.append((f"bits: {name}", float(row["bits"]), "description length (bits)"))
+                rows.append((f"bits: {name}", float(row["bits"]), "description length (bits)"))
         if isinstance(self.acting, pd.DataFrame):
             for name, row in self.acting.iterrows():
-                found.append(
+                rows.append(
                     (
                         f"regret: {name}",
                         float(row["regret"]),
                         "mean regret of acting on the posterior mean (share of the range of returns)",
                     )
                 )
-                found.append(
+                rows.append(
                     (
                         f"regret_at_risk: {name}",
                         float(row["value_at_risk"]),
@@ -159,13 +159,13 @@ class Answers:
                     )
                 )
         if isinstance(self.design, Design):
-            for name, one in self.design.table.iterrows():
-                found.append(
-                    (f"information: {name}", float(one["information"]), "expected information about the reward (nats)")
+            for name, row in self.design.table.iterrows():
+                rows.append(
+                    (f"information: {name}", float(row["information"]), "expected information about the reward (nats)")
                 )
-                if "evsi" in one:
-                    found.append((f"evsi: {name}", float(one["evsi"]), "expected value of these data (utility)"))
-        return found
+                if "evsi" in row:
+                    rows.append((f"evsi: {name}", float(row["evsi"]), "expected value of these data (utility)"))
+        return rows
 
 
 def answer(
@@ -177,46 +177,46 @@ def answer(
 ) -> Answers:
     """Answer all questions; see :func:`~goalinf.audit` for the arguments."""
 
-    def always(what: str, ask: Callable[[], _Answer]) -> _Answer | str:
+    def run(what: str, analysis: Callable[[], _Answer]) -> _Answer | str:
         bar.say(f"audit: {what}")
-        found = _tried(what, ask)
+        result = _or_reason(what, analysis)
         bar.advance(1)
-        return found
+        return result
 
-    def maybe(what: str, ask: Callable[[], _Answer], others: Mapping[str, Any] | None) -> _Answer | str | None:
-        if others is None or len(others):
-            return always(what, ask)
+    def run_if(what: str, analysis: Callable[[], _Answer], items: Mapping[str, Any] | None) -> _Answer | str | None:
+        if items is None or len(items):
+            return run(what, analysis)
         bar.advance(1)  # an empty mapping omits the question
         return None
 
     key = jax.random.key(0)  # fixed, so that the audit of a fit is deterministic
-    everywhere = {**worlds_of(fit), **worlds}
-    agent, reward = _mean(fit)
+    targets = {**worlds_of(fit), **worlds}
+    agent, reward = _posterior_mean(fit)
     return Answers(
-        zero=always("comparison with zero reward", lambda: zero_reward(key, fit, scales=())),
-        planners=maybe("comparison with other planners", lambda: _planners(fit, agent, reward, planners), planners),
-        pairs=always("degenerate pairs", lambda: _pairs(fit, agent, reward)),
-        acting=always("expected regret", lambda: expected_regret(fit, everywhere)),
-        design=maybe(
+        zero=run("comparison with zero reward", lambda: zero_reward(key, fit, scales=())),
+        planners=run_if("comparison with other planners", lambda: _planners(fit, agent, reward, planners), planners),
+        pairs=run("degenerate pairs", lambda: _pairs(fit, agent, reward)),
+        acting=run("expected regret", lambda: expected_regret(fit, targets)),
+        design=run_if(
             "design of further data",
-            lambda: _design(key, fit, agent, experiments, everywhere),
+            lambda: _design(key, fit, agent, experiments, targets),
             experiments,
         ),
     )
 
 
-def _tried(what: str, ask: Callable[[], _Answer]) -> _Answer | str:
+def _or_reason(what: str, analysis: Callable[[], _Answer]) -> _Answer | str:
     try:
-        return ask()
+        return analysis()
     except _WHY_NOT as error:
         return f"Not computed: {what}; {error}."
 
 
-def _said(found: ZeroReward | Design | str | None) -> list[str]:
-    return [str(found)] if found is not None else []
+def _sentences(result: ZeroReward | Design | str | None) -> list[str]:
+    return [str(result)] if result is not None else []
 
 
-def _mean(fit: Fit) -> tuple[SingleAgent, Reward]:
+def _posterior_mean(fit: Fit) -> tuple[SingleAgent, Reward]:
     """Agent and reward at the posterior mean."""
     means = {site.name: fit.posterior[site.name].mean(("chain", "draw")).values for site in fit.sites}
     model = fit.standard("agent")
@@ -234,14 +234,14 @@ def _visits(fit: Fit) -> dict[Any, np.ndarray]:
     }
 
 
-def _planners(fit: Fit, agent: SingleAgent, reward: Reward, others: Mapping[str, Agent] | None) -> pd.DataFrame:
+def _planners(fit: Fit, agent: SingleAgent, reward: Reward, planners: Mapping[str, Agent] | None) -> pd.DataFrame:
     visits = _visits(fit)
-    if others is None:
-        others = _usual(agent, float(next(iter(worlds_of(fit).values())).mdp.discount))
+    if planners is None:
+        planners = _default_planners(agent, float(next(iter(worlds_of(fit).values())).mdp.discount))
     world: Any = fit.world if isinstance(fit.world, World) else {name: fit.world[name] for name in visits}
-    given = visits if isinstance(world, Mapping) else next(iter(visits.values()))
+    visits_given = visits if isinstance(world, Mapping) else next(iter(visits.values()))
     prior: Any = fit.reward
-    return agent_equivalence(world, agent, reward, others, prior=prior, visits=given, starts=2)
+    return agent_equivalence(world, agent, reward, planners, prior=prior, visits=visits_given, starts=2)
 
 
 def _pairs(fit: Fit, agent: SingleAgent, reward: Reward) -> pd.DataFrame:
@@ -251,11 +251,11 @@ def _pairs(fit: Fit, agent: SingleAgent, reward: Reward) -> pd.DataFrame:
     return score_pairs(worlds[0], degenerate_pairs(worlds[0], agent, reward), data)
 
 
-def _usual(agent: SingleAgent, discount: float) -> dict[str, SingleAgent]:
+def _default_planners(agent: SingleAgent, discount: float) -> dict[str, SingleAgent]:
     """Return other planners with the beliefs, choice rule and noise of the agent, without the agent itself."""
     half = soft_optimal(beta=1.0, discount=discount / 2)
-    found = {
-        name: _named(agent.with_planning(dataclasses.replace(agent.planning, planner=like.planning.planner)), name)
+    planners = {
+        name: _renamed(agent.with_planning(dataclasses.replace(agent.planning, planner=like.planning.planner)), name)
         for name, like in {
             "soft_optimal": soft_optimal(beta=1.0),
             "boltzmann": boltzmann(beta=1.0),
@@ -264,20 +264,21 @@ def _usual(agent: SingleAgent, discount: float) -> dict[str, SingleAgent]:
         }.items()
     }
     if (opposite := agent.planning.choice.opposite) is not None:
-        contrary = dataclasses.replace(agent.planning, planner=boltzmann(beta=1.0).planning.planner, choice=opposite)
-        found["opposite choice rule"] = _named(agent.with_planning(contrary), "opposite choice rule")
-    return {name: one for name, one in found.items() if not _alike(one, agent)}
+        hard_planner = boltzmann(beta=1.0).planning.planner
+        reversed_agent = dataclasses.replace(agent.planning, planner=hard_planner, choice=opposite)
+        planners["opposite choice rule"] = _renamed(agent.with_planning(reversed_agent), "opposite choice rule")
+    return {name: planner for name, planner in planners.items() if not _plan_alike(planner, agent)}
 
 
-def _named(agent: SingleAgent, name: str) -> SingleAgent:
-    renamed: Any = dataclasses.replace
-    return renamed(agent, name=name)
+def _renamed(agent: SingleAgent, name: str) -> SingleAgent:
+    replace: Any = dataclasses.replace
+    return replace(agent, name=name)
 
 
-def _alike(one: SingleAgent, other: SingleAgent) -> bool:
+def _plan_alike(first: SingleAgent, second: SingleAgent) -> bool:
     """Return True where two agents have the same planner and choice rule."""
-    mine, theirs = one.planning, other.planning
-    return bool(eqx.tree_equal((mine.planner, mine.choice), (theirs.planner, theirs.choice)))
+    pairs = [(agent.planning.planner, agent.planning.choice) for agent in (first, second)]
+    return bool(eqx.tree_equal(*pairs))
 
 
 def _design(
@@ -288,11 +289,11 @@ def _design(
     targets: Mapping[str, World],
 ) -> Design:
     if experiments is None:
-        experiments = _further(fit, agent)
+        experiments = _default_experiments(fit, agent)
     return design_experiment(key, fit, experiments, targets=targets, data_sets=_DATA_SETS, draws=_DRAWS)
 
 
-def _further(fit: Fit, agent: SingleAgent) -> dict[str, Experiment]:
+def _default_experiments(fit: Fit, agent: SingleAgent) -> dict[str, Experiment]:
     """Return the default experiments: as many trajectories again, from another start, or with half the discount."""
     data, visits = trajectories_of(fit, "this analysis"), _visits(fit)
     worlds, steps = worlds_of(fit), data.max_steps
@@ -305,11 +306,11 @@ def _further(fit: Fit, agent: SingleAgent) -> dict[str, Experiment]:
             for name, count in zip(visits, counts, strict=True)
             if count
         }
-    (world,), (seen,) = worlds.values(), visits.values()
-    live = np.flatnonzero(~np.asarray(world.mdp.terminal))
-    rarest = world.states[int(live[seen[live].argmin()])]
+    (world,), (counts_by_state,) = worlds.values(), visits.values()
+    acting = np.flatnonzero(~np.asarray(world.mdp.terminal))
+    rarest = world.states[int(acting[counts_by_state[acting].argmin()])]
     count = data.n_trajectories
-    makers = {
+    designs = {
         f"{_trajectories(count, 'more')} from the same starts": (agent, None),
         f"{_trajectories(count, 'more')} from {label(rarest)}": (agent, rarest),
     }
@@ -317,10 +318,10 @@ def _further(fit: Fit, agent: SingleAgent) -> dict[str, Experiment]:
     if "discount" in planning.planner.parameters:
         planner = dataclasses.replace(planning.planner, discount=np.asarray(float(world.mdp.discount) / 2))
         halved = agent.with_planning(dataclasses.replace(planning, planner=planner))
-        makers[f"{_trajectories(count)} with the discount halved"] = (halved, None)
+        designs[f"{_trajectories(count)} with the discount halved"] = (halved, None)
     return {
-        name: Demonstrations(world, one, trajectories=count, steps=steps, starts=start)
-        for name, (one, start) in makers.items()
+        name: Demonstrations(world, demonstrator, trajectories=count, steps=steps, starts=start)
+        for name, (demonstrator, start) in designs.items()
     }
 
 

@@ -75,7 +75,7 @@ class Audit:
 
         For trajectories, if every state is visited; for other observations, at all examined draws.
         """
-        return self.nullity_joint - sum(one.dimension for one in self._with_agent())
+        return self.nullity_joint - sum(direction.dimension for direction in self._with_agent())
 
     @property
     def effective_dimension(self) -> float | None:
@@ -90,37 +90,39 @@ class Audit:
                 ("states", visits.n_places, "states in which an action can be scored"),
                 ("unvisited", len(visits.unvisited), "states in which an action can be scored and none was observed"),
             ]
-            given, by_data = "agent known, every state visited", "not identified by actions in the visited states"
+            assumption, by_data = "agent known, every state visited", "not identified by actions in the visited states"
         else:
-            given, by_data = (
+            assumption, by_data = (
                 "agent known, at all examined draws",
                 f"null for all {self._noun}s, to first order at one draw",
             )
         rows += [
             ("reward_parameters", self.n_parameters, "inferred parameters of the reward"),
-            ("nullity", self.nullity, f"null directions of the reward ({given})"),
+            ("nullity", self.nullity, f"null directions of the reward ({assumption})"),
             ("nullity_joint", self.nullity_joint, "null directions of reward and free agent parameters together"),
             ("nullity_data", self.nullity_data, f"directions of reward {by_data}"),
         ]
-        rows += [(f"null: {one.kind}", one.dimension, one.sentence) for one in self.null_space.directions]
-        if (found := self.contraction) is not None:
+        directions = self.null_space.directions
+        rows += [(f"null: {direction.kind}", direction.dimension, direction.sentence) for direction in directions]
+        if (contraction := self.contraction) is not None:
             change = "mean of 1 - posterior variance / prior variance"
             rows += [
-                ("effective_dimension", found.effective_dimension, "sum of contractions, identified directions"),
-                ("contraction_identified", _mean(1 - found.identified), f"{change}, identified directions"),
-                ("contraction_unidentified", _mean(1 - found.unidentified), f"{change}, unidentified directions"),
+                ("effective_dimension", contraction.effective_dimension, "sum of contractions, identified directions"),
+                ("contraction_identified", _mean(1 - contraction.identified), f"{change}, identified directions"),
+                ("contraction_unidentified", _mean(1 - contraction.unidentified), f"{change}, unidentified directions"),
                 (
                     "contraction_unidentified_error",
-                    _mean_error(found),
+                    _mean_error(contraction),
                     "Monte Carlo standard error of this mean, unidentified directions",
                 ),
             ]
         if self.ridge is not None:
             size = "size of the reward"
             rows.append(("ridge_correlation", self.ridge.correlation, f"posterior correlation of log beta, log {size}"))
-            for name, of in {"beta": "log beta", "size": f"log {size}", "product": f"log (beta * {size})"}.items():
-                rows.append((f"ridge_{name}", getattr(self.ridge, name), f"posterior sd of {of}"))
-                rows.append((f"ridge_prior_{name}", getattr(self.ridge, f"prior_{name}"), f"prior sd of {of}"))
+            quantities = {"beta": "log beta", "size": f"log {size}", "product": f"log (beta * {size})"}
+            for name, quantity in quantities.items():
+                rows.append((f"ridge_{name}", getattr(self.ridge, name), f"posterior sd of {quantity}"))
+                rows.append((f"ridge_prior_{name}", getattr(self.ridge, f"prior_{name}"), f"prior sd of {quantity}"))
         if self.answers is not None:
             rows += self.answers.rows()
         return pd.DataFrame(rows, columns=["quantity", "value", "meaning"])
@@ -142,9 +144,9 @@ class Audit:
         return "\n".join(lines)
 
     def __repr__(self) -> str:
-        known = f"{self.nullity} of {self.n_parameters} directions of reward unidentified"
-        known = known if self.n_parameters else "reward known"
-        return f"Audit({_count(self.n_observed, self._noun)}, {known}; print it for the sentences)"
+        summary = f"{self.nullity} of {self.n_parameters} directions of reward unidentified"
+        summary = summary if self.n_parameters else "reward known"
+        return f"Audit({_count(self.n_observed, self._noun)}, {summary}; print it for the sentences)"
 
     def _repr_html_(self) -> str:
         head, *lines = str(self).splitlines()
@@ -163,7 +165,7 @@ class Audit:
         return self.fit.data.noun
 
     def _with_agent(self) -> list[Direction]:
-        return [one for one in self.null_space.directions if one.kind in _WITH_AGENT]
+        return [direction for direction in self.null_space.directions if direction.kind in _WITH_AGENT]
 
     def _data(self) -> list[str]:
         text = f"Data: {_count(self.n_observed, self._noun)}"
@@ -179,8 +181,8 @@ class Audit:
         if not self.n_parameters:
             return ["The reward was known and was not inferred."]
         lines = self._nullity() if self.visits is not None else self._nullity_of_observations()
-        own = (one for one in self.null_space.directions if one.kind not in _WITH_AGENT)
-        lines[2:2] = [f"  {one.kind} ({one.dimension}): {one.sentence}" for one in own]
+        reward_only = (direction for direction in self.null_space.directions if direction.kind not in _WITH_AGENT)
+        lines[2:2] = map(_line, reward_only)
         return lines
 
     def _nullity(self) -> list[str]:
@@ -229,35 +231,36 @@ class Audit:
         names = " and ".join(name.removeprefix("agent.") for name in self.free)
         what = "of reward and agent together" if self.n_parameters else "of the agent"
         verb = "is" if self.nullity_joint == 1 else "are"
-        more = self._with_agent()
+        with_agent = self._with_agent()
         head = f"With {names} free, {_count(self.nullity_joint, 'direction')} {what} {verb} not identified"
         head += "" if self.null_space.source is None else f" by {self.null_space.source}, to first order at one draw"
-        return [head + (":" if more else "."), *(f"  {one.kind} ({one.dimension}): {one.sentence}" for one in more)]
+        return [head + (":" if with_agent else "."), *map(_line, with_agent)]
 
     def _contraction(self) -> list[str]:
         if not self.n_parameters:
             return []
-        if (found := self.contraction) is None:
+        if (contraction := self.contraction) is None:
             return ["Contraction: not computed, because the prior of the reward has no finite variance."]
         lines = []
-        if len(found.identified):
+        if len(contraction.identified):
             lines.append(
                 f"Contraction: in the identified directions, the posterior variance is on average "
-                f"{np.mean(found.identified):.0%} of the prior variance. "
-                f"Effective identified dimension: {found.effective_dimension:.1f} of {len(found.identified)}."
+                f"{np.mean(contraction.identified):.0%} of the prior variance. "
+                f"Effective identified dimension: {contraction.effective_dimension:.1f} of "
+                f"{len(contraction.identified)}."
             )
-        if len(found.unidentified):
+        if len(contraction.unidentified):
             verdict = {
                 True: "equal to the prior within Monte Carlo error",
                 None: "too few effective draws for a comparison",
                 False: "different from the prior by more than Monte Carlo error",
-            }[found.equals_prior]
-            ratio = f"{np.mean(found.unidentified):.0%} ± {_mean_error(found):.0%}"
+            }[contraction.equals_prior]
+            ratio = f"{np.mean(contraction.unidentified):.0%} ± {_mean_error(contraction):.0%}"
             what = "it" if lines else "the posterior variance"
             lines.append(f"In the unidentified directions, {what} is {ratio} of the prior variance: {verdict}.")
-            if found.equals_prior is False:
+            if contraction.equals_prior is False:
                 unless = "" if self.visits is not None else _UNLESS
-                lines.append(f"  {_GAUSSIAN + unless if found.gaussian else _NOT_GAUSSIAN}")
+                lines.append(f"  {_GAUSSIAN + unless if contraction.gaussian else _NOT_GAUSSIAN}")
         return lines
 
 
@@ -269,13 +272,18 @@ _NOT_GAUSSIAN = (
 )
 
 
+def _line(direction: Direction) -> str:
+    return f"  {direction.kind} ({direction.dimension}): {direction.sentence}"
+
+
 def _mean(x: np.ndarray) -> float:
     return float(np.mean(x)) if len(x) else float("nan")
 
 
-def _mean_error(found: Contraction) -> float:
+def _mean_error(contraction: Contraction) -> float:
     """Compute the standard error of the mean ratio; directions are independent under the prior."""
-    return float(np.sqrt(np.sum(found.error**2)) / len(found.error)) if len(found.error) else float("nan")
+    error = contraction.error
+    return float(np.sqrt(np.sum(error**2)) / len(error)) if len(error) else float("nan")
 
 
 def _count(n: int, noun: str) -> str:

@@ -63,10 +63,10 @@ def ridge(beta: np.ndarray, reward: np.ndarray, priors: tuple[Any, list[Any]], n
     null : float (n1, P)
         Null directions of the reward: orthonormal rows.
     """
-    drawn = prior_draws([priors[0], *priors[1]], _DRAWS, seed=_SEED)
-    beta_before, before = drawn[:, 0], drawn[:, 1:]
+    prior_values = prior_draws([priors[0], *priors[1]], _DRAWS, seed=_SEED)
+    prior_beta, prior_reward = prior_values[:, 0], prior_values[:, 1:]
     posterior = np.log([beta, _size(reward, null)])
-    prior = np.log([beta_before, _size(before, null)])
+    prior = np.log([prior_beta, _size(prior_reward, null)])
     return Ridge(
         float(np.corrcoef(posterior)[0, 1]),
         *(float(x.std()) for x in (*posterior, posterior.sum(0))),

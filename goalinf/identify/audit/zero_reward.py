@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.stats import gaussian_kde
 
 from goalinf.checks import check_kind, check_number, takes_key
-from goalinf.identify.audit.refits import fitted, of_nothing, widened
+from goalinf.identify.audit.refits import refit, widen_prior, zero_reward_evidence
 from goalinf.identify.local.unidentified import Directions
 from goalinf.identify.local.whitening import Frame, gaussian, prior_draws
 from goalinf.inference.bridge_sampling import marginal_likelihood
@@ -26,10 +26,10 @@ _AROUND = 20  # draws within the kernel width of the point, at least
 _DRAWS = 20_000  # of a prior
 _WHEN = ("posterior", "prior")
 _INTERVAL = (0.025, 0.5, 0.975)
-_NOTHING = 1e-12  # sizes below are rounding errors: no direction of the reward is identified
+_ROUNDING = 1e-12  # sizes below are rounding errors: no direction of the reward is identified
 _STEPS = 60  # of the grid of sizes
 _LARGE = (0.5, 0.9, 0.95, 0.99)  # quantiles of the size under the prior
-_LARGER, _WORSE = (1.0, 10.0, 100.0), 0.01  # factors of the best draw; decrease in nats that counts as none
+_FACTORS, _DECREASE = (1.0, 10.0, 100.0), 0.01  # factors of the best draw; decrease in nats that counts as none
 # Bounds in nats: Kass and Raftery (1995), who call the first class "not worth more than a bare mention".
 _WORDS = ((1.0, "weak"), (3.0, "positive"), (5.0, "strong"), (np.inf, "very strong"))
 
@@ -183,70 +183,72 @@ def zero_reward(key: PRNGKey, fit: Fit, *, scales: Sequence[float | int] = (1 / 
     for scale in scales:
         if check_number("a scale", scale, 0.0, np.inf, "a positive number") in (0.0, np.inf):
             raise ValueError(f"a scale is {scale!r}; expected a positive number")
-    found = Directions.of(fit, "the comparison with zero reward")
-    if not found.n_rewards:
+    directions = Directions.of(fit, "the comparison with zero reward")
+    if not directions.n_rewards:
         raise ValueError("this fit knows its reward: the comparison with zero reward needs a prior of the reward")
     base = check_linear("the comparison with zero reward", fit.reward)
-    if len(found.reward_sites) < len(base.parameters):
+    if len(directions.reward_sites) < len(base.parameters):
         raise ValueError("this fit knows a part of its reward: the comparison with zero reward needs a prior of it all")
-    own, null, *others = jax.random.split(key, 2 + len(scales))
-    nothing = of_nothing(null, fit)
-    wider = {scale: widened(fit, found, scale) for scale in sorted({*map(float, scales)} - {1.0})}
-    rows = [(1.0, marginal_likelihood(own, fit), fit.converged)]
-    for one, (scale, reward) in zip(others, wider.items(), strict=False):
+    fit_key, zero_key, *refit_keys = jax.random.split(key, 2 + len(scales))
+    zero_evidence = zero_reward_evidence(zero_key, fit)
+    rescaled_rewards = {scale: widen_prior(fit, directions, scale) for scale in sorted({*map(float, scales)} - {1.0})}
+    rows = [(1.0, marginal_likelihood(fit_key, fit), fit.converged)]
+    for refit_key, (scale, reward) in zip(refit_keys, rescaled_rewards.items(), strict=False):
         if reward is not None:
-            again = fitted(one, fit, reward)
-            rows.append((scale, marginal_likelihood(one, again), again.converged))
+            refitted = refit(refit_key, fit, reward)
+            rows.append((scale, marginal_likelihood(refit_key, refitted), refitted.converged))
+    zero_error = zero_evidence.error
     table = pd.DataFrame(
-        [(scale, one.log_evidence, np.hypot(one.error, nothing.error), fine) for scale, one, fine in rows],
+        [(scale, fitted.log_evidence, np.hypot(fitted.error, zero_error), ok) for scale, fitted, ok in rows],
         columns=["scale", "log_evidence", "error", "converged"],
     ).sort_values("scale", ignore_index=True)
-    table.insert(3, "log_bayes_factor", nothing.log_evidence - table["log_evidence"])
-    after, before = found.rewards().reshape(-1, found.n_rewards), prior_draws(found.priors(), _DRAWS)
-    frame = Frame.of(found.priors(), found.null)
+    table.insert(3, "log_bayes_factor", zero_evidence.log_evidence - table["log_evidence"])
+    posterior, prior = directions.rewards().reshape(-1, directions.n_rewards), prior_draws(directions.priors(), _DRAWS)
+    frame = Frame.of(directions.priors(), directions.null)
     ratio, slope = None, None
     if frame is not None:
-        at = [frame.split(one)[1] for one in (after, before)]
-        shown = [one - frame.split(np.zeros((1, found.n_rewards)))[1] for one in at]
-        if not any(name.startswith("agent.") for name in found.sites):
-            ratio = _densities(*shown)
-        if gaussian(found.priors()):
+        identified = [frame.split(rewards)[1] for rewards in (posterior, prior)]
+        centered = [rewards - frame.split(np.zeros((1, directions.n_rewards)))[1] for rewards in identified]
+        if not any(name.startswith("agent.") for name in directions.sites):
+            ratio = _log_density_ratio(*centered)
+        if gaussian(directions.priors()):
             # d log evidence / d log width = E[z (z - z_0) - 1] over the posterior, summed over the identified
             # directions; the terms of the others are zero.
-            slope = shown[0].shape[1] - float((shown[0] * at[0]).sum(axis=1).mean())
-    sizes = _sizes(found, after, before)
+            slope = centered[0].shape[1] - float((centered[0] * identified[0]).sum(axis=1).mean())
+    sizes = _sizes(directions, posterior, prior)
     return ZeroReward(
         table=table,
-        unbounded=_unbounded(fit, found),
+        unbounded=_unbounded(fit, directions),
         slope=slope,
-        log_evidence=nothing.log_evidence,
+        log_evidence=zero_evidence.log_evidence,
         savage_dickey=ratio,
-        mass=_near(sizes),
+        mass=_distribution_of_size(sizes),
         interval=pd.DataFrame([np.quantile(size, _INTERVAL) for size in sizes], index=_WHEN, columns=_INTERVAL),
-        runaway=_far(sizes),
+        runaway=_tail_of_size(sizes),
     )
 
 
-def _sizes(found: Directions, after: np.ndarray, before: np.ndarray) -> list[np.ndarray]:
+def _sizes(directions: Directions, posterior: np.ndarray, prior: np.ndarray) -> list[np.ndarray]:
     """Return posterior and prior draws of the size of beta times the identified part of the reward."""
-    if "agent.beta" in found.sites and found.draws["agent.beta"].ndim == 2:
-        beta = found.draws["agent.beta"].ravel(), prior_draws([found.sites["agent.beta"].prior], _DRAWS)[:, 0]
+    if "agent.beta" in directions.sites and directions.draws["agent.beta"].ndim == 2:
+        beta = directions.draws["agent.beta"].ravel(), prior_draws([directions.sites["agent.beta"].prior], _DRAWS)[:, 0]
     else:
-        beta = np.array(found.jacobian.beta), np.array(found.jacobian.beta)
-    hidden = found.null.T @ found.null
-    return [np.linalg.norm(one - one @ hidden, axis=1) * b for one, b in zip((after, before), beta, strict=True)]
+        beta = np.array(directions.jacobian.beta), np.array(directions.jacobian.beta)
+    projection = directions.null.T @ directions.null
+    identified = [rewards - rewards @ projection for rewards in (posterior, prior)]
+    return [np.linalg.norm(rewards, axis=1) * betas for rewards, betas in zip(identified, beta, strict=True)]
 
 
-def _near(sizes: Sequence[np.ndarray]) -> pd.DataFrame:
+def _distribution_of_size(sizes: Sequence[np.ndarray]) -> pd.DataFrame:
     """Tabulate the distribution functions of the size, from zero to beyond the posterior and most of the prior."""
     posterior, prior = np.quantile(sizes[0], 0.995), np.quantile(sizes[1], 0.95)
     top = max(1.2 * posterior, min(prior, 3.0 * posterior))
-    bounds = np.linspace(0.0, top if top > _NOTHING else 1.0, _STEPS + 1)
+    bounds = np.linspace(0.0, top if top > _ROUNDING else 1.0, _STEPS + 1)
     shares = {name: (size[:, None] < bounds).mean(axis=0) for name, size in zip(_WHEN, sizes, strict=True)}
     return pd.DataFrame({"size": bounds, **shares})
 
 
-def _far(sizes: Sequence[np.ndarray]) -> pd.DataFrame:
+def _tail_of_size(sizes: Sequence[np.ndarray]) -> pd.DataFrame:
     """Tabulate the probabilities of large sizes."""
     bounds = np.quantile(sizes[1], _LARGE)
     table = pd.DataFrame({"size": bounds})
@@ -255,29 +257,29 @@ def _far(sizes: Sequence[np.ndarray]) -> pd.DataFrame:
     return table.assign(ratio=table["posterior"] / table["prior"])
 
 
-def _unbounded(fit: Fit, found: Directions) -> bool:
+def _unbounded(fit: Fit, directions: Directions) -> bool:
     """Return True where the likelihood of the best draw does not decrease as its reward is scaled up."""
     if "log_likelihood" not in fit.tree:
         return False
     total = fit.tree["log_likelihood"].to_dataset()["choices"].sum(fit.data.unit).values
     chain, draw = np.unravel_index(int(total.argmax()), total.shape)
-    values = {name: one[chain, draw] for name, one in found.draws.items() if name.startswith("agent.")}
-    logs = []
+    values = {name: array[chain, draw] for name, array in directions.draws.items() if name.startswith("agent.")}
+    log_likelihoods = []
     with computing_in("float64"):
-        for size in _LARGER:
-            reward = found.reward(fit, size * found.rewards()[chain, draw])
-            larger = StandardModel(fit.world, fit.agent, reward)
-            logs.append(float(larger.behavior(values, fit.data.context_names).log_prob(fit.data)))
-    return bool(np.isfinite(logs).all() and (np.diff(logs) > -_WORSE).all())
+        for size in _FACTORS:
+            reward = directions.reward(fit, size * directions.rewards()[chain, draw])
+            model = StandardModel(fit.world, fit.agent, reward)
+            log_likelihoods.append(float(model.behavior(values, fit.data.context_names).log_prob(fit.data)))
+    return bool(np.isfinite(log_likelihoods).all() and (np.diff(log_likelihoods) > -_DECREASE).all())
 
 
-def _densities(after: np.ndarray, before: np.ndarray) -> float | None:
+def _log_density_ratio(posterior: np.ndarray, prior: np.ndarray) -> float | None:
     """Return the log ratio of posterior to prior density at zero; None if it cannot be estimated."""
-    if not 1 <= after.shape[1] <= _LOW:
+    if not 1 <= posterior.shape[1] <= _LOW:
         return None
-    kernels = [gaussian_kde(one.T) for one in (after, before)]
+    kernels = [gaussian_kde(draws.T) for draws in (posterior, prior)]
     widths = np.sqrt(np.diag(kernels[0].covariance))
-    if (np.abs(after) < widths).all(axis=1).sum() < _AROUND:
+    if (np.abs(posterior) < widths).all(axis=1).sum() < _AROUND:
         return None
-    logs = [float(kernel.logpdf(np.zeros(after.shape[1]))[0]) for kernel in kernels]
-    return logs[0] - logs[1]
+    log_densities = [float(kernel.logpdf(np.zeros(posterior.shape[1]))[0]) for kernel in kernels]
+    return log_densities[0] - log_densities[1]

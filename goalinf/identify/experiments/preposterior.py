@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from goalinf.checks import numpy_generator
-from goalinf.identify.candidates import Place, Target
+from goalinf.identify.candidates import CandidateRewards, Target
 from goalinf.identify.experiments.kinds import Demonstrations, Experiment
 from goalinf.identify.linear_algebra import kernel
 from goalinf.identify.local.unidentified import Directions, trajectories_of
@@ -57,7 +57,8 @@ class Finite:
             raise ValueError(f"rewards is {count}; expected a Fit, or at least two known rewards")
         for number, reward in enumerate(rewards):
             check_reward(f"reward {number}", reward)
-        return cls(rewards, {name: Target.of(Place.of(world, rewards)) for name, world in worlds.items()}, data_sets)
+        targets = {name: Target.of(CandidateRewards.of(world, rewards)) for name, world in worlds.items()}
+        return cls(rewards, targets, data_sets)
 
     @property
     def typical(self) -> Reward:
@@ -115,7 +116,7 @@ class Normal:
         Standard normal numbers, the same for all experiments.
     known : tuple of float (R, P)
         Derivatives of the log-policy for the data so far, in units of their tolerance.
-    places : mapping from name to Place
+    candidates : mapping from name to CandidateRewards
         Target worlds, each with the zero reward and the reward of each unit vector.
     """
 
@@ -125,7 +126,7 @@ class Normal:
     root: np.ndarray
     noise: np.ndarray
     known: tuple[np.ndarray, ...]
-    places: Mapping[str, Place]
+    candidates: Mapping[str, CandidateRewards]
 
     most = float("inf")
 
@@ -150,11 +151,11 @@ class Normal:
         rows = directions.alone.matrix() / directions.alone.tolerance
         root = axes * np.sqrt(np.maximum(values, 0.0))
         units = [directions.reward(fit, unit) for unit in np.eye(1 + len(root))[:, 1:]]
-        places = {name: Place.of(world, units) for name, world in worlds.items()}
+        candidates = {name: CandidateRewards.of(world, units) for name, world in worlds.items()}
         mean = flat.mean(0)
         # Antithetic draws: their mean is the posterior mean.
         noise = np.concatenate([noise, -noise])
-        return cls(directions.reward(fit, mean), directions.reward_sites, mean, root, noise, (rows,), places)
+        return cls(directions.reward(fit, mean), directions.reward_sites, mean, root, noise, (rows,), candidates)
 
     @property
     def nullity(self) -> int:
@@ -182,7 +183,7 @@ class Normal:
         values = self.mean + shifts
         # Rewards are affine in their unknown parameters.
         weights = np.concatenate([1.0 - values.sum(axis=1, keepdims=True), values], axis=1)
-        return {name: Target.of(place.combined(weights)).gains for name, place in self.places.items()}
+        return {name: Target.of(rewards.combined(weights)).gains for name, rewards in self.candidates.items()}
 
 
 def _summary(

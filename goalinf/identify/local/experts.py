@@ -32,10 +32,10 @@ def line_up(world: Worlds, agent: Agents, reward: Rewards) -> tuple[Conditions, 
         raise ValueError("the mapping from context to agent is empty")
     experts = {context: single_agent(f"the agent of context {context!r}", expert) for context, expert in agent.items()}
     worlds = world if isinstance(world, Mapping) else dict.fromkeys(agent, world)
-    if lonely := set(worlds) ^ set(agent):
+    if unmatched := set(worlds) ^ set(agent):
         raise ValueError(
-            f"worlds and agents must name the same contexts; {', '.join(sorted(map(repr, lonely)))} is named by one of "
-            "them only"
+            f"worlds and agents must name the same contexts; {', '.join(sorted(map(repr, unmatched)))} is named by one "
+            "of them only"
         )
     return Conditions.of(worlds, reward, tuple(agent)), tuple(map(typical_agent, experts.values()))
 
@@ -98,5 +98,8 @@ def _widened(jacobian: PolicyJacobian, position: np.ndarray, columns: Sequence[C
         return wide
 
     return dataclasses.replace(
-        jacobian, log_policy=widen(jacobian.log_policy), income=widen(jacobian.income), columns=tuple(columns)
+        jacobian,
+        log_policy=widen(jacobian.log_policy),
+        expected_reward=widen(jacobian.expected_reward),
+        columns=tuple(columns),
     )

@@ -45,7 +45,7 @@ class Jacobian(abc.ABC):
 
     Parameters
     ----------
-    income : float (C, S, A, P)
+    expected_reward : float (C, S, A, P)
         :math:`\partial r(s,a) / \partial\theta`, derivative of the expected reward of an action; zero in rows
         that do not count.
     rows : bool (C, S, A)
@@ -59,7 +59,7 @@ class Jacobian(abc.ABC):
         infinite behavior identifies.
     """
 
-    income: np.ndarray
+    expected_reward: np.ndarray
     rows: np.ndarray
     columns: tuple[Column, ...]
     beta: float
@@ -86,7 +86,7 @@ class Jacobian(abc.ABC):
     @property
     def tolerance(self) -> float:
         """Largest singular value that counts as zero: 1e-8 times beta times the largest derivative of a reward."""
-        largest = float(np.abs(self.income[..., : self.n_rewards]).max(initial=0.0)) if self.n_rewards else 1.0
+        largest = float(np.abs(self.expected_reward[..., : self.n_rewards]).max(initial=0.0)) if self.n_rewards else 1.0
         return TOLERANCE * self.beta * largest
 
 
@@ -108,8 +108,9 @@ class PolicyJacobian(Jacobian):
     def reward_part(self) -> PolicyJacobian:
         """Return the derivatives with respect to the reward alone."""
         n = self.n_rewards
+        log_policy, expected_reward = self.log_policy[..., :n], self.expected_reward[..., :n]
         return dataclasses.replace(
-            self, log_policy=self.log_policy[..., :n], income=self.income[..., :n], columns=self.reward_columns
+            self, log_policy=log_policy, expected_reward=expected_reward, columns=self.reward_columns
         )
 
     def matrix(self, visited: np.ndarray | None = None) -> np.ndarray:
@@ -194,8 +195,8 @@ def log_policy_jacobian(
     agent = single_agent("agent", agent)
     conditions = Conditions.of(world, reward, contexts)
     check_known(agent, conditions.rewards)
-    for one, wanted in conditions.distinct.pairs():
-        check_plannable(agent, one, wanted)
+    for distinct_world, distinct_reward in conditions.distinct.pairs():
+        check_plannable(agent, distinct_world, distinct_reward)
     if not agent.one_policy:
         raise ValueError(
             f"{agent.name} does not act by one policy: its actions depend on a hidden mode or on a memory; give an "
@@ -210,18 +211,18 @@ def log_policy_jacobian(
     n_columns = sum(column.size for column in columns)
     check_size(len(conditions.worlds) * (agent.horizon or 1) * conditions.world.mdp.available.size, n_columns)
     # Padded to one shape and stacked, so that many worlds need one program.
-    mdps = stack([one.mdp for one in conditions.worlds])
+    mdps = stack([context_world.mdp for context_world in conditions.worlds])
     with computing_in("float64"):
         arguments = cast((agent, mdps, conditions.stacked_reward()))
-        several = (len(conditions.worlds) > 1, len(conditions.rewards) > 1)
-        found = jax.device_get(_evaluate(*arguments, names=names, n_columns=n_columns, several=several))
-    log_policy, income, policy, rows = found
+        varies = (len(conditions.worlds) > 1, len(conditions.rewards) > 1)
+        evaluated = jax.device_get(_evaluate(*arguments, names=names, n_columns=n_columns, varies=varies))
+    log_policy, expected_reward, policy, rows = evaluated
     check_solved(policy.residual, policy.values, "float64", agent, conditions.worlds)
     beta = float(np.max(agent.parameters.get("beta", 1.0)))
-    return PolicyJacobian(income, rows, columns, beta, None, log_policy, np.exp(policy.log_probs))
+    return PolicyJacobian(expected_reward, rows, columns, beta, None, log_policy, np.exp(policy.log_probs))
 
 
-@partial(jax.jit, static_argnames=("names", "n_columns", "several"))
+@partial(jax.jit, static_argnames=("names", "n_columns", "varies"))
 def _evaluate(
     agent: SingleAgent,
     mdps: MDP,
@@ -229,21 +230,21 @@ def _evaluate(
     *,
     names: tuple[str, ...],
     n_columns: int,
-    several: tuple[bool, bool],
+    varies: tuple[bool, bool],
 ) -> tuple[Array, Numeric, Policy, Numeric]:
-    def one(mdp: MDP, reward: Reward) -> tuple[Array, Numeric, Policy, Numeric]:
+    def evaluate(mdp: MDP, reward: Reward) -> tuple[Array, Numeric, Policy, Numeric]:
         columns = columns_of(agent, reward, names)
 
         def log_policy(x):
-            moved, there, wanted = moved_by(agent, mdp, reward, columns, x)
-            policy = moved.policies(there, wanted)
+            moved_agent, moved_mdp, moved_reward = moved_by(agent, mdp, reward, columns, x)
+            policy = moved_agent.policies(moved_mdp, moved_reward)
             return policy.log_probs, policy
 
         derivative, policy = jax.jacfwd(log_policy, has_aux=True)(jnp.zeros(n_columns))
-        income, rows = expected_rewards(agent, mdp, reward, columns)
-        return jnp.where(rows[..., None], derivative, 0.0), income, policy, rows
+        expected_reward, rows = expected_rewards(agent, mdp, reward, columns)
+        return jnp.where(rows[..., None], derivative, 0.0), expected_reward, policy, rows
 
-    return in_each_world(one, mdps, rewards, several)
+    return in_each_world(evaluate, mdps, rewards, varies)
 
 
 def _over_time(array: np.ndarray, ndim: int) -> np.ndarray:

@@ -61,15 +61,16 @@ def columns_of(agent: Agent, reward: Reward, names: Sequence[str]) -> tuple[Colu
     ValueError
         If a parameter does not exist.
     """
-    known = {name: base_of(reward).dims[name.split(".", 1)[1]] for name in reward_parameters(reward)}
+    dims_by_name = {name: base_of(reward).dims[name.split(".", 1)[1]] for name in reward_parameters(reward)}
     values, dims = agent.parameters, agent.dims
-    known |= {f"agent.{name}": last_axes(dims[name], np.ndim(values[name])) for name in values} | {"discount": ()}
+    dims_by_name |= {f"agent.{name}": last_axes(dims[name], np.ndim(values[name])) for name in values}
+    dims_by_name["discount"] = ()
     columns: list[Column] = []
     for name in sorted(names, key=lambda name: not name.startswith("reward.")):
-        if name not in known:
-            raise ValueError(f"there is no parameter {name!r}; there are {', '.join(known)}")
+        if name not in dims_by_name:
+            raise ValueError(f"there is no parameter {name!r}; there are {', '.join(dims_by_name)}")
         start = columns[-1].start + columns[-1].size if columns else 0
-        columns.append(Column(name, _shape(agent, reward, name), known[name], start))
+        columns.append(Column(name, _shape(agent, reward, name), dims_by_name[name], start))
     return tuple(columns)
 
 
@@ -90,12 +91,12 @@ def moved_by(
         if owner == "discount":
             mdp = eqx.tree_at(lambda m: m.discount, mdp, mdp.discount + step)
         elif owner == "reward":
-            place = partial(parameter_of, name=parameter)
-            reward = eqx.tree_at(place, reward, place(reward) + step)
+            parameter_at = partial(parameter_of, name=parameter)
+            reward = eqx.tree_at(parameter_at, reward, parameter_at(reward) + step)
         else:
             value = agent.parameters[parameter]
-            moved = value * jnp.exp(step) if _positive(agent, parameter) else value + step
-            agent = agent.at(**{parameter: moved})
+            moved_value = value * jnp.exp(step) if _positive(agent, parameter) else value + step
+            agent = agent.at(**{parameter: moved_value})
     return agent, mdp, reward
 
 
@@ -123,22 +124,23 @@ def expected_rewards(
 ) -> tuple[Numeric, Numeric]:
     """Return derivatives of the expected reward of every action ``(S, A, P)``, and the rows that count ``(S, A)``."""
 
-    def income(x):
-        _, moved, wanted = moved_by(agent, mdp, reward, columns, x)
-        probabilities = jnp.asarray(moved.probabilities)
-        return jnp.sum(probabilities * jnp.broadcast_to(wanted(moved), probabilities.shape), axis=-1)
+    def expected_reward(x):
+        _, moved_mdp, moved_reward = moved_by(agent, mdp, reward, columns, x)
+        probabilities = jnp.asarray(moved_mdp.probabilities)
+        return jnp.sum(probabilities * jnp.broadcast_to(moved_reward(moved_mdp), probabilities.shape), axis=-1)
 
-    given = ended(reward, mdp) | pinned(reward, mdp)[0]
-    rows = choosable(mdp, given) & ~given[:, None]
-    derivative = jax.jacfwd(income)(jnp.zeros(sum(column.size for column in columns)))
+    fixed = ended(reward, mdp) | pinned(reward, mdp)[0]
+    rows = choosable(mdp, fixed) & ~fixed[:, None]
+    derivative = jax.jacfwd(expected_reward)(jnp.zeros(sum(column.size for column in columns)))
     return jnp.where(rows[..., None], derivative, 0.0), rows
 
 
 def in_each_world(
-    function: Callable[[MDP, Reward], _Result], mdps: MDP, rewards: Reward, several: tuple[bool, bool]
+    function: Callable[[MDP, Reward], _Result], mdps: MDP, rewards: Reward, varies: tuple[bool, bool]
 ) -> _Result:
-    """Apply a function to MDP and reward of every context; ``several`` is True for worlds, and for rewards."""
-    worlds, wanted = several
-    if wanted and not worlds:
+    """Apply a function to MDP and reward of every context; ``varies`` is True for worlds, and for rewards."""
+    worlds_vary, rewards_vary = varies
+    if rewards_vary and not worlds_vary:
         mdps = jax.tree.map(lambda leaf: leaf[0], mdps)
-    return jax.vmap(function, (0 if worlds or not wanted else None, 0 if wanted else None))(mdps, rewards)
+    axes = 0 if worlds_vary or not rewards_vary else None, 0 if rewards_vary else None
+    return jax.vmap(function, axes)(mdps, rewards)

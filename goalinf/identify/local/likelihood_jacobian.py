@@ -29,7 +29,7 @@ from goalinf.precision import cast, computing_in
 from goalinf.worlds import stack
 
 _SEED = 0
-_SAME = 3  # further draws that must leave the dimension of the common null space as it is
+_UNCHANGED = 3  # further draws that must leave the dimension of the common null space as it is
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -51,8 +51,9 @@ class LikelihoodJacobian(Jacobian):
     def reward_part(self) -> LikelihoodJacobian:
         """Return the derivatives with respect to the reward alone."""
         n = self.n_rewards
+        log_likelihood, expected_reward = self.log_likelihood[:, :n], self.expected_reward[..., :n]
         return dataclasses.replace(
-            self, log_likelihood=self.log_likelihood[:, :n], income=self.income[..., :n], columns=self.reward_columns
+            self, log_likelihood=log_likelihood, expected_reward=expected_reward, columns=self.reward_columns
         )
 
 
@@ -69,41 +70,41 @@ def likelihood_jacobians(
         The function raises it where the planner fails.
     """
     unit, contexts, scored = data.units[0], data.context_names, data.scored(data.units[0])
-    own, bare, n_observed = model.own_arrays(), data.unlabeled(), int(scored.sum())
+    arrays, unlabeled, n_observed = model.own_arrays(), data.unlabeled(), int(scored.sum())
     source = f"{'this' if n_observed == 1 else 'these'} {many(n_observed, data.noun)}"
 
-    def evaluate(draw: Draw, seen: Observations) -> Any:
-        agent, reward = own.filled(draw)
+    def evaluate(draw: Draw, observations: Observations) -> Any:
+        agent, reward = arrays.filled(draw)
         agent = single_agent("agent", agent)
-        conditions = Conditions.of(own.world, reward, contexts)
+        conditions = Conditions.of(arrays.world, reward, contexts)
         columns = columns_of(agent, conditions.rewards[0], names)
 
         def scores(x):
-            moved, _, one = moved_by(agent, conditions.world.mdp, conditions.rewards[0], columns, x)
-            wanted = reward if isinstance(reward, Mapping) else one  # rewards by context are known
-            behavior = Behavior(own.world, moved, wanted, contexts=contexts)
-            return behavior.log_prob_by(unit, seen), behavior.policy
+            moved_agent, _, moved_reward = moved_by(agent, conditions.world.mdp, conditions.rewards[0], columns, x)
+            rewards = reward if isinstance(reward, Mapping) else moved_reward  # rewards by context are known
+            behavior = Behavior(arrays.world, moved_agent, rewards, contexts=contexts)
+            return behavior.log_prob_by(unit, observations), behavior.policy
 
-        here = jnp.zeros(sum(column.size for column in columns))
-        mdps = cast(stack([one.mdp for one in conditions.worlds]))
-        several = (len(conditions.worlds) > 1, len(conditions.rewards) > 1)
-        income, rows = in_each_world(
-            lambda mdp, wanted: expected_rewards(agent, mdp, wanted, columns),
+        zero_step = jnp.zeros(sum(column.size for column in columns))
+        mdps = cast(stack([world.mdp for world in conditions.worlds]))
+        varies = (len(conditions.worlds) > 1, len(conditions.rewards) > 1)
+        expected_reward, rows = in_each_world(
+            lambda mdp, context_reward: expected_rewards(agent, mdp, context_reward, columns),
             mdps,
             conditions.stacked_reward(),
-            several,
+            varies,
         )
-        return *jax.jacfwd(scores, has_aux=True)(here), income, rows
+        return *jax.jacfwd(scores, has_aux=True)(zero_step), expected_reward, rows
 
     def jacobian(draw: Draw) -> LikelihoodJacobian:
-        agent, reward = own.filled(draw)
-        agent, conditions = single_agent("agent", agent), Conditions.of(own.world, reward, contexts)
+        agent, reward = arrays.filled(draw)
+        agent, conditions = single_agent("agent", agent), Conditions.of(arrays.world, reward, contexts)
         columns = columns_of(agent, conditions.rewards[0], names)
         check_size(n_observed, sum(column.size for column in columns))
         with computing_in("float64"):
-            made_of = recipe(*own.contents(), contexts, "float64", shapes(bare))
-            program = shared(made_of, ("derivatives", names), lambda: jax.jit(evaluate))
-            derivative, policy, income, rows = jax.device_get(program(cast(dict(draw)), bare))
+            program_key = recipe(*arrays.contents(), contexts, "float64", shapes(unlabeled))
+            program = shared(program_key, ("derivatives", names), lambda: jax.jit(evaluate))
+            derivative, policy, expected_reward, rows = jax.device_get(program(cast(dict(draw)), unlabeled))
         check_solved(policy.residual, policy.values, "float64", agent, conditions.distinct.worlds)
         wrong = np.argwhere(scored & ~np.isfinite(derivative).all(axis=-1))
         if len(wrong):
@@ -112,7 +113,7 @@ def likelihood_jacobians(
                 f"({len(wrong)} such {unit}s): compute log_likelihood without a logarithm of zero"
             )
         beta = float(np.max(agent.parameters.get("beta", 1.0)))
-        return LikelihoodJacobian(income, rows, columns, beta, source, derivative[scored])
+        return LikelihoodJacobian(expected_reward, rows, columns, beta, source, derivative[scored])
 
     return jacobian
 
@@ -127,11 +128,11 @@ def common_null_space(
     """
     flat = {name: values.reshape(-1, *values.shape[2:]) for name, values in draws.items()}
     total = len(next(iter(flat.values())))
-    null, same = np.eye(n_rewards), 0
-    for number in (total - 1, *np.random.default_rng(_SEED).permutation(total - 1).tolist()):
-        alone = jacobian({name: values[number] for name, values in flat.items()}).reward_part()
-        before, null = len(null), kernel(alone.matrix() @ null.T, alone.tolerance).basis @ null
-        same = same + 1 if len(null) == before else 0
-        if same == _SAME or not len(null):
+    null, n_unchanged = np.eye(n_rewards), 0
+    for index in (total - 1, *np.random.default_rng(_SEED).permutation(total - 1).tolist()):
+        of_reward = jacobian({name: values[index] for name, values in flat.items()}).reward_part()
+        previous_dimension, null = len(null), kernel(of_reward.matrix() @ null.T, of_reward.tolerance).basis @ null
+        n_unchanged = n_unchanged + 1 if len(null) == previous_dimension else 0
+        if n_unchanged == _UNCHANGED or not len(null):
             break
     return null

@@ -45,11 +45,11 @@ def generic_rewards(reward: Reward, world: World, beta: float) -> Iterator[Any]:
         yield reward
         return
     replaced = priors or base.parameters
-    tries = [_draw_values(base, replaced, world, seed) for seed in range(_SEED, _SEED + _TRIES)]
-    yield from (_filled(reward, values) for values in tries)
+    draws = [_draw_values(base, replaced, world, seed) for seed in range(_SEED, _SEED + _TRIES)]
+    yield from (_filled(reward, values) for values in draws)
     if replaced == ("values",):
         cost = np.log(world.n_actions) / max(beta, 1e-12) + 1.0
-        yield from (_filled(reward, {"values": values["values"] - values["values"].max() - cost}) for values in tries)
+        yield from (_filled(reward, {"values": values["values"] - values["values"].max() - cost}) for values in draws)
 
 
 def _draw_values(base: Reward, names: tuple[str, ...], world: World, seed: int) -> dict[str, np.ndarray]:

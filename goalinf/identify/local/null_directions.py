@@ -110,7 +110,7 @@ def _families(
 ) -> Iterator[tuple[str, np.ndarray, str]]:
     """Yield name, residual of each null direction outside the family (a column), and sentence."""
     base = base_of(reward)
-    derivatives = [derivative for jacobian in jacobians for derivative in jacobian.income]
+    derivatives = [derivative for jacobian in jacobians for derivative in jacobian.expected_reward]
     rows = [mask for jacobian in jacobians for mask in jacobian.rows]
     largest = max(max(float(np.abs(derivative).max(initial=0.0)) for derivative in derivatives), np.finfo(float).tiny)
     # Expected reward of each action under each null direction, by world, and the states of these actions.
@@ -127,13 +127,13 @@ def _families(
     on_arrival = isinstance(base, StateReward) and base.on == "arrival"
     greedy = [horizon == 1 or float(world.mdp.discount) == 0.0 for world, horizon in zip(worlds, horizons, strict=True)]
     if not on_arrival and all(greedy):
-        yield "whatever is chosen", np.concatenate(list(map(_besides_states, collected, departures))), _MYOPIC
+        yield "whatever is chosen", np.concatenate(list(map(_residual_of_states, collected, departures))), _MYOPIC
     unchanged = unchanged_by(jacobians[0].source)
     constant = f"adding a constant to every reward does not change {unchanged}"
     yield "constant", all_rewards - all_rewards.mean(0), constant
     residual = np.concatenate(
         [
-            _besides_shapings(expected, world, row) if horizon is None else _besides_states(expected, states)
+            _residual_of_shapings(expected, world, row) if horizon is None else _residual_of_states(expected, states)
             for expected, world, row, states, horizon in zip(collected, worlds, rows, departures, horizons, strict=True)
         ]
     )
@@ -146,17 +146,17 @@ def _families(
     yield "other", no_residual, f"directions without a name in goalinf that do not change {unchanged}"
 
 
-def _besides_states(pays: np.ndarray, states: np.ndarray) -> np.ndarray:
+def _residual_of_states(rewards: np.ndarray, states: np.ndarray) -> np.ndarray:
     """Return r(s, a) minus its mean over the actions of each state."""
     copies = (states[:, None] == np.unique(states)[None]).astype(float)
-    return pays - copies @ ((copies.T @ pays) / copies.sum(0)[:, None])
+    return rewards - copies @ ((copies.T @ rewards) / copies.sum(0)[:, None])
 
 
-def _besides_shapings(pays: np.ndarray, world: World, rows: np.ndarray) -> np.ndarray:
+def _residual_of_shapings(rewards: np.ndarray, world: World, rows: np.ndarray) -> np.ndarray:
     """Return r(s, a) minus the nearest shaping, with potentials on states whose value is not fixed."""
     rows = rows[: world.n_states, : world.n_actions]  # without padding
     family = shapings(world, rows)[:, rows.any(1)].toarray()
-    return pays - family @ np.linalg.lstsq(family, pays, rcond=None)[0]
+    return rewards - family @ np.linalg.lstsq(family, rewards, rcond=None)[0]
 
 
 def _signed(rows: np.ndarray) -> np.ndarray:

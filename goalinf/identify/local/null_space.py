@@ -79,17 +79,19 @@ class NullSpace:
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per name: ``kind``, ``dimension``, ``meaning``."""
-        rows = [(one.kind, one.dimension, one.sentence) for one in self.directions]
+        rows = [(direction.kind, direction.dimension, direction.sentence) for direction in self.directions]
         return pd.DataFrame(rows, columns=["kind", "dimension", "meaning"])
 
     def __str__(self) -> str:
-        free = "".join(f", {_spoken(name)}" for name in map(str, self.agent.data_vars))
-        of = f"{self.n_parameters} parameters (reward{free})" if free else f"{self.n_parameters} directions of reward"
+        free = "".join(f", {_short_name(name)}" for name in map(str, self.agent.data_vars))
+        noun = f"parameters (reward{free})" if free else "directions of reward"
+        parameters = f"{self.n_parameters} {noun}"
         if not self.dimension:
-            return f"All {of} are identified by {self.source or 'sufficient behavior'}."
+            return f"All {parameters} are identified by {self.source or 'sufficient behavior'}."
         verb = "is" if self.dimension == 1 else "are"
-        head = f"{self.dimension} of {of} {verb} not identified by {self.source or 'any amount of behavior'}:"
-        lines = [f"  {one.kind} ({one.dimension}): {one.sentence}" for one in self.directions]
+        data = self.source or "any amount of behavior"
+        head = f"{self.dimension} of {parameters} {verb} not identified by {data}:"
+        lines = [f"  {direction.kind} ({direction.dimension}): {direction.sentence}" for direction in self.directions]
         if self.gap < _BLURRED:
             lines.append(
                 f"  The numerical rank is uncertain: the smallest singular value that counts as nonzero is only "
@@ -98,13 +100,13 @@ class NullSpace:
         return "\n".join([head, *lines])
 
     def __repr__(self) -> str:
-        kinds = ", ".join(f"{one.kind} {one.dimension}" for one in self.directions)
+        kinds = ", ".join(f"{direction.kind} {direction.dimension}" for direction in self.directions)
         return f"NullSpace(dimension {self.dimension} of {self.n_parameters}{': ' + kinds if kinds else ''})"
 
     def _repr_html_(self) -> str:
         head, *lines = str(self).splitlines()
-        named = display.table(self.to_frame(), index=False) if self.directions else ""
-        return display.card(head, named, display.paragraphs("\n".join(lines[len(self.directions) :])))
+        table = display.table(self.to_frame(), index=False) if self.directions else ""
+        return display.card(head, table, display.paragraphs("\n".join(lines[len(self.directions) :])))
 
 
 def null_space(world: Worlds, agent: Agents, reward: Rewards, *, free: Sequence[str] = ()) -> NullSpace:
@@ -170,65 +172,66 @@ def null_space(world: Worlds, agent: Agents, reward: Rewards, *, free: Sequence[
     """
     if isinstance(reward, Mapping):
         raise ValueError("a null space belongs to one reward: give the reward that all contexts share, not a mapping")
-    conditions, known = line_up(world, agent, reward)
+    conditions, agents = line_up(world, agent, reward)
     if not reward_priors(reward):
         check_shapes(reward, conditions.world)
     free = (free,) if isinstance(free, str) else free
-    free = tuple(dict.fromkeys(name for one in free for name in _meant(one, known)))
-    wanted = tuple(f"reward.{name}" for name in reward_priors(reward)) or reward_parameters(reward)
+    free = tuple(dict.fromkeys(full_name for name in free for full_name in _full_names(name, agents)))
+    reward_names = tuple(f"reward.{name}" for name in reward_priors(reward)) or reward_parameters(reward)
     failure: Exception | None = None
-    beta = max(float(np.max(one.parameters.get("beta", 1.0))) for one in known)
+    beta = max(float(np.max(expert.parameters.get("beta", 1.0))) for expert in agents)
     for candidate in generic_rewards(reward, conditions.world, beta):
         try:
-            found = jacobians(conditions, known, candidate, (*wanted, *free))
+            derivatives = jacobians(conditions, agents, candidate, (*reward_names, *free))
         except (ConvergenceError, PrecisionError) as error:
             failure = error
         else:
-            return null_space_at(found, conditions, known, candidate)
+            return null_space_at(derivatives, conditions, agents, candidate)
     assert failure is not None
     raise type(failure)(f"{failure}; or give a known reward with which the problem can be solved") from failure
 
 
 def null_space_at(
-    found: Sequence[Jacobian],
+    derivatives: Sequence[Jacobian],
     conditions: Conditions,
     agents: Sequence[SingleAgent],
     reward: Reward,
-    known: np.ndarray | None = None,
+    null_reward: np.ndarray | None = None,
 ) -> NullSpace:
     """Compute the null space of given Jacobians, one of each agent; the other arguments are those of the Jacobians.
 
-    ``known (n, P)`` are the null directions of the reward, where not all directions of the Jacobians count.
+    ``null_reward (n, P)`` are the null directions of the reward, where not all directions of the Jacobians count.
     """
-    alone = tuple(one.reward_part() for one in found)
-    columns, n_reward = found[0].columns, found[0].n_rewards
-    null = stacked_kernel(alone)
+    of_reward = tuple(jacobian.reward_part() for jacobian in derivatives)
+    columns, n_reward = derivatives[0].columns, derivatives[0].n_rewards
+    null = stacked_kernel(of_reward)
     planners = tuple(agents) * (len(conditions.worlds) if len(agents) == 1 else 1)
-    planned = tuple(map(_as_planned, conditions.worlds, planners))
-    horizons = tuple(one.horizon or one.depth for one in planners)
-    informative = alone
-    if len(agents) > 1 and any(
-        one.matrix().any() for one in alone
-    ):  # an agent without derivatives has the whole space as null space
-        kept = [k for k, one in enumerate(alone) if one.matrix().any()]
-        informative, planned = tuple(alone[k] for k in kept), tuple(planned[k] for k in kept)
-        horizons = tuple(horizons[k] for k in kept)
-    named = null.basis if known is None else known
-    basis, directions = name_directions(named, informative, planned, reward, horizons)
-    if len(columns) > len(alone[0].columns):
-        known_agent, null = null.basis, stacked_kernel(found)
-        wider = ((0, 0), (0, null.basis.shape[1] - n_reward))
-        basis, known_agent = np.pad(basis, wider), np.pad(known_agent, wider)
+    planning_worlds = tuple(map(_planning_world, conditions.worlds, planners))
+    horizons = tuple(planner.horizon or planner.depth for planner in planners)
+    informative = of_reward
+    # An expert without derivatives has the whole space as null space.
+    several = len(agents) > 1
+    experts_with_derivatives = [k for k, jacobian in enumerate(of_reward) if several and jacobian.matrix().any()]
+    if experts_with_derivatives:
+        informative = tuple(of_reward[k] for k in experts_with_derivatives)
+        planning_worlds = tuple(planning_worlds[k] for k in experts_with_derivatives)
+        horizons = tuple(horizons[k] for k in experts_with_derivatives)
+    null_rows = null.basis if null_reward is None else null_reward
+    basis, directions = name_directions(null_rows, informative, planning_worlds, reward, horizons)
+    if len(columns) > len(of_reward[0].columns):
+        null_padded, null = null.basis, stacked_kernel(derivatives)
+        padding = ((0, 0), (0, null.basis.shape[1] - n_reward))
+        basis, null_padded = np.pad(basis, padding), np.pad(null_padded, padding)
         # Directions of the free parameters: the joint null space without the null space of the reward alone.
-        more = kernel(known_agent @ null.basis.T, 0.5).basis @ null.basis
-        more, others = _name_more(more, found, reward)
-        basis, directions = np.concatenate([basis, more]), directions + others
-    kinds = [one.kind for one in directions for _ in range(one.dimension)]
-    own = alone[0].columns
+        with_agent = kernel(null_padded @ null.basis.T, 0.5).basis @ null.basis
+        with_agent, agent_directions = _name_with_agent(with_agent, derivatives, reward)
+        basis, directions = np.concatenate([basis, with_agent]), directions + agent_directions
+    kinds = [direction.kind for direction in directions for _ in range(direction.dimension)]
+    reward_columns = of_reward[0].columns
     array = xr.DataArray(
-        basis[:, :n_reward].reshape(len(basis), *_reward_shape(own)),
-        dims=("direction", *_reward_dims(own)),
-        coords={**_coords(conditions.world, reward, own), "kind": ("direction", np.array(kinds, str))},
+        basis[:, :n_reward].reshape(len(basis), *_reward_shape(reward_columns)),
+        dims=("direction", *_reward_dims(reward_columns)),
+        coords={**_coords(conditions.world, reward, reward_columns), "kind": ("direction", np.array(kinds, str))},
         name="reward",
     )
     agent_rows = {
@@ -236,13 +239,14 @@ def null_space_at(
             ("direction", *column.dims),
             basis[:, column.start : column.start + column.size].reshape(len(basis), *column.shape),
         )
-        for column in columns[len(own) :]
+        for column in columns[len(reward_columns) :]
     }
-    labels = _world_coords(conditions.world, {axis for column in columns[len(own) :] for axis in column.dims})
+    agent_axes = {axis for column in columns[len(reward_columns) :] for axis in column.dims}
+    labels = _world_coords(conditions.world, agent_axes)
     labels |= _expert_coords(columns, conditions, agents) if len(agents) > 1 else {}
     agent_part = xr.Dataset(agent_rows, coords={"kind": array.coords["kind"], **labels} if agent_rows else None)
-    size, source = basis.shape[1], found[0].source
-    return NullSpace(len(basis), array, agent_part, null.singular_values, directions, size, null.gap, source)
+    n_parameters, source = basis.shape[1], derivatives[0].source
+    return NullSpace(len(basis), array, agent_part, null.singular_values, directions, n_parameters, null.gap, source)
 
 
 def _expert_coords(
@@ -253,65 +257,68 @@ def _expert_coords(
     for column in columns:
         if column.dims and column.dims[0].startswith("expert"):
             name = column.name.removeprefix("agent.")
-            having = [c for c, agent in zip(conditions.contexts, agents, strict=True) if name in agent.parameters]
-            coords[column.dims[0]] = axis_labels("experts", having)
+            owners = [c for c, agent in zip(conditions.contexts, agents, strict=True) if name in agent.parameters]
+            coords[column.dims[0]] = axis_labels("experts", owners)
     return coords
 
 
-def _meant(name: str, agents: Sequence[SingleAgent]) -> Iterator[str]:
+def _full_names(name: str, agents: Sequence[SingleAgent]) -> Iterator[str]:
     """Yield the full names of a parameter: the discount is a parameter of the agent, or else of the world."""
-    own = ["discount" in agent.parameters for agent in agents]
-    if name != "discount" or any(own):
+    has_discount = ["discount" in agent.parameters for agent in agents]
+    if name != "discount" or any(has_discount):
         yield f"agent.{name.removeprefix('agent.')}"
-    if name == "discount" and not all(own):
+    if name == "discount" and not all(has_discount):
         yield name
 
 
-def stacked_kernel(found: Sequence[Jacobian]) -> Kernel:
+def stacked_kernel(derivatives: Sequence[Jacobian]) -> Kernel:
     """Compute the common null space of several experts, each in units of its tolerance."""
-    largest = max(one.tolerance for one in found)
-    seen = [one.matrix() * (largest / one.tolerance) for one in found if one.tolerance > 0]
-    return kernel(np.concatenate(seen or [found[0].matrix()]), largest)
+    largest = max(jacobian.tolerance for jacobian in derivatives)
+    scaled = [jac.matrix() * (largest / jac.tolerance) for jac in derivatives if jac.tolerance > 0]
+    return kernel(np.concatenate(scaled or [derivatives[0].matrix()]), largest)
 
 
-def _as_planned(world: World, agent: SingleAgent) -> World:
+def _planning_world(world: World, agent: SingleAgent) -> World:
     """Return the world as the agent plans in it: its believed transitions, and its own discount."""
     with computing_in("float64"):
         mdp = jax.device_get(agent.planning.beliefs(world.mdp))
-    own = agent.discount
-    return dataclasses.replace(world, mdp=mdp if own is None else dataclasses.replace(mdp, discount=np.asarray(own)))
+    if agent.discount is not None:
+        mdp = dataclasses.replace(mdp, discount=np.asarray(agent.discount))
+    return dataclasses.replace(world, mdp=mdp)
 
 
-def _name_more(more: np.ndarray, found: Sequence[Jacobian], reward: Reward) -> tuple[np.ndarray, list[Direction]]:
+def _name_with_agent(
+    null: np.ndarray, derivatives: Sequence[Jacobian], reward: Reward
+) -> tuple[np.ndarray, list[Direction]]:
     """Name the directions that involve free parameters of the agent: the scale, the agent alone, trade-offs."""
     directions: list[Direction] = []
     rows: list[np.ndarray] = []
-    columns, unchanged = found[0].columns, unchanged_by(found[0].source)
+    columns, unchanged = derivatives[0].columns, unchanged_by(derivatives[0].source)
     scale = np.concatenate([_scale(column, reward) for column in columns])
-    inside = more.T @ (more @ scale)
-    if len(more) and found[0].n_rewards and any(column.name == "agent.beta" for column in columns):
+    projection = null.T @ (null @ scale)
+    if len(null) and derivatives[0].n_rewards and any(column.name == "agent.beta" for column in columns):
         # Within the rows, apart from the null directions of the reward alone, the scale is a single direction.
-        size = np.linalg.norm(inside)
-        unseen = [
-            np.abs(one.matrix() @ scale).max(initial=0.0) <= one.tolerance * max(1.0, float(np.linalg.norm(scale)))
-            for one in found
-        ]
-        if size > 0 and all(unseen):
-            rows.append(inside[None] / size)
+        length = np.linalg.norm(projection)
+        size = max(1.0, float(np.linalg.norm(scale)))
+        no_change = [np.abs(jac.matrix() @ scale).max(initial=0.0) <= jac.tolerance * size for jac in derivatives]
+        if length > 0 and all(no_change):
+            rows.append(projection[None] / length)
             directions.append(Direction("scale", 1, "only the product of beta and the reward is identified"))
-            more = kernel((more @ inside)[None] / size, 0.5).basis @ more
+            null = kernel((null @ projection)[None] / length, 0.5).basis @ null
     scaled = bool(rows)
-    own = kernel(more[:, : found[0].n_rewards].T, INSIDE).basis  # combinations in which the reward does not change
-    for kind, some in (("agent", own @ more), ("trade-off", kernel(own, 0.5).basis @ more)):
-        if len(some):
-            moved = [one for one in columns if np.abs(some[:, one.start : one.start + one.size]).max() > INSIDE]
-            involved = [_spoken(one.name) for one in moved if not one.name.startswith("reward.")]
-            others = [name for name in involved if name != "beta" or not scaled] or involved
+    # Combinations in which the reward does not change.
+    agent_alone = kernel(null[:, : derivatives[0].n_rewards].T, INSIDE).basis
+    for kind, basis in (("agent", agent_alone @ null), ("trade-off", kernel(agent_alone, 0.5).basis @ null)):
+        if len(basis):
+            moved = [one for one in columns if np.abs(basis[:, one.start : one.start + one.size]).max() > INSIDE]
+            involved = [_short_name(one.name) for one in moved if not one.name.startswith("reward.")]
+            names = " or ".join([name for name in involved if name != "beta" or not scaled] or involved)
             together = "alone" if kind == "agent" else "together with a change of the reward"
-            sentence = f"a change of {' or '.join(others)} {together} does not change {unchanged}"
-            rows.append(some)
-            directions.append(Direction(kind, len(some), sentence))
-    return np.concatenate([*rows, np.zeros((0, more.shape[1]))]), directions
+            rows.append(basis)
+            directions.append(
+                Direction(kind, len(basis), f"a change of {names} {together} does not change {unchanged}")
+            )
+    return np.concatenate([*rows, np.zeros((0, null.shape[1]))]), directions
 
 
 def _scale(column: Column, reward: Reward) -> np.ndarray:
@@ -350,5 +357,5 @@ def _world_coords(world: World, dims: Collection[str]) -> dict[Hashable, Any]:
     return coords
 
 
-def _spoken(name: str) -> str:
+def _short_name(name: str) -> str:
     return name.removeprefix("agent.")

@@ -122,32 +122,32 @@ class Directions:
         """
         model = known_model(fit, what)
         check_data(fit)
-        one_agent = single_agent(f"the agent of the fit, for {what},", model.agent)
+        single = single_agent(f"the agent of the fit, for {what},", model.agent)
         contexts = fit.data.context_names
         sites = {site.name: site for site in fit.sites}
         draws = {name: np.asarray(fit.posterior[name].values, float) for name in sites}
-        agent, reward = fill(one_agent, model.reward, {name: values[-1, -1] for name, values in draws.items()})
+        agent, reward = fill(single, model.reward, {name: values[-1, -1] for name, values in draws.items()})
         conditions = Conditions.of(model.world, model.reward, contexts)
         jacobian: Jacobian
         if isinstance(fit.data, Trajectories):
             jacobian = of_policy = log_policy_jacobian(model.world, agent, reward, wrt=tuple(sites), contexts=contexts)
             visited, n_observed = scored_states(fit.data, of_policy)
-            null, seen = None, of_policy.reward_part().matrix(visited)
+            null, matrix = None, of_policy.reward_part().matrix(visited)
             visits = VisitedStates.of(visited, of_policy, conditions)
         else:
-            at = likelihood_jacobians(model, fit.data, tuple(sites))
-            jacobian = at({name: values[-1, -1] for name, values in draws.items()})
-            null, seen = common_null_space(at, draws, jacobian.n_rewards), jacobian.reward_part().matrix()
+            jacobian_at = likelihood_jacobians(model, fit.data, tuple(sites))
+            jacobian = jacobian_at({name: values[-1, -1] for name, values in draws.items()})
+            null, matrix = common_null_space(jacobian_at, draws, jacobian.n_rewards), jacobian.reward_part().matrix()
             visits, n_observed = None, fit.data.n_observed
-        known_reward = Conditions.of(model.world, reward, contexts).rewards[0]
-        joint = null_space_at([jacobian], conditions, [agent], known_reward, null)
+        reward_at_draw = Conditions.of(model.world, reward, contexts).rewards[0]
+        joint = null_space_at([jacobian], conditions, [agent], reward_at_draw, null)
         moves_agent = np.zeros(joint.dimension, bool)
         for part in joint.agent.data_vars.values():
             moves_agent |= part.values.astype(bool).any(axis=tuple(range(1, part.ndim)))
-        alone = jacobian.reward_part()
-        rows = joint.basis.values.reshape(joint.dimension, alone.n_rewards)[~moves_agent]
-        nullity = kernel(seen, alone.tolerance).dimension
-        return cls(conditions, sites, draws, jacobian, alone, joint, rows, nullity, n_observed, visits)
+        of_reward = jacobian.reward_part()
+        rows = joint.basis.values.reshape(joint.dimension, of_reward.n_rewards)[~moves_agent]
+        nullity = kernel(matrix, of_reward.tolerance).dimension
+        return cls(conditions, sites, draws, jacobian, of_reward, joint, rows, nullity, n_observed, visits)
 
     @property
     def n_rewards(self) -> int:
@@ -162,7 +162,7 @@ class Directions:
     def rewards(self) -> np.ndarray:
         """Return draws of the reward, ``(chain, draw, P)``."""
         values = [self.draws[name] for name in self.reward_sites]
-        return np.concatenate([one.reshape(*one.shape[:2], -1) for one in values], axis=2)
+        return np.concatenate([array.reshape(*array.shape[:2], -1) for array in values], axis=2)
 
     def reward(self, fit: Fit, flat: np.ndarray) -> Reward:
         """Return the reward with the numbers ``flat (P,)``."""

@@ -30,9 +30,9 @@ class VisitedStates:
     @classmethod
     def of(cls, visited: np.ndarray, jacobian: PolicyJacobian, conditions: Conditions) -> VisitedStates:
         """Build from the visited states ``(C, S)`` or ``(C, T, S)``."""
-        seen = np.asarray(visited.any(1)) if visited.ndim == 3 else visited
-        places = np.argwhere(jacobian.rows.any(2)).tolist()
-        return cls(tuple(_place(conditions, c, s) for c, s in places if not seen[c, s]), len(places))
+        visited_ever = np.asarray(visited.any(1)) if visited.ndim == 3 else visited
+        scorable = np.argwhere(jacobian.rows.any(2)).tolist()
+        return cls(tuple(_state_name(conditions, c, s) for c, s in scorable if not visited_ever[c, s]), len(scorable))
 
 
 def scored_states(data: Trajectories, jacobian: PolicyJacobian) -> tuple[np.ndarray, int]:
@@ -54,8 +54,8 @@ def scored_states(data: Trajectories, jacobian: PolicyJacobian) -> tuple[np.ndar
     return visited, int(scored.sum())
 
 
-def _place(conditions: Conditions, context: int, state: int) -> str:
+def _state_name(conditions: Conditions, context: int, state: int) -> str:
     """Return the name of a state, with its context if there are several policies."""
     world = conditions.worlds[min(context, len(conditions.worlds) - 1)]
-    several = len(conditions.worlds) > 1 or len(conditions.rewards) > 1
-    return label(world.states[state]) + (f" (context {label(conditions.contexts[context])})" if several else "")
+    contexts_differ = len(conditions.worlds) > 1 or len(conditions.rewards) > 1
+    return label(world.states[state]) + (f" (context {label(conditions.contexts[context])})" if contexts_differ else "")

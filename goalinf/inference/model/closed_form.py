@@ -38,7 +38,7 @@ from goalinf.inference.model.priors import Site, fill
 from goalinf.inference.model.scale_mixture import PRODUCT, ScaleMixture
 from goalinf.planning.bellman import Problem, action_values, backup
 from goalinf.planning.solvers.newton_numpy import fixed_points, soft_values
-from goalinf.planning.solvers.sparse_lu import DENSE_STATES, Calm, Factors, factorable, transitions
+from goalinf.planning.solvers.sparse_lu import DENSE_STATES, Factors, OneThread, factorable, transitions
 from goalinf.rewards import ActionReward, LinearReward, Reward, StateReward, TransitionReward
 from goalinf.worlds import MDP
 
@@ -196,7 +196,10 @@ class ClosedForm:
 
     def derivatives(self, flat: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Return potential, gradient and Hessian; infinite where undefined."""
-        with np.errstate(all="ignore"), Calm(max(flat.size, *(likelihood.n_states for likelihood in self.likelihoods))):
+        with (
+            np.errstate(all="ignore"),
+            OneThread(max(flat.size, *(likelihood.n_states for likelihood in self.likelihoods))),
+        ):
             value, gradient, hessian = self.prior.derivatives(flat)
             for likelihood in self.likelihoods:
                 if (terms := likelihood.derivatives(flat)) is None:
@@ -244,8 +247,8 @@ def _in_parts(function: Callable[[np.ndarray], np.ndarray], flats: np.ndarray, l
         with np.errstate(all="ignore"):
             return function(part)
 
-    # Calm for any size: this function uses threads itself, so that the linear algebra must not.
-    with Calm(0), ThreadPoolExecutor(os.cpu_count() if likelihood.n_states > DENSE_STATES else 1) as pool:
+    # One thread for any size: this function uses threads itself, so that the linear algebra must not.
+    with OneThread(0), ThreadPoolExecutor(os.cpu_count() if likelihood.n_states > DENSE_STATES else 1) as pool:
         return np.concatenate(list(pool.map(quiet, parts)))
 
 

@@ -44,8 +44,8 @@ def solve_linear(
     if n_states <= DENSE_STATES:
         return jnp.linalg.solve(matrix(weights), right)
 
-    def sweep(factors, places):
-        return lambda x: x - add_up(lambda u: factors[u] * x[places[u]], len(factors))
+    def sweep(factors, indices):
+        return lambda x: x - add_up(lambda u: factors[u] * x[indices[u]], len(factors))
 
     def transposed():
         if not len(problem.origins):  # a state has very many predecessors: a scatter is cheaper than padded lists
@@ -61,8 +61,8 @@ def solve_linear(
         # A loop of at most one round: no matrix is factorized where no problem of a batch needs it. The barrier keeps
         # the matrix inside the loop; otherwise the compiler moves the factorization out of the loop.
         def rescue(carry):
-            _, known = lax.optimization_barrier((carry, weights))
-            return jnp.linalg.solve(matrix(known), b), True
+            _, kept_weights = lax.optimization_barrier((carry, weights))
+            return jnp.linalg.solve(matrix(kept_weights), b), True
 
         solution = bicgstab(apply, b, precision, _PATIENCE)
         return lax.while_loop(lambda carry: ~carry[1], rescue, solution)[0]

@@ -21,7 +21,7 @@ from goalinf.planning.solvers.sparse_lu import Factors
 _MAX_STEPS = 100
 _MAX_SWEEPS = 500  # largest number of sweeps, the length of a path to an end; longer ones need linear systems
 _SWEEPS = 10
-_NEAR = 0.1  # residual in nats up to which old factors are used: for larger ones the steps can cycle
+_REUSED = 0.1  # residual in nats up to which old factors are used: for larger ones the steps can cycle
 _FAST = 0.3  # largest ratio of residuals in a step with old factors: ten such steps cost one factorization
 _RUNAWAY = 1e9  # values above this size are solved again, one problem at a time
 _STEPS_TOGETHER = 40  # largest number of steps for many problems at once; they cost as much as solving one by itself
@@ -36,15 +36,15 @@ def fixed_point(
     ``factors`` are the factors of a similar policy. Soft backups use them, and reuse the same factors while the
     residual decreases fast enough. For a problem of several rewards the values have a leading axis.
     """
-    values = _best_ways(problem) if kind == "hard" else np.full(problem.pinned.shape, np.nan)
+    values = _deterministic_values(problem) if kind == "hard" else np.full(problem.fixed.shape, np.nan)
     if values.ndim == 1:
         return values if np.isfinite(values).all() else _newton(problem, kind, start, factors)
     for g in np.flatnonzero(~np.isfinite(values).all(axis=1)).tolist():
-        values[g] = _newton(problem.one(g), kind, None if start is None else start[g], factors)
+        values[g] = _newton(problem.select(g), kind, None if start is None else start[g], factors)
     return values
 
 
-def _best_ways(problem: Problem) -> np.ndarray:
+def _deterministic_values(problem: Problem) -> np.ndarray:
     """Compute hard values where every action has one outcome, by value iteration from below; elsewhere not finite.
 
     The value of a state is minus infinity until a path to a state with a fixed value is known; each sweep adds the
@@ -53,24 +53,24 @@ def _best_ways(problem: Problem) -> np.ndarray:
     requires.
     """
     discount, n_states = problem.discount, problem.neighbors.shape[1]
-    sure = discount > 0 and (problem.weights.max(axis=1) == 1.0).all()
-    if not (sure and problem.pinned.any()):
-        return np.full(problem.pinned.shape, np.nan)
+    deterministic = discount > 0 and (problem.weights.max(axis=1) == 1.0).all()
+    if not (deterministic and problem.fixed.any()):
+        return np.full(problem.fixed.shape, np.nan)
     following = problem.neighbors[problem.weights.argmax(axis=1), np.arange(n_states)]
     # The axis of rewards comes last, so that whole rows are gathered.
     reward = np.where(problem.available, problem.reward, -np.inf).reshape(-1, *following.shape)
     reward = np.ascontiguousarray(np.moveaxis(reward, 0, -1))
-    pinned, pins = (np.ascontiguousarray(x.reshape(-1, n_states).T) for x in (problem.pinned, problem.pins))
-    values: Any = np.where(pinned, pins, -np.inf)
+    fixed, fixed_value = (np.ascontiguousarray(x.reshape(-1, n_states).T) for x in (problem.fixed, problem.fixed_value))
+    values: Any = np.where(fixed, fixed_value, -np.inf)
     for _ in range(min(n_states, _MAX_SWEEPS)):
         last = values
-        ahead = (discount * last).take(following, axis=0)
-        ahead += reward
-        values = ahead.max(axis=0)
-        np.copyto(values, pins, where=pinned)
+        q = (discount * last).take(following, axis=0)
+        q += reward
+        values = q.max(axis=0)
+        np.copyto(values, fixed_value, where=fixed)
         if (values == last).all():
-            return values.T.reshape(problem.pinned.shape)
-    return np.full(problem.pinned.shape, np.nan)
+            return values.T.reshape(problem.fixed.shape)
+    return np.full(problem.fixed.shape, np.nan)
 
 
 def _newton(problem: Problem, kind: Backup, start: np.ndarray | None, factors: Factors | None) -> np.ndarray:
@@ -87,20 +87,20 @@ def _newton(problem: Problem, kind: Backup, start: np.ndarray | None, factors: F
             stalled = renewed and step > 3 and last <= 2 * size <= 2e-6 * scale
             if not size > 64 * np.finfo(float).eps * scale or stalled:
                 break
-            if renewed := factors is None or kind == "hard" or size > min(_NEAR, _FAST * last):
+            if renewed := factors is None or kind == "hard" or size > min(_REUSED, _FAST * last):
                 factors = Factors(problem, policy)
             values, last = values + factors.solve(change), size
     except RuntimeError:  # a singular matrix: the problem does not end
-        return np.full(problem.pinned.size, np.nan)
+        return np.full(problem.fixed.size, np.nan)
     return values
 
 
 def _from_below(problem: Problem, kind: Backup) -> Any:
     """Return values of the uniform policy after some sweeps: finite where the problem can end, below the solution."""
-    choices = problem.available.sum(axis=0)
-    uniform = np.where(problem.pinned, 0.0, problem.available / choices)
-    reward = (uniform * problem.reward).sum(axis=0) + (np.log(choices) if kind == "soft" else 0.0)
-    values: Any = Factors(problem, uniform).solve(np.where(problem.pinned, problem.pins, reward))
+    n_available = problem.available.sum(axis=0)
+    uniform = np.where(problem.fixed, 0.0, problem.available / n_available)
+    reward = (uniform * problem.reward).sum(axis=0) + (np.log(n_available) if kind == "soft" else 0.0)
+    values: Any = Factors(problem, uniform).solve(np.where(problem.fixed, problem.fixed_value, reward))
     for _ in range(_SWEEPS):
         values = backup(problem, values, kind)[0]
     return values
@@ -121,11 +121,11 @@ def fixed_points(
     available = problem.available[..., None]
     solution = np.full_like(start, np.nan)
     column, reward, values = np.arange(start.shape[1]), rewards, start
-    before: list[tuple[np.ndarray, np.ndarray]] = []  # values and the steps from there
+    history: list[tuple[np.ndarray, np.ndarray]] = []  # values and the steps from there
     for _ in range(_STEPS_TOGETHER):
         q = reward + problem.discount * (moves @ values).reshape(reward.shape)
         backed_up = log_sum_exp(np.where(available, q, -np.inf))
-        backed_up[problem.pinned] = problem.pins[problem.pinned, None]
+        backed_up[problem.fixed] = problem.fixed_value[problem.fixed, None]
         change = backed_up - values
         unsolved = np.abs(change).max(axis=0) > 64 * np.finfo(float).eps * (1.0 + np.abs(values).max(axis=0))
         if not unsolved.all():
@@ -136,31 +136,31 @@ def fixed_points(
                 values[:, unsolved],
                 change[:, unsolved],
             )
-            before = [(v[:, unsolved], f[:, unsolved]) for v, f in before]
+            history = [(v[:, unsolved], f[:, unsolved]) for v, f in history]
         if not column.size:
             break
         step = factors.solve(change)
         following = values + step
-        if before:
-            bends = np.stack([step - f for _, f in before])
-            gram = np.einsum("isb,jsb->bij", bends, bends)
+        if history:
+            step_changes = np.stack([step - f for _, f in history])
+            gram = np.einsum("isb,jsb->bij", step_changes, step_changes)
             ridge = 1e-14 * np.trace(gram, axis1=1, axis2=2) + 1e-300
-            gram += ridge[:, None, None] * np.eye(len(before))
-            share = np.linalg.solve(gram, np.einsum("isb,sb->bi", bends, step)[..., None])[..., 0].T
-            for bend, (v, _), weight in zip(bends, before, share, strict=True):
-                following = following - weight * (values - v + bend)
-        before = [*before[-1:], (values, step)]
+            gram += ridge[:, None, None] * np.eye(len(history))
+            coefficients = np.linalg.solve(gram, np.einsum("isb,sb->bi", step_changes, step)[..., None])[..., 0].T
+            for step_change, (v, _), coefficient in zip(step_changes, history, coefficients, strict=True):
+                following = following - coefficient * (values - v + step_change)
+        history = [*history[-1:], (values, step)]
         values = following
     # Where there is no fixed point, values can diverge until every change is within their rounding.
-    for number in np.flatnonzero(~(np.abs(solution).max(axis=0) < _RUNAWAY)):
-        single = dataclasses.replace(problem, reward=rewards[..., number])
-        solution[:, number] = soft_values(single, start[:, number], factors)
+    for column_number in np.flatnonzero(~(np.abs(solution).max(axis=0) < _RUNAWAY)):
+        single_problem = dataclasses.replace(problem, reward=rewards[..., column_number])
+        solution[:, column_number] = soft_values(single_problem, start[:, column_number], factors)
     return solution
 
 
 def soft_values(problem: Problem, start: np.ndarray | None = None, factors: Factors | None = None) -> np.ndarray:
     """Solve for the soft fixed point from the initial guess or, where this fails, from below; else not a number."""
-    for values in (fixed_point(problem, "soft", *near) for near in ((start, factors), ())):
+    for values in (fixed_point(problem, "soft", *initial) for initial in ((start, factors), ())):
         if solved(residual(problem, values, "soft"), values):
             return values
-    return np.full(problem.pinned.size, np.nan)
+    return np.full(problem.fixed.size, np.nan)

@@ -33,12 +33,13 @@ def factorable(mdp: MDP) -> bool:
         return True
     rows, columns = np.tile(np.arange(n_states), len(mdp.neighbors)), np.asarray(mdp.neighbors).ravel()
     graph = sparse.csr_array((np.ones(columns.size), (rows, columns)), shape=(n_states, n_states))
-    place = np.empty(n_states, int)
-    place[csgraph.reverse_cuthill_mckee(sparse.csr_array(graph + graph.T), symmetric_mode=True)] = np.arange(n_states)
-    return n_states * int(np.abs(place[rows] - place[columns]).max()) <= _BAND
+    position = np.empty(n_states, int)
+    order = csgraph.reverse_cuthill_mckee(sparse.csr_array(graph + graph.T), symmetric_mode=True)
+    position[order] = np.arange(n_states)
+    return n_states * int(np.abs(position[rows] - position[columns]).max()) <= _BAND
 
 
-class Calm:
+class OneThread:
     """Context in which linear algebra of small arrays uses one thread: a second one costs three times what it saves.
 
     The setting belongs to the process: the first thread that enters sets it, the last thread that leaves restores it.
@@ -52,17 +53,17 @@ class Calm:
 
     def __enter__(self) -> None:
         if self._small:
-            with Calm._lock:
-                Calm._inside += 1
-                if Calm._inside == 1:
-                    Calm._limit = _LIBRARIES.limit(limits=1, user_api="blas")
+            with OneThread._lock:
+                OneThread._inside += 1
+                if OneThread._inside == 1:
+                    OneThread._limit = _LIBRARIES.limit(limits=1, user_api="blas")
 
     def __exit__(self, *error: object) -> None:
         if self._small:
-            with Calm._lock:
-                Calm._inside -= 1
-                if Calm._inside == 0:
-                    Calm._limit.restore_original_limits()
+            with OneThread._lock:
+                OneThread._inside -= 1
+                if OneThread._inside == 0:
+                    OneThread._limit.restore_original_limits()
 
 
 class Factors:
@@ -75,16 +76,16 @@ class Factors:
     """
 
     def __init__(self, problem: Problem, policy: np.ndarray):
-        n_states = problem.pinned.size
-        here = np.arange(n_states)
+        n_states = problem.fixed.size
+        states = np.arange(n_states)
         weights = -problem.discount * np.einsum("as,aus->us", policy, problem.weights)
         self._dense = n_states <= DENSE_STATES
         if self._dense:
             matrix = np.zeros((n_states, n_states))
-            np.add.at(matrix, (here, problem.neighbors), weights)
-            matrix[here, here] += 1.0
-            self._lu, self._pivots, place = lapack.dgetrf(matrix, overwrite_a=True)
-            if place > 0:
+            np.add.at(matrix, (states, problem.neighbors), weights)
+            matrix[states, states] += 1.0
+            self._lu, self._pivots, zero_pivot = lapack.dgetrf(matrix, overwrite_a=True)
+            if zero_pivot > 0:
                 raise RuntimeError("the matrix is singular")
             return
         self._pattern = _Pattern.of(problem.neighbors)
@@ -118,11 +119,11 @@ class _Pattern:
         Number of the state that is eliminated first, second, ….
     """
 
-    _known: ClassVar[dict[int, _Pattern]] = {}
+    _cache: ClassVar[dict[int, _Pattern]] = {}
 
     def __init__(self, neighbors: Numeric, order: np.ndarray):
-        place = np.argsort(order)
-        rows, columns = np.tile(place, 1 + len(neighbors)), np.concatenate([place, place[neighbors].ravel()])
+        position = np.argsort(order)
+        rows, columns = np.tile(position, 1 + len(neighbors)), np.concatenate([position, position[neighbors].ravel()])
         entries, self._entry = np.unique(columns * order.size + rows, return_inverse=True)
         self._rows = (entries % order.size).astype(np.intc)
         self._first = np.searchsorted(entries, order.size * np.arange(order.size + 1)).astype(np.intc)
@@ -134,14 +135,14 @@ class _Pattern:
 
         Worlds are identified by the array of their neighbors; the pattern is deleted together with this array.
         """
-        if id(neighbors) not in cls._known:
+        if id(neighbors) not in cls._cache:
             as_given = cls(neighbors, np.arange(neighbors.shape[1]))
             example = as_given.matrix(np.full(neighbors.shape, -0.5 / len(neighbors)))
             # Only the order is needed: an incomplete factorization costs half as much.
             incomplete = spilu(example, drop_tol=1.0, fill_factor=1.0, permc_spec="MMD_AT_PLUS_A", **_DIAGONAL)
-            cls._known[id(neighbors)] = cls(neighbors, np.argsort(incomplete.perm_c))
-            weakref.finalize(neighbors, cls._known.pop, id(neighbors), None)
-        return cls._known[id(neighbors)]
+            cls._cache[id(neighbors)] = cls(neighbors, np.argsort(incomplete.perm_c))
+            weakref.finalize(neighbors, cls._cache.pop, id(neighbors), None)
+        return cls._cache[id(neighbors)]
 
     def matrix(self, weights: np.ndarray) -> sparse.csc_array:
         """Return the identity plus the weights ``(U, S)`` of the neighbors."""
