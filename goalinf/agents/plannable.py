@@ -41,25 +41,39 @@ def check_plannable(agent: Agent, world: World, reward: Reward) -> None:
     ValueError
         Where this does not hold; the message names the parameter or the state.
     """
-    for component in agent.components:
-        for option in reward.options if isinstance(reward, Alternatives) else (reward,):
-            _check_component(component, world, option)
+    check_fits(agent, world, reward)
+    for component, option in _alternatives(agent, reward):
+        if discount_of(component, world) < 1.0 or not component.endless:
+            continue
+        fixed = np.asarray(ended(option, world.mdp) | pinned(option, world.mdp)[0])
+        endless = [label(world.states[i]) for i in np.flatnonzero(~world.can_reach(fixed))]
+        if endless:
+            shown = ", ".join(endless[:5]) + (", …" if len(endless) > 5 else "")
+            raise ValueError(
+                f"with discount 1 this problem cannot end from state {shown}: "
+                "use a discount below 1, a horizon, terminal states, or a goal (gi.goals)"
+            )
 
 
-def _check_component(agent: SingleAgent, world: World, reward: Reward) -> None:
+def check_fits(agent: Agent, world: World, reward: Reward) -> None:
+    """Check that agent and reward fit the world; of an agent with traced parameters, the shapes of the reward alone.
+
+    Raises
+    ------
+    ValueError
+        Where they do not; the message names the parameter.
+    """
     check_shapes(reward, world)
-    agent.check(world, reward)
-    mdp = world.mdp
-    if discount_of(agent, world) < 1.0 or not agent.endless:
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((agent, reward))):
         return
-    fixed = np.asarray(ended(reward, mdp) | pinned(reward, mdp)[0])
-    endless = [label(world.states[i]) for i in np.flatnonzero(~world.can_reach(fixed))]
-    if endless:
-        shown = ", ".join(endless[:5]) + (", …" if len(endless) > 5 else "")
-        raise ValueError(
-            f"with discount 1 this problem cannot end from state {shown}: "
-            "use a discount below 1, a horizon, terminal states, or a goal (gi.goals)"
-        )
+    for component, option in _alternatives(agent, reward):
+        component.check(world, option)
+
+
+def _alternatives(agent: Agent, reward: Reward) -> list[tuple[SingleAgent, Reward]]:
+    """Return every agent of a mixture with every reward of a choice of rewards."""
+    options = reward.options if isinstance(reward, Alternatives) else (reward,)
+    return [(component, option) for component in agent.components for option in options]
 
 
 def check_shapes(reward: Reward, world: World) -> None:

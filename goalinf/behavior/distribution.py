@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 from numpyro.distributions import constraints
 
 from goalinf.agents.agent import Agent, check_agent, single_agent
-from goalinf.agents.plannable import check_shapes
+from goalinf.agents.plannable import check_fits
 from goalinf.agents.policy import Policy
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.behavior.plans import AgentPlans
@@ -89,9 +89,9 @@ class Behavior(dist.Distribution):
         if contexts is None and like is not None:
             contexts = like.context_names
         self.conditions = Conditions.of(world, reward, contexts)
-        for one_world, one_reward in self.conditions.distinct.pairs():
-            check_shapes(one_reward, one_world)
         check_agent("agent", agent)
+        for one_world, one_reward in self.conditions.distinct.pairs():
+            check_fits(agent, one_world, one_reward)
         self.agent = agent
         if like is not None:
             check_kind("like", like, Trajectories, "trajectories, such as gi.simulate makes")

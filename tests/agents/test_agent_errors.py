@@ -58,6 +58,8 @@ def test_beliefs_that_are_no_distributions():
     swapped = gi.agents.PlanningAgent(beliefs=gi.agents.FalseDynamics(1.0, half), choice=gi.agents.Softmax(1.0))
     with pytest.raises(ValueError, match=said):
         gi.simulate(0, HALL, swapped, REWARD, trajectories=1, steps=1)
+    with pytest.raises(ValueError, match=said):
+        gi.Behavior(HALL, agent.at(remembered=0.5), REWARD)
 
 
 def test_prior_where_a_number_is_needed():
