@@ -27,6 +27,7 @@ import numpy as np
 
 from goalinf.identify.linear_algebra import kernel
 from goalinf.identify.local.jacobian import Jacobian
+from goalinf.identify.local.jacobian_columns import Column
 from goalinf.identify.policy_evaluation import shapings
 from goalinf.rewards import ActionReward, Reward, StateReward, TransitionReward, base_of
 from goalinf.worlds import World
@@ -196,3 +197,45 @@ _DEFICIT = (
 _DEFICIT_HORIZON = (
     "rewards g(s) of being in a state whose expectations no action influences at any step before the horizon"
 )
+
+
+def name_with_agent(
+    null: np.ndarray, derivatives: Sequence[Jacobian], reward: Reward
+) -> tuple[np.ndarray, list[Direction]]:
+    """Name the directions that involve free parameters of the agent: the scale, the agent alone, trade-offs."""
+    directions: list[Direction] = []
+    rows: list[np.ndarray] = []
+    columns, unchanged = derivatives[0].columns, unchanged_by(derivatives[0].source)
+    scale = np.concatenate([_scale(column, reward) for column in columns])
+    projection = null.T @ (null @ scale)
+    if len(null) and derivatives[0].n_rewards and any(column.name == "agent.beta" for column in columns):
+        # Within the rows, apart from the null directions of the reward alone, the scale is a single direction.
+        length = np.linalg.norm(projection)
+        size = max(1.0, float(np.linalg.norm(scale)))
+        no_change = [np.abs(jac.matrix() @ scale).max(initial=0.0) <= jac.tolerance * size for jac in derivatives]
+        if length > 0 and all(no_change):
+            rows.append(projection[None] / length)
+            directions.append(Direction("scale", 1, "only the product of beta and the reward is identified"))
+            null = kernel((null @ projection)[None] / length, 0.5).basis @ null
+    scaled = bool(rows)
+    # Combinations in which the reward does not change.
+    agent_alone = kernel(null[:, : derivatives[0].n_rewards].T, INSIDE).basis
+    for kind, basis in (("agent", agent_alone @ null), ("trade-off", kernel(agent_alone, 0.5).basis @ null)):
+        if len(basis):
+            parts = {column.name: basis[:, column.start : column.start + column.size] for column in columns}
+            moved = [name for name, part in parts.items() if np.abs(part).max() > INSIDE]
+            involved = [name.removeprefix("agent.") for name in moved if not name.startswith("reward.")]
+            names = " or ".join([name for name in involved if name != "beta" or not scaled] or involved)
+            together = "alone" if kind == "agent" else "together with a change of the reward"
+            rows.append(basis)
+            directions.append(
+                Direction(kind, len(basis), f"a change of {names} {together} does not change {unchanged}")
+            )
+    return np.concatenate([*rows, np.zeros((0, null.shape[1]))]), directions
+
+
+def _scale(column: Column, reward: Reward) -> np.ndarray:
+    """Return the scale direction, a larger reward with a smaller beta: the reward's values, minus one for log beta."""
+    if column.name.startswith("reward."):
+        return np.asarray(getattr(base_of(reward), column.name.removeprefix("reward.")), float).ravel()
+    return np.full(column.size, -1.0 if column.name == "agent.beta" else 0.0)

@@ -8,8 +8,7 @@ known. For a reward r(s, a) it is the shapings, :math:`\mathrm{im}(E - \gamma P)
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 import jax
 import numpy as np
@@ -24,13 +23,12 @@ from goalinf.errors import ConvergenceError, PrecisionError
 from goalinf.identify.linear_algebra import Kernel, kernel
 from goalinf.identify.local.experts import Agents, jacobians, line_up
 from goalinf.identify.local.jacobian import Jacobian
-from goalinf.identify.local.jacobian_columns import Column
 from goalinf.identify.local.linearization_point import generic_rewards, reward_priors
-from goalinf.identify.local.null_directions import INSIDE, Direction, name_directions, unchanged_by
-from goalinf.inference.model.site_labels import axis_labels
+from goalinf.identify.local.null_directions import Direction, name_directions, name_with_agent, unchanged_by
+from goalinf.identify.local.null_space_labels import labeled
 from goalinf.precision import computing_in
-from goalinf.rewards import LinearReward, Reward, base_of, reward_parameters
-from goalinf.worlds import World, label
+from goalinf.rewards import Reward, reward_parameters
+from goalinf.worlds import World
 
 _BLURRED = 1e3  # below this gap between nonzero and zero singular values the rank is reported as uncertain
 
@@ -83,7 +81,7 @@ class NullSpace:
         return pd.DataFrame(rows, columns=["kind", "dimension", "meaning"])
 
     def __str__(self) -> str:
-        free = "".join(f", {_short_name(name)}" for name in map(str, self.agent.data_vars))
+        free = "".join(f", {name.removeprefix('agent.')}" for name in map(str, self.agent.data_vars))
         noun = f"parameters (reward{free})" if free else "directions of reward"
         parameters = f"{self.n_parameters} {noun}"
         if not self.dimension:
@@ -224,42 +222,13 @@ def null_space_at(
         basis, null_padded = np.pad(basis, padding), np.pad(null_padded, padding)
         # Directions of the free parameters: the joint null space without the null space of the reward alone.
         with_agent = kernel(null_padded @ null.basis.T, 0.5).basis @ null.basis
-        with_agent, agent_directions = _name_with_agent(with_agent, derivatives, reward)
+        with_agent, agent_directions = name_with_agent(with_agent, derivatives, reward)
         basis, directions = np.concatenate([basis, with_agent]), directions + agent_directions
     kinds = [direction.kind for direction in directions for _ in range(direction.dimension)]
-    reward_columns = of_reward[0].columns
-    array = xr.DataArray(
-        basis[:, :n_reward].reshape(len(basis), *_reward_shape(reward_columns)),
-        dims=("direction", *_reward_dims(reward_columns)),
-        coords={**_coords(conditions.world, reward, reward_columns), "kind": ("direction", np.array(kinds, str))},
-        name="reward",
-    )
-    agent_rows = {
-        column.name: (
-            ("direction", *column.dims),
-            basis[:, column.start : column.start + column.size].reshape(len(basis), *column.shape),
-        )
-        for column in columns[len(reward_columns) :]
-    }
-    agent_axes = {axis for column in columns[len(reward_columns) :] for axis in column.dims}
-    labels = _world_coords(conditions.world, agent_axes)
-    labels |= _expert_coords(columns, conditions, agents) if len(agents) > 1 else {}
-    agent_part = xr.Dataset(agent_rows, coords={"kind": array.coords["kind"], **labels} if agent_rows else None)
+    experts = dict(zip(conditions.contexts, agents, strict=True)) if several else {}
+    array, agent_part = labeled(basis, kinds, columns, conditions.world, reward, experts)
     n_parameters, source = basis.shape[1], derivatives[0].source
     return NullSpace(len(basis), array, agent_part, null.singular_values, directions, n_parameters, null.gap, source)
-
-
-def _expert_coords(
-    columns: Sequence[Column], conditions: Conditions, agents: Sequence[SingleAgent]
-) -> dict[Hashable, list[Hashable]]:
-    """Return the names of the experts along the axes of experts."""
-    coords: dict[Hashable, list[Hashable]] = {}
-    for column in columns:
-        if column.dims and column.dims[0].startswith("expert"):
-            name = column.name.removeprefix("agent.")
-            owners = [c for c, agent in zip(conditions.contexts, agents, strict=True) if name in agent.parameters]
-            coords[column.dims[0]] = axis_labels("experts", owners)
-    return coords
 
 
 def _full_names(name: str, agents: Sequence[SingleAgent]) -> Iterator[str]:
@@ -285,77 +254,3 @@ def _planning_world(world: World, agent: SingleAgent) -> World:
     if agent.discount is not None:
         mdp = dataclasses.replace(mdp, discount=np.asarray(agent.discount))
     return dataclasses.replace(world, mdp=mdp)
-
-
-def _name_with_agent(
-    null: np.ndarray, derivatives: Sequence[Jacobian], reward: Reward
-) -> tuple[np.ndarray, list[Direction]]:
-    """Name the directions that involve free parameters of the agent: the scale, the agent alone, trade-offs."""
-    directions: list[Direction] = []
-    rows: list[np.ndarray] = []
-    columns, unchanged = derivatives[0].columns, unchanged_by(derivatives[0].source)
-    scale = np.concatenate([_scale(column, reward) for column in columns])
-    projection = null.T @ (null @ scale)
-    if len(null) and derivatives[0].n_rewards and any(column.name == "agent.beta" for column in columns):
-        # Within the rows, apart from the null directions of the reward alone, the scale is a single direction.
-        length = np.linalg.norm(projection)
-        size = max(1.0, float(np.linalg.norm(scale)))
-        no_change = [np.abs(jac.matrix() @ scale).max(initial=0.0) <= jac.tolerance * size for jac in derivatives]
-        if length > 0 and all(no_change):
-            rows.append(projection[None] / length)
-            directions.append(Direction("scale", 1, "only the product of beta and the reward is identified"))
-            null = kernel((null @ projection)[None] / length, 0.5).basis @ null
-    scaled = bool(rows)
-    # Combinations in which the reward does not change.
-    agent_alone = kernel(null[:, : derivatives[0].n_rewards].T, INSIDE).basis
-    for kind, basis in (("agent", agent_alone @ null), ("trade-off", kernel(agent_alone, 0.5).basis @ null)):
-        if len(basis):
-            moved = [one for one in columns if np.abs(basis[:, one.start : one.start + one.size]).max() > INSIDE]
-            involved = [_short_name(one.name) for one in moved if not one.name.startswith("reward.")]
-            names = " or ".join([name for name in involved if name != "beta" or not scaled] or involved)
-            together = "alone" if kind == "agent" else "together with a change of the reward"
-            rows.append(basis)
-            directions.append(
-                Direction(kind, len(basis), f"a change of {names} {together} does not change {unchanged}")
-            )
-    return np.concatenate([*rows, np.zeros((0, null.shape[1]))]), directions
-
-
-def _scale(column: Column, reward: Reward) -> np.ndarray:
-    """Return the scale direction, a larger reward with a smaller beta: the reward's values, minus one for log beta."""
-    if column.name.startswith("reward."):
-        return np.asarray(getattr(base_of(reward), column.name.removeprefix("reward.")), float).ravel()
-    return np.full(column.size, -1.0 if column.name == "agent.beta" else 0.0)
-
-
-def _reward_shape(columns: Sequence[Column]) -> tuple[int, ...]:
-    return columns[0].shape if len(columns) == 1 and columns[0].dims else (sum(column.size for column in columns),)
-
-
-def _reward_dims(columns: Sequence[Column]) -> tuple[str, ...]:
-    return columns[0].dims if len(columns) == 1 and columns[0].dims else ("parameter",)
-
-
-def _coords(world: World, reward: Reward, columns: Sequence[Column]) -> dict[Hashable, Any]:
-    """Return labels along the axes of the parameter of the reward."""
-    dims = _reward_dims(columns)
-    if dims == ("parameter",):
-        return {"parameter": [column.name for column in columns]}
-    coords = _world_coords(world, dims)
-    base = base_of(reward)
-    if dims == ("feature",):
-        names = base.names if isinstance(base, LinearReward) else None
-        coords["feature"] = list(names) if names else list(range(columns[0].size))
-    return coords
-
-
-def _world_coords(world: World, dims: Collection[str]) -> dict[Hashable, Any]:
-    """Return labels of the states and the actions of a world, where these are axes."""
-    coords: dict[Hashable, Any] = dict(world.coords().items()) if "state" in dims else {}
-    if "action" in dims and not world.local_actions:
-        coords["action"] = [label(name) for name in world.actions]
-    return coords
-
-
-def _short_name(name: str) -> str:
-    return name.removeprefix("agent.")
