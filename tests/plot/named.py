@@ -12,7 +12,7 @@ from pictures import hand_fit
 
 import goalinf as gi
 from goalinf.data import Labels
-from goalinf.identify.audit.questions import Answers
+from goalinf.identify.audit.answers import Answers
 from goalinf.identify.local.visited_states import VisitedStates
 from goalinf.worlds import label
 

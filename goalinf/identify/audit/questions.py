@@ -11,14 +11,14 @@ import jax
 import numpy as np
 import pandas as pd
 
-from goalinf import display
 from goalinf.agents import Agent, SingleAgent, boltzmann, lookahead, soft_optimal
 from goalinf.agents.agent import single_agent
 from goalinf.errors import ConvergenceError, PrecisionError
 from goalinf.identify.agents.degenerate import degenerate_pairs, score_pairs
 from goalinf.identify.agents.equivalence import agent_equivalence
+from goalinf.identify.audit.answers import Answers
 from goalinf.identify.audit.expected_regret import expected_regret
-from goalinf.identify.audit.zero_reward import ZeroReward, zero_reward
+from goalinf.identify.audit.zero_reward import zero_reward
 from goalinf.identify.experiments.design import Design, design_experiment
 from goalinf.identify.experiments.kinds import Demonstrations, Experiment
 from goalinf.identify.local.unidentified import trajectories_of, worlds_of
@@ -33,139 +33,6 @@ _DRAWS, _DATA_SETS = 100, 100
 _DEPTH = 3
 _WHY_NOT = (ValueError, ConvergenceError, PrecisionError)  # errors that become the sentence of an answer
 _Answer = TypeVar("_Answer")
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Answers:
-    """Answers to the questions of an audit; an answer that was not computed is a sentence with the reason.
-
-    Parameters
-    ----------
-    zero : ZeroReward or str
-        Comparison with zero reward.
-    planners : DataFrame, str or None
-        Other planners that fit the behavior, from :func:`~goalinf.identify.agent_equivalence`, at the posterior mean;
-        None if no planners were given.
-    pairs : DataFrame or str
-        Degenerate pairs of planner and reward with the policy of the posterior mean, from
-        :func:`~goalinf.identify.score_pairs`.
-    acting : DataFrame or str
-        Expected regret, from :func:`~goalinf.identify.expected_regret`.
-    design : Design, str or None
-        Comparison of further data; None if no experiments were given.
-    """
-
-    zero: ZeroReward | str
-    planners: pd.DataFrame | str | None
-    pairs: pd.DataFrame | str
-    acting: pd.DataFrame | str
-    design: Design | str | None
-
-    def lines(self, n_observed: int) -> list[str]:
-        """Return the answers as sentences."""
-        planners = self._planners(n_observed)
-        return [*_sentences(self.zero), *planners, *self._pairs(), *self._acting(), *_sentences(self.design)]
-
-    def _planners(self, n_observed: int) -> list[str]:
-        if not isinstance(self.planners, pd.DataFrame):
-            return _sentences(self.planners)
-        equivalent = [str(name) for name, row in self.planners.iterrows() if np.isposinf(row["choices"])]
-        lines = ["Other planners, each with the reward that fits best:"]
-        if equivalent:
-            agents, owner = ("This agent fits", "its") if len(equivalent) == 1 else ("These agents fit", "their")
-            lines.append(f"  {agents} the behavior equally well with a reward of {owner} own: {', '.join(equivalent)}.")
-        for name, row in self.planners.iterrows():
-            if np.isfinite(row["choices"]):
-                lines.append(
-                    f"  {name}: about {display.number(round(row['choices']))} actions give 5 nats of evidence against "
-                    f"it (the data hold {n_observed:,})."
-                )
-            elif np.isnan(row["gap"]):
-                lines.append(f"  {name}: {row['meaning']}.")
-        return lines
-
-    def _pairs(self) -> list[str]:
-        if isinstance(self.pairs, str):
-            return [self.pairs]
-        lines = [
-            "Degenerate pairs of planner and reward with the same policy (log-likelihood minus that of the posterior "
-            "mean; description length):"
-        ]
-        for row in self.pairs.itertuples():
-            difference = round(row.difference, 2) + 0.0  # no negative zero
-            lines.append(f"  {row.Index}: {difference:+.2f} nats, {row.bits:,} bits; {row.meaning}.")
-        return lines
-
-    def _acting(self) -> list[str]:
-        if isinstance(self.acting, str):
-            return [self.acting]
-        lines = [
-            "Expected regret of the policy that is optimal for the posterior mean (share of the range of returns "
-            "between the best and the worst policy):"
-        ]
-        for row in self.acting.itertuples():
-            lines.append(
-                f"  {row.Index}: mean {row.regret:.1%}, 95 % quantile {row.value_at_risk:.1%} (uniform policy: mean "
-                f"{row.chance:.1%})."
-            )
-        return lines
-
-    def rows(self) -> list[tuple[str, float, str]]:
-        """Return the answers as rows of a table."""
-        rows: list[tuple[str, float, str]] = []
-        if isinstance(self.zero, ZeroReward):
-            rows.append(
-                (
-                    "zero_log_bayes_factor",
-                    self.zero.log_bayes_factor,
-                    "log Bayes factor of zero reward over the fitted model (nats)",
-                )
-            )
-            if self.zero.slope is not None:
-                rows.append(
-                    (
-                        "zero_slope",
-                        self.zero.slope,
-                        "change of this log Bayes factor per factor of e in the width of the prior (nats)",
-                    )
-                )
-        if isinstance(self.planners, pd.DataFrame):
-            for name, gap in self.planners["gap"].items():
-                rows.append((f"gap: {name}", float(gap), "evidence against this planner (nats per action)"))
-        if isinstance(self.pairs, pd.DataFrame):
-            for name, row in self.pairs.iterrows():
-                rows.append(
-                    (
-                        f"difference: {name}",
-                        float(row["difference"]),
-                        "log-likelihood minus that of the posterior mean (nats)",
-                    )
-                )
-                rows.append((f"bits: {name}", float(row["bits"]), "description length (bits)"))
-        if isinstance(self.acting, pd.DataFrame):
-            for name, row in self.acting.iterrows():
-                rows.append(
-                    (
-                        f"regret: {name}",
-                        float(row["regret"]),
-                        "mean regret of acting on the posterior mean (share of the range of returns)",
-                    )
-                )
-                rows.append(
-                    (
-                        f"regret_at_risk: {name}",
-                        float(row["value_at_risk"]),
-                        "95 % quantile of this regret (share of the range of returns)",
-                    )
-                )
-        if isinstance(self.design, Design):
-            for name, row in self.design.table.iterrows():
-                rows.append(
-                    (f"information: {name}", float(row["information"]), "expected information about the reward (nats)")
-                )
-                if "evsi" in row:
-                    rows.append((f"evsi: {name}", float(row["evsi"]), "expected value of these data (utility)"))
-        return rows
 
 
 def answer(
@@ -210,10 +77,6 @@ def _or_reason(what: str, analysis: Callable[[], _Answer]) -> _Answer | str:
         return analysis()
     except _WHY_NOT as error:
         return f"Not computed: {what}; {error}."
-
-
-def _sentences(result: ZeroReward | Design | str | None) -> list[str]:
-    return [str(result)] if result is not None else []
 
 
 def _posterior_mean(fit: Fit) -> tuple[SingleAgent, Reward]:

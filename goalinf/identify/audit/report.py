@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from goalinf import display
+from goalinf.identify.audit.answers import Answers
 from goalinf.identify.audit.contraction import Contraction
-from goalinf.identify.audit.questions import Answers
 from goalinf.identify.audit.scale_temperature import Ridge
 from goalinf.identify.local.null_directions import Direction
 from goalinf.identify.local.null_space import NullSpace
