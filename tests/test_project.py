@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import tomllib
 import types
 import venv
 import zipfile
@@ -158,6 +159,13 @@ def test_no_machine_path_in_the_project():
 
 
 @pytest.mark.slow
+def test_equivalent_mutants_are_lines_of_the_package():
+    """A mutant that was judged by hand is judged again when its line changes."""
+    for mutant in tomllib.loads((ROOT / "tests/equivalent_mutants.toml").read_text())["mutant"]:
+        lines = ["".join(line.split()) for line in (ROOT / mutant["module"]).read_text().splitlines()]
+        assert "".join(mutant["was"].split()) in lines, mutant["was"]
+
+
 def test_the_readme_runs(tmp_path):
     text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     (program,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
