@@ -188,7 +188,7 @@ def test_half_a_fit_does_not_pass_for_a_whole_one_within_an_audit(walks, monkeyp
     fit = gi.infer(jax.random.key(0), HALL, agent=AGENT, reward=PRIOR, data=walks, **SIZE)
     pressed_in_part(monkeypatch, 2)
     with pytest.raises(KeyboardInterrupt):
-        refits.fitted(jax.random.key(1), fit, PRIOR)
+        refits.refit(jax.random.key(1), fit, PRIOR)
 
 
 # -- the command line ------------------------------------------------------------------------------

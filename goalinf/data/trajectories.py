@@ -13,6 +13,7 @@ import pandas as pd
 from jaxtyping import Array
 
 from goalinf.agents.agent import Agent
+from goalinf.checks import takes_key
 from goalinf.data.admission import check_data
 from goalinf.data.cells import Cells
 from goalinf.data.counts import Counts, from_counts
@@ -199,6 +200,7 @@ class Trajectories(Recorded):
         """
         check_data(jax.tree.map(np.asarray, self), worlds, agent)
 
+    @takes_key
     def replicated(self, key: Array, plans: Sequence[Plans], option: np.ndarray) -> Trajectories:
         """Draw trajectories with these starts, lengths and missing actions; see :class:`goalinf.data.Observations`."""
         outcomes = [plan.rolled_out(key, self) for plan in plans]

@@ -193,7 +193,7 @@ def test_worlds_that_do_not_fit(fit):
 
 
 def test_planners_without_a_discount_have_no_experiment_with_half_of_it(fit):
-    names = {agent: list(questions._further(fit, make(beta=1.0))) for agent, make in MAKERS.items()}
+    names = {agent: list(questions._default_experiments(fit, make(beta=1.0))) for agent, make in MAKERS.items()}
     assert len(names["soft_optimal"]) == 3
     assert names["soft_optimal"][-1] == "10 trajectories with the discount halved"
     assert names["successor_representation"] == names["soft_optimal"][:2]

@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 from small import HALL, walks_of
 
 import goalinf as gi
-from goalinf.behavior import simulate_like
+from goalinf.behavior import replicate
 from goalinf.precision import computing_in
 
 WANTS = gi.StateReward.at(HALL, {"a": 1.0}, default=0.0, on="departure")
@@ -313,7 +313,7 @@ def test_subjects_with_large_numbers_are_simulated_one_by_one():
     mixture = gi.one_of([gi.agents.soft_optimal(beta=5.0), gi.agents.anti_rational(beta=5.0)])
     with computing_in("float64"):
         sampled = gi.Behavior(HALL, mixture, sure, like=like).sample(jax.random.key(0))
-    for data in (sampled, simulate_like(jax.random.key(0), HALL, mixture, sure, like)):
+    for data in (sampled, replicate(jax.random.key(0), HALL, mixture, sure, like)):
         forward = np.asarray(data.states)[:, 1].reshape(20, 2) == 1
         assert (forward[:, 0] == forward[:, 1]).all()
         assert 2 < forward[:, 0].sum() < 18
