@@ -125,6 +125,20 @@ def test_behind_the_last_choice_nothing_is_learned_of_the_mode(name, seen):
     np.testing.assert_allclose(behavior.log_prob(wide), behavior.log_prob(data), rtol=1e-12)
 
 
+def test_errors_of_a_noisy_plan_are_independent_between_states():
+    """Also where there are more states than draws: a circle on which both actions lead to the next state."""
+    n, draws = 6, 2
+    following = np.roll(np.eye(n), 1, axis=1)
+    circle = gi.from_arrays(np.stack([following, following], axis=1), discount=0.5)
+    agent = gi.agents.noisy_plan(plan_noise=1.0, beta=4.0, draws=draws)
+    walks = gi.simulate(0, circle, agent, gi.StateReward.zero(circle), trajectories=2000, steps=n, starts=0)
+    actions = np.asarray(walks.actions, float)
+    spread = np.sqrt(np.outer(actions.var(0), actions.var(0)) / len(actions))
+    assert (actions.var(0) > 0.1).sum() >= 3  # in these states the draws differ
+    covariance = np.cov(actions.T, bias=True)
+    assert (abs(covariance - np.diag(np.diag(covariance))) < 5 * spread + 1e-12).all()
+
+
 def test_a_noisy_plan_is_many_plans():
     """Every state is averaged by itself; what is simulated repeats its errors as often as that says."""
     ring = gi.from_arrays(np.roll(np.eye(2), 1, axis=0)[:, None].repeat(3, axis=1), initial=[1.0, 0.0], discount=0.5)
