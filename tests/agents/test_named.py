@@ -210,3 +210,14 @@ def test_mixtures():
         gi.agents.mixture([gi.agents.boltzmann(beta=BETA), gi.agents.uniform()], weights=dist.Dirichlet(np.ones(3)))
     with pytest.raises(ValueError, match="mixture got no option"):
         gi.agents.mixture([])
+
+
+@pytest.mark.parametrize("name", sorted(set(MAKERS) - set(REWARDS)))
+def test_scales_is_true_where_only_beta_times_the_reward_matters(name):
+    """Half the inverse temperature and twice the reward: the same behavior, or the agent does not declare it."""
+    make, doubled = MAKERS[name], gi.ActionReward(2.0 * golden.G3_R)
+    data = gi.simulate(0, G3, make(beta=2.0), G3_REWARD, trajectories=3, steps=4)
+    before = float(gi.Behavior(G3, make(beta=2.0), G3_REWARD).log_prob(data))
+    after = float(gi.Behavior(G3, make(beta=1.0), doubled).log_prob(data))
+    assert np.isfinite(before)
+    assert make(beta=2.0).scales == (abs(after - before) < 1e-9)
