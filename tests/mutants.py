@@ -174,7 +174,7 @@ class Suite:
     def _run(self) -> None:
         """Run the suite under coverage; a failure without a mutant is an error."""
         print("  the suite without a mutant, to see which tests execute which lines", flush=True)
-        arguments = "-m pytest -n 2 --dist loadgroup -p no:cacheprovider --durations=0 --durations-min=0"
+        arguments = "-m pytest -n 2 --dist loadfile -p no:cacheprovider --durations=0 --durations-min=0"
         arguments += " --cov=goalinf --cov-context=test --cov-report="
         run = subprocess.run(
             [sys.executable, *arguments.split()],

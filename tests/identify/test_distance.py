@@ -114,10 +114,12 @@ def test_regret_as_published():
     Published of one deterministic optimum each; ours chooses evenly among all, so that it lies between the best and
     the worst of them.
     """
+    # All 120 orders of preference among equally good actions lead to two regrets; these ten orders find both.
+    orders = [np.roll(row, shift) for row in (np.arange(5), np.arange(5)[::-1]) for shift in range(5)]
     for truth, published in (("path", 0.000671), ("cliff", 0.000419)):
         found = []
-        for order in itertools.permutations(range(5)):
-            leaning = EPIC["sparse"].values[:, None] + 1e-5 * np.array(order)
+        for order in orders:
+            leaning = EPIC["sparse"].values[:, None] + 1e-5 * order
             found.append(regret(GRID, EPIC[truth], gi.ActionReward(leaning)))
         assert min(abs(np.array(found) - published)) < 5e-7
         assert min(found) < regret(GRID, EPIC[truth], EPIC["sparse"]) < max(found)
