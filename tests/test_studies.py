@@ -189,7 +189,9 @@ def test_control_c_stops_all_studies(house):
     )
     (house / "wrong" / "output.txt").write_text("as it was", encoding="utf-8")
     command = [sys.executable, str(house / "run.py"), "fine", "wrong", "--jobs", "1"]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background may ignore it
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     while not (started.exists() and started.read_text(encoding="utf-8")):
         assert process.poll() is None
         time.sleep(0.05)
