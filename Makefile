@@ -53,10 +53,10 @@ lint: $(INSTALLED) ## style, types, direction of imports
 	$(BIN)/lint-imports --no-logo
 
 test: lint ## lint, then the tests
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 slow: $(INSTALLED) ## the tests that take minutes each
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m slow
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m slow
 
 fuzz: $(INSTALLED) ## properties with 2,000 examples each; an hour (EXAMPLES=200: fewer)
 	HYPOTHESIS_PROFILE=fuzz GOALINF_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n $(WORKERS) --dist worksteal -m fuzz
