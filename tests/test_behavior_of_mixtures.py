@@ -45,7 +45,7 @@ def test_one_of_is_a_sum_over_options(people, by):
 
 
 def test_an_option_that_cannot_be():
-    """What is impossible under one option leaves the others, and later people, exact."""
+    """Data that are impossible under one option: the probabilities of the others, and of later subjects, are exact."""
     data = gi.Trajectories.of([[0, 1], [0, 1], [0, 1]], [[0], [1], [0]], subject=[0, 0, 1])
     only = gi.agents.uniform(default=np.array([1.0, 0.0]))
     mixture = gi.one_of({"only": only, "any": gi.agents.uniform()})

@@ -1,8 +1,7 @@
 """Behavior: distribution, scores and simulation of observations, given world, agent and reward."""
 
 from goalinf.behavior.distribution import Behavior
-from goalinf.behavior.plans import replicate
 from goalinf.behavior.scores import acts_on, score_steps
-from goalinf.behavior.simulation import simulate
+from goalinf.behavior.simulation import replicate, simulate
 
 __all__ = ["Behavior", "acts_on", "replicate", "score_steps", "simulate"]

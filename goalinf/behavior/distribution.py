@@ -167,10 +167,9 @@ class Behavior(dist.Distribution):
         traced = isinstance(value.context, jax.core.Tracer)
         used = None if traced else np.unique(np.asarray(value.context)).tolist()
         if names is None:  # numbers are names
-            known = self.conditions.contexts
-            used = (
-                used or [one for one in known if isinstance(one, (int, np.integer)) and one >= 0] or range(len(known))
-            )
+            contexts = self.conditions.contexts
+            numbered = [name for name in contexts if isinstance(name, (int, np.integer)) and name >= 0]
+            used = used or numbered or range(len(contexts))
             names = tuple(range(max(used) + 1))
         if not traced:
             value.check_contexts(names)

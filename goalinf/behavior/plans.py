@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TypeVar
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from goalinf.agents.agent import Agent, SingleAgent
+from goalinf.agents.plannable import check_known, check_plannable, check_solved
 from goalinf.agents.policy import Policy
-from goalinf.behavior.conditions import Conditions, Rewards, Worlds
-from goalinf.behavior.roll_out import drawn_options, roll_out_like
+from goalinf.behavior.conditions import Conditions
+from goalinf.behavior.roll_out import roll_out_like
 from goalinf.behavior.scores import score, score_steps, score_subjects, unplanned
-from goalinf.behavior.simulation import planned
 from goalinf.data import Observations, Trajectories
-from goalinf.precision import Precision, cast, computing_in, on_host
+from goalinf.precision import Precision, cast, on_host
 from goalinf.rewards import Reward
 from goalinf.worlds import World
-
-_Data = TypeVar("_Data", bound=Observations)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -100,64 +96,20 @@ def _checked(trajectories: Observations) -> Trajectories:
     return trajectories
 
 
-def replicate(
-    key: Array,
-    world: Worlds,
-    agent: Agent,
-    reward: Rewards,
-    data: _Data,
-    *,
-    option: np.ndarray | None = None,
-    precision: Precision | None = None,
-) -> _Data:
-    """Draw replicated data of a known agent: new observations with the design of a data set.
-
-    Parameters
-    ----------
-    key : jax.random key
-        Source of randomness, which is consumed.
-    world, reward : World and Reward, or mappings from context to them
-        World in which the agent acts, and its reward.
-    agent : Agent
-        Agent.
-    data : Trajectories or other Observations
-        The design: subjects and contexts; for trajectories, starts, lengths and missing actions.
-    option : int (N,), optional
-        Number of the option of each trajectory (or other unit) in a mixture; default: drawn.
-    precision : {"float64", "float32"}, optional
-        Default: float64 on a CPU, float32 on an accelerator.
-
-    Returns
-    -------
-    Observations
-        Of the class of the data.
+def planned(conditions: Conditions, agent: Agent, precision: Precision) -> tuple[Policy, ...]:
+    """Plan the policies of all distinct conditions, for every option of a mixture, with every check.
 
     Raises
     ------
     ValueError
-        Where agent or reward holds a prior, or a context has no world or no reward.
+        Where agent or reward holds a prior, or an undiscounted problem cannot end.
     ConvergenceError, PrecisionError
         Where the planner fails.
-
-    Examples
-    --------
-    >>> import jax, goalinf as gi
-    >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> agent = gi.agents.soft_optimal(beta=1.0)
-    >>> data = gi.simulate(jax.random.key(0), hall, agent, reward, trajectories=2, steps=3)
-    >>> replicate(jax.random.key(1), hall, agent, reward, data).n_steps
-    6
     """
-    conditions = Conditions.of(world, reward, data.context_names)
-    number = conditions.number
-    with computing_in(precision) as chosen:
-        policies = planned(conditions, agent, chosen)
-        if option is None:
-            group = np.unique(np.asarray(data.members(agent.by or "data")), return_inverse=True)[1]
-            option = np.asarray(drawn_options(key, agent, len(group)))[group]
-        worlds = conditions.worlds if len(conditions.distinct.worlds) > 1 else conditions.distinct.worlds
-        by_context = [jax.tree.map(lambda leaf: leaf[number], policy) for policy in policies]
-        pairs = zip(agent.components, by_context, strict=True)
-        plans = [AgentPlans(actor, policy, worlds, conditions.rewards) for actor, policy in pairs]
-        return data.replicated(key, plans, option)
+    check_known(agent, conditions.rewards)
+    for one_world, one_reward in conditions.distinct.pairs():
+        check_plannable(agent, one_world, one_reward)
+    policies = agent.plan_each(conditions.distinct.plan)
+    for actor, policy in zip(agent.components, policies, strict=True):
+        check_solved(policy.residual, policy.values, precision, actor, conditions.distinct.worlds)
+    return policies

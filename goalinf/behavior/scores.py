@@ -213,9 +213,8 @@ def _filter(
     rows = by_mode[:, current] if horizon_of(policy) is None else by_mode[:, times, current]
     if memory is not None:
         steps = Step(current, actions, following, observed)
-        memory_reads = lax.scan(partial(_pass, memory), memory.start(policy.log_probs), (steps, memory.signals(steps)))[
-            1
-        ]
+        start = memory.start(policy.log_probs)
+        _, memory_reads = lax.scan(partial(_pass, memory), start, (steps, memory.signals(steps)))
         rows = jax.vmap(jax.vmap(memory.adjust), (None, 0))(memory_reads, rows)
     scores = jnp.where(observed, jnp.take_along_axis(rows, actions[None, :, None], axis=2)[..., 0], 0.0)
     scores = jnp.where(_outside(policy, current, actions), jnp.nan, scores)

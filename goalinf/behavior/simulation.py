@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import TypeVar
 
 import jax
 import numpy as np
 from jaxtyping import Array
 
 from goalinf.agents.agent import Agent, check_agent
-from goalinf.agents.plannable import check_known, check_plannable, check_solved
-from goalinf.agents.policy import Policy
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
+from goalinf.behavior.plans import AgentPlans, planned
 from goalinf.behavior.roll_out import compiled_roll_out, drawn_options, hidden_slips
 from goalinf.checks import PRNGKey, check_count, numpy_generator, takes_key
-from goalinf.data import Labels, Trajectories
+from goalinf.data import Labels, Observations, Trajectories
 from goalinf.data.labels import provenance
 from goalinf.precision import Precision, cast, computing_in
 from goalinf.sizes import check_memory
 from goalinf.types import StateName
 
+_Data = TypeVar("_Data", bound=Observations)
 _STEP_BYTES = 60.0  # of a simulated step: state, action and a flag, on the host and on the device, and random keys
 
 
@@ -91,12 +92,14 @@ def simulate(
         _STEP_BYTES * len(conditions.contexts) * float(trajectories) * float(steps) * len(agent.components),
         "simulate fewer, or shorter ones",
     )
-    key_starts, key_walk = jax.random.split(key)
+    key_starts, key_steps = jax.random.split(key)
     context = np.repeat(np.arange(len(conditions.contexts), dtype=np.int32), trajectories)
     first_states = _starts(key_starts, conditions, context, starts)
     one_group = np.zeros(len(context), np.int32)
     group = np.arange(len(context), dtype=np.int32) if agent.by == "trajectory" else one_group
-    states, actions, alive = _walk(key_walk, conditions, agent, first_states, context, group, int(steps), precision)
+    states, actions, alive = _simulate(
+        key_steps, conditions, agent, first_states, context, group, int(steps), precision
+    )
     labels = Labels(
         tuple(range(len(states))),
         subjects=(0 if subject is None else subject,),
@@ -106,26 +109,70 @@ def simulate(
     return Trajectories.of(states, actions, lengths=alive.sum(1), context=context, labels=labels)
 
 
-def planned(conditions: Conditions, agent: Agent, precision: Precision) -> tuple[Policy, ...]:
-    """Plan the policies of all distinct conditions, for every option of a mixture, with every check.
+def replicate(
+    key: Array,
+    world: Worlds,
+    agent: Agent,
+    reward: Rewards,
+    data: _Data,
+    *,
+    option: np.ndarray | None = None,
+    precision: Precision | None = None,
+) -> _Data:
+    """Draw replicated data of a known agent: new observations with the design of a data set.
+
+    Parameters
+    ----------
+    key : jax.random key
+        Source of randomness, which is consumed.
+    world, reward : World and Reward, or mappings from context to them
+        World in which the agent acts, and its reward.
+    agent : Agent
+        Agent.
+    data : Trajectories or other Observations
+        The design: subjects and contexts; for trajectories, starts, lengths and missing actions.
+    option : int (N,), optional
+        Number of the option of each trajectory (or other unit) in a mixture; default: drawn.
+    precision : {"float64", "float32"}, optional
+        Default: float64 on a CPU, float32 on an accelerator.
+
+    Returns
+    -------
+    Observations
+        Of the class of the data.
 
     Raises
     ------
     ValueError
-        Where agent or reward holds a prior, or an undiscounted problem cannot end.
+        Where agent or reward holds a prior, or a context has no world or no reward.
     ConvergenceError, PrecisionError
         Where the planner fails.
+
+    Examples
+    --------
+    >>> import jax, goalinf as gi
+    >>> hall = gi.gridworld("s.a", discount=0.9)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
+    >>> agent = gi.agents.soft_optimal(beta=1.0)
+    >>> data = gi.simulate(jax.random.key(0), hall, agent, reward, trajectories=2, steps=3)
+    >>> replicate(jax.random.key(1), hall, agent, reward, data).n_steps
+    6
     """
-    check_known(agent, conditions.rewards)
-    for one_world, one_reward in conditions.distinct.pairs():
-        check_plannable(agent, one_world, one_reward)
-    policies = agent.plan_each(conditions.distinct.plan)
-    for actor, policy in zip(agent.components, policies, strict=True):
-        check_solved(policy.residual, policy.values, precision, actor, conditions.distinct.worlds)
-    return policies
+    conditions = Conditions.of(world, reward, data.context_names)
+    number = conditions.number
+    with computing_in(precision) as chosen:
+        policies = planned(conditions, agent, chosen)
+        if option is None:
+            group = np.unique(np.asarray(data.members(agent.by or "data")), return_inverse=True)[1]
+            option = np.asarray(drawn_options(key, agent, len(group)))[group]
+        worlds = conditions.worlds if len(conditions.distinct.worlds) > 1 else conditions.distinct.worlds
+        by_context = [jax.tree.map(lambda leaf: leaf[number], policy) for policy in policies]
+        pairs = zip(agent.components, by_context, strict=True)
+        plans = [AgentPlans(actor, policy, worlds, conditions.rewards) for actor, policy in pairs]
+        return data.replicated(key, plans, option)
 
 
-def _walk(
+def _simulate(
     key: Array,
     conditions: Conditions,
     agent: Agent,

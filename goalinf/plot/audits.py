@@ -73,8 +73,8 @@ def panels_of(audit: Audit) -> list[Callable[[Axes], None]]:
             panels.append(partial(_zero_reward, zero=answers.zero))
         if isinstance(answers.planners, pd.DataFrame):
             panels.append(partial(_planners, planners=answers.planners))
-        if isinstance(answers.acting, pd.DataFrame):
-            panels.append(partial(_expected_regret, regrets=answers.acting))
+        if isinstance(answers.regret, pd.DataFrame):
+            panels.append(partial(_expected_regret, regrets=answers.regret))
         if isinstance(answers.design, Design):
             panels.append(partial(_design, table=answers.design.table))
     return panels

@@ -128,7 +128,7 @@ def test_visits():
         assert found.nullity == 5
         assert found.nullity_data == 10 - n
         assert found.visits.unvisited == tuple(name for i, name in enumerate("abcde") if i not in visited)
-        assert (found.n_observed, found.visits.n_places) == (len(visited), 5)
+        assert (found.n_observed, found.visits.n_states) == (len(visited), 5)
     found = audit(make_fit(WORLD, SOFT, reward, data_of([0, 2]), values=normal(2, 20, 5, 2)))
     assert "2 actions in 2 of 5 states. No action was observed in b, d, e." in str(found)
     assert "The visited states leave 3 further directions unidentified (8 in total)." in str(found)
@@ -140,7 +140,7 @@ def test_missing_choices_and_ended_states_count_for_nothing():
     found = audit(make_fit(world, SOFT, gi.StateReward(NORMAL, on="departure"), hidden, values=normal(2, 20, 5)))
     assert found.n_observed == 2
     assert found.visits.unvisited == ("1", "3")
-    assert found.visits.n_places == 4
+    assert found.visits.n_states == 4
     assert {one.kind: one.dimension for one in found.null_space.directions} == {"inert": 1}
 
 
@@ -191,7 +191,7 @@ def test_several_worlds_and_features():
     )
     found = audit(make_fit({"one": WORLD, "two": other}, SOFT, reward, walks, weights=normal(2, 100, 3)))
     assert found.nullity == 0
-    assert found.visits.n_places == 10
+    assert found.visits.n_states == 10
     assert found.n_observed == 4
     assert all(name.endswith((" (context one)", " (context two)")) for name in found.visits.unvisited)
     assert found.contraction.equals_prior is True

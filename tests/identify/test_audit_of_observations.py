@@ -194,8 +194,10 @@ def test_every_question(tmp_path):
     answers = found.answers
     for answer in (answers.planners, answers.pairs, answers.design):
         assert answer.startswith("Not computed: ")
-        assert answer.endswith("; this analysis needs trajectories, and this fit is of StateChoices.")
-    assert isinstance(answers.acting, pd.DataFrame)
+        assert answer.endswith(
+            "; this analysis needs trajectories, and this fit is of StateChoices: fit trajectories of the same agent."
+        )
+    assert isinstance(answers.regret, pd.DataFrame)
     assert isinstance(answers.zero, ZeroReward)
     exact = log_probabilities(2.0 * values(np.zeros((1, 5))), data).sum()
     assert answers.zero.log_evidence == pytest.approx(exact, abs=1e-9)

@@ -49,7 +49,7 @@ def test_every_question_is_answered(whole, fit):
     answers = whole.answers
     assert isinstance(answers.zero, ZeroReward)
     assert isinstance(answers.design, Design)
-    assert list(answers.acting.index) == ["here", "hasty"]
+    assert list(answers.regret.index) == ["here", "hasty"]
     assert list(answers.planners.index) == ["hard", "keen"]
     np.testing.assert_allclose(answers.pairs["difference"], 0.0, atol=1e-9)
     text = str(whole)
@@ -118,7 +118,7 @@ def test_what_cannot_be_said_is_said():
     found = gi.audit(fit)
     assert "Not computed: comparison with other planners" in str(found)
     assert "has a horizon" in str(found)
-    assert isinstance(found.answers.acting, pd.DataFrame)
+    assert isinstance(found.answers.regret, pd.DataFrame)
     look = gi.infer(jax.random.key(1), RING, agent=SOFT, reward=PRIOR, data=walks, method="laplace")
     text = str(
         gi.audit(

@@ -18,7 +18,7 @@ _REPORTED = {
         "difference": ("difference", "log-likelihood minus that of the posterior mean (nats)"),
         "bits": ("bits", "description length (bits)"),
     },
-    "acting": {
+    "regret": {
         "regret": ("regret", "mean regret of acting on the posterior mean (share of the range of returns)"),
         "value_at_risk": ("regret_at_risk", "95 % quantile of this regret (share of the range of returns)"),
     },
@@ -43,7 +43,7 @@ class Answers:
     pairs : DataFrame or str
         Degenerate pairs of planner and reward with the policy of the posterior mean, from
         :func:`~goalinf.identify.score_pairs`.
-    acting : DataFrame or str
+    regret : DataFrame or str
         Expected regret, from :func:`~goalinf.identify.expected_regret`.
     design : Design, str or None
         Comparison of further data; None if no experiments were given.
@@ -52,13 +52,13 @@ class Answers:
     zero: ZeroReward | str
     planners: pd.DataFrame | str | None
     pairs: pd.DataFrame | str
-    acting: pd.DataFrame | str
+    regret: pd.DataFrame | str
     design: Design | str | None
 
     def lines(self, n_observed: int) -> list[str]:
         """Return the answers as sentences."""
         planners = self._planners(n_observed)
-        return [*_sentences(self.zero), *planners, *self._pairs(), *self._acting(), *_sentences(self.design)]
+        return [*_sentences(self.zero), *planners, *self._pairs(), *self._regret(), *_sentences(self.design)]
 
     def _planners(self, n_observed: int) -> list[str]:
         if not isinstance(self.planners, pd.DataFrame):
@@ -90,14 +90,14 @@ class Answers:
             lines.append(f"  {row.Index}: {difference:+.2f} nats, {row.bits:,} bits; {row.meaning}.")
         return lines
 
-    def _acting(self) -> list[str]:
-        if isinstance(self.acting, str):
-            return [self.acting]
+    def _regret(self) -> list[str]:
+        if isinstance(self.regret, str):
+            return [self.regret]
         lines = [
             "Expected regret of the policy that is optimal for the posterior mean (share of the range of returns "
             "between the best and the worst policy):"
         ]
-        for row in self.acting.itertuples():
+        for row in self.regret.itertuples():
             lines.append(
                 f"  {row.Index}: mean {row.regret:.1%}, 95 % quantile {row.value_at_risk:.1%} (uniform policy: mean "
                 f"{row.chance:.1%})."
@@ -114,7 +114,7 @@ class Answers:
                 meaning = "change of this log Bayes factor per factor of e in the width of the prior (nats)"
                 rows.append(("zero_slope", self.zero.slope, meaning))
         design = self.design.table if isinstance(self.design, Design) else self.design
-        tables = {"planners": self.planners, "pairs": self.pairs, "acting": self.acting, "design": design}
+        tables = {"planners": self.planners, "pairs": self.pairs, "regret": self.regret, "design": design}
         for question, columns in _REPORTED.items():
             if isinstance(table := tables[question], pd.DataFrame):
                 for name, row in table.iterrows():

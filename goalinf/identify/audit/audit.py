@@ -125,7 +125,7 @@ def _audit_directions(
         nullity_joint=directions.joint.dimension,
         nullity_data=directions.nullity_data,
         null_space=directions.joint,
-        free=tuple(column.name for column in directions.jacobian.columns[len(directions.alone.columns) :]),
+        free=tuple(column.name for column in directions.jacobian.columns[len(directions.reward_sites) :]),
         visits=directions.visits,
         contraction=change,
         ridge=scale_ridge,

@@ -63,7 +63,7 @@ def answer(
         zero=run("comparison with zero reward", lambda: zero_reward(key, fit, scales=())),
         planners=run_if("comparison with other planners", lambda: _planners(fit, agent, reward, planners), planners),
         pairs=run("degenerate pairs", lambda: _pairs(fit, agent, reward)),
-        acting=run("expected regret", lambda: expected_regret(fit, targets)),
+        regret=run("expected regret", lambda: expected_regret(fit, targets)),
         design=run_if(
             "design of further data",
             lambda: _design(key, fit, agent, experiments, targets),

@@ -87,7 +87,7 @@ class Audit:
         rows: list[tuple[str, float, str]] = [("observed", self.n_observed, f"scored {self._noun}s")]
         if (visits := self.visits) is not None:
             rows += [
-                ("states", visits.n_places, "states in which an action can be scored"),
+                ("states", visits.n_states, "states in which an action can be scored"),
                 ("unvisited", len(visits.unvisited), "states in which an action can be scored and none was observed"),
             ]
             assumption, by_data = "agent known, every state visited", "not identified by actions in the visited states"
@@ -170,7 +170,7 @@ class Audit:
     def _data(self) -> list[str]:
         text = f"Data: {_count(self.n_observed, self._noun)}"
         if (visits := self.visits) is not None:
-            text += f" in {visits.n_places - len(visits.unvisited)} of {_count(visits.n_places, 'state')}"
+            text += f" in {visits.n_states - len(visits.unvisited)} of {_count(visits.n_states, 'state')}"
             if visits.unvisited:
                 names = ", ".join(visits.unvisited[:_NAMED]) + (", …" if len(visits.unvisited) > _NAMED else "")
                 text += f". No action was observed in {names}"

@@ -148,7 +148,8 @@ class Normal:
         values, axes = np.linalg.eigh(np.atleast_2d(np.cov(flat.T)))
         rng = numpy_generator(key)
         noise = rng.standard_normal((draws // 2, directions.n_rewards))
-        rows = directions.alone.matrix() / directions.alone.tolerance
+        of_reward = directions.jacobian.reward_part()
+        rows = of_reward.matrix() / of_reward.tolerance
         root = axes * np.sqrt(np.maximum(values, 0.0))
         units = [directions.reward(fit, unit) for unit in np.eye(1 + len(root))[:, 1:]]
         candidates = {name: CandidateRewards.of(world, units) for name, world in worlds.items()}

@@ -47,7 +47,8 @@ def trajectories_of(fit: Fit, what: str) -> Trajectories:
         If the data are other observations.
     """
     if not isinstance(fit.data, Trajectories):
-        raise ValueError(f"{what} needs trajectories, and this fit is of {type(fit.data).__name__}")
+        kind = type(fit.data).__name__
+        raise ValueError(f"{what} needs trajectories, and this fit is of {kind}: fit trajectories of the same agent")
     return fit.data
 
 
@@ -83,9 +84,9 @@ class Directions:
         The inferred parameters.
     draws : dict of float (chain, draw, …)
         Their posterior draws.
-    jacobian, alone : Jacobian
-        Derivatives in all inferred parameters, and in the reward alone, at the last draw: of the log-policy, or of the
-        log-likelihood of the observations.
+    jacobian : Jacobian
+        Derivatives in all inferred parameters at the last draw: of the log-policy, or of the log-likelihood of the
+        observations.
     joint : NullSpace
         Null space of reward and agent together.
     null : float (n1, P)
@@ -104,7 +105,6 @@ class Directions:
     sites: dict[str, Site]
     draws: dict[str, np.ndarray]
     jacobian: Jacobian
-    alone: Jacobian
     joint: NullSpace
     null: np.ndarray
     nullity_data: int
@@ -147,17 +147,17 @@ class Directions:
         of_reward = jacobian.reward_part()
         rows = joint.basis.values.reshape(joint.dimension, of_reward.n_rewards)[~moves_agent]
         nullity = kernel(matrix, of_reward.tolerance).dimension
-        return cls(conditions, sites, draws, jacobian, of_reward, joint, rows, nullity, n_observed, visits)
+        return cls(conditions, sites, draws, jacobian, joint, rows, nullity, n_observed, visits)
 
     @property
     def n_rewards(self) -> int:
         """Number of inferred parameters of the reward, P."""
-        return self.alone.n_rewards
+        return self.jacobian.n_rewards
 
     @property
     def reward_sites(self) -> list[str]:
         """Names of the parameters of the reward, in the order of the columns."""
-        return [column.name for column in self.alone.columns]
+        return [column.name for column in self.jacobian.reward_columns]
 
     def rewards(self) -> np.ndarray:
         """Return draws of the reward, ``(chain, draw, P)``."""

@@ -20,12 +20,12 @@ class VisitedStates:
     ----------
     unvisited : tuple of str
         States without a scored action (with the context, if there are several), without terminal states.
-    n_places : int
+    n_states : int
         Number of states in which an action can be scored.
     """
 
     unvisited: tuple[str, ...]
-    n_places: int
+    n_states: int
 
     @classmethod
     def of(cls, visited: np.ndarray, jacobian: PolicyJacobian, conditions: Conditions) -> VisitedStates:
