@@ -294,7 +294,7 @@ def test_the_density_of_a_fit_has_no_order():
         with computing_in("float64"):
             posterior = posterior_of(StandardModel(worlds, agent, rewards), data)
             assert posterior.model.world is worlds
-            found = -posterior.plain.density.potential(np.array([np.log(BETA)]), posterior.data)
+            found = -posterior.natural.density.potential(np.array([np.log(BETA)]), posterior.data)
         assert float(found) == pytest.approx(expected, abs=1e-9)
 
 

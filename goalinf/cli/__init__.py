@@ -20,13 +20,13 @@ app = typer.Typer(
 )
 
 
-def _version(asked: bool) -> bool:
-    if asked:
+def _version(requested: bool) -> bool:
+    if requested:
         from importlib.metadata import version
 
         typer.echo(f"goalinf {version('goalinf')}")
         raise typer.Exit
-    return asked
+    return requested
 
 
 @app.callback()

@@ -159,9 +159,11 @@ def _renamed(table: OpenTable, columns: Columns) -> Any:
             name for name in among if name in table.cells and old in set(map(str, table.cells[name].dropna().unique()))
         ]
         if len(holding) != 1:
-            where = f"columns {', '.join(holding)} hold" if holding else f"no cell of column {' or '.join(among)} holds"
+            description = (
+                f"columns {', '.join(holding)} hold" if holding else f"no cell of column {' or '.join(among)} holds"
+            )
             remedy = f"name the column, as in --rename {holding[0]}:{rule}" if holding else "correct the word"
-            raise ValueError(f"--rename {rule}: {where} {old!r}; {remedy}")
+            raise ValueError(f"--rename {rule}: {description} {old!r}; {remedy}")
         if words.setdefault(holding[0], {}).setdefault(old, new) != new:
             raise ValueError(
                 f"--rename {rule}: another --rename maps this word to {words[holding[0]][old]}; remove one of them"

@@ -110,7 +110,9 @@ def of_indicator(indicator: np.ndarray) -> tuple[float, float]:
     """
     dataset = xr.Dataset({"x": (("chain", "draw"), np.asarray(indicator, float))})
     with np.errstate(all="ignore"):  # chains that never change have no variance
-        r_hat, ess = (float(one["x"]) for one in (az.rhat(dataset, method="split"), az.ess(dataset, method="mean")))
+        r_hat, ess = (
+            float(statistic["x"]) for statistic in (az.rhat(dataset, method="split"), az.ess(dataset, method="mean"))
+        )
     return r_hat, ess
 
 

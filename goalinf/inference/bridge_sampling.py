@@ -24,7 +24,7 @@ from scipy.special import logsumexp
 
 from goalinf.checks import check_kind, numpy_generator, takes_key
 from goalinf.inference.model.log_density import Data
-from goalinf.inference.model.posterior import Form, Posterior
+from goalinf.inference.model.posterior import Parameterization, Posterior
 from goalinf.inference.model.scale_mixture import PRODUCT
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.results.fitted_density import fitted_posterior
@@ -110,8 +110,8 @@ def marginal_likelihood(key: PRNGKey, fit: Fit) -> Evidence:
         )
     with computing_in("float64"):
         posterior = fitted_posterior(fit)
-        form = posterior.preferred
-        draws = _coordinates(fit, posterior, form)
+        parameterization = posterior.preferred
+        draws = _coordinates(fit, posterior, parameterization)
         n_chains, n_draws, size = draws.shape
         half = n_draws // 2
         training, evaluation = draws[:, :half].reshape(-1, size), draws[:, half:]
@@ -120,9 +120,11 @@ def marginal_likelihood(key: PRNGKey, fit: Fit) -> Evidence:
         modes = stats["mode"].values if "mode" in stats else np.zeros(draws.shape[:2], int)
         proposal = _Proposal.fitted(training, modes[:, :half].ravel())
         proposed = proposal.sample(rng, _PROPOSALS)
-        log_ratio = form.log_density(evaluation.reshape(-1, size)) - proposal.log_prob(evaluation.reshape(-1, size))
+        log_ratio = parameterization.log_density(evaluation.reshape(-1, size)) - proposal.log_prob(
+            evaluation.reshape(-1, size)
+        )
         log_ratio = log_ratio.reshape(n_chains, -1)
-        log_ratio_q = form.log_density(proposed) - proposal.log_prob(proposed)
+        log_ratio_q = parameterization.log_density(proposed) - proposal.log_prob(proposed)
     log_evidence, error = _bridge(log_ratio, log_ratio_q)
     sentence = f"Bridge sampling from {n_chains * (n_draws - half)} draws and {_PROPOSALS} proposals."
     if not fit.converged:
@@ -130,19 +132,19 @@ def marginal_likelihood(key: PRNGKey, fit: Fit) -> Evidence:
     return Evidence(log_evidence, error, sentence)
 
 
-def _coordinates(fit: Fit, posterior: Posterior, form: Form) -> np.ndarray:
+def _coordinates(fit: Fit, posterior: Posterior, parameterization: Parameterization) -> np.ndarray:
     """Return the draws in the unconstrained coordinates of a parameterization, ``(chains, draws, D)``."""
     values = {str(name): np.asarray(array.values) for name, array in fit.posterior.data_vars.items()}
-    if form is posterior.product:
+    if parameterization is posterior.product:
         (linear,) = (site.name for site in posterior.sites if site.name != "agent.beta")
         beta = values["agent.beta"]
         values = {PRODUCT: values[linear] * beta.reshape(*beta.shape, *[1] * (values[linear].ndim - 2))}
     elif posterior.sites:
         values = {site.name: values[site.name] for site in posterior.sites}
-    if form.closed is not None:
+    if parameterization.closed is not None:
         (entries,) = values.values()
         return entries.reshape(*entries.shape[:2], -1)  # normal priors: the values are the coordinates
-    density = form.density
+    density = parameterization.density
     values = {name: values[name] for name in density.unravel(density.start)}
     shape = next(iter(values.values())).shape[:2]
     flat = {name: array.reshape(-1, *array.shape[2:]) for name, array in values.items()}
@@ -150,7 +152,7 @@ def _coordinates(fit: Fit, posterior: Posterior, form: Form) -> np.ndarray:
     def coordinates(draw: dict[str, Any], data: Data) -> Any:
         return ravel_pytree(unconstrain_fn(density.seeded, (data,), {}, draw))[0]
 
-    return np.asarray(density.over_draws("coordinates", coordinates, flat, form.data)).reshape(*shape, -1)
+    return np.asarray(density.over_draws("coordinates", coordinates, flat, parameterization.data)).reshape(*shape, -1)
 
 
 @dataclasses.dataclass(frozen=True)

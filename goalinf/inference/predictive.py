@@ -199,10 +199,10 @@ def _check_arguments(
         return
     reward_known = not custom and not any(site.name.startswith("reward.") for site in fit.sites)
 
-    def digest_in(name: Hashable, place: World) -> str:
+    def digest_in(name: Hashable, world: World) -> str:
         known_reward = fit.reward[name] if isinstance(fit.reward, Mapping) else fit.reward
-        check_shapes(known_reward, place)
-        return digest(known_reward, place.mdp)
+        check_shapes(known_reward, world)
+        return digest(known_reward, world.mdp)
 
     one_world, one_reward = _one_for_all(fit) if model is None else (False, False)
     check_same_conditions(
@@ -226,7 +226,7 @@ def _one_for_all(fit: Fit) -> tuple[bool, bool]:
     with computing_in(fit.tree.attrs["precision"]):
         density, data = fitted_density(fit), fit.data.unlabeled()
         conditions = [behavior.conditions for behavior, _ in density.behaviors(density.sites(data), data)]
-    return all(len(one.worlds) == 1 for one in conditions), all(len(one.rewards) == 1 for one in conditions)
+    return all(len(each.worlds) == 1 for each in conditions), all(len(each.rewards) == 1 for each in conditions)
 
 
 def _table(fit: Fit, data: Observations, nats: np.ndarray) -> pd.DataFrame:

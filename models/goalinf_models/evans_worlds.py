@@ -122,18 +122,18 @@ def _explored(
     start: str, options: Callable[[str], _Options], actions: tuple[str, ...], names: tuple[str, ...], horizon: int
 ) -> Paid:
     """Collect all states that can be reached from the start, as arrays; the last state is terminal."""
-    found = {start: options(start)}
+    explored = {start: options(start)}
     waiting = [start]
     while waiting:
-        for state, _ in found[waiting.pop()].values():
-            if state != "end" and state not in found:
-                found[state] = options(state)
+        for state, _ in explored[waiting.pop()].values():
+            if state != "end" and state not in explored:
+                explored[state] = options(state)
                 waiting.append(state)
-    states = [*found, "end"]
+    states = [*explored, "end"]
     successors = np.zeros((len(states), len(actions), 1), int)
     features = np.zeros((len(states), len(actions), len(names)))
     available = np.zeros(features.shape[:2], bool)
-    for s, choices in enumerate(found.values()):
+    for s, choices in enumerate(explored.values()):
         for name, (following, paid) in choices.items():
             a = actions.index(name)
             available[s, a] = True

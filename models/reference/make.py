@@ -36,8 +36,8 @@ LIMITS = {"r_hat_at_most": 1.01, "ess_at_least": 400.0, "divergences": 0, "plann
 
 def catalogue() -> dict[str, ModuleType]:
     """Return the models by name."""
-    found = {name: getattr(goalinf_models, name) for name in goalinf_models.__all__}
-    return {name: thing for name, thing in found.items() if isinstance(thing, ModuleType)}
+    modules = {name: getattr(goalinf_models, name) for name in goalinf_models.__all__}
+    return {name: thing for name, thing in modules.items() if isinstance(thing, ModuleType)}
 
 
 def example(module: ModuleType, variant: str) -> Any:
@@ -143,8 +143,8 @@ def main(names: list[str]) -> int:
         entry = reference(catalogue()[name])
         wrong = [
             f"{variant}: {check}"
-            for variant, own in entry["variants"].items()
-            for check, ok in own["checks"].items()
+            for variant, posteriors in entry["variants"].items()
+            for check, ok in posteriors["checks"].items()
             if not ok
         ]
         failed += len(wrong)

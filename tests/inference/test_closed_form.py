@@ -38,19 +38,19 @@ def walks_in(world):
     return gi.simulate(KEY, world, agent, truth, trajectories=8, steps=12)
 
 
-def assert_agrees(form):
-    target, compiled = form.closed, Compiled(form.density, form.data)
-    assert form.target.target is target
+def assert_agrees(parameterization):
+    target, compiled = parameterization.closed, Compiled(parameterization.density, parameterization.data)
+    assert parameterization.target.target is target
     for scale in (0.0, 0.3, 1.0):
         flat = target.start + scale * np.random.default_rng(1).normal(size=target.start.size)
         for found, expected in zip(target.derivatives(flat), compiled.derivatives(flat), strict=True):
             np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-7)
-    assert_scores_agree(form)
+    assert_scores_agree(parameterization)
 
 
-def assert_scores_agree(form):
+def assert_scores_agree(parameterization):
     """Many points at once, near where derivatives were asked for last and far from there."""
-    target = form.closed
+    target = parameterization.closed
     spread = np.repeat([0.0, 0.1, 1.0, 5.0], 20)[:, None]
     flats = target.start + spread * np.random.default_rng(2).normal(size=(80, target.start.size))
     target.derivatives(target.start)
@@ -58,9 +58,9 @@ def assert_scores_agree(form):
 
     @jax.jit
     def expected(flat):
-        sites = form.density.constrain(flat, form.data)
-        return form.density.potential(flat, form.data), form.density.log_likelihood(
-            sites, form.data, unit="trajectory"
+        sites = parameterization.density.constrain(flat, parameterization.data)
+        return parameterization.density.potential(flat, parameterization.data), parameterization.density.log_likelihood(
+            sites, parameterization.data, unit="trajectory"
         )[0]
 
     for flat, *found in zip(flats[::3], potentials[::3], by_trajectory[::3], strict=True):
@@ -72,7 +72,7 @@ def assert_scores_agree(form):
 def test_known_beta(name):
     with computing_in("float64"):
         agent = gi.agents.soft_optimal(beta=1.7)
-        assert_agrees(posterior_of(StandardModel(MAZE, agent, PRIORS[name]), walks_in(MAZE)).plain)
+        assert_agrees(posterior_of(StandardModel(MAZE, agent, PRIORS[name]), walks_in(MAZE)).natural)
 
 
 @pytest.mark.parametrize("name", ["departure", "uneven", "state features"])
@@ -88,7 +88,7 @@ def test_several_worlds():
     agent = gi.agents.soft_optimal(beta=1.0)
     walks = gi.simulate(KEY, worlds, agent, truth, trajectories=5, steps=10)
     with computing_in("float64"):
-        assert_agrees(posterior_of(StandardModel(worlds, agent, gi.StateReward(NORMAL, on="departure")), walks).plain)
+        assert_agrees(posterior_of(StandardModel(worlds, agent, gi.StateReward(NORMAL, on="departure")), walks).natural)
 
 
 @pytest.mark.parametrize(
@@ -104,14 +104,14 @@ def test_several_worlds():
 def test_where_there_is_none(agent, prior):
     with computing_in("float64"):
         posterior = posterior_of(StandardModel(MAZE, agent, gi.StateReward(prior, on="departure")), walks_in(MAZE))
-        assert isinstance(posterior.plain.target.target, Compiled)
+        assert isinstance(posterior.natural.target.target, Compiled)
 
 
 def test_float32_is_compiled():
     with computing_in("float32"):
         prior = gi.StateReward(NORMAL, on="departure")
         posterior = posterior_of(StandardModel(MAZE, gi.agents.soft_optimal(beta=1.0), prior), walks_in(MAZE))
-        assert isinstance(posterior.plain.target.target, Compiled)
+        assert isinstance(posterior.natural.target.target, Compiled)
 
 
 def test_an_impossible_choice_is_named():
@@ -128,7 +128,7 @@ def test_many_parameters_have_no_hessian():
         posterior = posterior_of(
             StandardModel(world, gi.agents.soft_optimal(beta=1.0), gi.TransitionReward(NORMAL)), walks_in(world)
         )
-        assert posterior.plain.closed is None
+        assert posterior.natural.closed is None
 
 
 def test_beta_may_be_an_array_of_jax():
@@ -148,7 +148,7 @@ def test_shaped_rewards_are_compiled():
     shaped = gi.ShapedReward(PRIORS["departure"], RNG.normal(size=S))
     with computing_in("float64"):
         assert (
-            posterior_of(StandardModel(MAZE, gi.agents.soft_optimal(beta=1.0), shaped), walks_in(MAZE)).plain.closed
+            posterior_of(StandardModel(MAZE, gi.agents.soft_optimal(beta=1.0), shaped), walks_in(MAZE)).natural.closed
             is None
         )
 
@@ -165,7 +165,7 @@ def test_what_is_defined_does_not_depend_on_the_way():
     with computing_in("float64"):
         target = posterior_of(
             StandardModel(MAZE, gi.agents.soft_optimal(beta=1.0), PRIORS["departure"]), walks_in(MAZE)
-        ).plain.closed
+        ).natural.closed
     here = target.start + 0.1
     before = target.derivatives(here)
     target.derivatives(np.full(S, 1e300))  # no planner survives this
@@ -178,7 +178,7 @@ def test_scores_of_points_that_no_planner_survives():
     with computing_in("float64"):
         target = posterior_of(
             StandardModel(MAZE, gi.agents.soft_optimal(beta=1.0), PRIORS["departure"]), walks_in(MAZE)
-        ).plain.closed
+        ).natural.closed
     flats = np.stack([target.start, np.full(S, 1e300), target.start + 0.1, np.full(S, np.nan)])
     target.derivatives(target.start)
     potentials, by_trajectory = target.scores(flats)

@@ -110,7 +110,7 @@ def test_places_that_cannot_be_planned_for_are_told(walks):
     there = gi.simulate(jax.random.key(1), hall, agent, costs, trajectories=10, steps=3)
     prior = gi.StateReward(dist.Normal(-2.5, 1.0), on="departure")
     with computing_in("float64"):
-        target = posterior_of(StandardModel(hall, agent, prior), there).plain.closed
+        target = posterior_of(StandardModel(hall, agent, prior), there).natural.closed
     points = target.start + 1.5 * np.random.default_rng(2).standard_normal((200, 3))
     target.derivatives(target.start)
     potentials, scores = target.scores(points)
@@ -127,7 +127,7 @@ def test_terminal_states_have_a_closed_form():
     hall = gi.gridworld("s.a", stay=True, discount=0.9, terminal="a")
     with computing_in("float64"):
         ends = gi.Trajectories.of([[0, 1, 2]], [[3, 3]])
-        assert posterior_of(StandardModel(hall, AGENT, PRIOR), ends).plain.closed is not None
+        assert posterior_of(StandardModel(hall, AGENT, PRIOR), ends).natural.closed is not None
 
 
 def test_what_cannot_run_says_why(walks):

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from goalinf.inference.model.closed_form import ClosedForm
-from goalinf.inference.model.posterior import Form
+from goalinf.inference.model.posterior import Parameterization
 from goalinf.inference.samplers.geometry import Coordinates, Geometry
 from goalinf.inference.samplers.imh import IndependentChains
 from goalinf.inference.samplers.progress import Progress
@@ -40,8 +40,10 @@ class Counter(Progress):
 
 def chains(count=4, block=500, target=None, start=None):
     start = np.zeros((count, 2)) if start is None else start
-    form = Form(trace=lambda: pytest.fail("nothing is compiled"), data=None, closed=target or Target())
-    coordinates = Coordinates(form, Geometry(CENTER, SCALE, True))
+    parameterization = Parameterization(
+        trace=lambda: pytest.fail("nothing is compiled"), data=None, closed=target or Target()
+    )
+    coordinates = Coordinates(parameterization, Geometry(CENTER, SCALE, True))
     settings = Settings(chains=count, draws=0, precision="float64", block=block)
     return IndependentChains(jax.random.key(0), coordinates, State(start), settings, warmup=0)
 

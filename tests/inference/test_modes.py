@@ -252,7 +252,7 @@ def hills(centers, sds):
 def modes_of(model, seed=0):
     """Modes that the search finds, whether or not a gradient vanishes there."""
     with computing_in("float64"):
-        return find_modes(jax.random.key(seed), posterior_of(CustomModel(model), jnp.array(0.0)).plain)
+        return find_modes(jax.random.key(seed), posterior_of(CustomModel(model), jnp.array(0.0)).natural)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -18,12 +18,12 @@ class RowWorlds:
     """World of each row of a table. For worlds with memory, ``base`` is the world of single states."""
 
     worlds: tuple[World, ...]  # the different ones
-    which: np.ndarray  # (R,) numbers into worlds
+    world_number: np.ndarray  # (R,) numbers into worlds
     known: np.ndarray  # (R,) the world of the row is known
 
     def base(self, row: int) -> World:
         """Return the first-order world of a row, whose states the table holds."""
-        return base(self.worlds[self.which[row]])
+        return base(self.worlds[self.world_number[row]])
 
     def name(self, row: int, state: np.ndarray) -> str:
         """Return the printed name of the state in a row, given the states of all rows."""
@@ -32,8 +32,8 @@ class RowWorlds:
     def each(self) -> Iterator[tuple[World, np.ndarray]]:
         """Yield every world with the positions of its rows."""
         rows = np.flatnonzero(self.known)
-        order = rows[np.argsort(self.which[rows], kind="stable")]
-        ends = np.cumsum(np.bincount(self.which[rows], minlength=len(self.worlds)))
+        order = rows[np.argsort(self.world_number[rows], kind="stable")]
+        ends = np.cumsum(np.bincount(self.world_number[rows], minlength=len(self.worlds)))
         yield from zip(self.worlds, np.split(order, ends[:-1]), strict=True)
 
     def bases(self) -> Iterator[tuple[World, np.ndarray]]:
@@ -67,7 +67,7 @@ def states(rows: Rows, row_worlds: RowWorlds, key: Keys, columns: Sequence[Hasha
         numbers_by_row[named] = numbers[inverse]
     rows.refuse(
         (numbers_by_row < 0) & (key.codes >= 0),
-        lambda i: reasons[id(row_worlds.worlds[row_worlds.which[i]]), key.codes[i]],
+        lambda i: reasons[id(row_worlds.worlds[row_worlds.world_number[i]]), key.codes[i]],
         among=row_worlds.known,
     )
     return numbers_by_row
@@ -98,7 +98,7 @@ def actions(
         numbers_by_row[recorded] = numbers[inverse]
 
     def say(i: int) -> str:
-        world = row_worlds.worlds[row_worlds.which[i]]
+        world = row_worlds.worlds[row_worlds.world_number[i]]
         state_key = state[i] if base(world).local_actions else 0
         return reasons[id(world), state_key * len(key.names) + key.codes[i]]
 

@@ -177,7 +177,7 @@ def lift(rows: Rows, row_worlds: RowWorlds, state: np.ndarray, action: np.ndarra
                 "action, or cut the trajectory there"
             )
         before = "at the start" if previous[i] < 0 else f"after state {label(row_worlds.base(i).states[previous[i]])}"
-        believes = isinstance(row_worlds.worlds[row_worlds.which[i]].memory, Belief)
+        believes = isinstance(row_worlds.worlds[row_worlds.world_number[i]].memory, Belief)
         if believes and previous[i] >= 0:
             return f"no world allows the steps of this trajectory up to state {name}, {before}: correct the rows"
         kind = "belief world" if believes else "world with memory"

@@ -183,33 +183,33 @@ def _simulated(
 
 def _covered(posterior: np.ndarray, truth: np.ndarray, level: float) -> np.ndarray:
     """Compute 1.0 where the truth is in the credible set: more probable candidates sum to less than the level."""
-    own = posterior[np.arange(len(truth)), truth][:, None]
-    before = np.where(posterior > own * (1.0 + _ALIKE), posterior, 0.0).sum(axis=1)
+    of_truth = posterior[np.arange(len(truth)), truth][:, None]
+    before = np.where(posterior > of_truth * (1.0 + _ALIKE), posterior, 0.0).sum(axis=1)
     return (before < level * (1.0 - _ALIKE)).astype(float)
 
 
 def _check_possible(logs: np.ndarray, truth: np.ndarray, assumed: str, true: str, names: Sequence[Any]) -> None:
     """Raise an error for data that are impossible for the assumed agent with the same reward."""
-    own = logs[np.arange(len(truth)), truth]
-    impossible = np.flatnonzero(np.isneginf(own))
+    log_prob_of_truth = logs[np.arange(len(truth)), truth]
+    impossible = np.flatnonzero(np.isneginf(log_prob_of_truth))
     if len(impossible):
         number = int(impossible[0])
         raise ValueError(
             f"data set {number} of agent {true!r} has probability 0 under agent {assumed!r} with the same reward, "
-            f"candidate {label(names[truth[number]])} ({len(impossible)} of {len(own)} data sets): give {assumed!r} a "
-            "lapse, such as lapse=0.01"
+            f"candidate {label(names[truth[number]])} ({len(impossible)} of {len(truth)} data sets): give {assumed!r} "
+            "a lapse, such as lapse=0.01"
         )
 
 
 def _labeled(table: np.ndarray, agents: list[str], names: Sequence[Any], truth: np.ndarray) -> xr.Dataset:
     """Return means, standard errors and all values, ``(measure, true, assumed, data set)``, by name."""
     count = table.shape[-1]
-    found: dict[str, Any] = {}
+    variables: dict[str, Any] = {}
     for (name, (words, units)), each in zip(_MEASURES.items(), table, strict=True):
         attrs, error = {"long_name": words, "units": units}, each.std(axis=-1, ddof=1) / np.sqrt(count)
-        found[name] = (("true", "assumed"), each.mean(axis=-1), attrs)
-        found[f"{name}_error"] = (("true", "assumed"), error, {"long_name": f"standard error of {name}"})
-        found[f"{name}_each"] = (("true", "assumed", "data_set"), each, attrs)
+        variables[name] = (("true", "assumed"), each.mean(axis=-1), attrs)
+        variables[f"{name}_error"] = (("true", "assumed"), error, {"long_name": f"standard error of {name}"})
+        variables[f"{name}_each"] = (("true", "assumed", "data_set"), each, attrs)
     candidates = [names[k] if all(isinstance(n, int) for n in names) else label(names[k]) for k in truth.tolist()]
     coords = {
         "true": agents,
@@ -217,7 +217,7 @@ def _labeled(table: np.ndarray, agents: list[str], names: Sequence[Any], truth: 
         "data_set": np.arange(count),
         "candidate": ("data_set", candidates),
     }
-    return xr.Dataset(found, coords)
+    return xr.Dataset(variables, coords)
 
 
 def _checked(key: Any, world: Any, agents: Any, rewards: Any) -> tuple[list[Any], list[Reward]]:

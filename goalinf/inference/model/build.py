@@ -24,7 +24,7 @@ from goalinf.inference.model.closed_form import ClosedForm, starting_values
 from goalinf.inference.model.log_density import Data, Density, Model
 from goalinf.inference.model.models import AnyModel, CustomModel, StandardModel
 from goalinf.inference.model.normal_prior import Normal
-from goalinf.inference.model.posterior import Form, Posterior
+from goalinf.inference.model.posterior import Parameterization, Posterior
 from goalinf.inference.model.priors import Site, fill, find_sites, median, sample_sites
 from goalinf.inference.model.program_cache import recipe, shapes
 from goalinf.inference.model.scale_mixture import ScaleMixture, product_prior, sample_product
@@ -80,8 +80,8 @@ def posterior_of(model: AnyModel, data: Data, key: PRNGKey | None = None) -> Pos
         else:
             model.built[name] = _custom_posterior(key, model, data)
     posterior = model.built[name]
-    for form in filter(None, (posterior.plain, posterior.product)):
-        form.restart()
+    for parameterization in filter(None, (posterior.natural, posterior.product)):
+        parameterization.restart()
     return posterior
 
 
@@ -95,21 +95,21 @@ def _standard_posterior(key: PRNGKey, model: StandardModel, data: Data) -> Poste
     """
     conditions, sites = _checked(model, data)
     agent, reward = model.agent, model.reward
-    own = model.own_arrays()
+    model_copy = model.own_arrays()
 
     def function_of(draw: Callable[[list[Site]], dict[str, Any]]) -> Model:
         def function(observed: Observations) -> None:
-            numpyro.sample("choices", own.behavior(draw(sites), contexts), obs=observed)
+            numpyro.sample("choices", model_copy.behavior(draw(sites), contexts), obs=observed)
 
         return function
 
     contexts = data.context_names
-    n_pairs = max(one.mdp.available.size for one in conditions.worlds)
+    n_pairs = max(world.mdp.available.size for world in conditions.worlds)
     bare = data.unlabeled(n_pairs)
     scale = product_prior(sites, reward) if agent.scales else None
     start = starting_values(sites, scale)
 
-    def form(draw: Callable[[list[Site]], dict[str, Any]], prior: ScaleMixture | None) -> Form:
+    def parameterization(draw: Callable[[list[Site]], dict[str, Any]], prior: ScaleMixture | None) -> Parameterization:
         closed = ClosedForm.of(conditions, agent, reward, sites, data, prior)
         # Priors may hold numbers of one precision, and programs of the other precision cannot use them. Data of another
         # shape count as another model, so that the cache drops their programs, too.
@@ -119,12 +119,12 @@ def _standard_posterior(key: PRNGKey, model: StandardModel, data: Data) -> Poste
         def trace() -> Density:
             return Density.of(function_of(draw), bare, key, start, unknown=bool(sites), recipe=made_of)
 
-        return Form(trace, bare, closed, made_of)
+        return Parameterization(trace, bare, closed, made_of)
 
-    plain = form(sample_sites, None)
-    product = None if scale is None else form(partial(sample_product, prior=scale), scale)
+    natural = parameterization(sample_sites, None)
+    product = None if scale is None else parameterization(partial(sample_product, prior=scale), scale)
     dims, coords = site_labels.site_coords(sites, conditions.world, reward, agent, data)
-    posterior = Posterior(model, plain, product, scale, data, dims, coords, sites)
+    posterior = Posterior(model, natural, product, scale, data, dims, coords, sites)
     if sites:
         _check_defined(posterior, data)
     return posterior
@@ -202,16 +202,16 @@ def _usual(prior: Distribution) -> np.ndarray:
 
 def _check_scale(agent: Agent, reward: Rewards, sites: Sequence[Site], conditions: Conditions) -> None:
     """Refuse a beta for which log-probabilities under rewards of the size of their prior exceed the float precision."""
-    drawn = {one.name: _usual(one.prior) for one in sites}
+    typical = {site.name: _usual(site.prior) for site in sites}
     eps = float(jnp.finfo(jnp.result_type(float)).eps)
-    filled, filled_reward = fill(agent, reward, drawn)
-    several = filled_reward.values() if isinstance(filled_reward, Mapping) else [filled_reward]
-    rewards = [option for one in several for option in getattr(one, "options", [one])]
+    filled, filled_reward = fill(agent, reward, typical)
+    by_context = filled_reward.values() if isinstance(filled_reward, Mapping) else [filled_reward]
+    rewards = [option for known in by_context for option in getattr(known, "options", [known])]
     for option in filled.components:
         if option.beta is None:
             continue
         beta, discount = float(np.max(option.beta)), discount_of(option, conditions.world)
-        size = max(float(np.abs(one(conditions.world.mdp)).max(initial=0.0)) for one in rewards)
+        size = max(float(np.abs(known(conditions.world.mdp)).max(initial=0.0)) for known in rewards)
         reach = beta * size / max(1.0 - discount, eps)
         if reach * eps > 1.0 and discount < 1.0:
             raise PrecisionError(
@@ -231,8 +231,8 @@ def _custom_posterior(key: PRNGKey, model: CustomModel, data: Data) -> Posterior
     """
     function = model.known()
     bare = data.unlabeled() if isinstance(data, Observations) else data
-    plain = Form(lambda: Density.of(function, bare, key, labeled=data), bare)
-    posterior = Posterior(model, plain, None, None, data, model.dims, model.coords, [])
+    natural = Parameterization(lambda: Density.of(function, bare, key, labeled=data), bare)
+    posterior = Posterior(model, natural, None, None, data, model.dims, model.coords, [])
     _check_names(posterior)
     if isinstance(data, Observations):
         _check_defined(posterior, data)
@@ -241,7 +241,7 @@ def _custom_posterior(key: PRNGKey, model: CustomModel, data: Data) -> Posterior
 
 def _check_names(posterior: Posterior) -> None:
     """Check before sampling that the draws of the sites of a model can be labeled."""
-    density = posterior.plain.density
+    density = posterior.natural.density
     sites = jax.eval_shape(density.constrain, density.start, posterior.data)
     axes = [axis for name in sites for axis in posterior.dims.get(name, ())]
     for what, names in (("site", sites), ("axis", axes)):
@@ -263,7 +263,7 @@ def _check_defined(posterior: Posterior, data: Observations) -> None:
     """Check that the density is finite at the start of the mode search; otherwise raise with the reason."""
     if np.isfinite(posterior.preferred.start_value()):
         return
-    density, bare = posterior.plain.density, posterior.data
+    density, bare = posterior.natural.density, posterior.data
     sites = jax.device_get(density.constrain(jnp.asarray(density.start), bare))
     unit = data.units[0]
     scored, residual = jax.device_get(jax.jit(partial(density.log_likelihood, unit=unit))(sites, bare))
@@ -280,7 +280,7 @@ def _check_defined(posterior: Posterior, data: Observations) -> None:
     )
     if isinstance(model := posterior.model, StandardModel):
         worlds = model.world.values() if isinstance(model.world, Mapping) else [model.world]
-        discount = max(discount_of(option, one) for option in model.agent.components for one in worlds)
+        discount = max(discount_of(option, world) for option in model.agent.components for world in worlds)
         if discount < 1.0:
             remedy = f"The discount is {discount!r}: use a smaller one, or a prior whose center can be planned for"
     raise ValueError(

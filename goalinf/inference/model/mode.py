@@ -165,37 +165,43 @@ def climb(
         return value, slope
 
     def curvature(flat):  # SciPy also evaluates it where the potential is undefined, before it rejects the step
-        found = target.derivatives(flat)[2]
-        return found if found is not None and np.isfinite(found).all() else np.eye(flat.size)
+        hessian = target.derivatives(flat)[2]
+        return hessian if hessian is not None and np.isfinite(hessian).all() else np.eye(flat.size)
 
-    most = (STEPS if start.size <= NEWTON_SIZE else LBFGS_STEPS) if steps is None else steps
+    max_steps = (STEPS if start.size <= NEWTON_SIZE else LBFGS_STEPS) if steps is None else steps
 
-    def look(flat):
+    def stop_early(flat):
         if until is not None and until(flat):
             raise StopIteration
 
     if start.size <= NEWTON_SIZE:
         # With first steps twice as long, planners factorize a quarter more often (24 data sets in gridworlds).
-        found = optimize.minimize(
+        result = optimize.minimize(
             value_and_gradient,
             start,
             jac=True,
             hess=curvature,
             method="trust-exact",
-            callback=look,
-            options={"gtol": gradient, "maxiter": most, "initial_trust_radius": 0.5, "max_trust_radius": 100.0},
+            callback=stop_early,
+            options={"gtol": gradient, "maxiter": max_steps, "initial_trust_radius": 0.5, "max_trust_radius": 100.0},
         )
     else:
         # Only the gradient ends the search: for many actions the potential changes by less than SciPy's tolerance.
-        options = {"maxiter": most, "maxfun": 20 * most, "maxcor": _REMEMBERED, "ftol": 0.0, "gtol": 10 * gradient}
-        found = optimize.minimize(
-            value_and_gradient, start, jac=True, method="L-BFGS-B", callback=look, options=options
+        options = {
+            "maxiter": max_steps,
+            "maxfun": 20 * max_steps,
+            "maxcor": _REMEMBERED,
+            "ftol": 0.0,
+            "gtol": 10 * gradient,
+        }
+        result = optimize.minimize(
+            value_and_gradient, start, jac=True, method="L-BFGS-B", callback=stop_early, options=options
         )
-    largest = float(np.max(np.abs(found.jac)))
-    potential = float(found.fun) if found.fun < _UNDEFINED else np.inf
+    largest = float(np.max(np.abs(result.jac)))
+    potential = float(result.fun) if result.fun < _UNDEFINED else np.inf
     converged = bool(largest < 1e-3 and np.isfinite(potential))
-    bends = target.derivatives(found.x)[2] if start.size <= NEWTON_SIZE else None
-    return Mode(found.x, potential, largest, converged, int(found.nit), bends)
+    hessian = target.derivatives(result.x)[2] if start.size <= NEWTON_SIZE else None
+    return Mode(result.x, potential, largest, converged, int(result.nit), hessian)
 
 
 def has_kinks(agent: Agent | None) -> bool:

@@ -21,7 +21,7 @@ from scipy.spatial.distance import cdist
 from scipy.stats import norm
 
 from goalinf.inference.model.mode import Mode, climb
-from goalinf.inference.model.posterior import Form, Posterior
+from goalinf.inference.model.posterior import Parameterization, Posterior
 from goalinf.types import PRNGKey
 
 MISSED = 0.25  # probability that a further start of the search finds a new mode, above which modes are missing
@@ -79,14 +79,16 @@ class Modes:
         return np.array([_log_mass(peak, self.spread) for peak in self.peaks])
 
 
-def find_modes(key: PRNGKey, form: Form, favored: Favored | None = None, first: Mode | None = None) -> Modes:
+def find_modes(
+    key: PRNGKey, parameterization: Parameterization, favored: Favored | None = None, first: Mode | None = None
+) -> Modes:
     """Search from the start of the target, from draws of the prior, and from mirror images of the modes.
 
     Parameters
     ----------
     key : jax.random key
         Key for draws of the prior.
-    form : Form
+    parameterization : Parameterization
         Parameterization of the posterior.
     favored : callable, optional
         Maps draws of the prior ``(B, D)`` to the numbers of the draws at which the log-likelihood of each option of a
@@ -94,12 +96,12 @@ def find_modes(key: PRNGKey, form: Form, favored: Favored | None = None, first: 
     first : Mode, optional
         End point of an optimization from the start of the target, if known.
     """
-    scan = form.closed is None and form.size <= SCANNED
-    size = int(np.clip(_OPERATIONS / form.operations(), POOL, _LARGEST_POOL)) if scan else POOL
-    pool = _stretched(form.draw_prior(key, size))
-    search = _Search(form, _spread(pool))
-    search.ended(climb(form.target) if first is None else first)
-    potentials = -form.log_density(pool) if scan else None
+    scan = parameterization.closed is None and parameterization.size <= SCANNED
+    size = int(np.clip(_OPERATIONS / parameterization.operations(), POOL, _LARGEST_POOL)) if scan else POOL
+    pool = _stretched(parameterization.draw_prior(key, size))
+    search = _Search(parameterization, _spread(pool))
+    search.ended(climb(parameterization.target) if first is None else first)
+    potentials = -parameterization.log_density(pool) if scan else None
     few = pool[:POOL]  # draws that are compared with one another, or planned for under every option
     ranked = iter(range(len(few)) if potentials is None else _ranked(few, potentials[:POOL]))
     for index in favored(few) if favored is not None else ():
@@ -118,33 +120,39 @@ def find_modes(key: PRNGKey, form: Form, favored: Favored | None = None, first: 
     return search.modes()
 
 
-def modes_of(posterior: Posterior, form: Form, key: PRNGKey, key_split: PRNGKey, first: Mode | None = None) -> Modes:
+def modes_of(
+    posterior: Posterior,
+    parameterization: Parameterization,
+    key: PRNGKey,
+    key_split: PRNGKey,
+    first: Mode | None = None,
+) -> Modes:
     """Search from the options of a mixture, too; ``key_split`` is for draws of beta where it is summed out."""
-    favored = partial(posterior.favored, key_split, form) if posterior.mixture is not None else None
-    return find_modes(key, form, favored, first)
+    favored = partial(posterior.favored, key_split, parameterization) if posterior.mixture is not None else None
+    return find_modes(key, parameterization, favored, first)
 
 
 def natural_modes(key: PRNGKey, posterior: Posterior, steps: int | None) -> Modes:
     """Find modes in the natural parameterization; from one start where the posterior has one mode or is large."""
-    form = posterior.plain
-    first = climb(form.target, steps=steps)
-    if form.closed is not None or first.curvature is None or not first.converged:
+    parameterization = posterior.natural
+    first = climb(parameterization.target, steps=steps)
+    if parameterization.closed is not None or first.curvature is None or not first.converged:
         return Modes((first,))
-    return modes_of(posterior, form, key, key, first)
+    return modes_of(posterior, parameterization, key, key, first)
 
 
 class _Search:
     """State of a search: the modes so far, and the mode that each optimization has reached."""
 
-    def __init__(self, form: Form, spread: np.ndarray | None = None):
-        self.form = form
+    def __init__(self, parameterization: Parameterization, spread: np.ndarray | None = None):
+        self.parameterization = parameterization
         self.spread = spread
         self.peaks: list[Mode] = []
         self.reached: list[int] = []
 
     def climb_from(self, flat: np.ndarray) -> None:
         """Optimize from one start and record the mode that is reached."""
-        self.ended(climb(self.form.target, flat, until=lambda at: self._close_to(at) is not None))
+        self.ended(climb(self.parameterization.target, flat, until=lambda at: self._close_to(at) is not None))
 
     def ended(self, end: Mode) -> None:
         """Record the end point of an optimization as a known or a new mode."""
@@ -181,7 +189,7 @@ class _Search:
 
     def climb_from_mirrors(self) -> None:
         """Search from the mirror images of the modes, about the origin and about the start of the search."""
-        middle = np.asarray(self.form.target.start, float)
+        middle = np.asarray(self.parameterization.target.start, float)
         for peak in self.peaks[:_FEW_STARTS]:
             self.climb_from(-peak.flat)
             if middle.any():
@@ -224,11 +232,11 @@ class _Search:
                 return number
         return None
 
-    def _apart(self, one: Mode, other: Mode) -> bool:
+    def _apart(self, mode: Mode, other: Mode) -> bool:
         """Return True where the density drops on the line between two modes."""
         share = np.linspace(0.0, 1.0, _BETWEEN + 2)[1:-1, None]
-        between = [self.form.value(flat) for flat in one.flat + share * (other.flat - one.flat)]
-        return not max(between) <= max(one.potential, other.potential) + _BARRIER
+        between = [self.parameterization.value(flat) for flat in mode.flat + share * (other.flat - mode.flat)]
+        return not max(between) <= max(mode.potential, other.potential) + _BARRIER
 
 
 def _ranked(pool: np.ndarray, potentials: np.ndarray) -> list[int]:

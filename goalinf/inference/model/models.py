@@ -65,8 +65,8 @@ class StandardModel:
         """Return the model with copies of all arrays, which the user cannot change."""
         agent, reward = own_arrays(self.agent), self.reward
         if isinstance(reward, Mapping):  # not as a pytree, whose keys would have to be sorted
-            copies = {id(one): own_arrays(one) for one in reward.values()}  # one reward of two contexts stays one
-            return StandardModel(self.world, agent, {name: copies[id(one)] for name, one in reward.items()})
+            copies = {id(known): own_arrays(known) for known in reward.values()}  # one reward of two contexts stays one
+            return StandardModel(self.world, agent, {name: copies[id(known)] for name, known in reward.items()})
         return StandardModel(self.world, agent, own_arrays(reward))
 
     def contents(self) -> tuple[Any, ...]:

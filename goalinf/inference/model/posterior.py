@@ -28,7 +28,7 @@ _STATISTICS = 6  # sampler statistics per draw
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Form:
+class Parameterization:
     """Parameterization of a posterior.
 
     Parameters
@@ -111,9 +111,9 @@ class Posterior:
     ----------
     model : StandardModel or CustomModel
         Model of the data.
-    plain : Form
+    natural : Parameterization
         The model as it was written.
-    product : Form or None
+    product : Parameterization or None
         The model in terms of beta times the reward, where possible; ``scale`` is the prior of that product.
     labeled : pytree
         Observed data with their names.
@@ -124,8 +124,8 @@ class Posterior:
     """
 
     model: AnyModel
-    plain: Form
-    product: Form | None
+    natural: Parameterization
+    product: Parameterization | None
     scale: ScaleMixture | None
     labeled: Data
     dims: Mapping[str, Sequence[str]]
@@ -144,31 +144,33 @@ class Posterior:
     @property
     def data(self) -> Any:
         """Observed data without names, as they enter compiled code."""
-        return self.plain.data
+        return self.natural.data
 
     @property
-    def preferred(self) -> Form:
+    def preferred(self) -> Parameterization:
         """Scaled parameterization (beta times the reward) where available, else the natural one."""
-        return self.product or self.plain
+        return self.product or self.natural
 
     def at(self, flat: np.ndarray) -> dict[str, np.ndarray]:
         """Return every site's value at one point in the unconstrained coordinates of the model as written."""
-        if self.plain.closed is not None:
+        if self.natural.closed is not None:
             return self._closed_values(flat)
-        return jax.device_get(self.plain.density.constrain(jnp.asarray(flat), self.data))
+        return jax.device_get(self.natural.density.constrain(jnp.asarray(flat), self.data))
 
-    def values(self, key: PRNGKey, form: Form, flat: np.ndarray) -> dict[str, np.ndarray]:
+    def values(self, key: PRNGKey, parameterization: Parameterization, flat: np.ndarray) -> dict[str, np.ndarray]:
         """Return every site's value at points ``(B, D)`` of a parameterization; draw beta where it is summed out."""
-        if form.closed is not None:
+        if parameterization.closed is not None:
             values = self._closed_values(flat)
         else:
-            values = form.density.over_draws("constrain", form.density.constrain, flat, self.data)
-        if form is self.plain:
+            values = parameterization.density.over_draws(
+                "constrain", parameterization.density.constrain, flat, self.data
+            )
+        if parameterization is self.natural:
             return values
         assert self.scale is not None
         split = partial(split_product, sites=self.sites, prior=self.scale)
         (product,) = values.values()
-        program = shared(form.recipe, "split", lambda: mapped(lambda draw: split(draw[0], product=draw[1])))
+        program = shared(parameterization.recipe, "split", lambda: mapped(lambda draw: split(draw[0], product=draw[1])))
         return jax.device_get(program((jax.random.split(key, len(flat)), product), ()))
 
     @property
@@ -199,7 +201,7 @@ class Posterior:
             return model.behavior(draw, contexts).by_option(unit, data)[1]
 
         if values:
-            scores = self.plain.density.over_draws("by group", score, dict(values), self.data)
+            scores = self.natural.density.over_draws("by group", score, dict(values), self.data)
         else:
             scores = jax.device_get(score({}, self.data))[None]
         numbers = np.unique(self.labeled.members(unit))
@@ -208,9 +210,9 @@ class Posterior:
         by_number[..., numbers] = scores[..., : len(numbers)]
         return by_number
 
-    def favored(self, key: PRNGKey, form: Form, flat: np.ndarray) -> list[int]:
+    def favored(self, key: PRNGKey, parameterization: Parameterization, flat: np.ndarray) -> list[int]:
         """Select from points ``(B, D)``, for each option, the point where it exceeds the best of the others by most."""
-        scores = self.by_group(self.values(key, form, flat)).sum(axis=-1)
+        scores = self.by_group(self.values(key, parameterization, flat)).sum(axis=-1)
         scores = np.where(np.isfinite(scores), scores, -np.inf)
         selected = []
         for option, score in enumerate(scores.T):

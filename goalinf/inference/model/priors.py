@@ -69,18 +69,18 @@ def find_sites(agent: Agent, reward: Reward | Mapping[Any, Reward], world: World
             dims = last_axes(agent.dims[name], len(value.shape()))
             sites.append(Site(f"agent.{name}", _expanded(f"agent.{name}", value, dims, sizes), dims))
     if isinstance(reward, Mapping):
-        for context, one in reward.items():
-            if _reward_priors(one):
+        for context, known in reward.items():
+            if _reward_priors(known):
                 raise ValueError(
                     f"the reward of context {context!r} holds a prior; expected known rewards in a mapping. To infer "
                     "one reward from all contexts, give the reward itself instead of a mapping"
                 )
         return sites
     for name, (value, axes) in _reward_priors(reward).items():
-        own, base = sizes, base_of(reward)
+        sizes_of_base, base = sizes, base_of(reward)
         if isinstance(base, LinearReward):
-            own = {**sizes, "feature": base.features.shape[-1]}
-        sites.append(Site(f"reward.{name}", _expanded(f"reward.{name}", value, axes, own), axes))
+            sizes_of_base = {**sizes, "feature": base.features.shape[-1]}
+        sites.append(Site(f"reward.{name}", _expanded(f"reward.{name}", value, axes, sizes_of_base), axes))
     return sites
 
 
@@ -121,11 +121,11 @@ def fresh(value: Any) -> Any:
     if isinstance(value, (np.ndarray, jax.Array)):
         return np.array(value)
     if isinstance(value, (Distribution, Transform)):
-        other = copy.copy(value)
-        other.__dict__.update({name: fresh(one) for name, one in vars(value).items()})
-        return other
+        duplicate = copy.copy(value)
+        duplicate.__dict__.update({name: fresh(part) for name, part in vars(value).items()})
+        return duplicate
     if type(value) in (list, tuple):
-        return type(value)(fresh(one) for one in value)
+        return type(value)(fresh(part) for part in value)
     return value
 
 

@@ -30,9 +30,10 @@ from goalinf.types import PRNGKey
 def assembled(key: PRNGKey, posterior: Posterior, precision: Precision, first_draw: int, sampled: Sampled) -> Fit:
     """Make the fit of draws; ``first_draw`` is the number of the first of them in its run."""
     key = jax.random.fold_in(key, first_draw) if first_draw else key
-    x, geometry, form = sampled.draws["x"], sampled.coordinates.geometry, sampled.coordinates.form
+    x, coordinates = sampled.draws["x"], sampled.coordinates
+    geometry, parameterization = coordinates.geometry, coordinates.parameterization
     flat = geometry.center + x.reshape(-1, x.shape[-1]) @ geometry.scale.T
-    values = posterior.values(jax.random.fold_in(key, 1), form, flat)
+    values = posterior.values(jax.random.fold_in(key, 1), parameterization, flat)
     values = {name: draws.reshape(*x.shape[:2], *draws.shape[1:]) for name, draws in values.items()}
     stats = {name: sampled.draws[name] for name in sampled.draws if name not in ("x", "scores")}
     stats["lp"] = -stats.pop("potential")
@@ -41,7 +42,7 @@ def assembled(key: PRNGKey, posterior: Posterior, precision: Precision, first_dr
         "algorithm": sampled.algorithm,
         "kind": "MCMC",
         "whitened": int(geometry.whitened),
-        "product": int(form is posterior.product),
+        "product": int(parameterization is posterior.product),
         "warmup": sampled.warmup,
         "interrupted": int(sampled.interrupted),
         "modes": sampled.coordinates.modes,
@@ -161,7 +162,7 @@ def _units(posterior: Posterior, values: Mapping[str, np.ndarray]) -> list[By]:
     if (agent := posterior.agent) is not None:
         units = [agent.by]
     else:
-        units = posterior.plain.density.units({name: draws[0, 0] for name, draws in values.items()}, posterior.data)
+        units = posterior.natural.density.units({name: draws[0, 0] for name, draws in values.items()}, posterior.data)
     return [unit for unit in units if unit is not None]
 
 
@@ -174,7 +175,7 @@ def _by_trajectory(
     scored = posterior.by_trajectory(flat)
     if scored is not None:
         return scored.reshape(*shape, -1), int(np.isnan(scored).any(axis=-1).sum())
-    log_likelihood, residual = pointwise(posterior.plain.density, values, posterior.data)
+    log_likelihood, residual = pointwise(posterior.natural.density, values, posterior.data)
     return log_likelihood, int((residual > 1e3 * 64 * np.finfo(precision).eps).sum())
 
 

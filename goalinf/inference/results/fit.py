@@ -201,14 +201,14 @@ class Fit:
         if not isinstance(self.model, StandardModel):
             return ""
         counts = {"subject": len(np.unique(self.data.subject)), "context": len(np.unique(self.data.context))}
-        several = [f"{count:,} {what}s" for what, count in counts.items() if count > 1]
-        if not several:
+        groups = [f"{count:,} {what}s" for what, count in counts.items() if count > 1]
+        if not groups:
             return ""
-        own = ""
+        exception = ""
         if (mixture := self.model.mixture) is not None and mixture.by != "data":
-            own = f", except for one agent.{mixture.parameter} per {mixture.by}"
+            exception = f", except for one agent.{mixture.parameter} per {mixture.by}"
         return (
-            f"Pooled: {' and '.join(several)} share one set of parameters{own}; differences between them are not "
+            f"Pooled: {' and '.join(groups)} share one set of parameters{exception}; differences between them are not "
             "modeled. Where they may differ, fit the data of each one alone."
         )
 
@@ -234,7 +234,9 @@ class Fit:
         ValueError
             As :meth:`mean_reward`; or where there are fewer than n draws.
         """
-        return [self._reward({k: v for k, v in one.items() if k.startswith("reward.")}) for one in self._some(n, seed)]
+        return [
+            self._reward({k: v for k, v in draw.items() if k.startswith("reward.")}) for draw in self._some(n, seed)
+        ]
 
     @takes_key
     def predict(self, key: PRNGKey, n: int = 100, *, seed: int = 0) -> list[Observations]:
@@ -254,9 +256,9 @@ class Fit:
         size = self.data.scored(part).size
         check_memory(f"{n:,} data sets of {many(size, part)}", 20.0 * n * size, "predict fewer (n=)")
         predicted = []
-        for one, sub in zip(self._some(n, seed), jax.random.split(key, n), strict=True):
-            options = {name: one.pop(name) for name in self._discrete}
-            agent, reward = model.filled(one)
+        for draw, sub in zip(self._some(n, seed), jax.random.split(key, n), strict=True):
+            options = {name: draw.pop(name) for name in self._discrete}
+            agent, reward = model.filled(draw)
             predicted.append(
                 replicate(
                     sub,
@@ -294,10 +296,10 @@ class Fit:
 
     def _reward_draws(self) -> dict[str, xr.DataArray]:
         self.standard("reward", "read fit.posterior")
-        found = {str(n): self.posterior[n] for n in self.posterior.data_vars if str(n).startswith("reward.")}
-        if not found:
+        draws = {str(n): self.posterior[n] for n in self.posterior.data_vars if str(n).startswith("reward.")}
+        if not draws:
             raise ValueError("the reward of this fit was known; nothing about it was inferred")
-        return found
+        return draws
 
     def _reward(self, values: dict[str, np.ndarray]) -> Any:
         return self.standard("reward").reward_at(values)

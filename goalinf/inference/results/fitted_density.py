@@ -15,7 +15,7 @@ from goalinf.inference.results.fit import Fit
 
 def fitted_density(fit: Fit) -> Density:
     """Return the density of the model of a fit as it was written."""
-    return fitted_posterior(fit).plain.density
+    return fitted_posterior(fit).natural.density
 
 
 def fitted_posterior(fit: Fit, model: AnyModel | None = None, data: Data | None = None) -> Posterior:

@@ -74,16 +74,16 @@ def load(path: str | Path) -> Fit:
         attrs = groups["/"].attrs
         if "format" not in attrs:
             raise ValueError("there is no format number")
-        found = int(attrs["format"])
+        file_format = int(attrs["format"])
     except Exception as error:  # HDF5 and Zarr fail in many ways on bytes that are not theirs
         raise ValueError(
             f"{path} cannot be read as a fit: it is truncated, or goalinf did not write it ({error}). "
             "Save the fit again, or use a copy of the file"
         ) from error
-    if found != FORMAT:
+    if file_format != FORMAT:
         writer = attrs.get("version_goalinf", "unknown")
         raise ValueError(
-            f"{path} has format {found}, written by goalinf {writer}; this is goalinf "
+            f"{path} has format {file_format}, written by goalinf {writer}; this is goalinf "
             f"{version('goalinf')}, which reads format {FORMAT}: read it with the version that wrote it"
         )
     try:
@@ -98,9 +98,9 @@ def load(path: str | Path) -> Fit:
 def _fit(groups: Mapping[str, xr.Dataset]) -> Fit:
     fitted = groups[f"/{FITTED}"]
     contents = json.loads(fitted["structure"].values.tobytes())
-    found = {name: groups[f"/{name}"][names] for name, names in contents["order"].items()}
+    datasets = {name: groups[f"/{name}"][names] for name, names in contents["order"].items()}
     arrays = {str(name): fitted[name].values for name in fitted.data_vars if name != "structure"}
-    tree = xr.DataTree.from_dict({name: _clean(dataset) for name, dataset in found.items()})
+    tree = xr.DataTree.from_dict({name: _clean(dataset) for name, dataset in datasets.items()})
     tree.attrs = contents["attrs"]
     with computing_in("float64"):  # parameters of priors keep their digits
         reader = Reader(arrays, contents["records"])

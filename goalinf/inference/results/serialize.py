@@ -69,12 +69,16 @@ def _class_named(name: str) -> type:
         return known[name]
     module, _, qualified = name.partition(":")
     # A script is the module __main__, and another module where it is imported.
-    places = {key.partition(":")[0]: kind for key, kind in known.items() if qualified and key.endswith(f":{qualified}")}
-    candidates = list(places.values()) if module == "__main__" else [places[key] for key in places if key == "__main__"]
+    by_module = {
+        key.partition(":")[0]: kind for key, kind in known.items() if qualified and key.endswith(f":{qualified}")
+    }
+    candidates = (
+        list(by_module.values()) if module == "__main__" else [by_module[key] for key in by_module if key == "__main__"]
+    )
     if len(candidates) == 1:
         return candidates[0]
-    where = f"import {module}" if qualified and module != "__main__" else f"define {qualified or name}"
-    raise UnknownClassError(f"the class {qualified or name} is not defined: {where} before loading the file")
+    remedy = f"import {module}" if qualified and module != "__main__" else f"define {qualified or name}"
+    raise UnknownClassError(f"the class {qualified or name} is not defined: {remedy} before loading the file")
 
 
 def _made(kind: type) -> tuple[Callable[..., Any], tuple[str, ...]]:
@@ -186,20 +190,21 @@ class Writer:
 
     def _graph(self, graph: nx.Graph) -> dict[str, Any]:
         """Convert nodes and edges, with the attributes that a file can hold."""
-        nodes = [[self.structure(node), self._attributes(found)] for node, found in graph.nodes(data=True)]
+        nodes = [[self.structure(node), self._attributes(attributes)] for node, attributes in graph.nodes(data=True)]
         edges = [
-            [self.structure(s), self.structure(t), self._attributes(found)] for s, t, found in graph.edges(data=True)
+            [self.structure(s), self.structure(t), self._attributes(attributes)]
+            for s, t, attributes in graph.edges(data=True)
         ]
         return {"graph": {"directed": graph.is_directed(), "nodes": nodes, "edges": edges}}
 
-    def _attributes(self, found: Mapping[str, Any]) -> dict[str, Any]:
-        kept = {}
-        for name, value in found.items():
+    def _attributes(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
+        stored = {}
+        for name, value in attributes.items():
             try:
-                kept[str(name)] = self.structure(value)
+                stored[str(name)] = self.structure(value)
             except UnstorableError:
                 continue  # a user's attribute that goalinf does not read
-        return kept
+        return stored
 
     def _distribution(self, value: dist.Distribution) -> dict[str, Any]:
         """Convert class and arguments; checks that they make the same distribution."""
@@ -293,10 +298,12 @@ class Reader:
 
     def _graph(self, structure: dict[str, Any]) -> nx.Graph:
         graph = nx.DiGraph() if structure["directed"] else nx.Graph()
-        for node, found in structure["nodes"]:
-            graph.add_node(self.value(node), **{name: self.value(part) for name, part in found.items()})
-        for s, t, found in structure["edges"]:
-            graph.add_edge(self.value(s), self.value(t), **{name: self.value(part) for name, part in found.items()})
+        for node, attributes in structure["nodes"]:
+            graph.add_node(self.value(node), **{name: self.value(part) for name, part in attributes.items()})
+        for s, t, attributes in structure["edges"]:
+            graph.add_edge(
+                self.value(s), self.value(t), **{name: self.value(part) for name, part in attributes.items()}
+            )
         return nx.freeze(graph)
 
 
@@ -307,28 +314,32 @@ def _scalar(value: Any) -> Any:
 def _distribution_named(name: str) -> Any:
     """Return NumPyro's distribution of this name; also classes that NumPyro does not export by name."""
     for module in (dist, dist.distribution, dist.truncated):
-        found = getattr(module, name, None)
-        if isinstance(found, type) and issubclass(found, dist.Distribution):
-            return found
+        kind = getattr(module, name, None)
+        if isinstance(kind, type) and issubclass(kind, dist.Distribution):
+            return kind
     return None
 
 
 def _parameters(kind: type) -> list[str]:
     if kind is dist.MultivariateNormal:  # accepts one of three matrices and computes the other two
         return ["loc", "scale_tril"]
-    found = list(inspect.signature(kind).parameters.values())
-    return [one.name for one in found if one.name != "validate_args" and one.kind is not one.VAR_KEYWORD]
+    parameters = list(inspect.signature(kind).parameters.values())
+    return [
+        parameter.name
+        for parameter in parameters
+        if parameter.name != "validate_args" and parameter.kind is not parameter.VAR_KEYWORD
+    ]
 
 
 def _argument(value: dist.Distribution, name: str) -> Any:
-    found = getattr(value, name, getattr(value, f"_{name}", None))
-    return tuple(found) if isinstance(found, tuple) else found
+    argument = getattr(value, name, getattr(value, f"_{name}", None))
+    return tuple(argument) if isinstance(argument, tuple) else argument
 
 
-def _same(one: dist.Distribution, other: dist.Distribution) -> bool:
+def _same(first: dist.Distribution, second: dist.Distribution) -> bool:
     """Return True where two distributions of one class have equal shapes and parameters."""
-    leaves, others = jax.tree.leaves(one), jax.tree.leaves(other)
-    shapes = (one.batch_shape, one.event_shape) == (other.batch_shape, other.event_shape)
+    leaves, others = jax.tree.leaves(first), jax.tree.leaves(second)
+    shapes = (first.batch_shape, first.event_shape) == (second.batch_shape, second.event_shape)
     if not shapes or len(leaves) != len(others):
         return False
     return all(np.array_equal(np.asarray(a), np.asarray(b)) for a, b in zip(leaves, others, strict=True))

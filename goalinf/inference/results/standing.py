@@ -38,9 +38,9 @@ def from_group(tree: xr.DataTree, posterior: Posterior) -> tuple[Coordinates, St
         Where the model has another number of coordinates.
     """
     attrs, group = tree.attrs, tree["sampler"].to_dataset()
-    form = posterior.product if attrs["product"] else posterior.plain
-    if form is None or form.size != group.sizes["coordinate"]:
-        received = "another one" if form is None else f"one of {form.size}"
+    parameterization = posterior.product if attrs["product"] else posterior.natural
+    if parameterization is None or parameterization.size != group.sizes["coordinate"]:
+        received = "another one" if parameterization is None else f"one of {parameterization.size}"
         raise ValueError(
             f"the chains stand in a space of {group.sizes['coordinate']} coordinates, the model makes {received}"
         )
@@ -50,4 +50,4 @@ def from_group(tree: xr.DataTree, posterior: Posterior) -> tuple[Coordinates, St
     geometry = Geometry(group["center"].values, group["scale"].values, bool(attrs["whitened"]), maps)
     x = group["x"].values
     adapted = {str(name): array.values for name, array in group.items() if name != "x" and array.dims[0] == "chain"}
-    return Coordinates(form, geometry, float(attrs["modes_missed"])), State(x, adapted)
+    return Coordinates(parameterization, geometry, float(attrs["modes_missed"])), State(x, adapted)

@@ -35,15 +35,21 @@ class Chains(Sampler):
     options = ("target_accept", "chain_method")
 
     def __init__(self, key: PRNGKey, coordinates: Coordinates, state: State, settings: Settings, *, warmup: int):
-        form, geometry = coordinates.form, coordinates.geometry
+        parameterization, geometry = coordinates.parameterization, coordinates.geometry
         accept = self.target_accept if settings.target_accept is None else settings.target_accept
-        kernel = Kernel(form.density, form.target, self.algorithm, block=settings.block, target_accept=accept)
+        kernel = Kernel(
+            parameterization.density,
+            parameterization.target,
+            self.algorithm,
+            block=settings.block,
+            target_accept=accept,
+        )
         self._modes = coordinates.modes
         self._size = settings.block
         self._precision = settings.precision
         self._stop = threading.Event()
         self._halvings = 0
-        args = (form.data, *geometry.arrays())
+        args = (parameterization.data, *geometry.arrays())
         count = len(state.x)
         step_sizes = state.adapted.get("step_size", np.full(count, self.first_step_size))
         # All tracing is done here, on one thread; the chains only run compiled code.
@@ -55,7 +61,7 @@ class Chains(Sampler):
             states = [jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)]
             block = jax.vmap(block, (0, None))
         name = (kernel.settings, warmup, settings.chain_method, shapes((states[0], args)))
-        compiled = form.density.program(name, lambda: jax.jit(block).lower(states[0], args).compile())
+        compiled = parameterization.density.program(name, lambda: jax.jit(block).lower(states[0], args).compile())
         self._block = lambda state: compiled(state, args)
         self._states = states
 

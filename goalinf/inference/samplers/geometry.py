@@ -10,7 +10,7 @@ from scipy import linalg
 
 from goalinf.checks import numpy_generator
 from goalinf.inference.model.mode import Mode
-from goalinf.inference.model.posterior import Form
+from goalinf.inference.model.posterior import Parameterization
 from goalinf.inference.samplers.jumps import Maps
 from goalinf.types import PRNGKey
 
@@ -72,7 +72,7 @@ class Coordinates:
 
     Parameters
     ----------
-    form : Form
+    parameterization : Parameterization
         Parameterization of the posterior.
     geometry : Geometry
         Affine map from the coordinates of the sampler to those of the parameterization.
@@ -80,7 +80,7 @@ class Coordinates:
         Estimated probability that a further search would find a mode that is not among those of the geometry.
     """
 
-    form: Form
+    parameterization: Parameterization
     geometry: Geometry
     missed: float = 0.0
 

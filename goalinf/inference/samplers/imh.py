@@ -38,11 +38,11 @@ class IndependentChains(Sampler):
 
     def __init__(self, key: PRNGKey, coordinates: Coordinates, state: State, settings: Settings, *, warmup: int):
         self._rng = numpy_generator(key)
-        self._form, self._geometry = coordinates.form, coordinates.geometry
+        self._parameterization, self._geometry = coordinates.parameterization, coordinates.geometry
         self._n_modes, self._block = coordinates.modes, settings.block
         self._log_weights, self._modes = np.empty(0), np.empty(0, int)
-        if self._form.closed is not None:
-            self._form.closed.derivatives(self._geometry.center)  # warm start of all planning
+        if self._parameterization.closed is not None:
+            self._parameterization.closed.derivatives(self._geometry.center)  # warm start of all planning
         start = self._with_weights(state.x)
         defined = np.isfinite(start["potential"])[:, None]
         self._state = start if defined.all() else self._with_weights(np.where(defined, state.x, 0.0))
@@ -50,7 +50,7 @@ class IndependentChains(Sampler):
     @staticmethod
     def possible(coordinates: Coordinates) -> bool:
         """Return True where the density is cheap on the host, or proposals from several modes replace jumps."""
-        return coordinates.form.closed is not None or coordinates.modes > 1
+        return coordinates.parameterization.closed is not None or coordinates.modes > 1
 
     @property
     def state(self) -> State:
@@ -129,10 +129,10 @@ class IndependentChains(Sampler):
         """
         flats = (self._geometry.center + x @ self._geometry.scale.T).reshape(-1, x.shape[-1])
         extra = {}
-        if self._form.closed is not None:
-            potential, extra["scores"] = self._form.closed.scores(flats)
+        if self._parameterization.closed is not None:
+            potential, extra["scores"] = self._parameterization.closed.scores(flats)
         else:
-            potential = -self._form.log_density(flats)
+            potential = -self._parameterization.log_density(flats)
         if (maps := self._geometry.maps) is None:
             log_proposal = -0.5 * (_FREEDOM + x.shape[-1]) * np.log1p((x**2).sum(axis=-1) / _FREEDOM)
         else:

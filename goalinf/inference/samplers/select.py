@@ -11,7 +11,7 @@ import xarray as xr
 from goalinf import interrupt
 from goalinf.inference import _arviz
 from goalinf.inference.model.mode_search import Modes, modes_of
-from goalinf.inference.model.posterior import Form, Posterior
+from goalinf.inference.model.posterior import Parameterization, Posterior
 from goalinf.inference.results.checkpoint import Checkpoint
 from goalinf.inference.results.diagnostics import ESS, KHAT, R_HAT
 from goalinf.inference.samplers.chains import HMC, NUTS
@@ -48,7 +48,7 @@ def sample(key: PRNGKey, posterior: Posterior, method: str, settings: Settings, 
         return _first_suitable(posterior, attempt, find)
     sampler = SAMPLERS[method]
     if not sampler.whitened:
-        return attempt(sampler, _shifted(posterior.plain, find))
+        return attempt(sampler, _shifted(posterior.natural, find))
     coordinates = _whitened(posterior.preferred, find)
     if coordinates is None:
         raise ValueError(f"coordinates cannot be whitened: {_NOT_WHITENED}; use method='nuts'")
@@ -60,11 +60,13 @@ def sample(key: PRNGKey, posterior: Posterior, method: str, settings: Settings, 
     return attempt(sampler, coordinates)
 
 
-def _first_suitable(posterior: Posterior, attempt: Callable[..., Sampled], find: Callable[[Form], Modes]) -> Sampled:
+def _first_suitable(
+    posterior: Posterior, attempt: Callable[..., Sampled], find: Callable[[Parameterization], Modes]
+) -> Sampled:
     """Try independent proposals where they are possible, then HMC, and draw by NUTS where no pilot run suits."""
     reasons = [_NOT_WHITENED]
     if (coordinates := _whitened(posterior.preferred, find)) is not None:
-        few = IndependentChains.possible(coordinates) and coordinates.form.size <= FEW
+        few = IndependentChains.possible(coordinates) and coordinates.parameterization.size <= FEW
         candidates: list[type[Sampler]] = [IndependentChains, HMC] if few else [HMC]
         reasons = []
         for sampler in candidates:
@@ -72,32 +74,32 @@ def _first_suitable(posterior: Posterior, attempt: Callable[..., Sampled], find:
                 return attempt(sampler, coordinates, reasons, pilot=True)
             except UnsuitableError as reason:
                 reasons.append(str(reason))
-    return attempt(NUTS, _shifted(posterior.plain, find), reasons)
+    return attempt(NUTS, _shifted(posterior.natural, find), reasons)
 
 
-def _find_modes(key: PRNGKey, posterior: Posterior, form: Form) -> Modes:
+def _find_modes(key: PRNGKey, posterior: Posterior, parameterization: Parameterization) -> Modes:
     """Find the modes of a posterior in one of its parameterizations."""
-    return modes_of(posterior, form, *jax.random.split(jax.random.fold_in(key, 4)))
+    return modes_of(posterior, parameterization, *jax.random.split(jax.random.fold_in(key, 4)))
 
 
-def _whitened(form: Form, find: Callable[[Form], Modes]) -> Coordinates | None:
+def _whitened(parameterization: Parameterization, find: Callable[[Parameterization], Modes]) -> Coordinates | None:
     """Return coordinates whitened at the mode of largest mass; None where its curvature is not positive definite."""
-    modes = find(form)
+    modes = find(parameterization)
     geometry = Geometry.laplace(modes.peaks[0])
-    return None if geometry is None else _with_maps(modes, form, geometry)
+    return None if geometry is None else _with_maps(modes, parameterization, geometry)
 
 
-def _shifted(form: Form, find: Callable[[Form], Modes]) -> Coordinates:
+def _shifted(parameterization: Parameterization, find: Callable[[Parameterization], Modes]) -> Coordinates:
     """Return coordinates with the mode of largest mass as origin."""
-    modes = find(form)
-    return _with_maps(modes, form, Geometry.plain(modes.peaks[0].flat))
+    modes = find(parameterization)
+    return _with_maps(modes, parameterization, Geometry.plain(modes.peaks[0].flat))
 
 
-def _with_maps(modes: Modes, form: Form, geometry: Geometry) -> Coordinates:
+def _with_maps(modes: Modes, parameterization: Parameterization, geometry: Geometry) -> Coordinates:
     """Add the affine maps of several modes."""
     if len(modes.peaks) > 1:
         geometry = geometry.among(modes.centers, modes.scales, modes.log_mass)
-    return Coordinates(form, geometry, modes.missed)
+    return Coordinates(parameterization, geometry, modes.missed)
 
 
 def _attempt(
@@ -122,7 +124,7 @@ def _attempt(
     key_run = key_whitened if sampler.whitened else key_plain
     if sampler is IndependentChains:  # is tried before another sampler in whitened coordinates
         key_run = jax.random.fold_in(key, 3)
-    target = "beta times the reward" if coordinates.form is posterior.product else "all parameters"
+    target = "beta times the reward" if coordinates.parameterization is posterior.product else "all parameters"
     warmup = sampler.default_warmup if settings.warmup is None else settings.warmup
     return run(
         key_run,

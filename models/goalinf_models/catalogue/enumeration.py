@@ -52,10 +52,10 @@ def choice(
     shares = np.ones(len(values)) if weights is None else np.asarray(weights, float)
     labels = tuple(values) if isinstance(values, Mapping) or _plain(values) else tuple(range(len(values)))
     options = list(values.values() if isinstance(values, Mapping) else values)
-    place = numpyro.sample(name, dist.Categorical(shares / shares.sum()), infer={"labels": labels, "static": static})
+    number = numpyro.sample(name, dist.Categorical(shares / shares.sum()), infer={"labels": labels, "static": static})
     if static:
-        return options[int(place)]
-    return jax.tree.map(lambda *each: jnp.stack([jnp.asarray(one) for one in each])[place], *options)
+        return options[int(number)]
+    return jax.tree.map(lambda *each: jnp.stack([jnp.asarray(option) for option in each])[number], *options)
 
 
 def _plain(values: Sequence[object]) -> bool:
@@ -136,15 +136,15 @@ class _Site(NamedTuple):
 
 def _sites(model: Model, data: gi.Trajectories) -> list[_Site]:
     """Find the unobserved sites of a model, in its order; refuse a site that has not finitely many values."""
-    found = []
+    sites = []
     for name, site in handlers.trace(handlers.seed(model, jax.random.key(0))).get_trace(data).items():
         if site["type"] != "sample" or site["is_observed"]:
             continue
         if "labels" not in site["infer"]:
             raise ValueError(f"site {name!r} is not one of finitely many values (choice): use gi.infer")
         size = site["fn"].probs.shape[-1]
-        found.append(_Site(name, size, site["infer"]["labels"], site["infer"]["static"]))
-    return found
+        sites.append(_Site(name, size, site["infer"]["labels"], site["infer"]["static"]))
+    return sites
 
 
 def _enumerated(sites: Sequence[_Site]) -> list[_Site]:
