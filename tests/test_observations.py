@@ -167,10 +167,12 @@ def test_contexts_of_one_world():
 
 
 def test_replicated_data_have_the_posterior_predictive_probabilities(fit):
-    drawn = dataclasses.replace(fit, data=repeated(DATA, 200)).predict(jax.random.key(0), 100)
-    assert all(type(one) is StateChoices for one in drawn)
+    predicted = fit.predict(jax.random.key(0), 2)
+    assert all(type(one) is StateChoices for one in predicted)
     for name in ("first", "second", "subject", "context"):
-        np.testing.assert_array_equal(getattr(drawn[-1], name)[:12], getattr(DATA, name))
+        np.testing.assert_array_equal(getattr(predicted[-1], name), getattr(DATA, name))
+    rewards, longer = fit.rewards(100), repeated(DATA, 200)
+    drawn = [replicate(jax.random.key(n), HALL, AGENT, reward, longer) for n, reward in enumerate(rewards)]
     scores = np.exp(log_likelihood(dataclasses.replace(DATA, chosen=np.ones(12, int))))
     exact = posterior(DATA) @ scores
     variance = posterior(DATA) @ (scores - exact) ** 2  # over the posterior, of which 100 draws are used
@@ -217,5 +219,8 @@ def test_what_is_refused(fit):
         outside = StateChoices(np.array([state]), np.array([0]), np.array([0]), np.zeros(1, int), np.zeros(1, int))
         with pytest.raises(ValueError, match=f"choice 0: state number {state}; the world has states 0 to 4"):
             gi.infer(0, HALL, agent=AGENT, reward=PRIOR, data=outside)
+    for agent in (gi.agents.soft_optimal(beta=2.0, horizon=5), gi.agents.switching(switch=0.2, beta=2.0)):
+        with pytest.raises(ValueError, match="has no single value of a state"):
+            gi.infer(0, HALL, agent=agent, reward=PRIOR, data=DATA)
     with pytest.raises(TypeError, match="plans score and simulate the actions of trajectories; found StateChoices"):
         gi.Behavior(HALL, AGENT, gi.StateReward.zero(HALL)).plans[0].actions(DATA, "choice")

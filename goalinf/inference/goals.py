@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from functools import lru_cache
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import jax
 import numpy as np
@@ -30,10 +30,10 @@ AfterGoal = Literal["continue", "impossible"]
 def goal_posterior(
     world: World,
     agent: Agent,
-    goals: Mapping[Hashable, Reward],
+    goals: Mapping[Any, Reward],
     data: Trajectories,
     *,
-    prior: Mapping[Hashable, float] | None = None,
+    prior: Mapping[Any, float] | None = None,
     after_goal: AfterGoal = "continue",
     precision: Precision | None = None,
 ) -> xr.DataArray:
@@ -203,7 +203,7 @@ def _plan_each(agent: SingleAgent, mdp: MDP, rewards: Reward) -> Policy:
     return jax.vmap(lambda reward: agent.policies(mdp, reward))(rewards)
 
 
-def _log_prior(goals: Mapping[Hashable, Reward], prior: Mapping[Hashable, float] | None) -> np.ndarray:
+def _log_prior(goals: Mapping[Any, Reward], prior: Mapping[Any, float] | None) -> np.ndarray:
     if prior is None:
         return np.full(len(goals), -np.log(len(goals)))
     check_kind("prior", prior, Mapping, "a mapping from goal to weight")

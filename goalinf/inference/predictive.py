@@ -19,6 +19,7 @@ from goalinf.inference.comparison import check_observations, thinned
 from goalinf.inference.model.log_density import Model
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.fit import Fit
+from goalinf.inference.results.fitted_data import check_data
 from goalinf.inference.results.fitted_density import fitted_density
 from goalinf.planning.log_space import safe_log
 from goalinf.precision import computing_in
@@ -80,7 +81,7 @@ def log_predictive_density(
         Where the data do not fit the world or hold no action; an action has probability zero at every draw; a context
         has no world or reward; the data were read in another world, or simulated with another known reward, than the
         fitted data of the same context, and ``world=`` or ``reward=`` is not given; a model of your own has no
-        parameter for a new subject, or its fit was loaded from a file.
+        parameter for a new subject, or its fit was loaded from a file; the fitted data changed in place after the fit.
 
     Examples
     --------
@@ -101,6 +102,7 @@ def log_predictive_density(
     check_kind("data", data, type(fit.data), f"new {type(fit.data).__name__}, as the fitted data are")
     if data.n_observed == 0:
         raise ValueError(f"the data hold no observed {data.noun}; expected at least one")
+    check_data(fit.tree, fit.data)
     _check_arguments(fit, data, world, reward, model)
     new_subjects = new_names("subject", data.names("subject"), fit.data.names("subject"))
     with computing_in(fit.tree.attrs["precision"]):

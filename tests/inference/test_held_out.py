@@ -334,3 +334,19 @@ def test_subjects_whose_numbers_have_gaps():
     for number, group in ((3, [0, 2]), (7, [1])):
         joint = part[:, group].sum(1)
         np.testing.assert_allclose(shares[number], np.exp(joint - logsumexp(joint)), atol=1e-10)
+
+
+def test_data_that_changed_in_place_are_refused(arm):
+    """Predictions have the design of the fitted data, and held-out scores depend on their subjects."""
+    lengths = arm.data.lengths
+    before = lengths.copy()
+    lengths[0] -= 1
+    said = "the data of this fit are not those of its draws: lengths changed in place"
+    try:
+        with pytest.raises(ValueError, match=said):
+            arm.predict(0, 2)
+        with pytest.raises(ValueError, match=said):
+            gi.inference.log_predictive_density(arm, TEST, reward=CONTROL)
+    finally:
+        lengths[:] = before
+    assert len(arm.predict(0, 2)) == 2

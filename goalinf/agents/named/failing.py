@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -119,7 +120,7 @@ def subgoal(
     detour: Parameter,
     beta: Parameter | Numbers,
     world: World,
-    places: Mapping[Hashable, Hashable] | Sequence[Hashable] | None = None,
+    places: Mapping[Any, Hashable] | Sequence[Hashable] | None = None,
     **others: Setting,
 ) -> Agent:
     r"""Make an agent that visits a subgoal first, with probability :math:`\kappa`.

@@ -24,7 +24,7 @@ Columns = Hashable | Sequence[Hashable]
 
 def read_trajectories(
     table: pd.DataFrame | str | Path,
-    world: World | Mapping[Hashable, World],
+    world: World | Mapping[Any, World],
     *,
     trajectory: Columns,
     step: Hashable,
@@ -123,7 +123,7 @@ def read_trajectories(
 
 def read_opened(
     table: Table,
-    world: World | Mapping[Hashable, World],
+    world: World | Mapping[Any, World],
     columns: Mapping[str, Columns | None],
     missing: Sequence[Any],
     faults: Faults | Gathered,
@@ -192,7 +192,7 @@ def _parts(columns: Mapping[str, Columns | None]) -> dict[str, list[Any]]:
     return parts
 
 
-def _check_words(words: Sequence[Any], world: World | Mapping[Hashable, World]) -> None:
+def _check_words(words: Sequence[Any], world: World | Mapping[Any, World]) -> None:
     """Refuse a value that stands for a missing value and is also the name of a state or action."""
     worlds = [
         single for single in (world.values() if isinstance(world, Mapping) else [world]) if isinstance(single, World)
@@ -240,7 +240,7 @@ def _groups(rows: Rows, parts: dict[str, list[Any]], part: str) -> tuple[np.ndar
 
 
 def _worlds(
-    world: World | Mapping[Hashable, World],
+    world: World | Mapping[Any, World],
     contexts: tuple[Hashable, ...],
     rows: Rows,
     context: np.ndarray,

@@ -16,7 +16,7 @@ with :math:`q_k` the smallest reward (in prior standard deviations) under which 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -178,7 +178,7 @@ def _closest_rewards(
     return pd.DataFrame(rows, columns=columns, index=pd.Index(list(others), name="planner"))
 
 
-def _shares(world: Worlds, visits: Numbers | Mapping[Hashable, Numbers] | None, target: PolicyJacobian) -> np.ndarray:
+def _shares(world: Worlds, visits: Numbers | Mapping[Any, Numbers] | None, target: PolicyJacobian) -> np.ndarray:
     """Return visits by context and state with sum one."""
     worlds = world if isinstance(world, Mapping) else {None: world}
     counts = visits if isinstance(world, Mapping) else {None: visits}

@@ -21,7 +21,7 @@ def labeled(
     columns: Sequence[Column],
     world: World,
     reward: Reward,
-    experts: Mapping[Hashable, SingleAgent],
+    experts: Mapping[Any, SingleAgent],
 ) -> tuple[xr.DataArray, xr.Dataset]:
     """Return the part of each direction ``(n, P)`` in the reward, and its part in the free parameters of the agents.
 
@@ -48,7 +48,7 @@ def labeled(
     return array, xr.Dataset(rows, coords={"kind": array.coords["kind"], **labels} if rows else None)
 
 
-def _expert_coords(columns: Sequence[Column], experts: Mapping[Hashable, SingleAgent]) -> dict[Hashable, Any]:
+def _expert_coords(columns: Sequence[Column], experts: Mapping[Any, SingleAgent]) -> dict[Hashable, Any]:
     """Return the names of the experts along the axes of experts."""
     coords: dict[Hashable, Any] = {}
     for column in columns if experts else ():

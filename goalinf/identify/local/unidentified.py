@@ -18,7 +18,7 @@ from goalinf.identify.local.visited_states import VisitedStates, scored_states
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.model.priors import Site, fill, unflattened
 from goalinf.inference.results.fit import Fit
-from goalinf.inference.results.fitted_density import check_data
+from goalinf.inference.results.fitted_data import check_data
 from goalinf.rewards import Reward
 from goalinf.worlds import World, label
 
@@ -121,7 +121,7 @@ class Directions:
             If the model is a user's own, if the agent is a mixture, or if the data changed in place after the fit.
         """
         model = known_model(fit, what)
-        check_data(fit)
+        check_data(fit.tree, fit.data)
         single = single_agent(f"the agent of the fit, for {what},", model.agent)
         contexts = fit.data.context_names
         sites = {site.name: site for site in fit.sites}

@@ -168,7 +168,7 @@ def climb(
         hessian = target.derivatives(flat)[2]
         return hessian if hessian is not None and np.isfinite(hessian).all() else np.eye(flat.size)
 
-    max_steps = (STEPS if start.size <= NEWTON_SIZE else LBFGS_STEPS) if steps is None else steps
+    limit = (STEPS if start.size <= NEWTON_SIZE else LBFGS_STEPS) if steps is None else steps
 
     def stop_early(flat):
         if until is not None and until(flat):
@@ -183,17 +183,11 @@ def climb(
             hess=curvature,
             method="trust-exact",
             callback=stop_early,
-            options={"gtol": gradient, "maxiter": max_steps, "initial_trust_radius": 0.5, "max_trust_radius": 100.0},
+            options={"gtol": gradient, "maxiter": limit, "initial_trust_radius": 0.5, "max_trust_radius": 100.0},
         )
     else:
         # Only the gradient ends the search: for many actions the potential changes by less than SciPy's tolerance.
-        options = {
-            "maxiter": max_steps,
-            "maxfun": 20 * max_steps,
-            "maxcor": _REMEMBERED,
-            "ftol": 0.0,
-            "gtol": 10 * gradient,
-        }
+        options = {"maxiter": limit, "maxfun": 20 * limit, "maxcor": _REMEMBERED, "ftol": 0.0, "gtol": 10 * gradient}
         result = optimize.minimize(
             value_and_gradient, start, jac=True, method="L-BFGS-B", callback=stop_early, options=options
         )

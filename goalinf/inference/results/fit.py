@@ -24,6 +24,7 @@ from goalinf.inference.model.models import AnyModel, CustomModel, StandardModel
 from goalinf.inference.model.priors import Site
 from goalinf.inference.results.diagnostics import Diagnosis, Kind
 from goalinf.inference.results.fit_files import save
+from goalinf.inference.results.fitted_data import check_data
 from goalinf.inference.results.overview import as_text, numbers
 from goalinf.sizes import check_memory
 from goalinf.worlds.names import label, plain
@@ -248,10 +249,12 @@ class Fit:
         Raises
         ------
         ValueError
-            Where the model is a user's own (use ``numpyro.infer.Predictive`` on it), or n exceeds the draws.
+            Where the model is a user's own (use ``numpyro.infer.Predictive`` on it), n exceeds the draws, or the data
+            changed in place after the fit.
         """
         model = self.standard("agent", "use numpyro.infer.Predictive, with like= in gi.Behavior")
         check_count("n", n)
+        check_data(self.tree, self.data)
         part = self.data.units[0]
         size = self.data.scored(part).size
         check_memory(f"{n:,} data sets of {many(size, part)}", 20.0 * n * size, "predict fewer (n=)")

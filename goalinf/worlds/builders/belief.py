@@ -20,8 +20,8 @@ _DIGITS = 12  # beliefs that agree to this number of digits are merged
 
 
 def belief_world(
-    worlds: Mapping[Hashable, World],
-    prior: Mapping[Hashable, float],
+    worlds: Mapping[Any, World],
+    prior: Mapping[Any, float],
     *,
     truth: Hashable | None = None,
     horizon: int | None = None,

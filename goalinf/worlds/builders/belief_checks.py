@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from goalinf.worlds.world import World
 _TOLERANCE = 1e-9
 
 
-def check_worlds(worlds: Mapping[Hashable, World]) -> World:
+def check_worlds(worlds: Mapping[Any, World]) -> World:
     """Check that the worlds differ only in their transitions, and return the first one.
 
     Raises
@@ -66,7 +67,7 @@ def _states(world: World, base: World) -> str:
     return f"names state number {i} {label(world.states[i])}, not {label(base.states[i])} like"
 
 
-def check_prior(worlds: Mapping[Hashable, World], prior: Mapping[Hashable, Real]) -> np.ndarray:
+def check_prior(worlds: Mapping[Any, World], prior: Mapping[Any, Real]) -> np.ndarray:
     """Return the prior probability of every world, ``(W,)``.
 
     Raises

@@ -26,7 +26,7 @@ def graph_world(
     terminal: States | None = (),
     initial: InitialStates | None = None,
     discount: float | int,
-    positions: Mapping[Hashable, Numbers] | Numbers | None = None,
+    positions: Mapping[Any, Numbers] | Numbers | None = None,
 ) -> World:
     r"""Make a world whose states are the nodes of a graph and whose actions are its edges.
 

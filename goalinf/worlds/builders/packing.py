@@ -120,9 +120,7 @@ def _are_probabilities(names: Names, initial: InitialStates | None) -> bool:
     return kind == "f" or (kind is None and any(isinstance(plain(part), float) for part in initial))
 
 
-def place_nodes(
-    positions: Mapping[Hashable, Numbers] | Numbers | None, states: tuple[Hashable, ...]
-) -> np.ndarray | None:
+def place_nodes(positions: Mapping[Any, Numbers] | Numbers | None, states: tuple[Hashable, ...]) -> np.ndarray | None:
     """Return plot coordinates ``(S, 2)`` from a mapping name -> (x, y) or an array in the order of the states."""
     if positions is None:
         return None

@@ -26,7 +26,7 @@ def from_arrays(
     discount: float | int,
     states: Sequence[Hashable] | None = None,
     actions: Sequence[Hashable] | None = None,
-    positions: Mapping[Hashable, Numbers] | Numbers | None = None,
+    positions: Mapping[Any, Numbers] | Numbers | None = None,
 ) -> World:
     """Make a world from transition probabilities, dense or sparse.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,7 +36,7 @@ def from_table(
     terminal: States | None = (),
     initial: InitialStates | None = None,
     discount: float | int,
-    positions: Mapping[Hashable, Numbers] | Numbers | None = None,
+    positions: Mapping[Any, Numbers] | Numbers | None = None,
 ) -> World:
     """Make a world from a long table with one row per possible transition.
 
