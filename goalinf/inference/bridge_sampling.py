@@ -25,6 +25,7 @@ from scipy.special import logsumexp
 from goalinf.checks import check_kind, numpy_generator, takes_key
 from goalinf.inference.model.log_density import Data
 from goalinf.inference.model.posterior import Parameterization, Posterior
+from goalinf.inference.model.priors import standardized
 from goalinf.inference.model.scale_mixture import PRODUCT
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.results.fitted_density import fitted_posterior
@@ -141,6 +142,7 @@ def _coordinates(fit: Fit, posterior: Posterior, parameterization: Parameterizat
         values = {PRODUCT: values[linear] * beta.reshape(*beta.shape, *[1] * (values[linear].ndim - 2))}
     elif posterior.sites:
         values = {site.name: values[site.name] for site in posterior.sites}
+        values = standardized(posterior.sites, values) if posterior.standardized else values
     if parameterization.closed is not None:
         (entries,) = values.values()
         return entries.reshape(*entries.shape[:2], -1)  # normal priors: the values are the coordinates

@@ -9,6 +9,7 @@ import numpy as np
 
 from goalinf.agents.agent import single_agent
 from goalinf.behavior.conditions import Conditions, shown
+from goalinf.behavior.fill import fill
 from goalinf.data import Trajectories
 from goalinf.identify.linear_algebra import kernel
 from goalinf.identify.local.jacobian import Jacobian, log_policy_jacobian
@@ -16,7 +17,7 @@ from goalinf.identify.local.likelihood_jacobian import common_null_space, likeli
 from goalinf.identify.local.null_space import NullSpace, null_space_at
 from goalinf.identify.local.visited_states import VisitedStates, scored_states
 from goalinf.inference.model.models import StandardModel
-from goalinf.inference.model.priors import Site, fill, unflattened
+from goalinf.inference.model.priors import Site, unflattened
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.results.fitted_data import check_data
 from goalinf.rewards import Reward

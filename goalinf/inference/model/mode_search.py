@@ -133,8 +133,8 @@ def modes_of(
 
 
 def natural_modes(key: PRNGKey, posterior: Posterior, steps: int | None) -> Modes:
-    """Find modes in the natural parameterization; from one start where the posterior has one mode or is large."""
-    parameterization = posterior.natural
+    """Find modes of the bounded density; from one start where the posterior has one mode or is large."""
+    parameterization = posterior.bounded
     first = climb(parameterization.target, steps=steps)
     if parameterization.closed is not None or first.curvature is None or not first.converged:
         return Modes((first,))

@@ -18,7 +18,7 @@ from goalinf.inference.model.closed_form import ClosedForm
 from goalinf.inference.model.log_density import Data, Density
 from goalinf.inference.model.mode import Compiled, Remembered
 from goalinf.inference.model.models import AnyModel, Draw, StandardModel
-from goalinf.inference.model.priors import Site
+from goalinf.inference.model.priors import Site, located
 from goalinf.inference.model.program_cache import mapped, shared
 from goalinf.inference.model.scale_mixture import ScaleMixture, split_product
 from goalinf.sizes import check_memory
@@ -41,12 +41,16 @@ class Parameterization:
         Density with derivatives in closed form, where available.
     recipe : hashable
         Contents of the posterior: posteriors with equal recipes share their compiled programs.
+    name : {"natural", "product", "standardized"}
+        The model as written; in terms of beta times the reward; with standardized differences of levels from their
+        group as parameters.
     """
 
     trace: Callable[[], Density]
     data: Data
     closed: ClosedForm | None = None
     recipe: Hashable = dataclasses.field(default_factory=object)
+    name: str = "natural"
 
     @cached_property
     def density(self) -> Density:
@@ -115,6 +119,8 @@ class Posterior:
         The model as it was written.
     product : Parameterization or None
         The model in terms of beta times the reward, where possible; ``scale`` is the prior of that product.
+    standardized : Parameterization or None
+        The model in terms of standardized differences of levels from their group, where there are groups.
     labeled : pytree
         Observed data with their names.
     dims, coords : mapping
@@ -126,6 +132,7 @@ class Posterior:
     model: AnyModel
     natural: Parameterization
     product: Parameterization | None
+    standardized: Parameterization | None
     scale: ScaleMixture | None
     labeled: Data
     dims: Mapping[str, Sequence[str]]
@@ -148,14 +155,28 @@ class Posterior:
 
     @property
     def preferred(self) -> Parameterization:
-        """Scaled parameterization (beta times the reward) where available, else the natural one."""
-        return self.product or self.natural
+        """Parameterization to sample in: not the natural one, where another is available."""
+        return self.product or self.bounded
+
+    @property
+    def bounded(self) -> Parameterization:
+        """Parameterization whose density has a maximum: that of a group is unbounded in the natural one."""
+        return self.standardized or self.natural
+
+    @property
+    def parameterizations(self) -> tuple[Parameterization, ...]:
+        """All parameterizations."""
+        return tuple(each for each in (self.natural, self.product, self.standardized) if each is not None)
 
     def at(self, flat: np.ndarray) -> dict[str, np.ndarray]:
-        """Return every site's value at one point in the unconstrained coordinates of the model as written."""
+        """Return every site's value at one point in the unconstrained coordinates of ``bounded``."""
         if self.natural.closed is not None:
             return self._closed_values(flat)
-        return jax.device_get(self.natural.density.constrain(jnp.asarray(flat), self.data))
+        return self.levels_located(jax.device_get(self.bounded.density.constrain(jnp.asarray(flat), self.data)))
+
+    def levels_located(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return the values of all sites, given those of the parameterization ``bounded``."""
+        return located(self.sites, values) if self.standardized else values
 
     def values(self, key: PRNGKey, parameterization: Parameterization, flat: np.ndarray) -> dict[str, np.ndarray]:
         """Return every site's value at points ``(B, D)`` of a parameterization; draw beta where it is summed out."""
@@ -167,6 +188,8 @@ class Posterior:
             )
         if parameterization is self.natural:
             return values
+        if parameterization is self.standardized:
+            return jax.device_get(self.levels_located(values))
         assert self.scale is not None
         split = partial(split_product, sites=self.sites, prior=self.scale)
         (product,) = values.values()
@@ -195,10 +218,11 @@ class Posterior:
         """
         model, contexts = self.model, self.labeled.context_names
         assert isinstance(model, StandardModel)
+        levels = model.levels(self.labeled)
         unit = model.agent.by or "data"
 
         def score(draw: Draw, data: Observations) -> Any:
-            return model.behavior(draw, contexts).by_option(unit, data)[1]
+            return model.behavior(draw, contexts, levels).by_option(unit, data)[1]
 
         if values:
             scores = self.natural.density.over_draws("by group", score, dict(values), self.data)

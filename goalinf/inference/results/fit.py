@@ -14,7 +14,6 @@ import xarray as xr
 
 from goalinf import display
 from goalinf.agents import Agent
-from goalinf.behavior import replicate
 from goalinf.behavior.conditions import Rewards, Worlds
 from goalinf.checks import PRNGKey, check_count, takes_key
 from goalinf.data import Observations
@@ -26,6 +25,7 @@ from goalinf.inference.results.diagnostics import Diagnosis, Kind
 from goalinf.inference.results.fit_files import save
 from goalinf.inference.results.fitted_data import check_data
 from goalinf.inference.results.overview import as_text, numbers
+from goalinf.inference.results.predicted import predicted
 from goalinf.sizes import check_memory
 from goalinf.worlds.names import label, plain
 
@@ -129,7 +129,7 @@ class Fit:
     @property
     def sites(self) -> list[Site]:
         """The parameters that had priors; empty for a user's own model."""
-        return self.model.sites(self.data.context_names) if isinstance(self.model, StandardModel) else []
+        return self.model.sites(self.data) if isinstance(self.model, StandardModel) else []
 
     @property
     def kind(self) -> Kind:
@@ -202,12 +202,20 @@ class Fit:
         if not isinstance(self.model, StandardModel):
             return ""
         counts = {"subject": len(np.unique(self.data.subject)), "context": len(np.unique(self.data.context))}
-        groups = [f"{count:,} {what}s" for what, count in counts.items() if count > 1]
+        by = {site.name: site.by for site in self.sites if site.by}
+        group_level = {f"{name}{end}" for name in by for end in (".mean", ".sd")}
+        units = [site.by for site in self.sites if site.name not in group_level] or [()]
+        groups = [
+            f"{count:,} {unit}s"
+            for unit, count in counts.items()
+            if count > 1 and not all(unit in of_site for of_site in units)
+        ]
         if not groups:
             return ""
-        exception = ""
+        exceptions = [f"one {name} per {' and '.join(units_of_site)}" for name, units_of_site in by.items()]
         if (mixture := self.model.mixture) is not None and mixture.by != "data":
-            exception = f", except for one agent.{mixture.parameter} per {mixture.by}"
+            exceptions.append(f"one agent.{mixture.parameter} per {mixture.by}")
+        exception = f", except for {' and '.join(exceptions)}" if exceptions else ""
         return (
             f"Pooled: {' and '.join(groups)} share one set of parameters{exception}; differences between them are not "
             "modeled. Where they may differ, fit the data of each one alone."
@@ -258,22 +266,12 @@ class Fit:
         part = self.data.units[0]
         size = self.data.scored(part).size
         check_memory(f"{n:,} data sets of {many(size, part)}", 20.0 * n * size, "predict fewer (n=)")
-        predicted = []
+        replications = []
         for draw, sub in zip(self._some(n, seed), jax.random.split(key, n), strict=True):
             options = {name: draw.pop(name) for name in self._discrete}
-            agent, reward = model.filled(draw)
-            predicted.append(
-                replicate(
-                    sub,
-                    model.world,
-                    agent,
-                    reward,
-                    self.data,
-                    option=self._options(**options) if options else None,
-                    precision=self.tree.attrs["precision"],
-                )
-            )
-        return predicted
+            option = self._options(**options) if options else None
+            replications.append(predicted(sub, model, draw, self.data, option, self.tree.attrs["precision"]))
+        return replications
 
     def _options(self, **drawn: np.ndarray) -> np.ndarray:
         """Look up the number of the option of each trajectory (or other item), from the drawn options of the units."""

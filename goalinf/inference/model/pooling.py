@@ -1,0 +1,261 @@
+"""Pooling: priors of parameters that have one value per subject or context."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, get_args
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro.distributions as dist
+from numpyro.distributions import Distribution, TransformedDistribution, biject_to, constraints
+from numpyro.distributions.transforms import Transform
+
+from goalinf.behavior.levels import Unit
+from goalinf.checks import PRNGKey, check_kind
+from goalinf.planning.parameters import entry_prior
+from goalinf.precision import computing_in
+
+_DRAWS = 2001  # of a prior, for its width on the scale of its link
+
+
+class Pooling(Distribution):
+    r"""Prior of a parameter with one value per level, made by :func:`~goalinf.partial_pooling` or ``no_pooling``.
+
+    As a distribution it is that of the value of one further level. It has samples but no density in closed form.
+
+    Parameters
+    ----------
+    prior : Distribution
+        With a spread, the prior of the median of the group; otherwise the prior of every value.
+    by : tuple of str
+        Units that have values of their own: ``"subject"``, ``"context"``, or both.
+    spread : Distribution, optional
+        Prior of the standard deviation of the values around the median, on the scale of the link. None: no group.
+    """
+
+    arg_constraints: ClassVar[dict[str, Any]] = {}
+    pytree_data_fields = ("prior", "spread")
+    pytree_aux_fields = ("by",)
+
+    def __init__(self, prior: Distribution, by: tuple[Unit, ...], spread: Distribution | None = None):
+        self.prior, self.by, self.spread = prior, by, spread
+        super().__init__(batch_shape=prior.batch_shape, event_shape=prior.event_shape)
+
+    @property
+    def support(self) -> constraints.Constraint:
+        """Support of the prior, which is that of every value."""
+        return self.prior.support
+
+    @property
+    def link(self) -> Transform:
+        """Map from the real line to the support."""
+        return link_of(self.prior)
+
+    def sample(self, key: PRNGKey, sample_shape: tuple[int, ...] = ()) -> Any:
+        """Draw the values of further levels, each of another group."""
+        if self.spread is None:
+            return self.prior.sample(key, sample_shape)
+        key_mean, key_sd, key_value = jax.random.split(key, 3)
+        mean, sd = self.prior.sample(key_mean, sample_shape), self.spread.sample(key_sd, sample_shape)
+        sd = jnp.reshape(sd, sd.shape + (1,) * (jnp.ndim(mean) - jnp.ndim(sd)))
+        return self.link(self.link.inv(mean) + sd * jax.random.normal(key_value, jnp.shape(mean)))
+
+
+class Hierarchy(Distribution):
+    r"""Distribution of the values of all levels of a group, with its median and spread integrated out.
+
+    Parameters
+    ----------
+    prior : Distribution
+        Prior of the median of the group; its axes E are those of one value.
+    spread : Distribution
+        Prior of the standard deviation on the scale of the link, with the same axes.
+    levels : tuple of int
+        Numbers of levels, L.
+    """
+
+    arg_constraints: ClassVar[dict[str, Any]] = {}
+    pytree_data_fields = ("prior", "spread")
+    pytree_aux_fields = ("levels",)
+
+    def __init__(self, prior: Distribution, spread: Distribution, levels: tuple[int, ...]):
+        self.prior, self.spread, self.levels = prior, spread, levels
+        super().__init__(event_shape=(*levels, *prior.shape()))
+
+    @property
+    def support(self) -> constraints.Constraint:
+        """Support of the prior, for all values."""
+        return constraints.independent(entry_prior(self.prior).support, len(self.event_shape))
+
+    @property
+    def standardized(self) -> Distribution:
+        """Distribution of the standardized differences of the levels from the median, (L, E)."""
+        return dist.Normal(0.0, 1.0).expand(self.event_shape).to_event(len(self.event_shape))
+
+    def located(self, mean: Any, sd: Any, differences: Any) -> Any:
+        """Return the values ``(…, L, E)``, given median and spread ``(…, E)`` and standardized differences."""
+        link = link_of(self.prior)
+        mean, sd = (self._beside_levels(jnp.asarray(x)) for x in (mean, sd))
+        return link(link.inv(mean) + sd * differences)
+
+    def differences(self, mean: Any, sd: Any, values: Any) -> Any:
+        """Return the standardized differences ``(…, L, E)`` of values from the median."""
+        link = link_of(self.prior)
+        mean, sd = (self._beside_levels(jnp.asarray(x)) for x in (mean, sd))
+        return (link.inv(values) - link.inv(mean)) / sd
+
+    def given(self, mean: Any, sd: Any) -> Distribution:
+        """Return the distribution of the values, (L, E), given median and spread (E)."""
+        link = link_of(self.prior)
+        normal = dist.Normal(link.inv(mean), sd).expand(self.event_shape)
+        return TransformedDistribution(normal, link).to_event(len(self.event_shape))
+
+    def sample(self, key: PRNGKey, sample_shape: tuple[int, ...] = ()) -> Any:
+        """Draw median and spread of a group, and the values of its levels."""
+        keys = jax.random.split(key, 3)
+        mean, sd = self.prior.sample(keys[0], sample_shape), self.spread.sample(keys[1], sample_shape)
+        return self.located(mean, sd, self.standardized.sample(keys[2], sample_shape))
+
+    def _beside_levels(self, entry: Any) -> Any:
+        ndim = len(self.prior.shape())
+        lead = entry.shape[: entry.ndim - ndim]
+        return entry.reshape(*lead, *(1,) * len(self.levels), *entry.shape[entry.ndim - ndim :])
+
+
+def partial_pooling(
+    prior: Distribution, *, by: Unit | tuple[Unit, ...] = "subject", spread: Distribution | None = None
+) -> Pooling:
+    r"""Prior of a parameter whose values by subject (or context) vary around the value of a group.
+
+    .. math:: g(\theta_i) = g(m) + \sigma z_i,\quad z_i \sim \mathrm{Normal}(0, 1)
+
+    with the link g from the support of the prior to the real line: the identity, the logarithm for positive numbers,
+    the logit for probabilities. It stands in an agent or a reward wherever a prior may stand. A fit then has
+    ``agent.beta.mean`` (the median m of the group, in the units of the parameter), ``agent.beta.sd``
+    (:math:`\sigma`, on the scale of the link) and ``agent.beta`` (:math:`\theta_i`, by subject).
+
+    Parameters
+    ----------
+    prior : Distribution
+        Prior of the median m of the group; its support is that of the values.
+    by : {"subject", "context"} or tuple of both
+        Units with values of their own; with both, every subject has a value in each context.
+    spread : Distribution, optional
+        Prior of :math:`\sigma`, positive numbers. Default: half-normal, with the standard deviation of g(m) under
+        the prior as its scale.
+
+    Returns
+    -------
+    Pooling
+        The prior.
+
+    Raises
+    ------
+    ValueError
+        Where the support of the prior is not one interval of real numbers, or ``by`` names no such unit.
+
+    References
+    ----------
+    Gelman and Hill (2007), "Data analysis using regression and multilevel/hierarchical models", section 12.
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> import numpyro.distributions as dist
+    >>> hall = gi.gridworld("a.s.b", discount=0.9)
+    >>> reward = gi.StateReward.at(hall, {"a": 1.0, "b": 0.5}, default=0.0, on="departure")
+    >>> agent = gi.agents.soft_optimal(beta=gi.partial_pooling(dist.LogNormal(0.0, 1.0), by="subject"))
+    >>> walks = gi.simulate(0, hall, agent.at(beta=2.0), reward, trajectories=6, steps=10)
+    >>> data = gi.Trajectories.of(walks.states, walks.actions, lengths=walks.lengths, subject=[0, 0, 1, 1, 2, 2])
+    >>> fit = gi.infer(1, hall, agent=agent, reward=reward, data=data, chains=2, draws=200)
+    >>> fit.posterior["agent.beta"].sizes["subject"]
+    3
+    """
+    _check_prior("prior", prior)
+    if spread is None:
+        spread = dist.HalfNormal(_width(prior))
+    _check_prior("spread", spread)
+    if not _positive(spread):
+        raise ValueError(
+            f"spread is {type(spread).__name__}; expected a prior of a standard deviation, whose support is the "
+            "positive numbers, such as numpyro.distributions.HalfNormal(0.5)"
+        )
+    if spread.shape() not in ((), prior.shape()):
+        raise ValueError(f"spread has shape {spread.shape()}; expected (), or {prior.shape()} as the prior")
+    return Pooling(prior, _units(by), spread)
+
+
+def no_pooling(prior: Distribution, *, by: Unit | tuple[Unit, ...] = "subject") -> Pooling:
+    """Prior of a parameter that has a value for each subject (or context), independent of the others.
+
+    Parameters
+    ----------
+    prior : Distribution
+        Prior of every value.
+    by : {"subject", "context"} or tuple of both
+        Units with values of their own; with both, every subject has a value in each context.
+
+    Returns
+    -------
+    Pooling
+        The prior.
+
+    Raises
+    ------
+    ValueError
+        As :func:`partial_pooling`.
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> import numpyro.distributions as dist
+    >>> gi.agents.boltzmann(beta=gi.no_pooling(dist.LogNormal(0.0, 1.0), by="subject")).parameters["beta"].by
+    ('subject',)
+    """
+    _check_prior("prior", prior)
+    return Pooling(prior, _units(by))
+
+
+def link_of(prior: Distribution) -> Transform:
+    """Return the map from the real line to the support of every entry of a prior."""
+    return biject_to(entry_prior(prior).support)
+
+
+def _units(by: object) -> tuple[Unit, ...]:
+    units = by if isinstance(by, tuple) else (by,)
+    known = get_args(Unit)
+    if not units or len(set(units)) < len(units) or any(unit not in known for unit in units):
+        raise ValueError(f"by is {by!r}; expected {' or '.join(map(repr, known))}, or a tuple of both")
+    return tuple(unit for unit in known if unit in units)
+
+
+def _check_prior(name: str, prior: object) -> None:
+    check_kind(name, prior, Distribution, "a NumPyro distribution, such as dist.LogNormal(0.0, 1.0)")
+    assert isinstance(prior, Distribution)
+    if isinstance(prior, Pooling):
+        raise ValueError(f"{name} is a Pooling; expected the distribution of one number")
+    support = entry_prior(prior).support
+    if support.is_discrete or support.event_dim or isinstance(entry_prior(prior), dist.Delta):
+        raise ValueError(
+            f"{name} is {type(entry_prior(prior)).__name__}; expected a continuous distribution of one number, such as "
+            "numpyro.distributions.Normal, LogNormal or Beta"
+        )
+
+
+def _positive(prior: Distribution) -> bool:
+    """Return True where the support has only positive numbers."""
+    inside = np.asarray(entry_prior(prior).support(np.array([-1.0, -1e-3])))
+    return not inside.any()
+
+
+def _width(prior: Distribution) -> np.ndarray:
+    """Return half the width of the central 68 % of every entry of a prior, on the scale of its link."""
+    shares = (0.15865525393145707, 0.8413447460685429)
+    with computing_in("float64"):
+        try:
+            quantiles = [np.broadcast_to(np.asarray(prior.icdf(share)), prior.shape()) for share in shares]
+        except (NotImplementedError, ImportError):  # NumPyro has no quantiles, or needs a library that is not installed
+            quantiles = list(np.quantile(prior.sample(jax.random.key(0), (_DRAWS,)), shares, axis=0))
+        low, high = (np.asarray(link_of(prior).inv(quantile), float) for quantile in quantiles)
+    return (high - low) / 2.0
