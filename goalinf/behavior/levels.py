@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Literal
 
 import jax
 import numpy as np
@@ -15,12 +14,11 @@ from goalinf.agents.policy import Policy
 from goalinf.behavior.conditions import Conditions, Rewards
 from goalinf.behavior.fill import fill
 from goalinf.data import Observations
+from goalinf.planning.pooling import Unit
 from goalinf.precision import cast
 from goalinf.rewards import Reward
 from goalinf.types import Numeric, Real
 from goalinf.worlds import MDP
-
-Unit = Literal["subject", "context"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

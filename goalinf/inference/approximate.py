@@ -90,9 +90,9 @@ def svi(key: PRNGKey, posterior: Posterior, steps: int | None) -> Gaussian:
     ConvergenceError
         Where the bound is not finite.
     """
-    density, count = posterior.bounded.density, _SVI_STEPS if steps is None else steps
+    density, data, count = posterior.bounded.density, posterior.bounded.data, _SVI_STEPS if steps is None else steps
     guide, run = density.program(("svi", count), lambda: _optimizer(density, count))
-    params, losses = run(key, posterior.data, density.start)
+    params, losses = run(key, data, density.start)
     bound = -float(np.mean(np.asarray(losses)[-100:]))
     if not np.isfinite(bound):
         raise ConvergenceError(

@@ -6,9 +6,11 @@ import jax
 import numpy as np
 import numpyro.distributions as dist
 import pytest
+from scipy import stats
 from scipy.special import logsumexp
 
 import goalinf as gi
+from goalinf.inference import _arviz
 from goalinf.inference.model.build import posterior_of
 from goalinf.inference.model.models import StandardModel
 from goalinf.precision import computing_in
@@ -22,7 +24,9 @@ BETAS = np.array([0.5, 1.5, 4.0])
 
 def walks_of(agents, reward=WANTS, world=HALL, trajectories=4, steps=6):
     """Trajectories of several subjects, in all contexts of the reward; one subject misses the last context."""
-    parts = [gi.simulate(n, world, agent, reward, trajectories=trajectories, steps=steps) for n, agent in enumerate(agents)]
+    parts = [
+        gi.simulate(n, world, agent, reward, trajectories=trajectories, steps=steps) for n, agent in enumerate(agents)
+    ]
     states, actions, lengths, context = (
         np.concatenate([getattr(part, name) for part in parts]) for name in ("states", "actions", "lengths", "context")
     )
@@ -63,7 +67,11 @@ CASES = {
     ),
     "a shared reward": (gi.agents.soft_optimal(beta=EACH), FREE, DATA),
     "horizon": (gi.agents.boltzmann(beta=EACH, horizon=8), WANTS, DATA),
-    "habits": (gi.agents.habitual(persistence=gi.no_pooling(dist.Normal(0.0, 1.0), by="subject"), beta=2.0), WANTS, DATA),
+    "habits": (
+        gi.agents.habitual(persistence=gi.no_pooling(dist.Normal(0.0, 1.0), by="subject"), beta=2.0),
+        WANTS,
+        DATA,
+    ),
     "modes": (
         gi.agents.switching(switch=gi.no_pooling(dist.Beta(1.0, 3.0), by="subject"), beta=2.0),
         gi.one_of(gi.goals(HALL, {"left": "a", "right": "b"}, step_cost=1.0)),
@@ -81,7 +89,9 @@ def values_of(model, data, seed=0):
     """Values of all sites, drawn from their priors."""
     keys = jax.random.split(jax.random.key(seed), 10)
     with computing_in("float64"):
-        return {site.name: np.asarray(site.prior.sample(key)) for site, key in zip(model.sites(data), keys, strict=False)}
+        return {
+            site.name: np.asarray(site.prior.sample(key)) for site, key in zip(model.sites(data), keys, strict=False)
+        }
 
 
 def one_by_one(model, values, data):
@@ -144,3 +154,69 @@ def test_subjects_with_one_condition_share_its_plan():
     levels = model.levels(IN_CONTEXTS)
     assert len(levels.subject) == 5  # ann has no data in the context "far"
     assert (levels.number >= 0).sum() == 5
+
+
+# -- posteriors ------------------------------------------------------------------------------------
+
+GROUP = gi.agents.soft_optimal(beta=gi.partial_pooling(PRIOR, by="subject", spread=dist.HalfNormal(0.5)))
+LOG_BETA = np.linspace(-5.0, 6.0, 551)
+
+
+def exact(data):
+    """Moments of log median, log beta by subject and sd, and the log evidence, by quadrature.
+
+    The subjects are independent given the group: p(m, sd | y) is proportional to its prior times the product of
+    one-dimensional integrals over the log beta of each subject.
+    """
+    log_policies = np.array(
+        [np.log(gi.agents.soft_optimal(beta=np.exp(x)).policy(HALL, WANTS).values) for x in LOG_BETA]
+    )
+    scores = np.array(
+        [
+            np.where(data.observed, log_policies[:, data.states[:, :-1], data.actions], 0.0)[:, data.subject == i].sum(
+                (1, 2)
+            )
+            for i in range(data.n_subjects)
+        ]
+    )
+    step = LOG_BETA[1] - LOG_BETA[0]
+    mean, sd = np.linspace(-3.5, 3.5, 71), np.linspace(0.005, 2.5, 100)
+    log_normal = stats.norm.logpdf(LOG_BETA, mean[:, None, None], np.maximum(sd, step)[None, :, None])
+    log_normal -= logsumexp(log_normal, axis=-1, keepdims=True)  # also for spreads near the step of the grid
+    by_subject = log_normal[None] + scores[:, None, None]
+    given = logsumexp(by_subject, axis=-1)
+    log_prior = stats.norm.logpdf(mean)[:, None] + stats.halfnorm.logpdf(sd, scale=0.5)
+    joint = log_prior + given.sum(0)
+    evidence = logsumexp(joint) + np.log((mean[1] - mean[0]) * (sd[1] - sd[0]))
+    weights = np.exp(joint - logsumexp(joint))
+    within = np.exp(by_subject - given[..., None])
+    first = (within * LOG_BETA).sum(-1)
+    second = (within * LOG_BETA**2).sum(-1)
+    moments = {
+        "mean": ((weights.sum(1) * mean).sum(), (weights.sum(1) * mean**2).sum()),
+        "sd": ((weights.sum(0) * sd).sum(), (weights.sum(0) * sd**2).sum()),
+    }
+    for i, name in enumerate(data.subject_names):
+        moments[name] = (weights * first[i]).sum(), (weights * second[i]).sum()
+    return {name: (m, np.sqrt(s - m**2)) for name, (m, s) in moments.items()}, evidence
+
+
+@pytest.fixture(scope="module")
+def fit():
+    return gi.infer(0, HALL, agent=GROUP, reward=WANTS, data=DATA, chains=4, draws=1000)
+
+
+def test_the_posterior_is_that_of_quadrature(fit):
+    moments, evidence = exact(DATA)
+    draws = {
+        "mean": np.log(fit.posterior["agent.beta.mean"]),
+        "sd": fit.posterior["agent.beta.sd"],
+        **{name: np.log(fit.posterior["agent.beta"].sel(subject=name)) for name in SUBJECTS},
+    }
+    assert fit.converged
+    for name, (mean, sd) in moments.items():
+        size = float(_arviz.az.ess(draws[name].values))
+        assert float(draws[name].mean()) == pytest.approx(mean, abs=5 * sd / np.sqrt(size)), name
+        assert float(draws[name].std()) == pytest.approx(sd, abs=6 * sd / np.sqrt(size)), name
+    found = gi.inference.marginal_likelihood(1, fit)
+    assert found.log_evidence == pytest.approx(evidence, abs=0.05)

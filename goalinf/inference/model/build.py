@@ -21,15 +21,16 @@ from goalinf.behavior.fill import fill
 from goalinf.data import Observations, Trajectories
 from goalinf.errors import PrecisionError, UnidentifiedWarning
 from goalinf.inference.model import site_labels
-from goalinf.inference.model.closed_form import ClosedForm, starting_values
+from goalinf.inference.model.linear_reward.closed_form import ClosedForm, starting_values
+from goalinf.inference.model.linear_reward.normal_prior import Normal
+from goalinf.inference.model.linear_reward.scale_mixture import ScaleMixture, product_prior, sample_product
 from goalinf.inference.model.log_density import Data, Density, Model
 from goalinf.inference.model.models import AnyModel, CustomModel, StandardModel
-from goalinf.inference.model.normal_prior import Normal
-from goalinf.inference.model.pooling import Hierarchy
-from goalinf.inference.model.posterior import Parameterization, Posterior
-from goalinf.inference.model.priors import Site, median, priors_of, sample_sites, sample_standardized
+from goalinf.inference.model.parameterization import Parameterization, WithEvidence
+from goalinf.inference.model.posterior import Posterior
+from goalinf.inference.model.priors import Site, median, priors_of, sample_sites
 from goalinf.inference.model.program_cache import recipe, shapes
-from goalinf.inference.model.scale_mixture import ScaleMixture, product_prior, sample_product
+from goalinf.inference.model.standardized import sample_standardized, uninformed, values_at_medians
 from goalinf.precision import computing_in
 from goalinf.rewards import Reward
 from goalinf.types import PRNGKey
@@ -82,8 +83,7 @@ def posterior_of(model: AnyModel, data: Data, key: PRNGKey | None = None) -> Pos
         else:
             model.built[name] = _custom_posterior(key, model, data)
     posterior = model.built[name]
-    for parameterization in posterior.parameterizations:
-        parameterization.restart()
+    posterior.restart()
     return posterior
 
 
@@ -99,39 +99,45 @@ def _standard_posterior(key: PRNGKey, model: StandardModel, data: Data) -> Poste
     agent, reward = model.agent, model.reward
     model_copy, levels = model.own_arrays(), model.levels(data)
 
-    def function_of(draw: Callable[[list[Site]], dict[str, Any]]) -> Model:
-        def function(observed: Observations) -> None:
-            numpyro.sample("choices", model_copy.behavior(draw(sites), contexts, levels), obs=observed)
-
-        return function
-
     contexts = data.context_names
+
+    def score(values: dict[str, Any], observed: Observations) -> None:
+        numpyro.sample("choices", model_copy.behavior(values, contexts, levels), obs=observed)
+
+    def function_of(draw: Callable[[list[Site]], dict[str, Any]]) -> Model:
+        return lambda observed: score(draw(sites), observed)
+
+    def of_differences(given: Data) -> None:
+        assert isinstance(given, WithEvidence)
+        score(sample_standardized(sites, given.evidence), given.observed)
+
     n_pairs = max(world.mdp.available.size for world in conditions.worlds)
     bare = data.unlabeled(n_pairs)
     scale = product_prior(sites, reward) if agent.scales else None
-    start = starting_values(sites, scale)
+    start = starting_values(sites, scale) | values_at_medians(sites)
     plans = None if levels is None else (levels.number, levels.subject, levels.context)
 
     def parameterization(
-        draw: Callable[[list[Site]], dict[str, Any]], name: str, prior: ScaleMixture | None = None
+        function: Model, name: str, prior: ScaleMixture | None = None, given: Data = bare
     ) -> Parameterization:
         closed = None if levels else ClosedForm.of(conditions, agent, reward, sites, data, prior)
         # Priors may hold numbers of one precision, and programs of the other precision cannot use them. Data of another
         # shape count as another model, so that the cache drops their programs, too.
         precision = jnp.result_type(float).name
-        made_of = recipe(*model.contents(), contexts, name, precision, shapes(bare), plans)
+        made_of = recipe(*model.contents(), contexts, name, precision, shapes(given), plans)
 
         def trace() -> Density:
-            return Density.of(function_of(draw), bare, key, start, unknown=bool(sites), recipe=made_of)
+            return Density.of(function, given, key, start, unknown=bool(sites), recipe=made_of)
 
-        return Parameterization(trace, bare, closed, made_of, name)
+        return Parameterization(trace, given, closed, made_of, name)
 
-    natural = parameterization(sample_sites, "natural")
-    product = None if scale is None else parameterization(partial(sample_product, prior=scale), "product", scale)
-    grouped = any(isinstance(site.prior, Hierarchy) for site in sites)
-    standardized = parameterization(sample_standardized, "standardized") if grouped else None
+    natural, product, differences = parameterization(function_of(sample_sites), "natural"), None, None
+    if scale is not None:
+        product = parameterization(function_of(partial(sample_product, prior=scale)), "product", scale)
+    if evidence := uninformed(sites):
+        differences = parameterization(of_differences, "standardized", given=WithEvidence(bare, evidence))
     dims, coords = site_labels.site_coords(sites, conditions.world, reward, agent, data)
-    posterior = Posterior(model, natural, product, standardized, scale, data, dims, coords, sites)
+    posterior = Posterior(model, natural, product, differences, scale, data, dims, coords, sites)
     if sites:
         _check_defined(posterior, data)
     return posterior

@@ -21,7 +21,8 @@ from scipy.spatial.distance import cdist
 from scipy.stats import norm
 
 from goalinf.inference.model.mode import Mode, climb
-from goalinf.inference.model.posterior import Parameterization, Posterior
+from goalinf.inference.model.parameterization import Parameterization
+from goalinf.inference.model.posterior import Posterior
 from goalinf.types import PRNGKey
 
 MISSED = 0.25  # probability that a further start of the search finds a new mode, above which modes are missing

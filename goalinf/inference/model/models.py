@@ -13,8 +13,8 @@ from goalinf.behavior.fill import fill
 from goalinf.behavior.levels import Levels
 from goalinf.data import Observations
 from goalinf.inference.model.log_density import Model
-from goalinf.inference.model.pooling import Pooling
 from goalinf.inference.model.priors import Site, find_sites, own_arrays, priors_of
+from goalinf.planning.pooling import Pooling
 from goalinf.rewards import Reward
 
 Draw: TypeAlias = Mapping[str, Any]  # site name -> value

@@ -14,16 +14,14 @@ from numpyro.distributions import Delta, Distribution, ImproperUniform
 from numpyro.distributions.transforms import Transform
 
 from goalinf.agents import Agent
-from goalinf.behavior.levels import Unit
-from goalinf.inference.model.pooling import Hierarchy, Pooling
 from goalinf.planning.parameters import entry_prior, last_axes
+from goalinf.planning.pooling import Hierarchy, Pooling, Unit
 from goalinf.precision import computing_in
 from goalinf.rewards import LinearReward, Reward, base_of
 from goalinf.worlds import World
 
 _Part = TypeVar("_Part", bound=Agent | Reward)
 _DRAWS = 1001  # for a median without a formula
-STANDARDIZED = ".standardized"  # end of the name of a site with standardized differences
 
 
 @dataclasses.dataclass(frozen=True)
@@ -195,41 +193,6 @@ def sample_sites(sites: list[Site]) -> dict[str, Any]:
     for site in sites:
         values[site.name] = numpyro.sample(site.name, site.given(values))
     return values
-
-
-def sample_standardized(sites: list[Site]) -> dict[str, Any]:
-    """Draw every parameter, with standardized differences of levels from their group as sites."""
-    values: dict[str, Any] = {}
-    for site in sites:
-        if isinstance(site.prior, Hierarchy):
-            differences = numpyro.sample(f"{site.name}{STANDARDIZED}", site.prior.standardized)
-            values[site.name] = site.prior.located(values[f"{site.name}.mean"], values[f"{site.name}.sd"], differences)
-        else:
-            values[site.name] = numpyro.sample(site.name, site.prior)
-    return values
-
-
-def located(sites: Sequence[Site], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of all sites, given those of :func:`sample_standardized`."""
-    natural = {site.name: values[site.name] for site in sites if site.name in values}
-    for site in sites:
-        if isinstance(site.prior, Hierarchy):
-            differences = values[f"{site.name}{STANDARDIZED}"]
-            natural[site.name] = site.prior.located(values[f"{site.name}.mean"], values[f"{site.name}.sd"], differences)
-    return natural
-
-
-def standardized(sites: Sequence[Site], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of the sites of :func:`sample_standardized`, given those of all sites."""
-    by_site = {}
-    for site in sites:
-        value = values[site.name]
-        if isinstance(site.prior, Hierarchy):
-            mean, sd = values[f"{site.name}.mean"], values[f"{site.name}.sd"]
-            by_site[f"{site.name}{STANDARDIZED}"] = site.prior.differences(mean, sd, value)
-        else:
-            by_site[site.name] = value
-    return by_site
 
 
 def median(prior: Distribution) -> np.ndarray:

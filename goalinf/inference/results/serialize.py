@@ -21,8 +21,8 @@ import pandas as pd
 
 from goalinf.agents import Agent, Option
 from goalinf.data import Labels, Observations, Trajectories
-from goalinf.inference.model.pooling import Pooling
 from goalinf.planning import Part
+from goalinf.planning.pooling import Pooling
 from goalinf.rewards import Alternatives, Reward
 from goalinf.worlds import MDP, Belief, Memory, World
 

@@ -38,8 +38,7 @@ def from_group(tree: xr.DataTree, posterior: Posterior) -> tuple[Coordinates, St
         Where the model has another number of coordinates.
     """
     attrs, group = tree.attrs, tree["sampler"].to_dataset()
-    by_name = {each.name: each for each in posterior.parameterizations}
-    parameterization = by_name.get(attrs["parameterization"])
+    parameterization = posterior.named(attrs["parameterization"])
     if parameterization is None or parameterization.size != group.sizes["coordinate"]:
         received = "another one" if parameterization is None else f"one of {parameterization.size}"
         raise ValueError(

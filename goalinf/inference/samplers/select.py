@@ -11,7 +11,8 @@ import xarray as xr
 from goalinf import interrupt
 from goalinf.inference import _arviz
 from goalinf.inference.model.mode_search import Modes, modes_of
-from goalinf.inference.model.posterior import Parameterization, Posterior
+from goalinf.inference.model.parameterization import Parameterization
+from goalinf.inference.model.posterior import Posterior
 from goalinf.inference.results.checkpoint import Checkpoint
 from goalinf.inference.results.diagnostics import ESS, KHAT, R_HAT
 from goalinf.inference.samplers.chains import HMC, NUTS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -11,11 +11,12 @@ import numpyro.distributions as dist
 from numpyro.distributions import Distribution, TransformedDistribution, biject_to, constraints
 from numpyro.distributions.transforms import Transform
 
-from goalinf.behavior.levels import Unit
 from goalinf.checks import PRNGKey, check_kind
 from goalinf.planning.parameters import entry_prior
 from goalinf.precision import computing_in
+from goalinf.types import Numeric
 
+Unit = Literal["subject", "context"]
 _DRAWS = 2001  # of a prior, for its width on the scale of its link
 
 
@@ -62,8 +63,33 @@ class Pooling(Distribution):
         return self.link(self.link.inv(mean) + sd * jax.random.normal(key_value, jnp.shape(mean)))
 
 
+class Evidence(NamedTuple):
+    """Normal approximation of the likelihood of every level, on the scale of the link; zeros: no information.
+
+    Parameters
+    ----------
+    precision : float (L, E)
+        Inverse variance, at least 0.
+    weighted : float (L, E)
+        Precision times the mean.
+    """
+
+    precision: Numeric
+    weighted: Numeric
+
+
 class Hierarchy(Distribution):
     r"""Distribution of the values of all levels of a group, with its median and spread integrated out.
+
+    Samplers see the value :math:`x_i` of a level, on the scale of the link, as a standardized difference from its
+    conditional mean given the group, where the likelihood of the level is replaced by a normal approximation with
+    precision :math:`\tau_i` and mean :math:`\hat x_i`:
+
+    .. math:: x_i = \frac{\tau_i \hat x_i + \mu / \sigma^2}{\tau_i + 1 / \sigma^2}
+        + \frac{\epsilon_i}{\sqrt{\tau_i + 1 / \sigma^2}}
+
+    Without information (:math:`\tau_i = 0`) this is the non-centered parameterization, with much of it nearly the
+    centered one; with a normal likelihood the differences are independent of the group and of each other.
 
     Parameters
     ----------
@@ -89,21 +115,54 @@ class Hierarchy(Distribution):
         return constraints.independent(entry_prior(self.prior).support, len(self.event_shape))
 
     @property
-    def standardized(self) -> Distribution:
-        """Distribution of the standardized differences of the levels from the median, (L, E)."""
-        return dist.Normal(0.0, 1.0).expand(self.event_shape).to_event(len(self.event_shape))
+    def uninformed(self) -> Evidence:
+        """No information about the levels."""
+        return Evidence(np.zeros(self.event_shape), np.zeros(self.event_shape))
 
-    def located(self, mean: Any, sd: Any, differences: Any) -> Any:
+    def standardized(self, mean: Any, sd: Any, evidence: Evidence) -> Distribution:
+        """Return the prior of the standardized differences, (L, E), given median and spread (E)."""
+        middle, center, root = self._conditional(mean, sd, evidence)
+        normal = dist.Normal((middle - center) * root, self._beside_levels(jnp.asarray(sd)) * root)
+        return normal.to_event(len(self.event_shape))
+
+    def located(self, mean: Any, sd: Any, differences: Any, evidence: Evidence) -> Any:
         """Return the values ``(…, L, E)``, given median and spread ``(…, E)`` and standardized differences."""
-        link = link_of(self.prior)
-        mean, sd = (self._beside_levels(jnp.asarray(x)) for x in (mean, sd))
-        return link(link.inv(mean) + sd * differences)
+        _, center, root = self._conditional(mean, sd, evidence)
+        return link_of(self.prior)(center + differences / root)
 
-    def differences(self, mean: Any, sd: Any, values: Any) -> Any:
-        """Return the standardized differences ``(…, L, E)`` of values from the median."""
-        link = link_of(self.prior)
+    def differences(self, mean: Any, sd: Any, values: Any, evidence: Evidence) -> Any:
+        """Return the standardized differences ``(…, L, E)`` of values, given median and spread ``(…, E)``."""
+        _, center, root = self._conditional(mean, sd, evidence)
+        return (link_of(self.prior).inv(values) - center) * root
+
+    def evidence(self, mean: Any, sd: Any, differences: Any, evidence: Evidence, curvature: np.ndarray) -> Evidence:
+        """Approximate the likelihood of every level at a mode of the posterior, in standardized differences.
+
+        Parameters
+        ----------
+        mean, sd, differences : float (E), (E), (L, E)
+            The mode.
+        evidence : Evidence
+            Approximation that standardized the differences.
+        curvature : float (L, E)
+            Second derivatives of minus the log posterior density by the differences, at the mode.
+        """
+        middle, center, root = (np.asarray(x) for x in self._conditional(mean, sd, evidence))
+        of_prior = 1.0 / np.asarray(self._beside_levels(jnp.asarray(sd))) ** 2
+        value = center + np.asarray(differences) / root
+        # By the value, prior and likelihood have slopes that cancel at the mode, and curvatures that add up.
+        precision = curvature * root**2 - of_prior
+        weighted = precision * value + of_prior * (value - middle)
+        informative = precision > 0.0
+        return Evidence(np.where(informative, precision, 0.0), np.where(informative, weighted, 0.0))
+
+    def _conditional(self, mean: Any, sd: Any, evidence: Evidence) -> tuple[Any, Any, Any]:
+        """Return median, conditional means and roots of the conditional precisions, on the scale of the link."""
         mean, sd = (self._beside_levels(jnp.asarray(x)) for x in (mean, sd))
-        return (link.inv(values) - link.inv(mean)) / sd
+        middle, precision = link_of(self.prior).inv(mean), evidence.precision + sd**-2.0
+        center = (evidence.weighted + middle * sd**-2.0) / precision
+        center, middle = jnp.broadcast_arrays(center, middle)
+        return middle, center, jnp.sqrt(precision)
 
     def given(self, mean: Any, sd: Any) -> Distribution:
         """Return the distribution of the values, (L, E), given median and spread (E)."""
@@ -115,7 +174,8 @@ class Hierarchy(Distribution):
         """Draw median and spread of a group, and the values of its levels."""
         keys = jax.random.split(key, 3)
         mean, sd = self.prior.sample(keys[0], sample_shape), self.spread.sample(keys[1], sample_shape)
-        return self.located(mean, sd, self.standardized.sample(keys[2], sample_shape))
+        differences = jax.random.normal(keys[2], (*sample_shape, *self.event_shape))
+        return self.located(mean, sd, differences, self.uninformed)
 
     def _beside_levels(self, entry: Any) -> Any:
         ndim = len(self.prior.shape())

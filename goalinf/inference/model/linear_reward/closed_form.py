@@ -33,11 +33,10 @@ from goalinf.agents.parts.value_iteration import ValueIteration
 from goalinf.behavior.conditions import Conditions, Rewards
 from goalinf.behavior.fill import fill
 from goalinf.data import Observations, Trajectories
+from goalinf.inference.model.linear_reward.normal_prior import Normal, NormalProduct
+from goalinf.inference.model.linear_reward.scale_mixture import PRODUCT, ScaleMixture
 from goalinf.inference.model.mode import NEWTON_SIZE
-from goalinf.inference.model.normal_prior import Normal, NormalProduct
-from goalinf.inference.model.pooling import Hierarchy
-from goalinf.inference.model.priors import STANDARDIZED, Site, median
-from goalinf.inference.model.scale_mixture import PRODUCT, ScaleMixture
+from goalinf.inference.model.priors import Site
 from goalinf.planning.bellman import Problem, action_values, backup
 from goalinf.planning.solvers.newton_numpy import fixed_points, soft_values
 from goalinf.planning.solvers.sparse_lu import DENSE_STATES, Factors, OneThread, factorable, transitions
@@ -258,10 +257,6 @@ def starting_values(sites: Sequence[Site], product: ScaleMixture | None) -> dict
     """Return the starting values of sites with a normal prior, its mean; sites with other priors have none."""
     priors = {site.name: (Normal.of(site.prior), site.prior.shape()) for site in sites}
     start = {name: normal.mean.reshape(shape) for name, (normal, shape) in priors.items() if normal is not None}
-    for site in sites:
-        if isinstance(site.prior, Hierarchy):
-            start[site.name] = np.broadcast_to(median(site.entry), site.prior.shape())
-            start[f"{site.name}{STANDARDIZED}"] = np.zeros(site.prior.shape())
     if product is not None:
         start["agent.beta"] = np.asarray(np.exp(product.middle))
         if rewards := [value for name, value in start.items() if name.startswith("reward.")]:
