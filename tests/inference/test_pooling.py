@@ -220,3 +220,112 @@ def test_the_posterior_is_that_of_quadrature(fit):
         assert float(draws[name].std()) == pytest.approx(sd, abs=6 * sd / np.sqrt(size)), name
     found = gi.inference.marginal_likelihood(1, fit)
     assert found.log_evidence == pytest.approx(evidence, abs=0.05)
+
+
+def test_labels_and_summaries(fit):
+    assert fit.posterior["agent.beta"].dims == ("chain", "draw", "subject")
+    assert fit.summary("agent.beta").index.tolist() == list(SUBJECTS)
+    assert fit.summary(subject="bob").index.tolist() == ["agent.beta"]
+    assert not fit.pooled
+    assert "standardized differences of levels from their group" in fit.diagnosis
+    shared = gi.infer(0, HALL, agent=GROUP, reward=CONTEXTS, data=IN_CONTEXTS, chains=2, draws=50, warmup=50)
+    assert "2 contexts share one set of parameters, except for one agent.beta per subject" in shared.pooled
+
+
+def test_files_and_further_draws(fit, tmp_path):
+    path = fit.save(tmp_path / "fit.nc")
+    loaded = gi.load(path)
+    assert loaded.agent.parameters["beta"].by == ("subject",)
+    assert loaded.posterior.identical(fit.posterior)
+    one, other = (gi.resume(each, draws=20).posterior for each in (fit, loaded))
+    assert one.sizes["draw"] == 1020
+    np.testing.assert_allclose(one["agent.beta"], other["agent.beta"], rtol=1e-12)
+
+
+@pytest.mark.parametrize("method", ["laplace", "svi"])
+def test_approximations(fit, method):
+    found = gi.infer(0, HALL, agent=GROUP, reward=WANTS, data=DATA, method=method)
+    for name in ("agent.beta", "agent.beta.mean", "agent.beta.sd"):
+        assert set(found.posterior[name].dims) == set(fit.posterior[name].dims)
+    difference = np.log(found.posterior["agent.beta"]).mean(("chain", "draw")) - np.log(
+        fit.posterior["agent.beta"]
+    ).mean(("chain", "draw"))
+    assert (np.abs(difference) < np.log(fit.posterior["agent.beta"]).std(("chain", "draw"))).all()
+
+
+def test_the_mode_is_that_of_standardized_differences():
+    """The density of values is unbounded where the spread of the group goes to zero."""
+    best = gi.inference.find_map(0, HALL, agent=GROUP, reward=WANTS, data=DATA)
+    assert 0.05 < float(best.values["agent.beta.sd"]) < 1.0
+    assert best.values["agent.beta"].dims == ("subject",)
+
+
+@pytest.mark.parametrize("name", ["planned", "rewards", "chosen, contexts"])
+def test_predictions(name):
+    """Actions in the first state have the probabilities of each subject's own policy, averaged over the draws."""
+    agent, reward, data = CASES[name]
+    few = gi.infer(0, HALL, agent=agent, reward=reward, data=data, chains=2, draws=100, warmup=100)
+    predicted = few.predict(1, 200)
+    assert predicted[0].subject_names == data.subject_names
+    np.testing.assert_array_equal(predicted[0].context, data.context)
+    (parameter,) = few.posterior.data_vars
+    draws = few.posterior[parameter].stack(sample=("chain", "draw")).transpose("sample", ...).values[::10]
+    for subject in range(data.n_subjects):
+        for context in np.unique(data.context[data.subject == subject]):
+            rows = (data.subject == subject) & (data.context == context)
+            policies = []
+            for value in draws[:, subject]:
+                known = reward[data.context_names[context]] if isinstance(reward, dict) else reward
+                known = gi.StateReward(value, on="departure") if parameter.startswith("reward.") else known
+                actor = agent if parameter.startswith("reward.") else agent.at(beta=value)
+                policies.append(actor.policy(HALL, known).values[data.states[rows][0, 0]])
+            expected, spread = np.mean(policies, axis=0), np.std(policies, axis=0)
+            actions = np.concatenate([one.actions[rows, 0] for one in predicted])
+            found = np.bincount(actions, minlength=4) / len(actions)
+            error = np.sqrt(expected * (1 - expected) / len(actions) + spread**2 / len(draws))
+            np.testing.assert_allclose(found, expected, atol=5 * error.max())
+
+
+def test_held_out_data_are_matched_by_name(fit):
+    more = walks_of([gi.agents.soft_optimal(beta=beta) for beta in BETAS]).select([9, 4])  # cyd, then bob
+    table = gi.inference.log_predictive_density(fit, more)
+    betas = fit.posterior["agent.beta"].stack(sample=("chain", "draw")).values
+    for row, (number, name) in enumerate(((0, "cyd"), (1, "bob"))):
+        part = more.select([number])
+        assert part.subject_names == (name,)
+        draws = betas[SUBJECTS.index(name)][:: max(1, betas.shape[1] // 200)]
+        scores = [float(gi.Behavior(HALL, gi.agents.soft_optimal(beta=float(b)), WANTS).log_prob(part)) for b in draws]
+        expected = logsumexp(scores) - np.log(len(scores))
+        assert table.log_density.iloc[row] == pytest.approx(
+            expected, abs=5 * np.std(scores) / np.sqrt(len(scores)) + 0.02
+        )
+    strangers = dataclasses.replace(more.labels, subjects=("dan", "bob"))
+    stranger = gi.Trajectories.of(
+        more.states, more.actions, lengths=more.lengths, subject=more.subject, labels=strangers
+    )
+    with pytest.raises(ValueError, match=r"subject 'dan' was not fitted, and agent\.beta has one value per subject"):
+        gi.inference.log_predictive_density(fit, stranger)
+
+
+def test_what_is_refused(fit):
+    with pytest.raises(ValueError, match="by is 'session'; expected 'subject' or 'context', or a tuple of both"):
+        gi.partial_pooling(PRIOR, by="session")
+    with pytest.raises(TypeError, match=r"prior is a float.*NumPyro distribution"):
+        gi.no_pooling(2.0)
+    for wrong in (dist.Dirichlet(np.ones(3)), dist.Poisson(2.0), dist.Delta(1.0)):
+        with pytest.raises(ValueError, match="expected a continuous distribution of one number"):
+            gi.partial_pooling(wrong)
+    with pytest.raises(ValueError, match="prior is a Pooling"):
+        gi.partial_pooling(gi.no_pooling(PRIOR))
+    with pytest.raises(ValueError, match="spread is Normal; expected a prior of a standard deviation"):
+        gi.partial_pooling(PRIOR, spread=dist.Normal(0.0, 1.0))
+    with pytest.raises(ValueError, match="has support outside"):
+        gi.agents.boltzmann(beta=gi.partial_pooling(dist.Normal(0.0, 1.0)))
+    with pytest.raises(ValueError, match="a Pooling prior stands where a number is needed"):
+        gi.simulate(0, HALL, GROUP, WANTS, trajectories=2, steps=2)
+    with pytest.raises(ValueError, match=r"agent\.beta has one value per subject, and an audit is about one agent"):
+        gi.audit(fit)
+    rewards = CASES["rewards"]
+    several = gi.infer(0, HALL, agent=rewards[0], reward=rewards[1], data=DATA, method="laplace")
+    with pytest.raises(ValueError, match=r"reward\.values has one value per subject: no single agent and reward"):
+        several.mean_reward()

@@ -88,22 +88,22 @@ class Posterior:
         return self.standardized or self.natural
 
     def named(self, name: str) -> Parameterization | None:
-        """Return the parameterization of this name; None where there is none."""
-        return {"natural": self.natural, "product": self.product}[name] if name != "standardized" else self.standardized
+        """Return the parameterization of this name, without information about levels; None where there is none."""
+        return {"natural": self.natural, "product": self.product, "standardized": self.uninformed}.get(name)
 
     def restart(self) -> None:
         """Let planning start as at first, so that results do not depend on earlier computations in the last digits."""
         for parameterization in (self.natural, self.product, self.uninformed):
             if parameterization is not None:
                 parameterization.restart()
-        self.__dict__.pop("standardized", None)
 
     def at(self, flat: np.ndarray) -> dict[str, np.ndarray]:
         """Return every site's value at one point in the unconstrained coordinates of ``bounded``."""
         if self.natural.closed is not None:
             return self._closed_values(flat)
-        values = self.bounded.density.constrain(jnp.asarray(flat), self.bounded.data)
-        return jax.device_get(self._natural(values))
+        bounded = self.bounded
+        values = jax.device_get(bounded.density.constrain(jnp.asarray(flat), bounded.data))
+        return jax.device_get(to_natural(self.sites, values, bounded.evidence)) if bounded.evidence else values
 
     def values(self, key: PRNGKey, parameterization: Parameterization, flat: np.ndarray) -> dict[str, np.ndarray]:
         """Return every site's value at points ``(B, D)`` of a parameterization; draw beta where it is summed out."""
@@ -114,8 +114,8 @@ class Posterior:
             values = density.over_draws("constrain", density.constrain, flat, data)
         if parameterization is self.natural:
             return values
-        if parameterization is self.standardized:
-            return jax.device_get(self._natural(values))
+        if parameterization.evidence:
+            return jax.device_get(to_natural(self.sites, values, parameterization.evidence))
         assert self.scale is not None
         split = partial(split_product, sites=self.sites, prior=self.scale)
         (product,) = values.values()
@@ -170,12 +170,6 @@ class Posterior:
             margin = np.where(np.isfinite(score), score - np.where(np.isfinite(best_other), best_other, score), -np.inf)
             selected.append(int(margin.argmax()))
         return sorted(set(selected))
-
-    def _natural(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Return the values of all sites, given those of the parameterization ``bounded``."""
-        if self.standardized is None:
-            return values
-        return to_natural(self.sites, values, self.standardized.evidence)
 
     def _closed_values(self, flat: np.ndarray) -> dict[str, np.ndarray]:
         (site,) = (site for site in self.sites if site.name != "agent.beta")

@@ -61,7 +61,8 @@ def predicted(
         if option is None:
             group = np.unique(np.asarray(data.members(behavior.agent.by or "data")), return_inverse=True)[1]
             option = np.asarray(drawn_options(key, behavior.agent, len(group)))[group]
-        by_plan = (data.unlabeled() if isinstance(data, Trajectories) else data).renumbered(levels.number)
+        bare = dataclasses.replace(data, labels=None, contexts=None) if isinstance(data, Trajectories) else data
+        by_plan = bare.renumbered(levels.number)
         outcome = by_plan.replicated(key, behavior.plans_of(policies), option)
     if not isinstance(data, Trajectories) or not isinstance(outcome, Trajectories):
         return dataclasses.replace(outcome, context=data.context)
