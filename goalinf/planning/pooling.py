@@ -12,6 +12,7 @@ from numpyro.distributions import Distribution, TransformedDistribution, biject_
 from numpyro.distributions.transforms import Transform
 
 from goalinf.checks import PRNGKey, check_kind
+from goalinf.display import describe
 from goalinf.planning.parameters import entry_prior
 from goalinf.precision import computing_in
 from goalinf.types import Numeric
@@ -42,6 +43,12 @@ class Pooling(Distribution):
     def __init__(self, prior: Distribution, by: tuple[Unit, ...], spread: Distribution | None = None):
         self.prior, self.by, self.spread = prior, by, spread
         super().__init__(batch_shape=prior.batch_shape, event_shape=prior.event_shape)
+
+    def __repr__(self) -> str:
+        function = "no_pooling" if self.spread is None else "partial_pooling"
+        by = repr(self.by[0] if len(self.by) == 1 else self.by)
+        spread = "" if self.spread is None else f", spread={describe(self.spread)}"
+        return f"{function}({describe(self.prior)}, by={by}{spread})"
 
     @property
     def support(self) -> constraints.Constraint:
@@ -119,23 +126,25 @@ class Hierarchy(Distribution):
         """No information about the levels."""
         return Evidence(np.zeros(self.event_shape), np.zeros(self.event_shape))
 
-    def standardized(self, mean: Any, sd: Any, evidence: Evidence) -> Distribution:
+    def standardized(self, mean: Numeric, sd: Numeric, evidence: Evidence) -> Distribution:
         """Return the prior of the standardized differences, (L, E), given median and spread (E)."""
         middle, center, root = self._conditional(mean, sd, evidence)
         normal = dist.Normal((middle - center) * root, self._beside_levels(jnp.asarray(sd)) * root)
         return normal.to_event(len(self.event_shape))
 
-    def located(self, mean: Any, sd: Any, differences: Any, evidence: Evidence) -> Any:
+    def located(self, mean: Numeric, sd: Numeric, differences: Numeric, evidence: Evidence) -> Any:
         """Return the values ``(…, L, E)``, given median and spread ``(…, E)`` and standardized differences."""
         _, center, root = self._conditional(mean, sd, evidence)
         return link_of(self.prior)(center + differences / root)
 
-    def differences(self, mean: Any, sd: Any, values: Any, evidence: Evidence) -> Any:
+    def differences(self, mean: Numeric, sd: Numeric, values: Numeric, evidence: Evidence) -> Any:
         """Return the standardized differences ``(…, L, E)`` of values, given median and spread ``(…, E)``."""
         _, center, root = self._conditional(mean, sd, evidence)
         return (link_of(self.prior).inv(values) - center) * root
 
-    def evidence(self, mean: Any, sd: Any, differences: Any, evidence: Evidence, curvature: np.ndarray) -> Evidence:
+    def evidence(
+        self, mean: Numeric, sd: Numeric, differences: Numeric, evidence: Evidence, curvature: np.ndarray
+    ) -> Evidence:
         """Approximate the likelihood of every level at a mode of the posterior, in standardized differences.
 
         Parameters
@@ -156,7 +165,7 @@ class Hierarchy(Distribution):
         informative = precision > 0.0
         return Evidence(np.where(informative, precision, 0.0), np.where(informative, weighted, 0.0))
 
-    def _conditional(self, mean: Any, sd: Any, evidence: Evidence) -> tuple[Any, Any, Any]:
+    def _conditional(self, mean: Numeric, sd: Numeric, evidence: Evidence) -> tuple[Any, Any, Any]:
         """Return median, conditional means and roots of the conditional precisions, on the scale of the link."""
         mean, sd = (self._beside_levels(jnp.asarray(x)) for x in (mean, sd))
         middle, precision = link_of(self.prior).inv(mean), evidence.precision + sd**-2.0
@@ -164,7 +173,7 @@ class Hierarchy(Distribution):
         center, middle = jnp.broadcast_arrays(center, middle)
         return middle, center, jnp.sqrt(precision)
 
-    def given(self, mean: Any, sd: Any) -> Distribution:
+    def given(self, mean: Numeric, sd: Numeric) -> Distribution:
         """Return the distribution of the values, (L, E), given median and spread (E)."""
         link = link_of(self.prior)
         normal = dist.Normal(link.inv(mean), sd).expand(self.event_shape)
@@ -177,7 +186,7 @@ class Hierarchy(Distribution):
         differences = jax.random.normal(keys[2], (*sample_shape, *self.event_shape))
         return self.located(mean, sd, differences, self.uninformed)
 
-    def _beside_levels(self, entry: Any) -> Any:
+    def _beside_levels(self, entry: Numeric) -> Any:
         ndim = len(self.prior.shape())
         lead = entry.shape[: entry.ndim - ndim]
         return entry.reshape(*lead, *(1,) * len(self.levels), *entry.shape[entry.ndim - ndim :])

@@ -22,7 +22,7 @@ from goalinf.inference import _arviz
 from goalinf.inference.model.models import AnyModel, CustomModel, StandardModel
 from goalinf.inference.model.priors import Site
 from goalinf.inference.results.diagnostics import Diagnosis, Kind
-from goalinf.inference.results.fit_files import save
+from goalinf.inference.results.files.fit_files import save
 from goalinf.inference.results.fitted_data import check_data
 from goalinf.inference.results.overview import as_text, numbers
 from goalinf.inference.results.predicted import predicted

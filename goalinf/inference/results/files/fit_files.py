@@ -18,8 +18,8 @@ from goalinf.checks import check_flag
 from goalinf.data import Observations
 from goalinf.inference.model.log_density import Data
 from goalinf.inference.model.models import AnyModel, StandardModel
-from goalinf.inference.results.checksum import is_store, sealed, write_store
-from goalinf.inference.results.serialize import UnstorableError, Writer
+from goalinf.inference.results.files.checksum import is_store, sealed, write_store
+from goalinf.inference.results.files.serialize import UnstorableError, Writer
 
 FORMAT = 5  # of the file; 3: agents by kind; 4: kind of the draws, adapted numbers of any sampler; 5: mixtures
 MODEL = ("world", "agent", "reward")
