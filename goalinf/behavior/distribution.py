@@ -134,7 +134,8 @@ class Behavior(dist.Distribution):
             pairs_of_contexts = [self.conditions.pairs()[context] for context in self._levels.context]
             worlds = worlds[:1] if len(worlds) == 1 else tuple(world for world, _ in pairs_of_contexts)
             rewards = self._levels.rewards(self._with_priors, [reward for _, reward in pairs_of_contexts])
-        pairs = zip(self.agent.components, policies, strict=True)
+        agent = self.agent if self._levels is None else self._with_priors[0]  # no level stands for the others
+        pairs = zip(agent.components, policies, strict=True)
         return tuple(AgentPlans(agent, policy, worlds, rewards) for agent, policy in pairs)
 
     def _exactly(self, function: Callable[[], _Result], *more: Observations) -> _Result:
@@ -332,6 +333,11 @@ class Behavior(dist.Distribution):
         steps, one_world = like.actions.shape[1], len(conditions.worlds) == 1
         option = drawn_options(key, self.agent, like.n_trajectories)[self._group(like)]
         mdp, condition = conditions.mdp(), jnp.asarray(self._matched(like).context)
+        if self._levels is not None:
+            self._levels.check_slips(self.agent)
+            if not one_world:
+                of_plan = self.conditions.number[self._levels.context]
+                mdp = jax.tree.map(lambda leaf: leaf[of_plan], mdp)
         gaps = Gaps.of(mdp, like, condition, one_world)
         settings = jnp.asarray(like.states)[:, 0], condition, steps, one_world, gaps
         slips = hidden_slips(self.agent)

@@ -88,6 +88,21 @@ class Levels:
             item = int((~known).argmax())
             raise ValueError(f"{data.where(data.unit, item)}: parameters have no values for its subject in its context")
 
+    def check_slips(self, agent: Agent) -> None:
+        """Refuse to simulate slips that data do not record, with a probability that has several values.
+
+        Raises
+        ------
+        ValueError
+            Where it has.
+        """
+        hidden = any(component.hidden_slip is not None for component in agent.components)
+        if hidden and any(name.endswith("slip") for name in self.by):
+            raise ValueError(
+                "the probability of slips has one value per subject or context, and the data do not record slips: "
+                "such trajectories cannot be simulated; use one probability for all"
+            )
+
     def first(self) -> dict[str, Real]:
         """Return the value of every parameter at its first level."""
         return {name: value[(0,) * len(self.by[name])] for name, value in self.values.items()}

@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import numpy as np
 import numpyro.distributions as dist
+import pandas as pd
 import pytest
 from scipy import stats
 from scipy.special import logsumexp
@@ -226,6 +227,17 @@ def test_labels_and_summaries(fit):
     assert fit.posterior["agent.beta"].dims == ("chain", "draw", "subject")
     assert fit.summary("agent.beta").index.tolist() == list(SUBJECTS)
     assert fit.summary(subject="bob").index.tolist() == ["agent.beta"]
+    by_subject = fit.summary(by="subject")
+    assert by_subject.index.tolist() == [(name, "agent.beta") for name in SUBJECTS]
+    pd.testing.assert_series_equal(
+        by_subject.loc[("cyd", "agent.beta")], fit.summary("agent.beta").loc["cyd"], check_names=False
+    )
+    with pytest.raises(KeyError, match="no parameter of this fit has one value per context"):
+        fit.summary(by="context")
+    with pytest.raises(TypeError, match="give it without name"):
+        fit.summary("agent.beta", by="subject")
+    shown = repr(fit)
+    assert shown.index("agent.beta.sd ") < shown.index("agent.beta[ann]")
     assert not fit.pooled
     assert "standardized differences of levels from their group" in fit.diagnosis
     shared = gi.infer(0, HALL, agent=GROUP, reward=CONTEXTS, data=IN_CONTEXTS, chains=2, draws=50, warmup=50)
@@ -269,7 +281,7 @@ def test_predictions(name):
     assert predicted[0].subject_names == data.subject_names
     np.testing.assert_array_equal(predicted[0].context, data.context)
     (parameter,) = few.posterior.data_vars
-    draws = few.posterior[parameter].stack(sample=("chain", "draw")).transpose("sample", ...).values[::10]
+    draws = few.posterior[parameter].values.reshape(200, *few.posterior[parameter].shape[2:])[::10]
     for subject in range(data.n_subjects):
         for context in np.unique(data.context[data.subject == subject]):
             rows = (data.subject == subject) & (data.context == context)
@@ -289,7 +301,7 @@ def test_predictions(name):
 def test_held_out_data_are_matched_by_name(fit):
     more = walks_of([gi.agents.soft_optimal(beta=beta) for beta in BETAS]).select([9, 4])  # cyd, then bob
     table = gi.inference.log_predictive_density(fit, more)
-    betas = fit.posterior["agent.beta"].stack(sample=("chain", "draw")).values
+    betas = fit.posterior["agent.beta"].values.reshape(-1, 3).T
     for row, (number, name) in enumerate(((0, "cyd"), (1, "bob"))):
         part = more.select([number])
         assert part.subject_names == (name,)

@@ -51,10 +51,10 @@ class Parameterization:
     recipe: Hashable = dataclasses.field(default_factory=object)
     name: str = "natural"
 
-    def with_evidence(self, evidence: Mapping[str, Evidence]) -> Parameterization:
-        """Return the same density, standardized by other approximations."""
+    def with_evidence(self, evidence: Mapping[str, Evidence], start: np.ndarray | None = None) -> Parameterization:
+        """Return the same density, standardized by other approximations; ``start (D,)`` is for its mode search."""
         assert isinstance(self.data, WithEvidence)
-        density = self.density
+        density = self.density if start is None else dataclasses.replace(self.density, start=start)
         return dataclasses.replace(self, trace=lambda: density, data=WithEvidence(self.data.observed, evidence))
 
     @cached_property

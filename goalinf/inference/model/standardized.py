@@ -90,10 +90,11 @@ def informed(parameterization: Parameterization, sites: Sequence[Site]) -> Param
         density, evidence = parameterization.density, parameterization.evidence
         values = density.constrain(jnp.asarray(mode.flat), parameterization.data)
         curvature, number = np.diag(mode.curvature), density.unravel(np.arange(mode.flat.size))
-        by_group = {}
+        by_group, start = {}, mode.flat.copy()
         for name, prior in groups(sites).items():
             group, differences = (values[f"{name}.mean"], values[f"{name}.sd"]), values[f"{name}{ENDING}"]
             entries = np.asarray(number[f"{name}{ENDING}"]).astype(int)
+            start[entries] = 0.0  # the conditional means, which are close to the mode
             by_group[name] = prior.evidence(*group, differences, evidence[name], curvature[entries])
-        parameterization = parameterization.with_evidence(by_group)
+        parameterization = parameterization.with_evidence(by_group, start)
     return parameterization

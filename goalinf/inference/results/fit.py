@@ -24,7 +24,7 @@ from goalinf.inference.model.priors import Site
 from goalinf.inference.results.diagnostics import Diagnosis, Kind
 from goalinf.inference.results.files.fit_files import save
 from goalinf.inference.results.fitted_data import check_data
-from goalinf.inference.results.overview import as_text, numbers
+from goalinf.inference.results.overview import as_text, by_unit, numbers
 from goalinf.inference.results.predicted import predicted
 from goalinf.sizes import check_memory
 from goalinf.worlds.names import label, plain
@@ -146,7 +146,9 @@ class Fit:
         """Number of kept draws, of all chains together."""
         return int(self.posterior.sizes["chain"] * self.posterior.sizes["draw"])
 
-    def summary(self, name: str | None = None, *, subject: Hashable | None = None) -> pd.DataFrame:
+    def summary(
+        self, name: str | None = None, *, subject: Hashable | None = None, by: str | None = None
+    ) -> pd.DataFrame:
         """One row per scalar: mean, sd, 94 % interval, effective sample sizes, R-hat, Monte Carlo errors.
 
         Parameters
@@ -156,12 +158,20 @@ class Fit:
             (states, features, …), a frame as one would plot it.
         subject : hashable, optional
             Only the parameters of this subject; its identifier as in the data, of any type.
+        by : {"subject", "context"}, optional
+            The parameters with values by subject (or context), indexed by subject and parameter.
 
         Raises
         ------
         KeyError
             Where there is no such variable or no such subject.
+        TypeError
+            Where ``by`` was given with another argument.
         """
+        if by is not None and not (name is subject is None):
+            raise TypeError("by= is for all parameters and all subjects: give it without name and subject=")
+        if by is not None:
+            return by_unit(self.posterior, by, self.summary)
         draws = self.posterior
         if name is not None and name not in draws:
             raise KeyError(f"no variable {name!r} in this fit; it has {', '.join(map(str, draws.data_vars))}")

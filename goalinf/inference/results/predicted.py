@@ -47,13 +47,7 @@ def predicted(
     contexts = data.context_names
     with computing_in(precision):
         behavior = model.behavior(draw, contexts, levels)
-        if any(name.endswith("slip") for name in levels.by) and any(
-            component.hidden_slip is not None for component in behavior.agent.components
-        ):
-            raise ValueError(
-                "the probability of slips has one value per subject or context, and the data do not record slips: "
-                "such trajectories cannot be simulated; use one probability for all"
-            )
+        levels.check_slips(behavior.agent)
         policies = _policies(model, levels, draw, contexts, precision)
         worlds, rewards = behavior.conditions.worlds, behavior.conditions.rewards
         for actor, policy in zip(behavior.agent.components, policies, strict=True):
