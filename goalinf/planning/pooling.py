@@ -327,4 +327,4 @@ def _width(prior: Distribution) -> np.ndarray:
         except (NotImplementedError, ImportError):  # NumPyro has no quantiles, or needs a library that is not installed
             quantiles = list(np.quantile(prior.sample(jax.random.key(0), (_DRAWS,)), shares, axis=0))
         low, high = (np.asarray(link_of(prior).inv(quantile), float) for quantile in quantiles)
-    return (high - low) / 2.0
+    return np.asarray((high - low) / 2.0)
