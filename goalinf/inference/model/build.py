@@ -275,7 +275,7 @@ def _check_names(posterior: Posterior) -> None:
 
 def _check_defined(posterior: Posterior, data: Observations) -> None:
     """Check that the density is finite at the start of the mode search; otherwise raise with the reason."""
-    if np.isfinite(posterior.preferred.start_value()):
+    if np.isfinite(posterior.uninformed_preferred.start_value()):
         return
     density, bare = posterior.natural.density, posterior.data
     sites = jax.device_get(density.constrain(jnp.asarray(density.start), bare))

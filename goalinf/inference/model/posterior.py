@@ -60,7 +60,7 @@ class Posterior:
 
     def check_draws(self, chains: int, draws: int) -> None:
         """Refuse more draws than fit into memory, with coordinates, values and log-likelihoods by trajectory."""
-        free = self.preferred.target.start.size if self.sites or not self.standard else 0
+        free = self.uninformed_preferred.target.start.size if self.sites or not self.standard else 0
         scored = len(self.labeled.subject) if isinstance(self.labeled, Observations) else 0
         numbers = 2 * free + scored + _STATISTICS
         what = f"{draws:,} draws of each of {chains:,} chains, with {free:,} parameters and {scored:,} log-likelihoods,"
@@ -81,6 +81,11 @@ class Posterior:
     def standardized(self) -> Parameterization | None:
         """Parameterization by differences from conditional means, given a group and the likelihood of each level."""
         return None if self.uninformed is None else informed(self.uninformed, self.sites)
+
+    @property
+    def uninformed_preferred(self) -> Parameterization:
+        """The preferred parameterization before levels are informed, which takes searches for the mode."""
+        return self.product or self.uninformed or self.natural
 
     @property
     def bounded(self) -> Parameterization:
