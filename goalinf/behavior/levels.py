@@ -55,10 +55,9 @@ class Levels:
         """Find the plans that a data set needs; ``conditions`` are those of its contexts."""
         subjects, contexts = data.names("subject"), data.context_names
         pairs = np.unique(np.stack([np.asarray(data.context), np.asarray(data.subject)], axis=1), axis=0)
-        units = {unit for units in by.values() for unit in units}
         condition = conditions.number[pairs[:, 0]] if conditions.by_name else np.zeros(len(pairs), int)
-        columns = [condition, *(pairs[:, 0] * ("context" in units), pairs[:, 1] * ("subject" in units))]
-        _, first, plan = np.unique(np.stack(columns, axis=1), axis=0, return_index=True, return_inverse=True)
+        members = np.stack([condition, *_levels(by, pairs[:, 1], pairs[:, 0])], axis=1)
+        _, first, plan = np.unique(members, axis=0, return_index=True, return_inverse=True)
         number = np.full((len(contexts), len(subjects)), -1, np.int32)
         number[pairs[:, 0], pairs[:, 1]] = plan.ravel()
         return cls(number, pairs[first, 1], pairs[first, 0], subjects, contexts, by)
@@ -157,9 +156,7 @@ class Levels:
 
     def _plan_conditions(self, conditions: Conditions, condition: np.ndarray, agent: Agent) -> tuple[Policy, ...]:
         """Plan every condition once, for choices that differ between levels."""
-        members = np.stack([self.subject, self.context], axis=1)
-        units = {unit for units in self.by.values() for unit in units}
-        members = members * [unit in units for unit in ("subject", "context")]
+        members = np.stack(_levels(self.by, self.subject, self.context), axis=1)
         _, first, level = np.unique(members, axis=0, return_index=True, return_inverse=True)
 
         def plan_level(values: dict[str, Numeric]) -> tuple[Policy, ...]:
@@ -168,3 +165,9 @@ class Levels:
 
         policies = jax.vmap(plan_level)(cast(self.at(first)))
         return jax.tree.map(lambda leaf: leaf[level.ravel(), condition], policies)
+
+
+def _levels(by: Mapping[str, tuple[Unit, ...]], subject: np.ndarray, context: np.ndarray) -> list[np.ndarray]:
+    """Return the numbers of subjects and contexts, zero for a unit without values of its own."""
+    units = {unit for units in by.values() for unit in units}
+    return [subject * ("subject" in units), context * ("context" in units)]

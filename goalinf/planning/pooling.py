@@ -128,19 +128,20 @@ class Hierarchy(Distribution):
 
     def standardized(self, mean: Numeric, sd: Numeric, evidence: Evidence) -> Distribution:
         """Return the prior of the standardized differences, (L, E), given median and spread (E)."""
-        middle, center, root = self._conditional(mean, sd, evidence)
-        normal = dist.Normal((middle - center) * root, self._beside_levels(jnp.asarray(sd)) * root)
-        return normal.to_event(len(self.event_shape))
+        middle, sd = self._group(mean, sd)
+        ratio = jnp.sqrt(1.0 + sd**2 * evidence.precision)  # of standard deviations: of the prior, and conditional
+        offset = sd * (evidence.precision * middle - evidence.weighted) / ratio
+        return dist.Normal(offset, ratio).to_event(len(self.event_shape))
 
     def located(self, mean: Numeric, sd: Numeric, differences: Numeric, evidence: Evidence) -> Any:
         """Return the values ``(…, L, E)``, given median and spread ``(…, E)`` and standardized differences."""
-        _, center, root = self._conditional(mean, sd, evidence)
-        return link_of(self.prior)(center + differences / root)
+        center, scale = self._conditional(mean, sd, evidence)
+        return link_of(self.prior)(center + scale * differences)
 
     def differences(self, mean: Numeric, sd: Numeric, values: Numeric, evidence: Evidence) -> Any:
         """Return the standardized differences ``(…, L, E)`` of values, given median and spread ``(…, E)``."""
-        _, center, root = self._conditional(mean, sd, evidence)
-        return (link_of(self.prior).inv(values) - center) * root
+        center, scale = self._conditional(mean, sd, evidence)
+        return (link_of(self.prior).inv(values) - center) / scale
 
     def evidence(
         self, mean: Numeric, sd: Numeric, differences: Numeric, evidence: Evidence, curvature: np.ndarray
@@ -156,22 +157,25 @@ class Hierarchy(Distribution):
         curvature : float (L, E)
             Second derivatives of minus the log posterior density by the differences, at the mode.
         """
-        middle, center, root = (np.asarray(x) for x in self._conditional(mean, sd, evidence))
-        of_prior = 1.0 / np.asarray(self._beside_levels(jnp.asarray(sd))) ** 2
-        value = center + np.asarray(differences) / root
+        center, scale = (np.asarray(x) for x in self._conditional(mean, sd, evidence))
+        middle, sd = (np.asarray(x) for x in self._group(mean, sd))
+        value = center + scale * np.asarray(differences)
         # By the value, prior and likelihood have slopes that cancel at the mode, and curvatures that add up.
-        precision = curvature * root**2 - of_prior
-        weighted = precision * value + of_prior * (value - middle)
+        precision = curvature / scale**2 - 1.0 / sd**2
+        weighted = precision * value + (value - middle) / sd**2
         informative = precision > 0.0
         return Evidence(np.where(informative, precision, 0.0), np.where(informative, weighted, 0.0))
 
-    def _conditional(self, mean: Numeric, sd: Numeric, evidence: Evidence) -> tuple[Any, Any, Any]:
-        """Return median, conditional means and roots of the conditional precisions, on the scale of the link."""
+    def _conditional(self, mean: Numeric, sd: Numeric, evidence: Evidence) -> tuple[Any, Any]:
+        """Return conditional means and standard deviations of the levels, on the scale of the link."""
+        middle, sd = self._group(mean, sd)
+        ratio = 1.0 + sd**2 * evidence.precision  # finite for a spread of zero, too
+        return (middle + sd**2 * evidence.weighted) / ratio, sd / jnp.sqrt(ratio)
+
+    def _group(self, mean: Numeric, sd: Numeric) -> tuple[Any, Any]:
+        """Return median and spread on the scale of the link, with axes for the levels."""
         mean, sd = (self._beside_levels(jnp.asarray(x)) for x in (mean, sd))
-        middle, precision = link_of(self.prior).inv(mean), evidence.precision + sd**-2.0
-        center = (evidence.weighted + middle * sd**-2.0) / precision
-        center, middle = jnp.broadcast_arrays(center, middle)
-        return middle, center, jnp.sqrt(precision)
+        return link_of(self.prior).inv(mean), sd
 
     def given(self, mean: Numeric, sd: Numeric) -> Distribution:
         """Return the distribution of the values, (L, E), given median and spread (E)."""

@@ -14,6 +14,7 @@ import goalinf as gi
 from goalinf.inference import _arviz
 from goalinf.inference.model.build import posterior_of
 from goalinf.inference.model.models import StandardModel
+from goalinf.planning.pooling import Evidence, Hierarchy
 from goalinf.precision import computing_in
 
 HALL = gi.gridworld("a.s.b", discount=0.9)
@@ -64,6 +65,11 @@ CASES = {
     "rewards": (
         gi.agents.soft_optimal(beta=2.0),
         gi.StateReward(gi.no_pooling(dist.Normal(0.0, 1.0), by="subject"), on="departure"),
+        DATA,
+    ),
+    "an array prior": (
+        gi.agents.soft_optimal(beta=2.0),
+        gi.StateReward(gi.no_pooling(dist.Normal(np.zeros(5), np.arange(1.0, 6.0)).to_event(1)), on="departure"),
         DATA,
     ),
     "a shared reward": (gi.agents.soft_optimal(beta=EACH), FREE, DATA),
@@ -341,3 +347,52 @@ def test_what_is_refused(fit):
     several = gi.infer(0, HALL, agent=rewards[0], reward=rewards[1], data=DATA, method="laplace")
     with pytest.raises(ValueError, match=r"reward\.values has one value per subject: no single agent and reward"):
         several.mean_reward()
+
+
+# -- the distribution of a group -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("prior", [PRIOR, dist.Beta(2.0, 3.0), dist.Normal(1.0, 2.0), dist.Uniform(0.0, 5.0)])
+def test_standardized_differences_have_the_prior_of_the_values(prior):
+    """For any evidence the density of the values is that of the differences, over the slope of the map."""
+    rng = np.random.default_rng(0)
+    with computing_in("float64"):
+        hierarchy = Hierarchy(prior.expand((2,)).to_event(1), dist.HalfNormal(1.0).expand((2,)).to_event(1), (4,))
+        mean, sd = np.asarray(prior.sample(jax.random.key(1), (2,))), rng.uniform(0.1, 2.0, 2)
+        differences = rng.normal(size=(4, 2))
+        for evidence in (hierarchy.uninformed, Evidence(rng.exponential(size=(4, 2)), rng.normal(size=(4, 2)))):
+
+            def values_of(flat, evidence=evidence):
+                return hierarchy.located(mean, sd, flat.reshape(4, 2), evidence).ravel()
+
+            values = values_of(differences.ravel())
+            slope = np.linalg.slogdet(np.asarray(jax.jacobian(values_of)(differences.ravel())))[1]
+            of_differences = hierarchy.standardized(mean, sd, evidence).log_prob(differences)
+            of_values = hierarchy.given(mean, sd).log_prob(values.reshape(4, 2))
+            assert float(of_values) == pytest.approx(float(of_differences) - slope, abs=1e-9)
+            back = hierarchy.differences(mean, sd, values.reshape(4, 2), evidence)
+            np.testing.assert_allclose(back, differences, atol=1e-9)
+        spread_of_zero = hierarchy.located(mean, np.zeros(2), differences, evidence)
+        np.testing.assert_allclose(spread_of_zero, np.broadcast_to(mean, (4, 2)), rtol=1e-12)
+
+
+def test_evidence_of_a_normal_likelihood_is_its_precision():
+    """At a mode with a likelihood that is normal, evidence has its precision and its mean, whatever it was before."""
+    hierarchy = Hierarchy(dist.Normal(0.0, 2.0), dist.HalfNormal(1.0), (3,))
+    tau, center = np.array([4.0, 0.5, 30.0]), np.array([1.0, -2.0, 0.3])
+    mean, sd = np.array(0.4), np.array(0.7)
+    with computing_in("float64"):
+        for before in (hierarchy.uninformed, Evidence(np.array([1.0, 2.0, 0.1]), np.array([0.3, -0.2, 1.0]))):
+
+            def potential(differences, before=before):
+                x = hierarchy.located(mean, sd, differences, before)
+                return ((x - mean) ** 2 / (2 * sd**2) + tau * (x - center) ** 2 / 2).sum()
+
+            mode = hierarchy.differences(mean, sd, (mean / sd**2 + tau * center) / (1 / sd**2 + tau), before)
+            curvature = np.diag(np.asarray(jax.hessian(potential)(mode)))
+            found = hierarchy.evidence(mean, sd, mode, before, curvature)
+            np.testing.assert_allclose(found.precision, tau, rtol=1e-9)
+            np.testing.assert_allclose(found.weighted, tau * center, rtol=1e-9)
+        flat = hierarchy.evidence(mean, sd, np.zeros(3), hierarchy.uninformed, np.full(3, 0.5))
+        assert not np.any(flat.precision)
+        assert not np.any(flat.weighted)

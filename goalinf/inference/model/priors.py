@@ -119,9 +119,7 @@ def _sites(
     entry = _expanded(name, prior.prior, dims, sizes)
     levels, all_dims = tuple(units[unit] for unit in prior.by), (*prior.by, *dims)
     if prior.spread is None:
-        shape = (*levels, *entry.shape())
-        independent = prior.prior.expand(shape).to_event(len(shape))
-        return [Site(name, independent, all_dims, entry, prior.by)]
+        return [Site(name, entry.expand(levels).to_event(len(levels)), all_dims, entry, prior.by)]
     spread = _expanded(f"{name}.sd", prior.spread, dims, sizes)
     return [
         Site(f"{name}.mean", entry, dims, entry),
