@@ -171,6 +171,7 @@ def test_simulation_like_data_with_missed_trials():
     ):
         states, actions = np.asarray(again.states), np.asarray(again.actions)
         assert (states[:, [0, 2, 3, 5, 7]] == cue).all()
+        assert (states[:, [1, 4, 6]] != cue).all()  # where an action was made the state moves on
         assert (actions[:, 2] == -1).all()
         assert (actions[:, 3] == actions[:, 5]).all()  # by then the good arm is known
     hidden = gi.Trajectories.of(data.states, data.actions, observed=np.asarray(data.observed) & (np.arange(7) > 4))

@@ -331,6 +331,7 @@ def test_usual_priors():
         for key, prior in priors.items():
             drawn = np.asarray(prior.sample(jax.random.key(0), (50,)))
             assert ((drawn >= low_high[key][0]) & (drawn <= low_high[key][1])).all(), key
+            assert np.isfinite(np.asarray(prior.log_prob(drawn))).all(), key
 
 
 def test_agents_without_one_policy_have_no_null_space():

@@ -183,3 +183,11 @@ def test_masks_and_refusals():
         invariance(hall, "potential").remove(goal)
     with pytest.raises(ValueError, match="this reward ends the episode by itself"):
         OptimalityPreserving.of(hall, goal)
+
+
+def test_an_invariance_prints_its_kinds():
+    world = a_world(0)
+    both = ambiguity(world, "policy")
+    assert repr(both).startswith("Invariance(redistribution + potential, ")
+    assert repr(both).endswith(f" of {both.basis.shape[1]} dimensions)")
+    assert repr(ambiguity(world, "fragment returns")).startswith("Invariance(none, 0 of ")

@@ -172,3 +172,11 @@ def test_refused():
     )
     with pytest.raises(ValueError, match="knows its reward"):
         gi.identify.zero_reward(jax.random.key(0), known)
+
+
+@pytest.mark.parametrize(("first", "unbounded"), [(7, False), (10, True)])
+def test_a_likelihood_that_never_decreases_is_said_to_be_unbounded(first, unbounded):
+    """Ten of ten choices are likelier the larger the reward; seven of ten are not."""
+    found = gi.identify.zero_reward(1, bandit(first, 10, draws=500))
+    assert found.unbounded == unbounded
+    assert ("The likelihood does not decrease for larger rewards" in str(found)) == unbounded

@@ -29,6 +29,12 @@ def test_pareto_k_is_that_of_the_weights():
     assert _arviz.khat(np.log(rng.uniform(size=20_000))) < 0.05
 
 
+def test_pareto_k_where_the_smallest_weights_of_the_tail_are_alike():
+    log_weights = np.sort(np.log(np.random.default_rng(0).pareto(1.0, 20_000) + 1.0))
+    log_weights[-int(3 * np.sqrt(20_000))] = log_weights[-int(3 * np.sqrt(20_000)) + 1] - 1e-12
+    assert _arviz.khat(log_weights) == pytest.approx(1.0, abs=0.1)
+
+
 def test_weights_too_far_apart_for_a_fit_are_the_worst():
     rng = np.random.default_rng(0)
     alike = rng.normal(size=600)

@@ -111,3 +111,14 @@ def test_models_of_ones_own():
 def test_priors_without_a_mean_are_priors(prior):
     """The model is tried at the median before anything is sampled."""
     assert gi.inference.find_map(KEY, HALL, agent=gi.agents.boltzmann(beta=prior), reward=KNOWN, data=DATA) is not None
+
+
+def test_a_model_without_behaviors_whose_density_is_not_finite():
+    """No trajectory is to blame: the message names none."""
+
+    def impossible(data):
+        numpyro.sample("x", dist.Normal(0.0, 1.0))
+        numpyro.factor("never", -np.inf * (data.n_trajectories > 0))
+
+    with pytest.raises(ValueError, match=r"^the log density is not finite at the center of the prior"):
+        gi.infer(KEY, model=impossible, data=DATA)

@@ -30,7 +30,7 @@ def metropolis():
 
         def _potential_at(self, x):
             geometry = self._coordinates.geometry
-            return -self._coordinates.form.log_density(geometry.center + x @ geometry.scale.T)
+            return -self._coordinates.parameterization.log_density(geometry.center + x @ geometry.scale.T)
 
         def advance(self, steps, progress, *, kept=True):
             points, potentials = [], []

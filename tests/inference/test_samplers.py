@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpyro
 import numpyro.distributions as dist
 import oracles
 import pytest
@@ -295,3 +296,16 @@ def test_more_data_say_more():
         sds.append(contrast.std())
     assert sds[1] < 0.5 * sds[0]
     assert jnp.isfinite(np.array(sds)).all()
+
+
+def test_the_length_of_trajectories():
+    """A quarter of the period of a standard normal and a quarter more, rounded up to whole steps."""
+
+    def normal(data):
+        x = numpyro.sample("x", dist.Normal(0.0, 1.0).expand([3]).to_event(1))
+        numpyro.sample("y", dist.Normal(x, 1.0).to_event(1), obs=data)
+
+    settings = {"method": "hmc", "target_accept": 0.99, "chains": 2, "draws": 200}
+    sample_stats = gi.infer(0, model=normal, data=jnp.zeros(3), **settings).sample_stats
+    lengths = (sample_stats["n_steps"] - 0.5) * sample_stats["step_size"]
+    assert float(lengths.mean()) == pytest.approx(1.25 * np.pi / 2, abs=0.1)
