@@ -15,10 +15,12 @@ from goalinf.behavior.conditions import Conditions, Rewards
 from goalinf.behavior.fill import fill
 from goalinf.data import Observations
 from goalinf.planning.pooling import Unit
-from goalinf.precision import cast
+from goalinf.precision import cast, on_host
 from goalinf.rewards import Reward
 from goalinf.types import Numeric, Real
 from goalinf.worlds import MDP
+
+_UNUSED = 4  # choices of a level in a condition that are computed for each one that has data
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -87,6 +89,25 @@ class Levels:
             item = int((~known).argmax())
             raise ValueError(f"{data.where(data.unit, item)}: parameters have no values for its subject in its context")
 
+    def check_gaps(self) -> None:
+        """Refuse numbers of subjects, or contexts, without data: parameters would have values for nobody.
+
+        Raises
+        ------
+        ValueError
+            Where there are such numbers.
+        """
+        unused = {"subject": (self.number < 0).all(axis=0), "context": (self.number < 0).all(axis=1)}
+        names = {"subject": self.subjects, "context": self.contexts}
+        for name, units in self.by.items():
+            for unit in units:
+                if unused[unit].any():
+                    raise ValueError(
+                        f"{name} has one value per {unit}, and {unit} {names[unit][int(unused[unit].argmax())]!r} has "
+                        f"no data ({unused[unit].sum()} such {unit}s of {len(names[unit])}): number the {unit}s that "
+                        f"have data from 0 without gaps, or name them with gi.read_trajectories({unit}=…)"
+                    )
+
     def check_slips(self, agent: Agent) -> None:
         """Refuse to simulate slips that data do not record, with a probability that has several values.
 
@@ -123,10 +144,15 @@ class Levels:
         """
         condition = conditions.number[self.context] if conditions.by_name else np.zeros(len(self.context), int)
         distinct = conditions.distinct
-        if len(distinct.contexts) > 1 and not self._in_plans(agent):
-            return self._plan_conditions(distinct, condition, agent)
+        in_plans = self._in_plans(agent)
+        if len(distinct.contexts) > 1 and not in_plans:
+            _, first, level = self._unique_levels()
+            if len(first) * len(distinct.contexts) <= _UNUSED * len(condition):
+                return self._plan_conditions(distinct, condition, agent, first, level)
         mdp, known = distinct.mdp(), distinct.stacked_reward() if isinstance(reward, Mapping) else reward
         axes = [0 if len(part) > 1 else None for part in (distinct.worlds, distinct.rewards)]
+        if in_plans or axes != [None, None] or not on_host(agent, mdp, known):
+            mdp, known = cast((mdp, known))  # else planned once, on the host
         if axes[0] == 0:
             mdp = jax.tree.map(lambda leaf: leaf[condition], mdp)
         if axes[1] == 0:
@@ -154,10 +180,15 @@ class Levels:
         planned = {name for component in agent.components for name in component.plan_parameters}
         return any(name.startswith("reward.") or name.rpartition(".")[2] in planned for name in self.by)
 
-    def _plan_conditions(self, conditions: Conditions, condition: np.ndarray, agent: Agent) -> tuple[Policy, ...]:
-        """Plan every condition once, for choices that differ between levels."""
+    def _unique_levels(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return all different levels, the first plan of each, and the number of the level of every plan."""
         members = np.stack(_levels(self.by, self.subject, self.context), axis=1)
-        _, first, level = np.unique(members, axis=0, return_index=True, return_inverse=True)
+        return np.unique(members, axis=0, return_index=True, return_inverse=True)
+
+    def _plan_conditions(
+        self, conditions: Conditions, condition: np.ndarray, agent: Agent, first: np.ndarray, level: np.ndarray
+    ) -> tuple[Policy, ...]:
+        """Plan every condition once, for choices that differ between levels."""
 
         def plan_level(values: dict[str, Numeric]) -> tuple[Policy, ...]:
             filled, _ = fill(agent, conditions.rewards[0], values)

@@ -123,12 +123,13 @@ def _for_units(site: Site, values: Draws, fitted: Observations, data: Observatio
     for axis, unit in enumerate(site.by, start=1):
         known, names = ((of.names("subject") if unit == "subject" else of.context_names) for of in (fitted, data))
         number_of = {name: number for number, name in enumerate(known)}
-        if unknown := [name for name in names if name not in number_of]:
+        occurring = np.unique(data.subject if unit == "subject" else data.context).tolist()
+        if unknown := [names[number] for number in occurring if names[number] not in number_of]:
             raise ValueError(
                 f"{unit} {unknown[0]!r} was not fitted, and {site.name} has one value per {unit}: this one has none. "
                 f"Score {unit}s of the fit ({', '.join(map(repr, known))})"
             )
-        draws = np.take(draws, [number_of[name] for name in names], axis=axis)
+        draws = np.take(draws, [number_of.get(name, 0) for name in names], axis=axis)
     return draws
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, NamedTuple, get_args
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal, NamedTuple, NoReturn, get_args
 
 import jax
 import jax.numpy as jnp
@@ -59,6 +60,27 @@ class Pooling(Distribution):
     def link(self) -> Transform:
         """Map from the real line to the support."""
         return link_of(self.prior)
+
+    def expand(self, batch_shape: tuple[int, ...]) -> Pooling:
+        """Return the prior of an array, whose entries have groups of their own."""
+        return Pooling(self.prior.expand(batch_shape), self.by, self.spread)
+
+    def to_event(self, reinterpreted_batch_ndims: int | None = None) -> Pooling:
+        """Return the prior of an array as one value."""
+        return Pooling(self.prior.to_event(reinterpreted_batch_ndims), self.by, self.spread)
+
+    def log_prob(self, value: Numeric) -> NoReturn:
+        """Refuse: there is no density in closed form.
+
+        Raises
+        ------
+        NotImplementedError
+            Always.
+        """
+        raise NotImplementedError(
+            "partial_pooling and no_pooling are priors of agents and rewards that are given to gi.infer(agent=…, "
+            "reward=…); in a model of your own sample the values of all subjects, for instance in numpyro.plate"
+        )
 
     def sample(self, key: PRNGKey, sample_shape: tuple[int, ...] = ()) -> Any:
         """Draw the values of further levels, each of another group."""
@@ -197,7 +219,7 @@ class Hierarchy(Distribution):
 
 
 def partial_pooling(
-    prior: Distribution, *, by: Unit | tuple[Unit, ...] = "subject", spread: Distribution | None = None
+    prior: Distribution, *, by: Unit | Sequence[Unit] = "subject", spread: Distribution | None = None
 ) -> Pooling:
     r"""Prior of a parameter whose values by subject (or context) vary around the value of a group.
 
@@ -212,7 +234,7 @@ def partial_pooling(
     ----------
     prior : Distribution
         Prior of the median m of the group; its support is that of the values.
-    by : {"subject", "context"} or tuple of both
+    by : {"subject", "context"} or sequence of both
         Units with values of their own; with both, every subject has a value in each context.
     spread : Distribution, optional
         Prior of :math:`\sigma`, positive numbers. Default: half-normal, with the standard deviation of g(m) under
@@ -259,14 +281,14 @@ def partial_pooling(
     return Pooling(prior, _units(by), spread)
 
 
-def no_pooling(prior: Distribution, *, by: Unit | tuple[Unit, ...] = "subject") -> Pooling:
+def no_pooling(prior: Distribution, *, by: Unit | Sequence[Unit] = "subject") -> Pooling:
     """Prior of a parameter that has a value for each subject (or context), independent of the others.
 
     Parameters
     ----------
     prior : Distribution
         Prior of every value.
-    by : {"subject", "context"} or tuple of both
+    by : {"subject", "context"} or sequence of both
         Units with values of their own; with both, every subject has a value in each context.
 
     Returns
@@ -296,10 +318,10 @@ def link_of(prior: Distribution) -> Transform:
 
 
 def _units(by: object) -> tuple[Unit, ...]:
-    units = by if isinstance(by, tuple) else (by,)
+    units = tuple(by) if isinstance(by, (tuple, list)) else (by,)
     known = get_args(Unit)
-    if not units or len(set(units)) < len(units) or any(unit not in known for unit in units):
-        raise ValueError(f"by is {by!r}; expected {' or '.join(map(repr, known))}, or a tuple of both")
+    if not units or any(unit not in known for unit in units) or len(set(units)) < len(units):
+        raise ValueError(f"by is {by!r}; expected {' or '.join(map(repr, known))}, or a list of both")
     return tuple(unit for unit in known if unit in units)
 
 
@@ -308,18 +330,19 @@ def _check_prior(name: str, prior: object) -> None:
     assert isinstance(prior, Distribution)
     if isinstance(prior, Pooling):
         raise ValueError(f"{name} is a Pooling; expected the distribution of one number")
-    support = entry_prior(prior).support
-    if support.is_discrete or support.event_dim or isinstance(entry_prior(prior), dist.Delta):
+    entry = entry_prior(prior)
+    wrong_support = entry.support.is_discrete or entry.support.event_dim or entry.support is constraints.circular
+    if wrong_support or isinstance(entry, (dist.Delta, dist.ImproperUniform)):
         raise ValueError(
-            f"{name} is {type(entry_prior(prior)).__name__}; expected a continuous distribution of one number, such as "
+            f"{name} is {type(entry).__name__}; expected a proper continuous distribution of one number, such as "
             "numpyro.distributions.Normal, LogNormal or Beta"
         )
 
 
 def _positive(prior: Distribution) -> bool:
     """Return True where the support has only positive numbers."""
-    inside = np.asarray(entry_prior(prior).support(np.array([-1.0, -1e-3])))
-    return not inside.any()
+    support = entry_prior(prior).support
+    return not any(np.any(np.asarray(support(np.full(prior.shape(), value)))) for value in (-1.0, -1e-3))
 
 
 def _width(prior: Distribution) -> np.ndarray:
@@ -327,8 +350,9 @@ def _width(prior: Distribution) -> np.ndarray:
     shares = (0.15865525393145707, 0.8413447460685429)
     with computing_in("float64"):
         try:
-            quantiles = [np.broadcast_to(np.asarray(prior.icdf(share)), prior.shape()) for share in shares]
+            entry = entry_prior(prior)
+            quantiles = [np.broadcast_to(np.asarray(entry.icdf(share)), prior.shape()) for share in shares]
         except (NotImplementedError, ImportError):  # NumPyro has no quantiles, or needs a library that is not installed
             quantiles = list(np.quantile(prior.sample(jax.random.key(0), (_DRAWS,)), shares, axis=0))
         low, high = (np.asarray(link_of(prior).inv(quantile), float) for quantile in quantiles)
-    return np.asarray((high - low) / 2.0)
+    return np.asarray(np.abs(high - low) / 2.0)  # the link of a support without a lower bound decreases

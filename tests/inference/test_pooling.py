@@ -48,6 +48,7 @@ CONTEXTS = {
     "far": gi.StateReward.at(HALL, {"b": 2.0}, default=0.0, on="departure"),
 }
 IN_CONTEXTS = walks_of([gi.agents.soft_optimal(beta=beta) for beta in BETAS], CONTEXTS)
+WORLDS = {"near": HALL, "far": gi.gridworld("a.s.b", discount=0.6)}
 FREE = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
 EACH = gi.no_pooling(PRIOR, by="subject")
 CASES = {
@@ -55,6 +56,19 @@ CASES = {
     "chosen": (gi.agents.boltzmann(beta=EACH), WANTS, DATA),
     "planned, contexts": (gi.agents.soft_optimal(beta=EACH), CONTEXTS, IN_CONTEXTS),
     "chosen, contexts": (gi.agents.boltzmann(beta=EACH), CONTEXTS, IN_CONTEXTS),
+    "planned, worlds": (gi.agents.soft_optimal(beta=EACH), WANTS, IN_CONTEXTS),
+    "chosen, worlds": (gi.agents.boltzmann(beta=EACH), CONTEXTS, IN_CONTEXTS),
+    "discounts, worlds": (
+        gi.agents.soft_optimal(discount=gi.no_pooling(dist.Beta(8.0, 2.0)), beta=2.0),
+        CONTEXTS,
+        IN_CONTEXTS,
+    ),
+    "discounts": (gi.agents.soft_optimal(discount=gi.no_pooling(dist.Beta(8.0, 2.0)), beta=2.0), WANTS, DATA),
+    "rewards of a hard planner": (
+        gi.agents.boltzmann(beta=2.0),
+        gi.StateReward(gi.no_pooling(dist.Normal(0.0, 1.0)), on="departure"),
+        DATA,
+    ),
     "by context": (gi.agents.boltzmann(beta=gi.no_pooling(PRIOR, by="context")), CONTEXTS, IN_CONTEXTS),
     "by both": (gi.agents.boltzmann(beta=gi.no_pooling(PRIOR, by=("subject", "context"))), CONTEXTS, IN_CONTEXTS),
     "two units": (
@@ -126,7 +140,8 @@ def one_by_one(model, values, data):
                 if isinstance(reward, dict):
                     reward = reward[data.context_names[context]]
                 part = gi.Trajectories.of(data.states[rows], data.actions[rows], lengths=data.lengths[rows])
-                score += float(gi.Behavior(HALL, agent, reward).log_prob(part))
+                world = model.world[data.context_names[context]] if isinstance(model.world, dict) else model.world
+                score += float(gi.Behavior(world, agent, reward).log_prob(part))
             log_options.append(score)
         total += logsumexp(log_options + np.asarray(model.agent.log_weights)) if units == "subject" else log_options[0]
     return total
@@ -136,7 +151,7 @@ def one_by_one(model, values, data):
 def test_log_density(name):
     """The log density in compiled code, and log-probabilities on the host, against every unit by itself."""
     agent, reward, data = CASES[name]
-    model = StandardModel(HALL, agent, reward)
+    model = StandardModel(WORLDS if name.endswith("worlds") else HALL, agent, reward)
     values = values_of(model, data)
     expected = one_by_one(model, values, data)
     levels = model.levels(data)
@@ -150,6 +165,24 @@ def test_log_density(name):
         scores, residual = density.log_likelihood(values, posterior.data, unit="subject")
     assert np.asarray(scores).sum() == pytest.approx(expected, abs=1e-8)
     assert float(residual) < 1e-8
+
+
+def test_a_value_by_context_is_planned_in_that_context_alone():
+    """No choice is computed for a value in the conditions in which it does not occur."""
+    names = [f"c{number}" for number in range(12)]
+    rewards = {name: gi.StateReward(np.arange(5.0) == n % 5, on="departure") for n, name in enumerate(names)}
+    data = walks_of([gi.agents.boltzmann(beta=1.0)], rewards, trajectories=1)
+    agent = gi.agents.boltzmann(beta=gi.no_pooling(PRIOR, by="context"))
+    model = StandardModel(HALL, agent, rewards)
+    levels = model.levels(data)
+
+    def policies(betas):
+        return model.behavior({"agent.beta": betas}, data.context_names, levels).policies[0].log_probs
+
+    with computing_in("float64"):
+        program = jax.make_jaxpr(policies)(np.ones(12))
+    largest = max(np.prod(v.aval.shape) for equation in program.eqns for v in equation.outvars)
+    assert largest <= 4 * np.prod(program.out_avals[0].shape)
 
 
 def test_subjects_with_one_condition_share_its_plan():
@@ -326,7 +359,7 @@ def test_held_out_data_are_matched_by_name(fit):
 
 
 def test_what_is_refused(fit):
-    with pytest.raises(ValueError, match="by is 'session'; expected 'subject' or 'context', or a tuple of both"):
+    with pytest.raises(ValueError, match="by is 'session'; expected 'subject' or 'context', or a list of both"):
         gi.partial_pooling(PRIOR, by="session")
     with pytest.raises(TypeError, match=r"prior is a float.*NumPyro distribution"):
         gi.no_pooling(2.0)
@@ -339,14 +372,35 @@ def test_what_is_refused(fit):
         gi.partial_pooling(PRIOR, spread=dist.Normal(0.0, 1.0))
     with pytest.raises(ValueError, match="has support outside"):
         gi.agents.boltzmann(beta=gi.partial_pooling(dist.Normal(0.0, 1.0)))
+    with pytest.raises(ValueError, match="prior is ImproperUniform; expected a proper continuous distribution"):
+        gi.no_pooling(dist.ImproperUniform(dist.constraints.positive, (), ()))
+    with pytest.raises(ValueError, match="prior is VonMises"):
+        gi.no_pooling(dist.VonMises(0.0, 1.0))
+    with pytest.raises(NotImplementedError, match=r"given to gi\.infer"):
+        GROUP.parameters["beta"].log_prob(1.0)
+    weights = gi.no_pooling(dist.Beta(np.ones(2), 1.0))
+    for make in (gi.agents.mixture, gi.one_of):
+        with pytest.raises(
+            ValueError, match=r"weights have a Pooling prior.*expected a prior over 2 weights that add up"
+        ):
+            make([gi.agents.boltzmann(beta=2.0), gi.agents.uniform()], weights=weights)
+    with pytest.raises(ValueError, match="weights have a Beta prior"):
+        gi.agents.mixture([gi.agents.boltzmann(beta=2.0), gi.agents.uniform()], weights=dist.Beta(np.ones(2), 1.0))
+    gaps = gi.Trajectories.of(DATA.states, DATA.actions, subject=2 * DATA.subject)
+    with pytest.raises(ValueError, match=r"agent\.beta has one value per subject, and subject 1 has no data \(2 such"):
+        gi.infer(0, HALL, agent=GROUP, reward=WANTS, data=gaps)
+    with pytest.raises(ValueError, match="by is 'state'; expected"):
+        fit.summary(by="state")
     with pytest.raises(ValueError, match="a Pooling prior stands where a number is needed"):
         gi.simulate(0, HALL, GROUP, WANTS, trajectories=2, steps=2)
     with pytest.raises(ValueError, match=r"agent\.beta has one value per subject, and an audit is about one agent"):
         gi.audit(fit)
     rewards = CASES["rewards"]
     several = gi.infer(0, HALL, agent=rewards[0], reward=rewards[1], data=DATA, method="laplace")
-    with pytest.raises(ValueError, match=r"reward\.values has one value per subject: no single agent and reward"):
+    with pytest.raises(ValueError, match=r"reward\.values has one value per subject: there is no single reward"):
         several.mean_reward()
+    with pytest.raises(ValueError, match=r"reward\.values has one value per subject: there is no single reward"):
+        gi.plot.reward_map(several)
 
 
 # -- the distribution of a group -------------------------------------------------------------------
@@ -396,3 +450,71 @@ def test_evidence_of_a_normal_likelihood_is_its_precision():
         flat = hierarchy.evidence(mean, sd, np.zeros(3), hierarchy.uninformed, np.full(3, 0.5))
         assert not np.any(flat.precision)
         assert not np.any(flat.weighted)
+
+
+def test_units_are_given_as_a_list():
+    assert gi.no_pooling(PRIOR, by=["context", "subject"]).by == ("subject", "context")
+    assert gi.no_pooling(PRIOR, by=["subject"]).expand((5,)).shape() == (5,)
+    assert gi.no_pooling(PRIOR).expand((5,)).to_event(1).event_shape == (5,)
+
+
+@pytest.mark.parametrize(
+    ("prior", "width"),
+    [
+        (dist.LogNormal(0.3, 0.7), 0.7),
+        (dist.Normal(np.zeros(3), np.arange(1.0, 4.0)).to_event(1), [1.0, 2.0, 3.0]),
+        (dist.TruncatedNormal(1.0, 2.0, high=3.0), None),
+    ],
+)
+def test_the_usual_spread_is_the_width_of_the_prior(prior, width):
+    """On the scale of the link: half of the central 68 %."""
+    scale = gi.partial_pooling(prior).spread.scale
+    assert (np.asarray(scale) > 0).all()
+    if width is not None:
+        np.testing.assert_allclose(scale, width, rtol=1e-6)
+
+
+def test_a_spread_with_bounds_by_entry():
+    prior = dist.Normal(np.zeros(3), 1.0)
+    assert gi.partial_pooling(prior, spread=dist.Uniform(np.zeros(3), np.ones(3))).spread.shape() == (3,)
+    with pytest.raises(ValueError, match="spread is Uniform; expected a prior of a standard deviation"):
+        gi.partial_pooling(prior, spread=dist.Uniform(np.array([0.0, -1.0, 0.0]), np.ones(3)))
+
+
+def test_both_precisions_in_one_process():
+    reward = gi.StateReward(gi.no_pooling(dist.Normal(np.zeros(5), 1.0)), on="departure")
+    for precision in ("float64", "float32", "float64"):
+        fit = gi.infer(
+            0,
+            HALL,
+            agent=gi.agents.soft_optimal(beta=2.0),
+            reward=reward,
+            data=DATA,
+            method="svi",
+            steps=20,
+            draws=10,
+            precision=precision,
+        )
+        assert fit.tree.attrs["precision"] == precision
+    group = gi.infer(0, HALL, agent=GROUP, reward=WANTS, data=DATA, precision="float32", chains=2, draws=50, warmup=50)
+    assert np.isfinite(group.posterior["agent.beta"]).all()
+
+
+def test_shares_of_options_in_the_population():
+    """One of two agents per subject, with unknown shares: the posterior of the shares is a Dirichlet mixture."""
+    agents = [gi.agents.boltzmann(beta=4.0), gi.agents.uniform()]
+    either = gi.one_of(agents, weights=dist.Dirichlet(np.array([1.0, 2.0])), by="subject")
+    fit = gi.infer(0, HALL, agent=either, reward=WANTS, data=DATA, chains=2, draws=1000)
+    scores = np.array(
+        [
+            [float(gi.Behavior(HALL, agent, WANTS).log_prob(DATA.select(DATA.subject == i))) for agent in agents]
+            for i in range(3)
+        ]
+    )
+    share = (np.arange(2000) + 0.5) / 2000
+    density = stats.beta.pdf(share, 1, 2) * np.prod(
+        share[:, None] * np.exp(scores[:, 0]) + (1 - share[:, None]) * np.exp(scores[:, 1]), axis=1
+    )
+    expected = (density * share).sum() / density.sum()
+    draws = fit.posterior["agent.weights"].values[..., 0]
+    assert draws.mean() == pytest.approx(expected, abs=5 * draws.std() / np.sqrt(float(_arviz.az.ess(draws))))

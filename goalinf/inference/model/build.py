@@ -98,6 +98,8 @@ def _standard_posterior(key: PRNGKey, model: StandardModel, data: Data) -> Poste
     conditions, sites = _checked(model, data)
     agent, reward = model.agent, model.reward
     model_copy, levels = model.own_arrays(), model.levels(data)
+    if levels is not None:
+        levels.check_gaps()
 
     contexts = data.context_names
 

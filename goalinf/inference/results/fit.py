@@ -15,7 +15,7 @@ import xarray as xr
 from goalinf import display
 from goalinf.agents import Agent
 from goalinf.behavior.conditions import Rewards, Worlds
-from goalinf.checks import PRNGKey, check_count, takes_key
+from goalinf.checks import PRNGKey, check_choice, check_count, takes_key
 from goalinf.data import Observations
 from goalinf.data.trajectory_arrays import many
 from goalinf.inference import _arviz
@@ -167,7 +167,11 @@ class Fit:
             Where there is no such variable or no such subject.
         TypeError
             Where ``by`` was given with another argument.
+        ValueError
+            Where ``by`` is no unit.
         """
+        if by is not None:
+            check_choice("by", by, ("subject", "context"))
         if by is not None and not (name is subject is None):
             raise TypeError("by= is for all parameters and all subjects: give it without name and subject=")
         if by is not None:
@@ -307,6 +311,11 @@ class Fit:
 
     def _reward_draws(self) -> dict[str, xr.DataArray]:
         self.standard("reward", "read fit.posterior")
+        if several := [site for site in self.sites if site.by and site.name.startswith("reward.")]:
+            raise ValueError(
+                f"{several[0].name} has one value per {' and '.join(several[0].by)}: there is no single reward; read "
+                f"the values from fit.posterior[{several[0].name!r}]"
+            )
         draws = {str(n): self.posterior[n] for n in self.posterior.data_vars if str(n).startswith("reward.")}
         if not draws:
             raise ValueError("the reward of this fit was known; nothing about it was inferred")

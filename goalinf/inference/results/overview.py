@@ -12,6 +12,7 @@ import xarray as xr
 from goalinf import display
 from goalinf.worlds import label
 
+_UNITS = {"subject", "context"}
 _TAIL = 0.03  # on each side of the interval, as in Fit.summary
 
 
@@ -33,7 +34,7 @@ def numbers(posterior: xr.Dataset, shares: xr.Dataset | None, most: int) -> tupl
         rows |= {f"P({name} = {label(v)})": mean.sel(value=v).values for v in array["value"].values.tolist()}
     total = len(rows)
     # The group before its subjects.
-    for name, array in sorted(posterior.data_vars.items(), key=lambda item: "subject" in item[1].dims):
+    for name, array in sorted(posterior.data_vars.items(), key=lambda item: bool(_UNITS & set(item[1].dims))):
         dims = [dim for dim in array.dims if dim not in ("chain", "draw")]
         total += int(np.prod([array.sizes[dim] for dim in dims], dtype=int))
         draws = array.transpose("chain", "draw", *dims)
