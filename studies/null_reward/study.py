@@ -71,7 +71,7 @@ def walks(key, beta, choices):
 def where_zero_is_true(choices):
     """Compute mean and standard deviation of the log Bayes factor for normal likelihood and prior around zero."""
     watched = gi.identify.Demonstrations(GRID, OBSERVER, trajectories=choices // STEPS, steps=STEPS)
-    seen = np.maximum(np.linalg.eigvalsh(watched.fisher(gi.StateReward.zero(GRID))), 0.0)
+    seen = np.maximum(np.linalg.eigvalsh(watched.fisher(gi.StateReward.zero(GRID), ("reward.values",))), 0.0)
     share = seen / (1 + seen)
     return (np.log1p(seen) - share).sum() / 2, np.sqrt((share**2).sum() / 2)
 
