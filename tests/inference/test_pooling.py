@@ -364,7 +364,7 @@ def test_what_is_refused(fit):
     with pytest.raises(TypeError, match=r"prior is a float.*NumPyro distribution"):
         gi.no_pooling(2.0)
     for wrong in (dist.Dirichlet(np.ones(3)), dist.Poisson(2.0), dist.Delta(1.0)):
-        with pytest.raises(ValueError, match="expected a continuous distribution of one number"):
+        with pytest.raises(ValueError, match="expected a proper continuous distribution of one number"):
             gi.partial_pooling(wrong)
     with pytest.raises(ValueError, match="prior is a Pooling"):
         gi.partial_pooling(gi.no_pooling(PRIOR))
