@@ -20,9 +20,11 @@ from .identify.audit.audit import audit as audit
 from .inference.comparison import compare as compare
 from .inference.goals import goal_posterior as goal_posterior
 from .inference.infer import infer as infer
+from .inference.results.files.loading import load as load
 from .inference.results.fit import Fit as Fit
-from .inference.results.loading import load as load
 from .inference.resume import resume as resume
+from .planning.pooling import no_pooling as no_pooling
+from .planning.pooling import partial_pooling as partial_pooling
 from .rewards.base import Reward as Reward
 from .rewards.goal import GoalReward as GoalReward
 from .rewards.goal import goals as goals

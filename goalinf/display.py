@@ -70,7 +70,8 @@ def describe(value: Any) -> str:
     from numpyro.distributions import Distribution  # here: a world needs none of NumPyro
 
     if isinstance(value, Distribution):
-        return _prior(value)
+        plain = type(value).__repr__ is Distribution.__repr__  # without the parameters
+        return _prior(value) if plain else repr(value)
     if isinstance(value, (jax.core.Tracer, jax.ShapeDtypeStruct)):
         return f"array of shape {value.shape}"
     if isinstance(value, (np.ndarray, np.generic, jax.Array, int, float)):

@@ -19,7 +19,7 @@ from goalinf.data import Trajectories
 from goalinf.identify.candidates import policies_of
 from goalinf.inference.model.build import posterior_of
 from goalinf.inference.model.models import StandardModel
-from goalinf.inference.results.serialize import Reader, Writer
+from goalinf.inference.results.files.serialize import Reader, Writer
 from goalinf.precision import computing_in
 
 BETA, DISCOUNT = 1.5, 0.8

@@ -174,6 +174,11 @@ class SingleAgent(Agent):
         return self.planning.beta
 
     @property
+    def plan_parameters(self) -> set[str]:
+        """Names of the parameters on which plans depend; the others affect the choice among planned values only."""
+        return self.planning.plan_parameters
+
+    @property
     def horizon(self) -> int | None:
         """Number of decisions; None: the policy is stationary."""
         return self.planning.horizon

@@ -27,7 +27,7 @@ class OneOf:
 
     options: tuple[Any, ...]
     names: tuple[Hashable, ...]
-    weights: np.ndarray
+    weights: Any
     by: By
 
 
@@ -49,8 +49,9 @@ def one_of(
     options : sequence or mapping
         Values of a parameter such as a depth, where a named constructor takes one; agents; or rewards of one kind, for
         :func:`switching`. The keys of a mapping are the names of the options.
-    weights : sequence of float, optional
-        Prior weights; default: equal.
+    weights : sequence of float or Distribution, optional
+        Prior weights; or a prior over the shares of the options, such as ``dist.Dirichlet(jnp.ones(3))``, for values
+        and agents. Default: equal.
     by : {"subject", "trajectory", "data"}
         Unit that has one of the options: every subject, every trajectory, or all of the data.
 
@@ -79,6 +80,8 @@ def one_of(
     if kinds[0] is Agent:
         return MixtureAgent(values, prior, names, by=by)
     if kinds[0] is Reward:
+        if isinstance(prior, Distribution):
+            raise ValueError("weights of rewards are numbers, without a prior: give weights=[…], or none")
         return Alternatives(values, prior, names)
     return OneOf(values, names, prior, by)
 
@@ -118,10 +121,6 @@ def mixture(
     array([0.75, 0.25])
     """
     values = _options("mixture", agents, by)
-    if not isinstance(weights, Distribution):
-        weights = shares(weights, len(values))
-    elif weights.shape() != (len(values),):
-        raise ValueError(f"weights have shape {weights.shape()}; expected a prior over {len(values)} weights")
     return MixtureAgent(values, weights, _names(agents, values), by=by)
 
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float
-from numpyro.distributions import Distribution
+from numpyro.distributions import Distribution, constraints
 
 from goalinf import display
 from goalinf.agents.agent import Agent, By, SingleAgent, single_agent
@@ -28,14 +28,22 @@ from goalinf.worlds import World
 from goalinf.worlds.names import check_alike
 
 
-def shares(weights: Numbers | None, count: int) -> np.ndarray:
-    """Return weights that add up to one; equal ones by default.
+def shares(weights: Numbers | Distribution | None, count: int) -> Any:
+    """Return weights that add up to one, equal ones by default; or a prior over them unchanged.
 
     Raises
     ------
     ValueError
-        Where there are none, their number is wrong, or they are not finite numbers of at least 0, some of them above 0.
+        Where there are none, their number is wrong, or they are not finite numbers of at least 0, some of them above 0;
+        or where a prior is not one over shares that add up to one.
     """
+    if isinstance(weights, Distribution):
+        if weights.shape() != (count,) or weights.support is not constraints.simplex:
+            raise ValueError(
+                f"weights have a {type(weights).__name__} prior of shape {weights.shape()}; expected a prior over "
+                f"{count} weights that add up to one, such as numpyro.distributions.Dirichlet(jnp.ones({count}))"
+            )
+        return weights
     values = np.full(count, 1.0) if weights is None else np.asarray(weights, float)
     if values.shape != (count,) or not (np.isfinite(values).all() and (values >= 0).all() and values.sum() > 0):
         raise ValueError(f"weights are {values.tolist()}; expected {count} finite numbers of at least 0, not all 0")
@@ -96,8 +104,7 @@ class MixtureAgent(Agent):
         pairs = zip(names, components, strict=True)
         self.components = tuple(single_agent(f"agent {name!r} of the mixture", agent) for name, agent in pairs)
         self.names, self.parameter, self.by = names, parameter, by
-        numeric = not isinstance(weights, (Distribution, jax.core.Tracer))
-        self.weights = shares(weights, len(names)) if numeric else weights
+        self.weights = weights if isinstance(weights, jax.core.Tracer) else shares(weights, len(names))
 
     @property
     def name(self) -> str:

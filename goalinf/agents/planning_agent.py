@@ -136,6 +136,14 @@ class PlanningAgent(SingleModeAgent):
         return self.choice.inverse_temperature
 
     @property
+    def plan_parameters(self) -> set[str]:
+        """Names of the parameters of beliefs and planner, and of what the planner foresees."""
+        parts = [*parts_of((self.beliefs, self.planner))]
+        parts += [self.choice] if self.planner.uses_beta else []
+        parts += [self.noise] if self.beliefs.foresees else []
+        return {name for part in parts for name in part.parameters}
+
+    @property
     def horizon(self) -> int | None:
         """Horizon of the planner."""
         return self.planner.horizon

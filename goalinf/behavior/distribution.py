@@ -18,6 +18,8 @@ from goalinf.agents.agent import Agent, check_agent, single_agent
 from goalinf.agents.plannable import check_fits
 from goalinf.agents.policy import Policy
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
+from goalinf.behavior.fill import fill
+from goalinf.behavior.levels import Levels
 from goalinf.behavior.plans import AgentPlans
 from goalinf.behavior.roll_out import Gaps, drawn_options, hidden_slips, roll_out_one_of
 from goalinf.behavior.scores import believed_modes, chained
@@ -57,6 +59,9 @@ class Behavior(dist.Distribution):
     contexts : sequence, optional
         Names of the contexts that are planned for; default: the contexts of ``like``, or all of the mappings. Data
         without names of contexts number them in this order.
+    levels : Levels, optional
+        Parameters with one value per subject or context, in place of priors in ``agent`` and ``reward``; for the data
+        for which they were made.
     near : Policy, optional
         Initial guess (warm start): ``policy`` of a behavior with similar parameters, such as the last step of an
         optimization. A soft-optimal agent without a horizon then plans in fewer iterations; the solution is the same.
@@ -83,13 +88,17 @@ class Behavior(dist.Distribution):
         *,
         like: Trajectories | None = None,
         contexts: Sequence[Hashable] | None = None,
+        levels: Levels | None = None,
         near: Policy | None = None,
     ):
         self._by_number = None if contexts is None else tuple(contexts)
         if contexts is None and like is not None:
             contexts = like.context_names
-        self.conditions = Conditions.of(world, reward, contexts)
         check_agent("agent", agent)
+        self._levels, self._with_priors = levels, (agent, reward)
+        if levels is not None:
+            agent, reward = fill(agent, reward, levels.first())
+        self.conditions = Conditions.of(world, reward, contexts)
         for one_world, one_reward in self.conditions.distinct.pairs():
             check_fits(agent, one_world, one_reward)
         self.agent = agent
@@ -106,15 +115,28 @@ class Behavior(dist.Distribution):
         """Policies of all conditions, for every agent of a mixture; planned once."""
         if self._policies is None:
             plan = partial(self.conditions.distinct.plan, initial_guess=self._near)
-            self._policies = self._exactly(partial(self.agent.plan_each, plan))
+            plan_all = partial(self.agent.plan_each, plan)
+            if self._levels is not None:
+                plan_all = partial(self._levels.plan, self.conditions, *self._with_priors)
+            self._policies = self._exactly(plan_all)
         return self._policies
 
     @property
     def plans(self) -> tuple[AgentPlans, ...]:
         """Plans of every agent of a mixture, under which observations are scored."""
+        return self.plans_of(self.policies)
+
+    def plans_of(self, policies: Sequence[Policy]) -> tuple[AgentPlans, ...]:
+        """Return the plans that have these policies of all conditions, one for every agent of a mixture."""
         planned = self.conditions.distinct
-        pairs = zip(self.agent.components, self.policies, strict=True)
-        return tuple(AgentPlans(agent, policy, planned.worlds, planned.rewards) for agent, policy in pairs)
+        worlds, rewards = planned.worlds, planned.rewards
+        if self._levels is not None:
+            pairs_of_contexts = [self.conditions.pairs()[context] for context in self._levels.context]
+            worlds = worlds[:1] if len(worlds) == 1 else tuple(world for world, _ in pairs_of_contexts)
+            rewards = self._levels.rewards(self._with_priors, [reward for _, reward in pairs_of_contexts])
+        agent = self.agent if self._levels is None else self._with_priors[0]  # no level stands for the others
+        pairs = zip(agent.components, policies, strict=True)
+        return tuple(AgentPlans(agent, policy, worlds, rewards) for agent, policy in pairs)
 
     def _exactly(self, function: Callable[[], _Result], *more: Observations) -> _Result:
         return exactly(function, self.agent, self.conditions.rewards, self._near, *more)
@@ -178,6 +200,10 @@ class Behavior(dist.Distribution):
 
     def _matched(self, value: _Data) -> _Data:
         """Replace the numbers of the contexts of the data by those of the conditions; -1 where there is none."""
+        if self._levels is not None:
+            if value.concrete:
+                self._levels.check(value)
+            return value.renumbered(self._levels.number)
         numbers = self._condition_numbers(value)
         if numbers is None:
             needless = isinstance(value.context, np.ndarray) and not value.context.any()
@@ -307,6 +333,11 @@ class Behavior(dist.Distribution):
         steps, one_world = like.actions.shape[1], len(conditions.worlds) == 1
         option = drawn_options(key, self.agent, like.n_trajectories)[self._group(like)]
         mdp, condition = conditions.mdp(), jnp.asarray(self._matched(like).context)
+        if self._levels is not None:
+            self._levels.check_slips(self.agent)
+            if not one_world:
+                of_plan = self.conditions.number[self._levels.context]
+                mdp = jax.tree.map(lambda leaf: leaf[of_plan], mdp)
         gaps = Gaps.of(mdp, like, condition, one_world)
         settings = jnp.asarray(like.states)[:, 0], condition, steps, one_world, gaps
         slips = hidden_slips(self.agent)

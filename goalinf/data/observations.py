@@ -204,19 +204,27 @@ class Observations(eqx.Module):
             )
 
     def renumbered(self: _Self, conditions: np.ndarray | None) -> _Self:
-        """Replace the number of every context by that of its condition, ``(C,)``, -1 for others; traceable.
+        """Replace the number of every context by that of its condition, -1 for others; traceable.
 
-        None: all contexts are one condition, number 0.
+        Parameters
+        ----------
+        conditions : int (C,) or (C, U), optional
+            Number of the condition of every context, or of every context and subject. None: all contexts are one
+            condition, number 0.
         """
+        leaves = dict(jax.tree_util.tree_leaves_with_path(self))
 
         def replaced(path: tuple[Any, ...], leaf: Any) -> Any:
             if getattr(path[-1], "name", None) != "context":
                 return leaf
             if conditions is None:
                 return 0 * leaf
-            if isinstance(leaf, np.ndarray):
-                return conditions[leaf]
-            return jnp.where((leaf >= 0) & (leaf < len(conditions)), jnp.asarray(conditions)[leaf], -1)
+            subject = leaves[(*path[:-1], jax.tree_util.GetAttrKey("subject"))]
+            numbers = (leaf, subject)[: conditions.ndim]
+            if all(isinstance(number, np.ndarray) for number in numbers):
+                return conditions[numbers]
+            inside = [(number >= 0) & (number < size) for number, size in zip(numbers, conditions.shape, strict=True)]
+            return jnp.where(jnp.stack(inside).all(axis=0), jnp.asarray(conditions)[numbers], -1)
 
         return jax.tree_util.tree_map_with_path(replaced, self)
 

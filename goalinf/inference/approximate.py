@@ -54,7 +54,7 @@ def laplace(key: PRNGKey, posterior: Posterior, steps: int | None) -> Gaussian:
     ValueError
         Where the covariance exceeds 1 GB.
     """
-    parameterization, modes = posterior.natural, natural_modes(key, posterior, steps)
+    parameterization, modes = posterior.bounded, natural_modes(key, posterior, steps)
     mode = modes.peaks[0]
     sentence = "A Laplace approximation, not MCMC"
     if len(modes.peaks) > 1:
@@ -90,9 +90,9 @@ def svi(key: PRNGKey, posterior: Posterior, steps: int | None) -> Gaussian:
     ConvergenceError
         Where the bound is not finite.
     """
-    density, count = posterior.natural.density, _SVI_STEPS if steps is None else steps
+    density, data, count = posterior.bounded.density, posterior.bounded.data, _SVI_STEPS if steps is None else steps
     guide, run = density.program(("svi", count), lambda: _optimizer(density, count))
-    params, losses = run(key, posterior.data, density.start)
+    params, losses = run(key, data, density.start)
     bound = -float(np.mean(np.asarray(losses)[-100:]))
     if not np.isfinite(bound):
         raise ConvergenceError(
@@ -110,14 +110,13 @@ def approximated(key: PRNGKey, posterior: Posterior, method: str, steps: int | N
     """Draw independently from an approximation of this method; returns a fit of one chain."""
     _, key_fit, key_draw = jax.random.split(key, 3)
     gaussian = APPROXIMATIONS[method](key_fit, posterior, steps)
-    geometry, density = gaussian.geometry, posterior.natural.density
+    geometry, parameterization = gaussian.geometry, posterior.bounded
     noise = np.asarray(jax.random.normal(key_draw, (settings.draws, geometry.center.size)))
     flat = geometry.center + noise @ geometry.scale.T
-    quality, tail = _tail(posterior.natural.log_density(flat) + 0.5 * (noise**2).sum(axis=1))
+    quality, tail = _tail(parameterization.log_density(flat) + 0.5 * (noise**2).sum(axis=1))
     sentence = f"{gaussian.sentence}; {tail}."
     attrs = {"sampler": sentence, "algorithm": method, "kind": "approximation", "modes": gaussian.modes, **quality}
-    constrained = density.over_draws("constrain", density.constrain, flat, posterior.data)
-    values = {name: draws[None] for name, draws in constrained.items()}
+    values = {name: draws[None] for name, draws in posterior.values(key, parameterization, flat).items()}
     stats = {"diverging": np.zeros((1, settings.draws), bool)}
     return labeled_fit(key, posterior, values, stats, xr.Dataset(), attrs, settings.precision)
 

@@ -23,9 +23,11 @@ from scipy import linalg
 from scipy.special import logsumexp
 
 from goalinf.checks import check_kind, numpy_generator, takes_key
+from goalinf.inference.model.linear_reward.scale_mixture import PRODUCT
 from goalinf.inference.model.log_density import Data
-from goalinf.inference.model.posterior import Parameterization, Posterior
-from goalinf.inference.model.scale_mixture import PRODUCT
+from goalinf.inference.model.parameterization import Parameterization
+from goalinf.inference.model.posterior import Posterior
+from goalinf.inference.model.standardized import from_natural
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.results.fitted_density import fitted_posterior
 from goalinf.precision import computing_in
@@ -141,6 +143,8 @@ def _coordinates(fit: Fit, posterior: Posterior, parameterization: Parameterizat
         values = {PRODUCT: values[linear] * beta.reshape(*beta.shape, *[1] * (values[linear].ndim - 2))}
     elif posterior.sites:
         values = {site.name: values[site.name] for site in posterior.sites}
+        if posterior.standardized is not None:
+            values = from_natural(posterior.sites, values, posterior.standardized.evidence)
     if parameterization.closed is not None:
         (entries,) = values.values()
         return entries.reshape(*entries.shape[:2], -1)  # normal priors: the values are the coordinates

@@ -20,6 +20,7 @@ from goalinf.data import Observations, Trajectories
 from goalinf.data.align import aligned, new_names
 from goalinf.inference.model.log_density import Density, Model
 from goalinf.inference.model.models import CustomModel, Draw, StandardModel
+from goalinf.inference.model.priors import Site
 from goalinf.inference.model.program_cache import mapped, recipe, shapes, shared
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.results.fitted_density import fitted_density
@@ -45,22 +46,23 @@ def options_of_agent(
     )
     contexts = data.context_names
     data.check(Conditions.of(model.world, model.reward, contexts).worlds, model.agent)
-    sites = model.sites(contexts)
-    _check_draws({site.name: site.prior.shape() for site in sites}, values)
-    draws = {site.name: values[site.name] for site in sites}
-    agent, known_reward = model.filled({name: array[0] for name, array in draws.items()})
-    for condition_world, condition_reward in Conditions.of(model.world, known_reward, contexts).distinct.pairs():
-        check_plannable(agent, condition_world, condition_reward)
+    sites, levels = model.sites(data), model.levels(data)
+    draws = {site.name: _for_units(site, values, fit.data, data) for site in sites}
+    _check_draws({site.name: site.prior.shape() for site in sites}, draws)
+    first = model.behavior({name: array[0] for name, array in draws.items()}, contexts, levels)
+    for condition_world, condition_reward in first.conditions.distinct.pairs():
+        check_plannable(first.agent, condition_world, condition_reward)
     host_model, unlabeled = model.own_arrays(), data.unlabeled()
 
     def options(draw: Draw, observations: Observations) -> Any:
-        return host_model.behavior(draw, contexts).by_option(item, observations)
+        return host_model.behavior(draw, contexts, levels).by_option(item, observations)
 
     units: list[str] = [model.agent.by or data.unit]
     if not draws:
         log_weights, scores = jax.device_get(options({}, unlabeled))
         return units, [(log_weights[None], scores[None])]
-    key = recipe(*host_model.contents(), contexts, jnp.result_type(float).name, shapes(unlabeled))
+    plans = None if levels is None else (levels.number, levels.subject, levels.context)
+    key = recipe(*host_model.contents(), contexts, jnp.result_type(float).name, shapes(unlabeled), plans)
     program = shared(key, ("options", item), lambda: mapped(options))
     return units, [jax.device_get(program(draws, (unlabeled,)))]
 
@@ -105,6 +107,30 @@ def options_of_own_model(
             for unit, fitted_scores in zip(scored_units, all_fitted_scores, strict=True)
         ]
     return scored_units, scores, log_posteriors
+
+
+def _for_units(site: Site, values: Draws, fitted: Observations, data: Observations) -> Any:
+    """Return the draws of a parameter for the subjects and contexts of further data, by name.
+
+    Raises
+    ------
+    ValueError
+        Where the fit has no value for one of them.
+    """
+    draws = values.get(site.name)
+    if draws is None:
+        return np.zeros((0, 0))
+    for axis, unit in enumerate(site.by, start=1):
+        known, names = ((of.names("subject") if unit == "subject" else of.context_names) for of in (fitted, data))
+        number_of = {name: number for number, name in enumerate(known)}
+        occurring = np.unique(data.subject if unit == "subject" else data.context).tolist()
+        if unknown := [names[number] for number in occurring if names[number] not in number_of]:
+            raise ValueError(
+                f"{unit} {unknown[0]!r} was not fitted, and {site.name} has one value per {unit}: this one has none. "
+                f"Score {unit}s of the fit ({', '.join(map(repr, known))})"
+            )
+        draws = np.take(draws, [number_of.get(name, 0) for name in names], axis=axis)
+    return draws
 
 
 def _check_draws(shapes: Mapping[str, tuple[int, ...]], values: Draws) -> None:

@@ -18,8 +18,8 @@ from goalinf.inference.model.build import model_of, posterior_of, warn_unidentif
 from goalinf.inference.model.log_density import Data, Model
 from goalinf.inference.results.assemble import assembled, enumerated
 from goalinf.inference.results.checkpoint import Checkpoint
+from goalinf.inference.results.files.fit_files import check_target
 from goalinf.inference.results.fit import Fit
-from goalinf.inference.results.fit_files import check_target
 from goalinf.inference.samplers.sampler import SAMPLERS, ChainMethod, Settings
 from goalinf.inference.samplers.select import sample
 from goalinf.precision import Precision, computing_in, default_precision

@@ -35,7 +35,8 @@ class PointEstimate:
     modes : int
         Number of modes that the search found; this one is the highest.
     agent, reward
-        Agent and reward with every prior replaced by its value at the mode; None for a model of your own.
+        Agent and reward with every prior replaced by its value at the mode; None for a model of your own, and where
+        parameters have one value per subject or context.
     """
 
     values: xr.Dataset
@@ -112,5 +113,7 @@ def find_map(
         values = posterior.at(mode.flat)
         labeled = site_labels.dataset(values, posterior.dims, posterior.coords, ())
         sites = {site.name: values[site.name] for site in posterior.sites}
-        filled = posterior.model.filled(sites) if isinstance(posterior.model, StandardModel) else (None, None)
+        filled: tuple[Any, Any] = None, None
+        if isinstance(posterior.model, StandardModel) and not any(site.by for site in posterior.sites):
+            filled = posterior.model.filled(sites)
         return PointEstimate(labeled, -mode.potential, mode.steps, len(modes.peaks), *filled)

@@ -15,10 +15,10 @@ from goalinf.inference.model.models import CustomModel, StandardModel
 from goalinf.inference.model.posterior import Posterior
 from goalinf.inference.results.assemble import assembled
 from goalinf.inference.results.checkpoint import Checkpoint
+from goalinf.inference.results.files.fit_files import check_target
+from goalinf.inference.results.files.loading import load
 from goalinf.inference.results.fit import Fit
-from goalinf.inference.results.fit_files import check_target
 from goalinf.inference.results.fitted_density import fitted_posterior
-from goalinf.inference.results.loading import load
 from goalinf.inference.results.standing import from_group
 from goalinf.inference.samplers.run import run
 from goalinf.inference.samplers.sampler import SAMPLERS, Sampler, Settings

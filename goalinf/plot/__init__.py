@@ -1,4 +1,4 @@
-"""Figures of worlds, trajectories, policies, rewards, distances of rewards, goal posteriors, and audits.
+"""Figures of worlds, trajectories, policies, rewards, distances of rewards, goal posteriors, subjects, and audits.
 
 Every function returns a Matplotlib figure without a window; save it with ``figure.savefig("name.png")``. Only
 `audit_page` writes a file.
@@ -6,6 +6,7 @@ Every function returns a Matplotlib figure without a window; save it with ``figu
 
 from goalinf.plot.audits import audit
 from goalinf.plot.distances import distances
+from goalinf.plot.forest import forest
 from goalinf.plot.page import audit_page
 from goalinf.plot.paths import trajectories
 from goalinf.plot.policies import policy
@@ -17,6 +18,7 @@ __all__ = [
     "audit",
     "audit_page",
     "distances",
+    "forest",
     "goal_timeline",
     "policy",
     "reward",

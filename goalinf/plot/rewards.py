@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 
 from goalinf.agents.plannable import check_known, check_shapes
 from goalinf.behavior.conditions import Rewards
+from goalinf.behavior.fill import fill
 from goalinf.data import Trajectories
-from goalinf.inference.model.priors import fill
 from goalinf.inference.results.fit import Fit
 from goalinf.plot import style
 from goalinf.plot.ground import Ground

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import goalinf as gi
 from goalinf.agents import Ignorance, solve
-from goalinf.inference.results.serialize import Reader, Writer
+from goalinf.inference.results.files.serialize import Reader, Writer
 
 BETA, DISCOUNT, HORIZON = 1.7, 0.9, 3
 

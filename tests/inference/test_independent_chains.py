@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from goalinf.inference.model.closed_form import ClosedForm
-from goalinf.inference.model.posterior import Parameterization
+from goalinf.inference.model.linear_reward.closed_form import ClosedForm
+from goalinf.inference.model.parameterization import Parameterization
 from goalinf.inference.samplers.geometry import Coordinates, Geometry
 from goalinf.inference.samplers.imh import IndependentChains
 from goalinf.inference.samplers.progress import Progress

@@ -63,6 +63,21 @@ def test_a_search_comes_back_from_where_nothing_is_defined():
         np.testing.assert_allclose(mode.flat, 0.0, atol=1e-5)
 
 
+def test_a_curvature_at_which_scipy_has_no_step(monkeypatch):
+    """Where a trust-region step fails within SciPy, the search goes on with L-BFGS."""
+    expected, minimize = climb(Cliff()), modes.optimize.minimize
+
+    def without_steps(*args, method, **others):
+        if method == "trust-exact":
+            raise UnboundLocalError
+        return minimize(*args, method=method, **others)
+
+    monkeypatch.setattr(modes.optimize, "minimize", without_steps)
+    found = climb(Cliff())
+    assert found.converged
+    np.testing.assert_allclose(found.flat, expected.flat, atol=1e-5)
+
+
 def test_a_search_that_starts_beyond_the_wall_says_that_nothing_converged():
     class Beyond(Cliff):
         start = np.array([2.0, 0.0])

@@ -4,8 +4,8 @@ import numpyro.distributions as dist
 import pytest
 
 import goalinf as gi
+from goalinf.inference.model.linear_reward.scale_mixture import ScaleMixture, product_prior
 from goalinf.inference.model.priors import Site
-from goalinf.inference.model.scale_mixture import ScaleMixture, product_prior
 
 BETA = Site("agent.beta", dist.LogNormal(0.0, 0.5), ())
 BETAS = Site("agent.beta", dist.LogNormal(0.0, 0.5).expand((3,)).to_event(1), ("state",))

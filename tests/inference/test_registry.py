@@ -17,7 +17,7 @@ import pytest
 import goalinf as gi
 from goalinf.inference.model.build import posterior_of
 from goalinf.inference.model.models import StandardModel
-from goalinf.inference.results.serialize import Reader, Writer
+from goalinf.inference.results.files.serialize import Reader, Writer
 from goalinf.planning import Part
 from goalinf.rewards import Reward
 

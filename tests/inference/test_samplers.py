@@ -16,9 +16,9 @@ from scipy import stats
 import goalinf as gi
 from goalinf.inference import _arviz
 from goalinf.inference.model.build import posterior_of
+from goalinf.inference.model.linear_reward.scale_mixture import PRODUCT, split_product
 from goalinf.inference.model.mode import Compiled, climb
 from goalinf.inference.model.models import StandardModel
-from goalinf.inference.model.scale_mixture import PRODUCT, split_product
 from goalinf.inference.samplers.geometry import Geometry, spread_out
 from goalinf.inference.samplers.hmc import Kernel
 from goalinf.precision import computing_in

@@ -8,8 +8,8 @@ import pytest
 from scipy import integrate, stats
 
 import goalinf as gi
+from goalinf.inference.model.linear_reward.scale_mixture import ScaleMixture, _log_quantiles, product_prior
 from goalinf.inference.model.priors import Site, find_sites
-from goalinf.inference.model.scale_mixture import ScaleMixture, _log_quantiles, product_prior
 from goalinf.precision import computing_in
 
 BETAS = {

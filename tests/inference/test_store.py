@@ -15,9 +15,9 @@ from small import HALL
 
 import goalinf as gi
 from goalinf.inference.results import fit_files
-from goalinf.inference.results.checksum import sealed
-from goalinf.inference.results.fit_files import FORMAT, check_target
-from goalinf.inference.results.serialize import Reader, UnstorableError, Writer
+from goalinf.inference.results.files.checksum import sealed
+from goalinf.inference.results.files.fit_files import FORMAT, check_target
+from goalinf.inference.results.files.serialize import Reader, UnstorableError, Writer
 from goalinf.precision import computing_in
 
 SUFFIXES = ("nc", "zarr")

@@ -15,7 +15,8 @@ from numpyro.infer.util import log_density
 
 import goalinf as gi
 import goalinf_models
-from goalinf.inference.model.priors import fill, find_sites
+from goalinf.behavior.fill import fill
+from goalinf.inference.model.priors import find_sites
 from goalinf_models import Variant, exact
 
 MODELS = {n: m for n in goalinf_models.__all__ if isinstance(m := getattr(goalinf_models, n), ModuleType)}

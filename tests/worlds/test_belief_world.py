@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import goalinf as gi
-from goalinf.inference.results.serialize import Reader, Writer
+from goalinf.inference.results.files.serialize import Reader, Writer
 from goalinf.worlds import Belief
 
 NAMES = ("start", "left?", "right?", "end")

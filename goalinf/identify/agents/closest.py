@@ -10,12 +10,13 @@ from scipy import stats
 
 from goalinf.agents import Agent, soft_optimal
 from goalinf.behavior.conditions import Conditions, Worlds
+from goalinf.behavior.fill import fill
 from goalinf.errors import ConvergenceError, PrecisionError
 from goalinf.identify.linear_algebra import kernel
 from goalinf.identify.local.jacobian import PolicyJacobian, log_policy_jacobian
 from goalinf.identify.local.whitening import Frame, gaussian
 from goalinf.inference.model.mode import Remembered, climb
-from goalinf.inference.model.priors import Site, fill, find_sites, unflattened
+from goalinf.inference.model.priors import Site, find_sites, unflattened
 from goalinf.rewards import Reward
 
 _FLAT = 1e-6  # largest change of log-policy along a null space that counts as none

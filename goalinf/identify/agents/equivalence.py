@@ -27,12 +27,12 @@ from goalinf.agents import Agent
 from goalinf.agents.agent import single_agent
 from goalinf.agents.plannable import check_known
 from goalinf.behavior.conditions import Worlds
+from goalinf.behavior.fill import fill
 from goalinf.checks import check_count, check_number
 from goalinf.identify.agents.closest import Search
 from goalinf.identify.agents.visits import long_run
 from goalinf.identify.local.jacobian import PolicyJacobian, log_policy_jacobian
 from goalinf.identify.policy_evaluation import check_own_ends
-from goalinf.inference.model.priors import fill
 from goalinf.rewards import Reward, base_of, check_reward
 from goalinf.types import Numbers
 from goalinf.worlds import label

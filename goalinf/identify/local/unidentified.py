@@ -9,6 +9,7 @@ import numpy as np
 
 from goalinf.agents.agent import single_agent
 from goalinf.behavior.conditions import Conditions, shown
+from goalinf.behavior.fill import fill
 from goalinf.data import Trajectories
 from goalinf.identify.linear_algebra import kernel
 from goalinf.identify.local.jacobian import Jacobian, log_policy_jacobian
@@ -16,7 +17,7 @@ from goalinf.identify.local.likelihood_jacobian import common_null_space, likeli
 from goalinf.identify.local.null_space import NullSpace, null_space_at
 from goalinf.identify.local.visited_states import VisitedStates, scored_states
 from goalinf.inference.model.models import StandardModel
-from goalinf.inference.model.priors import Site, fill, unflattened
+from goalinf.inference.model.priors import Site, unflattened
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.results.fitted_data import check_data
 from goalinf.rewards import Reward
@@ -118,12 +119,19 @@ class Directions:
         Raises
         ------
         ValueError
-            If the model is a user's own, if the agent is a mixture, or if the data changed in place after the fit.
+            If the model is a user's own, if the agent is a mixture, if a parameter has one value per subject or
+            context, or if the data changed in place after the fit.
         """
         model = known_model(fit, what)
         check_data(fit.tree, fit.data)
         single = single_agent(f"the agent of the fit, for {what},", model.agent)
         contexts = fit.data.context_names
+        if several := [site for site in fit.sites if site.by]:
+            name, units = several[0].name, " and ".join(several[0].by)
+            raise ValueError(
+                f"{name} has one value per {units}, and {what} is about one agent and one reward: fit the data of one "
+                f"{units} alone, with a prior in place of the pooling, for {what}"
+            )
         sites = {site.name: site for site in fit.sites}
         draws = {name: np.asarray(fit.posterior[name].values, float) for name in sites}
         agent, reward = fill(single, model.reward, {name: values[-1, -1] for name, values in draws.items()})

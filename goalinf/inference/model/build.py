@@ -17,17 +17,20 @@ from numpyro.distributions import Distribution
 from goalinf.agents.agent import Agent, check_agent
 from goalinf.agents.plannable import check_plannable, discount_of
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
+from goalinf.behavior.fill import fill
 from goalinf.data import Observations, Trajectories
 from goalinf.errors import PrecisionError, UnidentifiedWarning
 from goalinf.inference.model import site_labels
-from goalinf.inference.model.closed_form import ClosedForm, starting_values
+from goalinf.inference.model.linear_reward.closed_form import ClosedForm, starting_values
+from goalinf.inference.model.linear_reward.normal_prior import Normal
+from goalinf.inference.model.linear_reward.scale_mixture import ScaleMixture, product_prior, sample_product
 from goalinf.inference.model.log_density import Data, Density, Model
 from goalinf.inference.model.models import AnyModel, CustomModel, StandardModel
-from goalinf.inference.model.normal_prior import Normal
-from goalinf.inference.model.posterior import Parameterization, Posterior
-from goalinf.inference.model.priors import Site, fill, find_sites, median, sample_sites
+from goalinf.inference.model.parameterization import Parameterization, WithEvidence
+from goalinf.inference.model.posterior import Posterior
+from goalinf.inference.model.priors import Site, median, priors_of, sample_sites
 from goalinf.inference.model.program_cache import recipe, shapes
-from goalinf.inference.model.scale_mixture import ScaleMixture, product_prior, sample_product
+from goalinf.inference.model.standardized import sample_standardized, uninformed, values_at_medians
 from goalinf.precision import computing_in
 from goalinf.rewards import Reward
 from goalinf.types import PRNGKey
@@ -80,8 +83,7 @@ def posterior_of(model: AnyModel, data: Data, key: PRNGKey | None = None) -> Pos
         else:
             model.built[name] = _custom_posterior(key, model, data)
     posterior = model.built[name]
-    for parameterization in filter(None, (posterior.natural, posterior.product)):
-        parameterization.restart()
+    posterior.restart()
     return posterior
 
 
@@ -95,36 +97,49 @@ def _standard_posterior(key: PRNGKey, model: StandardModel, data: Data) -> Poste
     """
     conditions, sites = _checked(model, data)
     agent, reward = model.agent, model.reward
-    model_copy = model.own_arrays()
-
-    def function_of(draw: Callable[[list[Site]], dict[str, Any]]) -> Model:
-        def function(observed: Observations) -> None:
-            numpyro.sample("choices", model_copy.behavior(draw(sites), contexts), obs=observed)
-
-        return function
+    model_copy, levels = model.own_arrays(), model.levels(data)
+    if levels is not None:
+        levels.check_gaps()
 
     contexts = data.context_names
+
+    def score(values: dict[str, Any], observed: Observations) -> None:
+        numpyro.sample("choices", model_copy.behavior(values, contexts, levels), obs=observed)
+
+    def function_of(draw: Callable[[list[Site]], dict[str, Any]]) -> Model:
+        return lambda observed: score(draw(sites), observed)
+
+    def of_differences(given: Data) -> None:
+        assert isinstance(given, WithEvidence)
+        score(sample_standardized(sites, given.evidence), given.observed)
+
     n_pairs = max(world.mdp.available.size for world in conditions.worlds)
     bare = data.unlabeled(n_pairs)
     scale = product_prior(sites, reward) if agent.scales else None
-    start = starting_values(sites, scale)
+    start = starting_values(sites, scale) | values_at_medians(sites)
+    plans = None if levels is None else (levels.number, levels.subject, levels.context)
 
-    def parameterization(draw: Callable[[list[Site]], dict[str, Any]], prior: ScaleMixture | None) -> Parameterization:
-        closed = ClosedForm.of(conditions, agent, reward, sites, data, prior)
+    def parameterization(
+        function: Model, name: str, prior: ScaleMixture | None = None, given: Data = bare
+    ) -> Parameterization:
+        closed = None if levels else ClosedForm.of(conditions, agent, reward, sites, data, prior)
         # Priors may hold numbers of one precision, and programs of the other precision cannot use them. Data of another
         # shape count as another model, so that the cache drops their programs, too.
         precision = jnp.result_type(float).name
-        made_of = recipe(*model.contents(), contexts, prior is not None, precision, shapes(bare))
+        made_of = recipe(*model.contents(), contexts, name, precision, shapes(given), plans)
 
         def trace() -> Density:
-            return Density.of(function_of(draw), bare, key, start, unknown=bool(sites), recipe=made_of)
+            return Density.of(function, given, key, start, unknown=bool(sites), recipe=made_of)
 
-        return Parameterization(trace, bare, closed, made_of)
+        return Parameterization(trace, given, closed, made_of, name)
 
-    natural = parameterization(sample_sites, None)
-    product = None if scale is None else parameterization(partial(sample_product, prior=scale), scale)
+    natural, product, differences = parameterization(function_of(sample_sites), "natural"), None, None
+    if scale is not None:
+        product = parameterization(function_of(partial(sample_product, prior=scale)), "product", scale)
+    if evidence := uninformed(sites):
+        differences = parameterization(of_differences, "standardized", given=WithEvidence(bare, evidence))
     dims, coords = site_labels.site_coords(sites, conditions.world, reward, agent, data)
-    posterior = Posterior(model, natural, product, scale, data, dims, coords, sites)
+    posterior = Posterior(model, natural, product, differences, scale, data, dims, coords, sites)
     if sites:
         _check_defined(posterior, data)
     return posterior
@@ -140,13 +155,14 @@ def _checked(model: StandardModel, data: Data) -> tuple[Conditions, list[Site]]:
     data.check_contexts(data.context_names)
     conditions = Conditions.of(world, reward, data.context_names)
     data.check(conditions.worlds, agent)
-    sites = find_sites(agent, reward, conditions.world)
+    sites = model.sites(data)
     if not sites and agent.by is None:
         raise ValueError(
             "no parameter has a prior: give a parameter of the agent or the reward a distribution, "
             "such as gi.StateReward(dist.Normal(0, 1), on='departure')"
         )
-    typical = {site.name: _typical(site) for site in sites}
+    parameters = priors_of(agent, reward)
+    typical = {site.name: _typical(site) for site in sites if site.name in parameters}
     known_agent, known_reward = fill(agent, reward, typical)
     known = Conditions.of(world, known_reward, data.context_names)
     for one_world, one_reward in known.distinct.pairs():
@@ -188,8 +204,7 @@ def warn_unidentified(posterior: Posterior) -> None:
 
 def _typical(site: Site) -> np.ndarray:
     """Return a value in the support of a parameter, for which planning is checked."""
-    shape = site.prior.shape()
-    return np.broadcast_to(median(site.prior) if site.name.startswith("agent.") else 0.0, shape)
+    return np.broadcast_to(median(site.entry) if site.name.startswith("agent.") else 0.0, site.entry.shape())
 
 
 def _usual(prior: Distribution) -> np.ndarray:
@@ -202,7 +217,8 @@ def _usual(prior: Distribution) -> np.ndarray:
 
 def _check_scale(agent: Agent, reward: Rewards, sites: Sequence[Site], conditions: Conditions) -> None:
     """Refuse a beta for which log-probabilities under rewards of the size of their prior exceed the float precision."""
-    typical = {site.name: _usual(site.prior) for site in sites}
+    parameters = priors_of(agent, reward)
+    typical = {site.name: _usual(site.entry) for site in sites if site.name in parameters}
     eps = float(jnp.finfo(jnp.result_type(float)).eps)
     filled, filled_reward = fill(agent, reward, typical)
     by_context = filled_reward.values() if isinstance(filled_reward, Mapping) else [filled_reward]
@@ -232,7 +248,7 @@ def _custom_posterior(key: PRNGKey, model: CustomModel, data: Data) -> Posterior
     function = model.known()
     bare = data.unlabeled() if isinstance(data, Observations) else data
     natural = Parameterization(lambda: Density.of(function, bare, key, labeled=data), bare)
-    posterior = Posterior(model, natural, None, None, data, model.dims, model.coords, [])
+    posterior = Posterior(model, natural, None, None, None, data, model.dims, model.coords, [])
     _check_names(posterior)
     if isinstance(data, Observations):
         _check_defined(posterior, data)
@@ -261,7 +277,7 @@ def _check_names(posterior: Posterior) -> None:
 
 def _check_defined(posterior: Posterior, data: Observations) -> None:
     """Check that the density is finite at the start of the mode search; otherwise raise with the reason."""
-    if np.isfinite(posterior.preferred.start_value()):
+    if np.isfinite(posterior.uninformed_preferred.start_value()):
         return
     density, bare = posterior.natural.density, posterior.data
     sites = jax.device_get(density.constrain(jnp.asarray(density.start), bare))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import jax
@@ -139,7 +140,7 @@ def climb(
     gradient: float = 1e-6,
     until: Callable[[np.ndarray], bool] | None = None,
 ) -> Mode:
-    """Find a mode by trust-region Newton steps (L-BFGS above 1,500 parameters).
+    """Find a mode by trust-region Newton steps (L-BFGS above 1,500 parameters, and where no step is found).
 
     The potential can be infinite or undefined away from the start; such points get a very large potential.
 
@@ -158,44 +159,53 @@ def climb(
     """
     start = np.asarray(target.start if start is None else start, float)
 
-    def value_and_gradient(flat):
-        value, slope, _ = target.derivatives(flat)
-        if not (np.isfinite(value) and np.isfinite(slope).all()):
-            return _UNDEFINED, np.zeros(flat.shape)
-        return value, slope
-
-    def curvature(flat):  # SciPy also evaluates it where the potential is undefined, before it rejects the step
-        hessian = target.derivatives(flat)[2]
-        return hessian if hessian is not None and np.isfinite(hessian).all() else np.eye(flat.size)
-
-    limit = (STEPS if start.size <= NEWTON_SIZE else LBFGS_STEPS) if steps is None else steps
-
     def stop_early(flat):
         if until is not None and until(flat):
             raise StopIteration
 
+    result = None
     if start.size <= NEWTON_SIZE:
-        # With first steps twice as long, planners factorize a quarter more often (24 data sets in gridworlds).
-        result = optimize.minimize(
-            value_and_gradient,
-            start,
-            jac=True,
-            hess=curvature,
-            method="trust-exact",
-            callback=stop_early,
-            options={"gtol": gradient, "maxiter": limit, "initial_trust_radius": 0.5, "max_trust_radius": 100.0},
-        )
-    else:
+        result = _newton(target, start, stop_early, STEPS if steps is None else steps, gradient)
+    if result is None:
         # Only the gradient ends the search: for many actions the potential changes by less than SciPy's tolerance.
+        limit = LBFGS_STEPS if steps is None else steps
         options = {"maxiter": limit, "maxfun": 20 * limit, "maxcor": _REMEMBERED, "ftol": 0.0, "gtol": 10 * gradient}
+        first_order = partial(_first_order, target)
         result = optimize.minimize(
-            value_and_gradient, start, jac=True, method="L-BFGS-B", callback=stop_early, options=options
+            first_order, start, jac=True, method="L-BFGS-B", callback=stop_early, options=options
         )
     largest = float(np.max(np.abs(result.jac)))
     potential = float(result.fun) if result.fun < _UNDEFINED else np.inf
     converged = bool(largest < 1e-3 and np.isfinite(potential))
     hessian = target.derivatives(result.x)[2] if start.size <= NEWTON_SIZE else None
     return Mode(result.x, potential, largest, converged, int(result.nit), hessian)
+
+
+def _newton(
+    target: Target, start: np.ndarray, stop_early: Callable[[np.ndarray], None], limit: int, gradient: float
+) -> optimize.OptimizeResult | None:
+    """Minimize by trust-region Newton steps; None where SciPy finds no step, at a very indefinite curvature."""
+
+    def curvature(flat):  # SciPy also evaluates it where the potential is undefined, before it rejects the step
+        hessian = target.derivatives(flat)[2]
+        return hessian if hessian is not None and np.isfinite(hessian).all() else np.eye(flat.size)
+
+    # With first steps twice as long, planners factorize a quarter more often (24 data sets in gridworlds).
+    options = {"gtol": gradient, "maxiter": limit, "initial_trust_radius": 0.5, "max_trust_radius": 100.0}
+    first_order = partial(_first_order, target)
+    try:
+        return optimize.minimize(
+            first_order, start, jac=True, hess=curvature, method="trust-exact", callback=stop_early, options=options
+        )
+    except UnboundLocalError:  # its search for the step ended, after 25 factorizations, without any step
+        return None
+
+
+def _first_order(target: Target, flat: np.ndarray) -> tuple[float, np.ndarray]:
+    value, slope, _ = target.derivatives(flat)
+    if not (np.isfinite(value) and np.isfinite(slope).all()):
+        return _UNDEFINED, np.zeros(flat.shape)
+    return value, slope
 
 
 def has_kinks(agent: Agent | None) -> bool:

@@ -21,7 +21,8 @@ from scipy.spatial.distance import cdist
 from scipy.stats import norm
 
 from goalinf.inference.model.mode import Mode, climb
-from goalinf.inference.model.posterior import Parameterization, Posterior
+from goalinf.inference.model.parameterization import Parameterization
+from goalinf.inference.model.posterior import Posterior
 from goalinf.types import PRNGKey
 
 MISSED = 0.25  # probability that a further start of the search finds a new mode, above which modes are missing
@@ -133,8 +134,8 @@ def modes_of(
 
 
 def natural_modes(key: PRNGKey, posterior: Posterior, steps: int | None) -> Modes:
-    """Find modes in the natural parameterization; from one start where the posterior has one mode or is large."""
-    parameterization = posterior.natural
+    """Find modes of the bounded density; from one start where the posterior has one mode or is large."""
+    parameterization = posterior.bounded
     first = climb(parameterization.target, steps=steps)
     if parameterization.closed is not None or first.curvature is None or not first.converged:
         return Modes((first,))

@@ -9,8 +9,12 @@ from typing import Any, TypeAlias
 from goalinf.agents import Agent, MixtureAgent
 from goalinf.behavior import Behavior
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
+from goalinf.behavior.fill import fill
+from goalinf.behavior.levels import Levels
+from goalinf.data import Observations
 from goalinf.inference.model.log_density import Model
-from goalinf.inference.model.priors import Site, fill, find_sites, own_arrays
+from goalinf.inference.model.priors import Site, find_sites, own_arrays, priors_of
+from goalinf.planning.pooling import Pooling
 from goalinf.rewards import Reward
 
 Draw: TypeAlias = Mapping[str, Any]  # site name -> value
@@ -35,9 +39,19 @@ class StandardModel:
     reward: Rewards
     built: dict[str, Any] = dataclasses.field(default_factory=dict, init=False, repr=False)
 
-    def sites(self, contexts: Sequence[Hashable]) -> list[Site]:
-        """Return the parameters that have priors, for data of these contexts."""
-        return find_sites(self.agent, self.reward, Conditions.of(self.world, self.reward, contexts).world)
+    def sites(self, data: Observations) -> list[Site]:
+        """Return the parameters that have priors, for these data."""
+        contexts = data.context_names
+        world = Conditions.of(self.world, self.reward, contexts).world
+        return find_sites(
+            self.agent, self.reward, world, {"subject": len(data.names("subject")), "context": len(contexts)}
+        )
+
+    def levels(self, data: Observations) -> Levels | None:
+        """Return the levels of the parameters with one value per subject or context; None where there are none."""
+        priors = priors_of(self.agent, self.reward)
+        by = {name: prior.by for name, prior in priors.items() if isinstance(prior, Pooling)}
+        return Levels.of(data, by, Conditions.of(self.world, self.reward, data.context_names)) if by else None
 
     @property
     def mixture(self) -> MixtureAgent | None:
@@ -45,7 +59,19 @@ class StandardModel:
         return self.agent if isinstance(self.agent, MixtureAgent) else None
 
     def filled(self, draw: Draw) -> tuple[Agent, Rewards]:
-        """Return agent and reward with a value in place of every prior."""
+        """Return agent and reward with a value in place of every prior.
+
+        Raises
+        ------
+        ValueError
+            Where a parameter has one value per subject or context.
+        """
+        for name, prior in priors_of(self.agent, self.reward).items():
+            if isinstance(prior, Pooling):
+                raise ValueError(
+                    f"{name} has one value per {' and '.join(prior.by)}: no single agent and reward describe the data; "
+                    f"read the values from fit.posterior[{name!r}]"
+                )
         return fill(self.agent, self.reward, draw)
 
     def reward_at(self, draw: Draw) -> Reward:
@@ -73,9 +99,17 @@ class StandardModel:
         """Return what the model is made of, in an order that compiled programs depend on."""
         return self.world, self.agent, list(self.reward.items()) if isinstance(self.reward, Mapping) else self.reward
 
-    def behavior(self, draw: Draw, contexts: Sequence[Hashable]) -> Behavior:
-        """Return the distribution of the observations at one value of every site; traceable."""
-        return Behavior(self.world, *self.filled(draw), contexts=contexts)
+    def behavior(self, draw: Draw, contexts: Sequence[Hashable], levels: Levels | None = None) -> Behavior:
+        """Return the distribution of the observations at one value of every site; traceable.
+
+        ``levels`` are those of the data, where parameters have one value per subject or context.
+        """
+        if levels is None:
+            return Behavior(self.world, *self.filled(draw), contexts=contexts)
+        levels = dataclasses.replace(levels, values={name: draw[name] for name in levels.by})
+        priors = priors_of(self.agent, self.reward)
+        agent, reward = fill(self.agent, self.reward, {name: draw[name] for name in priors if name not in levels.by})
+        return Behavior(self.world, agent, reward, contexts=contexts, levels=levels)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

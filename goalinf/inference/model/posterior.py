@@ -1,9 +1,9 @@
-"""A posterior in one or two parameterizations: its density for samplers, and values and labels of its draws."""
+"""A posterior in one or two parameterizations, with values and labels of its draws."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -12,95 +12,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from goalinf.agents import Agent, MixtureAgent
-from goalinf.checks import numpy_generator
 from goalinf.data import Observations
-from goalinf.inference.model.closed_form import ClosedForm
-from goalinf.inference.model.log_density import Data, Density
-from goalinf.inference.model.mode import Compiled, Remembered
+from goalinf.inference.model.linear_reward.scale_mixture import ScaleMixture, split_product
+from goalinf.inference.model.log_density import Data
 from goalinf.inference.model.models import AnyModel, Draw, StandardModel
+from goalinf.inference.model.parameterization import Parameterization
 from goalinf.inference.model.priors import Site
 from goalinf.inference.model.program_cache import mapped, shared
-from goalinf.inference.model.scale_mixture import ScaleMixture, split_product
+from goalinf.inference.model.standardized import informed, to_natural
 from goalinf.sizes import check_memory
 from goalinf.types import PRNGKey
 
 _STATISTICS = 6  # sampler statistics per draw
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Parameterization:
-    """Parameterization of a posterior.
-
-    Parameters
-    ----------
-    trace : callable
-        Function without arguments that returns the density.
-    data : pytree
-        Data as they enter compiled code.
-    closed : ClosedForm or None
-        Density with derivatives in closed form, where available.
-    recipe : hashable
-        Contents of the posterior: posteriors with equal recipes share their compiled programs.
-    """
-
-    trace: Callable[[], Density]
-    data: Data
-    closed: ClosedForm | None = None
-    recipe: Hashable = dataclasses.field(default_factory=object)
-
-    @cached_property
-    def density(self) -> Density:
-        """Density; traced at its first use."""
-        return self.trace()
-
-    @cached_property
-    def target(self) -> Remembered:
-        """Potential with derivatives: in closed form where available, else compiled."""
-        return Remembered(self.closed or Compiled(self.density, self.data))
-
-    def restart(self) -> None:
-        """Let planning start as at first, so that results do not depend on earlier computations in the last digits."""
-        self.__dict__.pop("target", None)
-        if self.closed is not None:
-            self.closed.restart()
-            self.start_value()
-
-    @property
-    def size(self) -> int:
-        """Number of unconstrained coordinates, D."""
-        return self.target.start.size
-
-    def log_density(self, flat: np.ndarray) -> np.ndarray:
-        """Compute the log joint density ``(B,)`` at points ``(B, D)``, minus infinity where undefined."""
-        if self.closed is not None:
-            return -self.closed.scores(flat)[0]
-        density = self.density
-        log_prob = -np.asarray(density.over_draws("potential", density.potential, flat, self.data))
-        return np.where(np.isfinite(log_prob), log_prob, -np.inf)
-
-    def start_value(self) -> float:
-        """Compute the potential at the start of the mode search, without a compiled Hessian, which takes minutes."""
-        if self.closed is not None:
-            return self.target.derivatives(self.target.start)[0]
-        return self.value(self.density.start)
-
-    def value(self, flat: np.ndarray) -> float:
-        """Compute minus the log joint density at one point ``(D,)``; NaN or infinite where undefined."""
-        if self.closed is not None:
-            return float(self.closed.scores(flat[None])[0][0])
-        return float(self.density.value(flat, self.data))
-
-    def operations(self) -> float:
-        """Estimate the operations of one value; infinite for loops that end by a condition, as in planners."""
-        return np.inf if self.closed is not None else self.density.operations(self.data)
-
-    def draw_prior(self, key: PRNGKey, size: int) -> np.ndarray:
-        """Sample ``(size, D)`` from the prior."""
-        if self.closed is not None:
-            rng = numpy_generator(key)
-            return self.closed.prior.sample(rng, size)
-        keys = jax.random.split(key, size)
-        return np.asarray(self.density.over_draws("prior", self.density.draw_prior, keys, self.data), float)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -115,6 +38,8 @@ class Posterior:
         The model as it was written.
     product : Parameterization or None
         The model in terms of beta times the reward, where possible; ``scale`` is the prior of that product.
+    uninformed : Parameterization or None
+        The model in terms of standardized differences of levels from their group, where there are groups.
     labeled : pytree
         Observed data with their names.
     dims, coords : mapping
@@ -126,6 +51,7 @@ class Posterior:
     model: AnyModel
     natural: Parameterization
     product: Parameterization | None
+    uninformed: Parameterization | None
     scale: ScaleMixture | None
     labeled: Data
     dims: Mapping[str, Sequence[str]]
@@ -134,7 +60,7 @@ class Posterior:
 
     def check_draws(self, chains: int, draws: int) -> None:
         """Refuse more draws than fit into memory, with coordinates, values and log-likelihoods by trajectory."""
-        free = self.preferred.target.start.size if self.sites or not self.standard else 0
+        free = self.uninformed_preferred.target.start.size if self.sites or not self.standard else 0
         scored = len(self.labeled.subject) if isinstance(self.labeled, Observations) else 0
         numbers = 2 * free + scored + _STATISTICS
         what = f"{draws:,} draws of each of {chains:,} chains, with {free:,} parameters and {scored:,} log-likelihoods,"
@@ -148,25 +74,53 @@ class Posterior:
 
     @property
     def preferred(self) -> Parameterization:
-        """Scaled parameterization (beta times the reward) where available, else the natural one."""
-        return self.product or self.natural
+        """Parameterization to sample in: not the natural one, where another is available."""
+        return self.product or self.bounded
+
+    @cached_property
+    def standardized(self) -> Parameterization | None:
+        """Parameterization by differences from conditional means, given a group and the likelihood of each level."""
+        return None if self.uninformed is None else informed(self.uninformed, self.sites)
+
+    @property
+    def uninformed_preferred(self) -> Parameterization:
+        """The preferred parameterization before levels are informed, which takes searches for the mode."""
+        return self.product or self.uninformed or self.natural
+
+    @property
+    def bounded(self) -> Parameterization:
+        """Parameterization whose density has a maximum: that of a group is unbounded in the natural one."""
+        return self.standardized or self.natural
+
+    def named(self, name: str) -> Parameterization | None:
+        """Return the parameterization of this name, without information about levels; None where there is none."""
+        return {"natural": self.natural, "product": self.product, "standardized": self.uninformed}.get(name)
+
+    def restart(self) -> None:
+        """Let planning start as at first, so that results do not depend on earlier computations in the last digits."""
+        for parameterization in (self.natural, self.product, self.uninformed):
+            if parameterization is not None:
+                parameterization.restart()
 
     def at(self, flat: np.ndarray) -> dict[str, np.ndarray]:
-        """Return every site's value at one point in the unconstrained coordinates of the model as written."""
+        """Return every site's value at one point in the unconstrained coordinates of ``bounded``."""
         if self.natural.closed is not None:
             return self._closed_values(flat)
-        return jax.device_get(self.natural.density.constrain(jnp.asarray(flat), self.data))
+        bounded = self.bounded
+        values = jax.device_get(bounded.density.constrain(jnp.asarray(flat), bounded.data))
+        return jax.device_get(to_natural(self.sites, values, bounded.evidence)) if bounded.evidence else values
 
     def values(self, key: PRNGKey, parameterization: Parameterization, flat: np.ndarray) -> dict[str, np.ndarray]:
         """Return every site's value at points ``(B, D)`` of a parameterization; draw beta where it is summed out."""
         if parameterization.closed is not None:
             values = self._closed_values(flat)
         else:
-            values = parameterization.density.over_draws(
-                "constrain", parameterization.density.constrain, flat, self.data
-            )
+            density, data = parameterization.density, parameterization.data
+            values = density.over_draws("constrain", density.constrain, flat, data)
         if parameterization is self.natural:
             return values
+        if parameterization.evidence:
+            return jax.device_get(to_natural(self.sites, values, parameterization.evidence))
         assert self.scale is not None
         split = partial(split_product, sites=self.sites, prior=self.scale)
         (product,) = values.values()
@@ -195,10 +149,11 @@ class Posterior:
         """
         model, contexts = self.model, self.labeled.context_names
         assert isinstance(model, StandardModel)
+        levels = model.levels(self.labeled)
         unit = model.agent.by or "data"
 
         def score(draw: Draw, data: Observations) -> Any:
-            return model.behavior(draw, contexts).by_option(unit, data)[1]
+            return model.behavior(draw, contexts, levels).by_option(unit, data)[1]
 
         if values:
             scores = self.natural.density.over_draws("by group", score, dict(values), self.data)

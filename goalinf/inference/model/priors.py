@@ -5,10 +5,8 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any, TypeVar
 
-import equinox as eqx
 import jax
 import numpy as np
 import numpyro
@@ -16,15 +14,12 @@ from numpyro.distributions import Delta, Distribution, ImproperUniform
 from numpyro.distributions.transforms import Transform
 
 from goalinf.agents import Agent
-from goalinf.planning.parameters import Parameter, entry_prior, last_axes
+from goalinf.planning.parameters import entry_prior, last_axes
+from goalinf.planning.pooling import Hierarchy, Pooling, Unit
 from goalinf.precision import computing_in
 from goalinf.rewards import LinearReward, Reward, base_of
-from goalinf.rewards.base import parameter_of
-from goalinf.types import Numbers
 from goalinf.worlds import World
 
-_Agent = TypeVar("_Agent", bound=Agent)
-_Rewards = TypeVar("_Rewards", bound=Reward | Mapping[Any, Reward])
 _Part = TypeVar("_Part", bound=Agent | Reward)
 _DRAWS = 1001  # for a median without a formula
 
@@ -41,20 +36,36 @@ class Site:
         Prior over the whole array.
     dims : tuple of str
         Names of its axes.
+    entry : Distribution
+        Prior of the value in one unit; the whole prior where all units have the same value.
+    by : tuple of str
+        Units that have values of their own, which the first axes number.
     """
 
     name: str
     prior: Distribution
     dims: tuple[str, ...]
+    entry: Distribution
+    by: tuple[Unit, ...] = ()
 
     @property
     def parameter(self) -> str:
         """Name within the agent or the reward."""
         return self.name.split(".", 1)[1]
 
+    def given(self, values: Mapping[str, Any]) -> Distribution:
+        """Return the prior given the sites before this one: that of a group is given its median and spread."""
+        if isinstance(self.prior, Hierarchy):
+            return self.prior.given(values[f"{self.name}.mean"], values[f"{self.name}.sd"])
+        return self.prior
 
-def find_sites(agent: Agent, reward: Reward | Mapping[Any, Reward], world: World) -> list[Site]:
+
+def find_sites(
+    agent: Agent, reward: Reward | Mapping[Any, Reward], world: World, units: Mapping[Unit, int] | None = None
+) -> list[Site]:
     """Find all priors in an agent and a reward, expanded to the shape that the world needs.
+
+    ``units`` are the numbers of subjects and contexts, where there are data.
 
     Raises
     ------
@@ -67,7 +78,7 @@ def find_sites(agent: Agent, reward: Reward | Mapping[Any, Reward], world: World
     for name, value in agent.parameters.items():
         if isinstance(value, Distribution):
             dims = last_axes(agent.dims[name], len(value.shape()))
-            sites.append(Site(f"agent.{name}", _expanded(f"agent.{name}", value, dims, sizes), dims))
+            sites += _sites(f"agent.{name}", value, dims, sizes, units)
     if isinstance(reward, Mapping):
         for context, known in reward.items():
             if _reward_priors(known):
@@ -80,8 +91,41 @@ def find_sites(agent: Agent, reward: Reward | Mapping[Any, Reward], world: World
         sizes_of_base, base = sizes, base_of(reward)
         if isinstance(base, LinearReward):
             sizes_of_base = {**sizes, "feature": base.features.shape[-1]}
-        sites.append(Site(f"reward.{name}", _expanded(f"reward.{name}", value, axes, sizes_of_base), axes))
+        sites += _sites(f"reward.{name}", value, axes, sizes_of_base, units)
     return sites
+
+
+def priors_of(agent: Agent, reward: Reward | Mapping[Any, Reward]) -> dict[str, Distribution]:
+    """Return all priors in an agent and a reward, by the names of their sites."""
+    priors = {f"agent.{n}": value for n, value in agent.parameters.items() if isinstance(value, Distribution)}
+    if not isinstance(reward, Mapping):
+        priors |= {f"reward.{n}": value for n, (value, _) in _reward_priors(reward).items()}
+    return priors
+
+
+def _sites(
+    name: str,
+    prior: Distribution,
+    dims: tuple[str, ...],
+    sizes: Mapping[str, int],
+    units: Mapping[Unit, int] | None,
+) -> list[Site]:
+    """Return the sites of one parameter: one, or three where its values vary around the value of a group."""
+    if not isinstance(prior, Pooling):
+        expanded = _expanded(name, prior, dims, sizes)
+        return [Site(name, expanded, dims, expanded)]
+    if units is None:
+        raise ValueError(f"the prior of {name} has one value per {' and '.join(prior.by)}, and there are no data")
+    entry = _expanded(name, prior.prior, dims, sizes)
+    levels, all_dims = tuple(units[unit] for unit in prior.by), (*prior.by, *dims)
+    if prior.spread is None:
+        return [Site(name, entry.expand(levels).to_event(len(levels)), all_dims, entry, prior.by)]
+    spread = _expanded(f"{name}.sd", prior.spread, dims, sizes)
+    return [
+        Site(f"{name}.mean", entry, dims, entry),
+        Site(f"{name}.sd", spread, dims, spread),
+        Site(name, Hierarchy(entry, spread, levels), all_dims, entry, prior.by),
+    ]
 
 
 def _reward_priors(reward: Reward) -> dict[str, tuple[Distribution, tuple[str, ...]]]:
@@ -134,22 +178,6 @@ def own_arrays(part: _Part) -> _Part:
     return jax.tree.map(fresh, part, is_leaf=lambda x: isinstance(x, Distribution))
 
 
-def fill(agent: _Agent, reward: _Rewards, values: Mapping[str, Parameter | Numbers]) -> tuple[_Agent, _Rewards]:
-    """Replace every prior in agent and reward by a value; ``values`` is keyed by site name."""
-    for name, value in values.items():
-        owner, parameter = name.split(".", 1)
-        if owner == "agent":
-            agent = agent.at(**{parameter: value})
-        elif owner == "reward":
-            reward = eqx.tree_at(
-                partial(parameter_of, name=parameter),
-                reward,
-                value,
-                is_leaf=lambda leaf: isinstance(leaf, Distribution),
-            )
-    return agent, reward
-
-
 def unflattened(sites: Sequence[Site], flat: np.ndarray) -> dict[str, np.ndarray]:
     """Split concatenated numbers ``(P,)`` into the value of every site."""
     shapes = [site.prior.shape() for site in sites]
@@ -159,7 +187,10 @@ def unflattened(sites: Sequence[Site], flat: np.ndarray) -> dict[str, np.ndarray
 
 def sample_sites(sites: list[Site]) -> dict[str, Any]:
     """Draw every parameter from its prior, as sites of a NumPyro model."""
-    return {site.name: numpyro.sample(site.name, site.prior) for site in sites}
+    values: dict[str, Any] = {}
+    for site in sites:
+        values[site.name] = numpyro.sample(site.name, site.given(values))
+    return values
 
 
 def median(prior: Distribution) -> np.ndarray:

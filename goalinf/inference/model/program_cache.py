@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, TypeVar
 
 import jax
@@ -80,8 +81,9 @@ def _content(leaf: Any) -> Hashable:
         return type(leaf), tuple(_content(item) for item in leaf)
     if isinstance(leaf, dict):  # an expanded prior holds one
         return type(leaf), tuple((name, _content(value)) for name, value in leaf.items())
-    if isinstance(leaf, (Distribution, Transform, Constraint)):
-        return type(leaf), tuple((name, _content(value)) for name, value in sorted(vars(leaf).items()))
+    if isinstance(leaf, (Distribution, Transform, Constraint)):  # "_inv": the inverse that a transform remembers
+        fields = sorted(vars(leaf).items(), key=itemgetter(0))
+        return type(leaf), tuple((name, _content(value)) for name, value in fields if name != "_inv")
     return type(leaf), leaf
 
 

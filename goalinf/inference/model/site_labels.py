@@ -74,6 +74,10 @@ def site_coords(
     if isinstance(agent, MixtureAgent) and data is not None:
         coords["value"] = labels(agent.names)
         coords |= {unit: labels(data.names(unit)) for unit in ("subject", data.unit)}
+    units = {unit for site in sites for unit in site.by}
+    if data is not None and units:
+        names = {"subject": data.names("subject"), "context": data.context_names}
+        coords |= {unit: labels(names[unit]) for unit in units}
     return {site.name: site.dims for site in sites}, coords
 
 

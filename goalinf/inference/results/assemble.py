@@ -42,7 +42,7 @@ def assembled(key: PRNGKey, posterior: Posterior, precision: Precision, first_dr
         "algorithm": sampled.algorithm,
         "kind": "MCMC",
         "whitened": int(geometry.whitened),
-        "product": int(parameterization is posterior.product),
+        "parameterization": parameterization.name,
         "warmup": sampled.warmup,
         "interrupted": int(sampled.interrupted),
         "modes": sampled.coordinates.modes,
@@ -64,7 +64,7 @@ def enumerated(key: PRNGKey, posterior: Posterior, chains: int, draws: int, prec
     """
     model, data = posterior.model, posterior.labeled
     assert isinstance(model, StandardModel)
-    behavior = model.behavior({}, data.context_names)
+    behavior = model.behavior({}, data.context_names)  # without levels: nothing continuous is unknown
     scores = np.asarray(jax.device_get(behavior.log_prob_by(data.unit, posterior.data)))
     if impossible := np.flatnonzero(~np.isfinite(scores)).tolist():
         raise ValueError(

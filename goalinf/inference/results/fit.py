@@ -14,18 +14,18 @@ import xarray as xr
 
 from goalinf import display
 from goalinf.agents import Agent
-from goalinf.behavior import replicate
 from goalinf.behavior.conditions import Rewards, Worlds
-from goalinf.checks import PRNGKey, check_count, takes_key
+from goalinf.checks import PRNGKey, check_choice, check_count, takes_key
 from goalinf.data import Observations
 from goalinf.data.trajectory_arrays import many
 from goalinf.inference import _arviz
 from goalinf.inference.model.models import AnyModel, CustomModel, StandardModel
 from goalinf.inference.model.priors import Site
 from goalinf.inference.results.diagnostics import Diagnosis, Kind
-from goalinf.inference.results.fit_files import save
+from goalinf.inference.results.files.fit_files import save
 from goalinf.inference.results.fitted_data import check_data
-from goalinf.inference.results.overview import as_text, numbers
+from goalinf.inference.results.overview import as_text, by_unit, numbers
+from goalinf.inference.results.predicted import predicted
 from goalinf.sizes import check_memory
 from goalinf.worlds.names import label, plain
 
@@ -129,7 +129,7 @@ class Fit:
     @property
     def sites(self) -> list[Site]:
         """The parameters that had priors; empty for a user's own model."""
-        return self.model.sites(self.data.context_names) if isinstance(self.model, StandardModel) else []
+        return self.model.sites(self.data) if isinstance(self.model, StandardModel) else []
 
     @property
     def kind(self) -> Kind:
@@ -146,7 +146,9 @@ class Fit:
         """Number of kept draws, of all chains together."""
         return int(self.posterior.sizes["chain"] * self.posterior.sizes["draw"])
 
-    def summary(self, name: str | None = None, *, subject: Hashable | None = None) -> pd.DataFrame:
+    def summary(
+        self, name: str | None = None, *, subject: Hashable | None = None, by: str | None = None
+    ) -> pd.DataFrame:
         """One row per scalar: mean, sd, 94 % interval, effective sample sizes, R-hat, Monte Carlo errors.
 
         Parameters
@@ -156,12 +158,24 @@ class Fit:
             (states, features, …), a frame as one would plot it.
         subject : hashable, optional
             Only the parameters of this subject; its identifier as in the data, of any type.
+        by : {"subject", "context"}, optional
+            The parameters with values by subject (or context), indexed by subject and parameter.
 
         Raises
         ------
         KeyError
             Where there is no such variable or no such subject.
+        TypeError
+            Where ``by`` was given with another argument.
+        ValueError
+            Where ``by`` is no unit.
         """
+        if by is not None:
+            check_choice("by", by, ("subject", "context"))
+        if by is not None and not (name is subject is None):
+            raise TypeError("by= is for all parameters and all subjects: give it without name and subject=")
+        if by is not None:
+            return by_unit(self.posterior, by, self.summary)
         draws = self.posterior
         if name is not None and name not in draws:
             raise KeyError(f"no variable {name!r} in this fit; it has {', '.join(map(str, draws.data_vars))}")
@@ -202,12 +216,20 @@ class Fit:
         if not isinstance(self.model, StandardModel):
             return ""
         counts = {"subject": len(np.unique(self.data.subject)), "context": len(np.unique(self.data.context))}
-        groups = [f"{count:,} {what}s" for what, count in counts.items() if count > 1]
+        by = {site.name: site.by for site in self.sites if site.by}
+        group_level = {f"{name}{end}" for name in by for end in (".mean", ".sd")}
+        units = [site.by for site in self.sites if site.name not in group_level] or [()]
+        groups = [
+            f"{count:,} {unit}s"
+            for unit, count in counts.items()
+            if count > 1 and not all(unit in of_site for of_site in units)
+        ]
         if not groups:
             return ""
-        exception = ""
+        exceptions = [f"one {name} per {' and '.join(units_of_site)}" for name, units_of_site in by.items()]
         if (mixture := self.model.mixture) is not None and mixture.by != "data":
-            exception = f", except for one agent.{mixture.parameter} per {mixture.by}"
+            exceptions.append(f"one agent.{mixture.parameter} per {mixture.by}")
+        exception = f", except for {' and '.join(exceptions)}" if exceptions else ""
         return (
             f"Pooled: {' and '.join(groups)} share one set of parameters{exception}; differences between them are not "
             "modeled. Where they may differ, fit the data of each one alone."
@@ -258,22 +280,12 @@ class Fit:
         part = self.data.units[0]
         size = self.data.scored(part).size
         check_memory(f"{n:,} data sets of {many(size, part)}", 20.0 * n * size, "predict fewer (n=)")
-        predicted = []
+        replications = []
         for draw, sub in zip(self._some(n, seed), jax.random.split(key, n), strict=True):
             options = {name: draw.pop(name) for name in self._discrete}
-            agent, reward = model.filled(draw)
-            predicted.append(
-                replicate(
-                    sub,
-                    model.world,
-                    agent,
-                    reward,
-                    self.data,
-                    option=self._options(**options) if options else None,
-                    precision=self.tree.attrs["precision"],
-                )
-            )
-        return predicted
+            option = self._options(**options) if options else None
+            replications.append(predicted(sub, model, draw, self.data, option, self.tree.attrs["precision"]))
+        return replications
 
     def _options(self, **drawn: np.ndarray) -> np.ndarray:
         """Look up the number of the option of each trajectory (or other item), from the drawn options of the units."""
@@ -299,6 +311,11 @@ class Fit:
 
     def _reward_draws(self) -> dict[str, xr.DataArray]:
         self.standard("reward", "read fit.posterior")
+        if several := [site for site in self.sites if site.by and site.name.startswith("reward.")]:
+            raise ValueError(
+                f"{several[0].name} has one value per {' and '.join(several[0].by)}: there is no single reward; read "
+                f"the values from fit.posterior[{several[0].name!r}]"
+            )
         draws = {str(n): self.posterior[n] for n in self.posterior.data_vars if str(n).startswith("reward.")}
         if not draws:
             raise ValueError("the reward of this fit was known; nothing about it was inferred")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from goalinf.inference.model.posterior import Posterior
 from goalinf.inference.samplers.geometry import Coordinates, Geometry
 from goalinf.inference.samplers.jumps import Maps
 from goalinf.inference.samplers.sampler import Sampled, State
+from goalinf.planning.pooling import Evidence
+
+_PRECISION, _WEIGHTED = ".precision", ".weighted"  # ends of names, of the likelihood of every level
 
 
 def as_group(sampled: Sampled) -> xr.Dataset:
@@ -22,6 +26,9 @@ def as_group(sampled: Sampled) -> xr.Dataset:
     }
     for name, values in state.adapted.items():
         group[name] = ("chain", "coordinate")[: values.ndim], values
+    for name, (precision, weighted) in sampled.coordinates.parameterization.evidence.items():
+        axes = tuple(f"{name}_axis_{axis}" for axis in range(np.ndim(precision)))
+        group[f"{name}{_PRECISION}"], group[f"{name}{_WEIGHTED}"] = (axes, precision), (axes, weighted)
     if (maps := geometry.maps) is not None:
         group["mode_center"] = ("mode", "coordinate"), maps.centers
         group["mode_scale"] = ("mode", "coordinate", "other"), maps.scales
@@ -38,7 +45,11 @@ def from_group(tree: xr.DataTree, posterior: Posterior) -> tuple[Coordinates, St
         Where the model has another number of coordinates.
     """
     attrs, group = tree.attrs, tree["sampler"].to_dataset()
-    parameterization = posterior.product if attrs["product"] else posterior.natural
+    parameterization = posterior.named(attrs["parameterization"])
+    names = [str(name).removesuffix(_PRECISION) for name in group if str(name).endswith(_PRECISION)]
+    if parameterization is not None and names:
+        arrays = {name: (group[f"{name}{_PRECISION}"].values, group[f"{name}{_WEIGHTED}"].values) for name in names}
+        parameterization = parameterization.with_evidence({name: Evidence(*both) for name, both in arrays.items()})
     if parameterization is None or parameterization.size != group.sizes["coordinate"]:
         received = "another one" if parameterization is None else f"one of {parameterization.size}"
         raise ValueError(

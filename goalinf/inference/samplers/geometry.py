@@ -10,7 +10,7 @@ from scipy import linalg
 
 from goalinf.checks import numpy_generator
 from goalinf.inference.model.mode import Mode
-from goalinf.inference.model.posterior import Parameterization
+from goalinf.inference.model.parameterization import Parameterization
 from goalinf.inference.samplers.jumps import Maps
 from goalinf.types import PRNGKey
 

@@ -11,7 +11,8 @@ import xarray as xr
 from goalinf import interrupt
 from goalinf.inference import _arviz
 from goalinf.inference.model.mode_search import Modes, modes_of
-from goalinf.inference.model.posterior import Parameterization, Posterior
+from goalinf.inference.model.parameterization import Parameterization
+from goalinf.inference.model.posterior import Posterior
 from goalinf.inference.results.checkpoint import Checkpoint
 from goalinf.inference.results.diagnostics import ESS, KHAT, R_HAT
 from goalinf.inference.samplers.chains import HMC, NUTS
@@ -27,6 +28,11 @@ _LONGEST = 4  # times as many draws as were asked for, where these are not enoug
 _ORDINAL = {2: "2nd", 4: "4th"}
 _LARGEST_R_HAT = 1.1  # R-hat above which longer chains would not help
 _ACCEPTED = 0.6  # rate of independent proposals below which chains stay in one place for long
+_TARGETS = {
+    "natural": "all parameters",
+    "product": "beta times the reward",
+    "standardized": "all parameters, with standardized differences of levels from their group",
+}
 _NOT_WHITENED = "the curvature at the mode is not positive definite"
 
 
@@ -48,7 +54,7 @@ def sample(key: PRNGKey, posterior: Posterior, method: str, settings: Settings, 
         return _first_suitable(posterior, attempt, find)
     sampler = SAMPLERS[method]
     if not sampler.whitened:
-        return attempt(sampler, _shifted(posterior.natural, find))
+        return attempt(sampler, _shifted(posterior.bounded, find))
     coordinates = _whitened(posterior.preferred, find)
     if coordinates is None:
         raise ValueError(f"coordinates cannot be whitened: {_NOT_WHITENED}; use method='nuts'")
@@ -74,7 +80,7 @@ def _first_suitable(
                 return attempt(sampler, coordinates, reasons, pilot=True)
             except UnsuitableError as reason:
                 reasons.append(str(reason))
-    return attempt(NUTS, _shifted(posterior.natural, find), reasons)
+    return attempt(NUTS, _shifted(posterior.bounded, find), reasons)
 
 
 def _find_modes(key: PRNGKey, posterior: Posterior, parameterization: Parameterization) -> Modes:
@@ -124,7 +130,7 @@ def _attempt(
     key_run = key_whitened if sampler.whitened else key_plain
     if sampler is IndependentChains:  # is tried before another sampler in whitened coordinates
         key_run = jax.random.fold_in(key, 3)
-    target = "beta times the reward" if coordinates.parameterization is posterior.product else "all parameters"
+    target = _TARGETS[coordinates.parameterization.name]
     warmup = sampler.default_warmup if settings.warmup is None else settings.warmup
     return run(
         key_run,

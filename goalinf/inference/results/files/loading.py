@@ -12,10 +12,10 @@ import xarray as xr
 
 from goalinf.atomic_files import restored
 from goalinf.inference.model.models import CustomModel, StandardModel
-from goalinf.inference.results.checksum import read, verified
+from goalinf.inference.results.files.checksum import read, verified
+from goalinf.inference.results.files.fit_files import FITTED, FORMAT, suffix_of
+from goalinf.inference.results.files.serialize import Reader, UnknownClassError
 from goalinf.inference.results.fit import Fit
-from goalinf.inference.results.fit_files import FITTED, FORMAT, suffix_of
-from goalinf.inference.results.serialize import Reader, UnknownClassError
 from goalinf.precision import computing_in
 
 

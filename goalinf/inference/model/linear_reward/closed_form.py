@@ -31,11 +31,12 @@ from goalinf.agents.parts.choice import Softmax
 from goalinf.agents.parts.noise import NoNoise
 from goalinf.agents.parts.value_iteration import ValueIteration
 from goalinf.behavior.conditions import Conditions, Rewards
+from goalinf.behavior.fill import fill
 from goalinf.data import Observations, Trajectories
+from goalinf.inference.model.linear_reward.normal_prior import Normal, NormalProduct
+from goalinf.inference.model.linear_reward.scale_mixture import PRODUCT, ScaleMixture
 from goalinf.inference.model.mode import NEWTON_SIZE
-from goalinf.inference.model.normal_prior import Normal, NormalProduct
-from goalinf.inference.model.priors import Site, fill
-from goalinf.inference.model.scale_mixture import PRODUCT, ScaleMixture
+from goalinf.inference.model.priors import Site
 from goalinf.planning.bellman import Problem, action_values, backup
 from goalinf.planning.solvers.newton_numpy import fixed_points, soft_values
 from goalinf.planning.solvers.sparse_lu import DENSE_STATES, Factors, OneThread, factorable, transitions

@@ -18,10 +18,10 @@ from goalinf.checks import check_flag
 from goalinf.data import Observations
 from goalinf.inference.model.log_density import Data
 from goalinf.inference.model.models import AnyModel, StandardModel
-from goalinf.inference.results.checksum import is_store, sealed, write_store
-from goalinf.inference.results.serialize import UnstorableError, Writer
+from goalinf.inference.results.files.checksum import is_store, sealed, write_store
+from goalinf.inference.results.files.serialize import UnstorableError, Writer
 
-FORMAT = 5  # of the file; 3: agents by kind; 4: kind of the draws, adapted numbers of any sampler; 5: mixtures
+FORMAT = 6  # of the file; 3: agents by kind; 4: kind of the draws; 5: mixtures; 6: names of parameterizations
 MODEL = ("world", "agent", "reward")
 FITTED = "fitted"  # the group that holds world, agent, reward and data
 _OWN = (

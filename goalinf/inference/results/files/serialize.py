@@ -22,6 +22,7 @@ import pandas as pd
 from goalinf.agents import Agent, Option
 from goalinf.data import Labels, Observations, Trajectories
 from goalinf.planning import Part
+from goalinf.planning.pooling import Pooling
 from goalinf.rewards import Alternatives, Reward
 from goalinf.worlds import MDP, Belief, Memory, World
 
@@ -313,6 +314,8 @@ def _scalar(value: Any) -> Any:
 
 def _distribution_named(name: str) -> Any:
     """Return NumPyro's distribution of this name; also classes that NumPyro does not export by name."""
+    if name == Pooling.__name__:
+        return Pooling
     for module in (dist, dist.distribution, dist.truncated):
         kind = getattr(module, name, None)
         if isinstance(kind, type) and issubclass(kind, dist.Distribution):

@@ -1,0 +1,79 @@
+"""Forests: one interval per subject, sorted, with the group behind."""
+
+import dataclasses
+
+import numpy as np
+import numpyro.distributions as dist
+import pytest
+from pictures import labeled
+
+import goalinf as gi
+
+HALL = gi.gridworld("a.s.b", discount=0.9)
+WANTS = gi.StateReward.at(HALL, {"a": 1.0}, default=0.0, on="departure")
+NAMES = ("$x_1$", "bob", "_cyd")
+
+
+@pytest.fixture(scope="module")
+def data():
+    walks = gi.simulate(0, HALL, gi.agents.boltzmann(beta=2.0), WANTS, trajectories=6, steps=10)
+    labels = dataclasses.replace(walks.labels, subjects=NAMES)
+    subject = np.repeat([0, 1, 2], 2)
+    return gi.Trajectories.of(walks.states, walks.actions, lengths=walks.lengths, subject=subject, labels=labels)
+
+
+@pytest.fixture(scope="module")
+def fit(data):
+    agent = gi.agents.boltzmann(beta=gi.partial_pooling(dist.LogNormal(0.0, 1.0)))
+    return gi.infer(1, HALL, agent=agent, reward=WANTS, data=data, method="laplace", draws=200)
+
+
+def rows_of(figure):
+    (ax,) = figure.axes
+    points = next(line for line in ax.lines if line.get_marker() == "o")
+    (segments,) = (c.get_segments() for c in ax.collections)
+    return ax, points.get_xdata(), np.array([[left[0], right[0]] for left, right in segments])
+
+
+def test_medians_and_intervals_of_every_subject(fit):
+    figure = gi.plot.forest(fit, "agent.beta", level=0.8)
+    labeled(figure)
+    ax, medians, intervals = rows_of(figure)
+    low, middle, high = np.quantile(fit.posterior["agent.beta"].values.reshape(-1, 3), [0.1, 0.5, 0.9], axis=0)
+    order = np.argsort(middle)
+    np.testing.assert_allclose(medians, middle[order])
+    np.testing.assert_allclose(intervals, np.stack([low, high], axis=1)[order])
+    names = [text.get_text() for text in ax.get_yticklabels()]
+    assert names == [NAMES[row].replace("$", r"\$") for row in order]
+    (group,) = (line for line in ax.lines if line.get_marker() != "o")
+    assert group.get_xdata()[0] == pytest.approx(float(np.median(fit.posterior["agent.beta.mean"])))
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("agent.beta", "subject")
+    figure.canvas.draw()
+
+
+def test_the_order_of_the_data(fit):
+    ax, medians, _ = rows_of(gi.plot.forest(fit, "agent.beta", order=False))
+    np.testing.assert_allclose(medians[::-1], np.median(fit.posterior["agent.beta"].values.reshape(-1, 3), axis=0))
+    assert [text.get_text() for text in ax.get_yticklabels()][::-1] == [name.replace("$", r"\$") for name in NAMES]
+
+
+def test_one_entry_of_a_reward(data):
+    reward = gi.StateReward(gi.no_pooling(dist.Normal(0.0, 1.0)), on="departure")
+    fit = gi.infer(
+        1, HALL, agent=gi.agents.boltzmann(beta=2.0), reward=reward, data=data, method="svi", steps=50, draws=50
+    )
+    _, medians, _ = rows_of(gi.plot.forest(fit, "reward.values", entry=fit.posterior["state"].values[1], order=False))
+    np.testing.assert_allclose(medians[::-1], np.median(fit.posterior["reward.values"].values[0, :, :, 1], axis=0))
+    with pytest.raises(ValueError, match="entry is None; every value has 5 entries: give one of"):
+        gi.plot.forest(fit, "reward.values")
+
+
+def test_what_is_refused(fit):
+    with pytest.raises(KeyError, match="is no parameter of this fit with one value per subject; it has agent"):
+        gi.plot.forest(fit, "agent.gamma")
+    with pytest.raises(KeyError, match="one value per context; it has none"):
+        gi.plot.forest(fit, "agent.beta", by="context")
+    with pytest.raises(ValueError, match="level is 1"):
+        gi.plot.forest(fit, "agent.beta", level=1.0)
+    with pytest.raises(ValueError, match="by is 'session'"):
+        gi.plot.forest(fit, "agent.beta", by="session")
