@@ -206,7 +206,9 @@ def test_mixtures():
         match=r"agent 'both' of the mixture is one_of.*expected one of its agents, such as agent\.components",
     ):
         gi.agents.mixture({"both": who, "one": gi.agents.uniform()})
-    with pytest.raises(ValueError, match=r"weights have a Dirichlet prior of shape \(3,\); expected a prior over 2 weights"):
+    with pytest.raises(
+        ValueError, match=r"weights have a Dirichlet prior of shape \(3,\); expected a prior over 2 weights"
+    ):
         gi.agents.mixture([gi.agents.boltzmann(beta=BETA), gi.agents.uniform()], weights=dist.Dirichlet(np.ones(3)))
     with pytest.raises(ValueError, match="mixture got no option"):
         gi.agents.mixture([])
