@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -251,15 +251,10 @@ def _owned(agent: ComposedAgent, name: str) -> Any:
     return next(getattr(part, name) for part, owned in agent._owners() if owned == name)
 
 
-def plan_to_depths(agent: SingleAgent, depth: int, plan_one: Callable[[SingleAgent], Policy]) -> Policy:
-    """Compute the policies of lookahead 1, 2, … on the time axis; every sweep is done once.
-
-    They are the policies of a finite horizon, which ``plan_one`` computes, in reverse order.
-    """
+def plan_to_depths(agent: SingleAgent, depths: Sequence[int], plan_one: Callable[[SingleAgent], Policy]) -> Policy:
+    """Compute the policies of several lookaheads with ``plan_one``, on the time axis; every sweep is done once."""
     planning = agent.planning
-    longer = agent.with_planning(dataclasses.replace(planning, planner=planning.planner.looking(depth)))
-    policy = plan_one(longer)
-    return dataclasses.replace(policy, log_probs=policy.log_probs[..., ::-1, :, :], values=policy.values[..., ::-1, :])
+    return plan_one(agent.with_planning(dataclasses.replace(planning, planner=planning.planner.looking(depths))))
 
 
 @jax.jit

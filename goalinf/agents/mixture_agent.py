@@ -211,8 +211,8 @@ class MixtureAgent(Agent):
         depths = [component.depth for component in self.components if component.depth is not None]
         if self.parameter != "depth" or len(depths) < len(self.components):
             return tuple(map(plan, self.components))
-        every = plan_to_depths(self.components[0], max(depths), plan)
-        return tuple(_at_depth(every, depth) for depth in depths)
+        planned = plan_to_depths(self.components[0], depths, plan)
+        return tuple(_at_decision(planned, number) for number in range(len(depths)))
 
     def __repr__(self) -> str:
         values = f"{self.parameter}=[{', '.join(map(str, self.names))}]"
@@ -225,7 +225,7 @@ class MixtureAgent(Agent):
         return display.card(f"One of {len(self.components)} agents", display.facts(rows))
 
 
-def _at_depth(every: Policy, depth: int) -> Policy:
-    """Select the policy of one depth; the policies of all depths are along the time axis."""
-    log_probs, values = every.log_probs[..., depth - 1, :, :], every.values[..., depth - 1, :]
-    return dataclasses.replace(every, log_probs=log_probs, values=values)
+def _at_decision(policy: Policy, number: int) -> Policy:
+    """Select the stationary policy of one decision."""
+    log_probs, values = policy.log_probs[..., number, :, :], policy.values[..., number, :]
+    return dataclasses.replace(policy, log_probs=log_probs, values=values)

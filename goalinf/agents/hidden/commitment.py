@@ -49,7 +49,9 @@ class PlanCommitment(ModeProcess):
 
     def policies(self, agent: SingleModeAgent, mdp: MDP, reward: Reward) -> Policy:
         """Compute the policies of the modes: one for each depth and number of steps since planning."""
-        by_depth = plan_to_depths(agent, len(self.depths), lambda depth_agent: depth_agent.policies(mdp, reward))
+        by_depth = plan_to_depths(
+            agent, range(1, len(self.depths) + 1), lambda depth_agent: depth_agent.policies(mdp, reward)
+        )
         depths = np.arange(len(self.depths))
         lasts = np.ones_like(depths) if self.commitment is None else np.minimum(depths + 1, self.commitment)
         what = f"the changes between {lasts.sum():,} hidden modes, one for each depth and step since planning,"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from goalinf.planning.bellman import Problem
@@ -77,8 +78,8 @@ class Planner(Part):
         """The planner itself; for a planner that wraps another, the innermost one."""
         return self
 
-    def looking(self, depth: int) -> Planner:
-        """Return a planner with this horizon, whose plans are the plans of every shorter lookahead.
+    def looking(self, depths: Sequence[int]) -> Planner:
+        """Return a planner of several lookaheads, whose plans are on the axis of time.
 
         Raises
         ------
@@ -159,9 +160,9 @@ class Negated(Planner):
         """Risk measure of the wrapped planner."""
         return self.planner.outlook
 
-    def looking(self, depth: int) -> Negated:
-        """Return the negation of the wrapped planner with a horizon."""
-        return Negated(self.planner.looking(depth))
+    def looking(self, depths: Sequence[int]) -> Negated:
+        """Return the negation of the wrapped planner with several lookaheads."""
+        return Negated(self.planner.looking(depths))
 
     def __call__(self, problem: Problem, initial_guess: Numeric | None = None) -> Plan:
         """Compute the plan for the negated reward."""

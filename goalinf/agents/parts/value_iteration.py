@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import ClassVar, get_args
 
 import equinox as eqx
@@ -50,6 +51,8 @@ class ValueIteration(Planner):
         The agent's own discount factor. None: the discount factor of the world.
     leaf : float (S,), optional
         Value, in utility, of the states at the end of the lookahead. None: zero. Only with a hard backup.
+    decisions : tuple of int, optional
+        Numbers of the decisions before the horizon that are planned for. None: all.
     """
 
     backup: Backup = eqx.field(static=True, default="hard")
@@ -58,6 +61,7 @@ class ValueIteration(Planner):
     outlook: RiskMeasure | None = None
     discount: Parameter | None = None
     leaf: ArrayLike | None = None
+    decisions: tuple[int, ...] | None = eqx.field(static=True, default=None)
     parameters: ClassVar[Ranges] = {"discount": SHARE}
     default_priors: ClassVar[DefaultPriors] = {"discount": discount_prior}
     known: ClassVar[Ranges] = {"leaf": (-INFINITY, INFINITY)}
@@ -83,6 +87,11 @@ class ValueIteration(Planner):
                 check_count(name, count)
         if self.horizon is not None and self.depth is not None:
             raise ValueError("horizon and depth both set how far the agent plans: give one of them")
+        if self.decisions is not None and not all(0 <= number < (self.horizon or 0) for number in self.decisions):
+            raise ValueError(
+                f"decisions are {self.decisions}, with horizon {self.horizon}; expected numbers of decisions before the "
+                "horizon, from 0"
+            )
         if self.leaf is not None and (self.endless or self.backup != "hard"):
             raise ValueError("leaf is the value at the end of a lookahead, in utility: give depth, backup='hard'")
         if self.discount is not None and self.outlook is not None and not self.outlook.discounts:
@@ -124,13 +133,15 @@ class ValueIteration(Planner):
         if count is None:
             return stationary(problem, self.backup, initial_guess)
         plan = self.sweeps(problem, count)
-        if self.horizon is not None:
+        if self.horizon is not None and self.decisions is None:
             return plan
-        return Plan(plan.q[..., 0, :, :], plan.values[..., 0, :], plan.residual)
+        kept = 0 if self.decisions is None else np.array(self.decisions)
+        return Plan(plan.q[..., kept, :, :], plan.values[..., kept, :], plan.residual)
 
-    def looking(self, depth: int) -> ValueIteration:
-        """Return the planner with a horizon: its plans are the plans of lookahead ``depth``, …, 2, 1."""
-        return dataclasses.replace(self, depth=None, horizon=depth)
+    def looking(self, depths: Sequence[int]) -> ValueIteration:
+        """Return the planner with a horizon, which plans the decisions that have these numbers of decisions left."""
+        decisions = tuple(max(depths) - depth for depth in depths)
+        return dataclasses.replace(self, depth=None, horizon=max(depths), decisions=decisions)
 
     def sweeps(self, problem: Problem, count: int) -> Plan:
         """Compute the plans of ``count`` decisions by backward induction, in order of time."""
