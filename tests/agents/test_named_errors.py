@@ -183,6 +183,9 @@ TWICE = {
     "lapse and noise are both given, and lapse=0.1 is short for noise=goalinf.agents.Lapse(…)": (
         lambda: gi.agents.boltzmann(beta=2.0, lapse=0.1, noise=Slip(0.1))
     ),
+    "decisions are (0, 3), with horizon 3; expected numbers below the horizon": lambda: gi.agents.ValueIteration(
+        horizon=3, decisions=(0, 3)
+    ),
     "horizon and depth both set how far the agent plans: give one of them": lambda: gi.agents.lookahead(
         depth=3, beta=2.0, horizon=4
     ),

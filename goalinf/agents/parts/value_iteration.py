@@ -89,8 +89,7 @@ class ValueIteration(Planner):
             raise ValueError("horizon and depth both set how far the agent plans: give one of them")
         if self.decisions is not None and not all(0 <= number < (self.horizon or 0) for number in self.decisions):
             raise ValueError(
-                f"decisions are {self.decisions}, with horizon {self.horizon}; expected numbers of decisions before the "
-                "horizon, from 0"
+                f"decisions are {self.decisions}, with horizon {self.horizon}; expected numbers below the horizon"
             )
         if self.leaf is not None and (self.endless or self.backup != "hard"):
             raise ValueError("leaf is the value at the end of a lookahead, in utility: give depth, backup='hard'")
