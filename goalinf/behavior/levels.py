@@ -90,7 +90,7 @@ class Levels:
             raise ValueError(f"{data.where(data.unit, item)}: parameters have no values for its subject in its context")
 
     def check_gaps(self) -> None:
-        """Refuse numbers of subjects, or contexts, without data: parameters would have values for nobody.
+        """Refuse numbers of subjects, or contexts, without data, whose values would be those of the prior.
 
         Raises
         ------

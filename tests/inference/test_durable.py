@@ -11,7 +11,8 @@ import xarray as xr
 from test_resume import sampled
 
 import goalinf as gi
-from goalinf.inference.results import checkpoint, checksum, fit_files
+from goalinf.inference.results import checkpoint
+from goalinf.inference.results.files import checksum, fit_files
 
 resource = pytest.importorskip("resource", reason="there are no limits of file sizes on Windows")
 SUFFIXES = ("nc", "zarr")

@@ -14,7 +14,7 @@ import xarray as xr
 from small import HALL
 
 import goalinf as gi
-from goalinf.inference.results import fit_files
+from goalinf.inference.results.files import fit_files
 from goalinf.inference.results.files.checksum import sealed
 from goalinf.inference.results.files.fit_files import FORMAT, check_target
 from goalinf.inference.results.files.serialize import Reader, UnstorableError, Writer

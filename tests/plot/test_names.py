@@ -53,6 +53,12 @@ def said(figure):
     return [text.get_text().replace(r"\$", "$") for text in figure.findobj(Text)]
 
 
+def by_subject(name):
+    draws = {"agent.beta": (("chain", "draw", "subject"), np.arange(8.0).reshape(1, 4, 2))}
+    posterior = xr.Dataset(draws, coords={"subject": [name, "b"]})
+    return gi.Fit(xr.DataTree.from_dict({"posterior": posterior}), None)
+
+
 DRAWINGS = {
     "world": lambda name: gi.plot.world(ring(name)),
     "trajectories": lambda name: gi.plot.trajectories(data_of(name, ring(name))),
@@ -67,6 +73,7 @@ DRAWINGS = {
             [[[0.5, 0.5]]], dims=("trajectory", "step", "goal"), coords={"goal": [name, "b"], "trajectory": [name]}
         )
     ),
+    "forest": lambda name: gi.plot.forest(by_subject(name), "agent.beta"),
     "distances": lambda name: gi.plot.distances({name: xr.DataArray([0.1, 0.2], dims="sample", name=name)}),
 }
 

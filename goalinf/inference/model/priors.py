@@ -36,17 +36,22 @@ class Site:
         Prior over the whole array.
     dims : tuple of str
         Names of its axes.
-    entry : Distribution
-        Prior of the value in one unit; the whole prior where all units have the same value.
     by : tuple of str
         Units that have values of their own, which the first axes number.
+    prior_of_unit : Distribution, optional
+        Prior of the value in one unit, where units have values of their own.
     """
 
     name: str
     prior: Distribution
     dims: tuple[str, ...]
-    entry: Distribution
     by: tuple[Unit, ...] = ()
+    prior_of_unit: Distribution | None = None
+
+    @property
+    def entry(self) -> Distribution:
+        """Prior of the value in one unit; the whole prior where all units have the same value."""
+        return self.prior if self.prior_of_unit is None else self.prior_of_unit
 
     @property
     def parameter(self) -> str:
@@ -113,18 +118,18 @@ def _sites(
     """Return the sites of one parameter: one, or three where its values vary around the value of a group."""
     if not isinstance(prior, Pooling):
         expanded = _expanded(name, prior, dims, sizes)
-        return [Site(name, expanded, dims, expanded)]
+        return [Site(name, expanded, dims)]
     if units is None:
         raise ValueError(f"the prior of {name} has one value per {' and '.join(prior.by)}, and there are no data")
     entry = _expanded(name, prior.prior, dims, sizes)
     levels, all_dims = tuple(units[unit] for unit in prior.by), (*prior.by, *dims)
     if prior.spread is None:
-        return [Site(name, entry.expand(levels).to_event(len(levels)), all_dims, entry, prior.by)]
+        return [Site(name, entry.expand(levels).to_event(len(levels)), all_dims, prior.by, entry)]
     spread = _expanded(f"{name}.sd", prior.spread, dims, sizes)
     return [
-        Site(f"{name}.mean", entry, dims, entry),
-        Site(f"{name}.sd", spread, dims, spread),
-        Site(name, Hierarchy(entry, spread, levels), all_dims, entry, prior.by),
+        Site(f"{name}.mean", entry, dims),
+        Site(f"{name}.sd", spread, dims),
+        Site(name, Hierarchy(entry, spread, levels), all_dims, prior.by, entry),
     ]
 
 
