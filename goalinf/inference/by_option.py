@@ -47,7 +47,8 @@ def options_of_agent(
     contexts = data.context_names
     data.check(Conditions.of(model.world, model.reward, contexts).worlds, model.agent)
     sites, levels = model.sites(data), model.levels(data)
-    draws = {site.name: _for_units(site, values, fit.data, data) for site in sites}
+    known = [site for site in sites if site.name in values]
+    draws = {site.name: _for_units(site, values[site.name], fit.data, data) for site in known}
     _check_draws({site.name: site.prior.shape() for site in sites}, draws)
     first = model.behavior({name: array[0] for name, array in draws.items()}, contexts, levels)
     for condition_world, condition_reward in first.conditions.distinct.pairs():
@@ -109,7 +110,7 @@ def options_of_own_model(
     return scored_units, scores, log_posteriors
 
 
-def _for_units(site: Site, values: Draws, fitted: Observations, data: Observations) -> Any:
+def _for_units(site: Site, draws: np.ndarray, fitted: Observations, data: Observations) -> np.ndarray:
     """Return the draws of a parameter for the subjects and contexts of further data, by name.
 
     Raises
@@ -117,9 +118,6 @@ def _for_units(site: Site, values: Draws, fitted: Observations, data: Observatio
     ValueError
         Where the fit has no value for one of them.
     """
-    draws = values.get(site.name)
-    if draws is None:
-        return np.zeros((0, 0))
     for axis, unit in enumerate(site.by, start=1):
         known, names = ((of.names("subject") if unit == "subject" else of.context_names) for of in (fitted, data))
         number_of = {name: number for number, name in enumerate(known)}
