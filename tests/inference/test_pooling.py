@@ -279,7 +279,7 @@ def test_labels_and_summaries(fit):
     assert shown.index("agent.beta.sd ") < shown.index("agent.beta[ann]")
     assert not fit.pooled
     assert "standardized differences of levels from their group" in fit.diagnosis
-    shared = gi.infer(0, HALL, agent=GROUP, reward=CONTEXTS, data=IN_CONTEXTS, chains=2, draws=50, warmup=50)
+    shared = gi.infer(0, HALL, agent=GROUP, reward=CONTEXTS, data=IN_CONTEXTS, method="laplace", draws=50)
     assert "2 contexts share one set of parameters, except for one agent.beta per subject" in shared.pooled
 
 
@@ -315,12 +315,12 @@ def test_the_mode_is_that_of_standardized_differences():
 def test_predictions(name):
     """Actions in the first state have the probabilities of each subject's own policy, averaged over the draws."""
     agent, reward, data = CASES[name]
-    few = gi.infer(0, HALL, agent=agent, reward=reward, data=data, chains=2, draws=100, warmup=100)
-    predicted = few.predict(1, 200)
+    few = gi.infer(0, HALL, agent=agent, reward=reward, data=data, method="laplace", draws=200)
+    predicted = few.predict(1, 100)
     assert predicted[0].subject_names == data.subject_names
     np.testing.assert_array_equal(predicted[0].context, data.context)
     (parameter,) = few.posterior.data_vars
-    draws = few.posterior[parameter].values.reshape(200, *few.posterior[parameter].shape[2:])[::10]
+    draws = few.posterior[parameter].values.reshape(200, *few.posterior[parameter].shape[2:])[::20]
     for subject in range(data.n_subjects):
         for context in np.unique(data.context[data.subject == subject]):
             rows = (data.subject == subject) & (data.context == context)
@@ -483,7 +483,7 @@ def test_a_spread_with_bounds_by_entry():
 
 def test_both_precisions_in_one_process():
     reward = gi.StateReward(gi.no_pooling(dist.Normal(np.zeros(5), 1.0)), on="departure")
-    for precision in ("float64", "float32", "float64"):
+    for precision in ("float64", "float32"):
         fit = gi.infer(
             0,
             HALL,
@@ -496,7 +496,7 @@ def test_both_precisions_in_one_process():
             precision=precision,
         )
         assert fit.tree.attrs["precision"] == precision
-    group = gi.infer(0, HALL, agent=GROUP, reward=WANTS, data=DATA, precision="float32", chains=2, draws=50, warmup=50)
+    group = gi.infer(0, HALL, agent=GROUP, reward=WANTS, data=DATA, precision="float32", method="laplace", draws=50)
     assert np.isfinite(group.posterior["agent.beta"]).all()
 
 
