@@ -27,7 +27,7 @@ class OneOf:
 
     options: tuple[Any, ...]
     names: tuple[Hashable, ...]
-    weights: Any
+    weights: np.ndarray | Distribution
     by: By
 
 

@@ -20,7 +20,7 @@ from goalinf.rewards import Reward
 from goalinf.types import Numeric, Real
 from goalinf.worlds import MDP
 
-_UNUSED = 4  # choices of a level in a condition that are computed for each one that has data
+_MOST_CHOICES = 4  # choices of levels in conditions that are computed for each one that has data
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -64,6 +64,11 @@ class Levels:
         number[pairs[:, 0], pairs[:, 1]] = plan.ravel()
         return cls(number, pairs[first, 1], pairs[first, 0], subjects, contexts, by)
 
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """Numbers on which compiled programs depend."""
+        return self.number, self.subject, self.context
+
     def check(self, data: Observations) -> None:
         """Refuse data whose subjects or contexts have other names, or that need plans which are not there.
 
@@ -80,14 +85,17 @@ class Levels:
             if not numbered and names[: len(expected)] != expected[: len(names)]:
                 raise ValueError(
                     f"the {what}s of the data are {', '.join(map(repr, names))}; parameters have values for "
-                    f"{', '.join(map(repr, expected))}"
+                    f"{', '.join(map(repr, expected))}: give the data for which the levels were made"
                 )
         context, subject = np.asarray(data.context), np.asarray(data.subject)
         inside = (context < self.number.shape[0]) & (subject < self.number.shape[1])
         known = inside & (self.number[np.where(inside, context, 0), np.where(inside, subject, 0)] >= 0)
         if not known.all():
             item = int((~known).argmax())
-            raise ValueError(f"{data.where(data.unit, item)}: parameters have no values for its subject in its context")
+            raise ValueError(
+                f"{data.where(data.unit, item)}: parameters have no values for its subject in its context: give the "
+                "data for which the levels were made"
+            )
 
     def check_gaps(self) -> None:
         """Refuse numbers of subjects, or contexts, without data, whose values would be those of the prior.
@@ -147,7 +155,7 @@ class Levels:
         in_plans = self._in_plans(agent)
         if len(distinct.contexts) > 1 and not in_plans:
             _, first, level = self._unique_levels()
-            if len(first) * len(distinct.contexts) <= _UNUSED * len(condition):
+            if len(first) * len(distinct.contexts) <= _MOST_CHOICES * len(condition):
                 return self._plan_conditions(distinct, condition, agent, first, level)
         mdp, known = distinct.mdp(), distinct.stacked_reward() if isinstance(reward, Mapping) else reward
         axes = [0 if len(part) > 1 else None for part in (distinct.worlds, distinct.rewards)]

@@ -163,13 +163,18 @@ def replicate(
     with computing_in(precision) as chosen:
         policies = planned(conditions, agent, chosen)
         if option is None:
-            group = np.unique(np.asarray(data.members(agent.by or "data")), return_inverse=True)[1]
-            option = np.asarray(drawn_options(key, agent, len(group)))[group]
+            option = options_of_units(key, agent, data)
         worlds = conditions.worlds if len(conditions.distinct.worlds) > 1 else conditions.distinct.worlds
         by_context = [jax.tree.map(lambda leaf: leaf[number], policy) for policy in policies]
         pairs = zip(agent.components, by_context, strict=True)
         plans = [AgentPlans(actor, policy, worlds, conditions.rewards) for actor, policy in pairs]
         return data.replicated(key, plans, option)
+
+
+def options_of_units(key: Array, agent: Agent, data: Observations) -> np.ndarray:
+    """Draw the number of the option of each trajectory (or other item): one for every unit of a mixture."""
+    group = np.unique(np.asarray(data.members(agent.by or "data")), return_inverse=True)[1]
+    return np.asarray(drawn_options(key, agent, len(group)))[group]
 
 
 def _simulate(

@@ -62,7 +62,7 @@ def options_of_agent(
     if not draws:
         log_weights, scores = jax.device_get(options({}, unlabeled))
         return units, [(log_weights[None], scores[None])]
-    plans = None if levels is None else (levels.number, levels.subject, levels.context)
+    plans = None if levels is None else levels.arrays
     key = recipe(*host_model.contents(), contexts, jnp.result_type(float).name, shapes(unlabeled), plans)
     program = shared(key, ("options", item), lambda: mapped(options))
     return units, [jax.device_get(program(draws, (unlabeled,)))]

@@ -117,7 +117,7 @@ def _standard_posterior(key: PRNGKey, model: StandardModel, data: Data) -> Poste
     bare = data.unlabeled(n_pairs)
     scale = product_prior(sites, reward) if agent.scales else None
     start = starting_values(sites, scale) | values_at_medians(sites)
-    plans = None if levels is None else (levels.number, levels.subject, levels.context)
+    plans = None if levels is None else levels.arrays
 
     def parameterization(
         function: Model, name: str, prior: ScaleMixture | None = None, given: Data = bare

@@ -14,8 +14,9 @@ from numpyro.distributions import Delta, Distribution, ImproperUniform
 from numpyro.distributions.transforms import Transform
 
 from goalinf.agents import Agent
+from goalinf.inference.model.hierarchy import Hierarchy
 from goalinf.planning.parameters import entry_prior, last_axes
-from goalinf.planning.pooling import Hierarchy, Pooling, Unit
+from goalinf.planning.pooling import Pooling, Unit
 from goalinf.precision import computing_in
 from goalinf.rewards import LinearReward, Reward, base_of
 from goalinf.worlds import World

@@ -1,7 +1,7 @@
 """Parameterization of groups by the standardized differences of their levels.
 
 The differences are from the conditional mean of each level given its group, so that samplers move the group without
-moving the levels out of their likelihoods (see :class:`~goalinf.planning.pooling.Hierarchy`).
+moving the levels out of their likelihoods (see :class:`~goalinf.inference.model.hierarchy.Hierarchy`).
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro
 
+from goalinf.inference.model.hierarchy import Evidence, Hierarchy
 from goalinf.inference.model.mode import climb
 from goalinf.inference.model.parameterization import Parameterization
 from goalinf.inference.model.priors import Site, median
-from goalinf.planning.pooling import Evidence, Hierarchy
 
 ENDING = ".standardized"  # of the name of a site
 _ROUNDS = 2  # approximations of the likelihood, each at the mode that the last one has led to

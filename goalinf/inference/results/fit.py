@@ -25,7 +25,7 @@ from goalinf.inference.results.diagnostics import Diagnosis, Kind
 from goalinf.inference.results.files.fit_files import save
 from goalinf.inference.results.fitted_data import check_data
 from goalinf.inference.results.overview import as_text, by_unit, numbers
-from goalinf.inference.results.predicted import predicted
+from goalinf.inference.results.replicated import replicated_at
 from goalinf.sizes import check_memory
 from goalinf.worlds.names import label, plain
 
@@ -284,7 +284,7 @@ class Fit:
         for draw, sub in zip(self._some(n, seed), jax.random.split(key, n), strict=True):
             options = {name: draw.pop(name) for name in self._discrete}
             option = self._options(**options) if options else None
-            replications.append(predicted(sub, model, draw, self.data, option, self.tree.attrs["precision"]))
+            replications.append(replicated_at(sub, model, draw, self.data, option, self.tree.attrs["precision"]))
         return replications
 
     def _options(self, **drawn: np.ndarray) -> np.ndarray:

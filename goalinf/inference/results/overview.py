@@ -80,7 +80,7 @@ def by_unit(draws: xr.Dataset, unit: str, summary: Callable[[str], pd.DataFrame]
         tables.append(rows.drop(columns=others).set_index([unit, "parameter"]))
     if not tables:
         raise KeyError(
-            f"no parameter of this fit has one value per {unit}; gi.partial_pooling(prior, by={unit!r}) does"
+            f"no parameter of this fit has one value per {unit}: give it the prior gi.partial_pooling(…, by={unit!r})"
         )
     whole = pd.concat(tables)
     order = whole.index.get_level_values(unit).unique()

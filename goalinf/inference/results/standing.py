@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from goalinf.inference.model.hierarchy import Evidence
 from goalinf.inference.model.posterior import Posterior
 from goalinf.inference.samplers.geometry import Coordinates, Geometry
 from goalinf.inference.samplers.jumps import Maps
 from goalinf.inference.samplers.sampler import Sampled, State
-from goalinf.planning.pooling import Evidence
 
 _PRECISION, _WEIGHTED = ".precision", ".weighted"  # ends of names, of the likelihood of every level
 

@@ -14,7 +14,7 @@ from goalinf.agents.plannable import check_solved
 from goalinf.agents.policy import Policy
 from goalinf.behavior import replicate
 from goalinf.behavior.levels import Levels
-from goalinf.behavior.roll_out import drawn_options
+from goalinf.behavior.simulation import options_of_units
 from goalinf.data import Observations, Trajectories
 from goalinf.data.labels import provenance
 from goalinf.inference.model.models import StandardModel
@@ -22,7 +22,7 @@ from goalinf.inference.model.program_cache import recipe, shared
 from goalinf.precision import Precision, computing_in
 
 
-def predicted(
+def replicated_at(
     key: Array,
     model: StandardModel,
     draw: Mapping[str, np.ndarray],
@@ -53,13 +53,15 @@ def predicted(
         for actor, policy in zip(behavior.agent.components, policies, strict=True):
             check_solved(policy.residual, policy.values, precision, actor, worlds)
         if option is None:
-            group = np.unique(np.asarray(data.members(behavior.agent.by or "data")), return_inverse=True)[1]
-            option = np.asarray(drawn_options(key, behavior.agent, len(group)))[group]
+            option = options_of_units(key, behavior.agent, data)
         bare = dataclasses.replace(data, labels=None, contexts=None) if isinstance(data, Trajectories) else data
         by_plan = bare.renumbered(levels.number)
         outcome = by_plan.replicated(key, behavior.plans_of(policies), option)
     if not isinstance(data, Trajectories) or not isinstance(outcome, Trajectories):
         return dataclasses.replace(outcome, context=data.context)
+    source = provenance(worlds, rewards, len(contexts))
+    if any(name.startswith("reward.") for name in levels.by):
+        source["rewards"] = ()  # of several subjects: a digest is that of one reward
     return Trajectories.of(
         outcome.states,
         outcome.actions,
@@ -67,8 +69,7 @@ def predicted(
         observed=outcome.observed,
         subject=data.subject,
         context=data.context,
-        labels=data.labels
-        and dataclasses.replace(data.labels, table=None, rows=None, **provenance(worlds, rewards, len(contexts))),
+        labels=data.labels and dataclasses.replace(data.labels, table=None, rows=None, **source),
         contexts=data.contexts,
     )
 
@@ -81,8 +82,8 @@ def _policies(
     precision: Precision,
 ) -> tuple[Policy, ...]:
     """Plan the policies of all plans of a draw, by a program that all draws share."""
-    copied, arrays = model.own_arrays(), (levels.number, levels.subject, levels.context)
-    made_of = recipe(*model.contents(), contexts, "policies", precision, arrays)
+    copied = model.own_arrays()
+    made_of = recipe(*model.contents(), contexts, "policies", precision, levels.arrays)
 
     def policies(values: Mapping[str, Any]) -> tuple[Policy, ...]:
         return copied.behavior(values, contexts, levels).policies
