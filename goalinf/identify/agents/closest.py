@@ -135,7 +135,8 @@ class Search:
         smallest = z - null.basis.T @ (null.basis @ z)
         identified = null.singular_values[: self.size - null.dimension]
         shifted = self.at(planner, smallest + null.basis.T @ np.random.default_rng(0).standard_normal(null.dimension))
-        change = np.where(jacobian.rows, np.log(np.maximum(shifted.policy, _SMALLEST)) - np.log(jacobian.policy), 0.0)
+        log_policy, log_shifted = (np.log(np.maximum(at.policy, _SMALLEST)) for at in (jacobian, shifted))
+        change = np.where(jacobian.rows, log_shifted - log_policy, 0.0)
         log_density = float(
             stats.norm.logpdf(0.0) * len(identified) - 0.5 * smallest @ smallest - np.log(identified).sum()
         )
