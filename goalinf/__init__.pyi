@@ -25,6 +25,7 @@ from .inference.results.fit import Fit as Fit
 from .inference.resume import resume as resume
 from .planning.pooling import no_pooling as no_pooling
 from .planning.pooling import partial_pooling as partial_pooling
+from .planning.regression import regression as regression
 from .rewards.base import Reward as Reward
 from .rewards.goal import GoalReward as GoalReward
 from .rewards.goal import goals as goals

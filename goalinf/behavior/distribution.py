@@ -157,6 +157,7 @@ class Behavior(dist.Distribution):
         """
         check_kind("value, the data to score,", value, Observations, "trajectories, such as gi.simulate makes")
         if value.concrete:
+            value = value if self._levels is None else self._levels.in_contexts(value)
             value.check(self._worlds(value), self.agent)
 
     def _worlds(self, value: Observations) -> tuple[World, ...]:
@@ -203,7 +204,7 @@ class Behavior(dist.Distribution):
         if self._levels is not None:
             if value.concrete:
                 self._levels.check(value)
-            return value.renumbered(self._levels.number)
+            return self._levels.coded(value).renumbered(self._levels.number)
         numbers = self._condition_numbers(value)
         if numbers is None:
             needless = isinstance(value.context, np.ndarray) and not value.context.any()
@@ -336,7 +337,7 @@ class Behavior(dist.Distribution):
         if self._levels is not None:
             self._levels.check_slips(self.agent)
             if not one_world:
-                of_plan = self.conditions.number[self._levels.context]
+                of_plan = self._levels.condition(self.conditions)
                 mdp = jax.tree.map(lambda leaf: leaf[of_plan], mdp)
         gaps = Gaps.of(mdp, like, condition, one_world)
         settings = jnp.asarray(like.states)[:, 0], condition, steps, one_world, gaps

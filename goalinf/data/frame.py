@@ -60,6 +60,8 @@ def _decisions(data: Recorded, trajectory: np.ndarray, step: np.ndarray) -> pd.D
     }
     if data.n_contexts > 1 or (labels is not None and "context" in labels.columns):
         columns["context"] = [data.context_names[i] for i in context]
+    if labels is not None and labels.covariates is not None:
+        columns |= {str(name): values.iloc[trajectory].tolist() for name, values in labels.covariates.items()}
     worlds = labels.worlds if labels is not None else ()
     if worlds:
         columns["state"] = [_state_name(worlds[c], s) for c, s in zip(context, state, strict=True)]

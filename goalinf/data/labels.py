@@ -45,11 +45,14 @@ class Labels:
         Name of the text file that the table was read from.
     counted : bool
         True where the trajectories are single choices that were given as counts.
+    covariates : DataFrame (N rows), optional
+        Further columns of data without a table, one row per trajectory.
 
     Raises
     ------
     ValueError
-        Where two names print alike (1 and ``"1"``), or the name of a subject stands for a missing value.
+        Where two names print alike (1 and ``"1"``), the name of a subject stands for a missing value, or there is not
+        one row of covariates per trajectory.
     """
 
     trajectories: tuple[Hashable, ...]
@@ -62,8 +65,13 @@ class Labels:
     rows: np.ndarray | None = None
     source: str | None = None
     counted: bool = False
+    covariates: pd.DataFrame | None = None
 
     def __post_init__(self):
+        if self.covariates is not None and len(self.covariates) != len(self.trajectories):
+            raise ValueError(
+                f"covariates have {len(self.covariates)} rows; expected {len(self.trajectories)}, one per trajectory"
+            )
         check_present(self.subjects, "subjects")
         for what in ("trajectories", "subjects", "contexts"):
             check_alike(getattr(self, what), what)
@@ -78,6 +86,7 @@ class Labels:
             worlds=tuple(self.worlds[i] for i in contexts) if self.worlds else (),
             rewards=tuple(self.rewards[i] for i in contexts) if self.rewards else (),
             rows=None if self.rows is None else self.rows[trajectories, :width],
+            covariates=None if self.covariates is None else self.covariates.iloc[trajectories].reset_index(drop=True),
         )
 
     def where(self, trajectory: SupportsIndex, step: SupportsIndex) -> str:

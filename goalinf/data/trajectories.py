@@ -16,6 +16,7 @@ from goalinf.agents.agent import Agent
 from goalinf.checks import takes_key
 from goalinf.data.admission import check_data
 from goalinf.data.cells import Cells
+from goalinf.data.covariates import replicated_labels
 from goalinf.data.counts import Counts, from_counts
 from goalinf.data.frame import to_frame
 from goalinf.data.labels import Labels, provenance
@@ -215,7 +216,7 @@ class Trajectories(Recorded):
             observed=alive & np.asarray(self.observed),
             subject=self.subject,
             context=self.context,
-            labels=self.labels and dataclasses.replace(self.labels, table=None, rows=None, **source),
+            labels=replicated_labels(self, **source),
             contexts=self.contexts,
         )
 
@@ -234,6 +235,10 @@ class Trajectories(Recorded):
         if n_pairs is not None:
             cells = cells.padded(min(self.observed.size, self.n_subjects * self.n_contexts * n_pairs))
         return dataclasses.replace(self, cells=cells, labels=None, contexts=None if by_number else names)
+
+    def in_contexts(self, context: np.ndarray) -> Trajectories:
+        """Replace the number of the context of every trajectory, ``(N,)``; without labels."""
+        return _with_cells(dataclasses.replace(self, context=np.asarray(context, np.int32), labels=None, contexts=None))
 
     def select(self, trajectories: slice | Numbers) -> Trajectories:
         """Select trajectories by mask ``(N,)``, by number, or by slice; repeats are allowed (bootstrap).

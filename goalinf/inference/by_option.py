@@ -18,6 +18,7 @@ from goalinf.agents.plannable import check_plannable
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.data import Observations, Trajectories
 from goalinf.data.align import aligned, new_names
+from goalinf.data.covariates import level_names, level_numbers
 from goalinf.inference.model.log_density import Density, Model
 from goalinf.inference.model.models import CustomModel, Draw, StandardModel
 from goalinf.inference.model.priors import Site
@@ -46,14 +47,18 @@ def options_of_agent(
     )
     contexts = data.context_names
     data.check(Conditions.of(model.world, model.reward, contexts).worlds, model.agent)
-    sites, levels = model.sites(data), model.levels(data)
-    known = [site for site in sites if site.name in values]
-    draws = {site.name: _for_units(site, values[site.name], fit.data, data) for site in known}
+    sites, levels = model.sites(data, fit.data), model.levels(data)
+    draws: dict[str, np.ndarray] = {}
+    for site in sites:
+        if site.computed:  # at the covariates of these data
+            draws[site.name] = np.asarray(jax.vmap(site.compute)(draws))
+        elif site.name in values:
+            draws[site.name] = _for_units(site, values[site.name], fit.data, data)
     _check_draws({site.name: site.prior.shape() for site in sites}, draws)
     first = model.behavior({name: array[0] for name, array in draws.items()}, contexts, levels)
     for condition_world, condition_reward in first.conditions.distinct.pairs():
         check_plannable(first.agent, condition_world, condition_reward)
-    host_model, unlabeled = model.own_arrays(), data.unlabeled()
+    host_model, unlabeled = model.own_arrays(), (data if levels is None else levels.coded(data)).unlabeled()
 
     def options(draw: Draw, observations: Observations) -> Any:
         return host_model.behavior(draw, contexts, levels).by_option(item, observations)
@@ -111,7 +116,7 @@ def options_of_own_model(
 
 
 def _for_units(site: Site, draws: np.ndarray, fitted: Observations, data: Observations) -> np.ndarray:
-    """Return the draws of a parameter for the subjects and contexts of further data, by name.
+    """Return the draws of a parameter for the units of further data, by name.
 
     Raises
     ------
@@ -119,9 +124,9 @@ def _for_units(site: Site, draws: np.ndarray, fitted: Observations, data: Observ
         Where the fit has no value for one of them.
     """
     for axis, unit in enumerate(site.by, start=1):
-        known, names = ((of.names("subject") if unit == "subject" else of.context_names) for of in (fitted, data))
+        known, names = level_names(fitted, unit), level_names(data, unit)
         number_of = {name: number for number, name in enumerate(known)}
-        occurring = np.unique(data.subject if unit == "subject" else data.context).tolist()
+        occurring = np.unique(level_numbers(data, unit)).tolist()
         if unknown := [names[number] for number in occurring if names[number] not in number_of]:
             raise ValueError(
                 f"{unit} {unknown[0]!r} was not fitted, and {site.name} has one value per {unit}: this one has none. "

@@ -1,9 +1,9 @@
-"""Pooling: priors of parameters that have one value per subject or context."""
+"""Pooling: priors of parameters that have one value per subject, context or level of a covariate."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, NoReturn, get_args
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NoReturn
 
 import jax
 import jax.numpy as jnp
@@ -18,38 +18,64 @@ from goalinf.planning.parameters import entry_prior
 from goalinf.precision import computing_in
 from goalinf.types import Numeric
 
-Unit = Literal["subject", "context"]
 _DRAWS = 2001  # of a prior, for its width on the scale of its link
 
 
 class Pooling(Distribution):
-    r"""Prior of a parameter with one value per level, made by :func:`~goalinf.partial_pooling` or ``no_pooling``.
+    r"""Prior of a parameter with one value per level.
 
-    As a distribution it is that of the value of one further level. It has samples but no density in closed form.
+    Made by :func:`~goalinf.partial_pooling`, :func:`~goalinf.no_pooling` and :func:`~goalinf.regression`. As a
+    distribution it is that of the value of one further level, of a regression at covariates of zero. It has samples but
+    no density in closed form.
 
     Parameters
     ----------
     prior : Distribution
-        With a spread, the prior of the median of the group; otherwise the prior of every value.
+        With a spread or a formula, the prior of the median of the group; otherwise the prior of every value.
     by : tuple of str
-        Units that have values of their own: ``"subject"``, ``"context"``, or both.
+        Units that have values of their own: ``"subject"``, ``"context"``, names of covariates.
     spread : Distribution, optional
         Prior of the standard deviation of the values around the median, on the scale of the link. None: no group.
+    formula : str, optional
+        Formula of a regression on covariates. None: no covariates.
+    effects : mapping from term to Distribution, optional
+        Priors of the coefficients, on the scale of the link; terms without one have the usual prior.
+    slopes : tuple of str
+        Terms of the formula whose coefficients vary between units, too.
     """
 
     arg_constraints: ClassVar[dict[str, Any]] = {}
-    pytree_data_fields = ("prior", "spread")
-    pytree_aux_fields = ("by",)
+    pytree_data_fields = ("prior", "spread", "effects")
+    pytree_aux_fields = ("by", "formula", "slopes")
 
-    def __init__(self, prior: Distribution, by: tuple[Unit, ...], spread: Distribution | None = None):
+    def __init__(
+        self,
+        prior: Distribution,
+        by: tuple[str, ...],
+        spread: Distribution | None = None,
+        formula: str | None = None,
+        effects: Mapping[str, Distribution] | None = None,
+        slopes: tuple[str, ...] = (),
+    ):
         self.prior, self.by, self.spread = prior, by, spread
+        self.formula, self.effects, self.slopes = formula, dict(effects or {}), slopes
         super().__init__(batch_shape=prior.batch_shape, event_shape=prior.event_shape)
 
     def __repr__(self) -> str:
         function = "no_pooling" if self.spread is None else "partial_pooling"
-        by = repr(self.by[0] if len(self.by) == 1 else self.by)
-        spread = "" if self.spread is None else f", spread={describe(self.spread)}"
-        return f"{function}({describe(self.prior)}, by={by}{spread})"
+        parts = [describe(self.prior)]
+        if self.formula is not None:
+            function, parts = "regression", [repr(self.formula), *parts]
+        if self.by:
+            parts.append(f"by={(self.by[0] if len(self.by) == 1 else self.by)!r}")
+        if self.spread is not None:
+            parts.append(f"spread={describe(self.spread)}")
+        if self.effects:
+            shown = ", ".join(f"{term!r}: {describe(prior)}" for term, prior in self.effects.items())
+            parts.append(f"effects={{{shown}}}")
+        if self.slopes:
+            parts.append(f"slopes={list(self.slopes)!r}")
+        return f"{function}({', '.join(parts)})"
 
     @property
     def support(self) -> constraints.Constraint:
@@ -63,11 +89,14 @@ class Pooling(Distribution):
 
     def expand(self, batch_shape: tuple[int, ...]) -> Pooling:
         """Return the prior of an array, whose entries have groups of their own."""
-        return Pooling(self.prior.expand(batch_shape), self.by, self.spread)
+        return self._with(self.prior.expand(batch_shape))
 
     def to_event(self, reinterpreted_batch_ndims: int | None = None) -> Pooling:
         """Return the prior of an array as one value."""
-        return Pooling(self.prior.to_event(reinterpreted_batch_ndims), self.by, self.spread)
+        return self._with(self.prior.to_event(reinterpreted_batch_ndims))
+
+    def _with(self, prior: Distribution) -> Pooling:
+        return Pooling(prior, self.by, self.spread, self.formula, self.effects, self.slopes)
 
     def log_prob(self, value: Numeric) -> NoReturn:
         """Refuse: there is no density in closed form.
@@ -78,8 +107,8 @@ class Pooling(Distribution):
             Always.
         """
         raise NotImplementedError(
-            "partial_pooling and no_pooling are priors of agents and rewards that are given to gi.infer(agent=…, "
-            "reward=…); in a model of your own sample the values of all subjects, for instance in numpyro.plate"
+            "partial_pooling, no_pooling and regression are priors of agents and rewards that are given to "
+            "gi.infer(agent=…, reward=…); in a model of your own sample the values of all subjects, for instance in numpyro.plate"
         )
 
     def sample(self, key: PRNGKey, sample_shape: tuple[int, ...] = ()) -> Any:
@@ -93,9 +122,9 @@ class Pooling(Distribution):
 
 
 def partial_pooling(
-    prior: Distribution, *, by: Unit | Sequence[Unit] = "subject", spread: Distribution | None = None
+    prior: Distribution, *, by: str | Sequence[str] = "subject", spread: Distribution | None = None
 ) -> Pooling:
-    r"""Prior of a parameter whose values by subject (or context) vary around the value of a group.
+    r"""Prior of a parameter whose values by subject (or other unit) vary around the value of a group.
 
     .. math:: g(\theta_i) = g(m) + \sigma z_i,\quad z_i \sim \mathrm{Normal}(0, 1)
 
@@ -108,8 +137,9 @@ def partial_pooling(
     ----------
     prior : Distribution
         Prior of the median m of the group; its support is that of the values.
-    by : {"subject", "context"} or sequence of both
-        Units with values of their own; with both, every subject has a value in each context.
+    by : str or sequence of str
+        Units with values of their own: ``"subject"``, ``"context"``, or a covariate of the data such as ``"session"``.
+        With ``["subject", "session"]`` every subject has a value in each session.
     spread : Distribution, optional
         Prior of :math:`\sigma`, positive numbers. Default: half-normal, with the standard deviation of g(m) under
         the prior as its scale.
@@ -122,7 +152,7 @@ def partial_pooling(
     Raises
     ------
     ValueError
-        Where the support of the prior is not one interval of real numbers, or ``by`` names no such unit.
+        Where the support of the prior is not one interval of real numbers, or ``by`` names no unit, or one twice.
 
     References
     ----------
@@ -141,29 +171,20 @@ def partial_pooling(
     >>> fit.posterior["agent.beta"].sizes["subject"]
     3
     """
-    _check_prior("prior", prior)
-    if spread is None:
-        spread = dist.HalfNormal(_width(prior))
-    _check_prior("spread", spread)
-    if not _positive(spread):
-        raise ValueError(
-            f"spread is {type(spread).__name__}; expected a prior of a standard deviation, whose support is the "
-            "positive numbers, such as numpyro.distributions.HalfNormal(0.5)"
-        )
-    if spread.shape() not in ((), prior.shape()):
-        raise ValueError(f"spread has shape {spread.shape()}; expected (), or {prior.shape()} as the prior")
-    return Pooling(prior, _units(by), spread)
+    check_number_prior("prior", prior)
+    return Pooling(prior, units_of(by), checked_spread(prior, spread))
 
 
-def no_pooling(prior: Distribution, *, by: Unit | Sequence[Unit] = "subject") -> Pooling:
-    """Prior of a parameter that has a value for each subject (or context), independent of the others.
+def no_pooling(prior: Distribution, *, by: str | Sequence[str] = "subject") -> Pooling:
+    """Prior of a parameter that has a value for each subject (or other unit), independent of the others.
 
     Parameters
     ----------
     prior : Distribution
         Prior of every value.
-    by : {"subject", "context"} or sequence of both
-        Units with values of their own; with both, every subject has a value in each context.
+    by : str or sequence of str
+        Units with values of their own: ``"subject"``, ``"context"``, or a covariate of the data such as ``"session"``.
+        With ``["subject", "session"]`` every subject has a value in each session.
 
     Returns
     -------
@@ -182,8 +203,29 @@ def no_pooling(prior: Distribution, *, by: Unit | Sequence[Unit] = "subject") ->
     >>> gi.agents.boltzmann(beta=gi.no_pooling(dist.LogNormal(0.0, 1.0), by="subject")).parameters["beta"].by
     ('subject',)
     """
-    _check_prior("prior", prior)
-    return Pooling(prior, _units(by))
+    check_number_prior("prior", prior)
+    return Pooling(prior, units_of(by))
+
+
+def checked_spread(prior: Distribution, spread: Distribution | None) -> Distribution:
+    """Return the prior of the standard deviation of a group; by default half-normal, with the width of the prior.
+
+    Raises
+    ------
+    ValueError
+        Where its support has other numbers than positive ones, or its shape is not that of the prior.
+    """
+    if spread is None:
+        return dist.HalfNormal(width_of(prior))
+    check_number_prior("spread", spread)
+    if not _positive(spread):
+        raise ValueError(
+            f"spread is {type(spread).__name__}; expected a prior of a standard deviation, whose support is the "
+            "positive numbers, such as numpyro.distributions.HalfNormal(0.5)"
+        )
+    if spread.shape() not in ((), prior.shape()):
+        raise ValueError(f"spread has shape {spread.shape()}; expected (), or {prior.shape()} as the prior")
+    return spread
 
 
 def link_of(prior: Distribution) -> Transform:
@@ -191,15 +233,34 @@ def link_of(prior: Distribution) -> Transform:
     return biject_to(entry_prior(prior).support)
 
 
-def _units(by: object) -> tuple[Unit, ...]:
+def units_of(by: object) -> tuple[str, ...]:
+    """Return the names of units as a tuple: subject and context before covariates.
+
+    Raises
+    ------
+    ValueError
+        Where there is none, one that is no text, or one twice.
+    """
     units = tuple(by) if isinstance(by, (tuple, list)) else (by,)
-    known = get_args(Unit)
-    if not units or any(unit not in known for unit in units) or len(set(units)) < len(units):
-        raise ValueError(f"by is {by!r}; expected {' or '.join(map(repr, known))}, or a list of both")
-    return tuple(unit for unit in known if unit in units)
+    if not units or not all(isinstance(unit, str) and unit for unit in units) or len(set(units)) < len(units):
+        raise ValueError(
+            f"by is {by!r}; expected 'subject', 'context' or the name of a covariate such as 'session', or a list of "
+            "different ones"
+        )
+    first = [unit for unit in ("subject", "context") if unit in units]
+    return (*first, *(unit for unit in units if unit not in first))
 
 
-def _check_prior(name: str, prior: object) -> None:
+def check_number_prior(name: str, prior: object) -> None:
+    """Refuse what is not a proper continuous distribution of single numbers.
+
+    Raises
+    ------
+    TypeError
+        Where it is no distribution.
+    ValueError
+        Where it is another distribution.
+    """
     check_kind(name, prior, Distribution, "a NumPyro distribution, such as dist.LogNormal(0.0, 1.0)")
     assert isinstance(prior, Distribution)
     if isinstance(prior, Pooling):
@@ -219,7 +280,7 @@ def _positive(prior: Distribution) -> bool:
     return not any(np.any(np.asarray(support(np.full(prior.shape(), value)))) for value in (-1.0, -1e-3))
 
 
-def _width(prior: Distribution) -> np.ndarray:
+def width_of(prior: Distribution) -> np.ndarray:
     """Return half the width of the central 68 % of every entry of a prior, on the scale of its link."""
     shares = (0.15865525393145707, 0.8413447460685429)
     with computing_in("float64"):

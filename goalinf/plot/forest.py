@@ -8,9 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from goalinf.checks import check_choice, check_flag, check_kind, check_number
+from goalinf.checks import check_flag, check_kind, check_number
 from goalinf.inference.results.fit import Fit
-from goalinf.planning.pooling import Unit
 from goalinf.plot import style
 
 _ROW, _TALLEST = 0.16, 12.0  # inches
@@ -20,7 +19,7 @@ def forest(
     fit: Fit,
     parameter: str,
     *,
-    by: Unit = "subject",
+    by: str = "subject",
     entry: Hashable | None = None,
     level: float = 0.9,
     order: bool = True,
@@ -34,10 +33,10 @@ def forest(
         Fit of a parameter with one value per subject or context (:func:`goalinf.partial_pooling`).
     parameter : str
         Its name, such as ``"agent.beta"``.
-    by : {"subject", "context"}
-        Units to draw.
+    by : str
+        Units to draw: ``"subject"``, ``"context"``, or a covariate.
     entry : hashable, optional
-        Label of one entry, where every value is an array (a state, a feature).
+        Label of one entry, where every unit has several: a state, a feature, a session.
     level : float
         Probability of the intervals, in (0, 1).
     order : bool
@@ -70,7 +69,7 @@ def forest(
     'agent.beta'
     """
     check_kind("fit", fit, Fit, "a Fit, such as gi.infer returns")
-    check_choice("by", by, ("subject", "context"))
+    check_kind("by", by, str, "a unit such as 'subject'")
     check_flag("order", order)
     if not 0.0 < check_number("level", level, 0.0, 1.0, "a number in (0, 1)") < 1.0:
         raise ValueError(f"level is {level!r}; expected a number in (0, 1)")
@@ -99,7 +98,7 @@ def forest(
     return style.figure_of(ax)
 
 
-def _draws(fit: Fit, parameter: str, by: Unit, entry: Hashable | None) -> tuple[np.ndarray, list[str]]:
+def _draws(fit: Fit, parameter: str, by: str, entry: Hashable | None) -> tuple[np.ndarray, list[str]]:
     """Return the draws of every unit, ``(draws, units)``, and the names of the units."""
     posterior = fit.posterior
     several = [str(name) for name in posterior.data_vars if by in posterior[name].dims]

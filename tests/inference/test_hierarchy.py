@@ -5,8 +5,10 @@ import numpy as np
 import numpyro.distributions as dist
 import pytest
 from pooled import PRIOR
+from scipy import stats
 
 import goalinf as gi
+from goalinf.inference.model.design_matrix import Design
 from goalinf.inference.model.hierarchy import Evidence, Hierarchy
 from goalinf.precision import computing_in
 
@@ -16,45 +18,89 @@ def test_standardized_differences_have_the_prior_of_the_values(prior):
     """For any evidence the density of the values is that of the differences, over the slope of the map."""
     rng = np.random.default_rng(0)
     with computing_in("float64"):
-        hierarchy = Hierarchy(prior.expand((2,)).to_event(1), dist.HalfNormal(1.0).expand((2,)).to_event(1), (4,))
-        mean, sd = np.asarray(prior.sample(jax.random.key(1), (2,))), rng.uniform(0.1, 2.0, 2)
-        differences = rng.normal(size=(4, 2))
-        for evidence in (hierarchy.uninformed, Evidence(rng.exponential(size=(4, 2)), rng.normal(size=(4, 2)))):
+        entry = prior.expand((2,)).to_event(1)
+        hierarchy = Hierarchy("beta", entry, Design.of_levels(("subject",), (4,)), sampled=True)
+        group = {"beta.mean": np.asarray(prior.sample(jax.random.key(1), (2,))), "beta.sd": rng.uniform(0.1, 2.0, 2)}
+        differences = rng.normal(size=(4, 1, 2))
+        for evidence in (hierarchy.uninformed, Evidence(rng.exponential(size=(4, 1, 2)), rng.normal(size=(4, 1, 2)))):
 
             def values_of(flat, evidence=evidence):
-                return hierarchy.located(mean, sd, flat.reshape(4, 2), evidence).ravel()
+                return hierarchy.site(group, hierarchy.located(group, flat.reshape(4, 1, 2), evidence)).ravel()
 
             values = values_of(differences.ravel())
             slope = np.linalg.slogdet(np.asarray(jax.jacobian(values_of)(differences.ravel())))[1]
-            of_differences = hierarchy.standardized(mean, sd, evidence).log_prob(differences)
-            of_values = hierarchy.given(mean, sd).log_prob(values.reshape(4, 2))
+            of_differences = hierarchy.standardized(group, evidence).log_prob(differences)
+            of_values = hierarchy.given(group).log_prob(values.reshape(4, 2))
             assert float(of_values) == pytest.approx(float(of_differences) - slope, abs=1e-9)
-            back = hierarchy.differences(mean, sd, values.reshape(4, 2), evidence)
+            back = hierarchy.differences(group, hierarchy.deviations(group, values.reshape(4, 2)), evidence)
             np.testing.assert_allclose(back, differences, atol=1e-9)
-        spread_of_zero = hierarchy.located(mean, np.zeros(2), differences, evidence)
-        np.testing.assert_allclose(spread_of_zero, np.broadcast_to(mean, (4, 2)), rtol=1e-12)
+        no_spread = {**group, "beta.sd": np.zeros(2)}
+        middle = hierarchy.site(no_spread, hierarchy.located(no_spread, differences, evidence))
+        np.testing.assert_allclose(middle, np.broadcast_to(group["beta.mean"], (4, 2)), rtol=1e-12)
 
 
-def test_evidence_of_a_normal_likelihood_is_its_precision():
-    """At a mode with a likelihood that is normal, evidence has its precision and its mean, whatever it was before."""
-    hierarchy = Hierarchy(dist.Normal(0.0, 2.0), dist.HalfNormal(1.0), (3,))
-    tau, center = np.array([4.0, 0.5, 30.0]), np.array([1.0, -2.0, 0.3])
-    mean, sd = np.array(0.4), np.array(0.7)
+def regression_design(slopes):
+    """Three subjects, two sessions, and a covariate of the subjects; with random slopes of the session."""
+    session = np.broadcast_to(np.array([0.0, 1.0])[None, :, None], (3, 2, 1))
+    age = np.broadcast_to(np.array([-1.0, 0.5, 0.5])[:, None, None], (3, 2, 1))
+    varying = np.concatenate([np.ones((3, 2, 1)), session], axis=2) if slopes else np.ones((3, 2, 1))
+    columns = {"session": ("second",), "age": ()}
+    effects = ("intercept", "second")[: varying.shape[2]]
+    fixed = {"session": session, "age": age}
+    return Design(("subject", "session"), (3, 2), (3,), fixed, columns, varying, effects)
+
+
+@pytest.mark.parametrize("slopes", [False, True])
+@pytest.mark.parametrize("entries", [(), (2,)])
+def test_regression_against_the_definition(slopes, entries):
+    """Values, densities and standardized differences of a regression, entry by entry, with matrices by hand."""
+    rng = np.random.default_rng(1)
+    design, n_entries = regression_design(slopes), int(np.prod(entries, dtype=int))
+    effects = design.varying.shape[2]
     with computing_in("float64"):
-        for before in (hierarchy.uninformed, Evidence(np.array([1.0, 2.0, 0.1]), np.array([0.3, -0.2, 1.0]))):
+        entry = PRIOR.expand(entries).to_event(len(entries))
+        hierarchy = Hierarchy("beta", entry, design, sampled=False)
+        group = {
+            "beta.mean": rng.uniform(0.5, 2.0, entries),
+            "beta.sd": rng.uniform(0.2, 1.0, (effects, *entries) if slopes else entries),
+            "beta.session": rng.normal(size=(1, *entries)),
+            "beta.age": rng.normal(size=entries),
+        }
+        site = rng.normal(size=(3, *((effects,) if slopes else ()), *entries))
+        deviations = site.reshape(3, effects, n_entries)
+        sd = np.reshape(group["beta.sd"], (effects, n_entries))
+        tau, weighted = rng.exponential(size=(2, 3, 2, n_entries))
+        evidence = Evidence(tau.reshape(3, 2, *entries), weighted.reshape(3, 2, *entries))
+        values = np.asarray(hierarchy.value(group, hierarchy.deviations(group, site))).reshape(3, 2, n_entries)
+        differences = np.asarray(hierarchy.differences(group, hierarchy.deviations(group, site), evidence))
+        log_prior = 0.0
+        conditional = np.zeros((3, effects, n_entries))
+        for e in range(n_entries):
+            middle, of_session, of_age = (np.ravel(group[f"beta.{x}"])[e] for x in ("mean", "session", "age"))
+            for i, age in enumerate((-1.0, 0.5, 0.5)):
+                z = design.varying[i]
+                fixed = np.log(middle) + of_session * np.array([0.0, 1.0]) + of_age * age
+                np.testing.assert_allclose(np.log(values[i, :, e]), fixed + z @ deviations[i, :, e], atol=1e-12)
+                log_prior += stats.norm.logpdf(deviations[i, :, e], 0.0, sd[:, e]).sum()
+                precision = np.diag(sd[:, e] ** -2.0) + z.T @ np.diag(tau[i, :, e]) @ z
+                mean = np.linalg.solve(precision, z.T @ (weighted[i, :, e] - tau[i, :, e] * fixed))
+                # Standardized differences have length and volume of the deviations from the conditional mean.
+                of_entry = differences.reshape(3, n_entries, effects) if slopes else differences.reshape(3, 1, -1)
+                found = of_entry[i, e] if slopes else of_entry[i, :, e]
+                from_mean = deviations[i, :, e] - mean
+                assert found @ found == pytest.approx(from_mean @ precision @ from_mean, rel=1e-9)
+                conditional[i, :, e] = mean
+        assert float(hierarchy.given(group).log_prob(site)) == pytest.approx(log_prior, abs=1e-9)
+        at_mean = hierarchy.located(group, np.zeros_like(differences), evidence)
+        np.testing.assert_allclose(np.asarray(at_mean).reshape(3, effects, n_entries), conditional, atol=1e-9)
 
-            def potential(differences, before=before):
-                x = hierarchy.located(mean, sd, differences, before)
-                return ((x - mean) ** 2 / (2 * sd**2) + tau * (x - center) ** 2 / 2).sum()
+        def site_of(flat):
+            return hierarchy.site(group, hierarchy.located(group, flat.reshape(differences.shape), evidence)).ravel()
 
-            mode = hierarchy.differences(mean, sd, (mean / sd**2 + tau * center) / (1 / sd**2 + tau), before)
-            curvature = np.diag(np.asarray(jax.hessian(potential)(mode)))
-            found = hierarchy.evidence(mean, sd, mode, before, curvature)
-            np.testing.assert_allclose(found.precision, tau, rtol=1e-9)
-            np.testing.assert_allclose(found.weighted, tau * center, rtol=1e-9)
-        flat = hierarchy.evidence(mean, sd, np.zeros(3), hierarchy.uninformed, np.full(3, 0.5))
-        assert not np.any(flat.precision)
-        assert not np.any(flat.weighted)
+        np.testing.assert_allclose(site_of(differences.ravel()), site.ravel(), atol=1e-9)
+        slope = np.linalg.slogdet(np.asarray(jax.jacobian(site_of)(differences.ravel())))[1]
+        of_differences = float(hierarchy.standardized(group, evidence).log_prob(differences))
+        assert of_differences == pytest.approx(log_prior + slope, abs=1e-9)
 
 
 def test_units_are_given_as_a_list():

@@ -11,16 +11,14 @@ from scipy.special import logsumexp
 import goalinf as gi
 from goalinf.inference.model.build import posterior_of
 from goalinf.inference.model.models import StandardModel
+from goalinf.inference.model.priors import draw_sites
 from goalinf.precision import computing_in
 
 
 def values_of(model, data, seed=0):
     """Values of all sites, drawn from their priors."""
-    keys = jax.random.split(jax.random.key(seed), 10)
     with computing_in("float64"):
-        return {
-            site.name: np.asarray(site.prior.sample(key)) for site, key in zip(model.sites(data), keys, strict=False)
-        }
+        return draw_sites(jax.random.key(seed), model.sites(data))
 
 
 def one_by_one(model, values, data):

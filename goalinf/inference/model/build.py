@@ -111,13 +111,13 @@ def _standard_posterior(key: PRNGKey, model: StandardModel, data: Data) -> Poste
 
     def of_differences(given: Data) -> None:
         assert isinstance(given, WithEvidence)
-        score(sample_standardized(sites, given.evidence), given.observed)
+        score(sample_standardized(sites, given), given.observed)
 
     n_pairs = max(world.mdp.available.size for world in conditions.worlds)
-    bare = data.unlabeled(n_pairs)
+    bare = (data if levels is None else levels.coded(data)).unlabeled(n_pairs)
     scale = product_prior(sites, reward) if agent.scales else None
     start = starting_values(sites, scale) | values_at_medians(sites)
-    plans = None if levels is None else levels.arrays
+    plans = None if levels is None else (levels.arrays, [site.hierarchy.design.arrays for site in sites if site.deviates])
 
     def parameterization(
         function: Model, name: str, prior: ScaleMixture | None = None, given: Data = bare
@@ -137,7 +137,7 @@ def _standard_posterior(key: PRNGKey, model: StandardModel, data: Data) -> Poste
     if scale is not None:
         product = parameterization(function_of(partial(sample_product, prior=scale)), "product", scale)
     if evidence := uninformed(sites):
-        differences = parameterization(of_differences, "standardized", given=WithEvidence(bare, evidence))
+        differences = parameterization(of_differences, "standardized", given=WithEvidence.of(bare, evidence))
     dims, coords = site_labels.site_coords(sites, conditions.world, reward, agent, data)
     posterior = Posterior(model, natural, product, differences, scale, data, dims, coords, sites)
     if sites:

@@ -6,12 +6,15 @@ import dataclasses
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from numpyro.distributions import Distribution
+
 from goalinf.agents import Agent, MixtureAgent
 from goalinf.behavior import Behavior
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.behavior.fill import fill
 from goalinf.behavior.levels import Levels
 from goalinf.data import Observations
+from goalinf.inference.model.design_matrix import axes_of
 from goalinf.inference.model.log_density import Model
 from goalinf.inference.model.priors import Site, find_sites, own_arrays, priors_of
 from goalinf.planning.pooling import Pooling
@@ -39,19 +42,21 @@ class StandardModel:
     reward: Rewards
     built: dict[str, Any] = dataclasses.field(default_factory=dict, init=False, repr=False)
 
-    def sites(self, data: Observations) -> list[Site]:
-        """Return the parameters that have priors, for these data."""
-        contexts = data.context_names
-        world = Conditions.of(self.world, self.reward, contexts).world
-        return find_sites(
-            self.agent, self.reward, world, {"subject": len(data.names("subject")), "context": len(contexts)}
-        )
+    def sites(self, data: Observations, fitted: Observations | None = None) -> list[Site]:
+        """Return the parameters that have priors, for these data; ``fitted`` are those that code covariates."""
+        world = Conditions.of(self.world, self.reward, data.context_names).world
+        return find_sites(self.agent, self.reward, world, data, fitted)
 
     def levels(self, data: Observations) -> Levels | None:
-        """Return the levels of the parameters with one value per subject or context; None where there are none."""
-        priors = priors_of(self.agent, self.reward)
-        by = {name: prior.by for name, prior in priors.items() if isinstance(prior, Pooling)}
+        """Return the levels of the parameters with one value per level; None where there are none."""
+        priors = self.priors
+        by = {name: axes_of(prior, data) for name, prior in priors.items() if isinstance(prior, Pooling)}
         return Levels.of(data, by, Conditions.of(self.world, self.reward, data.context_names)) if by else None
+
+    @property
+    def priors(self) -> dict[str, Distribution]:
+        """Priors of the agent and the reward, by the names of their parameters."""
+        return priors_of(self.agent, self.reward)
 
     @property
     def mixture(self) -> MixtureAgent | None:
@@ -66,10 +71,10 @@ class StandardModel:
         ValueError
             Where a parameter has one value per subject or context.
         """
-        for name, prior in priors_of(self.agent, self.reward).items():
+        for name, prior in self.priors.items():
             if isinstance(prior, Pooling):
                 raise ValueError(
-                    f"{name} has one value per {' and '.join(prior.by)}: no single agent and reward describe the data; "
+                    f"{name} has one value per {' and '.join(prior.by) or 'level'}: no single agent and reward describe the data; "
                     f"read the values from fit.posterior[{name!r}]"
                 )
         return fill(self.agent, self.reward, draw)
@@ -107,8 +112,8 @@ class StandardModel:
         if levels is None:
             return Behavior(self.world, *self.filled(draw), contexts=contexts)
         levels = dataclasses.replace(levels, values={name: draw[name] for name in levels.by})
-        priors = priors_of(self.agent, self.reward)
-        agent, reward = fill(self.agent, self.reward, {name: draw[name] for name in priors if name not in levels.by})
+        known = {name: draw[name] for name in self.priors if name not in levels.by}
+        agent, reward = fill(self.agent, self.reward, known)
         return Behavior(self.world, agent, reward, contexts=contexts, levels=levels)
 
 

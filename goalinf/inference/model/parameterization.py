@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Hashable, Mapping
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -20,10 +20,27 @@ from goalinf.types import PRNGKey
 
 
 class WithEvidence(NamedTuple):
-    """Data as they enter compiled code, with approximations of the likelihood of every level of groups."""
+    """Data as they enter compiled code, with what is known of the levels of groups.
+
+    Parameters
+    ----------
+    observed : Observations
+        Data.
+    evidence : mapping
+        Approximations of the likelihood of every level.
+    shifts : mapping to float (U, C, E)
+        Numbers that are added to the values of every level, on the scale of the link: zeros, by which the likelihood is
+        differentiated.
+    """
 
     observed: Observations
     evidence: Mapping[str, Evidence]
+    shifts: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, observed: Observations, evidence: Mapping[str, Evidence]) -> WithEvidence:
+        """Return the data with shifts of zero."""
+        return cls(observed, evidence, {name: np.zeros(np.shape(each.precision)) for name, each in evidence.items()})
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -55,7 +72,7 @@ class Parameterization:
         """Return the same density, standardized by other approximations; ``start (D,)`` is for its mode search."""
         assert isinstance(self.data, WithEvidence)
         density = self.density if start is None else dataclasses.replace(self.density, start=start)
-        return dataclasses.replace(self, trace=lambda: density, data=WithEvidence(self.data.observed, evidence))
+        return dataclasses.replace(self, trace=lambda: density, data=WithEvidence.of(self.data.observed, evidence))
 
     @cached_property
     def density(self) -> Density:

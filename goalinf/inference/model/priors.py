@@ -10,15 +10,18 @@ from typing import Any, TypeVar
 import jax
 import numpy as np
 import numpyro
-from numpyro.distributions import Delta, Distribution, ImproperUniform
+from numpyro.distributions import Delta, Distribution, ImproperUniform, Normal
 from numpyro.distributions.transforms import Transform
 
 from goalinf.agents import Agent
+from goalinf.data import Observations
+from goalinf.inference.model.design_matrix import column_scales, design_of
 from goalinf.inference.model.hierarchy import Hierarchy
 from goalinf.planning.parameters import entry_prior, last_axes
-from goalinf.planning.pooling import Pooling, Unit
+from goalinf.planning.pooling import Pooling, width_of
 from goalinf.precision import computing_in
 from goalinf.rewards import LinearReward, Reward, base_of
+from goalinf.types import PRNGKey
 from goalinf.worlds import World
 
 _Part = TypeVar("_Part", bound=Agent | Reward)
@@ -27,27 +30,36 @@ _DRAWS = 1001  # for a median without a formula
 
 @dataclasses.dataclass(frozen=True)
 class Site:
-    """Sampled parameter.
+    """Parameter, or a number from which parameters are computed.
 
     Parameters
     ----------
     name : str
-        ``agent.<parameter>`` or ``reward.<parameter>``.
+        ``agent.<parameter>`` or ``reward.<parameter>``; with another ending for numbers of a group.
     prior : Distribution
         Prior over the whole array.
     dims : tuple of str
         Names of its axes.
     by : tuple of str
-        Units that have values of their own, which the first axes number.
+        Units that have values of their own, and covariates that vary within them, which the first axes number.
     prior_of_unit : Distribution, optional
         Prior of the value in one unit, where units have values of their own.
+    hierarchy : Hierarchy, optional
+        Values by level, of which this site is the values or the deviations.
+    computed : bool
+        True for values that are computed from the sites before.
+    labels : mapping from axis to tuple of str
+        Labels along axes that belong to this parameter alone.
     """
 
     name: str
     prior: Distribution
     dims: tuple[str, ...]
-    by: tuple[Unit, ...] = ()
+    by: tuple[str, ...] = ()
     prior_of_unit: Distribution | None = None
+    hierarchy: Hierarchy | None = None
+    computed: bool = False
+    labels: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
     @property
     def entry(self) -> Distribution:
@@ -59,32 +71,54 @@ class Site:
         """Name within the agent or the reward."""
         return self.name.split(".", 1)[1]
 
+    @property
+    def deviates(self) -> bool:
+        """True for a sampled site of a group: its values by level, or their deviations."""
+        return self.hierarchy is not None and not self.computed
+
     def given(self, values: Mapping[str, Any]) -> Distribution:
-        """Return the prior given the sites before this one: that of a group is given its median and spread."""
-        if isinstance(self.prior, Hierarchy):
-            return self.prior.given(values[f"{self.name}.mean"], values[f"{self.name}.sd"])
-        return self.prior
+        """Return the prior given the sites before this one, on which that of a group depends."""
+        return self.hierarchy.given(values) if self.hierarchy is not None else self.prior
+
+    def compute(self, values: Mapping[str, Any]) -> Any:
+        """Return the value of a computed site, given the sites before; see :meth:`Hierarchy.value`."""
+        assert self.hierarchy is not None
+        return self.hierarchy.value(values, self.hierarchy.drawn_deviations(values))
 
 
 def find_sites(
-    agent: Agent, reward: Reward | Mapping[Any, Reward], world: World, units: Mapping[Unit, int] | None = None
+    agent: Agent,
+    reward: Reward | Mapping[Any, Reward],
+    world: World,
+    data: Observations | None = None,
+    fitted: Observations | None = None,
 ) -> list[Site]:
     """Find all priors in an agent and a reward, expanded to the shape that the world needs.
 
-    ``units`` are the numbers of subjects and contexts, where there are data.
+    Parameters
+    ----------
+    agent, reward : Agent, and Reward or mapping from context to it
+        With priors in place of unknown parameters.
+    world : World
+        World whose states and actions priors number.
+    data : Observations, optional
+        Data with subjects, contexts and covariates, for parameters with one value by level.
+    fitted : Observations, optional
+        Data of the fit, which determine the coding of covariates. Default: ``data``.
 
     Raises
     ------
     ValueError
         Where a prior has the wrong shape, is discrete or improper, or belongs to one of several rewards.
     """
+    basis = data if fitted is None else fitted
     sizes = {"state": world.n_states, "action": world.n_actions, "successor": world.mdp.successors.shape[2]}
     sizes["value"] = len(agent.components)
     sites = []
     for name, value in agent.parameters.items():
         if isinstance(value, Distribution):
             dims = last_axes(agent.dims[name], len(value.shape()))
-            sites += _sites(f"agent.{name}", value, dims, sizes, units)
+            sites += _sites(f"agent.{name}", value, dims, sizes, data, basis)
     if isinstance(reward, Mapping):
         for context, known in reward.items():
             if _reward_priors(known):
@@ -97,7 +131,7 @@ def find_sites(
         sizes_of_base, base = sizes, base_of(reward)
         if isinstance(base, LinearReward):
             sizes_of_base = {**sizes, "feature": base.features.shape[-1]}
-        sites += _sites(f"reward.{name}", value, axes, sizes_of_base, units)
+        sites += _sites(f"reward.{name}", value, axes, sizes_of_base, data, basis)
     return sites
 
 
@@ -114,24 +148,62 @@ def _sites(
     prior: Distribution,
     dims: tuple[str, ...],
     sizes: Mapping[str, int],
-    units: Mapping[Unit, int] | None,
+    data: Observations | None,
+    fitted: Observations | None,
 ) -> list[Site]:
-    """Return the sites of one parameter: one, or three where its values vary around the value of a group."""
+    """Return the sites of one parameter: one, or those of a group and of the values by level."""
     if not isinstance(prior, Pooling):
-        expanded = _expanded(name, prior, dims, sizes)
-        return [Site(name, expanded, dims)]
-    if units is None:
+        return [Site(name, _expanded(name, prior, dims, sizes), dims)]
+    if data is None:
         raise ValueError(f"the prior of {name} has one value per {' and '.join(prior.by)}, and there are no data")
     entry = _expanded(name, prior.prior, dims, sizes)
-    levels, all_dims = tuple(units[unit] for unit in prior.by), (*prior.by, *dims)
-    if prior.spread is None:
-        return [Site(name, entry.expand(levels).to_event(len(levels)), all_dims, prior.by, entry)]
-    spread = _expanded(f"{name}.sd", prior.spread, dims, sizes)
-    return [
-        Site(f"{name}.mean", entry, dims),
-        Site(f"{name}.sd", spread, dims),
-        Site(name, Hierarchy(entry, spread, levels), all_dims, prior.by, entry),
-    ]
+    design = design_of(name, prior, data, fitted)
+    axes, shape = design.axes, design.shape
+    if prior.spread is None and prior.formula is None:
+        return [Site(name, entry.expand(shape).to_event(len(shape)), (*axes, *dims), axes, entry)]
+    hierarchy = Hierarchy(name, entry, design, sampled=prior.formula is None)
+    group = [Site(f"{name}.mean", entry, dims), *_coefficients(name, prior, dims, sizes, hierarchy, fitted)]
+    if prior.spread is not None:
+        effects = (f"{name}_effect",) if design.slopes else ()
+        labels = {axis: design.effects for axis in effects}
+        count = design.varying.shape[2]
+        spread = _expanded(f"{name}.sd", prior.spread, dims, sizes)
+        spread = spread.expand((count, *spread.batch_shape)).to_event(1) if design.slopes else spread
+        group.append(Site(f"{name}.sd", spread, (*effects, *dims), labels=labels))
+        if prior.formula is not None:
+            deviations = Normal(0.0, 1.0).expand(hierarchy.site_shape).to_event(len(hierarchy.site_shape))
+            site_dims = (*prior.by, *effects, *dims)
+            group.append(Site(hierarchy.deviations_name, deviations, site_dims, prior.by, None, hierarchy, labels=labels))
+    values = Site(name, hierarchy, (*axes, *dims), axes, entry, hierarchy, computed=prior.formula is not None)
+    return [*group, values]
+
+
+def _coefficients(
+    name: str,
+    prior: Pooling,
+    dims: tuple[str, ...],
+    sizes: Mapping[str, int],
+    hierarchy: Hierarchy,
+    fitted: Observations | None,
+) -> list[Site]:
+    """Return one site for each term of a regression; by default its prior is normal, as wide as that of the group."""
+    if prior.formula is None or fitted is None:
+        return []
+    scales, shape = column_scales(prior, fitted), tuple(sizes[dim] for dim in dims)
+    width = np.broadcast_to(width_of(prior.prior), shape)
+    sites = []
+    for term, columns in hierarchy.design.columns.items():
+        site, axis = f"{name}.{term}", f"{name}.{term}_effect"
+        axes, lead = ((axis,), scales[term].shape) if columns else ((), ())
+        if term in prior.effects:
+            one = _expanded(site, prior.effects[term], dims, sizes)
+            coefficients = one.expand((*lead, *one.batch_shape))
+        else:
+            sd = width / scales[term].reshape(-1, *(1,) * len(shape))
+            coefficients = Normal(np.zeros((*lead, *shape)), sd.reshape((*lead, *shape)))
+        coefficients = coefficients.to_event(len(coefficients.batch_shape))
+        sites.append(Site(site, coefficients, (*axes, *dims), labels=dict.fromkeys(axes, columns)))
+    return sites
 
 
 def _reward_priors(reward: Reward) -> dict[str, tuple[Distribution, tuple[str, ...]]]:
@@ -176,6 +248,8 @@ def fresh(value: Any) -> Any:
         return duplicate
     if type(value) in (list, tuple):
         return type(value)(fresh(part) for part in value)
+    if type(value) is dict:
+        return {name: fresh(part) for name, part in value.items()}
     return value
 
 
@@ -195,7 +269,19 @@ def sample_sites(sites: list[Site]) -> dict[str, Any]:
     """Draw every parameter from its prior, as sites of a NumPyro model."""
     values: dict[str, Any] = {}
     for site in sites:
-        values[site.name] = numpyro.sample(site.name, site.given(values))
+        if site.computed:
+            values[site.name] = numpyro.deterministic(site.name, site.compute(values))
+        else:
+            values[site.name] = numpyro.sample(site.name, site.given(values))
+    return values
+
+
+def draw_sites(key: PRNGKey, sites: Sequence[Site]) -> dict[str, np.ndarray]:
+    """Draw every parameter from its prior, on the host."""
+    values: dict[str, np.ndarray] = {}
+    for number, site in enumerate(sites):
+        drawn = site.compute(values) if site.computed else site.given(values).sample(jax.random.fold_in(key, number))
+        values[site.name] = np.asarray(drawn)
     return values
 
 

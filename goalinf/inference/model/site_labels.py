@@ -15,6 +15,7 @@ from goalinf.agents import Agent, MixtureAgent
 from goalinf.behavior.conditions import Rewards
 from goalinf.content_hash import content_hash
 from goalinf.data import Observations
+from goalinf.data.covariates import level_names
 from goalinf.inference.model.log_density import Data
 from goalinf.inference.model.priors import Site
 from goalinf.rewards import LinearReward, base_of
@@ -74,10 +75,10 @@ def site_coords(
     if isinstance(agent, MixtureAgent) and data is not None:
         coords["value"] = labels(agent.names)
         coords |= {unit: labels(data.names(unit)) for unit in ("subject", data.unit)}
-    units = {unit for site in sites for unit in site.by}
-    if data is not None and units:
-        names = {"subject": data.names("subject"), "context": data.context_names}
-        coords |= {unit: labels(names[unit]) for unit in units}
+    if data is not None:
+        coords |= {unit: labels(level_names(data, unit)) for unit in {unit for site in sites for unit in site.by}}
+    for site in sites:
+        coords |= {axis: labels(names) for axis, names in site.labels.items()}
     return {site.name: site.dims for site in sites}, coords
 
 

@@ -1,21 +1,22 @@
-"""Parameterization of groups by the standardized differences of their levels.
+"""Parameterization of groups by the standardized differences of their units.
 
-The differences are from the conditional mean of each level given its group, so that samplers move the group without
-moving the levels out of their likelihoods (see :class:`~goalinf.inference.model.hierarchy.Hierarchy`).
+The differences are from the conditional mean of each unit given its group, so that samplers move the group without
+moving the units out of their likelihoods (see :class:`~goalinf.inference.model.hierarchy.Hierarchy`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
 
 from goalinf.inference.model.hierarchy import Evidence, Hierarchy
 from goalinf.inference.model.mode import climb
-from goalinf.inference.model.parameterization import Parameterization
+from goalinf.inference.model.parameterization import Parameterization, WithEvidence
 from goalinf.inference.model.priors import Site, median
 
 ENDING = ".standardized"  # of the name of a site
@@ -25,76 +26,144 @@ EvidenceBySite = Mapping[str, Evidence]
 
 
 def groups(sites: Sequence[Site]) -> dict[str, Hierarchy]:
-    """Return the prior of all levels of every parameter with a group."""
-    return {site.name: site.prior for site in sites if isinstance(site.prior, Hierarchy)}
+    """Return the values by level of every parameter with a group, by the name of their sampled site."""
+    return {site.name: site.hierarchy for site in sites if site.hierarchy is not None and not site.computed}
 
 
 def uninformed(sites: Sequence[Site]) -> dict[str, Evidence]:
     """Return no information about the levels of all groups."""
-    return {name: prior.uninformed for name, prior in groups(sites).items()}
+    return {name: hierarchy.uninformed for name, hierarchy in groups(sites).items()}
 
 
 def values_at_medians(sites: Sequence[Site]) -> dict[str, np.ndarray]:
-    """Return values of all levels at the prior median of their group, and their differences from it, zero."""
+    """Return values of all units at the prior median of their group, and their differences from it, zero."""
     start = {}
     for site in sites:
-        if isinstance(site.prior, Hierarchy):
-            start[site.name] = np.broadcast_to(median(site.entry), site.prior.shape())
-            start[f"{site.name}{ENDING}"] = np.zeros(site.prior.shape())
+        if site.deviates:
+            hierarchy = site.hierarchy
+            assert hierarchy is not None
+            middle = median(hierarchy.prior) if hierarchy.sampled else np.zeros(())
+            start[site.name] = np.broadcast_to(middle, hierarchy.site_shape)
+            start[f"{site.name}{ENDING}"] = np.zeros(hierarchy.differences_shape)
     return start
 
 
-def sample_standardized(sites: Sequence[Site], evidence: EvidenceBySite) -> dict[str, Any]:
-    """Draw every parameter, with standardized differences of levels as sites of a NumPyro model."""
+def sample_standardized(sites: Sequence[Site], given: WithEvidence) -> dict[str, Any]:
+    """Draw every parameter, with standardized differences of units as sites of a NumPyro model."""
     values: dict[str, Any] = {}
     for site in sites:
-        if isinstance(site.prior, Hierarchy):
-            group = values[f"{site.name}.mean"], values[f"{site.name}.sd"]
-            prior = site.prior.standardized(*group, evidence[site.name])
-            differences = numpyro.sample(f"{site.name}{ENDING}", prior)
-            values[site.name] = site.prior.located(*group, differences, evidence[site.name])
-        else:
+        if site.computed:
+            continue  # computed with the deviations below, or from a group without deviations
+        if not site.deviates:
             values[site.name] = numpyro.sample(site.name, site.prior)
+            continue
+        hierarchy, evidence = site.hierarchy, given.evidence[site.name]
+        assert hierarchy is not None
+        differences = numpyro.sample(f"{site.name}{ENDING}", hierarchy.standardized(values, evidence))
+        deviations = hierarchy.located(values, differences, evidence)
+        values[hierarchy.name] = hierarchy.value(values, deviations, given.shifts[site.name])
+    for site in sites:
+        if site.computed and site.name not in values:
+            values[site.name] = site.compute(values)
     return values
 
 
 def to_natural(sites: Sequence[Site], values: Mapping[str, Any], evidence: EvidenceBySite) -> dict[str, Any]:
     """Return the values of all sites, given those of :func:`sample_standardized`, with equal leading axes."""
-    natural = {site.name: values[site.name] for site in sites if site.name in values}
-    for name, prior in groups(sites).items():
-        group = values[f"{name}.mean"], values[f"{name}.sd"]
-        natural[name] = prior.located(*group, values[f"{name}{ENDING}"], evidence[name])
-    return natural
+    return _each(sites, values, lambda one: _to_natural(sites, one, evidence))
 
 
 def from_natural(sites: Sequence[Site], values: Mapping[str, Any], evidence: EvidenceBySite) -> dict[str, Any]:
     """Return the values of the sites of :func:`sample_standardized`, given those of all sites."""
-    standardized = dict(values)
-    for name, prior in groups(sites).items():
-        group = values[f"{name}.mean"], values[f"{name}.sd"]
-        standardized[f"{name}{ENDING}"] = prior.differences(*group, standardized.pop(name), evidence[name])
+    return _each(sites, values, lambda one: _from_natural(sites, one, evidence))
+
+
+def _to_natural(sites: Sequence[Site], values: Mapping[str, Any], evidence: EvidenceBySite) -> dict[str, Any]:
+    natural: dict[str, Any] = {}
+    for site in sites:
+        if site.computed:
+            natural[site.name] = site.compute(natural)
+        elif site.deviates:
+            hierarchy = site.hierarchy
+            assert hierarchy is not None
+            deviations = hierarchy.located(natural, values[f"{site.name}{ENDING}"], evidence[site.name])
+            natural[site.name] = hierarchy.site(natural, deviations)
+        else:
+            natural[site.name] = values[site.name]
+    return natural
+
+
+def _from_natural(sites: Sequence[Site], values: Mapping[str, Any], evidence: EvidenceBySite) -> dict[str, Any]:
+    standardized = {site.name: values[site.name] for site in sites if not site.computed}
+    for name, hierarchy in groups(sites).items():
+        deviations = hierarchy.deviations(values, standardized.pop(name))
+        standardized[f"{name}{ENDING}"] = hierarchy.differences(values, deviations, evidence[name])
     return standardized
+
+
+def _each(
+    sites: Sequence[Site], values: Mapping[str, Any], function: Callable[[Mapping[str, Any]], dict[str, Any]]
+) -> dict[str, Any]:
+    """Apply a function to the values at every index of their equal leading axes."""
+    first = next(site for site in sites if site.hierarchy is None)
+    lead = np.shape(values[first.name])[: np.ndim(values[first.name]) - len(first.prior.shape())]
+    if not lead:
+        return function(values)
+    flat = {name: jnp.reshape(value, (-1, *np.shape(value)[len(lead) :])) for name, value in values.items()}
+    return {name: value.reshape(*lead, *value.shape[1:]) for name, value in jax.vmap(function)(flat).items()}
 
 
 def informed(parameterization: Parameterization, sites: Sequence[Site]) -> Parameterization:
     """Return the parameterization that is standardized by normal approximations of the likelihoods of the levels.
 
     The approximation of a level has the gradient and the curvature of its likelihood at the mode; where the likelihood
-    is not concave there, the level stays without information. Above 1,500 parameters, where no curvature is computed,
-    all levels do.
+    is not concave there, the level stays without information.
     """
     for _ in range(_ROUNDS):
         mode = climb(parameterization.target)
-        if mode.curvature is None or not np.isfinite(mode.potential):
+        if not np.isfinite(mode.potential):
             return parameterization
-        density, evidence = parameterization.density, parameterization.evidence
-        values = density.constrain(jnp.asarray(mode.flat), parameterization.data)
-        curvature, number = np.diag(mode.curvature), density.unravel(np.arange(mode.flat.size))
+        density, data = parameterization.density, parameterization.data
+        assert isinstance(data, WithEvidence)
+        values = density.constrain(jnp.asarray(mode.flat), data)
+        number = density.unravel(np.arange(mode.flat.size))
+        program = density.program("information", lambda: jax.jit(_information(density.potential)))
+        slopes, curvatures = jax.device_get(program(mode.flat, data))
         by_group, start = {}, mode.flat.copy()
-        for name, prior in groups(sites).items():
-            group, differences = (values[f"{name}.mean"], values[f"{name}.sd"]), values[f"{name}{ENDING}"]
-            entries = np.asarray(number[f"{name}{ENDING}"]).astype(int)
-            start[entries] = 0.0  # the conditional means, which are close to the mode
-            by_group[name] = prior.evidence(*group, differences, evidence[name], curvature[entries])
+        for name, hierarchy in groups(sites).items():
+            differences = values[f"{name}{ENDING}"]
+            start[np.asarray(number[f"{name}{ENDING}"]).astype(int)] = 0.0  # conditional means, close to the mode
+            deviations = hierarchy.located(values, differences, data.evidence[name])
+            linear = np.asarray(hierarchy.linear(values, deviations))
+            precision = np.maximum(curvatures[name], 0.0)
+            weighted = np.where(precision > 0.0, precision * linear - slopes[name], 0.0)
+            by_group[name] = Evidence(precision, weighted)
         parameterization = parameterization.with_evidence(by_group, start)
     return parameterization
+
+
+def _information(potential: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of a point and the data: slope and curvature of minus the log-likelihood of every level.
+
+    Levels are conditionally independent, so that the Hessian by the values of one entry is diagonal: its product with
+    ones is its diagonal.
+    """
+
+    def information(flat: Any, data: WithEvidence) -> tuple[dict[str, Any], dict[str, Any]]:
+        zeros = data.shifts
+
+        def gradient(shifts: Any) -> Any:
+            return jax.grad(lambda moved: potential(flat, data._replace(shifts=moved)))(shifts)
+
+        curvatures = {}
+        for name, shift in zeros.items():
+            entries = shift.shape[2:]
+            rows = []
+            for entry in np.ndindex(entries):
+                ones = {other: jnp.zeros_like(value) for other, value in zeros.items()}
+                ones[name] = ones[name].at[(slice(None), slice(None), *entry)].set(1.0)
+                rows.append(jax.jvp(gradient, (zeros,), (ones,))[1][name][(slice(None), slice(None), *entry)])
+            curvatures[name] = jnp.stack(rows, axis=-1).reshape(shift.shape)
+        return gradient(zeros), curvatures
+
+    return information

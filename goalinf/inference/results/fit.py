@@ -15,7 +15,7 @@ import xarray as xr
 from goalinf import display
 from goalinf.agents import Agent
 from goalinf.behavior.conditions import Rewards, Worlds
-from goalinf.checks import PRNGKey, check_choice, check_count, takes_key
+from goalinf.checks import PRNGKey, check_count, takes_key
 from goalinf.data import Observations
 from goalinf.data.trajectory_arrays import many
 from goalinf.inference import _arviz
@@ -158,8 +158,9 @@ class Fit:
             (states, features, …), a frame as one would plot it.
         subject : hashable, optional
             Only the parameters of this subject; its identifier as in the data, of any type.
-        by : {"subject", "context"}, optional
-            The parameters with values by subject (or context), indexed by subject and parameter.
+        by : str, optional
+            ``"subject"``, or another unit of which parameters have values: these parameters, indexed by unit and
+            parameter.
 
         Raises
         ------
@@ -167,11 +168,7 @@ class Fit:
             Where there is no such variable or no such subject.
         TypeError
             Where ``by`` was given with another argument.
-        ValueError
-            Where ``by`` is no unit.
         """
-        if by is not None:
-            check_choice("by", by, ("subject", "context"))
         if by is not None and not (name is subject is None):
             raise TypeError("by= is for all parameters and all subjects: give it without name and subject=")
         if by is not None:
@@ -216,9 +213,9 @@ class Fit:
         if not isinstance(self.model, StandardModel):
             return ""
         counts = {"subject": len(np.unique(self.data.subject)), "context": len(np.unique(self.data.context))}
-        by = {site.name: site.by for site in self.sites if site.by}
-        group_level = {f"{name}{end}" for name in by for end in (".mean", ".sd")}
-        units = [site.by for site in self.sites if site.name not in group_level] or [()]
+        parameters = self.model.priors
+        by = {site.name: site.by for site in self.sites if site.by and site.name in parameters}
+        units = [site.by for site in self.sites if site.name in parameters] or [()]
         groups = [
             f"{count:,} {unit}s"
             for unit, count in counts.items()

@@ -16,6 +16,7 @@ from goalinf.behavior import replicate
 from goalinf.behavior.levels import Levels
 from goalinf.behavior.simulation import options_of_units
 from goalinf.data import Observations, Trajectories
+from goalinf.data.covariates import replicated_labels
 from goalinf.data.labels import provenance
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.model.program_cache import recipe, shared
@@ -54,7 +55,8 @@ def replicated_at(
             check_solved(policy.residual, policy.values, precision, actor, worlds)
         if option is None:
             option = options_of_units(key, behavior.agent, data)
-        bare = dataclasses.replace(data, labels=None, contexts=None) if isinstance(data, Trajectories) else data
+        coded = levels.coded(data)
+        bare = dataclasses.replace(coded, labels=None, contexts=None) if isinstance(data, Trajectories) else coded
         by_plan = bare.renumbered(levels.number)
         outcome = by_plan.replicated(key, behavior.plans_of(policies), option)
     if not isinstance(data, Trajectories) or not isinstance(outcome, Trajectories):
@@ -69,7 +71,7 @@ def replicated_at(
         observed=outcome.observed,
         subject=data.subject,
         context=data.context,
-        labels=data.labels and dataclasses.replace(data.labels, table=None, rows=None, **source),
+        labels=replicated_labels(data, **source),
         contexts=data.contexts,
     )
 
