@@ -8,12 +8,12 @@ from . import planning as planning
 from . import plot as plot
 from . import precision as precision
 from . import rewards as rewards
+from . import workflow as workflow
 from . import worlds as worlds
 from .agents.agent import Agent as Agent
 from .agents.discrete import one_of as one_of
 from .agents.policy import Policy as Policy
 from .behavior.distribution import Behavior as Behavior
-from .behavior.simulation import simulate as simulate
 from .data.reading.table import read_trajectories as read_trajectories
 from .data.trajectories import Trajectories as Trajectories
 from .identify.audit.audit import audit as audit
@@ -34,6 +34,8 @@ from .rewards.tables import ActionReward as ActionReward
 from .rewards.tables import LinearReward as LinearReward
 from .rewards.tables import StateReward as StateReward
 from .rewards.tables import TransitionReward as TransitionReward
+from .workflow.design import design as design
+from .workflow.simulation import simulate as simulate
 from .worlds.builders.belief import belief_world as belief_world
 from .worlds.builders.graph import graph_world as graph_world
 from .worlds.builders.grids import gridworld as gridworld

@@ -2,6 +2,6 @@
 
 from goalinf.behavior.distribution import Behavior
 from goalinf.behavior.scores import acts_on, score_steps
-from goalinf.behavior.simulation import replicate, simulate
+from goalinf.behavior.simulation import replicate, sample_trajectories
 
-__all__ = ["Behavior", "acts_on", "replicate", "score_steps", "simulate"]
+__all__ = ["Behavior", "acts_on", "replicate", "sample_trajectories", "score_steps"]

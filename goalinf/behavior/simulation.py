@@ -25,7 +25,7 @@ _STEP_BYTES = 60.0  # of a simulated step: state, action and a flag, on the host
 
 
 @takes_key
-def simulate(
+def sample_trajectories(
     key: PRNGKey,
     world: Worlds,
     agent: Agent,
@@ -37,47 +37,7 @@ def simulate(
     subject: Hashable | None = None,
     precision: Precision | None = None,
 ) -> Trajectories:
-    """Sample trajectories of an agent.
-
-    Parameters
-    ----------
-    key : int or jax.random key
-        A seed, or a source of randomness, which is consumed.
-    world, reward : World and Reward, or mappings from context to them
-        World in which the agent acts, and its reward.
-    agent : Agent
-        Agent. An option of a mixture is drawn once for all trajectories, or for each with ``by="trajectory"``.
-    trajectories : int
-        Number of trajectories, N; in each context where there are several.
-    steps : int
-        Largest number of decisions in a trajectory, T; a trajectory ends earlier at a state that ends the episode.
-    starts : state or sequence of states, optional
-        First state of all trajectories, or of each; default: drawn from the world's initial distribution.
-    subject : hashable, optional
-        Name of the subject; default: no name.
-    precision : {"float64", "float32"}, optional
-        Default: float64 on a CPU, float32 on an accelerator.
-
-    Returns
-    -------
-    Trajectories
-
-    Raises
-    ------
-    ValueError
-        Where a count is not positive or the trajectories exceed the memory of this machine, a start is unknown, agent
-        or reward holds a prior, the horizon is too short, or an undiscounted problem cannot end.
-    ConvergenceError, PrecisionError
-        Where the planner fails.
-
-    Examples
-    --------
-    >>> import jax, goalinf as gi
-    >>> hall = gi.gridworld("s.a", discount=0.9)
-    >>> reward = gi.StateReward.at(hall, {"a": 1.0}, default=0.0, on="departure")
-    >>> gi.simulate(jax.random.key(0), hall, gi.agents.soft_optimal(beta=1.0), reward, trajectories=2, steps=3).n_steps
-    6
-    """
+    """Sample trajectories of a known agent; see :func:`goalinf.simulate` for the arguments."""
     for name, count in (("trajectories", trajectories), ("steps", steps)):
         check_count(name, count)
     check_agent("agent", agent)

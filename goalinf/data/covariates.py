@@ -166,4 +166,5 @@ def replicated_labels(data: Recorded, **source: Any) -> Labels | None:
     """Return the labels of replicated data: those of the data with their covariates, without the table."""
     if data.labels is None:
         return None
-    return dataclasses.replace(data.labels, table=None, rows=None, covariates=constant_columns(data), **source)
+    covariates = constant_columns(data)
+    return dataclasses.replace(data.labels, table=None, rows=None, covariates=covariates, drawn=None, **source)

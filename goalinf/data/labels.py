@@ -8,6 +8,7 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from goalinf.rewards import Reward, digest
 from goalinf.worlds.names import canonical, check_alike, check_present
@@ -47,6 +48,8 @@ class Labels:
         True where the trajectories are single choices that were given as counts.
     covariates : DataFrame (N rows), optional
         Further columns of data without a table, one row per trajectory.
+    drawn : Dataset, optional
+        Parameters of simulated data that were drawn from their priors.
 
     Raises
     ------
@@ -66,6 +69,7 @@ class Labels:
     source: str | None = None
     counted: bool = False
     covariates: pd.DataFrame | None = None
+    drawn: xr.Dataset | None = None
 
     def __post_init__(self):
         if self.covariates is not None and len(self.covariates) != len(self.trajectories):

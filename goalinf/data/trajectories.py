@@ -10,6 +10,7 @@ import equinox as eqx
 import jax
 import numpy as np
 import pandas as pd
+import xarray as xr
 from jaxtyping import Array
 
 from goalinf.agents.agent import Agent
@@ -268,6 +269,21 @@ class Trajectories(Recorded):
             labels=labels,
             contexts=self.contexts,
         )
+
+    @property
+    def drawn(self) -> xr.Dataset:
+        """Parameters that were drawn from their priors for these simulated data, labeled as those of a fit.
+
+        Raises
+        ------
+        ValueError
+            Where the data were not simulated, or by a known agent.
+        """
+        if self.labels is None or self.labels.drawn is None:
+            raise ValueError(
+                "no parameter was drawn for these data: gi.simulate(…) draws the priors of an agent and a reward"
+            )
+        return self.labels.drawn
 
     def to_frame(self, **columns: Numbers) -> pd.DataFrame:
         """Return the data as a long table, with further columns aligned to its rows.

@@ -85,8 +85,7 @@ def test_regression_against_the_definition(slopes, entries):
                 precision = np.diag(sd[:, e] ** -2.0) + z.T @ np.diag(tau[i, :, e]) @ z
                 mean = np.linalg.solve(precision, z.T @ (weighted[i, :, e] - tau[i, :, e] * fixed))
                 # Standardized differences have length and volume of the deviations from the conditional mean.
-                of_entry = differences.reshape(3, n_entries, effects) if slopes else differences.reshape(3, 1, -1)
-                found = of_entry[i, e] if slopes else of_entry[i, :, e]
+                found = differences.reshape(3, effects, n_entries)[i, :, e]
                 from_mean = deviations[i, :, e] - mean
                 assert found @ found == pytest.approx(from_mean @ precision @ from_mean, rel=1e-9)
                 conditional[i, :, e] = mean

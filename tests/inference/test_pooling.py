@@ -174,8 +174,12 @@ def test_held_out_data_are_matched_by_name(fit):
 
 
 def test_what_is_refused(fit):
-    with pytest.raises(ValueError, match="by is 'session'; expected 'subject' or 'context', or a list of both"):
-        gi.partial_pooling(PRIOR, by="session")
+    for by in (3, [], ["subject", "subject"], ""):
+        with pytest.raises(ValueError, match="expected 'subject', 'context' or the name of a covariate"):
+            gi.partial_pooling(PRIOR, by=by)
+    by_session = gi.agents.boltzmann(beta=gi.partial_pooling(PRIOR, by="session"))
+    with pytest.raises(ValueError, match="the data have no covariate 'session'; they have subject, context"):
+        gi.infer(0, HALL, agent=by_session, reward=WANTS, data=DATA)
     with pytest.raises(TypeError, match=r"prior is a float.*NumPyro distribution"):
         gi.no_pooling(2.0)
     for wrong in (dist.Dirichlet(np.ones(3)), dist.Poisson(2.0), dist.Delta(1.0)):
@@ -204,9 +208,9 @@ def test_what_is_refused(fit):
     gaps = gi.Trajectories.of(DATA.states, DATA.actions, subject=2 * DATA.subject)
     with pytest.raises(ValueError, match=r"agent\.beta has one value per subject, and subject 1 has no data \(2 such"):
         gi.infer(0, HALL, agent=GROUP, reward=WANTS, data=gaps)
-    with pytest.raises(ValueError, match="by is 'state'; expected"):
+    with pytest.raises(KeyError, match="no parameter of this fit has one value per state"):
         fit.summary(by="state")
-    with pytest.raises(ValueError, match="a Pooling prior stands where a number is needed"):
+    with pytest.raises(ValueError, match=r"agent\.beta has one value per level .*give like=, a design with subjects"):
         gi.simulate(0, HALL, GROUP, WANTS, trajectories=2, steps=2)
     with pytest.raises(ValueError, match=r"agent\.beta has one value per subject, and an audit is about one agent"):
         gi.audit(fit)

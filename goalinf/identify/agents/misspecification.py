@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 
 from goalinf.agents import Agent
 from goalinf.agents.agent import single_agent
-from goalinf.behavior import simulate
+from goalinf.behavior import sample_trajectories
 from goalinf.checks import check_count, check_kind, check_number, takes_key
 from goalinf.data import Trajectories
 from goalinf.errors import ConvergenceError, PrecisionError
@@ -177,7 +177,7 @@ def _simulated(
     for row, (name, agent) in enumerate(agents.items(), start=1):
         # One key per agent: a further agent at the end does not change the data of the agents before it.
         with _about(name):
-            data_of[name] = simulate(jax.random.fold_in(key, row), world, agent, pursued, **size, precision="float64")
+            data_of[name] = sample_trajectories(jax.random.fold_in(key, row), world, agent, pursued, **size, precision="float64")
     return data_of
 
 

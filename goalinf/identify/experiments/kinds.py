@@ -15,7 +15,7 @@ from scipy.special import expit, log_expit
 from goalinf.agents import Agent
 from goalinf.agents.agent import single_agent
 from goalinf.agents.plannable import check_known
-from goalinf.behavior import simulate
+from goalinf.behavior import sample_trajectories
 from goalinf.checks import check_count, check_kind, check_number, takes_key
 from goalinf.data import Trajectories
 from goalinf.data.fitting import check_numbers
@@ -69,7 +69,7 @@ class Demonstrations:
         key_reward, key_data = jax.random.split(key)
         sampled = np.asarray(jax.random.permutation(key_reward, len(rewards)))[:data_sets]
         copies = -(-data_sets // len(sampled))
-        data = simulate(
+        data = sample_trajectories(
             key_data,
             self.world,
             self.agent,

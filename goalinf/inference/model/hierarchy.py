@@ -34,6 +34,91 @@ class Evidence(NamedTuple):
     weighted: Numeric
 
 
+class Root(NamedTuple):
+    """Lower triangular root L of matrices :math:`1 + T` of few rows; loops are unrolled, without LAPACK.
+
+    Parameters
+    ----------
+    rows : tuple of tuple of float (U, E)
+        Entries on and below the diagonal.
+    """
+
+    rows: tuple[tuple[Any, ...], ...]
+
+    @classmethod
+    def of(cls, total: Any) -> Root:
+        """Factorize matrices with ``total`` (U, Q, Q, E)."""
+        rows: list[tuple[Any, ...]] = []
+        for i in range(total.shape[1]):
+            row: list[Any] = []
+            for j in range(i + 1):
+                entry = total[:, i, j] + (1.0 if i == j else 0.0)
+                entry = entry - sum(row[k] * (row[k] if i == j else rows[j][k]) for k in range(j))
+                row.append(jnp.sqrt(entry) if i == j else entry / rows[j][j])
+            rows.append(tuple(row))
+        return cls(tuple(rows))
+
+    def solve(self, right: Any) -> Any:
+        """Return :math:`L^{-1} b` for (U, Q, E)."""
+        solved: list[Any] = []
+        for i, row in enumerate(self.rows):
+            solved.append((right[:, i] - sum(row[k] * solved[k] for k in range(i))) / row[i])
+        return jnp.stack(solved, axis=1)
+
+    def solve_transposed(self, right: Any) -> Any:
+        r"""Return :math:`L^{-\top} b` for (U, Q, E)."""
+        solved: dict[int, Any] = {}
+        for i in reversed(range(len(self.rows))):
+            later = sum(self.rows[k][i] * solved[k] for k in range(i + 1, len(self.rows)))
+            solved[i] = (right[:, i] - later) / self.rows[i][i]
+        return jnp.stack([solved[i] for i in range(len(self.rows))], axis=1)
+
+    def times_transposed(self, right: Any) -> Any:
+        r"""Return :math:`L^\top b` for (U, Q, E)."""
+        size = len(self.rows)
+        products = [sum(self.rows[k][i] * right[:, k] for k in range(i, size)) for i in range(size)]
+        return jnp.stack(products, axis=1)
+
+    @property
+    def log_det(self) -> Any:
+        """Sum of the logarithms of the diagonals."""
+        return sum(jnp.log(jnp.broadcast_to(row[-1], self.rows[0][0].shape)).sum() for row in self.rows)
+
+
+class Differences(Distribution):
+    r"""Prior of standardized differences: :math:`\epsilon = L^\top v - w` with standard normal v, (U, Q, E).
+
+    Parameters
+    ----------
+    root : Root
+        L.
+    white : float (U, Q, E)
+        w.
+    """
+
+    arg_constraints: ClassVar[dict[str, Any]] = {}
+    pytree_data_fields = ("root", "white")
+
+    def __init__(self, root: Root, white: Any):
+        self.root, self.white = root, white
+        super().__init__(event_shape=jnp.shape(white))
+
+    @property
+    def support(self) -> constraints.Constraint:
+        """All real numbers."""
+        return constraints.independent(constraints.real, len(self.event_shape))
+
+    def log_prob(self, value: Numeric) -> Any:
+        """Compute the log density of all differences."""
+        standard = self.root.solve_transposed(jnp.asarray(value) + self.white)
+        return dist.Normal().log_prob(standard).sum() - self.root.log_det
+
+    def sample(self, key: PRNGKey, sample_shape: tuple[int, ...] = ()) -> Any:
+        """Draw all differences; one draw at a time."""
+        assert sample_shape == ()
+        return self.root.times_transposed(jax.random.normal(key, jnp.shape(self.white))) - self.white
+
+
 class Hierarchy(Distribution):
     r"""Distribution of the values of a parameter at all levels, with its group integrated out.
 
@@ -90,12 +175,6 @@ class Hierarchy(Distribution):
         return (self.design.units, self.design.varying.shape[2], *self.prior.shape())
 
     @property
-    def differences_shape(self) -> tuple[int, ...]:
-        """Shape of the standardized differences: (U, 1, E) for one effect by unit, else (U, E, Q)."""
-        units, effects, *entries = self.deviations_shape
-        return (units, *entries, effects) if effects > 1 else self.deviations_shape
-
-    @property
     def levels_shape(self) -> tuple[int, ...]:
         """Shape of the values with one axis of units and one of the covariates within them, (U, C, E)."""
         return (*self.design.varying.shape[:2], *self.prior.shape())
@@ -148,52 +227,30 @@ class Hierarchy(Distribution):
 
     # -- standardized differences -------------------------------------------------------------------
 
-    def standardized(self, values: Values, evidence: Evidence) -> Distribution:
-        """Return the prior of the standardized differences, given the group."""
-        sd, precision, weighted = self._scaled(values, evidence)
-        if self.design.varying.shape[2] == 1:
-            ratio = jnp.sqrt(precision)  # of standard deviations: of the prior, and conditional
-            return dist.Normal(-weighted / ratio, ratio).to_event(len(self.deviations_shape))
-        root = jnp.linalg.cholesky(precision)
-        mean = jax.scipy.linalg.solve_triangular(root, weighted[..., None], lower=True)[..., 0]
-        normal = dist.MultivariateNormal(-mean, covariance_matrix=jnp.swapaxes(root, -1, -2) @ root)
-        return normal.to_event(len(self.differences_shape) - 1)
+    def standardized(self, values: Values, evidence: Evidence) -> Differences:
+        """Return the prior of the standardized differences, (U, Q, E), given the group."""
+        return Differences(*self._scaled(values, evidence))
 
     def located(self, values: Values, differences: Numeric, evidence: Evidence) -> Any:
         """Return the deviations (U, Q, E), given the group and standardized differences."""
-        sd, precision, weighted = self._scaled(values, evidence)
-        if self.design.varying.shape[2] == 1:
-            return sd * (weighted / precision + differences / jnp.sqrt(precision))
-        root = jnp.linalg.cholesky(precision)
-        solve = jax.scipy.linalg.solve_triangular
-        white = solve(root, weighted[..., None], lower=True)[..., 0] + differences
-        return sd * jnp.moveaxis(solve(root, white[..., None], lower=True, trans=1)[..., 0], -1, 1)
+        root, white = self._scaled(values, evidence)
+        return self._spread(values) * root.solve_transposed(jnp.asarray(differences) + white)
 
     def differences(self, values: Values, deviations: Numeric, evidence: Evidence) -> Any:
         """Return the standardized differences of deviations (U, Q, E), given the group."""
-        sd, precision, weighted = self._scaled(values, evidence)
-        if self.design.varying.shape[2] == 1:
-            return (deviations / sd - weighted / precision) * jnp.sqrt(precision)
-        root = jnp.linalg.cholesky(precision)
-        white = jax.scipy.linalg.solve_triangular(root, weighted[..., None], lower=True)[..., 0]
-        scaled = jnp.moveaxis(deviations / sd, 1, -1)
-        return (jnp.swapaxes(root, -1, -2) @ scaled[..., None])[..., 0] - white
+        root, white = self._scaled(values, evidence)
+        return root.times_transposed(jnp.asarray(deviations) / self._spread(values)) - white
 
-    def _scaled(self, values: Values, evidence: Evidence) -> tuple[Any, Any, Any]:
-        """Return the spread (Q, E), and precision and precision times mean of the deviations in units of it.
+    def _scaled(self, values: Values, evidence: Evidence) -> tuple[Root, Any]:
+        r"""Return root L and whitened mean w, (U, Q, E), of the deviations in units of their spread.
 
-        The prior has precision one. They are (U, 1, E) for one effect by unit, else (U, E, Q, Q) and (U, E, Q).
+        With precision :math:`P = L L^\top` and mean m of these scaled deviations, :math:`w = L^\top m`.
         """
         varying, sd = self.design.varying, self._spread(values)
-        precision, residual = evidence.precision, evidence.weighted - evidence.precision * self.fixed(values)
-        if varying.shape[2] == 1:
-            column = varying.reshape(varying.shape[:2] + (1,) * len(self.prior.shape()))
-            total = (column**2 * precision).sum(axis=1, keepdims=True)
-            return sd, 1.0 + sd**2 * total, sd * (column * residual).sum(axis=1, keepdims=True)
-        last = jnp.moveaxis(sd, 0, -1)  # (E, Q)
-        total = jnp.einsum("ucq,ucp,uc...->u...qp", varying, varying, precision)
-        total = jnp.eye(varying.shape[2]) + last[..., None] * total * last[..., None, :]
-        return sd, total, last * jnp.einsum("ucq,uc...->u...q", varying, residual)
+        residual = evidence.weighted - evidence.precision * self.fixed(values)
+        total = jnp.einsum("ucq,ucp,uc...->uqp...", varying, varying, jnp.asarray(evidence.precision))
+        root = Root.of(sd[:, None] * total * sd)
+        return root, root.solve(sd * jnp.einsum("ucq,uc...->uq...", varying, residual))
 
     def _spread(self, values: Values) -> Any:
         """Return standard deviations of the deviations, (Q, E)."""

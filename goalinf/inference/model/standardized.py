@@ -44,7 +44,7 @@ def values_at_medians(sites: Sequence[Site]) -> dict[str, np.ndarray]:
             assert hierarchy is not None
             middle = median(hierarchy.prior) if hierarchy.sampled else np.zeros(())
             start[site.name] = np.broadcast_to(middle, hierarchy.site_shape)
-            start[f"{site.name}{ENDING}"] = np.zeros(hierarchy.differences_shape)
+            start[f"{site.name}{ENDING}"] = np.zeros(hierarchy.deviations_shape)
     return start
 
 

@@ -18,6 +18,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from goalinf.planning.bellman import Problem, add_up
+from goalinf.planning.solvers.dense_lu import solve
 
 DENSE_STATES = 48  # up to this size a factorization is cheaper than an iteration
 RESCUED_STATES = 1500  # up to this size a factorization has an acceptable cost
@@ -42,7 +43,7 @@ def solve_linear(
         return jnp.eye(n_states, dtype=weights.dtype).at[rows[None], problem.neighbors].add(-weights)
 
     if n_states <= DENSE_STATES:
-        return jnp.linalg.solve(matrix(weights), right)
+        return solve(matrix(weights), right)
 
     def sweep(factors, indices):
         return lambda x: x - add_up(lambda u: factors[u] * x[indices[u]], len(factors))
@@ -62,7 +63,7 @@ def solve_linear(
         # the matrix inside the loop; otherwise the compiler moves the factorization out of the loop.
         def rescue(carry):
             _, kept_weights = lax.optimization_barrier((carry, weights))
-            return jnp.linalg.solve(matrix(kept_weights), b), True
+            return solve(matrix(kept_weights), b), True
 
         solution = bicgstab(apply, b, precision, _PATIENCE)
         return lax.while_loop(lambda carry: ~carry[1], rescue, solution)[0]

@@ -19,6 +19,7 @@ from jaxtyping import Array
 from goalinf.planning.bellman import Problem, action_values, backup_jacobian
 from goalinf.planning.solvers.bicgstab import solve_linear
 from goalinf.planning.solvers.newton import fixed_point
+from goalinf.planning.solvers.dense_lu import solve
 
 _ROUNDS = 1000  # forty rounds suffice in practice
 _GAP = 64  # largest accepted log growth factor, in units of the rounding error of the objective
@@ -156,7 +157,7 @@ def best_habit(frontier: Frontier, start: Array) -> Any:
         raised_damping = jnp.where(damping > 0.1, least_damping, 10 * damping)
         damping = jnp.where(newton_is_better, jnp.maximum(damping / 10, least_damping), raised_damping)
         matrix = _slackened(frontier.slopes(habit, at), at) + damping * jnp.eye(at.growth.size)
-        change = jnp.linalg.solve(matrix, at.growth - 1.0)
+        change = solve(matrix, at.growth - 1.0)
         newton = change * jnp.minimum(1.0, _FARTHEST / abs(change).max())
         log_growth = jnp.log(jnp.maximum(at.growth, least))
         candidates = jnp.stack([moved(habit, log_growth), moved(habit, newton)])

@@ -1,7 +1,7 @@
 """Serialization of worlds, agents, rewards, priors and data to plain structure and arrays, and back.
 
 Structure consists of JSON types (lists, numbers, text) with one-key objects for everything else: ``{"array": "a3"}``,
-``{"record": 5}``, ``{"distribution": ...}``, ``{"table": ...}``, ``{"tuple": [...]}``,
+``{"record": 5}``, ``{"distribution": ...}``, ``{"table": ...}``, ``{"dataset": ...}``, ``{"tuple": [...]}``,
 ``{"mapping": [[key, value], ...]}``. A record is an instance of one of the classes named below, stored by its
 constructor arguments; no other function is called, so reading a file runs no code from it.
 """
@@ -18,6 +18,7 @@ import networkx as nx
 import numpy as np
 import numpyro.distributions as dist
 import pandas as pd
+import xarray as xr
 
 from goalinf.agents import Agent, Option
 from goalinf.data import Labels, Observations, Trajectories
@@ -140,6 +141,8 @@ class Writer:
             return self._graph(value)
         if isinstance(value, pd.DataFrame):
             return {"table": self._table(value)}
+        if isinstance(value, xr.Dataset):
+            return {"dataset": self._dataset(value)}
         if _storable(type(value)):
             return self._record(value)
         raise UnstorableError(f"a {type(value).__name__} cannot be written to a file")
@@ -188,6 +191,12 @@ class Writer:
         codes, values = pd.factorize(column)
         names = [self.structure(self._name(_scalar(value))) for value in values]
         return {"codes": self._array(codes), "values": names, "dtype": str(column.dtype)}
+
+    def _dataset(self, value: xr.Dataset) -> dict[str, Any]:
+        """Convert arrays with the names of their axes, and labels along the axes."""
+        arrays = [[str(name), list(map(str, array.dims)), self._array(array.values)] for name, array in value.items()]
+        coords = [[str(name), self.structure(array.values.tolist())] for name, array in value.coords.items()]
+        return {"arrays": arrays, "coords": coords}
 
     def _graph(self, graph: nx.Graph) -> dict[str, Any]:
         """Convert nodes and edges, with the attributes that a file can hold."""
@@ -276,6 +285,9 @@ class Reader:
             return _distribution_named(structure["distribution"])(**arguments)
         if "table" in structure:
             return self._table(structure["table"])
+        if "dataset" in structure:
+            arrays = {name: (dims, self.value(array)) for name, dims, array in structure["dataset"]["arrays"]}
+            return xr.Dataset(arrays, coords={name: self.value(names) for name, names in structure["dataset"]["coords"]})
         return self._graph(structure["graph"])
 
     def _table(self, structure: dict[str, Any]) -> pd.DataFrame:

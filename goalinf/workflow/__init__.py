@@ -1,0 +1,1 @@
+"""Workflow: designs, simulation from priors, and checks of models before and after fitting."""
