@@ -34,7 +34,13 @@ from .rewards.tables import ActionReward as ActionReward
 from .rewards.tables import LinearReward as LinearReward
 from .rewards.tables import StateReward as StateReward
 from .rewards.tables import TransitionReward as TransitionReward
+from .workflow.calibration import calibrate as calibrate
+from .workflow.confusion import confusion as confusion
 from .workflow.design import design as design
+from .workflow.predictive import posterior_predictive as posterior_predictive
+from .workflow.predictive import predictive_check as predictive_check
+from .workflow.predictive import prior_predictive as prior_predictive
+from .workflow.recovery import recover as recover
 from .workflow.simulation import simulate as simulate
 from .worlds.builders.belief import belief_world as belief_world
 from .worlds.builders.graph import graph_world as graph_world

@@ -278,10 +278,19 @@ def sample_sites(sites: list[Site]) -> dict[str, Any]:
 
 def draw_sites(key: PRNGKey, sites: Sequence[Site]) -> dict[str, np.ndarray]:
     """Draw every parameter from its prior, on the host."""
-    values: dict[str, np.ndarray] = {}
+    return {name: np.asarray(value) for name, value in _draw(key, sites).items()}
+
+
+def prior_draws(key: PRNGKey, sites: Sequence[Site], count: int) -> dict[str, np.ndarray]:
+    """Draw every parameter ``count`` times from its prior, with the draws as the first axis."""
+    return jax.device_get(jax.jit(jax.vmap(lambda each: _draw(each, sites)))(jax.random.split(key, count)))
+
+
+def _draw(key: PRNGKey, sites: Sequence[Site]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
     for number, site in enumerate(sites):
         drawn = site.compute(values) if site.computed else site.given(values).sample(jax.random.fold_in(key, number))
-        values[site.name] = np.asarray(drawn)
+        values[site.name] = drawn
     return values
 
 
