@@ -41,6 +41,7 @@ from .workflow.predictive import posterior_predictive as posterior_predictive
 from .workflow.predictive import predictive_check as predictive_check
 from .workflow.predictive import prior_predictive as prior_predictive
 from .workflow.recovery import recover as recover
+from .workflow.report import report as report
 from .workflow.simulation import simulate as simulate
 from .worlds.builders.belief import belief_world as belief_world
 from .worlds.builders.graph import graph_world as graph_world

@@ -23,9 +23,7 @@ from goalinf.worlds import MDP
 
 _Data = TypeVar("_Data", bound=Observations)
 _ALWAYS = ("subject", "context")  # units of all data
-_OTHER_DATA = (
-    "parameters have no values for its subject in its context: give the data for which the levels were made"
-)
+_OTHER_DATA = "parameters have no values for its subject in its context: give the data for which the levels were made"
 _MOST_CHOICES = 4  # choices of levels in conditions that are computed for each one that has data
 
 
@@ -172,8 +170,12 @@ class Levels:
         ValueError
             Where there are such numbers.
         """
-        used = {"subject": (self.number >= 0).any(axis=0), "context": np.zeros(len(self.names["context"]), bool)}
-        used["context"][self.cells[(self.number >= 0).any(axis=1), 0]] = True
+        has_data = np.asarray(self.number >= 0)
+        with_context = self.cells[np.asarray(has_data.any(axis=1)), 0]
+        used = {
+            "subject": np.asarray(has_data.any(axis=0)),
+            "context": np.isin(np.arange(len(self.names["context"])), with_context),
+        }
         for name, units in self.by.items():
             for unit in (unit for unit in units if unit in used):
                 unused = ~used[unit]

@@ -108,7 +108,8 @@ class Pooling(Distribution):
         """
         raise NotImplementedError(
             "partial_pooling, no_pooling and regression are priors of agents and rewards that are given to "
-            "gi.infer(agent=…, reward=…); in a model of your own sample the values of all subjects, for instance in numpyro.plate"
+            "gi.infer(agent=…, reward=…); in a model of your own sample the values of all subjects, for instance in "
+            "numpyro.plate"
         )
 
     def sample(self, key: PRNGKey, sample_shape: tuple[int, ...] = ()) -> Any:

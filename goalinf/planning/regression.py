@@ -87,7 +87,9 @@ def regression(
     check_number_prior("prior", prior)
     units = () if by is None else units_of(by)
     if not units and (spread is not None or slopes):
-        raise ValueError(f"{'spread' if spread is not None else 'slopes'} is given without by=: name the units that vary")
+        raise ValueError(
+            f"{'spread' if spread is not None else 'slopes'} is given without by=: name the units that vary"
+        )
     if wrong := sorted(set(units) & variables_of(formula)):
         raise ValueError(f"{wrong[0]!r} is in by= and in the formula; expected other covariates in the formula")
     for what, names in (("effects", effects or {}), ("slopes", slopes)):
@@ -98,8 +100,8 @@ def regression(
     taken = (*_GROUP, "_".join(units))
     if reserved := [term for term in terms if term in taken or "/" in term]:
         raise ValueError(
-            f"the term {reserved[0]!r} cannot name a coefficient: {', '.join(filter(None, taken))} have another meaning "
-            "and '/' separates groups of a file; add the column to the table under another name"
+            f"the term {reserved[0]!r} cannot name a coefficient: {', '.join(filter(None, taken))} have another "
+            "meaning and '/' separates groups of a file; add the column to the table under another name"
         )
     return Pooling(prior, units, checked_spread(prior, spread) if units else None, formula, effects, tuple(slopes))
 
@@ -114,9 +116,10 @@ def terms_of(formula: str) -> tuple[str, ...]:
     """
     terms = tuple(str(term) for term in _parsed(formula))
     if INTERCEPT not in terms:
+        with_intercept = f"1 + {' + '.join(terms) or 'session'}"
         raise ValueError(
-            f"formula is {formula!r}, without an intercept; expected one, such as '1 + {' + '.join(terms) or 'session'}'"
-            ". For one value per level use gi.no_pooling or gi.partial_pooling with by="
+            f"formula is {formula!r}, without an intercept; expected one, such as {with_intercept!r}. For one value "
+            "per level use gi.no_pooling or gi.partial_pooling with by="
         )
     return tuple(term for term in terms if term != INTERCEPT)
 

@@ -1,4 +1,5 @@
-"""Figures of worlds, trajectories, policies, rewards, distances of rewards, goal posteriors, subjects, and audits.
+"""Figures of worlds, trajectories, policies, rewards, distances of rewards, goal posteriors, subjects, checks
+of models, and audits.
 
 Every function returns a Matplotlib figure without a window; save it with ``figure.savefig("name.png")``. Only
 `audit_page` writes a file.
@@ -12,15 +13,20 @@ from goalinf.plot.paths import trajectories
 from goalinf.plot.policies import policy
 from goalinf.plot.rewards import reward, reward_map
 from goalinf.plot.timeline import goal_timeline
+from goalinf.plot.workflow import calibration, confusion, predictive, recovery
 from goalinf.plot.worlds import world
 
 __all__ = [
     "audit",
     "audit_page",
+    "calibration",
+    "confusion",
     "distances",
     "forest",
     "goal_timeline",
     "policy",
+    "predictive",
+    "recovery",
     "reward",
     "reward_map",
     "trajectories",

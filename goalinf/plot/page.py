@@ -23,7 +23,7 @@ from goalinf.worlds import World, label
 
 _LIBRARIES = ("goalinf", "jax", "numpyro", "arviz")  # libraries whose versions are on the page
 _DIRECTIONS = 4  # null directions that are drawn
-_STYLE = """
+STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222b35; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 img { max-width: 100%; } pre { white-space: pre-wrap; font: inherit; }
@@ -63,7 +63,28 @@ def audit_page(audit: Audit, path: str | Path, *, overwrite: bool = False) -> Pa
     >>> page = gi.plot.audit_page(gi.audit(fit), "audit.html")  # doctest: +SKIP
     """
     check_kind("audit", audit, Audit, "an Audit, such as gi.audit returns")
-    check_kind("path", path, (str, Path), "the name of a file, such as 'audit.html'")
+    path = new_page("path", path, overwrite)
+    text = _page(audit)
+    with written_whole(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+    return path
+
+
+def new_page(what: str, path: str | Path, overwrite: bool) -> Path:
+    """Return the path of a page that can be written.
+
+    Raises
+    ------
+    FileExistsError
+        Where the file exists and ``overwrite`` is False.
+    FileNotFoundError
+        Where the folder does not exist.
+    IsADirectoryError
+        Where it is a folder.
+    ValueError
+        Where the suffix is not ``.html`` or ``.htm``.
+    """
+    check_kind(what, path, (str, Path), "the name of a file, such as 'audit.html'")
     check_flag("overwrite", overwrite)
     path = Path(path)
     if path.suffix not in (".html", ".htm"):
@@ -74,9 +95,6 @@ def audit_page(audit: Audit, path: str | Path, *, overwrite: bool = False) -> Pa
         raise IsADirectoryError(f"{path} is a folder and is not replaced; give another name")
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists already; give another name, or overwrite=True to replace it")
-    text = _page(audit)
-    with written_whole(path) as partial:
-        partial.write_text(text, encoding="utf-8")
     return path
 
 
@@ -86,13 +104,13 @@ def _page(audit: Audit) -> str:
     if audit.n_parameters:
         sections += ["<h2>Reward</h2>", *_maps(audit)]
     if panels_of(audit):
-        sections += ["<h2>Figures</h2>", _image(draw_audit(audit), "panels of the audit")]
+        sections += ["<h2>Figures</h2>", image(draw_audit(audit), "panels of the audit")]
     if null := _null_directions(audit):
         sections += ["<h2>Null directions</h2>", *null]
     sections += ["<h2>Numbers</h2>", display.table(audit.readable(), index=False)]
     sections.append(f'<p class="small">{display.escape(_provenance(audit))}</p>')
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Audit</title><style>{_STYLE}</style></head>'
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Audit</title><style>{STYLE}</style></head>'
         f"<body><h1>{display.escape(head)}</h1>{''.join(sections)}</body></html>"
     )
 
@@ -108,7 +126,8 @@ def _provenance(audit: Audit) -> str:
     return " ".join(f"{sentence.rstrip('.')}." for sentence in sentences if sentence)
 
 
-def _image(figure: Figure, alt_text: str) -> str:
+def image(figure: Figure, alt_text: str) -> str:
+    """Return a figure as HTML, with the picture inside."""
     with io.BytesIO() as file:
         figure.savefig(file, format="png", dpi=110)
         data = base64.b64encode(file.getvalue()).decode()
@@ -119,10 +138,10 @@ def _maps(audit: Audit) -> list[str]:
     """Draw the reward in each world."""
     worlds = audit.fit.world
     if isinstance(worlds, World):
-        return [_image(reward_map(audit.fit), "posterior mean and standard deviation of the reward")]
+        return [image(reward_map(audit.fit), "posterior mean and standard deviation of the reward")]
     return [
         f"<h3>{display.escape(label(name))}</h3>"
-        + _image(reward_map(audit.fit, context=name), f"reward in {label(name)}")
+        + image(reward_map(audit.fit, context=name), f"reward in {label(name)}")
         for name in worlds
     ]
 
@@ -138,7 +157,7 @@ def _null_directions(audit: Audit) -> list[str]:
         # The constant direction is reported in the text; the sign of the other directions is arbitrary.
         if np.ptp(vector) > 1e-9:
             alt_text = f"adding any multiple of this reward does not change {audit.null_space.unchanged}"
-            images.append(_image(draw_reward(world, StateReward(vector, on=kind.on)), alt_text))
+            images.append(image(draw_reward(world, StateReward(vector, on=kind.on)), alt_text))
     if images:
         unchanged = display.escape(audit.null_space.unchanged)
         images.insert(0, f"<p>Adding any multiple of one of these rewards does not change {unchanged}.</p>")

@@ -1,9 +1,10 @@
 r"""Simulation-based calibration: ranks of drawn parameters among draws of their posterior.
 
 Where parameters are drawn from the prior, data from the model, and draws from the posterior of these data, the rank of
-the drawn value among L draws is uniform on 0, …, L (Talts et al. 2018). The uniformity of ranks is tested by the largest
-deviation of their empirical distribution function, whose null distribution is simulated (Säilynoja et al. 2022). The
-log-likelihood is tested like a parameter: it finds errors that the parameters do not show (Modrák et al. 2023).
+the drawn value among L draws is uniform on 0, …, L (Talts et al. 2018). The uniformity of ranks is tested by the
+largest deviation of their empirical distribution function, whose null distribution is simulated (Säilynoja et al.
+2022). The log-likelihood is tested like a parameter: it finds errors that the parameters do not show (Modrák et al.
+2023).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -127,7 +129,7 @@ class _Run:
     draws: int
 
     def __call__(self, number: int) -> Result:
-        key = jax.random.fold_in(jax.random.wrap_key_data(self.key_data), number)
+        key = jax.random.fold_in(jax.random.wrap_key_data(jnp.asarray(self.key_data)), number)
         key_data, key_fit = jax.random.split(key)
         data = simulate_like(key_data, self.model, self.data)
         fit = self.sampling.fit(key_fit, self.model, data)
@@ -147,7 +149,7 @@ def ranks_of(fit: Fit, data: Trajectories, draws: int, seed: int) -> dict[str, i
         index = tuple(int(rng.integers(size)) for size in true.shape)
         ranks[str(name)] = _rank(posterior[chosen][(slice(None), *index)], float(true.values[index]), rng)
     values = {str(name): np.asarray(array) for name, array in data.drawn.data_vars.items()}
-    scores = fit.tree["log_likelihood"]["choices"].values.reshape(total, -1).sum(1)[chosen]
+    scores = np.asarray(fit.tree["log_likelihood"].to_dataset()["choices"].values).reshape(total, -1).sum(1)[chosen]
     model = fit.standard("agent")
     if model.mixture is None:
         behavior = model.behavior(values, data.context_names, model.levels(data))
@@ -171,7 +173,7 @@ def calibrate(
     like: pd.DataFrame | Trajectories,
     runs: int = 100,
     chains: int = 2,
-    draws: int = 250,
+    draws: int = 500,
     ranked: int = 99,
     method: str = "auto",
     out: str | Path | None = None,

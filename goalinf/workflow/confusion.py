@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
@@ -87,7 +88,7 @@ class _Run:
     criterion: str
 
     def __call__(self, number: int) -> Result:
-        key = jax.random.fold_in(jax.random.wrap_key_data(self.key_data), number)
+        key = jax.random.fold_in(jax.random.wrap_key_data(jnp.asarray(self.key_data)), number)
         names = list(self.models)
         simulated = names[number % len(names)]
         key_data, *keys = jax.random.split(key, 1 + 2 * len(names))
@@ -97,7 +98,7 @@ class _Run:
             fit = self.sampling.fit(keys[2 * row], self.models[name], data)
             converged[name] = bool(fit.converged)
             if self.criterion == "loo":
-                scores[name] = float(loo(fit).elpd)
+                scores[name] = float(np.sum(loo(fit).elpd_i))
             else:
                 scores[name] = marginal_likelihood(keys[2 * row + 1], fit).log_evidence
         return {"simulated": simulated, "scores": scores, "converged": converged}
@@ -114,7 +115,7 @@ def confusion(
     runs: int = 20,
     criterion: str = "loo",
     chains: int = 2,
-    draws: int = 250,
+    draws: int = 500,
     method: str = "auto",
     out: str | Path | None = None,
     workers: int = 1,
@@ -170,9 +171,7 @@ def confusion(
     models = {str(name): StandardModel(world, agent, reward) for name, agent in agents.items()}
     data = as_template(key, world, like)
     sampling = Sampling(chains, draws, method)
-    settings = identity(
-        key, world, reward, data, dict(agents), criterion=criterion, **dataclasses.asdict(sampling)
-    )
+    settings = identity(key, world, reward, data, dict(agents), criterion=criterion, **dataclasses.asdict(sampling))
     run = _Run(np.asarray(jax.random.key_data(key)), models, data, sampling, criterion)
     results = run_all(run, runs * len(models), settings, title="confusion", out=out, workers=workers, client=client)
     rows = [

@@ -117,8 +117,8 @@ def template_of(rng: np.random.Generator, world: Worlds, table: pd.DataFrame) ->
     """
     if missing := [name for name in _REQUIRED if name not in table]:
         raise ValueError(
-            f"the design has no column {missing[0]!r}; expected {', '.join(_REQUIRED)}, as gi.design makes them; it has "
-            f"{', '.join(map(str, table.columns))}"
+            f"the design has no column {missing[0]!r}; expected {', '.join(_REQUIRED)}, as gi.design makes them; it "
+            f"has {', '.join(map(str, table.columns))}"
         )
     if table.empty:
         raise ValueError("the design has no rows; expected one per trajectory")
@@ -137,8 +137,10 @@ def template_of(rng: np.random.Generator, world: Worlds, table: pd.DataFrame) ->
     subjects, subject = _numbered(table["subject"])
     contexts, context = _numbered(table["context"]) if "context" in table else ((0,), np.zeros(len(table), int))
     if worlds is not None and (unknown := [name for name in contexts if name not in worlds]):
-        raise ValueError(f"context {unknown[0]!r} of the design has no world; the worlds are of {', '.join(map(repr, worlds))}")
-    by_context = [world if worlds is None else worlds[name] for name in contexts]
+        raise ValueError(
+            f"context {unknown[0]!r} of the design has no world; the worlds are of {', '.join(map(repr, worlds))}"
+        )
+    by_context: list[World] = [world[name] if isinstance(world, Mapping) else world for name in contexts]
     starts = [_start(rng, table, row, by_context[context[row]]) for row in range(len(table))]
     longest = max(lengths)
     first_action = [int(by_context[c].mdp.available[s].argmax()) for c, s in zip(context, starts, strict=True)]
@@ -167,8 +169,10 @@ def _numbered(column: pd.Series) -> tuple[tuple[Hashable, ...], np.ndarray]:
 
 
 def _length(table: pd.DataFrame, row: int) -> int:
-    value = table["steps"].iloc[row]
-    if not isinstance(value, (int, np.integer)) and not (isinstance(value, float) and value.is_integer()) or value < 1:
+    value = table["steps"].tolist()[row]
+    if (
+        not isinstance(value, (int, np.integer)) and not (isinstance(value, float) and value.is_integer())
+    ) or value < 1:
         raise ValueError(
             f"row {label(table.index[row])} of the design has steps {value!r}; expected a whole number of at least 1"
         )

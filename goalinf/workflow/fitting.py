@@ -46,7 +46,7 @@ class Sampling:
 
     def fit(self, key: PRNGKey, model: StandardModel, data: Trajectories) -> Fit:
         """Fit a model to simulated data."""
-        options = {"chains": self.chains} if self.method not in ("laplace", "svi") else {}
+        approximate = self.method in ("laplace", "svi")  # without chains
         return infer(
             key,
             model.world,
@@ -54,9 +54,9 @@ class Sampling:
             reward=model.reward,
             data=data,
             method=self.method,
-            draws=self.draws * (1 if options else self.chains),
+            chains=None if approximate else self.chains,
+            draws=self.draws * (self.chains if approximate else 1),
             progress=False,
-            **options,
         )
 
 

@@ -52,11 +52,17 @@ class Replications:
             [data.to_frame().assign(draw=number) for number, data in enumerate(self.data)], ignore_index=True
         )
 
+    def check(self, data: Trajectories, of: Sequence[str] | Mapping[str, Statistic]) -> pd.DataFrame:
+        """Compare statistics of observed data with those of replicated data; see :func:`predictive_check`."""
+        return predictive_check(self, data, of=of)
+
     def __len__(self) -> int:
         return len(self.data)
 
     def __repr__(self) -> str:
-        return f"Replications of {self.data[0].n_trajectories} trajectories: {len(self.data)} draws of the {self.source}"
+        return (
+            f"Replications of {self.data[0].n_trajectories} trajectories: {len(self.data)} draws of the {self.source}"
+        )
 
 
 @takes_key
@@ -101,7 +107,8 @@ def posterior_predictive(key: PRNGKey, fit: Fit, *, draws: int = 100, seed: int 
     """
     check_kind("fit", fit, Fit, "a Fit, such as gi.infer returns")
     check_kind("fit.data", fit.data, Trajectories, "a fit of trajectories; others have fit.predict")
-    return Replications(tuple(fit.predict(key, draws, seed=seed)), fit.standard("agent"), "posterior")
+    replicated = [each for each in fit.predict(key, draws, seed=seed) if isinstance(each, Trajectories)]
+    return Replications(tuple(replicated), fit.standard("agent"), "posterior")
 
 
 @takes_key
@@ -194,8 +201,8 @@ def predictive_check(
 
     Notes
     -----
-    Goals are terminal states of the world and the goals of a goal reward; where there are none, the states where a known
-    reward of states is positive.
+    Goals are terminal states of the world and the goals of a goal reward; where there are none, the states where a
+    known reward of states is positive.
 
     Examples
     --------
@@ -261,8 +268,8 @@ def _named(names: Sequence[str], replications: Replications, data: Trajectories)
     given = [names] if isinstance(names, str) else list(names)
     if unknown := [name for name in given if name not in known]:
         raise ValueError(
-            f"no statistic is called {unknown[0]!r}; those with a name are {', '.join(known)}; for others give a mapping "
-            "from name to function"
+            f"no statistic is called {unknown[0]!r}; those with a name are {', '.join(known)}; for others give a "
+            "mapping from name to function"
         )
     return {name: known[name] for name in given}
 
@@ -297,7 +304,7 @@ def _path_length(data: Trajectories) -> float:
 
 def _by_context(data: Trajectories, pairs: Sequence[tuple[World, Reward]], statistic: Any) -> pd.Series:
     """Compute a statistic in every context; labels name the context where there are several."""
-    parts = {}
+    parts: dict[str, float] = {}
     for number, name in enumerate(data.context_names):
         rows = np.flatnonzero(np.asarray(data.context) == number)
         if rows.size:

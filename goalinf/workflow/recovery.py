@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
@@ -52,9 +53,9 @@ class Recovery:
 
         ``correlation`` of posterior means and true values; ``bias``, their mean difference; ``rmse``, the root of their
         mean squared difference; ``coverage``, the share of 90 % intervals that contain the true value (.90 where the
-        model is right); ``contraction``, :math:`1 - \overline{\mathrm{var}(\theta \mid y)} / \mathrm{var}(\theta)`
-        (0: the data say nothing; 1: the parameter is known); ``numbers``, how many were compared. The units of bias and
-        rmse are those of the parameter.
+        model is right); ``contraction``, one minus the median of
+        :math:`\mathrm{var}(\theta \mid y) / \mathrm{var}(\theta)` (0: the data say nothing; 1: the parameter is
+        known); ``numbers``, how many were compared. The units of bias and rmse are those of the parameter.
         """
         rows = {}
         for name, group in self.estimates.groupby("parameter", sort=False):
@@ -66,7 +67,7 @@ class Recovery:
                 "bias": float(error.mean()),
                 "rmse": float(np.sqrt((error**2).mean())),
                 "coverage": float(inside.mean()),
-                "contraction": float(1.0 - (group["sd"] ** 2).mean() / self.prior_sd[name] ** 2),
+                "contraction": float(1.0 - (group["sd"] ** 2).median() / self.prior_sd[name] ** 2),
                 "numbers": len(group),
             }
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("parameter")
@@ -89,7 +90,7 @@ class _Run:
     sampling: Sampling
 
     def __call__(self, number: int) -> Result:
-        key = jax.random.fold_in(jax.random.wrap_key_data(self.key_data), number)
+        key = jax.random.fold_in(jax.random.wrap_key_data(jnp.asarray(self.key_data)), number)
         key_data, key_fit = jax.random.split(key)
         data = simulate_like(key_data, self.model, self.data)
         fit = self.sampling.fit(key_fit, self.model, data)
@@ -106,7 +107,7 @@ def recover(
     like: pd.DataFrame | Trajectories,
     runs: int = 20,
     chains: int = 2,
-    draws: int = 250,
+    draws: int = 500,
     method: str = "auto",
     out: str | Path | None = None,
     workers: int = 1,

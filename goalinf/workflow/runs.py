@@ -8,7 +8,7 @@ import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -25,6 +25,7 @@ Task = Callable[[int], Result]
 _SETTINGS = "settings.json"
 
 
+@runtime_checkable
 class Client(Protocol):
     """Client of a cluster, such as ``dask.distributed.Client``."""
 
@@ -106,7 +107,9 @@ def _folder(folder: Path, settings: Mapping[str, Any]) -> Path:
         found = json.loads(path.read_text())
         if found != known:
             changed = [name for name in {**found, **known} if found.get(name) != known.get(name)]
-            what = "the key, the world, an agent, the reward or the data" if changed == ["digest"] else ", ".join(changed)
+            what = (
+                "the key, the world, an agent, the reward or the data" if changed == ["digest"] else ", ".join(changed)
+            )
             raise ValueError(
                 f"{folder} holds runs with other settings ({what} changed since): choose another folder (out=), or "
                 "remove this one"
@@ -129,9 +132,7 @@ def _finished(folder: Path | None, count: int) -> dict[int, Path]:
     return {number: _file(folder, number) for number in range(count) if _file(folder, number).exists()}
 
 
-def _computed(
-    task: Task, missing: Sequence[int], workers: int, client: Client | None
-) -> Iterator[tuple[int, Result]]:
+def _computed(task: Task, missing: Sequence[int], workers: int, client: Client | None) -> Iterator[tuple[int, Result]]:
     """Yield numbers and results of runs as they end."""
     if client is not None:
         submitted = [(number, client.submit(task, number, pure=False)) for number in missing]

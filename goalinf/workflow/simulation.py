@@ -7,6 +7,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -131,7 +132,7 @@ def simulate(
     return simulate_like(key, model, as_template(key, world, like), precision)
 
 
-def as_template(key: Array, world: Worlds, like: object) -> Trajectories:
+def as_template(key: PRNGKey, world: Worlds, like: object) -> Trajectories:
     """Return the trajectories whose design is simulated: those of a table, or the data themselves.
 
     Raises
@@ -140,7 +141,7 @@ def as_template(key: Array, world: Worlds, like: object) -> Trajectories:
         Where ``like`` is neither.
     """
     if isinstance(like, pd.DataFrame):
-        return template_of(numpy_generator(jax.random.fold_in(key, 7)), world, like)
+        return template_of(numpy_generator(jax.random.fold_in(jnp.asarray(key), 7)), world, like)
     if isinstance(like, Trajectories):
         return like
     raise TypeError(
@@ -149,10 +150,10 @@ def as_template(key: Array, world: Worlds, like: object) -> Trajectories:
 
 
 def simulate_like(
-    key: Array, model: StandardModel, data: Trajectories, precision: Precision | None = None
+    key: PRNGKey, model: StandardModel, data: Trajectories, precision: Precision | None = None
 ) -> Trajectories:
     """Draw all priors of a model, and data with the design of a data set; the draws are in its ``drawn``."""
-    key_prior, key_options, key_data = jax.random.split(key, 3)
+    key_prior, key_options, key_data = jax.random.split(jnp.asarray(key), 3)
     _check_horizon(model, data)
     with computing_in(precision) as chosen:
         sites = model.sites(data)

@@ -38,16 +38,16 @@ def people(reward=WANTS, sessions=("first", "second"), trajectories=2, steps=5):
 DATA = people()
 IN_CONTEXTS = people(CONTEXTS)
 CASES = {
-    "fixed": (dict(formula="1 + session"), DATA, ("session",)),
-    "between": (dict(formula="1 + age"), DATA, ("age",)),
-    "random intercepts": (dict(formula="1 + session + center(age)", by="subject"), DATA, ("subject", "session")),
-    "between, by subject": (dict(formula="1 + age", by="subject"), DATA, ("subject",)),
-    "random slopes": (dict(formula="1 + session", by="subject", slopes=["session"]), DATA, ("subject", "session")),
-    "interaction": (dict(formula="1 + session * scale(age)", by="subject"), DATA, ("subject", "session")),
-    "contexts": (dict(formula="1 + context", by="subject"), IN_CONTEXTS, ("subject", "context")),
-    "by context": (dict(formula="1 + session", by="context"), IN_CONTEXTS, ("context", "session")),
+    "fixed": ({"formula": "1 + session"}, DATA, ("session",)),
+    "between": ({"formula": "1 + age"}, DATA, ("age",)),
+    "random intercepts": ({"formula": "1 + session + center(age)", "by": "subject"}, DATA, ("subject", "session")),
+    "between, by subject": ({"formula": "1 + age", "by": "subject"}, DATA, ("subject",)),
+    "random slopes": ({"formula": "1 + session", "by": "subject", "slopes": ["session"]}, DATA, ("subject", "session")),
+    "interaction": ({"formula": "1 + session * scale(age)", "by": "subject"}, DATA, ("subject", "session")),
+    "contexts": ({"formula": "1 + context", "by": "subject"}, IN_CONTEXTS, ("subject", "context")),
+    "by context": ({"formula": "1 + session", "by": "context"}, IN_CONTEXTS, ("context", "session")),
     "a chosen prior": (
-        dict(formula="1 + session", by=["subject", "context"], effects={"session": dist.Normal(1.0, 0.1)}),
+        {"formula": "1 + session", "by": ["subject", "context"], "effects": {"session": dist.Normal(1.0, 0.1)}},
         IN_CONTEXTS,
         ("subject", "context", "session"),
     ),
@@ -144,7 +144,10 @@ def test_parameterizations_agree(name):
         for row, flat in enumerate(points):
             x = natural_point(flat)
             slope = np.linalg.slogdet(np.asarray(jax.jacobian(natural_point)(flat)))[1]
-            found, expected = float(other.log_density(flat[None])[0]), float(natural.log_density(np.asarray(x)[None])[0])
+            found, expected = (
+                float(other.log_density(flat[None])[0]),
+                float(natural.log_density(np.asarray(x)[None])[0]),
+            )
             assert found == pytest.approx(expected + slope, abs=1e-8)
             drawn = natural.density.constrain(x, natural.data)
             for site in sites:

@@ -177,7 +177,9 @@ def _simulated(
     for row, (name, agent) in enumerate(agents.items(), start=1):
         # One key per agent: a further agent at the end does not change the data of the agents before it.
         with _about(name):
-            data_of[name] = sample_trajectories(jax.random.fold_in(key, row), world, agent, pursued, **size, precision="float64")
+            data_of[name] = sample_trajectories(
+                jax.random.fold_in(key, row), world, agent, pursued, **size, precision="float64"
+            )
     return data_of
 
 

@@ -117,7 +117,8 @@ def _standard_posterior(key: PRNGKey, model: StandardModel, data: Data) -> Poste
     bare = (data if levels is None else levels.coded(data)).unlabeled(n_pairs)
     scale = product_prior(sites, reward) if agent.scales else None
     start = starting_values(sites, scale) | values_at_medians(sites)
-    plans = None if levels is None else (levels.arrays, [site.hierarchy.design.arrays for site in sites if site.deviates])
+    designs = [site.hierarchy.design.arrays for site in sites if site.hierarchy is not None]
+    plans = None if levels is None else (levels.arrays, designs)
 
     def parameterization(
         function: Model, name: str, prior: ScaleMixture | None = None, given: Data = bare

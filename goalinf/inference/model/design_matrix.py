@@ -154,9 +154,7 @@ def _units(pooling: Pooling, data: Observations) -> np.ndarray:
     return np.unique(numbers, axis=0, return_inverse=True)[1].ravel()
 
 
-def _at_levels(
-    pooling: Pooling, data: Observations, levels: list[tuple[Hashable, ...]], units: int
-) -> pd.DataFrame:
+def _at_levels(pooling: Pooling, data: Observations, levels: list[tuple[Hashable, ...]], units: int) -> pd.DataFrame:
     """Return the covariates of a formula at all levels: units (the slower axes) times covariates within units."""
     assert pooling.formula is not None
     n_by = len(pooling.by)

@@ -74,8 +74,8 @@ class StandardModel:
         for name, prior in self.priors.items():
             if isinstance(prior, Pooling):
                 raise ValueError(
-                    f"{name} has one value per {' and '.join(prior.by) or 'level'}: no single agent and reward describe the data; "
-                    f"read the values from fit.posterior[{name!r}]"
+                    f"{name} has one value per {' and '.join(prior.by) or 'level'}: no single agent and reward "
+                    f"describe the data; read the values from fit.posterior[{name!r}]"
                 )
         return fill(self.agent, self.reward, draw)
 

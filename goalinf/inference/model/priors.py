@@ -165,7 +165,7 @@ def _sites(
     group = [Site(f"{name}.mean", entry, dims), *_coefficients(name, prior, dims, sizes, hierarchy, fitted)]
     if prior.spread is not None:
         effects = (f"{name}_effect",) if design.slopes else ()
-        labels = {axis: design.effects for axis in effects}
+        labels = dict.fromkeys(effects, design.effects)
         count = design.varying.shape[2]
         spread = _expanded(f"{name}.sd", prior.spread, dims, sizes)
         spread = spread.expand((count, *spread.batch_shape)).to_event(1) if design.slopes else spread
@@ -173,7 +173,9 @@ def _sites(
         if prior.formula is not None:
             deviations = Normal(0.0, 1.0).expand(hierarchy.site_shape).to_event(len(hierarchy.site_shape))
             site_dims = (*prior.by, *effects, *dims)
-            group.append(Site(hierarchy.deviations_name, deviations, site_dims, prior.by, None, hierarchy, labels=labels))
+            group.append(
+                Site(hierarchy.deviations_name, deviations, site_dims, prior.by, None, hierarchy, labels=labels)
+            )
     values = Site(name, hierarchy, (*axes, *dims), axes, entry, hierarchy, computed=prior.formula is not None)
     return [*group, values]
 

@@ -7,6 +7,7 @@ moving the units out of their likelihoods (see :class:`~goalinf.inference.model.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -127,7 +128,8 @@ def informed(parameterization: Parameterization, sites: Sequence[Site]) -> Param
         assert isinstance(data, WithEvidence)
         values = density.constrain(jnp.asarray(mode.flat), data)
         number = density.unravel(np.arange(mode.flat.size))
-        program = density.program("information", lambda: jax.jit(_information(density.potential)))
+        potential = density.potential
+        program = density.program("information", partial(_compiled_information, potential))
         slopes, curvatures = jax.device_get(program(mode.flat, data))
         by_group, start = {}, mode.flat.copy()
         for name, hierarchy in groups(sites).items():
@@ -140,6 +142,10 @@ def informed(parameterization: Parameterization, sites: Sequence[Site]) -> Param
             by_group[name] = Evidence(precision, weighted)
         parameterization = parameterization.with_evidence(by_group, start)
     return parameterization
+
+
+def _compiled_information(potential: Callable[..., Any]) -> Callable[..., Any]:
+    return jax.jit(_information(potential))
 
 
 def _information(potential: Callable[..., Any]) -> Callable[..., Any]:

@@ -49,13 +49,8 @@ class IndependentChains(Sampler):
 
     @staticmethod
     def possible(coordinates: Coordinates) -> bool:
-        """Return True where proposals are worth a trial.
-
-        The density is cheap on the host; proposals from several modes replace jumps; or differences from conditional
-        means are close to normal, and a value costs a third of a gradient and no compilation of a sampler.
-        """
-        parameterization = coordinates.parameterization
-        return parameterization.closed is not None or coordinates.modes > 1 or bool(parameterization.evidence)
+        """Return True where the density is cheap on the host, or proposals from several modes replace jumps."""
+        return coordinates.parameterization.closed is not None or coordinates.modes > 1
 
     @property
     def state(self) -> State:

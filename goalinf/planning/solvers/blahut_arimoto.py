@@ -18,8 +18,8 @@ from jaxtyping import Array
 
 from goalinf.planning.bellman import Problem, action_values, backup_jacobian
 from goalinf.planning.solvers.bicgstab import solve_linear
-from goalinf.planning.solvers.newton import fixed_point
 from goalinf.planning.solvers.dense_lu import solve
+from goalinf.planning.solvers.newton import fixed_point
 
 _ROUNDS = 1000  # forty rounds suffice in practice
 _GAP = 64  # largest accepted log growth factor, in units of the rounding error of the objective

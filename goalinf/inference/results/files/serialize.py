@@ -135,14 +135,14 @@ class Writer:
             return {"tuple": [self.structure(part) for part in value]}
         if isinstance(value, list):
             return [self.structure(part) for part in value]
+        if isinstance(value, xr.Dataset):
+            return {"dataset": self._dataset(value)}
         if isinstance(value, Mapping):
             return {"mapping": [[self.structure(key), self.structure(part)] for key, part in value.items()]}
         if isinstance(value, nx.Graph):
             return self._graph(value)
         if isinstance(value, pd.DataFrame):
             return {"table": self._table(value)}
-        if isinstance(value, xr.Dataset):
-            return {"dataset": self._dataset(value)}
         if _storable(type(value)):
             return self._record(value)
         raise UnstorableError(f"a {type(value).__name__} cannot be written to a file")
@@ -287,7 +287,9 @@ class Reader:
             return self._table(structure["table"])
         if "dataset" in structure:
             arrays = {name: (dims, self.value(array)) for name, dims, array in structure["dataset"]["arrays"]}
-            return xr.Dataset(arrays, coords={name: self.value(names) for name, names in structure["dataset"]["coords"]})
+            return xr.Dataset(
+                arrays, coords={name: self.value(names) for name, names in structure["dataset"]["coords"]}
+            )
         return self._graph(structure["graph"])
 
     def _table(self, structure: dict[str, Any]) -> pd.DataFrame:
