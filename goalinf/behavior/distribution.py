@@ -25,7 +25,7 @@ from goalinf.behavior.roll_out import Gaps, drawn_options, hidden_slips, roll_ou
 from goalinf.behavior.scores import believed_modes, chained
 from goalinf.checks import PRNGKey, check_kind, takes_key
 from goalinf.data import Observations, Trajectories
-from goalinf.data.fitting import check_numbers
+from goalinf.data.matching.fitting import check_numbers
 from goalinf.planning.solution import solved
 from goalinf.precision import exactly
 from goalinf.worlds import World

@@ -15,12 +15,12 @@ from jaxtyping import Array
 
 from goalinf.agents.agent import Agent
 from goalinf.checks import takes_key
-from goalinf.data.admission import check_data
 from goalinf.data.cells import Cells
 from goalinf.data.counts import Counts, from_counts
 from goalinf.data.covariates import replicated_labels
 from goalinf.data.frame import to_frame
 from goalinf.data.labels import Labels, provenance
+from goalinf.data.matching.admission import check_data
 from goalinf.data.observations import Plans
 from goalinf.data.recorded import Recorded
 from goalinf.data.summary import as_html, in_words

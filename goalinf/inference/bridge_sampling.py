@@ -23,11 +23,11 @@ from scipy import linalg
 from scipy.special import logsumexp
 
 from goalinf.checks import check_kind, numpy_generator, takes_key
+from goalinf.inference.model.hierarchical.standardized import from_natural
 from goalinf.inference.model.linear_reward.scale_mixture import PRODUCT
 from goalinf.inference.model.log_density import Data
 from goalinf.inference.model.parameterization import Parameterization
 from goalinf.inference.model.posterior import Posterior
-from goalinf.inference.model.standardized import from_natural
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.results.fitted_density import fitted_posterior
 from goalinf.precision import computing_in

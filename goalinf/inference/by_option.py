@@ -17,8 +17,8 @@ from scipy.special import log_softmax
 from goalinf.agents.plannable import check_plannable
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.data import Observations, Trajectories
-from goalinf.data.align import aligned, new_names
 from goalinf.data.covariates import level_names, level_numbers
+from goalinf.data.matching.align import aligned, new_names
 from goalinf.inference.model.log_density import Density, Model
 from goalinf.inference.model.models import CustomModel, Draw, StandardModel
 from goalinf.inference.model.priors import Site

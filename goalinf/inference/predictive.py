@@ -12,8 +12,8 @@ from goalinf.agents.plannable import check_shapes
 from goalinf.behavior.conditions import Rewards, Worlds
 from goalinf.checks import check_kind
 from goalinf.data import Observations, Trajectories
-from goalinf.data.align import new_names
-from goalinf.data.fitting import check_same_conditions
+from goalinf.data.matching.align import new_names
+from goalinf.data.matching.fitting import check_same_conditions
 from goalinf.inference.by_option import options_of_agent, options_of_own_model
 from goalinf.inference.comparison import check_observations, thinned
 from goalinf.inference.model.log_density import Model

@@ -6,6 +6,7 @@ Every function returns a Matplotlib figure without a window; save it with ``figu
 """
 
 from goalinf.plot.audits import audit
+from goalinf.plot.checks import calibration, confusion, predictive, recovery
 from goalinf.plot.distances import distances
 from goalinf.plot.forest import forest
 from goalinf.plot.page import audit_page
@@ -13,7 +14,6 @@ from goalinf.plot.paths import trajectories
 from goalinf.plot.policies import policy
 from goalinf.plot.rewards import reward, reward_map
 from goalinf.plot.timeline import goal_timeline
-from goalinf.plot.workflow import calibration, confusion, predictive, recovery
 from goalinf.plot.worlds import world
 
 __all__ = [

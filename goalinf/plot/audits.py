@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from goalinf.checks import check_kind
 from goalinf.display import number
 from goalinf.identify import Audit, Contraction, Design, ZeroReward
-from goalinf.plot import style
+from goalinf.plot.drawing import style
 from goalinf.worlds import label
 
 _WIDTH, _HEIGHT = 4.6, 3.0  # inches of a panel

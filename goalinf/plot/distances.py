@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from goalinf.checks import check_kind, check_number
-from goalinf.plot import style
+from goalinf.plot.drawing import style
 from goalinf.worlds import label
 
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from goalinf.checks import check_flag, check_kind, check_number
 from goalinf.inference.results.fit import Fit
-from goalinf.plot import style
+from goalinf.plot.drawing import style
 
 _ROW, _TALLEST = 0.16, 12.0  # inches
 

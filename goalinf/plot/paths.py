@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from goalinf.checks import check_kind
 from goalinf.data import Trajectories
-from goalinf.plot import style
-from goalinf.plot.ground import Ground
+from goalinf.plot.drawing import style
+from goalinf.plot.drawing.ground import Ground
 from goalinf.worlds import World, label
 
 _JITTER = 0.2  # of the distance between neighbors

@@ -13,8 +13,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from goalinf.agents import Agent
-from goalinf.plot import style
-from goalinf.plot.ground import Ground
+from goalinf.plot.drawing import style
+from goalinf.plot.drawing.ground import Ground
 from goalinf.rewards import Reward, ended
 from goalinf.worlds import World
 

@@ -18,8 +18,8 @@ from goalinf.behavior.conditions import Rewards
 from goalinf.behavior.fill import fill
 from goalinf.data import Trajectories
 from goalinf.inference.results.fit import Fit
-from goalinf.plot import style
-from goalinf.plot.ground import Ground
+from goalinf.plot.drawing import style
+from goalinf.plot.drawing.ground import Ground
 from goalinf.precision import computing_in
 from goalinf.rewards import LinearReward, Reward, StateReward, check_reward
 from goalinf.worlds import MDP, World

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from goalinf.plot import style
+from goalinf.plot.drawing import style
 from goalinf.worlds import label
 
 

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from goalinf.plot import style
-from goalinf.plot.ground import Ground
+from goalinf.plot.drawing import style
+from goalinf.plot.drawing.ground import Ground
 from goalinf.worlds import World
 
 

@@ -26,10 +26,10 @@ from goalinf.data import Trajectories
 from goalinf.display import number as shown
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.fit import Fit
-from goalinf.workflow.fitting import Sampling
+from goalinf.workflow.estimates import Sampling
 from goalinf.workflow.recovery import checked_model
 from goalinf.workflow.runs import Client, Result, identity, run_all
-from goalinf.workflow.simulation import as_template, simulate_like
+from goalinf.workflow.simulated_data import as_template, simulate_like
 
 LEVEL = 0.05
 LIKELIHOOD = "log_likelihood"

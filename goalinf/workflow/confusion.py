@@ -18,9 +18,9 @@ from goalinf.data import Trajectories
 from goalinf.inference.bridge_sampling import marginal_likelihood
 from goalinf.inference.comparison import loo
 from goalinf.inference.model.models import StandardModel
-from goalinf.workflow.fitting import Sampling
+from goalinf.workflow.estimates import Sampling
 from goalinf.workflow.runs import Client, Result, identity, run_all
-from goalinf.workflow.simulation import as_template, simulate_like
+from goalinf.workflow.simulated_data import as_template, simulate_like
 
 _CRITERIA = ("loo", "marginal_likelihood")
 
@@ -168,7 +168,7 @@ def confusion(
         raise ValueError("agents is no mapping of two or more agents; expected {'name': agent, …}")
     check_choice("criterion", criterion, _CRITERIA)
     check_count("runs", runs)
-    models = {str(name): StandardModel(world, agent, reward) for name, agent in agents.items()}
+    models = {str(name): StandardModel.checked(world, agent, reward) for name, agent in agents.items()}
     data = as_template(key, world, like)
     sampling = Sampling(chains, draws, method)
     settings = identity(key, world, reward, data, dict(agents), criterion=criterion, **dataclasses.asdict(sampling))

@@ -16,9 +16,9 @@ from goalinf.checks import PRNGKey, takes_key
 from goalinf.data import Trajectories
 from goalinf.display import number as shown
 from goalinf.inference.model.models import StandardModel
-from goalinf.workflow.fitting import Sampling, as_records, estimates, prior_sd
+from goalinf.workflow.estimates import Sampling, as_records, estimates, prior_sd
 from goalinf.workflow.runs import Client, Result, identity, run_all
-from goalinf.workflow.simulation import as_template, simulate_like
+from goalinf.workflow.simulated_data import as_template, simulate_like
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -180,7 +180,7 @@ def checked_model(world: Worlds, agent: Agent, reward: Rewards) -> StandardModel
     ValueError
         Where nothing has a prior.
     """
-    model = StandardModel(world, agent, reward)
+    model = StandardModel.checked(world, agent, reward)
     if not model.priors:
         raise ValueError(
             "no parameter of the agent or the reward has a prior; expected at least one, such as "

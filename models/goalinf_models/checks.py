@@ -13,7 +13,7 @@ import pandas as pd
 
 import goalinf as gi
 from goalinf.checks import check_kind
-from goalinf.data.fitting import check_fits
+from goalinf.data.matching.fitting import check_fits
 from goalinf.data.reading.columns import count, keys
 from goalinf.worlds import World, label
 from goalinf.worlds.table_files import row_name

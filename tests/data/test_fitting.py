@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import goalinf as gi
-from goalinf.data.fitting import check_fits
+from goalinf.data.matching.fitting import check_fits
 
 HALL = gi.gridworld("s.a", discount=0.9)
 WALK = {"walk": 0, "t": [0, 1, 2], "row": 0, "col": [0, 1, 2], "move": ["right", "right", None]}

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import goalinf as gi
-from goalinf.data.fitting import check_numbers
+from goalinf.data.matching.fitting import check_numbers
 
 TWO = gi.from_arrays(np.full((4, 2, 4), 0.25), discount=0.9)  # four states, two actions
 WANTS = gi.StateReward(np.arange(4.0), on="departure")

@@ -8,8 +8,8 @@ from pooled import PRIOR
 from scipy import stats
 
 import goalinf as gi
-from goalinf.inference.model.design_matrix import Design
-from goalinf.inference.model.hierarchy import Evidence, Hierarchy
+from goalinf.inference.model.hierarchical.design_matrix import Design
+from goalinf.inference.model.hierarchical.hierarchy import Evidence, Hierarchy
 from goalinf.precision import computing_in
 
 

@@ -11,9 +11,9 @@ from pooled import CONTEXTS, HALL, PRIOR, WANTS
 
 import goalinf as gi
 from goalinf.inference.model.build import posterior_of
+from goalinf.inference.model.hierarchical.standardized import _information, groups
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.model.priors import draw_sites
-from goalinf.inference.model.standardized import _information, groups
 from goalinf.precision import computing_in
 
 SUBJECTS = ("ann", "bob", "cyd", "dan")
@@ -133,7 +133,7 @@ def test_parameterizations_agree(name):
 
         def natural_point(flat):
             drawn = density.constrain(flat, other.data)
-            from goalinf.inference.model.standardized import to_natural
+            from goalinf.inference.model.hierarchical.standardized import to_natural
 
             value = to_natural(posterior.sites, drawn, other.evidence)
             from jax.flatten_util import ravel_pytree

@@ -17,6 +17,9 @@ import goalinf as gi
 from goalinf.cli import common
 from goalinf.data import Labels
 from goalinf.display import printable
+from goalinf.workflow.calibration import Calibration
+from goalinf.workflow.predictive_checks import Replications
+from goalinf.workflow.recovery import Recovery
 
 # The second formula is none that Matplotlib can read; the third name begins as those that it leaves out of legends.
 NAMES = ["$x_1$ {0}", r"$^$ \frac 100 %", "_hidden $5", "<b>bold</b> & [red]x", "two\nlines"]
@@ -59,6 +62,12 @@ def by_subject(name):
     return gi.Fit(xr.DataTree.from_dict({"posterior": posterior}), None)
 
 
+def recovered(name):
+    columns = {"run": [0, 1, 2], "parameter": name, "level": "", "true": [1.0, 2.0, 3.0], "mean": [1.5, 2.0, 2.5]}
+    columns |= {"sd": 1.0, "low": 0.0, "high": 4.0, "converged": True}
+    return Recovery(pd.DataFrame(columns), pd.Series({name: 2.0}))
+
+
 DRAWINGS = {
     "world": lambda name: gi.plot.world(ring(name)),
     "trajectories": lambda name: gi.plot.trajectories(data_of(name, ring(name))),
@@ -74,6 +83,14 @@ DRAWINGS = {
         )
     ),
     "forest": lambda name: gi.plot.forest(by_subject(name), "agent.beta"),
+    "recovery": lambda name: gi.plot.recovery(recovered(name)),
+    "calibration": lambda name: gi.plot.calibration(Calibration(pd.DataFrame({name: [1, 5, 3]}), 9, 0)),
+    "confusion": lambda name: gi.plot.confusion(pd.DataFrame([[1.0, np.nan]], index=[name], columns=[name, "other"])),
+    "predictive": lambda name: gi.plot.predictive(
+        Replications((data_of(name, ring(name)),) * 2, fit_of(name, ring(name)).model, "posterior"),
+        data_of(name, ring(name)),
+        of=["occupancy"],
+    ),
     "distances": lambda name: gi.plot.distances({name: xr.DataArray([0.1, 0.2], dims="sample", name=name)}),
 }
 

@@ -9,8 +9,8 @@ from matplotlib.quiver import Quiver
 from pictures import ROOM, bars, labeled, texts, the
 
 import goalinf as gi
-from goalinf.plot import layout, style
-from goalinf.plot.ground import Ground
+from goalinf.plot.drawing import layout, style
+from goalinf.plot.drawing.ground import Ground
 
 # -- worlds --------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from scipy import stats
 import goalinf as gi
 from goalinf.workflow.calibration import Calibration, _deviation
 from goalinf.workflow.confusion import Confusion
-from goalinf.workflow.predictive import Replications
+from goalinf.workflow.predictive_checks import Replications
 from goalinf.workflow.recovery import Recovery
 from goalinf.workflow.runs import run_all
 

@@ -1,6 +1,6 @@
 """Rules of the world: checks that each row is possible, and actions inferred from transitions.
 
-They apply to the rows of a table and to the visits of arrays (:mod:`goalinf.data.fitting`).
+They apply to the rows of a table and to the visits of arrays (:mod:`goalinf.data.matching.fitting`).
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from goalinf.agents.plannable import check_known
 from goalinf.behavior import sample_trajectories
 from goalinf.checks import check_count, check_kind, check_number, takes_key
 from goalinf.data import Trajectories
-from goalinf.data.fitting import check_numbers
+from goalinf.data.matching.fitting import check_numbers
 from goalinf.identify.candidates import log_likelihood, policies_of
 from goalinf.identify.local.jacobian import TOLERANCE, log_policy_jacobian
 from goalinf.identify.policy_evaluation import collected

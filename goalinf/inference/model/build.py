@@ -21,6 +21,7 @@ from goalinf.behavior.fill import fill
 from goalinf.data import Observations, Trajectories
 from goalinf.errors import PrecisionError, UnidentifiedWarning
 from goalinf.inference.model import site_labels
+from goalinf.inference.model.hierarchical.standardized import sample_standardized, uninformed, values_at_medians
 from goalinf.inference.model.linear_reward.closed_form import ClosedForm, starting_values
 from goalinf.inference.model.linear_reward.normal_prior import Normal
 from goalinf.inference.model.linear_reward.scale_mixture import ScaleMixture, product_prior, sample_product
@@ -30,7 +31,6 @@ from goalinf.inference.model.parameterization import Parameterization, WithEvide
 from goalinf.inference.model.posterior import Posterior
 from goalinf.inference.model.priors import Site, median, priors_of, sample_sites
 from goalinf.inference.model.program_cache import recipe, shapes
-from goalinf.inference.model.standardized import sample_standardized, uninformed, values_at_medians
 from goalinf.precision import computing_in
 from goalinf.rewards import Reward
 from goalinf.types import PRNGKey

@@ -9,16 +9,17 @@ from typing import Any, TypeAlias
 from numpyro.distributions import Distribution
 
 from goalinf.agents import Agent, MixtureAgent
+from goalinf.agents.agent import check_agent
 from goalinf.behavior import Behavior
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.behavior.fill import fill
 from goalinf.behavior.levels import Levels
 from goalinf.data import Observations
-from goalinf.inference.model.design_matrix import axes_of
+from goalinf.inference.model.hierarchical.design_matrix import axes_of
 from goalinf.inference.model.log_density import Model
 from goalinf.inference.model.priors import Site, find_sites, own_arrays, priors_of
 from goalinf.planning.pooling import Pooling
-from goalinf.rewards import Reward
+from goalinf.rewards import Reward, check_reward
 
 Draw: TypeAlias = Mapping[str, Any]  # site name -> value
 
@@ -41,6 +42,20 @@ class StandardModel:
     agent: Agent
     reward: Rewards
     built: dict[str, Any] = dataclasses.field(default_factory=dict, init=False, repr=False)
+
+    @classmethod
+    def checked(cls, world: Worlds, agent: Agent, reward: Rewards) -> StandardModel:
+        """Return the model; refuse an agent or a reward of another kind.
+
+        Raises
+        ------
+        TypeError
+            Where one is.
+        """
+        check_agent("agent", agent)
+        for known in reward.values() if isinstance(reward, Mapping) else [reward]:
+            check_reward("reward", known)
+        return cls(world, agent, reward)
 
     def sites(self, data: Observations, fitted: Observations | None = None) -> list[Site]:
         """Return the parameters that have priors, for these data; ``fitted`` are those that code covariates."""

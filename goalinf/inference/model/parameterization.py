@@ -12,7 +12,7 @@ import numpy as np
 
 from goalinf.checks import numpy_generator
 from goalinf.data import Observations
-from goalinf.inference.model.hierarchy import Evidence
+from goalinf.inference.model.hierarchical.hierarchy import Evidence
 from goalinf.inference.model.linear_reward.closed_form import ClosedForm
 from goalinf.inference.model.log_density import Data, Density
 from goalinf.inference.model.mode import Compiled, Remembered

@@ -13,13 +13,13 @@ import numpy as np
 
 from goalinf.agents import Agent, MixtureAgent
 from goalinf.data import Observations
+from goalinf.inference.model.hierarchical.standardized import informed, to_natural
 from goalinf.inference.model.linear_reward.scale_mixture import ScaleMixture, split_product
 from goalinf.inference.model.log_density import Data
 from goalinf.inference.model.models import AnyModel, Draw, StandardModel
 from goalinf.inference.model.parameterization import Parameterization
 from goalinf.inference.model.priors import Site
 from goalinf.inference.model.program_cache import mapped, shared
-from goalinf.inference.model.standardized import informed, to_natural
 from goalinf.sizes import check_memory
 from goalinf.types import PRNGKey
 

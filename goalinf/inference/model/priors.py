@@ -15,8 +15,8 @@ from numpyro.distributions.transforms import Transform
 
 from goalinf.agents import Agent
 from goalinf.data import Observations
-from goalinf.inference.model.design_matrix import column_scales, design_of
-from goalinf.inference.model.hierarchy import Hierarchy
+from goalinf.inference.model.hierarchical.design_matrix import column_scales, design_of
+from goalinf.inference.model.hierarchical.hierarchy import Hierarchy
 from goalinf.planning.parameters import entry_prior, last_axes
 from goalinf.planning.pooling import Pooling, width_of
 from goalinf.precision import computing_in

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from goalinf.inference.model.hierarchy import Evidence
+from goalinf.inference.model.hierarchical.hierarchy import Evidence
 from goalinf.inference.model.posterior import Posterior
 from goalinf.inference.samplers.geometry import Coordinates, Geometry
 from goalinf.inference.samplers.jumps import Maps

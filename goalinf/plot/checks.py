@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from goalinf.data import Trajectories
-from goalinf.plot import style
+from goalinf.plot.drawing import style
 
 _SHOWN = 60  # labels of one statistic
 _PANEL = 2.9  # inches
@@ -53,7 +53,7 @@ class Ranks(Protocol):
 
 @runtime_checkable
 class Checked(Protocol):
-    """Replicated data, such as :class:`goalinf.workflow.predictive.Replications`."""
+    """Replicated data, such as :class:`goalinf.workflow.predictive_checks.Replications`."""
 
     def check(self, data: Trajectories, of: Sequence[str]) -> pd.DataFrame:
         """Return observed values, and mean and interval of replicated values, by statistic and label."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from goalinf.agents.agent import Agent
-from goalinf.data.fitting import check_fits
+from goalinf.data.matching.fitting import check_fits
 from goalinf.data.recorded import Recorded
 from goalinf.worlds import World
 
@@ -26,7 +26,7 @@ def check_data(data: Recorded, worlds: Sequence[World], agent: Agent) -> None:
     Raises
     ------
     ValueError
-        As :func:`~goalinf.data.fitting.check_fits`; or where the data are counts and the actions of the agent depend on
+        As :func:`~goalinf.data.matching.fitting.check_fits`; or where the data are counts and the actions of the agent depend on
         hidden modes, on earlier steps or on the remaining time, or every trajectory comes from one of several agents.
     """
     check_fits(data, worlds, slips=any(option.hidden_slip is not None for option in agent.components))

@@ -14,7 +14,7 @@ import xarray as xr
 from jaxtyping import Array
 
 from goalinf.agents import MixtureAgent
-from goalinf.agents.agent import Agent, check_agent
+from goalinf.agents.agent import Agent
 from goalinf.behavior import sample_trajectories
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.behavior.simulation import options_of_units
@@ -27,7 +27,7 @@ from goalinf.inference.results.replicated import replicated_at
 from goalinf.planning.pooling import Pooling
 from goalinf.precision import Precision, computing_in
 from goalinf.types import StateName
-from goalinf.workflow.design import template_of
+from goalinf.workflow.design_table import template_of
 
 
 @takes_key
@@ -98,9 +98,8 @@ def simulate(
     >>> data.drawn["agent.beta"].dims
     ('subject',)
     """
-    check_agent("agent", agent)
     size = {"trajectories": trajectories, "steps": steps}
-    model = StandardModel(world, agent, reward)
+    model = StandardModel.checked(world, agent, reward)
     if like is None:
         if missing := [name for name, value in size.items() if value is None]:
             raise ValueError(f"gi.simulate needs {' and '.join(f'{name}=' for name in missing)}; or a design, like=")

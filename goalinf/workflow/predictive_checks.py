@@ -20,7 +20,7 @@ from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.fit import Fit
 from goalinf.rewards import GoalReward, Reward, StateReward, base_of
 from goalinf.workflow.recovery import checked_model
-from goalinf.workflow.simulation import as_template, simulate_like
+from goalinf.workflow.simulated_data import as_template, simulate_like
 from goalinf.worlds import World
 from goalinf.worlds.names import label
 

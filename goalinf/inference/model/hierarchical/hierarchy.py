@@ -11,7 +11,7 @@ import numpy as np
 import numpyro.distributions as dist
 from numpyro.distributions import Distribution, TransformedDistribution, constraints
 
-from goalinf.inference.model.design_matrix import Design
+from goalinf.inference.model.hierarchical.design_matrix import Design
 from goalinf.planning.parameters import entry_prior
 from goalinf.planning.pooling import link_of
 from goalinf.types import Numeric, PRNGKey

@@ -1,7 +1,7 @@
 """Parameterization of groups by the standardized differences of their units.
 
 The differences are from the conditional mean of each unit given its group, so that samplers move the group without
-moving the units out of their likelihoods (see :class:`~goalinf.inference.model.hierarchy.Hierarchy`).
+moving the units out of their likelihoods (see :class:`~goalinf.inference.model.hierarchical.hierarchy.Hierarchy`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro
 
-from goalinf.inference.model.hierarchy import Evidence, Hierarchy
+from goalinf.inference.model.hierarchical.hierarchy import Evidence, Hierarchy
 from goalinf.inference.model.mode import climb
 from goalinf.inference.model.parameterization import Parameterization, WithEvidence
 from goalinf.inference.model.priors import Site, median

@@ -15,7 +15,7 @@ from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
-from goalinf.plot import layout, style
+from goalinf.plot.drawing import layout, style
 from goalinf.worlds import World, label
 
 _LABELED = 60  # nodes; above, names would cover the graph

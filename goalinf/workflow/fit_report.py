@@ -24,13 +24,13 @@ from goalinf.identify import Audit
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.fit import Fit
 from goalinf.planning.pooling import Pooling
+from goalinf.plot.checks import calibration as draw_calibration
+from goalinf.plot.checks import predictive as draw_predictive
+from goalinf.plot.checks import recovery as draw_recovery
 from goalinf.plot.forest import forest
 from goalinf.plot.page import STYLE, image, new_page
-from goalinf.plot.workflow import calibration as draw_calibration
-from goalinf.plot.workflow import predictive as draw_predictive
-from goalinf.plot.workflow import recovery as draw_recovery
 from goalinf.workflow.calibration import Calibration
-from goalinf.workflow.predictive import Replications, check_in_words
+from goalinf.workflow.predictive_checks import Replications, check_in_words
 from goalinf.workflow.recovery import Recovery
 
 _ROWS = 60  # of the table of estimates

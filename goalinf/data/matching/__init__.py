@@ -1,0 +1,1 @@
+"""Matching of data with worlds, rewards, and other data."""

@@ -1,0 +1,1 @@
+"""Parameters with one value per level: regressions, their groups, and the parameterization for samplers."""
