@@ -26,8 +26,9 @@ def check_data(data: Recorded, worlds: Sequence[World], agent: Agent) -> None:
     Raises
     ------
     ValueError
-        As :func:`~goalinf.data.matching.fitting.check_fits`; or where the data are counts and the actions of the agent depend on
-        hidden modes, on earlier steps or on the remaining time, or every trajectory comes from one of several agents.
+        As :func:`~goalinf.data.matching.fitting.check_fits`; or where the data are counts and the actions of the agent
+        depend on hidden modes, on earlier steps or on the remaining time, or every trajectory comes from one of several
+        agents.
     """
     check_fits(data, worlds, slips=any(option.hidden_slip is not None for option in agent.components))
     if data.labels is None or not data.labels.counted:
