@@ -99,7 +99,7 @@ def test_every_number_by_loops(monkeypatch):
         seen.append(gi.simulate(*arguments, **options))
         return seen[-1]
 
-    monkeypatch.setattr(misspecification, "simulate", recorded)
+    monkeypatch.setattr(misspecification, "sample_trajectories", recorded)
     found = gi.identify.misspecification_matrix(
         jax.random.key(0), hand.world, PAIR, hand.candidates,
         trajectories=2, steps=3, data_sets=6, transfer=hand.transfer, level=hand.level,
