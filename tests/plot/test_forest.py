@@ -75,5 +75,5 @@ def test_what_is_refused(fit):
         gi.plot.forest(fit, "agent.beta", by="context")
     with pytest.raises(ValueError, match="level is 1"):
         gi.plot.forest(fit, "agent.beta", level=1.0)
-    with pytest.raises(ValueError, match="by is 'session'"):
+    with pytest.raises(KeyError, match="is no parameter of this fit with one value per session"):
         gi.plot.forest(fit, "agent.beta", by="session")
