@@ -90,6 +90,8 @@ def regression(
         raise ValueError(
             f"{'spread' if spread is not None else 'slopes'} is given without by=: name the units that vary"
         )
+    if not units and not terms:
+        raise ValueError(f"formula is {formula!r} and by= is not given: nothing varies; give the prior itself")
     if wrong := sorted(set(units) & variables_of(formula)):
         raise ValueError(f"{wrong[0]!r} is in by= and in the formula; expected other covariates in the formula")
     for what, names in (("effects", effects or {}), ("slopes", slopes)):

@@ -81,7 +81,7 @@ def forest(
         _, (ax,) = style.canvas(4.2, min(1.0 + _ROW * len(rows), _TALLEST))
     style.quiet(ax)
     height = np.arange(len(rows))
-    group = fit.posterior.get(f"{parameter}.mean")
+    group = None if _has_covariates(fit, parameter) else fit.posterior.get(f"{parameter}.mean")
     if group is not None:
         group = group.isel(
             {dim: _number(group[dim].values, entry) for dim in group.dims if dim not in ("chain", "draw")}
@@ -96,6 +96,12 @@ def forest(
     behind = "" if group is None else "; behind: median of the group"
     ax.set_title(f"median and {level:.0%} interval{behind}", fontsize=8, color=style.GRAY, loc="left")
     return style.figure_of(ax)
+
+
+def _has_covariates(fit: Fit, parameter: str) -> bool:
+    """Return True where the parameter has coefficients: the median of its group is not that of every level."""
+    of_group = {f"{parameter}.mean", f"{parameter}.sd"}
+    return any(str(name).startswith(f"{parameter}.") and name not in of_group for name in fit.posterior.data_vars)
 
 
 def _draws(fit: Fit, parameter: str, by: str, entry: Hashable | None) -> tuple[np.ndarray, list[str]]:

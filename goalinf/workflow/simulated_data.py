@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable, Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +18,7 @@ from goalinf.behavior import sample_trajectories
 from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.behavior.simulation import options_of_units
 from goalinf.checks import PRNGKey, numpy_generator, takes_key
-from goalinf.data import Observations, Trajectories
+from goalinf.data import Labels, Observations, Trajectories
 from goalinf.inference.model import site_labels
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.model.priors import Site, draw_sites
@@ -222,5 +221,5 @@ def _labeled(
 
 
 def _with_drawn(data: Trajectories, drawn: xr.Dataset) -> Trajectories:
-    labels: Any = data.labels
-    return dataclasses.replace(data, labels=dataclasses.replace(labels, drawn=drawn))
+    labels = data.labels or Labels(data.trajectory_names, data.subject_names, data.context_names)
+    return dataclasses.replace(data, labels=dataclasses.replace(labels, drawn=drawn), contexts=None)

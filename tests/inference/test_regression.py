@@ -178,3 +178,84 @@ def test_information_about_levels():
             assert float(curvatures[name][cell]) == pytest.approx((high - 2 * middle + low) / 1e-6, abs=1e-4)
         assert float(np.abs(slopes[name][3, 1])) == 0.0  # the last subject has no second session
         assert float(np.abs(curvatures[name][3, 0])) > 0.0
+
+
+@pytest.fixture(scope="module")
+def fit():
+    beta = gi.regression("1 + session + age", PRIOR, by="subject", spread=dist.HalfNormal(0.5))
+    return gi.infer(
+        0, HALL, agent=gi.agents.boltzmann(beta=beta), reward=WANTS, data=DATA, chains=2, draws=500, method="hmc"
+    )
+
+
+def test_held_out_data_have_their_own_covariates(fit):
+    """A session that the subject missed, and an age that was not observed: values by the coefficients."""
+    walks = gi.simulate(9, HALL, gi.agents.boltzmann(beta=1.5), WANTS, trajectories=2, steps=5)
+    covariates = pd.DataFrame({"session": ["second", "second"], "age": [50.0, 33.0]})
+    labels = dataclasses.replace(walks.labels, subjects=("dan", "bob"), covariates=covariates)
+    new = gi.Trajectories.of(walks.states, walks.actions, lengths=walks.lengths, subject=[0, 1], labels=labels)
+    table = gi.inference.log_predictive_density(fit, new)
+    draws = fit.posterior.stack(draws=("chain", "draw"))  # noqa: PD013
+    for row, (name, age) in enumerate((("dan", 50.0), ("bob", 33.0))):
+        linear = np.log(draws["agent.beta.mean"].values) + draws["agent.beta.session"].values[0]
+        linear = linear + draws["agent.beta.age"].values * age + draws["agent.beta.subject"].sel(subject=name).values
+        policies = [gi.agents.boltzmann(beta=np.exp(x)) for x in linear[::25]]
+        scores = [float(gi.Behavior(HALL, agent, WANTS).log_prob(new.select([row]))) for agent in policies]
+        expected = np.logaddexp.reduce(scores) - np.log(len(scores))
+        assert table.log_density.iloc[row] == pytest.approx(expected, abs=5 * np.std(scores) / np.sqrt(len(scores)))
+    unknown = dataclasses.replace(labels, covariates=covariates.assign(session="third"))
+    with pytest.raises(ValueError, match="has a value that does not occur in the fitted data"):
+        gi.inference.log_predictive_density(fit, dataclasses.replace(new, labels=unknown))
+    stranger = dataclasses.replace(labels, subjects=("eve", "bob"))
+    with pytest.raises(
+        ValueError, match=r"subject 'eve' was not fitted, and agent\.beta\.subject has one value per subject"
+    ):
+        gi.inference.log_predictive_density(fit, dataclasses.replace(new, labels=stranger))
+
+
+def test_summaries_and_what_is_refused(fit):
+    assert fit.summary("agent.beta.session").index.tolist() == ["second"]
+    assert set(fit.summary(by="session").index.get_level_values("session")) == {"first", "second"}
+    with pytest.raises(ValueError, match=r"agent\.beta\.subject has one value per subject, and an audit"):
+        gi.audit(fit)
+    figure = gi.plot.forest(fit, "agent.beta", entry="second")
+    assert "median of the group" not in figure.axes[0].get_title(loc="left")  # it is that of the first session
+    for options, message in (
+        ({"formula": "0 + session"}, r"without an intercept; expected one, such as '1 \+ session'"),
+        ({"formula": "beta ~ session"}, "expected the right side alone"),
+        ({"formula": "1 + (1 | subject)"}, "which cannot be read"),
+        ({"formula": "1"}, "nothing varies; give the prior itself"),
+        ({"formula": "1 + session", "slopes": ["session"]}, "slopes is given without by="),
+        ({"formula": "1 + session", "spread": dist.HalfNormal(1.0)}, "spread is given without by="),
+        ({"formula": "1 + session", "by": "session"}, "'session' is in by= and in the formula"),
+        ({"formula": "1 + session", "by": "subject", "slopes": ["age"]}, "slopes names 'age'; the terms of"),
+        ({"formula": "1 + session", "effects": {"age": PRIOR}}, "effects names 'age'; the terms of"),
+        ({"formula": "1 + mean"}, "the term 'mean' cannot name a coefficient"),
+        ({"formula": "1 + I(age / 10)"}, "cannot name a coefficient"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            gi.regression(prior=PRIOR, **options)
+
+
+def test_priors_of_coefficients_belong_to_their_data():
+    """Data with equal levels and other numbers of trajectories have other priors, and programs of their own."""
+    agent = gi.agents.boltzmann(beta=gi.regression("1 + age", PRIOR))
+    rows = np.arange(DATA.n_trajectories)
+    few = DATA.select(np.concatenate([rows[:-1], rows[:1]]))  # as many trajectories at each length, of other ages
+    densities = []
+    for data in (DATA, few):
+        model = StandardModel(HALL, agent, WANTS)
+        with computing_in("float64"):
+            natural = posterior_of(model, data).natural
+            flat = np.full(natural.density.size, 0.01)
+            (site,) = (site for site in model.sites(data) if site.name == "agent.beta.age")
+            prior = float(site.prior.log_prob(np.asarray(natural.density.constrain(flat, natural.data)[site.name])))
+            alone = float(
+                natural.density.log_likelihood(
+                    natural.density.constrain(flat, natural.data), natural.data, unit="trajectory"
+                )[0].sum()
+            )
+            densities.append((natural.value(flat), prior, alone))
+    (first, prior, score), (second, other_prior, other_score) = densities
+    assert prior != other_prior
+    assert first - second == pytest.approx((other_prior + other_score) - (prior + score), abs=1e-9)

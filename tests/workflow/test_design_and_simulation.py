@@ -110,6 +110,13 @@ def test_priors_without_levels_are_drawn_too():
         _ = known.drawn
 
 
+def test_data_without_labels_are_a_design():
+    bare = gi.Trajectories.of([[2, 1, 0], [2, 3, -1]], [[2, 2], [3, -1]])
+    data = gi.simulate(0, HALL, gi.agents.boltzmann(beta=PRIOR), WANTS, like=bare)
+    assert data.lengths.tolist() == [2, 1]
+    assert float(data.drawn["agent.beta"]) > 0.0
+
+
 def test_options_of_a_mixture_are_drawn():
     agents = gi.one_of([gi.agents.boltzmann(beta=50.0), gi.agents.anti_rational(beta=50.0)], by="subject")
     design = gi.design(HALL, subjects=8, trajectories=3, steps=1, start="s")

@@ -126,8 +126,8 @@ class Directions:
         check_data(fit.tree, fit.data)
         single = single_agent(f"the agent of the fit, for {what},", model.agent)
         contexts = fit.data.context_names
-        if several := [site for site in fit.sites if site.by]:
-            name, units = several[0].name, " and ".join(several[0].by)
+        if several := [site for site in fit.sites if site.by or site.computed]:
+            name, units = several[0].name, " and ".join(several[0].by) or "level"
             raise ValueError(
                 f"{name} has one value per {units}, and {what} is about one agent and one reward: fit the data of one "
                 f"{units} alone, with a prior in place of the pooling, for {what}"

@@ -117,8 +117,9 @@ def _standard_posterior(key: PRNGKey, model: StandardModel, data: Data) -> Poste
     bare = (data if levels is None else levels.coded(data)).unlabeled(n_pairs)
     scale = product_prior(sites, reward) if agent.scales else None
     start = starting_values(sites, scale) | values_at_medians(sites)
-    designs = [site.hierarchy.design.arrays for site in sites if site.hierarchy is not None]
-    plans = None if levels is None else (levels.arrays, designs)
+    # Priors of coefficients depend on the covariates of all trajectories, not only on those of the levels.
+    of_levels = [site.prior if site.hierarchy is None else site.hierarchy.design.arrays for site in sites]
+    plans = None if levels is None else (levels.arrays, of_levels)
 
     def parameterization(
         function: Model, name: str, prior: ScaleMixture | None = None, given: Data = bare
