@@ -14,7 +14,6 @@ from functools import cache
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -24,12 +23,11 @@ from goalinf.behavior.conditions import Rewards, Worlds
 from goalinf.checks import PRNGKey, check_count, takes_key
 from goalinf.data import Trajectories
 from goalinf.display import number as shown
-from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.fit import Fit
-from goalinf.workflow.estimates import Sampling
+from goalinf.workflow.estimates import Repeated, Sampling
 from goalinf.workflow.recovery import checked_model
 from goalinf.workflow.runs import Client, Result, identity, run_all
-from goalinf.workflow.simulated_data import as_template, simulate_like
+from goalinf.workflow.simulated_data import as_template
 
 LEVEL = 0.05
 LIKELIHOOD = "log_likelihood"
@@ -122,17 +120,11 @@ def _null(runs: int, draws: int) -> np.ndarray:
 class _Run:
     """One run: simulate, fit, rank."""
 
-    key_data: np.ndarray
-    model: StandardModel
-    data: Trajectories
-    sampling: Sampling
+    repeated: Repeated
     draws: int
 
     def __call__(self, number: int) -> Result:
-        key = jax.random.fold_in(jax.random.wrap_key_data(jnp.asarray(self.key_data)), number)
-        key_data, key_fit = jax.random.split(key)
-        data = simulate_like(key_data, self.model, self.data)
-        fit = self.sampling.fit(key_fit, self.model, data)
+        data, fit = self.repeated.run(number)
         return {"converged": bool(fit.converged), "ranks": ranks_of(fit, data, self.draws, number)}
 
 
@@ -234,7 +226,7 @@ def calibrate(
         raise ValueError(f"ranked is {ranked}; {chains} chains of {draws} draws have {chains * draws}: draw more")
     data = as_template(key, world, like)
     settings = identity(key, world, agent, reward, data, ranked=ranked, **dataclasses.asdict(sampling))
-    run = _Run(np.asarray(jax.random.key_data(key)), model, data, sampling, ranked)
+    run = _Run(Repeated(np.asarray(jax.random.key_data(key)), model, data, sampling), ranked)
     results = run_all(run, runs, settings, title="calibration", out=out, workers=workers, client=client)
     ranks = pd.DataFrame([result["ranks"] for result in results]).rename_axis("run")
     return Calibration(ranks, ranked, sum(not result["converged"] for result in results))

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
@@ -18,7 +17,7 @@ from goalinf.data import Trajectories
 from goalinf.inference.bridge_sampling import marginal_likelihood
 from goalinf.inference.comparison import loo
 from goalinf.inference.model.models import StandardModel
-from goalinf.workflow.estimates import Sampling
+from goalinf.workflow.estimates import Sampling, numbered_key
 from goalinf.workflow.runs import Client, Result, identity, run_all
 from goalinf.workflow.simulated_data import as_template, simulate_like
 
@@ -88,7 +87,7 @@ class _Run:
     criterion: str
 
     def __call__(self, number: int) -> Result:
-        key = jax.random.fold_in(jax.random.wrap_key_data(jnp.asarray(self.key_data)), number)
+        key = numbered_key(self.key_data, number)
         names = list(self.models)
         simulated = names[number % len(names)]
         key_data, *keys = jax.random.split(key, 1 + 2 * len(names))

@@ -6,9 +6,11 @@ import dataclasses
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import xarray as xr
+from jaxtyping import Array
 
 from goalinf.checks import check_count
 from goalinf.data import Trajectories
@@ -18,6 +20,7 @@ from goalinf.inference.model.priors import prior_draws
 from goalinf.inference.results.fit import Fit
 from goalinf.precision import computing_in
 from goalinf.types import PRNGKey
+from goalinf.workflow.simulated_data import simulate_like
 from goalinf.worlds.names import label
 
 INTERVAL = (0.05, 0.95)
@@ -58,6 +61,39 @@ class Sampling:
             draws=self.draws * (self.chains if approximate else 1),
             progress=False,
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class Repeated:
+    """Simulated data sets and their fits, by number.
+
+    Parameters
+    ----------
+    key_data : uint32 array
+        Key of all runs, as numbers, which can be sent to other processes.
+    model : StandardModel
+        Model that simulates and is fitted.
+    data : Trajectories
+        Data with the design.
+    sampling : Sampling
+        Settings of the fits.
+    """
+
+    key_data: np.ndarray
+    model: StandardModel
+    data: Trajectories
+    sampling: Sampling
+
+    def run(self, number: int) -> tuple[Trajectories, Fit]:
+        """Simulate and fit the data set of this number."""
+        key_data, key_fit = jax.random.split(numbered_key(self.key_data, number))
+        data = simulate_like(key_data, self.model, self.data)
+        return data, self.sampling.fit(key_fit, self.model, data)
+
+
+def numbered_key(key_data: np.ndarray, number: int) -> Array:
+    """Return the key of a run."""
+    return jax.random.fold_in(jax.random.wrap_key_data(jnp.asarray(key_data)), number)
 
 
 def estimates(drawn: xr.Dataset, fit: Fit) -> pd.DataFrame:

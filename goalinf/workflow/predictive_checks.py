@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import numpy as np
 import pandas as pd
-from numpyro.distributions import Distribution
 
 from goalinf.agents.agent import Agent
-from goalinf.behavior.conditions import Conditions, Rewards, Worlds
+from goalinf.behavior.conditions import Rewards, Worlds
 from goalinf.checks import PRNGKey, check_count, check_kind, takes_key
 from goalinf.data import Trajectories
 from goalinf.display import number as shown
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.fit import Fit
-from goalinf.rewards import GoalReward, Reward, StateReward, base_of
 from goalinf.workflow.recovery import checked_model
 from goalinf.workflow.simulated_data import as_template, simulate_like
-from goalinf.worlds import World
-from goalinf.worlds.names import label
+from goalinf.workflow.statistics import Statistic, named
 
-Statistic: TypeAlias = Callable[[Trajectories], "float | pd.Series | Mapping[Any, float]"]
 _TAIL = 0.05  # on each side of the interval of replicated values
 
 
@@ -224,7 +220,7 @@ def predictive_check(
             f"the data have {data.n_trajectories} trajectories and the replicated data "
             f"{replications.data[0].n_trajectories}: give the data of the fit"
         )
-    statistics = dict(of) if isinstance(of, Mapping) else _named(of, replications, data)
+    statistics = dict(of) if isinstance(of, Mapping) else named(of, replications.model, data)
     tables = []
     for name, statistic in statistics.items():
         observed = _series(name, statistic(data))
@@ -252,106 +248,6 @@ def _series(name: str, value: Any) -> pd.Series:
     if isinstance(value, (pd.Series, Mapping)):
         return pd.Series(dict(value), dtype=float)
     raise ValueError(f"the statistic {name!r} is a {type(value).__name__}; expected a number, a Series or a mapping")
-
-
-def _named(names: Sequence[str], replications: Replications, data: Trajectories) -> dict[str, Statistic]:
-    """Return the functions of named statistics."""
-    conditions = Conditions.of(replications.model.world, replications.model.reward, data.context_names)
-    pairs = [(world, reward) for world, reward in conditions.pairs()]
-    known: dict[str, Statistic] = {
-        "choice": lambda each: _choices(each, pairs[0][0]),
-        "stay": _stay,
-        "path_length": _path_length,
-        "occupancy": lambda each: _occupancy(each, pairs),
-        "goal_reached": lambda each: _goal_reached(each, pairs),
-    }
-    given = [names] if isinstance(names, str) else list(names)
-    if unknown := [name for name in given if name not in known]:
-        raise ValueError(
-            f"no statistic is called {unknown[0]!r}; those with a name are {', '.join(known)}; for others give a "
-            "mapping from name to function"
-        )
-    return {name: known[name] for name in given}
-
-
-def _choices(data: Trajectories, world: World) -> pd.Series:
-    """Return the share of every action by step; actions by name where the states share them."""
-    _, step = np.nonzero(data.observed)
-    action = np.asarray(data.actions)[np.asarray(data.observed)]
-    counts = np.zeros((data.max_steps, world.n_actions))
-    np.add.at(counts, (step, action), 1.0)
-    totals = counts.sum(axis=1, keepdims=True)
-    shares = counts / np.maximum(totals, 1.0)
-    names = [str(number) if world.local_actions else label(name) for number, name in enumerate(_action_names(world))]
-    return pd.Series({f"{t}: {names[a]}": shares[t, a] for t, a in np.ndindex(shares.shape) if totals[t, 0]})
-
-
-def _action_names(world: World) -> Sequence[Any]:
-    return range(world.n_actions) if world.local_actions else world.actions
-
-
-def _stay(data: Trajectories) -> float:
-    both = np.asarray(data.observed)[:, 1:] & np.asarray(data.observed)[:, :-1]
-    same = np.asarray(data.actions)[:, 1:] == np.asarray(data.actions)[:, :-1]
-    return float(same[both].mean()) if both.any() else np.nan
-
-
-def _path_length(data: Trajectories) -> float:
-    states = np.asarray(data.states)
-    moved = (states[:, 1:] != states[:, :-1]) & (states[:, 1:] >= 0) & (states[:, :-1] >= 0)
-    return float(moved.sum(axis=1).mean())
-
-
-def _by_context(data: Trajectories, pairs: Sequence[tuple[World, Reward]], statistic: Any) -> pd.Series:
-    """Compute a statistic in every context; labels name the context where there are several."""
-    parts: dict[str, float] = {}
-    for number, name in enumerate(data.context_names):
-        rows = np.flatnonzero(np.asarray(data.context) == number)
-        if rows.size:
-            values = statistic(np.asarray(data.states)[rows], *pairs[number])
-            prefix = f"{label(name)}: " if len(data.context_names) > 1 else ""
-            parts |= {f"{prefix}{key}": value for key, value in values.items()}
-    return pd.Series(parts, dtype=float)
-
-
-def _occupancy(data: Trajectories, pairs: Sequence[tuple[World, Reward]]) -> pd.Series:
-    def shares(states: np.ndarray, world: World, _reward: Reward) -> dict[str, float]:
-        counts = np.bincount(states[states >= 0], minlength=world.n_states)
-        return {label(name): float(share) for name, share in zip(world.states, counts / counts.sum(), strict=True)}
-
-    return _by_context(data, pairs, shares)
-
-
-def _goal_reached(data: Trajectories, pairs: Sequence[tuple[World, Reward]]) -> pd.Series:
-    def shares(states: np.ndarray, world: World, reward: Reward) -> dict[str, float]:
-        goals = _goals(world, reward)
-        return {label(world.states[goal]): float((states == goal).any(axis=1).mean()) for goal in goals}
-
-    return _by_context(data, pairs, shares)
-
-
-def _goals(world: World, reward: Reward) -> list[int]:
-    """Return the states that count as goals.
-
-    Raises
-    ------
-    ValueError
-        Where there are none.
-    """
-    ends = np.asarray(world.mdp.terminal)
-    base = base_of(reward)
-    if isinstance(base, GoalReward):
-        ends = ends | np.asarray(base.ends(world.mdp))
-    if ends.any():
-        return np.flatnonzero(ends).tolist()
-    if isinstance(base, StateReward) and not isinstance(base.values, Distribution):
-        positive = np.flatnonzero(np.asarray(base.values) > 0)
-        if positive.size:
-            return positive.tolist()
-    raise ValueError(
-        "'goal_reached' needs goals: terminal states, a goal reward, or a known reward with positive states; give a "
-        "function instead, such as of={'at a': lambda data: (data.states == 3).any(axis=1).mean()}"
-    )
 
 
 def check_in_words(table: pd.DataFrame) -> str:

@@ -6,7 +6,6 @@ import dataclasses
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
@@ -16,9 +15,9 @@ from goalinf.checks import PRNGKey, takes_key
 from goalinf.data import Trajectories
 from goalinf.display import number as shown
 from goalinf.inference.model.models import StandardModel
-from goalinf.workflow.estimates import Sampling, as_records, estimates, prior_sd
+from goalinf.workflow.estimates import Repeated, Sampling, as_records, estimates, prior_sd
 from goalinf.workflow.runs import Client, Result, identity, run_all
-from goalinf.workflow.simulated_data import as_template, simulate_like
+from goalinf.workflow.simulated_data import as_template
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -82,18 +81,12 @@ class Recovery:
 
 @dataclasses.dataclass(frozen=True)
 class _Run:
-    """One run: simulate and fit."""
+    """One run: simulate, fit, estimate."""
 
-    key_data: np.ndarray
-    model: StandardModel
-    data: Trajectories
-    sampling: Sampling
+    repeated: Repeated
 
     def __call__(self, number: int) -> Result:
-        key = jax.random.fold_in(jax.random.wrap_key_data(jnp.asarray(self.key_data)), number)
-        key_data, key_fit = jax.random.split(key)
-        data = simulate_like(key_data, self.model, self.data)
-        fit = self.sampling.fit(key_fit, self.model, data)
+        data, fit = self.repeated.run(number)
         return {"converged": bool(fit.converged), "estimates": as_records(estimates(data.drawn, fit))}
 
 
@@ -163,7 +156,7 @@ def recover(
     data = as_template(key, world, like)
     sampling = Sampling(chains, draws, method)
     settings = identity(key, world, agent, reward, data, **dataclasses.asdict(sampling))
-    run = _Run(np.asarray(jax.random.key_data(key)), model, data, sampling)
+    run = _Run(Repeated(np.asarray(jax.random.key_data(key)), model, data, sampling))
     results = run_all(run, runs, settings, title="recovery", out=out, workers=workers, client=client)
     tables = [
         pd.DataFrame(result["estimates"]).assign(run=number, converged=result["converged"])
