@@ -6,9 +6,9 @@ Every function returns a Matplotlib figure without a window; save it with ``figu
 """
 
 from goalinf.plot.audits import audit
-from goalinf.plot.checks import calibration, confusion, predictive, recovery
 from goalinf.plot.distances import distances
 from goalinf.plot.forest import forest
+from goalinf.plot.model_checks import calibration, confusion, predictive, recovery
 from goalinf.plot.page import audit_page
 from goalinf.plot.paths import trajectories
 from goalinf.plot.policies import policy

@@ -24,10 +24,10 @@ from goalinf.identify import Audit
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.fit import Fit
 from goalinf.planning.pooling import Pooling
-from goalinf.plot.checks import calibration as draw_calibration
-from goalinf.plot.checks import predictive as draw_predictive
-from goalinf.plot.checks import recovery as draw_recovery
 from goalinf.plot.forest import forest
+from goalinf.plot.model_checks import calibration as draw_calibration
+from goalinf.plot.model_checks import predictive as draw_predictive
+from goalinf.plot.model_checks import recovery as draw_recovery
 from goalinf.plot.page import STYLE, image, new_page
 from goalinf.workflow.calibration import Calibration
 from goalinf.workflow.predictive_checks import Replications, check_in_words
