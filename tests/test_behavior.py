@@ -25,7 +25,7 @@ from behaviors import (
 )
 
 import goalinf as gi
-from goalinf.behavior import replicate, score_steps
+from goalinf.behavior import replicate, sample_trajectories, score_steps
 from goalinf.precision import computing_in
 
 # -- scores ----------------------------------------------------------------------------------------
@@ -263,7 +263,9 @@ def test_counts_are_checked():
         with pytest.raises(ValueError, match=f"steps is {wrong}; expected"):
             gi.simulate(jax.random.key(0), WORLD, AGENT, REWARD, trajectories=2, steps=wrong)
     with pytest.raises(ValueError, match="a LogNormal prior stands where a number is needed"):
-        gi.simulate(jax.random.key(0), WORLD, AGENT.at(beta=dist.LogNormal(0, 1)), REWARD, trajectories=1, steps=2)
+        sample_trajectories(
+            jax.random.key(0), WORLD, AGENT.at(beta=dist.LogNormal(0, 1)), REWARD, trajectories=1, steps=2
+        )
 
 
 def test_equal_keys_give_equal_walks():
