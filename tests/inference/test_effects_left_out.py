@@ -1,0 +1,279 @@
+"""Left-out and new subjects whose own parameters are integrated out, against quadrature over these parameters."""
+
+import dataclasses
+from functools import partial
+
+import jax
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+import pandas as pd
+import pytest
+import xarray as xr
+from pooled import CONTEXTS, DATA, HALL, IN_CONTEXTS, PRIOR, SUBJECTS, WANTS, walks_of
+from scipy import stats
+from scipy.interpolate import CubicSpline
+from scipy.special import logsumexp
+
+import goalinf as gi
+from goalinf.inference.model.build import posterior_of
+from goalinf.inference.model.models import StandardModel
+from goalinf.inference.model.priors import prior_draws
+from goalinf.inference.results.assemble import labeled_fit
+from goalinf.inference.scoring.marginal import marginal
+from goalinf.precision import computing_in
+
+SPREAD = dist.HalfNormal(0.5)
+GROUP = gi.partial_pooling(PRIOR, by="subject", spread=SPREAD)
+LOG_BETA = np.linspace(-6.0, 6.0, 61)
+Z = np.linspace(-7.0, 7.0, 561)  # standard normal numbers
+STEP = Z[1] - Z[0]
+
+
+def laplace(agent, reward=WANTS, data=DATA, draws=20):
+    return gi.infer(0, HALL, agent=agent, reward=reward, data=data, method="laplace", draws=draws)
+
+
+def known(agent, reward=WANTS, data=DATA, draws=20):
+    """A fit whose draws are those of the prior: quadrature and integral are compared at any draws."""
+    model = StandardModel(HALL, agent, reward)
+    with computing_in("float64"):
+        posterior = posterior_of(model, data)
+        drawn = prior_draws(jax.random.key(0), posterior.sites, draws)
+        stats = {"diverging": np.zeros((1, draws), bool)}
+        attrs = {"algorithm": "prior", "kind": "approximation"}
+        values = {name: array[None] for name, array in drawn.items()}
+        return labeled_fit(jax.random.key(0), posterior, values, stats, xr.Dataset(), attrs, "float64")
+
+
+@pytest.fixture(scope="module")
+def grouped():
+    return laplace(gi.agents.soft_optimal(beta=GROUP), draws=100)
+
+
+def flat(fit):
+    return {str(n): fit.posterior[n].values.reshape(-1, *fit.posterior[n].shape[2:]) for n in fit.posterior.data_vars}
+
+
+def policies_of(make, reward=WANTS):
+    """Policies on the grid of log beta."""
+    return np.array([np.asarray(make(beta=float(np.exp(x))).policy(HALL, reward)) for x in LOG_BETA])
+
+
+def table(data, policies, lapse=0.0):
+    """Log-likelihood of every trajectory on the grid of log beta, ``(B, N)``; four actions are available anywhere."""
+    actions, states = np.maximum(np.asarray(data.actions), 0), np.maximum(np.asarray(data.states)[:, :-1], 0)
+    log_probs = np.log((1.0 - lapse) * policies[:, states, actions] + lapse / 4.0)
+    return np.where(data.observed, log_probs, 0.0).sum(-1)
+
+
+SOFT, GREEDY = policies_of(gi.agents.soft_optimal), policies_of(gi.agents.boltzmann)
+
+
+def at(log_beta, scores):
+    """Likelihood between the points of the grid."""
+    return CubicSpline(LOG_BETA, scores)(np.clip(log_beta, LOG_BETA[0], LOG_BETA[-1]))
+
+
+def integral(scores, mean, sd):
+    """Log of the integral of a likelihood on the grid of log beta over a normal distribution of log beta."""
+    return logsumexp(stats.norm.logpdf(Z) + at(mean + sd * Z, scores)) + np.log(STEP)
+
+
+def integrated(fit, unit="subject"):
+    with computing_in("float64"):
+        return marginal(fit, flat(fit), unit)
+
+
+def check(found, expected):
+    """Errors of independent points: within five reported errors everywhere, and small on average."""
+    ratio = np.exp(found.log_likelihood - expected)
+    np.testing.assert_array_less(np.abs(ratio.mean(0) - 1.0), 5 * np.sqrt(found.error.mean(0) / len(ratio)) + 1e-3)
+    assert found.error.mean(0).max() <= 0.1  # from which on a table warns
+    spread = ((ratio - 1.0) ** 2).mean(0)
+    np.testing.assert_array_less(spread, 3 * found.error.mean(0) + 1e-5)
+
+
+def renamed(data, subjects, covariates=None):
+    """The same trajectories of other subjects."""
+    names = tuple(dict.fromkeys(subjects))
+    labels = dataclasses.replace(data.labels, subjects=names, covariates=covariates)
+    numbers = [names.index(name) for name in subjects]
+    return gi.Trajectories.of(
+        data.states, data.actions, lengths=data.lengths, subject=numbers, context=data.context, labels=labels
+    )
+
+
+def test_one_effect(grouped):
+    """The likelihood of every subject given the group is that of quadrature at every draw."""
+    scores, draws = table(DATA, SOFT), flat(grouped)
+    expected = [
+        [integral(scores[:, DATA.subject == i].sum(1), np.log(m), s) for i in range(3)]
+        for m, s in zip(draws["agent.beta.mean"], draws["agent.beta.sd"], strict=True)
+    ]
+    check(integrated(grouped), np.array(expected))
+
+
+def test_independent_subjects_have_their_evidence():
+    """Without a group, leaving a subject out is the evidence of its data: of the prior, whatever the draws."""
+    fit = known(gi.agents.soft_optimal(beta=gi.no_pooling(PRIOR)), draws=200)
+    scores = table(DATA, SOFT)
+    expected = [integral(scores[:, DATA.subject == i].sum(1), 0.0, 1.0) for i in range(3)]
+    result = gi.inference.loo(fit, "subject")
+    np.testing.assert_allclose(result.elpd_i, expected, atol=0.05)
+    assert float(result.pareto_k.max()) < 0.5
+    subject = walks_of([gi.agents.soft_optimal(beta=2.0)])
+    new = renamed(subject, ["dan"] * 4)
+    scored = gi.inference.log_predictive_density(fit, new)["log_density"]
+    rows = np.cumsum(table(new, SOFT), axis=1)
+    np.testing.assert_allclose(np.cumsum(scored), [integral(row, 0.0, 1.0) for row in rows.T], atol=0.06)
+
+
+def test_random_slopes():
+    """Two effects by subject and a coefficient between subjects: quadrature in two dimensions."""
+    number = np.arange(len(DATA.subject))
+    session = np.array(["one", "two"])[number % 2]
+    session[DATA.subject == 2] = "one"  # the last subject misses a session
+    covariates = pd.DataFrame({"session": session, "age": np.array([20.0, 30.0, 60.0])[DATA.subject]})
+    data = renamed(DATA, [SUBJECTS[i] for i in DATA.subject], covariates)
+    beta = gi.regression("1 + session + scale(age)", PRIOR, by="subject", spread=SPREAD, slopes=["session"])
+    fit = known(gi.agents.boltzmann(beta=beta), data=data, draws=30)
+    scores, draws = table(data, GREEDY), flat(fit)
+    ages = covariates["age"].to_numpy()
+    ages = (ages - ages.mean()) / ages.std(ddof=1)
+    expected = np.empty((30, 3))
+    for d in range(30):
+        for i in range(3):
+            start = np.log(draws["agent.beta.mean"][d]) + draws["agent.beta.scale(age)"][d] * ages[data.subject == i][0]
+            sd, rows = draws["agent.beta.sd"][d], data.subject == i
+            first = start + sd[0] * Z
+            second = first[:, None] + draws["agent.beta.session"][d, 0] + sd[1] * Z
+            parts = [scores[:, rows & (session == name)].sum(1) for name in ("one", "two")]
+            inner = logsumexp(at(second, parts[1]) + stats.norm.logpdf(Z), axis=1) + np.log(STEP)
+            outer = at(first, parts[0]) + inner + stats.norm.logpdf(Z)
+            expected[d, i] = logsumexp(outer) + np.log(STEP)
+    check(integrated(fit), expected)
+
+
+def test_shared_parameters_stay_as_drawn():
+    """A reward of all subjects is the one of the draw, and so is the lapse of a context with several subjects."""
+    agent = gi.agents.boltzmann(beta=GROUP, lapse=gi.no_pooling(dist.Beta(1.0, 9.0), by="context"))
+    fit = known(agent, CONTEXTS, IN_CONTEXTS, draws=10)
+    draws, data = flat(fit), IN_CONTEXTS
+    policies = {name: policies_of(gi.agents.boltzmann, CONTEXTS[name]) for name in CONTEXTS}
+    expected = np.zeros((10, 3))
+    for d in range(10):
+        scores = np.zeros((len(LOG_BETA), len(data.subject)))
+        for number, name in enumerate(data.context_names):
+            part = data.select(data.context == number)
+            scores[:, data.context == number] = table(part, policies[name], float(draws["agent.lapse"][d, number]))
+        for i in range(3):
+            group = np.log(draws["agent.beta.mean"][d]), draws["agent.beta.sd"][d]
+            expected[d, i] = integral(scores[:, data.subject == i].sum(1), *group)
+    check(integrated(fit), expected)
+
+
+def test_agents_of_subjects():
+    """Every subject is one of two agents, and has a beta: a sum of integrals."""
+    agent = gi.agents.lookahead(depth=gi.one_of([1, 3], by="subject"), beta=GROUP)
+    fit = known(agent, draws=20)
+    draws = flat(fit)
+    scores = [table(DATA, policies_of(partial(gi.agents.lookahead, depth=n))) for n in (1, 3)]
+    expected = [
+        [
+            logsumexp([integral(s[:, DATA.subject == i].sum(1), np.log(m), sd) for s in scores]) - np.log(2)
+            for i in range(3)
+        ]
+        for m, sd in zip(draws["agent.beta.mean"], draws["agent.beta.sd"], strict=True)
+    ]
+    check(integrated(fit), np.array(expected))
+    new = renamed(DATA.select([0, 1, 8]), ["dan", "dan", "eve"])
+    scored = gi.inference.log_predictive_density(fit, new)["log_density"].to_numpy()
+    scores = [s[:, [0, 1, 8]] for s in scores]
+    for found, rows in ((scored[:1].sum(), [0]), (scored[:2].sum(), [0, 1]), (scored[2], [2])):
+        both = [
+            logsumexp([integral(s[:, rows].sum(1), np.log(m), sd) for s in scores]) - np.log(2)
+            for m, sd in zip(draws["agent.beta.mean"], draws["agent.beta.sd"], strict=True)
+        ]
+        assert found == pytest.approx(logsumexp(both) - np.log(20), abs=0.06)
+
+
+def test_leaving_out_subjects_is_exact_quadrature():
+    """Group and effects by quadrature: the posterior of the others predicts each subject."""
+    walks = gi.simulate(0, HALL, gi.agents.boltzmann(beta=1.5), WANTS, trajectories=12, steps=4)
+    data = renamed(walks, [f"s{i // 2}" for i in range(12)])
+    group = gi.partial_pooling(dist.LogNormal(0.5, 0.2), by="subject", spread=dist.HalfNormal(0.2))
+    fit = gi.infer(0, HALL, agent=gi.agents.boltzmann(beta=group), reward=WANTS, data=data, chains=2, draws=500)
+    scores = table(data, GREEDY)
+    means, sds = np.linspace(-0.6, 1.6, 41), np.linspace(0.005, 1.0, 40)
+    of_subjects = [scores[:, data.subject == i].sum(1) for i in range(6)]
+    given = np.array([[[integral(s, m, sd) for sd in sds] for m in means] for s in of_subjects])
+    prior = stats.norm.logpdf(means, 0.5, 0.2)[:, None] + stats.halfnorm.logpdf(sds, scale=0.2)
+    total = prior + given.sum(0)
+    expected = np.array([logsumexp(total) - logsumexp(total - each) for each in given])
+    result = gi.inference.loo(fit, "subject")
+    np.testing.assert_allclose(result.elpd_i, expected, atol=0.04)
+    one_each = data.select([0, 2, 4, 6, 8, 10])
+    single = known(gi.agents.boltzmann(beta=group), data=one_each, draws=100)
+    trajectories, subjects = (gi.inference.loo(single, unit).elpd_i for unit in ("trajectory", "subject"))
+    np.testing.assert_allclose(trajectories, subjects, atol=1e-12)
+
+
+def test_new_subjects(grouped):
+    """Quadrature by draw; rows add up to the joint density; subjects of the fit keep their own values."""
+    fit, draws = grouped, flat(grouped)
+    walks = walks_of([gi.agents.soft_optimal(beta=beta) for beta in (3.0, 0.5, 1.0)])
+    data = renamed(walks.select([0, 4, 1, 8, 2]), ["dan", "eve", "dan", "bob", "dan"])
+    scored = gi.inference.log_predictive_density(fit, data)["log_density"].to_numpy()
+    scores = table(data, SOFT)
+    for number, rows in ((0, [0]), (2, [0, 2]), (4, [0, 2, 4]), (1, [1])):
+        by_draw = [
+            integral(scores[:, rows].sum(1), np.log(m), s)
+            for m, s in zip(draws["agent.beta.mean"], draws["agent.beta.sd"], strict=True)
+        ]
+        total = scored[[row for row in rows if row <= number]].sum()
+        assert total == pytest.approx(logsumexp(by_draw) - np.log(100), abs=0.05)
+    own = at(np.log(draws["agent.beta"][:, 1]), scores[:, 3])
+    assert scored[3] == pytest.approx(logsumexp(own) - np.log(100), abs=1e-3)
+    alone = gi.inference.log_predictive_density(fit, data.select([3]))["log_density"]
+    assert scored[3] == pytest.approx(float(alone.iloc[0]), abs=1e-12)
+
+
+def test_new_sessions_of_subjects():
+    """A value by subject and session: the new session of a known subject is a further value of the group."""
+    sessions = np.array(["one", "two"])[np.arange(len(DATA.subject)) % 2]
+    names = [SUBJECTS[i] for i in DATA.subject]
+    data = renamed(DATA, names, pd.DataFrame({"session": sessions}))
+    group = gi.partial_pooling(PRIOR, by=["subject", "session"], spread=SPREAD)
+    fit = known(gi.agents.boltzmann(beta=group), data=data, draws=50)
+    draws = flat(fit)
+    new = renamed(DATA.select([0, 1]), ["ann", "ann"], pd.DataFrame({"session": ["three", "two"]}))
+    scored = gi.inference.log_predictive_density(fit, new)["log_density"].to_numpy()
+    scores = table(new, GREEDY)
+    groups = list(zip(np.log(draws["agent.beta.mean"]), draws["agent.beta.sd"], strict=True))
+    third = np.array([integral(scores[:, 0], *group) for group in groups])
+    second = at(np.log(draws["agent.beta"][:, 0, 1]), scores[:, 1])
+    assert scored[0] == pytest.approx(logsumexp(third) - np.log(50), abs=0.05)
+    assert scored.sum() == pytest.approx(logsumexp(third + second) - np.log(50), abs=0.05)
+    by_session = gi.partial_pooling(PRIOR, by="session", spread=SPREAD)
+    shared = known(gi.agents.boltzmann(beta=by_session), data=data)
+    with pytest.raises(ValueError, match=r"session 'three' was not fitted, and agent\.beta has one value per session"):
+        gi.inference.log_predictive_density(shared, new)
+
+
+def test_what_cannot_be_integrated_is_refused():
+    mixture = gi.agents.lookahead(depth=gi.one_of([1, 3], by="data"), beta=GROUP)
+    fit = known(mixture)
+    with pytest.raises(ValueError, match="subjects have parameters of their own, and all data are one of several"):
+        gi.inference.loo(fit, "subject")
+    with pytest.raises(ValueError, match="subject 'dan' was not fitted, and all data are one of several agents"):
+        gi.inference.log_predictive_density(fit, renamed(DATA.select([0]), ["dan"]))
+
+    def model(data):
+        beta = numpyro.sample("beta", dist.LogNormal(0.0, 1.0).expand([3]).to_event(1))
+        agents = {"a": gi.agents.boltzmann(beta=beta[data.subject[-1]]), "b": gi.agents.uniform()}
+        numpyro.sample("choices", gi.Behavior(HALL, gi.agents.mixture(agents, by="trajectory"), WANTS), obs=data)
+
+    own = gi.infer(0, model=model, data=DATA, chains=1, warmup=20, draws=20)
+    with pytest.raises(ValueError, match=r"model of your own has parameters by subject \(data\.subject\)"):
+        gi.inference.loo(own, "subject")
