@@ -19,6 +19,7 @@ from goalinf.inference.results.assemble import pointwise
 from goalinf.inference.results.diagnostics import KHAT
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.results.fitted_density import fitted_density
+from goalinf.inference.scoring.by_option import flattened, thinned
 from goalinf.inference.scoring.left_out import depend, given_the_rest, sums
 from goalinf.inference.scoring.marginal import check_own_model, items_of, marginal, nested, owned
 from goalinf.precision import computing_in
@@ -45,8 +46,8 @@ def compare(fits: Mapping[str, Fit], *, unit: str | None = None) -> pd.DataFrame
 
     .. math:: p(y_i \mid \phi) = \int p(y_i \mid u, \phi)\,p(u \mid \phi)\,du,
 
-    by importance sampling from the group and from a t distribution with the moments of the posterior of u (at most 500
-    draws of :math:`\phi`). A model of your own whose parameters have an axis ``subject``, or whose scores depend on the
+    by importance sampling from the group and from a t distribution close to the posterior of u (at most 500 draws of
+    :math:`\phi`). A model of your own whose parameters have an axis ``subject``, or whose scores depend on the
     numbers of subjects, is refused.
 
     Where each trajectory, each subject, or all of the data are one of several agents (``gi.one_of``,
@@ -224,7 +225,7 @@ def _over_effects(fit: Fit, unit: str) -> tuple[np.ndarray, str]:
     with computing_in(fit.tree.attrs["precision"]):
         values = thinned(fit.posterior, max(1, _INTEGRATED // fit.posterior.sizes["chain"]))
         shape = next(iter(values.values())).shape[:2]
-        integral = marginal(fit, {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}, unit)
+        integral = marginal(fit, flattened(values), unit)
     error = integral.error.mean(axis=0)
     inaccurate = int((error > _INACCURATE).sum())
     warning = (
@@ -273,12 +274,6 @@ def _by_part(fit: Fit, unit: str) -> np.ndarray:
     if scores is None:
         raise ValueError("this model has no pointwise log-likelihood: give it a site that is a gi.Behavior")
     return scores[:, :, scored]
-
-
-def thinned(draws: xr.Dataset, most: int) -> dict[str, np.ndarray]:
-    """Select evenly spaced draws of all variables, ``(chain, draw, …)``, at most this many per chain."""
-    every = -(-draws.sizes["draw"] // most)
-    return {str(name): draws[name].values[:, ::every] for name in draws.data_vars}
 
 
 def _fingerprint(data: Observations) -> str:

@@ -14,13 +14,20 @@ from goalinf.checks import check_kind
 from goalinf.data import Observations, Trajectories
 from goalinf.data.matching.align import new_names
 from goalinf.data.matching.fitting import check_same_conditions
-from goalinf.inference.comparison import check_observations, thinned
+from goalinf.inference.comparison import check_observations
 from goalinf.inference.model.log_density import Model
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.results.fitted_data import check_data
 from goalinf.inference.results.fitted_density import fitted_density
-from goalinf.inference.scoring.by_option import AgentScorer, Draws, agent_scorer, options_of_own_model
+from goalinf.inference.scoring.by_option import (
+    AgentScorer,
+    Draws,
+    agent_scorer,
+    flattened,
+    options_of_own_model,
+    thinned,
+)
 from goalinf.inference.scoring.newcomers import differences, over_newcomers, with_newcomers
 from goalinf.planning.log_space import safe_log
 from goalinf.precision import computing_in
@@ -116,8 +123,7 @@ def log_predictive_density(
     _check_arguments(fit, data, world, reward, model)
     new_subjects = new_names("subject", data.names("subject"), fit.data.names("subject"))
     with computing_in(fit.tree.attrs["precision"]):
-        values = thinned(fit.posterior, max(1, _DRAWS // fit.posterior.sizes["chain"]))
-        values = {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}
+        values = flattened(thinned(fit.posterior, max(1, _DRAWS // fit.posterior.sizes["chain"])))
         if isinstance(fit.model, StandardModel):
             log_probs, units = _of_agent(fit, agent_scorer(fit, values, data, world, reward), data)
         else:

@@ -3,27 +3,22 @@
 import dataclasses
 from functools import partial
 
-import jax
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
 import pandas as pd
 import pytest
-import xarray as xr
-from pooled import CONTEXTS, DATA, HALL, IN_CONTEXTS, PRIOR, SUBJECTS, WANTS, walks_of
+from pooled import CONTEXTS, DATA, HALL, IN_CONTEXTS, PRIOR, SUBJECTS, WANTS, of_prior, walks_of
 from scipy import stats
 from scipy.interpolate import CubicSpline
 from scipy.special import logsumexp
 
 import goalinf as gi
-from goalinf.inference.model.build import posterior_of
-from goalinf.inference.model.models import StandardModel
-from goalinf.inference.model.priors import prior_draws
-from goalinf.inference.results.assemble import labeled_fit
 from goalinf.inference.scoring.marginal import marginal
 from goalinf.precision import computing_in
 
 SPREAD = dist.HalfNormal(0.5)
+NEAR = dist.LogNormal(0.3, 0.4)
 GROUP = gi.partial_pooling(PRIOR, by="subject", spread=SPREAD)
 LOG_BETA = np.linspace(-6.0, 6.0, 61)
 Z = np.linspace(-7.0, 7.0, 561)  # standard normal numbers
@@ -32,18 +27,6 @@ STEP = Z[1] - Z[0]
 
 def laplace(agent, reward=WANTS, data=DATA, draws=20):
     return gi.infer(0, HALL, agent=agent, reward=reward, data=data, method="laplace", draws=draws)
-
-
-def known(agent, reward=WANTS, data=DATA, draws=20):
-    """A fit whose draws are those of the prior: quadrature and integral are compared at any draws."""
-    model = StandardModel(HALL, agent, reward)
-    with computing_in("float64"):
-        posterior = posterior_of(model, data)
-        drawn = prior_draws(jax.random.key(0), posterior.sites, draws)
-        stats = {"diverging": np.zeros((1, draws), bool)}
-        attrs = {"algorithm": "prior", "kind": "approximation"}
-        values = {name: array[None] for name, array in drawn.items()}
-        return labeled_fit(jax.random.key(0), posterior, values, stats, xr.Dataset(), attrs, "float64")
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +99,7 @@ def test_one_effect(grouped):
 
 def test_independent_subjects_have_their_evidence():
     """Without a group, leaving a subject out is the evidence of its data: of the prior, whatever the draws."""
-    fit = known(gi.agents.soft_optimal(beta=gi.no_pooling(PRIOR)), draws=200)
+    fit = of_prior(gi.agents.soft_optimal(beta=gi.no_pooling(PRIOR)), draws=200)
     scores = table(DATA, SOFT)
     expected = [integral(scores[:, DATA.subject == i].sum(1), 0.0, 1.0) for i in range(3)]
     result = gi.inference.loo(fit, "subject")
@@ -136,8 +119,11 @@ def test_random_slopes():
     session[DATA.subject == 2] = "one"  # the last subject misses a session
     covariates = pd.DataFrame({"session": session, "age": np.array([20.0, 30.0, 60.0])[DATA.subject]})
     data = renamed(DATA, [SUBJECTS[i] for i in DATA.subject], covariates)
-    beta = gi.regression("1 + session + scale(age)", PRIOR, by="subject", spread=SPREAD, slopes=["session"])
-    fit = known(gi.agents.boltzmann(beta=beta), data=data, draws=30)
+    effects = {"session": dist.Normal(0.2, 0.3), "scale(age)": dist.Normal(0.3, 0.2)}
+    beta = gi.regression(
+        "1 + session + scale(age)", NEAR, by="subject", spread=SPREAD, effects=effects, slopes=["session"]
+    )
+    fit = of_prior(gi.agents.boltzmann(beta=beta), data=data, draws=30)
     scores, draws = table(data, GREEDY), flat(fit)
     ages = covariates["age"].to_numpy()
     ages = (ages - ages.mean()) / ages.std(ddof=1)
@@ -158,7 +144,7 @@ def test_random_slopes():
 def test_shared_parameters_stay_as_drawn():
     """A reward of all subjects is the one of the draw, and so is the lapse of a context with several subjects."""
     agent = gi.agents.boltzmann(beta=GROUP, lapse=gi.no_pooling(dist.Beta(1.0, 9.0), by="context"))
-    fit = known(agent, CONTEXTS, IN_CONTEXTS, draws=10)
+    fit = of_prior(agent, CONTEXTS, IN_CONTEXTS, draws=10)
     draws, data = flat(fit), IN_CONTEXTS
     policies = {name: policies_of(gi.agents.boltzmann, CONTEXTS[name]) for name in CONTEXTS}
     expected = np.zeros((10, 3))
@@ -176,7 +162,7 @@ def test_shared_parameters_stay_as_drawn():
 def test_agents_of_subjects():
     """Every subject is one of two agents, and has a beta: a sum of integrals."""
     agent = gi.agents.lookahead(depth=gi.one_of([1, 3], by="subject"), beta=GROUP)
-    fit = known(agent, draws=20)
+    fit = of_prior(agent, draws=20)
     draws = flat(fit)
     scores = [table(DATA, policies_of(partial(gi.agents.lookahead, depth=n))) for n in (1, 3)]
     expected = [
@@ -214,7 +200,7 @@ def test_leaving_out_subjects_is_exact_quadrature():
     result = gi.inference.loo(fit, "subject")
     np.testing.assert_allclose(result.elpd_i, expected, atol=0.04)
     one_each = data.select([0, 2, 4, 6, 8, 10])
-    single = known(gi.agents.boltzmann(beta=group), data=one_each, draws=100)
+    single = of_prior(gi.agents.boltzmann(beta=group), data=one_each, draws=100)
     trajectories, subjects = (gi.inference.loo(single, unit).elpd_i for unit in ("trajectory", "subject"))
     np.testing.assert_allclose(trajectories, subjects, atol=1e-12)
 
@@ -245,7 +231,7 @@ def test_new_sessions_of_subjects():
     names = [SUBJECTS[i] for i in DATA.subject]
     data = renamed(DATA, names, pd.DataFrame({"session": sessions}))
     group = gi.partial_pooling(PRIOR, by=["subject", "session"], spread=SPREAD)
-    fit = known(gi.agents.boltzmann(beta=group), data=data, draws=50)
+    fit = of_prior(gi.agents.boltzmann(beta=group), data=data, draws=50)
     draws = flat(fit)
     new = renamed(DATA.select([0, 1]), ["ann", "ann"], pd.DataFrame({"session": ["three", "two"]}))
     scored = gi.inference.log_predictive_density(fit, new)["log_density"].to_numpy()
@@ -256,14 +242,14 @@ def test_new_sessions_of_subjects():
     assert scored[0] == pytest.approx(logsumexp(third) - np.log(50), abs=0.05)
     assert scored.sum() == pytest.approx(logsumexp(third + second) - np.log(50), abs=0.05)
     by_session = gi.partial_pooling(PRIOR, by="session", spread=SPREAD)
-    shared = known(gi.agents.boltzmann(beta=by_session), data=data)
+    shared = of_prior(gi.agents.boltzmann(beta=by_session), data=data)
     with pytest.raises(ValueError, match=r"session 'three' was not fitted, and agent\.beta has one value per session"):
         gi.inference.log_predictive_density(shared, new)
 
 
 def test_what_cannot_be_integrated_is_refused():
     mixture = gi.agents.lookahead(depth=gi.one_of([1, 3], by="data"), beta=GROUP)
-    fit = known(mixture)
+    fit = of_prior(mixture)
     with pytest.raises(ValueError, match="subjects have parameters of their own, and all data are one of several"):
         gi.inference.loo(fit, "subject")
     with pytest.raises(ValueError, match="subject 'dan' was not fitted, and all data are one of several agents"):

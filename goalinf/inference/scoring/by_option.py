@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import xarray as xr
 from scipy.special import log_softmax
 
 from goalinf.agents.plannable import check_plannable
@@ -29,6 +30,17 @@ from goalinf.inference.results.fitted_density import fitted_density
 
 Draws = Mapping[str, np.ndarray]
 Scores = list[tuple[np.ndarray, np.ndarray]]  # of every behavior, log weights (D, K) and log-likelihoods (D, K, N)
+
+
+def thinned(draws: xr.Dataset, most: int) -> dict[str, np.ndarray]:
+    """Select evenly spaced draws of all variables, ``(chain, draw, …)``, at most this many per chain."""
+    every = -(-draws.sizes["draw"] // most)
+    return {str(name): draws[name].values[:, ::every] for name in draws.data_vars}
+
+
+def flattened(values: Draws) -> dict[str, np.ndarray]:
+    """Join the draws of all chains: arrays ``(chain, draw, …)`` to ``(D, …)``."""
+    return {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -25,6 +25,7 @@ from goalinf.planning.parameters import entry_prior
 from goalinf.planning.pooling import link_of
 from goalinf.types import PRNGKey
 
+_DRAWS = 1000  # of a prior, for its moments
 SHARED, EMPTY = -2, -1  # in place of the number of an item
 
 
@@ -75,6 +76,16 @@ class Effects:
     def _link(self) -> Transform:
         return link_of(self.site.entry)
 
+    @property
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of the coordinates (D, U, Q) given the group; of a prior, from draws."""
+        if self.spread is not None:
+            return self.shift, self.spread
+        entries = self._link.inv(self.site.entry.sample(jax.random.key(0), (_DRAWS,)))
+        drawn = np.asarray(entries).reshape(_DRAWS, 1, -1)
+        mean, sd = (np.broadcast_to(moment, self.drawn.shape) for moment in (drawn.mean(axis=0), drawn.std(axis=0)))
+        return mean, sd
+
     def log_prior(self, coordinates: np.ndarray) -> np.ndarray:
         """Return the log density of every coordinate (D, U, Q) given the group."""
         if self.spread is not None:
@@ -89,7 +100,7 @@ class Effects:
         if self.spread is not None:
             return self.shift + self.spread * normal
         drawn = self.site.entry.sample(key, self.drawn.shape[:2])
-        return np.asarray(self._link.inv(drawn)).reshape(self.drawn.shape)
+        return np.array(self._link.inv(drawn)).reshape(self.drawn.shape)
 
     def value(self, coordinates: np.ndarray, draws: np.ndarray) -> np.ndarray:
         """Return draws of the site in which levels with an owner have these coordinates (D, U, Q)."""

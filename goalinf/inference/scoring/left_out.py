@@ -18,7 +18,7 @@ from scipy.special import logsumexp
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.results.fitted_density import fitted_density
-from goalinf.inference.scoring.by_option import Scores, agent_scorer
+from goalinf.inference.scoring.by_option import Scores, agent_scorer, flattened
 
 
 def depend(fit: Fit, unit: str) -> bool:
@@ -46,7 +46,7 @@ def given_the_rest(fit: Fit, values: Mapping[str, np.ndarray], unit: str) -> np.
     """
     data = fit.data
     shape = next(iter(values.values())).shape[:2]
-    flat = {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}
+    flat = flattened(values)
     part = data.unit if data.units.index(unit) > data.units.index(data.unit) else unit  # of which the unit consists
     scores: Scores
     if isinstance(fit.model, StandardModel):

@@ -9,7 +9,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
+import jax
 import numpy as np
+import pandas as pd
 from scipy.special import logsumexp
 
 from goalinf.data import Observations, Trajectories
@@ -18,11 +20,13 @@ from goalinf.inference.model.models import CustomModel, StandardModel
 from goalinf.inference.results.assemble import pointwise
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.results.fitted_density import fitted_density
-from goalinf.inference.scoring.by_option import agent_scorer
-from goalinf.inference.scoring.effects import Effects, owners, with_levels
-from goalinf.inference.scoring.integration import Integral, Joint, integrate
+from goalinf.inference.scoring.by_option import agent_scorer, flattened, thinned
+from goalinf.inference.scoring.effects import SHARED, Effects, owners, with_levels
+from goalinf.inference.scoring.integration import Integral, Joint, integrate, log_mean
 from goalinf.inference.scoring.left_out import sums
+from goalinf.precision import computing_in
 
+_DRAWS = 500  # at which a marginal likelihood is estimated
 _ENOUGH = 0.03  # squared relative error of the likelihood of every unit, mean over the draws
 _CHECKED = 5  # draws at which a model of the user is evaluated with other numbers of subjects
 
@@ -69,7 +73,45 @@ def marginal(fit: Fit, values: Mapping[str, np.ndarray], unit: str) -> Integral:
         return bool((integral.error.mean(axis=0) <= _ENOUGH).all())
 
     owner = np.arange(items.max() + 1)
-    return integrate(scorer, effects, _total(data, scorer.by, items), owner, enough, drawn=True)
+    return integrate(scorer, effects, _total(data, scorer.by, items), owner, enough)
+
+
+def evidence_by_subject(fit: Fit, name: str) -> pd.Series:
+    """Return the log marginal likelihood of every subject with observations, where subjects are independent.
+
+    Parameters
+    ----------
+    name : str
+        Name of the fit, for messages.
+
+    Raises
+    ------
+    ValueError
+        Where subjects share an unknown parameter or have a group, so that their data are not independent.
+    """
+    data = fit.data
+    model = fit.standard("agent", "give a table of log marginal likelihoods by subject")
+    items = items_of(data, "subject")
+    group = next((site.name for site in fit.sites if site.hierarchy is not None), None)
+    shared = [site.name for site in fit.sites if not site.by or (owners(site, data, items) == SHARED).any()]
+    if group is not None or shared or model.agent.by == "data":
+        which = group or (shared[0] if shared else f"the agent of {model.agent.name}")
+        raise ValueError(
+            f"{name!r} has no log marginal likelihood by subject: {which} is {'of a group of' if group else 'one for'} "
+            "several subjects, whose data are not independent (a leave-one-out density is no marginal likelihood). Fit "
+            "with gi.no_pooling(…, by='subject') for every unknown parameter, or fit each subject alone and give a "
+            "table of gi.inference.marginal_likelihood"
+        )
+    with computing_in(fit.tree.attrs["precision"]):
+        if fit.sites:
+            draws = flattened(thinned(fit.posterior, max(1, _DRAWS // fit.posterior.sizes["chain"])))
+            nats = log_mean(marginal(fit, draws, "subject").log_likelihood)  # equal at all draws but for its error
+        else:
+            behavior = model.behavior({}, data.context_names)
+            scores = np.asarray(jax.device_get(behavior.log_prob_by(data.unit, data.unlabeled())))
+            nats = sums(scores[items >= 0], items[items >= 0])
+    numbers = np.unique(np.asarray(data.subject)[items >= 0])
+    return pd.Series(nats, pd.Index([data.names("subject")[number] for number in numbers], name="subject"))
 
 
 def _total(data: Observations, by: str, items: np.ndarray) -> Joint:

@@ -71,9 +71,7 @@ def over_newcomers(
     def joint(log_weights: np.ndarray, scores: np.ndarray) -> np.ndarray:
         return _by_owner(partial(np.cumsum, axis=1), conditional(log_weights, scores)[:, items], owner)
 
-    integral = integrate(
-        scorer, effects, joint, owner, lambda result: bool((_error(result) <= _ENOUGH).all()), drawn=False
-    )
+    integral = integrate(scorer, effects, joint, owner, lambda result: bool((_error(result) <= _ENOUGH).all()))
     if (worst := float(_error(integral).max())) > _INACCURATE:
         warnings.warn(
             f"the predictive density of new subjects is an integral over their parameters, with a relative Monte Carlo "
