@@ -172,7 +172,7 @@ def _row(result: _arviz.LOO, best: _arviz.LOO, unit: str, notes: list[str]) -> d
     words = (
         f"{n_bad} of {len(k)} {unit}s have Pareto k above {KHAT}: without one of them the posterior differs so much "
         "from the posterior of all data that its draws do not represent it, and the elpd is too high or too low; leave "
-        "out smaller units, or hold data out (gi.inference.log_predictive_density)"
+        "out smaller units, or fit folds of the data (gi.workflow.kfold)"
     )
     return {
         "elpd": elpd.sum(),
