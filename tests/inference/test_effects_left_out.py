@@ -141,6 +141,41 @@ def test_random_slopes():
     check(integrated(fit), expected)
 
 
+def test_two_independent_parameters():
+    """Priors of two parameters are independent: quadrature in two dimensions, of beta and of lapse."""
+    lapse = gi.no_pooling(dist.Beta(2.0, 6.0))
+    fit = of_prior(gi.agents.boltzmann(beta=gi.no_pooling(PRIOR), lapse=lapse), draws=60)
+    shares = (np.arange(100) + 0.5) / 100
+    scores = np.stack([table(DATA, GREEDY, share) for share in shares], axis=1)
+    weights = stats.beta.logpdf(shares, 2.0, 6.0) - np.log(100)
+    expected = []
+    for i in range(3):
+        given_beta = logsumexp(scores[:, :, DATA.subject == i].sum(2) + weights, axis=1)
+        expected.append(integral(given_beta, 0.0, 1.0))
+    check(integrated(fit), np.tile(expected, (60, 1)))
+
+
+def test_trajectories_with_levels_of_their_own():
+    """A session with one trajectory is integrated; a session with two is shared, and stays as drawn."""
+    data = DATA.select([0, 1, 4, 8, 9])
+    sessions = pd.DataFrame({"session": ["one", "one", "one", "one", "two"]})
+    data = renamed(data, ["ann", "ann", "bob", "cyd", "cyd"], sessions)
+    group = gi.partial_pooling(PRIOR, by=["subject", "session"], spread=SPREAD)
+    fit = of_prior(gi.agents.boltzmann(beta=group), data=data, draws=60)
+    scores, draws = table(data, GREEDY), flat(fit)
+    expected = [
+        [
+            *(at(np.log(draws["agent.beta"][d, 0, 0]), scores[:, n]) for n in (0, 1)),
+            *(
+                integral(scores[:, n], np.log(draws["agent.beta.mean"][d]), draws["agent.beta.sd"][d])
+                for n in (2, 3, 4)
+            ),
+        ]
+        for d in range(60)
+    ]
+    check(integrated(fit, "trajectory"), np.array(expected))
+
+
 def test_shared_parameters_stay_as_drawn():
     """A reward of all subjects is the one of the draw, and so is the lapse of a context with several subjects."""
     agent = gi.agents.boltzmann(beta=GROUP, lapse=gi.no_pooling(dist.Beta(1.0, 9.0), by="context"))

@@ -23,9 +23,9 @@ from goalinf.inference.model.priors import Site
 from goalinf.inference.scoring.by_option import Draws
 from goalinf.planning.parameters import entry_prior
 from goalinf.planning.pooling import link_of
-from goalinf.types import PRNGKey
 
 _DRAWS = 1000  # of a prior, for its moments
+_LARGEST = 500.0  # coordinate; draws that round to an end of the support would be infinite
 SHARED, EMPTY = -2, -1  # in place of the number of an item
 
 
@@ -82,7 +82,7 @@ class Effects:
         if self.spread is not None:
             return self.shift, self.spread
         entries = self._link.inv(self.site.entry.sample(jax.random.key(0), (_DRAWS,)))
-        drawn = np.asarray(entries).reshape(_DRAWS, 1, -1)
+        drawn = np.clip(np.asarray(entries).reshape(_DRAWS, 1, -1), -_LARGEST, _LARGEST)
         mean, sd = (np.broadcast_to(moment, self.drawn.shape) for moment in (drawn.mean(axis=0), drawn.std(axis=0)))
         return mean, sd
 
@@ -95,12 +95,12 @@ class Effects:
         log_density = entry_prior(self.site.entry).log_prob(value) + self._link.log_abs_det_jacobian(entries, value)
         return np.asarray(log_density).reshape(coordinates.shape)
 
-    def sample(self, key: PRNGKey, normal: np.ndarray) -> np.ndarray:
-        """Draw coordinates (D, U, Q) given the group: from standard normal numbers, or of a prior by the key."""
+    def sample(self, rng: np.random.Generator) -> np.ndarray:
+        """Draw coordinates (D, U, Q) given the group."""
         if self.spread is not None:
-            return self.shift + self.spread * normal
-        drawn = self.site.entry.sample(key, self.drawn.shape[:2])
-        return np.array(self._link.inv(drawn)).reshape(self.drawn.shape)
+            return self.shift + self.spread * rng.standard_normal(self.drawn.shape)
+        drawn = self.site.entry.sample(jax.random.key(rng.integers(2**31)), self.drawn.shape[:2])
+        return np.clip(np.asarray(self._link.inv(drawn)).reshape(self.drawn.shape), -_LARGEST, _LARGEST)
 
     def value(self, coordinates: np.ndarray, draws: np.ndarray) -> np.ndarray:
         """Return draws of the site in which levels with an owner have these coordinates (D, U, Q)."""

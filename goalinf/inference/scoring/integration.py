@@ -21,7 +21,6 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-import jax
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import gammaln, logsumexp
@@ -174,8 +173,7 @@ class _Points:
         Without proposals all points are from the group.
         """
         for number in range(_POINTS):
-            key = jax.random.key(self.rng.integers(2**31))
-            coordinates = [each.sample(key, self.rng.standard_normal(each.drawn.shape)) for each in self.effects]
+            coordinates = [each.sample(self.rng) for each in self.effects]
             if proposals is not None and number >= _OF_GROUP:
                 self._replace(coordinates, [proposal.sample(self.rng) for proposal in proposals])
             changed = {
@@ -203,12 +201,12 @@ class _Points:
             log_prior = self.of_owner(priors, owner).sum(axis=1)
             log_proposal = proposal.log_density(self.of_owner(coordinates, owner))
             log_ratios.append(-np.logaddexp(np.log(share), np.log(1.0 - share) + log_proposal - log_prior))
-        return np.stack(log_ratios, axis=1)
+        return possible(np.stack(log_ratios, axis=1))
 
 
-def possible(log_likelihood: np.ndarray) -> np.ndarray:
-    """Return the log-likelihoods; minus infinity where the planner failed, as for samplers."""
-    return np.where(np.isnan(log_likelihood), -np.inf, log_likelihood)
+def possible(log_density: np.ndarray) -> np.ndarray:
+    """Return log densities; minus infinity where they are undefined, as for samplers (the planner failed)."""
+    return np.where(np.isnan(log_density), -np.inf, log_density)
 
 
 def log_mean(terms: np.ndarray) -> np.ndarray:

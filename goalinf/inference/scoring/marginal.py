@@ -138,12 +138,16 @@ def check_own_model(fit: Fit, unit: str, values: Mapping[str, np.ndarray]) -> No
     Raises
     ------
     ValueError
-        Where a variable has the axis ``subject``, or scores depend on the number of the subject.
+        Where a variable has the axis ``subject``, or scores depend on the number of the subject; or, of a fit that was
+        loaded from a file, a variable has an axis of as many entries as there are subjects.
     """
     if unit != "subject" or not isinstance(fit.model, CustomModel):
         return
-    by_subject = [str(name) for name in fit.posterior.data_vars if "subject" in fit.posterior[name].dims]
-    if fit.model.function is not None and not by_subject:
+    axes = {str(name): dict(zip(each.dims[2:], each.shape[2:], strict=True)) for name, each in fit.posterior.items()}
+    by_subject = [name for name, sizes in axes.items() if "subject" in sizes]
+    if fit.model.function is None and not by_subject:  # cannot be evaluated with other numbers
+        by_subject = [name for name, sizes in axes.items() if len(fit.data.names("subject")) in sizes.values()]
+    elif not by_subject:
         few = {name: draws[:1, :_CHECKED] for name, draws in values.items()}
         density, both = fitted_density(fit), (fit.data.unlabeled(), _exchanged(fit.data))
         original, other = (pointwise(density, few, data)[0] for data in both)
