@@ -28,7 +28,7 @@ from goalinf.inference.scoring.by_option import (
     options_of_own_model,
     thinned,
 )
-from goalinf.inference.scoring.newcomers import differences, over_newcomers, with_newcomers
+from goalinf.inference.scoring.new_levels import differences, has_new_levels, over_new_levels
 from goalinf.planning.log_space import safe_log
 from goalinf.precision import computing_in
 from goalinf.rewards import digest
@@ -138,11 +138,11 @@ def _of_agent(fit: Fit, scorer: AgentScorer, data: Observations) -> tuple[np.nda
     def conditional(log_weights: np.ndarray, scores: np.ndarray) -> np.ndarray:
         return _chained(_starts(scorer.by, log_weights, responsibilities, fit, data), scores, members)
 
-    new = with_newcomers(fit, scorer, data)
+    new = has_new_levels(fit, scorer, data)
     if not new.any():
         return conditional(*scorer.at({})), members
     by_subject = members.max() + 1 + np.asarray(data.subject)  # parameters of the subject are integrated out
-    return over_newcomers(fit, scorer, data, new, conditional), np.where(new, by_subject, members)
+    return over_new_levels(fit, scorer, data, new, conditional), np.where(new, by_subject, members)
 
 
 def _of_own_model(

@@ -282,6 +282,19 @@ def test_new_sessions_of_subjects():
         gi.inference.log_predictive_density(shared, new)
 
 
+def test_inaccurate_integrals_are_reported(grouped, monkeypatch):
+    """With an error above the limit, tables and scores say so; a large Pareto k is explained."""
+    monkeypatch.setattr("goalinf.inference.comparison._INACCURATE", 1e-9)
+    monkeypatch.setattr("goalinf.inference.scoring.new_levels._INACCURATE", 1e-12)
+    warning = gi.compare({"a": grouped, "b": grouped}, unit="subject")["warning"].iloc[0]
+    assert "the integral over the effects of 3 of 3 subjects has a relative Monte Carlo error up to" in warning
+    monkeypatch.setattr("goalinf.inference.comparison.KHAT", -1.0)
+    warning = gi.compare({"a": grouped, "b": grouped}, unit="subject")["warning"].iloc[0]
+    assert "3 of 3 subjects have Pareto k above -1.0: without one of them the posterior differs so much" in warning
+    with pytest.warns(UserWarning, match="is an integral over their parameters, with a relative Monte Carlo error up"):
+        gi.inference.log_predictive_density(grouped, renamed(DATA.select([0]), ["dan"]))
+
+
 def test_what_cannot_be_integrated_is_refused():
     mixture = gi.agents.lookahead(depth=gi.one_of([1, 3], by="data"), beta=GROUP)
     fit = of_prior(mixture)

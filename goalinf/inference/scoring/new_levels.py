@@ -22,7 +22,7 @@ _INACCURATE = 1e-2  # from which a score is reported as inaccurate: 10 %
 Conditional = Callable[[np.ndarray, np.ndarray], np.ndarray]  # scores of options -> given earlier items of the unit
 
 
-def with_newcomers(fit: Fit, scorer: AgentScorer, data: Observations) -> np.ndarray:
+def has_new_levels(fit: Fit, scorer: AgentScorer, data: Observations) -> np.ndarray:
     """Return True for every item of the data whose subject has a level that the fit does not know.
 
     Raises
@@ -46,7 +46,7 @@ def with_newcomers(fit: Fit, scorer: AgentScorer, data: Observations) -> np.ndar
     return new
 
 
-def over_newcomers(
+def over_new_levels(
     fit: Fit, scorer: AgentScorer, data: Observations, new: np.ndarray, conditional: Conditional
 ) -> np.ndarray:
     """Return log-likelihoods (D, N) of items given the earlier ones of their subject, with new levels integrated out.
@@ -54,7 +54,7 @@ def over_newcomers(
     Parameters
     ----------
     new : bool (N,)
-        Items of subjects with levels that the fit does not know (:func:`with_newcomers`).
+        Items of subjects with levels that the fit does not know (:func:`has_new_levels`).
     conditional : callable
         Log weights (D, K) and log-likelihoods (D, K, N) of the options to log-likelihoods (D, N) of the items, given
         the earlier items of the same unit of the mixture.
