@@ -11,7 +11,7 @@ import pytest
 from pooled import CONTEXTS, DATA, HALL, IN_CONTEXTS, PRIOR, SUBJECTS, WANTS, of_prior, walks_of
 from scipy import stats
 from scipy.interpolate import CubicSpline
-from scipy.special import logsumexp
+from scipy.special import expit, logsumexp
 
 import goalinf as gi
 from goalinf.inference.scoring.marginal import marginal
@@ -143,11 +143,11 @@ def test_random_slopes():
 
 def test_two_independent_parameters():
     """Priors of two parameters are independent: quadrature in two dimensions, of beta and of lapse."""
-    lapse = gi.no_pooling(dist.Beta(2.0, 6.0))
-    fit = of_prior(gi.agents.boltzmann(beta=gi.no_pooling(PRIOR), lapse=lapse), draws=60)
-    shares = (np.arange(100) + 0.5) / 100
-    scores = np.stack([table(DATA, GREEDY, share) for share in shares], axis=1)
-    weights = stats.beta.logpdf(shares, 2.0, 6.0) - np.log(100)
+    logit_normal = dist.TransformedDistribution(dist.Normal(-1.0, 0.7), dist.transforms.SigmoidTransform())
+    agent = gi.agents.boltzmann(beta=gi.no_pooling(PRIOR), lapse=gi.no_pooling(logit_normal))
+    fit, z = of_prior(agent, draws=60), np.linspace(-5.0, 5.0, 101)
+    scores = np.stack([table(DATA, GREEDY, share) for share in expit(-1.0 + 0.7 * z)], axis=1)
+    weights = stats.norm.logpdf(z) + np.log(z[1] - z[0])
     expected = []
     for i in range(3):
         given_beta = logsumexp(scores[:, :, DATA.subject == i].sum(2) + weights, axis=1)
