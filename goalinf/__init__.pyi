@@ -43,6 +43,7 @@ from .workflow.predictive_checks import posterior_predictive as posterior_predic
 from .workflow.predictive_checks import predictive_check as predictive_check
 from .workflow.predictive_checks import prior_predictive as prior_predictive
 from .workflow.recovery import recover as recover
+from .workflow.refits.power import power as power
 from .workflow.simulated_data import simulate as simulate
 from .worlds.builders.bandit import bandit as bandit
 from .worlds.builders.belief import belief_world as belief_world
