@@ -186,9 +186,9 @@ def test_rewards_of_the_world_teach_as_recorded_ones_do():
     cue, after = np.asarray(data.states)[:, 0:20:2], np.asarray(data.states)[:, 1:21:2]
     won = np.where(after == world.index("good"), 1.0, -1.0)
     assert (cue == world.index("cue")).all()
-    side = np.asarray(data.actions)[:, ::2]
+    side = (np.asarray(data.actions)[:, ::2] == list(world.actions).index("right")).astype(int)
     recorded = gi.Trajectories.of(np.zeros((2, 11), int), side, lengths=[10, 10], outcomes=won)
-    two = gi.bandit(list(world.actions[:2]) if not world.local_actions else ["left", "right"])
+    two = gi.bandit(["left", "right"])
     same = gi.Behavior(two, agent, gi.RecordedReward()).log_prob_by("step", recorded)
     np.testing.assert_allclose(gi.Behavior(world, agent, pays).log_prob_by("step", data)[:, ::2], same, atol=1e-12)
 
