@@ -26,17 +26,24 @@ MAKERS = {
     "habitual": lambda beta, **k: gi.agents.habitual(persistence=0.5, beta=beta, habit_rate=0.7, **k),
     "hyperbolic": lambda beta, **k: gi.agents.hyperbolic(k=1.0, beta=beta, horizon=6, **k),
     "illusion_of_control": lambda beta, **k: gi.agents.illusion_of_control(control=2.0, beta=beta, **k),
+    "kalman_learner": lambda beta, **k: gi.agents.kalman_learner(observation_sd=1.0, drift_sd=0.2, beta=beta, **k),
     "kl_bounded": lambda beta, **k: gi.agents.kl_bounded(beta=beta, default=[0.8, 0.2], **k),
     "lookahead": lambda beta, **k: gi.agents.lookahead(depth=2, beta=beta, **k),
     "myopic": lambda beta, **k: gi.agents.myopic(discount=0.5, beta=beta, **k),
     "noisy_plan": lambda beta, **k: gi.agents.noisy_plan(plan_noise=0.3, beta=beta, draws=5, **k),
     "optimistic": lambda beta, **k: gi.agents.optimistic(optimism=1.0, beta=beta, **k),
     "options": lambda beta, **k: gi.agents.options(options=[FIRST, SECOND], beta=beta, early=0.1, overshoot=0.2, **k),
+    "pearce_hall": lambda beta, **k: gi.agents.pearce_hall(
+        learning_rate=0.5, associability_rate=0.3, beta=beta, by_state=True, **k
+    ),
     "plan_commitment": lambda beta, **k: gi.agents.plan_commitment(replan=0.1, beta=beta, depths=3, **k),
     "prospect": lambda beta, **k: gi.agents.prospect(loss_aversion=2.25, beta=beta, exponent=0.88, **k),
     "q_learning": lambda beta, **k: gi.agents.q_learning(learning_rate=0.5, beta=beta, **k),
     "quasi_hyperbolic": lambda beta, **k: gi.agents.quasi_hyperbolic(present_bias=0.6, beta=beta, **k),
     "rational_inattention": lambda beta, **k: gi.agents.rational_inattention(beta=beta, **k),
+    "rescorla_wagner": lambda beta, **k: gi.agents.rescorla_wagner(
+        learning_rate=0.5, loss_rate=0.3, forgetting=0.1, beta=beta, **k
+    ),
     "risk_sensitive": lambda beta, **k: gi.agents.risk_sensitive(risk=-1.0, beta=beta, **k),
     "satisficing": lambda beta, **k: gi.agents.satisficing(aspiration=0.2, sharpness=10.0, **k),
     "slipping": lambda beta, **k: gi.agents.slipping(slip=0.2, beta=beta, foreseen=True, **k),
