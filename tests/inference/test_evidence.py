@@ -66,6 +66,8 @@ def test_beta_times_reward(method):
         draws=2000,
     )
     found = gi.inference.marginal_likelihood(jax.random.key(1), fit)
+    used = fit.posterior.sizes["chain"] * 1000  # the first half of the draws fits the proposal
+    assert found.sentence == f"Bridge sampling from {used} draws and 4000 proposals."
     nodes, weights = np.polynomial.hermite_e.hermegauss(40)
     expected = weights @ [by_quadrature(1.0, 8, 10, np.exp(0.5 * z)) for z in nodes] / np.sqrt(2 * np.pi)
     assert found.error < 0.02

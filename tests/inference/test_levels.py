@@ -87,6 +87,7 @@ def test_a_value_by_context_is_planned_in_that_context_alone():
 
     with computing_in("float64"):
         program = jax.make_jaxpr(policies)(np.ones(12))
+    assert "while" not in str(program)  # every condition is planned once, outside the program
     largest = max(np.prod(v.aval.shape) for equation in program.eqns for v in equation.outvars)
     assert largest <= 4 * np.prod(program.out_avals[0].shape)
 

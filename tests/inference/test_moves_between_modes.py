@@ -118,3 +118,26 @@ def test_longer_chains_keep_every_second_draw(monkeypatch):
     assert fit.posterior.sizes["draw"] == 300
     assert fit.tree.attrs["every"] == 2
     assert "every 2nd draw kept" in fit.diagnosis
+
+
+def test_step_sizes_are_halved_three_times_where_draws_diverge(monkeypatch):
+    """Where all draws diverge whatever the step size, the draws begin again three times and are kept then."""
+    factors = []
+    advance, shrink = HMC.advance, HMC.shrink_steps
+
+    def diverged(self, steps, bar, *, kept=True):
+        draws = advance(self, steps, bar, kept=kept)
+        return {**draws, "diverging": np.full_like(draws["diverging"], kept)}
+
+    def noted(self, draws):
+        before = self.state.adapted["step_size"]
+        again = shrink(self, draws)
+        factors.append((self.state.adapted["step_size"] / before).tolist())
+        return again
+
+    monkeypatch.setattr(HMC, "advance", diverged)
+    monkeypatch.setattr(HMC, "shrink_steps", noted)
+    settings = {**QUIET, "chains": 2}
+    fit = gi.infer(jax.random.key(0), model=sticky, data=jnp.array(1.2), draws=50, warmup=50, method="hmc", **settings)
+    assert factors == [[0.5, 0.5]] * 3 + [[1.0, 1.0]]
+    assert fit.sample_stats["diverging"].all()

@@ -28,6 +28,30 @@ def test_a_map_shows_walls_marks_start_and_end(room):
     assert rings == [[[1.0, 1.0]], [[1.0, 3.0]]]  # s above b, in (column, row)
 
 
+@pytest.mark.parametrize(
+    ("rows", "cols", "size"), [(5, 6, (2.76, 2.3)), (1, 3, (2.4, 1.4)), (10, 20, (6.0, 3.0)), (20, 10, (3.0, 6.0))]
+)
+def test_cells_of_a_map_are_squares_of_half_an_inch_or_less(rows, cols, size):
+    """The longer side takes at most six inches."""
+    assert Ground.of(gi.open_grid(rows, cols, discount=0.9)).size() == pytest.approx(size)
+
+
+def test_graphs_keep_their_proportions():
+    line = gi.graph_world(nx.path_graph(4), discount=0.9, positions={i: (3.0 * i, 0.0 if i else 3.6) for i in range(4)})
+    width, height = Ground.of(line).size()
+    assert 2.8 <= width <= 6.0
+    assert height / width == pytest.approx(0.4)
+    assert Ground.of(line).spacing == pytest.approx(3.0)  # of 4.69, 3, 3, 3
+
+
+def test_marks_stand_in_the_middle_of_cells_or_beside_what_is_drawn_there(room):
+    data = walk(room, ["s", (1, 2)], ["right"])
+    for figure, shift in ((gi.plot.world(room), 0.0), (gi.plot.trajectories(data, room), -0.33)):
+        at = {text.get_text(): text.get_position() for text in figure.axes[0].texts}
+        for mark in "sab":
+            np.testing.assert_allclose(at[mark], room.positions[room.index(mark)] + shift)
+
+
 def test_starting_anywhere_draws_no_rings():
     (ax,) = gi.plot.world(gi.open_grid(2, 3, discount=0.9)).axes
     assert ax.get_legend() is None
@@ -149,6 +173,20 @@ def test_several_trajectories_each_get_a_path_a_start_and_an_end(ring):
     assert [len(path.get_segments()) for path in paths] == [2, 1]
     assert ax.get_title("left") == "2 trajectories"
     assert bars(gi.plot.trajectories(data, ring, which=1)) == ["time (steps)"]
+
+
+def test_trajectories_are_shifted_apart_around_their_states(room):
+    """Each as a whole by at most 0.2 cells, and each visit by at most a third of that; zero on average."""
+    here = room.index((1, 2))
+    (ax,) = gi.plot.trajectories(gi.Trajectories.of([[here] * 40] * 100, [[0] * 39] * 100), room).axes
+    paths = [c.get_segments() for c in ax.collections if isinstance(c, collections.LineCollection)][1:]
+    shifts = np.array([[segments[0][0], *(segment[1] for segment in segments)] for segments in paths]) - [2.0, 1.0]
+    assert shifts.shape == (100, 40, 2)
+    assert 0.25 < np.abs(shifts).max() < 0.2 * 4 / 3
+    whole = shifts.mean(axis=1)
+    np.testing.assert_allclose(whole.mean(axis=0), 0.0, atol=0.05)  # the sd of a mean is 0.0115
+    np.testing.assert_allclose(whole.std(axis=0), 0.2 / np.sqrt(3), rtol=0.2)
+    np.testing.assert_allclose((shifts - whole[:, None]).std(axis=(0, 1)), 0.2 / 3 / np.sqrt(3), rtol=0.1)
 
 
 def test_trajectories_with_memory_are_drawn_on_plain_nodes(memory):
