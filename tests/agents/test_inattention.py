@@ -87,16 +87,18 @@ def test_derivatives():
 def test_visits_in_worlds_whose_linear_systems_are_iterated(monkeypatch):
     """Visits are exact for any habit: a system of equations, by elimination."""
     monkeypatch.setattr(bicgstab, "DENSE_STATES", 0)
-    habit, values = np.array([0.3, 0.7]), np.zeros(3)
-    for _ in range(2000):
-        q = 2.0 * golden.G3_R + golden.G3_DISCOUNT * golden.G3_P @ values
+    world = gi.garnet(0, states=20, actions=3, branching=3, discount=0.95)
+    P, start = world.mdp.dense(), np.asarray(world.mdp.initial)
+    habit, reward, values = np.array([0.3, 0.6, 0.1]), np.random.default_rng(0).normal(size=(20, 3)), np.zeros(20)
+    for _ in range(1000):
+        q = 2.0 * reward + 0.95 * P @ values
         values = np.log(np.exp(q) @ habit)
     policy = habit * np.exp(q - values[:, None])
-    moves = np.einsum("sa,sat->st", policy, golden.G3_P)
+    moves = np.einsum("sa,sat->st", policy, P)
     with computing_in("float64"):
-        planned = PlannedValues(cast(Problem.of(G3.mdp, G3_REWARD, 2.0)))
+        planned = PlannedValues(cast(Problem.of(world.mdp, gi.ActionReward(reward), 2.0)))
         visits, share, _ = planned.visits(jnp.asarray(habit), jnp.asarray(values))
-    np.testing.assert_allclose(visits, np.linalg.solve(np.eye(3) - golden.G3_DISCOUNT * moves.T, START), rtol=1e-9)
+    np.testing.assert_allclose(visits, np.linalg.solve(np.eye(20) - 0.95 * moves.T, start), rtol=1e-9)
     np.testing.assert_allclose(np.asarray(share).T * habit, policy, rtol=1e-9)
 
 

@@ -47,6 +47,9 @@ def test_medians_and_intervals_of_every_subject(fit):
     assert names == [NAMES[row].replace("$", r"\$") for row in order]
     (group,) = (line for line in ax.lines if line.get_marker() != "o")
     assert group.get_xdata()[0] == pytest.approx(float(np.median(fit.posterior["agent.beta.mean"])))
+    (span,) = (patch.get_extents() for patch in ax.patches)
+    expected = ax.transData.transform([(x, 0.0) for x in np.quantile(fit.posterior["agent.beta.mean"], [0.1, 0.9])])
+    np.testing.assert_allclose([span.x0, span.x1], expected[:, 0])
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("agent.beta", "subject")
     figure.canvas.draw()
 

@@ -296,6 +296,8 @@ def test_goal_timeline_has_a_line_for_every_goal():
     lines = {line.get_label(): line.get_ydata().tolist() for line in ax.lines if not line.get_label().startswith("_")}
     assert lines == {"home": [0.5, 0.7], "shop": [0.3, 0.2], "park": [0.2, 0.1]}
     assert ax.lines[0].get_xdata().tolist() == [0, 1]  # padding is left out
+    (chance,) = (line.get_ydata() for line in ax.lines if line.get_label().startswith("_"))
+    assert set(chance) == {1 / 3}
     assert ax.get_title("left") == "trajectory 17"
     with pytest.raises(ValueError, match="no trajectory number 1"):
         gi.plot.goal_timeline(posterior, 1)
@@ -322,6 +324,9 @@ def test_distances_are_curves_of_their_probability():
     thick = next(line for line in ax.lines if line.get_label().startswith("here"))
     np.testing.assert_allclose(thick.get_xdata()[[0, -1]], [0.1, 0.9])
     np.testing.assert_allclose(thick.get_ydata(), np.arange(11, 92) / 101)
+    thin = next(line for line in ax.lines if not line.get_label().startswith(("here", "there")))
+    np.testing.assert_allclose(thin.get_xdata(), [0.0, *np.linspace(0.0, 1.0, 101)])
+    np.testing.assert_allclose(thin.get_ydata(), np.arange(102) / 101)
     with pytest.raises(ValueError, match="found is empty"):
         gi.plot.distances({})
     with pytest.raises(ValueError, match="level is 1"):
