@@ -154,6 +154,15 @@ def expected_density(fit, data, rewards, world=HALL):
     return logsumexp(by_draw, axis=0) - np.log(len(betas))
 
 
+def test_bits_are_per_observed_action(arm):
+    walks = some(gi.agents.soft_optimal(beta=2.0), 2, 2, reward=CONTROL)
+    observed = np.arange(6) < np.array([[6], [1], [3], [2]])
+    table = gi.inference.log_predictive_density(arm, dataclasses.replace(walks, observed=observed))
+    assert table["steps"].tolist() == [6, 1, 3, 2]
+    np.testing.assert_allclose(2.0 ** -table["bits"], np.exp(table["log_density"]))
+    np.testing.assert_allclose(table["bits_per_step"] * [6, 1, 3, 2], table["bits"])
+
+
 def test_rewards_of_a_treated_arm(arm):
     """Conditions that share their names with those of the fit are scored with the rewards that are given."""
     data = some(gi.agents.soft_optimal(beta=2.0), 1, 3, reward=TREATED)

@@ -14,6 +14,7 @@ from goalinf.inference.model.mode_search import _ranked
 from goalinf.inference.samplers import select
 from goalinf.inference.samplers.chains import HMC
 from goalinf.inference.samplers.jumps import Maps
+from goalinf.inference.samplers.run import thinned
 
 
 def maps():
@@ -26,6 +27,8 @@ def test_a_jump_back_returns_to_the_same_place():
     jumps, x = maps(), jnp.array([0.3, -0.4])
     for seed in range(8):
         there, log_volume, possible = jumps.propose(jax.random.key(seed), x)
+        jacobian = jax.jacfwd(lambda x, seed=seed: jumps.propose(jax.random.key(seed), x)[0])(x)
+        assert float(log_volume) == pytest.approx(np.linalg.slogdet(jacobian)[1], abs=1e-5)
         assert possible
         assert int(jumps.nearest(there)) != int(jumps.nearest(x))
         back = [jumps.propose(jax.random.key(s), there) for s in range(20)]
@@ -109,6 +112,25 @@ def test_an_interrupt_while_chains_go_on_loses_no_whole_run(monkeypatch):
     assert fit.posterior.sizes["draw"] == 300
     assert fit.tree.attrs["every"] == 1
     assert "draw kept" not in fit.diagnosis
+
+
+def test_kept_draws_stand_for_all_steps_since_the_last():
+    """One chain of seven steps, every third of which is kept; the seventh is left out."""
+    steps = {
+        "x": np.arange(7.0),
+        "diverging": [True, False, False, False, False, False, True],
+        "jumped": [False, False, True, False, False, False, True],
+        "n_steps": [1, 2, 4, 8, 16, 32, 64],
+        "acceptance_rate": [0.75, 0.5, 0.25, 1.0, 1.0, 0.25, 0.0],
+    }
+    kept = thinned({name: np.array(values)[None] for name, values in steps.items()}, 3)
+    assert {name: values[0].tolist() for name, values in kept.items()} == {
+        "x": [2.0, 5.0],
+        "diverging": [True, False],
+        "jumped": [True, False],
+        "n_steps": [7, 56],
+        "acceptance_rate": [0.5, 0.75],
+    }
 
 
 def test_longer_chains_keep_every_second_draw(monkeypatch):
