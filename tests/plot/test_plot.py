@@ -1,5 +1,7 @@
 """Pictures: axes say what they show, and the data are in them."""
 
+import dataclasses
+
 import matplotlib.collections as collections
 import networkx as nx
 import numpy as np
@@ -226,6 +228,18 @@ def test_arrows_point_and_stretch_with_probability():
     np.testing.assert_allclose(arrows.V, 0)
     dots = the(collections.PathCollection, ax)
     assert dots.get_offsets().tolist() == [[1, 0], [2, 0]]  # stays
+
+
+def test_arrows_on_ice_point_where_the_action_aims():
+    """As in FrozenLake: each action goes its way, or to its left or right, with equal probability."""
+    grid = gi.open_grid(4, 4, discount=0.9)
+    dense = grid.mdp.dense()
+    sides = [[a, *(b for b in range(4) if (b < 2) != (a < 2))] for a in range(4)]  # up and down; left and right
+    law = np.stack([dense[:, sides[a]].mean(axis=1) for a in range(4)], axis=1)
+    ice = dataclasses.replace(grid, mdp=gi.from_arrays(law, discount=0.9).mdp)
+    for action, aim in enumerate([(0, -1), (0, 1), (-1, 0), (1, 0)]):
+        arrows = the(Quiver, gi.plot.policy(ice, by_hand(ice, np.eye(4)[[action] * 16])).axes[0])
+        np.testing.assert_allclose(np.stack([arrows.U, arrows.V], axis=1) / 0.46, [aim] * 16, atol=1e-9)
 
 
 def test_ended_states_have_no_arrows(room):
