@@ -54,6 +54,12 @@ def test_marks_stand_in_the_middle_of_cells_or_beside_what_is_drawn_there(room):
             np.testing.assert_allclose(at[mark], room.positions[room.index(mark)] + shift)
 
 
+def test_every_possible_start_has_a_ring():
+    world = gi.gridworld("s.a", initial={"s": 0.9, "a": 0.1}, discount=0.9)
+    (ax,) = gi.plot.world(world).axes
+    assert the(collections.PathCollection, ax).get_offsets().tolist() == [[0.0, 0.0], [2.0, 0.0]]
+
+
 def test_starting_anywhere_draws_no_rings():
     (ax,) = gi.plot.world(gi.open_grid(2, 3, discount=0.9)).axes
     assert ax.get_legend() is None
