@@ -65,13 +65,13 @@ def test_predictive_checks_draw_what_lies_outside_in_another_color():
 
 
 def test_calibration_draws_ranks_against_a_binomial_band():
-    (ax,) = gi.plot.calibration(Calibration(pd.DataFrame({"x": [0, 3, 3, 1]}), 3, 0), level=0.8).axes
+    (ax,) = gi.plot.calibration(Calibration(pd.DataFrame({"x": [0, 3, 3, 1] * 10}), 3, 0), level=0.8).axes
     steps, zero = ax.lines
     np.testing.assert_allclose(steps.get_xdata(), [0.25, 0.5, 0.75, 1.0])
     np.testing.assert_allclose(steps.get_ydata(), [0.0, 0.0, -0.25, 0.0])
     assert set(zero.get_ydata()) == {0.0}
     band = the(FillBetweenPolyCollection, ax).get_paths()[0].vertices
-    expected = [(binom.ppf(tail, 4, 0.25) / 4 - 0.25) for tail in (0.1, 0.9)]
+    expected = [(binom.ppf(tail, 40, 0.25) / 40 - 0.25) for tail in (0.1, 0.9)]
     assert sorted(set(band[np.isclose(band[:, 0], 0.25), 1])) == pytest.approx(expected)
 
 

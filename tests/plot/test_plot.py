@@ -243,9 +243,11 @@ def test_arrows_on_ice_point_where_the_action_aims():
     sides = [[a, *(b for b in range(4) if (b < 2) != (a < 2))] for a in range(4)]  # up and down; left and right
     law = np.stack([dense[:, sides[a]].mean(axis=1) for a in range(4)], axis=1)
     ice = dataclasses.replace(grid, mdp=gi.from_arrays(law, discount=0.9).mdp)
-    for action, aim in enumerate([(0, -1), (0, 1), (-1, 0), (1, 0)]):
-        arrows = the(Quiver, gi.plot.policy(ice, by_hand(ice, np.eye(4)[[action] * 16])).axes[0])
-        np.testing.assert_allclose(np.stack([arrows.U, arrows.V], axis=1) / 0.46, [aim] * 16, atol=1e-9)
+    for world in (ice, gi.open_grid(2, 2, slip=0.2, discount=0.9)):
+        n = world.n_states
+        for action, aim in enumerate([(0, -1), (0, 1), (-1, 0), (1, 0)]):
+            arrows = the(Quiver, gi.plot.policy(world, by_hand(world, np.eye(4)[[action] * n])).axes[0])
+            np.testing.assert_allclose(np.stack([arrows.U, arrows.V], axis=1) / 0.46, [aim] * n, atol=1e-9)
 
 
 def test_ended_states_have_no_arrows(room):
