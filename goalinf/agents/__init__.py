@@ -10,9 +10,11 @@ from goalinf.agents.hidden.hidden_mode_agent import HiddenModeAgent, ModeProcess
 from goalinf.agents.hidden.options import Option, Options
 from goalinf.agents.hidden.plan_noise import PlanNoise
 from goalinf.agents.hidden.subgoals import Subgoal
+from goalinf.agents.memory.experience import NoPlanning
 from goalinf.agents.memory.habits import ChoiceKernel
-from goalinf.agents.memory.learners import NoPlanning, QLearning, TwoStep
 from goalinf.agents.memory.memory_agent import MemoryAgent, MemoryProcess
+from goalinf.agents.memory.q_learning import QLearning
+from goalinf.agents.memory.two_step import TwoStep
 from goalinf.agents.mixture_agent import MixtureAgent
 from goalinf.agents.named.biased import chan_hyperbolic, cvar, extremal, optimistic, prospect, risk_sensitive
 from goalinf.agents.named.bounded import (

@@ -19,6 +19,7 @@ import abc
 from typing import Any, Generic, TypeVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
@@ -28,7 +29,7 @@ from goalinf.planning.log_space import log_sum_exp
 from goalinf.types import Numbers, Numeric
 from goalinf.worlds import World, label
 
-Row = Float[Array, "*M A"]
+Row = Float[Array, "*T A N"]
 PolicyLike = Numbers | xr.DataArray  # probabilities (S, A), labeled or not, or the number of an action (S,)
 _Content = TypeVar("_Content")
 _Seen = TypeVar("_Seen")
@@ -70,39 +71,63 @@ class Policy(eqx.Module):
 
 
 class Step(eqx.Module):
-    """One step of a trajectory; of several with a leading axis.
+    """One step of N trajectories; of T steps with a leading axis.
 
     Parameters
     ----------
-    state, action, following : int
+    state, action, following : int (N,)
         State, action and next state.
-    observed : bool
+    observed : bool (N,)
         True where the action was observed.
     """
 
-    state: Int[Array, "*N"]
-    action: Int[Array, "*N"]
-    following: Int[Array, "*N"]
-    observed: Bool[Array, "*N"]
+    state: Int[Array, "*T N"]
+    action: Int[Array, "*T N"]
+    following: Int[Array, "*T N"]
+    observed: Bool[Array, "*T N"]
+
+
+class Tables(eqx.Module):
+    """Tables with a leading axis of plans, in which trajectories look up entries; abstract."""
+
+    @abc.abstractmethod
+    def of_trajectories(self, plan: Int[Array, " N"]) -> Tables:
+        """Return the same tables with the number of the plan of every trajectory."""
 
 
 class Memory(eqx.Module, Generic[_Content, _Seen, _Signal]):
-    """Memory of one trajectory: parameters of its updates; the content is passed from step to step.
+    """Memories of trajectories: parameters of their updates; the content is passed from step to step.
 
-    The types are those of the content, of the part that is read in a state, and of the signals of a step.
+    Policies carry one memory for each plan, with a leading axis; :meth:`of_trajectories` selects that of every
+    trajectory. The last axis of all other arrays numbers the trajectories, because loops over steps are fastest on
+    arrays with a long last axis. The types are those of the content, of the part that is read in a state, and of the
+    signals of a step.
     """
 
-    @abc.abstractmethod
-    def start(self, log_probs: Float[Array, "*T S A"]) -> _Content:
-        """Return the content of the memory before the first step."""
+    def of_trajectories(self, plan: Int[Array, " N"]) -> Memory[_Content, _Seen, _Signal]:
+        """Return the memories of trajectories with these numbers of plans, as all other methods expect it."""
+
+        def select(leaf: Any) -> Any:
+            if isinstance(leaf, Tables):
+                return leaf.of_trajectories(plan)
+            return leaf[plan] if leaf.shape[0] > 1 else leaf[0]
+
+        return jax.tree.map(select, self, is_leaf=lambda leaf: isinstance(leaf, Tables))
 
     @abc.abstractmethod
-    def read(self, memory: _Content, state: Int[Array, ""]) -> _Seen:
+    def start(self, n_states: int, n_actions: int, count: int, dtype: Any) -> _Content:
+        """Return the content of the memories of ``count`` trajectories before the first step."""
+
+    @abc.abstractmethod
+    def read(self, memory: _Content, state: Int[Array, " N"]) -> _Seen:
         """Return the part of the memory that is relevant in a state."""
 
     @abc.abstractmethod
     def adjust(self, seen: _Seen, row: Row) -> Row:
-        """Return log-probabilities of the recorded actions in a state, given log-probabilities without a memory."""
+        """Return log-probabilities of the recorded actions ``(…, A, N)`` in a state, given those without a memory.
+
+        With ``seen`` at several steps, both have a further axis of steps before these.
+        """
 
     @abc.abstractmethod
     def signals(self, steps: Step) -> _Signal:
@@ -111,6 +136,10 @@ class Memory(eqx.Module, Generic[_Content, _Seen, _Signal]):
     @abc.abstractmethod
     def update(self, memory: _Content, step: Step, signal: _Signal) -> _Content:
         """Return the content of the memory after one more step."""
+
+    @abc.abstractmethod
+    def seen(self, start: _Content, steps: Step) -> _Seen:
+        """Return what :meth:`read` returns before the update of each step, with a leading axis of steps."""
 
 
 class HiddenModes(eqx.Module):

@@ -13,7 +13,7 @@ from jax import lax
 from jaxtyping import Array, PyTree
 
 from goalinf.agents.agent import Agent, SingleAgent
-from goalinf.agents.policy import HiddenModes, Memory, Policy, Step
+from goalinf.agents.policy import HiddenModes, Policy, Step
 from goalinf.behavior.conditions import stacked_mdp
 from goalinf.behavior.scores import horizon_of, policy_number
 from goalinf.data import Trajectories
@@ -62,7 +62,9 @@ def roll_out(
     successors, probabilities = jnp.asarray(mdp.successors), jnp.asarray(mdp.probabilities)
     numbers = policy_number(policy, context)
     # Every trajectory has its own mode and memory, with the parameters of its context.
-    modes, memory = jax.tree.map(lambda leaf: leaf[numbers], (policy.modes, policy.memory))
+    modes = jax.tree.map(lambda leaf: leaf[numbers], policy.modes)
+    numbers = jnp.broadcast_to(numbers, starts.shape)
+    memory = None if policy.memory is None else policy.memory.of_trajectories(numbers)
     axis = 0 if policy.ended.shape[-2] > 1 else None
     by_trajectory = partial(_by_trajectory, axis)
     timed, rows = horizon_of(policy) is not None, jnp.arange(len(starts))
@@ -74,7 +76,7 @@ def roll_out(
         in_mode = () if modes is None else (mode[rows, state] if modes.by_state else mode,)
         log_probs = policy.log_probs[(numbers, *in_mode, *((t,) if timed else ()), state)]
         if memory is not None:
-            log_probs = by_trajectory(memory, "adjust", by_trajectory(memory, "read", past, state), log_probs)
+            log_probs = memory.adjust(memory.read(past, state), log_probs.T).T
         action = jax.random.categorical(choose, log_probs)
         index = (state,) if one_world else (context, state)
         executed = action if slip is None else _slipped(move, action, jnp.asarray(mdp.available)[index], slip)
@@ -87,20 +89,20 @@ def roll_out(
             mode = _drawn(jax.random.fold_in(move, 1), by_trajectory(modes, "move", log_mode, following), mode.dtype)
         if memory is not None:
             step_record = Step(state, action, following, alive if gap is None else alive & ~gap.missing)
-            past = by_trajectory(memory, "update", past, step_record, by_trajectory(memory, "signals", step_record))
+            past = memory.update(past, step_record, memory.signals(step_record))
         return (following, mode, past), (state, action, alive)
 
     mode = None if modes is None else _first_modes(jax.random.fold_in(key, steps), policy, modes, starts, by_trajectory)
-    start_memory = jax.vmap(lambda part, _: part.start(policy.log_probs), (axis, 0))
-    past = None if memory is None else start_memory(memory, starts)
+    shape = (*policy.log_probs.shape[-2:], len(starts), policy.log_probs.dtype)
+    past = None if memory is None else memory.start(*shape)
     keys = jax.random.split(key, steps)
     by_step = None if gaps is None else jax.tree.map(jnp.transpose, gaps)
     (final, *_), (states, actions, alive) = lax.scan(step, (starts, mode, past), (keys, jnp.arange(steps), by_step))
     return jnp.concatenate([states, final[None]]).T, actions.T, alive.T
 
 
-def _by_trajectory(axis: int | None, part: HiddenModes | Memory[Any, Any, Any], method: str, *arguments: PyTree) -> Any:
-    """Apply a method of the modes or the memory to every trajectory; the parts of all trajectories are on the axis."""
+def _by_trajectory(axis: int | None, part: HiddenModes, method: str, *arguments: PyTree) -> Any:
+    """Apply a method of the modes to every trajectory; the modes of all trajectories are on the axis."""
     axes = (axis, *(0,) * len(arguments))
     return jax.vmap(lambda part, *args: getattr(part, method)(*args), axes)(part, *arguments)
 

@@ -16,7 +16,7 @@ from jax import lax
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Bool, Float, Int
 
-from goalinf.agents.policy import Memory, Policy, Step
+from goalinf.agents.policy import Policy, Step
 from goalinf.data.recorded import Recorded
 from goalinf.precision import cast, namespace
 from goalinf.types import Numeric
@@ -191,10 +191,18 @@ def _filtered(policy: Policy, data: Recorded, output: Output) -> Any:
 def _filter_all(policy: Policy, output: Output, *steps: Any) -> Any:
     if policy.ended.ndim > 2:
         return jax.vmap(lambda single_policy: _filter_all(single_policy, output, *steps))(policy)
-    *arrays, context = steps
+    states, actions, observed, lengths, context = steps
     by_condition = policy.ended.shape[0] > 1
-    filter_each = jax.vmap(partial(_filter, policy, output), (0 if by_condition else None, 0, 0, 0, 0))
-    result = filter_each(policy_number(policy, context), *arrays)
+    number = policy_number(policy, context)
+    state, action, following = (jnp.maximum(x, 0).T for x in (states[:, :-1], actions, states[:, 1:]))
+    now = Step(state, action, following, observed.T)
+    scores = jnp.where(now.observed, _chosen(policy, jnp.broadcast_to(number, context.shape), now), 0.0)
+    scores = jnp.where(_outside(policy, now.state, now.action), jnp.nan, scores)
+    if policy.modes is None:
+        result = scores.T
+    else:
+        filter_each = jax.vmap(partial(_filter, policy, output), (0 if by_condition else None, -1, 0, 0, 0))
+        result = filter_each(number, scores, jnp.maximum(states, 0), observed, lengths)
     wrong = unplanned(policy, context).reshape(-1, *(1,) * (result.ndim - 1))
     return jnp.where(wrong, jnp.nan, result)
 
@@ -202,24 +210,29 @@ def _filter_all(policy: Policy, output: Output, *steps: Any) -> Any:
 _filter_compiled = jax.jit(_filter_all, static_argnums=1)
 
 
+def _chosen(policy: Policy, number: Int[Array, " N"], steps: Step) -> Float[Array, "*M T N"]:
+    """Return the log-probability of the action of every step, in every mode; only the memory is in a loop."""
+    times = () if horizon_of(policy) is None else (jnp.arange(len(steps.state))[:, None],)
+    every_mode = () if policy.modes is None else (slice(None),)
+    cell = (number, *every_mode, *times, steps.state)
+    if policy.memory is None:
+        return jnp.moveaxis(policy.log_probs[(*cell, steps.action)], 2, 0)  # with modes: else nothing is filtered
+    memory = policy.memory.of_trajectories(number)
+    n_states, n_actions = policy.log_probs.shape[-2:]
+    start = memory.start(n_states, n_actions, len(number), policy.log_probs.dtype)
+    seen = memory.seen(start, steps)
+    rows = jnp.moveaxis(policy.log_probs[cell], 1, -1)  # (T, A, N), or (T, M, A, N)
+    rows = memory.adjust(seen, rows if policy.modes is None else jnp.moveaxis(rows, 1, 0))
+    is_chosen = jnp.arange(n_actions)[:, None] == steps.action[:, None]
+    return jnp.where(is_chosen, rows, 0.0).sum(axis=-2)
+
+
 def _filter(
-    policy: Policy, output: Output, c: Array | int, states: Array, actions: Array, observed: Array, length: Array
+    policy: Policy, output: Output, c: Array | int, scores: Array, states: Array, observed: Array, length: Array
 ) -> Array:
-    """Return the scores of one trajectory, or its modes. Only quantities that depend on the last step are in a loop."""
-    modes, memory = jax.tree.map(lambda leaf: leaf[c], (policy.modes, policy.memory))
-    states, actions = jnp.maximum(states, 0), jnp.maximum(actions, 0)
-    current, following, times = states[:-1], states[1:], jnp.arange(actions.size)
-    by_mode = policy.log_probs[c] if modes is not None else policy.log_probs[c][None]
-    rows = by_mode[:, current] if horizon_of(policy) is None else by_mode[:, times, current]
-    if memory is not None:
-        steps = Step(current, actions, following, observed)
-        start = memory.start(policy.log_probs)
-        _, memory_reads = lax.scan(partial(_pass, memory), start, (steps, memory.signals(steps)))
-        rows = jax.vmap(jax.vmap(memory.adjust), (None, 0))(memory_reads, rows)
-    scores = jnp.where(observed, jnp.take_along_axis(rows, actions[None, :, None], axis=2)[..., 0], 0.0)
-    scores = jnp.where(_outside(policy, current, actions), jnp.nan, scores)
-    if modes is None:
-        return scores[0]
+    """Return the scores of one trajectory, given those in every mode (M, T); or the posterior of the modes."""
+    modes = jax.tree.map(lambda leaf: leaf[c], policy.modes)
+    current, following, times = states[:-1], states[1:], jnp.arange(observed.size)
 
     def condition(weights, score, counted):
         joint = weights + score
@@ -236,7 +249,7 @@ def _filter(
             posterior, result = condition(weights[state], score, counted)
             return weights.at[state].set(posterior), result
 
-        initial_weights = jnp.broadcast_to(modes.initial, (by_mode.shape[-2], modes.initial.size))
+        initial_weights = jnp.broadcast_to(modes.initial, (policy.log_probs.shape[-2], modes.initial.size))
         return lax.scan(revisit, initial_weights, (states_until_end, scores.T, observed))[1]
 
     def step(weights, at):
@@ -245,11 +258,3 @@ def _filter(
         return jnp.where(moves, modes.move(weights, following), weights), result  # constant after the end
 
     return lax.scan(step, modes.begin(states[0]), (scores.T, following, times + 1 < length, observed))[1]
-
-
-def _pass(
-    memory: Memory[_Content, _Seen, _Signal], past: _Content, now: tuple[Step, _Signal]
-) -> tuple[_Content, _Seen]:
-    """Return the memory after a step, and the content of the memory that applied to the action of that step."""
-    step, signal = now
-    return memory.update(past, step, signal), memory.read(past, step.state)

@@ -21,7 +21,7 @@ def regression(
     by: str | Sequence[str] | None = None,
     spread: Distribution | None = None,
     effects: Mapping[str, Distribution] | None = None,
-    slopes: Sequence[str] = (),
+    slopes: str | Sequence[str] = (),
 ) -> Pooling:
     r"""Prior of a parameter whose values depend on covariates, and vary between subjects (or other units).
 
@@ -55,7 +55,7 @@ def regression(
         Priors of coefficients, on the scale of the link. Default: normal around zero, with the standard deviation of
         g(m) under the prior; divided by the standard deviation of the column, where it is not a column of zeros and
         ones.
-    slopes : sequence of str, optional
+    slopes : str or sequence of str, optional
         Terms whose coefficients vary between units: random slopes. ``agent.beta.sd`` and ``agent.beta.subject`` then
         have one entry for the intercept and for each of their columns.
 
@@ -84,6 +84,7 @@ def regression(
     '1 + session'
     """
     terms = terms_of(formula)
+    slopes = (slopes,) if isinstance(slopes, str) else tuple(slopes)
     check_number_prior("prior", prior)
     units = () if by is None else units_of(by)
     if not units and (spread is not None or slopes):
@@ -105,7 +106,7 @@ def regression(
             f"the term {reserved[0]!r} cannot name a coefficient: {', '.join(filter(None, taken))} have another "
             "meaning and '/' separates groups of a file; add the column to the table under another name"
         )
-    return Pooling(prior, units, checked_spread(prior, spread) if units else None, formula, effects, tuple(slopes))
+    return Pooling(prior, units, checked_spread(prior, spread) if units else None, formula, effects, slopes)
 
 
 def terms_of(formula: str) -> tuple[str, ...]:

@@ -8,9 +8,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpyro.distributions as dist
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
-from goalinf.agents.memory.memory_agent import MemoryProcess, after_noise
+from goalinf.agents.memory.lookup import is_number, row_of
+from goalinf.agents.memory.memory_agent import MemoryProcess, after_noise, scanned
 from goalinf.agents.parts.noise import Noise
 from goalinf.agents.planning_agent import PlanningAgent
 from goalinf.agents.policy import Memory, Row, Step
@@ -61,18 +62,17 @@ class Habits(Memory[Array, Array, tuple[()]]):
     noise: Noise
     by_state: bool = eqx.field(static=True)
 
-    def start(self, log_probs: Float[Array, "*T S A"]) -> Array:
+    def start(self, n_states: int, n_actions: int, count: int, dtype: Any) -> Array:
         """Return a kernel of zeros."""
-        n_states, n_actions = log_probs.shape[-2:]
-        return jnp.zeros((n_states if self.by_state else 1, n_actions), log_probs.dtype)
+        return jnp.zeros((n_states if self.by_state else 1, n_actions, count), dtype)
 
-    def read(self, memory: Array, state: Int[Array, ""]) -> Array:
+    def read(self, memory: Array, state: Int[Array, " N"]) -> Array:
         """Return the kernel of the state."""
-        return memory[state if self.by_state else 0]
+        return row_of(memory, state) if self.by_state else memory[0]
 
     def adjust(self, seen: Array, row: Row) -> Row:
         """Return log-probabilities of the recorded actions in a state, given log-probabilities without habits."""
-        return after_noise(self.noise, jax.nn.log_softmax(row + self.persistence * seen))
+        return after_noise(self.noise, jax.nn.log_softmax(row + self.persistence * seen, axis=-2))
 
     def signals(self, steps: Step) -> tuple[()]:
         """Return no signals."""
@@ -80,8 +80,13 @@ class Habits(Memory[Array, Array, tuple[()]]):
 
     def update(self, memory: Array, step: Step, signal: tuple[()]) -> Array:
         """Return the kernel after one more action."""
-        chosen = jnp.arange(memory.shape[-1]) == step.action
         rate = jnp.where(step.observed, self.habit_rate, 0.0)
+        chosen = is_number(memory.shape[-2], step.action)
         if not self.by_state:
             return memory + rate * (chosen - memory)
-        return memory.at[step.state].add(rate * (chosen - memory[step.state]))
+        here = is_number(len(memory), step.state)[:, None]
+        return memory + jnp.where(here, rate * (chosen - memory), 0.0)
+
+    def seen(self, start: Array, steps: Step) -> Array:
+        """Return the kernel that applied to the action of every step."""
+        return scanned(self.update, self.read, start, steps, self.signals(steps))

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from typing import Any, ClassVar
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar, TypeVar
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jax.typing import ArrayLike
 
 from goalinf.agents.abstract_kinds import ProcessAgent, SingleModeAgent
 from goalinf.agents.agent import Axes, SingleAgent
-from goalinf.agents.parts.noise import Available, LogProbs, Noise
+from goalinf.agents.parts.noise import Available, LogProbs, Noise, NoNoise
 from goalinf.agents.planning_agent import PlanningAgent
-from goalinf.agents.policy import Memory, Policy, Row
+from goalinf.agents.policy import Memory, Policy, Row, Step
 from goalinf.planning.facts import REGULAR, Facts
 from goalinf.planning.parameters import Part, part_of_kind
 from goalinf.precision import cast
 from goalinf.rewards import Reward
 from goalinf.types import Numeric
 from goalinf.worlds import MDP
+
+_Content = TypeVar("_Content")
+_Seen = TypeVar("_Seen")
+_Signal = TypeVar("_Signal")
 
 
 class MemoryProcess(Part):
@@ -138,5 +145,33 @@ class Deferred(Noise):
 
 
 def after_noise(noise: Noise, row: Row) -> Row:
-    """Return log-probabilities of the recorded actions in a state, given those of the intended actions."""
-    return noise(row[None], row[None] > -jnp.inf)[0]
+    """Return log-probabilities of the recorded actions ``(…, A, N)``, given those of the intended actions.
+
+    Parameters of the noise are single numbers, or there is one for every trajectory ``(N,)``.
+    """
+    if isinstance(noise, NoNoise):
+        return row
+
+    def of_trajectory(noise: Noise, row: Any) -> Any:
+        return noise(row, row > -jnp.inf)
+
+    axes = jax.tree.map(lambda leaf: 0 if jnp.ndim(leaf) else None, noise)
+    return jax.vmap(of_trajectory, (axes, -1), -1)(noise, row)
+
+
+def scanned(
+    update: Callable[[_Content, Any, _Signal], _Content],
+    read: Callable[[_Content, Any], _Seen],
+    start: _Content,
+    steps: Step,
+    signals: _Signal,
+) -> _Seen:
+    """Return what is read from a memory at every step, before its update, in a loop over the steps."""
+
+    # Storing the content alone, and computing the rest of an update again, takes half the time of a gradient.
+    @partial(jax.checkpoint, prevent_cse=False)
+    def both(content: _Content, now: tuple[Step, _Signal]) -> tuple[_Content, _Seen]:
+        step, signal = now
+        return update(content, step, signal), read(content, step.state)
+
+    return lax.scan(both, start, (steps, signals))[1]

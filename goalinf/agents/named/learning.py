@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from goalinf.agents.agent import Agent
 from goalinf.agents.discrete import constructor
-from goalinf.agents.memory.learners import NoPlanning, QLearning, TwoStep
+from goalinf.agents.memory.experience import NoPlanning
+from goalinf.agents.memory.q_learning import QLearning
+from goalinf.agents.memory.two_step import TwoStep
 from goalinf.agents.named.assembly import Setting, assemble, make_part
 from goalinf.agents.parts.choice import DefaultPolicy, Softmax
 from goalinf.planning.parameters import Parameter

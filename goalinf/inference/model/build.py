@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -21,7 +22,8 @@ from goalinf.behavior.fill import fill
 from goalinf.data import Observations, Trajectories
 from goalinf.errors import PrecisionError, UnidentifiedWarning
 from goalinf.inference.model import site_labels
-from goalinf.inference.model.hierarchical.standardized import sample_standardized, uninformed, values_at_medians
+from goalinf.inference.model.curvature import owners
+from goalinf.inference.model.hierarchical.standardized import ENDING, sample_standardized, uninformed, values_at_medians
 from goalinf.inference.model.linear_reward.closed_form import ClosedForm, starting_values
 from goalinf.inference.model.linear_reward.normal_prior import Normal
 from goalinf.inference.model.linear_reward.scale_mixture import ScaleMixture, product_prior, sample_product
@@ -131,7 +133,12 @@ def _standard_posterior(key: PRNGKey, model: StandardModel, data: Data) -> Poste
         made_of = recipe(*model.contents(), contexts, name, precision, shapes(given), plans)
 
         def trace() -> Density:
-            return Density.of(function, given, key, start, unknown=bool(sites), recipe=made_of)
+            density = Density.of(function, given, key, start, unknown=bool(sites), recipe=made_of)
+            if not sites or name == "product":
+                return density
+            numbers = density.unravel(np.arange(density.size))
+            names = {site.name: f"{site.name}{ENDING}" for site in sites if site.deviates and name == "standardized"}
+            return dataclasses.replace(density, owner=owners(sites, names, agent.by, numbers))
 
         return Parameterization(trace, given, closed, made_of, name)
 

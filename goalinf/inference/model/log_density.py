@@ -44,12 +44,15 @@ class Density:
         ``(D,)`` -> dictionary of unconstrained sites.
     recipe : hashable
         Contents of the model: densities with equal recipes share their compiled programs.
+    owner : int (D,), optional
+        Number of the unit to which a coordinate belongs, -1 for shared ones, where units are independent given these.
     """
 
     model: Model
     start: np.ndarray
     unravel: Callable[[Any], dict[str, Any]]
     recipe: Hashable
+    owner: np.ndarray | None = None
 
     @classmethod
     def of(

@@ -13,6 +13,7 @@ from scipy import optimize
 
 from goalinf.agents import Agent
 from goalinf.errors import ConvergenceError
+from goalinf.inference.model.curvature import second_order
 from goalinf.inference.model.log_density import Density
 from goalinf.interrupt import heed
 
@@ -89,7 +90,7 @@ class Compiled:
             program = density.program("first order", lambda: jax.jit(jax.value_and_grad(density.potential)))
             value, slope = jax.device_get(program(flat, self.data))
             return float(value), np.asarray(slope, float), None
-        program = density.program("second order", lambda: jax.jit(_to_second_order(density.potential)))
+        program = density.program("second order", lambda: jax.jit(second_order(density.potential, density.owner)))
         value, slope, curvature = jax.device_get(program(flat, self.data))
         return float(value), np.asarray(slope, float), np.asarray(curvature, float)
 
@@ -118,18 +119,6 @@ class Remembered:
             heed()
             self._last = point, self.target.derivatives(flat)
         return self._last[1]
-
-
-def _to_second_order(potential: Callable[..., Any]) -> Callable[..., Any]:
-    def gradient(flat, data):
-        value, slope = jax.value_and_grad(potential)(flat, data)
-        return slope, (value, slope)
-
-    def derivatives(flat, data):
-        curvature, (value, slope) = jax.jacfwd(gradient, has_aux=True)(flat, data)
-        return value, slope, curvature
-
-    return derivatives
 
 
 def climb(
