@@ -15,6 +15,7 @@ from goalinf.inference.samplers import select
 from goalinf.inference.samplers.chains import HMC
 from goalinf.inference.samplers.jumps import Maps
 from goalinf.inference.samplers.run import thinned
+from goalinf.inference.samplers.sampler import Settings
 
 
 def maps():
@@ -112,6 +113,49 @@ def test_an_interrupt_while_chains_go_on_loses_no_whole_run(monkeypatch):
     assert fit.posterior.sizes["draw"] == 300
     assert fit.tree.attrs["every"] == 1
     assert "draw kept" not in fit.diagnosis
+
+
+@pytest.mark.parametrize(
+    ("r_hat", "ess", "asked", "every", "longer"),
+    [
+        (1.01, 400.0, 400, 1, False),
+        (1.011, 400.0, 400, 1, True),
+        (1.01, 399.0, 400, 2, True),
+        (1.1, 100.0, 400, 2, True),
+        (1.11, 100.0, 400, 1, False),  # chains that do not agree
+        (1.05, 100.0, 400, 4, False),  # long enough already
+        (1.05, 100.0, 399, 1, False),  # too few were asked for
+        (np.nan, 100.0, 400, 1, True),  # one chain
+    ],
+)
+def test_chains_go_on_where_twice_as_many_draws_may_be_enough(monkeypatch, r_hat, ess, asked, every, longer):
+    monkeypatch.setattr(select._arviz, "worst", lambda _: (r_hat, ess))
+    settings = Settings(chains=2, draws=asked, precision="float64")
+    assert select._longer({"x": np.zeros((2, 5, 1))}, settings, every) is longer
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({}, None),
+        ({"diverging": 1}, "1 of 200 pilot draws diverged"),
+        ({"diverging": 1, "first": False}, None),
+        ({"acceptance_rate": 0.49}, "took 10 gradients a draw at acceptance 0.49"),
+        ({"n_steps": 91}, "took 91 gradients a draw at acceptance 0.8"),
+        ({"n_steps": 90, "acceptance_rate": 0.5, "ess": 10.0}, None),
+        ({"ess": 9.9}, "the 200 pilot draws in whitened coordinates have an effective sample size of 10"),
+        ({"khat": 0.71, "first": False}, "the Pareto k of independent proposals was 0.71"),
+        ({"khat": 0.7, "n_steps": 99, "acceptance_rate": 0.61}, None),
+        ({"khat": 0.7, "acceptance_rate": 0.59}, "independent proposals were accepted at a rate of 0.59"),
+    ],
+)
+def test_a_pilot_stops_at_its_limits(monkeypatch, change, reason):
+    pilot = {"diverging": 0, "acceptance_rate": 0.8, "n_steps": 10, "ess": 100.0, "khat": None, "first": True, **change}
+    monkeypatch.setattr(select._arviz, "smallest_ess", lambda _: pilot["ess"])
+    draws = {"x": np.zeros((2, 100, 1)), "diverging": np.arange(200).reshape(2, 100) < pilot["diverging"]}
+    draws |= {name: np.full((2, 100), pilot[name]) for name in ("acceptance_rate", "n_steps")}
+    found = select._reason_to_stop(draws, pilot["first"], pilot["khat"])
+    assert found is None if reason is None else reason in found
 
 
 def test_kept_draws_stand_for_all_steps_since_the_last():
