@@ -20,11 +20,11 @@ HALL = gi.gridworld("s.a", discount=0.9)
 PRIOR = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
 
 
-def bandit(first, total, **options):
+def bandit(first, total, prior=dist.Normal(0.0, 1.0), **options):
     made = np.array([[0] * first + [1] * (total - first)])
     data = gi.Trajectories.of(np.zeros((1, total + 1), int), made)
-    prior = gi.ActionReward(dist.Normal(0.0, 1.0))
-    return gi.infer(jax.random.key(0), ARMS, agent=gi.agents.soft_optimal(beta=1.0), reward=prior, data=data, **options)
+    agent, reward = gi.agents.soft_optimal(beta=1.0), gi.ActionReward(prior)
+    return gi.infer(jax.random.key(0), ARMS, agent=agent, reward=reward, data=data, **options)
 
 
 def walks_of(beta, n=20):
@@ -62,11 +62,15 @@ def test_a_vaguer_prior_favors_zero():
 
 
 def test_errors_of_both_evidences_add_up(monkeypatch):
-    """Independent errors: the root of the sum of their squares."""
-    module = sys.modules[gi.identify.zero_reward.__module__]
+    """Independent errors: the root of the sum of their squares. Wider priors have a wider mean, too."""
+    module, refitted = sys.modules[gi.identify.zero_reward.__module__], []
+    monkeypatch.setattr(module, "refit", lambda key, fit, reward: refitted.append(reward.values) or fit)
     monkeypatch.setattr(module, "marginal_likelihood", lambda *_: Evidence(-3.0, 0.4, ""))
     monkeypatch.setattr(module, "zero_reward_evidence", lambda *_: Evidence(-5.0, 0.3, ""))
-    found = gi.identify.zero_reward(0, bandit(2, 3, draws=50), scales=(2.0, 1.0))
+    fit = bandit(2, 3, draws=50, prior=dist.Normal(0.4, 0.8))
+    found = gi.identify.zero_reward(0, fit, scales=(2.0, 1.0))
+    ((prior, shape),) = ((each.base_dist, each.shape()) for each in refitted)
+    assert (float(prior.loc), float(prior.scale), shape) == (0.8, 1.6, (1, 2))
     assert found.table["scale"].tolist() == [1.0, 2.0]
     assert found.table["log_evidence"].tolist() == [-3.0, -3.0]
     assert found.table["log_bayes_factor"].tolist() == [-2.0, -2.0]

@@ -184,6 +184,10 @@ def test_longer_chains_keep_every_second_draw(monkeypatch):
     assert fit.posterior.sizes["draw"] == 300
     assert fit.tree.attrs["every"] == 2
     assert "every 2nd draw kept" in fit.diagnosis
+    further = gi.resume(fit, draws=50)
+    gradients = further.sample_stats["n_steps"].values
+    assert gradients.shape[1] == 350
+    assert gradients[:, 300:].mean() == pytest.approx(gradients[:, :300].mean(), rel=0.2)  # of two steps each
 
 
 def test_step_sizes_are_halved_three_times_where_draws_diverge(monkeypatch):

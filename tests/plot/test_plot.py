@@ -164,6 +164,7 @@ def test_a_single_trajectory_is_colored_by_time(room):
     ax = figure.axes[0]
     path = next(c for c in ax.collections if c.get_array() is not None)
     assert path.get_array().tolist() == [0.5, 1.5, 2.5]
+    assert path.get_clim() == figure.axes[1].get_ylim() == (0, 3)
     seen = np.array([segment[0] for segment in path.get_segments()])
     np.testing.assert_array_less(np.abs(seen - [[1, 1], [2, 1], [3, 1]]), 0.3)
     start, end = ax.lines
