@@ -11,6 +11,7 @@ from made_fits import make_fit
 
 import goalinf as gi
 from goalinf.identify.audit.zero_reward import ZeroReward
+from goalinf.identify.candidates import CandidateRewards, Target
 from goalinf.identify.distance.posterior_distance import value_at_risk
 from goalinf.identify.linear_algebra import kernel
 
@@ -122,3 +123,15 @@ def test_distances_of_evenly_spaced_draws():
         gi.identify.distance.starc(world, truth, gi.ActionReward(draws[c, d])) for c, d in ((0, 0), (0, 3), (1, 3))
     ]
     np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_the_value_of_a_posterior_by_enumeration():
+    """What the best policy for a posterior gains over the best one for the mean, in expectation under the posterior."""
+    _, world, draws, policies = known_draws((1, 3))
+    target = Target.of(CandidateRewards.of(world, [gi.ActionReward(reward) for reward in draws[0]]))
+    returns = np.array([[expected_return(world, reward, policy) for reward in draws[0]] for policy in policies])
+    before = returns[returns.mean(axis=1).argmax()]
+    np.testing.assert_allclose(target.gains, returns.max(axis=0) - before, atol=1e-9)
+    posterior = np.array([[0.8, 0.1, 0.1], [0.0, 0.3, 0.7], [1 / 3, 1 / 3, 1 / 3]])
+    expected = [(returns @ shares).max() - before @ shares for shares in posterior]
+    np.testing.assert_allclose(target.gains_of(posterior), expected, atol=1e-9)

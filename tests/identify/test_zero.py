@@ -20,10 +20,10 @@ HALL = gi.gridworld("s.a", discount=0.9)
 PRIOR = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
 
 
-def bandit(first, total, prior=dist.Normal(0.0, 1.0), **options):
+def bandit(first, total, mean=0.0, sd=1.0, **options):
     made = np.array([[0] * first + [1] * (total - first)])
     data = gi.Trajectories.of(np.zeros((1, total + 1), int), made)
-    agent, reward = gi.agents.soft_optimal(beta=1.0), gi.ActionReward(prior)
+    agent, reward = gi.agents.soft_optimal(beta=1.0), gi.ActionReward(dist.Normal(mean, sd))
     return gi.infer(jax.random.key(0), ARMS, agent=agent, reward=reward, data=data, **options)
 
 
@@ -67,7 +67,7 @@ def test_errors_of_both_evidences_add_up(monkeypatch):
     monkeypatch.setattr(module, "refit", lambda key, fit, reward: refitted.append(reward.values) or fit)
     monkeypatch.setattr(module, "marginal_likelihood", lambda *_: Evidence(-3.0, 0.4, ""))
     monkeypatch.setattr(module, "zero_reward_evidence", lambda *_: Evidence(-5.0, 0.3, ""))
-    fit = bandit(2, 3, draws=50, prior=dist.Normal(0.4, 0.8))
+    fit = bandit(2, 3, mean=0.4, sd=0.8, draws=50)
     found = gi.identify.zero_reward(0, fit, scales=(2.0, 1.0))
     ((prior, shape),) = ((each.base_dist, each.shape()) for each in refitted)
     assert (float(prior.loc), float(prior.scale), shape) == (0.8, 1.6, (1, 2))

@@ -4,10 +4,13 @@ import dataclasses
 import re
 
 import matplotlib.pyplot as plt
+import networkx as nx
 import numpy as np
+import numpyro.distributions as dist
 import pandas as pd
 import pytest
 from named import audit_of
+from pictures import hand_fit
 from scipy.stats import norm
 
 import goalinf as gi
@@ -42,6 +45,17 @@ def test_the_page_says_what_made_it(audit, tmp_path):
     page = gi.plot.audit_page(audit, tmp_path / "audit.html").read_text(encoding="utf-8")
     made = f"Audit by goalinf {gi.__version__}. Fit by goalinf 0.0.7, jax 0.1. Seed 0, 5. By hand."
     assert made in page
+
+
+def test_null_directions_are_drawn_beside_the_constant(tmp_path):
+    """In a cube without staying, every step changes three colors: constant and checkerboard are not identified."""
+    cube = gi.graph_world(nx.hypercube_graph(3), discount=0.9)
+    prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+    audit = gi.audit(hand_fit(cube, prior, np.random.default_rng(0).normal(size=(40, 8))), quick=True)
+    assert audit.nullity == 2
+    page = gi.plot.audit_page(audit, tmp_path / "audit.html").read_text(encoding="utf-8")
+    assert page.count('alt="adding any multiple of this reward does not change the policy"') == 1
+    assert "Adding any multiple of one of these rewards" in page
 
 
 def test_numbers_of_the_page_have_three_digits_and_no_noise(audit, tmp_path):
