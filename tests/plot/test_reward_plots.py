@@ -115,6 +115,7 @@ def test_a_known_reward(room, ring):
     figure = gi.plot.reward(room, wants)
     labeled(figure)
     np.testing.assert_allclose(cells(room, figure.axes[0].images[1]), wants.values)
+    assert figure.axes[0].images[1].get_clim() == (-2.0, 2.0)
     assert bars(figure) == ["reward on arrival (utility)"]
     goal = gi.goals(ring, {"home": 2}, step_cost=1.0, bonus=5.0)["home"]
     ax = gi.plot.reward(ring, goal).axes[0]
