@@ -48,13 +48,13 @@ def test_the_page_says_what_made_it(audit, tmp_path):
 
 
 def test_null_directions_are_drawn_beside_the_constant(tmp_path):
-    """In a cube without staying, every step changes three colors: constant and checkerboard are not identified."""
-    cube = gi.graph_world(nx.hypercube_graph(3), discount=0.9)
+    """In two squares without staying, no action decides whether the next corner is even: one constant for each kind."""
+    squares = gi.graph_world(nx.disjoint_union(nx.cycle_graph(4), nx.cycle_graph(4)), discount=0.9)
     prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
-    audit = gi.audit(hand_fit(cube, prior, np.random.default_rng(0).normal(size=(40, 8))), quick=True)
-    assert audit.nullity == 2
+    audit = gi.audit(hand_fit(squares, prior, np.random.default_rng(0).normal(size=(40, 8))), quick=True)
+    assert audit.nullity == 4
     page = gi.plot.audit_page(audit, tmp_path / "audit.html").read_text(encoding="utf-8")
-    assert page.count('alt="adding any multiple of this reward does not change the policy"') == 1
+    assert page.count('alt="adding any multiple of this reward does not change the policy"') == 3
     assert "Adding any multiple of one of these rewards" in page
 
 
