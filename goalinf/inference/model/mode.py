@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Protocol, runtime_checkable
 
 import jax
@@ -27,6 +27,8 @@ _KINKS = (
     "this agent plans with a hard maximum: its posterior has kinks where best actions tie, and the gradient does not "
     "vanish at a mode on a kink: use gi.infer, or gi.agents.soft_optimal, whose posterior is smooth"
 )
+_SLOPES_FIRST = 100  # parameters above which a search starts with L-BFGS
+_NEAR = 1e-2  # gradient at which Newton's method takes over from it
 _UNDEFINED = 1e300  # potential of a point at which the density is undefined
 
 
@@ -58,6 +60,13 @@ class Mode:
     steps: int
     curvature: np.ndarray | None
 
+    @cached_property
+    def bends(self) -> bool:
+        """True where the density drops in every direction; False where the curvature is not known."""
+        if self.curvature is None or not np.isfinite(self.curvature).all():
+            return False
+        return bool(np.linalg.eigvalsh(self.curvature)[0] > 0)
+
 
 @runtime_checkable
 class Target(Protocol):
@@ -87,12 +96,17 @@ class Compiled:
         """Return potential, gradient and Hessian (None above 1,500 parameters)."""
         density = self.density
         if density.size > NEWTON_SIZE:
-            program = density.program("first order", lambda: jax.jit(jax.value_and_grad(density.potential)))
-            value, slope = jax.device_get(program(flat, self.data))
-            return float(value), np.asarray(slope, float), None
+            return *self.slope(flat), None
         program = density.program("second order", lambda: jax.jit(second_order(density.potential, density.owner)))
         value, slope, curvature = jax.device_get(program(flat, self.data))
         return float(value), np.asarray(slope, float), np.asarray(curvature, float)
+
+    def slope(self, flat: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return potential and gradient."""
+        density = self.density
+        program = density.program("first order", lambda: jax.jit(jax.value_and_grad(density.potential)))
+        value, slope = jax.device_get(program(flat, self.data))
+        return float(value), np.asarray(slope, float)
 
 
 class Remembered:
@@ -120,9 +134,21 @@ class Remembered:
             self._last = point, self.target.derivatives(flat)
         return self._last[1]
 
+    @property
+    def slopes_first(self) -> bool:
+        """True where a Hessian takes much longer than a gradient: most of a search then goes without."""
+        return isinstance(self.target, Compiled) and self.target.density.size > _SLOPES_FIRST
+
+    def slope(self, flat: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return potential and gradient, without a Hessian where it takes long."""
+        if isinstance(self.target, Compiled) and self.slopes_first and flat.tobytes() != self._last[0]:
+            heed()
+            return self.target.slope(flat)
+        return self.derivatives(flat)[:2]
+
 
 def climb(
-    target: Target,
+    target: Remembered,
     start: np.ndarray | None = None,
     *,
     steps: int | None = None,
@@ -135,7 +161,7 @@ def climb(
 
     Parameters
     ----------
-    target : Target
+    target : Remembered
         Potential with derivatives.
     start : float (D,), optional
         Starting point; default: the start of the target.
@@ -152,26 +178,30 @@ def climb(
         if until is not None and until(flat):
             raise StopIteration
 
-    result = None
-    if start.size <= NEWTON_SIZE:
-        result = _newton(target, start, stop_early, STEPS if steps is None else steps, gradient)
-    if result is None:
+    def lbfgs(start: np.ndarray, largest: float) -> optimize.OptimizeResult:
         # Only the gradient ends the search: for many actions the potential changes by less than SciPy's tolerance.
         limit = LBFGS_STEPS if steps is None else steps
-        options = {"maxiter": limit, "maxfun": 20 * limit, "maxcor": _REMEMBERED, "ftol": 0.0, "gtol": 10 * gradient}
+        options = {"maxiter": limit, "maxfun": 20 * limit, "maxcor": _REMEMBERED, "ftol": 0.0, "gtol": largest}
         first_order = partial(_first_order, target)
-        result = optimize.minimize(
-            first_order, start, jac=True, method="L-BFGS-B", callback=stop_early, options=options
-        )
+        return optimize.minimize(first_order, start, jac=True, method="L-BFGS-B", callback=stop_early, options=options)
+
+    result, taken = None, 0
+    if start.size <= NEWTON_SIZE:
+        if target.slopes_first:
+            near = lbfgs(start, _NEAR)
+            start, taken = near.x, int(near.nit)
+        result = _newton(target, start, stop_early, STEPS if steps is None else steps, gradient)
+    if result is None:
+        result = lbfgs(start, 10 * gradient)
     largest = float(np.max(np.abs(result.jac)))
     potential = float(result.fun) if result.fun < _UNDEFINED else np.inf
     converged = bool(largest < 1e-3 and np.isfinite(potential))
     hessian = target.derivatives(result.x)[2] if start.size <= NEWTON_SIZE else None
-    return Mode(result.x, potential, largest, converged, int(result.nit), hessian)
+    return Mode(result.x, potential, largest, converged, taken + int(result.nit), hessian)
 
 
 def _newton(
-    target: Target, start: np.ndarray, stop_early: Callable[[np.ndarray], None], limit: int, gradient: float
+    target: Remembered, start: np.ndarray, stop_early: Callable[[np.ndarray], None], limit: int, gradient: float
 ) -> optimize.OptimizeResult | None:
     """Minimize by trust-region Newton steps; None where SciPy finds no step, at a very indefinite curvature."""
 
@@ -190,8 +220,8 @@ def _newton(
         return None
 
 
-def _first_order(target: Target, flat: np.ndarray) -> tuple[float, np.ndarray]:
-    value, slope, _ = target.derivatives(flat)
+def _first_order(target: Remembered, flat: np.ndarray) -> tuple[float, np.ndarray]:
+    value, slope = target.slope(flat)
     if not (np.isfinite(value) and np.isfinite(slope).all()):
         return _UNDEFINED, np.zeros(flat.shape)
     return value, slope

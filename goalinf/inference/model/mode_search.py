@@ -229,7 +229,7 @@ class _Search:
         """Return the number of the mode close to a point; None if there is none, or if the mode is a kink."""
         for number, peak in enumerate(self.peaks):
             step = flat - peak.flat
-            if _bends(peak) and step @ peak.curvature @ step < _CLOSE**2:
+            if peak.bends and step @ peak.curvature @ step < _CLOSE**2:
                 return number
         return None
 
@@ -251,14 +251,6 @@ def _ranked(pool: np.ndarray, potentials: np.ndarray) -> list[int]:
     distance[np.triu_indices(len(order))] = np.inf
     nearest = distance[1:].min(axis=1)
     return [order[0], *(order[1 + int(i)] for i in np.argsort(-nearest, kind="stable"))]
-
-
-def _bends(peak: Mode) -> bool:
-    """Return True where the density drops in every direction from a mode."""
-    curvature = peak.curvature
-    if curvature is None or not np.isfinite(curvature).all():
-        return False
-    return bool(np.linalg.eigvalsh(curvature)[0] > 0)
 
 
 def _log_mass(peak: Mode, spread: np.ndarray | None = None) -> float:

@@ -11,7 +11,7 @@ from jax import Array
 from numpyro.infer.hmc import HMCState, hmc
 
 from goalinf.inference.model.log_density import Density
-from goalinf.inference.model.mode import Target
+from goalinf.inference.model.mode import Remembered
 from goalinf.inference.samplers.geometry import Geometry
 from goalinf.inference.samplers.jumps import Maps
 from goalinf.types import PRNGKey
@@ -35,7 +35,7 @@ class Kernel:
     def __init__(
         self,
         density: Density,
-        target: Target,
+        target: Remembered,
         algorithm: Algorithm,
         *,
         block: int,
@@ -66,7 +66,7 @@ class Kernel:
 
         NumPyro would compile the potential again to evaluate it here; the target of the mode search is used instead.
         """
-        value, slope, _ = self._target.derivatives(geometry.center + geometry.scale @ x)
+        value, slope = self._target.slope(geometry.center + geometry.scale @ x)
         flat_kernel = hmc(potential_fn=lambda x: jnp.zeros(()), algo=self.algorithm)
         settings = {"step_size": step_size, "inverse_mass_matrix": mass, "rng_key": key}
         state = flat_kernel[0](jnp.asarray(x), warmup, **settings, **self._options)
