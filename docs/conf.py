@@ -139,7 +139,15 @@ def catalogue():
     return text + "\n".join(tools)
 
 
-DOCUMENTED = ("agents", "errors", "identify", "inference", "planning", "plot")  # rooms with names beyond the main path
+DOCUMENTED = (
+    "agents",
+    "errors",
+    "identify",
+    "inference",
+    "planning",
+    "plot",
+    "workflow",
+)  # rooms with names beyond the main path
 
 
 def public_names(module, prefix="", seen=None):

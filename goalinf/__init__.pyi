@@ -29,6 +29,7 @@ from .planning.regression import regression as regression
 from .rewards.base import Reward as Reward
 from .rewards.goal import GoalReward as GoalReward
 from .rewards.goal import goals as goals
+from .rewards.recorded import RecordedReward as RecordedReward
 from .rewards.shaped import ShapedReward as ShapedReward
 from .rewards.tables import ActionReward as ActionReward
 from .rewards.tables import LinearReward as LinearReward
@@ -42,7 +43,9 @@ from .workflow.predictive_checks import posterior_predictive as posterior_predic
 from .workflow.predictive_checks import predictive_check as predictive_check
 from .workflow.predictive_checks import prior_predictive as prior_predictive
 from .workflow.recovery import recover as recover
+from .workflow.refits.power import power as power
 from .workflow.simulated_data import simulate as simulate
+from .worlds.builders.bandit import bandit as bandit
 from .worlds.builders.belief import belief_world as belief_world
 from .worlds.builders.graph import graph_world as graph_world
 from .worlds.builders.grids import gridworld as gridworld

@@ -10,12 +10,14 @@ from goalinf.agents.hidden.hidden_mode_agent import HiddenModeAgent, ModeProcess
 from goalinf.agents.hidden.options import Option, Options
 from goalinf.agents.hidden.plan_noise import PlanNoise
 from goalinf.agents.hidden.subgoals import Subgoal
+from goalinf.agents.memory.bandits import KalmanLearner, PearceHall, RescorlaWagner
 from goalinf.agents.memory.experience import NoPlanning
 from goalinf.agents.memory.habits import ChoiceKernel
 from goalinf.agents.memory.memory_agent import MemoryAgent, MemoryProcess
 from goalinf.agents.memory.q_learning import QLearning
 from goalinf.agents.memory.two_step import TwoStep
 from goalinf.agents.mixture_agent import MixtureAgent
+from goalinf.agents.named.bandit_learners import kalman_learner, pearce_hall, rescorla_wagner
 from goalinf.agents.named.biased import chan_hyperbolic, cvar, extremal, optimistic, prospect, risk_sensitive
 from goalinf.agents.named.bounded import (
     kl_bounded,
@@ -63,6 +65,7 @@ __all__ = [
     "Ignorance",
     "IllusionOfControl",
     "Inattentive",
+    "KalmanLearner",
     "Lapse",
     "Memory",
     "MemoryAgent",
@@ -76,6 +79,7 @@ __all__ = [
     "Optimism",
     "Option",
     "Options",
+    "PearceHall",
     "PlanCommitment",
     "PlanNoise",
     "Planner",
@@ -85,6 +89,7 @@ __all__ = [
     "QLearning",
     "QuasiHyperbolic",
     "RationalInattention",
+    "RescorlaWagner",
     "RiskMeasure",
     "Satisficing",
     "SingleAgent",
@@ -108,6 +113,7 @@ __all__ = [
     "hyperbolic",
     "ignorant",
     "illusion_of_control",
+    "kalman_learner",
     "kl_bounded",
     "lookahead",
     "mixture",
@@ -116,12 +122,14 @@ __all__ = [
     "one_of",
     "optimistic",
     "options",
+    "pearce_hall",
     "plan_commitment",
     "policy_complexity",
     "prospect",
     "q_learning",
     "quasi_hyperbolic",
     "rational_inattention",
+    "rescorla_wagner",
     "risk_sensitive",
     "satisficing",
     "slipping",

@@ -104,8 +104,15 @@ class ComposedAgent(SingleAgent):
         Raises
         ------
         ValueError
-            Where it does not; the message has the parameter and both shapes.
+            Where it does not; the message has the parameter and both shapes. Where the reward is recorded with the
+            data, and the agent plans.
         """
+        if reward.recorded and self.planning.planner.plans:
+            raise ValueError(
+                f"{self.name} plans, and the reward is recorded with the data (gi.RecordedReward): expected an agent "
+                "that learns from rewards, such as gi.agents.rescorla_wagner, or a reward of the world, such as "
+                "gi.StateReward"
+            )
         for part in self.parts:
             part.check(world, reward)
             part.check_shapes(world)

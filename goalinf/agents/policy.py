@@ -79,12 +79,15 @@ class Step(eqx.Module):
         State, action and next state.
     observed : bool (N,)
         True where the action was observed.
+    outcomes : float (A, N), optional
+        Recorded outcomes of all actions; NaN where unknown.
     """
 
     state: Int[Array, "*T N"]
     action: Int[Array, "*T N"]
     following: Int[Array, "*T N"]
     observed: Bool[Array, "*T N"]
+    outcomes: Float[Array, "*T A N"] | None = None
 
 
 class Tables(eqx.Module):

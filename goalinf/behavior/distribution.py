@@ -342,7 +342,8 @@ class Behavior(dist.Distribution):
         gaps = Gaps.of(mdp, like, condition, one_world)
         settings = jnp.asarray(like.states)[:, 0], condition, steps, one_world, gaps
         slips = hidden_slips(self.agent)
-        states, actions, alive = roll_out_one_of(key, mdp, self.policies, slips, option, *settings)
+        outcomes = None if like.outcomes is None else jnp.asarray(like.outcomes)
+        states, actions, alive = roll_out_one_of(key, mdp, self.policies, slips, option, *settings, outcomes)
         alive = alive & (jnp.arange(like.actions.shape[1]) < jnp.asarray(like.lengths)[:, None])
         observed = alive & jnp.asarray(like.observed)
         lengths = alive.sum(1, dtype=jnp.int32)
@@ -354,4 +355,5 @@ class Behavior(dist.Distribution):
             subject=jnp.asarray(like.subject),
             context=jnp.asarray(like.context),
             contexts=like.unlabeled().contexts,
+            outcomes=outcomes,
         )

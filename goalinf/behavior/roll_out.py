@@ -15,7 +15,7 @@ from jaxtyping import Array, PyTree
 from goalinf.agents.agent import Agent, SingleAgent
 from goalinf.agents.policy import HiddenModes, Policy, Step
 from goalinf.behavior.conditions import stacked_mdp
-from goalinf.behavior.scores import horizon_of, policy_number
+from goalinf.behavior.scores import horizon_of, outcomes_at, policy_number
 from goalinf.data import Trajectories
 from goalinf.precision import cast
 from goalinf.types import Real
@@ -51,12 +51,14 @@ def roll_out(
     steps: int,
     one_world: bool,
     gaps: Gaps | None = None,
+    outcomes: Array | None = None,
 ) -> tuple[Array, Array, Array]:
     """Simulate states ``(N, T+1)``, actions ``(N, T)`` and a flag ``(N, T)`` that is True where a step was taken.
 
     Hidden modes and memories are updated by the kernels that also score them. ``slip`` is the probability of an
     execution error: the world moves by a random available action instead of the recorded one; None for no errors. A
-    missing action does not change a memory, in simulation as in scoring.
+    missing action does not change a memory, in simulation as in scoring. ``outcomes`` (N, T, A) or (N, T, S, A) are
+    those from which agents learn.
     """
     policy = cast(policy)
     successors, probabilities = jnp.asarray(mdp.successors), jnp.asarray(mdp.probabilities)
@@ -71,7 +73,7 @@ def roll_out(
 
     def step(carry, now):
         state, mode, past = carry
-        key, t, gap = now
+        key, t, gap, outcome = now
         choose, move = jax.random.split(key)
         in_mode = () if modes is None else (mode[rows, state] if modes.by_state else mode,)
         log_probs = policy.log_probs[(numbers, *in_mode, *((t,) if timed else ()), state)]
@@ -88,7 +90,9 @@ def roll_out(
             log_mode = jnp.where(jnp.arange(policy.log_probs.shape[1]) == mode[:, None], 0.0, -jnp.inf)
             mode = _drawn(jax.random.fold_in(move, 1), by_trajectory(modes, "move", log_mode, following), mode.dtype)
         if memory is not None:
-            step_record = Step(state, action, following, alive if gap is None else alive & ~gap.missing)
+            observed = alive if gap is None else alive & ~gap.missing
+            at_state = outcomes_at(outcome, state, policy.log_probs.shape[-1])
+            step_record = Step(state, action, following, observed, at_state)
             past = memory.update(past, step_record, memory.signals(step_record))
         return (following, mode, past), (state, action, alive)
 
@@ -96,8 +100,9 @@ def roll_out(
     shape = (*policy.log_probs.shape[-2:], len(starts), policy.log_probs.dtype)
     past = None if memory is None else memory.start(*shape)
     keys = jax.random.split(key, steps)
-    by_step = None if gaps is None else jax.tree.map(jnp.transpose, gaps)
-    (final, *_), (states, actions, alive) = lax.scan(step, (starts, mode, past), (keys, jnp.arange(steps), by_step))
+    gaps_by_step = None if gaps is None else jax.tree.map(jnp.transpose, gaps)
+    by_step = keys, jnp.arange(steps), gaps_by_step, None if outcomes is None else jnp.swapaxes(outcomes, 0, 1)
+    (final, *_), (states, actions, alive) = lax.scan(step, (starts, mode, past), by_step)
     return jnp.concatenate([states, final[None]]).T, actions.T, alive.T
 
 
@@ -139,13 +144,14 @@ def roll_out_one_of(
     steps: int,
     one_world: bool,
     gaps: Gaps | None,
+    outcomes: Array | None = None,
 ) -> tuple[Array, Array, Array]:
     """Simulate by :func:`roll_out`, each trajectory under the policy and the execution errors of its own option."""
-    outcomes = [
-        roll_out(key, mdp, policy, slip, starts, context, steps, one_world, gaps)
+    simulated = [
+        roll_out(key, mdp, policy, slip, starts, context, steps, one_world, gaps, outcomes)
         for policy, slip in zip(policies, slips, strict=True)
     ]
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves)[option, jnp.arange(len(option))], *outcomes)
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves)[option, jnp.arange(len(option))], *simulated)
 
 
 compiled_roll_out = jax.jit(roll_out_one_of, static_argnums=(7, 8))
@@ -162,7 +168,8 @@ def roll_out_like(
     starts, context = np.asarray(data.states)[:, 0], np.asarray(data.context)
     gaps = Gaps.of(mdp, data, context, single)
     option, slips = np.zeros(len(starts), np.int32), hidden_slips(agent)
-    arguments = cast(mdp), (policy,), slips, option, starts, context, data.max_steps, single, gaps
+    outcomes = None if data.outcomes is None else cast(data.outcomes)
+    arguments = cast(mdp), (policy,), slips, option, starts, context, data.max_steps, single, gaps, outcomes
     return jax.device_get(compiled_roll_out(key, *arguments))
 
 

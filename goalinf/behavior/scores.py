@@ -183,7 +183,8 @@ def believed_modes(policy: Policy, data: Recorded) -> Float[Array, "N T M"]:
 
 def _filtered(policy: Policy, data: Recorded, output: Output) -> Any:
     """Return :func:`score_steps`, or the posterior of the modes, by a forward filter over modes and memory."""
-    policy, *steps = cast((policy, data.states, data.actions, data.observed, data.lengths, data.context))
+    arrays = data.states, data.actions, data.observed, data.lengths, data.context, data.outcomes
+    policy, *steps = cast((policy, *arrays))
     traced = isinstance(policy.log_probs, jax.core.Tracer) or isinstance(steps[0], jax.core.Tracer)
     return (_filter_all if traced else _filter_compiled)(policy, output, *steps)
 
@@ -191,11 +192,11 @@ def _filtered(policy: Policy, data: Recorded, output: Output) -> Any:
 def _filter_all(policy: Policy, output: Output, *steps: Any) -> Any:
     if policy.ended.ndim > 2:
         return jax.vmap(lambda single_policy: _filter_all(single_policy, output, *steps))(policy)
-    states, actions, observed, lengths, context = steps
+    states, actions, observed, lengths, context, outcomes = steps
     by_condition = policy.ended.shape[0] > 1
     number = policy_number(policy, context)
     state, action, following = (jnp.maximum(x, 0).T for x in (states[:, :-1], actions, states[:, 1:]))
-    now = Step(state, action, following, observed.T)
+    now = Step(state, action, following, observed.T, outcomes_at(outcomes, state.T, policy.log_probs.shape[-1]))
     scores = jnp.where(now.observed, _chosen(policy, jnp.broadcast_to(number, context.shape), now), 0.0)
     scores = jnp.where(_outside(policy, now.state, now.action), jnp.nan, scores)
     if policy.modes is None:
@@ -208,6 +209,21 @@ def _filter_all(policy: Policy, output: Output, *steps: Any) -> Any:
 
 
 _filter_compiled = jax.jit(_filter_all, static_argnums=1)
+
+
+def outcomes_at(outcomes: Array | None, states: Int[Array, N * T], n_actions: int) -> Float[Array, "*T A N"] | None:
+    """Return the outcomes ``(…, A, N)`` of all actions in the states of N trajectories (at T steps)."""
+    if outcomes is None:
+        return None
+    if outcomes.ndim > states.ndim + 1:
+        outcomes = jnp.take_along_axis(outcomes, states[..., None, None], axis=-2)[..., 0, :]
+    missing = n_actions - outcomes.shape[-1]
+    if missing < 0:
+        raise ValueError(
+            f"outcomes hold {outcomes.shape[-1]} actions and the world has {n_actions}: give one for every action"
+        )
+    outcomes = jnp.pad(outcomes, [(0, 0)] * states.ndim + [(0, missing)], constant_values=jnp.nan)
+    return jnp.moveaxis(outcomes, 0, -1)
 
 
 def _chosen(policy: Policy, number: Int[Array, " N"], steps: Step) -> Float[Array, "*M T N"]:

@@ -16,9 +16,10 @@ from goalinf.behavior.roll_out import compiled_roll_out, drawn_options, hidden_s
 from goalinf.checks import PRNGKey, check_count, numpy_generator, takes_key
 from goalinf.data import Labels, Observations, Trajectories
 from goalinf.data.labels import provenance
+from goalinf.data.trajectory_arrays import schedule_of
 from goalinf.precision import Precision, cast, computing_in
 from goalinf.sizes import check_memory
-from goalinf.types import StateName
+from goalinf.types import Numbers, StateName
 
 _Data = TypeVar("_Data", bound=Observations)
 _STEP_BYTES = 60.0  # of a simulated step: state, action and a flag, on the host and on the device, and random keys
@@ -35,6 +36,7 @@ def sample_trajectories(
     steps: int,
     starts: StateName | list[StateName] | None = None,
     subject: Hashable | None = None,
+    outcomes: Numbers | None = None,
     precision: Precision | None = None,
 ) -> Trajectories:
     """Sample trajectories of a known agent; see :func:`goalinf.simulate` for the arguments."""
@@ -57,8 +59,14 @@ def sample_trajectories(
     first_states = _starts(key_starts, conditions, context, starts)
     one_group = np.zeros(len(context), np.int32)
     group = np.arange(len(context), dtype=np.int32) if agent.by == "trajectory" else one_group
+    schedule = None if outcomes is None else schedule_of(outcomes, len(context), steps)
+    if schedule is None and any(known.recorded for known in conditions.rewards):
+        raise ValueError(
+            "the reward is recorded with the data (gi.RecordedReward): give outcomes=, an array (T, A), (N, T, A) or "
+            "(N, T, S, A) of the outcome that every action would have"
+        )
     states, actions, alive = _simulate(
-        key_steps, conditions, agent, first_states, context, group, int(steps), precision
+        key_steps, conditions, agent, first_states, context, group, int(steps), precision, schedule
     )
     labels = Labels(
         tuple(range(len(states))),
@@ -66,7 +74,8 @@ def sample_trajectories(
         contexts=conditions.contexts,
         **provenance(conditions.worlds, conditions.rewards, len(conditions.contexts)),
     )
-    return Trajectories.of(states, actions, lengths=alive.sum(1), context=context, labels=labels)
+    numbers = {"lengths": alive.sum(1), "context": context}
+    return Trajectories.of(states, actions, **numbers, labels=labels, outcomes=schedule)
 
 
 def replicate(
@@ -146,6 +155,7 @@ def _simulate(
     group: np.ndarray,
     steps: int,
     precision: Precision | None,
+    outcomes: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Check, plan and simulate; returns arrays on the host. Each group draws its option of a mixture."""
     single = len(conditions.distinct.worlds) == 1
@@ -153,7 +163,8 @@ def _simulate(
         policies = planned(conditions, agent, chosen)
         option = drawn_options(key, agent, len(first_states))[group]
         mdp, condition = cast(conditions.distinct.mdp()), conditions.number[context]
-        arguments = mdp, policies, hidden_slips(agent), option, first_states, condition, steps, single, None
+        schedule = None if outcomes is None else cast(outcomes)
+        arguments = mdp, policies, hidden_slips(agent), option, first_states, condition, steps, single, None, schedule
         return jax.device_get(compiled_roll_out(key, *arguments))
 
 

@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float, Int
 from goalinf.data.cells import Cells
 from goalinf.data.labels import Labels, decision_name
 from goalinf.data.observations import Observations, Plans
-from goalinf.data.trajectory_arrays import check
+from goalinf.data.trajectory_arrays import check, check_outcomes
 from goalinf.types import Numbers
 from goalinf.worlds.world import label
 
@@ -39,11 +39,14 @@ class Recorded(Observations):
     cells: Cells
     labels: Labels | None = eqx.field(static=True, default=None)
     contexts: tuple[Any, ...] | None = eqx.field(static=True, default=None)
+    outcomes: Float[Array | np.ndarray, "N T *S A"] | None = None
 
     def __check_init__(self) -> None:
         fields = (self.states, self.actions, self.lengths, self.observed, self.subject, self.context)
         if all(isinstance(field, np.ndarray) for field in fields):
             check(self.labels, *[np.asarray(field) for field in fields], contexts=self.contexts)
+            if self.outcomes is not None:
+                check_outcomes(np.asarray(self.outcomes), np.asarray(self.actions))
 
     @abc.abstractmethod
     def select(self, trajectories: slice | Numbers) -> Recorded:
@@ -129,7 +132,11 @@ class Recorded(Observations):
         """Return the names of the axes and the numbers of every array."""
         steps = ("trajectory", "step")
         axes = {"states": ("trajectory", "visit"), "actions": steps, "observed": steps}
-        names = ("states", "actions", "lengths", "observed", "subject", "context")
+        names = ["states", "actions", "lengths", "observed", "subject", "context"]
+        if self.outcomes is not None:
+            by_state = ("outcome_state",) if np.ndim(self.outcomes) > 3 else ()
+            axes["outcomes"] = (*steps, *by_state, "outcome_action")
+            names.append("outcomes")
         return {name: (axes.get(name, ("trajectory",)), np.asarray(getattr(self, name))) for name in names}
 
     def names(self, unit: str) -> tuple[Hashable, ...]:

@@ -24,7 +24,7 @@ from goalinf.data.matching.admission import check_data
 from goalinf.data.observations import Plans
 from goalinf.data.recorded import Recorded
 from goalinf.data.summary import as_html, in_words
-from goalinf.data.trajectory_arrays import Rows, chosen_numbers, completed
+from goalinf.data.trajectory_arrays import Rows, check_schedule, chosen_numbers, completed, outcomes_of
 from goalinf.types import Numbers
 from goalinf.worlds.world import World
 
@@ -60,6 +60,8 @@ class Trajectories(Recorded):
     contexts : tuple, optional
         Name of each context, by number, where there are no labels; compiled code reads it. None: a context is named by
         its number.
+    outcomes : float (N, T, A) or (N, T, S, A), optional
+        Outcome of every action, in every state where it depends on that; NaN where unknown.
 
     Raises
     ------
@@ -90,6 +92,7 @@ class Trajectories(Recorded):
         context: Rows | None = None,
         labels: Labels | None = None,
         contexts: Collection[Hashable] | None = None,
+        outcomes: Rows | None = None,
     ) -> Trajectories:
         """Assemble the record from arrays, on the host, and count the cells.
 
@@ -110,6 +113,10 @@ class Trajectories(Recorded):
             Names.
         contexts : sequence, optional
             Name of each context, by number, where there are no labels.
+        outcomes : float (N, T), (N, T, A) or (N, T, S, A), optional
+            Outcome of every step, from which agents learn under a :class:`~goalinf.RecordedReward`: of the chosen
+            action; of every action, where the agent saw all of them or they are known in advance; or of every state
+            and action. NaN where there is none.
 
         Raises
         ------
@@ -118,7 +125,8 @@ class Trajectories(Recorded):
         """
         arrays = completed(states, actions, lengths, observed, subject, context)
         named = None if contexts is None else tuple(contexts)
-        data = cls(**arrays, cells=_no_cells(), labels=labels, contexts=named)
+        given = None if outcomes is None else outcomes_of(outcomes, arrays["actions"])
+        data = cls(**arrays, cells=_no_cells(), labels=labels, contexts=named, outcomes=given)
         return _with_cells(data)
 
     @classmethod
@@ -176,6 +184,7 @@ class Trajectories(Recorded):
         subject: Array,
         context: Array,
         contexts: tuple[Any, ...] | None = None,
+        outcomes: Array | None = None,
     ) -> Trajectories:
         """Assemble the record inside compiled code: one cell per step, nothing checked, no labels."""
         cells = Cells.each(states, actions, observed, subject, context)
@@ -188,6 +197,7 @@ class Trajectories(Recorded):
             context=context,
             cells=cells,
             contexts=contexts,
+            outcomes=outcomes,
         )
 
     def check(self, worlds: Sequence[World], agent: Agent) -> None:
@@ -205,9 +215,11 @@ class Trajectories(Recorded):
     @takes_key
     def replicated(self, key: Array, plans: Sequence[Plans], option: np.ndarray) -> Trajectories:
         """Draw trajectories with these starts, lengths and missing actions; see :class:`goalinf.data.Observations`."""
-        outcomes = [plan.rolled_out(key, self) for plan in plans]
+        if any(reward.recorded for plan in plans for reward in plan.rewards):
+            check_schedule(self)
+        simulated = [plan.rolled_out(key, self) for plan in plans]
         rows = option, np.arange(self.n_trajectories)
-        states, actions, alive = (np.stack(arrays)[rows] for arrays in zip(*outcomes, strict=True))
+        states, actions, alive = (np.stack(arrays)[rows] for arrays in zip(*simulated, strict=True))
         alive = alive & (np.arange(self.max_steps) < np.asarray(self.lengths)[:, None])
         source = provenance(plans[0].worlds, plans[0].rewards, self.n_contexts)
         return Trajectories.of(
@@ -219,6 +231,7 @@ class Trajectories(Recorded):
             context=self.context,
             labels=replicated_labels(self, **source),
             contexts=self.contexts,
+            outcomes=self.outcomes,
         )
 
     # -- other forms of the same data -------------------------------------------------------------
@@ -268,6 +281,7 @@ class Trajectories(Recorded):
             context=context,
             labels=labels,
             contexts=self.contexts,
+            outcomes=None if self.outcomes is None else np.asarray(self.outcomes)[chosen, :width],
         )
 
     @property

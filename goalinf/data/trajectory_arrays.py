@@ -52,6 +52,89 @@ def completed(
     }
 
 
+def outcomes_of(values: Rows, actions: np.ndarray) -> np.ndarray:
+    """Return outcomes as floats; those of the chosen actions (N, T) as an array of all actions, NaN for the others."""
+    try:
+        outcomes = np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(
+            "outcomes holds values that are no numbers, or rows of different lengths; expected numbers, "
+            "NaN where there is no outcome"
+        ) from None
+    if outcomes.shape != actions.shape:
+        return outcomes
+    without_action = np.isfinite(outcomes) & (actions < 0)
+    if without_action.any():
+        n, t = np.argwhere(without_action)[0]
+        raise ValueError(
+            f"outcomes: trajectory {n}, step {t} has the outcome {outcomes[n, t]:g} and no action; give the action, or "
+            "NaN as the outcome"
+        )
+    chosen = np.arange(actions.max(initial=0) + 1) == actions[..., None]
+    return np.where(chosen, outcomes[..., None], np.nan)
+
+
+def check_outcomes(outcomes: np.ndarray, actions: np.ndarray) -> None:
+    """Raise where outcomes do not fit the actions, or are infinite."""
+    if outcomes.ndim not in (3, 4) or outcomes.shape[:2] != actions.shape:
+        raise ValueError(
+            f"outcomes has shape {outcomes.shape}; expected {actions.shape} for the chosen actions, "
+            f"{(*actions.shape, 'A')} for all actions, or {(*actions.shape, 'S', 'A')} where they depend on the state"
+        )
+    if outcomes.shape[-1] <= actions.max(initial=-1):
+        raise ValueError(
+            f"outcomes has {outcomes.shape[-1]} actions, and actions holds number {actions.max()}: give an outcome, or "
+            "NaN, for every action"
+        )
+    if np.isinf(outcomes).any():
+        raise ValueError("outcomes holds an infinite number; expected finite ones, NaN where there is no outcome")
+
+
+def schedule_of(values: Numbers, n: int, t: int) -> np.ndarray:
+    """Return the outcomes that actions would have, ``(N, T, A)`` or ``(N, T, S, A)``; one for all from ``(T, A)``.
+
+    Raises
+    ------
+    ValueError
+        Where the shape does not fit N trajectories of T steps, or a number is not finite.
+    """
+    schedule = given = np.asarray(values, np.float64)
+    if schedule.ndim == 2:
+        schedule = np.broadcast_to(schedule, (n, *schedule.shape))
+    if schedule.ndim not in (3, 4) or schedule.shape[0] != n or schedule.shape[1] < t:
+        raise ValueError(
+            f"outcomes has shape {given.shape}; expected ({t}, A) for all trajectories, ({n}, {t}, A), or "
+            f"({n}, {t}, S, A) where outcomes depend on the state"
+        )
+    if not np.isfinite(schedule).all():
+        raise ValueError("outcomes holds a number that is not finite; give the outcome that every action would have")
+    return schedule[:, :t]
+
+
+def check_schedule(data: Any) -> None:
+    """Refuse to simulate a learner where the outcomes of other choices than the recorded ones are unknown.
+
+    Raises
+    ------
+    ValueError
+        Where outcomes are unknown at a step that has one.
+    """
+    if data.outcomes is None:
+        raise ValueError(
+            "the reward is recorded with the data, and these hold no outcomes: give outcomes=, an array (T, A), "
+            "(N, T, A) or (N, T, S, A) of the outcome that every action would have"
+        )
+    known = np.isfinite(np.asarray(data.outcomes)).reshape(*np.shape(data.actions), -1)
+    partly = known.any(axis=-1) & ~known.all(axis=-1)
+    if partly.any():
+        n, t = np.argwhere(partly)[0]
+        raise ValueError(
+            f"{data.where('step', int(n), int(t))}: the outcomes of the actions that were not chosen are unknown "
+            f"({partly.sum():,} such steps), and a simulated agent may choose them: give outcomes=, the outcome that "
+            "every action would have"
+        )
+
+
 def integers(values: Rows, name: str) -> np.ndarray:
     """Convert values to an int32 array; they must be whole numbers, −1 or more."""
     try:

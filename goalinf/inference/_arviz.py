@@ -131,3 +131,22 @@ def khat(log_weights: np.ndarray) -> float:
 def smallest_ess(draws: np.ndarray) -> float:
     """Return the smallest bulk effective sample size over the columns of draws ``(chains, draws, D)``."""
     return float(az.ess(xr.Dataset({"x": (("chain", "draw", "column"), draws)}))["x"].min())
+
+
+def power_scaling(posterior: xr.Dataset, log_prior: np.ndarray, log_likelihood: np.ndarray) -> pd.DataFrame:
+    """Return the sensitivity of every scalar to power scaling of prior and likelihood, ``(chains, draws)``."""
+    plain = posterior.drop_vars([name for name in posterior.coords if name not in posterior.dims])
+    terms = {"prior": log_prior, "likelihood": log_likelihood}
+    groups = {
+        f"log_{name}": xr.Dataset({"total": (("chain", "draw"), values)}, coords=plain[["chain", "draw"]].coords)
+        for name, values in terms.items()
+    }
+    tree = xr.DataTree.from_dict({"posterior": plain, **groups})
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        found = {name: az.psense(tree, group=name) for name in terms}
+    columns = {
+        name: np.concatenate([values[each].values.ravel() for each in plain.data_vars])
+        for name, values in found.items()
+    }
+    return pd.DataFrame(columns, index=summary(posterior).index)

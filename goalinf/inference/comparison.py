@@ -14,16 +14,20 @@ from goalinf.content_hash import content_hash
 from goalinf.data import Observations, Trajectories
 from goalinf.data.trajectory_arrays import many
 from goalinf.inference import _arviz
-from goalinf.inference.left_out import depend, given_the_rest
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.assemble import pointwise
 from goalinf.inference.results.diagnostics import KHAT
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.results.fitted_density import fitted_density
+from goalinf.inference.scoring.by_option import flattened, thinned
+from goalinf.inference.scoring.left_out import depend, given_the_rest, sums
+from goalinf.inference.scoring.marginal import check_own_model, items_of, marginal, nested, owned
 from goalinf.precision import computing_in
 from goalinf.worlds import label
 
 _DRAWS = 1000  # more draws add little to LOO
+_INTEGRATED = 500  # draws at which effects are integrated out: each one takes 16 likelihoods or more
+_INACCURATE = 0.1  # squared relative error of an integral above which a table warns
 _NUMBERS = 50_000_000  # numbers by draw and step that are held in memory at once
 
 
@@ -35,6 +39,16 @@ def compare(fits: Mapping[str, Fit], *, unit: str | None = None) -> pd.DataFrame
     by Pareto-smoothed importance sampling. The unit i is what a new observation would be: another action in the same
     trajectories (``"step"``), another trajectory of the same subjects, or another subject. Fits of a world and of the
     same world with memory have the same data.
+
+    Where a unit has parameters of its own (:func:`~goalinf.partial_pooling`, :func:`~goalinf.no_pooling` or
+    :func:`~goalinf.regression` by subject, and subjects are left out), their posterior has seen its data. Its density
+    is then that given the other parameters :math:`\phi`, with its own ones u integrated out at every draw,
+
+    .. math:: p(y_i \mid \phi) = \int p(y_i \mid u, \phi)\,p(u \mid \phi)\,du,
+
+    by importance sampling from the group and from a t distribution close to the posterior of u (at most 500 draws of
+    :math:`\phi`). A model of your own whose parameters have an axis ``subject``, or whose scores depend on the
+    numbers of subjects, is refused.
 
     Where each trajectory, each subject, or all of the data are one of several agents (``gi.one_of``,
     ``gi.agents.mixture``), the density of a unit is given all others: the other choices of a subject say which agent
@@ -58,7 +72,8 @@ def compare(fits: Mapping[str, Fit], *, unit: str | None = None) -> pd.DataFrame
         - ``p``: effective number of parameters;
         - ``elpd_diff``: elpd minus that of the best, at most 0, and ``dse``, its standard error;
         - ``weight``: stacking weight;
-        - ``max_k``, ``bad_k``: largest Pareto k and the number of units with k above 0.7;
+        - ``max_k``, ``bad_k``: largest Pareto k and the number of units with k above 0.7. A unit has a large k where
+          the posterior without it differs so much from the posterior of all data that few draws represent it;
         - ``warning``: in words, where the estimate cannot be relied on, or where the draws of a fit are an
           approximation and those of another fit are made by another algorithm; else empty.
 
@@ -67,12 +82,12 @@ def compare(fits: Mapping[str, Fit], *, unit: str | None = None) -> pd.DataFrame
     ValueError
         Where there are fewer than two fits, their data differ or are not trajectories, there is a single unit, or a
         model of your own was loaded from a file and steps are asked for, or smaller units than those that are one of
-        several agents each.
+        several agents each; or where subjects are left out and their parameters cannot be integrated out.
 
     References
     ----------
     Vehtari, Gelman and Gabry (2017); Vehtari et al. (2024), "Pareto smoothed importance sampling"; Yao et al. (2018)
-    for the weights.
+    for the weights; Merkle, Furr and Rabe-Hesketh (2019) for subjects with parameters of their own.
 
     Examples
     --------
@@ -113,11 +128,13 @@ def compare(fits: Mapping[str, Fit], *, unit: str | None = None) -> pd.DataFrame
             raise ValueError(
                 f"the fits {reference_name!r} and {name!r} are of different data ({sizes}): fit both to the same data"
             )
-    loos = {name: loo(fit, unit) for name, fit in fits.items()}
+    unit = fits[reference_name].data.unit if unit is None else unit
+    left_out = {name: _left_out(fit, unit) for name, fit in fits.items()}
+    loos = {name: result for name, (result, _) in left_out.items()}
     weights = _arviz.weights(loos)
     best = max(loos, key=lambda name: float(loos[name].elpd_i.sum()))
-    notes = _approximations(fits)
-    rows = {name: _row(result, loos[best], notes[name]) for name, result in loos.items()}
+    notes = {name: [left_out[name][1], note] for name, note in _approximations(fits).items()}
+    rows = {name: _row(result, loos[best], unit, notes[name]) for name, result in loos.items()}
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.insert(4, "weight", weights.reindex(table.index))
     table = table.sort_values("elpd", ascending=False, kind="stable")
@@ -148,13 +165,14 @@ def _approximations(fits: Mapping[str, Fit]) -> dict[str, str]:
     }
 
 
-def _row(result: _arviz.LOO, best: _arviz.LOO, note: str) -> dict[str, Any]:
+def _row(result: _arviz.LOO, best: _arviz.LOO, unit: str, notes: list[str]) -> dict[str, Any]:
     elpd, k = result.elpd_i.values, result.pareto_k.values
     difference = elpd - best.elpd_i.values
     n_bad = int((k > KHAT).sum())
     words = (
-        f"{n_bad} of {len(k)} units have Pareto k above {KHAT}: leave out smaller units, or hold data out "
-        "(gi.inference.log_predictive_density)"
+        f"{n_bad} of {len(k)} {unit}s have Pareto k above {KHAT}: without one of them the posterior differs so much "
+        "from the posterior of all data that its draws do not represent it, and the elpd is too high or too low; leave "
+        "out smaller units, or fit folds of the data (gi.workflow.kfold)"
     )
     return {
         "elpd": elpd.sum(),
@@ -164,29 +182,58 @@ def _row(result: _arviz.LOO, best: _arviz.LOO, note: str) -> dict[str, Any]:
         "dse": _arviz.standard_error(difference),
         "max_k": k.max(),
         "bad_k": n_bad,
-        "warning": "; ".join(part for part in (words if n_bad else "", note) if part),
+        "warning": "; ".join(part for part in (words if n_bad else "", *notes) if part),
     }
 
 
 def loo(fit: Fit, unit: str | None = None) -> _arviz.LOO:
     """Compute the leave-one-out predictive accuracy of one fit: ArviZ's ``ELPDData``; see :func:`compare`."""
+    return _left_out(fit, unit)[0]
+
+
+def _left_out(fit: Fit, unit: str | None) -> tuple[_arviz.LOO, str]:
+    """Return the leave-one-out predictive accuracy, and a warning where an integral over effects is not accurate."""
     check_observations(fit)
-    data, draws = fit.data, fit.posterior
+    data, draws, warning = fit.data, fit.posterior, ""
     unit = data.unit if unit is None else unit
     check_choice("unit", unit, data.units[:-1])
-    if depend(fit, unit):
+    if (has_effects := owned(fit, unit)) and nested(fit, unit):
+        scores, warning = _over_effects(fit, unit)
+    elif depend(fit, unit):
+        if has_effects and unit == "subject":
+            raise ValueError(
+                "subjects have parameters of their own, and all data are one of several agents: leaving a subject out "
+                "would need an integral for every agent. Give every subject an agent (by='subject'), or leave out "
+                "trajectories (unit='trajectory')"
+            )
         scores = _given_the_rest(fit, unit)
     elif data.units.index(unit) < data.units.index(data.unit):
         scores = _by_part(fit, unit)
     else:
-        scores, member = _by_unit(fit), np.asarray(data.members(unit))[data.scored(data.unit)]
-        if unit != data.unit:
-            scores = np.stack([scores[:, :, member == number].sum(-1) for number in np.unique(member)], axis=-1)
+        scores, items = _by_unit(fit), items_of(data, unit)[data.scored(data.unit)]
+        check_own_model(fit, unit, thinned(draws, 5))
+        scores = sums(scores, items)
     if scores.shape[-1] < 2:
         raise ValueError(f"the data have a single {unit}, and leave-one-out needs two or more; use a smaller unit")
     selected = draws.isel(draw=slice(None, None, -(-draws.sizes["draw"] // scores.shape[1])))
     coords = {"chain": selected["chain"], "draw": selected["draw"]}
-    return _arviz.loo(xr.DataArray(scores, dims=("chain", "draw", "unit"), coords=coords), selected)
+    return _arviz.loo(xr.DataArray(scores, dims=("chain", "draw", "unit"), coords=coords), selected), warning
+
+
+def _over_effects(fit: Fit, unit: str) -> tuple[np.ndarray, str]:
+    """Return log-likelihoods without the parameters of single units, ``(chains, kept draws, units)``, and a warning."""
+    with computing_in(fit.tree.attrs["precision"]):
+        values = thinned(fit.posterior, max(1, _INTEGRATED // fit.posterior.sizes["chain"]))
+        shape = next(iter(values.values())).shape[:2]
+        integral = marginal(fit, flattened(values), unit)
+    error = integral.error.mean(axis=0)
+    inaccurate = int((error > _INACCURATE).sum())
+    warning = (
+        f"the integral over the effects of {inaccurate} of {len(error)} {unit}s has a relative Monte Carlo error up to "
+        f"{np.sqrt(error.max()):.2g}: the elpd of these {unit}s is not accurate"
+    )
+    scores = integral.log_likelihood + error  # 1 / p is averaged, of which the expectation is 1 + error times too large
+    return scores.reshape(*shape, -1), warning if inaccurate else ""
 
 
 def check_observations(fit: Fit, name: str = "this fit") -> None:
@@ -227,12 +274,6 @@ def _by_part(fit: Fit, unit: str) -> np.ndarray:
     if scores is None:
         raise ValueError("this model has no pointwise log-likelihood: give it a site that is a gi.Behavior")
     return scores[:, :, scored]
-
-
-def thinned(draws: xr.Dataset, most: int) -> dict[str, np.ndarray]:
-    """Select evenly spaced draws of all variables, ``(chain, draw, …)``, at most this many per chain."""
-    every = -(-draws.sizes["draw"] // most)
-    return {str(name): draws[name].values[:, ::every] for name in draws.data_vars}
 
 
 def _fingerprint(data: Observations) -> str:

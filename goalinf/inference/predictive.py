@@ -14,13 +14,21 @@ from goalinf.checks import check_kind
 from goalinf.data import Observations, Trajectories
 from goalinf.data.matching.align import new_names
 from goalinf.data.matching.fitting import check_same_conditions
-from goalinf.inference.by_option import options_of_agent, options_of_own_model
-from goalinf.inference.comparison import check_observations, thinned
+from goalinf.inference.comparison import check_observations
 from goalinf.inference.model.log_density import Model
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.results.fitted_data import check_data
 from goalinf.inference.results.fitted_density import fitted_density
+from goalinf.inference.scoring.by_option import (
+    AgentScorer,
+    Draws,
+    agent_scorer,
+    flattened,
+    options_of_own_model,
+    thinned,
+)
+from goalinf.inference.scoring.new_levels import differences, has_new_levels, over_new_levels
 from goalinf.planning.log_space import safe_log
 from goalinf.precision import computing_in
 from goalinf.rewards import digest
@@ -53,6 +61,15 @@ def log_predictive_density(
     :math:`w_{dk}` of agent k for a new subject. The density of a trajectory is conditional on the earlier trajectories
     of its subject in ``data``, so that the rows of a subject add up to the joint density. With ``by="data"`` all
     trajectories belong to one such unit; with ``by="trajectory"`` each new trajectory is a new unit.
+
+    Where subjects have parameters of their own (:func:`~goalinf.partial_pooling`, :func:`~goalinf.no_pooling`,
+    :func:`~goalinf.regression`), a subject of the fit is scored with its own, and those of a new subject are integrated
+    over the group (without a group, over their prior),
+
+    .. math:: \frac1D \sum_d \int \prod_{n \in i} p(y_n \mid u, \theta_d)\,p(u \mid \theta_d)\,du,
+
+    by importance sampling. The rows of a new subject add up to this joint density, too. The mean over new subjects of
+    their sums, divided by the number of choices, predicts further subjects in nats per choice.
 
     Parameters
     ----------
@@ -106,23 +123,38 @@ def log_predictive_density(
     _check_arguments(fit, data, world, reward, model)
     new_subjects = new_names("subject", data.names("subject"), fit.data.names("subject"))
     with computing_in(fit.tree.attrs["precision"]):
-        values = thinned(fit.posterior, max(1, _DRAWS // fit.posterior.sizes["chain"]))
-        values = {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}
+        values = flattened(thinned(fit.posterior, max(1, _DRAWS // fit.posterior.sizes["chain"])))
         if isinstance(fit.model, StandardModel):
-            by, scores = options_of_agent(fit, values, data, world, reward)
-            log_responsibilities = [_responsibilities(fit)]
+            log_probs, units = _of_agent(fit, agent_scorer(fit, values, data, world, reward), data)
         else:
-            by, scores, log_responsibilities = options_of_own_model(fit, values, data, model, new_subjects)
-    units = np.asarray(data.members(max(by, key=data.units.index)))
-    starts = [
-        _starts(by_unit, log_weights, members, fit, data)
-        for by_unit, (log_weights, _), members in zip(by, scores, log_responsibilities, strict=True)
-    ]
-    conditional_scores = sum(
-        _chained(start, option_scores, np.asarray(data.members(by_unit)))
-        for by_unit, start, (_, option_scores) in zip(by, starts, scores, strict=True)
+            log_probs, units = _of_own_model(fit, values, data, model, new_subjects)
+    return _table(fit, data, _log_mean(log_probs, units))
+
+
+def _of_agent(fit: Fit, scorer: AgentScorer, data: Observations) -> tuple[np.ndarray, np.ndarray]:
+    """Return scores (D, N) of every trajectory given the earlier ones of its unit, and the number of the unit (N,)."""
+    responsibilities, members = _responsibilities(fit), np.asarray(data.members(scorer.by))
+
+    def conditional(log_weights: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        return _chained(_starts(scorer.by, log_weights, responsibilities, fit, data), scores, members)
+
+    new = has_new_levels(fit, scorer, data)
+    if not new.any():
+        return conditional(*scorer.at({})), members
+    by_subject = members.max() + 1 + np.asarray(data.subject)  # parameters of the subject are integrated out
+    return over_new_levels(fit, scorer, data, new, conditional), np.where(new, by_subject, members)
+
+
+def _of_own_model(
+    fit: Fit, values: Draws, data: Observations, model: Model | None, new_subjects: list[Hashable]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return scores (D, N) of every trajectory given the earlier ones of its unit, and the number of the unit (N,)."""
+    by, all_scores, responsibilities = options_of_own_model(fit, values, data, model, new_subjects)
+    log_probs = sum(
+        _chained(_starts(unit, log_weights, members, fit, data), scores, np.asarray(data.members(unit)))
+        for unit, (log_weights, scores), members in zip(by, all_scores, responsibilities, strict=True)
     )
-    return _table(fit, data, _log_mean(np.asarray(conditional_scores), units))
+    return np.asarray(log_probs), np.asarray(data.members(max(by, key=data.units.index)))
 
 
 def _responsibilities(fit: Fit) -> np.ndarray | None:
@@ -151,7 +183,7 @@ def _log_mean(log_probs: np.ndarray, units: np.ndarray) -> np.ndarray:
     for unit in np.unique(units):
         of_unit = np.flatnonzero(units == unit)
         log_joint = logsumexp(np.cumsum(log_probs[:, of_unit], axis=1), axis=0) - np.log(len(log_probs))
-        nats[of_unit] = _differences(log_joint[None])[0]
+        nats[of_unit] = differences(log_joint[None])[0]
     return nats
 
 
@@ -171,15 +203,8 @@ def _chained(start: np.ndarray, scores: np.ndarray, units: np.ndarray) -> np.nda
     for unit in np.unique(units):
         of_unit = np.flatnonzero(units == unit)
         log_joint = start[:, :, of_unit] + np.cumsum(scores[:, :, of_unit], axis=2)
-        log_probs[:, of_unit] = _differences(logsumexp(log_joint, axis=1))
+        log_probs[:, of_unit] = differences(logsumexp(log_joint, axis=1))
     return log_probs
-
-
-def _differences(until: np.ndarray) -> np.ndarray:
-    """Return differences along the last axis, from zero; zero after an impossible entry."""
-    before = np.concatenate([np.zeros((len(until), 1)), until[:, :-1]], axis=1)
-    possible = before > -np.inf
-    return np.where(possible | np.isnan(before), until - np.where(possible, before, 0.0), 0.0)
 
 
 # -- arguments and result -------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import equinox as eqx
 import jax
@@ -29,6 +29,8 @@ class Reward(eqx.Module):
 
     A subclass whose arrays are made by :func:`leaf` refuses wrong numbers in the words of the library.
     """
+
+    recorded: ClassVar[bool] = False  # True where the rewards are recorded with the data
 
     @abc.abstractmethod
     def __call__(self, mdp: MDP) -> Float[Array | np.ndarray, ...]:

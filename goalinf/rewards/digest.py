@@ -41,6 +41,9 @@ def digest(reward: Reward, mdp: MDP) -> str:
     if isinstance(reward, Alternatives):
         options = np.array([digest(option, mdp) for option in reward.options])
         return content_hash({"options": options, "weights": np.round(np.asarray(reward.weights, float), _DIGITS)})
+    if reward.recorded:
+        numbers = {name: np.asarray(getattr(reward, name), float) for name in reward.dims}
+        return content_hash({name: np.asarray(np.round(number, _DIGITS)) for name, number in numbers.items()})
     with computing_in("float64"):
         values = np.broadcast_to(np.asarray(reward(mdp), float), np.shape(mdp.probabilities))
         ends, (fixed, value) = np.asarray(ended(reward, mdp)), pinned(reward, mdp)

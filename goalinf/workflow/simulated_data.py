@@ -19,13 +19,14 @@ from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.behavior.simulation import options_of_units
 from goalinf.checks import PRNGKey, numpy_generator, takes_key
 from goalinf.data import Labels, Observations, Trajectories
+from goalinf.data.trajectory_arrays import schedule_of
 from goalinf.inference.model import site_labels
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.model.priors import Site, draw_sites
 from goalinf.inference.results.replicated import replicated_at
 from goalinf.planning.pooling import Pooling
 from goalinf.precision import Precision, computing_in
-from goalinf.types import StateName
+from goalinf.types import Numbers, StateName
 from goalinf.workflow.design_table import template_of
 
 
@@ -41,6 +42,7 @@ def simulate(
     starts: StateName | list[StateName] | None = None,
     subject: Hashable | None = None,
     like: pd.DataFrame | Trajectories | None = None,
+    outcomes: Numbers | None = None,
     precision: Precision | None = None,
 ) -> Trajectories:
     """Sample trajectories of an agent; priors in the agent and the reward are drawn first.
@@ -64,6 +66,9 @@ def simulate(
     like : DataFrame or Trajectories, optional
         Design, in place of the four arguments before: a table of trajectories (:func:`~goalinf.design`), or data from
         which subjects, contexts, covariates, starts, lengths and missing actions are taken.
+    outcomes : float (T, A), (N, T, A) or (N, T, S, A), optional
+        Outcome that every action would have, for learners under a :class:`~goalinf.RecordedReward`: for all
+        trajectories, for each, or by state. Default: those of ``like``.
     precision : {"float64", "float32"}, optional
         Default: float64 on a CPU, float32 on an accelerator.
 
@@ -121,13 +126,18 @@ def simulate(
             steps=steps,
             starts=starts,
             subject=subject,
+            outcomes=outcomes,
             precision=precision,
         )
         return walks if drawn is None else _with_drawn(walks, drawn)
     given = [name for name, value in {**size, "starts": starts, "subject": subject}.items() if value is not None]
     if given:
         raise ValueError(f"{given[0]}= and like= are both given; the design determines {given[0]}")
-    return simulate_like(key, model, as_template(key, world, like), precision)
+    template = as_template(key, world, like)
+    if outcomes is not None:
+        schedule = schedule_of(outcomes, template.n_trajectories, template.max_steps)
+        template = dataclasses.replace(template, outcomes=schedule)
+    return simulate_like(key, model, template, precision)
 
 
 def as_template(key: PRNGKey, world: Worlds, like: object) -> Trajectories:

@@ -2,10 +2,17 @@
 
 import dataclasses
 
+import jax
 import numpy as np
 import numpyro.distributions as dist
+import xarray as xr
 
 import goalinf as gi
+from goalinf.inference.model.build import posterior_of
+from goalinf.inference.model.models import StandardModel
+from goalinf.inference.model.priors import prior_draws
+from goalinf.inference.results.assemble import labeled_fit
+from goalinf.precision import computing_in
 
 HALL = gi.gridworld("a.s.b", discount=0.9)
 WANTS = gi.StateReward.at(HALL, {"a": 1.0, "b": 0.5}, default=0.0, on="departure")
@@ -33,6 +40,17 @@ def walks_of(agents, reward=WANTS, world=HALL, trajectories=4, steps=6):
 
 
 DATA = walks_of([gi.agents.soft_optimal(beta=beta) for beta in BETAS])
+
+
+def of_prior(agent, reward=WANTS, data=DATA, draws=20):
+    """A fit whose draws are those of the prior: made in a second, and as good as any for integrals at each draw."""
+    with computing_in("float64"):
+        posterior = posterior_of(StandardModel(HALL, agent, reward), data)
+        values = {name: array[None] for name, array in prior_draws(jax.random.key(0), posterior.sites, draws).items()}
+        stats, attrs = {"diverging": np.zeros((1, draws), bool)}, {"algorithm": "prior", "kind": "approximation"}
+        return labeled_fit(jax.random.key(0), posterior, values, stats, xr.Dataset(), attrs, "float64")
+
+
 CONTEXTS = {
     "near": gi.StateReward.at(HALL, {"a": 1.0}, default=0.0, on="departure"),
     "far": gi.StateReward.at(HALL, {"b": 2.0}, default=0.0, on="departure"),

@@ -40,6 +40,23 @@ def test_stacking_weights_are_the_best_mixture(shared):
     assert loos["a"].elpd_i.values.mean() == pytest.approx(shared + one.mean())  # what came in is as it was
 
 
+def test_weights_of_three_models():
+    """The maximum over the simplex by another optimizer; a model that is best nowhere has no weight."""
+    rng = np.random.default_rng(3)
+    loos = {name: looked_at(rng.normal(mean, 1.0, UNITS)) for name, mean in (("a", -2.0), ("b", -2.2))}
+    loos["worse"] = looked_at(np.minimum(loos["a"].elpd_i.values, loos["b"].elpd_i.values) - 1.0)
+    densities = np.exp([each.elpd_i.values for each in loos.values()])
+
+    def lost(free):
+        return -np.log(np.exp(free - np.logaddexp.reduce(free)) @ densities).sum()
+
+    free = optimize.minimize(lost, np.zeros(3), method="Nelder-Mead", options={"xatol": 1e-8, "fatol": 1e-12}).x
+    expected = dict(zip(loos, np.exp(free - np.logaddexp.reduce(free)), strict=True))
+    found = _arviz.weights(loos)
+    assert found["worse"] == pytest.approx(0.0, abs=1e-3)
+    assert found.to_dict() == pytest.approx(expected, abs=3e-3)
+
+
 def test_leaving_one_out_is_exact_where_the_posterior_is_known():
     """A normal mean with a flat prior: the posterior of the others predicts each, in closed form."""
     rng = np.random.default_rng(2)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from goalinf.agents.memory.lookup import entry_of
 from goalinf.agents.parts.planners import Planner
 from goalinf.agents.policy import Step, Tables
 from goalinf.planning.bellman import Problem
 from goalinf.planning.facts import INVARIANCES, REGULAR, Facts
 from goalinf.planning.solution import Plan
 from goalinf.precision import cast
-from goalinf.rewards import Reward, ended, pinned
+from goalinf.rewards import RecordedReward, Reward, ended, pinned
 from goalinf.types import Numeric
 from goalinf.worlds import MDP
 
@@ -38,6 +40,8 @@ class Experience(Tables):
         States with a fixed value, which is not learned: ended states and dead ends.
     values : float (S,)
         Fixed values, in utility; zero elsewhere.
+    recorded : RecordedReward, optional
+        Utility of recorded outcomes, in place of the rewards of the world.
     plan : int (N,), optional
         Number of the plan of every trajectory.
     """
@@ -48,6 +52,7 @@ class Experience(Tables):
     available: Bool[Array, "*P S A"]
     fixed: Bool[Array, "*P S"]
     values: Float[Array, "*P S"]
+    recorded: RecordedReward | None = None
     plan: Int[Array, " N"] | None = None
 
     @classmethod
@@ -57,15 +62,40 @@ class Experience(Tables):
         rewards = jnp.broadcast_to(reward(mdp), mdp.probabilities.shape)
         dead_ends, value = pinned(reward, mdp)
         fixed = ended(reward, mdp) | dead_ends
-        arrays = (mdp.probabilities, mdp.successors, mdp.available, fixed, jnp.where(dead_ends, value, jnp.zeros(())))
-        return cls(rewards, *map(jnp.asarray, arrays))
+        values = jnp.where(dead_ends, value, jnp.zeros(()))
+        tables = (rewards, mdp.probabilities, mdp.successors, mdp.available, fixed, values)
+        recorded = reward if isinstance(reward, RecordedReward) else None
+        return cls(*jax.tree.map(jnp.asarray, (*tables, recorded)))
 
     def of_trajectories(self, plan: Int[Array, " N"]) -> Experience:
         """Return the same tables with the number of the plan of every trajectory."""
-        return dataclasses.replace(self, plan=plan)
+        several = len(self.reward) > 1
+        recorded = jax.tree.map(lambda leaf: leaf[plan] if several else leaf[0], self.recorded)
+        return dataclasses.replace(self, plan=plan, recorded=recorded)
+
+    def utilities(self, steps: Step) -> Array:
+        """Return the utility of the recorded outcomes of all actions ``(…, A, N)``; NaN where unknown.
+
+        Raises
+        ------
+        ValueError
+            Where the data hold no outcomes.
+        """
+        assert self.recorded is not None
+        if steps.outcomes is None:
+            raise ValueError(
+                "the reward is recorded with the data (gi.RecordedReward), and these data hold no outcomes: name their "
+                "column, gi.read_trajectories(outcome=…), or give gi.Trajectories.of(outcomes=…)"
+            )
+        return self.recorded.utility(steps.outcomes)
 
     def reward_of(self, steps: Step) -> Array:
-        """Return the reward of each step: the expected reward over the outcomes with the observed next state."""
+        """Return the reward of each step: the expected reward over the outcomes with the observed next state.
+
+        Recorded rewards are NaN where the outcome of the action is unknown.
+        """
+        if self.recorded is not None:
+            return entry_of(self.utilities(steps), steps.action)
         n_plans, n_states, n_actions, n_outcomes = self.reward.shape
         if n_outcomes == 1:
             return self.reward[self._at(steps.state, steps.action, 0)]
@@ -99,6 +129,7 @@ class NoPlanning(Planner):
     """Planner with values of zero, for agents that learn their values."""
 
     endless: ClassVar[bool] = False
+    plans: ClassVar[bool] = False
     facts: ClassVar[Facts] = REGULAR
 
     def __call__(self, problem: Problem, initial_guess: Numeric | None = None) -> Plan:

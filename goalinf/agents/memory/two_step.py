@@ -155,7 +155,9 @@ class Trials(Memory[_Content, _Seen, _Signal]):
         leads = world.successors[:, self.first, :, :, None] == jnp.arange(world.reward.shape[1])
         second = (leads & (world.probability[:, self.first, :, :, None] > 0)).any(axis=(1, 2))
         second_stage = second[(world.plan if len(second) > 1 else 0, steps.state)]
-        return world.reward_of(steps), steps.observed & (steps.state != self.first) & second_stage
+        reward = world.reward_of(steps)
+        known = jnp.isfinite(reward)
+        return jnp.where(known, reward, 0.0), steps.observed & (steps.state != self.first) & second_stage & known
 
     def update(self, memory: _Content, step: Step, signal: _Signal) -> _Content:
         """Return the content of the memory after one more step; both updates use the value before the update."""

@@ -28,6 +28,8 @@ class Planner(Part):
     A planner plans in units of utility with expected values unless it says otherwise.
     """
 
+    plans: ClassVar[bool] = True  # False: the agent does not need to know its reward before it acts
+
     @property
     def horizon(self) -> int | None:
         """Number of decisions; None: the policy is stationary."""

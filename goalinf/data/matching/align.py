@@ -31,6 +31,7 @@ def aligned(data: Trajectories, subjects: Sequence[Hashable], contexts: Sequence
         subject=subject,
         context=context,
         contexts=contexts,
+        outcomes=data.outcomes,
     ).unlabeled()
 
 

@@ -13,6 +13,7 @@ from goalinf.data.labels import Labels
 from goalinf.data.reading import lookup, rules
 from goalinf.data.reading.columns import Keys, Rows, constant, in_sequence, keys, require
 from goalinf.data.reading.faults import Faults, Gathered
+from goalinf.data.reading.outcomes import Outcome, columns_of, outcomes
 from goalinf.data.trajectories import Trajectories
 from goalinf.sizes import check_memory
 from goalinf.worlds.names import texts
@@ -32,6 +33,7 @@ def read_trajectories(
     action: Hashable | None = None,
     subject: Columns | None = None,
     context: Columns | None = None,
+    outcome: Outcome | None = None,
     missing: Sequence[Any] = (),
     delimiter: str | None = None,
 ) -> Trajectories:
@@ -73,6 +75,9 @@ def read_trajectories(
         Name of the subject; constant within a trajectory. Default: one subject.
     context : column or list of columns, optional
         Condition, which selects a world or a known reward; constant within a trajectory. Default: one context.
+    outcome : column, or mapping from action to column, optional
+        Outcome of the chosen action, any number, from which agents learn under a :class:`~goalinf.RecordedReward`; or
+        the outcomes of all actions, by their names, where those of other actions were shown, too. Empty: no outcome.
     missing : sequence
         Further values that stand for a missing value in the columns named above, such as ``["NA", -99]``.
     delimiter : str, optional
@@ -92,8 +97,9 @@ def read_trajectories(
         steps are not integers, duplicated or not consecutive; where the subject or context changes within a
         trajectory; where an action is not available in its state, there is a decision in a terminal state,
         a transition is impossible in the world, or an action cannot be inferred because several lead to the next
-        state; where two names print alike (1 and ``"1"``), or a value of `missing` is a name of the world. The message
-        names the first such row, its trajectory and step, the number of such rows, and the remedy.
+        state; where an outcome is not a finite number, or has no action; where two names print alike (1 and ``"1"``),
+        or a value of `missing` is a name of the world. The message names the first such row, its trajectory and step,
+        the number of such rows, and the remedy.
     FileNotFoundError
         Where the file does not exist.
 
@@ -114,9 +120,11 @@ def read_trajectories(
     1 missing choice
     1 subject, 1 context
     """
-    columns = {"trajectory": trajectory, "step": step, "state": state}
+    columns: dict[str, Columns | None] = {"trajectory": trajectory, "step": step, "state": state}
     columns |= {"action": action, "subject": subject, "context": context}
-    data = read_opened(open_table(table, delimiter=delimiter), world, columns, missing, Faults())
+    if outcome is not None:
+        columns["outcome"] = columns_of(outcome)
+    data = read_opened(open_table(table, delimiter=delimiter), world, columns, missing, Faults(), outcome)
     assert data is not None
     return data
 
@@ -127,6 +135,7 @@ def read_opened(
     columns: Mapping[str, Columns | None],
     missing: Sequence[Any],
     faults: Faults | Gathered,
+    outcome: Outcome | None = None,
 ) -> Trajectories | None:
     """Read trajectories from an opened table, as :func:`read_trajectories`; None where faults were gathered."""
     parts = _parts(columns)
@@ -143,6 +152,7 @@ def read_opened(
     context, contexts = _groups(rows, parts, "context")
     worlds, contexts, row_worlds = _worlds(world, contexts, rows, context, parts, text=table.text is not None)
     state, action = _visits(rows, row_worlds, parts, cleaned)
+    seen = None if outcome is None else outcomes(rows, cleaned.frame, outcome, row_worlds.worlds, action)
     decision = (rows.following >= 0) | (action >= 0)
     if not faults.messages and not (action >= 0).any():
         faults.add(
@@ -163,6 +173,10 @@ def read_opened(
     states[rows.trajectory, rows.step] = state
     positions[rows.trajectory, rows.step] = np.arange(len(frame))
     actions[rows.trajectory[decision], rows.step[decision]] = action[decision]
+    by_step = None
+    if seen is not None:
+        by_step = np.full((*shape, seen.shape[1]), np.nan)
+        by_step[rows.trajectory[decision], rows.step[decision]] = seen[decision]
     labels = Labels(
         trajectories=rows.trajectories,
         subjects=subjects,
@@ -173,7 +187,8 @@ def read_opened(
         rows=positions,
         source=table.source,
     )
-    return Trajectories.of(states, actions, lengths=lengths, subject=subject, context=context, labels=labels)
+    numbers = {"lengths": lengths, "subject": subject, "context": context}
+    return Trajectories.of(states, actions, **numbers, labels=labels, outcomes=by_step)
 
 
 def _parts(columns: Mapping[str, Columns | None]) -> dict[str, list[Any]]:

@@ -73,6 +73,7 @@ def replicated_at(
         context=data.context,
         labels=replicated_labels(data, **source),
         contexts=data.contexts,
+        outcomes=data.outcomes,
     )
 
 

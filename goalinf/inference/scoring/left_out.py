@@ -15,10 +15,10 @@ from functools import partial
 import numpy as np
 from scipy.special import logsumexp
 
-from goalinf.inference.by_option import Scores, options_of_agent
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.results.fitted_density import fitted_density
+from goalinf.inference.scoring.by_option import Scores, agent_scorer, flattened
 
 
 def depend(fit: Fit, unit: str) -> bool:
@@ -46,11 +46,12 @@ def given_the_rest(fit: Fit, values: Mapping[str, np.ndarray], unit: str) -> np.
     """
     data = fit.data
     shape = next(iter(values.values())).shape[:2]
-    flat = {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}
+    flat = flattened(values)
     part = data.unit if data.units.index(unit) > data.units.index(data.unit) else unit  # of which the unit consists
     scores: Scores
     if isinstance(fit.model, StandardModel):
-        by, scores = options_of_agent(fit, flat, data, unit=part)
+        scorer = agent_scorer(fit, flat, data, unit=part)
+        by, scores = [scorer.by], [scorer.at({})]
     else:
         density, unlabeled = fitted_density(fit), data.unlabeled()
         units = density.units({name: draws[0] for name, draws in flat.items()}, unlabeled)
@@ -83,21 +84,21 @@ def _given_others(log_weights: np.ndarray, scores: np.ndarray, units: np.ndarray
     """
     (of_unit, of_item), part = np.unique(np.stack([units, items]), axis=1, return_inverse=True)
     impossible = np.isneginf(scores)
-    added = [_sums(values, part.ravel()) for values in (np.where(impossible, 0.0, scores), impossible)]
-    unit_sums = [_sums(values, of_unit)[..., _ranks(of_unit)] for values in added]
+    added = [sums(values, part.ravel()) for values in (np.where(impossible, 0.0, scores), impossible)]
+    unit_sums = [sums(values, of_unit)[..., ranks(of_unit)] for values in added]
     remaining = [total - item_sum for total, item_sum in zip(unit_sums, added, strict=True)]
     log_joint = [np.where(count > 0, -np.inf, total) for total, count in (unit_sums, remaining)]
     density = np.subtract(*[logsumexp(log_weights[..., None] + values, axis=1) for values in log_joint])
-    return _sums(density, of_item)
+    return sums(density, of_item)
 
 
-def _sums(values: np.ndarray, group: np.ndarray) -> np.ndarray:
+def sums(values: np.ndarray, group: np.ndarray) -> np.ndarray:
     """Sum over the last axis by group, in the order of the group numbers."""
     order = np.argsort(group, kind="stable")
     starts = np.unique(group[order], return_index=True)[1]
     return np.add.reduceat(values[..., order].astype(float), starts, axis=-1)
 
 
-def _ranks(numbers: np.ndarray) -> np.ndarray:
+def ranks(numbers: np.ndarray) -> np.ndarray:
     """Replace numbers by ranks without gaps, in the same order."""
     return np.unique(numbers, return_inverse=True)[1].ravel()

@@ -5,13 +5,15 @@ Every behavior of a model has scores of every trajectory under every option. A s
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+import dataclasses
+from collections.abc import Callable, Hashable, Mapping
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import xarray as xr
 from scipy.special import log_softmax
 
 from goalinf.agents.plannable import check_plannable
@@ -30,7 +32,44 @@ Draws = Mapping[str, np.ndarray]
 Scores = list[tuple[np.ndarray, np.ndarray]]  # of every behavior, log weights (D, K) and log-likelihoods (D, K, N)
 
 
-def options_of_agent(
+def thinned(draws: xr.Dataset, most: int) -> dict[str, np.ndarray]:
+    """Select evenly spaced draws of all variables, ``(chain, draw, …)``, at most this many per chain."""
+    every = -(-draws.sizes["draw"] // most)
+    return {str(name): draws[name].values[:, ::every] for name in draws.data_vars}
+
+
+def flattened(values: Draws) -> dict[str, np.ndarray]:
+    """Join the draws of all chains: arrays ``(chain, draw, …)`` to ``(D, …)``."""
+    return {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class AgentScorer:
+    """Log-likelihoods of observations under every option of a fitted agent.
+
+    Parameters
+    ----------
+    sites : list of Site
+        Parameters, in the order in which they are computed.
+    draws : mapping from site to array (D, …)
+        Draws of all sites that are not computed, for the levels of these observations.
+    by : str
+        Unit of the mixture; a single agent is one option, of every unit of the data.
+    program : callable
+        Draws of all sites to log weights (D, K) and log-likelihoods (D, K, N).
+    """
+
+    sites: list[Site]
+    draws: Draws
+    by: str
+    program: Callable[[Draws], tuple[np.ndarray, np.ndarray]]
+
+    def at(self, changed: Draws) -> tuple[np.ndarray, np.ndarray]:
+        """Return log weights (D, K) and log-likelihoods (D, K, N), with other values of some of the sites."""
+        return self.program(_computed(self.sites, {**self.draws, **changed}))
+
+
+def agent_scorer(
     fit: Fit,
     values: Draws,
     data: Observations,
@@ -38,8 +77,11 @@ def options_of_agent(
     reward: Rewards | None = None,
     *,
     unit: str | None = None,
-) -> tuple[list[str], Scores]:
-    """Score the fitted agent in these worlds and with these rewards; default: worlds and rewards of the fit."""
+) -> AgentScorer:
+    """Make the scorer of the fitted agent in these worlds and with these rewards; default: those of the fit.
+
+    Levels of the data that the fit does not know have the values of arbitrary levels of the fit.
+    """
     item = unit or data.unit
     fitted = fit.standard("agent")
     model = StandardModel(
@@ -48,14 +90,11 @@ def options_of_agent(
     contexts = data.context_names
     data.check(Conditions.of(model.world, model.reward, contexts).worlds, model.agent)
     sites, levels = model.sites(data, fit.data), model.levels(data)
-    draws: dict[str, np.ndarray] = {}
-    for site in sites:
-        if site.computed:  # at the covariates of these data
-            draws[site.name] = np.asarray(jax.vmap(site.compute)(draws))
-        elif site.name in values:
-            draws[site.name] = _for_units(site, values[site.name], fit.data, data)
-    _check_draws({site.name: site.prior.shape() for site in sites}, draws)
-    first = model.behavior({name: array[0] for name, array in draws.items()}, contexts, levels)
+    names = [site.name for site in sites if not site.computed and site.name in values]
+    draws = {site.name: _for_levels(site, values[site.name], fit.data, data) for site in sites if site.name in names}
+    complete = _computed(sites, draws)
+    _check_draws({site.name: site.prior.shape() for site in sites}, complete)
+    first = model.behavior({name: array[0] for name, array in complete.items()}, contexts, levels)
     for condition_world, condition_reward in first.conditions.distinct.pairs():
         check_plannable(first.agent, condition_world, condition_reward)
     host_model, unlabeled = model.own_arrays(), (data if levels is None else levels.coded(data)).unlabeled()
@@ -63,14 +102,28 @@ def options_of_agent(
     def options(draw: Draw, observations: Observations) -> Any:
         return host_model.behavior(draw, contexts, levels).by_option(item, observations)
 
-    units: list[str] = [model.agent.by or data.unit]
-    if not draws:
+    def without_parameters(_: Draws) -> tuple[np.ndarray, np.ndarray]:
         log_weights, scores = jax.device_get(options({}, unlabeled))
-        return units, [(log_weights[None], scores[None])]
+        return log_weights[None], scores[None]
+
+    by = model.agent.by or data.unit
+    if not sites:
+        return AgentScorer(sites, draws, by, without_parameters)
     plans = None if levels is None else levels.arrays
     key = recipe(*host_model.contents(), contexts, jnp.result_type(float).name, shapes(unlabeled), plans)
     program = shared(key, ("options", item), lambda: mapped(options))
-    return units, [jax.device_get(program(draws, (unlabeled,)))]
+    return AgentScorer(sites, draws, by, lambda complete: jax.device_get(program(complete, (unlabeled,))))
+
+
+def _computed(sites: list[Site], draws: Draws) -> dict[str, np.ndarray]:
+    """Return draws of all sites, in which those that are computed have the covariates of the data of the sites."""
+    complete: dict[str, np.ndarray] = {}
+    for site in sites:
+        if site.computed:
+            complete[site.name] = np.asarray(jax.vmap(site.compute)(complete))
+        elif site.name in draws:
+            complete[site.name] = draws[site.name]
+    return complete
 
 
 def options_of_own_model(
@@ -115,25 +168,23 @@ def options_of_own_model(
     return scored_units, scores, log_posteriors
 
 
-def _for_units(site: Site, draws: np.ndarray, fitted: Observations, data: Observations) -> np.ndarray:
-    """Return the draws of a parameter for the units of further data, by name.
-
-    Raises
-    ------
-    ValueError
-        Where the fit has no value for one of them.
-    """
+def _for_levels(site: Site, draws: np.ndarray, fitted: Observations, data: Observations) -> np.ndarray:
+    """Return the draws of a parameter for the levels of further data, by name; of the first level for unknown ones."""
     for axis, unit in enumerate(site.by, start=1):
-        known, names = level_names(fitted, unit), level_names(data, unit)
-        number_of = {name: number for number, name in enumerate(known)}
-        occurring = np.unique(level_numbers(data, unit)).tolist()
-        if unknown := [names[number] for number in occurring if names[number] not in number_of]:
-            raise ValueError(
-                f"{unit} {unknown[0]!r} was not fitted, and {site.name} has one value per {unit}: this one has none. "
-                f"Score {unit}s of the fit ({', '.join(map(repr, known))})"
-            )
-        draws = np.take(draws, [number_of.get(name, 0) for name in names], axis=axis)
+        number_of = {name: number for number, name in enumerate(level_names(fitted, unit))}
+        draws = np.take(draws, [number_of.get(name, 0) for name in level_names(data, unit)], axis=axis)
     return draws
+
+
+def unknown_levels(site: Site, fitted: Observations, data: Observations) -> np.ndarray:
+    """Return True for every level of a site, in a flat array, that occurs in the data and is not known to the fit."""
+    known = [set(level_names(fitted, unit)) for unit in site.by]
+    names = [level_names(data, unit) for unit in site.by]
+    sizes = tuple(map(len, names))
+    is_known = [np.array([name in of_unit for name in each]) for each, of_unit in zip(names, known, strict=True)]
+    occurring = np.zeros(sizes, bool)
+    occurring[tuple(level_numbers(data, unit) for unit in site.by)] = True
+    return (occurring & ~np.all(np.meshgrid(*is_known, indexing="ij"), axis=0)).ravel()
 
 
 def _check_draws(shapes: Mapping[str, tuple[int, ...]], values: Draws) -> None:

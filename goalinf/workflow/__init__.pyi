@@ -1,0 +1,1 @@
+from .refits.cross_validation import kfold as kfold

@@ -1,0 +1,1 @@
+"""Fits of parts of data, and of simulated data of many designs."""
