@@ -29,7 +29,7 @@ from .planning.regression import regression as regression
 from .rewards.base import Reward as Reward
 from .rewards.goal import GoalReward as GoalReward
 from .rewards.goal import goals as goals
-from .rewards.recorded import RecordedReward as RecordedReward
+from .rewards.recorded_reward import RecordedReward as RecordedReward
 from .rewards.shaped import ShapedReward as ShapedReward
 from .rewards.tables import ActionReward as ActionReward
 from .rewards.tables import LinearReward as LinearReward

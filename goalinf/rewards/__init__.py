@@ -10,7 +10,7 @@ from goalinf.rewards.base import Reward, base_of, check_linear, check_reward, en
 from goalinf.rewards.digest import digest
 from goalinf.rewards.goal import GoalReward, goals
 from goalinf.rewards.opposite import negated
-from goalinf.rewards.recorded import RecordedReward
+from goalinf.rewards.recorded_reward import RecordedReward
 from goalinf.rewards.several import Alternatives, pad_reward, stack_rewards
 from goalinf.rewards.shaped import ShapedReward
 from goalinf.rewards.tables import ActionReward, LinearReward, StateReward, TransitionReward

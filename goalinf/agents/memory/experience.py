@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from goalinf.agents.memory.lookup import entry_of
+from goalinf.agents.memory.value_tables import entry_of
 from goalinf.agents.parts.planners import Planner
 from goalinf.agents.policy import Step, Tables
 from goalinf.planning.bellman import Problem

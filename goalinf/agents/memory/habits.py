@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpyro.distributions as dist
 from jaxtyping import Array, Int
 
-from goalinf.agents.memory.lookup import is_number, row_of
 from goalinf.agents.memory.memory_agent import MemoryProcess, after_noise, scanned
+from goalinf.agents.memory.value_tables import is_number, row_of
 from goalinf.agents.parts.noise import Noise
 from goalinf.agents.planning_agent import PlanningAgent
 from goalinf.agents.policy import Memory, Row, Step

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int
 
 from goalinf.agents.memory.experience import LEARNS, Experience
-from goalinf.agents.memory.lookup import is_number, row_of
 from goalinf.agents.memory.memory_agent import MemoryProcess, after_noise, scanned
+from goalinf.agents.memory.value_tables import is_number, row_of
 from goalinf.agents.parts.noise import Noise
 from goalinf.agents.planning_agent import PlanningAgent
 from goalinf.agents.policy import Memory, Row, Step

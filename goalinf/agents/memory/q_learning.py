@@ -13,8 +13,8 @@ from jaxtyping import Array, Int
 from numpyro.distributions import Distribution
 
 from goalinf.agents.memory.experience import LEARNS, Experience
-from goalinf.agents.memory.lookup import moved, row_of
 from goalinf.agents.memory.memory_agent import MemoryProcess, after_noise, scanned
+from goalinf.agents.memory.value_tables import moved, row_of
 from goalinf.agents.parts.noise import Noise
 from goalinf.agents.planning_agent import PlanningAgent
 from goalinf.agents.policy import Memory, Row, Step

@@ -12,8 +12,8 @@ import numpyro.distributions as dist
 from jaxtyping import Array, Int
 
 from goalinf.agents.memory.experience import LEARNS, Experience
-from goalinf.agents.memory.lookup import cell_of, is_number, moved, row_of
 from goalinf.agents.memory.memory_agent import MemoryProcess, after_noise, scanned
+from goalinf.agents.memory.value_tables import cell_of, is_number, moved, row_of
 from goalinf.agents.parts.noise import Noise
 from goalinf.agents.planning_agent import PlanningAgent
 from goalinf.agents.policy import Memory, Row, Step

@@ -162,21 +162,7 @@ def read_opened(
     if faults.messages:
         return None
     lengths = np.bincount(rows.trajectory[decision], minlength=len(rows.trajectories))
-    shape = (len(rows.trajectories), int(lengths.max()))
-    check_memory(
-        f"{shape[0]:,} trajectories, padded to the longest of {shape[1]:,} steps,",
-        60.0 * shape[0] * shape[1],
-        "cut long trajectories into shorter ones",
-    )
-    states, actions = np.full((shape[0], shape[1] + 1), -1, np.int32), np.full(shape, -1, np.int32)
-    positions = np.full(states.shape, -1)
-    states[rows.trajectory, rows.step] = state
-    positions[rows.trajectory, rows.step] = np.arange(len(frame))
-    actions[rows.trajectory[decision], rows.step[decision]] = action[decision]
-    by_step = None
-    if seen is not None:
-        by_step = np.full((*shape, seen.shape[1]), np.nan)
-        by_step[rows.trajectory[decision], rows.step[decision]] = seen[decision]
+    states, actions, by_step, positions = _padded(rows, lengths, state, action, seen)
     labels = Labels(
         trajectories=rows.trajectories,
         subjects=subjects,
@@ -189,6 +175,30 @@ def read_opened(
     )
     numbers = {"lengths": lengths, "subject": subject, "context": context}
     return Trajectories.of(states, actions, **numbers, labels=labels, outcomes=by_step)
+
+
+def _padded(
+    rows: Rows, lengths: np.ndarray, state: np.ndarray, action: np.ndarray, seen: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray]:
+    """Return states, actions, outcomes and positions of rows as rectangles: -1 (NaN) where there is no row."""
+    shape = (len(rows.trajectories), int(lengths.max()))
+    check_memory(
+        f"{shape[0]:,} trajectories, padded to the longest of {shape[1]:,} steps,",
+        60.0 * shape[0] * shape[1],
+        "cut long trajectories into shorter ones",
+    )
+    decision = rows.step < lengths[rows.trajectory]
+    states, actions = np.full((shape[0], shape[1] + 1), -1, np.int32), np.full(shape, -1, np.int32)
+    positions = np.full(states.shape, -1)
+    states[rows.trajectory, rows.step] = state
+    positions[rows.trajectory, rows.step] = np.arange(len(state))
+    at = rows.trajectory[decision], rows.step[decision]
+    actions[at] = action[decision]
+    by_step = None
+    if seen is not None:
+        by_step = np.full((*shape, seen.shape[1]), np.nan)
+        by_step[at] = seen[decision]
+    return states, actions, by_step, positions
 
 
 def _parts(columns: Mapping[str, Columns | None]) -> dict[str, list[Any]]:

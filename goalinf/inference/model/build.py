@@ -134,11 +134,7 @@ def _standard_posterior(key: PRNGKey, model: StandardModel, data: Data) -> Poste
 
         def trace() -> Density:
             density = Density.of(function, given, key, start, unknown=bool(sites), recipe=made_of)
-            if not sites or name == "product":
-                return density
-            numbers = density.unravel(np.arange(density.size))
-            names = {site.name: f"{site.name}{ENDING}" for site in sites if site.deviates and name == "standardized"}
-            return dataclasses.replace(density, owner=owners(sites, names, agent.by, numbers))
+            return density if name == "product" else _with_owners(density, sites, agent)
 
         return Parameterization(trace, given, closed, made_of, name)
 
@@ -152,6 +148,15 @@ def _standard_posterior(key: PRNGKey, model: StandardModel, data: Data) -> Poste
     if sites:
         _check_defined(posterior, data)
     return posterior
+
+
+def _with_owners(density: Density, sites: Sequence[Site], agent: Agent) -> Density:
+    """Return the density with the units to which its coordinates belong."""
+    if not sites:
+        return density
+    numbers = density.unravel(np.arange(density.size))
+    names = {site.name: f"{site.name}{ENDING}" for site in sites if f"{site.name}{ENDING}" in numbers}
+    return dataclasses.replace(density, owner=owners(sites, names, agent.by, numbers))
 
 
 def _checked(model: StandardModel, data: Data) -> tuple[Conditions, list[Site]]:
