@@ -45,6 +45,9 @@ IMPLAUSIBLE = re.compile(
     r"ReplaceBinaryOperator_(?!Bit)\w+_(Bit\w+|\w+Shift|Mod|Pow)$|ReplaceBinaryOperator_Bit\w+_(?!Bit)"
     r"|ReplaceComparisonOperator_(Is|\w+_Is)|ReplaceUnaryOperator_\w+_(Not|Invert)|RemoveDecorator"
 )
+# Arguments of Matplotlib on which only the looks of a figure depend: sizes of lines, markers and letters, and layers.
+LOOKS = {"fontsize", "title_fontsize", "headaxislength", "headlength", "headwidth", "linewidth", "linewidths", "lw", "mew",
+         "ms", "mutation_scale", "zorder"}  # fmt: skip
 # Reading a compiled program from the cache is welcome; the programs of mutants stay out of it.
 QUIET = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "1e9", "HYPOTHESIS_PROFILE": "goalinf"}
 
@@ -60,14 +63,28 @@ def rooms() -> dict[str, list[Path]]:
     return dict(found)
 
 
-def annotations(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Where the annotations stand; a mutant of an annotation is no bug of the program."""
-    spans = []
+def without_effect(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Where mutants are no bugs: annotations, options of records, looks of figures, estimates of memory for a refusal."""
+    nodes: list[Any] = []
     for node in ast.walk(ast.parse(source)):
-        for each in (getattr(node, "annotation", None), getattr(node, "returns", None)):
-            if each is not None:
-                spans.append(((each.lineno, each.col_offset), (each.end_lineno, each.end_col_offset)))
-    return spans
+        nodes += [getattr(node, "annotation", None), getattr(node, "returns", None)]
+        if isinstance(node, ast.keyword) and node.arg in LOOKS:
+            nodes.append(node.value)
+        if isinstance(node, ast.ClassDef):
+            nodes += [each for each in node.decorator_list if ast.unparse(each).startswith("dataclasses.")]
+        if isinstance(node, ast.FunctionDef):
+            nodes += estimates(node)
+    return [((node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)) for node in nodes if node]
+
+
+def estimates(function: ast.FunctionDef) -> list[ast.AST]:
+    """Calls of ``check_memory``, and the assignments of numbers that only these calls use."""
+    inside = list(ast.walk(function))
+    calls = [node for node in inside if isinstance(node, ast.Call) and ast.unparse(node.func) == "check_memory"]
+    used = [node.id for node in inside if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
+    estimated = [node.id for call in calls for node in ast.walk(call) if isinstance(node, ast.Name)]
+    only = {name for name in estimated if estimated.count(name) == used.count(name)}
+    return [*calls, *(each for each in inside if isinstance(each, ast.Assign) and ast.unparse(each.targets[0]) in only)]
 
 
 def sample(modules: list[Path], count: int, seed: int) -> list:
@@ -85,7 +102,7 @@ def sample(modules: list[Path], count: int, seed: int) -> list:
         init(modules, database, {})
         items = database.work_items
     every.unlink()
-    skipped = {module: annotations((REPOSITORY / module).read_text()) for module in modules}
+    skipped = {module: without_effect((REPOSITORY / module).read_text()) for module in modules}
     places = defaultdict(list)
     for item in items:
         (mutation,) = item.mutations
@@ -111,11 +128,14 @@ def sample(modules: list[Path], count: int, seed: int) -> list:
 
 
 def compiles(mutation: Any) -> bool:
-    """True where the mutant is a program: Cosmic Ray takes the stars of arguments for operators."""
+    """True where the mutant is another program: Cosmic Ray takes the stars of signatures for operators."""
     from cosmic_ray.mutating import mutate_code
     from cosmic_ray.plugins import get_operator
 
     source = (REPOSITORY / mutation.module_path).read_text()
+    row, column = mutation.start_pos
+    if source.splitlines()[row - 1].startswith(("*,", "/,"), column):
+        return False
     code = mutate_code(source, get_operator(mutation.operator_name)(**mutation.operator_args), mutation.occurrence)
     try:
         ast.parse(code)

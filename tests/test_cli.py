@@ -274,6 +274,16 @@ def test_demo_writes_its_files_once(tmp_path, monkeypatch):
     assert checked.exit_code == 0, checked.output
 
 
+def test_files_of_an_earlier_demo_are_replaced(tmp_path):
+    scratch, folder = tmp_path / "scratch", tmp_path / "a" / "demo"
+    scratch.mkdir()
+    for text in ("first", "second"):
+        for name in demo_command._OUTPUTS:
+            (scratch / name).write_text(text)
+        demo_command._deliver(scratch, folder)
+        assert {path.name: path.read_text() for path in folder.iterdir()} == dict.fromkeys(demo_command._OUTPUTS, text)
+
+
 def test_demo_that_fails_writes_nothing(tmp_path, monkeypatch):
     def fail(*_, **__):
         raise ValueError("no luck")

@@ -8,6 +8,7 @@ from cli_tables import BASE, TABLE, written
 from test_cli import refused, run
 
 import goalinf as gi
+from goalinf.cli import common
 from goalinf.cli.words import in_options
 from goalinf.inference.model.build import posterior_of, warn_unidentified
 from goalinf.inference.model.models import StandardModel
@@ -134,6 +135,24 @@ def test_messages_of_the_library_in_the_words_of_the_command_line():
     assert in_options(text) == (
         "Draw more (--draws), warm up longer (--warmup): --trajectory who --trajectory walk; --action; --force; a == b"
     )
+
+
+@pytest.mark.parametrize(
+    ("write", "expected"),
+    [
+        (lambda text: common._say(ValueError(text)), "\x1b[1;31merror: \x1b[0m\x1b[31m{}\x1b[0m\n"),
+        (lambda text: common._warn(text), "\x1b[1;33mwarning: \x1b[0m{}\n"),
+        (lambda text: common.say(text), "{}\n"),
+    ],
+)
+def test_text_is_printed_as_it_is(write, expected, capsys, monkeypatch):
+    """Brackets are no markup, and numbers and quoted words have the color of the text."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    text = "row 17, state 'C3': [red] is 3.5"
+    write(text)
+    written = capsys.readouterr()
+    assert written.out + written.err == expected.format(text)
 
 
 def test_a_warning_is_one_line_in_the_words_of_the_command_line(folder, monkeypatch):

@@ -109,7 +109,7 @@ def goal_posterior(
         check_reward(f"goal {name!r}", reward)
     if not goals:
         raise ValueError("no goals were given; build them with gi.goals(world, {'home': 'a', …})")
-    if data.n_observed == 0:
+    if not data.n_observed:
         raise ValueError("the data hold no observed action; expected at least one")
     if after_goal not in get_args(AfterGoal):
         raise ValueError(f"after_goal is {after_goal!r}; expected 'continue' or 'impossible'")

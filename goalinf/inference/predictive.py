@@ -117,7 +117,7 @@ def log_predictive_density(
     check_kind("fit", fit, Fit, "a Fit, such as gi.infer returns")
     check_observations(fit)
     check_kind("data", data, type(fit.data), f"new {type(fit.data).__name__}, as the fitted data are")
-    if data.n_observed == 0:
+    if not data.n_observed:
         raise ValueError(f"the data hold no observed {data.noun}; expected at least one")
     check_data(fit.tree, fit.data)
     _check_arguments(fit, data, world, reward, model)

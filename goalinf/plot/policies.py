@@ -129,9 +129,11 @@ def _folded(weight: np.ndarray, ground: Ground) -> np.ndarray:
 def _directions(ground: Ground) -> np.ndarray:
     """Return the most frequent direction of each action as a unit vector ``(A, 2)``; zero for an action that stays."""
     mdp = ground.world.mdp
-    likely = np.asarray(mdp.probabilities).argmax(2)
-    heads = np.take_along_axis(np.asarray(mdp.successors), likely[:, :, None], 2)[:, :, 0]
-    displacement = ground.places[heads] - ground.places[:, None]
+    probabilities = np.asarray(mdp.probabilities)
+    likeliest = np.isclose(probabilities, probabilities.max(2, keepdims=True))
+    steps = ground.places[np.asarray(mdp.successors)] - ground.places[:, None, None]
+    # On ice, the steps ahead and to both sides are equally likely: their mean points ahead.
+    displacement = np.round((steps * likeliest[..., None]).sum(2) / likeliest.sum(2)[..., None], 9)
     directions = np.zeros((mdp.n_actions, 2))
     for a in range(mdp.n_actions):
         moves = displacement[:, a][np.any(displacement[:, a] != 0, axis=1) & np.asarray(mdp.available)[:, a]]

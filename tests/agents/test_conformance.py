@@ -337,3 +337,11 @@ def test_usual_priors():
 def test_agents_without_one_policy_have_no_null_space():
     with pytest.raises(ValueError, match="does not act by one policy"):
         gi.identify.null_space(ENDLESS, gi.agents.abandoning(hazard=0.1, beta=2.0), named_agents.G3_REWARD)
+
+
+@pytest.mark.parametrize("name", [*AGENTS, "one_of"])
+def test_leaves_of_an_agent_are_numbers(name):
+    """Names and kinds are part of the structure, which compiled programs and derivatives never see as arrays."""
+    agents = [made(each, WORLDS["grid"]) for each in ([name] if name in AGENTS else ["soft_optimal", "boltzmann"])]
+    leaves = jax.tree.leaves(gi.one_of(agents) if len(agents) > 1 else agents[0])
+    assert all(np.asarray(leaf).dtype.kind in "fiub" for leaf in leaves)

@@ -12,6 +12,9 @@ from named_agents import G3, G3_REWARD, GOAL
 
 import goalinf as gi
 from goalinf.agents import Inattentive, PlanningAgent, Softmax
+from goalinf.planning.bellman import Problem
+from goalinf.planning.solvers import bicgstab
+from goalinf.planning.solvers.blahut_arimoto import PlannedValues
 from goalinf.precision import cast, computing_in
 
 START = np.asarray(G3.mdp.initial)
@@ -79,6 +82,24 @@ def test_derivatives():
         weights = jnp.asarray(np.random.default_rng(1).normal(size=found.shape) * d.counted)
         reverse = jax.jit(jax.grad(lambda x: (weights * policy(x)).sum()))(x)
         assert float(reverse @ along) == pytest.approx(float((weights * found).sum()), rel=1e-9)
+
+
+def test_visits_in_worlds_whose_linear_systems_are_iterated(monkeypatch):
+    """Visits are exact for any habit: a system of equations, by elimination."""
+    monkeypatch.setattr(bicgstab, "DENSE_STATES", 0)
+    world = gi.garnet(0, states=20, actions=3, branching=3, discount=0.95)
+    P, start = world.mdp.dense(), np.asarray(world.mdp.initial)
+    habit, reward, values = np.array([0.3, 0.6, 0.1]), np.random.default_rng(0).normal(size=(20, 3)), np.zeros(20)
+    for _ in range(1000):
+        q = 2.0 * reward + 0.95 * P @ values
+        values = np.log(np.exp(q) @ habit)
+    policy = habit * np.exp(q - values[:, None])
+    moves = np.einsum("sa,sat->st", policy, P)
+    with computing_in("float64"):
+        planned = PlannedValues(cast(Problem.of(world.mdp, gi.ActionReward(reward), 2.0)))
+        visits, share, _ = planned.visits(jnp.asarray(habit), jnp.asarray(values))
+    np.testing.assert_allclose(visits, np.linalg.solve(np.eye(20) - 0.95 * moves.T, start), rtol=1e-9)
+    np.testing.assert_allclose(np.asarray(share).T * habit, policy, rtol=1e-9)
 
 
 def test_where_one_habit_is_as_good_as_another():

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import goalinf as gi
 from goalinf.worlds import read_table
 from goalinf.worlds.names import texts
+from goalinf.worlds.text_cells import as_names
 
 # Text that pandas by itself takes for a missing value, a number or a truth value, and names that are no text.
 TEXT = ["None", "NA", "null", "nan", "NaN", "N/A", "n/a", "#N/A", "<NA>", "-", "001", "01", "1", "1 ", " 1", "1.0", "1e3",
@@ -200,3 +201,11 @@ def test_names_that_mean_missing_are_refused(name):
         gi.from_arrays(np.full((2, 2, 2), 0.5), states=["a", name], discount=0.9)
     with pytest.raises(ValueError, match="which means a missing value in a table; rename it"):
         gi.from_arrays(np.full((2, 2, 2), 0.5), actions=["a", name], discount=0.9)
+
+
+@pytest.mark.parametrize("largest", [2**53, -(2**53), 2**53 + 1, -(2**53) - 1, 2**63 - 1, 2**63])
+def test_large_numbers_beside_missing_cells_keep_all_digits(largest):
+    """Missing cells make a column of floats, which hold whole numbers up to 2^53 only."""
+    (column,) = as_names([pd.Series([str(largest), None, "7"])])
+    assert [str(column[0]), str(column[2])] in ([str(largest), "7"], [str(float(largest)), "7.0"])
+    assert int(column[0]) == largest

@@ -161,6 +161,8 @@ def test_worlds_with_memory_take_plain_states(ring):
     assert told == [[(None, 10), (10, 20), (20, 10)], [(None, 20), (20, 10)]]
     plain = read_trajectories(table, ring, trajectory="walk", step="t", state="node")
     assert data.actions.tolist() == plain.actions.tolist()
+    shuffled = read_trajectories(table.iloc[[2, 4, 0, 3, 1]], pairs, trajectory="walk", step="t", state="node")
+    assert shuffled.data_hash() == data.data_hash()
 
 
 def test_a_single_visit_is_kept_as_a_trajectory_without_choices(grid):

@@ -149,6 +149,7 @@ def test_the_same_optimal_choices(seed):
     same = OptimalityPreserving.of(world, reward)
     assert same.contains(reward)
     drawn = same.draw(jax.random.key(seed))
+    np.testing.assert_allclose(same.draw(jax.random.key(seed), size=2.5).values, 2.5 * drawn.values, rtol=1e-12)
     assert same.contains(drawn)
     assert same.contains((invariance(world, "potential")).apply(reward, jax.random.key(1)))
     assert not same.contains(gi.StateReward.zero(world))  # under which all choices are

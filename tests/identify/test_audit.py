@@ -10,6 +10,7 @@ import pytest
 import specimens
 import xarray as xr
 from made_fits import make_fit, normal
+from numpyro.diagnostics import effective_sample_size
 from scipy import stats
 
 import goalinf as gi
@@ -101,6 +102,20 @@ def test_a_null_space_that_moved_is_told():
     found = audit(make_fit(WORLD, SOFT, cauchy, data_of(range(5)), values=narrow))
     assert found.contraction is None
     assert "no finite variance" in str(found)
+
+
+def test_effective_draws_are_the_fewer_of_means_and_of_variances():
+    """Draws whose sign changes by chance while their size drifts, and the reverse."""
+    rng = np.random.default_rng(0)
+    slow, fast = np.repeat(rng.normal(size=(4, 25)), 40, axis=1), rng.normal(size=(4, 1000))
+    for draws in (np.abs(slow) * np.sign(fast), np.abs(fast) * np.sign(slow)):
+        found = contraction(draws[..., None], [dist.Normal(np.zeros(1), 1.0)], np.eye(1))
+        squares = (draws - draws.mean()) ** 2
+        of_mean, of_variance = (float(effective_sample_size(x)) for x in (draws, squares))
+        assert found.effective_draws == pytest.approx(min(of_mean, of_variance))
+        assert found.effective_draws < 0.1 * max(of_mean, of_variance)
+        np.testing.assert_allclose(found.error, squares.std() / np.sqrt(found.effective_draws))
+        np.testing.assert_allclose(found.shift_error, draws.std() / np.sqrt(found.effective_draws))
 
 
 def test_equal_to_the_prior_at_both_sides_of_the_limit():

@@ -51,6 +51,8 @@ def test_derivatives_equal_central_differences():
     jacobian = likelihood_jacobians(StandardModel(HALL, FREE, PRIOR), DATA, ("reward.values", "agent.beta"))
     found = jacobian({"reward.values": reward, "agent.beta": np.array(beta)})
     assert found.source == "these 12 choices"
+    alone = likelihood_jacobians(StandardModel(HALL, FREE, PRIOR), first(1), ("agent.beta",))
+    assert alone({"reward.values": reward, "agent.beta": np.array(beta)}).source == "this 1 choice"
     assert (found.matrix().shape, found.reward_part().matrix().shape) == ((12, 6), (12, 5))
     np.testing.assert_allclose(found.matrix(), differences(DATA, reward, beta), atol=1e-8)
 

@@ -36,6 +36,10 @@ def test_identities():
     assert starc(GRID, sparse, dense) == pytest.approx(0.0, abs=1e-9)
     assert starc(GRID, sparse, gi.StateReward(3 * sparse.values + 7, on="departure")) == pytest.approx(0.0, abs=1e-9)
     assert starc(GRID, sparse, gi.StateReward(-sparse.values, on="departure")) == pytest.approx(1.0, abs=1e-12)
+    hall = gi.gridworld("s..a", discount=0.9)
+    for seed in (188, 249, 505):  # canonical rewards whose unit vectors are longer than one by rounding
+        values = np.random.default_rng(seed).normal(size=(4, 4))
+        assert starc(hall, gi.ActionReward(values), gi.ActionReward(-values)) <= 1.0
 
 
 def test_other_golden_distances():
@@ -64,7 +68,7 @@ def test_what_all_distances_ignore_and_see(name, seed):
     one, two = (gi.ActionReward(rng.normal(size=(4, 2))) for _ in range(2))
     changed = gi.ShapedReward(gi.ActionReward(3.0 * one.values + 1.0), rng.normal(size=4))
     assert metric(world, one, changed) == pytest.approx(0.0, abs=2e-7)
-    assert metric(world, one, gi.ActionReward(-one.values)) == pytest.approx(1.0, abs=1e-12)
+    assert 1.0 - 1e-12 <= metric(world, one, gi.ActionReward(-one.values)) <= 1.0
     assert metric(world, two, one) == pytest.approx(metric(world, two, changed), abs=1e-7)
     trivial = gi.ShapedReward(gi.StateReward(np.ones(4), on="departure"), rng.normal(size=4))
     assert metric(world, trivial, gi.StateReward.zero(world)) == 0.0
@@ -185,6 +189,10 @@ def test_distances_refused():
     step = gi.TransitionReward(np.ones(hall.mdp.successors.shape))
     with pytest.raises(ValueError, match=r"going from s to 0,1 \(action 0\) is not given"):
         epic(hall, step, step)
+    listed = np.broadcast_to([0, 1], (2, 1, 2))  # a successor that is listed with probability zero is impossible
+    rare = gi.from_arrays(successors=listed, probabilities=[[[0.5, 0.5]], [[0.0, 1.0]]], discount=0.9)
+    with pytest.raises(ValueError, match=r"going from 1 to 0 \(action 0\) is not given"):
+        dard(rare, *[gi.TransitionReward(np.ones((2, 1, 2)))] * 2)
     endless = gi.gridworld("s.a", discount=1.0)
     zero = gi.StateReward.zero(endless)
     with pytest.raises(ValueError, match="never ends the episode from state s"):

@@ -129,6 +129,9 @@ def test_linear_features():
     assert found.dimension == 6 + 5 - oracles.rank(np.column_stack([Phi, W])) == 3
     assert kinds(found) == {"redistribution": 1, "constant": 1, "potential shaping": 1}
     np.testing.assert_allclose(found.basis.sel(feature=["d", "e", "f"]).values[1], [0, 0, 1], atol=1e-8)
+    for unit in (1e-9, 1e6):
+        scaled = null_space(world_of("random"), SOFT, gi.LinearReward(unit * Phi.reshape(5, 2, 6), NORMAL))
+        assert kinds(scaled) == kinds(found)
 
 
 @pytest.mark.parametrize(("name", "by_horizon"), [("triangle", [3, 2, 1]), ("cycle of 4 with a chord", [4, 3, 2, 1])])

@@ -1,5 +1,6 @@
 """Zero reward against what was fitted."""
 
+import sys
 import warnings
 
 import jax
@@ -12,17 +13,18 @@ from scipy.special import gammaln
 from scipy.stats import gaussian_kde, norm
 
 import goalinf as gi
+from goalinf.inference.bridge_sampling import Evidence
 
 ARMS = gi.from_arrays(np.ones((1, 2, 1)), discount=0.5)
 HALL = gi.gridworld("s.a", discount=0.9)
 PRIOR = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
 
 
-def bandit(first, total, **options):
+def bandit(first, total, mean=0.0, sd=1.0, **options):
     made = np.array([[0] * first + [1] * (total - first)])
     data = gi.Trajectories.of(np.zeros((1, total + 1), int), made)
-    prior = gi.ActionReward(dist.Normal(0.0, 1.0))
-    return gi.infer(jax.random.key(0), ARMS, agent=gi.agents.soft_optimal(beta=1.0), reward=prior, data=data, **options)
+    agent, reward = gi.agents.soft_optimal(beta=1.0), gi.ActionReward(dist.Normal(mean, sd))
+    return gi.infer(jax.random.key(0), ARMS, agent=agent, reward=reward, data=data, **options)
 
 
 def walks_of(beta, n=20):
@@ -57,6 +59,22 @@ def test_a_vaguer_prior_favors_zero():
     assert found.mass["posterior"].is_monotonic_increasing
     posterior = np.mean(np.abs(theta)[:, None] < found.mass["size"].to_numpy(), axis=0)
     np.testing.assert_allclose(found.mass["posterior"], posterior, atol=2 / len(theta))  # draws on the edge
+
+
+def test_errors_of_both_evidences_add_up(monkeypatch):
+    """Independent errors: the root of the sum of their squares. Wider priors have a wider mean, too."""
+    module, refitted = sys.modules[gi.identify.zero_reward.__module__], []
+    monkeypatch.setattr(module, "refit", lambda key, fit, reward: refitted.append(reward.values) or fit)
+    monkeypatch.setattr(module, "marginal_likelihood", lambda *_: Evidence(-3.0, 0.4, ""))
+    monkeypatch.setattr(module, "zero_reward_evidence", lambda *_: Evidence(-5.0, 0.3, ""))
+    fit = bandit(2, 3, mean=0.4, sd=0.8, draws=50)
+    found = gi.identify.zero_reward(0, fit, scales=(2.0, 1.0))
+    ((prior, shape),) = ((each.base_dist, each.shape()) for each in refitted)
+    assert (float(prior.loc), float(prior.scale), shape) == (0.8, 1.6, (1, 2))
+    assert found.table["scale"].tolist() == [1.0, 2.0]
+    assert found.table["log_evidence"].tolist() == [-3.0, -3.0]
+    assert found.table["log_bayes_factor"].tolist() == [-2.0, -2.0]
+    np.testing.assert_allclose(found.table["error"], 0.5)
 
 
 def test_distance_from_zero_is_that_of_beta_times_the_reward():

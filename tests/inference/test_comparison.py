@@ -1,15 +1,18 @@
 """Fits compared by what they predict."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import jax
 import numpy as np
 import numpyro.distributions as dist
 import pytest
+import xarray as xr
 from scipy.special import logsumexp
 from small import HALL, walks_of
 
 import goalinf as gi
+from goalinf.inference.comparison import _row, thinned
 
 COLUMNS = ["rank", "elpd", "p", "elpd_diff", "se", "weight", "dse", "max_k", "bad_k", "warning"]
 
@@ -43,6 +46,27 @@ def test_standard_errors_by_hand(fit, own):
         assert table.loc[name, "dse"] == pytest.approx(dse, abs=1e-12)
     assert table["dse"].iloc[0] == 0
     assert 0 < table["dse"].iloc[1] != table["se"].iloc[1]
+
+
+def test_bad_pareto_k_are_counted():
+    """One unit at the limit and two above it."""
+    k = xr.DataArray([0.7, 0.71, 1.2])
+    one, best = (
+        SimpleNamespace(elpd_i=xr.DataArray(terms), pareto_k=k, p=1.5, se=0.0)
+        for terms in ([-1.0, -2.0, -4.0], [-1.0, -1.0, -1.0])
+    )
+    row = _row(one, best, "a note")
+    assert (row["elpd"], row["elpd_diff"], row["max_k"], row["bad_k"], row["p"]) == (-7.0, -4.0, 1.2, 2, 1.5)
+    assert row["warning"].startswith("2 of 3 units have Pareto k above 0.7: ")
+    assert row["warning"].endswith("; a note")
+
+
+@pytest.mark.parametrize(
+    ("most", "kept"), [(2, [0, 3]), (3, [0, 2, 4]), (4, [0, 2, 4]), (5, [0, 1, 2, 3, 4]), (9, [0, 1, 2, 3, 4])]
+)
+def test_evenly_spaced_draws_are_at_most_as_many_as_allowed(most, kept):
+    draws = xr.Dataset({"u": (("chain", "draw"), np.arange(5)[None] + [[0], [10]])})
+    assert thinned(draws, most)["u"].tolist() == [kept, [10 + number for number in kept]]
 
 
 def test_approximations_beside_samples(fit, own):

@@ -84,13 +84,16 @@ def test_more_draws_are_no_remedy_for_modes_that_were_missed(monkeypatch):
     assert "draw more" not in said
 
 
-@pytest.mark.parametrize(("visits", "known"), [("by turns", True), ("one after the other", False), ("rarely", True)])
+@pytest.mark.parametrize(
+    ("visits", "known"), [("by turns", True), ("one after the other", False), ("rarely", True), ("a third once", True)]
+)
 def test_the_probability_of_every_mode_is_known(visits, known):
     """From independent indicators; from one change in every chain; not judged below one draw in a hundred."""
     rng = np.random.default_rng(0)
     mode = {
         "by turns": rng.integers(0, 2, (4, 500)),
         "one after the other": (np.arange(500) >= np.array([[100], [200], [300], [400]])).astype(int),
+        "a third once": np.where(np.arange(2000).reshape(4, 500) < 18, 2, rng.integers(0, 2, (4, 500))),
         "rarely": (np.arange(500) == 499).astype(int) * np.ones((4, 1), int),
     }[visits]
     fit = fit_of(modes=2)

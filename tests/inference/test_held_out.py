@@ -99,6 +99,21 @@ def test_memberships_by_draw():
         assert table["log_density"][people == who].sum() == pytest.approx(expected, abs=1e-9)
 
 
+def test_names_without_data_need_no_values():
+    """Labels may list subjects that made none of the trajectories, also where the fit knows a single subject."""
+    agent = gi.agents.soft_optimal(beta=gi.no_pooling(dist.LogNormal(0.0, 1.0)))
+    alone = named(some(AGENTS["idle"], 0, 3), ["bob"] * 3)
+    fit = gi.infer(0, HALL, agent=agent, reward=WANTS, data=alone, method="laplace", draws=20)
+    plain = named(TEST.select([0, 2]), ["bob", "bob"])
+    labels = dataclasses.replace(plain.labels, subjects=("ann", "bob", "cyd"))
+    listed = dataclasses.replace(plain, subject=np.array([1, 1]), labels=labels)
+    found, expected = (gi.inference.log_predictive_density(fit, data)["log_density"] for data in (listed, plain))
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    draws = fit.posterior["agent.beta"].values.ravel()
+    by_draw = np.array([scores([gi.agents.soft_optimal(beta=beta)], plain)[0] for beta in draws])
+    np.testing.assert_allclose(found, logsumexp(by_draw, axis=0) - np.log(len(draws)), rtol=1e-9)
+
+
 def test_subjects_that_print_alike():
     train, test = named(walks_of(), [1] * 8), named(walks_of(2), ["1"] * 8)
     fit = gi.infer(jax.random.key(0), HALL, agent=gi.one_of(AGENTS), reward=WANTS, data=train, **EXACT)
@@ -137,6 +152,15 @@ def expected_density(fit, data, rewards, world=HALL):
         for beta in betas
     ]
     return logsumexp(by_draw, axis=0) - np.log(len(betas))
+
+
+def test_bits_are_per_observed_action(arm):
+    walks = some(gi.agents.soft_optimal(beta=2.0), 2, 2, reward=CONTROL)
+    observed = np.arange(6) < np.array([[6], [1], [3], [2]])
+    table = gi.inference.log_predictive_density(arm, dataclasses.replace(walks, observed=observed))
+    assert table["steps"].tolist() == [6, 1, 3, 2]
+    np.testing.assert_allclose(2.0 ** -table["bits"], np.exp(table["log_density"]))
+    np.testing.assert_allclose(table["bits_per_step"] * [6, 1, 3, 2], table["bits"])
 
 
 def test_rewards_of_a_treated_arm(arm):

@@ -73,22 +73,34 @@ def test_log_density(name):
     assert float(residual) < 1e-8
 
 
-def test_a_value_by_context_is_planned_in_that_context_alone():
-    """No choice is computed for a value in the conditions in which it does not occur."""
-    names = [f"c{number}" for number in range(12)]
-    rewards = {name: gi.StateReward(np.arange(5.0) == n % 5, on="departure") for n, name in enumerate(names)}
-    data = walks_of([gi.agents.boltzmann(beta=1.0)], rewards, trajectories=1)
-    agent = gi.agents.boltzmann(beta=gi.no_pooling(PRIOR, by="context"))
-    model = StandardModel(HALL, agent, rewards)
+def policies_in(contexts, data, prior):
+    """Program of the policies of a hard maximum, with a beta by subject or context, in its levels; and its result."""
+    model = StandardModel(HALL, gi.agents.boltzmann(beta=prior), contexts)
     levels = model.levels(data)
 
     def policies(betas):
         return model.behavior({"agent.beta": betas}, data.context_names, levels).policies[0].log_probs
 
+    (site,) = model.sites(data)
     with computing_in("float64"):
-        program = jax.make_jaxpr(policies)(np.ones(12))
-    largest = max(np.prod(v.aval.shape) for equation in program.eqns for v in equation.outvars)
-    assert largest <= 4 * np.prod(program.out_avals[0].shape)
+        program = jax.make_jaxpr(policies)(np.ones(site.prior.shape()))
+    return program, program.out_avals[0].shape
+
+
+def test_a_value_by_context_is_planned_in_that_context_alone():
+    """No choice is computed for a value in the conditions in which it does not occur."""
+    rewards = {f"c{n:02}": gi.StateReward(np.arange(5.0) == n % 5, on="departure") for n in range(12)}
+    data = gi.simulate(0, HALL, gi.agents.boltzmann(beta=1.0), rewards, trajectories=1, steps=6)
+    program, shape = policies_in(rewards, data, gi.no_pooling(PRIOR, by="context"))
+    assert shape == (12, 5, 4)
+    assert max(np.prod(v.aval.shape) for equation in program.eqns for v in equation.outvars) <= 4 * np.prod(shape)
+
+
+def test_conditions_are_planned_once_for_all_choices_in_them():
+    """The plan of a hard maximum does not depend on beta: the compiled program has no loop of a solver."""
+    program, shape = policies_in(CONTEXTS, IN_CONTEXTS, EACH)
+    assert shape == (5, 5, 4)
+    assert "while" not in str(program)
 
 
 def test_subjects_with_one_condition_share_its_plan():

@@ -17,7 +17,7 @@ import goalinf as gi
 from goalinf.inference import _arviz
 from goalinf.inference.model.build import posterior_of
 from goalinf.inference.model.linear_reward.scale_mixture import PRODUCT, split_product
-from goalinf.inference.model.mode import Compiled, climb
+from goalinf.inference.model.mode import Compiled, Remembered, climb
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.samplers.geometry import Geometry, spread_out
 from goalinf.inference.samplers.hmc import Kernel
@@ -238,7 +238,7 @@ def test_simulation_based_calibration():
         posterior = posterior_of(StandardModel(world, agent, reward), one(0))
         density, geometries, starts, kernels = posterior.product.density, [], [], []
         for i in range(count):
-            target = Compiled(density, one(i))
+            target = Remembered(Compiled(density, one(i)))
             kernels.append(Kernel(density, target, "HMC", block=warmup, target_accept=0.9))
             geometries.append(Geometry.laplace(climb(target)))
             starts.append(spread_out(jax.random.key(i), geometries[-1], 1)[0])

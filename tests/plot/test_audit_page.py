@@ -4,10 +4,13 @@ import dataclasses
 import re
 
 import matplotlib.pyplot as plt
+import networkx as nx
 import numpy as np
+import numpyro.distributions as dist
 import pandas as pd
 import pytest
 from named import audit_of
+from pictures import hand_fit
 from scipy.stats import norm
 
 import goalinf as gi
@@ -44,6 +47,17 @@ def test_the_page_says_what_made_it(audit, tmp_path):
     assert made in page
 
 
+def test_null_directions_are_drawn_beside_the_constant(tmp_path):
+    """In two squares without staying, no action decides whether the next corner is even: one constant for each kind."""
+    squares = gi.graph_world(nx.disjoint_union(nx.cycle_graph(4), nx.cycle_graph(4)), discount=0.9)
+    prior = gi.StateReward(dist.Normal(0.0, 1.0), on="departure")
+    audit = gi.audit(hand_fit(squares, prior, np.random.default_rng(0).normal(size=(40, 8))), quick=True)
+    assert audit.nullity == 4
+    page = gi.plot.audit_page(audit, tmp_path / "audit.html").read_text(encoding="utf-8")
+    assert page.count('alt="adding any multiple of this reward does not change the policy"') == 3
+    assert "Adding any multiple of one of these rewards" in page
+
+
 def test_numbers_of_the_page_have_three_digits_and_no_noise(audit, tmp_path):
     page = gi.plot.audit_page(audit, tmp_path / "audit.html").read_text(encoding="utf-8")
     values = re.findall(r'<td style="text-align: right">([^<]*)</td>', page)
@@ -76,6 +90,53 @@ def test_other_planners_are_told_in_words(audit):
     alone = dataclasses.replace(audit, answers=dataclasses.replace(audit.answers, planners=alike))
     ax = next(ax for ax in gi.plot.audit(alone).axes if "planners" in ax.get_title())
     assert ax.get_xlabel() == "evidence against the planner: none from any action"
+
+
+def axes_of(audit, title):
+    return next(ax for ax in gi.plot.audit(audit).axes if title in ax.get_title())
+
+
+def test_contraction_is_drawn_by_direction(audit):
+    """Bars from the most identified direction on, and those of the prior after them with two standard errors."""
+    contraction = dataclasses.replace(
+        audit.contraction, identified=np.array([0.5, 0.1]), unidentified=np.array([0.9]), error=np.array([0.2])
+    )
+    ax = axes_of(dataclasses.replace(audit, contraction=contraction), "Contraction")
+    assert [bar.get_height() for bar in ax.patches] == [0.1, 0.5, 0.9]
+    assert [bar.get_x() + bar.get_width() / 2 for bar in ax.patches] == pytest.approx([0.0, 1.0, 2.0])
+    (errors,) = (c.get_segments() for c in ax.collections)
+    np.testing.assert_allclose(errors, [[[2.0, 0.5], [2.0, 1.3]]])
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["identified", "not identified"]
+    assert ax.get_ylim()[0] == 0.0
+    assert ax.get_ylim()[1] > 1.3
+
+
+def test_regret_and_further_data_are_drawn_in_the_order_of_their_tables(audit):
+    """The first row is at the top, and all rows have the same margin around them."""
+    regret = pd.DataFrame({"regret": [0.1, 0.3], "value_at_risk": [0.2, 0.7], "tail": 0.8, "chance": [0.5, 0.6]})
+    table = pd.DataFrame({"nullity": 1, "information": [1.0, 3.0], "information_error": [0.1, 0.2]})
+    worth = table.assign(evsi=[0.4, 0.2], evsi_error=[0.01, 0.02])
+    answers = [
+        dataclasses.replace(
+            audit.answers, regret=regret, design=dataclasses.replace(audit.answers.design, table=one), planners=planners
+        )
+        for one, planners in ((table, audit.answers.planners), (worth, audit.answers.planners.assign(choices=np.nan)))
+    ]
+    for each, expected, errors in zip(answers, ([1.0, 3.0], [0.4, 0.2]), ([0.2, 0.4], [0.02, 0.04]), strict=True):
+        changed = dataclasses.replace(audit, answers=each)
+        ax = axes_of(changed, "Further data")
+        assert [bar.get_width() for bar in ax.patches] == expected
+        (drawn,) = (c.get_segments() for c in ax.collections)
+        np.testing.assert_allclose([(end[0] - start[0]) / 2 for start, end in drawn], errors)
+        for title in ("Further data", "Expected regret", "Other planners"):
+            bottom, top = axes_of(changed, title).get_ylim()
+            assert bottom - 1 == pytest.approx(-top)
+            assert 0.5 < -top < 0.7
+    ax = axes_of(changed, "Expected regret")
+    assert [bar.get_width() for bar in ax.patches] == [0.1, 0.3]
+    drawn = {line.get_label(): line.get_xdata().tolist() for line in ax.lines}
+    assert drawn == {"95 % quantile": [0.2, 0.7], "uniform policy": [0.5, 0.6]}
+    assert [line.get_ydata().tolist() for line in ax.lines] == [[0, 1], [0, 1]]
 
 
 def test_nothing_is_cut_off(audit):

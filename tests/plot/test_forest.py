@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import numpyro.distributions as dist
 import pytest
+import xarray as xr
 from pictures import labeled
 
 import goalinf as gi
@@ -47,6 +48,9 @@ def test_medians_and_intervals_of_every_subject(fit):
     assert names == [NAMES[row].replace("$", r"\$") for row in order]
     (group,) = (line for line in ax.lines if line.get_marker() != "o")
     assert group.get_xdata()[0] == pytest.approx(float(np.median(fit.posterior["agent.beta.mean"])))
+    (span,) = (patch.get_extents() for patch in ax.patches)
+    expected = ax.transData.transform([(x, 0.0) for x in np.quantile(fit.posterior["agent.beta.mean"], [0.1, 0.9])])
+    np.testing.assert_allclose([span.x0, span.x1], expected[:, 0])
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("agent.beta", "subject")
     figure.canvas.draw()
 
@@ -58,12 +62,18 @@ def test_the_order_of_the_data(fit):
 
 
 def test_one_entry_of_a_reward(data):
-    reward = gi.StateReward(gi.no_pooling(dist.Normal(0.0, 1.0)), on="departure")
-    fit = gi.infer(
-        1, HALL, agent=gi.agents.boltzmann(beta=2.0), reward=reward, data=data, method="svi", steps=50, draws=50
-    )
-    _, medians, _ = rows_of(gi.plot.forest(fit, "reward.values", entry=fit.posterior["state"].values[1], order=False))
-    np.testing.assert_allclose(medians[::-1], np.median(fit.posterior["reward.values"].values[0, :, :, 1], axis=0))
+    """With the same entry of the group."""
+    rng = np.random.default_rng(0)
+    values, mean = rng.normal(size=(2, 10, 3, 5)), rng.normal(size=(2, 10, 5))
+    dims = ("chain", "draw", "state")
+    coords = {"subject": list(NAMES), "state": ["a", "0,1", "s", "0,3", "b"]}
+    sites = {"reward.values": ((*dims[:2], "subject", "state"), values), "reward.values.mean": (dims, mean)}
+    tree = xr.DataTree.from_dict({"posterior": xr.Dataset(sites, coords)})
+    fit = gi.Fit(tree, data)
+    ax, medians, _ = rows_of(gi.plot.forest(fit, "reward.values", entry="0,1", order=False))
+    np.testing.assert_allclose(medians[::-1], np.median(values[..., 1], axis=(0, 1)))
+    (group,) = (line for line in ax.lines if line.get_marker() != "o")
+    assert group.get_xdata()[0] == pytest.approx(np.median(mean[..., 1]))
     with pytest.raises(ValueError, match="entry is None; every value has 5 entries: give one of"):
         gi.plot.forest(fit, "reward.values")
 

@@ -5,7 +5,6 @@ import networkx as nx
 import numpy as np
 import pytest
 import xarray as xr
-from matplotlib.quiver import Quiver
 from pictures import ROOM, bars, labeled, texts, the
 
 import goalinf as gi
@@ -26,6 +25,36 @@ def test_a_map_shows_walls_marks_start_and_end(room):
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["episodes start", "episodes end"]
     rings = [c.get_offsets().tolist() for c in ax.collections if isinstance(c, collections.PathCollection)]
     assert rings == [[[1.0, 1.0]], [[1.0, 3.0]]]  # s above b, in (column, row)
+
+
+@pytest.mark.parametrize(
+    ("rows", "cols", "size"), [(5, 6, (2.76, 2.3)), (1, 3, (2.4, 1.4)), (10, 20, (6.0, 3.0)), (20, 10, (3.0, 6.0))]
+)
+def test_cells_of_a_map_are_squares_of_half_an_inch_or_less(rows, cols, size):
+    """The longer side takes at most six inches."""
+    assert Ground.of(gi.open_grid(rows, cols, discount=0.9)).size() == pytest.approx(size)
+
+
+def test_graphs_keep_their_proportions():
+    line = gi.graph_world(nx.path_graph(4), discount=0.9, positions={i: (3.0 * i, 0.0 if i else 3.6) for i in range(4)})
+    width, height = Ground.of(line).size()
+    assert 2.8 <= width <= 6.0
+    assert height / width == pytest.approx(0.4)
+    assert Ground.of(line).spacing == pytest.approx(3.0)  # of 4.69, 3, 3, 3
+
+
+def test_marks_stand_in_the_middle_of_cells_or_beside_what_is_drawn_there(room):
+    data = walk(room, ["s", (1, 2)], ["right"])
+    for figure, shift in ((gi.plot.world(room), 0.0), (gi.plot.trajectories(data, room), -0.33)):
+        at = {text.get_text(): text.get_position() for text in figure.axes[0].texts}
+        for mark in "sab":
+            np.testing.assert_allclose(at[mark], room.positions[room.index(mark)] + shift)
+
+
+def test_every_possible_start_has_a_ring():
+    world = gi.gridworld("s.a", initial={"s": 0.9, "a": 0.1}, discount=0.9)
+    (ax,) = gi.plot.world(world).axes
+    assert the(collections.PathCollection, ax).get_offsets().tolist() == [[0.0, 0.0], [2.0, 0.0]]
 
 
 def test_starting_anywhere_draws_no_rings():
@@ -132,6 +161,7 @@ def test_a_single_trajectory_is_colored_by_time(room):
     ax = figure.axes[0]
     path = next(c for c in ax.collections if c.get_array() is not None)
     assert path.get_array().tolist() == [0.5, 1.5, 2.5]
+    assert path.get_clim() == figure.axes[1].get_ylim() == (0, 3)
     seen = np.array([segment[0] for segment in path.get_segments()])
     np.testing.assert_array_less(np.abs(seen - [[1, 1], [2, 1], [3, 1]]), 0.3)
     start, end = ax.lines
@@ -149,6 +179,20 @@ def test_several_trajectories_each_get_a_path_a_start_and_an_end(ring):
     assert [len(path.get_segments()) for path in paths] == [2, 1]
     assert ax.get_title("left") == "2 trajectories"
     assert bars(gi.plot.trajectories(data, ring, which=1)) == ["time (steps)"]
+
+
+def test_trajectories_are_shifted_apart_around_their_states(room):
+    """Each as a whole by at most 0.2 cells, and each visit by at most a third of that; zero on average."""
+    here = room.index((1, 2))
+    (ax,) = gi.plot.trajectories(gi.Trajectories.of([[here] * 40] * 100, [[0] * 39] * 100), room).axes
+    paths = [c.get_segments() for c in ax.collections if isinstance(c, collections.LineCollection)][1:]
+    shifts = np.array([[segments[0][0], *(segment[1] for segment in segments)] for segments in paths]) - [2.0, 1.0]
+    assert shifts.shape == (100, 40, 2)
+    assert 0.25 < np.abs(shifts).max() < 0.2 * 4 / 3
+    whole = shifts.mean(axis=1)
+    np.testing.assert_allclose(whole.mean(axis=0), 0.0, atol=0.05)  # the sd of a mean is 0.0115
+    np.testing.assert_allclose(whole.std(axis=0), 0.2 / np.sqrt(3), rtol=0.2)
+    np.testing.assert_allclose((shifts - whole[:, None]).std(axis=(0, 1)), 0.2 / 3 / np.sqrt(3), rtol=0.1)
 
 
 def test_trajectories_with_memory_are_drawn_on_plain_nodes(memory):
@@ -169,82 +213,6 @@ def test_trajectories_that_do_not_fit_are_errors(room, ring):
         gi.plot.trajectories(data, room, which=3)
 
 
-# -- policies ------------------------------------------------------------------------------------
-
-
-def by_hand(world, rows):
-    return xr.DataArray(np.asarray(rows, float), dims=("state", "action"))
-
-
-def test_arrows_point_and_stretch_with_probability():
-    hall = gi.gridworld("...", moves=("left", "right"), stay=True, discount=0.9)
-    figure = gi.plot.policy(hall, by_hand(hall, [[0, 1, 0], [0.25, 0.5, 0.25], [0, 0, 1]]))
-    labeled(figure)
-    assert bars(figure) == ["probability of the action"]
-    ax = figure.axes[0]
-    arrows = the(Quiver, ax)
-    assert arrows.XY.tolist() == [[0, 0], [1, 0], [1, 0]]
-    np.testing.assert_allclose(arrows.U, np.array([1, -0.25, 0.5]) * arrows.U[0])
-    np.testing.assert_allclose(arrows.V, 0)
-    dots = the(collections.PathCollection, ax)
-    assert dots.get_offsets().tolist() == [[1, 0], [2, 0]]  # stays
-
-
-def test_ended_states_have_no_arrows(room):
-    wants = gi.StateReward.at(room, {"a": 1.0}, default=0.0, on="departure")
-    arrows = the(Quiver, gi.plot.policy(room, gi.agents.soft_optimal(beta=2.0), wants).axes[0])
-    assert [1.0, 3.0] not in arrows.XY.tolist()
-    assert {tuple(place) for place in arrows.XY.tolist()} == {tuple(place) for place in room.positions.tolist()} - {
-        (1, 3)
-    }
-    goal = gi.goals(room, {"home": "a"})["home"]
-    arrows = the(Quiver, gi.plot.policy(room, gi.agents.boltzmann(beta=2.0), goal).axes[0])
-    assert [3.0, 1.0] not in arrows.XY.tolist()
-
-
-def test_ways_out_of_nodes_are_as_wide_as_likely(ring):
-    rows = np.zeros((4, 3))
-    rows[0] = [0.75, 0.25, 0]  # to 1 and to 3
-    rows[1:, 2] = 1.0  # stay
-    figure = gi.plot.policy(ring, by_hand(ring, rows))
-    labeled(figure)
-    assert bars(figure) == ["probability of the next step"]
-    ax = figure.axes[0]
-    nodes = the(collections.PathCollection, ax)
-    assert nodes.get_array().tolist() == [0, 1, 1, 1]
-    ways = [c for c in ax.collections if isinstance(c, collections.LineCollection)][1]
-    (short, long), ends = ways.get_linewidths(), [segment[1] for segment in ways.get_segments()]
-    assert short < long
-    np.testing.assert_allclose(ends[0], (ring.positions[0] + ring.positions[3]) / 2)
-    np.testing.assert_allclose(ends[1], (ring.positions[0] + ring.positions[1]) / 2)
-
-
-def test_policy_with_memory_is_the_mean_over_last_states(memory):
-    wants = gi.StateReward.at(memory, {2: 1.0}, default=0.0, on="departure")
-    figure = gi.plot.policy(memory, gi.agents.soft_optimal(beta=2.0), wants)
-    labeled(figure)
-    assert figure.axes[0].get_title("left") == "mean over the last states"
-    nodes = the(collections.PathCollection, figure.axes[0]).get_array()
-    policy = gi.agents.soft_optimal(beta=2.0).policy(memory, wants).values
-    at_end = [i for i, (_, this) in enumerate(memory.states) if this == 2]
-    np.testing.assert_allclose(nodes[2], policy[at_end, 1].mean())  # actions at node 2: to 1, stay
-
-
-def test_policies_of_finite_horizon_show_one_decision(room):
-    wants = gi.StateReward.at(room, {"a": 1.0}, default=0.0, on="departure")
-    figure = gi.plot.policy(room, gi.agents.soft_optimal(beta=2.0, horizon=3), wants, step=2)
-    assert figure.axes[0].get_title("left") == "decision 2 of 3"
-    with pytest.raises(ValueError, match="decisions 0 to 2"):
-        gi.plot.policy(room, gi.agents.soft_optimal(beta=2.0, horizon=3), wants, step=3)
-
-
-def test_policy_errors(room, ring):
-    with pytest.raises(ValueError, match="the reward of the agent is missing"):
-        gi.plot.policy(room, gi.agents.soft_optimal(beta=1.0))
-    with pytest.raises(ValueError, match=r"this world needs \(7, 4\)|this world needs"):
-        gi.plot.policy(room, by_hand(ring, np.ones((4, 3)) / 3))
-
-
 # -- beliefs about goals -------------------------------------------------------------------------
 
 
@@ -258,6 +226,8 @@ def test_goal_timeline_has_a_line_for_every_goal():
     lines = {line.get_label(): line.get_ydata().tolist() for line in ax.lines if not line.get_label().startswith("_")}
     assert lines == {"home": [0.5, 0.7], "shop": [0.3, 0.2], "park": [0.2, 0.1]}
     assert ax.lines[0].get_xdata().tolist() == [0, 1]  # padding is left out
+    (chance,) = (line.get_ydata() for line in ax.lines if line.get_label().startswith("_"))
+    assert set(chance) == {1 / 3}
     assert ax.get_title("left") == "trajectory 17"
     with pytest.raises(ValueError, match="no trajectory number 1"):
         gi.plot.goal_timeline(posterior, 1)
@@ -284,6 +254,9 @@ def test_distances_are_curves_of_their_probability():
     thick = next(line for line in ax.lines if line.get_label().startswith("here"))
     np.testing.assert_allclose(thick.get_xdata()[[0, -1]], [0.1, 0.9])
     np.testing.assert_allclose(thick.get_ydata(), np.arange(11, 92) / 101)
+    thin = next(line for line in ax.lines if not line.get_label().startswith(("here", "there")))
+    np.testing.assert_allclose(thin.get_xdata(), [0.0, *np.linspace(0.0, 1.0, 101)])
+    np.testing.assert_allclose(thin.get_ydata(), np.arange(102) / 101)
     with pytest.raises(ValueError, match="found is empty"):
         gi.plot.distances({})
     with pytest.raises(ValueError, match="level is 1"):

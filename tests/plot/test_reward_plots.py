@@ -18,6 +18,12 @@ def cells(world, image):
     return np.asarray(image.get_array()[row, col], float)
 
 
+def crosses(ax):
+    """Where states without an observed action are marked."""
+    (marks,) = (c for c in ax.collections if isinstance(c, collections.PathCollection))
+    return marks.get_offsets()
+
+
 def test_reward_map_shows_mean_and_sd_of_every_cell(room):
     draws = np.random.default_rng(0).normal(size=(50, room.n_states))
     figure = gi.plot.reward_map(hand_fit(room, gi.StateReward(dist.Normal(0, 1), on="departure"), draws))
@@ -31,8 +37,9 @@ def test_reward_map_shows_mean_and_sd_of_every_cell(room):
     low, high = mean.images[1].get_clim()
     assert low == -high  # zero is the middle of the colors
     assert "no observed action" in sd.get_xlabel()
-    crosses = [c for c in sd.collections if isinstance(c, collections.PathCollection)]
-    assert len(crosses[0].get_offsets()) == room.n_states - 2  # one visited, one terminal
+    # In the lower right corners of all cells but the visited and the terminal one.
+    others = [s for s in range(room.n_states) if s not in (0, room.index("b"))]
+    np.testing.assert_allclose(crosses(sd), room.positions[others] + 0.36)
 
 
 def test_reward_map_of_a_graph(ring):
@@ -77,14 +84,17 @@ def test_reward_map_with_memory_is_the_mean_over_last_states(memory):
 
 def test_reward_map_in_several_worlds_asks_which(room):
     other = gi.gridworld(ROOM, discount=0.5)
-    data = gi.Trajectories.of([[0, 1], [0, 1]], [[0], [0]], context=[0, 1])
+    data = gi.Trajectories.of([[0, 1], [2, 1]], [[0], [0]], context=[0, 1])
     prior = gi.StateReward(dist.Normal(0, 1), on="departure")
     fit = hand_fit({0: room, 1: other}, prior, np.ones((2, room.n_states)), data)
     with pytest.raises(ValueError, match="context= one of 0, 1"):
         gi.plot.reward_map(fit)
     with pytest.raises(ValueError, match="context 7 has no world"):
         gi.plot.reward_map(fit, context=7)
-    labeled(gi.plot.reward_map(fit, context=1))
+    figure = gi.plot.reward_map(fit, context=1)
+    labeled(figure)
+    unseen = np.delete(np.arange(other.n_states), 2)  # no state is terminal there
+    np.testing.assert_allclose(crosses(figure.axes[1]), other.positions[unseen] + 0.36)
 
 
 def test_a_fit_with_nothing_to_draw_says_so(room):
@@ -105,6 +115,7 @@ def test_a_known_reward(room, ring):
     figure = gi.plot.reward(room, wants)
     labeled(figure)
     np.testing.assert_allclose(cells(room, figure.axes[0].images[1]), wants.values)
+    assert figure.axes[0].images[1].get_clim() == (-2.0, 2.0)
     assert bars(figure) == ["reward on arrival (utility)"]
     goal = gi.goals(ring, {"home": 2}, step_cost=1.0, bonus=5.0)["home"]
     ax = gi.plot.reward(ring, goal).axes[0]

@@ -30,6 +30,12 @@ def test_undirected_edges_go_both_ways_and_staying_comes_last():
     assert world.mdp.dense()[1].tolist() == [[1, 0, 0], [0, 0, 1], [0, 1, 0]]
 
 
+def test_a_single_node_stays():
+    world = graph_world(nx.empty_graph(1), stay=True, discount=0.9)
+    assert world.actions == (("stay",),)
+    assert world.mdp.dense().tolist() == [[[1.0]]]
+
+
 def test_names_of_nodes():
     edges = pd.DataFrame({"state": [10, 2], "next_state": [2, 10]})
     world = graph_world(nx.from_pandas_edgelist(edges, "state", "next_state", create_using=nx.DiGraph), discount=0.9)

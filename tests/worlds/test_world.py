@@ -68,6 +68,14 @@ def test_labels():
     assert label(((0, 1), None)) == "(0,1),None"
 
 
+@pytest.mark.parametrize(("size", "shown"), [(7, "7: 0, 1, 2, 3, 4, 5, 6<"), (8, "8: 0, 1, 2, 3, 4, 5, 6, 7<"),
+                                             (9, "9: 0, 1, 2, 3, 4, 5, 6, 7, …<")])  # fmt: skip
+def test_a_notebook_shows_eight_states(size, shown):
+    world = from_arrays(np.full((size, 1, size), 1 / size), discount=0.9)
+    assert shown in world._repr_html_()
+    assert "none<" in world._repr_html_()  # terminal states
+
+
 def test_what_a_world_refuses():
     world = gridworld("s.a", discount=0.9)
     for change, said in (
