@@ -7,6 +7,7 @@ import textwrap
 import history_oracles
 import jax
 import numpy as np
+import numpyro.distributions as dist
 import pandas as pd
 import pytest
 
@@ -59,7 +60,8 @@ def test_an_action_to_stay_is_another_task():
 
 def test_what_the_page_on_data_shows_runs(repository, tmp_path, monkeypatch):
     page = (repository / "docs" / "concepts" / "data.rst").read_text(encoding="utf-8")
-    blocks = dict(re.findall(r"code-block:: (\w+)\n\n((?: {3}.*\n|\n)+)", page))
+    found = re.findall(r"code-block:: (\w+)\n\n((?: {3}.*\n|\n)+)", page)
+    blocks = dict(reversed(found))  # the first of each language
     (tmp_path / "trials.csv").write_text(textwrap.dedent(blocks["text"]).strip() + "\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     code, _, told = textwrap.dedent(blocks["python"]).strip().rpartition("  # ")
@@ -67,6 +69,14 @@ def test_what_the_page_on_data_shows_runs(repository, tmp_path, monkeypatch):
     scope = {"gi": gi, "pd": pd}
     exec(head, scope)
     assert f"{float(eval(last, scope)):.6f}" == told == "-1.993918"
+    # The example with recorded outcomes, up to its fit.
+    (bandit_example,) = (code for language, code in found if "RecordedReward" in code)
+    table = pd.DataFrame({"subject": [0, 0, 1, 1], "trial": [1, 2, 1, 2], "state": "choice", "points": [5, -1, 0, 3]})
+    table.assign(choice=["left", "right", "right", "right"]).to_csv("trials.csv", index=False)
+    scope |= {"dist": dist}
+    exec(textwrap.dedent(bandit_example).partition("fit = ")[0], scope)
+    assert np.nansum(scope["data"].outcomes) == 7.0
+    assert scope["agent"].parameters["loss_rate"] is not None
 
 
 AGENTS = {

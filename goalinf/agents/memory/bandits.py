@@ -9,7 +9,9 @@ import jax.numpy as jnp
 import numpyro.distributions as dist
 from jaxtyping import Array
 
+from goalinf.agents.memory.experience import LEARNS, SCALES, start_at_zero
 from goalinf.agents.memory.option_memory import LearningRule, Mask, OptionLearning
+from goalinf.planning.facts import Facts
 from goalinf.planning.parameters import INFINITY, SHARE, DefaultPriors, Parameter, Ranges
 
 _PERSISTENCE: Ranges = {"persistence": (-INFINITY, INFINITY)}
@@ -60,6 +62,11 @@ class RescorlaWagner(OptionLearning):
         **dict.fromkeys(("learning_rate", "loss_rate", "unchosen_rate", "forgetting"), lambda: dist.Beta(2.0, 2.0)),
         **_COMMON,
     }
+
+    @property
+    def facts(self) -> Facts:
+        """Facts of a learner; only beta times the reward matters where the initial values are zero."""
+        return SCALES if start_at_zero(self.initial) else LEARNS
 
     def settings(self) -> tuple[LearningRule, Parameter, bool]:
         """Return the rule, the persistence, and True where every state has its own values."""
@@ -140,6 +147,11 @@ class KalmanLearner(OptionLearning):
         **_COMMON,
     }
 
+    @property
+    def facts(self) -> Facts:
+        """Facts of a learner; only beta times the reward matters where the initial values and the bonus are zero."""
+        return SCALES if start_at_zero(self.initial, self.exploration) else LEARNS
+
     def settings(self) -> tuple[LearningRule, Parameter, bool]:
         """Return the rule, the persistence, and True where every state has its own values."""
         rule = KalmanFilter(self.observation_sd, self.drift_sd, self.initial, self.initial_sd, self.exploration)
@@ -202,6 +214,7 @@ class PearceHall(OptionLearning):
     initial: Parameter = 0.0
     persistence: Parameter = 0.0
     by_state: bool = eqx.field(static=True, default=False)
+    facts: ClassVar[Facts] = LEARNS
     parameters: ClassVar[Ranges] = {
         "learning_rate": SHARE,
         "associability_rate": SHARE,

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
+from numpyro.distributions import Distribution
 
 from goalinf.agents.memory.value_tables import entry_of
 from goalinf.agents.parts.planners import Planner
@@ -21,8 +22,15 @@ from goalinf.rewards import RecordedReward, Reward, ended, pinned
 from goalinf.types import Numeric
 from goalinf.worlds import MDP
 
-LEARNS = Facts(breaks=INVARIANCES, onto=True, saturated=False, learns=True)
+LEARNS = Facts(breaks=INVARIANCES, onto=True, saturated=False, learns=True, scales=False)
+SCALES = dataclasses.replace(LEARNS, scales=True)  # a scaled reward scales all values that start at zero
 _MOST = 100_000  # entries of a table of rewards by state, action and next state
+
+
+def start_at_zero(*values: Any) -> bool:
+    """Return True where numbers are known to be zero: they are neither priors nor traced."""
+    unknown = (Distribution, jax.core.Tracer)
+    return not any(isinstance(value, unknown) or np.any(value) for value in values)
 
 
 class Experience(Tables):

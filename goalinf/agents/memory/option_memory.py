@@ -10,13 +10,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int
 
-from goalinf.agents.memory.experience import LEARNS, Experience
+from goalinf.agents.memory.experience import Experience
 from goalinf.agents.memory.memory_agent import MemoryProcess, after_noise, scanned
 from goalinf.agents.memory.value_tables import is_number, row_of
 from goalinf.agents.parts.noise import Noise
 from goalinf.agents.planning_agent import PlanningAgent
 from goalinf.agents.policy import Memory, Row, Step
-from goalinf.planning.facts import Facts
 from goalinf.planning.parameters import Parameter
 from goalinf.rewards import LinearReward, Reward
 from goalinf.worlds import MDP
@@ -26,7 +25,6 @@ _Seen = tuple[Array, Array]
 _Signal = tuple[Array, Array]
 Mask = Bool[Array, "S A N"]
 _NONE = -1  # number of the last action before the first one
-_FACTS = Facts(breaks=LEARNS.breaks, onto=True, saturated=False, learns=True, scales=False)
 
 
 class LearningRule(eqx.Module):
@@ -104,11 +102,6 @@ class OptionMemory(Memory[_Content, _Seen, _Signal]):
 
 class OptionLearning(MemoryProcess):
     """Parameters of a learner of options; abstract."""
-
-    @property
-    def facts(self) -> Facts:
-        """Facts of a learner."""
-        return _FACTS
 
     @abc.abstractmethod
     def settings(self) -> tuple[LearningRule, Parameter, bool]:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import numpyro.distributions as dist
 from jaxtyping import Array, Int
-from numpyro.distributions import Distribution
 
-from goalinf.agents.memory.experience import LEARNS, Experience
+from goalinf.agents.memory.experience import LEARNS, SCALES, Experience, start_at_zero
 from goalinf.agents.memory.memory_agent import MemoryProcess, after_noise, scanned
 from goalinf.agents.memory.value_tables import moved, row_of
 from goalinf.agents.parts.noise import Noise
@@ -58,8 +55,7 @@ class QLearning(MemoryProcess):
     @property
     def facts(self) -> Facts:
         """Facts of a learner; beta and the reward are confounded only where the initial values are zero."""
-        known = not isinstance(self.initial, (Distribution, jax.core.Tracer)) and not np.any(self.initial)
-        return dataclasses.replace(LEARNS, scales=known)
+        return SCALES if start_at_zero(self.initial) else LEARNS
 
     def confounded(self, reward: Reward, *, ends: bool) -> dict[str, str]:
         """Return beta and the initial values, for which a scaled or shifted reward compensates."""

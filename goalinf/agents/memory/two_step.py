@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -65,7 +64,7 @@ class TwoStep(MemoryProcess):
     repetition: Parameter
     model_based: Parameter
     first: int = eqx.field(static=True, default=0)
-    facts: ClassVar[Facts] = dataclasses.replace(LEARNS, scales=False)
+    facts: ClassVar[Facts] = LEARNS
     parameters: ClassVar[Ranges] = {
         "learning_rate_1": SHARE,
         "learning_rate_2": SHARE,
