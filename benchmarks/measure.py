@@ -10,10 +10,12 @@ import json
 import statistics
 import sys
 import time
+import types
 from pathlib import Path
 
 import numpy as np
 import tasks
+from two_step import t4 as t4_task
 
 
 def main(name: str, side: str, quick: bool) -> None:
@@ -54,6 +56,15 @@ def t3_large(module, clock: CompileClock, quick: bool) -> dict:
 
 def t3_map(module, clock: CompileClock, quick: bool) -> dict:
     return point_estimate(module.mode_finder, clock, tasks.t3(quick=quick))
+
+
+def t4(module, clock: CompileClock, quick: bool) -> dict:
+    task = t4_task(quick=quick)
+    run = types.SimpleNamespace(sampler=module.two_step.sampler, RUNS=1)
+    return {
+        **posterior(run, clock, task, quick),
+        "gradient_ms": gradient_ms(module.two_step.gradient(task), task, quick),
+    }
 
 
 def t5(module, clock: CompileClock, quick: bool) -> dict:
@@ -109,6 +120,7 @@ MEASURES = {
     "T3": t3,
     "T3 large": t3_large,
     "T3 MAP": t3_map,
+    "T4": t4,
     "T5": t5,
     "T6 states": t6_states,
     "T6 features": t6_features,

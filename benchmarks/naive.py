@@ -17,6 +17,7 @@ import numpyro
 import numpyro.distributions as dist
 import scipy.optimize
 import tasks
+import two_step_naive as two_step  # noqa: F401  (T4)
 
 jax.config.update("jax_enable_x64", True)
 

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import numpyro.distributions as dist
 import tasks
+import two_step_ours as two_step  # noqa: F401  (T4)
 from scipy import sparse
 
 import goalinf as gi

@@ -24,6 +24,7 @@ PARTS = {
     "T1": ["T1"],
     "T2": ["T2"],
     "T3": ["T3", "T3 large", "T3 MAP"],
+    "T4": ["T4"],
     "T5": ["T5"],
     "T6": ["T6 states", "T6 features"],
     "counts": ["counts"],
@@ -228,6 +229,13 @@ def t3_map_rows(naive: dict, ours: dict) -> list[Row]:
     return [estimate_row("T3 MAP", 30, 70, naive, ours)]
 
 
+def t4_rows(naive: dict, ours: dict) -> list[Row]:
+    return [
+        *posterior_rows("T4 posterior", [(8, 20), ("", "")], naive, ours),
+        row("T4 gradient", "ms", "gradient_ms", naive, ours, 1, ""),
+    ]
+
+
 def t5_rows(naive: dict, ours: dict) -> list[Row]:
     agree = ""
     if "posterior" in naive and "posterior" in ours:
@@ -278,6 +286,7 @@ ROWS = {
     "T3": t3_rows,
     "T3 large": t3_large_rows,
     "T3 MAP": t3_map_rows,
+    "T4": t4_rows,
     "T5": t5_rows,
     "T6 states": t6_states_rows,
     "T6 features": t6_features_rows,

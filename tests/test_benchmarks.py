@@ -40,7 +40,13 @@ def test_walks_obey_the_maze(tasks):
 
 
 @pytest.mark.parametrize(
-    "task", [pytest.param("T3", marks=pytest.mark.slow), "T5", pytest.param("audit", marks=pytest.mark.slow)]
+    "task",
+    [
+        pytest.param("T3", marks=pytest.mark.slow),
+        pytest.param("T4", marks=pytest.mark.slow),
+        "T5",
+        pytest.param("audit", marks=pytest.mark.slow),
+    ],
 )
 def test_table(task, repository, tmp_path):
     command = [sys.executable, "-W", "error", str(repository / "benchmarks" / "run.py"), task, "--quick"]
@@ -58,3 +64,29 @@ def test_table(task, repository, tmp_path):
     )
     assert all(float(row["goalinf"]) > 0 for row in rows if "warm-started" not in row["task"])
     assert not any("too far" in row["notes"] or "worse fit" in row["notes"] for row in rows)
+
+
+def test_both_sides_of_the_two_step_task_have_one_likelihood(tasks):
+    """The naive scan and the library, at the same values of all subjects."""
+    import jax
+    import two_step
+    import two_step_naive
+    import two_step_ours
+
+    import goalinf as gi
+
+    task = two_step.t4(quick=True)
+    rng = np.random.default_rng(0)
+    values = {name: two_step.NATURAL[scale](rng.normal(size=4)) for name, (scale, *_) in two_step.PARAMETERS.items()}
+    given = two_step_ours.problem(task)
+    by_subject = [
+        float(
+            gi.Behavior(
+                given["world"], gi.agents.two_step(**{name: x[n] for name, x in values.items()}), given["reward"]
+            ).log_prob(given["data"].select([n]))
+        )
+        for n in range(4)
+    ]
+    with jax.enable_x64(True):
+        expected = float(two_step_naive.log_likelihood(task)(values))
+    assert sum(by_subject) == pytest.approx(expected, abs=1e-9)
