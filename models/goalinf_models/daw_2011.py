@@ -57,6 +57,8 @@ COLUMNS: dict[str, Column] = {
     "choice2": Code({0: "", 1: ""}, empty="no response"),
     "reward": Code({0: "none", 1: "a reward"}, "no second choice", "code rewards as 1 and everything else as 0"),
 }
+# Columns of hBayesDM: second-level choices 1 and 2 are those of the state that first-level choice 1 commonly leads to.
+HBAYESDM = ("subjID", "level1_choice", "level2_choice", "reward")
 _WON, _LOST = 3, 4
 _AGAINST = 1e6  # odds above which the states count as numbered in reverse order
 
@@ -73,6 +75,58 @@ def task(odds: Real = 0.5) -> tuple[gi.World, gi.StateReward]:
     available = np.array([[True, True]] * 3 + [[True, False]] * 2)
     world = gi.from_arrays(P, available=available, initial=np.eye(5)[0], discount=1.0)
     return world, gi.StateReward(np.eye(5)[_WON], on="arrival")
+
+
+def hbayesdm(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of hBayesDM (``subjID``, ``level1_choice`` 1 or 2, ``level2_choice`` 1 to 4, ``reward``) as ours.
+
+    Raises
+    ------
+    ValueError
+        Where a column is missing, or a choice has another code.
+    """
+    if missing := [name for name in HBAYESDM if name not in table]:
+        raise ValueError(f"the table has no column {missing[0]!r}; hBayesDM's has {', '.join(HBAYESDM)}")
+    for name, codes in (("level1_choice", (1, 2)), ("level2_choice", (1, 2, 3, 4))):
+        wrong = table[name].notna() & ~table[name].isin(codes)
+        if wrong.any():
+            row = int(np.argmax(wrong.to_numpy()))
+            raise ValueError(
+                f"row {table.index[row]}: {name} is {table[name].iloc[row]}; expected {', '.join(map(str, codes))}, "
+                "or an empty cell for no response"
+            )
+    second = table["level2_choice"] - 1
+    choices = {"choice1": table["level1_choice"] - 1, "state2": second // 2, "choice2": second % 2}
+    return pd.DataFrame({"subject": table["subjID"], **choices, "reward": table["reward"]})
+
+
+def recorded(table: pd.DataFrame) -> tuple[gi.World, gi.Trajectories]:
+    """Return the task with two steps per trial, and the choices with their rewards: for ``gi.RecordedReward()``.
+
+    For parameters by subject in the notation of agents, such as ``gi.agents.two_step(model_based=gi.partial_pooling(…),
+    …)``; :func:`model` has one posterior for each subject.
+    """
+    P = np.zeros((3, 2, 3))
+    P[0, :, 1:] = [[COMMON, 1 - COMMON], [1 - COMMON, COMMON]]
+    P[1:, :, 0] = 1.0
+    world = gi.from_arrays(P, initial=np.eye(3)[0], discount=1.0)
+    read = checked(table)
+    names = tuple(read.names["subject"])
+    second, count = read["choice2"], np.bincount(read["subject"])
+    columns = {
+        "states": (0 * second, 1 + np.maximum(read["state2"], 0)),  # any state where a trial ended before
+        "actions": (read["choice1"], second),
+        "outcomes": (np.full(len(second), np.nan), np.where(second >= 0, np.maximum(read["reward"], 0.0), np.nan)),
+    }
+    arrays = {name: np.full((len(names), 2 * count.max()), np.nan) for name in columns}
+    for n in range(len(names)):
+        for name, pair in columns.items():
+            arrays[name][n, : 2 * count[n]] = np.stack(pair, axis=1)[read["subject"] == n].ravel()
+    states, actions = (np.nan_to_num(arrays[name], nan=-1.0).astype(int) for name in ("states", "actions"))
+    states = np.pad(states, ((0, 0), (0, 1)), constant_values=-1)
+    states[np.arange(len(names)), 2 * count] = 0
+    settings = {"lengths": 2 * count, "subject": np.arange(len(names)), "outcomes": arrays["outcomes"]}
+    return world, gi.Trajectories.of(states, actions, **settings, labels=gi.data.Labels(names, names, (0,)))
 
 
 def checked(table: pd.DataFrame) -> Table:

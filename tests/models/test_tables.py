@@ -183,6 +183,24 @@ def two_step_score(table):
 COLUMNS = ["choice1", "state2", "choice2", "reward"]
 
 
+def test_columns_of_hbayesdm_are_read_as_they_are():
+    theirs = pd.DataFrame(
+        {"subjID": [7, 7, 7], "level1_choice": [1, 2, 2], "level2_choice": [2, 3, 4], "reward": [1, 0, 1]}
+    )
+    ours = daw_2011.hbayesdm(theirs)
+    assert ours.to_dict("list") == {
+        "subject": [7, 7, 7],
+        "choice1": [0, 1, 1],
+        "state2": [0, 1, 1],
+        "choice2": [1, 0, 1],
+        "reward": [1, 0, 1],
+    }
+    with pytest.raises(ValueError, match="row 1: level2_choice is 5; expected 1, 2, 3, 4"):
+        daw_2011.hbayesdm(theirs.assign(level2_choice=[2, 5, 4]))
+    with pytest.raises(ValueError, match="no column 'reward'"):
+        daw_2011.hbayesdm(theirs.drop(columns="reward"))
+
+
 def test_missed_responses_of_the_two_step_task():
     table = simulated(daw_2011).groupby("subject").head(30).reset_index(drop=True).astype(float)
     row = np.arange(len(table))
@@ -195,6 +213,9 @@ def test_missed_responses_of_the_two_step_task():
         for _, own in table.groupby("subject")
     ]
     np.testing.assert_allclose(two_step_score(table), expected, rtol=1e-9)
+    world, data = daw_2011.recorded(table)
+    by_subject = gi.Behavior(world, gi.agents.two_step(**NUMBERS), gi.RecordedReward()).log_prob_by("subject", data)
+    np.testing.assert_allclose(by_subject, expected, rtol=1e-9)
     seen = table[table["choice1"].notna() | table["choice2"].notna()]
     np.testing.assert_allclose(two_step_score(seen), expected, rtol=1e-9)  # a trial without any is as good as none
 
