@@ -130,8 +130,9 @@ def check_schedule(data: Any) -> None:
         n, t = np.argwhere(partly)[0]
         raise ValueError(
             f"{data.where('step', int(n), int(t))}: the outcomes of the actions that were not chosen are unknown "
-            f"({partly.sum():,} such steps), and a simulated agent may choose them: give outcomes=, the outcome that "
-            "every action would have"
+            f"({partly.sum():,} such steps), and a simulated agent may choose them: give the outcome that every action "
+            "would have, as columns (gi.read_trajectories(outcome={action: column, …})) or as an array "
+            "(gi.Trajectories.of, gi.simulate: outcomes=)"
         )
 
 
