@@ -75,19 +75,9 @@ def _decisions(data: Recorded, trajectory: np.ndarray, step: np.ndarray) -> pd.D
         columns["action"] = [a if a >= 0 else None for a in action]
         columns["next_state"] = [s if s >= 0 else None for s in next_state]
     if data.outcomes is not None:
-        columns["outcome"] = _outcomes(data)[trajectory, step].tolist()
+        columns["outcome"] = data.chosen_outcomes[trajectory, step].tolist()
     # Built as objects, so that tuples stay tuples; then columns of plain numbers or text become that.
     return pd.DataFrame({name: _column(values) for name, values in columns.items()}).infer_objects()
-
-
-def _outcomes(data: Recorded) -> np.ndarray:
-    """Return the outcomes of the chosen actions ``(N, T)``; NaN where there is none."""
-    outcomes, actions = np.asarray(data.outcomes), np.asarray(data.actions)
-    if outcomes.ndim > 3:
-        states = np.maximum(np.asarray(data.states)[:, :-1], 0)
-        outcomes = np.take_along_axis(outcomes, states[..., None, None], axis=2)[:, :, 0]
-    chosen = np.take_along_axis(outcomes, np.maximum(actions, 0)[..., None], axis=2)[..., 0]
-    return np.where(actions >= 0, chosen, np.nan)
 
 
 def _column(values: list[Any]) -> pd.Series:

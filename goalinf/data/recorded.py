@@ -98,6 +98,19 @@ class Recorded(Observations):
         """Name of each context, in compiled code too; None where contexts have no names."""
         return self.labels.contexts if self.labels else self.contexts
 
+    @property
+    def chosen_outcomes(self) -> Float[np.ndarray, "N T"]:
+        """Outcomes of the chosen actions; NaN where there is none, or no action."""
+        actions = np.asarray(self.actions)
+        if self.outcomes is None:
+            return np.full(actions.shape, np.nan)
+        outcomes = np.asarray(self.outcomes)
+        if outcomes.ndim > 3:
+            states = np.maximum(np.asarray(self.states)[:, :-1], 0)
+            outcomes = np.take_along_axis(outcomes, states[..., None, None], axis=2)[:, :, 0]
+        chosen = np.take_along_axis(outcomes, np.maximum(actions, 0)[..., None], axis=2)[..., 0]
+        return np.where(actions >= 0, chosen, np.nan)
+
     def state_visits(self, n_states: int) -> np.ndarray:
         """Count the visits of each state, ``(S,)``: at every decision, missing choices included, and at the end."""
         states = np.asarray(self.states)

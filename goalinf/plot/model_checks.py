@@ -22,6 +22,7 @@ _UNITS = {
     "path_length": "moves per trajectory",
     "occupancy": "share of visits",
     "goal_reached": "share of trajectories",
+    "win_stay": "probability",
 }
 
 
@@ -55,7 +56,7 @@ class Ranks(Protocol):
 class Checked(Protocol):
     """Replicated data, such as :class:`goalinf.workflow.predictive_checks.Replications`."""
 
-    def check(self, data: Trajectories, of: Sequence[str]) -> pd.DataFrame:
+    def check(self, data: Trajectories, of: Sequence[str] | None) -> pd.DataFrame:
         """Return observed values, and mean and interval of replicated values, by statistic and label."""
 
 
@@ -109,7 +110,7 @@ def predictive(
     replications: Checked,
     data: Trajectories,
     *,
-    of: Sequence[str] = ("occupancy", "path_length", "goal_reached"),
+    of: Sequence[str] | None = None,
 ) -> Figure:
     """Draw observed statistics on the 90 % intervals of replicated data, one panel per statistic.
 
@@ -119,7 +120,7 @@ def predictive(
         From :func:`goalinf.posterior_predictive`.
     data : Trajectories
         Observed data.
-    of : sequence of str
+    of : sequence of str, optional
         Statistics; see :func:`goalinf.predictive_check`.
 
     Returns

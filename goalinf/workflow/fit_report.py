@@ -32,9 +32,9 @@ from goalinf.plot.page import STYLE, image, new_page
 from goalinf.workflow.calibration import Calibration
 from goalinf.workflow.predictive_checks import Replications, check_in_words
 from goalinf.workflow.recovery import Recovery
+from goalinf.workflow.statistics import usual
 
 _ROWS = 60  # of the table of estimates
-_STATISTICS = ("occupancy", "path_length", "goal_reached", "stay")
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title><style>{{ style }}</style></head><body>
 <h1>{{ title }}</h1>
@@ -234,13 +234,7 @@ def _forests(fit: Fit) -> list[Markup]:
 
 def _predictive(check: Replications, fit: Fit) -> dict[str, Any]:
     assert isinstance(fit.data, Trajectories)
-    names = []
-    for name in _STATISTICS:
-        try:
-            check.check(fit.data, [name])
-        except ValueError:  # a world without goals
-            continue
-        names.append(name)
+    names = list(dict.fromkeys((*usual(check.model, fit.data), "stay")))
     table = check.check(fit.data, names)
     return {
         "title": "Posterior predictive check",

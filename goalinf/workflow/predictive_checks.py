@@ -19,7 +19,7 @@ from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.fit import Fit
 from goalinf.workflow.recovery import checked_model
 from goalinf.workflow.simulated_data import as_template, simulate_like
-from goalinf.workflow.statistics import Statistic, named
+from goalinf.workflow.statistics import Statistic, named, usual
 
 _TAIL = 0.05  # on each side of the interval of replicated values
 
@@ -48,7 +48,7 @@ class Replications:
             [data.to_frame().assign(draw=number) for number, data in enumerate(self.data)], ignore_index=True
         )
 
-    def check(self, data: Trajectories, of: Sequence[str] | Mapping[str, Statistic]) -> pd.DataFrame:
+    def check(self, data: Trajectories, of: Sequence[str] | Mapping[str, Statistic] | None) -> pd.DataFrame:
         """Compare statistics of observed data with those of replicated data; see :func:`predictive_check`."""
         return predictive_check(self, data, of=of)
 
@@ -162,7 +162,7 @@ def predictive_check(
     replications: Replications,
     data: Trajectories,
     *,
-    of: Sequence[str] | Mapping[str, Statistic] = ("occupancy", "path_length", "goal_reached"),
+    of: Sequence[str] | Mapping[str, Statistic] | None = None,
 ) -> pd.DataFrame:
     r"""Compare statistics of observed data with those of replicated data.
 
@@ -170,6 +170,7 @@ def predictive_check(
 
     - ``"choice"``: share of every action among the observed actions of each step;
     - ``"stay"``: probability that an action equals the action before it, in the same trajectory;
+    - ``"win_stay"``: the same, after an outcome above zero and after all other outcomes;
     - ``"path_length"``: moves from one state to another, mean per trajectory;
     - ``"occupancy"``: share of every state among the visited states;
     - ``"goal_reached"``: share of the trajectories that visit each goal (see Notes).
@@ -180,8 +181,10 @@ def predictive_check(
         From :func:`posterior_predictive` or :func:`prior_predictive`.
     data : Trajectories
         Observed data.
-    of : sequence of str, or mapping from name to function
-        Statistics. A function of trajectories returns a number, or a Series or mapping of numbers.
+    of : sequence of str, or mapping from name to function, optional
+        Statistics. A function of trajectories returns a number, or a Series or mapping of numbers. Default: occupancy,
+        path length and goals reached (stay probability without goals); for rewards that are recorded with the data,
+        choices by step and stay probabilities.
 
     Returns
     -------
@@ -220,7 +223,8 @@ def predictive_check(
             f"the data have {data.n_trajectories} trajectories and the replicated data "
             f"{replications.data[0].n_trajectories}: give the data of the fit"
         )
-    statistics = dict(of) if isinstance(of, Mapping) else named(of, replications.model, data)
+    names = usual(replications.model, data) if of is None else of
+    statistics = dict(names) if isinstance(names, Mapping) else named(names, replications.model, data)
     tables = []
     for name, statistic in statistics.items():
         observed = _series(name, statistic(data))

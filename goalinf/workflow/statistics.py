@@ -32,6 +32,7 @@ def named(names: Sequence[str], model: StandardModel, data: Trajectories) -> dic
     known: dict[str, Statistic] = {
         "choice": lambda each: _choices(each, pairs[0][0]),
         "stay": _stay,
+        "win_stay": _win_stay,
         "path_length": _path_length,
         "occupancy": lambda each: _occupancy(each, pairs),
         "goal_reached": lambda each: _goal_reached(each, pairs),
@@ -43,6 +44,15 @@ def named(names: Sequence[str], model: StandardModel, data: Trajectories) -> dic
             "mapping from name to function"
         )
     return {name: known[name] for name in given}
+
+
+def usual(model: StandardModel, data: Trajectories) -> tuple[str, ...]:
+    """Return the names of the statistics that are usual for a model: those of choices, or those of paths."""
+    pairs = Conditions.of(model.world, model.reward, data.context_names).pairs()
+    if all(reward.recorded for _, reward in pairs):
+        return ("choice", "stay", "win_stay")
+    with_goals = all(_goal_states(world, reward) for world, reward in pairs)
+    return ("occupancy", "path_length", "goal_reached") if with_goals else ("occupancy", "path_length", "stay")
 
 
 def _choices(data: Trajectories, world: World) -> pd.Series:
@@ -65,6 +75,23 @@ def _stay(data: Trajectories) -> float:
     both = np.asarray(data.observed)[:, 1:] & np.asarray(data.observed)[:, :-1]
     same = np.asarray(data.actions)[:, 1:] == np.asarray(data.actions)[:, :-1]
     return float(same[both].mean()) if both.any() else np.nan
+
+
+def _win_stay(data: Trajectories) -> pd.Series:
+    """Return the probability that an action equals the one before it, by the outcome of that one.
+
+    Raises
+    ------
+    ValueError
+        Where the data hold no outcomes.
+    """
+    if data.outcomes is None:
+        raise ValueError("'win_stay' needs outcomes: name their column, gi.read_trajectories(outcome=…)")
+    outcome, actions = data.chosen_outcomes[:, :-1], np.asarray(data.actions)
+    both = np.asarray(data.observed)[:, 1:] & np.asarray(data.observed)[:, :-1]
+    same = actions[:, 1:] == actions[:, :-1]
+    after = {"after an outcome above 0": outcome > 0, "after an outcome of 0 or below": outcome <= 0}
+    return pd.Series({name: float(same[both & each].mean()) for name, each in after.items() if (both & each).any()})
 
 
 def _path_length(data: Trajectories) -> float:
@@ -95,20 +122,19 @@ def _occupancy(data: Trajectories, pairs: Sequence[tuple[World, Reward]]) -> pd.
 
 def _goal_reached(data: Trajectories, pairs: Sequence[tuple[World, Reward]]) -> pd.Series:
     def shares(states: np.ndarray, world: World, reward: Reward) -> dict[str, float]:
-        goals = _goals(world, reward)
+        goals = _goal_states(world, reward)
+        if not goals:
+            raise ValueError(
+                "'goal_reached' needs goals: terminal states, a goal reward, or a known reward with positive states; "
+                "give a function instead, such as of={'at a': lambda data: (data.states == 3).any(axis=1).mean()}"
+            )
         return {label(world.states[goal]): float((states == goal).any(axis=1).mean()) for goal in goals}
 
     return _by_context(data, pairs, shares)
 
 
-def _goals(world: World, reward: Reward) -> list[int]:
-    """Return the states that count as goals.
-
-    Raises
-    ------
-    ValueError
-        Where there are none.
-    """
+def _goal_states(world: World, reward: Reward) -> list[int]:
+    """Return the states that count as goals; empty where there are none."""
     ends = np.asarray(world.mdp.terminal)
     base = base_of(reward)
     if isinstance(base, GoalReward):
@@ -116,10 +142,5 @@ def _goals(world: World, reward: Reward) -> list[int]:
     if ends.any():
         return np.flatnonzero(ends).tolist()
     if isinstance(base, StateReward) and not isinstance(base.values, Distribution):
-        positive = np.flatnonzero(np.asarray(base.values) > 0)
-        if positive.size:
-            return positive.tolist()
-    raise ValueError(
-        "'goal_reached' needs goals: terminal states, a goal reward, or a known reward with positive states; give a "
-        "function instead, such as of={'at a': lambda data: (data.states == 3).any(axis=1).mean()}"
-    )
+        return np.flatnonzero(np.asarray(base.values) > 0).tolist()
+    return []

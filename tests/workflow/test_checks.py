@@ -9,16 +9,19 @@ import pytest
 from scipy import stats
 
 import goalinf as gi
+from goalinf.inference.model.models import StandardModel
 from goalinf.workflow.calibration import Calibration, _deviation
 from goalinf.workflow.confusion import Confusion
 from goalinf.workflow.predictive_checks import Replications
 from goalinf.workflow.recovery import Recovery
 from goalinf.workflow.runs import run_all
+from goalinf.workflow.statistics import named
 
 HALL = gi.gridworld("a.s.b", discount=0.9)
 WANTS = gi.StateReward.at(HALL, {"a": 1.0, "b": 0.5}, default=0.0, on="departure")
 PRIOR = dist.LogNormal(0.5, 0.4)
 AGENT = gi.agents.boltzmann(beta=PRIOR)
+LEARNER = gi.agents.rescorla_wagner(learning_rate=dist.Beta(2.0, 2.0), beta=dist.LogNormal(0.0, 0.5))
 DESIGN = gi.design(HALL, subjects=1, trajectories=6, steps=6)
 
 
@@ -366,3 +369,23 @@ def test_a_report_says_that_chains_did_not_converge(fit, tmp_path):
     assert not short.converged
     text = gi.report(short, out=tmp_path / "report.html").read_text()
     assert "This fit has NOT converged" in text
+
+
+def test_win_stay_by_hand_and_the_usual_statistics_of_learners():
+    arms = gi.bandit(["left", "right"])
+    actions = [[0, 0, 1, 1, -1, 1], [1, 0, 0, 1, 1, 1]]
+    outcomes = [[1.0, 0.0, 2.0, -1.0, np.nan, 1.0], [1.0, 3.0, np.nan, 0.0, 0.0, 1.0]]
+    data = gi.Trajectories.of(np.zeros((2, 7), int), actions, lengths=[6, 6], outcomes=outcomes)
+    known = named(["win_stay", "stay"], StandardModel(arms, LEARNER, gi.RecordedReward()), data)
+    # After 1, 2 | 1, 3: stay, stay | switch, stay. After 0 | 0, 0: switch | stay, stay.
+    assert dict(known["win_stay"](data)) == {"after an outcome above 0": 0.75, "after an outcome of 0 or below": 2 / 3}
+    assert known["stay"](data) == 5 / 8
+    every = np.random.default_rng(0).normal(size=(2, 6, 2))
+    shown = gi.Trajectories.of(np.zeros((2, 7), int), actions, lengths=[6, 6], outcomes=every)
+    fit = gi.infer(0, arms, agent=LEARNER, reward=gi.RecordedReward(), data=shown, method="laplace")
+    check = gi.posterior_predictive(1, fit, draws=3)
+    table = gi.predictive_check(check, shown)
+    assert list(dict.fromkeys(table.index.get_level_values(0))) == ["choice", "stay", "win_stay"]
+    assert gi.plot.predictive(check, shown).axes
+    with pytest.warns(UserWarning, match="the data hold outcomes"):
+        gi.infer(0, arms, agent=LEARNER, reward=gi.StateReward([1.0], on="departure"), data=shown, method="laplace")

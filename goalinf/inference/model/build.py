@@ -183,7 +183,21 @@ def _checked(model: StandardModel, data: Data) -> tuple[Conditions, list[Site]]:
         check_plannable(known_agent, one_world, one_reward)
 
     _check_scale(agent, reward, sites, conditions)
+    _warn_of_outcomes(agent, conditions, data)
     return conditions, sites
+
+
+def _warn_of_outcomes(agent: Agent, conditions: Conditions, data: Observations) -> None:
+    """Warn where an agent learns and its reward does not use the outcomes of the data."""
+    learns = any(not option.planning.planner.plans for option in agent.components)
+    unused = isinstance(data, Trajectories) and data.outcomes is not None
+    if learns and unused and not all(reward.recorded for reward in conditions.rewards):
+        warnings.warn(
+            "the data hold outcomes, and this agent learns from the rewards of the world instead: for learning from "
+            "the outcomes give reward=gi.RecordedReward()",
+            UserWarning,
+            stacklevel=6,
+        )
 
 
 def warn_unidentified(posterior: Posterior) -> None:
