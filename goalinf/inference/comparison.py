@@ -170,7 +170,7 @@ def _row(result: _arviz.LOO, best: _arviz.LOO, unit: str, notes: list[str]) -> d
     difference = elpd - best.elpd_i.values
     n_bad = int((k > KHAT).sum())
     words = (
-        f"{n_bad} of {len(k)} {unit}s have Pareto k above {KHAT}: without one of them the posterior differs so much "
+        f"{n_bad} of {many(len(k), unit)} have Pareto k above {KHAT}: without one of them the posterior differs so much "
         "from the posterior of all data that its draws do not represent it, and the elpd is too high or too low; leave "
         "out smaller units, or fit folds of the data (gi.workflow.kfold)"
     )

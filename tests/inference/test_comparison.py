@@ -55,9 +55,9 @@ def test_bad_pareto_k_are_counted():
         SimpleNamespace(elpd_i=xr.DataArray(terms), pareto_k=k, p=1.5, se=0.0)
         for terms in ([-1.0, -2.0, -4.0], [-1.0, -1.0, -1.0])
     )
-    row = _row(one, best, "a note")
+    row = _row(one, best, "trajectory", ["a note"])
     assert (row["elpd"], row["elpd_diff"], row["max_k"], row["bad_k"], row["p"]) == (-7.0, -4.0, 1.2, 2, 1.5)
-    assert row["warning"].startswith("2 of 3 units have Pareto k above 0.7: ")
+    assert row["warning"].startswith("2 of 3 trajectories have Pareto k above 0.7: ")
     assert row["warning"].endswith("; a note")
 
 
