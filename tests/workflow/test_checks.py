@@ -327,7 +327,9 @@ def test_replications_of_a_fit(fit):
     )
     few = gi.posterior_predictive(0, unknown, draws=5)
     with pytest.raises(ValueError, match="'goal_reached' needs goals"):
-        gi.predictive_check(few, fit.data)
+        gi.predictive_check(few, fit.data, of=["goal_reached"])
+    usual = gi.predictive_check(few, fit.data)
+    assert list(dict.fromkeys(usual.index.get_level_values(0))) == ["occupancy", "path_length", "stay"]
 
 
 # -- report -----------------------------------------------------------------------------------------
