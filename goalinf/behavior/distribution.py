@@ -21,7 +21,7 @@ from goalinf.behavior.conditions import Conditions, Rewards, Worlds
 from goalinf.behavior.fill import fill
 from goalinf.behavior.levels import Levels
 from goalinf.behavior.plans import AgentPlans
-from goalinf.behavior.roll_out import Gaps, drawn_options, hidden_slips, roll_out_one_of
+from goalinf.behavior.roll_out import Gaps, drawn_options, hidden_slips, recorded_states, roll_out_one_of
 from goalinf.behavior.scores import believed_modes, chained
 from goalinf.checks import PRNGKey, check_kind, takes_key
 from goalinf.data import Observations, Trajectories
@@ -343,7 +343,8 @@ class Behavior(dist.Distribution):
         settings = jnp.asarray(like.states)[:, 0], condition, steps, one_world, gaps
         slips = hidden_slips(self.agent)
         outcomes = None if like.outcomes is None else jnp.asarray(like.outcomes)
-        states, actions, alive = roll_out_one_of(key, mdp, self.policies, slips, option, *settings, outcomes)
+        given = recorded_states(conditions.mdp(), like)
+        states, actions, alive = roll_out_one_of(key, mdp, self.policies, slips, option, *settings, outcomes, given)
         alive = alive & (jnp.arange(like.actions.shape[1]) < jnp.asarray(like.lengths)[:, None])
         observed = alive & jnp.asarray(like.observed)
         lengths = alive.sum(1, dtype=jnp.int32)

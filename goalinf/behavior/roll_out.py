@@ -52,13 +52,14 @@ def roll_out(
     one_world: bool,
     gaps: Gaps | None = None,
     outcomes: Array | None = None,
+    given: Array | None = None,
 ) -> tuple[Array, Array, Array]:
     """Simulate states ``(N, T+1)``, actions ``(N, T)`` and a flag ``(N, T)`` that is True where a step was taken.
 
     Hidden modes and memories are updated by the kernels that also score them. ``slip`` is the probability of an
     execution error: the world moves by a random available action instead of the recorded one; None for no errors. A
     missing action does not change a memory, in simulation as in scoring. ``outcomes`` (N, T, A) or (N, T, S, A) are
-    those from which agents learn.
+    those from which agents learn, and ``given`` (N, T+1) are states that follow whatever is chosen.
     """
     policy = cast(policy)
     successors, probabilities = jnp.asarray(mdp.successors), jnp.asarray(mdp.probabilities)
@@ -73,7 +74,7 @@ def roll_out(
 
     def step(carry, now):
         state, mode, past = carry
-        key, t, gap, outcome = now
+        key, t, gap, outcome, next_given = now
         choose, move = jax.random.split(key)
         in_mode = () if modes is None else (mode[rows, state] if modes.by_state else mode,)
         log_probs = policy.log_probs[(numbers, *in_mode, *((t,) if timed else ()), state)]
@@ -86,12 +87,14 @@ def roll_out(
         alive = ~policy.ended[numbers, state]
         moves = alive if gap is None else alive & ~gap.missed
         following = jnp.where(moves, successors[(*index, executed, slot)], state)
+        if next_given is not None:
+            following = jnp.where(moves & (next_given >= 0), next_given, following)
         if modes is not None and not modes.stays:
             log_mode = jnp.where(jnp.arange(policy.log_probs.shape[1]) == mode[:, None], 0.0, -jnp.inf)
             mode = _drawn(jax.random.fold_in(move, 1), by_trajectory(modes, "move", log_mode, following), mode.dtype)
         if memory is not None:
             observed = alive if gap is None else alive & ~gap.missing
-            at_state = outcomes_at(outcome, state, policy.log_probs.shape[-1])
+            at_state = outcomes_at(outcome, state, *policy.log_probs.shape[-2:])
             step_record = Step(state, action, following, observed, at_state)
             past = memory.update(past, step_record, memory.signals(step_record))
         return (following, mode, past), (state, action, alive)
@@ -101,7 +104,8 @@ def roll_out(
     past = None if memory is None else memory.start(*shape)
     keys = jax.random.split(key, steps)
     gaps_by_step = None if gaps is None else jax.tree.map(jnp.transpose, gaps)
-    by_step = keys, jnp.arange(steps), gaps_by_step, None if outcomes is None else jnp.swapaxes(outcomes, 0, 1)
+    outcomes_by_step = None if outcomes is None else jnp.swapaxes(outcomes, 0, 1)
+    by_step = keys, jnp.arange(steps), gaps_by_step, outcomes_by_step, None if given is None else given.T[1:]
     (final, *_), (states, actions, alive) = lax.scan(step, (starts, mode, past), by_step)
     return jnp.concatenate([states, final[None]]).T, actions.T, alive.T
 
@@ -145,10 +149,11 @@ def roll_out_one_of(
     one_world: bool,
     gaps: Gaps | None,
     outcomes: Array | None = None,
+    given: Array | None = None,
 ) -> tuple[Array, Array, Array]:
     """Simulate by :func:`roll_out`, each trajectory under the policy and the execution errors of its own option."""
     simulated = [
-        roll_out(key, mdp, policy, slip, starts, context, steps, one_world, gaps, outcomes)
+        roll_out(key, mdp, policy, slip, starts, context, steps, one_world, gaps, outcomes, given)
         for policy, slip in zip(policies, slips, strict=True)
     ]
     return jax.tree.map(lambda *leaves: jnp.stack(leaves)[option, jnp.arange(len(option))], *simulated)
@@ -169,8 +174,30 @@ def roll_out_like(
     gaps = Gaps.of(mdp, data, context, single)
     option, slips = np.zeros(len(starts), np.int32), hidden_slips(agent)
     outcomes = None if data.outcomes is None else cast(data.outcomes)
-    arguments = cast(mdp), (policy,), slips, option, starts, context, data.max_steps, single, gaps, outcomes
+    settings = data.max_steps, single, gaps, outcomes, recorded_states(mdp, data)
+    arguments = cast(mdp), (policy,), slips, option, starts, context, *settings
     return jax.device_get(compiled_roll_out(key, *arguments))
+
+
+def recorded_states(mdp: MDP, like: Trajectories) -> Array | None:
+    """Return the recorded states where outcomes hold in these only, and no choice changes them: cues and offers.
+
+    Raises
+    ------
+    ValueError
+        Where a choice changes the state, so that another one can be reached than that in which outcomes were recorded.
+    """
+    if like.outcomes is None or like.outcomes.ndim > 3 or mdp.terminal.shape[-1] == 1:
+        return None
+    available = np.asarray(mdp.available)[..., None]
+    first = np.asarray(mdp.available).argmax(axis=-1)[..., None, None]
+    for table in (np.asarray(mdp.successors), np.asarray(mdp.probabilities)):
+        if ((table != np.take_along_axis(table, first, axis=-2)) & available).any():
+            raise ValueError(
+                "the outcomes were recorded in the states of the data, and other choices lead to other states: give "
+                "outcomes= by state, an array (N, T, S, A)"
+            )
+    return jnp.asarray(like.states)
 
 
 def hidden_slips(agent: Agent) -> tuple[Real | None, ...]:

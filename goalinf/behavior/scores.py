@@ -196,7 +196,7 @@ def _filter_all(policy: Policy, output: Output, *steps: Any) -> Any:
     by_condition = policy.ended.shape[0] > 1
     number = policy_number(policy, context)
     state, action, following = (jnp.maximum(x, 0).T for x in (states[:, :-1], actions, states[:, 1:]))
-    now = Step(state, action, following, observed.T, outcomes_at(outcomes, state.T, policy.log_probs.shape[-1]))
+    now = Step(state, action, following, observed.T, outcomes_at(outcomes, state.T, *policy.log_probs.shape[-2:]))
     scores = jnp.where(now.observed, _chosen(policy, jnp.broadcast_to(number, context.shape), now), 0.0)
     scores = jnp.where(_outside(policy, now.state, now.action), jnp.nan, scores)
     if policy.modes is None:
@@ -211,11 +211,17 @@ def _filter_all(policy: Policy, output: Output, *steps: Any) -> Any:
 _filter_compiled = jax.jit(_filter_all, static_argnums=1)
 
 
-def outcomes_at(outcomes: Array | None, states: Int[Array, N * T], n_actions: int) -> Float[Array, "*T A N"] | None:
+def outcomes_at(
+    outcomes: Array | None, states: Int[Array, N * T], n_states: int, n_actions: int
+) -> Float[Array, "*T A N"] | None:
     """Return the outcomes ``(…, A, N)`` of all actions in the states of N trajectories (at T steps)."""
     if outcomes is None:
         return None
     if outcomes.ndim > states.ndim + 1:
+        if outcomes.shape[-2] != n_states:
+            raise ValueError(
+                f"outcomes hold {outcomes.shape[-2]} states and the world has {n_states}: give all of them"
+            )
         outcomes = jnp.take_along_axis(outcomes, states[..., None, None], axis=-2)[..., 0, :]
     missing = n_actions - outcomes.shape[-1]
     if missing < 0:

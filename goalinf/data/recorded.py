@@ -46,7 +46,7 @@ class Recorded(Observations):
         if all(isinstance(field, np.ndarray) for field in fields):
             check(self.labels, *[np.asarray(field) for field in fields], contexts=self.contexts)
             if self.outcomes is not None:
-                check_outcomes(np.asarray(self.outcomes), np.asarray(self.actions))
+                check_outcomes(np.asarray(self.outcomes), np.asarray(self.states), np.asarray(self.actions))
 
     @abc.abstractmethod
     def select(self, trajectories: slice | Numbers) -> Recorded:

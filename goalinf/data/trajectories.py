@@ -216,7 +216,7 @@ class Trajectories(Recorded):
     def replicated(self, key: Array, plans: Sequence[Plans], option: np.ndarray) -> Trajectories:
         """Draw trajectories with these starts, lengths and missing actions; see :class:`goalinf.data.Observations`."""
         if any(reward.recorded for plan in plans for reward in plan.rewards):
-            check_schedule(self)
+            check_schedule(self, plans[0].worlds)
         simulated = [plan.rolled_out(key, self) for plan in plans]
         rows = option, np.arange(self.n_trajectories)
         states, actions, alive = (np.stack(arrays)[rows] for arrays in zip(*simulated, strict=True))

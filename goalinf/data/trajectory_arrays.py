@@ -74,12 +74,17 @@ def outcomes_of(values: Rows, actions: np.ndarray) -> np.ndarray:
     return np.where(chosen, outcomes[..., None], np.nan)
 
 
-def check_outcomes(outcomes: np.ndarray, actions: np.ndarray) -> None:
+def check_outcomes(outcomes: np.ndarray, states: np.ndarray, actions: np.ndarray) -> None:
     """Raise where outcomes do not fit the actions, or are infinite."""
     if outcomes.ndim not in (3, 4) or outcomes.shape[:2] != actions.shape:
         raise ValueError(
             f"outcomes has shape {outcomes.shape}; expected {actions.shape} for the chosen actions, "
             f"{(*actions.shape, 'A')} for all actions, or {(*actions.shape, 'S', 'A')} where they depend on the state"
+        )
+    if outcomes.ndim == 4 and outcomes.shape[2] <= states.max(initial=-1):
+        raise ValueError(
+            f"outcomes has {outcomes.shape[2]} states, and states holds number {states.max()}: give an outcome, or "
+            "NaN, for every state"
         )
     if outcomes.shape[-1] <= actions.max(initial=-1):
         raise ValueError(
@@ -111,7 +116,7 @@ def schedule_of(values: Numbers, n: int, t: int) -> np.ndarray:
     return schedule[:, :t]
 
 
-def check_schedule(data: Any) -> None:
+def check_schedule(data: Any, worlds: Sequence[Any]) -> None:
     """Refuse to simulate a learner where the outcomes of other choices than the recorded ones are unknown.
 
     Raises
@@ -124,8 +129,17 @@ def check_schedule(data: Any) -> None:
             "the reward is recorded with the data, and these hold no outcomes: give outcomes=, an array (T, A), "
             "(N, T, A) or (N, T, S, A) of the outcome that every action would have"
         )
-    known = np.isfinite(np.asarray(data.outcomes)).reshape(*np.shape(data.actions), -1)
-    partly = known.any(axis=-1) & ~known.all(axis=-1)
+    outcomes, states = np.asarray(data.outcomes), np.maximum(np.asarray(data.states)[:, :-1], 0)
+    shape = max(world.n_states for world in worlds), outcomes.shape[-1]
+    available = np.zeros((len(worlds), *shape), bool)
+    for table, world in zip(available, worlds, strict=True):
+        offered = np.asarray(world.mdp.available)[:, : shape[1]]
+        table[: offered.shape[0], : offered.shape[1]] = offered
+    number = np.asarray(data.context) if len(worlds) > 1 else np.zeros(len(states), int)
+    needed = available[number[:, None], states] if outcomes.ndim == 3 else available[number][:, None]
+    known = np.isfinite(outcomes)
+    unknown = (needed & ~known).reshape(*states.shape, -1).any(axis=-1)
+    partly = unknown & known.reshape(*states.shape, -1).any(axis=-1)
     if partly.any():
         n, t = np.argwhere(partly)[0]
         raise ValueError(

@@ -170,9 +170,9 @@ def _row(result: _arviz.LOO, best: _arviz.LOO, unit: str, notes: list[str]) -> d
     difference = elpd - best.elpd_i.values
     n_bad = int((k > KHAT).sum())
     words = (
-        f"{n_bad} of {many(len(k), unit)} have Pareto k above {KHAT}: without one of them the posterior differs so much "
-        "from the posterior of all data that its draws do not represent it, and the elpd is too high or too low; leave "
-        "out smaller units, or fit folds of the data (gi.workflow.kfold)"
+        f"{n_bad} of {many(len(k), unit)} have Pareto k above {KHAT}: without one of them the posterior differs so "
+        "much from the posterior of all data that its draws do not represent it, and the elpd is too high or too low; "
+        "leave out smaller units, or fit folds of the data (gi.workflow.kfold)"
     )
     return {
         "elpd": elpd.sum(),

@@ -136,6 +136,9 @@ def simulate(
     template = as_template(key, world, like)
     if outcomes is not None:
         schedule = schedule_of(outcomes, template.n_trajectories, template.max_steps)
+        if schedule.ndim == 3:  # the same in all states
+            n_states = max(each.n_states for each in Conditions.of(world, reward, template.context_names).worlds)
+            schedule = np.repeat(schedule[:, :, None], n_states, axis=2)
         template = dataclasses.replace(template, outcomes=schedule)
     return simulate_like(key, model, template, precision)
 

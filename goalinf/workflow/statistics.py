@@ -30,7 +30,7 @@ def named(names: Sequence[str], model: StandardModel, data: Trajectories) -> dic
     conditions = Conditions.of(model.world, model.reward, data.context_names)
     pairs = [(world, reward) for world, reward in conditions.pairs()]
     known: dict[str, Statistic] = {
-        "choice": lambda each: _choices(each, pairs[0][0]),
+        "choice": lambda each: _choices(each, pairs),
         "stay": _stay,
         "win_stay": _win_stay,
         "path_length": _path_length,
@@ -55,16 +55,21 @@ def usual(model: StandardModel, data: Trajectories) -> tuple[str, ...]:
     return ("occupancy", "path_length", "goal_reached") if with_goals else ("occupancy", "path_length", "stay")
 
 
-def _choices(data: Trajectories, world: World) -> pd.Series:
-    """Return the share of every action by step; actions by name where the states share them."""
-    _, step = np.nonzero(data.observed)
-    action = np.asarray(data.actions)[np.asarray(data.observed)]
-    counts = np.zeros((data.max_steps, world.n_actions))
-    np.add.at(counts, (step, action), 1.0)
-    totals = counts.sum(axis=1, keepdims=True)
-    shares = counts / np.maximum(totals, 1.0)
-    names = [str(number) if world.local_actions else label(name) for number, name in enumerate(_action_names(world))]
-    return pd.Series({f"{t}: {names[a]}": shares[t, a] for t, a in np.ndindex(shares.shape) if totals[t, 0]})
+def _choices(data: Trajectories, pairs: Sequence[tuple[World, Reward]]) -> pd.Series:
+    """Return the share of every action by step, in every context; actions by name where the states share them."""
+    shares: dict[str, float] = {}
+    for number, context in enumerate(data.context_names):
+        rows = np.flatnonzero(np.asarray(data.context) == number)
+        world = pairs[number][0]
+        observed = np.asarray(data.observed)[rows]
+        counts = np.zeros((data.max_steps, world.n_actions))
+        np.add.at(counts, (np.nonzero(observed)[1], np.asarray(data.actions)[rows][observed]), 1.0)
+        totals = counts.sum(axis=1, keepdims=True)
+        share = counts / np.maximum(totals, 1.0)
+        names = [str(name) if world.local_actions else label(name) for name in _action_names(world)]
+        prefix = f"{label(context)}: " if len(data.context_names) > 1 else ""
+        shares |= {f"{prefix}{t}: {names[a]}": share[t, a] for t, a in np.ndindex(share.shape) if totals[t, 0]}
+    return pd.Series(shares, dtype=float)
 
 
 def _action_names(world: World) -> Sequence[Any]:

@@ -259,12 +259,24 @@ def test_table_and_file_keep_outcomes(tmp_path):
 
 def test_columns_of_all_actions_match_by_name():
     table = pd.DataFrame(
-        {"s": 0, "t": range(2), "state": "choice", "pick": ["A", "B"], "c": [3.0, 4.0], "a": [1.0, 2.0]}
+        {
+            "s": 0,
+            "t": range(2),
+            "state": "choice",
+            "pick": ["A", "B"],
+            "c": [3.0, 4.0],
+            "a": [1.0, 2.0],
+            "b": [5.0, None],
+        }
     )
     read = gi.read_trajectories(
-        table, ARMS, trajectory="s", step="t", state="state", action="pick", outcome={"C": "c", "A": "a"}
+        table, ARMS, trajectory="s", step="t", state="state", action="pick", outcome={"C": "c", "A": "a", "B": "b"}
     )
-    np.testing.assert_array_equal(read.outcomes[0], [[1.0, np.nan, 3.0], [2.0, np.nan, 4.0]])
+    np.testing.assert_array_equal(read.outcomes[0], [[1.0, 5.0, 3.0], [2.0, np.nan, 4.0]])
+    with pytest.raises(ValueError, match="no column for the action 'B'"):
+        gi.read_trajectories(
+            table, ARMS, trajectory="s", step="t", state="state", action="pick", outcome={"C": "c", "A": "a"}
+        )
 
 
 def test_gradients_equal_finite_differences():
@@ -339,3 +351,39 @@ def test_outcomes_that_are_no_numbers_name_their_row(column, words):
     table = pd.DataFrame({"s": 0, "t": range(2), "state": "choice", "pick": ["A", "B"], "points": column})
     with pytest.raises(ValueError, match=words):
         gi.read_trajectories(table, ARMS, trajectory="s", step="t", state="state", action="pick", outcome="points")
+
+
+def test_replicated_trials_keep_their_cues_with_their_outcomes():
+    """A pays at cue x and B at cue y: a good learner stays good in replicated data."""
+    world = gi.bandit(["A", "B"], offers=["x", "y"])
+    agent = gi.agents.rescorla_wagner(learning_rate=0.5, beta=10.0, by_state=True)
+    every = np.broadcast_to(np.eye(2), (20, 30, 2, 2))
+    true = gi.simulate(0, world, agent, gi.RecordedReward(), trajectories=20, steps=30, outcomes=every)
+    cues = np.asarray(true.states)
+    shown = gi.Trajectories.of(cues, true.actions, outcomes=np.eye(2)[cues[:, :-1]])
+    for again in (
+        gi.simulate(1, world, agent, gi.RecordedReward(), like=shown),
+        gi.Behavior(world, agent, gi.RecordedReward(), like=shown).sample(jax.random.key(1)),
+    ):
+        np.testing.assert_array_equal(np.asarray(again.states)[:, :-1], cues[:, :-1])
+        assert (np.asarray(again.actions) == cues[:, :-1])[:, 15:].mean() > 0.98
+
+
+def test_outcomes_of_unavailable_options_need_not_be_known():
+    world = gi.bandit(["A", "B", "C"], offers={"AB": "AB", "BC": "BC"})
+    agent = gi.agents.rescorla_wagner(learning_rate=0.5, beta=1.0)
+    outcomes = [[[1.0, 0.0, np.nan], [np.nan, 1.0, 0.0]]]
+    data = gi.Trajectories.of([[0, 1, -1]], [[0, 2]], outcomes=outcomes)
+    assert gi.simulate(0, world, agent, gi.RecordedReward(), like=data).n_steps == 2
+    with pytest.raises(ValueError, match="has 1 states"):
+        gi.Trajectories.of([[0, 1, -1]], [[0, 2]], outcomes=np.zeros((1, 2, 1, 3)))
+    with pytest.raises(ValueError, match="outcomes hold 3 states and the world has 2"):
+        gi.Behavior(world, agent, gi.RecordedReward()).log_prob(
+            gi.Trajectories.of([[0, 1, -1]], [[0, 2]], outcomes=np.zeros((1, 2, 3, 3)))
+        )
+
+
+def test_a_utility_that_overflows_is_no_missing_outcome():
+    data = gi.Trajectories.of([[0, 0, 0, -1]], [[0, 1, 0]], outcomes=[[1000.0, 1000.0, 0.0]])
+    agent = gi.agents.rescorla_wagner(learning_rate=0.5, beta=1.0)
+    assert not np.isfinite(float(gi.Behavior(ARMS, agent, gi.RecordedReward(curvature=400.0)).log_prob(data)))

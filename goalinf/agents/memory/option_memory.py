@@ -81,7 +81,7 @@ class OptionMemory(Memory[_Content, _Seen, _Signal]):
         else:
             chosen = is_number(self.experience.reward.shape[-2], steps.action)
             utility = jnp.where(chosen, self.experience.reward_of(steps)[..., None, :], jnp.nan)
-        known = jnp.isfinite(utility)
+        known = ~jnp.isnan(utility)  # an infinite utility is no missing outcome
         return jnp.where(known, utility, 0.0), known
 
     def update(self, memory: _Content, step: Step, signal: _Signal) -> _Content:

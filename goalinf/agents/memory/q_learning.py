@@ -105,7 +105,7 @@ class LearnedValues(Memory[Array, Array, _Signal]):
         """Return the table after one more step."""
         reward, (available, fixed, value) = signal
         best = jnp.where(fixed, value, highest(jnp.where(available, row_of(memory, step.following), -jnp.inf)))
-        known = jnp.isfinite(reward)
+        known = ~jnp.isnan(reward)
         rate = jnp.where(step.observed & known, self.learning_rate, 0.0)
         return moved(memory, step.state, step.action, rate, jnp.where(known, reward, 0.0) + self.discount * best)
 

@@ -155,7 +155,7 @@ class Trials(Memory[_Content, _Seen, _Signal]):
         second = (leads & (world.probability[:, self.first, :, :, None] > 0)).any(axis=(1, 2))
         second_stage = second[(world.plan if len(second) > 1 else 0, steps.state)]
         reward = world.reward_of(steps)
-        known = jnp.isfinite(reward)
+        known = ~jnp.isnan(reward)
         return jnp.where(known, reward, 0.0), steps.observed & (steps.state != self.first) & second_stage & known
 
     def update(self, memory: _Content, step: Step, signal: _Signal) -> _Content:

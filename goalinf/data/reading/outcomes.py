@@ -43,10 +43,15 @@ def outcomes(
             "outcome= is a mapping from action, and actions have other names in other states or worlds; name one "
             "column with the outcome of the chosen action"
         )
+    if unknown := [name for name in outcome if name not in names]:
+        raise ValueError(f"outcome= names the action {unknown[0]!r}; the world has {', '.join(map(label, names))}")
+    if absent := [name for name in names if name not in outcome]:
+        raise ValueError(
+            f"outcome= names no column for the action {absent[0]!r}; give one for every action, or the one column with "
+            "the outcome of the chosen action"
+        )
     by_action = np.full((len(frame), len(names)), np.nan)
     for name, column in outcome.items():
-        if name not in names:
-            raise ValueError(f"outcome= names the action {name!r}; the world has {', '.join(map(label, names))}")
         by_action[:, names.index(name)] = values[column]
     return by_action
 
