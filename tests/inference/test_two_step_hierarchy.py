@@ -84,7 +84,7 @@ def test_all_parameters_agree_with_a_hierarchy_in_numpyro(shared):
     table = daw_2011.hbayesdm(pd.read_csv(shared / "hbayesdm_examples" / "two_step.csv"))
     world, data = daw_2011.recorded(table)
     agent = gi.agents.two_step(**{name: pooled(*group) for name, group in GROUPS.items()})
-    fit = gi.infer(0, world, agent=agent, reward=gi.RecordedReward(), data=data)
+    fit = gi.infer(0, world, agent=agent, reward=gi.RecordedReward(), data=data, draws=4000)
     assert fit.converged
     with jax.enable_x64(True):
         sampler = numpyro.infer.MCMC(
