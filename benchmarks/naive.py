@@ -18,6 +18,7 @@ import numpyro.distributions as dist
 import scipy.optimize
 import tasks
 import two_step_naive as two_step  # noqa: F401  (T4)
+from nuts import nuts
 
 jax.config.update("jax_enable_x64", True)
 
@@ -103,21 +104,11 @@ def sampler(task: tasks.Task):
         numpyro.factor("choices", likelihood(theta))
 
     def run(seed: int, warmup: int | None, draws: int) -> tuple[np.ndarray, dict]:
-        mcmc = numpyro.infer.MCMC(
-            numpyro.infer.NUTS(model),
-            num_warmup=1000 if warmup is None else warmup,
-            num_samples=draws,
-            num_chains=CHAINS,
-            chain_method="parallel",
-            progress_bar=False,
-        )
-        mcmc.run(jax.random.key(seed), extra_fields=("num_steps", "diverging"))
-        found, extra = mcmc.get_samples(group_by_chain=True), mcmc.get_extra_fields()
+        found, facts = nuts(model, seed, warmup, draws)
         theta = np.asarray(found["weights"])
         if "log_beta" in found:
             theta = np.concatenate([theta, np.asarray(found["log_beta"])[:, :, None]], axis=2)
-        facts = f"{extra['num_steps'].mean():.0f} gradients a draw, {extra['diverging'].sum()} divergences"
-        return theta, {"facts": facts}
+        return theta, facts
 
     return run
 

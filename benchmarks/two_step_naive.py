@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
+from nuts import nuts
 from two_step import COMMON, PARAMETERS, TwoStepTask
 
-CHAINS = 4
 NATURAL = {"logit": jax.nn.sigmoid, "log": jnp.exp, "real": lambda x: x}
 
 
@@ -70,18 +70,8 @@ def sampler(task: TwoStepTask):
         numpyro.factor("choices", likelihood(parameters))
 
     def run(seed: int, warmup: int | None, draws: int) -> tuple[np.ndarray, dict]:
-        mcmc = numpyro.infer.MCMC(
-            numpyro.infer.NUTS(model),
-            num_warmup=1000 if warmup is None else warmup,
-            num_samples=draws,
-            num_chains=CHAINS,
-            chain_method="parallel",
-            progress_bar=False,
-        )
-        mcmc.run(jax.random.key(seed), extra_fields=("num_steps", "diverging"))
-        found, extra = mcmc.get_samples(group_by_chain=True), mcmc.get_extra_fields()
-        facts = f"{extra['num_steps'].mean():.0f} gradients a draw, {extra['diverging'].sum()} divergences"
-        return joined(found), {"facts": facts}
+        found, facts = nuts(model, seed, warmup, draws)
+        return joined(found), facts
 
     return run
 
