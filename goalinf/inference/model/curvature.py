@@ -87,7 +87,7 @@ def second_order(potential: Callable[..., Any], owner: Int[np.ndarray, " D"] | N
 
 def colors(owner: Int[np.ndarray, " D"]) -> tuple[Int[np.ndarray, " D"], Int[np.ndarray, "2 P"]]:
     """Return the number of the product with each coordinate, and all pairs of coordinates of one unit."""
-    color, pairs = np.empty(owner.size, int), []
+    color, pairs = np.empty(owner.size, int), [np.empty((2, 0), int)]
     shared = owner == SHARED
     color[shared] = np.arange(shared.sum())
     for unit in np.unique(owner[~shared]):

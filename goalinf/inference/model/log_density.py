@@ -20,13 +20,13 @@ from numpyro.infer.util import constrain_fn, potential_energy
 from goalinf.agents.agent import By
 from goalinf.behavior import Behavior
 from goalinf.data import Observations
+from goalinf.inference.model.curvature import SHARED, second_order
 from goalinf.inference.model.program_cache import mapped, shared
 from goalinf.types import Numeric, PRNGKey
 
 Data: TypeAlias = Observations | PyTree[ArrayLike]  # the latter for a model of the user, compiled with its data
 Model = Callable[[Data], None]
 _Program = TypeVar("_Program")
-_BATCH = 16  # columns of a curvature that are computed at a time
 _UNBOUNDED = ("while", "pure_callback", "io_callback")  # primitives whose cost cannot be read from a program
 
 
@@ -131,13 +131,9 @@ class Density:
 
     def curvature(self, flat: np.ndarray, data: Data) -> np.ndarray:
         """Compute the Hessian of the potential ``(D, D)``, a few columns at a time; all would exceed the memory."""
-
-        def columns(flat: Numeric, data: Data) -> Any:
-            _, push = jax.linearize(lambda x: jax.grad(self.potential)(x, data), flat)
-            return jax.lax.map(push, jnp.eye(flat.size, dtype=flat.dtype), batch_size=_BATCH)
-
-        program = self.program("curvature", lambda: jax.jit(columns))
-        return np.asarray(jax.device_get(program(flat, data)), float)
+        owner = np.full(self.size, SHARED) if self.owner is None else self.owner
+        program = self.program("curvature", lambda: jax.jit(second_order(self.potential, owner)))
+        return np.asarray(jax.device_get(program(flat, data)[2]), float)
 
     def constrain(self, flat: Numeric, data: Data) -> dict[str, Any]:
         """Return the value of every site at a flat vector."""

@@ -190,7 +190,10 @@ def climb(
         if target.slopes_first:
             near = lbfgs(start, _NEAR)
             start, taken = near.x, int(near.nit)
-        result = _newton(target, start, stop_early, STEPS if steps is None else steps, gradient)
+            if until is not None and until(start):
+                result, taken = near, 0
+        if result is None:
+            result = _newton(target, start, stop_early, STEPS if steps is None else steps, gradient)
     if result is None:
         result = lbfgs(start, 10 * gradient)
     largest = float(np.max(np.abs(result.jac)))
