@@ -229,8 +229,8 @@ def _over_effects(fit: Fit, unit: str) -> tuple[np.ndarray, str]:
     error = integral.error.mean(axis=0)
     inaccurate = int((error > _INACCURATE).sum())
     warning = (
-        f"the integral over the effects of {inaccurate} of {len(error)} {unit}s has a relative Monte Carlo error up to "
-        f"{np.sqrt(error.max()):.2g}: the elpd of these {unit}s is not accurate"
+        f"the integral over the effects of {inaccurate} of {many(len(error), unit)} has a relative Monte Carlo error "
+        f"up to {np.sqrt(error.max()):.2g}, and their elpd is not accurate: fit folds of the data (gi.workflow.kfold)"
     )
     scores = integral.log_likelihood + error  # 1 / p is averaged, of which the expectation is 1 + error times too large
     return scores.reshape(*shape, -1), warning if inaccurate else ""

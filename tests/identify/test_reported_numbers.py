@@ -126,7 +126,7 @@ def test_distances_of_evenly_spaced_draws():
 
 
 def test_the_value_of_a_posterior_by_enumeration():
-    """What the best policy for a posterior gains over the best one for the mean, in expectation under the posterior."""
+    """Gain of the best policy for a posterior over the best one for its mean, in expectation under the posterior."""
     _, world, draws, policies = known_draws((1, 3))
     target = Target.of(CandidateRewards.of(world, [gi.ActionReward(reward) for reward in draws[0]]))
     returns = np.array([[expected_return(world, reward, policy) for reward in draws[0]] for policy in policies])

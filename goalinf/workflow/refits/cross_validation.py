@@ -11,6 +11,7 @@ import pandas as pd
 
 from goalinf.checks import PRNGKey, check_choice, check_count, check_kind, takes_key
 from goalinf.data import Labels, Trajectories
+from goalinf.data.trajectory_arrays import many
 from goalinf.display import number as shown
 from goalinf.inference import _arviz
 from goalinf.inference.model.models import StandardModel
@@ -182,7 +183,10 @@ def kfold(
     members = np.asarray(data.members(unit))
     with_data = np.unique(members[data.scored("trajectory")])
     if len(with_data) < k:
-        raise ValueError(f"the data have {len(with_data)} {unit}s with observed actions; expected at least k = {k}")
+        raise ValueError(
+            f"the data have {many(len(with_data), unit)} with observed actions; expected at least k = {k}: use "
+            "fewer folds"
+        )
     fold_of = np.zeros(int(members.max()) + 1, int)
     fold_of[with_data] = np.random.default_rng(seed).permutation(len(with_data)) % k
     sampling = Sampling(chains, draws, method)

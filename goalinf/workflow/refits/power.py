@@ -55,12 +55,12 @@ class Power:
 
     def __repr__(self) -> str:
         found = self.smallest
-        wanted = f"a mean width of the 90 % interval of {self.parameter} of at most {shown(self.precision)}"
+        required = f"a mean width of the 90 % interval of {self.parameter} of at most {shown(self.precision)}"
         if found is None:
-            verdict = f"No design has {wanted}."
+            verdict = f"No design has {required}."
         else:
             verdict = (
-                f"Smallest design with {wanted}: {found['subjects']} subjects with {found['trajectories']} "
+                f"Smallest design with {required}: {found['subjects']} subjects with {found['trajectories']} "
                 f"trajectories each ({shown(found['width'])})."
             )
         failed = int(self.table["failed"].sum())
