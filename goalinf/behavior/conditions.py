@@ -134,7 +134,7 @@ class Conditions:
             "successor": max(mdp.successors.shape[2] for mdp in mdps),
         }
         if len(self.rewards) == 1:
-            if len({mdp.n_states for mdp in mdps}) > 1:
+            if any(self.rewards[0].dims.values()) and len({mdp.n_states for mdp in mdps}) > 1:
                 raise ValueError(
                     "worlds of different sizes cannot share one reward: give a mapping from context to reward"
                 )

@@ -10,7 +10,7 @@ import pandas as pd
 
 from goalinf.data.recorded import Recorded
 from goalinf.types import Numbers
-from goalinf.worlds.world import World
+from goalinf.worlds.world import World, label
 
 
 def to_frame(data: Recorded, columns: Mapping[str, Numbers]) -> pd.DataFrame:
@@ -75,9 +75,22 @@ def _decisions(data: Recorded, trajectory: np.ndarray, step: np.ndarray) -> pd.D
         columns["action"] = [a if a >= 0 else None for a in action]
         columns["next_state"] = [s if s >= 0 else None for s in next_state]
     if data.outcomes is not None:
-        columns["outcome"] = data.chosen_outcomes[trajectory, step].tolist()
+        columns |= _outcomes(data, trajectory, step)
     # Built as objects, so that tuples stay tuples; then columns of plain numbers or text become that.
     return pd.DataFrame({name: _column(values) for name, values in columns.items()}).infer_objects()
+
+
+def _outcomes(data: Recorded, trajectory: np.ndarray, step: np.ndarray) -> dict[str, list[float]]:
+    """Return the outcomes of chosen actions, and of every action where those of other actions are known, by name."""
+    chosen, every = data.chosen_outcomes, data.outcomes_at_states
+    columns = {"outcome": chosen[trajectory, step].tolist()}
+    if np.isfinite(every).sum() > np.isfinite(chosen).sum():
+        worlds = data.labels.worlds if data.labels is not None else ()
+        named = worlds and all(not world.local_actions and world.actions == worlds[0].actions for world in worlds)
+        names = [label(name) for name in worlds[0].actions] if named else list(map(str, range(every.shape[2])))
+        by_action = zip(names, np.moveaxis(every, 2, 0), strict=False)
+        columns |= {f"outcome of {name}": values[trajectory, step].tolist() for name, values in by_action}
+    return columns
 
 
 def _column(values: list[Any]) -> pd.Series:

@@ -104,12 +104,17 @@ class Recorded(Observations):
         actions = np.asarray(self.actions)
         if self.outcomes is None:
             return np.full(actions.shape, np.nan)
-        outcomes = np.asarray(self.outcomes)
-        if outcomes.ndim > 3:
-            states = np.maximum(np.asarray(self.states)[:, :-1], 0)
-            outcomes = np.take_along_axis(outcomes, states[..., None, None], axis=2)[:, :, 0]
-        chosen = np.take_along_axis(outcomes, np.maximum(actions, 0)[..., None], axis=2)[..., 0]
+        chosen = np.take_along_axis(self.outcomes_at_states, np.maximum(actions, 0)[..., None], axis=2)[..., 0]
         return np.where(actions >= 0, chosen, np.nan)
+
+    @property
+    def outcomes_at_states(self) -> Float[np.ndarray, "N T A"]:
+        """Outcomes of all actions in the states of the data; NaN where unknown."""
+        outcomes = np.asarray(self.outcomes)
+        if outcomes.ndim < 4:
+            return outcomes
+        states = np.maximum(np.asarray(self.states)[:, :-1], 0)
+        return np.take_along_axis(outcomes, states[..., None, None], axis=2)[:, :, 0]
 
     def state_visits(self, n_states: int) -> np.ndarray:
         """Count the visits of each state, ``(S,)``: at every decision, missing choices included, and at the end."""

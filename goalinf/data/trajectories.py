@@ -306,7 +306,8 @@ class Trajectories(Recorded):
         :meth:`select`, the rows of the selected trajectories). Other data become one row per decision with
         the columns ``subject``, ``trajectory``, ``step``, ``state``, ``action``, ``next_state``, with
         ``context`` where contexts have names and ``row`` and ``col`` on maps; states and actions
-        carry their names where the labels know the world, and on worlds with memory the state is this node.
+        carry their names where the labels know the world, and on worlds with memory the state is this node. Outcomes
+        are the column ``outcome``, and ``outcome of <action>`` for all actions where those of others are known.
 
         Parameters
         ----------

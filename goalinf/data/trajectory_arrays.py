@@ -55,7 +55,10 @@ def completed(
 def outcomes_of(values: Rows, actions: np.ndarray) -> np.ndarray:
     """Return outcomes as floats; those of the chosen actions (N, T) as an array of all actions, NaN for the others."""
     try:
-        outcomes = np.asarray(values, np.float64)
+        outcomes = np.asarray(values)
+        if outcomes.dtype.kind not in "iuf":
+            raise TypeError
+        outcomes = outcomes.astype(np.float64)
     except (TypeError, ValueError):
         raise ValueError(
             "outcomes holds values that are no numbers, or rows of different lengths; expected numbers, "
@@ -103,7 +106,10 @@ def schedule_of(values: Numbers, n: int, t: int) -> np.ndarray:
     ValueError
         Where the shape does not fit N trajectories of T steps, or a number is not finite.
     """
-    schedule = given = np.asarray(values, np.float64)
+    schedule = given = np.asarray(values)
+    if given.dtype.kind not in "iuf":
+        raise ValueError(f"outcomes holds {given.dtype}; expected numbers, the outcome that every action would have")
+    schedule = schedule.astype(np.float64)
     if schedule.ndim == 2:
         schedule = np.broadcast_to(schedule, (n, *schedule.shape))
     if schedule.ndim not in (3, 4) or schedule.shape[0] != n or schedule.shape[1] < t:
@@ -126,8 +132,9 @@ def check_schedule(data: Any, worlds: Sequence[Any]) -> None:
     """
     if data.outcomes is None:
         raise ValueError(
-            "the reward is recorded with the data, and these hold no outcomes: give outcomes=, an array (T, A), "
-            "(N, T, A) or (N, T, S, A) of the outcome that every action would have"
+            "the reward is recorded with the data, and these hold no outcomes: simulate with gi.simulate(outcomes=), "
+            "an array (T, A), (N, T, A) or (N, T, S, A) of the outcome that every action would have; elsewhere give "
+            "such data as like="
         )
     outcomes, states = np.asarray(data.outcomes), np.maximum(np.asarray(data.states)[:, :-1], 0)
     shape = max(world.n_states for world in worlds), outcomes.shape[-1]

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from numpyro.distributions import Distribution
 
 from goalinf.rewards.base import Leaf, Reward, leaf
 from goalinf.types import Numbers
@@ -28,7 +29,7 @@ class RecordedReward(Reward):
         :math:`c`, utility per unit of the outcome: with points from 0 to 100, .01 keeps beta in its usual range. Only
         beta times the scale is identified.
     loss_aversion : float or Distribution
-        :math:`\lambda`, weight of losses relative to gains; 1: equal weights.
+        :math:`\lambda`, weight of losses relative to gains, at least 0; 1: equal weights.
     curvature : float or Distribution
         :math:`\rho`, above 0; 1: utility is proportional to the outcome.
 
@@ -54,10 +55,21 @@ class RecordedReward(Reward):
         self.curvature = leaf(curvature, "curvature of a RecordedReward")
 
     def __check_init__(self) -> None:
-        for name in ("scale", "curvature"):
+        if isinstance(self.scale, Distribution):
+            raise ValueError(
+                "scale of a RecordedReward has a prior, and only beta times the scale is identified: give a number, "
+                "and the prior to beta"
+            )
+        for name in self.dims:
             value = getattr(self, name)
-            if isinstance(value, np.ndarray) and not (value > 0).all():
-                raise ValueError(f"{name} of a RecordedReward is {value}; expected a number above 0")
+            if isinstance(value, np.ndarray) and not (value >= 0.0 if name == "loss_aversion" else value > 0.0).all():
+                least = "at least 0" if name == "loss_aversion" else "above 0"
+                raise ValueError(f"{name} of a RecordedReward is {value}; expected a number {least}")
+            if isinstance(value, Distribution) and np.any(value.support(np.full(value.shape(), -1e-6))):
+                raise ValueError(
+                    f"the prior of {name} of a RecordedReward, {type(value).__name__}, includes numbers below 0: give "
+                    "a prior of positive numbers, such as numpyro.distributions.LogNormal(0.0, 0.5)"
+                )
 
     def __call__(self, mdp: MDP) -> Float[Array | np.ndarray, ...]:
         """Return zeros: the world itself gives no reward."""

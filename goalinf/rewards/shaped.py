@@ -23,6 +23,11 @@ class ShapedReward(Reward):
         Reward without shaping.
     potential : float (S,)
         :math:`\Phi`, in utility.
+
+    Raises
+    ------
+    ValueError
+        Where the base is recorded with the data.
     """
 
     base: Reward
@@ -30,6 +35,11 @@ class ShapedReward(Reward):
 
     def __init__(self, base: Reward, potential: Numbers):
         check_reward("base", base)
+        if base.recorded:
+            raise ValueError(
+                "base is recorded with the data (gi.RecordedReward), and potential shaping is for rewards of the "
+                "world: give such a reward, or the recorded one without shaping"
+            )
         self.base = base
         self.potential = leaf(potential, "potential")
 

@@ -1,5 +1,7 @@
 """Learners of bandits against loops over trials that share no code with the library."""
 
+import warnings
+
 import jax
 import numpy as np
 import numpyro.distributions as dist
@@ -8,6 +10,7 @@ import pytest
 from scipy.special import log_softmax
 
 import goalinf as gi
+from goalinf_models import daw_2011
 
 RNG = np.random.default_rng(3)
 ARMS = gi.bandit(["A", "B", "C"])
@@ -224,20 +227,13 @@ def test_two_step_task_with_recorded_rewards():
     schedule = RNG.integers(0, 2, (3, 20, 3, 2)).astype(float)
     data = gi.simulate(2, world, learner, gi.RecordedReward(), trajectories=3, steps=20, outcomes=schedule)
     recorded = gi.Behavior(world, learner, gi.RecordedReward()).log_prob_by("step", data)
-    Q = np.zeros((5, 2, 5))
-    Q[0, :, 1:3] = P[0, :, 1:]
-    Q[1:3, :, 3:] = 0.5
-    Q[3:, :, 0] = 1.0
-    longer = gi.from_arrays(
-        Q, available=np.array([[True, True]] * 3 + [[True, False]] * 2), initial=np.eye(5)[0], discount=1.0
-    )
+    longer, pays = daw_2011.task()
     states, actions = np.asarray(data.states), np.asarray(data.actions)
     frame = data.to_frame()
     won = frame["outcome"].to_numpy().reshape(3, 20)[:, 1::2]
     triples = np.stack([states[:, 0:20:2], states[:, 1:20:2], np.where(won > 0, 3, 4)], axis=2).reshape(3, 30)
     done = np.stack([actions[:, ::2], actions[:, 1::2], 0 * won.astype(int)], axis=2).reshape(3, 30)
     in_states = gi.Trajectories.of(np.concatenate([triples, np.zeros((3, 1), int)], axis=1), done)
-    pays = gi.StateReward(np.eye(5)[3], on="arrival")
     same = np.asarray(gi.Behavior(longer, learner, pays).log_prob_by("step", in_states)).reshape(3, 10, 3)[..., :2]
     np.testing.assert_allclose(np.asarray(recorded).reshape(3, 10, 2), same, atol=1e-12)
 
@@ -305,6 +301,12 @@ def test_gradients_equal_finite_differences():
         (lambda: gi.bandit("AB"), "at least two options"),
         (lambda: gi.bandit(["A", "B"], offers={"x": "AC"}), "names 'C'"),
         (lambda: gi.RecordedReward(scale=0.0), "above 0"),
+        (lambda: gi.RecordedReward(loss_aversion=-1.0), "at least 0"),
+        (lambda: gi.RecordedReward(curvature=dist.Normal(0.0, 1.0)), "includes numbers below 0"),
+        (lambda: gi.RecordedReward(scale=dist.LogNormal(0.0, 1.0)), "only beta times the scale is identified"),
+        (lambda: gi.ShapedReward(gi.RecordedReward(), [0.0]), "without shaping"),
+        (lambda: gi.Trajectories.of([[0, 0, 0]], [[0, 1]], outcomes=[["1", "2"]]), "are no numbers"),
+        (lambda: gi.Trajectories.of([[0, 0, 0]], [[0, 1]], outcomes=[[True, False]]), "are no numbers"),
         (lambda: gi.agents.boltzmann(beta=1.0).policy(ARMS, gi.RecordedReward()), "plans, and the reward is recorded"),
         (
             lambda: gi.Behavior(
@@ -345,7 +347,11 @@ def test_wrong_input_is_refused(call, words):
 
 @pytest.mark.parametrize(
     ("column", "words"),
-    [(["x", 1.0], "holds 'x'; expected a finite number"), ([1.0, np.inf], "expected a finite number")],
+    [
+        (pd.to_datetime(["2020-01-01", "2020-01-02"]), "expected numbers: convert"),
+        (["x", 1.0], "holds 'x'; expected a finite number"),
+        ([1.0, np.inf], "expected a finite number"),
+    ],
 )
 def test_outcomes_that_are_no_numbers_name_their_row(column, words):
     table = pd.DataFrame({"s": 0, "t": range(2), "state": "choice", "pick": ["A", "B"], "points": column})
@@ -387,3 +393,44 @@ def test_a_utility_that_overflows_is_no_missing_outcome():
     data = gi.Trajectories.of([[0, 0, 0, -1]], [[0, 1, 0]], outcomes=[[1000.0, 1000.0, 0.0]])
     agent = gi.agents.rescorla_wagner(learning_rate=0.5, beta=1.0)
     assert not np.isfinite(float(gi.Behavior(ARMS, agent, gi.RecordedReward(curvature=400.0)).log_prob(data)))
+
+
+def test_tables_of_simulated_data_keep_the_outcomes_of_all_actions():
+    agent = gi.agents.rescorla_wagner(learning_rate=0.5, unchosen_rate=0.5, beta=1.0)
+    data = gi.simulate(0, ARMS, agent, gi.RecordedReward(), trajectories=2, steps=TRIALS, outcomes=ALL_OUTCOMES)
+    table = data.to_frame()
+    columns = {name: f"outcome of {name}" for name in "ABC"}
+    again = gi.read_trajectories(
+        table, ARMS, trajectory="trajectory", step="step", state="state", action="action", outcome=columns
+    )
+    np.testing.assert_array_equal(again.outcomes, ALL_OUTCOMES)
+    behavior = gi.Behavior(ARMS, agent, gi.RecordedReward())
+    assert float(behavior.log_prob(again)) == float(behavior.log_prob(data))
+
+
+def test_worlds_of_different_sizes_share_recorded_rewards():
+    agent = gi.agents.rescorla_wagner(learning_rate=0.5, beta=1.0)
+    worlds = {"a": ARMS, "b": CUES}
+    data = gi.Trajectories.of(
+        [[0, 0, -1], [2, 1, -1]], [[0, 2], [1, 2]], context=[0, 1], contexts=["a", "b"], outcomes=[[1.0, 0.5]] * 2
+    )
+    together = gi.Behavior(worlds, agent, gi.RecordedReward()).log_prob_by("trajectory", data)
+    alone = [
+        float(gi.Behavior(worlds[name], agent, gi.RecordedReward()).log_prob(part))
+        for name, part in (
+            ("a", gi.Trajectories.of([[0, 0, -1]], [[0, 2]], outcomes=[[1.0, 0.5]])),
+            ("b", gi.Trajectories.of([[2, 1, -1]], [[1, 2]], outcomes=[[1.0, 0.5]])),
+        )
+    ]
+    np.testing.assert_allclose(together, alone, atol=1e-12)
+
+
+def test_recorded_rewards_do_not_confound_beta():
+    states, actions = trials(ARMS)
+    data = gi.Trajectories.of(states, actions, lengths=[TRIALS, TRIALS], outcomes=ALL_OUTCOMES)
+    reward = gi.RecordedReward(loss_aversion=dist.LogNormal(0.0, 0.5))
+    agent = gi.agents.q_learning(learning_rate=0.3, beta=dist.LogNormal(0.0, 1.0))
+    assert agent.confounded(reward, 1, ends=False) == {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        gi.infer(0, ARMS, agent=agent, reward=reward, data=data, method="laplace")

@@ -113,7 +113,7 @@ class KalmanLearner(OptionLearning):
     Parameters
     ----------
     observation_sd : float or Distribution
-        :math:`\sigma_o`, standard deviation of outcomes of one option, in utility, above 0.
+        :math:`\sigma_o`, standard deviation of outcomes of one option, in utility, at least 0.
     drift_sd : float or Distribution
         :math:`\sigma_d`, change of the mean of an option from trial to trial, in utility, at least 0.
     initial, initial_sd : float or Distribution

@@ -59,7 +59,7 @@ class QLearning(MemoryProcess):
 
     def confounded(self, reward: Reward, *, ends: bool) -> dict[str, str]:
         """Return beta and the initial values, for which a scaled or shifted reward compensates."""
-        if ends or isinstance(reward, LinearReward):
+        if ends or reward.recorded or isinstance(reward, LinearReward):
             return {}
         return {
             "beta": "behavior identifies only beta times the reward",

@@ -59,6 +59,10 @@ def outcomes(
 def _numbers(rows: Rows, frame: pd.DataFrame, column: Hashable) -> np.ndarray:
     """Return a column as numbers, NaN where a cell is empty."""
     cells = frame[column]
+    if cells.dtype.kind in "bcmM":
+        raise ValueError(
+            f"column {column!r} (outcome=) holds {cells.dtype}; expected numbers: convert it with .astype(float)"
+        )
     values = pd.to_numeric(cells, errors="coerce").to_numpy(float, na_value=np.nan)
     wrong = (np.isnan(values) & cells.notna().to_numpy()) | np.isinf(values)
     rows.refuse(

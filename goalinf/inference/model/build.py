@@ -196,7 +196,7 @@ def _warn_of_outcomes(agent: Agent, conditions: Conditions, data: Observations) 
             "the data hold outcomes, and this agent learns from the rewards of the world instead: for learning from "
             "the outcomes give reward=gi.RecordedReward()",
             UserWarning,
-            stacklevel=6,
+            stacklevel=7,  # above gi.infer and the function that converts its key
         )
 
 
