@@ -102,9 +102,7 @@ def trials_of_five():
     """Read the first five subjects of the example data, with the codes of the model."""
     trials = pd.read_csv(DATA / "two_step.csv")
     trials = trials[trials["subjID"].isin(trials["subjID"].unique()[:5])]
-    second = trials["level2_choice"] - 1
-    choices = {"choice1": trials["level1_choice"] - 1, "state2": second // 2, "choice2": second % 2}
-    return pd.DataFrame({"subject": trials["subjID"], **choices, "reward": trials["reward"]})
+    return daw_2011.hbayesdm(trials)
 
 
 table = trials_of_five() if DATA else daw_2011.example(jax.random.key(1))
@@ -115,7 +113,7 @@ fit
 # The weights w of these subjects, with 90 % posterior intervals. With two hundred trials the intervals are wide, one
 # reason to pool subjects. (The simulated subjects have w of 0, 0.3, 0.7 and 1.)
 
-w = fit.posterior["model_based"]
+w = fit.posterior["agent.model_based"]
 middle = w.quantile([0.05, 0.5, 0.95], dim=("chain", "draw")).to_pandas().T
 figure, axes = plt.subplots(layout="constrained")
 axes.errorbar(range(len(middle)), middle[0.5], np.abs(middle[[0.05, 0.95]].T - middle[0.5]), fmt="o", color="0.2")

@@ -10,11 +10,13 @@ of the reward in the update of the first choice, and the repetition is a bonus f
 
 Sites
 -----
-For each subject separately: ``learning_rate_1``, ``learning_rate_2``, ``eligibility``, ``model_based`` ~ Beta(1.1,
-1.1); ``beta_1``, ``beta_2`` ~ LogNormal(1, 0.8), in 1/reward; ``repetition`` ~ Normal(0, 0.5), in reward. The data are
-a table with one row per trial, in order: ``subject``, ``choice1`` (0, 1), ``state2`` (0, 1; commonly that of
-``choice1``), ``choice2`` (0, 1 within the state), ``reward`` (0, 1). A missed response is an empty cell, and so are the
-cells after it in the trial; it is not scored and nothing is learned from it.
+For each subject separately: ``agent.learning_rate_1``, ``agent.learning_rate_2``, ``agent.eligibility``,
+``agent.model_based`` ~ Beta(1.1, 1.1); ``agent.beta_1``, ``agent.beta_2`` ~ LogNormal(1, 0.8), in 1/reward;
+``agent.repetition`` ~ Normal(0, 0.5), in reward. The data are a table with one row per trial, in order: ``subject``,
+``choice1`` (0, 1), ``state2`` (0, 1; commonly that of ``choice1``), ``choice2`` (0, 1 within the state), ``reward`` (0,
+1). A missed response is an empty cell, and so are the cells after it in the trial; it is not scored and nothing is
+learned from it. For a group give ``gi.infer`` the world and the data of :func:`recorded` and an agent with
+``gi.partial_pooling``.
 
 References
 ----------
@@ -27,29 +29,24 @@ from __future__ import annotations
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-import numpyro
 import numpyro.distributions as dist
 import pandas as pd
 
 import goalinf as gi
 from goalinf.checks import takes_key
-from goalinf.types import Numeric, PRNGKey, Real
+from goalinf.types import PRNGKey, Real
 from goalinf_models.catalogue import Variant
 from goalinf_models.checks import Code, Column, Label, Table, check_variant, checked_table
 
 COMMON = 0.7
-PRIORS = {
-    "learning_rate_1": dist.Beta(1.1, 1.1),
-    "learning_rate_2": dist.Beta(1.1, 1.1),
-    "beta_1": dist.LogNormal(1.0, 0.8),
-    "beta_2": dist.LogNormal(1.0, 0.8),
-    "eligibility": dist.Beta(1.1, 1.1),
+PRIORS: dict[str, dist.Distribution] = {
+    **dict.fromkeys(("learning_rate_1", "learning_rate_2", "eligibility", "model_based"), dist.Beta(1.1, 1.1)),
+    **dict.fromkeys(("beta_1", "beta_2"), dist.LogNormal(1.0, 0.8)),
     "repetition": dist.Normal(0.0, 0.5),
-    "model_based": dist.Beta(1.1, 1.1),
 }
-VARIANTS = {"hybrid": Variant(gi.infer, tuple(PRIORS), "is learning model-based or model-free?")}
+_SITES = tuple(f"agent.{name}" for name in PRIORS)
+VARIANTS = {"hybrid": Variant(gi.infer, _SITES, "is learning model-based or model-free?")}
 COLUMNS: dict[str, Column] = {
     "subject": Label(),
     "choice1": Code({0: "", 1: ""}, empty="no response"),
@@ -57,8 +54,12 @@ COLUMNS: dict[str, Column] = {
     "choice2": Code({0: "", 1: ""}, empty="no response"),
     "reward": Code({0: "none", 1: "a reward"}, "no second choice", "code rewards as 1 and everything else as 0"),
 }
-# Columns of hBayesDM: second-level choices 1 and 2 are those of the state that first-level choice 1 commonly leads to.
-HBAYESDM = ("subjID", "level1_choice", "level2_choice", "reward")
+HBAYESDM: dict[str, Column] = {  # second choices 1 and 2 are those of the state to which the first choice 1 often leads
+    "subjID": Label(),
+    "level1_choice": Code({1: "", 2: ""}, empty="no response"),
+    "level2_choice": Code(dict.fromkeys((1, 2, 3, 4), ""), empty="no response"),
+    "reward": COLUMNS["reward"],
+}
 _WON, _LOST = 3, 4
 _AGAINST = 1e6  # odds above which the states count as numbered in reverse order
 
@@ -83,50 +84,31 @@ def hbayesdm(table: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        Where a column is missing, or a choice has another code.
+        As :func:`goalinf_models.checks.checked_table`.
     """
-    if missing := [name for name in HBAYESDM if name not in table]:
-        raise ValueError(f"the table has no column {missing[0]!r}; hBayesDM's has {', '.join(HBAYESDM)}")
-    for name, codes in (("level1_choice", (1, 2)), ("level2_choice", (1, 2, 3, 4))):
-        wrong = table[name].notna() & ~table[name].isin(codes)
-        if wrong.any():
-            row = int(np.argmax(wrong.to_numpy()))
-            raise ValueError(
-                f"row {table.index[row]}: {name} is {table[name].iloc[row]}; expected {', '.join(map(str, codes))}, "
-                "or an empty cell for no response"
-            )
-    second = table["level2_choice"] - 1
-    choices = {"choice1": table["level1_choice"] - 1, "state2": second // 2, "choice2": second % 2}
-    return pd.DataFrame({"subject": table["subjID"], **choices, "reward": table["reward"]})
+    read = checked_table(table, HBAYESDM, choices=["level1_choice", "level2_choice"])
+    first, second, won = (np.where(read[name] < 0, np.nan, read[name]) for name in list(HBAYESDM)[1:])
+    choices = {"choice1": first - 1, "state2": (second - 1) // 2, "choice2": (second - 1) % 2, "reward": won}
+    return pd.DataFrame({"subject": table["subjID"], **choices}, index=table.index)
 
 
 def recorded(table: pd.DataFrame) -> tuple[gi.World, gi.Trajectories]:
-    """Return the task with two steps per trial, and the choices with their rewards: for ``gi.RecordedReward()``.
-
-    For parameters by subject in the notation of agents, such as ``gi.agents.two_step(model_based=gi.partial_pooling(…),
-    …)``; :func:`model` has one posterior for each subject.
-    """
+    """Return the task with two steps per trial, and one trajectory per subject, with the rewards as outcomes."""
     P = np.zeros((3, 2, 3))
     P[0, :, 1:] = [[COMMON, 1 - COMMON], [1 - COMMON, COMMON]]
     P[1:, :, 0] = 1.0
     world = gi.from_arrays(P, initial=np.eye(3)[0], discount=1.0)
-    read = checked(table)
-    names = tuple(read.names["subject"])
-    second, count = read["choice2"], np.bincount(read["subject"])
-    columns = {
-        "states": (0 * second, 1 + np.maximum(read["state2"], 0)),  # any state where a trial ended before
-        "actions": (read["choice1"], second),
-        "outcomes": (np.full(len(second), np.nan), np.where(second >= 0, np.maximum(read["reward"], 0.0), np.nan)),
+    read, subject = checked(table), table["subject"].to_numpy()
+    trial = pd.Series(read["subject"]).groupby(read["subject"]).cumcount().to_numpy()
+    steps = {
+        "subject": (subject, subject),
+        "step": (2 * trial, 2 * trial + 1),
+        "state": (0 * trial, 1 + np.maximum(read["state2"], 0)),  # any state where a trial ended before
+        "action": [np.where(choice < 0, np.nan, choice) for choice in (read["choice1"], read["choice2"])],
+        "outcome": (np.full(len(trial), np.nan), np.where(read["choice2"] < 0, np.nan, read["reward"])),
     }
-    arrays = {name: np.full((len(names), 2 * count.max()), np.nan) for name in columns}
-    for n in range(len(names)):
-        for name, pair in columns.items():
-            arrays[name][n, : 2 * count[n]] = np.stack(pair, axis=1)[read["subject"] == n].ravel()
-    states, actions = (np.nan_to_num(arrays[name], nan=-1.0).astype(int) for name in ("states", "actions"))
-    states = np.pad(states, ((0, 0), (0, 1)), constant_values=-1)
-    states[np.arange(len(names)), 2 * count] = 0
-    settings = {"lengths": 2 * count, "subject": np.arange(len(names)), "outcomes": arrays["outcomes"]}
-    return world, gi.Trajectories.of(states, actions, **settings, labels=gi.data.Labels(names, names, (0,)))
+    rows = pd.DataFrame({name: np.concatenate(both) for name, both in steps.items()})
+    return world, gi.read_trajectories(rows, world, trajectory="subject", **{name: name for name in steps})
 
 
 def checked(table: pd.DataFrame) -> Table:
@@ -154,37 +136,6 @@ def checked(table: pd.DataFrame) -> Table:
     return read
 
 
-def lives(table: pd.DataFrame) -> tuple[gi.Trajectories, list[Any]]:
-    """Make one trajectory per subject, with three steps per trial, and return the names of the subjects.
-
-    A trial that ended early continues without a choice: these steps are neither scored nor learned from.
-    """
-    read = checked(table)
-    names, count = read.names["subject"], np.bincount(read["subject"])
-    first, second = read["choice1"], read["choice2"]
-    came = np.where(read["reward"] > 0, _WON, _LOST)
-    visited = np.stack([0 * first, 1 + np.maximum(read["state2"], 0), came], axis=1)
-    done, longest = np.stack([first, second, 0 * first], axis=1), 3 * count.max()
-    states, actions = np.full((len(names), longest + 1), -1), np.full((len(names), longest), -1)
-    for n in range(len(names)):
-        rows = read["subject"] == n
-        actions[n, : 3 * count[n]] = done[rows].ravel()
-        states[n, : 3 * count[n] + 1] = [*visited[rows].ravel(), 0]
-    return gi.Trajectories.of(states, actions, lengths=3 * count, subject=np.arange(len(names))), list(names)
-
-
-def log_likelihood(parameters: dict[str, Any], data: gi.Trajectories) -> jax.Array:
-    """Compute the log-probability of the choices of every subject, ``(P,)``, given parameters ``(P,)``."""
-    (world, reward), zero = task(), jnp.zeros(1, int)
-
-    def one(values: dict[str, Any], states: Numeric, actions: Numeric, seen: Numeric, length: Numeric) -> jax.Array:
-        alone: dict[str, Any] = {"lengths": length[None], "observed": seen[None], "subject": zero, "context": zero}
-        life = gi.Trajectories.traced(jnp.asarray(states)[None], jnp.asarray(actions)[None], **alone)
-        return jnp.asarray(gi.Behavior(world, gi.agents.two_step(**values), reward).log_prob(life))
-
-    return jax.vmap(one)(parameters, *map(jnp.asarray, (data.states, data.actions, data.observed, data.lengths)))
-
-
 @takes_key
 def example(key: PRNGKey, variant: str = "hybrid") -> pd.DataFrame:
     """Simulate four subjects from model-free to model-based, 150 trials each; one of four choices mostly wins."""
@@ -204,11 +155,6 @@ def example(key: PRNGKey, variant: str = "hybrid") -> pd.DataFrame:
 def model(data: pd.DataFrame, variant: str = "hybrid") -> dict[str, Any]:
     """Return keyword arguments for ``gi.infer``."""
     check_variant(variant, VARIANTS)
-    seen, names = lives(data)
-
-    def learns(life: gi.Trajectories) -> None:
-        with numpyro.plate("subject", len(names)):
-            parameters = {name: numpyro.sample(name, prior) for name, prior in PRIORS.items()}
-        numpyro.factor("choices", log_likelihood(parameters, life).sum())
-
-    return {"model": learns, "data": seen, "dims": {name: ["subject"] for name in PRIORS}, "coords": {"subject": names}}
+    world, choices = recorded(data)
+    agent = gi.agents.two_step(**{name: gi.no_pooling(prior, by="subject") for name, prior in PRIORS.items()})
+    return {"world": world, "agent": agent, "reward": gi.RecordedReward(), "data": choices}

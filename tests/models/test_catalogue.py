@@ -15,8 +15,7 @@ from numpyro.infer.util import log_density
 
 import goalinf as gi
 import goalinf_models
-from goalinf.behavior.fill import fill
-from goalinf.inference.model.priors import find_sites
+from goalinf.inference.model.models import StandardModel
 from goalinf_models import Variant, exact
 
 MODELS = {n: m for n in goalinf_models.__all__ if isinstance(m := getattr(goalinf_models, n), ModuleType)}
@@ -109,10 +108,12 @@ def test_simulated_data_are_scored_and_sites_have_the_documented_names(name, var
         scored = log_density(handlers.seed(arguments["model"], jax.random.key(1)), (arguments["data"],), {}, {})[0]
     else:
         world, agent, reward, data = (arguments[key] for key in ("world", "agent", "reward", "data"))
-        sites = find_sites(agent, reward, world)
+        model = StandardModel(world, agent, reward)
+        sites = model.sites(data)
         names = {site.name for site in sites}
         draws = {site.name: np.asarray(site.prior.sample(jax.random.key(1)), float) for site in sites}
-        scored = np.sum(gi.Behavior(world, *fill(agent, reward, draws), like=data).log_prob_by("trajectory", data))
+        behavior = model.behavior(draws, data.context_names, model.levels(data))
+        scored = np.sum(behavior.log_prob_by("trajectory", data))
         names |= {f"agent.{agent.parameter}"} if hasattr(agent, "parameter") else set()
     assert names == set(module.VARIANTS[variant].sites)
     assert np.isfinite(scored)

@@ -11,8 +11,9 @@ from goalinf_models import ashwood_2022, daw_2011
 
 def test_the_two_step_task():
     table = daw_2011.example(jax.random.key(0)).groupby("subject").head(40)
-    data, names = daw_2011.lives(table)
-    assert names == [0, 1, 2, 3]
+    world, data = daw_2011.recorded(table)
+    names = data.subject_names
+    assert names == (0, 1, 2, 3)
     numbers = {
         "learning_rate_1": [0.5, 0.3, 0.2, 0.9],
         "learning_rate_2": [0.4, 0.6, 0.1, 0.5],
@@ -22,14 +23,14 @@ def test_the_two_step_task():
         "repetition": [0.1, 0.0, -0.2, 0.3],
         "model_based": [0.4, 0.0, 1.0, 0.7],
     }
-    with jax.enable_x64(True):
-        found = daw_2011.log_likelihood({name: np.array(values) for name, values in numbers.items()}, data)
     order = ("learning_rate_1", "learning_rate_2", "beta_1", "beta_2", "eligibility", "repetition", "model_based")
     for n, name in enumerate(names):
         own = table[table["subject"] == name]
         trials = (own[column].to_numpy() for column in ("choice1", "state2", "choice2", "reward"))
+        agent = gi.agents.two_step(**{key: values[n] for key, values in numbers.items()})
+        found = gi.Behavior(world, agent, gi.RecordedReward()).log_prob(data.select([n]))
         expected = history_oracles.two_step(*trials, *(numbers[key][n] for key in order)).sum()
-        np.testing.assert_allclose(found[n], expected, rtol=1e-9)
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
 def test_every_step_is_planned_for_with_the_reward_of_that_step():
