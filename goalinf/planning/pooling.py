@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NoReturn
 
@@ -19,6 +20,53 @@ from goalinf.precision import computing_in
 from goalinf.types import Numeric
 
 _DRAWS = 2001  # of a prior, for its width on the scale of its link
+
+
+@dataclasses.dataclass(frozen=True)
+class SharedCorrelation:
+    r"""Correlation, across units, of the deviations of several parameters: a record that their priors share.
+
+    Given as ``correlation=`` of :func:`~goalinf.partial_pooling` or :func:`~goalinf.regression` to every one of the
+    parameters. The correlations R of all their effects have the prior :math:`p(R) \propto |R|^{\eta - 1}` (LKJ). A fit
+    then has the site ``correlation.<name>``, with one number for each pair of effects.
+
+    Parameters
+    ----------
+    name : str
+        Name of the correlation, such as ``"people"``; the identifier between bars of brms, ``(1 | people | subject)``.
+    concentration : float
+        :math:`\eta`, positive; 1 is uniform over correlation matrices, larger numbers favor correlations near zero.
+
+    Raises
+    ------
+    ValueError
+        Where the name is empty or holds a ``"/"``, or the concentration is not positive and finite.
+
+    References
+    ----------
+    Lewandowski, Kurowicka and Joe (2009), "Generating random correlation matrices based on vines and extended onion
+    method".
+
+    Examples
+    --------
+    >>> import goalinf as gi
+    >>> import numpyro.distributions as dist
+    >>> people = gi.SharedCorrelation("people", concentration=2.0)
+    >>> agent = gi.agents.boltzmann(
+    ...     beta=gi.partial_pooling(dist.LogNormal(0.0, 1.0), by="subject", correlation=people),
+    ...     lapse=gi.partial_pooling(dist.Beta(1.0, 9.0), by="subject", correlation=people),
+    ... )
+    >>> agent.parameters["lapse"].correlation.name
+    'people'
+    """
+
+    name: str
+    concentration: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name or "/" in self.name:
+            raise ValueError(f"the name of a SharedCorrelation is {self.name!r}; expected text without '/'")
+        object.__setattr__(self, "concentration", _checked_concentration(self.concentration))
 
 
 class Pooling(Distribution):
@@ -42,11 +90,15 @@ class Pooling(Distribution):
         Priors of the coefficients, on the scale of the link; terms without one have the usual prior.
     slopes : tuple of str
         Terms of the formula whose coefficients vary between units, too.
+    correlation : float or SharedCorrelation, optional
+        Concentration of the LKJ prior of the correlations of the deviations of a unit. None: they are independent.
+    missing : mapping from covariate to Distribution or None, optional
+        Priors of missing values of covariates; None for the usual prior. No mapping: none may be missing.
     """
 
     arg_constraints: ClassVar[dict[str, Any]] = {}
-    pytree_data_fields = ("prior", "spread", "effects")
-    pytree_aux_fields = ("by", "formula", "slopes")
+    pytree_data_fields = ("prior", "spread", "effects", "missing")
+    pytree_aux_fields = ("by", "formula", "slopes", "correlation")
 
     def __init__(
         self,
@@ -56,9 +108,12 @@ class Pooling(Distribution):
         formula: str | None = None,
         effects: Mapping[str, Distribution] | None = None,
         slopes: tuple[str, ...] = (),
+        correlation: float | SharedCorrelation | None = None,
+        missing: Mapping[str, Distribution | None] | None = None,
     ):
         self.prior, self.by, self.spread = prior, by, spread
         self.formula, self.effects, self.slopes = formula, dict(effects or {}), slopes
+        self.correlation, self.missing = correlation, dict(missing or {})
         super().__init__(batch_shape=prior.batch_shape, event_shape=prior.event_shape)
 
     def __repr__(self) -> str:
@@ -75,6 +130,11 @@ class Pooling(Distribution):
             parts.append(f"effects={{{shown}}}")
         if self.slopes:
             parts.append(f"slopes={list(self.slopes)!r}")
+        if self.correlation is not None:
+            parts.append(f"correlation={self.correlation!r}")
+        if self.missing:
+            shown = ", ".join(f"{name!r}: {prior and describe(prior)}" for name, prior in self.missing.items())
+            parts.append(f"missing={{{shown}}}")
         return f"{function}({', '.join(parts)})"
 
     @property
@@ -96,7 +156,8 @@ class Pooling(Distribution):
         return self._with(self.prior.to_event(reinterpreted_batch_ndims))
 
     def _with(self, prior: Distribution) -> Pooling:
-        return Pooling(prior, self.by, self.spread, self.formula, self.effects, self.slopes)
+        options = self.effects, self.slopes, self.correlation, self.missing
+        return Pooling(prior, self.by, self.spread, self.formula, *options)
 
     def log_prob(self, value: Numeric) -> NoReturn:
         """Refuse: there is no density in closed form.
@@ -123,7 +184,11 @@ class Pooling(Distribution):
 
 
 def partial_pooling(
-    prior: Distribution, *, by: str | Sequence[str] = "subject", spread: Distribution | None = None
+    prior: Distribution,
+    *,
+    by: str | Sequence[str] = "subject",
+    spread: Distribution | None = None,
+    correlation: SharedCorrelation | None = None,
 ) -> Pooling:
     r"""Prior of a parameter whose values by subject (or other unit) vary around the value of a group.
 
@@ -144,6 +209,9 @@ def partial_pooling(
     spread : Distribution, optional
         Prior of :math:`\sigma`, positive numbers. Default: half-normal, with the standard deviation of g(m) under
         the prior as its scale.
+    correlation : SharedCorrelation, optional
+        Correlation of the deviations with those of other parameters that are given the same record. Default: the
+        deviations of different parameters are independent.
 
     Returns
     -------
@@ -152,6 +220,8 @@ def partial_pooling(
 
     Raises
     ------
+    TypeError
+        Where the correlation is no SharedCorrelation.
     ValueError
         Where the support of the prior is not one interval of real numbers, or ``by`` names no unit, or one twice.
 
@@ -173,7 +243,12 @@ def partial_pooling(
     3
     """
     check_number_prior("prior", prior)
-    return Pooling(prior, units_of(by), checked_spread(prior, spread))
+    if correlation is not None:
+        expected = (
+            "a SharedCorrelation: a value per unit is one effect, which correlates with those of other parameters"
+        )
+        check_kind("correlation", correlation, SharedCorrelation, expected)
+    return Pooling(prior, units_of(by), checked_spread(prior, spread), correlation=correlation)
 
 
 def no_pooling(prior: Distribution, *, by: str | Sequence[str] = "subject") -> Pooling:
@@ -227,6 +302,29 @@ def checked_spread(prior: Distribution, spread: Distribution | None) -> Distribu
     if spread.shape() not in ((), prior.shape()):
         raise ValueError(f"spread has shape {spread.shape()}; expected (), or {prior.shape()} as the prior")
     return spread
+
+
+def checked_correlation(correlation: object) -> float | SharedCorrelation | None:
+    """Return a shared correlation or None unchanged, and the concentration of an LKJ prior as a float.
+
+    Raises
+    ------
+    ValueError
+        Where the concentration is not positive and finite.
+    """
+    if correlation is None or isinstance(correlation, SharedCorrelation):
+        return correlation
+    return _checked_concentration(correlation)
+
+
+def _checked_concentration(concentration: object) -> float:
+    number = np.asarray(concentration)
+    if isinstance(concentration, bool) or number.dtype.kind not in "iuf" or number.shape or not 0.0 < number < np.inf:
+        raise ValueError(
+            f"the concentration of a correlation is {concentration!r}; expected a positive number, such as 2.0, for "
+            "the LKJ prior of the correlations of all effects"
+        )
+    return float(number)
 
 
 def link_of(prior: Distribution) -> Transform:

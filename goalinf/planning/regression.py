@@ -8,9 +8,16 @@ from typing import Any
 from numpyro.distributions import Distribution
 
 from goalinf.checks import check_kind
-from goalinf.planning.pooling import Pooling, check_number_prior, checked_spread, units_of
+from goalinf.planning.pooling import (
+    Pooling,
+    SharedCorrelation,
+    check_number_prior,
+    checked_correlation,
+    checked_spread,
+    units_of,
+)
 
-_GROUP = ("mean", "sd")  # names that the group has
+_GROUP = ("mean", "sd", "correlation")  # names that the group has
 INTERCEPT = "1"
 
 
@@ -22,11 +29,12 @@ def regression(
     spread: Distribution | None = None,
     effects: Mapping[str, Distribution] | None = None,
     slopes: str | Sequence[str] = (),
+    correlation: float | SharedCorrelation | None = None,
 ) -> Pooling:
     r"""Prior of a parameter whose values depend on covariates, and vary between subjects (or other units).
 
     .. math:: g(\theta_{il}) = g(m) + x_{il}^\top b + \sigma_0 z_{i0} + \sum_k \sigma_k z_{ik} x_{ilk},
-        \quad z \sim \mathrm{Normal}(0, 1)
+        \quad z_i \sim \mathrm{Normal}(0, R)
 
     for unit i and level l of the covariates x that vary within units, with the link g from the support of the prior to
     the real line, as in :func:`~goalinf.partial_pooling`. A fit then has ``agent.beta.mean`` (the median m where all
@@ -58,6 +66,11 @@ def regression(
     slopes : str or sequence of str, optional
         Terms whose coefficients vary between units: random slopes. ``agent.beta.sd`` and ``agent.beta.subject`` then
         have one entry for the intercept and for each of their columns.
+    correlation : float or SharedCorrelation, optional
+        Concentration :math:`\eta` of the LKJ prior :math:`p(R) \propto |R|^{\eta - 1}` of the correlations R of the
+        intercept and the slopes of a unit: 1 is uniform, larger numbers favor correlations near zero. A fit then has
+        ``agent.beta.correlation``, one number for each pair. A :class:`~goalinf.SharedCorrelation` that is given to
+        several parameters correlates the effects of all of them. Default: effects are independent, R = 1.
 
     Returns
     -------
@@ -68,11 +81,13 @@ def regression(
     ------
     ValueError
         Where the formula cannot be read, has no intercept or has a left side; a prior has the wrong support; or a slope
-        is no term of the formula.
+        is no term of the formula; or where a correlation is given for one effect alone.
 
     References
     ----------
-    Gelman and Hill (2007), "Data analysis using regression and multilevel/hierarchical models", sections 12 and 13.
+    Gelman and Hill (2007), "Data analysis using regression and multilevel/hierarchical models", sections 12 and 13;
+    Lewandowski, Kurowicka and Joe (2009), "Generating random correlation matrices based on vines and extended onion
+    method".
 
     Examples
     --------
@@ -87,9 +102,15 @@ def regression(
     slopes = (slopes,) if isinstance(slopes, str) else tuple(slopes)
     check_number_prior("prior", prior)
     units = () if by is None else units_of(by)
-    if not units and (spread is not None or slopes):
+    of_units = {"spread": spread is not None, "slopes": bool(slopes), "correlation": correlation is not None}
+    if not units and any(of_units.values()):
+        first = next(name for name, given in of_units.items() if given)
+        raise ValueError(f"{first} is given without by=: name the units that vary")
+    correlation = checked_correlation(correlation)
+    if isinstance(correlation, float) and not slopes:
         raise ValueError(
-            f"{'spread' if spread is not None else 'slopes'} is given without by=: name the units that vary"
+            "correlation is given without slopes=: the deviation of a unit is one effect. Name the terms whose "
+            "coefficients vary between units, or give several parameters the same gi.SharedCorrelation"
         )
     if not units and not terms:
         raise ValueError(f"formula is {formula!r} and by= is not given: nothing varies; give the prior itself")
@@ -106,7 +127,8 @@ def regression(
             f"the term {reserved[0]!r} cannot name a coefficient: {', '.join(filter(None, taken))} have another "
             "meaning and '/' separates groups of a file; add the column to the table under another name"
         )
-    return Pooling(prior, units, checked_spread(prior, spread) if units else None, formula, effects, slopes)
+    spread = checked_spread(prior, spread) if units else None
+    return Pooling(prior, units, spread, formula, effects, slopes, correlation)
 
 
 def terms_of(formula: str) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from goalinf.data.trajectory_arrays import many
 from goalinf.identify import Audit
 from goalinf.inference.model.models import StandardModel
 from goalinf.inference.results.fit import Fit
-from goalinf.planning.pooling import Pooling
+from goalinf.planning.pooling import Pooling, SharedCorrelation
 from goalinf.plot.forest import forest
 from goalinf.plot.model_checks import calibration as draw_calibration
 from goalinf.plot.model_checks import predictive as draw_predictive
@@ -188,11 +188,21 @@ def _meaning(name: str, prior: Any) -> str:
         return "one value for all"
     by = " and ".join(prior.by)
     if prior.formula is not None:
-        varying = f", and a deviation of each {by}" if by else ""
+        varying = f", and a deviation of each {by}{_correlated(prior)}" if by else ""
         return f"link({name}) = link(median) + coefficients of {prior.formula}{varying}"
     if prior.spread is None:
         return f"one value for each {by}, independent of the others"
-    return f"one value for each {by}, normal around the median of the group on the scale of the link"
+    normal = f"one value for each {by}, normal around the median of the group on the scale of the link"
+    return f"{normal}{_correlated(prior)}"
+
+
+def _correlated(prior: Pooling) -> str:
+    """Return a clause about correlated deviations; empty where they are independent."""
+    if prior.correlation is None:
+        return ""
+    if isinstance(prior.correlation, SharedCorrelation):
+        return f", correlated across the units with those of the record {prior.correlation.name!r} (LKJ prior)"
+    return f" in the intercept and in {', '.join(prior.slopes)}, which are correlated (LKJ prior)"
 
 
 def _reward_text(model: StandardModel) -> str:

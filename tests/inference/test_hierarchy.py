@@ -10,6 +10,7 @@ from scipy import stats
 import goalinf as gi
 from goalinf.inference.model.hierarchical.design_matrix import Design
 from goalinf.inference.model.hierarchical.hierarchy import Evidence, Hierarchy
+from goalinf.inference.model.hierarchical.unit_effects import UnitEffects
 from goalinf.precision import computing_in
 
 
@@ -20,22 +21,25 @@ def test_standardized_differences_have_the_prior_of_the_values(prior):
     with computing_in("float64"):
         entry = prior.expand((2,)).to_event(1)
         hierarchy = Hierarchy("beta", entry, Design.of_levels(("subject",), (4,)), sampled=True)
+        effects = UnitEffects((hierarchy,))
         group = {"beta.mean": np.asarray(prior.sample(jax.random.key(1), (2,))), "beta.sd": rng.uniform(0.1, 2.0, 2)}
         differences = rng.normal(size=(4, 1, 2))
         for evidence in (hierarchy.uninformed, Evidence(rng.exponential(size=(4, 1, 2)), rng.normal(size=(4, 1, 2)))):
+            by_site = {"beta": evidence}
 
-            def values_of(flat, evidence=evidence):
-                return hierarchy.site(group, hierarchy.located(group, flat.reshape(4, 1, 2), evidence)).ravel()
+            def values_of(flat, evidence=by_site):
+                (located,) = effects.located(group, flat.reshape(4, 1, 2), evidence)
+                return hierarchy.site(group, located).ravel()
 
             values = values_of(differences.ravel())
             slope = np.linalg.slogdet(np.asarray(jax.jacobian(values_of)(differences.ravel())))[1]
-            of_differences = hierarchy.standardized(group, evidence).log_prob(differences)
-            of_values = hierarchy.given(group).log_prob(values.reshape(4, 2))
+            of_differences = effects.standardized(group, by_site).log_prob(differences)
+            of_values = effects.given(hierarchy, group).log_prob(values.reshape(4, 2))
             assert float(of_values) == pytest.approx(float(of_differences) - slope, abs=1e-9)
-            back = hierarchy.differences(group, hierarchy.deviations(group, values.reshape(4, 2)), evidence)
+            back = effects.differences(group, [hierarchy.deviations(group, values.reshape(4, 2))], by_site)
             np.testing.assert_allclose(back, differences, atol=1e-9)
         no_spread = {**group, "beta.sd": np.zeros(2)}
-        middle = hierarchy.site(no_spread, hierarchy.located(no_spread, differences, evidence))
+        middle = hierarchy.site(no_spread, effects.located(no_spread, differences, by_site)[0])
         np.testing.assert_allclose(middle, np.broadcast_to(group["beta.mean"], (4, 2)), rtol=1e-12)
 
 
@@ -57,6 +61,7 @@ def test_regression_against_the_definition(slopes, entries):
     rng = np.random.default_rng(1)
     design, n_entries = regression_design(slopes), int(np.prod(entries, dtype=int))
     effects = design.varying.shape[2]
+    name = "beta.subject"
     with computing_in("float64"):
         entry = PRIOR.expand(entries).to_event(len(entries))
         hierarchy = Hierarchy("beta", entry, design, sampled=False)
@@ -70,9 +75,10 @@ def test_regression_against_the_definition(slopes, entries):
         deviations = site.reshape(3, effects, n_entries)
         sd = np.reshape(group["beta.sd"], (effects, n_entries))
         tau, weighted = rng.exponential(size=(2, 3, 2, n_entries))
-        evidence = Evidence(tau.reshape(3, 2, *entries), weighted.reshape(3, 2, *entries))
+        unit_effects = UnitEffects((hierarchy,))
+        evidence = {name: Evidence(tau.reshape(3, 2, *entries), weighted.reshape(3, 2, *entries))}
         values = np.asarray(hierarchy.value(group, hierarchy.deviations(group, site))).reshape(3, 2, n_entries)
-        differences = np.asarray(hierarchy.differences(group, hierarchy.deviations(group, site), evidence))
+        differences = np.asarray(unit_effects.differences(group, [hierarchy.deviations(group, site)], evidence))
         log_prior = 0.0
         conditional = np.zeros((3, effects, n_entries))
         for e in range(n_entries):
@@ -89,16 +95,17 @@ def test_regression_against_the_definition(slopes, entries):
                 from_mean = deviations[i, :, e] - mean
                 assert found @ found == pytest.approx(from_mean @ precision @ from_mean, rel=1e-9)
                 conditional[i, :, e] = mean
-        assert float(hierarchy.given(group).log_prob(site)) == pytest.approx(log_prior, abs=1e-9)
-        at_mean = hierarchy.located(group, np.zeros_like(differences), evidence)
+        assert float(unit_effects.given(hierarchy, group).log_prob(site)) == pytest.approx(log_prior, abs=1e-9)
+        (at_mean,) = unit_effects.located(group, np.zeros_like(differences), evidence)
         np.testing.assert_allclose(np.asarray(at_mean).reshape(3, effects, n_entries), conditional, atol=1e-9)
 
         def site_of(flat):
-            return hierarchy.site(group, hierarchy.located(group, flat.reshape(differences.shape), evidence)).ravel()
+            (located,) = unit_effects.located(group, flat.reshape(differences.shape), evidence)
+            return hierarchy.site(group, located).ravel()
 
         np.testing.assert_allclose(site_of(differences.ravel()), site.ravel(), atol=1e-9)
         slope = np.linalg.slogdet(np.asarray(jax.jacobian(site_of)(differences.ravel())))[1]
-        of_differences = float(hierarchy.standardized(group, evidence).log_prob(differences))
+        of_differences = float(unit_effects.standardized(group, evidence).log_prob(differences))
         assert of_differences == pytest.approx(log_prior + slope, abs=1e-9)
 
 

@@ -84,10 +84,10 @@ class Proposal(NamedTuple):
     root: np.ndarray
 
     @classmethod
-    def of(cls, likelihood: Normal, mean: np.ndarray, sd: np.ndarray) -> Proposal:
-        """Multiply the likelihood by the distribution of the effects in the group, with moments (D, Q)."""
-        precision = likelihood.precision + np.eye(mean.shape[1]) * (sd**-2.0)[:, None]
-        weighted = likelihood.weighted + mean / sd**2
+    def of(cls, likelihood: Normal, mean: np.ndarray, of_group: np.ndarray) -> Proposal:
+        """Multiply the likelihood by the distribution of the effects in the group: mean (D, Q), precision (D, Q, Q)."""
+        precision = likelihood.precision + of_group
+        weighted = likelihood.weighted + np.einsum("dqp,dp->dq", of_group, mean)
         return cls(np.linalg.solve(precision, weighted[..., None])[..., 0], np.linalg.cholesky(precision))
 
     def sample(self, rng: np.random.Generator) -> np.ndarray:
@@ -151,7 +151,7 @@ class _Points:
 
     def proposals(self, total: Joint) -> list[Proposal]:
         """Find proposals of all owners, whose data have the log-likelihoods ``total``, (D, owners)."""
-        mean, sd = ([each.moments[number] for each in self.effects] for number in range(2))
+        mean = [each.mean for each in self.effects]
         proposals: list[Proposal] | None = None
         for _ in range(_PILOTS):
             drawn = [(coordinates, ratio, total(*options)) for coordinates, ratio, options in self.round(proposals)]
@@ -161,9 +161,19 @@ class _Points:
             for owner in range(self.owners):
                 points = np.concatenate([self.of_owner(coordinates, owner) for coordinates, _, _ in drawn])
                 likelihood = Normal.of(points, log_likelihood[:, owner], log_weights[:, owner])
-                proposals.append(Proposal.of(likelihood, self.of_owner(mean, owner), self.of_owner(sd, owner)))
+                proposals.append(Proposal.of(likelihood, self.of_owner(mean, owner), self._precision(owner)))
         assert proposals is not None
         return proposals
+
+    def _precision(self, owner: int) -> np.ndarray:
+        """Return the precision (D, Q, Q) of the effects of an owner in the group."""
+        blocks = [each.precision(at) for each, at in zip(self.effects, self.levels[owner], strict=True)]
+        ends = np.cumsum([block.shape[1] for block in blocks])
+        precision = np.zeros((len(blocks[0]), ends[-1], ends[-1]))
+        for block, end in zip(blocks, ends, strict=True):
+            own = slice(end - block.shape[1], end)
+            precision[:, own, own] = block
+        return precision
 
     def round(
         self, proposals: Sequence[Proposal] | None
@@ -176,10 +186,9 @@ class _Points:
             coordinates = [each.sample(self.rng) for each in self.effects]
             if proposals is not None and number >= _OF_GROUP:
                 self._replace(coordinates, [proposal.sample(self.rng) for proposal in proposals])
-            changed = {
-                each.site.name: each.value(values, self.scorer.draws[each.site.name])
-                for each, values in zip(self.effects, coordinates, strict=True)
-            }
+            changed: dict[str, np.ndarray] = {}
+            for each, values in zip(self.effects, coordinates, strict=True):
+                changed |= each.values(values, self.scorer.draws)
             yield coordinates, self._log_ratio(coordinates, proposals), self.scorer.at(changed)
 
     def _replace(self, coordinates: Sequence[np.ndarray], points: Sequence[np.ndarray]) -> None:

@@ -21,7 +21,7 @@ from goalinf.inference.results.assemble import pointwise
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.results.fitted_density import fitted_density
 from goalinf.inference.scoring.by_option import agent_scorer, flattened, thinned
-from goalinf.inference.scoring.effects import SHARED, Effects, owners, with_levels
+from goalinf.inference.scoring.effects import SHARED, Effects, owners, with_common_effects, with_levels
 from goalinf.inference.scoring.integration import Integral, Joint, integrate, log_mean
 from goalinf.inference.scoring.left_out import sums
 from goalinf.precision import computing_in
@@ -67,7 +67,8 @@ def marginal(fit: Fit, values: Mapping[str, np.ndarray], unit: str) -> Integral:
     """
     data, items = fit.data, items_of(fit.data, unit)
     scorer = agent_scorer(fit, values, data)
-    effects = [Effects.of(site, owners(site, data, items), values) for site in with_levels(scorer.sites)]
+    groups = with_common_effects(scorer.sites)
+    effects = [Effects.of(group, owners(group[0], data, items), values) for group in groups]
 
     def enough(integral: Integral) -> bool:
         return bool((integral.error.mean(axis=0) <= _ENOUGH).all())

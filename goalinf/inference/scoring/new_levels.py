@@ -12,7 +12,7 @@ from goalinf.data import Observations
 from goalinf.data.covariates import level_names
 from goalinf.inference.results.fit import Fit
 from goalinf.inference.scoring.by_option import AgentScorer, unknown_levels
-from goalinf.inference.scoring.effects import EMPTY, SHARED, Effects, owners, with_levels
+from goalinf.inference.scoring.effects import EMPTY, SHARED, Effects, owners, with_common_effects, with_levels
 from goalinf.inference.scoring.integration import Integral, integrate
 from goalinf.inference.scoring.left_out import ranks
 from goalinf.worlds.world import label
@@ -64,9 +64,9 @@ def over_new_levels(
     of_items = np.full(len(data.subject), EMPTY)
     of_items[items] = owner
     effects = []
-    for site in with_levels(scorer.sites):
-        level_owner = np.where(unknown_levels(site, fit.data, data), owners(site, data, of_items), SHARED)
-        effects.append(Effects.of(site, level_owner, scorer.draws))
+    for group in with_common_effects(scorer.sites):
+        level_owner = np.where(unknown_levels(group[0], fit.data, data), owners(group[0], data, of_items), SHARED)
+        effects.append(Effects.of(group, level_owner, scorer.draws))
 
     def joint(log_weights: np.ndarray, scores: np.ndarray) -> np.ndarray:
         return _by_owner(partial(np.cumsum, axis=1), conditional(log_weights, scores)[:, items], owner)

@@ -1,7 +1,7 @@
 """Parameterization of groups by the standardized differences of their units.
 
 The differences are from the conditional mean of each unit given its group, so that samplers move the group without
-moving the units out of their likelihoods (see :class:`~goalinf.inference.model.hierarchical.hierarchy.Hierarchy`).
+moving the units out of their likelihoods (see :class:`~goalinf.inference.model.hierarchical.unit_effects.UnitEffects`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro
 
+from goalinf.inference.model.hierarchical.correlation import Correlations
 from goalinf.inference.model.hierarchical.hierarchy import Evidence, Hierarchy
+from goalinf.inference.model.hierarchical.unit_effects import EvidenceBySite, UnitEffects
 from goalinf.inference.model.mode import climb
 from goalinf.inference.model.parameterization import Parameterization, WithEvidence
 from goalinf.inference.model.priors import Site, median
@@ -23,12 +25,20 @@ from goalinf.inference.model.priors import Site, median
 ENDING = ".standardized"  # of the name of a site
 _ROUNDS = 2  # approximations of the likelihood, each at the mode that the last one has led to
 
-EvidenceBySite = Mapping[str, Evidence]
-
 
 def groups(sites: Sequence[Site]) -> dict[str, Hierarchy]:
     """Return the values by level of every parameter with a group, by the name of their sampled site."""
     return {site.name: site.hierarchy for site in sites if site.hierarchy is not None and not site.computed}
+
+
+def unit_effects(sites: Sequence[Site]) -> dict[str, UnitEffects]:
+    """Return the deviations of units by the name of the first of their sites."""
+    return {site.name: site.effects for site in sites if site.deviates and site.effects and _first(site)}
+
+
+def _first(site: Site) -> bool:
+    """Return True for the first drawn site of deviations with a common distribution."""
+    return site.effects is not None and site.effects.name == site.name
 
 
 def uninformed(sites: Sequence[Site]) -> dict[str, Evidence]:
@@ -37,7 +47,10 @@ def uninformed(sites: Sequence[Site]) -> dict[str, Evidence]:
 
 
 def values_at_medians(sites: Sequence[Site]) -> dict[str, np.ndarray]:
-    """Return values of all units at the prior median of their group, and their differences from it, zero."""
+    """Return values of all units at the prior median of their group, and their differences from it, zero.
+
+    Correlations of zero belong to them: medians by pair need not be correlations of any effects.
+    """
     start = {}
     for site in sites:
         if site.deviates:
@@ -45,8 +58,9 @@ def values_at_medians(sites: Sequence[Site]) -> dict[str, np.ndarray]:
             assert hierarchy is not None
             middle = median(hierarchy.prior) if hierarchy.sampled else np.zeros(())
             start[site.name] = np.broadcast_to(middle, hierarchy.site_shape)
-            start[f"{site.name}{ENDING}"] = np.zeros(hierarchy.deviations_shape)
-    return start
+        elif isinstance(site.prior, Correlations):
+            start[site.name] = np.zeros(site.prior.shape())
+    return start | {f"{name}{ENDING}": np.zeros(each.shape) for name, each in unit_effects(sites).items()}
 
 
 def sample_standardized(sites: Sequence[Site], given: WithEvidence) -> dict[str, Any]:
@@ -58,11 +72,14 @@ def sample_standardized(sites: Sequence[Site], given: WithEvidence) -> dict[str,
         if not site.deviates:
             values[site.name] = numpyro.sample(site.name, site.prior)
             continue
-        hierarchy, evidence = site.hierarchy, given.evidence[site.name]
-        assert hierarchy is not None
-        differences = numpyro.sample(f"{site.name}{ENDING}", hierarchy.standardized(values, evidence))
-        deviations = hierarchy.located(values, differences, evidence)
-        values[hierarchy.name] = hierarchy.value(values, deviations, given.shifts[site.name])
+        if not _first(site):
+            continue  # located with the first site of the same effects
+        effects = site.effects
+        assert effects is not None
+        differences = numpyro.sample(f"{site.name}{ENDING}", effects.standardized(values, given.evidence))
+        located = effects.located(values, differences, given.evidence)
+        for member, deviations in zip(effects.members, located, strict=True):
+            values[member.name] = member.value(values, deviations, given.shifts[member.site_name])
     for site in sites:
         if site.computed and site.name not in values:
             values[site.name] = site.compute(values)
@@ -85,10 +102,13 @@ def _to_natural(sites: Sequence[Site], values: Mapping[str, Any], evidence: Evid
         if site.computed:
             natural[site.name] = site.compute(natural)
         elif site.deviates:
-            hierarchy = site.hierarchy
-            assert hierarchy is not None
-            deviations = hierarchy.located(natural, values[f"{site.name}{ENDING}"], evidence[site.name])
-            natural[site.name] = hierarchy.site(natural, deviations)
+            if not _first(site):
+                continue
+            effects = site.effects
+            assert effects is not None
+            located = effects.located(natural, values[f"{site.name}{ENDING}"], evidence)
+            for member, deviations in zip(effects.members, located, strict=True):
+                natural[member.site_name] = member.site(natural, deviations)
         else:
             natural[site.name] = values[site.name]
     return natural
@@ -96,9 +116,9 @@ def _to_natural(sites: Sequence[Site], values: Mapping[str, Any], evidence: Evid
 
 def _from_natural(sites: Sequence[Site], values: Mapping[str, Any], evidence: EvidenceBySite) -> dict[str, Any]:
     standardized = {site.name: values[site.name] for site in sites if not site.computed}
-    for name, hierarchy in groups(sites).items():
-        deviations = hierarchy.deviations(values, standardized.pop(name))
-        standardized[f"{name}{ENDING}"] = hierarchy.differences(values, deviations, evidence[name])
+    for name, effects in unit_effects(sites).items():
+        deviations = [member.deviations(values, standardized.pop(member.site_name)) for member in effects.members]
+        standardized[f"{name}{ENDING}"] = effects.differences(values, deviations, evidence)
     return standardized
 
 
@@ -132,14 +152,15 @@ def informed(parameterization: Parameterization, sites: Sequence[Site]) -> Param
         program = density.program("information", partial(_compiled_information, potential))
         slopes, curvatures = jax.device_get(program(mode.flat, data))
         by_group, start = {}, mode.flat.copy()
-        for name, hierarchy in groups(sites).items():
+        for name, effects in unit_effects(sites).items():
             differences = values[f"{name}{ENDING}"]
             start[np.asarray(number[f"{name}{ENDING}"]).astype(int)] = 0.0  # conditional means, close to the mode
-            deviations = hierarchy.located(values, differences, data.evidence[name])
-            linear = np.asarray(hierarchy.linear(values, deviations))
-            precision = np.maximum(curvatures[name], 0.0)
-            weighted = np.where(precision > 0.0, precision * linear - slopes[name], 0.0)
-            by_group[name] = Evidence(precision, weighted)
+            located = effects.located(values, differences, data.evidence)
+            for member, deviations in zip(effects.members, located, strict=True):
+                linear, of_site = np.asarray(member.linear(values, deviations)), member.site_name
+                precision = np.maximum(curvatures[of_site], 0.0)
+                weighted = np.where(precision > 0.0, precision * linear - slopes[of_site], 0.0)
+                by_group[of_site] = Evidence(precision, weighted)
         parameterization = parameterization.with_evidence(by_group, start)
     return parameterization
 

@@ -23,7 +23,7 @@ import xarray as xr
 from goalinf.agents import Agent, Option
 from goalinf.data import Labels, Observations, Trajectories
 from goalinf.planning import Part
-from goalinf.planning.pooling import Pooling
+from goalinf.planning.pooling import Pooling, SharedCorrelation
 from goalinf.rewards import Alternatives, Reward
 from goalinf.worlds import MDP, Belief, Memory, World
 
@@ -36,7 +36,7 @@ def _fields(kind: type[Any]) -> tuple[str, ...]:
 
 
 # Classes that are written field by field, in addition to all subclasses of agents, observations, parts and rewards.
-_FIXED = (MDP, World, Memory, Belief, Option, Alternatives, Labels)
+_FIXED = (MDP, World, Memory, Belief, Option, Alternatives, Labels, SharedCorrelation)
 _OPEN = (Agent, Observations, Part, Reward)
 
 
