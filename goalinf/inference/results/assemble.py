@@ -96,6 +96,7 @@ def labeled_fit(
     ``scores (chains, draws, N)`` is the log-likelihood by trajectory, where it is known already.
     """
     shape = next(iter(stats.values())).shape[:2]
+    posterior.check_inside(values)
     log_likelihood, failures = (scores, 0) if scores is not None else _by_trajectory(posterior, values, precision)
     dims: dict[str, Sequence[str]] = dict(posterior.dims)
     shares: dict[str, np.ndarray] = {}
@@ -175,6 +176,8 @@ def _by_trajectory(
     scored = posterior.by_trajectory(flat)
     if scored is not None:
         return scored.reshape(*shape, -1), int(np.isnan(scored).any(axis=-1).sum())
+    if posterior.table is not None and posterior.tabulated is not None:
+        return pointwise(posterior.tabulated.density, values, posterior.table, unit=posterior.labeled.unit)[0], 0
     log_likelihood, residual = pointwise(posterior.natural.density, values, posterior.data)
     return log_likelihood, int((residual > 1e3 * 64 * np.finfo(precision).eps).sum())
 
@@ -187,9 +190,10 @@ def pointwise(
     Default of the unit: the one of which a fit keeps the log-likelihood.
     """
     shape = next(iter(values.values())).shape[:2]
-    if not isinstance(data, Observations):
+    if isinstance(data, Observations):
+        unit = unit or data.unit
+    elif unit is None:
         return None, np.zeros(shape)
-    unit = unit or data.unit
     flat = {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in values.items()}
     score = partial(density.log_likelihood, unit=unit)
     scored, residual = density.over_draws(("scores", unit), score, flat, data)
