@@ -78,7 +78,7 @@ class Step(eqx.Module):
     state, action, following : int (N,)
         State, action and next state.
     observed : bool (N,)
-        True where the action was observed.
+        True where the action was observed; it was chosen or forced.
     outcomes : float (A, N), optional
         Recorded outcomes of all actions; NaN where unknown.
     """

@@ -1,7 +1,8 @@
 """Scores: exact log-probability of actions under policies, also of agents with hidden modes or a memory.
 
-Every observed action is scored under every policy, also after a goal of its reward: rewards are compared on the same
-actions. Data with actions after a terminal state of the world are refused by ``data.fitting.check_fits``.
+Every choice is scored under every policy, also after a goal of its reward: rewards are compared on the same actions.
+Forced actions change memories and are not scored. Data with actions after a terminal state of the world are refused by
+``data.fitting.check_fits``.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ _Signal = TypeVar("_Signal")
 
 
 def score(policy: Policy, data: Recorded) -> Any:
-    """Return the log-probability of all observed actions under policies with a leading context axis."""
+    """Return the log-probability of all choices under policies with a leading context axis."""
     if not _counts(policy):
         return score_steps(policy, data).sum()
     return _score_cells(policy, data).sum()
 
 
 def score_subjects(policy: Policy, data: Recorded) -> Float[Array, " N"]:
-    """Return the log-probability of the observed actions of every subject with trajectories, in order of their numbers.
+    """Return the log-probability of the choices of every subject with trajectories, in order of their numbers.
 
     There are no more subjects than trajectories; entries after the last subject are zero.
     """
@@ -112,7 +113,7 @@ def unplanned(policy: Policy, context: Numeric) -> Array:
 
 
 def score_steps(policy: Policy, data: Recorded) -> Float[Array | np.ndarray, "*G N T"]:
-    """Return the log-probability of every observed action given the earlier actions; zero elsewhere.
+    """Return the log-probability of every choice given the earlier actions; zero elsewhere.
 
     The policies have an axis of contexts, and may have further axes in front of it.
     """
@@ -131,27 +132,28 @@ def score_steps(policy: Policy, data: Recorded) -> Float[Array | np.ndarray, "*G
         )
     if not policy.simple:
         return _filtered(policy, data, "scores")
-    xp = namespace(policy.log_probs, data.states, data.actions, data.observed, data.context)
+    choices = data.choices
+    xp = namespace(policy.log_probs, data.states, data.actions, choices, data.context)
     log_probs, states = xp.asarray(policy.log_probs), xp.maximum(data.states[:, :steps], 0)
     context = policy_number(policy, data.context[:, None])
     rows = context if horizon is None else context * horizon + np.arange(steps)
     scores = _entries(log_probs, 3 if horizon is None else 4, (rows * n_states + states) * n_actions + data.actions)
     if xp is jnp:
         outside = _outside(policy, states, data.actions) | unplanned(policy, data.context)[:, None]
-        return jnp.where(outside, jnp.nan, jnp.where(data.observed, scores, 0.0))
-    np.copyto(scores, 0.0, where=~data.observed)
+        return jnp.where(outside, jnp.nan, jnp.where(choices, scores, 0.0))
+    np.copyto(scores, 0.0, where=~choices)
     return scores
 
 
 def acts_on(policy: Policy, data: Recorded) -> Bool[np.ndarray, "*G N T"]:
-    """Return True where an observed action is made in or after a state that ends the episode; on the host.
+    """Return True where a choice is made in or after a state that ends the episode; on the host.
 
     The policies have an axis of contexts, and may have further axes in front of it.
     """
     states = np.maximum(data.states[:, :-1], 0)
     context = policy_number(policy, data.context[:, None])
     over = _entries(np.asarray(policy.ended), 2, context * policy.ended.shape[-1] + states)
-    return np.logical_or.accumulate(over, axis=-1) & data.observed
+    return np.logical_or.accumulate(over, axis=-1) & data.choices
 
 
 def _entries(array: Numeric, axes: int, numbers: Numeric) -> Any:
@@ -183,7 +185,7 @@ def believed_modes(policy: Policy, data: Recorded) -> Float[Array, "N T M"]:
 
 def _filtered(policy: Policy, data: Recorded, output: Output) -> Any:
     """Return :func:`score_steps`, or the posterior of the modes, by a forward filter over modes and memory."""
-    arrays = data.states, data.actions, data.observed, data.lengths, data.context, data.outcomes
+    arrays = data.states, data.actions, data.observed, data.choices, data.lengths, data.context, data.outcomes
     policy, *steps = cast((policy, *arrays))
     traced = isinstance(policy.log_probs, jax.core.Tracer) or isinstance(steps[0], jax.core.Tracer)
     return (_filter_all if traced else _filter_compiled)(policy, output, *steps)
@@ -192,18 +194,18 @@ def _filtered(policy: Policy, data: Recorded, output: Output) -> Any:
 def _filter_all(policy: Policy, output: Output, *steps: Any) -> Any:
     if policy.ended.ndim > 2:
         return jax.vmap(lambda single_policy: _filter_all(single_policy, output, *steps))(policy)
-    states, actions, observed, lengths, context, outcomes = steps
+    states, actions, observed, choices, lengths, context, outcomes = steps
     by_condition = policy.ended.shape[0] > 1
     number = policy_number(policy, context)
     state, action, following = (jnp.maximum(x, 0).T for x in (states[:, :-1], actions, states[:, 1:]))
     now = Step(state, action, following, observed.T, outcomes_at(outcomes, state.T, *policy.log_probs.shape[-2:]))
-    scores = jnp.where(now.observed, _chosen(policy, jnp.broadcast_to(number, context.shape), now), 0.0)
+    scores = jnp.where(choices.T, _chosen(policy, jnp.broadcast_to(number, context.shape), now), 0.0)
     scores = jnp.where(_outside(policy, now.state, now.action), jnp.nan, scores)
     if policy.modes is None:
         result = scores.T
     else:
         filter_each = jax.vmap(partial(_filter, policy, output), (0 if by_condition else None, -1, 0, 0, 0))
-        result = filter_each(number, scores, jnp.maximum(states, 0), observed, lengths)
+        result = filter_each(number, scores, jnp.maximum(states, 0), choices, lengths)
     wrong = unplanned(policy, context).reshape(-1, *(1,) * (result.ndim - 1))
     return jnp.where(wrong, jnp.nan, result)
 
@@ -250,11 +252,11 @@ def _chosen(policy: Policy, number: Int[Array, " N"], steps: Step) -> Float[Arra
 
 
 def _filter(
-    policy: Policy, output: Output, c: Array | int, scores: Array, states: Array, observed: Array, length: Array
+    policy: Policy, output: Output, c: Array | int, scores: Array, states: Array, choices: Array, length: Array
 ) -> Array:
     """Return the scores of one trajectory, given those in every mode (M, T); or the posterior of the modes."""
     modes = jax.tree.map(lambda leaf: leaf[c], policy.modes)
-    current, following, times = states[:-1], states[1:], jnp.arange(observed.size)
+    current, following, times = states[:-1], states[1:], jnp.arange(choices.size)
 
     def condition(weights, score, counted):
         joint = weights + score
@@ -272,11 +274,11 @@ def _filter(
             return weights.at[state].set(posterior), result
 
         initial_weights = jnp.broadcast_to(modes.initial, (policy.log_probs.shape[-2], modes.initial.size))
-        return lax.scan(revisit, initial_weights, (states_until_end, scores.T, observed))[1]
+        return lax.scan(revisit, initial_weights, (states_until_end, scores.T, choices))[1]
 
     def step(weights, at):
         score, following, moves, counted = at
         weights, result = condition(weights, score, counted)
         return jnp.where(moves, modes.move(weights, following), weights), result  # constant after the end
 
-    return lax.scan(step, modes.begin(states[0]), (scores.T, following, times + 1 < length, observed))[1]
+    return lax.scan(step, modes.begin(states[0]), (scores.T, following, times + 1 < length, choices))[1]

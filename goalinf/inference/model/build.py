@@ -176,7 +176,7 @@ def _checked(model: StandardModel, data: Data) -> tuple[Conditions, list[Site]]:
     if not isinstance(data, Observations):
         raise TypeError(f"data is a {type(data).__name__}; read a table with gi.read_trajectories first")
     if not data.n_observed:
-        raise ValueError(f"the data hold no observed {data.noun}; expected at least one")
+        raise ValueError(f"the data hold no observed {data.noun} that is scored; expected at least one")
     data.check_contexts(data.context_names)
     conditions = Conditions.of(world, reward, data.context_names)
     data.check(conditions.worlds, agent)

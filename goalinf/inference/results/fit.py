@@ -262,8 +262,8 @@ class Fit:
     def predict(self, key: PRNGKey, n: int = 100, *, seed: int = 0) -> list[Observations]:
         """Draw from the posterior predictive distribution: n replicated data sets, each from another posterior draw.
 
-        Replicated data have the design of the observed data: subjects and contexts; for trajectories, starts, lengths
-        and missing actions.
+        Replicated data have the design of the observed data: subjects and contexts; for trajectories, starts, lengths,
+        missing and forced actions.
 
         Raises
         ------
