@@ -23,6 +23,7 @@ from goalinf.behavior.levels import Levels
 from goalinf.behavior.plans import AgentPlans
 from goalinf.behavior.roll_out import Gaps, drawn_options, hidden_slips, recorded_states, roll_out_one_of
 from goalinf.behavior.scores import believed_modes, chained
+from goalinf.behavior.step_values import Quantities, step_values
 from goalinf.checks import PRNGKey, check_kind, takes_key
 from goalinf.data import Observations, Trajectories
 from goalinf.data.matching.fitting import check_numbers
@@ -303,6 +304,38 @@ class Behavior(dist.Distribution):
                 f"{self.agent.name} has one policy and no hidden modes; expected an agent such as gi.agents.switching"
             )
         return self._scored(lambda data: jnp.exp(believed_modes(self.policy, data)), value)
+
+    def step_values(self, value: Trajectories) -> Quantities:
+        """Compute what the agent expected, chose and learned at every step, given the earlier steps.
+
+        Parameters
+        ----------
+        value : Trajectories
+            Observed behavior.
+
+        Returns
+        -------
+        dict
+            Arrays ``(N, T)``, by the names of :func:`goalinf.workflow.regressors`, which describes them; ``"values"``
+            of all actions of a learner ``(N, T, A)``, and the posterior after every step of the options of a mixture,
+            ``"options"`` ``(N, T, K)``, or of hidden modes, ``"modes"`` ``(N, T, M)``. Entries of missing actions and
+            padding have no meaning, nor have probabilities of forced actions.
+
+        Examples
+        --------
+        >>> import goalinf as gi
+        >>> arms = gi.bandit(["A", "B"])
+        >>> data = gi.Trajectories.of([[0, 0, 0, -1]], [[0, 0, 1]], outcomes=[[1.0, 1.0, -2.0]])
+        >>> agent = gi.agents.rescorla_wagner(learning_rate=0.5, beta=1.0)
+        >>> gi.Behavior(arms, agent, gi.RecordedReward()).step_values(data)["prediction_error"].tolist()
+        [[1.0, 0.5, -2.0]]
+        """
+        check_kind("value", value, Trajectories, "trajectories, such as gi.simulate makes")
+        return self._scored(self._step_values, value)
+
+    def _step_values(self, value: Trajectories) -> Quantities:
+        group = jnp.arange(value.n_trajectories) if self.agent.by is None else self._group(value)
+        return step_values(self.policies, jnp.asarray(self.agent.log_weights), group, value)
 
     @takes_key
     def sample(self, key: PRNGKey, sample_shape: tuple[int, ...] = ()) -> Trajectories:

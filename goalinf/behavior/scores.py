@@ -65,6 +65,16 @@ def chained(
     group : int (N,)
         Group of every item.
     """
+    scores_before, scores_until = accumulated(scores, group)
+    log_given, log_joint = (logsumexp(log_weights[:, None] + x, axis=0) for x in (scores_before, scores_until))
+    possible = log_given > -jnp.inf  # after an impossible item no conditional probability is defined
+    return jnp.where(possible, log_joint - jnp.where(possible, log_given, 0.0), 0.0)
+
+
+def accumulated(
+    scores: Float[Array, "K N"], group: Int[Array, " N"]
+) -> tuple[Float[Array, "K N"], Float[Array, "K N"]]:
+    """Add the scores of the items of each group, in their order: of all items before each one, and up to it."""
     order = jnp.argsort(group, stable=True)
     ranked, scores = group[order], scores[:, order]
     group_starts = jnp.append(True, ranked[1:] != ranked[:-1])
@@ -75,10 +85,7 @@ def chained(
 
     scores_until, _ = lax.associative_scan(add, (scores, jnp.broadcast_to(group_starts, scores.shape)), axis=1)
     scores_before = jnp.where(group_starts, 0.0, jnp.roll(scores_until, 1, axis=1))
-    log_given, log_joint = (logsumexp(log_weights[:, None] + x, axis=0) for x in (scores_before, scores_until))
-    possible = log_given > -jnp.inf  # after an impossible item no conditional probability is defined
-    ratios = jnp.where(possible, log_joint - jnp.where(possible, log_given, 0.0), 0.0)
-    return jnp.zeros_like(log_joint).at[order].set(ratios)
+    return jnp.zeros_like(scores).at[:, order].set(scores_before), jnp.zeros_like(scores).at[:, order].set(scores_until)
 
 
 def _counts(policy: Policy) -> bool:
@@ -175,12 +182,15 @@ def horizon_of(policy: Policy) -> int | None:
 
 # -- hidden modes and memories -------------------------------------------------------------------
 
-Output = Literal["scores", "modes"]
+Output = Literal["scores", "modes", "expected modes"]
 
 
-def believed_modes(policy: Policy, data: Recorded) -> Float[Array, "N T M"]:
-    """Return the log posterior probability of every mode at each step, given the actions up to and including it."""
-    return _filtered(policy, data, "modes")
+def believed_modes(policy: Policy, data: Recorded, *, before: bool = False) -> Float[Array, "N T M"]:
+    """Return the log posterior probability of every mode at each step, given the actions up to and including it.
+
+    With ``before``, given the earlier actions only.
+    """
+    return _filtered(policy, data, "expected modes" if before else "modes")
 
 
 def _filtered(policy: Policy, data: Recorded, output: Output) -> Any:
@@ -197,8 +207,7 @@ def _filter_all(policy: Policy, output: Output, *steps: Any) -> Any:
     states, actions, observed, choices, lengths, context, outcomes = steps
     by_condition = policy.ended.shape[0] > 1
     number = policy_number(policy, context)
-    state, action, following = (jnp.maximum(x, 0).T for x in (states[:, :-1], actions, states[:, 1:]))
-    now = Step(state, action, following, observed.T, outcomes_at(outcomes, state.T, *policy.log_probs.shape[-2:]))
+    now = step_records(policy, states, actions, observed, outcomes)
     scores = jnp.where(choices.T, _chosen(policy, jnp.broadcast_to(number, context.shape), now), 0.0)
     scores = jnp.where(_outside(policy, now.state, now.action), jnp.nan, scores)
     if policy.modes is None:
@@ -234,21 +243,44 @@ def outcomes_at(
     return jnp.moveaxis(outcomes, 0, -1)
 
 
-def _chosen(policy: Policy, number: Int[Array, " N"], steps: Step) -> Float[Array, "*M T N"]:
-    """Return the log-probability of the action of every step, in every mode; only the memory is in a loop."""
+def step_records(
+    policy: Policy,
+    states: Int[Array, "N visits"],
+    actions: Int[Array, "N T"],
+    observed: Bool[Array, "N T"],
+    outcomes: Array | None,
+) -> Step:
+    """Return the steps of all trajectories as memories expect them, with a leading axis of steps."""
+    state, action, following = (jnp.maximum(x, 0).T for x in (states[:, :-1], actions, states[:, 1:]))
+    return Step(state, action, following, observed.T, outcomes_at(outcomes, state.T, *policy.log_probs.shape[-2:]))
+
+
+def state_cells(policy: Policy, number: Int[Array, " N"], steps: Step) -> tuple[Any, ...]:
+    """Return the index of the states of all steps in arrays of a policy, which yields axes ``(T, N, …)``."""
     times = () if horizon_of(policy) is None else (jnp.arange(len(steps.state))[:, None],)
     every_mode = () if policy.modes is None else (slice(None),)
-    cell = (number, *every_mode, *times, steps.state)
+    return (number, *every_mode, *times, steps.state)
+
+
+def _chosen(policy: Policy, number: Int[Array, " N"], steps: Step) -> Float[Array, "*M T N"]:
+    """Return the log-probability of the action of every step, in every mode; only the memory is in a loop."""
+    if policy.memory is None:  # with modes: else nothing is filtered
+        return jnp.moveaxis(policy.log_probs[(*state_cells(policy, number, steps), steps.action)], 2, 0)
+    rows = action_rows(policy, number, steps)
+    is_chosen = jnp.arange(rows.shape[-2])[:, None] == steps.action[:, None]
+    return jnp.where(is_chosen, rows, 0.0).sum(axis=-2)
+
+
+def action_rows(policy: Policy, number: Int[Array, " N"], steps: Step) -> Float[Array, "*M T A N"]:
+    """Return the log-probabilities of all actions at every step, in every mode, given the earlier steps."""
+    rows = jnp.moveaxis(policy.log_probs[state_cells(policy, number, steps)], 1, -1)  # (T, A, N), or (T, M, A, N)
+    rows = rows if policy.modes is None else jnp.moveaxis(rows, 1, 0)
     if policy.memory is None:
-        return jnp.moveaxis(policy.log_probs[(*cell, steps.action)], 2, 0)  # with modes: else nothing is filtered
+        return rows
     memory = policy.memory.of_trajectories(number)
     n_states, n_actions = policy.log_probs.shape[-2:]
     start = memory.start(n_states, n_actions, len(number), policy.log_probs.dtype)
-    seen = memory.seen(start, steps)
-    rows = jnp.moveaxis(policy.log_probs[cell], 1, -1)  # (T, A, N), or (T, M, A, N)
-    rows = memory.adjust(seen, rows if policy.modes is None else jnp.moveaxis(rows, 1, 0))
-    is_chosen = jnp.arange(n_actions)[:, None] == steps.action[:, None]
-    return jnp.where(is_chosen, rows, 0.0).sum(axis=-2)
+    return memory.adjust(memory.seen(start, steps), rows)
 
 
 def _filter(
@@ -259,11 +291,12 @@ def _filter(
     current, following, times = states[:-1], states[1:], jnp.arange(choices.size)
 
     def condition(weights, score, counted):
-        joint = weights + score
+        expected, joint = weights, weights + score
         total = logsumexp(joint)
         possible = total > -jnp.inf
         weights = jnp.where(counted & possible, joint - jnp.where(possible, total, 0.0), weights)
-        return weights, jnp.where(counted, total, 0.0) if output == "scores" else weights
+        outputs = {"scores": jnp.where(counted, total, 0.0), "modes": weights, "expected modes": expected}
+        return weights, outputs[output]
 
     if modes.by_state:
         states_until_end = current[jnp.clip(times, 0, jnp.maximum(length - 1, 0))]  # constant after the end

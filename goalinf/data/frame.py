@@ -25,11 +25,11 @@ def to_frame(data: Recorded, columns: Mapping[str, Numbers]) -> pd.DataFrame:
     else:
         trajectory, step = np.nonzero(np.arange(data.max_steps) < np.asarray(data.lengths)[:, None])
         frame = _decisions(data, trajectory, step)
-    for name, values in columns.items():
+    for name in columns:
         if name in frame.columns:
             raise ValueError(f"the table has a column {name!r} already; give the new column another name")
-        frame[name] = _aligned(name, values, data, trajectory, step)
-    return frame
+    aligned = {name: _aligned(name, values, data, trajectory, step) for name, values in columns.items()}
+    return pd.concat([frame, pd.DataFrame(aligned, index=frame.index)], axis=1) if columns else frame
 
 
 def _aligned(name: str, values: Numbers, data: Recorded, trajectory: np.ndarray, step: np.ndarray) -> np.ndarray:
