@@ -222,7 +222,7 @@ def test_a_forced_action_is_no_evidence_on_goals_or_options():
     assert total == pytest.approx(logsumexp(scores) - np.log(2), rel=1e-9)
 
 
-def test_the_sampler_without_compilation_scores_only_choices():
+def test_the_sampler_without_compilation_scores_only_choices(tmp_path):
     reward = gi.StateReward(dist.Normal(np.zeros(5), 1.0).to_event(1), on="departure")
     settings = {"warmup": 10, "draws": 20, "chains": 1, "method": "independence"}
     fit = gi.infer(0, HALL, agent=gi.agents.soft_optimal(beta=1.5), reward=reward, data=WALK, **settings)
@@ -232,6 +232,14 @@ def test_the_sampler_without_compilation_scores_only_choices():
         found = float(fit.tree["log_likelihood"]["choices"][0, number, 0])
         assert found == pytest.approx(float(behavior.log_prob(WALK)), rel=1e-6)
     assert "2 actions" in str(gi.audit(fit, quick=True))
+    assert "2 choices scored" in str(fit)
+    fit.save(tmp_path / "fit.nc")
+    again = gi.load(tmp_path / "fit.nc")
+    np.testing.assert_array_equal(again.data.forced, IMPOSED)
+    assert gi.inference.log_predictive_density(again, WALK)["steps"].tolist() == [2]
+    every = gi.Trajectories.of(PATH, DONE, forced=np.ones_like(IMPOSED))
+    with pytest.raises(ValueError, match="no observed action that is scored"):
+        gi.infer(0, HALL, agent=gi.agents.soft_optimal(beta=1.5), reward=reward, data=every)
 
 
 # -- simulation ----------------------------------------------------------------------------------
@@ -398,21 +406,6 @@ def test_data_without_a_forced_trial_are_the_same_data():
     impossible = gi.Trajectories.of([[0, 0]], [[2]], forced=[[True]])
     with pytest.raises(ValueError, match="action number 2; the world has 2 actions"):
         gi.Behavior(ARMS, LEARNERS["Kalman"][0], POINTS).log_prob(impossible)
-
-
-def test_a_fit_keeps_forced_trials_and_scores_new_ones(tmp_path):
-    agent = gi.agents.rescorla_wagner(learning_rate=dist.Beta(2.0, 2.0), beta=dist.LogNormal(0.0, 0.5))
-    fit = gi.infer(0, ARMS, agent=agent, reward=POINTS, data=bandit(), method="laplace", draws=20)
-    assert fit.tree.attrs["choices_scored"] == (~FORCED).sum()
-    assert f"{(~FORCED).sum()} choices scored" in str(fit)
-    fit.save(tmp_path / "fit.nc")
-    again = gi.load(tmp_path / "fit.nc")
-    np.testing.assert_array_equal(again.data.forced, FORCED)
-    held_out = gi.inference.log_predictive_density(again, bandit())
-    assert held_out["steps"].tolist() == (~FORCED).sum(axis=1).tolist()
-    every = gi.Trajectories.of(STATES, ACTIONS, outcomes=OUTCOMES, forced=np.ones_like(FORCED))
-    with pytest.raises(ValueError, match="no observed action that is scored"):
-        gi.infer(0, ARMS, agent=agent, reward=POINTS, data=every)
 
 
 def test_no_agent_scores_what_it_did_not_choose():

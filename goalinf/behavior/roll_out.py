@@ -93,9 +93,7 @@ def roll_out(
         log_probs = policy.log_probs[(numbers, *in_mode, *((t,) if timed else ()), state)]
         if memory is not None:
             log_probs = memory.adjust(memory.read(past, state), log_probs.T).T
-        action = jax.random.categorical(choose, log_probs)
-        if gap is not None and gap.forced is not None:
-            action = jnp.where(gap.forced >= 0, gap.forced, action).astype(action.dtype)
+        action = _made(jax.random.categorical(choose, log_probs), gap)
         index = (state,) if one_world else (context, state)
         executed = action if slip is None else _slipped(move, action, jnp.asarray(mdp.available)[index], slip)
         slot = jax.random.categorical(move, jnp.log(probabilities[(*index, executed)]))
@@ -123,6 +121,13 @@ def roll_out(
     by_step = keys, jnp.arange(steps), gaps_by_step, outcomes_by_step, None if given is None else given.T[1:]
     (final, *_), (states, actions, alive) = lax.scan(step, (starts, mode, past), by_step)
     return jnp.concatenate([states, final[None]]).T, actions.T, alive.T
+
+
+def _made(chosen: Array, gap: Gaps | None) -> Array:
+    """Return the actions of a step: the chosen ones, or those that were forced."""
+    if gap is None or gap.forced is None:
+        return chosen
+    return jnp.where(gap.forced >= 0, gap.forced, chosen).astype(chosen.dtype)
 
 
 def _by_trajectory(axis: int | None, part: HiddenModes, method: str, *arguments: PyTree) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Hashable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal, get_args
@@ -200,7 +201,8 @@ def _compiled(agent: SingleAgent, mdp: MDP, rewards: Sequence[Reward]) -> Policy
 
 @jax.jit
 def _plan_each(agent: SingleAgent, mdp: MDP, rewards: Reward) -> Policy:
-    return jax.vmap(lambda reward: agent.policies(mdp, reward))(rewards)
+    plan = jax.vmap(lambda reward: agent.policies(mdp, reward))
+    return dataclasses.replace(plan(rewards), planned=None)  # kept between calls: scores need no values
 
 
 def _log_prior(goals: Mapping[Any, Reward], prior: Mapping[Any, float] | None) -> np.ndarray:

@@ -20,6 +20,7 @@ from goalinf.inference.results.fit import Fit
 from goalinf.inference.results.fitted_data import check_data
 from goalinf.precision import computing_in
 from goalinf.rewards import Alternatives
+from goalinf.sizes import check_memory
 from goalinf.worlds.names import label
 
 _OF_CHOICES = ("choice_probability", "surprise", "entropy")  # without a value where the action was forced
@@ -126,6 +127,9 @@ def regressors(fit: Fit, *, draws: int = 200, seed: int = 0, prefix: str = "") -
         raise TypeError(f"regressors are computed for trajectories; the data of this fit are {type(data).__name__}")
     check_count("draws", draws)
     check_data(fit.tree, data)
+    size = data.n_trajectories * data.max_steps
+    columns_by_step = 20 + max(world.n_actions for world in Conditions.of(model.world, model.reward).worlds)
+    check_memory(f"regressors of {size:,} steps", 32.0 * size * columns_by_step, "fit or select fewer trajectories")
     sample = fit.some_draws(draws, seed=seed)
     values = {site.name: sample[site.name] for site in fit.sites}
     with computing_in(fit.tree.attrs["precision"]):
