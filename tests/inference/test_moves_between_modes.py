@@ -178,7 +178,7 @@ def test_kept_draws_stand_for_all_steps_since_the_last():
 
 
 def test_longer_chains_keep_every_second_draw(monkeypatch):
-    """Whether a draw diverges, for which the run would begin again, depends on the rounding of the processor."""
+    """Step sizes are kept: rounding differs between processors, and a divergent draw would begin the run again."""
     answers = iter([True, False])
     monkeypatch.setattr(select, "_longer", lambda *_: next(answers))
     monkeypatch.setattr(HMC, "shrink_steps", lambda *_: False)

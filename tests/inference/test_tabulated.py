@@ -9,8 +9,10 @@ from pooled import CONTEXTS, DATA, HALL, IN_CONTEXTS, PRIOR, WANTS
 import goalinf as gi
 from goalinf.inference.model.build import posterior_of
 from goalinf.inference.model.models import StandardModel
+from goalinf.inference.model.posterior import covered
 from goalinf.inference.model.priors import prior_draws
 from goalinf.inference.model.tabulated.piecewise import Piecewise
+from goalinf.inference.model.tabulated.tabulate import OutsideTableError
 from goalinf.inference.results.assemble import pointwise
 from goalinf.precision import computing_in
 
@@ -27,6 +29,13 @@ MODELS = {
         gi.agents.lookahead(depth=gi.one_of([1, 2, 4], by="subject", weights=dist.Dirichlet(np.ones(3))), beta=POOLED),
         CONTEXTS,
         IN_CONTEXTS,
+    ),
+    "far from zero": (
+        gi.agents.habitual(
+            persistence=gi.partial_pooling(dist.Normal(40.0, 1.0), by="subject", spread=dist.HalfNormal(0.5)), beta=2.0
+        ),
+        WANTS,
+        DATA,
     ),
     "one option for all": (gi.agents.lookahead(depth=gi.one_of([1, 4], by="data"), beta=POOLED), WANTS, DATA),
     "options of trajectories": (
@@ -55,7 +64,7 @@ def test_a_table_gives_the_density_that_it_replaces(name):
                 assert value == pytest.approx(expected, abs=1e-8)
                 np.testing.assert_allclose(slope, expected_slope, atol=1e-6)
         draws = {site: array[None] for site, array in values.items()}
-        found = pointwise(posterior.tabulated.density, draws, table, unit="trajectory")[0]
+        found = pointwise(posterior.tabulated.density, draws, table)[0]
         expected = pointwise(direct.natural.density, draws, direct.data)[0]
         np.testing.assert_allclose(found, expected, atol=1e-8)
         if agent.by is not None:
@@ -98,8 +107,26 @@ def test_draws_at_the_ends_of_the_table_are_drawn_without_it():
     assert np.log(fit.posterior["agent.beta"].values).min() < float(table.functions.low)
 
 
+def test_each_precision_keeps_its_posterior():
+    """A posterior without a table replaces the one with a table, and not that of the other precision."""
+    model = StandardModel(HALL, gi.agents.soft_optimal(beta=POOLED), WANTS)
+    with computing_in("float32"):
+        single = posterior_of(model, DATA)
+    with computing_in("float64"):
+        double = posterior_of(model, DATA)
+
+        def refusing(posterior):
+            if posterior.table is not None:
+                raise OutsideTableError
+            return posterior
+
+        assert covered(double, refusing) is double.direct
+        assert posterior_of(model, DATA) is double.direct
+    assert model.built["float32"] is single
+
+
 def test_pieces_are_as_exact_as_they_say():
-    """Analytic functions to ten digits; functions with kinks or undefined values are refused."""
+    """Analytic functions to ten digits; functions with kinks are left alone, undefined values refused."""
 
     def smooth(x):
         return np.stack([np.log1p(np.exp(x)), np.sin(x)])[:, None].T  # (B, 1, 2)
@@ -111,4 +138,5 @@ def test_pieces_are_as_exact_as_they_say():
         np.testing.assert_allclose(found, smooth(x), atol=1e-10)
         assert np.isneginf(np.asarray(functions(np.array([-5.01, 3.01])))).all()
     assert Piecewise.through(lambda x: np.abs(x - 0.123)[:, None, None], -5.0, 3.0) is None
-    assert Piecewise.through(lambda x: np.where(x > 0, x, np.nan)[:, None, None], -5.0, 3.0) is None
+    with pytest.raises(FloatingPointError, match="between -5 and 3 is not finite"):
+        Piecewise.through(lambda x: np.where(x > 0, x, np.nan)[:, None, None], -5.0, 3.0)

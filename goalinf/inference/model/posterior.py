@@ -85,6 +85,11 @@ class Posterior:
         return self.natural.data
 
     @property
+    def written(self) -> Parameterization:
+        """The model as it was written, given the table where there is one."""
+        return self.tabulated or self.natural
+
+    @property
     def preferred(self) -> Parameterization:
         """Parameterization to sample in: not the natural one, where another is available."""
         return self.product or self.bounded
@@ -97,17 +102,16 @@ class Posterior:
     @property
     def uninformed_preferred(self) -> Parameterization:
         """The preferred parameterization before levels are informed, which takes searches for the mode."""
-        return self.product or self.uninformed or self.tabulated or self.natural
+        return self.product or self.uninformed or self.written
 
     @property
     def bounded(self) -> Parameterization:
         """Parameterization whose density has a maximum: that of a group is unbounded in the natural one."""
-        return self.standardized or self.tabulated or self.natural
+        return self.standardized or self.written
 
     def named(self, name: str) -> Parameterization | None:
         """Return the parameterization of this name, without information about levels; None where there is none."""
-        natural = self.tabulated or self.natural
-        return {"natural": natural, "product": self.product, "standardized": self.uninformed}.get(name)
+        return {"natural": self.written, "product": self.product, "standardized": self.uninformed}.get(name)
 
     def restart(self) -> None:
         """Let planning start as at first, so that results do not depend on earlier computations in the last digits."""
@@ -180,8 +184,8 @@ class Posterior:
             return model.observing(observed, draw, contexts, levels).by_option(unit, observed)[1]
 
         if values:
-            natural = self.tabulated or self.natural
-            scores = natural.density.over_draws("by group", score, dict(values), natural.data)
+            density, observed = self.written.density, self.written.data
+            scores = density.over_draws("by group", score, dict(values), observed)
         else:
             scores = jax.device_get(score({}, self.data))[None]
         numbers = np.unique(self.labeled.members(unit))
@@ -221,5 +225,6 @@ def covered(posterior: Posterior, use: Callable[[Posterior], _Result]) -> _Resul
         return use(posterior)
     except OutsideTableError:
         assert posterior.direct is not None
-        posterior.model.built.update(dict.fromkeys(posterior.model.built, posterior.direct))
+        built = posterior.model.built
+        built.update({precision: posterior.direct for precision in built if built[precision] is posterior})
         return use(posterior.direct)

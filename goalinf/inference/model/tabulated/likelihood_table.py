@@ -27,16 +27,21 @@ class LikelihoodTable(eqx.Module):
         One row for each trajectory, or for several of the same plan and unit, and one function for each option.
     plan : int (R,)
         Number of the plan of every row, which has the value of the parameter.
-    unit : int (R,)
+    group : int (R,)
         Number of the unit (``agent.by``) of every row, without gaps; zero for a single agent.
-    units : int
-        Number of units.
+    groups : int
+        Number of these units.
     """
 
     functions: Piecewise
     plan: Int[Array | np.ndarray, " R"]
-    unit: Int[Array | np.ndarray, " R"]
-    units: int = eqx.field(static=True)
+    group: Int[Array | np.ndarray, " R"]
+    groups: int = eqx.field(static=True)
+
+    @property
+    def unit(self) -> str:
+        """Unit of the rows of a table that has not been summed."""
+        return "trajectory"
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -45,9 +50,9 @@ class LikelihoodTable(eqx.Module):
 
     def by_plan(self) -> LikelihoodTable:
         """Return a table with one row for each plan of each unit."""
-        members = np.stack([self.plan, self.unit], axis=1)
+        members = np.stack([self.plan, self.group], axis=1)
         rows, row = np.unique(members, axis=0, return_inverse=True)
-        return LikelihoodTable(self.functions.summed(row.ravel(), len(rows)), rows[:, 0], rows[:, 1], self.units)
+        return LikelihoodTable(self.functions.summed(row.ravel(), len(rows)), rows[:, 0], rows[:, 1], self.groups)
 
 
 class TabulatedBehavior(dist.Distribution):
@@ -90,15 +95,15 @@ class TabulatedBehavior(dist.Distribution):
         """
         scores = self._scores(value)
         if unit == self.agent.by:
-            scores = jax.ops.segment_sum(scores.T, jnp.asarray(value.unit), value.units).T
+            scores = jax.ops.segment_sum(scores.T, jnp.asarray(value.group), value.groups).T
         return self.agent.log_weights, scores
 
-    def log_prob_by(self, unit: str, value: LikelihoodTable) -> Any:
+    def log_prob_by(self, unit: str, value: Any) -> Any:
         """Compute the log-likelihood of every row; under a mixture, given the earlier rows of the same unit."""
         scores = self._scores(value)
         if self.agent.by is None:
             return scores[0]
-        return chained(self.agent.log_weights, scores, jnp.asarray(value.unit))
+        return chained(self.agent.log_weights, scores, jnp.asarray(value.group))
 
     def _scores(self, table: LikelihoodTable) -> Array:
         return table.functions(self.x[jnp.asarray(table.plan)])

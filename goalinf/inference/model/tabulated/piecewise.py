@@ -21,6 +21,7 @@ _NODES = 16  # of each piece
 _PIECES = (32, 128)  # numbers of pieces that are tried in turn
 _BETWEEN = (-0.93, 0.03, 0.96)  # points of each piece at which the interpolation is checked
 _TOLERANCE = 1e-10  # largest error, relative to one plus the absolute value
+_KINK = 1e-4  # such an error in the longest pieces, which is that of a function with kinks, whatever the pieces
 
 
 class Piecewise(eqx.Module):
@@ -45,8 +46,12 @@ class Piecewise(eqx.Module):
         Returns
         -------
         Piecewise or None
-            None where a value is not finite, or where the error at three further points of a piece exceeds
-            1e-10 (1 + absolute value).
+            None where the error at three further points of a piece exceeds 1e-10 (1 + absolute value).
+
+        Raises
+        ------
+        FloatingPointError
+            Where a value is not finite.
         """
         points = np.concatenate([chebpts1(_NODES), _BETWEEN])
         to_coefficients = np.linalg.inv(chebvander(chebpts1(_NODES), _NODES - 1))
@@ -56,12 +61,15 @@ class Piecewise(eqx.Module):
             values = np.asarray(function(at.ravel()), float)
             values = values.reshape(count, points.size, *values.shape[1:])
             if not np.isfinite(values).all():
-                return None
+                raise FloatingPointError(f"a value between {low:.3g} and {high:.3g} is not finite")
             coefficients = np.einsum("qn,mnkr->rmqk", to_coefficients, values[:, :_NODES])
             interpolated = np.einsum("pq,rmqk->mpkr", chebvander(_BETWEEN, _NODES - 1), coefficients)
             exact = values[:, _NODES:]
-            if (np.abs(interpolated - exact) <= _TOLERANCE * (1.0 + np.abs(exact))).all():
+            error = (np.abs(interpolated - exact) / (1.0 + np.abs(exact))).max()
+            if error <= _TOLERANCE:
                 return cls(coefficients, np.asarray(float(low)), np.asarray(float(high)))
+            if error > _KINK:
+                break
         return None
 
     def summed(self, group: np.ndarray, count: int) -> Piecewise:

@@ -30,9 +30,9 @@ from goalinf.planning.solution import solved
 _WEIGHTS = "agent.weights"  # the only other unknown that a mixture may have
 _DRAWS = 1000  # of the prior, that determine the interval
 _STRETCHES = (2.0, 1.0)  # of the interval from its center, tried in turn
-_FARTHEST = 30.0  # on the scale of a link, which double precision resolves
+_GRID = 1001  # points at which it is checked where the link can be inverted
 _EDGE = 0.02  # share of the interval at each end in which no draw may lie
-_LARGEST = 2e8  # numbers in a table
+_MOST_FUNCTIONS = 20_000  # of all trajectories and options: 2,432 numbers each, of which several copies are made
 
 
 class OutsideTableError(Exception):
@@ -69,7 +69,7 @@ def table_of(
         return None
     assert levels is not None
     options = len(model.agent.components)
-    if 1000.0 * options * data.n_trajectories > _LARGEST:
+    if options * data.n_trajectories > _MOST_FUNCTIONS:
         return None
     cell, subject = np.asarray(levels.coded(data).context), np.asarray(data.subject)
     unit = np.zeros(data.n_trajectories, int)
@@ -90,13 +90,14 @@ def table_of(
         return jnp.where(converged, scores, jnp.nan)
 
     program = shared(recipe, "table", lambda: mapped(score))
-    low, high = _reach(sites, site, recipe)
-    for stretch in _STRETCHES:
-        middle, half = 0.5 * (low + high), 0.5 * stretch * (high - low)
-        ends = np.clip([middle - half, middle + half], -_FARTHEST, _FARTHEST)
-        functions = Piecewise.through(lambda x: jax.device_get(program(x, (bare,))), *ends)
-        if functions is not None:
-            return LikelihoodTable(functions, levels.number[cell, subject], unit, int(unit.max()) + 1)
+    for low, high in _intervals(sites, site, recipe):
+        try:
+            functions = Piecewise.through(lambda x: jax.device_get(program(x, (bare,))), low, high)
+        except FloatingPointError:
+            continue
+        if functions is None:
+            return None
+        return LikelihoodTable(functions, levels.number[cell, subject], unit, int(unit.max()) + 1)
     return None
 
 
@@ -109,13 +110,19 @@ def _parameter(model: StandardModel, levels: Levels | None, sites: Sequence[Site
     return site if site.entry.shape() == () else None
 
 
-def _reach(sites: Sequence[Site], site: Site, recipe: Hashable) -> tuple[float, float]:
-    """Return the smallest and the largest value of a parameter in draws of its prior, on the scale of its link."""
+def _intervals(sites: Sequence[Site], site: Site, recipe: Hashable) -> list[tuple[float, float]]:
+    """Return intervals around the prior draws of a parameter, on the scale of its link, the widest first."""
     link = link_of(site.entry)
     draw = shared(recipe, "prior of levels", lambda: drawing(sites))
     x = np.asarray(link.inv(draw(jax.random.split(jax.random.key(0), _DRAWS))[site.name]))
-    x = x[np.isfinite(x)]
-    return float(x.min()), float(x.max())
+    low, high = x[np.isfinite(x)].min(), x[np.isfinite(x)].max()
+    intervals = []
+    for stretch in _STRETCHES:
+        middle, half = 0.5 * (low + high), 0.5 * stretch * (high - low)
+        grid = np.linspace(middle - half, middle + half, _GRID)
+        grid = grid[np.abs(np.asarray(link.inv(link(grid))) - grid) < 1.0]  # not where a probability rounds to one
+        intervals.append((float(grid.min()), float(grid.max())))
+    return intervals
 
 
 def check_inside(table: LikelihoodTable, sites: Sequence[Site], values: Mapping[str, np.ndarray]) -> None:
